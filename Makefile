@@ -1,0 +1,71 @@
+# Each target does all the set-up it needs, on a machine with Python 3.11 and make, and is safe to repeat.
+#   make run        the portal on 127.0.0.1:5000 with database, worker, mailbox and demo accounts
+#   make test       all tests but the long ones, with coverage
+#   make test-long  seeds, kills and long histories
+#   make check      ruff, mypy, import-linter, bandit
+# PORT=5100 moves a run; INSTANCE=folder keeps its data elsewhere; PYTHON=python3.12 chooses the interpreter.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# The first of these that runs and is new enough; empty where none is.
+PYTHON ?= $(shell for name in python3.11 python3; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help run test test-long check bench screens lock clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+$(READY): requirements-dev.lock
+	@if [ -z "$(PYTHON)" ]; then
+	  echo "Python 3.11 or newer is missing. On Debian and Ubuntu: apt-get install python3 python3-venv" >&2; exit 1; fi
+	if ! $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then
+	  echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; fi
+	echo "Installing into $(VENV) (once, and after a change of the lock file) ..."
+	$(PYTHON) -m venv $(VENV)
+	if ! $(BIN)/python -m pip install --quiet --quiet --require-hashes -r requirements-dev.lock; then
+	  echo "The packages of requirements-dev.lock could not be installed; is the network there?" >&2; exit 1; fi
+	touch $(READY)
+
+run: $(READY)
+	@exec $(BIN)/python -m sandbox.run
+
+test: $(READY)
+	@exec $(BIN)/python -m pytest -m "not long" -n 2 --cov --cov-report=term
+
+test-long: $(READY)
+	@exec $(BIN)/python -m pytest -m long --timeout=3600 -v -s
+
+check: $(READY)
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive app sandbox wsgi.py --configfile pyproject.toml
+
+bench: $(READY)
+	@exec $(BIN)/python -m bench
+
+screens: $(READY)
+	@exec $(BIN)/python -m tests.browser.screens
+
+# Keeps the versions it finds; `make lock UPGRADE=--upgrade` takes the newest. Names, versions and hashes only.
+COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --no-config --quiet $(UPGRADE)
+lock: $(READY)
+	@$(COMPILE) --output-file requirements.lock >/dev/null
+	$(COMPILE) --extra sandbox --extra dev --constraint requirements.lock --output-file requirements-dev.lock >/dev/null
+	echo "requirements.lock and requirements-dev.lock are up to date."
+
+# Leaves instance/, where the data is.
+clean:
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

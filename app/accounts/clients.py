@@ -1,0 +1,60 @@
+"""Verbs on clients, the customers of an org. Usage keeps their label when they are deleted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.accounts import queries
+from app.accounts.models import Client
+from app.audit.service import write
+from app.kit.actor import Actor
+from app.kit.errors import Conflict
+from app.kit.ids import new_id
+
+
+def create_client(
+    session: Session, org_id: UUID, ref: str, name: str, *, actor: Actor, now: datetime, created_at: datetime
+) -> Client:
+    """Make a client under the host's own `ref`; a deleted one of that ref comes back, with the new name.
+
+    `created_at` is business time, `now` wall time.
+
+    Raises `Conflict` when the ref is in use.
+    """
+    values = {"id": new_id(), "org_id": org_id, "ref": ref, "name": name, "created_at": created_at}
+    made = insert(Client).values(values).on_conflict_do_nothing(index_elements=[Client.org_id, Client.ref])
+    is_new = session.execute(made.returning(Client.id)).first() is not None
+    mine = select(Client).where(Client.org_id == org_id, Client.ref == ref).with_for_update()
+    row = session.scalars(mine).one()
+    if not is_new and row.deleted_at is None:
+        raise Conflict(f"There is a client with the reference {ref} already.")
+    row.name, row.deleted_at = name, None
+    session.flush()
+    action = "client.created" if is_new else "client.restored"
+    write(session, actor, action, on=("client", row.id), org_id=org_id, personal={"ref": ref, "name": name}, now=now)
+    return row
+
+
+def rename_client(session: Session, org_id: UUID, client_id: UUID, name: str, *, actor: Actor, now: datetime) -> Client:
+    """Give a client another name; its ref, which usage carries, stays."""
+    row = queries.client(session, org_id, client_id)
+    if row.name != name:
+        row.name = name
+        session.flush()
+        write(session, actor, "client.renamed", on=("client", row.id), org_id=org_id, now=now)
+    return row
+
+
+def delete_client(
+    session: Session, org_id: UUID, client_id: UUID, *, actor: Actor, now: datetime, deleted_at: datetime
+) -> None:
+    """Delete a client as of business time: new usage under its ref is refused, recorded usage stays."""
+    row = queries.client(session, org_id, client_id)
+    row.deleted_at = deleted_at
+    session.flush()
+    write(session, actor, "client.deleted", on=("client", row.id), org_id=org_id, personal={"ref": row.ref}, now=now)

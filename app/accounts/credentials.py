@@ -1,0 +1,134 @@
+"""The tables of what proves who calls: sessions, mailed tokens, API keys, attempts, and the sign-in log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kit.db import Base
+
+
+class DeviceSession(Base):
+    """One device where a user is signed in. The cookie holds the token; only its SHA-256 is here."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        Index(None, "user_id"),  # the devices of a user, and ending them
+        Index(None, "expires_at"),  # the sweep of sessions past their end
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    org_id: Mapped[UUID | None] = mapped_column(ForeignKey("orgs.id"))
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    address: Mapped[str | None]
+    agent: Mapped[str | None]
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    authenticated_at: Mapped[datetime]
+
+
+class EmailToken(Base):
+    """A secret sent by mail, good once: to verify an address, to reset a password, to change an address."""
+
+    __tablename__ = "email_tokens"
+    __table_args__ = (
+        CheckConstraint("purpose IN ('verify', 'reset', 'change')", name="purpose"),
+        CheckConstraint("email = lower(email)", name="email"),
+        Index(None, "user_id", "purpose"),  # voiding a user's other tokens of one purpose
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    purpose: Mapped[str]
+    email: Mapped[str]
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class Attempt(Base):
+    """How often something was tried in a window that is over at `ends_at`."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        CheckConstraint("count >= 0", name="count"),
+        Index(None, "ends_at"),  # the sweep of windows that are over
+    )
+
+    bucket: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    ends_at: Mapped[datetime]
+
+
+class SignInEntry(Base):
+    """One sign-in or refusal, never changed. What names a person stands in `SignInDetails` under a salted hash."""
+
+    __tablename__ = "sign_in_log"
+    __table_args__ = (
+        CheckConstraint(
+            "outcome IN ('signed_in', 'signed_out', 'wrong_password', 'unknown_user', 'disabled', 'throttled',"
+            " 'reset_asked', 'reset_done', 'sign_up', 'sign_up_known', 'reauthenticated', 'reauthentication_failed')",
+            name="outcome",
+        ),
+        Index(None, "user_id", "at"),  # the sign-ins of a user, newest first
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime]
+    outcome: Mapped[str]
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    session_id: Mapped[UUID | None]
+    request_id: Mapped[str | None]
+    details_hash: Mapped[bytes]
+
+
+class SignInDetails(Base):
+    """The erasable part of a sign-in entry: address, browser, and the e-mail as typed when no user has it."""
+
+    __tablename__ = "sign_in_details"
+
+    id: Mapped[int] = mapped_column(BigInteger, ForeignKey("sign_in_log.id"), primary_key=True, autoincrement=False)
+    salt: Mapped[bytes]
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class ApiKey(Base):
+    """A program's credential: of an org, or of staff when `org_id` is null. Only an HMAC of it is kept."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint("char_length(name) BETWEEN 1 AND 200", name="name"),
+        CheckConstraint(
+            "cardinality(scopes) > 0 AND scopes <@ CASE WHEN org_id IS NULL"
+            " THEN ARRAY['admin:read', 'admin:write']"
+            " ELSE ARRAY['usage:write', 'usage:read', 'jobs:write', 'billing:read', 'billing:write'] END",
+            name="scopes",
+        ),
+        Index(None, "org_id"),  # the keys of an org
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID | None] = mapped_column(ForeignKey("orgs.id"))
+    name: Mapped[str]
+    prefix: Mapped[str]
+    last4: Mapped[str]
+    key_hash: Mapped[bytes] = mapped_column(unique=True)
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    last_used_address: Mapped[str | None]
+
+    def is_open(self, now: datetime) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)

@@ -1,0 +1,129 @@
+"""The forms of an org: settings, members, invitations, keys, clients."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from zoneinfo import available_timezones
+
+from wtforms import HiddenField, SelectField, SelectMultipleField
+from wtforms.validators import UUID, InputRequired, Length, Optional, ValidationError
+
+from app.accounts.forms.base import NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField, offers
+from app.accounts.roles import MEMBER, ORG_SCOPES, ROLES
+
+LINE = Length(max=200, message="Use at most 200 characters.")
+LABEL = Length(max=255, message="Use at most 255 characters.")
+ADDRESS_LINES = {
+    "line1": ("Street and number", "address-line1"),
+    "line2": ("More address", "address-line2"),
+    "postal_code": ("Postal code", "postal-code"),
+    "city": ("City", "address-level2"),
+    "region": ("State or region", "address-level1"),
+    "country": ("Country", "country-name"),
+}
+EXPIRIES = {
+    "30": ("In 30 days", timedelta(days=30)),
+    "90": ("In 90 days", timedelta(days=90)),
+    "365": ("In a year", timedelta(days=365)),
+    "never": ("Never", None),
+}
+_AREAS = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+
+
+def time_zones() -> list[str]:
+    """The zones of the IANA database that are named for a place, and UTC."""
+    return ["UTC", *sorted(zone for zone in available_timezones() if zone.startswith(_AREAS))]
+
+
+def _address_field(name: str) -> PlainField:
+    label, autocomplete = ADDRESS_LINES[name]
+    return PlainField(label, [Optional(), LINE], render_kw={"autocomplete": autocomplete})
+
+
+class OrgForm(PageForm):
+    """What an org says of itself."""
+
+    name = PlainField("Name", [NEEDED, NAME_LENGTH], render_kw={"autocomplete": "organization"})
+    time_zone = SelectField("Time zone", validators=[NEEDED])
+    line1 = _address_field("line1")
+    line2 = _address_field("line2")
+    postal_code = _address_field("postal_code")
+    city = _address_field("city")
+    region = _address_field("region")
+    country = _address_field("country")
+    tax_id = PlainField("Tax id", [Optional(), Length(max=50, message="Use at most 50 characters.")])
+
+    def offer_zones(self, current: str) -> OrgForm:
+        """Fill the list of zones; one that is in use stays on it."""
+        zones = time_zones()
+        offered = zones if current in zones else [current, *zones]
+        self.time_zone.choices = offers((zone, zone.replace("_", " ")) for zone in offered)
+        return self
+
+    @property
+    def address(self) -> dict[str, str]:
+        """The lines that are filled in."""
+        return {name: self[name].data for name in ADDRESS_LINES if self[name].data}
+
+
+class InviteForm(PageForm):
+    """Whom to invite, and as what."""
+
+    email = EmailField(render_kw={"autocomplete": "off"})
+    role = SelectField("Role", choices=offers((role, role.capitalize()) for role in ROLES), default=MEMBER)
+
+
+class RoleForm(PageForm):
+    """Another role for a member."""
+
+    role = SelectField("Role", choices=offers((role, role.capitalize()) for role in ROLES))
+
+
+class LabelForm(PageForm):
+    """The host product's own id of a member."""
+
+    external_id = PlainField("Id in your product", [Optional(), LABEL], render_kw={"autocomplete": "off"})
+
+
+class KeyForm(PageForm):
+    """A new API key. `once` makes a form that is sent twice make one key."""
+
+    once = HiddenField(validators=[UUID()])
+    name = PlainField("Name", [NEEDED, NAME_LENGTH], render_kw={"autocomplete": "off"})
+    scopes = SelectMultipleField(
+        "It may",
+        choices=offers(ORG_SCOPES.items()),
+        default=["usage:write", "usage:read"],
+        validators=[InputRequired("Choose at least one.")],
+    )
+    expires = SelectField(
+        "Expires", choices=offers((value, words) for value, (words, _) in EXPIRIES.items()), default="365"
+    )
+
+
+class RevokeForm(PageForm):
+    """The key's name, typed, so that the right one goes."""
+
+    name = PlainField("Name of the key", [NEEDED], render_kw={"autocomplete": "off"})
+
+    def expecting(self, name: str) -> RevokeForm:
+        """Say what must be typed."""
+        self._expected = name
+        return self
+
+    def validate_name(self, field: PlainField) -> None:
+        if field.data != self._expected:
+            raise ValidationError("This is not the name of the key. Nothing was revoked.")
+
+
+class ClientForm(PageForm):
+    """A new client."""
+
+    ref = PlainField("Reference", [NEEDED, LABEL], render_kw={"autocomplete": "off", "spellcheck": "false"})
+    name = PlainField("Name", [NEEDED, NAME_LENGTH], render_kw={"autocomplete": "off"})
+
+
+class ClientNameForm(PageForm):
+    """Another name for a client."""
+
+    name = PlainField("Name", [NEEDED, NAME_LENGTH], render_kw={"autocomplete": "off"})

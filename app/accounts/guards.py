@@ -1,0 +1,150 @@
+"""The guards of every door: who calls (by session cookie or API key), and whether a key has the scope."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from flask import Request, request
+
+from app.accounts.cookies import session_cookie_name
+from app.accounts.identity import VISITOR, Caller
+from app.accounts.key_book import KeyBook, key_book
+from app.accounts.tokens import digest_token
+from app.kit.errors import FieldError, InvalidRequest, NotAllowed, NotFound
+from app.kit.ids import parse_id
+from app.web.runtime import runtime, wall_now
+
+IDLE = timedelta(hours=12)
+SEEN_EVERY = timedelta(minutes=1)
+STAFF_ORG_HEADER = "HTTP_TOLLKEEPER_ORGANIZATION"
+API_PREFIX = "/api/"
+# Kept with the request itself: `g` lives as long as the application context, which may outlive a request.
+_HERE = "tollkeeper.caller"
+
+_FIND_SESSION = """
+SELECT s.id, s.user_id, s.last_seen_at, s.authenticated_at, u.email, u.name, u.staff, u.theme,
+       u.email_verified_at IS NOT NULL, o.id, m.role, o.name, o.time_zone, o.currency, o.suspended_at IS NOT NULL,
+       (SELECT count(*) FROM memberships mine WHERE mine.user_id = s.user_id)
+FROM sessions s
+JOIN users u ON u.id = s.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
+LEFT JOIN memberships m ON m.org_id = s.org_id AND m.user_id = s.user_id
+LEFT JOIN orgs o ON o.id = m.org_id AND o.deleted_at IS NULL
+WHERE s.token_hash = %(digest)s AND s.expires_at > %(now)s AND s.last_seen_at > %(now)s - %(idle)s
+"""
+_MARK_SEEN = """
+UPDATE sessions SET last_seen_at = %(now)s, address = %(address)s
+WHERE id = %(id)s AND last_seen_at <= %(now)s - %(every)s
+"""
+# What a staff key may do in the org that it names.
+_COVERED = {
+    "admin:read": frozenset({"usage:read", "billing:read"}),
+    "admin:write": frozenset({"usage:write", "jobs:write", "billing:write"}),
+}
+
+
+class InvalidKey(NotAllowed):
+    """No key, a malformed, unknown, revoked or expired one: all say the same."""
+
+    code = "invalid_key"
+
+
+def caller() -> Caller:
+    """Who makes this request. Under /api/ only a key counts; elsewhere only the session cookie does."""
+    environ = request.environ
+    known: Caller | None = environ.get(_HERE)
+    if known is not None:
+        return known
+    # Set first: when the database is away, the error page asks again and must get an answer.
+    found = environ[_HERE] = VISITOR
+    if not request.path.startswith(API_PREFIX):
+        found = environ[_HERE] = identify_session(request) or VISITOR
+    return found
+
+
+def identify_session(request: Request) -> Caller | None:
+    """The user of the session cookie, read with one statement; marks the session seen at most once a minute."""
+    token = request.cookies.get(session_cookie_name())
+    if not token:
+        return None
+    now = wall_now()
+    with runtime().pool.connection() as connection:
+        row = connection.execute(_FIND_SESSION, {"digest": digest_token(token), "now": now, "idle": IDLE}).fetchone()
+        if row is None:
+            return None
+        if now - row[2] >= SEEN_EVERY:
+            mark = {"id": row[0], "now": now, "address": request.remote_addr, "every": SEEN_EVERY}
+            connection.execute(_MARK_SEEN, mark)
+    session_id, user_id, _, authenticated_at, email, name, staff, theme, verified, *org = row
+    org_id, role, org_name, time_zone, currency, suspended, org_count = org
+    return Caller(
+        "user",
+        user_id=user_id,
+        org_id=org_id,
+        role=role if org_id else None,
+        staff=staff,
+        verified=verified,
+        suspended=bool(suspended),
+        email=email,
+        name=name,
+        org_name=org_name,
+        time_zone=time_zone or "UTC",
+        currency=currency,
+        theme=theme,
+        session_id=session_id,
+        authenticated_at=authenticated_at,
+        org_count=org_count,
+    )
+
+
+def identify_key(request: Request) -> Caller:
+    """The caller of an API request, by its `Authorization: Bearer` key; cookies are not looked at.
+
+    Raises `invalid_key`, or `org_suspended` when the key's org is suspended or deleted.
+    """
+    header = request.environ.get("HTTP_AUTHORIZATION", "")
+    scheme, _, text = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise InvalidKey("Send the header `Authorization: Bearer tk_live_…`.")
+    book = key_book()
+    known, asked = book.find(text.strip())
+    if known is None or (known.expires_at is not None and known.expires_at <= wall_now()):
+        raise InvalidKey("This API key does not exist, was revoked, or has expired.")
+    who = known.caller
+    if asked and who.key_id is not None:
+        book.last_used.note(who.key_id, known.last_used_at, wall_now(), request.remote_addr)
+    if who.suspended:
+        raise NotAllowed("This organisation is suspended; its keys are not served.", code="org_suspended")
+    if who.kind == "staff_key":
+        who = _for_org(book, who, request.environ.get(STAFF_ORG_HEADER))
+    request.environ[_HERE] = who
+    return who
+
+
+def require_scope(caller: Caller, scope: str) -> None:
+    """Raise `scope_missing` unless the key has the scope (for a staff key: admin:read or admin:write covers it)."""
+    if scope in caller.scopes:
+        if caller.org_id is None and not scope.startswith("admin:"):
+            field = FieldError("Tollkeeper-Organization", "the id of the organisation to act for")
+            raise InvalidRequest("A staff key names the organisation in a header.", [field])
+        return
+    raise NotAllowed(f"This call needs a key with the scope {scope}.", code="scope_missing")
+
+
+def forget_keys() -> None:
+    """After a revocation: this process stops knowing keys at once, the others within a second."""
+    key_book().forget()
+
+
+def _for_org(book: KeyBook, who: Caller, header: str | None) -> Caller:
+    covered = frozenset[str]().union(*(_COVERED[scope] for scope in who.scopes))
+    if header is None:
+        return replace(who, scopes=who.scopes | covered)
+    org_id = parse_id(header)
+    found = book.find_org(org_id) if org_id else None
+    if found is None:
+        raise NotFound("There is no organisation with the id in Tollkeeper-Organization.")
+    name, time_zone, currency = found
+    return replace(
+        who, org_id=org_id, scopes=who.scopes | covered, org_name=name, time_zone=time_zone, currency=currency
+    )

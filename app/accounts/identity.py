@@ -1,0 +1,75 @@
+"""Who is calling: one frozen value for pages and API alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from flask import g, has_request_context, request
+
+from app.kit.actor import Actor
+
+FRESH = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`kind` is visitor, user, key or staff_key. `org_id` is the org that the call is about, if any.
+
+    `role` is the user's role in that org; `scopes` are a key's. `verified` says that the user's e-mail address is
+    confirmed. `time_zone` and `currency` are the org's.
+    """
+
+    kind: str
+    user_id: UUID | None = None
+    org_id: UUID | None = None
+    role: str | None = None
+    scopes: frozenset[str] = frozenset()
+    staff: bool = False
+    verified: bool = False
+    suspended: bool = False
+    email: str | None = None
+    name: str | None = None
+    org_name: str | None = None
+    time_zone: str = "UTC"
+    currency: str | None = None
+    theme: str = "system"
+    session_id: UUID | None = None
+    key_id: UUID | None = None
+    authenticated_at: datetime | None = None
+    org_count: int = 0
+
+    @property
+    def actor(self) -> Actor:
+        """The same caller as audit entries name it, with the request's id and address when there is one."""
+        inside = has_request_context()
+        return Actor(
+            kind="staff" if self.kind == "staff_key" else self.kind,
+            id=self.user_id or self.key_id,
+            acting_for=self.org_id if self.kind == "staff_key" else None,
+            request_id=g.get("request_id") if inside else None,
+            address=request.remote_addr if inside else None,
+        )
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether the password was given in this session in the last ten minutes."""
+        return self.authenticated_at is not None and now - self.authenticated_at < FRESH
+
+
+VISITOR = Caller("visitor")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Where a browser's request comes from, as the sign-in log and the list of devices keep it."""
+
+    address: str | None = None
+    agent: str | None = None
+    request_id: str | None = None
+
+
+def this_visit() -> Visit:
+    """The present request's."""
+    agent = request.headers.get("User-Agent", "")[:400].replace("\x00", "")
+    return Visit(address=request.remote_addr, agent=agent or None, request_id=g.get("request_id"))

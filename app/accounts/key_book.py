@@ -1,0 +1,106 @@
+"""The API keys that this process has met in the last second: one statement, then memory."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from flask import current_app
+
+from app.accounts.identity import Caller
+from app.accounts.key_format import LENGTH, hash_key, is_well_formed
+from app.accounts.last_used import LastUsed
+from app.kit.pool import HotPool
+from app.web.runtime import runtime
+
+# A revoked key ends within this time in every process.
+KEPT_SECONDS = 1.0
+_MOST_KEPT = 50_000
+_FIND = """
+SELECT key.id, key.org_id, key.scopes, key.expires_at, key.last_used_at,
+       org.name, org.time_zone, org.currency, org.suspended_at IS NOT NULL OR org.deleted_at IS NOT NULL
+FROM api_keys key LEFT JOIN orgs org ON org.id = key.org_id
+WHERE key.key_hash = %s AND key.revoked_at IS NULL
+"""
+_FIND_ORG = """
+SELECT name, time_zone, currency FROM orgs WHERE id = %s AND deleted_at IS NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key as read at `read_at` of the process's own steady clock."""
+
+    caller: Caller
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    read_at: float
+
+
+class KeyBook:
+    """Finds keys by their hash. Only keys that exist are kept, so that a new one works at once."""
+
+    def __init__(self, pool: HotPool, pepper: str) -> None:
+        self.last_used = LastUsed(pool)
+        self._pool = pool
+        self._pepper = pepper.encode()
+        self._known: dict[bytes, KnownKey] = {}
+
+    def find(self, key: str) -> tuple[KnownKey | None, bool]:
+        """The open or expired key of this text, and whether the database was asked; None when there is none."""
+        if len(key) != LENGTH:
+            return None, False
+        digest = hash_key(key, self._pepper)
+        known = self._known.get(digest)
+        # The age of a memory is no instant of the domain: a steady clock, that no correction of the time moves.
+        if known is not None and time.monotonic() - known.read_at < KEPT_SECONDS:
+            return known, False
+        if not is_well_formed(key):
+            return None, False
+        return self._read(digest), True
+
+    def find_org(self, org_id: UUID) -> tuple[str, str, str | None] | None:
+        """Name, zone and currency of the org that a staff key acts for."""
+        with self._pool.connection() as connection:
+            return connection.execute(_FIND_ORG, (org_id,)).fetchone()
+
+    def forget(self) -> None:
+        """Drop what is known, so that this process sees a revocation at once."""
+        self._known.clear()
+
+    def _read(self, digest: bytes) -> KnownKey | None:
+        read_at = time.monotonic()
+        with self._pool.connection() as connection:
+            row = connection.execute(_FIND, (digest,)).fetchone()
+        if row is None:
+            self._known.pop(digest, None)
+            return None
+        key_id, org_id, scopes, expires_at, last_used_at, org_name, time_zone, currency, suspended = row
+        caller = Caller(
+            "staff_key" if org_id is None else "key",
+            org_id=org_id,
+            scopes=frozenset(scopes),
+            staff=org_id is None,
+            suspended=bool(suspended),
+            org_name=org_name,
+            time_zone=time_zone or "UTC",
+            currency=currency,
+            key_id=key_id,
+        )
+        known = KnownKey(caller, expires_at, last_used_at, read_at)
+        if len(self._known) >= _MOST_KEPT:
+            self._known.clear()
+        self._known[digest] = known
+        return known
+
+
+def key_book() -> KeyBook:
+    """The running app's own."""
+    extensions = current_app.extensions
+    book: KeyBook | None = extensions.get("tollkeeper.keys")
+    if book is None:
+        held = runtime()
+        book = extensions.setdefault("tollkeeper.keys", KeyBook(held.pool, held.settings.key_pepper))
+    return book

@@ -1,0 +1,130 @@
+"""The tables of people and orgs; sessions, tokens and keys stand in `credentials.py`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kit.db import Base
+
+ROLE_CHECK = "role IN ('owner', 'admin', 'billing', 'member', 'viewer')"
+
+
+class Org(Base):
+    """The account that is billed. `created_at` is business time: periods are counted from it."""
+
+    __tablename__ = "orgs"
+    __table_args__ = (
+        CheckConstraint("char_length(name) BETWEEN 1 AND 200", name="name"),
+        CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    time_zone: Mapped[str] = mapped_column(server_default="UTC", default="UTC")
+    currency: Mapped[str | None] = mapped_column(CHAR(3))
+    address: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}", default=dict)
+    tax_id: Mapped[str | None]
+    created_at: Mapped[datetime]
+    suspended_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+
+class User(Base):
+    """A person in the browser. The e-mail is kept in lower case; no password hash means no password sign-in."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        CheckConstraint("email = lower(email) AND char_length(email) BETWEEN 3 AND 320", name="email"),
+        CheckConstraint("char_length(name) BETWEEN 1 AND 200", name="name"),
+        CheckConstraint("theme IN ('system', 'light', 'dark')", name="theme"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    password_hash: Mapped[str | None]
+    email_verified_at: Mapped[datetime | None]
+    staff: Mapped[bool] = mapped_column(server_default="false", default=False)
+    theme: Mapped[str] = mapped_column(server_default="system", default="system")
+    locale: Mapped[str] = mapped_column(server_default="en", default="en")
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+    @property
+    def open(self) -> bool:
+        """Neither disabled by staff nor deleted."""
+        return self.disabled_at is None and self.deleted_at is None
+
+
+class Membership(Base):
+    """A user in an org. `external_id` is the host product's label of the user on usage events.
+
+    The org chosen last (`chosen_at`) is the one that a new session opens in.
+    """
+
+    __tablename__ = "memberships"
+    __table_args__ = (
+        CheckConstraint(ROLE_CHECK, name="role"),
+        CheckConstraint("char_length(external_id) BETWEEN 1 AND 255", name="external_id"),
+        UniqueConstraint("org_id", "external_id"),
+        Index(None, "user_id"),  # the orgs of a user (org switch, sign-in)
+    )
+
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    role: Mapped[str]
+    external_id: Mapped[str | None]
+    created_at: Mapped[datetime]
+    chosen_at: Mapped[datetime | None]
+
+
+class Invitation(Base):
+    """An offer of membership, bound to an e-mail address, good once."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (
+        CheckConstraint("email = lower(email)", name="email"),
+        CheckConstraint(ROLE_CHECK, name="role"),
+        # one open invitation for an address in an org, and the list of open ones
+        Index(None, "org_id", "email", unique=True, postgresql_where="accepted_at IS NULL AND revoked_at IS NULL"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    email: Mapped[str]
+    role: Mapped[str]
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    invited_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it can still be accepted."""
+        return self.accepted_at is None and self.revoked_at is None and now < self.expires_at
+
+
+class Client(Base):
+    """A customer of the org itself: an optional label on usage, deleted without touching usage."""
+
+    __tablename__ = "clients"
+    __table_args__ = (
+        CheckConstraint("char_length(ref) BETWEEN 1 AND 255", name="ref"),
+        CheckConstraint("char_length(name) BETWEEN 1 AND 200", name="name"),
+        UniqueConstraint("org_id", "ref"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    ref: Mapped[str]
+    name: Mapped[str]
+    created_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]

@@ -1,0 +1,67 @@
+"""Passwords: argon2id, and the refusal of those that an attacker tries first.
+
+No rule of composition. What is common is judged by zxcvbn, whose ranked lists hold 30,000 leaked passwords and the
+usual turns on them; words of the person count as common too. See docs/decisions/0010-common-passwords.md.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from zxcvbn import zxcvbn
+
+SHORTEST = 8
+LONGEST = 1024
+# Above every rank of the lists, so that each of their passwords is refused whole.
+_FEWEST_GUESSES = 100_000
+_JUDGED = 72
+# OWASP's password storage sheet: argon2id with 19 MiB, two passes, one lane, or stronger.
+_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+def refusal(password: str, *words: str | None) -> str | None:
+    """Why this password is not taken, in words for the person; None when it is fine.
+
+    `words` are what an attacker knows of the person: name, e-mail address, organisation.
+    """
+    if len(password) < SHORTEST:
+        return f"Use at least {SHORTEST} characters; 15 or more are better."
+    if len(password) > LONGEST:
+        return f"Use at most {LONGEST:,} characters."
+    known = [part for word in words if word for part in (word, *word.replace("@", " ").replace(".", " ").split())]
+    judged = zxcvbn(password[:_JUDGED], user_inputs=[*known, "tollkeeper"])
+    if int(judged["guesses"]) < _FEWEST_GUESSES:
+        return "This password is one of the first that an attacker tries. Use several unrelated words."
+    return None
+
+
+def hash_password(password: str) -> str:
+    """Hash for storage; about 40 ms by design."""
+    return _hasher.hash(_normal(password))
+
+
+def verify_password(stored: str | None, password: str) -> bool:
+    """Whether the password is right. Without a stored hash it takes as long and says no."""
+    decoy = _decoy()
+    try:
+        return _hasher.verify(stored or decoy, _normal(password)[:LONGEST]) and stored is not None
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def needs_rehash(stored: str) -> bool:
+    """Whether the hash was made with weaker or other parameters than today's."""
+    return _hasher.check_needs_rehash(stored)
+
+
+@cache
+def _decoy() -> str:
+    return _hasher.hash("the password of nobody")
+
+
+def _normal(password: str) -> str:
+    """One person's two keyboards may compose an accent differently (NIST SP 800-63B, 5.1.1.2)."""
+    return unicodedata.normalize("NFKC", password)

@@ -1,0 +1,89 @@
+"""Pages: accept an invitation, with or without an account."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from app.accounts import guards, invitations, passwords, queries, sign_in, sign_up
+from app.accounts.forms.base import Press
+from app.accounts.forms.entry import JoinForm
+from app.accounts.identity import this_visit
+from app.accounts.models import Invitation
+from app.accounts.orgs import choose_org
+from app.accounts.paths import HOME
+from app.accounts.roles import ROLES
+from app.accounts.views.blueprint import pages
+from app.accounts.views.common import come_in, person
+from app.kit.errors import Conflict
+from app.web.database import session, transaction
+from app.web.pages import flash_message, redirect_path, render
+from app.web.runtime import business_now, wall_now
+
+
+@pages.get("/invitations/<token>")
+def invitation(token: str) -> Response:
+    """What is offered, and the fitting way to accept it."""
+    row = queries.invitation_by_token(session(), token)
+    if row is None or not row.is_open(wall_now()):
+        return render("accounts/link_gone.html", kind="invitation", status=410)
+    return _page(row, token, JoinForm())
+
+
+@pages.post("/invitations/<token>")
+def accept_invitation(token: str) -> Response:
+    """Join as the signed-in user; the address must be the invited one."""
+    who, now = person(), wall_now()
+    with transaction() as open_session:
+        user = queries.user(open_session, who.user_id)
+        org_id = invitations.accept(open_session, token, user, actor=guards.caller().actor, now=now)
+        choose_org(open_session, who.user_id, who.session_id, org_id, now=now)
+    flash_message("success", "You have joined.")
+    return redirect_path(HOME)
+
+
+@pages.post("/invitations/<token>/join")
+def join(token: str) -> Response:
+    """Join as a new user. The link came by mail, so the address is confirmed by it."""
+    form = JoinForm()
+    row = queries.invitation_by_token(session(), token)
+    if row is None or not row.is_open(wall_now()):
+        return render("accounts/link_gone.html", kind="invitation", status=410)
+    if not form.validate_on_submit():
+        return _page(row, token, form, status=422)
+    hashed, visit, now = passwords.hash_password(form.text("password")), this_visit(), wall_now()
+    actor = guards.caller().actor
+    with transaction() as open_session:
+        user = sign_up.create_user(
+            open_session,
+            row.email,
+            form.text("name"),
+            hashed,
+            verified=True,
+            actor=actor,
+            now=now,
+            opened_at=business_now(),
+        )
+        if user is None:
+            raise Conflict("This address has an account. Sign in with it to accept the invitation.")
+        invitations.accept(open_session, token, user, actor=actor, now=now)
+        session_token = sign_in.enter(open_session, user, visit, known=True, now=now)
+    response = come_in(HOME, session_token, user.email)
+    flash_message("success", "Welcome. You have joined.")
+    return response
+
+
+def _page(row: Invitation, token: str, form: JoinForm, status: int = 200) -> Response:
+    who = guards.caller()
+    return render(
+        "accounts/invitation.html",
+        status=status,
+        token=token,
+        form=form,
+        press=Press(),
+        invited=row,
+        org_name=queries.org(session(), row.org_id).name,
+        inviter=queries.user(session(), row.invited_by).name,
+        role_words=ROLES[row.role],
+        fits=who.email == row.email,
+        has_account=queries.user_by_email(session(), row.email) is not None,
+    )

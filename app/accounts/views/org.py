@@ -1,0 +1,79 @@
+"""Pages: the org's own settings, switching between orgs, leaving one."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from app.accounts import guards, members, orgs, queries
+from app.accounts.forms.base import Press
+from app.accounts.forms.org import OrgForm
+from app.accounts.models import Org
+from app.accounts.paths import HOME
+from app.accounts.roles import ADMIN, OWNER
+from app.accounts.views.blueprint import pages
+from app.accounts.views.common import person, seat
+from app.kit.errors import NotFound
+from app.kit.ids import parse_id
+from app.web.database import session, transaction
+from app.web.pages import flash_message, redirect_path, redirect_to, render
+from app.web.runtime import wall_now
+
+
+@pages.get("/settings/org")
+def org_settings() -> Response:
+    """Every member reads them; owners and admins change them."""
+    org = queries.org(session(), seat().org_id)
+    form = OrgForm(data={"name": org.name, "time_zone": org.time_zone, "tax_id": org.tax_id, **org.address})
+    return _page(org, form.offer_zones(org.time_zone))
+
+
+@pages.post("/settings/org")
+def change_org() -> Response:
+    """Save name, zone, address and tax id; the currency is not the form's to change."""
+    org = queries.org(session(), seat().org_id)
+    form = OrgForm().offer_zones(org.time_zone)
+    if not form.validate_on_submit():
+        return _page(org, form, status=422)
+    with transaction() as open_session:
+        orgs.change_settings(
+            open_session,
+            org.id,
+            name=form.text("name"),
+            time_zone=form.text("time_zone"),
+            address=form.address,
+            tax_id=form.text("tax_id") or None,
+            actor=guards.caller().actor,
+            now=wall_now(),
+        )
+    flash_message("success", "The organisation's settings are saved.")
+    return redirect_to("accounts.org_settings")
+
+
+@pages.post("/orgs/switch")
+def switch_org() -> Response:
+    """Work in another of one's orgs."""
+    who = person()
+    org_id = parse_id(request.form.get("org_id", ""))
+    if org_id is None:
+        raise NotFound("There is no such organisation.")
+    with transaction() as open_session:
+        orgs.choose_org(open_session, who.user_id, who.session_id, org_id, now=wall_now())
+    return redirect_path(HOME)
+
+
+@pages.route("/settings/leave", methods=["GET", "POST"])
+def leave_org() -> Response:
+    """Leave the org, after a page that says what that means."""
+    form, here = Press(), seat()
+    if not form.validate_on_submit():
+        return render("accounts/leave.html", form=form, org_name=guards.caller().org_name)
+    with transaction() as open_session:
+        members.leave(open_session, here.org_id, here.user_id, actor=guards.caller().actor, now=wall_now())
+    flash_message("success", "You have left the organisation.")
+    return redirect_to("accounts.settings")
+
+
+def _page(org: Org, form: OrgForm, status: int = 200) -> Response:
+    may_change = seat().role in {OWNER, ADMIN}
+    ask = [] if may_change else queries.people_with_role(session(), org.id, OWNER, ADMIN)
+    return render("accounts/org.html", org=org, form=form, may_change=may_change, ask=ask, status=status)

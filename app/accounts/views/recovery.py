@@ -1,0 +1,52 @@
+"""Pages: a forgotten password."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from app.accounts import cookies, email_tokens, guards, passwords, recovery
+from app.accounts.forms.entry import AddressForm, NewPasswordForm
+from app.accounts.identity import this_visit
+from app.accounts.views.blueprint import pages
+from app.web.database import session, transaction
+from app.web.pages import flash_message, redirect_to, render
+from app.web.runtime import wall_now
+
+
+@pages.route("/reset", methods=["GET", "POST"])
+def reset() -> Response:
+    """Ask for a link; the answer is the same for every address."""
+    form = AddressForm()
+    if not form.validate_on_submit():
+        return render("accounts/reset.html", form=form, status=422 if form.errors else 200)
+    with transaction() as open_session:
+        recovery.ask_reset(open_session, form.text("email"), this_visit(), now=wall_now())
+    return redirect_to("accounts.reset_sent")
+
+
+@pages.get("/reset/sent")
+def reset_sent() -> Response:
+    """Look into your mail."""
+    return render("accounts/reset_sent.html")
+
+
+@pages.route("/reset/<token>", methods=["GET", "POST"])
+def choose_password(token: str) -> Response:
+    """Set a new password. The browser that did so counts as known, also while strangers fill the limits."""
+    form = NewPasswordForm()
+    if email_tokens.find(session(), token, "reset", now=wall_now()) is None:
+        return render("accounts/link_gone.html", kind="reset", status=410)
+    if not form.validate_on_submit():
+        return render("accounts/choose_password.html", form=form, status=422 if form.errors else 200)
+    hashed = passwords.hash_password(form.text("password"))
+    with transaction() as open_session:
+        user = recovery.reset_password(
+            open_session, token, hashed, this_visit(), actor=guards.caller().actor, now=wall_now()
+        )
+    if user is None:
+        return render("accounts/link_gone.html", kind="reset", status=410)
+    flash_message("success", "Your password is changed and every device is signed out. Sign in with the new one.")
+    response = redirect_to("accounts.sign_in")
+    cookies.clear_session(response)
+    cookies.remember_device(request, response, user.email)
+    return response

@@ -1,0 +1,104 @@
+"""Pages: sign up, confirm the address, have the link sent again."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from flask import session as form_session
+
+from app.accounts import attempts, email_tokens, guards, passwords, sign_in, sign_up
+from app.accounts.forms.base import Press
+from app.accounts.forms.entry import AddressForm, SignUpForm
+from app.accounts.identity import this_visit
+from app.accounts.paths import HOME, safe_path
+from app.accounts.views.blueprint import pages
+from app.accounts.views.common import come_in, minutes_until
+from app.kit.ids import new_id
+from app.web.database import session, transaction
+from app.web.pages import flash_message, redirect_path, redirect_to, render
+from app.web.runtime import business_now, wall_now
+
+
+@pages.route("/sign-up", methods=["GET", "POST"])
+def sign_up_page() -> Response:
+    """A known address gets the same answer as a new one; its owner is told by mail."""
+    form = SignUpForm()
+    target = safe_path(request.values.get("next"))
+    if not form.validate_on_submit():
+        return render("accounts/sign_up.html", form=form, next=target, status=422 if form.errors else 200)
+    visit, now = this_visit(), wall_now()
+    limit = [attempts.Claim(f"sign_up:address:{attempts.network(visit.address)}", attempts.SIGN_UP)]
+    with transaction() as open_session:
+        wait = attempts.claim(open_session, limit, now)
+    if wait is not None:
+        form.form_errors.append(f"Too many new accounts from your network. Wait {minutes_until(wait)}.")
+        return render("accounts/sign_up.html", form=form, next=target, status=429)
+    _make_user(form)
+    form_session["next"] = target
+    form_session["sent_to"] = form.text("email")
+    return redirect_to("accounts.sign_up_sent")
+
+
+def _make_user(form: SignUpForm) -> None:
+    hashed = passwords.hash_password(form.text("password"))
+    with transaction() as open_session:
+        user_id = sign_up.sign_up(
+            open_session,
+            form.text("email"),
+            form.text("name"),
+            hashed,
+            this_visit(),
+            actor=guards.caller().actor,
+            now=wall_now(),
+            opened_at=business_now(),
+        )
+    # This browser chose the password, so the mailed link may sign it in. A known address leaves a mark as well.
+    form_session["pending"] = str(user_id or new_id())
+
+
+@pages.get("/sign-up/sent")
+def sign_up_sent() -> Response:
+    """Look into your mail."""
+    return render("accounts/sign_up_sent.html", email=form_session.get("sent_to"))
+
+
+@pages.route("/verify/<token>", methods=["GET", "POST"])
+def verify(token: str) -> Response:
+    """The mailed link shows a button and the button confirms, so that a mail scanner uses nothing up."""
+    if request.method == "GET":
+        row = email_tokens.find(session(), token, "verify", "change", now=wall_now())
+        if row is None:
+            return render("accounts/link_gone.html", kind="verify", status=410)
+        return render("accounts/verify.html", form=Press(), email=row.email)
+    visit, now = this_visit(), wall_now()
+    new_token = None
+    with transaction() as open_session:
+        user = sign_up.confirm_address(open_session, token, actor=guards.caller().actor, now=now)
+        if user is not None and form_session.get("pending") == str(user.id):
+            new_token = sign_in.enter(open_session, user, visit, known=True, now=now)
+    if user is None:
+        return render("accounts/link_gone.html", kind="verify", status=410)
+    return _confirmed(new_token, user.email)
+
+
+def _confirmed(token: str | None, email: str) -> Response:
+    target = safe_path(form_session.get("next")) or HOME
+    if token is not None:
+        response = come_in(target, token, email)
+        flash_message("success", "Your e-mail address is confirmed. Welcome.")
+        return response
+    flash_message("success", "The e-mail address is confirmed.")
+    return redirect_path(target) if guards.caller().user_id else redirect_to("accounts.sign_in")
+
+
+@pages.route("/verify/resend", methods=["GET", "POST"])
+def resend_verification() -> Response:
+    """Send the link again; says the same for every address."""
+    form = AddressForm(email=guards.caller().email)
+    if guards.caller().verified:
+        return redirect_path(HOME)
+    if not form.validate_on_submit():
+        return render("accounts/resend.html", form=form, status=422 if form.errors else 200)
+    with transaction() as open_session:
+        sign_up.send_verification(open_session, form.text("email"), this_visit(), now=wall_now())
+    form_session["sent_to"] = form.text("email")
+    return redirect_to("accounts.sign_up_sent")

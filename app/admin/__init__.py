@@ -1,0 +1,1 @@
+"""Staff pages and API answers composed from several rooms; owns no tables."""

@@ -1,0 +1,104 @@
+"""What staff read across organisations: one statement a question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+Rows = Sequence[Row[Any]]
+
+_HEALTH = text("""
+SELECT (SELECT count(*) FROM orgs WHERE deleted_at IS NULL) AS orgs,
+       (SELECT count(*) FROM orgs WHERE deleted_at IS NULL AND created_at >= :month_ago) AS new_orgs,
+       (SELECT count(*) FROM orgs WHERE deleted_at IS NULL AND suspended_at IS NOT NULL) AS suspended,
+       (SELECT count(*) FROM users WHERE deleted_at IS NULL) AS users,
+       queue.waiting, queue.parked, queue.oldest, rollups.folded_at,
+       coalesce((SELECT sum(events) FROM usage_totals WHERE day = :today AND dimension = ''), 0) AS events_today,
+       current_setting('server_version') AS server, pg_database_size(current_database()) AS bytes,
+       (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()) AS connections
+FROM (SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,
+             count(*) FILTER (WHERE status = 'failed') AS parked,
+             min(scheduled_at) FILTER (WHERE status = 'todo' AND scheduled_at <= :wall) AS oldest
+      FROM procrastinate_jobs WHERE status IN ('todo', 'failed')) queue,
+     (SELECT min(folded_at) AS folded_at FROM rollup_state) rollups
+""")
+# A page of orgs, newest first; the search looks at names and at members' addresses.
+_ORGS = text("""
+SELECT org.id, org.name, org.created_at, org.suspended_at, plan.name AS plan, plan.key AS plan_key,
+       subscription.interval, subscription.currency, people.members, people.owner
+FROM orgs org
+LEFT JOIN subscriptions subscription ON subscription.org_id = org.id AND subscription.ended_at IS NULL
+LEFT JOIN plan_versions pv ON pv.id = subscription.plan_version_id
+LEFT JOIN plans plan ON plan.id = pv.plan_id OR (pv.id IS NULL AND plan.is_default)
+LEFT JOIN LATERAL (
+    SELECT count(*) AS members, min(u.email) FILTER (WHERE m.role = 'owner') AS owner
+    FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.org_id = org.id
+) people ON true
+WHERE org.deleted_at IS NULL
+  AND (CAST(:before AS uuid) IS NULL OR org.id < CAST(:before AS uuid))
+  AND (CAST(:pattern AS text) IS NULL OR org.name ILIKE :pattern OR org.id IN (
+      SELECT m.org_id FROM memberships m JOIN users u ON u.id = m.user_id WHERE u.email LIKE lower(:pattern)))
+ORDER BY org.id DESC LIMIT :many
+""")
+# One org with its members: one row a member, at least one.
+_ORG = text("""
+SELECT org.id, org.name, org.time_zone, org.currency, org.created_at, org.suspended_at,
+       plan.name AS plan, plan.key AS plan_key, pv.number AS plan_version, pv.id AS plan_version_id,
+       subscription.state, subscription.interval, subscription.currency AS paid_in, subscription.started_at,
+       subscription.billing_ends_at, member.role, member.created_at AS joined_at,
+       person.id AS user_id, person.name AS user_name, person.email
+FROM orgs org
+LEFT JOIN subscriptions subscription ON subscription.org_id = org.id AND subscription.ended_at IS NULL
+LEFT JOIN plan_versions pv ON pv.id = subscription.plan_version_id
+LEFT JOIN plans plan ON plan.id = pv.plan_id OR (pv.id IS NULL AND plan.is_default)
+LEFT JOIN memberships member ON member.org_id = org.id
+LEFT JOIN users person ON person.id = member.user_id
+WHERE org.id = :org_id AND org.deleted_at IS NULL
+ORDER BY array_position(ARRAY['owner', 'admin', 'billing', 'member', 'viewer'], member.role), lower(person.name)
+""")
+# What staff may give: the newest published version of every live plan, private ones too, a row a price.
+_OFFERS = text("""
+SELECT plan.key, plan.name, plan.public, plan.is_default, newest.id AS version_id, newest.number,
+       price.currency, price.interval, price.amount
+FROM plans plan
+JOIN LATERAL (SELECT id, number FROM plan_versions WHERE plan_id = plan.id AND published_at IS NOT NULL
+              ORDER BY number DESC LIMIT 1) newest ON true
+LEFT JOIN plan_prices price ON price.plan_version_id = newest.id
+WHERE plan.archived_at IS NULL
+ORDER BY plan.position, plan.key, price.currency, price.interval DESC
+""")
+
+
+def health(session: Session, *, now: datetime, wall: datetime, today: date, month_ago: datetime) -> Row[Any]:
+    """Counts of the installation and the state of its parts, in one row.
+
+    Worked example: three orgs, one of them new and none suspended, an idle queue: 3, 1, 0, ... waiting 0, parked 0.
+    """
+    found = {"now": now, "wall": wall, "today": today, "month_ago": month_ago}
+    return session.execute(_HEALTH, found).one()
+
+
+def orgs(session: Session, *, search: str | None, before: UUID | None, many: int) -> Rows:
+    """At most `many` orgs, newest first, older than the org `before`; `search` is part of a name or of an address."""
+    pattern = f"%{_literal(search)}%" if search else None
+    return session.execute(_ORGS, {"pattern": pattern, "before": before, "many": many}).all()
+
+
+def org(session: Session, org_id: UUID) -> Rows:
+    """An org with its plan, one row a member; empty when there is none."""
+    return session.execute(_ORG, {"org_id": org_id}).all()
+
+
+def offers(session: Session) -> Rows:
+    """The plans that staff can give, one row a price; a plan without any price has one row without."""
+    return session.execute(_OFFERS).all()
+
+
+def _literal(search: str) -> str:
+    """The words themselves, where % and _ would stand for others."""
+    return search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

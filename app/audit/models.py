@@ -1,0 +1,65 @@
+"""The chains: entries that never change, one head a chain, and the personal parts that can be erased."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, LargeBinary, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kit.db import Base
+
+INSTALLATION = "installation"
+
+
+class AuditEntry(Base):
+    """One act. A trigger refuses update, delete and truncate; `hash` covers every column but `id`, and `prev_hash`."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        UniqueConstraint("chain", "seq"),  # also serves a page of one chain, newest first, and its verification
+        CheckConstraint("seq >= 1", name="seq"),
+        CheckConstraint("chain = coalesce(org_id::text, 'installation')", name="chain"),
+        CheckConstraint("length(hash) = 32 AND length(prev_hash) = 32", name="hash"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    chain: Mapped[str]
+    seq: Mapped[int] = mapped_column(BigInteger)
+    org_id: Mapped[UUID | None]
+    actor_kind: Mapped[str]
+    actor_id: Mapped[UUID | None]
+    acting_for: Mapped[UUID | None]
+    action: Mapped[str]
+    object_type: Mapped[str]
+    object_id: Mapped[str]
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    at: Mapped[datetime]
+    request_id: Mapped[str | None]
+    personal_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    prev_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AuditHead(Base):
+    """The newest entry of a chain; its row is locked by every writer until commit, which keeps `seq` without gaps."""
+
+    __tablename__ = "audit_heads"
+
+    chain: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AuditPerson(Base):
+    """The personal part of an entry: address, names, e-mails. Erasing it removes the row, and the salt with it."""
+
+    __tablename__ = "audit_persons"
+
+    entry_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("audit_entries.id"), primary_key=True)
+    salt: Mapped[bytes] = mapped_column(LargeBinary)
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB)

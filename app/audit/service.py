@@ -1,0 +1,92 @@
+"""Writing to the chain, in the transaction that does the act; and erasing the persons in it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, insert, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from app.audit.chain import as_json, entry_hash, genesis, personal_hash
+from app.audit.models import INSTALLATION, AuditEntry, AuditHead, AuditPerson
+from app.kit.actor import Actor
+
+# One statement makes or locks the head and tells the hash that the new entry follows.
+_CLAIM = text(
+    "INSERT INTO audit_heads (chain, seq, hash) VALUES (:chain, 1, :genesis)"
+    " ON CONFLICT (chain) DO UPDATE SET seq = audit_heads.seq + 1 RETURNING seq, hash"
+)
+
+
+def write(
+    session: Session,
+    actor: Actor,
+    action: str,
+    *,
+    on: tuple[str, object],
+    org_id: UUID | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    personal: Mapping[str, Any] | None = None,
+    now: datetime,
+) -> int:
+    """Append an entry to the org's chain, or to the installation's when `org_id` is None; returns its id.
+
+    `action` is noun.verb ("member.role_changed"); `on` is the object's type and id. `before` and `after` hold only what
+    changed and nothing personal: names, e-mails and the like go into `personal`, which joins the actor's address and
+    can be erased. Values are JSON, ids, times, decimals; a float raises `TypeError`.
+
+    The chain's head stays locked until the caller's transaction ends: write last, and where one transaction writes to
+    several chains, orgs before the installation.
+    """
+    chain = str(org_id) if org_id else INSTALLATION
+    seq, prev_hash = session.execute(_CLAIM, {"chain": chain, "genesis": genesis(chain)}).one()
+    data = _personal(actor, personal)
+    salt = secrets.token_bytes(16)
+    fields: dict[str, Any] = {
+        "chain": chain,
+        "seq": seq,
+        "org_id": org_id,
+        "actor_kind": actor.kind,
+        "actor_id": actor.id,
+        "acting_for": actor.acting_for,
+        "action": action,
+        "object_type": on[0],
+        "object_id": str(on[1]),
+        "before": as_json(before),
+        "after": as_json(after),
+        "at": now,
+        "request_id": actor.request_id,
+        "personal_hash": personal_hash(salt, data) if data else None,
+        "prev_hash": bytes(prev_hash),
+    }
+    fields["hash"] = entry_hash(fields)
+    entry_id: int = session.execute(insert(AuditEntry).values(fields).returning(AuditEntry.id)).scalar_one()
+    session.execute(update(AuditHead).where(AuditHead.chain == chain).values(hash=fields["hash"]))
+    if data:
+        session.execute(insert(AuditPerson).values(entry_id=entry_id, salt=salt, data=data))
+    return entry_id
+
+
+def erase_person(session: Session, user_id: UUID) -> int:
+    """Remove the personal parts of what the user did and of what was done to the user; returns how many.
+
+    The entries and their chain stay and still verify. Repeating it changes nothing.
+    """
+    theirs = select(AuditEntry.id).where(
+        or_(
+            AuditEntry.actor_id == user_id,
+            (AuditEntry.object_type == "user") & (AuditEntry.object_id == str(user_id)),
+        )
+    )
+    gone = session.execute(delete(AuditPerson).where(AuditPerson.entry_id.in_(theirs)).returning(AuditPerson.entry_id))
+    return len(gone.all())
+
+
+def _personal(actor: Actor, personal: Mapping[str, Any] | None) -> dict[str, Any]:
+    data: dict[str, Any] = as_json(personal or {})
+    return {"address": actor.address, **data} if actor.address else data

@@ -1,0 +1,143 @@
+"""What applying a file would change: read only, and in words that a person can judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.catalog import queries
+from app.catalog.errors import CatalogError, Problem
+from app.catalog.models import Meter, Plan, PlanVersion
+from app.catalog.schemas import Catalog
+from app.catalog.stored import plan_def
+from app.catalog.terms import MeterDef, PlanDef, flattened
+
+_WORDS = ("name", "summary", "public", "default", "position")
+_YES = {True: "yes", False: "no"}
+
+
+@dataclass(frozen=True)
+class MeterChange:
+    """A meter to make (`row` is None) or to rename."""
+
+    wanted: MeterDef
+    row: Meter | None
+    facts: dict[str, tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class PlanChange:
+    """A plan to make, to describe anew (`words`), or to give a new version (`facts`: path -> old, new)."""
+
+    wanted: PlanDef
+    row: Plan | None
+    version: PlanVersion | None
+    words: dict[str, tuple[str, str]]
+    facts: dict[str, tuple[str, str]]
+
+    @property
+    def number(self) -> int:
+        """The number that a new version would have."""
+        return self.version.number + 1 if self.version else 1
+
+
+@dataclass(frozen=True)
+class Difference:
+    """All that a file would change. `missing` are live plans that the file does not name; `archived` will be."""
+
+    meters: list[MeterChange] = field(default_factory=list)
+    plans: list[PlanChange] = field(default_factory=list)
+    archived: list[Plan] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.meters or self.plans or self.archived)
+
+
+def compare(session: Session, catalog: Catalog, *, archive_missing: bool = False) -> Difference:
+    """Compare a file with the database; `CatalogError` where the file asks for what can never be changed."""
+    rows = {meter.key: meter for meter in session.scalars(select(Meter))}
+    plans = {plan.key: plan for plan in session.scalars(select(Plan))}
+    versions = {each.plan.key: each for each in queries.newest(session)}
+    problems = [*_meanings(catalog, rows), *_default(catalog, plans)]
+    if problems:
+        raise CatalogError(problems)
+    missing = sorted((plan for key, plan in plans.items() if key not in catalog.plans and not plan.archived_at),
+                     key=lambda plan: plan.position)  # fmt: skip
+    return Difference(
+        meters=list(_meter_changes(catalog, rows)),
+        plans=list(_plan_changes(catalog, plans, versions)),
+        archived=missing if archive_missing else [],
+        missing=[] if archive_missing else [plan.key for plan in missing],
+    )
+
+
+def _meanings(catalog: Catalog, rows: dict[str, Meter]) -> Iterator[Problem]:
+    """A meter's aggregation is part of every event it has counted."""
+    for key, wanted in catalog.meters.items():
+        for name in ("aggregation", "dimension") if key in rows else ():
+            old, new = getattr(rows[key], name), getattr(wanted, name)
+            if old != new:
+                detail = f"is {old} and stays so, since events were counted that way; declare another meter"
+                yield catalog.problem(("meters", key, name), detail)
+
+
+def _default(catalog: Catalog, plans: dict[str, Plan]) -> Iterator[Problem]:
+    """Orgs without a subscription must be on something."""
+    if any(plan.default for plan in catalog.plans.values()):
+        return
+    if not any(plan.is_default and plan.key not in catalog.plans for plan in plans.values()):
+        yield catalog.problem(("plans",), "one plan must say default = true; orgs without a subscription are on it")
+
+
+def _meter_changes(catalog: Catalog, rows: dict[str, Meter]) -> Iterator[MeterChange]:
+    for key, wanted in catalog.meters.items():
+        row = rows.get(key)
+        if row is None:
+            yield MeterChange(wanted, None, {})
+            continue
+        facts = _changed({"name": row.name, "unit": row.unit}, {"name": wanted.name, "unit": wanted.unit})
+        if row.archived_at:
+            facts["archived"] = ("yes", "no")
+        if facts:
+            yield MeterChange(wanted, row, facts)
+
+
+def _plan_changes(catalog: Catalog, plans: dict[str, Plan], versions: dict[str, PlanVersion]) -> Iterator[PlanChange]:
+    for key, wanted in catalog.plans.items():
+        row, version = plans.get(key), versions.get(key)
+        words = _changed(_described(row), _described(wanted)) if row else {}
+        if row and row.archived_at:
+            words["archived"] = ("yes", "no")
+        facts = _changed(flattened(plan_def(version).terms) if version else {}, flattened(wanted.terms))
+        if row is None or version is None or words or facts:
+            yield PlanChange(wanted, row, version, words, facts)
+    yield from _demoted(catalog, plans, versions)
+
+
+def _demoted(catalog: Catalog, plans: dict[str, Plan], versions: dict[str, PlanVersion]) -> Iterator[PlanChange]:
+    """The default plan of before, when the file does not name it and makes another one the default."""
+    taken = any(plan.default for plan in catalog.plans.values())
+    for key, row in plans.items():
+        if taken and row.is_default and key not in catalog.plans:
+            version = versions[key]
+            wanted = plan_def(version)
+            demoted = PlanDef(key, row.name, row.summary, row.public, False, row.position, wanted.terms)
+            yield PlanChange(demoted, row, version, {"default": ("yes", "no")}, {})
+
+
+def _described(plan: Plan | PlanDef) -> dict[str, str]:
+    """The words of a plan as text."""
+    default = plan.is_default if isinstance(plan, Plan) else plan.default
+    values = (plan.name, plan.summary, plan.public, default, plan.position)
+    return {name: _YES[value] if isinstance(value, bool) else str(value)
+            for name, value in zip(_WORDS, values, strict=True)}  # fmt: skip
+
+
+def _changed(old: dict[str, str], new: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Facts that differ, by path; a dash stands for none."""
+    paths = sorted(old.keys() | new.keys())
+    return {path: (old.get(path, "-"), new.get(path, "-")) for path in paths if old.get(path) != new.get(path)}

@@ -1,0 +1,64 @@
+"""The catalogue's door: TOML text in, a checked `Catalog` out, or `CatalogError` with every mistake and its line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal
+
+from app.catalog import lines
+from app.catalog.checks import check
+from app.catalog.errors import CatalogError, Path, Problem, spell
+from app.catalog.parts import read_labels, read_meter, read_plan
+from app.catalog.reader import Mistake, Table
+from app.catalog.terms import MeterDef, PlanDef
+
+_POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What a file declares, in the file's order, and where each key of it stands."""
+
+    file: str
+    meters: dict[str, MeterDef]
+    plans: dict[str, PlanDef]
+    lines: dict[Path, int]
+
+    def problem(self, path: Path, detail: str) -> Problem:
+        """A mistake at a path of this file."""
+        return Problem(self.file, lines.line_of(self.lines, path), spell(path), detail)
+
+
+def read_catalog(text: str, file: str) -> Catalog:
+    """Read a catalogue file; raises `CatalogError` with all problems, each with its line and key."""
+    try:
+        data = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogError([_syntax(text, file, str(error))]) from None
+    mistakes: list[Mistake] = []
+    root = Table(data, (), mistakes)
+    meters = {table.name: read_meter(table) for table in root.table("meters").each()}
+    labels = read_labels(root.table("features"))
+    plans = {
+        table.name: read_plan(table, position, labels)
+        for position, table in enumerate(root.table("plans", needed=True).each(), 1)
+    }
+    root.done()
+    catalog = Catalog(file, meters, plans, lines.index(text))
+    mistakes += check(meters, plans)
+    if mistakes:
+        found = {catalog.problem(path, detail) for path, detail in mistakes}
+        raise CatalogError(sorted(found, key=lambda problem: (problem.line, problem.key, problem.detail)))
+    return catalog
+
+
+def _syntax(text: str, file: str, words: str) -> Problem:
+    """What the parser said, with the key of that line where it shows one."""
+    found = _POSITION.search(words)
+    rows = text.splitlines() or [""]
+    number = int(found["line"]) if found and found["line"] else len(rows)
+    row = rows[number - 1].partition("#")[0] if number <= len(rows) else ""
+    key = row.partition("=")[0].strip(" \t[]")
+    return Problem(file, number, key, _POSITION.sub("", words))

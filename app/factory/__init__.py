@@ -1,0 +1,91 @@
+"""Wiring: one function that makes the app from its settings. Knows every room; no room knows it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask
+from flask_migrate import Migrate
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app.factory import health, logs, middleware
+from app.factory.access import ACCESS
+from app.factory.blueprints import APIS, PAGES
+from app.kit.clock import Clocks, OffsetClock, SystemClock
+from app.kit.embedded import resolve
+from app.kit.pool import HotPool
+from app.settings import PROJECT, Settings
+from app.web import errors, filters, openapi
+from app.web.api import MAX_BODY
+from app.web.database import db
+from app.web.runtime import Runtime
+
+
+def create_app(settings: Settings, clocks: Clocks | None = None) -> Flask:
+    """Make a Flask app: no globals, no work beyond wiring; the database is reached when first needed.
+
+    Raises `RuntimeError` when a route has no row in the access table or a row has no route.
+    """
+    app = Flask("tollkeeper", root_path=str(PROJECT), template_folder="templates", static_folder="static")
+    _configure(app, settings, clocks)
+    for blueprint in _blueprints():
+        app.register_blueprint(blueprint)
+    errors.register(app)
+    filters.register(app)
+    middleware.register(app)
+    logs.configure(settings)
+    _check_access(app)
+    return app
+
+
+def _configure(app: Flask, settings: Settings, clocks: Clocks | None) -> None:
+    url = resolve(settings.database_url)
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=url.replace("postgresql://", "postgresql+psycopg://", 1),
+        SQLALCHEMY_ENGINE_OPTIONS={
+            "pool_size": 5,
+            "pool_timeout": 2,
+            "pool_pre_ping": True,
+            "connect_args": {"connect_timeout": 2, "options": "-c statement_timeout=5s -c lock_timeout=2s"},
+        },
+        # A form larger than the largest batch is nobody's; the API says 413 itself, naming the limit.
+        MAX_CONTENT_LENGTH=MAX_BODY + 1,
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+        SESSION_COOKIE_NAME="tk_form" if settings.sandbox else "__Host-tk_form",
+        SESSION_COOKIE_SECURE=not settings.sandbox,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+    )
+    system = SystemClock()
+    business = OffsetClock(settings.clock_file) if settings.sandbox else system
+    app.extensions["tollkeeper"] = Runtime(
+        settings=settings,
+        clocks=clocks or Clocks(business=business, wall=system),
+        pool=HotPool(url, settings.hot_pool_size),
+    )
+    db.init_app(app)
+    Migrate(app, db, directory=str(PROJECT / "migrations"))
+    guard = CSRFProtect(app)
+    for api in APIS:
+        guard.exempt(api)  # the API knows no cookies
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.extensions["tollkeeper.openapi"] = openapi.document(
+        (op for api in APIS for op in api.operations),
+        {endpoint: rule.scope for endpoint, rule in ACCESS.items()},
+        settings.base_url,
+        "1.0",
+    )
+
+
+def _blueprints() -> list[Blueprint]:
+    return [health.pages, *PAGES, *APIS]
+
+
+def _check_access(app: Flask) -> None:
+    endpoints = {rule.endpoint for rule in app.url_map.iter_rules()}
+    missing, stale = sorted(endpoints - ACCESS.keys()), sorted(ACCESS.keys() - endpoints)
+    if missing or stale:
+        raise RuntimeError(f"access table: routes without a row: {missing}; rows without a route: {stale}")

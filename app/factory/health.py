@@ -1,0 +1,57 @@
+"""Is it alive, is it ready, what has it done: for load balancers and Prometheus."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import psycopg
+import sqlalchemy.exc
+from alembic.script import ScriptDirectory
+from flask import Blueprint, Response, jsonify
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text
+
+from app.settings import PROJECT
+from app.web.database import session
+
+pages = Blueprint("health", __name__)
+
+
+@pages.get("/healthz")
+def healthz() -> Response:
+    """Alive: the process answers. Asks nothing of the database."""
+    return jsonify(status="alive")
+
+
+@pages.get("/readyz")
+def readyz() -> tuple[Response, int]:
+    """Ready: the database answers, its schema is ours, the queue's tables are there."""
+    checks = {"database": False, "migrations": False, "queue": False}
+    try:
+        found = (
+            session()
+            .execute(
+                text("SELECT (SELECT version_num FROM alembic_version), to_regclass('procrastinate_jobs') IS NOT NULL")
+            )
+            .one()
+        )
+        checks = {"database": True, "migrations": found[0] == head(), "queue": bool(found[1])}
+    except (sqlalchemy.exc.SQLAlchemyError, psycopg.Error):
+        session().rollback()
+    ready = all(checks.values())
+    response = jsonify(status="ready" if ready else "not ready", checks=checks)
+    if not ready:
+        response.headers["Retry-After"] = "2"
+    return response, 200 if ready else 503
+
+
+@pages.get("/metrics")
+def metrics() -> Response:
+    """Counters of this process in Prometheus' text form; needs the operator's token."""
+    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+@cache
+def head() -> str | None:
+    """The newest migration of the code."""
+    return ScriptDirectory(str(PROJECT / "migrations")).get_current_head()

@@ -1,0 +1,157 @@
+"""What happens around every request: request id, access, requests a minute, headers, one log line."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import time
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup
+from prometheus_client import Counter, Histogram
+
+from app.accounts import guards
+from app.factory import assets, rate
+from app.factory.access import ACCESS
+from app.factory.rules import Rule
+from app.kit.errors import NotAllowed, NotFound
+from app.kit.ids import new_id
+from app.web.errors import API_PREFIX
+from app.web.pages import redirect_to
+from app.web.runtime import business_now, runtime
+
+log = structlog.get_logger()
+REQUESTS = Counter("tollkeeper_requests_total", "Requests answered", ["endpoint", "status"])
+SECONDS = Histogram("tollkeeper_request_seconds", "Time to answer", ["endpoint"])
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
+)
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_PAGE_HEADERS = {
+    "Content-Security-Policy": _CSP,
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+def register(app: Flask) -> None:
+    """Install the hooks; their order is the order of a request."""
+    app.before_request(_begin)
+    app.before_request(_admit)
+    app.after_request(_finish)
+    app.context_processor(_context)
+
+
+def _begin() -> None:
+    sent = request.headers.get("X-Request-Id", "")
+    g.request_id = sent if _REQUEST_ID.fullmatch(sent) else new_id().hex
+    g.started = time.perf_counter()
+
+
+def _admit() -> Response | None:
+    endpoint = request.endpoint
+    if endpoint is None or request.routing_exception is not None:
+        return None  # 404 and 405 are Flask's to say
+    rule = ACCESS[endpoint]
+    if rule.kind == "key":
+        _admit_key(rule)
+    elif rule.kind == "operator":
+        _admit_operator()
+    elif rule.kind != "public":
+        return _admit_person(rule)
+    return None
+
+
+def _admit_key(rule: Rule) -> None:
+    caller = guards.identify_key(request)
+    guards.require_scope(caller, str(rule.scope))
+    if caller.org_id is not None:
+        g.idempotency_owner = caller.org_id
+        rate.spend(caller.org_id)
+
+
+def _admit_operator() -> None:
+    token = runtime().settings.metrics_token
+    sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not token or not hmac.compare_digest(token.encode(), sent.encode()):
+        raise NotFound("There is nothing at this address.")
+
+
+def _admit_person(rule: Rule) -> Response | None:
+    caller = guards.caller()
+    if caller.user_id is None:
+        return redirect_to("accounts.sign_in", next=_here())
+    if rule.kind == "signed_in":
+        return None
+    if not caller.verified:
+        return redirect_to("accounts.resend_verification")
+    if rule.kind == "staff" and not caller.staff:
+        raise NotFound("There is nothing at this address.")
+    if rule.kind == "role" and caller.role not in rule.roles:
+        yours = f"yours is {caller.role}" if caller.role else "you are in no organisation yet"
+        raise NotAllowed(f"This needs one of the roles {', '.join(sorted(rule.roles))}; {yours}.")
+    return None
+
+
+def _here() -> str | None:
+    """Where to come back to after signing in: only a page that can be opened by a link."""
+    return request.full_path.rstrip("?") if request.method == "GET" else None
+
+
+def _finish(response: Response) -> Response:
+    response.headers.extend(_HEADERS)
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    api = request.path.startswith(API_PREFIX)
+    if api:
+        rate.describe(response)
+    elif request.endpoint != "static":
+        for name, value in _PAGE_HEADERS.items():
+            response.headers.setdefault(name, value)
+    if request.endpoint == "static":
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if "v" in request.args else "no-cache"
+    else:
+        response.headers.setdefault("Cache-Control", "no-store")
+    if not runtime().settings.sandbox:
+        response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+    _count(response, api=api)
+    return response
+
+
+def _count(response: Response, *, api: bool) -> None:
+    endpoint = request.endpoint or "none"
+    seconds = time.perf_counter() - g.get("started", time.perf_counter())
+    REQUESTS.labels(endpoint, response.status_code).inc()
+    SECONDS.labels(endpoint).observe(seconds)
+    if not api or response.status_code >= 500:
+        log.info("request", endpoint=endpoint, method=request.method, status=response.status_code,
+                 ms=round(seconds * 1000, 1), request_id=g.get("request_id"))  # fmt: skip
+
+
+def _context() -> dict[str, Any]:
+    return {
+        "who": guards.caller(),  # Jinja keeps `caller` for its own
+        "caller": guards.caller(),
+        "settings": runtime().settings,
+        "request_id": g.get("request_id", ""),
+        "now": business_now(),
+        "csrf_field": _csrf_field,
+        "static_url": _static_url,
+    }
+
+
+def _csrf_field() -> Markup:
+    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
+
+
+def _static_url(path: str) -> str:
+    return f"/static/{path}?v={assets.version(path)}"

@@ -1,0 +1,82 @@
+"""The two clocks. Doors read them and pass instants down; nothing else in `app` asks for the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Gives the present instant in UTC with microseconds."""
+
+    def now(self) -> datetime: ...
+
+
+class SystemClock:
+    """The machine's clock: rules sessions, tokens, signatures, rate limits, queue backoff."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class FixedClock:
+    """A clock that stands where it is put; for tests and for replays."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def advance(self, by: timedelta) -> None:
+        """Move forward; never backward."""
+        if by < timedelta(0):
+            raise ValueError("a clock does not go back")
+        self.at += by
+
+
+class OffsetClock:
+    """The machine's clock plus the seconds written in a file: the sandbox's movable business clock.
+
+    Every process of an installation reads the same small file, so they move together. No file: no offset.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: tuple[int, int] | None = None
+        self._offset = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._read()
+
+    def advance(self, by: timedelta) -> datetime:
+        """Add to the offset; returns the new now."""
+        if by < timedelta(0):
+            raise ValueError("a clock does not go back")
+        total = self._read() + by
+        new = self.path.with_suffix(".new")
+        new.write_text(f"{total.total_seconds():.6f}\n", encoding="ascii")
+        new.replace(self.path)
+        return self.now()
+
+    def _read(self) -> timedelta:
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            self._seen = None
+            return timedelta(0)
+        seen = (stat.st_mtime_ns, stat.st_ino)
+        if seen != self._seen:
+            self._offset = timedelta(seconds=float(self.path.read_text(encoding="ascii")))
+            self._seen = seen
+        return self._offset
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """`business` rules periods, events, invoices, leases; `wall` rules sessions, tokens, limits of requests."""
+
+    business: Clock
+    wall: Clock

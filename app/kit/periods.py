@@ -1,0 +1,101 @@
+"""Periods: half-open spans of time cut by the calendar of an org's zone, with no drift, right over DST.
+
+A series of periods is given by its anchor: boundary n lies n intervals after the anchor's local date and time,
+clamped to the month's end. Each boundary is computed from the anchor, never from its neighbour, so 31 January is
+followed by 28 February and then by 31 March. Being the values of one growing function, boundaries tile time.
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+MONTH = 1
+YEAR = 12
+_INSTANT = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Period:
+    """[start, end): holds its start and not its end. Both are UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.utcoffset() is None or self.end.utcoffset() is None:
+            raise ValueError("a period needs aware datetimes")
+        if self.start >= self.end:
+            raise ValueError("a period ends after it starts")
+
+    def __contains__(self, at: datetime) -> bool:
+        return self.start <= at < self.end
+
+    @property
+    def seconds(self) -> int:
+        """Its length in whole seconds, the unit of proration."""
+        return (self.end - self.start) // timedelta(seconds=1)
+
+
+def boundary(anchor: datetime, n: int, zone: str, months: int = MONTH) -> datetime:
+    """The n-th boundary of the series, in UTC; 0 is the anchor itself, negative n lie before it.
+
+    A local time that DST skips becomes the same distance after the gap; one that comes twice is the first.
+    """
+    if anchor.utcoffset() is None:
+        raise ValueError("an anchor is an aware datetime")
+    if n == 0:
+        return anchor.astimezone(UTC)
+    local = anchor.astimezone(ZoneInfo(zone))
+    years, month = divmod(local.month - 1 + n * months, 12)
+    year = local.year + years
+    day = min(local.day, calendar.monthrange(year, month + 1)[1])
+    return local.replace(year=year, month=month + 1, day=day, fold=0).astimezone(UTC)
+
+
+def anchored(anchor: datetime, at: datetime, zone: str, months: int = MONTH) -> Period:
+    """The period of the anchor's series that holds `at`; `months` is MONTH or YEAR."""
+    local, base = at.astimezone(ZoneInfo(zone)), anchor.astimezone(ZoneInfo(zone))
+    n = ((local.year - base.year) * 12 + local.month - base.month) // months
+    while boundary(anchor, n, zone, months) > at:
+        n -= 1
+    while boundary(anchor, n + 1, zone, months) <= at:
+        n += 1
+    return Period(boundary(anchor, n, zone, months), boundary(anchor, n + 1, zone, months))
+
+
+def following(anchor: datetime, period: Period, zone: str, months: int = MONTH) -> Period:
+    """The period that starts where this one ends."""
+    return anchored(anchor, period.end, zone, months)
+
+
+def preceding(anchor: datetime, period: Period, zone: str, months: int = MONTH) -> Period:
+    """The period that ends where this one starts."""
+    return anchored(anchor, period.start - _INSTANT, zone, months)
+
+
+def month_of(at: datetime, zone: str) -> Period:
+    """The calendar month that holds `at` in the zone: local midnight of the first to that of the next first."""
+    first = at.astimezone(ZoneInfo(zone)).date().replace(day=1)
+    return _holding(at, first, zone, lambda day: (day + 31 * _DAY).replace(day=1))
+
+
+def day_of(at: datetime, zone: str) -> Period:
+    """The calendar day that holds `at` in the zone; 23, 24 or 25 hours long, or another length where clocks jump."""
+    return _holding(at, at.astimezone(ZoneInfo(zone)).date(), zone, lambda day: day + _DAY)
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """The instant at which a local date begins, in UTC: the first of two, where midnight comes twice (Havana)."""
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def _holding(at: datetime, day: date, zone: str, after: Callable[[date], date]) -> Period:
+    # Clocks set back over midnight return to the date before, whose period has ended by then.
+    while midnight(after(day), zone) <= at:
+        day = after(day)
+    return Period(midnight(day, zone), midnight(after(day), zone))

@@ -1,0 +1,63 @@
+"""The hot path's own connections: an autocommit psycopg pool beside SQLAlchemy, one per process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+import psycopg
+from psycopg import Connection
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from app.kit.errors import Unavailable
+
+
+class HotPool:
+    """Opens lazily and again after a fork, so that a preloaded app shares no socket with its parent."""
+
+    def __init__(self, url: str, size: int, timeout: float = 2.0) -> None:
+        self._url = url
+        self._size = size
+        self._timeout = timeout
+        self._lock = Lock()
+        self._pool: ConnectionPool | None = None
+        self._pid = 0
+
+    def _open(self) -> ConnectionPool:
+        with self._lock:
+            if self._pool is None or self._pid != os.getpid():
+                self._pool = ConnectionPool(
+                    self._url,
+                    min_size=1,
+                    max_size=self._size,
+                    timeout=self._timeout,
+                    reconnect_timeout=3.0,
+                    configure=_configure,
+                    kwargs={"autocommit": True, "connect_timeout": 2},
+                    open=True,
+                )
+                self._pid = os.getpid()
+            return self._pool
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Lend an autocommit connection; `Unavailable` when the database is away."""
+        pool = self._pool if self._pid == os.getpid() and self._pool is not None else self._open()
+        try:
+            with pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, psycopg.OperationalError) as away:
+            raise Unavailable("The database is away. Nothing was done; send it again.") from away
+
+    def close(self) -> None:
+        if self._pool is not None and self._pid == os.getpid():
+            self._pool.close()
+        self._pool = None
+
+
+def _configure(connection: Connection) -> None:
+    connection.prepare_threshold = 0  # the few statements of the hot path are always worth a plan
+    connection.execute("SET statement_timeout = '5s'")
+    connection.execute("SET lock_timeout = '2s'")

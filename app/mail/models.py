@@ -1,0 +1,37 @@
+"""The outbox: what is to be sent, what was, and what could not be."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kit.db import Base
+
+
+class Mail(Base):
+    """One letter. `key` makes it unique and names it to the world (Message-ID); the words go once it is sent."""
+
+    __tablename__ = "mail_outbox"
+    __table_args__ = (
+        UniqueConstraint("key"),
+        CheckConstraint("state IN ('waiting', 'sent', 'failed')", name="state"),
+        CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at"),
+        CheckConstraint("state = 'sent' OR (body_text IS NOT NULL AND body_html IS NOT NULL)", name="body"),
+        CheckConstraint("attempts >= 0", name="attempts"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str]
+    template: Mapped[str]
+    to_address: Mapped[str]
+    subject: Mapped[str]
+    body_text: Mapped[str | None]
+    body_html: Mapped[str | None]
+    state: Mapped[str] = mapped_column(server_default="waiting")
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    last_error: Mapped[str | None]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]

@@ -1,0 +1,97 @@
+"""The one place that speaks SMTP."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import smtplib
+import socket
+import ssl
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+
+TIMEOUT = 10.0  # seconds for each step of the conversation
+IMPLICIT_TLS_PORT = 465
+_PART = r'([^\s@,;:<>()\[\]\\"]+)'
+_ADDRESS = re.compile(f"{_PART}@{_PART}")
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where mail is handed over, and as whom. `tls` asks for STARTTLS; on port 465 TLS comes first."""
+
+    host: str
+    port: int
+    sender: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+
+
+class NotSent(Exception):  # noqa: N818  # it is a fact about a letter, not a bug
+    """The server did not take the letter. `final` says that it never will: the recipient is refused for good."""
+
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(reason)
+        self.final = final
+
+
+def split_address(to: str) -> tuple[str, str]:
+    """Local part and ASCII domain of exactly one bare address; `ValueError` for anything else. Any script will do."""
+    found = _ADDRESS.fullmatch(to)
+    if found is None or not to.isprintable():
+        raise ValueError("not a mail address")
+    try:
+        return found[1], found[2].encode("idna").decode()
+    except UnicodeError as wrong:
+        raise ValueError("not a mail address") from wrong
+
+
+def compose(server: Server, *, key: str, to: str, subject: str, text: str, html: str, now: datetime) -> EmailMessage:
+    """The message: text with an HTML alternative. Its Message-ID comes from the key: a second copy is known as one."""
+    message = EmailMessage(policy=SMTP)
+    message["From"] = server.sender
+    username, domain = split_address(to)
+    message["To"] = Address(username=username, domain=domain)
+    message["Subject"] = subject
+    message["Date"] = format_datetime(now)
+    message["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{_domain(server.sender)}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(text)
+    message.add_alternative(html, subtype="html")
+    return message
+
+
+def deliver(server: Server, message: EmailMessage) -> None:
+    """Hand the message over; returns when the server has taken responsibility for it. Raises `NotSent`."""
+    try:
+        with _connect(server) as connection:
+            if server.tls and server.port != IMPLICIT_TLS_PORT:
+                connection.starttls(context=ssl.create_default_context())
+            if server.user:
+                connection.login(server.user, server.password or "")
+            connection.send_message(message)
+    except smtplib.SMTPRecipientsRefused as refused:
+        code, words = next(iter(refused.recipients.values()))
+        raise NotSent(f"{code} {words.decode('utf-8', 'replace')}", final=500 <= code < 600) from refused
+    except (smtplib.SMTPException, OSError) as error:
+        raise NotSent(f"{type(error).__name__}: {error}") from error
+
+
+def _connect(server: Server) -> smtplib.SMTP:
+    # The name is given, since smtplib would ask the DNS for it at each connection.
+    name = socket.gethostname()
+    if server.port == IMPLICIT_TLS_PORT:
+        secure = ssl.create_default_context()
+        return smtplib.SMTP_SSL(server.host, server.port, local_hostname=name, timeout=TIMEOUT, context=secure)
+    return smtplib.SMTP(server.host, server.port, local_hostname=name, timeout=TIMEOUT)
+
+
+def _domain(sender: str) -> str:
+    _, at, domain = parseaddr(sender)[1].rpartition("@")
+    return domain if at else "localhost"

@@ -1,0 +1,38 @@
+"""Background: hand one letter over. A failure is kept on its row, then raised, so that the queue tries again later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from flask import current_app
+
+from app.kit.db import transaction
+from app.mail.service import TASK, hand_over
+from app.mail.smtp import Server
+from app.settings import Settings
+
+
+def send(mail_id: str) -> None:
+    """Send the letter of this id; raises `NotSent` while another try makes sense to the queue."""
+    running = current_app.extensions["tollkeeper"]
+    with transaction(current_app.extensions["sqlalchemy"].session()) as session:
+        failure = hand_over(session, UUID(mail_id), server_of(running.settings), now=running.clocks.wall.now())
+    if failure is not None and not failure.final:
+        raise failure
+
+
+def server_of(settings: Settings) -> Server:
+    """The SMTP server of an installation."""
+    return Server(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        sender=settings.mail_from,
+        user=settings.smtp_user,
+        password=settings.smtp_password,
+        tls=settings.smtp_tls,
+    )
+
+
+TASKS: dict[str, Callable[..., None]] = {TASK: send}
+PERIODIC: list[tuple[str, str]] = []

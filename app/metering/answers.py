@@ -1,0 +1,158 @@
+"""What the API says and takes beside events themselves: the structs from which its reference is generated."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from app.metering.schemas import ABSENT, Event, EventId, Instant, Label, Quantity
+from app.web.paging import Limit
+
+
+class BatchRequest(Struct, forbid_unknown_fields=True):
+    """One event bare, or up to 5,000 under `events`."""
+
+    events: Annotated[list[Event], Meta(max_length=5000)]
+
+
+class RefusedItem(Struct):
+    """An event of the batch that was not recorded: its place in it, from 0, and why."""
+
+    index: int
+    id: str | None
+    code: str
+    detail: str
+
+
+class RecordAnswer(Struct):
+    """How many events were recorded now, how many were known already, and those refused."""
+
+    recorded: int
+    duplicates: int
+    refused: list[RefusedItem] = []
+
+
+class Question(Struct, forbid_unknown_fields=True):
+    """May so many units be used? A `unique` meter is asked for so many new values, a `max` meter for that value."""
+
+    meter: Label
+    quantity: Quantity = field(default_factory=lambda: ABSENT)
+
+
+class CheckRequest(Struct, forbid_unknown_fields=True):
+    """One question bare, or up to 100 under `checks`; several are answered apart, as if each were alone."""
+
+    meter: Label | None = None
+    quantity: Quantity = field(default_factory=lambda: ABSENT)
+    checks: Annotated[list[Question], Meta(min_length=1, max_length=100)] | None = None
+
+
+class CheckAnswer(Struct):
+    """Whether it fits now, and the state of the limit that decides; nothing is reserved.
+
+    To several questions the answer is `checks` alone: one such answer to each, in order.
+    """
+
+    meter: str | UnsetType = UNSET
+    allowed: bool | UnsetType = UNSET
+    reason: str | UnsetType | None = UNSET
+    policy: str | UnsetType | None = UNSET
+    allowance: Decimal | UnsetType | None = UNSET
+    span: str | UnsetType = UNSET
+    limit: Decimal | UnsetType | None = UNSET
+    used: Decimal | UnsetType = UNSET
+    reserved: Decimal | UnsetType = UNSET
+    remaining: Decimal | UnsetType | None = UNSET
+    requested: Decimal | UnsetType = UNSET
+    resets_at: datetime | UnsetType | None = UNSET
+    currency: str | UnsetType | None = UNSET
+    price: Decimal | UnsetType | None = UNSET
+    next_unit_price: Decimal | UnsetType | None = UNSET
+    upgrade_url: str | UnsetType | None = UNSET
+    checks: list[CheckAnswer] | UnsetType = UNSET
+
+
+class EventsQuery(Struct, forbid_unknown_fields=True):
+    """Which events; times are half-open, `[from, to)`. `next` is the cursor of the page before."""
+
+    start: Instant | None = field(default=None, name="from")
+    end: Instant | None = field(default=None, name="to")
+    meter: Label | None = None
+    kind: Label | None = None
+    provider: Label | None = None
+    endpoint: Label | None = None
+    user: Label | None = None
+    client: Label | None = None
+    limit: Limit = 50
+    next: str | None = None
+
+
+class EventOut(Struct):
+    """An event as recorded. `client` and `user` are the labels as long as they are not erased."""
+
+    id: EventId
+    meter: str
+    quantity: Decimal
+    occurred_at: datetime
+    recorded_at: datetime
+    kind: str | None
+    provider: str | None
+    endpoint: str | None
+    language: str | None
+    format: str | None
+    user: str | None
+    client: str | None
+    job: str | None
+    status_code: int | None
+    response_ms: int | None
+    file_bytes: int | None
+    metadata: dict[str, Any] | None
+    attempt: str
+    billable: bool
+    billing_reason: str | None
+    plan: str | None
+    source: str
+
+
+class EventsAnswer(Struct):
+    """Newest first; `next` is null on the last page."""
+
+    events: list[EventOut]
+    next: str | None
+
+
+class RefusedQuery(Struct, forbid_unknown_fields=True):
+    """`next` is the cursor of the page before."""
+
+    limit: Limit = 50
+    next: str | None = None
+
+
+class RefusedOut(Struct):
+    """An event that was not counted, as it was sent."""
+
+    id: str | None
+    at: datetime
+    code: str
+    detail: str
+    event: Any
+
+
+class RefusedHour(Struct):
+    """How many events a limit refused in an hour, and their quantity."""
+
+    meter: str
+    hour: datetime
+    count: int
+    quantity: Decimal
+
+
+class RefusedAnswer(Struct):
+    """Newest first, kept 30 days. `quota` counts refusals at limits by hour."""
+
+    refused: list[RefusedOut]
+    quota: list[RefusedHour]
+    next: str | None

@@ -1,0 +1,181 @@
+"""The usage calls of the API that write or read single events. The write calls go straight to the hot pool."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from flask import Response
+from msgspec import Raw
+
+from app.accounts.guards import caller
+from app.kit.errors import FieldError, InvalidRequest, Refused
+from app.kit.ids import parse_id
+from app.kit.money import parse_quantity
+from app.metering import raw_events, refused
+from app.metering.answers import (
+    BatchRequest,
+    CheckAnswer,
+    CheckRequest,
+    EventOut,
+    EventsAnswer,
+    EventsQuery,
+    RecordAnswer,
+    RefusedAnswer,
+    RefusedHour,
+    RefusedOut,
+    RefusedQuery,
+)
+from app.metering.check import Answer, check
+from app.metering.hot import meterer
+from app.metering.intake import take_batch, take_one
+from app.metering.models import UsageEvent
+from app.metering.schemas import ABSENT, parse
+from app.web.api import Api, read_body, respond_raw
+from app.web.database import session
+from app.web.paging import read_cursor, write_cursor
+from app.web.runtime import business_now, runtime
+
+api = Api("metering", __name__)
+
+_EVENT = {"id": "0199f1f0-8f3a-7c1e-9d5b-3b6c2f1a0e11", "meter": "api_calls", "quantity": 1, "kind": "scan"}
+_REFUSALS = (
+    "id_conflict", "unknown_meter", "unknown_client", "event_too_old", "event_in_future", "bad_quantity",
+    "invalid_event", "quota_exceeded",
+)  # fmt: skip
+
+
+def upgrade_url() -> str:
+    """Where a customer finds a larger plan."""
+    return f"{runtime().settings.base_url}/plans"
+
+
+def _org_id() -> UUID:
+    org_id = caller().org_id
+    if org_id is None:
+        raise InvalidRequest("Name the organisation to act for.")
+    return org_id
+
+
+@api.operation(
+    "POST", "/usage/events", raw=True, idempotent=False, request=BatchRequest, response=RecordAnswer,
+    summary="Record one event, or a batch", example={"events": [_EVENT]}, errors=_REFUSALS,
+    description="Each event counts once by its id. One bad event never fails its batch; a bare event that is refused "
+    "answers with the status of its code.",
+)  # fmt: skip
+def record_events() -> Response:
+    sent = parse(read_body())
+    org_id, key_id, now = _org_id(), caller().key_id, business_now()
+    if sent.bare:
+        answer = take_one(meterer(), org_id, sent, key_id=key_id, now=now, upgrade_url=upgrade_url())
+    else:
+        answer = take_batch(meterer(), org_id, sent, key_id=key_id, now=now)
+    return respond_raw(msgspec.json.encode(answer))
+
+
+@api.operation(
+    "POST", "/usage/check", request=CheckRequest, response=CheckAnswer,
+    summary="Ask whether a quantity may be used, and what it would cost",
+    example={"meter": "api_calls", "quantity": 5}, errors=("unknown_meter", "bad_quantity"),
+)  # fmt: skip
+def check_usage(asked: CheckRequest) -> CheckAnswer:
+    currency = caller().currency
+    answers = check(meterer(), _org_id(), _questions(asked), currency=currency, now=business_now())
+    if asked.checks is not None:
+        return CheckAnswer(checks=[_check_answer(answer) for answer in answers])
+    if answers[0].reason == "unknown_meter":
+        raise Refused(f"There is no meter {asked.meter!r}.", code="unknown_meter")
+    return _check_answer(answers[0])
+
+
+@api.operation(
+    "GET", "/usage/events", query=EventsQuery, response=EventsAnswer, summary="Raw events by time and filter"
+)
+def list_events(query: EventsQuery) -> EventsAnswer:
+    position = read_cursor(query.next, 2)
+    wanted = raw_events.Filter(
+        query.start, query.end, query.meter, query.kind, query.provider, query.endpoint, query.user, query.client
+    )
+    rows = raw_events.page(session(), _org_id(), wanted, _event_position(position), query.limit + 1)
+    shown, following = rows[: query.limit], None
+    if len(rows) > query.limit:
+        last = shown[-1].UsageEvent
+        following = write_cursor(last.occurred_at.isoformat(), str(last.key))
+    return EventsAnswer([_event_out(row) for row in shown], following)
+
+
+@api.operation(
+    "GET", "/usage/refused", query=RefusedQuery, response=RefusedAnswer, summary="Events that could not be counted"
+)
+def list_refused(query: RefusedQuery) -> RefusedAnswer:
+    org_id, position = _org_id(), read_cursor(query.next, 1)
+    before = _id_of(position[0]) if position else None
+    rows = refused.page(session(), org_id, before, query.limit + 1)
+    shown = rows[: query.limit]
+    following = write_cursor(str(shown[-1].id)) if len(rows) > query.limit else None
+    hours = refused.hours(session(), org_id, 200)
+    return RefusedAnswer(
+        [RefusedOut(row.event_id, row.at, row.code, row.detail, row.event) for row in shown],
+        [RefusedHour(meter, row.hour, row.count, row.quantity) for meter, row in hours],
+        following,
+    )
+
+
+def _questions(asked: CheckRequest) -> list[tuple[str, Decimal]]:
+    if (asked.checks is None) == (asked.meter is None):
+        raise InvalidRequest("Send either `meter` or `checks`.", [FieldError("meter", "one of meter and checks")])
+    if asked.checks is None:
+        return [(asked.meter or "", _quantity(asked.quantity))]
+    return [(each.meter, _quantity(each.quantity)) for each in asked.checks]
+
+
+def _quantity(raw: Raw) -> Decimal:
+    if raw is ABSENT:
+        return Decimal(1)
+    sent = bytes(raw)
+    try:
+        return parse_quantity(sent[1:-1] if sent.startswith(b'"') else sent)
+    except ValueError as error:
+        raise Refused(f"quantity {error}", code="bad_quantity") from None
+
+
+def _check_answer(answer: Answer) -> CheckAnswer:
+    return CheckAnswer(
+        meter=answer.meter, allowed=answer.allowed, reason=answer.reason, policy=answer.policy,
+        allowance=answer.allowance, span=answer.span, limit=answer.limit, used=answer.used, reserved=answer.reserved,
+        remaining=answer.remaining, requested=answer.requested, resets_at=answer.resets_at, currency=answer.currency,
+        price=answer.price, next_unit_price=answer.next_unit,
+        upgrade_url=None if answer.allowed else upgrade_url(),
+    )  # fmt: skip
+
+
+def _event_position(position: tuple[str, ...] | None) -> tuple[datetime, UUID] | None:
+    if position is None:
+        return None
+    try:
+        at = datetime.fromisoformat(position[0])
+    except ValueError:
+        raise InvalidRequest("The cursor is not one of ours.", [FieldError("next", "unchanged")]) from None
+    return at, _id_of(position[1])
+
+
+def _id_of(text: str) -> UUID:
+    found = parse_id(text)
+    if found is None:
+        raise InvalidRequest("The cursor is not one of ours.", [FieldError("next", "give back `next` unchanged")])
+    return found
+
+
+def _event_out(row: Any) -> EventOut:
+    event: UsageEvent = row.UsageEvent
+    return EventOut(
+        id=event.event_id, meter=row.meter, quantity=event.quantity, occurred_at=event.occurred_at,
+        recorded_at=event.recorded_at, kind=event.kind, provider=event.provider, endpoint=event.endpoint,
+        language=event.language, format=event.format, user=row.user, client=row.client, job=event.job_id,
+        status_code=event.status_code, response_ms=event.response_ms, file_bytes=event.file_bytes,
+        metadata=row.metadata, attempt=event.attempt or "original", billable=event.billable,
+        billing_reason=event.billing_reason, plan=row.plan, source=event.source,
+    )  # fmt: skip

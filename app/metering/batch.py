@@ -1,0 +1,158 @@
+"""A batch of one org in one SQL call: set-based while all fits, event by event when something does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from secrets import token_hex
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from app.kit.errors import Unavailable
+from app.metering.columns import NULL, documents, named, numbers, plain_array, texts
+from app.metering.content import BadContentError, canonicalise, digest, key_of
+from app.metering.errors import Facts
+from app.metering.hot import NO_PERIOD, ONE_BY_ONE, Meterer, sqlstate
+from app.metering.schemas import ABSENT, Event
+
+_ARGUMENTS = ", ".join(["%s"] * 31)
+_PLAIN = f"SELECT recorded, duplicates, refused FROM usage_record_batch({_ARGUMENTS})"  # noqa: S608  # placeholders only
+_DURABLE = f"CALL usage_record_batch_durably({_ARGUMENTS}, NULL, NULL, NULL)"
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An event that was not recorded: its place among the events given, why, and the facts of a limit."""
+
+    index: int
+    code: str
+    quantity: str
+    facts: Facts = None
+    detail: str | None = None
+
+
+@dataclass(slots=True)
+class BatchOutcome:
+    """How many were recorded, how many were known already, and those refused."""
+
+    recorded: int = 0
+    duplicates: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a batch is counted. Imports pass limits, take any time, and are billed only when told to."""
+
+    source: str = "api"
+    billable: bool = True
+    limited: bool = True
+    oldest: datetime | None = None
+
+
+def record_batch(
+    meterer: Meterer,
+    org_id: UUID,
+    events: Sequence[Event],
+    *,
+    key_id: UUID | None,
+    now: datetime,
+    terms: Terms | None = None,
+) -> BatchOutcome:
+    """Record events of one org (5,000 at most), each once; one that is refused never fails the others.
+
+    Opens the usage periods that are due. Raises `Unavailable` when the database is away; the batch is then safe to
+    send again, for what was recorded answers as a duplicate.
+    """
+    terms = terms or Terms()
+    outcome = BatchOutcome()
+    good: list[Event] = []
+    quantities: list[str] = []
+    places: list[int] = []
+    for index, event in enumerate(events):
+        try:
+            quantities.append(canonicalise(event))
+        except BadContentError as bad:
+            outcome.refused.append(Refusal(index, bad.code, "", detail=bad.detail))
+        else:
+            good.append(event)
+            places.append(index)
+    if good:
+        _record(meterer, (org_id, key_id, now, terms), good, quantities, places=places, outcome=outcome)
+    outcome.refused.sort(key=lambda refusal: refusal.index)
+    return outcome
+
+
+def _record(
+    meterer: Meterer,
+    call: tuple[UUID, UUID | None, datetime, Terms],
+    events: list[Event],
+    quantities: list[str],
+    *,
+    places: list[int],
+    outcome: BatchOutcome,
+) -> None:
+    org_id, key_id, now, terms = call
+    ats = [event.occurred_at or now for event in events]
+    oldest, newest = terms.oldest or now - meterer.max_age, now + meterer.max_ahead
+    head = (org_id, now, oldest, newest, key_id, terms.source, terms.billable, terms.limited)
+    body = _columns(events, quantities, ats)
+    exact = min(ats) < oldest or max(ats) > newest
+    for _ in range(_ATTEMPTS):
+        try:
+            recorded, duplicates, refused = _call(meterer, (*head, exact, *body))
+        except psycopg.DatabaseError as error:
+            if sqlstate(error) == ONE_BY_ONE:
+                exact = True
+            elif sqlstate(error) == NO_PERIOD:
+                inside = [at for at in ats if oldest <= at <= newest]
+                for at in {min(inside), max(inside)}:
+                    meterer.open_period(org_id, at, now)
+            else:
+                raise
+            continue
+        outcome.recorded += recorded
+        outcome.duplicates += duplicates
+        for each in refused or ():
+            at = each["index"]
+            outcome.refused.append(Refusal(places[at], each["code"], quantities[at], each.get("facts")))
+        return
+    raise Unavailable("The batch could not be recorded. Nothing was done; send it again.")
+
+
+def _columns(events: list[Event], quantities: list[str], ats: list[datetime]) -> tuple[Any, ...]:
+    meters, meter = named([event.meter for event in events])
+    clients, client = named([event.client for event in events])
+    users, user = named([event.user for event in events])
+    ids = [event.id for event in events]
+    return (
+        meters, clients, users, texts(ids), plain_array(map(key_of, ids)), plain_array(map(digest, events)), meter,
+        plain_array(quantities), plain_array([at.isoformat() for at in ats]),
+        texts([event.kind for event in events]), texts([event.provider for event in events]),
+        texts([event.endpoint for event in events]), texts([event.language for event in events]),
+        texts([event.format for event in events]), user, client, texts([event.job for event in events]),
+        numbers([event.status_code for event in events]), numbers([event.response_ms for event in events]),
+        numbers([event.file_bytes for event in events]),
+        *_details(events),
+    )  # fmt: skip
+
+
+def _details(events: list[Event]) -> tuple[str | None, str | None]:
+    """Salts and metadata of the events that carry some."""
+    metadata = [None if event.metadata is ABSENT else bytes(event.metadata).decode() for event in events]
+    if not any(metadata):
+        return None, None
+    return plain_array([token_hex(16) if each else NULL for each in metadata]), documents(metadata)
+
+
+def _call(meterer: Meterer, arguments: tuple[Any, ...]) -> tuple[int, int, list[dict[str, Any]] | None]:
+    statement = _DURABLE if meterer.durable() else _PLAIN
+    with meterer.pool.connection() as connection:
+        row = connection.execute(statement, arguments).fetchone()
+    if row is None:
+        raise Unavailable("The database gave no answer; send it again.")
+    return row[0], row[1], row[2]

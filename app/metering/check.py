@@ -1,0 +1,127 @@
+"""May it be used, and what would it cost: answers from the same rows as the write, and reserves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import namedtuple_row
+
+from app.kit.errors import Unavailable
+from app.kit.money import ZERO, exponent, to_major
+from app.kit.pool import HotPool
+from app.metering.hot import Meterer
+from app.rating import Charge, marginal, price
+from app.rating.schemas import parse_charge
+
+_CHECK = "SELECT * FROM usage_check(%s, %s, %s::text[], %s::numeric[])"
+_CHARGES = "SELECT meter_id, currency, model, properties FROM plan_charges WHERE plan_version_id = %s"
+_MOST_KEPT = 1000
+
+# A published version never changes, so what was read of it stays true; a new version has a new id.
+_charges: dict[UUID, dict[tuple[int, str], Charge]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether `requested` more fit. `limit` and what belongs to it are None where nothing limits the meter.
+
+    `span` says whose limit it is: period, minute, hour or day. `price` is what the requested quantity would add to
+    the bill and `next_unit` what one unit would, in major units of `currency`, exact, an estimate until closed; None
+    where no plan's currency is known.
+    """
+
+    meter: str
+    allowed: bool
+    reason: str | None
+    requested: Decimal
+    policy: str | None = None
+    allowance: Decimal | None = None
+    span: str = "period"
+    limit: Decimal | None = None
+    used: Decimal = ZERO
+    reserved: Decimal = ZERO
+    remaining: Decimal | None = None
+    resets_at: datetime | None = None
+    currency: str | None = None
+    price: Decimal | None = None
+    next_unit: Decimal | None = None
+
+
+def check(
+    meterer: Meterer, org_id: UUID, asked: Sequence[tuple[str, Decimal]], *, currency: str | None, now: datetime
+) -> list[Answer]:
+    """Answer each (meter, quantity) apart from the others, in order; opens the org's period when that is due.
+
+    An unknown meter is not allowed, with the reason `unknown_meter`. Raises `Unavailable` when the database is away.
+    """
+    meters, quantities = [meter for meter, _ in asked], [quantity for _, quantity in asked]
+    for _ in range(3):
+        with meterer.pool.connection() as connection, connection.cursor(row_factory=namedtuple_row) as cursor:
+            rows: list[Any] = cursor.execute(_CHECK, (org_id, now, meters, quantities)).fetchall()
+        if rows[0].starts_at is not None:
+            return [_answer(meterer.pool, row, *each, currency=currency) for row, each in zip(rows, asked, strict=True)]
+        meterer.open_period(org_id, now, now)
+    raise Unavailable("The usage period could not be opened. Nothing was done; send it again.")
+
+
+def _answer(pool: HotPool, row: Any, meter: str, quantity: Decimal, *, currency: str | None) -> Answer:
+    if row.meter_id is None:
+        return Answer(meter, allowed=False, reason="unknown_meter", requested=quantity)
+    delta = Decimal(1) if row.aggregation == "count" and quantity else quantity
+    total = quantity if row.aggregation == "max" else row.used + row.reserved + delta
+    over = row.cap is not None and delta > 0 and total > row.cap
+    chosen, unit, amount = _priced(pool, row, delta, currency)
+    span, limit, used, resets_at = "period", row.cap, row.used, row.ends_at
+    if row.window_over is not None and not over:
+        over = True
+        span, limit, used, resets_at = _window(row.window_over)
+    return Answer(
+        meter, not over, "quota_exceeded" if over else None, quantity, row.policy, row.allowance, span, limit, used,
+        row.reserved, None if limit is None else max(limit - used - row.reserved, ZERO), resets_at,
+        chosen, amount, unit,
+    )  # fmt: skip
+
+
+def _window(facts: Mapping[str, Any]) -> tuple[str, Decimal, Decimal, datetime]:
+    resets_at = datetime.fromisoformat(facts["resets_at"])
+    return facts["span"], Decimal(facts["limit"]), Decimal(facts["used"]), resets_at
+
+
+def _priced(
+    pool: HotPool, row: Any, quantity: Decimal, currency: str | None
+) -> tuple[str | None, Decimal | None, Decimal | None]:
+    """(currency, next unit, requested quantity); nothing above the allowance costs under `block` and `warn`."""
+    charges = _charges_of(pool, row.plan_version_id)
+    chosen = currency or next((each for meter_id, each in sorted(charges) if meter_id == row.meter_id), None)
+    if chosen is None:
+        return None, None, None
+    charge = charges.get((row.meter_id, chosen))
+    used = row.used - row.unbilled
+    within = row.allowance is None or used + max(quantity, Decimal(1)) <= row.allowance
+    if charge is None or row.policy != "charge" or within:
+        return chosen, ZERO, ZERO
+    after = max(used, quantity) if row.aggregation == "max" else used + quantity
+    places = exponent(chosen)
+    amount = price(charge, after, row.allowance).amount - price(charge, used, row.allowance).amount
+    return chosen, to_major(marginal(charge, used, row.allowance), places), to_major(amount, places)
+
+
+def _charges_of(pool: HotPool, version_id: UUID) -> dict[tuple[int, str], Charge]:
+    """A version's usage charges by meter and currency, read once a process."""
+    known = _charges.get(version_id)
+    if known is None:
+        with pool.connection() as connection:
+            rows = connection.execute(_CHARGES, (version_id,)).fetchall()
+        known = {
+            (meter_id, currency): parse_charge(model, properties, exponent(currency))
+            for meter_id, currency, model, properties in rows
+        }
+        if len(_charges) >= _MOST_KEPT:
+            _charges.clear()
+        _charges[version_id] = known
+    return known

@@ -1,0 +1,91 @@
+"""What identifies an event: the 16 bytes of its id, and the hash of its content as sent, before defaults."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+from hashlib import sha256
+
+import msgspec
+from msgspec import Raw
+
+from app.kit.money import QUANTITY_BYTES
+from app.metering.schemas import ABSENT, Event
+
+MAX_METADATA = 4096
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z", re.ASCII)
+_encode = msgspec.json.Encoder().encode
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
+
+
+class BadContentError(Exception):
+    """The event reads well but cannot be recorded; `code` is of the API's table."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def key_of(event_id: str) -> str:
+    """Sixteen bytes in hex: a canonical UUID is its own key, any other id the first half of its SHA-256.
+
+    An id that hashes to another id's key is seen as a conflict, for the content covers the id.
+    """
+    return event_id if _UUID.match(event_id) else sha256(event_id.encode()).hexdigest()[:32]
+
+
+def canonicalise(event: Event) -> str:
+    """Bring the event's fields to one spelling, in place; returns its quantity as decimal text.
+
+    Times go to UTC (digits beyond microseconds are rounded), "1.0" becomes 1, metadata's names are sorted. Raises
+    `BadContentError`.
+    """
+    at = event.occurred_at
+    if at is not None and at.tzinfo is not UTC:
+        try:
+            event.occurred_at = at.astimezone(UTC)
+        except OverflowError:
+            raise BadContentError("invalid_event", "occurred_at lies outside the calendar") from None
+    if event.metadata is not ABSENT:
+        event.metadata = _metadata(bytes(event.metadata))
+    if event.quantity is ABSENT:
+        return "1"
+    sent = bytes(event.quantity)
+    text = sent[1:-1] if sent.startswith(b'"') else sent
+    if not QUANTITY_BYTES.match(text):
+        raise BadContentError("bad_quantity", "quantity must be below 10^15, with at most 6 places, not negative")
+    if b"." in text:
+        text = text.rstrip(b"0").rstrip(b".")
+    if text is not sent:
+        event.quantity = Raw(text)
+    return text.decode("ascii")
+
+
+def digest(event: Event) -> str:
+    """The hash of a canonicalised event's content: sixteen bytes in hex."""
+    return sha256(_encode(event)).hexdigest()[:32]
+
+
+def as_sent(event: Event) -> bytes:
+    """The event's fields as JSON, without those that were not sent."""
+    given = {name: getattr(event, name) for name in event.__struct_fields__}
+    return _encode({name: value for name, value in given.items() if value is not None and value is not ABSENT})
+
+
+def _metadata(sent: bytes) -> Raw:
+    if sent == b"null":
+        return ABSENT
+    if len(sent) > MAX_METADATA:
+        raise BadContentError("invalid_event", f"metadata takes at most {MAX_METADATA} bytes")
+    try:
+        found = msgspec.json.decode(sent)
+        canonical = _encode_sorted(found)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadContentError("invalid_event", f"metadata: {error}") from None
+    if not isinstance(found, dict):
+        raise BadContentError("invalid_event", "metadata must be a JSON object")
+    if b"\\u0000" in canonical.replace(b"\\\\", b""):
+        raise BadContentError("invalid_event", "metadata: NUL characters are not text")
+    return Raw(canonical)

@@ -1,0 +1,223 @@
+"""How the columns of a file become usage events: `--map FIELD=SPEC`, compiled once and applied to each row.
+
+A spec is a column's name; a template such as `{model}/{client}`; fixed text after `text:`; for `meter` also simply a
+meter's key. `occurred_at` may count from --start: `+{seconds}s` (units ms, s, m, h, d).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from app.kit.money import QUANTITY
+from app.metering.schemas import Event
+
+COUNTS = ("status_code", "response_ms", "file_bytes")
+LABELS = ("kind", "provider", "endpoint", "language", "format", "user", "client", "job")
+FIELDS = ("org", "meter", "quantity", "occurred_at", *LABELS, *COUNTS)
+REQUIRED = ("org", "meter", "occurred_at")
+UNITS = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+
+_PLACE = re.compile(r"\{([^{}]+)\}")
+_OFFSET = re.compile(r"\+(?P<amount>.+?)(?P<unit>ms|s|m|h|d)\Z", re.DOTALL)
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?\Z", re.ASCII)
+_BEYOND_MICROSECONDS = re.compile(r"(\.[0-9]{6})[0-9]+")
+
+Getter = Callable[[Any], str]
+
+
+class MappingError(Exception):
+    """Options that cannot be understood; the words name each."""
+
+
+class LineError(Exception):
+    """A line that makes no event; the words name the field, the column and what stands there."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The options as given: they decide, with the file's digest, which import this is."""
+
+    fields: dict[str, str]
+    start: datetime | None = None
+    id: str | None = None
+
+    @classmethod
+    def parse(cls, maps: Sequence[str], start: str | None, id_template: str | None) -> Spec:
+        """Read `--map`, `--start` and `--id`; raises `MappingError`."""
+        fields: dict[str, str] = {}
+        for given in maps:
+            name, equals, spec = given.partition("=")
+            if not equals or not spec:
+                raise MappingError(f"--map {given}: write FIELD=COLUMN, such as quantity=requests")
+            if name not in FIELDS:
+                raise MappingError(f"--map {given}: no field {name!r}; there are {', '.join(FIELDS)}")
+            if name in fields:
+                raise MappingError(f"--map {given}: {name} is mapped twice")
+            fields[name] = spec
+        missing = [name for name in REQUIRED if name not in fields]
+        if missing:
+            raise MappingError(f"--map is missing for {', '.join(missing)}")
+        return cls(fields, _start(start), id_template)
+
+
+class Mapping:
+    """A spec fitted to a file: knows its columns (None for JSON lines, where each line has its own)."""
+
+    def __init__(self, spec: Spec, columns: Sequence[str] | None, digest: str) -> None:
+        self._columns = columns
+        self._places = {name: place for place, name in enumerate(columns)} if columns is not None else None
+        offset = _OFFSET.match(spec.fields["occurred_at"])
+        if offset and spec.start is None:
+            raise MappingError("--start is missing: occurred_at counts from it")
+        if spec.start is not None and not offset:
+            raise MappingError("--start: occurred_at does not count from it; write it as +{column}s")
+        self._start = spec.start
+        self._unit = UNITS[offset["unit"]] if offset else 0
+        fields = {**spec.fields, "occurred_at": offset["amount"] if offset else spec.fields["occurred_at"]}
+        self._getters = {name: self._getter(f"--map {name}={given}", name, given) for name, given in fields.items()}
+        self._org = self._getters.pop("org")
+        self._at = self._getters.pop("occurred_at")
+        self._id = self._getter(f"--id {spec.id}", "id", spec.id) if spec.id else None
+        self._digest = digest[:16]
+
+    def read(self, line: int, row: Any) -> tuple[str, Event]:
+        """The org's name (or id) and the event of one row; raises `LineError`."""
+        values = {name: getter(row) for name, getter in self._getters.items()}
+        org = self._org(row)
+        if not org:
+            raise LineError("org is empty")
+        _check_text("".join((org, *values.values())))
+        quantity = values.pop("quantity", "1") or "1"
+        if not QUANTITY.match(quantity):
+            raise LineError(f"quantity {_shown(quantity)} is no decimal below 10^15 with at most 6 places")
+        fields: dict[str, Any] = {name: value for name, value in values.items() if value}
+        fields["occurred_at"] = self._time(self._at(row))
+        fields["id"] = self._id(row) if self._id else f"{self._digest}-{line}-{fields.get('meter', '')}"
+        for name in COUNTS:
+            if name in fields:
+                fields[name] = _count(name, fields[name])
+        return org, _event(fields, quantity)
+
+    def _time(self, text: str) -> datetime:
+        if self._start is None:
+            return _instant(text)
+        if not _NUMBER.match(text):
+            raise LineError(f"occurred_at: {_shown(text)} is no number to add to --start")
+        try:
+            return self._start + timedelta(microseconds=int(Decimal(text) * self._unit))
+        except OverflowError:
+            raise LineError(f"occurred_at: {_shown(text)} lies outside the calendar") from None
+
+    def _getter(self, option: str, field: str, given: str) -> Getter:
+        """How a field's text is got from a row."""
+        if given.startswith("text:"):
+            return _fixed(given.removeprefix("text:"))
+        if "{" in given:
+            return self._template(option, given)
+        if self._places is not None and given not in self._places:
+            if field == "meter":
+                return _fixed(given)
+            raise MappingError(
+                f"{option}: the file has no column {given!r}; it has {', '.join(self._columns or ())}."
+                " For fixed text write text:…"
+            )
+        if self._places is None and field == "meter":
+            return _column(given, given, otherwise=given)
+        return self._column(given)
+
+    def _column(self, name: str) -> Getter:
+        return _column(name, name if self._places is None else self._places[name])
+
+    def _template(self, option: str, given: str) -> Getter:
+        parts = _PLACE.split(given)  # text, column, text, column, ..., text
+        if any(character in text for text in parts[::2] for character in "{}"):
+            raise MappingError(f"{option}: a brace is open; write {{column}}")
+        for name in parts[1::2]:
+            if self._places is not None and name not in self._places:
+                raise MappingError(
+                    f"{option}: the file has no column {name!r}; it has {', '.join(self._columns or ())}"
+                )
+        getters = [self._column(part) if place % 2 else _fixed(part) for place, part in enumerate(parts) if part]
+        if len(getters) == 1:
+            return getters[0]
+        return lambda row: "".join([getter(row) for getter in getters])
+
+
+def _fixed(text: str) -> Getter:
+    return lambda _: text
+
+
+def _column(name: str, place: Any, otherwise: str | None = None) -> Getter:
+    """A column by position (CSV) or by name (JSON lines); empty and null are ''."""
+
+    def get(row: Any) -> str:
+        try:
+            value = row[place]
+        except LookupError:
+            if otherwise is not None:
+                return otherwise
+            raise LineError(f"column {name!r} is missing") from None
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise LineError(f"column {name!r} holds neither text nor a number")
+        return value
+
+    return get
+
+
+def _check_text(text: str) -> None:
+    """NUL characters and broken encodings are no text."""
+    if "\x00" in text:
+        raise LineError("holds NUL characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise LineError("is not UTF-8 text") from None
+
+
+def _event(fields: dict[str, Any], quantity: str) -> Event:
+    try:
+        event = msgspec.convert(fields, Event)
+    except msgspec.ValidationError as error:
+        raise LineError(str(error).replace("$.", "")) from None
+    event.quantity = Raw(quantity.encode())
+    return event
+
+
+def _count(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise LineError(f"{name} {_shown(text)} is no whole number")
+    return int(text[:20])
+
+
+@lru_cache(maxsize=4096)
+def _instant(text: str) -> datetime:
+    """A time as ISO 8601; without an offset it is UTC, digits beyond microseconds are dropped."""
+    try:
+        at = datetime.fromisoformat(_BEYOND_MICROSECONDS.sub(r"\1", text))
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise LineError(f"occurred_at: {_shown(text)} is no time such as 2026-10-25T00:00:00Z") from None
+
+
+def _start(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return _instant(text)
+    except LineError:
+        raise MappingError(f"--start {text}: write a time such as 2026-10-25T00:00:00Z") from None
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:40] + "…")

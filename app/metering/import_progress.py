@@ -1,0 +1,51 @@
+"""How far each import has come: one row per file and mapping, moved on after every committed chunk."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import BigInteger, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from app.kit.db import Base
+from app.metering.import_mapping import Spec
+
+_START = text("""
+    INSERT INTO usage_imports (digest, mapping, file, line, recorded, duplicates, bad, started_at, updated_at)
+    VALUES (:digest, :mapping, :file, 0, 0, 0, 0, :now, :now)
+    ON CONFLICT (digest, mapping) DO UPDATE SET (line, recorded, duplicates, bad, started_at, updated_at, finished_at)
+        = (SELECT 0, 0, 0, 0, excluded.started_at, excluded.updated_at, CAST(NULL AS timestamptz))
+        WHERE usage_imports.finished_at IS NOT NULL
+""")
+
+
+class UsageImport(Base):
+    """An import of a file under a mapping: the last line committed, and the counts up to it."""
+
+    __tablename__ = "usage_imports"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    mapping: Mapped[str] = mapped_column(primary_key=True)
+    file: Mapped[str]
+    line: Mapped[int] = mapped_column(BigInteger)
+    recorded: Mapped[int] = mapped_column(BigInteger)
+    duplicates: Mapped[int] = mapped_column(BigInteger)
+    bad: Mapped[int] = mapped_column(BigInteger)
+    started_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+def mapping_hash(spec: Spec, *, bill: bool) -> str:
+    """What tells one mapping of a file from another."""
+    return hashlib.sha256(msgspec.json.encode([spec, bill], order="sorted")).hexdigest()
+
+
+def begin(session: Session, digest: str, mapping: str, file: str, now: datetime) -> UsageImport:
+    """The row of this import: where a killed one stopped, or at the start. A finished one starts again, and its events
+    answer as duplicates.
+    """
+    session.execute(_START, {"digest": digest, "mapping": mapping, "file": file, "now": now})
+    return session.get_one(UsageImport, (digest, mapping), populate_existing=True)

@@ -1,0 +1,258 @@
+"""Reads of one org's usage; the org comes first. Counters are exact at every commit; days and months are roll-ups plus
+the events above their watermark, so that a page of the open period says what the counters say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.orm import Session
+
+MAX_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A meter in a usage period: what was used of it, and the limits in force (None: unlimited, none)."""
+
+    meter_id: int
+    key: str
+    name: str
+    unit: str
+    aggregation: str
+    used: Decimal
+    reserved: Decimal
+    unbilled: Decimal
+    events: int
+    allowance: Decimal | None
+    policy: str | None
+    hard_limit: Decimal | None
+    per_minute: Decimal | None
+    per_hour: Decimal | None
+    per_day: Decimal | None
+
+    @property
+    def cap(self) -> Decimal | None:
+        """What can never be passed: the hard limit, and under `block` otherwise the allowance."""
+        return self.allowance if self.hard_limit is None and self.policy == "block" else self.hard_limit
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Usage of a meter on a day or in a month; `value` is the dimension's, '' for the total."""
+
+    day: date
+    meter_id: int
+    value: str
+    quantity: Decimal
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Usage of a meter over a span, of one value of a dimension; `label` is what a person calls it."""
+
+    meter_id: int
+    value: str
+    label: str
+    quantity: Decimal
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodUsage:
+    """A meter's counter in one usage period."""
+
+    starts_at: datetime
+    ends_at: datetime
+    plan_version_id: UUID
+    meter_id: int
+    used: Decimal
+    unbilled: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """A meter over all periods: the sum, the greatest (`max`), or how many different values (`unique`)."""
+
+    meter_id: int
+    used: Decimal
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """A usage event as a list shows it."""
+
+    event_id: str
+    meter: str
+    unit: str
+    quantity: Decimal
+    occurred_at: datetime
+    recorded_at: datetime
+    kind: str | None
+    provider: str | None
+    endpoint: str | None
+    user: str | None
+    client: str | None
+    billable: bool
+    billing_reason: str | None
+    source: str
+
+
+# Primary keys of limits_in_force (by org and period) and usage_counters (by org) serve it.
+_COUNTERS = text("""
+    SELECT m.id AS meter_id, m.key, m.name, m.unit, m.aggregation,
+           coalesce(c.used, 0) AS used, coalesce(c.reserved, 0) AS reserved, coalesce(c.unbilled, 0) AS unbilled,
+           coalesce(c.events, 0) AS events,
+           l.allowance, l.policy, l.hard_limit, l.per_minute, l.per_hour, l.per_day
+    FROM meters m
+    LEFT JOIN limits_in_force l ON l.org_id = :org AND l.meter_id = m.id AND l.period_start = :start
+    LEFT JOIN usage_counters c ON c.org_id = :org AND c.meter_id = m.id AND c.period_start = :start
+    WHERE l.meter_id IS NOT NULL OR c.meter_id IS NOT NULL
+    ORDER BY m.name, m.id
+""")
+_SERIES = text("""
+    SELECT day, meter_id, value, quantity, events
+    FROM usage_series(:bucket, :org, :first, :last, :since, :until, :dimension)
+    WHERE CAST(:meter AS integer) IS NULL OR meter_id = :meter
+    ORDER BY day, meter_id, value
+""")
+# Labels: primary keys of subjects, clients and api_keys, once per value.
+_BREAKDOWN = text("""
+    SELECT b.meter_id, b.value, b.quantity, b.events,
+           CASE :dimension
+               WHEN 'user' THEN (SELECT s.label FROM subjects s WHERE s.org_id = :org AND s.id = CAST(b.value AS uuid))
+               WHEN 'client' THEN (SELECT c.name FROM clients c WHERE c.org_id = :org AND c.id = CAST(b.value AS uuid))
+               WHEN 'key' THEN (SELECT k.name FROM api_keys k WHERE k.org_id = :org AND k.id = CAST(b.value AS uuid))
+               ELSE b.value END AS label
+    FROM usage_breakdown(:org, :first, :last, :since, :until, :dimension) b
+    ORDER BY b.meter_id, b.quantity DESC, b.value
+    LIMIT :limit
+""")
+_AS_OF = text("SELECT folded_at FROM usage_mark(:org)")
+_PERIODS = text("""
+    SELECT p.starts_at, p.ends_at, p.plan_version_id, c.meter_id, c.used, c.unbilled
+    FROM (SELECT * FROM usage_periods WHERE org_id = :org AND starts_at <= :now ORDER BY starts_at DESC LIMIT :count) p
+    JOIN usage_counters c ON c.org_id = :org AND c.period_start = p.starts_at
+    ORDER BY p.starts_at, c.meter_id
+""")
+_LIFETIME = text("""
+    SELECT c.meter_id, sum(c.events)::bigint AS events,
+           CASE m.aggregation
+               WHEN 'max' THEN max(c.used)
+               WHEN 'unique' THEN (SELECT count(DISTINCT u.value_hash) FROM usage_uniques u
+                                   WHERE u.org_id = :org AND u.meter_id = c.meter_id)::numeric
+               ELSE sum(c.used) END AS used
+    FROM usage_counters c JOIN meters m ON m.id = c.meter_id
+    WHERE c.org_id = :org
+    GROUP BY c.meter_id, m.aggregation
+    ORDER BY c.meter_id
+""")
+# ix_usage_events_org_id_occurred_at, read backwards through the partitions until the limit is reached.
+_LATEST = text("""
+    SELECT e.event_id, m.key AS meter, m.unit, e.quantity, e.occurred_at, e.recorded_at, e.kind, e.provider, e.endpoint,
+           s.label AS "user", c.ref AS client, e.billable, e.billing_reason, e.source
+    FROM (SELECT * FROM usage_events WHERE org_id = :org ORDER BY occurred_at DESC LIMIT :limit) e
+    JOIN meters m ON m.id = e.meter_id
+    LEFT JOIN subjects s ON s.org_id = :org AND s.id = e.subject_id
+    LEFT JOIN clients c ON c.org_id = :org AND c.id = e.client_id
+    ORDER BY e.occurred_at DESC, e.seq DESC
+""")
+
+
+def current_counters(session: Session, org_id: UUID, period_start: datetime) -> list[Counter]:
+    """Every meter that the period has a limit for or any use of, by name: one statement."""
+    return [Counter(**row) for row in _rows(session, _COUNTERS, org=org_id, start=period_start)]
+
+
+def days(
+    session: Session,
+    org_id: UUID,
+    from_day: date,
+    to_day: date,
+    *,
+    meter_id: int | None = None,
+    dimension: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Figure]:
+    """Usage by day of the org's zone, both days included; `since` and `until` cut within the first and last day.
+
+    `dimension` is '', kind, provider, endpoint, user, client or key. Days without use have no row.
+    """
+    values = {"org": org_id, "first": from_day, "last": to_day, "since": since, "until": until}
+    rows = _rows(session, _SERIES, bucket="day", meter=meter_id, dimension=dimension, **values)
+    return [Figure(**row) for row in rows]
+
+
+def months(
+    session: Session,
+    org_id: UUID,
+    from_month: date,
+    to_month: date,
+    *,
+    meter_id: int | None = None,
+    dimension: str = "",
+) -> list[Figure]:
+    """Usage by calendar month of the org's zone, both included, under the month's first day."""
+    values = {"org": org_id, "first": from_month, "last": to_month, "since": None, "until": None}
+    rows = _rows(session, _SERIES, bucket="month", meter=meter_id, dimension=dimension, **values)
+    return [Figure(**row) for row in rows]
+
+
+def trend(session: Session, org_id: UUID, today: date, count: int = 12) -> list[Figure]:
+    """The last `count` calendar months up to the one that holds `today` (a day of the org's zone)."""
+    year, month = divmod(today.year * 12 + today.month - count, 12)
+    return months(session, org_id, date(year, month + 1, 1), today)
+
+
+def by_dimension(
+    session: Session,
+    org_id: UUID,
+    from_day: date,
+    to_day: date,
+    dimension: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 1000,
+) -> list[Share]:
+    """Usage over whole days by value of a dimension, greatest first within each meter; '' gives the totals.
+
+    An erased person's label is "erased user".
+    """
+    values = {"org": org_id, "first": from_day, "last": to_day, "since": since, "until": until}
+    rows = _rows(session, _BREAKDOWN, dimension=dimension, limit=limit, **values)
+    return [Share(**{**row, "label": row["label"] or f"erased {dimension}"} if dimension else {**row}) for row in rows]
+
+
+def as_of(session: Session, org_id: UUID) -> datetime | None:
+    """When the org's roll-ups were last folded, by the business clock; None before the first time."""
+    stamp: datetime | None = session.execute(_AS_OF, {"org": org_id}).scalar_one()
+    return stamp
+
+
+def by_period(session: Session, org_id: UUID, now: datetime, count: int = 3) -> list[PeriodUsage]:
+    """The counters of the last `count` usage periods up to the running one, oldest first."""
+    return [PeriodUsage(**row) for row in _rows(session, _PERIODS, org=org_id, now=now, count=count)]
+
+
+def lifetime(session: Session, org_id: UUID) -> list[Lifetime]:
+    """Every meter ever used, over all periods."""
+    return [Lifetime(**row) for row in _rows(session, _LIFETIME, org=org_id)]
+
+
+def latest_events(session: Session, org_id: UUID, limit: int = 10) -> list[EventRow]:
+    """The events that happened last, newest first."""
+    return [EventRow(**row) for row in _rows(session, _LATEST, org=org_id, limit=min(limit, MAX_LIMIT))]
+
+
+def _rows(session: Session, statement: Any, **values: Any) -> Collection[RowMapping]:
+    return session.execute(statement, values).mappings().all()

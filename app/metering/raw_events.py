@@ -1,0 +1,83 @@
+"""Raw events of an org, newest first: the reading behind GET /usage/events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, and_, select, tuple_
+from sqlalchemy.orm import Session
+
+from app.accounts.models import Client
+from app.catalog.models import Meter, Plan, PlanVersion
+from app.metering.models import EventDetails, Subject, UsageEvent
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What to show; None shows all. Times are half-open: [start, end)."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    meter: str | None = None
+    kind: str | None = None
+    provider: str | None = None
+    endpoint: str | None = None
+    user: str | None = None
+    client: str | None = None
+
+
+def page(session: Session, org_id: UUID, wanted: Filter, before: tuple[datetime, UUID] | None, limit: int) -> list[Any]:
+    """Up to `limit` events before the position `before` (time, key), newest first, with their labels and metadata."""
+    asked = _rows(org_id)
+    for condition in _conditions(wanted):
+        asked = asked.where(condition)
+    if before is not None:
+        asked = asked.where(tuple_(UsageEvent.occurred_at, UsageEvent.key) < before)
+        asked = asked.where(UsageEvent.occurred_at <= before[0])  # serves the index and prunes later months
+    return list(session.execute(asked.order_by(UsageEvent.occurred_at.desc(), UsageEvent.key.desc()).limit(limit)))
+
+
+def _rows(org_id: UUID) -> Select[Any]:
+    same = and_(
+        EventDetails.org_id == UsageEvent.org_id,
+        EventDetails.key == UsageEvent.key,
+        EventDetails.occurred_at == UsageEvent.occurred_at,
+    )
+    subject = and_(Subject.org_id == UsageEvent.org_id, Subject.id == UsageEvent.subject_id)
+    return (
+        select(
+            UsageEvent,
+            Meter.key.label("meter"),
+            Subject.label.label("user"),
+            Client.ref.label("client"),
+            Plan.key.label("plan"),
+            EventDetails.metadata_.label("metadata"),
+        )
+        .join(Meter, Meter.id == UsageEvent.meter_id)
+        .outerjoin(Subject, subject)
+        .outerjoin(Client, Client.id == UsageEvent.client_id)
+        .outerjoin(PlanVersion, PlanVersion.id == UsageEvent.plan_version_id)
+        .outerjoin(Plan, Plan.id == PlanVersion.plan_id)
+        .outerjoin(EventDetails, same)
+        .where(UsageEvent.org_id == org_id)
+    )
+
+
+def _conditions(wanted: Filter) -> list[Any]:
+    columns: list[tuple[Any, Any]] = [
+        (Meter.key, wanted.meter),
+        (UsageEvent.kind, wanted.kind),
+        (UsageEvent.provider, wanted.provider),
+        (UsageEvent.endpoint, wanted.endpoint),
+        (Subject.label, wanted.user),
+        (Client.ref, wanted.client),
+    ]
+    found = [column == value for column, value in columns if value is not None]
+    if wanted.start is not None:
+        found.append(UsageEvent.occurred_at >= wanted.start)
+    if wanted.end is not None:
+        found.append(UsageEvent.occurred_at < wanted.end)
+    return found

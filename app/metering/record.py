@@ -1,0 +1,73 @@
+"""One event, one round trip: recorded, a duplicate, or refused; exact and once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from secrets import token_bytes
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from app.kit.errors import Unavailable
+from app.metering.content import canonicalise, digest, key_of
+from app.metering.hot import LOST_RACE, Meterer, sqlstate
+from app.metering.schemas import ABSENT, Event
+
+_ARGUMENTS = ", ".join(["%s"] * 24)
+_PLAIN = f"SELECT outcome, facts FROM usage_record({_ARGUMENTS})"  # noqa: S608  # placeholders only
+_DURABLE = f"CALL usage_record_durably({_ARGUMENTS}, NULL, NULL)"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`code` is recorded, duplicate, or a refusal of the API's table; `facts` tell of a limit or of what is missing."""
+
+    code: str
+    quantity: str
+    facts: Mapping[str, Any] | None = None
+
+
+def record(meterer: Meterer, org_id: UUID, event: Event, *, key_id: UUID | None, now: datetime) -> Outcome:
+    """Record one event of an org, opening its usage period when that is due.
+
+    Raises `content.BadContentError` for what cannot be recorded as it stands, `Unavailable` when the database is away.
+    """
+    quantity = canonicalise(event)
+    arguments = _arguments(meterer, org_id, event, quantity, key_id=key_id, now=now)
+    for _ in range(3):
+        code, facts = _call(meterer, arguments)
+        if code != "no_period":
+            return Outcome(code, quantity, facts)
+        meterer.open_period(org_id, event.occurred_at or now, now)
+    raise Unavailable("The usage period could not be opened. Nothing was done; send it again.")
+
+
+def _arguments(
+    meterer: Meterer, org_id: UUID, event: Event, quantity: str, *, key_id: UUID | None, now: datetime
+) -> tuple[Any, ...]:
+    has_details = event.metadata is not ABSENT
+    return (
+        org_id, now, now - meterer.max_age, now + meterer.max_ahead, key_id,
+        event.id, key_of(event.id), "\\x" + digest(event), event.meter, quantity, event.occurred_at or now,
+        event.kind, event.provider, event.endpoint, event.language, event.format, event.user, event.client, event.job,
+        event.status_code, event.response_ms, event.file_bytes,
+        token_bytes(16) if has_details else None, bytes(event.metadata).decode() if has_details else None,
+    )  # fmt: skip
+
+
+def _call(meterer: Meterer, arguments: tuple[Any, ...]) -> tuple[str, Mapping[str, Any] | None]:
+    statement = _DURABLE if meterer.durable() else _PLAIN
+    with meterer.pool.connection() as connection:
+        try:
+            row = connection.execute(statement, arguments).fetchone()
+        except psycopg.DatabaseError as error:
+            if sqlstate(error) != LOST_RACE:
+                raise
+            return "quota_exceeded", msgspec.json.decode(error.diag.message_detail or "{}")
+    if row is None:
+        raise Unavailable("The database gave no answer; send it again.")
+    return row[0], row[1]

@@ -1,0 +1,96 @@
+"""Events that were not counted: kept 30 days as they were sent, and refusals at a limit as counts per hour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.catalog.models import Meter
+from app.kit.ids import new_id
+from app.kit.money import ZERO
+from app.kit.pool import HotPool
+from app.metering.models import RefusedEvent, RefusedQuota
+
+MAX_KEPT = 8192
+
+_KEEP = """
+INSERT INTO refused_events (org_id, id, at, event_id, code, detail, event)
+SELECT %s, r.id, %s, r.event_id, r.code, r.detail, r.event::json
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[]) r (id, event_id, code, detail, event)
+"""
+_COUNT = "SELECT usage_count_refused(%s, %s, %s::text[], %s::bigint[], %s::numeric[])"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One refused event to keep; `event` is the JSON that was sent."""
+
+    event_id: str | None
+    code: str
+    detail: str
+    event: bytes
+
+
+def keep(pool: HotPool, org_id: UUID, refused: Sequence[Kept], now: datetime) -> None:
+    """Write refused events down for the customer to see."""
+    if not refused:
+        return
+    rows = [(new_id(), each.event_id, each.code, each.detail, _document(each.event)) for each in refused]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    with pool.connection() as connection:
+        connection.execute(_KEEP, (org_id, now, *columns))
+
+
+def count(pool: HotPool, org_id: UUID, refused: Iterable[tuple[str, str]], now: datetime) -> None:
+    """Count events that a limit refused: (meter, quantity) of each."""
+    sums: dict[str, tuple[int, Decimal]] = {}
+    for meter, quantity in refused:
+        number, total = sums.get(meter, (0, ZERO))
+        sums[meter] = (number + 1, total + Decimal(quantity))
+    if not sums:
+        return
+    counts = [number for number, _ in sums.values()]
+    totals = [total for _, total in sums.values()]
+    with pool.connection() as connection:
+        connection.execute(_COUNT, (org_id, now, list(sums), counts, totals))
+
+
+def page(session: Session, org_id: UUID, before: UUID | None, limit: int) -> list[RefusedEvent]:
+    """Refused events of an org, newest first, those before the id `before` when given."""
+    asked = select(RefusedEvent).where(RefusedEvent.org_id == org_id)
+    if before is not None:
+        asked = asked.where(RefusedEvent.id < before)
+    return list(session.scalars(asked.order_by(RefusedEvent.id.desc()).limit(limit)))
+
+
+def hours(session: Session, org_id: UUID, limit: int) -> list[tuple[str, RefusedQuota]]:
+    """The latest hours in which a limit refused events, with the meter's key, newest first."""
+    asked = (
+        select(Meter.key, RefusedQuota)
+        .join(Meter, Meter.id == RefusedQuota.meter_id)
+        .where(RefusedQuota.org_id == org_id)
+        .order_by(RefusedQuota.hour.desc(), Meter.key)
+        .limit(limit)
+    )
+    return [(key, row) for key, row in session.execute(asked)]
+
+
+def _document(event: bytes) -> str:
+    """The JSON as it was sent; what is too long or cannot be read is kept as a text of its beginning."""
+    if len(event) <= MAX_KEPT:
+        try:
+            msgspec.json.decode(event)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+        else:
+            return event.decode("utf-8")
+    shown: Any = event[:MAX_KEPT].decode("utf-8", "replace").replace("\x00", "\ufffd")
+    return msgspec.json.encode(shown).decode("utf-8")

@@ -1,0 +1,189 @@
+"""Parsing at the door: an event as sent, and a whole batch in one typed decode.
+
+Only when that decode fails is each event judged apart, so that one bad event never fails its batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
+
+from app.kit.errors import FieldError, InvalidRequest
+
+T = TypeVar("T")
+
+MAX_EVENTS = 5000
+ABSENT = Raw(b"null")  # one object: `is ABSENT` tells it from a null that was sent
+
+EventId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[^/\x00-\x1f\x7f-\x9f]+\Z",
+        description="Chosen by you, unique in your organisation; send UUIDv7 for the best speed.",
+    ),
+]
+Label = Annotated[str, Meta(min_length=1, max_length=255)]
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Size = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Quantity = Annotated[
+    Raw,
+    Meta(
+        description="1 when absent; decimal text below 10^15 with at most 6 places, no exponent, not negative.",
+        extra_json_schema={"type": ["number", "string"], "default": 1},
+    ),
+]
+Metadata = Annotated[
+    Raw,
+    Meta(
+        description="Free text lives here, at most 4 KiB; it can be erased.",
+        extra_json_schema={"type": ["object", "null"]},
+    ),
+]
+Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class Event(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A usage event as sent. Fields stand in alphabetical order: encoding one gives its canonical content."""
+
+    client: Label | None = None
+    endpoint: Label | None = None
+    file_bytes: Size | None = None
+    format: Label | None = None
+    id: EventId
+    job: Label | None = None
+    kind: Label | None = None
+    language: Label | None = None
+    metadata: Metadata = field(default_factory=lambda: ABSENT)
+    meter: Label
+    occurred_at: Instant | None = None
+    provider: Label | None = None
+    quantity: Quantity = field(default_factory=lambda: ABSENT)
+    response_ms: Count | None = None
+    status_code: Count | None = None
+    user: Label | None = None
+
+
+class Batch(Struct, forbid_unknown_fields=True):
+    """Up to 5,000 events, decoded in one go."""
+
+    events: list[Event]
+
+
+class _RawBatch(Struct, forbid_unknown_fields=True):
+    events: list[Raw]
+
+
+class _Probe(Struct):
+    events: Raw | UnsetType = UNSET
+
+
+class _IdOnly(Struct):
+    id: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadEvent:
+    """An event that cannot be recorded as it stands; `raw` is what was sent."""
+
+    index: int
+    id: str | None
+    code: str
+    detail: str
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Sent:
+    """What a request carries: the readable events with their places in it, and the others."""
+
+    bare: bool
+    events: list[Event]
+    places: list[int]
+    bad: list[BadEvent]
+
+
+_BATCH = msgspec.json.Decoder(Batch)
+_RAW_BATCH = msgspec.json.Decoder(_RawBatch)
+_EVENT = msgspec.json.Decoder(Event)
+_PROBE = msgspec.json.Decoder(_Probe)
+_ID = msgspec.json.Decoder(_IdOnly)
+
+
+def parse(body: bytes) -> Sent:
+    """Read a body: one bare event or `{"events": [...]}`; raises `InvalidRequest` when it is neither."""
+    has_nul = b"\\u0000" in body
+    if not _is_batch(body):
+        return _parse_each([Raw(body)], bare=True)
+    if not has_nul:
+        try:
+            events = _BATCH.decode(body).events
+        except (msgspec.ValidationError, UnicodeDecodeError):
+            pass  # some event is wrong: judge each
+        else:
+            _check_size(len(events))
+            return Sent(False, events, list(range(len(events))), [])
+    raws = _understood(_RAW_BATCH.decode, body).events
+    _check_size(len(raws))
+    return _parse_each(raws, bare=False)
+
+
+def _is_batch(body: bytes) -> bool:
+    if body.startswith((b'{"events"', b'{ "events"')):
+        return True
+    return _understood(_PROBE.decode, body).events is not UNSET
+
+
+def _understood(decode: Callable[[bytes], T], body: bytes) -> T:
+    try:
+        return decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequest("The body cannot be read as JSON of this form.", [FieldError("", str(error))]) from None
+
+
+def _check_size(count: int) -> None:
+    if count > MAX_EVENTS:
+        raise InvalidRequest(
+            f"A batch holds at most {MAX_EVENTS} events; this one has {count}.",
+            [FieldError("events", f"at most {MAX_EVENTS}")],
+        )
+
+
+def _parse_each(raws: list[Raw], *, bare: bool) -> Sent:
+    sent = Sent(bare, [], [], [])
+    for index, raw in enumerate(raws):
+        try:
+            event = _EVENT.decode(raw)
+            if b"\\u0000" in bytes(raw):
+                _refuse_nul(event)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+            sent.bad.append(BadEvent(index, _id_of(raw), "invalid_event", _words(error), bytes(raw)))
+        else:
+            sent.events.append(event)
+            sent.places.append(index)
+    return sent
+
+
+def _refuse_nul(event: Event) -> None:
+    for name in event.__struct_fields__:
+        value = getattr(event, name)
+        if isinstance(value, str) and "\x00" in value:
+            raise ValueError(f"NUL characters are not text - at `$.{name}`")
+
+
+def _id_of(raw: Raw) -> str | None:
+    try:
+        found = _ID.decode(raw).id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return found[:255].replace("\x00", "\ufffd") if isinstance(found, str) else None
+
+
+def _words(error: Exception) -> str:
+    return str(error).replace("$.", "").replace("\x00", "\ufffd")

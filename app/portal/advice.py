@@ -1,0 +1,51 @@
+"""What to do about a limit: which plan gives more, or whom to ask for it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.portal import wording
+from app.portal.figures import MeterFigures
+from app.portal.offers import Offer
+from app.portal.plans import Seen, fee_of
+from app.web.filters import quantity
+
+MAY_CHANGE_PLAN = frozenset({"owner", "admin", "billing"})
+_NAMED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody of the own org who may change the plan."""
+
+    name: str
+    email: str
+
+
+def larger_plan(meter: MeterFigures, offers: Sequence[Offer], seen: Seen) -> str:
+    """What the next larger plan gives of the meter, with its price; empty when there is none."""
+    mine = meter.terms.allowance
+    if mine is None:
+        return ""
+    for offer in offers:
+        granted = offer.meters.get(meter.key)
+        if offer.key == seen.plan or granted is None:
+            continue
+        if granted.allowance is None or granted.allowance > mine:
+            much = "unlimited" if granted.allowance is None else quantity(granted.allowance)
+            return f"{offer.name} includes {much} {wording.units(meter.unit)}{_price(offer, seen)}."
+    return ""
+
+
+def whom_to_ask(people: Sequence[Person]) -> str:
+    """Who of the org can change the plan, by name."""
+    if not people:
+        return "Ask an owner of your organisation for a larger plan."
+    named = " or ".join(f"{each.name} ({each.email})" for each in people[:_NAMED])
+    return f"Ask {named} for a larger plan."
+
+
+def _price(offer: Offer, seen: Seen) -> str:
+    fee, interval = fee_of(offer, seen)
+    return "" if fee is None else f" for {wording.amount(fee, seen.currency).replace('.00', '')} a {interval}"

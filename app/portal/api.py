@@ -1,0 +1,80 @@
+"""The read calls of usage, and the calculator."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.accounts.guards import caller
+from app.kit.errors import NotFound
+from app.metering import queries as metering
+from app.portal.events import latest_events
+from app.portal.history import history, totals
+from app.portal.schemas import CurrentAnswer, HistoryAnswer, HistoryQuery, SummaryAnswer, current_answer
+from app.portal.usage_view import current_usage
+from app.rating.schemas import QuoteAnswer, QuoteRequest, quote
+from app.web.api import Api
+from app.web.database import session
+from app.web.runtime import business_now
+
+api = Api("portal", __name__)
+
+_QUOTE = {
+    "charge": {"model": "per_unit", "currency": "USD", "properties": {"unit_amount": "0.01"}},
+    "quantity": "1250",
+    "allowance": "1000",
+}
+
+
+@api.operation(
+    "GET", "/usage/current", response=CurrentAnswer, summary="This period: use, limits, cost, forecast",
+    description="What the dashboard shows, out of the same figures. Costs are estimates until the period is closed; "
+    "what is projected keeps the pace since the period began.",
+)  # fmt: skip
+def usage_current() -> CurrentAnswer:
+    """The open period."""
+    return current_answer(current_usage(session(), _org(), business_now()))
+
+
+@api.operation("GET", "/usage/summary", response=SummaryAnswer, summary="This month, all time, and a year's trend")
+def usage_summary() -> SummaryAnswer:
+    """The running month, lifetime totals, the ten latest events, twelve months."""
+    org, now = _org(), business_now()
+    found = history(session(), org, now, caller().time_zone, 12)
+    running = found.months[-1]
+    ever = metering.lifetime(session(), org)
+    return SummaryAnswer(
+        month=running.month,
+        meters=running.meters,
+        lifetime=totals(ever, found.meters),
+        latest_events=latest_events(metering.latest_events(session(), org, 10)),
+        trend=found.months,
+        as_of=now,
+    )
+
+
+@api.operation(
+    "GET", "/usage/history", query=HistoryQuery, response=HistoryAnswer, summary="Month by month: totals, cost, plan",
+)  # fmt: skip
+def usage_history(query: HistoryQuery) -> HistoryAnswer:
+    """The last months, newest first."""
+    now = business_now()
+    found = history(session(), _org(), now, caller().time_zone, query.months)
+    return HistoryAnswer(months=found.months[::-1], as_of=now)
+
+
+@api.operation(
+    "POST", "/quotes", request=QuoteRequest, response=QuoteAnswer, example=_QUOTE,
+    summary="Price a quantity under a charge",
+    description="The calculator: any charge, whether or not a plan has it. The allowance is taken off first.",
+)  # fmt: skip
+def make_quote(asked: QuoteRequest) -> QuoteAnswer:
+    """Amount and breakdown; asks the database nothing."""
+    return quote(asked)
+
+
+def _org() -> UUID:
+    """The key's org; a staff key names one in a header."""
+    org = caller().org_id
+    if org is None:
+        raise NotFound("The key belongs to no organisation.")
+    return org

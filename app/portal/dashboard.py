@@ -1,0 +1,125 @@
+"""The dashboard's view out of the period's figures: bars, sentence, prompts, cost, checklist. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from app.kit.money import exponent, to_major
+from app.portal import wording
+from app.portal.figures import FULL, HIGH, MeterFigures
+from app.portal.usage_view import CurrentUsage
+from app.portal.views_models import CostView, DashboardView, EventRow, MeterBar, PromptView, Step
+from app.web.filters import quantity
+
+_POLL_WAITING, _POLL_ACTIVE, _POLL = 3, 10, 30
+_ACTIVE = timedelta(minutes=10)
+_KINDS = {"near": "near", "high": "strong", "full": "full", "over": "full"}
+
+
+def dashboard(
+    usage: CurrentUsage,
+    *,
+    events: Sequence[EventRow] = (),
+    steps: Sequence[Step] = (),
+    advice: Mapping[str, str] | None = None,
+    may_upgrade: bool = True,
+) -> DashboardView:
+    """Assemble the page. `advice` by meter ends a prompt's words: what a larger plan gives, or whom to ask."""
+    kind, sentence = wording.state(usage)
+    return DashboardView(
+        plan_name=usage.plan_name,
+        zone=usage.time_zone,
+        starts_at=usage.period.start,
+        ends_at=usage.period.end,
+        as_of=usage.as_of,
+        state_kind=kind,
+        state_sentence=sentence,
+        meters=bars(usage),
+        cost=cost(usage),
+        prompts=[
+            prompt(meter, usage, (advice or {}).get(meter.key, ""), may_upgrade=may_upgrade)
+            for meter in pressing(usage)
+        ],
+        events=events,
+        steps=steps,
+        poll_seconds=_poll(usage, events),
+        upgrade_href="/plans" if may_upgrade else None,
+    )
+
+
+def bars(usage: CurrentUsage) -> list[MeterBar]:
+    """One bar a meter; those of the plan first, as the catalogue orders them."""
+    return [_bar(meter, usage) for meter in usage.meters]
+
+
+def pressing(usage: CurrentUsage) -> list[MeterFigures]:
+    """The meters at 80 % and more, fullest first, at most three: a wall of prompts is read by nobody."""
+    found = [meter for meter in usage.meters if meter.state in _KINDS]
+    return sorted(found, key=lambda meter: -(meter.percent or 0))[:3]
+
+
+def prompt(meter: MeterFigures, usage: CurrentUsage, advice: str, *, may_upgrade: bool) -> PromptView:
+    """What to decide about a meter that is near, at or over its limit."""
+    used = f"{quantity(meter.use.used)} of {quantity(meter.limit or Decimal(0))} {wording.units(meter.unit)}"
+    reached = max(each for each in (80, HIGH, FULL) if (meter.percent or 0) >= each)
+    title = f"{meter.name}: {meter.percent} % used" if reached < FULL else f"{meter.name}: {reached} % reached"
+    words = f"{used} are used. {wording.policy(meter, usage.currency)} {advice}".strip()
+    return PromptView(
+        kind=_KINDS[meter.state],
+        title=title,
+        words=words,
+        action_href="/plans" if may_upgrade else None,
+        action_label="Compare plans" if may_upgrade else None,
+        second_href=f"/usage?meter={meter.key}",
+        second_label="See what used it",
+    )
+
+
+def cost(usage: CurrentUsage) -> CostView | None:
+    """Fee and usage of the period; None where the plan can cost nothing."""
+    if not (usage.cost or usage.projected_cost or usage.fee or any(meter.terms.charge for meter in usage.meters)):
+        return None
+    places = exponent(usage.currency)
+    return CostView(
+        currency=usage.currency,
+        so_far=to_major(usage.cost, places),
+        forecast=to_major(usage.projected_cost, places),
+        note=_note(usage),
+    )
+
+
+def _note(usage: CurrentUsage) -> str:
+    fee = wording.amount(usage.fee, usage.currency)
+    parts = [f"{wording.amount(usage.usage_cost, usage.currency)} for usage"]
+    if usage.fee_due:
+        parts.insert(0, f"{fee} for the plan")
+    apart = f" The plan's {fee} a year is paid apart." if usage.fee and not usage.fee_due else ""
+    return f"Cost so far is {' and '.join(parts)}, before tax; an estimate until the period ends.{apart}"
+
+
+def _bar(meter: MeterFigures, usage: CurrentUsage) -> MeterBar:
+    share = int(meter.use.reserved * 100 // meter.limit) if meter.limit else 0
+    return MeterBar(
+        key=meter.key,
+        name=meter.name,
+        unit=wording.units(meter.unit),
+        used=meter.use.used,
+        limit=meter.limit,
+        percent=meter.percent or 0,
+        resets_at=usage.period.end,
+        state=meter.state,
+        policy=wording.policy(meter, usage.currency),
+        forecast=wording.forecast(meter, usage),
+        reserved=meter.use.reserved,
+        reserved_percent=share,
+        href=f"/usage?meter={meter.key}",
+    )
+
+
+def _poll(usage: CurrentUsage, events: Sequence[EventRow]) -> int:
+    """Seconds to the next look: soon while the first event is awaited or events are coming in."""
+    if not usage.ever_used:
+        return _POLL_WAITING
+    return _POLL_ACTIVE if events and usage.as_of - events[0].at < _ACTIVE else _POLL

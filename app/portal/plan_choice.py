@@ -1,0 +1,97 @@
+"""One plan before choosing it: the money, what would change, whether present use fits, how to get it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.portal import comparison, wording
+from app.portal.advice import Person
+from app.portal.offers import Offer
+from app.portal.plans import Seen, fee_of
+from app.portal.usage_view import CurrentUsage
+from app.portal.views_models import CompareRow
+from app.web.filters import quantity
+
+
+@dataclass(frozen=True)
+class ChoiceView:
+    """What templates/portal/plan.html shows. `changes` rows have two cells: now and then; one for a visitor."""
+
+    key: str
+    name: str
+    summary: str
+    money: str
+    today: str
+    headings: Sequence[str]
+    changes: Sequence[CompareRow]
+    unfit: Sequence[str]
+    people: Sequence[Person]
+    current: bool
+    is_default: bool
+    may_change: bool
+    back: str
+
+
+def choice_view(
+    offer: Offer, held: Offer | None, seen: Seen, standing: CurrentUsage | None, people: Sequence[Person]
+) -> ChoiceView:
+    """Assemble the page of `offer` for an org on `held`; both None-able parts are absent for a visitor."""
+    current = offer.key == seen.plan
+    shown = [offer] if held is None or current else [held, offer]
+    return ChoiceView(
+        key=offer.key,
+        name=offer.name,
+        summary=offer.summary,
+        money=_money(offer, seen),
+        today=_today(offer, seen),
+        headings=["Now", offer.name] if len(shown) == 2 else [offer.name],
+        changes=[row for row in _rows(shown, seen) if len(shown) == 1 or row.cells[0] != row.cells[1]],
+        unfit=[] if standing is None or current else unfit(offer, standing),
+        people=people,
+        current=current,
+        is_default=offer.is_default,
+        may_change=seen.may_change,
+        back=f"/plans?interval={seen.interval}&currency={seen.currency}",
+    )
+
+
+def unfit(offer: Offer, standing: CurrentUsage) -> list[str]:
+    """Which present use the plan's limits would not hold: nothing is deleted, new use is refused until it fits."""
+    found = []
+    for meter in standing.meters:
+        most = offer.terms(meter.key, standing.currency).refused_above
+        if most is not None and meter.use.used > most:
+            found.append(
+                f"{meter.name}: {quantity(meter.use.used)} used this period, {offer.name} allows {quantity(most)}."
+            )
+    return found
+
+
+def _rows(shown: Sequence[Offer], seen: Seen) -> list[CompareRow]:
+    return [row for group in comparison.groups(shown, seen.currency) for row in _named(group.title, group.rows)]
+
+
+def _named(title: str, rows: Sequence[CompareRow]) -> list[CompareRow]:
+    if title.startswith("Above"):
+        return [CompareRow(f"{row.label}, above what is included", row.cells) for row in rows]
+    if title.startswith("Included"):
+        return [CompareRow(f"{row.label} a month", row.cells) for row in rows]
+    return list(rows)
+
+
+def _money(offer: Offer, seen: Seen) -> str:
+    fee, interval = fee_of(offer, seen)
+    if fee is None:
+        return "Price by agreement"
+    return f"{wording.amount(fee, seen.currency)} a {interval}, before tax" if fee else "Free"
+
+
+def _today(offer: Offer, seen: Seen) -> str:
+    fee, interval = fee_of(offer, seen)
+    if not fee:
+        return "Nothing is due."
+    return (
+        f"{wording.amount(fee, seen.currency)} for the first {interval}, then the same each {interval};"
+        " what is above an allowance is billed at the end of each month."
+    )

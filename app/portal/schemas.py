@@ -1,0 +1,185 @@
+"""What the usage calls answer. Money: integers are minor units of `currency`, decimal texts are major units, exact."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+
+from app.kit.money import exponent, to_major
+from app.portal.figures import MeterFigures
+from app.portal.projection import METHOD
+from app.portal.usage_view import CurrentUsage
+
+
+class PlanNow(msgspec.Struct):
+    """The plan that the org is on: `fee` is in minor units for each `interval`."""
+
+    key: str | None
+    name: str
+    version: int | None
+    interval: str
+    fee: int
+
+
+class PeriodNow(msgspec.Struct):
+    """[start, end): the usage period, and the zone whose calendar it is shown in."""
+
+    start: datetime
+    end: datetime
+    time_zone: str
+
+
+class MeterNow(msgspec.Struct):
+    """A meter in the open period.
+
+    `limit` is what `percent` is measured against: where use is refused under `block`, else the allowance; null is
+    unlimited. `cost` is rounded as on the invoice. `reaches_limit_at` is null when the limit is met already, or not
+    before the period's end at the present pace.
+    """
+
+    meter: str
+    name: str
+    unit: str
+    aggregation: str
+    policy: str
+    used: Decimal
+    reserved: Decimal
+    allowance: Decimal | None
+    limit: Decimal | None
+    refused_above: Decimal | None
+    remaining: Decimal | None
+    percent: int | None
+    state: str
+    cost: int
+    exact_cost: Decimal
+    next_unit_price: Decimal
+    projected_use: Decimal
+    projected_cost: int
+    reaches_limit_at: datetime | None
+
+
+class CurrentAnswer(msgspec.Struct):
+    """Where the org stands. `cost` = `fee_due` + `usage_cost`; what is projected is an estimate by `method`."""
+
+    plan: PlanNow
+    period: PeriodNow
+    currency: str
+    as_of: datetime
+    meters: list[MeterNow]
+    fee_due: int
+    usage_cost: int
+    exact_usage_cost: Decimal
+    cost: int
+    projected_cost: int
+    method: str
+
+
+class MeterTotal(msgspec.Struct):
+    """What was used of a meter in a span, and in how many events."""
+
+    meter: str
+    name: str
+    unit: str
+    used: Decimal
+    events: int
+
+
+class Amount(msgspec.Struct):
+    """An amount of the currency's minor unit."""
+
+    currency: str
+    amount: int
+
+
+class HistoryMonth(msgspec.Struct):
+    """A calendar month of the org's zone.
+
+    `usage_cost` is that of the usage periods that began in the month, an estimate while one of them is open. `plan` is
+    the one at the month's end (or now); `plan_changed` says that it was another at some time within.
+    """
+
+    month: date
+    meters: list[MeterTotal]
+    usage_cost: list[Amount]
+    plan: str | None
+    plan_changed: bool
+
+
+class HistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """How many months, this one included."""
+
+    months: Annotated[int, msgspec.Meta(ge=1, le=12)] = 3
+
+
+class HistoryAnswer(msgspec.Struct):
+    """The months, newest first."""
+
+    months: list[HistoryMonth]
+    as_of: datetime
+
+
+class LatestEvent(msgspec.Struct):
+    """A usage event as it was recorded."""
+
+    id: str
+    meter: str
+    quantity: Decimal
+    occurred_at: datetime
+    recorded_at: datetime
+    kind: str | None
+    billable: bool
+
+
+class SummaryAnswer(msgspec.Struct):
+    """The running month, everything ever, the ten latest events, and the last twelve months, oldest first."""
+
+    month: date
+    meters: list[MeterTotal]
+    lifetime: list[MeterTotal]
+    latest_events: list[LatestEvent]
+    trend: list[HistoryMonth]
+    as_of: datetime
+
+
+def current_answer(usage: CurrentUsage) -> CurrentAnswer:
+    """The figures as the API says them."""
+    return CurrentAnswer(
+        plan=PlanNow(usage.plan_key, usage.plan_name, usage.plan_version, usage.interval, usage.fee),
+        period=PeriodNow(usage.period.start, usage.period.end, usage.time_zone),
+        currency=usage.currency,
+        as_of=usage.as_of,
+        meters=[_meter(each, exponent(usage.currency)) for each in usage.meters],
+        fee_due=usage.fee_due,
+        usage_cost=usage.usage_cost,
+        exact_usage_cost=to_major(usage.exact_usage_cost, exponent(usage.currency)),
+        cost=usage.cost,
+        projected_cost=usage.projected_cost,
+        method=METHOD,
+    )
+
+
+def _meter(each: MeterFigures, places: int) -> MeterNow:
+    return MeterNow(
+        meter=each.key,
+        name=each.name,
+        unit=each.unit,
+        aggregation=each.aggregation,
+        policy=each.terms.policy,
+        used=each.use.used,
+        reserved=each.use.reserved,
+        allowance=each.terms.allowance,
+        limit=each.limit,
+        refused_above=each.terms.refused_above,
+        remaining=each.remaining,
+        percent=each.percent,
+        state=each.state,
+        cost=each.cost,
+        exact_cost=to_major(each.exact_cost, places),
+        next_unit_price=to_major(each.next_unit, places),
+        projected_use=each.projected_use,
+        projected_cost=each.projected_cost,
+        reaches_limit_at=each.reaches_limit_at,
+    )

@@ -1,0 +1,86 @@
+"""Home and dashboard."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, Response
+
+from app.accounts import guards
+from app.accounts.identity import Caller
+from app.kit.errors import NotFound
+from app.metering.queries import latest_events
+from app.portal import first_steps, queries, samples
+from app.portal.advice import MAY_CHANGE_PLAN, Person, larger_plan, whom_to_ask
+from app.portal.dashboard import dashboard as assemble
+from app.portal.dashboard import pressing
+from app.portal.events import event_rows
+from app.portal.offers import offers
+from app.portal.plans import Seen
+from app.portal.usage_view import CurrentUsage, current_usage
+from app.portal.views_models import EventRow, Step
+from app.web.database import session
+from app.web.pages import redirect_to, render
+from app.web.runtime import business_now, runtime
+
+pages = Blueprint("portal", __name__)
+
+LATEST = 10
+_MAY_MANAGE = frozenset({"owner", "admin"})
+
+
+@pages.get("/")
+def home() -> Response:
+    """What it is; somebody signed in goes on to the dashboard."""
+    if guards.caller().user_id is not None:
+        return redirect_to("portal.dashboard")
+    curl = first_steps.curl(runtime().settings.base_url, "api_calls")
+    return render("portal/home.html", bars=samples.bars(business_now()), curl=curl)
+
+
+@pages.get("/dashboard")
+def dashboard() -> Response:
+    """Where the org stands: bars, cost, prompts, latest events. The bars are a fragment that refreshes itself."""
+    who = guards.caller()
+    org = org_of(who)
+    usage = current_usage(session(), org, business_now())
+    names = {meter.key: meter.name for meter in usage.meters}
+    events = event_rows(latest_events(session(), org, LATEST), names)
+    view = assemble(
+        usage,
+        events=events,
+        steps=_steps(usage, events, who),
+        advice=_advice(usage, who),
+        may_upgrade=who.role in MAY_CHANGE_PLAN,
+    )
+    return render("portal/dashboard.html", fragments=("bars",), view=view)
+
+
+def org_of(who: Caller) -> UUID:
+    """The org that a page is about; a person without any has none to show."""
+    if who.org_id is None:
+        raise NotFound("You are in no organisation.")
+    return who.org_id
+
+
+def _steps(usage: CurrentUsage, events: list[EventRow], who: Caller) -> list[Step]:
+    if not first_steps.wanted(usage, events):
+        return []
+    facts = queries.first_steps(session(), usage.org_id)
+    found = first_steps.steps(usage, facts, runtime().settings.base_url, may_manage=who.role in _MAY_MANAGE)
+    return found if any(not step.done for step in found) else []
+
+
+def _advice(usage: CurrentUsage, who: Caller) -> dict[str, str]:
+    """What to do about each meter that is near its limit; asks the database only when there is one."""
+    meters = pressing(usage)
+    if not meters:
+        return {}
+    if who.role not in MAY_CHANGE_PLAN:
+        words = whom_to_ask(
+            [Person(row.name, row.email) for row in queries.who_may_change_plan(session(), usage.org_id)]
+        )
+        return {meter.key: words for meter in meters}
+    sold = offers(session(), usage.plan_key)
+    seen = Seen(usage.currency, usage.interval, usage.plan_key)
+    return {meter.key: larger_plan(meter, sold, seen) for meter in meters}

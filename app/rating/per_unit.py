@@ -1,0 +1,28 @@
+"""per_unit: the same amount for each unit; fractions of a unit cost their fraction.
+
+Example: unit_amount "0.01", 250.5 units: 250.5 cents exact, 251 on the line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from app.kit.money import ZERO
+from app.rating.charge import TierLine
+from app.rating.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class PerUnit:
+    """`unit_amount` in minor units."""
+
+    unit_amount: Decimal
+
+    def lines(self, quantity: Decimal) -> list[TierLine]:
+        return [TierLine(ZERO, None, quantity, self.unit_amount)]
+
+
+def read(reader: Reader) -> PerUnit:
+    """Keys: unit_amount."""
+    return PerUnit(reader.money("unit_amount"))

@@ -1,0 +1,156 @@
+"""The rating room's door: properties of a charge in, a charge out; and the calculator behind POST /quotes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+
+from app.kit.errors import FieldError, InvalidRequest
+from app.kit.money import exponent, parse_quantity, to_major
+from app.rating import flat, graduated, package, per_unit, percentage, stairstep, volume
+from app.rating.charge import Charge, Rated, TierLine
+from app.rating.pricing import price
+from app.rating.reader import Reader
+
+MODELS: dict[str, Callable[[Reader], Charge]] = {
+    "flat": flat.read,
+    "per_unit": per_unit.read,
+    "graduated": graduated.read,
+    "volume": volume.read,
+    "package": package.read,
+    "stairstep": stairstep.read,
+    "percentage": percentage.read,
+    "graduated_percentage": percentage.read_graduated,
+}
+BIGGEST = 2**63 - 1  # the books hold amounts as bigint
+
+_Number = msgspec.Meta(extra_json_schema={"type": ["string", "number"]})
+_MaybeNumber = msgspec.Meta(extra_json_schema={"type": ["string", "number", "null"]})
+_Object = msgspec.Meta(extra_json_schema={"type": "object"})
+_PROPERTIES = msgspec.json.Decoder(dict[str, Any], float_hook=str)
+
+
+def parse_charge(model: str, properties: Mapping[str, Any], currency_exponent: int) -> Charge:
+    """Read a charge; `InvalidRequest` names every wrong key as it stands below the properties (`tiers[1].up_to`).
+
+    Amounts are decimal text in major units of the currency ("0.01" is a cent); `currency_exponent` is its number of
+    places (kit.money.exponent). Each model's keys stand in its module's `read`.
+    """
+    if model not in MODELS:
+        raise _invalid([FieldError("model", "must be one of " + ", ".join(MODELS))])
+    reader = Reader(properties, currency_exponent)
+    charge = MODELS[model](reader)
+    errors = reader.finish()
+    if errors:
+        raise _invalid(errors)
+    return charge
+
+
+class ChargeInput(msgspec.Struct, forbid_unknown_fields=True):
+    """A charge as it stands in a catalogue: model, currency, and the model's properties."""
+
+    model: str
+    currency: str
+    properties: Annotated[msgspec.Raw, _Object]
+
+
+class QuoteRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """What to price. `allowance` is taken off first: absent is none, null is unlimited."""
+
+    charge: ChargeInput
+    quantity: Annotated[msgspec.Raw, _Number]
+    allowance: Annotated[msgspec.Raw, _MaybeNumber] = msgspec.field(default_factory=lambda: msgspec.Raw(b"0"))
+
+
+class QuoteLine(msgspec.Struct, rename={"start": "from", "end": "to"}):
+    """One tier's part: `blocks` x `unit_amount` + `flat_amount` = `subtotal`, exact, in major units."""
+
+    start: Decimal
+    end: Decimal | None
+    quantity: Decimal
+    blocks: Decimal
+    unit_amount: Decimal
+    flat_amount: Decimal
+    subtotal: Decimal
+
+
+class QuoteAnswer(msgspec.Struct):
+    """The price. `amount` is an integer of the currency's minor unit; decimal texts are exact, in major units."""
+
+    model: str
+    currency: str
+    quantity: Decimal
+    included: Decimal
+    excess: Decimal
+    amount: int
+    exact_amount: Decimal
+    lines: list[QuoteLine]
+
+
+def quote(request: QuoteRequest) -> QuoteAnswer:
+    """Price a quantity under a charge, with the breakdown; `InvalidRequest` names every wrong field. Pure."""
+    try:
+        places = exponent(request.charge.currency)
+    except ValueError as wrong:
+        raise _invalid([FieldError("charge.currency", str(wrong))]) from None
+    charge = _charge(request.charge, places)
+    quantity = _number("quantity", request.quantity, negative=True)
+    unlimited = bytes(request.allowance) == b"null"
+    allowance = None if unlimited else _number("allowance", request.allowance, negative=False)
+    rated = price(charge, quantity, allowance)
+    if abs(rated.rounded) > BIGGEST:
+        raise _invalid([FieldError("quantity", "the amount is larger than any that can be charged")])
+    return _answer(request.charge, rated, places)
+
+
+def _charge(given: ChargeInput, places: int) -> Charge:
+    try:
+        return parse_charge(given.model, _PROPERTIES.decode(given.properties), places)
+    except InvalidRequest as wrong:
+        fields = [e.field if e.field == "model" else f"properties.{e.field}" for e in wrong.errors]
+        named = zip(fields, wrong.errors, strict=True)
+        raise _invalid([FieldError(f"charge.{field}", e.detail) for field, e in named]) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise _invalid([FieldError("charge.properties", "must be an object of the model's keys")]) from None
+
+
+def _number(field: str, raw: msgspec.Raw, *, negative: bool) -> Decimal:
+    text = bytes(raw)
+    if text.startswith(b'"'):
+        text = text[1:-1]  # escapes fail below: no digit needs one
+    try:
+        return parse_quantity(text, negative=negative)
+    except ValueError as wrong:
+        raise _invalid([FieldError(field, str(wrong))]) from None
+
+
+def _answer(given: ChargeInput, rated: Rated, places: int) -> QuoteAnswer:
+    return QuoteAnswer(
+        model=given.model,
+        currency=given.currency,
+        quantity=rated.quantity,
+        included=rated.included,
+        excess=rated.excess,
+        amount=rated.rounded,
+        exact_amount=to_major(rated.amount, places),
+        lines=[_line(line, places) for line in rated.lines],
+    )
+
+
+def _line(line: TierLine, places: int) -> QuoteLine:
+    return QuoteLine(
+        start=line.start,
+        end=line.end,
+        quantity=line.quantity,
+        blocks=line.blocks,
+        unit_amount=to_major(line.unit_amount, places),
+        flat_amount=to_major(line.flat_amount, places),
+        subtotal=to_major(line.subtotal, places),
+    )
+
+
+def _invalid(errors: list[FieldError]) -> InvalidRequest:
+    return InvalidRequest("The charge cannot be priced: " + "; ".join(f"{e.field} {e.detail}" for e in errors), errors)

@@ -1,0 +1,52 @@
+"""Sharing a whole amount out: no minor unit is lost and none is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from app.kit.money import exactly
+
+
+def split(total: int, weights: Sequence[Decimal]) -> list[int]:
+    """Share `total` minor units by weight with the largest remainder; the parts sum to it exactly.
+
+    Each part differs from its exact share by less than one unit; of equal remainders the earlier wins. Weights that sum
+    to zero (a base fee without use) share equally. A negative total is the mirror of its absolute value.
+
+    Example: 100 over 1, 1, 1 is 34, 33, 33.
+    """
+    if not weights:
+        if total:
+            raise ValueError("nothing to share the amount over")
+        return []
+    whole = _as_integers(weights)
+    if sum(whole) == 0:
+        whole = [1] * len(whole)
+    if sum(whole) < 0:
+        whole = [-weight for weight in whole]
+    parts = _largest_remainder(abs(total), whole)
+    return parts if total >= 0 else [-part for part in parts]
+
+
+def _as_integers(weights: Sequence[Decimal]) -> list[int]:
+    places = max(0, *(-_exponent(weight) for weight in weights), 0)
+    with exactly():
+        return [int(weight.scaleb(places)) for weight in weights]
+
+
+def _exponent(weight: Decimal) -> int:
+    exponent = weight.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise ValueError(f"{weight} is not a number")  # noqa: TRY004  # NaN is a Decimal: the value is wrong, not the type
+    return exponent
+
+
+def _largest_remainder(total: int, weights: list[int]) -> list[int]:
+    whole = sum(weights)
+    shares = [divmod(total * weight, whole) for weight in weights]
+    parts = [floor for floor, _ in shares]
+    order = sorted(range(len(shares)), key=lambda place: (-shares[place][1], place))
+    for place in order[: total - sum(parts)]:
+        parts[place] += 1
+    return parts

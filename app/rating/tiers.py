@@ -1,0 +1,58 @@
+"""Tiers: `up_to` is inclusive and cumulative, the last has none; each has a unit amount and a flat amount."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+
+from app.kit.money import ZERO
+from app.rating.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One tier; amounts in minor units."""
+
+    up_to: Decimal | None
+    unit_amount: Decimal
+    flat_amount: Decimal
+
+    def holds(self, quantity: Decimal) -> bool:
+        """Whether a quantity above the tiers before ends here; a fraction above the bound does not."""
+        return self.up_to is None or quantity <= self.up_to
+
+
+def with_floors(tiers: Sequence[Tier]) -> Iterator[tuple[Decimal, Tier]]:
+    """Each tier with the bound that it starts above."""
+    floor = ZERO
+    for tier in tiers:
+        yield floor, tier
+        floor = tier.up_to or floor
+
+
+def falls_in(tiers: Sequence[Tier], quantity: Decimal) -> tuple[Decimal, Tier]:
+    """The tier that holds the whole quantity, with its floor."""
+    return next((floor, tier) for floor, tier in with_floors(tiers) if tier.holds(quantity))
+
+
+def read_tiers(reader: Reader, read: Callable[[Reader, Decimal | None], Tier]) -> tuple[Tier, ...]:
+    """Read the key `tiers`: bounds must rise, and only the last may and must be open."""
+    rows = reader.rows("tiers")
+    tiers = tuple(read(row, row.bound("up_to")) for row in rows)
+    if not any(row.errors for row in rows):
+        _check_bounds(rows, tiers)
+    for row in rows:
+        reader.errors += row.finish()
+    return tiers
+
+
+def _check_bounds(rows: Sequence[Reader], tiers: Sequence[Tier]) -> None:
+    for place, (before, tier) in enumerate(pairwise(tiers)):
+        if before.up_to is None:
+            rows[place].fail("up_to", "is missing; only the last tier is open")
+        elif tier.up_to is not None and tier.up_to <= before.up_to:
+            rows[place + 1].fail("up_to", "must be above that of the tier before")
+    if tiers and tiers[-1].up_to is not None:
+        rows[-1].fail("up_to", "must be left out: the last tier is open")

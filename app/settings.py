@@ -1,0 +1,132 @@
+"""Settings: read from the environment once, checked at start, with no insecure default outside the sandbox."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(Exception):
+    """Names every wrong setting at once, so that an operator mends them in one go."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that an installation may choose. Durations are timedeltas; sizes are bytes; URLs carry no trailing slash.
+
+    `sandbox` marks a development installation: movable clock, mailbox page, plain http, generated secrets.
+    """
+
+    sandbox: bool
+    secret_key: str = field(repr=False)
+    key_pepper: str = field(repr=False)
+    base_url: str
+    database_url: str = field(repr=False)
+    owner_database_url: str = field(repr=False)
+    worker_database_url: str = field(repr=False)
+    instance: Path
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = 25
+    smtp_user: str | None = None
+    smtp_password: str | None = field(default=None, repr=False)
+    smtp_tls: bool = False
+    mail_from: str = "Tollkeeper <billing@localhost>"
+    mailbox_url: str | None = None
+    metrics_token: str | None = field(default=None, repr=False)
+    trusted_proxies: int = 0
+    hot_pool_size: int = 8
+    event_max_age: timedelta = timedelta(days=35)
+    event_max_ahead: timedelta = timedelta(minutes=5)
+    synchronous_standby: bool = False
+    web_processes: int = 1
+
+    @property
+    def clock_file(self) -> Path:
+        """Where the sandbox keeps the offset of its business clock."""
+        return self.instance / "clock"
+
+    def for_worker(self) -> Settings:
+        """The same installation seen by the worker: its own database role."""
+        return replace(self, database_url=self.worker_database_url)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment; raises `SettingsError` naming every problem.
+
+        Without `TOLLKEEPER_ENV=production` this is a sandbox: secrets are made once and kept under the instance
+        folder, and without `DATABASE_URL` the embedded PostgreSQL there is used.
+        """
+        env = os.environ if env is None else env
+        sandbox = env.get("TOLLKEEPER_ENV", "sandbox") != "production"
+        instance = Path(env.get("INSTANCE") or PROJECT / "instance").resolve()
+        problems: list[str] = []
+        database_url = env.get("DATABASE_URL") or _embedded(sandbox, instance, problems)
+        port = env.get("PORT", "5000")
+        base_url = env.get("BASE_URL", f"http://127.0.0.1:{port}" if sandbox else "").rstrip("/")
+        if not sandbox and not base_url.startswith("https://"):
+            problems.append("BASE_URL must be the portal's https address, such as https://billing.example.com")
+        settings = cls(
+            sandbox=sandbox,
+            secret_key=_secret(env, "SECRET_KEY", sandbox, instance, problems),
+            key_pepper=_secret(env, "KEY_PEPPER", sandbox, instance, problems),
+            base_url=base_url,
+            database_url=database_url,
+            owner_database_url=env.get("OWNER_DATABASE_URL") or database_url,
+            worker_database_url=env.get("WORKER_DATABASE_URL") or database_url,
+            instance=instance,
+            smtp_host=env.get("SMTP_HOST", "127.0.0.1"),
+            smtp_port=_number(env, "SMTP_PORT", 2525 if sandbox else 25, problems),
+            smtp_user=env.get("SMTP_USER"),
+            smtp_password=env.get("SMTP_PASSWORD"),
+            smtp_tls=env.get("SMTP_TLS", "") == "1",
+            mail_from=env.get("MAIL_FROM", "Tollkeeper <billing@localhost>"),
+            mailbox_url=env.get("MAILBOX_URL") if sandbox else None,
+            metrics_token=env.get("METRICS_TOKEN"),
+            trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, problems),
+            hot_pool_size=_number(env, "HOT_POOL_SIZE", 8, problems),
+            event_max_age=timedelta(days=_number(env, "EVENT_MAX_AGE_DAYS", 35, problems)),
+            web_processes=max(1, _number(env, "WEB_PROCESSES", 1, problems)),
+            synchronous_standby=env.get("SYNCHRONOUS_STANDBY", "") == "1",
+        )
+        if problems:
+            raise SettingsError(problems)
+        return settings
+
+
+def _embedded(sandbox: bool, instance: Path, problems: list[str]) -> str:
+    if not sandbox:
+        problems.append("DATABASE_URL must be set: postgresql://user:password@host/database")
+    return f"embedded:{instance / 'postgres'}"
+
+
+def _secret(env: Mapping[str, str], name: str, sandbox: bool, instance: Path, problems: list[str]) -> str:
+    value = env.get(name, "")
+    if len(value) >= 32:
+        return value
+    if value or not sandbox:
+        problems.append(f"{name} must be a random secret of at least 32 characters")
+        return ""
+    kept = instance / name.lower()
+    if not kept.exists():
+        instance.mkdir(parents=True, exist_ok=True)
+        kept.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        kept.chmod(0o600)
+    return kept.read_text(encoding="ascii").strip()
+
+
+def _number(env: Mapping[str, str], name: str, default: int, problems: list[str]) -> int:
+    text = env.get(name, str(default))
+    if text.isascii() and text.isdigit():
+        return int(text)
+    problems.append(f"{name} must be a whole number, not {text!r}")
+    return default

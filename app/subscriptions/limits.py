@@ -1,0 +1,58 @@
+"""Limits in force: a plan version's allowances, copied into a usage period, where metering reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, text
+from sqlalchemy.orm import Session
+
+from app.catalog.models import PlanMeter, PlanVersion
+from app.subscriptions.models import LimitInForce
+
+# Where nobody collects the money, nothing can be owed: `charge` holds as `block` at the allowance (rule 2.7).
+_COPY = text("""
+    INSERT INTO limits_in_force
+        (org_id, meter_id, period_start, allowance, policy, hard_limit, per_minute, per_hour, per_day)
+    SELECT p.org_id, m.meter_id, p.starts_at, m.allowance,
+           CASE WHEN m.policy = 'charge' AND NOT :owes THEN 'block' ELSE m.policy END,
+           CASE WHEN m.policy = 'charge' AND NOT :owes THEN NULL ELSE m.hard_limit END,
+           m.per_minute, m.per_hour, m.per_day
+    FROM usage_periods p JOIN plan_meters m ON m.plan_version_id = p.plan_version_id
+    WHERE p.org_id = :org AND p.starts_at = ANY (:starts)
+    ON CONFLICT DO NOTHING
+""")
+
+
+def put_in_force(session: Session, org_id: UUID, starts: Collection[datetime], *, owes: bool) -> None:
+    """Copy the limits of each period's plan version into the periods that start then. Repeating it changes nothing."""
+    session.execute(_COPY, {"org": org_id, "starts": list(starts), "owes": owes})
+
+
+def replace(session: Session, org_id: UUID, starts: Collection[datetime], *, owes: bool) -> None:
+    """The same where limits are in force already; the caller holds the org's usage lock."""
+    held = delete(LimitInForce).where(LimitInForce.org_id == org_id, LimitInForce.period_start.in_(starts))
+    session.execute(held)
+    put_in_force(session, org_id, starts, owes=owes)
+
+
+def as_granted(version: PlanVersion, org_id: UUID, start: datetime, *, owes: bool) -> list[LimitInForce]:
+    """The rows that a period from `start` would have; not stored. `version` is loaded with its parts."""
+    return [_granted(each, org_id, start, owes=owes) for each in version.meters]
+
+
+def _granted(each: PlanMeter, org_id: UUID, start: datetime, *, owes: bool) -> LimitInForce:
+    blocked = each.policy == "charge" and not owes
+    return LimitInForce(
+        org_id=org_id,
+        meter_id=each.meter_id,
+        period_start=start,
+        allowance=each.allowance,
+        policy="block" if blocked else each.policy,
+        hard_limit=None if blocked else each.hard_limit,
+        per_minute=each.per_minute,
+        per_hour=each.per_hour,
+        per_day=each.per_day,
+    )

@@ -1,0 +1,50 @@
+"""Finds the orgs whose periods are due to be opened or made anew; nothing is scheduled, the rows say it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+# One probe of (org_id, ends_at) an org. Orgs without any period (just signed up) come too.
+_TO_OPEN = text("""
+    SELECT o.id FROM orgs o
+    LEFT JOIN LATERAL (
+        SELECT p.ends_at FROM usage_periods p WHERE p.org_id = o.id ORDER BY p.ends_at DESC LIMIT 1
+    ) last ON true
+    WHERE o.deleted_at IS NULL AND (last.ends_at IS NULL OR last.ends_at <= :until)
+    ORDER BY last.ends_at NULLS FIRST LIMIT :most
+""")
+
+# The zone has changed, or an org without a subscription has periods ahead on an older version of the default plan.
+_TO_REMAKE = text("""
+    SELECT DISTINCT p.org_id FROM usage_periods p
+    JOIN orgs o ON o.id = p.org_id
+    LEFT JOIN subscriptions s ON s.org_id = p.org_id AND s.ended_at IS NULL
+    WHERE p.ends_at > :now AND o.deleted_at IS NULL
+      AND (p.time_zone <> o.time_zone OR (s.id IS NULL AND p.starts_at > :now AND p.plan_version_id <> :default))
+    LIMIT :most
+""")
+
+_TO_ROLL = text("""
+    SELECT id FROM subscriptions
+    WHERE ended_at IS NULL AND billing_ends_at <= :now AND collection <> 'stripe'
+    ORDER BY billing_ends_at LIMIT :most
+""")
+
+
+def orgs_to_open(session: Session, until: datetime, most: int) -> list[UUID]:
+    """Orgs whose last period ends by `until`, the most urgent first."""
+    return list(session.scalars(_TO_OPEN, {"until": until, "most": most}))
+
+
+def orgs_to_remake(session: Session, default_version: UUID, now: datetime, most: int) -> list[UUID]:
+    """Orgs whose periods ahead no longer fit their zone or their plan."""
+    return list(session.scalars(_TO_REMAKE, {"default": default_version, "now": now, "most": most}))
+
+
+def subscriptions_to_roll(session: Session, now: datetime, most: int) -> list[UUID]:
+    """Subscriptions that we bill, whose billing period is over."""
+    return list(session.scalars(_TO_ROLL, {"now": now, "most": most}))

@@ -1,0 +1,98 @@
+"""Jinja filters for money, quantities and time. Pure: what a page shows depends on the arguments alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.numbers import format_compact_decimal, format_currency, format_decimal, get_currency_precision, parse_pattern
+from flask import Flask
+from markupsafe import Markup
+
+NO_BREAK = "\u00a0"
+
+
+def money(minor: int, currency: str, locale: str = "en") -> str:
+    """An amount of the currency's minor unit: 4900 USD is $49.00, 4900 JPY is ¥4,900."""
+    amount = Decimal(minor).scaleb(-get_currency_precision(currency))
+    return format_currency(amount, currency, locale=locale)
+
+
+def estimate(amount: Decimal, currency: str, locale: str = "en") -> str:
+    """An exact amount in whole units of the currency, shown to its usual places; the rounding is for the eye only."""
+    return format_currency(amount, currency, locale=locale)
+
+
+def unit_price(amount: Decimal, currency: str, locale: str = "en", places: int = 4) -> str:
+    """A price of one unit, with at least `places` and at most 12 decimals and none rounded away.
+
+    Babel's `format_currency` would round 0.0010 to the currency's two places: $0.00.
+    """
+    pattern = parse_pattern(Locale.parse(locale).currency_formats["standard"].pattern)
+    pattern.frac_prec = (places, 12)
+    formatted: str = pattern.apply(amount, locale, currency=currency, currency_digits=False)
+    return formatted
+
+
+def quantity(value: Decimal | int, locale: str = "en") -> str:
+    """All of its digits, in groups of three: 1,234,567.5."""
+    return format_decimal(value, format="#,##0.######", locale=locale)
+
+
+def compact(value: Decimal | int, locale: str = "en") -> Markup:
+    """Short, as 12.3M, with the exact value as title; below 10,000 it is shown whole."""
+    exact = quantity(value, locale)
+    if -10_000 < value < 10_000:
+        return Markup("{}").format(exact)
+    short = format_compact_decimal(value, locale=locale, fraction_digits=1)
+    return Markup('<span title="{}">{}</span>').format(exact, short)
+
+
+def percent(value: Decimal | int, locale: str = "en") -> str:
+    """A share in hundredths, as people read it: 82.5 is "82.5 %", never broken over two lines."""
+    return f"{format_decimal(value, format='#,##0.#', locale=locale)}{NO_BREAK}%"
+
+
+def when(at: datetime, zone: str = "UTC", locale: str = "en") -> Markup:
+    """An instant in the org's zone, with the zone: <time datetime="...Z">1 Dec 2026, 00:00 Europe/Berlin</time>."""
+    words = format_datetime(at, "d MMM y, HH:mm", tzinfo=ZoneInfo(zone), locale=locale)
+    return _time(at, f"{words} {zone}".replace(" ", NO_BREAK, 2))
+
+
+def day(at: datetime | date, zone: str = "UTC", locale: str = "en", *, plain: bool = False) -> Markup | str:
+    """The day of an instant in the org's zone, or a date as it stands; `plain` gives words without markup."""
+    local = at.astimezone(ZoneInfo(zone)).date() if isinstance(at, datetime) else at
+    if plain:
+        return format_date(local, "d MMMM y", locale=locale)
+    words = format_date(local, "d MMM y", locale=locale).replace(" ", NO_BREAK)
+    return Markup('<time datetime="{}">{}</time>').format(local.isoformat(), words)
+
+
+def clock(at: datetime, zone: str = "UTC", locale: str = "en") -> str:
+    """The time of day in the org's zone, with the zone: "00:00 Europe/Berlin"."""
+    return f"{format_datetime(at, 'HH:mm', tzinfo=ZoneInfo(zone), locale=locale)}{NO_BREAK}{zone}"
+
+
+def relative(at: datetime, now: datetime, locale: str = "en") -> Markup:
+    """How long ago or how far ahead, with the instant as title: "in 9 days", "12 seconds ago"."""
+    words = format_timedelta(at - now, add_direction=True, threshold=2, locale=locale)
+    return _time(at, words, title=_utc(at))
+
+
+def _utc(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _time(at: datetime, words: str, title: str | None = None) -> Markup:
+    if title:
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(_utc(at), title, words)
+    return Markup('<time datetime="{}">{}</time>').format(_utc(at), words)
+
+
+def register(app: Flask) -> None:
+    """Make every filter known to the app's templates."""
+    for function in (money, estimate, unit_price, quantity, compact, percent, when, day, clock, relative):
+        app.jinja_env.filters[function.__name__] = function

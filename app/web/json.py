@@ -1,0 +1,67 @@
+"""JSON out and in: exact decimals as plain text, times as RFC 3339 UTC, errors that name the field."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+
+from app.kit.errors import FieldError, InvalidRequest
+from app.kit.money import plain
+
+T = TypeVar("T")
+
+_PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+
+
+def _prepare(value: Any) -> Any:
+    """Times to UTC and decimals to plain text, throughout: msgspec would print a zone as it came and 1E+3 so."""
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(value, dict):
+        return {key: _prepare(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_prepare(each) for each in value]
+    if isinstance(value, msgspec.Struct):
+        given = {name: getattr(value, name) for name in value.__struct_fields__}
+        return {name: _prepare(each) for name, each in given.items() if each is not msgspec.UNSET}
+    return value
+
+
+def encode(value: Any) -> bytes:
+    """Encode an answer."""
+    return msgspec.json.encode(_prepare(value))
+
+
+def decode(body: bytes, type_: type[T]) -> T:
+    """Parse a JSON body; raises `InvalidRequest` with the field that is wrong and what was expected."""
+    if b"\\u0000" in body or b"\x00" in body:
+        raise InvalidRequest("The body holds a NUL character.", [FieldError("", "NUL characters are not text")])
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _invalid(error) from None
+
+
+def convert(values: dict[str, Any], type_: type[T]) -> T:
+    """Read query parameters (all text) into a struct; raises `InvalidRequest`."""
+    try:
+        return msgspec.convert(values, type_, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from None
+
+
+def _invalid(error: Exception) -> InvalidRequest:
+    words = str(error) or type(error).__name__
+    found = _PATH.search(words)
+    field = found["path"].lstrip(".") if found else ""
+    detail = _PATH.sub("", words)
+    unknown = re.search(r"unknown field `([^`]*)`", detail)
+    if unknown:
+        field = f"{field}.{unknown[1]}".lstrip(".")
+    return InvalidRequest("The request cannot be understood.", [FieldError(field, detail)])

@@ -1,0 +1,144 @@
+"""OpenAPI 3.1, generated from the very structs that parse the requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from app.web.api import PREFIX, Operation
+from app.web.problems import PROBLEMS, problem_of
+from app.web.schema import schemas
+
+COMMON = ("invalid_key", "scope_missing", "rate_limited", "org_suspended", "unavailable", "internal")
+
+
+class Problem(msgspec.Struct):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[dict[str, str]] = []
+    meter: str = ""
+    limit: str = ""
+    used: str = ""
+    reserved: str = ""
+    requested: str = ""
+    resets_at: str = ""
+    upgrade_url: str = ""
+
+
+def document(
+    operations: Iterable[Operation], scopes: dict[str, str | None], base_url: str, version: str
+) -> dict[str, Any]:
+    """The whole description. `scopes` maps an endpoint to the key scope it needs; None is a public call."""
+    every = list(operations)
+    declared = [each for op in every for each in (op.request, op.response, op.query) if _is_schema(each)]
+    by_type, components = schemas([*declared, Problem])
+    paths: dict[str, dict[str, Any]] = {}
+    for op in every:
+        path = PREFIX + re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", op.path)
+        paths.setdefault(path, {})[op.method.lower()] = _operation(op, by_type, components, scopes.get(op.endpoint))
+    return {
+        "openapi": "3.1.0",
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "info": {
+            "title": "Tollkeeper API",
+            "version": version,
+            "description": "Report usage, ask for limits, read bills. Amounts of money are integers of the currency's"
+            " minor unit; quantities are decimal strings; times are RFC 3339 in UTC.",
+        },
+        "servers": [{"url": base_url}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "tk_live_…"}},
+        },
+    }
+
+
+def _is_schema(type_: Any) -> bool:
+    return type_ is not None and type_ is not bytes
+
+
+def _operation(op: Operation, by_type: dict[int, Any], components: dict[str, Any], scope: str | None) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": op.endpoint.replace("_api.", "."),
+        "summary": op.summary,
+        "tags": [op.endpoint.split("_api.")[0]],
+        "responses": _responses(op, by_type, public=scope is None),
+        "security": [{"key": []}] if scope else [],
+    }
+    described["description"] = op.description + (f"\n\nNeeds the scope `{scope}`." if scope else "")
+    parameters = _path_parameters(op.path) + _query_parameters(op, by_type, components)
+    if op.idempotent and op.method == "POST":
+        parameters.append(_header("Idempotency-Key", "Replays the first answer for 24 h; another body is 409."))
+    if parameters:
+        described["parameters"] = parameters
+    if op.request is not None:
+        body: dict[str, Any] = {"schema": by_type[id(op.request)]}
+        if op.example is not None:
+            body["examples"] = {"example": {"value": op.example}}
+        described["requestBody"] = {"required": True, "content": {"application/json": body}}
+    return described
+
+
+def _responses(op: Operation, by_type: dict[int, Any], *, public: bool) -> dict[str, Any]:
+    good: dict[str, Any] = {"description": "Done."}
+    if _is_schema(op.response):
+        content: dict[str, Any] = {"schema": by_type[id(op.response)]}
+        if op.answer is not None:
+            content["examples"] = {"example": {"value": op.answer}}
+        good["content"] = {"application/json": content}
+    answers: dict[str, Any] = {"200": good}
+    codes: dict[int, list[str]] = {}
+    common = ("internal", "unavailable", "not_found") if public else COMMON
+    takes: tuple[str, ...] = ("invalid_request",)
+    if op.request is not None:
+        takes += ("body_too_large", "unsupported_media_type")
+    if op.idempotent:
+        takes += ("idempotency_conflict",)
+    for code in dict.fromkeys((*takes, *op.errors, *common)):
+        codes.setdefault(problem_of(code).status, []).append(code)
+    for status, names in sorted(codes.items()):
+        words = "; ".join(f"`{name}`: {PROBLEMS[name].title}" for name in names)
+        problem = {"application/problem+json": {"schema": by_type[id(Problem)]}}
+        answers[str(status)] = {"description": words, "content": problem}
+    return answers
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    names = re.findall(r"<(?:[^:<>]+:)?([^<>]+)>", path)
+    return [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
+
+
+def _query_parameters(op: Operation, by_type: dict[int, Any], components: dict[str, Any]) -> list[dict[str, Any]]:
+    if op.query is None:
+        return []
+    schema = by_type[id(op.query)]
+    name = schema["$ref"].rsplit("/", 1)[1]
+    struct = components[name]
+    required = struct.get("required", [])
+    return [
+        {"name": field, "in": "query", "required": field in required, "schema": _without_null(shape)}
+        for field, shape in struct["properties"].items()
+    ]
+
+
+def _without_null(shape: dict[str, Any]) -> dict[str, Any]:
+    """A query parameter is left out rather than null."""
+    options = [each for each in shape.get("anyOf", []) if each != {"type": "null"}]
+    if not options:
+        return {key: value for key, value in shape.items() if key != "default" or value is not None}
+    return options[0] if len(options) == 1 else {"anyOf": options}
+
+
+def _header(name: str, words: str) -> dict[str, Any]:
+    shape = {"type": "string", "minLength": 1, "maxLength": 255}
+    return {"name": name, "in": "header", "required": False, "description": words, "schema": shape}

@@ -1,0 +1,98 @@
+"""The worker: procrastinate over the rooms' tables of tasks. `python -m app.worker` runs it until a signal.
+
+A task gets its arguments as JSON values and opens its own transaction; one that raises is tried again with a
+growing pause, five times in all, and is then parked as failed, where staff can see it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import procrastinate
+import procrastinate.exceptions
+import psycopg
+import structlog
+from flask import Flask
+from procrastinate.retry import RetryStrategy
+
+from app.factory import create_app
+from app.kit.embedded import resolve
+from app.mail import tasks as mail
+from app.metering import tasks as metering
+from app.settings import Settings
+from app.subscriptions import tasks as subscriptions
+
+ROOMS = (mail, subscriptions, metering)
+RETRY = RetryStrategy(max_attempts=5, exponential_wait=10)
+CONCURRENCY = 4
+log = structlog.get_logger()
+
+
+def build(flask_app: Flask) -> procrastinate.App:
+    """The queue's app with every room's tasks; each runs inside the Flask app's context, in a thread."""
+    settings = flask_app.extensions["tollkeeper"].settings
+    connector = procrastinate.PsycopgConnector(conninfo=resolve(settings.worker_database_url))
+    queue = procrastinate.App(connector=connector, worker_defaults={"concurrency": CONCURRENCY})
+    for room in ROOMS:
+        tasks = {name: _register(queue, flask_app, name, work) for name, work in room.TASKS.items()}
+        for cron, name in room.PERIODIC:
+            _periodic(queue, cron, name, tasks[name])
+    return queue
+
+
+def _register(queue: procrastinate.App, flask_app: Flask, name: str, work: Callable[..., None]) -> Any:
+    def run(**args: Any) -> None:
+        with flask_app.app_context():
+            work(**args)
+
+    return queue.task(name=name, retry=RETRY)(run)
+
+
+def _periodic(queue: procrastinate.App, cron: str, name: str, task: Any) -> None:
+    def due(timestamp: int) -> None:  # noqa: ARG001  (procrastinate passes when it was due)
+        task.func()
+
+    # A late worker runs a sweep once, not once for every tick that it missed.
+    queue.periodic(cron=cron, periodic_id=name)(queue.task(name=f"{name}.due", queueing_lock=f"{name}.due")(due))
+
+
+async def run(queue: procrastinate.App) -> None:
+    """Work until SIGTERM or SIGINT; a database that is away is waited for."""
+    stopping = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+    while not stopping.is_set():
+        try:
+            await _until(queue, stopping)
+        except (psycopg.Error, procrastinate.exceptions.ProcrastinateException) as error:
+            log.warning("worker starts again", error=type(error).__name__)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), 1.0)
+
+
+async def _until(queue: procrastinate.App, stopping: asyncio.Event) -> None:
+    async with queue.open_async():
+        working = asyncio.create_task(queue.run_worker_async(install_signal_handlers=False, listen_notify=True))
+        told = asyncio.create_task(stopping.wait())
+        await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if not working.done():
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+        else:
+            working.result()
+
+
+def main() -> None:
+    """Run with the environment's settings, as the worker's database role."""
+    settings = Settings.from_env().for_worker()
+    asyncio.run(run(build(create_app(settings))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Rows for the batch figures: the same events as the parsed requests that our call takes and as rows of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import sqlalchemy as sa
+
+from app.kit.pool import HotPool
+from app.metering.batch import record_batch
+from app.metering.hot import Meterer
+from app.metering.schemas import Event
+from bench.reference import core_bulk
+from bench.world import World, org
+
+SIZE = 1000
+REPEATED = 0.02
+COLUMNS = ("org_id", "meter_id", "quantity", "occurred_at", "recorded_at", "key", "event_id", "kind", "provider",
+           "api_key_id", "plan_version_id", "billable", "source")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What every row of the table carries beside its own."""
+
+    meter_id: int
+    plan_version_id: UUID
+    period_start: datetime
+    now: datetime
+
+
+def facts(world: World) -> Facts:
+    """Read the bench's meter, plan and period."""
+    with psycopg.connect(world.url) as connection:
+        row = connection.execute(
+            "SELECT m.id, p.plan_version_id, p.starts_at FROM meters m, usage_periods p WHERE m.key = 'bench' LIMIT 1"
+        ).fetchone()
+    assert row is not None
+    return Facts(*row, datetime.now(UTC))
+
+
+def batches(count: int) -> Iterator[tuple[UUID, list[UUID]]]:
+    """Batches of one org each: the ids of their events, some of them repeated."""
+    random = Random()
+    for _ in range(count):
+        ids: list[UUID] = []
+        while len(ids) < SIZE:
+            ids.append(random.choice(ids) if ids and random.random() < REPEATED else uuid4())
+        yield org(random.randint(1, 100)), ids
+
+
+def row(of: UUID, key: UUID, known: Facts) -> dict[str, Any]:
+    """An event as the columns that `usage_events` gets for it."""
+    values = (of, known.meter_id, Decimal(1), known.now, known.now, key, str(key), "scan", "acme", of,
+              known.plan_version_id, True, "api")  # fmt: skip
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def ours(pool: HotPool, of: UUID, ids: list[UUID]) -> None:
+    """One batch by the product's own call, from parsed events on."""
+    meterer = Meterer(pool, timedelta(days=35), timedelta(minutes=5), False, _not_due)
+    events = [Event(id=str(key), meter="bench", kind="scan", provider="acme") for key in ids]
+    outcome = record_batch(meterer, of, events, key_id=of, now=datetime.now(UTC))
+    assert outcome.recorded == len(set(ids))
+    assert outcome.recorded + outcome.duplicates == len(ids)
+
+
+def core(engine: sa.Engine, of: UUID, ids: list[UUID], known: Facts) -> None:
+    """One batch by SQLAlchemy Core."""
+    core_bulk.write(engine, [row(of, key, known) for key in ids], known.period_start)
+
+
+def _not_due(*_: Any) -> None:
+    raise AssertionError("every period is open")

@@ -1,0 +1,120 @@
+"""The rows of the table of speed: what each divides by what, with its floor and its aim."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+import sqlalchemy as sa
+
+from app.kit.pool import HotPool
+from bench import batches, load
+from bench.proof import counted
+from bench.world import KEYS, World
+
+ORGS = 100
+CLIENTS = 16
+BATCHES = 40
+COPIED = 100_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """`measure(world, base)` takes one round and answers (ours, reference), both a second; `since` is the oldest
+    PostgreSQL on which the row holds."""
+
+    title: str
+    floor: float
+    aim: float
+    measure: Callable[[World, str], tuple[float, float]]
+    since: int = 15
+
+
+def single(world: World, base: str) -> tuple[float, float]:
+    script = "call.sql" if world.postgres >= 17 else "plain.sql"
+    return _events(world, base, ORGS), load.pgbench(world.url, script, CLIENTS, orgs=ORGS)
+
+
+def hot_http(world: World, base: str) -> tuple[float, float]:
+    return _events(world, base, 1), _events(world, base, len(world.keys))
+
+
+def hot_sql(world: World, _base: str) -> tuple[float, float]:
+    called = load.pgbench(world.url, "call.sql", 32, orgs=1)
+    counted(world)
+    return called, load.pgbench(world.url, "plain.sql", 32, orgs=1)
+
+
+def naive(world: World, base: str) -> tuple[float, float]:
+    return _events(world, base, ORGS), _events(world, base, ORGS, "/api/v1/bench/naive")
+
+
+def batch_http(world: World, base: str) -> tuple[float, float]:
+    before = counted(world)
+    requests = load.wrk(f"{base}/api/v1/usage/events", 4, "batch.lua", KEYS=str(KEYS))
+    distinct = 1 - batches.REPEATED
+    assert counted(world) - before >= requests * (load.SECONDS - 0.1) * batches.SIZE * distinct
+    return requests * batches.SIZE, _copy(world)
+
+
+def batch_sql(world: World, _base: str) -> tuple[float, float]:
+    known = batches.facts(world)
+    engine = sa.create_engine(world.url.replace("postgresql://", "postgresql+psycopg://", 1), pool_size=1)
+    pool = HotPool(world.url, 1)
+    figures = [
+        _rate(lambda of, ids: batches.ours(pool, of, ids)),
+        _rate(lambda of, ids: batches.core(engine, of, ids, known)),
+    ]
+    pool.close()
+    engine.dispose()
+    counted(world)
+    return figures[0], figures[1]
+
+
+def check(_world: World, base: str) -> tuple[float, float]:
+    asked = load.wrk(f"{base}/api/v1/usage/check", CLIENTS, "check.lua", ORGS=str(ORGS), KEYS=str(KEYS))
+    return asked, load.wrk(f"{base}/api/v1/bench/null", CLIENTS)
+
+
+ROWS = {
+    "G1": Row("single event over HTTP / the same SQL by pgbench, 16 clients", 0.15, 0.30, single),
+    "G2": Row("one hot org / ten thousand orgs, over HTTP", 0.80, 0.95, hot_http, since=17),
+    "G3": Row("hot org in SQL, our procedure / a plain transaction, 32 clients", 3, 5, hot_sql, since=17),
+    "G4": Row("single event / a naive ORM view in the same server", 2, 4, naive),
+    "G5": Row("batches of 1,000 over HTTP / raw COPY of the same rows, events a second", 0.10, 0.25, batch_http),
+    "G6": Row("batches of 1,000 in SQL / SQLAlchemy Core bulk insert of the same rows", 1.5, 2.5, batch_sql),
+    "G7": Row("limit check / a view that returns nothing", 0.35, 0.50, check),
+}
+
+
+def _events(world: World, base: str, orgs: int, path: str = "/api/v1/usage/events") -> float:
+    """Events a second over HTTP, one a request; every one that was acknowledged is there and counted."""
+    before = counted(world)
+    rate = load.wrk(base, CLIENTS, "event.lua", ORGS=str(orgs), KEYS=str(KEYS), TARGET=path)
+    written = counted(world) - before
+    assert written >= rate * (load.SECONDS - 0.1) or path.endswith("naive"), "acknowledged, but not recorded"
+    return rate
+
+
+def _rate(write: Callable[..., None]) -> float:
+    made = list(batches.batches(BATCHES + 1))
+    write(*made.pop())  # connects and prepares
+    started = time.perf_counter()
+    for of, ids in made:
+        write(of, ids)
+    return BATCHES * batches.SIZE / (time.perf_counter() - started)
+
+
+def _copy(world: World) -> float:
+    """Rows a second of one COPY into a bare table of the same columns; its text stands ready."""
+    known = batches.facts(world)
+    rows = [batches.row(of, key, known) for of, ids in batches.batches(COPIED // batches.SIZE) for key in ids]
+    text = "".join("\t".join(map(str, row.values())) + "\n" for row in rows)
+    with psycopg.connect(world.url, autocommit=True) as connection:
+        connection.execute("TRUNCATE bare_events")
+        started = time.perf_counter()
+        with connection.cursor().copy(f"COPY bare_events ({', '.join(batches.COLUMNS)}) FROM STDIN") as copy:
+            copy.write(text)
+        return COPIED / (time.perf_counter() - started)

@@ -1,0 +1,12 @@
+"""The portal with two views more: one that does nothing, and one that meters the naive way."""
+
+from app.factory import create_app
+from app.factory.access import ACCESS
+from app.factory.rules import PUBLIC
+from app.settings import Settings
+from bench.reference import naive
+
+app = create_app(Settings.from_env())
+app.register_blueprint(naive.pages)
+app.extensions["csrf"].exempt(naive.pages)
+ACCESS.update({"bench.null": PUBLIC, "bench.naive": PUBLIC})

@@ -1,0 +1,139 @@
+"""A database server of its own with ten thousand orgs on one plan, and the portal in front of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+
+from app.accounts.key_format import hash_key, new_key
+from app.kit import embedded
+from app.settings import PROJECT
+
+ORGS = 10_000
+PORT = 8470
+FOLDER = PROJECT / "instance" / "bench"
+KEYS = FOLDER / "keys"
+TABLES = PROJECT / "bench" / "reference" / "tables.sql"
+PEPPER = "bench-pepper-bench-pepper-bench-pepper"
+BIN = Path(sys.executable).parent
+ENV = {
+    "INSTANCE": str(FOLDER),
+    "SECRET_KEY": "bench-secret-bench-secret-bench-secret",
+    "KEY_PEPPER": PEPPER,
+    "PORT": str(PORT),
+}
+
+SEED = """
+SET session_replication_role = replica;
+TRUNCATE usage_keys, usage_events, event_details, usage_counters, usage_periods, limits_in_force;
+SET session_replication_role = origin;
+INSERT INTO orgs (id, name, time_zone, created_at)
+SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'Bench ' || n, 'UTC', now()
+FROM generate_series(1, %(orgs)s) n ON CONFLICT DO NOTHING;
+INSERT INTO usage_periods (org_id, starts_at, ends_at, plan_version_id, opened_at)
+SELECT o.id, date_trunc('month', now(), 'UTC'), date_trunc('month', now(), 'UTC') + interval '1 month', v.id, now()
+FROM orgs o, (SELECT id FROM plan_versions LIMIT 1) v WHERE o.name LIKE 'Bench %%' ON CONFLICT DO NOTHING;
+INSERT INTO limits_in_force (org_id, meter_id, period_start, allowance, policy)
+SELECT p.org_id, m.id, p.starts_at, 1000000000, 'block' FROM usage_periods p, meters m WHERE m.key = 'bench'
+ON CONFLICT DO NOTHING;
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """`url` is the owner's; `keys` are the API keys of the orgs 1 to 10,000, in that order."""
+
+    url: str
+    keys: list[str]
+    postgres: int
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    """Make (or find) the bench's server and its orgs; the server stops at the end, the data stays."""
+    data = FOLDER / "postgres"
+    embedded.start(data)
+    embedded.prepare(data)
+    try:
+        run("flask", "--app", "wsgi", "db", "upgrade")
+        run("flask", "--app", "wsgi", "catalog", "apply", str(PROJECT / "bench" / "catalog.toml"))
+        url = embedded.url(data)
+        yield World(url, _seed(url), _release(url))
+    finally:
+        embedded.stop(data)
+
+
+@contextmanager
+def portal() -> Iterator[str]:
+    """The portal with the bench's own views, as `make run` serves it: granian, two processes of four threads."""
+    words = [BIN / "granian", "--interface", "wsgi", "--workers", "2", "--blocking-threads", "4", "--port", str(PORT)]
+    words += ["--no-log", "bench.server:app"]
+    env = {**os.environ, **ENV, "WEB_PROCESSES": "2"}
+    child = subprocess.Popen([str(w) for w in words], cwd=PROJECT, env=env, start_new_session=True)
+    base = f"http://127.0.0.1:{PORT}"
+    try:
+        _wait(base)
+        yield base
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def org(number: int) -> UUID:
+    """The id of one of the bench's orgs, from 1."""
+    return UUID(f"00000000-0000-7000-8000-{number:012x}")
+
+
+def run(*words: str) -> None:
+    """Run a program of the environment against the bench's installation."""
+    done = subprocess.run([str(BIN / words[0]), *words[1:]], cwd=PROJECT, env={**os.environ, **ENV}, check=False,
+                          capture_output=True, text=True)  # fmt: skip
+    if done.returncode:
+        sys.exit(f"{' '.join(words)} failed:\n{done.stdout}{done.stderr}")
+
+
+def _seed(url: str) -> list[str]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT usage_partitions(now(), 2, 2)")
+        for statement in SEED.split(";\n"):
+            if statement.strip():
+                connection.execute(statement, {"orgs": ORGS} if "%(orgs)s" in statement else None)
+        connection.execute(TABLES.read_bytes())
+        connection.execute("DELETE FROM api_keys")
+        keys = [new_key() for _ in range(ORGS)]
+        with connection.cursor().copy(
+            "COPY api_keys (id, org_id, name, prefix, last4, key_hash, scopes, created_at) FROM STDIN"
+        ) as copy:
+            for number, key in enumerate(keys, 1):
+                row = (org(number), org(number), "bench", key[:8], key[-4:], hash_key(key, PEPPER.encode()),
+                       ["usage:write", "usage:read"], "2026-01-01T00:00:00Z")  # fmt: skip
+                copy.write_row(row)
+        connection.execute("VACUUM ANALYZE")
+    KEYS.write_text("\n".join(keys), encoding="ascii")
+    return keys
+
+
+def _release(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        return connection.info.server_version // 10_000
+
+
+def _wait(base: str) -> None:
+    for _ in range(100):
+        try:
+            with urllib.request.urlopen(f"{base}/readyz", timeout=1) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.1)
+    sys.exit("The portal did not become ready.")

@@ -1,0 +1,36 @@
+"""Runs the migrations as the owner, with time-outs, so that a waiting lock never stalls the writers behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import context
+from flask import current_app
+from sqlalchemy import create_engine, text
+
+from app.kit.embedded import resolve
+
+ADVISORY_LOCK = 7_205_759_403
+GRANTS = Path(__file__).with_name("grants.sql")
+
+
+def run() -> None:
+    settings = current_app.extensions["tollkeeper"].settings
+    url = resolve(settings.owner_database_url).replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        connection.execute(text("SET lock_timeout = '2s'"))
+        connection.execute(text("SET statement_timeout = '10min'"))
+        connection.execute(text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))
+        connection.commit()
+        metadata = current_app.extensions["migrate"].db.metadata
+        context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True)
+        with context.begin_transaction():
+            context.run_migrations()
+        connection.commit()  # where nothing was to do, the look at the version is still open
+        connection.exec_driver_sql(GRANTS.read_text(encoding="utf-8").replace("%", "%%"))
+        connection.commit()
+    engine.dispose()
+
+
+run()

@@ -1,0 +1,36 @@
+"""The queue of background tasks: procrastinate's own schema, as the pinned release ships it.
+
+A newer procrastinate comes with a migration of ours that runs its published upgrade scripts.
+"""
+
+from importlib.resources import files
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    schema = files("procrastinate").joinpath("sql/schema.sql").read_text(encoding="utf-8")
+    op.get_bind().exec_driver_sql(schema.replace("%", "%%"))
+
+
+def downgrade() -> None:
+    op.execute(
+        """
+        DO $$ DECLARE it record; BEGIN
+          FOR it IN SELECT oid::regclass AS name FROM pg_class
+                    WHERE relname LIKE 'procrastinate\\_%' AND relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+            EXECUTE format('DROP TABLE IF EXISTS %s CASCADE', it.name); END LOOP;
+          FOR it IN SELECT oid::regprocedure AS name FROM pg_proc
+                    WHERE proname LIKE 'procrastinate\\_%' AND pronamespace = 'public'::regnamespace LOOP
+            EXECUTE format('DROP FUNCTION IF EXISTS %s CASCADE', it.name); END LOOP;
+          FOR it IN SELECT typname AS name FROM pg_type
+                    WHERE typname LIKE 'procrastinate\\_%' AND typnamespace = 'public'::regnamespace LOOP
+            EXECUTE format('DROP TYPE IF EXISTS %I CASCADE', it.name); END LOOP;
+        END $$
+        """
+    )

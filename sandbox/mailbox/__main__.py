@@ -1,0 +1,73 @@
+"""`python -m sandbox.mailbox --folder FOLDER --port PORT --smtp-port PORT`: the SMTP server and the page."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from types import FrameType
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from sandbox.mailbox.page import Mailbox
+from sandbox.mailbox.store import Store
+
+HOST = "127.0.0.1"
+
+
+class Server(ThreadingMixIn, WSGIServer):
+    """A thread a request, so that a browser's idle connection holds nobody up."""
+
+    daemon_threads = True
+
+
+class Quiet(WSGIRequestHandler):
+    """Writes no line for a request."""
+
+    def log_message(self, *_words: Any) -> None:
+        """Nothing."""
+
+
+class Keep:
+    """What aiosmtpd calls for each message."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  (its name)
+        """Keep the message; only then is it taken."""
+        content = envelope.content if isinstance(envelope.content, bytes) else b""
+        self.store.add(content, envelope.mail_from or "", list(envelope.rcpt_tos))
+        return "250 Kept"
+
+
+def main() -> None:
+    """Serve until a signal."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox.mailbox", description="Catch mail and show it.")
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--smtp-port", type=int, required=True)
+    chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)
+    store = Store(chosen.folder)
+    smtp = Controller(Keep(store), hostname=HOST, port=chosen.smtp_port, server_hostname="mailbox.localhost")
+    smtp.start()
+    try:
+        with make_server(HOST, chosen.port, Mailbox(store), Server, Quiet) as server:
+            server.serve_forever()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        smtp.stop()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

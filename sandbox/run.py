@@ -1,0 +1,163 @@
+"""`make run`: the database, its migrations, the demo accounts, then the portal, the worker and the mailbox, kept up.
+
+Ctrl-C or SIGTERM stops all of it, the database last. A second start keeps the data.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+
+from sandbox.place import HOST, PROJECT, Place, RunError
+from sandbox.supervisor import Process, Supervisor
+
+PYTHON = sys.executable
+FLASK = [PYTHON, "-m", "flask", "--app", "wsgi"]
+EMBEDDED = [PYTHON, "-m", "app.kit.embedded"]
+READY_SECONDS = 60
+TICK = 0.1
+
+
+def say(words: str) -> None:
+    """Tell the person at the terminal, at once."""
+    print(words, flush=True)
+
+
+def main() -> int:
+    """Run until a signal; 0 when stopped by one, 1 when something could not start."""
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _interrupt)
+    os.chdir(PROJECT)
+    supervisor = Supervisor(say)
+    try:
+        place = Place.from_env(os.environ)
+        with place.claim():
+            try:
+                env = launch(place, os.environ, supervisor)
+                _show(place, env)
+                while True:
+                    supervisor.tend()
+                    time.sleep(TICK)
+            finally:
+                for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                    signal.signal(name, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
+                supervisor.stop()
+    except RunError as refused:
+        print(refused, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        say("\nStopped. The data is kept; `make run` goes on with it.")
+        return 0
+
+
+def launch(place: Place, given: Mapping[str, str], supervisor: Supervisor) -> dict[str, str]:
+    """Start everything, in order; returns once the portal answers, with the environment that its processes got.
+
+    Raises `RunError` with the words of what failed; the caller stops the supervisor in every case.
+    """
+    env = place.environment(given)
+    if not env.get("DATABASE_URL"):
+        env |= _database(place, supervisor, env)
+    owner = {**env, "DATABASE_URL": env.get("OWNER_DATABASE_URL") or env["DATABASE_URL"]}
+    say("Bringing the database up to date ...")
+    _once([*FLASK, "db", "upgrade"], owner, supervisor, place.log("upgrade"))
+    mail = ["--folder", str(place.instance / "mail"), "--port", str(place.port + 1)]
+    mailbox = [PYTHON, "-m", "sandbox.mailbox", *mail, "--smtp-port", str(place.smtp_port)]
+    supervisor.add(Process("mailbox", mailbox, env, place.log("mailbox")))
+    _once([*FLASK, "demo"], owner, supervisor)
+    supervisor.add(Process("web", _granian(place), env, place.log("web")))
+    supervisor.add(Process("worker", [PYTHON, "-m", "app.worker"], env, place.log("worker")))
+    _wait_for_web(place, supervisor)
+    return env
+
+
+def _database(place: Place, supervisor: Supervisor, env: dict[str, str]) -> dict[str, str]:
+    """Start the embedded server; returns its addresses, one for each role."""
+    say(f"Starting PostgreSQL in {place.instance / 'postgres'} ...")
+    data = str(place.instance / "postgres")
+    log = place.log("postgres")
+    supervisor.add(Process("postgres", [*EMBEDDED, "serve", data], env, log, signal.SIGINT))
+    answer = place.log("prepare")
+    _once([*EMBEDDED, "prepare", data], env, supervisor, answer)
+    pairs = (line.partition("=") for line in answer.read_text(encoding="utf-8").splitlines())
+    return {name: address for name, _, address in pairs if name.endswith("DATABASE_URL")}
+
+
+def _granian(place: Place) -> list[str]:
+    words = [PYTHON, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(place.port)]
+    words += ["--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers", "--workers-kill-timeout", "5"]
+    return [*words, "--log-level", "warning", "wsgi:app"]
+
+
+def _once(words: list[str], env: dict[str, str], supervisor: Supervisor, log: Path | None = None) -> None:
+    """Run a command to its end, its words to the terminal or to a log; raises `RunError` when it fails."""
+    out = log.open("wb") if log else None
+    try:
+        child = subprocess.Popen(words, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        try:
+            while child.poll() is None:
+                _check(supervisor)
+                time.sleep(TICK / 5)
+        finally:
+            child.kill()
+            child.wait()
+    finally:
+        if out:
+            out.close()
+    if child.returncode:
+        raise RunError(f"`{' '.join(words[1:])}` failed.{_tail(log)}")
+
+
+def _check(supervisor: Supervisor) -> None:
+    for process in supervisor.processes:
+        if process.child is not None and process.child.poll() is not None:
+            raise RunError(f"{process.name} did not start.{_tail(process.log)}")
+
+
+def _wait_for_web(place: Place, supervisor: Supervisor) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        _check(supervisor)
+        try:
+            urllib.request.urlopen(f"{place.portal}/healthz", timeout=2).close()  # noqa: S310  (our own address)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(TICK)
+        else:
+            return
+    raise RunError(f"The portal did not answer within {READY_SECONDS} s.{_tail(place.log('web'))}")
+
+
+def _tail(log: Path | None) -> str:
+    if log is None or not log.exists():
+        return ""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
+    return f" Its last words ({log}):\n" + "\n".join(f"    {line}" for line in lines)
+
+
+def _show(place: Place, env: dict[str, str]) -> None:
+    embedded = env["DATABASE_URL"] if "host=/" in env["DATABASE_URL"] else "the one of DATABASE_URL"
+    say(
+        f"\nTollkeeper runs.\n"
+        f"  Portal     {place.portal}\n"
+        f"  Mailbox    {place.mailbox}   (every mail of this run; nothing leaves this machine)\n"
+        f"  Accounts   {place.instance / 'demo.json'}\n"
+        f"  Database   {embedded}\n"
+        f"  Logs       {place.instance / 'log'}\n"
+        f"Ctrl-C stops all of it."
+    )
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+/* Only what HTML and htmx cannot do. Everything works without it. */
+(() => {
+  "use strict";
+  const each = (root, selector, act) => root.querySelectorAll(selector).forEach(act);
+
+  /* Copy buttons are hidden in the HTML, so that they show only where they work. */
+  const prepare = (root) => {
+    if (navigator.clipboard) each(root, "[data-copy][hidden]", (button) => { button.hidden = false; });
+    const summary = root.querySelector("[data-focus]");
+    if (summary) summary.focus();
+  };
+
+  const copy = async (button) => {
+    const source = document.getElementById(button.dataset.copy);
+    if (!source) return;
+    await navigator.clipboard.writeText(source.value ?? source.textContent.trim());
+    const words = button.querySelector("[data-copy-words]") ?? button;
+    const before = words.textContent;
+    words.textContent = button.dataset.copied ?? "Copied";
+    setTimeout(() => { words.textContent = before; }, 2000);
+  };
+
+  const closeMenus = (except) => each(document, "details.menu[open]", (menu) => {
+    if (menu !== except) menu.open = false;
+  });
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button) copy(button);
+    closeMenus(event.target.closest("details.menu"));
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const open = document.querySelector("details.menu[open]");
+    if (open) { open.open = false; open.querySelector("summary").focus(); }
+  });
+
+  /* A second press of the same button sends nothing; the server is idempotent all the same. */
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+    form.setAttribute("aria-busy", "true");
+  });
+  window.addEventListener("pageshow", () => each(document, "form[data-sent]", (form) => {
+    delete form.dataset.sent;
+    form.removeAttribute("aria-busy");
+  }));
+
+  /* Bars are not fetched for a page that nobody sees, nor under reduced data; they are fetched at once on return. */
+  const saving = () => navigator.connection?.saveData === true;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const asked = event.detail.requestConfig.triggeringEvent?.type === "click";
+    if (event.detail.elt.matches("[data-poll]") && !asked && (document.hidden || saving())) event.preventDefault();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && window.htmx) each(document, "[data-poll]", (el) => window.htmx.trigger(el, "shown"));
+  });
+
+  /* A sentence that changed is said once; figures that move by themselves are not read out. */
+  const sentence = () => document.querySelector("[data-announce]")?.textContent.trim() ?? "";
+  let said = sentence();
+  const announce = () => {
+    const words = sentence();
+    if (words && words !== said) document.getElementById("live").textContent = words;
+    said = words;
+  };
+
+  document.addEventListener("htmx:afterSettle", (event) => { prepare(event.detail.elt); announce(); });
+  prepare(document);
+})();

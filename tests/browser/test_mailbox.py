@@ -1,0 +1,101 @@
+"""The mailbox's pages in a real browser: accessible, valid, without a complaint, in both themes and all widths."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from wsgiref.simple_server import make_server
+
+import pytest
+from playwright.sync_api import Browser
+
+from app.settings import PROJECT
+from sandbox.mailbox.__main__ import Quiet, Server
+from sandbox.mailbox.page import Mailbox
+from sandbox.mailbox.store import Store
+from tests.browser.conftest import watch
+
+NODE_PACKAGES = Path(os.environ.get("NODE_PACKAGES") or PROJECT / "instance" / "node" / "node_modules")
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Iterator[tuple[str, Store]]:
+    """The page's address, and the store behind it, with one message in it."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "a@localhost", "b@example.com", "Confirm your address"
+    message.set_content("Open http://127.0.0.1:9/verify/abc now.")
+    message.add_alternative(
+        '<html lang="en"><head><title>Mail</title></head><body><h1>Hello</h1></body></html>', "html"
+    )
+    store = Store(tmp_path)
+    store.add(message.as_bytes(), "a@localhost", ["b@example.com"])
+    with make_server("127.0.0.1", 0, Mailbox(store), Server, Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", store
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def axe() -> str:
+    source = NODE_PACKAGES / "axe-core" / "axe.min.js"
+    if not source.exists():
+        if os.environ.get("CI"):
+            pytest.fail("axe-core is missing, and in CI nothing skips")
+        pytest.skip("axe-core is not installed (.ci/run does it)")
+    return source.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1280])
+def test_no_page_of_the_mailbox_has_a_finding(
+    chromium: Browser, axe: str, mailbox: tuple[str, Store], theme: str, width: int
+) -> None:
+    base, store = mailbox
+    context = chromium.new_context(color_scheme=theme, viewport={"width": width, "height": 720})  # type: ignore[arg-type]
+    watched = watch(context.new_page())
+    for path in ("/", f"/messages/{store.names()[0]}", f"/messages/{'0' * 20}-{'0' * 8}"):
+        watched.page.goto(base + path)
+        watched.page.evaluate(axe)
+        found = watched.page.evaluate("axe.run().then(result => result.violations.map(each => each.id))")
+        assert found == [], path
+        assert watched.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    assert watched.findings == []
+    context.close()
+
+
+def test_mail_is_read_and_deleted_without_javascript(chromium: Browser, mailbox: tuple[str, Store]) -> None:
+    base, _ = mailbox
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(base)
+    page.get_by_role("link", name="Confirm your address").click()
+    assert page.get_by_role("link", name="http://127.0.0.1:9/verify/abc").is_visible()
+    assert page.frame_locator("iframe").get_by_role("heading", name="Hello").is_visible()
+    page.get_by_role("link", name="Mailbox").click()
+    page.get_by_role("button", name="Delete all").click()
+    assert page.get_by_text("No mail yet").is_visible()
+    context.close()
+
+
+def test_the_pages_are_valid_html(mailbox: tuple[str, Store], tmp_path: Path) -> None:
+    checker = NODE_PACKAGES / "html-validate" / "bin" / "html-validate.mjs"
+    if not checker.exists():
+        if os.environ.get("CI"):
+            pytest.fail("html-validate is missing, and in CI nothing skips")
+        pytest.skip("html-validate is not installed (.ci/run does it)")
+    _, store = mailbox
+    app = Mailbox(store)
+    for number, path in enumerate(("/", f"/messages/{store.names()[0]}", "/nothing")):
+        body = app.answer("GET", path, {"HTTP_HOST": "127.0.0.1:1", "REQUEST_METHOD": "GET"}).body
+        (tmp_path / f"{number}.html").write_text(body, encoding="utf-8")
+    pages = [str(page) for page in tmp_path.glob("*.html")]
+    words = [os.environ.get("NODE", "node"), str(checker), "--preset", "recommended", *pages]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,126 @@
+"""Rules of the house that the source itself can be asked."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.settings import PROJECT
+
+APP = PROJECT / "app"
+TEMPLATES = PROJECT / "templates"
+MAY_COMMIT = {"kit/db.py"}
+MAY_ASK_TIME = {"kit/clock.py"}
+# Flask itself gives `HX-Request` to the error map, which must not import the pages it may be failing in.
+MAY_READ_HTMX = {"web/pages.py", "web/errors.py"}
+
+
+def modules() -> Iterator[tuple[str, ast.Module, str]]:
+    for path in sorted(APP.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        yield path.relative_to(APP).as_posix(), ast.parse(text), text
+
+
+def calls(tree: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def test_only_the_transaction_helper_commits_or_rolls_back() -> None:
+    found = [
+        f"app/{name}:{call.lineno}"
+        for name, tree, _ in modules()
+        if name not in MAY_COMMIT
+        for call in calls(tree)
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "commit"
+    ]
+    assert found == []
+
+
+def test_only_the_clock_asks_for_the_time() -> None:
+    asking = {"now", "utcnow", "today"}
+    found = [
+        f"app/{name}:{call.lineno}"
+        for name, tree, _ in modules()
+        if name not in MAY_ASK_TIME
+        for call in calls(tree)
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr in asking
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id in {"datetime", "date"}
+    ]
+    assert found == []
+
+
+def test_htmx_headers_are_read_in_one_place() -> None:
+    assert [name for name, _, text in modules() if "HX-" in text and name not in MAY_READ_HTMX] == []
+
+
+def test_app_package_is_empty() -> None:
+    assert (APP / "__init__.py").read_text() == ""
+
+
+def test_every_public_function_of_a_service_states_its_contract() -> None:
+    found = [
+        f"app/{name}:{node.lineno} {node.name}"
+        for name, tree, _ in modules()
+        if name.rsplit("/", 1)[-1] in {"service.py", "queries.py"}
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and not ast.get_docstring(node)
+    ]
+    assert found == []
+
+
+FORBIDDEN_IN_TEMPLATES = {
+    "inline style": re.compile(r"\sstyle\s*=", re.IGNORECASE),
+    "inline script": re.compile(r"<script(?![^>]*\ssrc=)", re.IGNORECASE),
+    "event handler": re.compile(r"\son[a-z]+\s*=\s*[\"']", re.IGNORECASE),
+    "hx-on or js:": re.compile(r"hx-on|js:", re.IGNORECASE),
+    "unescaped output": re.compile(r"\|\s*safe\b|autoescape\s+false", re.IGNORECASE),
+    "trigger filter": re.compile(r"hx-trigger=\"[^\"]*\["),
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN_IN_TEMPLATES)
+def test_templates_are_free_of(what: str) -> None:
+    found = [
+        f"{path.relative_to(PROJECT)}:{number}"
+        for path in sorted(TEMPLATES.rglob("*.html"))
+        if "email" not in path.parts  # mail clients know no stylesheets; css-inline makes the styles there
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if FORBIDDEN_IN_TEMPLATES[what].search(line)
+    ]
+    assert found == []
+
+
+def test_the_top_level_holds_what_the_house_plan_names() -> None:
+    planned = {
+        "app", "templates", "static", "migrations", "tests", "wsgi.py", "pyproject.toml", "sandbox",
+        "catalogs", "bench",
+        "docs", "Makefile", "README.md", "Dockerfile", "compose.yaml", "CHANGELOG.md", "LICENSE",
+        "requirements.lock", "requirements-dev.lock",
+    }  # fmt: skip
+    made = {"instance", "node_modules"}
+    here = {path.name for path in PROJECT.iterdir() if not path.name.startswith((".", "__"))}
+    assert here - planned - made == set()
+
+
+def test_nothing_names_the_machine_it_was_written_on() -> None:
+    told = re.compile(
+        "|".join(["/work/" + "main", "/work/" + "shared", r"files\." + "pythonhosted", "registry" + r"\.npmjs"])
+    )
+    found = [
+        str(p.relative_to(PROJECT)) for p in texts() if told.search(p.read_text(encoding="utf-8", errors="ignore"))
+    ]
+    assert found == []
+
+
+def texts() -> Iterator[Path]:
+    left = {".git", ".venv", "instance", "node_modules", ".mypy_cache", ".ruff_cache", ".hypothesis", "__pycache__"}
+    for path in PROJECT.rglob("*"):
+        known = path.suffix in {".py", ".md", ".toml", ".lock", ".html", ".css", ".js", ".sql", ".yaml", ".txt"}
+        if known and path.is_file() and not left & set(path.relative_to(PROJECT).parts):
+            yield path

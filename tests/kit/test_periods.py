@@ -1,0 +1,149 @@
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from app.kit.periods import MONTH, YEAR, Period, anchored, boundary, day_of, following, midnight, month_of, preceding
+
+ZONES = [
+    "UTC", "Pacific/Kiritimati", "Etc/GMT+12", "Australia/Lord_Howe", "America/New_York", "Europe/Berlin",
+    "Asia/Kathmandu", "America/Havana", "America/St_Johns", "Pacific/Apia", "Africa/Casablanca", "America/Asuncion",
+]  # fmt: skip
+zones = st.sampled_from(ZONES)
+NAIVE = datetime(2005, 1, 2)  # noqa: DTZ001  # what Hypothesis wants as a bound, and what periods refuse
+instants = st.datetimes(NAIVE, NAIVE.replace(year=2037), timezones=st.just(UTC))
+steps = st.sampled_from([MONTH, YEAR])
+
+
+def utc(text):
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def local(text, zone):
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("anchor", "months", "starts"),
+    [
+        ("2026-01-31", MONTH, ["2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31"]),
+        ("2028-01-31", MONTH, ["2028-01-31", "2028-02-29", "2028-03-31"]),
+        ("2026-11-30", MONTH, ["2026-11-30", "2026-12-30", "2027-01-30", "2027-02-28", "2027-03-30"]),
+        ("2024-02-29", YEAR, ["2024-02-29", "2025-02-28", "2026-02-28", "2027-02-28", "2028-02-29"]),
+        ("2024-02-29", MONTH, ["2024-02-29", "2024-03-29", "2024-04-29"]),
+    ],
+)
+def test_anchors_clamp_to_the_end_of_the_month_without_drift(anchor, months, starts):
+    period = anchored(utc(anchor), utc(anchor), "UTC", months)
+    seen = []
+    for _ in starts:
+        seen.append(period.start.date().isoformat())
+        period = following(utc(anchor), period, "UTC", months)
+    assert seen == starts
+
+
+def test_a_series_runs_backward_from_its_anchor_too():
+    period = anchored(utc("2026-03-31"), utc("2026-02-10"), "UTC")
+    assert period == Period(utc("2026-01-31"), utc("2026-02-28"))
+    assert preceding(utc("2026-03-31"), period, "UTC") == Period(utc("2025-12-31"), utc("2026-01-31"))
+
+
+def test_boundaries_keep_the_local_time_over_daylight_saving():
+    anchor = local("2026-02-15T09:00", "Europe/Berlin")
+    assert boundary(anchor, 1, "Europe/Berlin") == utc("2026-03-15T08:00")
+    assert boundary(anchor, 2, "Europe/Berlin") == utc("2026-04-15T07:00")
+
+
+def test_a_boundary_in_the_hour_that_daylight_saving_skips_comes_after_the_gap():
+    anchor = local("2026-02-08T02:30", "America/New_York")
+    assert boundary(anchor, 1, "America/New_York") == utc("2026-03-08T07:30")
+    assert boundary(anchor, 2, "America/New_York") == local("2026-04-08T02:30", "America/New_York")
+
+
+def test_a_boundary_in_the_hour_that_comes_twice_is_the_first_but_an_anchor_stays_what_it_was():
+    second = utc("2026-11-01T06:30")
+    assert boundary(second, 0, "America/New_York") == second
+    assert boundary(local("2026-10-01T01:30", "America/New_York"), 1, "America/New_York") == utc("2026-11-01T05:30")
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "start", "end"),
+    [
+        ("UTC", "2026-11-21T12:00", "2026-11-01T00:00", "2026-12-01T00:00"),
+        ("Pacific/Kiritimati", "2026-10-31T10:00", "2026-10-31T10:00", "2026-11-30T10:00"),
+        ("Etc/GMT+12", "2026-11-01T11:59", "2026-10-01T12:00", "2026-11-01T12:00"),
+        ("Australia/Lord_Howe", "2026-04-10T00:00", "2026-03-31T13:00", "2026-04-30T13:30"),
+        ("America/Havana", "2026-11-01T04:30", "2026-11-01T04:00", "2026-12-01T05:00"),
+        ("America/St_Johns", "2009-11-01T03:00", "2009-11-01T02:30", "2009-12-01T03:30"),
+    ],
+)
+def test_calendar_months_begin_at_the_first_local_midnight(zone, at, start, end):
+    assert month_of(utc(at), zone) == Period(utc(start), utc(end))
+
+
+def test_days_are_as_long_as_the_clocks_make_them():
+    assert day_of(utc("2026-03-29T12:00"), "Europe/Berlin").seconds == 23 * 3600
+    assert day_of(utc("2026-10-25T12:00"), "Europe/Berlin").seconds == 25 * 3600
+    assert day_of(utc("2026-10-03T12:00"), "Australia/Lord_Howe").seconds == 24 * 3600
+    assert day_of(utc("2026-10-04T12:00"), "Australia/Lord_Howe").seconds == 23 * 3600 + 1800
+
+
+def test_a_date_that_a_zone_skipped_leaves_no_hole():
+    last = day_of(utc("2011-12-30T09:00"), "Pacific/Apia")
+    assert (
+        last.end == day_of(utc("2011-12-30T10:00"), "Pacific/Apia").start == midnight(last.end.date(), "Pacific/Apia")
+    )
+
+
+@given(instants, instants, zones, steps)
+@example(utc("2009-10-01T02:30:30"), utc("2009-11-01T02:45"), "America/St_Johns", MONTH)
+@example(utc("2020-02-29T10:00"), utc("2024-02-29T10:00"), "Pacific/Kiritimati", YEAR)
+@settings(max_examples=400, deadline=None)
+def test_periods_tile_time_with_no_gap_and_no_overlap(anchor, at, zone, months):
+    period = anchored(anchor, at, zone, months)
+    after, before = following(anchor, period, zone, months), preceding(anchor, period, zone, months)
+    assert at in period
+    assert (before.end, period.end) == (period.start, after.start)
+    assert preceding(anchor, after, zone, months) == period == anchored(anchor, period.start, zone, months)
+    assert 27 * months < period.seconds / 86400 < 32 * months
+
+
+@given(instants, zones)
+@example(utc("2009-11-01T03:00"), "America/St_Johns")
+@example(utc("2009-11-01T02:45"), "America/St_Johns")
+@settings(max_examples=400, deadline=None)
+def test_calendar_months_and_days_tile_time(at, zone):
+    for span in (month_of, day_of):
+        period = span(at, zone)
+        assert at in period
+        assert span(period.end, zone).start == period.end
+        assert span(period.start - timedelta(microseconds=1), zone).end == period.start
+
+
+@given(instants, zones, st.integers(-400, 400))
+@settings(max_examples=300, deadline=None)
+def test_boundaries_grow_and_stay_within_the_day_of_their_anchor(anchor, zone, n):
+    if not 1900 < anchor.year + n // 12 < 2100:
+        return
+    assert boundary(anchor, n, zone) < boundary(anchor, n + 1, zone)
+    assert boundary(anchor, n, zone).astimezone(ZoneInfo(zone)).day <= anchor.astimezone(ZoneInfo(zone)).day + 1
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (utc("2026-01-02"), utc("2026-01-01")),
+        (utc("2026-01-01"), utc("2026-01-01")),
+        (NAIVE, utc("2026-02-01")),
+    ],
+)
+def test_a_period_that_is_empty_turned_round_or_naive_cannot_be_made(start, end):
+    with pytest.raises(ValueError, match="a period"):
+        Period(start, end)
+
+
+def test_a_naive_anchor_is_refused():
+    with pytest.raises(ValueError, match="aware"):
+        boundary(NAIVE, 1, "UTC")

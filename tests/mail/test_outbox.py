@@ -1,0 +1,217 @@
+from datetime import timedelta
+from threading import Event, Thread
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+
+from app.kit.errors import NotFound
+from app.mail.models import Mail
+from app.mail.service import hand_over, send, send_again
+from app.mail.smtp import NotSent, Server
+from app.mail.tasks import TASKS, server_of
+from tests.conftest import make_settings
+from tests.mail.conftest import NOW, free_port
+from tests.mail.letters import CONTEXTS
+
+run_task = TASKS["mail.send"]
+
+
+@pytest.fixture
+def post(session):
+    """Put a letter into the outbox and commit; gives its id."""
+
+    def posted(to="ada@example.com", template="reset_password", key=None):
+        mail_id = send(session, template, to, context=CONTEXTS[template], key=key or f"k:{uuid4()}", now=NOW)
+        session.commit()
+        return mail_id
+
+    return posted
+
+
+def queued(session, mail_id):
+    count = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'mail.send' AND args->>'mail_id' = :id"
+    return session.execute(text(count), {"id": str(mail_id)}).scalar_one()
+
+
+def row(session, mail_id):
+    session.expire_all()
+    return session.get(Mail, mail_id)
+
+
+def away():
+    return Server("127.0.0.1", free_port(), "billing@portal.example")
+
+
+def test_a_letter_arrives_as_text_and_html_with_the_headers_of_a_machine(session, post, mailbox):
+    mail_id = post(key="reset:1")
+    run_task(str(mail_id))
+    (letter,) = mailbox.letters
+    assert letter["From"] == "Tollkeeper <billing@portal.example>"
+    assert (letter["To"], letter["Subject"]) == ("ada@example.com", "Choose a new password")
+    assert letter["Auto-Submitted"] == "auto-generated"
+    assert letter["Date"] == "Sat, 21 Nov 2026 12:00:00 +0000"
+    assert letter["Message-ID"].endswith("@portal.example>")
+    assert letter.get_body(("plain",)).get_content().startswith("Hello Ada,")
+    assert "<h1" in letter.get_body(("html",)).get_content()
+    assert mailbox.recipients == [["ada@example.com"]]
+
+
+def test_a_sent_letter_is_marked_and_its_words_are_gone(session, post):
+    mail_id = post()
+    run_task(str(mail_id))
+    mail = row(session, mail_id)
+    assert (mail.state, mail.attempts, mail.sent_at, mail.last_error) == ("sent", 1, NOW, None)
+    assert (mail.body_text, mail.body_html) == (None, None)
+
+
+def test_row_and_task_leave_with_the_commit_and_not_before(session, mailbox):
+    mail_id = send(
+        session, "verify_email", "a@example.com", context=CONTEXTS["verify_email"], key=str(uuid4()), now=NOW
+    )
+    assert isinstance(mail_id, UUID)
+    assert queued(session, mail_id) == 1
+    session.rollback()
+    assert queued(session, mail_id) == 0
+    assert row(session, mail_id) is None
+    run_task(str(mail_id))
+    assert mailbox.letters == []
+
+
+def test_a_second_letter_under_one_key_is_not_made(session, post):
+    key = f"k:{uuid4()}"
+    first, second = post(key=key), post(to="other@example.com", key=key)
+    assert first == second
+    assert queued(session, first) == 1
+    assert row(session, first).to_address == "ada@example.com"
+
+
+def test_a_task_that_runs_twice_sends_once(session, post, mailbox):
+    mail_id = post()
+    run_task(str(mail_id))
+    run_task(str(mail_id))
+    assert len(mailbox.letters) == 1
+
+
+def test_two_workers_at_one_letter_send_it_once(app, session, post, mailbox):
+    mail_id = post()
+
+    def work():
+        with app.app_context():
+            run_task(str(mail_id))
+
+    mailbox.hold = Event()
+    first, second = Thread(target=work), Thread(target=work)
+    first.start()
+    assert mailbox.entered.wait(5)
+    second.start()
+    second.join()
+    assert mailbox.letters == []
+    mailbox.hold.set()
+    first.join()
+    assert len(mailbox.letters) == 1
+
+
+def test_a_crash_after_the_servers_word_sends_the_same_message_id_again(session, post, mailbox):
+    mail_id = post()
+    server = server_of(make_settings("", smtp_port=mailbox.port))
+    assert hand_over(session, mail_id, server, now=NOW) is None
+    session.rollback()
+    run_task(str(mail_id))
+    first, second = mailbox.letters
+    assert first["Message-ID"].split("@")[0] == second["Message-ID"].split("@")[0]
+    assert row(session, mail_id).state == "sent"
+
+
+def test_two_letters_have_two_message_ids(session, post, mailbox):
+    for mail_id in (post(), post()):
+        run_task(str(mail_id))
+    first, second = mailbox.letters
+    assert first["Message-ID"] != second["Message-ID"]
+
+
+def test_a_recipient_refused_for_good_is_parked_at_once(session, post, mailbox):
+    mail_id = post(to="gone@example.com")
+    run_task(str(mail_id))
+    mail = row(session, mail_id)
+    assert (mail.state, mail.attempts) == ("failed", 1)
+    assert mail.last_error == "550 5.1.1 no such mailbox"
+    assert mail.body_text
+    assert mailbox.letters == []
+
+
+def test_a_recipient_refused_for_now_is_tried_again(session, post):
+    mail_id = post(to="busy@example.com")
+    with pytest.raises(NotSent, match="451"):
+        run_task(str(mail_id))
+    mail = row(session, mail_id)
+    assert (mail.state, mail.attempts, mail.last_error) == ("waiting", 1, "451 4.3.0 try again later")
+
+
+def test_with_the_server_away_a_letter_waits_and_leaves_when_it_is_back(session, post, mailbox):
+    mail_id = post()
+    failure = hand_over(session, mail_id, away(), now=NOW)
+    session.commit()
+    assert "ConnectionRefused" in str(failure)
+    assert (row(session, mail_id).state, row(session, mail_id).attempts) == ("waiting", 1)
+    run_task(str(mail_id))
+    assert len(mailbox.letters) == 1
+    assert row(session, mail_id).last_error is None
+
+
+def test_after_five_tries_a_letter_is_parked_and_can_be_sent_again_by_hand(session, post, mailbox):
+    mail_id = post()
+    for attempt in range(1, 6):
+        failure = hand_over(session, mail_id, away(), now=NOW + timedelta(minutes=attempt))
+        session.commit()
+        assert failure
+    assert (row(session, mail_id).state, row(session, mail_id).attempts) == ("failed", 5)
+    run_task(str(mail_id))
+    assert mailbox.letters == []
+    send_again(session, mail_id)
+    send_again(session, mail_id)
+    session.commit()
+    assert queued(session, mail_id) == 2
+    run_task(str(mail_id))
+    assert row(session, mail_id).state == "sent"
+    send_again(session, mail_id)
+    assert row(session, mail_id).state == "sent"
+
+
+def test_sending_again_what_is_not_there_says_so(session):
+    with pytest.raises(NotFound):
+        send_again(session, uuid4())
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "",
+        "ada",
+        "a@b.c, d@e.f",
+        "a@b.c\r\nBcc: d@e.f",
+        "a@b.c\n",
+        "@b.c",
+        "a@",
+        "Ada <a@b.c>",
+        "a b@c.d",
+        "a@b..c",
+        "a@b.c;d@e.f",
+    ],
+)
+def test_what_is_not_exactly_one_address_gets_no_letter(session, to):
+    with pytest.raises(ValueError, match="not a mail address"):
+        send(session, "verify_email", to, context=CONTEXTS["verify_email"], key=str(uuid4()), now=NOW)
+
+
+def test_an_address_with_letters_of_the_world_arrives(session, post, mailbox):
+    mail_id = post(to="dörte@bücher.example")
+    run_task(str(mail_id))
+    assert mailbox.recipients == [["dörte@xn--bcher-kva.example"]]
+
+
+def test_the_database_keeps_no_letter_in_a_state_that_does_not_exist(session, post):
+    mail_id = post()
+    for change in ("state = 'sent'", "state = 'lost'", "body_text = NULL", "attempts = -1"):
+        with pytest.raises(Exception, match="ck_mail_outbox"), session.begin_nested():
+            session.execute(text(f"UPDATE mail_outbox SET {change} WHERE id = :id"), {"id": mail_id})

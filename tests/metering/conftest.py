@@ -1,0 +1,18 @@
+"""Metering's own fixtures: the world, in both forms of the write calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.kit.pool import HotPool
+from tests.metering.world import World
+
+
+@pytest.fixture(scope="session", params=["durable", "plain"])
+def world(request: pytest.FixtureRequest, database: str) -> Iterator[World]:
+    """Commit then flush, where the server can; and the plain function, as on PostgreSQL 15 or with a standby."""
+    pool = HotPool(database, 8)
+    yield World(database, pool, standby=request.param == "plain")
+    pool.close()

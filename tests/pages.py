@@ -1,0 +1,33 @@
+"""A browser's way with forms: read the page's token, send the form."""
+
+from __future__ import annotations
+
+import re
+from contextvars import Context
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+
+class Browser(FlaskClient):
+    """A client whose requests share nothing with the test: as in a server, each has an app context of its own."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        return Context().run(super().open, *args, **kwargs)
+
+
+_TOKEN = re.compile(r'name="csrf_token"[^>]* value="([^"]+)"')
+
+
+def csrf_token(client: FlaskClient, page: str = "/settings") -> str:
+    """The token of a form on the page; it fits every form of this browser. A visitor is led to the sign-in form."""
+    found = _TOKEN.search(client.get(page, follow_redirects=True).text)
+    assert found, f"no form on {page}"
+    return found[1]
+
+
+def send(client: FlaskClient, path: str, page: str = "/settings", **fields: Any) -> TestResponse:
+    """POST a form as a browser does, with the token of `page`."""
+    token = csrf_token(client, page)
+    return client.post(path, data={"csrf_token": token, **fields})

@@ -1,0 +1,178 @@
+"""`make run`: everything comes up, comes back after kill -9, keeps its data, and goes when asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import smtplib
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+import pytest
+
+from sandbox.place import Place, RunError
+from sandbox.run import launch
+from sandbox.supervisor import Process, Supervisor
+from tests.conftest import PROJECT
+
+GIVEN = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    with TemporaryDirectory(prefix="tollkeeper-") as folder:
+        yield Place(_three_ports(), Path(folder) / "instance")
+
+
+def _three_ports() -> int:
+    """A port that is free, as the next two are."""
+    for port in range(20_000 + os.getpid() % 10_000, 40_000, 3):
+        with socket.socket() as a, socket.socket() as b, socket.socket() as c:
+            try:
+                for offset, probe in enumerate((a, b, c)):
+                    probe.bind(("127.0.0.1", port + offset))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no three free ports in a row")
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+
+
+def takes_mail(place: Place) -> bool:
+    try:
+        smtplib.SMTP("127.0.0.1", place.smtp_port, timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def everything(place: Place) -> bool:
+    return answers(f"{place.portal}/readyz") and answers(place.mailbox) and takes_mail(place)
+
+
+def processes(place: Place) -> list[str]:
+    """The command lines of all live processes that name the run's folder or were told of it."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(place.instance).encode() in told and int(entry.name) != os.getpid():
+            found.append(told.replace(b"\0", b" ").decode(errors="replace")[:200])
+    return found
+
+
+def until(true: Callable[[], bool], supervisor: Supervisor | None = None, seconds: float = 30.0) -> float:
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() - began < seconds
+        if supervisor:
+            supervisor.tend()
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def _kill_and_wait(process: Process, place: Place, supervisor: Supervisor) -> None:
+    assert process.child is not None
+    before = process.child.pid
+    os.kill(before, signal.SIGKILL)
+    process.child.wait()
+    # What a killed web server leaves may still answer: only the new one counts.
+    took = until(lambda: process.child.pid != before and everything(place), supervisor, 5.0)
+    print(f"{process.name} was back after {took:.2f} s")
+    time.sleep(1.0)
+
+
+def test_each_killed_process_is_back_within_five_seconds_and_a_stop_leaves_none(place: Place) -> None:
+    supervisor = Supervisor(print)
+    with place.claim():
+        try:
+            env = launch(place, GIVEN, supervisor)
+            until(lambda: everything(place), supervisor)
+            assert "tollkeeper_web@" in env["DATABASE_URL"]
+            assert "tollkeeper_worker@" in env["WORKER_DATABASE_URL"]
+            with psycopg.connect(env["OWNER_DATABASE_URL"]) as connection:
+                connection.execute("CREATE TABLE kept_by_test (a int)")
+            time.sleep(1.0)
+            for process in supervisor.processes:
+                _kill_and_wait(process, place, supervisor)
+        finally:
+            supervisor.stop()
+    assert processes(place) == []
+
+
+def test_ctrl_c_stops_it_and_the_data_was_kept(place: Place) -> None:
+    env = {**GIVEN, "PORT": str(place.port), "INSTANCE": str(place.instance)}
+    words = [sys.executable, "-m", "sandbox.run"]
+    child = subprocess.Popen(words, cwd=PROJECT, env=env, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    said = []
+    for line in child.stdout:
+        said.append(line)
+        if "Ctrl-C" in line:
+            break
+    data = next(line for line in "".join(said).split() if line.startswith("postgresql://"))
+    with psycopg.connect(data.replace("tollkeeper_web@", "tollkeeper_owner@")) as connection:
+        assert connection.execute("SELECT to_regclass('kept_by_test')").fetchone() == ("kept_by_test",)
+    again = subprocess.run(words, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert "Another run uses" in again.stderr
+    child.send_signal(signal.SIGINT)
+    assert "The data is kept" in child.stdout.read()
+    assert child.wait(30) == 0
+    child.stdout.close()
+    assert processes(place) == []
+    assert json.loads((place.instance / "demo.json").read_text(encoding="utf-8"))
+
+
+def test_a_port_in_use_is_said_plainly(tmp_path: Path) -> None:
+    taken = _three_ports()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", taken + 1))
+        other.listen()
+        words = f"Port {taken + 1} cannot be used .* choose another: PORT="
+        with pytest.raises(RunError, match=words), Place(taken, tmp_path).claim():
+            raise AssertionError("it was claimed")
+
+
+@pytest.mark.parametrize("port", ["0", "65534", "http", "-1", "²"])
+def test_a_port_that_is_none_is_refused(port: str) -> None:
+    with pytest.raises(RunError, match="PORT is a number"):
+        Place.from_env({"PORT": port})
+
+
+def test_the_usual_place_is_port_5000_and_the_projects_instance_folder() -> None:
+    usual = Place.from_env({"PORT": "", "INSTANCE": ""})
+    assert (usual.portal, usual.mailbox) == ("http://127.0.0.1:5000", "http://127.0.0.1:5001")
+    assert usual.instance == PROJECT / "instance"
+    assert usual.environment({"A": "1"})["SMTP_PORT"] == "5002"
+
+
+def test_a_database_that_does_not_start_is_told_with_its_last_words(tmp_path: Path) -> None:
+    place = Place(_three_ports(), tmp_path)
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "PG_VERSION").write_text("9\n", encoding="ascii")
+    supervisor = Supervisor(print)
+    with place.claim():
+        try:
+            with pytest.raises(RunError, match=r"(?s)postgres did not start.*made by PostgreSQL 9"):
+                launch(place, GIVEN, supervisor)
+        finally:
+            supervisor.stop()

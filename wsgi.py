@@ -1,0 +1,6 @@
+"""The WSGI entry point: `granian --interface wsgi wsgi:app`, or any other WSGI server."""
+
+from app.factory import create_app
+from app.settings import Settings
+
+app = create_app(Settings.from_env())
