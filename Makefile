@@ -30,7 +30,7 @@ $(READY): requirements-dev.lock
 	if ! $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then
 	  echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; fi
 	echo "Installing into $(VENV) (once, and after a change of the lock file) ..."
-	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	if ! $(BIN)/python -m pip install --quiet --quiet --require-hashes -r requirements-dev.lock; then
 	  echo "The packages of requirements-dev.lock could not be installed; is the network there?" >&2; exit 1; fi
 	touch $(READY)
@@ -39,7 +39,7 @@ run: $(READY)
 	@exec $(BIN)/python -m sandbox.run
 
 test: $(READY)
-	@exec $(BIN)/python -m pytest -m "not long" -n 2 --cov --cov-report=term
+	@exec $(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile --cov --cov-report=term
 
 test-long: $(READY)
 	@exec $(BIN)/python -m pytest -m long --timeout=3600 -v -s

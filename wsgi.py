@@ -1,6 +1,8 @@
-"""The WSGI entry point: `granian --interface wsgi wsgi:app`, or any other WSGI server."""
+"""The WSGI entry point: `granian --interface wsgi wsgi:app`, or any other WSGI server; and the app of `flask`."""
 
+from app import cli
 from app.factory import create_app
 from app.settings import Settings
 
 app = create_app(Settings.from_env())
+cli.register(app)

@@ -19,6 +19,7 @@ import structlog
 from flask import Flask
 from procrastinate.retry import RetryStrategy
 
+from app.accounts import tasks as accounts
 from app.factory import create_app
 from app.kit.embedded import resolve
 from app.mail import tasks as mail
@@ -26,7 +27,7 @@ from app.metering import tasks as metering
 from app.settings import Settings
 from app.subscriptions import tasks as subscriptions
 
-ROOMS = (mail, subscriptions, metering)
+ROOMS = (accounts, mail, subscriptions, metering)
 RETRY = RetryStrategy(max_attempts=5, exponential_wait=10)
 CONCURRENCY = 4
 log = structlog.get_logger()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -34,18 +35,14 @@ ENV = {
 }
 
 SEED = """
-SET session_replication_role = replica;
-TRUNCATE usage_keys, usage_events, event_details, usage_counters, usage_periods, limits_in_force;
-SET session_replication_role = origin;
 INSERT INTO orgs (id, name, time_zone, created_at)
 SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'Bench ' || n, 'UTC', now()
-FROM generate_series(1, %(orgs)s) n ON CONFLICT DO NOTHING;
-INSERT INTO usage_periods (org_id, starts_at, ends_at, plan_version_id, opened_at)
-SELECT o.id, date_trunc('month', now(), 'UTC'), date_trunc('month', now(), 'UTC') + interval '1 month', v.id, now()
-FROM orgs o, (SELECT id FROM plan_versions LIMIT 1) v WHERE o.name LIKE 'Bench %%' ON CONFLICT DO NOTHING;
+FROM generate_series(1, %(orgs)s) n;
+INSERT INTO usage_periods (org_id, starts_at, ends_at, plan_version_id, time_zone, opened_at)
+SELECT o.id, month, month + interval '1 month', v.id, 'UTC', now()
+FROM orgs o, date_trunc('month', now(), 'UTC') month, (SELECT id FROM plan_versions LIMIT 1) v;
 INSERT INTO limits_in_force (org_id, meter_id, period_start, allowance, policy)
-SELECT p.org_id, m.id, p.starts_at, 1000000000, 'block' FROM usage_periods p, meters m WHERE m.key = 'bench'
-ON CONFLICT DO NOTHING;
+SELECT p.org_id, m.id, p.starts_at, 1000000000, 'block' FROM usage_periods p, meters m WHERE m.key = 'bench';
 """
 
 
@@ -60,8 +57,10 @@ class World:
 
 @contextmanager
 def world() -> Iterator[World]:
-    """Make (or find) the bench's server and its orgs; the server stops at the end, the data stays."""
+    """Make the bench's server and its orgs anew; the server stops at the end, its data stays until the next time."""
     data = FOLDER / "postgres"
+    embedded.stop(data)
+    shutil.rmtree(data, ignore_errors=True)
     embedded.start(data)
     embedded.prepare(data)
     try:
@@ -77,7 +76,7 @@ def world() -> Iterator[World]:
 def portal() -> Iterator[str]:
     """The portal with the bench's own views, as `make run` serves it: granian, two processes of four threads."""
     words = [BIN / "granian", "--interface", "wsgi", "--workers", "2", "--blocking-threads", "4", "--port", str(PORT)]
-    words += ["--no-log", "bench.server:app"]
+    words += ["--workers-kill-timeout", "2", "--no-log", "bench.server:app"]
     env = {**os.environ, **ENV, "WEB_PROCESSES": "2"}
     child = subprocess.Popen([str(w) for w in words], cwd=PROJECT, env=env, start_new_session=True)
     base = f"http://127.0.0.1:{PORT}"
@@ -109,7 +108,6 @@ def _seed(url: str) -> list[str]:
             if statement.strip():
                 connection.execute(statement, {"orgs": ORGS} if "%(orgs)s" in statement else None)
         connection.execute(TABLES.read_bytes())
-        connection.execute("DELETE FROM api_keys")
         keys = [new_key() for _ in range(ORGS)]
         with connection.cursor().copy(
             "COPY api_keys (id, org_id, name, prefix, last4, key_hash, scopes, created_at) FROM STDIN"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
+WEB_PROCESSES = 2
 
 
 class RunError(Exception):
@@ -63,6 +64,7 @@ class Place:
             "MAILBOX_URL": self.mailbox,
             "SMTP_HOST": HOST,
             "SMTP_PORT": str(self.smtp_port),
+            "WEB_PROCESSES": str(WEB_PROCESSES),
             "PYTHONUNBUFFERED": "1",
         }
 

@@ -10,13 +10,14 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
+from contextlib import closing
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import FrameType
 
-from sandbox.place import HOST, PROJECT, Place, RunError
+from sandbox.place import HOST, PROJECT, WEB_PROCESSES, Place, RunError
 from sandbox.supervisor import Process, Supervisor
 
 PYTHON = sys.executable
@@ -92,9 +93,9 @@ def _database(place: Place, supervisor: Supervisor, env: dict[str, str]) -> dict
 
 
 def _granian(place: Place) -> list[str]:
-    words = [PYTHON, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(place.port)]
-    words += ["--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers", "--workers-kill-timeout", "5"]
-    return [*words, "--log-level", "warning", "wsgi:app"]
+    words = f"--interface wsgi --host {HOST} --port {place.port} --log-level warning"
+    words += f" --workers {WEB_PROCESSES} --blocking-threads 4 --respawn-failed-workers --workers-kill-timeout 5"
+    return [PYTHON, "-m", "granian", *words.split(), "wsgi:app"]
 
 
 def _once(words: list[str], env: dict[str, str], supervisor: Supervisor, log: Path | None = None) -> None:
@@ -126,13 +127,19 @@ def _wait_for_web(place: Place, supervisor: Supervisor) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         _check(supervisor)
-        try:
-            urllib.request.urlopen(f"{place.portal}/healthz", timeout=2).close()  # noqa: S310  (our own address)
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(TICK)
-        else:
+        if _answers(place.port):
             return
+        time.sleep(TICK)
     raise RunError(f"The portal did not answer within {READY_SECONDS} s.{_tail(place.log('web'))}")
+
+
+def _answers(port: int) -> bool:
+    with closing(HTTPConnection(HOST, port, timeout=2)) as connection:
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
+            return False
 
 
 def _tail(log: Path | None) -> str:

@@ -1,11 +1,12 @@
-"""Rows that tests start from, made through the rooms' own verbs and committed; a test names only what it cares about."""
+"""Rows that tests start from, made through the rooms' own verbs, committed; a test names only what it cares about."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -99,19 +100,31 @@ def make_key(
     return made.secret
 
 
-def have_default_plan(session: Session) -> PlanVersion:
+@dataclass(frozen=True)
+class MadePlan:
+    """A published plan version: plain facts, which no commit expires."""
+
+    version_id: UUID
+    key: str
+    meters: tuple[str, ...]
+
+    @property
+    def meter(self) -> str:
+        """The key of its first meter."""
+        return self.meters[0]
+
+
+def have_default_plan(session: Session) -> MadePlan:
     """The default plan; the shipped scan_api catalogue is applied where no test has applied another before."""
     if catalog.default_version_id(session) is None:
         text = (PROJECT / "catalogs" / "scan_api.toml").read_text(encoding="utf-8")
         apply(session, read_catalog(text, "scan_api.toml"), actor=SYSTEM, now=business_now())
         session.commit()
-    found = catalog.default_version(session)
-    assert found is not None
-    return found
+    return _made(catalog.default_version(session))
 
 
-def make_plan(session: Session, *, allowance: object = 10, policy: str = "block", **more: object) -> PlanVersion:
-    """A plan of its own with a meter of its own (`version.meters[0].meter`); `charge` costs one cent a unit.
+def make_plan(session: Session, *, allowance: object = 10, policy: str = "block", **more: object) -> MadePlan:
+    """A public plan of its own with a meter of its own; under `charge` a unit above the allowance is a cent.
 
     `more` are further keys of the allowance: per_day=5, hard_limit=20.
     """
@@ -130,14 +143,17 @@ def make_plan(session: Session, *, allowance: object = 10, policy: str = "block"
     """
     apply(session, read_catalog(text, "factory"), actor=SYSTEM, now=business_now())
     session.commit()
-    found = catalog.version_of(session, key)
-    assert found is not None
-    return found
+    return _made(catalog.version_of(session, key))
 
 
-def subscribe(session: Session, org: Org, version: PlanVersion, *, interval: str = "month") -> None:
-    """Put the org on a plan version, now, as staff do."""
-    assign_plan(session, org.id, version.id, interval=interval, currency="USD", actor=SYSTEM, now=business_now())
+def _made(version: PlanVersion | None) -> MadePlan:
+    assert version is not None
+    return MadePlan(version.id, version.plan.key, tuple(each.meter.key for each in version.meters))
+
+
+def subscribe(session: Session, org: Org, plan: MadePlan, *, interval: str = "month") -> None:
+    """Put the org on a plan, now, as staff do."""
+    assign_plan(session, org.id, plan.version_id, interval=interval, currency="USD", actor=SYSTEM, now=business_now())
     session.commit()
 
 

@@ -43,12 +43,11 @@ def create_key(
     """Make a key of an org, or of staff when `org_id` is None.
 
     `key_id` lets a form that is sent twice make one key: the second time raises `Conflict`.
-    Raises `InvalidRequest` for a scope that such a key cannot have.
+    Raises `InvalidRequest` for a scope that such a key cannot have, `NotFound` for an unknown org.
     """
-    known = STAFF_SCOPES if org_id is None else ORG_SCOPES
-    wanted = [scope for scope in known if scope in scopes]
-    if not wanted or len(wanted) != len(set(scopes)):
-        raise InvalidRequest("The scopes are not valid.", [FieldError("scopes", f"one or more of {', '.join(known)}")])
+    wanted = _checked(scopes, STAFF_SCOPES if org_id is None else ORG_SCOPES)
+    if org_id is not None:
+        queries.org(session, org_id)
     if key_id is not None and session.get(ApiKey, key_id) is not None:
         raise Conflict("This key was made already. Its secret is shown only once; revoke it if you did not copy it.")
     secret = key_format.new_key()
@@ -80,6 +79,13 @@ def revoke_key(session: Session, org_id: UUID, key_id: UUID, *, actor: Actor, no
         session.flush()
         write(session, actor, "key.revoked", on=("api_key", row.id), org_id=org_id, before={"name": row.name}, now=now)
     return row
+
+
+def _checked(scopes: Collection[str], known: Collection[str]) -> list[str]:
+    wanted = [scope for scope in known if scope in scopes]
+    if not wanted or len(wanted) != len(set(scopes)):
+        raise InvalidRequest("The scopes are not valid.", [FieldError("scopes", f"one or more of {', '.join(known)}")])
+    return wanted
 
 
 def _tell(session: Session, row: ApiKey, *, now: datetime) -> None:

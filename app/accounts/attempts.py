@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, delete, func, update
+from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -97,8 +97,9 @@ def forgive(session: Session, claims: Iterable[Claim]) -> None:
 
 
 def sweep(session: Session, now: datetime) -> None:
-    """Delete windows that are over."""
-    session.execute(delete(Attempt).where(Attempt.ends_at <= now))
+    """Delete windows that are over, leaving those that an attempt holds just now."""
+    over = select(Attempt.bucket).where(Attempt.ends_at <= now).with_for_update(skip_locked=True)
+    session.execute(delete(Attempt).where(Attempt.bucket.in_(over.scalar_subquery())))
 
 
 def network(address: str | None) -> str:

@@ -79,6 +79,7 @@ class SignInEntry(Base):
             name="outcome",
         ),
         Index(None, "user_id", "at"),  # the sign-ins of a user, newest first
+        Index(None, "at"),  # the entries of a day, for its seal
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

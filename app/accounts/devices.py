@@ -13,7 +13,6 @@ from app.accounts.credentials import DeviceSession
 from app.accounts.guards import IDLE
 from app.accounts.identity import Visit
 from app.accounts.tokens import digest_token, new_token
-from app.kit.errors import NotFound
 from app.kit.ids import new_id
 
 
@@ -49,11 +48,10 @@ def renew_token(session: Session, session_id: UUID, *, now: datetime) -> str:
     return token
 
 
-def end_session(session: Session, user_id: UUID, session_id: UUID) -> None:
-    """Sign one of the user's devices out; `NotFound` when it is not theirs."""
+def end_session(session: Session, user_id: UUID, session_id: UUID) -> bool:
+    """Sign one of the user's devices out; False when it is not theirs or is out already."""
     mine = delete(DeviceSession).where(DeviceSession.user_id == user_id, DeviceSession.id == session_id)
-    if session.execute(mine.returning(DeviceSession.id)).first() is None:
-        raise NotFound("There is no such session.")
+    return session.execute(mine.returning(DeviceSession.id)).first() is not None
 
 
 def end_all(session: Session, user_id: UUID, *, but: UUID | None = None) -> None:

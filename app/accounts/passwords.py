@@ -6,6 +6,7 @@ usual turns on them; words of the person count as common too. See docs/decisions
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import cache
 
@@ -18,6 +19,7 @@ LONGEST = 1024
 # Above every rank of the lists, so that each of their passwords is refused whole.
 _FEWEST_GUESSES = 100_000
 _JUDGED = 72
+_PARTS = re.compile(r"\w+")
 # OWASP's password storage sheet: argon2id with 19 MiB, two passes, one lane, or stronger.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
@@ -31,11 +33,19 @@ def refusal(password: str, *words: str | None) -> str | None:
         return f"Use at least {SHORTEST} characters; 15 or more are better."
     if len(password) > LONGEST:
         return f"Use at most {LONGEST:,} characters."
-    known = [part for word in words if word for part in (word, *word.replace("@", " ").replace(".", " ").split())]
-    judged = zxcvbn(password[:_JUDGED], user_inputs=[*known, "tollkeeper"])
-    if int(judged["guesses"]) < _FEWEST_GUESSES:
+    known = ["tollkeeper", *(part for word in words if word for part in (word, *_PARTS.findall(word)))]
+    judged = zxcvbn(password[:_JUDGED], user_inputs=known)
+    if int(judged["guesses"]) < _FEWEST_GUESSES or _says_only(password, known):
         return "This password is one of the first that an attacker tries. Use several unrelated words."
     return None
+
+
+def _says_only(password: str, known: list[str]) -> bool:
+    """Whether little is left of the password without what is known of the person."""
+    rest = password.lower()
+    for word in sorted({word.lower() for word in known if len(word) >= 3}, key=len, reverse=True):
+        rest = rest.replace(word, "")
+    return len(rest) < min(4, len(password))
 
 
 def hash_password(password: str) -> str:

@@ -16,6 +16,8 @@ ROLES: dict[str, str] = {
     VIEWER: "Sees usage and bills, changes nothing.",
 }
 
+ROLE_ROWS: list[tuple[str, str]] = [(role.capitalize(), words) for role, words in ROLES.items()]
+
 ORG_SCOPES: dict[str, str] = {
     "usage:write": "Report usage and ask whether it is allowed",
     "usage:read": "Read usage, limits and analytics",

@@ -77,9 +77,9 @@ def enter(session: Session, user: User, visit: Visit, *, known: bool, now: datet
 
 
 def leave(session: Session, user_id: UUID, session_id: UUID, visit: Visit, *, now: datetime) -> None:
-    """Sign this device out."""
-    devices.end_session(session, user_id, session_id)
-    sign_in_log.note(session, "signed_out", visit, user_id=user_id, session_id=session_id, now=now)
+    """Sign this device out; a second press changes nothing."""
+    if devices.end_session(session, user_id, session_id):
+        sign_in_log.note(session, "signed_out", visit, user_id=user_id, session_id=session_id, now=now)
 
 
 def renew(session: Session, user_id: UUID, session_id: UUID, visit: Visit, *, right: bool, now: datetime) -> str | None:

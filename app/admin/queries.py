@@ -10,6 +10,8 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from app.catalog.models import Meter
+
 Rows = Sequence[Row[Any]]
 
 _HEALTH = text("""
@@ -70,17 +72,41 @@ JOIN LATERAL (SELECT id, number FROM plan_versions WHERE plan_id = plan.id AND p
               ORDER BY number DESC LIMIT 1) newest ON true
 LEFT JOIN plan_prices price ON price.plan_version_id = newest.id
 WHERE plan.archived_at IS NULL
-ORDER BY plan.position, plan.key, price.currency, price.interval DESC
+ORDER BY plan.position, plan.key, price.currency <> 'USD', price.currency, price.interval
+""")
+
+# Totals of a meter over the days, in all and by plan, kind and provider; a version's id becomes its plan's name.
+_SHARES = text("""
+SELECT t.dimension, coalesce(plan.name, t.value) AS value,
+       CASE WHEN :greatest THEN max(t.quantity) ELSE sum(t.quantity) END AS quantity, sum(t.events)::bigint AS events
+FROM (SELECT '' AS dimension, * FROM usage_total_series(:first, :last, '')
+      UNION ALL SELECT 'plan', * FROM usage_total_series(:first, :last, 'plan')
+      UNION ALL SELECT 'kind', * FROM usage_total_series(:first, :last, 'kind')
+      UNION ALL SELECT 'provider', * FROM usage_total_series(:first, :last, 'provider')) t
+LEFT JOIN plan_versions pv ON t.dimension = 'plan' AND pv.id::text = t.value
+LEFT JOIN plans plan ON plan.id = pv.plan_id
+WHERE t.meter_id = :meter_id
+GROUP BY t.dimension, coalesce(plan.name, t.value)
+ORDER BY t.dimension, quantity DESC
 """)
 
 
-def health(session: Session, *, now: datetime, wall: datetime, today: date, month_ago: datetime) -> Row[Any]:
+def health(session: Session, *, wall: datetime, today: date, month_ago: datetime) -> Row[Any]:
     """Counts of the installation and the state of its parts, in one row.
 
     Worked example: three orgs, one of them new and none suspended, an idle queue: 3, 1, 0, ... waiting 0, parked 0.
     """
-    found = {"now": now, "wall": wall, "today": today, "month_ago": month_ago}
+    found = {"wall": wall, "today": today, "month_ago": month_ago}
     return session.execute(_HEALTH, found).one()
+
+
+def shares(session: Session, meter: Meter, first: date, last: date) -> Rows:
+    """A meter's totals over the days, both included: one row in all (dimension ""), then by plan, kind and provider.
+
+    Worked example: 30 calls, 20 of them on Pro and all of kind scan: ("", "", 30), ("plan", "Pro", 20), ...
+    """
+    values = {"first": first, "last": last, "meter_id": meter.id, "greatest": meter.aggregation == "max"}
+    return session.execute(_SHARES, values).all()
 
 
 def orgs(session: Session, *, search: str | None, before: UUID | None, many: int) -> Rows:

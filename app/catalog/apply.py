@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.audit.service import write as audit
@@ -46,7 +46,7 @@ def apply(
         plan.archived_at = now
         audit(session, actor, "catalog.plan_archived", on=("plan", plan.id), before={"key": plan.key}, now=now)
     session.flush()
-    ids = {meter.key: meter.id for meter in session.query(Meter)}
+    ids = {meter.key: meter.id for meter in session.scalars(select(Meter))}
     for change in difference.plans:
         _write_plan(session, change, ids, actor, now)
     session.flush()

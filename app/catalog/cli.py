@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,12 +56,14 @@ def apply_file(file: Path, *, dry_run: bool, archive_missing: bool, as_json: boo
 
 
 @group.command("export")
-def export_file() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the same tables as JSON.")
+def export_file(*, as_json: bool) -> None:
     """Print the catalogue as TOML. Applying what it prints changes nothing.
 
     Example: flask catalog export > catalog.toml
     """
-    click.echo(export(session()), nl=False)
+    written = export(session())
+    click.echo(json.dumps(tomllib.loads(written)) + "\n" if as_json else written, nl=False)
 
 
 def _read(file: Path) -> str:

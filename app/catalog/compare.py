@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -123,10 +123,8 @@ def _demoted(catalog: Catalog, plans: dict[str, Plan], versions: dict[str, PlanV
     taken = any(plan.default for plan in catalog.plans.values())
     for key, row in plans.items():
         if taken and row.is_default and key not in catalog.plans:
-            version = versions[key]
-            wanted = plan_def(version)
-            demoted = PlanDef(key, row.name, row.summary, row.public, False, row.position, wanted.terms)
-            yield PlanChange(demoted, row, version, {"default": ("yes", "no")}, {})
+            wanted = replace(plan_def(versions[key]), default=False)  # no plan becomes the default without a version
+            yield PlanChange(wanted, row, versions[key], {"default": ("yes", "no")}, {})
 
 
 def _described(plan: Plan | PlanDef) -> dict[str, str]:

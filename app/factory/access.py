@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.factory.rules import ADMIN, MEMBER, OPERATOR, PUBLIC, SIGNED_IN, VIEWER, Rule, key
+from app.factory.rules import ADMIN, MEMBER, OPERATOR, PUBLIC, SIGNED_IN, STAFF, VIEWER, Rule, key
 
 ACCESS: dict[str, Rule] = {
     # the house
@@ -77,4 +77,15 @@ ACCESS: dict[str, Rule] = {
     "usage.as_csv": VIEWER,
     "usage.index": VIEWER,
     # admin
+    "admin.give_plan": STAFF,
+    "admin.index": STAFF,
+    "admin.org": STAFF,
+    "admin.orgs": STAFF,
+    "admin.resume_org": STAFF,
+    "admin.suspend_org": STAFF,
+    "admin_api.list_orgs": key("admin:read"),
+    "admin_api.put_subscription": key("admin:write"),
+    "admin_api.show_org": key("admin:read"),
+    "admin_api.top": key("admin:read"),
+    "admin_api.usage_analytics": key("admin:read"),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from msgspec import Raw
 from app.accounts.guards import caller
 from app.kit.errors import FieldError, InvalidRequest, Refused
 from app.kit.ids import parse_id
-from app.kit.money import parse_quantity
+from app.kit.money import parse_quantity, plain
 from app.metering import raw_events, refused
 from app.metering.answers import (
     BatchRequest,
@@ -33,7 +33,7 @@ from app.metering.check import Answer, check
 from app.metering.hot import meterer
 from app.metering.intake import take_batch, take_one
 from app.metering.models import UsageEvent
-from app.metering.schemas import ABSENT, parse
+from app.metering.schemas import ABSENT, Event, parse
 from app.web.api import Api, read_body, respond_raw
 from app.web.database import session
 from app.web.paging import read_cursor, write_cursor
@@ -61,7 +61,7 @@ def _org_id() -> UUID:
 
 
 @api.operation(
-    "POST", "/usage/events", raw=True, idempotent=False, request=BatchRequest, response=RecordAnswer,
+    "POST", "/usage/events", raw=True, idempotent=False, request=Event | BatchRequest, response=RecordAnswer,
     summary="Record one event, or a batch", example={"events": [_EVENT]}, errors=_REFUSALS,
     description="Each event counts once by its id. One bad event never fails its batch; a bare event that is refused "
     "answers with the status of its code.",
@@ -81,14 +81,14 @@ def record_events() -> Response:
     summary="Ask whether a quantity may be used, and what it would cost",
     example={"meter": "api_calls", "quantity": 5}, errors=("unknown_meter", "bad_quantity"),
 )  # fmt: skip
-def check_usage(asked: CheckRequest) -> CheckAnswer:
+def check_usage(asked: CheckRequest) -> Response:
     currency = caller().currency
     answers = check(meterer(), _org_id(), _questions(asked), currency=currency, now=business_now())
     if asked.checks is not None:
-        return CheckAnswer(checks=[_check_answer(answer) for answer in answers])
+        return respond_raw(msgspec.json.encode({"checks": [_check_answer(answer) for answer in answers]}))
     if answers[0].reason == "unknown_meter":
         raise Refused(f"There is no meter {asked.meter!r}.", code="unknown_meter")
-    return _check_answer(answers[0])
+    return respond_raw(msgspec.json.encode(_check_answer(answers[0])))
 
 
 @api.operation(
@@ -142,14 +142,30 @@ def _quantity(raw: Raw) -> Decimal:
         raise Refused(f"quantity {error}", code="bad_quantity") from None
 
 
-def _check_answer(answer: Answer) -> CheckAnswer:
-    return CheckAnswer(
-        meter=answer.meter, allowed=answer.allowed, reason=answer.reason, policy=answer.policy,
-        allowance=answer.allowance, span=answer.span, limit=answer.limit, used=answer.used, reserved=answer.reserved,
-        remaining=answer.remaining, requested=answer.requested, resets_at=answer.resets_at, currency=answer.currency,
-        price=answer.price, next_unit_price=answer.next_unit,
-        upgrade_url=None if answer.allowed else upgrade_url(),
-    )  # fmt: skip
+def _check_answer(answer: Answer) -> dict[str, Any]:
+    """A `CheckAnswer`, ready for JSON: this is a hot path."""
+    return {
+        "meter": answer.meter,
+        "allowed": answer.allowed,
+        "reason": answer.reason,
+        "policy": answer.policy,
+        "allowance": _text(answer.allowance),
+        "span": answer.span,
+        "limit": _text(answer.limit),
+        "used": plain(answer.used),
+        "reserved": plain(answer.reserved),
+        "remaining": _text(answer.remaining),
+        "requested": plain(answer.requested),
+        "resets_at": answer.resets_at and answer.resets_at.astimezone(UTC),
+        "currency": answer.currency,
+        "price": _text(answer.price),
+        "next_unit_price": _text(answer.next_unit),
+        "upgrade_url": None if answer.allowed else upgrade_url(),
+    }
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)
 
 
 def _event_position(position: tuple[str, ...] | None) -> tuple[datetime, UUID] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from secrets import token_hex
@@ -14,7 +14,6 @@ import psycopg
 from app.kit.errors import Unavailable
 from app.metering.columns import NULL, documents, named, numbers, plain_array, texts
 from app.metering.content import BadContentError, canonicalise, digest, key_of
-from app.metering.errors import Facts
 from app.metering.hot import NO_PERIOD, ONE_BY_ONE, Meterer, sqlstate
 from app.metering.schemas import ABSENT, Event
 
@@ -31,7 +30,7 @@ class Refusal:
     index: int
     code: str
     quantity: str
-    facts: Facts = None
+    facts: Mapping[str, Any] | None = None
     detail: str | None = None
 
 

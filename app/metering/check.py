@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from psycopg.rows import namedtuple_row
-
 from app.kit.errors import Unavailable
-from app.kit.money import ZERO, exponent, to_major
+from app.kit.money import ZERO, exponent, plain, to_major
 from app.kit.pool import HotPool
+from app.metering.columns import plain_array, texts
 from app.metering.hot import Meterer
 from app.rating import Charge, marginal, price
 from app.rating.schemas import parse_charge
 
-_CHECK = "SELECT * FROM usage_check(%s, %s, %s::text[], %s::numeric[])"
+ONE = Decimal(1)
+
+_CHECK = """
+SELECT starts_at, meter_id, aggregation, ends_at, plan_version_id, policy, allowance, cap, used, reserved, unbilled,
+       window_over
+FROM usage_check(%s, %s, %s, %s)
+"""
 _CHARGES = "SELECT meter_id, currency, model, properties FROM plan_charges WHERE plan_version_id = %s"
 _MOST_KEPT = 1000
 
@@ -26,8 +30,23 @@ _MOST_KEPT = 1000
 _charges: dict[UUID, dict[tuple[int, str], Charge]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class _Row(NamedTuple):
+    """What the SQL call answers to one question; without `meter_id` there is no such meter."""
+
+    meter_id: int | None
+    aggregation: str
+    ends_at: datetime
+    plan_version_id: UUID
+    policy: str | None
+    allowance: Decimal | None
+    cap: Decimal | None
+    used: Decimal
+    reserved: Decimal
+    unbilled: Decimal
+    window_over: dict[str, Any] | None
+
+
+class Answer(NamedTuple):
     """Whether `requested` more fit. `limit` and what belongs to it are None where nothing limits the meter.
 
     `span` says whose limit it is: period, minute, hour or day. `price` is what the requested quantity would add to
@@ -59,20 +78,21 @@ def check(
 
     An unknown meter is not allowed, with the reason `unknown_meter`. Raises `Unavailable` when the database is away.
     """
-    meters, quantities = [meter for meter, _ in asked], [quantity for _, quantity in asked]
+    arguments = (org_id, now, texts([meter for meter, _ in asked]), plain_array([plain(each) for _, each in asked]))
     for _ in range(3):
-        with meterer.pool.connection() as connection, connection.cursor(row_factory=namedtuple_row) as cursor:
-            rows: list[Any] = cursor.execute(_CHECK, (org_id, now, meters, quantities)).fetchall()
-        if rows[0].starts_at is not None:
-            return [_answer(meterer.pool, row, *each, currency=currency) for row, each in zip(rows, asked, strict=True)]
+        with meterer.pool.connection() as connection:
+            rows = connection.execute(_CHECK, arguments).fetchall()
+        if rows[0][0] is not None:
+            pairs = zip(rows, asked, strict=True)
+            return [_answer(meterer.pool, _Row(*row[1:]), *each, currency=currency) for row, each in pairs]
         meterer.open_period(org_id, now, now)
     raise Unavailable("The usage period could not be opened. Nothing was done; send it again.")
 
 
-def _answer(pool: HotPool, row: Any, meter: str, quantity: Decimal, *, currency: str | None) -> Answer:
+def _answer(pool: HotPool, row: _Row, meter: str, quantity: Decimal, *, currency: str | None) -> Answer:
     if row.meter_id is None:
         return Answer(meter, allowed=False, reason="unknown_meter", requested=quantity)
-    delta = Decimal(1) if row.aggregation == "count" and quantity else quantity
+    delta = ONE if row.aggregation == "count" and quantity else quantity
     total = quantity if row.aggregation == "max" else row.used + row.reserved + delta
     over = row.cap is not None and delta > 0 and total > row.cap
     chosen, unit, amount = _priced(pool, row, delta, currency)
@@ -93,16 +113,16 @@ def _window(facts: Mapping[str, Any]) -> tuple[str, Decimal, Decimal, datetime]:
 
 
 def _priced(
-    pool: HotPool, row: Any, quantity: Decimal, currency: str | None
+    pool: HotPool, row: _Row, quantity: Decimal, currency: str | None
 ) -> tuple[str | None, Decimal | None, Decimal | None]:
     """(currency, next unit, requested quantity); nothing above the allowance costs under `block` and `warn`."""
-    charges = _charges_of(pool, row.plan_version_id)
-    chosen = currency or next((each for meter_id, each in sorted(charges) if meter_id == row.meter_id), None)
+    charges = {known: charge for (meter, known), charge in _charges_of(pool, row).items() if meter == row.meter_id}
+    chosen = currency or min(charges, default=None)
     if chosen is None:
         return None, None, None
-    charge = charges.get((row.meter_id, chosen))
+    charge = charges.get(chosen)
     used = row.used - row.unbilled
-    within = row.allowance is None or used + max(quantity, Decimal(1)) <= row.allowance
+    within = row.allowance is None or used + max(quantity, ONE) <= row.allowance
     if charge is None or row.policy != "charge" or within:
         return chosen, ZERO, ZERO
     after = max(used, quantity) if row.aggregation == "max" else used + quantity
@@ -111,17 +131,17 @@ def _priced(
     return chosen, to_major(marginal(charge, used, row.allowance), places), to_major(amount, places)
 
 
-def _charges_of(pool: HotPool, version_id: UUID) -> dict[tuple[int, str], Charge]:
-    """A version's usage charges by meter and currency, read once a process."""
-    known = _charges.get(version_id)
+def _charges_of(pool: HotPool, row: _Row) -> dict[tuple[int, str], Charge]:
+    """The usage charges of the row's plan version by meter and currency, read once a process."""
+    known = _charges.get(row.plan_version_id)
     if known is None:
         with pool.connection() as connection:
-            rows = connection.execute(_CHARGES, (version_id,)).fetchall()
+            rows = connection.execute(_CHARGES, (row.plan_version_id,)).fetchall()
         known = {
             (meter_id, currency): parse_charge(model, properties, exponent(currency))
             for meter_id, currency, model, properties in rows
         }
         if len(_charges) >= _MOST_KEPT:
             _charges.clear()
-        _charges[version_id] = known
+        _charges[row.plan_version_id] = known
     return known

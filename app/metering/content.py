@@ -48,8 +48,13 @@ def canonicalise(event: Event) -> str:
             event.occurred_at = at.astimezone(UTC)
         except OverflowError:
             raise BadContentError("invalid_event", "occurred_at lies outside the calendar") from None
+    quantity = _quantity(event)
     if event.metadata is not ABSENT:
         event.metadata = _metadata(bytes(event.metadata))
+    return quantity
+
+
+def _quantity(event: Event) -> str:
     if event.quantity is ABSENT:
         return "1"
     sent = bytes(event.quantity)

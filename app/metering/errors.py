@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 from app.kit.errors import Conflict, DomainError, Refused
 from app.kit.money import plain
+from app.metering.record import Outcome
 from app.metering.schemas import Event
-
-Facts = Mapping[str, Any] | None
 
 _WORDS = {
     "id_conflict": "The id was already used for an event with other content.",
@@ -21,7 +21,7 @@ _WORDS = {
 _SPANS = {"period": "this period", "minute": "this minute", "hour": "this hour", "day": "today"}
 
 
-def detail(code: str, event: Event, quantity: str, facts: Facts) -> str:
+def detail(code: str, event: Event, quantity: str, facts: Mapping[str, Any] | None) -> str:
     """What to tell the sender about one refused event."""
     if code == "quota_exceeded":
         return quota_words(event.meter, quantity, facts or {})
@@ -45,13 +45,19 @@ def quota_words(meter: str, quantity: str, facts: Mapping[str, Any]) -> str:
     )
 
 
-def refusal(code: str, words: str, event: Event, quantity: str, *, facts: Facts, upgrade_url: str) -> DomainError:
+def refusal(outcome: Outcome, words: str, event: Event, *, upgrade_url: str, now: datetime) -> DomainError:
     """The error that answers a bare event; at a limit it carries the limit's state."""
+    code, facts = outcome.code, outcome.facts
     if code == "id_conflict":
         return Conflict(words, code=code, id=event.id)
     if code != "quota_exceeded" or facts is None:
         return Refused(words, code=code, id=event.id)
-    return Refused(words, code=code, meter=event.meter, requested=quantity, upgrade_url=upgrade_url, **state(facts))
+    limit = state(facts)
+    wait = ceil((limit["resets_at"] - now).total_seconds())
+    return Refused(
+        words, code=code, meter=event.meter, requested=outcome.quantity, upgrade_url=upgrade_url,
+        retry_after=max(1, wait), **limit,
+    )  # fmt: skip
 
 
 def state(facts: Mapping[str, Any]) -> dict[str, Any]:

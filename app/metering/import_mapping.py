@@ -132,6 +132,8 @@ class Mapping:
             )
         if self._places is None and field == "meter":
             return _column(given, given, otherwise=given)
+        if self._places is None and field in LABELS + COUNTS:
+            return _column(given, given, otherwise="")  # a JSON object leaves out what it does not know
         return self._column(given)
 
     def _column(self, name: str) -> Getter:

@@ -6,11 +6,11 @@ import hashlib
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import BigInteger, text
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
-from app.kit.db import Base
 from app.metering.import_mapping import Spec
+from app.metering.rollup_models import UsageImport
 
 _START = text("""
     INSERT INTO usage_imports (digest, mapping, file, line, recorded, duplicates, bad, started_at, updated_at)
@@ -19,23 +19,6 @@ _START = text("""
         = (SELECT 0, 0, 0, 0, excluded.started_at, excluded.updated_at, CAST(NULL AS timestamptz))
         WHERE usage_imports.finished_at IS NOT NULL
 """)
-
-
-class UsageImport(Base):
-    """An import of a file under a mapping: the last line committed, and the counts up to it."""
-
-    __tablename__ = "usage_imports"
-
-    digest: Mapped[str] = mapped_column(primary_key=True)
-    mapping: Mapped[str] = mapped_column(primary_key=True)
-    file: Mapped[str]
-    line: Mapped[int] = mapped_column(BigInteger)
-    recorded: Mapped[int] = mapped_column(BigInteger)
-    duplicates: Mapped[int] = mapped_column(BigInteger)
-    bad: Mapped[int] = mapped_column(BigInteger)
-    started_at: Mapped[datetime]
-    updated_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
 
 
 def mapping_hash(spec: Spec, *, bill: bool) -> str:

@@ -23,6 +23,7 @@ from app.metering.hot import Meterer
 from app.metering.import_file import Source
 from app.metering.import_mapping import LineError, Mapping, Spec
 from app.metering.import_orgs import OrgBook
+from app.metering.rollup_models import UsageImport
 from app.metering.schemas import MAX_EVENTS, Event
 from app.subscriptions import periods
 
@@ -200,7 +201,7 @@ def _open_periods(running: _Run, org_id: UUID, ats: list[datetime]) -> None:
 def _note(running: _Run, key: tuple[str, str], line: int, *, finished: bool) -> None:
     report, now = running.report, running.clock.business
     with running.transaction() as session:
-        row = session.get_one(import_progress.UsageImport, key)
+        row = session.get_one(UsageImport, key)
         row.line, row.recorded, row.duplicates, row.bad = line, report.recorded, report.duplicates, report.bad
         row.updated_at = now
         row.finished_at = now if finished else None

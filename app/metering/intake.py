@@ -43,7 +43,7 @@ def take_one(
         refused.count(meterer.pool, org_id, [(event.meter, outcome.quantity)], now)
     else:
         refused.keep(meterer.pool, org_id, [Kept(event.id, outcome.code, words, as_sent(event))], now)
-    raise refusal(outcome.code, words, event, outcome.quantity, facts=outcome.facts, upgrade_url=upgrade_url)
+    raise refusal(outcome, words, event, upgrade_url=upgrade_url, now=now)
 
 
 def take_batch(meterer: Meterer, org_id: UUID, sent: Sent, *, key_id: UUID | None, now: datetime) -> RecordAnswer:

@@ -14,6 +14,8 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
+from app.metering.rollup_models import DIMENSIONS
+
 MAX_LIMIT = 200
 
 
@@ -185,8 +187,9 @@ def days(
 ) -> list[Figure]:
     """Usage by day of the org's zone, both days included; `since` and `until` cut within the first and last day.
 
-    `dimension` is '', kind, provider, endpoint, user, client or key. Days without use have no row.
+    `dimension` is one of DIMENSIONS. Days without use have no row.
     """
+    _check(dimension)
     values = {"org": org_id, "first": from_day, "last": to_day, "since": since, "until": until}
     rows = _rows(session, _SERIES, bucket="day", meter=meter_id, dimension=dimension, **values)
     return [Figure(**row) for row in rows]
@@ -202,6 +205,7 @@ def months(
     dimension: str = "",
 ) -> list[Figure]:
     """Usage by calendar month of the org's zone, both included, under the month's first day."""
+    _check(dimension)
     values = {"org": org_id, "first": from_month, "last": to_month, "since": None, "until": None}
     rows = _rows(session, _SERIES, bucket="month", meter=meter_id, dimension=dimension, **values)
     return [Figure(**row) for row in rows]
@@ -228,6 +232,7 @@ def by_dimension(
 
     An erased person's label is "erased user".
     """
+    _check(dimension)
     values = {"org": org_id, "first": from_day, "last": to_day, "since": since, "until": until}
     rows = _rows(session, _BREAKDOWN, dimension=dimension, limit=limit, **values)
     return [Share(**{**row, "label": row["label"] or f"erased {dimension}"} if dimension else {**row}) for row in rows]
@@ -252,6 +257,11 @@ def lifetime(session: Session, org_id: UUID) -> list[Lifetime]:
 def latest_events(session: Session, org_id: UUID, limit: int = 10) -> list[EventRow]:
     """The events that happened last, newest first."""
     return [EventRow(**row) for row in _rows(session, _LATEST, org=org_id, limit=min(limit, MAX_LIMIT))]
+
+
+def _check(dimension: str) -> None:
+    if dimension not in DIMENSIONS:
+        raise ValueError(f"no roll-up is kept by {dimension!r}")
 
 
 def _rows(session: Session, statement: Any, **values: Any) -> Collection[RowMapping]:

@@ -36,7 +36,7 @@ def orgs_to_mend(differences: Iterable[Difference]) -> list[UUID]:
 
 
 def mend_org(session: Session, org_id: UUID, differences: Iterable[Difference], now: datetime) -> None:
-    """Write an org's counters, windows and roll-ups anew, in the caller's transaction: writers of this org wait for it."""
+    """Write an org's counters, windows and roll-ups anew in the caller's transaction; its writers wait meanwhile."""
     checks = {each.check for each in differences if each.org_id == org_id}
     session.execute(_TIMEOUTS)
     periods.lock(session, org_id)

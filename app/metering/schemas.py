@@ -84,6 +84,10 @@ class _Probe(Struct):
     events: Raw | UnsetType = UNSET
 
 
+class _NulError(ValueError):
+    """A text holds NUL, which PostgreSQL cannot keep."""
+
+
 class _IdOnly(Struct):
     id: Any = None
 
@@ -144,7 +148,11 @@ def _understood(decode: Callable[[bytes], T], body: bytes) -> T:
     try:
         return decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRequest("The body cannot be read as JSON of this form.", [FieldError("", str(error))]) from None
+        raise _unreadable(error) from None
+
+
+def _unreadable(error: Exception) -> InvalidRequest:
+    return InvalidRequest("The body cannot be read as JSON of this form.", [FieldError("", str(error))])
 
 
 def _check_size(count: int) -> None:
@@ -162,7 +170,9 @@ def _parse_each(raws: list[Raw], *, bare: bool) -> Sent:
             event = _EVENT.decode(raw)
             if b"\\u0000" in bytes(raw):
                 _refuse_nul(event)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        except (msgspec.DecodeError, RecursionError, ValueError) as error:
+            if bare and not isinstance(error, msgspec.ValidationError | _NulError):
+                raise _unreadable(error) from None
             sent.bad.append(BadEvent(index, _id_of(raw), "invalid_event", _words(error), bytes(raw)))
         else:
             sent.events.append(event)
@@ -174,7 +184,7 @@ def _refuse_nul(event: Event) -> None:
     for name in event.__struct_fields__:
         value = getattr(event, name)
         if isinstance(value, str) and "\x00" in value:
-            raise ValueError(f"NUL characters are not text - at `$.{name}`")
+            raise _NulError(f"NUL characters are not text - at `$.{name}`")
 
 
 def _id_of(raw: Raw) -> str | None:

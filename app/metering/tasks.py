@@ -1,4 +1,4 @@
-"""Background work of metering: roll-ups folded forward, partitions ahead of time, removal of what has passed its time."""
+"""Background work of metering: roll-ups folded forward, partitions ahead of time, removal of what is past keeping."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ chunks: memory stays bounded however many there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,9 @@ from sqlalchemy.orm import Session
 CHUNK = 500
 
 Told = Callable[[int, int], None]
+
+
+def _silent(_done: int, _of: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Survey:
 
 _CHUNKS = text("""
     SELECT array_agg(n.id ORDER BY n.id) FROM (SELECT o.id, (row_number() OVER (ORDER BY o.id) - 1) / :size AS part
-    FROM orgs o) n GROUP BY n.part ORDER BY n.part
+    FROM orgs o WHERE CAST(:only AS uuid[]) IS NULL OR o.id = ANY (:only)) n GROUP BY n.part ORDER BY n.part
 """)
 _MARK = text("""
     SELECT s.upto, s.floor_seq, s.cluster = database_cluster() AS valid,
@@ -58,7 +61,7 @@ _COUNTERS = text("""
     FROM (SELECT org_id, meter_id, period_start, trim_scale(used) AS used, trim_scale(unbilled) AS unbilled, events
           FROM usage_counters WHERE org_id = ANY (:orgs)) c
     FULL JOIN usage_counter_figures(:orgs, '-infinity') f USING (org_id, meter_id, period_start)
-    JOIN meters m ON m.id = meter_id,
+    JOIN (SELECT id, key FROM meters) m ON m.id = meter_id,
     LATERAL (SELECT (coalesce(c.used, 0), coalesce(c.unbilled, 0), coalesce(c.events, 0))
                  <> (coalesce(f.used, 0), coalesce(f.unbilled, 0), coalesce(f.events, 0)) AS differs) x
 """)
@@ -68,7 +71,7 @@ _UNIQUES = text("""
            u.org_id IS NULL OR f.org_id IS NULL AS differs
     FROM (SELECT * FROM usage_uniques WHERE org_id = ANY (:orgs)) u
     FULL JOIN usage_unique_figures(:orgs, '-infinity') f USING (org_id, meter_id, period_start, value_hash)
-    JOIN meters m ON m.id = meter_id
+    JOIN (SELECT id, key FROM meters) m ON m.id = meter_id
 """)
 # Days noted to be computed anew are read from events by every page: no figure of theirs can differ.
 _DAYS = text("""
@@ -82,7 +85,7 @@ _DAYS = text("""
     FROM (SELECT * FROM usage_days WHERE org_id = ANY (:orgs)) d
     FULL JOIN usage_figures('day', :orgs, NULL, '-infinity', 'infinity', :upto, :floor) f
         USING (org_id, day, meter_id, dimension, value)
-    JOIN meters m ON m.id = meter_id
+    JOIN (SELECT id, key FROM meters) m ON m.id = meter_id
 """)
 _MONTHS = text("""
     SELECT org_id, format('%s, month of %s %s %s', m.key, day, dimension, value) AS what,
@@ -97,7 +100,7 @@ _MONTHS = text("""
           FROM usage_months WHERE org_id = ANY (:orgs)) d
     FULL JOIN usage_figures('month', :orgs, NULL, '-infinity', 'infinity', :upto, :floor) f
         USING (org_id, day, meter_id, dimension, value)
-    JOIN meters m ON m.id = meter_id
+    JOIN (SELECT id, key FROM meters) m ON m.id = meter_id
 """)
 _KEYS = text("""
     SELECT org_id, 'key ' || key || coalesce(', id ' || e.event_id, '') AS what,
@@ -121,7 +124,8 @@ _TOTALS = text("""
            format('quantity %s, events %s', trim_scale(t.quantity), t.events) AS kept,
            format('quantity %s, events %s', trim_scale(f.quantity), f.events) AS counted,
            t.day IS NOT NULL AS is_kept, f.day IS NOT NULL AS is_counted,
-           (coalesce(t.quantity, 0), coalesce(t.events, 0)) <> (coalesce(f.quantity, 0), coalesce(f.events, 0)) AS differs
+           (coalesce(t.quantity, 0), coalesce(t.events, 0))
+               <> (coalesce(f.quantity, 0), coalesce(f.events, 0)) AS differs
     FROM usage_totals t
     FULL JOIN (
         SELECT * FROM usage_total_figures(NULL, '-infinity', 'infinity', :upto, :floor)
@@ -129,14 +133,16 @@ _TOTALS = text("""
         SELECT d.day, d.meter_id, d.dimension, d.value, sum(d.quantity), sum(d.events)::bigint
         FROM usage_days d JOIN meters u ON u.id = d.meter_id AND u.aggregation = 'unique'
         WHERE d.dimension IN ('', 'kind', 'provider') GROUP BY 1, 2, 3, 4) f USING (day, meter_id, dimension, value)
-    JOIN meters m ON m.id = meter_id
+    JOIN (SELECT id, key FROM meters) m ON m.id = meter_id
 """)
 _STALE = text("SELECT r.org_id FROM rollup_orgs r WHERE r.org_id = ANY (:orgs) AND r.stale")
 _FIND = "SELECT org_id, what, CASE WHEN is_kept THEN kept END AS kept, CASE WHEN is_counted THEN counted END AS counted"
 
 
-def survey(session: Session, told: Told = lambda _done, _of: None) -> Survey:
-    """Compare everything. The session must not have begun a transaction; the caller ends the one begun here.
+def survey(session: Session, told: Told = _silent, *, only: Collection[UUID] | None = None) -> Survey:
+    """Compare everything, or `only` what belongs to some orgs (then not staff's totals).
+
+    The session must not have begun a transaction; the caller ends the one begun here.
 
     Tells after each chunk how many orgs are done, of how many.
     """
@@ -146,7 +152,7 @@ def survey(session: Session, told: Told = lambda _done, _of: None) -> Survey:
     found = Survey()
     mark = session.execute(_MARK).one()
     bounds = {"upto": mark.upto, "floor": mark.floor_seq}
-    chunks = list(session.scalars(_CHUNKS, {"size": CHUNK}))
+    chunks = list(session.scalars(_CHUNKS, {"size": CHUNK, "only": None if only is None else list(only)}))
     of, done = sum(map(len, chunks)), 0
     for orgs in chunks:
         for name, check in (
@@ -163,7 +169,7 @@ def survey(session: Session, told: Told = lambda _done, _of: None) -> Survey:
             _compare(session, found, name, check, {"orgs": fresh, **bounds})
         done += len(orgs)
         told(done, of)
-    if mark.totals_valid:
+    if mark.totals_valid and only is None:
         _compare(session, found, "totals", _TOTALS, bounds)
     return found
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import click
 from flask.cli import AppGroup, with_appcontext
 
 from app.kit.clock import OffsetClock
+from app.portal import demo as seeds
 from app.portal import doctor as examination
 from app.web.runtime import runtime
 
@@ -39,6 +43,58 @@ def doctor(*, as_json: bool) -> None:
                 click.echo(f"         {each.fix}")
     if any(each.status == "failed" for each in found):
         raise SystemExit(1)
+
+
+@click.command("demo")
+@click.option("--json", "as_json", is_flag=True, help="Print what is written to demo.json.")
+@with_appcontext
+def demo(*, as_json: bool) -> None:
+    """Seed the sandbox with accounts in every state and print how to sign in. A second run changes nothing.
+
+    The same facts stand in INSTANCE/demo.json. Example: flask demo
+    """
+    settings = runtime().settings
+    if not settings.sandbox:
+        raise click.ClickException("The demo is for a sandbox; this installation is in production.")
+    path = settings.instance / "demo.json"
+    accounts, key = seeds.seed(lambda words: click.echo(words, err=True), _kept_key(path))
+    facts: dict[str, Any] = {
+        "base_url": settings.base_url,
+        "mailbox_url": settings.mailbox_url,
+        "accounts": [seeds.as_dict(account) for account in accounts],
+        "api_key": key,
+        "curl": seeds.curl(settings.base_url, key),
+    }
+    _write_privately(path, json.dumps(facts, indent=2) + "\n")
+    click.echo(json.dumps(facts, indent=2) if as_json else _told(facts))
+
+
+def _kept_key(path: Path) -> str | None:
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))["api_key"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    return kept if isinstance(kept, str) else None
+
+
+def _write_privately(path: Path, text: str) -> None:
+    """Readable by the owner alone from its first byte on; it holds passwords and a key."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    new.replace(path)
+
+
+def _told(facts: dict[str, Any]) -> str:
+    width = max(len(account["email"]) for account in facts["accounts"])
+    lines = [f"Portal   {facts['base_url']}"]
+    if facts["mailbox_url"]:
+        lines.append(f"Mailbox  {facts['mailbox_url']}")
+    lines += ["", "Accounts (e-mail, password, what to see):"]
+    lines += [f"  {a['email']:<{width}}  {a['password']}  {a['state']}" for a in facts["accounts"]]
+    lines += ["", f"API key of steady@demo.example: {facts['api_key']}", "Paste this and watch that bar move:"]
+    return "\n".join([*lines, facts["curl"]])
 
 
 @clock.command("show")

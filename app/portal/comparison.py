@@ -26,7 +26,9 @@ _UNITS = (("TB", 12), ("GB", 9), ("MB", 6), ("kB", 3))
 def groups(offers: Sequence[Offer], currency: str) -> list[CompareGroup]:
     """Every line in which the plans may differ, grouped; lines that no plan has are left out."""
     meters = {each.key: each for offer in offers for each in offer.meters.values()}
-    allowances = [CompareRow(m.name, [allowance(o, key) for o in offers], m.unit) for key, m in meters.items()]
+    allowances = [
+        CompareRow(m.name, [allowance(o, key) for o in offers], wording.units(m.unit)) for key, m in meters.items()
+    ]
     above = [CompareRow(m.name, [overage(o, key, currency) for o in offers]) for key, m in meters.items()]
     limits = [
         CompareRow(words, [_limit(o, key) for o in offers])
@@ -47,9 +49,9 @@ def groups(offers: Sequence[Offer], currency: str) -> list[CompareGroup]:
 def allowance(offer: Offer, meter: str) -> str:
     """How much of a meter is included."""
     granted = offer.meters.get(meter)
-    if granted is None:
-        return _ABSENT
-    return UNLIMITED if granted.allowance is None else quantity(granted.allowance)
+    if granted is None or granted.allowance is None:  # what a plan does not mention it does not limit
+        return UNLIMITED
+    return quantity(granted.allowance)
 
 
 def overage(offer: Offer, meter: str, currency: str) -> str:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from app.kit.money import exponent, to_major
 from app.portal import wording
-from app.portal.figures import FULL, HIGH, MeterFigures
+from app.portal.figures import FULL, MeterFigures
 from app.portal.usage_view import CurrentUsage
 from app.portal.views_models import CostView, DashboardView, EventRow, MeterBar, PromptView, Step
 from app.web.filters import quantity
@@ -63,11 +63,10 @@ def pressing(usage: CurrentUsage) -> list[MeterFigures]:
 def prompt(meter: MeterFigures, usage: CurrentUsage, advice: str, *, may_upgrade: bool) -> PromptView:
     """What to decide about a meter that is near, at or over its limit."""
     used = f"{quantity(meter.use.used)} of {quantity(meter.limit or Decimal(0))} {wording.units(meter.unit)}"
-    reached = max(each for each in (80, HIGH, FULL) if (meter.percent or 0) >= each)
-    title = f"{meter.name}: {meter.percent} % used" if reached < FULL else f"{meter.name}: {reached} % reached"
+    title = f"{meter.name}: {meter.percent} % used" if meter.percent != FULL else f"{meter.name}: 100 % reached"
     words = f"{used} are used. {wording.policy(meter, usage.currency)} {advice}".strip()
     return PromptView(
-        kind=_KINDS[meter.state],
+        kind="strong" if meter.state == "over" and meter.terms.policy != "block" else _KINDS[meter.state],
         title=title,
         words=words,
         action_href="/plans" if may_upgrade else None,

@@ -32,6 +32,11 @@ class ChoiceView:
     may_change: bool
     back: str
 
+    @property
+    def columns(self) -> list[dict[str, str]]:
+        """The headings as the table macro takes them."""
+        return [{"label": heading} for heading in self.headings]
+
 
 def choice_view(
     offer: Offer, held: Offer | None, seen: Seen, standing: CurrentUsage | None, people: Sequence[Person]

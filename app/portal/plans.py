@@ -162,9 +162,13 @@ def _highlights(offer: Offer) -> list[str]:
     for meter in offer.meters.values():
         if meter.allowance != 0:
             amount = "Unlimited" if meter.allowance is None else quantity(meter.allowance)
-            points.append(f"{amount} {meter.name[:1].lower()}{meter.name[1:]} a month" if not meter.name.isupper()
-                          else f"{amount} {meter.name} a month")  # fmt: skip
+            points.append(f"{amount} {_within(meter.name)} a month")
     return points[:_HIGHLIGHTS]
+
+
+def _within(name: str) -> str:
+    """A meter's name inside a sentence: Minutes are minutes, API calls stay API calls."""
+    return name if name[1:2].isupper() else f"{name[:1].lower()}{name[1:]}"
 
 
 def _intervals(offers: Sequence[Offer], seen: Seen) -> list[Link]:

@@ -68,7 +68,7 @@ def usage_view(
         before=before,
         change=change,
         trend=trend,
-        busiest=_busiest(inside, unit),
+        busiest=_busiest(inside),
         chart=_chart(asked, inside, unit),
         chart_title=f"{meter.name} by {asked.span}",
         chart_description=_description(asked, meter, total, unit),
@@ -158,11 +158,11 @@ def _change(total: Decimal, before: Decimal | None) -> tuple[str | None, str | N
     return (f"{abs(change)} % {'more' if change > 0 else 'less'} now", "up" if change > 0 else "down")
 
 
-def _busiest(figures: Sequence[Figure], unit: str) -> str | None:
+def _busiest(figures: Sequence[Figure]) -> str | None:
     most = max(figures, key=lambda each: each.quantity, default=None)
     if most is None or most.quantity <= 0:
         return None
-    return f"{most.day.day} {most.day:%b}, {quantity(most.quantity)} {unit}"
+    return f"{most.day.day} {most.day:%b}: {quantity(most.quantity)}"
 
 
 def _chart(asked: Asked, figures: Sequence[Figure], unit: str) -> charts.Chart:

@@ -71,6 +71,7 @@ def state(usage: CurrentUsage) -> tuple[str, str]:
         return kind, f"{meter.name} are {quantity(above)} over the allowance, {billed}."
     if meter.reaches_limit_at is not None:
         verb = "run out" if meter.terms.policy == "block" else "pass the allowance"
+        kind = "near" if kind == "ok" else kind
         return kind, f"{meter.name} {verb} about {moment(meter.reaches_limit_at, usage.as_of, usage.time_zone)}."
     return kind, "All fine." if kind == "ok" else f"{meter.percent} % of {meter.name} are used; they last to {until}."
 

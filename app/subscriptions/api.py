@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from app.accounts.guards import caller
-from app.kit.errors import NotFound
+from app.kit.errors import InvalidRequest
 from app.subscriptions import queries
 from app.subscriptions.entitlements import Entitlements, MeterTerms
 from app.subscriptions.models import UsagePeriod
@@ -112,7 +112,7 @@ def limits() -> LimitsAnswer:
     """The caller's entitlements."""
     org_id, now = caller().org_id, business_now()
     if org_id is None:
-        raise NotFound("Name the organisation in the header Tollkeeper-Organization.")
+        raise InvalidRequest("Name the organisation to act for.")
     found = queries.entitlements(session(), org_id, now)
     return _answer(found, queries.current_period(session(), org_id, now))
 

@@ -28,8 +28,9 @@ def _prepare(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_prepare(each) for each in value]
     if isinstance(value, msgspec.Struct):
-        given = {name: getattr(value, name) for name in value.__struct_fields__}
-        return {name: _prepare(each) for name, each in given.items() if each is not msgspec.UNSET}
+        names = zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True)
+        given = ((name, getattr(value, attribute)) for name, attribute in names)
+        return {name: _prepare(each) for name, each in given if each is not msgspec.UNSET}
     return value
 
 

@@ -104,6 +104,8 @@ def _responses(op: Operation, by_type: dict[int, Any], *, public: bool) -> dict[
         takes += ("body_too_large", "unsupported_media_type")
     if op.idempotent:
         takes += ("idempotency_conflict",)
+    if "<" in op.path:
+        takes += ("not_found",)
     for code in dict.fromkeys((*takes, *op.errors, *common)):
         codes.setdefault(problem_of(code).status, []).append(code)
     for status, names in sorted(codes.items()):
@@ -114,8 +116,10 @@ def _responses(op: Operation, by_type: dict[int, Any], *, public: bool) -> dict[
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
-    names = re.findall(r"<(?:[^:<>]+:)?([^<>]+)>", path)
-    return [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
+    kinds = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer", "minimum": 0}}
+    found = re.findall(r"<(?:([^:<>]+):)?([^<>]+)>", path)
+    plain = {"type": "string", "minLength": 1}
+    return [{"name": n, "in": "path", "required": True, "schema": kinds.get(kind, plain)} for kind, n in found]
 
 
 def _query_parameters(op: Operation, by_type: dict[int, Any], components: dict[str, Any]) -> list[dict[str, Any]]:

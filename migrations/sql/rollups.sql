@@ -111,8 +111,10 @@ $$;
 
 -- Another database cluster: transaction ids start anew there and say nothing about the rows that came with the dump.
 -- Those are known by seq from here on. SHARE waits for the writers in flight and holds new ones for this instant, so
--- that every row is either below the floor or written by a transaction at or above the mark.
-CREATE FUNCTION usage_fold_restart(at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+-- that every row is either below the floor or written by a transaction at or above the mark. Runs with the owner's
+-- rights: the worker may not lock a table that it may not change.
+CREATE FUNCTION usage_fold_restart(at timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE last bigint;
 BEGIN
     LOCK TABLE usage_events IN SHARE MODE;

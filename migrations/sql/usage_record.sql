@@ -1,6 +1,6 @@
 -- The facts of a refusal at a limit. Numbers go as text, so that no reader makes floats of them.
 CREATE FUNCTION usage_facts(span text, cap numeric, used numeric, reserved numeric, resets_at timestamptz)
-RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object('span', span, 'limit', cap::text, 'used', used::text, 'reserved', reserved::text,
                             'resets_at', to_char(resets_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
 $$;
@@ -37,7 +37,7 @@ END $$;
 -- A person is hashed by opaque id, so that nothing here leads back to the label.
 CREATE FUNCTION usage_value(
   dimension text, kind text, provider text, endpoint text, language text, format text, subject uuid, client uuid, job text)
-RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
+RETURNS bytea LANGUAGE sql STABLE AS $$
   SELECT substr(sha256(convert_to(CASE dimension
     WHEN 'kind' THEN kind WHEN 'provider' THEN provider WHEN 'endpoint' THEN endpoint WHEN 'language' THEN language
     WHEN 'format' THEN format WHEN 'user' THEN subject::text WHEN 'client' THEN client::text WHEN 'job' THEN job

@@ -3,8 +3,7 @@
 -- empty, so '' stands for NULL. `refused` is NULL or a list of {index (from 0), code, facts}.
 --
 -- First the set-based way: it takes only batches in which all can be recorded or is known already, of meters that are
--- summed or counted without windows; for any other it raises TK002 with nothing written, and the caller repeats with
--- p_exact. There the org's lock is taken whole, and usage_admit decides event by event in the order of the batch.
+-- summed or counted; for any other it raises TK002 with nothing written, and the caller repeats with p_exact. There the org's lock is taken whole, and usage_admit decides event by event in the order of the batch.
 -- Keys and counters are locked in one order everywhere, so batches in opposite order cannot deadlock. TK004: no
 -- period is open for some event within the time window; the caller opens it and repeats.
 --
@@ -38,6 +37,11 @@ DECLARE
   sum_start timestamptz[];
   sum_used numeric[];
   sum_events bigint[];
+  win_meter integer[];
+  win_span text[];
+  win_start timestamptz[];
+  win_used numeric[];
+  win_cap numeric[];
   taken integer;
 BEGIN
   IF p_exact THEN
@@ -96,11 +100,13 @@ BEGIN
   ELSIF p_limited AND EXISTS (  -- before anything is written, and with duplicates counted: the loop judges exactly
       SELECT FROM (
         SELECT meter_ids[x.m] AS meter, starts[width_bucket(x.a, starts)] AS start,
-               sum(CASE aggregations[x.m] WHEN 'count' THEN 1 ELSE x.q END) AS q
+               sum(CASE aggregations[x.m] WHEN 'count' THEN 1 ELSE x.q END) AS q,
+               sum(sum(CASE aggregations[x.m] WHEN 'count' THEN 1 ELSE x.q END)) OVER (PARTITION BY meter_ids[x.m]) AS all_q
         FROM unnest(p_meter, p_quantity, p_at) x (m, q, a) GROUP BY 1, 2) z
       JOIN limits_in_force l ON l.org_id = p_org AND l.meter_id = z.meter AND l.period_start = z.start
       LEFT JOIN usage_counters c ON c.org_id = p_org AND c.meter_id = z.meter AND c.period_start = z.start
-      WHERE num_nonnulls(l.per_minute, l.per_hour, l.per_day) > 0
+      WHERE num_nonnulls(l.per_minute, l.per_hour, l.per_day) > 0 AND usage_window_over(
+              p_org, z.meter, p_now, z.all_q, false, l.per_minute, l.per_hour, l.per_day) IS NOT NULL
          OR z.q + coalesce(c.used + c.reserved, 0)
             > CASE l.policy WHEN 'block' THEN coalesce(l.hard_limit, l.allowance) ELSE l.hard_limit END) THEN
     RAISE EXCEPTION 'one by one' USING ERRCODE = 'TK002';
@@ -142,6 +148,30 @@ BEGIN
   recorded := coalesce((SELECT sum(n) FROM unnest(sum_events) n), 0);
   IF p_exact THEN
     RETURN;
+  END IF;
+
+  IF p_limited THEN  -- windows: a meter's sum at once, under the smallest limit of the periods concerned
+    SELECT array_agg(w.meter), array_agg(w.span), array_agg(w.starts_at), array_agg(w.used), array_agg(w.cap)
+    INTO win_meter, win_span, win_start, win_used, win_cap
+    FROM (
+      SELECT z.meter, s.span, s.starts_at, sum(z.used) AS used, min(s.cap) AS cap
+      FROM unnest(sum_meter, sum_start, sum_used) z (meter, start, used)
+      JOIN limits_in_force l ON l.org_id = p_org AND l.meter_id = z.meter AND l.period_start = z.start
+        AND num_nonnulls(l.per_minute, l.per_hour, l.per_day) > 0
+      CROSS JOIN usage_spans(p_org, p_now, l.per_minute, l.per_hour, l.per_day) s
+      GROUP BY z.meter, s.span, s.starts_at
+      ORDER BY z.meter, s.span) w;
+    INSERT INTO usage_windows AS w (org_id, meter_id, span, starts_at, used)
+    SELECT p_org, x.meter, x.span, x.starts_at, x.used
+    FROM unnest(win_meter, win_span, win_start, win_used) x (meter, span, starts_at, used)
+    ON CONFLICT (org_id, meter_id, span, starts_at) DO UPDATE SET used = w.used + excluded.used
+      WHERE w.used + excluded.used <= (
+        SELECT x.cap FROM unnest(win_meter, win_span, win_cap) x (meter, span, cap)
+        WHERE x.meter = w.meter_id AND x.span = w.span);
+    GET DIAGNOSTICS taken = ROW_COUNT;
+    IF taken < cardinality(win_meter) THEN
+      RAISE EXCEPTION 'one by one' USING ERRCODE = 'TK002';
+    END IF;
   END IF;
 
   INSERT INTO usage_counters AS c (org_id, meter_id, period_start, used, unbilled, events)

@@ -22,13 +22,15 @@ END $$;
 CREATE FUNCTION usage_window_over(
   org uuid, meter integer, at timestamptz, quantity numeric, greatest_only boolean,
   per_minute numeric, per_hour numeric, per_day numeric)
-RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT usage_facts(s.span, s.cap, coalesce(w.used, 0), 0, s.ends_at)
-  FROM usage_spans(org, at, per_minute, per_hour, per_day) s
-  LEFT JOIN usage_windows w ON w.org_id = org AND w.meter_id = meter AND w.span = s.span AND w.starts_at = s.starts_at
-  WHERE quantity > 0 AND CASE WHEN greatest_only THEN quantity ELSE coalesce(w.used, 0) + quantity END > s.cap
-  LIMIT 1
-$$;
+RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT usage_facts(s.span, s.cap, coalesce(w.used, 0), 0, s.ends_at)
+    FROM usage_spans(org, at, per_minute, per_hour, per_day) s
+    LEFT JOIN usage_windows w ON w.org_id = org AND w.meter_id = meter AND w.span = s.span AND w.starts_at = s.starts_at
+    WHERE quantity > 0 AND CASE WHEN greatest_only THEN quantity ELSE coalesce(w.used, 0) + quantity END > s.cap
+    LIMIT 1);
+END $$;
 
 -- Takes `quantity` from every window, each row locked in the order of usage_spans; refuses with TK001 when a window
 -- would be passed. A window that has no row yet was judged by usage_window_over before.

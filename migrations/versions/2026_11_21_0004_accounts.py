@@ -137,6 +137,8 @@ CREATE TABLE sign_in_log (
 );
 -- serves: the sign-ins of a user, newest first
 CREATE INDEX ix_sign_in_log_user_id_at ON sign_in_log (user_id, at);
+-- serves: the entries of a day, for its seal
+CREATE INDEX ix_sign_in_log_at ON sign_in_log (at);
 
 CREATE TABLE sign_in_details (
     id bigint CONSTRAINT pk_sign_in_details PRIMARY KEY

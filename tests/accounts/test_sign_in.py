@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -189,8 +188,8 @@ def test_unknown_user_and_wrong_password_take_the_same_time(client: FlaskClient,
             start = time.perf_counter()
             sign_in(client, email, WRONG)
             times.append(time.perf_counter() - start)
-    known, unknown = (statistics.median(times) for times in took.values())
-    assert abs(known - unknown) < 0.02 + 0.25 * max(known, unknown)
+    known, unknown = (min(times) for times in took.values())
+    assert abs(known - unknown) < 0.02 + 0.25 * max(known, unknown)  # coarse: other tests run beside this one
 
 
 def test_every_try_is_in_the_log(client: FlaskClient, session: Session, user: User) -> None:

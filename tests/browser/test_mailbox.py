@@ -17,7 +17,7 @@ from app.settings import PROJECT
 from sandbox.mailbox.__main__ import Quiet, Server
 from sandbox.mailbox.page import Mailbox
 from sandbox.mailbox.store import Store
-from tests.browser.conftest import watch
+from tests.browser.chrome import watch
 
 NODE_PACKAGES = Path(os.environ.get("NODE_PACKAGES") or PROJECT / "instance" / "node" / "node_modules")
 pytestmark = pytest.mark.browser

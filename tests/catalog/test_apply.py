@@ -1,14 +1,19 @@
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from app.catalog import queries
+from app.catalog.apply import apply
 from app.catalog.compare import compare
 from app.catalog.errors import CatalogError
 from app.catalog.export import export
 from app.catalog.models import Meter, Plan, PlanVersion
 from app.catalog.schemas import read_catalog
+from app.kit.actor import SYSTEM
+from tests.catalog.conftest import NOW
 
 SMALL = """
 [meters.calls]
@@ -139,6 +144,27 @@ def test_a_default_plan_that_the_file_replaces_without_naming_it_is_demoted(fres
     put(SMALL.replace("[plans.free]", "[plans.basic]"))
     assert queries.default_version(fresh).plan.key == "basic"
     assert fresh.scalar(select(Plan.is_default).where(Plan.key == "free")) is False
+
+
+def test_a_default_plan_that_the_file_replaces_can_be_archived_in_the_same_breath(fresh, put):
+    put(SMALL)
+    put(SMALL.replace("[plans.free]", "[plans.basic]"), archive_missing=True)
+    assert [version.plan.key for version in queries.offered(fresh)] == ["basic", "pro"]
+    assert queries.default_version(fresh).plan.key == "basic"
+
+
+def test_two_who_apply_at_once_make_one_version(fresh, empty):
+    engine = fresh.get_bind()
+
+    def applied(_):
+        with Session(engine) as session:
+            difference = apply(session, read_catalog(SMALL, "x.toml"), actor=SYSTEM, now=NOW)
+            session.commit()
+            return bool(difference)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(applied, range(4))) == [False, False, False, True]
+    assert [version.number for version in queries.newest(fresh)] == [1, 1]
 
 
 def test_a_first_file_without_a_default_plan_is_refused(fresh, put):

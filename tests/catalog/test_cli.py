@@ -106,6 +106,11 @@ def test_export_prints_a_file_that_changes_nothing(run):
     assert run("apply", "FILE", text=exported) == (0, "no change\n")
 
 
+def test_the_export_is_to_be_had_as_json_too(run):
+    run("apply", "FILE", text=SMALL)
+    assert json.loads(run("export", "--json")[1])["plans"]["pro"]["prices"]["USD"]["month"] == "49"
+
+
 def test_programs_read_json(run):
     code, words = run("apply", "FILE", "--json", text=SMALL)
     assert (code, json.loads(words)["changed"], json.loads(words)["applied"]) == (0, True, True)

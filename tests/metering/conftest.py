@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.kit.pool import HotPool
+from tests.metering.books import Books
 from tests.metering.world import World
 
 
@@ -15,4 +16,14 @@ def world(request: pytest.FixtureRequest, database: str) -> Iterator[World]:
     """Commit then flush, where the server can; and the plain function, as on PostgreSQL 15 or with a standby."""
     pool = HotPool(database, 8)
     yield World(database, pool, standby=request.param == "plain")
+    pool.close()
+
+
+@pytest.fixture(scope="session")
+def books(database: str) -> Iterator[Books]:
+    """The world with its roll-ups, which the test folds itself."""
+    pool = HotPool(database, 4)
+    made = Books(database, pool)
+    yield made
+    made.engine.dispose()
     pool.close()

@@ -41,8 +41,8 @@ def test_a_batch_writes_the_same_rows_as_single_events(world: World) -> None:
     assert world.one(one, event(id="bare")).code == "recorded"
     asked = (
         "SELECT event_id, key, meter_id, quantity, e.occurred_at, recorded_at, kind, provider, endpoint, language,"
-        " format, job_id, status_code, response_ms, file_bytes, billable, source, s.label, c.ref, d.metadata, k.content,"
-        " e.details_hash = sha256(d.salt || convert_to(d.metadata::text, 'UTF8'))"
+        " format, job_id, status_code, response_ms, file_bytes, billable, source, s.label, c.ref, d.metadata,"
+        " k.content, e.details_hash = sha256(d.salt || convert_to(d.metadata::text, 'UTF8'))"
         " FROM usage_events e JOIN usage_keys k USING (org_id, key)"
         " LEFT JOIN event_details d USING (org_id, key)"
         " LEFT JOIN subjects s ON s.id = e.subject_id LEFT JOIN clients c ON c.id = e.client_id"

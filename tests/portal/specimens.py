@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -51,10 +52,12 @@ def _events() -> list[EventRow]:
 
 
 def dashboard(kind: str = "ok") -> DashboardView:
-    """`kind` is ok, near, full or empty."""
+    """`kind` is ok, near, full, empty, or hard: names and figures that no layout likes."""
     common = {"plan_name": "Pro", "zone": ZONE, "starts_at": START, "ends_at": END, "as_of": NOW}
     if kind == "empty":
         return _empty(common)
+    if kind == "hard":
+        return _hard(dashboard("near"))
     near, full = kind != "ok", kind == "full"
     minutes = ("1200", "full") if full else ("985.5", "near") if near else ("412", "ok")
     meters = [
@@ -144,6 +147,17 @@ def _empty(common: dict[str, object]) -> DashboardView:
         cost=CostView("USD", Decimal(0)),
         poll_seconds=3,
     )
+
+
+def _hard(view: DashboardView) -> DashboardView:
+    big, long = Decimal("999999999999999.999999"), "Pneumonoultramicroscopicsilicovolcanoconiosis_transcriptions"
+    bars = [
+        replace(view.meters[0], name=long, used=big, limit=big, percent=100, state="full", unit="transformations"),
+        replace(view.meters[1], name="عداد الدقائق", used=big, percent=83333333, state="over"),
+        view.meters[2],
+    ]
+    events = [replace(row, meter=long, kind=long, source="<b>" + "x" * 60, quantity=big) for row in view.events]
+    return replace(view, meters=bars, events=events, plan_name=long, prompts=[replace(view.prompts[0], title=long * 2)])
 
 
 def plans(*, signed_in: bool = True) -> PlansView:

@@ -72,7 +72,7 @@ def test_plans_are_compared_in_a_real_table_with_the_current_one_marked() -> Non
 
 
 def test_a_visitor_sees_plans_without_the_pages_of_members() -> None:
-    html = page("portal/plans.html", caller=VISITOR, view=specimens.plans(signed_in=False))
+    html = page("portal/plans.html", who=VISITOR, view=specimens.plans(signed_in=False))
     assert "Your plan" not in html
     assert 'href="/sign-in"' in html
     assert 'aria-label="Main"' in html
@@ -91,6 +91,6 @@ def test_usage_shows_the_same_total_as_its_rows() -> None:
 
 
 def test_the_start_page_shows_live_components() -> None:
-    html = page("portal/home.html", caller=VISITOR, bars=specimens.dashboard("near").meters[:2], curl="curl …")
+    html = page("portal/home.html", who=VISITOR, bars=specimens.dashboard("near").meters[:2], curl="curl …")
     assert html.count('class="meter is-') == 2
     assert 'href="/sign-up"' in html

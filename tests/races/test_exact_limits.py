@@ -9,6 +9,7 @@ from threading import Barrier
 
 import pytest
 
+from app.kit.pool import HotPool
 from tests.metering.world import World, event
 from tests.races.crowd import press
 
@@ -34,14 +35,16 @@ def test_32_threads_over_4_processes_never_pass_the_limit_and_lose_nothing_that_
 
 def test_the_same_event_50_times_at_once_counts_once(world: World) -> None:
     org = world.org(t_sum={"allowance": 1})
-    barrier = Barrier(50)
+    barrier, pool = Barrier(50), HotPool(world.url, 50, timeout=30)
+    wide = World(world.url, pool, standby=world.standby)
 
     def send(_: int) -> str:
         barrier.wait()
-        return world.one(org, event(id="once")).code
+        return wide.one(org, event(id="once")).code
 
     with ThreadPoolExecutor(50) as threads:
         codes = Counter(threads.map(send, range(50)))
+    pool.close()
     assert codes == {"recorded": 1, "duplicate": 49}
     assert world.used(org) == 1
     world.books_agree(org)
@@ -83,7 +86,8 @@ def test_singles_batches_and_a_change_of_limits_together_neither_deadlock_nor_pa
                     (org,),
                 )
         elif number % 3 == 0:
-            world.many(org, [event(meters[i % 3], 3, user=f"u{(number + i) % 9}") for i in range(12)][:: -1 if number % 2 else 1])
+            batch = [event(meters[i % 3], 3, user=f"u{(number + i) % 9}") for i in range(12)]
+            world.many(org, batch[::-1] if number % 2 else batch)
         else:
             world.one(org, event(meters[number % 3], 7, user=f"u{number % 9}"))
 

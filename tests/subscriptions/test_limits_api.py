@@ -8,16 +8,16 @@ def limits(client, key):
 
 
 def test_an_org_reads_its_entitlements_with_the_source_of_each(client, session):
-    org, version = make_org(session, time_zone="Asia/Tokyo"), make_plan(session, allowance=7, per_day=3)
-    subscribe(session, org, version)
+    org, made = make_org(session, time_zone="Asia/Tokyo"), make_plan(session, allowance=7, per_day=3)
+    subscribe(session, org, made)
     answer = limits(client, make_key(session, org, scopes=["usage:read"]))
     assert answer.status_code == 200
-    assert answer.json["plan"] == {"key": version.plan.key, "name": version.plan.name, "version": 1}
+    assert answer.json["plan"] == {"key": made.key, "name": made.key, "version": 1}
     assert answer.json["period"] == {
         "starts_at": "2026-11-21T12:00:00Z", "ends_at": "2026-11-30T15:00:00Z", "time_zone": "Asia/Tokyo",
     }  # fmt: skip
     assert answer.json["meters"] == [
-        {"meter": version.meters[0].meter.key, "name": "Units", "unit": "unit", "allowance": "7", "policy": "block",
+        {"meter": made.meter, "name": "Units", "unit": "unit", "allowance": "7", "policy": "block",
          "hard_limit": None, "per_minute": None, "per_hour": None, "per_day": "3", "source": "plan"},
     ]  # fmt: skip
     assert {"key": "file_bytes", "value": "1000", "source": "plan"} in answer.json["limits"]
@@ -27,7 +27,7 @@ def test_an_org_reads_its_entitlements_with_the_source_of_each(client, session):
 def test_a_new_org_reads_the_default_plan_before_its_first_period_is_open(client, session):
     default, org = have_default_plan(session), make_org(session)
     answer = limits(client, make_key(session, org))
-    assert (answer.json["plan"]["key"], answer.json["period"]) == (default.plan.key, None)
+    assert (answer.json["plan"]["key"], answer.json["period"]) == (default.key, None)
     assert len(answer.json["meters"]) == len(default.meters)
 
 
@@ -41,9 +41,9 @@ def test_the_limits_follow_an_upgrade_at_once(client, session, clock):
 
 
 def test_no_org_reads_anothers_limits(client, session):
-    mine, theirs, version = make_org(session), make_org(session), make_plan(session)
-    subscribe(session, theirs, version)
-    assert limits(client, make_key(session, mine)).json["plan"]["key"] != version.plan.key
+    mine, theirs, made = make_org(session), make_org(session), make_plan(session)
+    subscribe(session, theirs, made)
+    assert limits(client, make_key(session, mine)).json["plan"]["key"] != made.key
 
 
 def test_the_scope_is_needed(client, session):

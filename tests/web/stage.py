@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +22,7 @@ OWNER = SimpleNamespace(
 )  # fmt: skip
 
 
+@cache
 def stage() -> Flask:
     """The app; its undefined values are errors, so that a template names only what it is given."""
     app = Flask("stage", root_path=str(PROJECT), template_folder="templates", static_folder="static")
@@ -30,11 +32,11 @@ def stage() -> Flask:
     return app
 
 
-def page(template: str, *, block: str | None = None, caller: Any = OWNER, **context: Any) -> str:
+def page(template: str, *, block: str | None = None, who: Any = OWNER, **context: Any) -> str:
     """The page, or one of its blocks, as the app's context processor would have it rendered."""
     app = stage()
     given = {
-        "caller": caller,
+        "who": who,
         "settings": SimpleNamespace(sandbox=True, mailbox_url="http://127.0.0.1:8025"),
         "request_id": "0199c2f0a7b14f2e",
         "now": datetime(2026, 11, 21, 12, 0, tzinfo=UTC),

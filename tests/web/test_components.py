@@ -53,7 +53,7 @@ def test_a_name_from_outside_stays_text(hostile: str) -> None:
 
 
 def test_the_style_guide_shows_every_component_file() -> None:
-    html = page("docs/style.html", caller=VISITOR, **specimens())
+    html = page("docs/style.html", who=VISITOR, **specimens())
     for mark in ("class=\"meter", "class=\"prompt", "class=\"badge", "class=\"stats", "class=\"table", "class=\"pager",
                  "class=\"tabs", "class=\"crumbs", "class=\"period", "class=\"chart", "class=\"empty", "class=\"code",
                  "class=\"error-summary", "class=\"details"):  # fmt: skip
@@ -61,12 +61,12 @@ def test_the_style_guide_shows_every_component_file() -> None:
 
 
 def test_ids_of_the_style_guide_are_unique() -> None:
-    ids = re.findall(r'\sid="([^"]+)"', page("docs/style.html", caller=VISITOR, **specimens()))
+    ids = re.findall(r'\sid="([^"]+)"', page("docs/style.html", who=VISITOR, **specimens()))
     assert len(ids) == len(set(ids))
 
 
 def test_a_wrong_field_names_its_error_and_the_summary_links_to_it() -> None:
-    html = page("docs/style.html", caller=VISITOR, **specimens())
+    html = page("docs/style.html", who=VISITOR, **specimens())
     assert 'aria-describedby="wrong-email-hint wrong-email-error" aria-invalid="true"' in html
     assert '<a href="#wrong-email">' in html
 
@@ -82,7 +82,7 @@ def test_rows_become_cards_by_labels_equal_to_their_columns() -> None:
 
 @pytest.mark.parametrize("status", [404, 500, 503])
 def test_an_error_page_needs_neither_person_nor_database(status: int) -> None:
-    html = page("errors/error.html", caller=None, status=status, title="Not found", detail="Nothing here.",
+    html = page("errors/error.html", who=None, status=status, title="Not found", detail="Nothing here.",
                 advice="Check the address.", code="not_found", facts={})  # fmt: skip
     for words in (f"Error {status}", "Nothing here.", "Check the address.", "0199c2f0a7b14f2e"):
         assert words in html

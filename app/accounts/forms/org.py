@@ -92,7 +92,7 @@ class KeyForm(PageForm):
     name = PlainField("Name", [NEEDED, NAME_LENGTH], render_kw={"autocomplete": "off"})
     scopes = SelectMultipleField(
         "It may",
-        choices=offers(ORG_SCOPES.items()),
+        choices=offers((scope, f"{words} ({scope})") for scope, words in ORG_SCOPES.items()),
         default=["usage:write", "usage:read"],
         validators=[InputRequired("Choose at least one.")],
     )

@@ -10,7 +10,7 @@ from flask import Response
 from app.accounts import guards, invitations, members, queries
 from app.accounts.forms.base import Press, offers
 from app.accounts.forms.org import InviteForm, LabelForm, RoleForm
-from app.accounts.roles import ADMIN, OWNER, ROLES, may_give
+from app.accounts.roles import ADMIN, OWNER, ROLE_ROWS, ROLES, may_give
 from app.accounts.views.blueprint import pages
 from app.accounts.views.common import seat
 from app.kit.errors import Conflict, NotAllowed
@@ -129,7 +129,7 @@ def _page(form: InviteForm, status: int = 200) -> Response:
         press=Press(formdata=None),
         people=people,
         invited=queries.open_invitations(session(), here.org_id),
-        roles=ROLES,
+        roles=ROLE_ROWS,
         may_change=here.role in {OWNER, ADMIN},
         ask=[person for person in people if person.role in {OWNER, ADMIN}],
         now=wall_now(),
@@ -151,7 +151,8 @@ def _member_page(user_id: UUID, role_form: RoleForm | None = None, label_form: L
         role_form=shown,
         label_form=label_form or own_label,
         press=Press(formdata=None),
-        roles=ROLES,
+        roles=ROLE_ROWS,
+        role_words=ROLES[found.role],
         may_change=may_give(here.role, found.role),
         is_self=user_id == here.user_id,
     )

@@ -66,7 +66,9 @@ def leave_org() -> Response:
     """Leave the org, after a page that says what that means."""
     form, here = Press(), seat()
     if not form.validate_on_submit():
-        return render("accounts/leave.html", form=form, org_name=guards.caller().org_name)
+        owners = queries.people_with_role(session(), here.org_id, OWNER)
+        stuck = here.role == OWNER and len(owners) == 1
+        return render("accounts/leave.html", org_name=guards.caller().org_name, last_owner=stuck)
     with transaction() as open_session:
         members.leave(open_session, here.org_id, here.user_id, actor=guards.caller().actor, now=wall_now())
     flash_message("success", "You have left the organisation.")

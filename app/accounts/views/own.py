@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
 from uuid import UUID
 
-from flask import Response
+from flask import Response, request, url_for
 
 from app.accounts import cookies, devices, guards, passwords, profile, queries
 from app.accounts.forms.base import PageForm, Press
 from app.accounts.forms.own import EmailForm, PasswordForm, ProfileForm, ThemeForm
 from app.accounts.identity import this_visit
+from app.accounts.paths import safe_path
 from app.accounts.views.agents import device_words
 from app.accounts.views.blueprint import pages
 from app.accounts.views.common import check_password, person, refused
+from app.kit.errors import NotFound
 from app.web.database import session, transaction
-from app.web.pages import flash_message, redirect_to, render
+from app.web.pages import flash_message, redirect_path, redirect_to, render
 from app.web.runtime import wall_now
 
 
@@ -44,7 +47,7 @@ def change_theme() -> Response:
         return _page(theme_form=form)
     with transaction() as open_session:
         profile.change_theme(open_session, who.user_id, form.text("theme"))
-    return redirect_to("accounts.settings")
+    return redirect_path(_page_before())
 
 
 @pages.post("/settings/email")
@@ -102,7 +105,8 @@ def sessions() -> Response:
 def end_session(session_id: UUID) -> Response:
     """Sign one other device out."""
     with transaction() as open_session:
-        devices.end_session(open_session, person().user_id, session_id)
+        if not devices.end_session(open_session, person().user_id, session_id):
+            raise NotFound("There is no such session.")
     flash_message("success", "That device is signed out.")
     return redirect_to("accounts.sessions")
 
@@ -115,6 +119,14 @@ def end_other_sessions() -> Response:
         devices.end_all(open_session, who.user_id, but=who.session_id)
     flash_message("success", "Your other devices are signed out.")
     return redirect_to("accounts.sessions")
+
+
+def _page_before() -> str:
+    """The page of this site where the menu with the theme was used; else the settings."""
+    before = urlsplit(request.referrer or "")
+    path = f"{before.path}?{before.query}" if before.query else before.path
+    here = before.netloc == request.host and safe_path(path)
+    return here or url_for("accounts.settings")
 
 
 def _page(**forms: PageForm) -> Response:

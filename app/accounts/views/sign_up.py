@@ -23,6 +23,8 @@ def sign_up_page() -> Response:
     """A known address gets the same answer as a new one; its owner is told by mail."""
     form = SignUpForm()
     target = safe_path(request.values.get("next"))
+    if request.method == "GET" and guards.caller().user_id is not None:
+        return redirect_path(target or HOME)
     if not form.validate_on_submit():
         return render("accounts/sign_up.html", form=form, next=target, status=422 if form.errors else 200)
     visit, now = this_visit(), wall_now()

@@ -1,0 +1,30 @@
+"""Background tasks of accounts: the sweep of what is over, and the daily seal of the sign-in log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from app.accounts import attempts, devices, sign_in_log
+from app.web.database import transaction
+from app.web.runtime import wall_now
+
+
+def sweep() -> None:
+    """Delete sessions past their end and windows of attempts that are over."""
+    now = wall_now()
+    with transaction() as session:
+        devices.sweep(session, now)
+        attempts.sweep(session, now)
+
+
+def seal_sign_ins() -> None:
+    """Seal the entries of the sign-in log up to yesterday's end (UTC)."""
+    now = wall_now()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    with transaction() as session:
+        sign_in_log.seal(session, midnight - timedelta(days=1), midnight, now=now)
+
+
+TASKS: dict[str, Callable[..., None]] = {"accounts.sweep": sweep, "accounts.seal_sign_ins": seal_sign_ins}
+PERIODIC: list[tuple[str, str]] = [("17 * * * *", "accounts.sweep"), ("23 0 * * *", "accounts.seal_sign_ins")]

@@ -1,0 +1,154 @@
+"""The staff's calls: organisations, usage over all of them, giving a plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, timedelta
+from uuid import UUID
+
+from app.accounts.guards import caller
+from app.admin import queries
+from app.admin.plans import Choice, give
+from app.admin.schemas import (
+    AnalyticsAnswer,
+    AnalyticsQuery,
+    Figure,
+    MemberOut,
+    OrgAnswer,
+    OrgOut,
+    OrgsAnswer,
+    OrgsQuery,
+    PlanAnswer,
+    PlanRequest,
+    TopAnswer,
+    TopOut,
+    TopQuery,
+)
+from app.catalog import queries as catalog
+from app.catalog.models import Meter
+from app.kit.errors import FieldError, InvalidRequest, NotFound, Refused
+from app.kit.ids import parse_id
+from app.metering import reports
+from app.portal.schemas import current_answer
+from app.portal.usage_view import current_usage
+from app.web.api import Api
+from app.web.database import session, transaction
+from app.web.paging import read_cursor, write_cursor
+from app.web.runtime import business_now
+
+api = Api("admin", __name__)
+
+_MOST_DAYS = 400
+
+
+@api.operation("GET", "/admin/orgs", query=OrgsQuery, response=OrgsAnswer, summary="Every organisation, newest first")
+def list_orgs(query: OrgsQuery) -> OrgsAnswer:
+    """Search by name or member's address, paged."""
+    position = read_cursor(query.next, 1)
+    before = parse_id(position[0]) if position else None
+    rows = queries.orgs(session(), search=query.search, before=before, many=query.limit + 1)
+    shown = rows[: query.limit]
+    following = write_cursor(str(shown[-1].id)) if len(rows) > query.limit else None
+    orgs = [
+        OrgOut(str(row.id), row.name, row.owner, row.members, row.plan_key, row.created_at, row.suspended_at)
+        for row in shown
+    ]
+    return OrgsAnswer(orgs, following)
+
+
+@api.operation("GET", "/admin/orgs/<uuid:org_id>", response=OrgAnswer, summary="One organisation and where it stands")
+def show_org(org_id: UUID) -> OrgAnswer:
+    """Members and the current period."""
+    rows = queries.org(session(), org_id)
+    if not rows:
+        raise NotFound("There is no such organisation.")
+    head = rows[0]
+    members = [MemberOut(row.user_name, row.email, row.role, row.joined_at) for row in rows if row.user_id]
+    usage = current_answer(current_usage(session(), org_id, business_now()))
+    return OrgAnswer(str(head.id), head.name, head.time_zone, head.created_at, head.suspended_at, members, usage)
+
+
+@api.operation(
+    "GET", "/admin/usage/analytics", query=AnalyticsQuery, response=AnalyticsAnswer, errors=("unknown_meter",),
+    summary="Usage of all organisations by day, plan, kind or provider",
+)  # fmt: skip
+def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
+    """Totals from the roll-ups."""
+    start, end = _days(query)
+    meters = {meter.id: meter for meter in catalog.meters(session())}
+    wanted = _meter(list(meters.values()), query.meter).id if query.meter else None
+    found = _figures(query, start, end)
+    active = reports.active(session(), start, end)
+    return AnalyticsAnswer(
+        start=start,
+        end=end,
+        group_by=query.group_by,
+        figures=[
+            Figure(group, meters[each.meter_id].key, each.quantity, each.events)
+            for group, each in found
+            if each.meter_id in meters and wanted in {None, each.meter_id}
+        ],
+        active_orgs=active.orgs,
+        active_users=active.users,
+        as_of=reports.as_of(session()),
+    )
+
+
+@api.operation(
+    "GET", "/admin/top", query=TopQuery, response=TopAnswer, errors=("unknown_meter",),
+    summary="The greatest users of a meter in a month",
+)  # fmt: skip
+def top(query: TopQuery) -> TopAnswer:
+    """Each in the months of its own zone."""
+    month = date.fromisoformat(f"{query.month}-01") if query.month else _today().replace(day=1)
+    meter = _meter(catalog.meters(session()), query.meter)
+    rows = reports.top_orgs(session(), month, meter.id, query.limit)
+    return TopAnswer(month, meter.key, [TopOut(str(r.org_id), r.name, r.quantity, r.events) for r in rows])
+
+
+@api.operation(
+    "PUT", "/admin/orgs/<uuid:org_id>/subscription", request=PlanRequest, response=PlanAnswer, errors=("conflict",),
+    summary="Give an organisation a plan", example={"plan": "pro", "currency": "USD", "interval": "month"},
+    description="Its limits hold from this second. The same again changes nothing.",
+)  # fmt: skip
+def put_subscription(asked: PlanRequest, org_id: UUID) -> PlanAnswer:
+    """As the form of the staff's page does."""
+    now = business_now()
+    version = catalog.version_of(session(), asked.plan)
+    if version is None:
+        raise InvalidRequest("There is no such plan.", [FieldError("plan", "the key of a plan that is on offer")])
+    choice = Choice(version.id, asked.interval, asked.currency, version.plan.name)
+    actor = replace(caller().actor, acting_for=org_id)
+    with transaction() as open_session:
+        changed = give(open_session, org_id, choice, actor=actor, now=now)
+    return PlanAnswer(changed, current_answer(current_usage(session(), org_id, now)))
+
+
+def _figures(query: AnalyticsQuery, start: date, end: date) -> list[tuple[str, reports.DayTotal | reports.Total]]:
+    """Each figure with its group; with a plan named, by day, only that plan's."""
+    if query.group_by == "day":
+        days = reports.by_day(session(), start, end, "plan" if query.plan else "")
+        return [(each.day.isoformat(), each) for each in days if query.plan in {None, each.value}]
+    if query.plan and query.group_by != "plan":
+        raise InvalidRequest("A plan goes with days or plans.", [FieldError("plan", "not with kind or provider")])
+    totals = reports.totals(session(), start, end, query.group_by)
+    return [(each.value, each) for each in totals if query.plan in {None, each.value}]
+
+
+def _days(query: AnalyticsQuery) -> tuple[date, date]:
+    end = query.end or _today()
+    start = query.start or end - timedelta(days=29)
+    if not 0 <= (end - start).days < _MOST_DAYS:
+        raise InvalidRequest("The days are not valid.", [FieldError("from", f"at most {_MOST_DAYS} days before `to`")])
+    return start, end
+
+
+def _meter(meters: list[Meter], key: str) -> Meter:
+    found = next((meter for meter in meters if meter.key == key), None)
+    if found is None:
+        raise Refused(f"There is no meter {key!r}.", code="unknown_meter")
+    return found
+
+
+def _today() -> date:
+    return business_now().astimezone(UTC).date()

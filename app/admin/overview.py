@@ -1,0 +1,140 @@
+"""The staff's first page: what is used over the days, by whom, and how the installation is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import Row
+
+from app.catalog.models import Meter
+from app.kit.money import ZERO
+from app.metering.reports import DayTotal, TopOrg
+from app.portal.wording import units
+from app.web import charts
+from app.web.filters import quantity
+
+PRESETS = {"7d": ("7 days", 7), "30d": ("30 days", 30), "90d": ("90 days", 90), "12m": ("12 months", 366)}
+MOST_DAYS = 400
+_DAY = timedelta(days=1)
+_LAG_LATE = timedelta(minutes=5)
+_QUEUE_LATE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The days asked for, both included, in UTC; `picked` is a preset's name or ""."""
+
+    start: date
+    end: date
+    picked: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the installation: `state` is ok or late."""
+
+    name: str
+    state: str
+    words: str
+
+
+@dataclass(frozen=True)
+class OverviewView:
+    """What templates/admin/overview.html shows; all sums are of `meter` over the days."""
+
+    days: Days
+    presets: Sequence[tuple[str, str, bool]]
+    meters: Sequence[tuple[str, str, bool]]
+    hidden: Mapping[str, str]
+    meter: Meter
+    unit: str
+    total: Decimal
+    total_events: int
+    chart: charts.Chart
+    description: str
+    breakdowns: Sequence[tuple[str, Sequence[Row[Any]]]]
+    top: Sequence[TopOrg]
+    top_month: str
+    counts: Row[Any]
+    parts: Sequence[Part]
+    as_of: datetime
+
+
+def read_days(args: Mapping[str, str], today: date) -> Days:
+    """Read the query; what cannot be read is the last 30 days."""
+    try:
+        start, end = date.fromisoformat(args["from"]), date.fromisoformat(args["to"])
+    except (KeyError, ValueError):
+        picked = args.get("days", "") if args.get("days") in PRESETS else "30d"
+        return Days(today - (PRESETS[picked][1] - 1) * _DAY, today, picked)
+    start, end = min(start, end), min(max(start, end), today + _DAY)
+    return Days(max(start, end - (MOST_DAYS - 1) * _DAY), end, "")
+
+
+def overview(
+    days: Days, meter: Meter, meters: Sequence[Meter], *, by_day: Sequence[DayTotal], shares: Sequence[Row[Any]],
+    top: Sequence[TopOrg], counts: Row[Any], now: datetime, wall: datetime,
+) -> OverviewView:  # fmt: skip
+    """Assemble the page."""
+    unit = units(meter.unit)
+    whole = next((row for row in shares if row.dimension == ""), None)
+    total = whole.quantity if whole else ZERO
+    return OverviewView(
+        days=days,
+        presets=[(words, _address(meter, {"days": key}), key == days.picked) for key, (words, _) in PRESETS.items()],
+        meters=[(each.name, _address(each, _days_query(days)), each.id == meter.id) for each in meters],
+        hidden={"meter": meter.key},
+        meter=meter,
+        unit=unit,
+        total=total,
+        total_events=whole.events if whole else 0,
+        chart=_chart(days, [each for each in by_day if each.meter_id == meter.id], unit),
+        description=f"{meter.name}, all organisations, {days.start} to {days.end}: {quantity(total)} {unit}.",
+        breakdowns=[
+            (f"By {name}", [row for row in shares if row.dimension == name]) for name in ("plan", "kind", "provider")
+        ],
+        top=top,
+        top_month=f"{days.end:%B %Y}",
+        counts=counts,
+        parts=parts_of(counts, now, wall),
+        as_of=now,
+    )
+
+
+def parts_of(counts: Row[Any], now: datetime, wall: datetime) -> list[Part]:
+    """Queue, roll-ups, database: each with a state and words."""
+    waited = wall - counts.oldest if counts.oldest else timedelta(0)
+    queue = f"{counts.waiting} waiting, {counts.parked} parked"
+    lag = now - counts.folded_at if counts.folded_at else None
+    folded = "not folded yet" if lag is None else f"{_span(lag)} behind"
+    size = f"PostgreSQL {counts.server.split()[0]}, {counts.bytes // 10**6} MB, {counts.connections} connections"
+    return [
+        Part("Queue", "late" if counts.parked or waited > _QUEUE_LATE else "ok", queue),
+        Part("Roll-ups", "late" if lag is None or lag > _LAG_LATE else "ok", folded),
+        Part("Database", "ok", size),
+    ]
+
+
+def _span(lag: timedelta) -> str:
+    seconds = max(0, int(lag.total_seconds()))
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
+
+
+def _chart(days: Days, figures: Sequence[DayTotal], unit: str) -> charts.Chart:
+    known = {each.day: each.quantity for each in figures}
+    every = [days.start + number * _DAY for number in range((days.end - days.start).days + 1)]
+    values = [max(known.get(day, ZERO), ZERO) for day in every]
+    return charts.bars([f"{day.day} {day:%b}" for day in every], [charts.Series(unit, values)])
+
+
+def _days_query(days: Days) -> dict[str, str]:
+    return {"days": days.picked} if days.picked else {"from": days.start.isoformat(), "to": days.end.isoformat()}
+
+
+def _address(meter: Meter, query: Mapping[str, str]) -> str:
+    return f"/admin?{urlencode({'meter': meter.key, **query})}"

@@ -1,0 +1,61 @@
+"""What staff can give, and the act of giving it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from app.kit.actor import Actor
+from app.metering.recount import recount
+from app.portal.wording import amount
+from app.subscriptions.service import assign_plan
+
+_DEFAULT_CURRENCY = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A plan version at one of its prices."""
+
+    version_id: UUID
+    interval: str
+    currency: str
+    label: str
+
+    @property
+    def value(self) -> str:
+        """As the form sends it."""
+        return f"{self.version_id}:{self.interval}:{self.currency}"
+
+
+def choices(offers: Sequence[Row[Any]]) -> list[Choice]:
+    """One choice a price; a plan without prices is by agreement and given by the month."""
+    return [
+        Choice(row.version_id, row.interval or "month", row.currency or _DEFAULT_CURRENCY, _label(row))
+        for row in offers
+    ]
+
+
+def give(session: Session, org_id: UUID, choice: Choice, *, actor: Actor, now: datetime) -> bool:
+    """Put the org on the plan; where its usage period moved, what it holds is counted anew in the same transaction.
+
+    False when it was on it already. Raises what `assign_plan` raises.
+    """
+    change = assign_plan(session, org_id, choice.version_id, interval=choice.interval, currency=choice.currency,
+                         actor=actor, now=now)  # fmt: skip
+    if change.recount_from is not None:
+        recount(session, org_id, change.recount_from, now)
+    return change.changed
+
+
+def _label(row: Row[Any]) -> str:
+    private = "" if row.public else " (private)"
+    if row.amount is None:
+        return f"{row.name}{private}, by agreement"
+    return f"{row.name}{private}, {amount(row.amount, row.currency)} a {row.interval}, {row.currency}"

@@ -1,0 +1,134 @@
+"""What the staff's calls take and answer. Amounts are minor units of `currency`; quantities exact decimals."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+
+from app.portal.schemas import CurrentAnswer
+from app.web.paging import Limit
+
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class OrgsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """`search` is part of a name or of a member's address; `next` is the cursor of the page before."""
+
+    search: Word | None = None
+    limit: Limit = 50
+    next: str | None = None
+
+
+class OrgOut(msgspec.Struct):
+    """An organisation in a list."""
+
+    id: str
+    name: str
+    owner: str | None
+    members: int
+    plan: str | None
+    created_at: datetime
+    suspended_at: datetime | None
+
+
+class OrgsAnswer(msgspec.Struct):
+    """Newest first; `next` is null on the last page."""
+
+    orgs: list[OrgOut]
+    next: str | None
+
+
+class MemberOut(msgspec.Struct):
+    """A member of the org."""
+
+    name: str
+    email: str
+    role: str
+    joined_at: datetime
+
+
+class OrgAnswer(msgspec.Struct):
+    """One organisation with its members and where it stands."""
+
+    id: str
+    name: str
+    time_zone: str
+    created_at: datetime
+    suspended_at: datetime | None
+    members: list[MemberOut]
+    usage: CurrentAnswer
+
+
+class AnalyticsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """UTC days, both included, at most 400; the last 30 when left out. `plan` is a plan's key."""
+
+    start: date | None = msgspec.field(default=None, name="from")
+    end: date | None = msgspec.field(default=None, name="to")
+    meter: Word | None = None
+    plan: Word | None = None
+    group_by: Literal["day", "plan", "kind", "provider"] = "day"
+
+
+class Figure(msgspec.Struct):
+    """Usage of a meter in one group: a day, a plan's key, a kind or a provider."""
+
+    group: str
+    meter: str
+    quantity: Decimal
+    events: int
+
+
+class AnalyticsAnswer(msgspec.Struct):
+    """All organisations' usage. `active_orgs` and `active_users` are those of the calendar months touched."""
+
+    start: date = msgspec.field(name="from")
+    end: date = msgspec.field(name="to")
+    group_by: str
+    figures: list[Figure]
+    active_orgs: int
+    active_users: int
+    as_of: datetime | None
+
+
+class TopQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """The greatest users of a meter in a calendar month, written as 2026-11; this month when left out."""
+
+    meter: Word
+    month: Annotated[str, msgspec.Meta(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")] | None = None
+    limit: Limit = 10
+    by: Literal["usage"] = "usage"
+
+
+class TopOut(msgspec.Struct):
+    """An organisation and what it used."""
+
+    id: str
+    name: str
+    quantity: Decimal
+    events: int
+
+
+class TopAnswer(msgspec.Struct):
+    """Greatest first, as of the last fold."""
+
+    month: date
+    meter: str
+    orgs: list[TopOut]
+
+
+class PlanRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The plan to give, by key: its newest published version."""
+
+    plan: Word
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    interval: Literal["month", "year"] = "month"
+
+
+class PlanAnswer(msgspec.Struct):
+    """Whether anything changed, and where the organisation stands now."""
+
+    changed: bool
+    usage: CurrentAnswer

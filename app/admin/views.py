@@ -1,0 +1,60 @@
+"""The staff's pages: overview, organisations."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+
+from flask import Blueprint, Response, request
+
+from app.admin import queries
+from app.admin.overview import overview, read_days
+from app.catalog import queries as catalog
+from app.kit.errors import NotFound
+from app.kit.ids import parse_id
+from app.metering import reports
+from app.web.database import session
+from app.web.pages import render
+from app.web.runtime import business_now, wall_now
+
+pages = Blueprint("admin", __name__)
+
+_MANY = 25
+_TOP = 10
+
+
+@pages.get("/admin")
+def index() -> Response:
+    """Use over the days, by plan and kind; the greatest users; the state of the parts."""
+    now, wall = business_now(), wall_now()
+    today = now.astimezone(UTC).date()
+    meters = catalog.meters(session())
+    days = read_days(request.args, today)
+    counts = queries.health(session(), wall=wall, today=today, month_ago=now - timedelta(days=30))
+    if not meters:
+        return render("admin/empty.html", counts=counts)
+    wanted = request.args.get("meter")
+    meter = next((each for each in meters if each.key == wanted), None) if wanted else meters[0]
+    if meter is None:
+        raise NotFound("There is no such meter.")
+    view = overview(
+        days,
+        meter,
+        meters,
+        by_day=reports.by_day(session(), days.start, days.end),
+        shares=queries.shares(session(), meter, days.start, days.end),
+        top=reports.top_orgs(session(), days.end, meter.id, _TOP),
+        counts=counts,
+        now=now,
+        wall=wall,
+    )
+    return render("admin/overview.html", view=view)
+
+
+@pages.get("/admin/orgs")
+def orgs() -> Response:
+    """Every organisation, newest first; the search looks at names and members' addresses."""
+    search = request.args.get("q", "").replace("\x00", "").strip()[:200]
+    before = parse_id(request.args.get("before", ""))
+    rows = queries.orgs(session(), search=search or None, before=before, many=_MANY + 1)
+    following = rows[_MANY - 1].id if len(rows) > _MANY else None
+    return render("admin/orgs.html", rows=rows[:_MANY], search=search, following=following, first=before is None)

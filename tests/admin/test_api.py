@@ -1,0 +1,105 @@
+"""The staff's calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests import factories
+from tests.portal.stage import Stage
+
+
+def get(stage: Stage, path: str, *scopes: str) -> Any:
+    return stage.app.test_client().get(f"/api/v1{path}", headers=stage.key(None, *(scopes or ("admin:read",))))
+
+
+@pytest.mark.parametrize("path", ["/admin/orgs", "/admin/usage/analytics", "/admin/top?meter=api_calls"])
+def test_a_customers_key_is_refused(stage: Stage, path: str) -> None:
+    answer = stage.app.test_client().get(f"/api/v1{path}", headers=stage.key(stage.org().org))
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "scope_missing")
+
+
+def test_orgs_are_paged_by_cursor(stage: Stage) -> None:
+    word = factories.unique("cursor")
+    ids = [str(stage.org(name=f"{word} {number}").org) for number in range(5)]
+    found: list[str] = []
+    position = ""
+    while True:
+        page = get(stage, f"/admin/orgs?search={word}&limit=2{position}").get_json()
+        found += [each["id"] for each in page["orgs"]]
+        if page["next"] is None:
+            break
+        position = f"&next={page['next']}"
+    assert found == ids[::-1]
+
+
+def test_an_org_is_shown_with_members_and_figures(stage: Stage) -> None:
+    cast = stage.org(calls=12)
+    found = get(stage, f"/admin/orgs/{cast.org}").get_json()
+    assert [each["role"] for each in found["members"]] == ["owner"]
+    assert found["usage"]["meters"][0]["used"] == "12"
+    assert get(stage, "/admin/orgs/00000000-0000-7000-8000-00000000dead").status_code == 404
+    assert get(stage, "/admin/orgs/nope").status_code == 404
+
+
+def test_analytics_group_by_day_plan_kind_and_provider(stage: Stage) -> None:
+    kind = factories.unique("kind")
+    stage.org(calls=77, plan="pro", kind=kind, provider=kind)
+    for group in ("kind", "provider"):
+        found = get(stage, f"/admin/usage/analytics?group_by={group}&meter=api_calls").get_json()
+        assert {"group": kind, "meter": "api_calls", "quantity": "77", "events": 1} in found["figures"]
+    by_plan = get(stage, "/admin/usage/analytics?group_by=plan&plan=pro").get_json()
+    assert {each["group"] for each in by_plan["figures"]} == {"pro"}
+    by_day = get(stage, "/admin/usage/analytics?from=2026-11-10&to=2026-11-10&plan=pro").get_json()
+    assert {each["group"] for each in by_day["figures"]} == {"2026-11-10"}
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [("from=2026-11-21&to=2026-11-01", "invalid_request"), ("from=2020-01-01&to=2026-11-01", "invalid_request"),
+     ("meter=nope", "unknown_meter"), ("group_by=moon", "invalid_request"),
+     ("plan=pro&group_by=kind", "invalid_request")],
+)  # fmt: skip
+def test_a_question_that_makes_no_sense_says_why(stage: Stage, query: str, code: str) -> None:
+    assert get(stage, f"/admin/usage/analytics?{query}").get_json()["code"] == code
+
+
+def test_the_greatest_users_of_a_month(stage: Stage) -> None:
+    cast = stage.org(calls=90_000_000, plan="pro")
+    stage.fold()
+    found = get(stage, "/admin/top?meter=api_calls&month=2026-11&limit=1").get_json()
+    assert found["orgs"][0] | {"name": ""} == {
+        "id": str(cast.org), "name": "", "quantity": "90000000", "events": 1,
+    }  # fmt: skip
+
+
+def test_a_plan_is_given_by_key_and_again_changes_nothing(stage: Stage) -> None:
+    cast = stage.org()
+    headers = stage.key(None, "admin:write")
+    body = {"plan": "pro", "currency": "EUR"}
+    client = stage.app.test_client()
+    first = client.put(f"/api/v1/admin/orgs/{cast.org}/subscription", json=body, headers=headers).get_json()
+    again = client.put(f"/api/v1/admin/orgs/{cast.org}/subscription", json=body, headers=headers).get_json()
+    assert (first["changed"], first["usage"]["plan"]["key"], first["usage"]["currency"]) == (True, "pro", "EUR")
+    assert again["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [({"plan": "nope", "currency": "USD"}, 400), ({"plan": "pro", "currency": "GBP"}, 400),
+     ({"plan": "pro", "currency": "usd"}, 400), ({"plan": "pro", "currency": "USD", "interval": "day"}, 400)],
+)  # fmt: skip
+def test_a_plan_that_is_not_sold_so_is_refused(stage: Stage, body: dict[str, str], status: int) -> None:
+    cast = stage.org()
+    url = f"/api/v1/admin/orgs/{cast.org}/subscription"
+    answer = stage.app.test_client().put(url, json=body, headers=stage.key(None, "admin:write"))
+    assert answer.status_code == status
+    assert get(stage, f"/admin/orgs/{cast.org}").get_json()["usage"]["plan"]["key"] == "free"
+
+
+def test_reading_does_not_let_write(stage: Stage) -> None:
+    url = f"/api/v1/admin/orgs/{stage.org().org}/subscription"
+    body = {"plan": "pro", "currency": "USD"}
+    answer = stage.app.test_client().put(url, json=body, headers=stage.key(None, "admin:read"))
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "scope_missing")

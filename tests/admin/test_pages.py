@@ -1,0 +1,170 @@
+"""The staff's pages: totals, organisations, giving a plan, suspending; and that nobody else finds them."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests import factories
+from tests.portal.stage import Stage
+
+
+def read(browser: FlaskClient, path: str) -> str:
+    answer = browser.get(path)
+    assert answer.status_code == 200, answer.get_data(as_text=True)[:500]
+    return html.unescape(answer.get_data(as_text=True)).replace("\u00a0", " ")
+
+
+def press(browser: FlaskClient, page: str, action: str, **fields: str) -> tuple[int, str]:
+    """Send a form of a page as a browser does, with its token."""
+    token = re.search(r'name="csrf_token" value="([^"]+)"', read(browser, page))
+    assert token is not None
+    answer = browser.post(action, data={**fields, "csrf_token": token[1]})
+    return answer.status_code, html.unescape(answer.get_data(as_text=True))
+
+
+def offer(browser: FlaskClient, org: object, words: str) -> str:
+    """The value of the choice with these words."""
+    found = re.search(rf'value="([^"]+)"[^>]*>{re.escape(words)}<', read(browser, f"/admin/orgs/{org}"))
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/orgs", "/admin/orgs/00000000-0000-7000-8000-00000000dead"])
+def test_nobody_else_finds_the_staffs_pages(stage: Stage, path: str) -> None:
+    assert stage.org().browser.get(path).status_code == 404
+    assert stage.app.test_client().get(path).status_code == 303
+
+
+def test_the_overview_shows_use_by_plan_and_kind_and_the_greatest_users(stage: Stage) -> None:
+    name = factories.unique("Giant")
+    stage.org(calls=40_000_000, plan="pro", name=name, kind="giant-kind", provider="giant-provider")
+    stage.fold()
+    page = read(stage.staff(), "/admin?meter=api_calls&days=30d")
+    assert name in page
+    assert "40,000,000" in page
+    assert "giant-kind" in page
+    assert "giant-provider" in page
+    assert "By plan" in page
+    assert "Roll-ups" in page
+
+
+@pytest.mark.parametrize("query", ["?from=x&to=y", "?from=2026-11-21&to=2026-01-01", "?days=none", "?from=1900-01-01"])
+def test_an_address_that_makes_no_sense_still_shows_the_overview(stage: Stage, query: str) -> None:
+    read(stage.staff(), f"/admin{query}")
+
+
+def test_an_unknown_meter_is_not_found(stage: Stage) -> None:
+    assert stage.staff().get("/admin?meter=nope").status_code == 404
+
+
+def test_orgs_are_found_by_name_and_by_a_members_address(stage: Stage) -> None:
+    name = factories.unique("100%_Sure")
+    cast = stage.org(name=name)
+    with stage.app.app_context():
+        email = stage.session().get_one(factories.User, cast.owner).email
+    staff = stage.staff()
+    for search in (name, name.upper(), email, email[:12].upper()):
+        page = staff.get("/admin/orgs", query_string={"q": search})
+        assert name in html.unescape(page.get_data(as_text=True))
+    assert "No organisation has this" in read(staff, "/admin/orgs?q=%25%25%25nothing")
+
+
+def test_orgs_are_paged_newest_first(stage: Stage) -> None:
+    word = factories.unique("paged")
+    for number in range(27):
+        stage.org(name=f"{word} {number:02}")
+    staff = stage.staff()
+    first = read(staff, f"/admin/orgs?q={word}")
+    assert first.index(f"{word} 26") < first.index(f"{word} 25")
+    assert f"{word} 01" not in first
+    following = re.search(r'href="(/admin/orgs\?[^"]*before=[^"]+)"', first)
+    assert following is not None
+    assert f"{word} 01" in read(staff, following[1])
+
+
+def test_an_org_shows_members_bars_events_and_audit(stage: Stage) -> None:
+    cast = stage.org(calls=950)
+    page = read(stage.staff(), f"/admin/orgs/{cast.org}")
+    assert "<strong>950</strong> of 1,000 calls" in page
+    assert "@example.com" in page
+    assert "org.created" in page
+
+
+def test_a_given_plan_holds_at_once_and_stands_in_the_audit_chain(stage: Stage) -> None:
+    cast, staff = stage.org(calls=950), stage.staff()
+    value = offer(staff, cast.org, "Pro, $49.00 a month, USD")
+    status, _ = press(staff, f"/admin/orgs/{cast.org}", f"/admin/orgs/{cast.org}/plan", offer=value)
+    assert status == 303
+    page = read(staff, f"/admin/orgs/{cast.org}")
+    assert "The plan is Pro, $49.00 a month, USD now." in page
+    assert "subscription.plan_assigned" in page
+    current = stage.app.test_client().get("/api/v1/usage/current", headers=stage.key(cast.org)).get_json()
+    calls = current["meters"][0]
+    assert (current["plan"]["key"], calls["limit"], calls["policy"]) == ("pro", "50000", "charge")
+    assert current["period"]["start"] == "2026-11-21T12:00:00Z"
+
+
+def test_what_fell_into_the_new_period_is_counted_there(stage: Stage) -> None:
+    cast, staff = stage.org(), stage.staff()
+    stage.use(cast.org, 5, at="2026-11-21 11:00")
+    stage.use(cast.org, 7, at="2026-11-21 12:01")
+    value = offer(staff, cast.org, "Pro, $49.00 a month, USD")
+    press(staff, f"/admin/orgs/{cast.org}", f"/admin/orgs/{cast.org}/plan", offer=value)
+    current = stage.app.test_client().get("/api/v1/usage/current", headers=stage.key(cast.org)).get_json()
+    assert current["meters"][0]["used"] == "7"
+
+
+def test_the_plan_that_an_org_is_on_is_chosen_in_the_form_and_giving_it_again_changes_nothing(stage: Stage) -> None:
+    cast, staff = stage.org(plan="pro"), stage.staff()
+    page = read(staff, f"/admin/orgs/{cast.org}")
+    assert re.search(r"<option selected[^>]*>Pro, \$49\.00 a month, USD<", page)
+    value = offer(staff, cast.org, "Pro, $49.00 a month, USD")
+    press(staff, f"/admin/orgs/{cast.org}", f"/admin/orgs/{cast.org}/plan", offer=value)
+    assert "The organisation is on that plan already." in read(staff, f"/admin/orgs/{cast.org}")
+
+
+@pytest.mark.parametrize("value", ["", "nope", "00000000-0000-7000-8000-00000000dead:month:USD"])
+def test_an_offer_that_was_not_made_is_refused(stage: Stage, value: str) -> None:
+    cast, staff = stage.org(), stage.staff()
+    status, page = press(staff, f"/admin/orgs/{cast.org}", f"/admin/orgs/{cast.org}/plan", offer=value)
+    assert status == 422
+    assert "Please check these fields" in page
+
+
+def test_a_suspended_orgs_keys_are_refused_and_its_pages_stay(stage: Stage) -> None:
+    cast, staff = stage.org(calls=5), stage.staff()
+    headers = stage.key(cast.org)
+    status, _ = press(staff, f"/admin/orgs/{cast.org}", f"/admin/orgs/{cast.org}/suspend", reason="Unpaid")
+    assert status == 303
+    answer = stage.app.test_client().get("/api/v1/usage/current", headers=headers)
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "org_suspended")
+    assert cast.browser.get("/dashboard").status_code == 200
+    page = read(staff, f"/admin/orgs/{cast.org}")
+    assert "Suspended since" in page
+    assert "reason Unpaid" in page
+    press(staff, f"/admin/orgs/{cast.org}", f"/admin/orgs/{cast.org}/resume", reason="Paid")
+    assert stage.app.test_client().get("/api/v1/usage/current", headers=headers).status_code == 200
+
+
+def test_a_suspension_needs_a_reason(stage: Stage) -> None:
+    cast, staff = stage.org(), stage.staff()
+    status, page = press(staff, f"/admin/orgs/{cast.org}", f"/admin/orgs/{cast.org}/suspend", reason="")
+    assert (status, "Say why." in page) == (422, True)
+
+
+def test_a_form_without_its_token_does_nothing(stage: Stage) -> None:
+    cast, staff = stage.org(), stage.staff()
+    assert staff.post(f"/admin/orgs/{cast.org}/suspend", data={"reason": "x"}).status_code == 403
+    assert "Suspended since" not in read(staff, f"/admin/orgs/{cast.org}")
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/orgs", "/admin/orgs/{org}"])
+def test_each_page_asks_the_database_little(stage: Stage, path: str) -> None:
+    cast, staff = stage.org(calls=5), stage.staff()
+    with stage.statements() as asked:
+        read(staff, path.format(org=cast.org))
+    assert len(asked) + 1 <= 6, asked

@@ -1,0 +1,105 @@
+"""A whole installation as `make run` starts it, in a folder and on ports of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from app.settings import PROJECT
+
+READY_SECONDS = 120
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running installation; `demo` is what stands in its demo.json."""
+
+    base: str
+    instance: Path
+    demo: dict[str, Any]
+
+    def password(self, email: str) -> str:
+        """The password of a demo account."""
+        return next(each["password"] for each in self.demo["accounts"] if each["email"] == email)
+
+    def mails(self, to: str) -> list[dict[str, Any]]:
+        """The mails that reached an address, newest first, as the mailbox page gives them."""
+        with urllib.request.urlopen(f"{self.demo['mailbox_url']}/messages.json", timeout=5) as answer:
+            return [mail for mail in json.load(answer) if to in mail["to"]]
+
+    def link(self, to: str, path: str) -> str:
+        """The link below `path` in the newest mail to an address, once it is there: the worker sends it."""
+        start = f"{self.base}{path}"
+        return until(lambda: next((url for mail in self.mails(to) for url in mail["links"] if url.startswith(start)), ""),
+                      f"a mail to {to} with a link to {path}")  # fmt: skip
+
+
+@contextmanager
+def running(instance: Path, log: Path) -> Iterator[Stack]:
+    """Start everything; stop it as Ctrl-C does. Its words go to `log`."""
+    port = free_port()
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
+    env = {**kept, "INSTANCE": str(instance), "PORT": str(port)}  # a database of its own, whatever the tests use
+    with log.open("wb") as words:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "sandbox.run"], cwd=PROJECT, env=env, stdout=words, stderr=words, start_new_session=True
+        )  # fmt: skip
+        try:
+            _wait(child, f"http://127.0.0.1:{port}", instance / "demo.json", log)
+            demo = json.loads((instance / "demo.json").read_text(encoding="utf-8"))
+            yield Stack(f"http://127.0.0.1:{port}", instance, demo)
+        finally:
+            child.send_signal(signal.SIGINT)
+            child.wait(timeout=30)
+
+
+def free_port() -> int:
+    """A port whose two neighbours are free as well: the mailbox and its SMTP take them.
+
+    Below the ports that the system hands out by itself; two processes of the tests begin at different ones.
+    """
+    for start in range(20_000 + os.getpid() * 3 % 10_000, 32_000, 3):
+        if all(_is_free(start + step) for step in range(3)):
+            return start
+    raise RuntimeError("no free ports")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _wait(child: subprocess.Popen[bytes], base: str, demo: Path, log: Path) -> None:
+    def ready() -> bool:
+        if child.poll() is not None:
+            raise RuntimeError(f"the installation stopped by itself:\n{log.read_text()[-4000:]}")
+        try:
+            with urllib.request.urlopen(f"{base}/readyz", timeout=2) as answer:
+                return answer.status == 200 and demo.exists()
+        except (urllib.error.URLError, OSError):
+            return False
+
+    until(ready, "the installation to become ready", READY_SECONDS)
+
+
+def until(look: Callable[[], T], what: str, seconds: float = 15) -> T:
+    """What `look` gives as soon as it is true; raises `TimeoutError` naming `what` when it stays false."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:g} s in vain for {what}")
+        time.sleep(0.05)
+    return found

@@ -1,0 +1,152 @@
+"""Reads of one org's usage: the page of the open period says what the counters say, before and after any fold."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from app.metering import queries
+from tests.metering.books import FIRST, LAST, Books
+from tests.metering.world import MONTHS, NOW, event
+
+NOVEMBER = MONTHS[2]
+
+
+def test_counters_come_with_their_limits_and_meters(books: Books) -> None:
+    org = books.org(
+        t_sum={"policy": "block", "allowance": 100}, t_count={"policy": "charge", "allowance": 5, "per_day": 50}
+    )
+    books.many(org, [event("t_sum", 30), event("t_sum", 12), event("t_max", 7)])
+    with books.transaction() as session:
+        found = {each.key: each for each in queries.current_counters(session, org, NOVEMBER)}
+    assert set(found) == {"t_sum", "t_count", "t_max"}
+    assert (found["t_sum"].used, found["t_sum"].allowance, found["t_sum"].cap, found["t_sum"].events) == (
+        42,
+        100,
+        100,
+        2,
+    )
+    assert (found["t_count"].used, found["t_count"].cap, found["t_count"].per_day) == (0, None, 50)
+    assert (found["t_max"].used, found["t_max"].policy, found["t_max"].allowance) == (7, None, None)
+
+
+def test_a_page_shows_roll_up_plus_tail_and_only_its_own_org(books: Books) -> None:
+    org, stranger = books.org(), books.org()
+    books.many(org, [event("t_sum", 3, kind="a"), event("t_max", 3)])
+    books.many(stranger, [event("t_sum", 100, kind="a")])
+    books.fold()
+    books.many(org, [event("t_sum", 4, kind="b"), event("t_max", 2)])
+    books.many(stranger, [event("t_sum", 100, kind="b")])
+    assert books.days(org) == {(NOW.date(), "t_sum", ""): 7, (NOW.date(), "t_max", ""): 3}
+    assert books.days(org, "kind") == {(NOW.date(), "t_sum", "a"): 3, (NOW.date(), "t_sum", "b"): 4}
+    assert books.months(org)[date(2026, 11, 1), "t_sum", ""] == books.used(org) == 7
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_a_period_that_starts_and_ends_within_a_day_is_cut_exactly(books: Books, folded: bool) -> None:
+    org = books.org(zone="Europe/Berlin")
+    start, end = datetime(2026, 11, 5, 14, 23, tzinfo=UTC), datetime(2026, 11, 8, 9, 0, tzinfo=UTC)
+    instant = timedelta(microseconds=1)
+    for at in (start - instant, start, start + timedelta(days=1), end - instant, end):
+        books.many(org, [event("t_sum", 1, occurred_at=at), event("t_kinds", kind="k", occurred_at=at)])
+    if folded:
+        books.fold()
+    found = books.days(org, since=start, until=end)
+    days = [date(2026, 11, 5), date(2026, 11, 6), date(2026, 11, 8)]
+    assert found == {(day, meter, ""): 1 for day in days for meter in ("t_sum", "t_kinds")}
+    assert sum(books.days(org).values()) == 5 + 3
+
+
+def test_shares_are_named_and_unique_values_are_counted_over_the_whole_span(books: Books) -> None:
+    org, client = books.org(), uuid4()
+    books.run(
+        "INSERT INTO clients (id, org_id, ref, name, created_at) VALUES (%s, %s, 'c1', 'First client', now())",
+        (client, org),
+    )
+    for day in (1, 2):
+        at = NOW - timedelta(days=day)
+        books.one(org, event("t_sum", day, occurred_at=at, client="c1", user="ada"))
+        books.one(org, event("t_people", occurred_at=at, user="ada"))
+    books.fold()
+    with books.transaction() as session:
+        by_client = queries.by_dimension(session, org, FIRST, LAST, "client")
+        by_user = {each.meter_id: each for each in queries.by_dimension(session, org, FIRST, LAST, "user")}
+        whole = {each.meter_id: each for each in queries.by_dimension(session, org, FIRST, LAST, "")}
+    assert [(each.label, each.value, each.quantity, each.events) for each in by_client] == [
+        ("First client", str(client), 3, 2)
+    ]
+    assert by_user[books.meter("t_sum")].label == "ada"
+    assert (whole[books.meter("t_people")].quantity, whole[books.meter("t_people")].events) == (1, 2)
+
+
+def test_an_erased_users_share_stays_without_the_name(books: Books) -> None:
+    org = books.org()
+    books.one(org, event("t_sum", 2, user="bob"))
+    books.run("UPDATE subjects SET label = NULL, erased_at = now() WHERE org_id = %s", (org,))
+    with books.transaction() as session:
+        shares = queries.by_dimension(session, org, FIRST, LAST, "user")
+    assert [(each.label, each.quantity) for each in shares] == [("erased user", 2)]
+
+
+def test_the_trend_spans_twelve_months_up_to_this_one(books: Books) -> None:
+    org = books.org()
+    books.imported(org, [event("t_sum", 1, occurred_at=NOW - timedelta(days=60))])
+    books.one(org, event("t_sum", 2))
+    with books.transaction() as session:
+        found = queries.trend(session, org, NOW.date())
+        last = queries.trend(session, org, NOW.date(), 1)
+    assert [(each.day, each.quantity) for each in found] == [(date(2026, 9, 1), 1), (date(2026, 11, 1), 2)]
+    assert [each.day for each in last] == [date(2026, 11, 1)]
+
+
+def test_lifetime_totals_go_over_all_periods(books: Books) -> None:
+    org = books.org()
+    past = NOW - timedelta(days=30)
+    for at, kind in ((past, "a"), (NOW, "a"), (NOW, "b")):
+        books.many(
+            org,
+            [
+                event("t_sum", 5, occurred_at=at),
+                event("t_max", 5 if at == past else 3, occurred_at=at),
+                event("t_kinds", kind=kind, occurred_at=at),
+            ],
+        )
+    with books.transaction() as session:
+        found = {each.meter_id: each for each in queries.lifetime(session, org)}
+        periods = queries.by_period(session, org, NOW, 2)
+    assert [found[books.meter(key)].used for key in ("t_sum", "t_max", "t_kinds")] == [15, 5, 2]
+    sums = [(each.starts_at, each.used) for each in periods if each.meter_id == books.meter("t_sum")]
+    assert sums == [(MONTHS[1], 5), (MONTHS[2], 10)]
+
+
+def test_the_latest_events_are_those_that_happened_last(books: Books) -> None:
+    org = books.org()
+    for hours in (3, 1, 2):
+        books.one(org, event("t_sum", hours, occurred_at=NOW - timedelta(hours=hours), user="ada", kind="k"))
+    with books.transaction() as session:
+        found = queries.latest_events(session, org, 2)
+    assert [(each.quantity, each.meter, each.user, each.kind) for each in found] == [
+        (Decimal(1), "t_sum", "ada", "k"),
+        (Decimal(2), "t_sum", "ada", "k"),
+    ]
+
+
+def test_imported_usage_counts_and_is_marked_as_never_priced(books: Books) -> None:
+    org = books.org()
+    books.imported(org, [event("t_sum", 8), event("t_max", 8)])
+    books.many(org, [event("t_sum", 2), event("t_max", 5)])
+    with books.transaction() as session:
+        found = {each.key: each for each in queries.current_counters(session, org, NOVEMBER)}
+    assert (found["t_sum"].used, found["t_sum"].unbilled) == (10, 8)
+    assert (found["t_max"].used, found["t_max"].unbilled) == (8, 3)
+    assert books.differences(org) == []
+
+
+def test_roll_ups_say_when_they_were_folded(books: Books) -> None:
+    org = books.org()
+    books.fold()
+    with books.transaction() as session:
+        assert queries.as_of(session, org) == NOW

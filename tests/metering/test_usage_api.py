@@ -1,0 +1,302 @@
+"""The usage calls over HTTP: what is answered, what is refused and how, and that a refusal records nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from app.accounts.api_keys import create_key
+from app.kit.actor import SYSTEM
+from app.kit.clock import FixedClock
+from tests.metering.world import NOW, World
+
+URL = "/api/v1/usage/events"
+CHECK = "/api/v1/usage/check"
+
+
+class Host:
+    """A host product: an org of its own and a key to it."""
+
+    def __init__(self, client: FlaskClient, org: UUID, secret: str) -> None:
+        self.client, self.org = client, org
+        self.headers = {"Authorization": f"Bearer {secret}"}
+
+    def post(self, body: Any, url: str = URL) -> Any:
+        given = {"data": body, "content_type": "application/json"} if isinstance(body, bytes | str) else {"json": body}
+        return self.client.post(url, headers=self.headers, **given)
+
+    def get(self, url: str, **query: Any) -> Any:
+        return self.client.get(url, headers=self.headers, query_string=query)
+
+
+@pytest.fixture
+def host(app: Flask, session: Session, client: FlaskClient, clock: FixedClock, wall: FixedClock, world: World) -> Host:
+    clock.at = NOW
+    org = world.org(t_sum={"policy": "block", "allowance": 100})
+    made = create_key(
+        session, org, "host", ["usage:write", "usage:read"], pepper="test-key-pepper-test-key-pepper-test-pepper",
+        actor=SYSTEM, now=wall.now(),
+    )  # fmt: skip
+    session.commit()
+    return Host(client, org, made.secret)
+
+
+def sent(**fields: Any) -> dict[str, Any]:
+    return {"id": str(uuid4()), "meter": "t_sum"} | fields
+
+
+def test_a_bare_event_answers_recorded_then_duplicate(host: Host, world: World) -> None:
+    body = sent(quantity=2.5, occurred_at="2026-11-21T11:00:00+01:00", metadata={"a": 1})
+    assert host.post(body).get_json() == {"recorded": 1, "duplicates": 0, "refused": []}
+    assert host.post(body).get_json() == {"recorded": 0, "duplicates": 1, "refused": []}
+    assert str(world.used(host.org)) == "2.500000"
+
+
+def test_the_same_id_with_another_quantity_is_409(host: Host) -> None:
+    host.post(sent(id="a", quantity=1))
+    answer = host.post(sent(id="a", quantity=2))
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "id_conflict")
+    assert answer.content_type == "application/problem+json"
+
+
+def test_a_limit_answers_429_with_its_state_and_the_way_up(host: Host) -> None:
+    host.post(sent(quantity=99))
+    answer = host.post(sent(quantity="1.5"))
+    problem = answer.get_json()
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) > 0
+    stated = {name: problem[name] for name in ("code", "meter", "limit", "used", "reserved", "requested", "resets_at")}
+    assert stated == {
+        "code": "quota_exceeded", "meter": "t_sum", "limit": "100", "used": "99", "reserved": "0", "requested": "1.5",
+        "resets_at": "2026-12-01T00:00:00Z",
+    }  # fmt: skip
+    assert problem["upgrade_url"] == "http://localhost/plans"
+
+
+def test_a_batch_answers_200_and_names_each_refused_event_by_index(host: Host, world: World) -> None:
+    batch = [
+        sent(), {"meter": "t_sum"}, sent(meter="nope"), sent(quantity=-1), sent(id="x" * 256), sent(quantity=1000),
+        "not an event", sent(extra=1), sent(kind="a\x00b"), sent(occurred_at="2026-11-21T10:00:00"), sent(quantity=3),
+    ]  # fmt: skip
+    answer = host.post({"events": batch})
+    body = answer.get_json()
+    assert (answer.status_code, body["recorded"], body["duplicates"]) == (200, 2, 0)
+    assert [(each["index"], each["code"]) for each in body["refused"]] == [
+        (1, "invalid_event"), (2, "unknown_meter"), (3, "bad_quantity"), (4, "invalid_event"), (5, "quota_exceeded"),
+        (6, "invalid_event"), (7, "invalid_event"), (8, "invalid_event"), (9, "invalid_event"),
+    ]  # fmt: skip
+    assert body["refused"][3]["id"] == "x" * 255
+    assert "extra" in body["refused"][6]["detail"]
+    assert world.used(host.org) == 4
+
+
+BAD_BODIES = {
+    "malformed": (b'{"id": "a", "meter"', 400, "invalid_request"),
+    "not an object": (b"[]", 400, "invalid_request"),
+    "a number": (b"7", 400, "invalid_request"),
+    "empty": (b"", 400, "invalid_request"),
+    "not UTF-8": (b'{"id": "\xff", "meter": "t_sum"}', 400, "invalid_request"),
+    "a lone surrogate": (b'{"id": "\\ud800", "meter": "t_sum"}', 400, "invalid_request"),
+    "a raw NUL": (b'{"id": "a\x00", "meter": "t_sum"}', 400, "invalid_request"),
+    "NaN": (b'{"id": "a", "meter": "t_sum", "quantity": NaN}', 400, "invalid_request"),
+    "events of the wrong type": (b'{"events": 7}', 400, "invalid_request"),
+    "events and more": (b'{"events": [], "mode": "fast"}', 400, "invalid_request"),
+    "deeply nested": (b'{"id": "a", "meter": ' + b"[" * 100_000, 400, "invalid_request"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_BODIES)
+def test_a_body_that_cannot_be_read_records_nothing(host: Host, world: World, what: str) -> None:
+    body, status, code = BAD_BODIES[what]
+    answer = host.post(body)
+    assert (answer.status_code, answer.get_json()["code"]) == (status, code)
+    assert world.events(host.org) == 0
+
+
+BAD_EVENTS = {
+    "no id": ({"id": None}, "invalid_event"),
+    "an empty id": ({"id": ""}, "invalid_event"),
+    "an id of 256 characters": ({"id": "x" * 256}, "invalid_event"),
+    "an id with a slash": ({"id": "a/b"}, "invalid_event"),
+    "an id with NUL": ({"id": "a\x00"}, "invalid_event"),
+    "an id with a line end": ({"id": "a\n"}, "invalid_event"),
+    "an id with a C1 control": ({"id": "a\x85"}, "invalid_event"),
+    "an id that is a number": ({"id": 7}, "invalid_event"),
+    "an unknown meter": ({"meter": "nope"}, "unknown_meter"),
+    "a meter that is a list": ({"meter": []}, "invalid_event"),
+    "a negative quantity": ({"quantity": -1}, "bad_quantity"),
+    "a quantity in words": ({"quantity": "NaN"}, "bad_quantity"),
+    "an infinite quantity": ({"quantity": "Infinity"}, "bad_quantity"),
+    "an empty quantity": ({"quantity": ""}, "bad_quantity"),
+    "a null quantity": ({"quantity": None}, "bad_quantity"),
+    "a list of quantities": ({"quantity": [1]}, "bad_quantity"),
+    "a true quantity": ({"quantity": True}, "bad_quantity"),
+    "10^400": ({"quantity": 10**400}, "bad_quantity"),
+    "10^15": ({"quantity": 10**15}, "bad_quantity"),
+    "an exponent": ({"quantity": 1e-7}, "bad_quantity"),
+    "seven places": ({"quantity": "0.1234567"}, "bad_quantity"),
+    "foreign digits": ({"quantity": "١"}, "bad_quantity"),
+    "an unknown field": ({"quantitty": 1}, "invalid_event"),
+    "an unknown client": ({"client": "nobody"}, "unknown_client"),
+    "a time without zone": ({"occurred_at": "2026-11-21T10:00:00"}, "invalid_event"),
+    "no time at all": ({"occurred_at": "yesterday"}, "invalid_event"),
+    "a time beyond the calendar": ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "invalid_event"),
+    "an old event": ({"occurred_at": "2026-10-01T00:00:00Z"}, "event_too_old"),
+    "a future event": ({"occurred_at": "2026-11-21T13:00:00Z"}, "event_in_future"),
+    "a fractional status": ({"status_code": 1.5}, "invalid_event"),
+    "a negative latency": ({"response_ms": -1}, "invalid_event"),
+    "a latency beyond the column": ({"response_ms": 2**31}, "invalid_event"),
+    "a size beyond the column": ({"file_bytes": 2**63}, "invalid_event"),
+    "metadata that is a list": ({"metadata": [1]}, "invalid_event"),
+    "metadata over 4 KiB": ({"metadata": {"a": "x" * 4096}}, "invalid_event"),
+    "metadata with NUL": ({"metadata": {"a": "\x00"}}, "invalid_event"),
+    "a label of 256 characters": ({"user": "x" * 256}, "invalid_event"),
+    "an empty label": ({"kind": ""}, "invalid_event"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_EVENTS)
+def test_a_bad_event_gets_its_documented_code_alone_and_in_a_batch(host: Host, world: World, what: str) -> None:
+    fields, code = BAD_EVENTS[what]
+    bare = host.post(sent(**fields))
+    assert bare.get_json()["code"] == code
+    assert bare.status_code == 422
+    batch = host.post({"events": [sent(**fields)]}).get_json()
+    assert (batch["recorded"], [each["code"] for each in batch["refused"]]) == (0, [code])
+    assert world.events(host.org) == 0
+
+
+def test_a_body_over_8_mib_is_413_and_records_nothing(host: Host, world: World) -> None:
+    body = b'{"events": [' + b'{"id": "a", "meter": "t_sum"},' * 300_000 + b"]}"
+    assert len(body) > 8 * 2**20
+    answer = host.post(body)
+    assert (answer.status_code, answer.get_json()["code"]) == (413, "body_too_large")
+    assert world.events(host.org) == 0
+
+
+def test_more_than_5000_events_are_refused_as_a_whole(host: Host, world: World) -> None:
+    answer = host.post({"events": [{"id": str(i), "meter": "t_count"} for i in range(5001)]})
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "invalid_request")
+    assert world.events(host.org) == 0
+
+
+def test_refused_events_are_kept_as_sent_and_quota_refusals_as_counts_per_hour(host: Host) -> None:
+    host.post(sent(id="one", meter="nope", kind="k"))
+    host.post({"events": [sent(id="two", quantity="-3"), {"id": "three"}, sent(quantity=500), sent(quantity=600)]})
+    host.post(sent(quantity=101))
+    listed = host.get("/api/v1/usage/refused").get_json()
+    codes = {each["id"]: each["code"] for each in listed["refused"]}
+    assert codes == {"one": "unknown_meter", "two": "bad_quantity", "three": "invalid_event"}
+    kept = {each["id"]: each["event"] for each in listed["refused"]}
+    assert kept["one"] == {"id": "one", "meter": "nope", "kind": "k"}
+    assert kept["two"]["quantity"] == "-3"
+    assert kept["three"] == {"id": "three"}
+    assert listed["quota"] == [{"meter": "t_sum", "hour": "2026-11-21T12:00:00Z", "count": 3, "quantity": "1201"}]
+
+
+def test_refused_events_are_paged_and_belong_to_their_org(host: Host, world: World) -> None:
+    host.post({"events": [sent(id=f"e{i}", meter="nope") for i in range(5)]})
+    seen, cursor = [], None
+    while True:
+        page = host.get("/api/v1/usage/refused", limit=2, **({"next": cursor} if cursor else {})).get_json()
+        seen += [each["id"] for each in page["refused"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert sorted(seen) == [f"e{i}" for i in range(5)]
+
+
+def test_what_could_not_be_decoded_is_kept_too(host: Host) -> None:
+    host.post(b'{"events": [{"id": "a", "meter": "t_sum", "quantity": 1e999999, "metadata": {"b": "\\u0000"}}, 7]}')
+    kept = host.get("/api/v1/usage/refused").get_json()["refused"]
+    assert sorted((each["id"] or "", each["code"]) for each in kept) == [("", "invalid_event"), ("a", "bad_quantity")]
+    assert {str(each["event"])[:9] for each in kept} == {"7", '{"id":"a"'}
+
+
+def test_events_are_listed_newest_first_by_time_and_filter_and_paged(host: Host) -> None:
+    times = [f"2026-11-21T{hour:02}:00:00Z" for hour in (8, 9, 10, 11)]
+    batch = [
+        sent(id=f"e{i}", occurred_at=at, kind="odd" if i % 2 else "even", user="u1", metadata={"i": i}, quantity=i)
+        for i, at in enumerate(times)
+    ]
+    assert host.post({"events": batch}).get_json()["recorded"] == 4
+    first = host.get(URL, limit=3).get_json()
+    assert [each["id"] for each in first["events"]] == ["e3", "e2", "e1"]
+    second = host.get(URL, limit=3, next=first["next"]).get_json()
+    assert ([each["id"] for each in second["events"]], second["next"]) == (["e0"], None)
+    row = first["events"][0]
+    assert (row["quantity"], row["user"], row["metadata"], row["attempt"], row["billable"], row["source"]) == (
+        "3", "u1", {"i": 3}, "original", True, "api",
+    )  # fmt: skip
+    chosen = host.get(URL, kind="odd", **{"from": times[1], "to": times[3]}).get_json()
+    assert [each["id"] for each in chosen["events"]] == ["e1"]
+
+
+@pytest.mark.parametrize(
+    "query", [{"limit": 0}, {"limit": 201}, {"next": "x"}, {"next": "WyJhIl0"}, {"from": "now"}, {"odd": 1}]
+)
+def test_a_wrong_query_is_an_invalid_request(host: Host, query: dict[str, Any]) -> None:
+    answer = host.get(URL, **query)
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "invalid_request")
+
+
+def test_check_answers_the_state_and_reserves_nothing(host: Host, world: World) -> None:
+    host.post(sent(quantity=90))
+    for _ in range(2):
+        answer = host.post({"meter": "t_sum", "quantity": 10}, CHECK).get_json()
+        assert (answer["allowed"], answer["reason"]) == (True, None)
+        assert (answer["limit"], answer["used"], answer["remaining"]) == ("100", "90", "10")
+        assert answer["resets_at"] == "2026-12-01T00:00:00Z"
+    refused = host.post({"meter": "t_sum", "quantity": "10.5"}, CHECK).get_json()
+    assert (refused["allowed"], refused["reason"]) == (False, "quota_exceeded")
+    assert refused["upgrade_url"] == "http://localhost/plans"
+    assert world.used(host.org) == 90
+
+
+def test_check_answers_several_questions_apart(host: Host) -> None:
+    asked = [("t_sum", 100), ("t_count", 1), ("nope", 1), ("t_sum", 101)]
+    body = {"checks": [{"meter": meter, "quantity": quantity} for meter, quantity in asked]}
+    answers = host.post(body, CHECK).get_json()["checks"]
+    assert [each["allowed"] for each in answers] == [True, True, False, False]
+    assert answers[1]["limit"] is None
+    assert answers[2]["reason"] == "unknown_meter"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"meter": "nope"}, 422, "unknown_meter"),
+        ({"meter": "t_sum", "quantity": -1}, 422, "bad_quantity"),
+        ({}, 400, "invalid_request"),
+        ({"meter": "t_sum", "checks": []}, 400, "invalid_request"),
+        ({"checks": []}, 400, "invalid_request"),
+    ],
+)
+def test_a_wrong_check_is_refused(host: Host, body: dict[str, Any], status: int, code: str) -> None:
+    answer = host.post(body, CHECK)
+    assert (answer.status_code, answer.get_json()["code"]) == (status, code)
+
+
+def test_check_sees_windows(host: Host, world: World) -> None:
+    world.limit(host.org, "t_sum2", policy="charge", allowance=0, per_minute=5)
+    host.post(sent(meter="t_sum2", quantity=4))
+    answer = host.post({"meter": "t_sum2", "quantity": 2}, CHECK).get_json()
+    assert (answer["allowed"], answer["span"], answer["limit"], answer["used"]) == (False, "minute", "5", "4")
+    assert answer["resets_at"] == "2026-11-21T12:01:00Z"
+
+
+@pytest.mark.parametrize("scopes", [["usage:read"], ["billing:read"]])
+def test_writing_needs_its_scope(host: Host, session: Session, wall: FixedClock, scopes: list[str]) -> None:
+    made = create_key(
+        session, host.org, "narrow", scopes, pepper="test-key-pepper-test-key-pepper-test-pepper", actor=SYSTEM,
+        now=wall.now(),
+    )  # fmt: skip
+    session.commit()
+    host.headers = {"Authorization": f"Bearer {made.secret}"}
+    answer = host.post(sent())
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "scope_missing")

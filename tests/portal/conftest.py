@@ -1,0 +1,37 @@
+"""The stage of the customer's and the staff's pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.factory import create_app
+from app.kit.clock import Clocks, FixedClock
+from app.web.database import db
+from tests.conftest import NOON, make_settings
+from tests.portal.stage import Stage, furnish, own_database
+
+
+@pytest.fixture(scope="session")
+def portal_stage(server: Path) -> Iterator[Stage]:
+    """One for all of these tests."""
+    clocks = Clocks(business=FixedClock(NOON), wall=FixedClock(datetime.now(UTC)))
+    assert isinstance(clocks.business, FixedClock)
+    with own_database(server, "portal") as url:
+        made = create_app(make_settings(url), clocks)
+        furnish(made, NOON)
+        yield Stage(made, clocks.business)
+        made.extensions["tollkeeper"].pool.close()
+        with made.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture
+def stage(portal_stage: Stage) -> Iterator[Stage]:
+    """The stage at noon of 21 November 2026."""
+    portal_stage.clock.at = NOON
+    yield portal_stage
+    portal_stage.clock.at = NOON

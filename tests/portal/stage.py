@@ -1,0 +1,158 @@
+"""A database of its own with the catalogue scan_api and an app on it: pages show the whole catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from app.accounts.models import Org, User
+from app.catalog.apply import apply
+from app.catalog.queries import version_of
+from app.catalog.schemas import read_catalog
+from app.kit import embedded
+from app.kit.actor import SYSTEM
+from app.kit.clock import FixedClock
+from app.metering.batch import Terms, record_batch
+from app.metering.hot import meterer
+from app.metering.partitions import make_partitions
+from app.metering.rollups import fold
+from app.metering.schemas import Event
+from app.settings import PROJECT
+from app.subscriptions.service import assign_plan
+from app.web.database import db, transaction
+from tests import factories
+from tests.conftest import _admin, _build_template, _digest, _locked
+
+CATALOGUE = "catalogs/scan_api.toml"
+
+
+@dataclass
+class Cast:
+    """One org, its owner, and a browser signed in as the owner."""
+
+    org: UUID
+    owner: UUID
+    browser: FlaskClient
+
+
+@dataclass
+class Stage:
+    """The app, and what tests do on it."""
+
+    app: Flask
+    clock: FixedClock
+
+    def session(self) -> Session:
+        return db.session()
+
+    def org(self, *, calls: int = 0, plan: str | None = None, zone: str = "UTC", currency: str | None = None,
+            name: str | None = None, **use: Any) -> Cast:  # fmt: skip
+        """An org with an owner; `calls` are used at noon of 10 November, `plan` is given on 1 November."""
+        with self.app.app_context():
+            session = self.session()
+            at, self.clock.at = self.clock.at, factories.utc("2026-11-01 00:00")
+            made = factories.make_org(session, name=name, time_zone=zone, currency=currency)
+            if plan:
+                version = version_of(session, plan)
+                assert version is not None
+                with transaction() as open_session:
+                    assign_plan(open_session, made.id, version.id, interval=use.pop("interval", "month"),
+                                currency="USD", actor=SYSTEM, now=self.clock.at)  # fmt: skip
+            self.clock.at = at
+            org_id = made.id
+            owner = factories.make_member(session, made).id
+            if calls:
+                self.use(org_id, calls, **use)
+            return Cast(org_id, owner, self.browser(org_id, owner))
+
+    def use(self, org_id: UUID, quantity: int | str, *, meter: str = "api_calls", at: str = "2026-11-10 12:00",
+            **fields: Any) -> None:  # fmt: skip
+        """Record one event past all limits."""
+        with self.app.app_context():
+            sent = Event(id=factories.unique("event"), meter=meter, quantity=msgspec.Raw(str(quantity).encode()),
+                         occurred_at=factories.utc(at), **fields)  # fmt: skip
+            terms = Terms(limited=False, oldest=factories.utc("2026-01-01 00:00"))
+            done = record_batch(meterer(), org_id, [sent], key_id=None, now=self.clock.at, terms=terms)
+            assert done.recorded == 1, done
+
+    def member(self, org_id: UUID, role: str) -> FlaskClient:
+        """A browser of another member."""
+        with self.app.app_context():
+            session = self.session()
+            user = factories.make_member(session, session.get_one(Org, org_id), role)
+            return self.browser(org_id, user.id)
+
+    def staff(self) -> FlaskClient:
+        """A browser of somebody of the team, who is in no org."""
+        with self.app.app_context():
+            return self.browser(None, factories.make_user(self.session(), staff=True).id)
+
+    def browser(self, org_id: UUID | None, user_id: UUID) -> FlaskClient:
+        with self.app.app_context():
+            session = self.session()
+            org = session.get_one(Org, org_id) if org_id else None
+            return factories.signed_in(self.app, session, session.get_one(User, user_id), org)
+
+    def key(self, org_id: UUID | None, *scopes: str) -> dict[str, str]:
+        """The headers of a call with a key of the org, or of staff."""
+        with self.app.app_context():
+            session = self.session()
+            org = session.get_one(Org, org_id) if org_id else None
+            return factories.bearer(factories.make_key(session, org, scopes=scopes or factories.ALL_SCOPES))
+
+    def fold(self) -> None:
+        """Bring the roll-ups up to date."""
+        with self.app.app_context():
+            more = True
+            while more:
+                with transaction() as session:
+                    more = fold(session, self.clock.at, rest=timedelta(0)).more
+
+    @contextmanager
+    def statements(self) -> Iterator[list[str]]:
+        """What the request asks of the database through its session; signing in is one more, on the hot pool."""
+        asked: list[str] = []
+
+        def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            asked.append(statement)
+
+        with self.app.app_context():
+            engine = db.engine
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            yield asked
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def own_database(server: Path, word: str) -> Iterator[str]:
+    """The address of a migrated, empty database that nobody else uses."""
+    name, template = f"{word}_{uuid4().hex[:8]}", f"template_{_digest()}"
+    with _locked(server.parent / "template.lock"):
+        _build_template(server, template)
+        _admin(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield embedded.url(server, name)
+    finally:
+        _admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def furnish(app: Flask, now: datetime) -> None:
+    """Apply the catalogue and make the partitions of a year."""
+    with app.app_context():
+        text = (PROJECT / CATALOGUE).read_text(encoding="utf-8")
+        with transaction() as session:
+            apply(session, read_catalog(text, CATALOGUE), actor=SYSTEM, now=now)
+        make_partitions(back=13)

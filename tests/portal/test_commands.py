@@ -1,0 +1,75 @@
+"""`flask doctor` and `flask clock`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import pytest
+
+from app.kit.clock import Clocks, OffsetClock, SystemClock
+from app.portal.cli import clock, doctor, read_span
+from app.portal.doctor import examine
+from tests.portal.stage import Stage
+
+
+def test_the_doctor_finds_a_sound_installation_sound(stage: Stage) -> None:
+    done = stage.app.test_cli_runner().invoke(doctor, ["--json"])
+    found = {each["name"]: each for each in json.loads(done.output)}
+    assert done.exit_code == 0, done.output
+    assert {"version", "migrations", "durability", "queue", "catalogue", "default plan"} <= found.keys()
+    assert not [each for each in found.values() if each["status"] == "failed"]
+
+
+def test_the_doctor_says_how_to_mend_each_part(stage: Stage) -> None:
+    done = stage.app.test_cli_runner().invoke(doctor, [])
+    assert "SMTP_HOST" in done.output
+    assert "Set METRICS_TOKEN." not in done.output
+
+
+def test_a_database_that_is_away_fails_and_hides_nothing_else(stage: Stage) -> None:
+    settings = replace(
+        stage.app.extensions["tollkeeper"].settings, database_url="postgresql://nobody@127.0.0.1:1/none", smtp_port=1
+    )
+    found = {each.name: each.status for each in examine(settings)}
+    assert (found["database"], found["mail"], found["settings"]) == ("failed", "warning", "ok")
+
+
+def test_a_superuser_is_no_web_role_in_production(stage: Stage) -> None:
+    settings = replace(stage.app.extensions["tollkeeper"].settings, sandbox=False)
+    found = {each.name: each for each in examine(settings)}
+    assert found["privileges"].status == "failed"
+    assert found["mail"].status == "failed"
+
+
+def test_the_clock_moves_forward_in_the_sandbox(stage: Stage, tmp_path: Path) -> None:
+    held = stage.app.extensions["tollkeeper"]
+    moved = OffsetClock(tmp_path / "clock")
+    stage.app.extensions["tollkeeper"] = replace(held, clocks=Clocks(business=moved, wall=SystemClock()))
+    try:
+        done = stage.app.test_cli_runner().invoke(clock, ["advance", "3d"])
+        assert done.exit_code == 0, done.output
+        assert moved.now() - datetime.now(UTC) > timedelta(days=2, hours=23)
+        assert "business" in stage.app.test_cli_runner().invoke(clock, ["show"]).output
+    finally:
+        stage.app.extensions["tollkeeper"] = held
+
+
+def test_a_clock_that_is_not_the_sandboxs_does_not_move(stage: Stage) -> None:
+    done = stage.app.test_cli_runner().invoke(clock, ["advance", "3d"])
+    assert done.exit_code == 1
+    assert "Only a sandbox" in done.output
+
+
+@pytest.mark.parametrize(("words", "span"), [("90s", 90), ("2m", 120), ("1h", 3600), ("3d", 259200), ("1w", 604800)])
+def test_spans_are_a_number_and_a_unit(words: str, span: int) -> None:
+    assert read_span(words) == timedelta(seconds=span)
+
+
+@pytest.mark.parametrize("words", ["", "3", "d", "-1d", "1.5h", "3 d", "3y"])
+def test_other_spans_are_refused(words: str) -> None:
+    with pytest.raises(click.BadParameter):
+        read_span(words)

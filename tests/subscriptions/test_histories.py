@@ -1,0 +1,83 @@
+"""After any history of plans given, zones changed, months passed and instants asked for, the books are whole."""
+
+from datetime import timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text, update
+from sqlalchemy.orm import Session
+
+from app.accounts.models import Org
+from app.catalog import queries as catalog
+from app.kit.actor import SYSTEM
+from app.subscriptions import periods, queries, service
+from tests.subscriptions.conftest import NOW
+from tests.subscriptions.test_periods import ZONES, tiles
+
+GIVE = st.tuples(
+    st.just("give"),
+    st.sampled_from([("free", "USD"), ("pro", "USD"), ("pro", "EUR"), ("business", "USD")]),
+    st.sampled_from([None, None, "stripe"]),
+)
+MOVE = st.tuples(st.just("zone"), st.sampled_from(ZONES))
+WAIT = st.tuples(st.just("wait"), st.sampled_from([0, 1, 3600, 86_400, 10 * 86_400, 40 * 86_400, 200 * 86_400]))
+ASK = st.tuples(st.just("ask"), st.integers(-100, 100))
+
+# Every limit in force of a running or coming period is the plan version's own, and none is missing.
+WRONG_LIMITS = text("""
+    SELECT p.starts_at, m.meter_id, m.allowance AS planned, l.allowance AS in_force
+    FROM usage_periods p
+    JOIN plan_meters m ON m.plan_version_id = p.plan_version_id
+    FULL JOIN limits_in_force l ON l.org_id = p.org_id AND l.period_start = p.starts_at AND l.meter_id = m.meter_id
+    WHERE coalesce(p.org_id, l.org_id) = :org AND (
+        l.meter_id IS NULL OR m.meter_id IS NULL OR l.allowance IS DISTINCT FROM m.allowance)
+""")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=st.lists(st.one_of(GIVE, MOVE, WAIT, ASK), max_size=12))
+def test_periods_tile_and_carry_the_limits_of_their_plan_after_any_history(engine, make_org, history):
+    org, now = make_org(), NOW
+    with Session(engine) as session:
+        for step in history:
+            now = play(session, org, now, step)
+        periods.open_ahead(session, org, now)
+        session.commit()
+        spans = tiles(session, org)
+        assert spans[-1][1] > now + timedelta(days=59)
+        assert session.execute(WRONG_LIMITS, {"org": org}).all() == []
+        running, held = queries.current_period(session, org, now), queries.subscription(session, org)
+        assert running.plan_version_id == queries.plan_in_force(session, org, now)
+        if held is not None:
+            assert held.plan_version_id == running.plan_version_id
+            ahead = queries.periods(session, org, now, now + timedelta(days=500))
+            assert {each.plan_version_id for each in ahead} == {held.plan_version_id}
+
+
+def play(session, org, now, step):
+    match step:
+        case ("give", (key, currency), collection):
+            version = catalog.version_of(session, key)
+            chosen = {"interval": "month", "currency": currency, "collection": None if key == "free" else collection}
+            before = tiles(session, org) if queries.current_period(session, org, now) else []
+            change = service.assign_plan(session, org, version.id, **chosen, actor=SYSTEM, now=now)
+            after = tiles(session, org) if change.changed else before
+            past = [span for span in before if span[1] <= now]
+            assert after[: len(past)] == past, "a closed period was touched"
+            if change.recount_from is None and before:
+                assert holding(before, now) == holding(after, now)
+        case ("zone", zone):
+            session.execute(update(Org).where(Org.id == org).values(time_zone=zone))
+            session.expire_all()
+            periods.remake_ahead(session, org, now)
+        case ("wait", seconds):
+            now += timedelta(seconds=seconds)
+        case ("ask", days):
+            at = now + timedelta(days=days)
+            period = periods.ensure(session, org, at, now)
+            assert period.starts_at <= at < period.ends_at
+    return now
+
+
+def holding(spans, at):
+    return [(start, end) for start, end in spans if start <= at < end]
