@@ -23,6 +23,7 @@ from sandbox.supervisor import Process, Supervisor
 PYTHON = sys.executable
 FLASK = [PYTHON, "-m", "flask", "--app", "wsgi"]
 EMBEDDED = [PYTHON, "-m", "app.kit.embedded"]
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_SECONDS = 60
 TICK = 0.1
 
@@ -34,8 +35,10 @@ def say(words: str) -> None:
 
 def main() -> int:
     """Run until a signal; 0 when stopped by one, 1 when something could not start."""
-    for name in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, _interrupt)
+    for name in STOPPING:
+        # A shell's background job is born deaf to SIGINT and must still hear it; nohup's wish is kept.
+        if name != signal.SIGHUP or signal.getsignal(name) != signal.SIG_IGN:
+            signal.signal(name, _interrupt)
     os.chdir(PROJECT)
     supervisor = Supervisor(say)
     try:
@@ -48,7 +51,7 @@ def main() -> int:
                     supervisor.tend()
                     time.sleep(TICK)
             finally:
-                for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                for name in STOPPING:
                     signal.signal(name, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
                 supervisor.stop()
     except RunError as refused:

@@ -47,6 +47,7 @@ _PAGE_HEADERS = {
 def register(app: Flask) -> None:
     """Install the hooks; their order is the order of a request."""
     app.before_request(_begin)
+    app.before_request(_refuse_other_sites)
     app.before_request(_admit)
     app.after_request(_finish)
     app.context_processor(_context)
@@ -56,6 +57,16 @@ def _begin() -> None:
     sent = request.headers.get("X-Request-Id", "")
     g.request_id = sent if _REQUEST_ID.fullmatch(sent) else new_id().hex
     g.started = time.perf_counter()
+
+
+def _refuse_other_sites() -> None:
+    """The second fence beside the form token: a browser says where an unsafe request comes from (OWASP, CSRF)."""
+    if request.method in {"GET", "HEAD", "OPTIONS"} or request.path.startswith(API_PREFIX):
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    ours = {None, request.host_url.rstrip("/"), runtime().settings.base_url}
+    if site not in {"same-origin", "none"} if site else origin not in ours:
+        raise NotAllowed("This form was sent from another site. Nothing was changed.", code="csrf")
 
 
 def _admit() -> Response | None:
@@ -140,7 +151,6 @@ def _count(response: Response, *, api: bool) -> None:
 def _context() -> dict[str, Any]:
     return {
         "who": guards.caller(),  # Jinja keeps `caller` for its own
-        "caller": guards.caller(),
         "settings": runtime().settings,
         "request_id": g.get("request_id", ""),
         "now": business_now(),

@@ -58,6 +58,10 @@ class HotPool:
 
 
 def _configure(connection: Connection) -> None:
+    # The hot path's statements find single rows by key: a plan made once is as good as one made for the values, and
+    # left to choose, PostgreSQL may plan every call anew on young tables, which costs more than the call itself.
+    connection.execute(
+        "SELECT set_config('plan_cache_mode', 'force_generic_plan', false),"
+        " set_config('statement_timeout', '5s', false), set_config('lock_timeout', '2s', false)"
+    )
     connection.prepare_threshold = 0  # the few statements of the hot path are always worth a plan
-    connection.execute("SET statement_timeout = '5s'")
-    connection.execute("SET lock_timeout = '2s'")

@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from uuid import UUID
 
 import click
 from flask.cli import AppGroup
@@ -71,19 +72,20 @@ def import_usage(  # noqa: PLR0917  # click passes one argument an option, by na
 
 @group.command("verify")
 @click.option("--repair", is_flag=True, help="Mend counters, windows and roll-ups from the events; never the events.")
+@click.option("--org", "org_id", type=click.UUID, help="Only this org's books.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def verify_usage(*, repair: bool, as_json: bool) -> None:
+def verify_usage(*, repair: bool, org_id: UUID | None, as_json: bool) -> None:
     """Recompute from the events all that is kept of them; exit 1 and name each difference.
 
     Usage may be recorded meanwhile. With --repair the exit code says how it stands after the mending.
 
     Example: flask usage verify --json
     """
-    found = _survey()
+    found = _survey(org_id)
     mended = 0
     if repair and found.differences:
         mended = _mend(found)
-        found = _survey()
+        found = _survey(org_id)
     if as_json:
         differences = [{**asdict(each), "org_id": str(each.org_id or "")} for each in found.differences]
         facts = {"checked": found.checked, "differences": differences, "waiting": found.waiting, "mended": mended}
@@ -102,7 +104,7 @@ def fold_usage() -> None:
     click.echo(f"{catch_up(float('inf'))} events folded")
 
 
-def _survey() -> verify.Survey:
+def _survey(org_id: UUID | None) -> verify.Survey:
     with tqdm(total=0, unit=" orgs", disable=None, dynamic_ncols=True, leave=False) as bar:
 
         def told(done: int, of: int) -> None:
@@ -110,7 +112,7 @@ def _survey() -> verify.Survey:
             bar.update(done - bar.n)
 
         with transaction() as session:
-            return verify.survey(session, told)
+            return verify.survey(session, told, only=None if org_id is None else [org_id])
 
 
 def _mend(found: verify.Survey) -> int:

@@ -25,6 +25,7 @@ def dashboard(
     steps: Sequence[Step] = (),
     advice: Mapping[str, str] | None = None,
     may_upgrade: bool = True,
+    suspended: bool = False,
 ) -> DashboardView:
     """Assemble the page. `advice` by meter ends a prompt's words: what a larger plan gives, or whom to ask."""
     kind, sentence = wording.state(usage)
@@ -38,15 +39,21 @@ def dashboard(
         state_sentence=sentence,
         meters=bars(usage),
         cost=cost(usage),
-        prompts=[
-            prompt(meter, usage, (advice or {}).get(meter.key, ""), may_upgrade=may_upgrade)
-            for meter in pressing(usage)
-        ],
+        prompts=[SUSPENDED] * suspended
+        + [prompt(each, usage, (advice or {}).get(each.key, ""), may_upgrade=may_upgrade) for each in pressing(usage)],
         events=events,
         steps=steps,
         poll_seconds=_poll(usage, events),
         upgrade_href="/plans" if may_upgrade else None,
     )
+
+
+SUSPENDED = PromptView(
+    kind="full",
+    title="This organisation is suspended",
+    words="Its API keys are refused, so nothing is counted. Usage, plans and exports stay open to you."
+    " Write to your Tollkeeper team to have it opened again.",
+)
 
 
 def bars(usage: CurrentUsage) -> list[MeterBar]:

@@ -54,6 +54,7 @@ def dashboard() -> Response:
         steps=_steps(usage, events, who),
         advice=_advice(usage, who),
         may_upgrade=who.role in MAY_CHANGE_PLAN,
+        suspended=who.suspended,
     )
     return render("portal/dashboard.html", fragments=("bars",), view=view)
 

@@ -63,8 +63,7 @@ def _twin(struct: type[msgspec.Struct], twins: dict[Any, Any]) -> Any:
     for each in msgspec.structs.fields(struct):
         hint = hints[each.name]
         if hint is Raw or (get_origin(hint) is Annotated and get_args(hint)[0] is Raw):
-            shape: Any = dict[str, Any] if each.name == "metadata" else Quantity
-            fields.append((each.name, shape, {} if each.name == "metadata" else "1"))
+            fields.append(_by_hand(each, hint))
         elif each.required:
             fields.append((each.name, _documented(hint, twins)))
         else:
@@ -72,6 +71,20 @@ def _twin(struct: type[msgspec.Struct], twins: dict[Any, Any]) -> Any:
     made = msgspec.defstruct(struct.__name__, fields, kw_only=True, forbid_unknown_fields=True)
     made.__doc__ = struct.__doc__
     return made
+
+
+def _by_hand(field: Any, hint: Any) -> tuple[Any, ...]:
+    """What may stand in a field that is parsed by hand: an object, or a quantity, or null where its words say so."""
+    said = [meta.extra_json_schema or {} for meta in get_args(hint)[1:] if isinstance(meta, Meta)]
+    kinds = next((each["type"] for each in said if "type" in each), "number")
+    if field.name == "metadata" or kinds == "object":
+        return (field.name, dict[str, Any]) if field.required else (field.name, dict[str, Any], {})
+    shape: Any = Quantity | None if "null" in kinds else Quantity
+    if field.required:
+        return field.name, shape
+    default = field.default if isinstance(field.default, Raw) else field.default_factory()
+    text = bytes(default).decode()
+    return field.name, shape, text if text not in {"", "null"} else "1"
 
 
 def _holds_raw(hint: Any, above: frozenset[Any] = frozenset()) -> bool:

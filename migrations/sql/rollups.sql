@@ -172,15 +172,19 @@ END $$;
 
 -- Fold the transactions [state.upto, upto) into days, months and totals. Sums and counts add, a maximum only grows;
 -- what cannot be added (unique values, a maximum with something taken back) is computed anew for the buckets touched.
-CREATE FUNCTION usage_fold_span(state rollup_state, upto bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+--
+-- The index on tx tells the planner little of how many rows a span has, so it is told to join and group by hashing.
+CREATE FUNCTION usage_fold_span(state rollup_state, upto bigint) RETURNS bigint
+LANGUAGE plpgsql SET enable_nestloop = off SET work_mem = '64MB' AS $$
 DECLARE
     peaks integer[] := ARRAY(SELECT m.id FROM meters m WHERE m.aggregation = 'max');
     uniques integer[] := ARRAY(SELECT m.id FROM meters m WHERE m.aggregation = 'unique');
     folded bigint;
 BEGIN
     INSERT INTO rollup_orgs (org_id, time_zone, stale)
-    SELECT DISTINCT e.org_id, o.time_zone, false FROM usage_events e JOIN orgs o ON o.id = e.org_id
-    WHERE e.tx >= state.upto AND e.tx < upto AND e.seq > state.floor_seq
+    SELECT o.id, o.time_zone, false FROM orgs o JOIN (
+        SELECT DISTINCT e.org_id FROM usage_events e
+        WHERE e.tx >= state.upto AND e.tx < upto AND e.seq > state.floor_seq) e ON e.org_id = o.id
     ON CONFLICT (org_id) DO NOTHING;
 
     WITH batch AS MATERIALIZED (
@@ -233,7 +237,8 @@ END $$;
 
 -- Note the days whose figures cannot be added to: those with unique values, and maxima with something taken back.
 -- Pages read such days from events until they are computed anew.
-CREATE FUNCTION usage_fold_note(state rollup_state, upto bigint, at timestamptz) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION usage_fold_note(state rollup_state, upto bigint, at timestamptz) RETURNS bigint
+LANGUAGE plpgsql SET enable_nestloop = off SET work_mem = '64MB' AS $$
 DECLARE folded bigint;
 BEGIN
     WITH noted AS MATERIALIZED (

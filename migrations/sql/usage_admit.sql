@@ -1,6 +1,6 @@
 -- Decides a batch event by event, in its order, with the org's lock held whole: each event that fits at its turn is
 -- admitted, a too large one is refused and a later smaller one may still fit. Takes what it admits from counters,
--- windows and uniques; keys and events are written by the caller. `room` is worked on in memory, so that a counter
+-- windows and uniques; keys and events are written by the caller. The room left is kept in memory, so that a counter
 -- gets one new row version for the whole batch.
 --
 -- Arrays named by meter and period hold slot (meter - 1) * periods + period; windows (meter - 1) * 3 + span.

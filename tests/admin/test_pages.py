@@ -142,7 +142,7 @@ def test_a_suspended_orgs_keys_are_refused_and_its_pages_stay(stage: Stage) -> N
     assert status == 303
     answer = stage.app.test_client().get("/api/v1/usage/current", headers=headers)
     assert (answer.status_code, answer.get_json()["code"]) == (403, "org_suspended")
-    assert cast.browser.get("/dashboard").status_code == 200
+    assert "This organisation is suspended" in read(cast.browser, "/dashboard")
     page = read(staff, f"/admin/orgs/{cast.org}")
     assert "Suspended since" in page
     assert "reason Unpaid" in page

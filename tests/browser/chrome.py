@@ -73,3 +73,12 @@ def sign_in(page: Page, email: str, password: str) -> None:
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/dashboard")
+
+
+def turn(page: Page, *, theme: str | None = None, width: int | None = None) -> None:
+    """Another theme or width, and the two frames after which no colour is on its way any more."""
+    if theme is not None:
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    if width is not None:
+        page.set_viewport_size({"width": width, "height": 720})
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")

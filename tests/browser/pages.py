@@ -32,8 +32,8 @@ def press(name: str) -> Step:
     """Press a button; its form is sent as it stands."""
 
     def step(page: Page, _: Stack) -> None:
-        page.get_by_role("main").get_by_role("button", name=name, exact=True).click()
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.get_by_role("main").get_by_role("button", name=name, exact=True).click()
 
     return step
 
@@ -42,8 +42,8 @@ def follow(name: str) -> Step:
     """Follow the first link of that name."""
 
     def step(page: Page, _: Stack) -> None:
-        page.get_by_role("main").get_by_role("link", name=name).first.click()
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.get_by_role("main").get_by_role("link", name=name).first.click()
 
     return step
 
@@ -203,6 +203,8 @@ ADMIN = {
     "admin-orgs-none": Shown("/admin/orgs?q=zzzz", "staff", sheet=False),
     "admin-org": Shown("/admin/orgs?q=Overflow", "staff", (follow("Overflow Imaging"),)),
     "admin-org-new": Shown("/admin/orgs?q=Newcomer", "staff", (follow("Newcomer Ltd"),), sheet=False),
-    "admin-org-errors": Shown("/admin/orgs?q=Newcomer", "staff", (follow("Newcomer Ltd"), press("Suspend")), 422, sheet=False),
+    "admin-org-errors": Shown(
+        "/admin/orgs?q=Newcomer", "staff", (follow("Newcomer Ltd"), press("Suspend")), 422, sheet=False
+    ),
 }
 PAGES: dict[str, Shown] = {**VISITOR, **DASHBOARDS, **SETTINGS, **ADMIN}

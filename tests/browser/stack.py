@@ -43,8 +43,11 @@ class Stack:
     def link(self, to: str, path: str) -> str:
         """The link below `path` in the newest mail to an address, once it is there: the worker sends it."""
         start = f"{self.base}{path}"
-        return until(lambda: next((url for mail in self.mails(to) for url in mail["links"] if url.startswith(start)), ""),
-                      f"a mail to {to} with a link to {path}")  # fmt: skip
+
+        def found() -> str:
+            return next((url for mail in self.mails(to) for url in mail["links"] if url.startswith(start)), "")
+
+        return until(found, f"a mail to {to} with a link to {path}")
 
 
 @contextmanager
@@ -54,9 +57,8 @@ def running(instance: Path, log: Path) -> Iterator[Stack]:
     kept = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
     env = {**kept, "INSTANCE": str(instance), "PORT": str(port)}  # a database of its own, whatever the tests use
     with log.open("wb") as words:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.run"], cwd=PROJECT, env=env, stdout=words, stderr=words, start_new_session=True
-        )  # fmt: skip
+        command = [sys.executable, "-m", "sandbox.run"]
+        child = subprocess.Popen(command, cwd=PROJECT, env=env, stdout=words, stderr=words, start_new_session=True)
         try:
             _wait(child, f"http://127.0.0.1:{port}", instance / "demo.json", log)
             demo = json.loads((instance / "demo.json").read_text(encoding="utf-8"))

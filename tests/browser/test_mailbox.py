@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import threading
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -13,13 +11,12 @@ from wsgiref.simple_server import make_server
 import pytest
 from playwright.sync_api import Browser
 
-from app.settings import PROJECT
 from sandbox.mailbox.__main__ import Quiet, Server
 from sandbox.mailbox.page import Mailbox
 from sandbox.mailbox.store import Store
-from tests.browser.chrome import watch
+from tests.browser.checkers import AXE, HTML_VALIDATE, axe, html_validate, need
+from tests.browser.chrome import new_context, watch
 
-NODE_PACKAGES = Path(os.environ.get("NODE_PACKAGES") or PROJECT / "instance" / "node" / "node_modules")
 pytestmark = pytest.mark.browser
 
 
@@ -42,29 +39,18 @@ def mailbox(tmp_path: Path) -> Iterator[tuple[str, Store]]:
         thread.join()
 
 
-@pytest.fixture
-def axe() -> str:
-    source = NODE_PACKAGES / "axe-core" / "axe.min.js"
-    if not source.exists():
-        if os.environ.get("CI"):
-            pytest.fail("axe-core is missing, and in CI nothing skips")
-        pytest.skip("axe-core is not installed (.ci/run does it)")
-    return source.read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
 def test_no_page_of_the_mailbox_has_a_finding(
-    chromium: Browser, axe: str, mailbox: tuple[str, Store], theme: str, width: int
+    chromium: Browser, mailbox: tuple[str, Store], theme: str, width: int
 ) -> None:
     base, store = mailbox
-    context = chromium.new_context(color_scheme=theme, viewport={"width": width, "height": 720})  # type: ignore[arg-type]
+    need(AXE)
+    context = new_context(chromium, base, theme=theme, width=width)
     watched = watch(context.new_page())
     for path in ("/", f"/messages/{store.names()[0]}", f"/messages/{'0' * 20}-{'0' * 8}"):
         watched.page.goto(base + path)
-        watched.page.evaluate(axe)
-        found = watched.page.evaluate("axe.run().then(result => result.violations.map(each => each.id))")
-        assert found == [], path
+        assert axe(watched.page) == [], path
         assert watched.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
     assert watched.findings == []
     context.close()
@@ -72,7 +58,7 @@ def test_no_page_of_the_mailbox_has_a_finding(
 
 def test_mail_is_read_and_deleted_without_javascript(chromium: Browser, mailbox: tuple[str, Store]) -> None:
     base, _ = mailbox
-    context = chromium.new_context(java_script_enabled=False)
+    context = new_context(chromium, base, js=False)
     page = context.new_page()
     page.goto(base)
     page.get_by_role("link", name="Confirm your address").click()
@@ -85,17 +71,10 @@ def test_mail_is_read_and_deleted_without_javascript(chromium: Browser, mailbox:
 
 
 def test_the_pages_are_valid_html(mailbox: tuple[str, Store], tmp_path: Path) -> None:
-    checker = NODE_PACKAGES / "html-validate" / "bin" / "html-validate.mjs"
-    if not checker.exists():
-        if os.environ.get("CI"):
-            pytest.fail("html-validate is missing, and in CI nothing skips")
-        pytest.skip("html-validate is not installed (.ci/run does it)")
+    need(HTML_VALIDATE)
     _, store = mailbox
     app = Mailbox(store)
     for number, path in enumerate(("/", f"/messages/{store.names()[0]}", "/nothing")):
         body = app.answer("GET", path, {"HTTP_HOST": "127.0.0.1:1", "REQUEST_METHOD": "GET"}).body
         (tmp_path / f"{number}.html").write_text(body, encoding="utf-8")
-    pages = [str(page) for page in tmp_path.glob("*.html")]
-    words = [os.environ.get("NODE", "node"), str(checker), "--preset", "recommended", *pages]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    assert {page: found for page, found in html_validate(tmp_path).items() if found} == {}

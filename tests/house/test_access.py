@@ -167,6 +167,25 @@ def test_every_form_needs_its_token(app: Flask, world: World) -> None:
     assert wrong == []
 
 
+@pytest.mark.usefixtures("tokenless")
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}, 303),
+        ({"Origin": "http://localhost"}, 303),
+        ({}, 303),
+    ],
+)
+def test_a_form_of_another_site_is_refused_whatever_it_carries(
+    client: FlaskClient, headers: dict[str, str], status: int
+) -> None:
+    assert client.post("/sign-out", headers=headers).status_code == status
+
+
 @pytest.mark.parametrize("kind", ["none", "garbage", "scopeless"])
 def test_the_api_lets_nobody_in_without_the_key_and_its_scope(app: Flask, world: World, kind: str) -> None:
     headers = {"none": {}, "garbage": {"Authorization": "Bearer tk_live_x"}, "scopeless": _scopeless(app, world)}[kind]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import psycopg
+from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.metering.schemas import Event
+from app.metering.tasks import PERIODIC, TASKS
 from tests.metering.books import Books, expected
 from tests.metering.world import METERS, MONTHS, NOW, event
 
@@ -184,6 +187,17 @@ def test_totals_for_staff_hold_all_orgs_and_equal_their_events(books: Books) -> 
         (kind, NOW.date()),
     )
     assert sorted(rows) == [("t_kinds", 1, 1), ("t_max", 4, 2), ("t_sum", 7, 2)]
+
+
+def test_the_workers_task_catches_up(books: Books, app: Flask) -> None:
+    org = books.org()
+    books.one(org, event("t_sum", 2))
+    until = time.monotonic() + 60
+    with app.app_context():
+        while not books.kept("usage_days", org) and time.monotonic() < until:
+            TASKS["metering.fold"]()
+    assert books.kept("usage_days", org) == {(NOW.date(), "t_sum", "", ""): 2}
+    assert ("* * * * * */10", "metering.fold") in PERIODIC
 
 
 _WHEN = st.one_of(

@@ -13,10 +13,10 @@ from tests.metering.world import World, event
 THREADS = 8
 
 
-def press(url: str, org: UUID, seed: int, turns: int) -> tuple[Decimal, list[Decimal]]:
+def press(url: str, org: UUID, seed: int, turns: int, *, standby: bool) -> tuple[Decimal, list[Decimal]]:
     """Eight threads send singles and batches of 1 to 20 units; returns the units admitted and each one refused."""
     pool = HotPool(url, THREADS, timeout=30)
-    world = World(url, pool)
+    world = World(url, pool, standby=standby)
     with ThreadPoolExecutor(THREADS) as threads:
         done = list(threads.map(lambda thread: _one_thread(world, org, seed * 1000 + thread, turns), range(THREADS)))
     pool.close()

@@ -22,7 +22,8 @@ SEEDS = [*range(3), *(pytest.param(seed, marks=pytest.mark.long) for seed in ran
 def test_32_threads_over_4_processes_never_pass_the_limit_and_lose_nothing_that_fits(world: World, seed: int) -> None:
     org = world.org(t_sum={"policy": "block", "allowance": LIMIT})
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as crowd:
-        sent = [crowd.submit(press, world.url, org, seed * 10 + process, 12) for process in range(PROCESSES)]
+        seeds = [seed * 10 + process for process in range(PROCESSES)]
+        sent = [crowd.submit(press, world.url, org, each, 12, standby=world.standby) for each in seeds]
         done = [each.result() for each in sent]
     used = world.used(org)
     assert used <= LIMIT
