@@ -71,7 +71,7 @@ def _configure(app: Flask, settings: Settings, clocks: Clocks | None) -> None:
         guard.exempt(api)  # the API knows no cookies
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask documents it so
     app.extensions["tollkeeper.openapi"] = openapi.document(
         (op for api in APIS for op in api.operations),
         {endpoint: rule.scope for endpoint, rule in ACCESS.items()},

@@ -32,7 +32,7 @@ class Server:
     tls: bool = False
 
 
-class NotSent(Exception):  # noqa: N818  # it is a fact about a letter, not a bug
+class NotSent(Exception):  # it is a fact about a letter, not a bug
     """The server did not take the letter. `final` says that it never will: the recipient is refused for good."""
 
     def __init__(self, reason: str, *, final: bool = False) -> None:

@@ -18,7 +18,8 @@ from app.metering.hot import NO_PERIOD, ONE_BY_ONE, Meterer, sqlstate
 from app.metering.schemas import ABSENT, Event
 
 _ARGUMENTS = ", ".join(["%s"] * 31)
-_PLAIN = f"SELECT recorded, duplicates, refused FROM usage_record_batch({_ARGUMENTS})"  # noqa: S608  # placeholders only
+# Placeholders only.
+_PLAIN = f"SELECT recorded, duplicates, refused FROM usage_record_batch({_ARGUMENTS})"  # noqa: S608  # nosec B608
 _DURABLE = f"CALL usage_record_batch_durably({_ARGUMENTS}, NULL, NULL, NULL)"
 _ATTEMPTS = 5
 
@@ -96,11 +97,11 @@ def _record(
     outcome: BatchOutcome,
 ) -> None:
     org_id, key_id, now, terms = call
-    ats = [event.occurred_at or now for event in events]
+    ats = _times(events, now)
     oldest, newest = terms.oldest or now - meterer.max_age, now + meterer.max_ahead
     head = (org_id, now, oldest, newest, key_id, terms.source, terms.billable, terms.limited)
     body = _columns(events, quantities, ats)
-    exact = min(ats) < oldest or max(ats) > newest
+    exact = ats is not None and (min(ats) < oldest or max(ats) > newest)
     for _ in range(_ATTEMPTS):
         try:
             recorded, duplicates, refused = _call(meterer, (*head, exact, *body))
@@ -108,7 +109,7 @@ def _record(
             if sqlstate(error) == ONE_BY_ONE:
                 exact = True
             elif sqlstate(error) == NO_PERIOD:
-                inside = [at for at in ats if oldest <= at <= newest]
+                inside = [at for at in ats or [now] if oldest <= at <= newest]
                 for at in {min(inside), max(inside)}:
                     meterer.open_period(org_id, at, now)
             else:
@@ -123,14 +124,20 @@ def _record(
     raise Unavailable("The batch could not be recorded. Nothing was done; send it again.")
 
 
-def _columns(events: list[Event], quantities: list[str], ats: list[datetime]) -> tuple[Any, ...]:
+def _times(events: list[Event], now: datetime) -> list[datetime] | None:
+    """When each event happened; None when all of them say nothing, and so happened now."""
+    ats = [event.occurred_at for event in events]
+    return [at or now for at in ats] if any(ats) else None
+
+
+def _columns(events: list[Event], quantities: list[str], ats: list[datetime] | None) -> tuple[Any, ...]:
     meters, meter = named([event.meter for event in events])
     clients, client = named([event.client for event in events])
     users, user = named([event.user for event in events])
     ids = [event.id for event in events]
     return (
         meters, clients, users, texts(ids), plain_array(map(key_of, ids)), plain_array(map(digest, events)), meter,
-        plain_array(quantities), plain_array([at.isoformat() for at in ats]),
+        plain_array(quantities), plain_array([at.isoformat() for at in ats]) if ats else None,
         texts([event.kind for event in events]), texts([event.provider for event in events]),
         texts([event.endpoint for event in events]), texts([event.language for event in events]),
         texts([event.format for event in events]), user, client, texts([event.job for event in events]),

@@ -132,7 +132,11 @@ def _import(job: importer.Job) -> tuple[importer.Report, float]:
     clock = importer.Clock(business_now(), wall_now())
     # tqdm writes to standard error, and nothing where that is no terminal.
     with tqdm(total=job.source.lines, unit=" rows", disable=None, dynamic_ncols=True) as bar:
-        report = importer.run(job, meterer(), transaction, clock, lambda line: bar.update(line - bar.n))
+
+        def move(line: int) -> None:
+            bar.update(line - bar.n)
+
+        report = importer.run(job, meterer(), transaction, clock, move)
     return report, time.monotonic() - started
 
 

@@ -18,7 +18,8 @@ from app.metering.hot import LOST_RACE, Meterer, sqlstate
 from app.metering.schemas import ABSENT, Event
 
 _ARGUMENTS = ", ".join(["%s"] * 24)
-_PLAIN = f"SELECT outcome, facts FROM usage_record({_ARGUMENTS})"  # noqa: S608  # placeholders only
+# Placeholders only.
+_PLAIN = f"SELECT outcome, facts FROM usage_record({_ARGUMENTS})"  # noqa: S608  # nosec B608
 _DURABLE = f"CALL usage_record_durably({_ARGUMENTS}, NULL, NULL)"
 
 

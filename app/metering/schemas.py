@@ -128,7 +128,7 @@ def parse(body: bytes) -> Sent:
     if not has_nul:
         try:
             events = _BATCH.decode(body).events
-        except (msgspec.ValidationError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # some event is wrong: judge each
         else:
             _check_size(len(events))

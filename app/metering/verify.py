@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import Boolean, Text, TextClause, Uuid, case, column, func, null, select, text, union_all
 from sqlalchemy.orm import Session
 
 CHUNK = 500
@@ -136,7 +136,10 @@ _TOTALS = text("""
     JOIN (SELECT id, key FROM meters) m ON m.id = meter_id
 """)
 _STALE = text("SELECT r.org_id FROM rollup_orgs r WHERE r.org_id = ANY (:orgs) AND r.stale")
-_FIND = "SELECT org_id, what, CASE WHEN is_kept THEN kept END AS kept, CASE WHEN is_counted THEN counted END AS counted"
+_COLUMNS = (
+    *(column("org_id", Uuid), column("what", Text), column("kept", Text), column("counted", Text)),
+    *(column("is_kept", Boolean), column("is_counted", Boolean), column("differs", Boolean)),
+)
 
 
 def survey(session: Session, told: Told = _silent, *, only: Collection[UUID] | None = None) -> Survey:
@@ -176,16 +179,17 @@ def survey(session: Session, told: Told = _silent, *, only: Collection[UUID] | N
 
 def _compare(session: Session, found: Survey, name: str, check: TextClause, values: dict[str, Any]) -> None:
     """Run one check: the server compares, only differences come here."""
-    wrapped = text(
-        f"WITH compared AS MATERIALIZED ({check.text})"  # noqa: S608  # our own constants
-        f" {_FIND}, CAST(NULL AS bigint) AS rows FROM compared WHERE differs"
-        " UNION ALL SELECT NULL, NULL, NULL, NULL, count(*) FROM compared"
-    )
-    for row in session.execute(wrapped, values):
-        if row.rows is not None:
-            found.checked[name] = found.checked.get(name, 0) + row.rows
+    compared = check.columns(*_COLUMNS).cte("compared")
+    of = compared.c
+    differences = select(
+        of.org_id, of.what, case((of.is_kept, of.kept)), case((of.is_counted, of.counted)), null().label("rows")
+    ).where(of.differs)
+    number = select(null(), null(), null(), null(), func.count()).select_from(compared)
+    for org_id, what, kept, counted, rows in session.execute(union_all(differences, number), values):
+        if rows is not None:
+            found.checked[name] = found.checked.get(name, 0) + rows
         else:
-            found.differences.append(Difference(name, row.org_id, row.what, row.kept, row.counted))
+            found.differences.append(Difference(name, org_id, what, kept, counted))
 
 
 def words(found: Survey) -> Iterator[str]:

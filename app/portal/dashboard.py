@@ -26,8 +26,12 @@ def dashboard(
     advice: Mapping[str, str] | None = None,
     may_upgrade: bool = True,
     suspended: bool = False,
+    watched: bool = False,
 ) -> DashboardView:
-    """Assemble the page. `advice` by meter ends a prompt's words: what a larger plan gives, or whom to ask."""
+    """Assemble the page. `advice` by meter ends a prompt's words: what a larger plan gives, or whom to ask.
+
+    `watched` looks for news more often: a sandbox is there to be watched.
+    """
     kind, sentence = wording.state(usage)
     return DashboardView(
         plan_name=usage.plan_name,
@@ -43,7 +47,7 @@ def dashboard(
         + [prompt(each, usage, (advice or {}).get(each.key, ""), may_upgrade=may_upgrade) for each in pressing(usage)],
         events=events,
         steps=steps,
-        poll_seconds=_poll(usage, events),
+        poll_seconds=_poll(usage, events, watched=watched),
         upgrade_href="/plans" if may_upgrade else None,
     )
 
@@ -124,8 +128,9 @@ def _bar(meter: MeterFigures, usage: CurrentUsage) -> MeterBar:
     )
 
 
-def _poll(usage: CurrentUsage, events: Sequence[EventRow]) -> int:
+def _poll(usage: CurrentUsage, events: Sequence[EventRow], *, watched: bool) -> int:
     """Seconds to the next look: soon while the first event is awaited or events are coming in."""
     if not usage.ever_used:
         return _POLL_WAITING
-    return _POLL_ACTIVE if events and usage.as_of - events[0].at < _ACTIVE else _POLL
+    active = bool(events) and usage.as_of - events[0].at < _ACTIVE
+    return _POLL_ACTIVE if active or watched else _POLL

@@ -67,7 +67,7 @@ def _bars() -> list[BarSpecimen]:
 
 
 def _form(*, wrong: bool) -> SpecimenForm:
-    sent = {"email": "nobody" if wrong else "ada@example.com", "password": "short", "zone": ZONE, "role": "Viewer"}
+    sent = {"email": "nobody" if wrong else "ada@example.com", "password": "short", "zone": ZONE, "role": "Viewer"}  # nosec B105  # a specimen
     form = SpecimenForm(MultiDict(sent), prefix="wrong-" if wrong else "")
     if wrong:
         form = SpecimenForm(MultiDict({f"wrong-{name}": value for name, value in sent.items()}), prefix="wrong-")

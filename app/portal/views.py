@@ -55,6 +55,7 @@ def dashboard() -> Response:
         advice=_advice(usage, who),
         may_upgrade=who.role in MAY_CHANGE_PLAN,
         suspended=who.suspended,
+        watched=runtime().settings.sandbox,
     )
     return render("portal/dashboard.html", fragments=("bars",), view=view)
 

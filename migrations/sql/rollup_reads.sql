@@ -25,7 +25,7 @@ BEGIN
     since := greatest(since, first::timestamp AT TIME ZONE zone - doubt);
     until := least(until, (date_trunc(bucket, last::timestamp) + step) AT TIME ZONE zone + doubt);
     whole_from := greatest(first, date_trunc(bucket, since AT TIME ZONE zone)::date);
-    IF whole_from::timestamp AT TIME ZONE zone < since THEN
+    IF usage_midnight(whole_from, zone) < since THEN
         whole_from := whole_from + step;
     END IF;
     whole_to := least(date_trunc(bucket, last::timestamp) + step, date_trunc(bucket, until AT TIME ZONE zone));
@@ -108,8 +108,8 @@ BEGIN
     IF cardinality(uniques) > 0 THEN
         RETURN QUERY
         SELECT f.meter_id, f.value, f.quantity, f.events
-        FROM usage_figures('range', ARRAY[org], uniques, greatest(since, first::timestamp AT TIME ZONE zone),
-                           least(until, (last + 1)::timestamp AT TIME ZONE zone), 9223372036854775807, 0) f
+        FROM usage_figures('range', ARRAY[org], uniques, greatest(since, usage_midnight(first, zone)),
+                           least(until, usage_midnight(last + 1, zone)), 9223372036854775807, 0) f
         WHERE f.dimension = wanted;
     END IF;
 END $$;

@@ -17,10 +17,10 @@ DECLARE
   meters integer := cardinality(meter_ids);
   zone text := (SELECT o.time_zone FROM orgs o WHERE o.id = p_org);
   span_names text[] := ARRAY['day', 'hour', 'minute'];
-  span_starts timestamptz[] := ARRAY[date_trunc('day', p_now, zone), date_trunc('hour', p_now, zone),
+  today date := (p_now AT TIME ZONE zone)::date;
+  span_starts timestamptz[] := ARRAY[usage_midnight(today, zone), date_trunc('hour', p_now, zone),
                                      date_trunc('minute', p_now)];
-  span_ends timestamptz[] := ARRAY[(date_trunc('day', p_now AT TIME ZONE zone) + interval '1 day') AT TIME ZONE zone,
-                                   span_starts[2] + interval '1 hour', span_starts[3] + interval '1 minute'];
+  span_ends timestamptz[] := ARRAY[usage_midnight(today + 1, zone), span_starts[2] + interval '1 hour', span_starts[3] + interval '1 minute'];
   caps numeric[];
   used numeric[];
   reserved numeric[];

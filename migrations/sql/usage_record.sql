@@ -124,8 +124,14 @@ BEGIN
   ELSIF windowed THEN
     facts := usage_window_over(p_org, it.meter, p_now, delta, peak, it.per_minute, it.per_hour, it.per_day);
   END IF;
-  IF facts IS NOT NULL THEN
-    outcome := 'quota_exceeded';
+  IF facts IS NOT NULL THEN  -- unless what took the room meanwhile is this very event, sent twice at once
+    SELECT CASE WHEN k.content = p_content THEN 'duplicate' ELSE 'id_conflict' END INTO outcome
+    FROM usage_keys k WHERE k.org_id = p_org AND k.key = p_key;
+    IF outcome IS NULL THEN
+      outcome := 'quota_exceeded';
+    ELSE
+      facts := NULL;
+    END IF;
     RETURN;
   END IF;
 

@@ -1,5 +1,5 @@
 -- Records up to some thousand events of one org. Columns come as arrays of one length, a column that no event carries
--- as NULL; meters, clients and users come once each, and the events name them by position (0: none). Texts are never
+-- as NULL (times: p_now then); meters, clients and users come once each, and the events name them by position (0: none). Texts are never
 -- empty, so '' stands for NULL. `refused` is NULL or a list of {index (from 0), code, facts}.
 --
 -- First the set-based way: it takes only batches in which all can be recorded or is known already, of meters that are
@@ -33,6 +33,7 @@ DECLARE
   last_at timestamptz;
   vals bytea[];
   admitted boolean[];
+  fresh integer[];
   sum_meter integer[];
   sum_start timestamptz[];
   sum_used numeric[];
@@ -49,7 +50,13 @@ BEGIN
   ELSE
     PERFORM pg_advisory_xact_lock_shared(usage_lock(p_org));
   END IF;
-  SELECT min(a), max(a) INTO first_at, last_at FROM unnest(p_at) a;
+  IF p_at IS NULL THEN
+    p_at := array_fill(p_now, ARRAY[cardinality(p_keys)]);
+    first_at := p_now;
+    last_at := p_now;
+  ELSE
+    SELECT min(a), max(a) INTO first_at, last_at FROM unnest(p_at) a;
+  END IF;
   SELECT array_agg(m.id ORDER BY o.n), array_agg(m.aggregation ORDER BY o.n), array_agg(m.dimension ORDER BY o.n)
   INTO meter_ids, aggregations, dimensions
   FROM unnest(p_meters) WITH ORDINALITY o (key, n) LEFT JOIN meters m ON m.key = o.key AND m.archived_at IS NULL;
@@ -70,8 +77,9 @@ BEGIN
       OR aggregations && ARRAY['max', 'unique']) THEN
     RAISE EXCEPTION 'one by one' USING ERRCODE = 'TK002';
   END IF;
-  IF EXISTS (SELECT FROM unnest(p_at) a WHERE a BETWEEN p_oldest AND p_newest
-             AND (starts IS NULL OR a < starts[1] OR a >= ends[cardinality(ends)])) THEN
+  IF (starts IS NULL OR first_at < starts[1] OR last_at >= ends[cardinality(ends)]) AND EXISTS (
+      SELECT FROM unnest(p_at) a WHERE a BETWEEN p_oldest AND p_newest
+      AND (starts IS NULL OR a < starts[1] OR a >= ends[cardinality(ends)])) THEN
     RAISE EXCEPTION 'no period' USING ERRCODE = 'TK004';
   END IF;
   IF p_users IS NOT NULL THEN
@@ -112,40 +120,39 @@ BEGIN
     RAISE EXCEPTION 'one by one' USING ERRCODE = 'TK002';
   END IF;
 
+  -- Keys go apart from the rest, and events are read by position: twenty columns are then sorted and kept nowhere.
   WITH x AS MATERIALIZED (
-    SELECT DISTINCT ON (e.key) e.*, width_bucket(e.at, starts) AS period
-    FROM unnest(p_ids, p_keys, p_contents, p_meter, p_quantity, p_at, p_kind, p_provider, p_endpoint, p_language,
-                p_format, p_user, p_client, p_job, p_status, p_ms, p_bytes, p_salt, p_metadata)
-      WITH ORDINALITY e (id, key, content, m, q, at, kind, provider, endpoint, language, format, u, c, job, status, ms,
-                         bytes, salt, metadata, i)
+    SELECT DISTINCT ON (e.key) e.key, e.i::integer AS i
+    FROM unnest(p_keys) WITH ORDINALITY e (key, i)
     WHERE admitted IS NULL OR admitted[e.i]
     ORDER BY e.key, e.i),
   claimed AS (
     INSERT INTO usage_keys (org_id, key, content, occurred_at)
-    SELECT p_org, x.key, uuid_send(x.content), x.at FROM x ORDER BY x.key
-    ON CONFLICT (org_id, key) DO NOTHING RETURNING key),
-  new AS MATERIALIZED (SELECT x.* FROM x JOIN claimed USING (key)),
-  events AS (
-    INSERT INTO usage_events (
-      org_id, meter_id, quantity, occurred_at, recorded_at, key, event_id, kind, provider, endpoint, language, format,
-      subject_id, client_id, api_key_id, job_id, status_code, response_ms, file_bytes, plan_version_id, billable,
-      billing_reason, source, details_hash)
-    SELECT p_org, meter_ids[m], q, at, p_now, key, id, nullif(kind, ''), nullif(provider, ''), nullif(endpoint, ''),
-           nullif(language, ''), nullif(format, ''), subject_ids[u], client_ids[c], p_api_key, nullif(job, ''), status,
-           ms, bytes, coalesce(term_plans[width_bucket(at, term_starts)], plans[period]), p_billable,
-           CASE WHEN NOT p_billable THEN p_source END, p_source,
-           sha256(uuid_send(salt) || convert_to(metadata::text, 'UTF8'))
-    FROM new),
-  details AS (
+    SELECT p_org, x.key, uuid_send(p_contents[x.i]), p_at[x.i] FROM x ORDER BY x.key
+    ON CONFLICT (org_id, key) DO NOTHING RETURNING key)
+  SELECT array_agg(x.i ORDER BY x.i) INTO fresh FROM x JOIN claimed USING (key);
+  INSERT INTO usage_events (
+    org_id, meter_id, quantity, occurred_at, recorded_at, key, event_id, kind, provider, endpoint, language, format,
+    subject_id, client_id, api_key_id, job_id, status_code, response_ms, file_bytes, plan_version_id, billable,
+    billing_reason, source, details_hash)
+  SELECT p_org, meter_ids[p_meter[i]], p_quantity[i], p_at[i], p_now, p_keys[i], p_ids[i], nullif(p_kind[i], ''),
+         nullif(p_provider[i], ''), nullif(p_endpoint[i], ''), nullif(p_language[i], ''), nullif(p_format[i], ''),
+         subject_ids[p_user[i]], client_ids[p_client[i]], p_api_key, nullif(p_job[i], ''), p_status[i], p_ms[i],
+         p_bytes[i], coalesce(term_plans[width_bucket(p_at[i], term_starts)], plans[width_bucket(p_at[i], starts)]),
+         p_billable, CASE WHEN NOT p_billable THEN p_source END, p_source,
+         sha256(uuid_send(p_salt[i]) || convert_to(p_metadata[i]::text, 'UTF8'))
+  FROM unnest(fresh) i;
+  IF p_metadata IS NOT NULL THEN
     INSERT INTO event_details (org_id, key, occurred_at, salt, metadata)
-    SELECT p_org, key, at, uuid_send(salt), metadata FROM new WHERE metadata IS NOT NULL),
-  sums AS (
-    SELECT m, period, sum(CASE aggregations[m] WHEN 'count' THEN 1 ELSE q END) AS q, count(*) AS n
-    FROM new GROUP BY m, period)
+    SELECT p_org, p_keys[i], p_at[i], uuid_send(p_salt[i]), p_metadata[i]
+    FROM unnest(fresh) i WHERE p_metadata[i] IS NOT NULL;
+  END IF;
   SELECT array_agg(meter_ids[m]), array_agg(starts[period]), array_agg(q), array_agg(n)
   INTO sum_meter, sum_start, sum_used, sum_events
-  FROM sums;
-  recorded := coalesce((SELECT sum(n) FROM unnest(sum_events) n), 0);
+  FROM (SELECT p_meter[i] AS m, width_bucket(p_at[i], starts) AS period,
+               sum(CASE aggregations[p_meter[i]] WHEN 'count' THEN 1 ELSE p_quantity[i] END) AS q, count(*) AS n
+        FROM unnest(fresh) i GROUP BY 1, 2) sums;
+  recorded := coalesce(cardinality(fresh), 0);
   IF p_exact THEN
     RETURN;
   END IF;
@@ -195,7 +202,8 @@ BEGIN
     SELECT count(*), jsonb_agg(jsonb_build_object('index', x.i - 1, 'code', 'id_conflict') ORDER BY x.i)
     INTO taken, refused
     FROM unnest(p_keys, p_contents) WITH ORDINALITY x (key, content, i)
-    JOIN usage_keys k ON k.org_id = p_org AND k.key = x.key AND k.content <> uuid_send(x.content);
+    JOIN usage_keys k ON k.org_id = p_org AND k.key = x.key AND k.content <> uuid_send(x.content)
+    WHERE x.i NOT IN (SELECT unnest(fresh));
     duplicates := duplicates - taken;
   END IF;
 END $$;

@@ -47,8 +47,9 @@ CREATE FUNCTION usage_window_figures(orgs uuid[])
 RETURNS TABLE (org_id uuid, meter_id integer, span text, starts_at timestamptz, used numeric, counted numeric)
 LANGUAGE sql STABLE AS $$
     WITH w AS MATERIALIZED (
-        SELECT w.*, m.aggregation = 'max' AS peak, (w.starts_at AT TIME ZONE o.time_zone + ('1 ' || w.span)::interval)
-               AT TIME ZONE o.time_zone AS ends_at
+        SELECT w.*, m.aggregation = 'max' AS peak, CASE w.span
+                   WHEN 'day' THEN usage_midnight((w.starts_at AT TIME ZONE o.time_zone)::date + 1, o.time_zone)
+                   ELSE w.starts_at + ('1 ' || w.span)::interval END AS ends_at
         FROM usage_windows w JOIN orgs o ON o.id = w.org_id
         JOIN meters m ON m.id = w.meter_id AND m.aggregation <> 'unique'
         WHERE w.org_id = ANY (orgs)
@@ -67,10 +68,13 @@ LANGUAGE sql STABLE AS $$
     GROUP BY w.org_id, w.meter_id, w.span, w.starts_at, w.used, w.peak
 $$;
 
--- Write an org's counters anew from its events, for the periods that end after `since`. The caller holds the org's
--- usage lock whole. What is reserved stays; what a period that is gone had reserved goes to the one that holds `at`.
+-- Write an org's counters anew from its events, for the periods that end after `since`, and for one that was cut off at
+-- `since` when events ahead of the clock were counted in it before. The caller holds the org's usage lock whole. What is reserved stays; what a period that is gone had reserved goes to the one that holds `at`.
 CREATE FUNCTION usage_recount(org uuid, since timestamptz, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE first timestamptz := (SELECT min(p.starts_at) FROM usage_periods p WHERE p.org_id = org AND p.ends_at > since);
+DECLARE
+    ahead CONSTANT boolean := EXISTS (SELECT FROM usage_events e WHERE e.org_id = org AND e.occurred_at >= since);
+    first CONSTANT timestamptz := (SELECT min(p.starts_at) FROM usage_periods p
+                                   WHERE p.org_id = org AND (p.ends_at > since OR (ahead AND p.ends_at = since)));
 BEGIN
     WITH gone AS (
         DELETE FROM usage_counters c WHERE c.org_id = org AND c.period_start >= first
@@ -85,11 +89,11 @@ BEGIN
 
     UPDATE usage_counters c SET used = 0, unbilled = 0, events = 0 WHERE c.org_id = org AND c.period_start >= first;
     INSERT INTO usage_counters AS c (org_id, meter_id, period_start, used, unbilled, events)
-    SELECT * FROM usage_counter_figures(ARRAY[org], since)
+    SELECT * FROM usage_counter_figures(ARRAY[org], first)
     ON CONFLICT (org_id, meter_id, period_start)
     DO UPDATE SET used = excluded.used, unbilled = excluded.unbilled, events = excluded.events;
 
     DELETE FROM usage_uniques u WHERE u.org_id = org AND u.period_start >= first;
     INSERT INTO usage_uniques (org_id, meter_id, period_start, value_hash)
-    SELECT * FROM usage_unique_figures(ARRAY[org], since);
+    SELECT * FROM usage_unique_figures(ARRAY[org], first);
 END $$;

@@ -1,3 +1,11 @@
+-- The instant at which a local date begins: the first of two where midnight comes twice (Havana), as app.kit.periods says.
+-- PostgreSQL by itself takes the second. Clocks are set back by half an hour, one or two.
+CREATE FUNCTION usage_midnight(day date, zone text) RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$
+  SELECT min(day::timestamp AT TIME ZONE zone - back)
+  FROM unnest(ARRAY['0', '30 minutes', '1 hour', '2 hours']::interval[]) back
+  WHERE back = '0' OR (day::timestamp AT TIME ZONE zone - back) AT TIME ZONE zone = day::timestamp
+$$;
+
 -- The windows that limit a meter at an instant, in the order in which their rows are locked. Days and hours are the
 -- org's own; minutes are the same everywhere.
 CREATE FUNCTION usage_spans(org uuid, at timestamptz, per_minute numeric, per_hour numeric, per_day numeric)
@@ -7,8 +15,8 @@ DECLARE
   zone text := (SELECT o.time_zone FROM orgs o WHERE o.id = org);
 BEGIN
   IF per_day IS NOT NULL THEN
-    RETURN QUERY SELECT 'day', date_trunc('day', at, zone),
-      (date_trunc('day', at AT TIME ZONE zone) + interval '1 day') AT TIME ZONE zone, per_day;
+    RETURN QUERY SELECT 'day', usage_midnight((at AT TIME ZONE zone)::date, zone),
+      usage_midnight((at AT TIME ZONE zone)::date + 1, zone), per_day;
   END IF;
   IF per_hour IS NOT NULL THEN
     RETURN QUERY SELECT 'hour', date_trunc('hour', at, zone), date_trunc('hour', at, zone) + interval '1 hour', per_hour;

@@ -72,6 +72,7 @@ def test_nothing_of_the_secret_is_stored_but_its_ends(session: Session) -> None:
         "tk_live_\u00fc" + "a" * 45,
         key_format.new_key(),
     ],
+    ids=["none", "empty", "prefix", "checksum", "stripe", "long", "not-ascii", "unknown"],
 )
 def test_garbage_and_unknown_keys_are_invalid(app: Flask, session: Session, key: str | None) -> None:
     assert refusal(app, key) == "invalid_key"

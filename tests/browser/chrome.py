@@ -76,9 +76,14 @@ def sign_in(page: Page, email: str, password: str) -> None:
 
 
 def turn(page: Page, *, theme: str | None = None, width: int | None = None) -> None:
-    """Another theme or width, and the two frames after which no colour is on its way any more."""
+    """Another theme or width, and the two frames after which no colour is on its way any more.
+
+    The theme is set on the root too, as the server does for who chose one: Chromium repaints some parts late when
+    only the emulated preference changes under a page that stands.
+    """
     if theme is not None:
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
     if width is not None:
         page.set_viewport_size({"width": width, "height": 720})
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")

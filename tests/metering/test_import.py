@@ -234,6 +234,7 @@ def test_options_that_do_not_fit_are_named(
         ("a.csv.gz", b"no gzip", "cannot be read"),
         ("a.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99)[:-9], "cannot be read"),
     ],
+    ids=["ending", "empty", "twice", "no-gzip", "cut-short"],
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, content: bytes, words: str) -> None:
     file = tmp_path / name
