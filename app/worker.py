@@ -28,7 +28,7 @@ from app.settings import Settings
 from app.subscriptions import tasks as subscriptions
 
 ROOMS = (accounts, mail, subscriptions, metering)
-RETRY = RetryStrategy(max_attempts=5, exponential_wait=10)
+RETRY = RetryStrategy(max_attempts=4, exponential_wait=10)  # four repeats after the first try: five in all
 CONCURRENCY = 4
 log = structlog.get_logger()
 

@@ -21,6 +21,9 @@ def main(wanted: list[str]) -> int:
         print(f"PostgreSQL {made.postgres}, {ROUNDS} interleaved rounds, median and range\n", flush=True)
         for name in wanted or list(ROWS):
             row = ROWS[name]
+            if made.postgres < row.since:
+                print(f"{name} {row.title}: holds on PostgreSQL {row.since} and newer", flush=True)
+                continue
             ratios = [_round(row.measure, made, base) for _ in range(ROUNDS)]
             figure = statistics.median(ratios)
             met = figure >= row.floor

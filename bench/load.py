@@ -19,7 +19,9 @@ def pgbench(url: str, script: str, clients: int, **values: int) -> float:
     words = [str(binaries() / "pgbench"), "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(SECONDS)]
     words += [word for name, value in values.items() for word in ("-D", f"{name}={value}")]
     # Plans as on the product's own connections.
-    told = _run([*words, "-f", str(HERE / "reference" / script), url], PGOPTIONS="-c plan_cache_mode=force_generic_plan")
+    told = _run(
+        [*words, "-f", str(HERE / "reference" / script), url], PGOPTIONS="-c plan_cache_mode=force_generic_plan"
+    )
     return _number(r"tps = ([0-9.]+)", told)
 
 

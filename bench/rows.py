@@ -75,7 +75,7 @@ def batch_sql(world: World, _base: str) -> tuple[float, float]:
 
 def check(_world: World, base: str) -> tuple[float, float]:
     asked = load.wrk(f"{base}/api/v1/usage/check", CLIENTS, "check.lua", ORGS=str(ORGS), KEYS=str(KEYS))
-    return asked, load.wrk(f"{base}/api/v1/bench/null", CLIENTS)
+    return asked, load.wrk(f"{base}/bench/null", CLIENTS)
 
 
 ROWS = {

@@ -7,7 +7,7 @@ from datetime import UTC, date, timedelta
 from uuid import UUID
 
 from app.accounts.guards import caller
-from app.admin import queries
+from app.admin import examples, queries
 from app.admin.plans import Choice, give
 from app.admin.schemas import (
     AnalyticsAnswer,
@@ -41,7 +41,11 @@ api = Api("admin", __name__)
 _MOST_DAYS = 400
 
 
-@api.operation("GET", "/admin/orgs", query=OrgsQuery, response=OrgsAnswer, summary="Every organisation, newest first")
+@api.operation(
+    "GET", "/admin/orgs", query=OrgsQuery, response=OrgsAnswer, answer=examples.ORGS,
+    summary="Every organisation, newest first",
+    description="`search` is part of a name or of a member's mail address.",
+)  # fmt: skip
 def list_orgs(query: OrgsQuery) -> OrgsAnswer:
     """Search by name or member's address, paged."""
     position = read_cursor(query.next, 1)
@@ -56,7 +60,11 @@ def list_orgs(query: OrgsQuery) -> OrgsAnswer:
     return OrgsAnswer(orgs, following)
 
 
-@api.operation("GET", "/admin/orgs/<uuid:org_id>", response=OrgAnswer, summary="One organisation and where it stands")
+@api.operation(
+    "GET", "/admin/orgs/<uuid:org_id>", response=OrgAnswer, answer=examples.ORG,
+    summary="One organisation and where it stands",
+    description="Its members, and the same figures that `GET /usage/current` gives to itself.",
+)  # fmt: skip
 def show_org(org_id: UUID) -> OrgAnswer:
     """Members and the current period."""
     rows = queries.org(session(), org_id)
@@ -70,7 +78,8 @@ def show_org(org_id: UUID) -> OrgAnswer:
 
 @api.operation(
     "GET", "/admin/usage/analytics", query=AnalyticsQuery, response=AnalyticsAnswer, errors=("unknown_meter",),
-    summary="Usage of all organisations by day, plan, kind or provider",
+    summary="Usage of all organisations by day, plan, kind or provider", answer=examples.ANALYTICS,
+    description="UTC days, both included, at most 400; the last 30 when left out. Read from roll-ups, as of `as_of`.",
 )  # fmt: skip
 def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
     """Totals from the roll-ups."""
@@ -96,7 +105,8 @@ def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
 
 @api.operation(
     "GET", "/admin/top", query=TopQuery, response=TopAnswer, errors=("unknown_meter",),
-    summary="The greatest users of a meter in a month",
+    summary="The greatest users of a meter in a month", answer=examples.TOP,
+    description="Greatest first, each organisation in the month of its own zone; this month when left out.",
 )  # fmt: skip
 def top(query: TopQuery) -> TopAnswer:
     """Each in the months of its own zone."""
@@ -108,7 +118,7 @@ def top(query: TopQuery) -> TopAnswer:
 
 @api.operation(
     "PUT", "/admin/orgs/<uuid:org_id>/subscription", request=PlanRequest, response=PlanAnswer, errors=("conflict",),
-    summary="Give an organisation a plan", example={"plan": "pro", "currency": "USD", "interval": "month"},
+    summary="Give an organisation a plan", example=examples.GIVE, answer=examples.GIVEN,
     description="Its limits hold from this second. The same again changes nothing.",
 )  # fmt: skip
 def put_subscription(asked: PlanRequest, org_id: UUID) -> PlanAnswer:

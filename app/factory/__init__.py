@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Blueprint, Flask
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
@@ -10,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.factory import health, logs, middleware
 from app.factory.access import ACCESS
 from app.factory.blueprints import APIS, PAGES
+from app.factory.form_session import FormSessions
 from app.kit.clock import Clocks, OffsetClock, SystemClock
 from app.kit.embedded import resolve
 from app.kit.pool import HotPool
@@ -20,12 +24,19 @@ from app.web.database import db
 from app.web.runtime import Runtime
 
 
+class Portal(Flask):
+    """Flask without asking of every view and hook, on every request, whether it is a coroutine: none is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(settings: Settings, clocks: Clocks | None = None) -> Flask:
     """Make a Flask app: no globals, no work beyond wiring; the database is reached when first needed.
 
     Raises `RuntimeError` when a route has no row in the access table or a row has no route.
     """
-    app = Flask("tollkeeper", root_path=str(PROJECT), template_folder="templates", static_folder="static")
+    app = Portal("tollkeeper", root_path=str(PROJECT), template_folder="templates", static_folder="static")
     _configure(app, settings, clocks)
     for blueprint in _blueprints():
         app.register_blueprint(blueprint)
@@ -46,6 +57,7 @@ def _configure(app: Flask, settings: Settings, clocks: Clocks | None) -> None:
             "pool_size": 5,
             "pool_timeout": 2,
             "pool_pre_ping": True,
+            "hide_parameters": True,  # errors are logged, and what people typed is not
             "connect_args": {"connect_timeout": 2, "options": "-c statement_timeout=5s -c lock_timeout=2s"},
         },
         # A form larger than the largest batch is nobody's; the API says 413 itself, naming the limit.
@@ -64,6 +76,7 @@ def _configure(app: Flask, settings: Settings, clocks: Clocks | None) -> None:
         clocks=clocks or Clocks(business=business, wall=system),
         pool=HotPool(url, settings.hot_pool_size),
     )
+    app.session_interface = FormSessions()
     db.init_app(app)
     Migrate(app, db, directory=str(PROJECT / "migrations"))
     guard = CSRFProtect(app)

@@ -18,7 +18,7 @@ from app.factory import assets, rate
 from app.factory.access import ACCESS
 from app.factory.rules import Rule
 from app.kit.errors import NotAllowed, NotFound
-from app.kit.ids import new_id
+from app.kit.ids import new_hex
 from app.web.errors import API_PREFIX
 from app.web.pages import redirect_to
 from app.web.runtime import business_now, runtime
@@ -55,7 +55,7 @@ def register(app: Flask) -> None:
 
 def _begin() -> None:
     sent = request.headers.get("X-Request-Id", "")
-    g.request_id = sent if _REQUEST_ID.fullmatch(sent) else new_id().hex
+    g.request_id = sent if _REQUEST_ID.fullmatch(sent) else new_hex()
     g.started = time.perf_counter()
 
 

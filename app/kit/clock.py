@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,6 +46,7 @@ class OffsetClock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._name = str(path)
         self._seen: tuple[int, int] | None = None
         self._offset = timedelta(0)
 
@@ -63,7 +65,7 @@ class OffsetClock:
 
     def _read(self) -> timedelta:
         try:
-            stat = self.path.stat()
+            stat = os.stat(self._name)  # noqa: PTH116  # once a request: a Path takes three times as long
         except FileNotFoundError:
             self._seen = None
             return timedelta(0)

@@ -15,7 +15,7 @@ from app.accounts.guards import caller
 from app.kit.errors import FieldError, InvalidRequest, Refused
 from app.kit.ids import parse_id
 from app.kit.money import parse_quantity, plain
-from app.metering import raw_events, refused
+from app.metering import examples, raw_events, refused
 from app.metering.answers import (
     BatchRequest,
     CheckAnswer,
@@ -41,7 +41,6 @@ from app.web.runtime import business_now, runtime
 
 api = Api("metering", __name__)
 
-_EVENT = {"id": "0199f1f0-8f3a-7c1e-9d5b-3b6c2f1a0e11", "meter": "api_calls", "quantity": 1, "kind": "scan"}
 _REFUSALS = (
     "id_conflict", "unknown_meter", "unknown_client", "event_too_old", "event_in_future", "bad_quantity",
     "invalid_event", "quota_exceeded",
@@ -62,9 +61,10 @@ def _org_id() -> UUID:
 
 @api.operation(
     "POST", "/usage/events", raw=True, idempotent=False, request=Event | BatchRequest, response=RecordAnswer,
-    summary="Record one event, or a batch", example={"events": [_EVENT]}, errors=_REFUSALS,
+    summary="Record one event, or a batch", example={"events": [examples.EVENT]}, answer=examples.RECORDED,
+    errors=_REFUSALS,
     description="Each event counts once by its id. One bad event never fails its batch; a bare event that is refused "
-    "answers with the status of its code.",
+    "answers with the status of its code. 200 means that what was recorded is on disk.",
 )  # fmt: skip
 def record_events() -> Response:
     sent = parse(read_body())
@@ -79,11 +79,12 @@ def record_events() -> Response:
 @api.operation(
     "POST", "/usage/check", request=CheckRequest, response=CheckAnswer,
     summary="Ask whether a quantity may be used, and what it would cost",
-    example={"meter": "api_calls", "quantity": 5}, errors=("unknown_meter", "bad_quantity"),
+    example=examples.ASKED, answer=examples.CHECKED, errors=("unknown_meter", "bad_quantity"),
+    description="The same data as the recording itself answers, and nothing is reserved: the limit is held when "
+    "the event is recorded. `limit` is that of the `span` that decides; up to 100 questions go under `checks`.",
 )  # fmt: skip
 def check_usage(asked: CheckRequest) -> Response:
-    currency = caller().currency
-    answers = check(meterer(), _org_id(), _questions(asked), currency=currency, now=business_now())
+    answers = check(meterer(), _org_id(), _questions(asked), now=business_now())
     if asked.checks is not None:
         return respond_raw(msgspec.json.encode({"checks": [_check_answer(answer) for answer in answers]}))
     if answers[0].reason == "unknown_meter":
@@ -92,8 +93,10 @@ def check_usage(asked: CheckRequest) -> Response:
 
 
 @api.operation(
-    "GET", "/usage/events", query=EventsQuery, response=EventsAnswer, summary="Raw events by time and filter"
-)
+    "GET", "/usage/events", query=EventsQuery, response=EventsAnswer, answer=examples.EVENTS,
+    summary="Raw events by time and filter",
+    description="Newest first. `from` and `to` are half-open; filters that are left out match all.",
+)  # fmt: skip
 def list_events(query: EventsQuery) -> EventsAnswer:
     position = read_cursor(query.next, 2)
     wanted = raw_events.Filter(
@@ -108,8 +111,11 @@ def list_events(query: EventsQuery) -> EventsAnswer:
 
 
 @api.operation(
-    "GET", "/usage/refused", query=RefusedQuery, response=RefusedAnswer, summary="Events that could not be counted"
-)
+    "GET", "/usage/refused", query=RefusedQuery, response=RefusedAnswer, answer=examples.REFUSED,
+    summary="Events that could not be counted",
+    description="Newest first, kept 30 days. Mend what `detail` says and send the event again: its id is still free. "
+    "Refusals at a limit are counted by hour under `quota`.",
+)  # fmt: skip
 def list_refused(query: RefusedQuery) -> RefusedAnswer:
     org_id, position = _org_id(), read_cursor(query.next, 1)
     before = _id_of(position[0]) if position else None

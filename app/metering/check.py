@@ -20,14 +20,14 @@ ONE = Decimal(1)
 
 _CHECK = """
 SELECT starts_at, meter_id, aggregation, ends_at, plan_version_id, policy, allowance, cap, used, reserved, unbilled,
-       window_over
+       window_over, currency_in_force(%s, plan_version_id, %s)
 FROM usage_check(%s, %s, %s, %s)
 """
 _CHARGES = "SELECT meter_id, currency, model, properties FROM plan_charges WHERE plan_version_id = %s"
 _MOST_KEPT = 1000
 
 # A published version never changes, so what was read of it stays true; a new version has a new id.
-_charges: dict[UUID, dict[tuple[int, str], Charge]] = {}
+_charges: dict[UUID, dict[tuple[int | None, str], Charge]] = {}
 
 
 class _Row(NamedTuple):
@@ -44,6 +44,7 @@ class _Row(NamedTuple):
     reserved: Decimal
     unbilled: Decimal
     window_over: dict[str, Any] | None
+    currency: str
 
 
 class Answer(NamedTuple):
@@ -71,31 +72,36 @@ class Answer(NamedTuple):
     next_unit: Decimal | None = None
 
 
-def check(
-    meterer: Meterer, org_id: UUID, asked: Sequence[tuple[str, Decimal]], *, currency: str | None, now: datetime
-) -> list[Answer]:
+def check(meterer: Meterer, org_id: UUID, asked: Sequence[tuple[str, Decimal]], *, now: datetime) -> list[Answer]:
     """Answer each (meter, quantity) apart from the others, in order; opens the org's period when that is due.
 
     An unknown meter is not allowed, with the reason `unknown_meter`. Raises `Unavailable` when the database is away.
     """
-    arguments = (org_id, now, texts([meter for meter, _ in asked]), plain_array([plain(each) for _, each in asked]))
+    arguments = (
+        org_id,
+        now,
+        org_id,
+        now,
+        texts([meter for meter, _ in asked]),
+        plain_array([plain(each) for _, each in asked]),
+    )
     for _ in range(3):
         with meterer.pool.connection() as connection:
             rows = connection.execute(_CHECK, arguments).fetchall()
         if rows[0][0] is not None:
             pairs = zip(rows, asked, strict=True)
-            return [_answer(meterer.pool, _Row(*row[1:]), *each, currency=currency) for row, each in pairs]
+            return [_answer(meterer.pool, _Row(*row[1:]), *each) for row, each in pairs]
         meterer.open_period(org_id, now, now)
     raise Unavailable("The usage period could not be opened. Nothing was done; send it again.")
 
 
-def _answer(pool: HotPool, row: _Row, meter: str, quantity: Decimal, *, currency: str | None) -> Answer:
+def _answer(pool: HotPool, row: _Row, meter: str, quantity: Decimal) -> Answer:
     if row.meter_id is None:
         return Answer(meter, allowed=False, reason="unknown_meter", requested=quantity)
     delta = ONE if row.aggregation == "count" and quantity else quantity
     total = quantity if row.aggregation == "max" else row.used + row.reserved + delta
     over = row.cap is not None and delta > 0 and total > row.cap
-    chosen, unit, amount = _priced(pool, row, delta, currency)
+    unit, amount = _priced(pool, row, delta)
     span, limit, used, resets_at = "period", row.cap, row.used, row.ends_at
     if row.window_over is not None and not over:
         over = True
@@ -103,7 +109,7 @@ def _answer(pool: HotPool, row: _Row, meter: str, quantity: Decimal, *, currency
     return Answer(
         meter, not over, "quota_exceeded" if over else None, quantity, row.policy, row.allowance, span, limit, used,
         row.reserved, None if limit is None else max(limit - used - row.reserved, ZERO), resets_at,
-        chosen, amount, unit,
+        row.currency, amount, unit,
     )  # fmt: skip
 
 
@@ -112,26 +118,20 @@ def _window(facts: Mapping[str, Any]) -> tuple[str, Decimal, Decimal, datetime]:
     return facts["span"], Decimal(facts["limit"]), Decimal(facts["used"]), resets_at
 
 
-def _priced(
-    pool: HotPool, row: _Row, quantity: Decimal, currency: str | None
-) -> tuple[str | None, Decimal | None, Decimal | None]:
-    """(currency, next unit, requested quantity); nothing above the allowance costs under `block` and `warn`."""
-    charges = {known: charge for (meter, known), charge in _charges_of(pool, row).items() if meter == row.meter_id}
-    chosen = currency or min(charges, default=None)
-    if chosen is None:
-        return None, None, None
-    charge = charges.get(chosen)
+def _priced(pool: HotPool, row: _Row, quantity: Decimal) -> tuple[Decimal, Decimal]:
+    """What the next unit and the requested quantity would cost: nothing within the allowance, nor under `block`."""
+    charge = _charges_of(pool, row).get((row.meter_id, row.currency))
     used = row.used - row.unbilled
     within = row.allowance is None or used + max(quantity, ONE) <= row.allowance
     if charge is None or row.policy != "charge" or within:
-        return chosen, ZERO, ZERO
+        return ZERO, ZERO
     after = max(used, quantity) if row.aggregation == "max" else used + quantity
-    places = exponent(chosen)
+    places = exponent(row.currency)
     amount = price(charge, after, row.allowance).amount - price(charge, used, row.allowance).amount
-    return chosen, to_major(marginal(charge, used, row.allowance), places), to_major(amount, places)
+    return to_major(marginal(charge, used, row.allowance), places), to_major(amount, places)
 
 
-def _charges_of(pool: HotPool, row: _Row) -> dict[tuple[int, str], Charge]:
+def _charges_of(pool: HotPool, row: _Row) -> dict[tuple[int | None, str], Charge]:
     """The usage charges of the row's plan version by meter and currency, read once a process."""
     known = _charges.get(row.plan_version_id)
     if known is None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from app.accounts.guards import caller
 from app.kit.errors import NotFound
 from app.metering import queries as metering
+from app.portal import examples
 from app.portal.events import latest_events
 from app.portal.history import history, totals
 from app.portal.schemas import CurrentAnswer, HistoryAnswer, HistoryQuery, SummaryAnswer, current_answer
@@ -18,15 +19,10 @@ from app.web.runtime import business_now
 
 api = Api("portal", __name__)
 
-_QUOTE = {
-    "charge": {"model": "per_unit", "currency": "USD", "properties": {"unit_amount": "0.01"}},
-    "quantity": "1250",
-    "allowance": "1000",
-}
-
 
 @api.operation(
     "GET", "/usage/current", response=CurrentAnswer, summary="This period: use, limits, cost, forecast",
+    answer=examples.CURRENT,
     description="What the dashboard shows, out of the same figures. Costs are estimates until the period is closed; "
     "what is projected keeps the pace since the period began.",
 )  # fmt: skip
@@ -35,7 +31,12 @@ def usage_current() -> CurrentAnswer:
     return current_answer(current_usage(session(), _org(), business_now()))
 
 
-@api.operation("GET", "/usage/summary", response=SummaryAnswer, summary="This month, all time, and a year's trend")
+@api.operation(
+    "GET", "/usage/summary", response=SummaryAnswer, answer=examples.SUMMARY,
+    summary="This month, all time, and a year's trend",
+    description="Totals by calendar month of the organisation's zone, since the beginning, the ten latest events, and "
+    "twelve months, oldest first.",
+)  # fmt: skip
 def usage_summary() -> SummaryAnswer:
     """The running month, lifetime totals, the ten latest events, twelve months."""
     org, now = _org(), business_now()
@@ -54,6 +55,9 @@ def usage_summary() -> SummaryAnswer:
 
 @api.operation(
     "GET", "/usage/history", query=HistoryQuery, response=HistoryAnswer, summary="Month by month: totals, cost, plan",
+    answer=examples.HISTORY,
+    description="Newest first, this month included. `usage_cost` is that of the usage periods that began in the month, "
+    "an estimate while one of them is open.",
 )  # fmt: skip
 def usage_history(query: HistoryQuery) -> HistoryAnswer:
     """The last months, newest first."""
@@ -63,7 +67,8 @@ def usage_history(query: HistoryQuery) -> HistoryAnswer:
 
 
 @api.operation(
-    "POST", "/quotes", request=QuoteRequest, response=QuoteAnswer, example=_QUOTE,
+    "POST", "/quotes", request=QuoteRequest, response=QuoteAnswer, example=examples.QUOTE,
+    answer=examples.QUOTED,
     summary="Price a quantity under a charge",
     description="The calculator: any charge, whether or not a plan has it. The allowance is taken off first.",
 )  # fmt: skip

@@ -14,6 +14,7 @@ import click
 from flask.cli import AppGroup, with_appcontext
 
 from app.kit.clock import OffsetClock
+from app.metering.partitions import make_partitions
 from app.portal import demo as seeds
 from app.portal import doctor as examination
 from app.web.runtime import runtime
@@ -118,7 +119,9 @@ def advance(span: str) -> None:
     moved = runtime().clocks.business
     if not isinstance(moved, OffsetClock):
         raise click.ClickException("Only a sandbox has a movable clock (TOLLKEEPER_ENV is production here).")
-    click.echo(f"business  {moved.advance(read_span(span)).isoformat(timespec='seconds')}")
+    now = moved.advance(read_span(span))
+    make_partitions()  # the month jumped to must not wait for tomorrow's sweep
+    click.echo(f"business  {now.isoformat(timespec='seconds')}")
 
 
 def read_span(text: str) -> timedelta:

@@ -92,7 +92,7 @@ def _privileges(connection: psycopg.Connection, settings: Settings) -> Finding:
     if not _one(connection, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
         return Finding("privileges", "ok", "the web's role is no superuser")
     if settings.sandbox:
-        return Finding("privileges", "warning", "the sandbox runs as superuser", "In production use the role tk_web.")
+        return Finding("privileges", "warning", "the sandbox runs as superuser", "In production use tollkeeper_web.")
     fix = "Connect as a role that owns nothing; a superuser passes every guard of the usage tables."
     return Finding("privileges", "failed", "the web's role is a superuser", fix)
 

@@ -62,7 +62,7 @@ def choice_view(
 
 
 def unfit(offer: Offer, standing: CurrentUsage) -> list[str]:
-    """Which present use the plan's limits would not hold: nothing is deleted, new use is refused until it fits."""
+    """Which of this period's use the plan's limits would not hold."""
     found = []
     for meter in standing.meters:
         most = offer.terms(meter.key, standing.currency).refused_above

@@ -17,22 +17,15 @@ Rows = Sequence[Row[Any]]
 # Plan version, period and currency at :now; then the meters of the period: those with a limit in force and those used.
 # Before the period is opened these are the plan's own, where `charge` holds as `block` while nobody collects.
 _CURRENT = text("""
-WITH org AS (SELECT created_at, time_zone, currency FROM orgs WHERE id = :org_id),
+WITH org AS (SELECT created_at, time_zone FROM orgs WHERE id = :org_id),
 subscription AS (
-    SELECT interval, currency, collection FROM subscriptions WHERE org_id = :org_id AND ended_at IS NULL
+    SELECT interval, collection FROM subscriptions WHERE org_id = :org_id AND ended_at IS NULL
 ),
 period AS (
     SELECT starts_at, ends_at FROM usage_periods WHERE org_id = :org_id AND starts_at <= :now AND ends_at > :now
 ),
 version AS (SELECT plan_in_force(:org_id, :now) AS id),
-money AS (
-    SELECT coalesce(
-        (SELECT currency FROM subscription), (SELECT currency FROM org),
-        (SELECT currency FROM plan_prices WHERE plan_version_id = (SELECT id FROM version)
-         ORDER BY (currency = 'USD') DESC, currency LIMIT 1),
-        'USD'
-    ) AS currency
-),
+money AS (SELECT currency_in_force(:org_id, version.id, :now) AS currency FROM version),
 limits AS (
     SELECT meter_id, allowance, policy, hard_limit FROM limits_in_force
     WHERE org_id = :org_id AND period_start = (SELECT starts_at FROM period)
@@ -74,15 +67,10 @@ SELECT period.starts_at, period.ends_at, money.currency, plan.key AS plan_key, p
        limits.meter_id IS NOT NULL AS limited, limits.allowance, limits.hard_limit,
        counter.used, counter.reserved, counter.unbilled, charge.model, charge.properties
 FROM usage_periods period
-JOIN orgs org ON org.id = period.org_id
 JOIN plan_versions pv ON pv.id = period.plan_version_id
 JOIN plans plan ON plan.id = pv.plan_id
-CROSS JOIN LATERAL (SELECT coalesce(
-    (SELECT currency FROM subscriptions s
-     WHERE s.org_id = period.org_id AND s.started_at < period.ends_at ORDER BY s.started_at DESC LIMIT 1),
-    org.currency,
-    (SELECT currency FROM plan_prices WHERE plan_version_id = pv.id ORDER BY (currency = 'USD') DESC, currency LIMIT 1),
-    'USD') AS currency) money
+CROSS JOIN LATERAL (
+    SELECT currency_in_force(period.org_id, pv.id, period.ends_at - interval '1 microsecond') AS currency) money
 LEFT JOIN usage_counters counter ON counter.org_id = period.org_id AND counter.period_start = period.starts_at
 LEFT JOIN limits_in_force limits ON limits.org_id = period.org_id AND limits.period_start = period.starts_at
      AND limits.meter_id = counter.meter_id

@@ -34,6 +34,7 @@ class Call:
     parameters: list[Field]
     body: list[Field]
     answer: list[Field]
+    answer_note: str
     curl: str
     sample: str
     problems: list[tuple[str, list[str]]] = field(default_factory=list)
@@ -79,6 +80,7 @@ def _call(document: Document, path: str, method: str, operation: Document) -> Ca
         parameters=parameters,
         body=fields(document, body.get("schema")),
         answer=fields(document, answer.get("schema")),
+        answer_note=str(_plain(document, answer.get("schema", {})).get("description", "")),
         curl=_curl(document, path, method, _example(body), public=scope is None),
         sample=_pretty(_example(answer)),
         problems=_problems(operation["responses"]),
@@ -114,10 +116,11 @@ def _walk(document: Document, schema: Document, prefix: str, depth: int) -> list
     found: list[Field] = []
     required = set(shape.get("required", []))
     for name, inner in shape.get("properties", {}).items():
-        found.append(Field(prefix + name, _type(document, inner), name in required, _note(inner)))
         plain = _plain(document, inner)
         many = plain.get("type") == "array"
         deeper = plain.get("items", {}) if many else plain
+        note = _note(inner) or str(_plain(document, deeper).get("description", ""))
+        found.append(Field(prefix + name, _type(document, inner), name in required, note))
         found += _walk(document, deeper, f"{prefix}{name}{'[]' if many else ''}.", depth + 1)
     return found
 

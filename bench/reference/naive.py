@@ -46,7 +46,7 @@ class Counter(Naive):
     cap: Mapped[Decimal | None]
 
 
-@pages.get("/api/v1/bench/null")
+@pages.get("/bench/null")
 def null() -> Response:
     """A view that returns nothing."""
     return Response(b"", content_type="application/json")

@@ -91,7 +91,7 @@ CREATE FUNCTION usage_total_uniques(orgs uuid[], days date[], weight integer) RE
 $$;
 
 -- One fold at a time, whoever calls it; repair takes the same lock.
-CREATE FUNCTION usage_fold_lock() RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 7205759404;
+CREATE FUNCTION usage_fold_lock() RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 7205759405;
 
 CREATE FUNCTION database_cluster() RETURNS text LANGUAGE sql STABLE
 RETURN (SELECT system_identifier::text FROM pg_control_system());

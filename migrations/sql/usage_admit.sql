@@ -20,7 +20,8 @@ DECLARE
   today date := (p_now AT TIME ZONE zone)::date;
   span_starts timestamptz[] := ARRAY[usage_midnight(today, zone), date_trunc('hour', p_now, zone),
                                      date_trunc('minute', p_now)];
-  span_ends timestamptz[] := ARRAY[usage_midnight(today + 1, zone), span_starts[2] + interval '1 hour', span_starts[3] + interval '1 minute'];
+  span_ends timestamptz[] := ARRAY[usage_midnight(today + 1, zone), span_starts[2] + interval '1 hour',
+                                   span_starts[3] + interval '1 minute'];
   caps numeric[];
   used numeric[];
   reserved numeric[];

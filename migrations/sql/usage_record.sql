@@ -124,6 +124,12 @@ BEGIN
   ELSIF windowed THEN
     facts := usage_window_over(p_org, it.meter, p_now, delta, peak, it.per_minute, it.per_hour, it.per_day);
   END IF;
+  IF facts IS NOT NULL AND value IS NOT NULL AND EXISTS (
+      SELECT FROM usage_uniques u
+      WHERE u.org_id = p_org AND u.meter_id = it.meter AND u.period_start = it.starts_at AND u.value_hash = value) THEN
+    delta := 0;  -- what filled the window meanwhile is this very value, which takes no room again
+    facts := NULL;
+  END IF;
   IF facts IS NOT NULL THEN  -- unless what took the room meanwhile is this very event, sent twice at once
     SELECT CASE WHEN k.content = p_content THEN 'duplicate' ELSE 'id_conflict' END INTO outcome
     FROM usage_keys k WHERE k.org_id = p_org AND k.key = p_key;

@@ -48,7 +48,9 @@ RETURNS TABLE (org_id uuid, meter_id integer, span text, starts_at timestamptz, 
 LANGUAGE sql STABLE AS $$
     WITH w AS MATERIALIZED (
         SELECT w.*, m.aggregation = 'max' AS peak, CASE w.span
-                   WHEN 'day' THEN usage_midnight((w.starts_at AT TIME ZONE o.time_zone)::date + 1, o.time_zone)
+                   WHEN 'day' THEN greatest(  -- 24 hours, also where another zone began the day; 25 where clocks go back
+                       usage_midnight((w.starts_at AT TIME ZONE o.time_zone)::date + 1, o.time_zone),
+                       w.starts_at + interval '24 hours')
                    ELSE w.starts_at + ('1 ' || w.span)::interval END AS ends_at
         FROM usage_windows w JOIN orgs o ON o.id = w.org_id
         JOIN meters m ON m.id = w.meter_id AND m.aggregation <> 'unique'

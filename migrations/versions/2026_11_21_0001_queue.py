@@ -23,7 +23,8 @@ def downgrade() -> None:
         """
         DO $$ DECLARE it record; BEGIN
           FOR it IN SELECT oid::regclass AS name FROM pg_class
-                    WHERE relname LIKE 'procrastinate\\_%' AND relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+                    WHERE relname LIKE 'procrastinate\\_%' AND relkind = 'r'
+                      AND relnamespace = 'public'::regnamespace LOOP
             EXECUTE format('DROP TABLE IF EXISTS %s CASCADE', it.name); END LOOP;
           FOR it IN SELECT oid::regprocedure AS name FROM pg_proc
                     WHERE proname LIKE 'procrastinate\\_%' AND pronamespace = 'public'::regnamespace LOOP

@@ -102,6 +102,19 @@ RETURN coalesce(
      WHERE t.org_id = org AND t.starts_at <= at ORDER BY t.starts_at DESC LIMIT 1),
     (SELECT v.id FROM plan_versions v JOIN plans p ON p.id = v.plan_id
      WHERE p.is_default AND v.published_at IS NOT NULL ORDER BY v.number DESC LIMIT 1));
+
+-- The currency that an org's usage of a plan version is priced in at an instant: its subscription's, else the org's
+-- own, else one that the plan has a price in.
+CREATE FUNCTION currency_in_force(org uuid, version uuid, at timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce(
+    (SELECT s.currency FROM subscriptions s
+     WHERE s.org_id = org AND s.started_at <= at AND (s.ended_at IS NULL OR s.ended_at > at)
+     ORDER BY s.started_at DESC LIMIT 1),
+    (SELECT o.currency FROM orgs o WHERE o.id = org),
+    (SELECT p.currency FROM plan_prices p WHERE p.plan_version_id = version
+     ORDER BY (p.currency = 'USD') DESC, p.currency LIMIT 1),
+    'USD');
 """
 
 
@@ -111,5 +124,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP FUNCTION plan_in_force(uuid, timestamptz), usage_lock(uuid)")
+    op.execute(
+        "DROP FUNCTION currency_in_force(uuid, uuid, timestamptz), plan_in_force(uuid, timestamptz), usage_lock(uuid)"
+    )
     op.execute("DROP TABLE limits_in_force, usage_periods, subscription_terms, subscriptions")

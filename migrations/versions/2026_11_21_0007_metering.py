@@ -1,7 +1,7 @@
 """The tables of metering: keys, events by month, their erasable details, counters, windows, refusals.
 
 Keys and events carry no foreign keys: they are written only together with the counter row, which has them. A foreign
-key on each event would lock the org's row for every event of it (measured: a third of the hot org's speed).
+key on each event would lock the org's row for every event of it.
 """
 
 from alembic import op

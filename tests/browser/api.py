@@ -6,7 +6,6 @@ import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -24,11 +23,9 @@ class Caller:
         """Status and body."""
         return self._call(path, None)
 
-    def send(self, meter: str, quantity: int, at: datetime | None = None) -> tuple[int, Any]:
-        """Report one event with an id of its own, as of now or of an earlier instant."""
-        event: dict[str, Any] = {"id": f"journey-{next(_numbers)}", "meter": meter, "quantity": quantity}
-        if at is not None:
-            event["occurred_at"] = at.isoformat()
+    def send(self, meter: str, quantity: int) -> tuple[int, Any]:
+        """Report one event with an id of its own."""
+        event = {"id": f"journey-{next(_numbers)}", "meter": meter, "quantity": quantity}
         return self._call("/usage/events", json.dumps(event).encode())
 
     def _call(self, path: str, body: bytes | None) -> tuple[int, Any]:

@@ -17,6 +17,10 @@ FLAGS = [
 ]  # fmt: skip
 # Chromium itself says so of every answer of 400 and above, also of one that a test asks for.
 EXPECTED = "Failed to load resource: the server responded with a status of 4"
+_SETTLED = """async () => {
+  for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+  await Promise.allSettled(document.getAnimations().map(each => each.finished));
+}"""
 
 
 @dataclass
@@ -75,8 +79,8 @@ def sign_in(page: Page, email: str, password: str) -> None:
     page.wait_for_url("**/dashboard")
 
 
-def turn(page: Page, *, theme: str | None = None, width: int | None = None) -> None:
-    """Another theme or width, and the two frames after which no colour is on its way any more.
+def turn(page: Page, *, theme: str | None = None, width: int | None = None, height: int = 720) -> None:
+    """Another theme or size, and the two frames after which no colour is on its way any more.
 
     The theme is set on the root too, as the server does for who chose one: Chromium repaints some parts late when
     only the emulated preference changes under a page that stands.
@@ -85,5 +89,5 @@ def turn(page: Page, *, theme: str | None = None, width: int | None = None) -> N
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
         page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
     if width is not None:
-        page.set_viewport_size({"width": width, "height": 720})
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        page.set_viewport_size({"width": width, "height": height})
+    page.evaluate(_SETTLED)

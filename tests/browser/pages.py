@@ -141,7 +141,7 @@ DASHBOARDS = {
     "org-menu": Shown("/dashboard", "billing", steps=(menu("Organisation"),)),
     "usage": Shown("/usage", "steady"),
     "usage-empty": Shown("/usage", "new"),
-    "usage-over": Shown("/usage?period=year&by=client&span=month", "over"),
+    "usage-over": Shown("/usage?period=12m&by=client&span=month", "over"),
     "usage-user": Shown("/usage?by=user", "high", sheet=False),
     "usage-key": Shown("/usage?by=key&meter=tokens", "viewer", sheet=False),
     "usage-wrong-days": Shown("/usage?from=2026-13-45&to=never", "near", sheet=False),

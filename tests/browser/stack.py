@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,13 +50,22 @@ class Stack:
 
         return until(found, f"a mail to {to} with a link to {path}")
 
+    def flask(self, *words: str) -> str:
+        """What one of the installation's own commands prints."""
+        command = [sys.executable, "-m", "flask", "--app", "wsgi", *words]
+        env = _environment(self.instance)
+        return subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=True).stdout
+
+    def business_now(self) -> datetime:
+        """The instant that periods go by."""
+        return datetime.fromisoformat(self.flask("clock", "show").split()[1])
+
 
 @contextmanager
 def running(instance: Path, log: Path) -> Iterator[Stack]:
     """Start everything; stop it as Ctrl-C does. Its words go to `log`."""
     port = free_port()
-    kept = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
-    env = {**kept, "INSTANCE": str(instance), "PORT": str(port)}  # a database of its own, whatever the tests use
+    env = {**_environment(instance), "PORT": str(port)}
     with log.open("wb") as words:
         command = [sys.executable, "-m", "sandbox.run"]
         child = subprocess.Popen(command, cwd=PROJECT, env=env, stdout=words, stderr=words, start_new_session=True)
@@ -77,6 +87,12 @@ def free_port() -> int:
         if all(_is_free(start + step) for step in range(3)):
             return start
     raise RuntimeError("no free ports")
+
+
+def _environment(instance: Path) -> dict[str, str]:
+    """Ours, with a database of its own whatever the tests use."""
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
+    return {**kept, "INSTANCE": str(instance), "TOLLKEEPER_ENV": "sandbox"}
 
 
 def _is_free(port: int) -> bool:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import psycopg
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
@@ -20,7 +21,7 @@ from app.metering import queries, verify
 from app.metering.batch import BatchOutcome, Terms, record_batch
 from app.metering.rollups import Folded, fold
 from app.metering.schemas import Event
-from tests.metering.world import METERS, NOW, World
+from tests.metering.world import METERS, MONTHS, NOW, World
 
 AT_ONCE = timedelta(0)
 FIRST, LAST = date(2026, 9, 1), date(2026, 12, 31)
@@ -65,6 +66,19 @@ class Books(World):
         """Record past usage as an import does."""
         terms = Terms("import", billable=bill, limited=False, oldest=datetime(2026, 9, 1, tzinfo=NOW.tzinfo))
         return record_batch(self.meterer, org_id, events, key_id=None, now=NOW, terms=terms)
+
+    def cut(self, session: Session, org_id: UUID, at: datetime) -> None:
+        """Cut November in two, as a change of plan does."""
+        connection = session.connection().connection.driver_connection
+        assert isinstance(connection, psycopg.Connection)
+        connection.execute(
+            "UPDATE usage_periods SET ends_at = %s WHERE org_id = %s AND starts_at = %s", (at, org_id, MONTHS[2])
+        )
+        connection.execute(
+            "INSERT INTO usage_periods (org_id, starts_at, ends_at, previous_end, plan_version_id, time_zone,"
+            " opened_at) VALUES (%s, %s, %s, %s, gen_random_uuid(), 'UTC', now())",
+            (org_id, at, MONTHS[3], at),
+        )
 
     def meter(self, key: str) -> int:
         return int(self.run("SELECT id FROM meters WHERE key = %s", (key,))[0][0])

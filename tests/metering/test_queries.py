@@ -82,6 +82,15 @@ def test_shares_are_named_and_unique_values_are_counted_over_the_whole_span(book
     assert (whole[books.meter("t_people")].quantity, whole[books.meter("t_people")].events) == (1, 2)
 
 
+def test_unique_values_of_the_hour_that_comes_twice_at_midnight_belong_to_the_new_day(books: Books) -> None:
+    org, first = books.org(zone="America/Havana"), datetime(2026, 11, 1, 4, 30, tzinfo=UTC)
+    books.one(org, event("t_people", occurred_at=first, user="ada"))
+    with books.transaction() as session:
+        october = queries.by_dimension(session, org, date(2026, 10, 1), date(2026, 10, 31), "")
+        november = queries.by_dimension(session, org, date(2026, 11, 1), date(2026, 11, 30), "")
+    assert ([each.quantity for each in october], [each.quantity for each in november]) == ([], [1])
+
+
 def test_an_erased_users_share_stays_without_the_name(books: Books) -> None:
     org = books.org()
     books.one(org, event("t_sum", 2, user="bob"))

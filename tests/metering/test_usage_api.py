@@ -105,6 +105,9 @@ BAD_BODIES = {
     "a raw NUL": (b'{"id": "a\x00", "meter": "t_sum"}', 400, "invalid_request"),
     "NaN": (b'{"id": "a", "meter": "t_sum", "quantity": NaN}', 400, "invalid_request"),
     "events of the wrong type": (b'{"events": 7}', 400, "invalid_request"),
+    "a lone surrogate in a batch": (b'{"events": [{"id": "\\ud800", "meter": "t_sum"}]}', 400, "invalid_request"),
+    "a malformed batch": (b'{"events": [{"id": "a", "meter": "t_sum"}, {"id"', 400, "invalid_request"),
+    "a batch with words behind": (b'{"events": []} x', 400, "invalid_request"),
     "events and more": (b'{"events": [], "mode": "fast"}', 400, "invalid_request"),
     "deeply nested": (b'{"id": "a", "meter": ' + b"[" * 100_000, 400, "invalid_request"),
 }

@@ -7,10 +7,10 @@ import threading
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 from flask import Flask
 
+from app.kit.periods import day_of
 from app.metering import repair
 from app.metering.cli import group
 from app.metering.recount import recount
@@ -133,16 +133,7 @@ def test_a_moved_boundary_is_recounted_from_the_events(books: Books) -> None:
     books.run("UPDATE usage_counters SET reserved = 2 WHERE org_id = %s AND period_start = %s", (org, NOVEMBER))
     with books.transaction() as session:
         periods.lock(session, org)
-        connection = session.connection().connection.driver_connection
-        assert isinstance(connection, psycopg.Connection)
-        connection.execute(
-            "UPDATE usage_periods SET ends_at = %s WHERE org_id = %s AND starts_at = %s", (cut, org, NOVEMBER)
-        )
-        connection.execute(
-            "INSERT INTO usage_periods (org_id, starts_at, ends_at, previous_end, plan_version_id, time_zone,"
-            " opened_at) VALUES (%s, %s, %s, %s, gen_random_uuid(), 'UTC', now())",
-            (org, cut, MONTHS[3], cut),
-        )
+        books.cut(session, org, cut)
         recount(session, org, cut - timedelta(days=1), NOW)
     assert [books.used(org, "t_sum", start) for start in (NOVEMBER, cut)] == [5, 10]
     assert [books.used(org, "t_people", start) for start in (NOVEMBER, cut)] == [1, 2]
@@ -151,6 +142,42 @@ def test_a_moved_boundary_is_recounted_from_the_events(books: Books) -> None:
     # A value that the new period has counted is known there, and one that only the old had counts again.
     books.many(org, [event("t_people", user="b")])
     assert books.used(org, "t_people", cut) == 2
+
+
+def test_what_was_counted_ahead_of_a_cut_moves_across_it(books: Books) -> None:
+    org = books.org()
+    for at in (NOW - timedelta(minutes=1), NOW + timedelta(minutes=4)):
+        books.many(
+            org, [event("t_sum", 5, occurred_at=at), event("t_people", user=str(at), occurred_at=at), event("t_max", 7)]
+        )
+    with books.transaction() as session:
+        periods.lock(session, org)
+        books.cut(session, org, NOW)
+        recount(session, org, NOW, NOW)
+    assert [books.used(org, "t_sum", start) for start in (NOVEMBER, NOW)] == [5, 5]
+    assert [books.used(org, "t_people", start) for start in (NOVEMBER, NOW)] == [1, 1]
+    assert [books.used(org, "t_max", start) for start in (NOVEMBER, NOW)] == [0, 7]
+    assert books.differences(org) == []
+
+
+def test_the_day_on_which_midnight_comes_twice_is_one_window_from_the_first(books: Books) -> None:
+    org = books.org(zone="America/Havana", t_sum={"per_day": 3}, t_count={"per_day": 9})
+    first, second = datetime(2026, 11, 1, 4, 30, tzinfo=UTC), datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
+    over = books.one(org, event("t_sum", 9), first - timedelta(hours=1))
+    assert (over.facts or {})["resets_at"] == "2026-11-01T04:00:00.000000Z"
+    assert books.one(org, event("t_sum", 2), first).code == "recorded"
+    assert books.one(org, event("t_sum", 2), second).code == "quota_exceeded"
+    books.many(org, [event("t_sum", 1), event("t_count")], second)
+    windows = books.run("SELECT DISTINCT starts_at FROM usage_windows WHERE org_id = %s", (org,))
+    assert windows == [(day_of(first, "America/Havana").start,)]
+    assert books.differences(org) == []
+
+
+def test_a_change_of_zone_makes_no_difference_of_the_windows_before_it(books: Books) -> None:
+    org, evening = books.org(t_sum={"per_day": 50, "per_hour": 50}), NOW.replace(hour=20)
+    books.one(org, event("t_sum", 7), evening)
+    books.run("UPDATE orgs SET time_zone = 'Asia/Tokyo' WHERE id = %s", (org,))
+    assert books.differences(org) == []
 
 
 def test_a_period_that_is_gone_leaves_its_reservations_to_the_running_one(books: Books) -> None:

@@ -51,6 +51,17 @@ def test_the_same_event_50_times_at_once_counts_once(world: World) -> None:
     world.books_agree(org)
 
 
+def test_the_same_event_many_times_at_once_is_known_also_where_a_window_has_room_for_one(world: World) -> None:
+    def send(_: int) -> str:
+        barrier.wait()
+        return world.one(org, event(id="once")).code
+
+    for _ in range(20):
+        org, barrier = world.org(t_sum={"per_minute": 1}), Barrier(8)
+        with ThreadPoolExecutor(8) as threads:
+            assert Counter(threads.map(send, range(8))) == {"recorded": 1, "duplicate": 7}
+
+
 def test_one_id_with_many_contents_at_once_records_one_and_conflicts_the_rest(world: World) -> None:
     org = world.org()
     with ThreadPoolExecutor(16) as threads:

@@ -1,0 +1,52 @@
+"""What the API reference shows of the staff's calls; a test decodes each into the struct that it stands for."""
+
+from __future__ import annotations
+
+from app.portal.examples import CURRENT
+
+_ORG_ID = "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e21"
+
+ORGS = {
+    "orgs": [
+        {
+            "id": _ORG_ID,
+            "name": "High Tide Documents",
+            "owner": "ada@example.com",
+            "members": 4,
+            "plan": "pro",
+            "created_at": "2026-05-19T09:00:00Z",
+            "suspended_at": None,
+        }
+    ],
+    "next": None,
+}
+ORG = {
+    "id": _ORG_ID,
+    "name": "High Tide Documents",
+    "time_zone": "Europe/Berlin",
+    "created_at": "2026-05-19T09:00:00Z",
+    "suspended_at": None,
+    "members": [
+        {"name": "Ada Lovelace", "email": "ada@example.com", "role": "owner", "joined_at": "2026-05-19T09:00:00Z"}
+    ],
+    "usage": CURRENT,
+}
+ANALYTICS = {
+    "from": "2026-10-23",
+    "to": "2026-11-21",
+    "group_by": "plan",
+    "figures": [
+        {"group": "pro", "meter": "api_calls", "quantity": "68635", "events": 77},
+        {"group": "free", "meter": "api_calls", "quantity": "4322", "events": 312},
+    ],
+    "active_orgs": 5,
+    "active_users": 21,
+    "as_of": "2026-11-21T12:00:00Z",
+}
+TOP = {
+    "month": "2026-11-01",
+    "meter": "api_calls",
+    "orgs": [{"id": _ORG_ID, "name": "High Tide Documents", "quantity": "56000", "events": 60}],
+}
+GIVE = {"plan": "pro", "currency": "USD", "interval": "month"}
+GIVEN = {"changed": True, "usage": CURRENT}
