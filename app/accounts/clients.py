@@ -44,9 +44,11 @@ def rename_client(session: Session, org_id: UUID, client_id: UUID, name: str, *,
     """Give a client another name; its ref, which usage carries, stays."""
     row = queries.client(session, org_id, client_id)
     if row.name != name:
+        personal = {"before": row.name, "after": name}
         row.name = name
         session.flush()
-        write(session, actor, "client.renamed", on=("client", row.id), org_id=org_id, now=now)
+        on = ("client", row.id)
+        write(session, actor, "client.renamed", on=on, org_id=org_id, personal=personal, now=now)
     return row
 
 

@@ -19,9 +19,10 @@ def change_name(session: Session, user_id: UUID, name: str, *, actor: Actor, now
     """Change the name that others see."""
     user = queries.user(session, user_id)
     if user.name != name:
+        personal = {"before": user.name, "after": name}
         user.name = name
         session.flush()
-        write(session, actor, "user.renamed", on=("user", user_id), now=now)
+        write(session, actor, "user.renamed", on=("user", user_id), personal=personal, now=now)
 
 
 def change_theme(session: Session, user_id: UUID, theme: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, timedelta
+from datetime import UTC, date
 from uuid import UUID
 
 from app.accounts.guards import caller
@@ -147,7 +147,7 @@ def _figures(query: AnalyticsQuery, start: date, end: date) -> list[tuple[str, r
 
 def _days(query: AnalyticsQuery) -> tuple[date, date]:
     end = query.end or _today()
-    start = query.start or end - timedelta(days=29)
+    start = query.start or date.fromordinal(max(1, end.toordinal() - 29))
     if not 0 <= (end - start).days < _MOST_DAYS:
         raise InvalidRequest("The days are not valid.", [FieldError("from", f"at most {_MOST_DAYS} days before `to`")])
     return start, end

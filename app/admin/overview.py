@@ -73,7 +73,7 @@ def read_days(args: Mapping[str, str], today: date) -> Days:
         picked = args.get("days", "") if args.get("days") in PRESETS else "30d"
         return Days(today - (PRESETS[picked][1] - 1) * _DAY, today, picked)
     start, end = min(start, end), min(max(start, end), today + _DAY)
-    return Days(max(start, end - (MOST_DAYS - 1) * _DAY), end, "")
+    return Days(start if (end - start).days < MOST_DAYS else end - (MOST_DAYS - 1) * _DAY, end, "")
 
 
 def overview(

@@ -135,6 +135,8 @@ def _questions(asked: CheckRequest) -> list[tuple[str, Decimal]]:
         raise InvalidRequest("Send either `meter` or `checks`.", [FieldError("meter", "one of meter and checks")])
     if asked.checks is None:
         return [(asked.meter or "", _quantity(asked.quantity))]
+    if asked.quantity is not ABSENT:
+        raise InvalidRequest("Each of `checks` has its own quantity.", [FieldError("quantity", "not beside checks")])
     return [(each.meter, _quantity(each.quantity)) for each in asked.checks]
 
 

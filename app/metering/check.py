@@ -102,13 +102,14 @@ def _answer(pool: HotPool, row: _Row, meter: str, quantity: Decimal) -> Answer:
     total = quantity if row.aggregation == "max" else row.used + row.reserved + delta
     over = row.cap is not None and delta > 0 and total > row.cap
     unit, amount = _priced(pool, row, delta)
-    span, limit, used, resets_at = "period", row.cap, row.used, row.ends_at
+    span, limit, used, reserved, resets_at = "period", row.cap, row.used, row.reserved, row.ends_at
     if row.window_over is not None and not over:
         over = True
         span, limit, used, resets_at = _window(row.window_over)
+        reserved = ZERO  # what is reserved is of the period: windows count what was recorded
     return Answer(
         meter, not over, "quota_exceeded" if over else None, quantity, row.policy, row.allowance, span, limit, used,
-        row.reserved, None if limit is None else max(limit - used - row.reserved, ZERO), resets_at,
+        reserved, None if limit is None else max(limit - used - reserved, ZERO), resets_at,
         row.currency, amount, unit,
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ _RECOUNT = text("SELECT usage_recount(:org, :since, :now)")
 
 
 def recount(session: Session, org_id: UUID, since: datetime, now: datetime) -> None:
-    """Recount the usage periods that end after `since`, in the caller's transaction.
+    """Recount the usage periods that end after `since`, and one cut off there, in the caller's transaction.
 
     The caller holds the org's usage lock whole, so that no event in flight is missed. What is reserved stays.
     """

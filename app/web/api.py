@@ -78,7 +78,7 @@ def _door(op: Operation, view: Callable[..., Any], raw: bool) -> Callable[..., R
         body = read_body()
         parsed = decode(body, op.request)
         if op.idempotent:
-            return idempotency.once(op.endpoint, body, lambda: _respond(view(parsed, **values)))
+            return idempotency.once(body, lambda: _respond(view(parsed, **values)))
         return _respond(view(parsed, **values))
 
     return door

@@ -13,7 +13,7 @@ from uuid import UUID
 from flask import Response, g, request
 from sqlalchemy import Index, LargeBinary, PrimaryKeyConstraint, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.kit.db import Base
 from app.kit.errors import Conflict, FieldError, InvalidRequest
@@ -29,7 +29,7 @@ class IdempotencyKey(Base):
     __tablename__ = "idempotency_keys"
     __table_args__ = (
         PrimaryKeyConstraint("org_id", "key"),
-        Index(None, "created_at"),  # the daily purge
+        Index(None, "created_at"),  # the hourly purge
     )
 
     org_id: Mapped[UUID]
@@ -41,7 +41,7 @@ class IdempotencyKey(Base):
     created_at: Mapped[datetime]
 
 
-def once(endpoint: str, body: bytes, work: Callable[[], Response]) -> Response:
+def once(body: bytes, work: Callable[[], Response]) -> Response:
     """Do the work, or replay what the same key answered before; without the header, just do it."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
@@ -51,7 +51,7 @@ def once(endpoint: str, body: bytes, work: Callable[[], Response]) -> Response:
             "The Idempotency-Key is not valid.", [FieldError("Idempotency-Key", "1 to 255 characters")]
         )
     org_id: UUID = g.idempotency_owner
-    digest = hashlib.sha256(endpoint.encode() + b"\n" + body).digest()
+    digest = hashlib.sha256(request.full_path.encode() + b"\n" + body).digest()  # the ids in the address count too
     with transaction() as session:
         row = {"org_id": org_id, "key": key, "request_hash": digest, "created_at": wall_now()}
         session.execute(
@@ -74,6 +74,11 @@ def once(endpoint: str, body: bytes, work: Callable[[], Response]) -> Response:
             .values(status=response.status_code, content_type=response.content_type, body=response.get_data())
         )
         return response
+
+
+def purge(session: Session, now: datetime) -> None:
+    """Forget the answers that are no longer replayed."""
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEPT))
 
 
 def _replay(kept: IdempotencyKey, digest: bytes) -> Response:

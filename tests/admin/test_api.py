@@ -65,6 +65,10 @@ def test_a_question_that_makes_no_sense_says_why(stage: Stage, query: str, code:
     assert get(stage, f"/admin/usage/analytics?{query}").get_json()["code"] == code
 
 
+def test_days_before_the_calendar_are_left_out(stage: Stage) -> None:
+    assert get(stage, "/admin/usage/analytics?to=0001-01-05").get_json()["from"] == "0001-01-01"
+
+
 def test_the_greatest_users_of_a_month(stage: Stage) -> None:
     cast = stage.org(calls=90_000_000, plan="pro")
     stage.fold()

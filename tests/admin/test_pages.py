@@ -8,6 +8,8 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
+from app.metering.queries import by_period
+from app.web.database import db
 from tests import factories
 from tests.portal.stage import Stage
 
@@ -52,7 +54,8 @@ def test_the_overview_shows_use_by_plan_and_kind_and_the_greatest_users(stage: S
     assert "Roll-ups" in page
 
 
-@pytest.mark.parametrize("query", ["?from=x&to=y", "?from=2026-11-21&to=2026-01-01", "?days=none", "?from=1900-01-01"])
+@pytest.mark.parametrize("query", ["?from=x&to=y", "?from=2026-11-21&to=2026-01-01", "?days=none", "?from=1900-01-01",
+                                   "?from=0001-01-01&to=0001-01-05"])  # fmt: skip
 def test_an_address_that_makes_no_sense_still_shows_the_overview(stage: Stage, query: str) -> None:
     read(stage.staff(), f"/admin{query}")
 
@@ -116,6 +119,9 @@ def test_what_fell_into_the_new_period_is_counted_there(stage: Stage) -> None:
     press(staff, f"/admin/orgs/{cast.org}", f"/admin/orgs/{cast.org}/plan", offer=value)
     current = stage.app.test_client().get("/api/v1/usage/current", headers=stage.key(cast.org)).get_json()
     assert current["meters"][0]["used"] == "7"
+    with stage.app.app_context():
+        periods = [each.used for each in by_period(db.session(), cast.org, stage.clock.at)]
+    assert periods == [5, 7]
 
 
 def test_the_plan_that_an_org_is_on_is_chosen_in_the_form_and_giving_it_again_changes_nothing(stage: Stage) -> None:

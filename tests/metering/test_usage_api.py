@@ -293,6 +293,15 @@ def test_check_sees_windows(host: Host, world: World) -> None:
     assert answer["resets_at"] == "2026-11-21T12:01:00Z"
 
 
+def test_what_is_reserved_of_the_period_takes_nothing_of_a_window(host: Host, world: World) -> None:
+    world.limit(host.org, "t_sum2", policy="charge", allowance=100, per_minute=5)
+    host.post(sent(meter="t_sum2", quantity=1))
+    world.run("UPDATE usage_counters SET reserved = 3 WHERE org_id = %s", (host.org,))
+    answer = host.post({"meter": "t_sum2", "quantity": 5}, CHECK).get_json()
+    assert (answer["span"], answer["used"], answer["reserved"], answer["remaining"]) == ("minute", "1", "0", "4")
+    assert host.post(sent(meter="t_sum2", quantity=4)).status_code == 200
+
+
 @pytest.mark.parametrize("scopes", [["usage:read"], ["billing:read"]])
 def test_writing_needs_its_scope(host: Host, session: Session, wall: FixedClock, scopes: list[str]) -> None:
     made = create_key(

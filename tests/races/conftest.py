@@ -1,7 +1,25 @@
-"""Races use real connections, threads and processes on the migrated database."""
+"""Races use real connections, threads and processes on the migrated database, or on a cluster of their own."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from app.kit import embedded
 from tests.metering.conftest import world
 
 __all__ = ["world"]
+
+
+@pytest.fixture
+def own_server() -> Iterator[Path]:
+    """A cluster of this test's own, below a folder that every user may enter."""
+    data = Path("/tmp") / f"tollkeeper-kill-{uuid4().hex[:8]}" / "postgres"
+    embedded.start(data)
+    yield data
+    embedded.stop(data)
+    shutil.rmtree(data.parent, ignore_errors=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -23,16 +21,6 @@ from tests.metering.world import World, event
 
 WRITERS = 8
 ROUNDS = 3
-
-
-@pytest.fixture
-def own_server() -> Iterator[Path]:
-    """A cluster of this test's own, below a folder that every user may enter."""
-    data = Path("/tmp") / f"tollkeeper-kill-{uuid4().hex[:8]}" / "postgres"
-    embedded.start(data)
-    yield data
-    embedded.stop(data)
-    shutil.rmtree(data.parent, ignore_errors=True)
 
 
 def kill_all(data: Path) -> None:

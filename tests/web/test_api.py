@@ -52,6 +52,11 @@ def make_thing(thing: Thing) -> Told:
     return Told(amount=Decimal("1E+3"), at=NOON.astimezone(east), name=thing.name)
 
 
+@api.operation("POST", "/things/<ident>/copy", summary="Copy a thing", request=Asked, response=Told)
+def copy_thing(asked: Asked, ident: str) -> Told:
+    return Told(amount=Decimal(asked.limit), at=NOON, name=ident)
+
+
 @api.operation("GET", "/things", summary="List things", response=Told, query=Asked)
 def list_things(query: Asked) -> Told:
     return Told(amount=Decimal(query.limit), at=NOON)
@@ -179,6 +184,12 @@ def test_the_same_key_with_another_body_is_a_conflict(trial: FlaskClient) -> Non
     trial.post("/api/v1/things", json={"name": "a"}, headers=headers)
     other = trial.post("/api/v1/things", json={"name": "b"}, headers=headers)
     assert (other.status_code, other.get_json()["code"]) == (409, "idempotency_conflict")
+
+
+def test_the_same_key_and_body_for_another_thing_is_a_conflict(trial: FlaskClient) -> None:
+    headers = {"Idempotency-Key": str(uuid4())}
+    assert trial.post("/api/v1/things/a/copy", json={}, headers=headers).get_json()["name"] == "a"
+    assert trial.post("/api/v1/things/b/copy", json={}, headers=headers).status_code == 409
 
 
 def test_a_key_older_than_a_day_is_forgotten(trial: FlaskClient) -> None:

@@ -1,0 +1,30 @@
+"""Background work of the plumbing, and that the worker knows every room's tasks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import worker
+from app.kit.clock import FixedClock
+from app.kit.ids import new_id
+from app.settings import PROJECT
+from app.web.idempotency import KEPT, IdempotencyKey
+from app.web.tasks import purge
+
+
+def test_answers_go_when_they_are_no_longer_replayed(session: Session, wall: FixedClock) -> None:
+    org_id, second = new_id(), timedelta(seconds=1)
+    for key, age in (("old", KEPT + second), ("kept", KEPT - second)):
+        session.add(IdempotencyKey(org_id=org_id, key=key, request_hash=b"x", created_at=wall.now() - age))
+    session.commit()
+    purge()
+    mine = select(IdempotencyKey.key).where(IdempotencyKey.org_id == org_id)
+    assert session.scalars(mine).all() == ["kept"]
+
+
+def test_the_worker_runs_the_tasks_of_every_room() -> None:
+    rooms = {path.parent.name for path in (PROJECT / "app").glob("*/tasks.py")}
+    assert {room.__name__.split(".")[1] for room in worker.ROOMS} == rooms

@@ -1,0 +1,28 @@
+"""What is done leaves no row: a busy installation's queue stays small."""
+
+from __future__ import annotations
+
+import asyncio
+
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.worker import build
+
+QUEUE = "soon-done"
+ROWS = text("SELECT count(*) FROM procrastinate_jobs WHERE queue_name = :queue")
+
+
+def test_a_task_that_is_done_leaves_no_row(app: Flask, session: Session) -> None:
+    done: list[int] = []
+    queue = build(app)
+    task = queue.task(name="test.done", queue=QUEUE)(lambda: done.append(1))
+
+    async def work() -> None:
+        async with queue.open_async():
+            await task.defer_async()
+            await queue.run_worker_async(queues=[QUEUE], wait=False, install_signal_handlers=False, listen_notify=False)
+
+    asyncio.run(work())
+    assert (done, session.scalar(ROWS, {"queue": QUEUE})) == ([1], 0)
