@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.accounts import clients, guards, passwords, queries
 from app.accounts.credentials import ApiKey
 from app.accounts.models import Client, Org, User
+from app.audit import queries as audit
 from app.kit.actor import SYSTEM
 from app.kit.clock import FixedClock
 from app.kit.errors import DomainError, NotFound
@@ -47,13 +48,15 @@ def page(app: Flask, session: Session, owner: User, org: Org) -> FlaskClient:
 
 
 def test_the_name_and_the_theme_are_changed(page: FlaskClient, session: Session, owner: User) -> None:
+    before = owner.name
     assert send(page, "/settings/profile", name="  Ada  Lovelace ").status_code == 303
     assert send(page, "/settings/theme", theme="dark").status_code == 303
     session.refresh(owner)
     assert (owner.name, owner.theme) == ("Ada  Lovelace", "dark")
     assert 'data-theme="dark"' in page.get("/settings").text
     assert send(page, "/settings/theme", theme="pink").status_code == 422
-    assert audited(session, "user.renamed", owner.id) == 1
+    (renamed,) = audit.entries(session, None, action="user.renamed", on=("user", owner.id))
+    assert (renamed.personal["before"], renamed.personal["after"]) == (before, "Ada  Lovelace")
 
 
 def test_the_theme_is_changed_from_any_page_of_this_site(page: FlaskClient) -> None:
@@ -297,6 +300,8 @@ def test_a_client_is_made_renamed_and_deleted_softly(page: FlaskClient, session:
     assert page.get(f"/settings/clients/{row.id}").status_code == 404
     for action in ("client.created", "client.renamed", "client.deleted"):
         assert audited(session, action, row.id) == 1
+    (renamed,) = audit.entries(session, org.id, action="client.renamed", on=("client", row.id))
+    assert (renamed.personal["before"], renamed.personal["after"]) == ("Client One", "Client 1")
 
 
 def test_a_reference_is_used_once_and_a_deleted_one_comes_back(page: FlaskClient, session: Session, org: Org) -> None:

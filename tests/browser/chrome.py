@@ -17,6 +17,14 @@ FLAGS = [
 ]  # fmt: skip
 # Chromium itself says so of every answer of 400 and above, also of one that a test asks for.
 EXPECTED = "Failed to load resource: the server responded with a status of 4"
+# Hidden for no frame at all, so that every style is computed anew.
+_THEMED = """theme => {
+  const root = document.documentElement;
+  root.dataset.theme = theme;
+  root.hidden = true;
+  root.getBoundingClientRect();
+  root.hidden = false;
+}"""
 _SETTLED = """async () => {
   for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
   await Promise.allSettled(document.getAnimations().map(each => each.finished));
@@ -82,12 +90,12 @@ def sign_in(page: Page, email: str, password: str) -> None:
 def turn(page: Page, *, theme: str | None = None, width: int | None = None, height: int = 720) -> None:
     """Another theme or size, and the two frames after which no colour is on its way any more.
 
-    The theme is set on the root too, as the server does for who chose one: Chromium repaints some parts late when
-    only the emulated preference changes under a page that stands.
+    The theme is set on the root too, as the server does for who chose one: Chromium leaves some colours as they were
+    when only the emulated preference changes under a page that stands.
     """
     if theme is not None:
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+        page.evaluate(_THEMED, theme)
     if width is not None:
         page.set_viewport_size({"width": width, "height": height})
     page.evaluate(_SETTLED)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,21 +9,17 @@ from typing import Any
 
 import pytest
 from flask import Flask, request
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 from werkzeug.serving import make_server
 
 from app.portal.style_guide import specimens as components
-from app.settings import PROJECT
+from tests.browser.checkers import AXE, HTML_VALIDATE, axe, html_validate, need
 from tests.browser.chrome import watch
 from tests.portal import specimens
 from tests.web.stage import OWNER, VISITOR, page, stage
 
 pytestmark = pytest.mark.browser
 
-NODE = os.environ.get("NODE") or shutil.which("node")
-NODE_PACKAGES = Path(os.environ.get("NODE_PACKAGES") or PROJECT / "instance" / "node" / "node_modules")
-AXE = NODE_PACKAGES / "axe-core" / "axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'"
@@ -74,23 +67,16 @@ def address() -> Iterator[str]:
     thread.join()
 
 
-def axe_findings(shown: Page) -> list[str]:
-    shown.evaluate(AXE.read_text(encoding="utf-8"))
-    found = shown.evaluate("rules => axe.run({runOnly: rules})", RULES)
-    return [f"{each['id']}: {node['html'][:120]}" for each in found["violations"] for node in each["nodes"]]
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_to_complain_about(chromium: Browser, address: str, name: str, theme: str) -> None:
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: npm install --prefix instance/node --no-save axe-core html-validate")
+    need(AXE)
     shown = chromium.new_page(viewport={"width": 375, "height": 720})
     watched = watch(shown)
     shown.goto(f"{address}/{name}?theme={theme}")
-    findings = axe_findings(shown)
+    findings = axe(shown)
     shown.set_viewport_size({"width": 1280, "height": 720})
-    findings += axe_findings(shown)
+    findings += axe(shown)
     shown.close()
     assert (findings, watched.findings) == ([], [])
 
@@ -108,17 +94,11 @@ def test_no_width_needs_scrolling_sideways(chromium: Browser, address: str, name
     assert too_wide == []
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_markup_is_valid(tmp_path: Path, name: str) -> None:
-    checker = NODE_PACKAGES / "html-validate" / "bin" / "html-validate.mjs"
-    if NODE is None or not checker.exists():
-        pytest.skip("Node or html-validate is not installed")
-    config = '{"root": true, "extends": ["html-validate:recommended"], "rules": {"no-trailing-whitespace": "off"}}'
-    (tmp_path / "rules.json").write_text(config, encoding="utf-8")
-    (tmp_path / "page.html").write_text(show(name), encoding="utf-8")
-    command = [NODE, str(checker), "--config", str(tmp_path / "rules.json"), str(tmp_path / "page.html")]
-    checked = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (checked.returncode, checked.stdout) == (0, "")
+def test_markup_is_valid(tmp_path: Path) -> None:
+    need(HTML_VALIDATE)
+    for name in PAGES:
+        (tmp_path / f"{name}.html").write_text(show(name), encoding="utf-8")
+    assert {name: found for name, found in html_validate(tmp_path).items() if found} == {}
 
 
 def test_the_first_screen_of_a_phone_holds_state_cost_and_three_bars(chromium: Browser, address: str) -> None:

@@ -107,7 +107,7 @@ def ask(app: Flask, world: World, who: str, method: str, path: str) -> tuple[int
             visit = Visit(address="127.0.0.1", agent="walk")
             token, _ = open_session(session, user_id, org_id, visit, now=wall_now())
         client.set_cookie(SESSION, token)
-    answer = client.open(path, method=method)
+    answer = client.open(path, method=method, buffered=True)
     return answer.status_code, answer.headers.get("Location", "")
 
 
