@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.worker import build
+from tests.worker.apart import run_apart
 
 QUEUE = "soon-done"
 ROWS = text("SELECT count(*) FROM procrastinate_jobs WHERE queue_name = :queue")
@@ -24,5 +23,5 @@ def test_a_task_that_is_done_leaves_no_row(app: Flask, session: Session) -> None
             await task.defer_async()
             await queue.run_worker_async(queues=[QUEUE], wait=False, install_signal_handlers=False, listen_notify=False)
 
-    asyncio.run(work())
+    run_apart(work())
     assert (done, session.scalar(ROWS, {"queue": QUEUE})) == ([1], 0)
