@@ -20,7 +20,8 @@ def pgbench(url: str, script: str, clients: int, **values: int) -> float:
     words += [word for name, value in values.items() for word in ("-D", f"{name}={value}")]
     # Plans as on the product's own connections.
     told = _run(
-        [*words, "-f", str(HERE / "reference" / script), url], PGOPTIONS="-c plan_cache_mode=force_generic_plan"
+        [*words, "-f", str(HERE / "reference" / script), url],
+        PGOPTIONS="-c plan_cache_mode=force_generic_plan -c enable_seqscan=off",
     )
     return _number(r"tps = ([0-9.]+)", told)
 

@@ -60,8 +60,9 @@ class HotPool:
 def _configure(connection: Connection) -> None:
     # The hot path's statements find single rows by key: a plan made once is as good as one made for the values, and
     # left to choose, PostgreSQL may plan every call anew on young tables, which costs more than the call itself.
+    # Such a plan must not be a scan because the table was empty when it was made: the keys grow by thousands a second.
     connection.execute(
-        "SELECT set_config('plan_cache_mode', 'force_generic_plan', false),"
+        "SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),"
         " set_config('statement_timeout', '5s', false), set_config('lock_timeout', '2s', false)"
     )
     connection.prepare_threshold = 0  # the few statements of the hot path are always worth a plan
