@@ -46,8 +46,11 @@ class HotPool:
         """Lend an autocommit connection; `Unavailable` when the database is away."""
         pool = self._pool if self._pid == os.getpid() and self._pool is not None else self._open()
         try:
-            with pool.connection() as connection:
+            connection = pool.getconn()
+            try:
                 yield connection
+            finally:
+                pool.putconn(connection)  # autocommit: there is no transaction to end, which `with` would try
         except (PoolTimeout, psycopg.OperationalError) as away:
             raise Unavailable("The database is away. Nothing was done; send it again.") from away
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -20,14 +21,19 @@ ONE = Decimal(1)
 
 _CHECK = """
 SELECT starts_at, meter_id, aggregation, ends_at, plan_version_id, policy, allowance, cap, used, reserved, unbilled,
-       window_over, currency_in_force(%s, plan_version_id, %s)
+       window_over
 FROM usage_check(%s, %s, %s, %s)
 """
+_CURRENCY = "SELECT currency_in_force(%s, %s, %s)"
 _CHARGES = "SELECT meter_id, currency, model, properties FROM plan_charges WHERE plan_version_id = %s"
 _MOST_KEPT = 1000
+_MOST_ORGS = 50_000
+# A price asked for beforehand may be told in the currency of some seconds ago; only staff or a payment change it.
+_CURRENCY_SECONDS = 5.0
 
 # A published version never changes, so what was read of it stays true; a new version has a new id.
 _charges: dict[UUID, dict[tuple[int | None, str], Charge]] = {}
+_currencies: dict[tuple[UUID, UUID], tuple[float, str]] = {}
 
 
 class _Row(NamedTuple):
@@ -44,7 +50,6 @@ class _Row(NamedTuple):
     reserved: Decimal
     unbilled: Decimal
     window_over: dict[str, Any] | None
-    currency: str
 
 
 class Answer(NamedTuple):
@@ -80,8 +85,6 @@ def check(meterer: Meterer, org_id: UUID, asked: Sequence[tuple[str, Decimal]], 
     arguments = (
         org_id,
         now,
-        org_id,
-        now,
         texts([meter for meter, _ in asked]),
         plain_array([plain(each) for _, each in asked]),
     )
@@ -90,18 +93,19 @@ def check(meterer: Meterer, org_id: UUID, asked: Sequence[tuple[str, Decimal]], 
             rows = connection.execute(_CHECK, arguments).fetchall()
         if rows[0][0] is not None:
             pairs = zip(rows, asked, strict=True)
-            return [_answer(meterer.pool, _Row(*row[1:]), *each) for row, each in pairs]
+            currency = _currency_of(meterer.pool, org_id, rows[0][4], now)
+            return [_answer(meterer.pool, _Row(*row[1:]), *each, currency) for row, each in pairs]
         meterer.open_period(org_id, now, now)
     raise Unavailable("The usage period could not be opened. Nothing was done; send it again.")
 
 
-def _answer(pool: HotPool, row: _Row, meter: str, quantity: Decimal) -> Answer:
+def _answer(pool: HotPool, row: _Row, meter: str, quantity: Decimal, currency: str) -> Answer:
     if row.meter_id is None:
         return Answer(meter, allowed=False, reason="unknown_meter", requested=quantity)
     delta = ONE if row.aggregation == "count" and quantity else quantity
     total = quantity if row.aggregation == "max" else row.used + row.reserved + delta
     over = row.cap is not None and delta > 0 and total > row.cap
-    unit, amount = _priced(pool, row, delta)
+    unit, amount = _priced(pool, row, delta, currency)
     span, limit, used, reserved, resets_at = "period", row.cap, row.used, row.reserved, row.ends_at
     if row.window_over is not None and not over:
         over = True
@@ -110,7 +114,7 @@ def _answer(pool: HotPool, row: _Row, meter: str, quantity: Decimal) -> Answer:
     return Answer(
         meter, not over, "quota_exceeded" if over else None, quantity, row.policy, row.allowance, span, limit, used,
         reserved, None if limit is None else max(limit - used - reserved, ZERO), resets_at,
-        row.currency, amount, unit,
+        currency, amount, unit,
     )  # fmt: skip
 
 
@@ -119,17 +123,32 @@ def _window(facts: Mapping[str, Any]) -> tuple[str, Decimal, Decimal, datetime]:
     return facts["span"], Decimal(facts["limit"]), Decimal(facts["used"]), resets_at
 
 
-def _priced(pool: HotPool, row: _Row, quantity: Decimal) -> tuple[Decimal, Decimal]:
+def _priced(pool: HotPool, row: _Row, quantity: Decimal, currency: str) -> tuple[Decimal, Decimal]:
     """What the next unit and the requested quantity would cost: nothing within the allowance, nor under `block`."""
-    charge = _charges_of(pool, row).get((row.meter_id, row.currency))
+    charge = _charges_of(pool, row).get((row.meter_id, currency))
     used = row.used - row.unbilled
     within = row.allowance is None or used + max(quantity, ONE) <= row.allowance
     if charge is None or row.policy != "charge" or within:
         return ZERO, ZERO
     after = max(used, quantity) if row.aggregation == "max" else used + quantity
-    places = exponent(row.currency)
+    places = exponent(currency)
     amount = price(charge, after, row.allowance).amount - price(charge, used, row.allowance).amount
     return to_major(marginal(charge, used, row.allowance), places), to_major(amount, places)
+
+
+def _currency_of(pool: HotPool, org_id: UUID, version_id: UUID, now: datetime) -> str:
+    """What the org's usage of the plan version is priced in, at most five seconds old."""
+    read_at = time.monotonic()
+    known = _currencies.get((org_id, version_id))
+    if known is not None and read_at - known[0] < _CURRENCY_SECONDS:
+        return known[1]
+    with pool.connection() as connection:
+        found = connection.execute(_CURRENCY, (org_id, version_id, now)).fetchone()
+    currency = str(found[0]) if found else "USD"
+    if len(_currencies) >= _MOST_ORGS:
+        _currencies.clear()
+    _currencies[org_id, version_id] = (read_at, currency)
+    return currency
 
 
 def _charges_of(pool: HotPool, row: _Row) -> dict[tuple[int | None, str], Charge]:
