@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+MOST_AHEAD = timedelta(hours=1)
 
 
 class SettingsError(Exception):
@@ -95,9 +96,14 @@ class Settings:
             trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, problems),
             hot_pool_size=_number(env, "HOT_POOL_SIZE", 8, problems),
             event_max_age=timedelta(days=_number(env, "EVENT_MAX_AGE_DAYS", 35, problems)),
+            event_max_ahead=timedelta(minutes=_number(env, "EVENT_MAX_AHEAD_MINUTES", 5, problems)),
             web_processes=max(1, _number(env, "WEB_PROCESSES", 1, problems)),
             synchronous_standby=env.get("SYNCHRONOUS_STANDBY", "") == "1",
         )
+        if settings.event_max_ahead > MOST_AHEAD:
+            problems.append(
+                "EVENT_MAX_AHEAD_MINUTES must be at most 60: periods are opened no further ahead of an event"
+            )
         if problems:
             raise SettingsError(problems)
         return settings

@@ -37,6 +37,7 @@ def test_production_without_settings_names_each_that_is_missing() -> None:
         ("SMTP_PORT", "smtp"),
         ("TRUSTED_PROXIES", "-1"),
         ("EVENT_MAX_AGE_DAYS", "35.5"),
+        ("EVENT_MAX_AHEAD_MINUTES", "61"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
