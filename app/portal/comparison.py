@@ -9,10 +9,12 @@ from typing import Any
 from app.portal import wording
 from app.portal.offers import Offer
 from app.portal.views_models import CompareGroup, CompareRow
+from app.portal.windows import EACH
 from app.rating import marginal
 from app.web.filters import quantity
 
 UNLIMITED = "Unlimited"
+NO_LIMIT = "No limit"
 _ABSENT = "–"
 _LIMITS = {
     "jobs_at_once": "Jobs at once",
@@ -40,7 +42,7 @@ def groups(offers: Sequence[Offer], currency: str) -> list[CompareGroup]:
     found = [
         CompareGroup("Included each month", allowances),
         CompareGroup("Above what is included", above),
-        CompareGroup("Limits", limits),
+        CompareGroup("Limits", _windows(offers) + limits),
         CompareGroup("Features", features),
     ]
     return [group for group in found if group.rows]
@@ -79,6 +81,23 @@ def size(count: Decimal) -> str:
         if count >= 10**power:
             return f"{quantity((count / 10**power).quantize(Decimal('0.1')))} {unit}"
     return f"{quantity(count)} bytes"
+
+
+def _windows(offers: Sequence[Offer]) -> list[CompareRow]:
+    """A line for each meter and span (minute, hour, day) in which some plan limits it."""
+    names = {each.key: each.name for offer in offers for each in offer.meters.values()}
+    rows = [
+        (f"{name} {each}", [_window(offer, key, span) for offer in offers])
+        for key, name in names.items()
+        for span, each in EACH.items()
+    ]
+    return [CompareRow(label, cells) for label, cells in rows if any(cell != NO_LIMIT for cell in cells)]
+
+
+def _window(offer: Offer, meter: str, span: str) -> str:
+    granted = offer.meters.get(meter)
+    most: Decimal | None = getattr(granted, f"per_{span}", None)
+    return NO_LIMIT if most is None else quantity(most)
 
 
 def _limit(offer: Offer, key: str) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from app.kit.money import exponent, to_major
-from app.portal import wording
+from app.portal import windows, wording
 from app.portal.figures import FULL, MeterFigures
 from app.portal.usage_view import CurrentUsage
 from app.portal.views_models import CostView, DashboardView, EventRow, MeterBar, PromptView, Step
@@ -66,25 +66,37 @@ def bars(usage: CurrentUsage) -> list[MeterBar]:
 
 
 def pressing(usage: CurrentUsage) -> list[MeterFigures]:
-    """The meters at 80 % and more, fullest first, at most three: a wall of prompts is read by nobody."""
-    found = [meter for meter in usage.meters if meter.state in _KINDS]
-    return sorted(found, key=lambda meter: -(meter.percent or 0))[:3]
+    """The meters with a full window, then those at 80 % and more, fullest first.
+
+    At most three: a wall of prompts is read by nobody.
+    """
+    found = [meter for meter in usage.meters if meter.shut or meter.state in _KINDS]
+    return sorted(found, key=lambda meter: (meter.shut is None, -(meter.percent or 0)))[:3]
 
 
 def prompt(meter: MeterFigures, usage: CurrentUsage, advice: str, *, may_upgrade: bool) -> PromptView:
-    """What to decide about a meter that is near, at or over its limit."""
-    used = f"{quantity(meter.use.used)} of {quantity(meter.limit or Decimal(0))} {wording.units(meter.unit)}"
-    title = f"{meter.name}: {meter.percent} % used" if meter.percent != FULL else f"{meter.name}: 100 % reached"
-    words = f"{used} are used. {wording.policy(meter, usage.currency)} {advice}".strip()
+    """What to decide about a meter that is near, at or over its limit, or that a full window refuses."""
+    kind, title, words = _pressing(meter, usage)
     return PromptView(
-        kind="strong" if meter.state == "over" and meter.terms.policy != "block" else _KINDS[meter.state],
+        kind=kind,
         title=title,
-        words=words,
+        words=f"{words} {advice}".strip(),
         action_href="/plans" if may_upgrade else None,
         action_label="Compare plans" if may_upgrade else None,
         second_href=f"/usage?meter={meter.key}",
         second_label="See what used it",
     )
+
+
+def _pressing(meter: MeterFigures, usage: CurrentUsage) -> tuple[str, str, str]:
+    """Kind, title and words of a prompt."""
+    if meter.shut:
+        title = f"{meter.name}: {quantity(meter.shut.limit)} {windows.EACH[meter.shut.span]} reached"
+        return "strong", title, windows.reached(meter.name, meter.shut, usage.time_zone)
+    used = f"{quantity(meter.use.used)} of {quantity(meter.limit or Decimal(0))} {wording.units(meter.unit)}"
+    title = f"{meter.name}: {meter.percent} % used" if meter.percent != FULL else f"{meter.name}: 100 % reached"
+    kind = "strong" if meter.state == "over" and meter.terms.policy != "block" else _KINDS[meter.state]
+    return kind, title, f"{used} are used. {wording.policy(meter, usage.currency)}"
 
 
 def cost(usage: CurrentUsage) -> CostView | None:
@@ -125,6 +137,7 @@ def _bar(meter: MeterFigures, usage: CurrentUsage) -> MeterBar:
         reserved=meter.use.reserved,
         reserved_percent=share,
         href=f"/usage?meter={meter.key}",
+        windows=windows.said(meter.windows),
     )
 
 

@@ -55,6 +55,7 @@ CURRENT: dict[str, Any] = {
             "projected_use": "73536",
             "projected_cost": 23536,
             "reaches_limit_at": None,
+            "windows": [{"span": "day", "limit": "5000", "used": "320", "resets_at": "2026-11-22T00:00:00Z"}],
         }
     ],
     "fee_due": 4900,

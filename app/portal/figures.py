@@ -12,6 +12,7 @@ from decimal import Decimal
 from app.kit.money import ZERO
 from app.kit.periods import Period
 from app.portal.projection import Projection, project
+from app.portal.windows import Window
 from app.rating import Charge, Rated, marginal, price
 
 NEAR, HIGH, FULL = 80, 90, 100
@@ -88,6 +89,18 @@ class MeterFigures:
     projected_use: Decimal
     projected_cost: int
     reaches_limit_at: datetime | None
+    windows: tuple[Window, ...] = ()
+
+    @property
+    def shut(self) -> Window | None:
+        """The full window that refuses use the longest; None when use fits, or when the period itself refuses it.
+
+        The greatest of a window refuses only what is greater.
+        """
+        most = self.terms.refused_above
+        if self.aggregation == "max" or (most is not None and self.use.used >= most):
+            return None
+        return max((each for each in self.windows if each.full), key=lambda each: each.resets_at, default=None)
 
     @property
     def remaining(self) -> Decimal | None:
@@ -95,7 +108,8 @@ class MeterFigures:
         return None if self.limit is None else max(ZERO, self.limit - self.use.used - self.use.reserved)
 
 
-def figures(key: str, name: str, unit: str, aggregation: str, *, terms: Terms, use: Use, pace: Pace) -> MeterFigures:
+def figures(key: str, name: str, unit: str, aggregation: str, *, terms: Terms, use: Use, pace: Pace,
+            windows: tuple[Window, ...] = ()) -> MeterFigures:  # fmt: skip
     """Compute a meter's figures."""
     limit = terms.limit
     rated = _rated(terms, use.used - use.unbilled)
@@ -117,6 +131,7 @@ def figures(key: str, name: str, unit: str, aggregation: str, *, terms: Terms, u
         projected_use=ahead.used,
         projected_cost=_projected_cost(terms, use, ahead.used),
         reaches_limit_at=ahead.reaches_at,
+        windows=windows,
     )
 
 

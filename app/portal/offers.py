@@ -21,7 +21,8 @@ SELECT plan.key, plan.name, plan.summary, plan.is_default, newest.id AS version_
        (SELECT coalesce(jsonb_agg(jsonb_build_array(currency, interval, amount)), '[]')
         FROM plan_prices WHERE plan_version_id = newest.id) AS prices,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(m.key, m.name, m.unit, p.policy, p.allowance::text,
-                                                    p.hard_limit::text, p.per_minute::text) ORDER BY m.id), '[]')
+                                                    p.hard_limit::text, p.per_minute::text,
+                                                    p.per_hour::text, p.per_day::text) ORDER BY m.id), '[]')
         FROM plan_meters p JOIN meters m ON m.id = p.meter_id WHERE p.plan_version_id = newest.id) AS meters,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(m.key, c.currency, c.model, c.properties)), '[]')
         FROM plan_charges c JOIN meters m ON m.id = c.meter_id WHERE c.plan_version_id = newest.id) AS charges,
@@ -48,6 +49,8 @@ class OfferMeter:
     allowance: Decimal | None
     hard_limit: Decimal | None
     per_minute: Decimal | None
+    per_hour: Decimal | None
+    per_day: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)

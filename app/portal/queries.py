@@ -27,11 +27,12 @@ period AS (
 version AS (SELECT plan_in_force(:org_id, :now) AS id),
 money AS (SELECT currency_in_force(:org_id, version.id, :now) AS currency FROM version),
 limits AS (
-    SELECT meter_id, allowance, policy, hard_limit FROM limits_in_force
+    SELECT meter_id, allowance, policy, hard_limit, per_minute, per_hour, per_day FROM limits_in_force
     WHERE org_id = :org_id AND period_start = (SELECT starts_at FROM period)
     UNION ALL
     SELECT meter_id, allowance, CASE WHEN policy = 'charge' AND NOT paying.paying THEN 'block' ELSE policy END,
-           CASE WHEN policy = 'charge' AND NOT paying.paying THEN NULL ELSE hard_limit END
+           CASE WHEN policy = 'charge' AND NOT paying.paying THEN NULL ELSE hard_limit END,
+           per_minute, per_hour, per_day
     FROM plan_meters, (SELECT EXISTS (SELECT FROM subscription WHERE collection <> 'none')) paying (paying)
     WHERE plan_version_id = (SELECT id FROM version) AND NOT EXISTS (SELECT FROM period)
 ),
@@ -45,7 +46,7 @@ SELECT org.created_at AS org_since, org.time_zone, money.currency, period.starts
        meter.key, meter.name, meter.unit, meter.aggregation,
        coalesce(limits.policy, 'warn') AS policy, limits.meter_id IS NOT NULL AS limited, limits.allowance,
        limits.hard_limit, coalesce(counters.used, 0) AS used, coalesce(counters.reserved, 0) AS reserved,
-       coalesce(counters.unbilled, 0) AS unbilled, charge.model, charge.properties,
+       coalesce(counters.unbilled, 0) AS unbilled, charge.model, charge.properties, windows.found AS windows,
        EXISTS (SELECT FROM usage_counters WHERE org_id = :org_id) AS ever_used
 FROM org CROSS JOIN version CROSS JOIN money
 LEFT JOIN period ON true
@@ -58,6 +59,14 @@ LEFT JOIN (limits FULL JOIN counters USING (meter_id)) ON true
 LEFT JOIN meters meter ON meter.id = meter_id
 LEFT JOIN plan_charges charge ON charge.plan_version_id = pv.id AND charge.meter_id = meter.id
      AND charge.currency = money.currency
+LEFT JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_array(s.span, s.cap::text, coalesce(w.used, 0)::text, s.ends_at)
+                     ORDER BY s.ends_at - s.starts_at DESC) AS found
+    FROM usage_spans(:org_id, :now, limits.per_minute, limits.per_hour, limits.per_day) s
+    LEFT JOIN usage_windows w
+           ON w.org_id = :org_id AND w.meter_id = meter.id AND w.span = s.span AND w.starts_at = s.starts_at
+    WHERE num_nonnulls(limits.per_minute, limits.per_hour, limits.per_day) > 0
+) windows ON true
 ORDER BY limits.meter_id IS NULL, meter.id
 """)
 # What was used in each period that begins in [:start, :end), with the terms it is rated by.

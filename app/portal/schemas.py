@@ -32,6 +32,15 @@ class PeriodNow(msgspec.Struct):
     time_zone: str
 
 
+class WindowNow(msgspec.Struct):
+    """The open minute, hour or day that limits a meter on top of the period; `used` starts again at `resets_at`."""
+
+    span: str
+    limit: Decimal
+    used: Decimal
+    resets_at: datetime
+
+
 class MeterNow(msgspec.Struct):
     """A meter in the open period.
 
@@ -59,6 +68,7 @@ class MeterNow(msgspec.Struct):
     projected_use: Decimal
     projected_cost: int
     reaches_limit_at: datetime | None
+    windows: list[WindowNow]
 
 
 class CurrentAnswer(msgspec.Struct):
@@ -182,4 +192,5 @@ def _meter(each: MeterFigures, places: int) -> MeterNow:
         projected_use=each.projected_use,
         projected_cost=each.projected_cost,
         reaches_limit_at=each.reaches_limit_at,
+        windows=[WindowNow(one.span, one.limit, one.used, one.resets_at) for one in each.windows],
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from app.kit.money import ZERO
+from app.kit.money import ZERO, round_half_away
 from app.metering.queries import Figure, Share
 from app.portal import wording
 from app.portal.usage_range import DIMENSIONS, SPANS, Asked, Range
@@ -193,4 +193,5 @@ def _month_address(asked: Asked, first: date) -> str:
 
 
 def _share(part: Decimal, whole: Decimal) -> int:
-    return max(0, min(100, int(part * 100 / whole))) if whole > 0 else 0
+    """Whole per cent, halves up; the shares of a table need not add up to 100."""
+    return max(0, min(100, round_half_away(part * 100 / whole))) if whole > 0 else 0

@@ -18,6 +18,7 @@ from app.kit.money import ZERO, exponent
 from app.kit.periods import Period, month_of
 from app.portal import queries
 from app.portal.figures import MeterFigures, Pace, Terms, Use, figures
+from app.portal.windows import windows_of
 from app.rating.schemas import parse_charge
 
 
@@ -124,4 +125,5 @@ def _figures(row: Row[Any], pace: Pace) -> MeterFigures:
         terms=terms_of(row, row.currency),
         use=Use(row.used, row.reserved, row.unbilled),
         pace=pace,
+        windows=windows_of(row.windows),
     )

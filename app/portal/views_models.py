@@ -32,6 +32,7 @@ class MeterBar:
     reserved: Decimal = Decimal(0)
     reserved_percent: int = 0
     href: str | None = None
+    windows: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from babel.dates import format_datetime
 from app.kit.money import exponent, to_major
 from app.portal.figures import MeterFigures
 from app.portal.usage_view import CurrentUsage
+from app.portal.windows import reached
 from app.web.filters import day, estimate, quantity, unit_price
 
 _SOON = timedelta(days=6)
@@ -59,11 +60,17 @@ def state(usage: CurrentUsage) -> tuple[str, str]:
     """How things stand in one word (ok, near, high, full, over, empty) and one sentence."""
     if not usage.ever_used:
         return "empty", "Waiting for your first event."
+    shut = next((meter for meter in usage.meters if meter.shut), None)
     kind, meter = _worst(usage)
-    if meter is None:
-        return "ok", "All fine."
+    if shut and shut.shut and not (meter and _refused(meter)):
+        return "high", reached(shut.name, shut.shut, usage.time_zone)
+    return ("ok", "All fine.") if meter is None else _standing(kind, meter, usage)
+
+
+def _standing(kind: str, meter: MeterFigures, usage: CurrentUsage) -> tuple[str, str]:
+    """Word and sentence of the meter to speak of."""
     until = day(usage.period.end, usage.time_zone, plain=True)
-    if kind == "full" or (kind == "over" and meter.terms.policy == "block"):
+    if kind == "full" or _refused(meter):
         return kind, _used_up(meter, str(until))
     if kind == "over":
         above = meter.use.used - (meter.limit or Decimal(0))
@@ -74,6 +81,11 @@ def state(usage: CurrentUsage) -> tuple[str, str]:
         kind = "near" if kind == "ok" else kind
         return kind, f"{meter.name} {verb} about {moment(meter.reaches_limit_at, usage.as_of, usage.time_zone)}."
     return kind, "All fine." if kind == "ok" else f"{meter.percent} % of {meter.name} are used; they last to {until}."
+
+
+def _refused(meter: MeterFigures) -> bool:
+    """Whether the period's own limit refuses more."""
+    return meter.terms.policy == "block" and meter.state in {"full", "over"}
 
 
 def _worst(usage: CurrentUsage) -> tuple[str, MeterFigures | None]:

@@ -13,6 +13,7 @@ from app.web.filters import compact, quantity
 
 GAP = Decimal("0.28")  # of a bar's slot, left empty
 MAX_LABELS = 8
+WIDEST = Decimal(6)  # per cent of the plot, some 48 pixels: one bar of a few is no wall
 
 
 @dataclass(frozen=True)
@@ -147,10 +148,11 @@ def _chart(
 
 def _bar(label: str, one: Series, value: Decimal, *, x: Decimal, slot: Decimal, foot: Decimal, top: Decimal) -> Bar:
     height = _two(value / top * 100)
+    width = min(slot * (1 - GAP), WIDEST)
     return Bar(
-        x=_two(x + slot * GAP / 2),
+        x=_two(x + (slot - width) / 2),
         y=_y(foot + value, top),
-        width=_two(slot * (1 - GAP)),
+        width=_two(width),
         height=max(height, Decimal("0.5")),
         tone=one.tone,
         title=f"{label}: {quantity(value)} {one.name}",

@@ -6,10 +6,12 @@ import csv
 import html
 import io
 import re
+from decimal import Decimal
 
 import pytest
 from flask.testing import FlaskClient
 
+from app.portal.usage_table import _share
 from tests.portal.stage import Cast, Stage
 
 
@@ -168,3 +170,8 @@ def test_another_orgs_use_is_nowhere(stage: Stage, cast: Cast) -> None:
     stranger = stage.org().browser
     assert "175" not in read(stranger, "/usage")
     assert len(rows(stranger, "/usage.csv")) == 1
+
+
+@pytest.mark.parametrize(("part", "share"), [("30.6", 31), ("30.5", 31), ("30.4", 30), ("-3", 0), ("100", 100)])
+def test_a_share_is_rounded_and_not_cut_off(part: str, share: int) -> None:
+    assert _share(Decimal(part), Decimal(100)) == share

@@ -56,6 +56,12 @@ def test_no_days_at_all_is_an_empty_chart() -> None:
     assert charts.lines([], [charts.Series("minutes", [])]).lines[0].points == ""
 
 
+def test_a_single_bar_is_no_wider_than_others_and_stands_in_the_middle() -> None:
+    bar = charts.bars(["1 Nov"], [charts.Series("a", [Decimal(1)])]).bars[0]
+    assert bar.width == charts.WIDEST
+    assert bar.x + bar.width / 2 == 50
+
+
 def test_labels_are_thinned_to_what_fits() -> None:
     chart = charts.bars([str(i) for i in range(31)], [charts.Series("a", [Decimal(1)] * 31)])
     assert len(chart.labels) <= charts.MAX_LABELS

@@ -1,0 +1,107 @@
+"""Limits by the minute, hour and day: the dashboard, the comparison and the API show the same window."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.kit.periods import Period
+from app.portal import windows
+from app.portal.figures import MeterFigures, Pace, Terms, Use, figures
+from app.portal.windows import Window, windows_of
+from tests import factories
+from tests.portal.stage import Stage
+from tests.portal.test_dashboard import read
+from tests.portal.test_figures import END, START
+from tests.portal.test_usage_calls import call, meter
+
+D = Decimal
+REACHED = "Today's limit of 500 API calls is reached; further use is refused until 22 Nov, 00:00 Europe/Berlin."
+
+
+def send(stage: Stage, org: UUID, quantity: int) -> int:
+    """Use API calls now, under all limits: the status of the answer."""
+    body = {"id": factories.unique("event"), "meter": "api_calls", "quantity": quantity}
+    client: FlaskClient = stage.app.test_client()
+    return client.post("/api/v1/usage/events", json=body, headers=stage.key(org)).status_code
+
+
+def made(*open_windows: Window, terms: Terms | None = None, used: str = "7", aggregation: str = "sum") -> MeterFigures:
+    pace = Pace(Period(START, END), START, START + timedelta(days=10))
+    return figures("calls", "API calls", "call", aggregation, terms=terms or Terms("block", D(1000)),
+                   use=Use(D(used)), pace=pace, windows=open_windows)  # fmt: skip
+
+
+def test_the_dashboard_says_how_much_of_the_day_is_used(stage: Stage) -> None:
+    cast = stage.org(zone="Europe/Berlin")
+    assert "At most 500 a day: 0 used today." in read(cast.browser)
+    assert send(stage, cast.org, 320) < 300
+    page = read(cast.browser)
+    assert "At most 500 a day: 320 used today." in page
+    assert "is reached" not in page
+
+
+def test_a_full_day_is_said_with_the_hour_at_which_it_ends(stage: Stage) -> None:
+    cast = stage.org(zone="Europe/Berlin")
+    assert send(stage, cast.org, 500) < 300
+    assert send(stage, cast.org, 1) == 429
+    page = read(cast.browser)
+    assert f'<p data-announce="">{REACHED}</p>' in page or f"<p data-announce>{REACHED}</p>" in page
+    assert 'class="prompt is-strong"' in page
+    assert "API calls: 500 a day reached" in page
+    stage.clock.at += timedelta(hours=12)
+    assert "is reached" not in read(cast.browser)
+
+
+def test_the_api_lists_the_windows_that_the_page_shows(stage: Stage) -> None:
+    cast = stage.org(zone="Europe/Berlin")
+    send(stage, cast.org, 320)
+    found = call(stage, cast.org, "/usage/current")
+    assert meter(found)["windows"] == [
+        {"span": "day", "limit": "500", "used": "320", "resets_at": "2026-11-21T23:00:00Z"}
+    ]
+    assert meter(found, "tokens")["windows"] == []
+    assert "At most 500 a day: 320 used today." in read(cast.browser)
+
+
+def test_the_comparison_has_a_line_for_each_window_that_some_plan_has(stage: Stage) -> None:
+    page = read(stage.app.test_client(), "/plans")
+    line = page[page.index("API calls a day") :].split("</tr>")[0]
+    assert "500" in line
+    assert "No limit" in line
+    assert "API calls an hour" not in page
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [("minute", "At most 60 a minute: 3 used this minute."), ("hour", "At most 60 an hour: 3 used this hour.")],
+)
+def test_minutes_and_hours_have_their_own_words(span: str, words: str) -> None:
+    assert windows.said([Window(span, D(60), D(3), END)]) == words
+
+
+def test_a_meter_without_windows_says_nothing_of_them() -> None:
+    assert windows.said(windows_of(None)) is None
+    assert made().shut is None
+
+
+def test_of_two_full_windows_the_longer_is_named() -> None:
+    day, hour = Window("day", D(5), D(5), END), Window("hour", D(5), D(5), START)
+    assert made(hour, day).shut == day
+
+
+def test_a_period_that_refuses_by_itself_is_what_is_said() -> None:
+    assert made(Window("day", D(5), D(5), END), used="1000").shut is None
+
+
+def test_a_greatest_value_is_met_and_not_used_up() -> None:
+    assert made(Window("day", D(5), D(5), END), aggregation="max").shut is None
+
+
+def test_a_full_day_refuses_where_the_period_would_bill() -> None:
+    day = Window("day", D(5), D(5), END)
+    assert made(day, terms=Terms("charge", D(10)), used="20").shut == day
