@@ -14,6 +14,9 @@ from app.kit.db import Base
 
 STATES = ("incomplete", "trialing", "active", "past_due", "unpaid", "paused", "ended")
 COLLECTIONS = ("none", "offline", "stripe")
+EVENTS = (
+    "started", "renewed", "plan_changed", "cancel_planned", "cancel_undone", "past_due", "limited", "recovered", "ended",
+)  # fmt: skip
 _OPEN = text("ended_at IS NULL")
 
 
@@ -57,6 +60,28 @@ class Subscription(Base):
     billing_ends_at: Mapped[datetime]
     cancel_at_period_end: Mapped[bool]
     assigned_by: Mapped[UUID | None]
+    limited_at: Mapped[datetime | None]
+
+
+class SubscriptionEvent(Base):
+    """A fact of a subscription's life, for its history. `key` tells two of a kind apart, so that each is noted once."""
+
+    __tablename__ = "subscription_events"
+    __table_args__ = (
+        one_of("kind", EVENTS),
+        UniqueConstraint("subscription_id", "kind", "key"),
+        # serves: the billing history of an org, newest first
+        Index(None, "org_id", "at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    subscription_id: Mapped[UUID] = mapped_column(ForeignKey("subscriptions.id"))
+    kind: Mapped[str]
+    key: Mapped[str]
+    plan_version_id: Mapped[UUID] = mapped_column(ForeignKey("plan_versions.id"))
+    at: Mapped[datetime]
+    noted_at: Mapped[datetime]
 
 
 class SubscriptionTerm(Base):

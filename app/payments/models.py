@@ -1,0 +1,294 @@
+"""What we sent people to pay for, what Stripe says of it, what moved, and every event as it came in.
+
+Mirrors are keyed by Stripe's ids and written only by `sync`, from what its API answers.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.catalog.models import INTERVALS, one_of, spelled
+from app.kit.db import Base
+
+PURPOSES = ("subscription", "card")
+CHECKOUT_STATES = ("opening", "open", "completed", "expired", "replaced", "failed")
+RECORD_STATES = ("pending", "completed", "failed", "refunded")
+REASONS = ("subscription_start", "subscription_renewal", "subscription_change", "one_off")
+INBOX_STATES = ("received", "applied", "ignored", "refused", "parked", "failed")
+_LIVE = text("deleted_at IS NULL")
+_OPEN = text("state IN ('opening', 'open')")
+_RUNNING = text("ended_at IS NULL")
+_LAST4 = "^[0-9]{4}$"
+_CURRENCY = "^[A-Z]{3}$"
+
+
+class StripeCustomer(Base):
+    """The customer of an org, and the card that its invoices are charged to."""
+
+    __tablename__ = "stripe_customers"
+    __table_args__ = (
+        spelled("card_last4", _LAST4),
+        # serves: the customer of an org; and lets it have one only
+        Index("uq_stripe_customers_org_id", "org_id", unique=True, postgresql_where=_LIVE),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    email: Mapped[str | None]
+    delinquent: Mapped[bool]
+    card_id: Mapped[str | None]
+    card_brand: Mapped[str | None]
+    card_last4: Mapped[str | None]
+    card_exp_month: Mapped[int | None]
+    card_exp_year: Mapped[int | None]
+    created_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+    synced_at: Mapped[datetime]
+
+
+class StripePrice(Base):
+    """The price at Stripe of a plan version, by interval and currency; minor units."""
+
+    __tablename__ = "stripe_prices"
+    __table_args__ = (
+        one_of("interval", INTERVALS),
+        spelled("currency", _CURRENCY),
+        CheckConstraint("amount >= 0", name="amount"),
+        UniqueConstraint("lookup_key"),
+        UniqueConstraint("plan_version_id", "interval", "currency"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    plan_version_id: Mapped[UUID] = mapped_column(ForeignKey("plan_versions.id"))
+    interval: Mapped[str]
+    currency: Mapped[str]
+    amount: Mapped[int] = mapped_column(BigInteger)
+    product_id: Mapped[str]
+    lookup_key: Mapped[str]
+    pushed_at: Mapped[datetime]
+
+
+class Checkout(Base):
+    """One visit to Stripe's payment page. Its id is the idempotency key under which the session is made."""
+
+    __tablename__ = "checkouts"
+    __table_args__ = (
+        one_of("purpose", PURPOSES),
+        one_of("interval", INTERVALS),
+        spelled("currency", _CURRENCY),
+        CheckConstraint("amount >= 0", name="amount"),
+        one_of("state", CHECKOUT_STATES),
+        UniqueConstraint("session_id"),
+        CheckConstraint(
+            "(purpose = 'subscription') = (num_nonnulls(plan_version_id, interval, currency, amount) = 4)",
+            name="subject",
+        ),
+        CheckConstraint("(state IN ('opening', 'open')) = (closed_at IS NULL)", name="closed"),
+        CheckConstraint("state <> 'open' OR session_id IS NOT NULL", name="open"),
+        # serves: the open checkout of an org; and lets it have one for each purpose only
+        Index("uq_checkouts_open", "org_id", "purpose", unique=True, postgresql_where=_OPEN),
+        # serves: the sweep that asks Stripe about checkouts that nothing was heard of
+        Index(None, "opened_at", postgresql_where=_OPEN),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    purpose: Mapped[str]
+    plan_version_id: Mapped[UUID | None] = mapped_column(ForeignKey("plan_versions.id"))
+    interval: Mapped[str | None]
+    currency: Mapped[str | None]
+    amount: Mapped[int | None] = mapped_column(BigInteger)
+    state: Mapped[str]
+    session_id: Mapped[str | None]
+    opened_by: Mapped[UUID | None]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    failure: Mapped[str | None]
+
+
+class StripeSubscription(Base):
+    """A subscription as Stripe has it now; `subscription_id` is the stretch of ours that it pays for."""
+
+    __tablename__ = "stripe_subscriptions"
+    # serves: the Stripe subscriptions of an org, newest first
+    __table_args__ = (Index(None, "org_id", "created_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    customer_id: Mapped[str] = mapped_column(ForeignKey("stripe_customers.id"))
+    subscription_id: Mapped[UUID | None] = mapped_column(ForeignKey("subscriptions.id"))
+    status: Mapped[str]
+    item_id: Mapped[str]
+    price_id: Mapped[str] = mapped_column(ForeignKey("stripe_prices.id"))
+    period_start: Mapped[datetime]
+    period_end: Mapped[datetime]
+    anchor_at: Mapped[datetime]
+    cancel_at: Mapped[datetime | None]
+    cancel_at_period_end: Mapped[bool]
+    latest_invoice_id: Mapped[str | None]
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    synced_at: Mapped[datetime]
+
+
+class StripeInvoice(Base):
+    """An invoice as Stripe has it now; amounts in minor units."""
+
+    __tablename__ = "stripe_invoices"
+    __table_args__ = (
+        spelled("currency", _CURRENCY),
+        # serves: the invoices of an org, newest first
+        Index(None, "org_id", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    stripe_subscription_id: Mapped[str | None]
+    number: Mapped[str | None]
+    status: Mapped[str]
+    billing_reason: Mapped[str | None]
+    currency: Mapped[str]
+    total: Mapped[int] = mapped_column(BigInteger)
+    tax: Mapped[int] = mapped_column(BigInteger)
+    amount_due: Mapped[int] = mapped_column(BigInteger)
+    amount_paid: Mapped[int] = mapped_column(BigInteger)
+    amount_remaining: Mapped[int] = mapped_column(BigInteger)
+    period_start: Mapped[datetime]
+    period_end: Mapped[datetime]
+    attempt_count: Mapped[int]
+    next_attempt_at: Mapped[datetime | None]
+    hosted_url: Mapped[str | None]
+    pdf_url: Mapped[str | None]
+    created_at: Mapped[datetime]
+    finalized_at: Mapped[datetime | None]
+    paid_at: Mapped[datetime | None]
+    synced_at: Mapped[datetime]
+
+
+class BillingRecord(Base):
+    """One movement of money: pending before Stripe is asked, then what Stripe says. Minor units.
+
+    The states only go forward: pending, failed, completed, refunded.
+    """
+
+    __tablename__ = "billing_records"
+    __table_args__ = (
+        one_of("state", RECORD_STATES),
+        one_of("reason", REASONS),
+        CheckConstraint("amount >= 0", name="amount"),
+        spelled("currency", _CURRENCY),
+        spelled("card_last4", _LAST4),
+        UniqueConstraint("checkout_id"),
+        UniqueConstraint("invoice_id"),
+        CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name="settled"),
+        CheckConstraint("refunded BETWEEN 0 AND amount", name="refunded"),
+        # serves: the billing history of an org, newest first, by page
+        Index(None, "org_id", "created_at", "id"),
+        # serves: what Stripe says of a payment intent (refunds, disputes)
+        Index(None, "transaction_id"),
+        # serves: the sweep that resolves what is pending by asking
+        Index("ix_billing_records_pending", "created_at", postgresql_where=text("state = 'pending'")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    state: Mapped[str]
+    reason: Mapped[str]
+    description: Mapped[str]
+    amount: Mapped[int] = mapped_column(BigInteger)
+    refunded: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    currency: Mapped[str]
+    checkout_id: Mapped[UUID | None] = mapped_column(ForeignKey("checkouts.id"))
+    invoice_id: Mapped[str | None]
+    transaction_id: Mapped[str | None]
+    card_brand: Mapped[str | None]
+    card_last4: Mapped[str | None]
+    failure_code: Mapped[str | None]
+    failure: Mapped[str | None]
+    created_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+
+class Dunning(Base):
+    """From a failed renewal until it is paid or over: which mail comes next, and when the grace ends."""
+
+    __tablename__ = "dunnings"
+    __table_args__ = (
+        CheckConstraint("mails >= 0", name="mails"),
+        one_of("outcome", ("recovered", "ended")),
+        CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended"),
+        # serves: the dunning that runs for a subscription; and lets it have one only
+        Index("uq_dunnings_open", "stripe_subscription_id", unique=True, postgresql_where=_RUNNING),
+        # serves: the banner of an org
+        Index(None, "org_id", postgresql_where=_RUNNING),
+        # serves: the sweep that sends the next mail
+        Index(None, "next_mail_at", postgresql_where=_RUNNING),
+        # serves: the sweep that ends the grace
+        Index(None, "grace_ends_at", postgresql_where=text("ended_at IS NULL AND limited_at IS NULL")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    stripe_subscription_id: Mapped[str] = mapped_column(ForeignKey("stripe_subscriptions.id"))
+    started_at: Mapped[datetime]
+    mails: Mapped[int] = mapped_column(server_default="0")
+    next_mail_at: Mapped[datetime | None]
+    grace_ends_at: Mapped[datetime]
+    limited_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+
+
+class InboxEvent(Base):
+    """An event as received, once; secrets and addresses of Stripe's pages are taken out before it is stored."""
+
+    __tablename__ = "stripe_inbox"
+    __table_args__ = (
+        one_of("state", INBOX_STATES),
+        one_of("source", ("webhook", "reconcile")),
+        # serves: the inbox page, newest first
+        Index(None, "received_at", "id"),
+        # serves: what needs a person, and the health page
+        Index(
+            None,
+            "state",
+            "received_at",
+            postgresql_where=text("state IN ('received', 'parked', 'failed', 'refused')"),
+        ),
+        # serves: the time line of one customer
+        Index(None, "customer_id", "received_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    type: Mapped[str]
+    api_version: Mapped[str | None]
+    livemode: Mapped[bool]
+    account: Mapped[str | None]
+    object_type: Mapped[str]
+    object_id: Mapped[str | None]
+    customer_id: Mapped[str | None]
+    org_id: Mapped[UUID | None]
+    state: Mapped[str] = mapped_column(server_default="received")
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    error: Mapped[str | None]
+    source: Mapped[str]
+    body: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+
+class StripeCursor(Base):
+    """How far a walk through Stripe's lists has come."""
+
+    __tablename__ = "stripe_cursors"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]
+    at: Mapped[datetime]
