@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from typing import Any
 from uuid import UUID
 
 from flask import current_app
@@ -18,11 +20,14 @@ from app.web.runtime import runtime
 # A revoked key ends within this time in every process.
 KEPT_SECONDS = 1.0
 _MOST_KEPT = 50_000
+# One statement renews all that were asked for lately and are half way to their end, this many at most.
+_RENEWED = 200
+_RENEW_AFTER = KEPT_SECONDS / 2
 _FIND = """
-SELECT key.id, key.org_id, key.scopes, key.expires_at, key.last_used_at,
+SELECT key.key_hash, key.id, key.org_id, key.scopes, key.expires_at, key.last_used_at,
        org.name, org.time_zone, org.currency, org.suspended_at IS NOT NULL OR org.deleted_at IS NOT NULL
 FROM api_keys key LEFT JOIN orgs org ON org.id = key.org_id
-WHERE key.key_hash = %s AND key.revoked_at IS NULL
+WHERE key.key_hash = ANY (%s) AND key.revoked_at IS NULL
 """
 _FIND_ORG = """
 SELECT name, time_zone, currency FROM orgs WHERE id = %s AND deleted_at IS NULL
@@ -46,17 +51,21 @@ class KeyBook:
         self.last_used = LastUsed(pool)
         self._pool = pool
         self._pepper = pepper.encode()
-        self._known: dict[bytes, KnownKey] = {}
+        self._known: dict[bytes, KnownKey] = {}  # the longest known first
+        self._unmet: set[bytes] = set()  # renewed beside another key, and not asked for since
 
     def find(self, key: str) -> tuple[KnownKey | None, bool]:
-        """The open or expired key of this text, and whether the database was asked; None when there is none."""
+        """The open or expired key of this text (None: unknown), and whether it was read since last asked for."""
         if len(key) != LENGTH:
             return None, False
         digest = hash_key(key, self._pepper)
         known = self._known.get(digest)
         # The age of a memory is no instant of the domain: a steady clock, that no correction of the time moves.
         if known is not None and time.monotonic() - known.read_at < KEPT_SECONDS:
-            return known, False
+            if digest not in self._unmet:
+                return known, False
+            self._unmet.discard(digest)
+            return known, True
         if not is_well_formed(key):
             return None, False
         return self._read(digest), True
@@ -69,31 +78,46 @@ class KeyBook:
     def forget(self) -> None:
         """Drop what is known, so that this process sees a revocation at once."""
         self._known.clear()
+        self._unmet.clear()
 
     def _read(self, digest: bytes) -> KnownKey | None:
         read_at = time.monotonic()
+        renewed = self._ageing(read_at - _RENEW_AFTER)
         with self._pool.connection() as connection:
-            row = connection.execute(_FIND, (digest,)).fetchone()
-        if row is None:
-            self._known.pop(digest, None)
-            return None
-        key_id, org_id, scopes, expires_at, last_used_at, org_name, time_zone, currency, suspended = row
-        caller = Caller(
-            "staff_key" if org_id is None else "key",
-            org_id=org_id,
-            scopes=frozenset(scopes),
-            staff=org_id is None,
-            suspended=bool(suspended),
-            org_name=org_name,
-            time_zone=time_zone or "UTC",
-            currency=currency,
-            key_id=key_id,
-        )
-        known = KnownKey(caller, expires_at, last_used_at, read_at)
+            rows = connection.execute(_FIND, ([digest, *renewed],)).fetchall()
+        for each in (digest, *renewed):
+            self._known.pop(each, None)
         if len(self._known) >= _MOST_KEPT:
-            self._known.clear()
-        self._known[digest] = known
-        return known
+            self.forget()
+        self._known.update((row[0], _known(row, read_at)) for row in rows)
+        self._unmet.update(renewed)
+        self._unmet.discard(digest)
+        return self._known.get(digest)
+
+    def _ageing(self, before: float) -> list[bytes]:
+        """The keys longest known, read before then; those that nobody sent since are let go."""
+        oldest = [digest for digest, known in list(islice(self._known.items(), _RENEWED)) if known.read_at < before]
+        for digest in oldest:
+            if digest in self._unmet:
+                self._known.pop(digest, None)
+                self._unmet.discard(digest)
+        return [digest for digest in oldest if digest in self._known]
+
+
+def _known(row: tuple[Any, ...], read_at: float) -> KnownKey:
+    _, key_id, org_id, scopes, expires_at, last_used_at, org_name, time_zone, currency, suspended = row
+    caller = Caller(
+        "staff_key" if org_id is None else "key",
+        org_id=org_id,
+        scopes=frozenset(scopes),
+        staff=org_id is None,
+        suspended=bool(suspended),
+        org_name=org_name,
+        time_zone=time_zone or "UTC",
+        currency=currency,
+        key_id=key_id,
+    )
+    return KnownKey(caller, expires_at, last_used_at, read_at)
 
 
 def key_book() -> KeyBook:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
+
+_LOOK_EVERY = 0.02
 
 
 class Clock(Protocol):
@@ -41,7 +44,8 @@ class FixedClock:
 class OffsetClock:
     """The machine's clock plus the seconds written in a file: the sandbox's movable business clock.
 
-    Every process of an installation reads the same small file, so they move together. No file: no offset.
+    Every process of an installation reads the same small file, so they move together, within `_LOOK_EVERY` seconds. No
+    file: no offset.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,9 +53,12 @@ class OffsetClock:
         self._name = str(path)
         self._seen: tuple[int, int] | None = None
         self._offset = timedelta(0)
+        self._looked = -_LOOK_EVERY
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self._read()
+        if time.monotonic() - self._looked >= _LOOK_EVERY:
+            self._read()
+        return datetime.now(UTC) + self._offset
 
     def advance(self, by: timedelta) -> datetime:
         """Add to the offset; returns the new now."""
@@ -61,14 +68,15 @@ class OffsetClock:
         new = self.path.with_suffix(".new")
         new.write_text(f"{total.total_seconds():.6f}\n", encoding="ascii")
         new.replace(self.path)
-        return self.now()
+        return datetime.now(UTC) + self._read()
 
     def _read(self) -> timedelta:
+        self._looked = time.monotonic()
         try:
-            stat = os.stat(self._name)  # noqa: PTH116  # once a request: a Path takes three times as long
+            stat = os.stat(self._name)  # noqa: PTH116  # a Path takes three times as long
         except FileNotFoundError:
-            self._seen = None
-            return timedelta(0)
+            self._seen, self._offset = None, timedelta(0)
+            return self._offset
         seen = (stat.st_mtime_ns, stat.st_ino)
         if seen != self._seen:
             self._offset = timedelta(seconds=float(self.path.read_text(encoding="ascii")))

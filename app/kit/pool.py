@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
+from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from app.kit.errors import Unavailable
+from app.kit.hot_statement import HotStatement
 
 
 class HotPool:
-    """Opens lazily and again after a fork, so that a preloaded app shares no socket with its parent."""
+    """Opens lazily and again after a fork, so that a preloaded app shares no socket with its parent.
+
+    The fork tells us (a hook); asking the system on every call who we are costs more than some statements.
+    """
 
     def __init__(self, url: str, size: int, timeout: float = 2.0) -> None:
         self._url = url
@@ -23,11 +29,11 @@ class HotPool:
         self._timeout = timeout
         self._lock = Lock()
         self._pool: ConnectionPool | None = None
-        self._pid = 0
+        _pools.add(self)
 
     def _open(self) -> ConnectionPool:
         with self._lock:
-            if self._pool is None or self._pid != os.getpid():
+            if self._pool is None:
                 self._pool = ConnectionPool(
                     self._url,
                     min_size=1,
@@ -38,13 +44,12 @@ class HotPool:
                     kwargs={"autocommit": True, "connect_timeout": 2},
                     open=True,
                 )
-                self._pid = os.getpid()
             return self._pool
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """Lend an autocommit connection; `Unavailable` when the database is away."""
-        pool = self._pool if self._pid == os.getpid() and self._pool is not None else self._open()
+        pool = self._pool or self._open()
         try:
             connection = pool.getconn()
             try:
@@ -54,10 +59,31 @@ class HotPool:
         except (PoolTimeout, psycopg.OperationalError) as away:
             raise Unavailable("The database is away. Nothing was done; send it again.") from away
 
+    def rows(self, statement: HotStatement, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Run one statement of the hot path; `Unavailable` when the database is away."""
+        with self.connection() as connection:
+            return statement.rows(connection, arguments)
+
     def close(self) -> None:
-        if self._pool is not None and self._pid == os.getpid():
+        if self._pool is not None:
             self._pool.close()
         self._pool = None
+
+    def forsake(self) -> None:
+        """Forget the parent's connections and lock in a child that was forked; they are the parent's to close."""
+        self._lock = Lock()
+        self._pool = None
+
+
+_pools: WeakSet[HotPool] = WeakSet()
+
+
+def _forked() -> None:
+    for pool in _pools:
+        pool.forsake()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def _configure(connection: Connection) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 import psycopg
 
 from app.kit.errors import Unavailable
+from app.kit.hot_statement import HotStatement
 from app.metering.columns import NULL, documents, named, numbers, plain_array, texts
 from app.metering.content import BadContentError, canonicalise, digest, key_of
 from app.metering.hot import NO_PERIOD, ONE_BY_ONE, Meterer, sqlstate
@@ -19,8 +20,10 @@ from app.metering.schemas import ABSENT, Event
 
 _ARGUMENTS = ", ".join(["%s"] * 31)
 # Placeholders only.
-_PLAIN = f"SELECT recorded, duplicates, refused FROM usage_record_batch({_ARGUMENTS})"  # noqa: S608  # nosec B608
-_DURABLE = f"CALL usage_record_batch_durably({_ARGUMENTS}, NULL, NULL, NULL)"
+_PLAIN = HotStatement(
+    f"SELECT recorded, duplicates, refused FROM usage_record_batch({_ARGUMENTS})"  # noqa: S608  # nosec B608
+)
+_DURABLE = HotStatement(f"CALL usage_record_batch_durably({_ARGUMENTS}, NULL, NULL, NULL)")
 _ATTEMPTS = 5
 
 
@@ -157,8 +160,5 @@ def _details(events: list[Event]) -> tuple[str | None, str | None]:
 
 def _call(meterer: Meterer, arguments: tuple[Any, ...]) -> tuple[int, int, list[dict[str, Any]] | None]:
     statement = _DURABLE if meterer.durable() else _PLAIN
-    with meterer.pool.connection() as connection:
-        row = connection.execute(statement, arguments).fetchone()
-    if row is None:
-        raise Unavailable("The database gave no answer; send it again.")
-    return row[0], row[1], row[2]
+    recorded, duplicates, refused = meterer.pool.rows(statement, arguments)[0]
+    return recorded, duplicates, refused

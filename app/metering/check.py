@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.kit.errors import Unavailable
+from app.kit.hot_statement import HotStatement
 from app.kit.money import ZERO, exponent, plain, to_major
 from app.kit.pool import HotPool
 from app.metering.columns import plain_array, texts
@@ -19,11 +20,12 @@ from app.rating.schemas import parse_charge
 
 ONE = Decimal(1)
 
-_CHECK = """
+_COLUMNS = """
 SELECT starts_at, meter_id, aggregation, ends_at, plan_version_id, policy, allowance, cap, used, reserved, unbilled,
        window_over
-FROM usage_check(%s, %s, %s, %s)
 """
+_CHECK = HotStatement(_COLUMNS + "FROM usage_check(%s, %s, %s, %s)")
+_CHECK_ALL = HotStatement(_COLUMNS + "FROM usage_check_all(%s, %s, %s, %s)")
 _CURRENCY = "SELECT currency_in_force(%s, %s, %s)"
 _CHARGES = "SELECT meter_id, currency, model, properties FROM plan_charges WHERE plan_version_id = %s"
 _MOST_KEPT = 1000
@@ -82,15 +84,11 @@ def check(meterer: Meterer, org_id: UUID, asked: Sequence[tuple[str, Decimal]], 
 
     An unknown meter is not allowed, with the reason `unknown_meter`. Raises `Unavailable` when the database is away.
     """
-    arguments = (
-        org_id,
-        now,
-        texts([meter for meter, _ in asked]),
-        plain_array([plain(each) for _, each in asked]),
-    )
+    statement, arguments = _CHECK_ALL, (texts([meter for meter, _ in asked]), plain_array([plain(q) for _, q in asked]))
+    if len(asked) == 1:
+        statement, arguments = _CHECK, (asked[0][0], plain(asked[0][1]))
     for _ in range(3):
-        with meterer.pool.connection() as connection:
-            rows = connection.execute(_CHECK, arguments).fetchall()
+        rows = meterer.pool.rows(statement, (org_id, now, *arguments))
         if rows[0][0] is not None:
             pairs = zip(rows, asked, strict=True)
             currency = _currency_of(meterer.pool, org_id, rows[0][4], now)

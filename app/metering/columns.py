@@ -33,13 +33,13 @@ def texts(values: Sequence[str | None]) -> str | None:
     return f'{{"{joined}"}}'
 
 
-def named(values: Sequence[str | None]) -> tuple[list[str] | None, str | None]:
+def named(values: Sequence[str | None]) -> tuple[str | None, str | None]:
     """Each label once, and for each event its position in that list from 1 (0: none); (None, None) without labels."""
     positions: dict[str, int] = {"": 0}
     places = [positions.setdefault(value or "", len(positions)) for value in values]
     if len(positions) == 1:
         return None, None
-    return list(positions)[1:], plain_array(map(str, places))
+    return texts(list(positions)[1:]), plain_array(map(str, places))
 
 
 def documents(values: Sequence[str | None]) -> str | None:

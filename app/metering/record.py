@@ -13,14 +13,15 @@ import msgspec
 import psycopg
 
 from app.kit.errors import Unavailable
+from app.kit.hot_statement import HotStatement
 from app.metering.content import canonicalise, digest, key_of
 from app.metering.hot import LOST_RACE, Meterer, sqlstate
 from app.metering.schemas import ABSENT, Event
 
 _ARGUMENTS = ", ".join(["%s"] * 24)
 # Placeholders only.
-_PLAIN = f"SELECT outcome, facts FROM usage_record({_ARGUMENTS})"  # noqa: S608  # nosec B608
-_DURABLE = f"CALL usage_record_durably({_ARGUMENTS}, NULL, NULL)"
+_PLAIN = HotStatement(f"SELECT outcome, facts FROM usage_record({_ARGUMENTS})")  # noqa: S608  # nosec B608
+_DURABLE = HotStatement(f"CALL usage_record_durably({_ARGUMENTS}, NULL, NULL)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +63,10 @@ def _arguments(
 
 def _call(meterer: Meterer, arguments: tuple[Any, ...]) -> tuple[str, Mapping[str, Any] | None]:
     statement = _DURABLE if meterer.durable() else _PLAIN
-    with meterer.pool.connection() as connection:
-        try:
-            row = connection.execute(statement, arguments).fetchone()
-        except psycopg.DatabaseError as error:
-            if sqlstate(error) != LOST_RACE:
-                raise
-            return "quota_exceeded", msgspec.json.decode(error.diag.message_detail or "{}")
-    if row is None:
-        raise Unavailable("The database gave no answer; send it again.")
-    return row[0], row[1]
+    try:
+        code, facts = meterer.pool.rows(statement, arguments)[0]
+    except psycopg.DatabaseError as error:
+        if sqlstate(error) != LOST_RACE:
+            raise
+        return "quota_exceeded", msgspec.json.decode(error.diag.message_detail or "{}")
+    return code, facts
