@@ -12,6 +12,8 @@ from app.accounts.cli import group as accounts
 from app.audit.cli import group as audit
 from app.catalog.cli import group as catalog
 from app.metering.cli import group as usage
+from app.payments.cli import group as stripe
+from app.payments.push_cli import push_prices
 from app.portal.cli import clock, demo, doctor
 from app.web.database import transaction
 
@@ -25,5 +27,6 @@ def register(app: Flask) -> None:
             yield session
 
     audit.context_settings["obj"] = door  # audit may not know Flask, so its door is handed in
-    for command in (accounts, audit, catalog, usage, clock, demo, doctor):
+    catalog.add_command(push_prices)  # what the catalogue sells, brought to Stripe: payments' verb under its noun
+    for command in (accounts, audit, catalog, usage, stripe, clock, demo, doctor):
         app.cli.add_command(command)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +13,9 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 MOST_AHEAD = timedelta(hours=1)
+STRIPE = "https://api.stripe.com"
+STRIPE_PAGES = ("https://checkout.stripe.com", "https://billing.stripe.com", "https://invoice.stripe.com")
+_ORIGIN = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 
 
 class SettingsError(Exception):
@@ -50,6 +55,23 @@ class Settings:
     event_max_ahead: timedelta = timedelta(minutes=5)
     synchronous_standby: bool = False
     web_processes: int = 1
+    stripe_secret_key: str = field(default="", repr=False)  # empty: payments are off
+    stripe_api_base: str = STRIPE
+    stripe_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    stripe_page_hosts: tuple[str, ...] = STRIPE_PAGES
+    stripe_account: str | None = None
+    grace: timedelta = timedelta(days=7)
+    patient: bool = False
+
+    @property
+    def stripe_on(self) -> bool:
+        """Whether payments are switched on."""
+        return bool(self.stripe_secret_key)
+
+    @property
+    def stripe_livemode(self) -> bool:
+        """Whether the key moves real money."""
+        return self.stripe_secret_key.startswith(("sk_live_", "rk_live_"))
 
     @property
     def clock_file(self) -> Path:
@@ -57,8 +79,12 @@ class Settings:
         return self.instance / "clock"
 
     def for_worker(self) -> Settings:
-        """The same installation seen by the worker: its own database role."""
-        return replace(self, database_url=self.worker_database_url)
+        """The same installation seen by the worker: its own database role, and time to wait for Stripe."""
+        return replace(self.for_command(), database_url=self.worker_database_url)
+
+    def for_command(self) -> Settings:
+        """The same installation seen by a command: nobody waits for a page, so Stripe is given more time."""
+        return replace(self, patient=True)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -99,7 +125,14 @@ class Settings:
             event_max_ahead=timedelta(minutes=_number(env, "EVENT_MAX_AHEAD_MINUTES", 5, problems)),
             web_processes=max(1, _number(env, "WEB_PROCESSES", 1, problems)),
             synchronous_standby=env.get("SYNCHRONOUS_STANDBY", "") == "1",
+            stripe_secret_key=env.get("STRIPE_SECRET_KEY", ""),
+            stripe_api_base=(env.get("STRIPE_API_BASE") or STRIPE).rstrip("/"),
+            stripe_webhook_secrets=_list(env, "STRIPE_WEBHOOK_SECRETS", ()),
+            stripe_page_hosts=_list(env, "STRIPE_PAGE_HOSTS", STRIPE_PAGES),
+            stripe_account=env.get("STRIPE_ACCOUNT") or None,
+            grace=timedelta(days=_number(env, "GRACE_DAYS", 7, problems)),
         )
+        problems += _stripe(settings)
         if settings.event_max_ahead > MOST_AHEAD:
             problems.append(
                 "EVENT_MAX_AHEAD_MINUTES must be at most 60: periods are opened no further ahead of an event"
@@ -136,3 +169,42 @@ def _number(env: Mapping[str, str], name: str, default: int, problems: list[str]
         return int(text)
     problems.append(f"{name} must be a whole number, not {text!r}")
     return default
+
+
+def _list(env: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part for each in env.get(name, "").split(",") if (part := each.strip())) or default
+
+
+def _stripe(settings: Settings) -> list[str]:
+    """What is wrong with the settings of payments, in words that repeat no secret."""
+    key, base, account = settings.stripe_secret_key, settings.stripe_api_base, settings.stripe_account
+    test = re.fullmatch(r"[sr]k_test_\w+", key, re.ASCII)
+    live = re.fullmatch(r"[sr]k_live_\w+", key, re.ASCII)
+    secrets_good = all(re.fullmatch(r"whsec_[!-~]+", each) for each in settings.stripe_webhook_secrets)
+    pages_good = all((at := _ORIGIN.fullmatch(page)) and (at[1] == "https" or _loopback(at[2]))
+                     for page in settings.stripe_page_hosts)  # fmt: skip
+    host = _ORIGIN.fullmatch(base)
+    checks = {
+        "STRIPE_SECRET_KEY must be a secret or restricted key of Stripe: sk_test_…, sk_live_…, rk_…": (
+            not key or test or live
+        ),
+        "STRIPE_SECRET_KEY is a live key: it needs TOLLKEEPER_ENV=production": not (live and settings.sandbox),
+        "STRIPE_API_BASE may differ from Stripe's only with a test key and on a loopback host, without a path": (
+            base == STRIPE or (test and host and _loopback(host[2]))
+        ),
+        "STRIPE_WEBHOOK_SECRETS must hold the endpoint's secret (whsec_…), two with a comma during a roll": (
+            secrets_good and (not key or settings.stripe_webhook_secrets)
+        ),
+        "STRIPE_PAGE_HOSTS must be https origins with commas between": pages_good,
+        "STRIPE_ACCOUNT must be an account's id: acct_…": (
+            account is None or re.fullmatch(r"acct_\w+", account, re.ASCII)
+        ),
+    }
+    return [problem for problem, good in checks.items() if not good]
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import procrastinate
@@ -17,6 +18,7 @@ import procrastinate.exceptions
 import psycopg
 import structlog
 from flask import Flask
+from procrastinate.jobs import Status
 from procrastinate.retry import RetryStrategy
 
 from app.accounts import tasks as accounts
@@ -24,13 +26,15 @@ from app.factory import create_app
 from app.kit.embedded import resolve
 from app.mail import tasks as mail
 from app.metering import tasks as metering
+from app.payments import tasks as payments
 from app.settings import Settings
 from app.subscriptions import tasks as subscriptions
 from app.web import tasks as web
 
-ROOMS = (accounts, mail, subscriptions, metering, web)
+ROOMS = (accounts, mail, subscriptions, metering, payments, web)
 RETRY = RetryStrategy(max_attempts=4, exponential_wait=10)  # four repeats after the first try: five in all
-CONCURRENCY = 4
+BEAT, SILENT = 5.0, 15.0  # seconds: so often a worker says that it lives; so long unheard it is held for dead
+CONCURRENCY = 8  # some of them may be waiting for Stripe, and must not keep the others waiting
 log = structlog.get_logger()
 
 
@@ -40,7 +44,13 @@ def build(flask_app: Flask) -> procrastinate.App:
     connector = procrastinate.PsycopgConnector(conninfo=resolve(settings.worker_database_url))
     # What is done leaves no row: the fold alone would leave 8,640 a day. What is parked stays.
     queue = procrastinate.App(
-        connector=connector, worker_defaults={"concurrency": CONCURRENCY, "delete_jobs": "successful"}
+        connector=connector,
+        worker_defaults={
+            "concurrency": CONCURRENCY,
+            "delete_jobs": "successful",
+            "update_heartbeat_interval": BEAT,
+            "stalled_worker_timeout": SILENT,
+        },
     )
     for room in ROOMS:
         tasks = {name: _register(queue, flask_app, name, work) for name, work in room.TASKS.items()}
@@ -68,6 +78,8 @@ def _periodic(queue: procrastinate.App, cron: str, name: str, task: Any) -> None
 async def run(queue: procrastinate.App) -> None:
     """Work until SIGTERM or SIGINT; a database that is away is waited for."""
     stopping = asyncio.Event()
+    # The loop's own pool has as many threads as the machine has cores, and four; tasks would wait for one unseen.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(CONCURRENCY, "task"))
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     while not stopping.is_set():
@@ -82,15 +94,42 @@ async def run(queue: procrastinate.App) -> None:
 async def _until(queue: procrastinate.App, stopping: asyncio.Event) -> None:
     async with queue.open_async():
         working = asyncio.create_task(queue.run_worker_async(install_signal_handlers=False, listen_notify=True))
-        told = asyncio.create_task(stopping.wait())
+        told, rescuing = asyncio.create_task(stopping.wait()), asyncio.create_task(_rescue(queue))
         await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
         told.cancel()
+        rescuing.cancel()
         if not working.done():
             working.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await working
         else:
             working.result()
+
+
+async def _rescue(queue: procrastinate.App) -> None:
+    """Look for tasks of killed workers, for ever: nobody else would end them, and they would hold their locks."""
+    while True:
+        with contextlib.suppress(procrastinate.exceptions.ProcrastinateException):  # the database is away: later
+            await give_back(queue, SILENT)
+        await asyncio.sleep(BEAT)
+
+
+async def give_back(queue: procrastinate.App, silent: float) -> int:
+    """Put the tasks of workers that were not heard of for `silent` seconds back into the queue; returns how many.
+
+    The kill counts as a try, so that a task which kills its worker is parked in the end.
+    """
+    found = list(await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent))
+    for job in found:
+        log.warning("task of a killed worker", task=job.task_name, id=job.id, tries=job.attempts + 1)
+        try:
+            if job.attempts >= (RETRY.max_attempts or 0):
+                await queue.job_manager.finish_job(job, Status.FAILED, delete_job=False)
+            else:
+                await queue.job_manager.retry_job(job)
+        except procrastinate.exceptions.UniqueViolation:  # a sweep, and the next one waits already
+            await queue.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+    return len(found)
 
 
 def main() -> None:

@@ -26,9 +26,9 @@ def pgbench(url: str, script: str, clients: int, **values: int) -> float:
     return _number(r"tps = ([0-9.]+)", told)
 
 
-def wrk(address: str, connections: int, script: str | None = None, **env: str) -> float:
+def wrk(address: str, connections: int, script: str | None = None, *, seconds: int = SECONDS, **env: str) -> float:
     """Requests a second with 2xx answers only; any other answer stops the bench."""
-    words = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--latency"]
+    words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
     if script is not None:
         words += ["-s", str(HERE / "lua" / script)]
     told = _run([*words, address], **env)

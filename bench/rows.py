@@ -10,7 +10,7 @@ import psycopg
 import sqlalchemy as sa
 
 from app.kit.pool import HotPool
-from bench import batches, load
+from bench import batches, load, webhooks
 from bench.proof import counted
 from bench.world import KEYS, World
 
@@ -86,6 +86,7 @@ ROWS = {
     "G5": Row("batches of 1,000 over HTTP / raw COPY of the same rows, events a second", 0.10, 0.25, batch_http),
     "G6": Row("batches of 1,000 in SQL / SQLAlchemy Core bulk insert of the same rows", 1.5, 2.5, batch_sql),
     "G7": Row("limit check / a view that returns nothing", 0.35, 0.50, check),
+    "G8": Row("signed webhook receipts / dj-stripe's, same server, database and bodies", 2, 4, webhooks.receipts),
 }
 
 

@@ -7,8 +7,9 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +27,17 @@ FOLDER = PROJECT / "instance" / "bench"
 KEYS = FOLDER / "keys"
 TABLES = PROJECT / "bench" / "reference" / "tables.sql"
 PEPPER = "bench-pepper-bench-pepper-bench-pepper"
+WEBHOOK_SECRET = "whsec_bench_bench_bench_bench_bench_bench"
 BIN = Path(sys.executable).parent
 ENV = {
     "INSTANCE": str(FOLDER),
     "SECRET_KEY": "bench-secret-bench-secret-bench-secret",
     "KEY_PEPPER": PEPPER,
     "PORT": str(PORT),
+    # Nobody listens there: what is measured is the receipt, and nothing may go out.
+    "STRIPE_SECRET_KEY": "sk_test_benchBenchBenchBenchBench",
+    "STRIPE_API_BASE": "http://127.0.0.1:9",
+    "STRIPE_WEBHOOK_SECRETS": WEBHOOK_SECRET,
 }
 
 SEED = """
@@ -75,13 +81,20 @@ def world() -> Iterator[World]:
 @contextmanager
 def portal() -> Iterator[str]:
     """The portal with the bench's own views, as `make run` serves it: granian, two processes of four threads."""
-    words = [BIN / "granian", "--interface", "wsgi", "--workers", "2", "--blocking-threads", "4", "--port", str(PORT)]
-    words += ["--workers-kill-timeout", "2", "--no-log", "bench.server:app"]
     env = {**os.environ, **ENV, "WEB_PROCESSES": "2"}
-    child = subprocess.Popen([str(w) for w in words], cwd=PROJECT, env=env, start_new_session=True)
-    base = f"http://127.0.0.1:{PORT}"
+    with serve(BIN / "granian", "bench.server:app", PROJECT, env, port=PORT, health="/readyz") as base:
+        yield base
+
+
+@contextmanager
+def serve(granian: Path, target: str, where: Path, env: Mapping[str, str], *, port: int, health: str) -> Iterator[str]:
+    """Run a WSGI app in two processes of four threads until the block ends; it is up once `health` answers."""
+    words = [str(granian), "--interface", "wsgi", "--workers", "2", "--blocking-threads", "4", "--port", str(port)]
+    words += ["--workers-kill-timeout", "2", "--no-log", target]
+    child = subprocess.Popen(words, cwd=where, env=env, start_new_session=True)
+    base = f"http://127.0.0.1:{port}"
     try:
-        _wait(base)
+        _wait(base + health)
         yield base
     finally:
         child.terminate()
@@ -126,12 +139,15 @@ def _release(url: str) -> int:
         return connection.info.server_version // 10_000
 
 
-def _wait(base: str) -> None:
-    for _ in range(100):
+def _wait(address: str) -> None:
+    for _ in range(200):
         try:
-            with urllib.request.urlopen(f"{base}/readyz", timeout=1) as answer:
-                if answer.status == 200:
-                    return
+            with urllib.request.urlopen(address, timeout=1):
+                return
+        except urllib.error.HTTPError as answer:
+            if answer.code == 404:  # it is up; an app without a page of health says so too
+                return
+            time.sleep(0.1)
         except OSError:
             time.sleep(0.1)
-    sys.exit("The portal did not become ready.")
+    sys.exit(f"{address} did not become ready.")

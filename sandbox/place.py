@@ -1,9 +1,11 @@
-"""Where a run lives: its folder, its three ports, and the environment its processes get."""
+"""Where a run lives: its folder, its four ports, and the environment its processes get."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import secrets
+import shlex
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +23,10 @@ class RunError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """The portal's port (the mailbox page has the next, its SMTP the one after), and the folder that holds all data."""
+    """The portal's port and the folder that holds all data.
+
+    The mailbox page has the next port, its SMTP the one after, the stand-in for Stripe the third.
+    """
 
     port: int
     instance: Path
@@ -30,8 +35,8 @@ class Place:
     def from_env(cls, env: Mapping[str, str]) -> Place:
         """Read PORT and INSTANCE; raises `RunError` when PORT is none."""
         text = env.get("PORT") or "5000"
-        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65_533):
-            raise RunError(f"PORT is a number from 1 to 65533, not {text!r}.")
+        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65_532):
+            raise RunError(f"PORT is a number from 1 to 65532, not {text!r}.")
         return cls(int(text), Path(env.get("INSTANCE") or PROJECT / "instance").resolve())
 
     @property
@@ -48,6 +53,21 @@ class Place:
     def smtp_port(self) -> int:
         """Where the portal hands over its mail."""
         return self.port + 2
+
+    @property
+    def stripe_port(self) -> int:
+        """Where the stand-in for Stripe listens."""
+        return self.port + 3
+
+    @property
+    def stripe(self) -> str:
+        """The stand-in's address: its API, its hosted pages and its page of switches."""
+        return f"http://{HOST}:{self.stripe_port}"
+
+    @property
+    def webhook(self) -> str:
+        """Where the stand-in sends its events."""
+        return f"{self.portal}/webhooks/stripe"
 
     def log(self, name: str) -> Path:
         """The log of one process; the one of the run before is kept beside it, as `.old`."""
@@ -68,6 +88,41 @@ class Place:
             "PYTHONUNBUFFERED": "1",
         }
 
+    def payments(self) -> dict[str, str]:
+        """What the product is told of Stripe: the stand-in, with a key and a webhook secret made once for this folder.
+
+        A real key in the caller's environment gives way: nothing of a sandbox goes out.
+        """
+        return {
+            "STRIPE_SECRET_KEY": self._kept("stripe_secret_key", "sk_test_"),
+            "STRIPE_WEBHOOK_SECRETS": self._kept("stripe_webhook_secret", "whsec_"),
+            "STRIPE_API_BASE": self.stripe,
+            "STRIPE_PAGE_HOSTS": self.stripe,
+            "STRIPE_ACCOUNT": "",
+        }
+
+    def write_environment(self, env: Mapping[str, str]) -> None:
+        """Keep what this run tells its processes, so that a command in a shell works on it: `. instance/env`.
+
+        Without the database's addresses: a command finds the embedded server by itself, as its owner.
+        """
+        told = {**self.environment({}), **self.payments()}
+        lines = [f"export {name}={shlex.quote(env[name])}\n" for name in sorted(told)]
+        self._write("env", "".join(lines))
+
+    def _kept(self, name: str, prefix: str) -> str:
+        if not (self.instance / name).exists():
+            self._write(name, prefix + secrets.token_hex(16))
+        return (self.instance / name).read_text(encoding="ascii").strip()
+
+    def _write(self, name: str, text: str) -> None:
+        """Whole or not at all, and readable by its owner alone from its first byte on: it holds a secret."""
+        new = self.instance / f"{name}.new"
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+        new.replace(self.instance / name)
+
     @contextmanager
     def claim(self) -> Iterator[None]:
         """Hold the folder for this run, its ports being free; raises `RunError` where another holds one of them."""
@@ -79,7 +134,7 @@ class Place:
                 raise RunError(
                     f"Another run uses {self.instance}. Stop it, or choose another folder: INSTANCE=folder make run"
                 ) from None
-            for port in (self.port, self.port + 1, self.port + 2):
+            for port in range(self.port, self.port + 4):
                 self._look(port)
             for log in (self.instance / "log").glob("*.log"):
                 log.replace(log.with_suffix(".old"))
@@ -93,5 +148,5 @@ class Place:
             except OSError as refused:
                 raise RunError(
                     f"Port {port} cannot be used ({os.strerror(refused.errno or 0)}). "
-                    f"This run needs {self.port} to {self.port + 2}; choose another: PORT=5100 make run"
+                    f"This run needs {self.port} to {self.port + 3}; choose another: PORT=5100 make run"
                 ) from None

@@ -1,4 +1,4 @@
-"""`make run`: the database, its migrations, the demo accounts, then the portal, the worker and the mailbox, kept up.
+"""`make run`: the database, its migrations, the demo accounts, the portal, its worker, a mailbox and a Stripe, kept up.
 
 Ctrl-C or SIGTERM stops all of it, the database last. A second start keeps the data.
 """
@@ -25,6 +25,10 @@ FLASK = [PYTHON, "-m", "flask", "--app", "wsgi"]
 EMBEDDED = [PYTHON, "-m", "app.kit.embedded"]
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_SECONDS = 60
+CARDS = (
+    "4242 4242 4242 4242 pays, 4000 0000 0000 0002 is declined, 4000 0027 6000 3184 asks for 3-D Secure,\n"
+    "             4000 0000 0000 0341 pays once and fails at the renewal; any date ahead, any three digits"
+)
 TICK = 0.1
 
 
@@ -67,7 +71,8 @@ def launch(place: Place, given: Mapping[str, str], supervisor: Supervisor) -> di
 
     Raises `RunError` with the words of what failed; the caller stops the supervisor in every case.
     """
-    env = place.environment(given)
+    env = place.environment(given) | place.payments()
+    place.write_environment(env)
     if not env.get("DATABASE_URL"):
         env |= _database(place, supervisor, env)
     owner = {**env, "DATABASE_URL": env.get("OWNER_DATABASE_URL") or env["DATABASE_URL"]}
@@ -76,10 +81,13 @@ def launch(place: Place, given: Mapping[str, str], supervisor: Supervisor) -> di
     mail = ["--folder", str(place.instance / "mail"), "--port", str(place.port + 1)]
     mailbox = [PYTHON, "-m", "sandbox.mailbox", *mail, "--smtp-port", str(place.smtp_port)]
     supervisor.add(Process("mailbox", mailbox, env, place.log("mailbox")))
+    supervisor.add(Process("stripe", _standin(place, env), env, place.log("stripe")))
     _once([*FLASK, "demo"], owner, supervisor)
     supervisor.add(Process("web", _granian(place), env, place.log("web")))
     supervisor.add(Process("worker", [PYTHON, "-m", "app.worker"], env, place.log("worker")))
-    _wait_for_web(place, supervisor)
+    _wait_for(place.log("stripe"), "The stand-in for Stripe", place.stripe_port, "/style.css", supervisor)
+    _wait_for(place.log("web"), "The portal", place.port, "/healthz", supervisor)
+    _once([*FLASK, "catalog", "push"], owner, supervisor, place.log("push"))
     return env
 
 
@@ -99,6 +107,12 @@ def _granian(place: Place) -> list[str]:
     words = f"--interface wsgi --host {HOST} --port {place.port} --log-level warning"
     words += f" --workers {WEB_PROCESSES} --blocking-threads 4 --respawn-failed-workers --workers-kill-timeout 5"
     return [PYTHON, "-m", "granian", *words.split(), "wsgi:app"]
+
+
+def _standin(place: Place, env: Mapping[str, str]) -> list[str]:
+    words = [PYTHON, "-m", "sandbox.standin", "--port", str(place.stripe_port), "--webhook", place.webhook]
+    words += ["--folder", str(place.instance / "stripe"), "--clock", str(place.instance / "clock")]
+    return [*words, "--secret", env["STRIPE_WEBHOOK_SECRETS"], "--key", env["STRIPE_SECRET_KEY"]]
 
 
 def _once(words: list[str], env: dict[str, str], supervisor: Supervisor, log: Path | None = None) -> None:
@@ -126,20 +140,20 @@ def _check(supervisor: Supervisor) -> None:
             raise RunError(f"{process.name} did not start.{_tail(process.log)}")
 
 
-def _wait_for_web(place: Place, supervisor: Supervisor) -> None:
+def _wait_for(log: Path, what: str, port: int, path: str, supervisor: Supervisor) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         _check(supervisor)
-        if _answers(place.port):
+        if _answers(port, path):
             return
         time.sleep(TICK)
-    raise RunError(f"The portal did not answer within {READY_SECONDS} s.{_tail(place.log('web'))}")
+    raise RunError(f"{what} did not answer within {READY_SECONDS} s.{_tail(log)}")
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, path: str) -> bool:
     with closing(HTTPConnection(HOST, port, timeout=2)) as connection:
         try:
-            connection.request("GET", "/healthz")
+            connection.request("GET", path)
             return connection.getresponse().status == HTTPStatus.OK
         except (OSError, HTTPException):
             return False
@@ -158,6 +172,8 @@ def _show(place: Place, env: dict[str, str]) -> None:
         f"\nTollkeeper runs.\n"
         f"  Portal     {place.portal}\n"
         f"  Mailbox    {place.mailbox}   (every mail of this run; nothing leaves this machine)\n"
+        f"  Stripe     {place.stripe}/sandbox   (a stand-in: no money moves; its events, and switches for faults)\n"
+        f"  Cards      {CARDS}\n"
         f"  Accounts   {place.instance / 'demo.json'}\n"
         f"  Database   {embedded}\n"
         f"  Logs       {place.instance / 'log'}\n"

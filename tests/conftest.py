@@ -30,6 +30,7 @@ from app.web.database import db
 from app.web.runtime import Runtime
 from tests.pages import Browser
 
+pytest_plugins = ("tests.standin",)  # the stand-in for Stripe, and the count of its checked messages
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 

@@ -15,7 +15,7 @@ from wtforms.validators import InputRequired, Length
 
 from app.accounts import guards
 from app.accounts.suspension import resume, suspend
-from app.admin import queries
+from app.admin import org_payments, queries
 from app.admin.plans import Choice, choices, give
 from app.admin.views import pages
 from app.audit import queries as audit
@@ -34,6 +34,7 @@ __all__ = ["pages"]  # the factory takes the blueprint from here, where every ro
 
 _EVENTS = 10
 _ENTRIES = 15
+_PAYMENTS = 8
 
 
 class PlanForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no types
@@ -101,7 +102,7 @@ def _decide(org_id: UUID, act: Callable[..., bool], words: str) -> Response:
 def _page(
     org_id: UUID, *, plan_form: PlanForm | None = None, reason_form: ReasonForm | None = None, status: int = 200
 ) -> Response:
-    rows = queries.org(session(), org_id)
+    rows = queries.org_with_stripe(session(), org_id, many=_PAYMENTS)
     if not rows:
         raise NotFound("There is no such organisation.")
     usage = current_usage(session(), org_id, business_now())
@@ -119,6 +120,7 @@ def _page(
         events=event_rows(latest_events(session(), org_id, _EVENTS), names),
         entries=audit.entries(session(), org_id, limit=_ENTRIES),
         people=_people(rows),
+        payments=org_payments.read(rows[0].stripe),
         plan_form=plan_form or _plan_form(choices(queries.offers(session())), _held(rows[0], usage)),
         reason_form=reason_form or ReasonForm(),
     )

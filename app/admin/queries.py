@@ -47,13 +47,29 @@ WHERE org.deleted_at IS NULL
       SELECT m.org_id FROM memberships m JOIN users u ON u.id = m.user_id WHERE u.email LIKE lower(:pattern)))
 ORDER BY org.id DESC LIMIT :many
 """)
+# What stands at Stripe for an org, in one statement: its customer, its last subscription, its newest billing records
+# and events. They are shown and not reckoned with.
+_STRIPE = """, (
+SELECT jsonb_build_object(
+    'customer', (SELECT to_jsonb(c) FROM stripe_customers c WHERE c.org_id = :org_id
+                 ORDER BY c.deleted_at DESC NULLS FIRST, c.created_at DESC LIMIT 1),
+    'subscription', (SELECT to_jsonb(s) FROM stripe_subscriptions s WHERE s.org_id = :org_id
+                     ORDER BY s.created_at DESC LIMIT 1),
+    'records', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.created_at DESC, r.id DESC) FROM (
+        SELECT * FROM billing_records WHERE org_id = :org_id ORDER BY created_at DESC, id DESC LIMIT :many) r),
+    'events', (SELECT jsonb_agg(to_jsonb(e) ORDER BY e.received_at DESC, e.id DESC) FROM (
+        SELECT event.id, event.type, event.state, event.error, event.received_at
+        FROM stripe_customers c CROSS JOIN LATERAL (
+            SELECT * FROM stripe_inbox i WHERE i.customer_id = c.id ORDER BY i.received_at DESC LIMIT :many) event
+        WHERE c.org_id = :org_id ORDER BY event.received_at DESC, event.id DESC LIMIT :many) e))) AS stripe
+"""
 # One org with its members: one row a member, at least one.
-_ORG = text("""
+_ORG = """
 SELECT org.id, org.name, org.time_zone, org.currency, org.created_at, org.suspended_at,
        plan.name AS plan, plan.key AS plan_key, pv.number AS plan_version, pv.id AS plan_version_id,
        subscription.state, subscription.interval, subscription.currency AS paid_in, subscription.started_at,
        subscription.billing_ends_at, member.role, member.created_at AS joined_at,
-       person.id AS user_id, person.name AS user_name, person.email
+       person.id AS user_id, person.name AS user_name, person.email{more}
 FROM orgs org
 LEFT JOIN subscriptions subscription ON subscription.org_id = org.id AND subscription.ended_at IS NULL
 LEFT JOIN plan_versions pv ON pv.id = subscription.plan_version_id
@@ -62,7 +78,9 @@ LEFT JOIN memberships member ON member.org_id = org.id
 LEFT JOIN users person ON person.id = member.user_id
 WHERE org.id = :org_id AND org.deleted_at IS NULL
 ORDER BY array_position(ARRAY['owner', 'admin', 'billing', 'member', 'viewer'], member.role), lower(person.name)
-""")
+"""
+_ORG_ALONE = text(_ORG.format(more=""))
+_ORG_WITH_STRIPE = text(_ORG.format(more=_STRIPE))
 # What staff may give: the newest published version of every live plan, private ones too, a row a price.
 _OFFERS = text("""
 SELECT plan.key, plan.name, plan.public, plan.is_default, newest.id AS version_id, newest.number,
@@ -117,7 +135,12 @@ def orgs(session: Session, *, search: str | None, before: UUID | None, many: int
 
 def org(session: Session, org_id: UUID) -> Rows:
     """An org with its plan, one row a member; empty when there is none."""
-    return session.execute(_ORG, {"org_id": org_id}).all()
+    return session.execute(_ORG_ALONE, {"org_id": org_id}).all()
+
+
+def org_with_stripe(session: Session, org_id: UUID, *, many: int) -> Rows:
+    """The same, each row with what stands at Stripe (`stripe`, for `org_payments.read`): the newest `many` of each."""
+    return session.execute(_ORG_WITH_STRIPE, {"org_id": org_id, "many": many}).all()
 
 
 def offers(session: Session) -> Rows:

@@ -11,6 +11,22 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.catalog.models import Meter, Plan, PlanCharge, PlanMeter, PlanVersion
 
+# For the hot pool: the public plans that can be bought, smallest first as the catalogue orders them, each with where it
+# refuses the meter in a period, a minute, an hour and a day (NULL is nowhere), and its requests a minute.
+ROOM_SQL = """
+SELECT plan.key,
+       CASE WHEN held.policy = 'block' THEN coalesce(held.hard_limit, held.allowance) ELSE held.hard_limit END,
+       held.per_minute, held.per_hour, held.per_day, requests.value
+FROM plans plan
+JOIN LATERAL (SELECT id FROM plan_versions WHERE plan_id = plan.id AND published_at IS NOT NULL
+              ORDER BY number DESC LIMIT 1) newest ON true
+LEFT JOIN meters meter ON meter.key = %s
+LEFT JOIN plan_meters held ON held.plan_version_id = newest.id AND held.meter_id = meter.id
+LEFT JOIN plan_limits requests ON requests.plan_version_id = newest.id AND requests.key = 'requests_per_minute'
+WHERE plan.archived_at IS NULL AND plan.public AND NOT plan.is_default
+  AND EXISTS (SELECT FROM plan_prices price WHERE price.plan_version_id = newest.id AND price.amount > 0)
+ORDER BY plan.position, plan.key LIMIT 20
+"""
 _PARTS = (
     joinedload(PlanVersion.plan),
     selectinload(PlanVersion.prices),

@@ -12,12 +12,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.factory import health, logs, middleware
 from app.factory.access import ACCESS
-from app.factory.blueprints import APIS, PAGES
+from app.factory.blueprints import APIS, MACHINES, PAGES
 from app.factory.form_session import FormSessions
 from app.kit.clock import Clocks, OffsetClock, SystemClock
 from app.kit.embedded import resolve
 from app.kit.pool import HotPool
+from app.payments.gateway import EXTENSION
 from app.settings import PROJECT, Settings
+from app.stripe_gateway import Gateway
 from app.web import errors, filters, openapi
 from app.web.api import MAX_BODY
 from app.web.database import db
@@ -76,12 +78,13 @@ def _configure(app: Flask, settings: Settings, clocks: Clocks | None) -> None:
         clocks=clocks or Clocks(business=business, wall=system),
         pool=HotPool(url, settings.hot_pool_size),
     )
+    app.extensions[EXTENSION] = Gateway.of(settings)
     app.session_interface = FormSessions()
     db.init_app(app)
     Migrate(app, db, directory=str(PROJECT / "migrations"))
     guard = CSRFProtect(app)
-    for api in APIS:
-        guard.exempt(api)  # the API knows no cookies
+    for door in (*APIS, *MACHINES):
+        guard.exempt(door)  # it knows no cookies
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask documents it so

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.factory.rules import ADMIN, MEMBER, OPERATOR, PUBLIC, SIGNED_IN, STAFF, VIEWER, Rule, key
+from app.factory.rules import ADMIN, BILLING, MEMBER, OPERATOR, PUBLIC, SIGNED_IN, STAFF, VIEWER, Rule, key
 
 ACCESS: dict[str, Rule] = {
     # the house
@@ -59,7 +59,25 @@ ACCESS: dict[str, Rule] = {
     "metering_api.list_events": key("usage:read"),
     "metering_api.list_refused": key("usage:read"),
     "metering_api.record_events": key("usage:write"),
+    # payments
+    "payments_api.billing_history": key("billing:read"),
+    "payments_api.cancel_plan": key("billing:write"),
+    "payments_api.change_card": key("billing:write"),
+    "payments_api.show_billing": key("billing:read"),
+    "payments_api.show_subscription": key("billing:read"),
+    "payments_api.take_plan": key("billing:write"),
+    "webhooks.stripe": PUBLIC,  # the signature says who sends
     # portal
+    "billing.buy": BILLING,
+    "billing.cancel_plan": BILLING,
+    "billing.change_card": BILLING,
+    "billing.come_back": VIEWER,
+    "billing.confirm_cancel": VIEWER,  # who may not act reads whom to ask
+    "billing.history_csv": VIEWER,
+    "billing.index": VIEWER,
+    "billing.pay": BILLING,
+    "billing.undo_cancel": BILLING,
+    "billing.upgrade": VIEWER,
     "docs.api": PUBLIC,
     "docs.index": PUBLIC,
     "docs.openapi": PUBLIC,
@@ -74,17 +92,23 @@ ACCESS: dict[str, Rule] = {
     "portal_api.usage_current": key("usage:read"),
     "portal_api.usage_history": key("usage:read"),
     "portal_api.usage_summary": key("usage:read"),
+    "sandbox.move_clock": PUBLIC,  # answers in the sandbox only
     "usage.as_csv": VIEWER,
     "usage.index": VIEWER,
     # admin
     "admin.give_plan": STAFF,
+    "admin.inbox_event": STAFF,
+    "admin.inbox_events": STAFF,
     "admin.index": STAFF,
     "admin.org": STAFF,
     "admin.orgs": STAFF,
+    "admin.replay_event": STAFF,
     "admin.resume_org": STAFF,
     "admin.suspend_org": STAFF,
+    "admin_api.list_inbox": key("admin:read"),
     "admin_api.list_orgs": key("admin:read"),
     "admin_api.put_subscription": key("admin:write"),
+    "admin_api.replay_event": key("admin:write"),
     "admin_api.show_org": key("admin:read"),
     "admin_api.top": key("admin:read"),
     "admin_api.usage_analytics": key("admin:read"),

@@ -8,13 +8,15 @@ import psycopg
 import sqlalchemy.exc
 from alembic.script import ScriptDirectory
 from flask import Blueprint, Response, jsonify
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
 
+from app.payments import inbox
 from app.settings import PROJECT
 from app.web.database import session
 
 pages = Blueprint("health", __name__)
+INBOX = Gauge("tollkeeper_stripe_inbox_events", "Events of Stripe's that wait or need a person", ["state"])
 
 
 @pages.get("/healthz")
@@ -47,7 +49,14 @@ def readyz() -> tuple[Response, int]:
 
 @pages.get("/metrics")
 def metrics() -> Response:
-    """Counters of this process in Prometheus' text form; needs the operator's token."""
+    """Counters of this process in Prometheus' text form, and the inbox; needs the operator's token."""
+    try:
+        found = inbox.unsettled(session())
+        for state in inbox.UNSETTLED:
+            INBOX.labels(state).set(found.get(state, 0))
+    except (sqlalchemy.exc.SQLAlchemyError, psycopg.Error):
+        session().rollback()
+        INBOX.clear()  # no number rather than an old one
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 

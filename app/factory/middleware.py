@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from prometheus_client import Counter, Histogram
@@ -19,7 +19,7 @@ from app.factory.access import ACCESS
 from app.factory.rules import Rule
 from app.kit.errors import NotAllowed, NotFound
 from app.kit.ids import new_hex
-from app.web.errors import API_PREFIX
+from app.web.errors import API_PREFIX, MACHINE_PREFIXES
 from app.web.pages import redirect_to
 from app.web.runtime import business_now, runtime
 
@@ -30,7 +30,7 @@ SECONDS = Histogram("tollkeeper_request_seconds", "Time to answer", ["endpoint"]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
+    "connect-src 'self'; form-action {}; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
 )
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -38,14 +38,16 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_PAGE_HEADERS = {
-    "Content-Security-Policy": _CSP,
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-}
+_PAGE_HEADERS = {"Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()"}
+_HELD = "tollkeeper.page_headers"
 
 
 def register(app: Flask) -> None:
     """Install the hooks; their order is the order of a request."""
+    settings = app.extensions["tollkeeper"].settings
+    # A form's answer may lead to Stripe's pages, and browsers hold the policy against where a form ends up.
+    sent_to = " ".join(("'self'", *(settings.stripe_page_hosts if settings.stripe_on else ())))
+    app.extensions[_HELD] = {"Content-Security-Policy": _CSP.format(sent_to), **_PAGE_HEADERS}
     app.before_request(_begin)
     app.before_request(_refuse_other_sites)
     app.before_request(_admit)
@@ -122,11 +124,11 @@ def _here() -> str | None:
 def _finish(response: Response) -> Response:
     response.headers.extend(_HEADERS)
     response.headers["X-Request-Id"] = g.get("request_id", "")
-    api = request.path.startswith(API_PREFIX)
-    if api:
+    machine = request.path.startswith(MACHINE_PREFIXES)
+    if machine:
         rate.describe(response)
     elif request.endpoint != "static":
-        for name, value in _PAGE_HEADERS.items():
+        for name, value in current_app.extensions[_HELD].items():
             response.headers.setdefault(name, value)
     if request.endpoint == "static":
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if "v" in request.args else "no-cache"
@@ -134,16 +136,16 @@ def _finish(response: Response) -> Response:
         response.headers.setdefault("Cache-Control", "no-store")
     if not runtime().settings.sandbox:
         response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
-    _count(response, api=api)
+    _count(response, machine=machine)
     return response
 
 
-def _count(response: Response, *, api: bool) -> None:
+def _count(response: Response, *, machine: bool) -> None:
     endpoint = request.endpoint or "none"
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
     REQUESTS.labels(endpoint, response.status_code).inc()
     SECONDS.labels(endpoint).observe(seconds)
-    if not api or response.status_code >= 500:
+    if not machine or response.status_code >= 500:
         log.info("request", endpoint=endpoint, method=request.method, status=response.status_code,
                  ms=round(seconds * 1000, 1), request_id=g.get("request_id"))  # fmt: skip
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from threading import Lock
 from uuid import UUID
 
 from flask import Response, g
 
 from app.kit.errors import Refused
+from app.metering.upgrade import upgrade_url
 from app.subscriptions.queries import RATE_SQL
 from app.web.runtime import business_now, runtime, wall_now
 
@@ -42,14 +44,16 @@ def spend(org_id: UUID) -> None:
     allowed = _allowed_for(org_id)
     if allowed is None:
         return
-    share = max(1, allowed // runtime().settings.web_processes)
+    held = runtime()
+    share = max(1, allowed // held.settings.web_processes)
     minute, second = divmod(int(wall_now().timestamp()), 60)
     sent, wait = _minute.count(org_id, minute), 60 - second
     g.rate = (allowed, max(0, share - sent), wait)
     if sent > share:
         raise Refused(
-            f"The plan allows {allowed} requests a minute.", code="rate_limited", limit=str(allowed), retry_after=wait
-        )
+            f"The plan allows {allowed} requests a minute.", code="rate_limited", limit=str(allowed), retry_after=wait,
+            upgrade_url=upgrade_url(held.pool, held.settings.base_url, "", "requests", Decimal(allowed + 1)),
+        )  # fmt: skip
 
 
 def describe(response: Response) -> None:

@@ -34,6 +34,7 @@ from app.metering.hot import meterer
 from app.metering.intake import take_batch, take_one
 from app.metering.models import UsageEvent
 from app.metering.schemas import ABSENT, Event, parse
+from app.metering.upgrade import upgrade_url
 from app.web.api import Api, read_body, respond_raw
 from app.web.database import session
 from app.web.paging import read_cursor, write_cursor
@@ -45,11 +46,6 @@ _REFUSALS = (
     "id_conflict", "unknown_meter", "unknown_client", "event_too_old", "event_in_future", "bad_quantity",
     "invalid_event", "quota_exceeded",
 )  # fmt: skip
-
-
-def upgrade_url() -> str:
-    """Where a customer finds a larger plan."""
-    return f"{runtime().settings.base_url}/plans"
 
 
 def _org_id() -> UUID:
@@ -70,7 +66,7 @@ def record_events() -> Response:
     sent = parse(read_body())
     org_id, key_id, now = _org_id(), caller().key_id, business_now()
     if sent.bare:
-        answer = take_one(meterer(), org_id, sent, key_id=key_id, now=now, upgrade_url=upgrade_url())
+        answer = take_one(meterer(), org_id, sent, key_id=key_id, now=now, base_url=runtime().settings.base_url)
     else:
         answer = take_batch(meterer(), org_id, sent, key_id=key_id, now=now)
     return respond_raw(msgspec.json.encode(answer))
@@ -168,8 +164,14 @@ def _check_answer(answer: Answer) -> dict[str, Any]:
         "currency": answer.currency,
         "price": _text(answer.price),
         "next_unit_price": _text(answer.next_unit),
-        "upgrade_url": None if answer.allowed else upgrade_url(),
+        "upgrade_url": None if answer.allowed else _upgrade_url(answer),
     }
+
+
+def _upgrade_url(answer: Answer) -> str:
+    held = runtime()
+    needed = answer.used + answer.reserved + answer.requested
+    return upgrade_url(held.pool, held.settings.base_url, answer.meter, answer.span, needed)
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -19,8 +19,8 @@ from app.metering.hot import NO_PERIOD, ONE_BY_ONE, Meterer, sqlstate
 from app.metering.schemas import ABSENT, Event
 
 _ARGUMENTS = ", ".join(["%s"] * 31)
-# Placeholders only.
 _PLAIN = HotStatement(
+    # Placeholders only.
     f"SELECT recorded, duplicates, refused FROM usage_record_batch({_ARGUMENTS})"  # noqa: S608  # nosec B608
 )
 _DURABLE = HotStatement(f"CALL usage_record_batch_durably({_ARGUMENTS}, NULL, NULL, NULL)")

@@ -45,7 +45,7 @@ def quota_words(meter: str, quantity: str, facts: Mapping[str, Any]) -> str:
     )
 
 
-def refusal(outcome: Outcome, words: str, event: Event, *, upgrade_url: str, now: datetime) -> DomainError:
+def refusal(outcome: Outcome, words: str, event: Event, *, upgrade_url: str | None, now: datetime) -> DomainError:
     """The error that answers a bare event; at a limit it carries the limit's state."""
     code, facts = outcome.code, outcome.facts
     if code == "id_conflict":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from app.kit.errors import Refused
@@ -12,18 +13,22 @@ from app.metering.batch import Refusal, record_batch
 from app.metering.content import BadContentError, as_sent
 from app.metering.errors import detail, refusal
 from app.metering.hot import Meterer
-from app.metering.record import record
+from app.metering.record import Outcome, record
 from app.metering.refused import Kept
 from app.metering.schemas import Event, Sent
+from app.metering.upgrade import upgrade_url
 
 RECORDED = RecordAnswer(1, 0)
 DUPLICATE = RecordAnswer(0, 1)
 
 
 def take_one(
-    meterer: Meterer, org_id: UUID, sent: Sent, *, key_id: UUID | None, now: datetime, upgrade_url: str
+    meterer: Meterer, org_id: UUID, sent: Sent, *, key_id: UUID | None, now: datetime, base_url: str
 ) -> RecordAnswer:
-    """Record a bare event; a refusal raises the error of its code, after it was written down."""
+    """Record a bare event; a refusal raises the error of its code, after it was written down.
+
+    At a limit it leads to the plan that would have taken the event, on the portal at `base_url`.
+    """
     for bad in sent.bad:
         refused.keep(meterer.pool, org_id, [Kept(bad.id, bad.code, bad.detail, bad.raw)], now)
         raise Refused(bad.detail, code=bad.code)
@@ -38,12 +43,13 @@ def take_one(
         return RECORDED
     if outcome.code == "duplicate":
         return DUPLICATE
-    words = detail(outcome.code, event, outcome.quantity, outcome.facts)
+    words, url = detail(outcome.code, event, outcome.quantity, outcome.facts), None
     if outcome.code == "quota_exceeded":
+        url = _upgrade_url(meterer, base_url, event.meter, outcome)
         refused.count(meterer.pool, org_id, [(event.meter, outcome.quantity)], now)
     else:
         refused.keep(meterer.pool, org_id, [Kept(event.id, outcome.code, words, as_sent(event))], now)
-    raise refusal(outcome, words, event, upgrade_url=upgrade_url, now=now)
+    raise refusal(outcome, words, event, upgrade_url=url, now=now)
 
 
 def take_batch(meterer: Meterer, org_id: UUID, sent: Sent, *, key_id: UUID | None, now: datetime) -> RecordAnswer:
@@ -64,6 +70,12 @@ def take_batch(meterer: Meterer, org_id: UUID, sent: Sent, *, key_id: UUID | Non
     refused.count(meterer.pool, org_id, limited, now)
     refused.keep(meterer.pool, org_id, kept, now)
     return RecordAnswer(outcome.recorded, outcome.duplicates, items)
+
+
+def _upgrade_url(meterer: Meterer, base_url: str, meter: str, outcome: Outcome) -> str:
+    facts = outcome.facts or {"used": 0, "reserved": 0, "span": "period"}
+    needed = Decimal(facts["used"]) + Decimal(facts["reserved"]) + Decimal(outcome.quantity)
+    return upgrade_url(meterer.pool, base_url, meter, facts["span"], needed)
 
 
 def _words(each: Refusal, event: Event) -> str:

@@ -261,6 +261,8 @@ class InboxEvent(Base):
             "received_at",
             postgresql_where=text("state IN ('received', 'parked', 'failed', 'refused')"),
         ),
+        # serves: the time line of an org
+        Index(None, "org_id", "received_at"),
         # serves: the time line of one customer
         Index(None, "customer_id", "received_at"),
     )

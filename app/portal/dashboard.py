@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from app.kit.money import exponent, to_major
 from app.portal import windows, wording
+from app.portal.advice import Advice
 from app.portal.figures import FULL, MeterFigures
 from app.portal.usage_view import CurrentUsage
 from app.portal.views_models import CostView, DashboardView, EventRow, MeterBar, PromptView, Step
@@ -23,12 +24,12 @@ def dashboard(
     *,
     events: Sequence[EventRow] = (),
     steps: Sequence[Step] = (),
-    advice: Mapping[str, str] | None = None,
+    advice: Mapping[str, Advice] | None = None,
     may_upgrade: bool = True,
     suspended: bool = False,
     watched: bool = False,
 ) -> DashboardView:
-    """Assemble the page. `advice` by meter ends a prompt's words: what a larger plan gives, or whom to ask.
+    """Assemble the page. `advice` by meter ends a prompt's words and leads on: what a larger plan gives, whom to ask.
 
     `watched` looks for news more often: a sandbox is there to be watched.
     """
@@ -43,8 +44,7 @@ def dashboard(
         state_sentence=sentence,
         meters=bars(usage),
         cost=cost(usage),
-        prompts=[SUSPENDED] * suspended
-        + [prompt(each, usage, (advice or {}).get(each.key, ""), may_upgrade=may_upgrade) for each in pressing(usage)],
+        prompts=[SUSPENDED] * suspended + _prompts(usage, advice or {}, may_upgrade=may_upgrade),
         events=events,
         steps=steps,
         poll_seconds=_poll(usage, events, watched=watched),
@@ -74,15 +74,20 @@ def pressing(usage: CurrentUsage) -> list[MeterFigures]:
     return sorted(found, key=lambda meter: (meter.shut is None, -(meter.percent or 0)))[:3]
 
 
-def prompt(meter: MeterFigures, usage: CurrentUsage, advice: str, *, may_upgrade: bool) -> PromptView:
+def _prompts(usage: CurrentUsage, advice: Mapping[str, Advice], *, may_upgrade: bool) -> list[PromptView]:
+    pressed = pressing(usage)
+    return [prompt(each, usage, advice.get(each.key, Advice()), may_upgrade=may_upgrade) for each in pressed]
+
+
+def prompt(meter: MeterFigures, usage: CurrentUsage, advice: Advice, *, may_upgrade: bool) -> PromptView:
     """What to decide about a meter that is near, at or over its limit, or that a full window refuses."""
     kind, title, words = _pressing(meter, usage)
     return PromptView(
         kind=kind,
         title=title,
-        words=f"{words} {advice}".strip(),
-        action_href="/plans" if may_upgrade else None,
-        action_label="Compare plans" if may_upgrade else None,
+        words=f"{words} {advice.words}".strip(),
+        action_href=advice.href if may_upgrade else None,
+        action_label=advice.label if may_upgrade else None,
         second_href=f"/usage?meter={meter.key}",
         second_label="See what used it",
     )

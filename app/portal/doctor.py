@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import psycopg
 from alembic.script import ScriptDirectory
 
 from app.kit.embedded import EmbeddedError, resolve
+from app.portal import doctor_payments
+from app.portal.findings import Finding
 from app.settings import PROJECT, Settings
 
 OLDEST_SERVER = 150000
 _SMTP_SECONDS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """`status` is ok, warning or failed; `fix` says what to do, empty when nothing is to be done."""
-
-    name: str
-    status: str
-    detail: str
-    fix: str = ""
 
 
 Check = Callable[[psycopg.Connection, Settings], Finding]
@@ -31,7 +22,8 @@ Check = Callable[[psycopg.Connection, Settings], Finding]
 
 def examine(settings: Settings) -> list[Finding]:
     """All findings at once: a database that is away hides only what asks it."""
-    return [*_settings(settings), *_database(settings), _smtp(settings)]
+    stripe = doctor_payments.answers(settings)
+    return [*_settings(settings), *_database(settings), _smtp(settings), *([stripe] if stripe else [])]
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
@@ -42,6 +34,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     if not settings.sandbox and settings.owner_database_url == settings.database_url:
         fix = "Give OWNER_DATABASE_URL and WORKER_DATABASE_URL their own roles; see docs/operating.md."
         yield Finding("database roles", "warning", "web and owner use the same address", fix)
+    yield doctor_payments.keys(settings)
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
@@ -133,6 +126,8 @@ _CHECKS: dict[str, Check] = {
     "queue": _queue,
     "catalogue": _catalogue,
     "default plan": _default_plan,
+    "stripe prices": doctor_payments.prices,
+    "stripe inbox": doctor_payments.inbox,
 }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.portal import comparison, wording
 from app.portal.advice import Person
 from app.portal.offers import Offer
-from app.portal.plans import Seen, fee_of
+from app.portal.plans import Seen, fee_of, way
 from app.portal.usage_view import CurrentUsage
 from app.portal.views_models import CompareRow
 from app.web.filters import quantity
@@ -31,6 +31,7 @@ class ChoiceView:
     is_default: bool
     may_change: bool
     back: str
+    href: str | None
 
     @property
     def columns(self) -> list[dict[str, str]]:
@@ -51,14 +52,20 @@ def choice_view(
         money=_money(offer, seen),
         today=_today(offer, seen),
         headings=["Now", offer.name] if len(shown) == 2 else [offer.name],
-        changes=[row for row in _rows(shown, seen) if len(shown) == 1 or row.cells[0] != row.cells[1]],
+        changes=changes(shown, seen.currency),
         unfit=[] if standing is None or current else unfit(offer, standing),
         people=people,
         current=current,
         is_default=offer.is_default,
         may_change=seen.may_change,
         back=f"/plans?interval={seen.interval}&currency={seen.currency}",
+        href=way(offer, seen),
     )
+
+
+def changes(shown: Sequence[Offer], currency: str) -> list[CompareRow]:
+    """The lines in which two plans differ; all of them where there is one plan only."""
+    return [row for row in _rows(shown, currency) if len(shown) == 1 or row.cells[0] != row.cells[1]]
 
 
 def unfit(offer: Offer, standing: CurrentUsage) -> list[str]:
@@ -73,8 +80,8 @@ def unfit(offer: Offer, standing: CurrentUsage) -> list[str]:
     return found
 
 
-def _rows(shown: Sequence[Offer], seen: Seen) -> list[CompareRow]:
-    return [row for group in comparison.groups(shown, seen.currency) for row in _named(group.title, group.rows)]
+def _rows(shown: Sequence[Offer], currency: str) -> list[CompareRow]:
+    return [row for group in comparison.groups(shown, currency) for row in _named(group.title, group.rows)]
 
 
 def _named(title: str, rows: Sequence[CompareRow]) -> list[CompareRow]:

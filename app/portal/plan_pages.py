@@ -79,7 +79,8 @@ def _seen(found: Sequence[Offer], standing: CurrentUsage | None, who: Caller) ->
     interval = request.args.get("interval", "")
     interval = interval if interval in INTERVALS else standing.interval if standing else "month"
     return Seen(currency, interval, standing.plan_key if standing else None,
-                may_change=standing is None or who.role in MAY_CHANGE_PLAN)  # fmt: skip
+                may_change=standing is None or who.role in MAY_CHANGE_PLAN,
+                paying=standing is not None and standing.collection == "stripe")  # fmt: skip
 
 
 def _replay(standing: CurrentUsage) -> Replay | None:

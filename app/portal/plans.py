@@ -21,12 +21,13 @@ _HIGHLIGHTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """By whom and how the page is seen. `plan` is None for a visitor; `fee` is the current plan's in this view."""
+    """By whom and how the page is seen. `plan` is None for a visitor; `paying`: Stripe collects for the own one."""
 
     currency: str
     interval: str = "month"
     plan: str | None = None
     may_change: bool = True
+    paying: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +140,22 @@ def _price_note(fee: int | None, interval: str, seen: Seen) -> str:
     return "Paid by the month only" if seen.interval == "year" else "Paid by the month"
 
 
+def way(offer: Offer, seen: Seen) -> str | None:
+    """Where somebody who may change the plan gets this one, or leaves for it; None where people must be asked."""
+    if seen.plan is None or not seen.may_change:
+        return None
+    fee, _ = fee_of(offer, seen)
+    if offer.is_default:
+        return "/billing/cancel" if seen.paying else None
+    return f"/billing/upgrade/{offer.key}{_query(seen)}" if fee else None
+
+
 def _button(offer: Offer, shown: Sequence[Offer], seen: Seen) -> tuple[str, str]:
     """What a press does, in words, and where it leads."""
     if seen.plan is None and offer.is_default:
         return "Create an account", "/sign-up"
     fee, interval = fee_of(offer, seen)
-    place = f"/plans/{offer.key}{_query(seen)}"
+    place = way(offer, seen) or f"/plans/{offer.key}{_query(seen)}"
     if fee is None or not seen.may_change:
         return f"Ask for {offer.name}", place
     money = f"{wording.amount(fee, seen.currency).replace('.00', '')} a {interval}"

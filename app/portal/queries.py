@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
-from app.catalog.models import Meter
+from app.catalog.models import Meter, Plan, PlanVersion
 
 Rows = Sequence[Row[Any]]
 
@@ -19,7 +19,7 @@ Rows = Sequence[Row[Any]]
 _CURRENT = text("""
 WITH org AS (SELECT created_at, time_zone FROM orgs WHERE id = :org_id),
 subscription AS (
-    SELECT interval, collection FROM subscriptions WHERE org_id = :org_id AND ended_at IS NULL
+    SELECT interval, collection, state, limited_at FROM subscriptions WHERE org_id = :org_id AND ended_at IS NULL
 ),
 period AS (
     SELECT starts_at, ends_at FROM usage_periods WHERE org_id = :org_id AND starts_at <= :now AND ends_at > :now
@@ -42,7 +42,8 @@ counters AS (
 )
 SELECT org.created_at AS org_since, org.time_zone, money.currency, period.starts_at, period.ends_at,
        plan.key AS plan_key, plan.name AS plan_name, pv.number AS plan_version, pv.id AS plan_version_id,
-       subscription.interval, subscription.collection, fee.amount AS fee,
+       subscription.interval, subscription.collection, subscription.state,
+       subscription.limited_at IS NOT NULL AS free_limits, fee.amount AS fee,
        meter.key, meter.name, meter.unit, meter.aggregation,
        coalesce(limits.policy, 'warn') AS policy, limits.meter_id IS NOT NULL AS limited, limits.allowance,
        limits.hard_limit, coalesce(counters.used, 0) AS used, coalesce(counters.reserved, 0) AS reserved,
@@ -148,6 +149,13 @@ def periods(session: Session, org_id: UUID, start: datetime, end: datetime) -> R
     Worked example: two calendar months, one meter used in each: two rows, each with its month's terms and charge.
     """
     return session.execute(_PERIODS, {"org_id": org_id, "start": start, "end": end}).all()
+
+
+def plan_of_version(session: Session, version_id: UUID) -> Row[Any] | None:
+    """Key and name of the plan that a version is of."""
+    chosen = select(Plan.key, Plan.name).join(PlanVersion, PlanVersion.plan_id == Plan.id)
+    found: Row[Any] | None = session.execute(chosen.where(PlanVersion.id == version_id)).one_or_none()  # type: ignore[assignment]  # a row of two
+    return found
 
 
 def terms(session: Session, org_id: UUID) -> Rows:

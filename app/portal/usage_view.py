@@ -26,7 +26,8 @@ from app.rating.schemas import parse_charge
 class CurrentUsage:
     """Where an org stands at `as_of`. Amounts are in minor units of `currency`; `fee` is the plan's own for `interval`.
 
-    `meters` come in the catalogue's order, those of the plan first.
+    `meters` come in the catalogue's order, those of the plan first; `collection` says who collects the plan's money.
+    `late`: a payment failed and is owed; `limited`: it is overdue, and the Free plan's limits hold.
     """
 
     org_id: UUID
@@ -42,6 +43,9 @@ class CurrentUsage:
     as_of: datetime
     ever_used: bool
     meters: list[MeterFigures]
+    collection: str = "none"
+    late: bool = False
+    limited: bool = False
 
     @property
     def fee_due(self) -> int:
@@ -97,6 +101,9 @@ def current_usage(session: Session, org_id: UUID, now: datetime) -> CurrentUsage
         as_of=now,
         ever_used=head.ever_used,
         meters=[_figures(row, pace) for row in rows if row.key is not None],
+        collection=head.collection or "none",
+        late=head.state in {"past_due", "unpaid"},
+        limited=head.free_limits,
     )
 
 

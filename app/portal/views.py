@@ -12,7 +12,8 @@ from app.accounts.identity import Caller
 from app.kit.errors import DomainError, NotFound
 from app.metering.queries import latest_events
 from app.portal import first_steps, queries, samples
-from app.portal.advice import MAY_CHANGE_PLAN, Person, larger_plan, whom_to_ask
+from app.portal.advice import MAY_CHANGE_PLAN, Advice, Person, larger_plan, whom_to_ask
+from app.portal.billing_banner import Banner, banner, stands
 from app.portal.dashboard import dashboard as assemble
 from app.portal.dashboard import pressing
 from app.portal.events import event_rows
@@ -62,8 +63,16 @@ def dashboard() -> Response:
 
 @pages.app_context_processor
 def _for_other_pages() -> dict[str, Any]:
-    """The page of a new key shows a first event, and its room knows no meters."""
-    return {"example_meter": _example_meter}
+    """The page of a new key shows a first event, and its room knows no meters; every layout has the banner."""
+    return {"example_meter": _example_meter, "billing_banner": _banner}
+
+
+def _banner() -> Banner | None:
+    """The line above every page of an org that owes or leaves; asked for by the layout, with one statement."""
+    who = guards.caller()
+    if who.user_id is None or who.org_id is None or not who.verified:
+        return None
+    return banner(stands(runtime().pool, who.org_id), who.role, who.time_zone)
 
 
 def _example_meter() -> str:
@@ -91,7 +100,7 @@ def _steps(usage: CurrentUsage, events: list[EventRow], who: Caller) -> list[Ste
     return found if any(not step.done for step in found) else []
 
 
-def _advice(usage: CurrentUsage, who: Caller) -> dict[str, str]:
+def _advice(usage: CurrentUsage, who: Caller) -> dict[str, Advice]:
     """What to do about each meter that is near its limit; asks the database only when there is one."""
     meters = pressing(usage)
     if not meters:
@@ -102,5 +111,5 @@ def _advice(usage: CurrentUsage, who: Caller) -> dict[str, str]:
         )
         return {meter.key: words for meter in meters}
     sold = offers(session(), usage.plan_key)
-    seen = Seen(usage.currency, usage.interval, usage.plan_key)
+    seen = Seen(usage.currency, usage.interval, usage.plan_key, paying=usage.collection == "stripe")
     return {meter.key: larger_plan(meter, sold, seen) for meter in meters}

@@ -62,9 +62,18 @@ def state(usage: CurrentUsage) -> tuple[str, str]:
         return "empty", "Waiting for your first event."
     shut = next((meter for meter in usage.meters if meter.shut), None)
     kind, meter = _worst(usage)
+    if (usage.late or usage.limited) and not shut and not (meter and kind != "ok"):
+        return _owing(usage)
     if shut and shut.shut and not (meter and _refused(meter)):
         return "high", reached(shut.name, shut.shut, usage.time_zone)
     return ("ok", "All fine.") if meter is None else _standing(kind, meter, usage)
+
+
+def _owing(usage: CurrentUsage) -> tuple[str, str]:
+    """Nothing runs out, and money is owed: that is not fine."""
+    if usage.limited:
+        return "high", f"A payment is overdue: the free limits hold instead of those of {usage.plan_name}."
+    return "near", "Usage is fine; a payment failed."
 
 
 def _standing(kind: str, meter: MeterFigures, usage: CurrentUsage) -> tuple[str, str]:

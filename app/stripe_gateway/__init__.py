@@ -1,1 +1,5 @@
 """The only importer of `stripe`: one client, our own small types, our own errors. It knows no org, plan or table."""
+
+from app.stripe_gateway.gateway import Gateway
+
+__all__ = ["Gateway"]

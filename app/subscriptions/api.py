@@ -69,9 +69,10 @@ class LimitMeter(msgspec.Struct):
 
 
 class LimitsAnswer(msgspec.Struct):
-    """The org's entitlements. `source` says what each comes from: the plan."""
+    """The org's entitlements. `source` says what each comes from: `plan`, or `unpaid`: the default plan, until paid."""
 
     plan: LimitPlan
+    limited: bool
     period: LimitPeriod | None
     meters: list[LimitMeter]
     limits: list[LimitValue]
@@ -80,6 +81,7 @@ class LimitsAnswer(msgspec.Struct):
 
 _EXAMPLE = {
     "plan": {"key": "free", "name": "Free", "version": 1},
+    "limited": False,
     "period": {"starts_at": "2026-11-01T00:00:00Z", "ends_at": "2026-12-01T00:00:00Z", "time_zone": "UTC"},
     "meters": [
         {
@@ -120,6 +122,7 @@ def limits() -> LimitsAnswer:
 def _answer(found: Entitlements, period: UsagePeriod | None) -> LimitsAnswer:
     return LimitsAnswer(
         plan=LimitPlan(found.plan_key, found.plan_name, found.version),
+        limited=found.limited,
         period=LimitPeriod(period.starts_at, period.ends_at, period.time_zone) if period else None,
         meters=[_meter(each) for each in found.meters],
         limits=[LimitValue(key, each.value, each.source) for key, each in found.limits.items()],

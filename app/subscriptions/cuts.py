@@ -11,19 +11,24 @@ from app.kit.periods import Period, anchored, month_of
 # Zones lie at most 26 hours apart. A period that follows one cut in another zone begins that much off the new zone's
 # boundary at most; looking this far in finds the month that is meant, so that no sliver of a period arises.
 SLACK = timedelta(hours=36)
+SKEW = timedelta(hours=1)
+"""Stripe's clock and ours may differ by seconds; instants this near to one another are meant to be one."""
 MOST = 1_200
 
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """How to cut. `anchor` None: calendar months in the zone (the Free plan, and orgs that we collect from)."""
+    """How to cut. `anchor` None: calendar months in the zone (the Free plan, and orgs that we collect from).
+
+    Months on an anchor are Stripe's, which reckons in UTC: `zone` is "UTC" then.
+    """
 
     zone: str
     anchor: datetime | None = None
 
     def first_end(self, start: datetime) -> datetime:
-        """The end of a period that begins anywhere."""
-        return self._holding(start).end
+        """The end of a period that begins anywhere; a little before the anchor is meant to be at it."""
+        return self._holding(start if self.anchor is None else start + SKEW).end
 
     def next_end(self, start: datetime) -> datetime:
         """The end of the period after one that ended at `start`."""

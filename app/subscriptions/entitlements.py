@@ -12,6 +12,8 @@ from app.catalog.models import Meter, PlanVersion
 from app.subscriptions.models import LimitInForce
 
 PLAN = "plan"
+UNPAID = "unpaid"
+"""The source while an org is held to the default plan's limits, until it has paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class MeterTerms:
 
 @dataclass(frozen=True, slots=True)
 class Entitlements:
-    """Everything that an org may do now."""
+    """Everything that an org may do now. `limited`: the plan is named, but the default plan's limits hold."""
 
     plan_key: str
     plan_name: str
@@ -60,6 +62,7 @@ class Entitlements:
     limits: Mapping[str, Limit]
     features: Mapping[str, Grant]
     meters: tuple[MeterTerms, ...]
+    limited: bool = False
 
     @property
     def requests_per_minute(self) -> int | None:
@@ -68,21 +71,32 @@ class Entitlements:
         return None if value is None else int(value)
 
 
-def resolve(version: PlanVersion, in_force: Iterable[LimitInForce], meters: Mapping[int, Meter]) -> Entitlements:
-    """The plan's terms, as they hold in the current period. `version` is loaded with its parts."""
-    terms = [_terms(row, meters[row.meter_id]) for row in in_force]
+def resolve(
+    version: PlanVersion,
+    in_force: Iterable[LimitInForce],
+    meters: Mapping[int, Meter],
+    held_to: PlanVersion | None = None,
+) -> Entitlements:
+    """The plan's terms, as they hold in the current period. Versions are loaded with their parts.
+
+    `held_to` is the default plan's version, for an org that is limited until it pays.
+    """
+    source = PLAN if held_to is None else UNPAID
+    granted = held_to or version
+    terms = [_terms(row, meters[row.meter_id], source) for row in in_force]
     return Entitlements(
         plan_key=version.plan.key,
         plan_name=version.plan.name,
         version=version.number,
         version_id=version.id,
-        limits={each.key: Limit(each.value, PLAN) for each in version.limits},
-        features={each.key: Grant(each.label, each.value, PLAN) for each in version.features},
+        limits={each.key: Limit(each.value, source) for each in granted.limits},
+        features={each.key: Grant(each.label, each.value, source) for each in granted.features},
         meters=tuple(sorted(terms, key=lambda each: each.key)),
+        limited=held_to is not None,
     )
 
 
-def _terms(row: LimitInForce, meter: Meter) -> MeterTerms:
+def _terms(row: LimitInForce, meter: Meter, source: str) -> MeterTerms:
     return MeterTerms(
         meter_id=meter.id,
         key=meter.key,
@@ -95,5 +109,5 @@ def _terms(row: LimitInForce, meter: Meter) -> MeterTerms:
         per_minute=row.per_minute,
         per_hour=row.per_hour,
         per_day=row.per_day,
-        source=PLAN,
+        source=source,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -12,7 +13,9 @@ from sqlalchemy.orm import Session
 from app.catalog.models import PlanMeter, PlanVersion
 from app.subscriptions.models import LimitInForce
 
-# Where nobody collects the money, nothing can be owed: `charge` holds as `block` at the allowance (rule 2.7).
+# Where nobody collects the money, nothing can be owed: `charge` holds as `block` at the allowance (rule 2.7). An org
+# held to another version (the Free plan's, until it pays) has that one's limits; a meter that version does not speak of
+# keeps its own, since a meter without a row would be unlimited.
 _COPY = text("""
     INSERT INTO limits_in_force
         (org_id, meter_id, period_start, allowance, policy, hard_limit, per_minute, per_hour, per_day)
@@ -20,22 +23,33 @@ _COPY = text("""
            CASE WHEN m.policy = 'charge' AND NOT :owes THEN 'block' ELSE m.policy END,
            CASE WHEN m.policy = 'charge' AND NOT :owes THEN NULL ELSE m.hard_limit END,
            m.per_minute, m.per_hour, m.per_day
-    FROM usage_periods p JOIN plan_meters m ON m.plan_version_id = p.plan_version_id
+    FROM usage_periods p JOIN plan_meters m ON m.plan_version_id = CAST(:held_to AS uuid)
+        OR (m.plan_version_id = p.plan_version_id AND NOT EXISTS (
+            SELECT FROM plan_meters h WHERE h.plan_version_id = CAST(:held_to AS uuid) AND h.meter_id = m.meter_id))
     WHERE p.org_id = :org AND p.starts_at = ANY (:starts)
     ON CONFLICT DO NOTHING
 """)
 
 
-def put_in_force(session: Session, org_id: UUID, starts: Collection[datetime], *, owes: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """How a plan's limits hold for an org: whether it can owe money, and which version's hold instead until it pays."""
+
+    owes: bool
+    held_to: UUID | None = None
+
+
+def put_in_force(session: Session, org_id: UUID, starts: Collection[datetime], basis: Basis) -> None:
     """Copy the limits of each period's plan version into the periods that start then. Repeating it changes nothing."""
-    session.execute(_COPY, {"org": org_id, "starts": list(starts), "owes": owes})
+    owes = basis.owes and basis.held_to is None
+    session.execute(_COPY, {"org": org_id, "starts": list(starts), "owes": owes, "held_to": basis.held_to})
 
 
-def replace(session: Session, org_id: UUID, starts: Collection[datetime], *, owes: bool) -> None:
+def replace(session: Session, org_id: UUID, starts: Collection[datetime], basis: Basis) -> None:
     """The same where limits are in force already; the caller holds the org's usage lock."""
     held = delete(LimitInForce).where(LimitInForce.org_id == org_id, LimitInForce.period_start.in_(starts))
     session.execute(held)
-    put_in_force(session, org_id, starts, owes=owes)
+    put_in_force(session, org_id, starts, basis)
 
 
 def as_granted(version: PlanVersion, org_id: UUID, start: datetime, *, owes: bool) -> list[LimitInForce]:

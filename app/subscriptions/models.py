@@ -15,7 +15,8 @@ from app.kit.db import Base
 STATES = ("incomplete", "trialing", "active", "past_due", "unpaid", "paused", "ended")
 COLLECTIONS = ("none", "offline", "stripe")
 EVENTS = (
-    "started", "renewed", "plan_changed", "cancel_planned", "cancel_undone", "past_due", "limited", "recovered", "ended",
+    "started", "renewed", "plan_changed", "cancel_planned", "cancel_undone",
+    "past_due", "limited", "recovered", "ended",
 )  # fmt: skip
 _OPEN = text("ended_at IS NULL")
 
@@ -97,8 +98,8 @@ class SubscriptionTerm(Base):
 class UsagePeriod(Base):
     """[starts_at, ends_at) of one org. `previous_end` names the period before; only the first has none.
 
-    `plan_version_id` are the terms in force at its end, by which it is rated; `time_zone` is the zone whose calendar
-    cut it. No foreign key to plans: see the migration.
+    `plan_version_id` are the terms in force at its end, by which it is rated; `time_zone` is the org's zone, whose
+    calendar cut it unless Stripe's anchor did. No foreign key to plans: see the migration.
     """
 
     __tablename__ = "usage_periods"

@@ -15,6 +15,7 @@ from app.accounts import queries as accounts
 from app.kit.periods import Period, month_of
 from app.subscriptions import limits, queries
 from app.subscriptions.cuts import Cuts, backward
+from app.subscriptions.limits import Basis
 from app.subscriptions.models import SubscriptionTerm, UsagePeriod
 
 AHEAD = timedelta(days=62)
@@ -32,11 +33,12 @@ _TERM = text("""
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """By what an org's new periods are opened: how to cut them, on which version, and whether it can owe money."""
+    """By what an org's new periods are opened: how to cut them, on which version, and how its limits hold."""
 
+    zone: str
     cuts: Cuts
     version_id: UUID
-    owes: bool
+    basis: Basis
 
 
 def ensure(session: Session, org_id: UUID, at: datetime, now: datetime) -> UsagePeriod:
@@ -74,11 +76,12 @@ def remake_ahead(session: Session, org_id: UUID, now: datetime) -> None:
     if running is None:
         raise RuntimeError(f"no usage period of org {org_id} holds {now}")
     drop_ahead(session, org_id, running)
-    cuts = terms_of(session, org_id).cuts
-    end = cuts.nearest(running.ends_at)
-    if min(end, running.ends_at) > now + timedelta(hours=1):
-        running.ends_at = end
-    running.time_zone = cuts.zone
+    terms = terms_of(session, org_id)
+    if terms.cuts.anchor is None:  # Stripe's boundaries are instants, which no zone moves
+        end = terms.cuts.nearest(running.ends_at)
+        if min(end, running.ends_at) > now + timedelta(hours=1):
+            running.ends_at = end
+    running.time_zone = terms.zone
     session.flush()
     extend(session, org_id, now, now + AHEAD, now)
 
@@ -93,12 +96,12 @@ def extend(session: Session, org_id: UUID, start: datetime, end: datetime, now: 
     terms = terms_of(session, org_id)
     known = _known(session, org_id)
     if known is None:
-        known = month_of(now, terms.cuts.zone)
+        known = month_of(now, terms.zone)
         _open(session, org_id, [known], terms, now, after=None)
     _open(session, org_id, list(terms.cuts.forward(known.end, end)), terms, now, after=known.end)
-    before = list(backward(known.start, start, terms.cuts.zone))[::-1]
+    before = list(backward(known.start, start, terms.zone))[::-1]
     if before:
-        _open_before(session, org_id, before, terms.cuts.zone, now)
+        _open_before(session, org_id, before, terms.zone, now)
 
 
 def terms_of(session: Session, org_id: UUID) -> Terms:
@@ -106,9 +109,10 @@ def terms_of(session: Session, org_id: UUID) -> Terms:
     zone = accounts.org(session, org_id).time_zone
     held = queries.subscription(session, org_id)
     if held is None:
-        return Terms(Cuts(zone), queries.default_version_id(session), owes=False)
-    anchor = held.anchor_at if held.collection == "stripe" else None
-    return Terms(Cuts(zone, anchor), held.plan_version_id, owes=held.collection != "none")
+        return Terms(zone, Cuts(zone), queries.default_version_id(session), Basis(owes=False))
+    held_to = queries.default_version_id(session) if held.limited_at else None
+    cuts = Cuts("UTC", held.anchor_at) if held.collection == "stripe" else Cuts(zone)
+    return Terms(zone, cuts, held.plan_version_id, Basis(held.collection != "none", held_to))
 
 
 def drop_ahead(session: Session, org_id: UUID, running: UsagePeriod) -> None:
@@ -120,19 +124,19 @@ def drop_ahead(session: Session, org_id: UUID, running: UsagePeriod) -> None:
     )
 
 
-def start_anew(session: Session, org_id: UUID, running: UsagePeriod, now: datetime) -> None:
-    """End the running period now and start another, by the terms in force now. The caller has dropped those ahead."""
+def start_anew(session: Session, org_id: UUID, holding: UsagePeriod, at: datetime, now: datetime) -> None:
+    """End the period that holds `at` there and start another, by the terms in force now. Those ahead are dropped."""
     terms = terms_of(session, org_id)
-    if running.starts_at < now:
-        running.ends_at = now
+    if holding.starts_at < at:
+        holding.ends_at = at
         session.flush()
-        _open(session, org_id, [Period(now, terms.cuts.first_end(now))], terms, now, after=now)
+        _open(session, org_id, [Period(at, terms.cuts.first_end(at))], terms, now, after=at)
         return
-    running.ends_at, running.plan_version_id = terms.cuts.first_end(now), terms.version_id
-    running.time_zone = terms.cuts.zone
+    holding.ends_at, holding.plan_version_id = terms.cuts.first_end(at), terms.version_id
+    holding.time_zone = terms.zone
     session.flush()
-    limits.replace(session, org_id, [now], owes=terms.owes)
-    note_terms(session, org_id, now, terms.version_id)
+    limits.replace(session, org_id, [at], terms.basis)
+    note_terms(session, org_id, at, terms.version_id)
 
 
 def note_terms(session: Session, org_id: UUID, at: datetime, version_id: UUID) -> None:
@@ -151,7 +155,7 @@ def _open_before(session: Session, org_id: UUID, periods: Sequence[Period], zone
     """Open calendar months before the first known period, on the default plan: nobody was subscribed then."""
     known_first = update(UsagePeriod).where(UsagePeriod.org_id == org_id, UsagePeriod.previous_end.is_(None))
     session.execute(known_first.values(previous_end=UsagePeriod.starts_at))
-    terms = Terms(Cuts(zone), queries.default_version_id(session), owes=False)
+    terms = Terms(zone, Cuts(zone), queries.default_version_id(session), Basis(owes=False))
     _open(session, org_id, periods, terms, now, after=None)
 
 
@@ -168,11 +172,11 @@ def _open(
             "ends_at": period.end,
             "previous_end": after if number == 0 else period.start,
             "plan_version_id": terms.version_id,
-            "time_zone": terms.cuts.zone,
+            "time_zone": terms.zone,
             "opened_at": now,
         }
         for number, period in enumerate(periods)
     ]
     session.execute(insert(UsagePeriod).on_conflict_do_nothing(), rows)
-    limits.put_in_force(session, org_id, [period.start for period in periods], owes=terms.owes)
+    limits.put_in_force(session, org_id, [period.start for period in periods], terms.basis)
     note_terms(session, org_id, periods[0].start, terms.version_id)

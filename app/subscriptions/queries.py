@@ -15,12 +15,18 @@ from app.catalog.models import Meter, Plan, PlanVersion
 from app.kit.errors import Unavailable
 from app.subscriptions.entitlements import Entitlements, resolve
 from app.subscriptions.limits import as_granted
-from app.subscriptions.models import LimitInForce, Subscription, SubscriptionTerm, UsagePeriod
+from app.subscriptions.models import LimitInForce, Subscription, SubscriptionEvent, SubscriptionTerm, UsagePeriod
 
-# For the hot pool: one row with the plan's requests a minute (NULL is unlimited), none before any catalogue.
+# For the hot pool: one row with the plan's requests a minute (NULL is unlimited), none before any catalogue. An org
+# that is limited until it pays has the default plan's.
 RATE_SQL = """
 SELECT value FROM plan_limits
-WHERE key = 'requests_per_minute' AND plan_version_id = plan_in_force(%(org_id)s, %(now)s)
+WHERE key = 'requests_per_minute' AND plan_version_id = CASE
+    WHEN EXISTS (SELECT FROM subscriptions s
+                 WHERE s.org_id = %(org_id)s AND s.ended_at IS NULL AND s.limited_at IS NOT NULL)
+    THEN (SELECT v.id FROM plan_versions v JOIN plans p ON p.id = v.plan_id
+          WHERE p.is_default AND v.published_at IS NOT NULL ORDER BY v.number DESC LIMIT 1)
+    ELSE plan_in_force(%(org_id)s, %(now)s) END
 """
 _NO_CATALOGUE = "No catalogue with a default plan has been applied yet."
 
@@ -34,6 +40,16 @@ class PlanName:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """A thing that happened to a subscription (`models.EVENTS`), on which plan."""
+
+    kind: str
+    at: datetime
+    plan: PlanName
+    subscription_id: UUID
+
+
 def requests_per_minute(session: Session, org_id: UUID, now: datetime) -> int | None:
     """How many requests a minute the org's plan allows; None is unlimited."""
     found = session.connection().exec_driver_sql(RATE_SQL, {"org_id": org_id, "now": now}).scalar()
@@ -41,16 +57,31 @@ def requests_per_minute(session: Session, org_id: UUID, now: datetime) -> int | 
 
 
 def subscription(session: Session, org_id: UUID) -> Subscription | None:
-    """The subscription that the org is on now; None is the default plan."""
-    return session.scalars(
-        select(Subscription).where(Subscription.org_id == org_id, Subscription.ended_at.is_(None))
-    ).one_or_none()
+    """The subscription that the org is on now; None is the default plan. Read anew: others may have changed it."""
+    chosen = select(Subscription).where(Subscription.org_id == org_id, Subscription.ended_at.is_(None))
+    return session.scalars(chosen.execution_options(populate_existing=True)).one_or_none()
 
 
 def subscriptions(session: Session, org_id: UUID) -> list[Subscription]:
     """Every subscription of the org, ended ones too, newest first."""
     chosen = select(Subscription).where(Subscription.org_id == org_id)
     return list(session.scalars(chosen.order_by(Subscription.started_at.desc(), Subscription.id.desc())))
+
+
+def history(session: Session, org_id: UUID, most: int = 200) -> list[HistoryLine]:
+    """What happened to the org's subscriptions, newest first."""
+    chosen = (
+        select(SubscriptionEvent, Plan.key, Plan.name, PlanVersion.number)
+        .join(PlanVersion, PlanVersion.id == SubscriptionEvent.plan_version_id)
+        .join(PlanVersion.plan)
+        .where(SubscriptionEvent.org_id == org_id)
+        .order_by(SubscriptionEvent.at.desc(), SubscriptionEvent.id.desc())
+        .limit(most)
+    )
+    return [
+        HistoryLine(event.kind, event.at, PlanName(key, name, number), event.subscription_id)
+        for event, key, name, number in session.execute(chosen)
+    ]
 
 
 def terms(session: Session, org_id: UUID) -> list[SubscriptionTerm]:
@@ -110,13 +141,15 @@ def entitlements(session: Session, org_id: UUID, now: datetime) -> Entitlements:
     version = catalog.version(session, plan_in_force(session, org_id, now))
     if version is None:
         raise Unavailable("The plan in force is not in the catalogue.")
+    held = subscription(session, org_id)
+    held_to = catalog.default_version(session) if held is not None and held.limited_at else None
     period = current_period(session, org_id, now)
     if period is None:
-        in_force = as_granted(version, org_id, now, owes=subscription(session, org_id) is not None)
+        in_force = as_granted(version, org_id, now, owes=held is not None)
     else:
         in_force = limits(session, org_id, period.starts_at)
     meters = {meter.id: meter for meter in session.scalars(select(Meter))}
-    return resolve(version, in_force, meters)
+    return resolve(version, in_force, meters, held_to)
 
 
 def plan_names(session: Session, org_ids: Collection[UUID], now: datetime) -> dict[UUID, PlanName]:

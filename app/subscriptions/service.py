@@ -17,10 +17,14 @@ from app.kit.actor import Actor
 from app.kit.errors import Conflict, FieldError, InvalidRequest, NotFound
 from app.kit.ids import new_id
 from app.kit.periods import MONTH, YEAR, Period, anchored, boundary
-from app.subscriptions import limits, periods, queries
+from app.subscriptions import events, periods, queries, recut
 from app.subscriptions.models import Subscription, UsagePeriod
 
 MONTHS = {"month": MONTH, "year": YEAR}
+_PAID_AT_STRIPE = (
+    "This organisation pays for its plan through Stripe. Cancel that subscription first: once it has ended, another"
+    " plan can be given."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +32,12 @@ class PlanChange:
     """What giving a plan did.
 
     From `recount_from` on (when not None) events belong to another usage period than before: whoever called has
-    metering count them anew.
+    metering count them anew. `subscription_id` is the row that a subscription of Stripe pays for; None: no row.
     """
 
     changed: bool
     recount_from: datetime | None = None
+    subscription_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +70,36 @@ def assign_plan(
     currency: str,
     actor: Actor,
     now: datetime,
-    collection: str | None = None,
 ) -> PlanChange:
     """Staff put an org on a plan version, now; the same again changes nothing. Audited.
 
     Its limits hold at once, for the whole running period. A change to or from the Free plan, of currency, or of who
-    collects, ends the running period and starts another now. `collection` defaults to "none" for a free plan, else to
-    "offline" (we send the invoice). Raises `NotFound`, `Conflict` (not published, archived), `InvalidRequest` (the
-    plan has no such price).
+    collects, ends the running period and starts another now. Nobody collects for a free plan; for another we do
+    ("offline": we send the invoice). Raises `NotFound`, `Conflict` (not published, archived, or Stripe collects),
+    `InvalidRequest` (the plan has no such price).
     """
     accounts.org(session, org_id)
     version = _assignable(session, plan_version_id)
     _check_price(version, interval, currency)
-    choice = Choice(version.id, interval, currency, collection or ("none" if is_free(version) else "offline"))
+    choice = Choice(version.id, interval, currency, "none" if is_free(version) else "offline")
     periods.lock(session, org_id)
     held = queries.subscription(session, org_id)
+    if held is not None and held.collection == "stripe":
+        raise Conflict(_PAID_AT_STRIPE)
     if choice.same(held, queries.plan_in_force(session, org_id, now)):
         return PlanChange(changed=False)
     if held is not None:
         now = max(now, held.started_at)  # read before we waited for the lock, while another change went through
-    running = periods.ensure(session, org_id, now, now)
+    running = recut.holding(session, org_id, now, now)
     anew = not choice.same_periods(held)
     taken = _replace(session, org_id, held, choice, actor=actor, now=now)
-    _move_periods(session, org_id, running, taken, anew=anew, now=now)
-    before, after = _described(session, held), _described(session, taken)
+    _move_periods(session, org_id, running, anew=anew, now=now)
+    kind = "started" if held is None else "plan_changed"
+    events.note(session, taken, kind, key=now.isoformat(), at=now, now=now)
+    before, after = described(session, held), described(session, taken)
     audit(session, actor, "subscription.plan_assigned", on=("subscription", taken.id), org_id=org_id,
           before=before, after=after, now=now)  # fmt: skip
-    return PlanChange(changed=True, recount_from=now if anew else None)
+    return PlanChange(True, now if anew else None, taken.id)
 
 
 def roll_billing_period(session: Session, subscription_id: UUID, now: datetime) -> None:
@@ -166,35 +174,24 @@ def _replace(
 def _dates(
     session: Session, org_id: UUID, held: Subscription | None, choice: Choice, now: datetime
 ) -> tuple[datetime, Period]:
-    """The anchor and the billing period: those held run on while who collects, currency and interval stay.
-
-    Stripe's anchor also outlives a change of interval, since usage periods are cut on it.
-    """
+    """The anchor and the billing period: those held run on while who collects, currency and interval stay."""
     zone = accounts.org(session, org_id).time_zone
-    fresh = Period(now, boundary(now, 1, zone, MONTHS[choice.interval]))
-    if held is None or not choice.same_periods(held):
-        return now, fresh
-    if held.interval == choice.interval:
+    if held is not None and choice.same_periods(held) and held.interval == choice.interval:
         return held.anchor_at, Period(held.billing_starts_at, held.billing_ends_at)
-    return (held.anchor_at if held.collection == "stripe" else now), fresh
+    return now, Period(now, boundary(now, 1, zone, MONTHS[choice.interval]))
 
 
-def _move_periods(
-    session: Session, org_id: UUID, running: UsagePeriod, taken: Subscription, *, anew: bool, now: datetime
-) -> None:
+def _move_periods(session: Session, org_id: UUID, running: UsagePeriod, *, anew: bool, now: datetime) -> None:
     """Bring periods, limits and terms in line with the new subscription. The lock is held."""
-    periods.drop_ahead(session, org_id, running)
     if anew:
-        periods.start_anew(session, org_id, running, now)
+        recut.restart(session, org_id, running, now, now)
     else:
-        running.plan_version_id = taken.plan_version_id
-        session.flush()
-        limits.replace(session, org_id, [running.starts_at], owes=taken.collection != "none")
-    periods.note_terms(session, org_id, now, taken.plan_version_id)
-    periods.extend(session, org_id, now, now + periods.AHEAD, now)
+        recut.retake(session, org_id, now)
+        periods.extend(session, org_id, now, now + periods.AHEAD, now)
 
 
-def _described(session: Session, held: Subscription | None) -> dict[str, str] | None:
+def described(session: Session, held: Subscription | None) -> dict[str, object] | None:
+    """A subscription as the audit tells of it."""
     if held is None:
         return None
     version = catalog.version(session, held.plan_version_id)
@@ -206,4 +203,7 @@ def _described(session: Session, held: Subscription | None) -> dict[str, str] | 
         "interval": held.interval,
         "currency": held.currency,
         "collection": held.collection,
+        "state": held.state,
+        "billing_ends_at": held.billing_ends_at,
+        "cancel_at_period_end": held.cancel_at_period_end,
     }

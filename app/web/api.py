@@ -23,7 +23,10 @@ Answer = msgspec.Struct | tuple[msgspec.Struct, int] | Response
 
 @dataclass(frozen=True)
 class Operation:
-    """What the API reference says of one call; `request`, `query` and `response` are msgspec structs."""
+    """What the API reference says of one call; `request`, `query` and `response` are msgspec structs.
+
+    `statuses` are those of a good answer beside 200, each with what it says.
+    """
 
     endpoint: str
     method: str
@@ -37,7 +40,7 @@ class Operation:
     answer: Any = None
     errors: tuple[str, ...] = ()
     idempotent: bool = False
-    statuses: dict[int, Any] = field(default_factory=dict)
+    statuses: dict[int, str] = field(default_factory=dict)
 
 
 class Api(Blueprint):
@@ -48,11 +51,19 @@ class Api(Blueprint):
         self.operations: list[Operation] = []
 
     def operation(
-        self, method: str, path: str, *, raw: bool = False, idempotent: bool | None = None, **described: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        raw: bool = False,
+        idempotent: bool | None = None,
+        outside: bool = False,
+        **described: Any,
     ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
         """Register a call. The view gets the parsed body first (unless `raw`) and `query=` when declared.
 
-        A POST honours `Idempotency-Key` unless `idempotent=False` (usage events carry their own ids).
+        A POST honours `Idempotency-Key` unless `idempotent=False` (usage events carry their own ids); with `outside`
+        the view runs in no transaction of the key's, since it asks others (Stripe), and a repeat runs it again.
         """
         keyed = method == "POST" if idempotent is None else idempotent
 
@@ -61,14 +72,16 @@ class Api(Blueprint):
                 endpoint=f"{self.name}.{view.__name__}", method=method, path=path, idempotent=keyed, **described
             )
             self.operations.append(op)
-            door = _door(op, view, raw)
+            door = _door(op, view, raw, idempotency.once_outside if outside else idempotency.once)
             self.add_url_rule(path, endpoint=view.__name__, view_func=door, methods=[method])
             return door
 
         return register
 
 
-def _door(op: Operation, view: Callable[..., Any], raw: bool) -> Callable[..., Response]:
+def _door(
+    op: Operation, view: Callable[..., Any], raw: bool, once: Callable[[bytes, Callable[[], Response]], Response]
+) -> Callable[..., Response]:
     @wraps(view)
     def door(**values: Any) -> Response:
         if op.query is not None:
@@ -78,7 +91,7 @@ def _door(op: Operation, view: Callable[..., Any], raw: bool) -> Callable[..., R
         body = read_body()
         parsed = decode(body, op.request)
         if op.idempotent:
-            return idempotency.once(body, lambda: _respond(view(parsed, **values)))
+            return once(body, lambda: _respond(view(parsed, **values)))
         return _respond(view(parsed, **values))
 
     return door

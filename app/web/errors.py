@@ -19,6 +19,7 @@ from app.web.runtime import runtime, wall_now
 
 log = structlog.get_logger()
 API_PREFIX = "/api/"
+MACHINE_PREFIXES = (API_PREFIX, "/webhooks/")
 
 
 def register(app: Flask) -> None:
@@ -35,7 +36,7 @@ def register(app: Flask) -> None:
 def answer(code: str, detail: str, *, errors: list[dict[str, str]] | None = None, **facts: Any) -> Response:
     """Build the answer for a code in the form that the request asks for."""
     problem = problem_of(code)
-    if request.path.startswith(API_PREFIX):
+    if request.path.startswith(MACHINE_PREFIXES):
         response = _json(code, detail, errors, facts)
     else:
         template = "errors/_fragment.html" if request.headers.get("HX-Request") else "errors/error.html"

@@ -97,6 +97,7 @@ def _responses(op: Operation, by_type: dict[int, Any], *, public: bool) -> dict[
             content["examples"] = {"example": {"value": op.answer}}
         good["content"] = {"application/json": content}
     answers: dict[str, Any] = {"200": good}
+    answers |= {str(status): {**good, "description": words} for status, words in op.statuses.items()}
     codes: dict[int, list[str]] = {}
     common = ("internal", "unavailable", "not_found") if public else COMMON
     takes: tuple[str, ...] = ("invalid_request",)

@@ -24,6 +24,7 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "sign_in_required": Problem(401, "Please sign in", "Sign in and try again."),
     "payment_required": Problem(402, "A payment is needed first", "Pay what is due on the billing page."),
+    "payment_refused": Problem(402, "The payment was declined", "Use another card, or ask your bank."),
     "insufficient_credits": Problem(402, "Not enough credits", "Buy credits, or wait for the next grant."),
     "spend_cap_reached": Problem(402, "Your spend cap is reached", "Raise the cap, or wait for the next period."),
     "scope_missing": Problem(403, "The key lacks a scope", "Use a key that has the scope named in `detail`."),
@@ -67,6 +68,7 @@ PROBLEMS: dict[str, Problem] = {
     "internal": Problem(
         500, "Something broke on our side", "Nothing is lost. Try again; tell support the request id if it stays."
     ),
+    "payments_off": Problem(503, "Payments are not switched on", "Ask your Tollkeeper team to change the plan."),
     "unavailable": Problem(
         503, "Tollkeeper cannot do this right now", "Nothing was done; it is safe to repeat in a few seconds."
     ),

@@ -197,7 +197,10 @@ CREATE TABLE stripe_inbox (
 -- serves: the inbox page, newest first
 CREATE INDEX ix_stripe_inbox_received_at_id ON stripe_inbox (received_at, id);
 -- serves: what needs a person, and the health page
-CREATE INDEX ix_stripe_inbox_state_received_at ON stripe_inbox (state, received_at) WHERE state IN ('received', 'parked', 'failed', 'refused');
+CREATE INDEX ix_stripe_inbox_state_received_at ON stripe_inbox (state, received_at)
+    WHERE state IN ('received', 'parked', 'failed', 'refused');
+-- serves: the time line of an org
+CREATE INDEX ix_stripe_inbox_org_id_received_at ON stripe_inbox (org_id, received_at);
 -- serves: the time line of one customer
 CREATE INDEX ix_stripe_inbox_customer_id_received_at ON stripe_inbox (customer_id, received_at);
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -103,6 +104,47 @@ def leave_browser(page: Page, _: Stack) -> None:
     page.context.clear_cookies()
 
 
+def go(path: str) -> Step:
+    """Open another page."""
+
+    def step(page: Page, _: Stack) -> None:
+        page.goto(path)
+
+    return step
+
+
+def customer(page: Page, stack: Stack) -> None:
+    """Sign up and confirm the address, from the mail that went to just this one."""
+    email = f"page{next(_numbers)}@shown.example"
+    fill(name="Paula Page", email=email, password="seven quiet lanterns")(page, stack)
+    press("Create account")(page, stack)
+    page.goto(stack.link(email, "/verify/"))
+    press("Yes, confirm it")(page, stack)
+
+
+def to_payment(page: Page, _: Stack) -> None:
+    """Press the button that leads to Stripe's page, and wait there."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=re.compile("Go (back )?to payment")).click()
+
+
+def pay(page: Page, stack: Stack) -> None:
+    """Pay on the stand-in's page with a good card, and come back."""
+    to_payment(page, stack)
+    for name, value in {"number": "4242424242424242", "expiry": "12 / 34", "cvc": "123", "name": "Asa Ek"}.items():
+        page.locator(f"#pay [name={name}]").fill(value)
+    page.locator("#pay button").click()
+    page.wait_for_url("**/billing/return?**")
+    page.get_by_role("heading", name="You are on Pro").wait_for()
+
+
+def give_up(page: Page, stack: Stack) -> None:
+    """Leave Stripe's page without paying."""
+    to_payment(page, stack)
+    page.locator("a.back").click()
+    page.wait_for_url("**/billing/upgrade/pro?left=1**")
+
+
 _SIGN_UP = ("/sign-up", None)
 _WRONG = {"email": "near@demo.example", "password": "not the one"}
 
@@ -152,6 +194,27 @@ DASHBOARDS = {
     "plan-downgrade": Shown("/plans/free", "over"),
     "plan-current": Shown("/plans/free", "near", sheet=False),
     "plan-viewer": Shown("/plans/pro", "viewer"),
+}
+# A customer of its own buys: the demo's accounts stay on the plans that other pages show them on.
+_BUYER = (customer, go("/billing/upgrade/pro"), pay)
+BILLING = {
+    "billing-free": Shown("/billing", "near"),
+    "billing-offline": Shown("/billing", "over"),
+    "billing-viewer": Shown("/billing", "viewer"),
+    "upgrade": Shown("/billing/upgrade/pro", "full"),
+    "upgrade-yearly": Shown("/billing/upgrade/pro?interval=year&currency=EUR", "near", sheet=False),
+    "upgrade-viewer": Shown("/billing/upgrade/pro", "viewer", sheet=False),
+    "upgrade-default": Shown("/billing/upgrade/free", "near", sheet=False),
+    "upgrade-left": Shown("/sign-up", steps=(customer, go("/billing/upgrade/pro"), give_up)),
+    "cancel-nothing": Shown("/billing/cancel", "near", sheet=False),
+    "return-foreign": Shown(
+        "/billing/return?checkout=0199c2f0-0000-7000-8000-000000000000&session_id=x", "near", status=404, sheet=False
+    ),
+    "return-paid": Shown("/sign-up", steps=_BUYER),
+    "billing-paid": Shown("/sign-up", steps=(*_BUYER, go("/billing"))),
+    "upgrade-current": Shown("/sign-up", steps=(*_BUYER, go("/billing/upgrade/pro")), sheet=False),
+    "cancel": Shown("/sign-up", steps=(*_BUYER, go("/billing/cancel"))),
+    "billing-cancelled": Shown("/sign-up", steps=(*_BUYER, go("/billing/cancel"), press("Cancel Pro on that day"))),
 }
 SETTINGS = {
     "profile": Shown("/settings", "near"),
@@ -207,4 +270,9 @@ ADMIN = {
         "/admin/orgs?q=Newcomer", "staff", (follow("Newcomer Ltd"), press("Suspend")), 422, sheet=False
     ),
 }
-PAGES: dict[str, Shown] = {**VISITOR, **DASHBOARDS, **SETTINGS, **ADMIN}
+ADMIN |= {
+    "admin-inbox": Shown("/admin/inbox", "staff"),
+    "admin-inbox-none": Shown("/admin/inbox?state=failed&q=evt_none", "staff", sheet=False),
+    "admin-inbox-event": Shown("/admin/inbox?type=price.", "staff", (follow("price.created"),)),
+}
+PAGES: dict[str, Shown] = {**VISITOR, **DASHBOARDS, **BILLING, **SETTINGS, **ADMIN}

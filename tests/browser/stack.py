@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -53,12 +54,30 @@ class Stack:
     def flask(self, *words: str) -> str:
         """What one of the installation's own commands prints."""
         command = [sys.executable, "-m", "flask", "--app", "wsgi", *words]
-        env = _environment(self.instance)
+        env = self.environment()
         return subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=True).stdout
+
+    def environment(self) -> dict[str, str]:
+        """What a shell has after `. INSTANCE/env`."""
+        told = shlex.split((self.instance / "env").read_text(encoding="utf-8").replace("export ", ""))
+        return {**_environment(self.instance), **dict(each.split("=", 1) for each in told)}
 
     def business_now(self) -> datetime:
         """The instant that periods go by."""
         return datetime.fromisoformat(self.flask("clock", "show").split()[1])
+
+    @property
+    def stripe(self) -> str:
+        """The address of the stand-in for Stripe: the third port after the portal's."""
+        start, _, port = self.base.rpartition(":")
+        return f"{start}:{int(port) + 3}"
+
+    def switch(self, **switches: Any) -> None:
+        """Turn the stand-in's switches for faults: `api`, `webhooks`, `clear`, as its control page takes them."""
+        body = json.dumps(switches).encode()
+        request = urllib.request.Request(f"{self.stripe}/sandbox/faults", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=5):
+            pass
 
 
 @contextmanager
@@ -79,12 +98,12 @@ def running(instance: Path, log: Path) -> Iterator[Stack]:
 
 
 def free_port() -> int:
-    """A port whose two neighbours are free as well: the mailbox and its SMTP take them.
+    """A port whose three neighbours are free as well: the mailbox, its SMTP and the stand-in for Stripe take them.
 
     Below the ports that the system hands out by itself; two processes of the tests begin at different ones.
     """
-    for start in range(20_000 + os.getpid() * 3 % 10_000, 32_000, 3):
-        if all(_is_free(start + step) for step in range(3)):
+    for start in range(20_000 + os.getpid() * 4 % 10_000, 32_000, 4):
+        if all(_is_free(start + step) for step in range(4)):
             return start
     raise RuntimeError("no free ports")
 
@@ -106,7 +125,7 @@ def _wait(child: subprocess.Popen[bytes], base: str, demo: Path, log: Path) -> N
             raise RuntimeError(f"the installation stopped by itself:\n{log.read_text()[-4000:]}")
         try:
             with urllib.request.urlopen(f"{base}/readyz", timeout=2) as answer:
-                return answer.status == 200 and demo.exists()
+                return answer.status == 200 and demo.exists() and b"Tollkeeper runs." in log.read_bytes()
         except (urllib.error.URLError, OSError):
             return False
 

@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 from app.portal.style_guide import specimens as components
 from tests.browser.checkers import AXE, HTML_VALIDATE, axe, html_validate, need
 from tests.browser.chrome import watch
-from tests.portal import specimens
+from tests.portal import billing_specimens, specimens
 from tests.web.stage import OWNER, VISITOR, page, stage
 
 pytestmark = pytest.mark.browser
@@ -33,6 +33,7 @@ PAGES: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "plans-visitor": ("portal/plans.html", VISITOR, {"view": specimens.plans(signed_in=False)}),
     "usage": ("portal/usage.html", OWNER, {"view": specimens.usage()}),
     "usage-empty": ("portal/usage.html", OWNER, {"view": specimens.usage(empty=True)}),
+    **{name: (template, OWNER, {"view": view}) for name, (template, view) in billing_specimens.PAGES.items()},
     "error": ("errors/error.html", None, {"status": 404, "title": "Not found", "detail": "Nothing is here.",
                                           "advice": "Check the address.", "code": "not_found", "facts": {}}),
 }  # fmt: skip
@@ -58,6 +59,8 @@ def address() -> Iterator[str]:
     """A server of the pages of `PAGES`, under the content policy of the product."""
     app: Flask = stage.__wrapped__()  # one of its own, for its routes
     app.add_url_rule("/<name>", view_func=lambda name: show(name, request.args.get("theme", "system")))
+    for path in ("/billing", "/billing/return"):  # what pages ask for by themselves
+        app.add_url_rule(path, path, lambda: ("", 204))
     app.after_request(lambda answer: (answer.headers.__setitem__("Content-Security-Policy", POLICY), answer)[1])
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)

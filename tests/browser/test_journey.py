@@ -83,9 +83,10 @@ def test_from_sign_up_to_the_limit(open_page: Open, stack: Stack, js: bool) -> N
 
     status, problem = caller.send("api_calls", 1)
     assert (status, problem["code"]) == (429, "quota_exceeded")
-    page.get_by_role("region", name="API calls: 100 % reached").get_by_role("link", name="Compare plans").click()
-    assert page.url == problem["upgrade_url"] == f"{stack.base}/plans"
-    expect(page.get_by_role("link", name="Upgrade, $49 a month").first).to_be_visible()
+    page.get_by_role("region", name="API calls: 100 % reached").get_by_role("link", name="Upgrade to Pro").click()
+    assert problem["upgrade_url"] == f"{stack.base}/billing/upgrade/pro"
+    assert page.url.startswith(problem["upgrade_url"])
+    expect(page.get_by_role("button", name="Go to payment, $49.00 today")).to_be_visible()
     assert watched.findings == []
 
 

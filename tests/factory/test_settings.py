@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,101 @@ def test_a_sandbox_makes_its_secrets_once_and_keeps_them_private(tmp_path: Path)
 def test_the_worker_has_its_own_role() -> None:
     url = "postgresql://tollkeeper_worker:pw@db/tollkeeper"
     assert Settings.from_env({**GOOD, "WORKER_DATABASE_URL": url}).for_worker().database_url == url
+
+
+STRIPE = {"STRIPE_SECRET_KEY": "sk_live_canary4eC39H", "STRIPE_WEBHOOK_SECRETS": "whsec_canary1"}
+TEST = {**STRIPE, "STRIPE_SECRET_KEY": "sk_test_canary4eC39H"}
+
+
+def test_without_a_key_payments_are_off_and_that_is_normal() -> None:
+    for env in ({}, {"STRIPE_SECRET_KEY": "", "STRIPE_WEBHOOK_SECRETS": "", "STRIPE_API_BASE": ""}):
+        settings = Settings.from_env({**GOOD, **env})
+        assert (settings.stripe_on, settings.stripe_livemode) == (False, False)
+        assert settings.stripe_api_base == "https://api.stripe.com"
+
+
+def test_payments_are_switched_on_by_a_key_and_its_secrets() -> None:
+    told = {"STRIPE_WEBHOOK_SECRETS": "whsec_canary1, whsec_canary2", "STRIPE_ACCOUNT": "acct_1", "GRACE_DAYS": "3"}
+    settings = Settings.from_env({**GOOD, **STRIPE, **told})
+    assert (settings.stripe_on, settings.stripe_livemode) == (True, True)
+    assert settings.stripe_webhook_secrets == ("whsec_canary1", "whsec_canary2")
+    assert (settings.stripe_account, settings.grace) == ("acct_1", timedelta(days=3))
+    assert "https://checkout.stripe.com" in settings.stripe_page_hosts
+    assert "canary" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "base", ["http://127.0.0.1:12111", "http://localhost:1/", "http://[::1]:1", "http://127.9.9.9"]
+)
+def test_a_stand_in_on_loopback_is_taken_with_a_test_key(base: str) -> None:
+    for key in ("sk_test_canary", "rk_test_canary"):
+        settings = Settings.from_env({**GOOD, **TEST, "STRIPE_SECRET_KEY": key, "STRIPE_API_BASE": base})
+        assert settings.stripe_api_base == base.rstrip("/")
+        assert not settings.stripe_livemode
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "http://api.stripe.com",
+        "https://api.stripe.com.evil.example",
+        "https://evil.example",
+        "http://10.0.0.1:12111",
+        "http://0.0.0.0:12111",
+        "http://127.0.0.1@evil.example",
+        "http://somebody:canary@127.0.0.1",
+        "http://127.0.0.1:12111/v1",
+        "http://127.0.0.1:12111?x",
+        "http://127.0.0.1.evil.example",
+        "http://localhost.evil.example",
+        "http://127.1",
+        "ftp://127.0.0.1",
+        "127.0.0.1:12111",
+        "http://127.0.0.1\n",
+    ],
+)
+def test_another_base_than_stripes_is_refused(base: str) -> None:
+    for key in ("sk_test_canary", "sk_live_canary", ""):
+        said = problems({**GOOD, **TEST, "STRIPE_SECRET_KEY": key, "STRIPE_API_BASE": base})
+        assert "STRIPE_API_BASE" in said
+        assert "canary" not in said
+
+
+@pytest.mark.parametrize("key", ["sk_live_canary", "rk_live_canary", ""])
+def test_a_stand_in_is_refused_without_a_test_key(key: str) -> None:
+    wrong = {**GOOD, **STRIPE, "STRIPE_SECRET_KEY": key, "STRIPE_API_BASE": "http://127.0.0.1:12111"}
+    assert "STRIPE_API_BASE" in problems(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STRIPE_SECRET_KEY", "pk_live_canary"),
+        ("STRIPE_SECRET_KEY", "canary"),
+        ("STRIPE_SECRET_KEY", "sk_live_canary\r\nX: y"),
+        ("STRIPE_SECRET_KEY", "sk_test_"),
+        ("STRIPE_WEBHOOK_SECRETS", ""),
+        ("STRIPE_WEBHOOK_SECRETS", " , "),
+        ("STRIPE_WEBHOOK_SECRETS", "whsec_canary,canary"),
+        ("STRIPE_PAGE_HOSTS", "http://pay.example.com"),
+        ("STRIPE_PAGE_HOSTS", "https://pay.example.com; script-src *"),
+        ("STRIPE_PAGE_HOSTS", "https://pay.example.com/c"),
+        ("STRIPE_ACCOUNT", "canary"),
+        ("GRACE_DAYS", "-1"),
+    ],
+)
+def test_a_wrong_setting_of_payments_is_refused_by_name_and_not_repeated(name: str, value: str) -> None:
+    said = problems({**GOOD, **STRIPE, name: value})
+    assert name in said
+    assert "canary" not in said
+
+
+def test_real_money_does_not_meet_a_movable_clock(tmp_path: Path) -> None:
+    said = problems({**STRIPE, "INSTANCE": str(tmp_path)})
+    assert "TOLLKEEPER_ENV=production" in said
+    assert Settings.from_env({**TEST, "INSTANCE": str(tmp_path)}).stripe_on
+
+
+def test_the_worker_and_commands_are_patient() -> None:
+    settings = Settings.from_env({**GOOD, **STRIPE})
+    assert (settings.patient, settings.for_worker().patient, settings.for_command().patient) == (False, True, True)

@@ -156,10 +156,14 @@ def _as_the_rule_says(rule: Rule, who: str, status: int, where: str, *, foreign:
     return status == 404 if foreign and who == "stranger" else not to_sign_in and status not in {401, 403}
 
 
+# No form of ours leads to these: each delivery carries a signature.
+SIGNED = {"webhooks.stripe"}
+
+
 def test_every_form_needs_its_token(app: Flask, world: World) -> None:
     wrong = []
     for route, method, rule in routes(app):
-        if method == "GET" or rule.kind == "key":
+        if method == "GET" or rule.kind == "key" or route.endpoint in SIGNED:
             continue
         status, _ = ask(app, world, "owner", method, address(route, world))
         if status != 403:

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BASE = {"name": "Ada", "link": "https://billing.example/x/Zm9v", "expires_at": AT, "at": AT}
+MONEY = BASE | {"org_name": "Acme & Sons", "plan": "the Pro plan"}
+DUNNED = MONEY | {"free": "the Free plan", "amount": "$49.00", "limited_at": AT}
 CONTEXTS = {
     "verify_email": BASE,
     "reset_password": BASE,
@@ -13,4 +15,11 @@ CONTEXTS = {
     "new_sign_in": BASE | {"address": "198.51.100.7", "device": "Firefox on Linux"},
     "key_created": BASE
     | {"org_name": "Acme & Sons", "key_name": "prod", "key": "tk_ab…wxyz", "scopes": ["usage:write", "usage:read"]},
+    "payment_failed": DUNNED,
+    "payment_reminder": DUNNED,
+    "grace_over": DUNNED | {"amount": None},
+    "payment_recovered": MONEY | {"was_limited": True},
+    "payment_received": MONEY
+    | {"what": "Pro plan, monthly", "amount": "$49.00", "card": "Visa ending in 4242", "at": AT, "first": True},
+    "subscription_ended": MONEY | {"free": "the Free plan"},
 }

@@ -7,12 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from app.factory import create_app
 from app.kit.clock import Clocks, FixedClock
+from app.payments.gateway import EXTENSION
+from app.stripe_gateway import Gateway
 from app.web.database import db
 from tests.conftest import NOON, make_settings
 from tests.portal.stage import Stage, furnish, own_database
+from tests.standin import StandIn
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +39,26 @@ def stage(portal_stage: Stage) -> Iterator[Stage]:
     portal_stage.clock.at = NOON
     yield portal_stage
     portal_stage.clock.at = NOON
+
+
+@pytest.fixture(scope="session")
+def paid_stage(server: Path, clocks: Clocks, stripe_server: StandIn) -> Iterator[Stage]:
+    """One with payments on, whose Stripe is the stand-in."""
+    assert isinstance(clocks.business, FixedClock)
+    with own_database(server, "paid") as url:
+        made = create_app(make_settings(url, **stripe_server.stripe_settings()), clocks)
+        furnish(made, NOON)
+        yield Stage(made, clocks.business)
+        made.extensions["tollkeeper"].pool.close()
+        with made.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture
+def paid(paid_stage: Stage, standin: StandIn) -> Stage:
+    """The same with a fresh world at the stand-in and nothing remembered of the one before."""
+    standin.deliver_to(paid_stage.app.test_client())
+    paid_stage.app.extensions[EXTENSION] = Gateway.of(paid_stage.app.extensions["tollkeeper"].settings)
+    with paid_stage.app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("TRUNCATE stripe_prices CASCADE"))
+    return paid_stage

@@ -38,6 +38,26 @@ def test_a_database_that_is_away_fails_and_hides_nothing_else(stage: Stage) -> N
     assert (found["database"], found["mail"], found["settings"]) == ("failed", "warning", "ok")
 
 
+def test_payments_that_are_off_are_no_fault(stage: Stage) -> None:
+    found = {each.name: each for each in examine(stage.app.extensions["tollkeeper"].settings)}
+    assert (found["payments"].status, found["stripe prices"].status) == ("ok", "ok")
+    assert "stripe" not in found
+
+
+def test_the_doctor_asks_stripe_and_counts_the_prices_it_lacks(stage: Stage) -> None:
+    settings = replace(
+        stage.app.extensions["tollkeeper"].settings, stripe_secret_key="sk_test_doctor",
+        stripe_api_base="http://127.0.0.1:9", stripe_webhook_secrets=("whsec_doctor_doctor",),
+    )  # fmt: skip
+    found = {each.name: each for each in examine(settings)}
+    assert found["stripe"].status == "failed"
+    assert found["stripe prices"].fix == "Run: flask catalog push"
+    assert found["payments"].detail == "test key at http://127.0.0.1:9, 1 webhook secret(s)"
+    assert not [each for each in found.values() if "sk_test" in each.detail or "whsec" in each.detail]
+    live = {each.name: each for each in examine(replace(settings, sandbox=False))}
+    assert live["payments"].status == "warning"
+
+
 def test_a_superuser_is_no_web_role_in_production(stage: Stage) -> None:
     settings = replace(stage.app.extensions["tollkeeper"].settings, sandbox=False)
     found = {each.name: each for each in examine(settings)}

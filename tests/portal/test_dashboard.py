@@ -60,7 +60,8 @@ def test_each_state_has_its_prompt(stage: Stage, calls: int, kind: str | None, w
 def test_a_prompt_names_what_the_next_plan_gives_and_costs_and_leads_there(stage: Stage) -> None:
     page = read(stage.org(calls=950).browser)
     assert "Pro includes 50,000 calls for $49 a month." in page
-    assert 'href="/plans"' in page
+    assert 'href="/billing/upgrade/pro?interval=month&currency=USD">' in page
+    assert "Upgrade to Pro, $49 a month" in page
 
 
 def test_a_viewer_reads_whom_to_ask_and_gets_no_button(stage: Stage) -> None:

@@ -81,8 +81,8 @@ def test_overage_is_part_of_what_a_plan_would_have_cost(stage: Stage) -> None:
 def test_a_plan_says_its_money_and_how_to_get_it(stage: Stage) -> None:
     page = read(stage.org().browser, "/plans/pro?interval=year")
     assert "$490.00 a year, before tax" in page
-    assert "Paying in the browser is not open yet." in page
-    assert "Ask your Tollkeeper team for Pro" in page
+    assert 'href="/billing/upgrade/pro?interval=year&currency=USD"' in page
+    assert "Nothing on this page costs anything." in page
 
 
 def test_a_downgrade_names_what_would_not_fit(stage: Stage) -> None:

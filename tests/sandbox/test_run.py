@@ -30,20 +30,20 @@ GIVEN = {name: value for name, value in os.environ.items() if not name.endswith(
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
     with TemporaryDirectory(prefix="tollkeeper-") as folder:
-        yield Place(_three_ports(), Path(folder) / "instance")
+        yield Place(_four_ports(), Path(folder) / "instance")
 
 
-def _three_ports() -> int:
-    """A port that is free, as the next two are."""
-    for port in range(20_000 + os.getpid() % 10_000, 40_000, 3):
-        with socket.socket() as a, socket.socket() as b, socket.socket() as c:
+def _four_ports() -> int:
+    """A port that is free, as the next three are."""
+    for port in range(20_000 + os.getpid() % 10_000, 40_000, 4):
+        with socket.socket() as a, socket.socket() as b, socket.socket() as c, socket.socket() as d:
             try:
-                for offset, probe in enumerate((a, b, c)):
+                for offset, probe in enumerate((a, b, c, d)):
                     probe.bind(("127.0.0.1", port + offset))
             except OSError:
                 continue
             return port
-    raise AssertionError("no three free ports in a row")
+    raise AssertionError("no four free ports in a row")
 
 
 def answers(address: str) -> bool:
@@ -63,7 +63,8 @@ def takes_mail(place: Place) -> bool:
 
 
 def everything(place: Place) -> bool:
-    return answers(f"{place.portal}/readyz") and answers(place.mailbox) and takes_mail(place)
+    pages = (f"{place.portal}/readyz", place.mailbox, f"{place.stripe}/style.css")
+    return all(answers(page) for page in pages) and takes_mail(place)
 
 
 def processes(place: Place) -> list[str]:
@@ -109,6 +110,9 @@ def test_each_killed_process_is_back_within_five_seconds_and_a_stop_leaves_none(
             assert "tollkeeper_web@" in env["DATABASE_URL"]
             assert "tollkeeper_worker@" in env["WORKER_DATABASE_URL"]
             with psycopg.connect(env["OWNER_DATABASE_URL"]) as connection:
+                pushed = connection.execute("SELECT count(*) FROM stripe_prices").fetchone()
+                assert pushed is not None
+                assert pushed[0] > 0
                 connection.execute("CREATE TABLE kept_by_test (a int)")
             time.sleep(1.0)
             for process in supervisor.processes:
@@ -143,7 +147,7 @@ def test_ctrl_c_stops_it_and_the_data_was_kept(place: Place) -> None:
 
 
 def test_a_port_in_use_is_said_plainly(tmp_path: Path) -> None:
-    taken = _three_ports()
+    taken = _four_ports()
     with socket.socket() as other:
         other.bind(("127.0.0.1", taken + 1))
         other.listen()
@@ -152,7 +156,7 @@ def test_a_port_in_use_is_said_plainly(tmp_path: Path) -> None:
             raise AssertionError("it was claimed")
 
 
-@pytest.mark.parametrize("port", ["0", "65534", "http", "-1", "²"])
+@pytest.mark.parametrize("port", ["0", "65533", "http", "-1", "²"])
 def test_a_port_that_is_none_is_refused(port: str) -> None:
     with pytest.raises(RunError, match="PORT is a number"):
         Place.from_env({"PORT": port})
@@ -163,10 +167,27 @@ def test_the_usual_place_is_port_5000_and_the_projects_instance_folder() -> None
     assert (usual.portal, usual.mailbox) == ("http://127.0.0.1:5000", "http://127.0.0.1:5001")
     assert usual.instance == PROJECT / "instance"
     assert usual.environment({"A": "1"})["SMTP_PORT"] == "5002"
+    assert usual.stripe == "http://127.0.0.1:5003"
+
+
+def test_the_key_and_the_webhook_secret_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> None:
+    first, again = Place(5000, tmp_path).payments(), Place(5100, tmp_path).payments()
+    assert first["STRIPE_SECRET_KEY"].startswith("sk_test_")
+    assert first["STRIPE_WEBHOOK_SECRETS"].startswith("whsec_")
+    assert {name for name in first if first[name] != again[name]} == {"STRIPE_API_BASE", "STRIPE_PAGE_HOSTS"}
+    other = Place(5000, tmp_path / "other")
+    other.instance.mkdir()
+    assert other.payments()["STRIPE_SECRET_KEY"] != first["STRIPE_SECRET_KEY"]
+    Place(5000, tmp_path).write_environment({**Place(5000, tmp_path).environment({}), **first})
+    told = subprocess.run(["sh", "-c", '. "$1"; echo "$STRIPE_SECRET_KEY $BASE_URL"', "sh", tmp_path / "env"],
+                          capture_output=True, text=True, check=True).stdout  # fmt: skip
+    assert told.split() == [first["STRIPE_SECRET_KEY"], "http://127.0.0.1:5000"]
+    for name in ("stripe_secret_key", "stripe_webhook_secret", "env"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_database_that_does_not_start_is_told_with_its_last_words(tmp_path: Path) -> None:
-    place = Place(_three_ports(), tmp_path)
+    place = Place(_four_ports(), tmp_path)
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "PG_VERSION").write_text("9\n", encoding="ascii")
     supervisor = Supervisor(print)

@@ -39,7 +39,7 @@ def test_a_paid_plan_after_free_starts_a_new_usage_period_at_that_instant(db, ma
     org = make_org()
     periods.open_ahead(db, org, NOW)
     change = give(org, "pro")
-    assert change == service.PlanChange(changed=True, recount_from=NOW)
+    assert change == service.PlanChange(True, NOW, queries.subscription(db, org).id)
     assert tiles(db, org)[:3] == [(MONTH, NOW), (NOW, NEXT), (NEXT, datetime(2027, 1, 1, tzinfo=UTC))]
     before, after = queries.period_at(db, org, MONTH), queries.period_at(db, org, NOW)
     assert (before.plan_version_id, after.plan_version_id) == (plan("free"), plan("pro"))
@@ -60,7 +60,8 @@ def test_between_two_paid_plans_the_period_runs_on_and_the_new_limits_hold_for_a
     org, later = make_org(), NOW + timedelta(days=2)
     give(org, "pro")
     spans = tiles(db, org)
-    assert give(org, "business", later) == service.PlanChange(changed=True, recount_from=None)
+    change = give(org, "business", later)
+    assert change == service.PlanChange(True, None, queries.subscription(db, org).id)
     assert tiles(db, org) == spans
     running = queries.period_at(db, org, later)
     assert running.plan_version_id == plan("business")
@@ -115,29 +116,6 @@ def test_two_changes_at_one_instant_leave_no_empty_period(db, make_org, give, pl
     assert tiles(db, org)[:2] == [(MONTH, NOW), (NOW, NEXT)]
     assert queries.plan_in_force(db, org, NOW) == plan("business")
     assert [row.allowance for row in queries.limits(db, org, NOW)] == [None]
-
-
-def test_who_pays_through_stripe_has_periods_on_the_anchor_without_drift(db, make_org, give):
-    org, anchor = make_org("Europe/Berlin"), datetime(2027, 1, 31, 9, 30, tzinfo=UTC)
-    give(org, "pro", anchor, collection="stripe")
-    periods.ensure(db, org, datetime(2027, 5, 1, tzinfo=UTC), anchor)
-    starts = [start for start, _ in tiles(db, org) if start >= anchor]
-    assert starts[:4] == [
-        anchor,
-        datetime(2027, 2, 28, 9, 30, tzinfo=UTC),
-        datetime(2027, 3, 31, 8, 30, tzinfo=UTC),  # summer time: the same hour on the wall
-        datetime(2027, 4, 30, 8, 30, tzinfo=UTC),
-    ]
-
-
-def test_stripes_anchor_outlives_a_change_of_interval_while_the_billing_period_begins_anew(db, make_org, give):
-    org, later = make_org(), NOW + timedelta(days=3)
-    give(org, "pro", collection="stripe")
-    spans = tiles(db, org)
-    give(org, "pro", later, collection="stripe", interval="year")
-    held = queries.subscription(db, org)
-    assert tiles(db, org) == spans
-    assert (held.anchor_at, held.billing_starts_at, held.billing_ends_at.year) == (NOW, later, 2027)
 
 
 def test_a_billing_period_runs_on_through_a_change_of_plan_and_is_rolled_without_drift(db, make_org, give):

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text, update
 from sqlalchemy.orm import Session
@@ -10,42 +11,49 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Org
 from app.catalog import queries as catalog
 from app.kit.actor import SYSTEM
+from app.kit.errors import Conflict
 from app.subscriptions import periods, queries, service
 from tests.subscriptions.conftest import NOW
+from tests.subscriptions.stripe_life import Follower, facts
 from tests.subscriptions.test_periods import ZONES, tiles
 
 GIVE = st.tuples(
     st.just("give"),
     st.sampled_from([("free", "USD"), ("pro", "USD"), ("pro", "EUR"), ("business", "USD")]),
-    st.sampled_from([None, None, "stripe"]),
 )
+BUY = st.tuples(st.just("buy"), st.sampled_from(["pro", "business"]), st.sampled_from([0, 0, 1, 40]))
+TOLD = st.tuples(st.just("told"), st.sampled_from(["active", "active", "past_due", "unpaid", "canceled"]))
 MOVE = st.tuples(st.just("zone"), st.sampled_from(ZONES))
 WAIT = st.tuples(st.just("wait"), st.sampled_from([0, 1, 3600, 86_400, 10 * 86_400, 40 * 86_400, 200 * 86_400]))
 ASK = st.tuples(st.just("ask"), st.integers(-100, 100))
 
-# Every limit in force of a running or coming period is the plan version's own, and none is missing.
+# Every limit in force of a period is the plan version's own, and none is missing; of an org that is limited the default
+# plan's, from the period on in which that began.
 WRONG_LIMITS = text("""
     SELECT p.starts_at, m.meter_id, m.allowance AS planned, l.allowance AS in_force
     FROM usage_periods p
-    JOIN plan_meters m ON m.plan_version_id = p.plan_version_id
+    LEFT JOIN subscriptions s ON s.org_id = p.org_id AND s.ended_at IS NULL AND s.limited_at < p.ends_at
+    JOIN plan_meters m ON m.plan_version_id = CASE WHEN s.id IS NULL THEN p.plan_version_id ELSE :default END
     FULL JOIN limits_in_force l ON l.org_id = p.org_id AND l.period_start = p.starts_at AND l.meter_id = m.meter_id
     WHERE coalesce(p.org_id, l.org_id) = :org AND (
         l.meter_id IS NULL OR m.meter_id IS NULL OR l.allowance IS DISTINCT FROM m.allowance)
 """)
 
 
+@example(history=[("buy", "pro", 0), ("wait", 200 * 86_400), ("told", "unpaid")])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(history=st.lists(st.one_of(GIVE, MOVE, WAIT, ASK), max_size=12))
+@given(history=st.lists(st.one_of(GIVE, BUY, TOLD, MOVE, WAIT, ASK), max_size=12))
 def test_periods_tile_and_carry_the_limits_of_their_plan_after_any_history(engine, make_org, history):
     org, now = make_org(), NOW
     with Session(engine) as session:
+        stripe = AtStripe(session, org)
         for step in history:
-            now = play(session, org, now, step)
+            now = play(session, org, now, step, stripe)
         periods.open_ahead(session, org, now)
         session.commit()
         spans = tiles(session, org)
         assert spans[-1][1] > now + timedelta(days=59)
-        assert session.execute(WRONG_LIMITS, {"org": org}).all() == []
+        assert session.execute(WRONG_LIMITS, {"org": org, "default": catalog.default_version_id(session)}).all() == []
         running, held = queries.current_period(session, org, now), queries.subscription(session, org)
         assert running.plan_version_id == queries.plan_in_force(session, org, now)
         if held is not None:
@@ -54,11 +62,36 @@ def test_periods_tile_and_carry_the_limits_of_their_plan_after_any_history(engin
             assert {each.plan_version_id for each in ahead} == {held.plan_version_id}
 
 
-def play(session, org, now, step):
+class AtStripe:
+    """What the org has bought there last, if anything."""
+
+    def __init__(self, session, org):
+        self.session, self.org, self.follower, self.version, self.anchor = session, org, None, None, None
+
+    def buy(self, version, anchor, now):
+        if queries.subscription(self.session, self.org) is None or not self.collects():
+            self.follower, self.version, self.anchor = Follower(self.session, self.org), version, anchor
+            self.told("active", now)
+
+    def told(self, state, now):
+        if self.follower is not None:
+            ended = {"ended_at": now} if state == "canceled" else {}
+            self.follower.see(facts(self.version, self.anchor, now, state=state, **ended), now)
+
+    def collects(self):
+        held = queries.subscription(self.session, self.org)
+        return held is not None and held.collection == "stripe"
+
+
+def play(session, org, now, step, stripe):
     match step:
-        case ("give", (key, currency), collection):
+        case ("give", (key, currency)):
             version = catalog.version_of(session, key)
-            chosen = {"interval": "month", "currency": currency, "collection": None if key == "free" else collection}
+            chosen = {"interval": "month", "currency": currency}
+            if stripe.collects():
+                with pytest.raises(Conflict):
+                    service.assign_plan(session, org, version.id, **chosen, actor=SYSTEM, now=now)
+                return now
             before = tiles(session, org) if queries.current_period(session, org, now) else []
             change = service.assign_plan(session, org, version.id, **chosen, actor=SYSTEM, now=now)
             after = tiles(session, org) if change.changed else before
@@ -66,6 +99,10 @@ def play(session, org, now, step):
             assert after[: len(past)] == past, "a closed period was touched"
             if change.recount_from is None and before:
                 assert holding(before, now) == holding(after, now)
+        case ("buy", key, days):
+            stripe.buy(catalog.version_of(session, key).id, now - timedelta(days=days), now)
+        case ("told", state):
+            stripe.told(state, now)
         case ("zone", zone):
             session.execute(update(Org).where(Org.id == org).values(time_zone=zone))
             session.expire_all()

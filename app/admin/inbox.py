@@ -1,0 +1,127 @@
+"""What staff read of Stripe's events: a page of them, how many stand in each state, and one whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from app.kit.errors import FieldError, InvalidRequest
+from app.kit.ids import parse_id
+from app.payments.models import INBOX_STATES
+from app.web.paging import read_cursor, write_cursor
+
+Position = tuple[datetime, str]
+
+COUNTED = timedelta(days=30)
+_ID = re.compile(r"[A-Za-z0-9_]{1,255}", re.ASCII)
+_TYPE = re.compile(r"[a-z0-9_.]{1,100}", re.ASCII)
+_COLUMNS = """
+SELECT event.id, event.type, event.api_version, event.livemode, event.account, event.object_type, event.object_id,
+       event.customer_id, coalesce(event.org_id, customer.org_id) AS org_id, org.name AS org, event.state,
+       event.attempts, event.error, event.source, event.created_at, event.received_at, event.settled_at
+"""
+_FROM = """
+FROM stripe_inbox event
+LEFT JOIN stripe_customers customer ON customer.id = event.customer_id
+LEFT JOIN orgs org ON org.id = coalesce(event.org_id, customer.org_id)
+"""
+# Only what is asked for stands in the statement, so that each question can have its own index.
+_WANTED = {
+    "state": "event.state = :state",
+    "type": "starts_with(event.type, :type)",
+    "event": "event.id = :event",
+    "customer": "event.customer_id = :customer",
+    "object": "event.object_id = :object",
+    "org": "(event.org_id = :org OR event.customer_id IN (SELECT id FROM stripe_customers WHERE org_id = :org))",
+    "at": "(event.received_at, event.id) < (:at, :id)",
+}
+_ONE = text(f"{_COLUMNS}, event.body {_FROM} WHERE event.id = :event")
+# What needs somebody is counted whole, by its small index; what is done, over the last thirty days.
+_COUNTS = text("""
+SELECT state, count(*) AS many FROM stripe_inbox
+WHERE state IN ('received', 'parked', 'failed', 'refused') GROUP BY state
+UNION ALL
+SELECT state, count(*) AS many FROM stripe_inbox
+WHERE received_at >= :since AND state IN ('applied', 'ignored') GROUP BY state
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events: of a state, of a type or a group of types ("invoice."), of one id of any kind; None is all."""
+
+    state: str | None = None
+    type: str | None = None
+    search: str | None = None
+
+    def impossible(self) -> bool:
+        """Whether nothing can match: a search that is no id, a type that is none."""
+        searched = self.search is None or parse_id(self.search) or _ID.fullmatch(self.search)
+        return not searched or (self.type is not None and not _TYPE.fullmatch(self.type))
+
+    def values(self) -> dict[str, Any]:
+        """What stands for the names in the statement."""
+        found = {"state": self.state, "type": self.type} | self._searched()
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _searched(self) -> dict[str, Any]:
+        if self.search is None:
+            return {}
+        if org_id := parse_id(self.search):
+            return {"org": org_id}
+        kinds = {"evt_": "event", "cus_": "customer"}
+        return {next((kind for prefix, kind in kinds.items() if self.search.startswith(prefix)), "object"): self.search}
+
+
+def events(session: Session, wanted: Wanted, before: Position | None, many: int) -> Sequence[Row[Any]]:
+    """At most `many` events, the last received first, received before the position."""
+    if wanted.impossible():
+        return []
+    values = wanted.values()
+    if before is not None:
+        values |= {"at": before[0], "id": before[1]}
+    where = [_WANTED[name] for name in values if name in _WANTED]
+    asked = f"{_COLUMNS} {_FROM} {'WHERE ' if where else ''}{' AND '.join(where)}"
+    asked += " ORDER BY event.received_at DESC, event.id DESC LIMIT :many"
+    return session.execute(text(asked), {**values, "many": many}).all()
+
+
+def counts(session: Session, now: datetime) -> dict[str, int]:
+    """How many events stand in each state: what needs somebody in all, what is done over the last thirty days.
+
+    Worked example: two that failed last year and one applied today: {"failed": 2, "applied": 1, "received": 0, ...}.
+    """
+    found = {row.state: row.many for row in session.execute(_COUNTS, {"since": now - COUNTED})}
+    return {state: found.get(state, 0) for state in INBOX_STATES}
+
+
+def event(session: Session, event_id: str) -> Row[Any] | None:
+    """One event with its body; None when there is none of this id."""
+    if not _ID.fullmatch(event_id):
+        return None
+    return session.execute(_ONE, {"event": event_id}).one_or_none()
+
+
+def position(cursor: str | None) -> Position | None:
+    """Where a page starts; raises `InvalidRequest` for what `cursor_of` did not write."""
+    values = read_cursor(cursor, 2)
+    if values is None:
+        return None
+    try:
+        at = datetime.fromisoformat(values[0])
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise InvalidRequest("The cursor is not one of ours.", [FieldError("next", "give back `next` unchanged")])
+    return at, values[1]
+
+
+def cursor_of(row: Row[Any]) -> str:
+    """The cursor of the page after this row."""
+    return write_cursor(row.received_at.isoformat(), row.id)

@@ -1,0 +1,92 @@
+"""What staff see of an org's payments: read from the JSON that its page's one statement brings along. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A movement of money; `amount` in minor units."""
+
+    created_at: datetime
+    description: str
+    state: str
+    amount: int
+    currency: str
+    transaction_id: str | None
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event of Stripe's about the org's customer."""
+
+    id: str
+    type: str
+    state: str
+    error: str | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    """An org at Stripe, as of `synced_at`; without a customer id it has never been there."""
+
+    customer_id: str | None = None
+    customer_deleted: bool = False
+    card: str | None = None
+    synced_at: datetime | None = None
+    subscription_id: str | None = None
+    state: str | None = None
+    period_end: datetime | None = None
+    ends_at: datetime | None = None
+    records: Sequence[Record] = field(default_factory=tuple)
+    events: Sequence[Event] = field(default_factory=tuple)
+
+
+def read(found: Mapping[str, Any]) -> Payments:
+    """Read the rows as JSON has them."""
+    customer, subscription = found["customer"], found["subscription"] or {}
+    if customer is None:
+        return Payments()
+    ends = subscription.get("ended_at") or subscription.get("cancel_at")
+    return Payments(
+        customer_id=customer["id"],
+        customer_deleted=customer["deleted_at"] is not None,
+        card=_card(customer),
+        synced_at=_at(subscription.get("synced_at") or customer["synced_at"]),
+        subscription_id=subscription.get("id"),
+        state=subscription.get("status"),
+        period_end=_at(subscription.get("period_end")),
+        ends_at=_at(ends),
+        records=[_record(each) for each in found["records"] or ()],
+        events=[_event(each) for each in found["events"] or ()],
+    )
+
+
+def _card(customer: Mapping[str, Any]) -> str | None:
+    if customer["card_last4"] is None:
+        return None
+    words = f"{(customer['card_brand'] or 'card').capitalize()} ending in {customer['card_last4']}"
+    if customer["card_exp_month"] is None:
+        return words
+    return f"{words}, expires {customer['card_exp_month']:02}/{customer['card_exp_year']}"
+
+
+def _record(row: Mapping[str, Any]) -> Record:
+    made = datetime.fromisoformat(row["created_at"])
+    return Record(
+        made, row["description"], row["state"], row["amount"], row["currency"], row["transaction_id"], row["failure"]
+    )
+
+
+def _event(row: Mapping[str, Any]) -> Event:
+    return Event(row["id"], row["type"], row["state"], row["error"], datetime.fromisoformat(row["received_at"]))
+
+
+def _at(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

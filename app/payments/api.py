@@ -1,0 +1,163 @@
+"""The billing calls: what the org is on, taking and leaving a paid plan, the card, and what was paid."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from app.accounts.guards import caller
+from app.kit.errors import FieldError, InvalidRequest
+from app.kit.ids import parse_id
+from app.payments import examples, queries
+from app.payments.answers import billing_answer, record_out, subscription_answer
+from app.payments.cancel import cancel_at_period_end, undo_cancel
+from app.payments.card import card_page
+from app.payments.checkout import AlreadyPaid, open_checkout
+from app.payments.models import BillingRecord
+from app.payments.queries import Wanted
+from app.payments.schemas import (
+    BillingAnswer,
+    CardRequest,
+    ChangeAnswer,
+    EventOut,
+    HistoryAnswer,
+    HistoryQuery,
+    PageAnswer,
+    PlanChosen,
+    PlanHeld,
+    SubscriptionAnswer,
+)
+from app.subscriptions import queries as subscriptions
+from app.web.api import Api
+from app.web.database import session
+from app.web.paging import read_cursor, write_cursor
+from app.web.runtime import business_now
+
+api = Api("payments", __name__)
+_PAGE_AT_STRIPE = "payments_off", "conflict"
+
+
+@api.operation(
+    "GET", "/subscription", response=SubscriptionAnswer, answer=examples.SUBSCRIPTION,
+    summary="What the organisation is on",
+    description="The Free plan is an answer too: nobody collects (`none`), and nothing is owed.",
+)  # fmt: skip
+def show_subscription() -> SubscriptionAnswer:
+    """From our own books: Stripe is not asked."""
+    return subscription_answer(session(), _org(), business_now())
+
+
+@api.operation(
+    "POST", "/subscription", request=PlanChosen, response=ChangeAnswer, example=examples.CHOOSE,
+    answer=examples.CHOSEN, errors=("not_found", *_PAGE_AT_STRIPE), outside=True,
+    statuses={202: "Somebody has to pay first, on the page at `checkout_url`."},
+    summary="Take a paid plan",
+    description="Answers 202 with a page of Stripe's to pay on. Repeating it gives the same page; another choice"
+    " expires it. 200: the plan is the organisation's; where it was about to end, it goes on. Changing from one paid"
+    " plan to another is refused with 409: cancel first.",
+)  # fmt: skip
+def take_plan(chosen: PlanChosen) -> tuple[ChangeAnswer, int]:
+    """A first paid plan, by checkout."""
+    org_id, actor, now = _org(), caller().actor, business_now()
+    try:
+        opened = open_checkout(
+            org_id, plan_key=chosen.plan, interval=chosen.interval, currency=chosen.currency, actor=actor, now=now
+        )
+    except AlreadyPaid:
+        if subscription_answer(session(), org_id, now).cancel_at_period_end:
+            undo_cancel(org_id, actor=actor, now=now)
+        return ChangeAnswer(applied=True, checkout_url=None, checkout_id=None), 200
+    return ChangeAnswer(applied=False, checkout_url=opened.url, checkout_id=str(opened.checkout_id)), 202
+
+
+@api.operation(
+    "DELETE", "/subscription", response=SubscriptionAnswer, answer=examples.CANCELLED, errors=_PAGE_AT_STRIPE,
+    summary="Cancel at the end of the period that is paid for",
+    description="Until then nothing changes. Repeating it changes nothing; `POST /subscription` for the same plan takes"
+    " it back. 409 when Stripe collects nothing from the organisation.",
+)  # fmt: skip
+def cancel_plan() -> SubscriptionAnswer:
+    """At the period's end."""
+    org_id, now = _org(), business_now()
+    cancel_at_period_end(org_id, actor=caller().actor, now=now)
+    return subscription_answer(session(), org_id, now)
+
+
+@api.operation(
+    "GET", "/billing", response=BillingAnswer, answer=examples.BILLING,
+    summary="Plan, payment method and next invoice",
+    description="The next invoice is Stripe's preview; when Stripe does not answer it is the plan's fee, and `exact` is"
+    " false.",
+)  # fmt: skip
+def show_billing() -> BillingAnswer:
+    """Answers without Stripe too."""
+    return billing_answer(session(), _org(), business_now())
+
+
+@api.operation(
+    "POST", "/billing/payment-method", request=CardRequest, response=PageAnswer, example=examples.CARD,
+    answer=examples.PAGE, errors=_PAGE_AT_STRIPE, outside=True,
+    summary="A page of Stripe's to change the card",
+    description="The address lapses within minutes, so every call makes a new one. Card numbers never pass Tollkeeper.",
+)  # fmt: skip
+def change_card(asked: CardRequest) -> PageAnswer:  # noqa: ARG001  (a POST has a body)
+    """For a person's browser."""
+    return PageAnswer(card_page(_org(), actor=caller().actor, now=business_now()))
+
+
+@api.operation(
+    "GET", "/billing/history", query=HistoryQuery, response=HistoryAnswer, answer=examples.HISTORY,
+    summary="What was paid, and what happened to the subscription",
+    description="Billing records by page; the newest 200 subscription events with the first page.",
+)  # fmt: skip
+def billing_history(query: HistoryQuery) -> HistoryAnswer:
+    """Records by filter and page."""
+    org_id = _org()
+    before = _position(query.next)
+    wanted = Wanted(query.state, _aware(query.start, "from"), _aware(query.end, "to"))
+    rows = queries.history(session(), org_id, wanted, before, query.limit + 1)
+    shown = rows[: query.limit]
+    following = write_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)) if len(rows) > query.limit else None
+    numbers = _numbers(org_id, shown)
+    records = [record_out(row, numbers.get(row.invoice_id or "")) for row in shown]
+    return HistoryAnswer(records, _events(org_id, wanted) if before is None else [], following)
+
+
+def _events(org_id: UUID, wanted: Wanted) -> list[EventOut]:
+    return [
+        EventOut(each.kind, each.at, PlanHeld(each.plan.key, each.plan.name, each.plan.number))
+        for each in subscriptions.history(session(), org_id)
+        if (wanted.start is None or wanted.start <= each.at) and (wanted.end is None or each.at < wanted.end)
+    ]
+
+
+def _numbers(org_id: UUID, rows: list[BillingRecord]) -> dict[str, str | None]:
+    ids = [row.invoice_id for row in rows if row.invoice_id]
+    return {key: each.number for key, each in queries.invoices_by_id(session(), org_id, ids).items()}
+
+
+def _position(cursor: str | None) -> tuple[datetime, UUID] | None:
+    parts = read_cursor(cursor, 2)
+    if parts is None:
+        return None
+    try:
+        at = datetime.fromisoformat(parts[0])
+    except ValueError:
+        at = None
+    record_id = parse_id(parts[1])
+    if at is None or at.tzinfo is None or record_id is None:
+        raise InvalidRequest("The cursor is not one of ours.", [FieldError("next", "give back `next` unchanged")])
+    return at, record_id
+
+
+def _aware(at: datetime | None, field: str) -> datetime | None:
+    if at is not None and at.tzinfo is None:
+        raise InvalidRequest("The query cannot be understood.", [FieldError(field, "needs an offset, such as Z")])
+    return at.astimezone(UTC) if at else None
+
+
+def _org() -> UUID:
+    org_id = caller().org_id
+    if org_id is None:
+        raise InvalidRequest("Name the organisation to act for.")
+    return org_id

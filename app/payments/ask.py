@@ -1,0 +1,99 @@
+"""Asking Stripe about what nothing was heard of: checkouts that are open, and records that are pending still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from app.kit.errors import DomainError
+from app.payments import queries, retrieve
+from app.payments.fulfil import fulfil_locked
+from app.payments.locks import org_lock
+from app.payments.models import BillingRecord, Checkout
+from app.payments.sessions import session_of
+from app.payments.sync_checkout import close_checkout, sync_checkout
+from app.payments.visits import visit_of
+from app.stripe_gateway import Gateway
+from app.stripe_gateway.errors import StripeAway
+from app.web.database import transaction
+
+QUIET = timedelta(minutes=2)
+OFTEN = timedelta(hours=1)
+"""So long a checkout is asked about at each run; after that once an hour, for Stripe keeps it open for a day."""
+MOST = 200
+_NEVER = "Stripe has no page for it."
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Something of an org that waits for Stripe's word: a checkout, or an invoice."""
+
+    org_id: UUID
+    since: datetime
+    checkout_id: UUID | None = None
+    invoice_id: str | None = None
+
+
+def waiting(session: Session, now: datetime, *, all_of_them: bool = False) -> list[Open]:
+    """What is to be asked about now: quiet for two minutes, and later once an hour (`all_of_them`: all the same)."""
+    pending = BillingRecord.state == "pending"
+    old = now - QUIET
+    visits = (
+        select(Checkout.org_id, Checkout.opened_at, Checkout.id)
+        .outerjoin(BillingRecord, BillingRecord.checkout_id == Checkout.id)
+        .where(or_(Checkout.state.in_(queries.OPEN_CHECKOUT), pending), Checkout.opened_at <= old)
+    )
+    bills = select(BillingRecord.org_id, BillingRecord.created_at, BillingRecord.invoice_id).where(
+        pending, BillingRecord.invoice_id.is_not(None), BillingRecord.created_at <= old
+    )
+    found = [Open(org, at, checkout_id=each) for org, at, each in session.execute(visits.order_by(Checkout.opened_at))]
+    found += [Open(org, at, invoice_id=each) for org, at, each in session.execute(bills)]
+    return [each for each in found if all_of_them or now - each.since < OFTEN or now.minute < 2][:MOST]
+
+
+def ask(gw: Gateway, each: Open, now: datetime) -> None:
+    """Ask about one, under the org's lock, and write down the answer."""
+    with org_lock(each.org_id):
+        if each.invoice_id is not None:
+            found = retrieve.invoice(gw, each.invoice_id)
+            with transaction() as session:
+                retrieve.write(session, each.org_id, found, now)
+        elif each.checkout_id is not None:
+            _ask_checkout(gw, each.org_id, each.checkout_id, now)
+
+
+def ask_all(gw: Gateway, chosen: list[Open], now: datetime) -> int:
+    """Ask about each; one that fails stops none of the others. Returns how many answers came."""
+    answered = 0
+    for each in chosen:
+        try:
+            ask(gw, each, now)
+            answered += 1
+        except StripeAway:
+            log.warning("stripe is away; asked again at the next run", left=len(chosen) - answered)
+            break
+        except DomainError as error:
+            log.warning("not answered", org_id=str(each.org_id), checkout=str(each.checkout_id),
+                        invoice=each.invoice_id, error=type(error).__name__)  # fmt: skip
+    return answered
+
+
+def _ask_checkout(gw: Gateway, org_id: UUID, checkout_id: UUID, now: datetime) -> None:
+    with transaction() as session:
+        visit = visit_of(session, queries.checkout(session, org_id, checkout_id))
+    found = session_of(gw, visit, now)
+    if found is not None and found.status == "complete":
+        fulfil_locked(gw, org_id, found.id, now)
+        return
+    with transaction() as session:
+        if found is None:
+            close_checkout(session, queries.checkout(session, org_id, checkout_id), "failed", _NEVER, now)
+        else:
+            sync_checkout(session, org_id, found, now)

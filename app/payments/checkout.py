@@ -1,0 +1,130 @@
+"""Sending people to Stripe's payment page: one open checkout for each org and purpose.
+
+The row stands before Stripe is asked, and its id is the key of the call: whatever breaks in between, the repeat finds
+the same page. An older checkout for another choice is expired at Stripe before a new one is opened, so that only one
+can be paid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from app.kit.actor import Actor
+from app.kit.errors import InvalidRequest, Unavailable
+from app.payments import queries
+from app.payments.choice import AlreadyPaid, Choice, check_first, of_plan
+from app.payments.customers import forget_missing
+from app.payments.fulfil import fulfil_locked
+from app.payments.gateway import PAGE_SECONDS, gateway
+from app.payments.locks import org_lock
+from app.payments.sessions import expire, session_of, start
+from app.payments.sync_checkout import sync_checkout
+from app.payments.visits import Visit, close, note, visit_of
+from app.stripe_gateway import Gateway
+from app.stripe_gateway.errors import StripeDenied, StripeMissing, StripeMisused, StripeRefused
+from app.stripe_gateway.types import CheckoutSession
+from app.web.database import transaction
+
+__all__ = ["AlreadyPaid", "Opened", "open_card_setup", "open_checkout"]
+
+_NOT_NOW = "This plan cannot be paid for at the moment. Nothing was charged; write to us."
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Where to pay. The URL is a credential: redirect to it, never store or log it."""
+
+    url: str
+    checkout_id: UUID
+
+
+def open_checkout(org_id: UUID, *, plan_key: str, interval: str, currency: str, actor: Actor, now: datetime) -> Opened:
+    """Open Stripe's payment page for a first paid plan. Repeating it gives the same page; another choice replaces it.
+
+    Opens its own transactions: call it outside of any. Raises `NotFound` (no such plan), `InvalidRequest` (no such
+    price), `AlreadyPaid` (just this runs, or was paid meanwhile: then it is given now), `Conflict` (another paid plan
+    runs), `Unavailable` (Stripe away, payments off; safe to repeat).
+    """
+    gw = gateway()
+    with gw.budget(seconds=PAGE_SECONDS), org_lock(org_id):
+        with transaction() as session:
+            choice = of_plan(session, org_id, plan_key, interval, currency)
+            if choice.sold is None:
+                raise InvalidRequest("There is no such price.")
+            check_first(session, org_id, choice.sold)
+        return _open(gw, org_id, choice, actor, now)
+
+
+def open_card_setup(org_id: UUID, *, currency: str, actor: Actor, now: datetime) -> Opened:
+    """Open Stripe's page to keep a card for invoices to come. Raises as `open_checkout` does."""
+    gw = gateway()
+    with gw.budget(seconds=PAGE_SECONDS), org_lock(org_id):
+        return _open(gw, org_id, Choice("card", currency), actor, now)
+
+
+def _open(gw: Gateway, org_id: UUID, choice: Choice, actor: Actor, now: datetime) -> Opened:
+    with transaction() as session:
+        row = queries.open_checkout(session, org_id, choice.purpose)
+        older = visit_of(session, row) if row else None
+    if older is not None:
+        found = _settle(gw, older, choice, now)
+        if found is not None:
+            return _opened(found, older.id)
+    visit = note(org_id, choice, older, actor, now)
+    try:
+        found = _start(gw, visit, now)
+    except StripeMissing:  # the customer
+        forget_missing(gw, org_id, now)
+        visit = note(org_id, choice, None, actor, now)
+        found = _start(gw, visit, now)
+    return _opened(found, visit.id)
+
+
+def _settle(gw: Gateway, older: Visit, choice: Choice, now: datetime) -> CheckoutSession | None:
+    """What becomes of the checkout that is open in our books: its page when it can be used on, else None.
+
+    Not closed here when it was replaced: that happens together with the new row. Raises `AlreadyPaid`.
+    """
+    found = session_of(gw, older, now)
+    if found is not None and found.status == "open" and older.choice != choice:
+        found = expire(gw, found)
+        if found.status == "expired":
+            return None
+    if found is None:
+        close(older, "failed", "Stripe has no page for it.", now)
+        return None
+    if found.status != "complete":
+        with transaction() as session:
+            sync_checkout(session, older.org_id, found, now)
+        return found if found.status == "open" else None
+    if fulfil_locked(gw, older.org_id, found.id, now) == "waiting":
+        raise AlreadyPaid("Your payment is on its way; we mail you when it has arrived. Nothing was charged again.")
+    raise AlreadyPaid("This was paid already, and it is yours now. Nothing was charged again.")
+
+
+def _start(gw: Gateway, visit: Visit, now: datetime) -> CheckoutSession:
+    """Stripe's page for a row that stands. What Stripe refuses closes the row, so that a repeat begins anew."""
+    try:
+        found = start(gw, visit, now)
+    except StripeDenied:
+        raise
+    except (StripeMissing, StripeMisused, StripeRefused) as refused:
+        close(visit, "failed", refused.detail, now)
+        if isinstance(refused, StripeMissing) and refused.param != "customer":
+            log.warning("a price is not at Stripe: run flask catalog push", checkout=str(visit.id))
+            raise Unavailable(_NOT_NOW) from refused
+        raise
+    with transaction() as session:
+        sync_checkout(session, visit.org_id, found, now)
+    return found
+
+
+def _opened(found: CheckoutSession, checkout_id: UUID) -> Opened:
+    if found.url is None:
+        raise Unavailable("Stripe has no page for this payment at the moment. Nothing was charged; try again.")
+    return Opened(found.url, checkout_id)

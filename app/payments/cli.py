@@ -1,0 +1,91 @@
+"""`flask stripe`: compare what we think with what Stripe has; apply an event of the inbox again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from app.kit.actor import SYSTEM
+from app.kit.errors import NotFound
+from app.payments import inbox
+from app.payments.apply import apply
+from app.payments.gateway import EXTENSION, gateway
+from app.payments.reconcile import Report
+from app.payments.tasks import reconcile as run
+from app.stripe_gateway import Gateway
+from app.web.database import transaction
+from app.web.runtime import business_now, runtime
+
+group = AppGroup("stripe", help="Stripe: find and repair what differs, replay events.")
+
+
+@group.command("reconcile")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def reconcile(*, as_json: bool) -> None:
+    """Fetch events that never came, ask about open checkouts, compare customers, subscriptions and invoices.
+
+    Each difference is named and repaired by syncing the object. Exit 1 when one remains.
+
+    Example: flask stripe reconcile --json
+    """
+    gateway()  # says so where payments are off
+    with patience():
+        report = run()
+    click.echo(json.dumps(_facts(report)) if as_json else _words(report))
+    sys.exit(1 if report.remaining else 0)
+
+
+@group.command("replay")
+@click.argument("event_id")
+def replay_event(event_id: str) -> None:
+    """Apply an event of the inbox again, now, whatever became of it.
+
+    Example: flask stripe replay evt_1Pabc
+    """
+    try:
+        with transaction() as session:
+            inbox.replay(session, event_id, actor=SYSTEM, now=business_now())
+    except NotFound as missing:
+        raise click.BadParameter(missing.detail, param_hint="EVENT_ID") from missing
+    with patience():
+        apply(event_id)
+    with transaction() as session:
+        row = inbox.event(session, event_id)
+        click.echo(f"{row.id}: {row.state}" + (f" ({row.error})" if row.error else ""))
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Nobody waits for a page: Stripe is asked with the worker's time limits and retries meanwhile."""
+    held = current_app.extensions[EXTENSION]
+    current_app.extensions[EXTENSION] = Gateway.of(replace(runtime().settings, patient=True))
+    try:
+        yield
+    finally:
+        current_app.extensions[EXTENSION] = held
+
+
+def _facts(report: Report) -> dict[str, object]:
+    return {
+        "fetched": report.fetched,
+        "asked": report.asked,
+        "compared": report.compared,
+        "differences": [{**asdict(each), "org_id": str(each.org_id)} for each in report.differences],
+    }
+
+
+def _words(report: Report) -> str:
+    lines = [f"event {each}: fetched" for each in report.fetched]
+    lines += [each.words() for each in report.differences]
+    lines.append(
+        f"{len(report.fetched)} events fetched, {report.asked} open payments asked about, {report.compared} objects"
+        f" compared, {len(report.differences)} differences, {len(report.remaining)} not repaired"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,33 @@
+"""What is never kept of an event or an error: secrets, and addresses of Stripe's pages, which open them to anybody."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+REMOVED = "[removed]"
+_SECRETS = frozenset({"client_secret", "secret", "invoice_pdf", "pdf"})
+_SECRET_WORDS = re.compile(r"\b(?:https?://\S+|(?:sk|rk|pk|whsec)_\w+|\w+_secret_\w+)")
+MOST_WORDS = 500
+
+
+def body(value: Any) -> Any:
+    """The same JSON without what is not kept. Also without U+0000, which PostgreSQL does not take."""
+    if isinstance(value, dict):
+        return {key.replace("\x00", ""): _field(key, each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [body(each) for each in value]
+    if isinstance(value, str) and "\x00" in value:
+        return value.replace("\x00", "")
+    return value
+
+
+def words(text: str) -> str:
+    """An error's words without what is not kept, shortened to 500 characters."""
+    return _SECRET_WORDS.sub(REMOVED, text.replace("\x00", ""))[:MOST_WORDS]
+
+
+def _field(key: str, value: Any) -> Any:
+    if isinstance(value, str) and (key in _SECRETS or key.endswith(("url", "_secret"))):
+        return REMOVED
+    return body(value)

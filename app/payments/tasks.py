@@ -1,0 +1,70 @@
+"""Background: apply events, ask about what is quiet, send what a failed renewal makes due, reconcile at night."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.kit.errors import DomainError
+from app.payments import dunning, inbox
+from app.payments.apply import apply
+from app.payments.ask import ask_all, waiting
+from app.payments.gateway import gateway, payments_on
+from app.payments.reconcile import Report
+from app.payments.reconcile import reconcile as _reconcile
+from app.web.database import transaction
+from app.web.runtime import business_now, runtime
+
+MOST = 200
+FORGOTTEN = timedelta(minutes=5)
+"""An event that waits so long without a task has lost it with a killed worker."""
+
+log = structlog.get_logger()
+
+
+def ask() -> None:
+    """Ask Stripe about open checkouts and pending records, and put lost tasks of the inbox back."""
+    now = business_now()
+    with transaction() as session:
+        inbox.revive(session, now=now, older_than=FORGOTTEN, most=MOST)
+    if not payments_on():
+        return
+    with transaction() as session:
+        chosen = waiting(session, now)
+    ask_all(gateway(), chosen, now)
+
+
+def dun() -> None:
+    """Send the mails of failed renewals and end their grace. Each has its own transaction; one stops no other."""
+    now = business_now()
+    with transaction() as session:
+        chosen = list(dunning.due(session, now, MOST))
+    for dunning_id in chosen:
+        try:
+            with transaction() as session:
+                dunning.advance(session, dunning_id, now)
+        except (DomainError, SQLAlchemyError) as error:
+            log.warning("left for the next sweep", dunning=str(dunning_id), error=type(error).__name__)
+
+
+def reconcile() -> Report:
+    """Compare everything with Stripe, and repair it. Where payments are off there is nothing to compare."""
+    if not payments_on():
+        return Report()
+    return _reconcile(gateway(), runtime().pool, apply, business_now())
+
+
+TASKS: dict[str, Callable[..., object]] = {
+    inbox.TASK: apply,
+    "payments.ask": ask,
+    "payments.dun": dun,
+    "payments.reconcile": reconcile,
+}
+PERIODIC: list[tuple[str, str]] = [
+    ("*/2 * * * *", "payments.ask"),
+    ("* * * * *", "payments.dun"),
+    ("40 3 * * *", "payments.reconcile"),
+]

@@ -1,0 +1,107 @@
+"""The rows of checkouts, written before Stripe is asked and closed when nobody can pay them any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.audit.service import write as audit
+from app.catalog import queries as catalog
+from app.kit.actor import Actor
+from app.kit.ids import new_id
+from app.payments import queries, records
+from app.payments.choice import Choice
+from app.payments.models import BillingRecord, Checkout
+from app.payments.push import sold_by
+from app.payments.sync_checkout import close_checkout
+from app.web.database import transaction
+
+_ANOTHER = "Another choice took its place."
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A checkout as it stands in our books, as plain facts to use outside of a transaction."""
+
+    id: UUID
+    org_id: UUID
+    choice: Choice
+    session_id: str | None
+    opened_at: datetime
+
+
+def visit_of(session: Session, row: Checkout) -> Visit:
+    """The facts of a checkout's row."""
+    version = catalog.version(session, row.plan_version_id) if row.plan_version_id else None
+    offered = sold_by(version) if version else []
+    sold = next((each for each in offered if (each.interval, each.currency) == (row.interval, row.currency)), None)
+    return Visit(row.id, row.org_id, Choice(row.purpose, row.currency or "USD", sold), row.session_id, row.opened_at)
+
+
+def note(org_id: UUID, choice: Choice, older: Visit | None, actor: Actor, now: datetime) -> Visit:
+    """Write down a new checkout and its pending billing record, in a transaction of its own. Audited.
+
+    An older one that is still open (and that Stripe has expired) is closed as replaced; its record, if still pending,
+    goes over to the new one: it is one payment that somebody is about to make.
+    """
+    with transaction() as session:
+        taken = _replace(session, older, now) if older else None
+        row = _row(org_id, choice, actor, now)
+        session.add(row)
+        session.flush()
+        if choice.sold is not None:
+            _record(session, row, taken, now)
+        after = {"purpose": choice.purpose, "currency": choice.currency}
+        if choice.sold is not None:
+            after |= {"plan": choice.sold.plan_key, "interval": choice.sold.interval}
+        audit(session, actor, "checkout.opened", on=("checkout", row.id), org_id=org_id, after=after, now=now)
+        return visit_of(session, row)
+
+
+def close(visit: Visit, state: str, words: str, now: datetime) -> None:
+    """Close a checkout ("failed", "expired") in a transaction of its own; its pending record fails with it."""
+    with transaction() as session:
+        close_checkout(session, queries.checkout(session, visit.org_id, visit.id), state, words, now)
+
+
+def _row(org_id: UUID, choice: Choice, actor: Actor, now: datetime) -> Checkout:
+    sold = choice.sold
+    return Checkout(
+        id=new_id(),
+        org_id=org_id,
+        purpose=choice.purpose,
+        plan_version_id=sold.version_id if sold else None,
+        interval=sold.interval if sold else None,
+        currency=choice.currency,
+        amount=sold.amount if sold else None,
+        state="opening",
+        opened_by=actor.id,
+        opened_at=now,
+    )
+
+
+def _replace(session: Session, older: Visit, now: datetime) -> BillingRecord | None:
+    """Close the older checkout, if it is open still; returns its record, if that waits still, set free."""
+    row = queries.checkout(session, older.org_id, older.id)
+    if row.state not in queries.OPEN_CHECKOUT:
+        return None
+    record = records.of_checkout(session, older.org_id, older.id)
+    if record is not None and record.state == "pending":
+        record.checkout_id = None
+        session.flush()
+    close_checkout(session, row, "replaced", _ANOTHER, now)
+    return record if record is not None and record.checkout_id is None else None
+
+
+def _record(session: Session, row: Checkout, taken: BillingRecord | None, now: datetime) -> None:
+    if taken is None:
+        records.pending_for_checkout(session, row, now)
+        return
+    if row.plan_version_id is None or row.amount is None or row.currency is None or row.interval is None:
+        raise ValueError("a checkout for a card moves no money")
+    taken.checkout_id, taken.amount, taken.currency = row.id, row.amount, row.currency
+    taken.description = records.describe(session, row.plan_version_id, row.interval)
+    session.flush()

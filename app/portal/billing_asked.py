@@ -1,0 +1,80 @@
+"""Which billing records the address of the billing page asks for: a state, days, a place in the list. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from urllib.parse import urlencode
+from uuid import UUID
+
+from app.kit.errors import FieldError, InvalidRequest
+from app.kit.ids import parse_id
+from app.kit.periods import midnight
+from app.payments.queries import Wanted
+from app.portal.billing_words import STATES
+from app.web.paging import read_cursor
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the address asks for; `until` is the last day, included. Days are the org's."""
+
+    zone: str
+    state: str | None
+    since: date | None
+    until: date | None
+    cursor: tuple[datetime, UUID] | None
+
+    @property
+    def wanted(self) -> Wanted:
+        """The same for the query: half-open instants."""
+        end = self.until + timedelta(days=1) if self.until else None
+        return Wanted(
+            self.state,
+            midnight(self.since, self.zone) if self.since else None,
+            midnight(end, self.zone) if end else None,
+        )
+
+    @property
+    def narrow(self) -> bool:
+        """Whether anything is filtered out."""
+        return bool(self.state or self.since or self.until)
+
+    def address(self, path: str = "/billing", **changed: str) -> str:
+        """The page with these filters, the first page unless `next` is given."""
+        query = {"state": self.state, "from": self.since, "to": self.until, **changed}
+        kept = {name: str(value) for name, value in query.items() if value}
+        place = "#history" if path == "/billing" else ""
+        return f"{path}{'?' if kept else ''}{urlencode(kept)}{place}"
+
+
+def read(args: Mapping[str, str], zone: str) -> Asked:
+    """Understand the address; a state or a day that means nothing filters nothing."""
+    state = args.get("state", "")
+    position = read_cursor(args.get("next") or None, 2)
+    return Asked(
+        zone=zone,
+        state=state if state in STATES else None,
+        since=_day(args.get("from", "")),
+        until=_day(args.get("to", "")),
+        cursor=_position(position) if position else None,
+    )
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _position(parts: tuple[str, ...]) -> tuple[datetime, UUID]:
+    identifier = parse_id(parts[1])
+    try:
+        at = datetime.fromisoformat(parts[0])
+    except ValueError:
+        identifier = None
+    if identifier is None:
+        raise InvalidRequest("The cursor is not one of ours.", [FieldError("next", "give it back unchanged")])
+    return at, identifier

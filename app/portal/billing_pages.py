@@ -1,0 +1,106 @@
+"""The billing page, its history as a file, the card, and paying what is owed."""
+
+from __future__ import annotations
+
+from flask import Response, request, stream_with_context
+
+from app.accounts import guards
+from app.kit.errors import DomainError
+from app.payments import card, gateway
+from app.portal import billing_history as histories
+from app.portal import cells, queries
+from app.portal.advice import MAY_CHANGE_PLAN, Person
+from app.portal.billing_asked import read
+from app.portal.billing_doors import billing, detail_of, leave, status_of
+from app.portal.billing_standing import Standing, standing
+from app.portal.billing_view import Preview, billing_view
+from app.portal.billing_words import money
+from app.portal.views import org_of
+from app.stripe_gateway import invoices
+from app.web.database import session
+from app.web.pages import flash_message, redirect_to, render
+from app.web.runtime import business_now
+
+
+@billing.get("")
+def index() -> Response:
+    """Plan, next payment, card, and what moved. With `exact`, Stripe's own figure of the next invoice."""
+    return _page()
+
+
+@billing.get("/history.csv")
+def history_csv() -> Response:
+    """All records of the filter as a file, a line each."""
+    who = guards.caller()
+    asked = read(request.args, who.time_zone)
+    rows = histories.file_rows(session(), org_of(who), asked.wanted)
+    body = stream_with_context(cells.lines(histories.HEAD, rows))
+    headers = {"Content-Disposition": 'attachment; filename="billing-history.csv"'}
+    return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+@billing.post("/card")
+def change_card() -> Response:
+    """To Stripe's page, where a card is typed: none ever passes through here."""
+    who = guards.caller()
+    try:
+        where = card.card_page(org_of(who), actor=who.actor, now=business_now())
+    except DomainError as trouble:
+        return _failed(trouble)
+    return leave(where)
+
+
+@billing.post("/pay")
+def pay() -> Response:
+    """Pay what is owed with the card that is kept; where the bank wants more, on the invoice's own page."""
+    who = guards.caller()
+    try:
+        done = card.pay_now(org_of(who), actor=who.actor, now=business_now())
+    except DomainError as trouble:
+        return _failed(trouble)
+    if done.state == "paid":
+        flash_message("success", "Paid. The limits of your plan hold.")
+        return redirect_to("billing.index")
+    if done.state == "open" and done.url:
+        return leave(done.url)
+    reason = f" {done.reason}" if done.reason else ""
+    return _page(trouble=f"The card was declined.{reason} Nothing was charged. Change the card, then pay.", status=402)
+
+
+def _failed(trouble: DomainError) -> Response:
+    return _page(trouble=detail_of(trouble), status=status_of(trouble))
+
+
+def _page(*, trouble: str | None = None, status: int = 200) -> Response:
+    who, now = guards.caller(), business_now()
+    org = org_of(who)
+    asked = read(request.args, who.time_zone)
+    preview = _preview(standing(session(), org, now)) if "exact" in request.args and not trouble else None
+    at = standing(session(), org, now)
+    people: list[Person] = []
+    if who.role not in MAY_CHANGE_PLAN:
+        people = [Person(row.name, row.email) for row in queries.who_may_change_plan(session(), org)]
+    view = billing_view(
+        at,
+        histories.history(session(), org, asked),
+        role=who.role,
+        payments_on=gateway.payments_on(),
+        people=people,
+        preview=preview,
+        trouble=trouble,
+    )
+    return render("portal/billing.html", fragments=("next",), status=status, view=view)
+
+
+def _preview(at: Standing) -> Preview:
+    """What Stripe would bill next; when it is away the page says so and stays whole."""
+    if at.stripe_id is None or at.cancels or at.late:
+        return Preview()
+    session().rollback()  # no transaction of ours stays open while Stripe is asked
+    try:
+        way = gateway.gateway()
+        with way.budget(gateway.PAGE_SECONDS):
+            found = invoices.upcoming(way, at.stripe_id)
+    except DomainError:
+        return Preview(trouble="Stripe does not answer at the moment; look again later for the exact amount.")
+    return Preview(money(found.total, found.currency))

@@ -1,0 +1,188 @@
+"""The billing page's view: plan, next payment, card, and what needs a decision. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.portal import billing_words as words
+from app.portal.advice import MAY_CHANGE_PLAN, Person
+from app.portal.billing_history import HistoryView
+from app.portal.billing_standing import Standing
+
+_BADGES = {
+    "active": ("Active", "good", "check"),
+    "trialing": ("Trial", "accent", "clock"),
+    "past_due": ("Payment due", "high", "alert"),
+    "unpaid": ("Not paid", "bad", "alert"),
+    "paused": ("Paused", "neutral", "clock"),
+    "incomplete": ("Waiting for payment", "accent", "clock"),
+}
+_LIMITED, _ENDING = ("Free limits hold", "bad", "ban"), ("Ends soon", "near", "clock")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The next invoice as Stripe works it out now; `trouble` says why there is none."""
+
+    amount: str | None = None
+    trouble: str | None = None
+
+
+@dataclass(frozen=True)
+class NextPayment:
+    """What is taken next, and when. `ask` says that Stripe can tell the exact amount."""
+
+    amount: str
+    at: datetime | None
+    notes: Sequence[str]
+    ask: bool = False
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What needs a decision. `acts` name the buttons: pay, card, undo, resume."""
+
+    kind: str
+    title: str
+    words: Sequence[str]
+    acts: Sequence[str] = ()
+    resume: str | None = None
+
+
+@dataclass(frozen=True)
+class BillingView:
+    """What templates/portal/billing.html shows."""
+
+    zone: str
+    plan_name: str
+    badge: tuple[str, str, str]
+    price: str
+    what_next: str
+    since: datetime | None
+    next: NextPayment
+    card: str | None
+    card_notes: Sequence[str]
+    card_act: str | None
+    troubles: Sequence[Trouble]
+    may_act: bool
+    may_cancel: bool
+    may_undo: bool
+    people: Sequence[Person]
+    payments_on: bool
+    history: HistoryView
+
+
+def billing_view(
+    at: Standing,
+    found: HistoryView,
+    *,
+    role: str | None,
+    payments_on: bool,
+    people: Sequence[Person] = (),
+    preview: Preview | None = None,
+    trouble: str | None = None,
+) -> BillingView:
+    """Assemble the page; `trouble` is what an act of this request ran into."""
+    acts = role in MAY_CHANGE_PLAN
+    usable = acts and payments_on
+    running = at.paid_by_stripe and at.state in {"active", "trialing", "past_due"}
+    return BillingView(
+        zone=at.time_zone,
+        plan_name=at.plan_name,
+        badge=_badge(at),
+        price=words.each(at.fee, at.currency, at.interval),
+        what_next=words.what_next(at),
+        since=at.started_at,
+        next=next_payment(at, preview),
+        card=at.card.words if at.card else None,
+        card_notes=_card_notes(at),
+        card_act=("Change the card" if at.card else "Add a card") if usable and at.customer else None,
+        troubles=[*_ran_into(trouble), *troubles(at, usable=usable)],
+        may_act=acts,
+        may_cancel=usable and running and not at.cancels,
+        may_undo=usable and running and at.cancels,
+        people=people,
+        payments_on=payments_on,
+        history=found,
+    )
+
+
+def next_payment(at: Standing, preview: Preview | None) -> NextPayment:
+    """What is taken next: the plan's price as far as we know it, and Stripe's own figure once it was asked."""
+    if at.due is not None and at.paid_by_stripe:
+        return NextPayment(words.money(at.due.amount, at.due.currency), at.due.next_attempt_at, [_retry(at)])
+    if not at.paid_by_stripe or at.cancels or at.state not in {"active", "trialing"} or not at.fee or not at.currency:
+        return NextPayment("Nothing", None, [_nothing(at)])
+    if preview is not None and preview.amount is not None:
+        return NextPayment(preview.amount, at.renews_at, ["As Stripe works it out now, with tax and discounts."])
+    notes = ["Before tax and discounts."]
+    if preview is not None and preview.trouble:
+        notes.append(preview.trouble)
+    return NextPayment(words.money(at.fee, at.currency), at.renews_at, notes, ask=preview is None)
+
+
+def troubles(at: Standing, *, usable: bool) -> list[Trouble]:
+    """What needs a decision, the most pressing first."""
+    found = []
+    if at.limited or at.late:
+        found.append(_late(at, usable=usable))
+    if at.cancels:
+        until = words.deadline(at.renews_at, at.time_zone) if at.renews_at else "its paid time"
+        said = f"Until then everything stays as it is; after that the limits of {at.default_name} hold."
+        found.append(Trouble("near", f"{at.plan_name} ends on {until}", [said], ["undo"] if usable else []))
+    if at.visit is not None and not at.paid_by_stripe:
+        visit = at.visit
+        resume = f"/billing/upgrade/{visit.plan_key}?interval={visit.interval}&currency={visit.currency}"
+        said = "Nothing was charged for it so far. You can finish it, or leave it: it closes by itself within a day."
+        found.append(
+            Trouble("info", "A payment page is still open", [said], ["resume"] if usable else [], resume=resume)
+        )
+    return found
+
+
+def _late(at: Standing, *, usable: bool) -> Trouble:
+    owed = words.money(at.due.amount, at.due.currency) if at.due else "A payment"
+    if at.limited:
+        said = f"The limits of {at.default_name} hold until it is paid, and those of {at.plan_name} at once after that."
+        title = f"{owed} is overdue"
+    else:
+        until = words.deadline(at.grace_ends_at, at.time_zone) if at.grace_ends_at else None
+        said = f"The limits of {at.plan_name} stay until {until}, then those of {at.default_name} hold."
+        said = said if until else f"The limits of {at.plan_name} still hold."
+        title = f"A payment of {owed} failed" if at.due else "A payment failed"
+    more = "Nothing is deleted. Pay with the card that is kept, or change it first."
+    acts = (["pay"] if at.due else []) + ["card"]
+    return Trouble("full" if at.limited else "strong", title, [said, more], acts if usable else [])
+
+
+def _ran_into(trouble: str | None) -> list[Trouble]:
+    return [Trouble("strong", "This did not work", [trouble])] if trouble else []
+
+
+def _badge(at: Standing) -> tuple[str, str, str]:
+    if at.limited:
+        return _LIMITED
+    return _ENDING if at.cancels else _BADGES.get(at.state, ("Active", "good", "check"))
+
+
+def _card_notes(at: Standing) -> list[str]:
+    if at.card is None:
+        return ["Stripe asks for one when you choose a plan that costs something."]
+    late = words.card_trouble(at.card, at.as_of)
+    return [f"Expires {words.card_expires(at.card)}.", *([late] if late else [])]
+
+
+def _retry(at: Standing) -> str:
+    if at.due is not None and at.due.next_attempt_at is not None:
+        return "Overdue. Stripe tries the card again then, unless you pay before."
+    return "Overdue. Stripe does not try again by itself."
+
+
+def _nothing(at: Standing) -> str:
+    if at.collection == "offline":
+        return "Your Tollkeeper team sends the bill."
+    if at.cancels:
+        return f"{at.plan_name} is not renewed."
+    return "No payment is planned."

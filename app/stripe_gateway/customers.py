@@ -1,0 +1,65 @@
+"""Customers: one for each org that pays."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from stripe.params import CustomerUpdateParams
+
+from app.stripe_gateway.errors import StripeMisused
+from app.stripe_gateway.gateway import Gateway, known
+from app.stripe_gateway.shapes import ORG, customer
+from app.stripe_gateway.types import Customer
+
+_CARD = "invoice_settings.default_payment_method"
+
+
+def create(gw: Gateway, *, org_id: UUID, email: str | None, name: str, key: str) -> Customer:
+    """Make the customer of an org; without an address its receipts go to nobody."""
+    return customer(
+        gw.post(
+            key,
+            lambda v1, options: v1.customers.create(
+                {
+                    **({} if email is None else {"email": email}),
+                    "name": name,
+                    "metadata": {ORG: str(org_id)},
+                    "expand": [_CARD],
+                },
+                options,
+            ),
+        )
+    )
+
+
+def retrieve(gw: Gateway, customer_id: str) -> Customer:
+    """A customer with its card; one that was deleted comes as such. Raises `StripeMissing`."""
+    known(customer_id)
+    try:
+        return customer(gw.get(lambda v1: v1.customers.retrieve(customer_id, {"expand": [_CARD]})))
+    except StripeMisused as misused:
+        if misused.param != "expand":
+            raise
+    # A deleted one has nothing that could be expanded.
+    return customer(gw.get(lambda v1: v1.customers.retrieve(customer_id)))
+
+
+def update(
+    gw: Gateway,
+    customer_id: str,
+    *,
+    email: str | None = None,
+    name: str | None = None,
+    default_card: str | None = None,
+    key: str,
+) -> Customer:
+    """Change what is given. `default_card` is the id of a payment method that its invoices are charged to."""
+    known(customer_id)
+    changes: CustomerUpdateParams = {"expand": [_CARD]}
+    if email is not None:
+        changes["email"] = email
+    if name is not None:
+        changes["name"] = name
+    if default_card is not None:
+        changes["invoice_settings"] = {"default_payment_method": default_card}
+    return customer(gw.post(key, lambda v1, options: v1.customers.update(customer_id, changes, options)))

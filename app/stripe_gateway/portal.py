@@ -1,0 +1,29 @@
+"""Stripe's customer portal, for changing the card."""
+
+from __future__ import annotations
+
+from app.stripe_gateway import reading
+from app.stripe_gateway.gateway import Gateway, known
+
+
+def open_portal(gw: Gateway, customer_id: str, return_url: str, *, key: str) -> str:
+    """The address of a page where the customer changes the card, and which leads back to `return_url`.
+
+    Whoever has the address is the customer, for a few minutes: make one for each click, never store or log it.
+    """
+    known(customer_id)
+    session = gw.post(
+        key,
+        lambda v1, options: v1.billing_portal.sessions.create(
+            {
+                "customer": customer_id,
+                "return_url": return_url,
+                "flow_data": {
+                    "type": "payment_method_update",
+                    "after_completion": {"type": "redirect", "redirect": {"return_url": return_url}},
+                },
+            },
+            options,
+        ),
+    )
+    return reading.text(reading.is_a(session, "billing_portal.session"), "url")

@@ -1,0 +1,107 @@
+"""From raw answers of the pinned API version (2026-10-28.endive) to our types; one function for each object."""
+
+from __future__ import annotations
+
+from app.stripe_gateway import reading
+from app.stripe_gateway.reading import Raw
+from app.stripe_gateway.types import Card, CheckoutSession, Customer, Price, Subscription
+
+ORG = "tollkeeper_org"
+CHECKOUT = "tollkeeper_checkout"
+
+
+def card(raw: Raw) -> Card:
+    """A payment method; its details stand under the name of its kind."""
+    kind = reading.text(reading.is_a(raw, "payment_method"), "type")
+    details = reading.inner(raw, "card") if kind == "card" else raw.get(kind) or {}
+    last4, month, year = (details.get(name) for name in ("last4", "exp_month", "exp_year"))
+    brand = reading.text(details, "brand") if kind == "card" else kind
+    return Card(id=reading.text(raw, "id"), brand=brand, last4=last4, exp_month=month, exp_year=year)
+
+
+def expanded_card(raw: Raw, name: str) -> Card | None:
+    """The payment method in an expanded field; one that is not expanded is misread, not none."""
+    method = reading.inner_or_none(raw, name)
+    return None if method is None else card(method)
+
+
+def customer(raw: Raw) -> Customer:
+    """A customer with `invoice_settings.default_payment_method` expanded, or a deleted one."""
+    stripe_id = reading.text(reading.is_a(raw, "customer"), "id")
+    if raw.get("deleted"):
+        return Customer(stripe_id, None, None, None, delinquent=False, deleted=True, card=None, created_at=None)
+    return Customer(
+        id=stripe_id,
+        email=reading.text_or_none(raw, "email"),
+        name=reading.text_or_none(raw, "name"),
+        org_id=reading.mark(reading.inner(raw, "metadata"), ORG),
+        delinquent=bool(reading.field(raw, "delinquent")),
+        deleted=False,
+        card=expanded_card(reading.inner(raw, "invoice_settings"), "default_payment_method"),
+        created_at=reading.moment(raw, "created"),
+    )
+
+
+def price(raw: Raw) -> Price:
+    """A price of a fixed amount that recurs."""
+    product_id = reading.id_of(reading.is_a(raw, "price"), "product")
+    if product_id is None:
+        raise reading.misread("product is null")
+    return Price(
+        id=reading.text(raw, "id"),
+        product_id=product_id,
+        lookup_key=reading.text_or_none(raw, "lookup_key"),
+        amount=reading.whole(raw, "unit_amount"),
+        currency=reading.currency(raw),
+        interval=reading.text(reading.inner(raw, "recurring"), "interval"),
+        active=reading.flag(raw, "active"),
+    )
+
+
+def checkout_session(raw: Raw) -> CheckoutSession:
+    reading.is_a(raw, "checkout.session")
+    currency = reading.text_or_none(raw, "currency")
+    return CheckoutSession(
+        id=reading.text(raw, "id"),
+        mode=reading.text(raw, "mode"),
+        status=reading.text(raw, "status"),
+        payment_status=reading.text(raw, "payment_status"),
+        url=reading.text_or_none(raw, "url"),
+        customer_id=reading.id_of(raw, "customer"),
+        subscription_id=reading.id_of(raw, "subscription"),
+        invoice_id=reading.id_of(raw, "invoice"),
+        setup_intent_id=reading.id_of(raw, "setup_intent"),
+        amount_total=reading.whole_or_none(raw, "amount_total"),
+        currency=currency and currency.upper(),
+        checkout_id=reading.mark(reading.inner_or_none(raw, "metadata"), CHECKOUT),
+        expires_at=reading.moment(raw, "expires_at"),
+        created_at=reading.moment(raw, "created"),
+    )
+
+
+def subscription(raw: Raw) -> Subscription:
+    """A subscription with `default_payment_method` expanded. Since basil (2025-03-31) its period stands on its item."""
+    items = reading.items(reading.inner(reading.is_a(raw, "subscription"), "items"))
+    customer_id = reading.id_of(raw, "customer")
+    if not items or customer_id is None:
+        raise reading.misread("a subscription without an item or a customer")
+    metadata = reading.inner(raw, "metadata")
+    return Subscription(
+        id=reading.text(raw, "id"),
+        customer_id=customer_id,
+        status=reading.text(raw, "status"),
+        item_id=reading.text(items[0], "id"),
+        price_id=reading.text(reading.inner(items[0], "price"), "id"),
+        period_start=reading.moment(items[0], "current_period_start"),
+        period_end=reading.moment(items[0], "current_period_end"),
+        anchor_at=reading.moment(raw, "billing_cycle_anchor"),
+        cancel_at=reading.moment_or_none(raw, "cancel_at"),
+        cancel_at_period_end=reading.flag(raw, "cancel_at_period_end"),
+        canceled_at=reading.moment_or_none(raw, "canceled_at"),
+        ended_at=reading.moment_or_none(raw, "ended_at"),
+        latest_invoice_id=reading.id_of(raw, "latest_invoice"),
+        card=expanded_card(raw, "default_payment_method"),
+        checkout_id=reading.mark(metadata, CHECKOUT),
+        org_id=reading.mark(metadata, ORG),
+        created_at=reading.moment(raw, "created"),
+    )

@@ -1,0 +1,62 @@
+"""Subscriptions, as Stripe has them now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from app.stripe_gateway.gateway import Gateway, known
+from app.stripe_gateway.reading import Raw
+from app.stripe_gateway.shapes import subscription
+from app.stripe_gateway.types import Subscription
+
+_CARD = "default_payment_method"
+
+
+def retrieve(gw: Gateway, subscription_id: str) -> Subscription:
+    """A subscription in any state, ended ones too. Raises `StripeMissing`."""
+    known(subscription_id)
+    return subscription(gw.get(lambda v1: v1.subscriptions.retrieve(subscription_id, {"expand": [_CARD]})))
+
+
+def list_of(gw: Gateway, customer_id: str) -> list[Subscription]:
+    """All subscriptions of a customer, ended ones too, newest first."""
+    return [subscription(raw) for raw in _list(gw, {"customer": known(customer_id)})]
+
+
+def list_all(gw: Gateway, created_from: datetime | None) -> Iterator[Subscription]:
+    """Every subscription made since, ended ones too, newest first; asked for page by page."""
+    since = {} if created_from is None else {"created": {"gte": int(created_from.timestamp())}}
+    for raw in _list(gw, since):
+        yield subscription(raw)
+
+
+def set_cancel_at_period_end(gw: Gateway, subscription_id: str, yes: bool, *, key: str) -> Subscription:
+    """Let it end with its period, or go on after all."""
+    known(subscription_id)
+    return subscription(
+        gw.post(
+            key,
+            lambda v1, options: v1.subscriptions.update(
+                subscription_id, {"cancel_at_period_end": yes, "expand": [_CARD]}, options
+            ),
+        )
+    )
+
+
+def use_card(gw: Gateway, subscription_id: str, card_id: str, *, key: str) -> Subscription:
+    """Charge it to this card from now on. Its own card (Checkout gives it one) goes before its customer's."""
+    known(subscription_id)
+    return subscription(
+        gw.post(
+            key,
+            lambda v1, options: v1.subscriptions.update(
+                subscription_id, {"default_payment_method": card_id, "expand": [_CARD]}, options
+            ),
+        )
+    )
+
+
+def _list(gw: Gateway, which: Mapping[str, object]) -> Iterator[Raw]:
+    params = {**which, "status": "all", "expand": [f"data.{_CARD}"]}
+    return gw.pages(lambda v1, asked: v1.subscriptions.list(asked), params)

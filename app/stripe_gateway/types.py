@@ -1,0 +1,171 @@
+"""What we keep of Stripe's objects: times in UTC, amounts as integers of the minor unit, currencies in capitals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A payment method. One that is no card has its kind as `brand` (`link`, `sepa_debit`) and may lack the rest."""
+
+    id: str
+    brand: str
+    last4: str | None
+    exp_month: int | None
+    exp_year: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """`card` is what its invoices are charged to. Of a deleted one nothing but the id is known."""
+
+    id: str
+    email: str | None
+    name: str | None
+    org_id: UUID | None
+    delinquent: bool
+    deleted: bool
+    card: Card | None
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A recurring price; `amount` for one `interval` (`month`, `year`)."""
+
+    id: str
+    product_id: str
+    lookup_key: str | None
+    amount: int
+    currency: str
+    interval: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutSession:
+    """A visit to the payment page. `url` is there while `status` is open; the other ids appear as it proceeds.
+
+    `status`: open, complete, expired. `payment_status`: paid, unpaid, no_payment_required.
+    """
+
+    id: str
+    mode: str
+    status: str
+    payment_status: str
+    url: str | None
+    customer_id: str | None
+    subscription_id: str | None
+    invoice_id: str | None
+    setup_intent_id: str | None
+    amount_total: int | None
+    currency: str | None
+    checkout_id: UUID | None
+    expires_at: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription with its one item; the period is the item's. `card` is its own, not its customer's."""
+
+    id: str
+    customer_id: str
+    status: str
+    item_id: str
+    price_id: str
+    period_start: datetime
+    period_end: datetime
+    anchor_at: datetime
+    cancel_at: datetime | None
+    cancel_at_period_end: bool
+    canceled_at: datetime | None
+    ended_at: datetime | None
+    latest_invoice_id: str | None
+    card: Card | None
+    checkout_id: UUID | None
+    org_id: UUID | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """An invoice. The period is that of the subscription's line, else the invoice's own.
+
+    `status`: draft, open, paid, void, uncollectible. `payment_intent_id` is that of the payment which paid it, else
+    of the one that will. `tax` is contained in `total`.
+    """
+
+    id: str
+    customer_id: str
+    subscription_id: str | None
+    number: str | None
+    status: str
+    billing_reason: str | None
+    currency: str
+    total: int
+    tax: int
+    amount_due: int
+    amount_paid: int
+    amount_remaining: int
+    period_start: datetime
+    period_end: datetime
+    attempt_count: int
+    next_attempt_at: datetime | None
+    hosted_url: str | None
+    pdf_url: str | None
+    created_at: datetime
+    finalized_at: datetime | None
+    paid_at: datetime | None
+    checkout_id: UUID | None
+    payment_intent_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A payment under way or done. `failure` are Stripe's words to the customer about the last try that failed.
+
+    `failure_code` is the bank's reason when there is one (`insufficient_funds`), else Stripe's (`card_declined`).
+    """
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    customer_id: str | None
+    card: Card | None
+    failure_code: str | None
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetupIntent:
+    """The saving of a card; `payment_method_id` is the card once it is saved."""
+
+    id: str
+    status: str
+    customer_id: str | None
+    payment_method_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money on its way back: pending, requires_action, succeeded, failed or canceled."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    payment_intent_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the next invoice of a subscription will come to, and when its period begins."""
+
+    total: int
+    currency: str
+    due_at: datetime

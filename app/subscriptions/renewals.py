@@ -1,0 +1,47 @@
+"""The billing period as Stripe has it: renewals noted, and our usage periods brought in line with it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.kit.periods import Period, anchored
+from app.subscriptions import events, recut
+from app.subscriptions.cuts import SKEW, SLACK
+from app.subscriptions.models import Subscription
+from app.subscriptions.service import MONTHS
+
+
+def take(session: Session, held: Subscription, billing: Period, anchor_at: datetime, now: datetime) -> None:
+    """Take over Stripe's billing period, and its anchor; every renewal since the one known is noted.
+
+    Who pays by the year keeps the anchor of the usage periods, which Stripe's invoices do not follow.
+    """
+    since = held.billing_starts_at
+    held.billing_starts_at, held.billing_ends_at = billing.start, billing.end
+    if held.interval == "month":
+        held.anchor_at = anchor_at
+    session.flush()
+    note(session, held, since, now)
+
+
+def note(session: Session, held: Subscription, since: datetime, now: datetime) -> None:
+    """Note each renewal after `since` up to the present billing period, also those that nobody told us of."""
+    start = held.billing_starts_at
+    while start > since + SLACK:
+        events.note(session, held, "renewed", key=start.isoformat(), at=start, now=now)
+        start = anchored(held.anchor_at, start - SLACK, "UTC", MONTHS[held.interval]).start
+
+
+def align(session: Session, held: Subscription, now: datetime) -> datetime | None:
+    """Make Stripe's billing boundaries boundaries of ours; returns from when on events are to be recounted.
+
+    The first period starts when the subscription did; where Stripe's clock ran ahead of ours, no sliver is cut.
+    """
+    moved = [
+        recut.align(session, held.org_id, at, now, far=held.interval == "month")
+        for at in (held.billing_starts_at, held.billing_ends_at)
+        if at > held.started_at + SKEW
+    ]
+    return min((at for at in moved if at is not None), default=None)

@@ -1,0 +1,83 @@
+"""Row for the receipts: the same signed events, at our door and at dj-stripe's, into the same database.
+
+The events are of a type that dj-stripe stores and does nothing more about: for others it asks Stripe while Stripe
+waits. Our door puts a task in the queue beside; its worker does not run, as nothing more is done there either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+
+from bench import djstripe, load
+from bench.world import FOLDER, WEBHOOK_SECRET, World
+
+CONNECTIONS = 16
+WARM = 1  # seconds: both have loaded their code and opened their connections before it counts
+MOST = 10_000  # events a second: more than any of the two takes
+STORED = {
+    "ours": "SELECT (SELECT count(*) FROM stripe_inbox),"
+    " (SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'payments.apply')",
+    "theirs": "SELECT (SELECT count(*) FROM djstripe_event),"
+    " (SELECT count(*) FROM djstripe_webhookeventtrigger WHERE valid AND processed)",
+}
+
+
+def receipts(world: World, base: str) -> tuple[float, float]:
+    """Receipts a second; each one that was acknowledged is stored, with its task or as processed."""
+    events = sign(FOLDER / "webhooks")
+    ours = _receive(world, "ours", base, "/webhooks/stripe", events)
+    with djstripe.served(world) as theirs:
+        return ours, _receive(world, "theirs", theirs, djstripe.TARGET, events)
+
+
+def sign(path: Path) -> Path:
+    """Write a round's events: the body with @ for its id, then the ids with their signatures."""
+    now = int(time.time())
+    body = json.dumps(_event("@", now), separators=(",", ":"))
+    key, lines = WEBHOOK_SECRET.encode(), [body]
+    for _ in range(MOST * (load.SECONDS + WARM)):
+        name = uuid4().hex[:24]
+        signed = f"{now}.{body.replace('@', name)}".encode()
+        lines.append(f"{name} t={now},v1={hmac.new(key, signed, hashlib.sha256).hexdigest()}")
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    return path
+
+
+def _receive(world: World, whose: str, base: str, target: str, events: Path) -> float:
+    sent = {"EVENTS": str(events), "TARGET": target}
+    load.wrk(base, CONNECTIONS, "webhook.lua", seconds=WARM, **sent, FROM=str(MOST * load.SECONDS))
+    before = _stored(world, whose)
+    rate = load.wrk(base, CONNECTIONS, "webhook.lua", **sent, FROM="0")
+    after = _stored(world, whose)
+    least = rate * (load.SECONDS - 0.1)
+    assert all(now - then >= least for now, then in zip(after, before, strict=True)), "acknowledged, but not stored"
+    return rate
+
+
+def _stored(world: World, whose: str) -> tuple[int, int]:
+    with psycopg.connect(world.url) as connection:
+        row = connection.execute(STORED[whose]).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
+def _event(name: str, now: int) -> dict[str, object]:
+    """An event as Stripe renders it at our version; every id in it ends in the same letters."""
+    payment = {
+        "id": f"inpay_{name}", "object": "invoice_payment", "amount_paid": 4900, "amount_requested": 4900,
+        "created": now, "currency": "usd", "invoice": f"in_{name}", "is_default": True, "livemode": False,
+        "payment": {"payment_intent": f"pi_{name}", "type": "payment_intent"}, "status": "paid",
+        "status_transitions": {"canceled_at": None, "paid_at": now},
+    }  # fmt: skip
+    return {
+        "id": f"evt_{name}", "object": "event", "api_version": "2026-10-28.endive", "created": now,
+        "data": {"object": payment}, "livemode": False, "pending_webhooks": 1,
+        "request": {"id": None, "idempotency_key": None}, "type": "invoice_payment.paid",
+    }  # fmt: skip

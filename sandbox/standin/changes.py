@@ -1,0 +1,202 @@
+"""A subscription's items change: other prices or quantities, what the rest of the period costs, and when it is paid."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+
+from sandbox.standin import (
+    invoice_lines,
+    invoicing,
+    make_billing,
+    make_invoice,
+    pending,
+    renewal,
+    standing,
+    subscribing,
+    terms,
+)
+from sandbox.standin.cards import Refusal
+from sandbox.standin.errors import StripeError, card_error, invalid
+from sandbox.standin.store import Obj
+from sandbox.standin.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The items as they will be. `fresh`: a new period begins at `anchor`; `credits`: the old period is given back."""
+
+    before: list[Obj]
+    after: list[Obj]
+    anchor: int
+    moment: int
+    fresh: bool
+    credits: bool = True
+
+
+def plan(world: World, subscription: Obj, rows: list[Obj], *, moment: int | None = None, reset: bool = False) -> Change:
+    """What the parameter `items` would do at `moment` (now by default); 400 for an item or price that is not there."""
+    at = world.now() if moment is None else moment
+    before = subscription["items"]["data"]
+    after = {item["id"]: copy.deepcopy(item) for item in before}
+    for place, row in enumerate(rows):
+        _apply(world, subscription, after, row, f"items[{place}]")
+    items = list(after.values())
+    price = subscribing.agreeing([item["price"] for item in items])
+    if price["currency"] != subscription["currency"]:
+        raise invalid("The price must have the subscription's currency.", param="items")
+    same = ("interval", "interval_count")
+    fresh = reset or any(price["recurring"][name] != before[0]["price"]["recurring"][name] for name in same)
+    anchor = at if fresh else subscription["billing_cycle_anchor"]
+    start, end = before[0]["current_period_start"], before[0]["current_period_end"]
+    period = (at, terms.boundary(at, price["recurring"], 1)) if fresh else (start, end)
+    for item in items:
+        item["current_period_start"], item["current_period_end"] = period
+    return Change(before, items, anchor, at, fresh)
+
+
+def lines(world: World, invoice: Obj, change: Change) -> list[Obj]:
+    """The credits for what is given back and the charges for what is taken."""
+    kept = {item["id"]: item for item in change.after}
+    old = {item["id"]: item for item in change.before}
+    given_back = [
+        item for item in change.before if change.fresh or item["id"] not in kept or _differs(item, kept[item["id"]])
+    ]
+    if not change.credits:
+        given_back = []
+    made = [invoice_lines.of_change(world, invoice, item, change.moment, credit=True) for item in given_back]
+    for item in change.after:
+        if change.fresh:
+            period = (item["current_period_start"], item["current_period_end"])
+            made.append(invoice_lines.of_item(world, invoice, item, period))
+        elif item["id"] not in old or _differs(old[item["id"]], item):
+            made.append(invoice_lines.of_change(world, invoice, item, change.moment, credit=False))
+    return made
+
+
+def carry_out(world: World, subscription: Obj, change: Change, params: Obj) -> None:
+    """Change the items and bill the difference as `proration_behavior` and `payment_behavior` say."""
+    how = params.get("proration_behavior", "create_prorations")
+    if subscription["status"] == "trialing" or (how == "none" and not change.fresh):
+        return put(world, subscription, change)
+    if how != "always_invoice" and not change.fresh:
+        _leave_waiting(world, subscription, change)
+        return put(world, subscription, change)
+    if how == "none":
+        change = replace(change, credits=False)
+    return _invoice(world, subscription, change, params.get("payment_behavior", "allow_incomplete"))
+
+
+def put(world: World, subscription: Obj, change: Change) -> None:
+    """The items are these now."""
+    with world.edit(subscription, standing.UPDATED):
+        subscription["items"]["data"] = change.after
+        subscription["items"]["total_count"] = len(change.after)
+        subscription["billing_cycle_anchor"] = change.anchor
+        subscription["pending_update"] = None
+        subscription.pop("_pending", None)
+    if change.fresh:
+        standing.schedule_renewal(world, subscription)
+
+
+def invoice_of(world: World, subscription: Obj, change: Change) -> Obj:
+    """The draft that bills the change at once; not yet in the world."""
+    customer = world.get("customer", subscription["customer"])
+    invoice = invoicing.draft(
+        world,
+        customer,
+        currency=subscription["currency"],
+        reason="subscription_update",
+        subscription=subscription,
+        discounts=list(subscription["discounts"]),
+    )
+    invoice["parent"]["subscription_details"]["subscription_proration_date"] = change.moment
+    waiting = renewal.waiting_items(world, subscription)
+    invoice["lines"]["data"] = [invoice_lines.of_invoice_item(world, invoice, item) for item in waiting]
+    invoice["lines"]["data"] += lines(world, invoice, change)
+    return invoice
+
+
+def _invoice(world: World, subscription: Obj, change: Change, behavior: str) -> None:
+    invoice = invoice_of(world, subscription, change)
+    for item in renewal.waiting_items(world, subscription):
+        item["invoice"] = invoice["id"]
+        world.save(item)
+    if behavior != "pending_if_incomplete":
+        put(world, subscription, change)
+    with world.edit(subscription, standing.UPDATED):
+        subscription["latest_invoice"] = invoice["id"]
+        if behavior == "pending_if_incomplete":
+            subscription["_pending"] = {"invoice": invoice["id"], "items": change.after, "anchor": change.anchor}
+    invoicing.publish(world, invoice)
+    invoicing.finalize(world, invoice)
+    if invoice["status"] == "open":
+        verdict = invoicing.pay(world, invoice)
+        if verdict.refusal is not None and behavior == "error_if_incomplete":
+            refused = card_error(
+                verdict.refusal.message, code=verdict.refusal.code, decline_code=verdict.refusal.decline_code
+            )
+            refused.keep = False
+            raise refused
+    if "_pending" in subscription:
+        pending.wait(world, subscription, change.after, change.anchor if change.fresh else None)
+
+
+def undone(refusal: Refusal) -> StripeError:
+    """The 402 of `error_if_incomplete`: nothing of the change remains."""
+    error = card_error(refusal.message, code=refusal.code, decline_code=refusal.decline_code)
+    error.keep = False
+    return error
+
+
+def _leave_waiting(world: World, subscription: Obj, change: Change) -> None:
+    """The difference waits as invoice items for the next invoice."""
+    for line in lines(world, {"id": None}, change):
+        ident = line["parent"]["subscription_item_details"]["subscription_item"]
+        details = {"subscription": subscription["id"], "subscription_item": ident}
+        names = ("description", "discountable", "period", "pricing", "quantity", "quantity_decimal")
+        item = make_invoice.invoice_item(
+            world.new_id("ii"),
+            world.now(),
+            customer=subscription["customer"],
+            amount=line["amount"],
+            currency=line["currency"],
+            proration=True,
+            parent={"subscription_details": details, "type": "subscription_details"},
+            **{name: line[name] for name in names},
+        )
+        world.emit("invoiceitem.created", world.add(item))
+
+
+def _apply(world: World, subscription: Obj, after: dict[str, Obj], row: Obj, path: str) -> None:
+    price = world.get("price", row["price"], f"{path}[price]") if row.get("price") else None
+    if "id" not in row:
+        if price is None:
+            raise invalid(f"Missing required param: {path}[price].", code="parameter_missing", param=f"{path}[price]")
+        fresh = make_billing.item(
+            world.new_id("si"), world.now(), subscription["id"], price, row.get("quantity", 1), period=(0, 0)
+        )
+        after[fresh["id"]] = fresh
+        return
+    if row["id"] not in after:
+        raise invalid(f"No such subscription item: '{row['id']}'", code="resource_missing", param=f"{path}[id]")
+    if row.get("deleted"):
+        del after[row["id"]]
+        return
+    item = after[row["id"]]
+    if price is not None:
+        item.update(price=price, plan=make_billing.plan(price))
+    item["quantity"] = row.get("quantity", item.get("quantity", 1))
+
+
+def _differs(one: Obj, other: Obj) -> bool:
+    return bool(one["price"]["id"] != other["price"]["id"] or one.get("quantity") != other.get("quantity"))
+
+
+def in_subscription(world: World, ident: str) -> tuple[Obj, Obj]:
+    """A subscription item and its subscription, by the item's id; raises 404."""
+    for subscription in world.all("subscription"):
+        for item in subscription["items"]["data"]:
+            if item["id"] == ident:
+                return item, subscription
+    raise invalid(f"No such subscription_item: '{ident}'", code="resource_missing", param="id", status=404)

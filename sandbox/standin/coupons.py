@@ -1,0 +1,80 @@
+"""`/v1/coupons`."""
+
+from __future__ import annotations
+
+from stripe.params import (
+    CouponCreateParams,
+    CouponDeleteParams,
+    CouponListParams,
+    CouponRetrieveParams,
+    CouponUpdateParams,
+)
+
+from sandbox.standin.errors import invalid
+from sandbox.standin.lists import listing
+from sandbox.standin.metadata import merged
+from sandbox.standin.params import absent, only
+from sandbox.standin.routes import route
+from sandbox.standin.store import Obj
+from sandbox.standin.world import World
+
+OPTIONAL = ("amount_off", "currency", "duration_in_months", "max_redemptions", "name", "redeem_by")
+
+
+@route("POST", "/v1/coupons", CouponCreateParams)
+def create(world: World, params: Obj) -> Obj:
+    only(params, *OPTIONAL, "id", "duration", "metadata", "percent_off")
+    identifier = params.get("id") or world.new_id("coupon")
+    if world.find(identifier) is not None:
+        raise invalid("Coupon already exists.", code="resource_already_exists", param="id")
+    if ("amount_off" in params) == ("percent_off" in params):
+        raise invalid("You must pass either percent_off or amount_off.", param="percent_off")
+    if "amount_off" in params and "currency" not in params:
+        raise absent("currency")
+    if (params.get("duration") == "repeating") != ("duration_in_months" in params):
+        raise absent("duration_in_months")
+    percent = params.get("percent_off")
+    made = world.add(
+        {
+            "id": identifier,
+            "object": "coupon",
+            "created": world.now(),
+            "duration": params.get("duration", "once"),
+            "livemode": False,
+            "metadata": merged({}, params.get("metadata")),
+            "percent_off": float(percent) if percent else None,
+            "times_redeemed": 0,
+            "valid": True,
+            **{name: params.get(name) for name in OPTIONAL},
+        }
+    )
+    world.emit("coupon.created", made)
+    return made
+
+
+@route("GET", "/v1/coupons", CouponListParams)
+def index(world: World, params: Obj) -> Obj:
+    return listing(world, "coupon", params, "/v1/coupons")
+
+
+@route("GET", "/v1/coupons/{ident}", CouponRetrieveParams)
+def retrieve(world: World, _params: Obj, ident: str) -> Obj:
+    return world.get("coupon", ident)
+
+
+@route("POST", "/v1/coupons/{ident}", CouponUpdateParams)
+def update(world: World, params: Obj, ident: str) -> Obj:
+    only(params, "name", "metadata")
+    found = world.get("coupon", ident)
+    with world.edit(found, "coupon.updated"):
+        found["name"] = params.get("name", found["name"])
+        found["metadata"] = merged(found["metadata"], params.get("metadata"))
+    return found
+
+
+@route("DELETE", "/v1/coupons/{ident}", CouponDeleteParams)
+def delete(world: World, _params: Obj, ident: str) -> Obj:
+    found = world.get("coupon", ident)
+    world.emit("coupon.deleted", found)
+    world.remove(found)
+    return {"id": ident, "object": "coupon", "deleted": True}

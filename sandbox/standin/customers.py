@@ -1,0 +1,139 @@
+"""`/v1/customers`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stripe.params import (
+    CustomerCreateParams,
+    CustomerDeleteParams,
+    CustomerListParams,
+    CustomerRetrieveParams,
+    CustomerUpdateParams,
+)
+
+from sandbox.standin import ids, saved_cards, standing
+from sandbox.standin.errors import invalid
+from sandbox.standin.expand import includable
+from sandbox.standin.lists import listing, whole
+from sandbox.standin.metadata import merged
+from sandbox.standin.params import only
+from sandbox.standin.routes import route
+from sandbox.standin.store import Obj
+from sandbox.standin.world import World
+
+PLAIN = ("address", "balance", "description", "email", "name", "phone", "shipping", "tax_exempt", "preferred_locales")
+
+
+@route("POST", "/v1/customers", CustomerCreateParams)
+def create(world: World, params: Obj) -> Obj:
+    only(params, *PLAIN, "metadata", "invoice_settings", "payment_method", "test_clock")
+    made = world.add(_blank(world))
+    _apply(world, made, {name: value for name, value in params.items() if name != "invoice_settings"})
+    if "test_clock" in params:
+        made["test_clock"] = world.get("test_helpers.test_clock", params["test_clock"], "test_clock")["id"]
+    world.emit("customer.created", made)
+    if "payment_method" in params:
+        saved_cards.attach(world, params["payment_method"], made)
+    _apply(world, made, {"invoice_settings": params["invoice_settings"]} if "invoice_settings" in params else {})
+    return made
+
+
+@route("GET", "/v1/customers", CustomerListParams)
+def index(world: World, params: Obj) -> Obj:
+    return listing(world, "customer", params, "/v1/customers", "email", "test_clock")
+
+
+@route("GET", "/v1/customers/{ident}", CustomerRetrieveParams)
+def retrieve(world: World, _params: Obj, ident: str) -> Obj:
+    return world.get("customer", ident)
+
+
+@route("POST", "/v1/customers/{ident}", CustomerUpdateParams)
+def update(world: World, params: Obj, ident: str) -> Obj:
+    only(params, *PLAIN, "metadata", "invoice_settings")
+    found = living(world, ident)
+    with world.edit(found, "customer.updated"):
+        _apply(world, found, params)
+    return found
+
+
+@route("DELETE", "/v1/customers/{ident}", CustomerDeleteParams)
+def delete(world: World, _params: Obj, ident: str) -> Obj:
+    found = living(world, ident)
+    for subscription in world.all("subscription", customer=ident):
+        if subscription["status"] not in {"canceled", "incomplete_expired"}:
+            standing.end(world, subscription, "cancellation_requested")
+    world.emit("customer.deleted", found)
+    gone = {"id": ident, "object": "customer", "deleted": True}
+    found.clear()
+    found.update(gone)
+    return world.save(found)
+
+
+def living(world: World, identifier: str, param: str | None = None) -> Obj:
+    """The customer; raises `resource_missing` for a deleted one too, as every act on it does."""
+    found = world.get("customer", identifier, param)
+    if found.get("deleted"):
+        words = f"No such customer: '{identifier}'"
+        raise invalid(words, code="resource_missing", param=param or "id", status=400 if param else 404)
+    return found
+
+
+def _apply(world: World, customer: Obj, params: Obj) -> None:
+    for name in PLAIN:
+        if name in params:
+            customer[name] = params[name] if params[name] != "" else None
+    customer["metadata"] = merged(customer["metadata"], params.get("metadata"))
+    settings = params.get("invoice_settings") or {}
+    only(settings, "default_payment_method", "custom_fields", "footer")
+    if "default_payment_method" in settings:
+        card = settings["default_payment_method"] or None
+        if card is not None:
+            saved_cards.of_customer(world, card, customer["id"], "invoice_settings[default_payment_method]")
+        customer["invoice_settings"] = {**customer["invoice_settings"], "default_payment_method": card}
+
+
+def _blank(world: World) -> Obj:
+    invoices: dict[str, Any] = dict.fromkeys(("custom_fields", "default_payment_method", "footer", "rendering_options"))
+    return {
+        "id": world.new_id("cus"),
+        "object": "customer",
+        "address": None,
+        "balance": 0,
+        "created": world.now(),
+        "currency": None,
+        "customer_account": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": None,
+        "discount": None,
+        "email": None,
+        "invoice_prefix": ids.token(8).upper(),
+        "invoice_settings": invoices,
+        "livemode": False,
+        "metadata": {},
+        "name": None,
+        "next_invoice_sequence": 1,
+        "phone": None,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+        "test_clock": None,
+    }
+
+
+@includable("customer", "subscriptions")
+def _subscriptions(world: World, customer: Obj) -> Obj:
+    found = [one for one in world.all("subscription", customer=customer["id"]) if one["status"] != "canceled"]
+    return whole(found, f"/v1/customers/{customer['id']}/subscriptions")
+
+
+@includable("customer", "sources")
+def _sources(_world: World, customer: Obj) -> Obj:
+    return whole([], f"/v1/customers/{customer['id']}/sources")
+
+
+@includable("customer", "tax_ids")
+def _tax_ids(_world: World, customer: Obj) -> Obj:
+    return whole([], f"/v1/customers/{customer['id']}/tax_ids")

@@ -1,0 +1,44 @@
+"""Stripe's errors: an HTTP status and the JSON body `{"error": {…}}`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+DOCS = "https://docs.stripe.com/error-codes"
+
+
+class StripeError(Exception):
+    """An answer other than 200. `keep`: what the handler changed before stays, as a refused card leaves its traces."""
+
+    def __init__(self, status: int, kind: str, message: str, *, keep: bool = False, **more: Any) -> None:
+        super().__init__(message)
+        self.status = status
+        self.keep = keep
+        self.fields: dict[str, Any] = {"message": message, "type": kind}
+        self.fields |= {name: value for name, value in more.items() if value is not None}
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        """What Stripe would answer."""
+        fields = dict(self.fields)
+        if "code" in fields:
+            fields["doc_url"] = f"{DOCS}/{fields['code'].replace('_', '-')}"
+        fields["request_log_url"] = f"https://dashboard.stripe.com/test/workbench/logs?object={request_id}"
+        return {"error": fields}
+
+
+def invalid(message: str, *, code: str | None = None, param: str | None = None, status: int = 400) -> StripeError:
+    """The caller's mistake."""
+    return StripeError(status, "invalid_request_error", message, code=code, param=param)
+
+
+def missing(kind: str, identifier: str, param: str = "id", status: int = 404) -> StripeError:
+    """No object of that id; 400 where the id was a parameter's value."""
+    words = kind.rpartition(".")[2].replace("_", "")
+    return invalid(f"No such {words}: '{identifier}'", code="resource_missing", param=param, status=status)
+
+
+def card_error(
+    message: str, *, code: str, decline_code: str | None = None, param: str | None = None, **more: Any
+) -> StripeError:
+    """402: the card was refused. What was recorded about it (a failed charge, a failed intent) is kept."""
+    return StripeError(402, "card_error", message, keep=True, code=code, decline_code=decline_code, param=param, **more)

@@ -1,0 +1,204 @@
+"""`/v1/invoices`: create, retrieve, list, update, delete, finalize, pay, void, mark uncollectible."""
+
+from __future__ import annotations
+
+from stripe.params import (
+    InvoiceCreateParams,
+    InvoiceDeleteParams,
+    InvoiceFinalizeInvoiceParams,
+    InvoiceListParams,
+    InvoiceMarkUncollectibleParams,
+    InvoicePayParams,
+    InvoiceRetrieveParams,
+    InvoiceUpdateParams,
+    InvoiceVoidInvoiceParams,
+)
+
+from sandbox.standin import invoice_lines, invoicing, lists, metadata
+from sandbox.standin.cards import Verdict
+from sandbox.standin.errors import StripeError, card_error, invalid
+from sandbox.standin.params import only
+from sandbox.standin.routes import route
+from sandbox.standin.store import Obj
+from sandbox.standin.world import World
+
+URL = "/v1/invoices"
+SIMPLE = (
+    "description",
+    "footer",
+    "default_payment_method",
+    "due_date",
+    "statement_descriptor",
+    "automatically_finalizes_at",
+)
+CREATED = (
+    "customer", "subscription", "currency", "auto_advance", "metadata", "collection_method", "days_until_due",
+    "pending_invoice_items_behavior",
+)  # fmt: skip
+
+
+@route("POST", URL, InvoiceCreateParams)
+def create(world: World, params: Obj) -> Obj:
+    """A draft made by hand; it stays one unless `auto_advance` is set."""
+    only(params, *SIMPLE, *CREATED)
+    subscription = (
+        world.get("subscription", params["subscription"], "subscription") if params.get("subscription") else None
+    )
+    ident = params.get("customer") or (subscription or {}).get("customer")
+    if not ident:
+        raise invalid("You must specify a customer.", code="parameter_missing", param="customer")
+    customer = world.get("customer", ident, "customer")
+    currency = params.get("currency") or (subscription or customer).get("currency") or "usd"
+    advance = params.get("auto_advance", False)
+    invoice = invoicing.draft(
+        world,
+        customer,
+        currency=currency,
+        reason="manual",
+        subscription=subscription,
+        auto_advance=advance,
+        metadata=metadata.merged({}, params.get("metadata")),
+        collection_method=params.get("collection_method", "charge_automatically"),
+    )
+    invoice.update({name: params[name] or None for name in SIMPLE if name in params})
+    if params.get("days_until_due"):
+        invoice["due_date"] = world.now() + params["days_until_due"] * 86_400
+    if params.get("pending_invoice_items_behavior") == "include":
+        for item in reversed(world.all("invoiceitem", customer=ident, invoice=None, currency=currency)):
+            item["invoice"] = invoice["id"]
+            world.save(item)
+            invoice["lines"]["data"].append(invoice_lines.of_invoice_item(world, invoice, item))
+    return invoicing.publish(world, invoice, finalize_in=invoicing.HOUR if advance else None)
+
+
+@route("GET", URL + "/{ident}", InvoiceRetrieveParams)
+def retrieve(world: World, params: Obj, ident: str) -> Obj:  # noqa: ARG001  # every handler is given the parameters
+    """One invoice."""
+    return world.get("invoice", ident)
+
+
+@route("GET", URL, InvoiceListParams)
+def listing(world: World, params: Obj) -> Obj:
+    """Newest first, by customer, subscription, status, collection method, instants."""
+    match = {name: params[name] for name in ("customer", "status", "collection_method") if name in params}
+    rows = world.all("invoice", **match)
+    if "subscription" in params:
+        rows = [found for found in rows if _subscription(found) == params["subscription"]]
+    if "due_date" in params:
+        rows = [found for found in rows if found["due_date"] and lists.within(found["due_date"], params["due_date"])]
+    return lists.page(rows, params, URL)
+
+
+@route("POST", URL + "/{ident}", InvoiceUpdateParams)
+def update(world: World, params: Obj, ident: str) -> Obj:
+    """Words, metadata and how it goes on. `auto_advance=false` on a draft stops its finalisation."""
+    only(params, *SIMPLE, "metadata", "auto_advance")
+    invoice = world.get("invoice", ident)
+    with world.edit(invoice, "invoice.updated"):
+        invoice["metadata"] = metadata.merged(invoice["metadata"], params.get("metadata"))
+        invoice.update({name: params[name] or None for name in SIMPLE if name in params})
+        if "auto_advance" in params:
+            advance = invoice["auto_advance"] = params["auto_advance"]
+            if invoice["status"] == "draft":
+                invoice["automatically_finalizes_at"] = world.now() + invoicing.HOUR if advance else None
+    if invoice["status"] == "draft" and (at := invoice["automatically_finalizes_at"]):
+        world.later(at, "finalize_invoice", invoice=ident)
+    return invoice
+
+
+@route("DELETE", URL + "/{ident}", InvoiceDeleteParams)
+def delete(world: World, _params: Obj, ident: str) -> Obj:
+    """Only a draft that was made by hand."""
+    invoice = _in(world, ident, "draft")
+    if _subscription(invoice):
+        raise invalid("You can't delete invoices created by subscriptions.")
+    world.remove(invoice)
+    world.emit("invoice.deleted", invoice)
+    return {"id": ident, "object": "invoice", "deleted": True}
+
+
+@route("POST", URL + "/{ident}/finalize", InvoiceFinalizeInvoiceParams)
+def finalize(world: World, params: Obj, ident: str) -> Obj:
+    """Its lines stand from now on; with `auto_advance` the payment is tried at once."""
+    invoice = _in(world, ident, "draft")
+    invoice["auto_advance"] = params.get("auto_advance", invoice["auto_advance"])
+    invoicing.finalize(world, invoice)
+    collects = invoice["auto_advance"] and invoice["collection_method"] == "charge_automatically"
+    if collects and invoice["status"] == "open":
+        invoicing.pay(world, invoice, automatic=True)
+    return invoice
+
+
+@route("POST", URL + "/{ident}/pay", InvoicePayParams)
+def pay(world: World, params: Obj, ident: str) -> Obj:
+    """Try once more, now; raises 402 when the card is refused."""
+    only(params, "payment_method", "off_session", "paid_out_of_band")
+    invoice = world.get("invoice", ident)
+    if invoice["status"] == "paid":
+        raise invalid("Invoice is already paid", code="invoice_already_paid")
+    if invoice["status"] == "draft":
+        invoicing.finalize(world, invoice)
+    if invoice["status"] == "paid":
+        return invoice
+    if invoice["status"] not in {"open", "uncollectible"}:
+        raise invalid("This invoice can no longer be paid.", code="invoice_not_editable")
+    if params.get("paid_out_of_band"):
+        invoicing.settle(world, invoice, out_of_band=True)
+        return invoice
+    method = None
+    if params.get("payment_method"):
+        method = world.get("payment_method", params["payment_method"], "payment_method")
+        if method["customer"] != invoice["customer"]:
+            raise invalid("The payment method does not belong to the invoice's customer.", param="payment_method")
+    if method is None and invoicing.default_method(world, invoice) is None:
+        raise invalid(
+            "There is no `default_payment_method` set on this Customer or Invoice.",
+            code="invoice_no_payment_method_types",
+        )
+    verdict = invoicing.pay(world, invoice, method=method, off_session=params.get("off_session", True))
+    if verdict.kind != "paid":
+        raise refusal_of(world, invoice, verdict)
+    return invoice
+
+
+@route("POST", URL + "/{ident}/void", InvoiceVoidInvoiceParams)
+def void(world: World, _params: Obj, ident: str) -> Obj:
+    """As if it had never been asked for."""
+    invoice = _in(world, ident, "open", "uncollectible")
+    invoicing.give_up(world, invoice, "void")
+    return invoice
+
+
+@route("POST", URL + "/{ident}/mark_uncollectible", InvoiceMarkUncollectibleParams)
+def mark_uncollectible(world: World, _params: Obj, ident: str) -> Obj:
+    """Written off; it can still be paid."""
+    invoice = _in(world, ident, "open")
+    invoicing.give_up(world, invoice, "uncollectible")
+    return invoice
+
+
+def refusal_of(world: World, invoice: Obj, verdict: Verdict) -> StripeError:
+    """The 402 that a failed try ends in; what it left behind is kept."""
+    if verdict.refusal is None:
+        words = "Payment for this invoice requires additional user action before it can be completed successfully."
+        return card_error(words, code="invoice_payment_intent_requires_action")
+    intent = invoicing.intent_of(world, invoice)
+    charge = intent["latest_charge"] if intent else None
+    return card_error(
+        verdict.refusal.message, code=verdict.refusal.code, decline_code=verdict.refusal.decline_code, charge=charge
+    )
+
+
+def _in(world: World, ident: str, *statuses: str) -> Obj:
+    invoice = world.get("invoice", ident)
+    if invoice["status"] not in statuses:
+        wanted = " or ".join(statuses)
+        raise invalid(
+            f"This invoice is {invoice['status']}; it must be {wanted} for this.", code="invoice_not_editable"
+        )
+    return invoice
+
+
+def _subscription(invoice: Obj) -> str | None:
+    details = (invoice["parent"] or {}).get("subscription_details") or {}
+    return details.get("subscription")

@@ -1,0 +1,60 @@
+"""Lists: newest first, `limit`, `starting_after`, `ending_before`, `created`, `has_more`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sandbox.standin.errors import invalid, missing
+from sandbox.standin.store import Obj
+from sandbox.standin.world import World
+
+DEFAULT, MOST = 10, 100
+_TESTS: dict[str, Callable[[int, int], bool]] = {
+    "gt": lambda a, b: a > b,
+    "gte": lambda a, b: a >= b,
+    "lt": lambda a, b: a < b,
+    "lte": lambda a, b: a <= b,
+}
+
+
+def page(found: Iterable[Obj], params: Obj, url: str) -> Obj:
+    """One page of `found` (newest first) as a list object; 400 for a cursor that is not among them."""
+    limit = params.get("limit", DEFAULT)
+    if not 1 <= limit <= MOST:
+        raise invalid(f"Invalid limit: must be between 1 and {MOST}", code="parameter_invalid_integer", param="limit")
+    rows = [obj for obj in found if within(obj.get("created", 0), params.get("created"))]
+    if (cursor := params.get("ending_before")) is not None:
+        newer = rows[: _place(rows, cursor, "ending_before")]
+        return whole(newer[-limit:], url, has_more=len(newer) > limit)
+    start = 0
+    if (cursor := params.get("starting_after")) is not None:
+        start = _place(rows, cursor, "starting_after") + 1
+    return whole(rows[start : start + limit], url, has_more=len(rows) > start + limit)
+
+
+def listing(world: World, kind: str, params: Obj, url: str, *filters: str) -> Obj:
+    """A page of a kind, where the parameters named in `filters` must equal the objects' fields of the same name."""
+    match = {name: params[name] for name in filters if name in params}
+    return page(world.all(kind, **match), params, url)
+
+
+def whole(rows: list[Obj], url: str, *, has_more: bool = False) -> Obj:
+    """A list object of just these rows."""
+    return {"object": "list", "data": rows, "has_more": has_more, "url": url}
+
+
+def within(value: int, bounds: Any) -> bool:
+    """Whether an instant lies within `created` and its like: absent, a number, or gt, gte, lt, lte."""
+    if bounds is None:
+        return True
+    if isinstance(bounds, int):
+        return value == bounds
+    return all(_TESTS[name](value, int(bound)) for name, bound in bounds.items())
+
+
+def _place(rows: list[Obj], cursor: str, param: str) -> int:
+    for index, obj in enumerate(rows):
+        if obj["id"] == cursor:
+            return index
+    raise missing("object", cursor, param, 400)

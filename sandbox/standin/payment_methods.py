@@ -1,0 +1,94 @@
+"""`/v1/payment_methods`, and the same below a customer."""
+
+from __future__ import annotations
+
+from stripe.params import (
+    CustomerPaymentMethodListParams,
+    CustomerPaymentMethodRetrieveParams,
+    PaymentMethodAttachParams,
+    PaymentMethodCreateParams,
+    PaymentMethodDetachParams,
+    PaymentMethodListParams,
+    PaymentMethodRetrieveParams,
+    PaymentMethodUpdateParams,
+)
+
+from sandbox.standin import paying, saved_cards
+from sandbox.standin.customers import living
+from sandbox.standin.errors import invalid, missing
+from sandbox.standin.lists import page
+from sandbox.standin.make_payment import CardForm
+from sandbox.standin.metadata import merged
+from sandbox.standin.params import absent, only
+from sandbox.standin.routes import route
+from sandbox.standin.store import Obj
+from sandbox.standin.world import World
+
+
+@route("POST", "/v1/payment_methods", PaymentMethodCreateParams)
+def create(world: World, params: Obj) -> Obj:
+    only(params, "type", "card", "billing_details", "metadata")
+    card, details = params.get("card") or {}, params.get("billing_details") or {}
+    for name in ("number", "exp_month", "exp_year"):
+        if name not in card:
+            raise absent(f"card[{name}]")
+    form = CardForm(card["number"], card["exp_month"], card["exp_year"], details.get("name"), details.get("email"))
+    made = paying.new_method(world, form)
+    made["metadata"] = merged({}, params.get("metadata"))
+    return made
+
+
+@route("GET", "/v1/payment_methods", PaymentMethodListParams)
+def index(world: World, params: Obj) -> Obj:
+    match = {name: params[name] for name in ("customer", "type") if name in params}
+    return page(world.all("payment_method", **match) if "customer" in match else [], params, "/v1/payment_methods")
+
+
+@route("GET", "/v1/customers/{customer}/payment_methods", CustomerPaymentMethodListParams)
+def index_of(world: World, params: Obj, customer: str) -> Obj:
+    owner = living(world, customer)
+    match = {"type": params["type"]} if "type" in params else {}
+    found = world.all("payment_method", customer=owner["id"], **match)
+    return page(found, params, f"/v1/customers/{customer}/payment_methods")
+
+
+@route("GET", "/v1/customers/{customer}/payment_methods/{ident}", CustomerPaymentMethodRetrieveParams)
+def retrieve_of(world: World, _params: Obj, customer: str, ident: str) -> Obj:
+    found = world.get("payment_method", ident)
+    if found["customer"] != customer:
+        raise missing("payment_method", ident)
+    return found
+
+
+@route("GET", "/v1/payment_methods/{ident}", PaymentMethodRetrieveParams)
+def retrieve(world: World, _params: Obj, ident: str) -> Obj:
+    return world.get("payment_method", ident)
+
+
+@route("POST", "/v1/payment_methods/{ident}", PaymentMethodUpdateParams)
+def update(world: World, params: Obj, ident: str) -> Obj:
+    only(params, "metadata", "card", "billing_details")
+    found = world.get("payment_method", ident)
+    with world.edit(found, "payment_method.updated"):
+        found["metadata"] = merged(found["metadata"], params.get("metadata"))
+        card = params.get("card") or {}
+        only(card, "exp_month", "exp_year")
+        found["card"] = {**found["card"], **card}
+        found["billing_details"] = {**found["billing_details"], **(params.get("billing_details") or {})}
+    return found
+
+
+@route("POST", "/v1/payment_methods/{ident}/attach", PaymentMethodAttachParams)
+def attach(world: World, params: Obj, ident: str) -> Obj:
+    if "customer" not in params:
+        raise absent("customer")
+    return saved_cards.attach(world, ident, living(world, params["customer"], "customer"))
+
+
+@route("POST", "/v1/payment_methods/{ident}/detach", PaymentMethodDetachParams)
+def detach(world: World, _params: Obj, ident: str) -> Obj:
+    found = world.get("payment_method", ident)
+    if found["customer"] is None:
+        raise invalid("The payment method you provided is not attached to a customer so detachment is impossible.")
+    saved_cards.detach(world, found)
+    return found

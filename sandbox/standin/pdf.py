@@ -1,0 +1,32 @@
+"""The smallest PDF that shows lines of text on one A4 page. Pure; ASCII only."""
+
+from __future__ import annotations
+
+LINES = 48
+FONTS = "<< /Font << /F1 5 0 R >> >>"
+
+
+def document(lines: list[str]) -> str:
+    """A valid PDF 1.4 file as text; what is not ASCII becomes a question mark, lines past the page are left out."""
+    shown = "\n".join(f"({_escaped(line)}) Tj T*" for line in lines[:LINES])
+    content = f"BT /F1 11 Tf 15 TL 56 786 Td\n{shown}\nET"
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources {FONTS} >>",
+        f"<< /Length {len(content)} >>\nstream\n{content}\nendstream",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    text, places = "%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(text))
+        text += f"{number} 0 obj\n{body}\nendobj\n"
+    rows = "".join(f"{place:010d} 00000 n \n" for place in places)
+    size = len(objects) + 1
+    table = f"xref\n0 {size}\n0000000000 65535 f \n{rows}trailer\n<< /Size {size} /Root 1 0 R >>\n"
+    return f"{text}{table}startxref\n{len(text)}\n%%EOF\n"
+
+
+def _escaped(line: str) -> str:
+    plain = line.replace("×", "x").encode("ascii", "replace").decode("ascii")
+    return plain.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")

@@ -1,0 +1,100 @@
+"""`/v1/invoices/create_preview` and `/v1/invoices/{id}/lines`: what an invoice would say, and what one says."""
+
+from __future__ import annotations
+
+import copy
+
+from stripe.params import InvoiceCreatePreviewParams, InvoiceLineItemListParams
+
+from sandbox.standin import changes, invoicing, lists, make_billing, renewal, standing, subscribing, totals
+from sandbox.standin.errors import invalid
+from sandbox.standin.params import only
+from sandbox.standin.routes import route
+from sandbox.standin.store import Obj
+from sandbox.standin.world import World, due
+
+URL = "/v1/invoices"
+DETAILS = (
+    "items", "proration_behavior", "proration_date", "cancel_at_period_end", "cancel_now", "billing_cycle_anchor",
+)  # fmt: skip
+
+
+@route("POST", URL + "/create_preview", InvoiceCreatePreviewParams)
+def create_preview(world: World, params: Obj) -> Obj:
+    """Of a new subscription, of the next renewal, or of a change; nothing is kept."""
+    details = params.get("subscription_details") or {}
+    only(params, "subscription", "customer", "currency", "subscription_details")
+    only(details, *DETAILS)
+    if not params.get("subscription"):
+        return _shown(world, _of_new(world, params, details))
+    subscription = copy.deepcopy(world.get("subscription", params["subscription"], "subscription"))
+    if subscription["status"] in standing.OVER:
+        raise _none()
+    ends = details.get("cancel_at_period_end", subscription["cancel_at"] is not None)
+    reset = (details.get("billing_cycle_anchor") or {}).get("type") == "now"
+    if not details.get("items") and not reset:
+        if ends or details.get("cancel_now"):
+            raise _none()
+        return _shown(world, _renewal(world, subscription))
+    moment = details.get("proration_date")
+    change = changes.plan(world, subscription, details.get("items") or [], moment=moment, reset=reset)
+    how = details.get("proration_behavior", "create_prorations")
+    if how == "always_invoice" or change.fresh:
+        return _shown(world, changes.invoice_of(world, subscription, change))
+    subscription["items"]["data"] = change.after
+    invoice = _renewal(world, subscription)
+    if how == "create_prorations":
+        invoice["lines"]["data"] = changes.lines(world, invoice, change) + invoice["lines"]["data"]
+    return _shown(world, invoice)
+
+
+@route("GET", URL + "/{ident}/lines", InvoiceLineItemListParams)
+def listing(world: World, params: Obj, ident: str) -> Obj:
+    """An invoice's lines, in its own order."""
+    rows = world.get("invoice", ident)["lines"]["data"]
+    return lists.page(rows, params, f"{URL}/{ident}/lines")
+
+
+@due("announce_renewal")
+def announce_renewal(world: World, subscription: str, end: int) -> None:
+    """A week before a renewal: `invoice.upcoming` with its preview, which can be looked up nowhere."""
+    found = world.find(subscription)
+    if found is None or found["status"] not in renewal.BILLED or found["cancel_at"] is not None:
+        return
+    if found["items"]["data"][0]["current_period_end"] == end:
+        world.emit("invoice.upcoming", _shown(world, _renewal(world, copy.deepcopy(found))))
+
+
+def _renewal(world: World, subscription: Obj) -> Obj:
+    old = renewal.move_period(subscription)
+    invoice = renewal.renewal_invoice(world, subscription, old)
+    invoice.update(created=old[1], next_payment_attempt=old[1] + invoicing.HOUR)
+    return invoice
+
+
+def _of_new(world: World, params: Obj, details: Obj) -> Obj:
+    """The first invoice of a subscription that nobody has yet."""
+    if not params.get("customer"):
+        raise invalid("You must give a customer or a subscription.", code="parameter_missing", param="customer")
+    customer = world.get("customer", params["customer"], "customer")
+    rows = details.get("items") or []
+    pairs = [
+        (world.get("price", row.get("price", ""), "subscription_details[items]"), row.get("quantity", 1))
+        for row in rows
+    ]
+    return subscribing.first_invoice(world, customer, subscribing.build(world, customer, pairs))
+
+
+def _shown(world: World, invoice: Obj) -> Obj:
+    """A preview's id can be looked up nowhere."""
+    ident = world.new_id("upcoming_in")
+    invoice.update(id=ident, billing_reason="upcoming", auto_advance=False)
+    invoice["lines"] = make_billing.listed(f"{URL}/{ident}/lines", invoice["lines"]["data"])
+    for line in invoice["lines"]["data"]:
+        line["invoice"] = ident
+    totals.recount(world, invoice)
+    return invoice
+
+
+def _none() -> Exception:
+    return invalid("No upcoming invoices for this subscription.", code="invoice_upcoming_none", status=404)

@@ -1,0 +1,83 @@
+"""`/v1/promotion_codes`: words that customers type in for a coupon."""
+
+from __future__ import annotations
+
+from stripe.params import (
+    PromotionCodeCreateParams,
+    PromotionCodeListParams,
+    PromotionCodeRetrieveParams,
+    PromotionCodeUpdateParams,
+)
+
+from sandbox.standin import ids
+from sandbox.standin.errors import invalid
+from sandbox.standin.lists import page
+from sandbox.standin.metadata import merged
+from sandbox.standin.params import absent, only
+from sandbox.standin.routes import route
+from sandbox.standin.store import Obj
+from sandbox.standin.world import World
+
+
+@route("POST", "/v1/promotion_codes", PromotionCodeCreateParams)
+def create(world: World, params: Obj) -> Obj:
+    only(params, "promotion", "active", "code", "customer", "expires_at", "max_redemptions", "metadata", "restrictions")
+    promotion = params["promotion"]
+    if "coupon" not in promotion:
+        raise absent("promotion[coupon]")
+    coupon = world.get("coupon", promotion["coupon"], "promotion[coupon]")
+    code = params.get("code") or ids.token(8).upper()
+    if any(other["code"].lower() == code.lower() for other in world.all("promotion_code", active=True)):
+        raise invalid("An active promotion code with that code already exists.", param="code")
+    limits = params.get("restrictions") or {}
+    made = world.add(
+        {
+            "id": world.new_id("promo"),
+            "object": "promotion_code",
+            "active": params.get("active", True),
+            "code": code,
+            "created": world.now(),
+            "customer": params.get("customer"),
+            "customer_account": None,
+            "expires_at": params.get("expires_at"),
+            "livemode": False,
+            "max_redemptions": params.get("max_redemptions"),
+            "metadata": merged({}, params.get("metadata")),
+            "promotion": {"coupon": coupon["id"], "type": "coupon"},
+            "restrictions": {
+                "first_time_transaction": limits.get("first_time_transaction", False),
+                "minimum_amount": limits.get("minimum_amount"),
+                "minimum_amount_currency": limits.get("minimum_amount_currency"),
+            },
+            "times_redeemed": 0,
+        }
+    )
+    world.emit("promotion_code.created", made)
+    return made
+
+
+@route("GET", "/v1/promotion_codes", PromotionCodeListParams)
+def index(world: World, params: Obj) -> Obj:
+    match = {name: params[name] for name in ("active", "customer") if name in params}
+    found = [
+        one
+        for one in world.all("promotion_code", **match)
+        if str(params.get("code", one["code"])).lower() == one["code"].lower()
+        and params.get("coupon", one["promotion"]["coupon"]) == one["promotion"]["coupon"]
+    ]
+    return page(found, params, "/v1/promotion_codes")
+
+
+@route("GET", "/v1/promotion_codes/{ident}", PromotionCodeRetrieveParams)
+def retrieve(world: World, _params: Obj, ident: str) -> Obj:
+    return world.get("promotion_code", ident)
+
+
+@route("POST", "/v1/promotion_codes/{ident}", PromotionCodeUpdateParams)
+def update(world: World, params: Obj, ident: str) -> Obj:
+    only(params, "active", "metadata")
+    found = world.get("promotion_code", ident)
+    with world.edit(found, "promotion_code.updated"):
+        found["active"] = params.get("active", found["active"])
+        found["metadata"] = merged(found["metadata"], params.get("metadata"))
+    return found

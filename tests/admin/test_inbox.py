@@ -1,0 +1,274 @@
+"""Stripe's events for staff: found, shown whole, applied again; and what an org's page says of its payments."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from app.admin import inbox
+from app.catalog.queries import version_of
+from app.kit.ids import new_id
+from app.payments.models import (
+    INBOX_STATES,
+    BillingRecord,
+    InboxEvent,
+    StripeCustomer,
+    StripePrice,
+    StripeSubscription,
+)
+from app.web.database import transaction
+from tests import factories
+from tests.admin.test_pages import press, read
+from tests.conftest import NOON
+from tests.portal.stage import Stage
+
+
+@dataclass
+class Desk:
+    """The stage with what came from Stripe."""
+
+    stage: Stage
+
+    def customer(self, org_id: UUID, **fields: Any) -> str:
+        name = factories.unique("cus").replace("-", "_")
+        with self.stage.app.app_context(), transaction() as session:
+            row = StripeCustomer(id=name, org_id=org_id, email="a@example.com", delinquent=False, card_id=None,
+                                 card_brand="visa", card_last4="4242", card_exp_month=4, card_exp_year=2031,
+                                 created_at=NOON, deleted_at=None, synced_at=NOON)  # fmt: skip
+            for key, value in fields.items():
+                setattr(row, key, value)
+            session.add(row)
+        return name
+
+    def event(self, at: datetime = NOON, **fields: Any) -> str:
+        name = factories.unique("evt").replace("-", "_")
+        with self.stage.app.app_context(), transaction() as session:
+            values = {
+                "id": name, "type": "invoice.paid", "api_version": "2026-10-28.endive", "livemode": False,
+                "account": None, "object_type": "invoice", "object_id": f"in_{name}", "customer_id": None,
+                "org_id": None, "state": "applied", "attempts": 1, "error": None, "source": "webhook",
+                "body": {"id": name}, "created_at": at, "received_at": at, "settled_at": at,
+            }  # fmt: skip
+            session.add(InboxEvent(**(values | fields)))
+        return name
+
+    def tasks(self, event_id: str) -> int:
+        with self.stage.app.app_context():
+            asked = "SELECT count(*) FROM procrastinate_jobs WHERE args ->> 'event_id' = :id"
+            return int(self.stage.session().scalar(text(asked), {"id": event_id}) or 0)
+
+
+@pytest.fixture
+def desk(stage: Stage) -> Desk:
+    return Desk(stage)
+
+
+def listed(browser: FlaskClient, query: str) -> str:
+    return read(browser, f"/admin/inbox?{query}")
+
+
+@pytest.mark.parametrize("path", ["/admin/inbox", "/admin/inbox/evt_none"])
+def test_nobody_else_finds_the_inbox(stage: Stage, path: str) -> None:
+    assert stage.org().browser.get(path).status_code == 404
+    assert stage.app.test_client().get(path).status_code == 303
+
+
+@pytest.mark.parametrize("state", INBOX_STATES)
+def test_events_are_found_by_their_state(desk: Desk, state: str) -> None:
+    mine, other = desk.event(state=state), desk.event(state=next(each for each in INBOX_STATES if each != state))
+    page = listed(desk.stage.staff(), f"state={state}")
+    assert mine in page
+    assert other not in page
+
+
+def test_events_are_found_by_id_customer_object_org_and_type(desk: Desk) -> None:
+    cast = desk.stage.org(name=factories.unique("Payer"))
+    customer = desk.customer(cast.org)
+    kind = factories.unique("kind").replace("-", "_")
+    mine = desk.event(type=f"{kind}.updated", customer_id=customer)
+    by_org = desk.event(org_id=cast.org)
+    other = desk.event()
+    staff = desk.stage.staff()
+    for query in (
+        f"q={mine}",
+        f"q={customer}",
+        f"q=in_{mine}",
+        f"q={cast.org}",
+        f"type={kind}.",
+        f"type={kind}.updated",
+    ):
+        page = listed(staff, query)
+        assert mine in page, query
+        assert other not in page, query
+    assert by_org in listed(staff, f"q={cast.org}")
+    assert f'href="/admin/orgs/{cast.org}"' in listed(staff, f"q={mine}")
+
+
+@pytest.mark.parametrize("query", ["q=%27+OR+1%3D1", "q=%00", "q=evt_none", "type=%25", "type=x+y", "next=garbage",
+                                   "state=none&q=nothing", "next=WyIyMDI2LTExLTIxVDEyOjAwOjAwIiwiZXZ0Il0"])  # fmt: skip
+def test_an_address_that_makes_no_sense_still_shows_the_inbox(desk: Desk, query: str) -> None:
+    desk.event()
+    listed(desk.stage.staff(), query)
+
+
+def test_events_are_paged_the_last_received_first(desk: Desk) -> None:
+    kind = factories.unique("paged").replace("-", "_")
+    names = [desk.event(NOON + timedelta(seconds=number // 2), type=kind) for number in range(53)]
+    staff = desk.stage.staff()
+    first = listed(staff, f"type={kind}")
+    assert names[52] in first
+    assert names[0] not in first
+    following = re.search(r'href="(/admin/inbox\?[^"]*next=[^"]+)"[^>]*rel="next"', first)
+    assert following is not None
+    second = read(staff, following[1])
+    shown = [name for page in (first, second) for name in re.findall(r'href="/admin/inbox/(evt_\w+)"', page)]
+    assert sorted(shown) == sorted(names)
+
+
+def test_the_numbers_are_those_of_each_state(desk: Desk) -> None:
+    with desk.stage.app.app_context():
+        before = inbox.counts(desk.stage.session(), NOON)
+    desk.event(state="failed", at=NOON - timedelta(days=90))
+    desk.event(state="applied", at=NOON - timedelta(days=90))
+    desk.event(state="applied")
+    with desk.stage.app.app_context(), desk.stage.statements() as asked:
+        after = inbox.counts(desk.stage.session(), NOON)
+    assert len(asked) == 1
+    assert {state: after[state] - before[state] for state in INBOX_STATES} == {
+        "received": 0, "applied": 1, "ignored": 0, "refused": 0, "parked": 0, "failed": 1,
+    }  # fmt: skip
+    assert f"Failed {after['failed']:,}" in listed(desk.stage.staff(), "")
+
+
+def test_an_event_is_shown_with_its_error_and_its_body_as_text(desk: Desk) -> None:
+    body = {"data": {"object": {"name": "<script>alert(1)</script>", "city": "Åre"}}, "id": "evt"}
+    mine = desk.event(state="failed", attempts=5, error="StripeAway: <b>no answer</b>", body=body)
+    answer = desk.stage.staff().get(f"/admin/inbox/{mine}").get_data(as_text=True)
+    assert "<script>alert" not in answer
+    assert "<b>no answer" not in answer
+    shown = html.unescape(answer)
+    assert "StripeAway: <b>no answer</b>" in shown
+    assert json.dumps(body, indent=2, ensure_ascii=False, sort_keys=True) in shown
+
+
+@pytest.mark.parametrize("name", ["evt_none", "%00", "evt%27--", "x" * 300])
+def test_an_unknown_event_is_not_found(desk: Desk, name: str) -> None:
+    assert desk.stage.staff().get(f"/admin/inbox/{name}").status_code == 404
+
+
+def test_an_event_is_applied_again_by_a_press_which_stands_in_the_audit_chain(desk: Desk) -> None:
+    cast = desk.stage.org()
+    customer = desk.customer(cast.org)
+    mine = desk.event(state="failed", attempts=5, error="gone wrong", customer_id=customer, org_id=cast.org)
+    staff = desk.stage.staff()
+    status, _ = press(staff, f"/admin/inbox/{mine}", f"/admin/inbox/{mine}/replay")
+    assert status == 303
+    page = read(staff, f"/admin/inbox/{mine}")
+    assert "in the queue again" in page
+    assert "Received" in page
+    assert desk.tasks(mine) == 1
+    assert "stripe_event.replayed" in read(staff, f"/admin/orgs/{cast.org}")
+
+
+def test_a_press_without_its_token_and_of_an_unknown_event_does_nothing(desk: Desk) -> None:
+    mine = desk.event(state="failed")
+    staff = desk.stage.staff()
+    assert staff.post(f"/admin/inbox/{mine}/replay").status_code == 403
+    assert desk.tasks(mine) == 0
+    assert press(staff, f"/admin/inbox/{mine}", "/admin/inbox/evt_none/replay")[0] == 404
+
+
+def test_the_page_of_an_org_shows_its_payments(desk: Desk) -> None:
+    cast = desk.stage.org()
+    staff = desk.stage.staff()
+    assert "Billing records" not in read(staff, f"/admin/orgs/{cast.org}")
+    customer = desk.customer(cast.org)
+    mine = desk.event(customer_id=customer, state="failed", error="gone wrong")
+    subscription = _subscribe(desk, cast.org, customer)
+    page = read(staff, f"/admin/orgs/{cast.org}")
+    for words in (customer, subscription, "Visa ending in 4242, expires 04/2031", "Payment due", "$49.00", "pi_shown",
+                  "Your card was declined.", mine, "gone wrong"):  # fmt: skip
+        assert words in page, words
+
+
+def _subscribe(desk: Desk, org_id: UUID, customer: str) -> str:
+    name = factories.unique("sub").replace("-", "_")
+    with desk.stage.app.app_context(), transaction() as session:
+        version = version_of(session, "pro")
+        assert version is not None
+        price = session.query(StripePrice).filter_by(plan_version_id=version.id, interval="month").first()
+        if price is None:
+            price = StripePrice(id="price_shown", plan_version_id=version.id, interval="month", currency="USD",
+                                amount=4900, product_id="prod", lookup_key="shown", pushed_at=NOON)  # fmt: skip
+            session.add(price)
+        session.flush()
+        session.add(StripeSubscription(
+            id=name, org_id=org_id, customer_id=customer, subscription_id=None, status="past_due", item_id="si",
+            price_id=price.id, period_start=NOON, period_end=NOON + timedelta(days=30), anchor_at=NOON, cancel_at=None,
+            cancel_at_period_end=False, latest_invoice_id=None, created_at=NOON, ended_at=None, synced_at=NOON,
+        ))  # fmt: skip
+        session.add(BillingRecord(
+            id=new_id(), org_id=org_id, state="failed", reason="subscription_renewal", description="Pro, monthly",
+            amount=4900, refunded=0, currency="USD", checkout_id=None, invoice_id=name, transaction_id="pi_shown",
+            card_brand="visa", card_last4="4242", failure_code="card_declined", failure="Your card was declined.",
+            created_at=NOON, settled_at=NOON,
+        ))  # fmt: skip
+    return name
+
+
+@pytest.mark.parametrize("path", ["/admin/inbox", "/admin/inbox?state=failed&type=invoice.", "/admin/inbox?q={org}",
+                                  "/admin/inbox/{event}", "/admin/orgs/{org}"])  # fmt: skip
+def test_each_page_asks_the_database_little(desk: Desk, path: str) -> None:
+    cast, staff = desk.stage.org(), desk.stage.staff()
+    mine = desk.event(customer_id=desk.customer(cast.org), state="failed")
+    with desk.stage.statements() as asked:
+        read(staff, path.format(org=cast.org, event=mine))
+    assert len(asked) + 1 <= (6 if "/orgs/" in path else 3), asked
+
+
+def call(desk: Desk, path: str, *scopes: str, method: str = "GET") -> Any:
+    headers = desk.stage.key(None, *(scopes or ("admin:read",)))
+    return desk.stage.app.test_client().open(f"/api/v1{path}", method=method, headers=headers)
+
+
+def test_the_api_lists_events_by_cursor(desk: Desk) -> None:
+    kind = factories.unique("called").replace("-", "_")
+    names = [desk.event(NOON + timedelta(seconds=number), type=kind) for number in range(5)]
+    found: list[str] = []
+    position = ""
+    while True:
+        page = call(desk, f"/admin/inbox?type={kind}&limit=2{position}").get_json()
+        found += [each["id"] for each in page["events"]]
+        assert set(page["counts"]) == set(INBOX_STATES)
+        if page["next"] is None:
+            break
+        position = f"&next={page['next']}"
+    assert found == names[::-1]
+
+
+def test_the_api_gives_no_body_and_takes_no_cursor_of_others(desk: Desk) -> None:
+    mine = desk.event(body={"secret": "in the body"})
+    answer = call(desk, f"/admin/inbox?search={mine}")
+    assert answer.get_json()["events"][0]["object_id"] == f"in_{mine}"
+    assert "in the body" not in answer.text
+    assert call(desk, "/admin/inbox?next=WyJ4IiwieSJd").get_json()["code"] == "invalid_request"
+    assert call(desk, "/admin/inbox?state=lost").status_code == 400
+
+
+def test_the_api_applies_an_event_again(desk: Desk) -> None:
+    mine = desk.event(state="parked")
+    refused = call(desk, f"/admin/inbox/{mine}/replay", method="POST")
+    assert (refused.status_code, refused.get_json()["code"]) == (403, "scope_missing")
+    done = call(desk, f"/admin/inbox/{mine}/replay", "admin:write", method="POST")
+    assert (done.status_code, done.get_json()) == (200, {"id": mine, "state": "received"})
+    assert desk.tasks(mine) == 1
+    assert call(desk, "/admin/inbox/evt_none/replay", "admin:write", method="POST").status_code == 404

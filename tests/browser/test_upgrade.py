@@ -1,0 +1,320 @@
+"""From a limit through Stripe's payment page to the larger plan, whatever happens on the way, in a real browser.
+
+Each journey ends with one subscription, one charge and one billing record, or with nothing at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import people, upgrade_books
+from tests.browser.api import Caller
+from tests.browser.chrome import Watched, sign_in
+from tests.browser.stack import Stack, running, until
+from tests.browser.upgrade import DECLINED, GOOD, OTHER_GOOD, SECURE, Buyer, Journey, cast
+
+pytestmark = pytest.mark.browser
+both = pytest.mark.parametrize("js", [True, False], ids=["with-scripts", "without-scripts"])
+Begin = Callable[..., Journey]
+BUYERS = 24
+NOT_YOU = "We are unable to authenticate your payment method. Please try again."
+NO = "Your card was declined."
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """An installation whose webhooks these tests lose, and whose clock they move."""
+    with running(tmp_path_factory.mktemp("upgrade") / "instance", tmp_path_factory.getbasetemp() / "upgrade.log") as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def buyers(stack: Stack) -> Iterator[Buyer]:
+    """Customers, each for one journey."""
+    return iter(cast(stack, BUYERS))
+
+
+@pytest.fixture
+def begin(stack: Stack, buyers: Iterator[Buyer], open_page: Callable[..., Watched]) -> Iterator[Begin]:
+    """A new customer in a browser of their own. What a console or a content policy complains about fails the test."""
+    journeys: list[Journey] = []
+
+    def make(*, js: bool = True) -> Journey:
+        journeys.append(Journey(stack, next(buyers), open_page(js=js)))
+        return journeys[-1]
+
+    yield make
+    stack.switch(clear=True)
+    assert [each for journey in journeys for each in journey.findings] == []
+
+
+@pytest.fixture
+def no_webhooks(stack: Stack) -> Iterator[None]:
+    """Every webhook of the test is lost on its way."""
+    stack.switch(webhooks={"drop": 10_000})
+    yield
+    until(lambda: not upgrade_books.waiting(stack), "the last webhooks to be lost")
+    stack.switch(clear=True)
+
+
+@both
+def test_from_a_limit_to_the_larger_plan(begin: Begin, stack: Stack, js: bool) -> None:
+    journey = begin(js=js)
+    journey.to_stripe()
+    journey.pay(GOOD)
+    journey.returned()
+    journey.page.get_by_role("link", name="See the new limits").click()
+    expect(journey.page.locator("#meter-api_calls")).to_contain_text("0 of 50,000 calls")
+    journey.has_pro()
+    upgrade_books.settled(stack, journey.buyer.org_id).sold_once()
+
+
+@both
+def test_a_declined_card_then_a_good_one(begin: Begin, stack: Stack, js: bool) -> None:
+    journey = begin(js=js)
+    journey.to_stripe()
+    journey.pay(DECLINED)
+    journey.refused(NO)
+    journey.pay(OTHER_GOOD)
+    journey.returned()
+    journey.has_pro(card="Mastercard", last4="4444")
+    books = upgrade_books.settled(stack, journey.buyer.org_id)
+    books.sold_once()
+    assert sorted(each["status"] for each in books.charges) == ["failed", "succeeded"]
+
+
+@both
+def test_a_card_that_the_bank_asks_about(begin: Begin, stack: Stack, js: bool) -> None:
+    journey = begin(js=js)
+    journey.to_stripe()
+    journey.pay(SECURE)
+    journey.answer_bank("Complete")
+    journey.returned()
+    journey.has_pro(last4="3184")
+    upgrade_books.settled(stack, journey.buyer.org_id).sold_once()
+
+
+def test_a_refusal_at_the_bank_then_a_good_card(begin: Begin, stack: Stack) -> None:
+    journey = begin()
+    journey.to_stripe()
+    journey.pay(SECURE)
+    journey.answer_bank("Fail")
+    journey.refused(NOT_YOU)
+    journey.pay(GOOD)
+    journey.returned()
+    journey.has_pro()
+    upgrade_books.settled(stack, journey.buyer.org_id).sold_once()
+
+
+def test_a_promotion_code(begin: Begin, stack: Stack) -> None:
+    upgrade_books.make_code(stack, "AUTUMN20", 20)
+    journey = begin()
+    journey.to_stripe()
+    page = journey.page
+    page.get_by_label("Code").fill("SPRING")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("alert")).to_have_text("This code is invalid.")
+    page.get_by_label("Code").fill("autumn20")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_text("AUTUMN20 is applied.")).to_be_visible()
+    journey.pay(GOOD)
+    journey.returned()
+    expect(page.get_by_role("main")).to_contain_text("$39.20")
+    journey.has_pro(paid="$39.20")
+    upgrade_books.settled(stack, journey.buyer.org_id).sold_once(3920)
+
+
+def test_a_closed_tab_leaves_it_to_the_webhook(begin: Begin, stack: Stack, open_page: Callable[..., Watched]) -> None:
+    journey = begin()
+    journey.to_stripe()
+    journey.pay_and_close_tab()
+    _given_without_the_tab(journey, open_page())
+    assert upgrade_books.read(stack, journey.buyer.org_id).sources == {"webhook"}
+
+
+@both
+@pytest.mark.usefixtures("no_webhooks")
+def test_lost_webhooks_leave_it_to_the_return_page(begin: Begin, stack: Stack, js: bool) -> None:
+    journey = begin(js=js)
+    journey.to_stripe()
+    journey.pay(GOOD)
+    journey.returned()
+    journey.has_pro()
+    books = upgrade_books.settled(stack, journey.buyer.org_id)
+    books.sold_once()
+    assert books.ours["inbox"] == []
+
+
+@pytest.mark.usefixtures("no_webhooks")
+def test_lost_webhooks_and_a_closed_tab_leave_it_to_reconciliation(
+    begin: Begin, stack: Stack, open_page: Callable[..., Watched]
+) -> None:
+    journey = begin()
+    journey.to_stripe()
+    journey.pay_and_close_tab()
+    until(lambda: not upgrade_books.waiting(stack), "the webhooks to be lost")
+    assert upgrade_books.read(stack, journey.buyer.org_id).ours["running"][0]["plan"] == "free"
+    assert "0 not repaired" in stack.flask("stripe", "reconcile")
+    _given_without_the_tab(journey, open_page())
+    assert upgrade_books.read(stack, journey.buyer.org_id).sources == {"reconcile"}
+    assert " 0 events fetched" in f" {stack.flask('stripe', 'reconcile')}"
+
+
+@both
+@pytest.mark.usefixtures("no_webhooks")
+def test_the_return_page_looks_again_while_stripe_is_away(begin: Begin, stack: Stack, js: bool) -> None:
+    journey = begin(js=js)
+    journey.to_stripe()
+    stack.switch(api={"kind": "503", "times": 2, "path": "/v1/checkout/sessions/", "method": "GET"})
+    journey.pay(GOOD)
+    journey.returned("Stripe does not answer")
+    journey.returned("You are on Pro")
+    journey.has_pro()
+    upgrade_books.settled(stack, journey.buyer.org_id).sold_once()
+
+
+def test_two_tabs_lead_to_one_payment(begin: Begin, stack: Stack) -> None:
+    journey = begin()
+    journey.to_stripe()
+    first = journey.page
+    journey.new_tab().goto("/billing/upgrade/pro")
+    journey.to_payment()
+    assert journey.page.url == first.url
+    journey.type_card(GOOD)
+    first_tab = Journey(stack, journey.buyer, journey.tabs[0])
+    first_tab.pay(OTHER_GOOD)
+    first_tab.returned()
+    journey.page.get_by_role("button", name="Subscribe").click()
+    journey.returned()
+    journey.has_pro(card="Mastercard", last4="4444")
+    upgrade_books.settled(stack, journey.buyer.org_id).sold_once()
+
+
+def test_two_tabs_with_different_choices_leave_one_to_be_paid(begin: Begin, stack: Stack) -> None:
+    journey = begin()
+    journey.to_stripe()
+    journey.type_card(GOOD)
+    journey.new_tab().goto("/billing/upgrade/pro?interval=year&currency=USD")
+    journey.to_payment()
+    stale = journey.tabs[0].page
+    stale.get_by_role("button", name="Subscribe").click()
+    expect(stale.get_by_role("heading", level=1)).to_have_text("This page has expired")
+    journey.pay(GOOD)
+    journey.returned()
+    journey.has_pro(paid="$490.00")
+    upgrade_books.settled(stack, journey.buyer.org_id).sold_once(49000)
+
+
+@both
+def test_a_double_click_buys_once(begin: Begin, stack: Stack, js: bool) -> None:
+    journey = begin(js=js)
+    journey.sign_in_at_limit()
+    journey.page.get_by_role("button", name=re.compile("Go to payment")).dblclick(delay=10)
+    journey.at_stripe()
+    journey.type_card(GOOD)
+    journey.page.get_by_role("button", name="Subscribe").dblclick(delay=10)
+    journey.returned()
+    journey.has_pro()
+    books = upgrade_books.settled(stack, journey.buyer.org_id)
+    books.sold_once()
+    assert len(books.sessions) == 1
+
+
+@both
+def test_back_from_stripe_and_buying_again(begin: Begin, stack: Stack, js: bool) -> None:
+    journey = begin(js=js)
+    journey.to_stripe()
+    first = journey.page.url
+    journey.page.go_back()
+    expect(journey.page.get_by_role("heading", level=1)).to_have_text("Upgrade to Pro")
+    journey.to_payment()
+    assert journey.page.url == first
+    journey.page.get_by_role("link", name="Cancel and go back").click()
+    expect(journey.page.get_by_role("region", name="Nothing was charged")).to_be_visible()
+    journey.page.get_by_role("button", name="Go back to payment, $49.00 today").click()
+    journey.at_stripe()
+    assert journey.page.url == first
+    journey.pay(GOOD)
+    journey.returned()
+    journey.has_pro()
+    books = upgrade_books.settled(stack, journey.buyer.org_id)
+    books.sold_once()
+    assert len(books.sessions) == 1
+
+
+@both
+def test_back_after_paying_and_the_old_button_charges_nothing(begin: Begin, stack: Stack, js: bool) -> None:
+    journey = begin(js=js)
+    journey.sign_in_at_limit()
+    stale = journey.page
+    journey.new_tab().goto("/billing/upgrade/pro")
+    journey.to_payment()
+    journey.pay(GOOD)
+    journey.returned()
+    journey.page.go_back()
+    expect(journey.page.get_by_role("heading", level=1)).to_have_text("You're all done here")
+    stale.get_by_role("button", name=re.compile("Go to payment")).click()
+    expect(stale.get_by_role("main")).to_contain_text("Pro is paid for already, and yours.")
+    stale.goto("/billing/upgrade/pro")
+    expect(stale.get_by_role("main")).to_contain_text("You are on this plan")
+    journey.has_pro()
+    upgrade_books.settled(stack, journey.buyer.org_id).sold_once()
+
+
+def test_from_sign_up_on(open_page: Callable[..., Watched], stack: Stack) -> None:
+    watched = open_page()
+    people.sign_up(watched.page, stack)
+    key, _ = people.make_key(watched.page)
+    assert Caller(stack.base, key).send("api_calls", 500)[0] == 200
+    watched.page.goto("/dashboard")
+    watched.page.get_by_role("link", name="Upgrade to Pro, $49 a month").click()
+    watched.page.get_by_role("button", name="Go to payment, $49.00 today").click()
+    journey = Journey(stack, Buyer("", "", key), watched)
+    journey.at_stripe()
+    journey.pay(GOOD)
+    journey.returned()
+    journey.has_pro()
+    assert watched.findings == []
+
+
+@both
+def test_what_is_not_paid_for_grants_nothing(begin: Begin, stack: Stack, js: bool) -> None:
+    """Unpaid, declined and abandoned, cancelled: now, and after a day, when Stripe lets the pages expire."""
+    unpaid, declined, cancelled = begin(js=js), begin(js=js), begin(js=js)
+    for journey in (unpaid, declined, cancelled):
+        journey.to_stripe()
+    declined.pay(DECLINED)
+    declined.refused(NO)
+    cancelled.page.get_by_role("link", name="Cancel and go back").click()
+    expect(cancelled.page.get_by_role("region", name="Nothing was charged")).to_be_visible()
+    for journey in (unpaid, declined, cancelled):
+        books = upgrade_books.settled(stack, journey.buyer.org_id)
+        books.sold_nothing("open")
+        assert journey.caller.send("api_calls", 1)[0] == 429
+
+    unpaid.type_card(GOOD)
+    stack.flask("clock", "advance", "25h")
+    until(lambda: _session_states(stack, unpaid, declined, cancelled) == {"expired"}, "the pages to expire")
+    unpaid.page.get_by_role("button", name="Subscribe").click()
+    expect(unpaid.page.get_by_role("heading", level=1)).to_have_text("This page has expired")
+    for journey in (unpaid, declined, cancelled):
+        upgrade_books.settled(stack, journey.buyer.org_id).sold_nothing("expired")
+        sign_in(journey.new_tab(), journey.buyer.email, people.PASSWORD)
+        journey.has_free()
+
+
+def _session_states(stack: Stack, *journeys: Journey) -> set[str]:
+    return {row["status"] for each in journeys for row in upgrade_books.read(stack, each.buyer.org_id).sessions}
+
+
+def _given_without_the_tab(journey: Journey, again: Watched) -> None:
+    """The plan is given though nobody came back; the customer signs in anew and finds it."""
+    until(lambda: journey.caller.send("api_calls", 1)[0] == 200, "the larger plan", 30)
+    upgrade_books.settled(journey.stack, journey.buyer.org_id).sold_once()
+    sign_in(again.page, journey.buyer.email, people.PASSWORD)
+    journey.tabs.append(again)
+    journey.has_pro(used=1)

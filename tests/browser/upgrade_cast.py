@@ -1,0 +1,51 @@
+"""`python -m tests.browser.upgrade_cast N`: makes customers in an installation, and prints them as JSON.
+
+What signing up and making a key do in the browser is shown by the first journeys; the others begin after it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import count
+
+from app.accounts import api_keys, queries
+from app.accounts.passwords import hash_password
+from app.accounts.roles import ORG_SCOPES
+from app.accounts.sign_up import create_user
+from app.factory import create_app
+from app.kit.actor import SYSTEM
+from app.settings import Settings
+from app.web.database import transaction
+from app.web.runtime import business_now, runtime, wall_now
+
+PASSWORD = "seven quiet lanterns"
+
+
+def main(wanted: int) -> None:
+    """Make so many, each with an org of its own on the Free plan and an API key."""
+    with create_app(Settings.from_env()).app_context():
+        hashed = hash_password(PASSWORD)
+        print(json.dumps([_customer(f"buyer{number}@upgrade.example", hashed) for number in _free(wanted)]))
+
+
+def _free(wanted: int) -> list[int]:
+    """Numbers that no customer has yet."""
+    with transaction() as session:
+        start = next(n for n in count(1) if queries.user_by_email(session, f"buyer{n}@upgrade.example") is None)
+    return list(range(start, start + wanted))
+
+
+def _customer(email: str, hashed: str) -> dict[str, str]:
+    with transaction() as session:
+        user = create_user(session, email, "Paula Buyer", hashed, verified=True, actor=SYSTEM, now=wall_now(),
+                           opened_at=business_now())  # fmt: skip
+        assert user
+        org = queries.org_choices(session, user.id)[0].id
+        key = api_keys.create_key(session, org, "First", ORG_SCOPES.keys(), pepper=runtime().settings.key_pepper,
+                                  actor=SYSTEM, now=wall_now())  # fmt: skip
+        return {"email": email, "org_id": str(org), "key": key.secret}
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,50 @@
+"""Whatever the order in which events arrive, where we end is where Stripe ended."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from random import Random
+
+import pytest
+
+from tests.conftest import NOON
+from tests.payments.conftest import Shop
+from tests.payments.lifecycle import Picture, live
+
+SEEDS = [
+    *(pytest.param(seed, id=f"seed {seed}") for seed in range(15)),
+    *(pytest.param(seed, id=f"seed {seed}", marks=pytest.mark.long) for seed in range(15, 200)),
+]
+_ordered: list[Picture] = []
+
+
+def ordered(shop: Shop) -> Picture:
+    """The life in order, each event once and at once; lived the first time that it is asked for."""
+    if not _ordered:
+        _ordered.append(live(shop, None))
+        shop.clock.at = NOON
+        shop.standin.verify()
+        shop.standin.reset(shop.clock, lambda: datetime.now(UTC).timestamp())
+    return _ordered[0]
+
+
+def test_the_life_in_order_ends_on_the_free_plan_with_three_payments(shop: Shop) -> None:
+    end = ordered(shop)
+    assert end["inbox"] == ["applied"]
+    assert [(each["state"], each["reason"], each["amount"]) for each in end["records"]] == [
+        ("completed", "subscription_start", 1000),
+        ("completed", "subscription_renewal", 1000),
+        ("completed", "subscription_renewal", 1000),
+    ]
+    assert [(each["status"], each["ended_at"] is not None) for each in end["subscription"]] == [("canceled", True)]
+    assert [plan for _, plan in end["terms"]][-2:] == ["bought", "free"]
+    assert (end["checkouts"], end["running dunnings"]) == (["completed"], [])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_events_twice_late_and_in_any_order_end_where_the_ordered_ones_end(shop: Shop, seed: int) -> None:
+    print("seed", seed)
+    expected = ordered(shop)
+    found = live(shop, Random(seed))
+    for part in expected:
+        assert found[part] == expected[part], part

@@ -1,0 +1,335 @@
+"""The inbox, line by line of what can come: unknown, foreign, double, disordered, broken."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select, text
+
+from app.audit.models import AuditEntry
+from app.kit.actor import SYSTEM
+from app.payments import inbox, queries
+from app.payments.apply import TRIES, apply
+from app.payments.handlers import HANDLERS, NOTED
+from app.payments.models import InboxEvent, StripePrice
+from app.payments.tasks import ask
+from app.subscriptions.models import Subscription, SubscriptionEvent
+from app.web.runtime import business_now, runtime, wall_now
+from tests.factories import make_org
+from tests.payments.conftest import Shop, event, post
+from tests.standin import StandIn
+
+
+def about(standin: StandIn, kind: str, object_: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """An event of an object as it is now, that the stand-in did not send."""
+    return event(kind, json.loads(json.dumps(object_)), **more)
+
+
+def paid_subscription(shop: Shop) -> tuple[Any, dict[str, Any]]:
+    """A buyer, and the subscription as Stripe has it; nothing of it was heard yet."""
+    shop.standin.hold()
+    buyer = shop.buy()
+    return buyer, shop.standin.objects("subscription")[0]
+
+
+def test_an_unknown_type_is_stored_and_ignored_with_the_reason(shop: Shop) -> None:
+    sent = event("treasury.something.new", {"id": "x_1", "object": "treasury.x"})
+    assert shop.send(sent) == 200
+    shop.work()
+    row = shop.row(sent["id"])
+    assert (row.state, row.error) == ("ignored", "A type that is not ours to act on.")
+
+
+def test_a_noted_type_is_ignored_with_its_own_reason(shop: Shop) -> None:
+    sent = event("invoice.upcoming", {"object": "invoice", "customer": "cus_1"})
+    assert shop.send(sent) == 200
+    shop.work()
+    assert "preview" in (shop.row(sent["id"]).error or "")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"livemode": True}, "live mode"),
+        ({"account": "acct_of_another"}, "another account"),
+        ({"api_version": "2020-08-27"}, "2020-08-27"),
+        ({"api_version": None}, "none"),
+    ],
+    ids=["mode", "account", "version", "no version"],
+)
+def test_an_event_of_another_mode_account_or_version_is_stored_and_not_applied(
+    shop: Shop, wrong: dict[str, Any], words: str
+) -> None:
+    buyer, subscription = paid_subscription(shop)
+    sent = about(shop.standin, "customer.subscription.created", subscription, **wrong)
+    assert shop.send(sent) == 200
+    shop.work()
+    row = shop.row(sent["id"])
+    assert row.state == "refused"
+    assert words in (row.error or "")
+    assert shop.mirror(buyer) is None
+
+
+def test_an_event_of_an_unknown_customer_is_tried_again_and_parked(shop: Shop) -> None:
+    theirs = shop.standin.client().v1.customers.create({"email": "x@example.com"})
+    sent = about(shop.standin, "customer.updated", theirs.to_dict())
+    assert shop.send(sent) == 200
+    apply(sent["id"])
+    row = shop.row(sent["id"])
+    assert (row.state, row.attempts, row.settled_at) == ("received", 1, None)
+    assert "No organisation is known" in (row.error or "")
+    again = text("SELECT min(scheduled_at) FROM procrastinate_jobs WHERE args ->> 'event_id' = :id")
+    pause = shop.session.scalar(again, {"id": sent["id"]}) - wall_now()
+    assert pause == timedelta(seconds=10)
+    for _ in range(TRIES - 1):
+        apply(sent["id"])
+    assert (shop.row(sent["id"]).state, shop.row(sent["id"]).attempts) == ("parked", TRIES)
+
+
+def test_a_parked_event_is_applied_once_its_customer_is_known(shop: Shop) -> None:
+    buyer, subscription = paid_subscription(shop)
+    unmarked = {**subscription, "metadata": {}, "customer": "cus_unknown"}
+    sent = about(shop.standin, "customer.subscription.updated", unmarked)
+    assert shop.send(sent) == 200
+    shop.work()
+    assert shop.row(sent["id"]).state == "parked"
+    row = shop.row(sent["id"])
+    row.customer_id = subscription["customer"]  # what it was about has become ours
+    shop.session.commit()
+    ask()
+    shop.work()
+    assert shop.row(sent["id"]).state == "applied"
+    assert shop.mirror(buyer) is not None
+
+
+def test_one_retried_event_holds_up_no_other_of_its_customer(shop: Shop) -> None:
+    sent = event("customer.updated", {"id": "cus_nobodys", "object": "customer"})
+    assert shop.send(sent) == 200
+    assert shop._take() == sent["id"]
+    apply(sent["id"])
+    waiting = "SELECT lock FROM procrastinate_jobs WHERE status = 'todo' AND args ->> 'event_id' = :id"
+    assert shop.session.execute(text(waiting), {"id": sent["id"]}).scalars().all() == [None]
+
+
+def test_fifty_deliveries_at_once_make_one_row_and_one_effect(shop: Shop, app: Flask) -> None:
+    buyer, subscription = paid_subscription(shop)
+    body = json.dumps(about(shop.standin, "customer.subscription.created", subscription)).encode()
+    event_id = json.loads(body)["id"]
+    with ThreadPoolExecutor(16) as pool:
+        answers = Counter(pool.map(lambda _: post(app.test_client(), body).status_code, range(50)))
+    assert answers == {200: 50}
+    jobs = text("SELECT count(*) FROM procrastinate_jobs WHERE args ->> 'event_id' = :id")
+    assert shop.session.scalar(jobs, {"id": event_id}) == 1
+
+    def work(_: int) -> None:
+        with app.app_context():
+            apply(event_id)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(16)))
+    row = shop.row(event_id)
+    assert (row.state, row.org_id) == ("applied", buyer.org_id)
+    ours = select(func.count()).select_from(Subscription).where(Subscription.org_id == buyer.org_id)
+    assert shop.session.scalar(ours) == 1
+    started = select(func.count()).where(SubscriptionEvent.org_id == buyer.org_id, SubscriptionEvent.kind == "started")
+    assert shop.session.scalar(started) == 1
+
+
+def test_an_updated_before_its_created_ends_as_in_order(shop: Shop) -> None:
+    buyer, subscription = paid_subscription(shop)
+    for kind in ("customer.subscription.updated", "customer.subscription.created"):
+        sent = about(shop.standin, kind, {**subscription, "status": "incomplete"})  # what it says does not count
+        assert shop.send(sent) == 200
+        shop.work()
+        assert shop.row(sent["id"]).state == "applied"
+    mirror = shop.mirror(buyer)
+    assert mirror is not None
+    assert mirror.status == "active"
+
+
+def test_a_late_updated_after_deleted_opens_nothing_again(shop: Shop) -> None:
+    buyer, subscription = paid_subscription(shop)
+    before = about(shop.standin, "customer.subscription.updated", subscription)
+    shop.standin.release()
+    shop.deliver()
+    shop.standin.client().v1.subscriptions.cancel(subscription["id"])
+    shop.deliver()
+    assert shop.send(before) == 200
+    shop.work()
+    assert shop.row(before["id"]).state == "applied"
+    mirror = shop.mirror(buyer)
+    assert mirror is not None
+    assert (mirror.status, mirror.ended_at is None) == ("canceled", False)
+    assert queries.open_subscription(shop.session, buyer.org_id) is None
+
+
+def test_invoice_paid_before_checkout_completed_gives_the_plan_once(shop: Shop) -> None:
+    buyer, _ = paid_subscription(shop)
+    invoice = shop.standin.objects("invoice")[0]
+    session_ = shop.standin.objects("checkout.session")[0]
+    first = about(shop.standin, "invoice.paid", invoice)
+    assert shop.send(first) == 200
+    shop.work()
+    assert shop.record(buyer).state == "completed"
+    assert shop.mirror(buyer) is not None
+    assert shop.send(about(shop.standin, "checkout.session.completed", session_)) == 200
+    shop.work()
+    assert queries.checkout(shop.session, buyer.org_id, buyer.checkout_id).state == "completed"
+    assert len(shop.records(buyer)) == 1
+    assert shop.record(buyer).invoice_id == invoice["id"]
+
+
+def test_a_handler_that_fails_keeps_its_error_and_can_be_replayed(shop: Shop) -> None:
+    buyer, subscription = paid_subscription(shop)
+    price = shop.session.scalars(select(StripePrice).where(StripePrice.plan_version_id == buyer.plan.version_id)).one()
+    kept = {column.name: getattr(price, column.name) for column in StripePrice.__table__.columns}
+    shop.session.delete(price)
+    shop.session.commit()
+    sent = about(shop.standin, "customer.subscription.created", subscription)
+    assert shop.send(sent) == 200
+    apply(sent["id"])
+    assert (shop.row(sent["id"]).state, shop.row(sent["id"]).attempts) == ("received", 1)
+    shop.work()
+    row = shop.row(sent["id"])
+    assert (row.state, row.attempts) == ("failed", TRIES)
+    assert "UnknownPrice" in (row.error or "")
+    assert shop.mirror(buyer) is None
+    shop.session.add(StripePrice(**kept))
+    shop.session.commit()
+    inbox.replay(shop.session, sent["id"], actor=SYSTEM, now=business_now())
+    shop.session.commit()
+    shop.work()
+    row = shop.row(sent["id"])
+    assert (row.state, row.attempts, row.error) == ("applied", 1, None)
+    assert shop.mirror(buyer) is not None
+    audited = select(AuditEntry.after).where(AuditEntry.object_id == sent["id"])
+    assert shop.session.scalars(audited).all() == [{"state": "received"}]
+
+
+def test_an_event_is_tried_on_for_as_long_as_stripe_is_away(shop: Shop) -> None:
+    buyer, subscription = paid_subscription(shop)
+    sent = about(shop.standin, "customer.subscription.created", subscription)
+    assert shop.send(sent) == 200
+    for tried in range(1, TRIES + 1):
+        shop.standin.fail("500")
+        apply(sent["id"])
+        row = shop.row(sent["id"])
+        assert (row.state, row.attempts) == ("received", tried)
+        assert "StripeAway" in (row.error or "")
+        if tried == 4:
+            break  # a fifth would open the circuit
+    apply(sent["id"])
+    assert shop.row(sent["id"]).state == "applied"
+    assert shop.mirror(buyer) is not None
+
+
+def test_the_task_of_an_event_that_a_killed_worker_lost_is_put_back(shop: Shop) -> None:
+    sent = event()
+    assert shop.send(sent) == 200
+    assert shop._take() == sent["id"]  # and the worker is gone
+    ask()
+    assert shop.work() == 0
+    shop.clock.advance(timedelta(minutes=6))
+    ask()
+    shop.work()
+    assert shop.row(sent["id"]).state == "ignored"
+
+
+def test_two_events_of_one_change_have_one_effect(shop: Shop) -> None:
+    buyer, _ = paid_subscription(shop)
+    invoice = shop.standin.objects("invoice")[0]
+    for kind in ("invoice.paid", "invoice.payment_succeeded", "invoice.updated", "invoice.finalized"):
+        assert shop.send(about(shop.standin, kind, invoice)) == 200
+    shop.work()
+    assert [(each.state, each.amount) for each in shop.records(buyer)] == [("completed", 1000)]
+    receipts = text("SELECT count(*) FROM mail_outbox WHERE key LIKE 'payment_received:%' || :record || '%'")
+    assert shop.session.scalar(receipts, {"record": str(shop.record(buyer).id)}) == 1
+
+
+def test_an_event_of_an_org_waits_while_another_works_on_it(shop: Shop, app: Flask) -> None:
+    from app.payments.locks import org_lock
+
+    buyer, subscription = paid_subscription(shop)
+    sent = about(shop.standin, "customer.subscription.created", subscription)
+    assert shop.send(sent) == 200
+
+    def work() -> None:
+        with app.app_context():
+            apply(sent["id"])
+
+    with ThreadPoolExecutor(1) as pool, org_lock(buyer.org_id):
+        assert not runtime().settings.patient  # a page gives up after three seconds, which is then tried again
+        pool.submit(work).result()
+    assert "Busy" in (shop.row(sent["id"]).error or "")
+    work()
+    assert shop.row(sent["id"]).state == "applied"
+
+
+def test_the_inbox_is_paged_newest_first_and_counted_by_state(shop: Shop) -> None:
+    customer = f"cus_{make_org(shop.session).id.hex[:12]}"
+    sent = [event("customer.updated", {"id": customer, "object": "customer"}) for _ in range(3)]
+    for each in sent:
+        shop.clock.advance(timedelta(seconds=1))
+        assert shop.send(each) == 200
+    first = inbox.page(shop.session, customer_id=customer, most=2)
+    assert [each.id for each in first] == [sent[2]["id"], sent[1]["id"]]
+    after = (first[-1].received_at, first[-1].id)
+    assert [each.id for each in inbox.page(shop.session, customer_id=customer, before=after)] == [sent[0]["id"]]
+    assert inbox.page(shop.session, states=("parked",), customer_id=customer) == []
+    assert inbox.unsettled(shop.session)["received"] >= 3
+
+
+def test_nothing_secret_is_left_in_rows_or_logs(shop: Shop, capfd: pytest.CaptureFixture[str]) -> None:
+    buyer = shop.buy()
+    url = buyer.url
+    shop.deliver()
+    shop.standin.fail("500")
+    shop.come_back(buyer)
+    bodies = shop.session.scalars(select(InboxEvent.body).where(InboxEvent.org_id == buyer.org_id)).all()
+    assert bodies
+    said = "".join(json.dumps(each) for each in bodies) + "".join(capfd.readouterr())
+    tables = ("checkouts", "billing_records", "stripe_customers", "stripe_subscriptions", "stripe_inbox",
+              "audit_entries", "procrastinate_jobs", "mail_outbox")  # fmt: skip
+    for table in tables:
+        rows = shop.session.execute(text(f"SELECT t::text FROM {table} t")).scalars()
+        said += "".join(rows)
+    secrets = [url, url.rpartition("/")[2], shop.standin.secret, shop.standin.key]
+    secrets += [each["client_secret"] for each in shop.standin.objects("payment_intent") if each.get("client_secret")]
+    secrets += [each["hosted_invoice_url"] for each in shop.standin.objects("invoice")]
+    assert [each for each in secrets if each and each != buyer.session_id and each in said] == []
+
+
+def test_every_type_that_stripe_may_send_us_has_its_row() -> None:
+    asked_for = """
+        checkout.session: completed async_payment_succeeded async_payment_failed expired
+        customer: created updated deleted
+        customer.subscription: created updated deleted paused resumed trial_will_end pending_update_applied
+            pending_update_expired
+        subscription_schedule: updated released canceled completed aborted
+        invoice: upcoming created updated finalized finalization_failed paid payment_failed payment_action_required
+            overdue voided marked_uncollectible
+        invoice_payment: paid
+        payment_intent: succeeded payment_failed
+        setup_intent: succeeded
+        payment_method: attached detached updated automatically_updated
+        refund: created updated failed
+        charge: refunded
+        credit_note: created updated voided
+        charge.dispute: created updated closed funds_withdrawn funds_reinstated
+        radar.early_fraud_warning: created
+        price: created updated deleted
+        product: created updated deleted
+    """
+    object_type, types = "", []
+    for word in asked_for.split():
+        if word.endswith(":"):
+            object_type = word[:-1]
+        else:
+            types.append(f"{object_type}.{word}")
+    assert [each for each in types if (each in HANDLERS) == (each in NOTED)] == []

@@ -1,0 +1,149 @@
+"""The billing pages in every state, from view models alone: for tests of templates and for pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from app.portal.advice import Person
+from app.portal.billing_cancel import CancelView
+from app.portal.billing_history import HistoryView, RecordRow
+from app.portal.billing_return import Paid, return_view
+from app.portal.billing_standing import CardShown, Due, Standing, Visit
+from app.portal.billing_upgrade import UpgradeView
+from app.portal.billing_view import Preview, billing_view
+from app.portal.plan_choice import ChoiceView
+from app.portal.views_models import CompareRow
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+RENEWS = datetime(2026, 12, 21, 12, 0, tzinfo=UTC)
+ORG = UUID("0199c2f0-0000-7000-8000-000000000001")
+ZONE = "America/Argentina/Buenos_Aires"
+PEOPLE = [Person("Ada Lovelace", "ada@example.com"), Person("Grace Hopper", "grace.hopper@a-very-long-domain.example")]
+CARD = CardShown("visa", "4242", 12, 2034)
+DUE = Due("in_1", 4900, "USD", NOW + timedelta(days=3), hosted=True)
+RETURNS = ("paid", "saved", "waiting", "open", "expired", "failed", "away")
+
+
+def standing(**changed: Any) -> Standing:
+    """An org on Pro by Stripe, with a card; changes on top."""
+    at = Standing(
+        org_id=ORG, as_of=NOW, time_zone=ZONE, plan_key="pro", plan_name="Pro", default_name="Free", is_default=False,
+        state="active", collection="stripe", interval="month", currency="USD", fee=4900, started_at=NOW,
+        renews_at=RENEWS, cancels=False, limited=False, grace_ends_at=None, customer=True, stripe_id="sub_1", card=CARD,
+        due=None, visit=None,
+    )  # fmt: skip
+    return replace(at, **changed)
+
+
+STANDINGS: dict[str, Standing] = {
+    "paid": standing(),
+    "free": standing(plan_key="free", plan_name="Free", is_default=True, collection="none", fee=0, currency=None,
+                     renews_at=None, customer=False, stripe_id=None, card=None),
+    "visit": standing(plan_key="free", plan_name="Free", collection="none", fee=0, renews_at=None, card=None,
+                      visit=Visit(ORG, NOW, "pro", "month", "USD")),
+    "offline": standing(collection="offline", fee=None, card=None, customer=False, stripe_id=None),
+    "past_due": standing(state="past_due", grace_ends_at=NOW + timedelta(days=7), due=DUE,
+                         card=CardShown("american_express", "0005", 11, 2026)),
+    "limited": standing(state="past_due", limited=True, due=replace(DUE, next_attempt_at=None)),
+    "cancels": standing(cancels=True),
+    "paused": standing(state="paused"),
+    "yearly": standing(interval="year", fee=74_000, currency="JPY", card=CardShown("visa", "4242", 10, 2026)),
+}  # fmt: skip
+
+
+def _rows() -> list[RecordRow]:
+    states = [("Waiting", "accent", "clock"), ("Partly refunded", "neutral", "arrow"), ("Failed", "bad", "cross"),
+              ("Paid", "good", "check")]  # fmt: skip
+    return [
+        RecordRow(
+            at=NOW - timedelta(days=30 * number), description="Pro, monthly", badge=badge, amount="$49.00",
+            refunded="$10.00 went back" if number == 1 else None, card="Visa 4242" if number else "",
+            note="Your card was declined." if number == 2 else None, number=f"TK-000{number}" if number else None,
+            pdf="https://pay.stripe.com/invoice/x/pdf" if number else None,
+            pay="https://invoice.stripe.com/i/x" if number == 2 else None,
+        )
+        for number, badge in enumerate(states)
+    ]  # fmt: skip
+
+
+def history(*, empty: bool = False, narrow: bool = False) -> HistoryView:
+    """A page of the history; `narrow`: filtered down to nothing."""
+    shown = [] if empty or narrow else _rows()
+    words = ("All", "Waiting", "Paid", "Failed", "Refunded")
+    return HistoryView(
+        rows=shown,
+        states=[(each, f"/billing?state={each.lower()}#history", each == "All") for each in words],
+        since=None,
+        until=None,
+        state="",
+        narrow=narrow,
+        totals=["$98.00 paid, $10.00 of it refunded", "¥74,000 paid"] if shown else [],
+        next_href="/billing?next=abc#history" if shown else None,
+        first_href=None,
+        csv_href="/billing/history.csv",
+        life=[] if empty else [(NOW, "Pro was renewed"), (NOW - timedelta(days=30), "Pro began")],
+    )
+
+
+def billing(kind: str = "paid", *, role: str = "owner", payments_on: bool = True, **more: Any) -> Any:
+    """The billing page in a state of `STANDINGS`."""
+    found = more.pop("found", None) or history(empty=kind in {"free", "visit"})
+    people = PEOPLE if role == "viewer" else ()
+    return billing_view(STANDINGS[kind], found, role=role, payments_on=payments_on, people=people, **more)
+
+
+def _choice(*, current: bool = False) -> ChoiceView:
+    rows = [CompareRow("API calls a month", ["1,000", "50,000"]), CompareRow("Analytics", ["no", "yes"])]
+    return ChoiceView("pro", "Pro", "For products in production.", "$49.00 a month, before tax", "Nothing is due.",
+                      ["Now", "Pro"], rows, ["API calls: 2,000 used this period, Pro allows 1,000."], PEOPLE,
+                      current=current, is_default=False, may_change=True, back="/plans", href=None)  # fmt: skip
+
+
+def upgrade(kind: str = "buy", **changed: Any) -> UpgradeView:
+    """The page of Pro; `kind` as in the view."""
+    view = UpgradeView(
+        kind=kind, plan=_choice(current=kind == "current"), zone=ZONE, interval="month", currency="USD", version="1",
+        today="$49.00", next_time="$49.00", next_at=RENEWS, held="Starter", held_until=RENEWS, held_cancels=False,
+        offline=False, intervals=[("Monthly", "/a", True), ("Yearly", "/b", False)],
+        currencies=[("EUR", "/c", False), ("USD", "/d", True)], resumes=False, left=False, trouble=None,
+    )  # fmt: skip
+    return replace(view, **changed)
+
+
+def cancel(kind: str = "ask", **changed: Any) -> CancelView:
+    """The page before cancelling."""
+    view = CancelView(kind, ZONE, "Pro", "Free", RENEWS, late=False, changes=_choice().changes, unfit=_choice().unfit,
+                      people=PEOPLE, trouble=None)  # fmt: skip
+    return replace(view, **changed)
+
+
+def returned(state: str, *, looks: int = 0) -> Any:
+    """The page after Stripe's."""
+    again = f"/billing/return?checkout={ORG}&session_id=cs_test_1&looks={looks + 1}"
+    return return_view(state, standing(), plan=None if state == "saved" else "Pro", retry="/billing/upgrade/pro",
+                       again=again, looks=looks, paid=Paid("$49.00", "Visa 4242"))  # fmt: skip
+
+
+AWAY = "Our payment provider does not answer right now. Press the button again in a minute."
+PAGES: dict[str, tuple[str, Any]] = {
+    **{f"billing-{kind}": ("portal/billing.html", billing(kind)) for kind in STANDINGS},
+    "billing-viewer": ("portal/billing.html", billing("past_due", role="viewer")),
+    "billing-off": ("portal/billing.html", billing("free", payments_on=False)),
+    "billing-trouble": ("portal/billing.html", billing(trouble=AWAY)),
+    "billing-exact": ("portal/billing.html", billing(preview=Preview("$39.20"))),
+    "billing-exact-away": ("portal/billing.html", billing(preview=Preview(trouble="Stripe does not answer."))),
+    "billing-filtered": ("portal/billing.html", billing(found=history(narrow=True))),
+    **{f"upgrade-{kind}": ("portal/billing_upgrade.html", upgrade(kind))
+       for kind in ("buy", "current", "role", "off", "agreement", "paying", "default")},
+    "upgrade-left": ("portal/billing_upgrade.html", upgrade(left=True, resumes=True)),
+    "upgrade-trouble": ("portal/billing_upgrade.html", upgrade(trouble=AWAY, offline=True)),
+    **{f"cancel-{kind}": ("portal/billing_cancel.html", cancel(kind))
+       for kind in ("ask", "role", "off", "cancelled", "nothing")},
+    "cancel-late": ("portal/billing_cancel.html", cancel(late=True, trouble=AWAY)),
+    **{f"return-{state}": ("portal/billing_return.html", returned(state)) for state in RETURNS},
+    **{f"return-{state}-late": ("portal/billing_return.html", returned(state, looks=15))
+       for state in ("waiting", "open", "away")},
+}  # fmt: skip

@@ -1,0 +1,106 @@
+"""The sandbox's bar: the clock moves by a form, forward only, and nowhere but in a sandbox."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.kit.clock import Clocks, OffsetClock, SystemClock
+from app.kit.periods import month_of
+from tests.portal.stage import Stage
+
+
+@pytest.fixture
+def moving(stage: Stage, tmp_path: Path) -> Iterator[OffsetClock]:
+    """The clock that a sandbox has."""
+    held = stage.app.extensions["tollkeeper"]
+    clock = OffsetClock(tmp_path / "clock")
+    stage.app.extensions["tollkeeper"] = replace(held, clocks=Clocks(business=clock, wall=SystemClock()))
+    yield clock
+    stage.app.extensions["tollkeeper"] = held
+
+
+def move(browser: FlaskClient, by: str, page: str = "/plans", **fields: str) -> tuple[int, str]:
+    """Press a button of the bar on a page."""
+    shown = browser.get(page).get_data(as_text=True)
+    token = re.search(r'action="/sandbox/clock".*?name="csrf_token" value="([^"]+)"', shown, re.DOTALL)
+    assert token is not None
+    back = re.search(r'name="next" value="([^"]+)"', shown)
+    assert back is not None
+    sent = {"next": back[1].replace("&amp;", "&"), "by": by, "csrf_token": token[1]} | fields
+    answer = browser.post("/sandbox/clock", data=sent)
+    return answer.status_code, answer.headers.get("Location", "")
+
+
+@pytest.mark.parametrize(("by", "span"), [("hour", timedelta(hours=1)), ("day", timedelta(days=1)),
+                                          ("week", timedelta(weeks=1))])  # fmt: skip
+def test_a_button_moves_the_business_clock_and_comes_back(
+    stage: Stage, moving: OffsetClock, by: str, span: timedelta
+) -> None:
+    assert move(stage.app.test_client(), by, "/plans?interval=year") == (303, "/plans?interval=year")
+    assert timedelta(0) <= moving.now() - datetime.now(UTC) - span + timedelta(seconds=1) < timedelta(seconds=2)
+
+
+def test_the_bar_shows_the_business_time(stage: Stage, moving: OffsetClock) -> None:
+    moving.advance(timedelta(days=400))
+    shown = stage.app.test_client().get("/plans").get_data(as_text=True)
+    bar = re.search(r'<form class="clock-form".*?</form>', shown, re.DOTALL)
+    assert bar is not None
+    assert f"{moving.now():%Y-%m-%dT%H}" in bar[0]
+
+
+def test_the_end_of_the_period_is_the_orgs_own(stage: Stage, moving: OffsetClock) -> None:
+    cast = stage.org(zone="Pacific/Auckland")
+    moving.advance(timedelta(days=300))
+    with stage.app.app_context():
+        from app.subscriptions import periods
+
+        end = periods.ensure(stage.session(), cast.org, moving.now(), moving.now()).ends_at
+        stage.session().commit()
+    assert move(cast.browser, "period")[0] == 303
+    assert timedelta(0) <= moving.now() - end < timedelta(seconds=10)
+
+
+def test_without_an_org_the_period_is_the_calendar_month(stage: Stage, moving: OffsetClock) -> None:
+    end = month_of(moving.now(), "UTC").end
+    move(stage.app.test_client(), "period")
+    assert timedelta(0) <= moving.now() - end < timedelta(seconds=10)
+
+
+@pytest.mark.parametrize("by", ["", "year", "-1", "hour "])
+def test_other_spans_move_nothing(stage: Stage, moving: OffsetClock, by: str) -> None:
+    assert move(stage.app.test_client(), by)[0] == 400
+    assert moving.now() - datetime.now(UTC) < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/\\evil.example", ""])
+def test_the_way_back_never_leaves_the_site(stage: Stage, moving: OffsetClock, path: str) -> None:
+    assert move(stage.app.test_client(), "hour", next=path) == (303, "/")
+
+
+def test_a_press_without_its_token_moves_nothing(stage: Stage, moving: OffsetClock) -> None:
+    assert stage.app.test_client().post("/sandbox/clock", data={"by": "week"}).status_code == 403
+    assert moving.now() - datetime.now(UTC) < timedelta(seconds=1)
+
+
+def test_in_production_there_is_neither_bar_nor_address(stage: Stage, moving: OffsetClock) -> None:
+    browser = stage.app.test_client()
+    shown = browser.get("/plans").get_data(as_text=True)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', shown)
+    assert token is not None
+    held = stage.app.extensions["tollkeeper"]
+    stage.app.extensions["tollkeeper"] = replace(held, settings=replace(held.settings, sandbox=False))
+    assert "sandbox" not in browser.get("/plans").get_data(as_text=True).lower()
+    answer = browser.post("/sandbox/clock", data={"by": "week", "csrf_token": token[1]})
+    assert answer.status_code == 404
+    assert moving.now() - datetime.now(UTC) < timedelta(seconds=1)
+
+
+def test_a_clock_that_stands_still_is_no_sandboxs(stage: Stage) -> None:
+    assert move(stage.app.test_client(), "hour")[0] == 404

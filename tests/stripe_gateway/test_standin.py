@@ -1,0 +1,296 @@
+"""The gateway in front of the stand-in: what we send is taken, what comes back is read, for every call that we make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+import pytest
+
+from app.kit.clock import FixedClock
+from app.kit.ids import new_id
+from app.stripe_gateway import Gateway, catalog, checkout, customers, events, invoices, payments, portal, subscriptions
+from app.stripe_gateway.circuit import Circuit
+from app.stripe_gateway.errors import StripeAway, StripeKeyReused, StripeMissing, StripeRefused
+from app.stripe_gateway.types import CheckoutSession, Customer, Price
+from tests.conftest import make_settings
+from tests.standin import StandIn
+
+TYPES = ["customer.created", "invoice.paid", "checkout.session.completed"]
+
+
+@pytest.fixture
+def gw(standin: StandIn) -> Gateway:
+    return Gateway(standin.key, standin.url, patient=False, circuit=Circuit())
+
+
+@pytest.fixture
+def price(gw: Gateway) -> Price:
+    product = catalog.product(gw, product_id="tollkeeper_pro", name="Pro", metadata={"plan": "pro"}, key="product")
+    return catalog.create_price(
+        gw,
+        product_id=product,
+        amount=4900,
+        currency="USD",
+        interval="month",
+        lookup_key="tollkeeper_pro_v1_month_usd",
+        metadata={},
+        key="price",
+    )
+
+
+@pytest.fixture
+def payer(gw: Gateway) -> Customer:
+    return customers.create(gw, org_id=new_id(), email="pay@example.com", name="Payer", key=f"customer-{new_id()}")
+
+
+Open = Callable[..., CheckoutSession]
+
+
+@pytest.fixture
+def opened(gw: Gateway, payer: Customer, price: Price) -> Open:
+    def make(mode: str = "subscription", checkout_id: UUID | None = None) -> CheckoutSession:
+        named = checkout_id or new_id()
+        assert payer.org_id
+        return checkout.open_session(
+            gw,
+            mode=mode,
+            customer_id=payer.id,
+            checkout_id=named,
+            org_id=payer.org_id,
+            price_id=price.id if mode == "subscription" else None,
+            currency="USD" if mode == "setup" else None,
+            success_url=f"http://localhost/billing/return?checkout={named}&session_id={{CHECKOUT_SESSION_ID}}",
+            cancel_url="http://localhost/billing/upgrade/pro?left=1",
+            key=f"checkout-{named}",
+        )
+
+    return make
+
+
+def test_a_price_is_found_by_its_lookup_key(gw: Gateway, price: Price) -> None:
+    assert price.lookup_key
+    others = [f"tollkeeper_none_{n}" for n in range(25)]
+    assert catalog.find_prices(gw, [*others, price.lookup_key]) == [price]
+    assert (price.product_id, price.amount, price.currency, price.interval, price.active) == (
+        "tollkeeper_pro",
+        4900,
+        "USD",
+        "month",
+        True,
+    )
+    assert not catalog.archive_price(gw, price.id, key="archive").active
+
+
+def test_a_product_takes_our_name_back_and_forth(gw: Gateway, standin: StandIn, clock: FixedClock) -> None:
+    for name in ("Pro", "Pro", "Plus", "Pro", "Plus"):
+        clock.advance(timedelta(seconds=1))
+        catalog.product(gw, product_id="tollkeeper_x", name=name, metadata={"plan": "x"}, key="product-x")
+        assert standin.objects("product", id="tollkeeper_x")[0]["name"] == name
+
+
+def test_a_customer_is_made_once_for_a_key_and_changed(gw: Gateway) -> None:
+    org_id = new_id()
+    first, again = (customers.create(gw, org_id=org_id, email="a@x.org", name="A", key="one") for _ in range(2))
+    assert first == again
+    assert (first.org_id, first.card, first.deleted, first.delinquent) == (org_id, None, False, False)
+    assert customers.update(gw, first.id, email="b@x.org", key="two").email == "b@x.org"
+    assert customers.retrieve(gw, first.id).name == "A"
+    with pytest.raises(StripeKeyReused):
+        customers.create(gw, org_id=org_id, email="other@x.org", name="A", key="one")
+
+
+def test_a_deleted_customer_comes_as_such(gw: Gateway, payer: Customer, standin: StandIn) -> None:
+    standin.client().v1.customers.delete(payer.id)
+    assert customers.retrieve(gw, payer.id).deleted
+
+
+def test_what_stripe_does_not_have_is_missing(gw: Gateway) -> None:
+    for ask in (customers.retrieve, checkout.retrieve_session, subscriptions.retrieve, invoices.retrieve,
+                payments.intent, payments.setup_intent, payments.refund, events.retrieve):  # fmt: skip
+        with pytest.raises(StripeMissing):
+            ask(gw, "none_1")
+    assert payments.card(gw, "pm_none") is None
+
+
+def test_a_first_paid_plan_from_the_page_to_the_invoice(
+    gw: Gateway, opened: Open, payer: Customer, price: Price, standin: StandIn, clock: FixedClock
+) -> None:
+    checkout_id = new_id()
+    session = opened(checkout_id=checkout_id)
+    assert (session.mode, session.status, session.payment_status) == ("subscription", "open", "unpaid")
+    assert session.url
+    assert (session.checkout_id, session.customer_id, session.amount_total) == (checkout_id, payer.id, 4900)
+    assert session.expires_at == session.created_at + timedelta(hours=24)
+    assert opened(checkout_id=checkout_id) == session, "the same key opens no second one"
+
+    led = standin.pay(session.url).location
+    assert led
+    assert parse_qs(urlsplit(led).query)["session_id"] == [session.id], "the braces reached Stripe as they are"
+
+    done = checkout.retrieve_session(gw, session.id)
+    assert (done.status, done.payment_status, done.url) == ("complete", "paid", None)
+    assert done.subscription_id
+    assert done.invoice_id
+    subscription = subscriptions.retrieve(gw, done.subscription_id)
+    assert (subscription.status, subscription.price_id, subscription.customer_id) == ("active", price.id, payer.id)
+    assert (subscription.org_id, subscription.checkout_id) == (payer.org_id, checkout_id)
+    assert subscription.period_start == subscription.anchor_at == clock.now()
+    assert subscription.card
+    assert subscription.card.last4 == "4242"
+    invoice = invoices.retrieve(gw, done.invoice_id)
+    assert (invoice.status, invoice.total, invoice.currency, invoice.tax) == ("paid", 4900, "USD", 0)
+    assert (invoice.subscription_id, invoice.checkout_id) == (subscription.id, checkout_id)
+    assert (invoice.period_start, invoice.period_end) == (subscription.period_start, subscription.period_end)
+    assert invoice.payment_intent_id
+    intent = payments.intent(gw, invoice.payment_intent_id)
+    assert (intent.status, intent.amount, intent.failure) == ("succeeded", 4900, None)
+    assert intent.card
+    assert intent.card.brand == "visa"
+    assert payments.invoice_of(gw, intent.id) == invoice.id
+    assert subscriptions.list_of(gw, payer.id) == [subscription]
+    assert list(subscriptions.list_all(gw, clock.now() - timedelta(days=1))) == [subscription]
+    assert list(subscriptions.list_all(gw, clock.now() + timedelta(days=1))) == []
+    assert list(invoices.list_of(gw, payer.id)) == list(invoices.list_of(gw, None, clock.now())) == [invoice]
+    assert [each.id for each in checkout.sessions_of(gw, payer.id)] == [session.id]
+    coming = invoices.upcoming(gw, subscription.id)
+    assert (coming.total, coming.currency, coming.due_at) == (4900, "USD", subscription.period_end)
+    assert invoices.pay(gw, invoice.id, key="pay") == invoice, "paid already"
+
+
+def test_a_cancellation_is_planned_and_taken_back(gw: Gateway, opened: Open, standin: StandIn) -> None:
+    session = opened()
+    standin.pay(str(session.url))
+    subscription_id = str(checkout.retrieve_session(gw, session.id).subscription_id)
+    planned = subscriptions.set_cancel_at_period_end(gw, subscription_id, True, key="cancel")
+    assert planned.cancel_at_period_end
+    assert planned.cancel_at == planned.period_end
+    with pytest.raises(StripeMissing):
+        invoices.upcoming(gw, subscription_id)
+    undone = subscriptions.set_cancel_at_period_end(gw, subscription_id, False, key="undo")
+    assert (undone.cancel_at_period_end, undone.cancel_at) == (False, None)
+
+
+def test_a_renewal_that_fails_and_is_paid_with_another_card(
+    gw: Gateway, opened: Open, payer: Customer, standin: StandIn, clock: FixedClock
+) -> None:
+    session, saving = opened(), opened(mode="setup")
+    standin.pay(str(session.url))
+    standin.pay(str(saving.url), card="4000000000000341")
+    subscription_id = str(checkout.retrieve_session(gw, session.id).subscription_id)
+    saved = payments.setup_intent(gw, str(checkout.retrieve_session(gw, saving.id).setup_intent_id))
+    good = subscriptions.retrieve(gw, subscription_id).card
+    assert good
+    changed = subscriptions.use_card(gw, subscription_id, str(saved.payment_method_id), key="card-1")
+    assert changed.card == payments.card(gw, str(saved.payment_method_id)) != good
+
+    clock.advance(timedelta(days=31, hours=2))
+    standin.run_due()
+    late = subscriptions.retrieve(gw, subscription_id)
+    assert late.status == "past_due"
+    owed = invoices.retrieve(gw, str(late.latest_invoice_id))
+    assert (owed.status, owed.billing_reason, owed.attempt_count) == ("open", "subscription_cycle", 1)
+    assert (owed.amount_remaining, owed.period_start) == (4900, late.period_start)
+    assert owed.next_attempt_at
+    intent = payments.intent(gw, str(owed.payment_intent_id))
+    assert intent.failure_code
+    assert intent.failure
+    assert intent.card == changed.card
+    with pytest.raises(StripeRefused) as refused:
+        invoices.pay(gw, owed.id, key="pay-1")
+    assert refused.value.stripe_code == "card_declined"
+
+    subscriptions.use_card(gw, subscription_id, good.id, key="card-2")
+    paid = invoices.pay(gw, owed.id, key="pay-2")
+    assert (paid.status, paid.amount_paid, paid.amount_remaining) == ("paid", 4900, 0)
+    assert subscriptions.retrieve(gw, subscription_id).status == "active"
+
+
+def test_a_card_is_saved_and_made_the_one_that_invoices_are_charged_to(
+    gw: Gateway, opened: Open, payer: Customer, standin: StandIn
+) -> None:
+    session = opened(mode="setup")
+    assert (session.mode, session.amount_total) == ("setup", None)
+    standin.pay(str(session.url))
+    saved = payments.setup_intent(gw, str(checkout.retrieve_session(gw, session.id).setup_intent_id))
+    assert (saved.status, saved.customer_id) == ("succeeded", payer.id)
+    card = payments.card(gw, str(saved.payment_method_id))
+    assert card
+    assert customers.update(gw, payer.id, default_card=card.id, key="default").card == card
+
+
+def test_a_session_that_is_closed_cannot_be_paid_and_one_that_is_over_comes_as_it_is(
+    gw: Gateway, opened: Open, standin: StandIn
+) -> None:
+    left, paid = opened(), opened()
+    assert checkout.expire_session(gw, left.id, key="expire-1").status == "expired"
+    standin.pay(str(paid.url))
+    assert checkout.expire_session(gw, paid.id, key="expire-2").status == "complete"
+
+
+def test_the_portal_leads_back(gw: Gateway, payer: Customer) -> None:
+    assert portal.open_portal(gw, payer.id, "http://localhost/billing", key="portal").startswith("http")
+
+
+def test_refunds_are_read(gw: Gateway, opened: Open, standin: StandIn) -> None:
+    session = opened()
+    standin.pay(str(session.url))
+    invoice = invoices.retrieve(gw, str(checkout.retrieve_session(gw, session.id).invoice_id))
+    made = standin.client().v1.refunds.create({"payment_intent": str(invoice.payment_intent_id), "amount": 900})
+    refund = payments.refund(gw, made.id)
+    assert (refund.amount, refund.currency, refund.payment_intent_id) == (900, "USD", invoice.payment_intent_id)
+    assert payments.refunds_of(gw, str(invoice.payment_intent_id)) == [refund]
+
+
+def test_events_come_oldest_first_after_one_and_since_a_time(gw: Gateway, standin: StandIn, clock: FixedClock) -> None:
+    began = clock.now()
+    made = customers.create(gw, org_id=new_id(), email="a@x.org", name="N", key="n")
+    with standin.world.change():
+        for _ in range(100):  # with the first one a page and one more
+            standin.world.emit("customer.created", standin.world.get("customer", made.id))
+    ours = [event["id"] for event in standin.events("customer.created")]
+
+    def since(after_id: str | None, types: list[str] = TYPES, created_from: datetime = began) -> list[str]:
+        return [event["id"] for event in events.since(gw, after_id, types, created_from)]
+
+    assert since(ours[0]) == ours[1:]
+    assert since("evt_forgotten") == ours, "from the time on, over both pages"
+    assert since(ours[-1]) == []
+    assert since(None, created_from=datetime(2027, 11, 21, tzinfo=UTC)) == []
+    assert since(None, ["invoice.paid"]) == []
+    many = [*TYPES, *(f"invoice.no{n}" for n in range(25))]
+    assert since(ours[-4], many) == ours[-3:], "more types than Stripe takes"
+    assert since(ours[-4], ["invoice.paid", *many[3:]]) == []
+    assert events.retrieve(gw, ours[0])["data"]["object"]["object"] == "customer"
+
+
+def test_a_session_needs_what_its_mode_needs(gw: Gateway, payer: Customer) -> None:
+    for mode in ("subscription", "setup", "payment"):
+        with pytest.raises(ValueError, match="needs"):
+            checkout.open_session(
+                gw, mode=mode, customer_id=payer.id, checkout_id=new_id(), org_id=new_id(), price_id=None,
+                currency=None, success_url="http://localhost", cancel_url="http://localhost", key="k",
+            )  # fmt: skip
+
+
+def test_the_gateway_of_an_installation_is_made_from_its_settings(standin: StandIn) -> None:
+    off = make_settings("postgresql://nowhere")
+    assert Gateway.of(off) is None
+    on = Gateway.of(replace(off, **standin.stripe_settings()).for_worker())
+    assert on
+    assert on.patient
+    assert payments.card(on, "pm_none") is None
+    assert standin.calls[-1].call.version == "2026-10-28.endive"
+
+
+def test_work_done_without_an_answer_is_found_again_under_its_key(gw: Gateway, standin: StandIn) -> None:
+    org_id = new_id()
+    standin.fail("reset")
+    with pytest.raises(StripeAway) as away:
+        customers.create(gw, org_id=org_id, email="a@x.org", name="A", key="once")
+    assert away.value.sent
+    made = customers.create(gw, org_id=org_id, email="a@x.org", name="A", key="once")
+    assert [each["id"] for each in standin.objects("customer")] == [made.id]
