@@ -44,6 +44,12 @@ def create_org(
     return org
 
 
+def fix_currency(session: Session, org_id: UUID, currency: str) -> None:
+    """An org pays in the currency of its first payment, from then on; a later one changes nothing."""
+    first = update(Org).where(Org.id == org_id, Org.currency.is_(None))
+    session.execute(first.values(currency=currency))
+
+
 def change_settings(
     session: Session,
     org_id: UUID,

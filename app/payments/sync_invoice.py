@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from app.accounts.orgs import fix_currency
 from app.kit.ids import new_id
 from app.payments import letters, queries, records
 from app.payments.errors import NotOurs
@@ -52,8 +53,10 @@ def sync_invoice(
     record = _record(session, org_id, found)
     news = _settle(record, found, intent, now)
     session.flush()
-    if news and record.reason in TOLD and record.amount > 0:
-        letters.received(session, record, now)
+    if news and record.amount > 0:
+        fix_currency(session, org_id, record.currency)
+        if record.reason in TOLD:
+            letters.received(session, record, now)
     return record
 
 

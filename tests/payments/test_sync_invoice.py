@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from app.accounts.models import Org
 from app.mail.models import Mail
 from app.payments import records
 from app.payments.errors import NotOurs
@@ -16,6 +17,7 @@ from app.payments.models import StripeInvoice
 from app.payments.sync_invoice import sync_invoice
 from app.stripe_gateway import invoices
 from app.stripe_gateway.types import Card, Intent, Invoice
+from app.web.database import transaction
 from tests.conftest import NOON
 from tests.factories import make_org, unique
 from tests.payments.conftest import Buyer, Shop
@@ -145,3 +147,13 @@ def test_a_refund_at_stripe_is_booked_and_taken_back_when_it_fails(shop: Shop, b
     shop.deliver()
     assert (shop.record(buyer).state, shop.record(buyer).refunded) == ("refunded", 1000)
     assert records.of_transaction(shop.session, make_org(shop.session).id, str(paid_by)) is None
+
+
+def test_the_first_payment_fixes_the_orgs_currency(shop: Shop, buyer: Buyer) -> None:
+    org = shop.session.get_one(Org, buyer.org_id)
+    assert org.currency == shop.record(buyer).currency
+    later = replace(paid(invoice(shop, buyer)), currency="EUR")
+    with transaction() as session:
+        sync_invoice(session, buyer.org_id, later, NOON)
+    shop.session.expire_all()
+    assert shop.session.get_one(Org, buyer.org_id).currency == "USD"
