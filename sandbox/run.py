@@ -27,7 +27,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_SECONDS = 60
 CARDS = (
     "4242 4242 4242 4242 pays, 4000 0000 0000 0002 is declined, 4000 0027 6000 3184 asks for 3-D Secure,\n"
-    "             4000 0000 0000 0341 pays once and fails at the renewal; any date ahead, any three digits"
+    "             4000 0000 0000 0341, put in place of a good card, fails at the renewal; any date, any three digits"
 )
 TICK = 0.1
 
@@ -112,6 +112,8 @@ def _granian(place: Place) -> list[str]:
 def _standin(place: Place, env: Mapping[str, str]) -> list[str]:
     words = [PYTHON, "-m", "sandbox.standin", "--port", str(place.stripe_port), "--webhook", place.webhook]
     words += ["--folder", str(place.instance / "stripe"), "--clock", str(place.instance / "clock")]
+    if env.get("STANDIN_RECORD"):
+        words += ["--record", env["STANDIN_RECORD"]]
     return [*words, "--secret", env["STRIPE_WEBHOOK_SECRETS"], "--key", env["STRIPE_SECRET_KEY"]]
 
 

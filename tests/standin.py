@@ -35,7 +35,7 @@ from sandbox.standin.clock import GivenClock
 from sandbox.standin.deliveries import Deliveries, Delivery, post
 from sandbox.standin.store import Store
 from sandbox.standin.world import World
-from tests.standin_traffic import CHECKER, Traffic
+from tests.standin_traffic import CHECKER, TRAFFIC, Traffic
 from tests.standin_visit import Visit
 
 Receiver = Callable[[bytes, dict[str, str]], int]
@@ -240,7 +240,6 @@ def _advance(clock: FixedClock, seconds: float) -> None:
     clock.advance(timedelta(seconds=seconds))
 
 
-TRAFFIC = Traffic()
 _elsewhere: Counter[str] = Counter()  # what other processes of the session report
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sandbox.standin import API_VERSION
+from sandbox.standin.api import Call, Reply
 from sandbox.standin.app import Exchange
 
 CHECKER = Path(__file__).resolve().parents[2] / "shared" / "stripe" / "check.py"
@@ -57,6 +59,29 @@ class Traffic:
         if self.checker is not None:
             self._note(f"event {event['type']}", self.checker.event(json.dumps(event)))
 
+    def kept(self, path: Path) -> None:
+        """Check what a stand-in process has kept; raises AssertionError naming what is not as Stripe describes it."""
+        before = len(self.violations)
+        checked: set[tuple[Any, ...]] = set()  # whoever waits for something asks the same and hears the same
+        for line in path.read_text(encoding="utf-8").splitlines():
+            seen = json.loads(line)
+            if "event" in seen:
+                self.event(seen["event"])
+                continue
+            call, reply = Call(**seen["call"]), Reply(**seen["reply"])
+            same = (call.method, call.path, call.query, call.body, call.version, reply.status, reply.body)
+            if same in checked:
+                self.count += 2
+            else:
+                checked.add(same)
+                self.exchange(Exchange(call, reply), lenient=False)
+        found = Counter(self.violations[before:]).most_common(40)
+        assert not found, "not as Stripe describes it:\n" + "\n".join(f"{n} x {what}" for what, n in found)
+
     def _note(self, what: str, errors: list[tuple[str, str]]) -> None:
         self.count += 1
         self.violations += [f"{what}: {where}: {problem}" for where, problem in errors]
+
+
+TRAFFIC = Traffic()
+"""That of this process of the tests."""

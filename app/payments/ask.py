@@ -10,7 +10,6 @@ import structlog
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from app.kit.errors import DomainError
 from app.payments import queries, retrieve
 from app.payments.fulfil import fulfil_locked
 from app.payments.locks import org_lock
@@ -42,7 +41,10 @@ class Open:
 
 
 def waiting(session: Session, now: datetime, *, all_of_them: bool = False) -> list[Open]:
-    """What is to be asked about now: quiet for two minutes, and later once an hour (`all_of_them`: all the same)."""
+    """What is to be asked about now: quiet for two minutes, and later once an hour; at most 200, the oldest first.
+
+    `all_of_them`: every one that is quiet, however many.
+    """
     pending = BillingRecord.state == "pending"
     old = now - QUIET
     visits = (
@@ -55,7 +57,9 @@ def waiting(session: Session, now: datetime, *, all_of_them: bool = False) -> li
     )
     found = [Open(org, at, checkout_id=each) for org, at, each in session.execute(visits.order_by(Checkout.opened_at))]
     found += [Open(org, at, invoice_id=each) for org, at, each in session.execute(bills)]
-    return [each for each in found if all_of_them or now - each.since < OFTEN or now.minute < 2][:MOST]
+    if all_of_them:
+        return found
+    return [each for each in found if now - each.since < OFTEN or now.minute < 2][:MOST]
 
 
 def ask(gw: Gateway, each: Open, now: datetime) -> None:
@@ -79,7 +83,7 @@ def ask_all(gw: Gateway, chosen: list[Open], now: datetime) -> int:
         except StripeAway:
             log.warning("stripe is away; asked again at the next run", left=len(chosen) - answered)
             break
-        except DomainError as error:
+        except Exception as error:  # noqa: BLE001  (whatever it was, the others are asked)
             log.warning("not answered", org_id=str(each.org_id), checkout=str(each.checkout_id),
                         invoice=each.invoice_id, error=type(error).__name__)  # fmt: skip
     return answered

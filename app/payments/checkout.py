@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from app.kit.actor import Actor
-from app.kit.errors import InvalidRequest, Unavailable
+from app.kit.errors import Conflict, InvalidRequest, Unavailable
 from app.payments import queries
 from app.payments.choice import AlreadyPaid, Choice, check_first, of_plan
 from app.payments.customers import forget_missing
@@ -88,7 +88,8 @@ def _open(gw: Gateway, org_id: UUID, choice: Choice, actor: Actor, now: datetime
 def _settle(gw: Gateway, older: Visit, choice: Choice, now: datetime) -> CheckoutSession | None:
     """What becomes of the checkout that is open in our books: its page when it can be used on, else None.
 
-    Not closed here when it was replaced: that happens together with the new row. Raises `AlreadyPaid`.
+    Not closed here when it was replaced: that happens together with the new row. Raises `AlreadyPaid` (the same
+    choice), `Conflict` (another one was paid, or the money is on its way).
     """
     found = session_of(gw, older, now)
     if found is not None and found.status == "open" and older.choice != choice:
@@ -103,7 +104,9 @@ def _settle(gw: Gateway, older: Visit, choice: Choice, now: datetime) -> Checkou
             sync_checkout(session, older.org_id, found, now)
         return found if found.status == "open" else None
     if fulfil_locked(gw, older.org_id, found.id, now) == "waiting":
-        raise AlreadyPaid("Your payment is on its way; we mail you when it has arrived. Nothing was charged again.")
+        raise Conflict("Your payment is on its way; we mail you when it has arrived. Nothing was charged again.")
+    if older.choice != choice:
+        raise Conflict("What you chose before was paid meanwhile, and it is yours now. Nothing was charged again.")
     raise AlreadyPaid("This was paid already, and it is yours now. Nothing was charged again.")
 
 
@@ -113,7 +116,7 @@ def _start(gw: Gateway, visit: Visit, now: datetime) -> CheckoutSession:
         found = start(gw, visit, now)
     except StripeDenied:
         raise
-    except (StripeMissing, StripeMisused, StripeRefused) as refused:
+    except (StripeMissing, StripeMisused, StripeRefused, Conflict) as refused:
         close(visit, "failed", refused.detail, now)
         if isinstance(refused, StripeMissing) and refused.param != "customer":
             log.warning("a price is not at Stripe: run flask catalog push", checkout=str(visit.id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -76,8 +77,9 @@ def _repaired(gw: Gateway, held: Held, now: datetime) -> Fields | None:
                 return _of_retrieved(held, found)(session)
     except StripeAway:
         raise
-    except DomainError as error:
-        log.warning("not repaired", kind=held.kind, id=held.id, error=type(error).__name__, words=error.detail)
+    except Exception as error:  # noqa: BLE001  (whatever it was, it is told, and the others are compared)
+        words = error.detail if isinstance(error, DomainError) else None
+        log.warning("not repaired", kind=held.kind, id=held.id, error=type(error).__name__, words=words)
         return None
 
 
@@ -105,7 +107,8 @@ def _invoices(gw: Gateway, now: datetime) -> Iterator[Invoice]:
         still_open = list(session.scalars(older))
     yield from invoices.list_of(gw, None, start)
     for invoice_id in still_open:
-        yield invoices.retrieve(gw, invoice_id)
+        with suppress(StripeMissing):  # a draft can be deleted; what has a number cannot
+            yield invoices.retrieve(gw, invoice_id)
 
 
 def _of_retrieved(held: Held, found: Retrieved) -> Callable[[Session], Fields]:

@@ -11,6 +11,7 @@ from app.stripe_gateway.types import Card, Customer, Invoice, Subscription
 
 _SUBSCRIPTION = ("status", "price_id", "period_start", "period_end", "anchor_at", "cancel_at",
                  "cancel_at_period_end", "latest_invoice_id")  # fmt: skip
+_GRANTING = frozenset({"trialing", "active", "past_due"})
 _INVOICE = ("status", "number", "currency", "total", "tax", "amount_due", "amount_paid", "amount_remaining",
             "attempt_count", "next_attempt_at")  # fmt: skip
 _SETTLED = {"paid": {"completed", "refunded"}, "void": {"failed"}, "uncollectible": {"failed"}}
@@ -45,6 +46,8 @@ def of_subscription(mirror: StripeSubscription | None, found: Subscription) -> F
     differing = _compare(mirror, found, _SUBSCRIPTION)
     if (mirror.ended_at is None) != (found.ended_at is None):
         differing.append(("ended_at", _shown(mirror.ended_at), _shown(found.ended_at)))
+    if mirror.subscription_id is None and found.status in _GRANTING:
+        differing.append(("plan given", "none", found.status))  # a second one of an org: it is charged for nothing
     return differing
 
 

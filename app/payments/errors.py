@@ -9,6 +9,10 @@ class UnknownOwner(DomainError):
     """Nobody here is known to own what an event is about, yet: our row may still be on its way."""
 
 
+class UnknownPayment(DomainError):
+    """Money went back of a payment that no billing record of ours knows, nor ever will: its invoice was asked for."""
+
+
 class UnknownPrice(DomainError):
     """A subscription has a price that no plan version of ours was pushed as."""
 

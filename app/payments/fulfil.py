@@ -87,7 +87,7 @@ def _around(gw: Gateway, found: CheckoutSession, *, first: bool) -> Retrieved:
     if found.customer_id is None:
         return Retrieved()
     if found.mode == "setup":
-        return _keep_card(gw, found, found.customer_id)
+        return _keep_card(gw, found, found.customer_id) if first else Retrieved()
     customer = customers.retrieve(gw, found.customer_id)
     if found.subscription_id is None:
         return Retrieved(customer)
@@ -104,7 +104,10 @@ def _paid(gw: Gateway, invoice_id: str) -> tuple[Invoice, Intent | None]:
 
 
 def _keep_card(gw: Gateway, found: CheckoutSession, customer_id: str) -> Retrieved:
-    """A card that was saved becomes the one that invoices are charged to; else they went on using the old one."""
+    """A card that was saved becomes the one that invoices are charged to; else they went on using the old one.
+
+    Once: whoever hears of it again, days later, must not bring it back over one that was chosen since.
+    """
     setup = payments.setup_intent(gw, found.setup_intent_id) if found.setup_intent_id else None
     if setup is None or setup.status != "succeeded" or setup.payment_method_id is None:
         return Retrieved(customers.retrieve(gw, customer_id))

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from app.audit.service import write as audit
+from app.kit.actor import SYSTEM
 from app.payments import records, retrieve
-from app.payments.errors import UnknownOwner
+from app.payments.errors import UnknownOwner, UnknownPayment
 from app.payments.fulfil import fulfil_locked
 from app.payments.inbox import Seen
 from app.stripe_gateway import Gateway, customers, payments
@@ -77,8 +79,12 @@ def refund(gw: Gateway, org_id: UUID, seen: Seen, _now: datetime) -> Write:
         retrieve.write(session, org_id, found, at)
         record = records.of_transaction(session, org_id, paid_by)
         if record is None:
-            raise UnknownOwner("No payment of ours is known by this payment intent.")
+            raise UnknownPayment("No payment of ours is known by this payment intent.")
+        before = record.refunded
         records.refund(record, refunded, at=at)
+        if record.refunded != before:
+            audit(session, SYSTEM, "payment.refunded", on=("billing_record", record.id), org_id=org_id,
+                  before={"refunded": before}, after={"refunded": record.refunded}, now=at)  # fmt: skip
 
     return write
 

@@ -28,6 +28,4 @@ def follow_customer(gw: Gateway, customer: Customer, subscription: Subscription)
     chosen, own = customer.card, subscription.card
     if chosen is None or own is None or chosen.id == own.id or subscription.ended_at is not None:
         return subscription
-    return subscriptions.use_card(
-        gw, subscription.id, chosen.id, key=f"use-card-{subscription.id}-{own.id}-{chosen.id}"
-    )
+    return subscriptions.use_card(gw, subscription.id, chosen.id, key=f"use-card-{new_hex()}")

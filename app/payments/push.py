@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.catalog import queries as catalog
 from app.catalog.models import PlanVersion
 from app.kit.errors import Conflict
+from app.kit.money import exponent
 from app.payments import queries
 from app.payments.locks import let_go
 from app.payments.models import StripePrice, StripeSubscription
@@ -26,6 +27,7 @@ from app.stripe_gateway.types import Price
 from app.web.database import transaction
 
 KEPT, FOUND, MADE, DIFFERS = "kept", "found", "made", "differs"
+_IN_HUNDREDTHS = frozenset({"ISK", "UGX"})
 _AT_ONCE = 10  # lookup keys of one question
 
 
@@ -116,7 +118,7 @@ def _there(gw: Gateway, keys: list[str]) -> dict[str, Price]:
 def _push_one(
     gw: Gateway, sold: Sold, there: Price | None, products: set[str], now: datetime, *, dry_run: bool
 ) -> Pushed:
-    why = _differs(sold, there) if there else ""
+    why = _unfit(sold) or (_differs(sold, there) if there else "")
     if why:
         return Pushed(sold, DIFFERS, None, why)
     if dry_run:
@@ -129,6 +131,17 @@ def _push_one(
     if why:
         return Pushed(sold, DIFFERS, None, why)
     return Pushed(sold, MADE if there is None else FOUND if news else KEPT, price.id)
+
+
+def _unfit(sold: Sold) -> str:
+    """Why Stripe cannot be told this amount, in words. Source: https://docs.stripe.com/currencies"""
+    if sold.currency in _IN_HUNDREDTHS:
+        return (
+            f"Stripe counts {sold.currency} in hundredths, which has no minor unit: it would charge a hundredth of it"
+        )
+    if exponent(sold.currency) == 3 and sold.amount % 10:
+        return f"Stripe takes amounts of {sold.currency} in whole tens of its minor unit only, {sold.amount} is none"
+    return ""
 
 
 def _differs(sold: Sold, there: Price) -> str:

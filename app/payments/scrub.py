@@ -1,4 +1,8 @@
-"""What is never kept of an event or an error: secrets, and addresses of Stripe's pages, which open them to anybody."""
+"""What is never kept of an event or an error: secrets, addresses of Stripe's pages (they open to anybody), and persons.
+
+An event is a hint and Stripe is asked about its object, so that nothing here needs names, mail addresses, telephone
+numbers or streets; and what is not kept need not be found again when a person is erased.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,11 @@ from typing import Any
 
 REMOVED = "[removed]"
 _SECRETS = frozenset({"client_secret", "secret", "invoice_pdf", "pdf"})
+_PERSONAL = frozenset(
+    {"name", "individual_name", "business_name", "customer_name", "billing_details", "customer_details",
+     "collected_information", "customer_tax_ids", "custom_fields", "customer_purchase_ip"}
+)  # fmt: skip
+_PERSONAL_ENDS = ("email", "phone", "address", "shipping")
 _SECRET_WORDS = re.compile(r"\b(?:https?://\S+|(?:sk|rk|pk|whsec)_\w+|\w+_secret_\w+)")
 MOST_WORDS = 500
 
@@ -29,5 +38,7 @@ def words(text: str) -> str:
 
 def _field(key: str, value: Any) -> Any:
     if isinstance(value, str) and (key in _SECRETS or key.endswith(("url", "_secret"))):
+        return REMOVED
+    if value and not isinstance(value, bool) and (key in _PERSONAL or key.endswith(_PERSONAL_ENDS)):
         return REMOVED
     return body(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from app.kit.errors import Conflict
 from app.kit.ids import new_hex
 from app.payments import queries
 from app.payments.customers import ensure_customer
@@ -63,7 +64,7 @@ def session_of(gw: Gateway, visit: Visit, now: datetime) -> CheckoutSession | No
         pass  # asked in other words then (the portal's address has changed, say): look for what came of it
     except StripeDenied:
         raise
-    except (StripeMissing, StripeMisused):
+    except (StripeMissing, StripeMisused, Conflict):  # a price that cannot be paid: no page was ever opened for it
         return None
     found = _listed(gw, visit)
     if found is None and away is not None and now - visit.opened_at < _ON_ITS_WAY:

@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.accounts.orgs import fix_currency
+from app.audit.service import write as audit
+from app.kit.actor import SYSTEM
 from app.kit.ids import new_id
 from app.payments import letters, queries, records
 from app.payments.errors import NotOurs
@@ -41,10 +43,7 @@ def sync_invoice(
         session.add(mirror)
     elif mirror.org_id != org_id:
         raise NotOurs(f"Invoice {found.id} belongs to another organisation.")
-    elif _RANK[found.status] < _RANK[mirror.status] or (mirror.status, found.status) in {
-        ("paid", "void"),
-        ("void", "paid"),
-    }:
+    elif _goes_back(mirror.status, found.status):
         return records.of_invoice(session, org_id, found.id)
     _write(mirror, found, now)
     session.flush()
@@ -57,6 +56,9 @@ def sync_invoice(
         fix_currency(session, org_id, record.currency)
         if record.reason in TOLD:
             letters.received(session, record, now)
+    if news:
+        audit(session, SYSTEM, "payment.completed", on=("billing_record", record.id), org_id=org_id,
+              after={"amount": record.amount, "currency": record.currency}, now=now)  # fmt: skip
     return record
 
 
@@ -117,7 +119,7 @@ def _settle(record: BillingRecord, found: Invoice, intent: Intent | None, now: d
         return records.complete(record, at=found.paid_at or now, transaction_id=paid_by, card=card)
     if found.status in _GIVEN_UP:
         records.fail(record, at=now, code=found.status, words=_GIVEN_UP[found.status])
-    elif found.attempt_count:
+    elif found.attempt_count and not (intent and intent.status == "processing"):  # a bank debit takes days
         code, words = _failure(intent)
         records.fail(record, at=now, code=code, words=words, transaction_id=found.payment_intent_id, card=card)
     return False

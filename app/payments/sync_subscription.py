@@ -15,6 +15,7 @@ from app.payments.errors import NotOurs, UnknownPrice
 from app.payments.models import StripeCustomer, StripePrice, StripeSubscription
 from app.payments.sync_customer import show_card
 from app.stripe_gateway.types import Subscription
+from app.subscriptions import queries as subscriptions
 from app.subscriptions.follow import StripeFacts, follow
 
 OVER = frozenset({"canceled", "incomplete_expired"})
@@ -36,13 +37,28 @@ def sync_subscription(session: Session, org_id: UUID, found: Subscription, now: 
     _write(mirror, found, now)
     session.flush()
     _show_card(session, mirror, found)
-    change = follow(session, org_id, _facts(mirror, found, price), actor=SYSTEM, now=now)
+    _follow(session, mirror, price, now)
+    if mirror.ended_at is not None:
+        _succeed(session, org_id, now)
+    _tell(session, mirror, now)
+    return mirror
+
+
+def _follow(session: Session, mirror: StripeSubscription, price: StripePrice, now: datetime) -> None:
+    change = follow(session, mirror.org_id, _facts(mirror, price), actor=SYSTEM, now=now)
     mirror.subscription_id = change.subscription_id or mirror.subscription_id
     session.flush()
     if change.recount_from is not None:
-        recount(session, org_id, change.recount_from, now)
-    _tell(session, mirror, now)
-    return mirror
+        recount(session, mirror.org_id, change.recount_from, now)
+
+
+def _succeed(session: Session, org_id: UUID, now: datetime) -> None:
+    """A second one, bought beside the first, has granted nothing so far; it is paid for, so now it does."""
+    second = queries.open_subscription(session, org_id)
+    price = queries.price(session, second.price_id) if second else None
+    if second is not None and second.subscription_id is None and price is not None:
+        _follow(session, second, price, now)
+        _tell(session, second, now)
 
 
 def _mirror(session: Session, org_id: UUID, found: Subscription) -> StripeSubscription:
@@ -84,17 +100,17 @@ def _show_card(session: Session, mirror: StripeSubscription, found: Subscription
         show_card(customer, found.card)
 
 
-def _facts(mirror: StripeSubscription, found: Subscription, price: StripePrice) -> StripeFacts:
+def _facts(mirror: StripeSubscription, price: StripePrice) -> StripeFacts:
     return StripeFacts(
-        ref=found.id,
-        state=found.status,
+        ref=mirror.id,
+        state=mirror.status,
         plan_version_id=price.plan_version_id,
         interval=price.interval,
         currency=price.currency,
-        anchor_at=found.anchor_at,
-        started_at=found.created_at,
-        billing=Period(found.period_start, found.period_end),
-        cancel_at_period_end=found.cancel_at_period_end,
+        anchor_at=mirror.anchor_at,
+        started_at=mirror.created_at,
+        billing=Period(mirror.period_start, mirror.period_end),
+        cancel_at_period_end=mirror.cancel_at_period_end,
         ended_at=mirror.ended_at,
         ours=mirror.subscription_id,
     )
@@ -108,5 +124,6 @@ def _tell(session: Session, mirror: StripeSubscription, now: datetime) -> None:
         dunning.end(session, mirror, "recovered", now)
     elif mirror.ended_at is not None:
         dunning.end(session, mirror, "ended", now)
-        if mirror.subscription_id is not None:
+        over = subscriptions.subscription(session, mirror.org_id) is None  # else another plan holds already
+        if mirror.subscription_id is not None and over:
             letters.ended(session, mirror.org_id, mirror.subscription_id, now)

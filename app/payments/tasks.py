@@ -6,9 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
-from app.kit.errors import DomainError
 from app.payments import dunning, inbox
 from app.payments.apply import apply
 from app.payments.ask import ask_all, waiting
@@ -46,7 +44,7 @@ def dun() -> None:
         try:
             with transaction() as session:
                 dunning.advance(session, dunning_id, now)
-        except (DomainError, SQLAlchemyError) as error:
+        except Exception as error:  # noqa: BLE001  (whatever it was, it stops no other)
             log.warning("left for the next sweep", dunning=str(dunning_id), error=type(error).__name__)
 
 

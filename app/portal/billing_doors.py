@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect
 
 from app.kit.errors import DomainError, Unavailable
+from app.stripe_gateway.errors import StripeAway
 from app.web.problems import problem_of
 
 billing = Blueprint("billing", __name__, url_prefix="/billing")
@@ -25,7 +26,8 @@ def status_of(trouble: DomainError) -> int:
 def detail_of(trouble: DomainError) -> str:
     """What to do, where the error does not say it itself."""
     if isinstance(trouble, Unavailable) and trouble.code == "unavailable":
-        return f"{trouble.detail} Press the button again in a minute: the same payment is never taken twice."
+        away = "Stripe does not answer at the moment." if isinstance(trouble, StripeAway) else trouble.detail
+        return f"{away} Press the button again in a minute: the same payment is never taken twice."
     if trouble.code == "internal":
         return f"{trouble.detail} Nothing was charged. Tell your Tollkeeper team the request id below."
     return trouble.detail

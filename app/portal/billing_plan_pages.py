@@ -181,9 +181,10 @@ def _people(org: UUID, *, may_change: bool) -> list[Person]:
 
 def _state(visit: Checkout, org: UUID, sent: str) -> str:
     """What is known already, else what Stripe says now."""
-    if visit.state == "completed":
+    done = visit.state == "completed"
+    if done and (visit.purpose != "subscription" or _has_moved(org, visit)):
         return "paid" if visit.purpose == "subscription" else "saved"
-    if visit.state not in payments.OPEN_CHECKOUT:
+    if not done and visit.state not in payments.OPEN_CHECKOUT:
         return "failed" if visit.state == "failed" else "expired"
     try:
         return fulfil.fulfil(org, sent, business_now())
@@ -191,6 +192,12 @@ def _state(visit: Checkout, org: UUID, sent: str) -> str:
         raise
     except DomainError:
         return "away"
+
+
+def _has_moved(org: UUID, visit: Checkout) -> bool:
+    """Whether the money has arrived: a session is complete as soon as it was ordered, and a bank debit takes days."""
+    record = histories.of_checkout(session(), org, visit.id)
+    return record is None or record.state in {"completed", "refunded"}
 
 
 def _looks() -> int:

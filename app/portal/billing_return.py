@@ -99,7 +99,7 @@ def _failed(plan: str, _at: Standing, _: bool) -> Said:
 
 def _away(plan: str, _at: Standing, polls: bool) -> Said:
     lines = [
-        "Stripe does not answer at the moment, so we cannot say yet whether the payment went through.",
+        "We cannot say yet whether the payment went through.",
         f"If it did, {plan} is yours as soon as Stripe answers. Do not pay twice; nothing is lost.",
     ]
     return "near", "Stripe does not answer", lines if polls else [*lines, _SLOW]

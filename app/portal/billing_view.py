@@ -152,7 +152,7 @@ def _late(at: Standing, *, usable: bool) -> Trouble:
         said = f"The limits of {at.plan_name} stay until {until}, then those of {at.default_name} hold."
         said = said if until else f"The limits of {at.plan_name} still hold."
         title = f"A payment of {owed} failed" if at.due else "A payment failed"
-    more = "Nothing is deleted. Pay with the card that is kept, or change it first."
+    more = "Nothing is deleted." + (" Pay with the card that is kept, or change it first." if usable else "")
     acts = (["pay"] if at.due else []) + ["card"]
     return Trouble("full" if at.limited else "strong", title, [said, more], acts if usable else [])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ PATIENT = Limits(connect=3.05, read=20.0)
 RETRIES = 2
 PAGE = 100
 LONGEST_PAUSE = 10.0  # seconds that a 429 is waited out
+AT_ONCE = 2  # pages of one process that may wait for Stripe: half of its threads, so that the rest go on metering
+TURN = 1.0  # seconds that a page waits for its turn; Stripe at its usual pace is done by then
 LEAST = 0.2  # seconds of a budget below which a call is not begun
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 
@@ -67,6 +70,7 @@ class Gateway:
         self.patient = patient
         self._circuit = circuit
         self._sleep = sleep
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
         self._client = stripe.StripeClient(
             secret_key,
             stripe_account=account,
@@ -91,13 +95,22 @@ class Gateway:
 
     @contextmanager
     def budget(self, seconds: float = 5.0) -> Iterator[None]:
-        """All calls of this thread within the block share so many seconds; then `StripeAway`. Not for the patient."""
-        ours, outer = time.monotonic() + seconds, _deadline.get()
+        """All calls of this thread within the block share so many seconds; then `StripeAway`. Not for the patient.
+
+        Only so many pages may be at it at once (`AT_ONCE`); one that is too many raises `StripeAway` before it begins.
+        """
+        outer = _deadline.get()
+        turn = outer is None and not self.patient
+        if turn and not self._turns.acquire(timeout=TURN):
+            raise StripeAway(sent=False)
+        ours = time.monotonic() + seconds
         mark = _deadline.set(ours if outer is None else min(ours, outer))
         try:
             yield
         finally:
             _deadline.reset(mark)
+            if turn:
+                self._turns.release()
 
     def get(self, ask: Ask) -> Raw:
         """Ask for one object; its raw answer."""

@@ -12,6 +12,7 @@ from sandbox.standin import server, webhook_endpoints
 from sandbox.standin.app import App
 from sandbox.standin.clock import FileClock
 from sandbox.standin.deliveries import Deliveries, post
+from sandbox.standin.record import Record
 from sandbox.standin.store import Store
 from sandbox.standin.world import World
 
@@ -24,6 +25,10 @@ def main() -> None:
     store = Store(str(chosen.folder / "standin.sqlite"))
     world = World(store, FileClock(chosen.clock), f"http://{server.HOST}:{chosen.port}")
     app = App(world, chosen.key)
+    if chosen.record:
+        kept = Record(chosen.record)
+        app.watchers.append(kept.exchange)
+        world.watchers.append(kept.event)
     if chosen.webhook:
         webhook_endpoints.ensure(world, chosen.webhook, chosen.secret)
     carrier = Deliveries(world, post, time.time)
@@ -53,6 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--webhook", default="", help="where events are sent")
     parser.add_argument("--secret", default="whsec_sandbox", help="what they are signed with")
     parser.add_argument("--key", default=None, help="the only secret key that is taken (default: every test key)")
+    parser.add_argument("--record", type=Path, default=None, help="a file that keeps every call, answer and event")
     return parser.parse_args()
 
 

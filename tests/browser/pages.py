@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import count
 
-from playwright.sync_api import Page
-
-from tests.browser.stack import Stack
-
-Step = Callable[[Page, Stack], None]
-_numbers = count(1)
+from tests.browser.steps import (
+    Step,
+    at_stripe,
+    card,
+    customer,
+    fill,
+    follow,
+    give_up,
+    go,
+    hosted_invoice,
+    invite,
+    leave_browser,
+    mailed,
+    menu,
+    pay,
+    press,
+    sign_up,
+    to_payment,
+)
 
 
 @dataclass(frozen=True)
@@ -29,123 +39,6 @@ class Shown:
     sheet: bool = field(default=True)
 
 
-def press(name: str) -> Step:
-    """Press a button; its form is sent as it stands."""
-
-    def step(page: Page, _: Stack) -> None:
-        with page.expect_navigation():
-            page.get_by_role("main").get_by_role("button", name=name, exact=True).click()
-
-    return step
-
-
-def follow(name: str) -> Step:
-    """Follow the first link of that name."""
-
-    def step(page: Page, _: Stack) -> None:
-        with page.expect_navigation():
-            page.get_by_role("main").get_by_role("link", name=name).first.click()
-
-    return step
-
-
-def fill(**values: str) -> Step:
-    """Write into fields by their names in the form."""
-
-    def step(page: Page, _: Stack) -> None:
-        for name, value in values.items():
-            page.locator(f"main [name={name}]").fill(value)
-
-    return step
-
-
-def check(label: str) -> Step:
-    """Tick a box."""
-
-    def step(page: Page, _: Stack) -> None:
-        page.get_by_label(label).check()
-
-    return step
-
-
-def menu(name: str) -> Step:
-    """Open a menu of the side bar."""
-
-    def step(page: Page, _: Stack) -> None:
-        page.locator("summary", has_text=name).click()
-
-    return step
-
-
-def sign_up(page: Page, stack: Stack) -> None:
-    """Send the sign-up form for a new address, and stay on the page that says to look into the mail."""
-    email = f"page{next(_numbers)}@shown.example"
-    fill(name="Paula Page", email=email, password="seven quiet lanterns")(page, stack)
-    press("Create account")(page, stack)
-
-
-def mailed(path: str) -> Step:
-    """Open the newest link below `path` that was mailed to the address of the last sign-up or invitation."""
-
-    def step(page: Page, stack: Stack) -> None:
-        page.goto(stack.link("@shown.example", path))
-
-    return step
-
-
-def invite(page: Page, stack: Stack) -> None:
-    """Invite somebody new."""
-    fill(email=f"guest{next(_numbers)}@shown.example")(page, stack)
-    press("Send invitation")(page, stack)
-
-
-def leave_browser(page: Page, _: Stack) -> None:
-    """Become a visitor."""
-    page.context.clear_cookies()
-
-
-def go(path: str) -> Step:
-    """Open another page."""
-
-    def step(page: Page, _: Stack) -> None:
-        page.goto(path)
-
-    return step
-
-
-def customer(page: Page, stack: Stack) -> None:
-    """Sign up and confirm the address, from the mail that went to just this one."""
-    email = f"page{next(_numbers)}@shown.example"
-    fill(name="Paula Page", email=email, password="seven quiet lanterns")(page, stack)
-    press("Create account")(page, stack)
-    page.goto(stack.link(email, "/verify/"))
-    press("Yes, confirm it")(page, stack)
-
-
-def to_payment(page: Page, _: Stack) -> None:
-    """Press the button that leads to Stripe's page, and wait there."""
-    with page.expect_navigation():
-        page.get_by_role("button", name=re.compile("Go (back )?to payment")).click()
-
-
-def pay(page: Page, stack: Stack) -> None:
-    """Pay on the stand-in's page with a good card, and come back."""
-    to_payment(page, stack)
-    for name, value in {"number": "4242424242424242", "expiry": "12 / 34", "cvc": "123", "name": "Asa Ek"}.items():
-        page.locator(f"#pay [name={name}]").fill(value)
-    page.locator("#pay button").click()
-    page.wait_for_url("**/billing/return?**")
-    page.get_by_role("heading", name="You are on Pro").wait_for()
-
-
-def give_up(page: Page, stack: Stack) -> None:
-    """Leave Stripe's page without paying."""
-    to_payment(page, stack)
-    page.locator("a.back").click()
-    page.wait_for_url("**/billing/upgrade/pro?left=1**")
-
-
-_SIGN_UP = ("/sign-up", None)
 _WRONG = {"email": "near@demo.example", "password": "not the one"}
 
 VISITOR = {
@@ -216,6 +109,19 @@ BILLING = {
     "cancel": Shown("/sign-up", steps=(*_BUYER, go("/billing/cancel"))),
     "billing-cancelled": Shown("/sign-up", steps=(*_BUYER, go("/billing/cancel"), press("Cancel Pro on that day"))),
 }
+# The stand-in's own pages: they are a tool, and people pay on them all the same.
+_AT_CHECKOUT = (customer, go("/billing/upgrade/pro"), to_payment)
+_AT_BANK = (*_AT_CHECKOUT, card("4000002760003184"))
+STRIPE = {
+    "stripe-checkout": Shown("/sign-up", steps=_AT_CHECKOUT, sheet=False),
+    "stripe-declined": Shown("/sign-up", steps=(*_AT_CHECKOUT, card("4000000000000002")), sheet=False),
+    "stripe-secure": Shown("/sign-up", steps=_AT_BANK, sheet=False),
+    "stripe-secure-failed": Shown("/sign-up", steps=(*_AT_BANK, press("Fail")), sheet=False),
+    "stripe-portal": Shown("/sign-up", steps=(*_BUYER, go("/billing"), press("Change the card")), sheet=False),
+    "stripe-invoice": Shown("/sign-up", steps=(*_BUYER, go("/billing"), hosted_invoice), sheet=False),
+    "stripe-missing": Shown("/", None, (at_stripe("/c/pay/cs_test_none"),), 404, sheet=False),
+    "stripe-controls": Shown("/", steps=(at_stripe("/sandbox"),), sheet=False),
+}
 SETTINGS = {
     "profile": Shown("/settings", "near"),
     "profile-name": Shown("/settings", "near", (fill(name=""), press("Save name")), 422, sheet=False),
@@ -275,4 +181,4 @@ ADMIN |= {
     "admin-inbox-none": Shown("/admin/inbox?state=failed&q=evt_none", "staff", sheet=False),
     "admin-inbox-event": Shown("/admin/inbox?type=price.", "staff", (follow("price.created"),)),
 }
-PAGES: dict[str, Shown] = {**VISITOR, **DASHBOARDS, **BILLING, **SETTINGS, **ADMIN}
+PAGES: dict[str, Shown] = {**VISITOR, **DASHBOARDS, **BILLING, **STRIPE, **SETTINGS, **ADMIN}

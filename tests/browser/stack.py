@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.settings import PROJECT
+from tests.standin_traffic import TRAFFIC
 
 READY_SECONDS = 120
 T = TypeVar("T")
@@ -84,7 +85,8 @@ class Stack:
 def running(instance: Path, log: Path) -> Iterator[Stack]:
     """Start everything; stop it as Ctrl-C does. Its words go to `log`."""
     port = free_port()
-    env = {**_environment(instance), "PORT": str(port)}
+    kept = instance / "stripe.traffic"
+    env = {**_environment(instance), "PORT": str(port), "STANDIN_RECORD": str(kept)}
     with log.open("wb") as words:
         command = [sys.executable, "-m", "sandbox.run"]
         child = subprocess.Popen(command, cwd=PROJECT, env=env, stdout=words, stderr=words, start_new_session=True)
@@ -95,6 +97,8 @@ def running(instance: Path, log: Path) -> Iterator[Stack]:
         finally:
             child.send_signal(signal.SIGINT)
             child.wait(timeout=30)
+    if kept.exists():
+        TRAFFIC.kept(kept)
 
 
 def free_port() -> int:

@@ -20,7 +20,7 @@ from tests.browser.upgrade import DECLINED, GOOD, OTHER_GOOD, SECURE, Buyer, Jou
 pytestmark = pytest.mark.browser
 both = pytest.mark.parametrize("js", [True, False], ids=["with-scripts", "without-scripts"])
 Begin = Callable[..., Journey]
-BUYERS = 24
+BUYERS = 30
 NOT_YOU = "We are unable to authenticate your payment method. Please try again."
 NO = "Your card was declined."
 
@@ -73,9 +73,8 @@ def test_from_a_limit_to_the_larger_plan(begin: Begin, stack: Stack, js: bool) -
     upgrade_books.settled(stack, journey.buyer.org_id).sold_once()
 
 
-@both
-def test_a_declined_card_then_a_good_one(begin: Begin, stack: Stack, js: bool) -> None:
-    journey = begin(js=js)
+def test_a_declined_card_then_a_good_one(begin: Begin, stack: Stack) -> None:
+    journey = begin()
     journey.to_stripe()
     journey.pay(DECLINED)
     journey.refused(NO)
@@ -87,9 +86,8 @@ def test_a_declined_card_then_a_good_one(begin: Begin, stack: Stack, js: bool) -
     assert sorted(each["status"] for each in books.charges) == ["failed", "succeeded"]
 
 
-@both
-def test_a_card_that_the_bank_asks_about(begin: Begin, stack: Stack, js: bool) -> None:
-    journey = begin(js=js)
+def test_a_card_that_the_bank_asks_about(begin: Begin, stack: Stack) -> None:
+    journey = begin()
     journey.to_stripe()
     journey.pay(SECURE)
     journey.answer_bank("Complete")
@@ -157,11 +155,12 @@ def test_lost_webhooks_and_a_closed_tab_leave_it_to_reconciliation(
     journey.to_stripe()
     journey.pay_and_close_tab()
     until(lambda: not upgrade_books.waiting(stack), "the webhooks to be lost")
-    assert upgrade_books.read(stack, journey.buyer.org_id).ours["running"][0]["plan"] == "free"
+    assert upgrade_books.read(stack, journey.buyer.org_id).ours["running"] == []
     assert "0 not repaired" in stack.flask("stripe", "reconcile")
     _given_without_the_tab(journey, open_page())
     assert upgrade_books.read(stack, journey.buyer.org_id).sources == {"reconcile"}
-    assert " 0 events fetched" in f" {stack.flask('stripe', 'reconcile')}"
+    assert "0 differences" in stack.flask("stripe", "reconcile")
+    upgrade_books.read(stack, journey.buyer.org_id).sold_once()
 
 
 @both
@@ -258,7 +257,7 @@ def test_back_after_paying_and_the_old_button_charges_nothing(begin: Begin, stac
     journey.page.go_back()
     expect(journey.page.get_by_role("heading", level=1)).to_have_text("You're all done here")
     stale.get_by_role("button", name=re.compile("Go to payment")).click()
-    expect(stale.get_by_role("main")).to_contain_text("Pro is paid for already, and yours.")
+    expect(stale.get_by_text("Pro is paid for already, and yours.")).to_be_visible()
     stale.goto("/billing/upgrade/pro")
     expect(stale.get_by_role("main")).to_contain_text("You are on this plan")
     journey.has_pro()
@@ -281,10 +280,9 @@ def test_from_sign_up_on(open_page: Callable[..., Watched], stack: Stack) -> Non
     assert watched.findings == []
 
 
-@both
-def test_what_is_not_paid_for_grants_nothing(begin: Begin, stack: Stack, js: bool) -> None:
+def test_what_is_not_paid_for_grants_nothing(begin: Begin, stack: Stack) -> None:
     """Unpaid, declined and abandoned, cancelled: now, and after a day, when Stripe lets the pages expire."""
-    unpaid, declined, cancelled = begin(js=js), begin(js=js), begin(js=js)
+    unpaid, declined, cancelled = begin(), begin(), begin()
     for journey in (unpaid, declined, cancelled):
         journey.to_stripe()
     declined.pay(DECLINED)
@@ -303,7 +301,6 @@ def test_what_is_not_paid_for_grants_nothing(begin: Begin, stack: Stack, js: boo
     expect(unpaid.page.get_by_role("heading", level=1)).to_have_text("This page has expired")
     for journey in (unpaid, declined, cancelled):
         upgrade_books.settled(stack, journey.buyer.org_id).sold_nothing("expired")
-        sign_in(journey.new_tab(), journey.buyer.email, people.PASSWORD)
         journey.has_free()
 
 

@@ -21,6 +21,8 @@ DECLINED, SECURE = "4000 0000 0000 0002", "4000 0027 6000 3184"
 A_DAY = 500
 """The calls that the Free plan takes on one day."""
 TO_PAYMENT = re.compile("^Go (back )?to payment")
+MOST = 15_000
+"""Milliseconds for a step in which Stripe is asked; on a busy machine it may need them."""
 RETURNED = re.compile(r"/billing/return\?")
 
 
@@ -92,7 +94,7 @@ class Journey:
 
     def at_stripe(self) -> None:
         """Stripe's payment page stands in the tab."""
-        self.page.wait_for_url(f"{self.stack.stripe}/c/pay/**")
+        expect(self.page).to_have_url(re.compile(f"^{re.escape(self.stack.stripe)}/c/pay/"), timeout=MOST)
 
     def to_stripe(self) -> None:
         """All of it: the limit, the prompt, the button."""
@@ -139,10 +141,10 @@ class Journey:
 
     # Afterwards
 
-    def returned(self, title: str = "You are on Pro", seconds: float = 15) -> None:
+    def returned(self, title: str = "You are on Pro") -> None:
         """Back on our return page, which says this in the end."""
-        self.page.wait_for_url(RETURNED)
-        expect(self.page.get_by_role("heading", level=1)).to_have_text(title, timeout=seconds * 1000)
+        expect(self.page).to_have_url(RETURNED, timeout=MOST)
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(title, timeout=MOST)
 
     def has_pro(self, paid: str = "$49.00", card: str = "Visa", last4: str = "4242", used: int = 0) -> None:
         """The new limit, the payment and the card, as dashboard and billing page show them; and the API takes more.

@@ -100,8 +100,9 @@ class Visits:
 
 
 def _resources(page: Page) -> list[str]:
+    """What it loads; an address that holds its own data is weighed with the page."""
     found: list[str] = page.evaluate(_RESOURCES)
-    return found
+    return [url for url in found if not url.startswith("data:")]
 
 
 def _axe(page: Page, theme: str) -> list[str]:

@@ -142,6 +142,11 @@ class Subscriber:
         """The billing history as its file gives it, oldest first."""
         return list(csv.DictReader(io.StringIO(self.page("/billing/history.csv").lstrip("\ufeff"))))[::-1]
 
+    def lent(self) -> int:
+        """How many connections were not given back."""
+        with self.app.app_context():
+            return int(db.engine.pool.checkedout())  # type: ignore[attr-defined]
+
     def rows(self, statement: str) -> list[Any]:
         """What a statement with `:org` finds."""
         with self.app.app_context(), db.engine.connect() as connection:
@@ -149,7 +154,8 @@ class Subscriber:
 
 
 def _task(name: str) -> Callable[..., Any]:
-    return next(room.TASKS[name] for room in ROOMS if name in room.TASKS)
+    found: Callable[..., Any] = next(room.TASKS[name] for room in ROOMS if name in room.TASKS)
+    return found
 
 
 def _local(url: str) -> str:

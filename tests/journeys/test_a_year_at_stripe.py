@@ -128,7 +128,8 @@ def test_a_year_then_a_card_that_fails_then_payment(payer: Subscriber) -> None:
     kept = everything(payer)
     recovered(payer)
     assert [name for name, count in everything(payer).items() if count < kept[name]] == []
-    tiles(payer, 16)
+    tiles(payer, 15)
+    assert payer.lent() == 0
 
 
 def use_up(payer: Subscriber) -> None:

@@ -102,10 +102,41 @@ def test_an_older_page_cannot_be_paid_any_more(till: Till) -> None:
 def test_an_older_page_that_was_paid_meanwhile_is_given_instead_of_a_second_one(till: Till) -> None:
     org, plan = till.org(), till.plan()
     till.pay(till.open(org, plan))
-    with pytest.raises(AlreadyPaid):
+    with pytest.raises(Conflict, match="before was paid meanwhile") as told:
         till.open(org, plan, "year")
+    assert not isinstance(told.value, AlreadyPaid)  # what is asked for now was not given
     assert len(till.sessions()) == 1
     till.paid_once(org, plan)
+
+
+def test_a_payment_on_its_way_is_not_called_given(till: Till) -> None:
+    org, plan = till.org(), till.plan()
+    opened = till.open(org, plan)
+    till.pay(opened)
+    [session] = till.sessions()
+    session["payment_status"] = "unpaid"  # a bank debit takes days
+    with pytest.raises(Conflict, match="on its way") as told:
+        till.open(org, plan)
+    assert not isinstance(told.value, AlreadyPaid)
+
+
+def test_a_price_in_somebodys_way_keeps_no_other_plan_from_being_bought(till: Till) -> None:
+    org, plan, other = till.org(), till.plan(), till.plan()
+    product = till.standin.client().v1.products.create({"name": "by hand"})
+    till.standin.client().v1.prices.create(
+        {
+            "product": product.id,
+            "currency": "usd",
+            "unit_amount": 1,
+            "recurring": {"interval": "month"},
+            "lookup_key": f"tollkeeper_{plan.key}_v1_month_usd",
+        }
+    )
+    for _ in range(2):
+        with pytest.raises(Conflict, match="cannot be paid"):
+            till.open(org, plan)
+    till.pay(till.open(org, other))
+    assert set(till.books(org)["checkouts"]) == {"failed", "open"}
 
 
 def test_the_same_page_paid_meanwhile_is_given_too_and_then_again_nothing_opens(till: Till) -> None:

@@ -150,9 +150,9 @@ def test_what_is_signed_and_no_event_is_refused(client: FlaskClient, body: bytes
 
 
 def test_text_that_the_database_does_not_take_is_stored_without_it(client: FlaskClient, session: Session) -> None:
-    sent = event("customer.updated", {"id": "cus_n", "object": "customer", "name": "a\x00b", "x\x00": "y"})
+    sent = event("customer.updated", {"id": "cus_n", "object": "customer", "nickname": "a\x00b", "x\x00": "y"})
     assert post(client, json.dumps(sent).encode()).status_code == 200
-    assert session.get_one(InboxEvent, sent["id"]).body["data"]["object"]["name"] == "ab"
+    assert session.get_one(InboxEvent, sent["id"]).body["data"]["object"]["nickname"] == "ab"
     assert post(client, json.dumps(event("a\x00b", account="\x00")).encode()).status_code == 200
     assert post(client, json.dumps(event(about={"name": "\ud800"})).encode()).status_code == 400
 

@@ -72,7 +72,7 @@ def test_the_return_page_and_the_webhook_at_the_same_moment_give_it_once(till: T
         thread.start()
     for thread in threads:
         thread.join()
-    assert states == ["paid"] * 3
+    assert set(states) - {"away"} == {"paid"}  # two at once may ask Stripe; a third is told to look again
     till.paid_once(org, plan)
 
 

@@ -92,6 +92,26 @@ def test_an_event_of_an_unknown_customer_is_tried_again_and_parked(shop: Shop) -
     assert (shop.row(sent["id"]).state, shop.row(sent["id"]).attempts) == ("parked", TRIES)
 
 
+def test_a_refund_of_a_payment_that_is_not_ours_settles(shop: Shop) -> None:
+    """Somebody charged our customer by hand: its customer is known, and no record of ours will ever be."""
+    buyer = shop.buy()
+    shop.deliver()
+    theirs = shop.standin.objects("payment_intent")[0]
+    record = shop.record(buyer)
+    record.transaction_id = "pi_of_nobody"
+    shop.session.commit()
+    sent = about(
+        shop.standin, "refund.created",
+        {"id": "re_1", "object": "refund", "payment_intent": theirs["id"], "customer": theirs["customer"]},
+    )  # fmt: skip
+    assert shop.send(sent) == 200
+    shop.work()
+    assert shop.row(sent["id"]).state == "failed"
+    ask()
+    shop.work()
+    assert shop.row(sent["id"]).attempts == TRIES  # no sweep begins it again
+
+
 def test_a_parked_event_is_applied_once_its_customer_is_known(shop: Shop) -> None:
     buyer, subscription = paid_subscription(shop)
     unmarked = {**subscription, "metadata": {}, "customer": "cus_unknown"}
@@ -303,6 +323,30 @@ def test_nothing_secret_is_left_in_rows_or_logs(shop: Shop, capfd: pytest.Captur
     secrets += [each["client_secret"] for each in shop.standin.objects("payment_intent") if each.get("client_secret")]
     secrets += [each["hosted_invoice_url"] for each in shop.standin.objects("invoice")]
     assert [each for each in secrets if each and each != buyer.session_id and each in said] == []
+
+
+def test_nothing_of_a_person_is_left_in_the_inbox(shop: Shop) -> None:
+    """Erasing somebody has nothing to look for in there: it is never kept."""
+    buyer = shop.buy()
+    shop.deliver()
+    theirs = shop.standin.objects("customer")[0]
+    private: Any = {
+        "name": "Ada Quill", "email": "ada.quill@example.com", "phone": "+49305550199",
+        "address": {"line1": "Rosenweg 7", "line2": "II", "city": "Berlin", "postal_code": "10115", "state": "BE",
+                    "country": "DE"},
+    }  # fmt: skip
+    was = [theirs["email"], theirs["name"]]
+    shop.standin.client().v1.customers.update(theirs["id"], private)
+    shop.standin.client().v1.customers.update(theirs["id"], {"email": "new@example.com"})  # previous_attributes too
+    shop.deliver()
+    bodies = shop.session.scalars(select(InboxEvent.body).where(InboxEvent.org_id == buyer.org_id)).all()
+    said = "".join(json.dumps(each) for each in bodies)
+    assert "customer.updated" in said
+    private_words = ["Ada Quill", "ada.quill", "0555", "Rosenweg", "new@example.com", *filter(None, was)]
+    assert [each for each in private_words if each in said] == []
+    mirror = queries.customer(shop.session, buyer.org_id)
+    assert mirror is not None
+    assert mirror.email == "new@example.com"  # applied all the same
 
 
 def test_every_type_that_stripe_may_send_us_has_its_row() -> None:

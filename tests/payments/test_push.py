@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from app.catalog.models import Plan
 from app.kit.errors import Conflict
 from app.payments.gateway import gateway
 from app.payments.models import StripePrice
-from app.payments.push import ensure_price, push, sold_by
+from app.payments.push import Sold, ensure_price, push, sold_by
 from tests import factories
 from tests.factories import MadePlan
 from tests.payments.till import Till
@@ -157,3 +158,34 @@ def test_stripe_away_in_the_middle_is_told_and_the_repeat_goes_on(till: Till) ->
     code, words = run(till)
     assert code == 0
     assert len(there(till, plan)) == len(stored(till, plan)) == 2
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "words"),
+    [("ISK", 5000, "in hundredths"), ("UGX", 90000, "in hundredths"), ("KWD", 4995, "whole tens")],
+)
+def test_an_amount_that_stripe_would_read_otherwise_is_never_sold(
+    till: Till, currency: str, amount: int, words: str
+) -> None:
+    """5000 ISK are 5000 in our minor unit, and 50 in Stripe's."""
+    plan = till.plan()
+    with pytest.raises(Conflict, match=words):
+        ensure_price(gateway(), replace(first_of(till, plan), currency=currency, amount=amount), till.clock.now())
+    assert there(till, plan) == []
+
+
+@pytest.mark.parametrize(("currency", "amount"), [("JPY", 1500), ("KWD", 4990)])
+def test_amounts_without_and_with_three_places_reach_stripe_in_its_minor_unit(
+    till: Till, currency: str, amount: int
+) -> None:
+    plan = till.plan()
+    ensure_price(gateway(), replace(first_of(till, plan), currency=currency, amount=amount), till.clock.now())
+    assert [(each["unit_amount"], each["currency"]) for each in there(till, plan)] == [(amount, currency.lower())]
+
+
+def first_of(till: Till, plan: MadePlan) -> Sold:
+    version = catalog.version_of(till.session, plan.key)
+    assert version is not None
+    sold = sold_by(version)[0]
+    till.session.rollback()
+    return sold

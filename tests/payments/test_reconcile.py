@@ -10,9 +10,10 @@ from flask import Flask
 from sqlalchemy import text
 
 from app.payments import cli, queries
-from app.payments.models import InboxEvent, StripeCursor, StripeInvoice, StripePrice, StripeSubscription
+from app.payments.ask import waiting
+from app.payments.models import InboxEvent, StripeCursor, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
 from app.payments.reconcile import Report
-from app.payments.tasks import PERIODIC, TASKS, reconcile
+from app.payments.tasks import PERIODIC, TASKS, ask, reconcile
 from app.web.runtime import business_now
 from tests.payments.conftest import Buyer, Shop
 
@@ -64,6 +65,16 @@ def test_events_that_were_dropped_are_fetched_and_applied(shop: Shop) -> None:
     assert (row.source, row.state) == ("reconcile", "applied")
     reconcile()  # fetches what our own calls have caused meanwhile
     assert reconcile().fetched == []
+
+
+def test_a_dispute_that_nobody_heard_of_is_fetched_for_a_person_to_see(shop: Shop) -> None:
+    shop.standin.webhooks(drop=100)
+    shop.buy("4000000000000259")
+    shop.clock.advance(timedelta(hours=2))
+    shop.deliver()
+    [lost] = shop.standin.events("charge.dispute.created")
+    assert lost["id"] in reconcile().fetched
+    assert shop.row(lost["id"]).state == "ignored"
 
 
 def test_the_next_run_reads_on_from_the_last(shop: Shop) -> None:
@@ -163,6 +174,64 @@ def test_a_pending_checkout_is_resolved_by_asking(shop: Shop) -> None:
     report = reconcile()
     assert shop.record(buyer).state == "completed"
     assert report.differences == []
+
+
+def test_a_draft_that_was_deleted_at_stripe_stops_nothing(shop: Shop) -> None:
+    buyer = bought(shop)
+    kept = shop.session.get_one(StripeInvoice, shop.record(buyer).invoice_id)
+    facts = {column.name: getattr(kept, column.name) for column in StripeInvoice.__table__.columns}
+    shop.session.add(StripeInvoice(**facts | {"id": "in_deleted", "status": "draft"}))
+    shop.session.commit()
+    shop.clock.advance(timedelta(days=70))
+    assert reconcile().compared == 2  # the customer and the subscription; the invoice is too old
+
+
+def test_one_that_breaks_stops_none_of_the_others(shop: Shop) -> None:
+    """Stripe says something that our tables do not take."""
+    broken, whole = shop.buy(), shop.buy()
+    customer = shop.standin.objects("checkout.session", id=broken.session_id)[0]["customer"]
+    [card] = shop.standin.objects("payment_method", customer=customer)
+    card["card"]["last4"] = "none"
+    shop.clock.advance(timedelta(minutes=3))
+    ask()
+    assert (shop.record(broken).state, shop.record(whole).state) == ("pending", "completed")
+    card["card"]["last4"] = "4242"
+    ask()
+    assert shop.record(broken).state == "completed"
+    shop.deliver()
+    card["card"]["last4"] = "none"
+    shop.session.get_one(StripeCustomer, customer).email = "old@example.com"
+    shop.session.commit()
+    assert [(each.id, each.field) for each in reconcile().remaining] == [(customer, "email")]
+
+
+def test_a_second_subscription_that_is_charged_for_nothing_is_told_every_night(shop: Shop) -> None:
+    buyer = bought(shop)
+    mirror = shop.mirror(buyer)
+    assert mirror is not None
+    shop.standin.client().v1.subscriptions.create(
+        {"customer": mirror.customer_id, "items": [{"price": mirror.price_id}], "metadata": {}}
+    )
+    shop.deliver()
+    report = reconcile()
+    assert [(each.field, each.here, each.there) for each in report.remaining] == [("plan given", "none", "active")]
+
+
+def test_reconciling_asks_about_all_that_waits_a_sweep_about_some(shop: Shop) -> None:
+    buyer = shop.visit()
+    shop.session.execute(
+        text(
+            "INSERT INTO billing_records"
+            " (id, org_id, state, reason, description, amount, currency, invoice_id, created_at)"
+            " SELECT gen_random_uuid(), :org, 'pending', 'one_off', 'x', 1, 'USD', 'in_w' || n, :at"
+            " FROM generate_series(1, 250) n"
+        ),
+        {"org": buyer.org_id, "at": business_now() - timedelta(hours=3)},
+    )
+    found = waiting(shop.session, business_now() + timedelta(minutes=5), all_of_them=True)
+    assert len(found) == 251
+    assert len(waiting(shop.session, business_now() + timedelta(minutes=60), all_of_them=False)) == 200
+    shop.session.rollback()
 
 
 def test_a_replay_from_the_command_line_says_what_became_of_it(shop: Shop, app: Flask) -> None:

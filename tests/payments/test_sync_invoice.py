@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.accounts.models import Org
+from app.audit.models import AuditEntry
 from app.mail.models import Mail
 from app.payments import records
 from app.payments.errors import NotOurs
@@ -146,7 +147,24 @@ def test_a_refund_at_stripe_is_booked_and_taken_back_when_it_fails(shop: Shop, b
     shop.standin.client().v1.refunds.create({"payment_intent": str(paid_by)})
     shop.deliver()
     assert (shop.record(buyer).state, shop.record(buyer).refunded) == ("refunded", 1000)
+    told = select(AuditEntry.after).where(AuditEntry.org_id == buyer.org_id, AuditEntry.action == "payment.refunded")
+    assert [each["refunded"] for each in shop.session.scalars(told.order_by(AuditEntry.seq))] == [400, 1000]
     assert records.of_transaction(shop.session, make_org(shop.session).id, str(paid_by)) is None
+
+
+def test_money_on_its_way_has_not_failed(shop: Shop, buyer: Buyer) -> None:
+    """A bank debit is tried at once and arrives, or not, days later."""
+    debit = invoice(shop, buyer)
+    tried = Intent("pi_debit", "processing", 1000, "USD", None, None, None, None)
+    with transaction() as session:
+        record = sync_invoice(session, buyer.org_id, debit, NOON, intent=tried)
+        assert record is not None
+        assert (record.state, record.failure) == ("pending", None)
+    with transaction() as session:
+        bounced = replace(tried, status="requires_payment_method", failure="Not enough money.")
+        record = sync_invoice(session, buyer.org_id, debit, NOON, intent=bounced)
+        assert record is not None
+        assert (record.state, record.failure) == ("failed", "Not enough money.")
 
 
 def test_the_first_payment_fixes_the_orgs_currency(shop: Shop, buyer: Buyer) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.payments import queries
 from app.payments.errors import NotOurs, UnknownPrice
@@ -125,6 +125,25 @@ def test_a_second_subscription_changes_nothing_of_the_first(shop: Shop) -> None:
     sync_subscription(shop.session, buyer.org_id, ended, NOON)
     assert subscriptions.subscription(shop.session, buyer.org_id) is not None
     assert queries.open_subscription(shop.session, buyer.org_id).id == found.id  # type: ignore[union-attr]
+
+
+def test_a_second_subscription_that_is_paid_for_takes_over_when_the_first_ends(shop: Shop) -> None:
+    """It granted nothing beside the first; without that it is what the org pays for, and no letter says Free."""
+    buyer, found = bought(shop)
+    sync_subscription(shop.session, buyer.org_id, replace(found, id="sub_next"), NOON)
+    shop.session.commit()
+    over = NOON + timedelta(days=3)
+    ended = replace(found, status="canceled", ended_at=over)
+    for _ in range(2):
+        sync_subscription(shop.session, buyer.org_id, ended, over)
+        shop.session.commit()
+    ours = subscriptions.subscription(shop.session, buyer.org_id)
+    assert ours is not None
+    assert (ours.state, ours.started_at, ours.plan_version_id) == ("active", over, buyer.plan.version_id)
+    assert shop.session.get_one(StripeSubscription, "sub_next").subscription_id == ours.id
+    letters = text("SELECT count(*) FROM mail_outbox WHERE key LIKE 'subscription_ended:' || :id || '%'")
+    first = shop.session.get_one(StripeSubscription, found.id).subscription_id
+    assert shop.session.scalar(letters, {"id": str(first)}) == 0
 
 
 def test_a_price_that_nobody_pushed_is_named_and_nothing_is_written(shop: Shop) -> None:

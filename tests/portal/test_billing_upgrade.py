@@ -126,6 +126,19 @@ def test_a_declined_card_is_not_paid_and_a_good_one_then_is(paid: Stage, standin
     assert "You are on Pro" in back(cast.browser, standin.pay(where).location)
 
 
+def test_a_bank_debit_on_its_way_is_not_called_paid_at_any_look(paid: Stage, standin: StandIn) -> None:
+    cast = paid.org()
+    location = standin.pay(press(cast.browser)).location
+    standin.objects("checkout.session")[0]["payment_status"] = "unpaid"
+    bill = standin.objects("invoice")[0]
+    bill.update(status="open", amount_paid=0, amount_remaining=bill["amount_due"])
+    standin.objects("payment_intent")[0]["status"] = "processing"
+    for _ in range(2):
+        page = back(cast.browser, location)
+        assert "Waiting for the payment" in page
+        assert "confirmed the payment" not in page
+
+
 def test_without_scripts_the_page_looks_again_by_itself_and_stops_after_half_a_minute(
     paid: Stage, standin: StandIn
 ) -> None:

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from random import Random
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -32,6 +32,7 @@ class Buyer:
         self.reached: Callable[[str], None] = lambda _step: None
         self.http = requests.Session()
         self.troubles: list[str] = []
+        self.held: dict[str, str] = {}
 
     def sign_in(self) -> None:
         """Through the form."""
@@ -62,11 +63,16 @@ class Buyer:
         """What a form answers."""
         return self.http.post(urljoin(self.base, path), fields, allow_redirects=False, timeout=10)
 
+    def form(self, path: str) -> dict[str, str]:
+        """What the page's form would send; kept in `held`."""
+        self.held = dict(_FIELD.findall(self.get(path)))
+        return self.held
+
     def press(self) -> requests.Response:
         """Look at the plan's page and press its button."""
-        page = self.get(PLAN)
+        held = self.form(PLAN)
         self.reached("opening")
-        return self.post(PLAN, dict(_FIELD.findall(page)))
+        return self.post(PLAN, held)
 
     def _try(self) -> bool:
         """From the plan's page on, as far as it goes."""
@@ -80,7 +86,7 @@ class Buyer:
             where = answer.headers["Location"]
             return self._come_back(self._pay(where)) if where.startswith(self.stripe) else self.has_pro()
         except (requests.RequestException, Lost) as trouble:
-            self.troubles.append(f"{type(trouble).__name__} {trouble}"[:120])
+            self.troubles.append(str(trouble) if isinstance(trouble, Lost) else type(trouble).__name__)
             return False
 
     def _pay(self, where: str) -> str:
@@ -109,5 +115,5 @@ class Buyer:
     @staticmethod
     def _page(answer: requests.Response) -> requests.Response:
         if answer.status_code != 200:
-            raise Lost(f"{answer.status_code} at {answer.url}"[:100])
+            raise Lost(f"{answer.status_code} at {urlsplit(answer.url).path}")
         return answer

@@ -6,6 +6,7 @@ Whatever is killed when: one subscription, one charge, one completed record, the
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
@@ -95,15 +96,18 @@ def _round(stack: Stack, buyer: Buyer, seed: int) -> None:
     buyer.reached = killer.reached
     took = buyer.buy(BOUGHT_SECONDS)
     killer.rest()
-    print(f"seed {seed}: bought in {took:.1f} s, {len(buyer.troubles)} troubles; killed {said}")
+    met = "; ".join(f"{count} x {each}" for each, count in Counter(buyer.troubles).most_common(4))
+    print(f"seed {seed}: bought in {took:.1f} s; killed {said}; met {met or 'nothing'}")
     _faults(stack, {"clear": True})
     until(lambda: _ready(stack), "the portal to be back", 30)
 
 
 def _settled(stack: Stack, buyer: Buyer, seed: int) -> None:
     """Everything happened once, and nothing is left to do."""
-    until(lambda: _open_ends(stack, buyer) == [], f"the end of round {seed}: {_open_ends(stack, buyer)}",
-          SETTLED_SECONDS)  # fmt: skip
+    try:
+        until(lambda: _open_ends(stack, buyer) == [], f"the end of round {seed}", SETTLED_SECONDS)
+    except TimeoutError as late:
+        raise AssertionError(f"{late}: {_open_ends(stack, buyer)}") from late
     client, customer = _stripe(stack), _customer(stack, buyer)
     assert [each.email for each in client.v1.customers.list({"email": buyer.email}).data] == [buyer.email]
     subscriptions = client.v1.subscriptions.list({"customer": customer, "status": "all"}).data

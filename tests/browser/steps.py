@@ -1,0 +1,156 @@
+"""What is done on a page to bring it into a state: steps that `pages` names in its table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import count
+
+from playwright.sync_api import Page
+
+from tests.browser.stack import Stack
+
+Step = Callable[[Page, Stack], None]
+_numbers = count(1)
+
+
+def press(name: str) -> Step:
+    """Press a button; its form is sent as it stands."""
+
+    def step(page: Page, _: Stack) -> None:
+        with page.expect_navigation():
+            page.get_by_role("main").get_by_role("button", name=name, exact=True).click()
+
+    return step
+
+
+def follow(name: str) -> Step:
+    """Follow the first link of that name."""
+
+    def step(page: Page, _: Stack) -> None:
+        with page.expect_navigation():
+            page.get_by_role("main").get_by_role("link", name=name).first.click()
+
+    return step
+
+
+def fill(**values: str) -> Step:
+    """Write into fields by their names in the form."""
+
+    def step(page: Page, _: Stack) -> None:
+        for name, value in values.items():
+            page.locator(f"main [name={name}]").fill(value)
+
+    return step
+
+
+def check(label: str) -> Step:
+    """Tick a box."""
+
+    def step(page: Page, _: Stack) -> None:
+        page.get_by_label(label).check()
+
+    return step
+
+
+def menu(name: str) -> Step:
+    """Open a menu of the side bar."""
+
+    def step(page: Page, _: Stack) -> None:
+        page.locator("summary", has_text=name).click()
+
+    return step
+
+
+def sign_up(page: Page, stack: Stack) -> None:
+    """Send the sign-up form for a new address, and stay on the page that says to look into the mail."""
+    email = f"page{next(_numbers)}@shown.example"
+    fill(name="Paula Page", email=email, password="seven quiet lanterns")(page, stack)
+    press("Create account")(page, stack)
+
+
+def mailed(path: str) -> Step:
+    """Open the newest link below `path` that was mailed to the address of the last sign-up or invitation."""
+
+    def step(page: Page, stack: Stack) -> None:
+        page.goto(stack.link("@shown.example", path))
+
+    return step
+
+
+def invite(page: Page, stack: Stack) -> None:
+    """Invite somebody new."""
+    fill(email=f"guest{next(_numbers)}@shown.example")(page, stack)
+    press("Send invitation")(page, stack)
+
+
+def leave_browser(page: Page, _: Stack) -> None:
+    """Become a visitor."""
+    page.context.clear_cookies()
+
+
+def go(path: str) -> Step:
+    """Open another page."""
+
+    def step(page: Page, _: Stack) -> None:
+        page.goto(path)
+
+    return step
+
+
+def customer(page: Page, stack: Stack) -> None:
+    """Sign up and confirm the address, from the mail that went to just this one."""
+    email = f"page{next(_numbers)}@shown.example"
+    fill(name="Paula Page", email=email, password="seven quiet lanterns")(page, stack)
+    press("Create account")(page, stack)
+    page.goto(stack.link(email, "/verify/"))
+    press("Yes, confirm it")(page, stack)
+
+
+def to_payment(page: Page, _: Stack) -> None:
+    """Press the button that leads to Stripe's page, and wait there."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=re.compile("Go (back )?to payment")).click()
+
+
+def card(number: str) -> Step:
+    """Type a card on the stand-in's page and send it."""
+
+    def step(page: Page, _: Stack) -> None:
+        for name, value in {"number": number, "expiry": "12 / 34", "cvc": "123", "name": "Asa Ek"}.items():
+            page.locator(f"#pay [name={name}]").fill(value)
+        with page.expect_navigation():
+            page.locator("#pay button").click()
+
+    return step
+
+
+def pay(page: Page, stack: Stack) -> None:
+    """Pay on the stand-in's page with a good card, and come back."""
+    to_payment(page, stack)
+    card("4242424242424242")(page, stack)
+    page.wait_for_url("**/billing/return?**")
+    page.get_by_role("heading", name="You are on Pro").wait_for()
+
+
+def hosted_invoice(page: Page, _: Stack) -> None:
+    """Open the page of the newest invoice, which the address of its PDF begins with."""
+    link = page.get_by_role("table", name="Billing history").get_by_role("link").first.get_attribute("href")
+    assert link
+    page.goto(link.removesuffix("/pdf"))
+
+
+def at_stripe(path: str) -> Step:
+    """Open a page of the stand-in."""
+
+    def step(page: Page, stack: Stack) -> None:
+        page.goto(f"{stack.stripe}{path}")
+
+    return step
+
+
+def give_up(page: Page, stack: Stack) -> None:
+    """Leave Stripe's page without paying."""
+    to_payment(page, stack)
+    page.locator("a.back").click()
+    page.wait_for_url("**/billing/upgrade/pro?left=1**")
