@@ -39,7 +39,7 @@ run: $(READY)
 	@exec $(BIN)/python -m sandbox.run
 
 test: $(READY)
-	@exec $(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile --cov --cov-report=term
+	@exec $(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 test-long: $(READY)
 	@exec $(BIN)/python -m pytest -m long --timeout=3600 -v -s

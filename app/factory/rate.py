@@ -60,8 +60,8 @@ def describe(response: Response) -> None:
     """Say in `RateLimit` headers what is left, where a limit was counted."""
     if "rate" in g:
         allowed, remaining, wait = g.rate
-        response.headers["RateLimit-Policy"] = f'"requests";q={allowed};w=60'
-        response.headers["RateLimit"] = f'"requests";r={remaining};t={wait}'
+        response.headers.add("RateLimit-Policy", f'"requests";q={allowed};w=60')
+        response.headers.add("RateLimit", f'"requests";r={remaining};t={wait}')
 
 
 def _allowed_for(org_id: UUID) -> int | None:

@@ -11,7 +11,6 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import Connection
@@ -19,7 +18,7 @@ from psycopg.adapt import Transformer
 from psycopg.pq import ConnStatus, ExecStatus
 
 _numbers = count()
-_prepared: WeakKeyDictionary[Connection, set[bytes]] = WeakKeyDictionary()
+_HELD = "tollkeeper_hot"
 
 
 class HotStatement:
@@ -36,7 +35,7 @@ class HotStatement:
     def rows(self, connection: Connection, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Run it on an autocommit connection; raises psycopg's errors as `execute` does."""
         values: list[Any] = [_dumped(each) for each in arguments]  # psycopg forgets that NULL is a value
-        known = _prepared.setdefault(connection, set())
+        known, reading = vars(connection).get(_HELD) or _hold(connection)
         link = connection.pgconn
         if self._name not in known:
             self._check(connection, link.prepare(self._name, self._sql), ExecStatus.COMMAND_OK)
@@ -45,9 +44,9 @@ class HotStatement:
         self._check(connection, result, ExecStatus.TUPLES_OK)
         if not result.ntuples:
             return []
-        loading = Transformer(connection)
-        loading.set_pgresult(result)
-        return loading.load_rows(0, result.ntuples, tuple)
+        reading.set_pgresult(result)
+        found: list[tuple[Any, ...]] = reading.load_rows(0, result.ntuples, tuple)
+        return found
 
     @staticmethod
     def _check(connection: Connection, result: Any, wanted: ExecStatus) -> None:
@@ -56,6 +55,13 @@ class HotStatement:
         if connection.pgconn.status == ConnStatus.BAD:
             raise psycopg.OperationalError("the connection was lost")
         raise psycopg.errors.error_from_result(result)
+
+
+def _hold(connection: Connection) -> tuple[set[bytes], Any]:
+    """The statements that a connection knows, and what reads their results and remembers how; kept on it."""
+    held: tuple[set[bytes], Any] = (set(), Transformer(connection))
+    vars(connection)[_HELD] = held
+    return held
 
 
 def _dumped(value: Any) -> bytes | None:

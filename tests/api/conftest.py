@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
+from sqlalchemy import delete, exists
 
 from app.factory import create_app
 from app.kit.clock import Clocks
-from app.web.database import db
+from app.payments.models import StripePrice, StripeSubscription
+from app.web.database import db, transaction
 from tests.conftest import make_settings
 from tests.pages import Browser
 from tests.standin import StandIn
@@ -28,6 +30,8 @@ def app(database: str, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask
 
 
 @pytest.fixture(autouse=True)
-def world(standin: StandIn) -> StandIn:
-    """A fresh world at Stripe."""
+def world(app: Flask, standin: StandIn) -> StandIn:
+    """A fresh world at Stripe, where the prices of an earlier one are not; nothing is subscribed to them."""
+    with app.app_context(), transaction() as session:
+        session.execute(delete(StripePrice).where(~exists().where(StripeSubscription.price_id == StripePrice.id)))
     return standin
