@@ -1,7 +1,7 @@
--- Whether a quantity could be recorded now, and the state of its limit; reserves nothing. Always one row: `meter_id`
--- NULL, no such meter; `starts_at` NULL, no period is open, the caller opens it and asks again.
+-- Whether each quantity could be recorded now, and the state of its limit; reserves nothing. A row per question, in
+-- order; `meter_id` NULL: no such meter; `starts_at` NULL: no period is open, the caller opens it and asks again.
 -- A check of a `unique` meter asks for so many new values, one of a `max` meter for that value.
-CREATE FUNCTION usage_check(p_org uuid, p_now timestamptz, p_meter text, p_quantity numeric)
+CREATE FUNCTION usage_check(p_org uuid, p_now timestamptz, p_meters text[], p_quantities numeric[])
 RETURNS TABLE (
   meter_id integer, aggregation text, starts_at timestamptz, ends_at timestamptz, plan_version_id uuid, policy text,
   allowance numeric, cap numeric, used numeric, reserved numeric, unbilled numeric, window_over jsonb)
@@ -10,22 +10,12 @@ LANGUAGE sql STABLE AS $$
          CASE l.policy WHEN 'block' THEN coalesce(l.hard_limit, l.allowance) ELSE l.hard_limit END,
          coalesce(c.used, 0), coalesce(c.reserved, 0), coalesce(c.unbilled, 0),
          CASE WHEN num_nonnulls(l.per_minute, l.per_hour, l.per_day) > 0 THEN usage_window_over(
-           p_org, m.id, p_now, CASE m.aggregation WHEN 'count' THEN 1 ELSE p_quantity END, m.aggregation = 'max',
+           p_org, m.id, p_now, CASE m.aggregation WHEN 'count' THEN 1 ELSE q.quantity END, m.aggregation = 'max',
            l.per_minute, l.per_hour, l.per_day) END
-  FROM (SELECT) AS call
+  FROM unnest(p_meters, p_quantities) WITH ORDINALITY q (meter, quantity, n)
   LEFT JOIN usage_periods p ON p.org_id = p_org AND p.starts_at <= p_now AND p.ends_at > p_now
-  LEFT JOIN meters m ON m.key = p_meter AND m.archived_at IS NULL
+  LEFT JOIN meters m ON m.key = q.meter AND m.archived_at IS NULL
   LEFT JOIN limits_in_force l ON l.org_id = p_org AND l.meter_id = m.id AND l.period_start = p.starts_at
   LEFT JOIN usage_counters c ON c.org_id = p_org AND c.meter_id = m.id AND c.period_start = p.starts_at
-$$;
-
--- The same for several questions: a row for each, in order.
-CREATE FUNCTION usage_check_all(p_org uuid, p_now timestamptz, p_meters text[], p_quantities numeric[])
-RETURNS TABLE (
-  meter_id integer, aggregation text, starts_at timestamptz, ends_at timestamptz, plan_version_id uuid, policy text,
-  allowance numeric, cap numeric, used numeric, reserved numeric, unbilled numeric, window_over jsonb)
-LANGUAGE sql STABLE AS $$
-  SELECT one.* FROM unnest(p_meters, p_quantities) WITH ORDINALITY q (meter, quantity, n),
-    LATERAL usage_check(p_org, p_now, q.meter, q.quantity) one
   ORDER BY q.n
 $$;

@@ -44,7 +44,7 @@ def downgrade() -> None:
           FOR it IN SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname IN (
             'usage_partitions', 'usage_midnight', 'usage_spans', 'usage_window_over', 'usage_take_windows',
             'usage_facts', 'usage_subject', 'usage_client', 'usage_value', 'usage_record', 'usage_admit',
-            'usage_record_batch', 'usage_check', 'usage_check_all', 'usage_count_refused', 'usage_record_durably',
+            'usage_record_batch', 'usage_check', 'usage_count_refused', 'usage_record_durably',
             'usage_record_batch_durably') LOOP
             EXECUTE format('DROP ROUTINE %s', it);
           END LOOP;

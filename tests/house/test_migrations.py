@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from app.settings import PROJECT
 from app.web.database import db
 from tests.conftest import _admin, _migrator
 
+LANDED = Path(__file__).with_name("landed_migrations.txt")
 SHAPE = """
     SELECT 'column', table_name, column_name, data_type || is_nullable || coalesce(column_default, '')
       FROM information_schema.columns WHERE table_schema = 'public'
@@ -54,6 +56,15 @@ def shape(database: str) -> list[tuple[str, ...]]:
 
 def test_there_is_one_head() -> None:
     assert len(ScriptDirectory(str(PROJECT / "migrations")).get_heads()) == 1
+
+
+def test_a_migration_that_has_landed_is_not_changed() -> None:
+    """Installations stand that have run it: what it should have done is done by a new one, which gets its line here."""
+    held = dict(reversed(line.split()) for line in LANDED.read_text(encoding="ascii").splitlines())
+    folder = PROJECT / "migrations"
+    files = [*folder.glob("versions/*.py"), *folder.glob("sql/*.sql")]
+    stand = {each.relative_to(folder).as_posix(): sha256(each.read_bytes()).hexdigest() for each in files}
+    assert stand == held
 
 
 def test_each_migration_goes_up_down_and_up_again(empty: str) -> None:
