@@ -5,11 +5,13 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+
+from app.kit.environment import Environment
 
 PROJECT = Path(__file__).resolve().parent.parent
 MOST_AHEAD = timedelta(hours=1)
@@ -93,46 +95,14 @@ class Settings:
         Without `TOLLKEEPER_ENV=production` this is a sandbox: secrets are made once and kept under the instance
         folder, and without `DATABASE_URL` the embedded PostgreSQL there is used.
         """
-        env = os.environ if env is None else env
-        sandbox = env.get("TOLLKEEPER_ENV", "sandbox") != "production"
-        instance = Path(env.get("INSTANCE") or PROJECT / "instance").resolve()
-        problems: list[str] = []
-        database_url = env.get("DATABASE_URL") or _embedded(sandbox, instance, problems)
-        port = env.get("PORT", "5000")
-        base_url = env.get("BASE_URL", f"http://127.0.0.1:{port}" if sandbox else "").rstrip("/")
-        if not sandbox and not base_url.startswith("https://"):
-            problems.append("BASE_URL must be the portal's https address, such as https://billing.example.com")
+        read = Environment(os.environ if env is None else env)
+        sandbox = read.text("TOLLKEEPER_ENV", "sandbox") != "production"
+        instance = Path(read.text("INSTANCE") or PROJECT / "instance").resolve()
         settings = cls(
-            sandbox=sandbox,
-            secret_key=_secret(env, "SECRET_KEY", sandbox, instance, problems),
-            key_pepper=_secret(env, "KEY_PEPPER", sandbox, instance, problems),
-            base_url=base_url,
-            database_url=database_url,
-            owner_database_url=env.get("OWNER_DATABASE_URL") or database_url,
-            worker_database_url=env.get("WORKER_DATABASE_URL") or database_url,
-            instance=instance,
-            smtp_host=env.get("SMTP_HOST", "127.0.0.1"),
-            smtp_port=_number(env, "SMTP_PORT", 2525 if sandbox else 25, problems),
-            smtp_user=env.get("SMTP_USER"),
-            smtp_password=env.get("SMTP_PASSWORD"),
-            smtp_tls=env.get("SMTP_TLS", "") == "1",
-            mail_from=env.get("MAIL_FROM", "Tollkeeper <billing@localhost>"),
-            mailbox_url=env.get("MAILBOX_URL") if sandbox else None,
-            metrics_token=env.get("METRICS_TOKEN"),
-            trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, problems),
-            hot_pool_size=_number(env, "HOT_POOL_SIZE", 8, problems),
-            event_max_age=timedelta(days=_number(env, "EVENT_MAX_AGE_DAYS", 35, problems)),
-            event_max_ahead=timedelta(minutes=_number(env, "EVENT_MAX_AHEAD_MINUTES", 5, problems)),
-            web_processes=max(1, _number(env, "WEB_PROCESSES", 1, problems)),
-            synchronous_standby=env.get("SYNCHRONOUS_STANDBY", "") == "1",
-            stripe_secret_key=env.get("STRIPE_SECRET_KEY", ""),
-            stripe_api_base=(env.get("STRIPE_API_BASE") or STRIPE).rstrip("/"),
-            stripe_webhook_secrets=_list(env, "STRIPE_WEBHOOK_SECRETS", ()),
-            stripe_page_hosts=_list(env, "STRIPE_PAGE_HOSTS", STRIPE_PAGES),
-            stripe_account=env.get("STRIPE_ACCOUNT") or None,
-            grace=timedelta(days=_number(env, "GRACE_DAYS", 7, problems)),
-        )
-        problems += _stripe(settings)
+            sandbox=sandbox, instance=instance,
+            **_place(read, sandbox, instance), **_mail(read, sandbox), **_bounds(read), **_payments(read),
+        )  # fmt: skip
+        problems = read.problems + _stripe(settings)
         if settings.event_max_ahead > MOST_AHEAD:
             problems.append(
                 "EVENT_MAX_AHEAD_MINUTES must be at most 60: periods are opened no further ahead of an event"
@@ -142,37 +112,59 @@ class Settings:
         return settings
 
 
-def _embedded(sandbox: bool, instance: Path, problems: list[str]) -> str:
-    if not sandbox:
-        problems.append("DATABASE_URL must be set: postgresql://user:password@host/database")
-    return f"embedded:{instance / 'postgres'}"
+def _place(read: Environment, sandbox: bool, instance: Path) -> dict[str, Any]:
+    """Where the portal stands, its databases and its secrets."""
+    base_url = read.text("BASE_URL", f"http://127.0.0.1:{read.text('PORT', '5000')}" if sandbox else "").rstrip("/")
+    if not sandbox and not base_url.startswith("https://"):
+        read.problems.append("BASE_URL must be the portal's https address, such as https://billing.example.com")
+    if not sandbox and not read.text("DATABASE_URL"):
+        read.problems.append("DATABASE_URL must be set: postgresql://user:password@host/database")
+    database_url = read.text("DATABASE_URL") or f"embedded:{instance / 'postgres'}"
+    made_in = instance if sandbox else None
+    return {
+        "secret_key": read.secret("SECRET_KEY", made_in),
+        "key_pepper": read.secret("KEY_PEPPER", made_in),
+        "base_url": base_url,
+        "database_url": database_url,
+        "owner_database_url": read.text("OWNER_DATABASE_URL") or database_url,
+        "worker_database_url": read.text("WORKER_DATABASE_URL") or database_url,
+        "synchronous_standby": read.flag("SYNCHRONOUS_STANDBY"),
+    }
 
 
-def _secret(env: Mapping[str, str], name: str, sandbox: bool, instance: Path, problems: list[str]) -> str:
-    value = env.get(name, "")
-    if len(value) >= 32:
-        return value
-    if value or not sandbox:
-        problems.append(f"{name} must be a random secret of at least 32 characters")
-        return ""
-    kept = instance / name.lower()
-    if not kept.exists():
-        instance.mkdir(parents=True, exist_ok=True)
-        kept.write_text(secrets.token_urlsafe(48), encoding="ascii")
-        kept.chmod(0o600)
-    return kept.read_text(encoding="ascii").strip()
+def _mail(read: Environment, sandbox: bool) -> dict[str, Any]:
+    return {
+        "smtp_host": read.text("SMTP_HOST", "127.0.0.1"),
+        "smtp_port": read.number("SMTP_PORT", 2525 if sandbox else 25),
+        "smtp_user": read.optional("SMTP_USER"),
+        "smtp_password": read.optional("SMTP_PASSWORD"),
+        "smtp_tls": read.flag("SMTP_TLS"),
+        "mail_from": read.text("MAIL_FROM", "Tollkeeper <billing@localhost>"),
+        "mailbox_url": read.optional("MAILBOX_URL") if sandbox else None,
+    }
 
 
-def _number(env: Mapping[str, str], name: str, default: int, problems: list[str]) -> int:
-    text = env.get(name, str(default))
-    if text.isascii() and text.isdigit():
-        return int(text)
-    problems.append(f"{name} must be a whole number, not {text!r}")
-    return default
+def _bounds(read: Environment) -> dict[str, Any]:
+    """Sizes, ages, and who may look."""
+    return {
+        "metrics_token": read.optional("METRICS_TOKEN"),
+        "trusted_proxies": read.number("TRUSTED_PROXIES", 0),
+        "hot_pool_size": read.number("HOT_POOL_SIZE", 8),
+        "event_max_age": timedelta(days=read.number("EVENT_MAX_AGE_DAYS", 35)),
+        "event_max_ahead": timedelta(minutes=read.number("EVENT_MAX_AHEAD_MINUTES", 5)),
+        "web_processes": max(1, read.number("WEB_PROCESSES", 1)),
+    }
 
 
-def _list(env: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(part for each in env.get(name, "").split(",") if (part := each.strip())) or default
+def _payments(read: Environment) -> dict[str, Any]:
+    return {
+        "stripe_secret_key": read.text("STRIPE_SECRET_KEY"),
+        "stripe_api_base": (read.text("STRIPE_API_BASE") or STRIPE).rstrip("/"),
+        "stripe_webhook_secrets": read.listed("STRIPE_WEBHOOK_SECRETS"),
+        "stripe_page_hosts": read.listed("STRIPE_PAGE_HOSTS") or STRIPE_PAGES,
+        "stripe_account": read.optional("STRIPE_ACCOUNT"),
+        "grace": timedelta(days=read.number("GRACE_DAYS", 7)),
+    }
 
 
 def _stripe(settings: Settings) -> list[str]:

@@ -184,10 +184,6 @@ class StandIn:
         finally:
             self._lenient = False
 
-    def requests(self, method: str, path: str) -> list[Exchange]:
-        """The calls that were made, by method and the beginning of the path."""
-        return [seen for seen in self.calls if seen.call.method == method and seen.call.path.startswith(path)]
-
     # A customer with a browser
 
     def pay(self, url: str, card: str = GOOD_CARD, secure: str = "pass", **form: str) -> Visit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 from flask import Request, request
 
@@ -60,6 +61,14 @@ def caller() -> Caller:
     if not request.path.startswith(API_PREFIX):
         found = environ[_HERE] = identify_session(request) or VISITOR
     return found
+
+
+def acting_org() -> UUID:
+    """The org for which the caller acts; raises `InvalidRequest` when a staff key names none."""
+    org_id = caller().org_id
+    if org_id is None:
+        raise InvalidRequest("Name the organisation to act for.")
+    return org_id
 
 
 def identify_session(request: Request) -> Caller | None:

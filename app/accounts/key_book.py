@@ -89,19 +89,25 @@ class KeyBook:
             self._known.pop(each, None)
         if len(self._known) >= _MOST_KEPT:
             self.forget()
-        self._known.update((row[0], _known(row, read_at)) for row in rows)
-        self._unmet.update(renewed)
+        found = {row[0]: _known(row, read_at) for row in rows}
+        self._known.update(found)
+        self._unmet.update(found)
         self._unmet.discard(digest)
-        return self._known.get(digest)
+        return found.get(digest)
 
     def _ageing(self, before: float) -> list[bytes]:
         """The keys longest known, read before then; those that nobody sent since are let go."""
-        oldest = [digest for digest, known in list(islice(self._known.items(), _RENEWED)) if known.read_at < before]
-        for digest in oldest:
+        renewed = []
+        for digest in list(islice(self._known, _RENEWED)):  # at one go: other threads write meanwhile
+            known = self._known.get(digest)
+            if known is None or known.read_at >= before:
+                continue
             if digest in self._unmet:
                 self._known.pop(digest, None)
                 self._unmet.discard(digest)
-        return [digest for digest in oldest if digest in self._known]
+            else:
+                renewed.append(digest)
+        return renewed
 
 
 def _known(row: tuple[Any, ...], read_at: float) -> KnownKey:

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from app.kit.errors import FieldError, InvalidRequest
+from app.kit.errors import NotFound
 from app.kit.ids import parse_id
 from app.payments.models import INBOX_STATES
-from app.web.paging import read_cursor, write_cursor
+from app.web.paging import write_cursor
 
 Position = tuple[datetime, str]
 
@@ -101,25 +101,12 @@ def counts(session: Session, now: datetime) -> dict[str, int]:
     return {state: found.get(state, 0) for state in INBOX_STATES}
 
 
-def event(session: Session, event_id: str) -> Row[Any] | None:
-    """One event with its body; None when there is none of this id."""
-    if not _ID.fullmatch(event_id):
-        return None
-    return session.execute(_ONE, {"event": event_id}).one_or_none()
-
-
-def position(cursor: str | None) -> Position | None:
-    """Where a page starts; raises `InvalidRequest` for what `cursor_of` did not write."""
-    values = read_cursor(cursor, 2)
-    if values is None:
-        return None
-    try:
-        at = datetime.fromisoformat(values[0])
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise InvalidRequest("The cursor is not one of ours.", [FieldError("next", "give back `next` unchanged")])
-    return at, values[1]
+def event(session: Session, event_id: str) -> Row[Any]:
+    """One event with its body; `NotFound` when there is none of this id."""
+    found = session.execute(_ONE, {"event": event_id}).one_or_none() if _ID.fullmatch(event_id) else None
+    if found is None:
+        raise NotFound("There is no such event.")
+    return found
 
 
 def cursor_of(row: Row[Any]) -> str:

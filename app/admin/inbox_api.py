@@ -12,9 +12,9 @@ from app.admin import inbox
 from app.admin.api import api
 from app.admin.inbox import Wanted
 from app.admin.inbox_schemas import EVENTS, REPLAYED, EventOut, InboxAnswer, InboxQuery, ReplayAnswer
-from app.kit.errors import NotFound
 from app.payments.inbox import replay
 from app.web.database import session, transaction
+from app.web.paging import read_moment
 from app.web.runtime import business_now
 
 __all__ = ["api"]  # the factory takes the blueprint from here, where every call is on it
@@ -30,7 +30,7 @@ __all__ = ["api"]  # the factory takes the blueprint from here, where every call
 def list_inbox(query: InboxQuery) -> InboxAnswer:
     """Filtered and paged; without the events' bodies."""
     wanted = Wanted(query.state, query.type, query.search)
-    rows = inbox.events(session(), wanted, inbox.position(query.next), query.limit + 1)
+    rows = inbox.events(session(), wanted, read_moment(query.next), query.limit + 1)
     shown = rows[: query.limit]
     following = inbox.cursor_of(shown[-1]) if len(rows) > query.limit else None
     return InboxAnswer([_out(row) for row in shown], inbox.counts(session(), business_now()), following)
@@ -43,10 +43,7 @@ def list_inbox(query: InboxQuery) -> InboxAnswer:
 )  # fmt: skip
 def replay_event(event_id: str) -> ReplayAnswer:
     """As the button of the staff's page does."""
-    found = inbox.event(session(), event_id)
-    if found is None:
-        raise NotFound("There is no such event.")
-    actor = dataclasses.replace(caller().actor, acting_for=found.org_id)
+    actor = dataclasses.replace(caller().actor, acting_for=inbox.event(session(), event_id).org_id)
     with transaction() as open_session:
         replay(open_session, event_id, actor=actor, now=business_now())
     return ReplayAnswer(event_id, "received")

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from uuid import UUID
 
 from flask import Response, request, url_for
 
-from app.accounts import guards
 from app.admin import inbox
 from app.admin.inbox import Wanted
-from app.admin.org_pages import pages
-from app.kit.actor import Actor
-from app.kit.errors import DomainError, InvalidRequest, NotFound
+from app.admin.org_pages import actor_for, pages
+from app.kit.errors import InvalidRequest
 from app.payments.gateway import payments_on
 from app.payments.inbox import replay
 from app.payments.models import INBOX_STATES
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
+from app.web.paging import read_moment
 from app.web.runtime import business_now
 
 __all__ = ["pages"]  # the factory takes the blueprint from here, where every route is on it
 
 _MANY = 50
-_UNKNOWN = "There is no such event."
 
 
 @pages.get("/admin/inbox")
@@ -32,7 +28,7 @@ def inbox_events() -> Response:
     """The last received first, by state, type and id; with the number in each state."""
     wanted = _wanted()
     try:
-        before = inbox.position(request.args.get("next") or None)
+        before = read_moment(request.args.get("next") or None)
     except InvalidRequest:
         before = None
     rows = inbox.events(session(), wanted, before, _MANY + 1)
@@ -56,8 +52,6 @@ def inbox_events() -> Response:
 def inbox_event(event_id: str) -> Response:
     """One event: what became of it, and its body."""
     found = inbox.event(session(), event_id)
-    if found is None:
-        raise NotFound(_UNKNOWN)
     body = json.dumps(found.body, indent=2, ensure_ascii=False, sort_keys=True)
     return render("admin/inbox_event.html", event=found, body=body)
 
@@ -65,23 +59,11 @@ def inbox_event(event_id: str) -> Response:
 @pages.post("/admin/inbox/<event_id>/replay")
 def replay_event(event_id: str) -> Response:
     """Put the event in the queue again; Stripe is asked anew, so that doing it twice does no harm."""
-    found = inbox.event(session(), event_id)
-    if found is None:
-        raise NotFound(_UNKNOWN)
-    try:
-        with transaction() as open_session:
-            replay(open_session, event_id, actor=_actor(found.org_id), now=business_now())
-    except NotFound:
-        raise
-    except DomainError as refused:
-        flash_message("error", refused.detail)
-    else:
-        flash_message("success", "The event is in the queue again; its state shows here in a moment.")
+    actor = actor_for(inbox.event(session(), event_id).org_id)
+    with transaction() as open_session:
+        replay(open_session, event_id, actor=actor, now=business_now())
+    flash_message("success", "The event is in the queue again; its state shows here in a moment.")
     return redirect_to("admin.inbox_event", event_id=event_id)
-
-
-def _actor(org_id: UUID | None) -> Actor:
-    return replace(guards.caller().actor, kind="staff", acting_for=org_id)
 
 
 def _wanted() -> Wanted:

@@ -30,7 +30,7 @@ from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now, wall_now
 
-__all__ = ["pages"]  # the factory takes the blueprint from here, where every route is on it
+__all__ = ["actor_for", "pages"]  # the factory takes the blueprint from here, where every route is on it
 
 _EVENTS = 10
 _ENTRIES = 15
@@ -65,7 +65,7 @@ def give_plan(org_id: UUID) -> Response:
     chosen = next(each for each in found if each.value == form.offer.data)
     try:
         with transaction() as open_session:
-            changed = give(open_session, org_id, chosen, actor=_actor(org_id), now=business_now())
+            changed = give(open_session, org_id, chosen, actor=actor_for(org_id), now=business_now())
     except DomainError as refused:
         if isinstance(refused, NotFound):
             raise
@@ -93,7 +93,7 @@ def _decide(org_id: UUID, act: Callable[..., bool], words: str) -> Response:
     if not form.validate_on_submit():
         return _page(org_id, reason_form=form, status=422)
     with transaction() as open_session:
-        act(open_session, org_id, str(form.reason.data), actor=_actor(org_id), now=wall_now())
+        act(open_session, org_id, str(form.reason.data), actor=actor_for(org_id), now=wall_now())
     guards.forget_keys()
     flash_message("success", words)
     return redirect_to("admin.org", org_id=org_id)
@@ -142,5 +142,6 @@ def _people(rows: Sequence[Row[Any]]) -> dict[UUID, str]:
     return {row.user_id: row.user_name for row in rows if row.user_id is not None}
 
 
-def _actor(org_id: UUID) -> Actor:
+def actor_for(org_id: UUID | None) -> Actor:
+    """Who is signed in, as one of the staff who acts for the org."""
     return replace(guards.caller().actor, kind="staff", acting_for=org_id)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.web.filters import brand
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -71,7 +73,7 @@ def read(found: Mapping[str, Any]) -> Payments:
 def _card(customer: Mapping[str, Any]) -> str | None:
     if customer["card_last4"] is None:
         return None
-    words = f"{(customer['card_brand'] or 'card').capitalize()} ending in {customer['card_last4']}"
+    words = f"{brand(customer['card_brand'])} ending in {customer['card_last4']}"
     if customer["card_exp_month"] is None:
         return words
     return f"{words}, expires {customer['card_exp_month']:02}/{customer['card_exp_year']}"

@@ -14,7 +14,7 @@ from app.catalog.models import Meter, Plan, PlanCharge, PlanMeter, PlanVersion
 # For the hot pool: the public plans that can be bought, smallest first as the catalogue orders them, each with where it
 # refuses the meter in a period, a minute, an hour and a day (NULL is nowhere), and its requests a minute.
 ROOM_SQL = """
-SELECT plan.key,
+SELECT plan.key, meter.aggregation,
        CASE WHEN held.policy = 'block' THEN coalesce(held.hard_limit, held.allowance) ELSE held.hard_limit END,
        held.per_minute, held.per_hour, held.per_day, requests.value
 FROM plans plan

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from flask import Response
 from msgspec import Raw
 
-from app.accounts.guards import caller
+from app.accounts.guards import acting_org, caller
 from app.kit.errors import FieldError, InvalidRequest, Refused
-from app.kit.ids import parse_id
 from app.kit.money import parse_quantity, plain
 from app.metering import examples, raw_events, refused
 from app.metering.answers import (
@@ -37,7 +35,7 @@ from app.metering.schemas import ABSENT, Event, parse
 from app.metering.upgrade import upgrade_url
 from app.web.api import Api, read_body, respond_raw
 from app.web.database import session
-from app.web.paging import read_cursor, write_cursor
+from app.web.paging import read_id, read_place, write_cursor
 from app.web.runtime import business_now, runtime
 
 api = Api("metering", __name__)
@@ -46,13 +44,6 @@ _REFUSALS = (
     "id_conflict", "unknown_meter", "unknown_client", "event_too_old", "event_in_future", "bad_quantity",
     "invalid_event", "quota_exceeded",
 )  # fmt: skip
-
-
-def _org_id() -> UUID:
-    org_id = caller().org_id
-    if org_id is None:
-        raise InvalidRequest("Name the organisation to act for.")
-    return org_id
 
 
 @api.operation(
@@ -64,7 +55,7 @@ def _org_id() -> UUID:
 )  # fmt: skip
 def record_events() -> Response:
     sent = parse(read_body())
-    org_id, key_id, now = _org_id(), caller().key_id, business_now()
+    org_id, key_id, now = acting_org(), caller().key_id, business_now()
     if sent.bare:
         answer = take_one(meterer(), org_id, sent, key_id=key_id, now=now, base_url=runtime().settings.base_url)
     else:
@@ -80,7 +71,7 @@ def record_events() -> Response:
     "the event is recorded. `limit` is that of the `span` that decides; up to 100 questions go under `checks`.",
 )  # fmt: skip
 def check_usage(asked: CheckRequest) -> Response:
-    answers = check(meterer(), _org_id(), _questions(asked), now=business_now())
+    answers = check(meterer(), acting_org(), _questions(asked), now=business_now())
     if asked.checks is not None:
         return respond_raw(msgspec.json.encode({"checks": [_check_answer(answer) for answer in answers]}))
     if answers[0].reason == "unknown_meter":
@@ -94,11 +85,11 @@ def check_usage(asked: CheckRequest) -> Response:
     description="Newest first. `from` and `to` are half-open; filters that are left out match all.",
 )  # fmt: skip
 def list_events(query: EventsQuery) -> EventsAnswer:
-    position = read_cursor(query.next, 2)
+    position = read_place(query.next)
     wanted = raw_events.Filter(
         query.start, query.end, query.meter, query.kind, query.provider, query.endpoint, query.user, query.client
     )
-    rows = raw_events.page(session(), _org_id(), wanted, _event_position(position), query.limit + 1)
+    rows = raw_events.page(session(), acting_org(), wanted, position, query.limit + 1)
     shown, following = rows[: query.limit], None
     if len(rows) > query.limit:
         last = shown[-1].UsageEvent
@@ -113,8 +104,7 @@ def list_events(query: EventsQuery) -> EventsAnswer:
     "Refusals at a limit are counted by hour under `quota`.",
 )  # fmt: skip
 def list_refused(query: RefusedQuery) -> RefusedAnswer:
-    org_id, position = _org_id(), read_cursor(query.next, 1)
-    before = _id_of(position[0]) if position else None
+    org_id, before = acting_org(), read_id(query.next)
     rows = refused.page(session(), org_id, before, query.limit + 1)
     shown = rows[: query.limit]
     following = write_cursor(str(shown[-1].id)) if len(rows) > query.limit else None
@@ -170,29 +160,16 @@ def _check_answer(answer: Answer) -> dict[str, Any]:
 
 def _upgrade_url(answer: Answer) -> str:
     held = runtime()
-    needed = answer.used + answer.reserved + answer.requested
-    return upgrade_url(held.pool, held.settings.base_url, answer.meter, answer.span, needed)
+    if answer.reason == "unknown_meter":
+        return f"{held.settings.base_url}/plans"  # no plan has it: there is none to look for
+    standing = answer.used + answer.reserved
+    return upgrade_url(
+        held.pool, held.settings.base_url, answer.meter, answer.span, held=standing, refused=answer.requested
+    )
 
 
 def _text(value: Decimal | None) -> str | None:
     return None if value is None else plain(value)
-
-
-def _event_position(position: tuple[str, ...] | None) -> tuple[datetime, UUID] | None:
-    if position is None:
-        return None
-    try:
-        at = datetime.fromisoformat(position[0])
-    except ValueError:
-        raise InvalidRequest("The cursor is not one of ours.", [FieldError("next", "unchanged")]) from None
-    return at, _id_of(position[1])
-
-
-def _id_of(text: str) -> UUID:
-    found = parse_id(text)
-    if found is None:
-        raise InvalidRequest("The cursor is not one of ours.", [FieldError("next", "give back `next` unchanged")])
-    return found
 
 
 def _event_out(row: Any) -> EventOut:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from app.kit.errors import Refused
@@ -13,7 +15,7 @@ from app.metering.batch import Refusal, record_batch
 from app.metering.content import BadContentError, as_sent
 from app.metering.errors import detail, refusal
 from app.metering.hot import Meterer
-from app.metering.record import Outcome, record
+from app.metering.record import record
 from app.metering.refused import Kept
 from app.metering.schemas import Event, Sent
 from app.metering.upgrade import upgrade_url
@@ -45,7 +47,7 @@ def take_one(
         return DUPLICATE
     words, url = detail(outcome.code, event, outcome.quantity, outcome.facts), None
     if outcome.code == "quota_exceeded":
-        url = _upgrade_url(meterer, base_url, event.meter, outcome)
+        url = _upgrade_url(meterer, base_url, event.meter, outcome.quantity, outcome.facts or {})
         refused.count(meterer.pool, org_id, [(event.meter, outcome.quantity)], now)
     else:
         refused.keep(meterer.pool, org_id, [Kept(event.id, outcome.code, words, as_sent(event))], now)
@@ -72,10 +74,9 @@ def take_batch(meterer: Meterer, org_id: UUID, sent: Sent, *, key_id: UUID | Non
     return RecordAnswer(outcome.recorded, outcome.duplicates, items)
 
 
-def _upgrade_url(meterer: Meterer, base_url: str, meter: str, outcome: Outcome) -> str:
-    facts = outcome.facts or {"used": 0, "reserved": 0, "span": "period"}
-    needed = Decimal(facts["used"]) + Decimal(facts["reserved"]) + Decimal(outcome.quantity)
-    return upgrade_url(meterer.pool, base_url, meter, facts["span"], needed)
+def _upgrade_url(meterer: Meterer, base_url: str, meter: str, quantity: str, facts: Mapping[str, Any]) -> str:
+    held = Decimal(facts["used"]) + Decimal(facts["reserved"])
+    return upgrade_url(meterer.pool, base_url, meter, facts["span"], held=held, refused=Decimal(quantity))
 
 
 def _words(each: Refusal, event: Event) -> str:

@@ -19,25 +19,30 @@ _known: dict[str, tuple[float, list[Room]]] = {}
 
 
 class Room(NamedTuple):
-    """A plan, and up to where it takes a meter in each of `SPANS`; None is without end."""
+    """A plan, how the meter adds up, and up to where the plan takes it in each of `SPANS`; None is without end."""
 
     plan: str
+    aggregation: str | None
     caps: tuple[Decimal | None, ...]
 
 
-def upgrade_url(pool: HotPool, base_url: str, meter: str, span: str, needed: Decimal) -> str:
-    """The page that sells the plan which holds `needed` of the meter in the span; the comparison when none does.
+def upgrade_url(pool: HotPool, base_url: str, meter: str, span: str, *, held: Decimal, refused: Decimal) -> str:
+    """The page that sells the plan which takes `refused` beside what is `held` in the span; else the comparison.
 
     One statement at most, in five seconds a meter and process. `meter` is '' for requests a minute.
     """
-    plan = smallest(_rooms(pool, meter), span, needed)
+    plan = smallest(_rooms(pool, meter), span, held, refused)
     return f"{base_url}/billing/upgrade/{plan}" if plan else f"{base_url}/plans"
 
 
-def smallest(rooms: Sequence[Room], span: str, needed: Decimal) -> str | None:
-    """The first plan that holds so much; pure."""
+def smallest(rooms: Sequence[Room], span: str, held: Decimal, refused: Decimal) -> str | None:
+    """The first plan that takes it; pure. A `max` meter needs room for its highest value, others for the sum."""
     place = SPANS.index(span)
-    return next((each.plan for each in rooms if (cap := each.caps[place]) is None or cap >= needed), None)
+    for room in rooms:
+        cap, needed = room.caps[place], max(held, refused) if room.aggregation == "max" else held + refused
+        if cap is None or cap >= needed:
+            return room.plan
+    return None
 
 
 def _rooms(pool: HotPool, meter: str) -> list[Room]:
@@ -50,7 +55,7 @@ def _rooms(pool: HotPool, meter: str) -> list[Room]:
             rows = connection.execute(ROOM_SQL, (meter,)).fetchall()
     except Unavailable:
         return []  # a refusal is an answer: it is not lost for the want of a better link
-    found = [Room(key, tuple(caps)) for key, *caps in rows]
+    found = [Room(key, aggregation, tuple(caps)) for key, aggregation, *caps in rows]
     if len(_known) >= _MOST_KEPT:
         _known.clear()
     _known[meter] = (read_at, found)

@@ -14,7 +14,6 @@ from app.payments import queries
 from app.payments.gateway import PAGE_SECONDS, gateway, payments_on
 from app.payments.locks import let_go
 from app.payments.models import BillingRecord, StripeCustomer
-from app.payments.queries import Standing
 from app.payments.schemas import (
     BillingAnswer,
     CardShown,
@@ -54,17 +53,16 @@ def subscription_answer(session: Session, org_id: UUID, now: datetime) -> Subscr
         cancel_at_period_end=held.cancel_at_period_end,
         ends_at=held.billing_ends_at if held.cancel_at_period_end else None,
         limited=held.limited_at is not None,
-        overdue=_overdue(queries.standing(session, org_id)),
+        overdue=_overdue(session, org_id),
     )
 
 
 def billing_answer(session: Session, org_id: UUID, now: datetime) -> BillingAnswer:
     """The subscription, the card, and what comes next; asks Stripe for a preview where it collects."""
     held = subscription_answer(session, org_id, now)
-    standing = queries.standing(session, org_id)
-    theirs = standing.subscription
+    theirs = queries.open_subscription(session, org_id)
     preview_of = theirs.id if theirs and not held.overdue and not held.cancel_at_period_end else None
-    card = _card(standing.customer)
+    card = _card(queries.customer(session, org_id))
     return BillingAnswer(held, card, _preview(preview_of) or _expected(held))
 
 
@@ -93,9 +91,10 @@ def _fee(version: PlanVersion, held: Subscription) -> int | None:
     return at[0] if at else None
 
 
-def _overdue(standing: Standing) -> Overdue | None:
-    owed, dunning = standing.owed, standing.dunning
-    if owed is None or dunning is None:
+def _overdue(session: Session, org_id: UUID) -> Overdue | None:
+    dunning = queries.dunning(session, org_id)
+    owed = queries.owed(session, org_id) if dunning else None
+    if dunning is None or owed is None:
         return None
     return Overdue(owed.amount_remaining, owed.currency, dunning.started_at, dunning.grace_ends_at)
 

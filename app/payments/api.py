@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
-from app.accounts.guards import caller
+from app.accounts.guards import acting_org, caller
 from app.kit.errors import FieldError, InvalidRequest
-from app.kit.ids import parse_id
 from app.payments import examples, queries
 from app.payments.answers import billing_answer, record_out, subscription_answer
 from app.payments.cancel import cancel_at_period_end, undo_cancel
@@ -30,7 +29,7 @@ from app.payments.schemas import (
 from app.subscriptions import queries as subscriptions
 from app.web.api import Api
 from app.web.database import session
-from app.web.paging import read_cursor, write_cursor
+from app.web.paging import read_place, write_cursor
 from app.web.runtime import business_now
 
 api = Api("payments", __name__)
@@ -44,7 +43,7 @@ _PAGE_AT_STRIPE = "payments_off", "conflict"
 )  # fmt: skip
 def show_subscription() -> SubscriptionAnswer:
     """From our own books: Stripe is not asked."""
-    return subscription_answer(session(), _org(), business_now())
+    return subscription_answer(session(), acting_org(), business_now())
 
 
 @api.operation(
@@ -58,7 +57,7 @@ def show_subscription() -> SubscriptionAnswer:
 )  # fmt: skip
 def take_plan(chosen: PlanChosen) -> tuple[ChangeAnswer, int]:
     """A first paid plan, by checkout."""
-    org_id, actor, now = _org(), caller().actor, business_now()
+    org_id, actor, now = acting_org(), caller().actor, business_now()
     try:
         opened = open_checkout(
             org_id, plan_key=chosen.plan, interval=chosen.interval, currency=chosen.currency, actor=actor, now=now
@@ -78,7 +77,7 @@ def take_plan(chosen: PlanChosen) -> tuple[ChangeAnswer, int]:
 )  # fmt: skip
 def cancel_plan() -> SubscriptionAnswer:
     """At the period's end."""
-    org_id, now = _org(), business_now()
+    org_id, now = acting_org(), business_now()
     cancel_at_period_end(org_id, actor=caller().actor, now=now)
     return subscription_answer(session(), org_id, now)
 
@@ -91,7 +90,7 @@ def cancel_plan() -> SubscriptionAnswer:
 )  # fmt: skip
 def show_billing() -> BillingAnswer:
     """Answers without Stripe too."""
-    return billing_answer(session(), _org(), business_now())
+    return billing_answer(session(), acting_org(), business_now())
 
 
 @api.operation(
@@ -102,7 +101,7 @@ def show_billing() -> BillingAnswer:
 )  # fmt: skip
 def change_card(asked: CardRequest) -> PageAnswer:  # noqa: ARG001  (a POST has a body)
     """For a person's browser."""
-    return PageAnswer(card_page(_org(), actor=caller().actor, now=business_now()))
+    return PageAnswer(card_page(acting_org(), actor=caller().actor, now=business_now()))
 
 
 @api.operation(
@@ -112,8 +111,8 @@ def change_card(asked: CardRequest) -> PageAnswer:  # noqa: ARG001  (a POST has 
 )  # fmt: skip
 def billing_history(query: HistoryQuery) -> HistoryAnswer:
     """Records by filter and page."""
-    org_id = _org()
-    before = _position(query.next)
+    org_id = acting_org()
+    before = read_place(query.next)
     wanted = Wanted(query.state, _aware(query.start, "from"), _aware(query.end, "to"))
     rows = queries.history(session(), org_id, wanted, before, query.limit + 1)
     shown = rows[: query.limit]
@@ -136,28 +135,7 @@ def _numbers(org_id: UUID, rows: list[BillingRecord]) -> dict[str, str | None]:
     return {key: each.number for key, each in queries.invoices_by_id(session(), org_id, ids).items()}
 
 
-def _position(cursor: str | None) -> tuple[datetime, UUID] | None:
-    parts = read_cursor(cursor, 2)
-    if parts is None:
-        return None
-    try:
-        at = datetime.fromisoformat(parts[0])
-    except ValueError:
-        at = None
-    record_id = parse_id(parts[1])
-    if at is None or at.tzinfo is None or record_id is None:
-        raise InvalidRequest("The cursor is not one of ours.", [FieldError("next", "give back `next` unchanged")])
-    return at, record_id
-
-
 def _aware(at: datetime | None, field: str) -> datetime | None:
     if at is not None and at.tzinfo is None:
         raise InvalidRequest("The query cannot be understood.", [FieldError(field, "needs an offset, such as Z")])
     return at.astimezone(UTC) if at else None
-
-
-def _org() -> UUID:
-    org_id = caller().org_id
-    if org_id is None:
-        raise InvalidRequest("Name the organisation to act for.")
-    return org_id

@@ -22,7 +22,6 @@ from app.web.runtime import business_now, runtime, wall_now
 
 TRIES = 5
 PAUSES = tuple(timedelta(seconds=each) for each in (10, 60, 300, 1800))
-SETTLED = frozenset({"applied", "ignored", "refused", "parked", "failed"})
 OUTCOMES = Counter("tollkeeper_stripe_events_total", "What became of events in the inbox", ["outcome"])
 log = structlog.get_logger()
 
@@ -35,7 +34,7 @@ def apply(event_id: str) -> None:
     """
     with transaction() as session:
         seen = inbox.load(session, event_id)
-    if seen is None or seen.state in SETTLED:
+    if seen is None or seen.state != "received":
         return
     try:
         outcome = _outcome(seen)

@@ -14,11 +14,11 @@ from uuid import UUID
 import structlog
 
 from app.kit.actor import Actor
-from app.kit.errors import Conflict, InvalidRequest, Unavailable
+from app.kit.errors import Conflict, Unavailable
 from app.payments import queries
 from app.payments.choice import AlreadyPaid, Choice, check_first, of_plan
 from app.payments.customers import forget_missing
-from app.payments.fulfil import fulfil_locked
+from app.payments.fulfil import give
 from app.payments.gateway import PAGE_SECONDS, gateway
 from app.payments.locks import org_lock
 from app.payments.sessions import expire, session_of, start
@@ -53,11 +53,9 @@ def open_checkout(org_id: UUID, *, plan_key: str, interval: str, currency: str, 
     gw = gateway()
     with gw.budget(seconds=PAGE_SECONDS), org_lock(org_id):
         with transaction() as session:
-            choice = of_plan(session, org_id, plan_key, interval, currency)
-            if choice.sold is None:
-                raise InvalidRequest("There is no such price.")
-            check_first(session, org_id, choice.sold)
-        return _open(gw, org_id, choice, actor, now)
+            sold = of_plan(session, org_id, plan_key, interval, currency)
+            check_first(session, org_id, sold)
+        return _open(gw, org_id, Choice("subscription", currency, sold), actor, now)
 
 
 def open_card_setup(org_id: UUID, *, currency: str, actor: Actor, now: datetime) -> Opened:
@@ -103,7 +101,7 @@ def _settle(gw: Gateway, older: Visit, choice: Choice, now: datetime) -> Checkou
         with transaction() as session:
             sync_checkout(session, older.org_id, found, now)
         return found if found.status == "open" else None
-    if fulfil_locked(gw, older.org_id, found.id, now) == "waiting":
+    if give(gw, older.org_id, found, now) == "waiting":
         raise Conflict("Your payment is on its way; we mail you when it has arrived. Nothing was charged again.")
     if older.choice != choice:
         raise Conflict("What you chose before was paid meanwhile, and it is yours now. Nothing was charged again.")

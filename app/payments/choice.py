@@ -11,7 +11,7 @@ from app.accounts import queries as accounts
 from app.catalog import queries as catalog
 from app.kit.errors import Conflict, FieldError, InvalidRequest, NotAllowed, NotFound
 from app.payments import queries
-from app.payments.push import Sold, sold_by
+from app.payments.sold import Sold, sold_by
 
 
 class AlreadyPaid(Conflict):
@@ -27,7 +27,7 @@ class Choice:
     sold: Sold | None = None
 
 
-def of_plan(session: Session, org_id: UUID, plan_key: str, interval: str, currency: str) -> Choice:
+def of_plan(session: Session, org_id: UUID, plan_key: str, interval: str, currency: str) -> Sold:
     """The newest version of a plan at a price.
 
     Raises `NotFound` (no such plan), `Conflict` (nothing is paid for it at Stripe), `InvalidRequest` (no such price),
@@ -47,7 +47,7 @@ def of_plan(session: Session, org_id: UUID, plan_key: str, interval: str, curren
         raise InvalidRequest(f"Your organisation pays in {org.currency}.", [field])
     for each in offered:
         if (each.interval, each.currency) == (interval, currency):
-            return Choice("subscription", currency, each)
+            return each
     words = f"{version.plan.name} has no price by the {interval} in {currency}"
     raise InvalidRequest(f"{words}.", [FieldError("currency", words)])
 

@@ -47,7 +47,7 @@ def everything(gw: Gateway, now: datetime) -> Iterator[Held]:
     live = [row.id for row in known if row.deleted_at is None]
     for customer_id in live:
         yield _customer(gw, orgs[customer_id], customer_id)
-    for subscription in subscriptions.list_all(gw, None):
+    for subscription in subscriptions.list_all(gw):
         if subscription.customer_id in orgs:
             yield Held(orgs[subscription.customer_id], "subscription", subscription.id, _of_subscription(subscription))
     for invoice in _invoices(gw, now):
@@ -92,7 +92,7 @@ _RETRIEVE: dict[str, Callable[[Gateway, UUID, str], Retrieved]] = {
 
 def _customer(gw: Gateway, org_id: UUID, customer_id: str) -> Held:
     try:
-        found = retrieve.customer(gw, org_id, customer_id)
+        found = retrieve.customer_unchanged(gw, org_id, customer_id)
     except StripeMissing:
         return Held(org_id, "customer", customer_id, lambda _: [("existence", "there", "missing")])
     return Held(org_id, "customer", customer_id, _of_customer(customer_id, found))
@@ -105,7 +105,7 @@ def _invoices(gw: Gateway, now: datetime) -> Iterator[Invoice]:
             StripeInvoice.status.in_(("draft", "open")), StripeInvoice.created_at < start
         )
         still_open = list(session.scalars(older))
-    yield from invoices.list_of(gw, None, start)
+    yield from invoices.list_all(gw, start)
     for invoice_id in still_open:
         with suppress(StripeMissing):  # a draft can be deleted; what has a number cannot
             yield invoices.retrieve(gw, invoice_id)
@@ -127,7 +127,7 @@ def _of_customer(customer_id: str, found: Retrieved) -> Callable[[Session], Fiel
         mirror = session.get(StripeCustomer, customer_id)
         if mirror is None or theirs is None:
             return [("existence", "missing", "there")]
-        return drift.of_customer(mirror, theirs, own[0] if own else theirs.card)
+        return drift.of_customer(mirror, theirs, theirs.card or (own[0] if own else None))
 
     return fields
 

@@ -65,7 +65,7 @@ def of_invoice(mirror: StripeInvoice | None, record: BillingRecord | None, found
 
 
 def of_customer(mirror: StripeCustomer, found: Customer, card: Card | None) -> Fields:
-    """How a customer's mirror differs; `card` is the one that its subscription or it is charged to."""
+    """How a customer's mirror differs; `card` is the one that invoices are to be charged to."""
     if found.deleted or mirror.deleted_at is not None:
         known = mirror.deleted_at is not None
         return [] if known == found.deleted else [("deleted", _shown(known), _shown(found.deleted))]

@@ -14,18 +14,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
-from app.kit.ids import new_hex
 from app.payments import retrieve
 from app.payments.errors import Busy
 from app.payments.gateway import PAGE_SECONDS, gateway
 from app.payments.locks import org_lock
 from app.payments.models import Checkout
-from app.payments.own_card import follow_customer, lead_customer
+from app.payments.own_card import choose, follow_customer, lead_customer
 from app.payments.retrieve import Retrieved
-from app.payments.sync_checkout import sync_checkout
-from app.stripe_gateway import Gateway, checkout, customers, invoices, payments, subscriptions
+from app.payments.sync_checkout import checkout_of, sync_checkout
+from app.stripe_gateway import Gateway, checkout, customers, payments, subscriptions
 from app.stripe_gateway.errors import StripeAway
-from app.stripe_gateway.types import CheckoutSession, Intent, Invoice
+from app.stripe_gateway.types import CheckoutSession
 from app.web.database import transaction
 
 State = Literal["paid", "saved", "waiting", "open", "expired", "away"]
@@ -54,14 +53,21 @@ def fulfil_locked(gw: Gateway, org_id: UUID, session_id: str, now: datetime) -> 
     with org_lock(org_id):
         with transaction() as session:
             _refuse_foreign(session, org_id, session_id)
-        found = checkout.retrieve_session(gw, session_id)
-        with transaction() as session:
-            first = _row(session, org_id, found).state != "completed"
-        around = _around(gw, found, first=first) if found.status == "complete" else Retrieved()
-        with transaction() as session:
-            sync_checkout(session, org_id, found, now)
-            retrieve.write(session, org_id, around, now)
-        return _state(found)
+        return give(gw, org_id, checkout.retrieve_session(gw, session_id), now)
+
+
+def give(gw: Gateway, org_id: UUID, found: CheckoutSession, now: datetime) -> State:
+    """The same for who has just retrieved the session, and holds the org's lock."""
+    with transaction() as session:
+        row = checkout_of(session, org_id, found)
+        if row is None:
+            raise NotFound(_NOT_YOURS)
+        first = row.state != "completed"
+    around = _around(gw, found, first=first) if found.status == "complete" else Retrieved()
+    with transaction() as session:
+        sync_checkout(session, org_id, found, now)
+        retrieve.write(session, org_id, around, now)
+    return _state(found)
 
 
 def _refuse_foreign(session: Session, org_id: UUID, session_id: str) -> None:
@@ -69,17 +75,6 @@ def _refuse_foreign(session: Session, org_id: UUID, session_id: str) -> None:
     owner = session.scalar(select(Checkout.org_id).where(Checkout.session_id == session_id))
     if owner is not None and owner != org_id:
         raise NotFound(_NOT_YOURS)
-
-
-def _row(session: Session, org_id: UUID, found: CheckoutSession) -> Checkout:
-    """The org's checkout that was opened as this session, also if its id was never written down."""
-    theirs = select(Checkout).where(Checkout.org_id == org_id)
-    row = session.scalars(theirs.where(Checkout.session_id == found.id)).one_or_none()
-    if row is None and found.checkout_id is not None:
-        row = session.scalars(theirs.where(Checkout.id == found.checkout_id)).one_or_none()
-    if row is None:
-        raise NotFound(_NOT_YOURS)
-    return row
 
 
 def _around(gw: Gateway, found: CheckoutSession, *, first: bool) -> Retrieved:
@@ -95,12 +90,7 @@ def _around(gw: Gateway, found: CheckoutSession, *, first: bool) -> Retrieved:
     if first:
         customer = lead_customer(gw, customer, subscription)
     paid = found.invoice_id or subscription.latest_invoice_id
-    return Retrieved(customer, (subscription,), (_paid(gw, paid),) if paid else ())
-
-
-def _paid(gw: Gateway, invoice_id: str) -> tuple[Invoice, Intent | None]:
-    invoice = invoices.retrieve(gw, invoice_id)
-    return invoice, payments.intent(gw, invoice.payment_intent_id) if invoice.payment_intent_id else None
+    return Retrieved(customer, (subscription,), (retrieve.invoice_alone(gw, paid),) if paid else ())
 
 
 def _keep_card(gw: Gateway, found: CheckoutSession, customer_id: str) -> Retrieved:
@@ -111,7 +101,7 @@ def _keep_card(gw: Gateway, found: CheckoutSession, customer_id: str) -> Retriev
     setup = payments.setup_intent(gw, found.setup_intent_id) if found.setup_intent_id else None
     if setup is None or setup.status != "succeeded" or setup.payment_method_id is None:
         return Retrieved(customers.retrieve(gw, customer_id))
-    customer = customers.update(gw, customer_id, default_card=setup.payment_method_id, key=f"default-card-{new_hex()}")
+    customer = choose(gw, customer_id, setup.payment_method_id)
     running = [each for each in subscriptions.list_of(gw, customer_id) if each.ended_at is None]
     return Retrieved(customer, tuple(follow_customer(gw, customer, each) for each in running))
 

@@ -14,6 +14,7 @@ from app.payments import records, retrieve
 from app.payments.errors import UnknownOwner, UnknownPayment
 from app.payments.fulfil import fulfil_locked
 from app.payments.inbox import Seen
+from app.payments.own_card import choose
 from app.stripe_gateway import Gateway, customers, payments
 from app.stripe_gateway.errors import StripeMissing
 
@@ -64,13 +65,15 @@ def setup_intent(gw: Gateway, org_id: UUID, seen: Seen, now: datetime) -> Write:
     if saved.customer_id and saved.payment_method_id and saved.status == "succeeded":
         held = customers.retrieve(gw, saved.customer_id)
         if held.card is None and not held.deleted:
-            customers.update(gw, held.id, default_card=saved.payment_method_id, key=f"default-card-{saved.id}")
+            choose(gw, held.id, saved.payment_method_id)
     return customer(gw, org_id, seen, now)
 
 
 def refund(gw: Gateway, org_id: UUID, seen: Seen, _now: datetime) -> Write:
     """What went back of a payment in all; a refund can fail long after it was made."""
-    paid_by = str(seen.object.get("payment_intent"))
+    paid_by = seen.object.get("payment_intent")
+    if not isinstance(paid_by, str):
+        raise UnknownPayment(_UNKNOWN)
     refunded = sum(each.amount for each in payments.refunds_of(gw, paid_by) if each.status == "succeeded")
     invoice_id = payments.invoice_of(gw, paid_by)
     found = retrieve.invoice(gw, invoice_id) if invoice_id else retrieve.Retrieved()
@@ -79,7 +82,7 @@ def refund(gw: Gateway, org_id: UUID, seen: Seen, _now: datetime) -> Write:
         retrieve.write(session, org_id, found, at)
         record = records.of_transaction(session, org_id, paid_by)
         if record is None:
-            raise UnknownPayment("No payment of ours is known by this payment intent.")
+            raise UnknownPayment(_UNKNOWN)
         before = record.refunded
         records.refund(record, refunded, at=at)
         if record.refunded != before:
@@ -106,6 +109,7 @@ def _id(seen: Seen) -> str:
     return seen.object_id
 
 
+_UNKNOWN = "No payment of ours is known by this payment intent."
 _PREVIEW = "A preview: there is nothing at Stripe to ask about."
 _INVOICED = "Payments of invoices come with the events of their invoices."
 _PERSON = "Kept for a person to look at."

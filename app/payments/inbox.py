@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, select, text, tuple_, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from app.audit.service import write as audit
 from app.kit.actor import Actor
-from app.kit.errors import InvalidRequest, NotFound
+from app.kit.errors import NotFound
 from app.kit.hot_statement import HotStatement
 from app.kit.pool import HotPool
 from app.kit.queue import defer
 from app.payments import scrub
+from app.payments.envelope import Envelope, customer_of, text_of
 from app.payments.models import InboxEvent
 
 TASK = "payments.apply"
@@ -33,26 +33,6 @@ _FORGOTTEN = text("""
        OR (e.state = 'parked' AND EXISTS (SELECT 1 FROM stripe_customers c WHERE c.id = e.customer_id))
     ORDER BY e.received_at LIMIT :most
 """)
-
-
-class Data(msgspec.Struct):
-    """What an event is about."""
-
-    object: dict[str, Any]
-    previous_attributes: dict[str, Any] | None = None
-
-
-class Envelope(msgspec.Struct):
-    """An event as Stripe sends it."""
-
-    id: str
-    object: str
-    type: str
-    created: Annotated[int, msgspec.Meta(ge=0, le=32_503_680_000)]
-    livemode: bool
-    data: Data
-    api_version: str | None = None
-    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +52,6 @@ class Seen:
     object: dict[str, Any]
 
 
-def parse(raw: bytes) -> tuple[Envelope, dict[str, Any]]:
-    """An event's envelope and its whole body, read once; `InvalidRequest` when it is no event."""
-    try:
-        whole = msgspec.json.decode(raw, type=dict[str, Any])
-        envelope = msgspec.convert(whole, Envelope)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise InvalidRequest("The body is no event.") from None
-    if envelope.object != "event" or not envelope.id.startswith("evt_"):
-        raise InvalidRequest("The body is no event.")
-    return envelope, whole
-
-
 def receive(pool: HotPool, envelope: Envelope, whole: dict[str, Any], *, source: str, now: datetime) -> bool:
     """Store an event and put its task into the queue, in one statement; False when it is known already.
 
@@ -91,20 +59,12 @@ def receive(pool: HotPool, envelope: Envelope, whole: dict[str, Any], *, source:
     """
     about = envelope.data.object
     row = (
-        _text(envelope.id), _text(envelope.type), _text(envelope.api_version), envelope.livemode,
-        _text(envelope.account),
-        _text(about.get("object")) or "unknown", _text(about.get("id")), customer_of(envelope.data), source,
+        text_of(envelope.id), text_of(envelope.type), text_of(envelope.api_version), envelope.livemode,
+        text_of(envelope.account),
+        text_of(about.get("object")) or "unknown", text_of(about.get("id")), customer_of(envelope.data), source,
         msgspec.json.encode(scrub.body(whole)).decode(), datetime.fromtimestamp(envelope.created, UTC), now,
     )  # fmt: skip
     return bool(pool.rows(_RECEIVE, row)[0][0])
-
-
-def customer_of(data: Data) -> str | None:
-    """The customer that an event is about; of a card taken off, the one that it was taken from."""
-    if data.object.get("object") == "customer":
-        return _text(data.object.get("id"))
-    named = data.object.get("customer") or (data.previous_attributes or {}).get("customer")
-    return _text(named.get("id") if isinstance(named, dict) else named)
 
 
 def load(session: Session, event_id: str) -> Seen | None:
@@ -121,8 +81,13 @@ def load(session: Session, event_id: str) -> Seen | None:
 def settle(
     session: Session, event_id: str, state: str, *, now: datetime, org_id: UUID | None = None, words: str | None = None
 ) -> None:
-    """Note what became of an event: applied, or ignored, refused, parked, failed with the reason in words."""
+    """Note what became of an event: applied, or ignored, refused, parked, failed with the reason in words.
+
+    Once: of two tries at the same time, the later one leaves alone what the first has settled.
+    """
     row = _row(session, event_id)
+    if row.state != "received":
+        return
     row.state, row.settled_at = state, now
     row.attempts += 1
     row.org_id = org_id or row.org_id
@@ -132,9 +97,12 @@ def settle(
 def miss(session: Session, event_id: str, words: str, *, again_at: datetime) -> None:
     """Note a try that failed, and put the next one into the queue (wall clock).
 
-    The next one waits without the customer's queue lock, so that it holds up nothing else of the customer.
+    The next one waits without the customer's queue lock, so that it holds up nothing else of the customer. Nothing
+    is to be tried again when another try has settled it meanwhile.
     """
     row = _row(session, event_id)
+    if row.state != "received":
+        return
     row.attempts += 1
     row.error = scrub.words(words)
     defer(session, TASK, at=again_at, event_id=event_id)
@@ -170,25 +138,6 @@ def event(session: Session, event_id: str) -> InboxEvent:
     return found
 
 
-def page(
-    session: Session,
-    *,
-    states: Collection[str] = (),
-    customer_id: str | None = None,
-    before: tuple[datetime, str] | None = None,
-    most: int = 50,
-) -> list[InboxEvent]:
-    """Events for staff, newest first; `before` is the (received_at, id) of the last one seen."""
-    chosen = select(InboxEvent)
-    if states:
-        chosen = chosen.where(InboxEvent.state.in_(states))
-    if customer_id is not None:
-        chosen = chosen.where(InboxEvent.customer_id == customer_id)
-    if before is not None:
-        chosen = chosen.where(tuple_(InboxEvent.received_at, InboxEvent.id) < before)
-    return list(session.scalars(chosen.order_by(InboxEvent.received_at.desc(), InboxEvent.id.desc()).limit(most)))
-
-
 def unsettled(session: Session) -> dict[str, int]:
     """How many events wait or need a person, by state."""
     counted = select(InboxEvent.state, func.count()).where(InboxEvent.state.in_(UNSETTLED)).group_by(InboxEvent.state)
@@ -200,7 +149,3 @@ def _row(session: Session, event_id: str) -> InboxEvent:
     if row is None:
         raise NotFound("There is no such event.")
     return row
-
-
-def _text(value: Any) -> str | None:
-    return value.replace("\x00", "") if isinstance(value, str) else None

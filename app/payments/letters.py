@@ -14,7 +14,7 @@ from app.notifications.service import notify
 from app.payments import queries
 from app.payments.models import BillingRecord, Dunning, StripeSubscription
 from app.subscriptions.models import Subscription
-from app.web.filters import estimate
+from app.web.filters import brand, estimate
 
 
 def received(session: Session, record: BillingRecord, now: datetime) -> None:
@@ -22,7 +22,7 @@ def received(session: Session, record: BillingRecord, now: datetime) -> None:
     facts = {
         "what": record.description,
         "amount": _amount(record.amount, record.currency),
-        "card": f"{(record.card_brand or 'card').title()} ending in {record.card_last4}" if record.card_last4 else None,
+        "card": f"{brand(record.card_brand)} ending in {record.card_last4}" if record.card_last4 else None,
         "at": record.settled_at or now,
         "first": record.reason == "subscription_start",
     }

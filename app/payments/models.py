@@ -227,10 +227,8 @@ class Dunning(Base):
         Index("uq_dunnings_open", "stripe_subscription_id", unique=True, postgresql_where=_RUNNING),
         # serves: the banner of an org
         Index(None, "org_id", postgresql_where=_RUNNING),
-        # serves: the sweep that sends the next mail
+        # serves: the sweep that sends the next mail, and with the last one ends the grace
         Index(None, "next_mail_at", postgresql_where=_RUNNING),
-        # serves: the sweep that ends the grace
-        Index(None, "grace_ends_at", postgresql_where=text("ended_at IS NULL AND limited_at IS NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -261,8 +259,6 @@ class InboxEvent(Base):
             "received_at",
             postgresql_where=text("state IN ('received', 'parked', 'failed', 'refused')"),
         ),
-        # serves: the time line of an org
-        Index(None, "org_id", "received_at"),
         # serves: the time line of one customer
         Index(None, "customer_id", "received_at"),
     )

@@ -15,12 +15,17 @@ from app.stripe_gateway import Gateway, customers, subscriptions
 from app.stripe_gateway.types import Customer, Subscription
 
 
+def choose(gw: Gateway, customer_id: str, card_id: str) -> Customer:
+    """Have the customer's invoices charged to this card; returns the customer as it is then."""
+    return customers.use_card(gw, customer_id, card_id, key=f"choose-card-{new_hex()}")
+
+
 def lead_customer(gw: Gateway, customer: Customer, subscription: Subscription) -> Customer:
     """Have the customer keep the card that its new subscription was paid with; returns the customer as it is then."""
     own = subscription.card
     if own is None or customer.deleted or (customer.card is not None and customer.card.id == own.id):
         return customer
-    return customers.update(gw, customer.id, default_card=own.id, key=f"lead-card-{new_hex()}")
+    return choose(gw, customer.id, own.id)
 
 
 def follow_customer(gw: Gateway, customer: Customer, subscription: Subscription) -> Subscription:

@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
-from app.catalog.models import PlanVersion
 from app.kit.errors import Conflict
 from app.kit.money import exponent
 from app.payments import queries
 from app.payments.locks import let_go
 from app.payments.models import StripePrice, StripeSubscription
+from app.payments.sold import Sold, sold_by
 from app.stripe_gateway import Gateway
 from app.stripe_gateway import catalog as stripe_catalog
 from app.stripe_gateway.types import Price
@@ -28,30 +27,6 @@ from app.web.database import transaction
 
 KEPT, FOUND, MADE, DIFFERS = "kept", "found", "made", "differs"
 _IN_HUNDREDTHS = frozenset({"ISK", "UGX"})
-_AT_ONCE = 10  # lookup keys of one question
-
-
-@dataclass(frozen=True, slots=True)
-class Sold:
-    """A price of ours that Stripe should have; `amount` in minor units."""
-
-    version_id: UUID
-    plan_key: str
-    plan_name: str
-    number: int
-    interval: str
-    currency: str
-    amount: int
-
-    @property
-    def lookup_key(self) -> str:
-        """What the price is found by at Stripe."""
-        return f"{self.product_id}_v{self.number}_{self.interval}_{self.currency.lower()}"
-
-    @property
-    def product_id(self) -> str:
-        """The plan as a product of Stripe's."""
-        return f"tollkeeper_{self.plan_key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +37,6 @@ class Pushed:
     did: str
     price_id: str | None
     why: str = ""
-
-
-def sold_by(version: PlanVersion) -> list[Sold]:
-    """The prices of a version that are paid at Stripe: none of the default plan, none of nothing."""
-    if version.plan.is_default:
-        return []
-    plan = version.plan
-    return [
-        Sold(version.id, plan.key, plan.name, version.number, each.interval, each.currency, each.amount)
-        for each in version.prices
-        if each.amount
-    ]
 
 
 def push(gw: Gateway, now: datetime, *, dry_run: bool = False) -> Iterator[Pushed]:
@@ -107,12 +70,7 @@ def ensure_price(gw: Gateway, sold: Sold, now: datetime) -> str:
 
 def _there(gw: Gateway, keys: list[str]) -> dict[str, Price]:
     let_go()
-    found = [
-        price
-        for start in range(0, len(keys), _AT_ONCE)
-        for price in stripe_catalog.find_prices(gw, keys[start : start + _AT_ONCE])
-    ]
-    return {price.lookup_key: price for price in found if price.lookup_key}
+    return {price.lookup_key: price for price in stripe_catalog.find_prices(gw, keys) if price.lookup_key}
 
 
 def _push_one(

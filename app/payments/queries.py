@@ -33,18 +33,6 @@ class Wanted:
     end: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How an org stands with its payments, for the billing page and the banners."""
-
-    customer: StripeCustomer | None
-    subscription: StripeSubscription | None
-    price: StripePrice | None
-    checkout: Checkout | None
-    dunning: Dunning | None
-    owed: StripeInvoice | None
-
-
 def customer(session: Session, org_id: UUID) -> StripeCustomer | None:
     """The org's customer at Stripe; none before its first payment."""
     chosen = select(StripeCustomer).where(StripeCustomer.org_id == org_id, StripeCustomer.deleted_at.is_(None))
@@ -92,12 +80,6 @@ def open_checkout(session: Session, org_id: UUID, purpose: str) -> Checkout | No
     return session.scalars(chosen).one_or_none()
 
 
-def invoices(session: Session, org_id: UUID, most: int) -> list[StripeInvoice]:
-    """The org's newest invoices, newest first."""
-    chosen = select(StripeInvoice).where(StripeInvoice.org_id == org_id)
-    return list(session.scalars(chosen.order_by(StripeInvoice.created_at.desc(), StripeInvoice.id.desc()).limit(most)))
-
-
 def invoices_by_id(session: Session, org_id: UUID, ids: list[str]) -> dict[str, StripeInvoice]:
     """The invoices of a page of billing records, for their numbers and links."""
     chosen = select(StripeInvoice).where(StripeInvoice.org_id == org_id, StripeInvoice.id.in_(ids))
@@ -127,15 +109,7 @@ def history(
     return list(session.scalars(chosen.order_by(BillingRecord.created_at.desc(), BillingRecord.id.desc()).limit(most)))
 
 
-def standing(session: Session, org_id: UUID) -> Standing:
-    """All that the billing page and its banners need, in one place."""
-    subscription = open_subscription(session, org_id)
+def dunning(session: Session, org_id: UUID) -> Dunning | None:
+    """What runs since a renewal of the org failed; of two, the older."""
     running = select(Dunning).where(Dunning.org_id == org_id, Dunning.ended_at.is_(None))
-    return Standing(
-        customer=customer(session, org_id),
-        subscription=subscription,
-        price=price(session, subscription.price_id) if subscription else None,
-        checkout=open_checkout(session, org_id, "subscription"),
-        dunning=session.scalars(running.order_by(Dunning.started_at)).first(),
-        owed=owed(session, org_id),
-    )
+    return session.scalars(running.order_by(Dunning.started_at)).first()

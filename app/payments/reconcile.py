@@ -13,8 +13,8 @@ from app.kit.pool import HotPool
 from app.payments import compare, inbox
 from app.payments.ask import ask_all, waiting
 from app.payments.drift import Difference
+from app.payments.envelope import Envelope
 from app.payments.handlers import ALERTED, HANDLERS
-from app.payments.inbox import Envelope
 from app.payments.models import StripeCursor
 from app.stripe_gateway import Gateway, events
 from app.web.database import transaction
@@ -69,7 +69,7 @@ def fetch(gw: Gateway, pool: HotPool, now: datetime) -> list[str]:
         start = max(now - KEPT, cursor.at - OVERLAP) if cursor else now - KEPT
         last = cursor.value if cursor else ""
     missed = []
-    for raw in events.since(gw, None, (*HANDLERS, *ALERTED), start):
+    for raw in events.since(gw, (*HANDLERS, *ALERTED), start):
         last = str(raw["id"])
         if inbox.receive(pool, msgspec.convert(raw, Envelope), raw, source="reconcile", now=now):
             missed.append(last)

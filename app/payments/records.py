@@ -17,25 +17,23 @@ _RANK = {"pending": 0, "failed": 1, "completed": 2, "refunded": 3}
 INTERVAL_WORDS = {"month": "monthly", "year": "yearly"}
 
 
-def pending_for_checkout(session: Session, checkout: Checkout, now: datetime) -> BillingRecord:
-    """The record of a checkout for a subscription, pending; made once, before Stripe is asked for a page."""
+def pending_for_checkout(
+    session: Session, checkout: Checkout, now: datetime, *, taken: BillingRecord | None = None
+) -> BillingRecord:
+    """The record of a checkout for a subscription, pending; made once, before Stripe is asked for a page.
+
+    `taken`: the pending one of the checkout that this one replaces, set free to go over to it.
+    """
     found = of_checkout(session, checkout.org_id, checkout.id)
     if found is not None:
         return found
     if checkout.plan_version_id is None or checkout.amount is None or checkout.currency is None:
         raise ValueError("a checkout for a card moves no money")
-    record = BillingRecord(
-        id=new_id(),
-        org_id=checkout.org_id,
-        state="pending",
-        reason="subscription_start",
-        description=describe(session, checkout.plan_version_id, checkout.interval or "month"),
-        amount=checkout.amount,
-        refunded=0,
-        currency=checkout.currency,
-        checkout_id=checkout.id,
-        created_at=now,
+    record = taken or BillingRecord(
+        id=new_id(), org_id=checkout.org_id, state="pending", reason="subscription_start", refunded=0, created_at=now
     )
+    record.checkout_id, record.amount, record.currency = checkout.id, checkout.amount, checkout.currency
+    record.description = describe(session, checkout.plan_version_id, checkout.interval or "month")
     session.add(record)
     session.flush()
     return record

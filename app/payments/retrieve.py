@@ -45,14 +45,20 @@ def write(session: Session, org_id: UUID, found: Retrieved, now: datetime) -> No
 
 
 def customer(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:
-    """A customer, and the subscription that runs: its own card is the one that is charged."""
+    """A customer, and the subscription that runs, which from now on charges the card that the customer chose."""
+    found = customer_unchanged(gw, org_id, customer_id)
+    if found.customer is None:
+        return found
+    return Retrieved(found.customer, tuple(follow_customer(gw, found.customer, each) for each in found.subscriptions))
+
+
+def customer_unchanged(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:
+    """A customer, and the subscription that runs: a comparison holds no lock, and so changes nothing at Stripe."""
     running = queries.open_subscription(reading(), org_id)
     subscription_id = running.id if running is not None and running.customer_id == customer_id else None
     let_go()
     found = customers.retrieve(gw, customer_id)
-    if subscription_id is None:
-        return Retrieved(found)
-    return Retrieved(found, (follow_customer(gw, found, subscriptions.retrieve(gw, subscription_id)),))
+    return Retrieved(found, (subscriptions.retrieve(gw, subscription_id),) if subscription_id else ())
 
 
 def subscription(gw: Gateway, subscription_id: str) -> Retrieved:
@@ -66,15 +72,16 @@ def invoice(gw: Gateway, invoice_id: str) -> Retrieved:
     """An invoice with its payment and the subscription that it is for."""
     outside_transactions()
     found = invoice_alone(gw, invoice_id)
-    theirs = tuple(subscriptions.retrieve(gw, one.subscription_id) for one, _ in found if one.subscription_id)
-    return Retrieved(_unknown(gw, found[0][0].customer_id), theirs, found)
+    theirs = found[0].subscription_id
+    its = (subscriptions.retrieve(gw, theirs),) if theirs else ()
+    return Retrieved(_unknown(gw, found[0].customer_id), its, (found,))
 
 
-def invoice_alone(gw: Gateway, invoice_id: str) -> tuple[Paying, ...]:
+def invoice_alone(gw: Gateway, invoice_id: str) -> Paying:
     """An invoice and its payment: the card, and Stripe's words of a failure."""
     outside_transactions()
     found = invoices.retrieve(gw, invoice_id)
-    return ((found, payments.intent(gw, found.payment_intent_id) if found.payment_intent_id else None),)
+    return found, payments.intent(gw, found.payment_intent_id) if found.payment_intent_id else None
 
 
 def _unknown(gw: Gateway, customer_id: str) -> Customer | None:

@@ -22,7 +22,7 @@ def sync_checkout(session: Session, org_id: UUID, found: CheckoutSession, now: d
     A complete session closes it as completed, an expired one as expired, with its billing record failed. One that we
     gave up or replaced, and that was paid for all the same, becomes completed: the money counts.
     """
-    checkout = _of(session, org_id, found)
+    checkout = checkout_of(session, org_id, found)
     if checkout is None:
         return None
     checkout.session_id = found.id
@@ -48,7 +48,8 @@ def close_checkout(session: Session, checkout: Checkout, state: str, words: str,
     session.flush()
 
 
-def _of(session: Session, org_id: UUID, found: CheckoutSession) -> Checkout | None:
+def checkout_of(session: Session, org_id: UUID, found: CheckoutSession) -> Checkout | None:
+    """The org's checkout that was opened as this session, also if the session's id was never written down."""
     chosen = select(Checkout).where(Checkout.org_id == org_id)
     by_session = session.scalars(chosen.where(Checkout.session_id == found.id)).one_or_none()
     if by_session is not None or found.checkout_id is None:

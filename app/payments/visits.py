@@ -15,7 +15,7 @@ from app.kit.ids import new_id
 from app.payments import queries, records
 from app.payments.choice import Choice
 from app.payments.models import BillingRecord, Checkout
-from app.payments.push import sold_by
+from app.payments.sold import sold_by
 from app.payments.sync_checkout import close_checkout
 from app.web.database import transaction
 
@@ -53,7 +53,7 @@ def note(org_id: UUID, choice: Choice, older: Visit | None, actor: Actor, now: d
         session.add(row)
         session.flush()
         if choice.sold is not None:
-            _record(session, row, taken, now)
+            records.pending_for_checkout(session, row, now, taken=taken)
         after = {"purpose": choice.purpose, "currency": choice.currency}
         if choice.sold is not None:
             after |= {"plan": choice.sold.plan_key, "interval": choice.sold.interval}
@@ -89,19 +89,9 @@ def _replace(session: Session, older: Visit, now: datetime) -> BillingRecord | N
     if row.state not in queries.OPEN_CHECKOUT:
         return None
     record = records.of_checkout(session, older.org_id, older.id)
-    if record is not None and record.state == "pending":
-        record.checkout_id = None
+    taken = record if record is not None and record.state == "pending" else None
+    if taken is not None:
+        taken.checkout_id = None
         session.flush()
     close_checkout(session, row, "replaced", _ANOTHER, now)
-    return record if record is not None and record.checkout_id is None else None
-
-
-def _record(session: Session, row: Checkout, taken: BillingRecord | None, now: datetime) -> None:
-    if taken is None:
-        records.pending_for_checkout(session, row, now)
-        return
-    if row.plan_version_id is None or row.amount is None or row.currency is None or row.interval is None:
-        raise ValueError("a checkout for a card moves no money")
-    taken.checkout_id, taken.amount, taken.currency = row.id, row.amount, row.currency
-    taken.description = records.describe(session, row.plan_version_id, row.interval)
-    session.flush()
+    return taken

@@ -9,18 +9,11 @@ from app.portal import wording
 from app.portal.figures import MeterFigures
 from app.portal.offers import Offer
 from app.portal.plans import Seen, fee_of, way
+from app.portal.views_models import Person
 from app.web.filters import quantity
 
 MAY_CHANGE_PLAN = frozenset({"owner", "admin", "billing"})
 _NAMED = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody of the own org who may change the plan."""
-
-    name: str
-    email: str
 
 
 @dataclass(frozen=True, slots=True)

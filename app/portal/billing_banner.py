@@ -10,6 +10,7 @@ from app.kit.errors import Unavailable
 from app.kit.pool import HotPool
 from app.portal.advice import MAY_CHANGE_PLAN
 from app.portal.billing_words import deadline
+from app.portal.usage_view import LATE
 from app.web.filters import day
 
 # For the hot pool: one row for an org with an open subscription, found by two keys.
@@ -20,7 +21,6 @@ SELECT ours.state, ours.limited_at IS NOT NULL, ours.cancel_at_period_end, ours.
         WHERE pv.id = ours.plan_version_id)
 FROM subscriptions ours WHERE ours.org_id = %s AND ours.ended_at IS NULL
 """
-_LATE = frozenset({"past_due", "unpaid", "paused"})
 _ASK = "Ask an owner of your organisation to look at it."
 
 
@@ -64,7 +64,7 @@ def banner(found: Stands | None, role: str | None, zone: str) -> Banner | None:
     if found.limited:
         words = f"Until it is paid the free limits hold instead of those of {found.plan_name}. Nothing is deleted."
         return Banner("full", "A payment is overdue", _with(words, acts=acts), "Pay now" if acts else None)
-    if found.state in _LATE:
+    if found.state in LATE:
         return Banner("strong", "A payment failed", _with(_grace(found, zone), acts=acts), "Fix it" if acts else None)
     if found.cancels:
         until = day(found.renews_at, zone, plain=True)

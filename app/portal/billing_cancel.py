@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.portal.advice import Person
 from app.portal.billing_standing import Standing
 from app.portal.offers import Offer
 from app.portal.plan_choice import changes, unfit
 from app.portal.usage_view import CurrentUsage
-from app.portal.views_models import CompareRow
+from app.portal.views_models import CompareRow, Person
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,6 @@ def cancel_view(
     """Assemble the page: the present plan beside the one that every org falls back to."""
     held = next((each for each in offers if each.key == at.plan_key), None)
     after = next((each for each in offers if each.is_default), None)
-    compared = held is not None and after is not None
     return CancelView(
         kind=_kind(at, may_change=may_change, payments_on=payments_on),
         zone=at.time_zone,
@@ -51,8 +49,8 @@ def cancel_view(
         next_plan=after.name if after else at.default_name,
         until=at.renews_at,
         late=at.late,
-        changes=changes([held, after], usage.currency) if held is not None and after is not None and compared else [],
-        unfit=unfit(after, usage) if after is not None else [],
+        changes=changes([held, after], usage.currency) if held and after else [],
+        unfit=unfit(after, usage) if after else [],
         people=people,
         trouble=trouble,
     )

@@ -1,12 +1,20 @@
-"""What the billing pages share: their blueprint, what a failure says, and the way to Stripe's pages."""
+"""What the billing pages share: their blueprint, what a failure says, whom to ask, and the way to Stripe's pages."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response, redirect
 
+from app.accounts.identity import Caller
 from app.kit.errors import DomainError, Unavailable
+from app.portal import queries
+from app.portal.advice import MAY_CHANGE_PLAN
+from app.portal.views import org_of
+from app.portal.views_models import Person
 from app.stripe_gateway.errors import StripeAway
-from app.web.problems import problem_of
+from app.web.database import session
+from app.web.problems import RETRY_SECONDS, problem_of
 
 billing = Blueprint("billing", __name__, url_prefix="/billing")
 
@@ -18,12 +26,25 @@ def leave(url: str) -> Response:
     return answer
 
 
-def status_of(trouble: DomainError) -> int:
-    """The status that the page with the trouble answers with; payments that are off are no failure."""
+def whom_to_ask(who: Caller) -> list[Person]:
+    """Who of the org may change its plan; nobody for somebody who may."""
+    return [] if who.role in MAY_CHANGE_PLAN else queries.who_may_change_plan(session(), org_of(who))
+
+
+def failed(trouble: DomainError, page: Callable[..., Response]) -> Response:
+    """The `page` with what went wrong (its `trouble` and `status`), and when to try again where that is known."""
+    answer = page(trouble=_detail(trouble), status=_status(trouble))
+    if trouble.code in RETRY_SECONDS:
+        answer.headers["Retry-After"] = str(RETRY_SECONDS[trouble.code])
+    return answer
+
+
+def _status(trouble: DomainError) -> int:
+    """That of the API; but payments that are off are no failure of a page."""
     return 409 if trouble.code == "payments_off" else problem_of(trouble.code).status
 
 
-def detail_of(trouble: DomainError) -> str:
+def _detail(trouble: DomainError) -> str:
     """What to do, where the error does not say it itself."""
     if isinstance(trouble, Unavailable) and trouble.code == "unavailable":
         away = "Stripe does not answer at the moment." if isinstance(trouble, StripeAway) else trouble.detail

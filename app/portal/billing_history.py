@@ -16,9 +16,12 @@ from app.payments import queries as payments
 from app.payments.models import BillingRecord, StripeInvoice
 from app.payments.queries import Wanted
 from app.portal import billing_words as words
+from app.portal import wording
 from app.portal.billing_asked import Asked
 from app.portal.cells import Cell
 from app.portal.views_models import Link
+from app.subscriptions import queries as subscriptions
+from app.web.filters import brand
 from app.web.paging import write_cursor
 
 PAGE = 20
@@ -33,11 +36,6 @@ WHERE org_id = :org_id AND state IN ('completed', 'refunded') AND (CAST(:state A
   AND created_at >= coalesce(CAST(:start AS timestamptz), '-infinity')
   AND created_at < coalesce(CAST(:end AS timestamptz), 'infinity')
 GROUP BY currency ORDER BY currency
-""")
-_LIFE = text("""
-SELECT event.kind, event.at, plan.name FROM subscription_events event
-JOIN plan_versions pv ON pv.id = event.plan_version_id JOIN plans plan ON plan.id = pv.plan_id
-WHERE event.org_id = :org_id ORDER BY event.at DESC, event.id DESC LIMIT :many
 """)
 
 
@@ -102,7 +100,10 @@ def history(session: Session, org_id: UUID, asked: Asked) -> HistoryView:
         next_href=following,
         first_href=asked.address() if asked.cursor else None,
         csv_href=asked.address("/billing/history.csv"),
-        life=[(each.at, words.event(each.kind, each.name)) for each in _life(session, org_id)],
+        life=[
+            (each.at, words.event(each.kind, each.plan.name))
+            for each in subscriptions.history(session, org_id, _EVENTS)
+        ],
     )
 
 
@@ -114,8 +115,8 @@ def row(record: BillingRecord, invoice: StripeInvoice | None) -> RecordRow:
         at=record.created_at,
         description=record.description,
         badge=(words.record_state(record.state, record.refunded, record.amount), tone, icon),
-        amount=words.money(record.amount, record.currency),
-        refunded=f"{words.money(record.refunded, record.currency)} went back" if record.refunded else None,
+        amount=wording.amount(record.amount, record.currency),
+        refunded=f"{wording.amount(record.refunded, record.currency)} went back" if record.refunded else None,
         card=card(record),
         note=record.failure if record.state == "failed" else None,
         number=invoice.number if invoice else None,
@@ -126,7 +127,7 @@ def row(record: BillingRecord, invoice: StripeInvoice | None) -> RecordRow:
 
 def card(record: BillingRecord) -> str:
     """The card that paid, or that was refused; empty when none did."""
-    return f"{(record.card_brand or 'card').replace('_', ' ').title()} {record.card_last4}" if record.card_last4 else ""
+    return f"{brand(record.card_brand)} {record.card_last4}" if record.card_last4 else ""
 
 
 def of_checkout(session: Session, org_id: UUID, checkout_id: UUID) -> BillingRecord | None:
@@ -169,9 +170,5 @@ def _totals(session: Session, org_id: UUID, wanted: Wanted) -> list[str]:
 
 def _total(found: Row[Any]) -> str:
     paid, back = Decimal(found.paid), Decimal(found.refunded)
-    said = f"{words.money(int(paid), found.currency)} paid"
-    return f"{said}, {words.money(int(back), found.currency)} of it refunded" if back else said
-
-
-def _life(session: Session, org_id: UUID) -> Sequence[Row[Any]]:
-    return session.execute(_LIFE, {"org_id": org_id, "many": _EVENTS}).all()
+    said = f"{wording.amount(int(paid), found.currency)} paid"
+    return f"{said}, {wording.amount(int(back), found.currency)} of it refunded" if back else said

@@ -12,14 +12,13 @@ from app.kit.errors import DomainError
 from app.payments import card, gateway
 from app.payments.queries import Wanted
 from app.portal import billing_history as histories
-from app.portal import cells, queries
-from app.portal.advice import MAY_CHANGE_PLAN, Person
+from app.portal import cells
 from app.portal.billing_asked import read
-from app.portal.billing_doors import billing, detail_of, leave, status_of
+from app.portal.billing_doors import billing, failed, leave, whom_to_ask
 from app.portal.billing_standing import Standing, standing
 from app.portal.billing_view import Preview, billing_view
-from app.portal.billing_words import money
 from app.portal.views import org_of
+from app.portal.wording import amount
 from app.stripe_gateway import invoices
 from app.web.database import session
 from app.web.pages import flash_message, redirect_to, render
@@ -54,7 +53,7 @@ def change_card() -> Response:
     try:
         where = card.card_page(org_of(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
-        return _failed(trouble)
+        return failed(trouble, _page)
     return leave(where)
 
 
@@ -65,7 +64,7 @@ def pay() -> Response:
     try:
         done = card.pay_now(org_of(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
-        return _failed(trouble)
+        return failed(trouble, _page)
     if done.state == "paid":
         flash_message("success", "Paid. The limits of your plan hold.")
         return redirect_to("billing.index")
@@ -75,25 +74,17 @@ def pay() -> Response:
     return _page(trouble=f"The card was declined.{reason} Nothing was charged. Change the card, then pay.", status=402)
 
 
-def _failed(trouble: DomainError) -> Response:
-    return _page(trouble=detail_of(trouble), status=status_of(trouble))
-
-
 def _page(*, trouble: str | None = None, status: int = 200) -> Response:
     who, now = guards.caller(), business_now()
     org = org_of(who)
-    asked = read(request.args, who.time_zone)
-    preview = _preview(standing(session(), org, now)) if "exact" in request.args and not trouble else None
-    at = standing(session(), org, now)
-    people: list[Person] = []
-    if who.role not in MAY_CHANGE_PLAN:
-        people = [Person(row.name, row.email) for row in queries.who_may_change_plan(session(), org)]
+    asked, at = read(request.args, who.time_zone), standing(session(), org, now)
+    preview = _preview(at) if "exact" in request.args and not trouble else None
     view = billing_view(
         at,
         histories.history(session(), org, asked),
         role=who.role,
         payments_on=gateway.payments_on(),
-        people=people,
+        people=whom_to_ask(who),
         preview=preview,
         trouble=trouble,
     )
@@ -111,4 +102,4 @@ def _preview(at: Standing) -> Preview:
             found = invoices.upcoming(way, at.stripe_id)
     except DomainError:
         return Preview(trouble="Stripe does not answer at the moment; look again later for the exact amount.")
-    return Preview(money(found.total, found.currency))
+    return Preview(amount(found.total, found.currency))

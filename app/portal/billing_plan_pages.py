@@ -1,27 +1,20 @@
-"""Buying a plan, coming back from Stripe's page, and cancelling."""
+"""Buying a plan, and cancelling it: the pages before the press, and the press."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
+from functools import partial
 
 from flask import Response, request
 
 from app.accounts import guards
 from app.kit.errors import DomainError, NotFound
-from app.kit.ids import parse_id
-from app.payments import cancel, checkout, fulfil, gateway
-from app.payments import queries as payments
-from app.payments.models import Checkout
-from app.portal import billing_history as histories
-from app.portal import queries
-from app.portal.advice import MAY_CHANGE_PLAN, Person
+from app.payments import cancel, checkout, gateway
+from app.portal.advice import MAY_CHANGE_PLAN
 from app.portal.billing_cancel import cancel_view
-from app.portal.billing_doors import billing, detail_of, leave, status_of
-from app.portal.billing_return import Paid, return_view
+from app.portal.billing_doors import billing, failed, leave, whom_to_ask
 from app.portal.billing_standing import standing
 from app.portal.billing_upgrade import upgrade_view
-from app.portal.billing_words import money
 from app.portal.offers import Offer, offers
 from app.portal.plan_choice import choice_view
 from app.portal.plans import INTERVALS, Seen, currencies_of
@@ -42,7 +35,7 @@ def upgrade(key: str) -> Response:
 def buy(key: str) -> Response:
     """Open Stripe's payment page and go there. Pressing twice, or in two tabs, leads to the same page."""
     who, sent = guards.caller(), request.form
-    offer = _offer(key, None)
+    offer = _named(key, offers(session()))
     if sent.get("version") != str(offer.version_id):
         return _upgrade_page(key, trouble="The plan has changed since you opened this page. Look again.", status=409)
     try:
@@ -58,31 +51,8 @@ def buy(key: str) -> Response:
         flash_message("success", f"{offer.name} is paid for already, and yours.")
         return redirect_to("billing.index")
     except DomainError as trouble:
-        return _upgrade_page(key, trouble=detail_of(trouble), status=status_of(trouble))
+        return failed(trouble, partial(_upgrade_page, key))
     return leave(opened.url)
-
-
-@billing.get("/return")
-def come_back() -> Response:
-    """What came of it, asked of Stripe: the address of this page proves nothing."""
-    who, now = guards.caller(), business_now()
-    org, sent = org_of(who), request.args.get("session_id", "")
-    visit = payments.checkout(session(), org, parse_id(request.args.get("checkout", "")) or _none())
-    if visit.session_id not in {sent, None} or not sent:
-        raise NotFound("There is no such checkout.")
-    state, looks = _state(visit, org, sent), _looks()
-    visit = payments.checkout(session(), org, visit.id)
-    plan = _plan_of(visit)
-    view = return_view(
-        state,
-        standing(session(), org, now),
-        plan=plan[1] if plan else None,
-        retry=f"/billing/upgrade/{plan[0]}?interval={visit.interval}&currency={visit.currency}" if plan else "/billing",
-        again=f"/billing/return?checkout={visit.id}&session_id={sent}&looks={looks + 1}",
-        looks=looks,
-        paid=_paid(org, visit) if state == "paid" else None,
-    )
-    return render("portal/billing_return.html", fragments=("result",), view=view)
 
 
 @billing.get("/cancel")
@@ -98,7 +68,7 @@ def cancel_plan() -> Response:
     try:
         cancel.cancel_at_period_end(org_of(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
-        return _cancel_page(trouble=detail_of(trouble), status=status_of(trouble))
+        return failed(trouble, _cancel_page)
     flash_message("success", "The plan ends with the time that is paid for. Until then you can undo it here.")
     return redirect_to("billing.index")
 
@@ -110,7 +80,7 @@ def undo_cancel() -> Response:
     try:
         cancel.undo_cancel(org_of(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
-        return _cancel_page(trouble=detail_of(trouble), status=status_of(trouble))
+        return failed(trouble, _cancel_page)
     flash_message("success", "The plan goes on as before.")
     return redirect_to("billing.index")
 
@@ -120,15 +90,13 @@ def _upgrade_page(key: str, *, trouble: str | None = None, status: int = 200) ->
     org = org_of(who)
     at, usage = standing(session(), org, now), current_usage(session(), org, now)
     found = offers(session(), usage.plan_key)
-    offer = next((each for each in found if each.key == key), None)
-    if offer is None:
-        raise NotFound("There is no such plan.")
+    offer = _named(key, found)
     known = [each for each in currencies_of([offer]) if who.currency in {None, each}]
     seen = _seen(known, usage, may_change=who.role in MAY_CHANGE_PLAN)
     held = next((each for each in found if each.key == usage.plan_key), None)
     view = upgrade_view(
         offer,
-        choice_view(offer, held, seen, usage, _people(org, may_change=seen.may_change)),
+        choice_view(offer, held, seen, usage, whom_to_ask(who)),
         seen,
         at,
         currencies=known,
@@ -143,15 +111,13 @@ def _cancel_page(*, trouble: str | None = None, status: int = 200) -> Response:
     who, now = guards.caller(), business_now()
     org = org_of(who)
     at, usage = standing(session(), org, now), current_usage(session(), org, now)
-    found = offers(session(), usage.plan_key)
-    may_change = who.role in MAY_CHANGE_PLAN
     view = cancel_view(
         at,
         usage,
-        found,
-        may_change=may_change,
+        offers(session(), usage.plan_key),
+        may_change=who.role in MAY_CHANGE_PLAN,
         payments_on=gateway.payments_on(),
-        people=_people(org, may_change=may_change),
+        people=whom_to_ask(who),
         trouble=trouble,
     )
     return render("portal/billing_cancel.html", status=status, view=view)
@@ -166,55 +132,8 @@ def _seen(known: Sequence[str], usage: CurrentUsage, *, may_change: bool) -> See
     return Seen(currency, interval, usage.plan_key, may_change=may_change)
 
 
-def _offer(key: str, own: str | None) -> Offer:
-    for each in offers(session(), own):
+def _named(key: str, found: Sequence[Offer]) -> Offer:
+    for each in found:
         if each.key == key:
             return each
     raise NotFound("There is no such plan.")
-
-
-def _people(org: UUID, *, may_change: bool) -> list[Person]:
-    if may_change:
-        return []
-    return [Person(row.name, row.email) for row in queries.who_may_change_plan(session(), org)]
-
-
-def _state(visit: Checkout, org: UUID, sent: str) -> str:
-    """What is known already, else what Stripe says now."""
-    done = visit.state == "completed"
-    if done and (visit.purpose != "subscription" or _has_moved(org, visit)):
-        return "paid" if visit.purpose == "subscription" else "saved"
-    if not done and visit.state not in payments.OPEN_CHECKOUT:
-        return "failed" if visit.state == "failed" else "expired"
-    try:
-        return fulfil.fulfil(org, sent, business_now())
-    except NotFound:
-        raise
-    except DomainError:
-        return "away"
-
-
-def _has_moved(org: UUID, visit: Checkout) -> bool:
-    """Whether the money has arrived: a session is complete as soon as it was ordered, and a bank debit takes days."""
-    record = histories.of_checkout(session(), org, visit.id)
-    return record is None or record.state in {"completed", "refunded"}
-
-
-def _looks() -> int:
-    given = request.args.get("looks", "0")
-    return int(given) if given.isdigit() and len(given) < 4 else 0
-
-
-def _none() -> UUID:
-    raise NotFound("There is no such checkout.")
-
-
-def _plan_of(visit: Checkout) -> tuple[str, str] | None:
-    """Key and name of the plan that the checkout is for."""
-    found = queries.plan_of_version(session(), visit.plan_version_id) if visit.plan_version_id else None
-    return (found.key, found.name) if found else None
-
-
-def _paid(org: UUID, visit: Checkout) -> Paid | None:
-    record = histories.of_checkout(session(), org, visit.id)
-    return Paid(money(record.amount, record.currency), histories.card(record)) if record else None

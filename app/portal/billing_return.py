@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.portal import billing_words as words
+from app.portal import wording
 from app.portal.billing_standing import Standing
 
 LOOKS = 15  # every two seconds: half a minute, then a person decides
-EVERY_SECONDS = 2
 _SLOW = "This takes longer than usual. You can leave this page: nothing is lost, and we write to you when it is done."
 
 
@@ -28,7 +28,6 @@ class ReturnView:
     `polls` says that the page looks by itself; `kind` is good, waiting, near or bad; `acts` are (address, words).
     """
 
-    state: str
     kind: str
     title: str
     lines: Sequence[str]
@@ -49,7 +48,6 @@ def return_view(
     polls = not settled and looks < LOOKS
     kind, title, lines = _SAID[state](plan or "the card", at, polls)
     return ReturnView(
-        state=state,
         kind=kind,
         title=title,
         lines=lines,
@@ -123,7 +121,7 @@ def _facts(at: Standing, paid: Paid | None) -> list[tuple[str, str]]:
         if paid.card:
             found.append(("Card", paid.card))
     if at.paid_by_stripe and at.renews_at is not None and at.fee and at.currency:
-        found.append(("Next payment", f"{words.money(at.fee, at.currency)}, before tax and discounts"))
+        found.append(("Next payment", f"{wording.amount(at.fee, at.currency)}, before tax and discounts"))
         found.append(("On", words.deadline(at.renews_at, at.time_zone)))
     return found
 

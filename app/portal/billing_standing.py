@@ -11,19 +11,21 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
+from app.portal.usage_view import LATE
+from app.web.filters import brand
 
 # Of two subscriptions at Stripe the one counts that ours follows, as in payments; of the invoices that are not paid,
 # the oldest. An open payment page is one that somebody was sent to and that neither Stripe nor we have closed.
 _STANDING = text("""
 SELECT org.time_zone, org.currency AS org_currency,
-       plan.key AS plan_key, plan.name AS plan_name, plan.is_default, price.amount AS fee,
-       ours.state, ours.collection, ours.interval, ours.currency, ours.started_at, ours.billing_ends_at,
+       plan.key AS plan_key, plan.name AS plan_name, price.amount AS fee,
+       ours.state, ours.collection, ours.interval, ours.currency, ours.billing_ends_at,
        ours.cancel_at_period_end, ours.limited_at,
        theirs.id AS stripe_id, customer.id AS customer_id, customer.card_brand, customer.card_last4,
        customer.card_exp_month, customer.card_exp_year, dunning.grace_ends_at,
-       due.id AS due_id, due.amount_remaining, due.currency AS due_currency, due.next_attempt_at, due.hosted_url,
-       visit.id AS visit_id, visit.opened_at AS visit_at, wanted.key AS visit_plan, visit.interval AS visit_interval,
-       visit.currency AS visit_currency, fallback.name AS default_name
+       due.amount_remaining, due.currency AS due_currency, due.next_attempt_at,
+       wanted.key AS visit_plan, visit.interval AS visit_interval, visit.currency AS visit_currency,
+       fallback.name AS default_name
 FROM orgs org
 LEFT JOIN subscriptions ours ON ours.org_id = org.id AND ours.ended_at IS NULL
 LEFT JOIN plan_versions pv ON pv.id = plan_in_force(org.id, :now)
@@ -39,7 +41,7 @@ LEFT JOIN LATERAL (
 ) theirs ON true
 LEFT JOIN dunnings dunning ON dunning.stripe_subscription_id = theirs.id AND dunning.ended_at IS NULL
 LEFT JOIN LATERAL (
-    SELECT id, amount_remaining, currency, next_attempt_at, hosted_url FROM stripe_invoices
+    SELECT amount_remaining, currency, next_attempt_at FROM stripe_invoices
     WHERE org_id = org.id AND status = 'open' AND amount_remaining > 0 ORDER BY created_at, id LIMIT 1
 ) due ON true
 LEFT JOIN checkouts visit ON visit.org_id = org.id AND visit.purpose = 'subscription'
@@ -62,26 +64,22 @@ class CardShown:
     @property
     def words(self) -> str:
         """As people name it: Visa ending 4242."""
-        return f"{self.brand.replace('_', ' ').title()} ending {self.last4}"
+        return f"{brand(self.brand)} ending {self.last4}"
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An invoice that is not paid; minor units. `hosted` says that Stripe has a page to pay it on."""
+    """An invoice that is not paid; minor units."""
 
-    invoice_id: str
     amount: int
     currency: str
     next_attempt_at: datetime | None
-    hosted: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A payment page that was opened and not finished."""
+    """What a payment page that was opened and not finished is for."""
 
-    checkout_id: UUID
-    opened_at: datetime
     plan_key: str
     interval: str
     currency: str
@@ -94,19 +92,16 @@ class Standing:
     `state` and `collection` are the subscription's; without one they are "active" and "none".
     """
 
-    org_id: UUID
     as_of: datetime
     time_zone: str
     plan_key: str
     plan_name: str
     default_name: str
-    is_default: bool
     state: str
     collection: str
     interval: str
     currency: str | None
     fee: int | None
-    started_at: datetime | None
     renews_at: datetime | None
     cancels: bool
     limited: bool
@@ -125,7 +120,7 @@ class Standing:
     @property
     def late(self) -> bool:
         """Whether a payment failed and is still owed."""
-        return self.paid_by_stripe and self.state in {"past_due", "unpaid"}
+        return self.paid_by_stripe and self.state in LATE
 
 
 def standing(session: Session, org_id: UUID, now: datetime) -> Standing:
@@ -136,25 +131,21 @@ def standing(session: Session, org_id: UUID, now: datetime) -> Standing:
     row = session.execute(_STANDING, {"org_id": org_id, "now": now}).one_or_none()
     if row is None:
         raise NotFound("There is no such organisation.")
-    return _standing(row, org_id, now)
+    return _standing(row, now)
 
 
-def _standing(row: Row[Any], org_id: UUID, now: datetime) -> Standing:
-    paid = row.state is not None
+def _standing(row: Row[Any], now: datetime) -> Standing:
     return Standing(
-        org_id=org_id,
         as_of=now,
         time_zone=row.time_zone,
         plan_key=row.plan_key or "",
         plan_name=row.plan_name or "No plan",
         default_name=row.default_name or "free",
-        is_default=bool(row.is_default),
         state=row.state or "active",
         collection=row.collection or "none",
         interval=row.interval or "month",
         currency=row.currency or row.org_currency,
-        fee=row.fee if paid else 0,
-        started_at=row.started_at,
+        fee=row.fee if row.state else 0,
         renews_at=row.billing_ends_at,
         cancels=bool(row.cancel_at_period_end),
         limited=row.limited_at is not None,
@@ -174,12 +165,12 @@ def _card(row: Row[Any]) -> CardShown | None:
 
 
 def _due(row: Row[Any]) -> Due | None:
-    if row.due_id is None:
+    if row.amount_remaining is None:
         return None
-    return Due(row.due_id, row.amount_remaining, row.due_currency, row.next_attempt_at, row.hosted_url is not None)
+    return Due(row.amount_remaining, row.due_currency, row.next_attempt_at)
 
 
 def _visit(row: Row[Any]) -> Visit | None:
-    if row.visit_id is None or row.visit_plan is None:
+    if row.visit_plan is None:
         return None
-    return Visit(row.visit_id, row.visit_at, row.visit_plan, row.visit_interval, row.visit_currency)
+    return Visit(row.visit_plan, row.visit_interval, row.visit_currency)

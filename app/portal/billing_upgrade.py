@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlencode
 
-from app.portal import billing_words as words
-from app.portal.billing_standing import Standing
+from app.portal import billing_words, wording
+from app.portal.billing_standing import Standing, Visit
 from app.portal.offers import Offer
 from app.portal.plan_choice import ChoiceView
-from app.portal.plans import INTERVALS, Seen, fee_of
+from app.portal.plans import INTERVALS, Seen, fee_of, upgrade_address
 from app.portal.views_models import Link
 
 
@@ -20,7 +19,7 @@ class UpgradeView:
     """What templates/portal/billing_upgrade.html shows.
 
     `kind`: buy, or why not: current, role, off, agreement, paying (another plan runs at Stripe), default.
-    `today` and `next_time` are amounts; `version` comes back with the form, so that nobody pays an unseen price.
+    `amount` is taken today and next time; `version` comes back with the form, so that nobody pays an unseen price.
     """
 
     kind: str
@@ -29,8 +28,7 @@ class UpgradeView:
     interval: str
     currency: str
     version: str
-    today: str
-    next_time: str
+    amount: str
     next_at: datetime | None
     held: str
     held_until: datetime | None
@@ -56,8 +54,6 @@ def upgrade_view(
 ) -> UpgradeView:
     """Assemble the page of `offer` as `seen`; the money is the plan's own price, which Stripe charges before tax."""
     fee, interval = fee_of(offer, seen)
-    amount = words.money(fee, seen.currency) if fee else ""
-    visit = at.visit
     kind = _kind(offer, fee, seen, at, payments_on=payments_on)
     return UpgradeView(
         kind=kind,
@@ -66,24 +62,22 @@ def upgrade_view(
         interval=interval,
         currency=seen.currency,
         version=str(offer.version_id),
-        today=amount,
-        next_time=amount,
-        next_at=words.next_payment_at(at.as_of, interval) if kind == "buy" else None,
+        amount=wording.amount(fee, seen.currency) if fee else "",
+        next_at=billing_words.next_payment_at(at.as_of, interval) if kind == "buy" else None,
         held=at.plan_name,
         held_until=at.renews_at,
         held_cancels=at.cancels,
         offline=at.collection == "offline",
         intervals=_intervals(offer, seen, interval),
-        currencies=[(each, _address(offer, interval, each), each == seen.currency) for each in currencies],
-        resumes=visit is not None and (visit.plan_key, visit.interval, visit.currency)
-        == (offer.key, interval, seen.currency),
+        currencies=[(each, upgrade_address(offer.key, interval, each), each == seen.currency) for each in currencies],
+        resumes=at.visit == Visit(offer.key, interval, seen.currency),
         left=left,
         trouble=trouble,
-    )  # fmt: skip
+    )
 
 
 def _kind(offer: Offer, fee: int | None, seen: Seen, at: Standing, *, payments_on: bool) -> str:
-    if at.plan_key == offer.key and (at.collection != "offline" or fee is None):
+    if at.plan_key == offer.key and (at.collection != "offline" or fee is None or not offer.public):
         return "current"
     if offer.is_default or fee == 0:
         return "default"
@@ -98,8 +92,4 @@ def _kind(offer: Offer, fee: int | None, seen: Seen, at: Standing, *, payments_o
 
 def _intervals(offer: Offer, seen: Seen, shown: str) -> list[Link]:
     known = [each for each in INTERVALS if offer.fee(seen.currency, each)]
-    return [(INTERVALS[each], _address(offer, each, seen.currency), each == shown) for each in known]
-
-
-def _address(offer: Offer, interval: str, currency: str) -> str:
-    return f"/billing/upgrade/{offer.key}?{urlencode({'interval': interval, 'currency': currency})}"
+    return [(INTERVALS[each], upgrade_address(offer.key, each, seen.currency), each == shown) for each in known]

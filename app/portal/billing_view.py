@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.portal import billing_words as words
-from app.portal.advice import MAY_CHANGE_PLAN, Person
+from app.portal import wording
+from app.portal.advice import MAY_CHANGE_PLAN
 from app.portal.billing_history import HistoryView
 from app.portal.billing_standing import Standing
+from app.portal.plans import upgrade_address
+from app.portal.views_models import Person
 
 _BADGES = {
     "active": ("Active", "good", "check"),
@@ -60,7 +63,6 @@ class BillingView:
     badge: tuple[str, str, str]
     price: str
     what_next: str
-    since: datetime | None
     next: NextPayment
     card: str | None
     card_notes: Sequence[str]
@@ -68,7 +70,6 @@ class BillingView:
     troubles: Sequence[Trouble]
     may_act: bool
     may_cancel: bool
-    may_undo: bool
     people: Sequence[Person]
     payments_on: bool
     history: HistoryView
@@ -94,7 +95,6 @@ def billing_view(
         badge=_badge(at),
         price=words.each(at.fee, at.currency, at.interval),
         what_next=words.what_next(at),
-        since=at.started_at,
         next=next_payment(at, preview),
         card=at.card.words if at.card else None,
         card_notes=_card_notes(at),
@@ -102,7 +102,6 @@ def billing_view(
         troubles=[*_ran_into(trouble), *troubles(at, usable=usable)],
         may_act=acts,
         may_cancel=usable and running and not at.cancels,
-        may_undo=usable and running and at.cancels,
         people=people,
         payments_on=payments_on,
         history=found,
@@ -112,7 +111,7 @@ def billing_view(
 def next_payment(at: Standing, preview: Preview | None) -> NextPayment:
     """What is taken next: the plan's price as far as we know it, and Stripe's own figure once it was asked."""
     if at.due is not None and at.paid_by_stripe:
-        return NextPayment(words.money(at.due.amount, at.due.currency), at.due.next_attempt_at, [_retry(at)])
+        return NextPayment(wording.amount(at.due.amount, at.due.currency), at.due.next_attempt_at, [_retry(at)])
     if not at.paid_by_stripe or at.cancels or at.state not in {"active", "trialing"} or not at.fee or not at.currency:
         return NextPayment("Nothing", None, [_nothing(at)])
     if preview is not None and preview.amount is not None:
@@ -120,7 +119,7 @@ def next_payment(at: Standing, preview: Preview | None) -> NextPayment:
     notes = ["Before tax and discounts."]
     if preview is not None and preview.trouble:
         notes.append(preview.trouble)
-    return NextPayment(words.money(at.fee, at.currency), at.renews_at, notes, ask=preview is None)
+    return NextPayment(wording.amount(at.fee, at.currency), at.renews_at, notes, ask=preview is None)
 
 
 def troubles(at: Standing, *, usable: bool) -> list[Trouble]:
@@ -134,7 +133,7 @@ def troubles(at: Standing, *, usable: bool) -> list[Trouble]:
         found.append(Trouble("near", f"{at.plan_name} ends on {until}", [said], ["undo"] if usable else []))
     if at.visit is not None and not at.paid_by_stripe:
         visit = at.visit
-        resume = f"/billing/upgrade/{visit.plan_key}?interval={visit.interval}&currency={visit.currency}"
+        resume = upgrade_address(visit.plan_key, visit.interval, visit.currency)
         said = "Nothing was charged for it so far. You can finish it, or leave it: it closes by itself within a day."
         found.append(
             Trouble("info", "A payment page is still open", [said], ["resume"] if usable else [], resume=resume)
@@ -143,7 +142,7 @@ def troubles(at: Standing, *, usable: bool) -> list[Trouble]:
 
 
 def _late(at: Standing, *, usable: bool) -> Trouble:
-    owed = words.money(at.due.amount, at.due.currency) if at.due else "A payment"
+    owed = wording.amount(at.due.amount, at.due.currency) if at.due else "A payment"
     if at.limited:
         said = f"The limits of {at.default_name} hold until it is paid, and those of {at.plan_name} at once after that."
         title = f"{owed} is overdue"

@@ -31,18 +31,13 @@ _EVENTS = {
 }
 
 
-def money(minor: int, currency: str) -> str:
-    """Minor units as people read them: 4900 USD is $49.00."""
-    return wording.amount(minor, currency)
-
-
 def each(fee: int | None, currency: str | None, interval: str) -> str:
     """A plan's price with its interval."""
     if fee == 0:
         return "Free of charge"
     if fee is None or currency is None:
         return "Price by agreement"
-    return f"{money(fee, currency)} a {interval}, before tax"
+    return f"{wording.amount(fee, currency)} a {interval}, before tax"
 
 
 def a_day(at: datetime, zone: str) -> str:

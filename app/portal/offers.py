@@ -17,7 +17,7 @@ from app.rating.schemas import parse_charge
 
 # Numbers leave as text: JSON in Python knows only floats.
 _OFFERS = text("""
-SELECT plan.key, plan.name, plan.summary, plan.is_default, newest.id AS version_id, newest.number,
+SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, newest.id AS version_id, newest.number,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(currency, interval, amount)), '[]')
         FROM plan_prices WHERE plan_version_id = newest.id) AS prices,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(m.key, m.name, m.unit, p.policy, p.allowance::text,
@@ -61,6 +61,7 @@ class Offer:
     name: str
     summary: str
     is_default: bool
+    public: bool
     version_id: UUID
     number: int
     prices: Mapping[tuple[str, str], int]
@@ -100,6 +101,7 @@ def _offer(row: Row[Any]) -> Offer:
         name=row.name,
         summary=row.summary,
         is_default=row.is_default,
+        public=row.public,
         version_id=row.version_id,
         number=row.number,
         prices={(currency, interval): amount for currency, interval, amount in row.prices},

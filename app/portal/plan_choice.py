@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.portal import comparison, wording
-from app.portal.advice import Person
 from app.portal.offers import Offer
-from app.portal.plans import Seen, fee_of, way
+from app.portal.plans import Seen, address, fee_of, way
 from app.portal.usage_view import CurrentUsage
-from app.portal.views_models import CompareRow
+from app.portal.views_models import CompareRow, Person
 from app.web.filters import quantity
 
 
@@ -33,11 +32,6 @@ class ChoiceView:
     back: str
     href: str | None
 
-    @property
-    def columns(self) -> list[dict[str, str]]:
-        """The headings as the table macro takes them."""
-        return [{"label": heading} for heading in self.headings]
-
 
 def choice_view(
     offer: Offer, held: Offer | None, seen: Seen, standing: CurrentUsage | None, people: Sequence[Person]
@@ -58,7 +52,7 @@ def choice_view(
         current=current,
         is_default=offer.is_default,
         may_change=seen.may_change,
-        back=f"/plans?interval={seen.interval}&currency={seen.currency}",
+        back=address(seen),
         href=way(offer, seen),
     )
 

@@ -15,7 +15,7 @@ from app.accounts.identity import Caller
 from app.kit.errors import NotFound
 from app.kit.periods import Period
 from app.portal import queries
-from app.portal.advice import MAY_CHANGE_PLAN, Person
+from app.portal.advice import MAY_CHANGE_PLAN
 from app.portal.figures import Use
 from app.portal.offers import Offer, offers
 from app.portal.plan_choice import choice_view
@@ -52,9 +52,7 @@ def choose(key: str) -> Response:
     if offer is None or not sold(offer, seen):
         raise NotFound("There is no such plan.")
     held = next((each for each in found if standing and each.key == standing.plan_key), None)
-    people: list[Person] = []
-    if who.org_id is not None and not seen.may_change:
-        people = [Person(row.name, row.email) for row in queries.who_may_change_plan(session(), who.org_id)]
+    people = [] if seen.may_change or who.org_id is None else queries.who_may_change_plan(session(), who.org_id)
     return render(
         "portal/plan.html", view=choice_view(offer, held, seen, standing, people), signed_in=bool(who.user_id)
     )

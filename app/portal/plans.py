@@ -47,7 +47,7 @@ def plans_view(offers: Sequence[Offer], seen: Seen, currencies: Sequence[str], r
         currency=seen.currency,
         interval=seen.interval,
         intervals=_intervals(offers, seen),
-        currencies=[(each, _address(seen, currency=each), each == seen.currency) for each in currencies],
+        currencies=[(each, address(seen, currency=each), each == seen.currency) for each in currencies],
         plans=[_column(offer, shown, seen, suggested=offer.name == best) for offer in shown],
         groups=comparison.groups(shown, seen.currency),
         tax_note=f"Prices in {seen.currency}, before tax. What is above an allowance is billed by the month.",
@@ -147,7 +147,7 @@ def way(offer: Offer, seen: Seen) -> str | None:
     fee, _ = fee_of(offer, seen)
     if offer.is_default:
         return "/billing/cancel" if seen.paying else None
-    return f"/billing/upgrade/{offer.key}{_query(seen)}" if fee else None
+    return upgrade_address(offer.key, seen.interval, seen.currency) if fee else None
 
 
 def _button(offer: Offer, shown: Sequence[Offer], seen: Seen) -> tuple[str, str]:
@@ -155,7 +155,7 @@ def _button(offer: Offer, shown: Sequence[Offer], seen: Seen) -> tuple[str, str]
     if seen.plan is None and offer.is_default:
         return "Create an account", "/sign-up"
     fee, interval = fee_of(offer, seen)
-    place = way(offer, seen) or f"/plans/{offer.key}{_query(seen)}"
+    place = way(offer, seen) or f"/plans/{offer.key}?{_query(seen.interval, seen.currency)}"
     if fee is None or not seen.may_change:
         return f"Ask for {offer.name}", place
     money = f"{wording.amount(fee, seen.currency).replace('.00', '')} a {interval}"
@@ -185,13 +185,19 @@ def _within(name: str) -> str:
 def _intervals(offers: Sequence[Offer], seen: Seen) -> list[Link]:
     known = {interval for offer in offers for currency, interval in offer.prices if currency == seen.currency}
     return [
-        (words, _address(seen, interval=key), key == seen.interval) for key, words in INTERVALS.items() if key in known
+        (words, address(seen, interval=key), key == seen.interval) for key, words in INTERVALS.items() if key in known
     ]
 
 
-def _address(seen: Seen, **changed: str) -> str:
-    return f"/plans?{urlencode({'interval': seen.interval, 'currency': seen.currency, **changed})}"
+def address(seen: Seen, *, interval: str | None = None, currency: str | None = None) -> str:
+    """The comparison as it is seen, or by another interval or currency."""
+    return f"/plans?{_query(interval or seen.interval, currency or seen.currency)}"
 
 
-def _query(seen: Seen) -> str:
-    return f"?{urlencode({'interval': seen.interval, 'currency': seen.currency})}"
+def upgrade_address(key: str, interval: str, currency: str) -> str:
+    """The page that sells a plan at one of its prices."""
+    return f"/billing/upgrade/{key}?{_query(interval, currency)}"
+
+
+def _query(interval: str, currency: str) -> str:
+    return urlencode({"interval": interval, "currency": currency})

@@ -11,6 +11,7 @@ from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
 from app.catalog.models import Meter, Plan, PlanVersion
+from app.portal.views_models import Person
 
 Rows = Sequence[Row[Any]]
 
@@ -186,6 +187,6 @@ def first_steps(session: Session, org_id: UUID) -> Row[Any]:
     return session.execute(_FIRST_STEPS, {"org_id": org_id}).one()
 
 
-def who_may_change_plan(session: Session, org_id: UUID) -> Rows:
-    """Name and e-mail of members who may, owners first: what a viewer's page says whom to ask."""
-    return session.execute(_ASK, {"org_id": org_id}).all()
+def who_may_change_plan(session: Session, org_id: UUID) -> list[Person]:
+    """The members who may, owners first: what a viewer's page says whom to ask."""
+    return [Person(row.name, row.email) for row in session.execute(_ASK, {"org_id": org_id})]

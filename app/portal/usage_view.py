@@ -21,6 +21,9 @@ from app.portal.figures import MeterFigures, Pace, Terms, Use, figures
 from app.portal.windows import windows_of
 from app.rating.schemas import parse_charge
 
+LATE = frozenset({"past_due", "unpaid"})
+"""States of a subscription in which a payment failed and is owed."""
+
 
 @dataclass(frozen=True)
 class CurrentUsage:
@@ -102,7 +105,7 @@ def current_usage(session: Session, org_id: UUID, now: datetime) -> CurrentUsage
         ever_used=head.ever_used,
         meters=[_figures(row, pace) for row in rows if row.key is not None],
         collection=head.collection or "none",
-        late=head.state in {"past_due", "unpaid"},
+        late=head.state in LATE,
         limited=head.free_limits,
     )
 

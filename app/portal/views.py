@@ -12,7 +12,7 @@ from app.accounts.identity import Caller
 from app.kit.errors import DomainError, NotFound
 from app.metering.queries import latest_events
 from app.portal import first_steps, queries, samples
-from app.portal.advice import MAY_CHANGE_PLAN, Advice, Person, larger_plan, whom_to_ask
+from app.portal.advice import MAY_CHANGE_PLAN, Advice, larger_plan, whom_to_ask
 from app.portal.billing_banner import Banner, banner, stands
 from app.portal.dashboard import dashboard as assemble
 from app.portal.dashboard import pressing
@@ -106,9 +106,7 @@ def _advice(usage: CurrentUsage, who: Caller) -> dict[str, Advice]:
     if not meters:
         return {}
     if who.role not in MAY_CHANGE_PLAN:
-        words = whom_to_ask(
-            [Person(row.name, row.email) for row in queries.who_may_change_plan(session(), usage.org_id)]
-        )
+        words = whom_to_ask(queries.who_may_change_plan(session(), usage.org_id))
         return {meter.key: words for meter in meters}
     sold = offers(session(), usage.plan_key)
     seen = Seen(usage.currency, usage.interval, usage.plan_key, paying=usage.collection == "stripe")

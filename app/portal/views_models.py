@@ -15,6 +15,14 @@ from app.web.charts import Chart
 Link = tuple[str, str, bool]  # words, address, whether it is the one that is shown
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody of the own org who may change the plan."""
+
+    name: str
+    email: str
+
+
 @dataclass(frozen=True)
 class MeterBar:
     """One meter of the open period. `state` is ok, near (80), high (90), full (100), over or unlimited."""

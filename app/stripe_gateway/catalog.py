@@ -73,12 +73,6 @@ def create_price(
     )
 
 
-def archive_price(gw: Gateway, price_id: str, *, key: str) -> Price:
-    """Take a price off sale: no new subscription can have it, those that have it keep it."""
-    known(price_id)
-    return price(gw.post(key, lambda v1, options: v1.prices.update(price_id, {"active": False}, options)))
-
-
 def _under(gw: Gateway, lookup_keys: list[str]) -> Iterator[Price]:
     for raw in gw.pages(lambda v1, params: v1.prices.list(params), {"lookup_keys": lookup_keys}):
         yield price(raw)

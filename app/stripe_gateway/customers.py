@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from stripe.params import CustomerUpdateParams
-
 from app.stripe_gateway.errors import StripeMisused
 from app.stripe_gateway.gateway import Gateway, known
 from app.stripe_gateway.shapes import ORG, customer
@@ -44,22 +42,14 @@ def retrieve(gw: Gateway, customer_id: str) -> Customer:
     return customer(gw.get(lambda v1: v1.customers.retrieve(customer_id)))
 
 
-def update(
-    gw: Gateway,
-    customer_id: str,
-    *,
-    email: str | None = None,
-    name: str | None = None,
-    default_card: str | None = None,
-    key: str,
-) -> Customer:
-    """Change what is given. `default_card` is the id of a payment method that its invoices are charged to."""
+def use_card(gw: Gateway, customer_id: str, card_id: str, *, key: str) -> Customer:
+    """Charge its invoices to this card from now on, but those of a subscription that has a card of its own."""
     known(customer_id)
-    changes: CustomerUpdateParams = {"expand": [_CARD]}
-    if email is not None:
-        changes["email"] = email
-    if name is not None:
-        changes["name"] = name
-    if default_card is not None:
-        changes["invoice_settings"] = {"default_payment_method": default_card}
-    return customer(gw.post(key, lambda v1, options: v1.customers.update(customer_id, changes, options)))
+    return customer(
+        gw.post(
+            key,
+            lambda v1, options: v1.customers.update(
+                customer_id, {"invoice_settings": {"default_payment_method": card_id}, "expand": [_CARD]}, options
+            ),
+        )
+    )

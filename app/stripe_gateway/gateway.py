@@ -1,15 +1,13 @@
-"""The one client: pinned version, time limits, a budget for a page, a circuit, and raw answers for the readers."""
+"""The one client: pinned version, a budget of time, a circuit, and raw answers for the readers."""
 
 from __future__ import annotations
 
 import logging
 import random
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, cast
 
@@ -21,27 +19,22 @@ from stripe._v1_services import V1Services
 from app.kit.errors import DomainError
 from app.settings import Settings
 from app.stripe_gateway import reading
+from app.stripe_gateway.budget import Budget
 from app.stripe_gateway.circuit import Circuit
 from app.stripe_gateway.errors import StripeAway, StripeMissing, StripeMisused, StripeRefused
 from app.stripe_gateway.failures import is_away, request_of, translate
 from app.stripe_gateway.reading import Raw
-from app.stripe_gateway.transport import Limits, Transport
+from app.stripe_gateway.transport import Transport
 
 API_VERSION = "2026-10-28.endive"
-WEB = Limits(connect=1.0, read=4.0, whole=5.0)
-PATIENT = Limits(connect=3.05, read=20.0)
 RETRIES = 2
 PAGE = 100
 LONGEST_PAUSE = 10.0  # seconds that a 429 is waited out
-AT_ONCE = 2  # pages of one process that may wait for Stripe: half of its threads, so that the rest go on metering
-TURN = 1.0  # seconds that a page waits for its turn; Stripe at its usual pace is done by then
-LEAST = 0.2  # seconds of a budget below which a call is not begun
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 
 Ask = Callable[[V1Services], stripe.StripeObject]
 
 log = structlog.get_logger()
-_deadline: ContextVar[float | None] = ContextVar("stripe_deadline", default=None)
 
 # The SDK has its own switches for the whole process. It would report our timings and a machine's id, and write bodies
 # to its log and, where STRIPE_LOG is set, to stderr.
@@ -70,14 +63,14 @@ class Gateway:
         self.patient = patient
         self._circuit = circuit
         self._sleep = sleep
-        self._turns = threading.BoundedSemaphore(AT_ONCE)
+        self._budget = Budget(patient=patient)
         self._client = stripe.StripeClient(
             secret_key,
             stripe_account=account,
             stripe_version=API_VERSION,
             base_addresses={"api": base, "connect": base, "files": base, "meter_events": base},
             max_network_retries=RETRIES if patient else 0,
-            http_client=Transport(self._limits),
+            http_client=Transport(self._budget.limits),
         )
 
     @classmethod
@@ -93,24 +86,12 @@ class Gateway:
             account=settings.stripe_account,
         )
 
-    @contextmanager
-    def budget(self, seconds: float = 5.0) -> Iterator[None]:
+    def budget(self, seconds: float = 5.0) -> AbstractContextManager[None]:
         """All calls of this thread within the block share so many seconds; then `StripeAway`. Not for the patient.
 
-        Only so many pages may be at it at once (`AT_ONCE`); one that is too many raises `StripeAway` before it begins.
+        Two pages may be at it at once; one that is too many raises `StripeAway` before it begins.
         """
-        outer = _deadline.get()
-        turn = outer is None and not self.patient
-        if turn and not self._turns.acquire(timeout=TURN):
-            raise StripeAway(sent=False)
-        ours = time.monotonic() + seconds
-        mark = _deadline.set(ours if outer is None else min(ours, outer))
-        try:
-            yield
-        finally:
-            _deadline.reset(mark)
-            if turn:
-                self._turns.release()
+        return self._budget.spend(seconds)
 
     def get(self, ask: Ask) -> Raw:
         """Ask for one object; its raw answer."""
@@ -139,20 +120,9 @@ class Gateway:
             if cursor == last:
                 raise reading.misread("a list does not end")
 
-    def _limits(self) -> Limits:
-        if self.patient:
-            return PATIENT
-        left = max(self._left(), LEAST)
-        return Limits(min(WEB.connect, left), min(WEB.read, left), left)
-
-    def _left(self) -> float:
-        ends, most = _deadline.get(), WEB.connect + WEB.read
-        return most if ends is None else max(0.0, min(most, ends - time.monotonic()))
-
     def _call(self, ask: Ask, named: Callable[..., Any] | None = None) -> Raw:
         """One call through the circuit; a patient one is repeated after a 429, which the SDK does not do."""
-        if not self.patient and self._left() < LEAST:
-            raise StripeAway(sent=False)
+        self._budget.check()
         tries = RETRIES if self.patient else 0
         answer = self._through(ask)
         for again in range(tries):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from app.stripe_gateway.errors import StripeMisused
 from app.stripe_gateway.gateway import Gateway, known
@@ -20,13 +19,9 @@ def retrieve(gw: Gateway, invoice_id: str) -> Invoice:
     return invoice(gw.get(lambda v1: v1.invoices.retrieve(invoice_id, {"expand": [_PAYMENTS]})))
 
 
-def list_of(gw: Gateway, customer_id: str | None, created_from: datetime | None = None) -> Iterator[Invoice]:
-    """The invoices of a customer, or of all, newest first; asked for page by page."""
-    params: dict[str, Any] = {"expand": [f"data.{_PAYMENTS}"]}
-    if customer_id is not None:
-        params["customer"] = known(customer_id)
-    if created_from is not None:
-        params["created"] = {"gte": int(created_from.timestamp())}
+def list_all(gw: Gateway, created_from: datetime) -> Iterator[Invoice]:
+    """Every invoice made since, newest first; asked for page by page."""
+    params = {"expand": [f"data.{_PAYMENTS}"], "created": {"gte": int(created_from.timestamp())}}
     for raw in gw.pages(lambda v1, asked: v1.invoices.list(asked), params):
         yield invoice(raw)
 

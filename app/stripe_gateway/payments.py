@@ -1,11 +1,10 @@
-"""Payment intents, setup intents, cards and refunds: read only."""
+"""Payment intents, setup intents and refunds: read only."""
 
 from __future__ import annotations
 
-from app.stripe_gateway import money_shapes, reading, shapes
-from app.stripe_gateway.errors import StripeMissing
+from app.stripe_gateway import money_shapes, reading
 from app.stripe_gateway.gateway import Gateway, known
-from app.stripe_gateway.types import Card, Intent, Refund, SetupIntent
+from app.stripe_gateway.types import Intent, Refund, SetupIntent
 
 
 def intent(gw: Gateway, payment_intent: str) -> Intent:
@@ -20,21 +19,6 @@ def setup_intent(gw: Gateway, setup_intent_id: str) -> SetupIntent:
     """The saving of a card. Raises `StripeMissing`."""
     known(setup_intent_id)
     return money_shapes.setup_intent(gw.get(lambda v1: v1.setup_intents.retrieve(setup_intent_id)))
-
-
-def card(gw: Gateway, payment_method_id: str) -> Card | None:
-    """A payment method; None when there is none of this id."""
-    try:
-        known(payment_method_id)
-        return shapes.card(gw.get(lambda v1: v1.payment_methods.retrieve(payment_method_id)))
-    except StripeMissing:
-        return None
-
-
-def refund(gw: Gateway, refund_id: str) -> Refund:
-    """A refund as it is now: it can fail after it succeeded. Raises `StripeMissing`."""
-    known(refund_id)
-    return money_shapes.refund(gw.get(lambda v1: v1.refunds.retrieve(refund_id)))
 
 
 def refunds_of(gw: Gateway, payment_intent: str) -> list[Refund]:

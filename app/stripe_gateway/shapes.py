@@ -29,11 +29,10 @@ def customer(raw: Raw) -> Customer:
     """A customer with `invoice_settings.default_payment_method` expanded, or a deleted one."""
     stripe_id = reading.text(reading.is_a(raw, "customer"), "id")
     if raw.get("deleted"):
-        return Customer(stripe_id, None, None, None, delinquent=False, deleted=True, card=None, created_at=None)
+        return Customer(stripe_id, None, None, delinquent=False, deleted=True, card=None, created_at=None)
     return Customer(
         id=stripe_id,
         email=reading.text_or_none(raw, "email"),
-        name=reading.text_or_none(raw, "name"),
         org_id=reading.mark(reading.inner(raw, "metadata"), ORG),
         delinquent=bool(reading.field(raw, "delinquent")),
         deleted=False,
@@ -60,7 +59,6 @@ def price(raw: Raw) -> Price:
 
 def checkout_session(raw: Raw) -> CheckoutSession:
     reading.is_a(raw, "checkout.session")
-    currency = reading.text_or_none(raw, "currency")
     return CheckoutSession(
         id=reading.text(raw, "id"),
         mode=reading.text(raw, "mode"),
@@ -71,11 +69,7 @@ def checkout_session(raw: Raw) -> CheckoutSession:
         subscription_id=reading.id_of(raw, "subscription"),
         invoice_id=reading.id_of(raw, "invoice"),
         setup_intent_id=reading.id_of(raw, "setup_intent"),
-        amount_total=reading.whole_or_none(raw, "amount_total"),
-        currency=currency and currency.upper(),
         checkout_id=reading.mark(reading.inner_or_none(raw, "metadata"), CHECKOUT),
-        expires_at=reading.moment(raw, "expires_at"),
-        created_at=reading.moment(raw, "created"),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 
 from app.stripe_gateway.gateway import Gateway, known
 from app.stripe_gateway.reading import Raw
@@ -24,10 +23,9 @@ def list_of(gw: Gateway, customer_id: str) -> list[Subscription]:
     return [subscription(raw) for raw in _list(gw, {"customer": known(customer_id)})]
 
 
-def list_all(gw: Gateway, created_from: datetime | None) -> Iterator[Subscription]:
-    """Every subscription made since, ended ones too, newest first; asked for page by page."""
-    since = {} if created_from is None else {"created": {"gte": int(created_from.timestamp())}}
-    for raw in _list(gw, since):
+def list_all(gw: Gateway) -> Iterator[Subscription]:
+    """Every subscription, ended ones too, newest first; asked for page by page."""
+    for raw in _list(gw, {}):
         yield subscription(raw)
 
 

@@ -24,7 +24,6 @@ class Customer:
 
     id: str
     email: str | None
-    name: str | None
     org_id: UUID | None
     delinquent: bool
     deleted: bool
@@ -61,11 +60,7 @@ class CheckoutSession:
     subscription_id: str | None
     invoice_id: str | None
     setup_intent_id: str | None
-    amount_total: int | None
-    currency: str | None
     checkout_id: UUID | None
-    expires_at: datetime
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 
-from app.accounts.guards import caller
-from app.kit.errors import InvalidRequest
+from app.accounts.guards import acting_org
 from app.subscriptions import queries
 from app.subscriptions.entitlements import Entitlements, MeterTerms
 from app.subscriptions.models import UsagePeriod
@@ -112,9 +111,7 @@ _EXAMPLE = {
 )
 def limits() -> LimitsAnswer:
     """The caller's entitlements."""
-    org_id, now = caller().org_id, business_now()
-    if org_id is None:
-        raise InvalidRequest("Name the organisation to act for.")
+    org_id, now = acting_org(), business_now()
     found = queries.entitlements(session(), org_id, now)
     return _answer(found, queries.current_period(session(), org_id, now))
 

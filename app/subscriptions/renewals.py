@@ -29,9 +29,10 @@ def take(session: Session, held: Subscription, billing: Period, anchor_at: datet
 def note(session: Session, held: Subscription, since: datetime, now: datetime) -> None:
     """Note each renewal after `since` up to the present billing period, also those that nobody told us of."""
     start = held.billing_starts_at
+    anchor = held.anchor_at if held.interval == "month" else start  # of years `anchor_at` is only the usage's
     while start > since + SLACK:
         events.note(session, held, "renewed", key=start.isoformat(), at=start, now=now)
-        start = anchored(held.anchor_at, start - SLACK, "UTC", MONTHS[held.interval]).start
+        start = anchored(anchor, start - SLACK, "UTC", MONTHS[held.interval]).start
 
 
 def align(session: Session, held: Subscription, now: datetime) -> datetime | None:

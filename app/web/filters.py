@@ -21,6 +21,11 @@ def money(minor: int, currency: str, locale: str = "en") -> str:
     return format_currency(amount, currency, locale=locale)
 
 
+def brand(name: str | None) -> str:
+    """A card's brand as people write it: american_express is American Express; without one it is a card."""
+    return (name or "card").replace("_", " ").title()
+
+
 def estimate(amount: Decimal, currency: str, locale: str = "en") -> str:
     """An exact amount in whole units of the currency, shown to its usual places; the rounding is for the eye only."""
     return format_currency(amount, currency, locale=locale)

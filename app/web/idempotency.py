@@ -52,7 +52,7 @@ def once(body: bytes, work: Callable[[], Response]) -> Response:
     with transaction() as session:
         kept = _claim(session, key, digest)
         if kept is not None:
-            return _replay(kept, digest)
+            return _replay(kept)
         response = work()
         _keep(session, key, response)
         return response
@@ -69,13 +69,12 @@ def once_outside(body: bytes, work: Callable[[], Response]) -> Response:
     digest = _digest(body)
     with transaction() as session:
         kept = _claim(session, key, digest)
-        if kept is not None and kept.request_hash != digest:
-            return _replay(kept, digest)
     try:
         response = work()
     except BaseException:
-        with transaction() as session:
-            session.execute(delete(IdempotencyKey).where(_mine(key), IdempotencyKey.request_hash == digest))
+        if kept is None:  # what an earlier request was answered still stands
+            with transaction() as session:
+                session.execute(delete(IdempotencyKey).where(_mine(key), IdempotencyKey.request_hash == digest))
         raise
     if kept is not None:
         response.headers["Idempotent-Replayed"] = "true"
@@ -101,14 +100,19 @@ def _digest(body: bytes) -> bytes:
 
 
 def _claim(session: Session, key: str, digest: bytes) -> IdempotencyKey | None:
-    """Keep the key for this request; what it was kept for before, if it was."""
+    """Keep the key for this request; what it was kept for before, if it was. `Conflict` if for another request."""
     now = wall_now()
     session.execute(delete(IdempotencyKey).where(_mine(key), IdempotencyKey.created_at < now - KEPT))
     row = {"org_id": g.idempotency_owner, "key": key, "request_hash": digest, "created_at": now}
     claimed = session.execute(
         upsert(IdempotencyKey).values(row).on_conflict_do_nothing().returning(IdempotencyKey.key)
     ).first()
-    return None if claimed else session.execute(select(IdempotencyKey).where(_mine(key))).scalar_one()
+    if claimed:
+        return None
+    kept = session.execute(select(IdempotencyKey).where(_mine(key))).scalar_one()
+    if kept.request_hash != digest:
+        raise Conflict("This Idempotency-Key was used for another request.", code="idempotency_conflict")
+    return kept
 
 
 def _keep(session: Session, key: str, response: Response) -> None:
@@ -124,9 +128,7 @@ def _mine(key: str) -> ColumnElement[bool]:
     return (IdempotencyKey.org_id == owner) & (IdempotencyKey.key == key)
 
 
-def _replay(kept: IdempotencyKey, digest: bytes) -> Response:
-    if kept.request_hash != digest:
-        raise Conflict("This Idempotency-Key was used for another request.", code="idempotency_conflict")
+def _replay(kept: IdempotencyKey) -> Response:
     response = Response(kept.body or b"", kept.status or 200, content_type=kept.content_type)
     response.headers["Idempotent-Replayed"] = "true"
     return response

@@ -4,40 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from sandbox import pages
 from sandbox.mailbox.store import Store
+from sandbox.pages import Page
 
 HERE = Path(__file__).resolve().parent
 LIST_LIMIT = 200
-POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
+POLICY = f"{pages.STRICT}; frame-src 'self'; form-action 'self'"
 # A message is a stranger's page: no script, no picture from elsewhere, no form, and an origin of its own.
 MESSAGE_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-templates = Environment(
-    loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What goes back to the browser."""
-
-    body: str
-    kind: str = "text/html"
-    status: HTTPStatus = HTTPStatus.OK
-    policy: str = POLICY
-    location: str | None = None
+templates = pages.templates(HERE, product="Mailbox", banner="nothing leaves this machine", home="/")
 
 
 class Mailbox:
@@ -50,40 +34,30 @@ class Mailbox:
         """Answer one request."""
         answer = self.answer(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ)
         body = answer.body.encode("utf-8", "replace")
-        headers = [
-            ("Content-Type", f"{answer.kind}; charset=utf-8"),
-            ("Content-Length", str(len(body))),
-            ("Content-Security-Policy", answer.policy),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", "same-origin"),
-            ("Cache-Control", "no-store"),
-        ]
-        if answer.location:
-            headers.append(("Location", answer.location))
-        start_response(f"{answer.status.value} {answer.status.phrase}", headers)
+        start_response(pages.status_line(answer.status), [*answer.headers(), ("Content-Length", str(len(body)))])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
-    def answer(self, method: str, path: str, environ: dict[str, Any]) -> Answer:
+    def answer(self, method: str, path: str, environ: dict[str, Any]) -> Page:
         """Choose the page; another site's page in the same browser may neither read nor delete."""
-        if not _from_here(environ):
-            return Answer("Only for this machine.\n", "text/plain", HTTPStatus.FORBIDDEN)
+        if not pages.from_here(method, environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN")):
+            return pages.forbidden()
         if method == "POST" and path == "/delete":
             self.store.clear()
-            return Answer("", "text/plain", HTTPStatus.SEE_OTHER, location="/")
+            return pages.redirect("/")
         if method not in {"GET", "HEAD"}:
-            return Answer("Not allowed.\n", "text/plain", HTTPStatus.METHOD_NOT_ALLOWED)
+            return Page("Not allowed.\n", HTTPStatus.METHOD_NOT_ALLOWED, "text/plain")
         if path.startswith("/messages/"):
             return self._message(path.removeprefix("/messages/"))
-        pages = {"/": self._list, "/messages.json": self._json, "/style.css": _style}
-        return pages.get(path, _missing)()
+        shown = {"/": self._list, "/messages.json": self._json, "/style.css": _style}
+        return shown.get(path, _missing)()
 
-    def _list(self) -> Answer:
+    def _list(self) -> Page:
         return _page("list.html", messages=self.store.all(LIST_LIMIT), total=len(self.store.names()))
 
-    def _json(self) -> Answer:
-        return Answer(json.dumps([asdict(message) for message in self.store.all()], indent=1), "application/json")
+    def _json(self) -> Page:
+        return Page(json.dumps([asdict(message) for message in self.store.all()], indent=1), kind="application/json")
 
-    def _message(self, rest: str) -> Answer:
+    def _message(self, rest: str) -> Page:
         name, _, part = rest.partition("/")
         message = self.store.read(name)
         if message is None or part not in {"", "html"}:
@@ -91,25 +65,17 @@ class Mailbox:
         if part == "html":
             opens = '<base target="_blank">'  # a link must not open inside the frame, where nothing may run
             head, tag, tail = message.html.partition("<head>")
-            return Answer(head + tag + opens + tail if tag else opens + message.html, policy=MESSAGE_POLICY)
+            return Page(head + tag + opens + tail if tag else opens + message.html, policy=MESSAGE_POLICY)
         return _page("message.html", message=message)
 
 
-def _page(name: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -> Answer:
-    return Answer(templates.get_template(name).render(**context), status=status)
+def _page(name: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -> Page:
+    return Page(templates.get_template(name).render(**context), status, policy=POLICY)
 
 
-def _style() -> Answer:
-    return Answer((HERE / "style.css").read_text(encoding="utf-8"), "text/css")
+def _style() -> Page:
+    return pages.style(HERE)
 
 
-def _missing() -> Answer:
+def _missing() -> Page:
     return _page("missing.html", HTTPStatus.NOT_FOUND)
-
-
-def _from_here(environ: dict[str, Any]) -> bool:
-    host = str(environ.get("HTTP_HOST", ""))
-    if host.rpartition(":")[0] not in {"127.0.0.1", "localhost"}:  # a name that someone pointed at this machine
-        return False
-    origin = environ.get("HTTP_ORIGIN")
-    return environ["REQUEST_METHOD"] in {"GET", "HEAD"} or origin in {None, f"http://{host}"}

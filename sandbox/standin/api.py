@@ -6,7 +6,7 @@ import base64
 import json
 import threading
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.standin import API_VERSION, expand, forms, idempotency, params, routes
@@ -99,9 +99,9 @@ class Api:
         """The work is done; now the answer may get lost."""
         if fault and fault.kind == "timeout":
             self.stop.wait(fault.seconds or LONG_S)
-            return Reply(reply.status, reply.body, cut="before")
+            return replace(reply, cut="before")
         if fault and fault.kind == "reset":
-            return Reply(reply.status, reply.body, cut="middle")
+            return replace(reply, cut="middle")
         return reply
 
     def _known(self, call: Call, fault: Fault | None) -> Reply:

@@ -15,6 +15,7 @@ from typing import Any
 from werkzeug.wrappers import Request
 
 import sandbox.standin as package
+from sandbox.pages import Page, forbidden, from_here, status_line, style
 from sandbox.standin import ids, pages, routes
 from sandbox.standin.api import Api, Call, Reply
 from sandbox.standin.errors import StripeError
@@ -52,7 +53,7 @@ class App:
             return self._api(request, start_response)
         shown = self._page(request)
         body = shown.body.encode()
-        start_response(_status(shown.status), [*shown.headers(), ("Content-Length", str(len(body)))])
+        start_response(status_line(shown.status), [*shown.headers(), ("Content-Length", str(len(body)))])
         return [] if request.method == "HEAD" else [body]
 
     def _api(self, request: Request, start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -72,15 +73,15 @@ class App:
         body = reply.body.encode()
         if reply.cut == "before":
             return _cut(request, b"")
-        start_response(_status(reply.status), [*reply.headers(call), ("Content-Length", str(len(body)))])
+        start_response(status_line(reply.status), [*reply.headers(call), ("Content-Length", str(len(body)))])
         return _cut(request, body[: len(body) // 2]) if reply.cut else [body]
 
-    def _page(self, request: Request) -> pages.Page:
+    def _page(self, request: Request) -> Page:
         method = "GET" if request.method == "HEAD" else request.method
-        if not pages.from_here(method, request.host, request.headers.get("Origin")):
-            return pages.Page("Only for this machine.\n", 403, "text/plain")
+        if not from_here(method, request.host, request.headers.get("Origin")):
+            return forbidden()
         if request.path == "/style.css":
-            return pages.style()
+            return style(pages.HERE)
         found = routes.find(routes.PAGES, method, request.path)
         if found is None:
             return pages.not_here()
@@ -90,7 +91,7 @@ class App:
             form = {"json": request.get_data(as_text=True)}
         try:
             with self.world.change():
-                shown: pages.Page = route.handler(self.world, form, **path)
+                shown: Page = route.handler(self.world, form, **path)
         except StripeError as refused:
             return pages.render("missing.html", refused.status, words=str(refused))
         except Exception:  # noqa: BLE001  # the browser is told; the console has the reason
@@ -109,7 +110,3 @@ def _cut(request: Request, half: bytes) -> Iterator[bytes]:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.shutdown(socket.SHUT_RDWR)
     raise ConnectionResetError
-
-
-def _status(status: int) -> str:
-    return f"{int(status)} {'OK' if status == 200 else 'Answer'}"

@@ -63,6 +63,11 @@ OFF_SESSION = Refusal(
     "authentication_required",
     "Your card was declined. This transaction requires authentication.",
 )
+NEEDS_ACTION = Refusal(
+    "invoice_payment_intent_requires_action",
+    None,
+    "Payment for this invoice requires additional user action before it can be completed successfully.",
+)
 BAD_NUMBER = Refusal("incorrect_number", "incorrect_number", "Your card number is incorrect.")
 BAD_EXPIRY = Refusal("invalid_expiry_year", None, "Your card's expiration date is in the past or unreadable.")
 BAD_CVC = Refusal("incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect.")

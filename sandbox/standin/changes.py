@@ -16,8 +16,8 @@ from sandbox.standin import (
     subscribing,
     terms,
 )
-from sandbox.standin.cards import Refusal
-from sandbox.standin.errors import StripeError, card_error, invalid
+from sandbox.standin.errors import declined, invalid, missing
+from sandbox.standin.params import absent
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
@@ -46,7 +46,8 @@ def plan(world: World, subscription: Obj, rows: list[Obj], *, moment: int | None
     if price["currency"] != subscription["currency"]:
         raise invalid("The price must have the subscription's currency.", param="items")
     same = ("interval", "interval_count")
-    fresh = reset or any(price["recurring"][name] != before[0]["price"]["recurring"][name] for name in same)
+    other = any(price["recurring"][name] != before[0]["price"]["recurring"][name] for name in same)
+    fresh = reset or (other and subscription["status"] != "trialing")  # a trial ends when it was to end
     anchor = at if fresh else subscription["billing_cycle_anchor"]
     start, end = before[0]["current_period_start"], before[0]["current_period_end"]
     period = (at, terms.boundary(at, price["recurring"], 1)) if fresh else (start, end)
@@ -77,14 +78,25 @@ def lines(world: World, invoice: Obj, change: Change) -> list[Obj]:
 def carry_out(world: World, subscription: Obj, change: Change, params: Obj) -> None:
     """Change the items and bill the difference as `proration_behavior` and `payment_behavior` say."""
     how = params.get("proration_behavior", "create_prorations")
-    if subscription["status"] == "trialing" or (how == "none" and not change.fresh):
-        return put(world, subscription, change)
-    if how != "always_invoice" and not change.fresh:
+    billed = billed_now(subscription, change, how)
+    if billed is not None:
+        _invoice(world, subscription, billed, params.get("payment_behavior", "allow_incomplete"))
+        return
+    if prorates(subscription, how):
         _leave_waiting(world, subscription, change)
-        return put(world, subscription, change)
-    if how == "none":
-        change = replace(change, credits=False)
-    return _invoice(world, subscription, change, params.get("payment_behavior", "allow_incomplete"))
+    put(world, subscription, change)
+
+
+def billed_now(subscription: Obj, change: Change, how: str) -> Change | None:
+    """What of the change gets an invoice of its own by `proration_behavior`; None where nothing does."""
+    if subscription["status"] == "trialing" or not (change.fresh or how == "always_invoice"):
+        return None
+    return replace(change, credits=how != "none")
+
+
+def prorates(subscription: Obj, how: str) -> bool:
+    """Whether the rest of the period is billed at all; on trial nothing was paid and nothing is given back."""
+    return how != "none" and subscription["status"] != "trialing"
 
 
 def put(world: World, subscription: Obj, change: Change) -> None:
@@ -101,15 +113,7 @@ def put(world: World, subscription: Obj, change: Change) -> None:
 
 def invoice_of(world: World, subscription: Obj, change: Change) -> Obj:
     """The draft that bills the change at once; not yet in the world."""
-    customer = world.get("customer", subscription["customer"])
-    invoice = invoicing.draft(
-        world,
-        customer,
-        currency=subscription["currency"],
-        reason="subscription_update",
-        subscription=subscription,
-        discounts=list(subscription["discounts"]),
-    )
+    invoice = invoicing.draft_for(world, subscription, "subscription_update")
     invoice["parent"]["subscription_details"]["subscription_proration_date"] = change.moment
     waiting = renewal.waiting_items(world, subscription)
     invoice["lines"]["data"] = [invoice_lines.of_invoice_item(world, invoice, item) for item in waiting]
@@ -119,9 +123,7 @@ def invoice_of(world: World, subscription: Obj, change: Change) -> Obj:
 
 def _invoice(world: World, subscription: Obj, change: Change, behavior: str) -> None:
     invoice = invoice_of(world, subscription, change)
-    for item in renewal.waiting_items(world, subscription):
-        item["invoice"] = invoice["id"]
-        world.save(item)
+    renewal.claim_waiting(world, subscription, invoice)
     if behavior != "pending_if_incomplete":
         put(world, subscription, change)
     with world.edit(subscription, standing.UPDATED):
@@ -133,20 +135,9 @@ def _invoice(world: World, subscription: Obj, change: Change, behavior: str) -> 
     if invoice["status"] == "open":
         verdict = invoicing.pay(world, invoice)
         if verdict.refusal is not None and behavior == "error_if_incomplete":
-            refused = card_error(
-                verdict.refusal.message, code=verdict.refusal.code, decline_code=verdict.refusal.decline_code
-            )
-            refused.keep = False
-            raise refused
+            raise declined(verdict.refusal, keep=False)
     if "_pending" in subscription:
         pending.wait(world, subscription, change.after, change.anchor if change.fresh else None)
-
-
-def undone(refusal: Refusal) -> StripeError:
-    """The 402 of `error_if_incomplete`: nothing of the change remains."""
-    error = card_error(refusal.message, code=refusal.code, decline_code=refusal.decline_code)
-    error.keep = False
-    return error
 
 
 def _leave_waiting(world: World, subscription: Obj, change: Change) -> None:
@@ -172,14 +163,14 @@ def _apply(world: World, subscription: Obj, after: dict[str, Obj], row: Obj, pat
     price = world.get("price", row["price"], f"{path}[price]") if row.get("price") else None
     if "id" not in row:
         if price is None:
-            raise invalid(f"Missing required param: {path}[price].", code="parameter_missing", param=f"{path}[price]")
+            raise absent(f"{path}[price]")
         fresh = make_billing.item(
             world.new_id("si"), world.now(), subscription["id"], price, row.get("quantity", 1), period=(0, 0)
         )
         after[fresh["id"]] = fresh
         return
     if row["id"] not in after:
-        raise invalid(f"No such subscription item: '{row['id']}'", code="resource_missing", param=f"{path}[id]")
+        raise missing("subscription_item", row["id"], f"{path}[id]", 400)
     if row.get("deleted"):
         del after[row["id"]]
         return
@@ -199,4 +190,4 @@ def in_subscription(world: World, ident: str) -> tuple[Obj, Obj]:
         for item in subscription["items"]["data"]:
             if item["id"] == ident:
                 return item, subscription
-    raise invalid(f"No such subscription_item: '{ident}'", code="resource_missing", param="id", status=404)
+    raise missing("subscription_item", ident)

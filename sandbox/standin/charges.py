@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from stripe.params import ChargeListParams, ChargeRetrieveParams, ChargeUpdateParams
 
+from sandbox.standin import reads
 from sandbox.standin.expand import includable
-from sandbox.standin.lists import listing, whole
+from sandbox.standin.lists import whole
 from sandbox.standin.metadata import merged
 from sandbox.standin.params import only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
-
-@route("GET", "/v1/charges", ChargeListParams)
-def index(world: World, params: Obj) -> Obj:
-    return listing(world, "charge", params, "/v1/charges", "customer", "payment_intent")
-
-
-@route("GET", "/v1/charges/{ident}", ChargeRetrieveParams)
-def retrieve(world: World, _params: Obj, ident: str) -> Obj:
-    return world.get("charge", ident)
+reads.several("charge", "/v1/charges", ChargeListParams, "customer", "payment_intent")
+reads.one("charge", "/v1/charges", ChargeRetrieveParams)
 
 
 @route("POST", "/v1/charges/{ident}", ChargeUpdateParams)

@@ -89,8 +89,7 @@ def expire(world: World, session: Obj) -> None:
     if intent is not None and intent["object"] == "payment_intent":
         paying.cancel(world, intent, "abandoned")
     elif intent is not None:
-        intent.update(status="canceled", cancellation_reason="abandoned", next_action=None)
-        world.emit("setup_intent.canceled", world.save(intent))
+        saved_cards.cancel_setup(world, intent, "abandoned")
     world.emit("checkout.session.expired", world.save(session))
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from sandbox.pages import Page, redirect
 from sandbox.standin import card_form, cards, checkout
 from sandbox.standin.cards import Verdict
-from sandbox.standin.pages import Page, redirect, render
+from sandbox.standin.pages import bank, render
 from sandbox.standin.routes import page
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
@@ -59,10 +60,7 @@ def show_secure(world: World, _form: dict[str, str], ident: str) -> Page:
     method = world.find(session["_method"] or "")
     if method is None:
         return redirect(session["url"])
-    return render(
-        "secure.html", last4=method["card"]["last4"], amount=session["amount_total"], currency=session["currency"],
-        action=f"/c/pay/{ident}/secure",
-    )  # fmt: skip
+    return bank(method, session["amount_total"], session["currency"], f"/c/pay/{ident}/secure")
 
 
 @page("POST", URL + "/secure")
@@ -105,7 +103,7 @@ def _shown(
     return render(
         "checkout.html", session=session, heading=HEADINGS[session["mode"]], needs_card=checkout.needs_card(session),
         code=codes[0]["code"] if codes and codes[0] else None, code_error=code_error, error=error, cards=cards.CARDS,
-        typed=card_form.typed(typed), customer_email=known, button=HEADINGS[session["mode"]],
+        typed=card_form.typed(typed), customer_email=known,
     )  # fmt: skip
 
 

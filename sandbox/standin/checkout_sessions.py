@@ -13,7 +13,18 @@ from stripe.params.checkout import (
     SessionUpdateParams,
 )
 
-from sandbox.standin import checkout, invoice_lines, lists, make_checkout, metadata, params, saved_cards, subscribing
+from sandbox.standin import (
+    checkout,
+    invoice_lines,
+    lists,
+    make_checkout,
+    metadata,
+    params,
+    reads,
+    saved_cards,
+    subscribing,
+)
+from sandbox.standin.customers import living
 from sandbox.standin.errors import invalid
 from sandbox.standin.expand import includable
 from sandbox.standin.routes import route
@@ -26,6 +37,8 @@ SAME = (
     "allow_promotion_codes", "billing_address_collection", "cancel_url", "client_reference_id", "customer_email",
     "customer_creation", "integration_identifier", "locale", "origin_context", "submit_type", "success_url",
 )  # fmt: skip
+
+reads.one("checkout.session", URL, SessionRetrieveParams)
 
 
 @route("POST", URL, SessionCreateParams)
@@ -79,12 +92,6 @@ def _only_known(given: Obj) -> None:
     params.only((given.get("invoice_creation") or {}).get("invoice_data") or {}, "metadata", "description")
     for row in given.get("line_items") or []:
         params.only(row, "price", "quantity")
-
-
-@route("GET", URL + "/{ident}", SessionRetrieveParams)
-def retrieve(world: World, given: Obj, ident: str) -> Obj:  # noqa: ARG001  # every handler is given the parameters
-    """One session."""
-    return world.get("checkout.session", ident)
 
 
 @route("GET", URL, SessionListParams)
@@ -143,9 +150,7 @@ def _expiry(given: Obj, now: int) -> int:
 def _customer(world: World, given: Obj) -> Obj | None:
     if not given.get("customer"):
         return None
-    customer = world.get("customer", given["customer"], "customer")
-    if customer.get("deleted"):
-        raise invalid(f"No such customer: '{customer['id']}'", code="resource_missing", param="customer")
+    customer = living(world, given["customer"], "customer")
     if given.get("customer_email"):
         raise invalid("You may only specify one of these parameters: customer, customer_email.")
     return customer

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sandbox.pages import Page, redirect
 from sandbox.standin import cards, faults, switches
 from sandbox.standin.errors import invalid
-from sandbox.standin.pages import Page, redirect, render
+from sandbox.standin.pages import render
 from sandbox.standin.routes import page
 from sandbox.standin.world import World
 

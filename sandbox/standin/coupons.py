@@ -10,8 +10,8 @@ from stripe.params import (
     CouponUpdateParams,
 )
 
+from sandbox.standin import reads
 from sandbox.standin.errors import invalid
-from sandbox.standin.lists import listing
 from sandbox.standin.metadata import merged
 from sandbox.standin.params import absent, only
 from sandbox.standin.routes import route
@@ -19,6 +19,9 @@ from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
 OPTIONAL = ("amount_off", "currency", "duration_in_months", "max_redemptions", "name", "redeem_by")
+
+reads.several("coupon", "/v1/coupons", CouponListParams)
+reads.one("coupon", "/v1/coupons", CouponRetrieveParams)
 
 
 @route("POST", "/v1/coupons", CouponCreateParams)
@@ -50,16 +53,6 @@ def create(world: World, params: Obj) -> Obj:
     )
     world.emit("coupon.created", made)
     return made
-
-
-@route("GET", "/v1/coupons", CouponListParams)
-def index(world: World, params: Obj) -> Obj:
-    return listing(world, "coupon", params, "/v1/coupons")
-
-
-@route("GET", "/v1/coupons/{ident}", CouponRetrieveParams)
-def retrieve(world: World, _params: Obj, ident: str) -> Obj:
-    return world.get("coupon", ident)
 
 
 @route("POST", "/v1/coupons/{ident}", CouponUpdateParams)

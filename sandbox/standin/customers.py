@@ -12,17 +12,20 @@ from stripe.params import (
     CustomerUpdateParams,
 )
 
-from sandbox.standin import ids, saved_cards, standing
-from sandbox.standin.errors import invalid
+from sandbox.standin import ids, reads, saved_cards, standing
+from sandbox.standin.errors import missing
 from sandbox.standin.expand import includable
-from sandbox.standin.lists import listing, whole
+from sandbox.standin.lists import whole
 from sandbox.standin.metadata import merged
-from sandbox.standin.params import only
+from sandbox.standin.params import only, sent
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
 PLAIN = ("address", "balance", "description", "email", "name", "phone", "shipping", "tax_exempt", "preferred_locales")
+
+reads.several("customer", "/v1/customers", CustomerListParams, "email", "test_clock")
+reads.one("customer", "/v1/customers", CustomerRetrieveParams)
 
 
 @route("POST", "/v1/customers", CustomerCreateParams)
@@ -39,16 +42,6 @@ def create(world: World, params: Obj) -> Obj:
     return made
 
 
-@route("GET", "/v1/customers", CustomerListParams)
-def index(world: World, params: Obj) -> Obj:
-    return listing(world, "customer", params, "/v1/customers", "email", "test_clock")
-
-
-@route("GET", "/v1/customers/{ident}", CustomerRetrieveParams)
-def retrieve(world: World, _params: Obj, ident: str) -> Obj:
-    return world.get("customer", ident)
-
-
 @route("POST", "/v1/customers/{ident}", CustomerUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
     only(params, *PLAIN, "metadata", "invoice_settings")
@@ -62,8 +55,10 @@ def update(world: World, params: Obj, ident: str) -> Obj:
 def delete(world: World, _params: Obj, ident: str) -> Obj:
     found = living(world, ident)
     for subscription in world.all("subscription", customer=ident):
-        if subscription["status"] not in {"canceled", "incomplete_expired"}:
+        if subscription["status"] not in standing.OVER:
             standing.end(world, subscription, "cancellation_requested")
+    for invoice in world.all("invoice", customer=ident):
+        standing.stop_collecting(world, invoice)
     world.emit("customer.deleted", found)
     gone = {"id": ident, "object": "customer", "deleted": True}
     found.clear()
@@ -75,15 +70,12 @@ def living(world: World, identifier: str, param: str | None = None) -> Obj:
     """The customer; raises `resource_missing` for a deleted one too, as every act on it does."""
     found = world.get("customer", identifier, param)
     if found.get("deleted"):
-        words = f"No such customer: '{identifier}'"
-        raise invalid(words, code="resource_missing", param=param or "id", status=400 if param else 404)
+        raise missing("customer", identifier, param, 400) if param else missing("customer", identifier)
     return found
 
 
 def _apply(world: World, customer: Obj, params: Obj) -> None:
-    for name in PLAIN:
-        if name in params:
-            customer[name] = params[name] if params[name] != "" else None
+    customer.update(sent(params, *PLAIN))
     customer["metadata"] = merged(customer["metadata"], params.get("metadata"))
     settings = params.get("invoice_settings") or {}
     only(settings, "default_payment_method", "custom_fields", "footer")

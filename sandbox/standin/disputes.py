@@ -6,8 +6,7 @@ from typing import Any
 
 from stripe.params import DisputeListParams, DisputeRetrieveParams
 
-from sandbox.standin import lists
-from sandbox.standin.routes import route
+from sandbox.standin import reads
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World, due
 
@@ -22,17 +21,8 @@ PIECES = (
     "shipping_date", "shipping_documentation", "shipping_tracking_number", "uncategorized_file", "uncategorized_text",
 )  # fmt: skip
 
-
-@route("GET", URL, DisputeListParams)
-def listing(world: World, params: Obj) -> Obj:
-    """Newest first, by charge and payment intent."""
-    return lists.listing(world, "dispute", params, URL, "charge", "payment_intent")
-
-
-@route("GET", URL + "/{ident}", DisputeRetrieveParams)
-def retrieve(world: World, params: Obj, ident: str) -> Obj:  # noqa: ARG001  # every handler is given the parameters
-    """One dispute."""
-    return world.get("dispute", ident)
+reads.several("dispute", URL, DisputeListParams, "charge", "payment_intent")
+reads.one("dispute", URL, DisputeRetrieveParams)
 
 
 def expect(world: World, charge: Obj) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.standin.cards import Refusal
+
 DOCS = "https://docs.stripe.com/error-codes"
 
 
@@ -37,8 +39,7 @@ def missing(kind: str, identifier: str, param: str = "id", status: int = 404) ->
     return invalid(f"No such {words}: '{identifier}'", code="resource_missing", param=param, status=status)
 
 
-def card_error(
-    message: str, *, code: str, decline_code: str | None = None, param: str | None = None, **more: Any
-) -> StripeError:
-    """402: the card was refused. What was recorded about it (a failed charge, a failed intent) is kept."""
-    return StripeError(402, "card_error", message, keep=True, code=code, decline_code=decline_code, param=param, **more)
+def declined(refusal: Refusal, *, keep: bool = True, **more: Any) -> StripeError:
+    """402: the card was refused. What was recorded about it (a failed charge, a failed intent) is kept by default."""
+    codes = {"code": refusal.code, "decline_code": refusal.decline_code}
+    return StripeError(402, "card_error", refusal.message, keep=keep, **codes, **more)

@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 
 from stripe.params import EventListParams, EventRetrieveParams
 
+from sandbox.standin import reads
 from sandbox.standin.errors import invalid
 from sandbox.standin.lists import page
 from sandbox.standin.routes import route
@@ -14,6 +15,8 @@ from sandbox.standin.world import World
 
 KEPT_S = 30 * 24 * 3600
 MOST_TYPES = 20
+
+reads.one("event", "/v1/events", EventRetrieveParams)
 
 
 @route("GET", "/v1/events", EventListParams)
@@ -34,11 +37,6 @@ def index(world: World, params: Obj) -> Obj:
         failed = undelivered(world)
         found = [event for event in found if (event["id"] not in failed) == params["delivery_success"]]
     return page(found, params, "/v1/events")
-
-
-@route("GET", "/v1/events/{ident}", EventRetrieveParams)
-def retrieve(world: World, _params: Obj, ident: str) -> Obj:
-    return world.get("event", ident)
 
 
 def undelivered(world: World) -> set[str]:

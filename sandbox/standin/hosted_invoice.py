@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from sandbox.pages import Page, redirect
 from sandbox.standin import card_form, cards, invoicing, paying, pdf, standing
 from sandbox.standin.cards import NOT_AUTHENTICATED, Verdict
-from sandbox.standin.pages import Page, day, not_here, redirect, render
+from sandbox.standin.pages import bank, day, not_here, render
 from sandbox.standin.routes import page
 from sandbox.standin.store import Obj
 from sandbox.standin.terms import words as money
@@ -43,10 +44,7 @@ def show_secure(world: World, _form: dict[str, str], ident: str) -> Page:
     method = world.find(invoice.get("_method") or "")
     if method is None or invoice["status"] != "open":
         return redirect(f"/invoice/{ident}")
-    return render(
-        "secure.html", last4=method["card"]["last4"], amount=invoice["amount_due"], currency=invoice["currency"],
-        action=f"/invoice/{ident}/secure",
-    )  # fmt: skip
+    return bank(method, invoice["amount_due"], invoice["currency"], f"/invoice/{ident}/secure")
 
 
 @page("POST", URL + "/secure")

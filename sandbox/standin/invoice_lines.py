@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sandbox.standin import make_invoice, terms
+from sandbox.standin import make_invoice, standing, terms
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
@@ -57,7 +57,7 @@ def subscription_parent(item: Obj, *, proration: bool) -> Obj:
 
 def of_invoice_item(world: World, invoice: Obj, item: Obj) -> Obj:
     """The line that carries an invoice item."""
-    subscription = ((item["parent"] or {}).get("subscription_details") or {}).get("subscription")
+    subscription = standing.subscription_id(item)
     details = {
         "invoice_item": item["id"],
         "proration": item["proration"],

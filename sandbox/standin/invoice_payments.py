@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from stripe.params import InvoicePaymentListParams, InvoicePaymentRetrieveParams
 
-from sandbox.standin import lists
+from sandbox.standin import lists, reads
 from sandbox.standin.expand import includable
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
 URL = "/v1/invoice_payments"
+
+reads.one("invoice_payment", URL, InvoicePaymentRetrieveParams)
 
 
 @route("GET", URL, InvoicePaymentListParams)
@@ -26,12 +28,6 @@ def listing(world: World, params: Obj) -> Obj:
         or (tie["payment"]["type"] == kind and wanted.get(kind, tie["payment"].get(kind)) == tie["payment"].get(kind))
     ]
     return lists.page(rows, params, URL)
-
-
-@route("GET", URL + "/{ident}", InvoicePaymentRetrieveParams)
-def retrieve(world: World, params: Obj, ident: str) -> Obj:  # noqa: ARG001  # every handler is given the parameters
-    """One tie."""
-    return world.get("invoice_payment", ident)
 
 
 @includable("invoice", "payments")

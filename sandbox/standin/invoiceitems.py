@@ -12,9 +12,10 @@ from stripe.params import (
     InvoiceItemUpdateParams,
 )
 
-from sandbox.standin import invoice_lines, lists, make_invoice, metadata, totals
+from sandbox.standin import invoice_lines, lists, make_invoice, metadata, reads, totals
+from sandbox.standin.customers import living
 from sandbox.standin.errors import invalid
-from sandbox.standin.params import only
+from sandbox.standin.params import absent, only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
@@ -26,6 +27,8 @@ CHANGED = (
     "unit_amount_decimal",
 )  # fmt: skip
 
+reads.one("invoiceitem", URL, InvoiceItemRetrieveParams)
+
 
 @route("POST", URL, InvoiceItemCreateParams)
 def create(world: World, params: Obj) -> Obj:
@@ -34,8 +37,8 @@ def create(world: World, params: Obj) -> Obj:
     invoice = _draft(world, params["invoice"]) if params.get("invoice") else None
     ident = params.get("customer") or (invoice or {}).get("customer")
     if not ident:
-        raise invalid("Missing required param: customer.", code="parameter_missing", param="customer")
-    customer = world.get("customer", ident, "customer")
+        raise absent("customer")
+    customer = living(world, ident, "customer")
     fields = _priced(world, params)
     currency = params.get("currency") or fields.pop("currency", None) or (invoice or customer).get("currency") or "usd"
     if params.get("subscription"):
@@ -58,12 +61,6 @@ def create(world: World, params: Obj) -> Obj:
     if invoice is not None:
         _put_on(world, invoice, item)
     return item
-
-
-@route("GET", URL + "/{ident}", InvoiceItemRetrieveParams)
-def retrieve(world: World, params: Obj, ident: str) -> Obj:  # noqa: ARG001  # every handler is given the parameters
-    """One item."""
-    return world.get("invoiceitem", ident)
 
 
 @route("GET", URL, InvoiceItemListParams)

@@ -14,9 +14,10 @@ from stripe.params import (
     InvoiceVoidInvoiceParams,
 )
 
-from sandbox.standin import invoice_lines, invoicing, lists, metadata
-from sandbox.standin.cards import Verdict
-from sandbox.standin.errors import StripeError, card_error, invalid
+from sandbox.standin import invoice_lines, invoicing, lists, metadata, reads, standing
+from sandbox.standin.cards import NEEDS_ACTION, Verdict
+from sandbox.standin.customers import living
+from sandbox.standin.errors import StripeError, declined, invalid
 from sandbox.standin.params import only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
@@ -36,6 +37,8 @@ CREATED = (
     "pending_invoice_items_behavior",
 )  # fmt: skip
 
+reads.one("invoice", URL, InvoiceRetrieveParams)
+
 
 @route("POST", URL, InvoiceCreateParams)
 def create(world: World, params: Obj) -> Obj:
@@ -47,7 +50,7 @@ def create(world: World, params: Obj) -> Obj:
     ident = params.get("customer") or (subscription or {}).get("customer")
     if not ident:
         raise invalid("You must specify a customer.", code="parameter_missing", param="customer")
-    customer = world.get("customer", ident, "customer")
+    customer = living(world, ident, "customer")
     currency = params.get("currency") or (subscription or customer).get("currency") or "usd"
     advance = params.get("auto_advance", False)
     invoice = invoicing.draft(
@@ -71,19 +74,13 @@ def create(world: World, params: Obj) -> Obj:
     return invoicing.publish(world, invoice, finalize_in=invoicing.HOUR if advance else None)
 
 
-@route("GET", URL + "/{ident}", InvoiceRetrieveParams)
-def retrieve(world: World, params: Obj, ident: str) -> Obj:  # noqa: ARG001  # every handler is given the parameters
-    """One invoice."""
-    return world.get("invoice", ident)
-
-
 @route("GET", URL, InvoiceListParams)
 def listing(world: World, params: Obj) -> Obj:
     """Newest first, by customer, subscription, status, collection method, instants."""
     match = {name: params[name] for name in ("customer", "status", "collection_method") if name in params}
     rows = world.all("invoice", **match)
     if "subscription" in params:
-        rows = [found for found in rows if _subscription(found) == params["subscription"]]
+        rows = [found for found in rows if standing.subscription_id(found) == params["subscription"]]
     if "due_date" in params:
         rows = [found for found in rows if found["due_date"] and lists.within(found["due_date"], params["due_date"])]
     return lists.page(rows, params, URL)
@@ -110,7 +107,7 @@ def update(world: World, params: Obj, ident: str) -> Obj:
 def delete(world: World, _params: Obj, ident: str) -> Obj:
     """Only a draft that was made by hand."""
     invoice = _in(world, ident, "draft")
-    if _subscription(invoice):
+    if standing.subscription_id(invoice):
         raise invalid("You can't delete invoices created by subscriptions.")
     world.remove(invoice)
     world.emit("invoice.deleted", invoice)
@@ -121,6 +118,7 @@ def delete(world: World, _params: Obj, ident: str) -> Obj:
 def finalize(world: World, params: Obj, ident: str) -> Obj:
     """Its lines stand from now on; with `auto_advance` the payment is tried at once."""
     invoice = _in(world, ident, "draft")
+    living(world, invoice["customer"])
     invoice["auto_advance"] = params.get("auto_advance", invoice["auto_advance"])
     invoicing.finalize(world, invoice)
     collects = invoice["auto_advance"] and invoice["collection_method"] == "charge_automatically"
@@ -136,6 +134,7 @@ def pay(world: World, params: Obj, ident: str) -> Obj:
     invoice = world.get("invoice", ident)
     if invoice["status"] == "paid":
         raise invalid("Invoice is already paid", code="invoice_already_paid")
+    living(world, invoice["customer"])
     if invoice["status"] == "draft":
         invoicing.finalize(world, invoice)
     if invoice["status"] == "paid":
@@ -180,13 +179,9 @@ def mark_uncollectible(world: World, _params: Obj, ident: str) -> Obj:
 def refusal_of(world: World, invoice: Obj, verdict: Verdict) -> StripeError:
     """The 402 that a failed try ends in; what it left behind is kept."""
     if verdict.refusal is None:
-        words = "Payment for this invoice requires additional user action before it can be completed successfully."
-        return card_error(words, code="invoice_payment_intent_requires_action")
+        return declined(NEEDS_ACTION)
     intent = invoicing.intent_of(world, invoice)
-    charge = intent["latest_charge"] if intent else None
-    return card_error(
-        verdict.refusal.message, code=verdict.refusal.code, decline_code=verdict.refusal.decline_code, charge=charge
-    )
+    return declined(verdict.refusal, charge=intent["latest_charge"] if intent else None)
 
 
 def _in(world: World, ident: str, *statuses: str) -> Obj:
@@ -197,8 +192,3 @@ def _in(world: World, ident: str, *statuses: str) -> Obj:
             f"This invoice is {invoice['status']}; it must be {wanted} for this.", code="invoice_not_editable"
         )
     return invoice
-
-
-def _subscription(invoice: Obj) -> str | None:
-    details = (invoice["parent"] or {}).get("subscription_details") or {}
-    return details.get("subscription")

@@ -18,7 +18,7 @@ def draft(
     world: World, customer: Obj, *, currency: str, reason: str, subscription: Obj | None = None, **more: Any
 ) -> Obj:
     """An invoice without lines that nobody has seen yet; `publish` shows it. With a subscription: its parent is set."""
-    fields = dict(more)
+    fields = {"starting_balance": customer["balance"], **more}
     if subscription is not None:
         details = {"metadata": dict(subscription["metadata"]), "subscription": subscription["id"]}
         fields["parent"] = {"quote_details": None, "subscription_details": details, "type": "subscription_details"}
@@ -26,6 +26,14 @@ def draft(
     return make_invoice.invoice(
         ident, world.now(), customer=customer, currency=currency, billing_reason=reason, **fields
     )
+
+
+def draft_for(world: World, subscription: Obj, reason: str, **more: Any) -> Obj:
+    """The draft of a subscription's own invoice, with all its discounts where `more` gives no others."""
+    customer = world.get("customer", subscription["customer"])
+    fields = {"discounts": list(subscription["discounts"]), **more}
+    currency = subscription["currency"]
+    return draft(world, customer, currency=currency, reason=reason, subscription=subscription, **fields)
 
 
 def publish(world: World, invoice: Obj, *, finalize_in: int | None = None) -> Obj:
@@ -46,8 +54,6 @@ def finalize_due(world: World, invoice: str) -> None:
     if found is None or found["status"] != "draft" or not found["auto_advance"]:
         return
     if found["automatically_finalizes_at"] is None or found["automatically_finalizes_at"] > world.now():
-        return
-    if world.get("customer", found["customer"]).get("deleted"):
         return
     finalize(world, found)
     if found["status"] == "open" and found["collection_method"] == "charge_automatically":

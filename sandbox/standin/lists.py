@@ -7,7 +7,6 @@ from typing import Any
 
 from sandbox.standin.errors import invalid, missing
 from sandbox.standin.store import Obj
-from sandbox.standin.world import World
 
 DEFAULT, MOST = 10, 100
 _TESTS: dict[str, Callable[[int, int], bool]] = {
@@ -31,12 +30,6 @@ def page(found: Iterable[Obj], params: Obj, url: str) -> Obj:
     if (cursor := params.get("starting_after")) is not None:
         start = _place(rows, cursor, "starting_after") + 1
     return whole(rows[start : start + limit], url, has_more=len(rows) > start + limit)
-
-
-def listing(world: World, kind: str, params: Obj, url: str, *filters: str) -> Obj:
-    """A page of a kind, where the parameters named in `filters` must equal the objects' fields of the same name."""
-    match = {name: params[name] for name in filters if name in params}
-    return page(world.all(kind, **match), params, url)
 
 
 def whole(rows: list[Obj], url: str, *, has_more: bool = False) -> Obj:

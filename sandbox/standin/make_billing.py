@@ -18,29 +18,63 @@ def subscription(ident: str, now: int, *, customer: str, currency: str, **more: 
         "id": ident,
         "object": "subscription",
         "application": None,
-        "application_fee_percent": None,
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
-        "billing_cycle_anchor": now,
-        "billing_cycle_anchor_config": None,
         "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible", "updated_at": now},
-        "billing_schedules": [],
-        "billing_thresholds": None,
-        "cancel_at": None,
-        "cancel_at_period_end": False,
-        "canceled_at": None,
-        "cancellation_details": {"comment": None, "feedback": None, "feedback_option": None, "reason": None},
-        "collection_method": "charge_automatically",
         "created": now,
         "currency": currency,
         "customer": customer,
         "customer_account": None,
+        "description": None,
+        "items": listed(f"/v1/subscription_items?subscription={ident}", []),
+        "livemode": False,
+        "managed_payments": None,
+        "metadata": {},
+        "on_behalf_of": None,
+        "pending_update": None,
+        "schedule": None,
+        "start_date": now,
+        "status": "active",
+        "test_clock": None,
+        **_cycle(now),
+        **_charges(),
+        **_collected(),
+        **_end(),
+        **more,
+    }
+
+
+def _cycle(now: int) -> Obj:
+    """When it bills, and from when: no trial."""
+    return {
+        "billing_cycle_anchor": now,
+        "billing_cycle_anchor_config": None,
+        "billing_schedules": [],
+        "billing_thresholds": None,
+        "next_pending_invoice_item_invoice": None,
+        "pending_invoice_item_interval": None,
+        "trial_end": None,
+        "trial_settings": {"end_behavior": {"billing_cycle_anchor": None, "missing_payment_method": "create_invoice"}},
+        "trial_start": None,
+    }
+
+
+def _charges() -> Obj:
+    """What changes the price of its items."""
+    return {
+        "application_fee_percent": None,
+        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+        "default_tax_rates": [],
+        "discounts": [],
+        "transfer_data": None,
+    }
+
+
+def _collected() -> Obj:
+    """How its invoices are made and paid."""
+    return {
+        "collection_method": "charge_automatically",
         "days_until_due": None,
         "default_payment_method": None,
         "default_source": None,
-        "default_tax_rates": [],
-        "description": None,
-        "discounts": [],
-        "ended_at": None,
         "invoice_settings": {
             "account_tax_ids": None,
             "custom_fields": None,
@@ -48,31 +82,25 @@ def subscription(ident: str, now: int, *, customer: str, currency: str, **more: 
             "footer": None,
             "issuer": {"type": "self"},
         },
-        "items": listed(f"/v1/subscription_items?subscription={ident}", []),
         "latest_invoice": None,
-        "livemode": False,
-        "managed_payments": None,
-        "metadata": {},
-        "next_pending_invoice_item_invoice": None,
-        "on_behalf_of": None,
         "pause_collection": None,
         "payment_settings": {
             "payment_method_options": None,
             "payment_method_types": None,
             "save_default_payment_method": "off",
         },
-        "pending_invoice_item_interval": None,
         "pending_setup_intent": None,
-        "pending_update": None,
-        "schedule": None,
-        "start_date": now,
-        "status": "active",
-        "test_clock": None,
-        "transfer_data": None,
-        "trial_end": None,
-        "trial_settings": {"end_behavior": {"billing_cycle_anchor": None, "missing_payment_method": "create_invoice"}},
-        "trial_start": None,
-        **more,
+    }
+
+
+def _end() -> Obj:
+    """No end is planned."""
+    return {
+        "cancel_at": None,
+        "cancel_at_period_end": False,
+        "canceled_at": None,
+        "cancellation_details": {"comment": None, "feedback": None, "feedback_option": None, "reason": None},
+        "ended_at": None,
     }
 
 

@@ -12,23 +12,90 @@ def session(ident: str, now: int, *, mode: str, expires_at: int, **more: Any) ->
     return {
         "id": ident,
         "object": "checkout.session",
-        "adaptive_pricing": {"enabled": False},
         "after_expiration": None,
-        "allow_promotion_codes": None,
-        "allowed_payment_method_types": None,
+        "client_reference_id": None,
+        "created": now,
+        "expires_at": expires_at,
+        "integration_identifier": None,
+        "livemode": False,
+        "managed_payments": None,
+        "metadata": {},
+        "mode": mode,
+        "origin_context": None,
+        "payment_link": None,
+        "recovered_from": None,
+        "status": "open",
+        **_sums(mode),
+        **_buyer(),
+        **_payment(mode),
+        **_results(),
+        **_page(),
+        **more,
+    }
+
+
+def _sums(mode: str) -> Obj:
+    """Nothing yet; a setup has no discounts and no totals at all."""
+    return {
+        "adaptive_pricing": {"enabled": False},
         "amount_subtotal": None,
         "amount_total": None,
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "billing_address_collection": None,
-        "cancel_url": None,
-        "client_reference_id": None,
-        "client_secret": None,  # nosec B105  # there is none
-        "collected_information": {"business_name": None, "individual_name": None, "shipping_details": None},
-        "consent": None,
-        "consent_collection": None,
-        "created": now,
         "currency": None,
         "currency_conversion": None,
+        "discounts": None if mode == "setup" else [],
+        "shipping_cost": None,
+        "total_details": None if mode == "setup" else {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+    }
+
+
+def _buyer() -> Obj:
+    return {
+        "collected_information": {"business_name": None, "individual_name": None, "shipping_details": None},
+        "consent": None,
+        "customer": None,
+        "customer_account": None,
+        "customer_creation": None,
+        "customer_details": None,
+        "customer_email": None,
+    }
+
+
+def _payment(mode: str) -> Obj:
+    """How it may be paid, and that it is not."""
+    return {
+        "allowed_payment_method_types": None,
+        "payment_method_collection": "always" if mode == "subscription" else None,
+        "payment_method_configuration_details": None,
+        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+        "payment_method_types": ["card"],
+        "payment_status": "no_payment_required" if mode == "setup" else "unpaid",
+        "saved_payment_method_options": None,
+    }
+
+
+def _results() -> Obj:
+    """What the session makes."""
+    return {
+        "invoice": None,
+        "invoice_creation": None,
+        "payment_intent": None,
+        "setup_intent": None,
+        "subscription": None,
+    }
+
+
+_NO_SECRET = {"client_secret": None}  # nosec B105  # a hosted page has none
+
+
+def _page() -> Obj:
+    """What the page shows and asks, and where it leads."""
+    return {
+        "allow_promotion_codes": None,
+        "billing_address_collection": None,
+        "cancel_url": None,
+        **_NO_SECRET,
+        "consent_collection": None,
         "custom_fields": [],
         "custom_text": {
             "after_submit": None,
@@ -36,46 +103,16 @@ def session(ident: str, now: int, *, mode: str, expires_at: int, **more: Any) ->
             "submit": None,
             "terms_of_service_acceptance": None,
         },
-        "customer": None,
-        "customer_account": None,
-        "customer_creation": None,
-        "customer_details": None,
-        "customer_email": None,
-        "discounts": None if mode == "setup" else [],
-        "expires_at": expires_at,
-        "integration_identifier": None,
-        "invoice": None,
-        "invoice_creation": None,
-        "livemode": False,
         "locale": None,
-        "managed_payments": None,
-        "metadata": {},
-        "mode": mode,
-        "origin_context": None,
-        "payment_intent": None,
-        "payment_link": None,
-        "payment_method_collection": "always" if mode == "subscription" else None,
-        "payment_method_configuration_details": None,
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": ["card"],
-        "payment_status": "no_payment_required" if mode == "setup" else "unpaid",
         "permissions": None,
         "phone_number_collection": {"enabled": False},
-        "recovered_from": None,
-        "saved_payment_method_options": None,
-        "setup_intent": None,
         "shipping_address_collection": None,
-        "shipping_cost": None,
         "shipping_options": [],
-        "status": "open",
         "submit_type": None,
-        "subscription": None,
         "success_url": None,
-        "total_details": None if mode == "setup" else {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": "hosted_page",
         "url": None,
         "wallet_options": None,
-        **more,
     }
 
 

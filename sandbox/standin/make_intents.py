@@ -16,45 +16,16 @@ def secret(ident: str) -> str:
 def payment_intent(ident: str, now: int, *, amount: int, currency: str, customer: str | None, **more: Any) -> Obj:
     """A payment that nobody has tried yet. `more`: description, metadata, setup_future_usage, receipt_email."""
     return {
-        "id": ident,
+        **_intent(ident, now, customer),
         "object": "payment_intent",
-        "allowed_payment_method_types": None,
-        "amount": amount,
-        "amount_capturable": 0,
-        "amount_details": {"tip": {}},
-        "amount_received": 0,
-        "application": None,
-        "application_fee_amount": None,
-        "automatic_payment_methods": None,
+        **_amounts(amount, currency),
         "canceled_at": None,
-        "cancellation_reason": None,
         "capture_method": "automatic",
-        "client_secret": secret(ident),
         "confirmation_method": "automatic",
-        "created": now,
-        "currency": currency,
-        "customer": customer,
-        "customer_account": None,
-        "description": None,
-        "excluded_payment_method_types": None,
         "last_payment_error": None,
         "latest_charge": None,
-        "livemode": False,
-        "managed_payments": None,
         "metadata": {},
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
-        "payment_method_options": {
-            "card": {
-                "installments": None,
-                "mandate_options": None,
-                "network": None,
-                "request_three_d_secure": "automatic",
-            }
-        },
-        "payment_method_types": ["card"],
+        "payment_method_options": {"card": {"installments": None, **_card_options()}},
         "payment_record": None,
         "processing": None,
         "receipt_email": None,
@@ -64,9 +35,6 @@ def payment_intent(ident: str, now: int, *, amount: int, currency: str, customer
         "source": None,
         "statement_descriptor": None,
         "statement_descriptor_suffix": None,
-        "status": "requires_payment_method",
-        "transfer_data": None,
-        "transfer_group": None,
         **more,
     }
 
@@ -74,8 +42,24 @@ def payment_intent(ident: str, now: int, *, amount: int, currency: str, customer
 def setup_intent(ident: str, now: int, *, customer: str | None, metadata: Obj, description: str | None = None) -> Obj:
     """The wish to save a card for later."""
     return {
-        "id": ident,
+        **_intent(ident, now, customer),
         "object": "setup_intent",
+        "description": description,
+        "flow_directions": None,
+        "last_setup_error": None,
+        "latest_attempt": None,
+        "mandate": None,
+        "metadata": metadata,
+        "payment_method_options": {"card": _card_options()},
+        "single_use_mandate": None,
+        "usage": "off_session",
+    }
+
+
+def _intent(ident: str, now: int, customer: str | None) -> Obj:
+    """What a payment intent and a setup intent have in common: no card is chosen yet."""
+    return {
+        "id": ident,
         "allowed_payment_method_types": None,
         "application": None,
         "automatic_payment_methods": None,
@@ -84,24 +68,32 @@ def setup_intent(ident: str, now: int, *, customer: str | None, metadata: Obj, d
         "created": now,
         "customer": customer,
         "customer_account": None,
-        "description": description,
+        "description": None,
         "excluded_payment_method_types": None,
-        "flow_directions": None,
-        "last_setup_error": None,
-        "latest_attempt": None,
         "livemode": False,
         "managed_payments": None,
-        "mandate": None,
-        "metadata": metadata,
         "next_action": None,
         "on_behalf_of": None,
         "payment_method": None,
         "payment_method_configuration_details": None,
-        "payment_method_options": {
-            "card": {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
-        },
         "payment_method_types": ["card"],
-        "single_use_mandate": None,
         "status": "requires_payment_method",
-        "usage": "off_session",
     }
+
+
+def _amounts(amount: int, currency: str) -> Obj:
+    """What is asked for, of which nothing has come; all of it is ours."""
+    return {
+        "amount": amount,
+        "amount_capturable": 0,
+        "amount_details": {"tip": {}},
+        "amount_received": 0,
+        "application_fee_amount": None,
+        "currency": currency,
+        "transfer_data": None,
+        "transfer_group": None,
+    }
+
+
+def _card_options() -> Obj:
+    return {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"}

@@ -14,31 +14,41 @@ def invoice(ident: str, now: int, *, customer: Obj, currency: str, billing_reaso
     return {
         "id": ident,
         "object": "invoice",
+        "billing_reason": billing_reason,
+        "created": now,
+        "currency": currency,
+        "from_invoice": None,
+        "latest_revision": None,
+        "lines": listed(f"/v1/invoices/{ident}/lines", []),
+        "livemode": False,
+        "metadata": {},
+        "parent": None,
+        "period_end": now,
+        "period_start": now,
+        "test_clock": None,
+        **_issued_by(),
+        **_billed_to(customer),
+        **_sums(),
+        **_collected(),
+        **_progress(),
+        **_printed(),
+        **more,
+    }
+
+
+def _issued_by() -> Obj:
+    return {
         "account_country": "US",
         "account_name": "Sandbox",
         "account_tax_ids": None,
-        "amount_due": 0,
-        "amount_overpaid": 0,
-        "amount_paid": 0,
-        "amount_remaining": 0,
-        "amount_shipping": 0,
         "application": None,
-        "attempt_count": 0,
-        "attempted": False,
-        "auto_advance": True,
-        "automatic_tax": {
-            "disabled_reason": None,
-            "enabled": False,
-            "liability": None,
-            "provider": None,
-            "status": None,
-        },
-        "automatically_finalizes_at": None,
-        "billing_reason": billing_reason,
-        "collection_method": "charge_automatically",
-        "created": now,
-        "currency": currency,
-        "custom_fields": None,
+        "issuer": {"type": "self"},
+        "on_behalf_of": None,
+    }
+
+
+def _billed_to(customer: Obj) -> Obj:
+    return {
         "customer": customer["id"],
         "customer_account": None,
         "customer_address": customer.get("address"),
@@ -48,39 +58,62 @@ def invoice(ident: str, now: int, *, customer: Obj, currency: str, billing_reaso
         "customer_shipping": customer["shipping"],
         "customer_tax_exempt": customer.get("tax_exempt") or "none",
         "customer_tax_ids": [],
-        "default_payment_method": None,
-        "default_source": None,
+    }
+
+
+def _sums() -> Obj:
+    """Amounts, discounts and taxes: of nothing yet."""
+    return {
+        "amount_due": 0,
+        "amount_overpaid": 0,
+        "amount_paid": 0,
+        "amount_remaining": 0,
+        "amount_shipping": 0,
+        "automatic_tax": {
+            "disabled_reason": None,
+            "enabled": False,
+            "liability": None,
+            "provider": None,
+            "status": None,
+        },
         "default_tax_rates": [],
-        "description": None,
         "discounts": [],
-        "due_date": None,
-        "effective_at": None,
         "ending_balance": None,
-        "footer": None,
-        "from_invoice": None,
-        "hosted_invoice_url": None,
-        "invoice_pdf": None,
-        "issuer": {"type": "self"},
-        "last_finalization_error": None,
-        "latest_revision": None,
-        "lines": listed(f"/v1/invoices/{ident}/lines", []),
-        "livemode": False,
-        "metadata": {},
-        "next_payment_attempt": None,
-        "number": None,
-        "on_behalf_of": None,
-        "parent": None,
-        "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
-        "period_end": now,
-        "period_start": now,
         "post_payment_credit_notes_amount": 0,
         "pre_payment_credit_notes_amount": 0,
-        "receipt_number": None,
-        "rendering": None,
         "shipping_cost": None,
-        "shipping_details": None,
         "starting_balance": 0,
-        "statement_descriptor": None,
+        "subtotal": 0,
+        "subtotal_excluding_tax": 0,
+        "total": 0,
+        "total_discount_amounts": [],
+        "total_excluding_tax": 0,
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+    }
+
+
+def _collected() -> Obj:
+    """How it is paid, and the tries so far."""
+    return {
+        "attempt_count": 0,
+        "attempted": False,
+        "collection_method": "charge_automatically",
+        "default_payment_method": None,
+        "default_source": None,
+        "due_date": None,
+        "next_payment_attempt": None,
+        "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
+    }
+
+
+def _progress() -> Obj:
+    """How far it has come: a draft, which goes on by itself."""
+    return {
+        "auto_advance": True,
+        "automatically_finalizes_at": None,
+        "effective_at": None,
+        "last_finalization_error": None,
         "status": "draft",
         "status_transitions": {
             "finalized_at": None,
@@ -88,16 +121,23 @@ def invoice(ident: str, now: int, *, customer: Obj, currency: str, billing_reaso
             "paid_at": None,
             "voided_at": None,
         },
-        "subtotal": 0,
-        "subtotal_excluding_tax": 0,
-        "test_clock": None,
-        "total": 0,
-        "total_discount_amounts": [],
-        "total_excluding_tax": 0,
-        "total_pretax_credit_amounts": [],
-        "total_taxes": [],
         "webhooks_delivered_at": None,
-        **more,
+    }
+
+
+def _printed() -> Obj:
+    """What a reader of the invoice sees beside its lines, and where."""
+    return {
+        "custom_fields": None,
+        "description": None,
+        "footer": None,
+        "hosted_invoice_url": None,
+        "invoice_pdf": None,
+        "number": None,
+        "receipt_number": None,
+        "rendering": None,
+        "shipping_details": None,
+        "statement_descriptor": None,
     }
 
 

@@ -9,6 +9,11 @@ from sandbox.standin import cards
 
 Obj = dict[str, Any]
 
+# What a charge repeats of its card.
+SAME = (
+    "brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "regulated_status",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class CardForm:
@@ -23,7 +28,6 @@ class CardForm:
 
 def payment_method(ident: str, now: int, form: CardForm) -> Obj:
     """A card, not attached to anybody yet."""
-    brand = cards.brand_of(form.number)
     return {
         "id": ident,
         "object": "payment_method",
@@ -35,22 +39,7 @@ def payment_method(ident: str, now: int, form: CardForm) -> Obj:
             "phone": None,
             "tax_id": None,
         },
-        "card": {
-            "brand": brand,
-            "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
-            "country": "US",
-            "display_brand": brand,
-            "exp_month": form.exp_month,
-            "exp_year": form.exp_year,
-            "fingerprint": cards.fingerprint(form.number),
-            "funding": "credit",
-            "generated_from": None,
-            "last4": form.number[-4:],
-            "networks": {"available": [brand], "preferred": None},
-            "regulated_status": "unregulated",
-            "three_d_secure_usage": {"supported": True},
-            "wallet": None,
-        },
+        "card": _card(form),
         "created": now,
         "customer": None,
         "customer_account": None,
@@ -60,36 +49,40 @@ def payment_method(ident: str, now: int, form: CardForm) -> Obj:
     }
 
 
+def _card(form: CardForm) -> Obj:
+    brand = cards.brand_of(form.number)
+    return {
+        "brand": brand,
+        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+        "country": "US",
+        "display_brand": brand,
+        "exp_month": form.exp_month,
+        "exp_year": form.exp_year,
+        "fingerprint": cards.fingerprint(form.number),
+        "funding": "credit",
+        "generated_from": None,
+        "last4": form.number[-4:],
+        "networks": {"available": [brand], "preferred": None},
+        "regulated_status": "unregulated",
+        "three_d_secure_usage": {"supported": True},
+        "wallet": None,
+    }
+
+
 def charge(ident: str, now: int, intent: Obj, method: Obj, refusal: cards.Refusal | None, *, secured: bool) -> Obj:
     """One try at a card: succeeded, or failed for the reason given."""
-    paid = refusal is None
     return {
         "id": ident,
         "object": "charge",
-        "amount": intent["amount"],
-        "amount_captured": intent["amount"] if paid else 0,
-        "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "balance_transaction": None,
         "billing_details": method["billing_details"],
         "calculated_statement_descriptor": "SANDBOX",
-        "captured": paid,
         "created": now,
         "currency": intent["currency"],
         "customer": intent["customer"],
         "description": intent["description"],
-        "disputed": False,
-        "failure_balance_transaction": None,
-        "failure_code": refusal.code if refusal else None,
-        "failure_message": refusal.message if refusal else None,
         "fraud_details": {},
         "livemode": False,
         "metadata": dict(intent["metadata"]),
-        "on_behalf_of": None,
-        "outcome": _outcome(refusal),
-        "paid": paid,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
         "payment_method_details": {"card": _used(method["card"], intent["amount"], secured=secured), "type": "card"},
@@ -97,16 +90,44 @@ def charge(ident: str, now: int, intent: Obj, method: Obj, refusal: cards.Refusa
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
         "receipt_url": None,
-        "refunded": False,
         "review": None,
         "shipping": None,
         "source": None,
-        "source_transfer": None,
         "statement_descriptor": None,
         "statement_descriptor_suffix": None,
+        **_money(intent["amount"], paid=refusal is None),
+        **_verdict(refusal),
+    }
+
+
+def _money(amount: int, *, paid: bool) -> Obj:
+    """What moved, and where to: nothing has gone back, nobody else has a part in it."""
+    return {
+        "amount": amount,
+        "amount_captured": amount if paid else 0,
+        "amount_refunded": 0,
+        "application": None,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "balance_transaction": None,
+        "captured": paid,
+        "disputed": False,
+        "failure_balance_transaction": None,
+        "on_behalf_of": None,
+        "paid": paid,
+        "refunded": False,
+        "source_transfer": None,
         "status": "succeeded" if paid else "failed",
         "transfer_data": None,
         "transfer_group": None,
+    }
+
+
+def _verdict(refusal: cards.Refusal | None) -> Obj:
+    return {
+        "failure_code": refusal.code if refusal else None,
+        "failure_message": refusal.message if refusal else None,
+        "outcome": _outcome(refusal),
     }
 
 
@@ -146,28 +167,8 @@ def _outcome(refusal: cards.Refusal | None) -> Obj:
 
 
 def _used(card: Obj, amount: int, *, secured: bool) -> Obj:
-    same = (
-        "brand",
-        "checks",
-        "country",
-        "exp_month",
-        "exp_year",
-        "fingerprint",
-        "funding",
-        "last4",
-        "regulated_status",
-    )
-    done = {
-        "authentication_flow": "challenge",
-        "electronic_commerce_indicator": "05",
-        "exemption_indicator": None,
-        "result": "authenticated",
-        "result_reason": None,
-        "transaction_id": None,
-        "version": "2.2.0",
-    }
     return {
-        **{name: card[name] for name in same},
+        **{name: card[name] for name in SAME},
         "amount_authorized": amount,
         "authorization_code": None,
         "electronic_commerce_indicator": None,
@@ -175,9 +176,21 @@ def _used(card: Obj, amount: int, *, secured: bool) -> Obj:
         "mandate": None,
         "network": card["brand"],
         "network_transaction_id": None,
-        "three_d_secure": done if secured else None,
+        "three_d_secure": _authenticated() if secured else None,
         "transaction_link_id": None,
         "wallet": None,
+    }
+
+
+def _authenticated() -> Obj:
+    return {
+        "authentication_flow": "challenge",
+        "electronic_commerce_indicator": "05",
+        "exemption_indicator": None,
+        "result": "authenticated",
+        "result_reason": None,
+        "transaction_id": None,
+        "version": "2.2.0",
     }
 
 

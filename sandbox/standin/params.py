@@ -188,6 +188,11 @@ def _free(given: Any, part: Any, path: str) -> Any:
     return given
 
 
+def sent(given: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Those of the names that the call gives a value; an empty string clears a field."""
+    return {name: given[name] if given[name] != "" else None for name in names if name in given}
+
+
 def only(given: dict[str, Any], *names: str) -> None:
     """Refuse what Stripe takes and we do nothing with: silence would look like success."""
     for name in given:

@@ -11,6 +11,8 @@ from sandbox.standin.make_payment import CardForm
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
+OVER = frozenset({"succeeded", "canceled"})
+
 
 def new_method(world: World, form: CardForm) -> Obj:
     """A card that somebody typed in; it belongs to nobody until `attach`."""
@@ -67,7 +69,7 @@ def refuse(world: World, intent: Obj, method: Obj | None, refusal: Refusal, char
 
 def cancel(world: World, intent: Obj, reason: str) -> None:
     """Nobody will pay this any more."""
-    if intent["status"] in {"succeeded", "canceled"}:
+    if intent["status"] in OVER:
         return
     intent.update(status="canceled", canceled_at=world.now(), cancellation_reason=reason, next_action=None)
     world.emit("payment_intent.canceled", world.save(intent))

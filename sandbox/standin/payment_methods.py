@@ -13,7 +13,7 @@ from stripe.params import (
     PaymentMethodUpdateParams,
 )
 
-from sandbox.standin import paying, saved_cards
+from sandbox.standin import paying, reads, saved_cards
 from sandbox.standin.customers import living
 from sandbox.standin.errors import invalid, missing
 from sandbox.standin.lists import page
@@ -23,6 +23,8 @@ from sandbox.standin.params import absent, only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
+
+reads.one("payment_method", "/v1/payment_methods", PaymentMethodRetrieveParams)
 
 
 @route("POST", "/v1/payment_methods", PaymentMethodCreateParams)
@@ -58,11 +60,6 @@ def retrieve_of(world: World, _params: Obj, customer: str, ident: str) -> Obj:
     if found["customer"] != customer:
         raise missing("payment_method", ident)
     return found
-
-
-@route("GET", "/v1/payment_methods/{ident}", PaymentMethodRetrieveParams)
-def retrieve(world: World, _params: Obj, ident: str) -> Obj:
-    return world.get("payment_method", ident)
 
 
 @route("POST", "/v1/payment_methods/{ident}", PaymentMethodUpdateParams)

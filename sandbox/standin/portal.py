@@ -12,12 +12,11 @@ from stripe.params.billing_portal import (
     SessionCreateParams,
 )
 
-from sandbox.standin import ids
+from sandbox.standin import ids, reads
 from sandbox.standin.customers import living
 from sandbox.standin.errors import invalid
-from sandbox.standin.lists import listing
 from sandbox.standin.metadata import merged
-from sandbox.standin.params import absent, only
+from sandbox.standin.params import absent, only, sent
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
@@ -25,29 +24,20 @@ from sandbox.standin.world import World
 CONFIGURATION, SESSION = "billing_portal.configuration", "billing_portal.session"
 LINKS = ("headline", "privacy_policy_url", "terms_of_service_url")
 
+reads.several(CONFIGURATION, "/v1/billing_portal/configurations", ConfigurationListParams, "active", "is_default")
+reads.one(CONFIGURATION, "/v1/billing_portal/configurations", ConfigurationRetrieveParams)
+
 
 @route("POST", "/v1/billing_portal/configurations", ConfigurationCreateParams)
 def configure(world: World, params: Obj) -> Obj:
     return _configuration(world, params, default=not world.all(CONFIGURATION))
 
 
-@route("GET", "/v1/billing_portal/configurations", ConfigurationListParams)
-def configurations(world: World, params: Obj) -> Obj:
-    return listing(world, CONFIGURATION, params, "/v1/billing_portal/configurations", "active", "is_default")
-
-
-@route("GET", "/v1/billing_portal/configurations/{ident}", ConfigurationRetrieveParams)
-def configuration(world: World, _params: Obj, ident: str) -> Obj:
-    return world.get(CONFIGURATION, ident)
-
-
 @route("POST", "/v1/billing_portal/configurations/{ident}", ConfigurationUpdateParams)
 def reconfigure(world: World, params: Obj, ident: str) -> Obj:
     found = world.get(CONFIGURATION, ident)
     with world.edit(found, "billing_portal.configuration.updated"):
-        for name in ("active", "default_return_url", "name"):
-            if name in params:
-                found[name] = params[name] if params[name] != "" else None
+        found.update(sent(params, "active", "default_return_url", "name"))
         found["business_profile"] = {**found["business_profile"], **(params.get("business_profile") or {})}
         found["features"] = _over(found["features"], params.get("features") or {})
         found["metadata"] = merged(found["metadata"], params.get("metadata"))

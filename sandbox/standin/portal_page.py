@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from sandbox.pages import Page, redirect
 from sandbox.standin import card_form, cards, paying, saved_cards
 from sandbox.standin.errors import missing
-from sandbox.standin.pages import Page, not_here, redirect, render
+from sandbox.standin.pages import not_here, render
 from sandbox.standin.portal import SESSION
 from sandbox.standin.routes import page
 from sandbox.standin.store import Obj

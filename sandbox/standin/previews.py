@@ -7,6 +7,7 @@ import copy
 from stripe.params import InvoiceCreatePreviewParams, InvoiceLineItemListParams
 
 from sandbox.standin import changes, invoicing, lists, make_billing, renewal, standing, subscribing, totals
+from sandbox.standin.customers import living
 from sandbox.standin.errors import invalid
 from sandbox.standin.params import only
 from sandbox.standin.routes import route
@@ -39,11 +40,11 @@ def create_preview(world: World, params: Obj) -> Obj:
     moment = details.get("proration_date")
     change = changes.plan(world, subscription, details.get("items") or [], moment=moment, reset=reset)
     how = details.get("proration_behavior", "create_prorations")
-    if how == "always_invoice" or change.fresh:
-        return _shown(world, changes.invoice_of(world, subscription, change))
+    if (billed := changes.billed_now(subscription, change, how)) is not None:
+        return _shown(world, changes.invoice_of(world, subscription, billed))
     subscription["items"]["data"] = change.after
     invoice = _renewal(world, subscription)
-    if how == "create_prorations":
+    if changes.prorates(subscription, how):
         invoice["lines"]["data"] = changes.lines(world, invoice, change) + invoice["lines"]["data"]
     return _shown(world, invoice)
 
@@ -76,13 +77,13 @@ def _of_new(world: World, params: Obj, details: Obj) -> Obj:
     """The first invoice of a subscription that nobody has yet."""
     if not params.get("customer"):
         raise invalid("You must give a customer or a subscription.", code="parameter_missing", param="customer")
-    customer = world.get("customer", params["customer"], "customer")
+    customer = living(world, params["customer"], "customer")
     rows = details.get("items") or []
     pairs = [
         (world.get("price", row.get("price", ""), "subscription_details[items]"), row.get("quantity", 1))
         for row in rows
     ]
-    return subscribing.first_invoice(world, customer, subscribing.build(world, customer, pairs))
+    return subscribing.first_invoice(world, subscribing.build(world, customer, pairs))
 
 
 def _shown(world: World, invoice: Obj) -> Obj:

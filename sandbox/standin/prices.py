@@ -7,11 +7,11 @@ from typing import Any
 
 from stripe.params import PriceCreateParams, PriceListParams, PriceRetrieveParams, PriceUpdateParams
 
-from sandbox.standin import products
+from sandbox.standin import products, reads
 from sandbox.standin.errors import invalid
 from sandbox.standin.lists import page
 from sandbox.standin.metadata import merged
-from sandbox.standin.params import absent, only
+from sandbox.standin.params import absent, only, sent
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
@@ -21,38 +21,17 @@ KNOWN = (
     "recurring", "tax_behavior", "transfer_lookup_key", "unit_amount", "unit_amount_decimal",
 )  # fmt: skip
 
+reads.one("price", "/v1/prices", PriceRetrieveParams)
+
 
 @route("POST", "/v1/prices", PriceCreateParams)
 def create(world: World, params: Obj) -> Obj:
     only(params, *KNOWN)
-    amount, exact = _amount(params)
     if ("product" in params) == ("product_data" in params):
         raise absent("product")
     data = params.get("product_data")
     product = products.make(world, data) if data else world.get("product", params["product"], "product")
-    made = world.add(
-        {
-            "id": world.new_id("price"),
-            "object": "price",
-            "active": params.get("active", True),
-            "billing_scheme": params.get("billing_scheme", "per_unit"),
-            "created": world.now(),
-            "currency": params["currency"].lower(),
-            "custom_unit_amount": None,
-            "livemode": False,
-            "lookup_key": None,
-            "metadata": merged({}, params.get("metadata")),
-            "nickname": params.get("nickname") or None,
-            "product": product["id"],
-            "recurring": _recurring(params.get("recurring")),
-            "tax_behavior": params.get("tax_behavior", "unspecified"),
-            "tiers_mode": None,
-            "transform_quantity": None,
-            "type": "recurring" if params.get("recurring") else "one_time",
-            "unit_amount": amount,
-            "unit_amount_decimal": exact,
-        }
-    )
+    made = world.add({**_blank(world, params), "product": product["id"], **_amount(params)})
     _take_key(world, made, params)
     world.emit("price.created", made)
     return made
@@ -71,25 +50,40 @@ def index(world: World, params: Obj) -> Obj:
     return page(found, params, "/v1/prices")
 
 
-@route("GET", "/v1/prices/{ident}", PriceRetrieveParams)
-def retrieve(world: World, _params: Obj, ident: str) -> Obj:
-    return world.get("price", ident)
-
-
 @route("POST", "/v1/prices/{ident}", PriceUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
     only(params, "active", "lookup_key", "metadata", "nickname", "tax_behavior", "transfer_lookup_key")
     found = world.get("price", ident)
     with world.edit(found, "price.updated"):
-        for name in ("active", "nickname", "tax_behavior"):
-            if name in params:
-                found[name] = params[name] if params[name] != "" else None
+        found.update(sent(params, "active", "nickname", "tax_behavior"))
         found["metadata"] = merged(found["metadata"], params.get("metadata"))
         _take_key(world, found, params)
     return found
 
 
-def _amount(params: Obj) -> tuple[int | None, str]:
+def _blank(world: World, params: Obj) -> Obj:
+    """A price without its product and amount."""
+    return {
+        "id": world.new_id("price"),
+        "object": "price",
+        "active": params.get("active", True),
+        "billing_scheme": params.get("billing_scheme", "per_unit"),
+        "created": world.now(),
+        "currency": params["currency"].lower(),
+        "custom_unit_amount": None,
+        "livemode": False,
+        "lookup_key": None,
+        "metadata": merged({}, params.get("metadata")),
+        "nickname": params.get("nickname") or None,
+        "recurring": _recurring(params.get("recurring")),
+        "tax_behavior": params.get("tax_behavior", "unspecified"),
+        "tiers_mode": None,
+        "transform_quantity": None,
+        "type": "recurring" if params.get("recurring") else "one_time",
+    }
+
+
+def _amount(params: Obj) -> Obj:
     """The price in minor units, and as the decimal that Stripe shows; exactly one of the two is given."""
     if ("unit_amount" in params) == ("unit_amount_decimal" in params):
         raise absent("unit_amount")
@@ -97,7 +91,7 @@ def _amount(params: Obj) -> tuple[int | None, str]:
     if exact < 0:
         raise invalid("Invalid non-negative integer", code="parameter_invalid_integer", param="unit_amount")
     amount = int(exact) if exact == exact.to_integral_value() else None
-    return amount, str(amount) if amount is not None else f"{exact:f}"
+    return {"unit_amount": amount, "unit_amount_decimal": str(amount) if amount is not None else f"{exact:f}"}
 
 
 def _recurring(given: Obj | None) -> Obj | None:

@@ -10,10 +10,11 @@ from stripe.params import (
     ProductUpdateParams,
 )
 
+from sandbox.standin import reads
 from sandbox.standin.errors import invalid
 from sandbox.standin.lists import page
 from sandbox.standin.metadata import merged
-from sandbox.standin.params import only
+from sandbox.standin.params import only, sent
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
@@ -21,6 +22,8 @@ from sandbox.standin.world import World
 PLAIN = (
     "active", "description", "images", "name", "shippable", "statement_descriptor", "tax_code", "unit_label", "url",
 )  # fmt: skip
+
+reads.one("product", "/v1/products", ProductRetrieveParams)
 
 
 @route("POST", "/v1/products", ProductCreateParams)
@@ -37,17 +40,12 @@ def index(world: World, params: Obj) -> Obj:
     return page(found, params, "/v1/products")
 
 
-@route("GET", "/v1/products/{ident}", ProductRetrieveParams)
-def retrieve(world: World, _params: Obj, ident: str) -> Obj:
-    return world.get("product", ident)
-
-
 @route("POST", "/v1/products/{ident}", ProductUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
     only(params, *PLAIN, "metadata", "default_price")
     found = world.get("product", ident)
     with world.edit(found, "product.updated"):
-        found.update({name: params[name] if params[name] != "" else None for name in PLAIN if name in params})
+        found.update(sent(params, *PLAIN))
         if "default_price" in params:
             found["default_price"] = world.get("price", params["default_price"], "default_price")["id"]
         found["metadata"] = merged(found["metadata"], params.get("metadata"))
@@ -70,8 +68,9 @@ def make(world: World, params: Obj) -> Obj:
     identifier = params.get("id") or world.new_id("prod")
     if world.find(identifier) is not None:
         raise invalid(f"Product already exists: {identifier}", code="resource_already_exists", param="id")
-    given = {name: params[name] if params[name] != "" else None for name in PLAIN if name in params}
-    made = world.add({**_blank(world, identifier), **given, "metadata": merged({}, params.get("metadata"))})
+    made = world.add(
+        {**_blank(world, identifier), **sent(params, *PLAIN), "metadata": merged({}, params.get("metadata"))}
+    )
     world.emit("product.created", made)
     return made
 

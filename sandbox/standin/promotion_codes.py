@@ -9,7 +9,7 @@ from stripe.params import (
     PromotionCodeUpdateParams,
 )
 
-from sandbox.standin import ids
+from sandbox.standin import ids, reads
 from sandbox.standin.errors import invalid
 from sandbox.standin.lists import page
 from sandbox.standin.metadata import merged
@@ -17,6 +17,8 @@ from sandbox.standin.params import absent, only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
+
+reads.one("promotion_code", "/v1/promotion_codes", PromotionCodeRetrieveParams)
 
 
 @route("POST", "/v1/promotion_codes", PromotionCodeCreateParams)
@@ -66,11 +68,6 @@ def index(world: World, params: Obj) -> Obj:
         and params.get("coupon", one["promotion"]["coupon"]) == one["promotion"]["coupon"]
     ]
     return page(found, params, "/v1/promotion_codes")
-
-
-@route("GET", "/v1/promotion_codes/{ident}", PromotionCodeRetrieveParams)
-def retrieve(world: World, _params: Obj, ident: str) -> Obj:
-    return world.get("promotion_code", ident)
 
 
 @route("POST", "/v1/promotion_codes/{ident}", PromotionCodeUpdateParams)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from stripe.params import RefundCreateParams, RefundListParams, RefundRetrieveParams, RefundUpdateParams
 
-from sandbox.standin import cards
+from sandbox.standin import cards, reads
 from sandbox.standin.errors import invalid
-from sandbox.standin.lists import listing
 from sandbox.standin.metadata import merged
 from sandbox.standin.params import absent, only
 from sandbox.standin.routes import route
@@ -14,6 +13,9 @@ from sandbox.standin.store import Obj
 from sandbox.standin.world import World, due
 
 FAILS_AFTER_S = 60
+
+reads.several("refund", "/v1/refunds", RefundListParams, "charge", "payment_intent")
+reads.one("refund", "/v1/refunds", RefundRetrieveParams)
 
 
 @route("POST", "/v1/refunds", RefundCreateParams)
@@ -36,16 +38,6 @@ def create(world: World, params: Obj) -> Obj:
     if card is not None and cards.of(card).refund_fails:
         world.later(world.now() + FAILS_AFTER_S, "refund_fails", refund=made["id"])
     return made
-
-
-@route("GET", "/v1/refunds", RefundListParams)
-def index(world: World, params: Obj) -> Obj:
-    return listing(world, "refund", params, "/v1/refunds", "charge", "payment_intent")
-
-
-@route("GET", "/v1/refunds/{ident}", RefundRetrieveParams)
-def retrieve(world: World, _params: Obj, ident: str) -> Obj:
-    return world.get("refund", ident)
 
 
 @route("POST", "/v1/refunds/{ident}", RefundUpdateParams)

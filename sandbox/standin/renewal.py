@@ -26,7 +26,7 @@ def renew(world: World, subscription: str, end: int) -> None:
         old = move_period(found)
         invoice = _draft(world, found, old)
         found["latest_invoice"] = invoice["id"]
-        found["discounts"] = totals.in_force(world, found["discounts"], end, first=False)
+        found["discounts"] = totals.renewing(world, found["discounts"], end)
     standing.schedule_renewal(world, found)
 
 
@@ -42,17 +42,9 @@ def move_period(subscription: Obj) -> tuple[int, int]:
 
 def renewal_invoice(world: World, subscription: Obj, old: tuple[int, int]) -> Obj:
     """The draft for the running period, with what waited for it; not yet in the world."""
-    customer = world.get("customer", subscription["customer"])
-    discounts = totals.in_force(world, subscription["discounts"], old[1], first=False)
-    invoice = invoicing.draft(
-        world,
-        customer,
-        currency=subscription["currency"],
-        reason="subscription_cycle",
-        subscription=subscription,
-        period_start=old[0],
-        period_end=old[1],
-        discounts=discounts,
+    discounts = totals.renewing(world, subscription["discounts"], old[1])
+    invoice = invoicing.draft_for(
+        world, subscription, "subscription_cycle", period_start=old[0], period_end=old[1], discounts=discounts
     )
     for item in waiting_items(world, subscription):
         invoice["lines"]["data"].append(invoice_lines.of_invoice_item(world, invoice, item))
@@ -66,18 +58,22 @@ def waiting_items(world: World, subscription: Obj) -> list[Obj]:
     """The customer's invoice items that wait for this subscription's next invoice, oldest first."""
     found = []
     for item in reversed(world.all("invoiceitem", customer=subscription["customer"], invoice=None)):
-        owner = ((item["parent"] or {}).get("subscription_details") or {}).get("subscription")
+        owner = standing.subscription_id(item)
         if owner in {None, subscription["id"]} and item["currency"] == subscription["currency"]:
             found.append(item)
     return found
 
 
-def _draft(world: World, subscription: Obj, old: tuple[int, int]) -> Obj:
-    taken = waiting_items(world, subscription)
-    invoice = renewal_invoice(world, subscription, old)
-    for item in taken:
+def claim_waiting(world: World, subscription: Obj, invoice: Obj) -> None:
+    """What waited is on this invoice from now on."""
+    for item in waiting_items(world, subscription):
         item["invoice"] = invoice["id"]
         world.save(item)
+
+
+def _draft(world: World, subscription: Obj, old: tuple[int, int]) -> Obj:
+    invoice = renewal_invoice(world, subscription, old)
+    claim_waiting(world, subscription, invoice)
     collect = subscription["status"] != "unpaid"
     invoice["auto_advance"] = collect
     return invoicing.publish(world, invoice, finalize_in=invoicing.HOUR if collect else None)

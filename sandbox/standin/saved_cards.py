@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.standin import cards, make_intents, paying
-from sandbox.standin.errors import card_error, invalid
+from sandbox.standin import cards, make_intents, paying, standing
+from sandbox.standin.errors import declined, invalid
 from sandbox.standin.make_payment import CardForm
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
@@ -42,8 +42,7 @@ def refuse_unsaved(card: Obj) -> None:
     """Raise 402 for a card that the bank does not let be saved."""
     verdict = cards.save(cards.of(card), authenticated=True)
     if verdict.refusal is not None:
-        refusal = verdict.refusal
-        raise card_error(refusal.message, code=refusal.code, decline_code=refusal.decline_code)
+        raise declined(verdict.refusal)
 
 
 def make_default(world: World, customer: Obj, card: Obj) -> None:
@@ -60,12 +59,11 @@ def detach(world: World, card: Obj) -> None:
         with world.edit(owner, "customer.updated"):
             owner["invoice_settings"] = {**owner["invoice_settings"], "default_payment_method": None}
     for subscription in world.all("subscription", default_payment_method=card["id"]):
-        if subscription["status"] not in {"canceled", "incomplete_expired"}:
-            with world.edit(subscription, "customer.subscription.updated"):
+        if subscription["status"] not in standing.OVER:
+            with world.edit(subscription, standing.UPDATED):
                 subscription["default_payment_method"] = None
-    old, card["customer"] = card["customer"], None
-    world.save(card)
-    world.emit("payment_method.detached", card, {"customer": old})
+    card["customer"] = None
+    world.emit("payment_method.detached", world.save(card))
 
 
 def setup(world: World, customer: str | None, metadata: Obj, description: str | None = None) -> Obj:
@@ -100,3 +98,9 @@ def refuse_setup(world: World, intent: Obj, card: Obj, refusal: cards.Refusal) -
     intent.update(status="requires_payment_method", payment_method=None, next_action=None)
     intent["last_setup_error"] = paying.error_of(refusal, card)
     world.emit("setup_intent.setup_failed", world.save(intent))
+
+
+def cancel_setup(world: World, intent: Obj, reason: str) -> None:
+    """Nobody will save a card by this any more."""
+    intent.update(status="canceled", cancellation_reason=reason, next_action=None)
+    world.emit("setup_intent.canceled", world.save(intent))

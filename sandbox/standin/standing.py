@@ -11,10 +11,16 @@ ANNOUNCED_S = 7 * 86_400
 UPDATED = "customer.subscription.updated"
 
 
+def subscription_id(billed: Obj) -> str | None:
+    """The id of the subscription that an invoice or an invoice item belongs to, if any."""
+    details = (billed["parent"] or {}).get("subscription_details") or {}
+    return details.get("subscription")
+
+
 def subscription_of(world: World, invoice: Obj) -> Obj | None:
     """The subscription that an invoice bills, if any."""
-    details = (invoice["parent"] or {}).get("subscription_details")
-    return world.find(details["subscription"]) if details else None
+    ident = subscription_id(invoice)
+    return world.find(ident) if ident else None
 
 
 def after_payment(world: World, invoice: Obj) -> None:
@@ -77,11 +83,16 @@ def end(world: World, subscription: Obj, reason: str) -> None:
     subscription.pop("_pending", None)
     world.save(subscription)
     for invoice in world.all("invoice", customer=subscription["customer"]):
-        details = (invoice["parent"] or {}).get("subscription_details") or {}
-        if details.get("subscription") == subscription["id"] and invoice["status"] in {"draft", "open"}:
-            with world.edit(invoice, "invoice.updated"):
-                invoice.update(auto_advance=False, next_payment_attempt=None, automatically_finalizes_at=None)
+        if subscription_id(invoice) == subscription["id"]:
+            stop_collecting(world, invoice)
     world.emit("customer.subscription.deleted", subscription)
+
+
+def stop_collecting(world: World, invoice: Obj) -> None:
+    """An unpaid invoice stays as it is until somebody acts on it."""
+    if invoice["status"] in {"draft", "open"}:
+        with world.edit(invoice, "invoice.updated"):
+            invoice.update(auto_advance=False, next_payment_attempt=None, automatically_finalizes_at=None)
 
 
 def apply_pending(world: World, subscription: Obj, invoice: Obj) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox.standin import invoice_lines, invoicing, make_billing, standing, terms
 from sandbox.standin.errors import invalid
+from sandbox.standin.params import absent
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World, due
 
@@ -49,7 +50,7 @@ def agreeing(prices: Sequence[Obj]) -> Obj:
         if price["currency"] != prices[0]["currency"]:
             raise invalid("All prices on a subscription must have the same currency.", param="items")
     if not prices:
-        raise invalid("Missing required param: items.", code="parameter_missing", param="items")
+        raise absent("items")
     return prices[0]
 
 
@@ -59,8 +60,7 @@ def start(world: World, subscription: Obj, intent: Obj | None = None) -> Obj:
     Returns the invoice: open when something is to be paid and no payment was given.
     """
     world.add(subscription)
-    customer = world.get("customer", subscription["customer"])
-    invoice = first_invoice(world, customer, subscription)
+    invoice = first_invoice(world, subscription)
     subscription["latest_invoice"] = invoice["id"]
     world.emit("customer.subscription.created", world.save(subscription))
     invoicing.publish(world, invoice)
@@ -76,17 +76,9 @@ def start(world: World, subscription: Obj, intent: Obj | None = None) -> Obj:
     return invoice
 
 
-def first_invoice(world: World, customer: Obj, subscription: Obj) -> Obj:
+def first_invoice(world: World, subscription: Obj) -> Obj:
     """The draft for the first period: its price, or nothing while on trial."""
-    invoice = invoicing.draft(
-        world,
-        customer,
-        currency=subscription["currency"],
-        reason="subscription_create",
-        subscription=subscription,
-        discounts=list(subscription["discounts"]),
-        default_payment_method=None,
-    )
+    invoice = invoicing.draft_for(world, subscription, "subscription_create")
     for item in subscription["items"]["data"]:
         period = (item["current_period_start"], item["current_period_end"])
         trial = subscription["trial_end"] is not None

@@ -62,7 +62,7 @@ def trial_end(world: World, params: Obj) -> int | None:
 
 def amount_today(world: World, subscription: Obj) -> int:
     """What the first invoice comes to, in minor units."""
-    invoice = subscribing.first_invoice(world, world.get("customer", subscription["customer"]), subscription)
+    invoice = subscribing.first_invoice(world, subscription)
     totals.recount(world, invoice)
     return int(invoice["total"])
 

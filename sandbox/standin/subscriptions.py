@@ -11,11 +11,11 @@ from stripe.params import (
     SubscriptionUpdateParams,
 )
 
-from sandbox.standin import changes, invoicing, lists, metadata, standing, subscribing
+from sandbox.standin import changes, invoicing, lists, metadata, reads, standing, subscribing
 from sandbox.standin import subscription_settings as settings
 from sandbox.standin.customers import living
-from sandbox.standin.errors import invalid
-from sandbox.standin.params import only
+from sandbox.standin.errors import declined, invalid, missing
+from sandbox.standin.params import absent, only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
@@ -28,6 +28,8 @@ ALTERED = (
 CREATED = ("customer", "currency", "trial_period_days")
 CHANGED = ("billing_cycle_anchor", "cancellation_details", "proration_date")
 
+reads.one("subscription", URL, SubscriptionRetrieveParams)
+
 
 @route("POST", URL, SubscriptionCreateParams)
 def create(world: World, params: Obj) -> Obj:
@@ -37,9 +39,7 @@ def create(world: World, params: Obj) -> Obj:
     rows = [_row(world, row, f"items[{place}]") for place, row in enumerate(params.get("items", []))]
     more: Obj = {"metadata": metadata.merged({}, params.get("metadata")), "description": params.get("description")}
     if params.get("default_payment_method"):
-        more["default_payment_method"] = world.get(
-            "payment_method", params["default_payment_method"], "default_payment_method"
-        )["id"]
+        more["default_payment_method"] = settings.card(world, params, customer["id"])
     trial = settings.trial_end(world, params)
     subscription = subscribing.build(world, customer, rows, trial_end=trial, **more)
     settings.apply(subscription, params)
@@ -52,14 +52,8 @@ def create(world: World, params: Obj) -> Obj:
     if invoice["status"] == "open" and behavior != "default_incomplete":
         verdict = invoicing.pay(world, invoice, off_session=params.get("off_session", False))
         if verdict.refusal is not None and behavior == "error_if_incomplete":
-            raise changes.undone(verdict.refusal)
+            raise declined(verdict.refusal, keep=False)
     return subscription
-
-
-@route("GET", URL + "/{ident}", SubscriptionRetrieveParams)
-def retrieve(world: World, params: Obj, ident: str) -> Obj:  # noqa: ARG001  # every handler is given the parameters
-    """One subscription."""
-    return world.get("subscription", ident)
 
 
 @route("GET", URL, SubscriptionListParams)
@@ -127,20 +121,20 @@ def resume(world: World, _params: Obj, ident: str) -> Obj:
 
 def _customer(world: World, params: Obj) -> Obj:
     if not params.get("customer"):
-        raise invalid("Missing required param: customer.", code="parameter_missing", param="customer")
+        raise absent("customer")
     return living(world, params["customer"], "customer")
 
 
 def _row(world: World, row: Obj, path: str) -> tuple[Obj, int]:
     if "price" not in row:
-        raise invalid(f"Missing required param: {path}[price].", code="parameter_missing", param=f"{path}[price]")
+        raise absent(f"{path}[price]")
     return world.get("price", row["price"], f"{path}[price]"), row.get("quantity", 1)
 
 
 def _alive(world: World, ident: str) -> Obj:
     subscription = world.get("subscription", ident)
     if subscription["status"] in standing.OVER:
-        raise invalid(f"No such subscription: '{ident}'", code="resource_missing", param="id", status=404)
+        raise missing("subscription", ident)
     return subscription
 
 

@@ -28,7 +28,7 @@ def read(world: World) -> Switches:
     return Switches(tuple(kept["retry_days"]), kept["after_retries"]) if kept else Switches()
 
 
-def write(world: World, *, retry_days: tuple[int, ...] | None = None, after_retries: str | None = None) -> Switches:
+def write(world: World, *, retry_days: tuple[int, ...] | None = None, after_retries: str | None = None) -> None:
     """Change them; raises 400 for a state that is none of AFTER, or for days that do not rise."""
     old = read(world)
     new = Switches(old.retry_days if retry_days is None else retry_days, after_retries or old.after_retries)
@@ -43,7 +43,6 @@ def write(world: World, *, retry_days: tuple[int, ...] | None = None, after_retr
     else:
         kept.update(fields)
         world.save(kept)
-    return new
 
 
 def next_attempt(world: World, first_failed: int, attempts: int) -> int | None:

@@ -10,8 +10,8 @@ from stripe.params.test_helpers import (
     TestClockRetrieveParams,
 )
 
+from sandbox.standin import reads
 from sandbox.standin.errors import invalid
-from sandbox.standin.lists import listing
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World, due
@@ -19,6 +19,9 @@ from sandbox.standin.world import World, due
 KIND = "test_helpers.test_clock"
 KEPT_S = 30 * 24 * 3600
 MOST_S = 2 * 366 * 24 * 3600
+
+reads.several(KIND, "/v1/test_helpers/test_clocks", TestClockListParams)
+reads.one(KIND, "/v1/test_helpers/test_clocks", TestClockRetrieveParams)
 
 
 @route("POST", "/v1/test_helpers/test_clocks", TestClockCreateParams)
@@ -40,16 +43,6 @@ def create(world: World, params: Obj) -> Obj:
         world.later(params["frozen_time"], "clock_ready", clock=made["id"])
     world.emit("test_helpers.test_clock.created", world.add(made))
     return made
-
-
-@route("GET", "/v1/test_helpers/test_clocks", TestClockListParams)
-def index(world: World, params: Obj) -> Obj:
-    return listing(world, KIND, params, "/v1/test_helpers/test_clocks")
-
-
-@route("GET", "/v1/test_helpers/test_clocks/{ident}", TestClockRetrieveParams)
-def retrieve(world: World, _params: Obj, ident: str) -> Obj:
-    return world.get(KIND, ident)
 
 
 @route("POST", "/v1/test_helpers/test_clocks/{ident}/advance", TestClockAdvanceParams)

@@ -41,13 +41,13 @@ def new_discount(world: World, coupon: Obj, *, customer: str | None, code: str |
     )
 
 
-def in_force(world: World, discounts: list[str], moment: int, *, first: bool) -> list[str]:
-    """Those of a subscription's discounts that count on an invoice of this moment; "once" only on the first."""
+def renewing(world: World, discounts: list[str], moment: int) -> list[str]:
+    """Those of a subscription's discounts that count on a renewal of this moment; "once" was for the first invoice."""
     kept = []
     for ident in discounts:
         discount = world.get("discount", ident)
         coupon = coupon_of(world, discount)
-        if coupon is None or (coupon["duration"] == "once" and not first):
+        if coupon is None or coupon["duration"] == "once":
             continue
         if discount["end"] is None or discount["end"] > moment:
             kept.append(ident)

@@ -11,15 +11,17 @@ from stripe.params import (
     WebhookEndpointUpdateParams,
 )
 
-from sandbox.standin import API_VERSION, ids
+from sandbox.standin import API_VERSION, ids, reads
 from sandbox.standin.errors import invalid
-from sandbox.standin.lists import listing
 from sandbox.standin.metadata import merged
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
 OURS = "we_sandbox"
+
+reads.several("webhook_endpoint", "/v1/webhook_endpoints", WebhookEndpointListParams)
+reads.one("webhook_endpoint", "/v1/webhook_endpoints", WebhookEndpointRetrieveParams)
 
 
 def ensure(world: World, url: str, secret: str) -> Obj:
@@ -42,16 +44,6 @@ def create(world: World, params: Obj) -> Obj:
     made["description"] = params.get("description") or None
     made["metadata"] = merged({}, params.get("metadata"))
     return {**world.add(made), "secret": secret}
-
-
-@route("GET", "/v1/webhook_endpoints", WebhookEndpointListParams)
-def index(world: World, params: Obj) -> Obj:
-    return listing(world, "webhook_endpoint", params, "/v1/webhook_endpoints")
-
-
-@route("GET", "/v1/webhook_endpoints/{ident}", WebhookEndpointRetrieveParams)
-def retrieve(world: World, _params: Obj, ident: str) -> Obj:
-    return world.get("webhook_endpoint", ident)
 
 
 @route("POST", "/v1/webhook_endpoints/{ident}", WebhookEndpointUpdateParams)

@@ -211,6 +211,40 @@ def test_a_known_key_asks_the_database_nothing(app: Flask, session: Session) -> 
     assert key_book().find(key)[1] is False
 
 
+@pytest.fixture
+def book() -> KeyBook:
+    """As a process has it that has met nobody yet."""
+    return KeyBook(runtime().pool, runtime().settings.key_pepper)
+
+
+def test_a_key_is_renewed_beside_another_by_one_statement_and_its_next_use_is_told(
+    app: Flask, session: Session, book: KeyBook
+) -> None:
+    key, other = (make_key(session, make_org(session)) for _ in range(2))
+    book.find(key)
+    time.sleep(KEPT_SECONDS * 0.6)
+    beside, _ = book.find(other)
+    known, told = book.find(key)
+    assert known is not None
+    assert beside is not None
+    assert (known.read_at, told) == (beside.read_at, True)
+    assert book.find(key) == (known, False)
+
+
+def test_a_revoked_key_ends_when_it_would_be_renewed_and_nothing_of_it_is_kept(
+    app: Flask, session: Session, book: KeyBook
+) -> None:
+    org = make_org(session)
+    key, other = make_key(session, org), make_key(session, org)
+    book.find(key)
+    api_keys.revoke_key(session, org.id, row_of(session, key).id, actor=SYSTEM, now=runtime().clocks.wall.now())
+    session.commit()
+    time.sleep(KEPT_SECONDS * 0.6)
+    book.find(other)
+    assert (len(book._known), len(book._unmet)) == (1, 0)
+    assert book.find(key) == (None, True)
+
+
 def test_the_same_form_twice_makes_one_key(session: Session) -> None:
     org, key_id = make_org(session), new_id()
 

@@ -11,21 +11,18 @@ from flask.testing import FlaskClient
 from app.metering.queries import by_period
 from app.web.database import db
 from tests import factories
-from tests.portal.stage import Stage
+from tests.pages import send
+from tests.portal.stage import Stage, text_of
 
 
 def read(browser: FlaskClient, path: str) -> str:
-    answer = browser.get(path)
-    assert answer.status_code == 200, answer.get_data(as_text=True)[:500]
-    return html.unescape(answer.get_data(as_text=True)).replace("\u00a0", " ")
+    return text_of(browser.get(path))
 
 
 def press(browser: FlaskClient, page: str, action: str, **fields: str) -> tuple[int, str]:
     """Send a form of a page as a browser does, with its token."""
-    token = re.search(r'name="csrf_token" value="([^"]+)"', read(browser, page))
-    assert token is not None
-    answer = browser.post(action, data={**fields, "csrf_token": token[1]})
-    return answer.status_code, html.unescape(answer.get_data(as_text=True))
+    answer = send(browser, action, page, **fields)
+    return answer.status_code, html.unescape(answer.text)
 
 
 def offer(browser: FlaskClient, org: object, words: str) -> str:

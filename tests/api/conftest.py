@@ -8,25 +8,17 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, exists
 
-from app.factory import create_app
 from app.kit.clock import Clocks
 from app.payments.models import StripePrice, StripeSubscription
-from app.web.database import db, transaction
-from tests.conftest import make_settings
-from tests.pages import Browser
+from app.web.database import transaction
+from tests.payments.conftest import app_with_payments
 from tests.standin import StandIn
 
 
 @pytest.fixture(scope="session")
 def app(database: str, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]:
     """The whole app; its Stripe is the stand-in."""
-    made = create_app(make_settings(database, **stripe_server.stripe_settings()), clocks)
-    made.config["TESTING"] = False
-    made.test_client_class = Browser
-    yield made
-    made.extensions["tollkeeper"].pool.close()
-    with made.app_context():
-        db.engine.dispose()
+    yield from app_with_payments(database, clocks, stripe_server)
 
 
 @pytest.fixture(autouse=True)

@@ -175,8 +175,6 @@ ADMIN = {
     "admin-org-errors": Shown(
         "/admin/orgs?q=Newcomer", "staff", (follow("Newcomer Ltd"), press("Suspend")), 422, sheet=False
     ),
-}
-ADMIN |= {
     "admin-inbox": Shown("/admin/inbox", "staff"),
     "admin-inbox-none": Shown("/admin/inbox?state=failed&q=evt_none", "staff", sheet=False),
     "admin-inbox-event": Shown("/admin/inbox?type=price.", "staff", (follow("price.created"),)),

@@ -8,6 +8,7 @@ from itertools import count
 
 from playwright.sync_api import Page
 
+from tests.browser.people import PASSWORD
 from tests.browser.stack import Stack
 
 Step = Callable[[Page, Stack], None]
@@ -44,15 +45,6 @@ def fill(**values: str) -> Step:
     return step
 
 
-def check(label: str) -> Step:
-    """Tick a box."""
-
-    def step(page: Page, _: Stack) -> None:
-        page.get_by_label(label).check()
-
-    return step
-
-
 def menu(name: str) -> Step:
     """Open a menu of the side bar."""
 
@@ -64,9 +56,20 @@ def menu(name: str) -> Step:
 
 def sign_up(page: Page, stack: Stack) -> None:
     """Send the sign-up form for a new address, and stay on the page that says to look into the mail."""
+    _sign_up(page, stack)
+
+
+def customer(page: Page, stack: Stack) -> None:
+    """Sign up and confirm the address, from the mail that went to just this one."""
+    page.goto(stack.link(_sign_up(page, stack), "/verify/"))
+    press("Yes, confirm it")(page, stack)
+
+
+def _sign_up(page: Page, stack: Stack) -> str:
     email = f"page{next(_numbers)}@shown.example"
-    fill(name="Paula Page", email=email, password="seven quiet lanterns")(page, stack)
+    fill(name="Paula Page", email=email, password=PASSWORD)(page, stack)
     press("Create account")(page, stack)
+    return email
 
 
 def mailed(path: str) -> Step:
@@ -96,15 +99,6 @@ def go(path: str) -> Step:
         page.goto(path)
 
     return step
-
-
-def customer(page: Page, stack: Stack) -> None:
-    """Sign up and confirm the address, from the mail that went to just this one."""
-    email = f"page{next(_numbers)}@shown.example"
-    fill(name="Paula Page", email=email, password="seven quiet lanterns")(page, stack)
-    press("Create account")(page, stack)
-    page.goto(stack.link(email, "/verify/"))
-    press("Yes, confirm it")(page, stack)
 
 
 def to_payment(page: Page, _: Stack) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -61,42 +62,46 @@ def no_webhooks(stack: Stack) -> Iterator[None]:
     stack.switch(clear=True)
 
 
+def sold(journey: Journey, amount: int = 4900, **shown: Any) -> upgrade_books.Books:
+    """The customer finds the plan (`shown`: as `has_pro` takes it), and the books of both sides hold one sale."""
+    journey.has_pro(**shown)
+    books = upgrade_books.settled(journey.stack, journey.buyer.org_id)
+    books.sold_once(amount)
+    return books
+
+
 @both
-def test_from_a_limit_to_the_larger_plan(begin: Begin, stack: Stack, js: bool) -> None:
+def test_from_a_limit_to_the_larger_plan(begin: Begin, js: bool) -> None:
     journey = begin(js=js)
     journey.to_stripe()
     journey.pay(GOOD)
     journey.returned()
     journey.page.get_by_role("link", name="See the new limits").click()
     expect(journey.page.locator("#meter-api_calls")).to_contain_text("0 of 50,000 calls")
-    journey.has_pro()
-    upgrade_books.settled(stack, journey.buyer.org_id).sold_once()
+    sold(journey)
 
 
-def test_a_declined_card_then_a_good_one(begin: Begin, stack: Stack) -> None:
+def test_a_declined_card_then_a_good_one(begin: Begin) -> None:
     journey = begin()
     journey.to_stripe()
     journey.pay(DECLINED)
     journey.refused(NO)
     journey.pay(OTHER_GOOD)
     journey.returned()
-    journey.has_pro(card="Mastercard", last4="4444")
-    books = upgrade_books.settled(stack, journey.buyer.org_id)
-    books.sold_once()
+    books = sold(journey, card="Mastercard", last4="4444")
     assert sorted(each["status"] for each in books.charges) == ["failed", "succeeded"]
 
 
-def test_a_card_that_the_bank_asks_about(begin: Begin, stack: Stack) -> None:
+def test_a_card_that_the_bank_asks_about(begin: Begin) -> None:
     journey = begin()
     journey.to_stripe()
     journey.pay(SECURE)
     journey.answer_bank("Complete")
     journey.returned()
-    journey.has_pro(last4="3184")
-    upgrade_books.settled(stack, journey.buyer.org_id).sold_once()
+    sold(journey, last4="3184")
 
 
-def test_a_refusal_at_the_bank_then_a_good_card(begin: Begin, stack: Stack) -> None:
+def test_a_refusal_at_the_bank_then_a_good_card(begin: Begin) -> None:
     journey = begin()
     journey.to_stripe()
     journey.pay(SECURE)
@@ -104,8 +109,7 @@ def test_a_refusal_at_the_bank_then_a_good_card(begin: Begin, stack: Stack) -> N
     journey.refused(NOT_YOU)
     journey.pay(GOOD)
     journey.returned()
-    journey.has_pro()
-    upgrade_books.settled(stack, journey.buyer.org_id).sold_once()
+    sold(journey)
 
 
 def test_a_promotion_code(begin: Begin, stack: Stack) -> None:
@@ -122,8 +126,7 @@ def test_a_promotion_code(begin: Begin, stack: Stack) -> None:
     journey.pay(GOOD)
     journey.returned()
     expect(page.get_by_role("main")).to_contain_text("$39.20")
-    journey.has_pro(paid="$39.20")
-    upgrade_books.settled(stack, journey.buyer.org_id).sold_once(3920)
+    sold(journey, 3920, paid="$39.20")
 
 
 def test_a_closed_tab_leaves_it_to_the_webhook(begin: Begin, stack: Stack, open_page: Callable[..., Watched]) -> None:
@@ -136,14 +139,12 @@ def test_a_closed_tab_leaves_it_to_the_webhook(begin: Begin, stack: Stack, open_
 
 @both
 @pytest.mark.usefixtures("no_webhooks")
-def test_lost_webhooks_leave_it_to_the_return_page(begin: Begin, stack: Stack, js: bool) -> None:
+def test_lost_webhooks_leave_it_to_the_return_page(begin: Begin, js: bool) -> None:
     journey = begin(js=js)
     journey.to_stripe()
     journey.pay(GOOD)
     journey.returned()
-    journey.has_pro()
-    books = upgrade_books.settled(stack, journey.buyer.org_id)
-    books.sold_once()
+    books = sold(journey)
     assert books.ours["inbox"] == []
 
 
@@ -172,8 +173,7 @@ def test_the_return_page_looks_again_while_stripe_is_away(begin: Begin, stack: S
     journey.pay(GOOD)
     journey.returned("Stripe does not answer")
     journey.returned("You are on Pro")
-    journey.has_pro()
-    upgrade_books.settled(stack, journey.buyer.org_id).sold_once()
+    sold(journey)
 
 
 def test_two_tabs_lead_to_one_payment(begin: Begin, stack: Stack) -> None:
@@ -189,11 +189,10 @@ def test_two_tabs_lead_to_one_payment(begin: Begin, stack: Stack) -> None:
     first_tab.returned()
     journey.page.get_by_role("button", name="Subscribe").click()
     journey.returned()
-    journey.has_pro(card="Mastercard", last4="4444")
-    upgrade_books.settled(stack, journey.buyer.org_id).sold_once()
+    sold(journey, card="Mastercard", last4="4444")
 
 
-def test_two_tabs_with_different_choices_leave_one_to_be_paid(begin: Begin, stack: Stack) -> None:
+def test_two_tabs_with_different_choices_leave_one_to_be_paid(begin: Begin) -> None:
     journey = begin()
     journey.to_stripe()
     journey.type_card(GOOD)
@@ -204,12 +203,11 @@ def test_two_tabs_with_different_choices_leave_one_to_be_paid(begin: Begin, stac
     expect(stale.get_by_role("heading", level=1)).to_have_text("This page has expired")
     journey.pay(GOOD)
     journey.returned()
-    journey.has_pro(paid="$490.00")
-    upgrade_books.settled(stack, journey.buyer.org_id).sold_once(49000)
+    sold(journey, 49000, paid="$490.00")
 
 
 @both
-def test_a_double_click_buys_once(begin: Begin, stack: Stack, js: bool) -> None:
+def test_a_double_click_buys_once(begin: Begin, js: bool) -> None:
     journey = begin(js=js)
     journey.sign_in_at_limit()
     journey.page.get_by_role("button", name=re.compile("Go to payment")).dblclick(delay=10)
@@ -217,14 +215,12 @@ def test_a_double_click_buys_once(begin: Begin, stack: Stack, js: bool) -> None:
     journey.type_card(GOOD)
     journey.page.get_by_role("button", name="Subscribe").dblclick(delay=10)
     journey.returned()
-    journey.has_pro()
-    books = upgrade_books.settled(stack, journey.buyer.org_id)
-    books.sold_once()
+    books = sold(journey)
     assert len(books.sessions) == 1
 
 
 @both
-def test_back_from_stripe_and_buying_again(begin: Begin, stack: Stack, js: bool) -> None:
+def test_back_from_stripe_and_buying_again(begin: Begin, js: bool) -> None:
     journey = begin(js=js)
     journey.to_stripe()
     first = journey.page.url
@@ -239,14 +235,12 @@ def test_back_from_stripe_and_buying_again(begin: Begin, stack: Stack, js: bool)
     assert journey.page.url == first
     journey.pay(GOOD)
     journey.returned()
-    journey.has_pro()
-    books = upgrade_books.settled(stack, journey.buyer.org_id)
-    books.sold_once()
+    books = sold(journey)
     assert len(books.sessions) == 1
 
 
 @both
-def test_back_after_paying_and_the_old_button_charges_nothing(begin: Begin, stack: Stack, js: bool) -> None:
+def test_back_after_paying_and_the_old_button_charges_nothing(begin: Begin, js: bool) -> None:
     journey = begin(js=js)
     journey.sign_in_at_limit()
     stale = journey.page
@@ -260,8 +254,7 @@ def test_back_after_paying_and_the_old_button_charges_nothing(begin: Begin, stac
     expect(stale.get_by_text("Pro is paid for already, and yours.")).to_be_visible()
     stale.goto("/billing/upgrade/pro")
     expect(stale.get_by_role("main")).to_contain_text("You are on this plan")
-    journey.has_pro()
-    upgrade_books.settled(stack, journey.buyer.org_id).sold_once()
+    sold(journey)
 
 
 def test_from_sign_up_on(open_page: Callable[..., Watched], stack: Stack) -> None:

@@ -13,8 +13,8 @@ from playwright.sync_api import Page, Route, expect
 from app.settings import PROJECT
 from tests.browser.api import Caller
 from tests.browser.chrome import Watched, sign_in, watch
+from tests.browser.people import PASSWORD
 from tests.browser.stack import Stack
-from tests.browser.upgrade_cast import PASSWORD
 
 GOOD, OTHER_GOOD = "4242 4242 4242 4242", "5555 5555 5555 4444"
 DECLINED, SECURE = "4000 0000 0000 0002", "4000 0027 6000 3184"

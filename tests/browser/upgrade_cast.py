@@ -18,8 +18,7 @@ from app.kit.actor import SYSTEM
 from app.settings import Settings
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime, wall_now
-
-PASSWORD = "seven quiet lanterns"
+from tests.browser.people import PASSWORD
 
 
 def main(wanted: int) -> None:

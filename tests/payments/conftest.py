@@ -39,9 +39,8 @@ _TAKE = text("""
 """)
 
 
-@pytest.fixture(scope="session")
-def app(database: str, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]:
-    """The app with payments on."""
+def app_with_payments(database: str, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]:
+    """The app; its Stripe is the stand-in."""
     from app.factory import create_app
 
     made = create_app(make_settings(database, **stripe_server.stripe_settings()), clocks)
@@ -51,6 +50,12 @@ def app(database: str, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask
     made.extensions["tollkeeper"].pool.close()
     with made.app_context():
         db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def app(database: str, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]:
+    """The app with payments on."""
+    yield from app_with_payments(database, clocks, stripe_server)
 
 
 @dataclass

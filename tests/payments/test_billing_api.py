@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -99,10 +98,7 @@ def test_the_history_comes_by_page_and_by_filter(till: Till) -> None:
     org, plan = till.org(), till.plan()
     till.bought(org, plan)
     for _ in range(3):
-        till.clock.advance(timedelta(days=31))
-        till.standin.run_due()
-        till.clock.advance(timedelta(hours=2))
-        till.webhooks()
+        till.renew()
     call = Caller(till, org)
     every = call("GET", "/billing/history").json
     assert [each["state"] for each in every["records"]] == ["completed"] * 4
@@ -212,18 +208,8 @@ def test_billing_is_told_without_stripe_too(till: Till) -> None:
 def test_an_overdue_payment_is_told_with_the_day_the_limits_fall(till: Till) -> None:
     org, plan = till.org(), till.plan()
     till.bought(org, plan)
-    [subscription] = till.standin.objects("subscription")
-    bad = till.standin.client().v1.payment_methods.attach(
-        "pm_card_chargeCustomerFail", {"customer": subscription["customer"]}
-    )
-    till.standin.client().v1.customers.update(
-        subscription["customer"], {"invoice_settings": {"default_payment_method": bad.id}}
-    )
-    till.webhooks()
-    till.clock.advance(timedelta(days=31))
-    till.standin.run_due()
-    till.clock.advance(timedelta(hours=2))
-    till.webhooks()
+    till.card_goes_bad()
+    till.renew()
     found = Caller(till, org)("GET", "/subscription").json
     assert (found["state"], found["limited"]) == ("past_due", False)
     assert (found["overdue"]["amount"], found["overdue"]["currency"]) == (1000, "USD")

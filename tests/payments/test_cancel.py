@@ -53,10 +53,7 @@ def test_a_cancellation_is_taken_back_as_often_as_wanted(till: Till) -> None:
         assert undo_cancel(org, actor=ACTOR, now=till.clock.now())
         assert not undo_cancel(org, actor=ACTOR, now=till.clock.now())
     assert not planned(till, org)
-    till.clock.advance(timedelta(days=31))
-    till.standin.run_due()
-    till.clock.advance(timedelta(hours=2))
-    till.webhooks()
+    till.renew()
     assert till.plan_of(org) == plan.version_id
     assert till.books(org)["records"] == ["completed", "completed"]
 

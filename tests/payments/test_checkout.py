@@ -13,7 +13,7 @@ from sqlalchemy import select
 from app.kit.actor import SYSTEM
 from app.kit.errors import Conflict, DomainError, InvalidRequest, NotAllowed, NotFound, Unavailable
 from app.payments import checkout
-from app.payments.choice import AlreadyPaid
+from app.payments.choice import AlreadyPaid, Choice, of_plan
 from app.payments.gateway import gateway
 from app.payments.models import BillingRecord, Checkout, StripePrice
 from app.payments.push import push
@@ -158,7 +158,7 @@ def test_an_org_that_pays_is_told_what_it_can_do_about_another_plan(till: Till) 
 
 def test_a_crash_after_the_row_and_before_stripe_is_made_good_by_the_next_click(till: Till) -> None:
     org, plan = till.org(), till.plan()
-    choice = checkout.of_plan(till.session, org, plan.key, "month", "USD")
+    choice = Choice("subscription", "USD", of_plan(till.session, org, plan.key, "month", "USD"))
     crashed = note(org, choice, None, SYSTEM, till.clock.now())
     assert till.books(org)["checkouts"] == ["opening"]
     opened = till.open(org, plan)

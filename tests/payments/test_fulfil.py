@@ -182,10 +182,7 @@ def test_a_card_that_is_only_saved_becomes_the_one_that_is_charged(till: Till) -
     [subscription] = till.standin.objects("subscription")
     assert subscription["default_payment_method"] == customer.card_id
     till.paid_once(org, plan)
-    till.clock.advance(timedelta(days=32))
-    till.standin.run_due()
-    till.clock.advance(timedelta(hours=2))
-    till.webhooks()
+    till.renew()
     till.session.rollback()
     newest = select(BillingRecord).where(BillingRecord.org_id == org).order_by(BillingRecord.created_at.desc())
     renewal = till.session.scalars(newest).first()
@@ -196,20 +193,10 @@ def test_a_card_that_is_only_saved_becomes_the_one_that_is_charged(till: Till) -
 def test_what_a_failed_renewal_left_open_is_paid_with_a_new_card_once(till: Till) -> None:
     org, plan = till.org(), till.plan()
     till.bought(org, plan)
+    bad = till.card_goes_bad()
     [subscription] = till.standin.objects("subscription")
-    bad = till.standin.client().v1.payment_methods.attach(
-        "pm_card_chargeCustomerFail", {"customer": subscription["customer"]}
-    )
-    till.standin.client().v1.customers.update(
-        subscription["customer"], {"invoice_settings": {"default_payment_method": bad.id}}
-    )
-    till.webhooks()
-    [subscription] = till.standin.objects("subscription")
-    assert subscription["default_payment_method"] == bad.id
-    till.clock.advance(timedelta(days=31))
-    till.standin.run_due()
-    till.clock.advance(timedelta(hours=2))
-    till.webhooks()
+    assert subscription["default_payment_method"] == bad
+    till.renew()
     held = subscriptions.subscription(till.session, org)
     assert held is not None
     assert held.state == "past_due"

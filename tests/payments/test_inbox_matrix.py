@@ -17,11 +17,12 @@ from app.kit.actor import SYSTEM
 from app.payments import inbox, queries
 from app.payments.apply import TRIES, apply
 from app.payments.handlers import HANDLERS, NOTED
+from app.payments.locks import org_lock
 from app.payments.models import InboxEvent, StripePrice
 from app.payments.tasks import ask
 from app.subscriptions.models import Subscription, SubscriptionEvent
+from app.web.database import transaction
 from app.web.runtime import business_now, runtime, wall_now
-from tests.factories import make_org
 from tests.payments.conftest import Shop, event, post
 from tests.standin import StandIn
 
@@ -110,6 +111,19 @@ def test_a_refund_of_a_payment_that_is_not_ours_settles(shop: Shop) -> None:
     ask()
     shop.work()
     assert shop.row(sent["id"]).attempts == TRIES  # no sweep begins it again
+
+
+def test_a_refund_of_a_charge_without_a_payment_intent_is_not_ours_and_stripe_is_not_asked(shop: Shop) -> None:
+    shop.buy()
+    shop.deliver()
+    [customer] = shop.standin.objects("customer")
+    charge = {"id": "ch_old", "object": "charge", "payment_intent": None, "customer": customer["id"]}
+    sent = about(shop.standin, "charge.refunded", charge)
+    assert shop.send(sent) == 200
+    asked = len(shop.standin.calls)
+    apply(sent["id"])
+    assert "UnknownPayment" in (shop.row(sent["id"]).error or "")
+    assert len(shop.standin.calls) == asked
 
 
 def test_a_parked_event_is_applied_once_its_customer_is_known(shop: Shop) -> None:
@@ -273,8 +287,6 @@ def test_two_events_of_one_change_have_one_effect(shop: Shop) -> None:
 
 
 def test_an_event_of_an_org_waits_while_another_works_on_it(shop: Shop, app: Flask) -> None:
-    from app.payments.locks import org_lock
-
     buyer, subscription = paid_subscription(shop)
     sent = about(shop.standin, "customer.subscription.created", subscription)
     assert shop.send(sent) == 200
@@ -291,18 +303,41 @@ def test_an_event_of_an_org_waits_while_another_works_on_it(shop: Shop, app: Fla
     assert shop.row(sent["id"]).state == "applied"
 
 
-def test_the_inbox_is_paged_newest_first_and_counted_by_state(shop: Shop) -> None:
-    customer = f"cus_{make_org(shop.session).id.hex[:12]}"
-    sent = [event("customer.updated", {"id": customer, "object": "customer"}) for _ in range(3)]
-    for each in sent:
-        shop.clock.advance(timedelta(seconds=1))
-        assert shop.send(each) == 200
-    first = inbox.page(shop.session, customer_id=customer, most=2)
-    assert [each.id for each in first] == [sent[2]["id"], sent[1]["id"]]
-    after = (first[-1].received_at, first[-1].id)
-    assert [each.id for each in inbox.page(shop.session, customer_id=customer, before=after)] == [sent[0]["id"]]
-    assert inbox.page(shop.session, states=("parked",), customer_id=customer) == []
-    assert inbox.unsettled(shop.session)["received"] >= 3
+def test_a_try_that_comes_to_nothing_leaves_alone_what_another_has_settled_meanwhile(shop: Shop, app: Flask) -> None:
+    buyer, subscription = paid_subscription(shop)
+    sent = about(shop.standin, "customer.subscription.created", subscription)
+    assert shop.send(sent) == 200
+
+    def work() -> None:
+        with app.app_context():
+            apply(sent["id"])
+
+    blocked = text(
+        "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+        " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
+    )
+    with ThreadPoolExecutor(1) as pool, org_lock(buyer.org_id):
+        late = pool.submit(work)
+        while not late.done() and not shop.session.scalar(blocked):
+            shop.session.rollback()
+        shop.session.rollback()
+        with transaction() as session:
+            inbox.settle(session, sent["id"], "applied", now=business_now())
+        late.result()
+    row = shop.row(sent["id"])
+    assert (row.state, row.attempts, row.error) == ("applied", 1, None)
+
+
+def test_what_waits_or_needs_a_person_is_counted_by_state(shop: Shop) -> None:
+    before = inbox.unsettled(shop.session)
+    for kind in ("plan.created", "customer.updated", "customer.updated"):
+        assert shop.send(event(kind, {"id": "cus_of_nobody", "object": "customer"})) == 200
+    shop.session.rollback()
+    assert inbox.unsettled(shop.session).get("received", 0) == before.get("received", 0) + 3
+    shop.work()  # one is ignored, which needs nobody
+    shop.session.rollback()
+    after = inbox.unsettled(shop.session)
+    assert (after.get("parked", 0), "ignored" in after) == (before.get("parked", 0) + 2, False)
 
 
 def test_nothing_secret_is_left_in_rows_or_logs(shop: Shop, capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from app.kit.actor import SYSTEM
 from app.payments import checkout
+from app.payments.apply import apply
 from app.payments.fulfil import fulfil_locked
 from app.payments.gateway import gateway
 from app.payments.models import StripeCustomer
@@ -61,3 +62,18 @@ def test_an_old_checkout_for_a_card_heard_of_again_does_not_bring_its_card_back(
     fulfil_locked(gateway(), org, session_id, till.clock.now())  # a replay, or a delivery that is days late
     till.webhooks()
     assert charged(till) == newer
+
+
+def test_a_failure_that_stripe_keeps_does_not_keep_a_saved_card_from_being_charged(till: Till) -> None:
+    org = till.org()
+    till.standin.hold()
+    till.pay(checkout.open_card_setup(org, currency="USD", actor=SYSTEM, now=till.clock.now()))
+    [saved] = till.standin.events("setup_intent.succeeded")
+    assert till.shop.send(saved) == 200
+    till.standin.fail("500", path="/v1/customers", method="POST")
+    apply(saved["id"])
+    assert "StripeAway" in (till.shop.row(saved["id"]).error or "")
+    apply(saved["id"])
+    assert till.shop.row(saved["id"]).state == "applied"
+    [customer] = till.standin.objects("customer")
+    assert customer["invoice_settings"]["default_payment_method"] == saved["data"]["object"]["payment_method"]

@@ -15,7 +15,8 @@ from app.catalog.models import Plan
 from app.kit.errors import Conflict
 from app.payments.gateway import gateway
 from app.payments.models import StripePrice
-from app.payments.push import Sold, ensure_price, push, sold_by
+from app.payments.push import ensure_price, push
+from app.payments.sold import Sold, sold_by
 from tests import factories
 from tests.factories import MadePlan
 from tests.payments.till import Till

@@ -9,8 +9,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from app.payments import cli, queries
+from app.payments import cli, compare, queries
 from app.payments.ask import waiting
+from app.payments.gateway import gateway
 from app.payments.models import InboxEvent, StripeCursor, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
 from app.payments.reconcile import Report
 from app.payments.tasks import PERIODIC, TASKS, ask, reconcile
@@ -138,6 +139,23 @@ def test_a_difference_of_a_customer_names_no_address(shop: Shop) -> None:
     assert found["email"] == ("another", "another", True)
     assert found["card_id"][2]
     assert "@" not in "".join(each.words() for each in report.differences)
+
+
+def test_comparing_changes_nothing_at_stripe_and_a_card_chosen_unheard_of_is_named_and_repaired(shop: Shop) -> None:
+    """Who changes something there holds the org's lock; a comparison holds none."""
+    buyer = bought(shop)
+    v1, [theirs] = shop.standin.client().v1, shop.standin.objects("subscription")
+    chosen = v1.payment_methods.attach("pm_card_mastercard", {"customer": theirs["customer"]}).id
+    v1.customers.update(theirs["customer"], {"invoice_settings": {"default_payment_method": chosen}})
+    asked = len(shop.standin.calls)
+    every = list(compare.everything(gateway(), business_now()))
+    assert {each.call.method for each in shop.standin.calls[asked:]} == {"GET"}
+    found = [named for each in every for named in compare.mend(gateway(), each, business_now())]
+    assert [(each.field, each.there, each.repaired) for each in found] == [("card_id", chosen, True)]
+    assert shop.standin.objects("subscription")[0]["default_payment_method"] == chosen
+    mirror = queries.customer(shop.session, buyer.org_id)
+    assert mirror is not None
+    assert mirror.card_id == chosen
 
 
 def test_what_cannot_be_repaired_remains_and_the_command_fails(shop: Shop, app: Flask) -> None:

@@ -19,7 +19,7 @@ CARD = Card("pm_1", "visa", "4242", 12, 2034)
 
 
 def customer(**more: object) -> Customer:
-    made = Customer(unique("cus"), "a@example.com", "Ada", None, delinquent=False, deleted=False, card=CARD,
+    made = Customer(unique("cus"), "a@example.com", None, delinquent=False, deleted=False, card=CARD,
                     created_at=NOON)  # fmt: skip
     return replace(made, **more)  # type: ignore[arg-type]
 
@@ -37,7 +37,7 @@ def test_the_mirror_follows_email_card_and_standing(shop: Shop) -> None:
 def test_a_deleted_customer_stays_deleted_and_makes_room_for_another(shop: Shop) -> None:
     org, found = make_org(shop.session), customer()
     sync_customer(shop.session, org.id, found, NOON)
-    gone = Customer(found.id, None, None, None, delinquent=False, deleted=True, card=None, created_at=None)
+    gone = Customer(found.id, None, None, delinquent=False, deleted=True, card=None, created_at=None)
     assert sync_customer(shop.session, org.id, gone, NOON).deleted_at == NOON
     late = sync_customer(shop.session, org.id, found, NOON)
     assert (late.deleted_at, late.email, late.card_last4) == (NOON, None, None)

@@ -73,7 +73,7 @@ def test_a_failed_renewal_begins_dunning_and_payment_ends_it(shop: Shop) -> None
     mirror = shop.mirror(buyer)
     assert mirror is not None
     assert mirror.status == "past_due"
-    assert queries.standing(shop.session, buyer.org_id).dunning is not None
+    assert queries.dunning(shop.session, buyer.org_id) is not None
     failed = shop.records(buyer)[-1]
     assert (failed.state, failed.card_last4) == ("failed", "0341")
     assert failed.failure
@@ -81,7 +81,7 @@ def test_a_failed_renewal_begins_dunning_and_payment_ends_it(shop: Shop) -> None
     _card("pm_card_visa")(shop, buyer)
     _pay(shop, buyer)
     shop.deliver()
-    running = queries.standing(shop.session, buyer.org_id).dunning
+    running = queries.dunning(shop.session, buyer.org_id)
     assert running is None
     over = shop.session.scalars(select(Dunning).where(Dunning.org_id == buyer.org_id)).one()
     assert over.outcome == "recovered"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -60,6 +61,21 @@ class Till:
         session_id = self.session_id(opened)
         assert self.fulfil(org, session_id) == "paid"
         return session_id
+
+    def renew(self) -> None:
+        """The next month begins; Stripe charges it, and we hear of it."""
+        self.clock.advance(timedelta(days=31))
+        self.standin.run_due()
+        self.clock.advance(timedelta(hours=2))
+        self.webhooks()
+
+    def card_goes_bad(self) -> str:
+        """The one customer's card is exchanged for one that declines, and we hear of it; returns its id."""
+        v1, [customer] = self.standin.client().v1, self.standin.objects("customer")
+        bad = v1.payment_methods.attach("pm_card_chargeCustomerFail", {"customer": customer["id"]}).id
+        v1.customers.update(customer["id"], {"invoice_settings": {"default_payment_method": bad}})
+        self.webhooks()
+        return bad
 
     def fulfil(self, org: UUID, session_id: str) -> str:
         """Come back to the return page."""

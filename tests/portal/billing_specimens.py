@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.portal.advice import Person
 from app.portal.billing_cancel import CancelView
 from app.portal.billing_history import HistoryView, RecordRow
 from app.portal.billing_return import Paid, return_view
@@ -15,7 +14,7 @@ from app.portal.billing_standing import CardShown, Due, Standing, Visit
 from app.portal.billing_upgrade import UpgradeView
 from app.portal.billing_view import Preview, billing_view
 from app.portal.plan_choice import ChoiceView
-from app.portal.views_models import CompareRow
+from app.portal.views_models import CompareRow, Person
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RENEWS = datetime(2026, 12, 21, 12, 0, tzinfo=UTC)
@@ -23,15 +22,15 @@ ORG = UUID("0199c2f0-0000-7000-8000-000000000001")
 ZONE = "America/Argentina/Buenos_Aires"
 PEOPLE = [Person("Ada Lovelace", "ada@example.com"), Person("Grace Hopper", "grace.hopper@a-very-long-domain.example")]
 CARD = CardShown("visa", "4242", 12, 2034)
-DUE = Due("in_1", 4900, "USD", NOW + timedelta(days=3), hosted=True)
+DUE = Due(4900, "USD", NOW + timedelta(days=3))
 RETURNS = ("paid", "saved", "waiting", "open", "expired", "failed", "away")
 
 
 def standing(**changed: Any) -> Standing:
     """An org on Pro by Stripe, with a card; changes on top."""
     at = Standing(
-        org_id=ORG, as_of=NOW, time_zone=ZONE, plan_key="pro", plan_name="Pro", default_name="Free", is_default=False,
-        state="active", collection="stripe", interval="month", currency="USD", fee=4900, started_at=NOW,
+        as_of=NOW, time_zone=ZONE, plan_key="pro", plan_name="Pro", default_name="Free", state="active",
+        collection="stripe", interval="month", currency="USD", fee=4900,
         renews_at=RENEWS, cancels=False, limited=False, grace_ends_at=None, customer=True, stripe_id="sub_1", card=CARD,
         due=None, visit=None,
     )  # fmt: skip
@@ -40,10 +39,10 @@ def standing(**changed: Any) -> Standing:
 
 STANDINGS: dict[str, Standing] = {
     "paid": standing(),
-    "free": standing(plan_key="free", plan_name="Free", is_default=True, collection="none", fee=0, currency=None,
+    "free": standing(plan_key="free", plan_name="Free", collection="none", fee=0, currency=None,
                      renews_at=None, customer=False, stripe_id=None, card=None),
     "visit": standing(plan_key="free", plan_name="Free", collection="none", fee=0, renews_at=None, card=None,
-                      visit=Visit(ORG, NOW, "pro", "month", "USD")),
+                      visit=Visit("pro", "month", "USD")),
     "offline": standing(collection="offline", fee=None, card=None, customer=False, stripe_id=None),
     "past_due": standing(state="past_due", grace_ends_at=NOW + timedelta(days=7), due=DUE,
                          card=CardShown("american_express", "0005", 11, 2026)),
@@ -106,7 +105,7 @@ def upgrade(kind: str = "buy", **changed: Any) -> UpgradeView:
     """The page of Pro; `kind` as in the view."""
     view = UpgradeView(
         kind=kind, plan=_choice(current=kind == "current"), zone=ZONE, interval="month", currency="USD", version="1",
-        today="$49.00", next_time="$49.00", next_at=RENEWS, held="Starter", held_until=RENEWS, held_cancels=False,
+        amount="$49.00", next_at=RENEWS, held="Starter", held_until=RENEWS, held_cancels=False,
         offline=False, intervals=[("Monthly", "/a", True), ("Yearly", "/b", False)],
         currencies=[("EUR", "/c", False), ("USD", "/d", True)], resumes=False, left=False, trouble=None,
     )  # fmt: skip

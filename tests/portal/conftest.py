@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from app.factory import create_app
 from app.kit.clock import Clocks, FixedClock
 from app.payments.gateway import EXTENSION
 from app.stripe_gateway import Gateway
 from app.web.database import db
-from tests.conftest import NOON, make_settings
-from tests.portal.stage import Stage, furnish, own_database
+from tests.conftest import NOON
+from tests.portal.stage import Stage, opened
 from tests.standin import StandIn
 
 
@@ -23,14 +22,8 @@ from tests.standin import StandIn
 def portal_stage(server: Path) -> Iterator[Stage]:
     """One for all of these tests."""
     clocks = Clocks(business=FixedClock(NOON), wall=FixedClock(datetime.now(UTC)))
-    assert isinstance(clocks.business, FixedClock)
-    with own_database(server, "portal") as url:
-        made = create_app(make_settings(url), clocks)
-        furnish(made, NOON)
-        yield Stage(made, clocks.business)
-        made.extensions["tollkeeper"].pool.close()
-        with made.app_context():
-            db.engine.dispose()
+    with opened(server, "portal", clocks) as stage:
+        yield stage
 
 
 @pytest.fixture
@@ -44,14 +37,8 @@ def stage(portal_stage: Stage) -> Iterator[Stage]:
 @pytest.fixture(scope="session")
 def paid_stage(server: Path, clocks: Clocks, stripe_server: StandIn) -> Iterator[Stage]:
     """One with payments on, whose Stripe is the stand-in."""
-    assert isinstance(clocks.business, FixedClock)
-    with own_database(server, "paid") as url:
-        made = create_app(make_settings(url, **stripe_server.stripe_settings()), clocks)
-        furnish(made, NOON)
-        yield Stage(made, clocks.business)
-        made.extensions["tollkeeper"].pool.close()
-        with made.app_context():
-            db.engine.dispose()
+    with opened(server, "paid", clocks, **stripe_server.stripe_settings()) as stage:
+        yield stage
 
 
 @pytest.fixture

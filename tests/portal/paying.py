@@ -70,15 +70,16 @@ def record(stage: Stage, cast: Cast, **changed: Any) -> None:
 
 
 def visit(stage: Stage, cast: Cast, *, state: str = "open", plan: str = "pro", session_id: str | None = None) -> UUID:
-    """A checkout that somebody of the org was sent to."""
+    """A checkout that somebody of the org was sent to; while it is opening its session is not known."""
     with stage.app.app_context():
         session = stage.session()
         version = version_of(session, plan)
         assert version is not None
         made = Checkout(
             id=new_id(), org_id=cast.org, purpose="subscription", plan_version_id=version.id, interval="month",
-            currency="USD", amount=FEE, state=state, session_id=session_id or _id("cs_test"), opened_by=cast.owner,
-            opened_at=stage.clock.at, closed_at=None if state in {"opening", "open"} else stage.clock.at, failure=None,
+            currency="USD", amount=FEE, state=state, opened_by=cast.owner, opened_at=stage.clock.at,
+            session_id=session_id or (None if state == "opening" else _id("cs_test")),
+            closed_at=None if state in {"opening", "open"} else stage.clock.at, failure=None,
         )  # fmt: skip
         session.add(made)
         session.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +17,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
 from app.accounts.models import Org, User
 from app.catalog.apply import apply
 from app.catalog.queries import version_of
 from app.catalog.schemas import read_catalog
+from app.factory import create_app
 from app.kit import embedded
 from app.kit.actor import SYSTEM
-from app.kit.clock import FixedClock
+from app.kit.clock import Clocks, FixedClock
 from app.metering.batch import Terms, record_batch
 from app.metering.hot import meterer
 from app.metering.partitions import make_partitions
@@ -33,7 +36,7 @@ from app.settings import PROJECT
 from app.subscriptions.service import assign_plan
 from app.web.database import db, transaction
 from tests import factories
-from tests.conftest import _admin, _build_template, _digest, _locked
+from tests.conftest import NOON, _admin, _build_template, _digest, _locked, make_settings
 
 CATALOGUE = "catalogs/scan_api.toml"
 
@@ -144,6 +147,12 @@ class Stage:
             event.remove(engine, "before_cursor_execute", note)
 
 
+def text_of(answer: TestResponse, status: int = 200) -> str:
+    """What a person reads of an answer with this status."""
+    assert answer.status_code == status, answer.text[:500]
+    return html.unescape(answer.text).replace("\u00a0", " ")
+
+
 @contextmanager
 def own_database(server: Path, word: str) -> Iterator[str]:
     """The address of a migrated, empty database that nobody else uses."""
@@ -155,6 +164,19 @@ def own_database(server: Path, word: str) -> Iterator[str]:
         yield embedded.url(server, name)
     finally:
         _admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def opened(server: Path, word: str, clocks: Clocks, **settings: Any) -> Iterator[Stage]:
+    """A stage on a database of its own, with catalogue and partitions; taken down at the end."""
+    assert isinstance(clocks.business, FixedClock)
+    with own_database(server, word) as url:
+        made = create_app(make_settings(url, **settings), clocks)
+        furnish(made, NOON)
+        yield Stage(made, clocks.business)
+        made.extensions["tollkeeper"].pool.close()
+        with made.app_context():
+            db.engine.dispose()
 
 
 def furnish(app: Flask, now: datetime) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import html
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
+from app.catalog.models import Plan
+from app.web.database import transaction
 from tests.pages import csrf_token, send
 from tests.portal.paying import payer, visit
-from tests.portal.stage import Cast, Stage
+from tests.portal.stage import Cast, Stage, text_of
 from tests.standin import StandIn
 
 DECLINED, SECURE = "4000000000000002", "4000002760003184"
@@ -20,15 +24,13 @@ UPGRADE = "/billing/upgrade/pro"
 
 
 def read(browser: FlaskClient, path: str = UPGRADE, status: int = 200, **headers: str) -> str:
-    answer = browser.get(path, headers=headers)
-    assert answer.status_code == status, answer.get_data(as_text=True)[:500]
-    return html.unescape(answer.get_data(as_text=True)).replace("\u00a0", " ")
+    return text_of(browser.get(path, headers=headers), status)
 
 
 def press(browser: FlaskClient, path: str = UPGRADE, **changed: str) -> str:
     """Press the button of the page; answers where it leads."""
     answer = push(browser, path, **changed)
-    assert answer.status_code == 303, html.unescape(answer.get_data(as_text=True))
+    assert answer.status_code == 303, answer.text
     return str(answer.headers["Location"])
 
 
@@ -42,6 +44,21 @@ def back(browser: FlaskClient, location: str | None) -> str:
     assert location
     parts = urlsplit(location)
     return read(browser, f"{parts.path}?{parts.query}")
+
+
+@contextmanager
+def private(paid: Stage, plan: str) -> Iterator[None]:
+    """Sell a plan to nobody for a while."""
+
+    def sell(*, public: bool) -> None:
+        with paid.app.app_context(), transaction() as session:
+            session.execute(update(Plan).where(Plan.key == plan).values(public=public))
+
+    sell(public=False)
+    try:
+        yield
+    finally:
+        sell(public=True)
 
 
 def limit_of(paid: Stage, cast: Cast) -> int:
@@ -168,6 +185,14 @@ def test_a_look_by_htmx_is_a_block_of_the_page(paid: Stage, standin: StandIn) ->
     assert not standin.calls
 
 
+@pytest.mark.parametrize("looks", ["²", "-1", "1e3", "99999", ""])
+def test_looks_that_are_no_number_count_as_none(paid: Stage, looks: str) -> None:
+    cast = paid.org()
+    checkout = visit(paid, cast, state="expired", session_id=f"cs_test_{cast.org.hex}")
+    path = f"/billing/return?checkout={checkout}&session_id=cs_test_{cast.org.hex}&looks={looks}"
+    assert "The payment page has closed" in read(cast.browser, path)
+
+
 def test_leaving_the_page_of_stripe_says_that_nothing_was_charged(paid: Stage, standin: StandIn) -> None:
     browser = paid.org().browser
     page = back(browser, standin.leave(press(browser)).location)
@@ -184,6 +209,8 @@ def test_the_address_of_the_return_page_proves_nothing(paid: Stage, standin: Sta
     for query in (f"checkout={checkout[1]}&session_id=cs_test_other", f"checkout={checkout[1]}", "session_id=x",
                   f"checkout=nonsense&session_id={session['id']}"):  # fmt: skip
         assert cast.browser.get(f"/billing/return?{query}").status_code == 404
+    opening = visit(paid, cast := paid.org(), state="opening")
+    assert cast.browser.get(f"/billing/return?checkout={opening}&session_id=cs%00").status_code == 404
     other = paid.org()
     address = f"/billing/return?checkout={checkout[1]}&session_id={session['id']}"
     assert other.browser.get(address).status_code == 404
@@ -196,8 +223,8 @@ def test_stripe_away_is_said_within_six_seconds_with_what_to_do(paid: Stage, sta
     begun = time.monotonic()
     answer = push(browser)
     assert time.monotonic() - begun < 6
-    assert answer.status_code == 503
-    assert "never taken twice" in html.unescape(answer.get_data(as_text=True))
+    assert "never taken twice" in text_of(answer, 503)
+    assert int(answer.headers["Retry-After"]) > 0
 
 
 def test_the_return_page_says_that_it_does_not_know_while_stripe_is_away(paid: Stage, standin: StandIn) -> None:
@@ -238,6 +265,14 @@ def test_without_payments_the_page_says_so(stage: Stage) -> None:
     assert csrf_token(browser)
 
 
+def test_a_private_plan_is_not_for_sale_to_the_org_that_is_on_it(paid: Stage) -> None:
+    browser = paid.org(plan="pro").browser
+    assert "Go to payment" in read(browser)
+    with private(paid, "pro"):
+        assert "You are on this plan" in read(browser)
+        assert paid.org().browser.get(UPGRADE).status_code == 404
+
+
 def test_an_unknown_plan_is_not_found(paid: Stage) -> None:
     assert paid.org().browser.get("/billing/upgrade/nope").status_code == 404
 
@@ -252,3 +287,12 @@ def test_the_prompt_the_plans_page_and_the_refusal_lead_to_the_same_page(paid: S
     )
     assert refused.json
     assert refused.json["upgrade_url"] == "http://localhost/billing/upgrade/pro"
+
+
+def test_no_plan_is_named_for_a_meter_that_none_has(paid: Stage) -> None:
+    asked = {"checks": [{"meter": "no_such"}, {"meter": "api_calls", "quantity": 5000}]}
+    headers = paid.key(paid.org().org)
+    answer = paid.app.test_client().post("/api/v1/usage/check", json=asked, headers=headers).json
+    assert answer
+    links = ["http://localhost/plans", "http://localhost/billing/upgrade/pro"]
+    assert [each["upgrade_url"] for each in answer["checks"]] == links

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 
-from app.metering.upgrade import Room, smallest
 from app.portal import billing_words as words
 from app.portal.billing_banner import Stands, banner
 from app.portal.billing_return import LOOKS, return_view
@@ -105,21 +103,6 @@ def test_the_second_payment_is_counted_in_utc_and_clamped_as_stripe_does() -> No
     january = specimens.NOW.replace(month=1, day=31)
     assert words.next_payment_at(january, "month").day == 28
     assert words.next_payment_at(specimens.NOW, "year") == specimens.NOW.replace(year=2027)
-
-
-@pytest.mark.parametrize(
-    ("span", "needed", "plan"),
-    [("period", 50, "small"), ("period", 101, "large"), ("day", 11, "endless"), ("minute", 7, "small"),
-     ("requests", 200, "large"), ("requests", 10**9, None)],
-)  # fmt: skip
-def test_a_refusal_leads_to_the_smallest_plan_that_holds_it(span: str, needed: int, plan: str | None) -> None:
-    number = Decimal
-    rooms = [
-        Room("small", (number(100), None, None, number(5), number(60))),
-        Room("large", (number(1000), None, None, number(10), number(600))),
-        Room("endless", (None, None, None, None, number(600))),
-    ]
-    assert smallest(rooms, span, number(needed)) == plan
 
 
 def test_a_card_is_good_to_the_end_of_its_month() -> None:

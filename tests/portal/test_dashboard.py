@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import html
 import re
 
 import pytest
 from flask.testing import FlaskClient
 
-from tests.portal.stage import Stage
+from tests.portal.stage import Stage, text_of
 
 HTMX = {"HX-Request": "true", "HX-Target": "bars"}
 
 
 def read(browser: FlaskClient, path: str = "/dashboard", **headers: str) -> str:
-    answer = browser.get(path, headers=headers)
-    assert answer.status_code == 200, answer.get_data(as_text=True)[:500]
-    return html.unescape(answer.get_data(as_text=True)).replace("\u00a0", " ")
+    return text_of(browser.get(path, headers=headers))
 
 
 def test_an_empty_org_sees_four_steps_and_waits_for_its_first_event(stage: Stage) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import html
 import re
 from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
-from tests.portal.stage import Stage
+from tests.portal.stage import Stage, text_of
 
 
 def read(browser: FlaskClient, path: str = "/plans") -> str:
-    answer = browser.get(path)
-    assert answer.status_code == 200, answer.get_data(as_text=True)[:500]
-    return html.unescape(answer.get_data(as_text=True)).replace("\u00a0", " ")
+    return text_of(browser.get(path))
 
 
 def test_a_visitor_compares_plans_in_a_real_table(stage: Stage) -> None:

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from threading import Event
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -23,15 +22,13 @@ PAGE_SECONDS, HOST_SECONDS = 6.0, 2.0
 @pytest.mark.long
 def test_metering_and_the_dashboard_go_on_while_a_crowd_waits_for_stripe(tmp_path: Path) -> None:
     with running(tmp_path / "instance", tmp_path / "stack.log") as stack:
-        stripe = f"http://127.0.0.1:{int(stack.base.rsplit(':', 1)[1]) + 3}"
         emails = [f"{name}@demo.example" for name in OWNERS for _tab in range(2)]
-        crowd = [Buyer(stack.base, stripe, each, stack.password(each), Random(0)) for each in emails]
-        looker = Buyer(stack.base, stripe, emails[0], stack.password(emails[0]), Random(0))
+        crowd = [Buyer(stack.base, stack.stripe, each, stack.password(each), Random(0)) for each in emails]
+        looker = Buyer(stack.base, stack.stripe, emails[0], stack.password(emails[0]), Random(0))
         for each in (*crowd, looker):
             each.sign_in()
             each.form(PLAN)
-        slow: dict[str, Any] = {"api": {"kind": "slow", "seconds": 30, "times": 999}}
-        requests.post(f"{stripe}/sandbox/faults", json=slow, timeout=5).raise_for_status()
+        stack.switch(api={"kind": "slow", "seconds": 30, "times": 999})
         stop, seen = Event(), list[tuple[str, int, float]]()
         with ThreadPoolExecutor(len(crowd) + 1) as threads:
             host = threads.submit(_host, stack.base, stack.demo["api_key"], looker, stop, seen)

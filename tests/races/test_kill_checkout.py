@@ -91,14 +91,14 @@ def _round(stack: Stack, buyer: Buyer, seed: int) -> None:
     shots += [Shot(chance.choice(STEPS), chance.choice([*VICTIMS]), chance.uniform(0, 1)) for _ in range(2)]
     said = ", ".join(f"{each.victim} {each.delay:.2f} s after {each.step}" for each in shots)
     slow = [{"kind": "slow", "path": path, "seconds": chance.uniform(0.1, 0.6), "times": 2} for path in SLOW]
-    _faults(stack, {"clear": True, "api": slow})
+    stack.switch(clear=True, api=slow)
     killer = Killer(stack, shots)
     buyer.reached = killer.reached
     took = buyer.buy(BOUGHT_SECONDS)
     killer.rest()
     met = "; ".join(f"{count} x {each}" for each, count in Counter(buyer.troubles).most_common(4))
     print(f"seed {seed}: bought in {took:.1f} s; killed {said}; met {met or 'nothing'}")
-    _faults(stack, {"clear": True})
+    stack.switch(clear=True)
     until(lambda: _ready(stack), "the portal to be back", 30)
 
 
@@ -143,14 +143,14 @@ def _open_ends(stack: Stack, buyer: Buyer) -> list[str]:
 
 def _undelivered(stack: Stack, customer: str) -> list[str]:
     """Events of the customer that the portal has not taken yet."""
-    found = _stripe(stack).v1.events.list({"limit": 100}).data
+    found = _stripe(stack).v1.events.list({"limit": 100}).auto_paging_iter()
     return [each.type for each in found if each.pending_webhooks and customer in str(each)]
 
 
 def _buyer(stack: Stack, seed: int) -> Buyer:
     email, password = f"buyer{seed}-{uuid4().hex[:6]}@kill.example", uuid4().hex
     stack.flask("accounts", "create-user", email, "--verified", "--password", password)
-    made = Buyer(stack.base, f"http://127.0.0.1:{int(stack.base.rsplit(':', 1)[1]) + 3}", email, password, Random(seed))
+    made = Buyer(stack.base, stack.stripe, email, password, Random(seed))
     made.sign_in()
     return made
 
@@ -169,15 +169,7 @@ def _rows(stack: Stack, buyer: Buyer, statement: str) -> list[tuple[Any, ...]]:
 
 def _stripe(stack: Stack) -> stripe.StripeClient:
     key = (stack.instance / "stripe_secret_key").read_text(encoding="ascii").strip()
-    return stripe.StripeClient(key, base_addresses={"api": _standin(stack)}, stripe_version=API_VERSION)
-
-
-def _standin(stack: Stack) -> str:
-    return f"http://127.0.0.1:{int(stack.base.rsplit(':', 1)[1]) + 3}"
-
-
-def _faults(stack: Stack, asked: dict[str, Any]) -> None:
-    requests.post(f"{_standin(stack)}/sandbox/faults", json=asked, timeout=10).raise_for_status()
+    return stripe.StripeClient(key, base_addresses={"api": stack.stripe}, stripe_version=API_VERSION)
 
 
 def _ready(stack: Stack) -> bool:

@@ -102,6 +102,21 @@ def test_credit_makes_the_next_invoice_smaller(shop, standin):
     assert shop.v1.customers.retrieve(shop.customer).balance == 0
 
 
+def test_a_deleted_customers_invoice_is_not_tried_again(shop, standin, clock):
+    card = shop.v1.payment_methods.attach("pm_card_chargeCustomerFail", {"customer": shop.customer}).id
+    shop.v1.customers.update(shop.customer, {"invoice_settings": {"default_payment_method": card}})
+    invoice = shop.v1.invoices.create({"customer": shop.customer, "auto_advance": True})
+    item(shop, amount=700, invoice=invoice.id)
+    clock.advance(timedelta(hours=1))
+    standin.run_due()
+    assert shop.v1.invoices.retrieve(invoice.id).next_payment_attempt
+    shop.v1.customers.delete(shop.customer)
+    clock.advance(timedelta(days=10))
+    standin.run_due()
+    left = shop.v1.invoices.retrieve(invoice.id)
+    assert (left.status, left.attempt_count, left.next_payment_attempt) == ("open", 1, None)
+
+
 def test_invoices_are_listed_by_customer_status_and_instant(shop, standin, clock):
     subscription = shop.subscribe()
     clock.advance(timedelta(seconds=10))

@@ -194,6 +194,47 @@ def test_a_yearly_price_without_proration_gives_nothing_back(shop, standin, cloc
     assert shop.invoices(subscription.id)[-1].total == 19_000
 
 
+def previewed(shop: Shop, subscription: stripe.Subscription, price: str, **more: Any) -> stripe.Invoice:
+    details: Any = {"items": [{"id": item_of(subscription).id, "price": price}], **more}
+    return shop.v1.invoices.create_preview({"subscription": subscription.id, "subscription_details": details})
+
+
+def test_a_preview_without_proration_is_what_is_billed(shop, standin, clock):
+    subscription, yearly = shop.subscribe(), shop.make_price(19_000, "year")
+    clock.advance(timedelta(days=15))
+    preview = previewed(shop, subscription, yearly, proration_behavior="none")
+    swap(shop, subscription, yearly, proration_behavior="none")
+    assert preview.total == shop.invoices(subscription.id)[-1].total
+
+
+@pytest.mark.parametrize("interval", ["month", "year"])
+def test_a_change_on_trial_costs_nothing_and_leaves_the_trials_end(shop, standin, clock, interval):
+    card = shop.v1.payment_methods.attach("pm_card_visa", {"customer": shop.customer}).id
+    trial, dear = create(shop, trial_period_days=7, default_payment_method=card), shop.make_price(4900, interval)
+    clock.advance(timedelta(days=2))
+    preview = previewed(shop, trial, dear, proration_behavior="always_invoice")
+    changed = swap(shop, trial, dear)
+    assert (changed.status, item_of(changed).current_period_end) == ("trialing", trial.trial_end)
+    assert len(shop.invoices(trial.id)) == 1
+    clock.advance(timedelta(days=5, hours=2))
+    standin.run_due()
+    first = shop.invoices(trial.id)[-1]
+    assert (first.total, first.period_end) == (4900, trial.trial_end)
+    assert preview.total == first.total
+
+
+def test_a_preview_counts_the_customers_credit(shop, standin, clock):
+    subscription, cheap = shop.subscribe(), shop.make_price(900)
+    clock.advance(timedelta(days=15))
+    swap(shop, subscription, cheap)
+    assert shop.v1.customers.retrieve(shop.customer).balance == -500
+    preview = shop.v1.invoices.create_preview({"subscription": subscription.id})
+    assert (preview.total, preview.starting_balance, preview.amount_due) == (900, -500, 400)
+    clock.at = at(2026, 5, 1, 2)
+    standin.run_due()
+    assert shop.invoices(subscription.id)[-1].amount_paid == preview.amount_due
+
+
 def test_a_deleted_customers_subscription_ends_and_its_checkout_is_closed_to_payment(shop, standin, clock):
     subscription, session = shop.subscribe(), shop.checkout()
     shop.v1.customers.delete(shop.customer)

@@ -111,6 +111,47 @@ def test_a_setup_intent_saves_a_card(standin: StandIn) -> None:
     assert asks.status == "requires_action"
 
 
+def test_a_card_that_another_customer_keeps_is_refused_everywhere(standin: StandIn) -> None:
+    client = standin.client()
+    (owner, _), (rival, card) = customer(client), customer(client)
+    client.v1.payment_intents.create({"amount": 100, "currency": "eur", "customer": rival, "payment_method": card})
+    price = client.v1.prices.create(
+        {"currency": "eur", "unit_amount": 100, "recurring": {"interval": "month"}, "product_data": {"name": "Pro"}}
+    ).id
+    tries = (
+        lambda: client.v1.payment_intents.create(
+            {"amount": 100, "currency": "eur", "customer": owner, "payment_method": card}
+        ),
+        lambda: client.v1.setup_intents.create({"customer": owner, "payment_method": card, "confirm": True}),
+        lambda: client.v1.subscriptions.create(
+            {"customer": owner, "items": [{"price": price}], "default_payment_method": card}
+        ),
+    )
+    for attempt in tries:
+        assert refused(attempt)["status"] == 400
+    assert client.v1.payment_methods.retrieve(card).customer == rival
+
+
+def test_nothing_is_billed_to_a_deleted_customer(standin: StandIn) -> None:
+    client = standin.client()
+    owner, _ = customer(client)
+    draft = client.v1.invoices.create({"customer": owner}).id
+    client.v1.customers.delete(owner)
+    price = client.v1.prices.create(
+        {"currency": "eur", "unit_amount": 100, "recurring": {"interval": "month"}, "product_data": {"name": "Pro"}}
+    ).id
+    tries = (
+        lambda: client.v1.invoices.create({"customer": owner}),
+        lambda: client.v1.invoice_items.create({"customer": owner, "amount": 100, "currency": "eur"}),
+        lambda: client.v1.invoices.create_preview(
+            {"customer": owner, "subscription_details": {"items": [{"price": price}]}}
+        ),
+        lambda: client.v1.invoices.finalize_invoice(draft),
+    )
+    for attempt in tries:
+        assert refused(attempt)["code"] == "resource_missing"
+
+
 def test_a_deleted_customer_is_found_as_deleted_and_nothing_is_done_to_it(standin: StandIn) -> None:
     client = standin.client()
     owner, _ = customer(client)

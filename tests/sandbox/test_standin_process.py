@@ -24,7 +24,7 @@ KEY, SECRET = "sk_test_process", "whsec_process"
 
 
 class Door(BaseHTTPRequestHandler):
-    """Refuses the first delivery, takes the rest."""
+    """Takes every delivery and keeps it."""
 
     got: list[tuple[bytes, str]]
 

@@ -13,6 +13,7 @@ import requests
 from structlog.testing import capture_logs
 
 from app.kit.errors import DomainError
+from app.kit.ids import new_id
 from app.stripe_gateway import checkout, customers, errors, invoices, portal
 from tests.stripe_gateway import raw
 from tests.stripe_gateway.conftest import Make
@@ -23,7 +24,7 @@ BODY_CANARY = "canary-body-1f0c"
 
 def failed(gateway: Make, reply: Reply) -> DomainError:
     with serving(reply) as server, pytest.raises(DomainError) as failure:
-        customers.update(gateway(server.url), "cus_1", name=BODY_CANARY, key="row-1")
+        customers.create(gateway(server.url), org_id=new_id(), email=None, name=BODY_CANARY, key="row-1")
     return failure.value
 
 
@@ -77,7 +78,7 @@ def test_a_refused_parameter_is_named_in_the_log(gateway: Make) -> None:
     assert isinstance(failure, errors.StripeMisused)
     assert (failure.stripe_code, failure.param) == ("parameter_unknown", "line_items[0][foo]")
     assert "parameter_unknown at line_items[0][foo]" in lines[0]["said"]
-    assert (lines[0]["call"], lines[0]["status"], lines[0]["request"]) == ("customers.update", 400, "req_1")
+    assert (lines[0]["call"], lines[0]["status"], lines[0]["request"]) == ("customers.create", 400, "req_1")
 
 
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 402, 403, 404, 409, 429, 500, 502])
@@ -122,13 +123,14 @@ def test_the_address_of_the_portal_is_not_logged(gateway: Make, caplog: pytest.L
 def test_the_sdk_is_silent_also_where_its_own_log_is_asked_for() -> None:
     script = (
         "import logging; logging.basicConfig(level=logging.DEBUG)\n"
+        "from uuid import UUID\n"
         "from app.stripe_gateway import Gateway, customers\n"
         "from app.stripe_gateway.circuit import Circuit\n"
         "from tests.stripe_gateway import raw\n"
         "from tests.stripe_gateway.servers import KEY, answer, serving\n"
         "with serving(answer(200, raw.customer())) as server:\n"
         "    gw = Gateway(KEY, server.url, patient=False, circuit=Circuit())\n"
-        "    customers.update(gw, 'cus_1', name='canary-body-1f0c', key='k')\n"
+        "    customers.create(gw, org_id=UUID(int=1), email=None, name='canary-body-1f0c', key='k')\n"
         "    print('done', server.asked[0].headers)\n"
     )
     env = {**os.environ, "STRIPE_LOG": "debug", "PYTHONPATH": "."}
@@ -193,4 +195,4 @@ def test_a_garbage_id_is_missing_and_nobody_is_asked(gateway: Make) -> None:
 def test_a_post_without_a_key_is_our_mistake(gateway: Make) -> None:
     for key in ("", "k" * 256):
         with pytest.raises(ValueError, match="idempotency"):
-            customers.update(gateway("http://127.0.0.1:1"), "cus_1", name="x", key=key)
+            customers.use_card(gateway("http://127.0.0.1:1"), "cus_1", "pm_1", key=key)

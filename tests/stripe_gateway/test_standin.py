@@ -71,7 +71,7 @@ def opened(gw: Gateway, payer: Customer, price: Price) -> Open:
     return make
 
 
-def test_a_price_is_found_by_its_lookup_key(gw: Gateway, price: Price) -> None:
+def test_a_price_is_found_by_its_lookup_key(gw: Gateway, price: Price, standin: StandIn) -> None:
     assert price.lookup_key
     others = [f"tollkeeper_none_{n}" for n in range(25)]
     assert catalog.find_prices(gw, [*others, price.lookup_key]) == [price]
@@ -82,7 +82,8 @@ def test_a_price_is_found_by_its_lookup_key(gw: Gateway, price: Price) -> None:
         "month",
         True,
     )
-    assert not catalog.archive_price(gw, price.id, key="archive").active
+    standin.client().v1.prices.update(price.id, {"active": False})
+    assert catalog.find_prices(gw, [price.lookup_key]) == [replace(price, active=False)]
 
 
 def test_a_product_takes_our_name_back_and_forth(gw: Gateway, standin: StandIn, clock: FixedClock) -> None:
@@ -92,13 +93,12 @@ def test_a_product_takes_our_name_back_and_forth(gw: Gateway, standin: StandIn, 
         assert standin.objects("product", id="tollkeeper_x")[0]["name"] == name
 
 
-def test_a_customer_is_made_once_for_a_key_and_changed(gw: Gateway) -> None:
+def test_a_customer_is_made_once_for_a_key(gw: Gateway) -> None:
     org_id = new_id()
     first, again = (customers.create(gw, org_id=org_id, email="a@x.org", name="A", key="one") for _ in range(2))
     assert first == again
     assert (first.org_id, first.card, first.deleted, first.delinquent) == (org_id, None, False, False)
-    assert customers.update(gw, first.id, email="b@x.org", key="two").email == "b@x.org"
-    assert customers.retrieve(gw, first.id).name == "A"
+    assert customers.retrieve(gw, first.id) == first
     with pytest.raises(StripeKeyReused):
         customers.create(gw, org_id=org_id, email="other@x.org", name="A", key="one")
 
@@ -110,10 +110,9 @@ def test_a_deleted_customer_comes_as_such(gw: Gateway, payer: Customer, standin:
 
 def test_what_stripe_does_not_have_is_missing(gw: Gateway) -> None:
     for ask in (customers.retrieve, checkout.retrieve_session, subscriptions.retrieve, invoices.retrieve,
-                payments.intent, payments.setup_intent, payments.refund, events.retrieve):  # fmt: skip
+                payments.intent, payments.setup_intent):  # fmt: skip
         with pytest.raises(StripeMissing):
             ask(gw, "none_1")
-    assert payments.card(gw, "pm_none") is None
 
 
 def test_a_first_paid_plan_from_the_page_to_the_invoice(
@@ -123,8 +122,7 @@ def test_a_first_paid_plan_from_the_page_to_the_invoice(
     session = opened(checkout_id=checkout_id)
     assert (session.mode, session.status, session.payment_status) == ("subscription", "open", "unpaid")
     assert session.url
-    assert (session.checkout_id, session.customer_id, session.amount_total) == (checkout_id, payer.id, 4900)
-    assert session.expires_at == session.created_at + timedelta(hours=24)
+    assert (session.checkout_id, session.customer_id) == (checkout_id, payer.id)
     assert opened(checkout_id=checkout_id) == session, "the same key opens no second one"
 
     led = standin.pay(session.url).location
@@ -152,9 +150,9 @@ def test_a_first_paid_plan_from_the_page_to_the_invoice(
     assert intent.card.brand == "visa"
     assert payments.invoice_of(gw, intent.id) == invoice.id
     assert subscriptions.list_of(gw, payer.id) == [subscription]
-    assert list(subscriptions.list_all(gw, clock.now() - timedelta(days=1))) == [subscription]
-    assert list(subscriptions.list_all(gw, clock.now() + timedelta(days=1))) == []
-    assert list(invoices.list_of(gw, payer.id)) == list(invoices.list_of(gw, None, clock.now())) == [invoice]
+    assert list(subscriptions.list_all(gw)) == [subscription]
+    assert list(invoices.list_all(gw, clock.now() - timedelta(days=1))) == [invoice]
+    assert list(invoices.list_all(gw, clock.now() + timedelta(days=1))) == []
     assert [each.id for each in checkout.sessions_of(gw, payer.id)] == [session.id]
     coming = invoices.upcoming(gw, subscription.id)
     assert (coming.total, coming.currency, coming.due_at) == (4900, "USD", subscription.period_end)
@@ -185,7 +183,8 @@ def test_a_renewal_that_fails_and_is_paid_with_another_card(
     good = subscriptions.retrieve(gw, subscription_id).card
     assert good
     changed = subscriptions.use_card(gw, subscription_id, str(saved.payment_method_id), key="card-1")
-    assert changed.card == payments.card(gw, str(saved.payment_method_id)) != good
+    assert changed.card
+    assert changed.card.id == saved.payment_method_id != good.id
 
     clock.advance(timedelta(days=31, hours=2))
     standin.run_due()
@@ -213,13 +212,14 @@ def test_a_card_is_saved_and_made_the_one_that_invoices_are_charged_to(
     gw: Gateway, opened: Open, payer: Customer, standin: StandIn
 ) -> None:
     session = opened(mode="setup")
-    assert (session.mode, session.amount_total) == ("setup", None)
+    assert session.mode == "setup"
     standin.pay(str(session.url))
     saved = payments.setup_intent(gw, str(checkout.retrieve_session(gw, session.id).setup_intent_id))
     assert (saved.status, saved.customer_id) == ("succeeded", payer.id)
-    card = payments.card(gw, str(saved.payment_method_id))
-    assert card
-    assert customers.update(gw, payer.id, default_card=card.id, key="default").card == card
+    chosen = customers.use_card(gw, payer.id, str(saved.payment_method_id), key="default").card
+    assert chosen
+    assert (chosen.id, chosen.last4) == (saved.payment_method_id, "4242")
+    assert customers.retrieve(gw, payer.id).card == chosen
 
 
 def test_a_session_that_is_closed_cannot_be_paid_and_one_that_is_over_comes_as_it_is(
@@ -240,12 +240,12 @@ def test_refunds_are_read(gw: Gateway, opened: Open, standin: StandIn) -> None:
     standin.pay(str(session.url))
     invoice = invoices.retrieve(gw, str(checkout.retrieve_session(gw, session.id).invoice_id))
     made = standin.client().v1.refunds.create({"payment_intent": str(invoice.payment_intent_id), "amount": 900})
-    refund = payments.refund(gw, made.id)
-    assert (refund.amount, refund.currency, refund.payment_intent_id) == (900, "USD", invoice.payment_intent_id)
-    assert payments.refunds_of(gw, str(invoice.payment_intent_id)) == [refund]
+    [refund] = payments.refunds_of(gw, str(invoice.payment_intent_id))
+    assert (refund.id, refund.amount, refund.currency) == (made.id, 900, "USD")
+    assert refund.payment_intent_id == invoice.payment_intent_id
 
 
-def test_events_come_oldest_first_after_one_and_since_a_time(gw: Gateway, standin: StandIn, clock: FixedClock) -> None:
+def test_events_come_oldest_first_since_a_time(gw: Gateway, standin: StandIn, clock: FixedClock) -> None:
     began = clock.now()
     made = customers.create(gw, org_id=new_id(), email="a@x.org", name="N", key="n")
     with standin.world.change():
@@ -253,18 +253,15 @@ def test_events_come_oldest_first_after_one_and_since_a_time(gw: Gateway, standi
             standin.world.emit("customer.created", standin.world.get("customer", made.id))
     ours = [event["id"] for event in standin.events("customer.created")]
 
-    def since(after_id: str | None, types: list[str] = TYPES, created_from: datetime = began) -> list[str]:
-        return [event["id"] for event in events.since(gw, after_id, types, created_from)]
+    def since(types: list[str] = TYPES, created_from: datetime = began) -> list[str]:
+        return [event["id"] for event in events.since(gw, types, created_from)]
 
-    assert since(ours[0]) == ours[1:]
-    assert since("evt_forgotten") == ours, "from the time on, over both pages"
-    assert since(ours[-1]) == []
-    assert since(None, created_from=datetime(2027, 11, 21, tzinfo=UTC)) == []
-    assert since(None, ["invoice.paid"]) == []
+    assert since() == ours, "over both pages"
+    assert since(created_from=datetime(2027, 11, 21, tzinfo=UTC)) == []
+    assert since(["invoice.paid"]) == []
     many = [*TYPES, *(f"invoice.no{n}" for n in range(25))]
-    assert since(ours[-4], many) == ours[-3:], "more types than Stripe takes"
-    assert since(ours[-4], ["invoice.paid", *many[3:]]) == []
-    assert events.retrieve(gw, ours[0])["data"]["object"]["object"] == "customer"
+    assert since(many) == ours, "more types than Stripe takes"
+    assert since(["invoice.paid", *many[3:]]) == []
 
 
 def test_a_session_needs_what_its_mode_needs(gw: Gateway, payer: Customer) -> None:
@@ -282,7 +279,8 @@ def test_the_gateway_of_an_installation_is_made_from_its_settings(standin: Stand
     on = Gateway.of(replace(off, **standin.stripe_settings()).for_worker())
     assert on
     assert on.patient
-    assert payments.card(on, "pm_none") is None
+    with pytest.raises(StripeMissing):
+        customers.retrieve(on, "cus_none")
     assert standin.calls[-1].call.version == "2026-10-28.endive"
 
 

@@ -73,11 +73,6 @@ def span(start, days):
     return Period(start, start + timedelta(days=days))
 
 
-def hour_later(period: Period) -> Period:
-    """The same an hour later."""
-    return Period(period.start + timedelta(hours=1), period.end + timedelta(hours=1))
-
-
 def each_start(rows: list[tuple[datetime, datetime]], since: datetime) -> list[datetime]:
     """The starts of periods from `since` on."""
     return [start for start, _ in rows if start >= since]

@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from app.kit.actor import SYSTEM
 from app.kit.errors import Conflict, NotFound
-from app.kit.periods import boundary
+from app.kit.periods import Period, boundary
 from app.subscriptions import periods, queries, service
 from tests.subscriptions.conftest import NOW
-from tests.subscriptions.stripe_life import Follower, each_start, facts, hour_later, over, span
+from tests.subscriptions.stripe_life import Follower, each_start, facts, over, span
 from tests.subscriptions.test_periods import tiles
 
 MONTH, NEXT = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
@@ -156,9 +156,9 @@ def test_a_boundary_of_stripes_that_differs_from_ours_is_taken_over_and_recounte
 
 def test_a_boundary_ahead_is_corrected_before_it_comes_and_nothing_is_recounted(db, follower, plan):
     told = facts(plan("pro"), JANUARY, JANUARY)
-    later = hour_later(told.billing)
     follower.see(told, JANUARY)
-    change = follower.see(facts(plan("pro"), JANUARY, JANUARY, billing=span(JANUARY, 28.0 + 1 / 24)), JANUARY + DAY)
+    later = Period(JANUARY, told.billing.end + timedelta(hours=1))
+    change = follower.see(facts(plan("pro"), JANUARY, JANUARY, billing=later), JANUARY + DAY)
     assert change.recount_from is None
     assert each_start(tiles(db, follower.org), JANUARY)[1] == later.end
 
@@ -193,6 +193,15 @@ def test_from_monthly_to_yearly_the_usage_period_runs_on(db, follower, plan):
     assert tiles(db, follower.org)[: len(spans)] == spans
     assert (held.interval, held.billing_starts_at, held.anchor_at) == ("year", now, JANUARY)
     assert held.id == follower.ours != first
+
+
+def test_after_monthly_became_yearly_a_years_renewal_is_noted_once(follower, plan):
+    follower.see(facts(plan("pro"), JANUARY, JANUARY), JANUARY)
+    yearly = JANUARY + 5 * DAY
+    renewed = boundary(yearly, 12, "UTC")
+    for now in (yearly, renewed):
+        follower.see(facts(plan("pro"), yearly, now, interval="year", started_at=JANUARY), now)
+    assert follower.noted("renewed") == [("renewed", renewed)]
 
 
 def test_another_price_at_stripe_changes_the_plan_for_the_whole_running_period(db, follower, plan):

@@ -11,10 +11,9 @@ from sqlalchemy import text
 
 from app.accounts.models import Org
 from app.catalog import queries as catalog
-from app.kit.actor import SYSTEM
 from app.kit.periods import Period, boundary
 from app.metering.recount import recount
-from app.subscriptions import limited, periods, queries, service
+from app.subscriptions import limited, periods, queries
 from tests.conftest import NOON
 from tests.factories import bearer, have_default_plan, make_key
 from tests.factories import make_org as make_whole_org
@@ -241,12 +240,3 @@ def test_a_limited_org_is_refused_with_the_free_plans_limit_and_served_again_onc
     see(session, follower, facts(pro, NOON, NOON), NOON)
     assert use(client, key, 90).status_code == 200
     assert used(session, customer.id) == [(NOON, 1080)]
-
-
-def test_staff_may_give_a_plan_again_once_stripes_is_over(session, customer, pro):
-    follower = Follower(session, customer.id)
-    see(session, follower, facts(pro, NOON, NOON), NOON)
-    see(session, follower, over(pro, NOON, NOON + DAY), NOON + DAY)
-    change = service.assign_plan(session, customer.id, pro, interval="month", currency="USD",
-                                 actor=SYSTEM, now=NOON + 2 * DAY)  # fmt: skip
-    assert change.changed

@@ -14,7 +14,7 @@ from flask import Flask, g
 from flask.testing import FlaskClient
 
 from app.kit.clock import Clocks, FixedClock
-from app.kit.errors import NotFound, Refused
+from app.kit.errors import NotFound, Refused, Unavailable
 from app.kit.pool import HotPool
 from app.web import errors
 from app.web.api import Api
@@ -55,6 +55,15 @@ def make_thing(thing: Thing) -> Told:
 @api.operation("POST", "/things/<ident>/copy", summary="Copy a thing", request=Asked, response=Told)
 def copy_thing(asked: Asked, ident: str) -> Told:
     return Told(amount=Decimal(asked.limit), at=NOON, name=ident)
+
+
+@api.operation("POST", "/things/<ident>/order", summary="Order it from somebody else", request=Thing, response=Told,
+               outside=True)  # fmt: skip
+def order_thing(thing: Thing, ident: str) -> Told:
+    COUNTED.append(thing.size)
+    if len(COUNTED) > thing.size:
+        raise Unavailable("They do not answer.")
+    return Told(amount=Decimal(thing.size), at=NOON, name=ident)
 
 
 @api.operation("GET", "/things", summary="List things", response=Told, query=Asked)
@@ -190,6 +199,15 @@ def test_the_same_key_and_body_for_another_thing_is_a_conflict(trial: FlaskClien
     headers = {"Idempotency-Key": str(uuid4())}
     assert trial.post("/api/v1/things/a/copy", json={}, headers=headers).get_json()["name"] == "a"
     assert trial.post("/api/v1/things/b/copy", json={}, headers=headers).status_code == 409
+
+
+def test_a_repeat_outside_that_fails_leaves_the_key_to_what_it_was_used_for(trial: FlaskClient) -> None:
+    headers = {"Idempotency-Key": str(uuid4())}
+    asked = {"name": "a", "size": 1}
+    answers = [trial.post("/api/v1/things/a/order", json=asked, headers=headers).status_code for _ in range(2)]
+    assert answers == [200, 503]
+    other = trial.post("/api/v1/things/a/order", json={"name": "a", "size": 9}, headers=headers)
+    assert (other.status_code, other.get_json()["code"]) == (409, "idempotency_conflict")
 
 
 def test_a_key_older_than_a_day_is_forgotten(trial: FlaskClient) -> None:

@@ -1,0 +1,61 @@
+"""How long a page waits for Stripe, and how many pages do so at once; the worker's time limits are wider."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from app.stripe_gateway.errors import StripeAway
+from app.stripe_gateway.transport import Limits
+
+WEB = Limits(connect=1.0, read=4.0, whole=5.0)
+PATIENT = Limits(connect=3.05, read=20.0)
+AT_ONCE = 2  # pages of one process that may wait for Stripe: half of its threads, so that the rest go on metering
+TURN = 1.0  # seconds that a page waits for its turn; Stripe at its usual pace is done by then
+LEAST = 0.2  # seconds of a budget below which a call is not begun
+
+_deadline: ContextVar[float | None] = ContextVar("stripe_deadline", default=None)
+
+
+class Budget:
+    """The seconds of a gateway's pages. One a gateway; safe between threads. The patient have no end and no turns."""
+
+    def __init__(self, *, patient: bool) -> None:
+        self._patient = patient
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
+
+    @contextmanager
+    def spend(self, seconds: float) -> Iterator[None]:
+        """All calls of this thread within the block share so many seconds; `StripeAway` when no turn comes up."""
+        outer = _deadline.get()
+        turn = outer is None and not self._patient
+        if turn and not self._turns.acquire(timeout=TURN):
+            raise StripeAway(sent=False)
+        ours = time.monotonic() + seconds
+        mark = _deadline.set(ours if outer is None else min(ours, outer))
+        try:
+            yield
+        finally:
+            _deadline.reset(mark)
+            if turn:
+                self._turns.release()
+
+    def check(self) -> None:
+        """Raise `StripeAway` when too little is left to begin a call."""
+        if not self._patient and _left() < LEAST:
+            raise StripeAway(sent=False)
+
+    def limits(self) -> Limits:
+        """The time limits of a call that begins now."""
+        if self._patient:
+            return PATIENT
+        left = max(_left(), LEAST)
+        return Limits(min(WEB.connect, left), min(WEB.read, left), left)
+
+
+def _left() -> float:
+    ends, most = _deadline.get(), WEB.connect + WEB.read
+    return most if ends is None else max(0.0, min(most, ends - time.monotonic()))

@@ -1,0 +1,71 @@
+"""What the sandbox's servers show a browser: plain HTML without script under a strict policy, for this machine only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+HERE = Path(__file__).resolve().parent
+STRICT = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+HOSTS = {"127.0.0.1", "localhost"}
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer to a browser."""
+
+    body: str
+    status: int = HTTPStatus.OK
+    kind: str = "text/html"
+    location: str | None = None
+    policy: str = f"{STRICT}; form-action 'self'"
+
+    def headers(self) -> list[tuple[str, str]]:
+        """All but the length."""
+        lines = [
+            ("Content-Type", f"{self.kind}; charset=utf-8"),
+            ("Content-Security-Policy", self.policy),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "same-origin"),
+            ("Cache-Control", "no-store"),
+        ]
+        return [*lines, ("Location", self.location)] if self.location else lines
+
+
+def redirect(url: str) -> Page:
+    """303: look there."""
+    return Page("", HTTPStatus.SEE_OTHER, "text/plain", url)
+
+
+def forbidden() -> Page:
+    """The answer to who is not `from_here`."""
+    return Page("Only for this machine.\n", HTTPStatus.FORBIDDEN, "text/plain")
+
+
+def from_here(method: str, host: str, origin: str | None) -> bool:
+    """Whether the call comes from this machine's own pages: another site in the same browser may not act."""
+    if host.rpartition(":")[0] not in HOSTS:  # a name that someone pointed at this machine
+        return False
+    return method in {"GET", "HEAD"} or origin in {None, f"http://{host}"}
+
+
+def status_line(status: int) -> str:
+    """As WSGI wants it: `404 Not Found`."""
+    return f"{int(status)} {HTTPStatus(status).phrase}"
+
+
+def templates(folder: Path, **names: str) -> Environment:
+    """The templates of `folder` over the common `base.html`, which needs the names `product`, `banner` and `home`."""
+    loader = FileSystemLoader([folder / "templates", HERE / "templates"])
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    made.globals.update(names)
+    return made
+
+
+def style(folder: Path) -> Page:
+    """The common rules and those of `folder`."""
+    sheets = (HERE / "style.css", folder / "style.css")
+    return Page("".join(sheet.read_text(encoding="utf-8") for sheet in sheets), kind="text/css")
