@@ -26,7 +26,7 @@ def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
         if os.environ.get("CI"):
             pytest.fail("Chromium is missing, and in CI nothing skips")
-        pytest.skip("Chromium is not installed (Debian: apt-get install chromium-headless-shell)")
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
     with chromium_browser() as browser:
         yield browser
 
