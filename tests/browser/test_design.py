@@ -5,17 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from playwright.sync_api import Browser
 from werkzeug.serving import make_server
 
 from app.portal.style_guide import specimens as components
-from tests.browser.checkers import AXE, HTML_VALIDATE, html_validate, need
+from tests.browser.checkers import AXE, HTML_VALIDATE, axe, html_validate, need
 from tests.browser.chrome import watch
-from tests.browser.visits import THEMES, axe_in, too_wide
 from tests.portal import billing_specimens, specimens
 from tests.web.stage import OWNER, VISITOR, page, stage
 
@@ -40,22 +39,26 @@ PAGES: dict[str, tuple[str, Any, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-class Look(NamedTuple):
-    axe: dict[str, list[str]]
-    too_wide: list[str]
-    console: list[str]
+class Themed:
+    """A caller who chose a theme."""
+
+    def __init__(self, who: Any, theme: str) -> None:
+        self._who, self.theme = who, theme
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._who, name)
 
 
-def show(name: str) -> str:
+def show(name: str, theme: str = "system") -> str:
     template, who, context = PAGES[name]
-    return page(template, who=who, **context)
+    return page(template, who=who and Themed(who, theme), **context)
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """A server of the pages of `PAGES`, under the content policy of the product."""
     app: Flask = stage.__wrapped__()  # one of its own, for its routes
-    app.add_url_rule("/<name>", view_func=show)
+    app.add_url_rule("/<name>", view_func=lambda name: show(name, request.args.get("theme", "system")))
     for path in ("/billing", "/billing/return"):  # what pages ask for by themselves
         app.add_url_rule(path, path, lambda: ("", 204))
     app.after_request(lambda answer: (answer.headers.__setitem__("Content-Security-Policy", POLICY), answer)[1])
@@ -67,38 +70,31 @@ def address() -> Iterator[str]:
     thread.join()
 
 
-class Looks:
-    """One look at each page: axe by theme, the console's complaints, what is too wide; taken once and kept."""
-
-    def __init__(self, chromium: Browser, address: str) -> None:
-        self._chromium, self._address = chromium, address
-        self._seen: dict[str, Look] = {}
-
-    def __getitem__(self, name: str) -> Look:
-        if name not in self._seen:
-            watched = watch(self._chromium.new_page(reduced_motion="reduce"))
-            watched.page.goto(f"{self._address}/{name}")
-            findings = {theme: axe_in(watched.page, theme) for theme in THEMES}
-            self._seen[name] = Look(findings, too_wide(watched.page), watched.findings)
-            watched.page.close()
-        return self._seen[name]
-
-
-@pytest.fixture(scope="module")
-def looks(chromium: Browser, address: str) -> Looks:
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_to_complain_about(chromium: Browser, address: str, name: str, theme: str) -> None:
     need(AXE)
-    return Looks(chromium, address)
+    shown = chromium.new_page(viewport={"width": 375, "height": 720})
+    watched = watch(shown)
+    shown.goto(f"{address}/{name}?theme={theme}")
+    findings = axe(shown)
+    shown.set_viewport_size({"width": 1280, "height": 720})
+    findings += axe(shown)
+    shown.close()
+    assert (findings, watched.findings) == ([], [])
 
 
-@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_to_complain_about(looks: Looks, name: str, theme: str) -> None:
-    assert (looks[name].axe[theme], looks[name].console) == ([], [])
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_no_width_needs_scrolling_sideways(looks: Looks, name: str) -> None:
-    assert looks[name].too_wide == []
+def test_no_width_needs_scrolling_sideways(chromium: Browser, address: str, name: str) -> None:
+    shown = chromium.new_page()
+    shown.goto(f"{address}/{name}")
+    too_wide = []
+    for width in (320, 375, 768, 1024, 1280, 1920):
+        shown.set_viewport_size({"width": width, "height": 720})
+        if shown.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            too_wide.append(width)
+    shown.close()
+    assert too_wide == []
 
 
 def test_markup_is_valid(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.browser.pages import PAGES, Shown
 from tests.browser.stack import Stack
 
 THEMES = ("light", "dark")
-WIDTHS = (320, 375, 768, 1024, 1280, 1920)
+WIDTHS = (320, 375, 768, 1280)
 _RESOURCES = """() => [...new Set([...performance.getEntriesByType("resource").map(each => each.name),
   ...[...document.querySelectorAll("link[href]")].map(each => each.href)])]"""
 _OVERFLOW = """() => {
@@ -86,8 +86,8 @@ class Visits:
             status=answer.status,
             source=source,
             weight=len(gzip.compress(source.encode())) + sum(self._gzipped(page, url) for url in _resources(page)),
-            axe={theme: axe_in(page, theme) for theme in THEMES},
-            too_wide=too_wide(page),
+            axe={theme: _axe(page, theme) for theme in THEMES},
+            too_wide=[f"{width} px: {over}" for width in WIDTHS if (over := _overflow(page, width))],
             console=watched.findings,
         )
         context.close()
@@ -105,8 +105,8 @@ def _resources(page: Page) -> list[str]:
     return [url for url in found if not url.startswith("data:")]
 
 
-def axe_in(page: Page, theme: str) -> list[str]:
-    """What axe finds in a theme, on a desk and on a phone, whose layouts differ."""
+def _axe(page: Page, theme: str) -> list[str]:
+    """On a desk and on a phone, whose layouts differ."""
     if not AXE.exists():
         return []
     found = []
@@ -116,14 +116,10 @@ def axe_in(page: Page, theme: str) -> list[str]:
     return found
 
 
-def too_wide(page: Page) -> list[str]:
-    """The widths at which the page needs scrolling sideways, with what sticks out."""
-    found = []
-    for width in WIDTHS:
-        turn(page, width=width)
-        if over := page.evaluate(_OVERFLOW):
-            found.append(f"{width} px: {over}")
-    return found
+def _overflow(page: Page, width: int) -> str | None:
+    turn(page, width=width)
+    over: str | None = page.evaluate(_OVERFLOW)
+    return over
 
 
 def _is_page(answer: Response, page: Page) -> bool:
