@@ -52,8 +52,8 @@ class Together(Generic[Q, A]):
         if place == 0:
             self._travel(trip)
         else:
-            trip.arrived.acquire()
-            trip.arrived.release()
+            with trip.arrived:
+                pass
         if trip.away is not None:
             raise Unavailable(trip.away.detail) from trip.away
         return self._answer([asked])[0] if trip.answers is None else trip.answers[place]

@@ -286,20 +286,22 @@ def test_two_events_of_one_change_have_one_effect(shop: Shop) -> None:
     assert shop.session.scalar(receipts, {"record": str(shop.record(buyer).id)}) == 1
 
 
+def work_on(app: Flask, event_id: str) -> None:
+    """Apply an event as a worker's thread does."""
+    with app.app_context():
+        apply(event_id)
+
+
 def test_an_event_of_an_org_waits_while_another_works_on_it(shop: Shop, app: Flask) -> None:
     buyer, subscription = paid_subscription(shop)
     sent = about(shop.standin, "customer.subscription.created", subscription)
     assert shop.send(sent) == 200
 
-    def work() -> None:
-        with app.app_context():
-            apply(sent["id"])
-
     with ThreadPoolExecutor(1) as pool, org_lock(buyer.org_id):
         assert not runtime().settings.patient  # a page gives up after three seconds, which is then tried again
-        pool.submit(work).result()
+        pool.submit(work_on, app, sent["id"]).result()
     assert "Busy" in (shop.row(sent["id"]).error or "")
-    work()
+    work_on(app, sent["id"])
     assert shop.row(sent["id"]).state == "applied"
 
 
@@ -308,16 +310,12 @@ def test_a_try_that_comes_to_nothing_leaves_alone_what_another_has_settled_meanw
     sent = about(shop.standin, "customer.subscription.created", subscription)
     assert shop.send(sent) == 200
 
-    def work() -> None:
-        with app.app_context():
-            apply(sent["id"])
-
     blocked = text(
         "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
         " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
     )
     with ThreadPoolExecutor(1) as pool, org_lock(buyer.org_id):
-        late = pool.submit(work)
+        late = pool.submit(work_on, app, sent["id"])
         while not late.done() and not shop.session.scalar(blocked):
             shop.session.rollback()
         shop.session.rollback()
