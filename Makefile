@@ -39,10 +39,10 @@ run: $(READY)
 	@exec $(BIN)/python -m sandbox.run
 
 test: $(READY)
-	@exec $(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	@exec $(BIN)/python -m slipcover -m pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY)
-	@exec $(BIN)/python -m pytest -m long --timeout=3600 -v -s
+	@exec $(BIN)/python -m pytest -m long -n 2 --dist worksteal --timeout=3600 -vv -rP
 
 check: $(READY)
 	@$(BIN)/ruff check .
@@ -67,5 +67,5 @@ lock: $(READY)
 
 # Leaves instance/, where the data is.
 clean:
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -117,7 +117,7 @@ def _axe(page: Page, theme: str) -> list[str]:
 
 
 def _overflow(page: Page, width: int) -> str | None:
-    turn(page, width=width)
+    page.set_viewport_size({"width": width, "height": 720})
     over: str | None = page.evaluate(_OVERFLOW)
     return over
 
