@@ -42,7 +42,9 @@ test: $(READY)
 	@exec $(BIN)/python -m slipcover -m pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY)
-	@exec $(BIN)/python -m pytest -m long -n 2 --dist worksteal --timeout=3600 -vv -rP
+	@long() { $(BIN)/python -m pytest --timeout=3600 -vv -rP "$$@"; }
+	long -m "long and not alone" -n 2 --dist worksteal
+	long -m "long and alone"
 
 check: $(READY)
 	@$(BIN)/ruff check .

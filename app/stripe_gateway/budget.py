@@ -14,6 +14,7 @@ from app.stripe_gateway.transport import Limits
 WEB = Limits(connect=1.0, read=4.0, whole=5.0)
 PATIENT = Limits(connect=3.05, read=20.0)
 AT_ONCE = 2  # pages of one process that may wait for Stripe: half of its threads, so that the rest go on metering
+WAITING = 1  # pages that may wait for a turn besides; the next is told at once, so that one thread always meters
 TURN = 1.0  # seconds that a page waits for its turn; Stripe at its usual pace is done by then
 LEAST = 0.2  # seconds of a budget below which a call is not begun
 
@@ -26,13 +27,14 @@ class Budget:
     def __init__(self, *, patient: bool) -> None:
         self._patient = patient
         self._turns = threading.BoundedSemaphore(AT_ONCE)
+        self._queue = threading.BoundedSemaphore(WAITING)
 
     @contextmanager
     def spend(self, seconds: float) -> Iterator[None]:
         """All calls of this thread within the block share so many seconds; `StripeAway` when no turn comes up."""
         outer = _deadline.get()
         turn = outer is None and not self._patient
-        if turn and not self._turns.acquire(timeout=TURN):
+        if turn and not self._take_turn():
             raise StripeAway(sent=False)
         ours = time.monotonic() + seconds
         mark = _deadline.set(ours if outer is None else min(ours, outer))
@@ -42,6 +44,16 @@ class Budget:
             _deadline.reset(mark)
             if turn:
                 self._turns.release()
+
+    def _take_turn(self) -> bool:
+        if self._turns.acquire(blocking=False):
+            return True
+        if not self._queue.acquire(blocking=False):
+            return False
+        try:
+            return self._turns.acquire(timeout=TURN)
+        finally:
+            self._queue.release()
 
     def check(self) -> None:
         """Raise `StripeAway` when too little is left to begin a call."""

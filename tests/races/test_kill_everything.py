@@ -114,6 +114,7 @@ def _made(printed: str) -> str:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_what_was_acknowledged_survives_the_kill_of(stack: Stack, key: str, victim: str) -> None:

@@ -88,6 +88,7 @@ class Writer(Thread):
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.parametrize("standby", [False, True], ids=["durable", "plain"])
 def test_acknowledged_events_survive_kill_9_of_postgresql_once_each(own_server: Path, standby: bool) -> None:
     name = f"kill_{uuid4().hex[:8]}"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
+from itertools import islice
+from threading import Event
 
 import pytest
 
@@ -128,6 +131,23 @@ def test_a_budget_within_a_budget_does_not_lengthen_it(gateway: Make) -> None:
         gw = gateway(server.url)
         with gw.budget(0.5), gw.budget(5.0):
             away(gw)
+
+
+def test_one_page_waits_for_a_turn_and_the_next_is_told_at_once_so_that_a_thread_stays_free(gateway: Make) -> None:
+    gw, done = gateway("http://127.0.0.1:9"), Event()
+
+    def page() -> float:
+        since = time.monotonic()
+        with suppress(StripeAway), gw.budget(5.0):
+            done.wait(5)
+        return time.monotonic() - since
+
+    with ThreadPoolExecutor(4) as threads:
+        pages = [threads.submit(page) for _ in range(4)]
+        told = [page.result() for page in islice(as_completed(pages), 2)]
+        done.set()
+    assert told[0] < 0.5
+    assert 0.9 < told[1] < 2
 
 
 def test_a_budget_does_not_hurry_a_worker(gateway: Make) -> None:
