@@ -113,6 +113,11 @@ def test_events_are_found_by_id_customer_object_org_and_type(desk: Desk) -> None
     assert f'href="/admin/orgs/{cast.org}"' in listed(staff, f"q={mine}")
 
 
+def test_a_long_type_breaks_where_its_words_end(desk: Desk) -> None:
+    mine = desk.event(type="invoice.payment_succeeded")
+    assert "invoice.<wbr>payment_<wbr>succeeded</a>" in listed(desk.stage.staff(), f"q={mine}")
+
+
 @pytest.mark.parametrize("query", ["q=%27+OR+1%3D1", "q=%00", "q=evt_none", "type=%25", "type=x+y", "next=garbage",
                                    "state=none&q=nothing", "next=WyIyMDI2LTExLTIxVDEyOjAwOjAwIiwiZXZ0Il0"])  # fmt: skip
 def test_an_address_that_makes_no_sense_still_shows_the_inbox(desk: Desk, query: str) -> None:
