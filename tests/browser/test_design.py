@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 from app.portal.style_guide import specimens as components
 from tests.browser.checkers import AXE, HTML_VALIDATE, axe, html_validate, need
 from tests.browser.chrome import watch
+from tests.browser.visits import THEMES, too_wide
 from tests.portal import billing_specimens, specimens
 from tests.web.stage import OWNER, VISITOR, page, stage
 
@@ -70,7 +71,7 @@ def address() -> Iterator[str]:
     thread.join()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_to_complain_about(chromium: Browser, address: str, name: str, theme: str) -> None:
     need(AXE)
@@ -88,13 +89,9 @@ def test_nothing_to_complain_about(chromium: Browser, address: str, name: str, t
 def test_no_width_needs_scrolling_sideways(chromium: Browser, address: str, name: str) -> None:
     shown = chromium.new_page()
     shown.goto(f"{address}/{name}")
-    too_wide = []
-    for width in (320, 375, 768, 1024, 1280, 1920):
-        shown.set_viewport_size({"width": width, "height": 720})
-        if shown.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            too_wide.append(width)
+    found = too_wide(shown)
     shown.close()
-    assert too_wide == []
+    assert found == []
 
 
 def test_markup_is_valid(tmp_path: Path) -> None:

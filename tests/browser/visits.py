@@ -15,7 +15,7 @@ from tests.browser.pages import PAGES, Shown
 from tests.browser.stack import Stack
 
 THEMES = ("light", "dark")
-WIDTHS = (320, 375, 768, 1280)
+WIDTHS = (320, 375, 768, 1024, 1280, 1920)
 _RESOURCES = """() => [...new Set([...performance.getEntriesByType("resource").map(each => each.name),
   ...[...document.querySelectorAll("link[href]")].map(each => each.href)])]"""
 _OVERFLOW = """() => {
@@ -87,7 +87,7 @@ class Visits:
             source=source,
             weight=len(gzip.compress(source.encode())) + sum(self._gzipped(page, url) for url in _resources(page)),
             axe={theme: _axe(page, theme) for theme in THEMES},
-            too_wide=[f"{width} px: {over}" for width in WIDTHS if (over := _overflow(page, width))],
+            too_wide=too_wide(page),
             console=watched.findings,
         )
         context.close()
@@ -116,10 +116,14 @@ def _axe(page: Page, theme: str) -> list[str]:
     return found
 
 
-def _overflow(page: Page, width: int) -> str | None:
-    page.set_viewport_size({"width": width, "height": 720})
-    over: str | None = page.evaluate(_OVERFLOW)
-    return over
+def too_wide(page: Page) -> list[str]:
+    """The widths at which the page needs scrolling sideways, with what sticks out."""
+    found = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 720})
+        if over := page.evaluate(_OVERFLOW):
+            found.append(f"{width} px: {over}")
+    return found
 
 
 def _is_page(answer: Response, page: Page) -> bool:

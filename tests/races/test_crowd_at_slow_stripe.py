@@ -14,10 +14,9 @@ import requests
 
 from tests.browser.stack import running
 from tests.races.buyer import PLAN, Buyer
+from tests.races.patience import HOST_SECONDS, PAGE_SECONDS, PAUSE_SECONDS
 
 OWNERS = ("new", "steady", "near", "high", "full")
-PAGE_SECONDS, HOST_SECONDS = 6.0, 2.0
-PAUSE_SECONDS = 0.15  # two calls of the API each time: within six seconds fewer than the 120 a minute that the plan has
 
 
 @pytest.mark.long

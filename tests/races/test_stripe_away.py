@@ -30,12 +30,11 @@ from tests.pages import csrf_token
 from tests.portal.conftest import paid, paid_stage
 from tests.portal.stage import Cast, Stage
 from tests.portal.test_billing_upgrade import back, press
+from tests.races.buyer import PLAN
+from tests.races.patience import HOST_SECONDS, PAGE_SECONDS, PAUSE_SECONDS
 from tests.standin import StandIn
 
 __all__ = ["paid", "paid_stage"]
-PAGE_SECONDS, HOST_SECONDS = 6.0, 2.0
-PAUSE_SECONDS = 0.15  # two calls of the API each time: within six seconds fewer than the 120 a minute that the plan has
-PLAN = "/billing/upgrade/pro"
 KEY_MINUTES = timedelta(minutes=11)  # Stripe replays its own 500 under a key; ours for a customer lives ten minutes
 FAILING = "pm_card_chargeCustomerFail"
 
