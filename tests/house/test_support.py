@@ -1,0 +1,40 @@
+"""What the tests stand on keeps its own promises: tiers, order, seconds."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.seconds import Room, overdrawn, room_of
+from tests.support.tiers import tier_of
+
+
+@pytest.mark.parametrize(
+    ("path", "fixtures", "tier"),
+    [
+        ("tests/kit/test_money.py", set(), "unit"),
+        ("tests/payments/test_door.py", {"client", "database"}, "db"),
+        ("tests/races/test_exact_limits.py", {"database"}, "stack"),
+        ("tests/browser/test_api.py", {"stack"}, "stack"),
+        ("tests/browser/test_pages.py", {"stack", "chromium"}, "browser"),
+    ],
+)
+def test_tier_follows_from_what_a_test_asks_for(path: str, fixtures: set[str], tier: str) -> None:
+    assert tier_of(path, frozenset(fixtures)) == tier
+
+
+def test_every_test_has_exactly_one_tier(request: pytest.FixtureRequest) -> None:
+    tiers = {"unit", "db", "stack", "browser"}
+    wrong = [
+        item.nodeid for item in request.session.items if len(tiers & {m.name for m in item.iter_markers()}) != 1
+    ]
+    assert wrong == []
+
+
+def test_room_is_the_folder_below_tests() -> None:
+    assert room_of("tests/payments/webhooks/test_inbox.py::test_x[a/b]") == "payments"
+
+
+def test_room_above_its_budget_or_without_one_is_named() -> None:
+    rooms = {"kit": Room(3, 1.0), "payments": Room(9, 70.0), "jobs": Room(1, 0.1)}
+    told = overdrawn(rooms, {"kit": 2, "payments": 60})
+    assert [each.split(":")[0] for each in told] == ["jobs", "payments"]

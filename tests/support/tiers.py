@@ -1,0 +1,54 @@
+"""Every test has one tier, told by what it asks for: `make test-unit`, `-db`, `-stack` and `-browser` run one alone.
+
+unit: no database. db: the test cluster. stack: processes of our own or ports. browser: Chromium.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+TIERS = ("unit", "db", "stack", "browser")
+_BROWSER = {"chromium"}
+_STACK = {"stack", "running", "place"}
+_DATABASE = {"server", "database"}
+# Files whose tests start processes or listen on ports themselves, without a fixture that says so.
+_STACK_FILES = (
+    "tests/races/",
+    "tests/sandbox/test_mailbox.py",
+    "tests/sandbox/test_run.py",
+    "tests/sandbox/test_standin_process.py",
+    "tests/sandbox/test_supervisor.py",
+    "tests/stripe_gateway/test_away.py",
+)
+# Files that start a database of their own, without a fixture that says so.
+_DATABASE_FILES = ("tests/kit/test_embedded.py", "tests/sandbox/postgres/")
+
+
+def tier_of(path: str, fixtures: frozenset[str]) -> str:
+    """The tier of a test in the file at `path` (from the project's root) that asks for these fixtures.
+
+    >>> tier_of("tests/payments/test_door.py", frozenset({"database", "clock"}))
+    'db'
+    """
+    if fixtures & _BROWSER:
+        return "browser"
+    if fixtures & _STACK or path.startswith(_STACK_FILES):
+        return "stack"
+    if fixtures & _DATABASE or path.startswith(_DATABASE_FILES):
+        return "db"
+    return "unit"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers."""
+    for tier in TIERS:
+        config.addinivalue_line("markers", f"{tier}: see tests/support/tiers.py; set by what the test asks for")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test, before `-m` chooses."""
+    for item in items:
+        path = item.path.relative_to(config.rootpath).as_posix()
+        fixtures = frozenset(getattr(item, "fixturenames", ()))
+        item.add_marker(tier_of(path, fixtures))
