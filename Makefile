@@ -1,6 +1,6 @@
 # Each target does all the set-up it needs, on a machine with Python 3.11 and make, and is safe to repeat.
 #   make run        the portal on 127.0.0.1:5000 with database, worker, mailbox and demo accounts
-#   make test       all tests but the long ones, with coverage
+#   make test       make check, then all tests but the long ones, with coverage
 #   make test-long  seeds, kills and long histories
 #   make check      ruff, mypy, import-linter, bandit
 # PORT=5100 moves a run; INSTANCE=folder keeps its data elsewhere; PYTHON=python3.12 chooses the interpreter.
@@ -40,7 +40,7 @@ run: $(READY)
 
 # Judged by a second command: in one, slipcover 1.1 forgets what the workers covered before it prints.
 COVERED = instance/coverage.json
-test: $(READY)
+test: $(READY) check
 	@mkdir -p instance
 	$(BIN)/python -m slipcover --json --out $(COVERED) -m pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m slipcover --fail-under 90 --merge $(COVERED) --out $(COVERED)

@@ -10,7 +10,6 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -29,9 +28,9 @@ from app.settings import PROJECT, Settings
 from app.web.database import db
 from app.web.runtime import Runtime
 from tests.pages import Browser
+from tests.today import NOON, WRITTEN
 
 pytest_plugins = ("tests.standin",)  # the stand-in for Stripe, and the count of its checked messages
-NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
 # A busy machine is no finding: what a property holds does not depend on how long it took.
@@ -64,7 +63,7 @@ def database(server: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def clocks() -> Clocks:
     """The two clocks of the test app."""
-    return Clocks(business=FixedClock(NOON), wall=FixedClock(datetime.now(UTC)))
+    return Clocks(business=FixedClock(NOON), wall=FixedClock(NOON))
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +82,7 @@ def app(database: str, clocks: Clocks) -> Iterator[Flask]:
 
 @pytest.fixture
 def clock(clocks: Clocks) -> Iterator[FixedClock]:
-    """The business clock, at noon of 21 November 2026 unless the test moves it."""
+    """The business clock, at the tests' now unless the test moves it."""
     business = clocks.business
     assert isinstance(business, FixedClock)
     business.at = NOON
@@ -93,12 +92,12 @@ def clock(clocks: Clocks) -> Iterator[FixedClock]:
 
 @pytest.fixture
 def wall(clocks: Clocks) -> Iterator[FixedClock]:
-    """The wall clock, standing at the real time of the test's start."""
+    """The wall clock, likewise."""
     standing = clocks.wall
     assert isinstance(standing, FixedClock)
-    standing.at = datetime.now(UTC)
+    standing.at = NOON
     yield standing
-    standing.at = datetime.now(UTC)
+    standing.at = NOON
 
 
 @pytest.fixture
@@ -139,7 +138,10 @@ def _build_template(server: Path, name: str) -> None:
             return
     _admin(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
     with _migrator(embedded.url(server, name)).app_context():
-        upgrade()
+        upgrade()  # makes the partitions around the real day
+    with psycopg.connect(embedded.url(server, name)) as connection:
+        for day in (WRITTEN, NOON):
+            connection.execute("SELECT usage_partitions(%s, 2, 3)", (day,))
     _admin(server, f"ALTER DATABASE {name} WITH IS_TEMPLATE true")
 
 
@@ -162,7 +164,8 @@ def _admin(server: Path, *statements: str) -> None:
 
 def _digest() -> str:
     files = sorted(path for path in (PROJECT / "migrations").rglob("*") if path.suffix in {".py", ".sql"})
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+    return f"{digest}_{NOON:%Y%m}"  # the partitions are the month's
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from app.payments import inbox
 from app.settings import PROJECT
-from app.web.database import session
+from app.web.database import discard_failed_transaction, session
 
 pages = Blueprint("health", __name__)
 INBOX = Gauge("tollkeeper_stripe_inbox_events", "Events of Stripe's that wait or need a person", ["state"])
@@ -39,7 +39,7 @@ def readyz() -> tuple[Response, int]:
         )
         checks = {"database": True, "migrations": found[0] == head(), "queue": bool(found[1])}
     except (sqlalchemy.exc.SQLAlchemyError, psycopg.Error):
-        session().rollback()
+        discard_failed_transaction()
     ready = all(checks.values())
     response = jsonify(status="ready" if ready else "not ready", checks=checks)
     if not ready:
@@ -55,7 +55,7 @@ def metrics() -> Response:
         for state in inbox.UNSETTLED:
             INBOX.labels(state).set(found.get(state, 0))
     except (sqlalchemy.exc.SQLAlchemyError, psycopg.Error):
-        session().rollback()
+        discard_failed_transaction()
         INBOX.clear()  # no number rather than an old one
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 

@@ -54,6 +54,7 @@ _REFUSALS = (
     "answers with the status of its code. 200 means that what was recorded is on disk.",
 )  # fmt: skip
 def record_events() -> Response:
+    """Record what the host reports: a bare event by its own status, a batch event by event."""
     sent = parse(read_body())
     org_id, key_id, now = acting_org(), caller().key_id, business_now()
     if sent.bare:
@@ -71,6 +72,10 @@ def record_events() -> Response:
     "the event is recorded. `limit` is that of the `span` that decides; up to 100 questions go under `checks`.",
 )  # fmt: skip
 def check_usage(asked: CheckRequest) -> Response:
+    """Say whether each quantity asked for may be used; reserves nothing.
+
+    Raises `Refused` for an unknown meter that is asked about alone.
+    """
     answers = check(meterer(), acting_org(), _questions(asked), now=business_now())
     if asked.checks is not None:
         return respond_raw(msgspec.json.encode({"checks": [_check_answer(answer) for answer in answers]}))
@@ -85,6 +90,7 @@ def check_usage(asked: CheckRequest) -> Response:
     description="Newest first. `from` and `to` are half-open; filters that are left out match all.",
 )  # fmt: skip
 def list_events(query: EventsQuery) -> EventsAnswer:
+    """One page of the caller's raw events, newest first."""
     position = read_place(query.next)
     wanted = raw_events.Filter(
         query.start, query.end, query.meter, query.kind, query.provider, query.endpoint, query.user, query.client
@@ -104,6 +110,7 @@ def list_events(query: EventsQuery) -> EventsAnswer:
     "Refusals at a limit are counted by hour under `quota`.",
 )  # fmt: skip
 def list_refused(query: RefusedQuery) -> RefusedAnswer:
+    """One page of the caller's refused events, newest first, with the hours in which limits refused."""
     org_id, before = acting_org(), read_id(query.next)
     rows = refused.page(session(), org_id, before, query.limit + 1)
     shown = rows[: query.limit]

@@ -12,7 +12,6 @@ from app.catalog.models import PlanVersion
 from app.kit.errors import DomainError, Unavailable
 from app.payments import queries
 from app.payments.gateway import PAGE_SECONDS, gateway, payments_on
-from app.payments.locks import let_go
 from app.payments.models import BillingRecord, StripeCustomer
 from app.payments.schemas import (
     BillingAnswer,
@@ -27,6 +26,7 @@ from app.payments.schemas import (
 from app.stripe_gateway import invoices
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
+from app.web.database import end_read_transaction
 
 
 def subscription_answer(session: Session, org_id: UUID, now: datetime) -> SubscriptionAnswer:
@@ -108,7 +108,7 @@ def _card(customer: StripeCustomer | None) -> CardShown | None:
 def _preview(stripe_subscription: str | None) -> NextInvoice | None:
     if stripe_subscription is None or not payments_on():
         return None
-    let_go()  # no transaction of ours stays open while Stripe is asked
+    end_read_transaction()  # no transaction of ours stays open while Stripe is asked
     gw = gateway()
     try:
         with gw.budget(seconds=PAGE_SECONDS):

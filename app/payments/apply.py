@@ -17,7 +17,7 @@ from app.payments.locks import org_lock
 from app.payments.owners import owner
 from app.settings import Settings
 from app.stripe_gateway.gateway import API_VERSION
-from app.web.database import db, transaction
+from app.web.database import discard_failed_transaction, transaction
 from app.web.runtime import business_now, runtime, wall_now
 
 TRIES = 5
@@ -39,7 +39,7 @@ def apply(event_id: str) -> None:
     try:
         outcome = _outcome(seen)
     except Exception as error:  # noqa: BLE001  (whatever it was is kept on the row, shown, and tried again)
-        db.session.rollback()
+        discard_failed_transaction()
         outcome = _missed(seen, error)
     OUTCOMES.labels(outcome).inc()
 

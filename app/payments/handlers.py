@@ -31,10 +31,12 @@ def checkout(gw: Gateway, org_id: UUID, seen: Seen, now: datetime) -> Write:
 
 
 def customer(gw: Gateway, org_id: UUID, seen: Seen, _now: datetime) -> Write:
+    """The customer as Stripe has it now."""
     return _write(org_id, retrieve.customer(gw, org_id, seen.customer_id or _id(seen)))
 
 
 def subscription(gw: Gateway, org_id: UUID, seen: Seen, _now: datetime) -> Write:
+    """The subscription as Stripe has it now."""
     return _write(org_id, retrieve.subscription(gw, _id(seen)))
 
 
@@ -55,6 +57,7 @@ def invoice(gw: Gateway, org_id: UUID, seen: Seen, _now: datetime) -> Write:
 
 
 def invoice_payment(gw: Gateway, org_id: UUID, seen: Seen, _now: datetime) -> Write:
+    """The invoice that the payment belongs to, as Stripe has it now; nothing when it names none."""
     named = seen.object.get("invoice")
     return _write(org_id, retrieve.invoice(gw, named)) if isinstance(named, str) else nothing
 

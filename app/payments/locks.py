@@ -17,7 +17,7 @@ import psycopg.errors
 
 from app.kit.embedded import resolve
 from app.payments.errors import Busy
-from app.web.database import db
+from app.web.database import db, end_read_transaction
 from app.web.runtime import runtime
 
 WEB_SECONDS = 3
@@ -44,7 +44,7 @@ def org_lock(org_id: UUID) -> Iterator[None]:
     if org_id in held:
         yield
         return
-    let_go()
+    end_read_transaction()
     settings = runtime().settings
     connection = _connect(settings.database_url, TASK_SECONDS if settings.patient else WEB_SECONDS)
     try:
@@ -54,18 +54,6 @@ def org_lock(org_id: UUID) -> Iterator[None]:
     finally:
         held.discard(org_id)
         connection.close()
-
-
-def let_go() -> None:
-    """End the reads of this session, so that no transaction is open while Stripe is asked.
-
-    Raises `RuntimeError` inside a door's transaction or with unsaved rows: then something would be lost or held.
-    """
-    session = db.session()
-    if session.info.get("in_transaction") or session.new or session.dirty or session.deleted:
-        raise RuntimeError("Stripe is never asked while a transaction is open")
-    if session.in_transaction():
-        session.rollback()
 
 
 def outside_transactions() -> None:

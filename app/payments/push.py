@@ -17,13 +17,12 @@ from app.catalog import queries as catalog
 from app.kit.errors import Conflict
 from app.kit.money import exponent
 from app.payments import queries
-from app.payments.locks import let_go
 from app.payments.models import StripePrice, StripeSubscription
 from app.payments.sold import Sold, sold_by
 from app.stripe_gateway import Gateway
 from app.stripe_gateway import catalog as stripe_catalog
 from app.stripe_gateway.types import Price
-from app.web.database import transaction
+from app.web.database import end_read_transaction, transaction
 
 KEPT, FOUND, MADE, DIFFERS = "kept", "found", "made", "differs"
 _IN_HUNDREDTHS = frozenset({"ISK", "UGX"})
@@ -69,7 +68,7 @@ def ensure_price(gw: Gateway, sold: Sold, now: datetime) -> str:
 
 
 def _there(gw: Gateway, keys: list[str]) -> dict[str, Price]:
-    let_go()
+    end_read_transaction()
     return {price.lookup_key: price for price in stripe_catalog.find_prices(gw, keys) if price.lookup_key}
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.payments import queries
-from app.payments.locks import let_go, outside_transactions
+from app.payments.locks import outside_transactions
 from app.payments.models import StripeCustomer
 from app.payments.own_card import follow_customer
 from app.payments.sync_customer import sync_customer
@@ -20,6 +20,7 @@ from app.payments.sync_invoice import sync_invoice
 from app.payments.sync_subscription import sync_subscription
 from app.stripe_gateway import Gateway, customers, invoices, payments, subscriptions
 from app.stripe_gateway.types import Customer, Intent, Invoice, Subscription
+from app.web.database import end_read_transaction
 from app.web.database import session as reading
 
 Paying = tuple[Invoice, Intent | None]
@@ -56,7 +57,7 @@ def customer_unchanged(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved
     """A customer, and the subscription that runs: a comparison holds no lock, and so changes nothing at Stripe."""
     running = queries.open_subscription(reading(), org_id)
     subscription_id = running.id if running is not None and running.customer_id == customer_id else None
-    let_go()
+    end_read_transaction()
     found = customers.retrieve(gw, customer_id)
     return Retrieved(found, (subscriptions.retrieve(gw, subscription_id),) if subscription_id else ())
 
@@ -86,5 +87,5 @@ def invoice_alone(gw: Gateway, invoice_id: str) -> Paying:
 
 def _unknown(gw: Gateway, customer_id: str) -> Customer | None:
     known = reading().get(StripeCustomer, customer_id) is not None
-    let_go()
+    end_read_transaction()
     return None if known else customers.retrieve(gw, customer_id)

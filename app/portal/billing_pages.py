@@ -20,7 +20,7 @@ from app.portal.billing_view import Preview, billing_view
 from app.portal.views import org_of
 from app.portal.wording import amount
 from app.stripe_gateway import invoices
-from app.web.database import session
+from app.web.database import end_read_transaction, session
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now
 
@@ -95,7 +95,7 @@ def _preview(at: Standing) -> Preview:
     """What Stripe would bill next; when it is away the page says so and stays whole."""
     if at.stripe_id is None or at.cancels or at.late:
         return Preview()
-    session().rollback()  # no transaction of ours stays open while Stripe is asked
+    end_read_transaction()
     try:
         way = gateway.gateway()
         with way.budget(gateway.PAGE_SECONDS):

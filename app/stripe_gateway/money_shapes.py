@@ -63,6 +63,7 @@ def intent(raw: Raw) -> Intent:
 
 
 def setup_intent(raw: Raw) -> SetupIntent:
+    """A card that was saved, or failed to be; raises `StripeMisread`."""
     reading.is_a(raw, "setup_intent")
     return SetupIntent(
         id=reading.text(raw, "id"),
@@ -73,6 +74,7 @@ def setup_intent(raw: Raw) -> SetupIntent:
 
 
 def refund(raw: Raw) -> Refund:
+    """Money on its way back; raises `StripeMisread`."""
     reading.is_a(raw, "refund")
     return Refund(
         id=reading.text(raw, "id"),

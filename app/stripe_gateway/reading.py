@@ -33,35 +33,43 @@ def field(raw: Raw, name: str) -> Any:
 
 
 def text(raw: Raw, name: str) -> str:
+    """A string that must be there; raises `StripeMisread`."""
     return _there(text_or_none(raw, name), name)
 
 
 def text_or_none(raw: Raw, name: str) -> str | None:
+    """A string, or None where Stripe sends null."""
     return _typed(raw, name, str)
 
 
 def whole(raw: Raw, name: str) -> int:
+    """An integer that must be there; raises `StripeMisread`."""
     return _there(whole_or_none(raw, name), name)
 
 
 def whole_or_none(raw: Raw, name: str) -> int | None:
+    """An integer, or None where Stripe sends null."""
     return _typed(raw, name, int)
 
 
 def flag(raw: Raw, name: str) -> bool:
+    """A boolean that must be there; raises `StripeMisread`."""
     return _there(_typed(raw, name, bool), name)
 
 
 def moment(raw: Raw, name: str) -> datetime:
+    """An instant in UTC from Unix seconds, which must be there; raises `StripeMisread`."""
     return _there(moment_or_none(raw, name), name)
 
 
 def moment_or_none(raw: Raw, name: str) -> datetime | None:
+    """An instant in UTC from Unix seconds, or None where Stripe sends null."""
     seconds = whole_or_none(raw, name)
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def currency(raw: Raw) -> str:
+    """The currency's ISO code in capitals; Stripe writes it in small letters."""
     return text(raw, "currency").upper()
 
 
@@ -71,6 +79,7 @@ def inner(raw: Raw, name: str) -> Raw:
 
 
 def inner_or_none(raw: Raw, name: str) -> Raw | None:
+    """A nested object, or None where Stripe sends null."""
     return _typed(raw, name, dict)
 
 

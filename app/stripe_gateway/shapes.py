@@ -58,6 +58,7 @@ def price(raw: Raw) -> Price:
 
 
 def checkout_session(raw: Raw) -> CheckoutSession:
+    """A Checkout session, finished or not; raises `StripeMisread`."""
     reading.is_a(raw, "checkout.session")
     return CheckoutSession(
         id=reading.text(raw, "id"),

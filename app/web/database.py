@@ -18,6 +18,24 @@ def session() -> Session:
     return db.session()
 
 
+def end_read_transaction() -> None:
+    """End this session's reads before a remote call, which must not hold a transaction open.
+
+    What was loaded is read anew when next touched. Raises `RuntimeError` inside a door's transaction or with unsaved
+    rows, which would be lost.
+    """
+    current = db.session()
+    if current.info.get("in_transaction") or current.new or current.dirty or current.deleted:
+        raise RuntimeError("A remote call may not wait inside a transaction")
+    if current.in_transaction():
+        current.rollback()
+
+
+def discard_failed_transaction() -> None:
+    """Make the session usable again after a statement failed and the failure was dealt with."""
+    db.session().rollback()
+
+
 @contextmanager
 def transaction() -> Iterator[Session]:
     """A door's transaction: `with transaction() as session: verb(session, ...)`.

@@ -28,8 +28,8 @@ from app.payments.models import (
 from app.web.database import transaction
 from tests import factories
 from tests.admin.test_pages import press, read
-from tests.conftest import NOON
 from tests.portal.stage import Stage
+from tests.today import WRITTEN
 
 
 @dataclass
@@ -43,13 +43,13 @@ class Desk:
         with self.stage.app.app_context(), transaction() as session:
             row = StripeCustomer(id=name, org_id=org_id, email="a@example.com", delinquent=False, card_id=None,
                                  card_brand="visa", card_last4="4242", card_exp_month=4, card_exp_year=2031,
-                                 created_at=NOON, deleted_at=None, synced_at=NOON)  # fmt: skip
+                                 created_at=WRITTEN, deleted_at=None, synced_at=WRITTEN)  # fmt: skip
             for key, value in fields.items():
                 setattr(row, key, value)
             session.add(row)
         return name
 
-    def event(self, at: datetime = NOON, **fields: Any) -> str:
+    def event(self, at: datetime = WRITTEN, **fields: Any) -> str:
         name = factories.unique("evt").replace("-", "_")
         with self.stage.app.app_context(), transaction() as session:
             values = {
@@ -127,7 +127,7 @@ def test_an_address_that_makes_no_sense_still_shows_the_inbox(desk: Desk, query:
 
 def test_events_are_paged_the_last_received_first(desk: Desk) -> None:
     kind = factories.unique("paged").replace("-", "_")
-    names = [desk.event(NOON + timedelta(seconds=number // 2), type=kind) for number in range(53)]
+    names = [desk.event(WRITTEN + timedelta(seconds=number // 2), type=kind) for number in range(53)]
     staff = desk.stage.staff()
     first = listed(staff, f"type={kind}")
     assert names[52] in first
@@ -141,12 +141,12 @@ def test_events_are_paged_the_last_received_first(desk: Desk) -> None:
 
 def test_the_numbers_are_those_of_each_state(desk: Desk) -> None:
     with desk.stage.app.app_context():
-        before = inbox.counts(desk.stage.session(), NOON)
-    desk.event(state="failed", at=NOON - timedelta(days=90))
-    desk.event(state="applied", at=NOON - timedelta(days=90))
+        before = inbox.counts(desk.stage.session(), WRITTEN)
+    desk.event(state="failed", at=WRITTEN - timedelta(days=90))
+    desk.event(state="applied", at=WRITTEN - timedelta(days=90))
     desk.event(state="applied")
     with desk.stage.app.app_context(), desk.stage.statements() as asked:
-        after = inbox.counts(desk.stage.session(), NOON)
+        after = inbox.counts(desk.stage.session(), WRITTEN)
     assert len(asked) == 1
     assert {state: after[state] - before[state] for state in INBOX_STATES} == {
         "received": 0, "applied": 1, "ignored": 0, "refused": 0, "parked": 0, "failed": 1,
@@ -213,19 +213,20 @@ def _subscribe(desk: Desk, org_id: UUID, customer: str) -> str:
         price = session.query(StripePrice).filter_by(plan_version_id=version.id, interval="month").first()
         if price is None:
             price = StripePrice(id="price_shown", plan_version_id=version.id, interval="month", currency="USD",
-                                amount=4900, product_id="prod", lookup_key="shown", pushed_at=NOON)  # fmt: skip
+                                amount=4900, product_id="prod", lookup_key="shown", pushed_at=WRITTEN)  # fmt: skip
             session.add(price)
         session.flush()
         session.add(StripeSubscription(
             id=name, org_id=org_id, customer_id=customer, subscription_id=None, status="past_due", item_id="si",
-            price_id=price.id, period_start=NOON, period_end=NOON + timedelta(days=30), anchor_at=NOON, cancel_at=None,
-            cancel_at_period_end=False, latest_invoice_id=None, created_at=NOON, ended_at=None, synced_at=NOON,
+            price_id=price.id, period_start=WRITTEN, period_end=WRITTEN + timedelta(days=30), anchor_at=WRITTEN,
+            cancel_at=None, cancel_at_period_end=False, latest_invoice_id=None, created_at=WRITTEN, ended_at=None,
+            synced_at=WRITTEN,
         ))  # fmt: skip
         session.add(BillingRecord(
             id=new_id(), org_id=org_id, state="failed", reason="subscription_renewal", description="Pro, monthly",
             amount=4900, refunded=0, currency="USD", checkout_id=None, invoice_id=name, transaction_id="pi_shown",
             card_brand="visa", card_last4="4242", failure_code="card_declined", failure="Your card was declined.",
-            created_at=NOON, settled_at=NOON,
+            created_at=WRITTEN, settled_at=WRITTEN,
         ))  # fmt: skip
     return name
 
@@ -247,7 +248,7 @@ def call(desk: Desk, path: str, *scopes: str, method: str = "GET") -> Any:
 
 def test_the_api_lists_events_by_cursor(desk: Desk) -> None:
     kind = factories.unique("called").replace("-", "_")
-    names = [desk.event(NOON + timedelta(seconds=number), type=kind) for number in range(5)]
+    names = [desk.event(WRITTEN + timedelta(seconds=number), type=kind) for number in range(5)]
     found: list[str] = []
     position = ""
     while True:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask, request
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from werkzeug.serving import make_server
 
 from app.portal.style_guide import specimens as components
@@ -144,12 +144,12 @@ def test_without_scripts_no_copy_button_pretends(chromium: Browser, address: str
     context = chromium.new_context(java_script_enabled=False)
     shown = context.new_page()
     shown.goto(f"{address}/style")
-    assert shown.locator("[data-copy]:visible").count() == 0
+    expect(shown.locator("[data-copy]:visible")).to_have_count(0)
     context.close()
 
 
 def test_a_form_with_errors_puts_the_focus_on_what_is_wrong(chromium: Browser, address: str) -> None:
     shown = chromium.new_page()
     shown.goto(f"{address}/style")
-    assert shown.evaluate("document.activeElement.className") == "error-summary"
+    expect(shown.locator(".error-summary")).to_be_focused()
     shown.close()

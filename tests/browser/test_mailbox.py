@@ -9,7 +9,7 @@ from pathlib import Path
 from wsgiref.simple_server import make_server
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from sandbox.mailbox.__main__ import Quiet, Server
 from sandbox.mailbox.page import Mailbox
@@ -62,11 +62,11 @@ def test_mail_is_read_and_deleted_without_javascript(chromium: Browser, mailbox:
     page = context.new_page()
     page.goto(base)
     page.get_by_role("link", name="Confirm your address").click()
-    assert page.get_by_role("link", name="http://127.0.0.1:9/verify/abc").is_visible()
-    assert page.frame_locator("iframe").get_by_role("heading", name="Hello").is_visible()
+    expect(page.get_by_role("link", name="http://127.0.0.1:9/verify/abc")).to_be_visible()
+    expect(page.frame_locator("iframe").get_by_role("heading", name="Hello")).to_be_visible()
     page.get_by_role("link", name="Mailbox").click()
     page.get_by_role("button", name="Delete all").click()
-    assert page.get_by_text("No mail yet").is_visible()
+    expect(page.get_by_text("No mail yet")).to_be_visible()
     context.close()
 
 

@@ -182,7 +182,7 @@ def test_two_tabs_lead_to_one_payment(begin: Begin, stack: Stack) -> None:
     first = journey.page
     journey.new_tab().goto("/billing/upgrade/pro")
     journey.to_payment()
-    assert journey.page.url == first.url
+    expect(journey.page).to_have_url(first.url)
     journey.type_card(GOOD)
     first_tab = Journey(stack, journey.buyer, journey.tabs[0])
     first_tab.pay(OTHER_GOOD)
@@ -227,12 +227,12 @@ def test_back_from_stripe_and_buying_again(begin: Begin, js: bool) -> None:
     journey.page.go_back()
     expect(journey.page.get_by_role("heading", level=1)).to_have_text("Upgrade to Pro")
     journey.to_payment()
-    assert journey.page.url == first
+    expect(journey.page).to_have_url(first)
     journey.page.get_by_role("link", name="Cancel and go back").click()
     expect(journey.page.get_by_role("region", name="Nothing was charged")).to_be_visible()
     journey.page.get_by_role("button", name="Go back to payment, $49.00 today").click()
     journey.at_stripe()
-    assert journey.page.url == first
+    expect(journey.page).to_have_url(first)
     journey.pay(GOOD)
     journey.returned()
     books = sold(journey)

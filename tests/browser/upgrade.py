@@ -85,7 +85,7 @@ class Journey:
         prompt.get_by_role("link", name="Upgrade to Pro, $49 a month").click()
         expect(self.page.get_by_role("heading", level=1)).to_have_text("Upgrade to Pro")
         assert leads_to == f"{self.stack.base}/billing/upgrade/pro"
-        assert self.page.url.startswith(leads_to)
+        expect(self.page).to_have_url(re.compile(f"^{re.escape(leads_to)}"))
 
     def to_payment(self) -> None:
         """Press the button that leads to Stripe's page."""

@@ -7,7 +7,7 @@ import hmac
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from app.payments.models import BillingRecord, Checkout, InboxEvent, StripeSubsc
 from app.web.database import db
 from app.web.runtime import business_now
 from sandbox.standin import API_VERSION
-from tests.conftest import make_settings
+from tests.conftest import NOON, make_settings
 from tests.factories import MadePlan, make_member, make_org, make_plan, unique
 from tests.pages import Browser
 from tests.payments.till import till  # noqa: F401  (a fixture)
@@ -165,7 +165,7 @@ def post(client: FlaskClient, body: bytes, *, secret: str = StandIn.secret, at: 
 
 def sign(body: bytes, secret: str = StandIn.secret, at: datetime | None = None) -> str:
     """The header of a delivery."""
-    stamp = str(int((at or datetime.now(UTC)).timestamp()))
+    stamp = str(int((at or NOON).timestamp()))
     return f"t={stamp},v1={hmac.new(secret.encode(), stamp.encode() + b'.' + body, hashlib.sha256).hexdigest()}"
 
 

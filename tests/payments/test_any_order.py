@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from random import Random
 
 import pytest
@@ -24,7 +23,7 @@ def ordered(shop: Shop) -> Picture:
         _ordered.append(live(shop, None))
         shop.clock.at = NOON
         shop.standin.verify()
-        shop.standin.reset(shop.clock, lambda: datetime.now(UTC).timestamp())
+        shop.standin.reset(shop.clock, NOON.timestamp)
     return _ordered[0]
 
 

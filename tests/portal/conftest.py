@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,15 @@ from app.kit.clock import Clocks, FixedClock
 from app.payments.gateway import EXTENSION
 from app.stripe_gateway import Gateway
 from app.web.database import db
-from tests.conftest import NOON
 from tests.portal.stage import Stage, opened
 from tests.standin import StandIn
+from tests.today import WRITTEN
 
 
 @pytest.fixture(scope="session")
 def portal_stage(server: Path) -> Iterator[Stage]:
     """One for all of these tests."""
-    clocks = Clocks(business=FixedClock(NOON), wall=FixedClock(datetime.now(UTC)))
+    clocks = Clocks(business=FixedClock(WRITTEN), wall=FixedClock(WRITTEN))
     with opened(server, "portal", clocks) as stage:
         yield stage
 
@@ -29,9 +28,9 @@ def portal_stage(server: Path) -> Iterator[Stage]:
 @pytest.fixture
 def stage(portal_stage: Stage) -> Iterator[Stage]:
     """The stage at noon of 21 November 2026."""
-    portal_stage.clock.at = NOON
+    portal_stage.clock.at = WRITTEN
     yield portal_stage
-    portal_stage.clock.at = NOON
+    portal_stage.clock.at = WRITTEN
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,8 @@ from app.settings import PROJECT
 from app.subscriptions.service import assign_plan
 from app.web.database import db, transaction
 from tests import factories
-from tests.conftest import NOON, _admin, _build_template, _digest, _locked, make_settings
+from tests.conftest import _admin, _build_template, _digest, _locked, make_settings
+from tests.today import WRITTEN
 
 CATALOGUE = "catalogs/scan_api.toml"
 
@@ -172,7 +173,7 @@ def opened(server: Path, word: str, clocks: Clocks, **settings: Any) -> Iterator
     assert isinstance(clocks.business, FixedClock)
     with own_database(server, word) as url:
         made = create_app(make_settings(url, **settings), clocks)
-        furnish(made, NOON)
+        furnish(made, WRITTEN)
         yield Stage(made, clocks.business)
         made.extensions["tollkeeper"].pool.close()
         with made.app_context():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -14,6 +14,7 @@ from app.kit.clock import Clocks, OffsetClock, SystemClock
 from app.portal.cli import clock, doctor, read_span
 from app.portal.doctor import examine
 from tests.portal.stage import Stage
+from tests.today import WRITTEN, start_at
 
 
 def test_the_doctor_finds_a_sound_installation_sound(stage: Stage) -> None:
@@ -68,11 +69,12 @@ def test_a_superuser_is_no_web_role_in_production(stage: Stage) -> None:
 def test_the_clock_moves_forward_in_the_sandbox(stage: Stage, tmp_path: Path) -> None:
     held = stage.app.extensions["tollkeeper"]
     moved = OffsetClock(tmp_path / "clock")
+    start_at(moved.path, WRITTEN)
     stage.app.extensions["tollkeeper"] = replace(held, clocks=Clocks(business=moved, wall=SystemClock()))
     try:
         done = stage.app.test_cli_runner().invoke(clock, ["advance", "3d"])
         assert done.exit_code == 0, done.output
-        assert moved.now() - datetime.now(UTC) > timedelta(days=2, hours=23)
+        assert timedelta(days=3) <= moved.now() - WRITTEN < timedelta(days=3, seconds=30)
         assert "business" in stage.app.test_cli_runner().invoke(clock, ["show"]).output
     finally:
         stage.app.extensions["tollkeeper"] = held

@@ -120,7 +120,7 @@ def _settled(stack: Stack, buyer: Buyer, seed: int) -> None:
     limits = (
         "SELECT DISTINCT l.allowance FROM limits_in_force l JOIN meters m ON m.id = l.meter_id JOIN usage_periods p"
         " ON p.org_id = l.org_id AND p.starts_at = l.period_start"
-        " WHERE l.org_id = %s AND m.key = 'api_calls' AND p.ends_at > now()"
+        f" WHERE l.org_id = %s AND m.key = 'api_calls' AND '{stack.business_now().isoformat()}' < p.ends_at"
     )
     assert _rows(stack, buyer, limits) == [(50_000,)]
     assert len([mail for mail in stack.mails(buyer.email) if "Payment received" in mail["subject"]]) == 1

@@ -23,6 +23,7 @@ from sandbox.place import Place, RunError
 from sandbox.run import launch
 from sandbox.supervisor import Process, Supervisor
 from tests.conftest import PROJECT
+from tests.today import start_at
 
 GIVEN = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
 
@@ -30,6 +31,7 @@ GIVEN = {name: value for name, value in os.environ.items() if not name.endswith(
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
     with TemporaryDirectory(prefix="tollkeeper-") as folder:
+        start_at(Path(folder) / "instance" / "clock")
         yield Place(_four_ports(), Path(folder) / "instance")
 
 

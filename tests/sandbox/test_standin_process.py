@@ -19,6 +19,7 @@ import pytest
 import stripe
 
 from sandbox.standin import API_VERSION
+from tests.today import NOON, start_at
 
 KEY, SECRET = "sk_test_process", "whsec_process"
 
@@ -88,17 +89,19 @@ def wait(done: Callable[[], Any], seconds: float = 20) -> None:
 
 def test_a_run_keeps_its_objects_answers_and_time(tmp_path: Path, door: tuple[str, list[tuple[bytes, str]]]) -> None:
     url, got = door
+    start_at(tmp_path / "clock")
+    before = float((tmp_path / "clock").read_text(encoding="ascii"))
     with running(tmp_path, url) as client:
         made = client.v1.customers.create({"email": "a@example.com"}, {"idempotency_key": "k"})
         wait(lambda: got)
         event = stripe.Webhook.construct_event(got[0][0], got[0][1], SECRET)  # type: ignore[no-untyped-call]
         assert json.loads(got[0][0])["data"]["object"]["id"] == made.id
-        clock = client.v1.test_helpers.test_clocks.create({"frozen_time": int(time.time())})
-        target = int(time.time()) + 10 * 86_400
+        clock = client.v1.test_helpers.test_clocks.create({"frozen_time": int(NOON.timestamp())})
+        target = int(NOON.timestamp()) + 10 * 86_400
         client.v1.test_helpers.test_clocks.advance(clock.id, {"frozen_time": target})
         wait(lambda: client.v1.test_helpers.test_clocks.retrieve(clock.id).status == "ready")
         wait(lambda: client.v1.events.retrieve(event.id).pending_webhooks == 0)
-        assert float((tmp_path / "clock").read_text(encoding="ascii")) > 9 * 86_400
+        assert float((tmp_path / "clock").read_text(encoding="ascii")) - before > 9 * 86_400
         assert client.v1.customers.create({}).created >= target
     with running(tmp_path, url) as client:
         assert client.v1.customers.retrieve(made.id).email == "a@example.com"

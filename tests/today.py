@@ -1,0 +1,23 @@
+"""What day it is for the tests: one instant, the same on every day that they run on.
+
+`make test-dates` sets TEST_NOW and so moves the tests to the days that calendars trip over.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+WRITTEN = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+"""Where a test stands whose dates are written out, whatever TEST_NOW says."""
+
+NOON = datetime.fromisoformat(os.environ.get("TEST_NOW") or WRITTEN.isoformat()).astimezone(UTC)
+"""Where every other test stands, business clock and wall clock alike."""
+
+
+def start_at(clock_file: Path, at: datetime = NOON) -> None:
+    """Let the business clock of an installation that has not started yet begin at `at`."""
+    clock_file.parent.mkdir(parents=True, exist_ok=True)
+    offset = at - datetime.now(UTC)
+    clock_file.write_text(f"{offset.total_seconds():.6f}\n", encoding="ascii")
