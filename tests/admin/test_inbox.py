@@ -28,8 +28,8 @@ from app.payments.models import (
 from app.web.database import transaction
 from tests import factories
 from tests.admin.test_pages import press, read
-from tests.conftest import NOON
 from tests.portal.stage import Stage
+from tests.support.settings import NOON
 
 
 @dataclass

@@ -13,16 +13,16 @@ from app.kit.clock import Clocks, FixedClock
 from app.payments.gateway import EXTENSION
 from app.stripe_gateway import Gateway
 from app.web.database import db
-from tests.conftest import NOON
-from tests.portal.stage import Stage, opened
+from tests.portal.stage import Stage, opened_stage
 from tests.standin import StandIn
+from tests.support.settings import NOON
 
 
 @pytest.fixture(scope="session")
 def portal_stage(server: Path) -> Iterator[Stage]:
     """One for all of these tests."""
     clocks = Clocks(business=FixedClock(NOON), wall=FixedClock(datetime.now(UTC)))
-    with opened(server, "portal", clocks) as stage:
+    with opened_stage(server, "portal", clocks) as stage:
         yield stage
 
 
@@ -37,7 +37,7 @@ def stage(portal_stage: Stage) -> Iterator[Stage]:
 @pytest.fixture(scope="session")
 def paid_stage(server: Path, clocks: Clocks, stripe_server: StandIn) -> Iterator[Stage]:
     """One with payments on, whose Stripe is the stand-in."""
-    with opened(server, "paid", clocks, **stripe_server.stripe_settings()) as stage:
+    with opened_stage(server, "paid", clocks, **stripe_server.stripe_settings()) as stage:
         yield stage
 
 
