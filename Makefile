@@ -1,8 +1,10 @@
 # Each target does all the set-up it needs, on a machine with Python 3.11 and make, and is safe to repeat.
 #   make run        the portal on 127.0.0.1:5000 with database, worker, mailbox and demo accounts
-#   make test       make check, then all tests but the long ones, with coverage
+#   make test       make check, then all tests but the long ones, with coverage and seconds a room; SHUFFLE=7 reorders
+#   make test-unit  test-db, test-stack, test-browser: one tier of them (tests/support/tiers.py)
 #   make test-long  seeds, kills and long histories
 #   make check      ruff, mypy, import-linter, bandit
+#   make picture    docs/house.svg, drawn from the code
 # PORT=5100 moves a run; INSTANCE=folder keeps its data elsewhere; PYTHON=python3.12 chooses the interpreter.
 
 SHELL := /bin/bash
@@ -19,7 +21,7 @@ PYTHON ?= $(shell for name in python3.11 python3; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-long check bench screens lock clean
+.PHONY: help run test test-unit test-db test-stack test-browser test-long check picture bench screens lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -40,10 +42,15 @@ run: $(READY)
 
 # Judged by a second command: in one, slipcover 1.1 forgets what the workers covered before it prints.
 COVERED = instance/coverage.json
+SHARED_OUT = -n 2 --dist worksteal
 test: $(READY) check
 	@mkdir -p instance
-	$(BIN)/python -m slipcover --json --out $(COVERED) -m pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m slipcover --json --out $(COVERED) -m pytest -m "not long" $(SHARED_OUT) --budget \
+	  $(if $(SHUFFLE),--shuffle $(SHUFFLE))
 	$(BIN)/python -m slipcover --fail-under 90 --merge $(COVERED) --out $(COVERED)
+
+test-unit test-db test-stack test-browser: $(READY)
+	@exec $(BIN)/python -m pytest -m "$(@:test-%=%) and not long" $(SHARED_OUT)
 
 test-long: $(READY)
 	@long() { $(BIN)/python -m pytest --timeout=3600 -vv -rP "$$@"; }
@@ -56,6 +63,9 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --recursive app sandbox wsgi.py --configfile pyproject.toml
+
+picture: $(READY)
+	@exec $(BIN)/python -m tests.support.picture
 
 bench: $(READY)
 	@exec $(BIN)/python -m bench

@@ -14,6 +14,7 @@ class Browser(FlaskClient):
     """A client whose requests share nothing with the test: as in a server, each has an app context of its own."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        kwargs.setdefault("buffered", True)  # a file is streamed, and its context is gone once `open` returns
         return Context().run(super().open, *args, **kwargs)
 
 

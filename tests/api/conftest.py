@@ -11,14 +11,15 @@ from sqlalchemy import delete, exists
 from app.kit.clock import Clocks
 from app.payments.models import StripePrice, StripeSubscription
 from app.web.database import transaction
-from tests.payments.conftest import app_with_payments
 from tests.standin import StandIn
+from tests.support.installation import app_on
 
 
 @pytest.fixture(scope="session")
 def app(database: str, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]:
     """The whole app; its Stripe is the stand-in."""
-    yield from app_with_payments(database, clocks, stripe_server)
+    with app_on(database, clocks, **stripe_server.stripe_settings()) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)

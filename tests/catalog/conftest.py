@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import create_engine
@@ -14,20 +13,17 @@ from sqlalchemy.orm import Session
 from app.catalog.apply import apply
 from app.catalog.compare import Difference
 from app.catalog.schemas import read_catalog
-from app.kit import embedded
 from app.kit.actor import SYSTEM
-from tests.conftest import _admin, _digest
+from tests.support.database import own_database
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def empty(server: Path, database: str) -> Iterator[str]:
-    """The address of a migrated database without a catalogue. (`database` has built the template.)"""
-    name = f"catalog_{uuid4().hex[:8]}"
-    _admin(server, f"CREATE DATABASE {name} TEMPLATE template_{_digest()}")
-    yield embedded.url(server, name)
-    _admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+def empty(server: Path) -> Iterator[str]:
+    """The address of a migrated database without a catalogue."""
+    with own_database(server, "catalog") as url:
+        yield url
 
 
 @pytest.fixture

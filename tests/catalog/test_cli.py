@@ -12,7 +12,7 @@ from app.web.database import db
 from app.web.runtime import Runtime
 from tests.catalog.conftest import NOW
 from tests.catalog.test_apply import SMALL
-from tests.conftest import make_settings
+from tests.support.settings import make_settings
 
 
 @pytest.fixture

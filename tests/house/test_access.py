@@ -28,7 +28,7 @@ from app.factory.rules import ROLES, Rule
 from app.kit.ids import new_id
 from app.web.database import transaction
 from app.web.runtime import runtime, wall_now
-from tests.conftest import NOON
+from tests.today import NOON
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # A made-up value where a parameter is no id of an org's thing: what is asked is who may come in, not what is found.

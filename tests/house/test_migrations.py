@@ -19,7 +19,7 @@ from sqlalchemy import create_engine
 from app.kit import embedded
 from app.settings import PROJECT
 from app.web.database import db
-from tests.conftest import _admin, _migrator
+from tests.support.database import migrator, run_as_admin
 
 LANDED = Path(__file__).with_name("landed_migrations.txt")
 SHAPE = """
@@ -39,9 +39,9 @@ SHAPE = """
 @pytest.fixture
 def empty(server: Path) -> Iterator[str]:
     name = f"empty_{uuid4().hex[:8]}"
-    _admin(server, f"CREATE DATABASE {name}")
+    run_as_admin(server, f"CREATE DATABASE {name}")
     yield embedded.url(server, name)
-    _admin(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    run_as_admin(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def revisions() -> list[str]:
@@ -68,7 +68,7 @@ def test_a_migration_that_has_landed_is_not_changed() -> None:
 
 
 def test_each_migration_goes_up_down_and_up_again(empty: str) -> None:
-    app = _migrator(empty)
+    app = migrator(empty)
     with app.app_context():
         for step in revisions():
             upgrade(revision=step)
@@ -79,7 +79,7 @@ def test_each_migration_goes_up_down_and_up_again(empty: str) -> None:
 
 
 def test_the_whole_chain_goes_down_to_nothing(empty: str) -> None:
-    app = _migrator(empty)
+    app = migrator(empty)
     with app.app_context():
         upgrade()
         downgrade(revision="base")

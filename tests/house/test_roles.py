@@ -12,7 +12,7 @@ from flask_migrate import upgrade
 from psycopg.errors import InsufficientPrivilege
 
 from app.kit import embedded
-from tests.conftest import _admin, _migrator
+from tests.support.database import migrator, run_as_admin
 
 ROLES = ("tollkeeper_web", "tollkeeper_worker")
 APPEND_ONLY = {"usage_keys": "org_id", "usage_events": "org_id", "audit_entries": "org_id", "sign_in_log": "at"}
@@ -22,14 +22,14 @@ ERASABLE = ("event_details", "audit_persons", "sign_in_details")
 @pytest.fixture(scope="module")
 def guarded(server: Path) -> Iterator[str]:
     """A database migrated by an owner who is no superuser, as on an operator's server."""
-    _admin(server, embedded.ROLES.read_text(encoding="utf-8"))
+    run_as_admin(server, embedded.ROLES.read_text(encoding="utf-8"))
     name = f"guarded_{uuid4().hex[:8]}"
-    _admin(server, f"CREATE DATABASE {name} OWNER {embedded.OWNER}")
-    with _migrator(embedded.url(server, name, embedded.OWNER)).app_context():
+    run_as_admin(server, f"CREATE DATABASE {name} OWNER {embedded.OWNER}")
+    with migrator(embedded.url(server, name, embedded.OWNER)).app_context():
         upgrade()
         upgrade()  # nothing new to migrate: the grants are given again
     yield embedded.url(server, name)
-    _admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+    run_as_admin(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def attempt(database: str, role: str, statement: str) -> None:

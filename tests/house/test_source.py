@@ -106,7 +106,7 @@ def test_the_top_level_holds_what_the_house_plan_names() -> None:
     planned = {
         "app", "templates", "static", "migrations", "tests", "wsgi.py", "pyproject.toml", "sandbox",
         "catalogs", "bench",
-        "docs", "Makefile", "README.md", "Dockerfile", "compose.yaml", "CHANGELOG.md", "LICENSE",
+        "docs", "Makefile", "README.md", "CONTRIBUTING.md", "Dockerfile", "compose.yaml", "CHANGELOG.md", "LICENSE",
         "requirements.lock", "requirements-dev.lock",
     }  # fmt: skip
     made = {"instance", "node_modules"}

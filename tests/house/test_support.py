@@ -24,9 +24,7 @@ def test_tier_follows_from_what_a_test_asks_for(path: str, fixtures: set[str], t
 
 def test_every_test_has_exactly_one_tier(request: pytest.FixtureRequest) -> None:
     tiers = {"unit", "db", "stack", "browser"}
-    wrong = [
-        item.nodeid for item in request.session.items if len(tiers & {m.name for m in item.iter_markers()}) != 1
-    ]
+    wrong = [item.nodeid for item in request.session.items if len(tiers & {m.name for m in item.iter_markers()}) != 1]
     assert wrong == []
 
 

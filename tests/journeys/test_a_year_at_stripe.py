@@ -18,18 +18,15 @@ from flask import Flask
 
 from app.catalog.apply import apply
 from app.catalog.schemas import read_catalog
-from app.factory import create_app
 from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks, FixedClock
 from app.web.database import db
 from sandbox.mailbox.__main__ import Keep
 from sandbox.mailbox.store import Store
 from tests import factories
-from tests.conftest import make_settings
 from tests.journeys.subscriber import Subscriber
-from tests.pages import Browser
-from tests.portal.stage import furnish, own_database
 from tests.standin import StandIn
+from tests.support.installation import opened
 
 ZONE = "Pacific/Auckland"  # where it is 1 February already when the plan is bought
 FAILING, SECOND = "4000000000000341", "5555555555554444"
@@ -89,14 +86,8 @@ def box(tmp_path: Path) -> Iterator[tuple[Store, int]]:
 def app(server: Path, clocks: Clocks, clock: FixedClock, standin: StandIn, box: tuple[Store, int]) -> Iterator[Flask]:
     """An installation of its own: its queue holds nobody else's tasks."""
     clock.at = BOUGHT - 20 * DAY
-    with own_database(server, "year") as url:
-        made = create_app(make_settings(url, smtp_port=box[1], **standin.stripe_settings()), clocks)
-        made.test_client_class = Browser
-        furnish(made, clock.at)
+    with opened(server, "year", clocks, smtp_port=box[1], **standin.stripe_settings()) as made:
         yield made
-        made.extensions["tollkeeper"].pool.close()
-        with made.app_context():
-            db.engine.dispose()
 
 
 @pytest.fixture

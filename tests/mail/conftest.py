@@ -16,7 +16,7 @@ from app.kit.clock import Clocks, FixedClock
 from app.kit.pool import HotPool
 from app.web.database import db
 from app.web.runtime import Runtime
-from tests.conftest import make_settings
+from tests.support.settings import make_settings
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -10,9 +10,9 @@ from app.mail.models import Mail
 from app.mail.service import hand_over, send, send_again
 from app.mail.smtp import NotSent, Server
 from app.mail.tasks import TASKS, server_of
-from tests.conftest import make_settings
 from tests.mail.conftest import NOW, free_port
 from tests.mail.letters import CONTEXTS
+from tests.support.settings import make_settings
 
 run_task = TASKS["mail.send"]
 

@@ -2,8 +2,8 @@ import pytest
 
 from app.mail.smtp import NotSent, Server, compose, deliver
 from app.mail.tasks import server_of
-from tests.conftest import make_settings
 from tests.mail.conftest import NOW
+from tests.support.settings import make_settings
 
 SENDER = "Tollkeeper <billing@portal.example>"
 # The server of the test has no certificate; what it asks for is what is tested.

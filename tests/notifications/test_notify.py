@@ -7,8 +7,8 @@ from sqlalchemy import text
 
 from app.kit.errors import NotFound
 from app.notifications.service import notify, recipients
-from tests.conftest import NOON
 from tests.factories import make_member, make_org
+from tests.today import NOON
 
 FACTS = {"plan": "the Pro plan", "was_limited": False}
 

@@ -26,11 +26,11 @@ from app.payments.models import BillingRecord, Checkout, InboxEvent, StripeSubsc
 from app.web.database import db
 from app.web.runtime import business_now
 from sandbox.standin import API_VERSION
-from tests.conftest import NOON, make_settings
 from tests.factories import MadePlan, make_member, make_org, make_plan, unique
-from tests.pages import Browser
 from tests.payments.till import till  # noqa: F401  (a fixture)
 from tests.standin import GOOD_CARD, StandIn
+from tests.support.installation import app_on
+from tests.today import NOON
 
 _TAKE = text("""
     DELETE FROM procrastinate_jobs WHERE id = (
@@ -39,23 +39,11 @@ _TAKE = text("""
 """)
 
 
-def app_with_payments(database: str, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]:
-    """The app; its Stripe is the stand-in."""
-    from app.factory import create_app
-
-    made = create_app(make_settings(database, **stripe_server.stripe_settings()), clocks)
-    made.config["TESTING"] = False
-    made.test_client_class = Browser
-    yield made
-    made.extensions["tollkeeper"].pool.close()
-    with made.app_context():
-        db.engine.dispose()
-
-
 @pytest.fixture(scope="session")
 def app(database: str, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]:
     """The app with payments on."""
-    yield from app_with_payments(database, clocks, stripe_server)
+    with app_on(database, clocks, **stripe_server.stripe_settings()) as made:
+        yield made
 
 
 @dataclass

@@ -25,8 +25,8 @@ from app.payments.models import (
 from app.subscriptions import periods, queries
 from app.subscriptions.models import SubscriptionEvent
 from app.web.runtime import business_now
-from tests.conftest import NOON
 from tests.payments.conftest import Buyer, Shop
+from tests.today import NOON
 
 Delivery = tuple[bytes, dict[str, str]]
 Picture = dict[str, Any]

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from tests.conftest import NOON
 from tests.payments.conftest import Shop
 from tests.payments.lifecycle import Picture, live
+from tests.today import NOON
 
 SEEDS = [
     *(pytest.param(seed, id=f"seed {seed}") for seed in range(5)),

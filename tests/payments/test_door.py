@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from app.kit.clock import Clocks, FixedClock
 from app.payments.door import MOST_BYTES
 from app.payments.models import InboxEvent
-from tests.conftest import make_settings
 from tests.payments.conftest import event, post, sign
 from tests.standin import StandIn
+from tests.support.settings import make_settings
 
 
 def stored(session: Session, event_id: str) -> int:

@@ -15,9 +15,9 @@ from app.payments import dunning, letters, tasks
 from app.payments.models import BillingRecord, Dunning, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
 from app.subscriptions import queries
 from app.web.database import db
-from tests.conftest import NOON
 from tests.factories import make_member, make_org, make_plan, unique
 from tests.subscriptions.stripe_life import Follower, facts, over
+from tests.today import NOON
 
 DAY = timedelta(days=1)
 

@@ -13,9 +13,9 @@ from app.kit.ids import new_id
 from app.payments import queries, records
 from app.payments.models import BillingRecord
 from app.stripe_gateway.types import Card
-from tests.conftest import NOON
 from tests.factories import make_org
 from tests.payments.conftest import Shop
+from tests.today import NOON
 
 CARD = Card("pm_1", "visa", "4242", 12, 2034)
 RANK = {"pending": 0, "failed": 1, "completed": 2, "refunded": 3}

@@ -9,9 +9,9 @@ from app.payments.gateway import gateway
 from app.payments.sync_checkout import close_checkout, sync_checkout
 from app.payments.tasks import ask
 from app.stripe_gateway import checkout
-from tests.conftest import NOON
 from tests.factories import make_org
 from tests.payments.conftest import Buyer, Shop
+from tests.today import NOON
 
 
 def state(shop: Shop, buyer: Buyer) -> tuple[str, str]:

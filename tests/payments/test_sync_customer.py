@@ -11,9 +11,9 @@ from app.payments.errors import NotOurs
 from app.payments.models import StripeCustomer
 from app.payments.sync_customer import sync_customer
 from app.stripe_gateway.types import Card, Customer
-from tests.conftest import NOON
 from tests.factories import make_org, unique
 from tests.payments.conftest import Shop
+from tests.today import NOON
 
 CARD = Card("pm_1", "visa", "4242", 12, 2034)
 

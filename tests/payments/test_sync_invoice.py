@@ -19,9 +19,9 @@ from app.payments.sync_invoice import sync_invoice
 from app.stripe_gateway import invoices
 from app.stripe_gateway.types import Card, Intent, Invoice
 from app.web.database import transaction
-from tests.conftest import NOON
 from tests.factories import make_org, unique
 from tests.payments.conftest import Buyer, Shop
+from tests.today import NOON
 
 CARD = Card("pm_1", "visa", "0341", 12, 2034)
 

@@ -17,10 +17,10 @@ from app.stripe_gateway import subscriptions as theirs
 from app.stripe_gateway.types import Subscription
 from app.subscriptions import queries as subscriptions
 from app.web.runtime import business_now
-from tests.conftest import NOON
 from tests.factories import make_org
 from tests.payments.conftest import Buyer, Shop
 from tests.payments.lifecycle import HOUR, RENEWED, _card, _pay
+from tests.today import NOON
 
 
 def bought(shop: Shop) -> tuple[Buyer, Subscription]:

@@ -12,7 +12,7 @@ from app.kit.clock import Clocks, FixedClock
 from app.payments.gateway import EXTENSION
 from app.stripe_gateway import Gateway
 from app.web.database import db
-from tests.portal.stage import Stage, opened
+from tests.portal.stage import Stage, opened_stage
 from tests.standin import StandIn
 from tests.today import WRITTEN
 
@@ -21,7 +21,7 @@ from tests.today import WRITTEN
 def portal_stage(server: Path) -> Iterator[Stage]:
     """One for all of these tests."""
     clocks = Clocks(business=FixedClock(WRITTEN), wall=FixedClock(WRITTEN))
-    with opened(server, "portal", clocks) as stage:
+    with opened_stage(server, "portal", clocks) as stage:
         yield stage
 
 
@@ -36,7 +36,7 @@ def stage(portal_stage: Stage) -> Iterator[Stage]:
 @pytest.fixture(scope="session")
 def paid_stage(server: Path, clocks: Clocks, stripe_server: StandIn) -> Iterator[Stage]:
     """One with payments on, whose Stripe is the stand-in."""
-    with opened(server, "paid", clocks, **stripe_server.stripe_settings()) as stage:
+    with opened_stage(server, "paid", clocks, **stripe_server.stripe_settings()) as stage:
         yield stage
 
 

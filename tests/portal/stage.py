@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 from flask import Flask
@@ -20,26 +20,17 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.accounts.models import Org, User
-from app.catalog.apply import apply
 from app.catalog.queries import version_of
-from app.catalog.schemas import read_catalog
-from app.factory import create_app
-from app.kit import embedded
 from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks, FixedClock
 from app.metering.batch import Terms, record_batch
 from app.metering.hot import meterer
-from app.metering.partitions import make_partitions
 from app.metering.rollups import fold
 from app.metering.schemas import Event
-from app.settings import PROJECT
 from app.subscriptions.service import assign_plan
 from app.web.database import db, transaction
 from tests import factories
-from tests.conftest import _admin, _build_template, _digest, _locked, make_settings
-from tests.today import WRITTEN
-
-CATALOGUE = "catalogs/scan_api.toml"
+from tests.support.installation import opened
 
 
 @dataclass
@@ -155,35 +146,8 @@ def text_of(answer: TestResponse, status: int = 200) -> str:
 
 
 @contextmanager
-def own_database(server: Path, word: str) -> Iterator[str]:
-    """The address of a migrated, empty database that nobody else uses."""
-    name, template = f"{word}_{uuid4().hex[:8]}", f"template_{_digest()}"
-    with _locked(server.parent / "template.lock"):
-        _build_template(server, template)
-        _admin(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    try:
-        yield embedded.url(server, name)
-    finally:
-        _admin(server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@contextmanager
-def opened(server: Path, word: str, clocks: Clocks, **settings: Any) -> Iterator[Stage]:
-    """A stage on a database of its own, with catalogue and partitions; taken down at the end."""
+def opened_stage(server: Path, word: str, clocks: Clocks, **settings: Any) -> Iterator[Stage]:
+    """A stage on a database of its own."""
     assert isinstance(clocks.business, FixedClock)
-    with own_database(server, word) as url:
-        made = create_app(make_settings(url, **settings), clocks)
-        furnish(made, WRITTEN)
+    with opened(server, word, clocks, **settings) as made:
         yield Stage(made, clocks.business)
-        made.extensions["tollkeeper"].pool.close()
-        with made.app_context():
-            db.engine.dispose()
-
-
-def furnish(app: Flask, now: datetime) -> None:
-    """Apply the catalogue and make the partitions of a year."""
-    with app.app_context():
-        text = (PROJECT / CATALOGUE).read_text(encoding="utf-8")
-        with transaction() as session:
-            apply(session, read_catalog(text, CATALOGUE), actor=SYSTEM, now=now)
-        make_partitions(back=13)

@@ -13,12 +13,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from app.factory import create_app
 from app.kit.clock import Clocks, FixedClock
 from app.portal.cli import demo
 from app.web.database import db
-from tests.conftest import NOON, make_settings
-from tests.portal.stage import own_database
+from tests.support.database import own_database
+from tests.support.installation import app_on
+from tests.today import NOON
 
 COUNTS = text(
     "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM orgs), (SELECT count(*) FROM usage_events),"
@@ -32,12 +32,9 @@ COUNTS = text(
 def sandbox(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """An installation of its own."""
     clocks = Clocks(business=FixedClock(NOON), wall=FixedClock(NOON))
-    with own_database(server, "demo") as url:
-        made = create_app(make_settings(url, instance=tmp_path_factory.mktemp("instance")), clocks)
+    instance = tmp_path_factory.mktemp("instance")
+    with own_database(server, "demo") as url, app_on(url, clocks, instance=instance) as made:
         yield made
-        made.extensions["tollkeeper"].pool.close()
-        with made.app_context():
-            db.engine.dispose()
 
 
 @pytest.fixture(scope="module")

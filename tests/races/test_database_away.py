@@ -16,8 +16,9 @@ from flask_migrate import upgrade
 from app.factory import create_app
 from app.kit import embedded
 from app.web.database import db
-from tests.conftest import _admin, _migrator, make_settings
 from tests.factories import bearer, have_default_plan, make_key, make_member, make_org, signed_in
+from tests.support.database import migrator, run_as_admin
+from tests.support.settings import make_settings
 
 
 @dataclass
@@ -31,9 +32,9 @@ class Portal:
 @pytest.fixture
 def portal(own_server: Path) -> Iterator[Portal]:
     name = f"away_{uuid4().hex[:8]}"
-    _admin(own_server, f"CREATE DATABASE {name}")
+    run_as_admin(own_server, f"CREATE DATABASE {name}")
     url = embedded.url(own_server, name)
-    with _migrator(url).app_context():
+    with migrator(url).app_context():
         upgrade()
     app = create_app(make_settings(url))
     with app.app_context():

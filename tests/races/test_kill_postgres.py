@@ -16,8 +16,8 @@ from flask_migrate import upgrade
 from app.kit import embedded
 from app.kit.errors import Unavailable
 from app.kit.pool import HotPool
-from tests.conftest import _admin, _migrator
 from tests.metering.world import World, event
+from tests.support.database import migrator, run_as_admin
 
 WRITERS = 8
 ROUNDS = 3
@@ -92,9 +92,9 @@ class Writer(Thread):
 @pytest.mark.parametrize("standby", [False, True], ids=["durable", "plain"])
 def test_acknowledged_events_survive_kill_9_of_postgresql_once_each(own_server: Path, standby: bool) -> None:
     name = f"kill_{uuid4().hex[:8]}"
-    _admin(own_server, f"CREATE DATABASE {name}")
+    run_as_admin(own_server, f"CREATE DATABASE {name}")
     url = embedded.url(own_server, name)
-    with _migrator(url).app_context():
+    with migrator(url).app_context():
         upgrade()
     world = World(url, HotPool(url, WRITERS), standby=standby)
     org, stop = world.org(t_sum={"allowance": 10**9}), Event()

@@ -19,10 +19,10 @@ from tempfile import TemporaryDirectory
 import psycopg
 import pytest
 
+from app.settings import PROJECT
 from sandbox.place import Place, RunError
 from sandbox.run import launch
 from sandbox.supervisor import Process, Supervisor
-from tests.conftest import PROJECT
 from tests.today import start_at
 
 GIVEN = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from app.settings import PROJECT
 from sandbox.supervisor import Process, Supervisor
-from tests.conftest import PROJECT
 
 SLEEP = "import time; time.sleep(600)"
 WITH_CHILD = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEP!r}]); {SLEEP}"

@@ -16,8 +16,8 @@ from app.stripe_gateway import Gateway, catalog, checkout, customers, events, in
 from app.stripe_gateway.circuit import Circuit
 from app.stripe_gateway.errors import StripeAway, StripeKeyReused, StripeMissing, StripeRefused
 from app.stripe_gateway.types import CheckoutSession, Customer, Price
-from tests.conftest import make_settings
 from tests.standin import StandIn
+from tests.support.settings import make_settings
 
 TYPES = ["customer.created", "invoice.paid", "checkout.session.completed"]
 

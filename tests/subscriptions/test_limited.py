@@ -14,12 +14,12 @@ from app.catalog import queries as catalog
 from app.kit.periods import Period, boundary
 from app.metering.recount import recount
 from app.subscriptions import limited, periods, queries
-from tests.conftest import NOON
 from tests.factories import bearer, have_default_plan, make_key
 from tests.factories import make_org as make_whole_org
 from tests.subscriptions.conftest import NOW
 from tests.subscriptions.stripe_life import Follower, each_start, facts, over
 from tests.subscriptions.test_periods import tiles
+from tests.today import NOON
 
 DAY = timedelta(days=1)
 EVENTS = "/api/v1/usage/events"

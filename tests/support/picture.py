@@ -21,7 +21,8 @@ STYLE = """
   rect { fill: #eef4fb; stroke: #4778ab } .planned { fill: #fff; stroke: #9fb0c0; stroke-dasharray: 4 3 }
   path { fill: none; stroke: #9fb0c0; stroke-width: 1.2 }
   @media (prefers-color-scheme: dark) {
-    text { fill: #e6edf3 } .small { fill: #9fb0c0 } rect { fill: #1d2b3a } path, .planned { stroke: #50637a } .planned { fill: #0d1117 }
+    text { fill: #e6edf3 } .small { fill: #9fb0c0 } rect { fill: #1d2b3a }
+    path, .planned { stroke: #50637a } .planned { fill: #0d1117 }
   }
 """
 

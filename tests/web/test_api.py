@@ -21,7 +21,8 @@ from app.web.api import Api
 from app.web.database import db, transaction
 from app.web.idempotency import IdempotencyKey
 from app.web.runtime import Runtime
-from tests.conftest import NOON, make_settings
+from tests.support.settings import make_settings
+from tests.today import NOON
 
 OWNER = uuid4()
 COUNTED: list[int] = []

@@ -1,0 +1,22 @@
+"""The settings of a test installation."""
+
+from __future__ import annotations
+
+from app.settings import PROJECT, Settings
+
+
+def make_settings(database: str, **changed: object) -> Settings:
+    """Settings of a test installation on `database`."""
+    instance = PROJECT / "instance" / "test"
+    given: dict[str, object] = {
+        "sandbox": True,
+        "secret_key": "test-secret-key-test-secret-key-test-secret",
+        "key_pepper": "test-key-pepper-test-key-pepper-test-pepper",
+        "base_url": "http://localhost",
+        "database_url": database,
+        "owner_database_url": database,
+        "worker_database_url": database,
+        "instance": instance,
+        "metrics_token": "test-metrics-token",
+    }
+    return Settings(**{**given, **changed})  # type: ignore[arg-type]
