@@ -15,6 +15,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 WEB_PROCESSES = 2
+DATABASES = ("DATABASE_URL", "OWNER_DATABASE_URL", "WORKER_DATABASE_URL")
 
 
 class RunError(Exception):
@@ -102,12 +103,9 @@ class Place:
         }
 
     def write_environment(self, env: Mapping[str, str]) -> None:
-        """Keep what this run tells its processes, so that a command in a shell works on it: `. instance/env`.
-
-        Without the database's addresses: a command finds the embedded server by itself, as its owner.
-        """
-        told = {**self.environment({}), **self.payments()}
-        lines = [f"export {name}={shlex.quote(env[name])}\n" for name in sorted(told)]
+        """Keep the settings of this run, so that commands in a shell work on it after `. instance/env`."""
+        names = {*self.environment({}), *self.payments(), *DATABASES} & env.keys()
+        lines = [f"export {name}={shlex.quote(env[name])}\n" for name in sorted(names)]
         self._write("env", "".join(lines))
 
     def _kept(self, name: str, prefix: str) -> str:

@@ -18,11 +18,12 @@ from pathlib import Path
 from types import FrameType
 
 from sandbox.place import HOST, PROJECT, WEB_PROCESSES, Place, RunError
+from sandbox.postgres.server import is_embedded
 from sandbox.supervisor import Process, Supervisor
 
 PYTHON = sys.executable
 FLASK = [PYTHON, "-m", "flask", "--app", "wsgi"]
-EMBEDDED = [PYTHON, "-m", "app.kit.embedded"]
+POSTGRES = [PYTHON, "-m", "sandbox.postgres"]
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_SECONDS = 60
 CARDS = (
@@ -72,10 +73,10 @@ def launch(place: Place, given: Mapping[str, str], supervisor: Supervisor) -> di
     Raises `RunError` with the words of what failed; the caller stops the supervisor in every case.
     """
     env = place.environment(given) | place.payments()
-    place.write_environment(env)
-    if not env.get("DATABASE_URL"):
+    if not env.get("DATABASE_URL") or is_embedded(env["DATABASE_URL"]):  # a shell after `. instance/env` names ours
         env |= _database(place, supervisor, env)
     owner = {**env, "DATABASE_URL": env.get("OWNER_DATABASE_URL") or env["DATABASE_URL"]}
+    place.write_environment(owner)
     say("Bringing the database up to date ...")
     _once([*FLASK, "db", "upgrade"], owner, supervisor, place.log("upgrade"))
     mail = ["--folder", str(place.instance / "mail"), "--port", str(place.port + 1)]
@@ -96,9 +97,9 @@ def _database(place: Place, supervisor: Supervisor, env: dict[str, str]) -> dict
     say(f"Starting PostgreSQL in {place.instance / 'postgres'} ...")
     data = str(place.instance / "postgres")
     log = place.log("postgres")
-    supervisor.add(Process("postgres", [*EMBEDDED, "serve", data], env, log, signal.SIGINT))
+    supervisor.add(Process("postgres", [*POSTGRES, "serve", data], env, log, signal.SIGINT))
     answer = place.log("prepare")
-    _once([*EMBEDDED, "prepare", data], env, supervisor, answer)
+    _once([*POSTGRES, "prepare", data], env, supervisor, answer)
     pairs = (line.partition("=") for line in answer.read_text(encoding="utf-8").splitlines())
     return {name: address for name, _, address in pairs if name.endswith("DATABASE_URL")}
 
@@ -169,7 +170,7 @@ def _tail(log: Path | None) -> str:
 
 
 def _show(place: Place, env: dict[str, str]) -> None:
-    embedded = env["DATABASE_URL"] if "host=/" in env["DATABASE_URL"] else "the one of DATABASE_URL"
+    database = env["DATABASE_URL"] if is_embedded(env["DATABASE_URL"]) else "the one of DATABASE_URL"
     say(
         f"\nTollkeeper runs.\n"
         f"  Portal     {place.portal}\n"
@@ -177,7 +178,7 @@ def _show(place: Place, env: dict[str, str]) -> None:
         f"  Stripe     {place.stripe}/sandbox   (a stand-in: no money moves; its events, and switches for faults)\n"
         f"  Cards      {CARDS}\n"
         f"  Accounts   {place.instance / 'demo.json'}\n"
-        f"  Database   {embedded}\n"
+        f"  Database   {database}\n"
         f"  Logs       {place.instance / 'log'}\n"
         f"Ctrl-C stops all of it."
     )

@@ -22,12 +22,12 @@ from flask.testing import FlaskClient
 from flask_migrate import Migrate, upgrade
 from sqlalchemy.orm import Session
 
-from app.kit import embedded
 from app.kit.clock import Clocks, FixedClock
 from app.kit.pool import HotPool
 from app.settings import PROJECT, Settings
 from app.web.database import db
 from app.web.runtime import Runtime
+from sandbox.postgres import server as postgres
 from tests.pages import Browser
 
 pytest_plugins = ("tests.standin",)  # the stand-in for Stripe, and the count of its checked messages
@@ -45,7 +45,7 @@ def server() -> Path:
     release = "".join(c if c.isalnum() else "-" for c in os.environ.get("EMBEDDED_POSTGRES", "18")).strip("-")
     data = PROJECT / "instance" / "test" / f"postgres-{release}"
     with _locked(data.parent / "server.lock"):
-        embedded.start(data)
+        postgres.start(data)
     return data
 
 
@@ -57,7 +57,7 @@ def database(server: Path) -> Iterator[str]:
     with _locked(server.parent / "template.lock"):
         _build_template(server, template)
         _admin(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield embedded.url(server, name)
+    yield postgres.url(server, name)
     _admin(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
@@ -134,11 +134,11 @@ def make_settings(database: str, **changed: object) -> Settings:
 
 def _build_template(server: Path, name: str) -> None:
     exists = "SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate"
-    with psycopg.connect(embedded.url(server, "postgres"), autocommit=True) as connection:
+    with psycopg.connect(postgres.url(server, "postgres"), autocommit=True) as connection:
         if connection.execute(exists, (name,)).fetchone():
             return
     _admin(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
-    with _migrator(embedded.url(server, name)).app_context():
+    with _migrator(postgres.url(server, name)).app_context():
         upgrade()
     _admin(server, f"ALTER DATABASE {name} WITH IS_TEMPLATE true")
 
@@ -155,7 +155,7 @@ def _migrator(database: str) -> Flask:
 
 
 def _admin(server: Path, *statements: str) -> None:
-    with psycopg.connect(embedded.url(server, "postgres"), autocommit=True) as connection:
+    with psycopg.connect(postgres.url(server, "postgres"), autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement)
 

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from app.catalog.apply import apply
 from app.catalog.compare import Difference
 from app.catalog.schemas import read_catalog
-from app.kit import embedded
 from app.kit.actor import SYSTEM
+from sandbox.postgres import server as postgres
 from tests.conftest import _admin, _digest
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -26,7 +26,7 @@ def empty(server: Path, database: str) -> Iterator[str]:
     """The address of a migrated database without a catalogue. (`database` has built the template.)"""
     name = f"catalog_{uuid4().hex[:8]}"
     _admin(server, f"CREATE DATABASE {name} TEMPLATE template_{_digest()}")
-    yield embedded.url(server, name)
+    yield postgres.url(server, name)
     _admin(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 

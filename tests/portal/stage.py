@@ -24,7 +24,6 @@ from app.catalog.apply import apply
 from app.catalog.queries import version_of
 from app.catalog.schemas import read_catalog
 from app.factory import create_app
-from app.kit import embedded
 from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks, FixedClock
 from app.metering.batch import Terms, record_batch
@@ -35,6 +34,7 @@ from app.metering.schemas import Event
 from app.settings import PROJECT
 from app.subscriptions.service import assign_plan
 from app.web.database import db, transaction
+from sandbox.postgres import server as postgres
 from tests import factories
 from tests.conftest import NOON, _admin, _build_template, _digest, _locked, make_settings
 
@@ -161,7 +161,7 @@ def own_database(server: Path, word: str) -> Iterator[str]:
         _build_template(server, template)
         _admin(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
-        yield embedded.url(server, name)
+        yield postgres.url(server, name)
     finally:
         _admin(server, f"DROP DATABASE {name} WITH (FORCE)")
 

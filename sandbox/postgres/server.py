@@ -1,8 +1,7 @@
-"""The embedded PostgreSQL: a real server from a wheel, kept in a folder, reached over a unix socket.
+"""Starts, prepares and stops an embedded PostgreSQL, which is reached over a unix socket. For development only.
 
-For development and tests only. `EMBEDDED_POSTGRES` picks the release: 18 (default) or 16 from the wheel, or
-the folder that holds another server's `postgres` and `initdb`. `python -m app.kit.embedded serve FOLDER` runs it
-in the foreground, `prepare FOLDER` waits for it and prints the addresses for each role, `stop FOLDER` ends it.
+`EMBEDDED_POSTGRES` picks the release: 18 (default) or 16 from the wheel, or the folder that holds another server's
+`postgres` and `initdb`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ from pathlib import Path
 
 import psycopg
 
-from app.kit.cluster import (
+from sandbox.postgres.cluster import (
+    SHORT_FOLDER,
     EmbeddedError,
     binaries,
     clear_stale,
@@ -31,13 +31,10 @@ from app.kit.cluster import (
     socket_folder,
 )
 
-__all__ = ["EmbeddedError", "binaries", "install", "prepare", "resolve", "serve", "start", "stop", "url"]
-
-SCHEME = "embedded:"
 DATABASE = "tollkeeper"
 OWNER = "tollkeeper_owner"
 ROLES = Path(__file__).resolve().parents[2] / "migrations" / "roles.sql"
-ADDRESSES = {
+ROLE_SETTINGS = {
     "OWNER_DATABASE_URL": OWNER,
     "DATABASE_URL": "tollkeeper_web",
     "WORKER_DATABASE_URL": "tollkeeper_worker",
@@ -63,14 +60,15 @@ def url(data: Path, database: str = DATABASE, user: str = "postgres") -> str:
     return f"postgresql://{user}@/{database}?host={socket_folder(data)}"
 
 
-def resolve(address: str) -> str:
-    """Turn `embedded:FOLDER` into the owner's PostgreSQL URL, starting the server if need be; other URLs pass."""
-    if not address.startswith(SCHEME):
-        return address
-    data = Path(address.removeprefix(SCHEME))
-    start(data)
-    prepare(data)
-    return url(data, user=OWNER)
+def addresses(data: Path) -> dict[str, str]:
+    """The settings that lead the product to its database, each as its own role."""
+    return {name: url(data, user=role) for name, role in ROLE_SETTINGS.items()}
+
+
+def is_embedded(address: str) -> bool:
+    """Whether a URL leads to an embedded server, as those of `instance/env` do: its socket is in its own folder."""
+    folder = Path(address.partition("?host=")[2])
+    return (folder / "PG_VERSION").exists() or folder.name.startswith(SHORT_FOLDER)
 
 
 def start(data: Path) -> None:
@@ -168,24 +166,3 @@ def _locked(data: Path) -> Iterator[None]:
     with data.with_name(f".{data.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def main(words: list[str]) -> int:
-    """The command line: `serve`, `prepare` or `stop`, and the folder."""
-    verbs = {"serve": serve, "prepare": prepare, "stop": stop}
-    if len(words) != 2 or words[0] not in verbs:
-        sys.stderr.write("Usage: python -m app.kit.embedded serve|prepare|stop FOLDER\n")
-        return 2
-    data = Path(words[1])
-    try:
-        verbs[words[0]](data)
-    except EmbeddedError as refused:
-        sys.stderr.write(f"{refused}\n")
-        return 1
-    if words[0] == "prepare":
-        sys.stdout.writelines(f"{name}={url(data, user=role)}\n" for name, role in ADDRESSES.items())
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

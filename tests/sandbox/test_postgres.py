@@ -15,8 +15,9 @@ from tempfile import TemporaryDirectory
 import psycopg
 import pytest
 
-from app.kit import cluster, embedded
 from app.settings import PROJECT
+from sandbox.postgres import cluster
+from sandbox.postgres import server as postgres
 
 
 @pytest.fixture(scope="module")
@@ -24,18 +25,18 @@ def data() -> Iterator[Path]:
     # Not pytest's own folder: it closes that to the user that the server runs as when we are root.
     with TemporaryDirectory(prefix="tollkeeper-") as folder:
         yield Path(folder) / "postgres"
-        embedded.stop(Path(folder) / "postgres")
+        postgres.stop(Path(folder) / "postgres")
 
 
 @pytest.fixture
 def running(data: Path) -> Path:
     """The folder, its server up, whichever test came before."""
-    embedded.resolve(f"embedded:{data}")
+    postgres.start(data)
     return data
 
 
 def one(data: Path, query: str) -> object:
-    with psycopg.connect(embedded.url(data)) as connection:
+    with psycopg.connect(postgres.url(data)) as connection:
         return connection.execute(query).fetchone()[0]
 
 
@@ -48,20 +49,24 @@ def kill(data: Path) -> float:
 
 
 def run(verb: str, data: Path) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "app.kit.embedded", verb, str(data)]
+    words = [sys.executable, "-m", "sandbox.postgres", verb, str(data)]
     return subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=False)
 
 
-def test_an_embedded_address_starts_the_server_and_names_its_owner(data: Path) -> None:
-    address = embedded.resolve(f"embedded:{data}")
-    assert address == embedded.resolve(f"embedded:{data}")
-    with psycopg.connect(address) as connection:
+def test_a_prepared_server_gives_each_role_its_address_and_the_owner_is_no_superuser(running: Path) -> None:
+    postgres.prepare(running)
+    postgres.prepare(running)
+    addresses = postgres.addresses(running)
+    assert list(addresses) == ["OWNER_DATABASE_URL", "DATABASE_URL", "WORKER_DATABASE_URL"]
+    with psycopg.connect(addresses["OWNER_DATABASE_URL"]) as connection:
         found = connection.execute("SELECT usename, usesuper FROM pg_user WHERE usename = current_user").fetchone()
     assert found == ("tollkeeper_owner", False)
 
 
-def test_any_other_address_passes_as_it_is() -> None:
-    assert embedded.resolve("postgresql://u@h/d") == "postgresql://u@h/d"
+def test_an_embedded_servers_address_is_told_from_any_other(running: Path) -> None:
+    assert all(postgres.is_embedded(address) for address in postgres.addresses(running).values())
+    others = ("postgresql://u@h/d", "postgresql://u@/d?host=/var/run/postgresql", "")
+    assert not any(postgres.is_embedded(address) for address in others)
 
 
 def test_the_server_does_not_run_as_root(running: Path) -> None:
@@ -71,38 +76,38 @@ def test_the_server_does_not_run_as_root(running: Path) -> None:
 
 def test_a_second_start_finds_the_first(running: Path) -> None:
     before = cluster.postmaster(running)
-    embedded.start(running)
+    postgres.start(running)
     assert cluster.postmaster(running) == before
 
 
 def test_after_a_kill_it_starts_again_within_five_seconds_with_its_data(running: Path) -> None:
-    with psycopg.connect(embedded.url(running)) as connection:
+    with psycopg.connect(postgres.url(running)) as connection:
         connection.execute("CREATE TABLE kept (a int)")
     began = kill(running)
-    embedded.start(running)
+    postgres.start(running)
     assert one(running, "SELECT count(*) FROM kept") == 0
     assert time.monotonic() - began < 5
 
 
 def test_what_a_killed_server_left_is_ended_before_the_next_starts(running: Path) -> None:
-    with closing(psycopg.connect(embedded.url(running), autocommit=True)) as busy:
+    with closing(psycopg.connect(postgres.url(running), autocommit=True)) as busy:
         busy.pgconn.send_query(b"SELECT pg_sleep(60)")
         kill(running)
-        embedded.start(running)
+        postgres.start(running)
         server = cluster.postmaster(running)
         parents = {_parent(pid) for pid in cluster.processes(running) if pid != server}
     assert parents <= {server, None}
 
 
 def test_stop_leaves_no_process_and_may_be_repeated(running: Path) -> None:
-    embedded.stop(running)
+    postgres.stop(running)
     assert cluster.processes(running) == []
-    embedded.stop(running)
+    postgres.stop(running)
 
 
 def test_served_in_the_foreground_it_takes_the_place_of_one_started_apart(running: Path) -> None:
     apart = cluster.postmaster(running)
-    words = [sys.executable, "-m", "app.kit.embedded", "serve", str(running)]
+    words = [sys.executable, "-m", "sandbox.postgres", "serve", str(running)]
     child = subprocess.Popen(words, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(100):
@@ -111,7 +116,7 @@ def test_served_in_the_foreground_it_takes_the_place_of_one_started_apart(runnin
             time.sleep(0.05)
         prepared = run("prepare", running)
         assert cluster.postmaster(running) == child.pid != apart
-        assert [line.partition("=")[0] for line in prepared.stdout.splitlines()] == list(embedded.ADDRESSES)
+        assert [line.partition("=")[0] for line in prepared.stdout.splitlines()] == list(postgres.ROLE_SETTINGS)
     finally:
         child.send_signal(signal.SIGINT)
         assert child.wait(20) == 0
@@ -129,8 +134,8 @@ def test_a_cluster_of_another_release_is_refused_in_words(tmp_path: Path) -> Non
 
 def test_a_wrong_release_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMBEDDED_POSTGRES", "/nowhere")
-    with pytest.raises(embedded.EmbeddedError, match="18, 16 or a folder"):
-        embedded.binaries()
+    with pytest.raises(cluster.EmbeddedError, match="18, 16 or a folder"):
+        cluster.binaries()
 
 
 def test_the_command_line_says_how_it_is_used(tmp_path: Path) -> None:
