@@ -11,9 +11,10 @@ from typing import Any
 
 from sandbox.standin import API_VERSION, expand, forms, idempotency, params, routes
 from sandbox.standin.errors import StripeError, invalid
+from sandbox.standin.events import Cause
 from sandbox.standin.faults import Fault
 from sandbox.standin.idempotency import Kept, Keys
-from sandbox.standin.world import Cause, World
+from sandbox.standin.world import World
 
 LONG_S = 60.0
 

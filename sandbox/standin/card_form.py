@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 
 from sandbox.standin import cards
-from sandbox.standin.make_payment import CardForm
+from sandbox.standin.cards import CardForm
 
 FIELDS = ("number", "expiry", "cvc", "name", "email")
 _EXPIRY = re.compile(r"\s*(\d{1,2})\s*[/-]\s*(\d{2}|\d{4})\s*")

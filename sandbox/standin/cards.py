@@ -10,6 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sandbox.standin.errors import StripeError
+
 Kind = Literal["paid", "declined", "authenticate"]
 Secure = Literal["never", "setup", "always"]
 
@@ -40,6 +42,17 @@ class TestCard:
     def fingerprint(self) -> str:
         """What a payment method carries instead of the number."""
         return fingerprint(self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class CardForm:
+    """What somebody types into a card form."""
+
+    number: str
+    exp_month: int
+    exp_year: int
+    name: str | None = None
+    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +131,12 @@ def save(card: TestCard, *, authenticated: bool) -> Verdict:
     if card.secure != "never" and not authenticated:
         return Verdict("authenticate")
     return Verdict("paid")
+
+
+def declined(refusal: Refusal, *, keep: bool = True, **more: Any) -> StripeError:
+    """402: the card was refused. What was recorded about it (a failed charge, a failed intent) is kept by default."""
+    codes = {"code": refusal.code, "decline_code": refusal.decline_code}
+    return StripeError(402, "card_error", refusal.message, keep=keep, **codes, **more)
 
 
 def brand_of(number: str) -> str:

@@ -16,8 +16,8 @@ from sandbox.standin import (
     subscribing,
     terms,
 )
-from sandbox.standin.errors import declined, invalid, missing
-from sandbox.standin.params import absent
+from sandbox.standin.cards import declined
+from sandbox.standin.errors import absent, invalid, missing
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from stripe.params import ChargeListParams, ChargeRetrieveParams, ChargeUpdateParams
 
-from sandbox.standin import reads
+from sandbox.standin import lists
 from sandbox.standin.expand import includable
+from sandbox.standin.fields import only
 from sandbox.standin.lists import whole
 from sandbox.standin.metadata import merged
-from sandbox.standin.params import only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
-reads.several("charge", "/v1/charges", ChargeListParams, "customer", "payment_intent")
-reads.one("charge", "/v1/charges", ChargeRetrieveParams)
+lists.several("charge", "/v1/charges", ChargeListParams, "customer", "payment_intent")
+lists.one("charge", "/v1/charges", ChargeRetrieveParams)
 
 
 @route("POST", "/v1/charges/{ident}", ChargeUpdateParams)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.standin import cards, checkout_done, paying, saved_cards, subscription_settings, terms
-from sandbox.standin.cards import Verdict
-from sandbox.standin.customers import living
-from sandbox.standin.make_payment import CardForm
+from sandbox.standin.buyers import living
+from sandbox.standin.cards import CardForm, Verdict
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World, due
 

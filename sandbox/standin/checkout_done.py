@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.standin import (
-    customers,
+    buyers,
     invoice_lines,
     invoicing,
     make_checkout,
@@ -50,8 +50,7 @@ def _customer(world: World, session: Obj, method: Obj | None) -> Obj | None:
         return None
     details = method["billing_details"] if method else {}
     given = {"email": session["customer_email"] or details.get("email"), "name": details.get("name")}
-    made: Obj = customers.create(world, {name: value for name, value in given.items() if value})
-    return made
+    return buyers.create(world, **{name: value for name, value in given.items() if value})
 
 
 def _discount(world: World, session: Obj, **more: Any) -> list[str]:

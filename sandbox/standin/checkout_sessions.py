@@ -19,14 +19,13 @@ from sandbox.standin import (
     lists,
     make_checkout,
     metadata,
-    params,
-    reads,
     saved_cards,
     subscribing,
 )
-from sandbox.standin.customers import living
-from sandbox.standin.errors import invalid
+from sandbox.standin.buyers import living
+from sandbox.standin.errors import absent, invalid
 from sandbox.standin.expand import includable
+from sandbox.standin.fields import only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
@@ -38,7 +37,7 @@ SAME = (
     "customer_creation", "integration_identifier", "locale", "origin_context", "submit_type", "success_url",
 )  # fmt: skip
 
-reads.one("checkout.session", URL, SessionRetrieveParams)
+lists.one("checkout.session", URL, SessionRetrieveParams)
 
 
 @route("POST", URL, SessionCreateParams)
@@ -47,9 +46,9 @@ def create(world: World, given: Obj) -> Obj:
     _only_known(given)
     mode = given.get("mode")
     if mode is None:
-        raise params.absent("mode")
+        raise absent("mode")
     if "success_url" not in given:
-        raise params.absent("success_url")
+        raise absent("success_url")
     if given.get("allow_promotion_codes") and given.get("discounts"):
         raise invalid("You may only specify one of these parameters: allow_promotion_codes, discounts.")
     customer = _customer(world, given)
@@ -86,12 +85,12 @@ OTHERS = (
 def _only_known(given: Obj) -> None:
     """Refuse what Stripe takes and the stand-in would pass over."""
     hosted = {name: value for name, value in given.items() if name != "ui_mode" or value != "hosted_page"}
-    params.only(hosted, *SAME, *OTHERS, *DATA)
+    only(hosted, *SAME, *OTHERS, *DATA)
     for name, parts in DATA.items():
-        params.only(given.get(name) or {}, *parts)
-    params.only((given.get("invoice_creation") or {}).get("invoice_data") or {}, "metadata", "description")
+        only(given.get(name) or {}, *parts)
+    only((given.get("invoice_creation") or {}).get("invoice_data") or {}, "metadata", "description")
     for row in given.get("line_items") or []:
-        params.only(row, "price", "quantity")
+        only(row, "price", "quantity")
 
 
 @route("GET", URL, SessionListParams)
@@ -161,7 +160,7 @@ def _setup(world: World, session: Obj, given: Obj) -> None:
     if given.get("line_items"):
         raise invalid("You can not pass `line_items` in `setup` mode.", param="line_items")
     if not given.get("currency"):
-        raise params.absent("currency")
+        raise absent("currency")
     data = session["_data"]["setup_intent_data"]
     words = metadata.merged({}, data.get("metadata"))
     intent = saved_cards.setup(world, session["customer"], words, data.get("description"))
@@ -171,7 +170,7 @@ def _setup(world: World, session: Obj, given: Obj) -> None:
 def _sale(world: World, session: Obj, given: Obj) -> None:
     """What is sold: recurring prices in subscription mode, one-time ones in payment mode."""
     if not given.get("line_items"):
-        raise params.absent("line_items")
+        raise absent("line_items")
     prices = [_price(world, row, place) for place, row in enumerate(given["line_items"])]
     recurring = [price for price in prices if price["recurring"] is not None]
     if session["mode"] == "subscription":
@@ -204,7 +203,7 @@ _INVOICE_DATA: dict[str, Any] = dict.fromkeys(
 def _price(world: World, row: Obj, place: int) -> Obj:
     path = f"line_items[{place}][price]"
     if "price" not in row:
-        raise params.absent(path)
+        raise absent(path)
     price = world.get("price", row["price"], path)
     if not price["active"]:
         raise invalid(

@@ -10,18 +10,18 @@ from stripe.params import (
     CouponUpdateParams,
 )
 
-from sandbox.standin import reads
-from sandbox.standin.errors import invalid
+from sandbox.standin import lists
+from sandbox.standin.errors import absent, invalid
+from sandbox.standin.fields import only
 from sandbox.standin.metadata import merged
-from sandbox.standin.params import absent, only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
 OPTIONAL = ("amount_off", "currency", "duration_in_months", "max_redemptions", "name", "redeem_by")
 
-reads.several("coupon", "/v1/coupons", CouponListParams)
-reads.one("coupon", "/v1/coupons", CouponRetrieveParams)
+lists.several("coupon", "/v1/coupons", CouponListParams)
+lists.one("coupon", "/v1/coupons", CouponRetrieveParams)
 
 
 @route("POST", "/v1/coupons", CouponCreateParams)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from stripe.params import (
     CustomerCreateParams,
     CustomerDeleteParams,
@@ -12,26 +10,26 @@ from stripe.params import (
     CustomerUpdateParams,
 )
 
-from sandbox.standin import ids, reads, saved_cards, standing
-from sandbox.standin.errors import missing
+from sandbox.standin import lists, saved_cards, standing
+from sandbox.standin.buyers import blank, living
 from sandbox.standin.expand import includable
+from sandbox.standin.fields import only, sent
 from sandbox.standin.lists import whole
 from sandbox.standin.metadata import merged
-from sandbox.standin.params import only, sent
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
 PLAIN = ("address", "balance", "description", "email", "name", "phone", "shipping", "tax_exempt", "preferred_locales")
 
-reads.several("customer", "/v1/customers", CustomerListParams, "email", "test_clock")
-reads.one("customer", "/v1/customers", CustomerRetrieveParams)
+lists.several("customer", "/v1/customers", CustomerListParams, "email", "test_clock")
+lists.one("customer", "/v1/customers", CustomerRetrieveParams)
 
 
 @route("POST", "/v1/customers", CustomerCreateParams)
 def create(world: World, params: Obj) -> Obj:
     only(params, *PLAIN, "metadata", "invoice_settings", "payment_method", "test_clock")
-    made = world.add(_blank(world))
+    made = world.add(blank(world))
     _apply(world, made, {name: value for name, value in params.items() if name != "invoice_settings"})
     if "test_clock" in params:
         made["test_clock"] = world.get("test_helpers.test_clock", params["test_clock"], "test_clock")["id"]
@@ -66,14 +64,6 @@ def delete(world: World, _params: Obj, ident: str) -> Obj:
     return world.save(found)
 
 
-def living(world: World, identifier: str, param: str | None = None) -> Obj:
-    """The customer; raises `resource_missing` for a deleted one too, as every act on it does."""
-    found = world.get("customer", identifier, param)
-    if found.get("deleted"):
-        raise missing("customer", identifier, param, 400) if param else missing("customer", identifier)
-    return found
-
-
 def _apply(world: World, customer: Obj, params: Obj) -> None:
     customer.update(sent(params, *PLAIN))
     customer["metadata"] = merged(customer["metadata"], params.get("metadata"))
@@ -84,35 +74,6 @@ def _apply(world: World, customer: Obj, params: Obj) -> None:
         if card is not None:
             saved_cards.of_customer(world, card, customer["id"], "invoice_settings[default_payment_method]")
         customer["invoice_settings"] = {**customer["invoice_settings"], "default_payment_method": card}
-
-
-def _blank(world: World) -> Obj:
-    invoices: dict[str, Any] = dict.fromkeys(("custom_fields", "default_payment_method", "footer", "rendering_options"))
-    return {
-        "id": world.new_id("cus"),
-        "object": "customer",
-        "address": None,
-        "balance": 0,
-        "created": world.now(),
-        "currency": None,
-        "customer_account": None,
-        "default_source": None,
-        "delinquent": False,
-        "description": None,
-        "discount": None,
-        "email": None,
-        "invoice_prefix": ids.token(8).upper(),
-        "invoice_settings": invoices,
-        "livemode": False,
-        "metadata": {},
-        "name": None,
-        "next_invoice_sequence": 1,
-        "phone": None,
-        "preferred_locales": [],
-        "shipping": None,
-        "tax_exempt": "none",
-        "test_clock": None,
-    }
 
 
 @includable("customer", "subscriptions")

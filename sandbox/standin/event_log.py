@@ -6,7 +6,7 @@ from fnmatch import fnmatch
 
 from stripe.params import EventListParams, EventRetrieveParams
 
-from sandbox.standin import reads
+from sandbox.standin import lists
 from sandbox.standin.errors import invalid
 from sandbox.standin.lists import page
 from sandbox.standin.routes import route
@@ -16,7 +16,7 @@ from sandbox.standin.world import World
 KEPT_S = 30 * 24 * 3600
 MOST_TYPES = 20
 
-reads.one("event", "/v1/events", EventRetrieveParams)
+lists.one("event", "/v1/events", EventRetrieveParams)
 
 
 @route("GET", "/v1/events", EventListParams)

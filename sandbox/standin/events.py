@@ -1,14 +1,20 @@
-"""Events: made from an object as it stands, queued for the endpoints, listed with the state of their delivery."""
+"""Events as Stripe shows them: made from an object as it is, with the old values of what changed. Pure."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from sandbox.standin import API_VERSION
 from sandbox.standin.store import Obj
 
-if TYPE_CHECKING:
-    from sandbox.standin.world import World
+
+@dataclass(frozen=True)
+class Cause:
+    """The API call behind a change; events name it. Both are None for what the clock or a page does."""
+
+    id: str | None = None
+    idempotency_key: str | None = None
 
 
 def public(value: Any) -> Any:
@@ -30,31 +36,24 @@ def previous(before: Obj, after: Obj) -> Obj:
     return found
 
 
-def make(world: World, kind: str, obj: Obj, old: Obj | None) -> Obj:
+def event(kind: str, obj: Obj, old: Obj | None, *, ident: str, now: int, cause: Cause) -> Obj:
     """The event object; `previous_attributes` only on `….updated`."""
     data: Obj = {"object": public(obj)}
     if old is not None and kind.endswith("updated"):
         data["previous_attributes"] = public(old)
     return {
-        "id": world.new_id("evt"),
+        "id": ident,
         "object": "event",
         "api_version": API_VERSION,
-        "created": world.now(),
+        "created": now,
         "data": data,
         "livemode": False,
         "pending_webhooks": 0,
-        "request": {"id": world.cause.id, "idempotency_key": world.cause.idempotency_key},
+        "request": {"id": cause.id, "idempotency_key": cause.idempotency_key},
         "type": kind,
     }
 
 
-def queue(world: World, event: Obj) -> None:
-    """One delivery for each enabled endpoint that wants events of this type."""
-    for endpoint in world.all("webhook_endpoint", status="enabled"):
-        if {"*", event["type"]} & set(endpoint["enabled_events"]):
-            world.store.db.execute(
-                "INSERT INTO deliveries (event, endpoint, state, tries, at, note) VALUES (?, ?, 'waiting', 0, 0, '')",
-                (event["id"], endpoint["id"]),
-            )
-            event["pending_webhooks"] += 1
-    world.save(event)
+def wants(endpoint: Obj, event: Obj) -> bool:
+    """Whether a webhook endpoint takes events of this type."""
+    return bool({"*", event["type"]} & set(endpoint["enabled_events"]))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from sandbox.standin import paying, saved_cards
-from sandbox.standin.errors import invalid
-from sandbox.standin.params import absent
+from sandbox.standin.errors import absent, invalid
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 

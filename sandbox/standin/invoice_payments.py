@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stripe.params import InvoicePaymentListParams, InvoicePaymentRetrieveParams
 
-from sandbox.standin import lists, reads
+from sandbox.standin import lists
 from sandbox.standin.expand import includable
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
@@ -12,7 +12,7 @@ from sandbox.standin.world import World
 
 URL = "/v1/invoice_payments"
 
-reads.one("invoice_payment", URL, InvoicePaymentRetrieveParams)
+lists.one("invoice_payment", URL, InvoicePaymentRetrieveParams)
 
 
 @route("GET", URL, InvoicePaymentListParams)

@@ -12,10 +12,10 @@ from stripe.params import (
     InvoiceItemUpdateParams,
 )
 
-from sandbox.standin import invoice_lines, lists, make_invoice, metadata, reads, totals
-from sandbox.standin.customers import living
-from sandbox.standin.errors import invalid
-from sandbox.standin.params import absent, only
+from sandbox.standin import invoice_lines, lists, make_invoice, metadata, totals
+from sandbox.standin.buyers import living
+from sandbox.standin.errors import absent, invalid
+from sandbox.standin.fields import only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
@@ -27,7 +27,7 @@ CHANGED = (
     "unit_amount_decimal",
 )  # fmt: skip
 
-reads.one("invoiceitem", URL, InvoiceItemRetrieveParams)
+lists.one("invoiceitem", URL, InvoiceItemRetrieveParams)
 
 
 @route("POST", URL, InvoiceItemCreateParams)

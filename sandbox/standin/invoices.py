@@ -14,11 +14,11 @@ from stripe.params import (
     InvoiceVoidInvoiceParams,
 )
 
-from sandbox.standin import invoice_lines, invoicing, lists, metadata, reads, standing
-from sandbox.standin.cards import NEEDS_ACTION, Verdict
-from sandbox.standin.customers import living
-from sandbox.standin.errors import StripeError, declined, invalid
-from sandbox.standin.params import only
+from sandbox.standin import invoice_lines, invoicing, lists, metadata, standing
+from sandbox.standin.buyers import living
+from sandbox.standin.cards import NEEDS_ACTION, Verdict, declined
+from sandbox.standin.errors import StripeError, invalid
+from sandbox.standin.fields import only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
@@ -37,7 +37,7 @@ CREATED = (
     "pending_invoice_items_behavior",
 )  # fmt: skip
 
-reads.one("invoice", URL, InvoiceRetrieveParams)
+lists.one("invoice", URL, InvoiceRetrieveParams)
 
 
 @route("POST", URL, InvoiceCreateParams)

@@ -1,4 +1,7 @@
-"""Lists: newest first, `limit`, `starting_after`, `ending_before`, `created`, `has_more`."""
+"""The reads that nearly every kind has: one object by its id, and pages of a list.
+
+Lists come newest first, with `limit`, `starting_after`, `ending_before`, `created`, `has_more`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from sandbox.standin.errors import invalid, missing
+from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
+from sandbox.standin.world import World
 
 DEFAULT, MOST = 10, 100
 _TESTS: dict[str, Callable[[int, int], bool]] = {
@@ -51,3 +56,21 @@ def _place(rows: list[Obj], cursor: str, param: str) -> int:
         if obj["id"] == cursor:
             return index
     raise missing("object", cursor, param, 400)
+
+
+def one(kind: str, url: str, declared: type) -> None:
+    """Have `GET url/{ident}` answer the object; 404 where there is none."""
+
+    def retrieve(world: World, _params: Obj, ident: str) -> Obj:
+        return world.get(kind, ident)
+
+    route("GET", url + "/{ident}", declared)(retrieve)
+
+
+def several(kind: str, url: str, declared: type, *filters: str) -> None:
+    """Have `GET url` answer a page of the kind, where the parameters in `filters` equal the fields of that name."""
+
+    def index(world: World, params: Obj) -> Obj:
+        return page(world.all(kind, **{name: params[name] for name in filters if name in params}), params, url)
+
+    route("GET", url, declared)(index)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from sandbox.standin import cards
+from sandbox.standin.cards import CardForm
 
 Obj = dict[str, Any]
 
@@ -13,17 +13,6 @@ Obj = dict[str, Any]
 SAME = (
     "brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "regulated_status",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class CardForm:
-    """What somebody types into a card form."""
-
-    number: str
-    exp_month: int
-    exp_year: int
-    name: str | None = None
-    email: str | None = None
 
 
 def payment_method(ident: str, now: int, form: CardForm) -> Obj:

@@ -17,12 +17,11 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import typing_extensions
 from stripe._request_options import RequestOptions
 
-from sandbox.standin.errors import StripeError, invalid
+from sandbox.standin.errors import StripeError, absent, invalid, unknown
 
 _LITERALS = {typing.Literal, typing_extensions.Literal}
 _SKIPPED = frozenset(RequestOptions.__annotations__)
 _INTEGER, _DECIMAL = re.compile(r"-?\d{1,18}"), re.compile(r"-?\d+(\.\d+)?")
-GONE = "payment_method_types"
 
 
 def check(given: dict[str, Any], declared: type | None) -> dict[str, Any]:
@@ -35,21 +34,6 @@ def _none(given: dict[str, Any]) -> dict[str, Any]:
         if name != "expand":
             raise unknown(name)
     return {"expand": _list(given["expand"], list[str], "expand")} if given else {}
-
-
-def unknown(path: str) -> StripeError:
-    """The error for a name that the API does not have."""
-    if path == GONE:
-        words = (
-            "The payment_method_types parameter is no longer supported. Use allowed_ or excluded_payment_method_types."
-        )
-        return invalid(words, code="payment_method_types_no_longer_supported", param=path)
-    return invalid(f"Received unknown parameter: {path}", code="parameter_unknown", param=path)
-
-
-def absent(path: str) -> StripeError:
-    """The error for a name that must be there."""
-    return invalid(f"Missing required param: {path}.", code="parameter_missing", param=path)
 
 
 @cache
@@ -186,18 +170,6 @@ def _free(given: Any, part: Any, path: str) -> Any:
         if not isinstance(value, str):
             raise invalid(f"Invalid string: {path}", param=_join(path, name))
     return given
-
-
-def sent(given: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Those of the names that the call gives a value; an empty string clears a field."""
-    return {name: given[name] if given[name] != "" else None for name in names if name in given}
-
-
-def only(given: dict[str, Any], *names: str) -> None:
-    """Refuse what Stripe takes and we do nothing with: silence would look like success."""
-    for name in given:
-        if name not in names:
-            raise invalid(f"The stand-in does not know the parameter {name} yet; teach it or leave it out.", param=name)
 
 
 def _join(path: str, name: str) -> str:

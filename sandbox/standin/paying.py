@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.standin import cards, disputes, make_intents, make_payment
-from sandbox.standin.cards import Refusal, Verdict
+from sandbox.standin import cards, disputing, make_intents, make_payment
+from sandbox.standin.cards import CardForm, Refusal, Verdict
 from sandbox.standin.events import public
-from sandbox.standin.make_payment import CardForm
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
@@ -100,5 +99,5 @@ def _charge(world: World, intent: Obj, method: Obj, refusal: Refusal | None, *, 
     intent["latest_charge"] = charge["id"]
     world.emit("charge.succeeded" if refusal is None else "charge.failed", charge)
     if refusal is None and cards.of(method).disputed:
-        disputes.expect(world, charge)
+        disputing.expect(world, charge)
     return charge

@@ -11,21 +11,22 @@ from stripe.params import (
     PaymentIntentUpdateParams,
 )
 
-from sandbox.standin import paying, reads
-from sandbox.standin.customers import living
-from sandbox.standin.errors import declined, invalid
+from sandbox.standin import lists, paying
+from sandbox.standin.buyers import living
+from sandbox.standin.cards import declined
+from sandbox.standin.errors import invalid
 from sandbox.standin.events import public
+from sandbox.standin.fields import only, sent
 from sandbox.standin.intents import card_of, choose, unfinished
 from sandbox.standin.metadata import merged
-from sandbox.standin.params import only, sent
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
 PLAIN = ("description", "receipt_email", "setup_future_usage", "statement_descriptor", "statement_descriptor_suffix")
 
-reads.several("payment_intent", "/v1/payment_intents", PaymentIntentListParams, "customer")
-reads.one("payment_intent", "/v1/payment_intents", PaymentIntentRetrieveParams)
+lists.several("payment_intent", "/v1/payment_intents", PaymentIntentListParams, "customer")
+lists.one("payment_intent", "/v1/payment_intents", PaymentIntentRetrieveParams)
 
 
 @route("POST", "/v1/payment_intents", PaymentIntentCreateParams)

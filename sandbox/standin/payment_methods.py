@@ -13,18 +13,18 @@ from stripe.params import (
     PaymentMethodUpdateParams,
 )
 
-from sandbox.standin import paying, reads, saved_cards
-from sandbox.standin.customers import living
-from sandbox.standin.errors import invalid, missing
+from sandbox.standin import lists, paying, saved_cards
+from sandbox.standin.buyers import living
+from sandbox.standin.cards import CardForm
+from sandbox.standin.errors import absent, invalid, missing
+from sandbox.standin.fields import only
 from sandbox.standin.lists import page
-from sandbox.standin.make_payment import CardForm
 from sandbox.standin.metadata import merged
-from sandbox.standin.params import absent, only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
-reads.one("payment_method", "/v1/payment_methods", PaymentMethodRetrieveParams)
+lists.one("payment_method", "/v1/payment_methods", PaymentMethodRetrieveParams)
 
 
 @route("POST", "/v1/payment_methods", PaymentMethodCreateParams)

@@ -12,11 +12,11 @@ from stripe.params.billing_portal import (
     SessionCreateParams,
 )
 
-from sandbox.standin import ids, reads
-from sandbox.standin.customers import living
-from sandbox.standin.errors import invalid
+from sandbox.standin import ids, lists
+from sandbox.standin.buyers import living
+from sandbox.standin.errors import absent, invalid
+from sandbox.standin.fields import only, sent
 from sandbox.standin.metadata import merged
-from sandbox.standin.params import absent, only, sent
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
@@ -24,8 +24,8 @@ from sandbox.standin.world import World
 CONFIGURATION, SESSION = "billing_portal.configuration", "billing_portal.session"
 LINKS = ("headline", "privacy_policy_url", "terms_of_service_url")
 
-reads.several(CONFIGURATION, "/v1/billing_portal/configurations", ConfigurationListParams, "active", "is_default")
-reads.one(CONFIGURATION, "/v1/billing_portal/configurations", ConfigurationRetrieveParams)
+lists.several(CONFIGURATION, "/v1/billing_portal/configurations", ConfigurationListParams, "active", "is_default")
+lists.one(CONFIGURATION, "/v1/billing_portal/configurations", ConfigurationRetrieveParams)
 
 
 @route("POST", "/v1/billing_portal/configurations", ConfigurationCreateParams)

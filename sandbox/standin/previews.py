@@ -6,15 +6,15 @@ import copy
 
 from stripe.params import InvoiceCreatePreviewParams, InvoiceLineItemListParams
 
-from sandbox.standin import changes, invoicing, lists, make_billing, renewal, standing, subscribing, totals
-from sandbox.standin.customers import living
+from sandbox.standin import changes, lists, standing, subscribing
+from sandbox.standin.buyers import living
 from sandbox.standin.errors import invalid
-from sandbox.standin.params import only
+from sandbox.standin.fields import only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
-from sandbox.standin.world import World, due
+from sandbox.standin.upcoming import URL, as_preview, next_renewal
+from sandbox.standin.world import World
 
-URL = "/v1/invoices"
 DETAILS = (
     "items", "proration_behavior", "proration_date", "cancel_at_period_end", "cancel_now", "billing_cycle_anchor",
 )  # fmt: skip
@@ -27,7 +27,7 @@ def create_preview(world: World, params: Obj) -> Obj:
     only(params, "subscription", "customer", "currency", "subscription_details")
     only(details, *DETAILS)
     if not params.get("subscription"):
-        return _shown(world, _of_new(world, params, details))
+        return as_preview(world, _of_new(world, params, details))
     subscription = copy.deepcopy(world.get("subscription", params["subscription"], "subscription"))
     if subscription["status"] in standing.OVER:
         raise _none()
@@ -36,17 +36,17 @@ def create_preview(world: World, params: Obj) -> Obj:
     if not details.get("items") and not reset:
         if ends or details.get("cancel_now"):
             raise _none()
-        return _shown(world, _renewal(world, subscription))
+        return as_preview(world, next_renewal(world, subscription))
     moment = details.get("proration_date")
     change = changes.plan(world, subscription, details.get("items") or [], moment=moment, reset=reset)
     how = details.get("proration_behavior", "create_prorations")
     if (billed := changes.billed_now(subscription, change, how)) is not None:
-        return _shown(world, changes.invoice_of(world, subscription, billed))
+        return as_preview(world, changes.invoice_of(world, subscription, billed))
     subscription["items"]["data"] = change.after
-    invoice = _renewal(world, subscription)
+    invoice = next_renewal(world, subscription)
     if changes.prorates(subscription, how):
         invoice["lines"]["data"] = changes.lines(world, invoice, change) + invoice["lines"]["data"]
-    return _shown(world, invoice)
+    return as_preview(world, invoice)
 
 
 @route("GET", URL + "/{ident}/lines", InvoiceLineItemListParams)
@@ -54,23 +54,6 @@ def listing(world: World, params: Obj, ident: str) -> Obj:
     """An invoice's lines, in its own order."""
     rows = world.get("invoice", ident)["lines"]["data"]
     return lists.page(rows, params, f"{URL}/{ident}/lines")
-
-
-@due("announce_renewal")
-def announce_renewal(world: World, subscription: str, end: int) -> None:
-    """A week before a renewal: `invoice.upcoming` with its preview, which can be looked up nowhere."""
-    found = world.find(subscription)
-    if found is None or found["status"] not in renewal.BILLED or found["cancel_at"] is not None:
-        return
-    if found["items"]["data"][0]["current_period_end"] == end:
-        world.emit("invoice.upcoming", _shown(world, _renewal(world, copy.deepcopy(found))))
-
-
-def _renewal(world: World, subscription: Obj) -> Obj:
-    old = renewal.move_period(subscription)
-    invoice = renewal.renewal_invoice(world, subscription, old)
-    invoice.update(created=old[1], next_payment_attempt=old[1] + invoicing.HOUR)
-    return invoice
 
 
 def _of_new(world: World, params: Obj, details: Obj) -> Obj:
@@ -84,17 +67,6 @@ def _of_new(world: World, params: Obj, details: Obj) -> Obj:
         for row in rows
     ]
     return subscribing.first_invoice(world, subscribing.build(world, customer, pairs))
-
-
-def _shown(world: World, invoice: Obj) -> Obj:
-    """A preview's id can be looked up nowhere."""
-    ident = world.new_id("upcoming_in")
-    invoice.update(id=ident, billing_reason="upcoming", auto_advance=False)
-    invoice["lines"] = make_billing.listed(f"{URL}/{ident}/lines", invoice["lines"]["data"])
-    for line in invoice["lines"]["data"]:
-        line["invoice"] = ident
-    totals.recount(world, invoice)
-    return invoice
 
 
 def _none() -> Exception:

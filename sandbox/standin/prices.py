@@ -7,11 +7,11 @@ from typing import Any
 
 from stripe.params import PriceCreateParams, PriceListParams, PriceRetrieveParams, PriceUpdateParams
 
-from sandbox.standin import products, reads
-from sandbox.standin.errors import invalid
+from sandbox.standin import lists, products
+from sandbox.standin.errors import absent, invalid
+from sandbox.standin.fields import only, sent
 from sandbox.standin.lists import page
 from sandbox.standin.metadata import merged
-from sandbox.standin.params import absent, only, sent
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
@@ -21,7 +21,7 @@ KNOWN = (
     "recurring", "tax_behavior", "transfer_lookup_key", "unit_amount", "unit_amount_decimal",
 )  # fmt: skip
 
-reads.one("price", "/v1/prices", PriceRetrieveParams)
+lists.one("price", "/v1/prices", PriceRetrieveParams)
 
 
 @route("POST", "/v1/prices", PriceCreateParams)

@@ -10,11 +10,11 @@ from stripe.params import (
     ProductUpdateParams,
 )
 
-from sandbox.standin import reads
+from sandbox.standin import lists
 from sandbox.standin.errors import invalid
+from sandbox.standin.fields import only, sent
 from sandbox.standin.lists import page
 from sandbox.standin.metadata import merged
-from sandbox.standin.params import only, sent
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
@@ -23,7 +23,7 @@ PLAIN = (
     "active", "description", "images", "name", "shippable", "statement_descriptor", "tax_code", "unit_label", "url",
 )  # fmt: skip
 
-reads.one("product", "/v1/products", ProductRetrieveParams)
+lists.one("product", "/v1/products", ProductRetrieveParams)
 
 
 @route("POST", "/v1/products", ProductCreateParams)

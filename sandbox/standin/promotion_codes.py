@@ -9,16 +9,16 @@ from stripe.params import (
     PromotionCodeUpdateParams,
 )
 
-from sandbox.standin import ids, reads
-from sandbox.standin.errors import invalid
+from sandbox.standin import ids, lists
+from sandbox.standin.errors import absent, invalid
+from sandbox.standin.fields import only
 from sandbox.standin.lists import page
 from sandbox.standin.metadata import merged
-from sandbox.standin.params import absent, only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
-reads.one("promotion_code", "/v1/promotion_codes", PromotionCodeRetrieveParams)
+lists.one("promotion_code", "/v1/promotion_codes", PromotionCodeRetrieveParams)
 
 
 @route("POST", "/v1/promotion_codes", PromotionCodeCreateParams)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from stripe.params import RefundCreateParams, RefundListParams, RefundRetrieveParams, RefundUpdateParams
 
-from sandbox.standin import cards, reads
-from sandbox.standin.errors import invalid
+from sandbox.standin import cards, lists
+from sandbox.standin.errors import absent, invalid
+from sandbox.standin.fields import only
 from sandbox.standin.metadata import merged
-from sandbox.standin.params import absent, only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World, due
 
 FAILS_AFTER_S = 60
 
-reads.several("refund", "/v1/refunds", RefundListParams, "charge", "payment_intent")
-reads.one("refund", "/v1/refunds", RefundRetrieveParams)
+lists.several("refund", "/v1/refunds", RefundListParams, "charge", "payment_intent")
+lists.one("refund", "/v1/refunds", RefundRetrieveParams)
 
 
 @route("POST", "/v1/refunds", RefundCreateParams)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sandbox.standin import cards, make_intents, paying, standing
-from sandbox.standin.errors import declined, invalid
-from sandbox.standin.make_payment import CardForm
+from sandbox.standin.cards import CardForm, declined
+from sandbox.standin.errors import invalid
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 

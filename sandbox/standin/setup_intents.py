@@ -11,19 +11,19 @@ from stripe.params import (
     SetupIntentUpdateParams,
 )
 
-from sandbox.standin import reads, saved_cards
-from sandbox.standin.customers import living
-from sandbox.standin.errors import declined
+from sandbox.standin import lists, saved_cards
+from sandbox.standin.buyers import living
+from sandbox.standin.cards import declined
 from sandbox.standin.events import public
+from sandbox.standin.fields import only
 from sandbox.standin.intents import card_of, choose, unfinished
 from sandbox.standin.metadata import merged
-from sandbox.standin.params import only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
 
-reads.several("setup_intent", "/v1/setup_intents", SetupIntentListParams, "customer", "payment_method")
-reads.one("setup_intent", "/v1/setup_intents", SetupIntentRetrieveParams)
+lists.several("setup_intent", "/v1/setup_intents", SetupIntentListParams, "customer", "payment_method")
+lists.one("setup_intent", "/v1/setup_intents", SetupIntentRetrieveParams)
 
 
 @route("POST", "/v1/setup_intents", SetupIntentCreateParams)

@@ -80,6 +80,13 @@ class Store:
         """It is being done."""
         self.db.execute("DELETE FROM due WHERE seq = ?", (seq,))
 
+    def put_delivery(self, event: str, endpoint: str) -> None:
+        """Queue an event for a webhook endpoint."""
+        self.db.execute(
+            "INSERT INTO deliveries (event, endpoint, state, tries, at, note) VALUES (?, ?, 'waiting', 0, 0, '')",
+            (event, endpoint),
+        )
+
     def close(self) -> None:
         """Let go of the file."""
         self.db.close()

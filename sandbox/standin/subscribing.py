@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sandbox.standin import invoice_lines, invoicing, make_billing, standing, terms
-from sandbox.standin.errors import invalid
-from sandbox.standin.params import absent
+from sandbox.standin.errors import absent, invalid
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World, due
 

@@ -11,11 +11,12 @@ from stripe.params import (
     SubscriptionUpdateParams,
 )
 
-from sandbox.standin import changes, invoicing, lists, metadata, reads, standing, subscribing
+from sandbox.standin import changes, invoicing, lists, metadata, standing, subscribing
 from sandbox.standin import subscription_settings as settings
-from sandbox.standin.customers import living
-from sandbox.standin.errors import declined, invalid, missing
-from sandbox.standin.params import absent, only
+from sandbox.standin.buyers import living
+from sandbox.standin.cards import declined
+from sandbox.standin.errors import absent, invalid, missing
+from sandbox.standin.fields import only
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
 from sandbox.standin.world import World
@@ -28,7 +29,7 @@ ALTERED = (
 CREATED = ("customer", "currency", "trial_period_days")
 CHANGED = ("billing_cycle_anchor", "cancellation_details", "proration_date")
 
-reads.one("subscription", URL, SubscriptionRetrieveParams)
+lists.one("subscription", URL, SubscriptionRetrieveParams)
 
 
 @route("POST", URL, SubscriptionCreateParams)

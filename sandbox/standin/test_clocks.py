@@ -10,7 +10,7 @@ from stripe.params.test_helpers import (
     TestClockRetrieveParams,
 )
 
-from sandbox.standin import reads
+from sandbox.standin import lists
 from sandbox.standin.errors import invalid
 from sandbox.standin.routes import route
 from sandbox.standin.store import Obj
@@ -20,8 +20,8 @@ KIND = "test_helpers.test_clock"
 KEPT_S = 30 * 24 * 3600
 MOST_S = 2 * 366 * 24 * 3600
 
-reads.several(KIND, "/v1/test_helpers/test_clocks", TestClockListParams)
-reads.one(KIND, "/v1/test_helpers/test_clocks", TestClockRetrieveParams)
+lists.several(KIND, "/v1/test_helpers/test_clocks", TestClockListParams)
+lists.one(KIND, "/v1/test_helpers/test_clocks", TestClockRetrieveParams)
 
 
 @route("POST", "/v1/test_helpers/test_clocks", TestClockCreateParams)

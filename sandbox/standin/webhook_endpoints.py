@@ -11,7 +11,7 @@ from stripe.params import (
     WebhookEndpointUpdateParams,
 )
 
-from sandbox.standin import API_VERSION, ids, reads
+from sandbox.standin import API_VERSION, ids, lists
 from sandbox.standin.errors import invalid
 from sandbox.standin.metadata import merged
 from sandbox.standin.routes import route
@@ -20,8 +20,8 @@ from sandbox.standin.world import World
 
 OURS = "we_sandbox"
 
-reads.several("webhook_endpoint", "/v1/webhook_endpoints", WebhookEndpointListParams)
-reads.one("webhook_endpoint", "/v1/webhook_endpoints", WebhookEndpointRetrieveParams)
+lists.several("webhook_endpoint", "/v1/webhook_endpoints", WebhookEndpointListParams)
+lists.one("webhook_endpoint", "/v1/webhook_endpoints", WebhookEndpointRetrieveParams)
 
 
 def ensure(world: World, url: str, secret: str) -> Obj:

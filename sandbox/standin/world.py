@@ -10,25 +10,17 @@ import copy
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from sandbox.standin import events, ids
 from sandbox.standin.clock import Clock
 from sandbox.standin.errors import StripeError, missing
+from sandbox.standin.events import Cause
 from sandbox.standin.faults import Faults
 from sandbox.standin.store import Obj, Store
 from sandbox.standin.works import WORKS, due
 
-__all__ = ["Cause", "World", "due"]
-
-
-@dataclass(frozen=True)
-class Cause:
-    """The API call behind a change; events name it. Both are None for what the clock or a page does."""
-
-    id: str | None = None
-    idempotency_key: str | None = None
+__all__ = ["World", "due"]
 
 
 class World:
@@ -204,9 +196,13 @@ class World:
 
     def emit(self, kind: str, obj: Obj, previous: Obj | None = None) -> Obj:
         """Record an event of the object as it stands now, and queue it for every endpoint that wants it."""
-        event = events.make(self, kind, obj, previous)
-        self.add(event)
-        events.queue(self, event)
+        made = events.event(kind, obj, previous, ident=self.new_id("evt"), now=self.now(), cause=self.cause)
+        event = self.add(made)
+        for endpoint in self.all("webhook_endpoint", status="enabled"):
+            if events.wants(endpoint, event):
+                self.store.put_delivery(event["id"], endpoint["id"])
+                event["pending_webhooks"] += 1
+        self.save(event)
         for watch in self.watchers:
             watch(events.public(event))
         return event
