@@ -32,13 +32,13 @@ def invalid(message: str, *, code: str | None = None, param: str | None = None, 
     return StripeError(status, "invalid_request_error", message, code=code, param=param)
 
 
-def missing(kind: str, identifier: str, param: str = "id", status: int = 404) -> StripeError:
+def not_found(kind: str, identifier: str, param: str = "id", status: int = 404) -> StripeError:
     """No object of that id; 400 where the id was a parameter's value."""
     words = kind.rpartition(".")[2].replace("_", "")
     return invalid(f"No such {words}: '{identifier}'", code="resource_missing", param=param, status=status)
 
 
-def unknown(path: str) -> StripeError:
+def unknown_param(path: str) -> StripeError:
     """The error for a name that the API does not have."""
     if path == GONE:
         words = (
@@ -48,6 +48,6 @@ def unknown(path: str) -> StripeError:
     return invalid(f"Received unknown parameter: {path}", code="parameter_unknown", param=path)
 
 
-def absent(path: str) -> StripeError:
+def missing_param(path: str) -> StripeError:
     """The error for a name that must be there."""
     return invalid(f"Missing required param: {path}.", code="parameter_missing", param=path)
