@@ -15,13 +15,13 @@ from typing import Any
 from werkzeug.wrappers import Request
 
 import sandbox.standin as package
-from sandbox.pages import Page, forbidden, from_here, status_line, style
 from sandbox.standin import routes
 from sandbox.standin.errors import StripeError
 from sandbox.standin.http.api import ApiCall, ApiReply, Dispatcher
 from sandbox.standin.pages import rendering
 from sandbox.standin.store import ids
 from sandbox.standin.store.world import World
+from sandbox.web_pages import Page, forbidden, from_here, status_line, style
 
 
 def load() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sandbox.pages import Page, redirect
 from sandbox.standin.engine import cards, checkout_flow
 from sandbox.standin.engine.cards import Verdict
 from sandbox.standin.pages import card_form
@@ -10,6 +9,7 @@ from sandbox.standin.pages.rendering import render, secure_step
 from sandbox.standin.routes import page
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
+from sandbox.web_pages import Page, redirect
 
 URL = "/c/pay/{ident}"
 HEADINGS = {"subscription": "Subscribe", "payment": "Pay", "setup": "Save a card"}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sandbox.pages import Page, redirect
 from sandbox.standin.engine import cards, retry_settings
 from sandbox.standin.errors import invalid
 from sandbox.standin.pages.rendering import render
 from sandbox.standin.routes import page
 from sandbox.standin.store import faults
 from sandbox.standin.store.world import World
+from sandbox.web_pages import Page, redirect
 
 SHOWN = 30
 LONGEST_D = 800

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sandbox.pages import Page, redirect
 from sandbox.standin.engine import cards, payment_attempts, saved_cards
 from sandbox.standin.errors import not_found
 from sandbox.standin.objects.billing_portal import SESSION
@@ -11,6 +10,7 @@ from sandbox.standin.pages.rendering import not_found_page, render
 from sandbox.standin.routes import page
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
+from sandbox.web_pages import Page, redirect
 
 LIVES_S = 3600
 PLACE = "/p/session/{token}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sandbox.pages import Page, redirect
 from sandbox.standin.engine import cards, invoicing, payment_attempts, subscription_status
 from sandbox.standin.engine.cards import NOT_AUTHENTICATED, Verdict
 from sandbox.standin.engine.proration import format_money as money
@@ -11,6 +10,7 @@ from sandbox.standin.pages.rendering import format_day, not_found_page, render, 
 from sandbox.standin.routes import page
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
+from sandbox.web_pages import Page, redirect
 
 URL = "/invoice/{ident}"
 

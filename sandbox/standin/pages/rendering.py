@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sandbox import pages
-from sandbox.pages import Page
+from sandbox import web_pages
 from sandbox.standin.engine import proration
+from sandbox.web_pages import Page
 
 HERE = Path(__file__).resolve().parent
 # A form's answer leads back to the portal, which has another port: form-action rules redirects too.
-POLICY = f"{pages.STRICT}; form-action 'self' http://127.0.0.1:* http://localhost:*"
+POLICY = f"{web_pages.STRICT}; form-action 'self' http://127.0.0.1:* http://localhost:*"
 
 
 def render(name: str, status: int = 200, **context: object) -> Page:
@@ -40,6 +40,6 @@ def format_day(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
 
 
-templates = pages.templates(HERE, product="Stripe's stand-in", banner="no money moves", home="")
+templates = web_pages.templates(HERE, product="Stripe's stand-in", banner="no money moves", home="")
 _filters: dict[str, Any] = {"money": proration.format_money, "instant": format_instant, "day": format_day}
 templates.filters.update(_filters)

@@ -23,7 +23,7 @@ class RunError(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
+class Installation:
     """The portal's port and the folder that holds all data.
 
     The mailbox page has the next port, its SMTP the one after, the stand-in for Stripe the third.
@@ -33,7 +33,7 @@ class Place:
     instance: Path
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Place:
+    def from_env(cls, env: Mapping[str, str]) -> Installation:
         """Read PORT and INSTANCE; raises `RunError` when PORT is none."""
         text = env.get("PORT") or "5000"
         if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65_532):
@@ -89,26 +89,26 @@ class Place:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def payments(self) -> dict[str, str]:
+    def stripe_settings(self) -> dict[str, str]:
         """What the product is told of Stripe: the stand-in, with a key and a webhook secret made once for this folder.
 
         A real key in the caller's environment gives way: nothing of a sandbox goes out.
         """
         return {
-            "STRIPE_SECRET_KEY": self._kept("stripe_secret_key", "sk_test_"),
-            "STRIPE_WEBHOOK_SECRETS": self._kept("stripe_webhook_secret", "whsec_"),
+            "STRIPE_SECRET_KEY": self._ensure_secret("stripe_secret_key", "sk_test_"),
+            "STRIPE_WEBHOOK_SECRETS": self._ensure_secret("stripe_webhook_secret", "whsec_"),
             "STRIPE_API_BASE": self.stripe,
             "STRIPE_PAGE_HOSTS": self.stripe,
             "STRIPE_ACCOUNT": "",
         }
 
-    def write_environment(self, env: Mapping[str, str]) -> None:
+    def write_env_file(self, env: Mapping[str, str]) -> None:
         """Keep the settings of this run, so that commands in a shell work on it after `. instance/env`."""
-        names = {*self.environment({}), *self.payments(), *DATABASES} & env.keys()
+        names = {*self.environment({}), *self.stripe_settings(), *DATABASES} & env.keys()
         lines = [f"export {name}={shlex.quote(env[name])}\n" for name in sorted(names)]
         self._write("env", "".join(lines))
 
-    def _kept(self, name: str, prefix: str) -> str:
+    def _ensure_secret(self, name: str, prefix: str) -> str:
         if not (self.instance / name).exists():
             self._write(name, prefix + secrets.token_hex(16))
         return (self.instance / name).read_text(encoding="ascii").strip()
@@ -133,12 +133,12 @@ class Place:
                     f"Another run uses {self.instance}. Stop it, or choose another folder: INSTANCE=folder make run"
                 ) from None
             for port in range(self.port, self.port + 4):
-                self._look(port)
+                self._check_port(port)
             for log in (self.instance / "log").glob("*.log"):
                 log.replace(log.with_suffix(".old"))
             yield
 
-    def _look(self, port: int) -> None:
+    def _check_port(self, port: int) -> None:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -29,7 +29,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Store:
+class MailFolder:
     """A folder of messages."""
 
     folder: Path
