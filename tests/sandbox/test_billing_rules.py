@@ -59,7 +59,7 @@ def test_discounts_never_exceed_the_amount():
 @pytest.mark.parametrize("card", cards.CARDS, ids=lambda card: card.number)
 def test_every_listed_card_adds_up_and_is_found_by_its_fingerprint(card):
     assert cards.luhn(card.number)
-    assert cards.test_card_of({"card": {"fingerprint": card.fingerprint}}) is card
+    assert cards.get_test_card({"card": {"fingerprint": card.fingerprint}}) is card
 
 
 @pytest.mark.parametrize(

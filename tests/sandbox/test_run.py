@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import smtplib
 import socket
@@ -122,8 +123,30 @@ def test_each_killed_process_is_back_within_five_seconds_and_a_stop_leaves_none(
     assert processes(installation) == []
 
 
-def test_ctrl_c_stops_it_and_the_data_was_kept(installation: Installation) -> None:
-    env = {**GIVEN, "PORT": str(installation.port), "INSTANCE": str(installation.instance)}
+def sourced(installation: Installation) -> dict[str, str]:
+    """The environment of a shell after `. instance/env`."""
+    words = shlex.split((installation.instance / "env").read_text(encoding="utf-8").replace("export ", ""))
+    return {**GIVEN, **dict(word.split("=", 1) for word in words)}
+
+
+def doctor(installation: Installation) -> subprocess.CompletedProcess[str]:
+    """`flask doctor`, run by hand."""
+    words = [sys.executable, "-m", "flask", "--app", "wsgi", "doctor"]
+    return subprocess.run(words, cwd=PROJECT, env=sourced(installation), capture_output=True, text=True, check=False)
+
+
+def test_a_command_after_the_run_ended_says_that_the_database_is_away_and_starts_none(
+    installation: Installation,
+) -> None:
+    ended = doctor(installation)
+    assert ended.returncode == 1
+    assert "FAILED   database" in ended.stdout
+    assert "Start it with `make run`." in ended.stdout
+    assert processes(installation) == []
+
+
+def test_ctrl_c_stops_it_and_the_data_was_kept_also_when_the_shell_knows_the_run(installation: Installation) -> None:
+    env = sourced(installation)
     words = [sys.executable, "-m", "sandbox.run"]
     child = subprocess.Popen(words, cwd=PROJECT, env=env, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
@@ -135,6 +158,7 @@ def test_ctrl_c_stops_it_and_the_data_was_kept(installation: Installation) -> No
     data = next(line for line in "".join(said).split() if line.startswith("postgresql://"))
     with psycopg.connect(data.replace("tollkeeper_web@", "tollkeeper_owner@")) as connection:
         assert connection.execute("SELECT to_regclass('kept_by_test')").fetchone() == ("kept_by_test",)
+    assert "database: answers as tollkeeper_owner" in doctor(installation).stdout
     again = subprocess.run(words, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
     assert again.returncode == 1
     assert "Another run uses" in again.stderr

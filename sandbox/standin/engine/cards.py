@@ -108,7 +108,7 @@ def fingerprint(number: str) -> str:
 BY_FINGERPRINT = {card.fingerprint: card for card in CARDS}
 
 
-def test_card_of(payment_method: dict[str, Any]) -> TestCard:
+def get_test_card(payment_method: dict[str, Any]) -> TestCard:
     """The card behind a payment method; an unknown one always pays."""
     return BY_FINGERPRINT.get((payment_method.get("card") or {}).get("fingerprint", ""), PLAIN)
 

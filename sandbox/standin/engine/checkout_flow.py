@@ -124,7 +124,7 @@ def _try(world: World, session: Obj, method: Obj, *, authenticated: bool) -> Ver
             world, intent, method, off_session=False, authenticated=authenticated, back=back
         )
     else:
-        verdict = cards.verdict_on_save(cards.test_card_of(method), authenticated=authenticated)
+        verdict = cards.verdict_on_save(cards.get_test_card(method), authenticated=authenticated)
     if verdict.kind == "paid":
         checkout_completion.complete(world, session, method, intent)
     elif verdict.kind == "declined":

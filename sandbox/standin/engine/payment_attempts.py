@@ -43,7 +43,7 @@ def attempt(
     world: World, intent: Obj, method: Obj, *, off_session: bool, authenticated: bool = False, back: str | None = None
 ) -> Verdict:
     """Try the card for the intent's amount. `back` is where a 3-D Secure step would lead; events follow the outcome."""
-    verdict = cards.verdict_on_charge(cards.test_card_of(method), off_session=off_session, authenticated=authenticated)
+    verdict = cards.verdict_on_charge(cards.get_test_card(method), off_session=off_session, authenticated=authenticated)
     intent["next_action"] = None
     if verdict.kind == "authenticate":
         intent["status"], intent["payment_method"] = "requires_action", method["id"]
@@ -99,6 +99,6 @@ def _charge(world: World, intent: Obj, method: Obj, refusal: CardRefusal | None,
     charge = world.add(payment_shapes.charge(ident, world.now(), intent, method, refusal, secured=secured))
     intent["latest_charge"] = charge["id"]
     world.emit("charge.succeeded" if refusal is None else "charge.failed", charge)
-    if refusal is None and cards.test_card_of(method).disputed:
+    if refusal is None and cards.get_test_card(method).disputed:
         disputes.expect(world, charge)
     return charge

@@ -41,7 +41,7 @@ def attach(world: World, identifier: str, customer: Obj) -> Obj:
 
 def refuse_unsaved(card: Obj) -> None:
     """Raise 402 for a card that the bank does not let be saved."""
-    verdict = cards.verdict_on_save(cards.test_card_of(card), authenticated=True)
+    verdict = cards.verdict_on_save(cards.get_test_card(card), authenticated=True)
     if verdict.refusal is not None:
         raise declined(verdict.refusal)
 
@@ -78,7 +78,7 @@ def create_setup_intent(world: World, customer: str | None, metadata: Obj, descr
 
 def attempt_setup(world: World, intent: Obj, card: Obj, *, authenticated: bool, back: str | None) -> cards.Verdict:
     """Try to save the card by the setup intent: succeeded, waiting for 3-D Secure, or refused; events follow."""
-    verdict = cards.verdict_on_save(cards.test_card_of(card), authenticated=authenticated)
+    verdict = cards.verdict_on_save(cards.get_test_card(card), authenticated=authenticated)
     intent["next_action"], intent["last_setup_error"] = None, None
     if verdict.kind == "authenticate":
         intent.update(

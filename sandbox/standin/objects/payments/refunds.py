@@ -37,7 +37,7 @@ def create(world: World, params: Obj) -> Obj:
     world.emit("refund.created", made)
     world.emit("charge.refunded", charge)
     card = world.find(charge["payment_method"])
-    if card is not None and cards.test_card_of(card).refund_fails:
+    if card is not None and cards.get_test_card(card).refund_fails:
         world.schedule(world.now() + FAILS_AFTER_S, "refund_fails", refund=made["id"])
     return made
 
