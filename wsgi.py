@@ -2,7 +2,7 @@
 
 from app import cli
 from app.factory import create_app
-from app.settings import Settings
+from app.settings import read_settings
 
-app = create_app(Settings.from_env())
+app = create_app(read_settings())
 cli.register(app)

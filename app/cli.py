@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
+from typing import Any
 
+import click
+import psycopg
+import sqlalchemy.exc
 from flask import Flask
 from sqlalchemy.orm import Session
 
@@ -15,6 +20,7 @@ from app.metering.cli import group as usage
 from app.payments.cli import group as stripe
 from app.payments.push_cli import push_prices
 from app.portal.cli import clock, demo, doctor
+from app.settings import Settings
 from app.web.database import transaction
 
 
@@ -29,4 +35,21 @@ def register(app: Flask) -> None:
     audit.context_settings["obj"] = door  # audit may not know Flask, so its door is handed in
     catalog.add_command(push_prices)  # what the catalogue sells, brought to Stripe: payments' verb under its noun
     for command in (accounts, audit, catalog, usage, stripe, clock, demo, doctor):
-        app.cli.add_command(command)
+        app.cli.add_command(_reporting_lost_database(command, app.extensions["tollkeeper"].settings))
+
+
+def _reporting_lost_database(command: click.Command, settings: Settings) -> click.Command:
+    """The command, which names the cure instead of a traceback when no connection can be made."""
+    reporting = copy(command)
+
+    def invoke(context: click.Context) -> Any:
+        try:
+            return command.invoke(context)
+        except (psycopg.OperationalError, sqlalchemy.exc.OperationalError) as error:
+            cause = error.orig if isinstance(error, sqlalchemy.exc.OperationalError) else error
+            if not isinstance(cause, psycopg.OperationalError) or cause.sqlstate is not None:  # a statement failed
+                raise
+            raise click.ClickException(f"The database does not answer. {settings.database_hint}\n{cause}") from None
+
+    reporting.invoke = invoke  # type: ignore[assignment, method-assign]  # click hands commands over as objects
+    return reporting

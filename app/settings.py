@@ -76,6 +76,11 @@ class Settings:
         return self.stripe_secret_key.startswith(("sk_live_", "rk_live_"))
 
     @property
+    def database_hint(self) -> str:
+        """What to do when the database cannot be reached."""
+        return "Start it with `make run`." if self.sandbox else "Start PostgreSQL, or correct DATABASE_URL."
+
+    @property
     def clock_file(self) -> Path:
         """Where the sandbox keeps the offset of its business clock."""
         return self.instance / "clock"
@@ -92,8 +97,7 @@ class Settings:
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
         """Read the environment; raises `SettingsError` naming every problem.
 
-        Without `TOLLKEEPER_ENV=production` this is a sandbox: secrets are made once and kept under the instance
-        folder, and without `DATABASE_URL` the embedded PostgreSQL there is used.
+        Without `TOLLKEEPER_ENV=production` this is a sandbox: secrets are made once and kept under the instance folder.
         """
         read = Environment(os.environ if env is None else env)
         sandbox = read.text("TOLLKEEPER_ENV", "sandbox") != "production"
@@ -112,14 +116,23 @@ class Settings:
         return settings
 
 
+def read_settings() -> Settings:
+    """The settings of this process; ends it, naming each problem on a line of its own, when they cannot be used."""
+    try:
+        return Settings.from_env()
+    except SettingsError as error:
+        raise SystemExit("\n".join(["The settings cannot be used:", *error.problems])) from None
+
+
 def _place(read: Environment, sandbox: bool, instance: Path) -> dict[str, Any]:
     """Where the portal stands, its databases and its secrets."""
     base_url = read.text("BASE_URL", f"http://127.0.0.1:{read.text('PORT', '5000')}" if sandbox else "").rstrip("/")
     if not sandbox and not base_url.startswith("https://"):
         read.problems.append("BASE_URL must be the portal's https address, such as https://billing.example.com")
-    if not sandbox and not read.text("DATABASE_URL"):
-        read.problems.append("DATABASE_URL must be set: postgresql://user:password@host/database")
-    database_url = read.text("DATABASE_URL") or f"embedded:{instance / 'postgres'}"
+    database_url = read.text("DATABASE_URL")
+    if not database_url:
+        how = f"run `make run`, then `. {instance / 'env'}`" if sandbox else "postgresql://user:password@host/database"
+        read.problems.append(f"DATABASE_URL must be set: {how}")
     made_in = instance if sandbox else None
     return {
         "secret_key": read.secret("SECRET_KEY", made_in),

@@ -23,11 +23,10 @@ from procrastinate.retry import RetryStrategy
 
 from app.accounts import tasks as accounts
 from app.factory import create_app
-from app.kit.embedded import resolve
 from app.mail import tasks as mail
 from app.metering import tasks as metering
 from app.payments import tasks as payments
-from app.settings import Settings
+from app.settings import read_settings
 from app.subscriptions import tasks as subscriptions
 from app.web import tasks as web
 
@@ -44,7 +43,7 @@ log = structlog.get_logger()
 def build(flask_app: Flask) -> procrastinate.App:
     """The queue's app with every room's tasks; each runs inside the Flask app's context, in a thread."""
     settings = flask_app.extensions["tollkeeper"].settings
-    connector = procrastinate.PsycopgConnector(conninfo=resolve(settings.worker_database_url))
+    connector = procrastinate.PsycopgConnector(conninfo=settings.worker_database_url)
     # What is done leaves no row: the fold alone would leave 8,640 a day. What is parked stays.
     queue = procrastinate.App(
         connector=connector,
@@ -138,7 +137,7 @@ async def give_back(queue: procrastinate.App, silent: float) -> int:
 
 def main() -> None:
     """Run with the environment's settings, as the worker's database role."""
-    settings = Settings.from_env().for_worker()
+    settings = read_settings().for_worker()
     asyncio.run(run(build(create_app(settings))))
 
 

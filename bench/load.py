@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app.kit.embedded import binaries
+from sandbox.postgres.cluster import binaries
 
 HERE = Path(__file__).resolve().parent
 SECONDS = 4

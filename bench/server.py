@@ -3,10 +3,10 @@
 from app.factory import create_app
 from app.factory.access import ACCESS
 from app.factory.rules import PUBLIC
-from app.settings import Settings
+from app.settings import read_settings
 from bench.reference import naive
 
-app = create_app(Settings.from_env())
+app = create_app(read_settings())
 app.register_blueprint(naive.pages)
 app.extensions["csrf"].exempt(naive.pages)
 ACCESS.update({"bench.null": PUBLIC, "bench.naive": PUBLIC})

@@ -18,12 +18,13 @@ from uuid import UUID
 import psycopg
 
 from app.accounts.key_format import hash_key, new_key
-from app.kit import embedded
 from app.settings import PROJECT
+from sandbox.postgres import server as postgres
 
 ORGS = 10_000
 PORT = 8470
 FOLDER = PROJECT / "instance" / "bench"
+DATA = FOLDER / "postgres"
 KEYS = FOLDER / "keys"
 TABLES = PROJECT / "bench" / "reference" / "tables.sql"
 PEPPER = "bench-pepper-bench-pepper-bench-pepper"
@@ -34,6 +35,7 @@ ENV = {
     "SECRET_KEY": "bench-secret-bench-secret-bench-secret",
     "KEY_PEPPER": PEPPER,
     "PORT": str(PORT),
+    **dict.fromkeys(postgres.ROLE_SETTINGS, postgres.url(DATA, user=postgres.OWNER)),
     # Nobody listens there: what is measured is the receipt, and nothing may go out.
     "STRIPE_SECRET_KEY": "sk_test_benchBenchBenchBenchBench",
     "STRIPE_API_BASE": "http://127.0.0.1:9",
@@ -64,18 +66,17 @@ class World:
 @contextmanager
 def world() -> Iterator[World]:
     """Make the bench's server and its orgs anew; the server stops at the end, its data stays until the next time."""
-    data = FOLDER / "postgres"
-    embedded.stop(data)
-    shutil.rmtree(data, ignore_errors=True)
-    embedded.start(data)
-    embedded.prepare(data)
+    postgres.stop(DATA)
+    shutil.rmtree(DATA, ignore_errors=True)
+    postgres.start(DATA)
+    postgres.prepare(DATA)
     try:
         run("flask", "--app", "wsgi", "db", "upgrade")
         run("flask", "--app", "wsgi", "catalog", "apply", str(PROJECT / "bench" / "catalog.toml"))
-        url = embedded.url(data)
+        url = postgres.url(DATA)
         yield World(url, _seed(url), _release(url))
     finally:
-        embedded.stop(data)
+        postgres.stop(DATA)
 
 
 @contextmanager

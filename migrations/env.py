@@ -8,15 +8,13 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import create_engine, text
 
-from app.kit.embedded import resolve
-
 ADVISORY_LOCK = 7_205_759_403
 GRANTS = Path(__file__).with_name("grants.sql")
 
 
 def run() -> None:
     settings = current_app.extensions["tollkeeper"].settings
-    url = resolve(settings.owner_database_url).replace("postgresql://", "postgresql+psycopg://", 1)
+    url = settings.owner_database_url.replace("postgresql://", "postgresql+psycopg://", 1)
     engine = create_engine(url)
     with engine.connect() as connection:
         connection.execute(text("SET lock_timeout = '2s'"))

@@ -17,12 +17,13 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import FrameType
 
-from sandbox.place import HOST, PROJECT, WEB_PROCESSES, Place, RunError
+from sandbox.installation import HOST, PROJECT, WEB_PROCESSES, Installation, RunError
+from sandbox.postgres.server import is_embedded
 from sandbox.supervisor import Process, Supervisor
 
 PYTHON = sys.executable
 FLASK = [PYTHON, "-m", "flask", "--app", "wsgi"]
-EMBEDDED = [PYTHON, "-m", "app.kit.embedded"]
+POSTGRES = [PYTHON, "-m", "sandbox.postgres"]
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_SECONDS = 60
 CARDS = (
@@ -46,11 +47,11 @@ def main() -> int:
     os.chdir(PROJECT)
     supervisor = Supervisor(say)
     try:
-        place = Place.from_env(os.environ)
-        with place.claim():
+        installation = Installation.from_env(os.environ)
+        with installation.claim():
             try:
-                env = launch(place, os.environ, supervisor)
-                _show(place, env)
+                env = launch(installation, os.environ, supervisor)
+                _print_addresses(installation, env)
                 while True:
                     supervisor.tend()
                     time.sleep(TICK)
@@ -66,65 +67,66 @@ def main() -> int:
         return 0
 
 
-def launch(place: Place, given: Mapping[str, str], supervisor: Supervisor) -> dict[str, str]:
+def launch(installation: Installation, given: Mapping[str, str], supervisor: Supervisor) -> dict[str, str]:
     """Start everything, in order; returns once the portal answers, with the environment that its processes got.
 
     Raises `RunError` with the words of what failed; the caller stops the supervisor in every case.
     """
-    env = place.environment(given) | place.payments()
-    place.write_environment(env)
-    if not env.get("DATABASE_URL"):
-        env |= _database(place, supervisor, env)
+    env = installation.environment(given) | installation.stripe_settings()
+    if not env.get("DATABASE_URL") or is_embedded(env["DATABASE_URL"]):  # a shell after `. instance/env` names ours
+        env |= _start_database(installation, supervisor, env)
     owner = {**env, "DATABASE_URL": env.get("OWNER_DATABASE_URL") or env["DATABASE_URL"]}
+    installation.write_env_file(owner)
     say("Bringing the database up to date ...")
-    _once([*FLASK, "db", "upgrade"], owner, supervisor, place.log("upgrade"))
-    mail = ["--folder", str(place.instance / "mail"), "--port", str(place.port + 1)]
-    mailbox = [PYTHON, "-m", "sandbox.mailbox", *mail, "--smtp-port", str(place.smtp_port)]
-    supervisor.add(Process("mailbox", mailbox, env, place.log("mailbox")))
-    supervisor.add(Process("stripe", _standin(place, env), env, place.log("stripe")))
-    _once([*FLASK, "demo"], owner, supervisor)
-    supervisor.add(Process("web", _granian(place), env, place.log("web")))
-    supervisor.add(Process("worker", [PYTHON, "-m", "app.worker"], env, place.log("worker")))
-    _wait_for(place.log("stripe"), "The stand-in for Stripe", place.stripe_port, "/style.css", supervisor)
-    _wait_for(place.log("web"), "The portal", place.port, "/healthz", supervisor)
-    _once([*FLASK, "catalog", "push"], owner, supervisor, place.log("push"))
+    _run_to_end([*FLASK, "db", "upgrade"], owner, supervisor, installation.log("upgrade"))
+    mail = ["--folder", str(installation.instance / "mail"), "--port", str(installation.port + 1)]
+    mailbox = [PYTHON, "-m", "sandbox.mailbox", *mail, "--smtp-port", str(installation.smtp_port)]
+    supervisor.add(Process("mailbox", mailbox, env, installation.log("mailbox")))
+    supervisor.add(Process("stripe", _standin(installation, env), env, installation.log("stripe")))
+    _run_to_end([*FLASK, "demo"], owner, supervisor)
+    supervisor.add(Process("web", _granian(installation), env, installation.log("web")))
+    supervisor.add(Process("worker", [PYTHON, "-m", "app.worker"], env, installation.log("worker")))
+    _wait_for(installation.log("stripe"), "The stand-in for Stripe", installation.stripe_port, "/style.css", supervisor)
+    _wait_for(installation.log("web"), "The portal", installation.port, "/healthz", supervisor)
+    _run_to_end([*FLASK, "catalog", "push"], owner, supervisor, installation.log("push"))
     return env
 
 
-def _database(place: Place, supervisor: Supervisor, env: dict[str, str]) -> dict[str, str]:
+def _start_database(installation: Installation, supervisor: Supervisor, env: dict[str, str]) -> dict[str, str]:
     """Start the embedded server; returns its addresses, one for each role."""
-    say(f"Starting PostgreSQL in {place.instance / 'postgres'} ...")
-    data = str(place.instance / "postgres")
-    log = place.log("postgres")
-    supervisor.add(Process("postgres", [*EMBEDDED, "serve", data], env, log, signal.SIGINT))
-    answer = place.log("prepare")
-    _once([*EMBEDDED, "prepare", data], env, supervisor, answer)
+    say(f"Starting PostgreSQL in {installation.instance / 'postgres'} ...")
+    data = str(installation.instance / "postgres")
+    log = installation.log("postgres")
+    supervisor.add(Process("postgres", [*POSTGRES, "serve", data], env, log, signal.SIGINT))
+    answer = installation.log("prepare")
+    _run_to_end([*POSTGRES, "prepare", data], env, supervisor, answer)
     pairs = (line.partition("=") for line in answer.read_text(encoding="utf-8").splitlines())
     return {name: address for name, _, address in pairs if name.endswith("DATABASE_URL")}
 
 
-def _granian(place: Place) -> list[str]:
-    words = f"--interface wsgi --host {HOST} --port {place.port} --log-level warning"
+def _granian(installation: Installation) -> list[str]:
+    words = f"--interface wsgi --host {HOST} --port {installation.port} --log-level warning"
     words += f" --workers {WEB_PROCESSES} --blocking-threads 4 --respawn-failed-workers --workers-kill-timeout 5"
     return [PYTHON, "-m", "granian", *words.split(), "wsgi:app"]
 
 
-def _standin(place: Place, env: Mapping[str, str]) -> list[str]:
-    words = [PYTHON, "-m", "sandbox.standin", "--port", str(place.stripe_port), "--webhook", place.webhook]
-    words += ["--folder", str(place.instance / "stripe"), "--clock", str(place.instance / "clock")]
+def _standin(installation: Installation, env: Mapping[str, str]) -> list[str]:
+    words = [PYTHON, "-m", "sandbox.standin", "--port", str(installation.stripe_port)]
+    words += ["--folder", str(installation.instance / "stripe"), "--clock", str(installation.instance / "clock")]
+    words += ["--webhook", installation.webhook]
     if env.get("STANDIN_RECORD"):
         words += ["--record", env["STANDIN_RECORD"]]
     return [*words, "--secret", env["STRIPE_WEBHOOK_SECRETS"], "--key", env["STRIPE_SECRET_KEY"]]
 
 
-def _once(words: list[str], env: dict[str, str], supervisor: Supervisor, log: Path | None = None) -> None:
+def _run_to_end(words: list[str], env: dict[str, str], supervisor: Supervisor, log: Path | None = None) -> None:
     """Run a command to its end, its words to the terminal or to a log; raises `RunError` when it fails."""
     out = log.open("wb") if log else None
     try:
         child = subprocess.Popen(words, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         try:
             while child.poll() is None:
-                _check(supervisor)
+                _check_alive(supervisor)
                 time.sleep(TICK / 5)
         finally:
             child.kill()
@@ -133,23 +135,23 @@ def _once(words: list[str], env: dict[str, str], supervisor: Supervisor, log: Pa
         if out:
             out.close()
     if child.returncode:
-        raise RunError(f"`{' '.join(words[1:])}` failed.{_tail(log)}")
+        raise RunError(f"`{' '.join(words[1:])}` failed.{_last_words(log)}")
 
 
-def _check(supervisor: Supervisor) -> None:
+def _check_alive(supervisor: Supervisor) -> None:
     for process in supervisor.processes:
         if process.child is not None and process.child.poll() is not None:
-            raise RunError(f"{process.name} did not start.{_tail(process.log)}")
+            raise RunError(f"{process.name} did not start.{_last_words(process.log)}")
 
 
 def _wait_for(log: Path, what: str, port: int, path: str, supervisor: Supervisor) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
-        _check(supervisor)
+        _check_alive(supervisor)
         if _answers(port, path):
             return
         time.sleep(TICK)
-    raise RunError(f"{what} did not answer within {READY_SECONDS} s.{_tail(log)}")
+    raise RunError(f"{what} did not answer within {READY_SECONDS} s.{_last_words(log)}")
 
 
 def _answers(port: int, path: str) -> bool:
@@ -161,24 +163,24 @@ def _answers(port: int, path: str) -> bool:
             return False
 
 
-def _tail(log: Path | None) -> str:
+def _last_words(log: Path | None) -> str:
     if log is None or not log.exists():
         return ""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
     return f" Its last words ({log}):\n" + "\n".join(f"    {line}" for line in lines)
 
 
-def _show(place: Place, env: dict[str, str]) -> None:
-    embedded = env["DATABASE_URL"] if "host=/" in env["DATABASE_URL"] else "the one of DATABASE_URL"
+def _print_addresses(installation: Installation, env: dict[str, str]) -> None:
+    database = env["DATABASE_URL"] if is_embedded(env["DATABASE_URL"]) else "the one of DATABASE_URL"
     say(
         f"\nTollkeeper runs.\n"
-        f"  Portal     {place.portal}\n"
-        f"  Mailbox    {place.mailbox}   (every mail of this run; nothing leaves this machine)\n"
-        f"  Stripe     {place.stripe}/sandbox   (a stand-in: no money moves; its events, and switches for faults)\n"
+        f"  Portal     {installation.portal}\n"
+        f"  Mailbox    {installation.mailbox}   (every mail of this run; nothing leaves this machine)\n"
+        f"  Stripe     {installation.stripe}/sandbox   (a stand-in: no money moves; events and faults)\n"
         f"  Cards      {CARDS}\n"
-        f"  Accounts   {place.instance / 'demo.json'}\n"
-        f"  Database   {embedded}\n"
-        f"  Logs       {place.instance / 'log'}\n"
+        f"  Accounts   {installation.instance / 'demo.json'}\n"
+        f"  Database   {database}\n"
+        f"  Logs       {installation.instance / 'log'}\n"
         f"Ctrl-C stops all of it."
     )
 

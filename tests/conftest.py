@@ -15,10 +15,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.kit import embedded
 from app.kit.clock import Clocks, FixedClock
 from app.settings import PROJECT
 from app.web.database import db
+from sandbox.postgres import server as postgres
 from tests.pages import Browser
 from tests.support.database import file_lock, own_database, run_as_admin
 from tests.support.settings import make_settings
@@ -43,7 +43,7 @@ def server() -> Path:
     release = "".join(c if c.isalnum() else "-" for c in os.environ.get("EMBEDDED_POSTGRES", "18")).strip("-")
     data = PROJECT / "instance" / "test" / f"postgres-{release}"
     with file_lock(data.parent / "server.lock"):
-        embedded.start(data)
+        postgres.start(data)
         run_as_admin(data, *CARELESS, "SELECT pg_reload_conf()")
     return data
 

@@ -29,12 +29,14 @@ import stripe
 from werkzeug.test import Client as WsgiClient
 
 from app.kit.clock import FixedClock
-from sandbox.standin import API_VERSION, server, webhook_endpoints
-from sandbox.standin.app import App, Exchange
-from sandbox.standin.clock import GivenClock
-from sandbox.standin.deliveries import Deliveries, Delivery, post
-from sandbox.standin.store import Store
-from sandbox.standin.world import World
+from sandbox.standin import API_VERSION
+from sandbox.standin.engine.webhook_deliveries import Deliveries, Delivery, post
+from sandbox.standin.http import server
+from sandbox.standin.http.app import App, Exchange
+from sandbox.standin.objects import webhook_endpoints
+from sandbox.standin.store.clock import GivenClock
+from sandbox.standin.store.sqlite import ObjectStore
+from sandbox.standin.store.world import World
 from tests.standin_traffic import CHECKER, TRAFFIC, Traffic
 from tests.standin_visit import Visit
 
@@ -68,7 +70,7 @@ class StandIn:
         """A fresh world (or the one that the file at `path` holds), on this clock; no receiver yet."""
         self.close_world()
         moved = GivenClock(lambda: clock.now().timestamp(), lambda seconds: _advance(clock, seconds))
-        self.world = World(Store(path), moved, self.url)
+        self.world = World(ObjectStore(path), moved, self.url)
         self.app = App(self.world, self.key)
         self.carrier = Deliveries(self.world, self._send, wall)
         self.calls = []

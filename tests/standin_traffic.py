@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.standin import API_VERSION
-from sandbox.standin.api import Call, Reply
-from sandbox.standin.app import Exchange
+from sandbox.standin.http.api import ApiCall, ApiReply
+from sandbox.standin.http.app import Exchange
 
 CHECKER = Path(__file__).resolve().parents[2] / "shared" / "stripe" / "check.py"
 
@@ -68,7 +68,7 @@ class Traffic:
             if "event" in seen:
                 self.event(seen["event"])
                 continue
-            call, reply = Call(**seen["call"]), Reply(**seen["reply"])
+            call, reply = ApiCall(**seen["call"]), ApiReply(**seen["reply"])
             same = (call.method, call.path, call.query, call.body, call.version, reply.status, reply.body)
             if same in checked:
                 self.count += 2

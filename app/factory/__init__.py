@@ -15,7 +15,6 @@ from app.factory.access import ACCESS
 from app.factory.blueprints import APIS, MACHINES, PAGES
 from app.factory.form_session import FormSessions
 from app.kit.clock import Clocks, OffsetClock, SystemClock
-from app.kit.embedded import resolve
 from app.kit.pool import HotPool
 from app.payments.gateway import EXTENSION
 from app.settings import PROJECT, Settings
@@ -51,7 +50,7 @@ def create_app(settings: Settings, clocks: Clocks | None = None) -> Flask:
 
 
 def _configure(app: Flask, settings: Settings, clocks: Clocks | None) -> None:
-    url = resolve(settings.database_url)
+    url = settings.database_url
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=url.replace("postgresql://", "postgresql+psycopg://", 1),

@@ -15,7 +15,6 @@ from uuid import UUID
 import psycopg
 import psycopg.errors
 
-from app.kit.embedded import resolve
 from app.payments.errors import Busy
 from app.web.database import db, end_read_transaction
 from app.web.runtime import runtime
@@ -64,7 +63,7 @@ def outside_transactions() -> None:
 
 def _connect(url: str, seconds: int) -> psycopg.Connection:
     options = f"{_OPTIONS} -c lock_timeout={seconds}s"
-    return psycopg.connect(resolve(url), autocommit=True, connect_timeout=2, options=options)
+    return psycopg.connect(url, autocommit=True, connect_timeout=2, options=options)
 
 
 def _take(connection: psycopg.Connection, org_id: UUID) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 import psycopg
 from alembic.script import ScriptDirectory
 
-from app.kit.embedded import EmbeddedError, resolve
 from app.portal import doctor_payments
 from app.portal.findings import Finding
 from app.settings import PROJECT, Settings
@@ -39,12 +38,12 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     try:
-        with psycopg.connect(resolve(settings.database_url), connect_timeout=3, autocommit=True) as connection:
+        with psycopg.connect(settings.database_url, connect_timeout=3, autocommit=True) as connection:
             yield Finding("database", "ok", f"answers as {_one(connection, 'SELECT current_user')}")
             for name, check in _CHECKS.items():
                 yield _guarded(name, check, connection, settings)
-    except (psycopg.OperationalError, EmbeddedError) as error:
-        yield Finding("database", "failed", str(error).strip(), "Start PostgreSQL, or mend DATABASE_URL.")
+    except psycopg.OperationalError as error:
+        yield Finding("database", "failed", str(error).strip(), settings.database_hint)
 
 
 def _guarded(name: str, check: Check, connection: psycopg.Connection, settings: Settings) -> Finding:

@@ -13,29 +13,29 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from sandbox.mailbox.mail_folder import MailFolder
 from sandbox.mailbox.page import Mailbox
-from sandbox.mailbox.store import Store
 
 HOST = "127.0.0.1"
 
 
-class Server(ThreadingMixIn, WSGIServer):
+class MailboxServer(ThreadingMixIn, WSGIServer):
     """A thread a request, so that a browser's idle connection holds nobody up."""
 
     daemon_threads = True
 
 
-class Quiet(WSGIRequestHandler):
+class QuietHandler(WSGIRequestHandler):
     """Writes no line for a request."""
 
     def log_message(self, *_words: Any) -> None:
         """Nothing."""
 
 
-class Keep:
+class MessageSink:
     """What aiosmtpd calls for each message."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: MailFolder) -> None:
         self.store = store
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  (its name)
@@ -53,11 +53,11 @@ def main() -> None:
     parser.add_argument("--smtp-port", type=int, required=True)
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
-    store = Store(chosen.folder)
-    smtp = Controller(Keep(store), hostname=HOST, port=chosen.smtp_port, server_hostname="mailbox.localhost")
+    store = MailFolder(chosen.folder)
+    smtp = Controller(MessageSink(store), hostname=HOST, port=chosen.smtp_port, server_hostname="mailbox.localhost")
     smtp.start()
     try:
-        with make_server(HOST, chosen.port, Mailbox(store), Server, Quiet) as server:
+        with make_server(HOST, chosen.port, Mailbox(store), MailboxServer, QuietHandler) as server:
             server.serve_forever()
     except KeyboardInterrupt:
         pass

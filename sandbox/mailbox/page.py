@@ -9,41 +9,41 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from sandbox import pages
-from sandbox.mailbox.store import Store
-from sandbox.pages import Page
+from sandbox import web_pages
+from sandbox.mailbox.mail_folder import MailFolder
+from sandbox.web_pages import Page
 
 HERE = Path(__file__).resolve().parent
 LIST_LIMIT = 200
-POLICY = f"{pages.STRICT}; frame-src 'self'; form-action 'self'"
+POLICY = f"{web_pages.STRICT}; frame-src 'self'; form-action 'self'"
 # A message is a stranger's page: no script, no picture from elsewhere, no form, and an origin of its own.
 MESSAGE_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-templates = pages.templates(HERE, product="Mailbox", banner="nothing leaves this machine", home="/")
+templates = web_pages.templates(HERE, product="Mailbox", banner="nothing leaves this machine", home="/")
 
 
 class Mailbox:
     """The WSGI app over one folder."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: MailFolder) -> None:
         self.store = store
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
         answer = self.answer(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ)
         body = answer.body.encode("utf-8", "replace")
-        start_response(pages.status_line(answer.status), [*answer.headers(), ("Content-Length", str(len(body)))])
+        start_response(web_pages.status_line(answer.status), [*answer.headers(), ("Content-Length", str(len(body)))])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     def answer(self, method: str, path: str, environ: dict[str, Any]) -> Page:
         """Choose the page; another site's page in the same browser may neither read nor delete."""
-        if not pages.from_here(method, environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN")):
-            return pages.forbidden()
+        if not web_pages.from_here(method, environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN")):
+            return web_pages.forbidden()
         if method == "POST" and path == "/delete":
             self.store.clear()
-            return pages.redirect("/")
+            return web_pages.redirect("/")
         if method not in {"GET", "HEAD"}:
             return Page("Not allowed.\n", HTTPStatus.METHOD_NOT_ALLOWED, "text/plain")
         if path.startswith("/messages/"):
@@ -74,7 +74,7 @@ def _page(name: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -> P
 
 
 def _style() -> Page:
-    return pages.style(HERE)
+    return web_pages.style(HERE)
 
 
 def _missing() -> Page:

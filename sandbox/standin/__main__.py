@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from sandbox.standin import server, webhook_endpoints
-from sandbox.standin.app import App
-from sandbox.standin.clock import FileClock
-from sandbox.standin.deliveries import Deliveries, post
-from sandbox.standin.record import Record
-from sandbox.standin.store import Store
-from sandbox.standin.world import World
+from sandbox.standin.engine.webhook_deliveries import Deliveries, post
+from sandbox.standin.http import server
+from sandbox.standin.http.app import App
+from sandbox.standin.http.traffic_log import TrafficLog
+from sandbox.standin.objects import webhook_endpoints
+from sandbox.standin.store.clock import FileClock
+from sandbox.standin.store.sqlite import ObjectStore
+from sandbox.standin.store.world import World
 
 
 def main() -> None:
@@ -22,11 +23,11 @@ def main() -> None:
     chosen = _arguments()
     signal.signal(signal.SIGTERM, _interrupt)
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    store = Store(str(chosen.folder / "standin.sqlite"))
+    store = ObjectStore(str(chosen.folder / "standin.sqlite"))
     world = World(store, FileClock(chosen.clock), f"http://{server.HOST}:{chosen.port}")
     app = App(world, chosen.key)
     if chosen.record:
-        kept = Record(chosen.record)
+        kept = TrafficLog(chosen.record)
         app.watchers.append(kept.exchange)
         world.watchers.append(kept.event)
     if chosen.webhook:
@@ -34,8 +35,8 @@ def main() -> None:
     carrier = Deliveries(world, post, time.time)
     listening = server.serve(chosen.port, app)
     threads = [
-        server.every(server.TICK_S, world.run_due, app.api.stop, "clock"),
-        server.every(server.TICK_S, carrier.run, app.api.stop, "webhooks"),
+        server.run_every(server.TICK_S, world.run_due, app.api.stop, "clock"),
+        server.run_every(server.TICK_S, carrier.run, app.api.stop, "webhooks"),
     ]
     try:
         listening.serve_forever()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.standin.cards import Refusal
-
 DOCS = "https://docs.stripe.com/error-codes"
+GONE = "payment_method_types"
 
 
 class StripeError(Exception):
@@ -33,13 +32,22 @@ def invalid(message: str, *, code: str | None = None, param: str | None = None, 
     return StripeError(status, "invalid_request_error", message, code=code, param=param)
 
 
-def missing(kind: str, identifier: str, param: str = "id", status: int = 404) -> StripeError:
+def not_found(kind: str, identifier: str, param: str = "id", status: int = 404) -> StripeError:
     """No object of that id; 400 where the id was a parameter's value."""
     words = kind.rpartition(".")[2].replace("_", "")
     return invalid(f"No such {words}: '{identifier}'", code="resource_missing", param=param, status=status)
 
 
-def declined(refusal: Refusal, *, keep: bool = True, **more: Any) -> StripeError:
-    """402: the card was refused. What was recorded about it (a failed charge, a failed intent) is kept by default."""
-    codes = {"code": refusal.code, "decline_code": refusal.decline_code}
-    return StripeError(402, "card_error", refusal.message, keep=keep, **codes, **more)
+def unknown_param(path: str) -> StripeError:
+    """The error for a name that the API does not have."""
+    if path == GONE:
+        words = (
+            "The payment_method_types parameter is no longer supported. Use allowed_ or excluded_payment_method_types."
+        )
+        return invalid(words, code="payment_method_types_no_longer_supported", param=path)
+    return invalid(f"Received unknown parameter: {path}", code="parameter_unknown", param=path)
+
+
+def missing_param(path: str) -> StripeError:
+    """The error for a name that must be there."""
+    return invalid(f"Missing required param: {path}.", code="parameter_missing", param=path)

@@ -11,9 +11,9 @@ from wsgiref.simple_server import make_server
 import pytest
 from playwright.sync_api import Browser, expect
 
-from sandbox.mailbox.__main__ import Quiet, Server
+from sandbox.mailbox.__main__ import MailboxServer, QuietHandler
+from sandbox.mailbox.mail_folder import MailFolder
 from sandbox.mailbox.page import Mailbox
-from sandbox.mailbox.store import Store
 from tests.browser.checkers import AXE, HTML_VALIDATE, axe, html_validate, need
 from tests.browser.chrome import new_context, watch
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def mailbox(tmp_path: Path) -> Iterator[tuple[str, Store]]:
+def mailbox(tmp_path: Path) -> Iterator[tuple[str, MailFolder]]:
     """The page's address, and the store behind it, with one message in it."""
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "a@localhost", "b@example.com", "Confirm your address"
@@ -29,9 +29,9 @@ def mailbox(tmp_path: Path) -> Iterator[tuple[str, Store]]:
     message.add_alternative(
         '<html lang="en"><head><title>Mail</title></head><body><h1>Hello</h1></body></html>', "html"
     )
-    store = Store(tmp_path)
+    store = MailFolder(tmp_path)
     store.add(message.as_bytes(), "a@localhost", ["b@example.com"])
-    with make_server("127.0.0.1", 0, Mailbox(store), Server, Quiet) as server:
+    with make_server("127.0.0.1", 0, Mailbox(store), MailboxServer, QuietHandler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}", store
@@ -42,7 +42,7 @@ def mailbox(tmp_path: Path) -> Iterator[tuple[str, Store]]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
 def test_no_page_of_the_mailbox_has_a_finding(
-    chromium: Browser, mailbox: tuple[str, Store], theme: str, width: int
+    chromium: Browser, mailbox: tuple[str, MailFolder], theme: str, width: int
 ) -> None:
     base, store = mailbox
     need(AXE)
@@ -56,7 +56,7 @@ def test_no_page_of_the_mailbox_has_a_finding(
     context.close()
 
 
-def test_mail_is_read_and_deleted_without_javascript(chromium: Browser, mailbox: tuple[str, Store]) -> None:
+def test_mail_is_read_and_deleted_without_javascript(chromium: Browser, mailbox: tuple[str, MailFolder]) -> None:
     base, _ = mailbox
     context = new_context(chromium, base, js=False)
     page = context.new_page()
@@ -70,7 +70,7 @@ def test_mail_is_read_and_deleted_without_javascript(chromium: Browser, mailbox:
     context.close()
 
 
-def test_the_pages_are_valid_html(mailbox: tuple[str, Store], tmp_path: Path) -> None:
+def test_the_pages_are_valid_html(mailbox: tuple[str, MailFolder], tmp_path: Path) -> None:
     need(HTML_VALIDATE)
     _, store = mailbox
     app = Mailbox(store)

@@ -14,8 +14,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from app.kit import embedded
 from app.stripe_gateway.gateway import API_VERSION
+from sandbox.postgres import server as postgres
 from tests.browser.stack import Stack, until
 
 Row = dict[str, Any]
@@ -76,7 +76,7 @@ class Books:
 
 def read(stack: Stack, org_id: str) -> Books:
     """The books as they stand."""
-    with psycopg.connect(embedded.url(stack.instance / "postgres"), row_factory=dict_row) as connection:
+    with psycopg.connect(postgres.url(stack.instance / "postgres"), row_factory=dict_row) as connection:
         ours = {name: connection.execute(asked, (org_id,)).fetchall() for name, asked in _OURS.items()}
     theirs = [each["id"] for each in _objects(stack, "customers") if each["metadata"].get("tollkeeper_org") == org_id]
     assert len(theirs) <= 1, "one customer for an org"
@@ -98,7 +98,7 @@ def waiting(stack: Stack) -> int:
     """Webhooks on their way and events in the inbox that nobody has dealt with, of all orgs."""
     with closing(sqlite3.connect(f"file:{stack.instance}/stripe/standin.sqlite?mode=ro", uri=True)) as theirs:
         on_their_way: int = theirs.execute("SELECT count(*) FROM deliveries WHERE state = 'waiting'").fetchone()[0]
-    with psycopg.connect(embedded.url(stack.instance / "postgres")) as ours:
+    with psycopg.connect(postgres.url(stack.instance / "postgres")) as ours:
         row = ours.execute("SELECT count(*) FROM stripe_inbox WHERE state = 'received'").fetchone()
         return on_their_way + (row[0] if row else 0)
 

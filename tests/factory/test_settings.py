@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, SettingsError
+from app.settings import PROJECT, Settings, SettingsError
 
 GOOD = {
     "TOLLKEEPER_ENV": "production",
@@ -16,6 +19,11 @@ GOOD = {
     "KEY_PEPPER": "p" * 32,
     "DATABASE_URL": "postgresql://tollkeeper_web:pw@db/tollkeeper",
 }
+
+
+def sandbox(instance: Path) -> dict[str, str]:
+    """The least that a sandbox is told."""
+    return {"INSTANCE": str(instance), "DATABASE_URL": GOOD["DATABASE_URL"]}
 
 
 def problems(env: dict[str, str]) -> str:
@@ -27,6 +35,32 @@ def problems(env: dict[str, str]) -> str:
 def test_production_without_settings_names_each_that_is_missing() -> None:
     said = problems({"TOLLKEEPER_ENV": "production"})
     assert [name for name in GOOD if name != "TOLLKEEPER_ENV" and name not in said] == []
+
+
+def test_a_sandbox_without_a_database_says_how_to_get_one(tmp_path: Path) -> None:
+    assert problems({"INSTANCE": str(tmp_path)}) == (
+        f"DATABASE_URL must be set: run `make run`, then `. {tmp_path / 'env'}`"
+    )
+
+
+@pytest.mark.parametrize(
+    "words", [["-m", "flask", "--app", "wsgi", "doctor"], ["-m", "app.worker"], ["-c", "import wsgi"]]
+)
+def test_a_process_without_settings_ends_with_their_names_and_no_traceback(words: list[str], tmp_path: Path) -> None:
+    env = {**{name: value for name, value in os.environ.items() if name not in GOOD}, "INSTANCE": str(tmp_path)}
+    ended = subprocess.run([sys.executable, *words], cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("The settings cannot be used:\nDATABASE_URL must be set: run `make run`")
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_command_without_its_database_says_how_to_start_it(tmp_path: Path) -> None:
+    env = {**os.environ, **sandbox(tmp_path), "DATABASE_URL": f"postgresql://nobody@/nothing?host={tmp_path}"}
+    words = [sys.executable, "-m", "flask", "--app", "wsgi", "audit", "verify"]
+    ended = subprocess.run(words, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: The database does not answer. Start it with `make run`.\n")
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -53,8 +87,8 @@ def test_good_settings_are_read_and_tell_no_secret() -> None:
 
 
 def test_a_sandbox_makes_its_secrets_once_and_keeps_them_private(tmp_path: Path) -> None:
-    first = Settings.from_env({"INSTANCE": str(tmp_path)})
-    again = Settings.from_env({"INSTANCE": str(tmp_path)})
+    first = Settings.from_env(sandbox(tmp_path))
+    again = Settings.from_env(sandbox(tmp_path))
     assert first.secret_key == again.secret_key != first.key_pepper
     assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("secret_key", "key_pepper")} == {0o600}
 
@@ -152,9 +186,9 @@ def test_a_wrong_setting_of_payments_is_refused_by_name_and_not_repeated(name: s
 
 
 def test_real_money_does_not_meet_a_movable_clock(tmp_path: Path) -> None:
-    said = problems({**STRIPE, "INSTANCE": str(tmp_path)})
+    said = problems({**sandbox(tmp_path), **STRIPE})
     assert "TOLLKEEPER_ENV=production" in said
-    assert Settings.from_env({**TEST, "INSTANCE": str(tmp_path)}).stripe_on
+    assert Settings.from_env({**sandbox(tmp_path), **TEST}).stripe_on
 
 
 def test_the_worker_and_commands_are_patient() -> None:

@@ -68,8 +68,8 @@ def test_every_test_that_the_security_page_names_exists() -> None:
 
 def environment_names() -> Iterator[str]:
     """Every name that the settings and the embedded server read from the environment."""
-    for module in ("settings.py", "kit/cluster.py"):
-        for node in ast.walk(ast.parse((PROJECT / "app" / module).read_text(encoding="utf-8"))):
+    for module in ("app/settings.py", "sandbox/postgres/cluster.py"):
+        for node in ast.walk(ast.parse((PROJECT / module).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 words = [each.value for each in node.args if isinstance(each, ast.Constant)]
                 yield from (word for word in words if isinstance(word, str) and re.fullmatch("[A-Z][A-Z_]+", word))

@@ -16,9 +16,9 @@ from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import create_engine
 
-from app.kit import embedded
 from app.settings import PROJECT
 from app.web.database import db
+from sandbox.postgres import server as postgres
 from tests.support.database import migrator, run_as_admin
 
 LANDED = Path(__file__).with_name("landed_migrations.txt")
@@ -40,7 +40,7 @@ SHAPE = """
 def empty(server: Path) -> Iterator[str]:
     name = f"empty_{uuid4().hex[:8]}"
     run_as_admin(server, f"CREATE DATABASE {name}")
-    yield embedded.url(server, name)
+    yield postgres.url(server, name)
     run_as_admin(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 

@@ -11,7 +11,7 @@ import pytest
 from flask_migrate import upgrade
 from psycopg.errors import InsufficientPrivilege
 
-from app.kit import embedded
+from sandbox.postgres import server as postgres
 from tests.support.database import migrator, run_as_admin
 
 ROLES = ("tollkeeper_web", "tollkeeper_worker")
@@ -22,13 +22,13 @@ ERASABLE = ("event_details", "audit_persons", "sign_in_details")
 @pytest.fixture(scope="module")
 def guarded(server: Path) -> Iterator[str]:
     """A database migrated by an owner who is no superuser, as on an operator's server."""
-    run_as_admin(server, embedded.ROLES.read_text(encoding="utf-8"))
+    run_as_admin(server, postgres.ROLES.read_text(encoding="utf-8"))
     name = f"guarded_{uuid4().hex[:8]}"
-    run_as_admin(server, f"CREATE DATABASE {name} OWNER {embedded.OWNER}")
-    with migrator(embedded.url(server, name, embedded.OWNER)).app_context():
+    run_as_admin(server, f"CREATE DATABASE {name} OWNER {postgres.OWNER}")
+    with migrator(postgres.url(server, name, postgres.OWNER)).app_context():
         upgrade()
         upgrade()  # nothing new to migrate: the grants are given again
-    yield embedded.url(server, name)
+    yield postgres.url(server, name)
     run_as_admin(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 

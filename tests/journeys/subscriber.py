@@ -19,7 +19,7 @@ from sqlalchemy import text
 from app.kit.clock import FixedClock
 from app.web.database import db
 from app.worker import ROOMS
-from sandbox.mailbox.store import Store
+from sandbox.mailbox.mail_folder import MailFolder
 from tests.factories import unique
 from tests.pages import csrf_token
 from tests.standin import GOOD_CARD, StandIn
@@ -43,7 +43,7 @@ class Subscriber:
     org: UUID
     browser: FlaskClient
     key: dict[str, str]
-    box: Store
+    box: MailFolder
     meter: str = "api_calls"
     host: FlaskClient = field(init=False)
 

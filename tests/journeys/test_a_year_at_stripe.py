@@ -21,8 +21,8 @@ from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks, FixedClock
 from app.web.database import db
-from sandbox.mailbox.__main__ import Keep
-from sandbox.mailbox.store import Store
+from sandbox.mailbox.__main__ import MessageSink
+from sandbox.mailbox.mail_folder import MailFolder
 from tests import factories
 from tests.journeys.subscriber import Subscriber
 from tests.standin import StandIn
@@ -70,20 +70,22 @@ KEPT = ("usage_events", "usage_periods", "usage_counters", "billing_records", "s
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Iterator[tuple[Store, int]]:
+def box(tmp_path: Path) -> Iterator[tuple[MailFolder, int]]:
     """The sandbox's mailbox behind its SMTP server, and the server's port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    store = Store(tmp_path / "mail")
-    smtp = Controller(Keep(store), hostname="127.0.0.1", port=port)
+    store = MailFolder(tmp_path / "mail")
+    smtp = Controller(MessageSink(store), hostname="127.0.0.1", port=port)
     smtp.start()
     yield store, port
     smtp.stop()
 
 
 @pytest.fixture
-def app(server: Path, clocks: Clocks, clock: FixedClock, standin: StandIn, box: tuple[Store, int]) -> Iterator[Flask]:
+def app(
+    server: Path, clocks: Clocks, clock: FixedClock, standin: StandIn, box: tuple[MailFolder, int]
+) -> Iterator[Flask]:
     """An installation of its own: its queue holds nobody else's tasks."""
     clock.at = BOUGHT - 20 * DAY
     with opened(server, "year", clocks, smtp_port=box[1], **standin.stripe_settings()) as made:
@@ -91,7 +93,7 @@ def app(server: Path, clocks: Clocks, clock: FixedClock, standin: StandIn, box: 
 
 
 @pytest.fixture
-def payer(app: Flask, clock: FixedClock, standin: StandIn, box: tuple[Store, int]) -> Subscriber:
+def payer(app: Flask, clock: FixedClock, standin: StandIn, box: tuple[MailFolder, int]) -> Subscriber:
     """An org on the Free plan, its owner signed in, with a key."""
     standin.deliver_to(app.test_client())
     with app.app_context():

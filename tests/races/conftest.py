@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.kit import embedded
+from sandbox.postgres import server as postgres
 from tests.metering.conftest import world
 
 __all__ = ["world"]
@@ -19,7 +19,7 @@ __all__ = ["world"]
 def own_server() -> Iterator[Path]:
     """A cluster of this test's own, below a folder that every user may enter."""
     data = Path("/tmp") / f"tollkeeper-kill-{uuid4().hex[:8]}" / "postgres"
-    embedded.start(data)
+    postgres.start(data)
     yield data
-    embedded.stop(data)
+    postgres.stop(data)
     shutil.rmtree(data.parent, ignore_errors=True)

@@ -14,8 +14,8 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from app.factory import create_app
-from app.kit import embedded
 from app.web.database import db
+from sandbox.postgres import server as postgres
 from tests.factories import bearer, have_default_plan, make_key, make_member, make_org, signed_in
 from tests.support.database import migrator, run_as_admin
 from tests.support.settings import make_settings
@@ -33,7 +33,7 @@ class Portal:
 def portal(own_server: Path) -> Iterator[Portal]:
     name = f"away_{uuid4().hex[:8]}"
     run_as_admin(own_server, f"CREATE DATABASE {name}")
-    url = embedded.url(own_server, name)
+    url = postgres.url(own_server, name)
     with migrator(url).app_context():
         upgrade()
     app = create_app(make_settings(url))
@@ -59,7 +59,7 @@ def portal(own_server: Path) -> Iterator[Portal]:
 
 def test_a_database_that_is_away_is_said_quickly_and_its_return_is_noticed(own_server: Path, portal: Portal) -> None:
     assert {what: ask().status_code for what, ask in portal.asked.items()} == dict.fromkeys(portal.asked, 200)
-    embedded.stop(own_server)
+    postgres.stop(own_server)
     probe = portal.app.test_client()
     for _ in range(2):
         for what, ask in portal.asked.items():
@@ -77,7 +77,7 @@ def test_a_database_that_is_away_is_said_quickly_and_its_return_is_noticed(own_s
     assert (ready.status_code, ready.get_json()["checks"]["database"]) == (503, False)
     assert "Retry-After" in ready.headers
 
-    embedded.start(own_server)
+    postgres.start(own_server)
     until, left = time.monotonic() + 5, dict(portal.asked)
     while left and time.monotonic() < until:
         left = {what: ask for what, ask in left.items() if ask().status_code != 200}

@@ -20,7 +20,7 @@ import pytest
 import requests
 import stripe
 
-from app.kit import embedded
+from sandbox.postgres import server as postgres
 from sandbox.standin import API_VERSION
 from tests.browser.stack import Stack, running, until
 from tests.races.buyer import STEPS, Buyer
@@ -131,7 +131,7 @@ def _open_ends(stack: Stack, buyer: Buyer) -> list[str]:
     """What still waits of this customer: deliveries, events, tasks, letters."""
     customer = _customer(stack, buyer)
     found = [f"no row of {each}" for each in _undelivered(stack, customer)]
-    with psycopg.connect(embedded.url(stack.instance / "postgres")) as connection:
+    with psycopg.connect(postgres.url(stack.instance / "postgres")) as connection:
         asked = "SELECT id, type, state FROM stripe_inbox WHERE customer_id = %s AND NOT state = ANY (%s)"
         found += [" ".join(row) for row in connection.execute(asked, (customer, list(SETTLED)))]
         tasks = "SELECT task_name, status::text FROM procrastinate_jobs WHERE lock = %s"
@@ -163,7 +163,7 @@ def _customer(stack: Stack, buyer: Buyer) -> str:
 
 def _rows(stack: Stack, buyer: Buyer, statement: str) -> list[tuple[Any, ...]]:
     of = "(SELECT m.org_id FROM memberships m JOIN users u ON u.id = m.user_id WHERE u.email = %s)"
-    with psycopg.connect(embedded.url(stack.instance / "postgres")) as connection:
+    with psycopg.connect(postgres.url(stack.instance / "postgres")) as connection:
         return connection.execute(statement.replace("%s", of), (buyer.email,)).fetchall()
 
 

@@ -21,8 +21,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from app.kit import embedded
 from app.settings import PROJECT
+from sandbox.postgres import server as postgres
 from tests.browser.stack import Stack, running, until
 
 WRITERS = 8
@@ -122,7 +122,7 @@ def test_what_was_acknowledged_survives_the_kill_of(stack: Stack, key: str, vict
         acknowledged, gap = _one_round(stack, key, victim)
         assert len(acknowledged) > WRITERS
         assert gap < RECOVERY_SECONDS
-        with psycopg.connect(embedded.url(stack.instance / "postgres")) as connection:
+        with psycopg.connect(postgres.url(stack.instance / "postgres")) as connection:
             found = connection.execute(
                 "SELECT count(*), count(DISTINCT key) FROM usage_events WHERE event_id = ANY (%s)", (acknowledged,)
             ).fetchone()
@@ -170,9 +170,9 @@ def kill(stack: Stack, word: str) -> None:
 
 def flask(stack: Stack, *words: str) -> str:
     """What a `flask` command prints, run against this installation as its owner."""
-    env = {**os.environ, "INSTANCE": str(stack.instance), "PORT": stack.base.rsplit(":", 1)[1]}
-    done = subprocess.run([sys.executable, "-m", "flask", "--app", "wsgi", *words], cwd=PROJECT, env=env,
-                          capture_output=True, text=True, check=False)  # fmt: skip
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", *words]
+    env = stack.environment()
+    done = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
 

@@ -13,9 +13,9 @@ from uuid import UUID, uuid4
 import pytest
 from flask_migrate import upgrade
 
-from app.kit import embedded
 from app.kit.errors import Unavailable
 from app.kit.pool import HotPool
+from sandbox.postgres import server as postgres
 from tests.metering.world import World, event
 from tests.support.database import migrator, run_as_admin
 
@@ -93,7 +93,7 @@ class Writer(Thread):
 def test_acknowledged_events_survive_kill_9_of_postgresql_once_each(own_server: Path, standby: bool) -> None:
     name = f"kill_{uuid4().hex[:8]}"
     run_as_admin(own_server, f"CREATE DATABASE {name}")
-    url = embedded.url(own_server, name)
+    url = postgres.url(own_server, name)
     with migrator(url).app_context():
         upgrade()
     world = World(url, HotPool(url, WRITERS), standby=standby)
@@ -104,7 +104,7 @@ def test_acknowledged_events_survive_kill_9_of_postgresql_once_each(own_server: 
     for _ in range(ROUNDS):
         time.sleep(2)
         kill_all(own_server)
-        embedded.start(own_server)
+        postgres.start(own_server)
     time.sleep(1)
     stop.set()
     for writer in writers:

@@ -7,7 +7,7 @@ import pytest
 import stripe
 
 from app.kit.clock import FixedClock
-from sandbox.standin import switches
+from sandbox.standin.engine import retry_settings
 from tests.sandbox.billing import DAY, Shop, at
 from tests.standin import StandIn, Visit
 
@@ -207,7 +207,7 @@ def test_a_card_that_asks_for_3d_secure_each_time_fails_off_session_and_pays_on_
 @pytest.mark.parametrize(("after", "status"), [("unpaid", "unpaid"), ("cancel", "canceled"), ("past_due", "past_due")])
 def test_what_follows_the_last_retry_is_a_switch(shop, standin, clock, after, status):
     with standin.world.change():
-        switches.write(standin.world, retry_days=(1, 2), after_retries=after)
+        retry_settings.write(standin.world, retry_days=(1, 2), after_retries=after)
     ident, failed = failing(shop, standin, clock)
     for days in (1, 2):
         go_to(standin, clock, failed + days * DAY)
@@ -220,7 +220,7 @@ def test_what_follows_the_last_retry_is_a_switch(shop, standin, clock, after, st
 
 def test_an_unpaid_subscription_makes_drafts_that_nobody_finalises(shop, standin, clock):
     with standin.world.change():
-        switches.write(standin.world, retry_days=(1,), after_retries="unpaid")
+        retry_settings.write(standin.world, retry_days=(1,), after_retries="unpaid")
     ident, failed = failing(shop, standin, clock)
     go_to(standin, clock, failed + DAY)
     clock.advance(timedelta(days=40))

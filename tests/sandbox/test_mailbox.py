@@ -18,19 +18,19 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
+from sandbox.mailbox.mail_folder import MailFolder
 from sandbox.mailbox.page import Mailbox
-from sandbox.mailbox.store import Store
 
 HERE = {"HTTP_HOST": "127.0.0.1:5001"}
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "mail")
+def store(tmp_path: Path) -> MailFolder:
+    return MailFolder(tmp_path / "mail")
 
 
 @pytest.fixture
-def browser(store: Store) -> Client:
+def browser(store: MailFolder) -> Client:
     return Client(Mailbox(store))
 
 
@@ -52,7 +52,7 @@ def get(browser: Client, path: str) -> Any:
     return browser.get(path, environ_overrides=HERE)
 
 
-def test_a_message_is_read_back_as_it_was_sent(store: Store) -> None:
+def test_a_message_is_read_back_as_it_was_sent(store: MailFolder) -> None:
     message = store.read(store.add(mail(), "billing@localhost", ["asa@example.com"]))
     assert message is not None
     assert (message.to, message.subject) == ("Åsa Ek <asa@example.com>", "Confirm your address")
@@ -60,13 +60,13 @@ def test_a_message_is_read_back_as_it_was_sent(store: Store) -> None:
     assert "<p>Hello</p>" in message.html
 
 
-def test_messages_are_newest_first_and_survive_a_restart(store: Store) -> None:
+def test_messages_are_newest_first_and_survive_a_restart(store: MailFolder) -> None:
     for subject in ("first", "second", "third"):
         store.add(mail(subject), "a@localhost", ["b@localhost"])
-    assert [message.subject for message in Store(store.folder).all()] == ["third", "second", "first"]
+    assert [message.subject for message in MailFolder(store.folder).all()] == ["third", "second", "first"]
 
 
-def test_a_message_of_an_unknown_charset_is_still_shown(store: Store) -> None:
+def test_a_message_of_an_unknown_charset_is_still_shown(store: MailFolder) -> None:
     content = b"Subject: odd\r\nContent-Type: text/plain; charset=nonsense\r\n\r\nplain words\r\n"
     message = store.read(store.add(content, "a@localhost", ["b@localhost"]))
     assert message is not None
@@ -75,11 +75,11 @@ def test_a_message_of_an_unknown_charset_is_still_shown(store: Store) -> None:
 
 
 @pytest.mark.parametrize("name", ["../secret_key", "0" * 20 + "-zzzzzzzz", "", "0" * 20 + "-00000000"])
-def test_only_the_name_of_a_message_is_read(store: Store, name: str) -> None:
+def test_only_the_name_of_a_message_is_read(store: MailFolder, name: str) -> None:
     assert store.read(name) is None
 
 
-def test_the_page_lists_messages_and_shows_one(store: Store, browser: Client) -> None:
+def test_the_page_lists_messages_and_shows_one(store: MailFolder, browser: Client) -> None:
     name = store.add(mail(), "a@localhost", ["b@localhost"])
     listed, shown = get(browser, "/"), get(browser, f"/messages/{name}")
     assert "1 message" in listed.text
@@ -88,14 +88,14 @@ def test_the_page_lists_messages_and_shows_one(store: Store, browser: Client) ->
     assert get(browser, f"/messages/{name}/other").status_code == get(browser, "/nothing").status_code == 404
 
 
-def test_a_stranger_in_a_message_stays_text(store: Store, browser: Client) -> None:
+def test_a_stranger_in_a_message_stays_text(store: MailFolder, browser: Client) -> None:
     name = store.add(mail("<script>alert(1)</script>", text="<img src=x onerror=alert(1)>"), "a@l", ["b@l"])
     for path in ("/", f"/messages/{name}"):
         assert "<script>" not in get(browser, path).text
         assert "<img" not in get(browser, path).text
 
 
-def test_the_html_part_runs_nothing_and_fetches_nothing(store: Store, browser: Client) -> None:
+def test_the_html_part_runs_nothing_and_fetches_nothing(store: MailFolder, browser: Client) -> None:
     name = store.add(mail(html="<html><head></head><body><script>1</script></body></html>"), "a@l", ["b@l"])
     part = get(browser, f"/messages/{name}/html")
     policy = part.headers["Content-Security-Policy"]
@@ -105,14 +105,14 @@ def test_the_html_part_runs_nothing_and_fetches_nothing(store: Store, browser: C
     assert '<head><base target="_blank">' in part.text
 
 
-def test_scripts_read_the_messages_as_json(store: Store, browser: Client) -> None:
+def test_scripts_read_the_messages_as_json(store: MailFolder, browser: Client) -> None:
     store.add(mail(), "a@localhost", ["b@localhost"])
     found = json.loads(get(browser, "/messages.json").text)
     assert found[0]["links"] == ["http://127.0.0.1:5000/verify/abc?x=1"]
     assert {"id", "to", "subject", "date", "text"} <= found[0].keys()
 
 
-def test_delete_all_empties_the_box(store: Store, browser: Client) -> None:
+def test_delete_all_empties_the_box(store: MailFolder, browser: Client) -> None:
     store.add(mail(), "a@localhost", ["b@localhost"])
     answer = browser.post("/delete", environ_overrides={**HERE, "HTTP_ORIGIN": "http://127.0.0.1:5001"})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
@@ -128,7 +128,7 @@ def test_delete_all_empties_the_box(store: Store, browser: Client) -> None:
         {"HTTP_HOST": "evil.example:5001"},
     ],
 )
-def test_another_site_can_neither_delete_nor_read(store: Store, browser: Client, sent: dict[str, str]) -> None:
+def test_another_site_can_neither_delete_nor_read(store: MailFolder, browser: Client, sent: dict[str, str]) -> None:
     store.add(mail(), "a@localhost", ["b@localhost"])
     assert browser.post("/delete", environ_overrides=sent).status_code == 403
     assert len(store.names()) == 1

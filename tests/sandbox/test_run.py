@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import smtplib
 import socket
@@ -20,7 +21,7 @@ import psycopg
 import pytest
 
 from app.settings import PROJECT
-from sandbox.place import Place, RunError
+from sandbox.installation import Installation, RunError
 from sandbox.run import launch
 from sandbox.supervisor import Process, Supervisor
 from tests.today import start_at
@@ -29,10 +30,10 @@ GIVEN = {name: value for name, value in os.environ.items() if not name.endswith(
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
+def installation() -> Iterator[Installation]:
     with TemporaryDirectory(prefix="tollkeeper-") as folder:
         start_at(Path(folder) / "instance" / "clock")
-        yield Place(_four_ports(), Path(folder) / "instance")
+        yield Installation(_four_ports(), Path(folder) / "instance")
 
 
 def _four_ports() -> int:
@@ -56,20 +57,20 @@ def answers(address: str) -> bool:
         return False
 
 
-def takes_mail(place: Place) -> bool:
+def takes_mail(installation: Installation) -> bool:
     try:
-        smtplib.SMTP("127.0.0.1", place.smtp_port, timeout=1).close()
+        smtplib.SMTP("127.0.0.1", installation.smtp_port, timeout=1).close()
     except OSError:
         return False
     return True
 
 
-def everything(place: Place) -> bool:
-    pages = (f"{place.portal}/readyz", place.mailbox, f"{place.stripe}/style.css")
-    return all(answers(page) for page in pages) and takes_mail(place)
+def everything(installation: Installation) -> bool:
+    pages = (f"{installation.portal}/readyz", installation.mailbox, f"{installation.stripe}/style.css")
+    return all(answers(page) for page in pages) and takes_mail(installation)
 
 
-def processes(place: Place) -> list[str]:
+def processes(installation: Installation) -> list[str]:
     """The command lines of all live processes that name the run's folder or were told of it."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
@@ -77,7 +78,7 @@ def processes(place: Place) -> list[str]:
             told = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
         except OSError:
             continue
-        if str(place.instance).encode() in told and int(entry.name) != os.getpid():
+        if str(installation.instance).encode() in told and int(entry.name) != os.getpid():
             found.append(told.replace(b"\0", b" ").decode(errors="replace")[:200])
     return found
 
@@ -92,23 +93,23 @@ def until(true: Callable[[], bool], supervisor: Supervisor | None = None, second
     return time.monotonic() - began
 
 
-def _kill_and_wait(process: Process, place: Place, supervisor: Supervisor) -> None:
+def _kill_and_wait(process: Process, installation: Installation, supervisor: Supervisor) -> None:
     assert process.child is not None
     before = process.child.pid
     os.kill(before, signal.SIGKILL)
     process.child.wait()
     # What a killed web server leaves may still answer: only the new one counts.
-    took = until(lambda: process.child.pid != before and everything(place), supervisor, 5.0)
+    took = until(lambda: process.child.pid != before and everything(installation), supervisor, 5.0)
     print(f"{process.name} was back after {took:.2f} s")
     time.sleep(1.0)
 
 
-def test_each_killed_process_is_back_within_five_seconds_and_a_stop_leaves_none(place: Place) -> None:
+def test_each_killed_process_is_back_within_five_seconds_and_a_stop_leaves_none(installation: Installation) -> None:
     supervisor = Supervisor(print)
-    with place.claim():
+    with installation.claim():
         try:
-            env = launch(place, GIVEN, supervisor)
-            until(lambda: everything(place), supervisor)
+            env = launch(installation, GIVEN, supervisor)
+            until(lambda: everything(installation), supervisor)
             assert "tollkeeper_web@" in env["DATABASE_URL"]
             assert "tollkeeper_worker@" in env["WORKER_DATABASE_URL"]
             with psycopg.connect(env["OWNER_DATABASE_URL"]) as connection:
@@ -118,14 +119,36 @@ def test_each_killed_process_is_back_within_five_seconds_and_a_stop_leaves_none(
                 connection.execute("CREATE TABLE kept_by_test (a int)")
             time.sleep(1.0)
             for process in supervisor.processes:
-                _kill_and_wait(process, place, supervisor)
+                _kill_and_wait(process, installation, supervisor)
         finally:
             supervisor.stop()
-    assert processes(place) == []
+    assert processes(installation) == []
 
 
-def test_ctrl_c_stops_it_and_the_data_was_kept(place: Place) -> None:
-    env = {**GIVEN, "PORT": str(place.port), "INSTANCE": str(place.instance)}
+def sourced(installation: Installation) -> dict[str, str]:
+    """The environment of a shell after `. instance/env`."""
+    words = shlex.split((installation.instance / "env").read_text(encoding="utf-8").replace("export ", ""))
+    return {**GIVEN, **dict(word.split("=", 1) for word in words)}
+
+
+def doctor(installation: Installation) -> subprocess.CompletedProcess[str]:
+    """`flask doctor`, run by hand."""
+    words = [sys.executable, "-m", "flask", "--app", "wsgi", "doctor"]
+    return subprocess.run(words, cwd=PROJECT, env=sourced(installation), capture_output=True, text=True, check=False)
+
+
+def test_a_command_after_the_run_ended_says_that_the_database_is_away_and_starts_none(
+    installation: Installation,
+) -> None:
+    ended = doctor(installation)
+    assert ended.returncode == 1
+    assert "FAILED   database" in ended.stdout
+    assert "Start it with `make run`." in ended.stdout
+    assert processes(installation) == []
+
+
+def test_ctrl_c_stops_it_and_the_data_was_kept_also_when_the_shell_knows_the_run(installation: Installation) -> None:
+    env = sourced(installation)
     words = [sys.executable, "-m", "sandbox.run"]
     child = subprocess.Popen(words, cwd=PROJECT, env=env, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
@@ -137,6 +160,7 @@ def test_ctrl_c_stops_it_and_the_data_was_kept(place: Place) -> None:
     data = next(line for line in "".join(said).split() if line.startswith("postgresql://"))
     with psycopg.connect(data.replace("tollkeeper_web@", "tollkeeper_owner@")) as connection:
         assert connection.execute("SELECT to_regclass('kept_by_test')").fetchone() == ("kept_by_test",)
+    assert "database: answers as tollkeeper_owner" in doctor(installation).stdout
     again = subprocess.run(words, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
     assert again.returncode == 1
     assert "Another run uses" in again.stderr
@@ -144,8 +168,8 @@ def test_ctrl_c_stops_it_and_the_data_was_kept(place: Place) -> None:
     assert "The data is kept" in child.stdout.read()
     assert child.wait(30) == 0
     child.stdout.close()
-    assert processes(place) == []
-    assert json.loads((place.instance / "demo.json").read_text(encoding="utf-8"))
+    assert processes(installation) == []
+    assert json.loads((installation.instance / "demo.json").read_text(encoding="utf-8"))
 
 
 def test_a_port_in_use_is_said_plainly(tmp_path: Path) -> None:
@@ -154,18 +178,18 @@ def test_a_port_in_use_is_said_plainly(tmp_path: Path) -> None:
         other.bind(("127.0.0.1", taken + 1))
         other.listen()
         words = f"Port {taken + 1} cannot be used .* choose another: PORT="
-        with pytest.raises(RunError, match=words), Place(taken, tmp_path).claim():
+        with pytest.raises(RunError, match=words), Installation(taken, tmp_path).claim():
             raise AssertionError("it was claimed")
 
 
 @pytest.mark.parametrize("port", ["0", "65533", "http", "-1", "²"])
 def test_a_port_that_is_none_is_refused(port: str) -> None:
     with pytest.raises(RunError, match="PORT is a number"):
-        Place.from_env({"PORT": port})
+        Installation.from_env({"PORT": port})
 
 
 def test_the_usual_place_is_port_5000_and_the_projects_instance_folder() -> None:
-    usual = Place.from_env({"PORT": "", "INSTANCE": ""})
+    usual = Installation.from_env({"PORT": "", "INSTANCE": ""})
     assert (usual.portal, usual.mailbox) == ("http://127.0.0.1:5000", "http://127.0.0.1:5001")
     assert usual.instance == PROJECT / "instance"
     assert usual.environment({"A": "1"})["SMTP_PORT"] == "5002"
@@ -173,14 +197,14 @@ def test_the_usual_place_is_port_5000_and_the_projects_instance_folder() -> None
 
 
 def test_the_key_and_the_webhook_secret_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> None:
-    first, again = Place(5000, tmp_path).payments(), Place(5100, tmp_path).payments()
+    first, again = Installation(5000, tmp_path).stripe_settings(), Installation(5100, tmp_path).stripe_settings()
     assert first["STRIPE_SECRET_KEY"].startswith("sk_test_")
     assert first["STRIPE_WEBHOOK_SECRETS"].startswith("whsec_")
     assert {name for name in first if first[name] != again[name]} == {"STRIPE_API_BASE", "STRIPE_PAGE_HOSTS"}
-    other = Place(5000, tmp_path / "other")
+    other = Installation(5000, tmp_path / "other")
     other.instance.mkdir()
-    assert other.payments()["STRIPE_SECRET_KEY"] != first["STRIPE_SECRET_KEY"]
-    Place(5000, tmp_path).write_environment({**Place(5000, tmp_path).environment({}), **first})
+    assert other.stripe_settings()["STRIPE_SECRET_KEY"] != first["STRIPE_SECRET_KEY"]
+    Installation(5000, tmp_path).write_env_file({**Installation(5000, tmp_path).environment({}), **first})
     told = subprocess.run(["sh", "-c", '. "$1"; echo "$STRIPE_SECRET_KEY $BASE_URL"', "sh", tmp_path / "env"],
                           capture_output=True, text=True, check=True).stdout  # fmt: skip
     assert told.split() == [first["STRIPE_SECRET_KEY"], "http://127.0.0.1:5000"]
@@ -189,13 +213,13 @@ def test_the_key_and_the_webhook_secret_are_made_once_and_only_their_owner_reads
 
 
 def test_a_database_that_does_not_start_is_told_with_its_last_words(tmp_path: Path) -> None:
-    place = Place(_four_ports(), tmp_path)
+    installation = Installation(_four_ports(), tmp_path)
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "PG_VERSION").write_text("9\n", encoding="ascii")
     supervisor = Supervisor(print)
-    with place.claim():
+    with installation.claim():
         try:
             with pytest.raises(RunError, match=r"(?s)postgres did not start.*made by PostgreSQL 9"):
-                launch(place, GIVEN, supervisor)
+                launch(installation, GIVEN, supervisor)
         finally:
             supervisor.stop()

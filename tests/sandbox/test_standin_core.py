@@ -11,7 +11,8 @@ import requests
 import stripe
 from typing_extensions import is_typeddict
 
-from sandbox.standin import API_VERSION, params, routes
+from sandbox.standin import API_VERSION, routes
+from sandbox.standin.http import params
 from tests.standin import StandIn
 
 

@@ -106,8 +106,8 @@ def test_due_work_that_fails_is_undone_and_does_not_stand_in_the_way(standin: St
     standin.client().v1.customers.create({})
     world, now = standin.world, standin.world.now()
     with world.change():
-        world.later(now, "refund_fails", refund="re_none")
-        world.later(now, "clock_ready", clock="clock_none")
+        world.schedule(now, "refund_fails", refund="re_none")
+        world.schedule(now, "clock_ready", clock="clock_none")
     with pytest.raises(StripeError):
         standin.run_due()
     assert standin.run_due() == 1

@@ -10,7 +10,7 @@ import stripe
 
 from app.kit.clock import FixedClock
 from sandbox.standin import API_VERSION
-from sandbox.standin.deliveries import PAUSES_S
+from sandbox.standin.engine.webhook_deliveries import PAUSES_S
 from tests.standin import StandIn
 
 

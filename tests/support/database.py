@@ -13,12 +13,12 @@ import psycopg
 from flask import Flask
 from flask_migrate import Migrate, upgrade
 
-from app.kit import embedded
 from app.kit.clock import Clocks, FixedClock
 from app.kit.pool import HotPool
 from app.settings import PROJECT
 from app.web.database import db
 from app.web.runtime import Runtime
+from sandbox.postgres import server as postgres
 from tests.support.settings import make_settings
 from tests.today import NOON, WRITTEN
 
@@ -28,7 +28,7 @@ def own_database(server: Path, word: str) -> Iterator[str]:
     """The address of a migrated, empty database that nobody else uses."""
     name = create_database(server, word)
     try:
-        yield embedded.url(server, name)
+        yield postgres.url(server, name)
     finally:
         drop_database(server, name)
 
@@ -50,13 +50,13 @@ def drop_database(server: Path, name: str) -> None:
 def build_template(server: Path, name: str) -> None:
     """Migrate a template, unless it is there. Hold the template's lock."""
     exists = "SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate"
-    with psycopg.connect(embedded.url(server, "postgres"), autocommit=True) as connection:
+    with psycopg.connect(postgres.url(server, "postgres"), autocommit=True) as connection:
         if connection.execute(exists, (name,)).fetchone():
             return
     run_as_admin(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
-    with migrator(embedded.url(server, name)).app_context():
+    with migrator(postgres.url(server, name)).app_context():
         upgrade()  # makes the partitions around the real day
-    with psycopg.connect(embedded.url(server, name)) as connection:
+    with psycopg.connect(postgres.url(server, name)) as connection:
         for day in (WRITTEN, NOON):
             connection.execute("SELECT usage_partitions(%s, 2, 3)", (day,))
     run_as_admin(server, f"ALTER DATABASE {name} WITH IS_TEMPLATE true")
@@ -75,7 +75,7 @@ def migrator(database: str) -> Flask:
 
 def run_as_admin(server: Path, *statements: str) -> None:
     """Run statements outside a transaction, in the cluster's own database."""
-    with psycopg.connect(embedded.url(server, "postgres"), autocommit=True) as connection:
+    with psycopg.connect(postgres.url(server, "postgres"), autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement)
 

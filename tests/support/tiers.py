@@ -9,7 +9,7 @@ import pytest
 
 TIERS = ("unit", "db", "stack", "browser")
 _BROWSER = {"chromium"}
-_STACK = {"stack", "running", "place"}
+_STACK = {"stack", "running", "installation"}
 _DATABASE = {"server", "database"}
 # Files whose tests start processes or listen on ports themselves, without a fixture that says so.
 _STACK_FILES = (
@@ -21,7 +21,7 @@ _STACK_FILES = (
     "tests/stripe_gateway/test_away.py",
 )
 # Files that start a database of their own, without a fixture that says so.
-_DATABASE_FILES = ("tests/kit/test_embedded.py", "tests/sandbox/postgres/")
+_DATABASE_FILES = ("tests/sandbox/test_postgres.py",)
 
 
 def tier_of(path: str, fixtures: frozenset[str]) -> str:

@@ -1,0 +1,177 @@
+"""What happens on a checkout session: a promotion code, a card tried, 3-D Secure passed or not, paid, expired."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.standin.engine import (
+    cards,
+    checkout_completion,
+    payment_attempts,
+    proration,
+    saved_cards,
+    subscription_settings,
+)
+from sandbox.standin.engine.cards import CardForm, Verdict
+from sandbox.standin.engine.customers import get_active_customer
+from sandbox.standin.store.schedule import scheduled
+from sandbox.standin.store.sqlite import Obj
+from sandbox.standin.store.world import World
+
+NO_CODE = "This code is invalid."
+
+
+def set_discount(world: World, session: Obj, coupon_id: str | None, code_id: str | None) -> None:
+    """Put a coupon or a promotion code on the session, or take it off; sums follow."""
+    code = world.get("promotion_code", code_id, "discounts") if code_id else None
+    wanted = code["promotion"]["coupon"] if code else coupon_id
+    coupon = world.get("coupon", wanted, "discounts") if wanted else None
+    session["discounts"] = [{"coupon": coupon["id"], "promotion_code": code_id}] if coupon else []
+    trial = subscription_settings.trial_end(world, session["_data"]["subscription_data"]) is not None
+    for line in session["_lines"]:
+        whole = 0 if trial else int(line["price"]["unit_amount"] or 0) * int(line["quantity"])
+        line.update(amount_subtotal=whole, amount_discount=0, amount_total=whole)
+    subtotal = sum(line["amount_subtotal"] for line in session["_lines"])
+    left = off = proration.discount_amount(subtotal, coupon)
+    for place, line in enumerate(session["_lines"]):
+        last = place == len(session["_lines"]) - 1
+        part = left if last else off * line["amount_subtotal"] // max(subtotal, 1)
+        left -= part
+        line.update(amount_discount=part, amount_total=line["amount_subtotal"] - part)
+    session.update(amount_subtotal=subtotal, amount_total=subtotal - off)
+    session["total_details"]["amount_discount"] = off
+
+
+def use_code(world: World, session: Obj, text: str) -> str | None:
+    """Put the code that a customer typed on the session; returns what is wrong with it, if anything."""
+    for code in world.all("promotion_code", active=True):
+        if code["code"].lower() == text.strip().lower() and _usable(world, session, code):
+            set_discount(world, session, None, code["id"])
+            world.save(session)
+            return None
+    return NO_CODE
+
+
+def needs_card(session: Obj) -> bool:
+    """Whether the page asks for a card: not for nothing, where the caller said `if_required`."""
+    if session["mode"] == "setup":
+        return True
+    free = session["amount_total"] == 0
+    return not (free and (session["mode"] == "payment" or session["payment_method_collection"] == "if_required"))
+
+
+def submit(world: World, session: Obj, form: CardForm | None) -> Verdict:
+    """The customer sends the card form (None where no card is needed): paid and done, declined, or on to 3-D Secure."""
+    if form is None:
+        checkout_completion.complete(world, session, None, None)
+        return Verdict("paid")
+    if session["customer"]:
+        get_active_customer(world, session["customer"])
+    method = payment_attempts.new_method(world, form)
+    session["_method"] = method["id"]
+    world.save(session)
+    return _try(world, session, method, authenticated=False)
+
+
+def authenticate(world: World, session: Obj, *, passed: bool) -> Verdict:
+    """The customer answers the 3-D Secure step."""
+    method = world.get("payment_method", session["_method"] or "")
+    if passed:
+        return _try(world, session, method, authenticated=True)
+    refusal = cards.NOT_AUTHENTICATED
+    intent = _intent(world, session)
+    session["_method"] = None
+    world.save(session)
+    if intent is not None and intent["object"] == "payment_intent":
+        payment_attempts.refuse(world, intent, method, refusal)
+    elif intent is not None:
+        saved_cards.refuse_setup(world, intent, method, refusal)
+    return Verdict("declined", refusal)
+
+
+def expire(world: World, session: Obj) -> None:
+    """Nobody can pay on it any more."""
+    session.update(status="expired", url=None)
+    intent = _intent(world, session)
+    if intent is not None and intent["object"] == "payment_intent":
+        payment_attempts.cancel(world, intent, "abandoned")
+    elif intent is not None:
+        saved_cards.cancel_setup(world, intent, "abandoned")
+    world.emit("checkout.session.expired", world.save(session))
+
+
+@scheduled("expire_session")
+def expire_due(world: World, session: str) -> None:
+    """Its time is over."""
+    found = world.get("checkout.session", session)
+    if found["status"] == "open":
+        expire(world, found)
+
+
+def secure_address(world: World, session: Obj) -> str:
+    """The 3-D Secure step's page."""
+    return world.url(f"/c/pay/{session['id']}/secure")
+
+
+def _try(world: World, session: Obj, method: Obj, *, authenticated: bool) -> Verdict:
+    intent, back = None, secure_address(world, session)
+    if session["mode"] == "setup":
+        intent = world.get("setup_intent", session["setup_intent"])
+        verdict = saved_cards.attempt_setup(world, intent, method, authenticated=authenticated, back=back)
+    elif session["amount_total"] > 0:
+        intent = _payment(world, session)
+        verdict = payment_attempts.attempt(
+            world, intent, method, off_session=False, authenticated=authenticated, back=back
+        )
+    else:
+        verdict = cards.verdict_on_save(cards.get_test_card(method), authenticated=authenticated)
+    if verdict.kind == "paid":
+        checkout_completion.complete(world, session, method, intent)
+    elif verdict.kind == "declined":
+        session["_method"] = None
+        world.save(session)
+    return verdict
+
+
+def _intent(world: World, session: Obj) -> Obj | None:
+    ident = session["setup_intent"] or session["_intent"]
+    return world.find(ident) if ident else None
+
+
+def _payment(world: World, session: Obj) -> Obj:
+    """The session's payment intent, made at the first try, for today's sum."""
+    intent = _intent(world, session)
+    if intent is not None:
+        intent["amount"] = session["amount_total"]
+        return world.save(intent)
+    data = session["_data"]["payment_intent_data"]
+    more: dict[str, Any] = {"metadata": dict(data.get("metadata") or {}), "description": data.get("description")}
+    more["setup_future_usage"] = data.get("setup_future_usage")
+    if session["mode"] == "subscription":
+        more |= {"description": "Subscription creation", "setup_future_usage": "off_session"}
+    made = payment_attempts.new_intent(
+        world, amount=session["amount_total"], currency=session["currency"], customer=session["customer"], **more
+    )
+    session["_intent"] = made["id"]
+    if session["mode"] == "payment":
+        session["payment_intent"] = made["id"]
+    world.save(session)
+    return made
+
+
+def _usable(world: World, session: Obj, code: Obj) -> bool:
+    coupon = world.find(code["promotion"]["coupon"] or "")
+    if coupon is None or coupon.get("deleted") or not coupon["valid"]:
+        return False
+    if coupon["currency"] not in {None, session["currency"]} or code["customer"] not in {None, session["customer"]}:
+        return False
+    ends = [moment for moment in (code["expires_at"], coupon["redeem_by"]) if moment is not None]
+    if any(moment <= world.now() for moment in ends):
+        return False
+    counted = all(
+        one["max_redemptions"] is None or one["times_redeemed"] < one["max_redemptions"] for one in (code, coupon)
+    )
+    least, first = code["restrictions"]["minimum_amount"], code["restrictions"]["first_time_transaction"]
+    if first and session["customer"] and world.all("charge", customer=session["customer"], paid=True):
+        return False
+    return counted and (least is None or session["amount_subtotal"] >= least)

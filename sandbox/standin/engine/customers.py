@@ -1,0 +1,55 @@
+"""Customers as checkout and the API make and find them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.standin.errors import not_found
+from sandbox.standin.store import ids
+from sandbox.standin.store.sqlite import Obj
+from sandbox.standin.store.world import World
+
+
+def get_active_customer(world: World, identifier: str, param: str | None = None) -> Obj:
+    """The customer; raises `resource_missing` for a deleted one too, as every act on it does."""
+    found = world.get("customer", identifier, param)
+    if found.get("deleted"):
+        raise not_found("customer", identifier, param, 400) if param else not_found("customer", identifier)
+    return found
+
+
+def create(world: World, **known: str) -> Obj:
+    """A new customer with these fields."""
+    made = world.add({**blank_customer(world), **known})
+    world.emit("customer.created", made)
+    return made
+
+
+def blank_customer(world: World) -> Obj:
+    """A customer of whom nothing is known yet; not yet in the world."""
+    invoices: dict[str, Any] = dict.fromkeys(("custom_fields", "default_payment_method", "footer", "rendering_options"))
+    return {
+        "id": world.new_id("cus"),
+        "object": "customer",
+        "address": None,
+        "balance": 0,
+        "created": world.now(),
+        "currency": None,
+        "customer_account": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": None,
+        "discount": None,
+        "email": None,
+        "invoice_prefix": ids.token(8).upper(),
+        "invoice_settings": invoices,
+        "livemode": False,
+        "metadata": {},
+        "name": None,
+        "next_invoice_sequence": 1,
+        "phone": None,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+        "test_clock": None,
+    }

@@ -1,0 +1,102 @@
+"""The lines of an invoice: of a subscription's period, of an invoice item, of a change in mid-period."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sandbox.standin.engine import proration, subscription_status
+from sandbox.standin.engine.shapes import invoice_shape
+from sandbox.standin.store.sqlite import Obj
+from sandbox.standin.store.world import World
+
+
+def product_name(world: World, price: Obj) -> str:
+    """What the customer reads on a line."""
+    product = world.find(price["product"])
+    return str(product.get("name") or product["id"]) if product else str(price["product"])
+
+
+def pricing(price: Obj) -> Obj:
+    """A line's reference to its price."""
+    details = {"price": price["id"], "product": price["product"]}
+    return {"price_details": details, "type": "price_details", "unit_amount_decimal": price["unit_amount_decimal"]}
+
+
+def amount_of(item: Obj) -> int:
+    """What a subscription item costs for a whole period, in minor units."""
+    return int(item["price"]["unit_amount"] or 0) * int(item.get("quantity") or 1)
+
+
+def of_item(world: World, invoice: Obj, item: Obj, period: tuple[int, int], *, trial: bool = False) -> Obj:
+    """The line of a subscription item for one period; nothing while it is on trial."""
+    name, price = product_name(world, item["price"]), item["price"]
+    quantity = int(item.get("quantity") or 1)
+    each = proration.format_money(int(price["unit_amount"] or 0), price["currency"])
+    words = (
+        f"Free trial for {quantity} × {name}"
+        if trial
+        else (f"{quantity} × {name} (at {each} / {price['recurring']['interval']})")
+    )
+    amount = 0 if trial else amount_of(item)
+    more = {"description": words, "pricing": pricing(price), "quantity": quantity, "quantity_decimal": str(quantity)}
+    parent = subscription_parent(item, proration=False)
+    ident = world.new_id("il")
+    return invoice_shape.line(ident, invoice["id"], amount, price["currency"], period, parent=parent, **more)
+
+
+def subscription_parent(item: Obj, *, proration: bool) -> Obj:
+    """A line's reference to its subscription item."""
+    details = {
+        "invoice_item": None,
+        "proration": proration,
+        "proration_details": {"credited_items": None},
+        "subscription": item["subscription"],
+        "subscription_item": item["id"],
+    }
+    return {"invoice_item_details": None, "subscription_item_details": details, "type": "subscription_item_details"}
+
+
+def of_invoice_item(world: World, invoice: Obj, item: Obj) -> Obj:
+    """The line that carries an invoice item."""
+    subscription = subscription_status.subscription_id(item)
+    details = {
+        "invoice_item": item["id"],
+        "proration": item["proration"],
+        "proration_details": {"credited_items": None},
+        "subscription": subscription,
+    }
+    more = {name: item[name] for name in ("description", "discountable", "metadata", "pricing", "quantity")}
+    period = (item["period"]["start"], item["period"]["end"])
+    parent = {"invoice_item_details": details, "subscription_item_details": None, "type": "invoice_item_details"}
+    ident = world.new_id("il")
+    return invoice_shape.line(
+        ident,
+        invoice["id"],
+        item["amount"],
+        item["currency"],
+        period,
+        parent=parent,
+        quantity_decimal=item["quantity_decimal"],
+        subscription=subscription,
+        **more,
+    )
+
+
+def of_change(world: World, invoice: Obj, item: Obj, moment: int, *, credit: bool) -> Obj:
+    """What the rest of the item's period costs, or gives back; by the second, from `moment`."""
+    start, end = item["current_period_start"], item["current_period_end"]
+    rest = proration.prorated(amount_of(item), start, end, moment)
+    name, day = product_name(world, item["price"]), datetime.fromtimestamp(moment, UTC).strftime("%d %b %Y")
+    quantity = int(item.get("quantity") or 1)
+    more = {"pricing": pricing(item["price"]), "quantity": quantity, "quantity_decimal": str(quantity)}
+    return invoice_shape.line(
+        world.new_id("il"),
+        invoice["id"],
+        -rest if credit else rest,
+        item["price"]["currency"],
+        (moment, end),
+        description=f"{'Unused' if credit else 'Remaining'} time on {name} after {day}",
+        discountable=not credit,
+        parent=subscription_parent(item, proration=True),
+        **more,
+    )

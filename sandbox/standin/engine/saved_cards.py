@@ -1,0 +1,109 @@
+"""Cards that customers keep: attached, made the default, detached. Used by the API and by the pages."""
+
+from __future__ import annotations
+
+from sandbox.standin.engine import cards, payment_attempts, subscription_status
+from sandbox.standin.engine.cards import CardForm, declined
+from sandbox.standin.engine.shapes import intent_shapes
+from sandbox.standin.errors import invalid
+from sandbox.standin.store.sqlite import Obj
+from sandbox.standin.store.world import World
+
+YEAR = 2034
+
+
+def method(world: World, identifier: str, param: str | None = None) -> Obj:
+    """The payment method; one of Stripe's names for tests (`pm_card_visa`) makes a fresh one."""
+    number = cards.TOKENS.get(identifier)
+    if number is not None:
+        return payment_attempts.new_method(world, CardForm(number=number, exp_month=12, exp_year=YEAR))
+    return world.get("payment_method", identifier, param)
+
+
+def of_customer(world: World, identifier: str, customer: str, param: str) -> Obj:
+    """The payment method, which must be this customer's; 400 else."""
+    found = world.get("payment_method", identifier, param)
+    if found["customer"] != customer:
+        words = f"The customer does not have a payment method with the ID {identifier}. "
+        raise invalid(f"{words}The payment method must be attached to the customer.", param=param)
+    return found
+
+
+def attach(world: World, identifier: str, customer: Obj) -> Obj:
+    """Save the card for the customer; raises 402 for a card that cannot be saved, 400 for another customer's."""
+    found = method(world, identifier, "payment_method")
+    if found["customer"] not in {None, customer["id"]}:
+        raise invalid("The payment method you provided has already been attached to a customer.")
+    refuse_unsaved(found)
+    payment_attempts.attach(world, found, customer)
+    return found
+
+
+def refuse_unsaved(card: Obj) -> None:
+    """Raise 402 for a card that the bank does not let be saved."""
+    verdict = cards.verdict_on_save(cards.get_test_card(card), authenticated=True)
+    if verdict.refusal is not None:
+        raise declined(verdict.refusal)
+
+
+def make_default(world: World, customer: Obj, card: Obj) -> None:
+    """Invoices take this card from now on."""
+    with world.edit(customer, "customer.updated"):
+        settings = customer["invoice_settings"]
+        customer["invoice_settings"] = {**settings, "default_payment_method": card["id"]}
+
+
+def detach(world: World, card: Obj) -> None:
+    """The customer keeps the card no more; nothing takes it by default any more."""
+    owner = world.find(card["customer"])
+    if owner is not None and owner["invoice_settings"]["default_payment_method"] == card["id"]:
+        with world.edit(owner, "customer.updated"):
+            owner["invoice_settings"] = {**owner["invoice_settings"], "default_payment_method": None}
+    for subscription in world.all("subscription", default_payment_method=card["id"]):
+        if subscription["status"] not in subscription_status.OVER:
+            with world.edit(subscription, subscription_status.UPDATED):
+                subscription["default_payment_method"] = None
+    card["customer"] = None
+    world.emit("payment_method.detached", world.save(card))
+
+
+def create_setup_intent(world: World, customer: str | None, metadata: Obj, description: str | None = None) -> Obj:
+    """A setup intent that waits for a card."""
+    made = intent_shapes.setup_intent(
+        world.new_id("seti"), world.now(), customer=customer, metadata=metadata, description=description
+    )
+    world.emit("setup_intent.created", world.add(made))
+    return made
+
+
+def attempt_setup(world: World, intent: Obj, card: Obj, *, authenticated: bool, back: str | None) -> cards.Verdict:
+    """Try to save the card by the setup intent: succeeded, waiting for 3-D Secure, or refused; events follow."""
+    verdict = cards.verdict_on_save(cards.get_test_card(card), authenticated=authenticated)
+    intent["next_action"], intent["last_setup_error"] = None, None
+    if verdict.kind == "authenticate":
+        intent.update(
+            status="requires_action", payment_method=card["id"], next_action=payment_attempts.next_action(back)
+        )
+        world.emit("setup_intent.requires_action", world.save(intent))
+    elif verdict.refusal is not None:
+        refuse_setup(world, intent, card, verdict.refusal)
+    else:
+        owner = world.find(intent["customer"]) if intent["customer"] else None
+        if owner is not None:
+            payment_attempts.attach(world, card, owner)
+        intent.update(status="succeeded", payment_method=card["id"])
+        world.emit("setup_intent.succeeded", world.save(intent))
+    return verdict
+
+
+def refuse_setup(world: World, intent: Obj, card: Obj, refusal: cards.CardRefusal) -> None:
+    """The card was not saved: the intent waits for another one and says why."""
+    intent.update(status="requires_payment_method", payment_method=None, next_action=None)
+    intent["last_setup_error"] = payment_attempts.error_of(refusal, card)
+    world.emit("setup_intent.setup_failed", world.save(intent))
+
+
+def cancel_setup(world: World, intent: Obj, reason: str) -> None:
+    """Nobody will save a card by this any more."""
+    intent.update(status="canceled", cancellation_reason=reason, next_action=None)
+    world.emit("setup_intent.canceled", world.save(intent))

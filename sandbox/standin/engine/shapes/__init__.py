@@ -1,0 +1,1 @@
+"""Objects with every field that Stripe's description names. Pure."""

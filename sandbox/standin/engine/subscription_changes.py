@@ -1,0 +1,194 @@
+"""A subscription's items change: other prices or quantities, what the rest of the period costs, and when it is paid."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+
+from sandbox.standin.engine import (
+    invoice_lines,
+    invoicing,
+    pending_updates,
+    proration,
+    renewals,
+    subscription_start,
+    subscription_status,
+)
+from sandbox.standin.engine.cards import declined
+from sandbox.standin.engine.shapes import invoice_shape, subscription_shape
+from sandbox.standin.errors import invalid, missing_param, not_found
+from sandbox.standin.store.sqlite import Obj
+from sandbox.standin.store.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class ItemChange:
+    """The items as they will be. `fresh`: a new period begins at `anchor`; `credits`: the old period is given back."""
+
+    before: list[Obj]
+    after: list[Obj]
+    anchor: int
+    moment: int
+    fresh: bool
+    credits: bool = True
+
+
+def plan_change(
+    world: World, subscription: Obj, rows: list[Obj], *, moment: int | None = None, reset: bool = False
+) -> ItemChange:
+    """What the parameter `items` would do at `moment` (now by default); 400 for an item or price that is not there."""
+    at = world.now() if moment is None else moment
+    before = subscription["items"]["data"]
+    after = {item["id"]: copy.deepcopy(item) for item in before}
+    for place, row in enumerate(rows):
+        _apply(world, subscription, after, row, f"items[{place}]")
+    items = list(after.values())
+    price = subscription_start.agreeing([item["price"] for item in items])
+    if price["currency"] != subscription["currency"]:
+        raise invalid("The price must have the subscription's currency.", param="items")
+    same = ("interval", "interval_count")
+    other = any(price["recurring"][name] != before[0]["price"]["recurring"][name] for name in same)
+    fresh = reset or (other and subscription["status"] != "trialing")  # a trial ends when it was to end
+    anchor = at if fresh else subscription["billing_cycle_anchor"]
+    start, end = before[0]["current_period_start"], before[0]["current_period_end"]
+    period = (at, proration.period_boundary(at, price["recurring"], 1)) if fresh else (start, end)
+    for item in items:
+        item["current_period_start"], item["current_period_end"] = period
+    return ItemChange(before, items, anchor, at, fresh)
+
+
+def lines(world: World, invoice: Obj, change: ItemChange) -> list[Obj]:
+    """The credits for what is given back and the charges for what is taken."""
+    kept = {item["id"]: item for item in change.after}
+    old = {item["id"]: item for item in change.before}
+    given_back = [
+        item for item in change.before if change.fresh or item["id"] not in kept or _differs(item, kept[item["id"]])
+    ]
+    if not change.credits:
+        given_back = []
+    made = [invoice_lines.of_change(world, invoice, item, change.moment, credit=True) for item in given_back]
+    for item in change.after:
+        if change.fresh:
+            period = (item["current_period_start"], item["current_period_end"])
+            made.append(invoice_lines.of_item(world, invoice, item, period))
+        elif item["id"] not in old or _differs(old[item["id"]], item):
+            made.append(invoice_lines.of_change(world, invoice, item, change.moment, credit=False))
+    return made
+
+
+def carry_out_change(world: World, subscription: Obj, change: ItemChange, params: Obj) -> None:
+    """Change the items and bill the difference as `proration_behavior` and `payment_behavior` say."""
+    how = params.get("proration_behavior", "create_prorations")
+    billed = billed_now(subscription, change, how)
+    if billed is not None:
+        _invoice(world, subscription, billed, params.get("payment_behavior", "allow_incomplete"))
+        return
+    if prorates(subscription, how):
+        _leave_waiting(world, subscription, change)
+    apply_change(world, subscription, change)
+
+
+def billed_now(subscription: Obj, change: ItemChange, how: str) -> ItemChange | None:
+    """What of the change gets an invoice of its own by `proration_behavior`; None where nothing does."""
+    if subscription["status"] == "trialing" or not (change.fresh or how == "always_invoice"):
+        return None
+    return replace(change, credits=how != "none")
+
+
+def prorates(subscription: Obj, how: str) -> bool:
+    """Whether the rest of the period is billed at all; on trial nothing was paid and nothing is given back."""
+    return how != "none" and subscription["status"] != "trialing"
+
+
+def apply_change(world: World, subscription: Obj, change: ItemChange) -> None:
+    """The items are these now."""
+    with world.edit(subscription, subscription_status.UPDATED):
+        subscription["items"]["data"] = change.after
+        subscription["items"]["total_count"] = len(change.after)
+        subscription["billing_cycle_anchor"] = change.anchor
+        subscription["pending_update"] = None
+        subscription.pop("_pending", None)
+    if change.fresh:
+        subscription_status.schedule_renewal(world, subscription)
+
+
+def invoice_of(world: World, subscription: Obj, change: ItemChange) -> Obj:
+    """The draft that bills the change at once; not yet in the world."""
+    invoice = invoicing.draft_for(world, subscription, "subscription_update")
+    invoice["parent"]["subscription_details"]["subscription_proration_date"] = change.moment
+    waiting = renewals.waiting_items(world, subscription)
+    invoice["lines"]["data"] = [invoice_lines.of_invoice_item(world, invoice, item) for item in waiting]
+    invoice["lines"]["data"] += lines(world, invoice, change)
+    return invoice
+
+
+def _invoice(world: World, subscription: Obj, change: ItemChange, behavior: str) -> None:
+    invoice = invoice_of(world, subscription, change)
+    renewals.claim_waiting(world, subscription, invoice)
+    if behavior != "pending_if_incomplete":
+        apply_change(world, subscription, change)
+    with world.edit(subscription, subscription_status.UPDATED):
+        subscription["latest_invoice"] = invoice["id"]
+        if behavior == "pending_if_incomplete":
+            subscription["_pending"] = {"invoice": invoice["id"], "items": change.after, "anchor": change.anchor}
+    invoicing.publish(world, invoice)
+    invoicing.finalize(world, invoice)
+    if invoice["status"] == "open":
+        verdict = invoicing.pay(world, invoice)
+        if verdict.refusal is not None and behavior == "error_if_incomplete":
+            raise declined(verdict.refusal, keep=False)
+    if "_pending" in subscription:
+        pending_updates.wait(world, subscription, change.after, change.anchor if change.fresh else None)
+
+
+def _leave_waiting(world: World, subscription: Obj, change: ItemChange) -> None:
+    """The difference waits as invoice items for the next invoice."""
+    for line in lines(world, {"id": None}, change):
+        ident = line["parent"]["subscription_item_details"]["subscription_item"]
+        details = {"subscription": subscription["id"], "subscription_item": ident}
+        names = ("description", "discountable", "period", "pricing", "quantity", "quantity_decimal")
+        item = invoice_shape.invoice_item(
+            world.new_id("ii"),
+            world.now(),
+            customer=subscription["customer"],
+            amount=line["amount"],
+            currency=line["currency"],
+            proration=True,
+            parent={"subscription_details": details, "type": "subscription_details"},
+            **{name: line[name] for name in names},
+        )
+        world.emit("invoiceitem.created", world.add(item))
+
+
+def _apply(world: World, subscription: Obj, after: dict[str, Obj], row: Obj, path: str) -> None:
+    price = world.get("price", row["price"], f"{path}[price]") if row.get("price") else None
+    if "id" not in row:
+        if price is None:
+            raise missing_param(f"{path}[price]")
+        fresh = subscription_shape.item(
+            world.new_id("si"), world.now(), subscription["id"], price, row.get("quantity", 1), period=(0, 0)
+        )
+        after[fresh["id"]] = fresh
+        return
+    if row["id"] not in after:
+        raise not_found("subscription_item", row["id"], f"{path}[id]", 400)
+    if row.get("deleted"):
+        del after[row["id"]]
+        return
+    item = after[row["id"]]
+    if price is not None:
+        item.update(price=price, plan=subscription_shape.plan(price))
+    item["quantity"] = row.get("quantity", item.get("quantity", 1))
+
+
+def _differs(one: Obj, other: Obj) -> bool:
+    return bool(one["price"]["id"] != other["price"]["id"] or one.get("quantity") != other.get("quantity"))
+
+
+def get_item_with_subscription(world: World, ident: str) -> tuple[Obj, Obj]:
+    """A subscription item and its subscription, by the item's id; raises 404."""
+    for subscription in world.all("subscription"):
+        for item in subscription["items"]["data"]:
+            if item["id"] == ident:
+                return item, subscription
+    raise not_found("subscription_item", ident)

@@ -1,0 +1,107 @@
+"""What may be set on a subscription: words, cards, discounts, a trial, its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.standin.engine import invoice_totals, saved_cards, subscription_start, subscription_status
+from sandbox.standin.errors import invalid
+from sandbox.standin.store.sqlite import Obj
+from sandbox.standin.store.world import World
+
+DAY = 86_400
+SIMPLE = (
+    "description",
+    "days_until_due",
+    "collection_method",
+    "pause_collection",
+    "payment_settings",
+    "trial_settings",
+)
+
+
+def plan_end(world: World, subscription: Obj, params: Obj) -> None:
+    """`cancel_at_period_end`, `cancel_at` and the reasons given with them."""
+    end = subscription["items"]["data"][0]["current_period_end"]
+    reasons(subscription, params.get("cancellation_details") or {})
+    if "cancel_at_period_end" not in params and "cancel_at" not in params:
+        return
+    wish = params.get("cancel_at")
+    named = {"min_period_end": end, "max_period_end": end}
+    at = named.get(wish, wish or None) if "cancel_at" in params else None  # type: ignore[arg-type]  # a word or a number
+    if params.get("cancel_at_period_end"):
+        at = end
+    if at != subscription["cancel_at"]:
+        subscription["canceled_at"] = world.now() if at else None
+        subscription["cancellation_details"]["reason"] = "cancellation_requested" if at else None
+    subscription["cancel_at"], subscription["cancel_at_period_end"] = at, bool(params.get("cancel_at_period_end"))
+    if at and at != end:
+        world.schedule(at, "cancel_subscription", subscription=subscription["id"], moment=at)
+
+
+def move_trial(world: World, subscription: Obj, wish: str | int) -> bool:
+    """End the running trial now, or at another instant; True when a new period is to begin now. 400 without a trial."""
+    if subscription["status"] != "trialing":
+        raise invalid("The stand-in moves the end of a trial only while it runs.", param="trial_end")
+    at = world.now() if wish == "now" else int(wish)
+    with world.edit(subscription, subscription_status.UPDATED):
+        subscription.update(trial_end=at, billing_cycle_anchor=at, status="active" if wish == "now" else "trialing")
+        for item in subscription["items"]["data"]:
+            item["current_period_end"] = at
+    subscription_status.schedule_renewal(world, subscription)
+    return wish == "now"
+
+
+def trial_end(world: World, params: Obj) -> int | None:
+    """When a trial ends, by `trial_end` or `trial_period_days`."""
+    if params.get("trial_period_days"):
+        return world.now() + int(params["trial_period_days"]) * DAY
+    wish = params.get("trial_end")
+    return int(wish) if wish and wish != "now" else None
+
+
+def amount_today(world: World, subscription: Obj) -> int:
+    """What the first invoice comes to, in minor units."""
+    invoice = subscription_start.first_invoice(world, subscription)
+    invoice_totals.recompute(world, invoice)
+    return int(invoice["total"])
+
+
+def card(world: World, params: Obj, customer: str) -> str:
+    card = saved_cards.of_customer(world, params["default_payment_method"], customer, "default_payment_method")
+    return str(card["id"])
+
+
+def apply(subscription: Obj, params: Obj) -> None:
+    for name in SIMPLE:
+        value = params.get(name)
+        if name in params:
+            subscription[name] = _merged(subscription[name], value)
+    if (pause := subscription["pause_collection"]) is not None:
+        pause.setdefault("resumes_at", None)
+
+
+def _merged(old: Any, new: Any) -> Any:
+    """The new value; of a group only the parts that were given. An empty string clears."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {**old, **{name: _merged(old.get(name), value) for name, value in new.items()}}
+    return None if new == "" else new
+
+
+def discounts(world: World, subscription: Obj, rows: list[Any]) -> list[str]:
+    made = []
+    for row in rows:
+        code = world.get("promotion_code", row["promotion_code"], "discounts") if row.get("promotion_code") else None
+        coupon = world.get("coupon", code["promotion"]["coupon"] if code else row.get("coupon", ""), "discounts")
+        ident = code["id"] if code else None
+        discount = invoice_totals.new_discount(
+            world, coupon, customer=subscription["customer"], code=ident, subscription=subscription["id"]
+        )
+        made.append(discount["id"])
+    return made
+
+
+def reasons(subscription: Obj, given: Obj) -> None:
+    for name in ("comment", "feedback"):
+        if name in given:
+            subscription["cancellation_details"][name] = given[name] or None

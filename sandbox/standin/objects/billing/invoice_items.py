@@ -1,0 +1,161 @@
+"""`/v1/invoiceitems`: amounts that wait for an invoice, or are put on a draft."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+
+from stripe.params import (
+    InvoiceItemCreateParams,
+    InvoiceItemDeleteParams,
+    InvoiceItemListParams,
+    InvoiceItemRetrieveParams,
+    InvoiceItemUpdateParams,
+)
+
+from sandbox.standin.engine import invoice_lines, invoice_totals, metadata
+from sandbox.standin.engine.customers import get_active_customer
+from sandbox.standin.engine.shapes import invoice_shape
+from sandbox.standin.errors import invalid, missing_param
+from sandbox.standin.objects import lists
+from sandbox.standin.objects.params import allow_only
+from sandbox.standin.routes import route
+from sandbox.standin.store.sqlite import Obj
+from sandbox.standin.store.world import World
+
+URL = "/v1/invoiceitems"
+MOST = 250
+CHANGED = (
+    "amount", "description", "discountable", "metadata", "period", "pricing", "quantity", "quantity_decimal",
+    "unit_amount_decimal",
+)  # fmt: skip
+
+lists.add_retrieve("invoiceitem", URL, InvoiceItemRetrieveParams)
+
+
+@route("POST", URL, InvoiceItemCreateParams)
+def create(world: World, params: Obj) -> Obj:
+    """An amount, or a price times a quantity; on the draft `invoice`, else it waits for the next one."""
+    allow_only(params, *CHANGED, "customer", "currency", "invoice", "subscription")
+    invoice = _draft(world, params["invoice"]) if params.get("invoice") else None
+    ident = params.get("customer") or (invoice or {}).get("customer")
+    if not ident:
+        raise missing_param("customer")
+    customer = get_active_customer(world, ident, "customer")
+    fields = _priced(world, params)
+    currency = params.get("currency") or fields.pop("currency", None) or (invoice or customer).get("currency") or "usd"
+    if params.get("subscription"):
+        details = {"subscription": params["subscription"]}
+        fields["parent"] = {"subscription_details": details, "type": "subscription_details"}
+    period = params.get("period") or {"start": world.now(), "end": world.now()}
+    item = invoice_shape.invoice_item(
+        world.new_id("ii"),
+        world.now(),
+        customer=customer["id"],
+        currency=currency,
+        period=dict(period),
+        description=params.get("description"),
+        metadata=metadata.merged({}, params.get("metadata")),
+        discountable=params.get("discountable", True),
+        invoice=invoice and invoice["id"],
+        **{name: value for name, value in fields.items() if name != "currency"},
+    )
+    world.emit("invoiceitem.created", world.add(item))
+    if invoice is not None:
+        _put_on(world, invoice, item)
+    return item
+
+
+@route("GET", URL, InvoiceItemListParams)
+def listing(world: World, params: Obj) -> Obj:
+    """Newest first, by customer, invoice, and whether they still wait."""
+    match = {name: params[name] for name in ("customer", "invoice") if name in params}
+    rows = world.all("invoiceitem", **match)
+    if "pending" in params:
+        rows = [item for item in rows if (item["invoice"] is None) == params["pending"]]
+    dated = [item for item in rows if lists.is_within(item["date"], params.get("created"))]
+    return lists.list_page(dated, {name: value for name, value in params.items() if name != "created"}, URL)
+
+
+@route("POST", URL + "/{ident}", InvoiceItemUpdateParams)
+def update(world: World, params: Obj, ident: str) -> Obj:
+    """Until its invoice is finalised."""
+    allow_only(params, *CHANGED)
+    item = world.get("invoiceitem", ident)
+    invoice = _draft(world, item["invoice"]) if item["invoice"] else None
+    item.update({name: params[name] for name in ("description", "discountable", "period") if name in params})
+    item["metadata"] = metadata.merged(item["metadata"], params.get("metadata"))
+    if {"amount", "quantity", "unit_amount_decimal", "pricing"} & params.keys():
+        item.update({name: value for name, value in _priced(world, params).items() if name != "currency"})
+    world.save(item)
+    if invoice is not None:
+        _take_off(invoice, ident)
+        _put_on(world, invoice, item)
+    return item
+
+
+@route("DELETE", URL + "/{ident}", InvoiceItemDeleteParams)
+def delete(world: World, _params: Obj, ident: str) -> Obj:
+    """Until its invoice is finalised."""
+    item = world.get("invoiceitem", ident)
+    if item["invoice"]:
+        invoice = _draft(world, item["invoice"])
+        with world.edit(invoice, "invoice.updated"):
+            _take_off(invoice, ident)
+            invoice_totals.recompute(world, invoice)
+    world.remove(item)
+    world.emit("invoiceitem.deleted", item)
+    return {"id": ident, "object": "invoiceitem", "deleted": True}
+
+
+def _priced(world: World, params: Obj) -> Obj:
+    """Amount, quantity and pricing by `amount`, `unit_amount_decimal` or `pricing[price]`; the line is rounded once."""
+    exact = Decimal(str(params.get("quantity_decimal") or params.get("quantity", 1)))
+    counted = {"quantity": int(exact), "quantity_decimal": str(exact)}
+    if "amount" in params:
+        amount = int(params["amount"])
+        pricing = {"type": "price_details", "unit_amount_decimal": str(amount)}
+        return {
+            "amount": amount,
+            "net_amount": amount,
+            "pricing": None if params.get("quantity") else pricing,
+            **counted,
+        }
+    if (ident := (params.get("pricing") or {}).get("price")) is not None:
+        price = world.get("price", ident, "pricing[price]")
+        each, pricing, more = (
+            Decimal(price["unit_amount_decimal"] or 0),
+            invoice_lines.pricing(price),
+            {"currency": price["currency"]},
+        )
+    elif params.get("unit_amount_decimal"):
+        each, more = Decimal(str(params["unit_amount_decimal"])), {}
+        pricing = {"type": "price_details", "unit_amount_decimal": str(each)}
+    else:
+        raise invalid("You must give amount, unit_amount_decimal or pricing.", code="parameter_missing", param="amount")
+    amount = int((each * exact).quantize(Decimal(1), ROUND_HALF_UP))
+    return {"amount": amount, "net_amount": amount, "pricing": pricing, **counted, **more}
+
+
+def _draft(world: World, ident: str) -> Obj:
+    invoice = world.get("invoice", ident, "invoice")
+    if invoice["status"] != "draft":
+        raise invalid("You can only change items of a draft invoice.", code="invoice_not_editable", param="invoice")
+    return invoice
+
+
+def _put_on(world: World, invoice: Obj, item: Obj) -> None:
+    if len(invoice["lines"]["data"]) >= MOST:
+        raise invalid(f"An invoice has at most {MOST} items.", param="invoice")
+    if item["currency"] != invoice["currency"]:
+        raise invalid("The item must have the invoice's currency.", param="currency")
+    with world.edit(invoice, "invoice.updated"):
+        invoice["lines"]["data"].insert(0, invoice_lines.of_invoice_item(world, invoice, item))
+        invoice_totals.recompute(world, invoice)
+
+
+def _take_off(invoice: Obj, ident: str) -> None:
+    def carried(line: Obj) -> str | None:
+        details = line["parent"]["invoice_item_details"]
+        return details["invoice_item"] if details else None
+
+    invoice["lines"]["data"] = [line for line in invoice["lines"]["data"] if carried(line) != ident]

@@ -1,0 +1,76 @@
+"""`/v1/invoices/create_preview` and `/v1/invoices/{id}/lines`: what an invoice would say, and what one says."""
+
+from __future__ import annotations
+
+import copy
+
+from stripe.params import InvoiceCreatePreviewParams, InvoiceLineItemListParams
+
+from sandbox.standin.engine import subscription_changes, subscription_start, subscription_status
+from sandbox.standin.engine.customers import get_active_customer
+from sandbox.standin.engine.upcoming_invoices import URL, as_preview, next_renewal
+from sandbox.standin.errors import invalid
+from sandbox.standin.objects import lists
+from sandbox.standin.objects.params import allow_only
+from sandbox.standin.routes import route
+from sandbox.standin.store.sqlite import Obj
+from sandbox.standin.store.world import World
+
+DETAILS = (
+    "items", "proration_behavior", "proration_date", "cancel_at_period_end", "cancel_now", "billing_cycle_anchor",
+)  # fmt: skip
+
+
+@route("POST", URL + "/create_preview", InvoiceCreatePreviewParams)
+def create_preview(world: World, params: Obj) -> Obj:
+    """Of a new subscription, of the next renewal, or of a change; nothing is kept."""
+    details = params.get("subscription_details") or {}
+    allow_only(params, "subscription", "customer", "currency", "subscription_details")
+    allow_only(details, *DETAILS)
+    if not params.get("subscription"):
+        return as_preview(world, _of_new(world, params, details))
+    subscription = copy.deepcopy(world.get("subscription", params["subscription"], "subscription"))
+    if subscription["status"] in subscription_status.OVER:
+        raise _none()
+    ends = details.get("cancel_at_period_end", subscription["cancel_at"] is not None)
+    reset = (details.get("billing_cycle_anchor") or {}).get("type") == "now"
+    if not details.get("items") and not reset:
+        if ends or details.get("cancel_now"):
+            raise _none()
+        return as_preview(world, next_renewal(world, subscription))
+    moment = details.get("proration_date")
+    change = subscription_changes.plan_change(
+        world, subscription, details.get("items") or [], moment=moment, reset=reset
+    )
+    how = details.get("proration_behavior", "create_prorations")
+    if (billed := subscription_changes.billed_now(subscription, change, how)) is not None:
+        return as_preview(world, subscription_changes.invoice_of(world, subscription, billed))
+    subscription["items"]["data"] = change.after
+    invoice = next_renewal(world, subscription)
+    if subscription_changes.prorates(subscription, how):
+        invoice["lines"]["data"] = subscription_changes.lines(world, invoice, change) + invoice["lines"]["data"]
+    return as_preview(world, invoice)
+
+
+@route("GET", URL + "/{ident}/lines", InvoiceLineItemListParams)
+def listing(world: World, params: Obj, ident: str) -> Obj:
+    """An invoice's lines, in its own order."""
+    rows = world.get("invoice", ident)["lines"]["data"]
+    return lists.list_page(rows, params, f"{URL}/{ident}/lines")
+
+
+def _of_new(world: World, params: Obj, details: Obj) -> Obj:
+    """The first invoice of a subscription that nobody has yet."""
+    if not params.get("customer"):
+        raise invalid("You must give a customer or a subscription.", code="parameter_missing", param="customer")
+    customer = get_active_customer(world, params["customer"], "customer")
+    rows = details.get("items") or []
+    pairs = [
+        (world.get("price", row.get("price", ""), "subscription_details[items]"), row.get("quantity", 1))
+        for row in rows
+    ]
+    return subscription_start.first_invoice(world, subscription_start.build(world, customer, pairs))
+
+
+def _none() -> Exception:
+    return invalid("No upcoming invoices for this subscription.", code="invoice_upcoming_none", status=404)

@@ -1,0 +1,120 @@
+"""`/v1/prices`. Amounts never change once a price is made; a lookup key is held by one price at a time."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from stripe.params import PriceCreateParams, PriceListParams, PriceRetrieveParams, PriceUpdateParams
+
+from sandbox.standin.engine.metadata import merged
+from sandbox.standin.errors import invalid, missing_param
+from sandbox.standin.objects import lists
+from sandbox.standin.objects.catalog import products
+from sandbox.standin.objects.lists import list_page
+from sandbox.standin.objects.params import allow_only, given_fields
+from sandbox.standin.routes import route
+from sandbox.standin.store.sqlite import Obj
+from sandbox.standin.store.world import World
+
+KNOWN = (
+    "active", "billing_scheme", "currency", "lookup_key", "metadata", "nickname", "product", "product_data",
+    "recurring", "tax_behavior", "transfer_lookup_key", "unit_amount", "unit_amount_decimal",
+)  # fmt: skip
+
+lists.add_retrieve("price", "/v1/prices", PriceRetrieveParams)
+
+
+@route("POST", "/v1/prices", PriceCreateParams)
+def create(world: World, params: Obj) -> Obj:
+    allow_only(params, *KNOWN)
+    if ("product" in params) == ("product_data" in params):
+        raise missing_param("product")
+    data = params.get("product_data")
+    product = products.make(world, data) if data else world.get("product", params["product"], "product")
+    made = world.add({**_blank(world, params), "product": product["id"], **_amount(params)})
+    _take_key(world, made, params)
+    world.emit("price.created", made)
+    return made
+
+
+@route("GET", "/v1/prices", PriceListParams)
+def index(world: World, params: Obj) -> Obj:
+    match = {name: params[name] for name in ("active", "currency", "product", "type") if name in params}
+    keys, recurring = params.get("lookup_keys"), params.get("recurring") or {}
+    found = [
+        price
+        for price in world.all("price", **match)
+        if (keys is None or price["lookup_key"] in keys)
+        and all((price["recurring"] or {}).get(name) == value for name, value in recurring.items())
+    ]
+    return list_page(found, params, "/v1/prices")
+
+
+@route("POST", "/v1/prices/{ident}", PriceUpdateParams)
+def update(world: World, params: Obj, ident: str) -> Obj:
+    allow_only(params, "active", "lookup_key", "metadata", "nickname", "tax_behavior", "transfer_lookup_key")
+    found = world.get("price", ident)
+    with world.edit(found, "price.updated"):
+        found.update(given_fields(params, "active", "nickname", "tax_behavior"))
+        found["metadata"] = merged(found["metadata"], params.get("metadata"))
+        _take_key(world, found, params)
+    return found
+
+
+def _blank(world: World, params: Obj) -> Obj:
+    """A price without its product and amount."""
+    return {
+        "id": world.new_id("price"),
+        "object": "price",
+        "active": params.get("active", True),
+        "billing_scheme": params.get("billing_scheme", "per_unit"),
+        "created": world.now(),
+        "currency": params["currency"].lower(),
+        "custom_unit_amount": None,
+        "livemode": False,
+        "lookup_key": None,
+        "metadata": merged({}, params.get("metadata")),
+        "nickname": params.get("nickname") or None,
+        "recurring": _recurring(params.get("recurring")),
+        "tax_behavior": params.get("tax_behavior", "unspecified"),
+        "tiers_mode": None,
+        "transform_quantity": None,
+        "type": "recurring" if params.get("recurring") else "one_time",
+    }
+
+
+def _amount(params: Obj) -> Obj:
+    """The price in minor units, and as the decimal that Stripe shows; exactly one of the two is given."""
+    if ("unit_amount" in params) == ("unit_amount_decimal" in params):
+        raise missing_param("unit_amount")
+    exact = Decimal(str(params.get("unit_amount", params.get("unit_amount_decimal"))))
+    if exact < 0:
+        raise invalid("Invalid non-negative integer", code="parameter_invalid_integer", param="unit_amount")
+    amount = int(exact) if exact == exact.to_integral_value() else None
+    return {"unit_amount": amount, "unit_amount_decimal": str(amount) if amount is not None else f"{exact:f}"}
+
+
+def _recurring(given: Obj | None) -> Obj | None:
+    if not given:
+        return None
+    allow_only(given, "interval", "interval_count", "trial_period_days", "usage_type")
+    if given.get("usage_type", "licensed") != "licensed":
+        raise invalid("A metered price needs a meter, which the stand-in has not.", param="recurring[meter]")
+    made: dict[str, Any] = {"interval": given["interval"], "interval_count": given.get("interval_count", 1)}
+    return {**made, "meter": None, "trial_period_days": given.get("trial_period_days"), "usage_type": "licensed"}
+
+
+def _take_key(world: World, price: Obj, params: Obj) -> None:
+    """Give the price its lookup key; another active price's only with `transfer_lookup_key`."""
+    key = params.get("lookup_key")
+    if key is None:
+        return
+    for other in world.all("price", lookup_key=key):
+        if key and other is not price:
+            if not params.get("transfer_lookup_key"):
+                raise invalid(f"A price (`{other['id']}`) already uses that lookup key.", param="lookup_key")
+            with world.edit(other, "price.updated"):
+                other["lookup_key"] = None
+    price["lookup_key"] = key or None
+    world.save(price)

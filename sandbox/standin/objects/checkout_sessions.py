@@ -1,0 +1,211 @@
+"""`/v1/checkout/sessions`: create, retrieve, list, update, expire, line items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stripe.params.checkout import (
+    SessionCreateParams,
+    SessionExpireParams,
+    SessionLineItemListParams,
+    SessionListParams,
+    SessionRetrieveParams,
+    SessionUpdateParams,
+)
+
+from sandbox.standin.engine import checkout_flow, invoice_lines, metadata, saved_cards, subscription_start
+from sandbox.standin.engine.customers import get_active_customer
+from sandbox.standin.engine.shapes import checkout_shape
+from sandbox.standin.errors import invalid, missing_param
+from sandbox.standin.objects import lists
+from sandbox.standin.objects.expand import includable
+from sandbox.standin.objects.params import allow_only
+from sandbox.standin.routes import route
+from sandbox.standin.store.sqlite import Obj
+from sandbox.standin.store.world import World
+
+URL = "/v1/checkout/sessions"
+DAY, HALF_HOUR = 86_400, 1800
+SAME = (
+    "allow_promotion_codes", "billing_address_collection", "cancel_url", "client_reference_id", "customer_email",
+    "customer_creation", "integration_identifier", "locale", "origin_context", "submit_type", "success_url",
+)  # fmt: skip
+
+lists.add_retrieve("checkout.session", URL, SessionRetrieveParams)
+
+
+@route("POST", URL, SessionCreateParams)
+def create(world: World, given: Obj) -> Obj:
+    """An open session with its page; nothing is paid or subscribed to until somebody pays on it."""
+    _only_known(given)
+    mode = given.get("mode")
+    if mode is None:
+        raise missing_param("mode")
+    if "success_url" not in given:
+        raise missing_param("success_url")
+    if given.get("allow_promotion_codes") and given.get("discounts"):
+        raise invalid("You may only specify one of these parameters: allow_promotion_codes, discounts.")
+    customer = _customer(world, given)
+    ident, now = world.new_id("cs_test"), world.now()
+    more = {name: given[name] for name in SAME if name in given}
+    session = checkout_shape.session(ident, now, mode=mode, expires_at=_expiry(given, now), **more)
+    session["url"] = world.url(f"/c/pay/{ident}")
+    session["metadata"] = metadata.merged({}, given.get("metadata"))
+    session["customer"] = customer and customer["id"]
+    session["customer_details"] = checkout_shape.customer_details(customer, given.get("customer_email"), None)
+    if customer is None and not given.get("customer_email"):
+        session["customer_details"] = None
+    if customer is None and mode != "setup" and not given.get("customer_creation"):
+        session["customer_creation"] = "always" if mode == "subscription" else "if_required"
+    session["_data"] = {name: given.get(name) or {} for name in DATA}
+    session["_intent"] = session["_method"] = None
+    (_setup if mode == "setup" else _sale)(world, session, given)
+    world.add(session)
+    world.schedule(session["expires_at"], "expire_session", session=ident)
+    return session
+
+
+DATA: dict[str, tuple[str, ...]] = {
+    "subscription_data": ("metadata", "description", "trial_end", "trial_period_days", "trial_settings"),
+    "payment_intent_data": ("metadata", "description", "setup_future_usage"),
+    "setup_intent_data": ("metadata", "description"),
+    "invoice_creation": ("enabled", "invoice_data"),
+}
+OTHERS = (
+    "mode", "customer", "currency", "line_items", "metadata", "discounts", "expires_at", "payment_method_collection",
+)  # fmt: skip
+
+
+def _only_known(given: Obj) -> None:
+    """Refuse what Stripe takes and the stand-in would pass over."""
+    hosted = {name: value for name, value in given.items() if name != "ui_mode" or value != "hosted_page"}
+    allow_only(hosted, *SAME, *OTHERS, *DATA)
+    for name, parts in DATA.items():
+        allow_only(given.get(name) or {}, *parts)
+    allow_only((given.get("invoice_creation") or {}).get("invoice_data") or {}, "metadata", "description")
+    for row in given.get("line_items") or []:
+        allow_only(row, "price", "quantity")
+
+
+@route("GET", URL, SessionListParams)
+def listing(world: World, given: Obj) -> Obj:
+    """Newest first, by customer, status, payment intent, subscription, the customer's mail address."""
+    names = ("customer", "status", "payment_intent", "subscription")
+    rows = world.all("checkout.session", **{name: given[name] for name in names if name in given})
+    email = (given.get("customer_details") or {}).get("email")
+    if email:
+        rows = [found for found in rows if (found["customer_details"] or {}).get("email") == email]
+    return lists.list_page(rows, given, URL)
+
+
+@route("POST", URL + "/{ident}", SessionUpdateParams)
+def update(world: World, given: Obj, ident: str) -> Obj:
+    """Its metadata."""
+    session = world.get("checkout.session", ident)
+    session["metadata"] = metadata.merged(session["metadata"], given.get("metadata"))
+    return world.save(session)
+
+
+@route("POST", URL + "/{ident}/expire", SessionExpireParams)
+def expire(world: World, _given: Obj, ident: str) -> Obj:
+    """Close an open session before its time."""
+    session = world.get("checkout.session", ident)
+    if session["status"] != "open":
+        raise invalid(
+            f'Only Checkout Sessions with a status in ["open"] can be expired. This one is {session["status"]}.'
+        )
+    checkout_flow.expire(world, session)
+    return session
+
+
+@route("GET", URL + "/{ident}/line_items", SessionLineItemListParams)
+def line_items(world: World, given: Obj, ident: str) -> Obj:
+    """What is sold."""
+    rows = world.get("checkout.session", ident).get("_lines", [])
+    return lists.list_page(rows, given, f"{URL}/{ident}/line_items")
+
+
+@includable("checkout.session", "line_items")
+def shown_line_items(world: World, session: Obj) -> Obj:
+    """The same, inside the session."""
+    rows = (world.find(session["id"]) or {}).get("_lines", [])
+    return lists.list_object(rows, f"{URL}/{session['id']}/line_items")
+
+
+def _expiry(given: Obj, now: int) -> int:
+    at = int(given.get("expires_at", now + DAY))
+    if not now + HALF_HOUR <= at <= now + DAY:
+        words = "The `expires_at` timestamp must be 30 minutes to 24 hours after the session's creation."
+        raise invalid(words, param="expires_at")
+    return at
+
+
+def _customer(world: World, given: Obj) -> Obj | None:
+    if not given.get("customer"):
+        return None
+    customer = get_active_customer(world, given["customer"], "customer")
+    if given.get("customer_email"):
+        raise invalid("You may only specify one of these parameters: customer, customer_email.")
+    return customer
+
+
+def _setup(world: World, session: Obj, given: Obj) -> None:
+    """A card for later: needs a currency; its setup intent is there from the start."""
+    if given.get("line_items"):
+        raise invalid("You can not pass `line_items` in `setup` mode.", param="line_items")
+    if not given.get("currency"):
+        raise missing_param("currency")
+    data = session["_data"]["setup_intent_data"]
+    words = metadata.merged({}, data.get("metadata"))
+    intent = saved_cards.create_setup_intent(world, session["customer"], words, data.get("description"))
+    session.update(currency=given["currency"], setup_intent=intent["id"], _lines=[])
+
+
+def _sale(world: World, session: Obj, given: Obj) -> None:
+    """What is sold: recurring prices in subscription mode, one-time ones in payment mode."""
+    if not given.get("line_items"):
+        raise missing_param("line_items")
+    prices = [_price(world, row, place) for place, row in enumerate(given["line_items"])]
+    recurring = [price for price in prices if price["recurring"] is not None]
+    if session["mode"] == "subscription":
+        if not recurring:
+            raise invalid("You must provide at least one recurring price in `subscription` mode.", param="line_items")
+        subscription_start.agreeing(prices)
+    elif recurring:
+        words = "You specified `payment` mode but passed a recurring price; only one-time prices go with it."
+        raise invalid(words, param="line_items")
+    if given.get("currency") not in {None, prices[0]["currency"]}:
+        raise invalid("The currency is not that of the prices.", param="currency")
+    session["currency"] = prices[0]["currency"]
+    session["_lines"] = [
+        checkout_shape.line(world.new_id("li"), price, row.get("quantity", 1), invoice_lines.product_name(world, price))
+        for price, row in zip(prices, given["line_items"], strict=True)
+    ]
+    if session["mode"] == "payment":
+        on = bool(session["_data"]["invoice_creation"].get("enabled"))
+        session["invoice_creation"] = {"enabled": on, "invoice_data": _INVOICE_DATA | {"metadata": {}}}
+    elif "payment_method_collection" in given:
+        session["payment_method_collection"] = given["payment_method_collection"]
+    checkout_flow.set_discount(world, session, *_discount(given))
+
+
+_INVOICE_DATA: dict[str, Any] = dict.fromkeys(
+    ("account_tax_ids", "custom_fields", "description", "footer", "issuer", "rendering_options")
+)
+
+
+def _price(world: World, row: Obj, place: int) -> Obj:
+    path = f"line_items[{place}][price]"
+    if "price" not in row:
+        raise missing_param(path)
+    price = world.get("price", row["price"], path)
+    if not price["active"]:
+        raise invalid(
+            f"The price specified is inactive. This field only accepts active prices: {price['id']}", param=path
+        )
+    return price
+
+
+def _discount(given: Obj) -> tuple[str | None, str | None]:
+    first = (given.get("discounts") or [{}])[0]
+    return first.get("coupon"), first.get("promotion_code")

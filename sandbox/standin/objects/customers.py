@@ -1,0 +1,93 @@
+"""`/v1/customers`."""
+
+from __future__ import annotations
+
+from stripe.params import (
+    CustomerCreateParams,
+    CustomerDeleteParams,
+    CustomerListParams,
+    CustomerRetrieveParams,
+    CustomerUpdateParams,
+)
+
+from sandbox.standin.engine import saved_cards, subscription_status
+from sandbox.standin.engine.customers import blank_customer, get_active_customer
+from sandbox.standin.engine.metadata import merged
+from sandbox.standin.objects import lists
+from sandbox.standin.objects.expand import includable
+from sandbox.standin.objects.lists import list_object
+from sandbox.standin.objects.params import allow_only, given_fields
+from sandbox.standin.routes import route
+from sandbox.standin.store.sqlite import Obj
+from sandbox.standin.store.world import World
+
+PLAIN = ("address", "balance", "description", "email", "name", "phone", "shipping", "tax_exempt", "preferred_locales")
+
+lists.add_list("customer", "/v1/customers", CustomerListParams, "email", "test_clock")
+lists.add_retrieve("customer", "/v1/customers", CustomerRetrieveParams)
+
+
+@route("POST", "/v1/customers", CustomerCreateParams)
+def create(world: World, params: Obj) -> Obj:
+    allow_only(params, *PLAIN, "metadata", "invoice_settings", "payment_method", "test_clock")
+    made = world.add(blank_customer(world))
+    _apply(world, made, {name: value for name, value in params.items() if name != "invoice_settings"})
+    if "test_clock" in params:
+        made["test_clock"] = world.get("test_helpers.test_clock", params["test_clock"], "test_clock")["id"]
+    world.emit("customer.created", made)
+    if "payment_method" in params:
+        saved_cards.attach(world, params["payment_method"], made)
+    _apply(world, made, {"invoice_settings": params["invoice_settings"]} if "invoice_settings" in params else {})
+    return made
+
+
+@route("POST", "/v1/customers/{ident}", CustomerUpdateParams)
+def update(world: World, params: Obj, ident: str) -> Obj:
+    allow_only(params, *PLAIN, "metadata", "invoice_settings")
+    found = get_active_customer(world, ident)
+    with world.edit(found, "customer.updated"):
+        _apply(world, found, params)
+    return found
+
+
+@route("DELETE", "/v1/customers/{ident}", CustomerDeleteParams)
+def delete(world: World, _params: Obj, ident: str) -> Obj:
+    found = get_active_customer(world, ident)
+    for subscription in world.all("subscription", customer=ident):
+        if subscription["status"] not in subscription_status.OVER:
+            subscription_status.end(world, subscription, "cancellation_requested")
+    for invoice in world.all("invoice", customer=ident):
+        subscription_status.stop_collecting(world, invoice)
+    world.emit("customer.deleted", found)
+    gone = {"id": ident, "object": "customer", "deleted": True}
+    found.clear()
+    found.update(gone)
+    return world.save(found)
+
+
+def _apply(world: World, customer: Obj, params: Obj) -> None:
+    customer.update(given_fields(params, *PLAIN))
+    customer["metadata"] = merged(customer["metadata"], params.get("metadata"))
+    settings = params.get("invoice_settings") or {}
+    allow_only(settings, "default_payment_method", "custom_fields", "footer")
+    if "default_payment_method" in settings:
+        card = settings["default_payment_method"] or None
+        if card is not None:
+            saved_cards.of_customer(world, card, customer["id"], "invoice_settings[default_payment_method]")
+        customer["invoice_settings"] = {**customer["invoice_settings"], "default_payment_method": card}
+
+
+@includable("customer", "subscriptions")
+def _subscriptions(world: World, customer: Obj) -> Obj:
+    found = [one for one in world.all("subscription", customer=customer["id"]) if one["status"] != "canceled"]
+    return list_object(found, f"/v1/customers/{customer['id']}/subscriptions")
+
+
+@includable("customer", "sources")
+def _sources(_world: World, customer: Obj) -> Obj:
+    return list_object([], f"/v1/customers/{customer['id']}/sources")
+
+
+@includable("customer", "tax_ids")
+def _tax_ids(_world: World, customer: Obj) -> Obj:
+    return list_object([], f"/v1/customers/{customer['id']}/tax_ids")

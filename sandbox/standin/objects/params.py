@@ -1,0 +1,19 @@
+"""The parameters of a call as its handler takes them: those that were sent, and none it does nothing with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.standin.errors import invalid
+
+
+def given_fields(given: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Those of the names that the call gives a value; an empty string clears a field."""
+    return {name: given[name] if given[name] != "" else None for name in names if name in given}
+
+
+def allow_only(given: dict[str, Any], *names: str) -> None:
+    """Refuse what Stripe takes and we do nothing with: silence would look like success."""
+    for name in given:
+        if name not in names:
+            raise invalid(f"The stand-in does not know the parameter {name} yet; teach it or leave it out.", param=name)

@@ -1,0 +1,12 @@
+"""`/v1/disputes`: read only; a test card opens them."""
+
+from __future__ import annotations
+
+from stripe.params import DisputeListParams, DisputeRetrieveParams
+
+from sandbox.standin.objects import lists
+
+URL = "/v1/disputes"
+
+lists.add_list("dispute", URL, DisputeListParams, "charge", "payment_intent")
+lists.add_retrieve("dispute", URL, DisputeRetrieveParams)

@@ -1,0 +1,92 @@
+"""`/v1/payment_methods`, and the same below a customer."""
+
+from __future__ import annotations
+
+from stripe.params import (
+    CustomerPaymentMethodListParams,
+    CustomerPaymentMethodRetrieveParams,
+    PaymentMethodAttachParams,
+    PaymentMethodCreateParams,
+    PaymentMethodDetachParams,
+    PaymentMethodListParams,
+    PaymentMethodRetrieveParams,
+    PaymentMethodUpdateParams,
+)
+
+from sandbox.standin.engine import payment_attempts, saved_cards
+from sandbox.standin.engine.cards import CardForm
+from sandbox.standin.engine.customers import get_active_customer
+from sandbox.standin.engine.metadata import merged
+from sandbox.standin.errors import invalid, missing_param, not_found
+from sandbox.standin.objects import lists
+from sandbox.standin.objects.lists import list_page
+from sandbox.standin.objects.params import allow_only
+from sandbox.standin.routes import route
+from sandbox.standin.store.sqlite import Obj
+from sandbox.standin.store.world import World
+
+lists.add_retrieve("payment_method", "/v1/payment_methods", PaymentMethodRetrieveParams)
+
+
+@route("POST", "/v1/payment_methods", PaymentMethodCreateParams)
+def create(world: World, params: Obj) -> Obj:
+    allow_only(params, "type", "card", "billing_details", "metadata")
+    card, details = params.get("card") or {}, params.get("billing_details") or {}
+    for name in ("number", "exp_month", "exp_year"):
+        if name not in card:
+            raise missing_param(f"card[{name}]")
+    form = CardForm(card["number"], card["exp_month"], card["exp_year"], details.get("name"), details.get("email"))
+    made = payment_attempts.new_method(world, form)
+    made["metadata"] = merged({}, params.get("metadata"))
+    return made
+
+
+@route("GET", "/v1/payment_methods", PaymentMethodListParams)
+def index(world: World, params: Obj) -> Obj:
+    match = {name: params[name] for name in ("customer", "type") if name in params}
+    return list_page(world.all("payment_method", **match) if "customer" in match else [], params, "/v1/payment_methods")
+
+
+@route("GET", "/v1/customers/{customer}/payment_methods", CustomerPaymentMethodListParams)
+def index_of(world: World, params: Obj, customer: str) -> Obj:
+    owner = get_active_customer(world, customer)
+    match = {"type": params["type"]} if "type" in params else {}
+    found = world.all("payment_method", customer=owner["id"], **match)
+    return list_page(found, params, f"/v1/customers/{customer}/payment_methods")
+
+
+@route("GET", "/v1/customers/{customer}/payment_methods/{ident}", CustomerPaymentMethodRetrieveParams)
+def retrieve_of(world: World, _params: Obj, customer: str, ident: str) -> Obj:
+    found = world.get("payment_method", ident)
+    if found["customer"] != customer:
+        raise not_found("payment_method", ident)
+    return found
+
+
+@route("POST", "/v1/payment_methods/{ident}", PaymentMethodUpdateParams)
+def update(world: World, params: Obj, ident: str) -> Obj:
+    allow_only(params, "metadata", "card", "billing_details")
+    found = world.get("payment_method", ident)
+    with world.edit(found, "payment_method.updated"):
+        found["metadata"] = merged(found["metadata"], params.get("metadata"))
+        card = params.get("card") or {}
+        allow_only(card, "exp_month", "exp_year")
+        found["card"] = {**found["card"], **card}
+        found["billing_details"] = {**found["billing_details"], **(params.get("billing_details") or {})}
+    return found
+
+
+@route("POST", "/v1/payment_methods/{ident}/attach", PaymentMethodAttachParams)
+def attach(world: World, params: Obj, ident: str) -> Obj:
+    if "customer" not in params:
+        raise missing_param("customer")
+    return saved_cards.attach(world, ident, get_active_customer(world, params["customer"], "customer"))
+
+
+@route("POST", "/v1/payment_methods/{ident}/detach", PaymentMethodDetachParams)
+def detach(world: World, _params: Obj, ident: str) -> Obj:
+    found = world.get("payment_method", ident)
+    if found["customer"] is None:
+        raise invalid("The payment method you provided is not attached to a customer so detachment is impossible.")
+    saved_cards.detach(world, found)
+    return found

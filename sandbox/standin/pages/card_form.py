@@ -1,0 +1,35 @@
+"""What somebody types into a card form, read as kindly as Stripe reads it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from sandbox.standin.engine import cards
+from sandbox.standin.engine.cards import CardForm
+
+FIELDS = ("number", "expiry", "cvc", "name", "email")
+_EXPIRY = re.compile(r"\s*(\d{1,2})\s*[/-]\s*(\d{2}|\d{4})\s*")
+
+
+def parse_card(form: dict[str, str], now: int) -> CardForm | str:
+    """The card of the fields `number`, `expiry` (MM / YY), `cvc`, `name`, `email`; or why they cannot be one's."""
+    number = re.sub(r"[\s-]", "", form.get("number", ""))
+    if not cards.luhn(number):
+        return cards.BAD_NUMBER.message
+    expiry = _EXPIRY.fullmatch(form.get("expiry", ""))
+    if expiry is None:
+        return cards.BAD_EXPIRY.message
+    month, year = int(expiry[1]), int(expiry[2]) % 100 + 2000
+    today = datetime.fromtimestamp(now, UTC)
+    if not 1 <= month <= 12 or (year, month) < (today.year, today.month):
+        return cards.BAD_EXPIRY.message
+    if not re.fullmatch(r"\d{3,4}", form.get("cvc", "").strip()):
+        return cards.BAD_CVC.message
+    return CardForm(number, month, year, form.get("name", "").strip() or None, form.get("email", "").strip() or None)
+
+
+def typed(form: dict[str, str] | None) -> dict[str, str]:
+    """The fields as they were typed, to show them again; the CVC is asked for anew."""
+    given = form or {}
+    return {name: "" if name == "cvc" else given.get(name, "") for name in FIELDS}

@@ -1,0 +1,130 @@
+"""The hosted checkout page: what is bought, a promotion code, a card, 3-D Secure; then back to the shop."""
+
+from __future__ import annotations
+
+from sandbox.standin.engine import cards, checkout_flow
+from sandbox.standin.engine.cards import Verdict
+from sandbox.standin.pages import card_form
+from sandbox.standin.pages.rendering import render, secure_step
+from sandbox.standin.routes import page
+from sandbox.standin.store.sqlite import Obj
+from sandbox.standin.store.world import World
+from sandbox.web_pages import Page, redirect
+
+URL = "/c/pay/{ident}"
+HEADINGS = {"subscription": "Subscribe", "payment": "Pay", "setup": "Save a card"}
+
+
+@page("GET", URL)
+def show(world: World, form: dict[str, str], ident: str) -> Page:  # noqa: ARG001  # every page is given the fields
+    """The open session's page; a plain one when it is complete or expired."""
+    session = world.get("checkout.session", ident)
+    return _shown(world, session) if session["status"] == "open" else _over(session)
+
+
+@page("POST", URL)
+def pay(world: World, form: dict[str, str], ident: str) -> Page:
+    """Send the card. A second press of the button finds the session complete and leads to the same place."""
+    session = world.get("checkout.session", ident)
+    if session["status"] != "open":
+        return _after(session)
+    if not checkout_flow.needs_card(session):
+        checkout_flow.submit(world, session, None)
+        return _after(session)
+    typed = card_form.parse_card(form, world.now())
+    if isinstance(typed, str):
+        return _shown(world, session, form, error=typed)
+    return _led(world, session, checkout_flow.submit(world, session, typed), form)
+
+
+@page("POST", URL + "/code")
+def use_code(world: World, form: dict[str, str], ident: str) -> Page:
+    """Apply a promotion code; an empty one takes it off."""
+    session = world.get("checkout.session", ident)
+    if session["status"] != "open" or not session["allow_promotion_codes"]:
+        return _over(session)
+    text = form.get("code", "")
+    if not text.strip():
+        checkout_flow.set_discount(world, session, None, None)
+        world.save(session)
+    elif (wrong := checkout_flow.use_code(world, session, text)) is not None:
+        return _shown(world, session, code_error=wrong)
+    return redirect(session["url"])
+
+
+@page("GET", URL + "/secure")
+def show_secure(world: World, _form: dict[str, str], ident: str) -> Page:
+    """The step that stands for the bank's page."""
+    session = world.get("checkout.session", ident)
+    if session["status"] != "open":
+        return _over(session)
+    method = world.find(session["_method"] or "")
+    if method is None:
+        return redirect(session["url"])
+    return secure_step(method, session["amount_total"], session["currency"], f"/c/pay/{ident}/secure")
+
+
+@page("POST", URL + "/secure")
+def answer_secure(world: World, form: dict[str, str], ident: str) -> Page:
+    """Complete or fail it."""
+    session = world.get("checkout.session", ident)
+    if session["status"] != "open":
+        return _after(session)
+    if session["_method"] is None:
+        return redirect(session["url"])
+    return _led(world, session, checkout_flow.authenticate(world, session, passed=form.get("answer") == "pass"), {})
+
+
+def _led(world: World, session: Obj, verdict: Verdict, form: dict[str, str]) -> Page:
+    """Where a try leads: back to the shop, on to the bank, or to the page with the reason."""
+    if verdict.kind == "paid":
+        return _after(session)
+    if verdict.kind == "authenticate":
+        return redirect(checkout_flow.secure_address(world, session))
+    return _shown(world, session, form, error=verdict.refusal.message if verdict.refusal else None)
+
+
+def _after(session: Obj) -> Page:
+    """Back to the shop once it is paid; the plain page when it expired meanwhile."""
+    if session["status"] == "complete" and session["success_url"]:
+        return redirect(session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"]))
+    return _over(session)
+
+
+def _shown(
+    world: World,
+    session: Obj,
+    typed: dict[str, str] | None = None,
+    *,
+    error: str | None = None,
+    code_error: str | None = None,
+) -> Page:
+    codes = [world.find(row["promotion_code"]) for row in session["discounts"] or [] if row["promotion_code"]]
+    known = session["customer_email"] or (session["customer_details"] or {}).get("email")
+    return render(
+        "checkout.html",
+        session=session,
+        heading=HEADINGS[session["mode"]],
+        needs_card=checkout_flow.needs_card(session),
+        code=codes[0]["code"] if codes and codes[0] else None,
+        code_error=code_error,
+        error=error,
+        cards=cards.CARDS,
+        typed=card_form.typed(typed),
+        customer_email=known,
+    )
+
+
+def _over(session: Obj) -> Page:
+    if session["status"] == "complete":
+        return render(
+            "checkout_over.html",
+            heading="You're all done here",
+            words="This checkout is complete.",
+            link=None,
+            link_words="",
+        )
+    return render(
+        "checkout_over.html", heading="This page has expired", link=session["cancel_url"], link_words="Go back",
+        words="The checkout's time is over; nothing was paid on it.",
+    )  # fmt: skip

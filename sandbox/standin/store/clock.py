@@ -1,0 +1,53 @@
+"""The business clock: the machine's time and the seconds that a file holds, as the portal's own clock reads them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+class BusinessClock(Protocol):
+    """Unix seconds; `advance` moves it forward for everybody who reads it."""
+
+    def now(self) -> float: ...
+
+    def advance(self, seconds: float) -> None: ...
+
+
+@dataclass
+class FileClock:
+    """Wall time plus the offset in `path`; no file, no offset."""
+
+    path: Path
+
+    def now(self) -> float:
+        return time.time() + self._offset()
+
+    def advance(self, seconds: float) -> None:
+        total = self._offset() + seconds
+        new = self.path.with_suffix(".standin")
+        new.write_text(f"{total:.6f}\n", encoding="ascii")
+        new.replace(self.path)
+
+    def _offset(self) -> float:
+        try:
+            return float(self.path.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return 0.0
+
+
+@dataclass
+class GivenClock:
+    """A test's clock: whatever the callables say."""
+
+    read: Callable[[], float]
+    move: Callable[[float], None]
+
+    def now(self) -> float:
+        return self.read()
+
+    def advance(self, seconds: float) -> None:
+        self.move(seconds)

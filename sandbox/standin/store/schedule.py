@@ -1,0 +1,19 @@
+"""What the clock calls: functions by name, so that the file can remember what is to be done later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+Work = TypeVar("Work", bound=Callable[..., None])
+SCHEDULED: dict[str, Callable[..., None]] = {}
+
+
+def scheduled(name: str) -> Callable[[Work], Work]:
+    """Mark `def work(world, **args)` as what `world.schedule(at, name, **args)` calls."""
+
+    def mark(work: Work) -> Work:
+        SCHEDULED[name] = work
+        return work
+
+    return mark
