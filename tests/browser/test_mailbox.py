@@ -14,8 +14,9 @@ from playwright.sync_api import Browser
 from sandbox.mailbox.__main__ import Quiet, Server
 from sandbox.mailbox.page import Mailbox
 from sandbox.mailbox.store import Store
-from tests.browser.checkers import AXE, HTML_VALIDATE, axe, html_validate, need
+from tests.browser.checkers import AXE, HTML_VALIDATE, axe, html_validate
 from tests.browser.chrome import new_context, watch
+from tests.node import need
 
 pytestmark = pytest.mark.browser
 
