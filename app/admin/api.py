@@ -16,9 +16,9 @@ from app.admin.schemas import (
     MemberOut,
     OrgAnswer,
     OrgOut,
+    OrgPlanAnswer,
     OrgsAnswer,
     OrgsQuery,
-    PlanAnswer,
     PlanRequest,
     TopAnswer,
     TopOut,
@@ -117,11 +117,11 @@ def top(query: TopQuery) -> TopAnswer:
 
 
 @api.operation(
-    "PUT", "/admin/orgs/<uuid:org_id>/subscription", request=PlanRequest, response=PlanAnswer, errors=("conflict",),
+    "PUT", "/admin/orgs/<uuid:org_id>/subscription", request=PlanRequest, response=OrgPlanAnswer, errors=("conflict",),
     summary="Give an organisation a plan", example=examples.GIVE, answer=examples.GIVEN,
     description="Its limits hold from this second. The same again changes nothing.",
 )  # fmt: skip
-def put_subscription(asked: PlanRequest, org_id: UUID) -> PlanAnswer:
+def put_subscription(asked: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
     """As the form of the staff's page does."""
     now = business_now()
     version = catalog.version_of(session(), asked.plan)
@@ -131,7 +131,7 @@ def put_subscription(asked: PlanRequest, org_id: UUID) -> PlanAnswer:
     actor = replace(caller().actor, acting_for=org_id)
     with transaction() as open_session:
         changed = give(open_session, org_id, choice, actor=actor, now=now)
-    return PlanAnswer(changed, current_answer(current_usage(session(), org_id, now)))
+    return OrgPlanAnswer(changed, current_answer(current_usage(session(), org_id, now)))
 
 
 def _figures(query: AnalyticsQuery, start: date, end: date) -> list[tuple[str, reports.DayTotal | reports.Total]]:

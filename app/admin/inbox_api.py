@@ -11,7 +11,7 @@ from app.accounts.guards import caller
 from app.admin import inbox
 from app.admin.api import api
 from app.admin.inbox import Wanted
-from app.admin.inbox_schemas import EVENTS, REPLAYED, EventOut, InboxAnswer, InboxQuery, ReplayAnswer
+from app.admin.inbox_schemas import EVENTS, REPLAYED, InboxAnswer, InboxQuery, ReplayAnswer, StripeEventOut
 from app.payments.inbox import replay
 from app.web.database import session, transaction
 from app.web.paging import read_moment
@@ -49,8 +49,8 @@ def replay_event(event_id: str) -> ReplayAnswer:
     return ReplayAnswer(event_id, "received")
 
 
-def _out(row: Row[Any]) -> EventOut:
-    return EventOut(
+def _out(row: Row[Any]) -> StripeEventOut:
+    return StripeEventOut(
         id=row.id,
         type=row.type,
         state=row.state,

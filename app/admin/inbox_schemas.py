@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 import msgspec
 
-from app.admin.schemas import Word
+from app.kit.fields import Instant, ShortText
 from app.web.paging import Limit
 
 State = Literal["received", "applied", "ignored", "refused", "parked", "failed"]
@@ -17,13 +16,13 @@ class InboxQuery(msgspec.Struct, forbid_unknown_fields=True):
     """`type` is a type or its beginning; `search` an id; `next` the cursor of the page before."""
 
     state: State | None = None
-    type: Word | None = None
-    search: Word | None = None
+    type: ShortText | None = None
+    search: ShortText | None = None
     limit: Limit = 50
     next: str | None = None
 
 
-class EventOut(msgspec.Struct):
+class StripeEventOut(msgspec.Struct):
     """An event and what became of it; `error` says why it was ignored, refused, parked or failed."""
 
     id: str
@@ -37,15 +36,15 @@ class EventOut(msgspec.Struct):
     source: Literal["webhook", "reconcile"]
     livemode: bool
     api_version: str | None
-    created_at: datetime
-    received_at: datetime
-    settled_at: datetime | None
+    created_at: Instant
+    received_at: Instant
+    settled_at: Instant | None
 
 
 class InboxAnswer(msgspec.Struct):
     """The last received first; `next` is null on the last page; `counts` by state."""
 
-    events: list[EventOut]
+    events: list[StripeEventOut]
     counts: dict[str, int]
     next: str | None
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
 import msgspec
 
+from app.kit.fields import CurrencyCode, Instant, ShortText
 from app.portal.schemas import CurrentAnswer
 from app.web.paging import Limit
-
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
 class OrgsQuery(msgspec.Struct, forbid_unknown_fields=True):
     """`search` is part of a name or of a member's address; `next` is the cursor of the page before."""
 
-    search: Word | None = None
+    search: ShortText | None = None
     limit: Limit = 50
     next: str | None = None
 
@@ -30,8 +29,8 @@ class OrgOut(msgspec.Struct):
     owner: str | None
     members: int
     plan: str | None
-    created_at: datetime
-    suspended_at: datetime | None
+    created_at: Instant
+    suspended_at: Instant | None
 
 
 class OrgsAnswer(msgspec.Struct):
@@ -47,7 +46,7 @@ class MemberOut(msgspec.Struct):
     name: str
     email: str
     role: str
-    joined_at: datetime
+    joined_at: Instant
 
 
 class OrgAnswer(msgspec.Struct):
@@ -56,8 +55,8 @@ class OrgAnswer(msgspec.Struct):
     id: str
     name: str
     time_zone: str
-    created_at: datetime
-    suspended_at: datetime | None
+    created_at: Instant
+    suspended_at: Instant | None
     members: list[MemberOut]
     usage: CurrentAnswer
 
@@ -67,8 +66,8 @@ class AnalyticsQuery(msgspec.Struct, forbid_unknown_fields=True):
 
     start: date | None = msgspec.field(default=None, name="from")
     end: date | None = msgspec.field(default=None, name="to")
-    meter: Word | None = None
-    plan: Word | None = None
+    meter: ShortText | None = None
+    plan: ShortText | None = None
     group_by: Literal["day", "plan", "kind", "provider"] = "day"
 
 
@@ -90,14 +89,14 @@ class AnalyticsAnswer(msgspec.Struct):
     figures: list[Figure]
     active_orgs: int
     active_users: int
-    as_of: datetime | None
+    as_of: Instant | None
 
 
 class TopQuery(msgspec.Struct, forbid_unknown_fields=True):
     """The greatest users of a meter in a calendar month, written as 2026-11; this month when left out."""
 
-    meter: Word
-    month: Annotated[str, msgspec.Meta(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")] | None = None
+    meter: ShortText
+    month: Annotated[str, msgspec.Meta(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])\Z")] | None = None
     limit: Limit = 10
     by: Literal["usage"] = "usage"
 
@@ -122,12 +121,12 @@ class TopAnswer(msgspec.Struct):
 class PlanRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The plan to give, by key: its newest published version."""
 
-    plan: Word
-    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    plan: ShortText
+    currency: CurrencyCode
     interval: Literal["month", "year"] = "month"
 
 
-class PlanAnswer(msgspec.Struct):
+class OrgPlanAnswer(msgspec.Struct):
     """Whether anything changed, and where the organisation stands now."""
 
     changed: bool

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from app.catalog.models import PlanMeter, PlanVersion
+from app.kit.fields import FreeObject
 
 
 class PlansQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -30,7 +31,7 @@ class UsagePrice(msgspec.Struct):
     key: str
     currency: str
     model: str
-    properties: dict[str, Any]
+    properties: FreeObject
     collect: str
 
 
@@ -57,7 +58,7 @@ class PlanFeatureValue(msgspec.Struct):
     value: Any
 
 
-class PlanAnswer(msgspec.Struct):
+class OfferedPlan(msgspec.Struct):
     """A plan in its newest version. Limits that are null are unlimited."""
 
     key: str
@@ -75,12 +76,12 @@ class PlanAnswer(msgspec.Struct):
 class PlansAnswer(msgspec.Struct):
     """The plans on offer, in display order."""
 
-    plans: list[PlanAnswer]
+    plans: list[OfferedPlan]
 
 
-def answer(version: PlanVersion, currency: str | None = None) -> PlanAnswer:
+def answer(version: PlanVersion, currency: str | None = None) -> OfferedPlan:
     """A version loaded with its parts; with a currency, only what is priced in it."""
-    return PlanAnswer(
+    return OfferedPlan(
         key=version.plan.key,
         name=version.plan.name,
         summary=version.plan.summary,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from app.metering.schemas import ABSENT, Event, EventId, Instant, Label, Quantity
+from app.kit.fields import FreeObject, Instant, Quantity, QuantityOrOne
+from app.metering.schemas import ABSENT, Event, EventId, Label
 from app.web.paging import Limit
 
 
@@ -39,13 +39,14 @@ class Question(Struct, forbid_unknown_fields=True):
     """May so many units be used? A `unique` meter is asked for so many new values, a `max` meter for that value."""
 
     meter: Label
-    quantity: Quantity = field(default_factory=lambda: ABSENT)
+    quantity: QuantityOrOne = field(default_factory=lambda: ABSENT)
 
 
 class CheckRequest(Struct, forbid_unknown_fields=True):
     """One question bare, or up to 100 under `checks`; several are answered apart, as if each were alone."""
 
     meter: Label | None = None
+    # No default in the schema: a client that fills it in would send it beside `checks`, where it is refused.
     quantity: Quantity = field(default_factory=lambda: ABSENT)
     checks: Annotated[list[Question], Meta(min_length=1, max_length=100)] | None = None
 
@@ -67,7 +68,7 @@ class CheckAnswer(Struct):
     reserved: Decimal | UnsetType = UNSET
     remaining: Decimal | UnsetType | None = UNSET
     requested: Decimal | UnsetType = UNSET
-    resets_at: datetime | UnsetType | None = UNSET
+    resets_at: Instant | UnsetType | None = UNSET
     currency: str | UnsetType | None = UNSET
     price: Decimal | UnsetType | None = UNSET
     next_unit_price: Decimal | UnsetType | None = UNSET
@@ -90,14 +91,14 @@ class EventsQuery(Struct, forbid_unknown_fields=True):
     next: str | None = None
 
 
-class EventOut(Struct):
+class UsageEventOut(Struct):
     """An event as recorded. `client` and `user` are the labels as long as they are not erased."""
 
     id: EventId
     meter: str
     quantity: Decimal
-    occurred_at: datetime
-    recorded_at: datetime
+    occurred_at: Instant
+    recorded_at: Instant
     kind: str | None
     provider: str | None
     endpoint: str | None
@@ -109,7 +110,7 @@ class EventOut(Struct):
     status_code: int | None
     response_ms: int | None
     file_bytes: int | None
-    metadata: dict[str, Any] | None
+    metadata: FreeObject | None
     attempt: str
     billable: bool
     billing_reason: str | None
@@ -120,7 +121,7 @@ class EventOut(Struct):
 class EventsAnswer(Struct):
     """Newest first; `next` is null on the last page."""
 
-    events: list[EventOut]
+    events: list[UsageEventOut]
     next: str | None
 
 
@@ -135,7 +136,7 @@ class RefusedOut(Struct):
     """An event that was not counted, as it was sent."""
 
     id: str | None
-    at: datetime
+    at: Instant
     code: str
     detail: str
     event: Any
@@ -145,7 +146,7 @@ class RefusedHour(Struct):
     """How many events a limit refused in an hour, and their quantity."""
 
     meter: str
-    hour: datetime
+    hour: Instant
     count: int
     quantity: Decimal
 

@@ -18,7 +18,6 @@ from app.metering.answers import (
     BatchRequest,
     CheckAnswer,
     CheckRequest,
-    EventOut,
     EventsAnswer,
     EventsQuery,
     RecordAnswer,
@@ -26,6 +25,7 @@ from app.metering.answers import (
     RefusedHour,
     RefusedOut,
     RefusedQuery,
+    UsageEventOut,
 )
 from app.metering.check import Answer, check
 from app.metering.hot import meterer
@@ -179,9 +179,9 @@ def _text(value: Decimal | None) -> str | None:
     return None if value is None else plain(value)
 
 
-def _event_out(row: Any) -> EventOut:
+def _event_out(row: Any) -> UsageEventOut:
     event: UsageEvent = row.UsageEvent
-    return EventOut(
+    return UsageEventOut(
         id=event.event_id, meter=row.meter, quantity=event.quantity, occurred_at=event.occurred_at,
         recorded_at=event.recorded_at, kind=event.kind, provider=event.provider, endpoint=event.endpoint,
         language=event.language, format=event.format, user=row.user, client=row.client, job=event.job_id,

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 from app.kit.errors import FieldError, InvalidRequest
+from app.kit.fields import Instant, QuantityOrOne, RawObjectOrNull
 
 T = TypeVar("T")
 
@@ -32,21 +32,10 @@ EventId = Annotated[
 Label = Annotated[str, Meta(min_length=1, max_length=255)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Size = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Quantity = Annotated[
-    Raw,
-    Meta(
-        description="1 when absent; decimal text below 10^15 with at most 6 places, no exponent, not negative.",
-        extra_json_schema={"type": ["number", "string"], "default": 1},
-    ),
-]
 Metadata = Annotated[
-    Raw,
-    Meta(
-        description="Free text lives here, at most 4 KiB; it can be erased.",
-        extra_json_schema={"type": ["object", "null"]},
-    ),
+    RawObjectOrNull,
+    Meta(description="Free text lives here, at most 4 KiB; it can be erased.", extra_json_schema={"default": None}),
 ]
-Instant = Annotated[datetime, Meta(tz=True)]
 
 
 class Event(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -64,7 +53,7 @@ class Event(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
     meter: Label
     occurred_at: Instant | None = None
     provider: Label | None = None
-    quantity: Quantity = field(default_factory=lambda: ABSENT)
+    quantity: QuantityOrOne = field(default_factory=lambda: ABSENT)
     response_ms: Count | None = None
     status_code: Count | None = None
     user: Label | None = None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 from app.accounts.guards import acting_org, caller
-from app.kit.errors import FieldError, InvalidRequest
 from app.payments import examples, queries
 from app.payments.answers import billing_answer, record_out, subscription_answer
 from app.payments.cancel import cancel_at_period_end, undo_cancel
@@ -16,15 +14,15 @@ from app.payments.models import BillingRecord
 from app.payments.queries import Wanted
 from app.payments.schemas import (
     BillingAnswer,
+    BillingHistoryAnswer,
+    BillingHistoryQuery,
     CardRequest,
     ChangeAnswer,
-    EventOut,
-    HistoryAnswer,
-    HistoryQuery,
     PageAnswer,
     PlanChosen,
     PlanHeld,
     SubscriptionAnswer,
+    SubscriptionEventOut,
 )
 from app.subscriptions import queries as subscriptions
 from app.web.api import Api
@@ -105,26 +103,26 @@ def change_card(asked: CardRequest) -> PageAnswer:  # noqa: ARG001  (a POST has 
 
 
 @api.operation(
-    "GET", "/billing/history", query=HistoryQuery, response=HistoryAnswer, answer=examples.HISTORY,
+    "GET", "/billing/history", query=BillingHistoryQuery, response=BillingHistoryAnswer, answer=examples.HISTORY,
     summary="What was paid, and what happened to the subscription",
     description="Billing records by page; the newest 200 subscription events with the first page.",
 )  # fmt: skip
-def billing_history(query: HistoryQuery) -> HistoryAnswer:
+def billing_history(query: BillingHistoryQuery) -> BillingHistoryAnswer:
     """Records by filter and page."""
     org_id = acting_org()
     before = read_place(query.next)
-    wanted = Wanted(query.state, _aware(query.start, "from"), _aware(query.end, "to"))
+    wanted = Wanted(query.state, query.start, query.end)
     rows = queries.history(session(), org_id, wanted, before, query.limit + 1)
     shown = rows[: query.limit]
     following = write_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)) if len(rows) > query.limit else None
     numbers = _numbers(org_id, shown)
     records = [record_out(row, numbers.get(row.invoice_id or "")) for row in shown]
-    return HistoryAnswer(records, _events(org_id, wanted) if before is None else [], following)
+    return BillingHistoryAnswer(records, _events(org_id, wanted) if before is None else [], following)
 
 
-def _events(org_id: UUID, wanted: Wanted) -> list[EventOut]:
+def _events(org_id: UUID, wanted: Wanted) -> list[SubscriptionEventOut]:
     return [
-        EventOut(each.kind, each.at, PlanHeld(each.plan.key, each.plan.name, each.plan.number))
+        SubscriptionEventOut(each.kind, each.at, PlanHeld(each.plan.key, each.plan.name, each.plan.number))
         for each in subscriptions.history(session(), org_id)
         if (wanted.start is None or wanted.start <= each.at) and (wanted.end is None or each.at < wanted.end)
     ]
@@ -133,9 +131,3 @@ def _events(org_id: UUID, wanted: Wanted) -> list[EventOut]:
 def _numbers(org_id: UUID, rows: list[BillingRecord]) -> dict[str, str | None]:
     ids = [row.invoice_id for row in rows if row.invoice_id]
     return {key: each.number for key, each in queries.invoices_by_id(session(), org_id, ids).items()}
-
-
-def _aware(at: datetime | None, field: str) -> datetime | None:
-    if at is not None and at.tzinfo is None:
-        raise InvalidRequest("The query cannot be understood.", [FieldError(field, "needs an offset, such as Z")])
-    return at.astimezone(UTC) if at else None

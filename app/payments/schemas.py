@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
+from app.kit.fields import CurrencyCode, Instant, ShortText
 from app.web.paging import Limit
-
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
 class PlanHeld(msgspec.Struct):
@@ -23,8 +21,8 @@ class PlanHeld(msgspec.Struct):
 class Span(msgspec.Struct):
     """[start, end)."""
 
-    start: datetime
-    end: datetime
+    start: Instant
+    end: Instant
 
 
 class Overdue(msgspec.Struct):
@@ -32,8 +30,8 @@ class Overdue(msgspec.Struct):
 
     amount: int
     currency: str
-    since: datetime
-    limits_fall_at: datetime | None
+    since: Instant
+    limits_fall_at: Instant | None
 
 
 class SubscriptionAnswer(msgspec.Struct):
@@ -49,10 +47,10 @@ class SubscriptionAnswer(msgspec.Struct):
     interval: str | None
     currency: str | None
     fee: int | None
-    started_at: datetime | None
+    started_at: Instant | None
     period: Span | None
     cancel_at_period_end: bool
-    ends_at: datetime | None
+    ends_at: Instant | None
     limited: bool
     overdue: Overdue | None
 
@@ -60,8 +58,8 @@ class SubscriptionAnswer(msgspec.Struct):
 class PlanChosen(msgspec.Struct, forbid_unknown_fields=True):
     """The plan wanted, by key: its newest published version, at one of its prices."""
 
-    plan: Word
-    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    plan: ShortText
+    currency: CurrencyCode
     interval: Literal["month", "year"] = "month"
 
 
@@ -85,7 +83,7 @@ class CardShown(msgspec.Struct):
 class NextInvoice(msgspec.Struct):
     """What the next period costs, and when. `exact`: Stripe's own preview, discounts included; else the plan's fee."""
 
-    at: datetime
+    at: Instant
     amount: int
     currency: str
     exact: bool
@@ -109,12 +107,12 @@ class PageAnswer(msgspec.Struct):
     url: str
 
 
-class HistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
+class BillingHistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
     """Records of a state, made from `from` until before `to`; `next` is the cursor of the page before."""
 
     state: Literal["pending", "completed", "failed", "refunded"] | None = None
-    start: datetime | None = msgspec.field(default=None, name="from")
-    end: datetime | None = msgspec.field(default=None, name="to")
+    start: Instant | None = msgspec.field(default=None, name="from")
+    end: Instant | None = msgspec.field(default=None, name="to")
     limit: Limit = 50
     next: str | None = None
 
@@ -133,21 +131,21 @@ class RecordOut(msgspec.Struct):
     card_last4: str | None
     failure: str | None
     invoice_number: str | None
-    created_at: datetime
-    settled_at: datetime | None
+    created_at: Instant
+    settled_at: Instant | None
 
 
-class EventOut(msgspec.Struct):
+class SubscriptionEventOut(msgspec.Struct):
     """What happened to a subscription (started, renewed, cancel_planned, past_due, ended, …), on which plan."""
 
     kind: str
-    at: datetime
+    at: Instant
     plan: PlanHeld
 
 
-class HistoryAnswer(msgspec.Struct):
+class BillingHistoryAnswer(msgspec.Struct):
     """Newest first. `events` stand on the first page, the newest 200; `next` is null on the last page of records."""
 
     records: list[RecordOut]
-    events: list[EventOut]
+    events: list[SubscriptionEventOut]
     next: str | None

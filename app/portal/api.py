@@ -10,7 +10,7 @@ from app.metering import queries as metering
 from app.portal import examples
 from app.portal.events import latest_events
 from app.portal.history import history, totals
-from app.portal.schemas import CurrentAnswer, HistoryAnswer, HistoryQuery, SummaryAnswer, current_answer
+from app.portal.schemas import CurrentAnswer, SummaryAnswer, UsageHistoryAnswer, UsageHistoryQuery, current_answer
 from app.portal.usage_view import current_usage
 from app.rating.schemas import QuoteAnswer, QuoteRequest, quote
 from app.web.api import Api
@@ -54,16 +54,17 @@ def usage_summary() -> SummaryAnswer:
 
 
 @api.operation(
-    "GET", "/usage/history", query=HistoryQuery, response=HistoryAnswer, summary="Month by month: totals, cost, plan",
+    "GET", "/usage/history", query=UsageHistoryQuery, response=UsageHistoryAnswer,
+    summary="Month by month: totals, cost, plan",
     answer=examples.HISTORY,
     description="Newest first, this month included. `usage_cost` is that of the usage periods that began in the month, "
     "an estimate while one of them is open.",
 )  # fmt: skip
-def usage_history(query: HistoryQuery) -> HistoryAnswer:
+def usage_history(query: UsageHistoryQuery) -> UsageHistoryAnswer:
     """The last months, newest first."""
     now = business_now()
     found = history(session(), _org(), now, caller().time_zone, query.months)
-    return HistoryAnswer(months=found.months[::-1], as_of=now)
+    return UsageHistoryAnswer(months=found.months[::-1], as_of=now)
 
 
 @api.operation(

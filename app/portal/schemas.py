@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
 import msgspec
 
+from app.kit.fields import Instant
 from app.kit.money import exponent, to_major
 from app.portal.figures import MeterFigures
 from app.portal.projection import METHOD
@@ -27,8 +28,8 @@ class PlanNow(msgspec.Struct):
 class PeriodNow(msgspec.Struct):
     """[start, end): the usage period, and the zone whose calendar it is shown in."""
 
-    start: datetime
-    end: datetime
+    start: Instant
+    end: Instant
     time_zone: str
 
 
@@ -38,7 +39,7 @@ class WindowNow(msgspec.Struct):
     span: str
     limit: Decimal
     used: Decimal
-    resets_at: datetime
+    resets_at: Instant
 
 
 class MeterNow(msgspec.Struct):
@@ -67,7 +68,7 @@ class MeterNow(msgspec.Struct):
     next_unit_price: Decimal
     projected_use: Decimal
     projected_cost: int
-    reaches_limit_at: datetime | None
+    reaches_limit_at: Instant | None
     windows: list[WindowNow]
 
 
@@ -77,7 +78,7 @@ class CurrentAnswer(msgspec.Struct):
     plan: PlanNow
     period: PeriodNow
     currency: str
-    as_of: datetime
+    as_of: Instant
     meters: list[MeterNow]
     fee_due: int
     usage_cost: int
@@ -118,17 +119,17 @@ class HistoryMonth(msgspec.Struct):
     plan_changed: bool
 
 
-class HistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
+class UsageHistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
     """How many months, this one included."""
 
     months: Annotated[int, msgspec.Meta(ge=1, le=12)] = 3
 
 
-class HistoryAnswer(msgspec.Struct):
+class UsageHistoryAnswer(msgspec.Struct):
     """The months, newest first."""
 
     months: list[HistoryMonth]
-    as_of: datetime
+    as_of: Instant
 
 
 class LatestEvent(msgspec.Struct):
@@ -137,8 +138,8 @@ class LatestEvent(msgspec.Struct):
     id: str
     meter: str
     quantity: Decimal
-    occurred_at: datetime
-    recorded_at: datetime
+    occurred_at: Instant
+    recorded_at: Instant
     kind: str | None
     billable: bool
 
@@ -151,7 +152,7 @@ class SummaryAnswer(msgspec.Struct):
     lifetime: list[MeterTotal]
     latest_events: list[LatestEvent]
     trend: list[HistoryMonth]
-    as_of: datetime
+    as_of: Instant
 
 
 def current_answer(usage: CurrentUsage) -> CurrentAnswer:

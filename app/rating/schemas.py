@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from app.kit.errors import FieldError, InvalidRequest
+from app.kit.fields import QuantityOrUnlimited, RawObject, SignedQuantity
 from app.kit.money import exponent, parse_quantity, to_major
 from app.rating import flat, graduated, package, per_unit, percentage, stairstep, volume
 from app.rating.charge import Charge, Rated, TierLine
@@ -27,9 +28,6 @@ MODELS: dict[str, Callable[[Reader], Charge]] = {
 }
 BIGGEST = 2**63 - 1  # the books hold amounts as bigint
 
-_Number = msgspec.Meta(extra_json_schema={"type": ["string", "number"]})
-_MaybeNumber = msgspec.Meta(extra_json_schema={"type": ["string", "number", "null"]})
-_Object = msgspec.Meta(extra_json_schema={"type": "object"})
 _PROPERTIES = msgspec.json.Decoder(dict[str, Any], float_hook=str)
 
 
@@ -54,15 +52,15 @@ class ChargeInput(msgspec.Struct, forbid_unknown_fields=True):
 
     model: str
     currency: str
-    properties: Annotated[msgspec.Raw, _Object]
+    properties: RawObject
 
 
 class QuoteRequest(msgspec.Struct, forbid_unknown_fields=True):
     """What to price. `allowance` is taken off first: absent is none, null is unlimited."""
 
     charge: ChargeInput
-    quantity: Annotated[msgspec.Raw, _Number]
-    allowance: Annotated[msgspec.Raw, _MaybeNumber] = msgspec.field(default_factory=lambda: msgspec.Raw(b"0"))
+    quantity: SignedQuantity
+    allowance: QuantityOrUnlimited = msgspec.field(default_factory=lambda: msgspec.Raw(b"0"))
 
 
 class QuoteLine(msgspec.Struct, rename={"start": "from", "end": "to"}):

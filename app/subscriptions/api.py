@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from app.accounts.guards import acting_org
+from app.kit.fields import Instant
 from app.subscriptions import queries
 from app.subscriptions.entitlements import Entitlements, MeterTerms
 from app.subscriptions.models import UsagePeriod
@@ -30,8 +30,8 @@ class LimitPlan(msgspec.Struct):
 class LimitPeriod(msgspec.Struct):
     """The running usage period, [start, end); null in a new org for the minute until it is opened."""
 
-    starts_at: datetime
-    ends_at: datetime
+    starts_at: Instant
+    ends_at: Instant
     time_zone: str
 
 

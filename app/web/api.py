@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any
+from types import UnionType
+from typing import Any, cast
 
 import msgspec
 from flask import Blueprint, Response, request
@@ -18,6 +19,8 @@ from app.web.json import convert, decode, encode
 PREFIX = "/api/v1"
 MAX_BODY = 8 * 1024 * 1024
 
+Shape = type[msgspec.Struct] | UnionType
+"""What a body or an answer is: a struct, or one of several."""
 Answer = msgspec.Struct | tuple[msgspec.Struct, int] | Response
 
 
@@ -32,15 +35,15 @@ class Operation:
     method: str
     path: str
     summary: str
-    response: Any
-    request: Any = None
-    query: Any = None
+    response: Shape
+    request: Shape | None = None
+    query: type[msgspec.Struct] | None = None
     description: str = ""
     example: Any = None
     answer: Any = None
     errors: tuple[str, ...] = ()
     idempotent: bool = False
-    statuses: dict[int, str] = field(default_factory=dict)
+    statuses: Mapping[int, str] = field(default_factory=dict)
 
 
 class Api(Blueprint):
@@ -55,10 +58,18 @@ class Api(Blueprint):
         method: str,
         path: str,
         *,
+        summary: str,
+        response: Shape,
+        request: Shape | None = None,
+        query: type[msgspec.Struct] | None = None,
+        description: str = "",
+        example: Any = None,
+        answer: Any = None,
+        errors: tuple[str, ...] = (),
+        statuses: Mapping[int, str] | None = None,
         raw: bool = False,
         idempotent: bool | None = None,
         outside: bool = False,
-        **described: Any,
     ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
         """Register a call. The view gets the parsed body first (unless `raw`) and `query=` when declared.
 
@@ -69,8 +80,10 @@ class Api(Blueprint):
 
         def register(view: Callable[..., Any]) -> Callable[..., Response]:
             op = Operation(
-                endpoint=f"{self.name}.{view.__name__}", method=method, path=path, idempotent=keyed, **described
-            )
+                endpoint=f"{self.name}.{view.__name__}", method=method, path=path, summary=summary,
+                description=description, request=request, query=query, response=response, example=example,
+                answer=answer, errors=errors, statuses=statuses or {}, idempotent=keyed,
+            )  # fmt: skip
             self.operations.append(op)
             door = _door(op, view, raw, idempotency.once_outside if outside else idempotency.once)
             self.add_url_rule(path, endpoint=view.__name__, view_func=door, methods=[method])
@@ -89,7 +102,7 @@ def _door(
         if op.request is None or raw:
             return _respond(view(**values))
         body = read_body()
-        parsed = decode(body, op.request)
+        parsed = decode(body, cast("type[msgspec.Struct]", op.request))  # a `raw` view parses a union itself
         if op.idempotent:
             return once(body, lambda: _respond(view(parsed, **values)))
         return _respond(view(parsed, **values))

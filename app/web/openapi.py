@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import msgspec
 
-from app.web.api import PREFIX, Operation
+from app.kit.fields import Instant
+from app.web.api import PREFIX, Operation, Shape
 from app.web.problems import PROBLEMS, problem_of
-from app.web.schema import schemas
 
+REF = "#/components/schemas/{name}"
 COMMON = ("invalid_key", "scope_missing", "rate_limited", "org_suspended", "unavailable", "internal")
 
 
@@ -30,7 +32,7 @@ class Problem(msgspec.Struct):
     used: str = ""
     reserved: str = ""
     requested: str = ""
-    resets_at: str = ""
+    resets_at: Instant | msgspec.UnsetType = msgspec.UNSET
     upgrade_url: str = ""
 
 
@@ -39,12 +41,12 @@ def document(
 ) -> dict[str, Any]:
     """The whole description. `scopes` maps an endpoint to the key scope it needs; None is a public call."""
     every = list(operations)
-    declared = [each for op in every for each in (op.request, op.response, op.query) if _is_schema(each)]
-    by_type, components = schemas([*declared, Problem])
+    declared = [each for op in every for each in (op.request, op.response, op.query) if each is not None]
+    schemas, components = _schemas([*declared, Problem])
     paths: dict[str, dict[str, Any]] = {}
     for op in every:
         path = PREFIX + re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", op.path)
-        paths.setdefault(path, {})[op.method.lower()] = _operation(op, by_type, components, scopes.get(op.endpoint))
+        paths.setdefault(path, {})[op.method.lower()] = _operation(op, schemas, components, scopes.get(op.endpoint))
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
@@ -63,39 +65,65 @@ def document(
     }
 
 
-def _is_schema(type_: Any) -> bool:
-    return type_ is not None and type_ is not bytes
+def _schemas(declared: list[Shape]) -> tuple[dict[Shape, Any], dict[str, Any]]:
+    """The schema of each declared type, and the components that these refer to.
+
+    A union of structs without tags, which msgspec does not take, becomes `anyOf`.
+    """
+    structs = list(dict.fromkeys(struct for shape in declared for struct in _structs(shape)))
+    found, components = msgspec.json.schema_components(structs, ref_template=REF)
+    by_struct = dict(zip(structs, found, strict=True))
+    schemas: dict[Shape, Any] = {
+        shape: {"anyOf": [by_struct[each] for each in _structs(shape)]} for shape in declared if shape not in by_struct
+    }
+    return schemas | by_struct, _with_ecma_patterns(components)
 
 
-def _operation(op: Operation, by_type: dict[int, Any], components: dict[str, Any], scope: str | None) -> dict[str, Any]:
+def _structs(shape: Shape) -> tuple[type[msgspec.Struct], ...]:
+    return get_args(shape) if isinstance(shape, UnionType) else (shape,)
+
+
+def _with_ecma_patterns(schema: Any) -> Any:
+    r"""Translate Python's `\Z` to `$`: JSON Schema patterns are ECMA-262, where `$` is the very end."""
+    if isinstance(schema, list):
+        return [_with_ecma_patterns(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: value.replace(r"\Z", "$") if key == "pattern" and isinstance(value, str) else _with_ecma_patterns(value)
+        for key, value in schema.items()
+    }
+
+
+def _operation(
+    op: Operation, schemas: dict[Shape, Any], components: dict[str, Any], scope: str | None
+) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": op.endpoint.replace("_api.", "."),
         "summary": op.summary,
         "tags": [op.endpoint.split("_api.")[0]],
-        "responses": _responses(op, by_type, public=scope is None),
+        "responses": _responses(op, schemas, public=scope is None),
         "security": [{"key": []}] if scope else [],
     }
     described["description"] = op.description + (f"\n\nNeeds the scope `{scope}`." if scope else "")
-    parameters = _path_parameters(op.path) + _query_parameters(op, by_type, components)
+    parameters = _path_parameters(op.path) + _query_parameters(op, schemas, components)
     if op.idempotent and op.method == "POST":
         parameters.append(_header("Idempotency-Key", "Replays the first answer for 24 h; another body is 409."))
     if parameters:
         described["parameters"] = parameters
     if op.request is not None:
-        body: dict[str, Any] = {"schema": by_type[id(op.request)]}
+        body: dict[str, Any] = {"schema": schemas[op.request]}
         if op.example is not None:
             body["examples"] = {"example": {"value": op.example}}
         described["requestBody"] = {"required": True, "content": {"application/json": body}}
     return described
 
 
-def _responses(op: Operation, by_type: dict[int, Any], *, public: bool) -> dict[str, Any]:
-    good: dict[str, Any] = {"description": "Done."}
-    if _is_schema(op.response):
-        content: dict[str, Any] = {"schema": by_type[id(op.response)]}
-        if op.answer is not None:
-            content["examples"] = {"example": {"value": op.answer}}
-        good["content"] = {"application/json": content}
+def _responses(op: Operation, schemas: dict[Shape, Any], *, public: bool) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": schemas[op.response]}
+    if op.answer is not None:
+        content["examples"] = {"example": {"value": op.answer}}
+    good: dict[str, Any] = {"description": "Done.", "content": {"application/json": content}}
     answers: dict[str, Any] = {"200": good}
     answers |= {str(status): {**good, "description": words} for status, words in op.statuses.items()}
     codes: dict[int, list[str]] = {}
@@ -111,7 +139,7 @@ def _responses(op: Operation, by_type: dict[int, Any], *, public: bool) -> dict[
         codes.setdefault(problem_of(code).status, []).append(code)
     for status, names in sorted(codes.items()):
         words = "; ".join(f"`{name}`: {PROBLEMS[name].title}" for name in names)
-        problem = {"application/problem+json": {"schema": by_type[id(Problem)]}}
+        problem = {"application/problem+json": {"schema": schemas[Problem]}}
         answers[str(status)] = {"description": words, "content": problem}
     return answers
 
@@ -123,11 +151,10 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     return [{"name": n, "in": "path", "required": True, "schema": kinds.get(kind, plain)} for kind, n in found]
 
 
-def _query_parameters(op: Operation, by_type: dict[int, Any], components: dict[str, Any]) -> list[dict[str, Any]]:
+def _query_parameters(op: Operation, schemas: dict[Shape, Any], components: dict[str, Any]) -> list[dict[str, Any]]:
     if op.query is None:
         return []
-    schema = by_type[id(op.query)]
-    name = schema["$ref"].rsplit("/", 1)[1]
+    name = schemas[op.query]["$ref"].rsplit("/", 1)[1]
     struct = components[name]
     required = struct.get("required", [])
     return [

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page
 
-from app.settings import PROJECT
+from tests.node import NODE, NODE_PACKAGES
 
-NODE = os.environ.get("NODE") or shutil.which("node")
-NODE_PACKAGES = Path(os.environ.get("NODE_PACKAGES") or PROJECT / "instance" / "node" / "node_modules")
 AXE = NODE_PACKAGES / "axe-core" / "axe.min.js"
 HTML_VALIDATE = NODE_PACKAGES / "html-validate" / "bin" / "html-validate.mjs"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # Nothing is fetched again for a run: of these rules only the one on sound that plays by itself would read it.
 _RUN = "rules => axe.run({runOnly: rules, resultTypes: ['violations'], preload: false})"
 CONFIG = Path(__file__).with_name("htmlvalidate.json")
-
-
-def need(*tools: Path) -> None:
-    """Skip with a reason when a judge is not installed; in CI nothing skips."""
-    absent = [str(tool) for tool in tools if not tool.exists()]
-    if NODE is None:
-        absent.append("node")
-    if not absent:
-        return
-    words = f"missing: {', '.join(absent)}; .ci/run installs axe-core and html-validate with npm"
-    if os.environ.get("CI"):
-        pytest.fail(words)
-    pytest.skip(words)
 
 
 def axe(page: Page) -> list[str]:

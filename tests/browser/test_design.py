@@ -13,9 +13,10 @@ from playwright.sync_api import Browser, expect
 from werkzeug.serving import make_server
 
 from app.portal.style_guide import specimens as components
-from tests.browser.checkers import AXE, HTML_VALIDATE, axe, html_validate, need
+from tests.browser.checkers import AXE, HTML_VALIDATE, axe, html_validate
 from tests.browser.chrome import watch
 from tests.browser.visits import THEMES, too_wide
+from tests.node import need
 from tests.portal import billing_specimens, specimens
 from tests.web.stage import OWNER, VISITOR, page, stage
 

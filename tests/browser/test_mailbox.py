@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, expect
 from sandbox.mailbox.__main__ import MailboxServer, QuietHandler
 from sandbox.mailbox.mail_folder import MailFolder
 from sandbox.mailbox.page import Mailbox
-from tests.browser.checkers import AXE, HTML_VALIDATE, axe, html_validate, need
+from tests.browser.checkers import AXE, HTML_VALIDATE, axe, html_validate
 from tests.browser.chrome import new_context, watch
+from tests.node import need
 
 pytestmark = pytest.mark.browser
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.checkers import AXE, HTML_VALIDATE, html_validate, need
+from tests.browser.checkers import AXE, HTML_VALIDATE, html_validate
 from tests.browser.pages import PAGES
 from tests.browser.stack import Stack
 from tests.browser.visits import THEMES, Visits
+from tests.node import need
 
 pytestmark = pytest.mark.browser
 HEAVIEST = 60_000

@@ -80,4 +80,6 @@ def test_a_quote_that_cannot_be_priced_names_the_field(body, field):
 def test_request_and_answer_describe_themselves_for_openapi():
     described = msgspec.json.schema_components([QuoteRequest, QuoteAnswer], ref_template="{name}")[1]
     assert described["QuoteRequest"]["required"] == ["charge", "quantity"]
-    assert described["QuoteRequest"]["properties"]["quantity"] == {"type": ["string", "number"]}
+    quantity, allowance = (described["QuoteRequest"]["properties"][name]["anyOf"] for name in ("quantity", "allowance"))
+    assert [each["type"] for each in quantity] == ["number", "string"]
+    assert [each["type"] for each in allowance] == ["number", "string", "null"]

@@ -1,0 +1,43 @@
+r"""Field types shared by the API structs of several rooms.
+
+Patterns are Python's and end in `\Z`, since Python's `$` also matches before a final line break. The OpenAPI document
+translates it to `$`, which means the very end in ECMA-262.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import Meta, Raw
+
+from app.kit.money import QUANTITY
+
+Instant = Annotated[datetime, Meta(tz=True)]
+ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
+CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
+# True is what JSON Schema means anyway, but without the word TypeScript generators make an empty object of it.
+_OBJECT = {"type": "object", "additionalProperties": True}
+FreeObject = Annotated[dict[str, Any], Meta(extra_json_schema=_OBJECT)]
+RawObject = Annotated[Raw, Meta(extra_json_schema=_OBJECT)]
+RawObjectOrNull = Annotated[Raw, Meta(extra_json_schema={"anyOf": [_OBJECT, {"type": "null"}]})]
+
+_RULE = "decimal below 10^15 with at most 6 places and no exponent, as text or as a JSON number."
+_NUMBER = {"type": "number", "minimum": 0, "exclusiveMaximum": 10**15}
+_TEXT = {"type": "string", "pattern": f"^{QUANTITY.pattern}"}
+_SIGNED_NUMBER = {"type": "number", "exclusiveMinimum": -(10**15), "exclusiveMaximum": 10**15}
+_SIGNED_TEXT = {"type": "string", "pattern": f"^-?{QUANTITY.pattern}"}
+
+# Quantities stay the bytes that were sent until `kit.money.parse_quantity`: a JSON number never becomes a float.
+Quantity = Annotated[Raw, Meta(description=f"1 when absent; a {_RULE}", extra_json_schema={"anyOf": [_NUMBER, _TEXT]})]
+QuantityOrOne = Annotated[Quantity, Meta(extra_json_schema={"default": 1})]
+SignedQuantity = Annotated[
+    Raw, Meta(description=f"A {_RULE} May be negative.", extra_json_schema={"anyOf": [_SIGNED_NUMBER, _SIGNED_TEXT]})
+]
+QuantityOrUnlimited = Annotated[
+    Raw,
+    Meta(
+        description=f"0 when absent; null is unlimited; a {_RULE}",
+        extra_json_schema={"anyOf": [_NUMBER, _TEXT, {"type": "null"}], "default": 0},
+    ),
+]
