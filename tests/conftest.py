@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -127,6 +128,9 @@ def make_settings(database: str, **changed: object) -> Settings:
         "worker_database_url": database,
         "instance": instance,
         "metrics_token": "test-metrics-token",
+        "key_memory": timedelta(seconds=0.5),
+        "password_memory": 64 * 1024,
+        "password_passes": 1,
     }
     return Settings(**{**given, **changed})  # type: ignore[arg-type]
 
