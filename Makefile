@@ -1,6 +1,7 @@
 # Each target does all the set-up it needs, on a machine with Python 3.11 and make, and is safe to repeat.
 #   make run        the portal on 127.0.0.1:5000 with database, worker, mailbox and demo accounts
 #   make test       make check, then all tests but the long ones, with coverage
+#   make test-dates the tests that read a clock, at month's ends, leap days, changes of the clocks, New Year
 #   make test-long  seeds, kills and long histories
 #   make check      ruff, mypy, import-linter, bandit
 # PORT=5100 moves a run; INSTANCE=folder keeps its data elsewhere; PYTHON=python3.12 chooses the interpreter.
@@ -19,7 +20,7 @@ PYTHON ?= $(shell for name in python3.11 python3; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-long check bench screens lock clean
+.PHONY: help run test test-dates test-long check bench screens lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -44,6 +45,9 @@ test: $(READY) check
 	@mkdir -p instance
 	$(BIN)/python -m slipcover --json --out $(COVERED) -m pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m slipcover --fail-under 90 --merge $(COVERED) --out $(COVERED)
+
+test-dates: $(READY)
+	@exec $(BIN)/python -m tests.dates
 
 test-long: $(READY)
 	@long() { $(BIN)/python -m pytest --timeout=3600 -vv -rP "$$@"; }
