@@ -2,6 +2,7 @@
 #   make run        the portal on 127.0.0.1:5000 with database, worker, mailbox and demo accounts
 #   make test       make check, then all tests but the long ones, with coverage and seconds a room; SHUFFLE=7 reorders
 #   make test-unit  test-db, test-stack, test-browser: one tier of them (tests/support/tiers.py)
+#   make test-dates the tests that read a clock, at month ends, leap days, changes of the clocks, New Year
 #   make test-long  seeds, kills and long histories
 #   make check      ruff, mypy, import-linter, bandit
 #   make picture    docs/house.svg, drawn from the code
@@ -21,7 +22,7 @@ PYTHON ?= $(shell for name in python3.11 python3; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-unit test-db test-stack test-browser test-long check picture bench screens lock clean
+.PHONY: help run test test-unit test-db test-stack test-browser test-dates test-long check picture bench screens lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -51,6 +52,9 @@ test: $(READY) check
 
 test-unit test-db test-stack test-browser: $(READY)
 	@exec $(BIN)/python -m pytest -m "$(@:test-%=%) and not long" $(SHARED_OUT)
+
+test-dates: $(READY)
+	@exec $(BIN)/python -m tests.dates
 
 test-long: $(READY)
 	@long() { $(BIN)/python -m pytest --timeout=3600 -vv -rP "$$@"; }

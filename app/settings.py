@@ -64,6 +64,14 @@ class Settings:
     stripe_account: str | None = None
     grace: timedelta = timedelta(days=7)
     patient: bool = False
+    # Costs and waits: no variable sets them. Tests lower them, so that nobody waits for what is not being tested.
+    stripe_page_limit: timedelta = timedelta(seconds=5)
+    payments_page_wait: timedelta = timedelta(seconds=3)
+    payments_task_wait: timedelta = timedelta(seconds=60)
+    key_memory: timedelta = timedelta(seconds=1)
+    # OWASP's password storage sheet: argon2id with 19 MiB, two passes, one lane, or stronger.
+    password_memory: int = 19 * 1024 * 1024
+    password_passes: int = 2
 
     @property
     def stripe_on(self) -> bool:

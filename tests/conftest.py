@@ -37,6 +37,13 @@ hypothesis.settings.register_profile("ours", deadline=None)
 hypothesis.settings.load_profile("ours")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what reads a clock."""
+    for item in items:
+        if {"clock", "clocks", "wall", "stack"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("clock")
+
+
 @pytest.fixture(scope="session")
 def server() -> Path:
     """The folder of the test cluster; it stays up between runs, since starting it is what takes time."""

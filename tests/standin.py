@@ -20,15 +20,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from typing import Any
 
 import pytest
 import stripe
+from flask import Flask
 from werkzeug.test import Client as WsgiClient
 
 from app.kit.clock import FixedClock
+from app.stripe_gateway import Gateway
 from sandbox.standin import API_VERSION
 from sandbox.standin.engine.webhook_deliveries import Deliveries, Delivery, post
 from sandbox.standin.http import server
@@ -239,6 +242,11 @@ def _advance(clock: FixedClock, seconds: float) -> None:
 
 
 _elsewhere: Counter[str] = Counter()  # what other processes of the session report
+
+
+def hurried(app: Flask) -> Gateway | None:
+    """The app's gateway, but its pages wait two seconds for Stripe, not five."""
+    return Gateway.of(replace(app.extensions["tollkeeper"].settings, stripe_page_limit=timedelta(seconds=2)))
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -15,14 +15,13 @@ from app.accounts.identity import Caller
 from app.accounts.key_format import LENGTH, hash_key, is_well_formed
 from app.accounts.last_used import LastUsed
 from app.kit.pool import HotPool
+from app.settings import Settings
 from app.web.runtime import runtime
 
-# A revoked key ends within this time in every process.
-KEPT_SECONDS = 1.0
 _MOST_KEPT = 50_000
 # One statement renews all that were asked for lately and are half way to their end, this many at most.
 _RENEWED = 200
-_RENEW_AFTER = KEPT_SECONDS / 2
+_RENEW_AFTER = 0.5
 _FIND = """
 SELECT key.key_hash, key.id, key.org_id, key.scopes, key.expires_at, key.last_used_at,
        org.name, org.time_zone, org.currency, org.suspended_at IS NOT NULL OR org.deleted_at IS NOT NULL
@@ -47,10 +46,12 @@ class KnownKey:
 class KeyBook:
     """Finds keys by their hash. Only keys that exist are kept, so that a new one works at once."""
 
-    def __init__(self, pool: HotPool, pepper: str) -> None:
+    def __init__(self, pool: HotPool, pepper: str, kept: timedelta = Settings.key_memory) -> None:
+        """A revoked key ends after `kept` in every process."""
         self.last_used = LastUsed(pool)
         self._pool = pool
         self._pepper = pepper.encode()
+        self._kept = kept.total_seconds()
         self._known: dict[bytes, KnownKey] = {}  # the longest known first
         self._unmet: set[bytes] = set()  # renewed beside another key, and not asked for since
 
@@ -61,7 +62,7 @@ class KeyBook:
         digest = hash_key(key, self._pepper)
         known = self._known.get(digest)
         # The age of a memory is no instant of the domain: a steady clock, that no correction of the time moves.
-        if known is not None and time.monotonic() - known.read_at < KEPT_SECONDS:
+        if known is not None and time.monotonic() - known.read_at < self._kept:
             if digest not in self._unmet:
                 return known, False
             self._unmet.discard(digest)
@@ -82,7 +83,7 @@ class KeyBook:
 
     def _read(self, digest: bytes) -> KnownKey | None:
         read_at = time.monotonic()
-        renewed = self._ageing(read_at - _RENEW_AFTER)
+        renewed = self._ageing(read_at - self._kept * _RENEW_AFTER)
         with self._pool.connection() as connection:
             rows = connection.execute(_FIND, ([digest, *renewed],)).fetchall()
         for each in (digest, *renewed):
@@ -132,5 +133,7 @@ def key_book() -> KeyBook:
     book: KeyBook | None = extensions.get("tollkeeper.keys")
     if book is None:
         held = runtime()
-        book = extensions.setdefault("tollkeeper.keys", KeyBook(held.pool, held.settings.key_pepper))
+        book = extensions.setdefault(
+            "tollkeeper.keys", KeyBook(held.pool, held.settings.key_pepper, held.settings.key_memory)
+        )
     return book

@@ -14,14 +14,14 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
 
+from app.web.runtime import runtime
+
 SHORTEST = 8
 LONGEST = 1024
 # Above every rank of the lists, so that each of their passwords is refused whole.
 _FEWEST_GUESSES = 100_000
 _JUDGED = 72
 _PARTS = re.compile(r"\w+")
-# OWASP's password storage sheet: argon2id with 19 MiB, two passes, one lane, or stronger.
-_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 def refusal(password: str, *words: str | None) -> str | None:
@@ -50,26 +50,37 @@ def _says_only(password: str, known: list[str]) -> bool:
 
 def hash_password(password: str) -> str:
     """Hash for storage; about 40 ms by design."""
-    return _hasher.hash(_normal(password))
+    return _hasher().hash(_normal(password))
 
 
 def verify_password(stored: str | None, password: str) -> bool:
     """Whether the password is right. Without a stored hash it takes as long and says no."""
-    decoy = _decoy()
+    hasher = _hasher()
+    decoy = _decoy(hasher)
     try:
-        return _hasher.verify(stored or decoy, _normal(password)[:LONGEST]) and stored is not None
+        return hasher.verify(stored or decoy, _normal(password)[:LONGEST]) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
 
 
 def needs_rehash(stored: str) -> bool:
     """Whether the hash was made with weaker or other parameters than today's."""
-    return _hasher.check_needs_rehash(stored)
+    return _hasher().check_needs_rehash(stored)
+
+
+def _hasher() -> PasswordHasher:
+    settings = runtime().settings
+    return _hasher_of(settings.password_passes, settings.password_memory // 1024)
 
 
 @cache
-def _decoy() -> str:
-    return _hasher.hash("the password of nobody")
+def _hasher_of(passes: int, kibibytes: int) -> PasswordHasher:
+    return PasswordHasher(time_cost=passes, memory_cost=kibibytes, parallelism=1)
+
+
+@cache
+def _decoy(hasher: PasswordHasher) -> str:
+    return hasher.hash("the password of nobody")
 
 
 def _normal(password: str) -> str:

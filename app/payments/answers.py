@@ -11,7 +11,7 @@ from app.catalog import queries as catalog
 from app.catalog.models import PlanVersion
 from app.kit.errors import DomainError, Unavailable
 from app.payments import queries
-from app.payments.gateway import PAGE_SECONDS, gateway, payments_on
+from app.payments.gateway import gateway, payments_on
 from app.payments.models import BillingRecord, StripeCustomer
 from app.payments.schemas import (
     BillingAnswer,
@@ -111,7 +111,7 @@ def _preview(stripe_subscription: str | None) -> NextInvoice | None:
     end_read_transaction()  # no transaction of ours stays open while Stripe is asked
     gw = gateway()
     try:
-        with gw.budget(seconds=PAGE_SECONDS):
+        with gw.budget():
             found = invoices.upcoming(gw, stripe_subscription)
     except DomainError:
         return None

@@ -13,7 +13,7 @@ from app.kit.actor import Actor
 from app.kit.errors import Conflict
 from app.kit.ids import new_hex
 from app.payments import queries
-from app.payments.gateway import PAGE_SECONDS, gateway
+from app.payments.gateway import gateway
 from app.payments.locks import org_lock
 from app.payments.sync_subscription import sync_subscription
 from app.stripe_gateway import subscriptions as stripe_subscriptions
@@ -44,7 +44,7 @@ def undo_cancel(org_id: UUID, *, actor: Actor, now: datetime) -> bool:
 
 def _set(org_id: UUID, *, planned: bool, actor: Actor, now: datetime) -> bool:
     gw = gateway()
-    with gw.budget(seconds=PAGE_SECONDS), org_lock(org_id):
+    with gw.budget(), org_lock(org_id):
         with transaction() as session:
             running = _running(session, org_id)
         if running.planned == planned:

@@ -13,7 +13,7 @@ from app.kit.errors import Conflict
 from app.kit.ids import new_hex
 from app.payments import queries, retrieve
 from app.payments.customers import ensure_customer, forget_missing
-from app.payments.gateway import PAGE_SECONDS, gateway
+from app.payments.gateway import gateway
 from app.payments.locks import org_lock
 from app.payments.own_card import follow_customer
 from app.stripe_gateway import Gateway, customers, invoices, portal, subscriptions
@@ -37,7 +37,7 @@ def card_page(org_id: UUID, *, actor: Actor, now: datetime) -> str:
     Opens its own transactions. Raises `Unavailable` (Stripe away, payments off).
     """
     gw = gateway()
-    with gw.budget(seconds=PAGE_SECONDS), org_lock(org_id):
+    with gw.budget(), org_lock(org_id):
         try:
             url = _portal(gw, org_id, now)
         except StripeMissing:
@@ -55,7 +55,7 @@ def pay_now(org_id: UUID, *, actor: Actor, now: datetime) -> Payment:
     will be seen; an invoice is never paid twice).
     """
     gw = gateway()
-    with gw.budget(seconds=PAGE_SECONDS), org_lock(org_id):
+    with gw.budget(), org_lock(org_id):
         with transaction() as session:
             owed = queries.owed(session, org_id)
             if owed is None:

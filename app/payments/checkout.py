@@ -19,7 +19,7 @@ from app.payments import queries
 from app.payments.choice import AlreadyPaid, Choice, check_first, of_plan
 from app.payments.customers import forget_missing
 from app.payments.fulfil import give
-from app.payments.gateway import PAGE_SECONDS, gateway
+from app.payments.gateway import gateway
 from app.payments.locks import org_lock
 from app.payments.sessions import expire, session_of, start
 from app.payments.sync_checkout import sync_checkout
@@ -51,7 +51,7 @@ def open_checkout(org_id: UUID, *, plan_key: str, interval: str, currency: str, 
     runs), `Unavailable` (Stripe away, payments off; safe to repeat).
     """
     gw = gateway()
-    with gw.budget(seconds=PAGE_SECONDS), org_lock(org_id):
+    with gw.budget(), org_lock(org_id):
         with transaction() as session:
             sold = of_plan(session, org_id, plan_key, interval, currency)
             check_first(session, org_id, sold)
@@ -61,7 +61,7 @@ def open_checkout(org_id: UUID, *, plan_key: str, interval: str, currency: str, 
 def open_card_setup(org_id: UUID, *, currency: str, actor: Actor, now: datetime) -> Opened:
     """Open Stripe's page to keep a card for invoices to come. Raises as `open_checkout` does."""
     gw = gateway()
-    with gw.budget(seconds=PAGE_SECONDS), org_lock(org_id):
+    with gw.budget(), org_lock(org_id):
         return _open(gw, org_id, Choice("card", currency), actor, now)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.kit.errors import NotFound
 from app.payments import retrieve
 from app.payments.errors import Busy
-from app.payments.gateway import PAGE_SECONDS, gateway
+from app.payments.gateway import gateway
 from app.payments.locks import org_lock
 from app.payments.models import Checkout
 from app.payments.own_card import choose, follow_customer, lead_customer
@@ -40,7 +40,7 @@ def fulfil(org_id: UUID, session_id: str, now: datetime) -> State:
     """
     gw = gateway()
     try:
-        with gw.budget(seconds=PAGE_SECONDS):
+        with gw.budget():
             return fulfil_locked(gw, org_id, session_id, now)
     except Busy:
         return "waiting"

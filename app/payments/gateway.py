@@ -8,8 +8,6 @@ from app.kit.errors import Unavailable
 from app.stripe_gateway import Gateway
 
 EXTENSION = "tollkeeper.stripe"
-PAGE_SECONDS = 5.0
-"""What all calls of one page or API call to Stripe may take together."""
 
 
 def gateway() -> Gateway:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from uuid import UUID
 
 import psycopg
@@ -19,8 +20,6 @@ from app.payments.errors import Busy
 from app.web.database import db, end_read_transaction
 from app.web.runtime import runtime
 
-WEB_SECONDS = 3
-TASK_SECONDS = 60
 _SEED = 20261121  # the usage lock has another: the two never stand in each other's way
 _TAKE = "SELECT pg_advisory_lock(hashtextextended(%s, %s))"
 # A machine that vanishes lets go within a minute; no other time-out of the role may end a lock that is held.
@@ -45,7 +44,8 @@ def org_lock(org_id: UUID) -> Iterator[None]:
         return
     end_read_transaction()
     settings = runtime().settings
-    connection = _connect(settings.database_url, TASK_SECONDS if settings.patient else WEB_SECONDS)
+    wait = settings.payments_task_wait if settings.patient else settings.payments_page_wait
+    connection = _connect(settings.database_url, wait)
     try:
         _take(connection, org_id)
         held.add(org_id)
@@ -61,8 +61,8 @@ def outside_transactions() -> None:
         raise RuntimeError("Stripe is never asked while a transaction is open")
 
 
-def _connect(url: str, seconds: int) -> psycopg.Connection:
-    options = f"{_OPTIONS} -c lock_timeout={seconds}s"
+def _connect(url: str, wait: timedelta) -> psycopg.Connection:
+    options = f"{_OPTIONS} -c lock_timeout={wait // timedelta(milliseconds=1)}ms"
     return psycopg.connect(url, autocommit=True, connect_timeout=2, options=options)
 
 

@@ -98,7 +98,7 @@ def _preview(at: Standing) -> Preview:
     end_read_transaction()
     try:
         way = gateway.gateway()
-        with way.budget(gateway.PAGE_SECONDS):
+        with way.budget():
             found = invoices.upcoming(way, at.stripe_id)
     except DomainError:
         return Preview(trouble="Stripe does not answer at the moment; look again later for the exact amount.")

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from app.stripe_gateway.errors import StripeAway
 from app.stripe_gateway.transport import Limits
 
-WEB = Limits(connect=1.0, read=4.0, whole=5.0)
+CONNECT, READ = 0.2, 0.8  # of a page's seconds: one to connect, four to read of the usual five
 PATIENT = Limits(connect=3.05, read=20.0)
 AT_ONCE = 2  # pages of one process that may wait for Stripe: half of its threads, so that the rest go on metering
 WAITING = 1  # pages that may wait for a turn besides; the next is told at once, so that one thread always meters
@@ -24,19 +24,20 @@ _deadline: ContextVar[float | None] = ContextVar("stripe_deadline", default=None
 class Budget:
     """The seconds of a gateway's pages. One a gateway; safe between threads. The patient have no end and no turns."""
 
-    def __init__(self, *, patient: bool) -> None:
+    def __init__(self, page: float, *, patient: bool) -> None:
         self._patient = patient
+        self._page = page
         self._turns = threading.BoundedSemaphore(AT_ONCE)
         self._queue = threading.BoundedSemaphore(WAITING)
 
     @contextmanager
-    def spend(self, seconds: float) -> Iterator[None]:
-        """All calls of this thread within the block share so many seconds; `StripeAway` when no turn comes up."""
+    def spend(self, seconds: float | None = None) -> Iterator[None]:
+        """All calls of this thread within the block share a page's seconds; `StripeAway` when no turn comes up."""
         outer = _deadline.get()
         turn = outer is None and not self._patient
         if turn and not self._take_turn():
             raise StripeAway(sent=False)
-        ours = time.monotonic() + seconds
+        ours = time.monotonic() + (self._page if seconds is None else seconds)
         mark = _deadline.set(ours if outer is None else min(ours, outer))
         try:
             yield
@@ -57,17 +58,16 @@ class Budget:
 
     def check(self) -> None:
         """Raise `StripeAway` when too little is left to begin a call."""
-        if not self._patient and _left() < LEAST:
+        if not self._patient and self._left() < LEAST:
             raise StripeAway(sent=False)
 
     def limits(self) -> Limits:
         """The time limits of a call that begins now."""
         if self._patient:
             return PATIENT
-        left = max(_left(), LEAST)
-        return Limits(min(WEB.connect, left), min(WEB.read, left), left)
+        left = max(self._left(), LEAST)
+        return Limits(min(CONNECT * self._page, left), min(READ * self._page, left), left)
 
-
-def _left() -> float:
-    ends, most = _deadline.get(), WEB.connect + WEB.read
-    return most if ends is None else max(0.0, min(most, ends - time.monotonic()))
+    def _left(self) -> float:
+        ends = _deadline.get()
+        return self._page if ends is None else max(0.0, min(self._page, ends - time.monotonic()))

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -46,8 +47,8 @@ logging.getLogger("stripe").disabled = True
 class Gateway:
     """Speaks with one Stripe account. Made once a process; safe between threads.
 
-    `patient` (worker, commands): longer time limits, two retries, waits out a 429. Else (pages): no retry, five seconds
-    a call at most, less within `budget`. Raises the errors of `errors.py` and no other.
+    `patient` (worker, commands): longer time limits, two retries, waits out a 429. Else (pages): no retry,
+    `page_limit` a call at most, less within `budget`. Raises the errors of `errors.py` and no other.
     """
 
     def __init__(
@@ -57,13 +58,14 @@ class Gateway:
         *,
         patient: bool,
         circuit: Circuit,
+        page_limit: timedelta = Settings.stripe_page_limit,
         account: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.patient = patient
         self._circuit = circuit
         self._sleep = sleep
-        self._budget = Budget(patient=patient)
+        self._budget = Budget(page_limit.total_seconds(), patient=patient)
         self._client = stripe.StripeClient(
             secret_key,
             stripe_account=account,
@@ -83,11 +85,14 @@ class Gateway:
             settings.stripe_api_base,
             patient=settings.patient,
             circuit=Circuit(),
+            page_limit=settings.stripe_page_limit,
             account=settings.stripe_account,
         )
 
-    def budget(self, seconds: float = 5.0) -> AbstractContextManager[None]:
-        """All calls of this thread within the block share so many seconds; then `StripeAway`. Not for the patient.
+    def budget(self, seconds: float | None = None) -> AbstractContextManager[None]:
+        """All calls of this thread within the block share so many seconds, a page's when none are given.
+
+        Then `StripeAway`; not for the patient.
 
         Two pages may be at it at once; one that is too many raises `StripeAway` before it begins.
         """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from random import Random
 
@@ -11,6 +12,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from app.settings import Settings
 
 _numbers = count(Random().randrange(2**23))
 
@@ -57,3 +60,13 @@ def audited(session: Session, action: str, object_id: object) -> int:
     session.rollback()
     found = text("SELECT count(*) FROM audit_entries WHERE action = :action AND object_id = :id")
     return int(session.execute(found, {"action": action, "id": str(object_id)}).scalar_one())
+
+
+@pytest.fixture
+def product_costs(app: Flask) -> Iterator[None]:
+    """Passwords hashed as an installation does; tests hash cheaply."""
+    held = app.extensions["tollkeeper"]
+    costs = {name: getattr(Settings, name) for name in ("password_memory", "password_passes")}
+    app.extensions["tollkeeper"] = replace(held, settings=replace(held.settings, **costs))
+    yield
+    app.extensions["tollkeeper"] = held

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.accounts import api_keys, guards, key_format
 from app.accounts.credentials import ApiKey
 from app.accounts.identity import Caller
-from app.accounts.key_book import KEPT_SECONDS, KeyBook, key_book
+from app.accounts.key_book import KeyBook, key_book
 from app.kit.actor import SYSTEM
 from app.kit.clock import FixedClock
 from app.kit.errors import Conflict, DomainError, InvalidRequest
@@ -97,7 +97,7 @@ def test_a_revoked_key_ends_within_a_second_in_a_process_that_still_knows_it(app
     identify(app, key)
     api_keys.revoke_key(session, org.id, row_of(session, key).id, actor=SYSTEM, now=runtime().clocks.wall.now())
     session.commit()
-    time.sleep(KEPT_SECONDS)
+    time.sleep(runtime().settings.key_memory.total_seconds())
     assert refusal(app, key) == "invalid_key"
 
 
@@ -214,7 +214,8 @@ def test_a_known_key_asks_the_database_nothing(app: Flask, session: Session) -> 
 @pytest.fixture
 def book() -> KeyBook:
     """As a process has it that has met nobody yet."""
-    return KeyBook(runtime().pool, runtime().settings.key_pepper)
+    settings = runtime().settings
+    return KeyBook(runtime().pool, settings.key_pepper, settings.key_memory)
 
 
 def test_a_key_is_renewed_beside_another_by_one_statement_and_its_next_use_is_told(
@@ -222,7 +223,7 @@ def test_a_key_is_renewed_beside_another_by_one_statement_and_its_next_use_is_to
 ) -> None:
     key, other = (make_key(session, make_org(session)) for _ in range(2))
     book.find(key)
-    time.sleep(KEPT_SECONDS * 0.6)
+    time.sleep(runtime().settings.key_memory.total_seconds() * 0.6)
     beside, _ = book.find(other)
     known, told = book.find(key)
     assert known is not None
@@ -239,7 +240,7 @@ def test_a_revoked_key_ends_when_it_would_be_renewed_and_nothing_of_it_is_kept(
     book.find(key)
     api_keys.revoke_key(session, org.id, row_of(session, key).id, actor=SYSTEM, now=runtime().clocks.wall.now())
     session.commit()
-    time.sleep(KEPT_SECONDS * 0.6)
+    time.sleep(runtime().settings.key_memory.total_seconds() * 0.6)
     book.find(other)
     assert (len(book._known), len(book._unmet)) == (1, 0)
     assert book.find(key) == (None, True)

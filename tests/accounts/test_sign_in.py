@@ -180,6 +180,7 @@ def test_unknown_user_wrong_password_and_disabled_user_read_alike(
     assert len(texts) == 1
 
 
+@pytest.mark.usefixtures("product_costs")
 def test_unknown_user_and_wrong_password_take_the_same_time(client: FlaskClient, user: User) -> None:
     stranger = f"{unique()}@example.com"
     took: dict[str, list[float]] = {user.email: [], stranger: []}

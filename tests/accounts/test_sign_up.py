@@ -121,6 +121,7 @@ def test_a_known_address_gets_the_same_answer_and_its_owner_a_letter(
     assert session.scalars(select(User.name).where(User.email == known)).one() == before
 
 
+@pytest.mark.usefixtures("product_costs")
 def test_a_known_and_a_new_address_take_the_same_time(app: Flask, session: Session) -> None:
     browser = new_browser(app)
     known, took = make_user(session).email, {"known": [], "new": []}  # type: dict[str, list[float]]
@@ -220,6 +221,7 @@ def test_other_passwords_are_taken_without_rules_of_composition(password: str) -
     assert passwords.refusal(password, "Maria Keller", "mariakeller@example.org") is None
 
 
+@pytest.mark.usefixtures("product_costs", "session")
 def test_passwords_are_argon2id_at_owasp_strength() -> None:
     stored = passwords.hash_password(PASSWORD)
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
@@ -228,5 +230,6 @@ def test_passwords_are_argon2id_at_owasp_strength() -> None:
     assert not passwords.verify_password(None, PASSWORD)
 
 
+@pytest.mark.usefixtures("session")
 def test_an_accent_composed_two_ways_is_one_password() -> None:
     assert passwords.verify_password(passwords.hash_password("cafe\u0301 au lait"), "caf\u00e9 au lait")

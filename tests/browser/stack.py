@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from app.settings import PROJECT
 from tests.standin_traffic import TRAFFIC
-from tests.today import start_at
+from tests.today import NOON, start_at
 
 READY_SECONDS = 120
 T = TypeVar("T")
@@ -83,9 +83,9 @@ class Stack:
 
 
 @contextmanager
-def running(instance: Path, log: Path) -> Iterator[Stack]:
-    """Start everything, its business clock at the tests' now; stop it as Ctrl-C does. Its words go to `log`."""
-    start_at(instance / "clock")
+def running(instance: Path, log: Path, at: datetime = NOON) -> Iterator[Stack]:
+    """Start everything, its business clock at `at`; stop it as Ctrl-C does. Its words go to `log`."""
+    start_at(instance / "clock", at)
     port = free_port()
     kept = instance / "stripe.traffic"
     env = {**_environment(instance), "PORT": str(port), "STANDIN_RECORD": str(kept)}

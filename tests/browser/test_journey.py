@@ -15,6 +15,7 @@ from tests.browser import people
 from tests.browser.api import Caller
 from tests.browser.chrome import Watched, sign_in
 from tests.browser.stack import Stack, running, until
+from tests.today import WRITTEN
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Watched]
@@ -25,8 +26,9 @@ both = pytest.mark.parametrize("js", [True, False], ids=["with-scripts", "withou
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An installation whose clock these tests may move."""
-    with running(tmp_path_factory.mktemp("journey") / "instance", tmp_path_factory.getbasetemp() / "journey.log") as it:
+    """An installation whose clock these tests may move by some days and stay in the month."""
+    folder, log = tmp_path_factory.mktemp("journey") / "instance", tmp_path_factory.getbasetemp() / "journey.log"
+    with running(folder, log, WRITTEN) as it:
         yield it
 
 

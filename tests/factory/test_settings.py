@@ -194,3 +194,10 @@ def test_real_money_does_not_meet_a_movable_clock(tmp_path: Path) -> None:
 def test_the_worker_and_commands_are_patient() -> None:
     settings = Settings.from_env({**GOOD, **STRIPE})
     assert (settings.patient, settings.for_worker().patient, settings.for_command().patient) == (False, True, True)
+
+
+def test_waits_and_costs_keep_the_product_s_values_where_no_test_lowers_them() -> None:
+    """Pages end within six seconds, a revoked key within one, and a password costs what OWASP asks."""
+    waits = (Settings.stripe_page_limit, Settings.payments_page_wait, Settings.payments_task_wait, Settings.key_memory)
+    assert [wait.total_seconds() for wait in waits] == [5, 3, 60, 1]
+    assert (Settings.password_memory, Settings.password_passes) == (19 * 1024 * 1024, 2)

@@ -12,10 +12,12 @@ from app.kit.actor import SYSTEM
 from app.kit.errors import NotFound
 from app.payments import card, checkout
 from app.payments.fulfil import fulfil
+from app.payments.gateway import EXTENSION
 from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice
 from app.subscriptions import queries as subscriptions
 from app.web.database import db
 from tests.payments.till import Till
+from tests.standin import hurried
 
 DECLINED = "4000000000000002"
 ASKS_ALWAYS = "4000002760003184"
@@ -144,9 +146,12 @@ def test_an_address_that_somebody_made_up_is_not_found(till: Till, session_id: s
 
 def test_a_session_whose_id_was_never_written_down_is_the_orgs_by_its_mark(till: Till) -> None:
     org, plan, other = till.org(), till.plan(), till.org()
-    till.standin.fail("timeout", path="/v1/checkout/sessions", method="POST", seconds=6)
+    till.standin.fail("timeout", path="/v1/checkout/sessions", method="POST", seconds=3)
+    usual = till.app.extensions[EXTENSION]
+    till.app.extensions[EXTENSION] = hurried(till.app)
     with pytest.raises(Exception, match="try again"):
         till.open(org, plan)
+    till.app.extensions[EXTENSION] = usual
     [session] = till.sessions()
     till.standin.pay(session["url"])
     with pytest.raises(NotFound):

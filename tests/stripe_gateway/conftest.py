@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -11,6 +12,8 @@ from app.stripe_gateway.circuit import Circuit
 from tests.stripe_gateway.servers import KEY
 
 Make = Callable[..., Gateway]
+PAGE = timedelta(seconds=1)
+"""What a page waits for Stripe here; five seconds in an installation."""
 
 
 class Seconds:
@@ -36,9 +39,9 @@ def slept() -> list[float]:
 
 @pytest.fixture
 def gateway(seconds: Seconds, slept: list[float]) -> Iterator[Make]:
-    """`gateway(url, patient=False)`."""
+    """`gateway(url, patient=False, page=PAGE)`."""
 
-    def make(base: str, *, patient: bool = False) -> Gateway:
-        return Gateway(KEY, base, patient=patient, circuit=Circuit(seconds), sleep=slept.append)
+    def make(base: str, *, patient: bool = False, page: timedelta = PAGE) -> Gateway:
+        return Gateway(KEY, base, patient=patient, circuit=Circuit(seconds), page_limit=page, sleep=slept.append)
 
     return make

@@ -82,8 +82,8 @@ def error(status: int, kind: str = "invalid_request_error", **facts: Any) -> Rep
 
 
 def silent(connection: socket.socket) -> None:
-    """Takes the request and says nothing."""
-    time.sleep(8)
+    """Takes the request and says nothing for longer than a page of these tests waits."""
+    time.sleep(2.5)
 
 
 def reset(connection: socket.socket) -> None:
@@ -99,11 +99,11 @@ def half(connection: socket.socket) -> None:
 
 
 def drip(connection: socket.socket) -> None:
-    """Sends its headers a byte each half second: never silent, never done."""
+    """Sends its headers a byte each tenth of a second: never silent, never done."""
     try:
         for byte in _head(200, 1000, {}):
             connection.sendall(bytes([byte]))
-            time.sleep(0.5)
+            time.sleep(0.1)
     except OSError:
         pass
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.settings import PROJECT, Settings
 
 
@@ -18,5 +20,8 @@ def make_settings(database: str, **changed: object) -> Settings:
         "worker_database_url": database,
         "instance": instance,
         "metrics_token": "test-metrics-token",
+        "key_memory": timedelta(seconds=0.5),
+        "password_memory": 64 * 1024,
+        "password_passes": 1,
     }
     return Settings(**{**given, **changed})  # type: ignore[arg-type]
