@@ -86,7 +86,8 @@ class Settings:
     @property
     def database_hint(self) -> str:
         """What to do when the database cannot be reached."""
-        return "Start it with `make run`." if self.sandbox else "Start PostgreSQL, or correct DATABASE_URL."
+        start = "Start it with `make run`" if self.sandbox else "Start PostgreSQL"
+        return f"{start}, or correct DATABASE_URL."
 
     @property
     def clock_file(self) -> Path:

@@ -1,4 +1,4 @@
-"""The sandbox: what a newcomer's machine needs beside the product. `run` starts everything, `mailbox` catches the mail.
+"""The sandbox: everything `make run` needs beside the product, started by `run`.
 
-It imports nothing of `app`, and `app` nothing of it: they meet over HTTP, SMTP, the environment and the command line.
+It and `app` never import each other: they meet over HTTP, SMTP, the environment and the command line.
 """

@@ -1,4 +1,4 @@
-"""Where a run lives: its folder, its four ports, and the environment its processes get."""
+"""Where one run keeps its data, which ports it takes, and the environment of its processes."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from sandbox.installation import HOST, PROJECT, WEB_PROCESSES, Installation, RunError
-from sandbox.postgres.server import is_embedded
+from sandbox.postgres.server import addresses, is_embedded
 from sandbox.supervisor import Process, Supervisor
 
 PYTHON = sys.executable
@@ -73,7 +73,7 @@ def launch(installation: Installation, given: Mapping[str, str], supervisor: Sup
     Raises `RunError` with the words of what failed; the caller stops the supervisor in every case.
     """
     env = installation.environment(given) | installation.stripe_settings()
-    if not env.get("DATABASE_URL") or is_embedded(env["DATABASE_URL"]):  # a shell after `. instance/env` names ours
+    if _is_ours(env.get("DATABASE_URL", ""), installation):
         env |= _start_database(installation, supervisor, env)
     owner = {**env, "DATABASE_URL": env.get("OWNER_DATABASE_URL") or env["DATABASE_URL"]}
     installation.write_env_file(owner)
@@ -90,6 +90,12 @@ def launch(installation: Installation, given: Mapping[str, str], supervisor: Sup
     _wait_for(installation.log("web"), "The portal", installation.port, "/healthz", supervisor)
     _run_to_end([*FLASK, "catalog", "push"], owner, supervisor, installation.log("push"))
     return env
+
+
+def _is_ours(address: str, installation: Installation) -> bool:
+    """Whether the run brings the database: no address is given, or one that a shell has from `. instance/env`."""
+    ours = addresses(installation.instance / "postgres").values()
+    return not address or address in ours or is_embedded(address)
 
 
 def _start_database(installation: Installation, supervisor: Supervisor, env: dict[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the sandbox's servers show a browser: plain HTML without script under a strict policy, for this machine only."""
+"""Responses of the sandbox's pages: HTML without script under a strict policy, for this machine only."""
 
 from __future__ import annotations
 

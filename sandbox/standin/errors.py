@@ -28,7 +28,7 @@ class StripeError(Exception):
 
 
 def invalid(message: str, *, code: str | None = None, param: str | None = None, status: int = 400) -> StripeError:
-    """The caller's mistake."""
+    """400 by default: the caller's mistake."""
     return StripeError(status, "invalid_request_error", message, code=code, param=param)
 
 
@@ -39,7 +39,7 @@ def not_found(kind: str, identifier: str, param: str = "id", status: int = 404) 
 
 
 def unknown_param(path: str) -> StripeError:
-    """The error for a name that the API does not have."""
+    """400: the API has no parameter of that name."""
     if path == GONE:
         words = (
             "The payment_method_types parameter is no longer supported. Use allowed_ or excluded_payment_method_types."
@@ -49,5 +49,5 @@ def unknown_param(path: str) -> StripeError:
 
 
 def missing_param(path: str) -> StripeError:
-    """The error for a name that must be there."""
+    """400: a required parameter is missing."""
     return invalid(f"Missing required param: {path}.", code="parameter_missing", param=path)

@@ -1,4 +1,4 @@
-"""Which function answers which call: `@route` for the API, `@page` for what a browser opens."""
+"""Routing: `@route` registers an API handler, `@page` a page."""
 
 from __future__ import annotations
 

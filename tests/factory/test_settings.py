@@ -59,7 +59,9 @@ def test_a_command_without_its_database_says_how_to_start_it(tmp_path: Path) -> 
     words = [sys.executable, "-m", "flask", "--app", "wsgi", "audit", "verify"]
     ended = subprocess.run(words, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert ended.stderr.startswith("Error: The database does not answer. Start it with `make run`.\n")
+    assert ended.stderr.startswith(
+        "Error: The database does not answer. Start it with `make run`, or correct DATABASE_URL.\n"
+    )
     assert "Traceback" not in ended.stderr
 
 

@@ -143,7 +143,7 @@ def test_a_command_after_the_run_ended_says_that_the_database_is_away_and_starts
     ended = doctor(installation)
     assert ended.returncode == 1
     assert "FAILED   database" in ended.stdout
-    assert "Start it with `make run`." in ended.stdout
+    assert "Start it with `make run`, or correct DATABASE_URL." in ended.stdout
     assert processes(installation) == []
 
 

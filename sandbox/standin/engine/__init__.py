@@ -1,1 +1,1 @@
-"""What Stripe does by itself: cards are tried, invoices made and collected, subscriptions renewed, events delivered."""
+"""What Stripe does on its own: charges cards, makes and collects invoices, renews subscriptions, delivers events."""

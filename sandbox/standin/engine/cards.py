@@ -1,4 +1,4 @@
-"""Stripe's test cards and what each does when it is saved or charged. Pure.
+"""Stripe's test cards, and the bank's answer when each is saved or charged. Pure.
 
 A payment method keeps no number; like Stripe we give each number a fingerprint, and the fingerprint tells the card.
 Source: https://docs.stripe.com/testing (the numbers), https://docs.stripe.com/declines/codes (the words).

@@ -1,4 +1,4 @@
-"""A checkout session is completed: only now come customer, card, subscription and invoice; then its own event."""
+"""Completes a checkout session: makes customer, subscription and invoice, then emits the event."""
 
 from __future__ import annotations
 

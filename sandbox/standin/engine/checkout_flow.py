@@ -1,4 +1,4 @@
-"""What happens on a checkout session: a promotion code, a card tried, 3-D Secure passed or not, paid, expired."""
+"""Steps of an open checkout session: promotion code, payment attempt, 3-D Secure, expiry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Customers as checkout and the API make and find them."""
+"""Finds and creates customers, for the API and for checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Disputes: a customer's bank takes a payment back. One test card causes it, a minute after the payment."""
+"""Opens a dispute a minute after a payment with the test card for disputes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines of an invoice: of a subscription's period, of an invoice item, of a change in mid-period."""
+"""Builds invoice lines: for a period of a subscription, an invoice item, or a prorated change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An invoice's sums from its lines and discounts, and the discounts themselves."""
+"""Sums of an invoice, from its lines and discounts."""
 
 from __future__ import annotations
 

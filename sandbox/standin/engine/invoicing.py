@@ -1,4 +1,4 @@
-"""What happens to an invoice: drafted, finalised, paid, refused, given up. Each verb emits Stripe's events."""
+"""An invoice's life: draft, finalised, paid, refused, void. Each step emits Stripe's events."""
 
 from __future__ import annotations
 

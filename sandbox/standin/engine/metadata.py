@@ -1,4 +1,4 @@
-"""Metadata: keys are merged, an empty value deletes one, an empty string deletes all."""
+"""Merges metadata: an empty value deletes its key, an empty string deletes all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trying a card: the charge, the intent's state and their events. Nothing here knows of invoices or checkouts."""
+"""Attempts a payment: the charge, the state of its intent, and their events. Knows no invoices or checkouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A change of a subscription that waits for its payment (`pending_if_incomplete`): it lapses when nobody pays."""
+"""A subscription change that waits for its payment (`pending_if_incomplete`) and lapses without it."""
 
 from __future__ import annotations
 

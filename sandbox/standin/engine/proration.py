@@ -1,4 +1,4 @@
-"""When a subscription's periods begin and end, and what part of a price a part of a period costs. Pure.
+"""Boundaries of a subscription's periods, and the price of a part of one. Pure.
 
 Stripe's arithmetic: UTC, by the second, each boundary counted from the original anchor, so that 31 January gives
 28 February and then 31 March (https://docs.stripe.com/billing/subscriptions/billing-cycle).

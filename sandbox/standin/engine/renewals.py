@@ -1,4 +1,4 @@
-"""What the clock does to a subscription: renews it, tries failed payments again, ends it when it was to end."""
+"""Scheduled work on subscriptions: renewal, retried payments, cancellation at the end of a period."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an account's owner sets at Stripe: when failed payments are tried again, and what follows the last try."""
+"""The account's settings for failed payments: when they are retried, and what follows the last retry."""
 
 from __future__ import annotations
 

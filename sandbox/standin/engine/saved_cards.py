@@ -1,4 +1,4 @@
-"""Cards that customers keep: attached, made the default, detached. Used by the API and by the pages."""
+"""A customer's saved cards: attach, make default, detach; setup intents. Used by the API and the pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A subscription's items change: other prices or quantities, what the rest of the period costs, and when it is paid."""
+"""Changes a subscription's items: new prices or quantities, their proration, and when it is billed."""
 
 from __future__ import annotations
 

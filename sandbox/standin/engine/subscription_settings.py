@@ -1,4 +1,4 @@
-"""What may be set on a subscription: words, cards, discounts, a trial, its end."""
+"""Settings of a subscription: description, card, discounts, trial, cancellation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A subscription begins: its items, its first period, its first invoice."""
+"""Starts a subscription: its items, first period and first invoice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a payment, a failure or an end does to the subscription and to the customer's good name."""
+"""Moves a subscription's status, and its customer's `delinquent`, after a payment, a failure or an end."""
 
 from __future__ import annotations
 

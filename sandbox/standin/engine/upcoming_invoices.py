@@ -1,4 +1,4 @@
-"""What an invoice would say: previews, and the event `invoice.upcoming` a week before a renewal."""
+"""Previews of invoices, and the event `invoice.upcoming` a week before a renewal."""
 
 from __future__ import annotations
 

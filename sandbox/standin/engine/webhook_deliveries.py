@@ -1,4 +1,4 @@
-"""Webhooks: each event to each endpoint, signed, tried again with growing pauses; and their switches.
+"""Delivers events to webhook endpoints: signed, retried with growing pauses, subject to the fault switches.
 
 Times are of the wall clock, as signatures are: a business clock that jumps must not age a signature.
 """

@@ -1,1 +1,1 @@
-"""The server: a call is parsed, checked, answered once per idempotency key, and its faults are played."""
+"""The server: parses and checks a call, answers it once per idempotency key, plays the faults asked for."""

@@ -1,4 +1,4 @@
-"""One API call: the key, the version, the fault it meets, its parameters, its idempotency key, its work, its answer."""
+"""Answers one API call: key, version, faults, parameters, idempotency, handler."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONG_S = 60.0
 
 @dataclass(frozen=True)
 class ApiCall:
-    """What came in."""
+    """An API call as received."""
 
     id: str
     method: str
@@ -37,7 +37,7 @@ class ApiCall:
 
 @dataclass(frozen=True)
 class ApiReply:
-    """What goes out. `cut`: the connection breaks `before` the answer or in its `middle`."""
+    """Its answer. `cut`: the connection breaks `before` the answer or in its `middle`."""
 
     status: int
     body: str
@@ -61,18 +61,18 @@ class ApiReply:
 
 @dataclass
 class ParsedCall:
-    """One call that was understood. `print_`: what its idempotency key stands for; `refusal`: the fault it meets."""
+    """A valid call. `fingerprint`: what its idempotency key is bound to; `refusal`: the fault played on it."""
 
     call: ApiCall
     route: routes.Route
     path: dict[str, str]
     params: dict[str, Any]
     refusal: StripeError | None = None
-    print_: str = ""
+    fingerprint: str = ""
 
 
 class Dispatcher:
-    """Answers calls; `crashes` keeps the stand-in's own failures, which no test may overlook."""
+    """Answers calls; `crashes` keeps the stand-in's own failures, for tests to assert on."""
 
     def __init__(self, world: World, key: str | None) -> None:
         self.world, self.secret = world, key
@@ -119,38 +119,38 @@ class Dispatcher:
         route, path = found
         given = form_encoding.parse_form(call.query, call.body)
         refusal = fault.error() if fault and fault.kind == "500" else None
-        work = ParsedCall(call, route, path, params.parse_params(given, route.params), refusal)
+        parsed = ParsedCall(call, route, path, params.parse_params(given, route.params), refusal)
         if call.method != "POST" or not call.key:
-            return self._do(work)
-        work.print_ = idempotency.fingerprint(call.method, call.path, given)
-        kept = self.keys.claim(call.key, work.print_)
+            return self._do(parsed)
+        parsed.fingerprint = idempotency.fingerprint(call.method, call.path, given)
+        kept = self.keys.claim(call.key, parsed.fingerprint)
         if kept is not None:
             return ApiReply(kept.status, kept.body, replayed=kept.request)
         try:
-            return self._do(work)
+            return self._do(parsed)
         finally:
             self.keys.release(call.key)
 
-    def _do(self, work: ParsedCall) -> ApiReply:
+    def _do(self, parsed: ParsedCall) -> ApiReply:
         """The handler in one change set; its answer is kept under the key in the same one."""
-        call, paths = work.call, work.params.pop("expand", None) or []
+        call, paths = parsed.call, parsed.params.pop("expand", None) or []
         try:
-            if work.refusal:
-                raise work.refusal
+            if parsed.refusal:
+                raise parsed.refusal
             with self.world.change(Cause(call.id, call.key if call.method == "POST" else None)):
-                result = work.route.handler(self.world, work.params, **work.path)
+                result = parsed.route.handler(self.world, parsed.params, **parsed.path)
                 body = _text(expand.expand_answer(self.world, result, paths))
-                self._keep(work, 200, body)
+                self._keep(parsed, 200, body)
         except StripeError as refused:
             body = _text(refused.body(call.id))
             if refused.status == 402 or refused.status >= 500:
-                self._keep(work, refused.status, body)
+                self._keep(parsed, refused.status, body)
             return ApiReply(refused.status, body)
         return ApiReply(200, body)
 
-    def _keep(self, work: ParsedCall, status: int, body: str) -> None:
-        if work.print_ and work.call.key:
-            self.keys.keep(work.call.key, work.print_, KeptAnswer(status, body, work.call.id))
+    def _keep(self, parsed: ParsedCall, status: int, body: str) -> None:
+        if parsed.fingerprint and parsed.call.key:
+            self.keys.keep(parsed.call.key, parsed.fingerprint, KeptAnswer(status, body, parsed.call.id))
 
     def _authorize(self, call: ApiCall) -> None:
         """A test key, as a bearer or as the user of basic authentication; 401 else."""

@@ -1,4 +1,4 @@
-"""The WSGI app: API calls under `/v1/`, pages and switches elsewhere."""
+"""The WSGI app: API calls under `/v1/`, pages elsewhere."""
 
 from __future__ import annotations
 

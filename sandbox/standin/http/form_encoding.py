@@ -1,4 +1,4 @@
-"""Stripe's bracketed form encoding: `items[0][price]=x&expand[]=y` to nested dicts and lists."""
+"""Decodes Stripe's form encoding: `items[0][price]=x&expand[]=y` to nested dicts and lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idempotency keys: one answer per key and day, 500s too; other parameters are refused, as is a key still at work."""
+"""Idempotency keys: one answer per key and day, also a 500; refused while in use or with other parameters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class IdempotencyKeys:
         self._lock = threading.Lock()
         self._busy: set[str] = set()
 
-    def claim(self, key: str, print_: str) -> KeptAnswer | None:
+    def claim(self, key: str, digest: str) -> KeptAnswer | None:
         """The answer to repeat, or None when the caller now holds the key and must `release` it.
 
         Raises 409 `idempotency_key_in_use`, or 400 `idempotency_error` for other parameters.
@@ -42,7 +42,7 @@ class IdempotencyKeys:
                 raise StripeError(409, "idempotency_error", words, code="idempotency_key_in_use")
             self._busy.add(key)
         try:
-            kept = self._read(key, print_)
+            kept = self._read(key, digest)
         except StripeError:
             self.release(key)
             raise
@@ -55,17 +55,17 @@ class IdempotencyKeys:
         with self._lock:
             self._busy.discard(key)
 
-    def keep(self, key: str, print_: str, kept: KeptAnswer) -> None:
+    def keep(self, key: str, digest: str, kept: KeptAnswer) -> None:
         """Write the answer down; in the change set of the work, when there is one."""
         now = self.world.clock.now()
         with self.world.lock:
             self.world.store.db.execute("DELETE FROM answers WHERE at < ?", (now - KEPT_S,))
             self.world.store.db.execute(
                 "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)",
-                (key, print_, kept.status, kept.body, kept.request, now),
+                (key, digest, kept.status, kept.body, kept.request, now),
             )
 
-    def _read(self, key: str, print_: str) -> KeptAnswer | None:
+    def _read(self, key: str, digest: str) -> KeptAnswer | None:
         since = self.world.clock.now() - KEPT_S
         with self.world.lock:
             row = self.world.store.db.execute(
@@ -73,7 +73,7 @@ class IdempotencyKeys:
             ).fetchone()
         if row is None:
             return None
-        if row[0] != print_:
+        if row[0] != digest:
             words = (
                 "Keys for idempotent requests can only be used with the same parameters they were first used with. "
                 f"Try using a key other than '{key}' if you meant to execute a different request."

@@ -1,4 +1,4 @@
-"""Checks a call's parameters against the SDK's own declarations (`stripe.params`), and gives them their types.
+"""Checks a call's parameters against the SDK's declarations (`stripe.params`) and converts their types.
 
 Unknown names at any depth, missing ones, wrong types and words outside an enumeration are refused as Stripe does.
 An empty string is kept where the declaration lets it clear a field. Decimals stay strings, as they travel.

@@ -1,4 +1,4 @@
-"""The HTTP server: a thread a request, on loopback; and the threads that keep the clock and carry the webhooks."""
+"""The HTTP server on loopback, a thread per request, and the threads for scheduled work and webhooks."""
 
 from __future__ import annotations
 

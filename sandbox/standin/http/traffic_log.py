@@ -1,4 +1,4 @@
-"""Keeps what passes, one JSON line each, for who checks it against Stripe's description; without the key."""
+"""Writes calls, answers and events to a file, one JSON line each, to be checked against Stripe's description."""
 
 from __future__ import annotations
 

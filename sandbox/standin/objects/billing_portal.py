@@ -1,4 +1,4 @@
-"""`/v1/billing_portal`: sessions and configurations. The page itself is `portal_page`."""
+"""`/v1/billing_portal`: sessions and configurations. The page is `pages/customer_portal`."""
 
 from __future__ import annotations
 

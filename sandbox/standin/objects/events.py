@@ -1,4 +1,4 @@
-"""`/v1/events`: retrieve, and list by type, by delivery, by cursor."""
+"""`/v1/events`: retrieve, and list by type, delivery and cursor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`expand[]`: ids become objects, and lists that are left out unless asked for are put in; nothing else is expanded."""
+"""`expand[]`: replaces ids by their objects and adds lists that are left out by default."""
 
 from __future__ import annotations
 

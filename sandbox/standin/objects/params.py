@@ -1,4 +1,4 @@
-"""The parameters of a call as its handler takes them: those that were sent, and none it does nothing with."""
+"""Reads a call's parsed parameters, and refuses those that the stand-in would ignore."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/test_helpers/test_clocks`. There is one clock here, the portal's too: advancing any test clock moves it."""
+"""`/v1/test_helpers/test_clocks`. There is one clock, shared with the portal: advancing any test clock moves it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhook endpoints: `/v1/webhook_endpoints`, and the one that a run is started with."""
+"""`/v1/webhook_endpoints`, and the endpoint that a run starts with."""
 
 from __future__ import annotations
 

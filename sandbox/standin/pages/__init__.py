@@ -1,1 +1,1 @@
-"""What a browser opens: the hosted checkout, invoice and customer portal, and the control page of the sandbox."""
+"""Pages for a browser: hosted checkout, invoice and customer portal, and the control page `/sandbox`."""

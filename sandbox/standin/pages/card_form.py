@@ -1,4 +1,4 @@
-"""What somebody types into a card form, read as kindly as Stripe reads it."""
+"""Parses a card form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hosted checkout page: what is bought, a promotion code, a card, 3-D Secure; then back to the shop."""
+"""The hosted checkout page: order, promotion code, card, 3-D Secure, return to the shop."""
 
 from __future__ import annotations
 

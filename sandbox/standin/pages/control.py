@@ -1,4 +1,4 @@
-"""The control page `/sandbox` and its JSON: what goes wrong next, the clock, the last webhooks, the test cards."""
+"""The control page `/sandbox` and its JSON: faults, clock, recent webhooks, test cards."""
 
 from __future__ import annotations
 

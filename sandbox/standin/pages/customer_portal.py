@@ -1,4 +1,4 @@
-"""The customer portal's page: cards are added, made the default, removed. The address is a short-lived secret."""
+"""The customer portal: add a card, make it the default, remove it. Its address is a short-lived secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hosted invoice page: its lines, a card form while it is open, and the PDF."""
+"""The hosted invoice page: lines, card form while open, PDF."""
 
 from __future__ import annotations
 

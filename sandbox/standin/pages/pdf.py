@@ -1,4 +1,4 @@
-"""The smallest PDF that shows lines of text on one A4 page. Pure; ASCII only."""
+"""Writes lines of text as a one-page A4 PDF. Pure; ASCII only."""
 
 from __future__ import annotations
 

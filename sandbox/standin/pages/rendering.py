@@ -1,4 +1,4 @@
-"""The stand-in's own pages: its templates with their filters, and where their forms may lead."""
+"""Renders the stand-in's templates under their content security policy."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The account: its objects in one SQLite file, its clock, its events, what is scheduled, and the faults to play."""
+"""State of the account: objects in one SQLite file, clock, events, schedule, faults."""

@@ -1,4 +1,4 @@
-"""The business clock: the machine's time and the seconds that a file holds, as the portal's own clock reads them."""
+"""The business clock: the machine's time plus the offset in a file that the portal reads too."""
 
 from __future__ import annotations
 

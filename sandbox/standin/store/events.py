@@ -1,4 +1,4 @@
-"""Events as Stripe shows them: made from an object as it is, with the old values of what changed. Pure."""
+"""Event objects: a snapshot of their object, with the previous values of what changed. Pure."""
 
 from __future__ import annotations
 

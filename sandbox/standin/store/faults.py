@@ -1,4 +1,4 @@
-"""Switches: what shall go wrong with the next API calls and with webhooks. They end with the process.
+"""Faults to play on the next API calls and on webhooks. Kept in memory only.
 
 API: `429` and `503` before the work, `500` (kept under the key, as Stripe does), `timeout` and `reset` after the work,
 `reset_before`, `slow`. Webhooks: `hold`, `reorder` (newest first) stay on; `drop` and `duplicate` are counts of
@@ -47,7 +47,7 @@ class WebhookFaults:
 
 
 class Faults:
-    """The switches as they stand."""
+    """The faults in force."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -98,7 +98,7 @@ class Faults:
             return left > 0
 
     def shown(self) -> dict[str, Any]:
-        """The switches as JSON."""
+        """The faults as JSON."""
         with self._lock:
             return {"api": [asdict(fault) for fault in self._api], "webhooks": asdict(self._webhooks)}
 

@@ -1,4 +1,4 @@
-"""Ids that look like Stripe's: a prefix and letters and digits."""
+"""Ids in Stripe's form: a prefix, then letters and digits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the clock calls: functions by name, so that the file can remember what is to be done later."""
+"""Functions that the clock calls later, registered by name so that the schedule can be stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One SQLite file: objects as JSON, what is due later, deliveries, answers by idempotency key."""
+"""One SQLite file: objects as JSON, schedule, webhook deliveries, answers by idempotency key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stand-in's world: its objects, its clock, its events and what is due later, all under one lock.
+"""All state of the stand-in under one lock: objects, clock, events, schedule.
 
 Objects are live dicts in the API's own shape. Keys that begin with `_` are ours and never leave the process. A change
 set (`with world.change():`) is kept whole or not at all; an object that was changed must be handed to `save`.

@@ -1,1 +1,1 @@
-"""Objects with every field that Stripe's description names. Pure."""
+"""New objects with every field of Stripe's API description. Pure."""

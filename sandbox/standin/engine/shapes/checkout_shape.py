@@ -1,4 +1,4 @@
-"""A checkout session and its lines, with every field that Stripe's description names. Pure."""
+"""A checkout session and its lines, with every field of Stripe's description. Pure."""
 
 from __future__ import annotations
 

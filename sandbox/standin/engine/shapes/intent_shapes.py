@@ -1,4 +1,4 @@
-"""Payment intents and setup intents with every field that Stripe's description names. Pure."""
+"""Payment intents and setup intents, with every field of Stripe's description. Pure."""
 
 from __future__ import annotations
 

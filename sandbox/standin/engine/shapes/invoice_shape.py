@@ -1,4 +1,4 @@
-"""An invoice, its lines and its items with every field that Stripe's description names. Pure."""
+"""An invoice, its lines and invoice items, with every field of Stripe's description. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A card, a charge and an invoice's tie to its payment, with every field that Stripe's description names. Pure."""
+"""A payment method, a charge and an invoice payment, with every field of Stripe's description. Pure."""
 
 from __future__ import annotations
 

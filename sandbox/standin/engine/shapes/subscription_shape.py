@@ -1,4 +1,4 @@
-"""A subscription and its items with every field that Stripe's description names. Pure."""
+"""A subscription and its items, with every field of Stripe's description. Pure."""
 
 from __future__ import annotations
 

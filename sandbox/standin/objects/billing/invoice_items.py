@@ -1,4 +1,4 @@
-"""`/v1/invoiceitems`: amounts that wait for an invoice, or are put on a draft."""
+"""`/v1/invoiceitems`: amounts that go on the next invoice, or on a draft."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/invoice_payments`: which payment pays which invoice; also `expand[]=payments` on an invoice."""
+"""`/v1/invoice_payments`: which payment pays which invoice; also `expand[]=payments` of an invoice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/invoices/create_preview` and `/v1/invoices/{id}/lines`: what an invoice would say, and what one says."""
+"""`/v1/invoices/create_preview` and `/v1/invoices/{id}/lines`."""
 
 from __future__ import annotations
 

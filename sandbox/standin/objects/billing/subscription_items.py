@@ -1,4 +1,4 @@
-"""`/v1/subscription_items`: the rows of a subscription, one by one."""
+"""`/v1/subscription_items`."""
 
 from __future__ import annotations
 

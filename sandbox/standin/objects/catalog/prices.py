@@ -1,4 +1,4 @@
-"""`/v1/prices`. Amounts never change once a price is made; a lookup key is held by one price at a time."""
+"""`/v1/prices`. A price never changes its amount; a lookup key belongs to one price at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/promotion_codes`: words that customers type in for a coupon."""
+"""`/v1/promotion_codes`: codes that customers enter for a coupon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/charges`: read only; a payment intent makes them."""
+"""`/v1/charges`: retrieve, list, update; payment intents create them."""
 
 from __future__ import annotations
 

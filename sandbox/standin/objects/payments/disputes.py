@@ -1,4 +1,4 @@
-"""`/v1/disputes`: read only; a test card opens them."""
+"""`/v1/disputes`: retrieve and list; a test card opens them."""
 
 from __future__ import annotations
 

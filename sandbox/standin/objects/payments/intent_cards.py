@@ -1,4 +1,4 @@
-"""What payment intents and setup intents have in common: until they are over, a card can be chosen for them."""
+"""The card of an unfinished payment or setup intent: chosen, read."""
 
 from __future__ import annotations
 

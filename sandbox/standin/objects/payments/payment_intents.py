@@ -1,4 +1,4 @@
-"""`/v1/payment_intents`: payments that are not an invoice's."""
+"""`/v1/payment_intents`: payments without an invoice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/payment_methods`, and the same below a customer."""
+"""`/v1/payment_methods`, and the same under a customer."""
 
 from __future__ import annotations
 

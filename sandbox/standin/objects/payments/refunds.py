@@ -1,4 +1,4 @@
-"""`/v1/refunds`. Money goes back at once; to one test card it fails a minute later."""
+"""`/v1/refunds`. Succeed at once; with one test card they fail a minute later."""
 
 from __future__ import annotations
 

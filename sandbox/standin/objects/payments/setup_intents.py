@@ -1,4 +1,4 @@
-"""`/v1/setup_intents`: cards saved without a payment."""
+"""`/v1/setup_intents`: saves a card without a payment."""
 
 from __future__ import annotations
 
