@@ -6,6 +6,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from app.catalog import lines
 from app.catalog.checks import check
@@ -19,12 +20,17 @@ _POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document
 
 @dataclass(frozen=True)
 class Catalog:
-    """What a file declares, in the file's order, and where each key of it stands."""
+    """What a file declares, in the file's order."""
 
     file: str
+    text: str
     meters: dict[str, MeterDef]
     plans: dict[str, PlanDef]
-    lines: dict[Path, int]
+
+    @cached_property
+    def lines(self) -> dict[Path, int]:
+        """Where each key is: worked out for the first mistake."""
+        return lines.index(self.text)
 
     def problem(self, path: Path, detail: str) -> Problem:
         """A mistake at a path of this file."""
@@ -46,7 +52,7 @@ def read_catalog(text: str, file: str) -> Catalog:
         for position, table in enumerate(root.table("plans", needed=True).each(), 1)
     }
     root.done()
-    catalog = Catalog(file, meters, plans, lines.index(text))
+    catalog = Catalog(file, text, meters, plans)
     mistakes += check(meters, plans)
     if mistakes:
         found = {catalog.problem(path, detail) for path, detail in mistakes}

@@ -29,7 +29,7 @@ _SIGNED_NUMBER = {"type": "number", "exclusiveMinimum": -(10**15), "exclusiveMax
 _SIGNED_TEXT = {"type": "string", "pattern": f"^-?{QUANTITY.pattern}"}
 
 # Quantities stay the bytes that were sent until `kit.money.parse_quantity`: a JSON number never becomes a float.
-Quantity = Annotated[Raw, Meta(description=f"1 when absent; a {_RULE}", extra_json_schema={"anyOf": [_NUMBER, _TEXT]})]
+Quantity = Annotated[Raw, Meta(description=f"A {_RULE}", extra_json_schema={"anyOf": [_NUMBER, _TEXT]})]
 QuantityOrOne = Annotated[Quantity, Meta(extra_json_schema={"default": 1})]
 SignedQuantity = Annotated[
     Raw, Meta(description=f"A {_RULE} May be negative.", extra_json_schema={"anyOf": [_SIGNED_NUMBER, _SIGNED_TEXT]})
@@ -37,7 +37,7 @@ SignedQuantity = Annotated[
 QuantityOrUnlimited = Annotated[
     Raw,
     Meta(
-        description=f"0 when absent; null is unlimited; a {_RULE}",
+        description=f"A {_RULE} Null is unlimited.",
         extra_json_schema={"anyOf": [_NUMBER, _TEXT, {"type": "null"}], "default": 0},
     ),
 ]

@@ -47,7 +47,9 @@ class CheckRequest(Struct, forbid_unknown_fields=True):
 
     meter: Label | None = None
     # No default in the schema: a client that fills it in would send it beside `checks`, where it is refused.
-    quantity: Quantity = field(default_factory=lambda: ABSENT)
+    quantity: Annotated[Quantity, Meta(description="That of `meter`, 1 when absent; not beside `checks`.")] = field(
+        default_factory=lambda: ABSENT
+    )
     checks: Annotated[list[Question], Meta(min_length=1, max_length=100)] | None = None
 
 
