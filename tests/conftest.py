@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import inspect
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -37,13 +39,18 @@ pytest_plugins = ("tests.standin",)  # the stand-in for Stripe, and the count of
 # A busy machine is no finding: what a property holds does not depend on how long it took.
 hypothesis.settings.register_profile("ours", deadline=None)
 hypothesis.settings.load_profile("ours")
+_YEAR = re.compile(r"\b20[23]\d\b")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what reads a clock."""
+    """Mark what reads a clock, and what tells of dates that are written out: it is right on its own day only."""
     for item in items:
-        if {"clock", "clocks", "wall", "stack"} & set(getattr(item, "fixturenames", ())):
+        asked = set(getattr(item, "fixturenames", ()))
+        if {"clock", "clocks", "wall", "stack"} & asked:
             item.add_marker("clock")
+        told = inspect.getsource(item.function) if isinstance(item, pytest.Function) else ""
+        if {"stage", "portal_stage", "paid_stage"} & asked or _YEAR.search(told):
+            item.add_marker("dated")
 
 
 @pytest.fixture(scope="session")
