@@ -5,7 +5,9 @@ Data is never rolled back: every test makes its own org and counts only what is 
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,13 +37,18 @@ CARELESS = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes =
 # A busy machine is no finding: what a property holds does not depend on how long it took.
 hypothesis.settings.register_profile("ours", deadline=None)
 hypothesis.settings.load_profile("ours")
+_YEAR = re.compile(r"\b20[23]\d\b")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what reads a clock."""
+    """Mark what reads a clock, and what tells of dates that are written out: it is right on its own day only."""
     for item in items:
-        if {"clock", "clocks", "wall", "stack"} & set(getattr(item, "fixturenames", ())):
+        asked = set(getattr(item, "fixturenames", ()))
+        if {"clock", "clocks", "wall", "stack"} & asked:
             item.add_marker("clock")
+        told = inspect.getsource(item.function) if isinstance(item, pytest.Function) else ""
+        if {"stage", "portal_stage", "paid_stage"} & asked or _YEAR.search(told):
+            item.add_marker("dated")
 
 
 @pytest.fixture(scope="session")
