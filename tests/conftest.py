@@ -30,7 +30,8 @@ from app.web.runtime import Runtime
 from tests.pages import Browser
 from tests.today import NOON, WRITTEN
 
-pytest_plugins = ("tests.standin",)  # the stand-in for Stripe, and the count of its checked messages
+# The stand-in for Stripe with the count of its checked messages; which pages of the matrices a run looked at.
+pytest_plugins = ("tests.standin", "tests.support.matrices")
 
 
 # A busy machine is no finding: what a property holds does not depend on how long it took.

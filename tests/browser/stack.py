@@ -19,8 +19,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from app.kit.clock import OffsetClock
 from app.settings import PROJECT
 from tests.standin_traffic import TRAFFIC
+from tests.support import installation
 from tests.today import start_at
 
 READY_SECONDS = 120
@@ -66,7 +68,7 @@ class Stack:
 
     def business_now(self) -> datetime:
         """The instant that periods go by."""
-        return datetime.fromisoformat(self.flask("clock", "show").split()[1])
+        return OffsetClock(self.instance / "clock").now()
 
     @property
     def stripe(self) -> str:
@@ -82,23 +84,60 @@ class Stack:
             pass
 
 
+RUN = [sys.executable, "-m", "sandbox.run"]
+
+
+@contextmanager
+def shared(folder: Path) -> Iterator[Stack]:
+    """The installation that all processes of a test run share: the first starts it, the last one stops it."""
+    instance, port_file = folder / "instance", folder / "port"
+
+    def start() -> None:
+        start_at(instance / "clock")
+        port, log = free_port(), folder / "run.log"
+        port_file.write_text(str(port), encoding="ascii")
+        installation.keep(folder, RUN, _run_environment(instance, port), log)
+        _wait(lambda: installation.is_kept(folder), _base(port), instance, log)
+
+    with installation.using(folder, start) as use:
+        yield _stack(instance, int(port_file.read_text(encoding="ascii")))
+    if use.last:
+        _check_traffic(instance)
+
+
 @contextmanager
 def running(instance: Path, log: Path) -> Iterator[Stack]:
-    """Start everything, its business clock at the tests' now; stop it as Ctrl-C does. Its words go to `log`."""
+    """Start an own installation, its business clock at the tests' now; stop it as Ctrl-C does. It logs to `log`."""
     start_at(instance / "clock")
     port = free_port()
-    kept = instance / "stripe.traffic"
-    env = {**_environment(instance), "PORT": str(port), "STANDIN_RECORD": str(kept)}
     with log.open("wb") as words:
-        command = [sys.executable, "-m", "sandbox.run"]
-        child = subprocess.Popen(command, cwd=PROJECT, env=env, stdout=words, stderr=words, start_new_session=True)
+        child = subprocess.Popen(
+            RUN, cwd=PROJECT, env=_run_environment(instance, port), stdout=words, stderr=words, start_new_session=True
+        )
         try:
-            _wait(child, f"http://127.0.0.1:{port}", instance / "demo.json", log)
-            demo = json.loads((instance / "demo.json").read_text(encoding="utf-8"))
-            yield Stack(f"http://127.0.0.1:{port}", instance, demo)
+            _wait(lambda: child.poll() is None, _base(port), instance, log)
+            yield _stack(instance, port)
         finally:
             child.send_signal(signal.SIGINT)
             child.wait(timeout=30)
+    _check_traffic(instance)
+
+
+def _base(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def _stack(instance: Path, port: int) -> Stack:
+    return Stack(_base(port), instance, json.loads((instance / "demo.json").read_text(encoding="utf-8")))
+
+
+def _run_environment(instance: Path, port: int) -> dict[str, str]:
+    return {**_environment(instance), "PORT": str(port), "STANDIN_RECORD": str(instance / "stripe.traffic")}
+
+
+def _check_traffic(instance: Path) -> None:
+    """Compare what was said to the stand-in and by it with Stripe's description."""
+    kept = instance / "stripe.traffic"
     if kept.exists():
         TRAFFIC.kept(kept)
 
@@ -125,13 +164,14 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def _wait(child: subprocess.Popen[bytes], base: str, demo: Path, log: Path) -> None:
+def _wait(alive: Callable[[], bool], base: str, instance: Path, log: Path) -> None:
     def ready() -> bool:
-        if child.poll() is not None:
+        if not alive():
             raise RuntimeError(f"the installation stopped by itself:\n{log.read_text()[-4000:]}")
         try:
             with urllib.request.urlopen(f"{base}/readyz", timeout=2) as answer:
-                return answer.status == 200 and demo.exists() and b"Tollkeeper runs." in log.read_bytes()
+                told = b"Tollkeeper runs." in log.read_bytes()
+                return answer.status == 200 and (instance / "demo.json").exists() and told
         except (urllib.error.URLError, OSError):
             return False
 
