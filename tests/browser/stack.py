@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +25,9 @@ from tests.standin_traffic import TRAFFIC
 from tests.support import installation
 from tests.today import start_at
 
-READY_SECONDS = 120
+READY_SECONDS = 240
+CLOCK_SEEN_SECONDS = 0.1
+"""Five times as long as a process goes without looking at the clock's file."""
 T = TypeVar("T")
 
 
@@ -69,6 +71,11 @@ class Stack:
     def business_now(self) -> datetime:
         """The instant that periods go by."""
         return OffsetClock(self.instance / "clock").now()
+
+    def advance(self, by: timedelta) -> None:
+        """Move the business clock within the months that have partitions; every process has seen it on return."""
+        OffsetClock(self.instance / "clock").advance(by)
+        time.sleep(CLOCK_SEEN_SECONDS)
 
     @property
     def stripe(self) -> str:

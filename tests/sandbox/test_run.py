@@ -28,7 +28,7 @@ from tests.today import start_at
 GIVEN = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def place() -> Iterator[Place]:
     with TemporaryDirectory(prefix="tollkeeper-") as folder:
         start_at(Path(folder) / "instance" / "clock")
@@ -103,7 +103,12 @@ def _kill_and_wait(process: Process, place: Place, supervisor: Supervisor) -> No
     time.sleep(1.0)
 
 
-def test_each_killed_process_is_back_within_five_seconds_and_a_stop_leaves_none(place: Place) -> None:
+def test_each_killed_process_is_back_a_stop_leaves_none_and_ctrl_c_keeps_the_data(place: Place) -> None:
+    _kill_each_and_stop(place)
+    _start_again_and_press_ctrl_c(place)
+
+
+def _kill_each_and_stop(place: Place) -> None:
     supervisor = Supervisor(print)
     with place.claim():
         try:
@@ -124,7 +129,7 @@ def test_each_killed_process_is_back_within_five_seconds_and_a_stop_leaves_none(
     assert processes(place) == []
 
 
-def test_ctrl_c_stops_it_and_the_data_was_kept(place: Place) -> None:
+def _start_again_and_press_ctrl_c(place: Place) -> None:
     env = {**GIVEN, "PORT": str(place.port), "INSTANCE": str(place.instance)}
     words = [sys.executable, "-m", "sandbox.run"]
     child = subprocess.Popen(words, cwd=PROJECT, env=env, stdout=subprocess.PIPE, text=True)
