@@ -13,7 +13,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext
@@ -25,10 +27,13 @@ from tests.support import installation
 
 
 @pytest.fixture(scope="session")
-def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the run keeps what its processes share."""
-    ours = tmp_path_factory.getbasetemp()
-    return (ours.parent if "PYTEST_XDIST_WORKER" in os.environ else ours) / "stack"
+def stack_folder() -> Path:
+    """Where the processes of the run keep what they share.
+
+    Not in pytest's own base folder: each new run of pytest closes that to other users, and PostgreSQL runs as one.
+    """
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid4().hex
+    return Path(gettempdir()) / f"tollkeeper-run-{run[:12]}"
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -109,7 +110,10 @@ def shared(folder: Path) -> Iterator[Stack]:
     with installation.using(folder, start) as use:
         yield _stack(instance, int(port_file.read_text(encoding="ascii")))
     if use.last:
-        _check_traffic(instance)
+        try:
+            _check_traffic(instance)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -106,18 +106,19 @@ def _main(folder: Path, command: list[str]) -> None:
     told: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
     child = subprocess.Popen(command, start_new_session=True)
-    while child.poll() is None and not told and not _abandoned(folder):
-        time.sleep(LOOK_SECONDS)
-    child.send_signal(signal.SIGINT)
-    try:
-        child.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.kill()
+    with (folder / "users.lock").open("w") as users:
+        while child.poll() is None and not told and not _abandoned(folder, users):
+            time.sleep(LOOK_SECONDS)
+        child.send_signal(signal.SIGINT)
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
 
 
-def _abandoned(folder: Path) -> bool:
-    """Whether no user is left. Nobody comes or goes while this looks."""
-    with (folder / "door.lock").open("w") as door, (folder / "users.lock").open("w") as users:
+def _abandoned(folder: Path, users: IO[str]) -> bool:
+    """Whether no user is left; then none comes before this process has ended. Nobody comes or goes while it looks."""
+    with (folder / "door.lock").open("w") as door:
         return _take(door, fcntl.LOCK_EX) and _take(users, fcntl.LOCK_EX)
 
 
