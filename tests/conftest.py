@@ -28,6 +28,7 @@ from tests.today import NOON
 
 pytest_plugins = (
     "tests.standin",  # the stand-in for Stripe, and the count of its checked messages
+    "tests.support.matrices",  # which pages of the matrices a run looked at
     "tests.support.order",
     "tests.support.seconds",
     "tests.support.tiers",

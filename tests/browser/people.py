@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
-from itertools import count
 from typing import Any
+from uuid import uuid4
 
 from playwright.sync_api import Page, expect
 
 from tests.browser.stack import Stack
 
 PASSWORD = "seven quiet lanterns"
-_numbers = count(1)
 
 
 def sign_up(page: Page, stack: Stack) -> str:
     """From the start page to the own dashboard, the address confirmed from the mailbox; returns the address."""
-    email = f"person{next(_numbers)}@journey.example"
+    email = f"person-{uuid4().hex[:8]}@journey.example"
     page.goto("/")
     page.get_by_role("navigation").get_by_role("link", name="Create an account").click()
     page.get_by_label("Your name").fill("Paula Journey")

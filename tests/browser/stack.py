@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,15 +16,19 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from app.kit.clock import OffsetClock
 from app.settings import PROJECT
 from tests.standin_traffic import TRAFFIC
-from tests.today import NOON, start_at
+from tests.support import shared_program
+from tests.today import start_at
 
-READY_SECONDS = 120
+READY_SECONDS = 240
+CLOCK_SEEN_SECONDS = 0.1
+"""Five times as long as a process goes without looking at the clock's file."""
 T = TypeVar("T")
 
 
@@ -66,7 +71,12 @@ class Stack:
 
     def business_now(self) -> datetime:
         """The instant that periods go by."""
-        return datetime.fromisoformat(self.flask("clock", "show").split()[1])
+        return OffsetClock(self.instance / "clock").now()
+
+    def advance(self, by: timedelta) -> None:
+        """Move the business clock within the months that have partitions; every process has seen it on return."""
+        OffsetClock(self.instance / "clock").advance(by)
+        time.sleep(CLOCK_SEEN_SECONDS)
 
     @property
     def stripe(self) -> str:
@@ -82,23 +92,63 @@ class Stack:
             pass
 
 
+RUN = [sys.executable, "-m", "sandbox.run"]
+
+
 @contextmanager
-def running(instance: Path, log: Path, at: datetime = NOON) -> Iterator[Stack]:
-    """Start everything, its business clock at `at`; stop it as Ctrl-C does. Its words go to `log`."""
-    start_at(instance / "clock", at)
-    port = free_port()
-    kept = instance / "stripe.traffic"
-    env = {**_environment(instance), "PORT": str(port), "STANDIN_RECORD": str(kept)}
-    with log.open("wb") as words:
-        command = [sys.executable, "-m", "sandbox.run"]
-        child = subprocess.Popen(command, cwd=PROJECT, env=env, stdout=words, stderr=words, start_new_session=True)
+def shared(folder: Path) -> Iterator[Stack]:
+    """The installation that all processes of a test run share: the first starts it, the last one stops it."""
+    instance, port_file = folder / "instance", folder / "port"
+
+    def start() -> None:
+        start_at(instance / "clock")
+        port, log = free_port(), folder / "run.log"
+        port_file.write_text(str(port), encoding="ascii")
+        shared_program.keep(folder, RUN, _run_environment(instance, port), log)
+        _wait(lambda: shared_program.is_kept(folder), _base(port), instance, log)
+
+    with shared_program.using(folder, start) as use:
+        yield _stack(instance, int(port_file.read_text(encoding="ascii")))
+    if use.last:
         try:
-            _wait(child, f"http://127.0.0.1:{port}", instance / "demo.json", log)
-            demo = json.loads((instance / "demo.json").read_text(encoding="utf-8"))
-            yield Stack(f"http://127.0.0.1:{port}", instance, demo)
+            _check_traffic(instance)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running(instance: Path, log: Path) -> Iterator[Stack]:
+    """Start an own installation, its business clock at the tests' now; stop it as Ctrl-C does. It logs to `log`."""
+    start_at(instance / "clock")
+    port = free_port()
+    with log.open("wb") as words:
+        child = subprocess.Popen(
+            RUN, cwd=PROJECT, env=_run_environment(instance, port), stdout=words, stderr=words, start_new_session=True
+        )
+        try:
+            _wait(lambda: child.poll() is None, _base(port), instance, log)
+            yield _stack(instance, port)
         finally:
             child.send_signal(signal.SIGINT)
             child.wait(timeout=30)
+    _check_traffic(instance)
+
+
+def _base(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def _stack(instance: Path, port: int) -> Stack:
+    return Stack(_base(port), instance, json.loads((instance / "demo.json").read_text(encoding="utf-8")))
+
+
+def _run_environment(instance: Path, port: int) -> dict[str, str]:
+    return {**_environment(instance), "PORT": str(port), "STANDIN_RECORD": str(instance / "stripe.traffic")}
+
+
+def _check_traffic(instance: Path) -> None:
+    """Compare what was said to the stand-in and by it with Stripe's description."""
+    kept = instance / "stripe.traffic"
     if kept.exists():
         TRAFFIC.kept(kept)
 
@@ -125,13 +175,14 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def _wait(child: subprocess.Popen[bytes], base: str, demo: Path, log: Path) -> None:
+def _wait(alive: Callable[[], bool], base: str, instance: Path, log: Path) -> None:
     def ready() -> bool:
-        if child.poll() is not None:
+        if not alive():
             raise RuntimeError(f"the installation stopped by itself:\n{log.read_text()[-4000:]}")
         try:
             with urllib.request.urlopen(f"{base}/readyz", timeout=2) as answer:
-                return answer.status == 200 and demo.exists() and b"Tollkeeper runs." in log.read_bytes()
+                told = b"Tollkeeper runs." in log.read_bytes()
+                return answer.status == 200 and (instance / "demo.json").exists() and told
         except (urllib.error.URLError, OSError):
             return False
 

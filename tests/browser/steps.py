@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from itertools import count
+from uuid import uuid4
 
 from playwright.sync_api import Page
 
@@ -13,6 +14,8 @@ from tests.browser.stack import Stack
 
 Step = Callable[[Page, Stack], None]
 _numbers = count(1)
+_DOMAIN = f"{uuid4().hex[:8]}.shown.example"
+"""This process's own: others sign up at the same installation meanwhile."""
 
 
 def press(name: str) -> Step:
@@ -66,7 +69,7 @@ def customer(page: Page, stack: Stack) -> None:
 
 
 def _sign_up(page: Page, stack: Stack) -> str:
-    email = f"page{next(_numbers)}@shown.example"
+    email = f"page{next(_numbers)}@{_DOMAIN}"
     fill(name="Paula Page", email=email, password=PASSWORD)(page, stack)
     press("Create account")(page, stack)
     return email
@@ -76,14 +79,14 @@ def mailed(path: str) -> Step:
     """Open the newest link below `path` that was mailed to the address of the last sign-up or invitation."""
 
     def step(page: Page, stack: Stack) -> None:
-        page.goto(stack.link("@shown.example", path))
+        page.goto(stack.link(_DOMAIN, path))
 
     return step
 
 
 def invite(page: Page, stack: Stack) -> None:
     """Invite somebody new."""
-    fill(email=f"guest{next(_numbers)}@shown.example")(page, stack)
+    fill(email=f"guest{next(_numbers)}@{_DOMAIN}")(page, stack)
     press("Send invitation")(page, stack)
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from flask import Flask, request
+from flask import Flask
 from playwright.sync_api import Browser, expect
 from werkzeug.serving import make_server
 
 from app.portal.style_guide import specimens as components
-from tests.browser.checkers import AXE, HTML_VALIDATE, axe, html_validate
+from tests.browser.checkers import AXE
 from tests.browser.chrome import watch
-from tests.browser.visits import THEMES, too_wide
+from tests.browser.visits import judged_by_axe, too_wide
 from tests.node import need
 from tests.portal import billing_specimens, specimens
+from tests.support.changes import changed_files, leans_on, own_files
+from tests.support.sampling import LOOKS, Look, Page, pick
 from tests.web.stage import OWNER, VISITOR, page, stage
 
 pytestmark = pytest.mark.browser
@@ -41,26 +42,23 @@ PAGES: dict[str, tuple[str, Any, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-class Themed:
-    """A caller who chose a theme."""
-
-    def __init__(self, who: Any, theme: str) -> None:
-        self._who, self.theme = who, theme
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._who, name)
+PICKS = pick(
+    {name: Page(path, own_files(path), path, leans_on(path)) for name, path in
+     ((name, f"templates/{template}") for name, (template, _, _) in PAGES.items())},
+    changed_files(),
+)  # fmt: skip
 
 
-def show(name: str, theme: str = "system") -> str:
+def show(name: str) -> str:
     template, who, context = PAGES[name]
-    return page(template, who=who and Themed(who, theme), **context)
+    return page(template, who=who, **context)
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """A server of the pages of `PAGES`, under the content policy of the product."""
     app: Flask = stage.__wrapped__()  # one of its own, for its routes
-    app.add_url_rule("/<name>", view_func=lambda name: show(name, request.args.get("theme", "system")))
+    app.add_url_rule("/<name>", view_func=show)
     for path in ("/billing", "/billing/return"):  # what pages ask for by themselves
         app.add_url_rule(path, path, lambda: ("", 204))
     app.after_request(lambda answer: (answer.headers.__setitem__("Content-Security-Policy", POLICY), answer)[1])
@@ -72,34 +70,40 @@ def address() -> Iterator[str]:
     thread.join()
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("name", PAGES)
-def test_nothing_to_complain_about(chromium: Browser, address: str, name: str, theme: str) -> None:
+@pytest.fixture
+def findings(chromium: Browser, address: str) -> Callable[[str, Sequence[Look]], dict[str, list[str]]]:
+    """What there is to say against a page, by judge."""
     need(AXE)
-    shown = chromium.new_page(viewport={"width": 375, "height": 720})
-    watched = watch(shown)
-    shown.goto(f"{address}/{name}?theme={theme}")
-    findings = axe(shown)
-    shown.set_viewport_size({"width": 1280, "height": 720})
-    findings += axe(shown)
-    shown.close()
-    assert (findings, watched.findings) == ([], [])
+
+    def judge(name: str, looks: Sequence[Look]) -> dict[str, list[str]]:
+        theme, width = looks[0]
+        shown = chromium.new_page(viewport={"width": width, "height": 720}, color_scheme=theme)  # type: ignore[arg-type]
+        watched = watch(shown)
+        shown.goto(f"{address}/{name}")
+        found = {
+            "axe": judged_by_axe(shown, looks),
+            "too wide": too_wide(shown),
+            "console and content policy": watched.findings,
+        }
+        shown.close()
+        return {judge: said for judge, said in found.items() if said}
+
+    return judge
 
 
+@pytest.mark.parametrize(("name", "looks"), [(name, each.looks) for name, each in PICKS.items()], ids=list(PICKS))
+def test_a_specimen_that_was_picked_has_no_finding(findings: Any, name: str, looks: Sequence[Look]) -> None:
+    assert findings(name, looks) == {}
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("name", PAGES)
-def test_no_width_needs_scrolling_sideways(chromium: Browser, address: str, name: str) -> None:
-    shown = chromium.new_page()
-    shown.goto(f"{address}/{name}")
-    found = too_wide(shown)
-    shown.close()
-    assert found == []
+def test_no_specimen_has_a_finding_in_any_theme_or_width(findings: Any, name: str) -> None:
+    assert findings(name, LOOKS) == {}
 
 
-def test_markup_is_valid(tmp_path: Path) -> None:
-    need(HTML_VALIDATE)
-    for name in PAGES:
-        (tmp_path / f"{name}.html").write_text(show(name), encoding="utf-8")
-    assert {name: found for name, found in html_validate(tmp_path).items() if found} == {}
+def test_markup_is_valid(markup: Callable[[str], list[str]]) -> None:
+    assert {name: found for name in PAGES if (found := markup(show(name)))} == {}
 
 
 def test_the_first_screen_of_a_phone_holds_state_cost_and_three_bars(chromium: Browser, address: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ _HERE = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cookies() -> dict[str, Any]:
     """The cookies of each account, kept after its first sign-in."""
     return {}
@@ -50,8 +51,15 @@ def as_person(open_page: Open, stack: Stack, cookies: dict[str, Any]) -> AsPerso
     return make
 
 
-@pytest.mark.parametrize("width", [375, 1280])
-@pytest.mark.parametrize("path", ["/dashboard", "/usage", "/plans", "/settings", "/settings/members", "/settings/keys"])
+PATHS = ["/dashboard", "/usage", "/plans", "/settings", "/settings/members", "/settings/keys"]
+WIDTHS = [375, 1280]
+IN_EVERY_RUN = {(path, WIDTHS[number % 2]) for number, path in enumerate(PATHS)}
+
+
+@pytest.mark.parametrize(
+    ("path", "width"),
+    [pytest.param(*each, marks=[] if each in IN_EVERY_RUN else [pytest.mark.long]) for each in product(PATHS, WIDTHS)],
+)
 def test_tab_reaches_every_control_and_its_ring_is_seen(as_person: AsPerson, path: str, width: int) -> None:
     page = as_person("high", width=width)
     page.goto(path)

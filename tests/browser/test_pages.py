@@ -2,62 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.checkers import AXE, HTML_VALIDATE, html_validate
+from tests.browser.checkers import AXE
 from tests.browser.pages import PAGES
+from tests.browser.sampled import PICKS
 from tests.browser.stack import Stack
-from tests.browser.visits import THEMES, Visits
+from tests.browser.visits import Visits
 from tests.node import need
+from tests.support.sampling import LOOKS, Look
 
 pytestmark = pytest.mark.browser
-HEAVIEST = 60_000
-every_page = pytest.mark.parametrize("name", PAGES)
 
 
-@pytest.fixture(scope="module")
-def visits(chromium: Browser, stack: Stack) -> Visits:
-    return Visits(chromium, stack)
-
-
-@pytest.fixture(scope="module")
-def markup(visits: Visits, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """The errors in the source of each page, as the server sent it."""
-    need(HTML_VALIDATE)
-    folder = tmp_path_factory.mktemp("pages")
-    for name, visit in visits.everything.items():
-        (folder / f"{name}.html").write_text(visit.source, encoding="utf-8")
-    return html_validate(folder)
-
-
-@every_page
-def test_the_page_answers_with_its_status(visits: Visits, name: str) -> None:
-    assert visits[name].status == PAGES[name].status
-
-
-@pytest.mark.parametrize("theme", THEMES)
-@every_page
-def test_axe_has_nothing_to_say(visits: Visits, name: str, theme: str) -> None:
+@pytest.fixture(scope="session")
+def visits(chromium: Browser, stack: Stack, markup: Callable[[str], list[str]]) -> Visits:
     need(AXE)
-    assert visits[name].axe[theme] == []
+    return Visits(chromium, stack, markup)
 
 
-@every_page
-def test_the_markup_is_valid(markup: dict[str, list[str]], name: str) -> None:
-    assert markup.get(name, []) == []
+@pytest.mark.parametrize(("name", "looks"), [(name, each.looks) for name, each in PICKS.items()], ids=list(PICKS))
+def test_a_page_that_was_picked_has_no_finding(visits: Visits, name: str, looks: Sequence[Look]) -> None:
+    assert visits.findings(name, looks) == {}
 
 
-@every_page
-def test_console_and_content_policy_have_nothing_to_say(visits: Visits, name: str) -> None:
-    assert visits[name].console == []
-
-
-@every_page
-def test_the_page_with_all_it_loads_is_within_60_kb_gzipped(visits: Visits, name: str) -> None:
-    assert visits[name].weight <= HEAVIEST
-
-
-@every_page
-def test_no_width_from_320_px_needs_scrolling_sideways(visits: Visits, name: str) -> None:
-    assert visits[name].too_wide == []
+@pytest.mark.long
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_has_a_finding_in_any_theme_or_width(visits: Visits, name: str) -> None:
+    assert visits.findings(name, LOOKS) == {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -15,28 +16,24 @@ from playwright.sync_api import expect
 from tests.browser import people, upgrade_books
 from tests.browser.api import Caller
 from tests.browser.chrome import Watched, sign_in
-from tests.browser.stack import Stack, running, until
+from tests.browser.stack import Stack, until
 from tests.browser.upgrade import DECLINED, GOOD, OTHER_GOOD, SECURE, Buyer, Journey, cast
 
 pytestmark = pytest.mark.browser
 both = pytest.mark.parametrize("js", [True, False], ids=["with-scripts", "without-scripts"])
+either = pytest.mark.parametrize(
+    "js", [pytest.param(True, id="with-scripts"), pytest.param(False, id="without-scripts", marks=pytest.mark.long)]
+)
 Begin = Callable[..., Journey]
-BUYERS = 30
+BUYERS = 8
 NOT_YOU = "We are unable to authenticate your payment method. Please try again."
 NO = "Your card was declined."
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An installation whose webhooks these tests lose, and whose clock they move."""
-    with running(tmp_path_factory.mktemp("upgrade") / "instance", tmp_path_factory.getbasetemp() / "upgrade.log") as it:
-        yield it
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def buyers(stack: Stack) -> Iterator[Buyer]:
-    """Customers, each for one journey."""
-    return iter(cast(stack, BUYERS))
+    """Customers, each for one journey; a few at a time, since making them takes a process."""
+    return chain.from_iterable(cast(stack, BUYERS) for _ in repeat(None))
 
 
 @pytest.fixture
@@ -49,17 +46,15 @@ def begin(stack: Stack, buyers: Iterator[Buyer], open_page: Callable[..., Watche
         return journeys[-1]
 
     yield make
-    stack.switch(clear=True)
     assert [each for journey in journeys for each in journey.findings] == []
 
 
 @pytest.fixture
-def no_webhooks(stack: Stack) -> Iterator[None]:
+def no_webhooks(stack: Stack, alone: None) -> Iterator[None]:
     """Every webhook of the test is lost on its way."""
     stack.switch(webhooks={"drop": 10_000})
     yield
     until(lambda: not upgrade_books.waiting(stack), "the last webhooks to be lost")
-    stack.switch(clear=True)
 
 
 def sold(journey: Journey, amount: int = 4900, **shown: Any) -> upgrade_books.Books:
@@ -137,7 +132,7 @@ def test_a_closed_tab_leaves_it_to_the_webhook(begin: Begin, stack: Stack, open_
     assert upgrade_books.read(stack, journey.buyer.org_id).sources == {"webhook"}
 
 
-@both
+@either
 @pytest.mark.usefixtures("no_webhooks")
 def test_lost_webhooks_leave_it_to_the_return_page(begin: Begin, js: bool) -> None:
     journey = begin(js=js)
@@ -219,7 +214,7 @@ def test_a_double_click_buys_once(begin: Begin, js: bool) -> None:
     assert len(books.sessions) == 1
 
 
-@both
+@either
 def test_back_from_stripe_and_buying_again(begin: Begin, js: bool) -> None:
     journey = begin(js=js)
     journey.to_stripe()
@@ -239,7 +234,7 @@ def test_back_from_stripe_and_buying_again(begin: Begin, js: bool) -> None:
     assert len(books.sessions) == 1
 
 
-@both
+@either
 def test_back_after_paying_and_the_old_button_charges_nothing(begin: Begin, js: bool) -> None:
     journey = begin(js=js)
     journey.sign_in_at_limit()
@@ -257,6 +252,7 @@ def test_back_after_paying_and_the_old_button_charges_nothing(begin: Begin, js: 
     sold(journey)
 
 
+@pytest.mark.long
 def test_from_sign_up_on(open_page: Callable[..., Watched], stack: Stack) -> None:
     watched = open_page()
     people.sign_up(watched.page, stack)
@@ -273,6 +269,7 @@ def test_from_sign_up_on(open_page: Callable[..., Watched], stack: Stack) -> Non
     assert watched.findings == []
 
 
+@pytest.mark.usefixtures("alone")
 def test_what_is_not_paid_for_grants_nothing(begin: Begin, stack: Stack) -> None:
     """Unpaid, declined and abandoned, cancelled: now, and after a day, when Stripe lets the pages expire."""
     unpaid, declined, cancelled = begin(), begin(), begin()

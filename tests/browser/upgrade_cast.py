@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from itertools import count
 
 from app.accounts import api_keys, queries
 from app.accounts.passwords import hash_password
@@ -15,6 +14,7 @@ from app.accounts.roles import ORG_SCOPES
 from app.accounts.sign_up import create_user
 from app.factory import create_app
 from app.kit.actor import SYSTEM
+from app.kit.ids import new_id
 from app.settings import Settings
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime, wall_now
@@ -25,14 +25,7 @@ def main(wanted: int) -> None:
     """Make so many, each with an org of its own on the Free plan and an API key."""
     with create_app(Settings.from_env()).app_context():
         hashed = hash_password(PASSWORD)
-        print(json.dumps([_customer(f"buyer{number}@upgrade.example", hashed) for number in _free(wanted)]))
-
-
-def _free(wanted: int) -> list[int]:
-    """Numbers that no customer has yet."""
-    with transaction() as session:
-        start = next(n for n in count(1) if queries.user_by_email(session, f"buyer{n}@upgrade.example") is None)
-    return list(range(start, start + wanted))
+        print(json.dumps([_customer(f"buyer-{new_id().hex}@upgrade.example", hashed) for _ in range(wanted)]))
 
 
 def _customer(email: str, hashed: str) -> dict[str, str]:

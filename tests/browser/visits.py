@@ -1,21 +1,24 @@
-"""One look at each page of the table: everything the checks need to know of it, taken once and kept."""
+"""One visit to a page of the table: everything that is to be said against it, judged while it stands."""
 
 from __future__ import annotations
 
 import gzip
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from playwright.sync_api import Browser, Page, Response
 
-from tests.browser.checkers import AXE, axe
+from tests.browser.checkers import axe
 from tests.browser.chrome import new_context, sign_in, turn, watch
 from tests.browser.pages import PAGES, Shown
 from tests.browser.stack import Stack
+from tests.support.sampling import THEMES, Look
 
-THEMES = ("light", "dark")
+__all__ = ["THEMES", "Visits", "too_wide"]
+
 WIDTHS = (320, 375, 768, 1024, 1280, 1920)
+HEAVIEST = 60_000
+"""Bytes of a page with all that it loads, gzipped."""
 _RESOURCES = """() => [...new Set([...performance.getEntriesByType("resource").map(each => each.name),
   ...[...document.querySelectorAll("link[href]")].map(each => each.href)])]"""
 _OVERFLOW = """() => {
@@ -26,36 +29,34 @@ _OVERFLOW = """() => {
 }"""
 
 
-@dataclass(frozen=True)
-class Visit:
-    """What was found on one page: axe by theme, the console's complaints, its source, its bytes, what is too wide."""
-
-    status: int
-    source: str
-    axe: dict[str, list[str]]
-    console: list[str]
-    weight: int
-    too_wide: list[str]
-
-
 class Visits:
-    """Looks at pages with one profile an account, each page when it is first asked for."""
+    """Looks at pages with one profile an account. `markup` says what is wrong with a source."""
 
-    def __init__(self, chromium: Browser, stack: Stack) -> None:
-        self.chromium, self.stack = chromium, stack
-        self._seen: dict[str, Visit] = {}
+    def __init__(self, chromium: Browser, stack: Stack, markup: Callable[[str], list[str]] | None = None) -> None:
+        self.chromium, self.stack, self.markup = chromium, stack, markup
         self._states: dict[str, Any] = {}
         self._sizes: dict[str, int] = {}
 
-    def __getitem__(self, name: str) -> Visit:
-        if name not in self._seen:
-            self._seen[name] = self._look(PAGES[name])
-        return self._seen[name]
-
-    @cached_property
-    def everything(self) -> dict[str, Visit]:
-        """Every page of the table."""
-        return {name: self[name] for name in PAGES}
+    def findings(self, name: str, looks: Sequence[Look]) -> dict[str, Any]:
+        """What there is to say against a page, by judge: nothing, of a page as it should be."""
+        shown = PAGES[name]
+        theme, width = looks[0]
+        context = new_context(self.chromium, self.stack.base, state=self.state(shown.who), theme=theme, width=width)
+        watched = watch(context.new_page())
+        page = watched.page
+        answer = self.open(shown, page)
+        source = answer.text()
+        weight = len(gzip.compress(source.encode())) + sum(self._gzipped(page, url) for url in _resources(page))
+        found: dict[str, Any] = {
+            "status": answer.status if answer.status != shown.status else None,
+            "html-validate": self.markup(source) if self.markup else [],
+            "axe": judged_by_axe(page, looks),
+            "bytes": weight if weight > HEAVIEST else None,
+            "too wide": too_wide(page),
+            "console and content policy": watched.findings,
+        }
+        context.close()
+        return {judge: said for judge, said in found.items() if said}
 
     def open(self, shown: Shown, page: Page) -> Response:
         """Go to the page and bring it into its state; returns the last answer that became the page."""
@@ -76,23 +77,6 @@ class Visits:
             context.close()
         return self._states.get(who or "")
 
-    def _look(self, shown: Shown) -> Visit:
-        context = new_context(self.chromium, self.stack.base, state=self.state(shown.who))
-        watched = watch(context.new_page())
-        page = watched.page
-        answer = self.open(shown, page)
-        source = answer.text()
-        visit = Visit(
-            status=answer.status,
-            source=source,
-            weight=len(gzip.compress(source.encode())) + sum(self._gzipped(page, url) for url in _resources(page)),
-            axe={theme: _axe(page, theme) for theme in THEMES},
-            too_wide=too_wide(page),
-            console=watched.findings,
-        )
-        context.close()
-        return visit
-
     def _gzipped(self, page: Page, url: str) -> int:
         if url not in self._sizes:
             self._sizes[url] = len(gzip.compress(page.context.request.get(url).body()))
@@ -105,14 +89,15 @@ def _resources(page: Page) -> list[str]:
     return [url for url in found if not url.startswith("data:")]
 
 
-def _axe(page: Page, theme: str) -> list[str]:
-    """On a desk and on a phone, whose layouts differ."""
-    if not AXE.exists():
-        return []
+def judged_by_axe(page: Page, looks: Sequence[Look]) -> list[str]:
+    """Axe in each look, of which the page has the first already; what only colours can break again in another theme."""
     found = []
-    for width in (375, 1280):
-        turn(page, theme=theme, width=width)
-        found += [f"{width} px: {each}" for each in axe(page)]
+    whole: set[int] = set()
+    for theme, width in looks:
+        if (theme, width) != looks[0]:
+            turn(page, theme=theme, width=width)
+        found += [f"{theme} {width} px: {each}" for each in axe(page, colours=width in whole)]
+        whole.add(width)
     return found
 
 

@@ -29,7 +29,7 @@ from tests.today import start_at
 GIVEN = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def installation() -> Iterator[Installation]:
     with TemporaryDirectory(prefix="tollkeeper-") as folder:
         start_at(Path(folder) / "instance" / "clock")
@@ -104,7 +104,13 @@ def _kill_and_wait(process: Process, installation: Installation, supervisor: Sup
     time.sleep(1.0)
 
 
-def test_each_killed_process_is_back_within_five_seconds_and_a_stop_leaves_none(installation: Installation) -> None:
+def test_killed_processes_come_back_a_stop_leaves_none_and_the_data_is_kept(installation: Installation) -> None:
+    _kill_each_and_stop(installation)
+    _ask_the_doctor(installation)
+    _start_again_and_press_ctrl_c(installation)
+
+
+def _kill_each_and_stop(installation: Installation) -> None:
     supervisor = Supervisor(print)
     with installation.claim():
         try:
@@ -137,9 +143,8 @@ def doctor(installation: Installation) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=PROJECT, env=sourced(installation), capture_output=True, text=True, check=False)
 
 
-def test_a_command_after_the_run_ended_says_that_the_database_is_away_and_starts_none(
-    installation: Installation,
-) -> None:
+def _ask_the_doctor(installation: Installation) -> None:
+    """A command after the run has ended says that the database is away, and starts none."""
     ended = doctor(installation)
     assert ended.returncode == 1
     assert "FAILED   database" in ended.stdout
@@ -147,7 +152,8 @@ def test_a_command_after_the_run_ended_says_that_the_database_is_away_and_starts
     assert processes(installation) == []
 
 
-def test_ctrl_c_stops_it_and_the_data_was_kept_also_when_the_shell_knows_the_run(installation: Installation) -> None:
+def _start_again_and_press_ctrl_c(installation: Installation) -> None:
+    """Also from a shell that knows the run."""
     env = sourced(installation)
     words = [sys.executable, "-m", "sandbox.run"]
     child = subprocess.Popen(words, cwd=PROJECT, env=env, stdout=subprocess.PIPE, text=True)

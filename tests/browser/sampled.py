@@ -1,0 +1,79 @@
+"""Which pages of the table this run looks at: of each the template and the kind, and the choice."""
+
+from __future__ import annotations
+
+from tests.browser.pages import ADMIN, PAGES, STRIPE, Shown
+from tests.support.changes import changed_files, layout, leans_on, own_files
+from tests.support.sampling import Page, Pick, pick
+
+STANDIN = "sandbox/standin/pages/templates"
+TEMPLATES = {
+    "templates/portal/home.html": "home",
+    "templates/portal/plans.html": "plans plans-yearly plans-free plans-paid plans-viewer",
+    "templates/portal/plan.html": "plan plan-upgrade plan-downgrade plan-current plan-viewer",
+    "templates/portal/dashboard.html": "dashboard-new dashboard-steady dashboard-near dashboard-high dashboard-full"
+    " dashboard-over dashboard-viewer dashboard-member user-menu org-menu",
+    "templates/portal/usage.html": "usage usage-empty usage-over usage-user usage-key usage-wrong-days",
+    "templates/portal/billing.html": "billing-free billing-offline billing-viewer billing-paid billing-cancelled",
+    "templates/portal/billing_upgrade.html": "upgrade upgrade-yearly upgrade-viewer upgrade-default upgrade-left"
+    " upgrade-current",
+    "templates/portal/billing_cancel.html": "cancel cancel-nothing",
+    "templates/portal/billing_return.html": "return-paid",
+    "templates/docs/index.html": "docs",
+    "templates/docs/api.html": "docs-api",
+    "templates/docs/problems.html": "docs-problems",
+    "templates/docs/problem.html": "docs-problem",
+    "templates/docs/style.html": "docs-style",
+    "templates/errors/error.html": "not-found return-foreign forbidden hidden-from-customers",
+    "templates/accounts/sign_in.html": "sign-in sign-in-empty sign-in-wrong",
+    "templates/accounts/sign_up.html": "sign-up sign-up-errors",
+    "templates/accounts/sign_up_sent.html": "sign-up-sent",
+    "templates/accounts/verify.html": "verify",
+    "templates/accounts/link_gone.html": "verify-gone reset-gone invitation-gone",
+    "templates/accounts/resend.html": "resend resend-errors",
+    "templates/accounts/reset.html": "reset reset-errors",
+    "templates/accounts/reset_sent.html": "reset-sent",
+    "templates/accounts/profile.html": "profile profile-name profile-email profile-password",
+    "templates/accounts/org.html": "org org-errors org-viewer",
+    "templates/accounts/members.html": "members members-errors members-viewer members-invited",
+    "templates/accounts/member.html": "member member-self",
+    "templates/accounts/invitation.html": "invitation invitation-other invitation-errors",
+    "templates/accounts/keys.html": "keys keys-empty keys-viewer",
+    "templates/accounts/key_new.html": "key-new key-errors",
+    "templates/accounts/key_made.html": "key-made",
+    "templates/accounts/key_revoke.html": "key-revoke key-revoke-errors",
+    "templates/accounts/clients.html": "clients clients-empty clients-errors clients-viewer",
+    "templates/accounts/client.html": "client",
+    "templates/accounts/sessions.html": "devices",
+    "templates/accounts/leave.html": "leave leave-last-owner",
+    "templates/accounts/confirm_password.html": "confirm-password confirm-password-wrong",
+    "templates/admin/overview.html": "admin admin-tokens",
+    "templates/admin/orgs.html": "admin-orgs admin-orgs-none",
+    "templates/admin/org.html": "admin-org admin-org-new admin-org-errors",
+    "templates/admin/inbox.html": "admin-inbox admin-inbox-none",
+    "templates/admin/inbox_event.html": "admin-inbox-event",
+    f"{STANDIN}/checkout.html": "stripe-checkout stripe-declined stripe-secure-failed",
+    f"{STANDIN}/secure.html": "stripe-secure",
+    f"{STANDIN}/portal.html": "stripe-portal",
+    f"{STANDIN}/invoice.html": "stripe-invoice",
+    f"{STANDIN}/missing.html": "stripe-missing",
+    f"{STANDIN}/control.html": "stripe-controls",
+}
+"""The pages of each template."""
+TEMPLATE_OF = {name: template for template, names in TEMPLATES.items() for name in names.split()}
+
+
+def kind(name: str, shown: Shown, template: str) -> str:
+    """Layout and state: for whom the page is, how its answer went, whether a menu is open."""
+    who = "staff" if name in ADMIN else "Stripe" if name in STRIPE else shown.who or "visitor"
+    role = who if who in {"staff", "Stripe", "visitor", "viewer"} else "customer"
+    state = "open menu" if name.endswith("-menu") else str(shown.status)
+    return f"{layout(template)}, {role}, {state}"
+
+
+def _page(name: str, shown: Shown) -> Page:
+    template = TEMPLATE_OF[name]
+    return Page(kind(name, shown, template), own_files(template), template, leans_on(template))
+
+
+PICKS: dict[str, Pick] = pick({name: _page(name, shown) for name, shown in PAGES.items()}, changed_files())
