@@ -166,7 +166,9 @@ def _start_again_and_press_ctrl_c(installation: Installation) -> None:
     data = next(line for line in "".join(said).split() if line.startswith("postgresql://"))
     with psycopg.connect(data.replace("tollkeeper_web@", "tollkeeper_owner@")) as connection:
         assert connection.execute("SELECT to_regclass('kept_by_test')").fetchone() == ("kept_by_test",)
-    assert "database: answers as tollkeeper_owner" in doctor(installation).stdout
+    sound = doctor(installation)
+    assert sound.returncode == 0, sound.stdout
+    assert "database: answers as tollkeeper_owner" in sound.stdout
     again = subprocess.run(words, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
     assert again.returncode == 1
     assert "Another run uses" in again.stderr
