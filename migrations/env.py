@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import create_engine, text
 
 from app.kit.embedded import resolve
 from migrations.apply_functions import apply_functions
@@ -29,17 +29,16 @@ def run() -> None:
         with context.begin_transaction():
             context.run_migrations()
         connection.commit()  # where nothing was to do, the look at the version is still open
-        if _is_at_head(connection):
+        if _is_at_head():
             apply_functions(connection)
         connection.exec_driver_sql(GRANTS.read_text(encoding="utf-8").replace("%", "%%"))
         connection.commit()  # functions and their grants come together
     engine.dispose()
 
 
-def _is_at_head(connection: Connection) -> bool:
+def _is_at_head() -> bool:
     """No downgrade ends here, and a database half way up lacks tables that the functions need."""
-    found = context.get_context().get_current_heads()
-    return set(found) == set(context.script.get_heads())
+    return context.get_context().get_current_heads() == tuple(context.script.get_heads())
 
 
 run()

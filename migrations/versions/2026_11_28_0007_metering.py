@@ -1,4 +1,4 @@
-"""The tables of metering: keys, events by month, their erasable details, counters, windows, refusals, roll-ups, imports.
+"""The tables of metering: keys, events by month, erasable details, counters, windows, refusals, roll-ups, imports.
 
 Keys and events carry no foreign keys: they are written only together with the counter row, which has them. A foreign
 key on each event would lock the org's row for every event of it.
@@ -245,6 +245,49 @@ CREATE TABLE refused_quota (
 CREATE INDEX ix_refused_quota_hour ON refused_quota (hour);
 """
 
+# One event as it comes in, and what was decided about it: how the functions that record one hand them on.
+TYPES = """
+CREATE TYPE usage_event_input AS (
+    id text,
+    key uuid,
+    content bytea,
+    meter text,
+    quantity numeric,
+    at timestamptz,
+    kind text,
+    provider text,
+    endpoint text,
+    language text,
+    format text,
+    "user" text,
+    client text,
+    job text,
+    status integer,
+    ms integer,
+    bytes bigint,
+    salt bytea,
+    metadata jsonb
+);
+
+CREATE TYPE usage_decision AS (
+    outcome text,
+    facts jsonb,
+    meter_id integer,
+    is_max boolean,
+    starts_at timestamptz,
+    ends_at timestamptz,
+    plan_version_id uuid,
+    cap numeric,
+    per_minute numeric,
+    per_hour numeric,
+    per_day numeric,
+    subject_id uuid,
+    client_id uuid,
+    value bytea,
+    delta numeric
+);
+"""
+
 # Row triggers are cloned to every partition, also to those attached later; TRUNCATE has no row trigger, so the
 # function that makes partitions adds its own to each.
 TRIGGERS = """
@@ -265,7 +308,7 @@ SELECT name, 0, 0, database_cluster() FROM unnest(ARRAY['orgs', 'totals']) AS na
 
 def upgrade() -> None:
     create_functions(op.get_bind(), "usage_immutable", "usage_partitions", "database_cluster")
-    for part in (EVENTS, COUNTERS, REFUSED, ROLLUPS, IMPORTS, TRIGGERS, MARKS):
+    for part in (EVENTS, COUNTERS, REFUSED, ROLLUPS, IMPORTS, TYPES, TRIGGERS, MARKS):
         op.execute(part)
     op.execute("SELECT usage_partitions(now(), 2, 3)")
 
@@ -278,3 +321,4 @@ def downgrade() -> None:
         " usage_events, usage_keys"
     )
     op.execute("DROP SEQUENCE usage_events_seq")
+    op.execute("DROP TYPE usage_decision, usage_event_input")

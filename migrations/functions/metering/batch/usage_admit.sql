@@ -1,7 +1,7 @@
 -- Decides a batch event by event, in its order, with the org's lock held whole: each event that fits at its turn is
--- admitted, a too large one is refused and a later smaller one may still fit. Takes what it admits from counters,
--- windows and uniques; keys and events are written by the caller. The room left is kept in memory, so that a counter
--- gets one new row version for the whole batch.
+-- admitted, a too large one is refused and a later smaller one may still fit. What it admits is taken from uniques at
+-- once, from windows and counters at the end; keys and events are written by the caller. The room left is kept in
+-- memory, so that a counter gets one new row version for the whole batch.
 --
 -- Arrays named by meter and period hold slot (meter - 1) * periods + period; windows (meter - 1) * 3 + span.
 CREATE OR REPLACE FUNCTION usage_admit(
@@ -33,14 +33,14 @@ DECLARE
   won bytea[] := array_fill(NULL::bytea, ARRAY[cardinality(p_keys)]);
   codes text[] := '{}';
   places bigint[] := '{}';
-  notes jsonb[] := '{}';
+  reasons jsonb[] := '{}';
   e record;
   slot integer;
   place integer;
   delta numeric;
   total numeric;
   code text;
-  note jsonb;
+  reason jsonb;
 BEGIN
   duplicates := 0;
   admitted := array_fill(false, ARRAY[cardinality(p_keys)]);
@@ -70,7 +70,7 @@ BEGIN
     LEFT JOIN usage_keys k ON k.org_id = p_org AND k.key = x.key
     ORDER BY x.i
   LOOP
-    note := NULL;
+    reason := NULL;
     code := CASE
       WHEN coalesce(e.known, won[e.nth]) = e.content THEN 'duplicate'
       WHEN coalesce(e.known, won[e.nth]) IS NOT NULL THEN 'id_conflict'
@@ -91,17 +91,17 @@ BEGIN
       total := CASE aggregations[e.m] WHEN 'max' THEN delta ELSE used[slot] + reserved[slot] + delta END;
       IF p_limited AND delta > 0 THEN
         IF total > caps[slot] THEN
-          note := usage_facts('period', caps[slot], used[slot], reserved[slot], ends[width_bucket(e.a, starts)]);
+          reason := usage_facts('period', caps[slot], used[slot], reserved[slot], ends[width_bucket(e.a, starts)]);
         END IF;
         FOR s IN 1..3 LOOP
           place := (e.m - 1) * 3 + s;
           total := CASE aggregations[e.m] WHEN 'max' THEN delta ELSE span_used[place] + delta END;
-          IF note IS NULL AND total > span_caps[(slot - 1) * 3 + s] THEN
-            note := usage_facts(span_names[s], span_caps[(slot - 1) * 3 + s], span_used[place], 0, span_ends[s]);
+          IF reason IS NULL AND total > span_caps[(slot - 1) * 3 + s] THEN
+            reason := usage_facts(span_names[s], span_caps[(slot - 1) * 3 + s], span_used[place], 0, span_ends[s]);
           END IF;
         END LOOP;
       END IF;
-      IF note IS NULL THEN
+      IF reason IS NULL THEN
         admitted[e.i] := true;
         won[e.nth] := e.content;
         counts[slot] := counts[slot] + 1;
@@ -128,31 +128,15 @@ BEGIN
       END IF;
       code := 'quota_exceeded';
     ELSIF code = 'invalid_event' THEN
-      note := jsonb_build_object('dimension', dimensions[e.m]);
+      reason := jsonb_build_object('dimension', dimensions[e.m]);
     END IF;
     codes := array_append(codes, code);
     places := array_append(places, e.i - 1);
-    notes := array_append(notes, note);
+    reasons := array_append(reasons, reason);
   END LOOP;
 
   SELECT jsonb_agg(jsonb_build_object('index', r.i, 'code', r.c, 'facts', r.f)) INTO refused
-  FROM unnest(places, codes, notes) r (i, c, f);
-  INSERT INTO usage_windows AS w (org_id, meter_id, span, starts_at, used)
-  SELECT p_org, meter_ids[m], span_names[s], span_starts[s], span_taken[(m - 1) * 3 + s]
-  FROM generate_series(1, meters) m CROSS JOIN generate_series(1, 3) s
-  WHERE span_taken[(m - 1) * 3 + s] IS NOT NULL
-  ON CONFLICT (org_id, meter_id, span, starts_at) DO UPDATE SET used = excluded.used;
-  INSERT INTO usage_counters AS c (org_id, meter_id, period_start, used, unbilled, events)
-  SELECT p_org, meter_ids[m], starts[p], taken[(m - 1) * periods + p],
-         CASE WHEN p_billable THEN 0 ELSE taken[(m - 1) * periods + p] END, counts[(m - 1) * periods + p]
-  FROM generate_series(1, meters) m CROSS JOIN generate_series(1, periods) p
-  WHERE counts[(m - 1) * periods + p] > 0
-  ON CONFLICT (org_id, meter_id, period_start) DO UPDATE
-    SET (used, unbilled) = (
-          SELECT CASE WHEN peak THEN greatest(c.used, excluded.used) ELSE c.used + excluded.used END,
-                 CASE WHEN NOT peak THEN c.unbilled + excluded.unbilled
-                      WHEN p_billable THEN greatest(c.used, excluded.used) - greatest(c.used - c.unbilled, excluded.used)
-                      ELSE greatest(c.used, excluded.used) - (c.used - c.unbilled) END
-          FROM (SELECT aggregations[array_position(meter_ids, excluded.meter_id)] = 'max' AS peak) a),
-        events = c.events + excluded.events;
+  FROM unnest(places, codes, reasons) r (i, c, f);
+  PERFORM usage_admit_take(p_org, p_billable, meter_ids, aggregations, starts, taken, counts,
+                           span_names, span_starts, span_taken);
 END $$;

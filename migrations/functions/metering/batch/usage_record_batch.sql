@@ -1,14 +1,17 @@
 -- Records up to some thousand events of one org. Columns come as arrays of one length, a column that no event carries
--- as NULL (times: p_now then); meters, clients and users come once each, and the events name them by position (0: none). Texts are never
--- empty, so '' stands for NULL. `refused` is NULL or a list of {index (from 0), code, facts}.
+-- as NULL (times: p_now then); meters, clients and users come once each, and the events name them by position (0: none).
+-- Texts are never empty, so '' stands for NULL. `refused` is NULL or a list of {index (from 0), code, facts}.
 --
 -- First the set-based way: it takes only batches in which all can be recorded or is known already, of meters that are
--- summed or counted; for any other it raises TK002 with nothing written, and the caller repeats with p_exact. There the org's lock is taken whole, and usage_admit decides event by event in the order of the batch.
--- Keys and counters are locked in one order everywhere, so batches in opposite order cannot deadlock. TK004: no
--- period is open for some event within the time window; the caller opens it and repeats.
+-- summed or counted; for any other it raises TK002 with nothing written, and the caller repeats with p_exact. There the
+-- org's lock is taken whole, and usage_admit decides event by event in the order of the batch. Keys and counters are
+-- locked in one order everywhere, so batches in opposite order cannot deadlock. TK004: no period is open for some event
+-- within the time window; the caller opens it and repeats.
 --
--- p_limited false passes all limits (imports); p_billable false counts the events as never priced.
-CREATE OR REPLACE FUNCTION usage_record_batch(
+-- p_limited false passes all limits (imports); p_billable false counts the events as never priced. p_flush is
+-- usage_record's. The arrays stand as arguments of their own, since an array within a composite is read from its start
+-- for every element.
+CREATE OR REPLACE PROCEDURE usage_record_batch(
   p_org uuid, p_now timestamptz, p_oldest timestamptz, p_newest timestamptz, p_api_key uuid,
   p_source text, p_billable boolean, p_limited boolean, p_exact boolean,
   p_meters text[], p_clients text[], p_users text[],
@@ -16,7 +19,7 @@ CREATE OR REPLACE FUNCTION usage_record_batch(
   p_kind text[], p_provider text[], p_endpoint text[], p_language text[], p_format text[], p_user integer[],
   p_client integer[], p_job text[], p_status integer[], p_ms integer[], p_bytes bigint[], p_salt uuid[],
   p_metadata jsonb[],
-  OUT recorded integer, OUT duplicates integer, OUT refused jsonb)
+  p_flush boolean, OUT recorded integer, OUT duplicates integer, OUT refused jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
   meter_ids integer[];
@@ -38,13 +41,10 @@ DECLARE
   sum_start timestamptz[];
   sum_used numeric[];
   sum_events bigint[];
-  win_meter integer[];
-  win_span text[];
-  win_start timestamptz[];
-  win_used numeric[];
-  win_cap numeric[];
-  taken integer;
 BEGIN
+  IF p_flush THEN
+    SET LOCAL synchronous_commit = off;
+  END IF;
   IF p_exact THEN
     PERFORM pg_advisory_xact_lock(usage_lock(p_org));
   ELSE
@@ -83,40 +83,19 @@ BEGIN
     RAISE EXCEPTION 'no period' USING ERRCODE = 'TK004';
   END IF;
   IF p_users IS NOT NULL THEN
-    INSERT INTO subjects (org_id, id, label, user_id)
-    SELECT p_org, gen_random_uuid(), o.label, m.user_id
-    FROM unnest(p_users) o (label) LEFT JOIN memberships m ON m.org_id = p_org AND m.external_id = o.label
-    WHERE NOT EXISTS (SELECT FROM subjects s WHERE s.org_id = p_org AND s.label = o.label)
-    ORDER BY o.label
-    ON CONFLICT (org_id, label) DO NOTHING;
-    SELECT array_agg(s.id ORDER BY o.n) INTO subject_ids
-    FROM unnest(p_users) WITH ORDINALITY o (label, n) JOIN subjects s ON s.org_id = p_org AND s.label = o.label;
+    subject_ids := usage_batch_subjects(p_org, p_users);
   END IF;
 
   IF p_exact THEN
     IF 'unique' = ANY (aggregations) THEN
-      SELECT array_agg(usage_value(dimensions[x.m], nullif(x.kind, ''), nullif(x.provider, ''), nullif(x.endpoint, ''),
-                                   nullif(x.language, ''), nullif(x.format, ''), subject_ids[x.u], client_ids[x.c],
-                                   nullif(x.job, '')) ORDER BY x.i)
-      INTO vals
-      FROM unnest(p_meter, p_kind, p_provider, p_endpoint, p_language, p_format, p_user, p_client, p_job)
-        WITH ORDINALITY x (m, kind, provider, endpoint, language, format, u, c, job, i);
+      vals := usage_batch_values(dimensions, subject_ids, client_ids, p_meter, p_kind, p_provider, p_endpoint,
+                                 p_language, p_format, p_user, p_client, p_job);
     END IF;
     SELECT a.admitted, a.duplicates, a.refused INTO admitted, duplicates, refused
     FROM usage_admit(p_org, p_now, p_oldest, p_newest, p_billable, p_limited, meter_ids, aggregations, dimensions,
                      client_ids, starts, ends, p_keys, p_contents, p_meter, p_quantity, p_at, p_client, vals) a;
-  ELSIF p_limited AND EXISTS (  -- before anything is written, and with duplicates counted: the loop judges exactly
-      SELECT FROM (
-        SELECT meter_ids[x.m] AS meter, starts[width_bucket(x.a, starts)] AS start,
-               sum(CASE aggregations[x.m] WHEN 'count' THEN 1 ELSE x.q END) AS q,
-               sum(sum(CASE aggregations[x.m] WHEN 'count' THEN 1 ELSE x.q END)) OVER (PARTITION BY meter_ids[x.m]) AS all_q
-        FROM unnest(p_meter, p_quantity, p_at) x (m, q, a) GROUP BY 1, 2) z
-      JOIN limits_in_force l ON l.org_id = p_org AND l.meter_id = z.meter AND l.period_start = z.start
-      LEFT JOIN usage_counters c ON c.org_id = p_org AND c.meter_id = z.meter AND c.period_start = z.start
-      WHERE num_nonnulls(l.per_minute, l.per_hour, l.per_day) > 0 AND usage_window_over(
-              p_org, z.meter, p_now, z.all_q, false, l.per_minute, l.per_hour, l.per_day) IS NOT NULL
-         OR z.q + coalesce(c.used + c.reserved, 0)
-            > CASE l.policy WHEN 'block' THEN coalesce(l.hard_limit, l.allowance) ELSE l.hard_limit END) THEN
+  ELSIF p_limited AND NOT usage_batch_fits(
+      p_org, p_now, meter_ids, aggregations, starts, p_meter, p_quantity, p_at) THEN
     RAISE EXCEPTION 'one by one' USING ERRCODE = 'TK002';
   END IF;
 
@@ -153,57 +132,13 @@ BEGIN
                sum(CASE aggregations[p_meter[i]] WHEN 'count' THEN 1 ELSE p_quantity[i] END) AS q, count(*) AS n
         FROM unnest(fresh) i GROUP BY 1, 2) sums;
   recorded := coalesce(cardinality(fresh), 0);
-  IF p_exact THEN
-    RETURN;
+  IF NOT p_exact THEN
+    PERFORM usage_batch_take(p_org, p_now, p_billable, p_limited, sum_meter, sum_start, sum_used, sum_events);
+    refused := usage_batch_conflicts(p_org, p_keys, p_contents, fresh);
+    duplicates := cardinality(p_keys) - recorded - coalesce(jsonb_array_length(refused), 0);
   END IF;
-
-  IF p_limited THEN  -- windows: a meter's sum at once, under the smallest limit of the periods concerned
-    SELECT array_agg(w.meter), array_agg(w.span), array_agg(w.starts_at), array_agg(w.used), array_agg(w.cap)
-    INTO win_meter, win_span, win_start, win_used, win_cap
-    FROM (
-      SELECT z.meter, s.span, s.starts_at, sum(z.used) AS used, min(s.cap) AS cap
-      FROM unnest(sum_meter, sum_start, sum_used) z (meter, start, used)
-      JOIN limits_in_force l ON l.org_id = p_org AND l.meter_id = z.meter AND l.period_start = z.start
-        AND num_nonnulls(l.per_minute, l.per_hour, l.per_day) > 0
-      CROSS JOIN usage_spans(p_org, p_now, l.per_minute, l.per_hour, l.per_day) s
-      GROUP BY z.meter, s.span, s.starts_at
-      ORDER BY z.meter, s.span) w;
-    INSERT INTO usage_windows AS w (org_id, meter_id, span, starts_at, used)
-    SELECT p_org, x.meter, x.span, x.starts_at, x.used
-    FROM unnest(win_meter, win_span, win_start, win_used) x (meter, span, starts_at, used)
-    ON CONFLICT (org_id, meter_id, span, starts_at) DO UPDATE SET used = w.used + excluded.used
-      WHERE w.used + excluded.used <= (
-        SELECT x.cap FROM unnest(win_meter, win_span, win_cap) x (meter, span, cap)
-        WHERE x.meter = w.meter_id AND x.span = w.span);
-    GET DIAGNOSTICS taken = ROW_COUNT;
-    IF taken < cardinality(win_meter) THEN
-      RAISE EXCEPTION 'one by one' USING ERRCODE = 'TK002';
-    END IF;
-  END IF;
-
-  INSERT INTO usage_counters AS c (org_id, meter_id, period_start, used, unbilled, events)
-  SELECT p_org, z.meter, z.start, z.used, CASE WHEN p_billable THEN 0 ELSE z.used END, z.events
-  FROM unnest(sum_meter, sum_start, sum_used, sum_events) z (meter, start, used, events)
-  ORDER BY z.meter, z.start
-  ON CONFLICT (org_id, meter_id, period_start) DO UPDATE
-    SET used = c.used + excluded.used, unbilled = c.unbilled + excluded.unbilled, events = c.events + excluded.events
-    WHERE NOT p_limited OR excluded.used = 0 OR NOT EXISTS (
-      SELECT FROM limits_in_force l
-      WHERE l.org_id = c.org_id AND l.meter_id = c.meter_id AND l.period_start = c.period_start
-        AND c.used + c.reserved + excluded.used
-            > CASE l.policy WHEN 'block' THEN coalesce(l.hard_limit, l.allowance) ELSE l.hard_limit END);
-  GET DIAGNOSTICS taken = ROW_COUNT;
-  IF taken < cardinality(sum_meter) THEN
-    RAISE EXCEPTION 'one by one' USING ERRCODE = 'TK002';
-  END IF;
-
-  duplicates := cardinality(p_keys) - recorded;
-  IF duplicates > 0 THEN  -- of those not written, the ones whose id stands for other content are conflicts
-    SELECT count(*), jsonb_agg(jsonb_build_object('index', x.i - 1, 'code', 'id_conflict') ORDER BY x.i)
-    INTO taken, refused
-    FROM unnest(p_keys, p_contents) WITH ORDINALITY x (key, content, i)
-    JOIN usage_keys k ON k.org_id = p_org AND k.key = x.key AND k.content <> uuid_send(x.content)
-    WHERE x.i NOT IN (SELECT unnest(fresh));
-    duplicates := duplicates - taken;
+  IF p_flush THEN
+    COMMIT;
+    PERFORM pg_logical_emit_message(false, 'f', '', true);
   END IF;
 END $$;
