@@ -8,6 +8,8 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import create_engine, text
 
+from migrations.apply_functions import apply_functions
+
 ADVISORY_LOCK = 7_205_759_403
 GRANTS = Path(__file__).with_name("grants.sql")
 
@@ -26,9 +28,16 @@ def run() -> None:
         with context.begin_transaction():
             context.run_migrations()
         connection.commit()  # where nothing was to do, the look at the version is still open
+        if _is_at_head():
+            apply_functions(connection)
         connection.exec_driver_sql(GRANTS.read_text(encoding="utf-8").replace("%", "%%"))
-        connection.commit()
+        connection.commit()  # functions and their grants come together
     engine.dispose()
+
+
+def _is_at_head() -> bool:
+    """No downgrade ends here, and a database half way up lacks tables that the functions need."""
+    return context.get_context().get_current_heads() == tuple(context.script.get_heads())
 
 
 run()

@@ -7,7 +7,7 @@ DECLARE
   append_only CONSTANT text[] := ARRAY['usage_keys', 'usage_events', 'audit_entries', 'sign_in_log'];
   -- persons' data: removed by erasure and retention, which are the worker's
   erasable CONSTANT text[] := ARRAY['event_details', 'audit_persons', 'sign_in_details'];
-  read_only CONSTANT text[] := ARRAY['alembic_version', 'usage_counted'];
+  read_only CONSTANT text[] := ARRAY['alembic_version', 'schema_functions', 'usage_counted'];
   relation record;
 BEGIN
   IF to_regrole('tollkeeper_web') IS NULL OR to_regrole('tollkeeper_worker') IS NULL THEN

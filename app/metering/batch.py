@@ -12,18 +12,12 @@ from uuid import UUID
 import psycopg
 
 from app.kit.errors import Unavailable
-from app.kit.hot_statement import HotStatement
 from app.metering.columns import NULL, documents, named, numbers, plain_array, texts
 from app.metering.content import BadContentError, canonicalise, digest, key_of
 from app.metering.hot import NO_PERIOD, ONE_BY_ONE, Meterer, sqlstate
 from app.metering.schemas import ABSENT, Event
+from app.metering.write_calls import RECORD_BATCH, BatchCall, BatchColumns
 
-_ARGUMENTS = ", ".join(["%s"] * 31)
-_PLAIN = HotStatement(
-    # Placeholders only.
-    f"SELECT recorded, duplicates, refused FROM usage_record_batch({_ARGUMENTS})"  # noqa: S608  # nosec B608
-)
-_DURABLE = HotStatement(f"CALL usage_record_batch_durably({_ARGUMENTS}, NULL, NULL, NULL)")
 _ATTEMPTS = 5
 
 
@@ -102,15 +96,18 @@ def _record(
     org_id, key_id, now, terms = call
     ats = _times(events, now)
     oldest, newest = terms.oldest or now - meterer.max_age, now + meterer.max_ahead
-    head = (org_id, now, oldest, newest, key_id, terms.source, terms.billable, terms.limited)
-    body = _columns(events, quantities, ats)
+    columns = _columns(events, quantities, ats)
     exact = ats is not None and (min(ats) < oldest or max(ats) > newest)
+    arguments = BatchCall(
+        p_org=org_id, p_now=now, p_oldest=oldest, p_newest=newest, p_api_key=key_id, p_source=terms.source,
+        p_billable=terms.billable, p_limited=terms.limited, p_exact=exact, p_flush=meterer.durable(),
+    )  # fmt: skip
     for _ in range(_ATTEMPTS):
         try:
-            recorded, duplicates, refused = _call(meterer, (*head, exact, *body))
+            recorded, duplicates, refused = meterer.pool.rows(RECORD_BATCH, (*arguments, *columns))[0]
         except psycopg.DatabaseError as error:
             if sqlstate(error) == ONE_BY_ONE:
-                exact = True
+                arguments = arguments._replace(p_exact=True)
             elif sqlstate(error) == NO_PERIOD:
                 inside = [at for at in ats or [now] if oldest <= at <= newest]
                 for at in {min(inside), max(inside)}:
@@ -133,20 +130,23 @@ def _times(events: list[Event], now: datetime) -> list[datetime] | None:
     return [at or now for at in ats] if any(ats) else None
 
 
-def _columns(events: list[Event], quantities: list[str], ats: list[datetime] | None) -> tuple[Any, ...]:
+def _columns(events: list[Event], quantities: list[str], ats: list[datetime] | None) -> BatchColumns:
     meters, meter = named([event.meter for event in events])
     clients, client = named([event.client for event in events])
     users, user = named([event.user for event in events])
+    salts, metadata = _details(events)
     ids = [event.id for event in events]
-    return (
-        meters, clients, users, texts(ids), plain_array(map(key_of, ids)), plain_array(map(digest, events)), meter,
-        plain_array(quantities), plain_array([at.isoformat() for at in ats]) if ats else None,
-        texts([event.kind for event in events]), texts([event.provider for event in events]),
-        texts([event.endpoint for event in events]), texts([event.language for event in events]),
-        texts([event.format for event in events]), user, client, texts([event.job for event in events]),
-        numbers([event.status_code for event in events]), numbers([event.response_ms for event in events]),
-        numbers([event.file_bytes for event in events]),
-        *_details(events),
+    return BatchColumns(
+        p_meters=meters, p_clients=clients, p_users=users,
+        p_ids=texts(ids), p_keys=plain_array(map(key_of, ids)), p_contents=plain_array(map(digest, events)),
+        p_meter=meter, p_quantity=plain_array(quantities),
+        p_at=plain_array([at.isoformat() for at in ats]) if ats else None,
+        p_kind=texts([event.kind for event in events]), p_provider=texts([event.provider for event in events]),
+        p_endpoint=texts([event.endpoint for event in events]), p_language=texts([event.language for event in events]),
+        p_format=texts([event.format for event in events]), p_user=user, p_client=client,
+        p_job=texts([event.job for event in events]), p_status=numbers([event.status_code for event in events]),
+        p_ms=numbers([event.response_ms for event in events]), p_bytes=numbers([event.file_bytes for event in events]),
+        p_salt=salts, p_metadata=metadata,
     )  # fmt: skip
 
 
@@ -156,9 +156,3 @@ def _details(events: list[Event]) -> tuple[str | None, str | None]:
     if not any(metadata):
         return None, None
     return plain_array([token_hex(16) if each else NULL for each in metadata]), documents(metadata)
-
-
-def _call(meterer: Meterer, arguments: tuple[Any, ...]) -> tuple[int, int, list[dict[str, Any]] | None]:
-    statement = _DURABLE if meterer.durable() else _PLAIN
-    recorded, duplicates, refused = meterer.pool.rows(statement, arguments)[0]
-    return recorded, duplicates, refused

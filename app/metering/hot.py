@@ -1,4 +1,4 @@
-"""The hot path's door to the database: which form of the write calls this server has, and its own error codes."""
+"""The hot path's door to the database: whether a write may commit before it is flushed, and its own error codes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ LOST_RACE = "TK001"  # the limit was reached between the check and the write; no
 ONE_BY_ONE = "TK002"  # the batch needs the exact way; nothing was written
 NO_PERIOD = "TK004"  # no usage period is open for some event; nothing was written
 
-FLUSH_SINCE = 170000
-_HAS_PROCEDURES = "SELECT to_regproc('usage_record_durably') IS NOT NULL"
+FLUSH_SINCE = 170000  # pg_logical_emit_message can flush
 _durable: WeakKeyDictionary[HotPool, bool] = WeakKeyDictionary()
 
 
@@ -44,8 +43,7 @@ class Meterer:
         known = _durable.get(self.pool)
         if known is None:
             with self.pool.connection() as connection:
-                row = connection.execute(_HAS_PROCEDURES).fetchone()
-                known = connection.info.server_version >= FLUSH_SINCE and row is not None and bool(row[0])
+                known = connection.info.server_version >= FLUSH_SINCE
             _durable[self.pool] = known
         return known
 

@@ -13,15 +13,10 @@ import msgspec
 import psycopg
 
 from app.kit.errors import Unavailable
-from app.kit.hot_statement import HotStatement
 from app.metering.content import canonicalise, digest, key_of
 from app.metering.hot import LOST_RACE, Meterer, sqlstate
 from app.metering.schemas import ABSENT, Event
-
-_ARGUMENTS = ", ".join(["%s"] * 24)
-# Placeholders only.
-_PLAIN = HotStatement(f"SELECT outcome, facts FROM usage_record({_ARGUMENTS})")  # noqa: S608  # nosec B608
-_DURABLE = HotStatement(f"CALL usage_record_durably({_ARGUMENTS}, NULL, NULL)")
+from app.metering.write_calls import RECORD, EventInput, RecordCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +46,25 @@ def record(meterer: Meterer, org_id: UUID, event: Event, *, key_id: UUID | None,
 def _arguments(
     meterer: Meterer, org_id: UUID, event: Event, quantity: str, *, key_id: UUID | None, now: datetime
 ) -> tuple[Any, ...]:
-    has_details = event.metadata is not ABSENT
-    return (
-        org_id, now, now - meterer.max_age, now + meterer.max_ahead, key_id,
-        event.id, key_of(event.id), "\\x" + digest(event), event.meter, quantity, event.occurred_at or now,
-        event.kind, event.provider, event.endpoint, event.language, event.format, event.user, event.client, event.job,
-        event.status_code, event.response_ms, event.file_bytes,
-        token_bytes(16) if has_details else None, bytes(event.metadata).decode() if has_details else None,
+    call = RecordCall(
+        p_org=org_id, p_now=now, p_oldest=now - meterer.max_age, p_newest=now + meterer.max_ahead, p_api_key=key_id,
+        p_flush=meterer.durable(),
     )  # fmt: skip
+    has_details = event.metadata is not ABSENT
+    sent = EventInput(
+        id=event.id, key=key_of(event.id), content="\\x" + digest(event), meter=event.meter, quantity=quantity,
+        at=event.occurred_at or now, kind=event.kind, provider=event.provider, endpoint=event.endpoint,
+        language=event.language, format=event.format, user=event.user, client=event.client, job=event.job,
+        status=event.status_code, ms=event.response_ms, bytes=event.file_bytes,
+        salt=token_bytes(16) if has_details else None,
+        metadata=bytes(event.metadata).decode() if has_details else None,
+    )  # fmt: skip
+    return (*call, *sent)
 
 
 def _call(meterer: Meterer, arguments: tuple[Any, ...]) -> tuple[str, Mapping[str, Any] | None]:
-    statement = _DURABLE if meterer.durable() else _PLAIN
     try:
-        code, facts = meterer.pool.rows(statement, arguments)[0]
+        code, facts = meterer.pool.rows(RECORD, arguments)[0]
     except psycopg.DatabaseError as error:
         if sqlstate(error) != LOST_RACE:
             raise

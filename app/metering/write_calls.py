@@ -1,0 +1,123 @@
+"""The arguments of the two write calls, each once, with its SQL type: the statements are made from these lists.
+
+A tuple of these classes is what the statement binds, in its order. `tests/metering/test_write_calls.py` compares names
+and types with PostgreSQL's own, so that no argument can take another's place.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, NamedTuple, get_type_hints
+from uuid import UUID
+
+from app.kit.hot_statement import HotStatement
+
+Text = Annotated[str | None, "text"]
+Number = Annotated[int | None, "integer"]
+Moment = Annotated[datetime, "timestamptz"]
+Id = Annotated[UUID | None, "uuid"]
+Bytes = Annotated[bytes | None, "bytea"]
+Flag = Annotated[bool, "boolean"]
+# Columns of a batch are array literals (`metering.columns`), None where no event carries one.
+Texts = Annotated[str | None, "text[]"]
+Numbers = Annotated[str | None, "integer[]"]
+Ids = Annotated[str | None, "uuid[]"]
+
+
+class EventInput(NamedTuple):
+    """The SQL type `usage_event_input`, field by field."""
+
+    id: Text
+    key: Annotated[str, "uuid"]
+    content: Annotated[str, "bytea"]
+    meter: Text
+    quantity: Annotated[str, "numeric"]
+    at: Moment
+    kind: Text
+    provider: Text
+    endpoint: Text
+    language: Text
+    format: Text
+    user: Text
+    client: Text
+    job: Text
+    status: Number
+    ms: Number
+    bytes: Annotated[int | None, "bigint"]
+    salt: Bytes
+    metadata: Annotated[str | None, "jsonb"]
+
+
+class RecordCall(NamedTuple):
+    """What `usage_record` takes beside the event."""
+
+    p_org: Id
+    p_now: Moment
+    p_oldest: Moment
+    p_newest: Moment
+    p_api_key: Id
+    p_flush: Flag
+
+
+class BatchColumns(NamedTuple):
+    """The events of a batch as `usage_record_batch` takes them: the labels that they name, then a column each."""
+
+    p_meters: Texts
+    p_clients: Texts
+    p_users: Texts
+    p_ids: Texts
+    p_keys: Ids
+    p_contents: Ids
+    p_meter: Numbers
+    p_quantity: Annotated[str, "numeric[]"]
+    p_at: Annotated[str | None, "timestamptz[]"]
+    p_kind: Texts
+    p_provider: Texts
+    p_endpoint: Texts
+    p_language: Texts
+    p_format: Texts
+    p_user: Numbers
+    p_client: Numbers
+    p_job: Texts
+    p_status: Numbers
+    p_ms: Numbers
+    p_bytes: Annotated[str | None, "bigint[]"]
+    p_salt: Ids
+    p_metadata: Annotated[str | None, "jsonb[]"]
+
+
+class BatchCall(NamedTuple):
+    """What `usage_record_batch` takes beside the events."""
+
+    p_org: Id
+    p_now: Moment
+    p_oldest: Moment
+    p_newest: Moment
+    p_api_key: Id
+    p_source: Text
+    p_billable: Flag
+    p_limited: Flag
+    p_exact: Flag
+    p_flush: Flag
+
+
+def list_types(arguments: type[NamedTuple]) -> dict[str, str]:
+    """The SQL type of each argument, by name, in order."""
+    hints = get_type_hints(arguments, include_extras=True)
+    return {name: hint.__metadata__[0] for name, hint in hints.items()}
+
+
+def _named(arguments: type[NamedTuple]) -> str:
+    return ", ".join(f"{name} => %s" for name in list_types(arguments))
+
+
+_EVENT = ", ".join(["%s"] * len(EventInput._fields))
+# Bind (*RecordCall(...), *EventInput(...)) and (*BatchCall(...), *BatchColumns(...)).
+RECORD = HotStatement(
+    f"CALL usage_record({_named(RecordCall)}, p_event => ROW({_EVENT})::usage_event_input,"
+    " outcome => NULL, facts => NULL)"
+)
+RECORD_BATCH = HotStatement(
+    f"CALL usage_record_batch({_named(BatchCall)}, {_named(BatchColumns)},"
+    " recorded => NULL, duplicates => NULL, refused => NULL)"
+)

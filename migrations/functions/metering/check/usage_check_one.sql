@@ -1,0 +1,20 @@
+-- Whether a quantity could be recorded now, and the state of its limit; reserves nothing. Always one row: `meter_id`
+-- NULL, no such meter; `starts_at` NULL, no period is open, the caller opens it and asks again.
+-- A check of a `unique` meter asks for so many new values, one of a `max` meter for that value.
+CREATE OR REPLACE FUNCTION usage_check_one(p_org uuid, p_now timestamptz, p_meter text, p_quantity numeric)
+RETURNS TABLE (
+  meter_id integer, aggregation text, starts_at timestamptz, ends_at timestamptz, plan_version_id uuid, policy text,
+  allowance numeric, cap numeric, used numeric, reserved numeric, unbilled numeric, window_over jsonb)
+LANGUAGE sql STABLE AS $$
+  SELECT m.id, m.aggregation, p.starts_at, p.ends_at, p.plan_version_id, l.policy, l.allowance,
+         CASE l.policy WHEN 'block' THEN coalesce(l.hard_limit, l.allowance) ELSE l.hard_limit END,
+         coalesce(c.used, 0), coalesce(c.reserved, 0), coalesce(c.unbilled, 0),
+         CASE WHEN num_nonnulls(l.per_minute, l.per_hour, l.per_day) > 0 THEN usage_window_over(
+           p_org, m.id, p_now, CASE m.aggregation WHEN 'count' THEN 1 ELSE p_quantity END, m.aggregation = 'max',
+           l.per_minute, l.per_hour, l.per_day) END
+  FROM (SELECT) AS call
+  LEFT JOIN usage_periods p ON p.org_id = p_org AND p.starts_at <= p_now AND p.ends_at > p_now
+  LEFT JOIN meters m ON m.key = p_meter AND m.archived_at IS NULL
+  LEFT JOIN limits_in_force l ON l.org_id = p_org AND l.meter_id = m.id AND l.period_start = p.starts_at
+  LEFT JOIN usage_counters c ON c.org_id = p_org AND c.meter_id = m.id AND c.period_start = p.starts_at
+$$;

@@ -1,0 +1,19 @@
+-- The windows that limit a meter at an instant, in the order in which their rows are locked. Days and hours are the
+-- org's own; minutes are the same everywhere.
+CREATE OR REPLACE FUNCTION usage_spans(org uuid, at timestamptz, per_minute numeric, per_hour numeric, per_day numeric)
+RETURNS TABLE (span text, starts_at timestamptz, ends_at timestamptz, cap numeric)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  zone text := (SELECT o.time_zone FROM orgs o WHERE o.id = org);
+BEGIN
+  IF per_day IS NOT NULL THEN
+    RETURN QUERY SELECT 'day', usage_midnight((at AT TIME ZONE zone)::date, zone),
+      usage_midnight((at AT TIME ZONE zone)::date + 1, zone), per_day;
+  END IF;
+  IF per_hour IS NOT NULL THEN
+    RETURN QUERY SELECT 'hour', date_trunc('hour', at, zone), date_trunc('hour', at, zone) + interval '1 hour', per_hour;
+  END IF;
+  IF per_minute IS NOT NULL THEN
+    RETURN QUERY SELECT 'minute', date_trunc('minute', at), date_trunc('minute', at) + interval '1 minute', per_minute;
+  END IF;
+END $$;

@@ -1,0 +1,21 @@
+-- Takes `quantity` from every window, each row locked in the order of usage_spans; refuses with TK001 when a window
+-- would be passed. A window that has no row yet was judged by usage_window_over before.
+CREATE OR REPLACE FUNCTION usage_take_windows(
+  org uuid, meter integer, at timestamptz, quantity numeric, greatest_only boolean,
+  per_minute numeric, per_hour numeric, per_day numeric)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  s record;
+BEGIN
+  FOR s IN SELECT * FROM usage_spans(org, at, per_minute, per_hour, per_day) LOOP
+    INSERT INTO usage_windows AS w (org_id, meter_id, span, starts_at, used)
+    VALUES (org, meter, s.span, s.starts_at, quantity)
+    ON CONFLICT (org_id, meter_id, span, starts_at) DO UPDATE
+      SET used = CASE WHEN greatest_only THEN greatest(w.used, excluded.used) ELSE w.used + excluded.used END
+      WHERE quantity = 0 OR CASE WHEN greatest_only THEN quantity ELSE w.used + quantity END <= s.cap;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'a limit is reached' USING ERRCODE = 'TK001', DETAIL = usage_window_over(
+        org, meter, at, quantity, greatest_only, per_minute, per_hour, per_day)::text;
+    END IF;
+  END LOOP;
+END $$;

@@ -1,0 +1,27 @@
+-- The windows of some orgs with what their events add up to (a maximum: the greatest). Windows start at whole minutes.
+CREATE OR REPLACE FUNCTION usage_window_figures(orgs uuid[])
+RETURNS TABLE (org_id uuid, meter_id integer, span text, starts_at timestamptz, used numeric, counted numeric)
+LANGUAGE sql STABLE AS $$
+    WITH w AS MATERIALIZED (
+        SELECT w.*, m.aggregation = 'max' AS peak, CASE w.span
+                   WHEN 'day' THEN greatest(  -- 24 hours, also where another zone began the day; 25 where clocks go back
+                       usage_midnight((w.starts_at AT TIME ZONE o.time_zone)::date + 1, o.time_zone),
+                       w.starts_at + interval '24 hours')
+                   ELSE w.starts_at + ('1 ' || w.span)::interval END AS ends_at
+        FROM usage_windows w JOIN orgs o ON o.id = w.org_id
+        JOIN meters m ON m.id = w.meter_id AND m.aggregation <> 'unique'
+        WHERE w.org_id = ANY (orgs)
+    ), minutes AS MATERIALIZED (
+        SELECT c.org_id, c.meter_id, date_trunc('minute', c.recorded_at) AS at,
+               CASE WHEN c.aggregation = 'max' THEN max(c.amount) ELSE sum(c.amount) END AS used
+        FROM usage_counted c
+        WHERE c.org_id IN (SELECT w.org_id FROM w) AND c.source <> 'import'
+          AND c.recorded_at >= (SELECT min(w.starts_at) FROM w)
+        GROUP BY 1, 2, 3, c.aggregation
+    )
+    SELECT w.org_id, w.meter_id, w.span, w.starts_at, w.used,
+           CASE WHEN w.peak THEN max(e.used) ELSE sum(e.used) END
+    FROM w LEFT JOIN minutes e ON e.org_id = w.org_id AND e.meter_id = w.meter_id
+        AND e.at >= w.starts_at AND e.at < w.ends_at
+    GROUP BY w.org_id, w.meter_id, w.span, w.starts_at, w.used, w.peak
+$$;

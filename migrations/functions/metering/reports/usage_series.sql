@@ -1,0 +1,91 @@
+-- An org's usage by 'day' or 'month' of its zone, from `first` to `last` (both within), for one dimension: roll-up plus
+-- the events above the mark, so that it is true at this instant. `since` and `until`, where given, cut within the first
+-- and last bucket (a usage period may start at any time of day); such a cut bucket is computed from its events.
+CREATE OR REPLACE FUNCTION usage_series(
+    bucket text, org uuid, first date, last date, since timestamptz, until timestamptz, wanted text)
+RETURNS TABLE (day date, meter_id integer, value text, quantity numeric, events bigint)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    step CONSTANT interval := ('1 ' || bucket)::interval;
+    doubt CONSTANT interval := '3 hours';  -- a local midnight may come twice, or not at all
+    above CONSTANT bigint := 9223372036854775807;
+    zone text;
+    mark record;
+    whole_from date;
+    whole_to date;
+    head_until timestamptz := '-infinity';  -- no bucket is cut at its front
+    rest_since timestamptz := 'infinity';  -- nor at its end
+    anew_meters integer[];
+    anew_days date[];
+BEGIN
+    SELECT coalesce(r.time_zone, o.time_zone) INTO zone
+    FROM orgs o LEFT JOIN rollup_orgs r ON r.org_id = o.id WHERE o.id = org;
+    SELECT * INTO mark FROM usage_mark(org);
+    first := date_trunc(bucket, first::timestamp)::date;
+    since := greatest(since, first::timestamp AT TIME ZONE zone - doubt);
+    until := least(until, (date_trunc(bucket, last::timestamp) + step) AT TIME ZONE zone + doubt);
+    whole_from := greatest(first, date_trunc(bucket, since AT TIME ZONE zone)::date);
+    IF usage_midnight(whole_from, zone) < since THEN
+        whole_from := whole_from + step;
+    END IF;
+    whole_to := least(date_trunc(bucket, last::timestamp) + step, date_trunc(bucket, until AT TIME ZONE zone));
+    IF whole_from > first THEN
+        head_until := least(until, whole_from::timestamp AT TIME ZONE zone + doubt);
+    END IF;
+    IF whole_to <= last AND whole_to >= whole_from THEN
+        rest_since := greatest(since, whole_to::timestamp AT TIME ZONE zone - doubt);
+    END IF;
+
+    SELECT array_agg(a.meter_id), array_agg(a.day) INTO anew_meters, anew_days FROM (
+        SELECT c.meter_id, date_trunc(bucket, c.local_at)::date AS day FROM usage_counted c
+        WHERE c.org_id = org AND c.tx >= mark.upto AND c.seq > mark.floor_seq AND c.aggregation = 'unique'
+          AND c.occurred_at >= since - doubt AND c.occurred_at < until + doubt
+        UNION
+        SELECT n.meter_id, date_trunc(bucket, n.day::timestamp)::date FROM rollup_anew n
+        WHERE n.org_id = org AND n.day >= whole_from AND n.day < whole_to) a;
+
+    RETURN QUERY
+    WITH tail AS (
+        SELECT date_trunc(bucket, c.local_at)::date AS day, c.meter_id, d.value,
+               CASE WHEN c.aggregation = 'max' THEN max(c.amount) ELSE sum(c.amount) END AS quantity, count(*) AS events
+        FROM usage_counted c,
+             LATERAL (VALUES ('', ''), ('kind', c.kind), ('provider', c.provider), ('endpoint', c.endpoint),
+                             ('user', c."user"), ('client', c.client), ('key', c."key")) d (dimension, value)
+        WHERE c.org_id = org AND c.tx >= mark.upto AND c.seq > mark.floor_seq AND c.aggregation <> 'unique'
+          AND c.occurred_at >= since - doubt AND c.occurred_at < until + doubt
+          AND c.local_at >= whole_from AND c.local_at < whole_to AND d.dimension = wanted AND d.value IS NOT NULL
+        GROUP BY 1, 2, 3, c.aggregation
+    ), rolled AS (
+        SELECT d.day, d.meter_id, d.value, d.quantity, d.events FROM usage_days d
+        WHERE bucket = 'day' AND d.org_id = org AND d.dimension = wanted AND d.day >= whole_from AND d.day < whole_to
+        UNION ALL
+        SELECT m.month, m.meter_id, m.value, m.quantity, m.events FROM usage_months m
+        WHERE bucket = 'month' AND m.org_id = org AND m.dimension = wanted AND m.month >= whole_from
+          AND m.month < whole_to
+    ), anew AS (
+        SELECT a.meter_id, a.day FROM unnest(anew_meters, anew_days) a (meter_id, day)
+    )
+    SELECT u.day, u.meter_id, u.value,
+           CASE WHEN m.aggregation = 'max' THEN max(u.quantity) ELSE sum(u.quantity) END, sum(u.events)::bigint
+    FROM (
+        SELECT r.* FROM rolled r WHERE mark.valid AND (r.meter_id, r.day) NOT IN (SELECT a.meter_id, a.day FROM anew a)
+        UNION ALL
+        SELECT t.* FROM tail t
+        UNION ALL
+        SELECT f.day, f.meter_id, f.value, f.quantity, f.events
+        FROM usage_figures(bucket, ARRAY[org], anew_meters,
+                           CASE WHEN anew_meters IS NULL THEN 'infinity' ELSE since - doubt END,
+                           until + doubt, above, 0) f
+        JOIN anew a ON a.meter_id = f.meter_id AND a.day = f.day
+        WHERE f.dimension = wanted AND f.day >= whole_from AND f.day < whole_to
+        UNION ALL
+        SELECT f.day, f.meter_id, f.value, f.quantity, f.events
+        FROM usage_figures(bucket, ARRAY[org], NULL, since, head_until, above, 0) f
+        WHERE f.dimension = wanted AND f.day >= first AND f.day < whole_from
+        UNION ALL
+        SELECT f.day, f.meter_id, f.value, f.quantity, f.events
+        FROM usage_figures(bucket, ARRAY[org], NULL, rest_since, until, above, 0) f
+        WHERE f.dimension = wanted AND f.day >= whole_to AND f.day <= last
+    ) u JOIN meters m ON m.id = u.meter_id
+    GROUP BY u.day, u.meter_id, u.value, m.aggregation;
+END $$;

@@ -1,0 +1,2 @@
+CREATE OR REPLACE FUNCTION database_cluster() RETURNS text LANGUAGE sql STABLE
+RETURN (SELECT system_identifier::text FROM pg_control_system());

@@ -1,0 +1,31 @@
+-- The figures of some orgs recomputed from events, per bucket: 'day', 'month' (of the org's zone) or 'range' (one row
+-- for the whole span). `meters` names the meters, null for all. An event belongs when it is below the mark: in a
+-- transaction before `upto`, or among the `floor` first rows. A reversing event takes its original out of a maximum
+-- or of a set of unique values; both stand at the same instant, so no bucket sees one without the other.
+CREATE OR REPLACE FUNCTION usage_figures(
+    bucket text, orgs uuid[], meters integer[], since timestamptz, until timestamptz, upto bigint, floor bigint)
+RETURNS TABLE (org_id uuid, day date, meter_id integer, dimension text, value text, quantity numeric, events bigint)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT n.org_id, n.day, n.meter_id, n.dimension, n.value,
+           CASE n.aggregation
+               WHEN 'max' THEN coalesce(max(n.peak) FILTER (WHERE n.standing > 0), 0)
+               WHEN 'unique' THEN count(n.item) FILTER (WHERE n.standing > 0)::numeric
+               ELSE sum(n.amount) END,
+           sum(n.events)::bigint
+    FROM (
+        SELECT c.org_id, c.meter_id, c.aggregation, d.dimension, d.value,
+               CASE bucket WHEN 'range' THEN DATE '1970-01-01' WHEN 'month' THEN date_trunc('month', c.local_at)::date
+                    ELSE c.local_at::date END AS day,
+               CASE WHEN c.aggregation = 'unique' THEN c.item END AS item,
+               CASE WHEN c.aggregation = 'max' THEN abs(c.amount) END AS peak,
+               sum(c.sign) AS standing, sum(c.amount) AS amount, count(*) AS events
+        FROM usage_counted c,
+             LATERAL (VALUES ('', ''), ('kind', c.kind), ('provider', c.provider), ('endpoint', c.endpoint),
+                             ('user', c."user"), ('client', c.client), ('key', c."key")) d (dimension, value)
+        WHERE c.org_id = ANY (orgs) AND c.occurred_at >= since AND c.occurred_at < until
+          AND (meters IS NULL OR c.meter_id = ANY (meters))
+          AND (c.tx < upto OR c.seq <= floor) AND d.value IS NOT NULL
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+    ) n
+    GROUP BY n.org_id, n.day, n.meter_id, n.dimension, n.value, n.aggregation
+$$;

@@ -1,0 +1,15 @@
+-- The last transaction to fold now: all that are over, or as many as hold about `max_rows` events, at least one.
+CREATE OR REPLACE FUNCTION usage_fold_end(state rollup_state, max_rows integer) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    upto bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+    found bigint;
+BEGIN
+    LOOP
+        SELECT count(*) INTO found FROM (
+            SELECT FROM usage_events e WHERE e.tx >= state.upto AND e.tx < upto AND e.seq > state.floor_seq
+            LIMIT max_rows + 1) probe;
+        EXIT WHEN found <= max_rows OR upto <= state.upto + 1;
+        upto := state.upto + (upto - state.upto + 1) / 2;
+    END LOOP;
+    RETURN upto;
+END $$;

@@ -1,0 +1,17 @@
+-- Build some orgs' roll-ups again from the events below the mark. The caller holds the fold's lock.
+CREATE OR REPLACE FUNCTION usage_rebuild(orgs uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE state rollup_state;
+BEGIN
+    SELECT * INTO state FROM rollup_state WHERE name = 'orgs';
+    PERFORM usage_total_uniques(orgs, NULL, -1);
+    INSERT INTO rollup_orgs (org_id, time_zone, stale) SELECT o.id, o.time_zone, false FROM orgs o WHERE o.id = ANY (orgs)
+    ON CONFLICT (org_id) DO UPDATE SET time_zone = excluded.time_zone, stale = false;
+    DELETE FROM rollup_anew a WHERE a.org_id = ANY (orgs);
+    DELETE FROM usage_days d WHERE d.org_id = ANY (orgs);
+    DELETE FROM usage_months m WHERE m.org_id = ANY (orgs);
+    INSERT INTO usage_days (org_id, day, meter_id, dimension, value, quantity, events)
+    SELECT * FROM usage_figures('day', orgs, NULL, '-infinity', 'infinity', state.upto, state.floor_seq);
+    INSERT INTO usage_months (org_id, month, meter_id, dimension, value, quantity, events)
+    SELECT * FROM usage_figures('month', orgs, NULL, '-infinity', 'infinity', state.upto, state.floor_seq);
+    PERFORM usage_total_uniques(orgs, NULL, 1);
+END $$;

@@ -1,0 +1,24 @@
+-- The same for staff: all orgs, UTC days; a maximum is the greatest of any org. Unique values are not counted here:
+-- theirs are the orgs' own days added up (usage_total_uniques).
+CREATE OR REPLACE FUNCTION usage_total_figures(meters integer[], since timestamptz, until timestamptz, upto bigint, floor bigint)
+RETURNS TABLE (day date, meter_id integer, dimension text, value text, quantity numeric, events bigint)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT n.day, n.meter_id, n.dimension, n.value,
+           CASE n.aggregation
+               WHEN 'max' THEN coalesce(max(n.peak) FILTER (WHERE n.standing > 0), 0)
+               ELSE sum(n.amount) END,
+           sum(n.events)::bigint
+    FROM (
+        SELECT c.meter_id, c.aggregation, d.dimension, d.value, (c.occurred_at AT TIME ZONE 'UTC')::date AS day,
+               CASE WHEN c.aggregation = 'max' THEN c.org_id END AS org_id,
+               CASE WHEN c.aggregation = 'max' THEN abs(c.amount) END AS peak,
+               sum(c.sign) AS standing, sum(c.amount) AS amount, count(*) AS events
+        FROM usage_counted c,
+             LATERAL (VALUES ('', ''), ('plan', c.plan), ('kind', c.kind), ('provider', c.provider))
+                 d (dimension, value)
+        WHERE c.occurred_at >= since AND c.occurred_at < until AND (meters IS NULL OR c.meter_id = ANY (meters))
+          AND c.aggregation <> 'unique' AND (c.tx < upto OR c.seq <= floor) AND d.value IS NOT NULL
+        GROUP BY 1, 2, 3, 4, 5, 6, 7
+    ) n
+    GROUP BY n.day, n.meter_id, n.dimension, n.value, n.aggregation
+$$;

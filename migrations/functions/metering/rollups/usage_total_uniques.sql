@@ -1,0 +1,12 @@
+-- Add to staff's totals (weight 1) or take from them (-1) what some orgs' days hold of unique values. Such a total is
+-- the sum over orgs, each by its own zone's day, and has no row per plan.
+CREATE OR REPLACE FUNCTION usage_total_uniques(orgs uuid[], days date[], weight integer) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO usage_totals AS t (day, meter_id, dimension, value, quantity, events)
+    SELECT d.day, d.meter_id, d.dimension, d.value, weight * sum(d.quantity), weight * sum(d.events)
+    FROM usage_days d JOIN meters m ON m.id = d.meter_id AND m.aggregation = 'unique'
+    WHERE d.dimension IN ('', 'kind', 'provider') AND (orgs IS NULL OR d.org_id = ANY (orgs))
+      AND (days IS NULL OR d.day = ANY (days))
+    GROUP BY 1, 2, 3, 4
+    ON CONFLICT (day, dimension, meter_id, value)
+    DO UPDATE SET quantity = t.quantity + excluded.quantity, events = t.events + excluded.events
+$$;

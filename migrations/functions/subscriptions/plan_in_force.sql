@@ -1,0 +1,7 @@
+-- The plan version an org was on at an instant; without terms of its own, the newest of the default plan.
+CREATE OR REPLACE FUNCTION plan_in_force(org uuid, at timestamptz) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce(
+    (SELECT t.plan_version_id FROM subscription_terms t
+     WHERE t.org_id = org AND t.starts_at <= at ORDER BY t.starts_at DESC LIMIT 1),
+    (SELECT v.id FROM plan_versions v JOIN plans p ON p.id = v.plan_id
+     WHERE p.is_default AND v.published_at IS NOT NULL ORDER BY v.number DESC LIMIT 1));

@@ -1,0 +1,37 @@
+"""The outbox of mail."""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute(
+        """
+        CREATE TABLE mail_outbox (
+          id uuid CONSTRAINT pk_mail_outbox PRIMARY KEY,
+          key text NOT NULL CONSTRAINT uq_mail_outbox_key UNIQUE,
+          template text NOT NULL,
+          to_address text NOT NULL,
+          subject text NOT NULL,
+          body_text text,
+          body_html text,
+          state text NOT NULL DEFAULT 'waiting',
+          attempts integer NOT NULL DEFAULT 0,
+          last_error text,
+          created_at timestamptz NOT NULL,
+          sent_at timestamptz,
+          CONSTRAINT ck_mail_outbox_state CHECK (state IN ('waiting', 'sent', 'failed')),
+          CONSTRAINT ck_mail_outbox_sent_at CHECK ((state = 'sent') = (sent_at IS NOT NULL)),
+          CONSTRAINT ck_mail_outbox_body CHECK (state = 'sent' OR (body_text IS NOT NULL AND body_html IS NOT NULL)),
+          CONSTRAINT ck_mail_outbox_attempts CHECK (attempts >= 0)
+        )
+        """
+    )
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE mail_outbox")

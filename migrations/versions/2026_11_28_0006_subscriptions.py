@@ -1,0 +1,120 @@
+"""The tables of subscriptions, usage periods and limits in force.
+
+Periods and limits in force carry the org first in every key and refer, beyond themselves, only to orgs and
+meters, so that they can be spread over servers by org.
+"""
+
+from alembic import op
+
+from migrations.apply_functions import drop_functions
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+TABLES = """
+CREATE TABLE subscriptions (
+    id uuid CONSTRAINT pk_subscriptions PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_subscriptions_org_id_orgs REFERENCES orgs (id),
+    plan_version_id uuid NOT NULL
+        CONSTRAINT fk_subscriptions_plan_version_id_plan_versions REFERENCES plan_versions (id),
+    state text NOT NULL CONSTRAINT ck_subscriptions_state CHECK (
+        state IN ('incomplete', 'trialing', 'active', 'past_due', 'unpaid', 'paused', 'ended')),
+    interval text NOT NULL CONSTRAINT ck_subscriptions_interval CHECK (interval IN ('month', 'year')),
+    currency text NOT NULL CONSTRAINT ck_subscriptions_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    collection text NOT NULL CONSTRAINT ck_subscriptions_collection CHECK (collection IN ('none', 'offline', 'stripe')),
+    anchor_at timestamptz NOT NULL,
+    started_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    billing_starts_at timestamptz NOT NULL,
+    billing_ends_at timestamptz NOT NULL,
+    cancel_at_period_end boolean NOT NULL,
+    assigned_by uuid,
+    limited_at timestamptz,
+    CONSTRAINT ck_subscriptions_ended CHECK ((state = 'ended') = (ended_at IS NOT NULL)),
+    CONSTRAINT ck_subscriptions_times CHECK (ended_at >= started_at),
+    CONSTRAINT ck_subscriptions_billing_period CHECK (billing_ends_at > billing_starts_at)
+);
+-- serves: the subscription an org is on now; and lets it be on one only
+CREATE UNIQUE INDEX uq_subscriptions_open ON subscriptions (org_id) WHERE ended_at IS NULL;
+-- serves: the billing history of an org, newest first
+CREATE INDEX ix_subscriptions_org_id_started_at ON subscriptions (org_id, started_at);
+-- serves: who is on which version of a plan
+CREATE INDEX ix_subscriptions_plan_version_id ON subscriptions (plan_version_id) WHERE ended_at IS NULL;
+-- serves: the sweep that rolls billing periods forward
+CREATE INDEX ix_subscriptions_billing_ends_at ON subscriptions (billing_ends_at) WHERE ended_at IS NULL;
+
+CREATE TABLE subscription_events (
+    id uuid CONSTRAINT pk_subscription_events PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_subscription_events_org_id_orgs REFERENCES orgs (id),
+    subscription_id uuid NOT NULL
+        CONSTRAINT fk_subscription_events_subscription_id_subscriptions REFERENCES subscriptions (id),
+    kind text NOT NULL CONSTRAINT ck_subscription_events_kind CHECK (kind IN (
+        'started', 'renewed', 'plan_changed', 'cancel_planned', 'cancel_undone', 'past_due', 'limited',
+        'recovered', 'ended')),
+    key text NOT NULL,
+    plan_version_id uuid NOT NULL
+        CONSTRAINT fk_subscription_events_plan_version_id_plan_versions REFERENCES plan_versions (id),
+    at timestamptz NOT NULL,
+    noted_at timestamptz NOT NULL,
+    CONSTRAINT uq_subscription_events_subscription_id_kind_key UNIQUE (subscription_id, kind, key)
+);
+-- serves: the billing history of an org, newest first
+CREATE INDEX ix_subscription_events_org_id_at ON subscription_events (org_id, at);
+
+CREATE TABLE subscription_terms (
+    org_id uuid NOT NULL CONSTRAINT fk_subscription_terms_org_id_orgs REFERENCES orgs (id),
+    starts_at timestamptz NOT NULL,
+    plan_version_id uuid NOT NULL
+        CONSTRAINT fk_subscription_terms_plan_version_id_plan_versions REFERENCES plan_versions (id),
+    CONSTRAINT pk_subscription_terms PRIMARY KEY (org_id, starts_at)
+);
+
+-- Periods of an org tile time: every row but one names the end of the row before as its start.
+CREATE TABLE usage_periods (
+    org_id uuid NOT NULL CONSTRAINT fk_usage_periods_org_id_orgs REFERENCES orgs (id),
+    starts_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL,
+    previous_end timestamptz,
+    plan_version_id uuid NOT NULL,
+    time_zone text NOT NULL,
+    opened_at timestamptz NOT NULL,
+    CONSTRAINT pk_usage_periods PRIMARY KEY (org_id, starts_at),
+    CONSTRAINT uq_usage_periods_org_id_ends_at UNIQUE (org_id, ends_at),
+    CONSTRAINT fk_usage_periods_org_id_previous_end_usage_periods FOREIGN KEY (org_id, previous_end)
+        REFERENCES usage_periods (org_id, ends_at) DEFERRABLE INITIALLY DEFERRED,
+    CONSTRAINT ck_usage_periods_length CHECK (ends_at > starts_at),
+    CONSTRAINT ck_usage_periods_tiling CHECK (previous_end = starts_at)
+);
+-- serves: the first period of an org; and lets one period only have none before it
+CREATE UNIQUE INDEX uq_usage_periods_first ON usage_periods (org_id) WHERE previous_end IS NULL;
+-- serves: the sweep that opens periods ahead (the last period of each org, by its end)
+CREATE INDEX ix_usage_periods_ends_at ON usage_periods (ends_at);
+
+CREATE TABLE limits_in_force (
+    org_id uuid NOT NULL CONSTRAINT fk_limits_in_force_org_id_orgs REFERENCES orgs (id),
+    meter_id integer NOT NULL CONSTRAINT fk_limits_in_force_meter_id_meters REFERENCES meters (id),
+    period_start timestamptz NOT NULL,
+    allowance numeric CONSTRAINT ck_limits_in_force_allowance CHECK (allowance >= 0),
+    policy text NOT NULL CONSTRAINT ck_limits_in_force_policy CHECK (policy IN ('block', 'charge', 'warn')),
+    hard_limit numeric CONSTRAINT ck_limits_in_force_hard_limit CHECK (hard_limit >= 0),
+    per_minute numeric CONSTRAINT ck_limits_in_force_per_minute CHECK (per_minute > 0),
+    per_hour numeric CONSTRAINT ck_limits_in_force_per_hour CHECK (per_hour > 0),
+    per_day numeric CONSTRAINT ck_limits_in_force_per_day CHECK (per_day > 0),
+    CONSTRAINT pk_limits_in_force PRIMARY KEY (org_id, meter_id, period_start),
+    CONSTRAINT fk_limits_in_force_org_id_period_start_usage_periods FOREIGN KEY (org_id, period_start)
+        REFERENCES usage_periods (org_id, starts_at) ON DELETE CASCADE
+);
+-- serves: all limits of one period (pages, replacement on a change of plan, the cascade)
+CREATE INDEX ix_limits_in_force_org_id_period_start ON limits_in_force (org_id, period_start);
+"""
+
+
+def upgrade() -> None:
+    op.execute(TABLES)
+
+
+def downgrade() -> None:
+    drop_functions(op.get_bind(), "subscriptions")
+    op.execute("DROP TABLE limits_in_force, usage_periods, subscription_terms, subscription_events, subscriptions")

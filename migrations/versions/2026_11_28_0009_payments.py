@@ -1,0 +1,222 @@
+"""Payments: what we sent people to pay for, what Stripe says of it, what moved, and every event as it came in.
+
+Mirrors are keyed by Stripe's own ids and hold its present state, read from its API and never from an event.
+No address that signs somebody in or opens a page of Stripe's for a person is kept, but the invoice's own.
+"""
+
+from alembic import op
+
+from migrations.apply_functions import drop_functions
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+TABLES = """
+CREATE TABLE stripe_customers (
+    id text CONSTRAINT pk_stripe_customers PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_stripe_customers_org_id_orgs REFERENCES orgs (id),
+    email text,
+    delinquent boolean NOT NULL,
+    card_id text,
+    card_brand text,
+    card_last4 text CONSTRAINT ck_stripe_customers_card_last4 CHECK (card_last4 ~ '^[0-9]{4}$'),
+    card_exp_month integer,
+    card_exp_year integer,
+    created_at timestamptz NOT NULL,
+    deleted_at timestamptz,
+    synced_at timestamptz NOT NULL
+);
+-- serves: the customer of an org; and lets it have one only
+CREATE UNIQUE INDEX uq_stripe_customers_org_id ON stripe_customers (org_id) WHERE deleted_at IS NULL;
+
+CREATE TABLE stripe_prices (
+    id text CONSTRAINT pk_stripe_prices PRIMARY KEY,
+    plan_version_id uuid NOT NULL
+        CONSTRAINT fk_stripe_prices_plan_version_id_plan_versions REFERENCES plan_versions (id),
+    interval text NOT NULL CONSTRAINT ck_stripe_prices_interval CHECK (interval IN ('month', 'year')),
+    currency text NOT NULL CONSTRAINT ck_stripe_prices_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    amount bigint NOT NULL CONSTRAINT ck_stripe_prices_amount CHECK (amount >= 0),
+    product_id text NOT NULL,
+    lookup_key text NOT NULL,
+    pushed_at timestamptz NOT NULL,
+    CONSTRAINT uq_stripe_prices_lookup_key UNIQUE (lookup_key),
+    CONSTRAINT uq_stripe_prices_plan_version_id_interval_currency UNIQUE (plan_version_id, interval, currency)
+);
+
+CREATE TABLE checkouts (
+    id uuid CONSTRAINT pk_checkouts PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_checkouts_org_id_orgs REFERENCES orgs (id),
+    purpose text NOT NULL CONSTRAINT ck_checkouts_purpose CHECK (purpose IN ('subscription', 'card')),
+    plan_version_id uuid CONSTRAINT fk_checkouts_plan_version_id_plan_versions REFERENCES plan_versions (id),
+    interval text CONSTRAINT ck_checkouts_interval CHECK (interval IN ('month', 'year')),
+    currency text CONSTRAINT ck_checkouts_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    amount bigint CONSTRAINT ck_checkouts_amount CHECK (amount >= 0),
+    state text NOT NULL CONSTRAINT ck_checkouts_state CHECK (
+        state IN ('opening', 'open', 'completed', 'expired', 'replaced', 'failed')),
+    session_id text,
+    opened_by uuid,
+    opened_at timestamptz NOT NULL,
+    closed_at timestamptz,
+    failure text,
+    CONSTRAINT uq_checkouts_session_id UNIQUE (session_id),
+    CONSTRAINT ck_checkouts_subject CHECK (
+        (purpose = 'subscription') = (num_nonnulls(plan_version_id, interval, currency, amount) = 4)),
+    CONSTRAINT ck_checkouts_closed CHECK ((state IN ('opening', 'open')) = (closed_at IS NULL)),
+    CONSTRAINT ck_checkouts_open CHECK (state <> 'open' OR session_id IS NOT NULL)
+);
+-- serves: the open checkout of an org; and lets it have one for each purpose only
+CREATE UNIQUE INDEX uq_checkouts_open ON checkouts (org_id, purpose) WHERE state IN ('opening', 'open');
+-- serves: the sweep that asks Stripe about checkouts that nothing was heard of
+CREATE INDEX ix_checkouts_opened_at ON checkouts (opened_at) WHERE state IN ('opening', 'open');
+
+CREATE TABLE stripe_subscriptions (
+    id text CONSTRAINT pk_stripe_subscriptions PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_stripe_subscriptions_org_id_orgs REFERENCES orgs (id),
+    customer_id text NOT NULL
+        CONSTRAINT fk_stripe_subscriptions_customer_id_stripe_customers REFERENCES stripe_customers (id),
+    subscription_id uuid
+        CONSTRAINT fk_stripe_subscriptions_subscription_id_subscriptions REFERENCES subscriptions (id),
+    status text NOT NULL,
+    item_id text NOT NULL,
+    price_id text NOT NULL CONSTRAINT fk_stripe_subscriptions_price_id_stripe_prices REFERENCES stripe_prices (id),
+    period_start timestamptz NOT NULL,
+    period_end timestamptz NOT NULL,
+    anchor_at timestamptz NOT NULL,
+    cancel_at timestamptz,
+    cancel_at_period_end boolean NOT NULL,
+    latest_invoice_id text,
+    created_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    synced_at timestamptz NOT NULL
+);
+-- serves: the Stripe subscriptions of an org, newest first
+CREATE INDEX ix_stripe_subscriptions_org_id_created_at ON stripe_subscriptions (org_id, created_at);
+
+CREATE TABLE stripe_invoices (
+    id text CONSTRAINT pk_stripe_invoices PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_stripe_invoices_org_id_orgs REFERENCES orgs (id),
+    stripe_subscription_id text,
+    number text,
+    status text NOT NULL,
+    billing_reason text,
+    currency text NOT NULL CONSTRAINT ck_stripe_invoices_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    total bigint NOT NULL,
+    tax bigint NOT NULL,
+    amount_due bigint NOT NULL,
+    amount_paid bigint NOT NULL,
+    amount_remaining bigint NOT NULL,
+    period_start timestamptz NOT NULL,
+    period_end timestamptz NOT NULL,
+    attempt_count integer NOT NULL,
+    next_attempt_at timestamptz,
+    hosted_url text,
+    pdf_url text,
+    created_at timestamptz NOT NULL,
+    finalized_at timestamptz,
+    paid_at timestamptz,
+    synced_at timestamptz NOT NULL
+);
+-- serves: the invoices of an org, newest first
+CREATE INDEX ix_stripe_invoices_org_id_created_at ON stripe_invoices (org_id, created_at);
+
+CREATE TABLE billing_records (
+    id uuid CONSTRAINT pk_billing_records PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_billing_records_org_id_orgs REFERENCES orgs (id),
+    state text NOT NULL CONSTRAINT ck_billing_records_state CHECK (
+        state IN ('pending', 'completed', 'failed', 'refunded')),
+    reason text NOT NULL CONSTRAINT ck_billing_records_reason CHECK (
+        reason IN ('subscription_start', 'subscription_renewal', 'subscription_change', 'one_off')),
+    description text NOT NULL,
+    amount bigint NOT NULL CONSTRAINT ck_billing_records_amount CHECK (amount >= 0),
+    refunded bigint NOT NULL DEFAULT 0,
+    currency text NOT NULL CONSTRAINT ck_billing_records_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    checkout_id uuid CONSTRAINT fk_billing_records_checkout_id_checkouts REFERENCES checkouts (id),
+    invoice_id text,
+    transaction_id text,
+    card_brand text,
+    card_last4 text CONSTRAINT ck_billing_records_card_last4 CHECK (card_last4 ~ '^[0-9]{4}$'),
+    failure_code text,
+    failure text,
+    created_at timestamptz NOT NULL,
+    settled_at timestamptz,
+    CONSTRAINT uq_billing_records_checkout_id UNIQUE (checkout_id),
+    CONSTRAINT uq_billing_records_invoice_id UNIQUE (invoice_id),
+    CONSTRAINT ck_billing_records_settled CHECK ((state = 'pending') = (settled_at IS NULL)),
+    CONSTRAINT ck_billing_records_refunded CHECK (refunded BETWEEN 0 AND amount)
+);
+-- serves: the billing history of an org, newest first, by page
+CREATE INDEX ix_billing_records_org_id_created_at_id ON billing_records (org_id, created_at, id);
+-- serves: what Stripe says of a payment intent (refunds, disputes)
+CREATE INDEX ix_billing_records_transaction_id ON billing_records (transaction_id);
+-- serves: the sweep that resolves what is pending by asking
+CREATE INDEX ix_billing_records_pending ON billing_records (created_at) WHERE state = 'pending';
+
+CREATE TABLE dunnings (
+    id uuid CONSTRAINT pk_dunnings PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_dunnings_org_id_orgs REFERENCES orgs (id),
+    stripe_subscription_id text NOT NULL
+        CONSTRAINT fk_dunnings_stripe_subscription_id_stripe_subscriptions REFERENCES stripe_subscriptions (id),
+    started_at timestamptz NOT NULL,
+    mails integer NOT NULL DEFAULT 0 CONSTRAINT ck_dunnings_mails CHECK (mails >= 0),
+    next_mail_at timestamptz,
+    grace_ends_at timestamptz NOT NULL,
+    limited_at timestamptz,
+    ended_at timestamptz,
+    outcome text CONSTRAINT ck_dunnings_outcome CHECK (outcome IN ('recovered', 'ended')),
+    CONSTRAINT ck_dunnings_ended CHECK ((ended_at IS NULL) = (outcome IS NULL))
+);
+-- serves: the dunning that runs for a subscription; and lets it have one only
+CREATE UNIQUE INDEX uq_dunnings_open ON dunnings (stripe_subscription_id) WHERE ended_at IS NULL;
+-- serves: the banner of an org
+CREATE INDEX ix_dunnings_org_id ON dunnings (org_id) WHERE ended_at IS NULL;
+-- serves: the sweep that sends the next mail
+CREATE INDEX ix_dunnings_next_mail_at ON dunnings (next_mail_at) WHERE ended_at IS NULL;
+
+CREATE TABLE stripe_inbox (
+    id text CONSTRAINT pk_stripe_inbox PRIMARY KEY,
+    type text NOT NULL,
+    api_version text,
+    livemode boolean NOT NULL,
+    account text,
+    object_type text NOT NULL,
+    object_id text,
+    customer_id text,
+    org_id uuid,
+    state text NOT NULL DEFAULT 'received' CONSTRAINT ck_stripe_inbox_state CHECK (
+        state IN ('received', 'applied', 'ignored', 'refused', 'parked', 'failed')),
+    attempts integer NOT NULL DEFAULT 0,
+    error text,
+    source text NOT NULL CONSTRAINT ck_stripe_inbox_source CHECK (source IN ('webhook', 'reconcile')),
+    body jsonb NOT NULL,
+    created_at timestamptz NOT NULL,
+    received_at timestamptz NOT NULL,
+    settled_at timestamptz
+);
+-- serves: the inbox page, newest first
+CREATE INDEX ix_stripe_inbox_received_at_id ON stripe_inbox (received_at, id);
+-- serves: what needs a person, and the health page
+CREATE INDEX ix_stripe_inbox_state_received_at ON stripe_inbox (state, received_at)
+    WHERE state IN ('received', 'parked', 'failed', 'refused');
+-- serves: the time line of one customer
+CREATE INDEX ix_stripe_inbox_customer_id_received_at ON stripe_inbox (customer_id, received_at);
+
+CREATE TABLE stripe_cursors (
+    name text CONSTRAINT pk_stripe_cursors PRIMARY KEY,
+    value text NOT NULL,
+    at timestamptz NOT NULL
+);
+"""
+
+
+def upgrade() -> None:
+    op.execute(TABLES)
+
+
+def downgrade() -> None:
+    drop_functions(op.get_bind(), "payments")
+    op.execute(
+        "DROP TABLE stripe_cursors, stripe_inbox, dunnings, billing_records, stripe_invoices, stripe_subscriptions,"
+        " checkouts, stripe_prices, stripe_customers"
+    )

@@ -1,0 +1,217 @@
+"""Roll-ups: what counts, what a fold adds up, what pages read, what a recount writes.
+
+Events are written with transaction numbers of the test's own, so that a mark can be put between them.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.sql.conftest import MONTHS, NOW, Sql
+
+TODAY = date(2026, 11, 21)
+ABOVE = 2**62
+ORGS = "ROW('orgs', %s, 0, 'c', NULL)::rollup_state"
+
+
+def counted(sql: Sql, aggregation: str = "sum", *quantities: int, **event: Any) -> tuple[UUID, int]:
+    """An org and a meter with events of these quantities, of transaction 10 unless told otherwise."""
+    org, (meter, _) = sql.org(), sql.meter(aggregation, "kind" if aggregation == "unique" else None)
+    for quantity in quantities:
+        sql.event(org, meter, quantity, **{"tx": 10, "kind": "k", **event})
+    return org, meter
+
+
+def days(sql: Sql, org: UUID, dimension: str = "") -> list[tuple[Any, ...]]:
+    asked = "SELECT day, value, quantity, events FROM usage_days WHERE org_id = %s AND dimension = %s ORDER BY 1, 2"
+    return sql.rows(asked, org, dimension)
+
+
+def mark(sql: Sql, upto: int) -> None:
+    sql.rows("UPDATE rollup_state SET upto = %s, floor_seq = 0, cluster = database_cluster()", upto)
+
+
+@pytest.mark.parametrize(
+    ("event", "row"),
+    [({}, (1, 5)), ({"billable": False}, None), ({"billable": False, "source": "import"}, (1, 5)),
+     ({"quantity": -5, "reverses": uuid4()}, (-1, -5))],
+)  # fmt: skip
+def test_usage_counted_holds_what_is_billed_or_imported(sql: Sql, event: dict[str, Any], row: tuple[int, int]) -> None:
+    org, (meter, _) = sql.org("Asia/Kolkata"), sql.meter()
+    sql.event(org, meter, **{"quantity": 5} | event)
+    found = sql.rows("SELECT sign, amount FROM usage_counted WHERE org_id = %s", org)
+    assert found == ([] if row is None else [row])
+
+
+@pytest.mark.parametrize(("aggregation", "figure"), [("sum", 9), ("count", 3), ("max", 4), ("unique", 1)])
+@pytest.mark.parametrize(("bucket", "day"), [("day", TODAY), ("month", date(2026, 11, 1)), ("range", date(1970, 1, 1))])
+def test_usage_figures(sql: Sql, aggregation: str, figure: int, bucket: str, day: date) -> None:
+    org, meter = counted(sql, aggregation, 2, 3, 4)
+    asked = "SELECT day, meter_id, dimension, value, quantity, events FROM usage_figures(%s, %s, NULL, %s, %s, %s, 0)"
+    arguments = (bucket, [org], MONTHS[1], MONTHS[2])
+    assert sorted(sql.rows(asked, *arguments, 11)) == [
+        (day, meter, "", "", figure, 3), (day, meter, "kind", "k", figure, 3),
+    ]  # fmt: skip
+    assert sql.rows(asked, *arguments, 10) == []
+
+
+def test_usage_total_figures_take_the_greatest_of_any_org(sql: Sql) -> None:
+    org, meter = counted(sql, "max", 4)
+    sql.event(sql.org(), meter, 7, tx=10)
+    asked = "SELECT day, dimension, value, quantity, events FROM usage_total_figures(%s, %s, %s, 11, 0) ORDER BY 2"
+    assert sql.rows(asked, [meter], MONTHS[1], MONTHS[2]) == [(TODAY, "", "", 7, 2), (TODAY, "kind", "k", 4, 1)]
+    assert org
+
+
+def test_usage_total_uniques_adds_and_takes_orgs_days(sql: Sql) -> None:
+    org, meter = counted(sql, "unique", 1)
+    sql.insert("usage_days", org_id=org, dimension="", day=TODAY, meter_id=meter, value="", quantity=3, events=4)
+    totals = "SELECT quantity, events FROM usage_totals WHERE meter_id = %s"
+    for weight, row in ((1, (3, 4)), (1, (6, 8)), (-1, (3, 4))):
+        sql.rows("SELECT usage_total_uniques(%s, %s, %s)", [org], [TODAY], weight)
+        assert sql.rows(totals, meter) == [row]
+
+
+def test_usage_fold_lock_and_database_cluster_are_what_other_processes_see(sql: Sql) -> None:
+    assert sql.value("SELECT usage_fold_lock()") == 7205759405
+    assert sql.value("SELECT database_cluster() = system_identifier::text FROM pg_control_system()")
+
+
+@pytest.mark.parametrize(("stale", "cluster", "upto"), [(False, None, 77), (True, None, 0), (False, "another", 0)])
+def test_usage_mark_is_below_everything_while_roll_ups_wait(sql: Sql, stale: bool, cluster: str, upto: int) -> None:
+    org = sql.org()
+    mark(sql, 77)
+    if cluster:
+        sql.rows("UPDATE rollup_state SET cluster = %s", cluster)
+    sql.insert("rollup_orgs", org_id=org, time_zone="UTC", stale=stale)
+    assert sql.rows("SELECT upto, valid FROM usage_mark(%s)", org) == [(upto, upto > 0)]
+    assert sql.value("SELECT upto FROM usage_mark(NULL)") == (0 if cluster else 77)
+
+
+def test_usage_fold_restart_marks_every_org_stale(sql: Sql) -> None:
+    org = sql.org()
+    sql.rows("SELECT usage_fold_restart(%s)", NOW)
+    assert sql.value("SELECT stale FROM rollup_orgs WHERE org_id = %s", org)
+    assert sql.rows("SELECT name, cluster = database_cluster() FROM rollup_state ORDER BY 1") == [
+        ("orgs", True), ("totals", False),
+    ]  # fmt: skip
+
+
+def test_usage_rebuild_and_usage_rebuild_totals_write_anew_from_events(sql: Sql) -> None:
+    org, meter = counted(sql, "sum", 2, 3)
+    mark(sql, 11)
+    sql.insert("usage_days", org_id=org, dimension="", day=TODAY, meter_id=meter, value="", quantity=99, events=9)
+    sql.rows("SELECT usage_rebuild(%s)", [org])
+    sql.rows("SELECT usage_rebuild_totals()")
+    assert days(sql, org) == [(TODAY, "", 5, 2)]
+    assert sql.value("SELECT quantity FROM usage_months WHERE org_id = %s AND dimension = ''", org) == 5
+    assert sql.value("SELECT quantity FROM usage_totals WHERE meter_id = %s AND dimension = ''", meter) == 5
+
+
+@pytest.mark.parametrize(("max_rows", "end"), [(10, None), (1, 102)])
+def test_usage_fold_end_stops_after_so_many_rows(sql: Sql, max_rows: int, end: int | None) -> None:
+    """Two events at the greatest transaction numbers that are over: no other event stands there."""
+    org, meter = counted(sql)
+    last = sql.value("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+    for back in (2, 1):
+        sql.event(org, meter, tx=last - back)
+    found = sql.value(f"SELECT usage_fold_end({ORGS}, %s)", last - 2, max_rows)
+    assert found == (last if end is None else last - 1)
+
+
+@pytest.mark.parametrize(("aggregation", "folded", "figure"), [("sum", 2, 5), ("count", 2, 2), ("max", 2, 3)])
+def test_usage_fold_span_adds_a_span_of_transactions(sql: Sql, aggregation: str, folded: int, figure: int) -> None:
+    org, meter = counted(sql, aggregation, 2, 3, tx=ABOVE)
+    assert sql.value(f"SELECT usage_fold_span({ORGS}, %s)", ABOVE, ABOVE + 1) == folded
+    assert days(sql, org) == [(TODAY, "", figure, 2)]
+    assert days(sql, org, "kind") == [(TODAY, "k", figure, 2)]
+    assert sql.value("SELECT quantity FROM usage_totals WHERE meter_id = %s AND dimension = ''", meter) == figure
+
+
+def test_usage_fold_note_fold_noted_and_fold_anew_compute_days_of_unique_values(sql: Sql) -> None:
+    org, meter = counted(sql, "unique", 1, 1, tx=ABOVE)
+    assert sql.value(f"SELECT usage_fold_note({ORGS}, %s, %s)", ABOVE, ABOVE + 1, NOW) == 2
+    assert sql.rows("SELECT meter_id, day FROM rollup_anew WHERE org_id = %s", org) == [(meter, TODAY)]
+    sql.rows("DELETE FROM rollup_anew WHERE org_id <> %s", org)
+    noted = f"SELECT usage_fold_noted({ORGS}, %s, 10)"
+    assert sql.value(noted, ABOVE + 1, NOW - timedelta(seconds=1)) is False
+    assert days(sql, org) == []
+    assert sql.value(noted, ABOVE + 1, NOW) is False
+    assert days(sql, org) == [(TODAY, "", 1, 2)]
+    sql.rows("UPDATE usage_days SET quantity = 9 WHERE org_id = %s", org)
+    sql.rows("SELECT usage_fold_anew(%s, %s, %s, %s, 0)", [org], meter, TODAY, ABOVE + 1)
+    assert days(sql, org) == [(TODAY, "", 1, 2)]
+
+
+def test_usage_fold_is_one_step_forward(sql: Sql) -> None:
+    org, meter = counted(sql)
+    last = sql.value("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+    mark(sql, last - 1)
+    sql.rows("UPDATE rollup_orgs SET stale = false, time_zone = (SELECT time_zone FROM orgs WHERE id = org_id)")
+    sql.rows("DELETE FROM rollup_anew")
+    sql.event(org, meter, 5, tx=last - 1)
+    assert sql.value("SELECT folded FROM usage_fold(1000, %s, '0')", NOW) >= 1
+    assert days(sql, org) == [(TODAY, "", 5, 1)]
+    assert sql.value("SELECT upto FROM rollup_state WHERE name = 'orgs'") >= last
+
+
+SERIES = "SELECT day, quantity, events FROM usage_series(%s, %s, %s, %s, '-infinity', 'infinity', '') ORDER BY 1"
+
+
+@pytest.mark.parametrize("upto", [0, 11, 99])
+def test_usage_series_and_usage_breakdown_are_true_wherever_the_mark_is(sql: Sql, upto: int) -> None:
+    org, meter = counted(sql, "sum", 2, 3)
+    sql.event(org, meter, 4, tx=20, occurred_at=NOW - timedelta(days=1))
+    mark(sql, upto)
+    sql.rows("SELECT usage_rebuild(%s)", [org])
+    span = (date(2026, 11, 1), date(2026, 11, 30))
+    assert sql.rows(SERIES, "day", org, *span) == [(TODAY - timedelta(days=1), 4, 1), (TODAY, 5, 2)]
+    assert sql.rows(SERIES, "month", org, *span) == [(date(2026, 11, 1), 9, 3)]
+    asked = "SELECT meter_id, value, quantity, events FROM usage_breakdown(%s, %s, %s, '-infinity', 'infinity', 'kind')"
+    assert sorted(sql.rows(asked, org, *span)) == [(meter, "k", 5, 2)]
+
+
+def test_usage_total_series_is_all_orgs_by_day(sql: Sql) -> None:
+    _, meter = counted(sql, "sum", 2, 3, tx=ABOVE)
+    mark(sql, ABOVE)
+    asked = "SELECT day, quantity, events FROM usage_total_series(%s, %s, '') WHERE meter_id = %s"
+    assert sql.rows(asked, TODAY, TODAY, meter) == [(TODAY, 5, 2)]
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "used", "unbilled"), [("sum", 12, 7), ("count", 3, 1), ("max", 7, 4), ("unique", 1, 0)]
+)
+def test_usage_counter_figures_and_usage_recount(sql: Sql, aggregation: str, used: int, unbilled: int) -> None:
+    org, meter = counted(sql, aggregation, 2, 3)
+    sql.event(org, meter, 7, kind="k", billable=False, source="import")
+    figures = sql.rows("SELECT meter_id, used, unbilled, events FROM usage_counter_figures(%s, %s)", [org], MONTHS[0])
+    assert figures == [(meter, used, unbilled, 3)]
+    sql.insert("usage_counters", org_id=org, meter_id=meter, period_start=MONTHS[1], used=99, reserved=1)
+    sql.rows("SELECT usage_recount(%s, %s, %s)", org, MONTHS[0], NOW)
+    written = "SELECT meter_id, used, unbilled, events, reserved FROM usage_counters WHERE org_id = %s"
+    assert sql.rows(written, org) == [(meter, used, unbilled, 3, 1)]
+
+
+def test_usage_unique_figures_are_what_usage_recount_writes(sql: Sql) -> None:
+    org, meter = counted(sql, "unique", 1, 1)
+    found = sql.rows("SELECT * FROM usage_unique_figures(%s, %s)", [org], MONTHS[0])
+    assert found == [(org, meter, MONTHS[1], sql.value("SELECT substr(sha256('k'), 1, 16)"))]
+    sql.rows("SELECT usage_recount(%s, %s, %s)", org, MONTHS[0], NOW)
+    assert sql.rows("SELECT * FROM usage_uniques WHERE org_id = %s", org) == found
+
+
+@pytest.mark.parametrize(("aggregation", "total"), [("sum", 5), ("count", 2), ("max", 3)])
+def test_usage_window_figures(sql: Sql, aggregation: str, total: int) -> None:
+    org, meter = counted(sql, aggregation, 2, 3)
+    sql.event(org, meter, 9, billable=False, source="import")  # imports pass windows
+    for span, start, figure in (
+        ("minute", NOW.replace(second=0), total),
+        ("hour", NOW.replace(hour=9, minute=0, second=0), None),
+    ):
+        sql.insert("usage_windows", org_id=org, meter_id=meter, span=span, starts_at=start, used=1)
+        found = sql.rows("SELECT used, counted FROM usage_window_figures(%s) WHERE span = %s", [org], span)
+        assert found == [(1, figure)]

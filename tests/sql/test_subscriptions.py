@@ -1,0 +1,57 @@
+"""The lock of an org's usage; the plan and the currency in force."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.sql.conftest import NOW, Sql
+
+ORG = "00000000-0000-7000-8000-000000000001"
+
+
+def test_usage_lock_is_one_number_an_org_and_stays_so(sql: Sql) -> None:
+    """Processes of two releases side by side must mean the same lock."""
+    assert sql.value("SELECT usage_lock(%s)", ORG) == sql.value("SELECT hashtextextended(%s, 7205759403)", ORG)
+    assert sql.value("SELECT usage_lock(%s) <> usage_lock(%s)", ORG, uuid4())
+
+
+def published(sql: Sql, *, default: bool = False) -> UUID:
+    plan, made = uuid4(), uuid4()
+    if default:
+        sql.rows("UPDATE plans SET is_default = false WHERE is_default")
+    sql.insert(
+        "plans", id=plan, key=f"p_{plan.hex[:12]}", name="", summary="", public=False, is_default=default, position=0
+    )
+    sql.insert("plan_versions", id=made, plan_id=plan, number=1, content_hash=b"0" * 32)
+    for currency in ("CHF", "EUR"):
+        sql.insert("plan_prices", plan_version_id=made, currency=currency, interval="month", amount=1)
+    sql.rows("UPDATE plan_versions SET published_at = %s WHERE id = %s", NOW, made)
+    return made
+
+
+@pytest.mark.parametrize(("days", "place"), [(-30, "default"), (0, "first"), (9, "first"), (10, "second")])
+def test_plan_in_force(sql: Sql, days: int, place: str) -> None:
+    org = sql.org()
+    plans = {"first": published(sql), "second": published(sql), "default": published(sql, default=True)}
+    for name, start in (("first", 0), ("second", 10)):
+        sql.insert("subscription_terms", org_id=org, starts_at=NOW + timedelta(days=start), plan_version_id=plans[name])
+    assert sql.value("SELECT plan_in_force(%s, %s)", org, NOW + timedelta(days=days)) == plans[place]
+
+
+@pytest.mark.parametrize(
+    ("subscribed", "own", "priced", "currency"),
+    [("GBP", "SEK", True, "GBP"), (None, "SEK", True, "SEK"), (None, None, True, "CHF"), (None, None, False, "USD")],
+)
+def test_currency_in_force(sql: Sql, subscribed: str | None, own: str | None, priced: bool, currency: str) -> None:
+    org, version = sql.org(), published(sql)
+    sql.rows("UPDATE orgs SET currency = %s WHERE id = %s", own, org)
+    if subscribed:
+        sql.insert(
+            "subscriptions", id=uuid4(), org_id=org, plan_version_id=version, state="active", interval="month",
+            currency=subscribed, collection="offline", anchor_at=NOW, started_at=NOW, billing_starts_at=NOW,
+            billing_ends_at=NOW + timedelta(days=30), cancel_at_period_end=False,
+        )  # fmt: skip
+    assert sql.value("SELECT currency_in_force(%s, %s, %s)", org, version if priced else uuid4(), NOW) == currency
