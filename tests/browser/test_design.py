@@ -59,9 +59,8 @@ def show(name: str, theme: str = "system") -> str:
 def address() -> Iterator[str]:
     """A server of the pages of `PAGES`, under the content policy of the product."""
     app: Flask = stage.__wrapped__()  # one of its own, for its routes
-    app.add_url_rule("/<name>", view_func=lambda name: show(name, request.args.get("theme", "system")))
-    for path in ("/billing", "/billing/return"):  # what pages ask for by themselves
-        app.add_url_rule(path, path, lambda: ("", 204))
+    app.add_url_rule("/shown/<name>", "shown", lambda name: show(name, request.args.get("theme", "system")))
+    app.before_request(lambda: None if request.endpoint in {"static", "shown"} else ("", 204))  # asked for by pages
     app.after_request(lambda answer: (answer.headers.__setitem__("Content-Security-Policy", POLICY), answer)[1])
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
@@ -77,7 +76,7 @@ def test_nothing_to_complain_about(chromium: Browser, address: str, name: str, t
     need(AXE)
     shown = chromium.new_page(viewport={"width": 375, "height": 720})
     watched = watch(shown)
-    shown.goto(f"{address}/{name}?theme={theme}")
+    shown.goto(f"{address}/shown/{name}?theme={theme}")
     findings = axe(shown)
     shown.set_viewport_size({"width": 1280, "height": 720})
     findings += axe(shown)
@@ -88,7 +87,7 @@ def test_nothing_to_complain_about(chromium: Browser, address: str, name: str, t
 @pytest.mark.parametrize("name", PAGES)
 def test_no_width_needs_scrolling_sideways(chromium: Browser, address: str, name: str) -> None:
     shown = chromium.new_page()
-    shown.goto(f"{address}/{name}")
+    shown.goto(f"{address}/shown/{name}")
     found = too_wide(shown)
     shown.close()
     assert found == []
@@ -103,7 +102,7 @@ def test_markup_is_valid(tmp_path: Path) -> None:
 
 def test_the_first_screen_of_a_phone_holds_state_cost_and_three_bars(chromium: Browser, address: str) -> None:
     shown = chromium.new_page(viewport={"width": 375, "height": 667})
-    shown.goto(f"{address}/dashboard-ok")
+    shown.goto(f"{address}/shown/dashboard-ok")
     ends = shown.evaluate("[...document.querySelectorAll('.meter')].map(each => each.getBoundingClientRect().bottom)")
     shown.close()
     assert ends[2] <= 667
@@ -111,7 +110,7 @@ def test_the_first_screen_of_a_phone_holds_state_cost_and_three_bars(chromium: B
 
 def test_the_first_screen_of_a_desk_holds_every_bar(chromium: Browser, address: str) -> None:
     shown = chromium.new_page(viewport={"width": 1280, "height": 720})
-    shown.goto(f"{address}/dashboard-ok")
+    shown.goto(f"{address}/shown/dashboard-ok")
     ends = shown.evaluate("[...document.querySelectorAll('.meter')].map(each => each.getBoundingClientRect().bottom)")
     shown.close()
     assert max(ends) <= 720
@@ -119,7 +118,7 @@ def test_the_first_screen_of_a_desk_holds_every_bar(chromium: Browser, address: 
 
 def test_every_stop_of_the_tab_key_is_seen(chromium: Browser, address: str) -> None:
     shown = chromium.new_page(viewport={"width": 1280, "height": 720})
-    shown.goto(f"{address}/dashboard-near")
+    shown.goto(f"{address}/shown/dashboard-near")
     bare = []
     for _ in range(25):
         shown.keyboard.press("Tab")
@@ -133,7 +132,7 @@ def test_every_stop_of_the_tab_key_is_seen(chromium: Browser, address: str) -> N
 def test_copying_says_that_it_copied(chromium: Browser, address: str) -> None:
     context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
     shown = context.new_page()
-    shown.goto(f"{address}/style")
+    shown.goto(f"{address}/shown/style")
     shown.locator("[data-copy=copy-key]").click()
     shown.get_by_text("Copied").wait_for()
     assert shown.evaluate("navigator.clipboard.readText()") == "tk_live_Zk3yQ9s0example"
@@ -143,13 +142,13 @@ def test_copying_says_that_it_copied(chromium: Browser, address: str) -> None:
 def test_without_scripts_no_copy_button_pretends(chromium: Browser, address: str) -> None:
     context = chromium.new_context(java_script_enabled=False)
     shown = context.new_page()
-    shown.goto(f"{address}/style")
+    shown.goto(f"{address}/shown/style")
     assert shown.locator("[data-copy]:visible").count() == 0
     context.close()
 
 
 def test_a_form_with_errors_puts_the_focus_on_what_is_wrong(chromium: Browser, address: str) -> None:
     shown = chromium.new_page()
-    shown.goto(f"{address}/style")
+    shown.goto(f"{address}/shown/style")
     assert shown.evaluate("document.activeElement.className") == "error-summary"
     shown.close()
