@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.portal import billing_words as words
 from app.portal import wording
 from app.portal.billing_standing import Standing
+from app.web.addresses import path_to
 
 LOOKS = 15  # every two seconds: half a minute, then a person decides
 _SLOW = "This takes longer than usual. You can leave this page: nothing is lost, and we write to you when it is done."
@@ -128,7 +129,7 @@ def _facts(at: Standing, paid: Paid | None) -> list[tuple[str, str]]:
 
 def _acts(state: str, retry: str, *, card: bool) -> list[tuple[str, str]]:
     if state == "paid":
-        return [("/dashboard", "See the new limits"), ("/billing", "Open billing")]
+        return [(path_to("portal.dashboard"), "See the new limits"), (path_to("billing.index"), "Open billing")]
     if state in {"saved", "waiting", "away"}:
-        return [("/billing", "Open billing")]
-    return [(retry, "Back to billing" if card else "Back to the plan"), ("/dashboard", "Leave it")]
+        return [(path_to("billing.index"), "Open billing")]
+    return [(retry, "Back to billing" if card else "Back to the plan"), (path_to("portal.dashboard"), "Leave it")]

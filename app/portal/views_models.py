@@ -110,7 +110,6 @@ class DashboardView:
     events: Sequence[EventRow] = ()
     steps: Sequence[Step] = ()
     poll_seconds: int = 30
-    upgrade_href: str | None = "/plans"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from app.portal.billing_upgrade import UpgradeView
 from app.portal.billing_view import Preview, billing_view
 from app.portal.plan_choice import ChoiceView
 from app.portal.views_models import CompareRow, Person
+from tests.web.stage import stage
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RENEWS = datetime(2026, 12, 21, 12, 0, tzinfo=UTC)
@@ -127,22 +128,23 @@ def returned(state: str, *, looks: int = 0) -> Any:
 
 
 AWAY = "Our payment provider does not answer right now. Press the button again in a minute."
-PAGES: dict[str, tuple[str, Any]] = {
-    **{f"billing-{kind}": ("portal/billing.html", billing(kind)) for kind in STANDINGS},
-    "billing-viewer": ("portal/billing.html", billing("past_due", role="viewer")),
-    "billing-off": ("portal/billing.html", billing("free", payments_on=False)),
-    "billing-trouble": ("portal/billing.html", billing(trouble=AWAY)),
-    "billing-exact": ("portal/billing.html", billing(preview=Preview("$39.20"))),
-    "billing-exact-away": ("portal/billing.html", billing(preview=Preview(trouble="Stripe does not answer."))),
-    "billing-filtered": ("portal/billing.html", billing(found=history(narrow=True))),
-    **{f"upgrade-{kind}": ("portal/billing_upgrade.html", upgrade(kind))
-       for kind in ("buy", "current", "role", "off", "agreement", "paying", "default")},
-    "upgrade-left": ("portal/billing_upgrade.html", upgrade(left=True, resumes=True)),
-    "upgrade-trouble": ("portal/billing_upgrade.html", upgrade(trouble=AWAY, offline=True)),
-    **{f"cancel-{kind}": ("portal/billing_cancel.html", cancel(kind))
-       for kind in ("ask", "role", "off", "cancelled", "nothing")},
-    "cancel-late": ("portal/billing_cancel.html", cancel(late=True, trouble=AWAY)),
-    **{f"return-{state}": ("portal/billing_return.html", returned(state)) for state in RETURNS},
-    **{f"return-{state}-late": ("portal/billing_return.html", returned(state, looks=15))
-       for state in ("waiting", "open", "away")},
-}  # fmt: skip
+with stage().app_context():  # view models name the pages they lead to
+    PAGES: dict[str, tuple[str, Any]] = {
+        **{f"billing-{kind}": ("portal/billing.html", billing(kind)) for kind in STANDINGS},
+        "billing-viewer": ("portal/billing.html", billing("past_due", role="viewer")),
+        "billing-off": ("portal/billing.html", billing("free", payments_on=False)),
+        "billing-trouble": ("portal/billing.html", billing(trouble=AWAY)),
+        "billing-exact": ("portal/billing.html", billing(preview=Preview("$39.20"))),
+        "billing-exact-away": ("portal/billing.html", billing(preview=Preview(trouble="Stripe does not answer."))),
+        "billing-filtered": ("portal/billing.html", billing(found=history(narrow=True))),
+        **{f"upgrade-{kind}": ("portal/billing_upgrade.html", upgrade(kind))
+           for kind in ("buy", "current", "role", "off", "agreement", "paying", "default")},
+        "upgrade-left": ("portal/billing_upgrade.html", upgrade(left=True, resumes=True)),
+        "upgrade-trouble": ("portal/billing_upgrade.html", upgrade(trouble=AWAY, offline=True)),
+        **{f"cancel-{kind}": ("portal/billing_cancel.html", cancel(kind))
+           for kind in ("ask", "role", "off", "cancelled", "nothing")},
+        "cancel-late": ("portal/billing_cancel.html", cancel(late=True, trouble=AWAY)),
+        **{f"return-{state}": ("portal/billing_return.html", returned(state)) for state in RETURNS},
+        **{f"return-{state}-late": ("portal/billing_return.html", returned(state, looks=15))
+           for state in ("waiting", "open", "away")},
+    }  # fmt: skip
