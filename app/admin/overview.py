@@ -42,6 +42,11 @@ class Part:
     state: str
     words: str
 
+    @property
+    def badge(self) -> tuple[str, str, str]:
+        """The state in words, with its tone and icon."""
+        return ("Fine", "good", "check") if self.state == "ok" else ("Needs a look", "high", "alert")
+
 
 @dataclass(frozen=True)
 class OverviewView:

@@ -37,6 +37,11 @@ class ReturnView:
     again: str | None
     polls: bool
 
+    @property
+    def icon(self) -> str:
+        """The mark above the title."""
+        return {"good": "check", "waiting": "clock", "near": "alert", "bad": "cross"}[self.kind]
+
 
 def return_view(
     state: str, at: Standing, *, plan: str | None, retry: str, again: str, looks: int, paid: Paid | None = None
