@@ -10,29 +10,32 @@ from app.accounts.credentials import ApiKey, EmailToken
 from app.accounts.identity import Visit
 from app.accounts.models import Invitation, Org, User
 from app.mail.service import send
-from app.web.runtime import runtime
-
-
-def url(path: str) -> str:
-    """The absolute address of a page."""
-    return f"{runtime().settings.base_url}{path}"
+from app.web.addresses import absolute_url
 
 
 def verify(session: Session, user: User, token: str, row: EmailToken, *, now: datetime) -> None:
     """Confirm this address, for a new user or a change of address."""
-    context = {"name": user.name, "link": url(f"/verify/{token}"), "expires_at": row.expires_at}
+    context = {"name": user.name, "link": absolute_url("accounts.verify", token=token), "expires_at": row.expires_at}
     send(session, "verify_email", row.email, context=context, key=f"verify_email:{row.id}", now=now)
 
 
 def account_exists(session: Session, user: User, email: str, *, key: str, now: datetime) -> None:
     """Somebody signed up with an address that has an account."""
-    context = {"name": user.name, "link": url("/sign-in"), "reset_link": url("/reset")}
+    context = {
+        "name": user.name,
+        "link": absolute_url("accounts.sign_in"),
+        "reset_link": absolute_url("accounts.reset"),
+    }
     send(session, "account_exists", email, context=context, key=f"account_exists:{key}", now=now)
 
 
 def reset(session: Session, user: User, token: str, row: EmailToken, *, now: datetime) -> None:
     """Choose a new password."""
-    context = {"name": user.name, "link": url(f"/reset/{token}"), "expires_at": row.expires_at}
+    context = {
+        "name": user.name,
+        "link": absolute_url("accounts.choose_password", token=token),
+        "expires_at": row.expires_at,
+    }
     send(session, "reset_password", row.email, context=context, key=f"reset_password:{row.id}", now=now)
 
 
@@ -42,7 +45,7 @@ def invited(session: Session, row: Invitation, org: Org, by: User, token: str, *
         "org_name": org.name,
         "invited_by": by.name,
         "role": row.role,
-        "link": url(f"/invitations/{token}"),
+        "link": absolute_url("accounts.invitation", token=token),
         "expires_at": row.expires_at,
     }
     send(session, "invitation", row.email, context=context, key=f"invitation:{row.id}", now=now)
@@ -55,14 +58,14 @@ def new_sign_in(session: Session, user: User, visit: Visit, *, key: str, now: da
         "at": now,
         "address": visit.address,
         "device": visit.agent,
-        "link": url("/settings/sessions"),
+        "link": absolute_url("accounts.sessions"),
     }
     send(session, "new_sign_in", user.email, context=context, key=f"new_sign_in:{key}", now=now)
 
 
 def account_changed(session: Session, user: User, to: str, what: str, *, key: str, now: datetime) -> None:
     """Tell the owner that the password or the address was changed; `what` is a short sentence."""
-    context = {"name": user.name, "what": what, "at": now, "link": url("/reset")}
+    context = {"name": user.name, "what": what, "at": now, "link": absolute_url("accounts.reset")}
     send(session, "account_changed", to, context=context, key=f"account_changed:{key}", now=now)
 
 
@@ -75,6 +78,6 @@ def key_created(session: Session, user: User, key: ApiKey, org: Org, *, now: dat
         "scopes": key.scopes,
         "org_name": org.name,
         "at": now,
-        "link": url("/settings/keys"),
+        "link": absolute_url("accounts.keys"),
     }
     send(session, "key_created", user.email, context=context, key=f"key_created:{key.id}", now=now)

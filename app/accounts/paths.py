@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 
-HOME = "/dashboard"
+from app.web.addresses import path_to
+
 _LONGEST = 2000
 # One slash, then anything printable in ASCII but a backslash (browsers read it as a slash); never two slashes in front.
 _LOCAL = re.compile(r"/(?!/)[!-\[\]-~]*")
+
+
+def home() -> str:
+    """Where people go who asked for no page in particular."""
+    return path_to("portal.dashboard")
 
 
 def safe_path(text: str | None) -> str | None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
 
 from sqlalchemy import Row
 
@@ -16,6 +15,7 @@ from app.kit.money import ZERO
 from app.metering.reports import DayTotal, TopOrg
 from app.portal.wording import units
 from app.web import charts
+from app.web.addresses import path_to
 from app.web.filters import quantity
 
 PRESETS = {"7d": ("7 days", 7), "30d": ("30 days", 30), "90d": ("90 days", 90), "12m": ("12 months", 366)}
@@ -41,6 +41,11 @@ class Part:
     name: str
     state: str
     words: str
+
+    @property
+    def badge(self) -> tuple[str, str, str]:
+        """The state in words, with its tone and icon."""
+        return ("Fine", "good", "check") if self.state == "ok" else ("Needs a look", "high", "alert")
 
 
 @dataclass(frozen=True)
@@ -137,4 +142,4 @@ def _days_query(days: Days) -> dict[str, str]:
 
 
 def _address(meter: Meter, query: Mapping[str, str]) -> str:
-    return f"/admin?{urlencode({'meter': meter.key, **query})}"
+    return path_to("admin.index", meter=meter.key, **query)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.factory import health, logs, middleware
+from app.factory import assets, health, logs, middleware
 from app.factory.access import ACCESS
 from app.factory.blueprints import APIS, MACHINES, PAGES
 from app.factory.form_session import FormSessions
@@ -26,7 +26,10 @@ from app.web.runtime import Runtime
 
 
 class Portal(Flask):
-    """Flask without asking of every view and hook, on every request, whether it is a coroutine: none is."""
+    """Flask with our stylesheet, and without asking of each view and hook on each request whether it is a coroutine."""
+
+    def send_static_file(self, filename: str) -> Response:
+        return assets.serve_stylesheet() if filename == assets.SHEET else super().send_static_file(filename)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func

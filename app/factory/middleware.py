@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, g, request, url_for
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from prometheus_client import Counter, Histogram
@@ -166,4 +166,4 @@ def _csrf_field() -> Markup:
 
 
 def _static_url(path: str) -> str:
-    return f"/static/{path}?v={assets.version(path)}"
+    return url_for("static", filename=path, v=assets.version(path))

@@ -33,6 +33,7 @@ from app.metering.intake import take_batch, take_one
 from app.metering.models import UsageEvent
 from app.metering.schemas import ABSENT, Event, parse
 from app.metering.upgrade import upgrade_url
+from app.web.addresses import absolute_url
 from app.web.api import Api, read_body, respond_raw
 from app.web.database import session
 from app.web.paging import read_id, read_place, write_cursor
@@ -58,7 +59,7 @@ def record_events() -> Response:
     sent = parse(read_body())
     org_id, key_id, now = acting_org(), caller().key_id, business_now()
     if sent.bare:
-        answer = take_one(meterer(), org_id, sent, key_id=key_id, now=now, base_url=runtime().settings.base_url)
+        answer = take_one(meterer(), org_id, sent, key_id=key_id, now=now)
     else:
         answer = take_batch(meterer(), org_id, sent, key_id=key_id, now=now)
     return respond_raw(msgspec.json.encode(answer))
@@ -166,13 +167,10 @@ def _check_answer(answer: Answer) -> dict[str, Any]:
 
 
 def _upgrade_url(answer: Answer) -> str:
-    held = runtime()
     if answer.reason == "unknown_meter":
-        return f"{held.settings.base_url}/plans"  # no plan has it: there is none to look for
+        return absolute_url("plans.index")  # no plan has it: there is none to look for
     standing = answer.used + answer.reserved
-    return upgrade_url(
-        held.pool, held.settings.base_url, answer.meter, answer.span, held=standing, refused=answer.requested
-    )
+    return upgrade_url(runtime().pool, answer.meter, answer.span, held=standing, refused=answer.requested)
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -24,12 +24,10 @@ RECORDED = RecordAnswer(1, 0)
 DUPLICATE = RecordAnswer(0, 1)
 
 
-def take_one(
-    meterer: Meterer, org_id: UUID, sent: Sent, *, key_id: UUID | None, now: datetime, base_url: str
-) -> RecordAnswer:
+def take_one(meterer: Meterer, org_id: UUID, sent: Sent, *, key_id: UUID | None, now: datetime) -> RecordAnswer:
     """Record a bare event; a refusal raises the error of its code, after it was written down.
 
-    At a limit it leads to the plan that would have taken the event, on the portal at `base_url`.
+    At a limit it leads to the plan that would have taken the event.
     """
     for bad in sent.bad:
         refused.keep(meterer.pool, org_id, [Kept(bad.id, bad.code, bad.detail, bad.raw)], now)
@@ -47,7 +45,7 @@ def take_one(
         return DUPLICATE
     words, url = detail(outcome.code, event, outcome.quantity, outcome.facts), None
     if outcome.code == "quota_exceeded":
-        url = _upgrade_url(meterer, base_url, event.meter, outcome.quantity, outcome.facts or {})
+        url = _upgrade_url(meterer, event.meter, outcome.quantity, outcome.facts or {})
         refused.count(meterer.pool, org_id, [(event.meter, outcome.quantity)], now)
     else:
         refused.keep(meterer.pool, org_id, [Kept(event.id, outcome.code, words, as_sent(event))], now)
@@ -74,9 +72,9 @@ def take_batch(meterer: Meterer, org_id: UUID, sent: Sent, *, key_id: UUID | Non
     return RecordAnswer(outcome.recorded, outcome.duplicates, items)
 
 
-def _upgrade_url(meterer: Meterer, base_url: str, meter: str, quantity: str, facts: Mapping[str, Any]) -> str:
+def _upgrade_url(meterer: Meterer, meter: str, quantity: str, facts: Mapping[str, Any]) -> str:
     held = Decimal(facts["used"]) + Decimal(facts["reserved"])
-    return upgrade_url(meterer.pool, base_url, meter, facts["span"], held=held, refused=Decimal(quantity))
+    return upgrade_url(meterer.pool, meter, facts["span"], held=held, refused=Decimal(quantity))
 
 
 def _words(each: Refusal, event: Event) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from app.catalog.queries import ROOM_SQL
 from app.kit.errors import Unavailable
 from app.kit.pool import HotPool
+from app.web.addresses import absolute_url
 
 SPANS = ("period", "minute", "hour", "day", "requests")
 # Who stands at a limit asks again and again; what is on sale changes when a catalogue is applied.
@@ -26,13 +27,13 @@ class Room(NamedTuple):
     caps: tuple[Decimal | None, ...]
 
 
-def upgrade_url(pool: HotPool, base_url: str, meter: str, span: str, *, held: Decimal, refused: Decimal) -> str:
+def upgrade_url(pool: HotPool, meter: str, span: str, *, held: Decimal, refused: Decimal) -> str:
     """The page that sells the plan which takes `refused` beside what is `held` in the span; else the comparison.
 
     One statement at most, in five seconds a meter and process. `meter` is '' for requests a minute.
     """
     plan = smallest(_rooms(pool, meter), span, held, refused)
-    return f"{base_url}/billing/upgrade/{plan}" if plan else f"{base_url}/plans"
+    return absolute_url("billing.upgrade", key=plan) if plan else absolute_url("plans.index")
 
 
 def smallest(rooms: Sequence[Room], span: str, held: Decimal, refused: Decimal) -> str | None:

@@ -12,10 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
-from app.accounts.mails import url
 from app.accounts.models import Membership, User
 from app.accounts.roles import ADMIN, BILLING, OWNER
 from app.mail.service import send
+from app.web.addresses import absolute_url
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ def notify(session: Session, org_id: UUID, template: str, context: Mapping[str, 
     if not people:
         log.warning("nobody to write to", org_id=str(org_id), template=template)
     for each in people:
-        facts = {"org_name": org.name, "link": url("/billing"), **context, "name": each.name}
+        facts = {"org_name": org.name, "link": absolute_url("billing.index"), **context, "name": each.name}
         send(session, template, each.email, context=facts, key=f"{template}:{key}:{each.id}", now=now)
     return len(people)
 

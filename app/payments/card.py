@@ -18,8 +18,8 @@ from app.payments.locks import org_lock
 from app.payments.own_card import follow_customer
 from app.stripe_gateway import Gateway, customers, invoices, portal, subscriptions
 from app.stripe_gateway.errors import StripeMissing, StripeRefused
+from app.web.addresses import absolute_url
 from app.web.database import transaction
-from app.web.runtime import runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def pay_now(org_id: UUID, *, actor: Actor, now: datetime) -> Payment:
 def _portal(gw: Gateway, org_id: UUID, now: datetime) -> str:
     customer_id = ensure_customer(gw, org_id, now)
     # Every click needs a page of its own: a replayed one would have lapsed.
-    return portal.open_portal(gw, customer_id, f"{runtime().settings.base_url}/billing", key=f"portal-{new_hex()}")
+    return portal.open_portal(gw, customer_id, absolute_url("billing.index"), key=f"portal-{new_hex()}")
 
 
 def _try(gw: Gateway, invoice_id: str, subscription_id: str | None) -> str | None:

@@ -13,8 +13,8 @@ from app.payments.visits import Visit
 from app.stripe_gateway import Gateway, checkout
 from app.stripe_gateway.errors import StripeAway, StripeDenied, StripeKeyReused, StripeMissing, StripeMisused
 from app.stripe_gateway.types import CheckoutSession
+from app.web.addresses import absolute_url
 from app.web.database import transaction
-from app.web.runtime import runtime
 
 _MODES = {"subscription": "subscription", "card": "setup"}
 _KEY_LIVES = timedelta(hours=23)
@@ -25,10 +25,11 @@ _ON_ITS_WAY = timedelta(minutes=2)
 
 def start(gw: Gateway, visit: Visit, now: datetime) -> CheckoutSession:
     """Open the session of a checkout, or get the one that an earlier try has opened. The caller holds the lock."""
-    choice, base = visit.choice, runtime().settings.base_url
+    choice = visit.choice
     customer_id = ensure_customer(gw, visit.org_id, now)
     price_id = ensure_price(gw, choice.sold, now) if choice.sold else None
-    left = f"/billing/upgrade/{choice.sold.plan_key}?left=1" if choice.sold else "/billing"
+    back = absolute_url("billing.come_back", checkout=visit.id)
+    upgrade = absolute_url("billing.upgrade", key=choice.sold.plan_key, left=1) if choice.sold else None
     return checkout.open_session(
         gw,
         mode=_MODES[choice.purpose],
@@ -37,8 +38,8 @@ def start(gw: Gateway, visit: Visit, now: datetime) -> CheckoutSession:
         org_id=visit.org_id,
         price_id=price_id,
         currency=None if price_id else choice.currency,
-        success_url=f"{base}/billing/return?checkout={visit.id}&session_id={{CHECKOUT_SESSION_ID}}",
-        cancel_url=f"{base}{left}",
+        success_url=f"{back}&session_id={{CHECKOUT_SESSION_ID}}",
+        cancel_url=upgrade or absolute_url("billing.index"),
         key=f"checkout-{visit.id}",
     )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.portal import wording
 from app.portal.figures import MeterFigures
 from app.portal.offers import Offer
 from app.portal.plans import Seen, fee_of, way
 from app.portal.views_models import Person
+from app.web.addresses import path_to
 from app.web.filters import quantity
 
 MAY_CHANGE_PLAN = frozenset({"owner", "admin", "billing"})
@@ -21,7 +22,7 @@ class Advice:
     """What to do about a meter near its limit: words, and where a press on the prompt leads to."""
 
     words: str = ""
-    href: str = "/plans"
+    href: str = field(default_factory=lambda: path_to("plans.index"))
     label: str = "Compare plans"
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from urllib.parse import urlencode
 from uuid import UUID
 
 from app.kit.periods import midnight
 from app.payments.queries import Wanted
 from app.portal.billing_words import STATES
+from app.web.addresses import path_to
 from app.web.paging import read_place
 
 
@@ -39,12 +39,17 @@ class Asked:
         """Whether anything is filtered out."""
         return bool(self.state or self.since or self.until)
 
-    def address(self, path: str = "/billing", **changed: str) -> str:
+    def address(self, **changed: str) -> str:
         """The page with these filters, the first page unless `next` is given."""
+        return f"{path_to('billing.index', **self._query(**changed))}#history"
+
+    def csv(self) -> str:
+        """The file with these filters."""
+        return path_to("billing.history_csv", **self._query())
+
+    def _query(self, **changed: str) -> dict[str, str]:
         query = {"state": self.state, "from": self.since, "to": self.until, **changed}
-        kept = {name: str(value) for name, value in query.items() if value}
-        place = "#history" if path == "/billing" else ""
-        return f"{path}{'?' if kept else ''}{urlencode(kept)}{place}"
+        return {name: str(value) for name, value in query.items() if value}
 
 
 def read(args: Mapping[str, str], zone: str) -> Asked:

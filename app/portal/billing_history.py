@@ -99,7 +99,7 @@ def history(session: Session, org_id: UUID, asked: Asked) -> HistoryView:
         totals=_totals(session, org_id, asked.wanted) if shown else [],
         next_href=following,
         first_href=asked.address() if asked.cursor else None,
-        csv_href=asked.address("/billing/history.csv"),
+        csv_href=asked.csv(),
         life=[
             (each.at, words.event(each.kind, each.plan.name))
             for each in subscriptions.history(session, org_id, _EVENTS)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.portal import billing_words as words
 from app.portal import wording
 from app.portal.billing_standing import Standing
+from app.web.addresses import path_to
 
 LOOKS = 15  # every two seconds: half a minute, then a person decides
 _SLOW = "This takes longer than usual. You can leave this page: nothing is lost, and we write to you when it is done."
@@ -35,6 +36,11 @@ class ReturnView:
     acts: Sequence[tuple[str, str]]
     again: str | None
     polls: bool
+
+    @property
+    def icon(self) -> str:
+        """The mark above the title."""
+        return {"good": "check", "waiting": "clock", "near": "alert", "bad": "cross"}[self.kind]
 
 
 def return_view(
@@ -128,7 +134,7 @@ def _facts(at: Standing, paid: Paid | None) -> list[tuple[str, str]]:
 
 def _acts(state: str, retry: str, *, card: bool) -> list[tuple[str, str]]:
     if state == "paid":
-        return [("/dashboard", "See the new limits"), ("/billing", "Open billing")]
+        return [(path_to("portal.dashboard"), "See the new limits"), (path_to("billing.index"), "Open billing")]
     if state in {"saved", "waiting", "away"}:
-        return [("/billing", "Open billing")]
-    return [(retry, "Back to billing" if card else "Back to the plan"), ("/dashboard", "Leave it")]
+        return [(path_to("billing.index"), "Open billing")]
+    return [(retry, "Back to billing" if card else "Back to the plan"), (path_to("portal.dashboard"), "Leave it")]

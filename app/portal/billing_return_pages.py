@@ -20,6 +20,7 @@ from app.portal.billing_standing import standing
 from app.portal.plans import upgrade_address
 from app.portal.views import org_of
 from app.portal.wording import amount
+from app.web.addresses import path_to
 from app.web.database import session
 from app.web.pages import render
 from app.web.runtime import business_now
@@ -37,8 +38,10 @@ def come_back() -> Response:
         state,
         standing(session(), org, now),
         plan=plan.name if plan else None,
-        retry=upgrade_address(plan.key, visit.interval or "", visit.currency or "") if plan else "/billing",
-        again=f"/billing/return?checkout={visit.id}&session_id={sent}&looks={looks + 1}",
+        retry=upgrade_address(plan.key, visit.interval or "", visit.currency or "")
+        if plan
+        else path_to("billing.index"),
+        again=path_to("billing.come_back", checkout=visit.id, session_id=sent, looks=looks + 1),
         looks=looks,
         paid=_paid(org, visit) if state == "paid" else None,
     )

@@ -10,9 +10,11 @@ from app.portal import billing_words as words
 from app.portal import wording
 from app.portal.advice import MAY_CHANGE_PLAN
 from app.portal.billing_history import HistoryView
-from app.portal.billing_standing import Standing
+from app.portal.billing_standing import Standing, Visit
+from app.portal.page_parts import Action
 from app.portal.plans import upgrade_address
 from app.portal.views_models import Person
+from app.web.addresses import path_to
 
 _BADGES = {
     "active": ("Active", "good", "check"),
@@ -45,13 +47,12 @@ class NextPayment:
 
 @dataclass(frozen=True)
 class Trouble:
-    """What needs a decision. `acts` name the buttons: pay, card, undo, resume."""
+    """What needs a decision, and what can be done about it."""
 
     kind: str
     title: str
     words: Sequence[str]
-    acts: Sequence[str] = ()
-    resume: str | None = None
+    acts: Sequence[Action] = ()
 
 
 @dataclass(frozen=True)
@@ -130,15 +131,19 @@ def troubles(at: Standing, *, usable: bool) -> list[Trouble]:
     if at.cancels:
         until = words.deadline(at.renews_at, at.time_zone) if at.renews_at else "its paid time"
         said = f"Until then everything stays as it is; after that the limits of {at.default_name} hold."
-        found.append(Trouble("near", f"{at.plan_name} ends on {until}", [said], ["undo"] if usable else []))
+        found.append(Trouble("near", f"{at.plan_name} ends on {until}", [said], [_undo(at)] if usable else []))
     if at.visit is not None and not at.paid_by_stripe:
-        visit = at.visit
-        resume = upgrade_address(visit.plan_key, visit.interval, visit.currency)
         said = "Nothing was charged for it so far. You can finish it, or leave it: it closes by itself within a day."
-        found.append(
-            Trouble("info", "A payment page is still open", [said], ["resume"] if usable else [], resume=resume)
-        )
+        found.append(Trouble("info", "A payment page is still open", [said], [_resume(at.visit)] if usable else []))
     return found
+
+
+def _undo(at: Standing) -> Action:
+    return Action(f"Keep {at.plan_name}", path_to("billing.undo_cancel"), "primary", posts=True)
+
+
+def _resume(visit: Visit) -> Action:
+    return Action("Look at it", upgrade_address(visit.plan_key, visit.interval, visit.currency))
 
 
 def _late(at: Standing, *, usable: bool) -> Trouble:
@@ -152,7 +157,9 @@ def _late(at: Standing, *, usable: bool) -> Trouble:
         said = said if until else f"The limits of {at.plan_name} still hold."
         title = f"A payment of {owed} failed" if at.due else "A payment failed"
     more = "Nothing is deleted." + (" Pay with the card that is kept, or change it first." if usable else "")
-    acts = (["pay"] if at.due else []) + ["card"]
+    pay = Action("Pay now", path_to("billing.pay"), "primary", posts=True)
+    card = Action("Change the card", path_to("billing.change_card"), posts=True)
+    acts = [pay, card] if at.due else [card]
     return Trouble("full" if at.limited else "strong", title, [said, more], acts if usable else [])
 
 

@@ -16,6 +16,7 @@ from app.kit.errors import InvalidRequest, NotFound
 from app.kit.periods import month_of
 from app.metering.partitions import make_partitions
 from app.subscriptions.queries import current_period
+from app.web.addresses import path_to
 from app.web.database import session
 from app.web.filters import day
 from app.web.pages import flash_message, redirect_path
@@ -40,7 +41,7 @@ def move_clock() -> Response:
     moved = clock.advance(_to_the_end(now) - now if by == PERIOD else SPANS[by])
     make_partitions()  # the month jumped to must not wait for tomorrow's sweep
     flash_message("info", f"It is {day(moved, plain=True)}, {moved.astimezone(UTC):%H:%M} UTC for plans and usage now.")
-    return redirect_path(safe_path(request.form.get("next")) or "/")
+    return redirect_path(safe_path(request.form.get("next")) or path_to("portal.home"))
 
 
 def _to_the_end(now: datetime) -> datetime:

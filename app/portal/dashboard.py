@@ -12,6 +12,7 @@ from app.portal.advice import Advice
 from app.portal.figures import FULL, MeterFigures
 from app.portal.usage_view import CurrentUsage
 from app.portal.views_models import CostView, DashboardView, EventRow, MeterBar, PromptView, Step
+from app.web.addresses import path_to
 from app.web.filters import quantity
 
 _POLL_WAITING, _POLL_ACTIVE, _POLL = 3, 10, 30
@@ -48,7 +49,6 @@ def dashboard(
         events=events,
         steps=steps,
         poll_seconds=_poll(usage, events, watched=watched),
-        upgrade_href="/plans" if may_upgrade else None,
     )
 
 
@@ -88,7 +88,7 @@ def prompt(meter: MeterFigures, usage: CurrentUsage, advice: Advice, *, may_upgr
         words=f"{words} {advice.words}".strip(),
         action_href=advice.href if may_upgrade else None,
         action_label=advice.label if may_upgrade else None,
-        second_href=f"/usage?meter={meter.key}",
+        second_href=path_to("usage.index", meter=meter.key),
         second_label="See what used it",
     )
 
@@ -141,7 +141,7 @@ def _bar(meter: MeterFigures, usage: CurrentUsage) -> MeterBar:
         forecast=wording.forecast(meter, usage),
         reserved=meter.use.reserved,
         reserved_percent=share,
-        href=f"/usage?meter={meter.key}",
+        href=path_to("usage.index", meter=meter.key),
         windows=windows.said(meter.windows),
     )
 

@@ -11,6 +11,7 @@ from sqlalchemy import Row
 
 from app.portal.usage_view import CurrentUsage
 from app.portal.views_models import EventRow, Step
+from app.web.addresses import path_to
 
 SHOWN_FOR = timedelta(days=1)
 """How long after its first event the list stays when steps are left."""
@@ -31,7 +32,7 @@ def steps(usage: CurrentUsage, facts: Row[Any], base_url: str, *, may_manage: bo
             "Make an API key",
             "Your product signs its calls with it. It is shown once.",
             done=facts.has_key,
-            action_href="/settings/keys" if may_manage else None,
+            action_href=path_to("accounts.keys") if may_manage else None,
             action_label="Make a key",
         ),
         Step(
@@ -45,14 +46,14 @@ def steps(usage: CurrentUsage, facts: Row[Any], base_url: str, *, may_manage: bo
             "Bring a colleague",
             "Each role has its own view: billing sees bills, viewers change nothing.",
             done=facts.members > 1,
-            action_href="/settings/members" if may_manage else None,
+            action_href=path_to("accounts.members_page") if may_manage else None,
             action_label="Invite somebody",
         ),
         Step(
             "Choose a plan",
             f"You are on {usage.plan_name}. A larger plan raises the limits at once.",
             done=facts.has_plan,
-            action_href="/plans",
+            action_href=path_to("plans.index"),
             action_label="Compare plans",
         ),
     ]

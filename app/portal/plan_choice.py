@@ -7,34 +7,43 @@ from dataclasses import dataclass
 
 from app.portal import comparison, wording
 from app.portal.offers import Offer
+from app.portal.page_parts import Action, Section, Sentence, Span
 from app.portal.plans import Seen, address, fee_of, way
 from app.portal.usage_view import CurrentUsage
 from app.portal.views_models import CompareRow, Person
+from app.web.addresses import path_to
 from app.web.filters import quantity
+
+_HOW = "How to get it"
 
 
 @dataclass(frozen=True)
 class ChoiceView:
-    """What templates/portal/plan.html shows. `changes` rows have two cells: now and then; one for a visitor."""
+    """What templates/portal/plan.html shows: the plan, and `how` to get it.
+
+    `changes` rows have two cells: now and then; one for a visitor.
+    """
 
     key: str
     name: str
     summary: str
     money: str
-    today: str
     headings: Sequence[str]
     changes: Sequence[CompareRow]
     unfit: Sequence[str]
     people: Sequence[Person]
-    current: bool
-    is_default: bool
-    may_change: bool
     back: str
-    href: str | None
+    how: Section
 
 
 def choice_view(
-    offer: Offer, held: Offer | None, seen: Seen, standing: CurrentUsage | None, people: Sequence[Person]
+    offer: Offer,
+    held: Offer | None,
+    seen: Seen,
+    standing: CurrentUsage | None,
+    people: Sequence[Person],
+    *,
+    signed_in: bool = True,
 ) -> ChoiceView:
     """Assemble the page of `offer` for an org on `held`; both None-able parts are absent for a visitor."""
     current = offer.key == seen.plan
@@ -44,17 +53,40 @@ def choice_view(
         name=offer.name,
         summary=offer.summary,
         money=_money(offer, seen),
-        today=_today(offer, seen),
         headings=["Now", offer.name] if len(shown) == 2 else [offer.name],
         changes=changes(shown, seen.currency),
         unfit=[] if standing is None or current else unfit(offer, standing),
         people=people,
-        current=current,
-        is_default=offer.is_default,
-        may_change=seen.may_change,
         back=address(seen),
-        href=way(offer, seen),
+        how=_how(offer, seen, people, signed_in=signed_in),
     )
+
+
+def _how(offer: Offer, seen: Seen, people: Sequence[Person], *, signed_in: bool) -> Section:
+    if offer.key == seen.plan:
+        compare = Span("Compare it with the others", address(seen))
+        return Section("You are on this plan", [["There is nothing to change. ", compare, "."]])
+    if not signed_in:
+        first = f"Create an account first: it begins on the free plan. Then choose {offer.name} here."
+        sign_up = Action("Create an account", path_to("accounts.sign_up_page"), "primary")
+        line = "Every new account begins on this plan." if offer.is_default else first
+        return Section(_HOW, [line, [sign_up, " ", Action("Sign in", path_to("accounts.sign_in"))]])
+    if not seen.may_change:
+        return Section("Whom to ask", ask="Your role cannot change the plan.", people=people)
+    return Section(_HOW, _ways(offer, seen), note="Nothing on this page costs anything.")
+
+
+def _ways(offer: Offer, seen: Seen) -> list[Sentence]:
+    href = way(offer, seen)
+    if offer.is_default:
+        lead = f"{offer.name} costs nothing, and you are on it whenever no other plan runs."
+        agreed = "Your present plan is billed by agreement: ask your Tollkeeper team to end it."
+        return [f"{lead} What you used before stays on record.",
+                [Action("Cancel the present plan", href)] if href else agreed]  # fmt: skip
+    if href is None:
+        return [f"{offer.name} is priced by agreement. Write to your Tollkeeper team about it."]
+    today = f"{_today(offer, seen)} Its limits hold from the second in which the payment is confirmed."
+    return [today, [Action(f"Upgrade to {offer.name}", href, "primary")]]
 
 
 def changes(shown: Sequence[Offer], currency: str) -> list[CompareRow]:

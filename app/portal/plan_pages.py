@@ -53,9 +53,8 @@ def choose(key: str) -> Response:
         raise NotFound("There is no such plan.")
     held = next((each for each in found if standing and each.key == standing.plan_key), None)
     people = [] if seen.may_change or who.org_id is None else queries.who_may_change_plan(session(), who.org_id)
-    return render(
-        "portal/plan.html", view=choice_view(offer, held, seen, standing, people), signed_in=bool(who.user_id)
-    )
+    view = choice_view(offer, held, seen, standing, people, signed_in=bool(who.user_id))
+    return render("portal/plan.html", view=view)
 
 
 def _standing(who: Caller) -> CurrentUsage | None:

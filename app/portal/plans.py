@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from urllib.parse import urlencode
 
 from app.kit.money import exponent, round_half_away, to_major
 from app.portal import comparison, wording
@@ -13,6 +12,7 @@ from app.portal.figures import Use
 from app.portal.offers import Offer
 from app.portal.views_models import Link, PlanColumn, PlansView, ReplayRow
 from app.rating import price
+from app.web.addresses import path_to
 from app.web.filters import quantity
 
 INTERVALS = {"month": "Monthly", "year": "Yearly"}
@@ -146,16 +146,16 @@ def way(offer: Offer, seen: Seen) -> str | None:
         return None
     fee, _ = fee_of(offer, seen)
     if offer.is_default:
-        return "/billing/cancel" if seen.paying else None
+        return path_to("billing.confirm_cancel") if seen.paying else None
     return upgrade_address(offer.key, seen.interval, seen.currency) if fee else None
 
 
 def _button(offer: Offer, shown: Sequence[Offer], seen: Seen) -> tuple[str, str]:
     """What a press does, in words, and where it leads."""
     if seen.plan is None and offer.is_default:
-        return "Create an account", "/sign-up"
+        return "Create an account", path_to("accounts.sign_up_page")
     fee, interval = fee_of(offer, seen)
-    place = way(offer, seen) or f"/plans/{offer.key}?{_query(seen.interval, seen.currency)}"
+    place = way(offer, seen) or path_to("plans.choose", key=offer.key, interval=seen.interval, currency=seen.currency)
     if fee is None or not seen.may_change:
         return f"Ask for {offer.name}", place
     money = f"{wording.amount(fee, seen.currency).replace('.00', '')} a {interval}"
@@ -191,13 +191,9 @@ def _intervals(offers: Sequence[Offer], seen: Seen) -> list[Link]:
 
 def address(seen: Seen, *, interval: str | None = None, currency: str | None = None) -> str:
     """The comparison as it is seen, or by another interval or currency."""
-    return f"/plans?{_query(interval or seen.interval, currency or seen.currency)}"
+    return path_to("plans.index", interval=interval or seen.interval, currency=currency or seen.currency)
 
 
 def upgrade_address(key: str, interval: str, currency: str) -> str:
     """The page that sells a plan at one of its prices."""
-    return f"/billing/upgrade/{key}?{_query(interval, currency)}"
-
-
-def _query(interval: str, currency: str) -> str:
-    return urlencode({"interval": interval, "currency": currency})
+    return path_to("billing.upgrade", key=key, interval=interval, currency=currency)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from app.kit.periods import Period
+from app.web.addresses import path_to
 
 DIMENSIONS = {
     "kind": "Kind",
@@ -54,14 +54,14 @@ class Asked:
     span: str
     by_chosen: bool = False
 
-    def address(self, path: str = "/usage", **changed: str) -> str:
+    def address(self, **changed: str) -> str:
         """The address of the same view with something changed."""
-        return f"{path}?{urlencode({**self.values(), **changed})}"
+        return path_to("usage.index", **{**self.values(), **changed})
 
     def csv(self) -> str:
         """The address of the file: totals by day, or by the dimension that was chosen."""
         kept = {name: value for name, value in self.values().items() if name != "by" or self.by_chosen}
-        return f"/usage.csv?{urlencode(kept)}"
+        return path_to("usage.as_csv", **kept)
 
     def with_days(self, start: date, end: date) -> str:
         """The address of the same view over other days."""

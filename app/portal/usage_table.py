@@ -13,6 +13,7 @@ from app.portal import wording
 from app.portal.usage_range import DIMENSIONS, SPANS, Asked, Range
 from app.portal.views_models import RefusedRow, UsageRow, UsageView
 from app.web import charts
+from app.web.addresses import path_to
 from app.web.filters import quantity
 
 ADDED = frozenset({"sum", "count"})
@@ -179,8 +180,9 @@ def _description(asked: Asked, meter: MeterRef, total: Decimal, unit: str) -> st
 
 def _presets(asked: Asked, presets: Mapping[str, tuple[str, Range]]) -> list[tuple[str, str, bool]]:
     kept = {name: value for name, value in asked.values().items() if name in {"meter", "by"}}
-    query = "&".join(f"{name}={value}" for name, value in kept.items())
-    return [(words, f"/usage?period={key}&{query}", key == asked.picked) for key, (words, _) in presets.items()]
+    return [
+        (words, path_to("usage.index", period=key, **kept), key == asked.picked) for key, (words, _) in presets.items()
+    ]
 
 
 def _label(asked: Asked, key: date) -> str:

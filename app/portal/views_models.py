@@ -110,7 +110,11 @@ class DashboardView:
     events: Sequence[EventRow] = ()
     steps: Sequence[Step] = ()
     poll_seconds: int = 30
-    upgrade_href: str | None = "/plans"
+
+    @property
+    def state_icon(self) -> str:
+        """The mark beside the sentence."""
+        return {"ok": "check", "empty": "clock"}.get(self.state_kind, "alert")
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,11 @@ class PlansView:
     tax_note: str
     replay: Sequence[ReplayRow] = ()
     replay_period: str | None = None
+
+    @property
+    def per(self) -> str:
+        """What a price is for."""
+        return "a year" if self.interval == "year" else "a month"
 
 
 @dataclass(frozen=True)

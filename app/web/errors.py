@@ -13,9 +13,10 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from app.kit.errors import DomainError, InvalidRequest
+from app.web.addresses import absolute_url
 from app.web.json import encode
 from app.web.problems import RETRY_SECONDS, code_of_status, problem_of
-from app.web.runtime import runtime, wall_now
+from app.web.runtime import wall_now
 
 log = structlog.get_logger()
 API_PREFIX = "/api/"
@@ -56,7 +57,7 @@ def answer(code: str, detail: str, *, errors: list[dict[str, str]] | None = None
 def _json(code: str, detail: str, errors: list[dict[str, str]] | None, facts: dict[str, Any]) -> Response:
     problem = problem_of(code)
     body: dict[str, Any] = {
-        "type": f"{runtime().settings.base_url}/docs/problems/{code}",
+        "type": absolute_url("docs.problem", code=code),
         "title": problem.title,
         "status": problem.status,
         "detail": detail,

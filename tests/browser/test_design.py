@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from playwright.sync_api import Browser, expect
 from werkzeug.serving import make_server
 
@@ -58,9 +58,8 @@ def show(name: str) -> str:
 def address() -> Iterator[str]:
     """A server of the pages of `PAGES`, under the content policy of the product."""
     app: Flask = stage.__wrapped__()  # one of its own, for its routes
-    app.add_url_rule("/<name>", view_func=show)
-    for path in ("/billing", "/billing/return"):  # what pages ask for by themselves
-        app.add_url_rule(path, path, lambda: ("", 204))
+    app.add_url_rule("/shown/<name>", "shown", show)
+    app.before_request(lambda: None if request.endpoint in {"static", "shown"} else ("", 204))  # asked for by pages
     app.after_request(lambda answer: (answer.headers.__setitem__("Content-Security-Policy", POLICY), answer)[1])
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
@@ -79,7 +78,7 @@ def findings(chromium: Browser, address: str) -> Callable[[str, Sequence[Look]],
         theme, width = looks[0]
         shown = chromium.new_page(viewport={"width": width, "height": 720}, color_scheme=theme)  # type: ignore[arg-type]
         watched = watch(shown)
-        shown.goto(f"{address}/{name}")
+        shown.goto(f"{address}/shown/{name}")
         found = {
             "axe": judged_by_axe(shown, looks),
             "too wide": too_wide(shown),
@@ -108,7 +107,7 @@ def test_markup_is_valid(markup: Callable[[str], list[str]]) -> None:
 
 def test_the_first_screen_of_a_phone_holds_state_cost_and_three_bars(chromium: Browser, address: str) -> None:
     shown = chromium.new_page(viewport={"width": 375, "height": 667})
-    shown.goto(f"{address}/dashboard-ok")
+    shown.goto(f"{address}/shown/dashboard-ok")
     ends = shown.evaluate("[...document.querySelectorAll('.meter')].map(each => each.getBoundingClientRect().bottom)")
     shown.close()
     assert ends[2] <= 667
@@ -116,7 +115,7 @@ def test_the_first_screen_of_a_phone_holds_state_cost_and_three_bars(chromium: B
 
 def test_the_first_screen_of_a_desk_holds_every_bar(chromium: Browser, address: str) -> None:
     shown = chromium.new_page(viewport={"width": 1280, "height": 720})
-    shown.goto(f"{address}/dashboard-ok")
+    shown.goto(f"{address}/shown/dashboard-ok")
     ends = shown.evaluate("[...document.querySelectorAll('.meter')].map(each => each.getBoundingClientRect().bottom)")
     shown.close()
     assert max(ends) <= 720
@@ -124,7 +123,7 @@ def test_the_first_screen_of_a_desk_holds_every_bar(chromium: Browser, address: 
 
 def test_every_stop_of_the_tab_key_is_seen(chromium: Browser, address: str) -> None:
     shown = chromium.new_page(viewport={"width": 1280, "height": 720})
-    shown.goto(f"{address}/dashboard-near")
+    shown.goto(f"{address}/shown/dashboard-near")
     bare = []
     for _ in range(25):
         shown.keyboard.press("Tab")
@@ -138,7 +137,7 @@ def test_every_stop_of_the_tab_key_is_seen(chromium: Browser, address: str) -> N
 def test_copying_says_that_it_copied(chromium: Browser, address: str) -> None:
     context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
     shown = context.new_page()
-    shown.goto(f"{address}/style")
+    shown.goto(f"{address}/shown/style")
     shown.locator("[data-copy=copy-key]").click()
     shown.get_by_text("Copied").wait_for()
     assert shown.evaluate("navigator.clipboard.readText()") == "tk_live_Zk3yQ9s0example"
@@ -148,13 +147,13 @@ def test_copying_says_that_it_copied(chromium: Browser, address: str) -> None:
 def test_without_scripts_no_copy_button_pretends(chromium: Browser, address: str) -> None:
     context = chromium.new_context(java_script_enabled=False)
     shown = context.new_page()
-    shown.goto(f"{address}/style")
+    shown.goto(f"{address}/shown/style")
     expect(shown.locator("[data-copy]:visible")).to_have_count(0)
     context.close()
 
 
 def test_a_form_with_errors_puts_the_focus_on_what_is_wrong(chromium: Browser, address: str) -> None:
     shown = chromium.new_page()
-    shown.goto(f"{address}/style")
+    shown.goto(f"{address}/shown/style")
     expect(shown.locator(".error-summary")).to_be_focused()
     shown.close()

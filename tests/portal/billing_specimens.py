@@ -7,14 +7,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.portal.billing_cancel import CancelView
+from app.portal.billing_cancel import CancelView, sections
+from app.portal.billing_cancel import heading as cancel_heading
 from app.portal.billing_history import HistoryView, RecordRow
 from app.portal.billing_return import Paid, return_view
 from app.portal.billing_standing import CardShown, Due, Standing, Visit
-from app.portal.billing_upgrade import UpgradeView
+from app.portal.billing_upgrade import LEFT, UNCHANGED, Purchase, UpgradeView, button, heading, notes
 from app.portal.billing_view import Preview, billing_view
+from app.portal.page_parts import Notice, Section, trouble_notice
 from app.portal.plan_choice import ChoiceView
+from app.portal.upgrade_obstacles import Wish, obstacle
 from app.portal.views_models import CompareRow, Person
+from tests.web.stage import stage
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RENEWS = datetime(2026, 12, 21, 12, 0, tzinfo=UTC)
@@ -94,29 +98,38 @@ def billing(kind: str = "paid", *, role: str = "owner", payments_on: bool = True
     return billing_view(STANDINGS[kind], found, role=role, payments_on=payments_on, people=people, **more)
 
 
-def _choice(*, current: bool = False) -> ChoiceView:
+def _choice() -> ChoiceView:
     rows = [CompareRow("API calls a month", ["1,000", "50,000"]), CompareRow("Analytics", ["no", "yes"])]
-    return ChoiceView("pro", "Pro", "For products in production.", "$49.00 a month, before tax", "Nothing is due.",
-                      ["Now", "Pro"], rows, ["API calls: 2,000 used this period, Pro allows 1,000."], PEOPLE,
-                      current=current, is_default=False, may_change=True, back="/plans", href=None)  # fmt: skip
+    return ChoiceView("pro", "Pro", "For products in production.", "$49.00 a month, before tax", ["Now", "Pro"], rows,
+                      ["API calls: 2,000 used this period, Pro allows 1,000."], PEOPLE, "/plans",
+                      Section("Whom to ask"))  # fmt: skip
 
 
-def upgrade(kind: str = "buy", **changed: Any) -> UpgradeView:
-    """The page of Pro; `kind` as in the view."""
-    view = UpgradeView(
-        kind=kind, plan=_choice(current=kind == "current"), zone=ZONE, interval="month", currency="USD", version="1",
-        amount="$49.00", next_at=RENEWS, held="Starter", held_until=RENEWS, held_cancels=False,
-        offline=False, intervals=[("Monthly", "/a", True), ("Yearly", "/b", False)],
-        currencies=[("EUR", "/c", False), ("USD", "/d", True)], resumes=False, left=False, trouble=None,
+def upgrade(kind: str = "buy", *, notice: Notice | None = None, resumes: bool = False,
+            offline: bool = False) -> UpgradeView:  # fmt: skip
+    """The page of Pro for an org on Starter; `kind` is buy, or that of the obstacle."""
+    plan, at = _choice(), standing(plan_key="starter", plan_name="Starter")
+    purchase = Purchase(
+        zone=ZONE, interval="month", currency="USD", version="1", amount="$49.00", next_at=RENEWS,
+        intervals=[("Monthly", "/a", True), ("Yearly", "/b", False)],
+        currencies=[("EUR", "/c", False), ("USD", "/d", True)],
+        button=button("$49.00", resumes=resumes), notes=notes("Pro", "Starter", offline=offline),
     )  # fmt: skip
-    return replace(view, **changed)
+    stopped = None if kind == "buy" else obstacle(kind, Wish(plan, "$49.00", "month", at))
+    return UpgradeView(heading(kind, "Pro"), plan, notice, None if stopped else purchase, stopped,
+                       None if kind == "current" else UNCHANGED)  # fmt: skip
 
 
-def cancel(kind: str = "ask", **changed: Any) -> CancelView:
-    """The page before cancelling."""
-    view = CancelView(kind, ZONE, "Pro", "Free", RENEWS, late=False, changes=_choice().changes, unfit=_choice().unfit,
-                      people=PEOPLE, trouble=None)  # fmt: skip
-    return replace(view, **changed)
+def cancel(kind: str = "ask", *, late: bool = False, trouble: str | None = None) -> CancelView:
+    """The page before cancelling, as it is for an org in a standing that leads to this `kind`."""
+    at = standing(collection="none" if kind == "nothing" else "stripe", cancels=kind == "cancelled",
+                  state="past_due" if late else "active")  # fmt: skip
+    return CancelView(
+        heading=cancel_heading(kind, "Pro"), notice=trouble_notice(trouble) if trouble else None,
+        sections=sections(kind, at, "Free", _choice().unfit, PEOPLE),
+        confirm="Cancel Pro on that day" if kind == "ask" else None, keep="Keep Pro", next_plan="Free",
+        changes=[] if kind in {"nothing", "cancelled"} else _choice().changes,
+    )  # fmt: skip
 
 
 def returned(state: str, *, looks: int = 0) -> Any:
@@ -127,22 +140,23 @@ def returned(state: str, *, looks: int = 0) -> Any:
 
 
 AWAY = "Our payment provider does not answer right now. Press the button again in a minute."
-PAGES: dict[str, tuple[str, Any]] = {
-    **{f"billing-{kind}": ("portal/billing.html", billing(kind)) for kind in STANDINGS},
-    "billing-viewer": ("portal/billing.html", billing("past_due", role="viewer")),
-    "billing-off": ("portal/billing.html", billing("free", payments_on=False)),
-    "billing-trouble": ("portal/billing.html", billing(trouble=AWAY)),
-    "billing-exact": ("portal/billing.html", billing(preview=Preview("$39.20"))),
-    "billing-exact-away": ("portal/billing.html", billing(preview=Preview(trouble="Stripe does not answer."))),
-    "billing-filtered": ("portal/billing.html", billing(found=history(narrow=True))),
-    **{f"upgrade-{kind}": ("portal/billing_upgrade.html", upgrade(kind))
-       for kind in ("buy", "current", "role", "off", "agreement", "paying", "default")},
-    "upgrade-left": ("portal/billing_upgrade.html", upgrade(left=True, resumes=True)),
-    "upgrade-trouble": ("portal/billing_upgrade.html", upgrade(trouble=AWAY, offline=True)),
-    **{f"cancel-{kind}": ("portal/billing_cancel.html", cancel(kind))
-       for kind in ("ask", "role", "off", "cancelled", "nothing")},
-    "cancel-late": ("portal/billing_cancel.html", cancel(late=True, trouble=AWAY)),
-    **{f"return-{state}": ("portal/billing_return.html", returned(state)) for state in RETURNS},
-    **{f"return-{state}-late": ("portal/billing_return.html", returned(state, looks=15))
-       for state in ("waiting", "open", "away")},
-}  # fmt: skip
+with stage().app_context():  # view models name the pages they lead to
+    PAGES: dict[str, tuple[str, Any]] = {
+        **{f"billing-{kind}": ("portal/billing.html", billing(kind)) for kind in STANDINGS},
+        "billing-viewer": ("portal/billing.html", billing("past_due", role="viewer")),
+        "billing-off": ("portal/billing.html", billing("free", payments_on=False)),
+        "billing-trouble": ("portal/billing.html", billing(trouble=AWAY)),
+        "billing-exact": ("portal/billing.html", billing(preview=Preview("$39.20"))),
+        "billing-exact-away": ("portal/billing.html", billing(preview=Preview(trouble="Stripe does not answer."))),
+        "billing-filtered": ("portal/billing.html", billing(found=history(narrow=True))),
+        **{f"upgrade-{kind}": ("portal/billing_upgrade.html", upgrade(kind))
+           for kind in ("buy", "current", "role", "off", "agreement", "paying", "default")},
+        "upgrade-left": ("portal/billing_upgrade.html", upgrade(notice=LEFT, resumes=True)),
+        "upgrade-trouble": ("portal/billing_upgrade.html", upgrade(notice=trouble_notice(AWAY), offline=True)),
+        **{f"cancel-{kind}": ("portal/billing_cancel.html", cancel(kind))
+           for kind in ("ask", "role", "off", "cancelled", "nothing")},
+        "cancel-late": ("portal/billing_cancel.html", cancel(late=True, trouble=AWAY)),
+        **{f"return-{state}": ("portal/billing_return.html", returned(state)) for state in RETURNS},
+        **{f"return-{state}-late": ("portal/billing_return.html", returned(state, looks=15))
+           for state in ("waiting", "open", "away")},
+    }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,7 +14,14 @@ from app.portal.billing_banner import Stands, banner
 from app.portal.billing_return import LOOKS, return_view
 from app.portal.billing_view import next_payment, troubles
 from tests.portal import billing_specimens as specimens
-from tests.web.stage import page
+from tests.web.stage import page, stage
+
+
+@pytest.fixture(autouse=True)
+def _addresses() -> Iterator[None]:
+    """View models name the pages they lead to, and only an app knows where those are."""
+    with stage().app_context():
+        yield
 
 
 @pytest.mark.parametrize("name", specimens.PAGES)

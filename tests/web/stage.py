@@ -11,7 +11,10 @@ from flask import Flask, render_template
 from jinja2 import StrictUndefined
 from jinja2_fragments.flask import render_block
 from markupsafe import Markup
+from werkzeug.routing import Rule
 
+from app.factory import Portal
+from app.factory.blueprints import PAGES
 from app.settings import PROJECT
 from app.web import filters
 
@@ -25,11 +28,21 @@ OWNER = SimpleNamespace(
 @cache
 def stage() -> Flask:
     """The app; its undefined values are errors, so that a template names only what it is given."""
-    app = Flask("stage", root_path=str(PROJECT), template_folder="templates", static_folder="static")
+    app = Portal("stage", root_path=str(PROJECT), template_folder="templates", static_folder="static")
+    for rule in _routes():
+        app.url_map.add(rule.empty())
     app.secret_key = "stage"
     app.jinja_env.undefined = StrictUndefined
     filters.register(app)
     return app
+
+
+def _routes() -> list[Rule]:
+    """Every page's address, as the product has it; nobody answers there."""
+    app = Flask("routes", static_folder=None)
+    for each in PAGES:
+        app.register_blueprint(each)
+    return list(app.url_map.iter_rules())
 
 
 def page(template: str, *, block: str | None = None, who: Any = OWNER, **context: Any) -> str:

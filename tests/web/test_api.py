@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from app.kit.clock import Clocks, FixedClock
 from app.kit.errors import NotFound, Refused, Unavailable
 from app.kit.pool import HotPool
+from app.portal.docs import docs
 from app.web import errors
 from app.web.api import Api
 from app.web.database import db, transaction
@@ -91,6 +92,7 @@ def trial(database: str) -> Iterator[FlaskClient]:
     app.extensions["tollkeeper"] = Runtime(make_settings(database), clocks, HotPool(database, 1))
     db.init_app(app)
     app.register_blueprint(api)
+    app.register_blueprint(docs)  # every problem names its page there
     errors.register(app)
     app.before_request(lambda: setattr(g, "idempotency_owner", OWNER))
     COUNTED.clear()

@@ -10,7 +10,7 @@ from app.accounts.forms.entry import JoinForm
 from app.accounts.identity import this_visit
 from app.accounts.models import Invitation
 from app.accounts.orgs import choose_org
-from app.accounts.paths import HOME
+from app.accounts.paths import home
 from app.accounts.roles import ROLES
 from app.accounts.views.blueprint import pages
 from app.accounts.views.common import come_in, person
@@ -38,7 +38,7 @@ def accept_invitation(token: str) -> Response:
         org_id = invitations.accept(open_session, token, user, actor=guards.caller().actor, now=now)
         choose_org(open_session, who.user_id, who.session_id, org_id, now=now)
     flash_message("success", "You have joined.")
-    return redirect_path(HOME)
+    return redirect_path(home())
 
 
 @pages.post("/invitations/<token>/join")
@@ -67,7 +67,7 @@ def join(token: str) -> Response:
             raise Conflict("This address has an account. Sign in with it to accept the invitation.")
         invitations.accept(open_session, token, user, actor=actor, now=now)
         session_token = sign_in.enter(open_session, user, visit, known=True, now=now)
-    response = come_in(HOME, session_token, user.email)
+    response = come_in(home(), session_token, user.email)
     flash_message("success", "Welcome. You have joined.")
     return response
 

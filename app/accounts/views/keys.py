@@ -14,6 +14,7 @@ from app.accounts.views.blueprint import pages
 from app.accounts.views.common import seat
 from app.kit.errors import Conflict
 from app.kit.ids import new_id
+from app.web.addresses import path_to
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import runtime, wall_now
@@ -37,7 +38,7 @@ def keys() -> Response:
 def new_key() -> Response:
     """The form for a key; asks for the password when it was given long ago."""
     if not guards.caller().is_fresh(wall_now()):
-        return redirect_to("accounts.confirm_password", next="/settings/keys/new")
+        return redirect_to("accounts.confirm_password", next=path_to("accounts.new_key"))
     return render("accounts/key_new.html", form=KeyForm(once=str(new_id())))
 
 
@@ -45,7 +46,7 @@ def new_key() -> Response:
 def create_key() -> Response:
     """Make the key and show its secret, this once."""
     if not guards.caller().is_fresh(wall_now()):
-        return redirect_to("accounts.confirm_password", next="/settings/keys/new")
+        return redirect_to("accounts.confirm_password", next=path_to("accounts.new_key"))
     form = KeyForm()
     if not form.validate_on_submit():
         return render("accounts/key_new.html", form=form, status=422)

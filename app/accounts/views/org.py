@@ -8,7 +8,7 @@ from app.accounts import guards, members, orgs, queries
 from app.accounts.forms.base import Press
 from app.accounts.forms.org import OrgForm
 from app.accounts.models import Org
-from app.accounts.paths import HOME
+from app.accounts.paths import home
 from app.accounts.roles import ADMIN, OWNER
 from app.accounts.views.blueprint import pages
 from app.accounts.views.common import person, seat
@@ -58,7 +58,7 @@ def switch_org() -> Response:
         raise NotFound("There is no such organisation.")
     with transaction() as open_session:
         orgs.choose_org(open_session, who.user_id, who.session_id, org_id, now=wall_now())
-    return redirect_path(HOME)
+    return redirect_path(home())
 
 
 @pages.route("/settings/leave", methods=["GET", "POST"])

@@ -10,7 +10,7 @@ from flask import session as form_session
 from app.accounts import cookies, guards, sign_in
 from app.accounts.forms.entry import ConfirmPasswordForm, SignInForm
 from app.accounts.identity import this_visit
-from app.accounts.paths import HOME, safe_path
+from app.accounts.paths import home, safe_path
 from app.accounts.views.blueprint import pages
 from app.accounts.views.common import check_password, come_in, minutes_until, person, refused
 from app.web.database import session, transaction
@@ -26,14 +26,14 @@ def sign_in_page() -> Response:
     form = SignInForm()
     target = safe_path(request.values.get("next"))
     if request.method == "GET" and guards.caller().user_id is not None:
-        return redirect_path(target or HOME)
+        return redirect_path(target or home())
     if not form.validate_on_submit():
         return render("accounts/sign_in.html", form=form, next=target, status=422 if form.errors else 200)
     device = cookies.known_device(request, form.text("email"))
     this = sign_in.Try(form.text("email"), form.text("password"), device, this_visit())
     token, wait = _try(this)
     if token is not None:
-        return come_in(target or HOME, token, this.email)
+        return come_in(target or home(), token, this.email)
     form.form_errors.append(NO_MATCH if wait is None else _too_many(wait))
     response = render("accounts/sign_in.html", form=form, next=target, status=422 if wait is None else 429)
     if wait is not None:
@@ -88,6 +88,6 @@ def confirm_password() -> Response:
     if token is None:
         form.form_errors.append(refused(check))
         return render("accounts/confirm_password.html", form=form, next=target, status=429 if check.wait else 422)
-    response = redirect_path(target or HOME)
+    response = redirect_path(target or home())
     cookies.set_session(response, token)
     return response

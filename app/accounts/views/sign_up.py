@@ -9,7 +9,7 @@ from app.accounts import attempts, email_tokens, guards, passwords, sign_in, sig
 from app.accounts.forms.base import Press
 from app.accounts.forms.entry import AddressForm, SignUpForm
 from app.accounts.identity import this_visit
-from app.accounts.paths import HOME, safe_path
+from app.accounts.paths import home, safe_path
 from app.accounts.views.blueprint import pages
 from app.accounts.views.common import come_in, minutes_until
 from app.kit.ids import new_id
@@ -24,7 +24,7 @@ def sign_up_page() -> Response:
     form = SignUpForm()
     target = safe_path(request.values.get("next"))
     if request.method == "GET" and guards.caller().user_id is not None:
-        return redirect_path(target or HOME)
+        return redirect_path(target or home())
     if not form.validate_on_submit():
         return render("accounts/sign_up.html", form=form, next=target, status=422 if form.errors else 200)
     visit, now = this_visit(), wall_now()
@@ -83,7 +83,7 @@ def verify(token: str) -> Response:
 
 
 def _confirmed(token: str | None, email: str) -> Response:
-    target = safe_path(form_session.get("next")) or HOME
+    target = safe_path(form_session.get("next")) or home()
     if token is not None:
         response = come_in(target, token, email)
         flash_message("success", "Your e-mail address is confirmed. Welcome.")
@@ -97,7 +97,7 @@ def resend_verification() -> Response:
     """Send the link again; says the same for every address."""
     form = AddressForm(email=guards.caller().email)
     if guards.caller().verified:
-        return redirect_path(HOME)
+        return redirect_path(home())
     if not form.validate_on_submit():
         return render("accounts/resend.html", form=form, status=422 if form.errors else 200)
     with transaction() as open_session:
