@@ -17,9 +17,9 @@ from app.accounts.cli import group as accounts
 from app.audit.cli import group as audit
 from app.catalog.cli import group as catalog
 from app.metering.cli import group as usage
+from app.ops.cli import clock, demo, doctor
 from app.payments.cli import group as stripe
-from app.payments.push_cli import push_prices
-from app.portal.cli import clock, demo, doctor
+from app.payments.price_push.cli import push_prices
 from app.settings import Settings
 from app.web.database import transaction
 

@@ -14,8 +14,8 @@ import psycopg
 import sqlalchemy as sa
 
 from app.kit.pool import HotPool
-from app.metering.batch import record_batch
-from app.metering.hot import Meterer
+from app.metering.recording.batch import record_batch
+from app.metering.recording.recorder import UsageRecorder
 from app.metering.schemas import Event
 from bench.reference import core_bulk
 from bench.world import World, org
@@ -65,7 +65,7 @@ def row(of: UUID, key: UUID, known: Facts) -> dict[str, Any]:
 
 def ours(pool: HotPool, of: UUID, ids: list[UUID]) -> None:
     """One batch by the product's own call, from parsed events on."""
-    meterer = Meterer(pool, timedelta(days=35), timedelta(minutes=5), False, _not_due)
+    meterer = UsageRecorder(pool, timedelta(days=35), timedelta(minutes=5), False, _not_due)
     events = [Event(id=str(key), meter="bench", kind="scan", provider="acme") for key in ids]
     outcome = record_batch(meterer, of, events, key_id=of, now=datetime.now(UTC))
     assert outcome.recorded == len(set(ids))

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.accounts.key_format import hash_key, new_key
+from app.accounts.api_keys.key_format import hash_key, new_key
 from app.settings import PROJECT
 from sandbox.postgres import server as postgres
 

@@ -12,10 +12,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.accounts import api_keys, devices, passwords
-from app.accounts.identity import Visit
+from app.accounts.api_keys import service
+from app.accounts.identity import RequestOrigin
 from app.accounts.models import Membership, Org, User
-from app.accounts.orgs import create_org
+from app.accounts.orgs.service import create_org
+from app.accounts.sign_in import passwords, sessions
 from app.catalog import queries as catalog
 from app.catalog.apply import apply
 from app.catalog.models import PlanVersion
@@ -86,7 +87,7 @@ def make_key(
     session: Session, org: Org | None, *, scopes: Collection[str] = ALL_SCOPES, expires_at: datetime | None = None
 ) -> str:
     """An API key of the org (of staff when none); returns the secret."""
-    made = api_keys.create_key(
+    made = service.create_key(
         session,
         org.id if org else None,
         "Test key",
@@ -164,7 +165,7 @@ def bearer(key: str) -> dict[str, str]:
 
 def signed_in(app: Flask, session: Session, user: User, org: Org | None = None) -> FlaskClient:
     """A browser that has a session of the user, working in the org."""
-    token, _ = devices.open_session(session, user.id, org.id if org else None, Visit(), now=wall_now())
+    token, _ = sessions.open_session(session, user.id, org.id if org else None, RequestOrigin(), now=wall_now())
     session.commit()
     browser = app.test_client()
     browser.set_cookie("tk_session", token)

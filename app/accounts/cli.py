@@ -12,8 +12,9 @@ import click
 from email_validator import EmailNotValidError, validate_email
 from flask.cli import AppGroup
 
-from app.accounts import api_keys, passwords, sign_in_log, sign_up
-from app.accounts.roles import ORG_SCOPES, STAFF_SCOPES
+from app.accounts.api_keys import service
+from app.accounts.orgs.roles import ORG_SCOPES, STAFF_SCOPES
+from app.accounts.sign_in import log, passwords, sign_up
 from app.kit.actor import SYSTEM
 from app.kit.errors import InvalidRequest, NotFound
 from app.web.database import session, transaction
@@ -73,7 +74,7 @@ def create_key(org_id: UUID | None, scopes: tuple[str, ...], name: str, days: in
     now = wall_now()
     try:
         with transaction() as open_session:
-            made = api_keys.create_key(
+            made = service.create_key(
                 open_session,
                 org_id,
                 name,
@@ -98,7 +99,7 @@ def verify_sign_ins(*, as_json: bool) -> None:
 
     Example: flask accounts verify-sign-ins --json
     """
-    sealed, broken = sign_in_log.broken_seals(session())
+    sealed, broken = log.broken_seals(session())
     words = "\n".join(
         [*(f"{day}: the entries are not those that were sealed" for day in broken), f"{sealed} days sealed"]
     )

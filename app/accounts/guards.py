@@ -8,10 +8,10 @@ from uuid import UUID
 
 from flask import Request, request
 
-from app.accounts.cookies import session_cookie_name
+from app.accounts.api_keys.api_key_cache import ApiKeyCache, api_key_cache
 from app.accounts.identity import VISITOR, Caller
-from app.accounts.key_book import KeyBook, key_book
-from app.accounts.tokens import digest_token
+from app.accounts.sign_in.cookies import session_cookie_name
+from app.accounts.sign_in.tokens import digest_token
 from app.kit.errors import FieldError, InvalidRequest, NotAllowed, NotFound
 from app.kit.ids import parse_id
 from app.web.runtime import runtime, wall_now
@@ -115,7 +115,7 @@ def identify_key(request: Request) -> Caller:
     scheme, _, text = header.partition(" ")
     if scheme.lower() != "bearer":
         raise InvalidKey("Send the header `Authorization: Bearer tk_live_…`.")
-    book = key_book()
+    book = api_key_cache()
     known, asked = book.find(text.strip())
     if known is None or (known.expires_at is not None and known.expires_at <= wall_now()):
         raise InvalidKey("This API key does not exist, was revoked, or has expired.")
@@ -142,10 +142,10 @@ def require_scope(caller: Caller, scope: str) -> None:
 
 def forget_keys() -> None:
     """After a revocation: this process stops knowing keys at once, the others within a second."""
-    key_book().forget()
+    api_key_cache().forget()
 
 
-def _for_org(book: KeyBook, who: Caller, header: str | None) -> Caller:
+def _for_org(book: ApiKeyCache, who: Caller, header: str | None) -> Caller:
     covered = frozenset[str]().union(*(_COVERED[scope] for scope in who.scopes))
     if header is None:
         return replace(who, scopes=who.scopes | covered)

@@ -61,7 +61,7 @@ VISITOR = Caller("visitor")
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class RequestOrigin:
     """Where a browser's request comes from, as the sign-in log and the list of devices keep it."""
 
     address: str | None = None
@@ -69,7 +69,7 @@ class Visit:
     request_id: str | None = None
 
 
-def this_visit() -> Visit:
+def request_origin() -> RequestOrigin:
     """The present request's."""
     agent = request.headers.get("User-Agent", "")[:400].replace("\x00", "")
-    return Visit(address=request.remote_addr, agent=agent or None, request_id=g.get("request_id"))
+    return RequestOrigin(address=request.remote_addr, agent=agent or None, request_id=g.get("request_id"))

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.accounts import attempts, devices, email_tokens, mails, queries
-from app.accounts.identity import Visit
+from app.accounts import emails, queries
+from app.accounts.identity import RequestOrigin
 from app.accounts.models import User
+from app.accounts.sign_in import email_tokens, login_throttle, sessions
 from app.audit.service import write
 from app.kit.actor import Actor
 from app.kit.ids import new_id
@@ -31,20 +32,20 @@ def change_theme(session: Session, user_id: UUID, theme: str) -> None:
     session.flush()
 
 
-def ask_email_change(session: Session, user_id: UUID, email: str, visit: Visit, *, now: datetime) -> bool:
+def ask_email_change(session: Session, user_id: UUID, email: str, visit: RequestOrigin, *, now: datetime) -> bool:
     """Mail a link to the new address; the change takes effect when it is followed. False after too many tries.
 
     An address that has an account answers the same, and its owner is told.
     """
     user = queries.user(session, user_id)
-    if attempts.claim(session, attempts.mail_claims("verify", user.email, visit.address), now):
+    if login_throttle.claim(session, login_throttle.mail_claims("verify", user.email, visit.address), now):
         return False
     holder = queries.user_by_email(session, email)
     if holder is None:
         token, row = email_tokens.make(session, user, "change", email=email, now=now)
-        mails.verify(session, user, token, row, now=now)
+        emails.verify(session, user, token, row, now=now)
     elif holder.id != user.id:
-        mails.account_exists(session, holder, email, key=str(new_id()), now=now)
+        emails.account_exists(session, holder, email, key=str(new_id()), now=now)
     return True
 
 
@@ -54,8 +55,8 @@ def change_password(
     """Set a new password: the other devices are signed out, this one gets a new token, which is returned."""
     user.password_hash = password_hash
     email_tokens.void(session, user, "reset", "change", now=now)
-    devices.end_all(session, user.id, but=session_id)
-    token = devices.renew_token(session, session_id, now=now)
-    mails.account_changed(session, user, user.email, "Your password was changed.", key=str(new_id()), now=now)
+    sessions.end_all(session, user.id, but=session_id)
+    token = sessions.renew_token(session, session_id, now=now)
+    emails.account_changed(session, user, user.email, "Your password was changed.", key=str(new_id()), now=now)
     write(session, actor, "user.password_changed", on=("user", user.id), now=now)
     return token

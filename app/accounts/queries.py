@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.accounts.credentials import ApiKey, DeviceSession, SignInEntry
+from app.accounts.auth_models import ApiKey, DeviceSession, SignInEntry
 from app.accounts.models import Client, Invitation, Membership, Org, User
-from app.accounts.tokens import digest_token
+from app.accounts.sign_in.tokens import digest_token
 from app.kit.errors import NotFound
 
 

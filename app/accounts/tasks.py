@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from app.accounts import attempts, devices, sign_in_log
+from app.accounts.sign_in import log, login_throttle, sessions
 from app.web.database import transaction
 from app.web.runtime import wall_now
 
@@ -14,8 +14,8 @@ def sweep() -> None:
     """Delete sessions past their end and windows of attempts that are over."""
     now = wall_now()
     with transaction() as session:
-        devices.sweep(session, now)
-        attempts.sweep(session, now)
+        sessions.sweep(session, now)
+        login_throttle.sweep(session, now)
 
 
 def seal_sign_ins() -> None:
@@ -23,7 +23,7 @@ def seal_sign_ins() -> None:
     now = wall_now()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     with transaction() as session:
-        sign_in_log.seal(session, midnight - timedelta(days=1), midnight, now=now)
+        log.seal(session, midnight - timedelta(days=1), midnight, now=now)
 
 
 TASKS: dict[str, Callable[..., None]] = {"accounts.sweep": sweep, "accounts.seal_sign_ins": seal_sign_ins}

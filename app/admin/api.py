@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.accounts.guards import caller
 from app.admin import examples, queries
-from app.admin.plans import Choice, give
+from app.admin.plans import GrantablePlan, give
 from app.admin.schemas import (
     AnalyticsAnswer,
     AnalyticsQuery,
@@ -28,9 +28,9 @@ from app.catalog import queries as catalog
 from app.catalog.models import Meter
 from app.kit.errors import FieldError, InvalidRequest, NotFound, Refused
 from app.kit.ids import parse_id
-from app.metering import reports
-from app.portal.schemas import current_answer
-from app.portal.usage_view import current_usage
+from app.metering.rollups import reports
+from app.portal.usage.schemas import current_answer
+from app.statements.current_usage import current_usage
 from app.web.api import Api
 from app.web.database import session, transaction
 from app.web.paging import read_cursor, write_cursor
@@ -127,7 +127,7 @@ def put_subscription(asked: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
     version = catalog.version_of(session(), asked.plan)
     if version is None:
         raise InvalidRequest("There is no such plan.", [FieldError("plan", "the key of a plan that is on offer")])
-    choice = Choice(version.id, asked.interval, asked.currency, version.plan.name)
+    choice = GrantablePlan(version.id, asked.interval, asked.currency, version.plan.name)
     actor = replace(caller().actor, acting_for=org_id)
     with transaction() as open_session:
         changed = give(open_session, org_id, choice, actor=actor, now=now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.portal.examples import CURRENT
+from app.portal.usage.examples import CURRENT
 
 _ORG_ID = "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e21"
 

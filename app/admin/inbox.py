@@ -53,7 +53,7 @@ WHERE received_at >= :since AND state IN ('applied', 'ignored') GROUP BY state
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class InboxFilter:
     """Which events: of a state, of a type or a group of types ("invoice."), of one id of any kind; None is all."""
 
     state: str | None = None
@@ -79,7 +79,7 @@ class Wanted:
         return {next((kind for prefix, kind in kinds.items() if self.search.startswith(prefix)), "object"): self.search}
 
 
-def events(session: Session, wanted: Wanted, before: Position | None, many: int) -> Sequence[Row[Any]]:
+def events(session: Session, wanted: InboxFilter, before: Position | None, many: int) -> Sequence[Row[Any]]:
     """At most `many` events, the last received first, received before the position."""
     if wanted.impossible():
         return []

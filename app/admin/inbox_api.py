@@ -10,9 +10,9 @@ from sqlalchemy import Row
 from app.accounts.guards import caller
 from app.admin import inbox
 from app.admin.api import api
-from app.admin.inbox import Wanted
+from app.admin.inbox import InboxFilter
 from app.admin.inbox_schemas import EVENTS, REPLAYED, InboxAnswer, InboxQuery, ReplayAnswer, StripeEventOut
-from app.payments.inbox import replay
+from app.payments.webhooks.inbox import reopen
 from app.web.database import session, transaction
 from app.web.paging import read_moment
 from app.web.runtime import business_now
@@ -29,7 +29,7 @@ __all__ = ["api"]  # the factory takes the blueprint from here, where every call
 )  # fmt: skip
 def list_inbox(query: InboxQuery) -> InboxAnswer:
     """Filtered and paged; without the events' bodies."""
-    wanted = Wanted(query.state, query.type, query.search)
+    wanted = InboxFilter(query.state, query.type, query.search)
     rows = inbox.events(session(), wanted, read_moment(query.next), query.limit + 1)
     shown = rows[: query.limit]
     following = inbox.cursor_of(shown[-1]) if len(rows) > query.limit else None
@@ -45,7 +45,7 @@ def replay_event(event_id: str) -> ReplayAnswer:
     """As the button of the staff's page does."""
     actor = dataclasses.replace(caller().actor, acting_for=inbox.event(session(), event_id).org_id)
     with transaction() as open_session:
-        replay(open_session, event_id, actor=actor, now=business_now())
+        reopen(open_session, event_id, actor=actor, now=business_now())
     return ReplayAnswer(event_id, "received")
 
 

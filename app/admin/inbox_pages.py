@@ -7,12 +7,12 @@ import json
 from flask import Response, request, url_for
 
 from app.admin import inbox
-from app.admin.inbox import Wanted
+from app.admin.inbox import InboxFilter
 from app.admin.org_pages import actor_for, pages
 from app.kit.errors import InvalidRequest
 from app.payments.gateway import payments_on
-from app.payments.inbox import replay
 from app.payments.models import INBOX_STATES
+from app.payments.webhooks.inbox import reopen
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
 from app.web.paging import read_moment
@@ -61,17 +61,17 @@ def replay_event(event_id: str) -> Response:
     """Put the event in the queue again; Stripe is asked anew, so that doing it twice does no harm."""
     actor = actor_for(inbox.event(session(), event_id).org_id)
     with transaction() as open_session:
-        replay(open_session, event_id, actor=actor, now=business_now())
+        reopen(open_session, event_id, actor=actor, now=business_now())
     flash_message("success", "The event is in the queue again; its state shows here in a moment.")
     return redirect_to("admin.inbox_event", event_id=event_id)
 
 
-def _wanted() -> Wanted:
+def _wanted() -> InboxFilter:
     """Read the address; a state that is none filters nothing."""
     state = request.args.get("state")
     given = {name: request.args.get(name, "").replace("\x00", "").strip()[:255] or None for name in ("type", "q")}
-    return Wanted(state if state in INBOX_STATES else None, given["type"], given["q"])
+    return InboxFilter(state if state in INBOX_STATES else None, given["type"], given["q"])
 
 
-def _link(wanted: Wanted, state: str | None, cursor: str | None = None) -> str:
+def _link(wanted: InboxFilter, state: str | None, cursor: str | None = None) -> str:
     return url_for("admin.inbox_events", state=state, type=wanted.type, q=wanted.search, next=cursor)

@@ -14,18 +14,18 @@ from wtforms import SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
 from app.accounts import guards
-from app.accounts.suspension import resume, suspend
+from app.accounts.orgs.suspension import resume, suspend
 from app.admin import org_payments, queries
-from app.admin.plans import Choice, choices, give
+from app.admin.plans import GrantablePlan, choices, give
 from app.admin.views import pages
 from app.audit import queries as audit
 from app.kit.actor import Actor
 from app.kit.errors import DomainError, NotFound
 from app.metering.queries import latest_events
-from app.portal import wording
-from app.portal.dashboard import bars
-from app.portal.events import event_rows
-from app.portal.usage_view import CurrentUsage, current_usage
+from app.portal.dashboard.events import event_rows
+from app.portal.dashboard.view import bars
+from app.statements import wording
+from app.statements.current_usage import CurrentUsage, current_usage
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now, wall_now
@@ -126,7 +126,7 @@ def _page(
     )
 
 
-def _plan_form(found: Sequence[Choice], held: str | None = None) -> PlanForm:
+def _plan_form(found: Sequence[GrantablePlan], held: str | None = None) -> PlanForm:
     form = PlanForm(data={"offer": held} if held else None)
     form.offer.choices = [(each.value, each.label) for each in found]
     return form

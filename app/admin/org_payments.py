@@ -24,7 +24,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class PaymentEvent:
     """An event of Stripe's about the org's customer."""
 
     id: str
@@ -47,7 +47,7 @@ class Payments:
     period_end: datetime | None = None
     ends_at: datetime | None = None
     records: Sequence[Record] = field(default_factory=tuple)
-    events: Sequence[Event] = field(default_factory=tuple)
+    events: Sequence[PaymentEvent] = field(default_factory=tuple)
 
 
 def read(found: Mapping[str, Any]) -> Payments:
@@ -86,8 +86,8 @@ def _record(row: Mapping[str, Any]) -> Record:
     )
 
 
-def _event(row: Mapping[str, Any]) -> Event:
-    return Event(row["id"], row["type"], row["state"], row["error"], datetime.fromisoformat(row["received_at"]))
+def _event(row: Mapping[str, Any]) -> PaymentEvent:
+    return PaymentEvent(row["id"], row["type"], row["state"], row["error"], datetime.fromisoformat(row["received_at"]))
 
 
 def _at(text: str | None) -> datetime | None:

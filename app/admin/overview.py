@@ -12,8 +12,8 @@ from sqlalchemy import Row
 
 from app.catalog.models import Meter
 from app.kit.money import ZERO
-from app.metering.reports import DayTotal, TopOrg
-from app.portal.wording import units
+from app.metering.rollups.reports import DayTotal, TopOrg
+from app.statements.wording import units
 from app.web import charts
 from app.web.addresses import path_to
 from app.web.filters import quantity

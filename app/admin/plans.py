@@ -12,15 +12,15 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.kit.actor import Actor
-from app.metering.recount import recount
-from app.portal.wording import amount
+from app.metering.verification.recount import recount
+from app.statements.wording import amount
 from app.subscriptions.service import assign_plan
 
 _DEFAULT_CURRENCY = "USD"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class GrantablePlan:
     """A plan version at one of its prices."""
 
     version_id: UUID
@@ -34,15 +34,15 @@ class Choice:
         return f"{self.version_id}:{self.interval}:{self.currency}"
 
 
-def choices(offers: Sequence[Row[Any]]) -> list[Choice]:
+def choices(offers: Sequence[Row[Any]]) -> list[GrantablePlan]:
     """One choice a price; a plan without prices is by agreement and given by the month."""
     return [
-        Choice(row.version_id, row.interval or "month", row.currency or _DEFAULT_CURRENCY, _label(row))
+        GrantablePlan(row.version_id, row.interval or "month", row.currency or _DEFAULT_CURRENCY, _label(row))
         for row in offers
     ]
 
 
-def give(session: Session, org_id: UUID, choice: Choice, *, actor: Actor, now: datetime) -> bool:
+def give(session: Session, org_id: UUID, choice: GrantablePlan, *, actor: Actor, now: datetime) -> bool:
     """Put the org on the plan; where its usage period moved, what it holds is counted anew in the same transaction.
 
     False when it was on it already. Raises what `assign_plan` raises.

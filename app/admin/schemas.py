@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from app.kit.fields import CurrencyCode, Instant, ShortText
-from app.portal.schemas import CurrentAnswer
+from app.portal.usage.schemas import CurrentAnswer
 from app.web.paging import Limit
 
 

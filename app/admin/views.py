@@ -11,7 +11,7 @@ from app.admin.overview import overview, read_days
 from app.catalog import queries as catalog
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
-from app.metering import reports
+from app.metering.rollups import reports
 from app.web.database import session
 from app.web.pages import render
 from app.web.runtime import business_now, wall_now

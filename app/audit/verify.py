@@ -28,7 +28,7 @@ _PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ChainProblem:
     """The first bad entry of a chain: where, and what is wrong. `entry_id` is None where the entry is gone."""
 
     chain: str
@@ -42,20 +42,20 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ChainReport:
     """What was walked and what was found; `problems` is empty when every chain holds."""
 
     chains: int
     entries: int
-    problems: list[Problem]
+    problems: list[ChainProblem]
 
 
-def verify(session: Session, chain: str | None = None) -> list[Problem]:
+def verify(session: Session, chain: str | None = None) -> list[ChainProblem]:
     """The first problem of each chain, or of the one named (an org's id as text, or "installation")."""
     return survey(session, chain).problems
 
 
-def survey(session: Session, chain: str | None = None) -> Report:
+def survey(session: Session, chain: str | None = None) -> ChainReport:
     """Verify with counts of chains and entries. Reads in pages: the size of the log does not matter."""
     rows = session.execute(_WALK, {"chain": chain}, execution_options={"yield_per": _PAGE}).mappings()
     chains = entries = 0
@@ -68,7 +68,7 @@ def survey(session: Session, chain: str | None = None) -> Report:
         problem = problem or walk.end()
         chains += 1
         problems += [problem] if problem else []
-    return Report(chains, entries, problems)
+    return ChainReport(chains, entries, problems)
 
 
 class _Walk:
@@ -80,28 +80,30 @@ class _Walk:
         self.hash = genesis(chain)
         self.head: tuple[int, bytes] | None = None
 
-    def step(self, row: RowMapping) -> Problem | None:
+    def step(self, row: RowMapping) -> ChainProblem | None:
         """Step onto the next entry, or say what is wrong with it."""
         self.head = None if row["head_seq"] is None else (row["head_seq"], bytes(row["head_hash"]))
         if row["id"] is None:
             return None
         if row["seq"] != self.seq + 1:
-            return Problem(self.chain, self.seq + 1, None, "missing")
+            return ChainProblem(self.chain, self.seq + 1, None, "missing")
         what = self._wrong(row)
         if what:
-            return Problem(self.chain, row["seq"], row["id"], what)
+            return ChainProblem(self.chain, row["seq"], row["id"], what)
         self.seq, self.hash = row["seq"], bytes(row["hash"])
         return None
 
-    def end(self) -> Problem | None:
+    def end(self) -> ChainProblem | None:
         """Compare the last entry with the head."""
         if self.head == (self.seq, self.hash):
             return None
         if self.head is None:
-            return Problem(self.chain, self.seq, None, "the head of the chain is missing")
+            return ChainProblem(self.chain, self.seq, None, "the head of the chain is missing")
         if self.head[0] > self.seq:
-            return Problem(self.chain, self.seq + 1, None, f"missing: the chain ends early, its head is {self.head[0]}")
-        return Problem(self.chain, self.seq, None, f"the head of the chain is {self.head[0]} and does not match")
+            return ChainProblem(
+                self.chain, self.seq + 1, None, f"missing: the chain ends early, its head is {self.head[0]}"
+            )
+        return ChainProblem(self.chain, self.seq, None, f"the head of the chain is {self.head[0]} and does not match")
 
     def _wrong(self, row: RowMapping) -> str | None:
         if bytes(row["hash"]) != entry_hash(dict(row)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.catalog import queries
-from app.catalog.answers import PlansAnswer, PlansQuery, answer
+from app.catalog.api_schemas import PlansAnswer, PlansQuery, answer
 from app.web.api import Api
 from app.web.database import session
 

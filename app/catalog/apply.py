@@ -8,7 +8,8 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.audit.service import write as audit
-from app.catalog.compare import Difference, MeterChange, PlanChange, compare
+from app.catalog.compare import CatalogDifference, CatalogPlanChange, MeterChange, compare
+from app.catalog.definition import WINDOWS, PlanDef, PlanTerms, content_hash
 from app.catalog.models import (
     Meter,
     Plan,
@@ -20,7 +21,6 @@ from app.catalog.models import (
     PlanVersion,
 )
 from app.catalog.schemas import Catalog
-from app.catalog.terms import WINDOWS, PlanDef, Terms, content_hash
 from app.kit.actor import Actor
 from app.kit.db import Base
 from app.kit.ids import new_id
@@ -31,7 +31,7 @@ _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7205759404)")
 
 def apply(
     session: Session, catalog: Catalog, *, archive_missing: bool = False, actor: Actor, now: datetime
-) -> Difference:
+) -> CatalogDifference:
     """Make the database say what the file says; returns what was changed, nothing when it said so already.
 
     A published version is never touched: changed terms become the plan's next version. Each change is audited.
@@ -53,7 +53,7 @@ def apply(
     return difference
 
 
-def _clear_default(session: Session, difference: Difference) -> None:
+def _clear_default(session: Session, difference: CatalogDifference) -> None:
     """Before another plan becomes the default: one at a time, the database says."""
     for change in difference.plans:
         if change.row and not change.wanted.default:
@@ -73,7 +73,9 @@ def _write_meter(session: Session, change: MeterChange, actor: Actor, now: datet
     audit(session, actor, "catalog.meter_written", on=("meter", row.id), before=before, after=after, now=now)
 
 
-def _write_plan(session: Session, change: PlanChange, meters: dict[str, int], actor: Actor, now: datetime) -> None:
+def _write_plan(
+    session: Session, change: CatalogPlanChange, meters: dict[str, int], actor: Actor, now: datetime
+) -> None:
     wanted = change.wanted
     row = change.row or Plan(id=new_id(), key=wanted.key)
     row.name, row.summary, row.public = wanted.name, wanted.summary, wanted.public
@@ -108,7 +110,7 @@ def publish(
     return version
 
 
-def _rows(version: PlanVersion, terms: Terms, meters: dict[str, int]) -> list[Base]:
+def _rows(version: PlanVersion, terms: PlanTerms, meters: dict[str, int]) -> list[Base]:
     own = {"plan_version_id": version.id}
     return [
         *(PlanPrice(**own, currency=c, interval=i, amount=amount) for (c, i), amount in terms.prices.items()),

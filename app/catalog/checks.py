@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from app.catalog.definition import MeterDef, PlanDef
 from app.catalog.errors import Path
 from app.catalog.reader import Mistake
-from app.catalog.terms import MeterDef, PlanDef
 
 
 def check(meters: Mapping[str, MeterDef], plans: Mapping[str, PlanDef]) -> list[Mistake]:

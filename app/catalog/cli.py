@@ -12,8 +12,8 @@ import click
 from flask.cli import AppGroup
 
 from app.catalog.apply import apply
-from app.catalog.compare import Difference, compare
-from app.catalog.errors import CatalogError, Problem
+from app.catalog.compare import CatalogDifference, compare
+from app.catalog.errors import CatalogError, CatalogMistake
 from app.catalog.export import export
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
@@ -71,7 +71,7 @@ def _read(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise CatalogError([Problem(str(file), line, "", "must be UTF-8 text")]) from None
+        raise CatalogError([CatalogMistake(str(file), line, "", "must be UTF-8 text")]) from None
 
 
 def _refuse(file: Path, broken: CatalogError, *, as_json: bool) -> None:
@@ -85,7 +85,7 @@ def _refuse(file: Path, broken: CatalogError, *, as_json: bool) -> None:
     sys.exit(1)
 
 
-def _words(difference: Difference) -> Iterator[str]:
+def _words(difference: CatalogDifference) -> Iterator[str]:
     """The difference as lines: + new, ~ changed, - archived."""
     for meter in difference.meters:
         yield f"{'~' if meter.row else '+'} meter {meter.wanted.key}: {meter.wanted.name}, {meter.wanted.aggregation}"

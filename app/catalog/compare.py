@@ -9,11 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.catalog import queries
-from app.catalog.errors import CatalogError, Problem
+from app.catalog.definition import MeterDef, PlanDef, flattened
+from app.catalog.errors import CatalogError, CatalogMistake
+from app.catalog.from_db import plan_def
 from app.catalog.models import Meter, Plan, PlanVersion
 from app.catalog.schemas import Catalog
-from app.catalog.stored import plan_def
-from app.catalog.terms import MeterDef, PlanDef, flattened
 
 _WORDS = ("name", "summary", "public", "default", "position")
 _YES = {True: "yes", False: "no"}
@@ -29,7 +29,7 @@ class MeterChange:
 
 
 @dataclass(frozen=True)
-class PlanChange:
+class CatalogPlanChange:
     """A plan to make, to describe anew (`words`), or to give a new version (`facts`: path -> old, new)."""
 
     wanted: PlanDef
@@ -45,11 +45,11 @@ class PlanChange:
 
 
 @dataclass(frozen=True)
-class Difference:
+class CatalogDifference:
     """All that a file would change. `missing` are live plans that the file does not name; `archived` will be."""
 
     meters: list[MeterChange] = field(default_factory=list)
-    plans: list[PlanChange] = field(default_factory=list)
+    plans: list[CatalogPlanChange] = field(default_factory=list)
     archived: list[Plan] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
@@ -57,7 +57,7 @@ class Difference:
         return bool(self.meters or self.plans or self.archived)
 
 
-def compare(session: Session, catalog: Catalog, *, archive_missing: bool = False) -> Difference:
+def compare(session: Session, catalog: Catalog, *, archive_missing: bool = False) -> CatalogDifference:
     """Compare a file with the database; `CatalogError` where the file asks for what can never be changed."""
     rows = {meter.key: meter for meter in session.scalars(select(Meter))}
     plans = {plan.key: plan for plan in session.scalars(select(Plan))}
@@ -67,7 +67,7 @@ def compare(session: Session, catalog: Catalog, *, archive_missing: bool = False
         raise CatalogError(problems)
     missing = sorted((plan for key, plan in plans.items() if key not in catalog.plans and not plan.archived_at),
                      key=lambda plan: plan.position)  # fmt: skip
-    return Difference(
+    return CatalogDifference(
         meters=list(_meter_changes(catalog, rows)),
         plans=list(_plan_changes(catalog, plans, versions)),
         archived=missing if archive_missing else [],
@@ -75,7 +75,7 @@ def compare(session: Session, catalog: Catalog, *, archive_missing: bool = False
     )
 
 
-def _meanings(catalog: Catalog, rows: dict[str, Meter]) -> Iterator[Problem]:
+def _meanings(catalog: Catalog, rows: dict[str, Meter]) -> Iterator[CatalogMistake]:
     """A meter's aggregation is part of every event it has counted."""
     for key, wanted in catalog.meters.items():
         for name in ("aggregation", "dimension") if key in rows else ():
@@ -85,7 +85,7 @@ def _meanings(catalog: Catalog, rows: dict[str, Meter]) -> Iterator[Problem]:
                 yield catalog.problem(("meters", key, name), detail)
 
 
-def _default(catalog: Catalog, plans: dict[str, Plan]) -> Iterator[Problem]:
+def _default(catalog: Catalog, plans: dict[str, Plan]) -> Iterator[CatalogMistake]:
     """Orgs without a subscription must be on something."""
     if any(plan.default for plan in catalog.plans.values()):
         return
@@ -106,7 +106,9 @@ def _meter_changes(catalog: Catalog, rows: dict[str, Meter]) -> Iterator[MeterCh
             yield MeterChange(wanted, row, facts)
 
 
-def _plan_changes(catalog: Catalog, plans: dict[str, Plan], versions: dict[str, PlanVersion]) -> Iterator[PlanChange]:
+def _plan_changes(
+    catalog: Catalog, plans: dict[str, Plan], versions: dict[str, PlanVersion]
+) -> Iterator[CatalogPlanChange]:
     for key, wanted in catalog.plans.items():
         row, version = plans.get(key), versions.get(key)
         words = _changed(_described(row), _described(wanted)) if row else {}
@@ -114,17 +116,17 @@ def _plan_changes(catalog: Catalog, plans: dict[str, Plan], versions: dict[str, 
             words["archived"] = ("yes", "no")
         facts = _changed(flattened(plan_def(version).terms) if version else {}, flattened(wanted.terms))
         if row is None or version is None or words or facts:
-            yield PlanChange(wanted, row, version, words, facts)
+            yield CatalogPlanChange(wanted, row, version, words, facts)
     yield from _demoted(catalog, plans, versions)
 
 
-def _demoted(catalog: Catalog, plans: dict[str, Plan], versions: dict[str, PlanVersion]) -> Iterator[PlanChange]:
+def _demoted(catalog: Catalog, plans: dict[str, Plan], versions: dict[str, PlanVersion]) -> Iterator[CatalogPlanChange]:
     """The default plan of before, when the file does not name it and makes another one the default."""
     taken = any(plan.default for plan in catalog.plans.values())
     for key, row in plans.items():
         if taken and row.is_default and key not in catalog.plans:
             wanted = replace(plan_def(versions[key]), default=False)  # no plan becomes the default without a version
-            yield PlanChange(wanted, row, versions[key], {"default": ("yes", "no")}, {})
+            yield CatalogPlanChange(wanted, row, versions[key], {"default": ("yes", "no")}, {})
 
 
 def _described(plan: Plan | PlanDef) -> dict[str, str]:

@@ -10,7 +10,7 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
-class Problem:
+class CatalogMistake:
     """One mistake in a file: the line, the key as a path, and what is expected there."""
 
     file: str
@@ -28,7 +28,7 @@ class CatalogError(DomainError):
 
     code = "invalid_request"
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[CatalogMistake]) -> None:
         super().__init__("; ".join(map(str, problems)))
         self.problems = problems
 

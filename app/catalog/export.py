@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.catalog import queries
+from app.catalog.definition import UNLIMITED, WINDOWS, Allowance, ChargeDef, MeterDef, PlanDef
+from app.catalog.from_db import meter_def, plan_def
 from app.catalog.models import LIMITS
-from app.catalog.stored import meter_def, plan_def
-from app.catalog.terms import UNLIMITED, WINDOWS, Allowance, ChargeDef, MeterDef, PlanDef
 from app.kit.money import exponent, plain, to_major
 
 

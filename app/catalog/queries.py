@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, joinedload, selectinload
 
@@ -91,3 +92,10 @@ def offered(session: Session, *, public: bool = True, currency: str | None = Non
     if currency is not None:
         found = (each for each in found if any(price.currency == currency for price in each.prices))
     return sorted(found, key=lambda each: (each.plan.position, each.plan.key))
+
+
+def plan_of_version(session: Session, version_id: UUID) -> Row[Any] | None:
+    """Key and name of the plan that a version is of."""
+    chosen = select(Plan.key, Plan.name).join(PlanVersion, PlanVersion.plan_id == Plan.id)
+    found: Row[Any] | None = session.execute(chosen.where(PlanVersion.id == version_id)).one_or_none()  # type: ignore[assignment]  # a row of two
+    return found

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from app.catalog.definition import UNLIMITED
 from app.catalog.errors import Path
-from app.catalog.terms import UNLIMITED
 from app.kit.money import parse_quantity, plain
 
 _SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?) ?(?P<unit>kB|MB|GB|KiB|MiB|GiB)")

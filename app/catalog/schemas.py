@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
-from app.catalog import lines
+from app.catalog import toml_positions
 from app.catalog.checks import check
-from app.catalog.errors import CatalogError, Path, Problem, spell
-from app.catalog.parts import read_labels, read_meter, read_plan
+from app.catalog.definition import MeterDef, PlanDef
+from app.catalog.errors import CatalogError, CatalogMistake, Path, spell
+from app.catalog.file_parser import read_labels, read_meter, read_plan
 from app.catalog.reader import Mistake, Table
-from app.catalog.terms import MeterDef, PlanDef
 
 _POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 
@@ -30,11 +30,11 @@ class Catalog:
     @cached_property
     def lines(self) -> dict[Path, int]:
         """Where each key is: worked out for the first mistake."""
-        return lines.index(self.text)
+        return toml_positions.index(self.text)
 
-    def problem(self, path: Path, detail: str) -> Problem:
+    def problem(self, path: Path, detail: str) -> CatalogMistake:
         """A mistake at a path of this file."""
-        return Problem(self.file, lines.line_of(self.lines, path), spell(path), detail)
+        return CatalogMistake(self.file, toml_positions.line_of(self.lines, path), spell(path), detail)
 
 
 def read_catalog(text: str, file: str) -> Catalog:
@@ -60,11 +60,11 @@ def read_catalog(text: str, file: str) -> Catalog:
     return catalog
 
 
-def _syntax(text: str, file: str, words: str) -> Problem:
+def _syntax(text: str, file: str, words: str) -> CatalogMistake:
     """What the parser said, with the key of that line where it shows one."""
     found = _POSITION.search(words)
     rows = text.splitlines() or [""]
     number = int(found["line"]) if found and found["line"] else len(rows)
     row = rows[number - 1].partition("#")[0] if number <= len(rows) else ""
     key = row.partition("=")[0].strip(" \t[]")
-    return Problem(file, number, key, _POSITION.sub("", words))
+    return CatalogMistake(file, number, key, _POSITION.sub("", words))

@@ -9,15 +9,15 @@ from app.admin.inbox_api import api as admin_api
 from app.admin.inbox_pages import pages as admin_pages
 from app.catalog.api import api as catalog_api
 from app.metering.api import api as metering_api
+from app.ops.clock_bar import bar as sandbox_bar
 from app.payments.api import api as payments_api
-from app.payments.door import door as webhooks
-from app.portal.api import api as portal_api
-from app.portal.billing import billing
-from app.portal.clock_bar import bar as sandbox_bar
-from app.portal.docs import docs as docs_pages
-from app.portal.plan_pages import plans as plan_pages
-from app.portal.usage_pages import usage as usage_pages
-from app.portal.views import pages as portal_pages
+from app.payments.webhooks.views import webhooks
+from app.portal.billing.views import billing
+from app.portal.dashboard.views import pages as portal_pages
+from app.portal.docs.views import docs as docs_pages
+from app.portal.plans.views import plans as plan_pages
+from app.portal.usage.api import api as portal_api
+from app.portal.usage.views import usage as usage_pages
 from app.subscriptions.api import api as subscriptions_api
 from app.web.api import Api
 

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
 
-from app.payments import inbox
+from app.payments.webhooks import inbox
 from app.settings import PROJECT
 from app.web.database import discard_failed_transaction, session
 
@@ -51,7 +51,7 @@ def readyz() -> tuple[Response, int]:
 def metrics() -> Response:
     """Counters of this process in Prometheus' text form, and the inbox; needs the operator's token."""
     try:
-        found = inbox.unsettled(session())
+        found = inbox.count_unsettled(session())
         for state in inbox.UNSETTLED:
             INBOX.labels(state).set(found.get(state, 0))
     except (sqlalchemy.exc.SQLAlchemyError, psycopg.Error):

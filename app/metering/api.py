@@ -13,8 +13,8 @@ from msgspec import Raw
 from app.accounts.guards import acting_org, caller
 from app.kit.errors import FieldError, InvalidRequest, Refused
 from app.kit.money import parse_quantity, plain
-from app.metering import examples, raw_events, refused
-from app.metering.answers import (
+from app.metering import examples, raw_events
+from app.metering.api_schemas import (
     BatchRequest,
     CheckAnswer,
     CheckRequest,
@@ -27,12 +27,13 @@ from app.metering.answers import (
     RefusedQuery,
     UsageEventOut,
 )
-from app.metering.check import Answer, check
-from app.metering.hot import meterer
-from app.metering.intake import take_batch, take_one
+from app.metering.checks.check import Answer, check
+from app.metering.checks.upgrade_url import upgrade_url
 from app.metering.models import UsageEvent
+from app.metering.recording import refused_events
+from app.metering.recording.intake import take_batch, take_one
+from app.metering.recording.recorder import usage_recorder
 from app.metering.schemas import ABSENT, Event, parse
-from app.metering.upgrade import upgrade_url
 from app.web.addresses import absolute_url
 from app.web.api import Api, read_body, respond_raw
 from app.web.database import session
@@ -59,9 +60,9 @@ def record_events() -> Response:
     sent = parse(read_body())
     org_id, key_id, now = acting_org(), caller().key_id, business_now()
     if sent.bare:
-        answer = take_one(meterer(), org_id, sent, key_id=key_id, now=now)
+        answer = take_one(usage_recorder(), org_id, sent, key_id=key_id, now=now)
     else:
-        answer = take_batch(meterer(), org_id, sent, key_id=key_id, now=now)
+        answer = take_batch(usage_recorder(), org_id, sent, key_id=key_id, now=now)
     return respond_raw(msgspec.json.encode(answer))
 
 
@@ -77,7 +78,7 @@ def check_usage(asked: CheckRequest) -> Response:
 
     Raises `Refused` for an unknown meter that is asked about alone.
     """
-    answers = check(meterer(), acting_org(), _questions(asked), now=business_now())
+    answers = check(usage_recorder(), acting_org(), _questions(asked), now=business_now())
     if asked.checks is not None:
         return respond_raw(msgspec.json.encode({"checks": [_check_answer(answer) for answer in answers]}))
     if answers[0].reason == "unknown_meter":
@@ -113,10 +114,10 @@ def list_events(query: EventsQuery) -> EventsAnswer:
 def list_refused(query: RefusedQuery) -> RefusedAnswer:
     """One page of the caller's refused events, newest first, with the hours in which limits refused."""
     org_id, before = acting_org(), read_id(query.next)
-    rows = refused.page(session(), org_id, before, query.limit + 1)
+    rows = refused_events.page(session(), org_id, before, query.limit + 1)
     shown = rows[: query.limit]
     following = write_cursor(str(shown[-1].id)) if len(rows) > query.limit else None
-    hours = refused.hours(session(), org_id, 200)
+    hours = refused_events.hours(session(), org_id, 200)
     return RefusedAnswer(
         [RefusedOut(row.event_id, row.at, row.code, row.detail, row.event) for row in shown],
         [RefusedHour(meter, row.hour, row.count, row.quantity) for meter, row in hours],

@@ -13,11 +13,12 @@ import click
 from flask.cli import AppGroup
 from tqdm import tqdm
 
-from app.metering import import_file, importer, verify
-from app.metering import repair as repairs
-from app.metering.hot import meterer
-from app.metering.import_mapping import MappingError, Spec
+from app.metering.imports import importer, source_file
+from app.metering.imports.column_mapping import MappingError, Spec
+from app.metering.recording.recorder import usage_recorder
 from app.metering.tasks import catch_up
+from app.metering.verification import repair as repairs
+from app.metering.verification import verify
 from app.web.database import transaction
 from app.web.runtime import business_now, wall_now
 
@@ -58,10 +59,10 @@ def import_usage(  # noqa: PLR0917  # click passes one argument an option, by na
     """
     try:
         spec = Spec.parse(maps, start, id_template)
-        source = import_file.inspect(file)
+        source = source_file.inspect(file)
         job = importer.Job(source, spec, bill, create_orgs, chunk)
         report, seconds = _import(job)
-    except (MappingError, import_file.FileError) as error:
+    except (MappingError, source_file.FileError) as error:
         raise click.UsageError(str(error)) from None
     if as_json:
         click.echo(json.dumps(_facts(report, seconds)))
@@ -127,20 +128,20 @@ def _mend(found: verify.Survey) -> int:
     return len(orgs)
 
 
-def _import(job: importer.Job) -> tuple[importer.Report, float]:
+def _import(job: importer.Job) -> tuple[importer.ImportReport, float]:
     started = time.monotonic()
-    clock = importer.Clock(business_now(), wall_now())
+    clock = importer.ImportClock(business_now(), wall_now())
     # tqdm writes to standard error, and nothing where that is no terminal.
     with tqdm(total=job.source.lines, unit=" rows", disable=None, dynamic_ncols=True) as bar:
 
         def move(line: int) -> None:
             bar.update(line - bar.n)
 
-        report = importer.run(job, meterer(), transaction, clock, move)
+        report = importer.run(job, usage_recorder(), transaction, clock, move)
     return report, time.monotonic() - started
 
 
-def _facts(report: importer.Report, seconds: float) -> dict[str, object]:
+def _facts(report: importer.ImportReport, seconds: float) -> dict[str, object]:
     return {
         "file": report.file,
         "resumed_after_line": report.resumed_after,
@@ -154,7 +155,7 @@ def _facts(report: importer.Report, seconds: float) -> dict[str, object]:
     }
 
 
-def _words(report: importer.Report, seconds: float) -> str:
+def _words(report: importer.ImportReport, seconds: float) -> str:
     lines = [f"line {line}: {words}" for line, words in report.listed]
     if report.bad > len(report.listed):
         lines.append(f"… and {report.bad - len(report.listed)} more")

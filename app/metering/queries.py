@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
-from app.metering.rollup_models import DIMENSIONS
+from app.metering.rollups.models import DIMENSIONS
 
 MAX_LIMIT = 200
 
@@ -46,7 +46,7 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class UsageFigure:
     """Usage of a meter on a day or in a month; `value` is the dimension's, '' for the total."""
 
     day: date
@@ -89,7 +89,7 @@ class Lifetime:
 
 
 @dataclass(frozen=True, slots=True)
-class EventRow:
+class RecordedEvent:
     """A usage event as a list shows it."""
 
     event_id: str
@@ -184,7 +184,7 @@ def days(
     dimension: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
-) -> list[Figure]:
+) -> list[UsageFigure]:
     """Usage by day of the org's zone, both days included; `since` and `until` cut within the first and last day.
 
     `dimension` is one of DIMENSIONS. Days without use have no row.
@@ -192,7 +192,7 @@ def days(
     _check(dimension)
     values = {"org": org_id, "first": from_day, "last": to_day, "since": since, "until": until}
     rows = _rows(session, _SERIES, bucket="day", meter=meter_id, dimension=dimension, **values)
-    return [Figure(**row) for row in rows]
+    return [UsageFigure(**row) for row in rows]
 
 
 def months(
@@ -203,15 +203,15 @@ def months(
     *,
     meter_id: int | None = None,
     dimension: str = "",
-) -> list[Figure]:
+) -> list[UsageFigure]:
     """Usage by calendar month of the org's zone, both included, under the month's first day."""
     _check(dimension)
     values = {"org": org_id, "first": from_month, "last": to_month, "since": None, "until": None}
     rows = _rows(session, _SERIES, bucket="month", meter=meter_id, dimension=dimension, **values)
-    return [Figure(**row) for row in rows]
+    return [UsageFigure(**row) for row in rows]
 
 
-def trend(session: Session, org_id: UUID, today: date, count: int = 12) -> list[Figure]:
+def trend(session: Session, org_id: UUID, today: date, count: int = 12) -> list[UsageFigure]:
     """The last `count` calendar months up to the one that holds `today` (a day of the org's zone)."""
     year, month = divmod(today.year * 12 + today.month - count, 12)
     return months(session, org_id, date(year, month + 1, 1), today)
@@ -254,9 +254,9 @@ def lifetime(session: Session, org_id: UUID) -> list[Lifetime]:
     return [Lifetime(**row) for row in _rows(session, _LIFETIME, org=org_id)]
 
 
-def latest_events(session: Session, org_id: UUID, limit: int = 10) -> list[EventRow]:
+def latest_events(session: Session, org_id: UUID, limit: int = 10) -> list[RecordedEvent]:
     """The events that happened last, newest first."""
-    return [EventRow(**row) for row in _rows(session, _LATEST, org=org_id, limit=min(limit, MAX_LIMIT))]
+    return [RecordedEvent(**row) for row in _rows(session, _LATEST, org=org_id, limit=min(limit, MAX_LIMIT))]
 
 
 def _check(dimension: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.metering.partitions import make_partitions, sweep
-from app.metering.rollups import fold
+from app.metering.rollups.fold import fold
 from app.web.database import transaction
 from app.web.runtime import business_now
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
 from app.accounts.models import Membership, User
-from app.accounts.roles import ADMIN, BILLING, OWNER
+from app.accounts.orgs.roles import ADMIN, BILLING, OWNER
 from app.mail.service import send
 from app.web.addresses import absolute_url
 

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from app.accounts.guards import acting_org, caller
 from app.payments import examples, queries
-from app.payments.answers import billing_answer, record_out, subscription_answer
+from app.payments.billing_summary import billing_answer, record_out, subscription_answer
 from app.payments.cancel import cancel_at_period_end, undo_cancel
-from app.payments.card import card_page
-from app.payments.checkout import AlreadyPaid, open_checkout
+from app.payments.checkout.open_checkout import AlreadyPaid, open_checkout
 from app.payments.models import BillingRecord
-from app.payments.queries import Wanted
+from app.payments.payment_methods.card import card_page
+from app.payments.queries import RecordFilter
 from app.payments.schemas import (
     BillingAnswer,
     BillingHistoryAnswer,
@@ -111,7 +111,7 @@ def billing_history(query: BillingHistoryQuery) -> BillingHistoryAnswer:
     """Records by filter and page."""
     org_id = acting_org()
     before = read_place(query.next)
-    wanted = Wanted(query.state, query.start, query.end)
+    wanted = RecordFilter(query.state, query.start, query.end)
     rows = queries.history(session(), org_id, wanted, before, query.limit + 1)
     shown = rows[: query.limit]
     following = write_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)) if len(rows) > query.limit else None
@@ -120,7 +120,7 @@ def billing_history(query: BillingHistoryQuery) -> BillingHistoryAnswer:
     return BillingHistoryAnswer(records, _events(org_id, wanted) if before is None else [], following)
 
 
-def _events(org_id: UUID, wanted: Wanted) -> list[SubscriptionEventOut]:
+def _events(org_id: UUID, wanted: RecordFilter) -> list[SubscriptionEventOut]:
     return [
         SubscriptionEventOut(each.kind, each.at, PlanHeld(each.plan.key, each.plan.name, each.plan.number))
         for each in subscriptions.history(session(), org_id)

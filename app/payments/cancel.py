@@ -15,7 +15,7 @@ from app.kit.ids import new_hex
 from app.payments import queries
 from app.payments.gateway import gateway
 from app.payments.locks import org_lock
-from app.payments.sync_subscription import sync_subscription
+from app.payments.mirrors.sync_subscription import sync_subscription
 from app.stripe_gateway import subscriptions as stripe_subscriptions
 from app.subscriptions import queries as subscriptions
 from app.web.database import transaction

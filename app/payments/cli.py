@@ -14,11 +14,11 @@ from flask.cli import AppGroup
 
 from app.kit.actor import SYSTEM
 from app.kit.errors import NotFound
-from app.payments import inbox
-from app.payments.apply import apply
 from app.payments.gateway import EXTENSION, gateway
-from app.payments.reconcile import Report
+from app.payments.reconciliation.reconcile import ReconciliationReport
 from app.payments.tasks import reconcile as run
+from app.payments.webhooks import inbox
+from app.payments.webhooks.apply import apply
 from app.stripe_gateway import Gateway
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime
@@ -51,13 +51,13 @@ def replay_event(event_id: str) -> None:
     """
     try:
         with transaction() as session:
-            inbox.replay(session, event_id, actor=SYSTEM, now=business_now())
+            inbox.reopen(session, event_id, actor=SYSTEM, now=business_now())
     except NotFound as missing:
         raise click.BadParameter(missing.detail, param_hint="EVENT_ID") from missing
     with patience():
         apply(event_id)
     with transaction() as session:
-        row = inbox.event(session, event_id)
+        row = inbox.get_event(session, event_id)
         click.echo(f"{row.id}: {row.state}" + (f" ({row.error})" if row.error else ""))
 
 
@@ -72,7 +72,7 @@ def patience() -> Iterator[None]:
         current_app.extensions[EXTENSION] = held
 
 
-def _facts(report: Report) -> dict[str, object]:
+def _facts(report: ReconciliationReport) -> dict[str, object]:
     return {
         "fetched": report.fetched,
         "asked": report.asked,
@@ -81,7 +81,7 @@ def _facts(report: Report) -> dict[str, object]:
     }
 
 
-def _words(report: Report) -> str:
+def _words(report: ReconciliationReport) -> str:
     lines = [f"event {each}: fetched" for each in report.fetched]
     lines += [each.words() for each in report.differences]
     lines.append(

@@ -25,7 +25,7 @@ NOT_BEGUN = ("incomplete", "incomplete_expired")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RecordFilter:
     """Which billing records: of a state, made in [start, end); None is all."""
 
     state: str | None = None
@@ -94,7 +94,7 @@ def owed(session: Session, org_id: UUID) -> StripeInvoice | None:
 
 
 def history(
-    session: Session, org_id: UUID, wanted: Wanted, before: tuple[datetime, UUID] | None, most: int
+    session: Session, org_id: UUID, wanted: RecordFilter, before: tuple[datetime, UUID] | None, most: int
 ) -> list[BillingRecord]:
     """Billing records, newest first; `before` is the (created_at, id) of the last one seen."""
     chosen = select(BillingRecord).where(BillingRecord.org_id == org_id)

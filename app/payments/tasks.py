@@ -7,12 +7,13 @@ from datetime import timedelta
 
 import structlog
 
-from app.payments import dunning, inbox
-from app.payments.apply import apply
-from app.payments.ask import ask_all, waiting
+from app.payments.dunning import schedule
 from app.payments.gateway import gateway, payments_on
-from app.payments.reconcile import Report
-from app.payments.reconcile import reconcile as _reconcile
+from app.payments.reconciliation.pending import list_pending, resolve_all
+from app.payments.reconciliation.reconcile import ReconciliationReport
+from app.payments.reconciliation.reconcile import reconcile as _reconcile
+from app.payments.webhooks import inbox
+from app.payments.webhooks.apply import apply
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime
 
@@ -27,31 +28,31 @@ def ask() -> None:
     """Ask Stripe about open checkouts and pending records, and put lost tasks of the inbox back."""
     now = business_now()
     with transaction() as session:
-        inbox.revive(session, now=now, older_than=FORGOTTEN, most=MOST)
+        inbox.reopen_failed(session, now=now, older_than=FORGOTTEN, most=MOST)
     if not payments_on():
         return
     with transaction() as session:
-        chosen = waiting(session, now)
-    ask_all(gateway(), chosen, now)
+        chosen = list_pending(session, now)
+    resolve_all(gateway(), chosen, now)
 
 
 def dun() -> None:
     """Send the mails of failed renewals and end their grace. Each has its own transaction; one stops no other."""
     now = business_now()
     with transaction() as session:
-        chosen = list(dunning.due(session, now, MOST))
+        chosen = list(schedule.list_due(session, now, MOST))
     for dunning_id in chosen:
         try:
             with transaction() as session:
-                dunning.advance(session, dunning_id, now)
+                schedule.advance(session, dunning_id, now)
         except Exception as error:  # noqa: BLE001  (whatever it was, it stops no other)
             log.warning("left for the next sweep", dunning=str(dunning_id), error=type(error).__name__)
 
 
-def reconcile() -> Report:
+def reconcile() -> ReconciliationReport:
     """Compare everything with Stripe, and repair it. Where payments are off there is nothing to compare."""
     if not payments_on():
-        return Report()
+        return ReconciliationReport()
     return _reconcile(gateway(), runtime().pool, apply, business_now())
 
 

@@ -13,7 +13,7 @@ from app.stripe_gateway.errors import StripeMissing
 from app.stripe_gateway.gateway import Gateway, known
 from app.stripe_gateway.reading import Raw
 from app.stripe_gateway.shapes import price
-from app.stripe_gateway.types import Price
+from app.stripe_gateway.types import RemotePrice
 
 MOST_LOOKUP_KEYS = 10
 
@@ -35,9 +35,9 @@ def product(gw: Gateway, *, product_id: str, name: str, metadata: Mapping[str, s
     return product_id
 
 
-def find_prices(gw: Gateway, lookup_keys: Sequence[str]) -> list[Price]:
+def find_prices(gw: Gateway, lookup_keys: Sequence[str]) -> list[RemotePrice]:
     """The prices under these lookup keys, active or not; keys that nothing stands under are left out."""
-    found: list[Price] = []
+    found: list[RemotePrice] = []
     for start in range(0, len(lookup_keys), MOST_LOOKUP_KEYS):
         found += _under(gw, list(lookup_keys[start : start + MOST_LOOKUP_KEYS]))
     return found
@@ -53,7 +53,7 @@ def create_price(
     lookup_key: str,
     metadata: Mapping[str, str],
     key: str,
-) -> Price:
+) -> RemotePrice:
     """Make a price of `amount` minor units for each `interval` (`month`, `year`)."""
     return price(
         gw.post(
@@ -73,7 +73,7 @@ def create_price(
     )
 
 
-def _under(gw: Gateway, lookup_keys: list[str]) -> Iterator[Price]:
+def _under(gw: Gateway, lookup_keys: list[str]) -> Iterator[RemotePrice]:
     for raw in gw.pages(lambda v1, params: v1.prices.list(params), {"lookup_keys": lookup_keys}):
         yield price(raw)
 

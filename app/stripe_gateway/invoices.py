@@ -8,7 +8,7 @@ from datetime import datetime
 from app.stripe_gateway.errors import StripeMisused
 from app.stripe_gateway.gateway import Gateway, known
 from app.stripe_gateway.money_shapes import invoice, preview
-from app.stripe_gateway.types import Invoice, Preview
+from app.stripe_gateway.types import Invoice, InvoicePreview
 
 _PAYMENTS = "payments"
 
@@ -41,7 +41,7 @@ def pay(gw: Gateway, invoice_id: str, *, key: str) -> Invoice:
         return now
 
 
-def upcoming(gw: Gateway, subscription_id: str) -> Preview:
+def upcoming(gw: Gateway, subscription_id: str) -> InvoicePreview:
     """What the next invoice will come to; `StripeMissing` when none will come, for it ends with its period."""
     known(subscription_id)
     return preview(gw.get(lambda v1: v1.invoices.create_preview({"subscription": subscription_id})))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.stripe_gateway import reading
 from app.stripe_gateway.reading import Raw
 from app.stripe_gateway.shapes import CHECKOUT, expanded_card
-from app.stripe_gateway.types import Intent, Invoice, Preview, Refund, SetupIntent
+from app.stripe_gateway.types import Intent, Invoice, InvoicePreview, Refund, SetupIntent
 
 
 def invoice(raw: Raw) -> Invoice:
@@ -85,10 +85,10 @@ def refund(raw: Raw) -> Refund:
     )
 
 
-def preview(raw: Raw) -> Preview:
+def preview(raw: Raw) -> InvoicePreview:
     """The invoice that is to come: its period ends where the one to be paid for begins."""
     reading.is_a(raw, "invoice")
-    return Preview(
+    return InvoicePreview(
         total=reading.whole(raw, "total"), currency=reading.currency(raw), due_at=reading.moment(raw, "period_end")
     )
 

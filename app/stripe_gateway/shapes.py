@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.stripe_gateway import reading
 from app.stripe_gateway.reading import Raw
-from app.stripe_gateway.types import Card, CheckoutSession, Customer, Price, Subscription
+from app.stripe_gateway.types import Card, CheckoutSession, Customer, RemotePrice, RemoteSubscription
 
 ORG = "tollkeeper_org"
 CHECKOUT = "tollkeeper_checkout"
@@ -41,12 +41,12 @@ def customer(raw: Raw) -> Customer:
     )
 
 
-def price(raw: Raw) -> Price:
+def price(raw: Raw) -> RemotePrice:
     """A price of a fixed amount that recurs."""
     product_id = reading.id_of(reading.is_a(raw, "price"), "product")
     if product_id is None:
         raise reading.misread("product is null")
-    return Price(
+    return RemotePrice(
         id=reading.text(raw, "id"),
         product_id=product_id,
         lookup_key=reading.text_or_none(raw, "lookup_key"),
@@ -74,14 +74,14 @@ def checkout_session(raw: Raw) -> CheckoutSession:
     )
 
 
-def subscription(raw: Raw) -> Subscription:
+def subscription(raw: Raw) -> RemoteSubscription:
     """A subscription with `default_payment_method` expanded. Since basil (2025-03-31) its period stands on its item."""
     items = reading.items(reading.inner(reading.is_a(raw, "subscription"), "items"))
     customer_id = reading.id_of(raw, "customer")
     if not items or customer_id is None:
         raise reading.misread("a subscription without an item or a customer")
     metadata = reading.inner(raw, "metadata")
-    return Subscription(
+    return RemoteSubscription(
         id=reading.text(raw, "id"),
         customer_id=customer_id,
         status=reading.text(raw, "status"),

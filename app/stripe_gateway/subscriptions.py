@@ -7,29 +7,29 @@ from collections.abc import Iterator, Mapping
 from app.stripe_gateway.gateway import Gateway, known
 from app.stripe_gateway.reading import Raw
 from app.stripe_gateway.shapes import subscription
-from app.stripe_gateway.types import Subscription
+from app.stripe_gateway.types import RemoteSubscription
 
 _CARD = "default_payment_method"
 
 
-def retrieve(gw: Gateway, subscription_id: str) -> Subscription:
+def retrieve(gw: Gateway, subscription_id: str) -> RemoteSubscription:
     """A subscription in any state, ended ones too. Raises `StripeMissing`."""
     known(subscription_id)
     return subscription(gw.get(lambda v1: v1.subscriptions.retrieve(subscription_id, {"expand": [_CARD]})))
 
 
-def list_of(gw: Gateway, customer_id: str) -> list[Subscription]:
+def list_of(gw: Gateway, customer_id: str) -> list[RemoteSubscription]:
     """All subscriptions of a customer, ended ones too, newest first."""
     return [subscription(raw) for raw in _list(gw, {"customer": known(customer_id)})]
 
 
-def list_all(gw: Gateway) -> Iterator[Subscription]:
+def list_all(gw: Gateway) -> Iterator[RemoteSubscription]:
     """Every subscription, ended ones too, newest first; asked for page by page."""
     for raw in _list(gw, {}):
         yield subscription(raw)
 
 
-def set_cancel_at_period_end(gw: Gateway, subscription_id: str, yes: bool, *, key: str) -> Subscription:
+def set_cancel_at_period_end(gw: Gateway, subscription_id: str, yes: bool, *, key: str) -> RemoteSubscription:
     """Let it end with its period, or go on after all."""
     known(subscription_id)
     return subscription(
@@ -42,7 +42,7 @@ def set_cancel_at_period_end(gw: Gateway, subscription_id: str, yes: bool, *, ke
     )
 
 
-def use_card(gw: Gateway, subscription_id: str, card_id: str, *, key: str) -> Subscription:
+def use_card(gw: Gateway, subscription_id: str, card_id: str, *, key: str) -> RemoteSubscription:
     """Charge it to this card from now on. Its own card (Checkout gives it one) goes before its customer's."""
     known(subscription_id)
     return subscription(

@@ -32,7 +32,7 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class RemotePrice:
     """A recurring price; `amount` for one `interval` (`month`, `year`)."""
 
     id: str
@@ -64,7 +64,7 @@ class CheckoutSession:
 
 
 @dataclass(frozen=True, slots=True)
-class Subscription:
+class RemoteSubscription:
     """A subscription with its one item; the period is the item's. `card` is its own, not its customer's."""
 
     id: str
@@ -158,7 +158,7 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class InvoicePreview:
     """What the next invoice of a subscription will come to, and when its period begins."""
 
     total: int

@@ -17,7 +17,7 @@ UNPAID = "unpaid"
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class EntitledLimit:
     """A limit that is no meter's; `value` None is unlimited."""
 
     value: Decimal | None
@@ -59,7 +59,7 @@ class Entitlements:
     plan_name: str
     version: int
     version_id: UUID
-    limits: Mapping[str, Limit]
+    limits: Mapping[str, EntitledLimit]
     features: Mapping[str, Grant]
     meters: tuple[MeterTerms, ...]
     limited: bool = False
@@ -89,7 +89,7 @@ def resolve(
         plan_name=version.plan.name,
         version=version.number,
         version_id=version.id,
-        limits={each.key: Limit(each.value, source) for each in granted.limits},
+        limits={each.key: EntitledLimit(each.value, source) for each in granted.limits},
         features={each.key: Grant(each.label, each.value, source) for each in granted.features},
         meters=tuple(sorted(terms, key=lambda each: each.key)),
         limited=held_to is not None,

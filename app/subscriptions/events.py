@@ -11,7 +11,7 @@ from app.kit.ids import new_id
 from app.subscriptions.models import Subscription, SubscriptionEvent
 
 
-def note(session: Session, held: Subscription, kind: str, *, key: str, at: datetime, now: datetime) -> bool:
+def record_event(session: Session, held: Subscription, kind: str, *, key: str, at: datetime, now: datetime) -> bool:
     """Note that it happened `at`, on the plan version held now; False when it is noted already.
 
     `key` tells two of a kind apart: the start of the billing period for a renewal. `now` is when we learned of it.

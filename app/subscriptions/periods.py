@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from app.accounts import queries as accounts
 from app.kit.periods import Period, month_of
 from app.subscriptions import limits, queries
-from app.subscriptions.cuts import Cuts, backward
 from app.subscriptions.limits import Basis
 from app.subscriptions.models import SubscriptionTerm, UsagePeriod
+from app.subscriptions.period_schedule import PeriodSchedule, backward
 
 AHEAD = timedelta(days=62)
 """How far beyond now periods stand open: two whole months at least, whatever their length."""
@@ -32,16 +32,16 @@ _TERM = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class PeriodTerms:
     """By what an org's new periods are opened: how to cut them, on which version, and how its limits hold."""
 
     zone: str
-    cuts: Cuts
+    cuts: PeriodSchedule
     version_id: UUID
     basis: Basis
 
 
-def ensure(session: Session, org_id: UUID, at: datetime, now: datetime) -> UsagePeriod:
+def ensure_period(session: Session, org_id: UUID, at: datetime, now: datetime) -> UsagePeriod:
     """Open the usage period that holds `at`, with its limits, and every one between it and those that are known.
 
     Repeating it changes nothing, also at once from many connections. An org's first period is the one that holds
@@ -104,15 +104,15 @@ def extend(session: Session, org_id: UUID, start: datetime, end: datetime, now: 
         _open_before(session, org_id, before, terms.zone, now)
 
 
-def terms_of(session: Session, org_id: UUID) -> Terms:
+def terms_of(session: Session, org_id: UUID) -> PeriodTerms:
     """By what new periods of the org are opened now."""
     zone = accounts.org(session, org_id).time_zone
     held = queries.subscription(session, org_id)
     if held is None:
-        return Terms(zone, Cuts(zone), queries.default_version_id(session), Basis(owes=False))
+        return PeriodTerms(zone, PeriodSchedule(zone), queries.default_version_id(session), Basis(owes=False))
     held_to = queries.default_version_id(session) if held.limited_at else None
-    cuts = Cuts("UTC", held.anchor_at) if held.collection == "stripe" else Cuts(zone)
-    return Terms(zone, cuts, held.plan_version_id, Basis(held.collection != "none", held_to))
+    cuts = PeriodSchedule("UTC", held.anchor_at) if held.collection == "stripe" else PeriodSchedule(zone)
+    return PeriodTerms(zone, cuts, held.plan_version_id, Basis(held.collection != "none", held_to))
 
 
 def drop_ahead(session: Session, org_id: UUID, running: UsagePeriod) -> None:
@@ -155,12 +155,18 @@ def _open_before(session: Session, org_id: UUID, periods: Sequence[Period], zone
     """Open calendar months before the first known period, on the default plan: nobody was subscribed then."""
     known_first = update(UsagePeriod).where(UsagePeriod.org_id == org_id, UsagePeriod.previous_end.is_(None))
     session.execute(known_first.values(previous_end=UsagePeriod.starts_at))
-    terms = Terms(zone, Cuts(zone), queries.default_version_id(session), Basis(owes=False))
+    terms = PeriodTerms(zone, PeriodSchedule(zone), queries.default_version_id(session), Basis(owes=False))
     _open(session, org_id, periods, terms, now, after=None)
 
 
 def _open(
-    session: Session, org_id: UUID, periods: Sequence[Period], terms: Terms, now: datetime, *, after: datetime | None
+    session: Session,
+    org_id: UUID,
+    periods: Sequence[Period],
+    terms: PeriodTerms,
+    now: datetime,
+    *,
+    after: datetime | None,
 ) -> None:
     """Write periods that follow one another, the first of them after `after`, with their limits."""
     if not periods:

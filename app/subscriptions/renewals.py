@@ -7,13 +7,15 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.kit.periods import Period, anchored
-from app.subscriptions import events, recut
-from app.subscriptions.cuts import SKEW, SLACK
+from app.subscriptions import events, realign_periods
 from app.subscriptions.models import Subscription
+from app.subscriptions.period_schedule import SKEW, SLACK
 from app.subscriptions.service import MONTHS
 
 
-def take(session: Session, held: Subscription, billing: Period, anchor_at: datetime, now: datetime) -> None:
+def apply_billing_period(
+    session: Session, held: Subscription, billing: Period, anchor_at: datetime, now: datetime
+) -> None:
     """Take over Stripe's billing period, and its anchor; every renewal since the one known is noted.
 
     Who pays by the year keeps the anchor of the usage periods, which Stripe's invoices do not follow.
@@ -23,15 +25,15 @@ def take(session: Session, held: Subscription, billing: Period, anchor_at: datet
     if held.interval == "month":
         held.anchor_at = anchor_at
     session.flush()
-    note(session, held, since, now)
+    record_renewal(session, held, since, now)
 
 
-def note(session: Session, held: Subscription, since: datetime, now: datetime) -> None:
+def record_renewal(session: Session, held: Subscription, since: datetime, now: datetime) -> None:
     """Note each renewal after `since` up to the present billing period, also those that nobody told us of."""
     start = held.billing_starts_at
     anchor = held.anchor_at if held.interval == "month" else start  # of years `anchor_at` is only the usage's
     while start > since + SLACK:
-        events.note(session, held, "renewed", key=start.isoformat(), at=start, now=now)
+        events.record_event(session, held, "renewed", key=start.isoformat(), at=start, now=now)
         start = anchored(anchor, start - SLACK, "UTC", MONTHS[held.interval]).start
 
 
@@ -41,7 +43,7 @@ def align(session: Session, held: Subscription, now: datetime) -> datetime | Non
     The first period starts when the subscription did; where Stripe's clock ran ahead of ours, no sliver is cut.
     """
     moved = [
-        recut.align(session, held.org_id, at, now, far=held.interval == "month")
+        realign_periods.align(session, held.org_id, at, now, far=held.interval == "month")
         for at in (held.billing_starts_at, held.billing_ends_at)
         if at > held.started_at + SKEW
     ]

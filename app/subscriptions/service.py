@@ -17,7 +17,7 @@ from app.kit.actor import Actor
 from app.kit.errors import Conflict, FieldError, InvalidRequest, NotFound
 from app.kit.ids import new_id
 from app.kit.periods import MONTH, YEAR, Period, anchored, boundary
-from app.subscriptions import events, periods, queries, recut
+from app.subscriptions import events, periods, queries, realign_periods
 from app.subscriptions.models import Subscription, UsagePeriod
 
 MONTHS = {"month": MONTH, "year": YEAR}
@@ -41,7 +41,7 @@ class PlanChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PlanChoice:
     """A plan version as an org takes it."""
 
     version_id: UUID
@@ -81,7 +81,7 @@ def assign_plan(
     accounts.org(session, org_id)
     version = _assignable(session, plan_version_id)
     _check_price(version, interval, currency)
-    choice = Choice(version.id, interval, currency, "none" if is_free(version) else "offline")
+    choice = PlanChoice(version.id, interval, currency, "none" if is_free(version) else "offline")
     periods.lock(session, org_id)
     held = queries.subscription(session, org_id)
     if held is not None and held.collection == "stripe":
@@ -90,12 +90,12 @@ def assign_plan(
         return PlanChange(changed=False)
     if held is not None:
         now = max(now, held.started_at)  # read before we waited for the lock, while another change went through
-    running = recut.holding(session, org_id, now, now)
+    running = realign_periods.holding(session, org_id, now, now)
     anew = not choice.same_periods(held)
     taken = _replace(session, org_id, held, choice, actor=actor, now=now)
     _move_periods(session, org_id, running, anew=anew, now=now)
     kind = "started" if held is None else "plan_changed"
-    events.note(session, taken, kind, key=now.isoformat(), at=now, now=now)
+    events.record_event(session, taken, kind, key=now.isoformat(), at=now, now=now)
     before, after = described(session, held), described(session, taken)
     audit(session, actor, "subscription.plan_assigned", on=("subscription", taken.id), org_id=org_id,
           before=before, after=after, now=now)  # fmt: skip
@@ -144,7 +144,7 @@ def _check_price(version: PlanVersion, interval: str, currency: str) -> None:
 
 
 def _replace(
-    session: Session, org_id: UUID, held: Subscription | None, choice: Choice, *, actor: Actor, now: datetime
+    session: Session, org_id: UUID, held: Subscription | None, choice: PlanChoice, *, actor: Actor, now: datetime
 ) -> Subscription:
     """End the subscription held and open the chosen one."""
     anchor, billing = _dates(session, org_id, held, choice, now)
@@ -172,7 +172,7 @@ def _replace(
 
 
 def _dates(
-    session: Session, org_id: UUID, held: Subscription | None, choice: Choice, now: datetime
+    session: Session, org_id: UUID, held: Subscription | None, choice: PlanChoice, now: datetime
 ) -> tuple[datetime, Period]:
     """The anchor and the billing period: those held run on while who collects, currency and interval stay."""
     zone = accounts.org(session, org_id).time_zone
@@ -184,9 +184,9 @@ def _dates(
 def _move_periods(session: Session, org_id: UUID, running: UsagePeriod, *, anew: bool, now: datetime) -> None:
     """Bring periods, limits and terms in line with the new subscription. The lock is held."""
     if anew:
-        recut.restart(session, org_id, running, now, now)
+        realign_periods.restart(session, org_id, running, now, now)
     else:
-        recut.retake(session, org_id, now)
+        realign_periods.retake(session, org_id, now)
         periods.extend(session, org_id, now, now + periods.AHEAD, now)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.kit.actor import Actor
-from app.subscriptions import events, limited
+from app.subscriptions import events, payment_restriction
 from app.subscriptions.models import Subscription
 
 PAID = ("trialing", "active")
@@ -15,7 +15,9 @@ OWING = ("past_due",)
 SUSPENDED = ("unpaid", "paused")
 
 
-def take(session: Session, held: Subscription, state: str, *, cancels: bool, actor: Actor, now: datetime) -> None:
+def apply_status(
+    session: Session, held: Subscription, state: str, *, cancels: bool, actor: Actor, now: datetime
+) -> None:
     """Take over state and planned cancellation, and note what is new in them.
 
     Unpaid and paused hold the org to the default plan's limits at once; payment gives its own back. Past due changes
@@ -24,15 +26,15 @@ def take(session: Session, held: Subscription, state: str, *, cancels: bool, act
     was, held.state = held.state, state
     period = held.billing_starts_at.isoformat()
     if state in OWING and was in PAID:
-        events.note(session, held, "past_due", key=period, at=now, now=now)
+        events.record_event(session, held, "past_due", key=period, at=now, now=now)
     if state in PAID and was not in PAID:
-        events.note(session, held, "recovered", key=period, at=now, now=now)
+        events.record_event(session, held, "recovered", key=period, at=now, now=now)
     if cancels != held.cancel_at_period_end:
         held.cancel_at_period_end = cancels
         kind = "cancel_planned" if cancels else "cancel_undone"
-        events.note(session, held, kind, key=now.isoformat(), at=now, now=now)
+        events.record_event(session, held, kind, key=now.isoformat(), at=now, now=now)
     session.flush()
     if state in SUSPENDED:
-        limited.limit(session, held.org_id, now, actor=actor)
+        payment_restriction.restrict(session, held.org_id, now, actor=actor)
     elif state in PAID:
-        limited.unlimit(session, held.org_id, now, actor=actor)
+        payment_restriction.lift_restriction(session, held.org_id, now, actor=actor)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from jinja2_fragments.flask import render_block
+
+from app.web.addresses import path_to
+
+_LONGEST = 2000
+# One slash, then anything printable in ASCII but a backslash (browsers read it as a slash); never two slashes in front.
+_LOCAL = re.compile(r"/(?!/)[!-\[\]-~]*")
 
 
 def wants_fragment(name: str) -> bool:
@@ -44,3 +51,15 @@ def redirect_path(path: str) -> Response:
 def flash_message(kind: str, words: str) -> None:
     """Show words on the next page; `kind` is success, info, warning or error."""
     flash(words, kind)
+
+
+def home() -> str:
+    """Where people go who asked for no page in particular."""
+    return path_to("portal.dashboard")
+
+
+def safe_path(text: str | None) -> str | None:
+    """The text when it is a path with query on this very site; None for all that could lead elsewhere."""
+    if text and len(text) <= _LONGEST and _LOCAL.fullmatch(text):
+        return text
+    return None

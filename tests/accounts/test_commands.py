@@ -10,11 +10,12 @@ from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.accounts import guards, passwords, queries, sign_in_log, tasks
-from app.accounts.attempts import SIGN_IN, Claim, claim
+from app.accounts import guards, queries, tasks
+from app.accounts.auth_models import Attempt, DeviceSession
 from app.accounts.cli import group
-from app.accounts.credentials import Attempt, DeviceSession
-from app.accounts.identity import Visit
+from app.accounts.identity import RequestOrigin
+from app.accounts.sign_in import log, passwords
+from app.accounts.sign_in.login_throttle import SIGN_IN, Claim, claim
 from app.kit.clock import FixedClock
 from tests.factories import PASSWORD, bearer, make_org, make_user, signed_in, unique
 
@@ -100,7 +101,7 @@ def test_a_sealed_day_that_was_changed_is_named(app: Flask, session: Session, wa
     day = datetime(2031, 3, 1, tzinfo=wall.now().tzinfo)
     user = make_user(session)
     for hour in (1, 2):
-        sign_in_log.note(session, "signed_in", Visit("192.0.2.1"), user_id=user.id, now=day + timedelta(hours=hour))
+        log.note(session, "signed_in", RequestOrigin("192.0.2.1"), user_id=user.id, now=day + timedelta(hours=hour))
     session.commit()
     wall.at = day + timedelta(days=1, minutes=23)
     tasks.seal_sign_ins()

@@ -11,10 +11,11 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.accounts import api_keys, guards, key_format
-from app.accounts.credentials import ApiKey
+from app.accounts import guards
+from app.accounts.api_keys import key_format, service
+from app.accounts.api_keys.api_key_cache import ApiKeyCache, api_key_cache
+from app.accounts.auth_models import ApiKey
 from app.accounts.identity import Caller
-from app.accounts.key_book import KeyBook, key_book
 from app.kit.actor import SYSTEM
 from app.kit.clock import FixedClock
 from app.kit.errors import Conflict, DomainError, InvalidRequest
@@ -86,7 +87,7 @@ def test_other_schemes_are_invalid(app: Flask, session: Session) -> None:
 
 def test_a_typo_is_refused_without_asking_the_database(app: Flask, session: Session) -> None:
     key = make_key(session, make_org(session))
-    book = KeyBook(None, "pepper")  # type: ignore[arg-type]  # a book without a database cannot ask one
+    book = ApiKeyCache(None, "pepper")  # type: ignore[arg-type]  # a book without a database cannot ask one
     wrong = key[:20] + ("a" if key[20] != "a" else "b") + key[21:]
     assert book.find(wrong) == (None, False)
 
@@ -95,7 +96,7 @@ def test_a_revoked_key_ends_within_a_second_in_a_process_that_still_knows_it(app
     org = make_org(session)
     key = make_key(session, org)
     identify(app, key)
-    api_keys.revoke_key(session, org.id, row_of(session, key).id, actor=SYSTEM, now=runtime().clocks.wall.now())
+    service.revoke_key(session, org.id, row_of(session, key).id, actor=SYSTEM, now=runtime().clocks.wall.now())
     session.commit()
     time.sleep(runtime().settings.key_memory.total_seconds())
     assert refusal(app, key) == "invalid_key"
@@ -105,7 +106,7 @@ def test_the_process_that_revokes_forgets_at_once(app: Flask, session: Session) 
     org = make_org(session)
     key = make_key(session, org)
     identify(app, key)
-    api_keys.revoke_key(session, org.id, row_of(session, key).id, actor=SYSTEM, now=runtime().clocks.wall.now())
+    service.revoke_key(session, org.id, row_of(session, key).id, actor=SYSTEM, now=runtime().clocks.wall.now())
     session.commit()
     guards.forget_keys()
     assert refusal(app, key) == "invalid_key"
@@ -190,36 +191,36 @@ def test_cookies_count_for_nothing_under_the_api(app: Flask, session: Session) -
 def test_use_is_marked_once_a_minute_with_its_address(app: Flask, session: Session, wall: FixedClock) -> None:
     key = make_key(session, make_org(session))
     identify(app, key)
-    key_book().last_used.write()
+    api_key_cache().last_used.write()
     first = row_of(session, key).last_used_at
     assert first == wall.now()
     wall.advance(timedelta(seconds=59))
     guards.forget_keys()
     identify(app, key)
-    key_book().last_used.write()
+    api_key_cache().last_used.write()
     assert row_of(session, key).last_used_at == first
     wall.advance(timedelta(seconds=1))
     guards.forget_keys()
     identify(app, key)
-    key_book().last_used.write()
+    api_key_cache().last_used.write()
     assert row_of(session, key).last_used_at == wall.now()
 
 
 def test_a_known_key_asks_the_database_nothing(app: Flask, session: Session) -> None:
     key = make_key(session, make_org(session))
     identify(app, key)
-    assert key_book().find(key)[1] is False
+    assert api_key_cache().find(key)[1] is False
 
 
 @pytest.fixture
-def book() -> KeyBook:
+def book() -> ApiKeyCache:
     """As a process has it that has met nobody yet."""
     settings = runtime().settings
-    return KeyBook(runtime().pool, settings.key_pepper, settings.key_memory)
+    return ApiKeyCache(runtime().pool, settings.key_pepper, settings.key_memory)
 
 
 def test_a_key_is_renewed_beside_another_by_one_statement_and_its_next_use_is_told(
-    app: Flask, session: Session, book: KeyBook
+    app: Flask, session: Session, book: ApiKeyCache
 ) -> None:
     key, other = (make_key(session, make_org(session)) for _ in range(2))
     book.find(key)
@@ -233,12 +234,12 @@ def test_a_key_is_renewed_beside_another_by_one_statement_and_its_next_use_is_to
 
 
 def test_a_revoked_key_ends_when_it_would_be_renewed_and_nothing_of_it_is_kept(
-    app: Flask, session: Session, book: KeyBook
+    app: Flask, session: Session, book: ApiKeyCache
 ) -> None:
     org = make_org(session)
     key, other = make_key(session, org), make_key(session, org)
     book.find(key)
-    api_keys.revoke_key(session, org.id, row_of(session, key).id, actor=SYSTEM, now=runtime().clocks.wall.now())
+    service.revoke_key(session, org.id, row_of(session, key).id, actor=SYSTEM, now=runtime().clocks.wall.now())
     session.commit()
     time.sleep(runtime().settings.key_memory.total_seconds() * 0.6)
     book.find(other)
@@ -250,7 +251,7 @@ def test_the_same_form_twice_makes_one_key(session: Session) -> None:
     org, key_id = make_org(session), new_id()
 
     def make() -> None:
-        api_keys.create_key(session, org.id, "Twice", ["usage:read"], pepper="p" * 32, key_id=key_id, actor=SYSTEM,
+        service.create_key(session, org.id, "Twice", ["usage:read"], pepper="p" * 32, key_id=key_id, actor=SYSTEM,
                             now=runtime().clocks.wall.now())  # fmt: skip
 
     make()

@@ -12,8 +12,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.accounts import members, queries
+from app.accounts import queries
 from app.accounts.models import Membership, Org
+from app.accounts.orgs import members
 from app.kit.actor import SYSTEM
 from app.kit.clock import FixedClock
 from app.kit.errors import Conflict, NotAllowed, NotFound

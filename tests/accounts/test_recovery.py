@@ -10,8 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.accounts import passwords
 from app.accounts.models import User
+from app.accounts.sign_in import passwords
 from app.kit.clock import FixedClock
 from tests.accounts.conftest import audited, letters, new_browser
 from tests.factories import PASSWORD, make_user, signed_in, unique

@@ -12,9 +12,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.accounts import clients, guards, passwords, queries
-from app.accounts.credentials import ApiKey
+from app.accounts import guards, queries
+from app.accounts.auth_models import ApiKey
 from app.accounts.models import Client, Org, User
+from app.accounts.orgs import clients
+from app.accounts.sign_in import passwords
 from app.audit import queries as audit
 from app.kit.actor import SYSTEM
 from app.kit.clock import FixedClock

@@ -17,14 +17,14 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.accounts import attempts, passwords
-from app.accounts.credentials import DeviceSession, SignInDetails, SignInEntry
+from app.accounts.auth_models import DeviceSession, SignInDetails, SignInEntry
 from app.accounts.guards import IDLE
 from app.accounts.models import User
-from app.accounts.paths import safe_path
-from app.accounts.sign_in_log import details_hash
+from app.accounts.sign_in import login_throttle, passwords
+from app.accounts.sign_in.log import details_hash
 from app.kit.clock import FixedClock
 from app.web.database import transaction
+from app.web.pages import safe_path
 from tests.accounts.conftest import letters, new_browser
 from tests.factories import PASSWORD, make_member, make_org, make_user, signed_in, unique
 from tests.pages import csrf_token, send
@@ -284,20 +284,20 @@ def test_right_passwords_are_not_counted(app: Flask, user: User) -> None:
 
 
 def test_parallel_claims_pass_the_limit_exactly(app: Flask, session: Session, wall: FixedClock) -> None:
-    limit = [attempts.Claim(f"test:user:{unique()}", attempts.SIGN_IN)]
+    limit = [login_throttle.Claim(f"test:user:{unique()}", login_throttle.SIGN_IN)]
 
     def try_once(_: int) -> bool:
         with app.app_context(), transaction() as open_session:
-            return attempts.claim(open_session, limit, wall.now()) is None
+            return login_throttle.claim(open_session, limit, wall.now()) is None
 
     with ThreadPoolExecutor(5) as pool:
-        assert sum(pool.map(try_once, range(40))) == attempts.SIGN_IN.count
+        assert sum(pool.map(try_once, range(40))) == login_throttle.SIGN_IN.count
 
 
 def test_an_ipv6_household_is_one_address(session: Session) -> None:
-    assert attempts.network("2001:db8:1:2::1") == attempts.network("2001:db8:1:2:ffff::9")
-    assert attempts.network("2001:db8:1:2::1") != attempts.network("2001:db8:1:3::1")
-    assert attempts.network("192.0.2.1") != attempts.network("192.0.2.2")
+    assert login_throttle.network("2001:db8:1:2::1") == login_throttle.network("2001:db8:1:2:ffff::9")
+    assert login_throttle.network("2001:db8:1:2::1") != login_throttle.network("2001:db8:1:3::1")
+    assert login_throttle.network("192.0.2.1") != login_throttle.network("192.0.2.2")
 
 
 def test_a_new_device_is_told_by_mail_and_the_first_and_known_ones_are_not(

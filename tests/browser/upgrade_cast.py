@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import sys
 
-from app.accounts import api_keys, queries
-from app.accounts.passwords import hash_password
-from app.accounts.roles import ORG_SCOPES
-from app.accounts.sign_up import create_user
+from app.accounts import queries
+from app.accounts.api_keys import service
+from app.accounts.orgs.roles import ORG_SCOPES
+from app.accounts.sign_in.passwords import hash_password
+from app.accounts.sign_in.sign_up import create_user
 from app.factory import create_app
 from app.kit.actor import SYSTEM
 from app.kit.ids import new_id
@@ -34,7 +35,7 @@ def _customer(email: str, hashed: str) -> dict[str, str]:
                            opened_at=business_now())  # fmt: skip
         assert user
         org = queries.org_choices(session, user.id)[0].id
-        key = api_keys.create_key(session, org, "First", ORG_SCOPES.keys(), pepper=runtime().settings.key_pepper,
+        key = service.create_key(session, org, "First", ORG_SCOPES.keys(), pepper=runtime().settings.key_pepper,
                                   actor=SYSTEM, now=wall_now())  # fmt: skip
         return {"email": email, "org_id": str(org), "key": key.secret}
 

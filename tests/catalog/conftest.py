@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from app.catalog.apply import apply
-from app.catalog.compare import Difference
+from app.catalog.compare import CatalogDifference
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
 from tests.support.database import own_database
@@ -36,10 +36,10 @@ def fresh(empty: str) -> Iterator[Session]:
 
 
 @pytest.fixture
-def put(fresh: Session) -> Callable[..., Difference]:
+def put(fresh: Session) -> Callable[..., CatalogDifference]:
     """Apply TOML text to the fresh database and commit."""
 
-    def applied(text: str, **options: bool) -> Difference:
+    def applied(text: str, **options: bool) -> CatalogDifference:
         difference = apply(fresh, read_catalog(text, "x.toml"), actor=SYSTEM, now=NOW, **options)
         fresh.commit()
         return difference

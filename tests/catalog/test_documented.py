@@ -7,12 +7,12 @@ from decimal import Decimal
 import pytest
 
 from app.catalog import queries
+from app.catalog.definition import WINDOWS, canonical
 from app.catalog.errors import CatalogError
 from app.catalog.export import export
+from app.catalog.file_parser import DIMENSIONS
 from app.catalog.models import COLLECT, LIMITS, MODELS, POLICIES
-from app.catalog.parts import DIMENSIONS
 from app.catalog.schemas import read_catalog
-from app.catalog.terms import WINDOWS, canonical
 from app.rating import price
 from app.rating.schemas import parse_charge
 from app.settings import PROJECT

@@ -19,13 +19,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule as Route
 
-from app.accounts.cookies import SESSION
-from app.accounts.credentials import ApiKey
-from app.accounts.devices import open_session
-from app.accounts.identity import Visit
-from app.accounts.key_format import hash_key, new_key
+from app.accounts.api_keys.key_format import hash_key, new_key
+from app.accounts.auth_models import ApiKey
+from app.accounts.identity import RequestOrigin
 from app.accounts.models import Client, Invitation, Membership, Org, User
-from app.accounts.roles import ORG_SCOPES, STAFF_SCOPES
+from app.accounts.orgs.roles import ORG_SCOPES, STAFF_SCOPES
+from app.accounts.sign_in.cookies import SESSION
+from app.accounts.sign_in.sessions import open_session
 from app.factory.access import ACCESS
 from app.factory.rules import ROLES, Rule
 from app.kit.ids import new_id
@@ -123,7 +123,7 @@ def ask(app: Flask, world: World, who: str, method: str, path: str) -> tuple[int
         with app.app_context(), transaction() as session:
             role = who if who in ROLES else "owner"
             session.merge(Membership(org_id=org_id, user_id=user_id, role=role, created_at=NOON))
-            visit = Visit(address="127.0.0.1", agent="walk")
+            visit = RequestOrigin(address="127.0.0.1", agent="walk")
             token, _ = open_session(session, user_id, org_id, visit, now=wall_now())
         client.set_cookie(SESSION, token)
     answer = client.open(path, method=method, buffered=True)

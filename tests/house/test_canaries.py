@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
-from app.accounts.key_format import new_key
+from app.accounts.api_keys.key_format import new_key
 from app.factory import logs
 from tests.factories import PASSWORD, bearer, have_default_plan, make_key, make_member, make_org, signed_in
 from tests.house.test_access import routes

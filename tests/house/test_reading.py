@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.accounts.credentials import ApiKey
+from app.accounts.auth_models import ApiKey
 from app.accounts.models import Org
 from app.kit.ids import new_id
 from tests.factories import bearer, have_default_plan, make_key, make_member, make_org, signed_in

@@ -90,5 +90,5 @@ def test_a_template_leans_on_layouts_and_components_at_any_depth_also_by_a_choic
 
 
 def test_a_page_is_changed_by_who_renders_it_and_by_what_that_imports_beside_it() -> None:
-    assert "app/portal/usage_pages.py" in renderers("templates/portal/usage.html")
-    assert "app/portal/usage_table.py" in own_files("templates/portal/usage.html")
+    assert "app/portal/usage/views.py" in renderers("templates/portal/usage.html")
+    assert "app/portal/usage/view.py" in own_files("templates/portal/usage.html")

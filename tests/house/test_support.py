@@ -12,7 +12,7 @@ from tests.support.tiers import tier_of
     ("path", "fixtures", "tier"),
     [
         ("tests/kit/test_money.py", set(), "unit"),
-        ("tests/payments/test_door.py", {"client", "database"}, "db"),
+        ("tests/payments/webhooks/test_door.py", {"client", "database"}, "db"),
         ("tests/races/test_exact_limits.py", {"database"}, "stack"),
         ("tests/browser/test_api.py", {"stack"}, "stack"),
         ("tests/browser/test_pages.py", {"stack", "chromium"}, "browser"),

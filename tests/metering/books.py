@@ -17,10 +17,11 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 from app.kit import db
-from app.metering import queries, verify
-from app.metering.batch import BatchOutcome, Terms, record_batch
-from app.metering.rollups import Folded, fold
+from app.metering import queries
+from app.metering.recording.batch import BatchOutcome, BatchTerms, record_batch
+from app.metering.rollups.fold import Folded, fold
 from app.metering.schemas import Event
+from app.metering.verification import verify
 from tests.metering.world import METERS, MONTHS, NOW, World
 
 AT_ONCE = timedelta(0)
@@ -64,7 +65,7 @@ class Books(World):
 
     def imported(self, org_id: UUID, events: list[Event], *, bill: bool = False) -> BatchOutcome:
         """Record past usage as an import does."""
-        terms = Terms("import", billable=bill, limited=False, oldest=datetime(2026, 9, 1, tzinfo=NOW.tzinfo))
+        terms = BatchTerms("import", billable=bill, limited=False, oldest=datetime(2026, 9, 1, tzinfo=NOW.tzinfo))
         return record_batch(self.meterer, org_id, events, key_id=None, now=NOW, terms=terms)
 
     def cut(self, session: Session, org_id: UUID, at: datetime) -> None:
@@ -103,11 +104,11 @@ class Books(World):
         )
         return {(day, key, dimension, value): quantity for day, key, dimension, value, quantity in rows}
 
-    def differences(self, *orgs: UUID) -> list[verify.Difference]:
+    def differences(self, *orgs: UUID) -> list[verify.UsageDifference]:
         with self.transaction() as session:
             return verify.survey(session, only=orgs).differences
 
-    def _named(self, found: list[queries.Figure]) -> dict[tuple[date, str, str], Decimal]:
+    def _named(self, found: list[queries.UsageFigure]) -> dict[tuple[date, str, str], Decimal]:
         keys = dict(self.run("SELECT id, key FROM meters"))
         return {(each.day, keys[each.meter_id], each.value): each.quantity for each in found}
 

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.accounts.api_keys import create_key
+from app.accounts.api_keys.service import create_key
 from app.kit.actor import SYSTEM
 from app.kit.clock import FixedClock
 from tests.metering.world import NOW, World

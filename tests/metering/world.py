@@ -13,9 +13,9 @@ import psycopg
 from msgspec import Raw
 
 from app.kit.pool import HotPool
-from app.metering.batch import BatchOutcome, record_batch
-from app.metering.hot import Meterer
-from app.metering.record import Outcome, record
+from app.metering.recording.batch import BatchOutcome, record_batch
+from app.metering.recording.record import Outcome, record
+from app.metering.recording.recorder import UsageRecorder
 from app.metering.schemas import Event
 
 NOW = datetime(2026, 11, 21, 12, 0, 30, tzinfo=UTC)
@@ -49,8 +49,8 @@ class World:
                 )
 
     @property
-    def meterer(self) -> Meterer:
-        return Meterer(self.pool, timedelta(days=35), timedelta(minutes=5), self.standby, self._open)
+    def meterer(self) -> UsageRecorder:
+        return UsageRecorder(self.pool, timedelta(days=35), timedelta(minutes=5), self.standby, self._open)
 
     def _open(self, org_id: UUID, at: datetime, now: datetime) -> None:
         self.opened.append((org_id, at))

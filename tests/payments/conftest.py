@@ -19,10 +19,10 @@ from sqlalchemy.orm import Session
 
 from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks, FixedClock
-from app.payments.apply import apply
-from app.payments.checkout import open_checkout
-from app.payments.fulfil import fulfil
+from app.payments.checkout.fulfil import fulfil_checkout
+from app.payments.checkout.open_checkout import open_checkout
 from app.payments.models import BillingRecord, Checkout, InboxEvent, StripeSubscription
+from app.payments.webhooks.apply import apply
 from app.web.database import db
 from app.web.runtime import business_now
 from sandbox.standin import API_VERSION
@@ -89,7 +89,7 @@ class Shop:
 
     def come_back(self, buyer: Buyer) -> str:
         """What the return page does."""
-        return fulfil(buyer.org_id, buyer.session_id, business_now())
+        return fulfil_checkout(buyer.org_id, buyer.session_id, business_now())
 
     def deliver(self) -> None:
         """Do what is due at Stripe, carry the webhooks, and work the inbox, until all is quiet."""

@@ -12,8 +12,8 @@ from app.audit.models import AuditEntry
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, Unavailable
 from app.kit.ids import new_id
-from app.payments import card
 from app.payments.cancel import cancel_at_period_end, undo_cancel
+from app.payments.payment_methods import card
 from app.subscriptions import queries as subscriptions
 from tests import factories
 from tests.payments.till import Till

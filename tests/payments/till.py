@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.kit.actor import SYSTEM
 from app.kit.clock import FixedClock
-from app.payments import checkout, fulfil
+from app.payments.checkout import fulfil, open_checkout
 from app.payments.gateway import EXTENSION
 from app.payments.models import BillingRecord, Checkout, StripeCustomer, StripeSubscription
 from app.stripe_gateway import Gateway
@@ -44,13 +44,13 @@ class Till:
         """A plan for 10 USD a month, 100 a year."""
         return factories.make_plan(self.session, **terms)
 
-    def open(self, org: UUID, plan: MadePlan, interval: str = "month") -> checkout.Opened:
+    def open(self, org: UUID, plan: MadePlan, interval: str = "month") -> open_checkout.Opened:
         """Click on "pay"."""
-        return checkout.open_checkout(
+        return open_checkout.open_checkout(
             org, plan_key=plan.key, interval=interval, currency="USD", actor=SYSTEM, now=self.clock.now()
         )
 
-    def pay(self, opened: checkout.Opened, card: str = GOOD_CARD, **more: str) -> Any:
+    def pay(self, opened: open_checkout.Opened, card: str = GOOD_CARD, **more: str) -> Any:
         """Pay on Stripe's page."""
         return self.standin.pay(opened.url, card, **more)
 
@@ -79,9 +79,9 @@ class Till:
 
     def fulfil(self, org: UUID, session_id: str) -> str:
         """Come back to the return page."""
-        return fulfil.fulfil(org, session_id, self.clock.now())
+        return fulfil.fulfil_checkout(org, session_id, self.clock.now())
 
-    def session_id(self, opened: checkout.Opened) -> str:
+    def session_id(self, opened: open_checkout.Opened) -> str:
         """The session at Stripe of a checkout."""
         wanted = str(opened.checkout_id)
         found = [each["id"] for each in self.sessions() if each["metadata"]["tollkeeper_checkout"] == wanted]

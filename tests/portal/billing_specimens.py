@@ -7,32 +7,36 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.portal.billing_cancel import CancelView, sections
-from app.portal.billing_cancel import heading as cancel_heading
-from app.portal.billing_history import HistoryView, RecordRow
-from app.portal.billing_return import Paid, return_view
-from app.portal.billing_standing import CardShown, Due, Standing, Visit
-from app.portal.billing_upgrade import LEFT, UNCHANGED, Purchase, UpgradeView, button, heading, notes
-from app.portal.billing_view import Preview, billing_view
-from app.portal.page_parts import Notice, Section, trouble_notice
-from app.portal.plan_choice import ChoiceView
-from app.portal.upgrade_obstacles import Wish, obstacle
-from app.portal.views_models import CompareRow, Person
+from app.portal.billing.cancellation import CancelView, sections
+from app.portal.billing.cancellation import heading as cancel_heading
+from app.portal.billing.checkout_result import Paid, return_view
+from app.portal.billing.history import HistoryView, RecordRow
+from app.portal.billing.overview import AmountPreview, billing_view
+from app.portal.billing.status import BillingStatus, CardOnFile, Due, OpenCheckout
+from app.portal.billing.upgrade import LEFT, UNCHANGED, Purchase, UpgradeView, button, heading, notes
+from app.portal.billing.upgrade_obstacles import Wish, obstacle
+from app.portal.shell.page_parts import Notice, Section, trouble_notice
+from app.portal.shell.people import PlanManager
+from app.portal.shell.plan_detail import PlanDetailView
+from app.statements.comparison import CompareRow
 from tests.web.stage import stage
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RENEWS = datetime(2026, 12, 21, 12, 0, tzinfo=UTC)
 ORG = UUID("0199c2f0-0000-7000-8000-000000000001")
 ZONE = "America/Argentina/Buenos_Aires"
-PEOPLE = [Person("Ada Lovelace", "ada@example.com"), Person("Grace Hopper", "grace.hopper@a-very-long-domain.example")]
-CARD = CardShown("visa", "4242", 12, 2034)
+PEOPLE = [
+    PlanManager("Ada Lovelace", "ada@example.com"),
+    PlanManager("Grace Hopper", "grace.hopper@a-very-long-domain.example"),
+]
+CARD = CardOnFile("visa", "4242", 12, 2034)
 DUE = Due(4900, "USD", NOW + timedelta(days=3))
 RETURNS = ("paid", "saved", "waiting", "open", "expired", "failed", "away")
 
 
-def standing(**changed: Any) -> Standing:
+def standing(**changed: Any) -> BillingStatus:
     """An org on Pro by Stripe, with a card; changes on top."""
-    at = Standing(
+    at = BillingStatus(
         as_of=NOW, time_zone=ZONE, plan_key="pro", plan_name="Pro", default_name="Free", state="active",
         collection="stripe", interval="month", currency="USD", fee=4900,
         renews_at=RENEWS, cancels=False, limited=False, grace_ends_at=None, customer=True, stripe_id="sub_1", card=CARD,
@@ -41,19 +45,19 @@ def standing(**changed: Any) -> Standing:
     return replace(at, **changed)
 
 
-STANDINGS: dict[str, Standing] = {
+STANDINGS: dict[str, BillingStatus] = {
     "paid": standing(),
     "free": standing(plan_key="free", plan_name="Free", collection="none", fee=0, currency=None,
                      renews_at=None, customer=False, stripe_id=None, card=None),
     "visit": standing(plan_key="free", plan_name="Free", collection="none", fee=0, renews_at=None, card=None,
-                      visit=Visit("pro", "month", "USD")),
+                      visit=OpenCheckout("pro", "month", "USD")),
     "offline": standing(collection="offline", fee=None, card=None, customer=False, stripe_id=None),
     "past_due": standing(state="past_due", grace_ends_at=NOW + timedelta(days=7), due=DUE,
-                         card=CardShown("american_express", "0005", 11, 2026)),
+                         card=CardOnFile("american_express", "0005", 11, 2026)),
     "limited": standing(state="past_due", limited=True, due=replace(DUE, next_attempt_at=None)),
     "cancels": standing(cancels=True),
     "paused": standing(state="paused"),
-    "yearly": standing(interval="year", fee=74_000, currency="JPY", card=CardShown("visa", "4242", 10, 2026)),
+    "yearly": standing(interval="year", fee=74_000, currency="JPY", card=CardOnFile("visa", "4242", 10, 2026)),
 }  # fmt: skip
 
 
@@ -98,11 +102,20 @@ def billing(kind: str = "paid", *, role: str = "owner", payments_on: bool = True
     return billing_view(STANDINGS[kind], found, role=role, payments_on=payments_on, people=people, **more)
 
 
-def _choice() -> ChoiceView:
+def _choice() -> PlanDetailView:
     rows = [CompareRow("API calls a month", ["1,000", "50,000"]), CompareRow("Analytics", ["no", "yes"])]
-    return ChoiceView("pro", "Pro", "For products in production.", "$49.00 a month, before tax", ["Now", "Pro"], rows,
-                      ["API calls: 2,000 used this period, Pro allows 1,000."], PEOPLE, "/plans",
-                      Section("Whom to ask"))  # fmt: skip
+    return PlanDetailView(
+        "pro",
+        "Pro",
+        "For products in production.",
+        "$49.00 a month, before tax",
+        ["Now", "Pro"],
+        rows,
+        ["API calls: 2,000 used this period, Pro allows 1,000."],
+        PEOPLE,
+        "/plans",
+        Section("Whom to ask"),
+    )
 
 
 def upgrade(kind: str = "buy", *, notice: Notice | None = None, resumes: bool = False,
@@ -146,17 +159,26 @@ with stage().app_context():  # view models name the pages they lead to
         "billing-viewer": ("portal/billing.html", billing("past_due", role="viewer")),
         "billing-off": ("portal/billing.html", billing("free", payments_on=False)),
         "billing-trouble": ("portal/billing.html", billing(trouble=AWAY)),
-        "billing-exact": ("portal/billing.html", billing(preview=Preview("$39.20"))),
-        "billing-exact-away": ("portal/billing.html", billing(preview=Preview(trouble="Stripe does not answer."))),
+        "billing-exact": ("portal/billing.html", billing(preview=AmountPreview("$39.20"))),
+        "billing-exact-away": (
+            "portal/billing.html",
+            billing(preview=AmountPreview(trouble="Stripe does not answer.")),
+        ),
         "billing-filtered": ("portal/billing.html", billing(found=history(narrow=True))),
-        **{f"upgrade-{kind}": ("portal/billing_upgrade.html", upgrade(kind))
-           for kind in ("buy", "current", "role", "off", "agreement", "paying", "default")},
+        **{
+            f"upgrade-{kind}": ("portal/billing_upgrade.html", upgrade(kind))
+            for kind in ("buy", "current", "role", "off", "agreement", "paying", "default")
+        },
         "upgrade-left": ("portal/billing_upgrade.html", upgrade(notice=LEFT, resumes=True)),
         "upgrade-trouble": ("portal/billing_upgrade.html", upgrade(notice=trouble_notice(AWAY), offline=True)),
-        **{f"cancel-{kind}": ("portal/billing_cancel.html", cancel(kind))
-           for kind in ("ask", "role", "off", "cancelled", "nothing")},
+        **{
+            f"cancel-{kind}": ("portal/billing_cancel.html", cancel(kind))
+            for kind in ("ask", "role", "off", "cancelled", "nothing")
+        },
         "cancel-late": ("portal/billing_cancel.html", cancel(late=True, trouble=AWAY)),
         **{f"return-{state}": ("portal/billing_return.html", returned(state)) for state in RETURNS},
-        **{f"return-{state}-late": ("portal/billing_return.html", returned(state, looks=15))
-           for state in ("waiting", "open", "away")},
-    }  # fmt: skip
+        **{
+            f"return-{state}-late": ("portal/billing_return.html", returned(state, looks=15))
+            for state in ("waiting", "open", "away")
+        },
+    }

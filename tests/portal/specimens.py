@@ -6,23 +6,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from app.portal.views_models import (
-    CompareGroup,
-    CompareRow,
-    CostView,
-    DashboardView,
-    EventRow,
-    Link,
-    MeterBar,
-    PlanColumn,
-    PlansView,
-    PromptView,
-    RefusedRow,
-    ReplayRow,
-    Step,
-    UsageRow,
-    UsageView,
-)
+from app.portal.dashboard.view_models import ChecklistStep, CostView, DashboardView, EventRow, MeterBar, PromptView
+from app.portal.plans.view_models import PlanColumn, PlansView
+from app.portal.shell.links import Link
+from app.portal.usage.refusals import RefusedRow
+from app.portal.usage.view_models import UsageRow, UsageView
+from app.statements.comparison import CompareGroup, CompareRow
+from app.statements.replay import ReplayRow
 from app.web import charts
 
 NOW = datetime(2026, 11, 21, 12, 0, 12, tzinfo=UTC)
@@ -110,9 +100,11 @@ def _empty(common: dict[str, object]) -> DashboardView:
         '  --json \'{"events":[{"id":"first","meter":"minutes","quantity":"1"}]}\''
     )
     steps = [
-        Step("Make an API key", "Your product sends it with each call.", done=True),
-        Step("Send the first event", "Waiting for it. This turns green by itself.", waiting=True, code=curl),
-        Step("Choose a plan", "You are on Free. It needs no card.", action_href="/plans", action_label="Compare plans"),
+        ChecklistStep("Make an API key", "Your product sends it with each call.", done=True),
+        ChecklistStep("Send the first event", "Waiting for it. This turns green by itself.", waiting=True, code=curl),
+        ChecklistStep(
+            "Choose a plan", "You are on Free. It needs no card.", action_href="/plans", action_label="Compare plans"
+        ),
     ]
     meters = [
         meter("sessions", "Sessions", "sessions", "0", "10", "ok"),

@@ -23,9 +23,9 @@ from app.accounts.models import Org, User
 from app.catalog.queries import version_of
 from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks, FixedClock
-from app.metering.batch import Terms, record_batch
-from app.metering.hot import meterer
-from app.metering.rollups import fold
+from app.metering.recording.batch import BatchTerms, record_batch
+from app.metering.recording.recorder import usage_recorder
+from app.metering.rollups.fold import fold
 from app.metering.schemas import Event
 from app.subscriptions.service import assign_plan
 from app.web.database import db, transaction
@@ -78,8 +78,8 @@ class Stage:
         with self.app.app_context():
             sent = Event(id=factories.unique("event"), meter=meter, quantity=msgspec.Raw(str(quantity).encode()),
                          occurred_at=factories.utc(at), **fields)  # fmt: skip
-            terms = Terms(limited=False, oldest=factories.utc("2026-01-01 00:00"))
-            done = record_batch(meterer(), org_id, [sent], key_id=None, now=self.clock.at, terms=terms)
+            terms = BatchTerms(limited=False, oldest=factories.utc("2026-01-01 00:00"))
+            done = record_batch(usage_recorder(), org_id, [sent], key_id=None, now=self.clock.at, terms=terms)
             assert done.recorded == 1, done
 
     def member(self, org_id: UUID, role: str) -> FlaskClient:

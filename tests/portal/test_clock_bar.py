@@ -66,7 +66,7 @@ def test_the_end_of_the_period_is_the_orgs_own(stage: Stage, moving: OffsetClock
     with stage.app.app_context():
         from app.subscriptions import periods
 
-        end = periods.ensure(stage.session(), cast.org, moving.now(), moving.now()).ends_at
+        end = periods.ensure_period(stage.session(), cast.org, moving.now(), moving.now()).ends_at
         stage.session().commit()
     assert move(cast.browser, "period")[0] == 303
     assert timedelta(0) <= moving.now() - end < SOON

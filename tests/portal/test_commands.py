@@ -11,8 +11,8 @@ import click
 import pytest
 
 from app.kit.clock import Clocks, OffsetClock, SystemClock
-from app.portal.cli import clock, doctor, read_span
-from app.portal.doctor import examine
+from app.ops.cli import clock, doctor, read_span
+from app.ops.doctor import examine
 from tests.portal.stage import Stage
 from tests.today import WRITTEN, start_at
 

@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from app.kit.clock import Clocks, FixedClock
-from app.portal.cli import demo
+from app.ops.cli import demo
 from app.web.database import db
 from tests.support.database import own_database
 from tests.support.installation import app_on

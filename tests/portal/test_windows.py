@@ -10,14 +10,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.kit.periods import Period
-from app.portal import windows
-from app.portal.figures import MeterFigures, Pace, Terms, Use, figures
-from app.portal.windows import Window, windows_of
+from app.statements import windows
+from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, figures
+from app.statements.windows import Window, windows_of
 from tests import factories
+from tests.portal.dashboard.test_dashboard import read
 from tests.portal.stage import Stage
-from tests.portal.test_dashboard import read
-from tests.portal.test_figures import END, START
-from tests.portal.test_usage_calls import call, meter
+from tests.portal.usage.test_usage_calls import call, meter
+from tests.statements.test_figures import END, START
 
 D = Decimal
 REACHED = "Today's limit of 500 API calls is reached; further use is refused until 22 Nov, 00:00 Europe/Berlin."
@@ -30,10 +30,12 @@ def send(stage: Stage, org: UUID, quantity: int) -> int:
     return client.post("/api/v1/usage/events", json=body, headers=stage.key(org)).status_code
 
 
-def made(*open_windows: Window, terms: Terms | None = None, used: str = "7", aggregation: str = "sum") -> MeterFigures:
+def made(
+    *open_windows: Window, terms: UsageTerms | None = None, used: str = "7", aggregation: str = "sum"
+) -> MeterFigures:
     pace = Pace(Period(START, END), START, START + timedelta(days=10))
-    return figures("calls", "API calls", "call", aggregation, terms=terms or Terms("block", D(1000)),
-                   use=Use(D(used)), pace=pace, windows=open_windows)  # fmt: skip
+    return figures("calls", "API calls", "call", aggregation, terms=terms or UsageTerms("block", D(1000)),
+                   use=MeterUse(D(used)), pace=pace, windows=open_windows)  # fmt: skip
 
 
 def test_the_dashboard_says_how_much_of_the_day_is_used(stage: Stage) -> None:
@@ -104,4 +106,4 @@ def test_a_greatest_value_is_met_and_not_used_up() -> None:
 
 def test_a_full_day_refuses_where_the_period_would_bill() -> None:
     day = Window("day", D(5), D(5), END)
-    assert made(day, terms=Terms("charge", D(10)), used="20").shut == day
+    assert made(day, terms=UsageTerms("charge", D(10)), used="20").shut == day

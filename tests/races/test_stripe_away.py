@@ -20,16 +20,16 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from app.payments.apply import apply
 from app.payments.gateway import EXTENSION
+from app.payments.webhooks.apply import apply
 from app.stripe_gateway import Gateway
 from app.stripe_gateway.circuit import Circuit
 from app.web.database import db
 from tests.factories import unique
 from tests.pages import csrf_token
+from tests.portal.billing.test_billing_upgrade import back, press
 from tests.portal.conftest import paid, paid_stage
 from tests.portal.stage import Cast, Stage
-from tests.portal.test_billing_upgrade import back, press
 from tests.races.buyer import PLAN
 from tests.races.patience import HOST_SECONDS, PAGE_SECONDS, PAUSE_SECONDS
 from tests.standin import StandIn

@@ -9,7 +9,8 @@ import stripe
 
 from app.kit.clock import FixedClock
 from tests.sandbox.billing import CANCEL, DAY, Shop
-from tests.standin import StandIn, Visit
+from tests.standin import StandIn
+from tests.standin_visit import Visit
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import stripe
 from app.kit.clock import FixedClock
 from sandbox.standin.engine import retry_settings
 from tests.sandbox.billing import DAY, Shop, at
-from tests.standin import StandIn, Visit
+from tests.standin import StandIn
+from tests.standin_visit import Visit
 
 HOUR = 3600
 

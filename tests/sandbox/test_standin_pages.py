@@ -10,7 +10,8 @@ import pytest
 import requests
 
 from app.kit.clock import FixedClock
-from tests.standin import StandIn, Visit
+from tests.standin import StandIn
+from tests.standin_visit import Visit
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 BACK = "http://localhost/billing"

@@ -15,7 +15,7 @@ from app.kit.ids import new_id
 from app.stripe_gateway import Gateway, catalog, checkout, customers, events, invoices, payments, portal, subscriptions
 from app.stripe_gateway.circuit import Circuit
 from app.stripe_gateway.errors import StripeAway, StripeKeyReused, StripeMissing, StripeRefused
-from app.stripe_gateway.types import CheckoutSession, Customer, Price
+from app.stripe_gateway.types import CheckoutSession, Customer, RemotePrice
 from tests.standin import StandIn
 from tests.support.settings import make_settings
 
@@ -28,7 +28,7 @@ def gw(standin: StandIn) -> Gateway:
 
 
 @pytest.fixture
-def price(gw: Gateway) -> Price:
+def price(gw: Gateway) -> RemotePrice:
     product = catalog.product(gw, product_id="tollkeeper_pro", name="Pro", metadata={"plan": "pro"}, key="product")
     return catalog.create_price(
         gw,
@@ -51,7 +51,7 @@ Open = Callable[..., CheckoutSession]
 
 
 @pytest.fixture
-def opened(gw: Gateway, payer: Customer, price: Price) -> Open:
+def opened(gw: Gateway, payer: Customer, price: RemotePrice) -> Open:
     def make(mode: str = "subscription", checkout_id: UUID | None = None) -> CheckoutSession:
         named = checkout_id or new_id()
         assert payer.org_id
@@ -71,7 +71,7 @@ def opened(gw: Gateway, payer: Customer, price: Price) -> Open:
     return make
 
 
-def test_a_price_is_found_by_its_lookup_key(gw: Gateway, price: Price, standin: StandIn) -> None:
+def test_a_price_is_found_by_its_lookup_key(gw: Gateway, price: RemotePrice, standin: StandIn) -> None:
     assert price.lookup_key
     others = [f"tollkeeper_none_{n}" for n in range(25)]
     assert catalog.find_prices(gw, [*others, price.lookup_key]) == [price]
@@ -116,7 +116,7 @@ def test_what_stripe_does_not_have_is_missing(gw: Gateway) -> None:
 
 
 def test_a_first_paid_plan_from_the_page_to_the_invoice(
-    gw: Gateway, opened: Open, payer: Customer, price: Price, standin: StandIn, clock: FixedClock
+    gw: Gateway, opened: Open, payer: Customer, price: RemotePrice, standin: StandIn, clock: FixedClock
 ) -> None:
     checkout_id = new_id()
     session = opened(checkout_id=checkout_id)

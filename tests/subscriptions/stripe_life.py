@@ -10,8 +10,8 @@ from sqlalchemy import text
 from app.kit.actor import SYSTEM
 from app.kit.periods import Period, anchored
 from app.subscriptions import periods
-from app.subscriptions.follow import StripeFacts, follow
 from app.subscriptions.service import MONTHS
+from app.subscriptions.sync_from_stripe import StripeFacts, sync_from_stripe
 from tests.subscriptions.test_periods import tiles
 
 _ROWS = {
@@ -46,7 +46,7 @@ class Follower:
         self.session, self.org, self.ours = session, org, None
 
     def see(self, told, now):
-        change = follow(self.session, self.org, replace(told, ours=self.ours), actor=SYSTEM, now=now)
+        change = sync_from_stripe(self.session, self.org, replace(told, ours=self.ours), actor=SYSTEM, now=now)
         self.ours = change.subscription_id or self.ours
         return change
 

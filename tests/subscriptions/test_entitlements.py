@@ -18,7 +18,7 @@ def give(session, org, version, now=NOW):
 def test_an_org_without_a_subscription_is_on_the_default_plan_also_before_its_first_period(db, make_org):
     org = make_org()
     before = queries.entitlements(db, org, NOW)
-    periods.ensure(db, org, NOW, NOW)
+    periods.ensure_period(db, org, NOW, NOW)
     after = queries.entitlements(db, org, NOW)
     assert before == after
     assert (after.plan_key, after.plan_name, after.version) == ("free", "Free", 1)

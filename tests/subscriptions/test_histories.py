@@ -111,7 +111,7 @@ def play(session, org, now, step, stripe):
             now += timedelta(seconds=seconds)
         case ("ask", days):
             at = now + timedelta(days=days)
-            period = periods.ensure(session, org, at, now)
+            period = periods.ensure_period(session, org, at, now)
             assert period.starts_at <= at < period.ends_at
     return now
 

@@ -35,7 +35,7 @@ def tiles(session, org):
 
 def test_the_first_period_of_an_org_is_the_calendar_month_with_the_default_plans_limits(db, make_org, plan):
     org = make_org()
-    period = periods.ensure(db, org, NOW, NOW)
+    period = periods.ensure_period(db, org, NOW, NOW)
     assert (period.starts_at, period.ends_at) == (utc(2026, 11, 1), utc(2026, 12, 1))
     assert period.plan_version_id == plan("free")
     calls, pages = queries.limits(db, org, period.starts_at)
@@ -45,17 +45,17 @@ def test_the_first_period_of_an_org_is_the_calendar_month_with_the_default_plans
 
 def test_nothing_can_be_owed_without_a_subscription_so_charge_blocks_at_the_allowance(db, make_org):
     org = make_org()
-    calls = queries.limits(db, org, periods.ensure(db, org, NOW, NOW).starts_at)[0]
+    calls = queries.limits(db, org, periods.ensure_period(db, org, NOW, NOW).starts_at)[0]
     assert (calls.policy, calls.allowance, calls.hard_limit) == ("block", 100, None)
 
 
 def test_ensuring_again_changes_nothing(db, make_org):
     org = make_org()
-    first = periods.ensure(db, org, NOW, NOW)
+    first = periods.ensure_period(db, org, NOW, NOW)
     db.commit()
     mark = text("SELECT xmin::text FROM usage_periods WHERE org_id = :org")
     before = db.scalars(mark, {"org": org}).all()
-    assert periods.ensure(db, org, NOW + timedelta(days=3), NOW) is first
+    assert periods.ensure_period(db, org, NOW + timedelta(days=3), NOW) is first
     periods.lock(db, org)
     periods.extend(db, org, NOW, NOW, NOW)
     db.commit()
@@ -66,7 +66,7 @@ def test_ensuring_again_changes_nothing(db, make_org):
 def test_every_period_between_the_instant_and_the_known_ones_is_opened(db, make_org, days):
     org = make_org("America/New_York")
     at = NOW + timedelta(days=days)
-    period = periods.ensure(db, org, at, NOW)
+    period = periods.ensure_period(db, org, at, NOW)
     assert period.starts_at <= at < period.ends_at
     spans = tiles(db, org)
     assert len(spans) == abs((at.year - NOW.year) * 12 + at.month - NOW.month) + 1
@@ -80,7 +80,7 @@ def test_every_period_between_the_instant_and_the_known_ones_is_opened(db, make_
 
 def test_months_of_a_zone_that_skipped_a_day_hold_the_days_that_were_there(db, make_org):
     org = make_org("Pacific/Apia")  # there was no 30 December 2011 in Samoa
-    periods.ensure(db, org, utc(2011, 11, 15), utc(2012, 1, 15))
+    periods.ensure_period(db, org, utc(2011, 11, 15), utc(2012, 1, 15))
     november, december, january = tiles(db, org)
     assert december == (utc(2011, 12, 1, 10), utc(2011, 12, 31, 10))
     assert december[1] - december[0] == timedelta(days=30)
@@ -90,9 +90,9 @@ def test_months_of_a_zone_that_skipped_a_day_hold_the_days_that_were_there(db, m
 
 def test_an_instant_on_a_boundary_belongs_to_the_period_that_starts_there(db, make_org):
     org = make_org()
-    assert periods.ensure(db, org, utc(2026, 12, 1), NOW).starts_at == utc(2026, 12, 1)
+    assert periods.ensure_period(db, org, utc(2026, 12, 1), NOW).starts_at == utc(2026, 12, 1)
     last = utc(2026, 12, 1) - timedelta(microseconds=1)
-    assert periods.ensure(db, org, last, NOW).starts_at == utc(2026, 11, 1)
+    assert periods.ensure_period(db, org, last, NOW).starts_at == utc(2026, 11, 1)
 
 
 def test_many_connections_at_once_open_each_period_once(engine, db, make_org):
@@ -104,7 +104,7 @@ def test_many_connections_at_once_open_each_period_once(engine, db, make_org):
         def opened(at, org=org, start=start):
             with Session(engine) as session:
                 start.wait()
-                found = periods.ensure(session, org, at, NOW)
+                found = periods.ensure_period(session, org, at, NOW)
                 span = found.starts_at, found.ends_at
                 session.commit()
                 return span
@@ -128,7 +128,7 @@ def test_periods_tile_time_whatever_is_asked_in_whatever_order_and_zone(engine, 
         for number, at in enumerate([NOW, *instants]):
             session.execute(update(Org).where(Org.id == org).values(time_zone=zones[number % len(zones)]))
             session.expire_all()
-            period = periods.ensure(session, org, at, NOW)
+            period = periods.ensure_period(session, org, at, NOW)
             assert period.starts_at <= at < period.ends_at
         spans = tiles(session, org)
         assert all(timedelta(days=26) < end - start < timedelta(days=33) for start, end in spans)
@@ -138,7 +138,7 @@ def test_periods_tile_time_whatever_is_asked_in_whatever_order_and_zone(engine, 
 def test_the_database_refuses_gaps_overlaps_and_a_second_beginning(engine, make_org):
     org = make_org()
     with Session(engine) as session:
-        periods.ensure(session, org, utc(2027, 1, 15), NOW)
+        periods.ensure_period(session, org, utc(2027, 1, 15), NOW)
         session.commit()
     row = "INSERT INTO usage_periods VALUES ('{org}', '{start}', '{end}', {before}, gen_random_uuid(), 'UTC', now())"
     address = engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
@@ -160,7 +160,7 @@ def test_the_database_refuses_gaps_overlaps_and_a_second_beginning(engine, make_
 def test_the_first_period_is_never_pulled_away_from_under_the_next(engine, make_org):
     org = make_org()
     with Session(engine) as session:
-        periods.ensure(session, org, utc(2027, 1, 15), NOW)
+        periods.ensure_period(session, org, utc(2027, 1, 15), NOW)
         session.commit()
         session.execute(text("DELETE FROM usage_periods WHERE org_id = :org AND previous_end IS NULL"), {"org": org})
         with pytest.raises(Exception, match="fk_usage_periods_org_id_previous_end_usage_periods"):
@@ -169,7 +169,7 @@ def test_the_first_period_is_never_pulled_away_from_under_the_next(engine, make_
 
 def test_the_org_must_exist(db):
     with pytest.raises(NotFound):
-        periods.ensure(db, uuid4(), NOW, NOW)
+        periods.ensure_period(db, uuid4(), NOW, NOW)
 
 
 def test_opening_ahead_leaves_two_whole_months_beyond_the_running_one(db, make_org):

@@ -27,7 +27,7 @@ _DATABASE_FILES = ("tests/sandbox/test_postgres.py",)
 def tier_of(path: str, fixtures: frozenset[str]) -> str:
     """The tier of a test in the file at `path` (from the project's root) that asks for these fixtures.
 
-    >>> tier_of("tests/payments/test_door.py", frozenset({"database", "clock"}))
+    >>> tier_of("tests/payments/webhooks/test_door.py", frozenset({"database", "clock"}))
     'db'
     """
     if fixtures & _BROWSER:

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from app.kit.clock import Clocks, FixedClock
 from app.kit.errors import NotFound, Refused, Unavailable
 from app.kit.pool import HotPool
-from app.portal.docs import docs
+from app.portal.docs.views import docs
 from app.web import errors
 from app.web.api import Api
 from app.web.database import db, transaction

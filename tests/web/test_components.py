@@ -11,7 +11,7 @@ import pytest
 from flask import render_template_string
 from markupsafe import Markup
 
-from app.portal.style_guide import specimens
+from app.portal.docs.style_guide import specimens
 from tests.web.stage import VISITOR, page, stage
 
 RESET = datetime(2026, 11, 30, 23, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # the stu
 from wtforms.form import BaseForm
 from wtforms.validators import Email, InputRequired, Length, StopValidation, ValidationError
 
-from app.accounts import passwords
+from app.accounts.sign_in import passwords
 
 NAME_LENGTH = Length(max=200, message="Use at most 200 characters.")
 NEEDED = InputRequired("Please fill this in.")

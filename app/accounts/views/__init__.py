@@ -1,6 +1,6 @@
 """The pages of accounts: one blueprint, a module a page family."""
 
-from app.accounts.views import clients, invitation, keys, members, org, own, recovery, sign_in, sign_up
+from app.accounts.views import clients, invitation, keys, members, org, recovery, settings, sign_in, sign_up
 from app.accounts.views.blueprint import pages
 
-__all__ = ["clients", "invitation", "keys", "members", "org", "own", "pages", "recovery", "sign_in", "sign_up"]
+__all__ = ["clients", "invitation", "keys", "members", "org", "pages", "recovery", "settings", "sign_in", "sign_up"]

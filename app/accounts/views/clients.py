@@ -6,12 +6,13 @@ from uuid import UUID
 
 from flask import Response
 
-from app.accounts import clients, guards, queries
+from app.accounts import guards, queries
 from app.accounts.forms.base import Press
 from app.accounts.forms.org import ClientForm, ClientNameForm
-from app.accounts.roles import ADMIN, MEMBER, OWNER
+from app.accounts.orgs import clients
+from app.accounts.orgs.roles import ADMIN, MEMBER, OWNER
 from app.accounts.views.blueprint import pages
-from app.accounts.views.common import seat
+from app.accounts.views.context import seat
 from app.kit.errors import Conflict
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from flask import Response
 
-from app.accounts import guards, invitations, passwords, queries, sign_in, sign_up
+from app.accounts import guards, queries
 from app.accounts.forms.base import Press
 from app.accounts.forms.entry import JoinForm
-from app.accounts.identity import this_visit
+from app.accounts.identity import request_origin
 from app.accounts.models import Invitation
-from app.accounts.orgs import choose_org
-from app.accounts.paths import home
-from app.accounts.roles import ROLES
+from app.accounts.orgs import invitations
+from app.accounts.orgs.roles import ROLES
+from app.accounts.orgs.service import choose_org
+from app.accounts.sign_in import passwords, service, sign_up
 from app.accounts.views.blueprint import pages
-from app.accounts.views.common import come_in, person
+from app.accounts.views.context import finish_sign_in, person
 from app.kit.errors import Conflict
 from app.web.database import session, transaction
-from app.web.pages import flash_message, redirect_path, render
+from app.web.pages import flash_message, home, redirect_path, render
 from app.web.runtime import business_now, wall_now
 
 
@@ -50,7 +51,7 @@ def join(token: str) -> Response:
         return render("accounts/link_gone.html", kind="invitation", status=410)
     if not form.validate_on_submit():
         return _page(row, token, form, status=422)
-    hashed, visit, now = passwords.hash_password(form.text("password")), this_visit(), wall_now()
+    hashed, visit, now = passwords.hash_password(form.text("password")), request_origin(), wall_now()
     actor = guards.caller().actor
     with transaction() as open_session:
         user = sign_up.create_user(
@@ -66,8 +67,8 @@ def join(token: str) -> Response:
         if user is None:
             raise Conflict("This address has an account. Sign in with it to accept the invitation.")
         invitations.accept(open_session, token, user, actor=actor, now=now)
-        session_token = sign_in.enter(open_session, user, visit, known=True, now=now)
-    response = come_in(home(), session_token, user.email)
+        session_token = service.enter(open_session, user, visit, known=True, now=now)
+    response = finish_sign_in(home(), session_token, user.email)
     flash_message("success", "Welcome. You have joined.")
     return response
 

@@ -6,12 +6,13 @@ from uuid import UUID
 
 from flask import Response
 
-from app.accounts import api_keys, guards, queries
-from app.accounts.api_keys import NewKey
+from app.accounts import guards, queries
+from app.accounts.api_keys import service
+from app.accounts.api_keys.service import NewKey
 from app.accounts.forms.org import EXPIRIES, KeyForm, RevokeForm
-from app.accounts.roles import ADMIN, ORG_SCOPES, OWNER
+from app.accounts.orgs.roles import ADMIN, ORG_SCOPES, OWNER
 from app.accounts.views.blueprint import pages
-from app.accounts.views.common import seat
+from app.accounts.views.context import seat
 from app.kit.errors import Conflict
 from app.kit.ids import new_id
 from app.web.addresses import path_to
@@ -62,7 +63,7 @@ def _make(form: KeyForm) -> NewKey:
     here, now = seat(), wall_now()
     life = EXPIRIES[form.text("expires")][1]
     with transaction() as open_session:
-        return api_keys.create_key(
+        return service.create_key(
             open_session,
             here.org_id,
             form.text("name"),
@@ -86,7 +87,7 @@ def revoke_key(key_id: UUID) -> Response:
         status = 422 if form.errors else 200
         return render("accounts/key_revoke.html", form=form, key=key, scopes=ORG_SCOPES, status=status)
     with transaction() as open_session:
-        api_keys.revoke_key(open_session, here.org_id, key_id, actor=guards.caller().actor, now=wall_now())
+        service.revoke_key(open_session, here.org_id, key_id, actor=guards.caller().actor, now=wall_now())
     guards.forget_keys()
     flash_message("success", f"The key {key.name} is revoked. No call with it is served from now on.")
     return redirect_to("accounts.keys")

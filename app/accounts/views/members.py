@@ -7,12 +7,13 @@ from uuid import UUID
 
 from flask import Response
 
-from app.accounts import guards, invitations, members, queries
+from app.accounts import guards, queries
 from app.accounts.forms.base import Press, offers
 from app.accounts.forms.org import InviteForm, LabelForm, RoleForm
-from app.accounts.roles import ADMIN, OWNER, ROLE_ROWS, ROLES, may_give
+from app.accounts.orgs import invitations, members
+from app.accounts.orgs.roles import ADMIN, OWNER, ROLE_ROWS, ROLES, may_give
 from app.accounts.views.blueprint import pages
-from app.accounts.views.common import seat
+from app.accounts.views.context import seat
 from app.kit.errors import Conflict, NotAllowed
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render

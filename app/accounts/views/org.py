@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from app.accounts import guards, members, orgs, queries
+from app.accounts import guards, queries
 from app.accounts.forms.base import Press
 from app.accounts.forms.org import OrgForm
 from app.accounts.models import Org
-from app.accounts.paths import home
-from app.accounts.roles import ADMIN, OWNER
+from app.accounts.orgs import members, service
+from app.accounts.orgs.roles import ADMIN, OWNER
 from app.accounts.views.blueprint import pages
-from app.accounts.views.common import person, seat
+from app.accounts.views.context import person, seat
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
 from app.web.database import session, transaction
-from app.web.pages import flash_message, redirect_path, redirect_to, render
+from app.web.pages import flash_message, home, redirect_path, redirect_to, render
 from app.web.runtime import wall_now
 
 
@@ -35,7 +35,7 @@ def change_org() -> Response:
     if not form.validate_on_submit():
         return _page(org, form, status=422)
     with transaction() as open_session:
-        orgs.change_settings(
+        service.change_settings(
             open_session,
             org.id,
             name=form.text("name"),
@@ -57,7 +57,7 @@ def switch_org() -> Response:
     if org_id is None:
         raise NotFound("There is no such organisation.")
     with transaction() as open_session:
-        orgs.choose_org(open_session, who.user_id, who.session_id, org_id, now=wall_now())
+        service.choose_org(open_session, who.user_id, who.session_id, org_id, now=wall_now())
     return redirect_path(home())
 
 

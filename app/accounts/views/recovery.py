@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from app.accounts import cookies, email_tokens, guards, passwords, recovery
+from app.accounts import guards
 from app.accounts.forms.entry import AddressForm, NewPasswordForm
-from app.accounts.identity import this_visit
+from app.accounts.identity import request_origin
+from app.accounts.sign_in import cookies, email_tokens, passwords, recovery
 from app.accounts.views.blueprint import pages
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
@@ -20,7 +21,7 @@ def reset() -> Response:
     if not form.validate_on_submit():
         return render("accounts/reset.html", form=form, status=422 if form.errors else 200)
     with transaction() as open_session:
-        recovery.ask_reset(open_session, form.text("email"), this_visit(), now=wall_now())
+        recovery.ask_reset(open_session, form.text("email"), request_origin(), now=wall_now())
     return redirect_to("accounts.reset_sent")
 
 
@@ -41,7 +42,7 @@ def choose_password(token: str) -> Response:
     hashed = passwords.hash_password(form.text("password"))
     with transaction() as open_session:
         user = recovery.reset_password(
-            open_session, token, hashed, this_visit(), actor=guards.caller().actor, now=wall_now()
+            open_session, token, hashed, request_origin(), actor=guards.caller().actor, now=wall_now()
         )
     if user is None:
         return render("accounts/link_gone.html", kind="reset", status=410)

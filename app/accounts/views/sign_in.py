@@ -7,14 +7,14 @@ from datetime import datetime
 from flask import Response, request
 from flask import session as form_session
 
-from app.accounts import cookies, guards, sign_in
+from app.accounts import guards
 from app.accounts.forms.entry import ConfirmPasswordForm, SignInForm
-from app.accounts.identity import this_visit
-from app.accounts.paths import home, safe_path
+from app.accounts.identity import request_origin
+from app.accounts.sign_in import cookies, service
 from app.accounts.views.blueprint import pages
-from app.accounts.views.common import check_password, come_in, minutes_until, person, refused
+from app.accounts.views.context import check_password, finish_sign_in, minutes_until, person, refused
 from app.web.database import session, transaction
-from app.web.pages import redirect_path, redirect_to, render
+from app.web.pages import home, redirect_path, redirect_to, render, safe_path
 from app.web.runtime import wall_now
 
 NO_MATCH = "The e-mail address and the password do not match."
@@ -30,10 +30,10 @@ def sign_in_page() -> Response:
     if not form.validate_on_submit():
         return render("accounts/sign_in.html", form=form, next=target, status=422 if form.errors else 200)
     device = cookies.known_device(request, form.text("email"))
-    this = sign_in.Try(form.text("email"), form.text("password"), device, this_visit())
+    this = service.Try(form.text("email"), form.text("password"), device, request_origin())
     token, wait = _try(this)
     if token is not None:
-        return come_in(target or home(), token, this.email)
+        return finish_sign_in(target or home(), token, this.email)
     form.form_errors.append(NO_MATCH if wait is None else _too_many(wait))
     response = render("accounts/sign_in.html", form=form, next=target, status=422 if wait is None else 429)
     if wait is not None:
@@ -41,17 +41,17 @@ def sign_in_page() -> Response:
     return response
 
 
-def _try(this: sign_in.Try) -> tuple[str | None, datetime | None]:
+def _try(this: service.Try) -> tuple[str | None, datetime | None]:
     """The new session's token, or the instant to wait for, or neither: refused."""
     now = wall_now()
     with transaction() as open_session:
-        wait = sign_in.admit(open_session, this, now=now)
+        wait = service.admit(open_session, this, now=now)
     if wait is not None:
         return None, wait
-    user_id, right = sign_in.judge(session(), this)
+    user_id, right = service.judge(session(), this)
     old = request.cookies.get(cookies.session_cookie_name())
     with transaction() as open_session:
-        return sign_in.settle(open_session, this, user_id, right=right, old_token=old, now=now), None
+        return service.settle(open_session, this, user_id, right=right, old_token=old, now=now), None
 
 
 def _too_many(wait: datetime) -> str:
@@ -67,7 +67,7 @@ def sign_out() -> Response:
     who = guards.caller()
     if who.user_id is not None and who.session_id is not None:
         with transaction() as open_session:
-            sign_in.leave(open_session, who.user_id, who.session_id, this_visit(), now=wall_now())
+            service.leave(open_session, who.user_id, who.session_id, request_origin(), now=wall_now())
     form_session.clear()
     response = redirect_to("accounts.sign_in")
     cookies.clear_session(response)
@@ -84,7 +84,7 @@ def confirm_password() -> Response:
     who, now = person(), wall_now()
     check = check_password(who, form.text("password"))
     with transaction() as open_session:
-        token = sign_in.renew(open_session, who.user_id, who.session_id, this_visit(), right=check.right, now=now)
+        token = service.renew(open_session, who.user_id, who.session_id, request_origin(), right=check.right, now=now)
     if token is None:
         form.form_errors.append(refused(check))
         return render("accounts/confirm_password.html", form=form, next=target, status=429 if check.wait else 422)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from flask import Response, request
 from flask import session as form_session
 
-from app.accounts import attempts, email_tokens, guards, passwords, sign_in, sign_up
+from app.accounts import guards
 from app.accounts.forms.base import Press
 from app.accounts.forms.entry import AddressForm, SignUpForm
-from app.accounts.identity import this_visit
-from app.accounts.paths import home, safe_path
+from app.accounts.identity import request_origin
+from app.accounts.sign_in import email_tokens, login_throttle, passwords, service, sign_up
 from app.accounts.views.blueprint import pages
-from app.accounts.views.common import come_in, minutes_until
+from app.accounts.views.context import finish_sign_in, minutes_until
 from app.kit.ids import new_id
 from app.web.database import session, transaction
-from app.web.pages import flash_message, redirect_path, redirect_to, render
+from app.web.pages import flash_message, home, redirect_path, redirect_to, render, safe_path
 from app.web.runtime import business_now, wall_now
 
 
@@ -27,10 +27,10 @@ def sign_up_page() -> Response:
         return redirect_path(target or home())
     if not form.validate_on_submit():
         return render("accounts/sign_up.html", form=form, next=target, status=422 if form.errors else 200)
-    visit, now = this_visit(), wall_now()
-    limit = [attempts.Claim(f"sign_up:address:{attempts.network(visit.address)}", attempts.SIGN_UP)]
+    visit, now = request_origin(), wall_now()
+    limit = [login_throttle.Claim(f"sign_up:address:{login_throttle.network(visit.address)}", login_throttle.SIGN_UP)]
     with transaction() as open_session:
-        wait = attempts.claim(open_session, limit, now)
+        wait = login_throttle.claim(open_session, limit, now)
     if wait is not None:
         form.form_errors.append(f"Too many new accounts from your network. Wait {minutes_until(wait)}.")
         return render("accounts/sign_up.html", form=form, next=target, status=429)
@@ -48,7 +48,7 @@ def _make_user(form: SignUpForm) -> None:
             form.text("email"),
             form.text("name"),
             hashed,
-            this_visit(),
+            request_origin(),
             actor=guards.caller().actor,
             now=wall_now(),
             opened_at=business_now(),
@@ -71,12 +71,12 @@ def verify(token: str) -> Response:
         if row is None:
             return render("accounts/link_gone.html", kind="verify", status=410)
         return render("accounts/verify.html", form=Press(), email=row.email)
-    visit, now = this_visit(), wall_now()
+    visit, now = request_origin(), wall_now()
     new_token = None
     with transaction() as open_session:
         user = sign_up.confirm_address(open_session, token, actor=guards.caller().actor, now=now)
         if user is not None and form_session.get("pending") == str(user.id):
-            new_token = sign_in.enter(open_session, user, visit, known=True, now=now)
+            new_token = service.enter(open_session, user, visit, known=True, now=now)
     if user is None:
         return render("accounts/link_gone.html", kind="verify", status=410)
     return _confirmed(new_token, user.email)
@@ -85,7 +85,7 @@ def verify(token: str) -> Response:
 def _confirmed(token: str | None, email: str) -> Response:
     target = safe_path(form_session.get("next")) or home()
     if token is not None:
-        response = come_in(target, token, email)
+        response = finish_sign_in(target, token, email)
         flash_message("success", "Your e-mail address is confirmed. Welcome.")
         return response
     flash_message("success", "The e-mail address is confirmed.")
@@ -101,6 +101,6 @@ def resend_verification() -> Response:
     if not form.validate_on_submit():
         return render("accounts/resend.html", form=form, status=422 if form.errors else 200)
     with transaction() as open_session:
-        sign_up.send_verification(open_session, form.text("email"), this_visit(), now=wall_now())
+        sign_up.send_verification(open_session, form.text("email"), request_origin(), now=wall_now())
     form_session["sent_to"] = form.text("email")
     return redirect_to("accounts.sign_up_sent")

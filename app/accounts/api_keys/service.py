@@ -1,0 +1,95 @@
+"""Verbs on API keys. The secret leaves `create_key` once and is kept nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.accounts import emails, queries
+from app.accounts.api_keys import key_format
+from app.accounts.auth_models import ApiKey
+from app.accounts.models import User
+from app.accounts.orgs.roles import ORG_SCOPES, STAFF_SCOPES
+from app.audit.service import write
+from app.kit.actor import Actor
+from app.kit.errors import Conflict, FieldError, InvalidRequest
+from app.kit.ids import new_id
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A key just made: its row, and the secret to show once."""
+
+    row: ApiKey
+    secret: str
+
+
+def create_key(
+    session: Session,
+    org_id: UUID | None,
+    name: str,
+    scopes: Collection[str],
+    *,
+    pepper: str,
+    expires_at: datetime | None = None,
+    created_by: UUID | None = None,
+    key_id: UUID | None = None,
+    actor: Actor,
+    now: datetime,
+) -> NewKey:
+    """Make a key of an org, or of staff when `org_id` is None.
+
+    `key_id` lets a form that is sent twice make one key: the second time raises `Conflict`.
+    Raises `InvalidRequest` for a scope that such a key cannot have, `NotFound` for an unknown org.
+    """
+    wanted = _checked(scopes, STAFF_SCOPES if org_id is None else ORG_SCOPES)
+    if org_id is not None:
+        queries.org(session, org_id)
+    if key_id is not None and session.get(ApiKey, key_id) is not None:
+        raise Conflict("This key was made already. Its secret is shown only once; revoke it if you did not copy it.")
+    secret = key_format.new_key()
+    row = ApiKey(
+        id=key_id or new_id(),
+        org_id=org_id,
+        name=name,
+        prefix=secret[: key_format.SHOWN],
+        last4=secret[-4:],
+        key_hash=key_format.hash_key(secret, pepper.encode()),
+        scopes=wanted,
+        created_by=created_by,
+        created_at=now,
+        expires_at=expires_at,
+    )
+    session.add(row)
+    session.flush()
+    after = {"name": name, "scopes": wanted, "expires_at": expires_at.isoformat() if expires_at else None}
+    _tell(session, row, now=now)
+    write(session, actor, "key.created", on=("api_key", row.id), org_id=org_id, after=after, now=now)
+    return NewKey(row, secret)
+
+
+def revoke_key(session: Session, org_id: UUID, key_id: UUID, *, actor: Actor, now: datetime) -> ApiKey:
+    """Revoke a key of the org; within a second no process serves it. Repeating it changes nothing."""
+    row = queries.key(session, org_id, key_id)
+    if row.revoked_at is None:
+        row.revoked_at = now
+        session.flush()
+        write(session, actor, "key.revoked", on=("api_key", row.id), org_id=org_id, before={"name": row.name}, now=now)
+    return row
+
+
+def _checked(scopes: Collection[str], known: Collection[str]) -> list[str]:
+    wanted = [scope for scope in known if scope in scopes]
+    if not wanted or len(wanted) != len(set(scopes)):
+        raise InvalidRequest("The scopes are not valid.", [FieldError("scopes", f"one or more of {', '.join(known)}")])
+    return wanted
+
+
+def _tell(session: Session, row: ApiKey, *, now: datetime) -> None:
+    maker = session.get(User, row.created_by) if row.created_by else None
+    if maker is not None and row.org_id is not None:
+        emails.key_created(session, maker, row, queries.org(session, row.org_id), now=now)

@@ -1,0 +1,93 @@
+"""Verbs on orgs: open one, change its settings, choose one to work in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from app.accounts import queries
+from app.accounts.auth_models import DeviceSession
+from app.accounts.models import Membership, Org
+from app.accounts.orgs.roles import OWNER
+from app.audit.service import write
+from app.kit.actor import Actor
+from app.kit.ids import new_id
+
+
+def create_org(
+    session: Session,
+    name: str,
+    *,
+    owner_id: UUID | None,
+    actor: Actor,
+    now: datetime,
+    opened_at: datetime,
+    time_zone: str = "UTC",
+    currency: str | None = None,
+) -> Org:
+    """Open an org, with a first owner unless it is made for the books of an import.
+
+    `opened_at` is business time: usage periods are counted from it; `now` is wall time.
+    """
+    org = Org(id=new_id(), name=name, time_zone=time_zone, currency=currency, address={}, created_at=opened_at)
+    session.add(org)
+    session.flush()
+    if owner_id is not None:
+        session.add(Membership(org_id=org.id, user_id=owner_id, role=OWNER, created_at=now))
+        session.flush()
+    after = {"time_zone": time_zone, "owner": str(owner_id) if owner_id else None}
+    on = ("org", org.id)
+    write(session, actor, "org.created", on=on, org_id=org.id, after=after, personal={"name": name}, now=now)
+    return org
+
+
+def fix_currency(session: Session, org_id: UUID, currency: str) -> None:
+    """An org pays in the currency of its first payment, from then on; a later one changes nothing."""
+    first = update(Org).where(Org.id == org_id, Org.currency.is_(None))
+    session.execute(first.values(currency=currency))
+
+
+def change_settings(
+    session: Session,
+    org_id: UUID,
+    *,
+    name: str,
+    time_zone: str,
+    address: dict[str, str],
+    tax_id: str | None,
+    actor: Actor,
+    now: datetime,
+) -> Org:
+    """Change what an org says of itself. The currency is fixed by its first payment and is not changed here."""
+    org = queries.org(session, org_id)
+    before = _settings(org)
+    org.name, org.time_zone, org.address, org.tax_id = name, time_zone, address, tax_id
+    session.flush()
+    after = _settings(org)
+    changed = {name for name in after if after[name] != before[name]}
+    if changed:
+        # A person's own org carries the person's name and address, so the values can be erased; what changed stays.
+        personal = {"before": _only(before, changed), "after": _only(after, changed)}
+        facts = {"changed": sorted(changed)}
+        write(session, actor, "org.changed", on=("org", org.id), org_id=org.id, after=facts, personal=personal, now=now)
+    return org
+
+
+def choose_org(session: Session, user_id: UUID, session_id: UUID, org_id: UUID, *, now: datetime) -> None:
+    """Work in another of one's orgs on this device, and in new sessions; `NotFound` when not a member of it."""
+    queries.org(session, org_id)
+    queries.membership(session, org_id, user_id).chosen_at = now
+    mine = (DeviceSession.id == session_id) & (DeviceSession.user_id == user_id)
+    session.execute(update(DeviceSession).where(mine).values(org_id=org_id))
+    session.flush()
+
+
+def _settings(org: Org) -> dict[str, object]:
+    return {"name": org.name, "time_zone": org.time_zone, "address": dict(org.address), "tax_id": org.tax_id}
+
+
+def _only(values: dict[str, object], names: set[str]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if name in names}

@@ -1,0 +1,140 @@
+"""The shape of a catalogue apart from file and database: both are read into it, and it is what gets compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from app.kit.money import exponent, plain, to_major
+
+UNLIMITED = "unlimited"
+WINDOWS = ("per_minute", "per_hour", "per_day")
+
+
+@dataclass(frozen=True, slots=True)
+class MeterDef:
+    """A meter as declared."""
+
+    key: str
+    name: str
+    unit: str
+    aggregation: str
+    dimension: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a plan grants of a meter. `allowance` None is unlimited; the other limits are None where there is none."""
+
+    allowance: Decimal | None
+    policy: str
+    hard_limit: Decimal | None = None
+    per_minute: Decimal | None = None
+    per_hour: Decimal | None = None
+    per_day: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeDef:
+    """The price of usage above an allowance, in one currency. `properties`: canonical texts, see `canonical`."""
+
+    key: str
+    meter: str
+    currency: str
+    model: str
+    collect: str
+    properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """What people call a feature, and what a plan gives of it."""
+
+    label: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTerms:
+    """All that one version of a plan holds. Prices by (currency, interval), in minor units."""
+
+    prices: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    charges: tuple[ChargeDef, ...] = ()
+    meters: Mapping[str, Allowance] = field(default_factory=dict)
+    limits: Mapping[str, Decimal | None] = field(default_factory=dict)
+    features: Mapping[str, Feature] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDef:
+    """A plan as declared: words that may change, and terms that make a version."""
+
+    key: str
+    name: str
+    summary: str
+    public: bool
+    default: bool
+    position: int
+    terms: PlanTerms
+
+
+def flattened(terms: PlanTerms) -> dict[str, str]:
+    """Every fact of the terms as text by its path, sorted: what is compared, shown as a difference, and hashed."""
+    return dict(sorted(_facts(terms)))
+
+
+def content_hash(terms: PlanTerms) -> bytes:
+    """SHA-256 over the flattened terms: equal terms, equal hash."""
+    return hashlib.sha256(json.dumps(flattened(terms), sort_keys=True).encode()).digest()
+
+
+def canonical(value: Any) -> Any:
+    """A charge's property as it is kept: numbers, however written, as plain decimal text."""
+    if isinstance(value, dict):
+        return {key: canonical(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [canonical(each) for each in value]
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return plain(Decimal(value))
+    return plain(Decimal(value)) if isinstance(value, str) and value.replace(".", "", 1).isdecimal() else value
+
+
+def _facts(terms: PlanTerms) -> Iterator[tuple[str, str]]:
+    for (currency, interval), amount in terms.prices.items():
+        yield f"prices.{currency}.{interval}", plain(to_major(amount, exponent(currency)))
+    for key, granted in terms.meters.items():
+        yield f"meters.{key}.allowance", _amount(granted.allowance)
+        yield f"meters.{key}.policy", granted.policy
+        for name in ("hard_limit", *WINDOWS):
+            if getattr(granted, name) is not None:
+                yield f"meters.{key}.{name}", plain(getattr(granted, name))
+    for charge in terms.charges:
+        path = f"charges.{charge.key}.{charge.currency}"
+        yield f"{path}.meter", charge.meter
+        yield f"{path}.model", charge.model
+        yield f"{path}.collect", charge.collect
+        yield from _leaves(path, charge.properties)
+    for key, value in terms.limits.items():
+        yield f"limits.{key}", _amount(value)
+    for key, feature in terms.features.items():
+        yield f"features.{key}", json.dumps(feature.value, ensure_ascii=False)
+        yield f"features.{key}.label", feature.label
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _leaves(f"{path}.{key}", each)
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _leaves(f"{path}[{number}]", each)
+    else:
+        yield path, str(value)
+
+
+def _amount(value: Decimal | None) -> str:
+    return UNLIMITED if value is None else plain(value)

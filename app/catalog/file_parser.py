@@ -1,0 +1,165 @@
+"""Reads the tables of a catalogue file into terms; each mistake is gathered with its path, none stops the reading."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from app.catalog.definition import WINDOWS, Allowance, ChargeDef, Feature, MeterDef, PlanDef, PlanTerms, canonical
+from app.catalog.models import AGGREGATIONS, COLLECT, INTERVALS, KEY, LIMITS, MODELS, POLICIES
+from app.catalog.reader import Table
+from app.kit.errors import InvalidRequest
+from app.kit.money import exponent, parse_price, plain, to_minor
+from app.rating.schemas import parse_charge
+
+DIMENSIONS = ("client", "endpoint", "format", "job", "kind", "language", "provider", "user")
+_KEY_RULE = "must be lower-case letters, digits and _, beginning with a letter, at most 63"
+_PROPERTY = re.compile(r"[^.\[\]]+|\[\d+\]")
+
+
+def read_labels(table: Table) -> dict[str, str]:
+    """Read `[features]`: what people call each."""
+    for key in table.data:
+        _spelled(table, key, key)
+    return {key: table.text(key) for key in table.data}
+
+
+def read_meter(table: Table) -> MeterDef:
+    """Read `[meters.KEY]`."""
+    _spelled(table, table.name)
+    meter = MeterDef(
+        key=table.name,
+        name=table.text("name"),
+        unit=table.text("unit"),
+        aggregation=table.choice("aggregation", AGGREGATIONS),
+        dimension=table.choice("dimension", DIMENSIONS) if table.raw("dimension") is not None else None,
+    )
+    if meter.aggregation == "unique" and meter.dimension is None:
+        table.complain("dimension", f"is missing; unique counts the values of one of {', '.join(DIMENSIONS)}")
+    if meter.aggregation != "unique" and meter.dimension is not None:
+        table.complain("dimension", "only unique has one")
+    table.done()
+    return meter
+
+
+def read_plan(table: Table, position: int, labels: dict[str, str]) -> PlanDef:
+    """Read `[plans.KEY]`. `labels` are the declared features."""
+    _spelled(table, table.name)
+    terms = PlanTerms(
+        prices=_prices(table.table("prices")),
+        charges=tuple(_charge(each) for each in table.tables("charges")),
+        meters={each.name: _allowance(each) for each in table.table("meters").each()},
+        limits=_limits(table.table("limits", needed=True)),
+        features=_features(table.table("features"), labels),
+    )
+    plan = PlanDef(
+        key=table.name,
+        name=table.text("name"),
+        summary=table.text("summary"),
+        public=table.flag("public", default=True),
+        default=table.flag("default", default=False),
+        position=position,
+        terms=terms,
+    )
+    table.done()
+    return plan
+
+
+def _prices(table: Table) -> dict[tuple[str, str], int]:
+    prices = {}
+    for each in table.each():
+        try:
+            places = exponent(each.name)
+        except ValueError as wrong:
+            each.complain(None, str(wrong))
+            continue
+        for interval in INTERVALS:
+            if each.raw(interval) is not None:
+                prices[each.name, interval] = _price(each, interval, places)
+        each.done()
+    return prices
+
+
+def _price(table: Table, interval: str, places: int) -> int:
+    value = table.raw(interval)
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        table.complain(interval, 'must be an amount, such as "49.00"')
+        return 0
+    try:
+        amount = to_minor(parse_price(plain(value) if isinstance(value, Decimal) else str(value)), places)
+    except ValueError as wrong:
+        table.complain(interval, str(wrong))
+        return 0
+    if amount != amount.to_integral_value():
+        table.complain(interval, f"must have at most {places} places in {table.name}")
+    return int(amount)
+
+
+def _allowance(table: Table) -> Allowance:
+    _spelled(table, table.name)
+    granted = Allowance(
+        allowance=table.quantity("allowance", needed=True),
+        policy=table.choice("policy", POLICIES, "block"),
+        hard_limit=table.quantity("hard_limit", needed=False),
+        **{name: table.quantity(name, needed=False) for name in WINDOWS},
+    )
+    for name in WINDOWS:
+        if getattr(granted, name) == 0:
+            table.complain(name, "must be above 0")
+    table.done()
+    return granted
+
+
+def _charge(table: Table) -> ChargeDef:
+    own = {"key", "meter", "currency", "model", "collect"}
+    charge = ChargeDef(
+        key=table.text("key"),
+        meter=table.text("meter"),
+        currency=table.text("currency"),
+        model=table.choice("model", MODELS),
+        collect=table.choice("collect", COLLECT, "period"),
+        properties={name: canonical(table.raw(name)) for name in table.data.keys() - own},
+    )
+    if charge.key:
+        _spelled(table, charge.key, "key")
+    _check_properties(table, charge)
+    return charge
+
+
+def _check_properties(table: Table, charge: ChargeDef) -> None:
+    """Have the rating room read the properties; its paths continue ours."""
+    if table.data.get("model") not in MODELS:
+        return
+    try:
+        parse_charge(charge.model, charge.properties, exponent(charge.currency))
+    except InvalidRequest as wrong:
+        for error in wrong.errors:
+            parts = _PROPERTY.findall(error.field)
+            path = tuple(int(part[1:-1]) if part.startswith("[") else part for part in parts)
+            table.mistakes.append(((*table.path, *path), error.detail))
+    except ValueError as wrong:
+        table.complain("currency", str(wrong))
+
+
+def _limits(table: Table) -> dict[str, Decimal | None]:
+    limits = {key: table.size(key) if key == "file_bytes" else table.whole(key) for key in LIMITS}
+    for key, value in limits.items():
+        if value == 0:
+            table.complain(key, "must be above 0")
+    table.done()
+    return limits
+
+
+def _features(table: Table, labels: dict[str, str]) -> dict[str, Feature]:
+    features = {}
+    for key in table.data:
+        value = table.value(key)
+        if key not in labels:
+            table.complain(key, "has no label; declare it under [features]")
+        features[key] = Feature(labels.get(key, key), value)
+    return features
+
+
+def _spelled(table: Table, word: str, key: str | None = None) -> None:
+    if not re.fullmatch(KEY, word):
+        table.complain(key, _KEY_RULE)

@@ -1,0 +1,72 @@
+"""One event, one round trip: recorded, a duplicate, or refused; exact and once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from secrets import token_bytes
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from app.kit.errors import Unavailable
+from app.metering.recording.fingerprint import canonicalise, digest, key_of
+from app.metering.recording.recorder import LOST_RACE, UsageRecorder, sqlstate
+from app.metering.schemas import ABSENT, Event
+from app.metering.write_calls import RECORD, EventInput, RecordCall
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`code` is recorded, duplicate, or a refusal of the API's table; `facts` tell of a limit or of what is missing."""
+
+    code: str
+    quantity: str
+    facts: Mapping[str, Any] | None = None
+
+
+def record(meterer: UsageRecorder, org_id: UUID, event: Event, *, key_id: UUID | None, now: datetime) -> Outcome:
+    """Record one event of an org, opening its usage period when that is due.
+
+    Raises `content.BadContentError` for what cannot be recorded as it stands, `Unavailable` when the database is away.
+    """
+    quantity = canonicalise(event)
+    arguments = _arguments(meterer, org_id, event, quantity, key_id=key_id, now=now)
+    for _ in range(3):
+        code, facts = _call(meterer, arguments)
+        if code != "no_period":
+            return Outcome(code, quantity, facts)
+        meterer.open_period(org_id, event.occurred_at or now, now)
+    raise Unavailable("The usage period could not be opened. Nothing was done; send it again.")
+
+
+def _arguments(
+    meterer: UsageRecorder, org_id: UUID, event: Event, quantity: str, *, key_id: UUID | None, now: datetime
+) -> tuple[Any, ...]:
+    call = RecordCall(
+        p_org=org_id, p_now=now, p_oldest=now - meterer.max_age, p_newest=now + meterer.max_ahead, p_api_key=key_id,
+        p_flush=meterer.durable(),
+    )  # fmt: skip
+    has_details = event.metadata is not ABSENT
+    sent = EventInput(
+        id=event.id, key=key_of(event.id), content="\\x" + digest(event), meter=event.meter, quantity=quantity,
+        at=event.occurred_at or now, kind=event.kind, provider=event.provider, endpoint=event.endpoint,
+        language=event.language, format=event.format, user=event.user, client=event.client, job=event.job,
+        status=event.status_code, ms=event.response_ms, bytes=event.file_bytes,
+        salt=token_bytes(16) if has_details else None,
+        metadata=bytes(event.metadata).decode() if has_details else None,
+    )  # fmt: skip
+    return (*call, *sent)
+
+
+def _call(meterer: UsageRecorder, arguments: tuple[Any, ...]) -> tuple[str, Mapping[str, Any] | None]:
+    try:
+        code, facts = meterer.pool.rows(RECORD, arguments)[0]
+    except psycopg.DatabaseError as error:
+        if sqlstate(error) != LOST_RACE:
+            raise
+        return "quota_exceeded", msgspec.json.decode(error.diag.message_detail or "{}")
+    return code, facts

@@ -1,0 +1,203 @@
+"""Recomputes from the events all that is kept of them, and names every difference.
+
+One snapshot of the database serves the whole run, so that usage recorded meanwhile is no difference. Orgs are taken in
+chunks: memory stays bounded however many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, Text, TextClause, Uuid, case, column, func, null, select, text, union_all
+from sqlalchemy.orm import Session
+
+CHUNK = 500
+
+Told = Callable[[int, int], None]
+
+
+def _silent(_done: int, _of: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class UsageDifference:
+    """What is kept and what the events say, of one thing. Nothing kept or nothing counted is None."""
+
+    check: str
+    org_id: UUID | None
+    what: str
+    kept: str | None
+    counted: str | None
+
+
+@dataclass
+class Survey:
+    """What was looked at and what differs."""
+
+    checked: dict[str, int] = field(default_factory=dict)
+    differences: list[UsageDifference] = field(default_factory=list)
+    waiting: int = 0
+    """Orgs whose roll-ups wait to be built again; their pages read from the events."""
+
+
+_CHUNKS = text("""
+    SELECT array_agg(n.id ORDER BY n.id) FROM (SELECT o.id, (row_number() OVER (ORDER BY o.id) - 1) / :size AS part
+    FROM orgs o WHERE CAST(:only AS uuid[]) IS NULL OR o.id = ANY (:only)) n GROUP BY n.part ORDER BY n.part
+""")
+_MARK = text("""
+    SELECT s.upto, s.floor_seq, s.cluster = database_cluster() AS valid,
+           s.cluster = database_cluster() AND t.cluster = s.cluster AS totals_valid
+    FROM rollup_state s JOIN rollup_state t ON t.name = 'totals' WHERE s.name = 'orgs'
+""")
+# Every check answers: org, what, kept, counted, of (how many rows were compared).
+_COUNTERS = text("""
+    SELECT org_id, m.key || ', period from ' || period_start AS what,
+           format('used %s, unbilled %s, events %s', c.used, c.unbilled, c.events) AS kept,
+           format('used %s, unbilled %s, events %s', trim_scale(f.used), trim_scale(f.unbilled), f.events) AS counted,
+           c.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted, x.differs
+    FROM (SELECT org_id, meter_id, period_start, trim_scale(used) AS used, trim_scale(unbilled) AS unbilled, events
+          FROM usage_counters WHERE org_id = ANY (:orgs)) c
+    FULL JOIN usage_counter_figures(:orgs, '-infinity') f USING (org_id, meter_id, period_start)
+    JOIN (SELECT id, key FROM meters) m ON m.id = meter_id,
+    LATERAL (SELECT (coalesce(c.used, 0), coalesce(c.unbilled, 0), coalesce(c.events, 0))
+                 <> (coalesce(f.used, 0), coalesce(f.unbilled, 0), coalesce(f.events, 0)) AS differs) x
+""")
+_UNIQUES = text("""
+    SELECT org_id, m.key || ', period from ' || period_start || ', value ' || encode(value_hash, 'hex') AS what,
+           'claimed' AS kept, 'claimed' AS counted, u.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
+           u.org_id IS NULL OR f.org_id IS NULL AS differs
+    FROM (SELECT * FROM usage_uniques WHERE org_id = ANY (:orgs)) u
+    FULL JOIN usage_unique_figures(:orgs, '-infinity') f USING (org_id, meter_id, period_start, value_hash)
+    JOIN (SELECT id, key FROM meters) m ON m.id = meter_id
+""")
+# Days noted to be computed anew are read from events by every page: no figure of theirs can differ.
+_DAYS = text("""
+    SELECT org_id, format('%s, %s %s %s', m.key, day, dimension, value) AS what,
+           format('quantity %s, events %s', trim_scale(d.quantity), d.events) AS kept,
+           format('quantity %s, events %s', trim_scale(f.quantity), f.events) AS counted,
+           d.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
+           (coalesce(d.quantity, 0), coalesce(d.events, 0)) <> (coalesce(f.quantity, 0), coalesce(f.events, 0))
+           AND NOT EXISTS (SELECT FROM rollup_anew a WHERE (a.org_id, a.meter_id, a.day)
+               = (coalesce(d.org_id, f.org_id), meter_id, coalesce(d.day, f.day))) AS differs
+    FROM (SELECT * FROM usage_days WHERE org_id = ANY (:orgs)) d
+    FULL JOIN usage_figures('day', :orgs, NULL, '-infinity', 'infinity', :upto, :floor) f
+        USING (org_id, day, meter_id, dimension, value)
+    JOIN (SELECT id, key FROM meters) m ON m.id = meter_id
+""")
+_MONTHS = text("""
+    SELECT org_id, format('%s, month of %s %s %s', m.key, day, dimension, value) AS what,
+           format('quantity %s, events %s', trim_scale(d.quantity), d.events) AS kept,
+           format('quantity %s, events %s', trim_scale(f.quantity), f.events) AS counted,
+           d.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
+           (coalesce(d.quantity, 0), coalesce(d.events, 0)) <> (coalesce(f.quantity, 0), coalesce(f.events, 0))
+           AND NOT EXISTS (SELECT FROM rollup_anew a
+               WHERE (a.org_id, a.meter_id, date_trunc('month', a.day::timestamp)::date)
+               = (coalesce(d.org_id, f.org_id), meter_id, coalesce(d.day, f.day))) AS differs
+    FROM (SELECT org_id, month AS day, meter_id, dimension, value, quantity, events
+          FROM usage_months WHERE org_id = ANY (:orgs)) d
+    FULL JOIN usage_figures('month', :orgs, NULL, '-infinity', 'infinity', :upto, :floor) f
+        USING (org_id, day, meter_id, dimension, value)
+    JOIN (SELECT id, key FROM meters) m ON m.id = meter_id
+""")
+_KEYS = text("""
+    SELECT org_id, 'key ' || key || coalesce(', id ' || e.event_id, '') AS what,
+           'claimed for ' || k.occurred_at AS kept, e.n || ' event at ' || e.occurred_at AS counted,
+           k.org_id IS NOT NULL AS is_kept, e.org_id IS NOT NULL AS is_counted,
+           k.org_id IS NULL OR e.org_id IS NULL OR k.occurred_at <> e.occurred_at OR e.n <> 1 AS differs
+    FROM (SELECT * FROM usage_keys WHERE org_id = ANY (:orgs)) k
+    FULL JOIN (SELECT org_id, key, min(occurred_at) AS occurred_at, min(event_id) AS event_id, count(*) AS n
+               FROM usage_events WHERE org_id = ANY (:orgs) GROUP BY 1, 2) e USING (org_id, key)
+""")
+# A window may hold less than its events (its limit came later), never more. What a unique value takes of a window
+# depends on the period before it: not checked here.
+_WINDOWS = text("""
+    SELECT w.org_id, format('%s, %s from %s', m.key, w.span, w.starts_at) AS what,
+           'used ' || trim_scale(w.used) AS kept, 'used ' || trim_scale(coalesce(w.counted, 0)) AS counted,
+           true AS is_kept, true AS is_counted, w.used > coalesce(w.counted, 0) AS differs
+    FROM usage_window_figures(:orgs) w JOIN meters m ON m.id = w.meter_id
+""")
+_TOTALS = text("""
+    SELECT CAST(NULL AS uuid) AS org_id, format('%s, %s %s %s', m.key, day, dimension, value) AS what,
+           format('quantity %s, events %s', trim_scale(t.quantity), t.events) AS kept,
+           format('quantity %s, events %s', trim_scale(f.quantity), f.events) AS counted,
+           t.day IS NOT NULL AS is_kept, f.day IS NOT NULL AS is_counted,
+           (coalesce(t.quantity, 0), coalesce(t.events, 0))
+               <> (coalesce(f.quantity, 0), coalesce(f.events, 0)) AS differs
+    FROM usage_totals t
+    FULL JOIN (
+        SELECT * FROM usage_total_figures(NULL, '-infinity', 'infinity', :upto, :floor)
+        UNION ALL
+        SELECT d.day, d.meter_id, d.dimension, d.value, sum(d.quantity), sum(d.events)::bigint
+        FROM usage_days d JOIN meters u ON u.id = d.meter_id AND u.aggregation = 'unique'
+        WHERE d.dimension IN ('', 'kind', 'provider') GROUP BY 1, 2, 3, 4) f USING (day, meter_id, dimension, value)
+    JOIN (SELECT id, key FROM meters) m ON m.id = meter_id
+""")
+_STALE = text("SELECT r.org_id FROM rollup_orgs r WHERE r.org_id = ANY (:orgs) AND r.stale")
+_COLUMNS = (
+    *(column("org_id", Uuid), column("what", Text), column("kept", Text), column("counted", Text)),
+    *(column("is_kept", Boolean), column("is_counted", Boolean), column("differs", Boolean)),
+)
+
+
+def survey(session: Session, told: Told = _silent, *, only: Collection[UUID] | None = None) -> Survey:
+    """Compare everything, or `only` what belongs to some orgs (then not staff's totals).
+
+    The session must not have begun a transaction; the caller ends the one begun here.
+
+    Tells after each chunk how many orgs are done, of how many.
+    """
+    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    session.execute(text("SET TRANSACTION READ ONLY"))
+    session.execute(text("SET LOCAL statement_timeout = 0"))
+    found = Survey()
+    mark = session.execute(_MARK).one()
+    bounds = {"upto": mark.upto, "floor": mark.floor_seq}
+    chunks = list(session.scalars(_CHUNKS, {"size": CHUNK, "only": None if only is None else list(only)}))
+    of, done = sum(map(len, chunks)), 0
+    for orgs in chunks:
+        for name, check in (
+            ("counters", _COUNTERS),
+            ("unique values", _UNIQUES),
+            ("keys", _KEYS),
+            ("windows", _WINDOWS),
+        ):
+            _compare(session, found, name, check, {"orgs": orgs})
+        stale = set(session.scalars(_STALE, {"orgs": orgs}) if mark.valid else orgs)
+        found.waiting += len(stale)
+        fresh = [org_id for org_id in orgs if org_id not in stale]
+        for name, check in (("days", _DAYS), ("months", _MONTHS)):
+            _compare(session, found, name, check, {"orgs": fresh, **bounds})
+        done += len(orgs)
+        told(done, of)
+    if mark.totals_valid and only is None:
+        _compare(session, found, "totals", _TOTALS, bounds)
+    return found
+
+
+def _compare(session: Session, found: Survey, name: str, check: TextClause, values: dict[str, Any]) -> None:
+    """Run one check: the server compares, only differences come here."""
+    compared = check.columns(*_COLUMNS).cte("compared")
+    of = compared.c
+    differences = select(
+        of.org_id, of.what, case((of.is_kept, of.kept)), case((of.is_counted, of.counted)), null().label("rows")
+    ).where(of.differs)
+    number = select(null(), null(), null(), null(), func.count()).select_from(compared)
+    for org_id, what, kept, counted, rows in session.execute(union_all(differences, number), values):
+        if rows is not None:
+            found.checked[name] = found.checked.get(name, 0) + rows
+        else:
+            found.differences.append(UsageDifference(name, org_id, what, kept, counted))
+
+
+def words(found: Survey) -> Iterator[str]:
+    """The survey for a person, one line a difference."""
+    for each in found.differences:
+        org = f"org {each.org_id}, " if each.org_id else ""
+        yield f"{each.check}: {org}{each.what}: kept {each.kept or 'nothing'}; events say {each.counted or 'nothing'}"
+    if found.waiting:
+        yield f"the roll-ups of {found.waiting} orgs wait to be built again; pages read their events"
+    numbers = ", ".join(f"{number} {name}" for name, number in found.checked.items())
+    yield f"{len(found.differences)} differences in {numbers}"

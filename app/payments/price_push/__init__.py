@@ -1,0 +1,1 @@
+"""What the catalogue sells, as products and prices at Stripe. Knows no org."""

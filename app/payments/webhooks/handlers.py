@@ -1,0 +1,188 @@
+"""Which event has us ask Stripe about what. An event is a hint: what is written is what Stripe says now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.audit.service import write as audit
+from app.kit.actor import SYSTEM
+from app.payments import billing_records
+from app.payments.checkout.fulfil import fulfil_checkout_locked
+from app.payments.errors import UnknownOwner, UnknownPayment
+from app.payments.mirrors import retrieve
+from app.payments.payment_methods.default_payment_method import set_default_payment_method
+from app.payments.webhooks.inbox import InboxRecord
+from app.stripe_gateway import Gateway, customers, payments
+from app.stripe_gateway.errors import StripeMissing
+
+Write = Callable[[Session, datetime], None]
+"""Writes down what a handler has retrieved, in a transaction, under the org's lock."""
+Handler = Callable[[Gateway, UUID, InboxRecord, datetime], Write]
+"""Asks Stripe, under the org's lock and with no transaction open."""
+
+
+def checkout(gw: Gateway, org_id: UUID, seen: InboxRecord, now: datetime) -> Write:
+    """The same act as the return page's."""
+    fulfil_checkout_locked(gw, org_id, _id(seen), now)
+    return nothing
+
+
+def customer(gw: Gateway, org_id: UUID, seen: InboxRecord, _now: datetime) -> Write:
+    """The customer as Stripe has it now."""
+    return _write(org_id, retrieve.customer(gw, org_id, seen.customer_id or _id(seen)))
+
+
+def subscription(gw: Gateway, org_id: UUID, seen: InboxRecord, _now: datetime) -> Write:
+    """The subscription as Stripe has it now."""
+    return _write(org_id, retrieve.subscription(gw, _id(seen)))
+
+
+def schedule(gw: Gateway, org_id: UUID, seen: InboxRecord, _now: datetime) -> Write:
+    """The planned change itself comes with plan changes; the subscription is what holds now."""
+    named = seen.object.get("subscription") or seen.object.get("released_subscription")
+    return _write(org_id, retrieve.subscription(gw, named)) if isinstance(named, str) else nothing
+
+
+def invoice(gw: Gateway, org_id: UUID, seen: InboxRecord, _now: datetime) -> Write:
+    """A draft may be deleted meanwhile: then there is nothing to write."""
+    try:
+        return _write(org_id, retrieve.invoice(gw, _id(seen)))
+    except StripeMissing:
+        if seen.object.get("status") == "draft":
+            return nothing
+        raise
+
+
+def invoice_payment(gw: Gateway, org_id: UUID, seen: InboxRecord, _now: datetime) -> Write:
+    """The invoice that the payment belongs to, as Stripe has it now; nothing when it names none."""
+    named = seen.object.get("invoice")
+    return _write(org_id, retrieve.invoice(gw, named)) if isinstance(named, str) else nothing
+
+
+def setup_intent(gw: Gateway, org_id: UUID, seen: InboxRecord, now: datetime) -> Write:
+    """A card was saved: it becomes the default of a customer who has none; a chosen one stays."""
+    saved = payments.setup_intent(gw, _id(seen))
+    if saved.customer_id and saved.payment_method_id and saved.status == "succeeded":
+        held = customers.retrieve(gw, saved.customer_id)
+        if held.card is None and not held.deleted:
+            set_default_payment_method(gw, held.id, saved.payment_method_id)
+    return customer(gw, org_id, seen, now)
+
+
+def refund(gw: Gateway, org_id: UUID, seen: InboxRecord, _now: datetime) -> Write:
+    """What went back of a payment in all; a refund can fail long after it was made."""
+    paid_by = seen.object.get("payment_intent")
+    if not isinstance(paid_by, str):
+        raise UnknownPayment(_UNKNOWN)
+    refunded = sum(each.amount for each in payments.refunds_of(gw, paid_by) if each.status == "succeeded")
+    invoice_id = payments.invoice_of(gw, paid_by)
+    found = retrieve.invoice(gw, invoice_id) if invoice_id else retrieve.Retrieved()
+
+    def write(session: Session, at: datetime) -> None:
+        retrieve.write(session, org_id, found, at)
+        record = billing_records.of_transaction(session, org_id, paid_by)
+        if record is None:
+            raise UnknownPayment(_UNKNOWN)
+        before = record.refunded
+        billing_records.refund(record, refunded, at=at)
+        if record.refunded != before:
+            audit(session, SYSTEM, "payment.refunded", on=("billing_record", record.id), org_id=org_id,
+                  before={"refunded": before}, after={"refunded": record.refunded}, now=at)  # fmt: skip
+
+    return write
+
+
+def nothing(session: Session, now: datetime) -> None:
+    """All is written already."""
+
+
+def _write(org_id: UUID, found: retrieve.Retrieved) -> Write:
+    def write(session: Session, now: datetime) -> None:
+        retrieve.write(session, org_id, found, now)
+
+    return write
+
+
+def _id(seen: InboxRecord) -> str:
+    if seen.object_id is None:
+        raise UnknownOwner("The event names no object.")
+    return seen.object_id
+
+
+_UNKNOWN = "No payment of ours is known by this payment intent."
+_PREVIEW = "A preview: there is nothing at Stripe to ask about."
+_INVOICED = "Payments of invoices come with the events of their invoices."
+_PERSON = "Kept for a person to look at."
+_CREDIT = "Credit notes come with our own invoices."
+_CATALOG = "The catalogue here is ours; `flask catalog push` compares it."
+
+HANDLERS: dict[str, Handler] = {
+    "checkout.session.completed": checkout,
+    "checkout.session.async_payment_succeeded": checkout,
+    "checkout.session.async_payment_failed": checkout,
+    "checkout.session.expired": checkout,
+    "customer.created": customer,
+    "customer.updated": customer,
+    "customer.deleted": customer,
+    "customer.subscription.created": subscription,
+    "customer.subscription.updated": subscription,
+    "customer.subscription.deleted": subscription,
+    "customer.subscription.paused": subscription,
+    "customer.subscription.resumed": subscription,
+    "customer.subscription.trial_will_end": subscription,
+    "customer.subscription.pending_update_applied": subscription,
+    "customer.subscription.pending_update_expired": subscription,
+    "subscription_schedule.created": schedule,
+    "subscription_schedule.updated": schedule,
+    "subscription_schedule.released": schedule,
+    "subscription_schedule.canceled": schedule,
+    "subscription_schedule.completed": schedule,
+    "subscription_schedule.aborted": schedule,
+    "invoice.created": invoice,
+    "invoice.updated": invoice,
+    "invoice.finalized": invoice,
+    "invoice.finalization_failed": invoice,
+    "invoice.paid": invoice,
+    "invoice.payment_succeeded": invoice,
+    "invoice.payment_failed": invoice,
+    "invoice.payment_action_required": invoice,
+    "invoice.overdue": invoice,
+    "invoice.voided": invoice,
+    "invoice.marked_uncollectible": invoice,
+    "invoice_payment.paid": invoice_payment,
+    "setup_intent.succeeded": setup_intent,
+    "payment_method.attached": customer,
+    "payment_method.detached": customer,
+    "payment_method.updated": customer,
+    "payment_method.automatically_updated": customer,
+    "refund.created": refund,
+    "refund.updated": refund,
+    "refund.failed": refund,
+    "charge.refunded": refund,
+}
+NOTED: dict[str, str] = {
+    "invoice.upcoming": _PREVIEW,
+    "payment_intent.succeeded": _INVOICED,
+    "payment_intent.payment_failed": _INVOICED,
+    "credit_note.created": _CREDIT,
+    "credit_note.updated": _CREDIT,
+    "credit_note.voided": _CREDIT,
+    "charge.dispute.created": _PERSON,
+    "charge.dispute.updated": _PERSON,
+    "charge.dispute.closed": _PERSON,
+    "charge.dispute.funds_withdrawn": _PERSON,
+    "charge.dispute.funds_reinstated": _PERSON,
+    "radar.early_fraud_warning.created": _PERSON,
+    "price.created": _CATALOG,
+    "price.updated": _CATALOG,
+    "price.deleted": _CATALOG,
+    "product.created": _CATALOG,
+    "product.updated": _CATALOG,
+    "product.deleted": _CATALOG,
+}
+UNKNOWN = "A type that is not ours to act on."
+ALERTED = frozenset(each for each, why in NOTED.items() if why == _PERSON) | {"invoice.finalization_failed"}

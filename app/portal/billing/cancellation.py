@@ -1,0 +1,129 @@
+"""Cancelling, before it is done: what stays until when, what changes then, what would not fit. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.portal.billing.status import BillingStatus
+from app.portal.shell.page_parts import Action, Notice, Section, Span, trouble_notice
+from app.portal.shell.people import PlanManager
+from app.statements import wording as words
+from app.statements.comparison import CompareRow, changes, unfit
+from app.statements.current_usage import CurrentUsage
+from app.statements.offers import Offer
+from app.web.addresses import path_to
+from app.web.filters import when
+
+
+@dataclass(frozen=True)
+class CancelView:
+    """What templates/portal/billing_cancel.html shows. `confirm` and `keep` are the two buttons, where they are."""
+
+    heading: str
+    notice: Notice | None
+    sections: Sequence[Section]
+    confirm: str | None
+    keep: str
+    next_plan: str
+    changes: Sequence[CompareRow]
+
+
+def cancel_view(
+    at: BillingStatus,
+    usage: CurrentUsage,
+    offers: Sequence[Offer],
+    *,
+    may_change: bool,
+    payments_on: bool,
+    people: Sequence[PlanManager] = (),
+    trouble: str | None = None,
+) -> CancelView:
+    """Assemble the page: the present plan beside the one that every org falls back to."""
+    held = next((each for each in offers if each.key == at.plan_key), None)
+    after = next((each for each in offers if each.is_default), None)
+    kind = _kind(at, may_change=may_change, payments_on=payments_on)
+    known = kind not in {"nothing", "cancelled"}
+    next_plan = after.name if after else at.default_name
+    return CancelView(
+        heading=heading(kind, at.plan_name),
+        notice=trouble_notice(trouble) if trouble else None,
+        sections=sections(kind, at, next_plan, unfit(after, usage) if after else [], people),
+        confirm=f"Cancel {at.plan_name} on that day" if kind == "ask" else None,
+        keep=f"Keep {at.plan_name}",
+        next_plan=next_plan,
+        changes=changes([held, after], usage.currency) if known and held and after else [],
+    )
+
+
+def heading(kind: str, plan: str) -> str:
+    """What the page is called."""
+    return _HEADINGS.get(kind, "Cancel {plan}?").format(plan=plan)
+
+
+_HEADINGS = {"nothing": "Cancel a plan", "off": "Cancel a plan", "cancelled": "{plan} is cancelled already"}
+
+
+def sections(
+    kind: str, at: BillingStatus, next_plan: str, unfit: Sequence[str], people: Sequence[PlanManager]
+) -> list[Section]:
+    """The cards, in their order. `kind` is ask, or why not: role, off, cancelled, nothing."""
+    if kind == "nothing":
+        return [_nothing()]
+    if kind == "cancelled":
+        return [_cancelled(at)]
+    found = [_until(at), _after(next_plan, unfit)]
+    if kind == "off":
+        words = "This installation does not reach Stripe at present. Ask your Tollkeeper team to cancel for you."
+        found.append(Section("Payments are not switched on", [words]))
+    if kind == "role":
+        found.append(Section("Whom to ask", ask="Your role cannot cancel the plan.", people=people))
+    return found
+
+
+def _nothing() -> Section:
+    back = Span("Back to billing", path_to("billing.index"))
+    return Section(None, [["No plan runs that Stripe takes money for, so there is nothing to cancel. ", back]])
+
+
+def _cancelled(at: BillingStatus) -> Section:
+    more = ". Nothing more is charged for it. Until then you can take it back."
+    undo = Action(f"Keep {at.plan_name}", path_to("billing.undo_cancel"), "primary", posts=True)
+    back = Action("Back to billing", path_to("billing.index"), "quiet")
+    return Section(None, [[f"{at.plan_name} ends on ", _end(at), more]], actions=[undo, back])
+
+
+def _until(at: BillingStatus) -> Section:
+    title = f"Until {words.a_day(at.renews_at, at.time_zone)}" if at.renews_at else "Until its paid time ends"
+    end = Span(_end(at))
+    if not at.late:
+        lead = "Everything stays as it is to the end of the time that is paid for: "
+        more = ". You can take the cancellation back until then. Paid time is not paid back."
+        return Section(title, [[lead, end, more]])
+    pay = Span("pay it", path_to("billing.index"))
+    owed = "The payment for the time until then is due all the same: "
+    fall = ", or the plan's limits fall before that day."
+    renewed = " and is not renewed. You can take the cancellation back until then."
+    return Section(title, [[f"{at.plan_name} ends on ", end, renewed], [owed, pay, fall]])
+
+
+def _after(next_plan: str, unfit: Sequence[str]) -> Section:
+    kept = "Nothing is deleted: usage, bills, members and keys stay."
+    lines = [f"Nothing more is charged. You are on {next_plan}, and its limits hold. {kept}"]
+    if unfit:
+        lines.append("In a period like this one, use above these limits would be refused:")
+    return Section("After that", lines, unfit)
+
+
+def _end(at: BillingStatus) -> str:
+    return when(at.renews_at, at.time_zone) if at.renews_at else "its last paid day"
+
+
+def _kind(at: BillingStatus, *, may_change: bool, payments_on: bool) -> str:
+    if not at.paid_by_stripe:
+        return "nothing"
+    if at.cancels:
+        return "cancelled"
+    if not payments_on:
+        return "off"
+    return "ask" if may_change else "role"

@@ -1,0 +1,21 @@
+"""Reads of the dashboard that no room below has."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+# How far an org has come with its first steps.
+_FIRST_STEPS = text("""
+SELECT EXISTS (SELECT FROM api_keys WHERE org_id = :org_id AND revoked_at IS NULL) AS has_key,
+       (SELECT count(*) FROM memberships WHERE org_id = :org_id) AS members,
+       EXISTS (SELECT FROM subscriptions WHERE org_id = :org_id AND ended_at IS NULL) AS has_plan
+""")
+
+
+def first_steps(session: Session, org_id: UUID) -> Row[Any]:
+    """Whether the org has a key and a plan of its own, and how many members. A new org: no, 1, no."""
+    return session.execute(_FIRST_STEPS, {"org_id": org_id}).one()

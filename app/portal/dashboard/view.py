@@ -1,0 +1,154 @@
+"""The dashboard's view out of the period's figures: bars, sentence, prompts, cost, checklist. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from app.kit.money import exponent, to_major
+from app.portal.dashboard.view_models import ChecklistStep, CostView, DashboardView, EventRow, MeterBar, PromptView
+from app.portal.shell.upgrade_hints import UpgradeHint
+from app.statements import windows, wording
+from app.statements.current_usage import CurrentUsage
+from app.statements.figures import FULL, MeterFigures
+from app.web.addresses import path_to
+from app.web.filters import quantity
+
+_POLL_WAITING, _POLL_ACTIVE, _POLL = 3, 10, 30
+_ACTIVE = timedelta(minutes=10)
+_KINDS = {"near": "near", "high": "strong", "full": "full", "over": "full"}
+
+
+def dashboard(
+    usage: CurrentUsage,
+    *,
+    events: Sequence[EventRow] = (),
+    steps: Sequence[ChecklistStep] = (),
+    advice: Mapping[str, UpgradeHint] | None = None,
+    may_upgrade: bool = True,
+    suspended: bool = False,
+    watched: bool = False,
+) -> DashboardView:
+    """Assemble the page. `advice` by meter ends a prompt's words and leads on: what a larger plan gives, whom to ask.
+
+    `watched` looks for news more often: a sandbox is there to be watched.
+    """
+    kind, sentence = wording.state(usage)
+    return DashboardView(
+        plan_name=usage.plan_name,
+        zone=usage.time_zone,
+        starts_at=usage.period.start,
+        ends_at=usage.period.end,
+        as_of=usage.as_of,
+        state_kind=kind,
+        state_sentence=sentence,
+        meters=bars(usage),
+        cost=cost(usage),
+        prompts=[SUSPENDED] * suspended + _prompts(usage, advice or {}, may_upgrade=may_upgrade),
+        events=events,
+        steps=steps,
+        poll_seconds=_poll(usage, events, watched=watched),
+    )
+
+
+SUSPENDED = PromptView(
+    kind="full",
+    title="This organisation is suspended",
+    words="Its API keys are refused, so nothing is counted. Usage, plans and exports stay open to you."
+    " Write to your Tollkeeper team to have it opened again.",
+)
+
+
+def bars(usage: CurrentUsage) -> list[MeterBar]:
+    """One bar a meter; those of the plan first, as the catalogue orders them."""
+    return [_bar(meter, usage) for meter in usage.meters]
+
+
+def pressing(usage: CurrentUsage) -> list[MeterFigures]:
+    """The meters with a full window, then those at 80 % and more, fullest first.
+
+    At most three: a wall of prompts is read by nobody.
+    """
+    found = [meter for meter in usage.meters if meter.shut or meter.state in _KINDS]
+    return sorted(found, key=lambda meter: (meter.shut is None, -(meter.percent or 0)))[:3]
+
+
+def _prompts(usage: CurrentUsage, advice: Mapping[str, UpgradeHint], *, may_upgrade: bool) -> list[PromptView]:
+    pressed = pressing(usage)
+    return [prompt(each, usage, advice.get(each.key, UpgradeHint()), may_upgrade=may_upgrade) for each in pressed]
+
+
+def prompt(meter: MeterFigures, usage: CurrentUsage, advice: UpgradeHint, *, may_upgrade: bool) -> PromptView:
+    """What to decide about a meter that is near, at or over its limit, or that a full window refuses."""
+    kind, title, words = _pressing(meter, usage)
+    return PromptView(
+        kind=kind,
+        title=title,
+        words=f"{words} {advice.words}".strip(),
+        action_href=advice.href if may_upgrade else None,
+        action_label=advice.label if may_upgrade else None,
+        second_href=path_to("usage.index", meter=meter.key),
+        second_label="See what used it",
+    )
+
+
+def _pressing(meter: MeterFigures, usage: CurrentUsage) -> tuple[str, str, str]:
+    """Kind, title and words of a prompt."""
+    if meter.shut:
+        title = f"{meter.name}: {quantity(meter.shut.limit)} {windows.EACH[meter.shut.span]} reached"
+        return "strong", title, windows.reached(meter.name, meter.shut, usage.time_zone)
+    used = f"{quantity(meter.use.used)} of {quantity(meter.limit or Decimal(0))} {wording.units(meter.unit)}"
+    title = f"{meter.name}: {meter.percent} % used" if meter.percent != FULL else f"{meter.name}: 100 % reached"
+    kind = "strong" if meter.state == "over" and meter.terms.policy != "block" else _KINDS[meter.state]
+    return kind, title, f"{used} are used. {wording.policy(meter, usage.currency)}"
+
+
+def cost(usage: CurrentUsage) -> CostView | None:
+    """Fee and usage of the period; None where the plan can cost nothing."""
+    if not (usage.cost or usage.projected_cost or usage.fee or any(meter.terms.charge for meter in usage.meters)):
+        return None
+    places = exponent(usage.currency)
+    return CostView(
+        currency=usage.currency,
+        so_far=to_major(usage.cost, places),
+        forecast=to_major(usage.projected_cost, places),
+        note=_note(usage),
+    )
+
+
+def _note(usage: CurrentUsage) -> str:
+    fee = wording.amount(usage.fee, usage.currency)
+    parts = [f"{wording.amount(usage.usage_cost, usage.currency)} for usage"]
+    if usage.fee_due:
+        parts.insert(0, f"{fee} for the plan")
+    apart = f" The plan's {fee} a year is paid apart." if usage.fee and not usage.fee_due else ""
+    return f"Cost so far is {' and '.join(parts)}, before tax; an estimate until the period ends.{apart}"
+
+
+def _bar(meter: MeterFigures, usage: CurrentUsage) -> MeterBar:
+    share = int(meter.use.reserved * 100 // meter.limit) if meter.limit else 0
+    return MeterBar(
+        key=meter.key,
+        name=meter.name,
+        unit=wording.units(meter.unit),
+        used=meter.use.used,
+        limit=meter.limit,
+        percent=meter.percent or 0,
+        resets_at=usage.period.end,
+        state=meter.state,
+        policy=wording.policy(meter, usage.currency),
+        forecast=wording.forecast(meter, usage),
+        reserved=meter.use.reserved,
+        reserved_percent=share,
+        href=path_to("usage.index", meter=meter.key),
+        windows=windows.said(meter.windows),
+    )
+
+
+def _poll(usage: CurrentUsage, events: Sequence[EventRow], *, watched: bool) -> int:
+    """Seconds to the next look: soon while the first event is awaited or events are coming in."""
+    if not usage.ever_used:
+        return _POLL_WAITING
+    active = bool(events) and usage.as_of - events[0].at < _ACTIVE
+    return _POLL_ACTIVE if active or watched else _POLL

@@ -1,0 +1,105 @@
+"""What home and dashboard show, ready to be written down: templates read these and decide nothing.
+
+Amounts are Decimals in whole units of their currency, quantities Decimals, instants aware; words are whole sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+
+@dataclass(frozen=True)
+class MeterBar:
+    """One meter of the open period. `state` is ok, near (80), high (90), full (100), over or unlimited."""
+
+    key: str
+    name: str
+    unit: str
+    used: Decimal
+    limit: Decimal | None
+    percent: int
+    resets_at: datetime
+    state: str = "ok"
+    policy: str | None = None
+    forecast: str | None = None
+    reserved: Decimal = Decimal(0)
+    reserved_percent: int = 0
+    href: str | None = None
+    windows: str | None = None
+
+
+@dataclass(frozen=True)
+class PromptView:
+    """What needs a decision. `kind` is info, near, strong or full; the fields go with a dismissal."""
+
+    kind: str
+    title: str
+    words: str
+    action_href: str | None = None
+    action_label: str | None = None
+    second_href: str | None = None
+    second_label: str | None = None
+    dismiss_action: str | None = None
+    dismiss_fields: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ChecklistStep:
+    """One step of the first-run checklist; `code` is a line to copy and run."""
+
+    title: str
+    words: str
+    done: bool = False
+    waiting: bool = False
+    action_href: str | None = None
+    action_label: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """One of the latest usage events."""
+
+    at: datetime
+    meter: str
+    quantity: Decimal
+    unit: str
+    kind: str
+    source: str
+
+
+@dataclass(frozen=True)
+class CostView:
+    """Cost of the open period: the plan's fee, usage above the allowances, and where it ends at this pace."""
+
+    currency: str
+    so_far: Decimal
+    forecast: Decimal | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class DashboardView:
+    """The dashboard. `state_kind` is ok, near, high, full, over or empty; with steps left it shows the checklist."""
+
+    plan_name: str
+    zone: str
+    starts_at: datetime
+    ends_at: datetime
+    as_of: datetime
+    state_kind: str
+    state_sentence: str
+    meters: Sequence[MeterBar]
+    cost: CostView | None = None
+    prompts: Sequence[PromptView] = ()
+    events: Sequence[EventRow] = ()
+    steps: Sequence[ChecklistStep] = ()
+    poll_seconds: int = 30
+
+    @property
+    def state_icon(self) -> str:
+        """The mark beside the sentence."""
+        return {"ok": "check", "empty": "clock"}.get(self.state_kind, "alert")

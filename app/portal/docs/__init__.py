@@ -1,0 +1,1 @@
+"""First event, API reference, error codes, style guide. Knows no org."""

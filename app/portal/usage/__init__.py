@@ -1,0 +1,1 @@
+"""Usage over days, as page, CSV and API. Knows no other package of pages."""

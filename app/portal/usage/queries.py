@@ -1,0 +1,31 @@
+"""Reads of the usage page that no room below has; the org first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.statements.queries import Rows
+
+# The running period, and every meter; `listed` are those of the plan and those ever used by the org.
+_FRAME = text("""
+SELECT meter.id, meter.key, meter.name, meter.unit, meter.aggregation, period.starts_at, period.ends_at,
+       EXISTS (SELECT FROM plan_meters p
+               WHERE p.plan_version_id = plan_in_force(:org_id, :now) AND p.meter_id = meter.id)
+       OR EXISTS (SELECT FROM usage_counters c WHERE c.org_id = :org_id AND c.meter_id = meter.id) AS listed
+FROM meters meter
+LEFT JOIN usage_periods period
+       ON period.org_id = :org_id AND period.starts_at <= :now AND period.ends_at > :now
+ORDER BY meter.id
+""")
+
+
+def frame(session: Session, org_id: UUID, now: datetime) -> Rows:
+    """Every meter, each row with the running period (None before it is opened) and whether the org's pages list it.
+
+    Worked example: three meters in the catalogue, two of them in the plan: three rows, two listed.
+    """
+    return session.execute(_FRAME, {"org_id": org_id, "now": now}).all()

@@ -1,0 +1,56 @@
+"""What the usage page shows; quantities are Decimals, instants aware."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from app.portal.shell.links import Link
+from app.portal.usage.refusals import RefusedRow
+from app.web.charts import Chart
+
+
+@dataclass(frozen=True)
+class UsageRow:
+    """One line of the usage table; `share` is the part of the total in whole percent, for the little bar."""
+
+    label: str
+    quantity: Decimal
+    events: int
+    share: int
+    before: Decimal | None = None
+    href: str | None = None
+
+
+@dataclass(frozen=True)
+class UsageView:
+    """One meter over the days of a range. `breakdown` is by the chosen dimension; all sums meet in `total`."""
+
+    meter_name: str
+    unit: str
+    zone: str
+    start: date
+    end: date
+    as_of: datetime
+    meters: Sequence[Link]
+    spans: Sequence[Link]
+    dimensions: Sequence[Link]
+    presets: Sequence[Link]
+    hidden: dict[str, str]
+    total: Decimal
+    total_events: int
+    before: Decimal | None
+    change: str | None
+    trend: str | None
+    busiest: str | None
+    chart: Chart | None
+    chart_title: str
+    chart_description: str
+    rows_heading: str
+    rows: Sequence[UsageRow]
+    breakdown_heading: str
+    breakdown: Sequence[UsageRow]
+    csv_href: str
+    refused: Sequence[RefusedRow] = ()

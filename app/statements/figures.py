@@ -1,0 +1,195 @@
+"""One meter's figures of a period: what is used, what it costs, where it is going. Pure; computed nowhere else.
+
+Pages, API, CSV and mail show these and compute none of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from app.kit.money import ZERO
+from app.kit.periods import Period
+from app.rating import Charge, Rated, marginal, price
+from app.statements.projection import Projection, project
+from app.statements.windows import Window
+
+NEAR, HIGH, FULL = 80, 90, 100
+"""Per cent of a limit at which a prompt shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTerms:
+    """What holds for a meter in the period. `allowance` None is unlimited; `charge` None bills nothing."""
+
+    policy: str = "warn"
+    allowance: Decimal | None = None
+    hard_limit: Decimal | None = None
+    charge: Charge | None = None
+
+    @property
+    def refused_above(self) -> Decimal | None:
+        """Where use is refused; None is nowhere."""
+        if self.policy == "block" and self.hard_limit is None:
+            return self.allowance
+        return self.hard_limit
+
+    @property
+    def limit(self) -> Decimal | None:
+        """What the bar measures against: where use is refused under `block`, else the allowance.
+
+        A charge from the first unit on has an allowance of nothing, and nothing to fill.
+        """
+        if self.policy == "block" or self.allowance is None:
+            return self.refused_above
+        return self.allowance or self.hard_limit
+
+
+@dataclass(frozen=True, slots=True)
+class MeterUse:
+    """What a counter holds: `unbilled` is the part of `used` that is never priced."""
+
+    used: Decimal = ZERO
+    reserved: Decimal = ZERO
+    unbilled: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The time that projections run over; `since` is when use could begin (an org may be younger than its period)."""
+
+    period: Period
+    since: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MeterFigures:
+    """All that is shown of a meter. Money is in minor units: `cost` as an invoice rounds it, `exact_cost` before.
+
+    `percent` is whole and rounded down, so that 100 means reached; it may pass 100. `state` is ok, near (80 %), high
+    (90 %), full (100 %), over or unlimited. `reaches_limit_at` is None when the limit is met already or not before the
+    period's end. `next_unit` is the price of one more now; `overage_unit` of one more above the allowance.
+    """
+
+    key: str
+    name: str
+    unit: str
+    aggregation: str
+    terms: UsageTerms
+    use: MeterUse
+    limit: Decimal | None
+    percent: int | None
+    state: str
+    cost: int
+    exact_cost: Decimal
+    next_unit: Decimal
+    overage_unit: Decimal
+    projected_use: Decimal
+    projected_cost: int
+    reaches_limit_at: datetime | None
+    windows: tuple[Window, ...] = ()
+
+    @property
+    def shut(self) -> Window | None:
+        """The full window that refuses use the longest; None when use fits, or when the period itself refuses it.
+
+        The greatest of a window refuses only what is greater.
+        """
+        most = self.terms.refused_above
+        if self.aggregation == "max" or (most is not None and self.use.used >= most):
+            return None
+        return max((each for each in self.windows if each.full), key=lambda each: each.resets_at, default=None)
+
+    @property
+    def remaining(self) -> Decimal | None:
+        """What is left below the limit, reservations taken off; None without a limit."""
+        return None if self.limit is None else max(ZERO, self.limit - self.use.used - self.use.reserved)
+
+
+def figures(key: str, name: str, unit: str, aggregation: str, *, terms: UsageTerms, use: MeterUse, pace: Pace,
+            windows: tuple[Window, ...] = ()) -> MeterFigures:  # fmt: skip
+    """Compute a meter's figures."""
+    limit = terms.limit
+    rated = _rated(terms, use.used - use.unbilled)
+    ahead = _ahead(aggregation, terms, use, pace)
+    return MeterFigures(
+        key=key,
+        name=name,
+        unit=unit,
+        aggregation=aggregation,
+        terms=terms,
+        use=use,
+        limit=limit,
+        percent=_percent(use.used, limit),
+        state=state_of(use.used, limit),
+        cost=rated.rounded if rated else 0,
+        exact_cost=rated.amount if rated else ZERO,
+        next_unit=_next_unit(terms, use),
+        overage_unit=_overage_unit(terms, use),
+        projected_use=ahead.used,
+        projected_cost=_projected_cost(terms, use, ahead.used),
+        reaches_limit_at=ahead.reaches_at,
+        windows=windows,
+    )
+
+
+def state_of(used: Decimal, limit: Decimal | None) -> str:
+    """How full it is, in a word; compared exactly, so 79.99 % is not yet near."""
+    if limit is None:
+        return "unlimited"
+    if limit == 0:
+        return "over" if used else "ok"
+    if used > limit:
+        return "over"
+    share = used * 100
+    for least, word in ((FULL, "full"), (HIGH, "high"), (NEAR, "near")):
+        if share >= least * limit:
+            return word
+    return "ok"
+
+
+def _percent(used: Decimal, limit: Decimal | None) -> int | None:
+    if limit is None:
+        return None
+    if limit == 0:
+        return 100 if used else 0
+    return int(used * 100 // limit)
+
+
+def _rated(terms: UsageTerms, billable: Decimal) -> Rated | None:
+    """The price of the use; nothing is billed under `warn` (rule 2.3) or without a charge."""
+    if terms.charge is None or terms.policy == "warn":
+        return None
+    return price(terms.charge, billable, terms.allowance)
+
+
+def _next_unit(terms: UsageTerms, use: MeterUse) -> Decimal:
+    most = terms.refused_above
+    refused = most is not None and use.used + use.reserved >= most
+    if refused or terms.charge is None or terms.policy == "warn":
+        return ZERO
+    return marginal(terms.charge, use.used - use.unbilled, terms.allowance)
+
+
+def _overage_unit(terms: UsageTerms, use: MeterUse) -> Decimal:
+    if terms.charge is None or terms.policy == "warn" or terms.allowance is None:
+        return ZERO
+    return marginal(terms.charge, max(use.used - use.unbilled, terms.allowance), terms.allowance)
+
+
+def _ahead(aggregation: str, terms: UsageTerms, use: MeterUse, pace: Pace) -> Projection:
+    still = Projection(use.used, None)
+    if aggregation == "max":  # the greatest of a period has no pace
+        return still
+    since = max(pace.since, pace.period.start)
+    return project(use.used, terms.limit, since=since, end=pace.period.end, now=pace.now) or still
+
+
+def _projected_cost(terms: UsageTerms, use: MeterUse, at_end: Decimal) -> int:
+    """What the use at the end costs; what a limit would refuse is not billed."""
+    most = terms.refused_above
+    capped = at_end if most is None else max(use.used, min(at_end, most))
+    rated = _rated(terms, capped - use.unbilled)
+    return rated.rounded if rated else 0

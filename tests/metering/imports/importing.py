@@ -1,0 +1,66 @@
+"""Imports in tests: a file, an importer over the books, and a process of its own that can be killed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from app.catalog import queries as catalog
+from app.catalog.apply import apply
+from app.catalog.schemas import read_catalog
+from app.kit.actor import SYSTEM
+from app.kit.pool import HotPool
+from app.metering.imports import importer, source_file
+from app.metering.imports.column_mapping import Spec
+from app.metering.recording.recorder import UsageRecorder
+from app.settings import PROJECT
+from app.subscriptions import periods
+from tests.metering.books import Books
+from tests.metering.world import NOW
+
+SERVED = ("org={model}/{client}", "meter=t_sum", "quantity=requests", "kind=model", "occurred_at=+{window_start_s}s")
+START = "2026-10-25T00:00:00Z"
+
+
+def have_catalogue(books: Books) -> None:
+    """Opening a period needs a default plan."""
+    with books.transaction() as session:
+        if catalog.default_version_id(session) is None:
+            text = (PROJECT / "catalogs" / "scan_api.toml").read_text(encoding="utf-8")
+            apply(session, read_catalog(text, "scan_api.toml"), actor=SYSTEM, now=NOW)
+
+
+def run(
+    books: Books,
+    file: Path,
+    maps: Sequence[str] = SERVED,
+    *,
+    start: str | None = START,
+    bill: bool = False,
+    create_orgs: bool = True,
+    chunk: int = 1000,
+    id_template: str | None = None,
+    told: Callable[[int], None] = lambda _: None,
+) -> importer.ImportReport:
+    """Import a file as `flask usage import` does."""
+    source = source_file.inspect(file)
+    job = importer.Job(source, Spec.parse(maps, start, id_template), bill, create_orgs, chunk)
+
+    def open_period(org_id, at, now):
+        with books.transaction() as session:
+            periods.ensure_period(session, org_id, at, now)
+
+    made = books.meterer
+    meterer = UsageRecorder(made.pool, made.max_age, made.max_ahead, made.standby, open_period)
+    return importer.run(job, meterer, books.transaction, importer.ImportClock(NOW, NOW), told)
+
+
+def main(url: str, file: str, chunk: str) -> None:
+    """Import, saying each line that was come to: for the test that kills this process."""
+    books = Books(url, HotPool(url, 2))
+    run(books, Path(file), chunk=int(chunk), told=lambda line: print(line, flush=True))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,122 @@
+"""The billing pages in every state, rendered from view models alone; and the pure parts behind them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app.portal.billing import words
+from app.portal.billing.checkout_result import LOOKS, return_view
+from app.portal.billing.overview import next_payment, troubles
+from app.portal.shell.banner import BannerFacts, banner
+from tests.portal import billing_specimens as specimens
+from tests.web.stage import page, stage
+
+
+@pytest.fixture(autouse=True)
+def _addresses() -> Iterator[None]:
+    """View models name the pages they lead to, and only an app knows where those are."""
+    with stage().app_context():
+        yield
+
+
+@pytest.mark.parametrize("name", specimens.PAGES)
+def test_every_state_renders_with_one_heading_and_a_token_in_each_form(name: str) -> None:
+    template, view = specimens.PAGES[name]
+    html = page(template, view=view)
+    assert html.count("<h1") == 1
+    for form in re.findall(r'<form[^>]*method="post".*?</form>', html, re.DOTALL):
+        assert "csrf_token" in form
+    assert "hx-boost" not in html
+    assert not re.search(r"hx-post", html)
+
+
+@pytest.mark.parametrize(("name", "block"), [("billing-paid", "next"), ("return-waiting", "result")])
+def test_a_fragment_is_a_block_of_its_page(name: str, block: str) -> None:
+    template, view = specimens.PAGES[name]
+    assert page(template, block=block, view=view).strip() in page(template, view=view)
+
+
+@pytest.mark.parametrize("state", specimens.RETURNS)
+def test_only_what_is_not_settled_looks_again_and_not_for_ever(state: str) -> None:
+    settled = state not in {"waiting", "open", "away"}
+    assert (specimens.returned(state).again is None) is settled
+    assert specimens.returned(state).polls is not settled
+    assert not specimens.returned(state, looks=LOOKS).polls
+
+
+@pytest.mark.parametrize("state", [each for each in specimens.RETURNS if each not in {"paid", "saved"}])
+def test_nothing_but_a_confirmed_payment_reads_as_one(state: str) -> None:
+    view = specimens.returned(state, looks=LOOKS)
+    assert view.kind != "good"
+    assert not view.facts
+    assert "You are on Pro" not in view.title
+
+
+def test_the_return_page_names_the_plan_that_really_holds() -> None:
+    at = specimens.standing(plan_name="Enterprise")
+    assert specimens.returned("paid").title == "You are on Pro"
+    assert "You are on Enterprise now." in return_view(
+        "paid", at, plan="Pro", retry="/", again="/", looks=0
+    ).lines[0]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "note"),
+    [
+        ("paid", "$49.00", "Before tax and discounts."),
+        ("free", "Nothing", "No payment is planned."),
+        ("offline", "Nothing", "Your Tollkeeper team sends the bill."),
+        ("past_due", "$49.00", "Overdue. Stripe tries the card again then, unless you pay before."),
+        ("limited", "$49.00", "Overdue. Stripe does not try again by itself."),
+        ("cancels", "Nothing", "Pro is not renewed."),
+        ("paused", "Nothing", "No payment is planned."),
+        ("yearly", "¥74,000", "Before tax and discounts."),
+    ],
+)
+def test_what_is_taken_next(kind: str, amount: str, note: str) -> None:
+    found = next_payment(specimens.STANDINGS[kind], None)
+    assert (found.amount, found.notes[0]) == (amount, note)
+
+
+def test_who_may_not_act_gets_no_buttons() -> None:
+    for at in specimens.STANDINGS.values():
+        assert all(not each.acts for each in troubles(at, usable=False))
+
+
+@pytest.mark.parametrize(
+    ("changed", "role", "kind", "action"),
+    [
+        ({}, "owner", None, None),
+        ({"state": "past_due"}, "billing", "strong", "Fix it"),
+        ({"state": "past_due"}, "viewer", "strong", None),
+        ({"state": "past_due", "limited": True, "cancels": True}, "owner", "full", "Pay now"),
+        ({"cancels": True}, "admin", "near", "See or undo"),
+    ],
+)
+def test_the_banner_says_the_most_pressing(
+    changed: dict[str, object], role: str, kind: str | None, action: str | None
+) -> None:
+    stands = replace(BannerFacts("active", False, False, specimens.RENEWS, None, "Pro"), **changed)  # type: ignore[arg-type]
+    found = banner(stands, role, "UTC")
+    assert (found.kind if found else None, found.action if found else None) == (kind, action)
+    assert banner(None, role, "UTC") is None
+
+
+def test_the_second_payment_is_counted_in_utc_and_clamped_as_stripe_does() -> None:
+    january = specimens.NOW.replace(month=1, day=31)
+    assert words.next_payment_at(january, "month").day == 28
+    assert words.next_payment_at(specimens.NOW, "year") == specimens.NOW.replace(year=2027)
+
+
+def test_a_card_is_good_to_the_end_of_its_month() -> None:
+    card = specimens.CARD
+    for at, said in ((0, "this month"), (31, "has expired")):
+        found = words.card_trouble(replace(card, exp_month=11, exp_year=2026), specimens.NOW + timedelta(days=at))
+        assert found
+        assert said in found
+    assert words.card_trouble(card, specimens.NOW) is None

@@ -1,0 +1,115 @@
+"""The sentences that pages say: one truth a state, in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from app.kit.periods import Period
+from app.rating.schemas import parse_charge
+from app.statements import wording
+from app.statements.comparison import size
+from app.statements.current_usage import CurrentUsage
+from app.statements.figures import MeterUse, Pace, UsageTerms, figures
+
+START, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+CENT = parse_charge("per_unit", {"unit_amount": "0.001"}, 2)
+D = Decimal
+
+
+def standing(terms: UsageTerms, used: str, *, ever: bool = True) -> CurrentUsage:
+    made = figures("minutes", "Minutes", "minute", "sum", terms=terms, use=MeterUse(D(used)),
+                   pace=Pace(Period(START, END), START, NOW))  # fmt: skip
+    return CurrentUsage(
+        org_id=UUID(int=1), plan_key="free", plan_name="Free", plan_version=1, plan_version_id=UUID(int=2),
+        interval="month", currency="USD", fee=0, period=Period(START, END), time_zone="Europe/Berlin", as_of=NOW,
+        ever_used=ever, meters=[made],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("terms", "used", "kind", "words"),
+    [
+        (UsageTerms("block", D(1000)), "100", "ok", "All fine."),
+        (UsageTerms("block", D(1000)), "900", "high", "Minutes run out about Monday 19:00."),
+        (UsageTerms("block", D(1000)), "720", "near", "Minutes run out about 29 November."),
+        (UsageTerms("charge", D(1000), charge=CENT), "900", "high", "Minutes pass the allowance about Monday 19:00."),
+        (
+            UsageTerms("block", D(1000)),
+            "1000",
+            "full",
+            "Minutes are used up: further use is refused until 1 December 2026.",
+        ),
+        (
+            UsageTerms("charge", D(1000), charge=CENT),
+            "1000",
+            "full",
+            "The allowance of Minutes is used up: further use is billed.",
+        ),
+        (
+            UsageTerms("warn", D(1000)),
+            "1000",
+            "full",
+            "The allowance of Minutes is used up: further use is counted and costs nothing.",
+        ),
+        (
+            UsageTerms("charge", D(1000), charge=CENT),
+            "1500",
+            "over",
+            "Minutes are 500 over the allowance, which are billed.",
+        ),
+        (UsageTerms("warn", D(1000)), "1500", "over", "Minutes are 500 over the allowance, which cost nothing."),
+        (UsageTerms(), "99999", "ok", "All fine."),
+    ],
+)
+def test_one_sentence_says_how_things_stand(terms: UsageTerms, used: str, kind: str, words: str) -> None:
+    assert wording.state(standing(terms, used)) == (kind, words)
+
+
+def test_before_the_first_event_it_waits() -> None:
+    assert wording.state(standing(UsageTerms("block", D(10)), "0", ever=False)) == (
+        "empty",
+        "Waiting for your first event.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("terms", "words"),
+    [
+        (UsageTerms("block", D(10)), "Refused at 100 %."),
+        (UsageTerms("block", D(0)), "Not part of your plan."),
+        (UsageTerms("block"), "Never refused."),
+        (UsageTerms("warn", D(10)), "Above that, still counted at no cost."),
+        (UsageTerms(), "Not limited, not billed."),
+        (UsageTerms("charge", D(10), charge=CENT), "Above that, each is billed at $0.001."),
+        (UsageTerms("charge", D(10), D(50), CENT), "Above that, each is billed at $0.001. Refused above 50."),
+        (UsageTerms("charge", D(0), charge=CENT), "Each is billed at $0.001."),
+        (UsageTerms("charge", None, charge=CENT), "Included in the plan."),
+    ],
+)
+def test_what_happens_at_a_hundred_per_cent_is_said(terms: UsageTerms, words: str) -> None:
+    assert wording.policy(standing(terms, "1").meters[0], "USD") == words
+
+
+def test_a_moment_is_as_exact_as_it_is_near_and_in_the_orgs_zone() -> None:
+    assert wording.moment(NOW + timedelta(days=2), NOW, "Pacific/Auckland") == "Tuesday 01:00"
+    assert wording.moment(NOW + timedelta(days=7), NOW, "UTC") == "28 November"
+
+
+def test_the_meter_that_runs_out_first_is_spoken_of() -> None:
+    one = standing(UsageTerms("block", D(1000)), "700")
+    two = replace(standing(UsageTerms("block", D(1000)), "790").meters[0], name="Exports")
+    assert wording.state(replace(one, meters=[*one.meters, two]))[1].startswith("Exports run out")
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(999, "999 bytes"), (1000, "1 kB"), (10_000_000, "10 MB"), (1_500_000_000, "1.5 GB"), (2 * 10**12, "2 TB")],
+)
+def test_sizes_are_said_as_catalogues_write_them(count: int, words: str) -> None:
+    assert size(D(count)) == words

@@ -1,0 +1,249 @@
+"""Unpaid after the grace: the Free plan's limits hold at once, everything stays, and payment gives it all back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from app.accounts.models import Org
+from app.catalog import queries as catalog
+from app.kit.periods import Period, boundary
+from app.metering.verification.recount import recount
+from app.subscriptions import payment_restriction, periods, queries
+from tests.factories import bearer, have_default_plan, make_key
+from tests.factories import make_org as make_whole_org
+from tests.subscriptions.conftest import NOW
+from tests.subscriptions.stripe_life import Follower, each_start, facts, over
+from tests.subscriptions.test_periods import tiles
+from tests.today import NOON
+
+DAY = timedelta(days=1)
+EVENTS = "/api/v1/usage/events"
+
+
+@pytest.fixture
+def payer(db, make_org, plan):
+    """An org that pays for Pro, whose renewal has failed."""
+    made = Follower(db, make_org())
+    made.see(facts(plan("pro"), NOW, NOW), NOW)
+    made.see(facts(plan("pro"), NOW, NOW, state="past_due"), NOW + DAY)
+    return made
+
+
+def in_force(db, org, since):
+    """The limits of each period from `since` on: allowance, policy and day limit of `calls`, and which meters."""
+    found = []
+    for start in each_start(tiles(db, org), since):
+        rows = queries.limits(db, org, start)
+        found.append((rows[0].allowance, rows[0].policy, rows[0].per_day, len(rows)))
+    return found
+
+
+PRO, FREE = (1000, "charge", None, 1), (100, "block", 20, 2)
+
+
+def test_the_free_plans_limits_hold_at_once_in_the_running_period_and_in_those_ahead(db, payer):
+    assert in_force(db, payer.org, NOW) == [PRO] * 3
+    assert payment_restriction.restrict(db, payer.org, NOW + 7 * DAY) is True
+    assert in_force(db, payer.org, NOW) == [FREE] * 3
+    assert payment_restriction.restrict(db, payer.org, NOW + 8 * DAY) is False
+    assert queries.subscription(db, payer.org).limited_at == NOW + 7 * DAY
+
+
+def test_periods_opened_meanwhile_are_limited_too(db, payer):
+    payment_restriction.restrict(db, payer.org, NOW + 7 * DAY)
+    periods.open_ahead(db, payer.org, NOW + 95 * DAY)
+    assert set(in_force(db, payer.org, NOW)) == {FREE}
+    assert len(in_force(db, payer.org, NOW)) >= 6
+
+
+def test_payment_gives_the_limits_back_in_every_period_that_was_limited(db, payer):
+    payment_restriction.restrict(db, payer.org, NOW + 7 * DAY)
+    periods.open_ahead(db, payer.org, NOW + 95 * DAY)
+    assert payment_restriction.lift_restriction(db, payer.org, NOW + 95 * DAY) is True
+    assert set(in_force(db, payer.org, NOW)) == {PRO}
+    assert payment_restriction.lift_restriction(db, payer.org, NOW + 95 * DAY) is False
+
+
+def test_limiting_and_giving_back_move_no_period_and_delete_nothing(db, payer):
+    before = payer.rows(NOW + 7 * DAY)
+    payment_restriction.restrict(db, payer.org, NOW + 7 * DAY)
+    held = payer.rows(NOW + 7 * DAY)
+    assert (held["usage_periods"], held["subscription_terms"]) == (
+        before["usage_periods"],
+        before["subscription_terms"],
+    )
+    payment_restriction.lift_restriction(db, payer.org, NOW + 8 * DAY)
+    assert payer.rows(NOW + 7 * DAY) == before
+
+
+def test_an_org_without_a_subscription_cannot_be_limited(db, make_org):
+    org = make_org()
+    assert (payment_restriction.restrict(db, org, NOW), payment_restriction.lift_restriction(db, org, NOW)) == (
+        False,
+        False,
+    )
+
+
+@pytest.mark.parametrize("state", ["unpaid", "paused"])
+def test_unpaid_and_paused_limit_at_once_and_payment_unlimits(db, payer, plan, state):
+    payer.see(facts(plan("pro"), NOW, NOW, state=state), NOW + 2 * DAY)
+    assert set(in_force(db, payer.org, NOW)) == {FREE}
+    payer.see(facts(plan("pro"), NOW, NOW, state="past_due"), NOW + 3 * DAY)
+    assert set(in_force(db, payer.org, NOW)) == {FREE}
+    payer.see(facts(plan("pro"), NOW, NOW), NOW + 4 * DAY)
+    assert set(in_force(db, payer.org, NOW)) == {PRO}
+    assert [kind for kind, _ in payer.noted()] == ["started", "past_due", "limited", "recovered"]
+
+
+def test_a_new_plan_of_a_limited_org_stays_limited(db, payer, plan):
+    payment_restriction.restrict(db, payer.org, NOW + 7 * DAY)
+    payer.see(facts(plan("business"), NOW, NOW, state="past_due"), NOW + 8 * DAY)
+    assert set(in_force(db, payer.org, NOW)) == {FREE}
+    payer.see(facts(plan("business"), NOW, NOW), NOW + 9 * DAY)
+    assert {row[0] for row in in_force(db, payer.org, NOW)} == {None}
+
+
+def test_the_end_of_a_limited_subscription_is_the_free_plan_like_any_other(db, payer, plan):
+    payment_restriction.restrict(db, payer.org, NOW + 7 * DAY)
+    ended = NOW + 9 * DAY
+    payer.see(over(plan("pro"), NOW, ended), ended)
+    assert in_force(db, payer.org, ended)[0] == FREE
+    assert payment_restriction.lift_restriction(db, payer.org, ended) is False
+
+
+def test_entitlements_keep_the_plans_name_and_show_the_free_plans_limits_and_features(db, payer):
+    payment_restriction.restrict(db, payer.org, NOW + 7 * DAY)
+    found = queries.entitlements(db, payer.org, NOW + 7 * DAY)
+    assert (found.plan_key, found.limited) == ("pro", True)
+    assert (found.limits["jobs_at_once"].value, found.features["formats"].value) == (1, ["json"])
+    assert [(each.key, each.allowance) for each in found.meters] == [("calls", 100), ("pages", 5)]
+    assert {each.source for each in [*found.limits.values(), *found.features.values(), *found.meters]} == {"unpaid"}
+    payment_restriction.lift_restriction(db, payer.org, NOW + 8 * DAY)
+    after = queries.entitlements(db, payer.org, NOW + 8 * DAY)
+    assert (after.limited, after.limits["jobs_at_once"].value) == (False, 5)
+
+
+def test_requests_a_minute_fall_and_rise_on_both_connections(engine, db, payer):
+    address = engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+    with psycopg.connect(address, autocommit=True) as hot:
+        for act, expected in [
+            (None, 600),
+            (payment_restriction.restrict, 60),
+            (payment_restriction.lift_restriction, 600),
+        ]:
+            if act is not None:
+                act(db, payer.org, NOW + 7 * DAY)
+            db.commit()
+            asked = {"org_id": payer.org, "now": NOW + 7 * DAY}
+            assert hot.execute(queries.RATE_SQL, asked).fetchall() == [(expected,)]
+            assert queries.requests_per_minute(db, payer.org, NOW + 7 * DAY) == expected
+            assert queries.entitlements(db, payer.org, NOW + 7 * DAY).requests_per_minute == expected
+
+
+def test_a_meter_that_the_free_plan_does_not_speak_of_keeps_its_limit_rather_than_none(db, payer, plan):
+    free = text("DELETE FROM plan_meters WHERE plan_version_id = :free AND meter_id = :meter")
+    calls = queries.limits(db, payer.org, NOW)[0].meter_id
+    db.execute(text("SET LOCAL session_replication_role = replica"))  # a published version is not changed otherwise
+    db.execute(free, {"free": plan("free"), "meter": calls})
+    payment_restriction.restrict(db, payer.org, NOW + 7 * DAY)
+    row = next(each for each in queries.limits(db, payer.org, NOW) if each.meter_id == calls)
+    assert (row.allowance, row.policy, row.hard_limit) == (1000, "block", None)
+    db.rollback()
+
+
+# Over HTTP, with events.
+
+
+def use(client, key, quantity, at=None):
+    event = {"id": str(uuid4()), "meter": "api_calls", "quantity": quantity}
+    return client.post(EVENTS, json=event | ({"occurred_at": at.isoformat()} if at else {}), headers=bearer(key))
+
+
+def used(session, org):
+    """What the counters of `api_calls` hold, by the start of the period."""
+    asked = text("""SELECT c.period_start, c.used FROM usage_counters c JOIN meters m ON m.id = c.meter_id
+                    WHERE c.org_id = :org AND m.key = 'api_calls' AND c.used > 0 ORDER BY 1""")
+    return [(start, int(count)) for start, count in session.execute(asked, {"org": org})]
+
+
+@pytest.fixture
+def customer(session) -> Org:
+    """A new org; the shipped catalogue: 1000 calls free, 50000 on Pro."""
+    have_default_plan(session)
+    return make_whole_org(session, time_zone="America/New_York")
+
+
+@pytest.fixture
+def pro(session):
+    have_default_plan(session)
+    return catalog.version_of(session, "pro").id
+
+
+def see(session, follower, told, now):
+    """As payments does it: follow, and recount in the same transaction."""
+    change = follower.see(told, now)
+    if change.recount_from is not None:
+        recount(session, follower.org, change.recount_from, now)
+    session.commit()
+    return change
+
+
+def test_a_first_purchase_takes_the_events_after_its_anchor_into_the_new_period(session, client, customer, pro, clock):
+    key = make_key(session, customer)
+    anchor = NOON - timedelta(hours=2)
+    for hours, quantity in [(3, 200), (2, 250), (1, 40)]:
+        assert use(client, key, quantity, NOON - timedelta(hours=hours)).status_code == 200
+    assert use(client, key, 100).status_code == 429
+    follower = Follower(session, customer.id)
+    see(session, follower, facts(pro, anchor, NOON), NOON)
+    month = datetime(2026, 11, 1, 4, tzinfo=UTC)
+    assert used(session, customer.id) == [(month, 200), (anchor, 290)]
+    assert use(client, key, 100).status_code == 200
+    see(session, follower, facts(pro, anchor, NOON), NOON)
+    assert used(session, customer.id) == [(month, 200), (anchor, 390)]
+
+
+def test_a_corrected_boundary_moves_the_events_between_and_an_end_leaves_them_counted_once(
+    session, client, customer, pro, clock
+):
+    key, follower = make_key(session, customer), Follower(session, customer.id)
+    see(session, follower, facts(pro, NOON, NOON), NOON)
+    ours = boundary(NOON, 1, "UTC")
+    clock.at = ours + timedelta(hours=2)
+    for minutes, quantity in [(-30, 1), (30, 10), (90, 100)]:
+        assert use(client, key, quantity, ours + timedelta(minutes=minutes)).status_code == 200
+    assert used(session, customer.id) == [(NOON, 1), (ours, 110)]
+    stripes = ours + timedelta(hours=1)
+    renewed = facts(pro, NOON, clock.at)
+    corrected = facts(pro, NOON, clock.at, billing=Period(stripes, renewed.billing.end))
+    see(session, follower, corrected, clock.at)
+    assert used(session, customer.id) == [(NOON, 11), (stripes, 100)]
+    see(session, follower, over(pro, NOON, stripes + timedelta(minutes=45), billing=renewed.billing), clock.at)
+    assert used(session, customer.id) == [(NOON, 11), (stripes, 100)]
+
+
+def test_a_limited_org_is_refused_with_the_free_plans_limit_and_served_again_once_it_has_paid(
+    session, client, customer, pro, clock
+):
+    key, follower = make_key(session, customer), Follower(session, customer.id)
+    see(session, follower, facts(pro, NOON, NOON), NOON)
+    assert use(client, key, 900).status_code == 200
+    see(session, follower, facts(pro, NOON, NOON, state="past_due"), NOON)
+    assert use(client, key, 90).status_code == 200
+    payment_restriction.restrict(session, customer.id, NOON)
+    session.commit()
+    refused = use(client, key, 90)
+    assert refused.status_code == 429
+    assert (refused.json["code"], refused.json["limit"]) == ("quota_exceeded", "1000")
+    answer = client.get("/api/v1/limits", headers=bearer(key)).json
+    assert (answer["plan"]["key"], answer["limited"]) == ("pro", True)
+    assert (answer["meters"][0]["allowance"], answer["meters"][0]["source"]) == ("1000", "unpaid")
+    assert used(session, customer.id) == [(NOON, 990)]
+    see(session, follower, facts(pro, NOON, NOON), NOON)
+    assert use(client, key, 90).status_code == 200
+    assert used(session, customer.id) == [(NOON, 1080)]
