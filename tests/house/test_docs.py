@@ -59,7 +59,7 @@ def test_every_test_that_the_security_page_names_exists() -> None:
     missing = []
     for line in page.splitlines():
         folder = ""
-        for name in re.findall(r"`((?:tests/\w+/)?test_\w+\.py)`", line):
+        for name in re.findall(r"`((?:tests/(?:\w+/)*)?test_\w+\.py)`", line):
             folder = name.rpartition("/")[0] or folder
             if not (PROJECT / folder / name.rpartition("/")[2]).exists():
                 missing.append(name)

@@ -6,12 +6,12 @@ all. It may run twice, at once, in any order, and after the events of the same p
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
 from app.payments.errors import Busy
@@ -19,7 +19,7 @@ from app.payments.gateway import gateway
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
-from app.payments.mirrors.sync_checkout import checkout_of, sync_checkout
+from app.payments.mirrors.sync_checkout import checkout_of
 from app.payments.models import Checkout
 from app.payments.payment_methods.default_payment_method import (
     copy_customer_card_to_subscription,
@@ -44,45 +44,43 @@ def fulfil_checkout(org_id: UUID, session_id: str, now: datetime) -> State:
     """
     gw = gateway()
     try:
-        with gw.budget():
-            return fulfil_checkout_locked(gw, org_id, session_id, now)
+        with gw.budget(), org_lock(org_id):
+            return apply_checkout_session(gw, org_id, retrieve_own_session(gw, org_id, session_id), now)
     except Busy:
         return "waiting"
     except StripeAway:
         return "away"
 
 
-def fulfil_checkout_locked(gw: Gateway, org_id: UUID, session_id: str, now: datetime) -> State:
-    """The same for the inbox, reconciliation and who holds the lock already; Stripe's absence raises `StripeAway`."""
-    with org_lock(org_id):
-        with transaction() as session:
-            _refuse_foreign(session, org_id, session_id)
-        return apply_checkout_session(gw, org_id, checkout.retrieve_session(gw, session_id), now)
-
-
 def apply_checkout_session(gw: Gateway, org_id: UUID, found: CheckoutSession, now: datetime) -> State:
-    """The same for who has just retrieved the session, and holds the org's lock."""
+    """Apply a session that was retrieved just now. The caller holds the org's lock; `StripeAway` goes up to it."""
+    retrieved = retrieve_checkout(gw, org_id, found)
+    with transaction() as session:
+        retrieve.write(session, org_id, retrieved, now)
+    return _state(found)
+
+
+def retrieve_own_session(gw: Gateway, org_id: UUID, session_id: str) -> CheckoutSession:
+    """A session as Stripe has it now. An address is no proof: another org's is `NotFound` before Stripe is asked."""
+    with transaction() as session:
+        owner = session.scalar(select(Checkout.org_id).where(Checkout.session_id == session_id))
+    if owner is not None and owner != org_id:
+        raise NotFound(_NOT_YOURS)
+    return checkout.retrieve_session(gw, session_id)
+
+
+def retrieve_checkout(gw: Gateway, org_id: UUID, found: CheckoutSession) -> Retrieved:
+    """A session and the objects that it has led to, each as it is now, read before anything is written."""
     with transaction() as session:
         row = checkout_of(session, org_id, found)
         if row is None:
             raise NotFound(_NOT_YOURS)
         first = row.state != "completed"
-    around = _around(gw, found, first=first) if found.status == "complete" else Retrieved()
-    with transaction() as session:
-        sync_checkout(session, org_id, found, now)
-        retrieve.write(session, org_id, around, now)
-    return _state(found)
+    led_to = _led_to(gw, found, first=first) if found.status == "complete" else Retrieved()
+    return replace(led_to, checkout=found)
 
 
-def _refuse_foreign(session: Session, org_id: UUID, session_id: str) -> None:
-    """An address is no proof: another org's session is not even asked about."""
-    owner = session.scalar(select(Checkout.org_id).where(Checkout.session_id == session_id))
-    if owner is not None and owner != org_id:
-        raise NotFound(_NOT_YOURS)
-
-
-def _around(gw: Gateway, found: CheckoutSession, *, first: bool) -> Retrieved:
-    """The objects that a completed session has led to, each as it is now, read before anything is written."""
+def _led_to(gw: Gateway, found: CheckoutSession, *, first: bool) -> Retrieved:
     if found.customer_id is None:
         return Retrieved()
     if found.mode == "setup":

@@ -13,13 +13,15 @@ from sqlalchemy.orm import Session
 
 from app.payments import queries
 from app.payments.locks import outside_transactions
+from app.payments.mirrors.sync_checkout import sync_checkout
 from app.payments.mirrors.sync_customer import sync_customer
 from app.payments.mirrors.sync_invoice import sync_invoice
+from app.payments.mirrors.sync_refund import RefundedPayment, sync_refund
 from app.payments.mirrors.sync_subscription import sync_subscription
 from app.payments.models import StripeCustomer
 from app.payments.payment_methods.default_payment_method import copy_customer_card_to_subscription
 from app.stripe_gateway import Gateway, customers, invoices, payments, subscriptions
-from app.stripe_gateway.types import Customer, Intent, Invoice, RemoteSubscription
+from app.stripe_gateway.types import CheckoutSession, Customer, Intent, Invoice, RemoteSubscription
 from app.web.database import end_read_transaction
 from app.web.database import session as reading
 
@@ -28,21 +30,27 @@ Paying = tuple[Invoice, Intent | None]
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """Objects as they were a moment ago, to be written in this order under the org's lock."""
+    """Objects as they were a moment ago, to be written by `write` under the org's lock."""
 
     customer: Customer | None = None
     subscriptions: tuple[RemoteSubscription, ...] = ()
     invoices: tuple[Paying, ...] = ()
+    checkout: CheckoutSession | None = None
+    refund: RefundedPayment | None = None
 
 
 def write(session: Session, org_id: UUID, found: Retrieved, now: datetime) -> None:
     """Bring the mirrors, and all that follows them, in line with what was retrieved."""
+    if found.checkout is not None:
+        sync_checkout(session, org_id, found.checkout, now)
     if found.customer is not None:
         sync_customer(session, org_id, found.customer, now)
     for subscription in found.subscriptions:
         sync_subscription(session, org_id, subscription, now)
     for invoice, intent in found.invoices:
         sync_invoice(session, org_id, invoice, now, intent=intent)
+    if found.refund is not None:
+        sync_refund(session, org_id, found.refund, now)
 
 
 def customer(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:

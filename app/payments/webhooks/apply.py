@@ -11,6 +11,7 @@ from app.kit.errors import DomainError, Unavailable
 from app.payments.errors import UnknownOwner
 from app.payments.gateway import gateway
 from app.payments.locks import org_lock
+from app.payments.mirrors import retrieve
 from app.payments.webhooks import inbox
 from app.payments.webhooks.handlers import ALERTED, HANDLERS, NOTED, UNKNOWN, Handler
 from app.payments.webhooks.inbox import InboxRecord
@@ -72,9 +73,9 @@ def _handle(handler: Handler, seen: InboxRecord, now: datetime) -> str:
     gw = gateway()
     org_id = owner(gw, seen)
     with org_lock(org_id):
-        write = handler(gw, org_id, seen, now)
+        found = handler(gw, org_id, seen)
         with transaction() as session:
-            write(session, now)
+            retrieve.write(session, org_id, found, now)
             inbox.record_outcome(session, seen.id, "applied", org_id=org_id, now=now)
     return "applied"
 

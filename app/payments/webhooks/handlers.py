@@ -3,108 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
-from app.audit.service import write as audit
-from app.kit.actor import SYSTEM
-from app.payments import billing_records
-from app.payments.checkout.fulfil import fulfil_checkout_locked
+from app.payments.checkout.fulfil import retrieve_checkout, retrieve_own_session
 from app.payments.errors import UnknownOwner, UnknownPayment
 from app.payments.mirrors import retrieve
+from app.payments.mirrors.retrieve import Retrieved
+from app.payments.mirrors.sync_refund import UNKNOWN as UNKNOWN_PAYMENT
+from app.payments.mirrors.sync_refund import RefundedPayment
 from app.payments.payment_methods.default_payment_method import set_default_payment_method
 from app.payments.webhooks.inbox import InboxRecord
 from app.stripe_gateway import Gateway, customers, payments
 from app.stripe_gateway.errors import StripeMissing
 
-Write = Callable[[Session, datetime], None]
-"""Writes down what a handler has retrieved, in a transaction, under the org's lock."""
-Handler = Callable[[Gateway, UUID, InboxRecord, datetime], Write]
-"""Asks Stripe, under the org's lock and with no transaction open."""
+Handler = Callable[[Gateway, UUID, InboxRecord], Retrieved]
+"""Asks Stripe, under the org's lock and with no transaction open; the caller writes what comes back."""
 
 
-def checkout(gw: Gateway, org_id: UUID, seen: InboxRecord, now: datetime) -> Write:
-    """The same act as the return page's."""
-    fulfil_checkout_locked(gw, org_id, _id(seen), now)
-    return nothing
+def checkout(gw: Gateway, org_id: UUID, seen: InboxRecord) -> Retrieved:
+    """The session and all that it has led to, as the return page asks for them."""
+    return retrieve_checkout(gw, org_id, retrieve_own_session(gw, org_id, _id(seen)))
 
 
-def customer(gw: Gateway, org_id: UUID, seen: InboxRecord, _now: datetime) -> Write:
+def customer(gw: Gateway, org_id: UUID, seen: InboxRecord) -> Retrieved:
     """The customer as Stripe has it now."""
-    return _write(org_id, retrieve.customer(gw, org_id, seen.customer_id or _id(seen)))
+    return retrieve.customer(gw, org_id, seen.customer_id or _id(seen))
 
 
-def subscription(gw: Gateway, org_id: UUID, seen: InboxRecord, _now: datetime) -> Write:
+def subscription(gw: Gateway, _org_id: UUID, seen: InboxRecord) -> Retrieved:
     """The subscription as Stripe has it now."""
-    return _write(org_id, retrieve.subscription(gw, _id(seen)))
+    return retrieve.subscription(gw, _id(seen))
 
 
-def schedule(gw: Gateway, org_id: UUID, seen: InboxRecord, _now: datetime) -> Write:
-    """The planned change itself comes with plan changes; the subscription is what holds now."""
+def schedule(gw: Gateway, _org_id: UUID, seen: InboxRecord) -> Retrieved:
+    """Planned changes are not kept yet: the subscription is what holds now."""
     named = seen.object.get("subscription") or seen.object.get("released_subscription")
-    return _write(org_id, retrieve.subscription(gw, named)) if isinstance(named, str) else nothing
+    return retrieve.subscription(gw, named) if isinstance(named, str) else Retrieved()
 
 
-def invoice(gw: Gateway, org_id: UUID, seen: InboxRecord, _now: datetime) -> Write:
-    """A draft may be deleted meanwhile: then there is nothing to write."""
+def invoice(gw: Gateway, _org_id: UUID, seen: InboxRecord) -> Retrieved:
+    """A draft may have been deleted meanwhile: then there is nothing to write."""
     try:
-        return _write(org_id, retrieve.invoice(gw, _id(seen)))
+        return retrieve.invoice(gw, _id(seen))
     except StripeMissing:
         if seen.object.get("status") == "draft":
-            return nothing
+            return Retrieved()
         raise
 
 
-def invoice_payment(gw: Gateway, org_id: UUID, seen: InboxRecord, _now: datetime) -> Write:
-    """The invoice that the payment belongs to, as Stripe has it now; nothing when it names none."""
+def invoice_payment(gw: Gateway, _org_id: UUID, seen: InboxRecord) -> Retrieved:
+    """The invoice that the payment is for, as Stripe has it now."""
     named = seen.object.get("invoice")
-    return _write(org_id, retrieve.invoice(gw, named)) if isinstance(named, str) else nothing
+    return retrieve.invoice(gw, named) if isinstance(named, str) else Retrieved()
 
 
-def setup_intent(gw: Gateway, org_id: UUID, seen: InboxRecord, now: datetime) -> Write:
-    """A card was saved: it becomes the default of a customer who has none; a chosen one stays."""
+def setup_intent(gw: Gateway, org_id: UUID, seen: InboxRecord) -> Retrieved:
+    """A saved card becomes the default of a customer who has none; a chosen one stays."""
     saved = payments.setup_intent(gw, _id(seen))
     if saved.customer_id and saved.payment_method_id and saved.status == "succeeded":
         held = customers.retrieve(gw, saved.customer_id)
         if held.card is None and not held.deleted:
             set_default_payment_method(gw, held.id, saved.payment_method_id)
-    return customer(gw, org_id, seen, now)
+    return customer(gw, org_id, seen)
 
 
-def refund(gw: Gateway, org_id: UUID, seen: InboxRecord, _now: datetime) -> Write:
-    """What went back of a payment in all; a refund can fail long after it was made."""
+def refund(gw: Gateway, _org_id: UUID, seen: InboxRecord) -> Retrieved:
+    """Everything paid back of the payment so far: a refund can fail long after it was made."""
     paid_by = seen.object.get("payment_intent")
     if not isinstance(paid_by, str):
-        raise UnknownPayment(_UNKNOWN)
+        raise UnknownPayment(UNKNOWN_PAYMENT)
     refunded = sum(each.amount for each in payments.refunds_of(gw, paid_by) if each.status == "succeeded")
     invoice_id = payments.invoice_of(gw, paid_by)
-    found = retrieve.invoice(gw, invoice_id) if invoice_id else retrieve.Retrieved()
-
-    def write(session: Session, at: datetime) -> None:
-        retrieve.write(session, org_id, found, at)
-        record = billing_records.of_transaction(session, org_id, paid_by)
-        if record is None:
-            raise UnknownPayment(_UNKNOWN)
-        before = record.refunded
-        billing_records.refund(record, refunded, at=at)
-        if record.refunded != before:
-            audit(session, SYSTEM, "payment.refunded", on=("billing_record", record.id), org_id=org_id,
-                  before={"refunded": before}, after={"refunded": record.refunded}, now=at)  # fmt: skip
-
-    return write
-
-
-def nothing(session: Session, now: datetime) -> None:
-    """All is written already."""
-
-
-def _write(org_id: UUID, found: retrieve.Retrieved) -> Write:
-    def write(session: Session, now: datetime) -> None:
-        retrieve.write(session, org_id, found, now)
-
-    return write
+    found = retrieve.invoice(gw, invoice_id) if invoice_id else Retrieved()
+    return replace(found, refund=RefundedPayment(paid_by, refunded))
 
 
 def _id(seen: InboxRecord) -> str:
@@ -113,7 +85,6 @@ def _id(seen: InboxRecord) -> str:
     return seen.object_id
 
 
-_UNKNOWN = "No payment of ours is known by this payment intent."
 _PREVIEW = "A preview: there is nothing at Stripe to ask about."
 _INVOICED = "Payments of invoices come with the events of their invoices."
 _PERSON = "Kept for a person to look at."

@@ -8,8 +8,7 @@ from sqlalchemy import select
 
 from app.kit.actor import SYSTEM
 from app.payments.checkout import open_checkout
-from app.payments.checkout.fulfil import fulfil_checkout_locked
-from app.payments.gateway import gateway
+from app.payments.checkout.fulfil import fulfil_checkout
 from app.payments.models import StripeCustomer
 from app.payments.webhooks.apply import apply
 from tests.payments.till import Till
@@ -59,7 +58,7 @@ def test_an_old_checkout_for_a_card_heard_of_again_does_not_bring_its_card_back(
     till.webhooks()
     newer = attach(till)
     choose(till, newer)
-    fulfil_checkout_locked(gateway(), org, session_id, till.clock.now())  # a replay, or a delivery that is days late
+    fulfil_checkout(org, session_id, till.clock.now())  # a replay, or a delivery that is days late
     till.webhooks()
     assert charged(till) == newer
 
