@@ -58,12 +58,33 @@ def test_usage_record_batch_asks_for_the_exact_way_or_a_period(sql: Sql, given: 
     assert caught.value.sqlstate == code  # type: ignore[attr-defined]
 
 
-def test_usage_admit_decides_in_the_order_of_the_batch(sql: Sql) -> None:
-    org, (meter, key) = sql.org(), sql.meter()
-    sql.limit(org, meter, allowance=10)
-    recorded, duplicates, refused = record(sql, org, [key], [(1, 6), (1, 5), (1, 4)], p_exact=True)
-    assert (recorded, duplicates) == (2, 0)
-    assert [(each["index"], each["code"], each["facts"]["used"]) for each in refused] == [(1, "quota_exceeded", "6")]
+@pytest.mark.parametrize(
+    ("aggregation", "limit", "admitted", "spans"),
+    [
+        ("sum", {"allowance": 10}, [True, False, True], ["period"]),
+        ("sum", {"per_day": 5}, [False, True, False], ["day", "day"]),
+        ("sum", {"policy": "charge", "allowance": 1}, [True, True, True], []),
+        ("count", {"allowance": 2}, [True, True, False], ["period"]),
+        ("max", {"allowance": 5}, [False, True, True], ["period"]),
+    ],
+)
+def test_usage_admit_decides_in_the_order_of_the_batch(
+    sql: Sql, aggregation: str, limit: dict[str, Any], admitted: list[bool], spans: list[str]
+) -> None:
+    """Three events of 6, 5 and 4."""
+    org, (meter, _) = sql.org(), sql.meter(aggregation)
+    sql.limit(org, meter, **limit)
+    found, duplicates, refused = sql.rows(
+        "SELECT admitted, duplicates, refused FROM usage_admit(%s, %s, %s, %s, true, true, %s, %s, ARRAY[NULL], NULL,"
+        " %s, %s, %s, %s, '{1,1,1}', '{6,5,4}', %s, NULL, NULL)",
+        org, NOW, NOW, NOW, [meter], [aggregation], [MONTHS[1]], [MONTHS[2]], [uuid4() for _ in range(3)], [ZERO] * 3,
+        [NOW] * 3,
+    )[0]  # fmt: skip
+    assert (found, duplicates) == (admitted, 0)
+    assert [each["facts"]["span"] for each in refused or ()] == spans
+    assert {each["code"] for each in refused or ()} <= {"quota_exceeded"}
+    if refused:
+        assert [each["index"] for each in refused] == [place for place, took in enumerate(admitted) if not took]
 
 
 @pytest.mark.parametrize(

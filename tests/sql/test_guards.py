@@ -73,4 +73,5 @@ def test_a_draft_changes_and_a_published_version_does_not(sql: Sql, statement: s
 def test_refuse_another_meaning_of_a_meter(sql: Sql, change: str) -> None:
     meter, _ = sql.meter()
     sql.rows("UPDATE meters SET name = 'renamed' WHERE id = %s", meter)
-    sql.fails(RESTRICT, f"UPDATE meters SET {change} WHERE id = %s", meter)
+    error = sql.fails(RESTRICT, f"UPDATE meters SET {change} WHERE id = %s", meter)
+    assert "refuse_another_meaning" in str(error.diag.context)
