@@ -30,12 +30,12 @@ POLICY = (
 
 PAGES: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "style": ("docs/style.html", VISITOR, components()),
-    **{f"dashboard-{kind}": ("portal/dashboard.html", OWNER, {"view": specimens.dashboard(kind)})
+    **{f"dashboard-{kind}": ("dashboard/dashboard.html", OWNER, {"view": specimens.dashboard(kind)})
        for kind in ("ok", "near", "full", "empty", "hard")},
-    "plans": ("portal/plans.html", OWNER, {"view": specimens.plans()}),
-    "plans-visitor": ("portal/plans.html", VISITOR, {"view": specimens.plans(signed_in=False)}),
-    "usage": ("portal/usage.html", OWNER, {"view": specimens.usage()}),
-    "usage-empty": ("portal/usage.html", OWNER, {"view": specimens.usage(empty=True)}),
+    "plans": ("plans/plans.html", OWNER, {"view": specimens.plans()}),
+    "plans-visitor": ("plans/plans.html", VISITOR, {"view": specimens.plans(signed_in=False)}),
+    "usage": ("usage/usage.html", OWNER, {"view": specimens.usage()}),
+    "usage-empty": ("usage/usage.html", OWNER, {"view": specimens.usage(empty=True)}),
     **{name: (template, OWNER, {"view": view}) for name, (template, view) in billing_specimens.PAGES.items()},
     "error": ("errors/error.html", None, {"status": 404, "title": "Not found", "detail": "Nothing is here.",
                                           "advice": "Check the address.", "code": "not_found", "facts": {}}),

@@ -12,7 +12,7 @@ from tests.browser.sampled import TEMPLATE_OF, TEMPLATES
 from tests.support.changes import leans_on, own_files, renderers
 from tests.support.sampling import LOOKS, MANY, Page, Pick, pick, told
 
-KEYS = "templates/accounts/keys.html"
+KEYS = "templates/accounts/keys/keys.html"
 SHELL = frozenset({"templates/base.html", "templates/layouts/app.html"})
 
 
@@ -76,19 +76,25 @@ def test_what_was_picked_is_told_with_its_reason() -> None:
 def test_every_page_of_the_table_has_its_template_and_every_template_a_page() -> None:
     assert TEMPLATE_OF.keys() == PAGES.keys()
     assert sum(len(names.split()) for names in TEMPLATES.values()) == len(PAGES)
-    rooms = ("accounts", "admin", "docs", "errors", "portal")
-    files = {str(each.relative_to(PROJECT)) for room in rooms for each in (PROJECT / "templates" / room).glob("*.html")}
+    rooms = ("accounts", "admin", "billing", "dashboard", "docs", "errors", "plans", "usage")
+    files = {
+        str(each.relative_to(PROJECT)) for room in rooms for each in (PROJECT / "templates" / room).rglob("*.html")
+    }
     whole = {each for each in files if not Path(each).name.startswith("_")}
-    by_mail, bare = "templates/accounts/choose_password.html", "templates/admin/empty.html"  # not in the demo
+    by_mail, bare = "templates/accounts/sign_in/choose_password.html", "templates/admin/empty.html"  # not in the demo
     assert whole - {by_mail, bare} == {each for each in TEMPLATES if each.startswith("templates/")}
 
 
 def test_a_template_leans_on_layouts_and_components_at_any_depth_also_by_a_choice() -> None:
-    assert {"templates/accounts/_settings.html", "templates/layouts/app.html", "templates/base.html"} <= leans_on(KEYS)
-    assert {"templates/layouts/app.html", "templates/layouts/public.html"} <= leans_on("templates/portal/plans.html")
+    assert {
+        "templates/accounts/settings/_settings.html",
+        "templates/layouts/app.html",
+        "templates/base.html",
+    } <= leans_on(KEYS)
+    assert {"templates/layouts/app.html", "templates/layouts/public.html"} <= leans_on("templates/plans/plans.html")
     assert "sandbox/templates/base.html" in leans_on("sandbox/standin/pages/templates/secure.html")
 
 
 def test_a_page_is_changed_by_who_renders_it_and_by_what_that_imports_beside_it() -> None:
-    assert "app/portal/usage/views.py" in renderers("templates/portal/usage.html")
-    assert "app/portal/usage/view.py" in own_files("templates/portal/usage.html")
+    assert "app/portal/usage/views.py" in renderers("templates/usage/usage.html")
+    assert "app/portal/usage/view.py" in own_files("templates/usage/usage.html")

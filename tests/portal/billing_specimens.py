@@ -155,30 +155,30 @@ def returned(state: str, *, looks: int = 0) -> Any:
 AWAY = "Our payment provider does not answer right now. Press the button again in a minute."
 with stage().app_context():  # view models name the pages they lead to
     PAGES: dict[str, tuple[str, Any]] = {
-        **{f"billing-{kind}": ("portal/billing.html", billing(kind)) for kind in STANDINGS},
-        "billing-viewer": ("portal/billing.html", billing("past_due", role="viewer")),
-        "billing-off": ("portal/billing.html", billing("free", payments_on=False)),
-        "billing-trouble": ("portal/billing.html", billing(trouble=AWAY)),
-        "billing-exact": ("portal/billing.html", billing(preview=AmountPreview("$39.20"))),
+        **{f"billing-{kind}": ("billing/billing.html", billing(kind)) for kind in STANDINGS},
+        "billing-viewer": ("billing/billing.html", billing("past_due", role="viewer")),
+        "billing-off": ("billing/billing.html", billing("free", payments_on=False)),
+        "billing-trouble": ("billing/billing.html", billing(trouble=AWAY)),
+        "billing-exact": ("billing/billing.html", billing(preview=AmountPreview("$39.20"))),
         "billing-exact-away": (
-            "portal/billing.html",
+            "billing/billing.html",
             billing(preview=AmountPreview(trouble="Stripe does not answer.")),
         ),
-        "billing-filtered": ("portal/billing.html", billing(found=history(narrow=True))),
+        "billing-filtered": ("billing/billing.html", billing(found=history(narrow=True))),
         **{
-            f"upgrade-{kind}": ("portal/billing_upgrade.html", upgrade(kind))
+            f"upgrade-{kind}": ("billing/upgrade.html", upgrade(kind))
             for kind in ("buy", "current", "role", "off", "agreement", "paying", "default")
         },
-        "upgrade-left": ("portal/billing_upgrade.html", upgrade(notice=LEFT, resumes=True)),
-        "upgrade-trouble": ("portal/billing_upgrade.html", upgrade(notice=trouble_notice(AWAY), offline=True)),
+        "upgrade-left": ("billing/upgrade.html", upgrade(notice=LEFT, resumes=True)),
+        "upgrade-trouble": ("billing/upgrade.html", upgrade(notice=trouble_notice(AWAY), offline=True)),
         **{
-            f"cancel-{kind}": ("portal/billing_cancel.html", cancel(kind))
+            f"cancel-{kind}": ("billing/cancel.html", cancel(kind))
             for kind in ("ask", "role", "off", "cancelled", "nothing")
         },
-        "cancel-late": ("portal/billing_cancel.html", cancel(late=True, trouble=AWAY)),
-        **{f"return-{state}": ("portal/billing_return.html", returned(state)) for state in RETURNS},
+        "cancel-late": ("billing/cancel.html", cancel(late=True, trouble=AWAY)),
+        **{f"return-{state}": ("billing/return.html", returned(state)) for state in RETURNS},
         **{
-            f"return-{state}-late": ("portal/billing_return.html", returned(state, looks=15))
+            f"return-{state}-late": ("billing/return.html", returned(state, looks=15))
             for state in ("waiting", "open", "away")
         },
     }

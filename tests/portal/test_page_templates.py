@@ -13,8 +13,8 @@ STATES = ["ok", "near", "full", "empty"]
 @pytest.mark.parametrize("state", STATES)
 def test_the_bars_are_a_block_of_the_dashboard(state: str) -> None:
     view = specimens.dashboard(state)
-    whole = page("portal/dashboard.html", view=view)
-    part = page("portal/dashboard.html", block="bars", view=view)
+    whole = page("dashboard/dashboard.html", view=view)
+    part = page("dashboard/dashboard.html", block="bars", view=view)
     assert part.strip() in whole
     assert part.strip().startswith('<div id="bars"')
 
@@ -22,14 +22,14 @@ def test_the_bars_are_a_block_of_the_dashboard(state: str) -> None:
 @pytest.mark.parametrize("empty", [False, True])
 def test_the_usage_table_is_a_block_of_the_usage_page(empty: bool) -> None:
     view = specimens.usage(empty=empty)
-    part = page("portal/usage.html", block="usage_table", view=view)
-    assert part.strip() in page("portal/usage.html", view=view)
+    part = page("usage/usage.html", block="usage_table", view=view)
+    assert part.strip() in page("usage/usage.html", view=view)
 
 
 @pytest.mark.parametrize("state", STATES)
 def test_the_dashboard_says_one_sentence_and_draws_each_meter(state: str) -> None:
     view = specimens.dashboard(state)
-    html = page("portal/dashboard.html", view=view)
+    html = page("dashboard/dashboard.html", view=view)
     assert html.count(view.state_sentence) == 1
     for bar in view.meters:
         assert f'id="meter-{bar.key}"' in html
@@ -37,13 +37,13 @@ def test_the_dashboard_says_one_sentence_and_draws_each_meter(state: str) -> Non
 
 
 def test_the_bars_refresh_by_a_link_that_works_without_scripts() -> None:
-    html = page("portal/dashboard.html", view=specimens.dashboard())
+    html = page("dashboard/dashboard.html", view=specimens.dashboard())
     assert '<a id="bars-refresh" href="/dashboard" hx-get="/dashboard" hx-target="#bars"' in html
     assert "every 30s" in html
 
 
 def test_a_waiting_checklist_looks_more_often_and_shows_a_line_to_copy() -> None:
-    html = page("portal/dashboard.html", view=specimens.dashboard("empty"))
+    html = page("dashboard/dashboard.html", view=specimens.dashboard("empty"))
     assert "every 3s" in html
     assert 'id="step-2"' in html
     assert "Waiting for your first event." in html
@@ -51,19 +51,19 @@ def test_a_waiting_checklist_looks_more_often_and_shows_a_line_to_copy() -> None
 
 @pytest.mark.parametrize("kind", ["near", "full"])
 def test_a_prompt_offers_what_its_button_says(kind: str) -> None:
-    html = page("portal/dashboard.html", view=specimens.dashboard(kind))
+    html = page("dashboard/dashboard.html", view=specimens.dashboard(kind))
     assert f'class="prompt is-{kind}"' in html
     assert "Upgrade, $149 a month" in html
 
 
 def test_a_dismissal_is_a_form_with_its_token() -> None:
-    html = page("portal/dashboard.html", view=specimens.dashboard("near"))
+    html = page("dashboard/dashboard.html", view=specimens.dashboard("near"))
     form = html[html.index('action="/prompts/dismiss"') :]
     assert form.index('name="csrf_token"') < form.index("</form>")
 
 
 def test_plans_are_compared_in_a_real_table_with_the_current_one_marked() -> None:
-    html = page("portal/plans.html", view=specimens.plans())
+    html = page("plans/plans.html", view=specimens.plans())
     assert html.count("<h1") == 1
     assert html.count('scope="rowgroup"') == 3
     assert "Your plan" in html
@@ -72,7 +72,7 @@ def test_plans_are_compared_in_a_real_table_with_the_current_one_marked() -> Non
 
 
 def test_a_visitor_sees_plans_without_the_pages_of_members() -> None:
-    html = page("portal/plans.html", who=VISITOR, view=specimens.plans(signed_in=False))
+    html = page("plans/plans.html", who=VISITOR, view=specimens.plans(signed_in=False))
     assert "Your plan" not in html
     assert 'href="/sign-in"' in html
     assert 'aria-label="Main"' in html
@@ -80,17 +80,17 @@ def test_a_visitor_sees_plans_without_the_pages_of_members() -> None:
 
 def test_no_plans_is_said_rather_than_an_empty_table() -> None:
     view = specimens.plans()
-    html = page("portal/plans.html", view=type(view)(**{**view.__dict__, "plans": []}))
+    html = page("plans/plans.html", view=type(view)(**{**view.__dict__, "plans": []}))
     assert "No plans yet" in html
 
 
 def test_usage_shows_the_same_total_as_its_rows() -> None:
     view = specimens.usage()
     assert sum(row.quantity for row in view.rows) == view.total
-    assert f"{view.total:,}" in page("portal/usage.html", view=view)
+    assert f"{view.total:,}" in page("usage/usage.html", view=view)
 
 
 def test_the_start_page_shows_live_components() -> None:
-    html = page("portal/home.html", who=VISITOR, bars=specimens.dashboard("near").meters[:2], curl="curl …")
+    html = page("dashboard/home.html", who=VISITOR, bars=specimens.dashboard("near").meters[:2], curl="curl …")
     assert html.count('class="meter is-') == 2
     assert 'href="/sign-up"' in html

@@ -57,7 +57,9 @@ def client(client_id: UUID) -> Response:
     form = ClientNameForm(name=found.name)
     if not form.validate_on_submit():
         status = 422 if form.errors else 200
-        return render("accounts/client.html", form=form, client=found, press=Press(formdata=None), status=status)
+        return render(
+            "accounts/settings/client.html", form=form, client=found, press=Press(formdata=None), status=status
+        )
     with transaction() as open_session:
         clients.rename_client(
             open_session, here.org_id, client_id, form.text("name"), actor=guards.caller().actor, now=wall_now()
@@ -86,7 +88,7 @@ def _page(form: ClientForm, status: int = 200) -> Response:
     here = seat()
     may_change = here.role in {OWNER, ADMIN, MEMBER}
     return render(
-        "accounts/clients.html",
+        "accounts/settings/clients.html",
         status=status,
         form=form,
         rows=queries.clients(session(), here.org_id),

@@ -26,7 +26,7 @@ def invitation(token: str) -> Response:
     """What is offered, and the fitting way to accept it."""
     row = queries.invitation_by_token(session(), token)
     if row is None or not row.is_open(wall_now()):
-        return render("accounts/link_gone.html", kind="invitation", status=410)
+        return render("accounts/sign_in/link_gone.html", kind="invitation", status=410)
     return _page(row, token, JoinForm())
 
 
@@ -48,7 +48,7 @@ def join(token: str) -> Response:
     form = JoinForm()
     row = queries.invitation_by_token(session(), token)
     if row is None or not row.is_open(wall_now()):
-        return render("accounts/link_gone.html", kind="invitation", status=410)
+        return render("accounts/sign_in/link_gone.html", kind="invitation", status=410)
     if not form.validate_on_submit():
         return _page(row, token, form, status=422)
     hashed, visit, now = passwords.hash_password(form.text("password")), request_origin(), wall_now()
@@ -76,7 +76,7 @@ def join(token: str) -> Response:
 def _page(row: Invitation, token: str, form: JoinForm, status: int = 200) -> Response:
     who = guards.caller()
     return render(
-        "accounts/invitation.html",
+        "accounts/sign_in/invitation.html",
         status=status,
         token=token,
         form=form,

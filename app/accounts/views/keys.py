@@ -27,7 +27,7 @@ def keys() -> Response:
     here = seat()
     may_change = here.role in {OWNER, ADMIN}
     return render(
-        "accounts/keys.html",
+        "accounts/keys/keys.html",
         rows=queries.keys(session(), here.org_id) if may_change else [],
         may_change=may_change,
         ask=[] if may_change else queries.people_with_role(session(), here.org_id, OWNER, ADMIN),
@@ -40,7 +40,7 @@ def new_key() -> Response:
     """The form for a key; asks for the password when it was given long ago."""
     if not guards.caller().is_fresh(wall_now()):
         return redirect_to("accounts.confirm_password", next=path_to("accounts.new_key"))
-    return render("accounts/key_new.html", form=KeyForm(once=str(new_id())))
+    return render("accounts/keys/key_new.html", form=KeyForm(once=str(new_id())))
 
 
 @pages.post("/settings/keys")
@@ -50,13 +50,13 @@ def create_key() -> Response:
         return redirect_to("accounts.confirm_password", next=path_to("accounts.new_key"))
     form = KeyForm()
     if not form.validate_on_submit():
-        return render("accounts/key_new.html", form=form, status=422)
+        return render("accounts/keys/key_new.html", form=form, status=422)
     try:
         made = _make(form)
     except Conflict as repeated:
         flash_message("warning", repeated.detail)
         return redirect_to("accounts.keys")
-    return render("accounts/key_made.html", key=made.row, secret=made.secret, base_url=runtime().settings.base_url)
+    return render("accounts/keys/key_made.html", key=made.row, secret=made.secret, base_url=runtime().settings.base_url)
 
 
 def _make(form: KeyForm) -> NewKey:
@@ -85,7 +85,7 @@ def revoke_key(key_id: UUID) -> Response:
     form = RevokeForm().expecting(key.name)
     if not form.validate_on_submit():
         status = 422 if form.errors else 200
-        return render("accounts/key_revoke.html", form=form, key=key, scopes=ORG_SCOPES, status=status)
+        return render("accounts/keys/key_revoke.html", form=form, key=key, scopes=ORG_SCOPES, status=status)
     with transaction() as open_session:
         service.revoke_key(open_session, here.org_id, key_id, actor=guards.caller().actor, now=wall_now())
     guards.forget_keys()

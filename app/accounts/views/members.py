@@ -124,7 +124,7 @@ def _page(form: InviteForm, status: int = 200) -> Response:
     people = queries.members(session(), here.org_id)
     form.role.choices = _offered(here.role)
     return render(
-        "accounts/members.html",
+        "accounts/settings/members.html",
         status=status,
         form=form,
         press=Press(formdata=None),
@@ -145,7 +145,7 @@ def _member_page(user_id: UUID, role_form: RoleForm | None = None, label_form: L
     shown = role_form or own_role
     shown.role.choices = _offered(here.role, found.role)
     return render(
-        "accounts/member.html",
+        "accounts/settings/member.html",
         status=422 if role_form or label_form else 200,
         user=queries.user(session(), user_id),
         membership=found,

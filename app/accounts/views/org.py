@@ -68,7 +68,7 @@ def leave_org() -> Response:
     if not form.validate_on_submit():
         owners = queries.people_with_role(session(), here.org_id, OWNER)
         stuck = here.role == OWNER and len(owners) == 1
-        return render("accounts/leave.html", org_name=guards.caller().org_name, last_owner=stuck)
+        return render("accounts/settings/leave.html", org_name=guards.caller().org_name, last_owner=stuck)
     with transaction() as open_session:
         members.leave(open_session, here.org_id, here.user_id, actor=guards.caller().actor, now=wall_now())
     flash_message("success", "You have left the organisation.")
@@ -78,4 +78,4 @@ def leave_org() -> Response:
 def _page(org: Org, form: OrgForm, status: int = 200) -> Response:
     may_change = seat().role in {OWNER, ADMIN}
     ask = [] if may_change else queries.people_with_role(session(), org.id, OWNER, ADMIN)
-    return render("accounts/org.html", org=org, form=form, may_change=may_change, ask=ask, status=status)
+    return render("accounts/settings/org.html", org=org, form=form, may_change=may_change, ask=ask, status=status)

@@ -19,7 +19,7 @@ def reset() -> Response:
     """Ask for a link; the answer is the same for every address."""
     form = AddressForm()
     if not form.validate_on_submit():
-        return render("accounts/reset.html", form=form, status=422 if form.errors else 200)
+        return render("accounts/sign_in/reset.html", form=form, status=422 if form.errors else 200)
     with transaction() as open_session:
         recovery.ask_reset(open_session, form.text("email"), request_origin(), now=wall_now())
     return redirect_to("accounts.reset_sent")
@@ -28,7 +28,7 @@ def reset() -> Response:
 @pages.get("/reset/sent")
 def reset_sent() -> Response:
     """Look into your mail."""
-    return render("accounts/reset_sent.html")
+    return render("accounts/sign_in/reset_sent.html")
 
 
 @pages.route("/reset/<token>", methods=["GET", "POST"])
@@ -36,16 +36,16 @@ def choose_password(token: str) -> Response:
     """Set a new password. The browser that did so counts as known, also while strangers fill the limits."""
     form = NewPasswordForm()
     if email_tokens.find(session(), token, "reset", now=wall_now()) is None:
-        return render("accounts/link_gone.html", kind="reset", status=410)
+        return render("accounts/sign_in/link_gone.html", kind="reset", status=410)
     if not form.validate_on_submit():
-        return render("accounts/choose_password.html", form=form, status=422 if form.errors else 200)
+        return render("accounts/sign_in/choose_password.html", form=form, status=422 if form.errors else 200)
     hashed = passwords.hash_password(form.text("password"))
     with transaction() as open_session:
         user = recovery.reset_password(
             open_session, token, hashed, request_origin(), actor=guards.caller().actor, now=wall_now()
         )
     if user is None:
-        return render("accounts/link_gone.html", kind="reset", status=410)
+        return render("accounts/sign_in/link_gone.html", kind="reset", status=410)
     flash_message("success", "Your password is changed and every device is signed out. Sign in with the new one.")
     response = redirect_to("accounts.sign_in")
     cookies.clear_session(response)

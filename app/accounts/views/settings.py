@@ -101,7 +101,7 @@ def sessions() -> Response:
     """Where the user is signed in."""
     who = person()
     rows = [(row, device_words(row.agent)) for row in queries.devices(session(), who.user_id)]
-    return render("accounts/sessions.html", rows=rows, current=who.session_id, press=Press(), now=wall_now())
+    return render("accounts/settings/sessions.html", rows=rows, current=who.session_id, press=Press(), now=wall_now())
 
 
 @pages.post("/settings/sessions/<uuid:session_id>/end")
@@ -141,4 +141,4 @@ def _page(**forms: PageForm) -> Response:
         "email_form": EmailForm(formdata=None),
         "password_form": PasswordForm(formdata=None),
     }
-    return render("accounts/profile.html", user=user, status=422 if forms else 200, **{**made, **forms})
+    return render("accounts/settings/profile.html", user=user, status=422 if forms else 200, **{**made, **forms})

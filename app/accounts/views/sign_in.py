@@ -28,14 +28,14 @@ def sign_in_page() -> Response:
     if request.method == "GET" and guards.caller().user_id is not None:
         return redirect_path(target or home())
     if not form.validate_on_submit():
-        return render("accounts/sign_in.html", form=form, next=target, status=422 if form.errors else 200)
+        return render("accounts/sign_in/sign_in.html", form=form, next=target, status=422 if form.errors else 200)
     device = cookies.known_device(request, form.text("email"))
     this = service.Try(form.text("email"), form.text("password"), device, request_origin())
     token, wait = _try(this)
     if token is not None:
         return finish_sign_in(target or home(), token, this.email)
     form.form_errors.append(NO_MATCH if wait is None else _too_many(wait))
-    response = render("accounts/sign_in.html", form=form, next=target, status=422 if wait is None else 429)
+    response = render("accounts/sign_in/sign_in.html", form=form, next=target, status=422 if wait is None else 429)
     if wait is not None:
         response.headers["Retry-After"] = str(max(1, int((wait - wall_now()).total_seconds())))
     return response
@@ -80,14 +80,18 @@ def confirm_password() -> Response:
     form = ConfirmPasswordForm()
     target = safe_path(request.values.get("next"))
     if not form.validate_on_submit():
-        return render("accounts/confirm_password.html", form=form, next=target, status=422 if form.errors else 200)
+        return render(
+            "accounts/sign_in/confirm_password.html", form=form, next=target, status=422 if form.errors else 200
+        )
     who, now = person(), wall_now()
     check = check_password(who, form.text("password"))
     with transaction() as open_session:
         token = service.renew(open_session, who.user_id, who.session_id, request_origin(), right=check.right, now=now)
     if token is None:
         form.form_errors.append(refused(check))
-        return render("accounts/confirm_password.html", form=form, next=target, status=429 if check.wait else 422)
+        return render(
+            "accounts/sign_in/confirm_password.html", form=form, next=target, status=429 if check.wait else 422
+        )
     response = redirect_path(target or home())
     cookies.set_session(response, token)
     return response

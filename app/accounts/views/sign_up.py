@@ -26,14 +26,14 @@ def sign_up_page() -> Response:
     if request.method == "GET" and guards.caller().user_id is not None:
         return redirect_path(target or home())
     if not form.validate_on_submit():
-        return render("accounts/sign_up.html", form=form, next=target, status=422 if form.errors else 200)
+        return render("accounts/sign_in/sign_up.html", form=form, next=target, status=422 if form.errors else 200)
     visit, now = request_origin(), wall_now()
     limit = [login_throttle.Claim(f"sign_up:address:{login_throttle.network(visit.address)}", login_throttle.SIGN_UP)]
     with transaction() as open_session:
         wait = login_throttle.claim(open_session, limit, now)
     if wait is not None:
         form.form_errors.append(f"Too many new accounts from your network. Wait {minutes_until(wait)}.")
-        return render("accounts/sign_up.html", form=form, next=target, status=429)
+        return render("accounts/sign_in/sign_up.html", form=form, next=target, status=429)
     _make_user(form)
     form_session["next"] = target
     form_session["sent_to"] = form.text("email")
@@ -60,7 +60,7 @@ def _make_user(form: SignUpForm) -> None:
 @pages.get("/sign-up/sent")
 def sign_up_sent() -> Response:
     """Look into your mail."""
-    return render("accounts/sign_up_sent.html", email=form_session.get("sent_to"))
+    return render("accounts/sign_in/sign_up_sent.html", email=form_session.get("sent_to"))
 
 
 @pages.route("/verify/<token>", methods=["GET", "POST"])
@@ -69,8 +69,8 @@ def verify(token: str) -> Response:
     if request.method == "GET":
         row = email_tokens.find(session(), token, "verify", "change", now=wall_now())
         if row is None:
-            return render("accounts/link_gone.html", kind="verify", status=410)
-        return render("accounts/verify.html", form=Press(), email=row.email)
+            return render("accounts/sign_in/link_gone.html", kind="verify", status=410)
+        return render("accounts/sign_in/verify.html", form=Press(), email=row.email)
     visit, now = request_origin(), wall_now()
     new_token = None
     with transaction() as open_session:
@@ -78,7 +78,7 @@ def verify(token: str) -> Response:
         if user is not None and form_session.get("pending") == str(user.id):
             new_token = service.enter(open_session, user, visit, known=True, now=now)
     if user is None:
-        return render("accounts/link_gone.html", kind="verify", status=410)
+        return render("accounts/sign_in/link_gone.html", kind="verify", status=410)
     return _confirmed(new_token, user.email)
 
 
@@ -99,7 +99,7 @@ def resend_verification() -> Response:
     if guards.caller().verified:
         return redirect_path(home())
     if not form.validate_on_submit():
-        return render("accounts/resend.html", form=form, status=422 if form.errors else 200)
+        return render("accounts/sign_in/resend.html", form=form, status=422 if form.errors else 200)
     with transaction() as open_session:
         sign_up.send_verification(open_session, form.text("email"), request_origin(), now=wall_now())
     form_session["sent_to"] = form.text("email")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.portal.billing.status import BillingStatus
-from app.portal.shell.page_parts import Action, Notice, Section, Span, trouble_notice
+from app.portal.shell.page_parts import Action, Notice, Section, TextSpan, trouble_notice
 from app.portal.shell.people import PlanManager
 from app.statements import wording as words
 from app.statements.comparison import CompareRow, changes, unfit
@@ -18,7 +18,7 @@ from app.web.filters import when
 
 @dataclass(frozen=True)
 class CancelView:
-    """What templates/portal/billing_cancel.html shows. `confirm` and `keep` are the two buttons, where they are."""
+    """What templates/billing/cancel.html shows. `confirm` and `keep` are the two buttons, where they are."""
 
     heading: str
     notice: Notice | None
@@ -82,7 +82,7 @@ def sections(
 
 
 def _nothing() -> Section:
-    back = Span("Back to billing", path_to("billing.index"))
+    back = TextSpan("Back to billing", path_to("billing.index"))
     return Section(None, [["No plan runs that Stripe takes money for, so there is nothing to cancel. ", back]])
 
 
@@ -95,12 +95,12 @@ def _cancelled(at: BillingStatus) -> Section:
 
 def _until(at: BillingStatus) -> Section:
     title = f"Until {words.a_day(at.renews_at, at.time_zone)}" if at.renews_at else "Until its paid time ends"
-    end = Span(_end(at))
+    end = TextSpan(_end(at))
     if not at.late:
         lead = "Everything stays as it is to the end of the time that is paid for: "
         more = ". You can take the cancellation back until then. Paid time is not paid back."
         return Section(title, [[lead, end, more]])
-    pay = Span("pay it", path_to("billing.index"))
+    pay = TextSpan("pay it", path_to("billing.index"))
     owed = "The payment for the time until then is due all the same: "
     fall = ", or the plan's limits fall before that day."
     renewed = " and is not renewed. You can take the cancellation back until then."

@@ -24,7 +24,7 @@ class Paid:
 
 @dataclass(frozen=True)
 class ReturnView:
-    """What templates/portal/billing_return.html shows. `again` is the address of the next look; None when settled.
+    """What templates/billing/return.html shows. `again` is the address of the next look; None when settled.
 
     `polls` says that the page looks by itself; `kind` is good, waiting, near or bad; `acts` are (address, words).
     """

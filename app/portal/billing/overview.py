@@ -57,7 +57,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class BillingView:
-    """What templates/portal/billing.html shows."""
+    """What templates/billing/billing.html shows."""
 
     zone: str
     plan_name: str

@@ -89,7 +89,7 @@ def _page(*, trouble: str | None = None, status: int = 200) -> Response:
         preview=preview,
         trouble=trouble,
     )
-    return render("portal/billing.html", fragments=("next",), status=status, view=view)
+    return render("billing/billing.html", fragments=("next",), status=status, view=view)
 
 
 def _preview(at: BillingStatus) -> AmountPreview:

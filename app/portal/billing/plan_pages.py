@@ -104,7 +104,7 @@ def _upgrade_page(key: str, *, trouble: str | None = None, status: int = 200) ->
         left="left" in request.args,
         trouble=trouble,
     )
-    return render("portal/billing_upgrade.html", status=status, view=view)
+    return render("billing/upgrade.html", status=status, view=view)
 
 
 def _cancel_page(*, trouble: str | None = None, status: int = 200) -> Response:
@@ -120,7 +120,7 @@ def _cancel_page(*, trouble: str | None = None, status: int = 200) -> Response:
         people=plan_managers_to_ask(who),
         trouble=trouble,
     )
-    return render("portal/billing_cancel.html", status=status, view=view)
+    return render("billing/cancel.html", status=status, view=view)
 
 
 def _seen(known: Sequence[str], usage: CurrentUsage, *, may_change: bool) -> PlanContext:

@@ -43,7 +43,7 @@ def come_back() -> Response:
         looks=looks,
         paid=_paid(org, visit) if state == "paid" else None,
     )
-    return render("portal/billing_return.html", fragments=("result",), view=view)
+    return render("billing/return.html", fragments=("result",), view=view)
 
 
 def _visit(org: UUID, sent: str) -> Checkout:

@@ -46,7 +46,7 @@ class Purchase:
 
 @dataclass(frozen=True)
 class UpgradeView:
-    """What templates/portal/billing_upgrade.html shows: a purchase, or the obstacle in its way."""
+    """What templates/billing/upgrade.html shows: a purchase, or the obstacle in its way."""
 
     heading: str
     plan: PlanDetailView

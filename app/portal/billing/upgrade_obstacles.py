@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.portal.billing.status import BillingStatus
-from app.portal.shell.page_parts import Section, Sentence, Span
+from app.portal.shell.page_parts import Section, Sentence, TextSpan
 from app.portal.shell.plan_detail import PlanDetailView
 from app.web.addresses import path_to
 from app.web.filters import when
@@ -34,10 +34,10 @@ def obstacle(kind: str, wish: Wish) -> Section:
 
 
 def _current(wish: Wish) -> Section:
-    compare = Span("compare it with the others", wish.plan.back)
-    lead: list[str | Span] = ["There is nothing to change. ", Span("Open billing", path_to("billing.index"))]
+    compare = TextSpan("compare it with the others", wish.plan.back)
+    lead: list[str | TextSpan] = ["There is nothing to change. ", TextSpan("Open billing", path_to("billing.index"))]
     if wish.at.cancels:
-        billing = Span("open billing", path_to("billing.index"))
+        billing = TextSpan("open billing", path_to("billing.index"))
         lead = ["It ends on ", wish.until, ". To keep it, take the cancellation back: ", billing]
     return Section("You are on this plan", [[*lead, ", or ", compare, "."]])
 
@@ -48,7 +48,7 @@ def _paying(wish: Wish) -> Section:
     if wish.at.cancels:
         first = [f"{held} ends on ", wish.until, f". From then on you can choose {name} here."]
     else:
-        cancel = Span(f"Cancel {held}", path_to("billing.confirm_cancel"))
+        cancel = TextSpan(f"Cancel {held}", path_to("billing.confirm_cancel"))
         more = f", and nothing more is charged for it. Then choose {name} here."
         first = [cancel, ": it ends on ", wish.until, more]
     lead = f"Moving straight from one paid plan to another is not open yet. Two ways lead to {name}:"
@@ -72,9 +72,9 @@ def _off(wish: Wish) -> Section:
 
 
 def _default(wish: Wish) -> Section:
-    line: list[str | Span] = [f"{wish.plan.name} costs nothing. You are on it whenever no paid plan runs."]
+    line: list[str | TextSpan] = [f"{wish.plan.name} costs nothing. You are on it whenever no paid plan runs."]
     if wish.at.renews_at and not wish.at.cancels:
-        line += [" ", Span(f"Cancel {wish.at.plan_name}", path_to("billing.confirm_cancel")), " to return to it."]
+        line += [" ", TextSpan(f"Cancel {wish.at.plan_name}", path_to("billing.confirm_cancel")), " to return to it."]
     return Section("No payment needed", [line])
 
 

@@ -42,7 +42,7 @@ def home() -> Response:
     if guards.caller().user_id is not None:
         return redirect_to("portal.dashboard")
     curl = first_steps.curl(runtime().settings.base_url, "api_calls")
-    return render("portal/home.html", bars=sample_bars(business_now()), curl=curl)
+    return render("dashboard/home.html", bars=sample_bars(business_now()), curl=curl)
 
 
 @pages.get("/dashboard")
@@ -62,7 +62,7 @@ def dashboard() -> Response:
         suspended=who.suspended,
         watched=runtime().settings.sandbox,
     )
-    return render("portal/dashboard.html", fragments=("bars",), view=view)
+    return render("dashboard/dashboard.html", fragments=("bars",), view=view)
 
 
 @pages.app_context_processor

@@ -41,7 +41,7 @@ def index() -> Response:
     seen = _seen(found, standing, guards.caller())
     choices = [seen.currency] if _fixed(guards.caller()) else currencies_of(found)
     replay = _replay(standing) if standing else None
-    return render("portal/plans.html", view=plans_view(found, seen, choices, replay))
+    return render("plans/plans.html", view=plans_view(found, seen, choices, replay))
 
 
 @plans.get("/plans/<key>")
@@ -57,7 +57,7 @@ def choose(key: str) -> Response:
     held = next((each for each in found if standing and each.key == standing.plan_key), None)
     people = [] if seen.may_change or who.org_id is None else shell_people.list_plan_managers(session(), who.org_id)
     view = plan_detail_view(offer, held, seen, standing, people, signed_in=bool(who.user_id))
-    return render("portal/plan.html", view=view)
+    return render("plans/plan.html", view=view)
 
 
 def _standing(who: Caller) -> CurrentUsage | None:

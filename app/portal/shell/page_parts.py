@@ -19,14 +19,14 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TextSpan:
     """The part of a sentence that stands out: a link where it has a `url`, else strong."""
 
     words: str
     url: str | None = None
 
 
-Sentence = str | Sequence[str | Span | Action]
+Sentence = str | Sequence[str | TextSpan | Action]
 
 
 @dataclass(frozen=True, slots=True)

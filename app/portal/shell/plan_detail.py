@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.portal.shell.links import comparison_url, upgrade_url
-from app.portal.shell.page_parts import Action, Section, Sentence, Span
+from app.portal.shell.page_parts import Action, Section, Sentence, TextSpan
 from app.portal.shell.people import PlanManager
 from app.statements import wording
 from app.statements.comparison import CompareRow, changes, unfit
@@ -20,7 +20,7 @@ _HOW = "How to get it"
 
 @dataclass(frozen=True)
 class PlanDetailView:
-    """What templates/portal/plan.html shows: the plan, and `how` to get it.
+    """What templates/plans/plan.html shows: the plan, and `how` to get it.
 
     `changes` rows have two cells: now and then; one for a visitor.
     """
@@ -65,7 +65,7 @@ def plan_detail_view(
 
 def _how(offer: Offer, seen: PlanContext, people: Sequence[PlanManager], *, signed_in: bool) -> Section:
     if offer.key == seen.plan:
-        compare = Span("Compare it with the others", comparison_url(seen))
+        compare = TextSpan("Compare it with the others", comparison_url(seen))
         return Section("You are on this plan", [["There is nothing to change. ", compare, "."]])
     if not signed_in:
         first = f"Create an account first: it begins on the free plan. Then choose {offer.name} here."

@@ -53,7 +53,7 @@ def index() -> Response:
     frame = _frame()
     presets = presets_of(frame.period, frame.zone, frame.now)
     view = usage_view(frame.asked, presets, _found(frame), frame.zone, frame.now)
-    return render("portal/usage.html", fragments=("usage_table",), view=view)
+    return render("usage/usage.html", fragments=("usage_table",), view=view)
 
 
 @usage.get("/usage.csv")
