@@ -18,7 +18,6 @@ from tests.browser.api import Caller
 from tests.browser.chrome import Watched, sign_in
 from tests.browser.stack import Stack, until
 
-pytestmark = pytest.mark.browser
 Open = Callable[..., Watched]
 OF_THOUSAND = re.compile(r"^\s*\d+ of 1,000 calls")
 SOON = 31_000

@@ -19,7 +19,6 @@ from tests.browser.chrome import Watched, sign_in
 from tests.browser.stack import Stack, until
 from tests.browser.upgrade import DECLINED, GOOD, OTHER_GOOD, SECURE, Buyer, Journey, cast
 
-pytestmark = pytest.mark.browser
 both = pytest.mark.parametrize("js", [True, False], ids=["with-scripts", "without-scripts"])
 either = pytest.mark.parametrize(
     "js", [pytest.param(True, id="with-scripts"), pytest.param(False, id="without-scripts", marks=pytest.mark.long)]
