@@ -126,7 +126,7 @@ def advance(span: str) -> None:
 
 def parse_span(text: str) -> timedelta:
     """Parse 3d as three days; `click.BadParameter` for anything else."""
-    found = _SPAN.match(text)
-    if found is None:
+    match = _SPAN.match(text)
+    if match is None:
         raise click.BadParameter("use a number followed by s, m, h, d or w, such as 3d", param_hint="SPAN")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})

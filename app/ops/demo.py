@@ -113,7 +113,7 @@ def _ensure_actor(actor: CastMember, report: Callable[[str], None]) -> Account:
 
 def _ensure_person(session: Session, email: str, name: str, *, staff: bool = False) -> tuple[bool, UUID, datetime]:
     """Return whether the user was created, their own org and its first day."""
-    user = queries.user_by_email(session, email)
+    user = queries.find_user_by_email(session, email)
     created = user is None
     if user is None:
         opened = (business_now() - AGE).replace(microsecond=0)
@@ -121,8 +121,8 @@ def _ensure_person(session: Session, email: str, name: str, *, staff: bool = Fal
                             actor=SYSTEM, now=wall_now(), opened_at=opened)  # fmt: skip
     if user is None:
         raise RuntimeError(f"{email} is being created by another run")
-    own = next(choice for choice in queries.org_choices(session, user.id) if choice.role == "owner")
-    return created, own.id, queries.org(session, own.id).created_at
+    own = next(choice for choice in queries.list_org_choices(session, user.id) if choice.role == "owner")
+    return created, own.id, queries.get_org(session, own.id).created_at
 
 
 def _set_up_org(session: Session, actor: CastMember, org_id: UUID, born: datetime) -> None:
@@ -174,7 +174,7 @@ def _ensure_guest(guest: Guest) -> Account:
     with transaction() as session:
         _, org_id, _ = _ensure_person(session, host.email, host.name)
         _ensure_person(session, guest.email, guest.name)
-        user = queries.user_by_email(session, guest.email)
+        user = queries.find_user_by_email(session, guest.email)
         if user is not None and session.get(Membership, (org_id, user.id)) is None:
             _add_member(session, org_id, user, guest.role)
     return Account(guest.email, password_of(guest.email), guest.role, f"{guest.role} of {host.org}")
@@ -192,7 +192,7 @@ def _ensure_key(kept: str | None) -> str:
     caller = next(actor for actor in CAST if actor.slug == CALLER)
     with transaction() as session:
         _, org_id, _ = _ensure_person(session, caller.email, caller.name)
-        open_keys = [row.key for row in queries.keys(session, org_id) if row.key.is_open(wall_now())]
+        open_keys = [row.key for row in queries.list_keys(session, org_id) if row.key.is_open(wall_now())]
         if kept and any(kept.startswith(key.prefix) and kept.endswith(key.last4) for key in open_keys):
             return kept
         created = service.create_key(session, org_id, "Demo", ORG_SCOPES.keys(), pepper=runtime().settings.key_pepper,
