@@ -14,7 +14,7 @@ from app.admin.inbox import InboxFilter
 from app.admin.inbox_schemas import EVENTS, REPLAYED, InboxAnswer, InboxQuery, ReplayAnswer, StripeEventOut
 from app.payments.webhooks.inbox import reopen
 from app.web.database import session, transaction
-from app.web.paging import read_moment
+from app.web.paging import parse_time_cursor
 from app.web.runtime import business_now
 
 __all__ = ["api"]  # the factory takes the blueprint from here, where every call is on it
@@ -30,7 +30,7 @@ __all__ = ["api"]  # the factory takes the blueprint from here, where every call
 def list_inbox(query: InboxQuery) -> InboxAnswer:
     """Filtered and paged; without the events' bodies."""
     wanted = InboxFilter(query.state, query.type, query.search)
-    rows = inbox.events(session(), wanted, read_moment(query.next), query.limit + 1)
+    rows = inbox.events(session(), wanted, parse_time_cursor(query.next), query.limit + 1)
     shown = rows[: query.limit]
     following = inbox.cursor_of(shown[-1]) if len(rows) > query.limit else None
     return InboxAnswer([_out(row) for row in shown], inbox.counts(session(), business_now()), following)

@@ -15,7 +15,7 @@ from app.payments.models import INBOX_STATES
 from app.payments.webhooks.inbox import reopen
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
-from app.web.paging import read_moment
+from app.web.paging import parse_time_cursor
 from app.web.runtime import business_now
 
 __all__ = ["pages"]  # the factory takes the blueprint from here, where every route is on it
@@ -28,7 +28,7 @@ def inbox_events() -> Response:
     """The last received first, by state, type and id; with the number in each state."""
     wanted = _wanted()
     try:
-        before = read_moment(request.args.get("next") or None)
+        before = parse_time_cursor(request.args.get("next") or None)
     except InvalidRequest:
         before = None
     rows = inbox.events(session(), wanted, before, _MANY + 1)

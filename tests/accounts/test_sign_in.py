@@ -288,7 +288,7 @@ def test_parallel_claims_pass_the_limit_exactly(app: Flask, session: Session, wa
 
     def try_once(_: int) -> bool:
         with app.app_context(), transaction() as open_session:
-            return login_throttle.claim(open_session, limit, wall.now()) is None
+            return login_throttle.count_attempt(open_session, limit, wall.now()) is None
 
     with ThreadPoolExecutor(5) as pool:
         assert sum(pool.map(try_once, range(40))) == login_throttle.SIGN_IN.count

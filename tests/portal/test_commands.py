@@ -37,7 +37,7 @@ def test_a_database_that_is_away_fails_and_hides_nothing_else(scenario: Scenario
     settings = replace(
         scenario.app.extensions["tollkeeper"].settings, database_url="postgresql://nobody@127.0.0.1:1/none", smtp_port=1
     )
-    found = {each.name: each.status for each in examine(settings)}
+    found = {each.name: each.status for each in run_checks(settings)}
     assert (found["database"], found["mail"], found["settings"]) == ("failed", "warning", "ok")
 
 
@@ -52,12 +52,12 @@ def test_the_doctor_asks_stripe_and_counts_the_prices_it_lacks(scenario: Scenari
         scenario.app.extensions["tollkeeper"].settings, stripe_secret_key="sk_test_doctor",
         stripe_api_base="http://127.0.0.1:9", stripe_webhook_secrets=("whsec_doctor_doctor",),
     )  # fmt: skip
-    found = {each.name: each for each in examine(settings)}
+    found = {each.name: each for each in run_checks(settings)}
     assert found["stripe"].status == "failed"
     assert found["stripe prices"].fix == "Run: flask catalog push"
     assert found["payments"].detail == "test key at http://127.0.0.1:9, 1 webhook secret(s)"
     assert not [each for each in found.values() if "sk_test" in each.detail or "whsec" in each.detail]
-    live = {each.name: each for each in examine(replace(settings, sandbox=False))}
+    live = {each.name: each for each in run_checks(replace(settings, sandbox=False))}
     assert live["payments"].status == "warning"
 
 
@@ -90,10 +90,10 @@ def test_a_clock_that_is_not_the_sandboxs_does_not_move(scenario: Scenario) -> N
 
 @pytest.mark.parametrize(("words", "span"), [("90s", 90), ("2m", 120), ("1h", 3600), ("3d", 259200), ("1w", 604800)])
 def test_spans_are_a_number_and_a_unit(words: str, span: int) -> None:
-    assert read_span(words) == timedelta(seconds=span)
+    assert parse_span(words) == timedelta(seconds=span)
 
 
 @pytest.mark.parametrize("words", ["", "3", "d", "-1d", "1.5h", "3 d", "3y"])
 def test_other_spans_are_refused(words: str) -> None:
     with pytest.raises(click.BadParameter):
-        read_span(words)
+        parse_span(words)

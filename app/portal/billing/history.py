@@ -22,7 +22,7 @@ from app.statements import wording
 from app.subscriptions import queries as subscriptions
 from app.web.csv_export import Cell
 from app.web.filters import brand
-from app.web.paging import write_cursor
+from app.web.paging import encode_cursor
 
 PAGE = 20
 _FILE_PAGE = 500
@@ -87,7 +87,7 @@ def history(session: Session, org_id: UUID, asked: RecordsQuery) -> HistoryView:
     bills = _invoices(session, org_id, shown)
     following = None
     if len(found) > PAGE:
-        following = asked.address(next=write_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)))
+        following = asked.address(next=encode_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)))
     return HistoryView(
         rows=[row(each, bills.get(each.invoice_id or "")) for each in shown],
         states=[("All", asked.address(state=""), asked.state is None)]
