@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.auth_models import ApiKey, DeviceSession, SignInEntry
 from app.accounts.models import Client, Invitation, Membership, Org, User
+from app.accounts.orgs.roles import OWNER
 from app.accounts.sign_in.tokens import digest_token
 from app.kit.errors import NotFound
 
@@ -51,6 +52,11 @@ def org(session: Session, org_id: UUID) -> Org:
     if found is None or found.deleted_at is not None:
         raise NotFound("There is no such organisation.")
     return found
+
+
+def is_org(session: Session, org_id: UUID) -> bool:
+    """Whether there is or was an org of this id."""
+    return session.get(Org, org_id) is not None
 
 
 def user(session: Session, user_id: UUID) -> User:
@@ -95,6 +101,17 @@ def members(session: Session, org_id: UUID) -> list[Member]:
         .order_by(func.lower(User.name), User.id)
     )
     return [Member(*row) for row in rows]
+
+
+def active_members(session: Session, org_id: UUID, roles: Collection[str]) -> list[User]:
+    """The members with one of these roles who are neither disabled nor deleted: owners first, then by name."""
+    chosen = (
+        select(User)
+        .join(Membership, Membership.user_id == User.id)
+        .where(Membership.org_id == org_id, Membership.role.in_(roles))
+        .where(User.disabled_at.is_(None), User.deleted_at.is_(None))
+    )
+    return list(session.scalars(chosen.order_by(Membership.role != OWNER, func.lower(User.name))))
 
 
 def people_with_role(session: Session, org_id: UUID, *roles: str) -> list[Member]:
