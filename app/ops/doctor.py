@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 from alembic.script import ScriptDirectory
 
+from app.kit.db import SCHEMA_STATE
 from app.ops import doctor_payments
 from app.ops.findings import Finding
 from app.settings import PROJECT, Settings
@@ -63,7 +64,7 @@ def _version(connection: psycopg.Connection, _: Settings) -> Finding:
 
 def _migrations(connection: psycopg.Connection, _: Settings) -> Finding:
     head = ScriptDirectory(str(PROJECT / "migrations")).get_current_head()
-    found = _one(connection, "SELECT version_num FROM alembic_version")
+    found = _one(connection, SCHEMA_STATE)
     if found != head:
         return Finding("migrations", "failed", f"at {found}, the code is at {head}", "Run: flask db upgrade")
     return Finding("migrations", "ok", f"at {head}")
@@ -90,8 +91,8 @@ def _privileges(connection: psycopg.Connection, settings: Settings) -> Finding:
 
 
 def _queue(connection: psycopg.Connection, _: Settings) -> Finding:
-    failed = _one(connection, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")
-    waiting = _one(connection, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
+    failed = _one(connection, "SELECT count(*) FROM queue_jobs WHERE status = 'failed'")
+    waiting = _one(connection, "SELECT count(*) FROM queue_jobs WHERE status = 'todo'")
     words = f"{waiting} waiting, {failed} parked"
     if failed:
         return Finding("queue", "warning", words, "See why they failed in the worker's log.")
@@ -99,19 +100,15 @@ def _queue(connection: psycopg.Connection, _: Settings) -> Finding:
 
 
 def _catalogue(connection: psycopg.Connection, _: Settings) -> Finding:
-    meters = _one(connection, "SELECT count(*) FROM meters WHERE archived_at IS NULL")
-    plans = _one(connection, "SELECT count(*) FROM plan_versions WHERE published_at IS NOT NULL")
+    meters = _one(connection, "SELECT count(*) FROM catalog_meters WHERE archived_at IS NULL")
+    plans = _one(connection, "SELECT count(*) FROM catalog_versions WHERE published_at IS NOT NULL")
     if not meters or not plans:
         return Finding("catalogue", "failed", "empty", "Run: flask catalog apply catalogs/scan_api.toml")
     return Finding("catalogue", "ok", f"{meters} meters, {plans} published plan versions")
 
 
 def _default_plan(connection: psycopg.Connection, _: Settings) -> Finding:
-    query = (
-        "SELECT p.key FROM plans p JOIN plan_versions v ON v.plan_id = p.id"
-        " WHERE p.is_default AND v.published_at IS NOT NULL LIMIT 1"
-    )
-    found = _one(connection, query)
+    found = _one(connection, "SELECT plan_key FROM catalog_default_version")
     if found is None:
         return Finding("default plan", "failed", "none", "Mark one plan of the catalogue with default = true.")
     return Finding("default plan", "ok", str(found))
