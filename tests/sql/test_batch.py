@@ -59,6 +59,7 @@ def test_usage_record_batch_asks_for_the_exact_way_or_a_period(sql: Sql, given: 
 
 
 def test_usage_admit_decides_in_the_order_of_the_batch(sql: Sql) -> None:
+    """The call's exact way is `usage_admit`."""
     org, (meter, key) = sql.org(), sql.meter()
     sql.limit(org, meter, allowance=10)
     recorded, duplicates, refused = record(sql, org, [key], [(1, 6), (1, 5), (1, 4)], p_exact=True)
