@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text, tuple_
+from sqlalchemy import Row, func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
@@ -23,7 +23,6 @@ from app.payments.models import (
 )
 
 OPEN_CHECKOUT = ("opening", "open")
-NOT_BEGUN = ("incomplete", "incomplete_expired")
 _TOTALS = text("""
 SELECT currency, sum(amount) AS paid, sum(refunded) AS refunded FROM billing_records
 WHERE org_id = :org_id AND state IN ('completed', 'refunded') AND (CAST(:state AS text) IS NULL OR state = :state)
@@ -50,12 +49,8 @@ def customer(session: Session, org_id: UUID) -> StripeCustomer | None:
 
 def open_subscription(session: Session, org_id: UUID) -> StripeSubscription | None:
     """What the org pays for at Stripe now: begun and not ended. Of two, the one that our subscription follows."""
-    theirs = StripeSubscription
-    chosen = select(theirs).where(
-        theirs.org_id == org_id, theirs.ended_at.is_(None), theirs.status.not_in((*NOT_BEGUN, "canceled"))
-    )
-    followed_first = chosen.order_by(theirs.subscription_id.is_(None), theirs.created_at, theirs.id)
-    return session.scalars(followed_first).first()
+    chosen = select(StripeSubscription).where(StripeSubscription.id == func.payments_open_subscription(org_id))
+    return session.scalars(chosen).one_or_none()
 
 
 def price(session: Session, price_id: str) -> StripePrice | None:
@@ -97,9 +92,7 @@ def invoices_by_id(session: Session, org_id: UUID, ids: list[str]) -> dict[str, 
 
 def owed(session: Session, org_id: UUID) -> StripeInvoice | None:
     """The oldest invoice that is open with something left to pay."""
-    theirs = StripeInvoice
-    chosen = select(theirs).where(theirs.org_id == org_id, theirs.status == "open", theirs.amount_remaining > 0)
-    return session.scalars(chosen.order_by(theirs.created_at, theirs.id)).first()
+    return session.scalars(select(StripeInvoice).where(StripeInvoice.id == func.payments_owed(org_id))).one_or_none()
 
 
 def history(

@@ -16,7 +16,9 @@ from migrations.apply_functions import FOLDER
 
 _ROW = re.compile(r"^\| `(\w+)` \| (`\w+`(?:, `\w+`)*) \|$", re.MULTILINE)
 _TOKEN = re.compile(r'"?\w+"?|[(),;.%]|::|\S')
-_STATEMENT = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|FROM|JOIN|TRUNCATE)\b")
+_STATEMENT = re.compile(
+    r"\b(SELECT|INSERT|UPDATE|DELETE|FROM|JOIN|TRUNCATE)\b|(?i:^\s*(with|select|insert|update|delete|truncate)\b)"
+)
 _ENDS = frozenset(
     {
         *("SELECT", "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "OFFSET", "FETCH", "WINDOW", "UNION", "EXCEPT"),
@@ -190,11 +192,12 @@ def models_asked(source: str, room: str) -> set[str]:
                 elif re.fullmatch(r"\w*models", alias.name) and str(node.module).split(".")[1] != room:
                     found.add(f"{node.module}.{alias.name}")
     free = annotations(tree)
-    return found | {
-        foreign[node.id]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and node.id in foreign and id(node) not in free
-    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in foreign and id(node) not in free:
+            found.add(foreign[node.id])
+        elif isinstance(node, ast.Attribute) and MODELS.get(node.attr, (room, ""))[0] != room and id(node) not in free:
+            found.add(node.attr)
+    return found
 
 
 def test_models_of_other_rooms_stand_in_annotations_only() -> None:
@@ -250,6 +253,7 @@ def test_tables_are_found_where_they_stand(sql: str, named: str) -> None:
         ('"""FROM orgs."""\nx = "SELECT 1 FROM " "orgs"', {"orgs"}),
         ('x = f"SELECT {a} FROM orgs, {b} users"', {"orgs"}),
         ('x = "JOIN orgs ON true"; y = table("meters"); z = "from users"', {"orgs", "meters"}),
+        ('x = text("select 1 from orgs")', {"orgs"}),
         ('x = "SELECT 1 FROM usage_events"', set()),
     ],
 )
@@ -264,6 +268,7 @@ def test_leaks_are_named(source: str, leaks: set[str]) -> None:
         ("from app.accounts.models import Org\nx = select(Org)", {"Org"}),
         ("from app.accounts.models import Org as O\nx = session.get(O, 1)", {"Org"}),
         ("from app.accounts import models", {"app.accounts.models"}),
+        ("from app.accounts import queries\nx = select(queries.Org)", {"Org"}),
         ("from app.metering.models import UsageEvent\nx = select(UsageEvent)", set()),
     ],
 )

@@ -182,6 +182,7 @@ def test_payments_status_takes_the_subscription_that_ours_follows(sql: Sql) -> N
     assert there.status("stripe_id") == (first,)
     followed = there.subscribe(2, subscription_id=subscription(sql, there.org, there.version))
     assert there.status("stripe_id") == (followed,)
+    assert sql.value("SELECT payments_open_subscription(%s)", there.org) == followed
 
 
 def test_payments_status_tells_the_oldest_debt_the_grace_and_the_open_checkout(sql: Sql) -> None:
@@ -189,6 +190,8 @@ def test_payments_status_tells_the_oldest_debt_the_grace_and_the_open_checkout(s
     theirs = there.subscribe(0)
     for days, remaining, status in ((0, 100, "void"), (1, 0, "open"), (3, 300, "open"), (2, 200, "open")):
         there.invoice(days, remaining, status)
+    asked = "SELECT amount_remaining FROM stripe_invoices WHERE id = payments_owed(%s)"
+    assert sql.value(asked, there.org) == 200
     values = {"org_id": there.org, "stripe_subscription_id": theirs, "started_at": NOW, "grace_ends_at": NOW}
     sql.insert("dunnings", id=uuid4(), **values)
     sql.insert(
