@@ -11,8 +11,8 @@ import click
 import pytest
 
 from app.kit.clock import Clocks, OffsetClock, SystemClock
-from app.ops.cli import clock, doctor, read_span
-from app.ops.doctor import examine
+from app.ops.cli import clock, doctor, parse_span
+from app.ops.doctor import run_checks
 from tests.scenario import Scenario
 from tests.today import WRITTEN, start_at
 
@@ -42,7 +42,7 @@ def test_a_database_that_is_away_fails_and_hides_nothing_else(scenario: Scenario
 
 
 def test_payments_that_are_off_are_no_fault(scenario: Scenario) -> None:
-    found = {each.name: each for each in examine(scenario.app.extensions["tollkeeper"].settings)}
+    found = {each.name: each for each in run_checks(scenario.app.extensions["tollkeeper"].settings)}
     assert (found["payments"].status, found["stripe prices"].status) == ("ok", "ok")
     assert "stripe" not in found
 
@@ -63,7 +63,7 @@ def test_the_doctor_asks_stripe_and_counts_the_prices_it_lacks(scenario: Scenari
 
 def test_a_superuser_is_no_web_role_in_production(scenario: Scenario) -> None:
     settings = replace(scenario.app.extensions["tollkeeper"].settings, sandbox=False)
-    found = {each.name: each for each in examine(settings)}
+    found = {each.name: each for each in run_checks(settings)}
     assert found["privileges"].status == "failed"
     assert found["mail"].status == "failed"
 

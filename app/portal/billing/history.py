@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.payments import queries as payments
@@ -29,14 +29,6 @@ _FILE_PAGE = 500
 _EVENTS = 10
 HEAD = ("made", "settled", "state", "reason", "description", "amount", "refunded", "currency", "card", "invoice",
         "transaction", "failure")  # fmt: skip
-# What came in and what went back, over all pages of a filter.
-_TOTALS = text("""
-SELECT currency, sum(amount) AS paid, sum(refunded) AS refunded FROM billing_records
-WHERE org_id = :org_id AND state IN ('completed', 'refunded') AND (CAST(:state AS text) IS NULL OR state = :state)
-  AND created_at >= coalesce(CAST(:start AS timestamptz), '-infinity')
-  AND created_at < coalesce(CAST(:end AS timestamptz), 'infinity')
-GROUP BY currency ORDER BY currency
-""")
 
 
 @dataclass(frozen=True)
@@ -96,7 +88,7 @@ def history(session: Session, org_id: UUID, asked: RecordsQuery) -> HistoryView:
         until=asked.until,
         state=asked.state or "",
         narrow=asked.narrow,
-        totals=_totals(session, org_id, asked.wanted) if shown else [],
+        totals=[_total(each) for each in payments.totals(session, org_id, asked.wanted)] if shown else [],
         next_href=following,
         first_href=asked.address() if asked.cursor else None,
         csv_href=asked.csv(),
@@ -130,12 +122,6 @@ def card(record: BillingRecord) -> str:
     return f"{brand(record.card_brand)} {record.card_last4}" if record.card_last4 else ""
 
 
-def of_checkout(session: Session, org_id: UUID, checkout_id: UUID) -> BillingRecord | None:
-    """The movement that a checkout made."""
-    chosen = select(BillingRecord).where(BillingRecord.org_id == org_id, BillingRecord.checkout_id == checkout_id)
-    return session.scalars(chosen).one_or_none()
-
-
 def file_rows(session: Session, org_id: UUID, wanted: RecordFilter) -> Iterator[tuple[Cell, ...]]:
     """All records of the filter, newest first, read page by page, so that its length is no matter."""
     position: tuple[datetime, UUID] | None = None
@@ -161,11 +147,6 @@ def _file_row(each: BillingRecord, invoice: StripeInvoice | None) -> tuple[Cell,
 def _invoices(session: Session, org_id: UUID, records: Sequence[BillingRecord]) -> dict[str, StripeInvoice]:
     ids = [each.invoice_id for each in records if each.invoice_id]
     return payments.invoices_by_id(session, org_id, ids) if ids else {}
-
-
-def _totals(session: Session, org_id: UUID, wanted: RecordFilter) -> list[str]:
-    asked = {"org_id": org_id, "state": wanted.state, "start": wanted.start, "end": wanted.end}
-    return [_total(each) for each in session.execute(_TOTALS, asked)]
 
 
 def _total(found: Row[Any]) -> str:

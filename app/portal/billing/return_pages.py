@@ -77,10 +77,10 @@ def _state(visit: Checkout, org: UUID, sent: str) -> str:
 
 def _has_moved(org: UUID, visit: Checkout) -> bool:
     """Whether the money has arrived: a session is complete as soon as it was ordered, and a bank debit takes days."""
-    record = histories.of_checkout(session(), org, visit.id)
+    record = payments.record_of_checkout(session(), org, visit.id)
     return record is None or record.state in {"completed", "refunded"}
 
 
 def _paid(org: UUID, visit: Checkout) -> Paid | None:
-    record = histories.of_checkout(session(), org, visit.id)
+    record = payments.record_of_checkout(session(), org, visit.id)
     return Paid(amount(record.amount, record.currency), histories.card(record)) if record else None

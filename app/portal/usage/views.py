@@ -17,8 +17,9 @@ from app.kit.errors import NotFound
 from app.kit.money import ZERO
 from app.kit.periods import Period, midnight, month_of
 from app.metering import queries as metering
+from app.metering.recording import refused_events
 from app.portal.shell.people import org_of
-from app.portal.usage import queries, refusals
+from app.portal.usage import queries
 from app.portal.usage.refusals import refused_rows
 from app.portal.usage.requests import UsageQuery, parse_usage_query, presets_of
 from app.portal.usage.view import ADDED, Found, MeterRef, usage_view
@@ -109,7 +110,7 @@ def _found(frame: _Frame) -> Found:
         earlier=earlier,
         shares=metering.by_dimension(session(), frame.org, days.start, days.end, by, since=since, until=until),
         total=_total(frame, inside),
-        refused=refused_rows(refusals.refused(session(), frame.org, month_ago, _REFUSED)),
+        refused=refused_rows(refused_events.newest(session(), frame.org, month_ago, _REFUSED)),
     )
 
 

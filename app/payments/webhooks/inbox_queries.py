@@ -1,4 +1,4 @@
-"""What staff read of Stripe's events: a page of them, how many stand in each state, and one whole."""
+"""The inbox as staff read it: a page of events, how many are in each state, one event whole."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SELECT event.id, event.type, event.api_version, event.livemode, event.account, e
 _FROM = """
 FROM stripe_inbox event
 LEFT JOIN stripe_customers customer ON customer.id = event.customer_id
-LEFT JOIN orgs org ON org.id = coalesce(event.org_id, customer.org_id)
+LEFT JOIN accounts_orgs org ON org.id = coalesce(event.org_id, customer.org_id)
 """
 # Only what is asked for stands in the statement, so that each question can have its own index.
 _WANTED = {
