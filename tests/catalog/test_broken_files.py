@@ -150,7 +150,7 @@ CASES = [
         "has tiers that do not rise",
         "up_to = 2000",
         "up_to = 900",
-        "48 plans.pro.charges[0].tiers[1].up_to: must be above that of the tier before",
+        "48 plans.pro.charges[0].tiers[1].up_to: must be above that of the previous tier",
     ),
     (
         "ends in a closed tier",

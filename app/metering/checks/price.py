@@ -10,7 +10,7 @@ from uuid import UUID
 from app.kit.money import ZERO, exponent, to_major
 from app.kit.pool import HotPool
 from app.metering.checks.rows import Row
-from app.rating import Charge, marginal, price
+from app.rating import Charge, marginal_price, price
 from app.rating.schemas import parse_charge
 
 ONE = Decimal(1)
@@ -39,7 +39,7 @@ def priced(pool: HotPool, row: Row, quantity: Decimal, currency: str) -> tuple[D
     after = max(used, quantity) if row.aggregation == "max" else used + quantity
     places = exponent(currency)
     amount = price(charge, after, row.allowance).amount - price(charge, used, row.allowance).amount
-    return to_major(marginal(charge, used, row.allowance), places), to_major(amount, places)
+    return to_major(marginal_price(charge, used, row.allowance), places), to_major(amount, places)
 
 
 def currency_of(pool: HotPool, org_id: UUID, version_id: UUID, now: datetime) -> str:
