@@ -84,7 +84,7 @@ def show_org(org_id: UUID) -> OrgAnswer:
 def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
     """Totals from the roll-ups."""
     start, end = _days(query)
-    meters = {meter.id: meter for meter in catalog.meters(session())}
+    meters = {meter.id: meter for meter in catalog.list_meters(session())}
     wanted = _meter(list(meters.values()), query.meter).id if query.meter else None
     found = _figures(query, start, end)
     active = reports.active(session(), start, end)
@@ -111,7 +111,7 @@ def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
 def top(query: TopQuery) -> TopAnswer:
     """Each in the months of its own zone."""
     month = date.fromisoformat(f"{query.month}-01") if query.month else _today().replace(day=1)
-    meter = _meter(catalog.meters(session()), query.meter)
+    meter = _meter(catalog.list_meters(session()), query.meter)
     rows = reports.top_orgs(session(), month, meter.id, query.limit)
     return TopAnswer(month, meter.key, [TopOut(str(r.org_id), r.name, r.quantity, r.events) for r in rows])
 
@@ -124,7 +124,7 @@ def top(query: TopQuery) -> TopAnswer:
 def put_subscription(asked: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
     """As the form of the staff's page does."""
     now = business_now()
-    version = catalog.version_of(session(), asked.plan)
+    version = catalog.find_newest_version(session(), asked.plan)
     if version is None:
         raise InvalidRequest("There is no such plan.", [FieldError("plan", "the key of a plan that is on offer")])
     choice = GrantablePlan(version.id, asked.interval, asked.currency, version.plan.name)

@@ -27,7 +27,7 @@ def index() -> Response:
     """Use over the days, by plan and kind; the greatest users; the state of the parts."""
     now, wall = business_now(), wall_now()
     today = now.astimezone(UTC).date()
-    meters = catalog.meters(session())
+    meters = catalog.list_meters(session())
     days = read_days(request.args, today)
     counts = queries.health(session(), wall=wall, today=today, month_ago=now - timedelta(days=30))
     if not meters:

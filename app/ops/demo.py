@@ -26,8 +26,8 @@ from app.accounts.orgs.roles import ORG_SCOPES
 from app.accounts.sign_in.passwords import hash_password
 from app.accounts.sign_in.sign_up import create_user
 from app.audit.service import write
-from app.catalog.apply import apply
-from app.catalog.queries import version_of
+from app.catalog.apply import apply_catalog
+from app.catalog.queries import find_newest_version
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
 from app.metering.partitions import make_partitions
@@ -92,11 +92,11 @@ def curl(base_url: str, key: str) -> str:
 def _catalogue(told: Callable[[str], None]) -> None:
     path: Path = PROJECT / CATALOGUE
     with transaction() as session:
-        if version_of(session, "pro") is not None and version_of(session, "free") is not None:
+        if find_newest_version(session, "pro") is not None and find_newest_version(session, "free") is not None:
             return
         told(f"applying {CATALOGUE}")
         catalogue = read_catalog(path.read_text(encoding="utf-8"), CATALOGUE)
-        apply(session, catalogue, actor=SYSTEM, now=business_now())
+        apply_catalog(session, catalogue, actor=SYSTEM, now=business_now())
 
 
 def _act(actor: CastMember, told: Callable[[str], None]) -> Account:
@@ -133,7 +133,7 @@ def _furnish(session: Session, actor: CastMember, org_id: UUID, born: datetime) 
         for ref, name in CLIENTS.items():
             clients.create_client(session, org_id, ref, name, actor=SYSTEM, now=now, created_at=born)
     if actor.paid:
-        version = version_of(session, "pro")
+        version = find_newest_version(session, "pro")
         if version is None:
             raise RuntimeError("the catalogue has no plan pro")
         since = born + AGE - PAID_AFTER

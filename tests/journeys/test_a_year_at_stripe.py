@@ -16,7 +16,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from flask import Flask
 
-from app.catalog.apply import apply
+from app.catalog.apply import apply_catalog
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks, FixedClock
@@ -98,7 +98,7 @@ def payer(app: Flask, clock: FixedClock, standin: StandIn, box: tuple[MailFolder
     standin.deliver_to(app.test_client())
     with app.app_context():
         session = db.session()
-        apply(session, read_catalog(PLAN, "team"), actor=SYSTEM, now=clock.at)
+        apply_catalog(session, read_catalog(PLAN, "team"), actor=SYSTEM, now=clock.at)
         session.commit()
         org = factories.make_org(session, time_zone=ZONE)
         owner = factories.make_member(session, org, email="owner@year.example")

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.accounts.models import Org, User
-from app.catalog.queries import version_of
+from app.catalog.queries import find_newest_version
 from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks, FixedClock
 from app.metering.recording.batch import BatchTerms, record_batch
@@ -60,7 +60,7 @@ class Stage:
             at, self.clock.at = self.clock.at, factories.utc("2026-11-01 00:00")
             made = factories.make_org(session, name=name, time_zone=zone, currency=currency)
             if plan:
-                version = version_of(session, plan)
+                version = find_newest_version(session, plan)
                 assert version is not None
                 with transaction() as open_session:
                     assign_plan(open_session, made.id, version.id, interval=use.pop("interval", "month"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask
 
-from app.catalog.apply import apply
+from app.catalog.apply import apply_catalog
 from app.catalog.schemas import read_catalog
 from app.factory import create_app
 from app.kit.actor import SYSTEM
@@ -52,5 +52,5 @@ def furnish(app: Flask, now: datetime) -> None:
     with app.app_context():
         text = (PROJECT / CATALOGUE).read_text(encoding="utf-8")
         with transaction() as session:
-            apply(session, read_catalog(text, CATALOGUE), actor=SYSTEM, now=now)
+            apply_catalog(session, read_catalog(text, CATALOGUE), actor=SYSTEM, now=now)
         make_partitions(back=13)

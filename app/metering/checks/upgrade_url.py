@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from app.catalog.queries import ROOM_SQL
+from app.catalog.queries import PLAN_CAPS_SQL
 from app.kit.errors import Unavailable
 from app.kit.pool import HotPool
 from app.web.addresses import absolute_url
@@ -53,7 +53,7 @@ def _rooms(pool: HotPool, meter: str) -> list[Room]:
         return kept[1]
     try:
         with pool.connection() as connection:
-            rows = connection.execute(ROOM_SQL, (meter,)).fetchall()
+            rows = connection.execute(PLAN_CAPS_SQL, (meter,)).fetchall()
     except Unavailable:
         return []  # a refusal is an answer: it is not lost for the want of a better link
     found = [Room(key, aggregation, tuple(caps)) for key, aggregation, *caps in rows]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.catalog import queries as catalog
-from app.catalog.apply import apply
+from app.catalog.apply import apply_catalog
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
 from app.kit.pool import HotPool
@@ -26,9 +26,9 @@ START = "2026-10-25T00:00:00Z"
 def have_catalogue(books: Books) -> None:
     """Opening a period needs a default plan."""
     with books.transaction() as session:
-        if catalog.default_version_id(session) is None:
+        if catalog.find_default_version_id(session) is None:
             text = (PROJECT / "catalogs" / "scan_api.toml").read_text(encoding="utf-8")
-            apply(session, read_catalog(text, "scan_api.toml"), actor=SYSTEM, now=NOW)
+            apply_catalog(session, read_catalog(text, "scan_api.toml"), actor=SYSTEM, now=NOW)
 
 
 def run(
