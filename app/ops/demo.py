@@ -30,10 +30,10 @@ from app.catalog.apply import apply_catalog
 from app.catalog.queries import find_newest_version
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
-from app.metering.partitions import make_partitions
+from app.metering.partitions import ensure_partitions
 from app.metering.recording.batch import BatchTerms, record_batch
-from app.metering.recording.recorder import usage_recorder
-from app.metering.rollups.fold import fold
+from app.metering.recording.recorder import get_usage_recorder
+from app.metering.rollups.fold import fold_rollups
 from app.metering.schemas import Event
 from app.ops.demo_cast import CALLER, CAST, CATALOGUE, CLIENTS, GUESTS, MONTHS_BEFORE, CastMember, DemoUse, Guest, uses
 from app.settings import PROJECT
@@ -60,7 +60,7 @@ class Account:
 def seed(told: Callable[[str], None], kept_key: str | None) -> tuple[list[Account], str]:
     """Make what is missing; returns every account and an API key that works: `kept_key` when it still does."""
     _catalogue(told)
-    make_partitions(back=MONTHS_BEFORE + 2)
+    ensure_partitions(back=MONTHS_BEFORE + 2)
     accounts = [_act(actor, told) for actor in CAST]
     accounts += [_join(guest) for guest in GUESTS]
     _fold()
@@ -146,7 +146,7 @@ def _record(org_id: UUID, actor: CastMember, base: datetime) -> None:
     while batch := list(islice(coming, _BATCH)):
         oldest = min(use.at for use in batch)
         terms = BatchTerms(source="import", billable=True, limited=False, oldest=oldest)
-        outcome = record_batch(usage_recorder(), org_id, [_event(use) for use in batch], key_id=None,
+        outcome = record_batch(get_usage_recorder(), org_id, [_event(use) for use in batch], key_id=None,
                                now=business_now(), terms=terms)  # fmt: skip
         # An older release may have told the same event in other words; then it stands as it was told.
         wrong = [each for each in outcome.refused if each.code != "id_conflict"]
@@ -205,4 +205,4 @@ def _fold() -> None:
     more = True
     while more:
         with transaction() as session:
-            more = fold(session, business_now()).more
+            more = fold_rollups(session, business_now()).more

@@ -8,7 +8,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from app.metering.queries import by_period
+from app.metering.queries import list_period_usage
 from app.web.database import db
 from tests import factories
 from tests.pages import send
@@ -117,7 +117,7 @@ def test_what_fell_into_the_new_period_is_counted_there(stage: Stage) -> None:
     current = stage.app.test_client().get("/api/v1/usage/current", headers=stage.key(cast.org)).get_json()
     assert current["meters"][0]["used"] == "7"
     with stage.app.app_context():
-        periods = [each.used for each in by_period(db.session(), cast.org, stage.clock.at)]
+        periods = [each.used for each in list_period_usage(db.session(), cast.org, stage.clock.at)]
     assert periods == [5, 7]
 
 

@@ -24,8 +24,8 @@ from app.catalog.queries import find_newest_version
 from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks, FixedClock
 from app.metering.recording.batch import BatchTerms, record_batch
-from app.metering.recording.recorder import usage_recorder
-from app.metering.rollups.fold import fold
+from app.metering.recording.recorder import get_usage_recorder
+from app.metering.rollups.fold import fold_rollups
 from app.metering.schemas import Event
 from app.subscriptions.service import assign_plan
 from app.web.database import db, transaction
@@ -79,7 +79,7 @@ class Stage:
             sent = Event(id=factories.unique("event"), meter=meter, quantity=msgspec.Raw(str(quantity).encode()),
                          occurred_at=factories.utc(at), **fields)  # fmt: skip
             terms = BatchTerms(limited=False, oldest=factories.utc("2026-01-01 00:00"))
-            done = record_batch(usage_recorder(), org_id, [sent], key_id=None, now=self.clock.at, terms=terms)
+            done = record_batch(get_usage_recorder(), org_id, [sent], key_id=None, now=self.clock.at, terms=terms)
             assert done.recorded == 1, done
 
     def member(self, org_id: UUID, role: str) -> FlaskClient:
@@ -115,7 +115,7 @@ class Stage:
             while more or self._number("SELECT upto FROM rollup_state WHERE name = 'orgs'") <= mark:
                 assert time.monotonic() < until, "the watermark was held back for a minute"
                 with transaction() as session:
-                    more = fold(session, self.clock.at, rest=timedelta(0)).more
+                    more = fold_rollups(session, self.clock.at, rest=timedelta(0)).more
                 time.sleep(0 if more else 0.02)
 
     def _number(self, asked: str) -> int:

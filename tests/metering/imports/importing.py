@@ -44,16 +44,16 @@ def run(
     told: Callable[[int], None] = lambda _: None,
 ) -> importer.ImportReport:
     """Import a file as `flask usage import` does."""
-    source = source_file.inspect(file)
-    job = importer.Job(source, Spec.parse(maps, start, id_template), bill, create_orgs, chunk)
+    source = source_file.inspect_file(file)
+    job = importer.ImportJob(source, Spec.parse(maps, start, id_template), bill, create_orgs, chunk)
 
     def open_period(org_id, at, now):
         with books.transaction() as session:
             periods.ensure_period(session, org_id, at, now)
 
-    made = books.meterer
-    meterer = UsageRecorder(made.pool, made.max_age, made.max_ahead, made.standby, open_period)
-    return importer.run(job, meterer, books.transaction, importer.ImportClock(NOW, NOW), told)
+    made = books.recorder
+    recorder = UsageRecorder(made.pool, made.max_age, made.max_ahead, made.standby, open_period)
+    return importer.import_file(job, recorder, books.transaction, importer.ImportClock(NOW, NOW), told)
 
 
 def main(url: str, file: str, chunk: str) -> None:

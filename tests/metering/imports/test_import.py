@@ -18,7 +18,7 @@ from flask import Flask
 
 from app.metering.cli import group
 from app.metering.imports.column_mapping import MappingError
-from app.metering.imports.source_file import FileError, inspect
+from app.metering.imports.source_file import FileError, inspect_file
 from app.settings import PROJECT
 from tests.metering.books import Books
 from tests.metering.imports import importing
@@ -240,7 +240,7 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, content:
     file = tmp_path / name
     file.write_bytes(content)
     with pytest.raises(FileError, match=words):
-        inspect(file)
+        inspect_file(file)
 
 
 def test_two_orgs_of_one_name_are_told_apart_by_id_only(books: Books, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
--- The last transaction to fold now: all that are over, or as many as hold about `max_rows` events, at least one.
-CREATE OR REPLACE FUNCTION usage_fold_end(state rollup_state, max_rows integer) RETURNS bigint LANGUAGE plpgsql AS $$
+-- Returns the transaction id to fold up to: all finished transactions, or as many as contain about `max_rows` events,
+-- but at least one.
+CREATE OR REPLACE FUNCTION rollup_fold_end(state rollup_state, max_rows integer) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     upto bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
     found bigint;
