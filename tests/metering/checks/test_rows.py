@@ -35,7 +35,7 @@ def test_questions_of_several_orgs_in_one_statement_answer_as_each_alone(world: 
     alone = [[check_rows._load_rows(world.pool, [[question]])[0][0] for question in questions] for questions in asked]
     assert check_rows._load_rows(world.pool, asked) == alone
     assert [[row.used for row in rows] for rows in alone] == [[3], [1, 0, 0], [0, 0], [0]]
-    assert alone[1][0].window_over
+    assert alone[1][0].exceeded_window
     assert alone[1][1].meter_id is None
     assert alone[3][0].starts_at is None
 
