@@ -22,9 +22,9 @@ CONNECTIONS = 16
 WARM = 1  # seconds of warm-up, in which both load their code and open connections
 MOST = 10_000  # events per second: more than either can handle
 STORED = {
-    "ours": "SELECT (SELECT count(*) FROM stripe_inbox),"
+    "tollkeeper": "SELECT (SELECT count(*) FROM stripe_inbox),"
     " (SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'payments.apply')",
-    "theirs": "SELECT (SELECT count(*) FROM djstripe_event),"
+    "dj-stripe": "SELECT (SELECT count(*) FROM djstripe_event),"
     " (SELECT count(*) FROM djstripe_webhookeventtrigger WHERE valid AND processed)",
 }
 
@@ -32,9 +32,9 @@ STORED = {
 def receipts(world: World, base: str) -> tuple[float, float]:
     """Return receipts per second of both. Asserts that acknowledged events are stored, with their task or processed."""
     events = sign(FOLDER / "webhooks")
-    ours = _receive(world, "ours", base, "/webhooks/stripe", events)
-    with djstripe.served(world) as theirs:
-        return ours, _receive(world, "theirs", theirs, djstripe.TARGET, events)
+    ours = _receive(world, "tollkeeper", base, "/webhooks/stripe", events)
+    with djstripe.served(world) as rival:
+        return ours, _receive(world, "dj-stripe", rival, djstripe.TARGET, events)
 
 
 def sign(path: Path) -> Path:
@@ -50,20 +50,20 @@ def sign(path: Path) -> Path:
     return path
 
 
-def _receive(world: World, whose: str, base: str, target: str, events: Path) -> float:
+def _receive(world: World, receiver: str, base: str, target: str, events: Path) -> float:
     sent = {"EVENTS": str(events), "TARGET": target}
     load.wrk(base, CONNECTIONS, "webhook.lua", seconds=WARM, **sent, FROM=str(MOST * load.SECONDS))
-    before = _stored(world, whose)
+    before = _stored(world, receiver)
     rate = load.wrk(base, CONNECTIONS, "webhook.lua", **sent, FROM="0")
-    after = _stored(world, whose)
+    after = _stored(world, receiver)
     least = rate * (load.SECONDS - 0.1)
     assert all(now - then >= least for now, then in zip(after, before, strict=True)), "acknowledged, but not stored"
     return rate
 
 
-def _stored(world: World, whose: str) -> tuple[int, int]:
+def _stored(world: World, receiver: str) -> tuple[int, int]:
     with psycopg.connect(world.url) as connection:
-        row = connection.execute(STORED[whose]).fetchone()
+        row = connection.execute(STORED[receiver]).fetchone()
     assert row is not None
     return int(row[0]), int(row[1])
 

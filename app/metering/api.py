@@ -68,21 +68,21 @@ def record_events() -> Response:
 
 @api.operation(
     "POST", "/usage/check", request=CheckRequest, response=CheckAnswer,
-    summary="Ask whether a quantity may be used, and what it would cost",
+    summary="Check whether a quantity may be used, and what it would cost",
     example=examples.ASKED, answer=examples.CHECKED, errors=("unknown_meter", "bad_quantity"),
     description="Answers from the same data as recording does, but reserves nothing: the limit is enforced when the "
     "event is recorded. `limit` belongs to the deciding `span`. Send up to 100 checks under `checks`.",
 )  # fmt: skip
-def check_usage(asked: CheckRequest) -> Response:
+def check_usage(body: CheckRequest) -> Response:
     """Check whether quantities may be used; reserves nothing.
 
     Raises `Refused` for an unknown meter in a single check.
     """
-    answers = check_limits(get_usage_recorder(), acting_org(), _questions(asked), now=business_now())
-    if asked.checks is not None:
+    answers = check_limits(get_usage_recorder(), acting_org(), _questions(body), now=business_now())
+    if body.checks is not None:
         return respond_raw(msgspec.json.encode({"checks": [_check_answer(answer) for answer in answers]}))
     if answers[0].reason == "unknown_meter":
-        raise Refused(f"There is no meter {asked.meter!r}.", code="unknown_meter")
+        raise Refused(f"There is no meter {body.meter!r}.", code="unknown_meter")
     return respond_raw(msgspec.json.encode(_check_answer(answers[0])))
 
 
@@ -125,16 +125,16 @@ def list_refused(query: RefusedQuery) -> RefusedAnswer:
     )
 
 
-def _questions(asked: CheckRequest) -> list[tuple[str, Decimal]]:
-    if (asked.checks is None) == (asked.meter is None):
+def _questions(body: CheckRequest) -> list[tuple[str, Decimal]]:
+    if (body.checks is None) == (body.meter is None):
         raise InvalidRequest("Send either `meter` or `checks`.", [FieldError("meter", "one of meter and checks")])
-    if asked.checks is None:
-        return [(asked.meter or "", _quantity(asked.quantity))]
-    if asked.quantity is not ABSENT:
+    if body.checks is None:
+        return [(body.meter or "", _quantity(body.quantity))]
+    if body.quantity is not ABSENT:
         raise InvalidRequest(
             "Put `quantity` inside each of `checks`.", [FieldError("quantity", "not allowed with checks")]
         )
-    return [(question.meter, _quantity(question.quantity)) for question in asked.checks]
+    return [(question.meter, _quantity(question.quantity)) for question in body.checks]
 
 
 def _quantity(raw: Raw) -> Decimal:

@@ -3,13 +3,13 @@
 CREATE OR REPLACE FUNCTION rollup_fold_end(state rollup_state, max_rows integer) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     upto bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
-    found bigint;
+    pending bigint;
 BEGIN
     LOOP
-        SELECT count(*) INTO found FROM (
+        SELECT count(*) INTO pending FROM (
             SELECT FROM usage_events e WHERE e.tx >= state.upto AND e.tx < upto AND e.seq > state.floor_seq
             LIMIT max_rows + 1) probe;
-        EXIT WHEN found <= max_rows OR upto <= state.upto + 1;
+        EXIT WHEN pending <= max_rows OR upto <= state.upto + 1;
         upto := state.upto + (upto - state.upto + 1) / 2;
     END LOOP;
     RETURN upto;
