@@ -173,7 +173,7 @@ def test_usage_value_counted_knows_what_its_period_has_counted(sql: Sql) -> None
 
 
 def test_usage_partitions_makes_the_months_once(sql: Sql) -> None:
-    far = datetime.fromisoformat("2031-05-15T00:00:00+00:00")
+    far = datetime.fromisoformat("2032-05-15T00:00:00+00:00")
     assert [sql.value("SELECT usage_partitions(%s, 1, 1)", far) for _ in range(2)] == [6, 0]
-    assert sql.value("SELECT to_regclass('usage_events_203106') IS NOT NULL")
-    sql.fails("TK003", "TRUNCATE usage_events_203106")
+    assert sql.value("SELECT to_regclass('usage_events_203206') IS NOT NULL")
+    sql.fails("TK003", "TRUNCATE usage_events_203206")
