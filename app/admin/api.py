@@ -84,10 +84,10 @@ def show_org(org_id: UUID) -> OrgAnswer:
 def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
     """Totals from the roll-ups."""
     start, end = _days(query)
-    meters = {meter.id: meter for meter in catalog.meters(session())}
+    meters = {meter.id: meter for meter in catalog.list_meters(session())}
     wanted = _meter(list(meters.values()), query.meter).id if query.meter else None
     found = _figures(query, start, end)
-    active = reports.active(session(), start, end)
+    active = reports.count_active(session(), start, end)
     return AnalyticsAnswer(
         start=start,
         end=end,
@@ -99,7 +99,7 @@ def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
         ],
         active_orgs=active.orgs,
         active_users=active.users,
-        as_of=reports.as_of(session()),
+        as_of=reports.find_folded_at(session()),
     )
 
 
@@ -111,8 +111,8 @@ def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
 def top(query: TopQuery) -> TopAnswer:
     """Each in the months of its own zone."""
     month = date.fromisoformat(f"{query.month}-01") if query.month else _today().replace(day=1)
-    meter = _meter(catalog.meters(session()), query.meter)
-    rows = reports.top_orgs(session(), month, meter.id, query.limit)
+    meter = _meter(catalog.list_meters(session()), query.meter)
+    rows = reports.list_top_orgs(session(), month, meter.id, query.limit)
     return TopAnswer(month, meter.key, [TopOut(str(r.org_id), r.name, r.quantity, r.events) for r in rows])
 
 
@@ -124,7 +124,7 @@ def top(query: TopQuery) -> TopAnswer:
 def put_subscription(asked: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
     """As the form of the staff's page does."""
     now = business_now()
-    version = catalog.version_of(session(), asked.plan)
+    version = catalog.find_newest_version(session(), asked.plan)
     if version is None:
         raise InvalidRequest("There is no such plan.", [FieldError("plan", "the key of a plan that is on offer")])
     choice = GrantablePlan(version.id, asked.interval, asked.currency, version.plan.name)
@@ -137,11 +137,11 @@ def put_subscription(asked: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
 def _figures(query: AnalyticsQuery, start: date, end: date) -> list[tuple[str, reports.DayTotal | reports.Total]]:
     """Each figure with its group; with a plan named, by day, only that plan's."""
     if query.group_by == "day":
-        days = reports.by_day(session(), start, end, "plan" if query.plan else "")
+        days = reports.list_daily_totals(session(), start, end, "plan" if query.plan else "")
         return [(each.day.isoformat(), each) for each in days if query.plan in {None, each.value}]
     if query.plan and query.group_by != "plan":
         raise InvalidRequest("A plan goes with days or plans.", [FieldError("plan", "not with kind or provider")])
-    totals = reports.totals(session(), start, end, query.group_by)
+    totals = reports.list_totals(session(), start, end, query.group_by)
     return [(each.value, each) for each in totals if query.plan in {None, each.value}]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from app.rating import marginal
+from app.rating import marginal_price
 from app.statements import wording
 from app.statements.current_usage import CurrentUsage
 from app.statements.offers import Offer
@@ -88,7 +88,7 @@ def overage(offer: Offer, meter: str, currency: str) -> str:
     if terms.charge is None:
         return "By agreement"
     allowance = terms.allowance or Decimal(0)
-    each = marginal(terms.charge, allowance, allowance)
+    each = marginal_price(terms.charge, allowance, allowance)
     words = f"{wording.price_of_unit(each, currency)} each" if each else "Billed"
     return words if terms.hard_limit is None else f"{words}, to {quantity(terms.hard_limit)}"
 

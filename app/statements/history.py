@@ -73,7 +73,7 @@ def history(session: Session, org_id: UUID, now: datetime, zone: str, count: int
     firsts = months_to(now.astimezone(ZoneInfo(zone)).date(), count)
     start, end = midnight(firsts[0], zone), midnight(following(firsts[-1]), zone)
     known = catalog.all_meters(session)
-    figures = metering.months(session, org_id, firsts[0], firsts[-1])
+    figures = metering.list_monthly_usage(session, org_id, firsts[0], firsts[-1])
     costs = _costs(queries.periods(session, org_id, start, end), zone)
     changes = queries.terms(session, org_id)
     found = [

@@ -33,7 +33,7 @@ def come_back() -> Response:
     org, sent, looks = org_of(who), request.args.get("session_id", ""), _looks()
     visit = _visit(org, sent)
     state = _state(visit, org, sent)
-    plan = queries.plan_of_version(session(), visit.plan_version_id) if visit.plan_version_id else None
+    plan = queries.find_plan_of_version(session(), visit.plan_version_id) if visit.plan_version_id else None
     view = return_view(
         state,
         billing_status(session(), org, now),

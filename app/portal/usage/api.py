@@ -48,12 +48,12 @@ def usage_summary() -> SummaryAnswer:
     org, now = _org(), business_now()
     found = history(session(), org, now, caller().time_zone, 12)
     running = found.months[-1]
-    ever = metering.lifetime(session(), org)
+    ever = metering.list_lifetime_usage(session(), org)
     return SummaryAnswer(
         month=running.month,
         meters=running.meters,
         lifetime=totals(ever, found.meters),
-        latest_events=latest_events(metering.latest_events(session(), org, 10)),
+        latest_events=latest_events(metering.list_latest_events(session(), org, 10)),
         trend=found.months,
         as_of=now,
     )
