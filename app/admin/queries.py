@@ -1,4 +1,4 @@
-"""What staff read across organisations: one statement a question."""
+"""Staff's reads across organisations, one query per question."""
 
 from __future__ import annotations
 
@@ -109,8 +109,8 @@ ORDER BY t.dimension, quantity DESC
 """)
 
 
-def health(session: Session, *, wall: datetime, today: date, month_ago: datetime) -> Row[Any]:
-    """Counts of the installation and the state of its parts, in one row.
+def get_health(session: Session, *, wall: datetime, today: date, month_ago: datetime) -> Row[Any]:
+    """Counts and health of the installation in one row.
 
     Worked example: three orgs, one of them new and none suspended, an idle queue: 3, 1, 0, ... waiting 0, parked 0.
     """
@@ -118,8 +118,8 @@ def health(session: Session, *, wall: datetime, today: date, month_ago: datetime
     return session.execute(_HEALTH, found).one()
 
 
-def shares(session: Session, meter: Meter, first: date, last: date) -> Rows:
-    """A meter's totals over the days, both included: one row in all (dimension ""), then by plan, kind and provider.
+def list_shares(session: Session, meter: Meter, first: date, last: date) -> Rows:
+    """A meter's totals over the days, inclusive: one row overall (dimension ""), then by plan, kind and provider.
 
     Worked example: 30 calls, 20 of them on Pro and all of kind scan: ("", "", 30), ("plan", "Pro", 20), ...
     """
@@ -127,27 +127,27 @@ def shares(session: Session, meter: Meter, first: date, last: date) -> Rows:
     return session.execute(_SHARES, values).all()
 
 
-def orgs(session: Session, *, search: str | None, before: UUID | None, many: int) -> Rows:
-    """At most `many` orgs, newest first, older than the org `before`; `search` is part of a name or of an address."""
+def list_orgs(session: Session, *, search: str | None, before: UUID | None, many: int) -> Rows:
+    """At most `many` organisations older than `before`, newest first; `search` matches names and e-mail addresses."""
     pattern = f"%{_literal(search)}%" if search else None
     return session.execute(_ORGS, {"pattern": pattern, "before": before, "many": many}).all()
 
 
-def org(session: Session, org_id: UUID) -> Rows:
-    """An org with its plan, one row a member; empty when there is none."""
+def list_org_rows(session: Session, org_id: UUID) -> Rows:
+    """An organisation with its plan, one row per member; empty if it does not exist."""
     return session.execute(_ORG_ALONE, {"org_id": org_id}).all()
 
 
-def org_with_stripe(session: Session, org_id: UUID, *, many: int) -> Rows:
-    """The same, each row with what stands at Stripe (`stripe`, for `org_payments.read`): the newest `many` of each."""
+def list_org_rows_with_stripe(session: Session, org_id: UUID, *, many: int) -> Rows:
+    """`list_org_rows` with a `stripe` column for `parse_payments`: the newest `many` records and events."""
     return session.execute(_ORG_WITH_STRIPE, {"org_id": org_id, "many": many}).all()
 
 
-def offers(session: Session) -> Rows:
-    """The plans that staff can give, one row a price; a plan without any price has one row without."""
+def list_offers(session: Session) -> Rows:
+    """The plans staff can assign, one row per price; a plan without prices has one row with price columns null."""
     return session.execute(_OFFERS).all()
 
 
 def _literal(search: str) -> str:
-    """The words themselves, where % and _ would stand for others."""
+    """Escape the wildcards of ILIKE."""
     return search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

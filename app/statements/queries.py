@@ -1,4 +1,4 @@
-"""What the figures are made of: terms, periods and counters of an org, one statement a question."""
+"""Reads behind the figures: an organisation's terms, periods and counters, one query per question."""
 
 from __future__ import annotations
 
@@ -100,28 +100,28 @@ WHERE term.org_id = :org_id ORDER BY term.starts_at
 """)
 
 
-def current(session: Session, org_id: UUID, now: datetime) -> Rows:
-    """The org's standing and one row a meter of the period that holds `now`; one row without a meter when it has none.
+def list_current_rows(session: Session, org_id: UUID, now: datetime) -> Rows:
+    """Plan, period and currency at `now`, one row per meter; a single row without a meter if there are none.
 
-    Empty when there is no such org. Worked example: an org on Free with two metered allowances, one of them used,
-    gives two rows that repeat plan, period and currency, with used 0 on the other.
+    Empty if the organisation does not exist. Worked example: an org on Free with two metered allowances, one of them
+    used: two rows that repeat plan, period and currency, with used 0 on the other.
     """
     return session.execute(_CURRENT, {"org_id": org_id, "now": now}).all()
 
 
-def periods(session: Session, org_id: UUID, start: datetime, end: datetime) -> Rows:
-    """One row a meter used in each usage period that begins in [start, end), oldest first.
+def list_period_rows(session: Session, org_id: UUID, start: datetime, end: datetime) -> Rows:
+    """One row per meter used in each usage period that starts in [start, end), oldest first.
 
     Worked example: two calendar months, one meter used in each: two rows, each with its month's terms and charge.
     """
     return session.execute(_PERIODS, {"org_id": org_id, "start": start, "end": end}).all()
 
 
-def terms(session: Session, org_id: UUID) -> Rows:
-    """From when on the org was on which plan, oldest first: Free since March, then Pro since May, are two rows."""
+def list_plan_terms(session: Session, org_id: UUID) -> Rows:
+    """When the organisation joined which plan, oldest first: Free since March, then Pro since May: two rows."""
     return session.execute(_TERMS, {"org_id": org_id}).all()
 
 
-def meters(session: Session) -> dict[int, Meter]:
-    """Every meter by its id, archived ones too: old usage still has its name."""
+def get_meters_by_id(session: Session) -> dict[int, Meter]:
+    """All meters by id, including archived ones, so that old usage keeps its name."""
     return {meter.id: meter for meter in session.scalars(select(Meter).order_by(Meter.id))}

@@ -1,4 +1,4 @@
-"""Whose page it is, and who of the org may change its plan."""
+"""The organisation of the page, and the members who may change its plan."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ MAY_CHANGE_PLAN = frozenset({"owner", "admin", "billing"})
 
 @dataclass(frozen=True, slots=True)
 class PlanManager:
-    """Somebody of the own org who may change the plan."""
+    """A member who may change the plan."""
 
     name: str
     email: str
 
 
 def list_plan_managers(session: Session, org_id: UUID) -> list[PlanManager]:
-    """The members who may, owners first: what a viewer's page says whom to ask."""
+    """Up to five members who may change the plan, owners first; shown to members who may not."""
     return [PlanManager(row.name, row.email) for row in session.execute(_ASK, {"org_id": org_id})]
 
 
-def org_of(who: Caller) -> UUID:
-    """The org that a page is about; a person without any has none to show."""
+def get_org_id(who: Caller) -> UUID:
+    """The caller's organisation. Raises `NotFound` for a user without one."""
     if who.org_id is None:
         raise NotFound("You are in no organisation.")
     return who.org_id

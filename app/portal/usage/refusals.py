@@ -1,4 +1,4 @@
-"""What was not counted: single events with their reason, refusals at a limit by the hour."""
+"""Refused usage: single events with their reason, and quota refusals aggregated by hour."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.statements.queries import Rows
 from app.web.problems import problem_of
 
-# What was not counted: single events with their reason, and refusals at a limit by the hour.
+# Single refused events with their reason, and quota refusals by hour.
 _REFUSED = text("""
 (SELECT at, event ->> 'meter' AS meter, code, detail, 1 AS events FROM refused_events
  WHERE org_id = :org_id AND at >= :since ORDER BY id DESC LIMIT :many)
@@ -28,7 +28,7 @@ ORDER BY at DESC LIMIT :many
 
 @dataclass(frozen=True)
 class RefusedRow:
-    """Events that were not counted, and why."""
+    """Events that were refused, and why."""
 
     at: datetime
     meter: str
@@ -36,8 +36,8 @@ class RefusedRow:
     count: int
 
 
-def refused_rows(rows: Iterable[Row[Any]]) -> list[RefusedRow]:
-    """One line a refusal: the code's title, and the detail where there is one."""
+def build_refused_rows(rows: Iterable[Row[Any]]) -> list[RefusedRow]:
+    """One row per refusal: the code's title, plus the detail if there is one."""
     return [
         RefusedRow(at=row.at, meter=(row.meter or "–")[:60], reason=_reason(row.code, row.detail), count=row.events)
         for row in rows
@@ -49,6 +49,6 @@ def _reason(code: str, detail: str) -> str:
     return f"{title}. {detail}" if detail else f"{title}."
 
 
-def refused(session: Session, org_id: UUID, since: datetime, many: int) -> Rows:
+def list_refused(session: Session, org_id: UUID, since: datetime, many: int) -> Rows:
     """The newest refusals since then. Two bad events and an hour with 40 over a limit: three rows, counts 1, 1, 40."""
     return session.execute(_REFUSED, {"org_id": org_id, "since": since, "many": many}).all()
