@@ -121,7 +121,8 @@ def _page(
         entries=audit.entries(session(), org_id, limit=_ENTRIES),
         people=_people(rows),
         payments=org_payments.parse_payments(rows[0].stripe),
-        plan_form=plan_form or _plan_form(list_grantable_plans(queries.list_offers(session())), _held(rows[0], usage)),
+        plan_form=plan_form
+        or _plan_form(list_grantable_plans(queries.list_offers(session())), _current_option(rows[0], usage)),
         reason_form=reason_form or ReasonForm(),
     )
 
@@ -132,7 +133,7 @@ def _plan_form(plans: Sequence[GrantablePlan], chosen: str | None = None) -> Pla
     return form
 
 
-def _held(head: Row[Any], usage: CurrentUsage) -> str:
+def _current_option(head: Row[Any], usage: CurrentUsage) -> str:
     """The form's preselected option: the current plan at its price."""
     return f"{usage.plan_version_id}:{head.interval or 'month'}:{usage.currency}"
 

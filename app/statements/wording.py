@@ -66,7 +66,7 @@ def summarise_usage(usage: CurrentUsage) -> tuple[str, str]:
         return _owing(usage)
     if shut and shut.shut and not (meter and _refused(meter)):
         return "high", describe_full_window(shut.name, shut.shut, usage.time_zone)
-    return ("ok", "All fine.") if meter is None else _standing(kind, meter, usage)
+    return ("ok", "All fine.") if meter is None else _describe_meter(kind, meter, usage)
 
 
 def _owing(usage: CurrentUsage) -> tuple[str, str]:
@@ -76,7 +76,7 @@ def _owing(usage: CurrentUsage) -> tuple[str, str]:
     return "near", "Usage is fine; a payment failed."
 
 
-def _standing(kind: str, meter: MeterFigures, usage: CurrentUsage) -> tuple[str, str]:
+def _describe_meter(kind: str, meter: MeterFigures, usage: CurrentUsage) -> tuple[str, str]:
     """State and sentence for the meter that matters most."""
     until = day(usage.period.end, usage.time_zone, plain=True)
     if kind == "full" or _refused(meter):

@@ -100,7 +100,7 @@ def build_billing_view(
         card=at.card.words if at.card else None,
         card_notes=_card_notes(at),
         card_act=("Change the card" if at.card else "Add a card") if usable and at.customer else None,
-        troubles=[*_ran_into(trouble), *list_troubles(at, usable=usable)],
+        troubles=[*_own_trouble(trouble), *list_troubles(at, usable=usable)],
         may_act=may_act,
         may_cancel=usable and running and not at.cancels,
         people=people,
@@ -169,7 +169,7 @@ def _late(at: BillingStatus, *, usable: bool) -> Trouble:
     return Trouble("full" if at.limited else "strong", title, [sentence, more], actions if usable else [])
 
 
-def _ran_into(trouble: str | None) -> list[Trouble]:
+def _own_trouble(trouble: str | None) -> list[Trouble]:
     return [Trouble("strong", "This did not work", [trouble])] if trouble else []
 
 

@@ -92,7 +92,7 @@ def _upgrade_page(key: str, *, trouble: str | None = None, status: int = 200) ->
     offers = list_offers(session(), usage.plan_key)
     offer = _named(key, offers)
     currencies = [code for code in list_currencies([offer]) if who.currency in {None, code}]
-    context = _seen(currencies, usage, may_change=who.role in MAY_CHANGE_PLAN)
+    context = _build_context(currencies, usage, may_change=who.role in MAY_CHANGE_PLAN)
     current = next((offer for offer in offers if offer.key == usage.plan_key), None)
     view = build_upgrade_view(
         offer,
@@ -123,7 +123,7 @@ def _cancel_page(*, trouble: str | None = None, status: int = 200) -> Response:
     return render("billing/cancel.html", status=status, view=view)
 
 
-def _seen(currencies: Sequence[str], usage: CurrentUsage, *, may_change: bool) -> PlanContext:
+def _build_context(currencies: Sequence[str], usage: CurrentUsage, *, may_change: bool) -> PlanContext:
     """The interval and currency from the URL or the form; falls back where the plan isn't sold that way."""
     interval, currency = request.values.get("interval", ""), request.values.get("currency", "")
     if currency not in currencies:

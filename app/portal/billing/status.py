@@ -131,10 +131,10 @@ def get_billing_status(session: Session, org_id: UUID, now: datetime) -> Billing
     row = session.execute(_STANDING, {"org_id": org_id, "now": now}).one_or_none()
     if row is None:
         raise NotFound("There is no such organisation.")
-    return _standing(row, now)
+    return _build_status(row, now)
 
 
-def _standing(row: Row[Any], now: datetime) -> BillingStatus:
+def _build_status(row: Row[Any], now: datetime) -> BillingStatus:
     return BillingStatus(
         as_of=now,
         time_zone=row.time_zone,

@@ -36,9 +36,9 @@ _LOOK_BACK = timedelta(days=70)
 @plans.get("/plans")
 def index() -> Response:
     """Compare all plans. Members see their own plan marked and their last period priced on each."""
-    usage = _standing(guards.caller())
+    usage = _find_usage(guards.caller())
     offers = list_offers(session(), usage.plan_key if usage else None)
-    context = _seen(offers, usage, guards.caller())
+    context = _build_context(offers, usage, guards.caller())
     choices = [context.currency] if _fixed(guards.caller()) else list_currencies(offers)
     replay = _replay(usage) if usage else None
     return render("plans/plans.html", view=build_plans_view(offers, context, choices, replay))
@@ -48,10 +48,10 @@ def index() -> Response:
 def choose(key: str) -> Response:
     """One plan: its price, what would change from the current one, and how to get it."""
     who = guards.caller()
-    usage = _standing(who)
+    usage = _find_usage(who)
     offers = list_offers(session(), usage.plan_key if usage else None)
     offer = next((offer for offer in offers if offer.key == key), None)
-    context = _seen(offers, usage, who)
+    context = _build_context(offers, usage, who)
     if offer is None or not is_sold(offer, context):
         raise NotFound("There is no such plan.")
     current = next((offer for offer in offers if usage and offer.key == usage.plan_key), None)
@@ -60,7 +60,7 @@ def choose(key: str) -> Response:
     return render("plans/plan.html", view=view)
 
 
-def _standing(who: Caller) -> CurrentUsage | None:
+def _find_usage(who: Caller) -> CurrentUsage | None:
     return get_current_usage(session(), who.org_id, business_now()) if who.org_id and who.user_id else None
 
 
@@ -69,7 +69,7 @@ def _fixed(who: Caller) -> bool:
     return who.currency is not None
 
 
-def _seen(offers: Sequence[Offer], usage: CurrentUsage | None, who: Caller) -> PlanContext:
+def _build_context(offers: Sequence[Offer], usage: CurrentUsage | None, who: Caller) -> PlanContext:
     currencies = list_currencies(offers)
     preferred = usage.currency if usage else "USD"
     requested = request.args.get("currency", "")

@@ -52,7 +52,7 @@ def index() -> Response:
     """One meter by day or month and by a dimension, as chosen in the URL."""
     frame = _frame()
     presets = list_presets(frame.period, frame.zone, frame.now)
-    view = build_usage_view(frame.asked, presets, _found(frame), frame.zone, frame.now)
+    view = build_usage_view(frame.asked, presets, _read_usage(frame), frame.zone, frame.now)
     return render("usage/usage.html", fragments=("usage_table",), view=view)
 
 
@@ -88,9 +88,9 @@ def _meter(row: Row[Any]) -> MeterRef:
     return MeterRef(row.id, row.key, row.name, row.unit, row.aggregation)
 
 
-def _found(frame: _Frame) -> UsageData:
+def _read_usage(frame: _Frame) -> UsageData:
     days, meter = frame.asked.range, frame.meter
-    since, until = _cut(frame)
+    since, until = _exact_bounds(frame)
     before = days.before()
     figures = metering.days(session(), frame.org, days.start if since else before.start, days.end,
                             meter_id=meter.id, since=since, until=until)  # fmt: skip
@@ -113,7 +113,7 @@ def _found(frame: _Frame) -> UsageData:
     )
 
 
-def _cut(frame: _Frame) -> tuple[datetime | None, datetime | None]:
+def _exact_bounds(frame: _Frame) -> tuple[datetime | None, datetime | None]:
     """The exact bounds if the period starts within a day, so that the page matches the counter."""
     exact = frame.asked.range.exact
     if exact is None or exact.start == midnight(frame.asked.range.start, frame.zone):
@@ -127,14 +127,14 @@ def _total(frame: _Frame, figures: Sequence[metering.UsageFigure]) -> tuple[Deci
     if frame.meter.aggregation in ADDITIVE:
         return sum((figure.quantity for figure in figures), ZERO), events
     days = frame.asked.range
-    since, until = _cut(frame)
+    since, until = _exact_bounds(frame)
     totals = metering.by_dimension(session(), frame.org, days.start, days.end, "", since=since, until=until)
     return next(((share.quantity, share.events) for share in totals if share.meter_id == frame.meter.id), (ZERO, 0))
 
 
 def _csv_rows(frame: _Frame) -> Iterator[tuple[csv_export.Cell, ...]]:
     """Totals by day, or by day and value if the URL names a dimension."""
-    days, (since, until) = frame.asked.range, _cut(frame)
+    days, (since, until) = frame.asked.range, _exact_bounds(frame)
     by = frame.asked.by if frame.asked.by_chosen and frame.asked.by != "meter" else ""
     shares = metering.by_dimension(session(), frame.org, days.start, days.end, by, since=since, until=until)
     labels = {share.value: share.label for share in shares} if by else {}
