@@ -62,7 +62,7 @@ def replay_event(event_id: str) -> Response:
     actor = actor_for(inbox.get_event(session(), event_id).org_id)
     with transaction() as open_session:
         reopen(open_session, event_id, actor=actor, now=business_now())
-    flash_message("success", "The event is in the queue again; its state shows here in a moment.")
+    flash_message("success", "The event is queued again. Its new state will appear here shortly.")
     return redirect_to("admin.inbox_event", event_id=event_id)
 
 

@@ -46,7 +46,7 @@ class PlanForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no types
 class ReasonForm(FlaskForm):  # type: ignore[misc]  # as above
     """The reason for an action, recorded in the audit log."""
 
-    reason = StringField("Reason", validators=[InputRequired("Say why."), Length(max=500)])
+    reason = StringField("Reason", validators=[InputRequired("Enter a reason."), Length(max=500)])
 
 
 @pages.get("/admin/orgs/<uuid:org_id>")
@@ -71,7 +71,7 @@ def give_plan(org_id: UUID) -> Response:
             raise
         form.offer.errors = [refused.detail]
         return _page(org_id, plan_form=form, status=422)
-    words = f"The plan is {chosen.label} now." if changed else "The organisation is on that plan already."
+    words = f"The plan is now {chosen.label}." if changed else "The organisation is already on that plan."
     flash_message("success" if changed else "info", words)
     return redirect_to("admin.org", org_id=org_id)
 
@@ -79,13 +79,13 @@ def give_plan(org_id: UUID) -> Response:
 @pages.post("/admin/orgs/<uuid:org_id>/suspend")
 def suspend_org(org_id: UUID) -> Response:
     """Refuse the organisation's API keys; its pages stay open."""
-    return _decide(org_id, suspend, "The organisation is suspended; its keys are refused.")
+    return _decide(org_id, suspend, "The organisation is suspended. Its API keys are refused.")
 
 
 @pages.post("/admin/orgs/<uuid:org_id>/resume")
 def resume_org(org_id: UUID) -> Response:
     """Accept the organisation's API keys again."""
-    return _decide(org_id, resume, "The organisation goes on.")
+    return _decide(org_id, resume, "The organisation is active again.")
 
 
 def _decide(org_id: UUID, act: Callable[..., bool], words: str) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,10 +13,10 @@ from sqlalchemy import Row
 from app.catalog.models import Meter
 from app.kit.money import ZERO
 from app.metering.rollups.reports import DayTotal, TopOrg
-from app.statements.wording import pluralise
+from app.statements import wording
 from app.web import charts
 from app.web.addresses import path_to
-from app.web.filters import quantity
+from app.web.filters import clock, quantity
 
 PRESETS = {"7d": ("7 days", 7), "30d": ("30 days", 30), "90d": ("90 days", 90), "12m": ("12 months", 366)}
 MOST_DAYS = 400
@@ -45,7 +45,7 @@ class Part:
     @property
     def badge(self) -> tuple[str, str, str]:
         """Label, tone and icon of the state."""
-        return ("Fine", "good", "check") if self.state == "ok" else ("Needs a look", "high", "alert")
+        return ("Fine", "good", "check") if self.state == "ok" else ("Needs attention", "high", "alert")
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class OverviewView:
     meter: Meter
     unit: str
     total: Decimal
+    total_unit: str
     total_events: int
     chart: charts.Chart
     description: str
@@ -68,6 +69,15 @@ class OverviewView:
     counts: Row[Any]
     parts: Sequence[Part]
     as_of: datetime
+
+    @property
+    def events_note(self) -> str:
+        """How recent today's event count is: the time of the latest roll-up, with its day if that was not today."""
+        rolled_up = self.counts.folded_at
+        if rolled_up is None:
+            return "not rolled up yet"
+        same_day = rolled_up.astimezone(UTC).date() == self.as_of.astimezone(UTC).date()
+        return f"as of {clock(rolled_up) if same_day else wording.format_deadline(rolled_up, 'UTC')}"
 
 
 def parse_days(args: Mapping[str, str], today: date) -> Days:
@@ -86,7 +96,7 @@ def build_overview(
     top: Sequence[TopOrg], counts: Row[Any], now: datetime, wall: datetime,
 ) -> OverviewView:  # fmt: skip
     """Build the page."""
-    unit = pluralise(meter.unit)
+    unit = wording.pluralise(meter.unit)
     all_usage = next((row for row in shares if row.dimension == ""), None)
     total = all_usage.quantity if all_usage else ZERO
     return OverviewView(
@@ -97,9 +107,10 @@ def build_overview(
         meter=meter,
         unit=unit,
         total=total,
+        total_unit=wording.unit_for(total, meter.unit),
         total_events=all_usage.events if all_usage else 0,
         chart=_chart(days, [figure for figure in by_day if figure.meter_id == meter.id], unit),
-        description=f"{meter.name}, all organisations, {days.start} to {days.end}: {quantity(total)} {unit}.",
+        description=f"{meter.name}, all organisations, {days.start} to {days.end}: {quantity(total)} {wording.unit_for(total, meter.unit)}.",
         breakdowns=[
             (f"By {name}", [row for row in shares if row.dimension == name]) for name in ("plan", "kind", "provider")
         ],
@@ -116,7 +127,7 @@ def list_parts(counts: Row[Any], now: datetime, wall: datetime) -> list[Part]:
     waited = wall - counts.oldest if counts.oldest else timedelta(0)
     queue = f"{counts.waiting} waiting, {counts.parked} parked"
     lag = now - counts.folded_at if counts.folded_at else None
-    folded = "not folded yet" if lag is None else f"{_span(lag)} behind"
+    folded = "not rolled up yet" if lag is None else f"{_span(lag)} behind"
     size = f"PostgreSQL {counts.server.split()[0]}, {counts.bytes // 10**6} MB, {counts.connections} connections"
     return [
         Part("Queue", "late" if counts.parked or waited > _QUEUE_LATE else "ok", queue),

@@ -18,10 +18,10 @@ UNLIMITED = "Unlimited"
 NO_LIMIT = "No limit"
 _ABSENT = "–"
 _LIMITS = {
-    "jobs_at_once": "Jobs at once",
-    "file_bytes": "Largest file",
+    "jobs_at_once": "Concurrent jobs",
+    "file_bytes": "Maximum file size",
     "requests_per_minute": "API requests a minute",
-    "retention_days": "Details kept for",
+    "retention_days": "Event details kept for",
 }
 _UNITS = (("TB", 12), ("GB", 9), ("MB", 6), ("kB", 3))
 
@@ -60,7 +60,7 @@ def build_groups(offers: Sequence[Offer], currency: str) -> list[CompareGroup]:
     features = [CompareRow(label, [_feature(o, key) for o in offers]) for key, label in labels.items()]
     groups = [
         CompareGroup("Included each month", allowances),
-        CompareGroup("Above what is included", above),
+        CompareGroup("Above the allowance", above),
         CompareGroup("Limits", _windows(offers) + limits),
         CompareGroup("Features", features),
     ]
@@ -124,7 +124,7 @@ def _limit(offer: Offer, key: str) -> str:
         return _ABSENT
     value = offer.limits[key]
     if value is None:
-        return "For ever" if key == "retention_days" else UNLIMITED
+        return "Forever" if key == "retention_days" else UNLIMITED
     if key == "file_bytes":
         return format_size(value)
     return f"{quantity(value)} days" if key == "retention_days" else quantity(value)
@@ -162,7 +162,7 @@ def _rows(shown: Sequence[Offer], currency: str) -> list[CompareRow]:
 
 def _named(title: str, rows: Sequence[CompareRow]) -> list[CompareRow]:
     if title.startswith("Above"):
-        return [CompareRow(f"{row.label}, above what is included", row.cells) for row in rows]
+        return [CompareRow(f"{row.label}, above the allowance", row.cells) for row in rows]
     if title.startswith("Included"):
         return [CompareRow(f"{row.label} a month", row.cells) for row in rows]
     return list(rows)

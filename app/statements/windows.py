@@ -57,4 +57,4 @@ def describe_full_window(name: str, window: Window, zone: str) -> str:
     """Say that a meter's window is full, and when it resets in the organisation's time zone."""
     until = format_datetime(window.resets_at, "d MMM, HH:mm", tzinfo=ZoneInfo(zone), locale="en")
     limit = f"{_WHOSE[window.span]} limit of {quantity(window.limit)} {name}"
-    return f"{limit} is reached; further use is refused until {until} {zone}."
+    return f"{limit} is reached. Further use is refused until {until} {zone}."

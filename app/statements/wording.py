@@ -38,6 +38,11 @@ def pluralise(unit: str) -> str:
     return unit if unit.endswith("s") else f"{unit}s"
 
 
+def unit_for(count: Decimal, unit: str) -> str:
+    """The unit as it follows a number: 1 document, 2 documents."""
+    return unit if abs(count) == 1 else pluralise(unit)
+
+
 def describe_policy(meter: MeterFigures, currency: str) -> str:
     """What happens when the limit or allowance is reached."""
     cap = meter.terms.refused_above
@@ -50,7 +55,7 @@ def describe_policy(meter: MeterFigures, currency: str) -> str:
 def describe_forecast(meter: MeterFigures, usage: CurrentUsage) -> str | None:
     """When the limit will be reached, or the projected total; None while there is no projection."""
     if meter.reaches_limit_at is not None:
-        return f"Full about {format_moment(meter.reaches_limit_at, usage.as_of, usage.time_zone)}."
+        return f"Full around {format_moment(meter.reaches_limit_at, usage.as_of, usage.time_zone)}."
     if meter.projected_use <= meter.use.used or meter.state in {"full", "over"}:
         return None
     return f"About {quantity(meter.projected_use)} at this pace."
@@ -72,8 +77,8 @@ def summarise_usage(usage: CurrentUsage) -> tuple[str, str]:
 def _owing(usage: CurrentUsage) -> tuple[str, str]:
     """Usage is fine but a payment is owed, so "All fine" would mislead."""
     if usage.limited:
-        return "high", f"A payment is overdue: the free limits hold instead of those of {usage.plan_name}."
-    return "near", "Usage is fine; a payment failed."
+        return "high", f"A payment is overdue: the free limits apply instead of those of {usage.plan_name}."
+    return "near", "Usage is fine, but a payment failed."
 
 
 def _describe_meter(kind: str, meter: MeterFigures, usage: CurrentUsage) -> tuple[str, str]:
@@ -83,13 +88,16 @@ def _describe_meter(kind: str, meter: MeterFigures, usage: CurrentUsage) -> tupl
         return kind, _used_up(meter, str(until))
     if kind == "over":
         above = meter.use.used - (meter.limit or Decimal(0))
-        billed = "which are billed" if meter.terms.policy == "charge" else "which cost nothing"
-        return kind, f"{meter.name} are {quantity(above)} over the allowance, {billed}."
+        billed = "The excess is billed." if meter.terms.policy == "charge" else "The excess costs nothing."
+        return kind, f"{meter.name} are {quantity(above)} over the allowance. {billed}"
     if meter.reaches_limit_at is not None:
-        verb = "run out" if meter.terms.policy == "block" else "pass the allowance"
+        verb = "will run out" if meter.terms.policy == "block" else "will exceed the allowance"
         kind = "near" if kind == "ok" else kind
-        return kind, f"{meter.name} {verb} about {format_moment(meter.reaches_limit_at, usage.as_of, usage.time_zone)}."
-    return kind, "All fine." if kind == "ok" else f"{meter.percent} % of {meter.name} are used; they last to {until}."
+        return (
+            kind,
+            f"{meter.name} {verb} around {format_moment(meter.reaches_limit_at, usage.as_of, usage.time_zone)}.",
+        )
+    return kind, "All fine." if kind == "ok" else f"{meter.percent} % of {meter.name} used. They reset on {until}."
 
 
 def _refused(meter: MeterFigures) -> bool:
@@ -111,15 +119,15 @@ def _worst(usage: CurrentUsage) -> tuple[str, MeterFigures | None]:
 
 def _used_up(meter: MeterFigures, until: str) -> str:
     if meter.terms.policy == "block":
-        return f"{meter.name} are used up: further use is refused until {until}."
-    after = "further use is billed" if meter.terms.policy == "charge" else "further use is counted and costs nothing"
-    return f"The allowance of {meter.name} is used up: {after}."
+        return f"{meter.name} are used up. Further use is refused until {until}."
+    after = "billed" if meter.terms.policy == "charge" else "counted and costs nothing"
+    return f"The allowance of {meter.name} is used up. Further use is {after}."
 
 
 def _blocked(cap: Decimal | None) -> str:
     if cap is None:
         return "Never refused."
-    return "Not part of your plan." if cap == 0 else "Refused at 100 %."
+    return "Not included in your plan." if cap == 0 else "Refused at 100 %."
 
 
 def _beyond(meter: MeterFigures, currency: str) -> str:
@@ -128,10 +136,10 @@ def _beyond(meter: MeterFigures, currency: str) -> str:
             return "Included in the plan."
         unit_price = format_unit_price(meter.overage_unit, currency) if meter.overage_unit else None
         start = "Each is" if meter.limit is None else "Above that, each is"
-        return f"{start} billed at {unit_price}." if unit_price else "What is above is billed."
+        return f"{start} billed at {unit_price}." if unit_price else "Usage above the allowance is billed."
     if meter.limit is None:
-        return "Not limited, not billed."
-    return "Above that, still counted at no cost."
+        return "Unlimited, not billed."
+    return "Above that, counted at no cost."
 
 
 def format_day(at: datetime, zone: str) -> str:

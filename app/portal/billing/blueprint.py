@@ -45,8 +45,8 @@ def _status(trouble: DomainError) -> int:
 def _detail(trouble: DomainError) -> str:
     """The error's message, with advice where the error itself gives none."""
     if isinstance(trouble, Unavailable) and trouble.code == "unavailable":
-        away = "Stripe does not answer at the moment." if isinstance(trouble, StripeAway) else trouble.detail
-        return f"{away} Press the button again in a minute: the same payment is never taken twice."
+        away = "Stripe is not responding at the moment." if isinstance(trouble, StripeAway) else trouble.detail
+        return f"{away} Try again in a minute: you will not be charged twice."
     if trouble.code == "internal":
-        return f"{trouble.detail} Nothing was charged. Tell your Tollkeeper team the request id below."
+        return f"{trouble.detail} Nothing was charged. Please give your Tollkeeper team the request id below."
     return trouble.detail

@@ -49,7 +49,7 @@ def build_cancel_view(
         heading=build_heading(kind, at.plan_name),
         notice=build_trouble_notice(trouble) if trouble else None,
         sections=build_sections(kind, at, next_plan, list_exceeded_limits(fallback, usage) if fallback else [], people),
-        confirm=f"Cancel {at.plan_name} on that day" if kind == "ask" else None,
+        confirm=f"Cancel {at.plan_name}" if kind == "ask" else None,
         keep=f"Keep {at.plan_name}",
         next_plan=next_plan,
         changes=list_changes([current, fallback], usage.currency) if has_plan and current and fallback else [],
@@ -61,7 +61,7 @@ def build_heading(kind: str, plan: str) -> str:
     return _HEADINGS.get(kind, "Cancel {plan}?").format(plan=plan)
 
 
-_HEADINGS = {"nothing": "Cancel a plan", "off": "Cancel a plan", "cancelled": "{plan} is cancelled already"}
+_HEADINGS = {"nothing": "Cancel a plan", "off": "Cancel a plan", "cancelled": "{plan} is already cancelled"}
 
 
 def build_sections(
@@ -74,44 +74,44 @@ def build_sections(
         return [_cancelled(at)]
     sections = [_until(at), _after(next_plan, unfit)]
     if kind == "off":
-        words = "This installation does not reach Stripe at present. Ask your Tollkeeper team to cancel for you."
-        sections.append(Section("Payments are not switched on", [words]))
+        words = "Online payments are turned off in this installation. Ask your Tollkeeper team to cancel for you."
+        sections.append(Section("Payments are turned off", [words]))
     if kind == "role":
-        sections.append(Section("Whom to ask", ask="Your role cannot cancel the plan.", people=people))
+        sections.append(Section("Ask an owner", ask="Your role cannot cancel the plan.", people=people))
     return sections
 
 
 def _nothing() -> Section:
     back = TextSpan("Back to billing", path_to("billing.index"))
-    return Section(None, [["No plan runs that Stripe takes money for, so there is nothing to cancel. ", back]])
+    return Section(None, [["You have no plan that is paid through Stripe, so there is nothing to cancel. ", back]])
 
 
 def _cancelled(at: BillingStatus) -> Section:
-    more = ". Nothing more is charged for it. Until then you can take it back."
+    more = ". You will not be charged for it again. You can undo the cancellation until then."
     undo = Action(f"Keep {at.plan_name}", path_to("billing.undo_cancel"), "primary", posts=True)
     back = Action("Back to billing", path_to("billing.index"), "quiet")
     return Section(None, [[f"{at.plan_name} ends on ", _end(at), more]], actions=[undo, back])
 
 
 def _until(at: BillingStatus) -> Section:
-    title = f"Until {words.format_day(at.renews_at, at.time_zone)}" if at.renews_at else "Until its paid time ends"
+    title = f"Until {words.format_day(at.renews_at, at.time_zone)}" if at.renews_at else "Until the paid period ends"
     end = TextSpan(_end(at))
     if not at.late:
-        lead = "Everything stays as it is to the end of the time that is paid for: "
-        more = ". You can take the cancellation back until then. Paid time is not paid back."
+        lead = "Nothing changes until the end of the paid period: "
+        more = ". You can undo the cancellation until then. Payments already made are not refunded."
         return Section(title, [[lead, end, more]])
     pay = TextSpan("pay it", path_to("billing.index"))
-    owed = "The payment for the time until then is due all the same: "
-    fall = ", or the plan's limits fall before that day."
-    renewed = " and is not renewed. You can take the cancellation back until then."
+    owed = "The payment for the time until then is still due: "
+    fall = ", or the plan's limits will be reduced before that day."
+    renewed = " and will not renew. You can undo the cancellation until then."
     return Section(title, [[f"{at.plan_name} ends on ", end, renewed], [owed, pay, fall]])
 
 
 def _after(next_plan: str, unfit: Sequence[str]) -> Section:
-    kept = "Nothing is deleted: usage, bills, members and keys stay."
-    lines = [f"Nothing more is charged. You are on {next_plan}, and its limits hold. {kept}"]
+    kept = "Nothing is deleted: usage, bills, members and keys are kept."
+    lines = [f"Nothing more is charged. You move to {next_plan}, and its limits apply. {kept}"]
     if unfit:
-        lines.append("In a period like this one, use above these limits would be refused:")
+        lines.append("In a period like this one, usage above these limits would be refused:")
     return Section("After that", lines, unfit)
 
 

@@ -11,7 +11,7 @@ from app.statements import wording as words
 from app.web.addresses import path_to
 
 MAX_POLLS = 15  # one poll every two seconds: half a minute, then the user reloads by hand
-_SLOW = "This takes longer than usual. You can leave this page: nothing is lost, and we write to you when it is done."
+_SLOW = "This is taking longer than usual. You can leave this page: we will e-mail you when it is done."
 
 
 @dataclass(frozen=True)
@@ -76,44 +76,44 @@ Outcome = tuple[str, str, list[str]]
 
 def _paid(plan: str, at: BillingStatus, _: bool) -> Outcome:
     if at.plan_name != plan:
-        return "good", "The payment is confirmed", [f"{plan} was paid for. You are on {at.plan_name} now."]
-    return "good", f"You are on {plan}", [f"Stripe confirmed the payment, and the limits of {plan} hold already."]
+        return "good", "Payment confirmed", [f"{plan} has been paid for. You are on {at.plan_name} now."]
+    return "good", f"You are on {plan}", [f"Stripe confirmed the payment. The limits of {plan} apply now."]
 
 
 def _saved(_plan: str, _at: BillingStatus, _: bool) -> Outcome:
-    return "good", "The card is saved", ["Stripe charges it from the next payment on."]
+    return "good", "Card saved", ["Stripe will charge it from the next payment on."]
 
 
 def _waiting(plan: str, _at: BillingStatus, polls: bool) -> Outcome:
-    lines = [f"Stripe has your order for {plan}, and the payment is not confirmed yet. The plan changes once it is."]
-    return "waiting", "Waiting for the payment", lines if polls else [*lines, _SLOW]
+    lines = [f"Stripe has your order for {plan}, but the payment is not confirmed yet. Your plan changes once it is."]
+    return "waiting", "Waiting for payment", lines if polls else [*lines, _SLOW]
 
 
 def _open(plan: str, _at: BillingStatus, polls: bool) -> Outcome:
     if polls:
-        return "waiting", "Asking Stripe", [f"Stripe has not told us of a payment for {plan} so far."]
+        return "waiting", "Checking with Stripe", [f"Stripe has not reported a payment for {plan} yet."]
     lines = [
-        "Stripe has not told us of a payment: it was declined, or not finished. Nothing was charged.",
-        "You can go back to the payment page and finish it there, with another card too.",
+        "Stripe has not reported a payment: it was declined or not completed. Nothing was charged.",
+        "You can go back to the payment page and finish there, with another card if you like.",
     ]
     return "near", "Not paid", lines
 
 
 def _expired(plan: str, _at: BillingStatus, _: bool) -> Outcome:
-    return "near", "The payment page has closed", [f"Nothing was charged for {plan}. Begin again when you like."]
+    return "near", "The payment page has expired", [f"Nothing was charged for {plan}. You can start again at any time."]
 
 
 def _failed(plan: str, _at: BillingStatus, _: bool) -> Outcome:
-    lines = [f"Stripe could not open the payment page for {plan}. Nothing was charged. Begin again."]
-    return "bad", "This did not work", lines
+    lines = [f"Stripe could not open the payment page for {plan}. Nothing was charged. Please try again."]
+    return "bad", "Something went wrong", lines
 
 
 def _away(plan: str, _at: BillingStatus, polls: bool) -> Outcome:
     lines = [
-        "We cannot say yet whether the payment went through.",
-        f"If it did, {plan} is yours as soon as Stripe answers. Do not pay twice; nothing is lost.",
+        "We do not know yet whether the payment went through.",
+        f"If it did, {plan} is yours as soon as Stripe responds. Do not pay twice; nothing is lost.",
     ]
-    return "near", "Stripe does not answer", lines if polls else [*lines, _SLOW]
+    return "near", "Stripe is not responding", lines if polls else [*lines, _SLOW]
 
 
 _OUTCOMES = {
@@ -135,13 +135,16 @@ def _facts(at: BillingStatus, paid: Paid | None) -> list[tuple[str, str]]:
             facts.append(("Card", paid.card))
     if at.paid_by_stripe and at.renews_at is not None and at.fee and at.currency:
         facts.append(("Next payment", f"{wording.format_amount(at.fee, at.currency)}, before tax and discounts"))
-        facts.append(("On", words.format_deadline(at.renews_at, at.time_zone)))
+        facts.append(("Date", words.format_deadline(at.renews_at, at.time_zone)))
     return facts
 
 
 def _actions(state: str, retry: str, *, card: bool) -> list[tuple[str, str]]:
     if state == "paid":
-        return [(path_to("portal.dashboard"), "See the new limits"), (path_to("billing.index"), "Open billing")]
+        return [(path_to("portal.dashboard"), "See your new limits"), (path_to("billing.index"), "Open billing")]
     if state in {"saved", "waiting", "away"}:
         return [(path_to("billing.index"), "Open billing")]
-    return [(retry, "Back to billing" if card else "Back to the plan"), (path_to("portal.dashboard"), "Leave it")]
+    return [
+        (retry, "Back to billing" if card else "Back to the plan"),
+        (path_to("portal.dashboard"), "Go to dashboard"),
+    ]

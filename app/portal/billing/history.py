@@ -116,7 +116,7 @@ def build_record_row(record: BillingRecord, invoice: StripeInvoice | None) -> Re
         description=record.description,
         badge=(words.describe_record_state(record.state, record.refunded, record.amount), tone, icon),
         amount=wording.format_amount(record.amount, record.currency),
-        refunded=f"{wording.format_amount(record.refunded, record.currency)} went back" if record.refunded else None,
+        refunded=f"{wording.format_amount(record.refunded, record.currency)} refunded" if record.refunded else None,
         card=describe_card(record),
         note=record.failure if record.state == "failed" else None,
         number=invoice.number if invoice else None,

@@ -20,11 +20,11 @@ _BADGES = {
     "active": ("Active", "good", "check"),
     "trialing": ("Trial", "accent", "clock"),
     "past_due": ("Payment due", "high", "alert"),
-    "unpaid": ("Not paid", "bad", "alert"),
+    "unpaid": ("Unpaid", "bad", "alert"),
     "paused": ("Paused", "neutral", "clock"),
     "incomplete": ("Waiting for payment", "accent", "clock"),
 }
-_LIMITED, _ENDING = ("Free limits hold", "bad", "ban"), ("Ends soon", "near", "clock")
+_LIMITED, _ENDING = ("Limits reduced", "bad", "ban"), ("Ends soon", "near", "clock")
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> Next
     if not at.paid_by_stripe or at.cancels or at.state not in {"active", "trialing"} or not at.fee or not at.currency:
         return NextPayment("Nothing", None, [_nothing(at)])
     if preview is not None and preview.amount is not None:
-        return NextPayment(preview.amount, at.renews_at, ["As Stripe works it out now, with tax and discounts."])
+        return NextPayment(preview.amount, at.renews_at, ["As calculated by Stripe, with tax and discounts."])
     notes = ["Before tax and discounts."]
     if preview is not None and preview.trouble:
         notes.append(preview.trouble)
@@ -129,12 +129,12 @@ def list_troubles(at: BillingStatus, *, usable: bool) -> list[Trouble]:
     if at.limited or at.late:
         troubles.append(_late(at, usable=usable))
     if at.cancels:
-        until = statements_wording.format_deadline(at.renews_at, at.time_zone) if at.renews_at else "its paid time"
-        sentence = f"Until then everything stays as it is; after that the limits of {at.default_name} hold."
+        until = statements_wording.format_deadline(at.renews_at, at.time_zone) if at.renews_at else "its last paid day"
+        sentence = f"Nothing changes until then. After that, the limits of {at.default_name} apply."
         troubles.append(Trouble("near", f"{at.plan_name} ends on {until}", [sentence], [_undo(at)] if usable else []))
     if at.checkout is not None and not at.paid_by_stripe:
         sentence = (
-            "Nothing was charged for it so far. You can finish it, or leave it: it closes by itself within a day."
+            "Nothing has been charged yet. You can finish paying, or ignore it: it closes by itself within a day."
         )
         troubles.append(
             Trouble("info", "A payment page is still open", [sentence], [_resume(at.checkout)] if usable else [])
@@ -147,22 +147,20 @@ def _undo(at: BillingStatus) -> Action:
 
 
 def _resume(checkout: OpenCheckout) -> Action:
-    return Action("Look at it", purchase_url(checkout.plan_key, checkout.interval, checkout.currency))
+    return Action("Continue to payment", purchase_url(checkout.plan_key, checkout.interval, checkout.currency))
 
 
 def _late(at: BillingStatus, *, usable: bool) -> Trouble:
     owed = wording.format_amount(at.due.amount, at.due.currency) if at.due else "A payment"
     if at.limited:
-        sentence = (
-            f"The limits of {at.default_name} hold until it is paid, and those of {at.plan_name} at once after that."
-        )
+        sentence = f"The limits of {at.default_name} apply until it is paid. Those of {at.plan_name} return as soon as you pay."
         title = f"{owed} is overdue"
     else:
         until = statements_wording.format_deadline(at.grace_ends_at, at.time_zone) if at.grace_ends_at else None
-        sentence = f"The limits of {at.plan_name} stay until {until}, then those of {at.default_name} hold."
-        sentence = sentence if until else f"The limits of {at.plan_name} still hold."
+        sentence = f"Your {at.plan_name} limits apply until {until}, then those of {at.default_name}."
+        sentence = sentence if until else f"Your {at.plan_name} limits still apply."
         title = f"A payment of {owed} failed" if at.due else "A payment failed"
-    more = "Nothing is deleted." + (" Pay with the card that is kept, or change it first." if usable else "")
+    more = "Nothing is deleted." + (" Pay with the card on file, or change it first." if usable else "")
     pay = Action("Pay now", path_to("billing.pay"), "primary", posts=True)
     card = Action("Change the card", path_to("billing.change_card"), posts=True)
     actions = [pay, card] if at.due else [card]
@@ -170,7 +168,7 @@ def _late(at: BillingStatus, *, usable: bool) -> Trouble:
 
 
 def _own_trouble(trouble: str | None) -> list[Trouble]:
-    return [Trouble("strong", "This did not work", [trouble])] if trouble else []
+    return [Trouble("strong", "Something went wrong", [trouble])] if trouble else []
 
 
 def _badge(at: BillingStatus) -> tuple[str, str, str]:
@@ -181,20 +179,20 @@ def _badge(at: BillingStatus) -> tuple[str, str, str]:
 
 def _card_notes(at: BillingStatus) -> list[str]:
     if at.card is None:
-        return ["Stripe asks for one when you choose a plan that costs something."]
+        return ["Stripe asks for one when you choose a paid plan."]
     late = words.find_card_warning(at.card, at.as_of)
     return [f"Expires {words.format_card_expiry(at.card)}.", *([late] if late else [])]
 
 
 def _retry(at: BillingStatus) -> str:
     if at.due is not None and at.due.next_attempt_at is not None:
-        return "Overdue. Stripe tries the card again then, unless you pay before."
-    return "Overdue. Stripe does not try again by itself."
+        return "Overdue. Stripe will try the card again then, unless you pay first."
+    return "Overdue. Stripe will not retry automatically."
 
 
 def _nothing(at: BillingStatus) -> str:
     if at.collection == "offline":
-        return "Your Tollkeeper team sends the bill."
+        return "Your Tollkeeper team bills you directly."
     if at.cancels:
-        return f"{at.plan_name} is not renewed."
-    return "No payment is planned."
+        return f"{at.plan_name} will not renew."
+    return "No payment is scheduled."

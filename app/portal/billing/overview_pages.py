@@ -67,12 +67,14 @@ def pay() -> Response:
     except DomainError as trouble:
         return render_failure(trouble, _page)
     if payment.state == "paid":
-        flash_message("success", "Paid. The limits of your plan hold.")
+        flash_message("success", "Payment received. Your full limits apply.")
         return redirect_to("billing.index")
     if payment.state == "open" and payment.url:
         return redirect_to_stripe(payment.url)
     reason = f" {payment.reason}" if payment.reason else ""
-    return _page(trouble=f"The card was declined.{reason} Nothing was charged. Change the card, then pay.", status=402)
+    return _page(
+        trouble=f"The card was declined.{reason} Nothing was charged. Change the card and try again.", status=402
+    )
 
 
 def _page(*, trouble: str | None = None, status: int = 200) -> Response:
@@ -102,5 +104,5 @@ def _preview(at: BillingStatus) -> AmountPreview:
         with stripe.budget():
             invoice = invoices.upcoming(stripe, at.stripe_id)
     except DomainError:
-        return AmountPreview(trouble="Stripe does not answer at the moment; look again later for the exact amount.")
+        return AmountPreview(trouble="Stripe is not responding at the moment. Check again later for the exact amount.")
     return AmountPreview(format_amount(invoice.total, invoice.currency))

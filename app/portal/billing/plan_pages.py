@@ -37,7 +37,9 @@ def buy(key: str) -> Response:
     who, form = guards.caller(), request.form
     offer = _named(key, list_offers(session()))
     if form.get("version") != str(offer.version_id):
-        return _upgrade_page(key, trouble="The plan has changed since you opened this page. Look again.", status=409)
+        return _upgrade_page(
+            key, trouble="The plan has changed since you opened this page. Please review it again.", status=409
+        )
     try:
         opened = open_checkout.open_checkout(
             get_org_id(who),
@@ -48,7 +50,7 @@ def buy(key: str) -> Response:
             now=business_now(),
         )
     except open_checkout.AlreadyPaid:
-        flash_message("success", f"{offer.name} is paid for already, and yours.")
+        flash_message("success", f"{offer.name} is already paid for and active.")
         return redirect_to("billing.index")
     except DomainError as trouble:
         return render_failure(trouble, partial(_upgrade_page, key))
@@ -69,7 +71,7 @@ def cancel_plan() -> Response:
         cancel.cancel_at_period_end(get_org_id(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
         return render_failure(trouble, _cancel_page)
-    flash_message("success", "The plan ends with the time that is paid for. Until then you can undo it here.")
+    flash_message("success", "Your plan will end with the paid period. You can undo this here until then.")
     return redirect_to("billing.index")
 
 
@@ -81,7 +83,7 @@ def undo_cancel() -> Response:
         cancel.undo_cancel(get_org_id(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
         return render_failure(trouble, _cancel_page)
-    flash_message("success", "The plan goes on as before.")
+    flash_message("success", "Cancellation undone. Your plan continues as before.")
     return redirect_to("billing.index")
 
 

@@ -19,9 +19,9 @@ from app.statements.plan_context import INTERVALS, PlanContext, find_fee
 LEFT = Notice(
     "info",
     "Nothing was charged",
-    "You left Stripe's page before paying. It stays open for a day: go back to it, or choose something else.",
+    "You left Stripe's page before paying. It stays open for a day: you can go back to it or choose something else.",
 )
-UNCHANGED = "Everything that is not listed stays as it is: members, keys, clients, and what you have used so far."
+UNCHANGED = "Everything not listed stays as it is: members, keys, clients, and your usage so far."
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,13 @@ def build_button_label(amount: str, *, resumes: bool) -> str:
 def list_notes(plan: str, current: str, *, offline: bool) -> list[tuple[str, str]]:
     """What to know before paying; `offline` means the current plan is billed by agreement."""
     points = [
-        ("lock", "You pay on Stripe's page. Card data never reaches us. A promotion code is entered there."),
-        ("check", f"The limits of {plan} hold from the second in which Stripe confirms the payment."),
-        ("refresh", "Cancel at any time: the plan then ends with the time that is paid for."),
+        ("lock", "You pay on Stripe's page. Card data never reaches us. You can enter a promotion code there."),
+        ("check", f"The limits of {plan} apply as soon as Stripe confirms the payment."),
+        ("refresh", "Cancel at any time: your plan then runs to the end of the paid period."),
     ]
     if offline:
-        ends = f"It ends when {plan} begins; talk to your Tollkeeper team about what is paid of it."
-        points.append(("info", f"{current} is billed to you by agreement. {ends}"))
+        ends = f"It ends when {plan} starts; ask your Tollkeeper team about what you have already paid."
+        points.append(("info", f"{current} is billed by agreement. {ends}"))
     return points
 
 

@@ -38,7 +38,7 @@ def _current(context: ObstacleContext) -> Section:
     lead: list[str | TextSpan] = ["There is nothing to change. ", TextSpan("Open billing", path_to("billing.index"))]
     if context.at.cancels:
         billing = TextSpan("open billing", path_to("billing.index"))
-        lead = ["It ends on ", context.until, ". To keep it, take the cancellation back: ", billing]
+        lead = ["It ends on ", context.until, ". To keep it, undo the cancellation: ", billing]
     return Section("You are on this plan", [[*lead, ", or ", compare, "."]])
 
 
@@ -46,19 +46,19 @@ def _paying(context: ObstacleContext) -> Section:
     name, current = context.plan.name, context.at.plan_name
     first: Sentence
     if context.at.cancels:
-        first = [f"{current} ends on ", context.until, f". From then on you can choose {name} here."]
+        first = [f"{current} ends on ", context.until, f". After that you can choose {name} here."]
     else:
         cancel = TextSpan(f"Cancel {current}", path_to("billing.confirm_cancel"))
-        more = f", and nothing more is charged for it. Then choose {name} here."
+        more = f", and you are not charged for it again. Then choose {name} here."
         first = [cancel, ": it ends on ", context.until, more]
-    lead = f"Moving straight from one paid plan to another is not open yet. Two ways lead to {name}:"
-    points = [first, "Or write to your Tollkeeper team, who can move you sooner."]
+    lead = f"Switching directly from one paid plan to another is not available yet. There are two ways to get {name}:"
+    points = [first, "Or contact your Tollkeeper team, who can move you sooner."]
     return Section(f"You already pay for {current}", [lead], points, last=_FREE_PAGE)
 
 
 def _role(context: ObstacleContext) -> Section:
-    price = f"{context.amount} today, then {context.amount} each {context.interval}, before tax."
-    return Section("Whom to ask", [f"{context.plan.name} is {price}"], ask="Your role cannot change the plan.",
+    price = f"{context.amount} today, then {context.amount} every {context.interval}, before tax."
+    return Section("Ask an owner", [f"{context.plan.name} is {price}"], ask="Your role cannot change the plan.",
                    people=context.plan.people)  # fmt: skip
 
 
@@ -66,14 +66,14 @@ def _off(context: ObstacleContext) -> Section:
     name = context.plan.name
     price = f"{context.amount} a {context.interval}"
     words = (
-        f"{name} is {price}, before tax. This installation takes no payments in the browser:"
-        f" ask your Tollkeeper team for {name}, and its limits hold from the second they switch you."
+        f"{name} is {price}, before tax. Online payments are turned off in this installation."
+        f" Ask your Tollkeeper team for {name}: its limits apply as soon as they switch you."
     )
-    return Section("Payments are not switched on", [words], last=_FREE_PAGE)
+    return Section("Payments are turned off", [words], last=_FREE_PAGE)
 
 
 def _default(context: ObstacleContext) -> Section:
-    line: list[str | TextSpan] = [f"{context.plan.name} costs nothing. You are on it whenever no paid plan runs."]
+    line: list[str | TextSpan] = [f"{context.plan.name} is free. You are on it whenever you have no paid plan."]
     if context.at.renews_at and not context.at.cancels:
         line += [
             " ",
@@ -84,7 +84,7 @@ def _default(context: ObstacleContext) -> Section:
 
 
 def _agreement(context: ObstacleContext) -> Section:
-    words = f"{context.plan.name} has no price of the list. Write to your Tollkeeper team about it."
+    words = f"{context.plan.name} has no list price. Contact your Tollkeeper team about it."
     return Section("By agreement", [words])
 
 

@@ -19,14 +19,14 @@ STATES = {
     "refunded": "Refunded",
 }
 _EVENTS = {
-    "started": "{plan} began",
-    "renewed": "{plan} was renewed",
-    "plan_changed": "The plan became {plan}",
-    "cancel_planned": "{plan} was set to end with its paid time",
-    "cancel_undone": "{plan} goes on after all",
+    "started": "{plan} started",
+    "renewed": "{plan} renewed",
+    "plan_changed": "Plan changed to {plan}",
+    "cancel_planned": "Cancellation of {plan} scheduled",
+    "cancel_undone": "Cancellation of {plan} undone",
     "past_due": "A payment for {plan} failed",
-    "limited": "The free limits took the place of those of {plan}",
-    "recovered": "The payment came; {plan} is whole again",
+    "limited": "Limits reduced from {plan} to the free plan",
+    "recovered": "Payment received; {plan} continues as before",
     "ended": "{plan} ended",
 }
 
@@ -56,7 +56,7 @@ def find_card_warning(card: CardOnFile, now: datetime) -> str | None:
     if not card.exp_year or left > 1:
         return None
     if left < 0:
-        return "This card has expired. Change it before the next payment."
+        return "This card has expired. Replace it before the next payment."
     return "This card expires at the end of " + ("this month." if left == 0 else "next month.")
 
 
@@ -64,17 +64,17 @@ def describe_next_payment(at: BillingStatus) -> str:
     """What happens next with the plan's payments, in one or two sentences."""
     zone = at.time_zone
     if at.collection == "none" or at.renews_at is None:
-        return "Nothing is due, and nothing will be until you choose a plan that costs something."
+        return "Nothing is due until you choose a paid plan."
     when = format_day(at.renews_at, zone)
     if at.collection == "offline":
-        return f"Your Tollkeeper team bills this plan by agreement; its paid time runs to {when}."
+        return f"Your Tollkeeper team bills this plan by agreement. It is paid until {when}."
     if at.cancels:
-        return f"No more payments. {at.plan_name} ends on {when}; then you are on {at.default_name}."
+        return f"No more payments. {at.plan_name} ends on {when}, and you move to {at.default_name}."
     if at.late:
-        return "A payment is owed. Once it is paid, the plan goes on as before."
+        return "A payment is due. Once it is paid, your plan continues as before."
     if at.state == "paused":
-        return "The subscription is paused at Stripe; no payment is planned."
-    return f"{at.plan_name} renews on {when}, and on the same day of each {at.interval} after that."
+        return "The subscription is paused at Stripe. No payment is scheduled."
+    return f"{at.plan_name} renews on {when}, then on the same day of every {at.interval}."
 
 
 def describe_event(kind: str, plan: str) -> str:

@@ -18,7 +18,7 @@ def build_event_rows(events: Iterable[Recorded], names: Mapping[str, str]) -> li
             at=event.occurred_at,
             meter=names.get(event.meter, event.meter),
             quantity=event.quantity,
-            unit=event.unit if event.quantity == 1 else wording.pluralise(event.unit),
+            unit=wording.unit_for(event.quantity, event.unit),
             kind=event.kind or "",
             source=event.user or event.client or event.endpoint or _SOURCES[event.source],
         )

@@ -29,29 +29,29 @@ def list_steps(usage: CurrentUsage, facts: Row[Any], base_url: str, *, may_manag
     meter = usage.meters[0].key if usage.meters else "api_calls"
     return [
         ChecklistStep(
-            "Make an API key",
-            "Your product signs its calls with it. It is shown once.",
+            "Create an API key",
+            "Your product uses it to authenticate its calls. It is shown only once.",
             done=facts.has_key,
             action_href=path_to("accounts.keys") if may_manage else None,
-            action_label="Make a key",
+            action_label="Create a key",
         ),
         ChecklistStep(
             "Send your first event",
-            "Counted." if usage.ever_used else "Paste this with your key in place. This step turns done by itself.",
+            "Recorded." if usage.ever_used else "Run this with your own key. This step completes by itself.",
             done=usage.ever_used,
             waiting=not usage.ever_used,
             code=build_curl(base_url, meter),
         ),
         ChecklistStep(
-            "Bring a colleague",
-            "Each role has its own view: billing sees bills, viewers change nothing.",
+            "Invite a colleague",
+            "Each role sees what it needs: billing members see bills, viewers change nothing.",
             done=facts.members > 1,
             action_href=path_to("accounts.members_page") if may_manage else None,
-            action_label="Invite somebody",
+            action_label="Invite someone",
         ),
         ChecklistStep(
             "Choose a plan",
-            f"You are on {usage.plan_name}. A larger plan raises the limits at once.",
+            f"You are on {usage.plan_name}. A larger plan raises your limits at once.",
             done=facts.has_plan,
             action_href=path_to("plans.index"),
             action_label="Compare plans",

@@ -55,8 +55,8 @@ def build_dashboard(
 SUSPENDED = PromptView(
     kind="full",
     title="This organisation is suspended",
-    words="Its API keys are refused, so nothing is counted. Usage, plans and exports stay open to you."
-    " Write to your Tollkeeper team to have it opened again.",
+    words="Its API keys are refused, so nothing is counted. You can still open usage, plans and exports."
+    " Contact your Tollkeeper team to have it reactivated.",
 )
 
 
@@ -91,19 +91,20 @@ def build_prompt(meter: MeterFigures, usage: CurrentUsage, advice: UpgradeHint, 
         action_href=advice.href if may_upgrade else None,
         action_label=advice.label if may_upgrade else None,
         second_href=path_to("usage.index", meter=meter.key),
-        second_label="See what used it",
+        second_label="See usage",
     )
 
 
 def _pressing(meter: MeterFigures, usage: CurrentUsage) -> tuple[str, str, str]:
     """Kind, title and text of a prompt."""
     if meter.shut:
-        title = f"{meter.name}: {quantity(meter.shut.limit)} {windows.EACH[meter.shut.span]} reached"
+        title = f"{meter.name}: limit of {quantity(meter.shut.limit)} {windows.EACH[meter.shut.span]} reached"
         return "strong", title, windows.describe_full_window(meter.name, meter.shut, usage.time_zone)
-    used = f"{quantity(meter.use.used)} of {quantity(meter.limit or Decimal(0))} {wording.pluralise(meter.unit)}"
+    limit = meter.limit or Decimal(0)
+    used = f"{quantity(meter.use.used)} of {quantity(limit)} {wording.unit_for(limit, meter.unit)}"
     title = f"{meter.name}: {meter.percent} % used" if meter.percent != FULL else f"{meter.name}: 100 % reached"
     kind = "strong" if meter.state == "over" and meter.terms.policy != "block" else _KINDS[meter.state]
-    return kind, title, f"{used} are used. {wording.describe_policy(meter, usage.currency)}"
+    return kind, title, f"{used} used. {wording.describe_policy(meter, usage.currency)}"
 
 
 def build_cost(usage: CurrentUsage) -> CostView | None:
@@ -124,8 +125,8 @@ def _note(usage: CurrentUsage) -> str:
     parts = [f"{wording.format_amount(usage.usage_cost, usage.currency)} for usage"]
     if usage.fee_due:
         parts.insert(0, f"{fee} for the plan")
-    apart = f" The plan's {fee} a year is paid apart." if usage.fee and not usage.fee_due else ""
-    return f"Cost so far is {' and '.join(parts)}, before tax; an estimate until the period ends.{apart}"
+    apart = f" The plan's {fee} a year is billed separately." if usage.fee and not usage.fee_due else ""
+    return f"Cost so far: {' and '.join(parts)}, before tax. This is an estimate until the period ends.{apart}"
 
 
 def _bar(meter: MeterFigures, usage: CurrentUsage) -> MeterBar:
@@ -133,7 +134,7 @@ def _bar(meter: MeterFigures, usage: CurrentUsage) -> MeterBar:
     return MeterBar(
         key=meter.key,
         name=meter.name,
-        unit=wording.pluralise(meter.unit),
+        unit=wording.unit_for(meter.use.used if meter.limit is None else meter.limit, meter.unit),
         used=meter.use.used,
         limit=meter.limit,
         percent=meter.percent or 0,

@@ -117,7 +117,7 @@ def sample_bars(now: datetime) -> list[MeterBar]:
         MeterBar("sample-calls", "API calls", "calls", Decimal(31204), Decimal(50000), 62, resets,
                  policy="Above that, each is billed at $0.01."),
         MeterBar("sample-minutes", "Minutes", "minutes", Decimal(1014), Decimal(1200), 84, resets, state="near",
-                 policy="Refused at 100 %.", forecast="Full about Tuesday 14:00."),
+                 policy="Refused at 100 %.", forecast="Full around Tuesday 14:00."),
         MeterBar("sample-documents", "Documents", "documents", Decimal(1120), Decimal(1000), 112, resets, state="over",
                  policy="Above that, each is billed at $0.05."),
     ]  # fmt: skip

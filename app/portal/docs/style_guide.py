@@ -51,17 +51,17 @@ class BarSpecimen:
 
 
 def _bars() -> list[BarSpecimen]:
-    full, bill = "At 100 % further calls are refused.", "Above 50,000 each call is billed at $0.01."
+    full, bill = "Refused at 100 %.", "Above 50,000, each call is billed at $0.01."
     number = Decimal
     return [
         BarSpecimen("calls", "API calls", "calls", number(8200), number(20000), 41, "ok", bill,
                     reserved=number(1200), reserved_percent=6),
         BarSpecimen("minutes", "Minutes", "minutes", number("985.5"), number(1200), 82, "near", full,
-                    "Full about Tuesday 24 Nov, 14:00"),
-        BarSpecimen("exports", "Exports", "exports", number(191), number(200), 95, "high", full, "Full about tomorrow"),
+                    "Full around Tuesday 24 Nov, 14:00"),
+        BarSpecimen("exports", "Exports", "exports", number(191), number(200), 95, "high", full, "Full by tomorrow"),
         BarSpecimen("sessions", "Sessions", "sessions", number(100), number(100), 100, "full", full),
         BarSpecimen("documents", "Documents", "documents", number(56000), number(50000), 112, "over",
-                    "6,000 above the allowance are billed at $0.01 each."),
+                    "6,000 above the allowance, billed at $0.01 each."),
         BarSpecimen("tokens", "Tokens", "tokens", number(12345678), None, 0, "unlimited", "Never refused, not billed."),
     ]  # fmt: skip
 

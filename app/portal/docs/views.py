@@ -48,7 +48,7 @@ def problems() -> Response:
 def problem(code: str) -> Response:
     """One error code: what it means and what to do. Every problem's `type` URL points here."""
     if code not in PROBLEMS:
-        raise NotFound("There is no error code of this name.")
+        raise NotFound("There is no such error code.")
     calls = [call for group in _groups() for call in group.calls if any(code in codes for _, codes in call.problems)]
     return render("docs/problem.html", code=code, problem=PROBLEMS[code], calls=calls, everywhere=len(calls) > _MANY)
 

@@ -32,7 +32,7 @@ def build_plans_view(
         currencies=[(code, comparison_url(context, currency=code), code == context.currency) for code in currencies],
         plans=[_column(offer, shown, context, suggested=offer.name == best) for offer in shown],
         groups=comparison.build_groups(shown, context.currency),
-        tax_note=f"Prices in {context.currency}, before tax. What is above an allowance is billed by the month.",
+        tax_note=f"Prices in {context.currency}, before tax. Usage above an allowance is billed monthly.",
         replay=replayed,
         replay_period=replay.words if replay else None,
     )
@@ -62,8 +62,8 @@ def _price_note(fee: int | None, interval: str, context: PlanContext) -> str:
     if fee == 0:
         return "No card needed"
     if interval == "year":
-        return f"{wording.format_amount(Decimal(fee) / 12, context.currency)} a month, paid by the year"
-    return "Paid by the month only" if context.interval == "year" else "Paid by the month"
+        return f"{wording.format_amount(Decimal(fee) / 12, context.currency)} a month, billed yearly"
+    return "Billed monthly only" if context.interval == "year" else "Billed monthly"
 
 
 def _button(offer: Offer, shown: Sequence[Offer], context: PlanContext) -> tuple[str, str]:

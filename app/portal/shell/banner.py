@@ -21,7 +21,7 @@ SELECT ours.state, ours.limited_at IS NOT NULL, ours.cancel_at_period_end, ours.
         WHERE pv.id = ours.plan_version_id)
 FROM subscriptions ours WHERE ours.org_id = %s AND ours.ended_at IS NULL
 """
-_ASK = "Ask an owner of your organisation to look at it."
+_ASK = "Ask an owner of your organisation to take care of it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +62,27 @@ def build_banner(facts: BannerFacts | None, role: str | None, zone: str) -> Bann
         return None
     may_act = role in MAY_CHANGE_PLAN
     if facts.limited:
-        words = f"Until it is paid the free limits hold instead of those of {facts.plan_name}. Nothing is deleted."
+        words = f"The free limits apply instead of those of {facts.plan_name} until it is paid. Nothing is deleted."
         return Banner("full", "A payment is overdue", _with(words, may_act=may_act), "Pay now" if may_act else None)
     if facts.state in LATE:
         return Banner(
-            "strong", "A payment failed", _with(_grace(facts, zone), may_act=may_act), "Fix it" if may_act else None
+            "strong",
+            "A payment failed",
+            _with(_grace(facts, zone), may_act=may_act),
+            "Go to billing" if may_act else None,
         )
     if facts.cancels:
         until = day(facts.renews_at, zone, plain=True)
-        words = f"Then the free plan's limits hold. Until {until} everything stays as it is."
-        return Banner("near", f"{facts.plan_name} ends on {until}", words, "See or undo" if may_act else None)
+        words = "Nothing changes until then. After that, the free plan's limits apply."
+        return Banner("near", f"{facts.plan_name} ends on {until}", words, "View or undo" if may_act else None)
     return None
 
 
 def _grace(facts: BannerFacts, zone: str) -> str:
     if facts.grace_ends_at is None:
-        return f"The limits of {facts.plan_name} still hold."
+        return f"Your {facts.plan_name} limits still apply."
     return (
-        f"The limits of {facts.plan_name} hold until {format_deadline(facts.grace_ends_at, zone)}, then the free ones."
+        f"Your {facts.plan_name} limits apply until {format_deadline(facts.grace_ends_at, zone)}, then the free limits."
     )
 
 

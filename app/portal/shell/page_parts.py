@@ -54,4 +54,4 @@ class Notice:
 
 def build_trouble_notice(trouble: str) -> Notice:
     """The notice for an action that failed."""
-    return Notice("strong", "This did not work", trouble)
+    return Notice("strong", "Something went wrong", trouble)

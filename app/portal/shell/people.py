@@ -37,5 +37,5 @@ def list_plan_managers(session: Session, org_id: UUID) -> list[PlanManager]:
 def get_org_id(who: Caller) -> UUID:
     """The caller's organisation. Raises `NotFound` for a user without one."""
     if who.org_id is None:
-        raise NotFound("You are in no organisation.")
+        raise NotFound("You are not a member of any organisation.")
     return who.org_id

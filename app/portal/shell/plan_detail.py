@@ -68,25 +68,25 @@ def _how(offer: Offer, context: PlanContext, people: Sequence[PlanManager], *, s
         compare = TextSpan("Compare it with the others", comparison_url(context))
         return Section("You are on this plan", [["There is nothing to change. ", compare, "."]])
     if not signed_in:
-        first = f"Create an account first: it begins on the free plan. Then choose {offer.name} here."
+        first = f"Create an account first: it starts on the free plan. Then choose {offer.name} here."
         sign_up = Action("Create an account", path_to("accounts.sign_up_page"), "primary")
-        line = "Every new account begins on this plan." if offer.is_default else first
+        line = "Every new account starts on this plan." if offer.is_default else first
         return Section(_HOW, [line, [sign_up, " ", Action("Sign in", path_to("accounts.sign_in"))]])
     if not context.may_change:
-        return Section("Whom to ask", ask="Your role cannot change the plan.", people=people)
+        return Section("Ask an owner", ask="Your role cannot change the plan.", people=people)
     return Section(_HOW, _ways(offer, context), note="Nothing on this page costs anything.")
 
 
 def _ways(offer: Offer, context: PlanContext) -> list[Sentence]:
     href = upgrade_url(offer, context)
     if offer.is_default:
-        lead = f"{offer.name} costs nothing, and you are on it whenever no other plan runs."
-        agreed = "Your present plan is billed by agreement: ask your Tollkeeper team to end it."
-        return [f"{lead} What you used before stays on record.",
-                [Action("Cancel the present plan", href)] if href else agreed]  # fmt: skip
+        lead = f"{offer.name} is free, and you are on it whenever you have no other plan."
+        agreed = "Your current plan is billed by agreement: ask your Tollkeeper team to end it."
+        return [f"{lead} Past usage is kept.",
+                [Action("Cancel the current plan", href)] if href else agreed]  # fmt: skip
     if href is None:
-        return [f"{offer.name} is priced by agreement. Write to your Tollkeeper team about it."]
-    today = f"{_today(offer, context)} Its limits hold from the second in which the payment is confirmed."
+        return [f"{offer.name} is priced by agreement. Contact your Tollkeeper team about it."]
+    today = f"{_today(offer, context)} Its limits apply as soon as the payment is confirmed."
     return [today, [Action(f"Upgrade to {offer.name}", href, "primary")]]
 
 
@@ -102,6 +102,6 @@ def _today(offer: Offer, context: PlanContext) -> str:
     if not fee:
         return "Nothing is due."
     return (
-        f"{wording.format_amount(fee, context.currency)} for the first {interval}, then the same each {interval};"
-        " what is above an allowance is billed at the end of each month."
+        f"{wording.format_amount(fee, context.currency)} for the first {interval}, then the same every {interval}."
+        " Usage above an allowance is billed at the end of each month."
     )

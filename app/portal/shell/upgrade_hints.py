@@ -35,10 +35,12 @@ def hint_larger_plan(meter: MeterFigures, offers: Sequence[Offer], context: Plan
         granted = offer.meters.get(meter.key)
         if offer.key == context.plan or granted is None:
             continue
-        if granted.allowance is None or granted.allowance > mine:
-            much = "unlimited" if granted.allowance is None else quantity(granted.allowance)
+        larger = granted.allowance
+        if larger is None or larger > mine:
+            much = "unlimited" if larger is None else quantity(larger)
             price = _price(offer, context)
-            words = f"{offer.name} includes {much} {wording.pluralise(meter.unit)}{f' for {price}' if price else ''}."
+            unit = wording.pluralise(meter.unit) if larger is None else wording.unit_for(larger, meter.unit)
+            words = f"{offer.name} includes {much} {unit}{f' for {price}' if price else ''}."
             place = upgrade_url(offer, context)
             return (
                 UpgradeHint(words, place, f"Upgrade to {offer.name}, {price}")

@@ -27,10 +27,10 @@ api = Api("portal", __name__)
 
 
 @api.operation(
-    "GET", "/usage/current", response=CurrentAnswer, summary="This period: use, limits, cost, forecast",
+    "GET", "/usage/current", response=CurrentAnswer, summary="Current period: usage, limits, cost and forecast",
     answer=examples.CURRENT,
-    description="What the dashboard shows, out of the same figures. Costs are estimates until the period is closed; "
-    "what is projected keeps the pace since the period began.",
+    description="The same figures as on the dashboard. Costs are estimates until the period is closed; projections "
+    "assume the average pace since the period began.",
 )  # fmt: skip
 def usage_current() -> CurrentAnswer:
     """The open period."""
@@ -39,9 +39,9 @@ def usage_current() -> CurrentAnswer:
 
 @api.operation(
     "GET", "/usage/summary", response=SummaryAnswer, answer=examples.SUMMARY,
-    summary="This month, all time, and a year's trend",
-    description="Totals by calendar month of the organisation's zone, since the beginning, the ten latest events, and "
-    "twelve months, oldest first.",
+    summary="This month, all time, and the last twelve months",
+    description="Totals for the current calendar month in the organisation's time zone, lifetime totals, the ten latest "
+    "events, and the last twelve months, oldest first.",
 )  # fmt: skip
 def usage_summary() -> SummaryAnswer:
     """The current month, lifetime totals, the ten latest events, twelve months."""
@@ -61,10 +61,10 @@ def usage_summary() -> SummaryAnswer:
 
 @api.operation(
     "GET", "/usage/history", query=UsageHistoryQuery, response=UsageHistoryAnswer,
-    summary="Month by month: totals, cost, plan",
+    summary="Totals, cost and plan by month",
     answer=examples.HISTORY,
-    description="Newest first, this month included. `usage_cost` is that of the usage periods that began in the month, "
-    "an estimate while one of them is open.",
+    description="Newest first, including this month. `usage_cost` covers the usage periods that began in the month; it "
+    "is an estimate while one of them is open.",
 )  # fmt: skip
 def usage_history(query: UsageHistoryQuery) -> UsageHistoryAnswer:
     """The last months, newest first."""
@@ -77,7 +77,7 @@ def usage_history(query: UsageHistoryQuery) -> UsageHistoryAnswer:
     "POST", "/quotes", request=QuoteRequest, response=QuoteAnswer, example=examples.QUOTE,
     answer=examples.QUOTED,
     summary="Price a quantity under a charge",
-    description="The calculator: any charge, whether or not a plan has it. The allowance is taken off first.",
+    description="A calculator for any charge, whether or not a plan uses it. The allowance is deducted first.",
 )  # fmt: skip
 def make_quote(request: QuoteRequest) -> QuoteAnswer:
     """Amount and breakdown; no database access."""
@@ -88,5 +88,5 @@ def _org() -> UUID:
     """The key's organisation; a staff key names one in a header."""
     org = caller().org_id
     if org is None:
-        raise NotFound("The key belongs to no organisation.")
+        raise NotFound("This key does not belong to an organisation.")
     return org

@@ -19,6 +19,14 @@ DIMENSIONS = {
     "key": "API key",
     "meter": "Meter",
 }
+NO_VALUE = {
+    "kind": "No kind",
+    "provider": "No provider",
+    "endpoint": "No endpoint",
+    "user": "No user",
+    "client": "No client",
+    "key": "No API key",
+}
 SPANS = {"day": "Day", "month": "Month"}
 MOST_DAYS = 400
 _MANY_DAYS = 92
@@ -106,9 +114,9 @@ def list_presets(period: Period, zone: str, now: datetime) -> dict[str, tuple[st
     first = before.replace(day=1) if start.day == 1 else start - timedelta(days=30)
     return {
         "this": ("This period", Range(start, min(end, today), period)),
-        "before": ("Month before", Range(first, before)),
-        "30d": ("30 days", Range(today - 29 * _DAY, today)),
-        "12m": ("12 months", Range(_year_back(today), today)),
+        "before": ("Previous month", Range(first, before)),
+        "30d": ("Last 30 days", Range(today - 29 * _DAY, today)),
+        "12m": ("Last 12 months", Range(_year_back(today), today)),
     }
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from app.kit.money import ZERO, round_half_away
 from app.metering.queries import Share, UsageFigure
 from app.portal.usage.refusals import RefusedRow
-from app.portal.usage.requests import DIMENSIONS, SPANS, Range, UsageQuery
+from app.portal.usage.requests import DIMENSIONS, NO_VALUE, SPANS, Range, UsageQuery
 from app.portal.usage.view_models import UsageRow, UsageView
 from app.statements import wording
 from app.web import charts
@@ -18,6 +18,7 @@ from app.web.addresses import path_to
 from app.web.filters import quantity
 
 ADDITIVE = frozenset({"sum", "count"})
+_MANY_TIMES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,16 @@ def build_usage_view(
         presets=_presets(query, presets),
         hidden={"meter": meter.key, "by": query.by, "span": query.span},
         total=total,
+        total_unit=wording.unit_for(total, meter.unit),
         total_events=events,
         before=before,
+        before_label="Previous day" if query.range.days == 1 else f"Previous {query.range.days} days",
         change=change,
         trend=trend,
         busiest=_busiest(figures),
         chart=_chart(query, figures, unit),
         chart_title=f"{meter.name} by {query.span}",
-        chart_description=_description(query, meter, total, unit),
+        chart_description=_description(query, meter, total),
         rows_heading=f"By {query.span}",
         rows=rows,
         breakdown_heading=f"By {DIMENSIONS[query.by].lower()}" if query.by != "key" else "By API key",
@@ -121,7 +124,7 @@ def _breakdown(query: UsageQuery, data: UsageData, total: Decimal, events: int) 
     rest = events - sum(share.events for share in shares)
     if rest > 0 and data.meter.aggregation in ADDITIVE:
         left = total - sum((share.quantity for share in shares), ZERO)
-        rows.append(UsageRow(f"No {DIMENSIONS[query.by].lower()} given", left, rest, _share(left, total)))
+        rows.append(UsageRow(NO_VALUE[query.by], left, rest, _share(left, total)))
     return rows
 
 
@@ -153,11 +156,19 @@ def _change(total: Decimal, before: Decimal | None) -> tuple[str | None, str | N
     if before is None:
         return None, None
     if before <= 0:
-        return ("Nothing in the days before", None)
+        return ("No usage then", None)
     change = int((total - before) * 100 / before)
     if change == 0:
         return "About the same now", None
+    if change >= _MANY_TIMES * 100:
+        return f"About {_round_times(total / before)} times as much now", "up"
     return (f"{abs(change)} % {'more' if change > 0 else 'less'} now", "up" if change > 0 else "down")
+
+
+def _round_times(ratio: Decimal) -> str:
+    """A ratio of ten and more to two significant digits: 2,307.69 is 2,300."""
+    step = 10 ** max(0, ratio.adjusted() - 1)
+    return quantity(round_half_away(ratio / step) * step)
 
 
 def _busiest(figures: Sequence[UsageFigure]) -> str | None:
@@ -174,9 +185,9 @@ def _chart(query: UsageQuery, figures: Sequence[UsageFigure], unit: str) -> char
     return charts.bars(labels, [charts.Series(unit, values)], head=SPANS[query.span])
 
 
-def _description(query: UsageQuery, meter: MeterRef, total: Decimal, unit: str) -> str:
+def _description(query: UsageQuery, meter: MeterRef, total: Decimal) -> str:
     days = f"{query.range.start.isoformat()} to {query.range.end.isoformat()}"
-    return f"{meter.name}, {days}: {quantity(total)} {unit} in all. The table below has every figure."
+    return f"{meter.name}, {days}: {quantity(total)} {wording.unit_for(total, meter.unit)} in total. The table below has every figure."
 
 
 def _presets(query: UsageQuery, presets: Mapping[str, tuple[str, Range]]) -> list[tuple[str, str, bool]]:

@@ -40,8 +40,10 @@ class UsageView:
     presets: Sequence[Link]
     hidden: dict[str, str]
     total: Decimal
+    total_unit: str
     total_events: int
     before: Decimal | None
+    before_label: str
     change: str | None
     trend: str | None
     busiest: str | None
