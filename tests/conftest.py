@@ -28,6 +28,7 @@ from tests.today import NOON
 
 pytest_plugins = (
     "tests.standin",  # the stand-in for Stripe, and the count of its checked messages
+    "tests.scenario.fixtures",
     "tests.support.matrices",  # which pages of the matrices a run looked at
     "tests.support.order",
     "tests.support.seconds",
@@ -48,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if {"clock", "clocks", "wall", "stack"} & asked:
             item.add_marker("clock")
         told = inspect.getsource(item.function) if isinstance(item, pytest.Function) else ""
-        if {"stage", "portal_stage", "paid_stage"} & asked or _YEAR.search(told):
+        if {"written", "paid_app"} & asked or _YEAR.search(told):
             item.add_marker("dated")
 
 

@@ -124,6 +124,11 @@ def have_default_plan(session: Session) -> MadePlan:
     return _made(catalog.default_version(session))
 
 
+def find_plan(session: Session, key: str) -> MadePlan:
+    """The newest version of a plan of the catalogue."""
+    return _made(catalog.version_of(session, key))
+
+
 def make_plan(session: Session, *, allowance: object = 10, policy: str = "block", **more: object) -> MadePlan:
     """A public plan of its own with a meter of its own; under `charge` a unit above the allowance is a cent.
 
@@ -144,7 +149,7 @@ def make_plan(session: Session, *, allowance: object = 10, policy: str = "block"
     """
     apply(session, read_catalog(text, "factory"), actor=SYSTEM, now=business_now())
     session.commit()
-    return _made(catalog.version_of(session, key))
+    return find_plan(session, key)
 
 
 def _made(version: PlanVersion | None) -> MadePlan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from contextvars import Context
 from typing import Any
@@ -32,3 +33,9 @@ def send(client: FlaskClient, path: str, page: str = "/settings", **fields: Any)
     """POST a form as a browser does, with the token of `page`."""
     token = csrf_token(client, page)
     return client.post(path, data={"csrf_token": token, **fields})
+
+
+def text_of(answer: TestResponse, status: int = 200) -> str:
+    """What a person reads of an answer with this status."""
+    assert answer.status_code == status, answer.text[:500]
+    return html.unescape(answer.text).replace("\u00a0", " ")

@@ -99,6 +99,7 @@ def build_overview(
     unit = wording.pluralise(meter.unit)
     all_usage = next((row for row in shares if row.dimension == ""), None)
     total = all_usage.quantity if all_usage else ZERO
+    total_unit = wording.unit_for(total, meter.unit)
     return OverviewView(
         days=days,
         presets=[(words, _address(meter, {"days": key}), key == days.preset) for key, (words, _) in PRESETS.items()],
@@ -107,10 +108,10 @@ def build_overview(
         meter=meter,
         unit=unit,
         total=total,
-        total_unit=wording.unit_for(total, meter.unit),
+        total_unit=total_unit,
         total_events=all_usage.events if all_usage else 0,
         chart=_chart(days, [figure for figure in by_day if figure.meter_id == meter.id], unit),
-        description=f"{meter.name}, all organisations, {days.start} to {days.end}: {quantity(total)} {wording.unit_for(total, meter.unit)}.",
+        description=f"{meter.name}, all organisations, {days.start} to {days.end}: {quantity(total)} {total_unit}.",
         breakdowns=[
             (f"By {name}", [row for row in shares if row.dimension == name]) for name in ("plan", "kind", "provider")
         ],

@@ -1,5 +1,5 @@
-"""The staff's pages play on the same stage as the customer's."""
+"""The staff's pages play on the same installation as the customer's."""
 
-from tests.portal.conftest import portal_stage, stage
+from tests.portal.conftest import app, clock, clocks, scenario, wall, written
 
-__all__ = ["portal_stage", "stage"]
+__all__ = ["app", "clock", "clocks", "scenario", "wall", "written"]

@@ -7,26 +7,26 @@ from typing import Any
 import pytest
 
 from tests import factories
-from tests.portal.stage import Stage
+from tests.scenario import Scenario
 
 
-def get(stage: Stage, path: str, *scopes: str) -> Any:
-    return stage.app.test_client().get(f"/api/v1{path}", headers=stage.key(None, *(scopes or ("admin:read",))))
+def get(scenario: Scenario, path: str, *scopes: str) -> Any:
+    return scenario.app.test_client().get(f"/api/v1{path}", headers=scenario.api(*(scopes or ("admin:read",))))
 
 
 @pytest.mark.parametrize("path", ["/admin/orgs", "/admin/usage/analytics", "/admin/top?meter=api_calls"])
-def test_a_customers_key_is_refused(stage: Stage, path: str) -> None:
-    answer = stage.app.test_client().get(f"/api/v1{path}", headers=stage.key(stage.org().org))
+def test_a_customers_key_is_refused(scenario: Scenario, path: str) -> None:
+    answer = scenario.app.test_client().get(f"/api/v1{path}", headers=scenario.org().api())
     assert (answer.status_code, answer.get_json()["code"]) == (403, "scope_missing")
 
 
-def test_orgs_are_paged_by_cursor(stage: Stage) -> None:
+def test_orgs_are_paged_by_cursor(scenario: Scenario) -> None:
     word = factories.unique("cursor")
-    ids = [str(stage.org(name=f"{word} {number}").org) for number in range(5)]
+    ids = [str(scenario.org(name=f"{word} {number}").id) for number in range(5)]
     found: list[str] = []
     position = ""
     while True:
-        page = get(stage, f"/admin/orgs?search={word}&limit=2{position}").get_json()
+        page = get(scenario, f"/admin/orgs?search={word}&limit=2{position}").get_json()
         found += [each["id"] for each in page["orgs"]]
         if page["next"] is None:
             break
@@ -34,24 +34,24 @@ def test_orgs_are_paged_by_cursor(stage: Stage) -> None:
     assert found == ids[::-1]
 
 
-def test_an_org_is_shown_with_members_and_figures(stage: Stage) -> None:
-    cast = stage.org(calls=12)
-    found = get(stage, f"/admin/orgs/{cast.org}").get_json()
+def test_an_org_is_shown_with_members_and_figures(scenario: Scenario) -> None:
+    org = scenario.org().uses(12)
+    found = get(scenario, f"/admin/orgs/{org.id}").get_json()
     assert [each["role"] for each in found["members"]] == ["owner"]
     assert found["usage"]["meters"][0]["used"] == "12"
-    assert get(stage, "/admin/orgs/00000000-0000-7000-8000-00000000dead").status_code == 404
-    assert get(stage, "/admin/orgs/nope").status_code == 404
+    assert get(scenario, "/admin/orgs/00000000-0000-7000-8000-00000000dead").status_code == 404
+    assert get(scenario, "/admin/orgs/nope").status_code == 404
 
 
-def test_analytics_group_by_day_plan_kind_and_provider(stage: Stage) -> None:
+def test_analytics_group_by_day_plan_kind_and_provider(scenario: Scenario) -> None:
     kind = factories.unique("kind")
-    stage.org(calls=77, plan="pro", kind=kind, provider=kind)
+    scenario.org().on("pro").uses(77, kind=kind, provider=kind)
     for group in ("kind", "provider"):
-        found = get(stage, f"/admin/usage/analytics?group_by={group}&meter=api_calls").get_json()
+        found = get(scenario, f"/admin/usage/analytics?group_by={group}&meter=api_calls").get_json()
         assert {"group": kind, "meter": "api_calls", "quantity": "77", "events": 1} in found["figures"]
-    by_plan = get(stage, "/admin/usage/analytics?group_by=plan&plan=pro").get_json()
+    by_plan = get(scenario, "/admin/usage/analytics?group_by=plan&plan=pro").get_json()
     assert {each["group"] for each in by_plan["figures"]} == {"pro"}
-    by_day = get(stage, "/admin/usage/analytics?from=2026-11-10&to=2026-11-10&plan=pro").get_json()
+    by_day = get(scenario, "/admin/usage/analytics?from=2026-11-10&to=2026-11-10&plan=pro").get_json()
     assert {each["group"] for each in by_day["figures"]} == {"2026-11-10"}
 
 
@@ -61,30 +61,30 @@ def test_analytics_group_by_day_plan_kind_and_provider(stage: Stage) -> None:
      ("meter=nope", "unknown_meter"), ("group_by=moon", "invalid_request"),
      ("plan=pro&group_by=kind", "invalid_request")],
 )  # fmt: skip
-def test_a_question_that_makes_no_sense_says_why(stage: Stage, query: str, code: str) -> None:
-    assert get(stage, f"/admin/usage/analytics?{query}").get_json()["code"] == code
+def test_a_question_that_makes_no_sense_says_why(scenario: Scenario, query: str, code: str) -> None:
+    assert get(scenario, f"/admin/usage/analytics?{query}").get_json()["code"] == code
 
 
-def test_days_before_the_calendar_are_left_out(stage: Stage) -> None:
-    assert get(stage, "/admin/usage/analytics?to=0001-01-05").get_json()["from"] == "0001-01-01"
+def test_days_before_the_calendar_are_left_out(scenario: Scenario) -> None:
+    assert get(scenario, "/admin/usage/analytics?to=0001-01-05").get_json()["from"] == "0001-01-01"
 
 
-def test_the_greatest_users_of_a_month(stage: Stage) -> None:
-    cast = stage.org(calls=90_000_000, plan="pro")
-    stage.fold()
-    found = get(stage, "/admin/top?meter=api_calls&month=2026-11&limit=1").get_json()
+def test_the_greatest_users_of_a_month(scenario: Scenario) -> None:
+    org = scenario.org().on("pro").uses(90_000_000)
+    scenario.fold()
+    found = get(scenario, "/admin/top?meter=api_calls&month=2026-11&limit=1").get_json()
     assert found["orgs"][0] | {"name": ""} == {
-        "id": str(cast.org), "name": "", "quantity": "90000000", "events": 1,
+        "id": str(org.id), "name": "", "quantity": "90000000", "events": 1,
     }  # fmt: skip
 
 
-def test_a_plan_is_given_by_key_and_again_changes_nothing(stage: Stage) -> None:
-    cast = stage.org()
-    headers = stage.key(None, "admin:write")
+def test_a_plan_is_given_by_key_and_again_changes_nothing(scenario: Scenario) -> None:
+    org = scenario.org()
+    headers = scenario.api("admin:write")
     body = {"plan": "pro", "currency": "EUR"}
-    client = stage.app.test_client()
-    first = client.put(f"/api/v1/admin/orgs/{cast.org}/subscription", json=body, headers=headers).get_json()
-    again = client.put(f"/api/v1/admin/orgs/{cast.org}/subscription", json=body, headers=headers).get_json()
+    client = scenario.app.test_client()
+    first = client.put(f"/api/v1/admin/orgs/{org.id}/subscription", json=body, headers=headers).get_json()
+    again = client.put(f"/api/v1/admin/orgs/{org.id}/subscription", json=body, headers=headers).get_json()
     assert (first["changed"], first["usage"]["plan"]["key"], first["usage"]["currency"]) == (True, "pro", "EUR")
     assert again["changed"] is False
 
@@ -94,16 +94,16 @@ def test_a_plan_is_given_by_key_and_again_changes_nothing(stage: Stage) -> None:
     [({"plan": "nope", "currency": "USD"}, 400), ({"plan": "pro", "currency": "GBP"}, 400),
      ({"plan": "pro", "currency": "usd"}, 400), ({"plan": "pro", "currency": "USD", "interval": "day"}, 400)],
 )  # fmt: skip
-def test_a_plan_that_is_not_sold_so_is_refused(stage: Stage, body: dict[str, str], status: int) -> None:
-    cast = stage.org()
-    url = f"/api/v1/admin/orgs/{cast.org}/subscription"
-    answer = stage.app.test_client().put(url, json=body, headers=stage.key(None, "admin:write"))
+def test_a_plan_that_is_not_sold_so_is_refused(scenario: Scenario, body: dict[str, str], status: int) -> None:
+    org = scenario.org()
+    url = f"/api/v1/admin/orgs/{org.id}/subscription"
+    answer = scenario.app.test_client().put(url, json=body, headers=scenario.api("admin:write"))
     assert answer.status_code == status
-    assert get(stage, f"/admin/orgs/{cast.org}").get_json()["usage"]["plan"]["key"] == "free"
+    assert get(scenario, f"/admin/orgs/{org.id}").get_json()["usage"]["plan"]["key"] == "free"
 
 
-def test_reading_does_not_let_write(stage: Stage) -> None:
-    url = f"/api/v1/admin/orgs/{stage.org().org}/subscription"
+def test_reading_does_not_let_write(scenario: Scenario) -> None:
+    url = f"/api/v1/admin/orgs/{scenario.org().id}/subscription"
     body = {"plan": "pro", "currency": "USD"}
-    answer = stage.app.test_client().put(url, json=body, headers=stage.key(None, "admin:read"))
+    answer = scenario.app.test_client().put(url, json=body, headers=scenario.api("admin:read"))
     assert (answer.status_code, answer.get_json()["code"]) == (403, "scope_missing")

@@ -28,19 +28,20 @@ from app.payments.models import (
 from app.web.database import transaction
 from tests import factories
 from tests.admin.test_pages import press, read
-from tests.portal.stage import Stage
+from tests.scenario import Scenario
+from tests.support.copy import copy
 from tests.today import WRITTEN
 
 
 @dataclass
 class Desk:
-    """The stage with what came from Stripe."""
+    """The scenario with what came from Stripe."""
 
-    stage: Stage
+    scenario: Scenario
 
     def customer(self, org_id: UUID, **fields: Any) -> str:
         name = factories.unique("cus").replace("-", "_")
-        with self.stage.app.app_context(), transaction() as session:
+        with self.scenario.app.app_context(), transaction() as session:
             row = StripeCustomer(id=name, org_id=org_id, email="a@example.com", delinquent=False, card_id=None,
                                  card_brand="visa", card_last4="4242", card_exp_month=4, card_exp_year=2031,
                                  created_at=WRITTEN, deleted_at=None, synced_at=WRITTEN)  # fmt: skip
@@ -51,7 +52,7 @@ class Desk:
 
     def event(self, at: datetime = WRITTEN, **fields: Any) -> str:
         name = factories.unique("evt").replace("-", "_")
-        with self.stage.app.app_context(), transaction() as session:
+        with self.scenario.app.app_context(), transaction() as session:
             values = {
                 "id": name, "type": "invoice.paid", "api_version": "2026-10-28.endive", "livemode": False,
                 "account": None, "object_type": "invoice", "object_id": f"in_{name}", "customer_id": None,
@@ -62,14 +63,14 @@ class Desk:
         return name
 
     def tasks(self, event_id: str) -> int:
-        with self.stage.app.app_context():
+        with self.scenario.app.app_context():
             asked = "SELECT count(*) FROM procrastinate_jobs WHERE args ->> 'event_id' = :id"
-            return int(self.stage.session().scalar(text(asked), {"id": event_id}) or 0)
+            return int(self.scenario.session.scalar(text(asked), {"id": event_id}) or 0)
 
 
 @pytest.fixture
-def desk(stage: Stage) -> Desk:
-    return Desk(stage)
+def desk(scenario: Scenario) -> Desk:
+    return Desk(scenario)
 
 
 def listed(browser: FlaskClient, query: str) -> str:
@@ -77,58 +78,58 @@ def listed(browser: FlaskClient, query: str) -> str:
 
 
 @pytest.mark.parametrize("path", ["/admin/inbox", "/admin/inbox/evt_none"])
-def test_nobody_else_finds_the_inbox(stage: Stage, path: str) -> None:
-    assert stage.org().browser.get(path).status_code == 404
-    assert stage.app.test_client().get(path).status_code == 303
+def test_nobody_else_finds_the_inbox(scenario: Scenario, path: str) -> None:
+    assert scenario.org().browser().get(path).status_code == 404
+    assert scenario.app.test_client().get(path).status_code == 303
 
 
 @pytest.mark.parametrize("state", INBOX_STATES)
 def test_events_are_found_by_their_state(desk: Desk, state: str) -> None:
     mine, other = desk.event(state=state), desk.event(state=next(each for each in INBOX_STATES if each != state))
-    page = listed(desk.stage.staff(), f"state={state}")
+    page = listed(desk.scenario.staff(), f"state={state}")
     assert mine in page
     assert other not in page
 
 
 def test_events_are_found_by_id_customer_object_org_and_type(desk: Desk) -> None:
-    cast = desk.stage.org(name=factories.unique("Payer"))
-    customer = desk.customer(cast.org)
+    org = desk.scenario.org(name=factories.unique("Payer"))
+    customer = desk.customer(org.id)
     kind = factories.unique("kind").replace("-", "_")
     mine = desk.event(type=f"{kind}.updated", customer_id=customer)
-    by_org = desk.event(org_id=cast.org)
+    by_org = desk.event(org_id=org.id)
     other = desk.event()
-    staff = desk.stage.staff()
+    staff = desk.scenario.staff()
     for query in (
         f"q={mine}",
         f"q={customer}",
         f"q=in_{mine}",
-        f"q={cast.org}",
+        f"q={org.id}",
         f"type={kind}.",
         f"type={kind}.updated",
     ):
         page = listed(staff, query)
         assert mine in page, query
         assert other not in page, query
-    assert by_org in listed(staff, f"q={cast.org}")
-    assert f'href="/admin/orgs/{cast.org}"' in listed(staff, f"q={mine}")
+    assert by_org in listed(staff, f"q={org.id}")
+    assert f'href="/admin/orgs/{org.id}"' in listed(staff, f"q={mine}")
 
 
 def test_a_long_type_breaks_where_its_words_end(desk: Desk) -> None:
     mine = desk.event(type="invoice.payment_succeeded")
-    assert "invoice.<wbr>payment_<wbr>succeeded</a>" in listed(desk.stage.staff(), f"q={mine}")
+    assert "invoice.<wbr>payment_<wbr>succeeded</a>" in listed(desk.scenario.staff(), f"q={mine}")
 
 
 @pytest.mark.parametrize("query", ["q=%27+OR+1%3D1", "q=%00", "q=evt_none", "type=%25", "type=x+y", "next=garbage",
                                    "state=none&q=nothing", "next=WyIyMDI2LTExLTIxVDEyOjAwOjAwIiwiZXZ0Il0"])  # fmt: skip
 def test_an_address_that_makes_no_sense_still_shows_the_inbox(desk: Desk, query: str) -> None:
     desk.event()
-    listed(desk.stage.staff(), query)
+    listed(desk.scenario.staff(), query)
 
 
 def test_events_are_paged_the_last_received_first(desk: Desk) -> None:
     kind = factories.unique("paged").replace("-", "_")
     names = [desk.event(WRITTEN + timedelta(seconds=number // 2), type=kind) for number in range(53)]
-    staff = desk.stage.staff()
+    staff = desk.scenario.staff()
     first = listed(staff, f"type={kind}")
     assert names[52] in first
     assert names[0] not in first
@@ -140,24 +141,24 @@ def test_events_are_paged_the_last_received_first(desk: Desk) -> None:
 
 
 def test_the_numbers_are_those_of_each_state(desk: Desk) -> None:
-    with desk.stage.app.app_context():
-        before = inbox.count_events(desk.stage.session(), WRITTEN)
+    with desk.scenario.app.app_context():
+        before = inbox.count_events(desk.scenario.session, WRITTEN)
     desk.event(state="failed", at=WRITTEN - timedelta(days=90))
     desk.event(state="applied", at=WRITTEN - timedelta(days=90))
     desk.event(state="applied")
-    with desk.stage.app.app_context(), desk.stage.statements() as asked:
-        after = inbox.count_events(desk.stage.session(), WRITTEN)
+    with desk.scenario.app.app_context(), desk.scenario.statements() as asked:
+        after = inbox.count_events(desk.scenario.session, WRITTEN)
     assert len(asked) == 1
     assert {state: after[state] - before[state] for state in INBOX_STATES} == {
         "received": 0, "applied": 1, "ignored": 0, "refused": 0, "parked": 0, "failed": 1,
     }  # fmt: skip
-    assert f"Failed {after['failed']:,}" in listed(desk.stage.staff(), "")
+    assert f"Failed {after['failed']:,}" in listed(desk.scenario.staff(), "")
 
 
 def test_an_event_is_shown_with_its_error_and_its_body_as_text(desk: Desk) -> None:
     body = {"data": {"object": {"name": "<script>alert(1)</script>", "city": "Åre"}}, "id": "evt"}
     mine = desk.event(state="failed", attempts=5, error="StripeAway: <b>no answer</b>", body=body)
-    answer = desk.stage.staff().get(f"/admin/inbox/{mine}").get_data(as_text=True)
+    answer = desk.scenario.staff().get(f"/admin/inbox/{mine}").get_data(as_text=True)
     assert "<script>alert" not in answer
     assert "<b>no answer" not in answer
     shown = html.unescape(answer)
@@ -167,47 +168,47 @@ def test_an_event_is_shown_with_its_error_and_its_body_as_text(desk: Desk) -> No
 
 @pytest.mark.parametrize("name", ["evt_none", "%00", "evt%27--", "x" * 300])
 def test_an_unknown_event_is_not_found(desk: Desk, name: str) -> None:
-    assert desk.stage.staff().get(f"/admin/inbox/{name}").status_code == 404
+    assert desk.scenario.staff().get(f"/admin/inbox/{name}").status_code == 404
 
 
 def test_an_event_is_applied_again_by_a_press_which_stands_in_the_audit_chain(desk: Desk) -> None:
-    cast = desk.stage.org()
-    customer = desk.customer(cast.org)
-    mine = desk.event(state="failed", attempts=5, error="gone wrong", customer_id=customer, org_id=cast.org)
-    staff = desk.stage.staff()
+    org = desk.scenario.org()
+    customer = desk.customer(org.id)
+    mine = desk.event(state="failed", attempts=5, error="gone wrong", customer_id=customer, org_id=org.id)
+    staff = desk.scenario.staff()
     status, _ = press(staff, f"/admin/inbox/{mine}", f"/admin/inbox/{mine}/replay")
     assert status == 303
     page = read(staff, f"/admin/inbox/{mine}")
-    assert "in the queue again" in page
+    assert copy("admin.queued") in page
     assert "Received" in page
     assert desk.tasks(mine) == 1
-    assert "stripe_event.replayed" in read(staff, f"/admin/orgs/{cast.org}")
+    assert "stripe_event.replayed" in read(staff, f"/admin/orgs/{org.id}")
 
 
 def test_a_press_without_its_token_and_of_an_unknown_event_does_nothing(desk: Desk) -> None:
     mine = desk.event(state="failed")
-    staff = desk.stage.staff()
+    staff = desk.scenario.staff()
     assert staff.post(f"/admin/inbox/{mine}/replay").status_code == 403
     assert desk.tasks(mine) == 0
     assert press(staff, f"/admin/inbox/{mine}", "/admin/inbox/evt_none/replay")[0] == 404
 
 
 def test_the_page_of_an_org_shows_its_payments(desk: Desk) -> None:
-    cast = desk.stage.org()
-    staff = desk.stage.staff()
-    assert "Billing records" not in read(staff, f"/admin/orgs/{cast.org}")
-    customer = desk.customer(cast.org, card_brand="american_express")
+    org = desk.scenario.org()
+    staff = desk.scenario.staff()
+    assert "Billing records" not in read(staff, f"/admin/orgs/{org.id}")
+    customer = desk.customer(org.id, card_brand="american_express")
     mine = desk.event(customer_id=customer, state="failed", error="gone wrong")
-    subscription = _subscribe(desk, cast.org, customer)
-    page = read(staff, f"/admin/orgs/{cast.org}")
-    for words in (customer, subscription, "American Express ending in 4242, expires 04/2031", "Payment due", "$49.00",
+    subscription = _subscribe(desk, org.id, customer)
+    page = read(staff, f"/admin/orgs/{org.id}")
+    for words in (customer, subscription, copy("admin.card", last4="4242", month="04/2031"), "Payment due", "$49.00",
                   "pi_shown", "Your card was declined.", mine, "gone wrong"):  # fmt: skip
         assert words in page, words
 
 
 def _subscribe(desk: Desk, org_id: UUID, customer: str) -> str:
     name = factories.unique("sub").replace("-", "_")
-    with desk.stage.app.app_context(), transaction() as session:
+    with desk.scenario.app.app_context(), transaction() as session:
         version = version_of(session, "pro")
         assert version is not None
         price = session.query(StripePrice).filter_by(plan_version_id=version.id, interval="month").first()
@@ -234,16 +235,16 @@ def _subscribe(desk: Desk, org_id: UUID, customer: str) -> str:
 @pytest.mark.parametrize("path", ["/admin/inbox", "/admin/inbox?state=failed&type=invoice.", "/admin/inbox?q={org}",
                                   "/admin/inbox/{event}", "/admin/orgs/{org}"])  # fmt: skip
 def test_each_page_asks_the_database_little(desk: Desk, path: str) -> None:
-    cast, staff = desk.stage.org(), desk.stage.staff()
-    mine = desk.event(customer_id=desk.customer(cast.org), state="failed")
-    with desk.stage.statements() as asked:
-        read(staff, path.format(org=cast.org, event=mine))
+    org, staff = desk.scenario.org(), desk.scenario.staff()
+    mine = desk.event(customer_id=desk.customer(org.id), state="failed")
+    with desk.scenario.statements() as asked:
+        read(staff, path.format(org=org.id, event=mine))
     assert len(asked) + 1 <= (6 if "/orgs/" in path else 3), asked
 
 
 def call(desk: Desk, path: str, *scopes: str, method: str = "GET") -> Any:
-    headers = desk.stage.key(None, *(scopes or ("admin:read",)))
-    return desk.stage.app.test_client().open(f"/api/v1{path}", method=method, headers=headers)
+    headers = desk.scenario.api(*(scopes or ("admin:read",)))
+    return desk.scenario.app.test_client().open(f"/api/v1{path}", method=method, headers=headers)
 
 
 def test_the_api_lists_events_by_cursor(desk: Desk) -> None:

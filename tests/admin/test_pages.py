@@ -11,8 +11,9 @@ from flask.testing import FlaskClient
 from app.metering.queries import by_period
 from app.web.database import db
 from tests import factories
-from tests.pages import send
-from tests.portal.stage import Stage, text_of
+from tests.pages import send, text_of
+from tests.scenario import Scenario
+from tests.support.copy import copy
 
 
 def read(browser: FlaskClient, path: str) -> str:
@@ -33,16 +34,16 @@ def offer(browser: FlaskClient, org: object, words: str) -> str:
 
 
 @pytest.mark.parametrize("path", ["/admin", "/admin/orgs", "/admin/orgs/00000000-0000-7000-8000-00000000dead"])
-def test_nobody_else_finds_the_staffs_pages(stage: Stage, path: str) -> None:
-    assert stage.org().browser.get(path).status_code == 404
-    assert stage.app.test_client().get(path).status_code == 303
+def test_nobody_else_finds_the_staffs_pages(scenario: Scenario, path: str) -> None:
+    assert scenario.org().browser().get(path).status_code == 404
+    assert scenario.app.test_client().get(path).status_code == 303
 
 
-def test_the_overview_shows_use_by_plan_and_kind_and_the_greatest_users(stage: Stage) -> None:
+def test_the_overview_shows_use_by_plan_and_kind_and_the_greatest_users(scenario: Scenario) -> None:
     name = factories.unique("Giant")
-    stage.org(calls=40_000_000, plan="pro", name=name, kind="giant-kind", provider="giant-provider")
-    stage.fold()
-    page = read(stage.staff(), "/admin?meter=api_calls&days=30d")
+    scenario.org(name=name).on("pro").uses(40_000_000, kind="giant-kind", provider="giant-provider")
+    scenario.fold()
+    page = read(scenario.staff(), "/admin?meter=api_calls&days=30d")
     assert name in page
     assert "40,000,000" in page
     assert "giant-kind" in page
@@ -53,31 +54,31 @@ def test_the_overview_shows_use_by_plan_and_kind_and_the_greatest_users(stage: S
 
 @pytest.mark.parametrize("query", ["?from=x&to=y", "?from=2026-11-21&to=2026-01-01", "?days=none", "?from=1900-01-01",
                                    "?from=0001-01-01&to=0001-01-05"])  # fmt: skip
-def test_an_address_that_makes_no_sense_still_shows_the_overview(stage: Stage, query: str) -> None:
-    read(stage.staff(), f"/admin{query}")
+def test_an_address_that_makes_no_sense_still_shows_the_overview(scenario: Scenario, query: str) -> None:
+    read(scenario.staff(), f"/admin{query}")
 
 
-def test_an_unknown_meter_is_not_found(stage: Stage) -> None:
-    assert stage.staff().get("/admin?meter=nope").status_code == 404
+def test_an_unknown_meter_is_not_found(scenario: Scenario) -> None:
+    assert scenario.staff().get("/admin?meter=nope").status_code == 404
 
 
-def test_orgs_are_found_by_name_and_by_a_members_address(stage: Stage) -> None:
+def test_orgs_are_found_by_name_and_by_a_members_address(scenario: Scenario) -> None:
     name = factories.unique("100%_Sure")
-    cast = stage.org(name=name)
-    with stage.app.app_context():
-        email = stage.session().get_one(factories.User, cast.owner).email
-    staff = stage.staff()
+    org = scenario.org(name=name)
+    with scenario.app.app_context():
+        email = scenario.session.get_one(factories.User, org.owner).email
+    staff = scenario.staff()
     for search in (name, name.upper(), email, email[:12].upper()):
         page = staff.get("/admin/orgs", query_string={"q": search})
         assert name in html.unescape(page.get_data(as_text=True))
-    assert "No organisation has this" in read(staff, "/admin/orgs?q=%25%25%25nothing")
+    assert copy("admin.no_match") in read(staff, "/admin/orgs?q=%25%25%25nothing")
 
 
-def test_orgs_are_paged_newest_first(stage: Stage) -> None:
+def test_orgs_are_paged_newest_first(scenario: Scenario) -> None:
     word = factories.unique("paged")
     for number in range(27):
-        stage.org(name=f"{word} {number:02}")
-    staff = stage.staff()
+        scenario.org(name=f"{word} {number:02}")
+    staff = scenario.staff()
     first = read(staff, f"/admin/orgs?q={word}")
     assert first.index(f"{word} 26") < first.index(f"{word} 25")
     assert f"{word} 01" not in first
@@ -86,88 +87,90 @@ def test_orgs_are_paged_newest_first(stage: Stage) -> None:
     assert f"{word} 01" in read(staff, following[1])
 
 
-def test_an_org_shows_members_bars_events_and_audit(stage: Stage) -> None:
-    cast = stage.org(calls=950)
-    page = read(stage.staff(), f"/admin/orgs/{cast.org}")
+def test_an_org_shows_members_bars_events_and_audit(scenario: Scenario) -> None:
+    org = scenario.org().uses(950)
+    page = read(scenario.staff(), f"/admin/orgs/{org.id}")
     assert "<strong>950</strong> of 1,000 calls" in page
     assert "@example.com" in page
     assert "org.created" in page
 
 
-def test_a_given_plan_holds_at_once_and_stands_in_the_audit_chain(stage: Stage) -> None:
-    cast, staff = stage.org(calls=950), stage.staff()
-    value = offer(staff, cast.org, "Pro, $49.00 a month, USD")
-    status, _ = press(staff, f"/admin/orgs/{cast.org}", f"/admin/orgs/{cast.org}/plan", offer=value)
+def test_a_given_plan_holds_at_once_and_stands_in_the_audit_chain(scenario: Scenario) -> None:
+    org, staff = scenario.org().uses(950), scenario.staff()
+    value = offer(staff, org.id, "Pro, $49.00 a month, USD")
+    status, _ = press(staff, f"/admin/orgs/{org.id}", f"/admin/orgs/{org.id}/plan", offer=value)
     assert status == 303
-    page = read(staff, f"/admin/orgs/{cast.org}")
-    assert "The plan is Pro, $49.00 a month, USD now." in page
+    page = read(staff, f"/admin/orgs/{org.id}")
+    assert copy("admin.plan_given", offer="Pro, $49.00 a month, USD") in page
     assert "subscription.plan_assigned" in page
-    current = stage.app.test_client().get("/api/v1/usage/current", headers=stage.key(cast.org)).get_json()
+    current = scenario.app.test_client().get("/api/v1/usage/current", headers=org.api()).get_json()
     calls = current["meters"][0]
     assert (current["plan"]["key"], calls["limit"], calls["policy"]) == ("pro", "50000", "charge")
     assert current["period"]["start"] == "2026-11-21T12:00:00Z"
 
 
-def test_what_fell_into_the_new_period_is_counted_there(stage: Stage) -> None:
-    cast, staff = stage.org(), stage.staff()
-    stage.use(cast.org, 5, at="2026-11-21 11:00")
-    stage.use(cast.org, 7, at="2026-11-21 12:01")
-    value = offer(staff, cast.org, "Pro, $49.00 a month, USD")
-    press(staff, f"/admin/orgs/{cast.org}", f"/admin/orgs/{cast.org}/plan", offer=value)
-    current = stage.app.test_client().get("/api/v1/usage/current", headers=stage.key(cast.org)).get_json()
+def test_what_fell_into_the_new_period_is_counted_there(scenario: Scenario) -> None:
+    org, staff = scenario.org(), scenario.staff()
+    org.uses(5, at="2026-11-21 11:00")
+    org.uses(7, at="2026-11-21 12:01")
+    value = offer(staff, org.id, "Pro, $49.00 a month, USD")
+    press(staff, f"/admin/orgs/{org.id}", f"/admin/orgs/{org.id}/plan", offer=value)
+    current = scenario.app.test_client().get("/api/v1/usage/current", headers=org.api()).get_json()
     assert current["meters"][0]["used"] == "7"
-    with stage.app.app_context():
-        periods = [each.used for each in by_period(db.session(), cast.org, stage.clock.at)]
+    with scenario.app.app_context():
+        periods = [each.used for each in by_period(db.session(), org.id, scenario.clock.at)]
     assert periods == [5, 7]
 
 
-def test_the_plan_that_an_org_is_on_is_chosen_in_the_form_and_giving_it_again_changes_nothing(stage: Stage) -> None:
-    cast, staff = stage.org(plan="pro"), stage.staff()
-    page = read(staff, f"/admin/orgs/{cast.org}")
+def test_the_plan_that_an_org_is_on_is_chosen_in_the_form_and_giving_it_again_changes_nothing(
+    scenario: Scenario,
+) -> None:
+    org, staff = scenario.org().on("pro"), scenario.staff()
+    page = read(staff, f"/admin/orgs/{org.id}")
     assert re.search(r"<option selected[^>]*>Pro, \$49\.00 a month, USD<", page)
-    value = offer(staff, cast.org, "Pro, $49.00 a month, USD")
-    press(staff, f"/admin/orgs/{cast.org}", f"/admin/orgs/{cast.org}/plan", offer=value)
-    assert "The organisation is on that plan already." in read(staff, f"/admin/orgs/{cast.org}")
+    value = offer(staff, org.id, "Pro, $49.00 a month, USD")
+    press(staff, f"/admin/orgs/{org.id}", f"/admin/orgs/{org.id}/plan", offer=value)
+    assert copy("admin.plan_same") in read(staff, f"/admin/orgs/{org.id}")
 
 
 @pytest.mark.parametrize("value", ["", "nope", "00000000-0000-7000-8000-00000000dead:month:USD"])
-def test_an_offer_that_was_not_made_is_refused(stage: Stage, value: str) -> None:
-    cast, staff = stage.org(), stage.staff()
-    status, page = press(staff, f"/admin/orgs/{cast.org}", f"/admin/orgs/{cast.org}/plan", offer=value)
+def test_an_offer_that_was_not_made_is_refused(scenario: Scenario, value: str) -> None:
+    org, staff = scenario.org(), scenario.staff()
+    status, page = press(staff, f"/admin/orgs/{org.id}", f"/admin/orgs/{org.id}/plan", offer=value)
     assert status == 422
-    assert "Please check these fields" in page
+    assert copy("admin.check_fields") in page
 
 
-def test_a_suspended_orgs_keys_are_refused_and_its_pages_stay(stage: Stage) -> None:
-    cast, staff = stage.org(calls=5), stage.staff()
-    headers = stage.key(cast.org)
-    status, _ = press(staff, f"/admin/orgs/{cast.org}", f"/admin/orgs/{cast.org}/suspend", reason="Unpaid")
+def test_a_suspended_orgs_keys_are_refused_and_its_pages_stay(scenario: Scenario) -> None:
+    org, staff = scenario.org().uses(5), scenario.staff()
+    headers = org.api()
+    status, _ = press(staff, f"/admin/orgs/{org.id}", f"/admin/orgs/{org.id}/suspend", reason="Unpaid")
     assert status == 303
-    answer = stage.app.test_client().get("/api/v1/usage/current", headers=headers)
+    answer = scenario.app.test_client().get("/api/v1/usage/current", headers=headers)
     assert (answer.status_code, answer.get_json()["code"]) == (403, "org_suspended")
-    assert "This organisation is suspended" in read(cast.browser, "/dashboard")
-    page = read(staff, f"/admin/orgs/{cast.org}")
+    assert copy("admin.suspended") in read(org.browser(), "/dashboard")
+    page = read(staff, f"/admin/orgs/{org.id}")
     assert "Suspended since" in page
     assert "reason Unpaid" in page
-    press(staff, f"/admin/orgs/{cast.org}", f"/admin/orgs/{cast.org}/resume", reason="Paid")
-    assert stage.app.test_client().get("/api/v1/usage/current", headers=headers).status_code == 200
+    press(staff, f"/admin/orgs/{org.id}", f"/admin/orgs/{org.id}/resume", reason="Paid")
+    assert scenario.app.test_client().get("/api/v1/usage/current", headers=headers).status_code == 200
 
 
-def test_a_suspension_needs_a_reason(stage: Stage) -> None:
-    cast, staff = stage.org(), stage.staff()
-    status, page = press(staff, f"/admin/orgs/{cast.org}", f"/admin/orgs/{cast.org}/suspend", reason="")
+def test_a_suspension_needs_a_reason(scenario: Scenario) -> None:
+    org, staff = scenario.org(), scenario.staff()
+    status, page = press(staff, f"/admin/orgs/{org.id}", f"/admin/orgs/{org.id}/suspend", reason="")
     assert (status, "Say why." in page) == (422, True)
 
 
-def test_a_form_without_its_token_does_nothing(stage: Stage) -> None:
-    cast, staff = stage.org(), stage.staff()
-    assert staff.post(f"/admin/orgs/{cast.org}/suspend", data={"reason": "x"}).status_code == 403
-    assert "Suspended since" not in read(staff, f"/admin/orgs/{cast.org}")
+def test_a_form_without_its_token_does_nothing(scenario: Scenario) -> None:
+    org, staff = scenario.org(), scenario.staff()
+    assert staff.post(f"/admin/orgs/{org.id}/suspend", data={"reason": "x"}).status_code == 403
+    assert "Suspended since" not in read(staff, f"/admin/orgs/{org.id}")
 
 
 @pytest.mark.parametrize("path", ["/admin", "/admin/orgs", "/admin/orgs/{org}"])
-def test_each_page_asks_the_database_little(stage: Stage, path: str) -> None:
-    cast, staff = stage.org(calls=5), stage.staff()
-    with stage.statements() as asked:
-        read(staff, path.format(org=cast.org))
+def test_each_page_asks_the_database_little(scenario: Scenario, path: str) -> None:
+    org, staff = scenario.org().uses(5), scenario.staff()
+    with scenario.statements() as asked:
+        read(staff, path.format(org=org.id))
     assert len(asked) + 1 <= 6, asked

@@ -21,8 +21,6 @@ from tests.support.changes import changed_files, leans_on, own_files
 from tests.support.sampling import LOOKS, Look, Page, pick
 from tests.web.stage import OWNER, VISITOR, page, stage
 
-pytestmark = pytest.mark.browser
-
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'"

@@ -17,8 +17,8 @@ from tests.browser import people
 from tests.browser.api import Caller
 from tests.browser.chrome import Watched, sign_in
 from tests.browser.stack import Stack, until
+from tests.support.copy import copy
 
-pytestmark = pytest.mark.browser
 Open = Callable[..., Watched]
 OF_THOUSAND = re.compile(r"^\s*\d+ of 1,000 calls")
 SOON = 31_000
@@ -65,7 +65,7 @@ def test_from_sign_up_to_the_limit(open_page: Open, stack: Stack, js: bool) -> N
     watched = open_page(js=js)
     page = watched.page
     people.sign_up(page, stack)
-    expect(page.get_by_text("Waiting for your first event.")).to_be_visible()
+    expect(page.get_by_text(copy("state.waiting"))).to_be_visible()
     secret, line = people.make_key(page)
     page.get_by_role("link", name="I have copied it").click()
     until(lambda: secret not in page.content(), "the page that no longer shows the key")
@@ -89,7 +89,7 @@ def test_from_sign_up_to_the_limit(open_page: Open, stack: Stack, js: bool) -> N
     page.get_by_role("region", name="API calls: 100 % reached").get_by_role("link", name="Upgrade to Pro").click()
     assert problem["upgrade_url"] == f"{stack.base}/billing/upgrade/pro"
     expect(page).to_have_url(re.compile(f"^{re.escape(problem['upgrade_url'])}"))
-    expect(page.get_by_role("button", name="Go to payment, $49.00 today")).to_be_visible()
+    expect(page.get_by_role("button", name=copy("upgrade.pay", amount="$49.00"))).to_be_visible()
     assert watched.findings == []
 
 

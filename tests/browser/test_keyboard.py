@@ -13,7 +13,6 @@ from playwright.sync_api import Page, expect
 from tests.browser.chrome import Watched, sign_in
 from tests.browser.stack import Stack
 
-pytestmark = pytest.mark.browser
 Open = Callable[..., Watched]
 AsPerson = Callable[..., Page]
 # What the Tab key must reach: shown, enabled, and of a kind that takes the focus; of radio buttons the group counts.

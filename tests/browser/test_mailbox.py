@@ -18,8 +18,6 @@ from tests.browser.checkers import AXE, axe
 from tests.browser.chrome import new_context, watch
 from tests.node import need
 
-pytestmark = pytest.mark.browser
-
 
 @pytest.fixture
 def mailbox(tmp_path: Path) -> Iterator[tuple[str, MailFolder]]:

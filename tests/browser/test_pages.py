@@ -15,8 +15,6 @@ from tests.browser.visits import Visits
 from tests.node import need
 from tests.support.sampling import LOOKS, Look
 
-pytestmark = pytest.mark.browser
-
 
 @pytest.fixture(scope="session")
 def visits(chromium: Browser, stack: Stack, markup: Callable[[str], list[str]]) -> Visits:

@@ -18,8 +18,8 @@ from tests.browser.api import Caller
 from tests.browser.chrome import Watched, sign_in
 from tests.browser.stack import Stack, until
 from tests.browser.upgrade import DECLINED, GOOD, OTHER_GOOD, SECURE, Buyer, Journey, cast
+from tests.support.copy import copy
 
-pytestmark = pytest.mark.browser
 both = pytest.mark.parametrize("js", [True, False], ids=["with-scripts", "without-scripts"])
 either = pytest.mark.parametrize(
     "js", [pytest.param(True, id="with-scripts"), pytest.param(False, id="without-scripts", marks=pytest.mark.long)]
@@ -166,8 +166,8 @@ def test_the_return_page_looks_again_while_stripe_is_away(begin: Begin, stack: S
     journey.to_stripe()
     stack.switch(api={"kind": "503", "times": 2, "path": "/v1/checkout/sessions/", "method": "GET"})
     journey.pay(GOOD)
-    journey.returned("Stripe does not answer")
-    journey.returned("You are on Pro")
+    journey.returned(copy("returned.away"))
+    journey.returned(copy("returned.given", plan="Pro"))
     sold(journey)
 
 
@@ -205,7 +205,7 @@ def test_two_tabs_with_different_choices_leave_one_to_be_paid(begin: Begin) -> N
 def test_a_double_click_buys_once(begin: Begin, js: bool) -> None:
     journey = begin(js=js)
     journey.sign_in_at_limit()
-    journey.page.get_by_role("button", name=re.compile("Go to payment")).dblclick(delay=10)
+    journey.page.get_by_role("button", name=re.compile(copy("upgrade.pay_verb"))).dblclick(delay=10)
     journey.at_stripe()
     journey.type_card(GOOD)
     journey.page.get_by_role("button", name="Subscribe").dblclick(delay=10)
@@ -224,8 +224,8 @@ def test_back_from_stripe_and_buying_again(begin: Begin, js: bool) -> None:
     journey.to_payment()
     expect(journey.page).to_have_url(first)
     journey.page.get_by_role("link", name="Cancel and go back").click()
-    expect(journey.page.get_by_role("region", name="Nothing was charged")).to_be_visible()
-    journey.page.get_by_role("button", name="Go back to payment, $49.00 today").click()
+    expect(journey.page.get_by_role("region", name=copy("returned.unpaid"))).to_be_visible()
+    journey.page.get_by_role("button", name=copy("upgrade.resume", amount="$49.00")).click()
     journey.at_stripe()
     expect(journey.page).to_have_url(first)
     journey.pay(GOOD)
@@ -245,10 +245,10 @@ def test_back_after_paying_and_the_old_button_charges_nothing(begin: Begin, js: 
     journey.returned()
     journey.page.go_back()
     expect(journey.page.get_by_role("heading", level=1)).to_have_text("You're all done here")
-    stale.get_by_role("button", name=re.compile("Go to payment")).click()
+    stale.get_by_role("button", name=re.compile(copy("upgrade.pay_verb"))).click()
     expect(stale.get_by_text("Pro is paid for already, and yours.")).to_be_visible()
     stale.goto("/billing/upgrade/pro")
-    expect(stale.get_by_role("main")).to_contain_text("You are on this plan")
+    expect(stale.get_by_role("main")).to_contain_text(copy("upgrade.current"))
     sold(journey)
 
 
@@ -260,7 +260,7 @@ def test_from_sign_up_on(open_page: Callable[..., Watched], stack: Stack) -> Non
     assert Caller(stack.base, key).send("api_calls", 500)[0] == 200
     watched.page.goto("/dashboard")
     watched.page.get_by_role("link", name="Upgrade to Pro, $49 a month").click()
-    watched.page.get_by_role("button", name="Go to payment, $49.00 today").click()
+    watched.page.get_by_role("button", name=copy("upgrade.pay", amount="$49.00")).click()
     journey = Journey(stack, Buyer("", "", key), watched)
     journey.at_stripe()
     journey.pay(GOOD)
@@ -278,7 +278,7 @@ def test_what_is_not_paid_for_grants_nothing(begin: Begin, stack: Stack) -> None
     declined.pay(DECLINED)
     declined.refused(NO)
     cancelled.page.get_by_role("link", name="Cancel and go back").click()
-    expect(cancelled.page.get_by_role("region", name="Nothing was charged")).to_be_visible()
+    expect(cancelled.page.get_by_role("region", name=copy("returned.unpaid"))).to_be_visible()
     for journey in (unpaid, declined, cancelled):
         books = upgrade_books.settled(stack, journey.buyer.org_id)
         books.sold_nothing("open")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from aiosmtpd.controller import Controller
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from app.catalog.apply import apply
 from app.catalog.schemas import read_catalog
@@ -23,9 +24,10 @@ from app.kit.clock import Clocks, FixedClock
 from app.web.database import db
 from sandbox.mailbox.__main__ import MessageSink
 from sandbox.mailbox.mail_folder import MailFolder
-from tests import factories
-from tests.journeys.subscriber import Subscriber
+from tests.scenario import Org, Scenario
+from tests.scenario.fixtures import begin
 from tests.standin import StandIn
+from tests.support.copy import copy
 from tests.support.installation import opened
 
 ZONE = "Pacific/Auckland"  # where it is 1 February already when the plan is bought
@@ -65,6 +67,7 @@ STARTS = [
 ]  # fmt: skip
 BOUGHT, RENEWALS, UNPAID, AFTER = STARTS[0], STARTS[1:13], STARTS[13], STARTS[14]
 PAID = "Payment received: $19.00"
+SWEEPS = ("metering.partitions", "subscriptions.open_periods", "payments.dun", "payments.ask", "metering.fold")
 KEPT = ("usage_events", "usage_periods", "usage_counters", "billing_records", "stripe_invoices", "api_keys",
         "memberships", "subscriptions", "audit_entries", "checkouts")  # fmt: skip
 
@@ -93,64 +96,82 @@ def app(
 
 
 @pytest.fixture
-def payer(app: Flask, clock: FixedClock, standin: StandIn, box: tuple[MailFolder, int]) -> Subscriber:
-    """An org on the Free plan, its owner signed in, with a key."""
-    standin.deliver_to(app.test_client())
-    with app.app_context():
-        session = db.session()
-        apply(session, read_catalog(PLAN, "team"), actor=SYSTEM, now=clock.at)
-        session.commit()
-        org = factories.make_org(session, time_zone=ZONE)
-        owner = factories.make_member(session, org, email="owner@year.example")
-        browser = factories.signed_in(app, session, owner, org)
-        return Subscriber(app, standin, clock, org.id, browser, factories.bearer(factories.make_key(session, org)),
-                          box[0])  # fmt: skip
+def scenario(request: pytest.FixtureRequest, app: Flask, session: Session, clock: FixedClock) -> Scenario:
+    """All that the worker does."""
+    clock.at = BOUGHT - 20 * DAY
+    made = begin(request, app, session, clock)
+    made.only, made.sweeps = None, SWEEPS
+    apply(session, read_catalog(PLAN, "team"), actor=SYSTEM, now=clock.at)
+    session.commit()
+    return made
 
 
-def test_a_year_then_a_card_that_fails_then_payment(payer: Subscriber) -> None:
-    payer.to(BOUGHT)
-    assert "You are on Team" in payer.buy("team")
-    payer.settle()
+@pytest.fixture
+def payer(scenario: Scenario) -> Org:
+    """An org on the Free plan."""
+    return scenario.org(zone=ZONE)
+
+
+def test_a_year_then_a_card_that_fails_then_payment(payer: Org, box: tuple[MailFolder, int]) -> None:
+    payer.scenario.at(BOUGHT).settle()
+    assert copy("returned.given", plan="Team") in payer.buys_on_pages("team")
+    payer.scenario.settle()
     use_up(payer)
     for at in RENEWALS:
         renew(payer, at)
-    twelve_renewals(payer)
-    payer.exchange_card(FAILING)
-    payer.settle()
+    twelve_renewals(payer, box[0])
+    payer.changes_card_on_pages(FAILING)
+    payer.scenario.settle()
     assert "Visa ending 0341" in payer.page("/billing")
-    grace(payer)
+    grace(payer, box[0])
     held_to_free(payer)
     kept = everything(payer)
-    recovered(payer)
+    recovered(payer, box[0])
     assert [name for name, count in everything(payer).items() if count < kept[name]] == []
     tiles(payer, 15)
-    assert payer.lent() == 0
+    payer.scenario.session.rollback()
+    assert db.engine.pool.checkedout() == 0  # every connection was given back
 
 
-def use_up(payer: Subscriber) -> None:
+def letters(box: MailFolder) -> list[str]:
+    """The subjects of all letters, oldest first."""
+    return [each.subject for each in reversed(box.all())]
+
+
+def use_up(payer: Org) -> None:
     """The whole allowance can be used, exactly, and no unit more."""
     assert payer.allowance() == ALLOWANCE
-    assert (payer.use(ALLOWANCE - 1), payer.use(2), payer.use(1), payer.use(1)) == (200, REFUSED, 200, REFUSED)
-    assert not payer.check(1)
+    assert (payer.reports(ALLOWANCE - 1), payer.reports(2), payer.reports(1), payer.reports(1)) == (
+        200,
+        REFUSED,
+        200,
+        REFUSED,
+    )
+    assert not payer.may_use(1)
 
 
-def renew(payer: Subscriber, at: datetime) -> None:
+def renew(payer: Org, at: datetime) -> None:
     """Nothing more a second before; all of it again from the boundary on, also before Stripe has told us."""
     before = len(payer.bills())
-    payer.clock.at = at - SECOND_LONG
-    assert payer.use(1) == REFUSED
-    payer.clock.at = at
-    assert payer.use(1) == 200
-    payer.settle()  # the draft, which is paid an hour later
+    payer.scenario.clock.at = at - SECOND_LONG
+    assert payer.reports(1) == REFUSED
+    payer.scenario.clock.at = at
+    assert payer.reports(1) == 200
+    payer.scenario.settle()  # the draft, which is paid an hour later
     assert payer.page("/dashboard")
     assert len(payer.bills()) == before
-    payer.to(at + HOUR + SECOND_LONG)
+    payer.scenario.at(at + HOUR + SECOND_LONG).settle()
     assert len(payer.bills()) == before + 1
-    assert (payer.use(ALLOWANCE - 2), payer.use(2), payer.use(1), payer.use(1)) == (200, REFUSED, 200, REFUSED)
-    assert payer.read("/subscription")["state"] == "active"
+    assert (payer.reports(ALLOWANCE - 2), payer.reports(2), payer.reports(1), payer.reports(1)) == (
+        200,
+        REFUSED,
+        200,
+        REFUSED,
+    )
+    assert payer.reads("/subscription")["state"] == "active"
 
 
-def twelve_renewals(payer: Subscriber) -> None:
+def twelve_renewals(payer: Org, box: MailFolder) -> None:
     """Thirteen payments, each once, and every letter of them; periods that tile time on Stripe's anchor."""
     bills = payer.bills()
     assert [each["reason"] for each in bills] == ["subscription_start", *["subscription_renewal"] * 12]
@@ -159,10 +180,10 @@ def twelve_renewals(payer: Subscriber) -> None:
     }
     for name in ("invoice", "transaction"):
         assert len({each[name] for each in bills} - {""}) == 13, name
-    assert [each["state"] for each in payer.read("/billing/history?limit=100")["records"]] == ["completed"] * 13
-    charges = payer.standin.objects("charge")
+    assert [each["state"] for each in payer.reads("/billing/history?limit=100")["records"]] == ["completed"] * 13
+    charges = payer.scenario.stripe.objects("charge")
     assert [(each["paid"], each["amount"]) for each in charges] == [(True, 1900)] * 13
-    assert len([each for each in payer.standin.objects("invoice") if each["status"] == "paid"]) == 13
+    assert len([each for each in payer.scenario.stripe.objects("invoice") if each["status"] == "paid"]) == 13
     used = payer.rows(
         "SELECT c.used FROM usage_counters c JOIN meters m ON m.id = c.meter_id"
         f" WHERE c.org_id = :org AND m.key = 'api_calls' AND c.period_start >= '{BOUGHT}' ORDER BY c.period_start"
@@ -170,11 +191,11 @@ def twelve_renewals(payer: Subscriber) -> None:
     assert [int(row[0]) for row in used] == [ALLOWANCE] * 13
     renewed = payer.rows("SELECT at FROM subscription_events WHERE org_id = :org AND kind = 'renewed' ORDER BY at")
     assert [row[0] for row in renewed] == RENEWALS
-    assert [each.split(" for ")[0] for each in payer.letters()] == [PAID] * 13
+    assert [each.split(" for ")[0] for each in letters(box)] == [PAID] * 13
     tiles(payer, 14)
 
 
-def tiles(payer: Subscriber, known: int) -> None:
+def tiles(payer: Org, known: int) -> None:
     """From the first day on without a gap or an overlap; from the purchase on as Stripe's calendar has it."""
     periods = payer.rows("SELECT starts_at, ends_at FROM usage_periods WHERE org_id = :org ORDER BY starts_at")
     assert all(earlier[1] == later[0] for earlier, later in pairwise(periods))
@@ -182,19 +203,19 @@ def tiles(payer: Subscriber, known: int) -> None:
     assert since[: min(known, len(STARTS))] == STARTS[:known]
 
 
-def grace(payer: Subscriber) -> None:
+def grace(payer: Org, box: MailFolder) -> None:
     """The renewal fails: letters on day 0, 3, 5 and 7 and no others; until the seventh day the plan holds whole."""
-    payer.to(UNPAID)
-    assert payer.use(1) == 200
+    payer.scenario.at(UNPAID).settle()
+    assert payer.reports(1) == 200
     failed = UNPAID + HOUR + SECOND_LONG
     told = {}
     for day in (0, 1, 2, 3, 4, 5, 6, 7):
-        payer.to(failed + day * DAY)
-        told[day] = payer.letters()[13:]
+        payer.scenario.at(failed + day * DAY).settle()
+        told[day] = letters(box)[13:]
         if day < 7:
-            assert payer.read("/subscription")["state"] == "past_due"
+            assert payer.reads("/subscription")["state"] == "past_due"
             assert payer.allowance() == ALLOWANCE
-            assert payer.use(100) == 200
+            assert payer.reports(100) == 200
             assert re.search(r"A payment failed.*until .*8 Mar", payer.page("/dashboard"), re.DOTALL)
     assert {day: len(found) for day, found in told.items()} == {0: 1, 1: 1, 2: 1, 3: 2, 4: 2, 5: 3, 6: 3, 7: 4}
     words = ["did not go through", "Still unpaid", "Still unpaid", "have fallen"]
@@ -202,43 +223,43 @@ def grace(payer: Subscriber) -> None:
     assert payer.bills()[-1]["state"] == "failed"
 
 
-def held_to_free(payer: Subscriber) -> None:
+def held_to_free(payer: Org) -> None:
     """The seventh day is over: the Free plan's thousand, on the plan's name; everything can still be read."""
-    assert "A payment is overdue" in payer.page("/dashboard")
-    told = payer.read("/subscription")
+    assert copy("banner.overdue") in payer.page("/dashboard")
+    told = payer.reads("/subscription")
     assert (told["plan"]["key"], told["limited"]) == ("team", True)
     assert payer.allowance() == FREE
-    assert payer.use(FREE - 701) == 200  # 701 stand from the grace
-    assert payer.use(1) == REFUSED
-    assert not payer.check(1)
+    assert payer.reports(FREE - 701) == 200  # 701 stand from the grace
+    assert payer.reports(1) == REFUSED
+    assert not payer.may_use(1)
     for path in ("/dashboard", "/usage", "/billing", "/billing/history.csv"):
         assert payer.page(path)
 
 
-def recovered(payer: Subscriber) -> None:
+def recovered(payer: Org, box: MailFolder) -> None:
     """Another card, and payment: the plan's limits hold at once, the letter says so, and the next renewal is paid."""
     assert payer.press("/billing/pay").status_code == 402
     assert payer.bills()[-1]["state"] == "failed"
-    payer.exchange_card(SECOND)
-    payer.settle()
+    payer.changes_card_on_pages(SECOND)
+    payer.scenario.settle()
     answer = payer.press("/billing/pay")
     assert (answer.status_code, answer.headers.get("Location")) == (303, "/billing")
-    told = payer.read("/subscription")
+    told = payer.reads("/subscription")
     assert (told["state"], told["limited"], payer.allowance()) == ("active", False, ALLOWANCE)
-    assert payer.use(ALLOWANCE - FREE) == 200
-    assert payer.use(1) == REFUSED
-    payer.settle()
+    assert payer.reports(ALLOWANCE - FREE) == 200
+    assert payer.reports(1) == REFUSED
+    payer.scenario.settle()
     [(name,)] = payer.rows("SELECT name FROM orgs WHERE id = :org")
-    assert sorted(payer.letters()[17:]) == [f"Paid: {name} is in order again", f"{PAID} for {name}"]
+    assert sorted(letters(box)[17:]) == [f"Paid: {name} is in order again", f"{PAID} for {name}"]
     assert "A payment" not in payer.page("/dashboard")
     renew(payer, AFTER)
     bills = payer.bills()
     assert [each["state"] for each in bills] == ["completed"] * 15
     assert "5555" not in bills[-1]["card"]
     assert "4444" in bills[-1]["card"]
-    assert len([each for each in payer.standin.objects("charge") if each["paid"]]) == 15
+    assert len([each for each in payer.scenario.stripe.objects("charge") if each["paid"]]) == 15
 
 
-def everything(payer: Subscriber) -> dict[str, int]:
+def everything(payer: Org) -> dict[str, int]:
     """How many rows stand of the org, by table."""
     return {name: payer.rows(f"SELECT count(*) FROM {name} WHERE org_id = :org")[0][0] for name in KEPT}

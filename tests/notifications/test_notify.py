@@ -8,6 +8,7 @@ from sqlalchemy import text
 from app.kit.errors import NotFound
 from app.notifications.service import notify, recipients
 from tests.factories import make_member, make_org
+from tests.support.copy import copy
 from tests.today import NOON
 
 FACTS = {"plan": "the Pro plan", "was_limited": False}
@@ -55,7 +56,7 @@ def test_a_letter_names_its_reader_the_org_and_the_billing_page(session):
     make_member(session, org)
     notify(session, org.id, "payment_recovered", FACTS, key=key, now=NOON)
     [row] = outbox(session, key)
-    assert row.subject == "Paid: Acme & Sons is in order again"
+    assert row.subject == copy("mail.paid", org="Acme & Sons")
     assert "Hello Ada Example" in row.body_text
     assert "http://localhost/billing\n" in row.body_text
 

@@ -25,7 +25,7 @@ from app.payments.models import (
 from app.subscriptions import periods, queries
 from app.subscriptions.models import SubscriptionEvent
 from app.web.runtime import business_now
-from tests.payments.conftest import Buyer, Shop
+from tests.scenario import Org, Scenario
 from tests.today import NOON
 
 Delivery = tuple[bytes, dict[str, str]]
@@ -36,7 +36,7 @@ Picture = dict[str, Any]
 class Post:
     """Stripe's deliveries, caught on their way: each comes twice, when and in whatever order we say."""
 
-    shop: Shop
+    scenario: Scenario
     random: Random | None
     caught: list[Delivery]
 
@@ -58,45 +58,45 @@ class Post:
 
     def _one(self) -> None:
         body, headers = self.caught.pop(self.random.randrange(len(self.caught)) if self.random else 0)
-        assert self.shop.client.post("/webhooks/stripe", data=body, headers=headers).status_code == 200
+        assert self.scenario.client.post("/webhooks/stripe", data=body, headers=headers).status_code == 200
         if self.random is None or self.random.random() < 0.7:  # else the worker is late too
-            self.shop.work()
+            self.scenario.work()
 
 
-def live(shop: Shop, random: Random | None) -> Picture:
+def live(scenario: Scenario, random: Random | None) -> Picture:
     """Purchase, renewal, failed renewal, recovery, cancellation at the period's end, end; then everything arrives."""
     with patience():  # a busy machine is no finding: a page's five seconds are not what this is about
-        return _live(shop, random)
+        return _live(scenario, random)
 
 
-def _live(shop: Shop, random: Random | None) -> Picture:
-    post = Post(shop, random, [])
-    shop.standin.deliver_to(post.catch)
-    buyer = shop.buy()
+def _live(scenario: Scenario, random: Random | None) -> Picture:
+    post = Post(scenario, random, [])
+    scenario.stripe.deliver_to(post.catch)
+    org = scenario.org().buys(returns=False)
     if random is None or random.random() < 0.5:
-        shop.come_back(buyer)  # some customers close the window
+        org.returns()  # some customers close the window
     for step in STEPS:
-        shop.standin.deliver()
+        scenario.stripe.deliver()
         post.some()
-        step(shop, buyer)
-    while shop.standin.run_due() + shop.standin.deliver():
+        step(scenario, org)
+    while scenario.stripe.run_due() + scenario.stripe.deliver():
         pass
     post.all()
-    shop.work()
-    return picture(shop.session, buyer)
+    scenario.work()
+    return picture(scenario.session, org)
 
 
-def _to(at: datetime) -> Callable[[Shop, Buyer], None]:
-    def step(shop: Shop, buyer: Buyer) -> None:
-        shop.clock.at = at
-        shop.standin.run_due()
+def _to(at: datetime) -> Callable[[Scenario, Org], None]:
+    def step(scenario: Scenario, org: Org) -> None:
+        scenario.clock.at = at
+        scenario.stripe.run_due()
 
     return step
 
 
-def _card(name: str) -> Callable[[Shop, Buyer], None]:
-    def step(shop: Shop, buyer: Buyer) -> None:
-        v1, theirs = shop.standin.client().v1, shop.standin.objects("subscription")[0]
+def _card(name: str) -> Callable[[Scenario, Org], None]:
+    def step(scenario: Scenario, org: Org) -> None:
+        v1, theirs = scenario.stripe.client().v1, scenario.stripe.objects("subscription")[0]
         card = v1.payment_methods.attach(name, {"customer": theirs["customer"]})
         v1.customers.update(theirs["customer"], {"invoice_settings": {"default_payment_method": card.id}})
         v1.subscriptions.update(theirs["id"], {"default_payment_method": card.id})
@@ -104,21 +104,21 @@ def _card(name: str) -> Callable[[Shop, Buyer], None]:
     return step
 
 
-def _pay(shop: Shop, buyer: Buyer) -> None:
-    owed = next(each for each in shop.standin.objects("invoice") if each["status"] == "open")
-    shop.standin.client().v1.invoices.pay(owed["id"])
+def _pay(scenario: Scenario, org: Org) -> None:
+    owed = next(each for each in scenario.stripe.objects("invoice") if each["status"] == "open")
+    scenario.stripe.client().v1.invoices.pay(owed["id"])
 
 
-def _cancel(shop: Shop, buyer: Buyer) -> None:
-    theirs = shop.standin.objects("subscription")[0]
-    shop.standin.client().v1.subscriptions.update(theirs["id"], {"cancel_at_period_end": True})
+def _cancel(scenario: Scenario, org: Org) -> None:
+    theirs = scenario.stripe.objects("subscription")[0]
+    scenario.stripe.client().v1.subscriptions.update(theirs["id"], {"cancel_at_period_end": True})
 
 
 HOUR = timedelta(hours=1, minutes=1)
 RENEWED = NOON + timedelta(days=30)  # 21 December
 FAILED = NOON + timedelta(days=61)  # 21 January
 ENDED = NOON + timedelta(days=92)  # 21 February
-STEPS: list[Callable[[Shop, Buyer], None]] = [
+STEPS: list[Callable[[Scenario, Org], None]] = [
     _to(RENEWED),
     _to(RENEWED + HOUR),
     _card("pm_card_chargeCustomerFail"),
@@ -133,39 +133,39 @@ STEPS: list[Callable[[Shop, Buyer], None]] = [
 ]
 
 
-def picture(session: Session, buyer: Buyer) -> Picture:
+def picture(session: Session, org: Org) -> Picture:
     """Where the org stands, without the ids that differ from one life to the next."""
     session.rollback()
-    periods.open_ahead(session, buyer.org_id, business_now())
+    periods.open_ahead(session, org.id, business_now())
     session.commit()
-    versions = {buyer.plan.version_id: "bought"}
+    versions = {org.plan.version_id: "bought"}
     return {
-        "inbox": sorted({row.state for row in _rows(session, InboxEvent, buyer.org_id)}),
-        "customer": _facts(session, StripeCustomer, buyer, _IDS | {"email", "card_id"}),
-        "subscription": _facts(session, StripeSubscription, buyer, _IDS | {"item_id", "price_id", "latest_invoice_id"}),
-        "invoices": _facts(session, StripeInvoice, buyer, _IDS | {"number", "hosted_url", "pdf_url"}),
-        "records": _facts(session, BillingRecord, buyer, _IDS | {"description", "checkout_id", "invoice_id"}),
-        "checkouts": [each.state for each in _rows(session, Checkout, buyer.org_id)],
-        "running dunnings": [each.id for each in _rows(session, Dunning, buyer.org_id) if each.ended_at is None],
+        "inbox": sorted({row.state for row in _rows(session, InboxEvent, org.id)}),
+        "customer": _facts(session, StripeCustomer, org, _IDS | {"email", "card_id"}),
+        "subscription": _facts(session, StripeSubscription, org, _IDS | {"item_id", "price_id", "latest_invoice_id"}),
+        "invoices": _facts(session, StripeInvoice, org, _IDS | {"number", "hosted_url", "pdf_url"}),
+        "records": _facts(session, BillingRecord, org, _IDS | {"description", "checkout_id", "invoice_id"}),
+        "checkouts": [each.state for each in _rows(session, Checkout, org.id)],
+        "running dunnings": [each.id for each in _rows(session, Dunning, org.id) if each.ended_at is None],
         "ours": [
             (versions.get(each.plan_version_id, "free"), each.state, each.started_at, each.ended_at, each.collection,
              each.billing_starts_at, each.billing_ends_at, each.limited_at)
-            for each in queries.subscriptions(session, buyer.org_id)
+            for each in queries.subscriptions(session, org.id)
         ],
         "usage periods": [
             (each.starts_at, each.ends_at, versions.get(each.plan_version_id, "free"))
-            for each in queries.periods(session, buyer.org_id, NOON, business_now() + timedelta(days=40))
+            for each in queries.periods(session, org.id, NOON, business_now() + timedelta(days=40))
         ],
         "terms": [
             (each.starts_at, versions.get(each.plan_version_id, "free"))
-            for each in queries.terms(session, buyer.org_id)
+            for each in queries.terms(session, org.id)
         ],
         "history": sorted(
             (each.kind, each.at)
-            for each in _rows(session, SubscriptionEvent, buyer.org_id)
+            for each in _rows(session, SubscriptionEvent, org.id)
             if each.kind in {"started", "ended"}
         ),
-        "plan": queries.entitlements(session, buyer.org_id, business_now()).plan_key,
+        "plan": queries.entitlements(session, org.id, business_now()).plan_key,
     }  # fmt: skip
 
 
@@ -180,12 +180,12 @@ def _rows(session: Session, table: type[Any], org_id: UUID) -> list[Any]:
     return list(session.scalars(chosen))
 
 
-def _facts(session: Session, table: type[Any], buyer: Buyer, without: frozenset[str] | set[str]) -> list[Picture]:
+def _facts(session: Session, table: type[Any], org: Org, without: frozenset[str] | set[str]) -> list[Picture]:
     """Rows as plain facts; of ids only whether there is one."""
     kept = [name for name in (each.name for each in table.__table__.columns) if name not in without]
     ids = [name for name in ("transaction_id", "subscription_id", "invoice_id", "card_id") if name in without]
     ids = [name for name in ids if name in table.__table__.columns]
     return [
         {name: getattr(row, name) for name in kept} | {name: getattr(row, name) is not None for name in ids}
-        for row in _rows(session, table, buyer.org_id)
+        for row in _rows(session, table, org.id)
     ]

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
 from app.web.idempotency import IdempotencyKey
 from tests import factories
-from tests.payments.till import Till
+from tests.scenario import Org, Scenario
 
 
 class Caller:
     """A program with a key of an org."""
 
-    def __init__(self, till: Till, org: UUID, scopes: tuple[str, ...] = ("billing:read", "billing:write")) -> None:
-        from app.accounts.models import Org
-
-        self.client = till.app.test_client()
-        self.headers = factories.bearer(factories.make_key(till.session, till.session.get_one(Org, org), scopes=scopes))
+    def __init__(self, org: Org, *scopes: str) -> None:
+        self.client = org.scenario.client
+        self.headers = org.api(*scopes or ("billing:read", "billing:write"))
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         more = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -36,9 +33,9 @@ def problem(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.json["code"]
 
 
-def test_a_free_org_reads_the_free_plan(till: Till) -> None:
-    default = factories.have_default_plan(till.session)
-    call = Caller(till, till.org())
+def test_a_free_org_reads_the_free_plan(scenario: Scenario) -> None:
+    default = scenario.default_plan()
+    call = Caller(scenario.org())
     assert call("GET", "/subscription").json == {
         "plan": {"key": default.key, "name": "Free", "version": 1}, "state": "active", "collection": "none",
         "interval": None, "currency": None, "fee": 0, "started_at": None, "period": None,
@@ -47,13 +44,13 @@ def test_a_free_org_reads_the_free_plan(till: Till) -> None:
     billing = call("GET", "/billing").json
     assert (billing["payment_method"], billing["next_invoice"]) == (None, None)
     assert call("GET", "/billing/history").json == {"records": [], "events": [], "next": None}
-    assert till.standin.calls == []
+    assert scenario.stripe.calls == []
 
 
-def test_an_org_that_we_invoice_reads_its_plan_and_its_fee(till: Till) -> None:
-    org, plan = factories.make_org(till.session), till.plan()
-    factories.subscribe(till.session, org, plan, interval="year")
-    call = Caller(till, org.id)
+def test_an_org_that_we_invoice_reads_its_plan_and_its_fee(scenario: Scenario) -> None:
+    plan = scenario.plan()
+    org = scenario.org().on(plan, interval="year")
+    call = Caller(org)
     found = call("GET", "/subscription").json
     assert (found["plan"]["key"], found["collection"], found["interval"], found["fee"]) == (
         plan.key, "offline", "year", 10000,
@@ -63,20 +60,20 @@ def test_an_org_that_we_invoice_reads_its_plan_and_its_fee(till: Till) -> None:
         "at": "2027-11-21T12:00:00Z", "amount": 10000, "currency": "USD", "exact": False,
     }  # fmt: skip
     assert problem(call("DELETE", "/subscription")) == (409, "conflict")
-    assert till.standin.calls == []
+    assert scenario.stripe.calls == []
 
 
-def test_a_plan_is_bought_read_cancelled_and_taken_back(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    call = Caller(till, org)
+def test_a_plan_is_bought_read_cancelled_and_taken_back(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    call = Caller(org)
     asked = call("POST", "/subscription", choice(plan))
     assert (asked.status_code, asked.json["applied"]) == (202, False)
     assert call("POST", "/subscription", choice(plan)).json == asked.json
-    till.standin.pay(asked.json["checkout_url"])
+    scenario.stripe.pay(asked.json["checkout_url"])
     assert call("POST", "/subscription", choice(plan)).json == {
         "applied": True, "checkout_url": None, "checkout_id": None,
     }  # fmt: skip
-    till.paid_once(org, plan)
+    org.has_paid_once_for(plan)
     billing = call("GET", "/billing").json
     assert (billing["subscription"]["state"], billing["subscription"]["fee"]) == ("active", 1000)
     assert billing["payment_method"] == {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2034}
@@ -90,16 +87,16 @@ def test_a_plan_is_bought_read_cancelled_and_taken_back(till: Till) -> None:
     assert call("GET", "/subscription").json["cancel_at_period_end"] is False
     kinds = [each["kind"] for each in call("GET", "/billing/history").json["events"]]
     assert set(kinds) == {"started", "cancel_planned", "cancel_undone"}
-    other = till.plan()
+    other = scenario.plan()
     assert problem(call("POST", "/subscription", choice(other))) == (409, "conflict")
 
 
-def test_the_history_comes_by_page_and_by_filter(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    till.bought(org, plan)
+def test_the_history_comes_by_page_and_by_filter(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    org.buys(plan)
     for _ in range(3):
-        till.renew()
-    call = Caller(till, org)
+        scenario.renew()
+    call = Caller(org)
     every = call("GET", "/billing/history").json
     assert [each["state"] for each in every["records"]] == ["completed"] * 4
     assert [each["reason"] for each in every["records"]][-1] == "subscription_start"
@@ -113,34 +110,34 @@ def test_the_history_comes_by_page_and_by_filter(till: Till) -> None:
     until = call("GET", "/billing/history?to=2026-11-30T00:00:00Z").json
     assert [each["reason"] for each in until["records"]] == ["subscription_start"]
     assert [each["kind"] for each in until["events"]] == ["started"]
-    stranger = Caller(till, till.org())
+    stranger = Caller(scenario.org())
     assert stranger("GET", "/billing/history").json["records"] == []
 
 
 @pytest.mark.parametrize("query", ["next=nope", "next=WyJhIiwiYiJd", "from=2026-11-30", "from=2026-11-30T00:00:00",
                                    "state=odd", "limit=0", "x=1"])  # fmt: skip
-def test_a_query_that_makes_no_sense_is_refused(till: Till, query: str) -> None:
-    assert problem(Caller(till, till.org())("GET", f"/billing/history?{query}")) == (400, "invalid_request")
+def test_a_query_that_makes_no_sense_is_refused(scenario: Scenario, query: str) -> None:
+    assert problem(Caller(scenario.org())("GET", f"/billing/history?{query}")) == (400, "invalid_request")
 
 
-def test_the_same_idempotency_key_gives_the_same_page_and_another_body_is_refused(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    call = Caller(till, org)
+def test_the_same_idempotency_key_gives_the_same_page_and_another_body_is_refused(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    call = Caller(org)
     first = call("POST", "/subscription", choice(plan), Idempotency_Key="k1")
     again = call("POST", "/subscription", choice(plan), Idempotency_Key="k1")
     assert (first.status_code, again.status_code, again.json) == (202, 202, first.json)
     assert ("Idempotent-Replayed" in first.headers, "Idempotent-Replayed" in again.headers) == (False, True)
     other = call("POST", "/subscription", choice(plan, interval="year"), Idempotency_Key="k1")
     assert problem(other) == (409, "idempotency_conflict")
-    assert len(till.sessions()) == 1
-    till.session.rollback()
-    [kept] = till.session.scalars(select(IdempotencyKey).where(IdempotencyKey.org_id == org))
+    assert len(scenario.sessions()) == 1
+    scenario.session.rollback()
+    [kept] = scenario.session.scalars(select(IdempotencyKey).where(IdempotencyKey.org_id == org.id))
     assert kept.body is None  # the page's address is a credential
 
 
-def test_a_call_that_failed_frees_its_idempotency_key(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    call = Caller(till, org)
+def test_a_call_that_failed_frees_its_idempotency_key(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    call = Caller(org)
     assert problem(call("POST", "/subscription", {"plan": "nope", "currency": "USD"}, Idempotency_Key="k1")) == (
         404,
         "not_found",
@@ -148,12 +145,12 @@ def test_a_call_that_failed_frees_its_idempotency_key(till: Till) -> None:
     assert call("POST", "/subscription", choice(plan), Idempotency_Key="k1").status_code == 202
 
 
-def test_the_card_is_changed_on_a_page_of_stripes(till: Till) -> None:
-    call = Caller(till, till.org())
+def test_the_card_is_changed_on_a_page_of_stripes(scenario: Scenario) -> None:
+    call = Caller(scenario.org())
     first = call("POST", "/billing/payment-method", {}, Idempotency_Key="k1")
     again = call("POST", "/billing/payment-method", {}, Idempotency_Key="k1")
     assert (first.status_code, again.status_code) == (200, 200)
-    assert first.json["url"].startswith(till.standin.url)
+    assert first.json["url"].startswith(scenario.stripe.url)
     assert first.json["url"] != again.json["url"]
 
 
@@ -163,10 +160,10 @@ def test_the_card_is_changed_on_a_page_of_stripes(till: Till) -> None:
      ("DELETE", "/subscription", "billing:write"), ("GET", "/billing", "billing:read"),
      ("POST", "/billing/payment-method", "billing:write"), ("GET", "/billing/history", "billing:read")],
 )  # fmt: skip
-def test_each_call_needs_its_scope(till: Till, method: str, path: str, needs: str) -> None:
+def test_each_call_needs_its_scope(scenario: Scenario, method: str, path: str, needs: str) -> None:
     others = tuple(each for each in factories.ALL_SCOPES if each != needs)
     body = {"plan": "x", "currency": "USD"} if path == "/subscription" else {}
-    answer = Caller(till, till.org(), others)(method, path, body if method == "POST" else None)
+    answer = Caller(scenario.org(), *others)(method, path, body if method == "POST" else None)
     assert problem(answer) == (403, "scope_missing")
 
 
@@ -176,41 +173,40 @@ def test_each_call_needs_its_scope(till: Till, method: str, path: str, needs: st
      ({"plan": "x", "currency": "USD", "interval": "week"}, "interval"),
      ({"plan": "x", "currency": "USD", "price": 1}, "price")],
 )  # fmt: skip
-def test_a_body_that_cannot_be_read_names_its_field(till: Till, body: dict[str, Any], field: str) -> None:
-    answer = Caller(till, till.org())("POST", "/subscription", body)
+def test_a_body_that_cannot_be_read_names_its_field(scenario: Scenario, body: dict[str, Any], field: str) -> None:
+    answer = Caller(scenario.org())("POST", "/subscription", body)
     assert problem(answer) == (400, "invalid_request")
     assert [each["field"] for each in answer.json["errors"]] == [field]
 
 
-def test_payments_off_and_stripe_away_are_answers_of_their_own(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    call = Caller(till, org)
-    till.standin.fail("reset_before", times=2)
+def test_payments_off_and_stripe_away_are_answers_of_their_own(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    call = Caller(org)
+    scenario.stripe.fail("reset_before", times=2)
     away = call("POST", "/subscription", choice(plan))
     assert problem(away) == (503, "unavailable")
     assert away.headers["Retry-After"]
-    till.app.extensions["tollkeeper.stripe"] = None
+    scenario.app.extensions["tollkeeper.stripe"] = None
     for method, path, body in [("POST", "/subscription", choice(plan)), ("POST", "/billing/payment-method", {}),
                                ("DELETE", "/subscription", None)]:  # fmt: skip
         assert problem(call(method, path, body)) == (503, "payments_off")
     assert call("GET", "/billing").status_code == 200
 
 
-def test_billing_is_told_without_stripe_too(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    till.bought(org, plan)
-    till.standin.fail("503", times=9)
-    found = Caller(till, org)("GET", "/billing")
+def test_billing_is_told_without_stripe_too(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    org.buys(plan)
+    scenario.stripe.fail("503", times=9)
+    found = Caller(org)("GET", "/billing")
     assert found.status_code == 200
     assert (found.json["next_invoice"]["amount"], found.json["next_invoice"]["exact"]) == (1000, False)
 
 
-def test_an_overdue_payment_is_told_with_the_day_the_limits_fall(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    till.bought(org, plan)
-    till.card_goes_bad()
-    till.renew()
-    found = Caller(till, org)("GET", "/subscription").json
+def test_an_overdue_payment_is_told_with_the_day_the_limits_fall(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    org.buys(plan)
+    org.past_due()
+    found = Caller(org)("GET", "/subscription").json
     assert (found["state"], found["limited"]) == ("past_due", False)
     assert (found["overdue"]["amount"], found["overdue"]["currency"]) == (1000, "USD")
     assert found["overdue"]["limits_fall_at"] > found["overdue"]["since"]

@@ -14,7 +14,7 @@ from app.payments import billing_records, queries
 from app.payments.models import BillingRecord
 from app.stripe_gateway.types import Card
 from tests.factories import make_org
-from tests.payments.conftest import Shop
+from tests.scenario import Scenario
 from tests.today import NOON
 
 CARD = Card("pm_1", "visa", "4242", 12, 2034)
@@ -97,13 +97,13 @@ def test_the_states_only_go_forward(acts: list[str]) -> None:
         assert (made.state == "pending") == (made.settled_at is None)
 
 
-def test_a_checkout_has_one_pending_record_that_names_the_plan(shop: Shop) -> None:
-    buyer = shop.visit()
-    made = shop.record(buyer)
+def test_a_checkout_has_one_pending_record_that_names_the_plan(scenario: Scenario) -> None:
+    org = scenario.org().at_checkout()
+    made = org.record
     assert (made.state, made.reason, made.amount, made.currency) == ("pending", "subscription_start", 1000, "USD")
-    assert made.description == f"{buyer.plan.key} plan, monthly"
-    checkout = queries.checkout(shop.session, buyer.org_id, buyer.checkout_id)
-    assert billing_records.pending_for_checkout(shop.session, checkout, NOON).id == made.id
+    assert made.description == f"{org.plan.key} plan, monthly"
+    checkout = queries.checkout(scenario.session, org.id, org.checkout_id)
+    assert billing_records.pending_for_checkout(scenario.session, checkout, NOON).id == made.id
 
 
 def test_history_is_paged_newest_first_and_filtered(session: Session) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from uuid import UUID
-
 import pytest
 from sqlalchemy import select
 
@@ -14,101 +11,96 @@ from app.kit.errors import Conflict, Unavailable
 from app.kit.ids import new_id
 from app.payments.cancel import cancel_at_period_end, undo_cancel
 from app.payments.payment_methods import card
-from app.subscriptions import queries as subscriptions
-from tests import factories
-from tests.payments.till import Till
+from tests.scenario import Org, Scenario
 
 ACTOR = Actor("user", new_id())
 
 
-def planned(till: Till, org: UUID) -> bool:
-    till.session.rollback()
-    held = subscriptions.subscription(till.session, org)
-    assert held is not None
-    return held.cancel_at_period_end
+def planned(org: Org) -> bool:
+    assert org.subscription is not None
+    return org.subscription.cancel_at_period_end
 
 
-def test_a_cancelled_plan_runs_to_the_end_of_what_is_paid_and_then_is_free(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    till.bought(org, plan)
-    assert cancel_at_period_end(org, actor=ACTOR, now=till.clock.now())
-    assert not cancel_at_period_end(org, actor=ACTOR, now=till.clock.now())
-    assert planned(till, org)
-    assert till.plan_of(org) == plan.version_id
-    till.webhooks()
-    assert till.plan_of(org) == plan.version_id
-    till.clock.advance(timedelta(days=31))
-    till.webhooks()
-    assert till.plan_of(org) == factories.have_default_plan(till.session).version_id
-    assert till.books(org)["records"] == ["completed"]
+def test_a_cancelled_plan_runs_to_the_end_of_what_is_paid_and_then_is_free(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    org.buys(plan)
+    assert cancel_at_period_end(org.id, actor=ACTOR, now=scenario.clock.now())
+    assert not cancel_at_period_end(org.id, actor=ACTOR, now=scenario.clock.now())
+    assert planned(org)
+    assert org.plan_version == plan.version_id
+    scenario.settle()
+    assert org.plan_version == plan.version_id
+    scenario.later(days=31)
+    scenario.settle()
+    assert org.plan_version == scenario.default_plan().version_id
+    assert org.books["records"] == ["completed"]
     with pytest.raises(Conflict):
-        undo_cancel(org, actor=ACTOR, now=till.clock.now())
+        undo_cancel(org.id, actor=ACTOR, now=scenario.clock.now())
 
 
-def test_a_cancellation_is_taken_back_as_often_as_wanted(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    till.bought(org, plan)
+def test_a_cancellation_is_taken_back_as_often_as_wanted(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    org.buys(plan)
     for _ in range(2):
-        assert cancel_at_period_end(org, actor=ACTOR, now=till.clock.now())
-        assert undo_cancel(org, actor=ACTOR, now=till.clock.now())
-        assert not undo_cancel(org, actor=ACTOR, now=till.clock.now())
-    assert not planned(till, org)
-    till.renew()
-    assert till.plan_of(org) == plan.version_id
-    assert till.books(org)["records"] == ["completed", "completed"]
+        assert cancel_at_period_end(org.id, actor=ACTOR, now=scenario.clock.now())
+        assert undo_cancel(org.id, actor=ACTOR, now=scenario.clock.now())
+        assert not undo_cancel(org.id, actor=ACTOR, now=scenario.clock.now())
+    assert not planned(org)
+    scenario.renew()
+    assert org.plan_version == plan.version_id
+    assert org.books["records"] == ["completed", "completed"]
 
 
-def test_who_cancelled_stands_in_the_audit_log(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    till.bought(org, plan)
-    cancel_at_period_end(org, actor=ACTOR, now=till.clock.now())
-    undo_cancel(org, actor=ACTOR, now=till.clock.now())
-    theirs = select(AuditEntry.action).where(AuditEntry.org_id == org, AuditEntry.actor_id == ACTOR.id)
-    actions = list(till.session.scalars(theirs.order_by(AuditEntry.id)))
+def test_who_cancelled_stands_in_the_audit_log(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    org.buys(plan)
+    cancel_at_period_end(org.id, actor=ACTOR, now=scenario.clock.now())
+    undo_cancel(org.id, actor=ACTOR, now=scenario.clock.now())
+    theirs = select(AuditEntry.action).where(AuditEntry.org_id == org.id, AuditEntry.actor_id == ACTOR.id)
+    actions = list(scenario.session.scalars(theirs.order_by(AuditEntry.id)))
     assert actions == ["subscription.cancel_planned", "subscription.cancel_undone"]
 
 
-def test_a_cancellation_whose_answer_never_came_arrives_by_webhook(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    till.bought(org, plan)
-    till.standin.fail("reset", path="/v1/subscriptions", method="POST")
+def test_a_cancellation_whose_answer_never_came_arrives_by_webhook(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    org.buys(plan)
+    scenario.stripe.fail("reset", path="/v1/subscriptions", method="POST")
     with pytest.raises(Unavailable):
-        cancel_at_period_end(org, actor=ACTOR, now=till.clock.now())
-    assert not planned(till, org)
-    till.webhooks()
-    assert planned(till, org)
+        cancel_at_period_end(org.id, actor=ACTOR, now=scenario.clock.now())
+    assert not planned(org)
+    scenario.settle()
+    assert planned(org)
 
 
-def test_an_org_that_pays_nothing_at_stripe_is_told_so(till: Till) -> None:
-    free, offline, plan = till.org(), factories.make_org(till.session), till.plan()
-    factories.subscribe(till.session, offline, plan)
+def test_an_org_that_pays_nothing_at_stripe_is_told_so(scenario: Scenario) -> None:
+    free, offline = scenario.org(), scenario.org().on(scenario.plan())
     with pytest.raises(Conflict, match="no paid plan"):
-        cancel_at_period_end(free, actor=ACTOR, now=till.clock.now())
+        cancel_at_period_end(free.id, actor=ACTOR, now=scenario.clock.now())
     with pytest.raises(Conflict, match="Write to us"):
-        cancel_at_period_end(offline.id, actor=ACTOR, now=till.clock.now())
+        cancel_at_period_end(offline.id, actor=ACTOR, now=scenario.clock.now())
     with pytest.raises(Conflict, match="No payment is open"):
-        card.pay_now(free, actor=ACTOR, now=till.clock.now())
-    assert till.standin.calls == []
+        card.pay_now(free.id, actor=ACTOR, now=scenario.clock.now())
+    assert scenario.stripe.calls == []
 
 
-def test_every_click_leads_to_a_page_of_its_own_to_change_the_card(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    till.bought(org, plan)
-    first, second = (card.card_page(org, actor=ACTOR, now=till.clock.now()) for _ in range(2))
+def test_every_click_leads_to_a_page_of_its_own_to_change_the_card(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    org.buys(plan)
+    first, second = (card.card_page(org.id, actor=ACTOR, now=scenario.clock.now()) for _ in range(2))
     assert first != second
-    assert first.startswith(till.standin.url)
-    assert till.books(org)["customers"] == 1
+    assert first.startswith(scenario.stripe.url)
+    assert org.books["customers"] == 1
 
 
-def test_the_card_page_is_there_before_anything_was_bought(till: Till) -> None:
-    org = till.org()
-    assert card.card_page(org, actor=ACTOR, now=till.clock.now()).startswith(till.standin.url)
-    assert till.books(org)["customers"] == 1
+def test_the_card_page_is_there_before_anything_was_bought(scenario: Scenario) -> None:
+    org = scenario.org()
+    assert card.card_page(org.id, actor=ACTOR, now=scenario.clock.now()).startswith(scenario.stripe.url)
+    assert org.books["customers"] == 1
 
 
-def test_the_card_page_survives_a_customer_deleted_at_stripe(till: Till) -> None:
-    org = till.org()
-    card.card_page(org, actor=ACTOR, now=till.clock.now())
-    till.standin.client().v1.customers.delete(till.standin.objects("customer")[0]["id"])
-    assert card.card_page(org, actor=ACTOR, now=till.clock.now()).startswith(till.standin.url)
-    assert till.books(org)["customers"] == 2
+def test_the_card_page_survives_a_customer_deleted_at_stripe(scenario: Scenario) -> None:
+    org = scenario.org()
+    card.card_page(org.id, actor=ACTOR, now=scenario.clock.now())
+    scenario.stripe.client().v1.customers.delete(scenario.stripe.objects("customer")[0]["id"])
+    assert card.card_page(org.id, actor=ACTOR, now=scenario.clock.now()).startswith(scenario.stripe.url)
+    assert org.books["customers"] == 2

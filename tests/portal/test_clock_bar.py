@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from app.kit.clock import Clocks, OffsetClock, SystemClock
 from app.kit.periods import month_of
-from tests.portal.stage import Stage
+from tests.scenario import Scenario
 from tests.today import WRITTEN, start_at
 
 SOON = timedelta(seconds=30)
@@ -21,14 +21,14 @@ SOON = timedelta(seconds=30)
 
 
 @pytest.fixture
-def moving(stage: Stage, tmp_path: Path) -> Iterator[OffsetClock]:
+def moving(scenario: Scenario, tmp_path: Path) -> Iterator[OffsetClock]:
     """The clock that a sandbox has."""
-    held = stage.app.extensions["tollkeeper"]
+    held = scenario.app.extensions["tollkeeper"]
     clock = OffsetClock(tmp_path / "clock")
     start_at(clock.path, WRITTEN)
-    stage.app.extensions["tollkeeper"] = replace(held, clocks=Clocks(business=clock, wall=SystemClock()))
+    scenario.app.extensions["tollkeeper"] = replace(held, clocks=Clocks(business=clock, wall=SystemClock()))
     yield clock
-    stage.app.extensions["tollkeeper"] = held
+    scenario.app.extensions["tollkeeper"] = held
 
 
 def move(browser: FlaskClient, by: str, page: str = "/plans", **fields: str) -> tuple[int, str]:
@@ -46,66 +46,66 @@ def move(browser: FlaskClient, by: str, page: str = "/plans", **fields: str) -> 
 @pytest.mark.parametrize(("by", "span"), [("hour", timedelta(hours=1)), ("day", timedelta(days=1)),
                                           ("week", timedelta(weeks=1))])  # fmt: skip
 def test_a_button_moves_the_business_clock_and_comes_back(
-    stage: Stage, moving: OffsetClock, by: str, span: timedelta
+    scenario: Scenario, moving: OffsetClock, by: str, span: timedelta
 ) -> None:
-    assert move(stage.app.test_client(), by, "/plans?interval=year") == (303, "/plans?interval=year")
+    assert move(scenario.app.test_client(), by, "/plans?interval=year") == (303, "/plans?interval=year")
     assert timedelta(0) <= moving.now() - WRITTEN - span < SOON
 
 
-def test_the_bar_shows_the_business_time(stage: Stage, moving: OffsetClock) -> None:
+def test_the_bar_shows_the_business_time(scenario: Scenario, moving: OffsetClock) -> None:
     moving.advance(timedelta(days=400))
-    shown = stage.app.test_client().get("/plans").get_data(as_text=True)
+    shown = scenario.app.test_client().get("/plans").get_data(as_text=True)
     bar = re.search(r'<form class="clock-form".*?</form>', shown, re.DOTALL)
     assert bar is not None
     assert f"{moving.now():%Y-%m-%dT%H}" in bar[0]
 
 
-def test_the_end_of_the_period_is_the_orgs_own(stage: Stage, moving: OffsetClock) -> None:
-    cast = stage.org(zone="Pacific/Auckland")
+def test_the_end_of_the_period_is_the_orgs_own(scenario: Scenario, moving: OffsetClock) -> None:
+    org = scenario.org(zone="Pacific/Auckland")
     moving.advance(timedelta(days=300))
-    with stage.app.app_context():
+    with scenario.app.app_context():
         from app.subscriptions import periods
 
-        end = periods.ensure_period(stage.session(), cast.org, moving.now(), moving.now()).ends_at
-        stage.session().commit()
-    assert move(cast.browser, "period")[0] == 303
+        end = periods.ensure_period(scenario.session, org.id, moving.now(), moving.now()).ends_at
+        scenario.session.commit()
+    assert move(org.browser(), "period")[0] == 303
     assert timedelta(0) <= moving.now() - end < SOON
 
 
-def test_without_an_org_the_period_is_the_calendar_month(stage: Stage, moving: OffsetClock) -> None:
+def test_without_an_org_the_period_is_the_calendar_month(scenario: Scenario, moving: OffsetClock) -> None:
     end = month_of(moving.now(), "UTC").end
-    move(stage.app.test_client(), "period")
+    move(scenario.app.test_client(), "period")
     assert timedelta(0) <= moving.now() - end < SOON
 
 
 @pytest.mark.parametrize("by", ["", "year", "-1", "hour "])
-def test_other_spans_move_nothing(stage: Stage, moving: OffsetClock, by: str) -> None:
-    assert move(stage.app.test_client(), by)[0] == 400
+def test_other_spans_move_nothing(scenario: Scenario, moving: OffsetClock, by: str) -> None:
+    assert move(scenario.app.test_client(), by)[0] == 400
     assert moving.now() - WRITTEN < SOON
 
 
 @pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/\\evil.example", ""])
-def test_the_way_back_never_leaves_the_site(stage: Stage, moving: OffsetClock, path: str) -> None:
-    assert move(stage.app.test_client(), "hour", next=path) == (303, "/")
+def test_the_way_back_never_leaves_the_site(scenario: Scenario, moving: OffsetClock, path: str) -> None:
+    assert move(scenario.app.test_client(), "hour", next=path) == (303, "/")
 
 
-def test_a_press_without_its_token_moves_nothing(stage: Stage, moving: OffsetClock) -> None:
-    assert stage.app.test_client().post("/sandbox/clock", data={"by": "week"}).status_code == 403
+def test_a_press_without_its_token_moves_nothing(scenario: Scenario, moving: OffsetClock) -> None:
+    assert scenario.app.test_client().post("/sandbox/clock", data={"by": "week"}).status_code == 403
     assert moving.now() - WRITTEN < SOON
 
 
-def test_in_production_there_is_neither_bar_nor_address(stage: Stage, moving: OffsetClock) -> None:
-    browser = stage.app.test_client()
+def test_in_production_there_is_neither_bar_nor_address(scenario: Scenario, moving: OffsetClock) -> None:
+    browser = scenario.app.test_client()
     shown = browser.get("/plans").get_data(as_text=True)
     token = re.search(r'name="csrf_token" value="([^"]+)"', shown)
     assert token is not None
-    held = stage.app.extensions["tollkeeper"]
-    stage.app.extensions["tollkeeper"] = replace(held, settings=replace(held.settings, sandbox=False))
+    held = scenario.app.extensions["tollkeeper"]
+    scenario.app.extensions["tollkeeper"] = replace(held, settings=replace(held.settings, sandbox=False))
     assert "sandbox" not in browser.get("/plans").get_data(as_text=True).lower()
     answer = browser.post("/sandbox/clock", data={"by": "week", "csrf_token": token[1]})
     assert answer.status_code == 404
     assert moving.now() - WRITTEN < SOON
 
 
-def test_a_clock_that_stands_still_is_no_sandboxs(stage: Stage) -> None:
-    assert move(stage.app.test_client(), "hour")[0] == 404
+def test_a_clock_that_stands_still_is_no_sandboxs(scenario: Scenario) -> None:
+    assert move(scenario.app.test_client(), "hour")[0] == 404

@@ -13,13 +13,13 @@ import pytest
 from app.kit.clock import Clocks, OffsetClock, SystemClock
 from app.ops.cli import clock, doctor, read_span
 from app.ops.doctor import examine
-from tests.portal.stage import Stage
+from tests.scenario import Scenario
 from tests.today import WRITTEN, start_at
 
 
-def test_the_doctor_fails_an_installation_that_could_lose_events_and_finds_the_rest_sound(stage: Stage) -> None:
+def test_the_doctor_fails_an_installation_that_could_lose_events_and_finds_the_rest_sound(scenario: Scenario) -> None:
     """The test cluster does not wait for its disk; `tests/sandbox/test_run.py` asks the doctor where all is sound."""
-    done = stage.app.test_cli_runner().invoke(doctor, ["--json"])
+    done = scenario.app.test_cli_runner().invoke(doctor, ["--json"])
     found = {each["name"]: each for each in json.loads(done.output)}
     assert {"version", "migrations", "durability", "queue", "catalogue", "default plan"} <= found.keys()
     assert [each["name"] for each in found.values() if each["status"] == "failed"] == ["durability"]
@@ -27,29 +27,29 @@ def test_the_doctor_fails_an_installation_that_could_lose_events_and_finds_the_r
     assert done.exit_code == 1, done.output
 
 
-def test_the_doctor_says_how_to_mend_each_part(stage: Stage) -> None:
-    done = stage.app.test_cli_runner().invoke(doctor, [])
+def test_the_doctor_says_how_to_mend_each_part(scenario: Scenario) -> None:
+    done = scenario.app.test_cli_runner().invoke(doctor, [])
     assert "SMTP_HOST" in done.output
     assert "Set METRICS_TOKEN." not in done.output
 
 
-def test_a_database_that_is_away_fails_and_hides_nothing_else(stage: Stage) -> None:
+def test_a_database_that_is_away_fails_and_hides_nothing_else(scenario: Scenario) -> None:
     settings = replace(
-        stage.app.extensions["tollkeeper"].settings, database_url="postgresql://nobody@127.0.0.1:1/none", smtp_port=1
+        scenario.app.extensions["tollkeeper"].settings, database_url="postgresql://nobody@127.0.0.1:1/none", smtp_port=1
     )
     found = {each.name: each.status for each in examine(settings)}
     assert (found["database"], found["mail"], found["settings"]) == ("failed", "warning", "ok")
 
 
-def test_payments_that_are_off_are_no_fault(stage: Stage) -> None:
-    found = {each.name: each for each in examine(stage.app.extensions["tollkeeper"].settings)}
+def test_payments_that_are_off_are_no_fault(scenario: Scenario) -> None:
+    found = {each.name: each for each in examine(scenario.app.extensions["tollkeeper"].settings)}
     assert (found["payments"].status, found["stripe prices"].status) == ("ok", "ok")
     assert "stripe" not in found
 
 
-def test_the_doctor_asks_stripe_and_counts_the_prices_it_lacks(stage: Stage) -> None:
+def test_the_doctor_asks_stripe_and_counts_the_prices_it_lacks(scenario: Scenario) -> None:
     settings = replace(
-        stage.app.extensions["tollkeeper"].settings, stripe_secret_key="sk_test_doctor",
+        scenario.app.extensions["tollkeeper"].settings, stripe_secret_key="sk_test_doctor",
         stripe_api_base="http://127.0.0.1:9", stripe_webhook_secrets=("whsec_doctor_doctor",),
     )  # fmt: skip
     found = {each.name: each for each in examine(settings)}
@@ -61,29 +61,29 @@ def test_the_doctor_asks_stripe_and_counts_the_prices_it_lacks(stage: Stage) -> 
     assert live["payments"].status == "warning"
 
 
-def test_a_superuser_is_no_web_role_in_production(stage: Stage) -> None:
-    settings = replace(stage.app.extensions["tollkeeper"].settings, sandbox=False)
+def test_a_superuser_is_no_web_role_in_production(scenario: Scenario) -> None:
+    settings = replace(scenario.app.extensions["tollkeeper"].settings, sandbox=False)
     found = {each.name: each for each in examine(settings)}
     assert found["privileges"].status == "failed"
     assert found["mail"].status == "failed"
 
 
-def test_the_clock_moves_forward_in_the_sandbox(stage: Stage, tmp_path: Path) -> None:
-    held = stage.app.extensions["tollkeeper"]
+def test_the_clock_moves_forward_in_the_sandbox(scenario: Scenario, tmp_path: Path) -> None:
+    held = scenario.app.extensions["tollkeeper"]
     moved = OffsetClock(tmp_path / "clock")
     start_at(moved.path, WRITTEN)
-    stage.app.extensions["tollkeeper"] = replace(held, clocks=Clocks(business=moved, wall=SystemClock()))
+    scenario.app.extensions["tollkeeper"] = replace(held, clocks=Clocks(business=moved, wall=SystemClock()))
     try:
-        done = stage.app.test_cli_runner().invoke(clock, ["advance", "3d"])
+        done = scenario.app.test_cli_runner().invoke(clock, ["advance", "3d"])
         assert done.exit_code == 0, done.output
         assert timedelta(days=3) <= moved.now() - WRITTEN < timedelta(days=3, seconds=30)
-        assert "business" in stage.app.test_cli_runner().invoke(clock, ["show"]).output
+        assert "business" in scenario.app.test_cli_runner().invoke(clock, ["show"]).output
     finally:
-        stage.app.extensions["tollkeeper"] = held
+        scenario.app.extensions["tollkeeper"] = held
 
 
-def test_a_clock_that_is_not_the_sandboxs_does_not_move(stage: Stage) -> None:
-    done = stage.app.test_cli_runner().invoke(clock, ["advance", "3d"])
+def test_a_clock_that_is_not_the_sandboxs_does_not_move(scenario: Scenario) -> None:
+    done = scenario.app.test_cli_runner().invoke(clock, ["advance", "3d"])
     assert done.exit_code == 1
     assert "Only a sandbox" in done.output
 

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from app.kit.clock import Clocks, FixedClock
 from app.ops.cli import demo
 from app.web.database import db
+from tests.support.copy import copy
 from tests.support.database import own_database
 from tests.support.installation import app_on
 from tests.today import NOON
@@ -65,9 +66,9 @@ def test_a_second_run_changes_nothing(sandbox: Flask, facts: dict[str, Any]) -> 
 
 @pytest.mark.parametrize(
     ("slug", "words"),
-    [("new", "Waiting for your first event."), ("steady", "79 %"), ("near", "API calls: 80 % used"),
+    [("new", copy("state.waiting")), ("steady", "79 %"), ("near", "API calls: 80 % used"),
      ("high", "API calls: 92 % used"), ("full", "API calls: 100 % reached"), ("over", "6,000 over the allowance"),
-     ("viewer", "Ask Hugo High"), ("staff", "Waiting for your first event.")],
+     ("viewer", "Ask Hugo High"), ("staff", copy("state.waiting"))],
 )  # fmt: skip
 def test_each_account_signs_in_and_shows_its_state(
     sandbox: Flask, facts: dict[str, Any], slug: str, words: str

@@ -15,19 +15,20 @@ from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, com
 from app.statements.windows import Window, parse_windows
 from tests import factories
 from tests.portal.dashboard.test_dashboard import read
-from tests.portal.stage import Stage
 from tests.portal.usage.test_usage_calls import call, meter
+from tests.scenario import Scenario
 from tests.statements.test_figures import END, START
+from tests.support.copy import copy
 
 D = Decimal
-REACHED = "Today's limit of 500 API calls is reached; further use is refused until 22 Nov, 00:00 Europe/Berlin."
+REACHED = copy("dashboard.window_full", most="500", meters="API calls", until="22 Nov, 00:00 Europe/Berlin")
 
 
-def send(stage: Stage, org: UUID, quantity: int) -> int:
+def send(scenario: Scenario, org: UUID, quantity: int) -> int:
     """Use API calls now, under all limits: the status of the answer."""
     body = {"id": factories.unique("event"), "meter": "api_calls", "quantity": quantity}
-    client: FlaskClient = stage.app.test_client()
-    return client.post("/api/v1/usage/events", json=body, headers=stage.key(org)).status_code
+    client: FlaskClient = scenario.app.test_client()
+    return client.post("/api/v1/usage/events", json=body, headers=org.api()).status_code
 
 
 def made(
@@ -38,40 +39,40 @@ def made(
                    use=MeterUse(D(used)), pace=pace, windows=open_windows)  # fmt: skip
 
 
-def test_the_dashboard_says_how_much_of_the_day_is_used(stage: Stage) -> None:
-    cast = stage.org(zone="Europe/Berlin")
-    assert "At most 500 a day: 0 used today." in read(cast.browser)
-    assert send(stage, cast.org, 320) < 300
-    page = read(cast.browser)
-    assert "At most 500 a day: 320 used today." in page
+def test_the_dashboard_says_how_much_of_the_day_is_used(scenario: Scenario) -> None:
+    org = scenario.org(zone="Europe/Berlin")
+    assert copy("dashboard.window", most="500", span="day", used="0", now="today") in read(org.browser())
+    assert send(scenario, org, 320) < 300
+    page = read(org.browser())
+    assert copy("dashboard.window", most="500", span="day", used="320", now="today") in page
     assert "is reached" not in page
 
 
-def test_a_full_day_is_said_with_the_hour_at_which_it_ends(stage: Stage) -> None:
-    cast = stage.org(zone="Europe/Berlin")
-    assert send(stage, cast.org, 500) < 300
-    assert send(stage, cast.org, 1) == 429
-    page = read(cast.browser)
+def test_a_full_day_is_said_with_the_hour_at_which_it_ends(scenario: Scenario) -> None:
+    org = scenario.org(zone="Europe/Berlin")
+    assert send(scenario, org, 500) < 300
+    assert send(scenario, org, 1) == 429
+    page = read(org.browser())
     assert f'<p data-announce="">{REACHED}</p>' in page or f"<p data-announce>{REACHED}</p>" in page
     assert 'class="prompt is-strong"' in page
-    assert "API calls: 500 a day reached" in page
-    stage.clock.at += timedelta(hours=12)
-    assert "is reached" not in read(cast.browser)
+    assert copy("dashboard.window_prompt", meters="API calls", most="500") in page
+    scenario.clock.at += timedelta(hours=12)
+    assert "is reached" not in read(org.browser())
 
 
-def test_the_api_lists_the_windows_that_the_page_shows(stage: Stage) -> None:
-    cast = stage.org(zone="Europe/Berlin")
-    send(stage, cast.org, 320)
-    found = call(stage, cast.org, "/usage/current")
+def test_the_api_lists_the_windows_that_the_page_shows(scenario: Scenario) -> None:
+    org = scenario.org(zone="Europe/Berlin")
+    send(scenario, org, 320)
+    found = call(scenario, org, "/usage/current")
     assert meter(found)["windows"] == [
         {"span": "day", "limit": "500", "used": "320", "resets_at": "2026-11-21T23:00:00Z"}
     ]
     assert meter(found, "tokens")["windows"] == []
-    assert "At most 500 a day: 320 used today." in read(cast.browser)
+    assert copy("dashboard.window", most="500", span="day", used="320", now="today") in read(org.browser())
 
 
-def test_the_comparison_has_a_line_for_each_window_that_some_plan_has(stage: Stage) -> None:
-    page = read(stage.app.test_client(), "/plans")
+def test_the_comparison_has_a_line_for_each_window_that_some_plan_has(scenario: Scenario) -> None:
+    page = read(scenario.app.test_client(), "/plans")
     line = page[page.index("API calls a day") :].split("</tr>")[0]
     assert "500" in line
     assert "No limit" in line
@@ -80,7 +81,10 @@ def test_the_comparison_has_a_line_for_each_window_that_some_plan_has(stage: Sta
 
 @pytest.mark.parametrize(
     ("span", "words"),
-    [("minute", "At most 60 a minute: 3 used this minute."), ("hour", "At most 60 an hour: 3 used this hour.")],
+    [
+        ("minute", copy("dashboard.window", most="60", span="minute", used="3", now="this minute")),
+        ("hour", copy("dashboard.window_an", most="60", span="hour", used="3", now="this hour")),
+    ],
 )
 def test_minutes_and_hours_have_their_own_words(span: str, words: str) -> None:
     assert windows.describe_windows([Window(span, D(60), D(3), END)]) == words

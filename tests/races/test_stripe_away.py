@@ -18,25 +18,22 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import text
 
 from app.payments.gateway import EXTENSION
-from app.payments.webhooks.apply import apply
 from app.stripe_gateway import Gateway
 from app.stripe_gateway.circuit import Circuit
-from app.web.database import db
 from tests.factories import unique
 from tests.pages import csrf_token
 from tests.portal.billing.test_billing_upgrade import back, press
-from tests.portal.conftest import paid, paid_stage
-from tests.portal.stage import Cast, Stage
+from tests.portal.conftest import paid, paid_app
 from tests.races.buyer import PLAN
 from tests.races.patience import HOST_SECONDS, PAGE_SECONDS, PAUSE_SECONDS
+from tests.scenario import Org, Scenario
 from tests.standin import StandIn
+from tests.support.copy import copy
 
-__all__ = ["paid", "paid_stage"]
+__all__ = ["paid", "paid_app"]
 KEY_MINUTES = timedelta(minutes=11)  # Stripe replays its own 500 under a key; ours for a customer lives ten minutes
-FAILING = "pm_card_chargeCustomerFail"
 
 
 def some(first: list[str], long: list[str]) -> list[Any]:
@@ -47,15 +44,16 @@ def some(first: list[str], long: list[str]) -> list[Any]:
 class Host:
     """A program that reports usage, asks, and looks at its dashboard again and again, until it is stopped."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.cast = stage.org()
-        self.program, self.key = stage.app.test_client(), stage.key(self.cast.org)
+    def __init__(self, scenario: Scenario) -> None:
+        self.org = scenario.org()
+        browser = self.org.browser()
+        self.program, self.key = scenario.app.test_client(), self.org.api()
         self.seen: list[tuple[str, int, float]] = []
         self.stop = Event()
         self.asks: dict[str, Callable[[], Any]] = {
             "event": lambda: self._call("events", {"id": unique("e"), "meter": "tokens", "quantity": 1}),
             "check": lambda: self._call("check", {"meter": "tokens"}),
-            "dashboard": lambda: self.cast.browser.get("/dashboard"),
+            "dashboard": lambda: browser.get("/dashboard"),
         }
 
     def run(self) -> None:
@@ -89,29 +87,29 @@ class Page:
 
 
 @contextmanager
-def trouble(stage: Stage, standin: StandIn, kind: str) -> Iterator[None]:
+def trouble(scenario: Scenario, standin: StandIn, kind: str) -> Iterator[None]:
     """Every call to Stripe goes wrong in this way; the circuit is new afterwards, whose pause is not waited for."""
     if kind == "closed":
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             nobody = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        stage.app.extensions[EXTENSION] = Gateway(StandIn.key, nobody, patient=False, circuit=Circuit())
+        scenario.app.extensions[EXTENSION] = Gateway(StandIn.key, nobody, patient=False, circuit=Circuit())
     else:
         standin.fail(kind, times=999, seconds=30)
     yield
     standin.world.faults.clear()
-    stage.app.extensions[EXTENSION] = Gateway.of(stage.app.extensions["tollkeeper"].settings)
+    scenario.app.extensions[EXTENSION] = Gateway.of(scenario.app.extensions["tollkeeper"].settings)
 
 
 @pytest.mark.parametrize("kind", some(["closed", "slow", "429", "500", "reset"], ["timeout", "reset_before"]))
-def test_pages_say_what_to_do_in_time_and_nobody_else_notices(paid: Stage, standin: StandIn, kind: str) -> None:
-    fresh, waiting, payer = paid.org(), paid.org(), _payer(paid, standin)
-    came_back = _path(standin.pay(press(waiting.browser)).location)
+def test_pages_say_what_to_do_in_time_and_nobody_else_notices(paid: Scenario, standin: StandIn, kind: str) -> None:
+    fresh, waiting, payer = paid.org(), paid.org(), paid.org().buys("pro")
+    came_back = _path(standin.pay(press(waiting.browser())).location)
     pages = {
-        "upgrade": Page(fresh.browser, PLAN, _form(fresh.browser, PLAN)),
-        "return": Page(waiting.browser, came_back),
-        "card": Page(payer.browser, "/billing/card", _form(payer.browser, "/billing")),
-        "cancel": Page(payer.browser, "/billing/cancel", _form(payer.browser, "/billing/cancel")),
+        "upgrade": Page(fresh.browser(), PLAN, _form(fresh.browser(), PLAN)),
+        "return": Page(waiting.browser(), came_back),
+        "card": Page(payer.browser(), "/billing/card", _form(payer.browser(), "/billing")),
+        "cancel": Page(payer.browser(), "/billing/cancel", _form(payer.browser(), "/billing/cancel")),
     }
     host = Host(paid)
     with ThreadPoolExecutor(len(pages) + 1) as threads, trouble(paid, standin, kind):
@@ -125,94 +123,55 @@ def test_pages_say_what_to_do_in_time_and_nobody_else_notices(paid: Stage, stand
     assert {name: status for name, (status, _) in answers.items()} == {
         "upgrade": 503, "return": 200, "card": 503, "cancel": 503,
     }  # fmt: skip
-    assert all("the same payment is never taken twice" in answers[name][1] for name in ("upgrade", "card", "cancel"))
-    assert "Do not pay twice" in answers["return"][1]
+    assert all(copy("upgrade.trouble") in answers[name][1] for name in ("upgrade", "card", "cancel"))
+    assert copy("returned.not_twice") in answers["return"][1]
 
-    assert "You are on Pro" in pages["return"].open()[1]
+    assert copy("returned.given", plan="Pro") in pages["return"].open()[1]
     assert (pages["card"].open()[0], pages["cancel"].open()[0]) == (303, 303)
     paid.clock.at += KEY_MINUTES if kind == "500" else timedelta()
-    assert "You are on Pro" in back(fresh.browser, standin.pay(press(fresh.browser)).location)
-    for cast in (fresh, waiting, payer):
-        _paid_once(paid, standin, cast)
+    assert copy("returned.given", plan="Pro") in back(fresh.browser(), standin.pay(press(fresh.browser())).location)
+    for org in (fresh, waiting, payer):
+        _paid_once(org)
 
 
 @pytest.mark.parametrize("path", ["/v1/customers", "/v1/checkout/sessions"])
 @pytest.mark.parametrize("kind", some(["timeout"], ["reset"]))
 def test_a_press_whose_answer_was_lost_is_pressed_again_and_leads_to_one_payment(
-    paid: Stage, standin: StandIn, path: str, kind: str
+    paid: Scenario, standin: StandIn, path: str, kind: str
 ) -> None:
-    cast = paid.org()
-    page = Page(cast.browser, PLAN, _form(cast.browser, PLAN))
+    org = paid.org()
+    page = Page(org.browser(), PLAN, _form(org.browser(), PLAN))
     standin.fail(kind, path=path, method="POST", seconds=8)
     assert page.open()[0] == 503
     assert page.took < PAGE_SECONDS
-    where = press(cast.browser)
-    assert where == press(cast.browser)
-    assert "You are on Pro" in back(cast.browser, standin.pay(where).location)
+    where = press(org.browser())
+    assert where == press(org.browser())
+    assert copy("returned.given", plan="Pro") in back(org.browser(), standin.pay(where).location)
     assert (len(standin.objects("customer")), len(standin.objects("checkout.session"))) == (1, 1)
-    _paid_once(paid, standin, cast)
+    _paid_once(org)
 
 
 @pytest.mark.parametrize("kind", some(["timeout", "500"], ["reset", "reset_before"]))
-def test_what_is_owed_is_paid_once_also_when_the_answer_was_lost(paid: Stage, standin: StandIn, kind: str) -> None:
-    cast = _payer(paid, standin)
-    _fail_a_renewal(paid, standin, cast)
-    page = Page(cast.browser, "/billing/pay", _form(cast.browser, "/billing"))
+def test_what_is_owed_is_paid_once_also_when_the_answer_was_lost(paid: Scenario, standin: StandIn, kind: str) -> None:
+    org = paid.org().buys("pro").past_due().with_card()  # a good card is there, and nobody has paid with it yet
+    paid.settle()
+    assert org.records[-1].state == "failed"
+    page = Page(org.browser(), "/billing/pay", _form(org.browser(), "/billing"))
     standin.fail(kind, path="/v1/invoices/", method="POST", seconds=8)
     assert page.open()[0] == 503
     assert page.took < PAGE_SECONDS
     assert page.open()[0] in {303, 409}  # 409: it was paid, and the first answer said so too late
-    _work(paid, standin)
+    paid.settle()
     assert [each["paid"] for each in standin.objects("charge")].count(True) == 2
-    assert _column(paid, cast, "SELECT state FROM billing_records WHERE org_id = :org") == ["completed"] * 2
-    assert _column(paid, cast, "SELECT state FROM subscriptions WHERE org_id = :org AND ended_at IS NULL") == ["active"]
+    assert org.books["records"] == ["completed"] * 2
+    assert org.subscription.state == "active"
 
 
-def _payer(stage: Stage, standin: StandIn) -> Cast:
-    """An org that has bought Pro."""
-    cast = stage.org()
-    assert "You are on Pro" in back(cast.browser, standin.pay(press(cast.browser)).location)
-    return cast
-
-
-def _fail_a_renewal(stage: Stage, standin: StandIn, cast: Cast) -> None:
-    """The renewal of its only subscription is declined; then a good card is there, and nobody has paid with it yet."""
-    v1, theirs = standin.client().v1, standin.objects("subscription")[0]
-    for name in (FAILING, "pm_card_visa"):
-        card = v1.payment_methods.attach(name, {"customer": theirs["customer"]}).id
-        v1.customers.update(theirs["customer"], {"invoice_settings": {"default_payment_method": card}})
-        v1.subscriptions.update(theirs["id"], {"default_payment_method": card})
-        if name == FAILING:
-            for pause in (timedelta(days=30), timedelta(hours=2)):
-                stage.clock.at += pause
-                standin.run_due()
-        _work(stage, standin)
-    assert _column(stage, cast, "SELECT state FROM billing_records WHERE org_id = :org ORDER BY id")[-1] == "failed"
-
-
-def _work(stage: Stage, standin: StandIn) -> None:
-    """Webhooks through the door, and their tasks."""
-    standin.deliver()
-    take = text("DELETE FROM procrastinate_jobs WHERE task_name = 'payments.apply' RETURNING args ->> 'event_id'")
-    with stage.app.app_context():
-        with db.engine.begin() as connection:
-            found = list(connection.execute(take).scalars())
-        for event_id in found:
-            apply(event_id)
-
-
-def _paid_once(stage: Stage, standin: StandIn, cast: Cast) -> None:
+def _paid_once(org: Org) -> None:
     """One customer, one subscription, one charge, one record; no checkout left open."""
-    (customer,) = _column(stage, cast, "SELECT id FROM stripe_customers WHERE org_id = :org")
-    assert [each["paid"] for each in standin.objects("charge", customer=customer)] == [True]
-    assert len(standin.objects("subscription", customer=customer)) == 1
-    assert _column(stage, cast, "SELECT state FROM billing_records WHERE org_id = :org") == ["completed"]
-    assert _column(stage, cast, "SELECT state FROM checkouts WHERE org_id = :org") == ["completed"]
-
-
-def _column(stage: Stage, cast: Cast, statement: str) -> list[Any]:
-    with stage.app.app_context(), db.engine.connect() as connection:
-        return list(connection.execute(text(statement), {"org": cast.org}).scalars())
+    org.has_paid_once_for(org.scenario.plan_named("pro"))
+    charges = org.scenario.stripe.objects("charge", customer=org.customer_id)
+    assert ([each["paid"] for each in charges], org.books["checkouts"]) == ([True], ["completed"])
 
 
 def _form(browser: FlaskClient, path: str) -> dict[str, str]:

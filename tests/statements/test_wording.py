@@ -15,11 +15,13 @@ from app.statements import wording
 from app.statements.comparison import format_size
 from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterUse, Pace, UsageTerms, compute_figures
+from tests.support.copy import copy
 
 START, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CENT = parse_charge("per_unit", {"unit_amount": "0.001"}, 2)
 D = Decimal
+BLOCKED, CHARGED = UsageTerms("block", D(1000)), UsageTerms("charge", D(1000), charge=CENT)
 
 
 def standing(terms: UsageTerms, used: str, *, ever: bool = True) -> CurrentUsage:
@@ -35,36 +37,16 @@ def standing(terms: UsageTerms, used: str, *, ever: bool = True) -> CurrentUsage
 @pytest.mark.parametrize(
     ("terms", "used", "kind", "words"),
     [
-        (UsageTerms("block", D(1000)), "100", "ok", "All fine."),
-        (UsageTerms("block", D(1000)), "900", "high", "Minutes run out about Monday 19:00."),
-        (UsageTerms("block", D(1000)), "720", "near", "Minutes run out about 29 November."),
-        (UsageTerms("charge", D(1000), charge=CENT), "900", "high", "Minutes pass the allowance about Monday 19:00."),
-        (
-            UsageTerms("block", D(1000)),
-            "1000",
-            "full",
-            "Minutes are used up: further use is refused until 1 December 2026.",
-        ),
-        (
-            UsageTerms("charge", D(1000), charge=CENT),
-            "1000",
-            "full",
-            "The allowance of Minutes is used up: further use is billed.",
-        ),
-        (
-            UsageTerms("warn", D(1000)),
-            "1000",
-            "full",
-            "The allowance of Minutes is used up: further use is counted and costs nothing.",
-        ),
-        (
-            UsageTerms("charge", D(1000), charge=CENT),
-            "1500",
-            "over",
-            "Minutes are 500 over the allowance, which are billed.",
-        ),
-        (UsageTerms("warn", D(1000)), "1500", "over", "Minutes are 500 over the allowance, which cost nothing."),
-        (UsageTerms(), "99999", "ok", "All fine."),
+        (BLOCKED, "100", "ok", copy("state.fine")),
+        (BLOCKED, "900", "high", copy("state.runs_out", meters="Minutes", at="Monday 19:00")),
+        (BLOCKED, "720", "near", copy("state.runs_out", meters="Minutes", at="29 November")),
+        (CHARGED, "900", "high", copy("state.passes", meters="Minutes", at="Monday 19:00")),
+        (BLOCKED, "1000", "full", copy("state.refused", meters="Minutes", date="1 December 2026")),
+        (CHARGED, "1000", "full", copy("state.billed", meters="Minutes")),
+        (UsageTerms("warn", D(1000)), "1000", "full", copy("state.counted", meters="Minutes")),
+        (CHARGED, "1500", "over", copy("state.over_billed", meters="Minutes", over="500")),
+        (UsageTerms("warn", D(1000)), "1500", "over", copy("state.over_free", meters="Minutes", over="500")),
+        (UsageTerms(), "99999", "ok", copy("state.fine")),
     ],
 )
 def test_one_sentence_says_how_things_stand(terms: UsageTerms, used: str, kind: str, words: str) -> None:
@@ -74,22 +56,22 @@ def test_one_sentence_says_how_things_stand(terms: UsageTerms, used: str, kind: 
 def test_before_the_first_event_it_waits() -> None:
     assert wording.summarise_usage(standing(UsageTerms("block", D(10)), "0", ever=False)) == (
         "empty",
-        "Waiting for your first event.",
+        copy("state.waiting"),
     )
 
 
 @pytest.mark.parametrize(
     ("terms", "words"),
     [
-        (UsageTerms("block", D(10)), "Refused at 100 %."),
-        (UsageTerms("block", D(0)), "Not part of your plan."),
-        (UsageTerms("block"), "Never refused."),
-        (UsageTerms("warn", D(10)), "Above that, still counted at no cost."),
-        (UsageTerms(), "Not limited, not billed."),
-        (UsageTerms("charge", D(10), charge=CENT), "Above that, each is billed at $0.001."),
-        (UsageTerms("charge", D(10), D(50), CENT), "Above that, each is billed at $0.001. Refused above 50."),
-        (UsageTerms("charge", D(0), charge=CENT), "Each is billed at $0.001."),
-        (UsageTerms("charge", None, charge=CENT), "Included in the plan."),
+        (UsageTerms("block", D(10)), copy("policy.refused")),
+        (UsageTerms("block", D(0)), copy("policy.not_included")),
+        (UsageTerms("block"), copy("policy.never_refused")),
+        (UsageTerms("warn", D(10)), copy("policy.counted")),
+        (UsageTerms(), copy("policy.unlimited")),
+        (UsageTerms("charge", D(10), charge=CENT), copy("policy.billed_above", price="$0.001")),
+        (UsageTerms("charge", D(10), D(50), CENT), copy("policy.billed_above_to", price="$0.001", most="50")),
+        (UsageTerms("charge", D(0), charge=CENT), copy("policy.billed", price="$0.001")),
+        (UsageTerms("charge", None, charge=CENT), copy("policy.included")),
     ],
 )
 def test_what_happens_at_a_hundred_per_cent_is_said(terms: UsageTerms, words: str) -> None:
@@ -102,9 +84,11 @@ def test_a_moment_is_as_exact_as_it_is_near_and_in_the_orgs_zone() -> None:
 
 
 def test_the_meter_that_runs_out_first_is_spoken_of() -> None:
-    one = standing(UsageTerms("block", D(1000)), "700")
-    two = replace(standing(UsageTerms("block", D(1000)), "790").meters[0], name="Exports")
-    assert wording.summarise_usage(replace(one, meters=[*one.meters, two]))[1].startswith("Exports run out")
+    one = standing(BLOCKED, "700")
+    two = replace(standing(BLOCKED, "790").meters[0], name="Exports")
+    assert wording.summarise_usage(replace(one, meters=[*one.meters, two]))[1].startswith(
+        copy("state.runs_out_verb", meters="Exports")
+    )
 
 
 @pytest.mark.parametrize(

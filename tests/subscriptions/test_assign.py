@@ -11,8 +11,8 @@ from app.kit.actor import Actor
 from app.kit.errors import Conflict, InvalidRequest, NotFound
 from app.subscriptions import periods, queries, service
 from app.subscriptions.models import UsagePeriod
+from tests.scenario.followed import tiles
 from tests.subscriptions.conftest import NOW
-from tests.subscriptions.test_periods import tiles
 
 STAFF = Actor("staff", uuid4())
 MONTH = datetime(2026, 11, 1, tzinfo=UTC)

@@ -13,9 +13,9 @@ from app.catalog import queries as catalog
 from app.kit.actor import SYSTEM
 from app.kit.errors import Conflict
 from app.subscriptions import periods, queries, service
+from tests.scenario.followed import Follower, facts, tiles
 from tests.subscriptions.conftest import NOW
-from tests.subscriptions.stripe_life import Follower, facts
-from tests.subscriptions.test_periods import ZONES, tiles
+from tests.subscriptions.test_periods import ZONES
 
 GIVE = st.tuples(
     st.just("give"),

@@ -16,9 +16,8 @@ from app.metering.verification.recount import recount
 from app.subscriptions import payment_restriction, periods, queries
 from tests.factories import bearer, have_default_plan, make_key
 from tests.factories import make_org as make_whole_org
+from tests.scenario.followed import Follower, each_start, facts, over, tiles
 from tests.subscriptions.conftest import NOW
-from tests.subscriptions.stripe_life import Follower, each_start, facts, over
-from tests.subscriptions.test_periods import tiles
 from tests.today import NOON
 
 DAY = timedelta(days=1)

@@ -1,6 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from threading import Barrier
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -15,22 +14,13 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Org
 from app.kit.errors import NotFound
 from app.subscriptions import periods, queries
-from app.subscriptions.models import LimitInForce, UsagePeriod
+from app.subscriptions.models import LimitInForce
+from tests.scenario.followed import tiles
 from tests.subscriptions.conftest import NOW
 
 
 def utc(*parts):
     return datetime(*parts, tzinfo=UTC)
-
-
-def tiles(session, org):
-    """The org's periods as pairs; fails unless each starts where the one before it ends, and says so."""
-    rows = session.scalars(select(UsagePeriod).where(UsagePeriod.org_id == org).order_by(UsagePeriod.starts_at)).all()
-    assert rows
-    assert rows[0].previous_end is None
-    for before, after in pairwise(rows):
-        assert after.starts_at == after.previous_end == before.ends_at
-    return [(row.starts_at, row.ends_at) for row in rows]
 
 
 def test_the_first_period_of_an_org_is_the_calendar_month_with_the_default_plans_limits(db, make_org, plan):

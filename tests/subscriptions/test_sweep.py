@@ -7,8 +7,8 @@ from sqlalchemy import text, update
 from app.accounts.models import Org
 from app.kit.actor import SYSTEM
 from app.subscriptions import queries, service, tasks
+from tests.scenario.followed import tiles
 from tests.subscriptions.conftest import NOW
-from tests.subscriptions.test_periods import tiles
 
 
 def test_a_new_org_has_its_period_and_two_ahead_after_the_sweep(worker, db, make_org):

@@ -15,9 +15,9 @@ from app.kit.actor import SYSTEM
 from app.kit.errors import Conflict, NotFound
 from app.kit.periods import Period, boundary
 from app.subscriptions import periods, queries, service
+from tests.scenario.followed import Follower, each_start, facts, over, span, tiles
 from tests.subscriptions.conftest import NOW
-from tests.subscriptions.stripe_life import Follower, each_start, facts, over, span
-from tests.subscriptions.test_periods import tiles
+from tests.support.copy import copy
 
 MONTH, NEXT = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
 JANUARY = datetime(2027, 1, 31, 9, 30, tzinfo=UTC)
@@ -309,7 +309,7 @@ def test_staff_cannot_give_a_plan_while_stripe_collects(db, follower, plan):
     follower.see(facts(plan("pro"), NOW, NOW), NOW)
     chosen = {"interval": "month", "currency": "USD", "actor": SYSTEM, "now": NOW}
     for key in ("free", "business", "pro"):
-        with pytest.raises(Conflict, match="pays for its plan through Stripe"):
+        with pytest.raises(Conflict, match=copy("payments.elsewhere")):
             service.assign_plan(db, follower.org, plan(key), **chosen)
     follower.see(over(plan("pro"), NOW, NOW + DAY), NOW + DAY)
     chosen["now"] = NOW + 2 * DAY

@@ -8,11 +8,12 @@ from __future__ import annotations
 import pytest
 
 TIERS = ("unit", "db", "stack", "browser")
-_BROWSER = {"chromium"}
+_BROWSER = {"chromium", "markup"}
 _STACK = {"stack", "running", "installation"}
 _DATABASE = {"server", "database"}
 # Files whose tests start processes or listen on ports themselves, without a fixture that says so.
 _STACK_FILES = (
+    "tests/house/test_shared_program.py",
     "tests/races/",
     "tests/sandbox/test_mailbox.py",
     "tests/sandbox/test_run.py",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, wraps
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from flask import Flask, render_template
 from jinja2 import StrictUndefined
@@ -18,6 +19,7 @@ from app.factory.blueprints import PAGES
 from app.settings import PROJECT
 from app.web import filters
 
+Given, Made = ParamSpec("Given"), TypeVar("Made")
 VISITOR = SimpleNamespace(kind="visitor", user_id=None, name=None, email=None, theme="system", staff=False)
 OWNER = SimpleNamespace(
     kind="user", user_id=1, org_id=1, name="Ada Lovelace", email="ada@example.com", org_name="Acme", role="owner",
@@ -43,6 +45,17 @@ def _routes() -> list[Rule]:
     for each in PAGES:
         app.register_blueprint(each)
     return list(app.url_map.iter_rules())
+
+
+def staged(make: Callable[Given, Made]) -> Callable[Given, Made]:
+    """Let a function make view models, which name the pages they lead to: only an app knows where those are."""
+
+    @wraps(make)
+    def made(*args: Given.args, **kwargs: Given.kwargs) -> Made:
+        with stage().app_context():
+            return make(*args, **kwargs)
+
+    return made
 
 
 def page(template: str, *, block: str | None = None, who: Any = OWNER, **context: Any) -> str:

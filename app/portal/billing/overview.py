@@ -153,7 +153,9 @@ def _resume(checkout: OpenCheckout) -> Action:
 def _late(at: BillingStatus, *, usable: bool) -> Trouble:
     owed = wording.format_amount(at.due.amount, at.due.currency) if at.due else "A payment"
     if at.limited:
-        sentence = f"The limits of {at.default_name} apply until it is paid. Those of {at.plan_name} return as soon as you pay."
+        sentence = (
+            f"The limits of {at.default_name} apply until it is paid. Those of {at.plan_name} return as soon as it is."
+        )
         title = f"{owed} is overdue"
     else:
         until = statements_wording.format_deadline(at.grace_ends_at, at.time_zone) if at.grace_ends_at else None

@@ -6,7 +6,7 @@ Amounts are Decimals in major units, quantities are Decimals, times are timezone
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -33,7 +33,7 @@ class MeterBar:
 
 @dataclass(frozen=True)
 class PromptView:
-    """A call to action. `kind` is info, near, strong or full; `dismiss_fields` are submitted on dismissal."""
+    """A call to action. `kind` is info, near, strong or full."""
 
     kind: str
     title: str
@@ -42,8 +42,6 @@ class PromptView:
     action_label: str | None = None
     second_href: str | None = None
     second_label: str | None = None
-    dismiss_action: str | None = None
-    dismiss_fields: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,8 @@ def usage_current() -> CurrentAnswer:
 @api.operation(
     "GET", "/usage/summary", response=SummaryAnswer, answer=examples.SUMMARY,
     summary="This month, all time, and the last twelve months",
-    description="Totals for the current calendar month in the organisation's time zone, lifetime totals, the ten latest "
-    "events, and the last twelve months, oldest first.",
+    description="Totals for the current calendar month in the organisation's time zone, lifetime totals, the ten "
+    "latest events, and the last twelve months, oldest first.",
 )  # fmt: skip
 def usage_summary() -> SummaryAnswer:
     """The current month, lifetime totals, the ten latest events, twelve months."""

@@ -187,7 +187,8 @@ def _chart(query: UsageQuery, figures: Sequence[UsageFigure], unit: str) -> char
 
 def _description(query: UsageQuery, meter: MeterRef, total: Decimal) -> str:
     days = f"{query.range.start.isoformat()} to {query.range.end.isoformat()}"
-    return f"{meter.name}, {days}: {quantity(total)} {wording.unit_for(total, meter.unit)} in total. The table below has every figure."
+    used = f"{quantity(total)} {wording.unit_for(total, meter.unit)}"
+    return f"{meter.name}, {days}: {used} in total. The table below has every figure."
 
 
 def _presets(query: UsageQuery, presets: Mapping[str, tuple[str, Range]]) -> list[tuple[str, str, bool]]:

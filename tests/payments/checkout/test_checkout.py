@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import timedelta
 
 import pytest
 import requests
@@ -19,33 +18,33 @@ from app.payments.gateway import EXTENSION, gateway
 from app.payments.models import BillingRecord, Checkout, StripePrice
 from app.payments.price_push.push import push
 from app.web.database import db
-from tests import factories
-from tests.payments.till import Till
+from tests.scenario import Scenario
 from tests.standin import hurried
+from tests.support.copy import copy
 
 
-def test_a_click_opens_one_page_with_a_pending_record(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    opened = till.open(org, plan)
-    [session] = till.sessions()
+def test_a_click_opens_one_page_with_a_pending_record(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    opened = org.opens(plan)
+    [session] = scenario.sessions()
     assert (session["url"], session["status"], session["mode"]) == (opened.url, "open", "subscription")
-    assert session["metadata"] == {"tollkeeper_org": str(org), "tollkeeper_checkout": str(opened.checkout_id)}
-    assert session["client_reference_id"] == str(org)
+    assert session["metadata"] == {"tollkeeper_org": str(org.id), "tollkeeper_checkout": str(opened.checkout_id)}
+    assert session["client_reference_id"] == str(org.id)
     assert session["amount_total"] == 1000
     assert "session_id={CHECKOUT_SESSION_ID}" in session["success_url"]
-    assert till.books(org) == {"checkouts": ["open"], "records": ["pending"], "subscriptions": 0, "customers": 1}
-    till.nothing_given(org)
+    assert org.books == {"checkouts": ["open"], "records": ["pending"], "subscriptions": 0, "customers": 1}
+    org.was_given_nothing()
 
 
-def test_two_clicks_at_once_open_one_page(till: Till) -> None:
-    org, plan = till.org(), till.plan()
+def test_two_clicks_at_once_open_one_page(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
     found, errors, start = [], [], threading.Barrier(2)
 
     def click() -> None:
-        with till.app.app_context():
+        with scenario.app.app_context():
             start.wait()
             try:
-                found.append(till.open(org, plan))
+                found.append(org.opens(plan))
             except DomainError as error:
                 errors.append(error)
             finally:
@@ -58,73 +57,73 @@ def test_two_clicks_at_once_open_one_page(till: Till) -> None:
         thread.join()
     assert (len(found), errors) == (2, [])
     assert found[0] == found[1]
-    assert len(till.sessions()) == 1
-    assert len(till.standin.objects("customer")) == 1
-    assert till.books(org)["checkouts"] == ["open"]
-    assert till.books(org)["records"] == ["pending"]
+    assert len(scenario.sessions()) == 1
+    assert len(scenario.stripe.objects("customer")) == 1
+    assert org.books["checkouts"] == ["open"]
+    assert org.books["records"] == ["pending"]
 
 
-def test_reload_and_back_lead_to_the_same_page(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    first = till.open(org, plan)
-    till.standin.leave(first.url)
-    till.clock.advance(timedelta(hours=2))
-    assert till.open(org, plan) == first
-    assert len(till.sessions()) == 1
+def test_reload_and_back_lead_to_the_same_page(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    first = org.opens(plan)
+    scenario.stripe.leave(first.url)
+    scenario.later(hours=2)
+    assert org.opens(plan) == first
+    assert len(scenario.sessions()) == 1
 
 
-def test_another_choice_expires_the_older_page_and_takes_its_record(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    older = till.open(org, plan)
-    newer = till.open(org, plan, "year")
+def test_another_choice_expires_the_older_page_and_takes_its_record(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    older = org.opens(plan)
+    newer = org.opens(plan, "year")
     assert newer.url != older.url
-    assert [each["status"] for each in till.sessions()] == ["open", "expired"]
-    assert till.books(org)["checkouts"] == ["replaced", "open"]
-    till.session.rollback()
-    [record] = till.session.scalars(select(BillingRecord).where(BillingRecord.org_id == org))
+    assert [each["status"] for each in scenario.sessions()] == ["open", "expired"]
+    assert org.books["checkouts"] == ["replaced", "open"]
+    scenario.session.rollback()
+    [record] = scenario.session.scalars(select(BillingRecord).where(BillingRecord.org_id == org.id))
     assert (record.state, record.amount, record.checkout_id) == ("pending", 10000, newer.checkout_id)
     assert record.description.endswith("plan, yearly")
-    till.standin.pay(newer.url)
-    assert till.fulfil(org, till.session_id(newer)) == "paid"
-    till.webhooks()
-    till.paid_once(org, plan)
-    assert till.books(org)["checkouts"] == ["replaced", "completed"]
+    scenario.stripe.pay(newer.url)
+    assert org.returns(newer) == "paid"
+    scenario.settle()
+    org.has_paid_once_for(plan)
+    assert org.books["checkouts"] == ["replaced", "completed"]
 
 
-def test_an_older_page_cannot_be_paid_any_more(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    older = till.open(org, plan)
-    till.open(org, plan, "year")
+def test_an_older_page_cannot_be_paid_any_more(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    older = org.opens(plan)
+    org.opens(plan, "year")
     tried = requests.get(older.url, timeout=5)
     assert 'id="pay"' not in tried.text
-    till.nothing_given(org)
+    org.was_given_nothing()
 
 
-def test_an_older_page_that_was_paid_meanwhile_is_given_instead_of_a_second_one(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    till.pay(till.open(org, plan))
+def test_an_older_page_that_was_paid_meanwhile_is_given_instead_of_a_second_one(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    org.pays(org.opens(plan))
     with pytest.raises(Conflict, match="before was paid meanwhile") as told:
-        till.open(org, plan, "year")
+        org.opens(plan, "year")
     assert not isinstance(told.value, AlreadyPaid)  # what is asked for now was not given
-    assert len(till.sessions()) == 1
-    till.paid_once(org, plan)
+    assert len(scenario.sessions()) == 1
+    org.has_paid_once_for(plan)
 
 
-def test_a_payment_on_its_way_is_not_called_given(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    opened = till.open(org, plan)
-    till.pay(opened)
-    [session] = till.sessions()
+def test_a_payment_on_its_way_is_not_called_given(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    opened = org.opens(plan)
+    org.pays(opened)
+    [session] = scenario.sessions()
     session["payment_status"] = "unpaid"  # a bank debit takes days
     with pytest.raises(Conflict, match="on its way") as told:
-        till.open(org, plan)
+        org.opens(plan)
     assert not isinstance(told.value, AlreadyPaid)
 
 
-def test_a_price_in_somebodys_way_keeps_no_other_plan_from_being_bought(till: Till) -> None:
-    org, plan, other = till.org(), till.plan(), till.plan()
-    product = till.standin.client().v1.products.create({"name": "by hand"})
-    till.standin.client().v1.prices.create(
+def test_a_price_in_somebodys_way_keeps_no_other_plan_from_being_bought(scenario: Scenario) -> None:
+    org, plan, other = scenario.org(), scenario.plan(), scenario.plan()
+    product = scenario.stripe.client().v1.products.create({"name": "by hand"})
+    scenario.stripe.client().v1.prices.create(
         {
             "product": product.id,
             "currency": "usd",
@@ -135,192 +134,194 @@ def test_a_price_in_somebodys_way_keeps_no_other_plan_from_being_bought(till: Ti
     )
     for _ in range(2):
         with pytest.raises(Conflict, match="cannot be paid"):
-            till.open(org, plan)
-    till.pay(till.open(org, other))
-    assert set(till.books(org)["checkouts"]) == {"failed", "open"}
+            org.opens(plan)
+    org.pays(org.opens(other))
+    assert set(org.books["checkouts"]) == {"failed", "open"}
 
 
-def test_the_same_page_paid_meanwhile_is_given_too_and_then_again_nothing_opens(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    till.pay(till.open(org, plan))
+def test_the_same_page_paid_meanwhile_is_given_too_and_then_again_nothing_opens(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    org.pays(org.opens(plan))
     for _ in range(2):
         with pytest.raises(AlreadyPaid):
-            till.open(org, plan)
-    till.paid_once(org, plan)
+            org.opens(plan)
+    org.has_paid_once_for(plan)
 
 
-def test_an_org_that_pays_is_told_what_it_can_do_about_another_plan(till: Till) -> None:
-    org, plan, other = till.org(), till.plan(), till.plan()
-    till.bought(org, plan)
+def test_an_org_that_pays_is_told_what_it_can_do_about_another_plan(scenario: Scenario) -> None:
+    org, plan, other = scenario.org(), scenario.plan(), scenario.plan()
+    org.buys(plan)
     with pytest.raises(Conflict, match=r"cancel it on the billing page.*Nothing was charged"):
-        till.open(org, other)
-    assert len(till.sessions()) == 1
+        org.opens(other)
+    assert len(scenario.sessions()) == 1
 
 
-def test_a_crash_after_the_row_and_before_stripe_is_made_good_by_the_next_click(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    choice = CheckoutRequest("subscription", "USD", select_price(till.session, org, plan.key, "month", "USD"))
-    crashed = record_attempt(org, choice, None, SYSTEM, till.clock.now())
-    assert till.books(org)["checkouts"] == ["opening"]
-    opened = till.open(org, plan)
+def test_a_crash_after_the_row_and_before_stripe_is_made_good_by_the_next_click(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    choice = CheckoutRequest("subscription", "USD", select_price(scenario.session, org.id, plan.key, "month", "USD"))
+    crashed = record_attempt(org.id, choice, None, SYSTEM, scenario.clock.now())
+    assert org.books["checkouts"] == ["opening"]
+    opened = org.opens(plan)
     assert opened.checkout_id == crashed.id
-    assert till.books(org) == {"checkouts": ["open"], "records": ["pending"], "subscriptions": 0, "customers": 1}
+    assert org.books == {"checkouts": ["open"], "records": ["pending"], "subscriptions": 0, "customers": 1}
 
 
 @pytest.mark.parametrize("path", ["/v1/customers", "/v1/prices", "/v1/checkout/sessions"])
 @pytest.mark.parametrize("kind", ["timeout", "reset", "reset_before", "429"])
-def test_a_call_whose_answer_never_came_is_repeated_without_a_second_object(till: Till, path: str, kind: str) -> None:
-    org, plan = till.org(), till.plan()
-    till.standin.fail(kind, path=path, method="POST", seconds=3)
-    usual = till.app.extensions[EXTENSION]
+def test_a_call_whose_answer_never_came_is_repeated_without_a_second_object(
+    scenario: Scenario, path: str, kind: str
+) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    scenario.stripe.fail(kind, path=path, method="POST", seconds=3)
+    usual = scenario.app.extensions[EXTENSION]
     if kind == "timeout":
-        till.app.extensions[EXTENSION] = hurried(till.app)
+        scenario.app.extensions[EXTENSION] = hurried(scenario.app)
     began = time.monotonic()
     with pytest.raises(Unavailable):
-        till.open(org, plan)
+        org.opens(plan)
     assert time.monotonic() - began < 6
-    till.app.extensions[EXTENSION] = usual
-    opened = till.open(org, plan)
-    assert [each["url"] for each in till.sessions()] == [opened.url]
-    assert len(till.standin.objects("customer")) == 1
-    assert len(till.standin.objects("price", lookup_key=f"tollkeeper_{plan.key}_v1_month_usd")) == 1
-    assert till.books(org)["checkouts"] == ["open"]
-    till.pay(opened)
-    till.fulfil(org, till.session_id(opened))
-    till.paid_once(org, plan)
+    scenario.app.extensions[EXTENSION] = usual
+    opened = org.opens(plan)
+    assert [each["url"] for each in scenario.sessions()] == [opened.url]
+    assert len(scenario.stripe.objects("customer")) == 1
+    assert len(scenario.stripe.objects("price", lookup_key=f"tollkeeper_{plan.key}_v1_month_usd")) == 1
+    assert org.books["checkouts"] == ["open"]
+    org.pays(opened)
+    org.returns(opened)
+    org.has_paid_once_for(plan)
 
 
-def test_a_failure_that_stripe_keeps_under_the_key_does_not_last(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    till.standin.fail("500", path="/v1/checkout/sessions", method="POST")
+def test_a_failure_that_stripe_keeps_under_the_key_does_not_last(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    scenario.stripe.fail("500", path="/v1/checkout/sessions", method="POST")
     for _ in range(2):
         with pytest.raises(Unavailable):
-            till.open(org, plan)
-    till.clock.advance(timedelta(minutes=3))
-    till.pay(till.open(org, plan))
+            org.opens(plan)
+    scenario.later(minutes=3)
+    org.pays(org.opens(plan))
     with pytest.raises(AlreadyPaid):
-        till.open(org, plan)
-    assert till.books(org)["checkouts"] == ["failed", "completed"]
-    assert till.books(org)["subscriptions"] == 1
+        org.opens(plan)
+    assert org.books["checkouts"] == ["failed", "completed"]
+    assert org.books["subscriptions"] == 1
 
 
-def test_a_row_whose_key_stripe_has_forgotten_is_looked_for_among_the_sessions(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    opened = till.open(org, plan)
-    till.pay(opened)
-    till.session.rollback()
-    row = till.session.get_one(Checkout, opened.checkout_id)
+def test_a_row_whose_key_stripe_has_forgotten_is_looked_for_among_the_sessions(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    opened = org.opens(plan)
+    org.pays(opened)
+    scenario.session.rollback()
+    row = scenario.session.get_one(Checkout, opened.checkout_id)
     row.session_id, row.state = None, "opening"  # as if the answer had never come
-    till.session.commit()
-    till.clock.advance(timedelta(hours=30))
+    scenario.session.commit()
+    scenario.later(hours=30)
     with pytest.raises(AlreadyPaid):
-        till.open(org, plan)
-    assert len(till.sessions()) == 1
-    till.paid_once(org, plan)
+        org.opens(plan)
+    assert len(scenario.sessions()) == 1
+    org.has_paid_once_for(plan)
 
 
-def test_an_expired_page_is_followed_by_a_new_one(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    older = till.open(org, plan)
-    till.clock.advance(timedelta(hours=25))
-    till.standin.run_due()
-    newer = till.open(org, plan)
+def test_an_expired_page_is_followed_by_a_new_one(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    older = org.opens(plan)
+    scenario.later(hours=25)
+    scenario.stripe.run_due()
+    newer = org.opens(plan)
     assert newer.checkout_id != older.checkout_id
-    assert till.books(org)["checkouts"] == ["expired", "open"]
-    assert till.books(org)["records"] == ["failed", "pending"]
-    till.nothing_given(org)
+    assert org.books["checkouts"] == ["expired", "open"]
+    assert org.books["records"] == ["failed", "pending"]
+    org.was_given_nothing()
 
 
-def test_a_customer_deleted_at_stripe_is_made_anew(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    till.open(org, plan)
-    customer = till.standin.objects("customer")[0]["id"]
-    [session] = till.sessions()
-    till.standin.client().v1.checkout.sessions.expire(session["id"])
-    till.standin.client().v1.customers.delete(customer)
-    opened = till.open(org, plan)
-    till.pay(opened)
-    assert till.fulfil(org, till.session_id(opened)) == "paid"
-    assert till.books(org)["customers"] == 2
+def test_a_customer_deleted_at_stripe_is_made_anew(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    org.opens(plan)
+    customer = scenario.stripe.objects("customer")[0]["id"]
+    [session] = scenario.sessions()
+    scenario.stripe.client().v1.checkout.sessions.expire(session["id"])
+    scenario.stripe.client().v1.customers.delete(customer)
+    opened = org.opens(plan)
+    org.pays(opened)
+    assert org.returns(opened) == "paid"
+    assert org.books["customers"] == 2
 
 
-def test_a_price_that_is_gone_at_stripe_is_told_in_words_and_mended_by_a_push(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    till.open(org, plan)
-    till.standin.reset(till.clock)
-    with pytest.raises(Unavailable, match="Nothing was charged"):
-        till.open(org, plan)  # the customer is gone too, and made anew
-    for each in push(gateway(), till.clock.now()):
+def test_a_price_that_is_gone_at_stripe_is_told_in_words_and_mended_by_a_push(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    org.opens(plan)
+    scenario.stripe.reset(scenario.clock)
+    with pytest.raises(Unavailable, match=copy("returned.unpaid")):
+        org.opens(plan)  # the customer is gone too, and made anew
+    for each in push(gateway(), scenario.clock.now()):
         assert each.sold.plan_key != plan.key or each.price_id
-    opened = till.open(org, plan)
-    till.pay(opened)
-    assert till.fulfil(org, till.session_id(opened)) == "paid"
+    opened = org.opens(plan)
+    org.pays(opened)
+    assert org.returns(opened) == "paid"
 
 
-def test_what_cannot_be_bought_is_refused_in_words_before_stripe_is_asked(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    default = factories.have_default_plan(till.session)
+def test_what_cannot_be_bought_is_refused_in_words_before_stripe_is_asked(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    default = scenario.default_plan()
 
     def ask(**changed: str) -> None:
         wanted = {"plan_key": plan.key, "interval": "month", "currency": "USD", **changed}
-        open_checkout.open_checkout(org, **wanted, actor=SYSTEM, now=till.clock.now())
+        open_checkout.open_checkout(org.id, **wanted, actor=SYSTEM, now=scenario.clock.now())
 
     with pytest.raises(NotFound):
         ask(plan_key="nope")
     with pytest.raises(Conflict):
         ask(plan_key=default.key)
-    with pytest.raises(InvalidRequest, match="no price by the month in EUR"):
+    with pytest.raises(InvalidRequest, match=copy("payments.no_price", currency="EUR")):
         ask(currency="EUR")
-    euros = till.org(currency="EUR")
+    euros = scenario.org(currency="EUR")
     with pytest.raises(InvalidRequest, match="pays in EUR"):
-        till.open(euros, plan)
-    assert till.standin.calls == []
+        euros.opens(plan)
+    assert scenario.stripe.calls == []
 
 
-def test_a_suspended_org_buys_nothing(till: Till) -> None:
-    org, plan = till.org(), till.plan()
+def test_a_suspended_org_buys_nothing(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
     from app.accounts.orgs.suspension import suspend
 
-    suspend(till.session, org, "unclear", actor=SYSTEM, now=till.clock.now())
-    till.session.commit()
+    suspend(scenario.session, org.id, "unclear", actor=SYSTEM, now=scenario.clock.now())
+    scenario.session.commit()
     with pytest.raises(NotAllowed):
-        till.open(org, plan)
+        org.opens(plan)
 
 
-def test_without_a_key_payments_are_off_in_plain_words(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    till.app.extensions["tollkeeper.stripe"] = None
-    with pytest.raises(Unavailable, match="not switched on") as refused:
-        till.open(org, plan)
+def test_without_a_key_payments_are_off_in_plain_words(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    scenario.app.extensions["tollkeeper.stripe"] = None
+    with pytest.raises(Unavailable, match=copy("payments.off")) as refused:
+        org.opens(plan)
     assert refused.value.code == "payments_off"
-    assert till.books(org)["checkouts"] == []
+    assert org.books["checkouts"] == []
 
 
 @pytest.mark.parametrize("kind", ["slow", "reset_before", "503"])
-def test_stripe_away_is_told_soon_after_a_page_s_limit_and_nothing_is_charged(till: Till, kind: str) -> None:
-    org, plan = till.org(), till.plan()
-    till.app.extensions[EXTENSION] = hurried(till.app)
-    till.standin.fail(kind, times=9, seconds=3)
+def test_stripe_away_is_told_soon_after_a_page_s_limit_and_nothing_is_charged(scenario: Scenario, kind: str) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    scenario.app.extensions[EXTENSION] = hurried(scenario.app)
+    scenario.stripe.fail(kind, times=9, seconds=3)
     began = time.monotonic()
     with pytest.raises(Unavailable):
-        till.open(org, plan)
+        org.opens(plan)
     assert time.monotonic() - began < 4
-    till.nothing_given(org)
-    assert till.sessions() == []
+    org.was_given_nothing()
+    assert scenario.sessions() == []
 
 
-def test_a_price_that_nobody_has_pushed_is_pushed_by_the_first_who_buys(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    till.open(org, plan)
-    till.session.rollback()
-    [price] = till.session.scalars(select(StripePrice).where(StripePrice.plan_version_id == plan.version_id))
+def test_a_price_that_nobody_has_pushed_is_pushed_by_the_first_who_buys(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    org.opens(plan)
+    scenario.session.rollback()
+    [price] = scenario.session.scalars(select(StripePrice).where(StripePrice.plan_version_id == plan.version_id))
     assert (price.interval, price.amount, price.currency) == ("month", 1000, "USD")
 
 
-def test_no_page_of_stripes_is_written_down(till: Till) -> None:
-    org, plan = till.org(), till.plan()
-    opened = till.open(org, plan)
-    till.session.rollback()
-    dumped = [str(vars(row)) for row in till.session.scalars(select(Checkout).where(Checkout.org_id == org))]
+def test_no_page_of_stripes_is_written_down(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    opened = org.opens(plan)
+    scenario.session.rollback()
+    dumped = [str(vars(row)) for row in scenario.session.scalars(select(Checkout).where(Checkout.org_id == org.id))]
     assert dumped
     assert opened.url not in "".join(dumped)

@@ -17,7 +17,7 @@ from app.payments.models import BillingRecord, Dunning, StripeCustomer, StripeIn
 from app.subscriptions import queries
 from app.web.database import db
 from tests.factories import make_member, make_org, make_plan, unique
-from tests.subscriptions.stripe_life import Follower, facts, over
+from tests.scenario.followed import Follower, facts, over
 from tests.today import NOON
 
 DAY = timedelta(days=1)
@@ -75,9 +75,13 @@ def payer(session):
     )  # fmt: skip
     session.add(theirs)
     session.commit()
-    yield Payer(session, org.id, made.version_id, theirs, follower)
+    org_id = org.id
+    yield Payer(session, org_id, made.version_id, theirs, follower)
     session.rollback()
-    session.execute(text("UPDATE dunnings SET ended_at = started_at, outcome = 'ended' WHERE ended_at IS NULL"))
+    session.execute(
+        text("UPDATE dunnings SET ended_at = started_at, outcome = 'ended' WHERE ended_at IS NULL AND org_id = :org"),
+        {"org": org_id},
+    )
     session.commit()
 
 

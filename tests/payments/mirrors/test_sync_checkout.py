@@ -2,63 +2,61 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from app.payments import queries
 from app.payments.gateway import gateway
 from app.payments.mirrors.sync_checkout import close_checkout, sync_checkout
 from app.payments.tasks import ask
 from app.stripe_gateway import checkout
-from tests.factories import make_org
-from tests.payments.conftest import Buyer, Shop
+from tests.scenario import Org, Scenario
+from tests.support.copy import copy
 from tests.today import NOON
 
 
-def state(shop: Shop, buyer: Buyer) -> tuple[str, str]:
-    record = shop.record(buyer)
-    return queries.checkout(shop.session, buyer.org_id, buyer.checkout_id).state, record.state
+def state(scenario: Scenario, org: Org) -> tuple[str, str]:
+    record = org.record
+    return queries.checkout(scenario.session, org.id, org.checkout_id).state, record.state
 
 
-def test_a_paid_session_completes_the_checkout_and_its_record(shop: Shop) -> None:
-    buyer = shop.buy()
-    assert state(shop, buyer) == ("open", "pending")
-    shop.deliver()
-    assert state(shop, buyer) == ("completed", "completed")
-    record = shop.record(buyer)
+def test_a_paid_session_completes_the_checkout_and_its_record(scenario: Scenario) -> None:
+    org = scenario.org().buys(returns=False)
+    assert state(scenario, org) == ("open", "pending")
+    scenario.settle()
+    assert state(scenario, org) == ("completed", "completed")
+    record = org.record
     assert (record.card_brand, record.card_last4, record.amount) == ("visa", "4242", 1000)
     assert (record.transaction_id or "").startswith("pi_")
 
 
-def test_an_expired_session_closes_the_checkout_and_fails_its_record(shop: Shop) -> None:
-    buyer = shop.visit()
-    shop.clock.advance(timedelta(hours=25))
-    shop.deliver()
-    assert state(shop, buyer) == ("expired", "failed")
-    assert shop.record(buyer).failure == "The payment page was left without paying."
+def test_an_expired_session_closes_the_checkout_and_fails_its_record(scenario: Scenario) -> None:
+    org = scenario.org().at_checkout()
+    scenario.later(hours=25)
+    scenario.settle()
+    assert state(scenario, org) == ("expired", "failed")
+    assert org.record.failure == copy("payments.left")
 
 
-def test_a_session_of_another_org_is_nobodys(shop: Shop) -> None:
-    buyer = shop.visit()
-    found = checkout.retrieve_session(gateway(), buyer.session_id)
-    assert sync_checkout(shop.session, make_org(shop.session).id, found, NOON) is None
+def test_a_session_of_another_org_is_nobodys(scenario: Scenario) -> None:
+    org = scenario.org().at_checkout()
+    found = checkout.retrieve_session(gateway(), org.session_id())
+    assert sync_checkout(scenario.session, scenario.org().id, found, NOON) is None
 
 
-def test_a_checkout_given_up_and_paid_all_the_same_counts(shop: Shop) -> None:
-    buyer = shop.buy()
-    row = queries.checkout(shop.session, buyer.org_id, buyer.checkout_id)
-    close_checkout(shop.session, row, "failed", "Given up.", NOON)
-    shop.session.commit()
-    assert state(shop, buyer) == ("failed", "failed")
-    shop.deliver()
-    assert state(shop, buyer) == ("completed", "completed")
+def test_a_checkout_given_up_and_paid_all_the_same_counts(scenario: Scenario) -> None:
+    org = scenario.org().buys(returns=False)
+    row = queries.checkout(scenario.session, org.id, org.checkout_id)
+    close_checkout(scenario.session, row, "failed", "Given up.", NOON)
+    scenario.session.commit()
+    assert state(scenario, org) == ("failed", "failed")
+    scenario.settle()
+    assert state(scenario, org) == ("completed", "completed")
 
 
-def test_a_checkout_that_nothing_was_heard_of_is_asked_about(shop: Shop) -> None:
-    buyer = shop.buy()
-    shop.standin.hold()
+def test_a_checkout_that_nothing_was_heard_of_is_asked_about(scenario: Scenario) -> None:
+    org = scenario.org().buys(returns=False)
+    scenario.stripe.hold()
     ask()
-    assert state(shop, buyer) == ("open", "pending")  # younger than two minutes: its events are on their way
-    shop.clock.advance(timedelta(minutes=3))
+    assert state(scenario, org) == ("open", "pending")  # younger than two minutes: its events are on their way
+    scenario.later(minutes=3)
     ask()
-    assert state(shop, buyer) == ("completed", "completed")
-    assert queries.open_subscription(shop.session, buyer.org_id) is not None
+    assert state(scenario, org) == ("completed", "completed")
+    assert queries.open_subscription(scenario.session, org.id) is not None

@@ -11,8 +11,8 @@ from app.payments.errors import NotOurs
 from app.payments.mirrors.sync_customer import sync_customer
 from app.payments.models import StripeCustomer
 from app.stripe_gateway.types import Card, Customer
-from tests.factories import make_org, unique
-from tests.payments.conftest import Shop
+from tests.factories import unique
+from tests.scenario import Scenario
 from tests.today import NOON
 
 CARD = Card("pm_1", "visa", "4242", 12, 2034)
@@ -24,55 +24,55 @@ def customer(**more: object) -> Customer:
     return replace(made, **more)  # type: ignore[arg-type]
 
 
-def test_the_mirror_follows_email_card_and_standing(shop: Shop) -> None:
-    org, found = make_org(shop.session), customer()
-    sync_customer(shop.session, org.id, found, NOON)
+def test_the_mirror_follows_email_card_and_standing(scenario: Scenario) -> None:
+    org, found = scenario.org(), customer()
+    sync_customer(scenario.session, org.id, found, NOON)
     mirror = sync_customer(
-        shop.session, org.id, replace(found, email="b@example.com", delinquent=True, card=None), NOON
+        scenario.session, org.id, replace(found, email="b@example.com", delinquent=True, card=None), NOON
     )
     assert (mirror.email, mirror.delinquent, mirror.card_last4) == ("b@example.com", True, None)
-    assert queries.customer(shop.session, org.id) is mirror
+    assert queries.customer(scenario.session, org.id) is mirror
 
 
-def test_a_deleted_customer_stays_deleted_and_makes_room_for_another(shop: Shop) -> None:
-    org, found = make_org(shop.session), customer()
-    sync_customer(shop.session, org.id, found, NOON)
+def test_a_deleted_customer_stays_deleted_and_makes_room_for_another(scenario: Scenario) -> None:
+    org, found = scenario.org(), customer()
+    sync_customer(scenario.session, org.id, found, NOON)
     gone = Customer(found.id, None, None, delinquent=False, deleted=True, card=None, created_at=None)
-    assert sync_customer(shop.session, org.id, gone, NOON).deleted_at == NOON
-    late = sync_customer(shop.session, org.id, found, NOON)
+    assert sync_customer(scenario.session, org.id, gone, NOON).deleted_at == NOON
+    late = sync_customer(scenario.session, org.id, found, NOON)
     assert (late.deleted_at, late.email, late.card_last4) == (NOON, None, None)
-    assert queries.customer(shop.session, org.id) is None
-    assert sync_customer(shop.session, org.id, customer(), NOON).deleted_at is None
+    assert queries.customer(scenario.session, org.id) is None
+    assert sync_customer(scenario.session, org.id, customer(), NOON).deleted_at is None
 
 
-def test_a_customer_of_another_org_is_not_taken_over(shop: Shop) -> None:
-    org, other, found = make_org(shop.session), make_org(shop.session), customer()
-    sync_customer(shop.session, org.id, found, NOON)
+def test_a_customer_of_another_org_is_not_taken_over(scenario: Scenario) -> None:
+    org, other, found = scenario.org(), scenario.org(), customer()
+    sync_customer(scenario.session, org.id, found, NOON)
     with pytest.raises(NotOurs):
-        sync_customer(shop.session, other.id, found, NOON)
+        sync_customer(scenario.session, other.id, found, NOON)
     with pytest.raises(NotOurs):
-        sync_customer(shop.session, other.id, customer(org_id=org.id), NOON)
+        sync_customer(scenario.session, other.id, customer(org_id=org.id), NOON)
 
 
-def test_a_second_customer_of_an_org_is_refused(shop: Shop) -> None:
-    org = make_org(shop.session)
-    sync_customer(shop.session, org.id, customer(), NOON)
+def test_a_second_customer_of_an_org_is_refused(scenario: Scenario) -> None:
+    org = scenario.org()
+    sync_customer(scenario.session, org.id, customer(), NOON)
     with pytest.raises(NotOurs, match="second"):
-        sync_customer(shop.session, org.id, customer(), NOON)
+        sync_customer(scenario.session, org.id, customer(), NOON)
 
 
-def test_events_of_a_customer_change_its_mirror(shop: Shop) -> None:
-    buyer = shop.buy()
-    shop.deliver()
-    mirror = queries.customer(shop.session, buyer.org_id)
+def test_events_of_a_customer_change_its_mirror(scenario: Scenario) -> None:
+    org = scenario.org().buys(returns=False)
+    scenario.settle()
+    mirror = queries.customer(scenario.session, org.id)
     assert mirror is not None
     assert (mirror.card_brand, mirror.card_last4) == ("visa", "4242")  # the card of the subscription
-    shop.standin.client().v1.customers.update(mirror.id, {"email": "new@example.com"})
-    shop.deliver()
-    assert shop.session.get_one(StripeCustomer, mirror.id).email == "new@example.com"
-    assert shop.session.get_one(StripeCustomer, mirror.id).card_last4 == "4242"
-    shop.standin.client().v1.customers.delete(mirror.id)
-    shop.deliver()
-    shop.session.rollback()
-    assert shop.session.get_one(StripeCustomer, mirror.id).deleted_at is not None
-    assert queries.open_subscription(shop.session, buyer.org_id) is None
+    scenario.stripe.client().v1.customers.update(mirror.id, {"email": "new@example.com"})
+    scenario.settle()
+    assert scenario.session.get_one(StripeCustomer, mirror.id).email == "new@example.com"
+    assert scenario.session.get_one(StripeCustomer, mirror.id).card_last4 == "4242"
+    scenario.stripe.client().v1.customers.delete(mirror.id)
+    scenario.settle()
+    scenario.session.rollback()
+    assert scenario.session.get_one(StripeCustomer, mirror.id).deleted_at is not None
+    assert queries.open_subscription(scenario.session, org.id) is None

@@ -17,22 +17,22 @@ from app.payments.gateway import gateway
 from app.payments.models import StripePrice
 from app.payments.price_push.price_selection import PriceSelection, list_prices_sold
 from app.payments.price_push.push import ensure_price, push
-from tests import factories
 from tests.factories import MadePlan
-from tests.payments.till import Till
+from tests.scenario import Scenario
+from tests.support.copy import copy
 
 
 @pytest.fixture(autouse=True)
-def alone(till: Till) -> None:
+def alone(scenario: Scenario) -> None:
     """The plans of other tests are no longer on offer: worlds in which somebody pays for them are gone."""
-    till.session.execute(update(Plan).where(Plan.key.like("plan_%")).values(archived_at=till.clock.now()))
-    till.session.commit()
+    scenario.session.execute(update(Plan).where(Plan.key.like("plan_%")).values(archived_at=scenario.clock.now()))
+    scenario.session.commit()
 
 
-def run(till: Till, *words: str) -> tuple[int, str]:
-    if "catalog" not in till.app.cli.commands:
-        cli.register(till.app)
-    result = till.app.test_cli_runner().invoke(args=["catalog", "push", *words])
+def run(scenario: Scenario, *words: str) -> tuple[int, str]:
+    if "catalog" not in scenario.app.cli.commands:
+        cli.register(scenario.app)
+    result = scenario.app.test_cli_runner().invoke(args=["catalog", "push", *words])
     return result.exit_code, result.output
 
 
@@ -40,125 +40,125 @@ def of(plan: MadePlan, output: str) -> list[str]:
     return [line for line in output.splitlines() if f"tollkeeper_{plan.key}_v" in line]
 
 
-def stored(till: Till, plan: MadePlan) -> list[StripePrice]:
-    till.session.rollback()
-    return list(till.session.scalars(select(StripePrice).where(StripePrice.plan_version_id == plan.version_id)))
+def stored(scenario: Scenario, plan: MadePlan) -> list[StripePrice]:
+    scenario.session.rollback()
+    return list(scenario.session.scalars(select(StripePrice).where(StripePrice.plan_version_id == plan.version_id)))
 
 
-def there(till: Till, plan: MadePlan) -> list[dict[str, Any]]:
-    return [each for each in till.standin.objects("price") if each["product"] == f"tollkeeper_{plan.key}"]
+def there(scenario: Scenario, plan: MadePlan) -> list[dict[str, Any]]:
+    return [each for each in scenario.stripe.objects("price") if each["product"] == f"tollkeeper_{plan.key}"]
 
 
-def test_what_would_happen_is_shown_then_done_then_there_is_nothing_to_do(till: Till) -> None:
-    plan = till.plan()
-    code, words = run(till, "--dry-run")
+def test_what_would_happen_is_shown_then_done_then_there_is_nothing_to_do(scenario: Scenario) -> None:
+    plan = scenario.plan()
+    code, words = run(scenario, "--dry-run")
     month = f"+ tollkeeper_{plan.key}_v1_month_usd: 10 USD a month"
     assert code == 0
     assert of(plan, words) == [f"{month}, would be made", of(plan, words)[1]]
-    assert (there(till, plan), stored(till, plan)) == ([], [])
-    code, words = run(till)
+    assert (there(scenario, plan), stored(scenario, plan)) == ([], [])
+    code, words = run(scenario)
     assert code == 0
     assert of(plan, words)[0].startswith(f"{month}, made (price_")
     assert len(of(plan, words)) == 2
-    made = {(each["unit_amount"], each["recurring"]["interval"], each["currency"]) for each in there(till, plan)}
+    made = {(each["unit_amount"], each["recurring"]["interval"], each["currency"]) for each in there(scenario, plan)}
     assert made == {(1000, "month", "usd"), (10000, "year", "usd")}
-    assert {each.id for each in stored(till, plan)} == {each["id"] for each in there(till, plan)}
-    code, words = run(till)
+    assert {each.id for each in stored(scenario, plan)} == {each["id"] for each in there(scenario, plan)}
+    code, words = run(scenario)
     assert code == 0
     assert all(line.startswith("  ") and "there already" in line for line in of(plan, words))
-    assert len(there(till, plan)) == 2
+    assert len(there(scenario, plan)) == 2
 
 
-def test_a_crash_between_stripe_and_our_row_leaves_no_second_price(till: Till) -> None:
-    plan = till.plan()
-    run(till)
-    for row in stored(till, plan):
-        till.session.delete(row)
-    till.session.commit()
-    code, words = run(till)
+def test_a_crash_between_stripe_and_our_row_leaves_no_second_price(scenario: Scenario) -> None:
+    plan = scenario.plan()
+    run(scenario)
+    for row in stored(scenario, plan):
+        scenario.session.delete(row)
+    scenario.session.commit()
+    code, words = run(scenario)
     assert code == 0
     assert all(line.startswith("~ ") and "found by its lookup key" in line for line in of(plan, words))
-    assert len(there(till, plan)) == 2
-    assert len(stored(till, plan)) == 2
+    assert len(there(scenario, plan)) == 2
+    assert len(stored(scenario, plan)) == 2
 
 
-def test_the_default_plan_and_prices_of_nothing_are_left_out(till: Till) -> None:
-    default = factories.have_default_plan(till.session)
-    version = catalog.version(till.session, default.version_id)
+def test_the_default_plan_and_prices_of_nothing_are_left_out(scenario: Scenario) -> None:
+    default = scenario.default_plan()
+    version = catalog.version(scenario.session, default.version_id)
     assert version is not None
     assert list_prices_sold(version) == []
-    _, words = run(till, "--dry-run")
+    _, words = run(scenario, "--dry-run")
     assert of(default, words) == []
 
 
-def test_what_somebody_else_put_under_our_key_is_told_and_left(till: Till) -> None:
-    plan = till.plan()
+def test_what_somebody_else_put_under_our_key_is_told_and_left(scenario: Scenario) -> None:
+    plan = scenario.plan()
     key = f"tollkeeper_{plan.key}_v1_month_usd"
-    theirs = till.standin.client()
+    theirs = scenario.stripe.client()
     theirs.v1.products.create({"id": f"tollkeeper_{plan.key}", "name": "x"})
     theirs.v1.prices.create(
         {"product": f"tollkeeper_{plan.key}", "currency": "usd", "unit_amount": 1, "lookup_key": key,
          "recurring": {"interval": "month"}}
     )  # fmt: skip
-    code, words = run(till)
+    code, words = run(scenario)
     assert code == 1
     assert [line[:2] for line in of(plan, words)] == ["! ", "+ "]
-    code, words = run(till, "--json")
+    code, words = run(scenario, "--json")
     differing = [each for each in json.loads(words)["prices"] if each["did"] == "differs"]
     assert [(each["lookup_key"], each["price_id"]) for each in differing] == [(key, None)]
-    version = catalog.version(till.session, plan.version_id)
+    version = catalog.version(scenario.session, plan.version_id)
     assert version is not None
     [month] = [each for each in list_prices_sold(version) if each.interval == "month"]
-    till.session.rollback()
-    with pytest.raises(Conflict, match="Nothing was charged"):
-        ensure_price(gateway(), month, till.clock.now())
+    scenario.session.rollback()
+    with pytest.raises(Conflict, match=copy("returned.unpaid")):
+        ensure_price(gateway(), month, scenario.clock.now())
 
 
-def test_a_price_archived_at_stripe_is_told(till: Till) -> None:
-    plan = till.plan()
-    run(till)
-    [price] = [each for each in there(till, plan) if each["recurring"]["interval"] == "year"]
-    till.standin.client().v1.prices.update(price["id"], {"active": False})
-    code, words = run(till)
+def test_a_price_archived_at_stripe_is_told(scenario: Scenario) -> None:
+    plan = scenario.plan()
+    run(scenario)
+    [price] = [each for each in there(scenario, plan) if each["recurring"]["interval"] == "year"]
+    scenario.stripe.client().v1.prices.update(price["id"], {"active": False})
+    code, words = run(scenario)
     assert code == 1
     assert [line[0] for line in of(plan, words)] == [" ", "!"]
     assert "archived at Stripe" in words
 
 
-def test_a_fresh_account_gets_new_prices_in_place_of_those_nobody_pays(till: Till) -> None:
-    plan = till.plan()
-    run(till)
-    old = {each.id for each in stored(till, plan)}
-    till.standin.reset(till.clock)
-    code, _ = run(till)
+def test_a_fresh_account_gets_new_prices_in_place_of_those_nobody_pays(scenario: Scenario) -> None:
+    plan = scenario.plan()
+    run(scenario)
+    old = {each.id for each in stored(scenario, plan)}
+    scenario.stripe.reset(scenario.clock)
+    code, _ = run(scenario)
     assert code == 0
-    new = {each.id for each in stored(till, plan)}
+    new = {each.id for each in stored(scenario, plan)}
     assert len(new) == 2
     assert not old & new
 
 
-def test_pushing_asks_with_no_transaction_open(till: Till) -> None:
-    till.plan()
-    for each in push(gateway(), till.clock.now()):
-        assert not till.session.in_transaction(), each
+def test_pushing_asks_with_no_transaction_open(scenario: Scenario) -> None:
+    scenario.plan()
+    for each in push(gateway(), scenario.clock.now()):
+        assert not scenario.session.in_transaction(), each
 
 
-def test_without_a_key_it_says_so(till: Till) -> None:
-    till.app.extensions["tollkeeper.stripe"] = None
-    code, words = run(till)
+def test_without_a_key_it_says_so(scenario: Scenario) -> None:
+    scenario.app.extensions["tollkeeper.stripe"] = None
+    code, words = run(scenario)
     assert code == 1
     assert "STRIPE_SECRET_KEY" in words
 
 
-def test_stripe_away_in_the_middle_is_told_and_the_repeat_goes_on(till: Till) -> None:
-    plan = till.plan()
-    till.standin.fail("reset", path="/v1/prices", method="POST")
-    code, words = run(till)
+def test_stripe_away_in_the_middle_is_told_and_the_repeat_goes_on(scenario: Scenario) -> None:
+    plan = scenario.plan()
+    scenario.stripe.fail("reset", path="/v1/prices", method="POST")
+    code, words = run(scenario)
     assert code == 1
     assert "repeating it goes on" in words
-    code, words = run(till)
+    code, words = run(scenario)
     assert code == 0
-    assert len(there(till, plan)) == len(stored(till, plan)) == 2
+    assert len(there(scenario, plan)) == len(stored(scenario, plan)) == 2
 
 
 @pytest.mark.parametrize(
@@ -166,27 +166,29 @@ def test_stripe_away_in_the_middle_is_told_and_the_repeat_goes_on(till: Till) ->
     [("ISK", 5000, "in hundredths"), ("UGX", 90000, "in hundredths"), ("KWD", 4995, "whole tens")],
 )
 def test_an_amount_that_stripe_would_read_otherwise_is_never_sold(
-    till: Till, currency: str, amount: int, words: str
+    scenario: Scenario, currency: str, amount: int, words: str
 ) -> None:
     """5000 ISK are 5000 in our minor unit, and 50 in Stripe's."""
-    plan = till.plan()
+    plan = scenario.plan()
     with pytest.raises(Conflict, match=words):
-        ensure_price(gateway(), replace(first_of(till, plan), currency=currency, amount=amount), till.clock.now())
-    assert there(till, plan) == []
+        ensure_price(
+            gateway(), replace(first_of(scenario, plan), currency=currency, amount=amount), scenario.clock.now()
+        )
+    assert there(scenario, plan) == []
 
 
 @pytest.mark.parametrize(("currency", "amount"), [("JPY", 1500), ("KWD", 4990)])
 def test_amounts_without_and_with_three_places_reach_stripe_in_its_minor_unit(
-    till: Till, currency: str, amount: int
+    scenario: Scenario, currency: str, amount: int
 ) -> None:
-    plan = till.plan()
-    ensure_price(gateway(), replace(first_of(till, plan), currency=currency, amount=amount), till.clock.now())
-    assert [(each["unit_amount"], each["currency"]) for each in there(till, plan)] == [(amount, currency.lower())]
+    plan = scenario.plan()
+    ensure_price(gateway(), replace(first_of(scenario, plan), currency=currency, amount=amount), scenario.clock.now())
+    assert [(each["unit_amount"], each["currency"]) for each in there(scenario, plan)] == [(amount, currency.lower())]
 
 
-def first_of(till: Till, plan: MadePlan) -> PriceSelection:
-    version = catalog.version_of(till.session, plan.key)
+def first_of(scenario: Scenario, plan: MadePlan) -> PriceSelection:
+    version = catalog.version_of(scenario.session, plan.key)
     assert version is not None
     sold = list_prices_sold(version)[0]
-    till.session.rollback()
+    scenario.session.rollback()
     return sold

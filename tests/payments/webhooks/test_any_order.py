@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from tests.payments.conftest import Shop
 from tests.payments.lifecycle import Picture, live
+from tests.scenario import Scenario
 from tests.today import NOON
 
 SEEDS = [
@@ -17,18 +17,18 @@ SEEDS = [
 _ordered: list[Picture] = []
 
 
-def ordered(shop: Shop) -> Picture:
+def ordered(scenario: Scenario) -> Picture:
     """The life in order, each event once and at once; lived the first time that it is asked for."""
     if not _ordered:
-        _ordered.append(live(shop, None))
-        shop.clock.at = NOON
-        shop.standin.verify()
-        shop.standin.reset(shop.clock, NOON.timestamp)
+        _ordered.append(live(scenario, None))
+        scenario.clock.at = NOON
+        scenario.stripe.verify()
+        scenario.stripe.reset(scenario.clock, NOON.timestamp)
     return _ordered[0]
 
 
-def test_the_life_in_order_ends_on_the_free_plan_with_three_payments(shop: Shop) -> None:
-    end = ordered(shop)
+def test_the_life_in_order_ends_on_the_free_plan_with_three_payments(scenario: Scenario) -> None:
+    end = ordered(scenario)
     assert end["inbox"] == ["applied"]
     assert [(each["state"], each["reason"], each["amount"]) for each in end["records"]] == [
         ("completed", "subscription_start", 1000),
@@ -41,9 +41,9 @@ def test_the_life_in_order_ends_on_the_free_plan_with_three_payments(shop: Shop)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_events_twice_late_and_in_any_order_end_where_the_ordered_ones_end(shop: Shop, seed: int) -> None:
+def test_events_twice_late_and_in_any_order_end_where_the_ordered_ones_end(scenario: Scenario, seed: int) -> None:
     print("seed", seed)
-    expected = ordered(shop)
-    found = live(shop, Random(seed))
+    expected = ordered(scenario)
+    found = live(scenario, Random(seed))
     for part in expected:
         assert found[part] == expected[part], part

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.kit.clock import Clocks, FixedClock
 from app.payments.models import InboxEvent
 from app.payments.webhooks.views import MOST_BYTES
-from tests.payments.conftest import event, post, sign
+from tests.scenario.webhook import event, post, sign
 from tests.standin import StandIn
 from tests.support.settings import make_settings
 

@@ -24,8 +24,10 @@ from app.payments.webhooks.handlers import HANDLERS, NOTED
 from app.subscriptions.models import Subscription, SubscriptionEvent
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime, wall_now
-from tests.payments.conftest import Shop, event, post
+from tests.scenario import Scenario, queue
+from tests.scenario.webhook import event, post
 from tests.standin import StandIn
+from tests.support.copy import copy
 
 
 def about(standin: StandIn, kind: str, object_: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -33,26 +35,26 @@ def about(standin: StandIn, kind: str, object_: dict[str, Any], **more: Any) -> 
     return event(kind, json.loads(json.dumps(object_)), **more)
 
 
-def paid_subscription(shop: Shop) -> tuple[Any, dict[str, Any]]:
-    """A buyer, and the subscription as Stripe has it; nothing of it was heard yet."""
-    shop.standin.hold()
-    buyer = shop.buy()
-    return buyer, shop.standin.objects("subscription")[0]
+def paid_subscription(scenario: Scenario) -> tuple[Any, dict[str, Any]]:
+    """A org, and the subscription as Stripe has it; nothing of it was heard yet."""
+    scenario.stripe.hold()
+    org = scenario.org().buys(returns=False)
+    return org, scenario.stripe.objects("subscription")[0]
 
 
-def test_an_unknown_type_is_stored_and_ignored_with_the_reason(shop: Shop) -> None:
+def test_an_unknown_type_is_stored_and_ignored_with_the_reason(scenario: Scenario) -> None:
     sent = event("treasury.something.new", {"id": "x_1", "object": "treasury.x"})
-    assert shop.send(sent) == 200
-    shop.work()
-    row = shop.row(sent["id"])
-    assert (row.state, row.error) == ("ignored", "A type that is not ours to act on.")
+    assert scenario.send(sent) == 200
+    scenario.work()
+    row = scenario.inbox(sent["id"])
+    assert (row.state, row.error) == ("ignored", copy("payments.not_ours"))
 
 
-def test_a_noted_type_is_ignored_with_its_own_reason(shop: Shop) -> None:
+def test_a_noted_type_is_ignored_with_its_own_reason(scenario: Scenario) -> None:
     sent = event("invoice.upcoming", {"object": "invoice", "customer": "cus_1"})
-    assert shop.send(sent) == 200
-    shop.work()
-    assert "preview" in (shop.row(sent["id"]).error or "")
+    assert scenario.send(sent) == 200
+    scenario.work()
+    assert "preview" in (scenario.inbox(sent["id"]).error or "")
 
 
 @pytest.mark.parametrize(
@@ -66,101 +68,101 @@ def test_a_noted_type_is_ignored_with_its_own_reason(shop: Shop) -> None:
     ids=["mode", "account", "version", "no version"],
 )
 def test_an_event_of_another_mode_account_or_version_is_stored_and_not_applied(
-    shop: Shop, wrong: dict[str, Any], words: str
+    scenario: Scenario, wrong: dict[str, Any], words: str
 ) -> None:
-    buyer, subscription = paid_subscription(shop)
-    sent = about(shop.standin, "customer.subscription.created", subscription, **wrong)
-    assert shop.send(sent) == 200
-    shop.work()
-    row = shop.row(sent["id"])
+    org, subscription = paid_subscription(scenario)
+    sent = about(scenario.stripe, "customer.subscription.created", subscription, **wrong)
+    assert scenario.send(sent) == 200
+    scenario.work()
+    row = scenario.inbox(sent["id"])
     assert row.state == "refused"
     assert words in (row.error or "")
-    assert shop.mirror(buyer) is None
+    assert org.mirror is None
 
 
-def test_an_event_of_an_unknown_customer_is_tried_again_and_parked(shop: Shop) -> None:
-    theirs = shop.standin.client().v1.customers.create({"email": "x@example.com"})
-    sent = about(shop.standin, "customer.updated", theirs.to_dict())
-    assert shop.send(sent) == 200
+def test_an_event_of_an_unknown_customer_is_tried_again_and_parked(scenario: Scenario) -> None:
+    theirs = scenario.stripe.client().v1.customers.create({"email": "x@example.com"})
+    sent = about(scenario.stripe, "customer.updated", theirs.to_dict())
+    assert scenario.send(sent) == 200
     apply(sent["id"])
-    row = shop.row(sent["id"])
+    row = scenario.inbox(sent["id"])
     assert (row.state, row.attempts, row.settled_at) == ("received", 1, None)
-    assert "No organisation is known" in (row.error or "")
+    assert copy("payments.no_org") in (row.error or "")
     again = text("SELECT min(scheduled_at) FROM procrastinate_jobs WHERE args ->> 'event_id' = :id")
-    pause = shop.session.scalar(again, {"id": sent["id"]}) - wall_now()
+    pause = scenario.session.scalar(again, {"id": sent["id"]}) - wall_now()
     assert pause == timedelta(seconds=10)
     for _ in range(TRIES - 1):
         apply(sent["id"])
-    assert (shop.row(sent["id"]).state, shop.row(sent["id"]).attempts) == ("parked", TRIES)
+    assert (scenario.inbox(sent["id"]).state, scenario.inbox(sent["id"]).attempts) == ("parked", TRIES)
 
 
-def test_a_refund_of_a_payment_that_is_not_ours_settles(shop: Shop) -> None:
+def test_a_refund_of_a_payment_that_is_not_ours_settles(scenario: Scenario) -> None:
     """Somebody charged our customer by hand: its customer is known, and no record of ours will ever be."""
-    buyer = shop.buy()
-    shop.deliver()
-    theirs = shop.standin.objects("payment_intent")[0]
-    record = shop.record(buyer)
+    org = scenario.org().buys(returns=False)
+    scenario.settle()
+    theirs = scenario.stripe.objects("payment_intent")[0]
+    record = org.record
     record.transaction_id = "pi_of_nobody"
-    shop.session.commit()
+    scenario.session.commit()
     sent = about(
-        shop.standin, "refund.created",
+        scenario.stripe, "refund.created",
         {"id": "re_1", "object": "refund", "payment_intent": theirs["id"], "customer": theirs["customer"]},
     )  # fmt: skip
-    assert shop.send(sent) == 200
-    shop.work()
-    assert shop.row(sent["id"]).state == "failed"
+    assert scenario.send(sent) == 200
+    scenario.work()
+    assert scenario.inbox(sent["id"]).state == "failed"
     ask()
-    shop.work()
-    assert shop.row(sent["id"]).attempts == TRIES  # no sweep begins it again
+    scenario.work()
+    assert scenario.inbox(sent["id"]).attempts == TRIES  # no sweep begins it again
 
 
-def test_a_refund_of_a_charge_without_a_payment_intent_is_not_ours_and_stripe_is_not_asked(shop: Shop) -> None:
-    shop.buy()
-    shop.deliver()
-    [customer] = shop.standin.objects("customer")
+def test_a_refund_of_a_charge_without_a_payment_intent_is_not_ours_and_stripe_is_not_asked(scenario: Scenario) -> None:
+    scenario.org().buys(returns=False)
+    scenario.settle()
+    [customer] = scenario.stripe.objects("customer")
     charge = {"id": "ch_old", "object": "charge", "payment_intent": None, "customer": customer["id"]}
-    sent = about(shop.standin, "charge.refunded", charge)
-    assert shop.send(sent) == 200
-    asked = len(shop.standin.calls)
+    sent = about(scenario.stripe, "charge.refunded", charge)
+    assert scenario.send(sent) == 200
+    asked = len(scenario.stripe.calls)
     apply(sent["id"])
-    assert "UnknownPayment" in (shop.row(sent["id"]).error or "")
-    assert len(shop.standin.calls) == asked
+    assert "UnknownPayment" in (scenario.inbox(sent["id"]).error or "")
+    assert len(scenario.stripe.calls) == asked
 
 
-def test_a_parked_event_is_applied_once_its_customer_is_known(shop: Shop) -> None:
-    buyer, subscription = paid_subscription(shop)
+def test_a_parked_event_is_applied_once_its_customer_is_known(scenario: Scenario) -> None:
+    org, subscription = paid_subscription(scenario)
     unmarked = {**subscription, "metadata": {}, "customer": "cus_unknown"}
-    sent = about(shop.standin, "customer.subscription.updated", unmarked)
-    assert shop.send(sent) == 200
-    shop.work()
-    assert shop.row(sent["id"]).state == "parked"
-    row = shop.row(sent["id"])
+    sent = about(scenario.stripe, "customer.subscription.updated", unmarked)
+    assert scenario.send(sent) == 200
+    scenario.work()
+    assert scenario.inbox(sent["id"]).state == "parked"
+    row = scenario.inbox(sent["id"])
     row.customer_id = subscription["customer"]  # what it was about has become ours
-    shop.session.commit()
+    scenario.session.commit()
     ask()
-    shop.work()
-    assert shop.row(sent["id"]).state == "applied"
-    assert shop.mirror(buyer) is not None
+    scenario.work()
+    assert scenario.inbox(sent["id"]).state == "applied"
+    assert org.mirror is not None
 
 
-def test_one_retried_event_holds_up_no_other_of_its_customer(shop: Shop) -> None:
+def test_one_retried_event_holds_up_no_other_of_its_customer(scenario: Scenario) -> None:
     sent = event("customer.updated", {"id": "cus_nobodys", "object": "customer"})
-    assert shop.send(sent) == 200
-    assert shop._take() == sent["id"]
+    assert scenario.send(sent) == 200
+    assert queue.take(scenario.app, "payments.apply").args == {"event_id": sent["id"]}
     apply(sent["id"])
     waiting = "SELECT lock FROM procrastinate_jobs WHERE status = 'todo' AND args ->> 'event_id' = :id"
-    assert shop.session.execute(text(waiting), {"id": sent["id"]}).scalars().all() == [None]
+    assert scenario.session.execute(text(waiting), {"id": sent["id"]}).scalars().all() == [None]
 
 
-def test_fifty_deliveries_at_once_make_one_row_and_one_effect(shop: Shop, app: Flask) -> None:
-    buyer, subscription = paid_subscription(shop)
-    body = json.dumps(about(shop.standin, "customer.subscription.created", subscription)).encode()
+def test_fifty_deliveries_at_once_make_one_row_and_one_effect(scenario: Scenario, app: Flask) -> None:
+    org, subscription = paid_subscription(scenario)
+    body = json.dumps(about(scenario.stripe, "customer.subscription.created", subscription)).encode()
     event_id = json.loads(body)["id"]
     with ThreadPoolExecutor(16) as pool:
         answers = Counter(pool.map(lambda _: post(app.test_client(), body).status_code, range(50)))
     assert answers == {200: 50}
     jobs = text("SELECT count(*) FROM procrastinate_jobs WHERE args ->> 'event_id' = :id")
-    assert shop.session.scalar(jobs, {"id": event_id}) == 1
+    assert scenario.session.scalar(jobs, {"id": event_id}) == 1
 
     def work(_: int) -> None:
         with app.app_context():
@@ -168,123 +170,125 @@ def test_fifty_deliveries_at_once_make_one_row_and_one_effect(shop: Shop, app: F
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(16)))
-    row = shop.row(event_id)
-    assert (row.state, row.org_id) == ("applied", buyer.org_id)
-    ours = select(func.count()).select_from(Subscription).where(Subscription.org_id == buyer.org_id)
-    assert shop.session.scalar(ours) == 1
-    started = select(func.count()).where(SubscriptionEvent.org_id == buyer.org_id, SubscriptionEvent.kind == "started")
-    assert shop.session.scalar(started) == 1
+    row = scenario.inbox(event_id)
+    assert (row.state, row.org_id) == ("applied", org.id)
+    ours = select(func.count()).select_from(Subscription).where(Subscription.org_id == org.id)
+    assert scenario.session.scalar(ours) == 1
+    started = select(func.count()).where(SubscriptionEvent.org_id == org.id, SubscriptionEvent.kind == "started")
+    assert scenario.session.scalar(started) == 1
 
 
-def test_an_updated_before_its_created_ends_as_in_order(shop: Shop) -> None:
-    buyer, subscription = paid_subscription(shop)
+def test_an_updated_before_its_created_ends_as_in_order(scenario: Scenario) -> None:
+    org, subscription = paid_subscription(scenario)
     for kind in ("customer.subscription.updated", "customer.subscription.created"):
-        sent = about(shop.standin, kind, {**subscription, "status": "incomplete"})  # what it says does not count
-        assert shop.send(sent) == 200
-        shop.work()
-        assert shop.row(sent["id"]).state == "applied"
-    mirror = shop.mirror(buyer)
+        sent = about(scenario.stripe, kind, {**subscription, "status": "incomplete"})  # what it says does not count
+        assert scenario.send(sent) == 200
+        scenario.work()
+        assert scenario.inbox(sent["id"]).state == "applied"
+    mirror = org.mirror
     assert mirror is not None
     assert mirror.status == "active"
 
 
-def test_a_late_updated_after_deleted_opens_nothing_again(shop: Shop) -> None:
-    buyer, subscription = paid_subscription(shop)
-    before = about(shop.standin, "customer.subscription.updated", subscription)
-    shop.standin.release()
-    shop.deliver()
-    shop.standin.client().v1.subscriptions.cancel(subscription["id"])
-    shop.deliver()
-    assert shop.send(before) == 200
-    shop.work()
-    assert shop.row(before["id"]).state == "applied"
-    mirror = shop.mirror(buyer)
+def test_a_late_updated_after_deleted_opens_nothing_again(scenario: Scenario) -> None:
+    org, subscription = paid_subscription(scenario)
+    before = about(scenario.stripe, "customer.subscription.updated", subscription)
+    scenario.stripe.release()
+    scenario.settle()
+    scenario.stripe.client().v1.subscriptions.cancel(subscription["id"])
+    scenario.settle()
+    assert scenario.send(before) == 200
+    scenario.work()
+    assert scenario.inbox(before["id"]).state == "applied"
+    mirror = org.mirror
     assert mirror is not None
     assert (mirror.status, mirror.ended_at is None) == ("canceled", False)
-    assert queries.open_subscription(shop.session, buyer.org_id) is None
+    assert queries.open_subscription(scenario.session, org.id) is None
 
 
-def test_invoice_paid_before_checkout_completed_gives_the_plan_once(shop: Shop) -> None:
-    buyer, _ = paid_subscription(shop)
-    invoice = shop.standin.objects("invoice")[0]
-    session_ = shop.standin.objects("checkout.session")[0]
-    first = about(shop.standin, "invoice.paid", invoice)
-    assert shop.send(first) == 200
-    shop.work()
-    assert shop.record(buyer).state == "completed"
-    assert shop.mirror(buyer) is not None
-    assert shop.send(about(shop.standin, "checkout.session.completed", session_)) == 200
-    shop.work()
-    assert queries.checkout(shop.session, buyer.org_id, buyer.checkout_id).state == "completed"
-    assert len(shop.records(buyer)) == 1
-    assert shop.record(buyer).invoice_id == invoice["id"]
+def test_invoice_paid_before_checkout_completed_gives_the_plan_once(scenario: Scenario) -> None:
+    org, _ = paid_subscription(scenario)
+    invoice = scenario.stripe.objects("invoice")[0]
+    session_ = scenario.stripe.objects("checkout.session")[0]
+    first = about(scenario.stripe, "invoice.paid", invoice)
+    assert scenario.send(first) == 200
+    scenario.work()
+    assert org.record.state == "completed"
+    assert org.mirror is not None
+    assert scenario.send(about(scenario.stripe, "checkout.session.completed", session_)) == 200
+    scenario.work()
+    assert queries.checkout(scenario.session, org.id, org.checkout_id).state == "completed"
+    assert len(org.records) == 1
+    assert org.record.invoice_id == invoice["id"]
 
 
-def test_a_handler_that_fails_keeps_its_error_and_can_be_replayed(shop: Shop) -> None:
-    buyer, subscription = paid_subscription(shop)
-    price = shop.session.scalars(select(StripePrice).where(StripePrice.plan_version_id == buyer.plan.version_id)).one()
+def test_a_handler_that_fails_keeps_its_error_and_can_be_replayed(scenario: Scenario) -> None:
+    org, subscription = paid_subscription(scenario)
+    price = scenario.session.scalars(
+        select(StripePrice).where(StripePrice.plan_version_id == org.plan.version_id)
+    ).one()
     kept = {column.name: getattr(price, column.name) for column in StripePrice.__table__.columns}
-    shop.session.delete(price)
-    shop.session.commit()
-    sent = about(shop.standin, "customer.subscription.created", subscription)
-    assert shop.send(sent) == 200
+    scenario.session.delete(price)
+    scenario.session.commit()
+    sent = about(scenario.stripe, "customer.subscription.created", subscription)
+    assert scenario.send(sent) == 200
     apply(sent["id"])
-    assert (shop.row(sent["id"]).state, shop.row(sent["id"]).attempts) == ("received", 1)
-    shop.work()
-    row = shop.row(sent["id"])
+    assert (scenario.inbox(sent["id"]).state, scenario.inbox(sent["id"]).attempts) == ("received", 1)
+    scenario.work()
+    row = scenario.inbox(sent["id"])
     assert (row.state, row.attempts) == ("failed", TRIES)
     assert "UnknownPrice" in (row.error or "")
-    assert shop.mirror(buyer) is None
-    shop.session.add(StripePrice(**kept))
-    shop.session.commit()
-    inbox.reopen(shop.session, sent["id"], actor=SYSTEM, now=business_now())
-    shop.session.commit()
-    shop.work()
-    row = shop.row(sent["id"])
+    assert org.mirror is None
+    scenario.session.add(StripePrice(**kept))
+    scenario.session.commit()
+    inbox.reopen(scenario.session, sent["id"], actor=SYSTEM, now=business_now())
+    scenario.session.commit()
+    scenario.work()
+    row = scenario.inbox(sent["id"])
     assert (row.state, row.attempts, row.error) == ("applied", 1, None)
-    assert shop.mirror(buyer) is not None
+    assert org.mirror is not None
     audited = select(AuditEntry.after).where(AuditEntry.object_id == sent["id"])
-    assert shop.session.scalars(audited).all() == [{"state": "received"}]
+    assert scenario.session.scalars(audited).all() == [{"state": "received"}]
 
 
-def test_an_event_is_tried_on_for_as_long_as_stripe_is_away(shop: Shop) -> None:
-    buyer, subscription = paid_subscription(shop)
-    sent = about(shop.standin, "customer.subscription.created", subscription)
-    assert shop.send(sent) == 200
+def test_an_event_is_tried_on_for_as_long_as_stripe_is_away(scenario: Scenario) -> None:
+    org, subscription = paid_subscription(scenario)
+    sent = about(scenario.stripe, "customer.subscription.created", subscription)
+    assert scenario.send(sent) == 200
     for tried in range(1, TRIES + 1):
-        shop.standin.fail("500")
+        scenario.stripe.fail("500")
         apply(sent["id"])
-        row = shop.row(sent["id"])
+        row = scenario.inbox(sent["id"])
         assert (row.state, row.attempts) == ("received", tried)
         assert "StripeAway" in (row.error or "")
         if tried == 4:
             break  # a fifth would open the circuit
     apply(sent["id"])
-    assert shop.row(sent["id"]).state == "applied"
-    assert shop.mirror(buyer) is not None
+    assert scenario.inbox(sent["id"]).state == "applied"
+    assert org.mirror is not None
 
 
-def test_the_task_of_an_event_that_a_killed_worker_lost_is_put_back(shop: Shop) -> None:
+def test_the_task_of_an_event_that_a_killed_worker_lost_is_put_back(scenario: Scenario) -> None:
     sent = event()
-    assert shop.send(sent) == 200
-    assert shop._take() == sent["id"]  # and the worker is gone
+    assert scenario.send(sent) == 200
+    assert queue.take(scenario.app, "payments.apply").args == {"event_id": sent["id"]}  # and the worker is gone
     ask()
-    assert shop.work() == 0
-    shop.clock.advance(timedelta(minutes=6))
+    assert scenario.work() == 0
+    scenario.later(minutes=6)
     ask()
-    shop.work()
-    assert shop.row(sent["id"]).state == "ignored"
+    scenario.work()
+    assert scenario.inbox(sent["id"]).state == "ignored"
 
 
-def test_two_events_of_one_change_have_one_effect(shop: Shop) -> None:
-    buyer, _ = paid_subscription(shop)
-    invoice = shop.standin.objects("invoice")[0]
+def test_two_events_of_one_change_have_one_effect(scenario: Scenario) -> None:
+    org, _ = paid_subscription(scenario)
+    invoice = scenario.stripe.objects("invoice")[0]
     for kind in ("invoice.paid", "invoice.payment_succeeded", "invoice.updated", "invoice.finalized"):
-        assert shop.send(about(shop.standin, kind, invoice)) == 200
-    shop.work()
-    assert [(each.state, each.amount) for each in shop.records(buyer)] == [("completed", 1000)]
+        assert scenario.send(about(scenario.stripe, kind, invoice)) == 200
+    scenario.work()
+    assert [(each.state, each.amount) for each in org.records] == [("completed", 1000)]
     receipts = text("SELECT count(*) FROM mail_outbox WHERE key LIKE 'payment_received:%' || :record || '%'")
-    assert shop.session.scalar(receipts, {"record": str(shop.record(buyer).id)}) == 1
+    assert scenario.session.scalar(receipts, {"record": str(org.record.id)}) == 1
 
 
 def work_on(app: Flask, event_id: str) -> None:
@@ -293,92 +297,96 @@ def work_on(app: Flask, event_id: str) -> None:
         apply(event_id)
 
 
-def test_an_event_of_an_org_waits_while_another_works_on_it(shop: Shop, app: Flask) -> None:
-    buyer, subscription = paid_subscription(shop)
-    sent = about(shop.standin, "customer.subscription.created", subscription)
-    assert shop.send(sent) == 200
+def test_an_event_of_an_org_waits_while_another_works_on_it(scenario: Scenario, app: Flask) -> None:
+    org, subscription = paid_subscription(scenario)
+    sent = about(scenario.stripe, "customer.subscription.created", subscription)
+    assert scenario.send(sent) == 200
 
-    with ThreadPoolExecutor(1) as pool, org_lock(buyer.org_id):
+    with ThreadPoolExecutor(1) as pool, org_lock(org.id):
         assert not runtime().settings.patient  # a page gives up after three seconds, which is then tried again
         pool.submit(work_on, app, sent["id"]).result()
-    assert "Busy" in (shop.row(sent["id"]).error or "")
+    assert "Busy" in (scenario.inbox(sent["id"]).error or "")
     work_on(app, sent["id"])
-    assert shop.row(sent["id"]).state == "applied"
+    assert scenario.inbox(sent["id"]).state == "applied"
 
 
-def test_a_try_that_comes_to_nothing_leaves_alone_what_another_has_settled_meanwhile(shop: Shop, app: Flask) -> None:
-    buyer, subscription = paid_subscription(shop)
-    sent = about(shop.standin, "customer.subscription.created", subscription)
-    assert shop.send(sent) == 200
+def test_a_try_that_comes_to_nothing_leaves_alone_what_another_has_settled_meanwhile(
+    scenario: Scenario, app: Flask
+) -> None:
+    org, subscription = paid_subscription(scenario)
+    sent = about(scenario.stripe, "customer.subscription.created", subscription)
+    assert scenario.send(sent) == 200
 
     blocked = text(
         "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
         " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
     )
-    with ThreadPoolExecutor(1) as pool, org_lock(buyer.org_id):
+    with ThreadPoolExecutor(1) as pool, org_lock(org.id):
         late = pool.submit(work_on, app, sent["id"])
-        while not late.done() and not shop.session.scalar(blocked):
-            shop.session.rollback()
-        shop.session.rollback()
+        while not late.done() and not scenario.session.scalar(blocked):
+            scenario.session.rollback()
+        scenario.session.rollback()
         with transaction() as session:
             inbox.record_outcome(session, sent["id"], "applied", now=business_now())
         late.result()
-    row = shop.row(sent["id"])
+    row = scenario.inbox(sent["id"])
     assert (row.state, row.attempts, row.error) == ("applied", 1, None)
 
 
-def test_what_waits_or_needs_a_person_is_counted_by_state(shop: Shop) -> None:
-    before = inbox.count_unsettled(shop.session)
+def test_what_waits_or_needs_a_person_is_counted_by_state(scenario: Scenario) -> None:
+    before = inbox.count_unsettled(scenario.session)
     for kind in ("plan.created", "customer.updated", "customer.updated"):
-        assert shop.send(event(kind, {"id": "cus_of_nobody", "object": "customer"})) == 200
-    shop.session.rollback()
-    assert inbox.count_unsettled(shop.session).get("received", 0) == before.get("received", 0) + 3
-    shop.work()  # one is ignored, which needs nobody
-    shop.session.rollback()
-    after = inbox.count_unsettled(shop.session)
+        assert scenario.send(event(kind, {"id": "cus_of_nobody", "object": "customer"})) == 200
+    scenario.session.rollback()
+    assert inbox.count_unsettled(scenario.session).get("received", 0) == before.get("received", 0) + 3
+    scenario.work()  # one is ignored, which needs nobody
+    scenario.session.rollback()
+    after = inbox.count_unsettled(scenario.session)
     assert (after.get("parked", 0), "ignored" in after) == (before.get("parked", 0) + 2, False)
 
 
-def test_nothing_secret_is_left_in_rows_or_logs(shop: Shop, capfd: pytest.CaptureFixture[str]) -> None:
-    buyer = shop.buy()
-    url = buyer.url
-    shop.deliver()
-    shop.standin.fail("500")
-    shop.come_back(buyer)
-    bodies = shop.session.scalars(select(InboxEvent.body).where(InboxEvent.org_id == buyer.org_id)).all()
+def test_nothing_secret_is_left_in_rows_or_logs(scenario: Scenario, capfd: pytest.CaptureFixture[str]) -> None:
+    org = scenario.org().buys(returns=False)
+    url = org.opened[-1].url
+    scenario.settle()
+    scenario.stripe.fail("500")
+    org.returns()
+    bodies = scenario.session.scalars(select(InboxEvent.body).where(InboxEvent.org_id == org.id)).all()
     assert bodies
     said = "".join(json.dumps(each) for each in bodies) + "".join(capfd.readouterr())
     tables = ("checkouts", "billing_records", "stripe_customers", "stripe_subscriptions", "stripe_inbox",
               "audit_entries", "procrastinate_jobs", "mail_outbox")  # fmt: skip
     for table in tables:
-        rows = shop.session.execute(text(f"SELECT t::text FROM {table} t")).scalars()
+        rows = scenario.session.execute(text(f"SELECT t::text FROM {table} t")).scalars()
         said += "".join(rows)
-    secrets = [url, url.rpartition("/")[2], shop.standin.secret, shop.standin.key]
-    secrets += [each["client_secret"] for each in shop.standin.objects("payment_intent") if each.get("client_secret")]
-    secrets += [each["hosted_invoice_url"] for each in shop.standin.objects("invoice")]
-    assert [each for each in secrets if each and each != buyer.session_id and each in said] == []
+    secrets = [url, url.rpartition("/")[2], scenario.stripe.secret, scenario.stripe.key]
+    secrets += [
+        each["client_secret"] for each in scenario.stripe.objects("payment_intent") if each.get("client_secret")
+    ]
+    secrets += [each["hosted_invoice_url"] for each in scenario.stripe.objects("invoice")]
+    assert [each for each in secrets if each and each != org.session_id() and each in said] == []
 
 
-def test_nothing_of_a_person_is_left_in_the_inbox(shop: Shop) -> None:
+def test_nothing_of_a_person_is_left_in_the_inbox(scenario: Scenario) -> None:
     """Erasing somebody has nothing to look for in there: it is never kept."""
-    buyer = shop.buy()
-    shop.deliver()
-    theirs = shop.standin.objects("customer")[0]
+    org = scenario.org().buys(returns=False)
+    scenario.settle()
+    theirs = scenario.stripe.objects("customer")[0]
     private: Any = {
         "name": "Ada Quill", "email": "ada.quill@example.com", "phone": "+49305550199",
         "address": {"line1": "Rosenweg 7", "line2": "II", "city": "Berlin", "postal_code": "10115", "state": "BE",
                     "country": "DE"},
     }  # fmt: skip
     was = [theirs["email"], theirs["name"]]
-    shop.standin.client().v1.customers.update(theirs["id"], private)
-    shop.standin.client().v1.customers.update(theirs["id"], {"email": "new@example.com"})  # previous_attributes too
-    shop.deliver()
-    bodies = shop.session.scalars(select(InboxEvent.body).where(InboxEvent.org_id == buyer.org_id)).all()
+    scenario.stripe.client().v1.customers.update(theirs["id"], private)
+    scenario.stripe.client().v1.customers.update(theirs["id"], {"email": "new@example.com"})  # previous_attributes too
+    scenario.settle()
+    bodies = scenario.session.scalars(select(InboxEvent.body).where(InboxEvent.org_id == org.id)).all()
     said = "".join(json.dumps(each) for each in bodies)
     assert "customer.updated" in said
     private_words = ["Ada Quill", "ada.quill", "0555", "Rosenweg", "new@example.com", *filter(None, was)]
     assert [each for each in private_words if each in said] == []
-    mirror = queries.customer(shop.session, buyer.org_id)
+    mirror = queries.customer(scenario.session, org.id)
     assert mirror is not None
     assert mirror.email == "new@example.com"  # applied all the same
 

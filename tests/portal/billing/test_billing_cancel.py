@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from tests.pages import send
+from tests.pages import send, text_of
 from tests.portal.billing.test_billing_upgrade import back, press
-from tests.portal.paying import payer
-from tests.portal.stage import Cast, Stage, text_of
+from tests.scenario import Org, Scenario
+from tests.scenario.mirrors import payer
 from tests.standin import StandIn
+from tests.support.copy import copy
 
 
 def read(browser: FlaskClient, path: str = "/billing") -> str:
@@ -17,71 +18,71 @@ def read(browser: FlaskClient, path: str = "/billing") -> str:
 
 
 @pytest.fixture
-def buyer(paid: Stage, standin: StandIn) -> Cast:
+def buyer(paid: Scenario, standin: StandIn) -> Org:
     """An org that has just bought Pro."""
-    cast = paid.org(calls=900)
-    assert "You are on Pro" in back(cast.browser, standin.pay(press(cast.browser)).location)
-    return cast
+    org = paid.org().uses(900)
+    assert copy("returned.given", plan="Pro") in back(org.browser(), standin.pay(press(org.browser())).location)
+    return org
 
 
-def test_the_page_says_what_stays_until_when_and_what_changes_then(paid: Stage) -> None:
-    page = read(payer(paid, calls=2000).browser, "/billing/cancel")
-    assert "Until 1 December 2026" in page
+def test_the_page_says_what_stays_until_when_and_what_changes_then(paid: Scenario) -> None:
+    page = read(payer(paid, calls=2000).browser(), "/billing/cancel")
+    assert copy("cancel.until", date="1 December 2026") in page
     assert "1 Dec 2026, 00:00 UTC" in page
-    assert "You are on Free, and its limits hold. Nothing is deleted" in page
-    assert "API calls: 2,000 used this period, Free allows 1,000." in page
+    assert copy("cancel.after", plan="Free") in page
+    assert copy("cancel.unfit", meter="API calls", used="2,000", plan="Free", allowance="1,000") in page
     assert 'data-label="Free">1,000' in page
 
 
-def test_cancelling_keeps_the_plan_to_its_end_and_can_be_undone(buyer: Cast, standin: StandIn) -> None:
-    answer = send(buyer.browser, "/billing/cancel", "/billing/cancel")
+def test_cancelling_keeps_the_plan_to_its_end_and_can_be_undone(buyer: Org, standin: StandIn) -> None:
+    answer = send(buyer.browser(), "/billing/cancel", "/billing/cancel")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
-    page = read(buyer.browser)
-    assert "Pro ends on 21 December 2026, 12:00 UTC" in page
+    page = read(buyer.browser())
+    assert copy("billing.ends", plan="Pro", at="21 December 2026, 12:00 UTC") in page
     assert standin.objects("subscription")[0]["cancel_at_period_end"] is True
-    assert "Pro was set to end with its paid time" in page
-    assert send(buyer.browser, "/billing/cancel/undo", "/billing/cancel").status_code == 303
-    page = read(buyer.browser)
-    assert "Pro renews on 21 December 2026" in page
-    assert "Pro goes on after all" in page
+    assert copy("history.set_to_end", plan="Pro") in page
+    assert send(buyer.browser(), "/billing/cancel/undo", "/billing/cancel").status_code == 303
+    page = read(buyer.browser())
+    assert copy("billing.renews", plan="Pro", date="21 December 2026") in page
+    assert copy("history.goes_on", plan="Pro") in page
     assert standin.objects("subscription")[0]["cancel_at_period_end"] is False
 
 
-def test_cancelling_twice_says_the_same(buyer: Cast) -> None:
+def test_cancelling_twice_says_the_same(buyer: Org) -> None:
     for _ in range(2):
-        assert send(buyer.browser, "/billing/cancel").status_code == 303
-    assert "Pro is cancelled already" in read(buyer.browser, "/billing/cancel")
+        assert send(buyer.browser(), "/billing/cancel").status_code == 303
+    assert copy("cancel.already", plan="Pro") in read(buyer.browser(), "/billing/cancel")
 
 
-def test_without_a_paid_plan_there_is_nothing_to_cancel(paid: Stage) -> None:
-    cast = paid.org()
-    assert "there is nothing to cancel" in read(cast.browser, "/billing/cancel")
-    assert send(cast.browser, "/billing/cancel").status_code == 409
+def test_without_a_paid_plan_there_is_nothing_to_cancel(paid: Scenario) -> None:
+    org = paid.org()
+    assert copy("cancel.nothing") in read(org.browser(), "/billing/cancel")
+    assert send(org.browser(), "/billing/cancel").status_code == 409
 
 
-def test_stripe_away_cancels_nothing_and_says_so(buyer: Cast, standin: StandIn) -> None:
+def test_stripe_away_cancels_nothing_and_says_so(buyer: Org, standin: StandIn) -> None:
     standin.fail("500", times=9)
-    answer = send(buyer.browser, "/billing/cancel")
-    assert "This did not work" in text_of(answer, 503)
+    answer = send(buyer.browser(), "/billing/cancel")
+    assert copy("billing.failed_action") in text_of(answer, 503)
     assert int(answer.headers["Retry-After"]) > 0
-    assert "Pro renews on" in read(buyer.browser)
+    assert copy("billing.renews_on", plan="Pro") in read(buyer.browser())
 
 
-def test_a_viewer_reads_whom_to_ask(paid: Stage) -> None:
-    page = read(paid.member(payer(paid).org, "viewer"), "/billing/cancel")
-    assert "Your role cannot cancel the plan." in page
+def test_a_viewer_reads_whom_to_ask(paid: Scenario) -> None:
+    page = read(payer(paid).browser("viewer"), "/billing/cancel")
+    assert copy("cancel.role") in page
     assert 'action="/billing/cancel"' not in page
 
 
-def test_the_card_is_changed_on_the_page_of_stripe(buyer: Cast, standin: StandIn) -> None:
-    answer = send(buyer.browser, "/billing/card", "/billing")
+def test_the_card_is_changed_on_the_page_of_stripe(buyer: Org, standin: StandIn) -> None:
+    answer = send(buyer.browser(), "/billing/card", "/billing")
     assert answer.status_code == 303
     assert answer.headers["Location"].startswith(standin.url)
     assert answer.headers["Referrer-Policy"] == "no-referrer"
-    assert answer.headers["Location"] not in read(buyer.browser)
+    assert answer.headers["Location"] not in read(buyer.browser())
 
 
-def test_with_nothing_owed_there_is_nothing_to_pay(buyer: Cast) -> None:
-    answer = send(buyer.browser, "/billing/pay")
+def test_with_nothing_owed_there_is_nothing_to_pay(buyer: Org) -> None:
+    answer = send(buyer.browser(), "/billing/pay")
     assert answer.status_code == 409
-    assert "No payment is open." in answer.get_data(as_text=True)
+    assert copy("billing.nothing_open") in answer.get_data(as_text=True)

@@ -14,6 +14,7 @@ from app.portal.billing.checkout_result import MAX_POLLS, build_return_view
 from app.portal.billing.overview import build_next_payment, list_troubles
 from app.portal.shell.banner import BannerFacts, build_banner
 from tests.portal import billing_specimens as specimens
+from tests.support.copy import copy
 from tests.web.stage import page, stage
 
 
@@ -54,13 +55,13 @@ def test_nothing_but_a_confirmed_payment_reads_as_one(state: str) -> None:
     view = specimens.returned(state, looks=MAX_POLLS)
     assert view.kind != "good"
     assert not view.facts
-    assert "You are on Pro" not in view.title
+    assert copy("returned.given", plan="Pro") not in view.title
 
 
 def test_the_return_page_names_the_plan_that_really_holds() -> None:
     at = specimens.standing(plan_name="Enterprise")
-    assert specimens.returned("paid").title == "You are on Pro"
-    assert "You are on Enterprise now." in build_return_view(
+    assert specimens.returned("paid").title == copy("returned.given", plan="Pro")
+    assert copy("returned.given_now", plan="Enterprise") in build_return_view(
         "paid", at, plan="Pro", retry="/", again="/", polls_so_far=0
     ).lines[0]  # fmt: skip
 
@@ -68,14 +69,14 @@ def test_the_return_page_names_the_plan_that_really_holds() -> None:
 @pytest.mark.parametrize(
     ("kind", "amount", "note"),
     [
-        ("paid", "$49.00", "Before tax and discounts."),
-        ("free", "Nothing", "No payment is planned."),
-        ("offline", "Nothing", "Your Tollkeeper team sends the bill."),
-        ("past_due", "$49.00", "Overdue. Stripe tries the card again then, unless you pay before."),
-        ("limited", "$49.00", "Overdue. Stripe does not try again by itself."),
-        ("cancels", "Nothing", "Pro is not renewed."),
-        ("paused", "Nothing", "No payment is planned."),
-        ("yearly", "¥74,000", "Before tax and discounts."),
+        ("paid", "$49.00", copy("next.before_tax")),
+        ("free", "Nothing", copy("next.none")),
+        ("offline", "Nothing", copy("next.offline")),
+        ("past_due", "$49.00", copy("next.overdue_tries")),
+        ("limited", "$49.00", copy("next.overdue")),
+        ("cancels", "Nothing", copy("next.not_renewed", plan="Pro")),
+        ("paused", "Nothing", copy("next.none")),
+        ("yearly", "¥74,000", copy("next.before_tax")),
     ],
 )
 def test_what_is_taken_next(kind: str, amount: str, note: str) -> None:
@@ -95,7 +96,7 @@ def test_who_may_not_act_gets_no_buttons() -> None:
         ({"state": "past_due"}, "billing", "strong", "Fix it"),
         ({"state": "past_due"}, "viewer", "strong", None),
         ({"state": "past_due", "limited": True, "cancels": True}, "owner", "full", "Pay now"),
-        ({"cancels": True}, "admin", "near", "See or undo"),
+        ({"cancels": True}, "admin", "near", copy("banner.undo")),
     ],
 )
 def test_the_banner_says_the_most_pressing(
@@ -115,7 +116,7 @@ def test_the_second_payment_is_counted_in_utc_and_clamped_as_stripe_does() -> No
 
 def test_a_card_is_good_to_the_end_of_its_month() -> None:
     card = specimens.CARD
-    for at, said in ((0, "this month"), (31, "has expired")):
+    for at, said in ((0, "this month"), (31, copy("billing.card_expired"))):
         found = words.find_card_warning(replace(card, exp_month=11, exp_year=2026), specimens.NOW + timedelta(days=at))
         assert found
         assert said in found

@@ -7,7 +7,9 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from tests.portal.stage import Stage, text_of
+from tests.pages import text_of
+from tests.scenario import Scenario
+from tests.support.copy import copy
 
 HTMX = {"HX-Request": "true", "HX-Target": "bars"}
 
@@ -16,112 +18,112 @@ def read(browser: FlaskClient, path: str = "/dashboard", **headers: str) -> str:
     return text_of(browser.get(path, headers=headers))
 
 
-def test_an_empty_org_sees_four_steps_and_waits_for_its_first_event(stage: Stage) -> None:
-    page = read(stage.org().browser)
-    assert "Waiting for your first event." in page
+def test_an_empty_org_sees_four_steps_and_waits_for_its_first_event(scenario: Scenario) -> None:
+    page = read(scenario.org().browser())
+    assert copy("state.waiting") in page
     assert page.count('<li class="step') == 4
     assert "curl http://localhost/api/v1/usage/events" in page
     assert "every 3s" in page
 
 
-def test_the_first_event_turns_its_step_done_in_the_fragment_alone(stage: Stage) -> None:
-    cast = stage.org()
-    stage.use(cast.org, 1, at="2026-11-21 11:59")
-    part = read(cast.browser, **HTMX)
+def test_the_first_event_turns_its_step_done_in_the_fragment_alone(scenario: Scenario) -> None:
+    org = scenario.org()
+    org.uses(1, at="2026-11-21 11:59")
+    part = read(org.browser(), **HTMX)
     assert "<!doctype" not in part.lower()
     assert "Counted." in part
-    assert "Waiting for your first event." not in part
+    assert copy("state.waiting") not in part
 
 
-def test_the_checklist_goes_away_a_day_after_the_first_event(stage: Stage) -> None:
-    assert '<li class="step' not in read(stage.org(calls=1).browser)
+def test_the_checklist_goes_away_a_day_after_the_first_event(scenario: Scenario) -> None:
+    assert '<li class="step' not in read(scenario.org().uses(1).browser())
 
 
 @pytest.mark.parametrize(
     ("calls", "kind", "words"),
     [
-        (300, None, "All fine."),
+        (300, None, copy("state.fine")),
         (800, "near", "API calls: 80 % used"),
         (920, "strong", "API calls: 92 % used"),
         (1000, "full", "API calls: 100 % reached"),
         (1100, "full", "API calls: 110 % used"),
     ],
 )
-def test_each_state_has_its_prompt(stage: Stage, calls: int, kind: str | None, words: str) -> None:
-    page = read(stage.org(calls=calls).browser)
+def test_each_state_has_its_prompt(scenario: Scenario, calls: int, kind: str | None, words: str) -> None:
+    page = read(scenario.org().uses(calls).browser())
     assert words in page
     shown = re.findall(r'class="prompt is-(\w+)"', page)
     assert shown == ([kind] if kind else [])
 
 
-def test_a_prompt_names_what_the_next_plan_gives_and_costs_and_leads_there(stage: Stage) -> None:
-    page = read(stage.org(calls=950).browser)
+def test_a_prompt_names_what_the_next_plan_gives_and_costs_and_leads_there(scenario: Scenario) -> None:
+    page = read(scenario.org().uses(950).browser())
     assert "Pro includes 50,000 calls for $49 a month." in page
     assert 'href="/billing/upgrade/pro?interval=month&currency=USD">' in page
     assert "Upgrade to Pro, $49 a month" in page
 
 
-def test_a_viewer_reads_whom_to_ask_and_gets_no_button(stage: Stage) -> None:
-    cast = stage.org(calls=950)
-    page = read(stage.member(cast.org, "viewer"))
+def test_a_viewer_reads_whom_to_ask_and_gets_no_button(scenario: Scenario) -> None:
+    org = scenario.org().uses(950)
+    page = read(org.browser("viewer"))
     assert "Ask Ada Example (" in page
     assert "Compare plans" not in page
 
 
 @pytest.mark.parametrize("role", ["owner", "admin", "billing", "member", "viewer"])
-def test_every_role_sees_the_same_figures(stage: Stage, role: str) -> None:
-    cast = stage.org(calls=437)
-    page = read(stage.member(cast.org, role))
+def test_every_role_sees_the_same_figures(scenario: Scenario, role: str) -> None:
+    org = scenario.org().uses(437)
+    page = read(org.browser(role))
     assert "<strong>437</strong> of 1,000 calls" in page
 
 
-def test_over_an_allowance_that_bills_the_page_says_what_it_costs(stage: Stage) -> None:
-    page = read(stage.org(calls=56_000, plan="pro").browser)
-    assert "API calls are 6,000 over the allowance, which are billed." in page
-    assert "Above that, each is billed at $0.01." in page
+def test_over_an_allowance_that_bills_the_page_says_what_it_costs(scenario: Scenario) -> None:
+    page = read(scenario.org().on("pro").uses(56_000).browser())
+    assert copy("state.over_billed", meters="API calls", over="6,000") in page
+    assert copy("policy.billed_above", price="$0.01") in page
     assert "$109.00" in page
-    assert "$49.00 for the plan and $60.00 for usage" in page
+    assert copy("dashboard.cost", fee="$49.00", usage="$60.00") in page
 
 
-def test_a_full_org_still_sees_everything(stage: Stage) -> None:
-    cast = stage.org(calls=1000)
+def test_a_full_org_still_sees_everything(scenario: Scenario) -> None:
+    org = scenario.org().uses(1000)
     for path in ("/dashboard", "/usage", "/usage.csv", "/plans"):
-        assert cast.browser.get(path).status_code == 200
+        assert org.browser().get(path).status_code == 200
 
 
-def test_the_fragment_is_contained_in_the_page(stage: Stage) -> None:
-    cast = stage.org(calls=950)
-    answer = cast.browser.get("/dashboard", headers=HTMX)
+def test_the_fragment_is_contained_in_the_page(scenario: Scenario) -> None:
+    org = scenario.org().uses(950)
+    answer = org.browser().get("/dashboard", headers=HTMX)
     assert "HX-Request" in answer.headers["Vary"]
-    whole = cast.browser.get("/dashboard").get_data(as_text=True)
+    whole = org.browser().get("/dashboard").get_data(as_text=True)
     assert answer.get_data(as_text=True).strip() in whole
 
 
-def test_a_history_restore_gets_the_whole_page(stage: Stage) -> None:
-    page = read(stage.org(calls=1).browser, **HTMX, **{"HX-History-Restore-Request": "true"})
+def test_a_history_restore_gets_the_whole_page(scenario: Scenario) -> None:
+    page = read(scenario.org().uses(1).browser(), **HTMX, **{"HX-History-Restore-Request": "true"})
     assert page.lower().startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize(("calls", "role"), [(0, "owner"), (300, "owner"), (950, "owner"), (950, "viewer")])
-def test_the_dashboard_asks_the_database_little(stage: Stage, calls: int, role: str) -> None:
-    browser = stage.member(stage.org(calls=calls).org, role)
-    with stage.statements() as asked:
+def test_the_dashboard_asks_the_database_little(scenario: Scenario, calls: int, role: str) -> None:
+    browser = scenario.org().uses(calls).browser(role)
+    with scenario.statements() as asked:
         read(browser)
     assert len(asked) + 1 <= 6, asked  # and one on the hot pool: who is it
 
 
-def test_home_is_for_visitors_and_sends_members_on(stage: Stage) -> None:
-    assert "Usage, limits and bills that agree" in read(stage.app.test_client(), "/")
-    answer = stage.org().browser.get("/")
+def test_home_is_for_visitors_and_sends_members_on(scenario: Scenario) -> None:
+    assert copy("home.headline") in read(scenario.app.test_client(), "/")
+    answer = scenario.org().browser().get("/")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/dashboard")
 
 
-def test_a_visitor_signs_in_first(stage: Stage) -> None:
-    answer = stage.app.test_client().get("/dashboard")
+def test_a_visitor_signs_in_first(scenario: Scenario) -> None:
+    answer = scenario.app.test_client().get("/dashboard")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in?next=/dashboard")
 
 
-def test_an_open_page_has_one_heading_and_a_title(stage: Stage) -> None:
-    page = read(stage.org(calls=10).browser)
+def test_an_open_page_has_one_heading_and_a_title(scenario: Scenario) -> None:
+    page = read(scenario.org().uses(10).browser())
     assert page.count("<h1") == 1
     assert "<title>Dashboard" in page

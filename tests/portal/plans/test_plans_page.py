@@ -8,22 +8,24 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from tests.portal.stage import Stage, text_of
+from tests.pages import text_of
+from tests.scenario import Scenario
+from tests.support.copy import copy
 
 
 def read(browser: FlaskClient, path: str = "/plans") -> str:
     return text_of(browser.get(path))
 
 
-def test_a_visitor_compares_plans_in_a_real_table(stage: Stage) -> None:
-    page = read(stage.app.test_client())
+def test_a_visitor_compares_plans_in_a_real_table(scenario: Scenario) -> None:
+    page = read(scenario.app.test_client())
     table = page[page.index('<table class="table compare"') :]
     assert '<th scope="row">API calls' in table
     assert "50,000" in table
     assert "$0.01 each" in table
     assert "10 MB" in table
     assert "Choose Pro, $49 a month" in page
-    assert "Create an account" in page
+    assert copy("plans.sign_up") in page
 
 
 @pytest.mark.parametrize(
@@ -31,70 +33,70 @@ def test_a_visitor_compares_plans_in_a_real_table(stage: Stage) -> None:
     [("?currency=EUR", "Choose Pro, €46 a month"), ("?currency=JPY", "Choose Pro, ¥7,400 a month"),
      ("?interval=year", "Choose Pro, $490 a year"), ("?currency=XXX&interval=week", "Choose Pro, $49 a month")],
 )  # fmt: skip
-def test_currency_and_interval_are_chosen_by_link(stage: Stage, query: str, words: str) -> None:
-    assert words in read(stage.app.test_client(), f"/plans{query}")
+def test_currency_and_interval_are_chosen_by_link(scenario: Scenario, query: str, words: str) -> None:
+    assert words in read(scenario.app.test_client(), f"/plans{query}")
 
 
-def test_a_year_shows_its_month_too(stage: Stage) -> None:
-    assert "$40.83 a month, paid by the year" in read(stage.app.test_client(), "/plans?interval=year")
+def test_a_year_shows_its_month_too(scenario: Scenario) -> None:
+    assert copy("plans.yearly", amount="$40.83") in read(scenario.app.test_client(), "/plans?interval=year")
 
 
-def test_the_own_plan_is_marked_and_the_larger_one_is_an_upgrade(stage: Stage) -> None:
-    page = read(stage.org(calls=5).browser)
+def test_the_own_plan_is_marked_and_the_larger_one_is_an_upgrade(scenario: Scenario) -> None:
+    page = read(scenario.org().uses(5).browser())
     assert "Your plan" in page
     assert "Upgrade, $49 a month" in page
 
 
-def test_the_smaller_plan_is_a_downgrade(stage: Stage) -> None:
-    assert "Downgrade to Free" in read(stage.org(calls=5, plan="pro").browser)
+def test_the_smaller_plan_is_a_downgrade(scenario: Scenario) -> None:
+    assert "Downgrade to Free" in read(scenario.org().on("pro").uses(5).browser())
 
 
-def test_a_member_without_the_role_asks(stage: Stage) -> None:
-    cast = stage.org()
-    browser = stage.member(cast.org, "viewer")
+def test_a_member_without_the_role_asks(scenario: Scenario) -> None:
+    org = scenario.org()
+    browser = org.browser("viewer")
     assert "Ask for Pro" in read(browser)
     page = read(browser, "/plans/pro")
-    assert "Your role cannot change the plan." in page
+    assert copy("plans.role") in page
     assert "mailto:" in page
 
 
-def test_the_own_last_period_is_priced_on_each_plan(stage: Stage) -> None:
-    cast = stage.org(calls=1_500)
-    stage.clock.at += timedelta(days=20)
-    page = read(cast.browser)
+def test_the_own_last_period_is_priced_on_each_plan(scenario: Scenario) -> None:
+    org = scenario.org().uses(1_500)
+    scenario.clock.at += timedelta(days=20)
+    page = read(org.browser())
     assert "November 2026" in page
-    replay = page[page.index("Your last period on each plan") :]
+    replay = page[page.index(copy("plans.replay")) :]
     assert re.search(r"Free.*?\$0\.00.*?API calls would have been refused above the limit", replay, re.DOTALL)
     assert re.search(r"Pro.*?\$49\.00.*?Cheapest", replay, re.DOTALL)
-    assert "Fits you best" in page
+    assert copy("plans.fits") in page
 
 
-def test_overage_is_part_of_what_a_plan_would_have_cost(stage: Stage) -> None:
-    page = read(stage.org(calls=51_000, plan="pro").browser)
-    assert "this period so far" in page
+def test_overage_is_part_of_what_a_plan_would_have_cost(scenario: Scenario) -> None:
+    page = read(scenario.org().on("pro").uses(51_000).browser())
+    assert copy("plans.current_period") in page
     assert "$59.00" in page
 
 
-def test_a_plan_says_its_money_and_how_to_get_it(stage: Stage) -> None:
-    page = read(stage.org().browser, "/plans/pro?interval=year")
+def test_a_plan_says_its_money_and_how_to_get_it(scenario: Scenario) -> None:
+    page = read(scenario.org().browser(), "/plans/pro?interval=year")
     assert "$490.00 a year, before tax" in page
     assert 'href="/billing/upgrade/pro?interval=year&currency=USD"' in page
-    assert "Nothing on this page costs anything." in page
+    assert copy("plans.free_of_charge") in page
 
 
-def test_a_downgrade_names_what_would_not_fit(stage: Stage) -> None:
-    page = read(stage.org(calls=1_200, plan="pro").browser, "/plans/free")
-    assert "API calls: 1,200 used this period, Free allows 1,000." in page
+def test_a_downgrade_names_what_would_not_fit(scenario: Scenario) -> None:
+    page = read(scenario.org().on("pro").uses(1_200).browser(), "/plans/free")
+    assert copy("cancel.unfit", meter="API calls", used="1,200", plan="Free", allowance="1,000") in page
 
 
-def test_an_unknown_plan_is_not_found(stage: Stage) -> None:
-    assert stage.app.test_client().get("/plans/nope").status_code == 404
+def test_an_unknown_plan_is_not_found(scenario: Scenario) -> None:
+    assert scenario.app.test_client().get("/plans/nope").status_code == 404
 
 
-def test_the_page_asks_the_database_little(stage: Stage) -> None:
-    cast = stage.org(calls=5)
-    for browser, path in ((stage.app.test_client(), "/plans"), (cast.browser, "/plans"),
-                          (stage.member(cast.org, "viewer"), "/plans/pro")):  # fmt: skip
-        with stage.statements() as asked:
+def test_the_page_asks_the_database_little(scenario: Scenario) -> None:
+    org = scenario.org().uses(5)
+    for browser, path in ((scenario.app.test_client(), "/plans"), (org.browser(), "/plans"),
+                          (org.browser("viewer"), "/plans/pro")):  # fmt: skip
+        with scenario.statements() as asked:
             read(browser, path)
         assert len(asked) + 1 <= 6, asked

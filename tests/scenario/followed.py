@@ -1,18 +1,19 @@
-"""A subscription of Stripe's, as its API answers at any moment of its life; and one who follows it."""
+"""Below payments: what Stripe would say of a subscription, handed to `sync_from_stripe`, and what came of it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app.kit.actor import SYSTEM
 from app.kit.periods import Period, anchored
 from app.subscriptions import periods
+from app.subscriptions.models import UsagePeriod
 from app.subscriptions.service import MONTHS
 from app.subscriptions.sync_from_stripe import StripeFacts, sync_from_stripe
-from tests.subscriptions.test_periods import tiles
 
 _ROWS = {
     "subscriptions": "plan_version_id, state, interval, currency, collection, anchor_at, started_at, ended_at,"
@@ -76,3 +77,13 @@ def span(start, days):
 def each_start(rows: list[tuple[datetime, datetime]], since: datetime) -> list[datetime]:
     """The starts of periods from `since` on."""
     return [start for start, _ in rows if start >= since]
+
+
+def tiles(session, org):
+    """The org's periods as pairs; fails unless each starts where the one before it ends, and says so."""
+    rows = session.scalars(select(UsagePeriod).where(UsagePeriod.org_id == org).order_by(UsagePeriod.starts_at)).all()
+    assert rows
+    assert rows[0].previous_end is None
+    for before, after in pairwise(rows):
+        assert after.starts_at == after.previous_end == before.ends_at
+    return [(row.starts_at, row.ends_at) for row in rows]

@@ -1,4 +1,4 @@
-"""Orgs that pay, as the mirrors of payments show them: rows as `sync` would leave them, without asking any Stripe."""
+"""Orgs that pay, as mirrors show them: the rows that `sync` leaves, on dates of the calendar, without asking Stripe."""
 
 from __future__ import annotations
 
@@ -21,69 +21,65 @@ from app.payments.models import (
 )
 from app.subscriptions.models import Subscription
 from tests.factories import utc
-from tests.portal.stage import Cast, Stage
+from tests.scenario import Org, Scenario
 
 BEGAN, RENEWS = utc("2026-11-01 00:00"), utc("2026-12-01 00:00")
 GRACE_ENDS = utc("2026-11-28 12:00")
 FEE = 4900
 
 
-def payer(stage: Stage, *, state: str = "active", cancels: bool = False, limited: bool = False, records: int = 1,
-          card: dict[str, Any] | None = None, calls: int = 5, zone: str = "UTC") -> Cast:  # fmt: skip
+def payer(scenario: Scenario, *, state: str = "active", cancels: bool = False, limited: bool = False, records: int = 1,
+          card: dict[str, Any] | None = None, calls: int = 5, zone: str = "UTC") -> Org:  # fmt: skip
     """An org on Pro since 1 November that Stripe collects for, with a paid first invoice.
 
     past_due: the renewal failed, with a grace to 28 November; `limited`: the grace is over.
     """
-    cast = stage.org(calls=calls, plan="pro", zone=zone)
-    with stage.app.app_context():
-        session = stage.session()
-        changed = {"collection": "stripe", "state": state, "cancel_at_period_end": cancels,
-                   "limited_at": stage.clock.at if limited else None}  # fmt: skip
-        session.execute(update(Subscription).where(Subscription.org_id == cast.org).values(**changed))
-        ours = session.scalars(select(Subscription).where(Subscription.org_id == cast.org)).one()
-        customer = _customer(cast.org, card or {})
-        theirs = StripeSubscription(
-            id=_id("sub"), org_id=cast.org, customer_id=customer.id, subscription_id=ours.id, status=state,
-            item_id=_id("si"), price_id=_price(session), period_start=BEGAN, period_end=RENEWS, anchor_at=BEGAN,
-            cancel_at=RENEWS if cancels else None, cancel_at_period_end=cancels, latest_invoice_id=None,
-            created_at=BEGAN, ended_at=None, synced_at=BEGAN,
-        )  # fmt: skip
-        session.add(customer)
-        session.flush()
-        session.add(theirs)
-        session.flush()
-        for number in range(records):
-            _paid(session, cast.org, theirs.id, BEGAN - timedelta(days=30 * number), number)
-        if state in {"past_due", "unpaid"}:
-            _owed(session, cast.org, theirs.id, limited=limited)
-        session.commit()
-    return cast
+    org = scenario.org(zone=zone).on("pro", since="2026-11-01 00:00").uses(calls)
+    session = org.session
+    changed = {"collection": "stripe", "state": state, "cancel_at_period_end": cancels,
+               "limited_at": scenario.clock.at if limited else None}  # fmt: skip
+    session.execute(update(Subscription).where(Subscription.org_id == org.id).values(**changed))
+    ours = session.scalars(select(Subscription).where(Subscription.org_id == org.id)).one()
+    customer = _customer(org.id, card or {})
+    theirs = StripeSubscription(
+        id=_id("sub"), org_id=org.id, customer_id=customer.id, subscription_id=ours.id, status=state,
+        item_id=_id("si"), price_id=_price(session), period_start=BEGAN, period_end=RENEWS, anchor_at=BEGAN,
+        cancel_at=RENEWS if cancels else None, cancel_at_period_end=cancels, latest_invoice_id=None,
+        created_at=BEGAN, ended_at=None, synced_at=BEGAN,
+    )  # fmt: skip
+    session.add(customer)
+    session.flush()
+    session.add(theirs)
+    session.flush()
+    for number in range(records):
+        _paid(session, org.id, theirs.id, BEGAN - timedelta(days=30 * number), number)
+    if state in {"past_due", "unpaid"}:
+        _owed(session, org.id, theirs.id, limited=limited)
+    session.commit()
+    return org
 
 
-def record(stage: Stage, cast: Cast, **changed: Any) -> None:
+def record(org: Org, **changed: Any) -> None:
     """One more movement in the history."""
     facts = {"state": "completed", "reason": "one_off", "description": "Pro, monthly", "amount": FEE, "currency": "USD",
-             "created_at": stage.clock.at, "settled_at": stage.clock.at}  # fmt: skip
-    with stage.app.app_context():
-        stage.session().add(BillingRecord(id=new_id(), org_id=cast.org, **{**facts, **changed}))
-        stage.session().commit()
+             "created_at": org.now, "settled_at": org.now}  # fmt: skip
+    org.session.add(BillingRecord(id=new_id(), org_id=org.id, **{**facts, **changed}))
+    org.scenario.session.commit()
 
 
-def visit(stage: Stage, cast: Cast, *, state: str = "open", plan: str = "pro", session_id: str | None = None) -> UUID:
+def visit(org: Org, *, state: str = "open", plan: str = "pro", session_id: str | None = None) -> UUID:
     """A checkout that somebody of the org was sent to; while it is opening its session is not known."""
-    with stage.app.app_context():
-        session = stage.session()
-        version = version_of(session, plan)
-        assert version is not None
-        made = Checkout(
-            id=new_id(), org_id=cast.org, purpose="subscription", plan_version_id=version.id, interval="month",
-            currency="USD", amount=FEE, state=state, opened_by=cast.owner, opened_at=stage.clock.at,
-            session_id=session_id or (None if state == "opening" else _id("cs_test")),
-            closed_at=None if state in {"opening", "open"} else stage.clock.at, failure=None,
-        )  # fmt: skip
-        session.add(made)
-        session.commit()
-        return made.id
+    version_id, session = org.scenario.plan_named(plan).version_id, org.session
+    made = Checkout(
+        id=new_id(), org_id=org.id, purpose="subscription", plan_version_id=version_id, interval="month",
+        currency="USD", amount=FEE, state=state, opened_by=org.owner, opened_at=org.now,
+        session_id=session_id or (None if state == "opening" else _id("cs_test")),
+        closed_at=None if state in {"opening", "open"} else org.now, failure=None,
+    )  # fmt: skip
+    session.add(made)
+    checkout_id = made.id
+    session.commit()
+    return checkout_id
 
 
 def _customer(org: UUID, card: dict[str, Any]) -> StripeCustomer:
