@@ -122,7 +122,7 @@ def _choice() -> PlanDetailView:
         ["API calls: 2,000 used this period, Pro allows 1,000."],
         PEOPLE,
         "/plans",
-        Section("Whom to ask"),
+        Section("Ask an owner"),
     )
 
 
@@ -148,7 +148,7 @@ def cancel(kind: str = "ask", *, late: bool = False, trouble: str | None = None)
     return CancelView(
         heading=cancel_heading(kind, "Pro"), notice=build_trouble_notice(trouble) if trouble else None,
         sections=build_sections(kind, at, "Free", _choice().unfit, PEOPLE),
-        confirm="Cancel Pro on that day" if kind == "ask" else None, keep="Keep Pro", next_plan="Free",
+        confirm="Cancel Pro" if kind == "ask" else None, keep="Keep Pro", next_plan="Free",
         changes=[] if kind in {"nothing", "cancelled"} else _choice().changes,
     )  # fmt: skip
 

@@ -93,7 +93,7 @@ def test_who_may_not_act_gets_no_buttons() -> None:
     ("changed", "role", "kind", "action"),
     [
         ({}, "owner", None, None),
-        ({"state": "past_due"}, "billing", "strong", "Fix it"),
+        ({"state": "past_due"}, "billing", "strong", copy("banner.fix")),
         ({"state": "past_due"}, "viewer", "strong", None),
         ({"state": "past_due", "limited": True, "cancels": True}, "owner", "full", "Pay now"),
         ({"cancels": True}, "admin", "near", copy("banner.undo")),
