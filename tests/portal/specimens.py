@@ -19,7 +19,7 @@ from app.portal.plans.view_models import PlansView
 from app.portal.shell.upgrade_hints import hint_larger_plan
 from app.portal.usage.refusals import RefusedRow
 from app.portal.usage.requests import list_presets, parse_usage_query
-from app.portal.usage.view import Found, MeterRef, build_usage_view
+from app.portal.usage.view import MeterRef, UsageData, build_usage_view
 from app.portal.usage.view_models import UsageView
 from app.rating.schemas import parse_charge
 from app.statements.current_usage import CurrentUsage
@@ -165,7 +165,7 @@ def usage(*, empty: bool = False) -> UsageView:
     shares = [Share(minutes.id, kind, kind, total * part / 100, part) for kind, part in kinds]
     refused = [RefusedRow(NOW, "Minutes", "The limit of 1,200 was reached", 14)]
     before = [UsageFigure(date(2026, 10, 20), minutes.id, "", D("880.5"), 90)]
-    found = Found(minutes, meters, used, before, shares, (total, 252), refused)
+    found = UsageData(minutes, meters, used, before, shares, (total, 252), refused)
     if empty:
         found = replace(found, figures=[], shares=[], total=(D(0), 0), refused=[])
     return build_usage_view(asked, list_presets(PERIOD, ZONE, NOW), found, ZONE, NOW)

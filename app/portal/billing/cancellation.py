@@ -74,8 +74,8 @@ def build_sections(
         return [_cancelled(at)]
     sections = [_until(at), _after(next_plan, unfit)]
     if kind == "off":
-        words = "Online payments are turned off in this installation. Ask your Tollkeeper team to cancel for you."
-        sections.append(Section("Payments are turned off", [words]))
+        words = "Online payments are not switched on in this installation. Ask your Tollkeeper team to cancel for you."
+        sections.append(Section("Payments are not switched on", [words]))
     if kind == "role":
         sections.append(Section("Ask an owner", ask="Your role cannot cancel the plan.", people=people))
     return sections

@@ -66,10 +66,10 @@ def _off(context: ObstacleContext) -> Section:
     name = context.plan.name
     price = f"{context.amount} a {context.interval}"
     words = (
-        f"{name} is {price}, before tax. Online payments are turned off in this installation."
+        f"{name} is {price}, before tax. Online payments are not switched on in this installation."
         f" Ask your Tollkeeper team for {name}: its limits apply as soon as they switch you."
     )
-    return Section("Payments are turned off", [words], last=_FREE_PAGE)
+    return Section("Payments are not switched on", [words], last=_FREE_PAGE)
 
 
 def _default(context: ObstacleContext) -> Section:

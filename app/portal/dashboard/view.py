@@ -91,7 +91,7 @@ def build_prompt(meter: MeterFigures, usage: CurrentUsage, advice: UpgradeHint, 
         action_href=advice.href if may_upgrade else None,
         action_label=advice.label if may_upgrade else None,
         second_href=path_to("usage.index", meter=meter.key),
-        second_label="See usage",
+        second_label="Usage details",
     )
 
 
