@@ -6,6 +6,7 @@
 #   make test-long  seeds, kills and long histories
 #   make check      ruff, mypy, import-linter, bandit
 #   make picture    docs/house.svg, drawn from the code
+#   make walks      the files that one event, webhook, dashboard and purchase go through
 # PORT=5100 moves a run; INSTANCE=folder keeps its data elsewhere; PYTHON=python3.12 chooses the interpreter.
 
 SHELL := /bin/bash
@@ -22,7 +23,7 @@ PYTHON ?= $(shell for name in python3.11 python3; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-unit test-db test-stack test-browser test-dates test-long check picture bench screens lock clean
+.PHONY: help run test test-unit test-db test-stack test-browser test-dates test-long check picture walks bench screens lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -67,6 +68,9 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --recursive app sandbox wsgi.py --configfile pyproject.toml
+
+walks: $(READY)
+	@WALKS=1 exec $(BIN)/python -m pytest -s -n 0 tests/portal/test_walks.py
 
 picture: $(READY)
 	@exec $(BIN)/python -m tests.support.picture

@@ -1,4 +1,4 @@
-"""The WSGI entry point: `granian --interface wsgi wsgi:app`, or any other WSGI server; and the app of `flask`."""
+"""The WSGI entry point (`granian --interface wsgi wsgi:app`, or any other WSGI server), and the app for `flask`."""
 
 from app import cli
 from app.factory import create_app

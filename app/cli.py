@@ -1,4 +1,4 @@
-"""The `flask` command's nouns: each room registers the verbs it owns."""
+"""Registers the `flask` commands: one group per room."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ def register(app: Flask) -> None:
     """Add the commands to an app."""
 
     @contextmanager
-    def door() -> Iterator[Session]:
+    def open_transaction() -> Iterator[Session]:
         with app.app_context(), transaction() as session:
             yield session
 
-    audit.context_settings["obj"] = door  # audit may not know Flask, so its door is handed in
-    catalog.add_command(push_prices)  # what the catalogue sells, brought to Stripe: payments' verb under its noun
+    audit.context_settings["obj"] = open_transaction  # audit must not import Flask, so the transaction is passed in
+    catalog.add_command(push_prices)  # belongs to payments, but reads best as `flask catalog push`
     for command in (accounts, audit, catalog, usage, stripe, clock, demo, doctor):
-        app.cli.add_command(_reporting_lost_database(command, app.extensions["tollkeeper"].settings))
+        app.cli.add_command(_wrap_lost_database(command, app.extensions["tollkeeper"].settings))
 
 
-def _reporting_lost_database(command: click.Command, settings: Settings) -> click.Command:
-    """The command, which names the cure instead of a traceback when no connection can be made."""
-    reporting = copy(command)
+def _wrap_lost_database(command: click.Command, settings: Settings) -> click.Command:
+    """Wrap the command so that a lost database connection prints what to do instead of a traceback."""
+    wrapped = copy(command)
 
     def invoke(context: click.Context) -> Any:
         try:
             return command.invoke(context)
         except (psycopg.OperationalError, sqlalchemy.exc.OperationalError) as error:
             cause = error.orig if isinstance(error, sqlalchemy.exc.OperationalError) else error
-            if not isinstance(cause, psycopg.OperationalError) or cause.sqlstate is not None:  # a statement failed
+            if not isinstance(cause, psycopg.OperationalError) or cause.sqlstate is not None:  # the statement failed
                 raise
-            raise click.ClickException(f"The database does not answer. {settings.database_hint}\n{cause}") from None
+            raise click.ClickException(f"Cannot reach the database. {settings.database_hint}\n{cause}") from None
 
-    reporting.invoke = invoke  # type: ignore[assignment, method-assign]  # click hands commands over as objects
-    return reporting
+    wrapped.invoke = invoke  # type: ignore[assignment, method-assign]  # Click passes commands around as objects
+    return wrapped

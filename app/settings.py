@@ -21,7 +21,7 @@ _ORIGIN = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1
 
 
 class SettingsError(Exception):
-    """Names every wrong setting at once, so that an operator mends them in one go."""
+    """Names every invalid setting at once, so that an operator can fix them in one go."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -30,7 +30,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """All that an installation may choose. Durations are timedeltas; sizes are bytes; URLs carry no trailing slash.
+    """Everything an installation can configure. Durations are timedeltas, sizes bytes; URLs have no trailing slash.
 
     `sandbox` marks a development installation: movable clock, mailbox page, plain http, generated secrets.
     """
@@ -63,8 +63,8 @@ class Settings:
     stripe_page_hosts: tuple[str, ...] = STRIPE_PAGES
     stripe_account: str | None = None
     grace: timedelta = timedelta(days=7)
-    patient: bool = False
-    # Costs and waits: no variable sets them. Tests lower them, so that nobody waits for what is not being tested.
+    is_background: bool = False
+    # Costs and waits that no variable sets; tests lower them to run faster.
     stripe_page_limit: timedelta = timedelta(seconds=5)
     payments_page_wait: timedelta = timedelta(seconds=3)
     payments_task_wait: timedelta = timedelta(seconds=60)
@@ -85,40 +85,40 @@ class Settings:
 
     @property
     def database_hint(self) -> str:
-        """What to do when the database cannot be reached."""
+        """What to do if the database cannot be reached."""
         start = "Start it with `make run`" if self.sandbox else "Start PostgreSQL"
         return f"{start}, or correct DATABASE_URL."
 
     @property
     def clock_file(self) -> Path:
-        """Where the sandbox keeps the offset of its business clock."""
+        """The file that holds the offset of the sandbox's business clock."""
         return self.instance / "clock"
 
     def for_worker(self) -> Settings:
-        """The same installation seen by the worker: its own database role, and time to wait for Stripe."""
+        """These settings for the worker: its own database role, and the longer Stripe time limits."""
         return replace(self.for_command(), database_url=self.worker_database_url)
 
     def for_command(self) -> Settings:
-        """The same installation seen by a command: nobody waits for a page, so Stripe is given more time."""
-        return replace(self, patient=True)
+        """These settings for a command: no page is waiting, so Stripe gets more time."""
+        return replace(self, is_background=True)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
-        """Read the environment; raises `SettingsError` naming every problem.
+        """Read the environment; raise `SettingsError` naming every problem.
 
-        Without `TOLLKEEPER_ENV=production` this is a sandbox: secrets are made once and kept under the instance folder.
+        Without `TOLLKEEPER_ENV=production` this is a sandbox: secrets are generated once and kept below `instance`.
         """
         read = Environment(os.environ if env is None else env)
         sandbox = read.text("TOLLKEEPER_ENV", "sandbox") != "production"
         instance = Path(read.text("INSTANCE") or PROJECT / "instance").resolve()
         settings = cls(
             sandbox=sandbox, instance=instance,
-            **_place(read, sandbox, instance), **_mail(read, sandbox), **_bounds(read), **_payments(read),
+            **_core(read, sandbox, instance), **_mail(read, sandbox), **_bounds(read), **_payments(read),
         )  # fmt: skip
         problems = read.problems + _stripe(settings)
         if settings.event_max_ahead > MOST_AHEAD:
             problems.append(
-                "EVENT_MAX_AHEAD_MINUTES must be at most 60: periods are opened no further ahead of an event"
+                "EVENT_MAX_AHEAD_MINUTES must be at most 60: periods are not opened further ahead of an event"
             )
         if problems:
             raise SettingsError(problems)
@@ -126,15 +126,15 @@ class Settings:
 
 
 def read_settings() -> Settings:
-    """The settings of this process; ends it, naming each problem on a line of its own, when they cannot be used."""
+    """The settings of this process. If they are invalid, exit and print every problem on its own line."""
     try:
         return Settings.from_env()
     except SettingsError as error:
         raise SystemExit("\n".join(["The settings cannot be used:", *error.problems])) from None
 
 
-def _place(read: Environment, sandbox: bool, instance: Path) -> dict[str, Any]:
-    """Where the portal stands, its databases and its secrets."""
+def _core(read: Environment, sandbox: bool, instance: Path) -> dict[str, Any]:
+    """The portal's address, its databases and its secrets."""
     base_url = read.text("BASE_URL", f"http://127.0.0.1:{read.text('PORT', '5000')}" if sandbox else "").rstrip("/")
     if not sandbox and not base_url.startswith("https://"):
         read.problems.append("BASE_URL must be the portal's https address, such as https://billing.example.com")
@@ -167,7 +167,7 @@ def _mail(read: Environment, sandbox: bool) -> dict[str, Any]:
 
 
 def _bounds(read: Environment) -> dict[str, Any]:
-    """Sizes, ages, and who may look."""
+    """Sizes and ages, and the metrics token."""
     return {
         "metrics_token": read.optional("METRICS_TOKEN"),
         "trusted_proxies": read.number("TRUSTED_PROXIES", 0),
@@ -190,11 +190,11 @@ def _payments(read: Environment) -> dict[str, Any]:
 
 
 def _stripe(settings: Settings) -> list[str]:
-    """What is wrong with the settings of payments, in words that repeat no secret."""
+    """List what is wrong with the payment settings, without repeating a secret."""
     key, base, account = settings.stripe_secret_key, settings.stripe_api_base, settings.stripe_account
     test = re.fullmatch(r"[sr]k_test_\w+", key, re.ASCII)
     live = re.fullmatch(r"[sr]k_live_\w+", key, re.ASCII)
-    secrets_good = all(re.fullmatch(r"whsec_[!-~]+", each) for each in settings.stripe_webhook_secrets)
+    secrets_good = all(re.fullmatch(r"whsec_[!-~]+", secret) for secret in settings.stripe_webhook_secrets)
     pages_good = all((at := _ORIGIN.fullmatch(page)) and (at[1] == "https" or _loopback(at[2]))
                      for page in settings.stripe_page_hosts)  # fmt: skip
     host = _ORIGIN.fullmatch(base)

@@ -1,7 +1,7 @@
-"""The worker: procrastinate over the rooms' tables of tasks. `python -m app.worker` runs it until a signal.
+"""The worker: runs the rooms' tasks with procrastinate. `python -m app.worker` runs until a signal.
 
-A task gets its arguments as JSON values and opens its own transaction; one that raises is tried again with a
-growing pause, five times in all, and is then parked as failed, where staff can see it.
+A task receives JSON values and opens its own transaction. A task that raises is retried with a growing delay, five
+attempts in all, and is then parked as failed, where staff can see it.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ from app.subscriptions import tasks as subscriptions
 from app.web import tasks as web
 
 ROOMS = (accounts, mail, subscriptions, metering, payments, web)
-RETRY = RetryStrategy(max_attempts=4, exponential_wait=10)  # four repeats after the first try: five in all
-BEAT, SILENT = 5.0, 15.0  # seconds: so often a worker says that it lives; so long unheard it is held for dead
-CONCURRENCY = 8  # some of them may be waiting for Stripe, and must not keep the others waiting
-# Stripe's events of one customer are applied one after the other, and no notification comes when one of them ends: the
-# next is found by looking. At the five seconds of procrastinate a purchase's dozen of events took a minute.
-LOOK = 0.2
+RETRY = RetryStrategy(max_attempts=4, exponential_wait=10)  # four retries after the first attempt: five in all
+HEARTBEAT_SECONDS, STALLED_SECONDS = 5.0, 15.0  # a worker silent for the latter counts as dead
+CONCURRENCY = 8  # tasks that wait for Stripe must not hold up the others
+# Stripe events of one customer are applied one after another, and nothing notifies the worker when one ends: it polls
+# for the next. At procrastinate's default of five seconds, a purchase's dozen events took a minute.
+POLL_SECONDS = 0.2
 log = structlog.get_logger()
 
 
-def build(flask_app: Flask) -> procrastinate.App:
-    """The queue's app with every room's tasks; each runs inside the Flask app's context, in a thread."""
+def build_queue(flask_app: Flask) -> procrastinate.App:
+    """Build the queue with every room's tasks; each runs in a thread, inside the Flask app's context."""
     settings = flask_app.extensions["tollkeeper"].settings
     connector = procrastinate.PsycopgConnector(conninfo=settings.worker_database_url)
-    # What is done leaves no row: the fold alone would leave 8,640 a day. What is parked stays.
+    # Successful jobs are deleted: rolling up alone would leave 8,640 rows a day. Parked ones stay.
     queue = procrastinate.App(
         connector=connector,
         worker_defaults={
             "concurrency": CONCURRENCY,
             "delete_jobs": "successful",
-            "fetch_job_polling_interval": LOOK,
-            "update_heartbeat_interval": BEAT,
-            "stalled_worker_timeout": SILENT,
+            "fetch_job_polling_interval": POLL_SECONDS,
+            "update_heartbeat_interval": HEARTBEAT_SECONDS,
+            "stalled_worker_timeout": STALLED_SECONDS,
         },
     )
     for room in ROOMS:
@@ -71,36 +71,36 @@ def _register(queue: procrastinate.App, flask_app: Flask, name: str, work: Calla
 
 
 def _periodic(queue: procrastinate.App, cron: str, name: str, task: Any) -> None:
-    def due(timestamp: int) -> None:  # noqa: ARG001  (procrastinate passes when it was due)
+    def due(timestamp: int) -> None:  # noqa: ARG001  (procrastinate passes the scheduled time)
         task.func()
 
-    # A late worker runs a sweep once, not once for every tick that it missed.
+    # A late worker runs a sweep once, not once for every tick it missed.
     queue.periodic(cron=cron, periodic_id=name)(queue.task(name=f"{name}.due", queueing_lock=f"{name}.due")(due))
 
 
 async def run(queue: procrastinate.App) -> None:
-    """Work until SIGTERM or SIGINT; a database that is away is waited for."""
+    """Work until SIGTERM or SIGINT; wait if the database is down."""
     stopping = asyncio.Event()
-    # The loop's own pool has as many threads as the machine has cores, and four; tasks would wait for one unseen.
+    # The default pool has four threads more than the machine has cores; claimed tasks would wait in it unseen.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(CONCURRENCY, "task"))
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     while not stopping.is_set():
         try:
-            await _until(queue, stopping)
+            await _run_until(queue, stopping)
         except (psycopg.Error, procrastinate.exceptions.ProcrastinateException) as error:
-            log.warning("worker starts again", error=type(error).__name__)
+            log.warning("worker restarted", error=type(error).__name__)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), 1.0)
 
 
-async def _until(queue: procrastinate.App, stopping: asyncio.Event) -> None:
+async def _run_until(queue: procrastinate.App, stopping: asyncio.Event) -> None:
     async with queue.open_async():
         working = asyncio.create_task(queue.run_worker_async(install_signal_handlers=False, listen_notify=True))
-        told, rescuing = asyncio.create_task(stopping.wait()), asyncio.create_task(_rescue(queue))
-        await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
-        told.cancel()
-        rescuing.cancel()
+        stopped, requeuing = asyncio.create_task(stopping.wait()), asyncio.create_task(_requeue_forever(queue))
+        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        requeuing.cancel()
         if not working.done():
             working.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -109,36 +109,36 @@ async def _until(queue: procrastinate.App, stopping: asyncio.Event) -> None:
             working.result()
 
 
-async def _rescue(queue: procrastinate.App) -> None:
-    """Look for tasks of killed workers, for ever: nobody else would end them, and they would hold their locks."""
+async def _requeue_forever(queue: procrastinate.App) -> None:
+    """Requeue tasks of killed workers, forever: nothing else would end them, and they would keep their locks."""
     while True:
-        with contextlib.suppress(procrastinate.exceptions.ProcrastinateException):  # the database is away: later
-            await give_back(queue, SILENT)
-        await asyncio.sleep(BEAT)
+        with contextlib.suppress(procrastinate.exceptions.ProcrastinateException):  # the database is down: try later
+            await requeue_stalled(queue, STALLED_SECONDS)
+        await asyncio.sleep(HEARTBEAT_SECONDS)
 
 
-async def give_back(queue: procrastinate.App, silent: float) -> int:
-    """Put the tasks of workers that were not heard of for `silent` seconds back into the queue; returns how many.
+async def requeue_stalled(queue: procrastinate.App, stalled_after: float) -> int:
+    """Requeue the tasks of workers without a heartbeat for `silent` seconds; return how many.
 
-    The kill counts as a try, so that a task which kills its worker is parked in the end.
+    A kill counts as an attempt, so a task that kills its worker is eventually parked.
     """
-    found = list(await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent))
-    for job in found:
-        log.warning("task of a killed worker", task=job.task_name, id=job.id, tries=job.attempts + 1)
+    jobs = list(await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=stalled_after))
+    for job in jobs:
+        log.warning("task of a killed worker", task=job.task_name, id=job.id, attempts=job.attempts + 1)
         try:
             if job.attempts >= (RETRY.max_attempts or 0):
                 await queue.job_manager.finish_job(job, Status.FAILED, delete_job=False)
             else:
                 await queue.job_manager.retry_job(job)
-        except procrastinate.exceptions.UniqueViolation:  # a sweep, and the next one waits already
+        except procrastinate.exceptions.UniqueViolation:  # a sweep whose next run is already waiting
             await queue.job_manager.finish_job(job, Status.FAILED, delete_job=True)
-    return len(found)
+    return len(jobs)
 
 
 def main() -> None:
-    """Run with the environment's settings, as the worker's database role."""
+    """Run with the settings from the environment, as the worker's database role."""
     settings = read_settings().for_worker()
-    asyncio.run(run(build(create_app(settings))))
+    asyncio.run(run(build_queue(create_app(settings))))
 
 
 if __name__ == "__main__":

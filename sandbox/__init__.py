@@ -1,4 +1,4 @@
-"""The sandbox: everything `make run` needs beside the product, started by `run`.
+"""The sandbox: everything `make run` needs besides the product. Started by `run`.
 
-It and `app` never import each other: they meet over HTTP, SMTP, the environment and the command line.
+The sandbox and `app` never import each other: they communicate over HTTP, SMTP, environment variables and commands.
 """

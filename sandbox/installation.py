@@ -1,4 +1,4 @@
-"""Where one run keeps its data, which ports it takes, and the environment of its processes."""
+"""A run's data folder, ports and process environment."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ DATABASES = ("DATABASE_URL", "OWNER_DATABASE_URL", "WORKER_DATABASE_URL")
 
 
 class RunError(Exception):
-    """The run cannot start; the words say why and what to do."""
+    """The run cannot start; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Installation:
-    """The portal's port and the folder that holds all data.
+    """The portal's port, and the folder that holds all data.
 
-    The mailbox page has the next port, its SMTP the one after, the stand-in for Stripe the third.
+    The following three ports are the mailbox page, its SMTP server and the Stripe stand-in.
     """
 
     port: int
@@ -34,48 +34,48 @@ class Installation:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Installation:
-        """Read PORT and INSTANCE; raises `RunError` when PORT is none."""
+        """Read PORT and INSTANCE; raises `RunError` if PORT is invalid."""
         text = env.get("PORT") or "5000"
         if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65_532):
-            raise RunError(f"PORT is a number from 1 to 65532, not {text!r}.")
+            raise RunError(f"PORT must be a number from 1 to 65532, not {text!r}.")
         return cls(int(text), Path(env.get("INSTANCE") or PROJECT / "instance").resolve())
 
     @property
     def portal(self) -> str:
-        """The portal's address."""
+        """The portal's URL."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def mailbox(self) -> str:
-        """The mailbox page's address."""
+        """The mailbox page's URL."""
         return f"http://{HOST}:{self.port + 1}"
 
     @property
     def smtp_port(self) -> int:
-        """Where the portal hands over its mail."""
+        """The port to which the portal sends its e-mail."""
         return self.port + 2
 
     @property
     def stripe_port(self) -> int:
-        """Where the stand-in for Stripe listens."""
+        """The port of the Stripe stand-in."""
         return self.port + 3
 
     @property
     def stripe(self) -> str:
-        """The stand-in's address: its API, its hosted pages and its page of switches."""
+        """The stand-in's base URL: API, hosted pages and control page."""
         return f"http://{HOST}:{self.stripe_port}"
 
     @property
     def webhook(self) -> str:
-        """Where the stand-in sends its events."""
+        """The URL to which the stand-in sends its events."""
         return f"{self.portal}/webhooks/stripe"
 
     def log(self, name: str) -> Path:
-        """The log of one process; the one of the run before is kept beside it, as `.old`."""
+        """The log file of a process; the previous run's is kept as `.old`."""
         return self.instance / "log" / f"{name}.log"
 
     def environment(self, env: Mapping[str, str]) -> dict[str, str]:
-        """What every process is told, before the database's addresses."""
+        """The environment of every process, without the database URLs."""
         return {
             **env,
             "TOLLKEEPER_ENV": "sandbox",
@@ -90,9 +90,9 @@ class Installation:
         }
 
     def stripe_settings(self) -> dict[str, str]:
-        """What the product is told of Stripe: the stand-in, with a key and a webhook secret made once for this folder.
+        """The product's Stripe settings: the stand-in, with a key and webhook secret generated once for this folder.
 
-        A real key in the caller's environment gives way: nothing of a sandbox goes out.
+        They replace a real key in the caller's environment: a sandbox must not reach the real Stripe.
         """
         return {
             "STRIPE_SECRET_KEY": self._ensure_secret("stripe_secret_key", "sk_test_"),
@@ -103,7 +103,7 @@ class Installation:
         }
 
     def write_env_file(self, env: Mapping[str, str]) -> None:
-        """Keep the settings of this run, so that commands in a shell work on it after `. instance/env`."""
+        """Write the run's settings to `instance/env`, so that a shell can source them and run commands."""
         names = {*self.environment({}), *self.stripe_settings(), *DATABASES} & env.keys()
         lines = [f"export {name}={shlex.quote(env[name])}\n" for name in sorted(names)]
         self._write("env", "".join(lines))
@@ -114,7 +114,7 @@ class Installation:
         return (self.instance / name).read_text(encoding="ascii").strip()
 
     def _write(self, name: str, text: str) -> None:
-        """Whole or not at all, and readable by its owner alone from its first byte on: it holds a secret."""
+        """Write atomically, readable only by the owner from the first byte: the file holds secrets."""
         new = self.instance / f"{name}.new"
         new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -123,7 +123,7 @@ class Installation:
 
     @contextmanager
     def claim(self) -> Iterator[None]:
-        """Hold the folder for this run, its ports being free; raises `RunError` where another holds one of them."""
+        """Lock the folder for this run and check the ports; raises `RunError` if the folder or a port is in use."""
         self.log("any").parent.mkdir(parents=True, exist_ok=True)
         with (self.instance / "run.lock").open("a", encoding="ascii") as lock:
             try:
@@ -143,8 +143,8 @@ class Installation:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((HOST, port))
-            except OSError as refused:
+            except OSError as error:
                 raise RunError(
-                    f"Port {port} cannot be used ({os.strerror(refused.errno or 0)}). "
+                    f"Port {port} cannot be used ({os.strerror(error.errno or 0)}). "
                     f"This run needs {self.port} to {self.port + 3}; choose another: PORT=5100 make run"
                 ) from None

@@ -1,7 +1,7 @@
-"""Keeps a few processes up: one that dies is started again at once, and a stop leaves none behind.
+"""Keeps processes running: restarts those that die, and leaves none behind when it stops.
 
-Each process leads a group of its own, so that Ctrl-C reaches only us, and so that what a killed leader leaves
-(a web server's workers, holding the port) is ended before the next start. If we are killed, the kernel tells them.
+Every process leads its own group, so that Ctrl-C reaches only us and so that what a killed leader leaves behind (a web
+server's workers, which hold the port) can be ended before the restart. If we are killed, the kernel signals them.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-PAUSE = 1.0  # a process that dies at once is started at most once in so many seconds
-PATIENCE = 10.0  # how long a process may take to stop before it is killed
+PAUSE = 1.0  # seconds between restarts of a process that dies at once
+PATIENCE = 10.0  # seconds to wait for a process to stop before killing it
 PR_SET_PDEATHSIG = 1
 
 
 @dataclass
 class Process:
-    """What to run; `stop_signal` asks it to end."""
+    """A command to run; `stop_signal` asks it to stop."""
 
     name: str
     command: list[str]
@@ -34,7 +34,7 @@ class Process:
     started: float = 0.0
 
     def start(self) -> None:
-        """Start it, its words going to its log."""
+        """Start the process, with its output going to its log."""
         self.started = time.monotonic()
         with self.log.open("ab") as log:
             self.child = subprocess.Popen(
@@ -47,17 +47,17 @@ class Process:
                 preexec_fn=_end_with_parent,  # noqa: PLW1509  (we have one thread)
             )
 
-    def send(self, sent: signal.Signals) -> None:
-        """Signal the whole group, which may live on without its leader."""
+    def send(self, signum: signal.Signals) -> None:
+        """Signal the whole group, which may outlive its leader."""
         if self.child is not None:
             try:
-                os.killpg(self.child.pid, sent)
+                os.killpg(self.child.pid, signum)
             except (ProcessLookupError, PermissionError):
                 return
 
 
 class Supervisor:
-    """Holds processes in the order of their start; `stop` ends them in the opposite order."""
+    """Holds processes in the order of their start; `stop` ends them in reverse order."""
 
     def __init__(self, say: Callable[[str], None], patience: float = PATIENCE) -> None:
         self.say = say
@@ -65,23 +65,23 @@ class Supervisor:
         self.processes: list[Process] = []
 
     def add(self, process: Process) -> None:
-        """Start it, and keep it up from the next `tend` on."""
+        """Start the process; `restart_dead` keeps it running."""
         self.processes.append(process)
         process.start()
 
-    def tend(self) -> None:
-        """Start again what has died; call it several times a second."""
+    def restart_dead(self) -> None:
+        """Restart processes that have died; call it several times a second."""
         for process in self.processes:
             if process.child is None or process.child.poll() is None:
                 continue
             if time.monotonic() - process.started < PAUSE:
                 continue
             process.send(signal.SIGKILL)
-            self.say(f"{process.name} ended ({process.child.returncode}); starting it again, see {process.log}")
+            self.say(f"{process.name} exited with {process.child.returncode}; restarting it, see {process.log}")
             process.start()
 
     def stop(self) -> None:
-        """End all of it; returns when no process is left."""
+        """Stop every process and return when none is left."""
         for process in reversed(self.processes):
             if process.child is None:
                 continue
@@ -90,7 +90,7 @@ class Supervisor:
                 try:
                     process.child.wait(self.patience)
                 except subprocess.TimeoutExpired:
-                    self.say(f"{process.name} did not stop within {self.patience:g} s and is killed")
+                    self.say(f"{process.name} did not stop within {self.patience:g} s and was killed")
             process.send(signal.SIGKILL)
             process.child.wait()
 

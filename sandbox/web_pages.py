@@ -1,4 +1,4 @@
-"""Responses of the sandbox's pages: HTML without script under a strict policy, for this machine only."""
+"""Responses of the sandbox's pages: HTML without scripts under a strict policy, for this machine only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOSTS = {"127.0.0.1", "localhost"}
 
 @dataclass(frozen=True)
 class Page:
-    """One answer to a browser."""
+    """A response to a browser."""
 
     body: str
     status: int = HTTPStatus.OK
@@ -24,7 +24,7 @@ class Page:
     policy: str = f"{STRICT}; form-action 'self'"
 
     def headers(self) -> list[tuple[str, str]]:
-        """All but the length."""
+        """All headers but the length."""
         lines = [
             ("Content-Type", f"{self.kind}; charset=utf-8"),
             ("Content-Security-Policy", self.policy),
@@ -36,36 +36,36 @@ class Page:
 
 
 def redirect(url: str) -> Page:
-    """303: look there."""
+    """Redirect with 303."""
     return Page("", HTTPStatus.SEE_OTHER, "text/plain", url)
 
 
 def forbidden() -> Page:
-    """The answer to who is not `from_here`."""
-    return Page("Only for this machine.\n", HTTPStatus.FORBIDDEN, "text/plain")
+    """The response to requests that are not `from_here`."""
+    return Page("This page is only available on this machine.\n", HTTPStatus.FORBIDDEN, "text/plain")
 
 
 def from_here(method: str, host: str, origin: str | None) -> bool:
-    """Whether the call comes from this machine's own pages: another site in the same browser may not act."""
-    if host.rpartition(":")[0] not in HOSTS:  # a name that someone pointed at this machine
+    """Whether the request comes from this machine's own pages: other sites in the same browser may not act."""
+    if host.rpartition(":")[0] not in HOSTS:  # a foreign name that resolves to this machine
         return False
     return method in {"GET", "HEAD"} or origin in {None, f"http://{host}"}
 
 
 def status_line(status: int) -> str:
-    """As WSGI wants it: `404 Not Found`."""
+    """The WSGI status line, such as `404 Not Found`."""
     return f"{int(status)} {HTTPStatus(status).phrase}"
 
 
 def templates(folder: Path, **names: str) -> Environment:
-    """The templates of `folder` over the common `base.html`, which needs the names `product`, `banner` and `home`."""
+    """The templates of `folder` over the shared `base.html`, which needs `product`, `banner` and `home`."""
     loader = FileSystemLoader([folder / "templates", HERE / "templates"])
-    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    made.globals.update(names)
-    return made
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.globals.update(names)
+    return environment
 
 
 def style(folder: Path) -> Page:
-    """The common rules and those of `folder`."""
+    """The shared style sheet followed by the one in `folder`."""
     sheets = (HERE / "style.css", folder / "style.css")
     return Page("".join(sheet.read_text(encoding="utf-8") for sheet in sheets), kind="text/css")

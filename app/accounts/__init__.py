@@ -1,4 +1,5 @@
-"""Who may come in: orgs, users, members, sign-in, sessions, API keys, clients, and the guards of every door.
+"""Accounts and access: organisations, users, memberships, sessions, API keys, clients, and the checks that guard
+every endpoint.
 
 Must not know meters, plans, subscriptions or money.
 """

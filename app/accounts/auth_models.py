@@ -1,4 +1,4 @@
-"""The tables of what proves who calls: sessions, mailed tokens, API keys, attempts, and the sign-in log."""
+"""Tables that authenticate callers: sessions, e-mailed tokens, API keys, attempts, and the sign-in log."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from app.kit.db import Base
 
 
 class DeviceSession(Base):
-    """One device where a user is signed in. The cookie holds the token; only its SHA-256 is here."""
+    """A device on which a user is signed in. The cookie holds the token; only its SHA-256 is stored."""
 
     __tablename__ = "sessions"
     __table_args__ = (
-        Index(None, "user_id"),  # the devices of a user, and ending them
-        Index(None, "expires_at"),  # the sweep of sessions past their end
+        Index(None, "user_id"),  # a user's devices, and signing them out
+        Index(None, "expires_at"),  # deleting expired sessions
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -35,13 +35,13 @@ class DeviceSession(Base):
 
 
 class EmailToken(Base):
-    """A secret sent by mail, good once: to verify an address, to reset a password, to change an address."""
+    """A single-use secret sent by e-mail to verify an address, reset a password or change an address."""
 
     __tablename__ = "email_tokens"
     __table_args__ = (
         CheckConstraint("purpose IN ('verify', 'reset', 'change')", name="purpose"),
         CheckConstraint("email = lower(email)", name="email"),
-        Index(None, "user_id", "purpose"),  # voiding a user's other tokens of one purpose
+        Index(None, "user_id", "purpose"),  # revoking a user's other tokens for a purpose
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -55,12 +55,12 @@ class EmailToken(Base):
 
 
 class Attempt(Base):
-    """How often something was tried in a window that is over at `ends_at`."""
+    """How many attempts were made in a window that ends at `ends_at`."""
 
     __tablename__ = "attempts"
     __table_args__ = (
         CheckConstraint("count >= 0", name="count"),
-        Index(None, "ends_at"),  # the sweep of windows that are over
+        Index(None, "ends_at"),  # deleting windows that have ended
     )
 
     bucket: Mapped[str] = mapped_column(primary_key=True)
@@ -69,7 +69,7 @@ class Attempt(Base):
 
 
 class SignInEntry(Base):
-    """One sign-in or refusal, never changed. What names a person stands in `SignInDetails` under a salted hash."""
+    """One sign-in or refusal; immutable. Personal data is in `SignInDetails`, under a salted hash."""
 
     __tablename__ = "sign_in_log"
     __table_args__ = (
@@ -79,7 +79,7 @@ class SignInEntry(Base):
             name="outcome",
         ),
         Index(None, "user_id", "at"),  # the sign-ins of a user, newest first
-        Index(None, "at"),  # the entries of a day, for its seal
+        Index(None, "at"),  # the entries of a day, to seal them
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -92,7 +92,7 @@ class SignInEntry(Base):
 
 
 class SignInDetails(Base):
-    """The erasable part of a sign-in entry: address, browser, and the e-mail as typed when no user has it."""
+    """The erasable part of a sign-in entry: address, browser, and the e-mail address as typed if no user has it."""
 
     __tablename__ = "sign_in_details"
 
@@ -102,7 +102,7 @@ class SignInDetails(Base):
 
 
 class ApiKey(Base):
-    """A program's credential: of an org, or of staff when `org_id` is null. Only an HMAC of it is kept."""
+    """A program's credential, of an org, or of staff if `org_id` is null. Only its HMAC is stored."""
 
     __tablename__ = "api_keys"
     __table_args__ = (

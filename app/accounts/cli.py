@@ -1,4 +1,4 @@
-"""`flask accounts`: users and keys made by an operator, and the check of the sealed sign-in log."""
+"""`flask accounts`: creates users and keys, and verifies the sealed sign-in log."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON 
 
 @group.command("create-user")
 @click.argument("email")
-@click.option("--name", help="The name that others see; the address's first part when left out.")
-@click.option("--staff", is_flag=True, help="May open the staff pages.")
-@click.option("--verified", is_flag=True, help="The address counts as confirmed.")
-@click.password_option(help="Asked for when left out; an argument is seen by others on the machine.")
+@click.option("--name", help="The display name. Default: the part of the address before the @.")
+@click.option("--staff", is_flag=True, help="Give access to the staff pages.")
+@click.option("--verified", is_flag=True, help="Mark the address as confirmed.")
+@click.password_option(help="Prompted for if omitted. Other users of the machine can see command-line arguments.")
 @_AS_JSON
 def create_user(email: str, name: str | None, password: str, *, staff: bool, verified: bool, as_json: bool) -> None:
-    """Make a user with an organisation of their own.
+    """Create a user with their own organisation.
 
     Example: flask accounts create-user ada@example.com --name "Ada Lovelace" --staff --verified
     """
-    email = _address(email)
+    email = _parse_email(email)
     name = name or email.split("@", maxsplit=1)[0]
-    refused = passwords.refusal(password, name, email)
-    if refused:
-        raise click.BadParameter(refused, param_hint="--password")
+    problem = passwords.find_problem(password, name, email)
+    if problem:
+        raise click.BadParameter(problem, param_hint="--password")
     hashed = passwords.hash_password(password)
     with transaction() as open_session:
         user = sign_up.create_user(
@@ -55,26 +55,26 @@ def create_user(email: str, name: str | None, password: str, *, staff: bool, ver
             opened_at=business_now(),
         )
         if user is None:
-            raise click.ClickException(f"{email} has an account already.")
-        made = {"id": str(user.id), "email": email, "staff": staff, "verified": verified}
-    _say(made, f"Made {email}.", as_json=as_json)
+            raise click.ClickException(f"{email} already has an account.")
+        created = {"id": str(user.id), "email": email, "staff": staff, "verified": verified}
+    _print(created, f"Created {email}.", as_json=as_json)
 
 
 @group.command("create-key")
-@click.option("--org", "org_id", type=click.UUID, help="The organisation's id; without it the key is of staff.")
+@click.option("--org", "org_id", type=click.UUID, help="The organisation's id. Without it, a staff key is created.")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice([*ORG_SCOPES, *STAFF_SCOPES]), required=True)
-@click.option("--name", default="Made by a command", show_default=True)
-@click.option("--days", type=click.IntRange(min=1), help="Expires after so many days; never when left out.")
+@click.option("--name", default="Created on the command line", show_default=True)
+@click.option("--days", type=click.IntRange(min=1), help="Days until the key expires. Default: never.")
 @_AS_JSON
 def create_key(org_id: UUID | None, scopes: tuple[str, ...], name: str, days: int | None, *, as_json: bool) -> None:
-    """Make an API key and print its secret, this once.
+    """Create an API key and print its secret, which is shown only once.
 
     Example: flask accounts create-key --org 01a1fba2-... --scope usage:write --scope usage:read --days 90
     """
     now = wall_now()
     try:
         with transaction() as open_session:
-            made = service.create_key(
+            created = service.create_key(
                 open_session,
                 org_id,
                 name,
@@ -84,35 +84,35 @@ def create_key(org_id: UUID | None, scopes: tuple[str, ...], name: str, days: in
                 actor=SYSTEM,
                 now=now,
             )
-            facts = {"id": str(made.row.id), "key": made.secret, "scopes": made.row.scopes}
-    except InvalidRequest as wrong:
-        raise click.UsageError("; ".join(error.detail for error in wrong.errors)) from wrong
-    except NotFound as wrong:
-        raise click.BadParameter(wrong.detail, param_hint="--org") from wrong
-    _say(facts, made.secret, as_json=as_json)
+            facts = {"id": str(created.row.id), "key": created.secret, "scopes": created.row.scopes}
+    except InvalidRequest as error:
+        raise click.UsageError("; ".join(item.detail for item in error.errors)) from error
+    except NotFound as error:
+        raise click.BadParameter(error.detail, param_hint="--org") from error
+    _print(facts, created.secret, as_json=as_json)
 
 
 @group.command("verify-sign-ins")
 @_AS_JSON
 def verify_sign_ins(*, as_json: bool) -> None:
-    """Compare the sign-in log with its daily seals; exit 1 and name the days that do not match.
+    """Compare the sign-in log with its daily seals; list the days that do not match and exit 1 if there are any.
 
     Example: flask accounts verify-sign-ins --json
     """
-    sealed, broken = log.broken_seals(session())
-    words = "\n".join(
-        [*(f"{day}: the entries are not those that were sealed" for day in broken), f"{sealed} days sealed"]
+    sealed, broken = log.find_broken_seals(session())
+    summary = "\n".join(
+        [*(f"{day}: the entries differ from those that were sealed" for day in broken), f"{sealed} days sealed"]
     )
-    _say({"sealed": sealed, "broken": broken}, words, as_json=as_json)
+    _print({"sealed": sealed, "broken": broken}, summary, as_json=as_json)
     sys.exit(1 if broken else 0)
 
 
-def _address(text: str) -> str:
+def _parse_email(text: str) -> str:
     try:
         return validate_email(text, check_deliverability=False).normalized.lower()
-    except EmailNotValidError as wrong:
-        raise click.BadParameter(str(wrong), param_hint="EMAIL") from wrong
+    except EmailNotValidError as error:
+        raise click.BadParameter(str(error), param_hint="EMAIL") from error
 
 
-def _say(facts: dict[str, Any], words: str, *, as_json: bool) -> None:
-    click.echo(json.dumps(facts) if as_json else words)
+def _print(facts: dict[str, Any], summary: str, *, as_json: bool) -> None:
+    click.echo(json.dumps(facts) if as_json else summary)

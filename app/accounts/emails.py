@@ -1,4 +1,4 @@
-"""The mails of accounts: which template, to whom, with which facts. Each is keyed, so that it leaves once."""
+"""The e-mails of accounts: template, recipient and content. Every e-mail has a key, so that it is sent only once."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.mail.service import send
 from app.web.addresses import absolute_url
 
 
-def verify(session: Session, user: User, token: str, row: EmailToken, *, now: datetime) -> None:
-    """Confirm this address, for a new user or a change of address."""
+def send_verification(session: Session, user: User, token: str, row: EmailToken, *, now: datetime) -> None:
+    """Send the link that confirms an address, for a new user or a change of address."""
     context = {"name": user.name, "link": absolute_url("accounts.verify", token=token), "expires_at": row.expires_at}
     send(session, "verify_email", row.email, context=context, key=f"verify_email:{row.id}", now=now)
 
 
-def account_exists(session: Session, user: User, email: str, *, key: str, now: datetime) -> None:
-    """Somebody signed up with an address that has an account."""
+def send_account_exists(session: Session, user: User, email: str, *, key: str, now: datetime) -> None:
+    """Tell the owner of an address that somebody tried to sign up with it."""
     context = {
         "name": user.name,
         "link": absolute_url("accounts.sign_in"),
@@ -29,8 +29,8 @@ def account_exists(session: Session, user: User, email: str, *, key: str, now: d
     send(session, "account_exists", email, context=context, key=f"account_exists:{key}", now=now)
 
 
-def reset(session: Session, user: User, token: str, row: EmailToken, *, now: datetime) -> None:
-    """Choose a new password."""
+def send_reset_link(session: Session, user: User, token: str, row: EmailToken, *, now: datetime) -> None:
+    """Send the link to choose a new password."""
     context = {
         "name": user.name,
         "link": absolute_url("accounts.choose_password", token=token),
@@ -39,11 +39,11 @@ def reset(session: Session, user: User, token: str, row: EmailToken, *, now: dat
     send(session, "reset_password", row.email, context=context, key=f"reset_password:{row.id}", now=now)
 
 
-def invited(session: Session, row: Invitation, org: Org, by: User, token: str, *, now: datetime) -> None:
-    """Come and join."""
+def send_invitation(session: Session, row: Invitation, org: Org, inviter: User, token: str, *, now: datetime) -> None:
+    """Send an invitation to join an organisation."""
     context = {
         "org_name": org.name,
-        "invited_by": by.name,
+        "invited_by": inviter.name,
         "role": row.role,
         "link": absolute_url("accounts.invitation", token=token),
         "expires_at": row.expires_at,
@@ -51,26 +51,26 @@ def invited(session: Session, row: Invitation, org: Org, by: User, token: str, *
     send(session, "invitation", row.email, context=context, key=f"invitation:{row.id}", now=now)
 
 
-def new_sign_in(session: Session, user: User, visit: RequestOrigin, *, key: str, now: datetime) -> None:
-    """A device that was not seen before."""
+def send_new_sign_in(session: Session, user: User, origin: RequestOrigin, *, key: str, now: datetime) -> None:
+    """Report a sign-in on a new device."""
     context = {
         "name": user.name,
         "at": now,
-        "address": visit.address,
-        "device": visit.agent,
+        "address": origin.address,
+        "device": origin.agent,
         "link": absolute_url("accounts.sessions"),
     }
     send(session, "new_sign_in", user.email, context=context, key=f"new_sign_in:{key}", now=now)
 
 
-def account_changed(session: Session, user: User, to: str, what: str, *, key: str, now: datetime) -> None:
-    """Tell the owner that the password or the address was changed; `what` is a short sentence."""
+def send_account_changed(session: Session, user: User, to: str, what: str, *, key: str, now: datetime) -> None:
+    """Report a change of password or address to `to`; `what` is a short sentence."""
     context = {"name": user.name, "what": what, "at": now, "link": absolute_url("accounts.reset")}
     send(session, "account_changed", to, context=context, key=f"account_changed:{key}", now=now)
 
 
-def key_created(session: Session, user: User, key: ApiKey, org: Org, *, now: datetime) -> None:
-    """A new API key, never its secret."""
+def send_key_created(session: Session, user: User, key: ApiKey, org: Org, *, now: datetime) -> None:
+    """Report a new API key, without its secret."""
     context = {
         "name": user.name,
         "key_name": key.name,

@@ -1,4 +1,4 @@
-"""The guards of every door: who calls (by session cookie or API key), and whether a key has the scope."""
+"""Access checks: identify the caller by session cookie or API key, and check a key's scope."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ IDLE = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
 STAFF_ORG_HEADER = "HTTP_TOLLKEEPER_ORGANIZATION"
 API_PREFIX = "/api/"
-# Kept with the request itself: `g` lives as long as the application context, which may outlive a request.
-_HERE = "tollkeeper.caller"
+# Kept in the request's environ: `g` belongs to the application context, which may outlive a request.
+_CALLER_KEY = "tollkeeper.caller"
 
 _FIND_SESSION = """
 SELECT s.id, s.user_id, s.last_seen_at, s.authenticated_at, u.email, u.name, u.staff, u.theme,
@@ -37,34 +37,34 @@ _MARK_SEEN = """
 UPDATE sessions SET last_seen_at = %(now)s, address = %(address)s
 WHERE id = %(id)s AND last_seen_at <= %(now)s - %(every)s
 """
-# What a staff key may do in the org that it names.
-_COVERED = {
+# The scopes that a staff key has in the org it names.
+_COVERED_SCOPES = {
     "admin:read": frozenset({"usage:read", "billing:read"}),
     "admin:write": frozenset({"usage:write", "jobs:write", "billing:write"}),
 }
 
 
 class InvalidKey(NotAllowed):
-    """No key, a malformed, unknown, revoked or expired one: all say the same."""
+    """The key is missing, malformed, unknown, revoked or expired; the message does not say which."""
 
     code = "invalid_key"
 
 
 def caller() -> Caller:
-    """Who makes this request. Under /api/ only a key counts; elsewhere only the session cookie does."""
+    """The caller of this request. Under /api/ only a key counts, elsewhere only the session cookie."""
     environ = request.environ
-    known: Caller | None = environ.get(_HERE)
+    known: Caller | None = environ.get(_CALLER_KEY)
     if known is not None:
         return known
-    # Set first: when the database is away, the error page asks again and must get an answer.
-    found = environ[_HERE] = VISITOR
+    # Set before the query: if the database is down, the error page asks for the caller again.
+    identified = environ[_CALLER_KEY] = VISITOR
     if not request.path.startswith(API_PREFIX):
-        found = environ[_HERE] = identify_session(request) or VISITOR
-    return found
+        identified = environ[_CALLER_KEY] = identify_session(request) or VISITOR
+    return identified
 
 
 def acting_org() -> UUID:
-    """The org for which the caller acts; raises `InvalidRequest` when a staff key names none."""
+    """The org that the caller acts for; raises `InvalidRequest` if a staff key names none."""
     org_id = caller().org_id
     if org_id is None:
         raise InvalidRequest("Name the organisation to act for.")
@@ -72,7 +72,7 @@ def acting_org() -> UUID:
 
 
 def identify_session(request: Request) -> Caller | None:
-    """The user of the session cookie, read with one statement; marks the session seen at most once a minute."""
+    """The user of the session cookie, read in one statement. Marks the session as seen, at most once a minute."""
     token = request.cookies.get(session_cookie_name())
     if not token:
         return None
@@ -82,8 +82,8 @@ def identify_session(request: Request) -> Caller | None:
         if row is None:
             return None
         if now - row[2] >= SEEN_EVERY:
-            mark = {"id": row[0], "now": now, "address": request.remote_addr, "every": SEEN_EVERY}
-            connection.execute(_MARK_SEEN, mark)
+            values = {"id": row[0], "now": now, "address": request.remote_addr, "every": SEEN_EVERY}
+            connection.execute(_MARK_SEEN, values)
     session_id, user_id, _, authenticated_at, email, name, staff, theme, verified, *org = row
     org_id, role, org_name, time_zone, currency, suspended, org_count = org
     return Caller(
@@ -107,53 +107,58 @@ def identify_session(request: Request) -> Caller | None:
 
 
 def identify_key(request: Request) -> Caller:
-    """The caller of an API request, by its `Authorization: Bearer` key; cookies are not looked at.
+    """The caller of an API request, from its `Authorization: Bearer` key; cookies are ignored.
 
-    Raises `invalid_key`, or `org_suspended` when the key's org is suspended or deleted.
+    Raises `invalid_key`, or `org_suspended` if the key's org is suspended or deleted.
     """
     header = request.environ.get("HTTP_AUTHORIZATION", "")
     scheme, _, text = header.partition(" ")
     if scheme.lower() != "bearer":
         raise InvalidKey("Send the header `Authorization: Bearer tk_live_…`.")
-    book = api_key_cache()
-    known, asked = book.find(text.strip())
+    cache = api_key_cache()
+    known, first_use = cache.find(text.strip())
     if known is None or (known.expires_at is not None and known.expires_at <= wall_now()):
-        raise InvalidKey("This API key does not exist, was revoked, or has expired.")
-    who = known.caller
-    if asked and who.key_id is not None:
-        book.last_used.note(who.key_id, known.last_used_at, wall_now(), request.remote_addr)
-    if who.suspended:
-        raise NotAllowed("This organisation is suspended; its keys are not served.", code="org_suspended")
-    if who.kind == "staff_key":
-        who = _for_org(book, who, request.environ.get(STAFF_ORG_HEADER))
-    request.environ[_HERE] = who
-    return who
+        raise InvalidKey("This API key does not exist, has been revoked or has expired.")
+    key_caller = known.caller
+    if first_use and key_caller.key_id is not None:
+        cache.last_used.record(key_caller.key_id, known.last_used_at, wall_now(), request.remote_addr)
+    if key_caller.suspended:
+        raise NotAllowed("This organisation is suspended; its API keys are disabled.", code="org_suspended")
+    if key_caller.kind == "staff_key":
+        key_caller = _act_for_org(cache, key_caller, request.environ.get(STAFF_ORG_HEADER))
+    request.environ[_CALLER_KEY] = key_caller
+    return key_caller
 
 
 def require_scope(caller: Caller, scope: str) -> None:
-    """Raise `scope_missing` unless the key has the scope (for a staff key: admin:read or admin:write covers it)."""
+    """Raise `scope_missing` unless the key has the scope. A staff key's admin:read and admin:write cover others."""
     if scope in caller.scopes:
         if caller.org_id is None and not scope.startswith("admin:"):
             field = FieldError("Tollkeeper-Organization", "the id of the organisation to act for")
-            raise InvalidRequest("A staff key names the organisation in a header.", [field])
+            raise InvalidRequest("A staff key must name the organisation in a header.", [field])
         return
     raise NotAllowed(f"This call needs a key with the scope {scope}.", code="scope_missing")
 
 
-def forget_keys() -> None:
-    """After a revocation: this process stops knowing keys at once, the others within a second."""
-    api_key_cache().forget()
+def clear_key_cache() -> None:
+    """After a revocation, drop cached keys: this process rejects the key at once, the others within a second."""
+    api_key_cache().clear()
 
 
-def _for_org(book: ApiKeyCache, who: Caller, header: str | None) -> Caller:
-    covered = frozenset[str]().union(*(_COVERED[scope] for scope in who.scopes))
+def _act_for_org(cache: ApiKeyCache, key_caller: Caller, header: str | None) -> Caller:
+    covered = frozenset[str]().union(*(_COVERED_SCOPES[scope] for scope in key_caller.scopes))
     if header is None:
-        return replace(who, scopes=who.scopes | covered)
+        return replace(key_caller, scopes=key_caller.scopes | covered)
     org_id = parse_id(header)
-    found = book.find_org(org_id) if org_id else None
-    if found is None:
-        raise NotFound("There is no organisation with the id in Tollkeeper-Organization.")
-    name, time_zone, currency = found
+    row = cache.find_org(org_id) if org_id else None
+    if row is None:
+        raise NotFound("There is no organisation with the id given in Tollkeeper-Organization.")
+    name, time_zone, currency = row
     return replace(
-        who, org_id=org_id, scopes=who.scopes | covered, org_name=name, time_zone=time_zone, currency=currency
+        key_caller,
+        org_id=org_id,
+        scopes=key_caller.scopes | covered,
+        org_name=name,
+        time_zone=time_zone,
+        currency=currency,
     )

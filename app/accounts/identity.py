@@ -1,4 +1,4 @@
-"""Who is calling: one frozen value for pages and API alike."""
+"""The caller of a request: one immutable value for pages and API alike."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ FRESH = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`kind` is visitor, user, key or staff_key. `org_id` is the org that the call is about, if any.
+    """`kind` is visitor, user, key or staff_key. `org_id` is the org that the request is about, if any.
 
-    `role` is the user's role in that org; `scopes` are a key's. `verified` says that the user's e-mail address is
+    `role` is the user's role in that org; `scopes` are a key's. `verified` means that the user's e-mail address is
     confirmed. `time_zone` and `currency` are the org's.
     """
 
@@ -42,18 +42,18 @@ class Caller:
 
     @property
     def actor(self) -> Actor:
-        """The same caller as audit entries name it, with the request's id and address when there is one."""
-        inside = has_request_context()
+        """The caller as recorded in audit entries, with the request's id and address if there is a request."""
+        in_request = has_request_context()
         return Actor(
             kind="staff" if self.kind == "staff_key" else self.kind,
             id=self.user_id or self.key_id,
             acting_for=self.org_id if self.kind == "staff_key" else None,
-            request_id=g.get("request_id") if inside else None,
-            address=request.remote_addr if inside else None,
+            request_id=g.get("request_id") if in_request else None,
+            address=request.remote_addr if in_request else None,
         )
 
     def is_fresh(self, now: datetime) -> bool:
-        """Whether the password was given in this session in the last ten minutes."""
+        """Whether the password was entered in this session in the last ten minutes."""
         return self.authenticated_at is not None and now - self.authenticated_at < FRESH
 
 
@@ -62,7 +62,7 @@ VISITOR = Caller("visitor")
 
 @dataclass(frozen=True, slots=True)
 class RequestOrigin:
-    """Where a browser's request comes from, as the sign-in log and the list of devices keep it."""
+    """Where a browser's request comes from, as recorded in the sign-in log and the list of devices."""
 
     address: str | None = None
     agent: str | None = None
@@ -70,6 +70,6 @@ class RequestOrigin:
 
 
 def request_origin() -> RequestOrigin:
-    """The present request's."""
+    """The origin of the current request."""
     agent = request.headers.get("User-Agent", "")[:400].replace("\x00", "")
     return RequestOrigin(address=request.remote_addr, agent=agent or None, request_id=g.get("request_id"))

@@ -1,4 +1,4 @@
-"""The tables of people and orgs; sessions, tokens and keys stand in `credentials.py`."""
+"""Tables of people and organisations; sessions, tokens and keys are in `auth_models.py`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROLE_CHECK = "role IN ('owner', 'admin', 'billing', 'member', 'viewer')"
 
 
 class Org(Base):
-    """The account that is billed. `created_at` is business time: periods are counted from it."""
+    """The account that is billed. `created_at` is business time: usage periods are counted from it."""
 
     __tablename__ = "orgs"
     __table_args__ = (
@@ -36,7 +36,7 @@ class Org(Base):
 
 
 class User(Base):
-    """A person in the browser. The e-mail is kept in lower case; no password hash means no password sign-in."""
+    """A person who signs in. The e-mail address is lower case; without a password hash there is no password sign-in."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -58,15 +58,15 @@ class User(Base):
     deleted_at: Mapped[datetime | None]
 
     @property
-    def open(self) -> bool:
+    def is_active(self) -> bool:
         """Neither disabled by staff nor deleted."""
         return self.disabled_at is None and self.deleted_at is None
 
 
 class Membership(Base):
-    """A user in an org. `external_id` is the host product's label of the user on usage events.
+    """A user in an org. `external_id` is how the host product labels the user on usage events.
 
-    The org chosen last (`chosen_at`) is the one that a new session opens in.
+    A new session opens in the org chosen last (`chosen_at`).
     """
 
     __tablename__ = "memberships"
@@ -86,13 +86,13 @@ class Membership(Base):
 
 
 class Invitation(Base):
-    """An offer of membership, bound to an e-mail address, good once."""
+    """An offer of membership, bound to an e-mail address; can be accepted once."""
 
     __tablename__ = "invitations"
     __table_args__ = (
         CheckConstraint("email = lower(email)", name="email"),
         CheckConstraint(ROLE_CHECK, name="role"),
-        # one open invitation for an address in an org, and the list of open ones
+        # one open invitation per address and org; also lists the open ones
         Index(None, "org_id", "email", unique=True, postgresql_where="accepted_at IS NULL AND revoked_at IS NULL"),
     )
 
@@ -113,7 +113,7 @@ class Invitation(Base):
 
 
 class Client(Base):
-    """A customer of the org itself: an optional label on usage, deleted without touching usage."""
+    """A customer of the org: an optional label on usage. Deleting it does not touch usage."""
 
     __tablename__ = "clients"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Verbs of a user on their own account."""
+"""Changes a user makes to their own account."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from app.kit.ids import new_id
 
 
 def change_name(session: Session, user_id: UUID, name: str, *, actor: Actor, now: datetime) -> None:
-    """Change the name that others see."""
-    user = queries.user(session, user_id)
+    """Change the display name."""
+    user = queries.get_user(session, user_id)
     if user.name != name:
         personal = {"before": user.name, "after": name}
         user.name = name
@@ -27,36 +27,36 @@ def change_name(session: Session, user_id: UUID, name: str, *, actor: Actor, now
 
 
 def change_theme(session: Session, user_id: UUID, theme: str) -> None:
-    """Choose system, light or dark. A taste, not an act to audit."""
-    queries.user(session, user_id).theme = theme
+    """Set the theme: system, light or dark. A preference, so it is not audited."""
+    queries.get_user(session, user_id).theme = theme
     session.flush()
 
 
-def ask_email_change(session: Session, user_id: UUID, email: str, visit: RequestOrigin, *, now: datetime) -> bool:
-    """Mail a link to the new address; the change takes effect when it is followed. False after too many tries.
+def request_email_change(session: Session, user_id: UUID, email: str, origin: RequestOrigin, *, now: datetime) -> bool:
+    """E-mail a link to the new address; the change takes effect when it is opened. False after too many attempts.
 
-    An address that has an account answers the same, and its owner is told.
+    If the address has an account, the caller gets the same answer and the account's owner is notified.
     """
-    user = queries.user(session, user_id)
-    if login_throttle.claim(session, login_throttle.mail_claims("verify", user.email, visit.address), now):
+    user = queries.get_user(session, user_id)
+    if login_throttle.count_attempt(session, login_throttle.mail_claims("verify", user.email, origin.address), now):
         return False
-    holder = queries.user_by_email(session, email)
+    holder = queries.find_user_by_email(session, email)
     if holder is None:
-        token, row = email_tokens.make(session, user, "change", email=email, now=now)
-        emails.verify(session, user, token, row, now=now)
+        token, row = email_tokens.create(session, user, "change", email=email, now=now)
+        emails.send_verification(session, user, token, row, now=now)
     elif holder.id != user.id:
-        emails.account_exists(session, holder, email, key=str(new_id()), now=now)
+        emails.send_account_exists(session, holder, email, key=str(new_id()), now=now)
     return True
 
 
 def change_password(
     session: Session, user: User, password_hash: str, session_id: UUID, *, actor: Actor, now: datetime
 ) -> str:
-    """Set a new password: the other devices are signed out, this one gets a new token, which is returned."""
+    """Set a new password, sign the other devices out, and return a new token for this one."""
     user.password_hash = password_hash
-    email_tokens.void(session, user, "reset", "change", now=now)
-    sessions.end_all(session, user.id, but=session_id)
+    email_tokens.revoke(session, user, "reset", "change", now=now)
+    sessions.end_all(session, user.id, except_session=session_id)
     token = sessions.renew_token(session, session_id, now=now)
-    emails.account_changed(session, user, user.email, "Your password was changed.", key=str(new_id()), now=now)
+    emails.send_account_changed(session, user, user.email, "Your password was changed.", key=str(new_id()), now=now)
     write(session, actor, "user.password_changed", on=("user", user.id), now=now)
     return token

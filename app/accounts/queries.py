@@ -1,4 +1,4 @@
-"""All reads of accounts. What belongs to an org is asked for with the org first."""
+"""All reads of accounts. Functions that read an org's data take the org first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.kit.errors import NotFound
 
 @dataclass(frozen=True)
 class OrgChoice:
-    """An org that a user may work in."""
+    """An org that the user can switch to."""
 
     id: UUID
     name: str
@@ -45,30 +45,30 @@ class KeyRow:
     made_by: str | None
 
 
-def org(session: Session, org_id: UUID) -> Org:
-    """The org; `NotFound` when it is unknown or deleted."""
-    found = session.get(Org, org_id)
-    if found is None or found.deleted_at is not None:
+def get_org(session: Session, org_id: UUID) -> Org:
+    """Get an org; `NotFound` if it is unknown or deleted."""
+    row = session.get(Org, org_id)
+    if row is None or row.deleted_at is not None:
         raise NotFound("There is no such organisation.")
-    return found
+    return row
 
 
-def user(session: Session, user_id: UUID) -> User:
-    """The user; `NotFound` when unknown or deleted."""
-    found = session.get(User, user_id)
-    if found is None or found.deleted_at is not None:
+def get_user(session: Session, user_id: UUID) -> User:
+    """Get a user; `NotFound` if unknown or deleted."""
+    row = session.get(User, user_id)
+    if row is None or row.deleted_at is not None:
         raise NotFound("There is no such user.")
-    return found
+    return row
 
 
-def user_by_email(session: Session, email: str) -> User | None:
-    """The user of an address in lower case."""
-    found = select(User).where(User.email == email, User.deleted_at.is_(None))
-    return session.execute(found).scalar_one_or_none()
+def find_user_by_email(session: Session, email: str) -> User | None:
+    """Find the user with this (lower-case) address."""
+    query = select(User).where(User.email == email, User.deleted_at.is_(None))
+    return session.execute(query).scalar_one_or_none()
 
 
-def org_choices(session: Session, user_id: UUID) -> list[OrgChoice]:
-    """The orgs that a user may switch to; the one chosen last stands first."""
+def list_org_choices(session: Session, user_id: UUID) -> list[OrgChoice]:
+    """List the orgs that a user can switch to, the one chosen last first."""
     rows = session.execute(
         select(Org.id, Org.name, Membership.role)
         .join(Membership, Membership.org_id == Org.id)
@@ -78,16 +78,16 @@ def org_choices(session: Session, user_id: UUID) -> list[OrgChoice]:
     return [OrgChoice(*row) for row in rows]
 
 
-def membership(session: Session, org_id: UUID, user_id: UUID) -> Membership:
-    """A member of the org; `NotFound` when the user is none."""
-    found = session.get(Membership, (org_id, user_id))
-    if found is None:
+def get_membership(session: Session, org_id: UUID, user_id: UUID) -> Membership:
+    """Get a membership; `NotFound` if the user is not a member of the org."""
+    row = session.get(Membership, (org_id, user_id))
+    if row is None:
         raise NotFound("There is no such member.")
-    return found
+    return row
 
 
-def members(session: Session, org_id: UUID) -> list[Member]:
-    """The members of an org by name."""
+def list_members(session: Session, org_id: UUID) -> list[Member]:
+    """List the members of an org by name."""
     rows = session.execute(
         select(User.id, User.name, User.email, Membership.role, Membership.external_id, Membership.created_at)
         .join(Membership, Membership.user_id == User.id)
@@ -97,46 +97,46 @@ def members(session: Session, org_id: UUID) -> list[Member]:
     return [Member(*row) for row in rows]
 
 
-def people_with_role(session: Session, org_id: UUID, *roles: str) -> list[Member]:
-    """Whom to ask: the members of an org with one of these roles."""
-    return [each for each in members(session, org_id) if each.role in roles]
+def list_members_with_role(session: Session, org_id: UUID, *roles: str) -> list[Member]:
+    """List the members of an org that have one of these roles."""
+    return [member for member in list_members(session, org_id) if member.role in roles]
 
 
-def open_invitations(session: Session, org_id: UUID) -> Sequence[Invitation]:
-    """Invitations neither accepted nor revoked, expired ones included, newest first."""
-    found = select(Invitation).where(
+def list_open_invitations(session: Session, org_id: UUID) -> Sequence[Invitation]:
+    """List invitations that are neither accepted nor revoked, newest first; includes expired ones."""
+    query = select(Invitation).where(
         Invitation.org_id == org_id, Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None)
     )
-    return session.scalars(found.order_by(Invitation.created_at.desc())).all()
+    return session.scalars(query.order_by(Invitation.created_at.desc())).all()
 
 
-def invitation(session: Session, org_id: UUID, invitation_id: UUID) -> Invitation:
-    """An invitation of the org."""
-    found = session.get(Invitation, invitation_id)
-    if found is None or found.org_id != org_id:
+def get_invitation(session: Session, org_id: UUID, invitation_id: UUID) -> Invitation:
+    """Get an invitation of the org; `NotFound` otherwise."""
+    row = session.get(Invitation, invitation_id)
+    if row is None or row.org_id != org_id:
         raise NotFound("There is no such invitation.")
-    return found
+    return row
 
 
-def invitation_by_token(session: Session, token: str) -> Invitation | None:
-    """The invitation that a mailed link names, whatever its state."""
+def find_invitation_by_token(session: Session, token: str) -> Invitation | None:
+    """Find the invitation of an e-mailed link, whatever its state."""
     return session.scalars(select(Invitation).where(Invitation.token_hash == digest_token(token))).one_or_none()
 
 
-def devices(session: Session, user_id: UUID) -> Sequence[DeviceSession]:
-    """Where a user is signed in, last seen first."""
-    mine = select(DeviceSession).where(DeviceSession.user_id == user_id)
-    return session.scalars(mine.order_by(DeviceSession.last_seen_at.desc(), DeviceSession.id)).all()
+def list_devices(session: Session, user_id: UUID) -> Sequence[DeviceSession]:
+    """List the devices on which a user is signed in, last seen first."""
+    query = select(DeviceSession).where(DeviceSession.user_id == user_id)
+    return session.scalars(query.order_by(DeviceSession.last_seen_at.desc(), DeviceSession.id)).all()
 
 
 def has_signed_in(session: Session, user_id: UUID) -> bool:
-    """Whether the user ever signed in before."""
-    found = select(SignInEntry.id).where(SignInEntry.user_id == user_id, SignInEntry.outcome == "signed_in").limit(1)
-    return session.execute(found).first() is not None
+    """Whether the user has ever signed in."""
+    entry = select(SignInEntry.id).where(SignInEntry.user_id == user_id, SignInEntry.outcome == "signed_in").limit(1)
+    return session.execute(entry).first() is not None
 
 
-def keys(session: Session, org_id: UUID) -> list[KeyRow]:
-    """The keys of an org, newest first, revoked ones last."""
+def list_keys(session: Session, org_id: UUID) -> list[KeyRow]:
+    """List the keys of an org, newest first, revoked ones last."""
     rows = session.execute(
         select(ApiKey, User.name)
         .outerjoin(User, User.id == ApiKey.created_by)
@@ -146,23 +146,23 @@ def keys(session: Session, org_id: UUID) -> list[KeyRow]:
     return [KeyRow(key, name) for key, name in rows]
 
 
-def key(session: Session, org_id: UUID, key_id: UUID) -> ApiKey:
-    """A key of the org; `NotFound` otherwise."""
-    found = session.get(ApiKey, key_id)
-    if found is None or found.org_id != org_id:
+def get_key(session: Session, org_id: UUID, key_id: UUID) -> ApiKey:
+    """Get a key of the org; `NotFound` otherwise."""
+    row = session.get(ApiKey, key_id)
+    if row is None or row.org_id != org_id:
         raise NotFound("There is no such key.")
-    return found
+    return row
 
 
-def clients(session: Session, org_id: UUID) -> Sequence[Client]:
-    """The clients of an org that are not deleted, by name."""
-    mine = select(Client).where(Client.org_id == org_id, Client.deleted_at.is_(None))
-    return session.scalars(mine.order_by(func.lower(Client.name), Client.ref)).all()
+def list_clients(session: Session, org_id: UUID) -> Sequence[Client]:
+    """List the clients of an org by name, without deleted ones."""
+    query = select(Client).where(Client.org_id == org_id, Client.deleted_at.is_(None))
+    return session.scalars(query.order_by(func.lower(Client.name), Client.ref)).all()
 
 
-def client(session: Session, org_id: UUID, client_id: UUID) -> Client:
-    """A client of the org that is not deleted; `NotFound` otherwise."""
-    found = session.get(Client, client_id)
-    if found is None or found.org_id != org_id or found.deleted_at is not None:
+def get_client(session: Session, org_id: UUID, client_id: UUID) -> Client:
+    """Get a client of the org; `NotFound` if it is unknown or deleted."""
+    row = session.get(Client, client_id)
+    if row is None or row.org_id != org_id or row.deleted_at is not None:
         raise NotFound("There is no such client.")
-    return found
+    return row

@@ -1,4 +1,4 @@
-"""Background tasks of accounts: the sweep of what is over, and the daily seal of the sign-in log."""
+"""Background tasks of accounts: hourly cleanup, and the daily seal of the sign-in log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.web.runtime import wall_now
 
 
 def sweep() -> None:
-    """Delete sessions past their end and windows of attempts that are over."""
+    """Delete expired sessions, and attempt windows that have ended."""
     now = wall_now()
     with transaction() as session:
         sessions.sweep(session, now)
@@ -19,7 +19,7 @@ def sweep() -> None:
 
 
 def seal_sign_ins() -> None:
-    """Seal the entries of the sign-in log up to yesterday's end (UTC)."""
+    """Seal yesterday's entries of the sign-in log (UTC)."""
     now = wall_now()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     with transaction() as session:

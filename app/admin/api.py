@@ -33,7 +33,7 @@ from app.portal.usage.schemas import build_current_answer
 from app.statements.current_usage import get_current_usage
 from app.web.api import Api
 from app.web.database import session, transaction
-from app.web.paging import read_cursor, write_cursor
+from app.web.paging import encode_cursor, parse_cursor
 from app.web.runtime import business_now
 
 api = Api("admin", __name__)
@@ -48,11 +48,11 @@ _MOST_DAYS = 400
 )  # fmt: skip
 def list_orgs(query: OrgsQuery) -> OrgsAnswer:
     """Search by name or member's e-mail address, paged."""
-    position = read_cursor(query.next, 1)
+    position = parse_cursor(query.next, 1)
     before = parse_id(position[0]) if position else None
     rows = queries.list_orgs(session(), search=query.search, before=before, many=query.limit + 1)
     shown = rows[: query.limit]
-    following = write_cursor(str(shown[-1].id)) if len(rows) > query.limit else None
+    following = encode_cursor(str(shown[-1].id)) if len(rows) > query.limit else None
     orgs = [
         OrgOut(str(row.id), row.name, row.owner, row.members, row.plan_key, row.created_at, row.suspended_at)
         for row in shown

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
 from app.payments.models import INBOX_STATES
-from app.web.paging import write_cursor
+from app.web.paging import encode_cursor
 
 Position = tuple[datetime, str]
 
@@ -111,4 +111,4 @@ def get_event(session: Session, event_id: str) -> Row[Any]:
 
 def build_cursor(row: Row[Any]) -> str:
     """The cursor for the page after this row."""
-    return write_cursor(row.received_at.isoformat(), row.id)
+    return encode_cursor(row.received_at.isoformat(), row.id)

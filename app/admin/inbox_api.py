@@ -14,7 +14,7 @@ from app.admin.inbox import InboxFilter
 from app.admin.inbox_schemas import EVENTS, REPLAYED, InboxAnswer, InboxQuery, ReplayAnswer, StripeEventOut
 from app.payments.webhooks.inbox import reopen
 from app.web.database import session, transaction
-from app.web.paging import read_moment
+from app.web.paging import parse_time_cursor
 from app.web.runtime import business_now
 
 __all__ = ["api"]  # the factory imports the blueprint from here, once all its calls are registered
@@ -30,7 +30,7 @@ __all__ = ["api"]  # the factory imports the blueprint from here, once all its c
 def list_inbox(query: InboxQuery) -> InboxAnswer:
     """List events, filtered and paged, without their bodies."""
     filters = InboxFilter(query.state, query.type, query.search)
-    rows = inbox.list_events(session(), filters, read_moment(query.next), query.limit + 1)
+    rows = inbox.list_events(session(), filters, parse_time_cursor(query.next), query.limit + 1)
     shown = rows[: query.limit]
     following = inbox.build_cursor(shown[-1]) if len(rows) > query.limit else None
     return InboxAnswer([_out(row) for row in shown], inbox.count_events(session(), business_now()), following)

@@ -15,7 +15,7 @@ from app.payments.models import INBOX_STATES
 from app.payments.webhooks.inbox import reopen
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
-from app.web.paging import read_moment
+from app.web.paging import parse_time_cursor
 from app.web.runtime import business_now
 
 __all__ = ["pages"]  # the factory imports the blueprint from here, once all its routes are registered
@@ -28,7 +28,7 @@ def inbox_events() -> Response:
     """Events by state, type and id, latest first, with counts by state."""
     filters = _parse_filters()
     try:
-        before = read_moment(request.args.get("next") or None)
+        before = parse_time_cursor(request.args.get("next") or None)
     except InvalidRequest:
         before = None
     rows = inbox.list_events(session(), filters, before, _MANY + 1)

@@ -94,7 +94,7 @@ def _decide(org_id: UUID, act: Callable[..., bool], words: str) -> Response:
         return _page(org_id, reason_form=form, status=422)
     with transaction() as open_session:
         act(open_session, org_id, str(form.reason.data), actor=actor_for(org_id), now=wall_now())
-    guards.forget_keys()
+    guards.clear_key_cache()
     flash_message("success", words)
     return redirect_to("admin.org", org_id=org_id)
 

@@ -1,3 +1,3 @@
-"""Who did what to what, when, from where, before and after: append-only, one hash chain an org and one for the
-installation. Knows ids only; reads no other room's table.
+"""Audit trail: append-only entries of who did what to what, when, from where, before and after. One hash chain per
+organisation, one for the installation. Stores ids only and reads no other room's tables.
 """

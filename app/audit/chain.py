@@ -1,6 +1,6 @@
-"""The arithmetic of the chain: canonical text and hashes. Pure, so that anyone can compute them again elsewhere.
+"""Computes the chain: canonical text and hashes. Pure, so that anyone can recompute them elsewhere.
 
-hash = SHA-256 over the canonical JSON of the entry's fields, the hash of the entry before among them. Canonical JSON:
+hash = SHA-256 over the canonical JSON of the entry's fields, including the hash of the previous entry. Canonical JSON:
 UTF-8, keys sorted, no spaces; ids as text, times as ISO 8601 UTC with microseconds, hashes as hex, decimals as text.
 """
 
@@ -23,31 +23,31 @@ FIELDS = (
 
 
 def genesis(chain: str) -> bytes:
-    """What the first entry of a chain follows; differs by chain, so that entries cannot move between chains."""
+    """The `prev_hash` of a chain's first entry. It differs by chain, so entries cannot be moved between chains."""
     return hashlib.sha256(f"tollkeeper audit chain {chain}".encode()).digest()
 
 
 def entry_hash(fields: Mapping[str, Any]) -> bytes:
-    """The hash of an entry given by its columns; others than `FIELDS` are ignored."""
+    """The hash of an entry given as columns; columns other than `FIELDS` are ignored."""
     return hashlib.sha256(_canonical({name: fields[name] for name in FIELDS})).digest()
 
 
 def personal_hash(salt: bytes, data: Mapping[str, Any]) -> bytes:
-    """The salted hash that stands in the entry for its personal part; without the salt it tells nothing."""
+    """The salted hash that the entry holds of its personal part; without the salt it reveals nothing."""
     return hashlib.sha256(salt + _canonical(data)).digest()
 
 
 def as_json(value: Any) -> Any:
-    """A value as JSON keeps it: what comes back from the database equals it. Floats are refused: they do not."""
+    """Convert a value to what JSONB returns for it. Floats raise `TypeError`: they do not survive the round trip."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, Mapping):
-        return {str(key): as_json(each) for key, each in value.items()}
+        return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [as_json(each) for each in value]
-    for kind, words in _AS_TEXT:
+        return [as_json(item) for item in value]
+    for kind, to_text in _AS_TEXT:
         if isinstance(value, kind):
-            return words(value)
+            return to_text(value)
     raise TypeError(f"an audit entry cannot hold a {type(value).__name__}")
 
 

@@ -1,4 +1,4 @@
-"""`flask audit`: the context's object is the transaction that a door opens (a callable giving a session)."""
+"""`flask audit`. The Click context object is a callable that opens a transaction and yields its session."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def group() -> None:
 @click.option("--chain", help='One chain only: an org id, or "installation".')
 @click.pass_obj
 def verify(transaction: Callable[[], AbstractContextManager[Session]], as_json: bool, chain: str | None) -> None:
-    """Walk every chain; exit 1 and name the first bad entry of each chain that does not hold.
+    """Verify every chain; print the first bad entry of each broken chain and exit 1 if there is one.
 
     Example: flask audit verify --json
     """

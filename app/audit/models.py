@@ -1,4 +1,4 @@
-"""The chains: entries that never change, one head a chain, and the personal parts that can be erased."""
+"""Audit tables: immutable entries, one head per chain, and the personal parts, which can be erased."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INSTALLATION = "installation"
 
 
 class AuditEntry(Base):
-    """One act. A trigger refuses update, delete and truncate; `hash` covers every column but `id`, and `prev_hash`."""
+    """One action. A trigger rejects update, delete and truncate; `hash` covers `prev_hash` and all columns but `id`."""
 
     __tablename__ = "audit_entries"
     __table_args__ = (
@@ -46,7 +46,7 @@ class AuditEntry(Base):
 
 
 class AuditHead(Base):
-    """The newest entry of a chain; its row is locked by every writer until commit, which keeps `seq` without gaps."""
+    """The newest entry of a chain. Every writer locks this row until commit, which keeps `seq` free of gaps."""
 
     __tablename__ = "audit_heads"
 
@@ -56,7 +56,7 @@ class AuditHead(Base):
 
 
 class AuditPerson(Base):
-    """The personal part of an entry: address, names, e-mails. Erasing it removes the row, and the salt with it."""
+    """The personal part of an entry: address, names, e-mail addresses. Erasure deletes the row and its salt."""
 
     __tablename__ = "audit_persons"
 

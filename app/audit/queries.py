@@ -1,4 +1,4 @@
-"""Reading the chain: an org's entries for its members, the installation's for staff."""
+"""Reads the chains: an organisation's entries for its members, the installation's for staff."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.audit.models import INSTALLATION, AuditEntry, AuditPerson
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An audit entry with its personal part; `personal` is empty where there was none or it has been erased."""
+    """An audit entry with its personal part; `personal` is empty if there was none or it has been erased."""
 
     act: AuditEntry
     personal: dict[str, Any]
@@ -30,9 +30,9 @@ def entries(
     actor_id: UUID | None = None,
     on: tuple[str, object] | None = None,
 ) -> list[Entry]:
-    """A page of the org's chain (None: the installation's), newest first.
+    """List a page of the org's chain (None: the installation's), newest first.
 
-    `below` is the `seq` of the last entry of the page before. The filters take an action, an actor, an object.
+    `below` is the `seq` of the last entry on the previous page. Filters: an action, an actor, an object (type, id).
     """
     chain = str(org_id) if org_id else INSTALLATION
     page = select(AuditEntry, AuditPerson.data).outerjoin(AuditPerson).where(AuditEntry.chain == chain)
@@ -44,5 +44,5 @@ def entries(
         page = page.where(AuditEntry.actor_id == actor_id)
     if on is not None:
         page = page.where(AuditEntry.object_type == on[0], AuditEntry.object_id == str(on[1]))
-    found = session.execute(page.order_by(AuditEntry.seq.desc()).limit(limit))
-    return [Entry(act, personal or {}) for act, personal in found]
+    rows = session.execute(page.order_by(AuditEntry.seq.desc()).limit(limit))
+    return [Entry(act, personal or {}) for act, personal in rows]

@@ -1,4 +1,4 @@
-"""Writing to the chain, in the transaction that does the act; and erasing the persons in it."""
+"""Writes audit entries in the transaction of the action itself, and erases personal data from them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.audit.chain import as_json, entry_hash, genesis, personal_hash
 from app.audit.models import INSTALLATION, AuditEntry, AuditHead, AuditPerson
 from app.kit.actor import Actor
 
-# One statement makes or locks the head and tells the hash that the new entry follows.
+# One statement creates or locks the head and returns the hash that the new entry links to.
 _CLAIM = text(
     "INSERT INTO audit_heads (chain, seq, hash) VALUES (:chain, 1, :genesis)"
     " ON CONFLICT (chain) DO UPDATE SET seq = audit_heads.seq + 1 RETURNING seq, hash"
@@ -34,14 +34,14 @@ def write(
     personal: Mapping[str, Any] | None = None,
     now: datetime,
 ) -> int:
-    """Append an entry to the org's chain, or to the installation's when `org_id` is None; returns its id.
+    """Append an entry to the org's chain, or to the installation's if `org_id` is None; return its id.
 
     `action` is noun.verb ("member.role_changed"); `on` is the object's type and id. `before` and `after` hold only what
-    changed and nothing personal: names, e-mails and the like go into `personal`, which joins the actor's address and
-    can be erased. Values are JSON, ids, times, decimals; a float raises `TypeError`.
+    changed and nothing personal: names, e-mail addresses and the like go into `personal`, which can be erased and also
+    receives the actor's address. Values are JSON, ids, times or decimals; a float raises `TypeError`.
 
-    The chain's head stays locked until the caller's transaction ends: write last, and where one transaction writes to
-    several chains, orgs before the installation.
+    The chain's head stays locked until the caller's transaction ends, so write last. A transaction that writes to
+    several chains writes to orgs before the installation.
     """
     chain = str(org_id) if org_id else INSTALLATION
     seq, prev_hash = session.execute(_CLAIM, {"chain": chain, "genesis": genesis(chain)}).one()
@@ -73,18 +73,20 @@ def write(
 
 
 def erase_person(session: Session, user_id: UUID) -> int:
-    """Remove the personal parts of what the user did and of what was done to the user; returns how many.
+    """Delete the personal part of every entry by or about the user; return how many were deleted.
 
-    The entries and their chain stay and still verify. Repeating it changes nothing.
+    The entries stay, and their chain still verifies. Idempotent.
     """
-    theirs = select(AuditEntry.id).where(
+    entry_ids = select(AuditEntry.id).where(
         or_(
             AuditEntry.actor_id == user_id,
             (AuditEntry.object_type == "user") & (AuditEntry.object_id == str(user_id)),
         )
     )
-    gone = session.execute(delete(AuditPerson).where(AuditPerson.entry_id.in_(theirs)).returning(AuditPerson.entry_id))
-    return len(gone.all())
+    deleted = session.execute(
+        delete(AuditPerson).where(AuditPerson.entry_id.in_(entry_ids)).returning(AuditPerson.entry_id)
+    )
+    return len(deleted.all())
 
 
 def _personal(actor: Actor, personal: Mapping[str, Any] | None) -> dict[str, Any]:

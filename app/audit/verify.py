@@ -1,4 +1,4 @@
-"""Walking every chain from its first entry to its head; names the first entry that is not as it was written."""
+"""Verifies every chain from its first entry to its head, and reports the first one that was altered or removed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.audit.chain import entry_hash, genesis, personal_hash
 
-# One statement, so that chains and heads are seen at one instant while others write.
+# One statement, so that chains and heads come from one snapshot while others write.
 _WALK = text(
     """
     SELECT coalesce(e.chain, h.chain) AS chain, e.id, e.seq, e.org_id, e.actor_kind, e.actor_id, e.acting_for, e.action,
@@ -29,7 +29,7 @@ _PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class ChainProblem:
-    """The first bad entry of a chain: where, and what is wrong. `entry_id` is None where the entry is gone."""
+    """The first bad entry of a chain and what is wrong with it. `entry_id` is None if the entry is missing."""
 
     chain: str
     seq: int
@@ -43,7 +43,7 @@ class ChainProblem:
 
 @dataclass(frozen=True, slots=True)
 class ChainReport:
-    """What was walked and what was found; `problems` is empty when every chain holds."""
+    """How many chains and entries were checked, and the problems; `problems` is empty if every chain is intact."""
 
     chains: int
     entries: int
@@ -51,18 +51,18 @@ class ChainReport:
 
 
 def verify(session: Session, chain: str | None = None) -> list[ChainProblem]:
-    """The first problem of each chain, or of the one named (an org's id as text, or "installation")."""
+    """List the first problem of each chain, or of the one named (an org's id as text, or "installation")."""
     return survey(session, chain).problems
 
 
 def survey(session: Session, chain: str | None = None) -> ChainReport:
-    """Verify with counts of chains and entries. Reads in pages: the size of the log does not matter."""
+    """Verify, and count chains and entries. Streams in pages, so memory does not grow with the log."""
     rows = session.execute(_WALK, {"chain": chain}, execution_options={"yield_per": _PAGE}).mappings()
     chains = entries = 0
     problems = []
-    for name, links in groupby(rows, key=lambda row: str(row["chain"])):
+    for name, chain_rows in groupby(rows, key=lambda row: str(row["chain"])):
         walk, problem = _Walk(name), None
-        for row in links:
+        for row in chain_rows:
             entries += row["id"] is not None
             problem = problem or walk.step(row)
         problem = problem or walk.end()
@@ -72,7 +72,7 @@ def survey(session: Session, chain: str | None = None) -> ChainReport:
 
 
 class _Walk:
-    """Where the walk along one chain stands: the last good entry's number and hash, and what the head says."""
+    """The state of one chain's verification: number and hash of the last good entry, and what the head records."""
 
     def __init__(self, chain: str) -> None:
         self.chain = chain
@@ -81,13 +81,13 @@ class _Walk:
         self.head: tuple[int, bytes] | None = None
 
     def step(self, row: RowMapping) -> ChainProblem | None:
-        """Step onto the next entry, or say what is wrong with it."""
+        """Check the next entry and move to it; return the problem if there is one."""
         self.head = None if row["head_seq"] is None else (row["head_seq"], bytes(row["head_hash"]))
         if row["id"] is None:
             return None
         if row["seq"] != self.seq + 1:
             return ChainProblem(self.chain, self.seq + 1, None, "missing")
-        what = self._wrong(row)
+        what = self._find_problem(row)
         if what:
             return ChainProblem(self.chain, row["seq"], row["id"], what)
         self.seq, self.hash = row["seq"], bytes(row["hash"])
@@ -101,19 +101,21 @@ class _Walk:
             return ChainProblem(self.chain, self.seq, None, "the head of the chain is missing")
         if self.head[0] > self.seq:
             return ChainProblem(
-                self.chain, self.seq + 1, None, f"missing: the chain ends early, its head is {self.head[0]}"
+                self.chain, self.seq + 1, None, f"missing: the chain ends early, its head is at {self.head[0]}"
             )
-        return ChainProblem(self.chain, self.seq, None, f"the head of the chain is {self.head[0]} and does not match")
+        return ChainProblem(
+            self.chain, self.seq, None, f"the head of the chain is at {self.head[0]} and does not match"
+        )
 
-    def _wrong(self, row: RowMapping) -> str | None:
+    def _find_problem(self, row: RowMapping) -> str | None:
         if bytes(row["hash"]) != entry_hash(dict(row)):
             return "changed after it was written"
         if bytes(row["prev_hash"]) != self.hash:
             return "does not follow the entry before it"
-        if row["salt"] is not None and not _personal_holds(row):
+        if row["salt"] is not None and not _is_personal_intact(row):
             return "its personal part was changed"
         return None
 
 
-def _personal_holds(row: RowMapping) -> bool:
+def _is_personal_intact(row: RowMapping) -> bool:
     return row["personal_hash"] is not None and personal_hash(row["salt"], row["data"]) == bytes(row["personal_hash"])

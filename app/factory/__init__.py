@@ -1,4 +1,4 @@
-"""Wiring: one function that makes the app from its settings. Knows every room; no room knows it."""
+"""Wiring: builds the app from its settings. Imports every room; no room imports it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from app.web.runtime import Runtime
 
 
 class Portal(Flask):
-    """Flask with our stylesheet, and without asking of each view and hook on each request whether it is a coroutine."""
+    """Flask with our stylesheet, and without checking on every request whether views and hooks are coroutines."""
 
     def send_static_file(self, filename: str) -> Response:
         return assets.serve_stylesheet() if filename == assets.SHEET else super().send_static_file(filename)
@@ -36,9 +36,9 @@ class Portal(Flask):
 
 
 def create_app(settings: Settings, clocks: Clocks | None = None) -> Flask:
-    """Make a Flask app: no globals, no work beyond wiring; the database is reached when first needed.
+    """Create a Flask app. No globals and no work beyond wiring; the database is first reached when needed.
 
-    Raises `RuntimeError` when a route has no row in the access table or a row has no route.
+    Raises `RuntimeError` if a route has no row in the access table, or a row has no route.
     """
     app = Portal("tollkeeper", root_path=str(PROJECT), template_folder="templates", static_folder="static")
     _configure(app, settings, clocks)
@@ -61,10 +61,10 @@ def _configure(app: Flask, settings: Settings, clocks: Clocks | None) -> None:
             "pool_size": 5,
             "pool_timeout": 2,
             "pool_pre_ping": True,
-            "hide_parameters": True,  # errors are logged, and what people typed is not
+            "hide_parameters": True,  # errors are logged; what people typed must not be
             "connect_args": {"connect_timeout": 2, "options": "-c statement_timeout=5s -c lock_timeout=2s"},
         },
-        # A form larger than the largest batch is nobody's; the API says 413 itself, naming the limit.
+        # No legitimate form is larger than the largest batch; the API answers 413 itself and names the limit.
         MAX_CONTENT_LENGTH=MAX_BODY + 1,
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
@@ -85,11 +85,11 @@ def _configure(app: Flask, settings: Settings, clocks: Clocks | None) -> None:
     db.init_app(app)
     Migrate(app, db, directory=str(PROJECT / "migrations"))
     guard = CSRFProtect(app)
-    for door in (*APIS, *MACHINES):
-        guard.exempt(door)  # it knows no cookies
+    for blueprint in (*APIS, *MACHINES):
+        guard.exempt(blueprint)  # no cookies, so no CSRF
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask documents it so
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as Flask documents
     app.extensions["tollkeeper.openapi"] = openapi.document(
         (op for api in APIS for op in api.operations),
         {endpoint: rule.scope for endpoint, rule in ACCESS.items()},

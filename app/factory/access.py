@@ -1,11 +1,11 @@
-"""The one access table: every route of the URL map and who may use it. A route without a row stops the start."""
+"""The access table: every route and who may use it. The app does not start if a route is missing."""
 
 from __future__ import annotations
 
 from app.factory.rules import ADMIN, BILLING, MEMBER, OPERATOR, PUBLIC, SIGNED_IN, STAFF, VIEWER, Rule, key
 
 ACCESS: dict[str, Rule] = {
-    # the house
+    # shared
     "static": PUBLIC,
     "health.healthz": PUBLIC,
     "health.readyz": PUBLIC,
@@ -31,7 +31,7 @@ ACCESS: dict[str, Rule] = {
     "accounts.invitation": PUBLIC,
     "accounts.invite": ADMIN,
     "accounts.join": PUBLIC,
-    "accounts.keys": VIEWER,  # who may not see them reads whom to ask
+    "accounts.keys": VIEWER,  # other roles are told whom to ask
     "accounts.leave_org": VIEWER,
     "accounts.member": ADMIN,
     "accounts.members_page": VIEWER,
@@ -46,7 +46,7 @@ ACCESS: dict[str, Rule] = {
     "accounts.sessions": SIGNED_IN,
     "accounts.settings": SIGNED_IN,
     "accounts.sign_in": PUBLIC,
-    "accounts.sign_out": PUBLIC,  # nothing happens to who is not signed in
+    "accounts.sign_out": PUBLIC,  # a no-op for visitors
     "accounts.sign_up_page": PUBLIC,
     "accounts.sign_up_sent": PUBLIC,
     "accounts.switch_org": SIGNED_IN,
@@ -66,13 +66,13 @@ ACCESS: dict[str, Rule] = {
     "payments_api.show_billing": key("billing:read"),
     "payments_api.show_subscription": key("billing:read"),
     "payments_api.take_plan": key("billing:write"),
-    "webhooks.stripe": PUBLIC,  # the signature says who sends
+    "webhooks.stripe": PUBLIC,  # authenticated by its signature
     # portal
     "billing.buy": BILLING,
     "billing.cancel_plan": BILLING,
     "billing.change_card": BILLING,
     "billing.come_back": VIEWER,
-    "billing.confirm_cancel": VIEWER,  # who may not act reads whom to ask
+    "billing.confirm_cancel": VIEWER,  # other roles are told whom to ask
     "billing.history_csv": VIEWER,
     "billing.index": VIEWER,
     "billing.pay": BILLING,
@@ -83,7 +83,7 @@ ACCESS: dict[str, Rule] = {
     "docs.openapi": PUBLIC,
     "docs.problem": PUBLIC,
     "docs.problems": PUBLIC,
-    "docs.style": PUBLIC,  # answers in the sandbox only
+    "docs.style": PUBLIC,  # sandbox only
     "plans.choose": PUBLIC,
     "plans.index": PUBLIC,
     "portal.dashboard": VIEWER,
@@ -92,7 +92,7 @@ ACCESS: dict[str, Rule] = {
     "portal_api.usage_current": key("usage:read"),
     "portal_api.usage_history": key("usage:read"),
     "portal_api.usage_summary": key("usage:read"),
-    "sandbox.move_clock": PUBLIC,  # answers in the sandbox only
+    "sandbox.move_clock": PUBLIC,  # sandbox only
     "usage.as_csv": VIEWER,
     "usage.index": VIEWER,
     # admin

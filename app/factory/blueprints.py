@@ -1,4 +1,4 @@
-"""The one URL map: every room's pages and API."""
+"""The URL map: every room's pages and API."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ PAGES: list[Blueprint] = [
     accounts_pages, portal_pages, plan_pages, usage_pages, billing, docs_pages, admin_pages, webhooks,
     sandbox_bar,
 ]  # fmt: skip
-# What programs send: they know no cookies, so there is no form token to ask for.
+# Called by programs, which send no cookies and so no CSRF token.
 MACHINES: list[Blueprint] = [webhooks]
 APIS: list[Api] = [catalog_api, subscriptions_api, metering_api, payments_api, portal_api, admin_api]

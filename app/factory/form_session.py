@@ -1,4 +1,4 @@
-"""The cookie that holds a form's token. Machines have none: a signer made for each of their calls is for nothing."""
+"""The cookie that holds the CSRF token. Machine requests skip it: creating a signer for each would be wasted work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.web.errors import MACHINE_PREFIXES
 
 
 class FormSessions(SecureCookieSessionInterface):
-    """Flask's signed cookie, for pages only; for machines the session is Flask's null session."""
+    """Flask's signed cookie, for pages only; machine requests get Flask's null session."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         return None if request.path.startswith(MACHINE_PREFIXES) else super().open_session(app, request)

@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, what has it done: for load balancers and Prometheus."""
+"""Liveness, readiness and metrics, for load balancers and Prometheus."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from app.settings import PROJECT
 from app.web.database import discard_failed_transaction, session
 
 pages = Blueprint("health", __name__)
-INBOX = Gauge("tollkeeper_stripe_inbox_events", "Events of Stripe's that wait or need a person", ["state"])
+INBOX = Gauge("tollkeeper_stripe_inbox_events", "Stripe events that are waiting or need attention", ["state"])
 
 
 @pages.get("/healthz")
 def healthz() -> Response:
-    """Alive: the process answers. Asks nothing of the database."""
+    """Alive: the process answers. Does not touch the database."""
     return jsonify(status="alive")
 
 
 @pages.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """Ready: the database answers, its schema is ours, the queue's tables are there."""
+    """Ready: the database answers, its schema is current, and the queue's tables exist."""
     checks = {"database": False, "migrations": False, "queue": False}
     try:
-        found = (
+        row = (
             session()
             .execute(
                 text("SELECT (SELECT version_num FROM alembic_version), to_regclass('procrastinate_jobs') IS NOT NULL")
             )
             .one()
         )
-        checks = {"database": True, "migrations": found[0] == head(), "queue": bool(found[1])}
+        checks = {"database": True, "migrations": row[0] == head(), "queue": bool(row[1])}
     except (sqlalchemy.exc.SQLAlchemyError, psycopg.Error):
         discard_failed_transaction()
     ready = all(checks.values())
@@ -49,18 +49,18 @@ def readyz() -> tuple[Response, int]:
 
 @pages.get("/metrics")
 def metrics() -> Response:
-    """Counters of this process in Prometheus' text form, and the inbox; needs the operator's token."""
+    """Counters of the process in Prometheus text format, and the inbox gauge; requires the operator's token."""
     try:
-        found = inbox.count_unsettled(session())
+        counts = inbox.count_unsettled(session())
         for state in inbox.UNSETTLED:
-            INBOX.labels(state).set(found.get(state, 0))
+            INBOX.labels(state).set(counts.get(state, 0))
     except (sqlalchemy.exc.SQLAlchemyError, psycopg.Error):
         discard_failed_transaction()
-        INBOX.clear()  # no number rather than an old one
+        INBOX.clear()  # better no number than a stale one
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
 @cache
 def head() -> str | None:
-    """The newest migration of the code."""
+    """The newest migration in the code."""
     return ScriptDirectory(str(PROJECT / "migrations")).get_current_head()

@@ -1,4 +1,4 @@
-"""Logs: JSON lines with the request id, and never a body, a key, a token or an address of a person."""
+"""Logging: JSON lines with the request id. Never a body, key, token or e-mail address."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAMES = ("password", "secret", "token", "authorization", "cookie")
 
 
 def configure(settings: Settings) -> None:
-    """Set up structlog for the process; INFO in production, WARNING in the sandbox."""
+    """Configure structlog for the process: INFO in production, WARNING in the sandbox."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -35,7 +35,7 @@ def configure(settings: Settings) -> None:
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Take secrets and mail addresses out of every value before it is written."""
+    """Redact secrets and e-mail addresses in every value before it is written."""
     for name, value in event.items():
         if any(word in name.lower() for word in _NAMES):
             event[name] = "[redacted]"

@@ -1,4 +1,4 @@
-"""What happens around every request: request id, access, requests a minute, headers, one log line."""
+"""Request hooks: request id, access check, rate limit, response headers, one log line."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _PAGE_HEADERS = {"Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()"}
-_HELD = "tollkeeper.page_headers"
+_PAGE_HEADERS_KEY = "tollkeeper.page_headers"
 
 
 def register(app: Flask) -> None:
-    """Install the hooks; their order is the order of a request."""
+    """Install the hooks, in the order in which they run."""
     settings = app.extensions["tollkeeper"].settings
-    # A form's answer may lead to Stripe's pages, and browsers hold the policy against where a form ends up.
-    sent_to = " ".join(("'self'", *(settings.stripe_page_hosts if settings.stripe_on else ())))
-    app.extensions[_HELD] = {"Content-Security-Policy": _CSP.format(sent_to), **_PAGE_HEADERS}
+    # A form's answer may redirect to Stripe, and browsers apply `form-action` to redirects too.
+    form_targets = " ".join(("'self'", *(settings.stripe_page_hosts if settings.stripe_on else ())))
+    app.extensions[_PAGE_HEADERS_KEY] = {"Content-Security-Policy": _CSP.format(form_targets), **_PAGE_HEADERS}
     app.before_request(_begin)
     app.before_request(_refuse_other_sites)
     app.before_request(_admit)
@@ -62,7 +62,7 @@ def _begin() -> None:
 
 
 def _refuse_other_sites() -> None:
-    """The second fence beside the form token: a browser says where an unsafe request comes from (OWASP, CSRF)."""
+    """A second defence besides the CSRF token: browsers say where an unsafe request comes from (OWASP, CSRF)."""
     if request.method in {"GET", "HEAD", "OPTIONS"} or request.path.startswith(API_PREFIX):
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
@@ -74,7 +74,7 @@ def _refuse_other_sites() -> None:
 def _admit() -> Response | None:
     endpoint = request.endpoint
     if endpoint is None or request.routing_exception is not None:
-        return None  # 404 and 405 are Flask's to say
+        return None  # Flask answers 404 and 405
     rule = ACCESS[endpoint]
     if rule.kind == "key":
         _admit_key(rule)
@@ -103,7 +103,7 @@ def _admit_operator() -> None:
 def _admit_person(rule: Rule) -> Response | None:
     caller = guards.caller()
     if caller.user_id is None:
-        return redirect_to("accounts.sign_in", next=_here())
+        return redirect_to("accounts.sign_in", next=_return_path())
     if rule.kind == "signed_in":
         return None
     if not caller.verified:
@@ -111,13 +111,13 @@ def _admit_person(rule: Rule) -> Response | None:
     if rule.kind == "staff" and not caller.staff:
         raise NotFound("There is nothing at this address.")
     if rule.kind == "role" and caller.role not in rule.roles:
-        yours = f"yours is {caller.role}" if caller.role else "you are in no organisation yet"
+        yours = f"yours is {caller.role}" if caller.role else "you are not in an organisation yet"
         raise NotAllowed(f"This needs one of the roles {', '.join(sorted(rule.roles))}; {yours}.")
     return None
 
 
-def _here() -> str | None:
-    """Where to come back to after signing in: only a page that can be opened by a link."""
+def _return_path() -> str | None:
+    """Where to return after signing in; only a page that can be opened by a link."""
     return request.full_path.rstrip("?") if request.method == "GET" else None
 
 
@@ -128,7 +128,7 @@ def _finish(response: Response) -> Response:
     if machine:
         rate.describe(response)
     elif request.endpoint != "static":
-        for name, value in current_app.extensions[_HELD].items():
+        for name, value in current_app.extensions[_PAGE_HEADERS_KEY].items():
             response.headers.setdefault(name, value)
     if request.endpoint == "static":
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if "v" in request.args else "no-cache"
@@ -136,11 +136,11 @@ def _finish(response: Response) -> Response:
         response.headers.setdefault("Cache-Control", "no-store")
     if not runtime().settings.sandbox:
         response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
-    _count(response, machine=machine)
+    _record_metrics(response, machine=machine)
     return response
 
 
-def _count(response: Response, *, machine: bool) -> None:
+def _record_metrics(response: Response, *, machine: bool) -> None:
     endpoint = request.endpoint or "none"
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
     REQUESTS.labels(endpoint, response.status_code).inc()
@@ -152,7 +152,7 @@ def _count(response: Response, *, machine: bool) -> None:
 
 def _context() -> dict[str, Any]:
     return {
-        "who": guards.caller(),  # Jinja keeps `caller` for its own
+        "who": guards.caller(),  # Jinja reserves `caller`
         "settings": runtime().settings,
         "request_id": g.get("request_id", ""),
         "now": business_now(),

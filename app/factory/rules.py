@@ -1,4 +1,4 @@
-"""The rules that a route can have. A rule says who may; the table in `access` says which route has which."""
+"""Access rules for routes. A rule says who is allowed; the table in `access` assigns rules to routes."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ OPERATOR = Rule("operator")
 
 
 def key(scope: str) -> Rule:
-    """An API key with this scope."""
+    """Require an API key with this scope."""
     return Rule("key", scope=scope)

@@ -1,1 +1,1 @@
-"""Ground floor: database, clocks, periods, money, ids, errors, queue. Knows no Flask and no product words."""
+"""Ground floor: database, clocks, periods, money, ids, errors, queue. Knows neither Flask nor the product."""

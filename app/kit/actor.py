@@ -1,4 +1,4 @@
-"""Who acts: passed to every verb that writes an audit entry."""
+"""The actor: passed to every function that writes an audit entry."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does it and from where. `kind` is user, key, staff, system or visitor; `id` is the user's or key's id.
+    """Who acts and from where. `kind` is user, key, staff, system or visitor; `id` is the user's or key's id.
 
     `acting_for` is the org on whose behalf a staff member or staff key acts.
     """

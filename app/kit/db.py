@@ -1,4 +1,4 @@
-"""The database: one declarative base, one naming convention, one place that commits."""
+"""The database: one declarative base, one naming convention, one function that commits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMING = {
 
 
 class Base(DeclarativeBase):
-    """Every table of every room."""
+    """The base of every table."""
 
     registry = registry(
         metadata=MetaData(naming_convention=NAMING),
@@ -36,7 +36,7 @@ class Base(DeclarativeBase):
 
 @contextmanager
 def transaction(session: Session) -> Iterator[Session]:
-    """Run the block in one transaction: commit at its end, roll back on any error. For doors only."""
+    """Run the block in one transaction: commit at the end, roll back on any error. For entry points only."""
     try:
         yield session
         session.commit()

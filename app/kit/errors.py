@@ -1,4 +1,4 @@
-"""Domain errors: few, typed, and ignorant of HTTP. `web.errors` maps their codes to answers, once."""
+"""Domain errors: few, typed, independent of HTTP. `web.errors` maps their codes to responses."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FieldError:
-    """One wrong field of an input: where it stood, what was expected, and (never) a secret that was sent."""
+    """One invalid field: its position and what was expected; never a secret that was sent."""
 
     field: str
     detail: str
 
 
 class DomainError(Exception):
-    """A refusal with a stable `code` (see the table in docs/api.md), words for a person, and facts for a program."""
+    """A refusal: a stable `code` (see the table in docs/api.md), a message for people, and facts for programs."""
 
     code = "internal"
 
@@ -27,7 +27,7 @@ class DomainError(Exception):
 
 
 class InvalidRequest(DomainError):
-    """The input cannot be understood; `errors` names every wrong field."""
+    """The input is invalid; `errors` names every invalid field."""
 
     code = "invalid_request"
 
@@ -37,30 +37,30 @@ class InvalidRequest(DomainError):
 
 
 class NotFound(DomainError):
-    """No such thing for this caller; also said of what belongs to another org."""
+    """No such object for this caller; also raised for objects of another org."""
 
     code = "not_found"
 
 
 class NotAllowed(DomainError):
-    """The caller is known, but may not do this (`scope_missing`, `feature_not_in_plan`, `org_suspended`, ...)."""
+    """The caller is known but not allowed to do this (`scope_missing`, `feature_not_in_plan`, `org_suspended`, ...)."""
 
     code = "not_allowed"
 
 
 class Conflict(DomainError):
-    """The act does not fit the present state (`id_conflict`, `job_state`, ...)."""
+    """The action conflicts with the current state (`id_conflict`, `job_state`, ...)."""
 
     code = "conflict"
 
 
 class Refused(DomainError):
-    """A limit or a rule of metering refuses (`quota_exceeded`, `unknown_meter`, ...); nothing was written."""
+    """A limit or a metering rule refused the request (`quota_exceeded`, `unknown_meter`, ...); nothing was written."""
 
     code = "refused"
 
 
 class Unavailable(DomainError):
-    """Something we need is away; nothing was done and the call is safe to repeat."""
+    """A dependency is down; nothing was done and the call is safe to repeat."""
 
     code = "unavailable"

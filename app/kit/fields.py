@@ -1,7 +1,7 @@
 r"""Field types shared by the API structs of several rooms.
 
-Patterns are Python's and end in `\Z`, since Python's `$` also matches before a final line break. The OpenAPI document
-translates it to `$`, which means the very end in ECMA-262.
+Patterns are Python's and end in `\Z`, because Python's `$` also matches before a final line break. The OpenAPI document
+translates `\Z` to `$`, which means the very end in ECMA-262.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from app.kit.money import QUANTITY
 Instant = Annotated[datetime, Meta(tz=True)]
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
 CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
-# True is what JSON Schema means anyway, but without the word TypeScript generators make an empty object of it.
+# True is the default in JSON Schema, but without it TypeScript generators produce an empty object.
 _OBJECT = {"type": "object", "additionalProperties": True}
 FreeObject = Annotated[dict[str, Any], Meta(extra_json_schema=_OBJECT)]
 RawObject = Annotated[Raw, Meta(extra_json_schema=_OBJECT)]
@@ -28,7 +28,7 @@ _TEXT = {"type": "string", "pattern": f"^{QUANTITY.pattern}"}
 _SIGNED_NUMBER = {"type": "number", "exclusiveMinimum": -(10**15), "exclusiveMaximum": 10**15}
 _SIGNED_TEXT = {"type": "string", "pattern": f"^-?{QUANTITY.pattern}"}
 
-# Quantities stay the bytes that were sent until `kit.money.parse_quantity`: a JSON number never becomes a float.
+# Quantities stay raw bytes until `kit.money.parse_quantity`, so a JSON number never becomes a float.
 Quantity = Annotated[Raw, Meta(description=f"A {_RULE}", extra_json_schema={"anyOf": [_NUMBER, _TEXT]})]
 QuantityOrOne = Annotated[Quantity, Meta(extra_json_schema={"default": 1})]
 SignedQuantity = Annotated[

@@ -1,7 +1,7 @@
-"""One statement of the hot path, run by libpq in one call.
+"""A statement of the hot path, executed by libpq in one call.
 
-psycopg waits between sending and receiving in Python, and gives the interpreter's lock away at each step; with a few
-threads on few cores, taking it back costs more than the statement. Here it is given away once.
+psycopg waits between send and receive in Python and releases the GIL at each step; with a few threads on few cores,
+reacquiring it costs more than the statement. Here it is released once.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from psycopg.adapt import Transformer
 from psycopg.pq import ConnStatus, ExecStatus
 
 _numbers = count()
-_HELD = "tollkeeper_hot"
+_CACHE = "tollkeeper_hot"
 
 
 class HotStatement:
-    """SQL with %s for its arguments, whose types PostgreSQL knows from where they stand; prepared once a connection.
+    """SQL with %s placeholders whose types PostgreSQL can infer; prepared once per connection.
 
-    Arguments are str (arrays as literals too), bytes, int, bool, UUID, datetime with a zone, or None.
+    Arguments are str (array literals too), bytes, int, bool, UUID, aware datetime, or None.
     """
 
     def __init__(self, sql: str) -> None:
@@ -33,20 +33,20 @@ class HotStatement:
         self._name = b"hot_%d" % next(_numbers)
 
     def rows(self, connection: Connection, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Run it on an autocommit connection; raises psycopg's errors as `execute` does."""
-        values: list[Any] = [_dumped(each) for each in arguments]  # psycopg forgets that NULL is a value
-        known, reading = vars(connection).get(_HELD) or _hold(connection)
+        """Run it on an autocommit connection; raises psycopg's errors, as `execute` does."""
+        values: list[Any] = [_encode(argument) for argument in arguments]  # psycopg's types omit None
+        prepared, reader = vars(connection).get(_CACHE) or _create_cache(connection)
         link = connection.pgconn
-        if self._name not in known:
+        if self._name not in prepared:
             self._check(connection, link.prepare(self._name, self._sql), ExecStatus.COMMAND_OK)
-            known.add(self._name)
+            prepared.add(self._name)
         result = link.exec_prepared(self._name, values)
         self._check(connection, result, ExecStatus.TUPLES_OK)
         if not result.ntuples:
             return []
-        reading.set_pgresult(result)
-        found: list[tuple[Any, ...]] = reading.load_rows(0, result.ntuples, tuple)
-        return found
+        reader.set_pgresult(result)
+        rows: list[tuple[Any, ...]] = reader.load_rows(0, result.ntuples, tuple)
+        return rows
 
     @staticmethod
     def _check(connection: Connection, result: Any, wanted: ExecStatus) -> None:
@@ -57,14 +57,14 @@ class HotStatement:
         raise psycopg.errors.error_from_result(result)
 
 
-def _hold(connection: Connection) -> tuple[set[bytes], Any]:
-    """The statements that a connection knows, and what reads their results and remembers how; kept on it."""
-    held: tuple[set[bytes], Any] = (set(), Transformer(connection))
-    vars(connection)[_HELD] = held
-    return held
+def _create_cache(connection: Connection) -> tuple[set[bytes], Any]:
+    """Cache on the connection: the names of its prepared statements, and its result reader, which caches the types."""
+    cache: tuple[set[bytes], Any] = (set(), Transformer(connection))
+    vars(connection)[_CACHE] = cache
+    return cache
 
 
-def _dumped(value: Any) -> bytes | None:
+def _encode(value: Any) -> bytes | None:
     if value is None:
         return None
     if isinstance(value, str):
@@ -78,4 +78,4 @@ def _dumped(value: Any) -> bytes | None:
         return value.isoformat().encode()
     if isinstance(value, int | UUID):  # a bool too: PostgreSQL reads True
         return str(value).encode()
-    raise TypeError(f"the hot path takes no {type(value).__name__}")
+    raise TypeError(f"the hot path does not accept {type(value).__name__}")

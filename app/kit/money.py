@@ -1,7 +1,7 @@
-"""Money and quantities: exact decimals in, integers of the minor unit out. No float comes near.
+"""Money and quantities: exact decimals in, integers of the minor unit out. Never floats.
 
-Text from outside is judged by a regex before it becomes a Decimal, so NaN, exponents and giants never get in.
-Arithmetic runs under `exactly()`, where a result that cannot be held exactly is an error, never a silent rounding.
+A regex validates text from outside before it becomes a Decimal, which keeps out NaN, exponents and huge numbers.
+Arithmetic runs under `exactly()`, where an inexact result is an error and never a silent rounding.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _WHOLE = r"(?:0|[1-9][0-9]{0,14})"
 QUANTITY = re.compile(rf"{_WHOLE}(?:\.[0-9]{{1,6}})?\Z", re.ASCII)
 """Rule 2.1 for quantities, as text: below 10^15, at most 6 places, no sign, no exponent. Use with `match`."""
 QUANTITY_BYTES = re.compile(QUANTITY.pattern.encode(), re.ASCII)
-"""The same for bytes as they came."""
+"""The same rule for raw bytes."""
 _PRICE = re.compile(rf"{_WHOLE}(?:\.[0-9]{{1,12}})?\Z", re.ASCII)
 
-# 38 digits of a counter times 27 of a price, with room to add them up over tiers.
+# 38 digits for a counter times 27 for a price, with room to add up tiers.
 _EXACT = Context(prec=120, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow, Underflow, Clamped])
 
 _KNOWN = frozenset(list_currencies())
-# CLDR says how people write a currency; money moves in the units of ISO 4217, which here differ.
+# CLDR says how people write a currency; money moves in ISO 4217 units, which differ for these.
 _ISO_4217 = dict.fromkeys(("AFN", "ALL", "IRR", "KPW", "LAK", "LBP", "MMK", "RSD", "SOS", "SYP", "YER"), 2) | {"IQD": 3}
 
 
@@ -46,19 +46,19 @@ def exactly() -> AbstractContextManager[Context]:
 
 
 def exponent(currency: str) -> int:
-    """Places of the currency's minor unit: USD 2, JPY 0, KWD 3; `ValueError` for what is no currency code."""
+    """Decimal places of the currency's minor unit: USD 2, JPY 0, KWD 3. `ValueError` for an unknown code."""
     if currency not in _KNOWN:
         raise ValueError(f"{currency!r} is not a currency code of ISO 4217, such as USD")
     return _ISO_4217.get(currency, get_currency_precision(currency))
 
 
 def round_half_away(value: Decimal) -> int:
-    """To the nearest integer, halves away from zero: 0.5 is 1, -0.5 is -1. The one rounding, at the invoice line."""
+    """Round to the nearest integer, halves away from zero: 0.5 is 1, -0.5 is -1. Used only at the invoice line."""
     return int(value.to_integral_value(ROUND_HALF_UP))
 
 
 def plain(value: Decimal) -> str:
-    """Decimal text without exponent and without trailing zeros: 1E+3 is "1000", 0.50 is "0.5", -0 is "0"."""
+    """Decimal text without exponent or trailing zeros: 1E+3 is "1000", 0.50 is "0.5", -0 is "0"."""
     text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -66,24 +66,24 @@ def plain(value: Decimal) -> str:
 
 
 def to_minor(major: Decimal, places: int) -> Decimal:
-    """Major units (dollars) as exact minor units (cents) of a currency with so many places."""
+    """Convert major units (dollars) to exact minor units (cents) of a currency with `places` decimal places."""
     with exactly():
         return major.scaleb(places)
 
 
 def to_major(minor: Decimal | int, places: int) -> Decimal:
-    """Minor units (cents) as exact major units (dollars)."""
+    """Convert minor units (cents) to exact major units (dollars)."""
     with exactly():
         return Decimal(minor).scaleb(-places)
 
 
 def parse_quantity(text: bytes | str, *, negative: bool = False) -> Decimal:
-    """Read a quantity by rule 2.1; `ValueError` says the rule. A minus sign only where `negative` allows it."""
+    """Parse a quantity by rule 2.1; the `ValueError` states the rule. A minus sign needs `negative`."""
     return _parse(text, QUANTITY, "a decimal below 10^15 with at most 6 places and no exponent", negative)
 
 
 def parse_price(text: bytes | str) -> Decimal:
-    """Read a unit price or another amount in major units: at most 12 places, below 10^15, never negative."""
+    """Parse a unit price or another amount in major units: at most 12 places, below 10^15, not negative."""
     return _parse(text, _PRICE, "a decimal below 10^15 with at most 12 places and no exponent", negative=False)
 
 

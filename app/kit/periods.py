@@ -1,8 +1,8 @@
-"""Periods: half-open spans of time cut by the calendar of an org's zone, with no drift, right over DST.
+"""Periods: half-open time spans aligned to the calendar of an org's time zone, without drift and correct over DST.
 
-A series of periods is given by its anchor: boundary n lies n intervals after the anchor's local date and time,
-clamped to the month's end. Each boundary is computed from the anchor, never from its neighbour, so 31 January is
-followed by 28 February and then by 31 March. Being the values of one growing function, boundaries tile time.
+A series of periods is defined by its anchor: boundary n lies n intervals after the anchor's local date and time,
+clamped to the end of the month. Every boundary is computed from the anchor, never from its neighbour, so 31 January is
+followed by 28 February and then 31 March. Boundaries grow with n, so periods neither overlap nor leave gaps.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """[start, end): holds its start and not its end. Both are UTC."""
+    """[start, end): includes its start, excludes its end. Both are UTC."""
 
     start: datetime
     end: datetime
@@ -30,24 +30,24 @@ class Period:
         if self.start.utcoffset() is None or self.end.utcoffset() is None:
             raise ValueError("a period needs aware datetimes")
         if self.start >= self.end:
-            raise ValueError("a period ends after it starts")
+            raise ValueError("a period must end after it starts")
 
     def __contains__(self, at: datetime) -> bool:
         return self.start <= at < self.end
 
     @property
     def seconds(self) -> int:
-        """Its length in whole seconds, the unit of proration."""
+        """Length in whole seconds, the unit of proration."""
         return (self.end - self.start) // timedelta(seconds=1)
 
 
 def boundary(anchor: datetime, n: int, zone: str, months: int = MONTH) -> datetime:
     """The n-th boundary of the series, in UTC; 0 is the anchor itself, negative n lie before it.
 
-    A local time that DST skips becomes the same distance after the gap; one that comes twice is the first.
+    A local time that DST skips moves to the same distance after the gap; an ambiguous one is the first of the two.
     """
     if anchor.utcoffset() is None:
-        raise ValueError("an anchor is an aware datetime")
+        raise ValueError("an anchor must be an aware datetime")
     if n == 0:
         return anchor.astimezone(UTC)
     local = anchor.astimezone(ZoneInfo(zone))
@@ -58,7 +58,7 @@ def boundary(anchor: datetime, n: int, zone: str, months: int = MONTH) -> dateti
 
 
 def anchored(anchor: datetime, at: datetime, zone: str, months: int = MONTH) -> Period:
-    """The period of the anchor's series that holds `at`; `months` is MONTH or YEAR."""
+    """The period of the anchor's series that contains `at`; `months` is MONTH or YEAR."""
     local, base = at.astimezone(ZoneInfo(zone)), anchor.astimezone(ZoneInfo(zone))
     n = ((local.year - base.year) * 12 + local.month - base.month) // months
     while boundary(anchor, n, zone, months) > at:
@@ -79,23 +79,23 @@ def preceding(anchor: datetime, period: Period, zone: str, months: int = MONTH) 
 
 
 def month_of(at: datetime, zone: str) -> Period:
-    """The calendar month that holds `at` in the zone: local midnight of the first to that of the next first."""
+    """The calendar month that contains `at` in the zone, from local midnight on the first to the next."""
     first = at.astimezone(ZoneInfo(zone)).date().replace(day=1)
-    return _holding(at, first, zone, lambda day: (day + 31 * _DAY).replace(day=1))
+    return _containing(at, first, zone, lambda day: (day + 31 * _DAY).replace(day=1))
 
 
 def day_of(at: datetime, zone: str) -> Period:
-    """The calendar day that holds `at` in the zone; 23, 24 or 25 hours long, or another length where clocks jump."""
-    return _holding(at, at.astimezone(ZoneInfo(zone)).date(), zone, lambda day: day + _DAY)
+    """The calendar day that contains `at` in the zone: 23, 24 or 25 hours, or another length where clocks jump."""
+    return _containing(at, at.astimezone(ZoneInfo(zone)).date(), zone, lambda day: day + _DAY)
 
 
 def midnight(day: date, zone: str) -> datetime:
-    """The instant at which a local date begins, in UTC: the first of two, where midnight comes twice (Havana)."""
+    """The start of a local date, in UTC; the first of two where midnight occurs twice (Havana)."""
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
-def _holding(at: datetime, day: date, zone: str, after: Callable[[date], date]) -> Period:
-    # Clocks set back over midnight return to the date before, whose period has ended by then.
+def _containing(at: datetime, day: date, zone: str, after: Callable[[date], date]) -> Period:
+    # A clock set back over midnight returns to the previous date, whose period has already ended.
     while midnight(after(day), zone) <= at:
         day = after(day)
     return Period(midnight(day, zone), midnight(after(day), zone))

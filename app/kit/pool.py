@@ -1,4 +1,4 @@
-"""The hot path's own connections: an autocommit psycopg pool beside SQLAlchemy, one per process."""
+"""Connections for the hot path: an autocommit psycopg pool beside SQLAlchemy's, one per process."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from app.kit.hot_statement import HotStatement
 
 
 class HotPool:
-    """Opens lazily and again after a fork, so that a preloaded app shares no socket with its parent.
+    """Opens lazily, and again after a fork, so that a preloaded app shares no socket with its parent.
 
-    The fork tells us (a hook); asking the system on every call who we are costs more than some statements.
+    A fork hook resets the pool: calling `os.getpid()` on every use would cost more than some statements.
     """
 
     def __init__(self, url: str, size: int, timeout: float = 2.0) -> None:
@@ -48,19 +48,19 @@ class HotPool:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """Lend an autocommit connection; `Unavailable` when the database is away."""
+        """Yield an autocommit connection; `Unavailable` if the database is down."""
         pool = self._pool or self._open()
         try:
             connection = pool.getconn()
             try:
                 yield connection
             finally:
-                pool.putconn(connection)  # autocommit: there is no transaction to end, which `with` would try
-        except (PoolTimeout, psycopg.OperationalError) as away:
-            raise Unavailable("The database is away. Nothing was done; send it again.") from away
+                pool.putconn(connection)  # autocommit: no transaction to end, which `with` would attempt
+        except (PoolTimeout, psycopg.OperationalError) as error:
+            raise Unavailable("The database is unavailable. Nothing was done; send it again.") from error
 
     def rows(self, statement: HotStatement, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Run one statement of the hot path; `Unavailable` when the database is away."""
+        """Run one hot-path statement; `Unavailable` if the database is down."""
         with self.connection() as connection:
             return statement.rows(connection, arguments)
 
@@ -69,8 +69,8 @@ class HotPool:
             self._pool.close()
         self._pool = None
 
-    def forsake(self) -> None:
-        """Forget the parent's connections and lock in a child that was forked; they are the parent's to close."""
+    def discard_after_fork(self) -> None:
+        """Drop the parent's connections and lock in a forked child; the parent closes them."""
         self._lock = Lock()
         self._pool = None
 
@@ -78,20 +78,20 @@ class HotPool:
 _pools: WeakSet[HotPool] = WeakSet()
 
 
-def _forked() -> None:
+def _reset_pools() -> None:
     for pool in _pools:
-        pool.forsake()
+        pool.discard_after_fork()
 
 
-os.register_at_fork(after_in_child=_forked)
+os.register_at_fork(after_in_child=_reset_pools)
 
 
 def _configure(connection: Connection) -> None:
-    # The hot path's statements find single rows by key: a plan made once is as good as one made for the values, and
-    # left to choose, PostgreSQL may plan every call anew on young tables, which costs more than the call itself.
-    # Such a plan must not be a scan because the table was empty when it was made: the keys grow by thousands a second.
+    # Hot-path statements look up single rows by key, so a generic plan is as good as a custom one. Left to choose,
+    # PostgreSQL may replan every call on young tables, which costs more than the call itself. A plan made while a table
+    # was empty must not be a sequential scan: the tables grow by thousands of rows a second.
     connection.execute(
         "SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),"
         " set_config('statement_timeout', '5s', false), set_config('lock_timeout', '2s', false)"
     )
-    connection.prepare_threshold = 0  # the few statements of the hot path are always worth a plan
+    connection.prepare_threshold = 0  # the few hot-path statements are always worth preparing

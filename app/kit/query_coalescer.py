@@ -1,7 +1,7 @@
-"""Questions that threads ask at one moment travel together: one trip to the database answers all of them.
+"""Coalesces concurrent queries into one round trip.
 
-On a busy process a trip costs more than its answer: the sleep, the waking, and what the processor forgets meanwhile. So
-one trip is under way at a time, and the next one takes all who come until it sets out.
+On a busy process a round trip costs more than its query: the sleep, the wake-up, and the cold caches afterwards. So
+only one batch runs at a time, and the next one collects every query that arrives until it starts.
 """
 
 from __future__ import annotations
@@ -20,55 +20,55 @@ A = TypeVar("A")
 
 
 class _Batch(Generic[Q, A]):
-    """`arrived` is held until the answers are there; without answers each asks alone."""
+    """`done` is locked until the answers are in; without answers, every query runs alone."""
 
     def __init__(self) -> None:
-        self.asked: list[Q] = []
+        self.questions: list[Q] = []
         self.answers: Sequence[A] | None = None
-        self.away: Unavailable | None = None
-        self.arrived = Lock()
-        self.arrived.acquire()
+        self.unavailable: Unavailable | None = None
+        self.done = Lock()
+        self.done.acquire()
 
 
 class QueryCoalescer(Generic[Q, A]):
-    """`answer` takes questions and gives their answers in that order; it changes nothing, so it may be run again.
+    """`answer` receives questions and returns their answers in order. It must not write: it may run twice.
 
-    When the database is away, all of a trip are told. When it refuses, nobody knows whose question was wrong: each
-    then asks alone.
+    If the database is down, every query of the batch raises `Unavailable`. If it reports an error, nobody knows which
+    question caused it, so every query runs alone.
     """
 
     def __init__(self, answer: Callable[[Sequence[Q]], Sequence[A]]) -> None:
         self._answer = answer
-        self._door = Lock()
-        self._road = Lock()
-        self._boarding: _Batch[Q, A] | None = None
+        self._mutex = Lock()
+        self._running = Lock()
+        self._open_batch: _Batch[Q, A] | None = None
 
-    def ask(self, asked: Q) -> A:
-        """The answer to one question; raises what `answer` raises for it."""
-        with self._door:
-            trip = self._boarding = self._boarding or _Batch()
-            place = len(trip.asked)
-            trip.asked.append(asked)
-        if place == 0:
-            self._travel(trip)
+    def ask(self, question: Q) -> A:
+        """Answer one question; raises what `answer` raises for it."""
+        with self._mutex:
+            batch = self._open_batch = self._open_batch or _Batch()
+            position = len(batch.questions)
+            batch.questions.append(question)
+        if position == 0:
+            self._run(batch)
         else:
-            with trip.arrived:
+            with batch.done:
                 pass
-        if trip.away is not None:
-            raise Unavailable(trip.away.detail) from trip.away
-        return self._answer([asked])[0] if trip.answers is None else trip.answers[place]
+        if batch.unavailable is not None:
+            raise Unavailable(batch.unavailable.detail) from batch.unavailable
+        return self._answer([question])[0] if batch.answers is None else batch.answers[position]
 
-    def _travel(self, trip: _Batch[Q, A]) -> None:
-        """The first of a trip asks for all of it, once the trip before is back."""
-        with self._road:
-            time.sleep(0)  # who is just about to ask comes along; else it would wait for the whole of this trip
-            with self._door:
-                self._boarding = None
+    def _run(self, batch: _Batch[Q, A]) -> None:
+        """Run the batch in its first caller's thread, after the previous batch has finished."""
+        with self._running:
+            time.sleep(0)  # let threads that are about to ask join, or they would wait for this whole batch
+            with self._mutex:
+                self._open_batch = None
             try:
-                trip.answers = self._answer(trip.asked)
-            except Unavailable as away:
-                trip.away = away
+                batch.answers = self._answer(batch.questions)
+            except Unavailable as unavailable:
+                batch.unavailable = unavailable
             except psycopg.Error:
-                pass  # each asks alone
+                pass  # every query runs alone
             finally:
-                trip.arrived.release()
+                batch.done.release()

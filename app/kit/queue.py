@@ -1,7 +1,7 @@
-"""Background work leaves with the commit: a task is deferred on the session's own connection.
+"""Background tasks become visible at commit: they are deferred on the session's own connection.
 
-The queue is procrastinate's, in the same PostgreSQL; its SQL function is called directly, so that the row
-exists exactly when the caller's transaction commits.
+The queue is procrastinate, in the same PostgreSQL. Its SQL function is called directly, so the task row commits or
+rolls back with the caller's transaction.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def defer(
     at: datetime | None = None,
     **args: Any,
 ) -> None:
-    """Put a task in the queue inside the caller's transaction.
+    """Queue a task inside the caller's transaction.
 
-    `task` is its name ("mail.send"); `args` are JSON values; `lock` runs tasks of one lock one after another;
-    `once` refuses a second waiting task of the same name (unique violation); `at` is wall-clock time.
+    `task` is its name ("mail.send"); `args` are JSON values; tasks that share a `lock` run one after another; `once`
+    refuses a second waiting task of the same value (unique violation); `at` is wall-clock time.
     """
     session.execute(_DEFER, {"task": task, "lock": lock, "once": once, "at": at, "args": json.dumps(args)})

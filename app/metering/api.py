@@ -37,7 +37,7 @@ from app.metering.schemas import ABSENT, Event, parse
 from app.web.addresses import absolute_url
 from app.web.api import Api, read_body, respond_raw
 from app.web.database import session
-from app.web.paging import read_id, read_place, write_cursor
+from app.web.paging import encode_cursor, parse_id_cursor, parse_time_id_cursor
 from app.web.runtime import business_now, runtime
 
 api = Api("metering", __name__)
@@ -93,7 +93,7 @@ def check_usage(asked: CheckRequest) -> Response:
 )  # fmt: skip
 def list_events(query: EventsQuery) -> EventsAnswer:
     """One page of the caller's raw events, newest first."""
-    position = read_place(query.next)
+    position = parse_time_id_cursor(query.next)
     wanted = raw_events.Filter(
         query.start, query.end, query.meter, query.kind, query.provider, query.endpoint, query.user, query.client
     )
@@ -101,7 +101,7 @@ def list_events(query: EventsQuery) -> EventsAnswer:
     shown, following = rows[: query.limit], None
     if len(rows) > query.limit:
         last = shown[-1].UsageEvent
-        following = write_cursor(last.occurred_at.isoformat(), str(last.key))
+        following = encode_cursor(last.occurred_at.isoformat(), str(last.key))
     return EventsAnswer([_event_out(row) for row in shown], following)
 
 
@@ -113,10 +113,10 @@ def list_events(query: EventsQuery) -> EventsAnswer:
 )  # fmt: skip
 def list_refused(query: RefusedQuery) -> RefusedAnswer:
     """One page of the caller's refused events, newest first, with the hours in which limits refused."""
-    org_id, before = acting_org(), read_id(query.next)
+    org_id, before = acting_org(), parse_id_cursor(query.next)
     rows = refused_events.page(session(), org_id, before, query.limit + 1)
     shown = rows[: query.limit]
-    following = write_cursor(str(shown[-1].id)) if len(rows) > query.limit else None
+    following = encode_cursor(str(shown[-1].id)) if len(rows) > query.limit else None
     hours = refused_events.hours(session(), org_id, 200)
     return RefusedAnswer(
         [RefusedOut(row.event_id, row.at, row.code, row.detail, row.event) for row in shown],

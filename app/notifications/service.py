@@ -27,7 +27,7 @@ def notify(session: Session, org_id: UUID, template: str, context: Mapping[str, 
     The letter is given `name`, `org_name` and `link` (the billing page) beside `context`. One mail a person and `key`:
     repeating it sends nothing. The rows leave with the caller's commit. Raises `NotFound` (org).
     """
-    org = accounts.org(session, org_id)
+    org = accounts.get_org(session, org_id)
     people = recipients(session, org_id)
     if not people:
         log.warning("nobody to write to", org_id=str(org_id), template=template)

@@ -1,1 +1,1 @@
-"""For who runs the installation: doctor, demo, the sandbox's clock. Looks at every room; only the factory knows it."""
+"""Operations: doctor, demo, the sandbox's clock. May import every room; only the factory imports it."""

@@ -1,4 +1,4 @@
-"""Commands that look at the whole installation: `doctor`, `demo`, and the sandbox's `clock`."""
+"""Commands for the whole installation: `doctor`, `demo`, and the sandbox's `clock`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flask.cli import AppGroup, with_appcontext
 from app.kit.clock import OffsetClock
 from app.metering.partitions import make_partitions
 from app.ops import demo as seeds
-from app.ops import doctor as examination
+from app.ops import doctor as checks
 from app.web.runtime import runtime
 
 _SPAN = re.compile(r"(\d{1,5})([smhdw])\Z")
@@ -30,19 +30,19 @@ clock = AppGroup("clock", help="The sandbox's movable business clock.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @with_appcontext
 def doctor(*, as_json: bool) -> None:
-    """Check the whole installation and say how to mend what is wrong; exit 1 when something is.
+    """Check the whole installation and say how to fix what is wrong; exit 1 if a check fails.
 
     Example: flask doctor --json
     """
-    found = examination.examine(runtime().settings)
+    findings = checks.run_checks(runtime().settings)
     if as_json:
-        click.echo(json.dumps([asdict(each) for each in found], indent=2))
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        for each in found:
-            click.echo(f"{_MARKS[each.status]}  {each.name}: {each.detail}")
-            if each.fix:
-                click.echo(f"         {each.fix}")
-    if any(each.status == "failed" for each in found):
+        for finding in findings:
+            click.echo(f"{_MARKS[finding.status]}  {finding.name}: {finding.detail}")
+            if finding.fix:
+                click.echo(f"         {finding.fix}")
+    if any(finding.status == "failed" for finding in findings):
         raise SystemExit(1)
 
 
@@ -50,15 +50,15 @@ def doctor(*, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print what is written to demo.json.")
 @with_appcontext
 def demo(*, as_json: bool) -> None:
-    """Seed the sandbox with accounts in every state and print how to sign in. A second run changes nothing.
+    """Seed the sandbox with accounts in every state and print how to sign in. Running it again changes nothing.
 
-    The same facts stand in INSTANCE/demo.json. Example: flask demo
+    INSTANCE/demo.json holds the same facts. Example: flask demo
     """
     settings = runtime().settings
     if not settings.sandbox:
-        raise click.ClickException("The demo is for a sandbox; this installation is in production.")
+        raise click.ClickException("The demo needs a sandbox; this installation runs in production.")
     path = settings.instance / "demo.json"
-    accounts, key = seeds.seed(lambda words: click.echo(words, err=True), _kept_key(path))
+    accounts, key = seeds.seed(lambda line: click.echo(line, err=True), _read_key(path))
     facts: dict[str, Any] = {
         "base_url": settings.base_url,
         "mailbox_url": settings.mailbox_url,
@@ -67,19 +67,19 @@ def demo(*, as_json: bool) -> None:
         "curl": seeds.curl(settings.base_url, key),
     }
     _write_privately(path, json.dumps(facts, indent=2) + "\n")
-    click.echo(json.dumps(facts, indent=2) if as_json else _told(facts))
+    click.echo(json.dumps(facts, indent=2) if as_json else _render_summary(facts))
 
 
-def _kept_key(path: Path) -> str | None:
+def _read_key(path: Path) -> str | None:
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))["api_key"]
+        key = json.loads(path.read_text(encoding="utf-8"))["api_key"]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-    return kept if isinstance(kept, str) else None
+    return key if isinstance(key, str) else None
 
 
 def _write_privately(path: Path, text: str) -> None:
-    """Readable by the owner alone from its first byte on; it holds passwords and a key."""
+    """Create the file readable by its owner only, from the first byte: it holds passwords and a key."""
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -87,14 +87,14 @@ def _write_privately(path: Path, text: str) -> None:
     new.replace(path)
 
 
-def _told(facts: dict[str, Any]) -> str:
+def _render_summary(facts: dict[str, Any]) -> str:
     width = max(len(account["email"]) for account in facts["accounts"])
     lines = [f"Portal   {facts['base_url']}"]
     if facts["mailbox_url"]:
         lines.append(f"Mailbox  {facts['mailbox_url']}")
     lines += ["", "Accounts (e-mail, password, what to see):"]
     lines += [f"  {a['email']:<{width}}  {a['password']}  {a['state']}" for a in facts["accounts"]]
-    lines += ["", f"API key of steady@demo.example: {facts['api_key']}", "Paste this and watch that bar move:"]
+    lines += ["", f"API key of steady@demo.example: {facts['api_key']}", "Run this and watch the usage bar move:"]
     return "\n".join([*lines, facts["curl"]])
 
 
@@ -116,17 +116,17 @@ def advance(span: str) -> None:
 
     Example: flask clock advance 3d
     """
-    moved = runtime().clocks.business
-    if not isinstance(moved, OffsetClock):
-        raise click.ClickException("Only a sandbox has a movable clock (TOLLKEEPER_ENV is production here).")
-    now = moved.advance(read_span(span))
-    make_partitions()  # the month jumped to must not wait for tomorrow's sweep
+    business = runtime().clocks.business
+    if not isinstance(business, OffsetClock):
+        raise click.ClickException("Only a sandbox has a movable clock; here TOLLKEEPER_ENV is production.")
+    now = business.advance(parse_span(span))
+    make_partitions()  # the new month's partition cannot wait for tomorrow's sweep
     click.echo(f"business  {now.isoformat(timespec='seconds')}")
 
 
-def read_span(text: str) -> timedelta:
-    """3d as three days; `click.BadParameter` for anything else."""
-    found = _SPAN.match(text)
-    if found is None:
-        raise click.BadParameter("write a number and s, m, h, d or w, such as 3d", param_hint="SPAN")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+def parse_span(text: str) -> timedelta:
+    """Parse 3d as three days; `click.BadParameter` for anything else."""
+    match = _SPAN.match(text)
+    if match is None:
+        raise click.BadParameter("use a number followed by s, m, h, d or w, such as 3d", param_hint="SPAN")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})

@@ -1,6 +1,6 @@
-"""The sandbox's bar: it shows the business time and moves it, so that periods end and plans renew while one looks on.
+"""The sandbox's clock bar: shows the business time and moves it, so that you can watch periods end and plans renew.
 
-The stand-in for Stripe reads the same file, and moves along. In production there is nothing here.
+The Stripe sandbox reads the same file and moves along. Production has no clock bar.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ def move_clock() -> Response:
         raise NotFound("There is nothing at this address.")
     by = request.form.get("by", "")
     if by != PERIOD and by not in SPANS:
-        raise InvalidRequest("The clock moves by an hour, a day or a week, or to the end of the period.")
+        raise InvalidRequest("The clock can move by an hour, a day or a week, or to the end of the period.")
     now = clock.now()
-    moved = clock.advance(_to_the_end(now) - now if by == PERIOD else SPANS[by])
-    make_partitions()  # the month jumped to must not wait for tomorrow's sweep
-    flash_message("info", f"It is {day(moved, plain=True)}, {moved.astimezone(UTC):%H:%M} UTC for plans and usage now.")
+    moved = clock.advance(_period_end(now) - now if by == PERIOD else SPANS[by])
+    make_partitions()  # the new month's partition cannot wait for tomorrow's sweep
+    flash_message("info", f"The business clock is now {day(moved, plain=True)}, {moved.astimezone(UTC):%H:%M} UTC.")
     return redirect_path(safe_path(request.form.get("next")) or path_to("portal.home"))
 
 
-def _to_the_end(now: datetime) -> datetime:
-    """The end of the org's usage period, with which a month of its plan ends; of the calendar month for a visitor."""
+def _period_end(now: datetime) -> datetime:
+    """The end of the org's usage period, which is also a month of its plan; of the calendar month for a visitor."""
     org_id = caller().org_id
     running = current_period(session(), org_id, now) if org_id is not None else None
     return running.ends_at if running is not None else month_of(now, "UTC").end

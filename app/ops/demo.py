@@ -1,5 +1,5 @@
-"""Seeds the sandbox: accounts in every state with months of usage, through the rooms' own verbs. A second run adds
-nothing: people are found by address, events by id.
+"""Seeds the sandbox with accounts in every state and months of usage, through the rooms' own functions. Running it
+again adds nothing: people are matched by address, events by id.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ from app.web.database import transaction
 from app.web.runtime import business_now, runtime, wall_now
 
 AGE = timedelta(days=31 * (MONTHS_BEFORE + 1))
-"""How old the demo's orgs are; what they used is told from their first day, so a later run tells the same."""
+"""Age of the demo's orgs. Usage is generated from their first day, so a later run generates the same events."""
 PAID_AFTER = timedelta(days=70)
 _BATCH = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the newcomer needs to sign in."""
+    """What a newcomer needs to sign in."""
 
     email: str
     password: str
@@ -57,18 +57,18 @@ class Account:
     state: str
 
 
-def seed(told: Callable[[str], None], kept_key: str | None) -> tuple[list[Account], str]:
-    """Make what is missing; returns every account and an API key that works: `kept_key` when it still does."""
-    _catalogue(told)
+def seed(report: Callable[[str], None], kept_key: str | None) -> tuple[list[Account], str]:
+    """Create what is missing; return every account and a working API key: `kept_key` if it is still valid."""
+    _ensure_catalogue(report)
     make_partitions(back=MONTHS_BEFORE + 2)
-    accounts = [_act(actor, told) for actor in CAST]
-    accounts += [_join(guest) for guest in GUESTS]
-    _fold()
-    return accounts, _key(kept_key)
+    accounts = [_ensure_actor(actor, report) for actor in CAST]
+    accounts += [_ensure_guest(guest) for guest in GUESTS]
+    _update_rollups()
+    return accounts, _ensure_key(kept_key)
 
 
 def password_of(email: str) -> str:
-    """The account's password: another in each installation, the same at each run."""
+    """The account's password: different in every installation, the same on every run."""
     secret = runtime().settings.secret_key.encode()
     mark = hmac.new(secret, f"demo:{email}".encode(), hashlib.sha256).digest()
     letters = base64.b32encode(mark).decode().lower()
@@ -81,7 +81,7 @@ def as_dict(account: Account) -> dict[str, str]:
 
 
 def curl(base_url: str, key: str) -> str:
-    """A line for a shell; each paste has an id of its own, so that each counts."""
+    """A line for a shell. Every paste has its own event id, so every paste counts."""
     event = r"{\"id\": \"try-$(date +%s)-$RANDOM\", \"meter\": \"api_calls\", \"quantity\": 10}"
     return (
         f'curl {base_url}/api/v1/usage/events -H "Authorization: Bearer {key}"'
@@ -89,43 +89,43 @@ def curl(base_url: str, key: str) -> str:
     )
 
 
-def _catalogue(told: Callable[[str], None]) -> None:
+def _ensure_catalogue(report: Callable[[str], None]) -> None:
     path: Path = PROJECT / CATALOGUE
     with transaction() as session:
         if version_of(session, "pro") is not None and version_of(session, "free") is not None:
             return
-        told(f"applying {CATALOGUE}")
+        report(f"applying {CATALOGUE}")
         catalogue = read_catalog(path.read_text(encoding="utf-8"), CATALOGUE)
         apply(session, catalogue, actor=SYSTEM, now=business_now())
 
 
-def _act(actor: CastMember, told: Callable[[str], None]) -> Account:
-    """One person with an org of their own, its plan, clients and usage."""
+def _ensure_actor(actor: CastMember, report: Callable[[str], None]) -> Account:
+    """Create one person with their own org, its plan, clients and usage."""
     with transaction() as session:
-        made, org_id, born = _person(session, actor.email, actor.name, staff=actor.staff)
-        if made:
-            told(f"{actor.email}: {actor.state}")
-            _furnish(session, actor, org_id, born)
+        created, org_id, born = _ensure_person(session, actor.email, actor.name, staff=actor.staff)
+        if created:
+            report(f"{actor.email}: {actor.state}")
+            _set_up_org(session, actor, org_id, born)
     if actor.calls:
         _record(org_id, actor, born + AGE)
     return Account(actor.email, password_of(actor.email), "staff" if actor.staff else "owner", actor.state)
 
 
-def _person(session: Session, email: str, name: str, *, staff: bool = False) -> tuple[bool, UUID, datetime]:
-    """The user's own org and its first day; the user is made when missing."""
-    found = queries.user_by_email(session, email)
-    made = found is None
-    if found is None:
+def _ensure_person(session: Session, email: str, name: str, *, staff: bool = False) -> tuple[bool, UUID, datetime]:
+    """Return whether the user was created, their own org and its first day."""
+    user = queries.find_user_by_email(session, email)
+    created = user is None
+    if user is None:
         opened = (business_now() - AGE).replace(microsecond=0)
-        found = create_user(session, email, name, hash_password(password_of(email)), verified=True, staff=staff,
+        user = create_user(session, email, name, hash_password(password_of(email)), verified=True, staff=staff,
                             actor=SYSTEM, now=wall_now(), opened_at=opened)  # fmt: skip
-    if found is None:
-        raise RuntimeError(f"{email} is being made by another run")
-    own = next(choice for choice in queries.org_choices(session, found.id) if choice.role == "owner")
-    return made, own.id, queries.org(session, own.id).created_at
+    if user is None:
+        raise RuntimeError(f"{email} is being created by another run")
+    own = next(choice for choice in queries.list_org_choices(session, user.id) if choice.role == "owner")
+    return created, own.id, queries.get_org(session, own.id).created_at
 
 
-def _furnish(session: Session, actor: CastMember, org_id: UUID, born: datetime) -> None:
+def _set_up_org(session: Session, actor: CastMember, org_id: UUID, born: datetime) -> None:
     now = wall_now()
     orgs.change_settings(session, org_id, name=actor.org, time_zone=actor.zone, address={}, tax_id=None,
                          actor=SYSTEM, now=now)  # fmt: skip
@@ -135,26 +135,26 @@ def _furnish(session: Session, actor: CastMember, org_id: UUID, born: datetime) 
     if actor.paid:
         version = version_of(session, "pro")
         if version is None:
-            raise RuntimeError("the catalogue has no plan pro")
+            raise RuntimeError("the catalogue has no plan called pro")
         since = born + AGE - PAID_AFTER
         assign_plan(session, org_id, version.id, interval="month", currency="USD", actor=SYSTEM, now=since)
 
 
 def _record(org_id: UUID, actor: CastMember, base: datetime) -> None:
-    """Report all that was used; what is known already counts no second time."""
-    coming = uses(actor, base)
-    while batch := list(islice(coming, _BATCH)):
+    """Record all usage of the actor; events recorded before are not counted again."""
+    pending = uses(actor, base)
+    while batch := list(islice(pending, _BATCH)):
         oldest = min(use.at for use in batch)
         terms = BatchTerms(source="import", billable=True, limited=False, oldest=oldest)
-        outcome = record_batch(usage_recorder(), org_id, [_event(use) for use in batch], key_id=None,
+        outcome = record_batch(usage_recorder(), org_id, [_build_event(use) for use in batch], key_id=None,
                                now=business_now(), terms=terms)  # fmt: skip
-        # An older release may have told the same event in other words; then it stands as it was told.
-        wrong = [each for each in outcome.refused if each.code != "id_conflict"]
-        if wrong:
-            raise RuntimeError(f"an event of the demo was refused: {wrong[0]}")
+        # An older release may have recorded the same event differently; it stays as it is.
+        errors = [refusal for refusal in outcome.refused if refusal.code != "id_conflict"]
+        if errors:
+            raise RuntimeError(f"an event of the demo was refused: {errors[0]}")
 
 
-def _event(use: DemoUse) -> Event:
+def _build_event(use: DemoUse) -> Event:
     return Event(
         id=use.id,
         meter=use.meter,
@@ -168,40 +168,40 @@ def _event(use: DemoUse) -> Event:
     )
 
 
-def _join(guest: Guest) -> Account:
-    """One person who works in another's org."""
+def _ensure_guest(guest: Guest) -> Account:
+    """Add one person to another actor's org."""
     host = next(actor for actor in CAST if actor.slug == guest.host)
     with transaction() as session:
-        _, org_id, _ = _person(session, host.email, host.name)
-        _person(session, guest.email, guest.name)
-        user = queries.user_by_email(session, guest.email)
+        _, org_id, _ = _ensure_person(session, host.email, host.name)
+        _ensure_person(session, guest.email, guest.name)
+        user = queries.find_user_by_email(session, guest.email)
         if user is not None and session.get(Membership, (org_id, user.id)) is None:
-            _make_member(session, org_id, user, guest.role)
+            _add_member(session, org_id, user, guest.role)
     return Account(guest.email, password_of(guest.email), guest.role, f"{guest.role} of {host.org}")
 
 
-def _make_member(session: Session, org_id: UUID, user: User, role: str) -> None:
+def _add_member(session: Session, org_id: UUID, user: User, role: str) -> None:
     now = wall_now()
     session.add(Membership(org_id=org_id, user_id=user.id, role=role, created_at=now, chosen_at=now))
     session.flush()
     write(session, SYSTEM, "member.joined", on=("user", user.id), org_id=org_id, after={"role": role}, now=now)
 
 
-def _key(kept: str | None) -> str:
-    """An API key of the caller's org; a new one only when the kept one is no longer known."""
+def _ensure_key(kept: str | None) -> str:
+    """An API key of the caller's org; a new one only if the kept one is no longer valid."""
     caller = next(actor for actor in CAST if actor.slug == CALLER)
     with transaction() as session:
-        _, org_id, _ = _person(session, caller.email, caller.name)
-        open_keys = [row.key for row in queries.keys(session, org_id) if row.key.is_open(wall_now())]
+        _, org_id, _ = _ensure_person(session, caller.email, caller.name)
+        open_keys = [row.key for row in queries.list_keys(session, org_id) if row.key.is_open(wall_now())]
         if kept and any(kept.startswith(key.prefix) and kept.endswith(key.last4) for key in open_keys):
             return kept
-        made = service.create_key(session, org_id, "Demo", ORG_SCOPES.keys(), pepper=runtime().settings.key_pepper,
+        created = service.create_key(session, org_id, "Demo", ORG_SCOPES.keys(), pepper=runtime().settings.key_pepper,
                                    actor=SYSTEM, now=wall_now())  # fmt: skip
-        return made.secret
+        return created.secret
 
 
-def _fold() -> None:
-    """Bring the roll-ups up to date; otherwise the worker does within a minute."""
+def _update_rollups() -> None:
+    """Update the roll-ups now instead of waiting up to a minute for the worker."""
     more = True
     while more:
         with transaction() as session:

@@ -1,6 +1,6 @@
-"""Who plays in the demo, and what each has used: pure data, the same at every run.
+"""The people in the demo and their usage: pure data, the same on every run.
 
-The play is written for the catalogue `catalogs/scan_api.toml`: 1,000 calls a month on Free, 50,000 on Pro.
+Written for the catalogue `catalogs/scan_api.toml`: 1,000 calls a month on Free, 50,000 on Pro.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ MONTHS_BEFORE = 5
 CATALOGUE = "catalogs/scan_api.toml"
 CLIENTS = {"acme": "Acme Insurance", "globex": "Globex Travel", "initech": "Initech Payroll"}
 
-_GROWTH = (38, 52, 47, 66, 81)  # per cent of the running month's use, in the months before it
+_GROWTH = (38, 52, 47, 66, 81)  # earlier months' use, in per cent of the current month's
 _KINDS = ("invoice", "receipt", "passport", "contract")
 _PROVIDERS = ("atlas", "beacon")
 _USERS = ("maya", "tomas", "lena", "ravi")
-_BUSY = (14, 17, 19, 16, 12, 4, 3)  # how much of a day of the week, Monday first
+_BUSY = (14, 17, 19, 16, 12, 4, 3)  # weight of the days of the week, Monday first
 _TOKENS_A_CALL = 340
 _EVENTS_A_MONTH = {"api_calls": 60, "documents": 30, "tokens": 30}
 _MINUTE = timedelta(minutes=1)
@@ -29,7 +29,7 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class CastMember:
-    """One person with the org that is theirs. `calls` are used in the running month; `paid` puts the org on Pro."""
+    """One person and their own org. `calls` are used in the current month; `paid` puts the org on Pro."""
 
     slug: str
     name: str
@@ -42,7 +42,7 @@ class CastMember:
 
     @property
     def email(self) -> str:
-        """Where the actor signs in."""
+        """The address the actor signs in with."""
         return f"{self.slug}@demo.example"
 
 
@@ -57,13 +57,13 @@ class Guest:
 
     @property
     def email(self) -> str:
-        """Where the guest signs in."""
+        """The address the guest signs in with."""
         return f"{self.slug}@demo.example"
 
 
 @dataclass(frozen=True, slots=True)
 class DemoUse:
-    """One event to come: the meter, how much, when, and its dimensions."""
+    """One event to record: the meter, quantity, time and dimensions."""
 
     id: str
     meter: str
@@ -76,11 +76,11 @@ class DemoUse:
 
 
 CAST = (
-    CastMember("new", "Nora New", "Newcomer Ltd", "new: nothing used yet"),
-    CastMember("steady", "Sam Steady", "Steady Scans", "79 % of the calls", calls=790, zone="Europe/Berlin"),
-    CastMember("near", "Nia Near", "Nearly There", "80 %: the first prompt", calls=800),
-    CastMember("high", "Hugo High", "High Tide Documents", "92 %: the strong prompt", calls=920),
-    CastMember("full", "Fay Full", "Full House Archive", "100 %: further calls are refused", calls=1000),
+    CastMember("new", "Nora New", "Newcomer Ltd", "new: no usage yet"),
+    CastMember("steady", "Sam Steady", "Steady Scans", "79% of the calls", calls=790, zone="Europe/Berlin"),
+    CastMember("near", "Nia Near", "Nearly There", "80%: the first prompt", calls=800),
+    CastMember("high", "Hugo High", "High Tide Documents", "92%: the strong prompt", calls=920),
+    CastMember("full", "Fay Full", "Full House Archive", "100%: further calls are refused", calls=1000),
     CastMember("over", "Omar Over", "Overflow Imaging", "over the allowance on Pro: billed", calls=56000, paid=True),
     CastMember("staff", "Stella Staff", "Tollkeeper team", "staff: see /admin", staff=True),
 )
@@ -90,11 +90,11 @@ GUESTS = (
     Guest("viewer", "Vic Viewer", "viewer", "high"),
 )
 CALLER = "steady"
-"""Whose API key the demo prints: one call moves that bar from 79 to 80 %."""
+"""The actor whose API key the demo prints: one call moves that bar from 79 to 80%."""
 
 
 def uses(actor: CastMember, base: datetime) -> Iterator[DemoUse]:
-    """Every event of an actor up to `base`, oldest first by month; the same for the same base."""
+    """Yield every event of an actor up to `base`, month by month, oldest first; the same for the same base."""
     period = month_of(base, actor.zone)
     months = [period]
     while len(months) <= MONTHS_BEFORE:

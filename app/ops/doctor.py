@@ -1,4 +1,4 @@
-"""Is this installation sound? Every check runs, each says what it found and how to mend it."""
+"""Checks the installation. Every check runs; every finding says what is wrong and how to fix it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _SMTP_SECONDS = 3
 Check = Callable[[psycopg.Connection, Settings], Finding]
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """All findings at once: a database that is away hides only what asks it."""
-    stripe = doctor_payments.answers(settings)
+def run_checks(settings: Settings) -> list[Finding]:
+    """Run every check: an unreachable database hides only the checks that need it."""
+    stripe = doctor_payments.check_connection(settings)
     return [*_settings(settings), *_database(settings), _smtp(settings), *([stripe] if stripe else [])]
 
 
@@ -29,24 +29,24 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     kind = "sandbox: no real money, movable clock" if settings.sandbox else "production"
     yield Finding("settings", "ok", f"{kind}; address {settings.base_url}")
     if settings.metrics_token is None:
-        yield Finding("metrics token", "warning", "/metrics answers nobody", "Set METRICS_TOKEN.")
+        yield Finding("metrics token", "warning", "/metrics is closed to everyone", "Set METRICS_TOKEN.")
     if not settings.sandbox and settings.owner_database_url == settings.database_url:
-        fix = "Give OWNER_DATABASE_URL and WORKER_DATABASE_URL their own roles; see docs/operating.md."
-        yield Finding("database roles", "warning", "web and owner use the same address", fix)
-    yield doctor_payments.keys(settings)
+        fix = "Give OWNER_DATABASE_URL and WORKER_DATABASE_URL roles of their own; see docs/operating.md."
+        yield Finding("database roles", "warning", "web and owner use the same database address", fix)
+    yield doctor_payments.check_keys(settings)
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
     try:
         with psycopg.connect(settings.database_url, connect_timeout=3, autocommit=True) as connection:
-            yield Finding("database", "ok", f"answers as {_one(connection, 'SELECT current_user')}")
+            yield Finding("database", "ok", f"connected as {_fetch_value(connection, 'SELECT current_user')}")
             for name, check in _CHECKS.items():
-                yield _guarded(name, check, connection, settings)
+                yield _run_check(name, check, connection, settings)
     except psycopg.OperationalError as error:
         yield Finding("database", "failed", str(error).strip(), settings.database_hint)
 
 
-def _guarded(name: str, check: Check, connection: psycopg.Connection, settings: Settings) -> Finding:
+def _run_check(name: str, check: Check, connection: psycopg.Connection, settings: Settings) -> Finding:
     try:
         return check(connection, settings)
     except psycopg.Error as error:
@@ -54,8 +54,8 @@ def _guarded(name: str, check: Check, connection: psycopg.Connection, settings: 
 
 
 def _version(connection: psycopg.Connection, _: Settings) -> Finding:
-    number = int(str(_one(connection, "SHOW server_version_num")))
-    shown = str(_one(connection, "SHOW server_version"))
+    number = int(str(_fetch_value(connection, "SHOW server_version_num")))
+    shown = str(_fetch_value(connection, "SHOW server_version"))
     if number < OLDEST_SERVER:
         return Finding("version", "failed", f"PostgreSQL {shown}", "Use PostgreSQL 15 or newer.")
     return Finding("version", "ok", f"PostgreSQL {shown}")
@@ -63,44 +63,45 @@ def _version(connection: psycopg.Connection, _: Settings) -> Finding:
 
 def _migrations(connection: psycopg.Connection, _: Settings) -> Finding:
     head = ScriptDirectory(str(PROJECT / "migrations")).get_current_head()
-    found = _one(connection, "SELECT version_num FROM alembic_version")
-    if found != head:
-        return Finding("migrations", "failed", f"at {found}, the code is at {head}", "Run: flask db upgrade")
+    current = _fetch_value(connection, "SELECT version_num FROM alembic_version")
+    if current != head:
+        return Finding("migrations", "failed", f"at {current}, the code is at {head}", "Run: flask db upgrade")
     return Finding("migrations", "ok", f"at {head}")
 
 
 def _durable(connection: psycopg.Connection, _: Settings) -> Finding:
-    found = {
-        name: str(_one(connection, f"SHOW {name}")) for name in ("fsync", "synchronous_commit", "full_page_writes")
+    values = {
+        name: str(_fetch_value(connection, f"SHOW {name}"))
+        for name in ("fsync", "synchronous_commit", "full_page_writes")
     }
-    off = [name for name, value in found.items() if value == "off"]
+    off = [name for name, value in values.items() if value == "off"]
     if off:
         fix = "Set them to on: an acknowledged event must survive a power cut."
         return Finding("durability", "failed", f"{', '.join(off)} off", fix)
-    return Finding("durability", "ok", ", ".join(f"{name} {value}" for name, value in found.items()))
+    return Finding("durability", "ok", ", ".join(f"{name} {value}" for name, value in values.items()))
 
 
 def _privileges(connection: psycopg.Connection, settings: Settings) -> Finding:
-    if not _one(connection, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
-        return Finding("privileges", "ok", "the web's role is no superuser")
+    if not _fetch_value(connection, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
+        return Finding("privileges", "ok", "the web role is not a superuser")
     if settings.sandbox:
-        return Finding("privileges", "warning", "the sandbox runs as superuser", "In production use tollkeeper_web.")
-    fix = "Connect as a role that owns nothing; a superuser passes every guard of the usage tables."
-    return Finding("privileges", "failed", "the web's role is a superuser", fix)
+        return Finding("privileges", "warning", "the sandbox runs as superuser", "In production, use tollkeeper_web.")
+    fix = "Connect as a role that owns nothing: a superuser bypasses every guard of the usage tables."
+    return Finding("privileges", "failed", "the web role is a superuser", fix)
 
 
 def _queue(connection: psycopg.Connection, _: Settings) -> Finding:
-    failed = _one(connection, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")
-    waiting = _one(connection, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
-    words = f"{waiting} waiting, {failed} parked"
+    failed = _fetch_value(connection, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")
+    waiting = _fetch_value(connection, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
+    detail = f"{waiting} waiting, {failed} parked"
     if failed:
-        return Finding("queue", "warning", words, "See why they failed in the worker's log.")
-    return Finding("queue", "ok", words)
+        return Finding("queue", "warning", detail, "The worker's log says why they failed.")
+    return Finding("queue", "ok", detail)
 
 
 def _catalogue(connection: psycopg.Connection, _: Settings) -> Finding:
-    meters = _one(connection, "SELECT count(*) FROM meters WHERE archived_at IS NULL")
-    plans = _one(connection, "SELECT count(*) FROM plan_versions WHERE published_at IS NOT NULL")
+    meters = _fetch_value(connection, "SELECT count(*) FROM meters WHERE archived_at IS NULL")
+    plans = _fetch_value(connection, "SELECT count(*) FROM plan_versions WHERE published_at IS NOT NULL")
     if not meters or not plans:
         return Finding("catalogue", "failed", "empty", "Run: flask catalog apply catalogs/scan_api.toml")
     return Finding("catalogue", "ok", f"{meters} meters, {plans} published plan versions")
@@ -111,10 +112,10 @@ def _default_plan(connection: psycopg.Connection, _: Settings) -> Finding:
         "SELECT p.key FROM plans p JOIN plan_versions v ON v.plan_id = p.id"
         " WHERE p.is_default AND v.published_at IS NOT NULL LIMIT 1"
     )
-    found = _one(connection, query)
-    if found is None:
+    key = _fetch_value(connection, query)
+    if key is None:
         return Finding("default plan", "failed", "none", "Mark one plan of the catalogue with default = true.")
-    return Finding("default plan", "ok", str(found))
+    return Finding("default plan", "ok", str(key))
 
 
 _CHECKS: dict[str, Check] = {
@@ -125,22 +126,22 @@ _CHECKS: dict[str, Check] = {
     "queue": _queue,
     "catalogue": _catalogue,
     "default plan": _default_plan,
-    "stripe prices": doctor_payments.prices,
-    "stripe inbox": doctor_payments.inbox,
+    "stripe prices": doctor_payments.check_prices,
+    "stripe inbox": doctor_payments.check_inbox,
 }
 
 
 def _smtp(settings: Settings) -> Finding:
-    place = f"{settings.smtp_host}:{settings.smtp_port}"
+    address = f"{settings.smtp_host}:{settings.smtp_port}"
     try:
         with smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=_SMTP_SECONDS) as server:
             server.noop()
     except OSError as error:
-        fix = "Start the mail server, or mend SMTP_HOST and SMTP_PORT. Mail waits in its outbox until then."
-        return Finding("mail", "warning" if settings.sandbox else "failed", f"{place}: {error}", fix)
-    return Finding("mail", "ok", f"{place} answers")
+        fix = "Start the mail server, or correct SMTP_HOST and SMTP_PORT. Mail waits in the outbox until then."
+        return Finding("mail", "warning" if settings.sandbox else "failed", f"{address}: {error}", fix)
+    return Finding("mail", "ok", f"{address} answers")
 
 
-def _one(connection: psycopg.Connection, query: str) -> object:
+def _fetch_value(connection: psycopg.Connection, query: str) -> object:
     row = connection.execute(query).fetchone()
     return row[0] if row else None

@@ -1,4 +1,4 @@
-"""Are payments sound? What the settings say, whether Stripe answers and has our prices, what the inbox holds."""
+"""Checks of payments: the settings, whether Stripe answers and has our prices, and the webhook inbox."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.stripe_gateway import Gateway
 from app.stripe_gateway.catalog import find_prices
 from app.stripe_gateway.errors import StripeAway, StripeDenied
 
-# Prices of the newest version of every live plan that costs something, which `flask catalog push` has not brought.
+# Paid prices in the newest version of every live plan that `flask catalog push` has not created in Stripe yet.
 _UNPUSHED = """
 SELECT count(*) FROM plans plan
 JOIN LATERAL (SELECT id FROM plan_versions WHERE plan_id = plan.id AND published_at IS NOT NULL
@@ -21,44 +21,44 @@ LEFT JOIN stripe_prices pushed ON pushed.plan_version_id = newest.id AND pushed.
                               AND pushed.currency = price.currency
 WHERE plan.archived_at IS NULL AND NOT plan.is_default AND pushed.id IS NULL
 """
-_UNDONE = """
+_UNSETTLED = """
 SELECT count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'refused'),
        count(*) FILTER (WHERE state = 'parked')
 FROM stripe_inbox WHERE state IN ('failed', 'refused', 'parked')
 """
 
 
-def keys(settings: Settings) -> Finding:
-    """Which Stripe the settings name; an installation without a key sells nothing, which is no fault."""
+def check_keys(settings: Settings) -> Finding:
+    """Which Stripe the settings name. An installation without a key sells nothing, which is not a fault."""
     if not settings.stripe_on:
-        return Finding("payments", "ok", "off: no STRIPE_SECRET_KEY; nothing is sold through Stripe")
+        return Finding("payments", "ok", "off: no STRIPE_SECRET_KEY, so nothing is sold through Stripe")
     mode = "live" if settings.stripe_livemode else "test"
     where = "" if settings.stripe_api_base == STRIPE else f" at {settings.stripe_api_base}"
-    words = f"{mode} key{where}, {len(settings.stripe_webhook_secrets)} webhook secret(s)"
+    detail = f"{mode} key{where}, {len(settings.stripe_webhook_secrets)} webhook secret(s)"
     if not settings.sandbox and not settings.stripe_livemode:
-        return Finding("payments", "warning", f"{words}: no money moves", "Set a live STRIPE_SECRET_KEY.")
-    return Finding("payments", "ok", words)
+        return Finding("payments", "warning", f"{detail}: no real money moves", "Set a live STRIPE_SECRET_KEY.")
+    return Finding("payments", "ok", detail)
 
 
-def answers(settings: Settings) -> Finding | None:
-    """Whether Stripe takes our key; None when payments are off."""
+def check_connection(settings: Settings) -> Finding | None:
+    """Whether Stripe accepts our key; None if payments are off."""
     gateway = Gateway.of(settings)
     if gateway is None:
         return None
     try:
         find_prices(gateway, ["tollkeeper_doctor"])
-    except StripeAway as away:
-        fix = "See whether this machine reaches it; sales stop until then, metering goes on."
-        return Finding("stripe", "failed", str(away), fix)
+    except StripeAway as error:
+        fix = "Check that this machine can reach it. Until then nothing can be sold; metering continues."
+        return Finding("stripe", "failed", str(error), fix)
     except StripeDenied:
-        return Finding("stripe", "failed", "it refuses our key", "Mend STRIPE_SECRET_KEY, or what the key may do.")
-    except DomainError as odd:
-        return Finding("stripe", "failed", str(odd), "See the log: Stripe answers, but not as our version does.")
-    return Finding("stripe", "ok", "answers and takes our key")
+        return Finding("stripe", "failed", "it rejects our key", "Correct STRIPE_SECRET_KEY, or the key's permissions.")
+    except DomainError as error:
+        return Finding("stripe", "failed", str(error), "See the log: Stripe answers, but unlike the version we use.")
+    return Finding("stripe", "ok", "answers and accepts our key")
 
 
-def prices(connection: psycopg.Connection, settings: Settings) -> Finding:
-    """Whether Stripe has a price for all that is sold."""
+def check_prices(connection: psycopg.Connection, settings: Settings) -> Finding:
+    """Whether Stripe has a price for everything we sell."""
     row = connection.execute(_UNPUSHED).fetchone()
     missing = int(row[0]) if row else 0
     if not settings.stripe_on:
@@ -68,10 +68,10 @@ def prices(connection: psycopg.Connection, settings: Settings) -> Finding:
     return Finding("stripe prices", "ok", "all pushed")
 
 
-def inbox(connection: psycopg.Connection, _: Settings) -> Finding:
-    """Whether events wait for a person."""
-    row = connection.execute(_UNDONE).fetchone() or (0, 0, 0)
-    words = f"{row[0]} failed, {row[1]} refused, {row[2]} parked"
+def check_inbox(connection: psycopg.Connection, _: Settings) -> Finding:
+    """Whether events need attention."""
+    row = connection.execute(_UNSETTLED).fetchone() or (0, 0, 0)
+    detail = f"{row[0]} failed, {row[1]} refused, {row[2]} parked"
     if any(row):
-        return Finding("stripe inbox", "warning", words, "See /admin/inbox for why, and apply them again there.")
-    return Finding("stripe inbox", "ok", words)
+        return Finding("stripe inbox", "warning", detail, "See the reasons and apply them again at /admin/inbox.")
+    return Finding("stripe inbox", "ok", detail)

@@ -1,4 +1,4 @@
-"""What a check of the doctor's says."""
+"""The result of one doctor check."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`status` is ok, warning or failed; `fix` says what to do, empty when nothing is to be done."""
+    """`status` is ok, warning or failed; `fix` says what to do, empty if nothing needs doing."""
 
     name: str
     status: str

@@ -27,7 +27,7 @@ from app.payments.schemas import (
 from app.subscriptions import queries as subscriptions
 from app.web.api import Api
 from app.web.database import session
-from app.web.paging import read_place, write_cursor
+from app.web.paging import encode_cursor, parse_time_id_cursor
 from app.web.runtime import business_now
 
 api = Api("payments", __name__)
@@ -110,11 +110,11 @@ def change_card(asked: CardRequest) -> PageAnswer:  # noqa: ARG001  (a POST has 
 def billing_history(query: BillingHistoryQuery) -> BillingHistoryAnswer:
     """Records by filter and page."""
     org_id = acting_org()
-    before = read_place(query.next)
+    before = parse_time_id_cursor(query.next)
     wanted = RecordFilter(query.state, query.start, query.end)
     rows = queries.history(session(), org_id, wanted, before, query.limit + 1)
     shown = rows[: query.limit]
-    following = write_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)) if len(rows) > query.limit else None
+    following = encode_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)) if len(rows) > query.limit else None
     numbers = _numbers(org_id, shown)
     records = [record_out(row, numbers.get(row.invoice_id or "")) for row in shown]
     return BillingHistoryAnswer(records, _events(org_id, wanted) if before is None else [], following)

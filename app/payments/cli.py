@@ -65,7 +65,7 @@ def replay_event(event_id: str) -> None:
 def patience() -> Iterator[None]:
     """Nobody waits for a page: Stripe is asked with the worker's time limits and retries meanwhile."""
     held = current_app.extensions[EXTENSION]
-    current_app.extensions[EXTENSION] = Gateway.of(replace(runtime().settings, patient=True))
+    current_app.extensions[EXTENSION] = Gateway.of(replace(runtime().settings, is_background=True))
     try:
         yield
     finally:

@@ -44,7 +44,7 @@ def org_lock(org_id: UUID) -> Iterator[None]:
         return
     end_read_transaction()
     settings = runtime().settings
-    wait = settings.payments_task_wait if settings.patient else settings.payments_page_wait
+    wait = settings.payments_task_wait if settings.is_background else settings.payments_page_wait
     connection = _connect(settings.database_url, wait)
     try:
         _take(connection, org_id)

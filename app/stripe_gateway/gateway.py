@@ -83,7 +83,7 @@ class Gateway:
         return cls(
             settings.stripe_secret_key,
             settings.stripe_api_base,
-            patient=settings.patient,
+            patient=settings.is_background,
             circuit=Circuit(),
             page_limit=settings.stripe_page_limit,
             account=settings.stripe_account,

@@ -106,7 +106,7 @@ def extend(session: Session, org_id: UUID, start: datetime, end: datetime, now: 
 
 def terms_of(session: Session, org_id: UUID) -> PeriodTerms:
     """By what new periods of the org are opened now."""
-    zone = accounts.org(session, org_id).time_zone
+    zone = accounts.get_org(session, org_id).time_zone
     held = queries.subscription(session, org_id)
     if held is None:
         return PeriodTerms(zone, PeriodSchedule(zone), queries.default_version_id(session), Basis(owes=False))

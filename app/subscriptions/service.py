@@ -78,7 +78,7 @@ def assign_plan(
     ("offline": we send the invoice). Raises `NotFound`, `Conflict` (not published, archived, or Stripe collects),
     `InvalidRequest` (the plan has no such price).
     """
-    accounts.org(session, org_id)
+    accounts.get_org(session, org_id)
     version = _assignable(session, plan_version_id)
     _check_price(version, interval, currency)
     choice = PlanChoice(version.id, interval, currency, "none" if is_free(version) else "offline")
@@ -108,7 +108,7 @@ def roll_billing_period(session: Session, subscription_id: UUID, now: datetime) 
     held = session.scalars(asked).one()
     if held.ended_at is not None or held.collection == "stripe" or held.billing_ends_at > now:
         return
-    zone = accounts.org(session, held.org_id).time_zone
+    zone = accounts.get_org(session, held.org_id).time_zone
     period = anchored(held.anchor_at, now, zone, MONTHS[held.interval])
     held.billing_starts_at, held.billing_ends_at = period.start, period.end
     session.flush()
@@ -175,7 +175,7 @@ def _dates(
     session: Session, org_id: UUID, held: Subscription | None, choice: PlanChoice, now: datetime
 ) -> tuple[datetime, Period]:
     """The anchor and the billing period: those held run on while who collects, currency and interval stay."""
-    zone = accounts.org(session, org_id).time_zone
+    zone = accounts.get_org(session, org_id).time_zone
     if held is not None and choice.same_periods(held) and held.interval == choice.interval:
         return held.anchor_at, Period(held.billing_starts_at, held.billing_ends_at)
     return now, Period(now, boundary(now, 1, zone, MONTHS[choice.interval]))

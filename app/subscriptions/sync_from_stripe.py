@@ -65,7 +65,7 @@ def sync_from_stripe(session: Session, org_id: UUID, facts: StripeFacts, *, acto
     Returns what changed; the caller keeps `subscription_id` with Stripe's subscription, and has metering recount from
     `recount_from` in the same transaction. Raises `NotFound` (org), `ValueError` (a state that Stripe does not have).
     """
-    accounts.org(session, org_id)
+    accounts.get_org(session, org_id)
     periods.lock(session, org_id)
     mine = _ours(session, org_id, facts)
     if facts.state in OVER:

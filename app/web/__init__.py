@@ -1,1 +1,1 @@
-"""Flask plumbing: rendering, HTMX, errors, paging, CSRF, JSON problems, OpenAPI. Knows no product words."""
+"""Flask plumbing: rendering, HTMX, errors, paging, CSRF, JSON problems, OpenAPI. Knows nothing of the product."""

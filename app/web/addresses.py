@@ -1,4 +1,4 @@
-"""Addresses of our own pages, asked for by endpoint: when a route moves, whatever leads there follows."""
+"""URLs of our own pages by endpoint, so that links follow when a route moves."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from app.web.runtime import runtime
 
 
 def path_to(endpoint: str, /, **values: Any) -> str:
-    """The path of a page, outside a request too; values that its route does not name become the query."""
+    """The path of a page; works outside a request. Values that the route does not name become the query."""
     return current_app.url_map.bind("").build(endpoint, values)
 
 
 def absolute_url(endpoint: str, /, **values: Any) -> str:
-    """The address of a page for readers elsewhere: in mails, answers of the API, and Stripe's way back."""
+    """The full URL of a page, for e-mails, API answers and the way back from Stripe."""
     return f"{runtime().settings.base_url}{path_to(endpoint, **values)}"

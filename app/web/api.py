@@ -1,4 +1,4 @@
-"""The JSON API's doors: one decorator registers a route and describes it for OpenAPI from the same structs."""
+"""The JSON API: one decorator registers a route and, from the same structs, describes it for OpenAPI."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ PREFIX = "/api/v1"
 MAX_BODY = 8 * 1024 * 1024
 
 Shape = type[msgspec.Struct] | UnionType
-"""What a body or an answer is: a struct, or one of several."""
+"""A request or response body: a struct, or one of several."""
 Answer = msgspec.Struct | tuple[msgspec.Struct, int] | Response
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What the API reference says of one call; `request`, `query` and `response` are msgspec structs.
+    """What the API reference says about a call; `request`, `query` and `response` are msgspec structs.
 
-    `statuses` are those of a good answer beside 200, each with what it says.
+    `statuses` are the success statuses besides 200, with their meaning.
     """
 
     endpoint: str
@@ -47,7 +47,7 @@ class Operation:
 
 
 class Api(Blueprint):
-    """A room's part of the API, mounted under /api/v1."""
+    """One room's part of the API, mounted under /api/v1."""
 
     def __init__(self, name: str, import_name: str) -> None:
         super().__init__(f"{name}_api", import_name, url_prefix=PREFIX)
@@ -71,59 +71,65 @@ class Api(Blueprint):
         idempotent: bool | None = None,
         outside: bool = False,
     ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
-        """Register a call. The view gets the parsed body first (unless `raw`) and `query=` when declared.
+        """Register a call. The view receives the parsed body first (unless `raw`), and `query=` if declared.
 
-        A POST honours `Idempotency-Key` unless `idempotent=False` (usage events carry their own ids); with `outside`
-        the view runs in no transaction of the key's, since it asks others (Stripe), and a repeat runs it again.
+        A POST honours `Idempotency-Key` unless `idempotent=False` (usage events carry their own ids). With
+        `outside`, the view calls Stripe and so runs outside the key's transaction; a repeat runs it again.
         """
-        keyed = method == "POST" if idempotent is None else idempotent
+        honours_key = method == "POST" if idempotent is None else idempotent
 
         def register(view: Callable[..., Any]) -> Callable[..., Response]:
             op = Operation(
                 endpoint=f"{self.name}.{view.__name__}", method=method, path=path, summary=summary,
                 description=description, request=request, query=query, response=response, example=example,
-                answer=answer, errors=errors, statuses=statuses or {}, idempotent=keyed,
+                answer=answer, errors=errors, statuses=statuses or {}, idempotent=honours_key,
             )  # fmt: skip
             self.operations.append(op)
-            door = _door(op, view, raw, idempotency.once_outside if outside else idempotency.once)
-            self.add_url_rule(path, endpoint=view.__name__, view_func=door, methods=[method])
-            return door
+            handler = _build_handler(
+                op, view, raw, idempotency.once_without_transaction if outside else idempotency.once
+            )
+            self.add_url_rule(path, endpoint=view.__name__, view_func=handler, methods=[method])
+            return handler
 
         return register
 
 
-def _door(
+def _build_handler(
     op: Operation, view: Callable[..., Any], raw: bool, once: Callable[[bytes, Callable[[], Response]], Response]
 ) -> Callable[..., Response]:
     @wraps(view)
-    def door(**values: Any) -> Response:
+    def handler(**values: Any) -> Response:
         if op.query is not None:
             values["query"] = convert(_query(op.query), op.query)
         if op.request is None or raw:
             return _respond(view(**values))
         body = read_body()
-        parsed = decode(body, cast("type[msgspec.Struct]", op.request))  # a `raw` view parses a union itself
+        parsed = decode(body, cast("type[msgspec.Struct]", op.request))  # a `raw` view parses unions itself
         if op.idempotent:
             return once(body, lambda: _respond(view(parsed, **values)))
         return _respond(view(parsed, **values))
 
-    return door
+    return handler
 
 
 def read_body() -> bytes:
-    """The request's JSON body as bytes: at most 8 MiB, `application/json`; anything else has its own status."""
+    """The request's JSON body: at most 8 MiB, `application/json`; anything else raises 413 or 415."""
     if request.content_length is not None and request.content_length > MAX_BODY:
-        raise RequestEntityTooLarge("The body is larger than 8 MiB; nothing was recorded. Split it.")
+        raise RequestEntityTooLarge(
+            "The body is larger than 8 MiB; nothing was recorded. Split it into smaller requests."
+        )
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("Send the body as application/json.")
     body = request.get_data(cache=True)
     if len(body) > MAX_BODY:
-        raise RequestEntityTooLarge("The body is larger than 8 MiB; nothing was recorded. Split it.")
+        raise RequestEntityTooLarge(
+            "The body is larger than 8 MiB; nothing was recorded. Split it into smaller requests."
+        )
     return body
 
 
 def respond_raw(body: bytes, status: int = 200) -> Response:
-    """An answer that is JSON already; for the hot path."""
+    """A response whose body is already JSON; for the hot path."""
     return Response(body, status, content_type="application/json")
 
 
@@ -135,10 +141,10 @@ def _respond(answer: Answer) -> Response:
 
 
 def _query(type_: Any) -> dict[str, str]:
-    known = {each.encode_name for each in msgspec.structs.fields(type_)}
+    known = {field.encode_name for field in msgspec.structs.fields(type_)}
     errors = [FieldError(name, "unknown parameter") for name in request.args if name not in known]
-    errors += [FieldError(n, "given more than once") for n in known if len(request.args.getlist(n)) > 1]
-    errors += [FieldError(n, "NUL characters are not text") for n, v in request.args.items() if "\x00" in v]
+    errors += [FieldError(n, "must be given only once") for n in known if len(request.args.getlist(n)) > 1]
+    errors += [FieldError(n, "NUL characters are not allowed") for n, v in request.args.items() if "\x00" in v]
     if errors:
-        raise InvalidRequest("The query cannot be understood.", errors)
+        raise InvalidRequest("The query parameters are not valid.", errors)
     return dict(request.args.items())

@@ -1,6 +1,6 @@
-"""Geometry of server-drawn charts: pure functions from figures to percentages. The macro only writes them down.
+"""Chart geometry: pure functions from figures to percentages. The template macro only prints them.
 
-Positions are percentages of the plot, with two decimals, from the top left corner.
+Positions are percentages of the plot from its top left corner, with two decimals.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from decimal import ROUND_CEILING, Decimal
 
 from app.web.filters import compact, quantity
 
-GAP = Decimal("0.28")  # of a bar's slot, left empty
+GAP = Decimal("0.28")  # share of a bar's slot that stays empty
 MAX_LABELS = 8
-WIDEST = Decimal(6)  # per cent of the plot, some 48 pixels: one bar of a few is no wall
+WIDEST = Decimal(6)  # per cent of the plot, about 48 pixels: a bar among few must not fill its slot
 
 
 @dataclass(frozen=True)
 class Tick:
-    """One line of the scale."""
+    """A line of the scale."""
 
     y: Decimal
     label: str
@@ -26,7 +26,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class AxisLabel:
-    """A word under the plot; a `minor` one is left out on small screens."""
+    """A label under the plot; `minor` ones are hidden on small screens."""
 
     x: Decimal
     text: str
@@ -36,7 +36,7 @@ class AxisLabel:
 
 @dataclass(frozen=True)
 class Bar:
-    """One rectangle; `title` says its figure."""
+    """A rectangle; `title` states its figure."""
 
     x: Decimal
     y: Decimal
@@ -48,7 +48,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Line:
-    """The points of a polyline, and of the area under it when wanted."""
+    """The points of a polyline, and of the shaded area under it, if any."""
 
     points: str
     area: str | None
@@ -57,7 +57,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Mark:
-    """A dashed upright: where a period starts, or today."""
+    """A dashed vertical line: the start of a period, or today."""
 
     x: Decimal
     title: str
@@ -65,7 +65,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Series:
-    """One named row of figures, one a label, none below zero."""
+    """A named series of figures, one per label, none negative."""
 
     name: str
     values: Sequence[Decimal]
@@ -74,7 +74,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """What the macros of components/chart.html draw."""
+    """Everything that the macros in components/chart.html draw."""
 
     ticks: list[Tick]
     labels: list[AxisLabel]
@@ -87,44 +87,44 @@ class Chart:
 
 
 def bars(labels: Sequence[str], series: Sequence[Series], *, head: str = "Day", marks: Sequence[int] = ()) -> Chart:
-    """Columns over the labels, the series stacked upon one another in their order; `marks` are indexes of labels."""
-    tops = [sum((one.values[i] for one in series), Decimal(0)) for i in range(len(labels))]
+    """Columns over the labels, with the series stacked in order; `marks` are indexes of labels."""
+    tops = [sum((entry.values[i] for entry in series), Decimal(0)) for i in range(len(labels))]
     scale = nice_scale(max(tops, default=Decimal(0)))
     slot = _slot(labels)
-    drawn: list[Bar] = []
+    shapes: list[Bar] = []
     for i, label in enumerate(labels):
-        foot = Decimal(0)
-        for one in series:
-            value = one.values[i]
+        base = Decimal(0)
+        for entry in series:
+            value = entry.values[i]
             if value > 0:
-                drawn.append(_bar(label, one, value, x=slot * i, slot=slot, foot=foot, top=scale[-1]))
-            foot += value
-    return _chart(labels, series, scale, head, bars=drawn, marks=marks)
+                shapes.append(_bar(label, entry, value, x=slot * i, slot=slot, base=base, top=scale[-1]))
+            base += value
+    return _chart(labels, series, scale, head, bars=shapes, marks=marks)
 
 
 def lines(
     labels: Sequence[str], series: Sequence[Series], *, head: str = "Day", area: bool = False, marks: Sequence[int] = ()
 ) -> Chart:
-    """One line a series over the labels; `area` shades below the first."""
-    scale = nice_scale(max((value for one in series for value in one.values), default=Decimal(0)))
+    """One line per series over the labels; `area` shades below the first."""
+    scale = nice_scale(max((value for entry in series for value in entry.values), default=Decimal(0)))
     slot = _slot(labels)
-    drawn = []
-    for order, one in enumerate(series):
-        points = [f"{_two(slot * i + slot / 2)},{_y(value, scale[-1])}" for i, value in enumerate(one.values)]
+    shapes = []
+    for order, entry in enumerate(series):
+        points = [f"{_two(slot * i + slot / 2)},{_y(value, scale[-1])}" for i, value in enumerate(entry.values)]
         shaded = area and order == 0 and bool(points)
-        first, last = _two(slot / 2), _two(slot * len(one.values) - slot / 2)
+        first, last = _two(slot / 2), _two(slot * len(entry.values) - slot / 2)
         under = " ".join([f"{first},100", *points, f"{last},100"]) if shaded else None
-        drawn.append(Line(" ".join(points), under, one.tone))
-    return _chart(labels, series, scale, head, lines=drawn, marks=marks)
+        shapes.append(Line(" ".join(points), under, entry.tone))
+    return _chart(labels, series, scale, head, lines=shapes, marks=marks)
 
 
 def nice_scale(top: Decimal, steps: int = 4) -> list[Decimal]:
-    """Round marks from 0 to at least `top`, `steps` or fewer apart: 8,200 gives 0, 2,500, 5,000, 7,500, 10,000."""
+    """Round marks from 0 to at least `top` in at most `steps` steps: 8,200 gives 0, 2,500, 5,000, 7,500, 10,000."""
     if top <= 0:
         return [Decimal(0), Decimal(1)]
-    raw = top / steps
-    power = Decimal(1).scaleb(raw.adjusted())
-    step = next(power * nice for nice in (1, 2, Decimal("2.5"), 5, 10) if power * nice >= raw)
+    smallest = top / steps
+    power = Decimal(1).scaleb(smallest.adjusted())
+    step = next(power * nice for nice in (1, 2, Decimal("2.5"), 5, 10) if power * nice >= smallest)
     count = int((top / step).to_integral_value(ROUND_CEILING))
     return [step * i for i in range(count + 1)]
 
@@ -137,25 +137,25 @@ def _chart(
     return Chart(
         ticks=[Tick(_y(value, scale[-1]), compact(value).striptags()) for value in scale],
         labels=_axis(labels, slot),
-        legend=[(one.tone, one.name) for one in series] if len(series) > 1 else [],
-        table_head=[head, *(one.name for one in series)],
-        table=[[label, *(one.values[i] for one in series)] for i, label in enumerate(labels)],
+        legend=[(entry.tone, entry.name) for entry in series] if len(series) > 1 else [],
+        table_head=[head, *(entry.name for entry in series)],
+        table=[[label, *(entry.values[i] for entry in series)] for i, label in enumerate(labels)],
         bars=list(bars),
         lines=list(lines),
         marks=[Mark(_two(slot * i), labels[i]) for i in marks if i < len(labels)],
     )
 
 
-def _bar(label: str, one: Series, value: Decimal, *, x: Decimal, slot: Decimal, foot: Decimal, top: Decimal) -> Bar:
+def _bar(label: str, entry: Series, value: Decimal, *, x: Decimal, slot: Decimal, base: Decimal, top: Decimal) -> Bar:
     height = _two(value / top * 100)
     width = min(slot * (1 - GAP), WIDEST)
     return Bar(
         x=_two(x + (slot - width) / 2),
-        y=_y(foot + value, top),
+        y=_y(base + value, top),
         width=_two(width),
         height=max(height, Decimal("0.5")),
-        tone=one.tone,
-        title=f"{label}: {quantity(value)} {one.name}",
+        tone=entry.tone,
+        title=f"{label}: {quantity(value)} {entry.name}",
     )
 
 

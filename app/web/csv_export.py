@@ -1,4 +1,4 @@
-"""CSV as spreadsheets read it: no cell of a customer's text can become a formula."""
+"""CSV that is safe to open in a spreadsheet: no customer text can become a formula."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "＝", "＋", "－", "＠
 
 
 def lines(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
-    """The lines of a CSV (RFC 4180) with its heading, one at a time, so that a long export needs no memory."""
+    """Yield the lines of a CSV (RFC 4180) with its header, so that a long export is never held in memory."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     for row in chain([head], rows):
-        writer.writerow([cell(each) for each in row])
+        writer.writerow([cell(value) for value in row])
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
 
 
 def cell(value: Cell) -> str:
-    """Plain text of a cell. Text that a spreadsheet would compute gets an apostrophe (CWE-1236); numbers stay."""
+    """The text of a cell. Text that a spreadsheet would evaluate gets an apostrophe (CWE-1236); numbers do not."""
     if value is None:
         return ""
     if isinstance(value, Decimal):

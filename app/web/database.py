@@ -1,4 +1,4 @@
-"""The request's database session, and the transaction that a door opens."""
+"""The request's database session, and the transaction that entry points open."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ def session() -> Session:
 
 
 def end_read_transaction() -> None:
-    """End this session's reads before a remote call, which must not hold a transaction open.
+    """End this session's read transaction before a remote call, which must not hold one open.
 
-    What was loaded is read anew when next touched. Raises `RuntimeError` inside a door's transaction or with unsaved
-    rows, which would be lost.
+    Loaded objects are reloaded on next access. Raises `RuntimeError` inside `transaction()` or with unsaved changes,
+    which would be lost.
     """
     current = db.session()
     if current.info.get("in_transaction") or current.new or current.dirty or current.deleted:
-        raise RuntimeError("A remote call may not wait inside a transaction")
+        raise RuntimeError("A remote call must not be made inside a transaction")
     if current.in_transaction():
         current.rollback()
 
 
 def discard_failed_transaction() -> None:
-    """Make the session usable again after a statement failed and the failure was dealt with."""
+    """Make the session usable again after a statement failed and the error was handled."""
     db.session().rollback()
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """A door's transaction: `with transaction() as session: verb(session, ...)`.
+    """The transaction of an entry point: `with transaction() as session: verb(session, ...)`.
 
-    Inside another one it joins it, so that what wraps a door (an idempotency key, say) commits with its work.
+    A nested call joins the outer one, so that a wrapper (an idempotency key, say) commits together with the work.
     """
     current = db.session()
     if current.info.get("in_transaction"):

@@ -1,4 +1,4 @@
-"""One map from errors to answers: problem+json under /api, a fragment for HTMX, a page for everybody else."""
+"""Maps errors to responses: problem+json under /api, a fragment for HTMX, a page otherwise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from app.kit.errors import DomainError, InvalidRequest
 from app.web.addresses import absolute_url
 from app.web.json import encode
-from app.web.problems import RETRY_SECONDS, code_of_status, problem_of
+from app.web.problems import RETRY_SECONDS, code_for_status, get_problem_type
 from app.web.runtime import wall_now
 
 log = structlog.get_logger()
@@ -24,19 +24,19 @@ MACHINE_PREFIXES = (API_PREFIX, "/webhooks/")
 
 
 def register(app: Flask) -> None:
-    """Install the handlers."""
+    """Install the error handlers."""
     app.register_error_handler(DomainError, _domain)
-    app.register_error_handler(CSRFError, lambda error: answer("csrf", str(error.description)))
+    app.register_error_handler(CSRFError, lambda error: respond("csrf", str(error.description)))
     app.register_error_handler(HTTPException, _http)
-    for away in (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError,
+    for lost in (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError,
                  psycopg.OperationalError):  # fmt: skip
-        app.register_error_handler(away, _away)
+        app.register_error_handler(lost, _database_lost)
     app.register_error_handler(Exception, _internal)
 
 
-def answer(code: str, detail: str, *, errors: list[dict[str, str]] | None = None, **facts: Any) -> Response:
-    """Build the answer for a code in the form that the request asks for."""
-    problem = problem_of(code)
+def respond(code: str, detail: str, *, errors: list[dict[str, str]] | None = None, **facts: Any) -> Response:
+    """Build the response for an error code in the format that the request expects."""
+    problem = get_problem_type(code)
     if request.path.startswith(MACHINE_PREFIXES):
         response = _json(code, detail, errors, facts)
     else:
@@ -55,7 +55,7 @@ def answer(code: str, detail: str, *, errors: list[dict[str, str]] | None = None
 
 
 def _json(code: str, detail: str, errors: list[dict[str, str]] | None, facts: dict[str, Any]) -> Response:
-    problem = problem_of(code)
+    problem = get_problem_type(code)
     body: dict[str, Any] = {
         "type": absolute_url("docs.problem", code=code),
         "title": problem.title,
@@ -76,33 +76,33 @@ def _retry_after(code: str, facts: dict[str, Any]) -> int | None:
         return int(facts["retry_after"])
     if isinstance(resets_at, datetime):
         return max(1, int((resets_at - wall_now()).total_seconds()))
-    if problem_of(code).status == 429:
+    if get_problem_type(code).status == 429:
         return RETRY_SECONDS.get(code, 60)
     return RETRY_SECONDS.get(code)
 
 
 def _domain(error: DomainError) -> Response:
     if isinstance(error, InvalidRequest):
-        errors = [{"field": each.field, "detail": each.detail} for each in error.errors]
-        return answer(error.code, error.detail, errors=errors)
-    return answer(error.code, error.detail, **error.facts)
+        errors = [{"field": field.field, "detail": field.detail} for field in error.errors]
+        return respond(error.code, error.detail, errors=errors)
+    return respond(error.code, error.detail, **error.facts)
 
 
 def _http(error: HTTPException) -> Response:
     if error.response is not None or (error.code or 500) < 400:
-        return error.get_response()  # type: ignore[return-value]  # a redirect raised by werkzeug is a Response
-    response = answer(code_of_status(error.code or 500), error.description or "")
+        return error.get_response()  # type: ignore[return-value]  # a redirect raised by Werkzeug is a Response
+    response = respond(code_for_status(error.code or 500), error.description or "")
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))
     return response
 
 
-def _away(error: Exception) -> Response:
-    log.warning("database away", error=type(error).__name__)
-    return answer("unavailable", "The database is away. Nothing was done; send it again in a few seconds.")
+def _database_lost(error: Exception) -> Response:
+    log.warning("database unavailable", error=type(error).__name__)
+    return respond("unavailable", "The database is unavailable. Nothing was done; try again in a few seconds.")
 
 
 def _internal(error: Exception) -> Response:
     log.error("unhandled", error=type(error).__name__, exc_info=error)
-    return answer("internal", "An unexpected error. It has been logged under the request id.")
+    return respond("internal", "An unexpected error occurred. It has been logged under the request id.")

@@ -1,4 +1,4 @@
-"""Jinja filters for money, quantities and time. Pure: what a page shows depends on the arguments alone."""
+"""Jinja filters for money, quantities and time. Pure: the output depends on the arguments alone."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ NO_BREAK = "\u00a0"
 
 
 def money(minor: int, currency: str, locale: str = "en") -> str:
-    """An amount of the currency's minor unit: 4900 USD is $49.00, 4900 JPY is ¥4,900."""
+    """An amount in the currency's minor unit: 4900 USD is $49.00, 4900 JPY is ¥4,900."""
     amount = Decimal(minor).scaleb(-get_currency_precision(currency))
     return format_currency(amount, currency, locale=locale)
 
 
 def brand(name: str | None) -> str:
-    """A card's brand as people write it: american_express is American Express; without one it is a card."""
+    """A card brand as people write it: american_express is American Express; None is Card."""
     return (name or "card").replace("_", " ").title()
 
 
 def estimate(amount: Decimal, currency: str, locale: str = "en") -> str:
-    """An exact amount in whole units of the currency, shown to its usual places; the rounding is for the eye only."""
+    """An exact amount in major units, displayed with the currency's usual decimals; only the display is rounded."""
     return format_currency(amount, currency, locale=locale)
 
 
 def unit_price(amount: Decimal, currency: str, locale: str = "en", places: int = 4) -> str:
-    """A price of one unit, with at least `places` and at most 12 decimals and none rounded away.
+    """The price of one unit, with at least `places` and at most 12 decimals and no rounding.
 
     Babel's `format_currency` would round 0.0010 to the currency's two places: $0.00.
     """
@@ -43,12 +43,12 @@ def unit_price(amount: Decimal, currency: str, locale: str = "en", places: int =
 
 
 def quantity(value: Decimal | int, locale: str = "en") -> str:
-    """All of its digits, in groups of three: 1,234,567.5."""
+    """The exact number, digits grouped by thousands: 1,234,567.5."""
     return format_decimal(value, format="#,##0.######", locale=locale)
 
 
 def compact(value: Decimal | int, locale: str = "en") -> Markup:
-    """Short, as 12.3M, with the exact value as title; below 10,000 it is shown whole."""
+    """Short, such as 12.3M, with the exact value as title; values below 10,000 are shown in full."""
     exact = quantity(value, locale)
     if -10_000 < value < 10_000:
         return Markup("{}").format(exact)
@@ -57,47 +57,47 @@ def compact(value: Decimal | int, locale: str = "en") -> Markup:
 
 
 def percent(value: Decimal | int, locale: str = "en") -> str:
-    """A share in hundredths, as people read it: 82.5 is "82.5 %", never broken over two lines."""
+    """A percentage: 82.5 is "82.5 %", with a non-breaking space."""
     return f"{format_decimal(value, format='#,##0.#', locale=locale)}{NO_BREAK}%"
 
 
 def when(at: datetime, zone: str = "UTC", locale: str = "en") -> Markup:
-    """An instant in the org's zone, with the zone: <time datetime="...Z">1 Dec 2026, 00:00 Europe/Berlin</time>."""
-    words = format_datetime(at, "d MMM y, HH:mm", tzinfo=ZoneInfo(zone), locale=locale)
-    return _time(at, f"{words} {zone}".replace(" ", NO_BREAK, 2))
+    """An instant in the org's time zone, with its name: <time datetime="...Z">1 Dec 2026, 00:00 Europe/Berlin</time>"""
+    text = format_datetime(at, "d MMM y, HH:mm", tzinfo=ZoneInfo(zone), locale=locale)
+    return _time(at, f"{text} {zone}".replace(" ", NO_BREAK, 2))
 
 
 def day(at: datetime | date, zone: str = "UTC", locale: str = "en", *, plain: bool = False) -> Markup | str:
-    """The day of an instant in the org's zone, or a date as it stands; `plain` gives words without markup."""
+    """The date of an instant in the org's time zone, or a date as it is; `plain` returns text without markup."""
     local = at.astimezone(ZoneInfo(zone)).date() if isinstance(at, datetime) else at
     if plain:
         return format_date(local, "d MMMM y", locale=locale)
-    words = format_date(local, "d MMM y", locale=locale).replace(" ", NO_BREAK)
-    return Markup('<time datetime="{}">{}</time>').format(local.isoformat(), words)
+    text = format_date(local, "d MMM y", locale=locale).replace(" ", NO_BREAK)
+    return Markup('<time datetime="{}">{}</time>').format(local.isoformat(), text)
 
 
 def clock(at: datetime, zone: str = "UTC", locale: str = "en") -> str:
-    """The time of day in the org's zone, with the zone: "00:00 Europe/Berlin"."""
+    """The time of day in the org's time zone, with the zone: "00:00 Europe/Berlin"."""
     return f"{format_datetime(at, 'HH:mm', tzinfo=ZoneInfo(zone), locale=locale)}{NO_BREAK}{zone}"
 
 
 def relative(at: datetime, now: datetime, locale: str = "en") -> Markup:
-    """How long ago or how far ahead, with the instant as title: "in 9 days", "12 seconds ago"."""
-    words = format_timedelta(at - now, add_direction=True, threshold=2, locale=locale)
-    return _time(at, words, title=_utc(at))
+    """How long ago or from now, with the instant as title: "in 9 days", "12 seconds ago"."""
+    text = format_timedelta(at - now, add_direction=True, threshold=2, locale=locale)
+    return _time(at, text, title=_utc(at))
 
 
 def _utc(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _time(at: datetime, words: str, title: str | None = None) -> Markup:
+def _time(at: datetime, text: str, title: str | None = None) -> Markup:
     if title:
-        return Markup('<time datetime="{}" title="{}">{}</time>').format(_utc(at), title, words)
-    return Markup('<time datetime="{}">{}</time>').format(_utc(at), words)
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(_utc(at), title, text)
+    return Markup('<time datetime="{}">{}</time>').format(_utc(at), text)
 
 
 def register(app: Flask) -> None:
-    """Make every filter known to the app's templates."""
+    """Add the filters to the app's templates."""
     for function in (money, estimate, unit_price, quantity, compact, percent, when, day, clock, relative):
         app.jinja_env.filters[function.__name__] = function

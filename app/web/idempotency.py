@@ -1,8 +1,8 @@
-"""`Idempotency-Key`: the same key and body replays the first answer for 24 h; another body is a conflict.
+"""`Idempotency-Key`: a repeat with the same body replays the first answer for 24 h; another body is a conflict.
 
-The key, the work and the answer commit together, so a crash between them leaves nothing behind. Work that asks others
-(Stripe) may hold no transaction meanwhile, and answers with addresses that are credentials: there the key alone is
-kept, and a repeat does the work again, which finds what was done.
+The key, the work and the answer commit together, so a crash leaves nothing half done. Work that calls Stripe must not
+hold a transaction open, and its answers contain URLs that are credentials: for it only the key is stored, and a repeat
+does the work again, which finds what was already done.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from app.kit.errors import Conflict, FieldError, InvalidRequest
 from app.web.database import transaction
 from app.web.runtime import wall_now
 
-KEPT = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
 
 
 class IdempotencyKey(Base):
-    """One key of one org with the answer given."""
+    """A key of an org, with the response."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (
@@ -44,49 +44,49 @@ class IdempotencyKey(Base):
 
 
 def once(body: bytes, work: Callable[[], Response]) -> Response:
-    """Do the work, or replay what the same key answered before; without the header, just do it."""
-    key = _key()
+    """Do the work, or replay the answer for the same key; without the header, just do the work."""
+    key = _read_key()
     if key is None:
         return work()
     digest = _digest(body)
     with transaction() as session:
-        kept = _claim(session, key, digest)
-        if kept is not None:
-            return _replay(kept)
+        previous = _claim(session, key, digest)
+        if previous is not None:
+            return _replay(previous)
         response = work()
-        _keep(session, key, response)
+        _store(session, key, response)
         return response
 
 
-def once_outside(body: bytes, work: Callable[[], Response]) -> Response:
-    """The same for work that opens its own transactions, is safe to repeat, and whose answer nobody may keep.
+def once_without_transaction(body: bytes, work: Callable[[], Response]) -> Response:
+    """Like `once`, for repeatable work that opens its own transactions and whose answer must not be stored.
 
-    Only the key and what it was used for are kept; a repeat does the work again, which finds what was done.
+    Only the key and the digest of its request are stored; a repeat does the work again, which finds what was done.
     """
-    key = _key()
+    key = _read_key()
     if key is None:
         return work()
     digest = _digest(body)
     with transaction() as session:
-        kept = _claim(session, key, digest)
+        previous = _claim(session, key, digest)
     try:
         response = work()
     except BaseException:
-        if kept is None:  # what an earlier request was answered still stands
+        if previous is None:  # an earlier answer to this key still counts
             with transaction() as session:
-                session.execute(delete(IdempotencyKey).where(_mine(key), IdempotencyKey.request_hash == digest))
+                session.execute(delete(IdempotencyKey).where(_matches(key), IdempotencyKey.request_hash == digest))
         raise
-    if kept is not None:
+    if previous is not None:
         response.headers["Idempotent-Replayed"] = "true"
     return response
 
 
 def purge(session: Session, now: datetime) -> None:
-    """Forget the answers that are no longer replayed."""
-    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEPT))
+    """Delete the answers that are past replaying."""
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - RETENTION))
 
 
-def _key() -> str | None:
+def _read_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (1 <= len(key) <= 255 and key.isprintable()):
         raise InvalidRequest(
@@ -96,39 +96,39 @@ def _key() -> str | None:
 
 
 def _digest(body: bytes) -> bytes:
-    return hashlib.sha256(request.full_path.encode() + b"\n" + body).digest()  # the ids in the address count too
+    return hashlib.sha256(request.full_path.encode() + b"\n" + body).digest()  # includes the ids in the path
 
 
 def _claim(session: Session, key: str, digest: bytes) -> IdempotencyKey | None:
-    """Keep the key for this request; what it was kept for before, if it was. `Conflict` if for another request."""
+    """Claim the key; return its previous use, if any. `Conflict` if it was used for another request."""
     now = wall_now()
-    session.execute(delete(IdempotencyKey).where(_mine(key), IdempotencyKey.created_at < now - KEPT))
+    session.execute(delete(IdempotencyKey).where(_matches(key), IdempotencyKey.created_at < now - RETENTION))
     row = {"org_id": g.idempotency_owner, "key": key, "request_hash": digest, "created_at": now}
     claimed = session.execute(
         upsert(IdempotencyKey).values(row).on_conflict_do_nothing().returning(IdempotencyKey.key)
     ).first()
     if claimed:
         return None
-    kept = session.execute(select(IdempotencyKey).where(_mine(key))).scalar_one()
-    if kept.request_hash != digest:
+    previous = session.execute(select(IdempotencyKey).where(_matches(key))).scalar_one()
+    if previous.request_hash != digest:
         raise Conflict("This Idempotency-Key was used for another request.", code="idempotency_conflict")
-    return kept
+    return previous
 
 
-def _keep(session: Session, key: str, response: Response) -> None:
+def _store(session: Session, key: str, response: Response) -> None:
     session.execute(
         update(IdempotencyKey)
-        .where(_mine(key))
+        .where(_matches(key))
         .values(status=response.status_code, content_type=response.content_type, body=response.get_data())
     )
 
 
-def _mine(key: str) -> ColumnElement[bool]:
+def _matches(key: str) -> ColumnElement[bool]:
     owner: UUID = g.idempotency_owner
     return (IdempotencyKey.org_id == owner) & (IdempotencyKey.key == key)
 
 
-def _replay(kept: IdempotencyKey) -> Response:
-    response = Response(kept.body or b"", kept.status or 200, content_type=kept.content_type)
+def _replay(previous: IdempotencyKey) -> Response:
+    response = Response(previous.body or b"", previous.status or 200, content_type=previous.content_type)
     response.headers["Idempotent-Replayed"] = "true"
     return response

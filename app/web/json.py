@@ -1,4 +1,4 @@
-"""JSON out and in: exact decimals as plain text, times as RFC 3339 UTC, errors that name the field."""
+"""JSON encoding and decoding: decimals as plain text, times as RFC 3339 UTC, errors that name the field."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ _PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
 
 def _prepare(value: Any) -> Any:
-    """Times to UTC and decimals to plain text, throughout: msgspec would print a zone as it came and 1E+3 so."""
+    """Convert times to UTC and decimals to plain text, recursively: msgspec would keep the zone and write 1E+3."""
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     if isinstance(value, dict):
-        return {key: _prepare(each) for key, each in value.items()}
+        return {key: _prepare(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_prepare(each) for each in value]
+        return [_prepare(item) for item in value]
     if isinstance(value, msgspec.Struct):
         names = zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True)
-        given = ((name, getattr(value, attribute)) for name, attribute in names)
-        return {name: _prepare(each) for name, each in given if each is not msgspec.UNSET}
+        attributes = ((name, getattr(value, attribute)) for name, attribute in names)
+        return {name: _prepare(item) for name, item in attributes if item is not msgspec.UNSET}
     return value
 
 
 def encode(value: Any) -> bytes:
-    """Encode an answer."""
+    """Encode a response body."""
     return msgspec.json.encode(_prepare(value))
 
 
 def decode(body: bytes, type_: type[T]) -> T:
-    """Parse a JSON body; raises `InvalidRequest` with the field that is wrong and what was expected."""
+    """Parse a JSON body; raises `InvalidRequest` naming the invalid field and what was expected."""
     if b"\\u0000" in body or b"\x00" in body:
-        raise InvalidRequest("The body holds a NUL character.", [FieldError("", "NUL characters are not text")])
+        raise InvalidRequest("The body contains a NUL character.", [FieldError("", "NUL characters are not allowed")])
     try:
         return msgspec.json.decode(body, type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -50,7 +50,7 @@ def decode(body: bytes, type_: type[T]) -> T:
 
 
 def convert(values: dict[str, Any], type_: type[T]) -> T:
-    """Read query parameters (all text) into a struct; raises `InvalidRequest`."""
+    """Parse query parameters (all text) into a struct; raises `InvalidRequest`."""
     try:
         return msgspec.convert(values, type_, strict=False)
     except msgspec.ValidationError as error:
@@ -58,11 +58,11 @@ def convert(values: dict[str, Any], type_: type[T]) -> T:
 
 
 def _invalid(error: Exception) -> InvalidRequest:
-    words = str(error) or type(error).__name__
-    found = _PATH.search(words)
-    field = found["path"].lstrip(".") if found else ""
-    detail = _PATH.sub("", words)
+    message = str(error) or type(error).__name__
+    match = _PATH.search(message)
+    field = match["path"].lstrip(".") if match else ""
+    detail = _PATH.sub("", message)
     unknown = re.search(r"unknown field `([^`]*)`", detail)
     if unknown:
         field = f"{field}.{unknown[1]}".lstrip(".")
-    return InvalidRequest("The request cannot be understood.", [FieldError(field, detail)])
+    return InvalidRequest("The request is not valid.", [FieldError(field, detail)])

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1, generated from the very structs that parse the requests."""
+"""OpenAPI 3.1, generated from the structs that parse the requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 
 from app.kit.fields import Instant
 from app.web.api import PREFIX, Operation, Shape
-from app.web.problems import PROBLEMS, problem_of
+from app.web.problems import PROBLEMS, get_problem_type
 
 REF = "#/components/schemas/{name}"
 COMMON = ("invalid_key", "scope_missing", "rate_limited", "org_suspended", "unavailable", "internal")
@@ -39,12 +39,12 @@ class Problem(msgspec.Struct):
 def document(
     operations: Iterable[Operation], scopes: dict[str, str | None], base_url: str, version: str
 ) -> dict[str, Any]:
-    """The whole description. `scopes` maps an endpoint to the key scope it needs; None is a public call."""
-    every = list(operations)
-    declared = [each for op in every for each in (op.request, op.response, op.query) if each is not None]
+    """The whole document. `scopes` maps endpoints to the key scope they need; None is a public call."""
+    all_operations = list(operations)
+    declared = [shape for op in all_operations for shape in (op.request, op.response, op.query) if shape is not None]
     schemas, components = _schemas([*declared, Problem])
     paths: dict[str, dict[str, Any]] = {}
-    for op in every:
+    for op in all_operations:
         path = PREFIX + re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", op.path)
         paths.setdefault(path, {})[op.method.lower()] = _operation(op, schemas, components, scopes.get(op.endpoint))
     return {
@@ -53,7 +53,7 @@ def document(
         "info": {
             "title": "Tollkeeper API",
             "version": version,
-            "description": "Report usage, ask for limits, read bills. Amounts of money are integers of the currency's"
+            "description": "Report usage, check limits and read bills. Amounts of money are integers in the currency's"
             " minor unit; quantities are decimal strings; times are RFC 3339 in UTC.",
         },
         "servers": [{"url": base_url}],
@@ -66,15 +66,17 @@ def document(
 
 
 def _schemas(declared: list[Shape]) -> tuple[dict[Shape, Any], dict[str, Any]]:
-    """The schema of each declared type, and the components that these refer to.
+    """The schema of every declared type, and the components that they refer to.
 
-    A union of structs without tags, which msgspec does not take, becomes `anyOf`.
+    A union of untagged structs, which msgspec does not support, becomes `anyOf`.
     """
     structs = list(dict.fromkeys(struct for shape in declared for struct in _structs(shape)))
-    found, components = msgspec.json.schema_components(structs, ref_template=REF)
-    by_struct = dict(zip(structs, found, strict=True))
+    generated, components = msgspec.json.schema_components(structs, ref_template=REF)
+    by_struct = dict(zip(structs, generated, strict=True))
     schemas: dict[Shape, Any] = {
-        shape: {"anyOf": [by_struct[each] for each in _structs(shape)]} for shape in declared if shape not in by_struct
+        shape: {"anyOf": [by_struct[struct] for struct in _structs(shape)]}
+        for shape in declared
+        if shape not in by_struct
     }
     return schemas | by_struct, _with_ecma_patterns(components)
 
@@ -84,9 +86,9 @@ def _structs(shape: Shape) -> tuple[type[msgspec.Struct], ...]:
 
 
 def _with_ecma_patterns(schema: Any) -> Any:
-    r"""Translate Python's `\Z` to `$`: JSON Schema patterns are ECMA-262, where `$` is the very end."""
+    r"""Translate Python's `\Z` to `$`: JSON Schema patterns are ECMA-262, where `$` means the very end."""
     if isinstance(schema, list):
-        return [_with_ecma_patterns(each) for each in schema]
+        return [_with_ecma_patterns(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     return {
@@ -108,7 +110,9 @@ def _operation(
     described["description"] = op.description + (f"\n\nNeeds the scope `{scope}`." if scope else "")
     parameters = _path_parameters(op.path) + _query_parameters(op, schemas, components)
     if op.idempotent and op.method == "POST":
-        parameters.append(_header("Idempotency-Key", "Replays the first answer for 24 h; another body is 409."))
+        parameters.append(
+            _header("Idempotency-Key", "Replays the first answer for 24 h; a different body returns 409.")
+        )
     if parameters:
         described["parameters"] = parameters
     if op.request is not None:
@@ -123,32 +127,32 @@ def _responses(op: Operation, schemas: dict[Shape, Any], *, public: bool) -> dic
     content: dict[str, Any] = {"schema": schemas[op.response]}
     if op.answer is not None:
         content["examples"] = {"example": {"value": op.answer}}
-    good: dict[str, Any] = {"description": "Done.", "content": {"application/json": content}}
-    answers: dict[str, Any] = {"200": good}
-    answers |= {str(status): {**good, "description": words} for status, words in op.statuses.items()}
+    success: dict[str, Any] = {"description": "Success.", "content": {"application/json": content}}
+    answers: dict[str, Any] = {"200": success}
+    answers |= {str(status): {**success, "description": meaning} for status, meaning in op.statuses.items()}
     codes: dict[int, list[str]] = {}
     common = ("internal", "unavailable", "not_found") if public else COMMON
-    takes: tuple[str, ...] = ("invalid_request",)
+    request_errors: tuple[str, ...] = ("invalid_request",)
     if op.request is not None:
-        takes += ("body_too_large", "unsupported_media_type")
+        request_errors += ("body_too_large", "unsupported_media_type")
     if op.idempotent:
-        takes += ("idempotency_conflict",)
+        request_errors += ("idempotency_conflict",)
     if "<" in op.path:
-        takes += ("not_found",)
-    for code in dict.fromkeys((*takes, *op.errors, *common)):
-        codes.setdefault(problem_of(code).status, []).append(code)
+        request_errors += ("not_found",)
+    for code in dict.fromkeys((*request_errors, *op.errors, *common)):
+        codes.setdefault(get_problem_type(code).status, []).append(code)
     for status, names in sorted(codes.items()):
-        words = "; ".join(f"`{name}`: {PROBLEMS[name].title}" for name in names)
+        titles = "; ".join(f"`{name}`: {PROBLEMS[name].title}" for name in names)
         problem = {"application/problem+json": {"schema": schemas[Problem]}}
-        answers[str(status)] = {"description": words, "content": problem}
+        answers[str(status)] = {"description": titles, "content": problem}
     return answers
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     kinds = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer", "minimum": 0}}
-    found = re.findall(r"<(?:([^:<>]+):)?([^<>]+)>", path)
+    parameters = re.findall(r"<(?:([^:<>]+):)?([^<>]+)>", path)
     plain = {"type": "string", "minLength": 1}
-    return [{"name": n, "in": "path", "required": True, "schema": kinds.get(kind, plain)} for kind, n in found]
+    return [{"name": n, "in": "path", "required": True, "schema": kinds.get(kind, plain)} for kind, n in parameters]
 
 
 def _query_parameters(op: Operation, schemas: dict[Shape, Any], components: dict[str, Any]) -> list[dict[str, Any]]:
@@ -164,13 +168,13 @@ def _query_parameters(op: Operation, schemas: dict[Shape, Any], components: dict
 
 
 def _without_null(shape: dict[str, Any]) -> dict[str, Any]:
-    """A query parameter is left out rather than null."""
-    options = [each for each in shape.get("anyOf", []) if each != {"type": "null"}]
+    """Drop null: a query parameter is omitted instead."""
+    options = [option for option in shape.get("anyOf", []) if option != {"type": "null"}]
     if not options:
         return {key: value for key, value in shape.items() if key != "default" or value is not None}
     return options[0] if len(options) == 1 else {"anyOf": options}
 
 
-def _header(name: str, words: str) -> dict[str, Any]:
+def _header(name: str, description: str) -> dict[str, Any]:
     shape = {"type": "string", "minLength": 1, "maxLength": 255}
-    return {"name": name, "in": "header", "required": False, "description": words, "schema": shape}
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": shape}

@@ -1,4 +1,4 @@
-"""Pages and fragments: a fragment is a block of its page. `HX-*` headers are read here and nowhere else."""
+"""Pages and fragments: a fragment is a block of its page. `HX-*` headers are read only in this module and `errors`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from jinja2_fragments.flask import render_block
 
 from app.web.addresses import path_to
 
-_LONGEST = 2000
-# One slash, then anything printable in ASCII but a backslash (browsers read it as a slash); never two slashes in front.
+_MAX_LENGTH = 2000
+# One slash, then printable ASCII without backslashes, which browsers read as slashes; never two slashes in front.
 _LOCAL = re.compile(r"/(?!/)[!-\[\]-~]*")
 
 
 def wants_fragment(name: str) -> bool:
-    """Whether HTMX asks for the block of this name; a history restore always wants the whole page."""
+    """Whether HTMX asks for the block of this name; restoring the history always needs the whole page."""
     headers = request.headers
     if not headers.get("HX-Request") or headers.get("HX-History-Restore-Request"):
         return False
@@ -24,9 +24,9 @@ def wants_fragment(name: str) -> bool:
 
 
 def render(template: str, *, fragments: tuple[str, ...] = (), status: int = 200, **context: Any) -> Response:
-    """Render a page, or the one of its blocks in `fragments` whose name is the HTMX target's id."""
-    wanted = next((name for name in fragments if wants_fragment(name)), None)
-    html = render_block(template, wanted, **context) if wanted else render_template(template, **context)
+    """Render a page, or the block in `fragments` whose name is the id of the HTMX target."""
+    block = next((name for name in fragments if wants_fragment(name)), None)
+    html = render_block(template, block, **context) if block else render_template(template, **context)
     response = make_response(html, status)
     if fragments:
         response.vary.add("HX-Request")
@@ -34,13 +34,13 @@ def render(template: str, *, fragments: tuple[str, ...] = (), status: int = 200,
 
 
 def redirect_to(endpoint: str, **values: Any) -> Response:
-    """303 after a form, so that reload repeats nothing; HTMX is told to go there itself."""
-    where = url_for(endpoint, **values)
-    return redirect_path(where)
+    """Redirect with 303 after a form, so that reloading repeats nothing; HTMX is told by a header."""
+    path = url_for(endpoint, **values)
+    return redirect_path(path)
 
 
 def redirect_path(path: str) -> Response:
-    """303 to a path of this site that the caller has already checked."""
+    """Redirect with 303 to a path of this site that the caller has checked."""
     if request.headers.get("HX-Request"):
         response = make_response("", 204)
         response.headers["HX-Redirect"] = path
@@ -48,18 +48,18 @@ def redirect_path(path: str) -> Response:
     return redirect(path, 303)  # type: ignore[return-value]  # Flask's redirect returns its own Response
 
 
-def flash_message(kind: str, words: str) -> None:
-    """Show words on the next page; `kind` is success, info, warning or error."""
-    flash(words, kind)
+def flash_message(kind: str, text: str) -> None:
+    """Show a message on the next page; `kind` is success, info, warning or error."""
+    flash(text, kind)
 
 
 def home() -> str:
-    """Where people go who asked for no page in particular."""
+    """The landing page after signing in."""
     return path_to("portal.dashboard")
 
 
 def safe_path(text: str | None) -> str | None:
-    """The text when it is a path with query on this very site; None for all that could lead elsewhere."""
-    if text and len(text) <= _LONGEST and _LOCAL.fullmatch(text):
+    """The text if it is a path with query on this site; None for anything that could lead elsewhere."""
+    if text and len(text) <= _MAX_LENGTH and _LOCAL.fullmatch(text):
         return text
     return None

@@ -1,4 +1,4 @@
-"""Cursors of lists: where the next page starts, as opaque text that a caller gives back unchanged."""
+"""List cursors: where the next page starts, as opaque text that clients return unchanged."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from app.kit.ids import parse_id
 Limit = Annotated[int, msgspec.Meta(ge=1, le=200)]
 
 
-def write_cursor(*parts: str) -> str:
-    """Put the sort values of a page's last row into a cursor."""
+def encode_cursor(*parts: str) -> str:
+    """Encode the sort values of a page's last row as a cursor."""
     return base64.urlsafe_b64encode(msgspec.json.encode(parts)).decode("ascii").rstrip("=")
 
 
-def read_cursor(cursor: str | None, parts: int) -> tuple[str, ...] | None:
-    """The values that `write_cursor` was given, None without a cursor; raises `InvalidRequest` for anything else."""
+def parse_cursor(cursor: str | None, parts: int) -> tuple[str, ...] | None:
+    """The values passed to `encode_cursor`; None without a cursor. Raises `InvalidRequest` for an invalid one."""
     if cursor is None:
         return None
     try:
@@ -31,42 +31,42 @@ def read_cursor(cursor: str | None, parts: int) -> tuple[str, ...] | None:
     except (msgspec.DecodeError, binascii.Error, UnicodeError):
         values = ()
     if len(values) != parts or any("\x00" in value for value in values):
-        raise _strange()
+        raise _invalid_cursor()
     return values
 
 
-def read_id(cursor: str | None) -> UUID | None:
-    """The id at which a list by ids goes on; raises `InvalidRequest` for what is not one of ours."""
-    values = read_cursor(cursor, 1)
-    return None if values is None else _id(values[0])
+def parse_id_cursor(cursor: str | None) -> UUID | None:
+    """Parse the cursor of a list sorted by id; raises `InvalidRequest` if it is not valid."""
+    values = parse_cursor(cursor, 1)
+    return None if values is None else _parse_id(values[0])
 
 
-def read_moment(cursor: str | None) -> tuple[datetime, str] | None:
-    """The instant and the second value at which a list by time goes on; raises as `read_id` does."""
-    values = read_cursor(cursor, 2)
+def parse_time_cursor(cursor: str | None) -> tuple[datetime, str] | None:
+    """Parse the cursor of a list sorted by time and a text; raises `InvalidRequest` if it is not valid."""
+    values = parse_cursor(cursor, 2)
     if values is None:
         return None
     try:
         at = datetime.fromisoformat(values[0])
     except ValueError:
-        raise _strange() from None
+        raise _invalid_cursor() from None
     if at.tzinfo is None:
-        raise _strange()
+        raise _invalid_cursor()
     return at, values[1]
 
 
-def read_place(cursor: str | None) -> tuple[datetime, UUID] | None:
-    """The instant and the id at which a list by time goes on; raises as `read_id` does."""
-    moment = read_moment(cursor)
-    return None if moment is None else (moment[0], _id(moment[1]))
+def parse_time_id_cursor(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """Parse the cursor of a list sorted by time and id; raises `InvalidRequest` if it is not valid."""
+    moment = parse_time_cursor(cursor)
+    return None if moment is None else (moment[0], _parse_id(moment[1]))
 
 
-def _id(text: str) -> UUID:
-    found = parse_id(text)
-    if found is None:
-        raise _strange()
-    return found
+def _parse_id(text: str) -> UUID:
+    parsed = parse_id(text)
+    if parsed is None:
+        raise _invalid_cursor()
+    return parsed
 
 
-def _strange() -> InvalidRequest:
-    return InvalidRequest("The cursor is not one of ours.", [FieldError("next", "give back `next` unchanged")])
+def _invalid_cursor() -> InvalidRequest:
+    return InvalidRequest("The cursor is not valid.", [FieldError("next", "must be the unchanged `next` of a page")])

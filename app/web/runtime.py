@@ -1,4 +1,4 @@
-"""What a running app holds: settings, clocks, the hot pool. Found on the app, never in a module."""
+"""What a running app needs: settings, clocks, the hot pool. Stored on the app, never in a module."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.settings import Settings
 
 @dataclass(frozen=True)
 class Runtime:
-    """Made once by the factory."""
+    """Created once, by the factory."""
 
     settings: Settings
     clocks: Clocks
@@ -22,16 +22,16 @@ class Runtime:
 
 
 def runtime() -> Runtime:
-    """The running app's own."""
-    held: Runtime = current_app.extensions["tollkeeper"]
-    return held
+    """The running app's runtime."""
+    current: Runtime = current_app.extensions["tollkeeper"]
+    return current
 
 
 def business_now() -> datetime:
-    """The business clock's instant: periods, events, invoices, leases."""
+    """The business clock's time: for periods, events, invoices and leases."""
     return runtime().clocks.business.now()
 
 
 def wall_now() -> datetime:
-    """The wall clock's instant: sessions, tokens, limits of requests."""
+    """The wall clock's time: for sessions, tokens and rate limits."""
     return runtime().clocks.wall.now()

@@ -1,4 +1,4 @@
-"""Background work of the plumbing: answers kept for repeats go when their day is over."""
+"""Background tasks of the web plumbing: deletes stored answers after a day."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.web.runtime import wall_now
 
 
 def purge() -> None:
-    """Remove the idempotency keys that are past replaying."""
+    """Delete the idempotency keys that are past replaying."""
     with transaction() as session:
         idempotency.purge(session, wall_now())
 

@@ -1,1 +1,1 @@
-"""A mail server for one machine: takes messages by SMTP, keeps them as files, shows them on a page. Sends none on."""
+"""A local mail server: receives messages by SMTP, stores them as files, shows them on a page. Forwards nothing."""

@@ -20,44 +20,44 @@ HOST = "127.0.0.1"
 
 
 class MailboxServer(ThreadingMixIn, WSGIServer):
-    """A thread a request, so that a browser's idle connection holds nobody up."""
+    """One thread per request, so that a browser's idle connection does not block others."""
 
     daemon_threads = True
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Writes no line for a request."""
+    """Does not log requests."""
 
     def log_message(self, *_words: Any) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class MessageSink:
-    """What aiosmtpd calls for each message."""
+    """The aiosmtpd handler that stores messages."""
 
     def __init__(self, store: MailFolder) -> None:
         self.store = store
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  (its name)
-        """Keep the message; only then is it taken."""
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  (aiosmtpd's name)
+        """Store the message, then acknowledge it."""
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         self.store.add(content, envelope.mail_from or "", list(envelope.rcpt_tos))
         return "250 Kept"
 
 
 def main() -> None:
-    """Serve until a signal."""
+    """Serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.mailbox", description="Catch mail and show it.")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--smtp-port", type=int, required=True)
-    chosen = parser.parse_args()
+    arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
-    store = MailFolder(chosen.folder)
-    smtp = Controller(MessageSink(store), hostname=HOST, port=chosen.smtp_port, server_hostname="mailbox.localhost")
+    store = MailFolder(arguments.folder)
+    smtp = Controller(MessageSink(store), hostname=HOST, port=arguments.smtp_port, server_hostname="mailbox.localhost")
     smtp.start()
     try:
-        with make_server(HOST, chosen.port, Mailbox(store), MailboxServer, QuietHandler) as server:
+        with make_server(HOST, arguments.port, Mailbox(store), MailboxServer, QuietHandler) as server:
             server.serve_forever()
     except KeyboardInterrupt:
         pass

@@ -1,4 +1,4 @@
-"""Messages as `.eml` files in one folder; a name sorts by the time of arrival."""
+"""Messages as `.eml` files in one folder; file names sort by time of arrival."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LINK = re.compile(r"https?://[^\s<>\"')\]]+")
 
 @dataclass(frozen=True)
 class Message:
-    """What the page and the scripts need of one message; `links` are those of the text part, in order, each once."""
+    """A message as shown; `links` are the distinct links of the text part, in order."""
 
     id: str
     sender: str
@@ -35,21 +35,21 @@ class MailFolder:
     folder: Path
 
     def add(self, content: bytes, sender: str, recipients: list[str]) -> str:
-        """Keep a message as it came, under two lines that tell the envelope; returns its id."""
+        """Store a message unchanged below two header lines with its envelope; return its id."""
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
         envelope = f"X-Envelope-From: {sender}\r\nX-Envelope-To: {', '.join(recipients)}\r\n"
-        half = self.folder / f"{name}.half"
-        half.write_bytes(envelope.encode("utf-8", "replace") + content)
-        half.rename(self.folder / f"{name}.eml")
+        partial = self.folder / f"{name}.half"
+        partial.write_bytes(envelope.encode("utf-8", "replace") + content)
+        partial.rename(self.folder / f"{name}.eml")
         return name
 
     def names(self) -> list[str]:
-        """The ids, newest first."""
+        """List the ids, newest first."""
         return sorted((path.stem for path in self.folder.glob("*.eml") if _NAME.fullmatch(path.stem)), reverse=True)
 
     def read(self, name: str) -> Message | None:
-        """One message, or None when there is none of that id."""
+        """Read a message; None if there is no such id."""
         if not _NAME.fullmatch(name):
             return None
         try:
@@ -59,9 +59,9 @@ class MailFolder:
         return _parse(name, content)
 
     def all(self, limit: int | None = None) -> list[Message]:
-        """The newest messages first."""
-        found = (self.read(name) for name in self.names()[:limit])
-        return [message for message in found if message is not None]
+        """List messages, newest first."""
+        messages = (self.read(name) for name in self.names()[:limit])
+        return [message for message in messages if message is not None]
 
     def clear(self) -> None:
         """Delete every message."""
@@ -71,7 +71,7 @@ class MailFolder:
 
 def _parse(name: str, content: bytes) -> Message:
     mail = message_from_bytes(content, _class=EmailMessage, policy=policy.default)
-    text = _part(mail, "plain")
+    text = _get_part(mail, "plain")
     return Message(
         id=name,
         sender=str(mail.get("From") or mail.get("X-Envelope-From") or ""),
@@ -80,11 +80,11 @@ def _parse(name: str, content: bytes) -> Message:
         date=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(name[:20]) // 1_000_000_000)),
         text=text,
         links=list(dict.fromkeys(link.rstrip(".,;") for link in _LINK.findall(text))),
-        html=_part(mail, "html"),
+        html=_get_part(mail, "html"),
     )
 
 
-def _part(mail: EmailMessage, kind: str) -> str:
+def _get_part(mail: EmailMessage, kind: str) -> str:
     part = mail.get_body((kind,))
     if part is None:
         return ""

@@ -1,4 +1,4 @@
-"""The mailbox's page: messages newest first, one message, the same as JSON, and a button that deletes all."""
+"""The mailbox page: list of messages, single message, both as JSON, and a button to delete all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sandbox.web_pages import Page
 HERE = Path(__file__).resolve().parent
 LIST_LIMIT = 200
 POLICY = f"{web_pages.STRICT}; frame-src 'self'; form-action 'self'"
-# A message is a stranger's page: no script, no picture from elsewhere, no form, and an origin of its own.
+# A message is untrusted HTML: no scripts, remote images or forms, and its own origin.
 MESSAGE_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -31,14 +31,14 @@ class Mailbox:
         self.store = store
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request."""
+        """Answer a request."""
         answer = self.answer(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ)
         body = answer.body.encode("utf-8", "replace")
         start_response(web_pages.status_line(answer.status), [*answer.headers(), ("Content-Length", str(len(body)))])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     def answer(self, method: str, path: str, environ: dict[str, Any]) -> Page:
-        """Choose the page; another site's page in the same browser may neither read nor delete."""
+        """Route the request. Pages of other sites in the same browser may neither read nor delete."""
         if not web_pages.from_here(method, environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN")):
             return web_pages.forbidden()
         if method == "POST" and path == "/delete":
@@ -47,29 +47,29 @@ class Mailbox:
         if method not in {"GET", "HEAD"}:
             return Page("Not allowed.\n", HTTPStatus.METHOD_NOT_ALLOWED, "text/plain")
         if path.startswith("/messages/"):
-            return self._message(path.removeprefix("/messages/"))
-        shown = {"/": self._list, "/messages.json": self._json, "/style.css": _style}
-        return shown.get(path, _missing)()
+            return self._render_message(path.removeprefix("/messages/"))
+        pages = {"/": self._render_list, "/messages.json": self._render_json, "/style.css": _style}
+        return pages.get(path, _render_missing)()
 
-    def _list(self) -> Page:
-        return _page("list.html", messages=self.store.all(LIST_LIMIT), total=len(self.store.names()))
+    def _render_list(self) -> Page:
+        return _render("list.html", messages=self.store.all(LIST_LIMIT), total=len(self.store.names()))
 
-    def _json(self) -> Page:
+    def _render_json(self) -> Page:
         return Page(json.dumps([asdict(message) for message in self.store.all()], indent=1), kind="application/json")
 
-    def _message(self, rest: str) -> Page:
+    def _render_message(self, rest: str) -> Page:
         name, _, part = rest.partition("/")
         message = self.store.read(name)
         if message is None or part not in {"", "html"}:
-            return _missing()
+            return _render_missing()
         if part == "html":
-            opens = '<base target="_blank">'  # a link must not open inside the frame, where nothing may run
+            base = '<base target="_blank">'  # links must not open inside the frame, where scripts are disabled
             head, tag, tail = message.html.partition("<head>")
-            return Page(head + tag + opens + tail if tag else opens + message.html, policy=MESSAGE_POLICY)
-        return _page("message.html", message=message)
+            return Page(head + tag + base + tail if tag else base + message.html, policy=MESSAGE_POLICY)
+        return _render("message.html", message=message)
 
 
-def _page(name: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -> Page:
+def _render(name: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -> Page:
     return Page(templates.get_template(name).render(**context), status, policy=POLICY)
 
 
@@ -77,5 +77,5 @@ def _style() -> Page:
     return web_pages.style(HERE)
 
 
-def _missing() -> Page:
-    return _page("missing.html", HTTPStatus.NOT_FOUND)
+def _render_missing() -> Page:
+    return _render("missing.html", HTTPStatus.NOT_FOUND)

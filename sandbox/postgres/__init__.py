@@ -1,1 +1,1 @@
-"""The embedded PostgreSQL of `make run`, `make test` and `make bench`: a real server from a wheel, kept in a folder."""
+"""The embedded PostgreSQL for `make run`, `make test` and `make bench`: a real server installed from a wheel."""

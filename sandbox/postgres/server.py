@@ -1,6 +1,6 @@
-"""Starts, prepares and stops an embedded PostgreSQL, which is reached over a unix socket. For development only.
+"""Starts, prepares and stops an embedded PostgreSQL, reachable over a Unix socket. For development only.
 
-`EMBEDDED_POSTGRES` picks the release: 18 (default) or 16 from the wheel, or the folder that holds another server's
+`EMBEDDED_POSTGRES` selects the release: 18 (default) or 16 from the wheel, or a folder with another server's
 `postgres` and `initdb`.
 """
 
@@ -56,34 +56,34 @@ _left_running: list[subprocess.Popen[bytes]] = []
 
 
 def url(data: Path, database: str = DATABASE, user: str = "postgres") -> str:
-    """The address of a database of the server kept in `data`."""
+    """The URL of a database on the server in `data`."""
     return f"postgresql://{user}@/{database}?host={socket_folder(data)}"
 
 
 def addresses(data: Path) -> dict[str, str]:
-    """The settings that lead the product to its database, each as its own role."""
+    """The database settings of the product, one role each."""
     return {name: url(data, user=role) for name, role in ROLE_SETTINGS.items()}
 
 
 def is_embedded(address: str) -> bool:
-    """Whether a URL leads to an embedded server, as those of `instance/env` do: its socket is in its own folder."""
+    """Whether a URL, such as those in `instance/env`, points to an embedded server's socket."""
     folder = Path(address.partition("?host=")[2])
     return (folder / "PG_VERSION").exists() or folder.name.startswith(SHORT_FOLDER)
 
 
 def start(data: Path) -> None:
-    """Start the server unless it runs, and wait until it answers; it outlives the caller until `stop`."""
-    if _answers(data):
+    """Start the server unless it runs, and wait until it answers; it keeps running until `stop`."""
+    if _is_ready(data):
         return
-    with _locked(data):
+    with _lock(data):
         child = None if postmaster(data) else _spawn(data)
         if child is not None:
-            _left_running.append(child)  # a dropped handle of a living child would warn
-        _wait(data, child)
+            _left_running.append(child)  # dropping the handle of a live child would warn
+        _wait_until_ready(data, child)
 
 
 def stop(data: Path) -> None:
-    """Stop the server kept in `data`, if it runs; waits until it is down. Raises `EmbeddedError` if it will not."""
+    """Stop the server in `data` if it runs, and wait; raises `EmbeddedError` if it does not stop."""
     pid = postmaster(data)
     if pid is None:
         return
@@ -96,13 +96,13 @@ def stop(data: Path) -> None:
 
 
 def serve(data: Path) -> None:
-    """Become the server, in the foreground, until a signal or the parent's death; one started apart gives way."""
-    with _locked(data):
+    """Replace this process by the server, until a signal or the parent's death; stops one that already runs."""
+    with _lock(data):
         install(data)
         stop(data)
         clear_stale(data)
         own(socket_folder(data))
-    words = command(data)
+    arguments = command(data)
     user = identity()
     if user:
         os.setgroups([])
@@ -111,12 +111,12 @@ def serve(data: Path) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)  # after setuid, which would clear it
     os.chdir("/")
-    os.execv(words[0], words)  # noqa: S606  # nosec B606  # fixed words, no shell
+    os.execv(arguments[0], arguments)  # noqa: S606  # nosec B606  # fixed arguments, no shell
 
 
 def prepare(data: Path) -> None:
-    """Wait until the server answers; make the roles and the owner's database, once."""
-    _wait(data, None)
+    """Wait until the server answers; create the roles and the database, once."""
+    _wait_until_ready(data, None)
     with psycopg.connect(url(data, "postgres"), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(1)")
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone():
@@ -126,11 +126,11 @@ def prepare(data: Path) -> None:
 
 
 def command(data: Path) -> list[str]:
-    """The words that run the server in the foreground."""
-    words = [str(binaries() / "postgres"), "-D", str(data.resolve()), "-k", str(socket_folder(data))]
+    """The command line that runs the server in the foreground."""
+    arguments = [str(binaries() / "postgres"), "-D", str(data.resolve()), "-k", str(socket_folder(data))]
     for name, value in OPTIONS.items():
-        words += ["-c", f"{name}={value}"]
-    return words
+        arguments += ["-c", f"{name}={value}"]
+    return arguments
 
 
 def _spawn(data: Path) -> subprocess.Popen[bytes]:
@@ -141,9 +141,9 @@ def _spawn(data: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command(data), stdout=log, stderr=log, start_new_session=True, cwd="/", **identity())
 
 
-def _wait(data: Path, child: subprocess.Popen[bytes] | None) -> None:
+def _wait_until_ready(data: Path, child: subprocess.Popen[bytes] | None) -> None:
     for _ in range(START_SECONDS * 20):
-        if _answers(data):
+        if _is_ready(data):
             return
         if child is not None and child.poll() is not None:
             raise EmbeddedError(f"PostgreSQL did not start; see {data.with_name(data.name + '.log')}")
@@ -151,7 +151,7 @@ def _wait(data: Path, child: subprocess.Popen[bytes] | None) -> None:
     raise EmbeddedError(f"PostgreSQL in {data} did not answer within {START_SECONDS} s.")
 
 
-def _answers(data: Path) -> bool:
+def _is_ready(data: Path) -> bool:
     try:
         psycopg.connect(url(data, "postgres"), connect_timeout=2).close()
     except psycopg.OperationalError:
@@ -160,8 +160,8 @@ def _answers(data: Path) -> bool:
 
 
 @contextmanager
-def _locked(data: Path) -> Iterator[None]:
-    """One process at a time installs, starts or takes over a server."""
+def _lock(data: Path) -> Iterator[None]:
+    """Lock out other processes while one installs, starts or replaces the server."""
     data.parent.mkdir(parents=True, exist_ok=True)
     with data.with_name(f".{data.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

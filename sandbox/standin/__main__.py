@@ -19,47 +19,47 @@ from sandbox.standin.store.world import World
 
 
 def main() -> None:
-    """Serve until a signal."""
-    chosen = _arguments()
+    """Serve until SIGTERM or SIGINT."""
+    arguments = _parse_arguments()
     signal.signal(signal.SIGTERM, _interrupt)
-    chosen.folder.mkdir(parents=True, exist_ok=True)
-    store = ObjectStore(str(chosen.folder / "standin.sqlite"))
-    world = World(store, FileClock(chosen.clock), f"http://{server.HOST}:{chosen.port}")
-    app = App(world, chosen.key)
-    if chosen.record:
-        kept = TrafficLog(chosen.record)
-        app.watchers.append(kept.exchange)
-        world.watchers.append(kept.event)
-    if chosen.webhook:
-        webhook_endpoints.ensure(world, chosen.webhook, chosen.secret)
-    carrier = Deliveries(world, post, time.time)
-    listening = server.serve(chosen.port, app)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    store = ObjectStore(str(arguments.folder / "standin.sqlite"))
+    world = World(store, FileClock(arguments.clock), f"http://{server.HOST}:{arguments.port}")
+    app = App(world, arguments.key)
+    if arguments.record:
+        traffic = TrafficLog(arguments.record)
+        app.watchers.append(traffic.exchange)
+        world.watchers.append(traffic.event)
+    if arguments.webhook:
+        webhook_endpoints.ensure(world, arguments.webhook, arguments.secret)
+    deliveries = Deliveries(world, post, time.time)
+    http_server = server.serve(arguments.port, app)
     threads = [
         server.run_every(server.TICK_S, world.run_due, app.api.stop, "clock"),
-        server.run_every(server.TICK_S, carrier.run, app.api.stop, "webhooks"),
+        server.run_every(server.TICK_S, deliveries.run, app.api.stop, "webhooks"),
     ]
     try:
-        listening.serve_forever()
+        http_server.serve_forever()
     except KeyboardInterrupt:
         pass
     finally:
         app.api.stop.set()
-        listening.server_close()
+        http_server.server_close()
         for thread in threads:
             thread.join(5)
         with world.lock:
             store.close()
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox.standin", description="Stand in for Stripe.")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--folder", type=Path, required=True, help="where the objects are kept")
-    parser.add_argument("--clock", type=Path, required=True, help="the file with the business clock's offset")
-    parser.add_argument("--webhook", default="", help="where events are sent")
-    parser.add_argument("--secret", default="whsec_sandbox", help="what they are signed with")
-    parser.add_argument("--key", default=None, help="the only secret key that is taken (default: every test key)")
-    parser.add_argument("--record", type=Path, default=None, help="a file that keeps every call, answer and event")
+    parser.add_argument("--folder", type=Path, required=True, help="folder for the objects")
+    parser.add_argument("--clock", type=Path, required=True, help="file with the business clock's offset")
+    parser.add_argument("--webhook", default="", help="URL to send events to")
+    parser.add_argument("--secret", default="whsec_sandbox", help="signing secret for events")
+    parser.add_argument("--key", default=None, help="the only accepted secret key (default: any test key)")
+    parser.add_argument("--record", type=Path, default=None, help="file to record every call, answer and event in")
     return parser.parse_args()
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 DOCS = "https://docs.stripe.com/error-codes"
-GONE = "payment_method_types"
+REMOVED_PARAM = "payment_method_types"
 
 
 class StripeError(Exception):
-    """An answer other than 200. `keep`: what the handler changed before stays, as a refused card leaves its traces."""
+    """An error response. `keep`: changes made before it are committed, as a declined card leaves a failed charge."""
 
     def __init__(self, status: int, kind: str, message: str, *, keep: bool = False, **more: Any) -> None:
         super().__init__(message)
@@ -19,7 +19,7 @@ class StripeError(Exception):
         self.fields |= {name: value for name, value in more.items() if value is not None}
 
     def body(self, request_id: str) -> dict[str, Any]:
-        """What Stripe would answer."""
+        """The response body in Stripe's format."""
         fields = dict(self.fields)
         if "code" in fields:
             fields["doc_url"] = f"{DOCS}/{fields['code'].replace('_', '-')}"
@@ -28,23 +28,23 @@ class StripeError(Exception):
 
 
 def invalid(message: str, *, code: str | None = None, param: str | None = None, status: int = 400) -> StripeError:
-    """400 by default: the caller's mistake."""
+    """An invalid request; 400 by default."""
     return StripeError(status, "invalid_request_error", message, code=code, param=param)
 
 
 def not_found(kind: str, identifier: str, param: str = "id", status: int = 404) -> StripeError:
-    """No object of that id; 400 where the id was a parameter's value."""
-    words = kind.rpartition(".")[2].replace("_", "")
-    return invalid(f"No such {words}: '{identifier}'", code="resource_missing", param=param, status=status)
+    """No object with that id; pass 400 if the id was a parameter's value."""
+    message = kind.rpartition(".")[2].replace("_", "")
+    return invalid(f"No such {message}: '{identifier}'", code="resource_missing", param=param, status=status)
 
 
 def unknown_param(path: str) -> StripeError:
-    """400: the API has no parameter of that name."""
-    if path == GONE:
-        words = (
+    """400: the API has no such parameter."""
+    if path == REMOVED_PARAM:
+        message = (
             "The payment_method_types parameter is no longer supported. Use allowed_ or excluded_payment_method_types."
         )
-        return invalid(words, code="payment_method_types_no_longer_supported", param=path)
+        return invalid(message, code="payment_method_types_no_longer_supported", param=path)
     return invalid(f"Received unknown parameter: {path}", code="parameter_unknown", param=path)
 
 

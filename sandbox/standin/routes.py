@@ -1,4 +1,4 @@
-"""Routing: `@route` registers an API handler, `@page` a page."""
+"""Routing: `@route` registers an API handler, `@page` a page handler."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Route:
-    """One method and path; `{name}` stands for one segment and is passed by that name."""
+    """A method and path; `{name}` matches one segment, passed under that name."""
 
     method: str
     pattern: re.Pattern[str]
@@ -26,21 +26,21 @@ PAGES: list[Route] = []
 
 
 def route(method: str, path: str, params: type | None = None) -> Callable[[Handler], Handler]:
-    """`def handler(world, params, **path) -> dict`, inside a change set; `params` are checked against the TypedDict."""
+    """Register `def handler(world, params, **path) -> dict`, run in a change set with validated `params`."""
     return _register(API, method, path, params)
 
 
 def page(method: str, path: str) -> Callable[[Handler], Handler]:
-    """`def handler(world, form, **path) -> Page`, inside a change set; `form` holds the query and the fields."""
+    """Register `def handler(world, form, **path) -> Page`, run in a change set; `form` holds query and form fields."""
     return _register(PAGES, method, path, None)
 
 
 def find(table: list[Route], method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """The route and its path's parts; a literal segment wins over a variable one."""
-    fits = [(entry, match) for entry in table if entry.method == method and (match := entry.pattern.fullmatch(path))]
-    if not fits:
+    """Find the route and its path variables; literal segments win over variables."""
+    matches = [(entry, match) for entry in table if entry.method == method and (match := entry.pattern.fullmatch(path))]
+    if not matches:
         return None
-    entry, match = min(fits, key=lambda fit: fit[0].variables)
+    entry, match = min(matches, key=lambda candidate: candidate[0].variables)
     return entry, match.groupdict()
 
 

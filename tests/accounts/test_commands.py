@@ -15,7 +15,7 @@ from app.accounts.auth_models import Attempt, DeviceSession
 from app.accounts.cli import group
 from app.accounts.identity import RequestOrigin
 from app.accounts.sign_in import log, passwords
-from app.accounts.sign_in.login_throttle import SIGN_IN, Claim, claim
+from app.accounts.sign_in.login_throttle import SIGN_IN, Claim, count_attempt
 from app.kit.clock import FixedClock
 from tests.factories import PASSWORD, bearer, make_org, make_user, signed_in, unique
 
@@ -31,11 +31,11 @@ def test_a_user_is_made_with_a_typed_password(app: Flask, session: Session) -> N
     assert code == 0, said
     facts = json.loads(said.splitlines()[-1])
     assert (facts["email"], facts["staff"], facts["verified"]) == (email, True, True)
-    user = queries.user_by_email(session, email)
+    user = queries.find_user_by_email(session, email)
     assert user is not None
     assert user.staff
     assert passwords.verify_password(user.password_hash, PASSWORD)
-    assert [each.role for each in queries.org_choices(session, user.id)] == ["owner"]
+    assert [each.role for each in queries.list_org_choices(session, user.id)] == ["owner"]
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_the_sweep_takes_what_is_over_and_leaves_the_rest(app: Flask, session: S
     old, fresh = make_user(session), make_user(session)
     signed_in(app, session, old)
     stale, live = f"test:user:{unique()}", f"test:user:{unique()}"
-    claim(session, [Claim(stale, SIGN_IN)], wall.now())
+    count_attempt(session, [Claim(stale, SIGN_IN)], wall.now())
     session.commit()
     wall.advance(timedelta(hours=12))
     signed_in(app, session, fresh)
-    claim(session, [Claim(live, SIGN_IN)], wall.now())
+    count_attempt(session, [Claim(live, SIGN_IN)], wall.now())
     session.commit()
     tasks.sweep()
     left = set(session.scalars(select(DeviceSession.user_id).where(DeviceSession.user_id.in_([old.id, fresh.id]))))
@@ -101,7 +101,7 @@ def test_a_sealed_day_that_was_changed_is_named(app: Flask, session: Session, wa
     day = datetime(2031, 3, 1, tzinfo=wall.now().tzinfo)
     user = make_user(session)
     for hour in (1, 2):
-        log.note(session, "signed_in", RequestOrigin("192.0.2.1"), user_id=user.id, now=day + timedelta(hours=hour))
+        log.record(session, "signed_in", RequestOrigin("192.0.2.1"), user_id=user.id, now=day + timedelta(hours=hour))
     session.commit()
     wall.at = day + timedelta(days=1, minutes=23)
     tasks.seal_sign_ins()

@@ -108,7 +108,7 @@ def test_the_process_that_revokes_forgets_at_once(app: Flask, session: Session) 
     identify(app, key)
     service.revoke_key(session, org.id, row_of(session, key).id, actor=SYSTEM, now=runtime().clocks.wall.now())
     session.commit()
-    guards.forget_keys()
+    guards.clear_key_cache()
     assert refusal(app, key) == "invalid_key"
 
 
@@ -195,12 +195,12 @@ def test_use_is_marked_once_a_minute_with_its_address(app: Flask, session: Sessi
     first = row_of(session, key).last_used_at
     assert first == wall.now()
     wall.advance(timedelta(seconds=59))
-    guards.forget_keys()
+    guards.clear_key_cache()
     identify(app, key)
     api_key_cache().last_used.write()
     assert row_of(session, key).last_used_at == first
     wall.advance(timedelta(seconds=1))
-    guards.forget_keys()
+    guards.clear_key_cache()
     identify(app, key)
     api_key_cache().last_used.write()
     assert row_of(session, key).last_used_at == wall.now()

@@ -116,7 +116,7 @@ def test_a_removed_member_is_out_at_once_and_its_rows_stay(app: Flask, session: 
     browser = signed_in(app, session, member, org)
     send(signed_in(app, session, owner, org), f"/settings/members/{member.id}/remove")
     assert browser.get("/settings").status_code == 303
-    assert queries.user(session, member.id).email == member.email
+    assert queries.get_user(session, member.id).email == member.email
     with pytest.raises(NotFound):
         members.remove(session, org.id, member.id, giver="owner", actor=SYSTEM, now=wall_now())
 
@@ -147,7 +147,7 @@ def test_switching_works_for_ones_own_orgs_only_and_is_remembered(app: Flask, se
     assert copy("accounts.org_role") in browser.get("/settings/org").text
     for wrong in (str(foreign.id), str(new_id()), "garbage", ""):
         assert send(browser, "/orgs/switch", org_id=wrong).status_code == 404
-    assert queries.org_choices(session, user.id)[0].id == other.id
+    assert queries.list_org_choices(session, user.id)[0].id == other.id
 
 
 def test_who_leaves_their_only_org_keeps_the_account(app: Flask, session: Session, org: Org) -> None:
@@ -179,10 +179,10 @@ def test_a_newcomer_joins_with_a_name_and_a_password(
     extra = {"role": "owner", "email": "other@example.com", "org_id": str(new_id()), "staff": "1"}
     answer = send(browser, f"{link}/join", page=link, name="Guest", password=PASSWORD, **extra)
     assert answer.location == "/dashboard"
-    user = queries.user_by_email(session, email)
+    user = queries.find_user_by_email(session, email)
     assert user is not None
     assert role_of(session, org, user.id) == "billing"
-    assert [each.role for each in queries.org_choices(session, user.id)] == ["billing", "owner"]
+    assert [each.role for each in queries.list_org_choices(session, user.id)] == ["billing", "owner"]
     assert browser.get("/settings/org").status_code == 200
     assert audited(session, "member.joined", user.id) == 1
 
@@ -224,7 +224,7 @@ def test_an_invitation_ends_after_seven_days_or_when_withdrawn_or_replaced(
     invite(app, session, org, email)
     second = link_in_mail("invitation", email)
     assert [browser.get(link).status_code for link in (first, second)] == [410, 200]
-    row = queries.open_invitations(session, org.id)[0]
+    row = queries.list_open_invitations(session, org.id)[0]
     owner = signed_in(app, session, make_member(session, org), org)
     assert send(owner, f"/settings/invitations/{row.id}/revoke").status_code == 303
     assert browser.get(second).status_code == 410
@@ -259,7 +259,7 @@ def test_what_belongs_to_another_org_reads_as_missing(app: Flask, session: Sessi
     foreign = make_org(session)
     stranger, guest = make_member(session, foreign), f"{unique()}@example.com"
     invite(app, session, foreign, guest)
-    invitation = queries.open_invitations(session, foreign.id)[0]
+    invitation = queries.list_open_invitations(session, foreign.id)[0]
     browser = signed_in(app, session, make_member(session, org), org)
     for path, fields in (
         (f"members/{stranger.id}/role", {"role": "viewer"}),

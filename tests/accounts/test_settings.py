@@ -229,7 +229,7 @@ def test_the_form_sent_twice_makes_one_key(page: FlaskClient, session: Session, 
     fields = {"once": once, "name": "Server", "scopes": "usage:read", "expires": "never"}
     assert send(page, "/settings/keys", **fields).status_code == 200
     assert send(page, "/settings/keys", **fields).location == "/settings/keys"
-    assert len(queries.keys(session, org.id)) == 1
+    assert len(queries.list_keys(session, org.id)) == 1
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_the_form_sent_twice_makes_one_key(page: FlaskClient, session: Session, 
 def test_a_bad_key_form_makes_none(page: FlaskClient, session: Session, org: Org, changed: dict[str, object]) -> None:
     fields = {"once": str(new_id()), "name": "Server", "scopes": "usage:read", "expires": "30", **changed}
     assert send(page, "/settings/keys", **fields).status_code == 422
-    assert queries.keys(session, org.id) == []
+    assert queries.list_keys(session, org.id) == []
 
 
 def test_a_key_needs_the_password_of_the_last_ten_minutes(page: FlaskClient, wall: FixedClock) -> None:
@@ -278,12 +278,12 @@ def test_keys_are_for_owners_and_admins(app: Flask, session: Session, org: Org, 
 def test_keys_of_another_org_read_as_missing(page: FlaskClient, session: Session) -> None:
     foreign = make_org(session)
     make_key(session, foreign)
-    key_id = queries.keys(session, foreign.id)[0].key.id
+    key_id = queries.list_keys(session, foreign.id)[0].key.id
     for path in (f"/settings/keys/{key_id}/revoke", f"/settings/keys/{new_id()}/revoke", "/settings/keys/x/revoke"):
         assert page.get(path).status_code == 404
         assert send(page, path, name="Test key").status_code == 404
     session.rollback()
-    assert queries.keys(session, foreign.id)[0].key.revoked_at is None
+    assert queries.list_keys(session, foreign.id)[0].key.revoked_at is None
 
 
 # clients
@@ -292,7 +292,7 @@ def test_keys_of_another_org_read_as_missing(page: FlaskClient, session: Session
 def test_a_client_is_made_renamed_and_deleted_softly(page: FlaskClient, session: Session, org: Org) -> None:
     assert "No clients yet" in page.get("/settings/clients").text
     assert send(page, "/settings/clients", ref="c-1", name="Client One").status_code == 303
-    row = queries.clients(session, org.id)[0]
+    row = queries.list_clients(session, org.id)[0]
     assert send(page, f"/settings/clients/{row.id}", name="Client 1").status_code == 303
     assert "Client 1" in page.get("/settings/clients").text
     assert send(page, f"/settings/clients/{row.id}/delete").status_code == 303
@@ -310,11 +310,11 @@ def test_a_reference_is_used_once_and_a_deleted_one_comes_back(page: FlaskClient
     send(page, "/settings/clients", ref="c-1", name="One")
     answer = send(page, "/settings/clients", ref="c-1", name="Two")
     assert (answer.status_code, "already" in answer.text) == (422, True)
-    row = queries.clients(session, org.id)[0]
+    row = queries.list_clients(session, org.id)[0]
     send(page, f"/settings/clients/{row.id}/delete")
     send(page, "/settings/clients", ref="c-1", name="Again")
     session.rollback()
-    again = queries.clients(session, org.id)
+    again = queries.list_clients(session, org.id)
     assert [(each.id, each.name) for each in again] == [(row.id, "Again")]
 
 
@@ -339,7 +339,7 @@ def test_clients_of_another_org_read_as_missing(page: FlaskClient, session: Sess
     session.refresh(row)
     assert (row.name, row.deleted_at) == ("Foreign", None)
     with pytest.raises(NotFound):
-        queries.client(session, make_org(session).id, row.id)
+        queries.get_client(session, make_org(session).id, row.id)
 
 
 @pytest.mark.parametrize(("role", "status"), [("member", 303), ("viewer", 403), ("billing", 403)])

@@ -288,16 +288,16 @@ def test_parallel_claims_pass_the_limit_exactly(app: Flask, session: Session, wa
 
     def try_once(_: int) -> bool:
         with app.app_context(), transaction() as open_session:
-            return login_throttle.claim(open_session, limit, wall.now()) is None
+            return login_throttle.count_attempt(open_session, limit, wall.now()) is None
 
     with ThreadPoolExecutor(5) as pool:
         assert sum(pool.map(try_once, range(40))) == login_throttle.SIGN_IN.count
 
 
 def test_an_ipv6_household_is_one_address(session: Session) -> None:
-    assert login_throttle.network("2001:db8:1:2::1") == login_throttle.network("2001:db8:1:2:ffff::9")
-    assert login_throttle.network("2001:db8:1:2::1") != login_throttle.network("2001:db8:1:3::1")
-    assert login_throttle.network("192.0.2.1") != login_throttle.network("192.0.2.2")
+    assert login_throttle.address_mark("2001:db8:1:2::1") == login_throttle.network("2001:db8:1:2:ffff::9")
+    assert login_throttle.address_mark("2001:db8:1:2::1") != login_throttle.network("2001:db8:1:3::1")
+    assert login_throttle.address_mark("192.0.2.1") != login_throttle.network("192.0.2.2")
 
 
 def test_a_new_device_is_told_by_mail_and_the_first_and_known_ones_are_not(

@@ -41,7 +41,7 @@ def test_sign_up_confirm_and_in(browser: FlaskClient, session: Session, clock: F
     assert browser.get(link).status_code == 200
     answer = send(browser, link, page=link)
     assert (answer.status_code, answer.location) == (303, "/dashboard")
-    user = queries.user_by_email(session, email)
+    user = queries.find_user_by_email(session, email)
     assert user is not None
     assert user.email_verified_at is not None
     org, role = session.execute(
@@ -161,7 +161,7 @@ def test_only_the_fields_of_the_form_are_read(browser: FlaskClient, session: Ses
         "id": "x",
     }
     sign_up(browser, email, **extra)
-    user = queries.user_by_email(session, email)
+    user = queries.find_user_by_email(session, email)
     assert user is not None
     assert not user.staff
     assert user.email_verified_at is None
@@ -192,7 +192,7 @@ def test_bad_fields_are_named_and_nothing_is_made(
     assert answer.status_code == 422
     assert words in answer.text
     assert 'aria-invalid="true"' in answer.text
-    assert queries.user_by_email(session, email) is None
+    assert queries.find_user_by_email(session, email) is None
 
 
 def test_a_form_without_its_token_does_nothing(browser: FlaskClient) -> None:
@@ -203,23 +203,23 @@ def test_a_form_without_its_token_does_nothing(browser: FlaskClient) -> None:
 def test_the_first_three_thousand_common_passwords_are_refused() -> None:
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-    common = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= passwords.SHORTEST][:3000]
+    common = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= passwords.MIN_LENGTH][:3000]
     assert len(common) == 3000
-    assert [word for word in common if passwords.refusal(word) is None] == []
+    assert [word for word in common if passwords.find_problem(word) is None] == []
 
 
 @pytest.mark.parametrize(
     "password", ["maria.keller", "Keller1!", "mariakeller@example.org", "tollkeeper", "Tollkeeper1"]
 )
 def test_a_password_of_the_persons_own_words_is_refused(password: str) -> None:
-    assert passwords.refusal(password, "Maria Keller", "mariakeller@example.org")
+    assert passwords.find_problem(password, "Maria Keller", "mariakeller@example.org")
 
 
 @pytest.mark.parametrize(
     "password", [PASSWORD, "correct horse battery staple", "k9!xV2pq", "пять зелёных слонов", "x7" + "q" * 10 + "Zr"]
 )
 def test_other_passwords_are_taken_without_rules_of_composition(password: str) -> None:
-    assert passwords.refusal(password, "Maria Keller", "mariakeller@example.org") is None
+    assert passwords.find_problem(password, "Maria Keller", "mariakeller@example.org") is None
 
 
 @pytest.mark.usefixtures("product_costs", "session")

@@ -34,7 +34,7 @@ def _customer(email: str, hashed: str) -> dict[str, str]:
         user = create_user(session, email, "Paula Buyer", hashed, verified=True, actor=SYSTEM, now=wall_now(),
                            opened_at=business_now())  # fmt: skip
         assert user
-        org = queries.org_choices(session, user.id)[0].id
+        org = queries.list_org_choices(session, user.id)[0].id
         key = service.create_key(session, org, "First", ORG_SCOPES.keys(), pepper=runtime().settings.key_pepper,
                                   actor=SYSTEM, now=wall_now())  # fmt: skip
         return {"email": email, "org_id": str(org), "key": key.secret}

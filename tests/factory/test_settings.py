@@ -60,7 +60,7 @@ def test_a_command_without_its_database_says_how_to_start_it(tmp_path: Path) -> 
     ended = subprocess.run(words, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert ended.stderr.startswith(
-        "Error: The database does not answer. Start it with `make run`, or correct DATABASE_URL.\n"
+        "Error: Cannot reach the database. Start it with `make run`, or correct DATABASE_URL.\n"
     )
     assert "Traceback" not in ended.stderr
 
@@ -195,7 +195,9 @@ def test_real_money_does_not_meet_a_movable_clock(tmp_path: Path) -> None:
 
 def test_the_worker_and_commands_are_patient() -> None:
     settings = Settings.from_env({**GOOD, **STRIPE})
-    assert (settings.patient, settings.for_worker().patient, settings.for_command().patient) == (False, True, True)
+    assert not settings.is_background
+    assert settings.for_worker().is_background
+    assert settings.for_command().is_background
 
 
 def test_waits_and_costs_keep_the_product_s_values_where_no_test_lowers_them() -> None:

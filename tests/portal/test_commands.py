@@ -11,8 +11,8 @@ import click
 import pytest
 
 from app.kit.clock import Clocks, OffsetClock, SystemClock
-from app.ops.cli import clock, doctor, read_span
-from app.ops.doctor import examine
+from app.ops.cli import clock, doctor, parse_span
+from app.ops.doctor import run_checks
 from tests.scenario import Scenario
 from tests.today import WRITTEN, start_at
 
@@ -37,12 +37,12 @@ def test_a_database_that_is_away_fails_and_hides_nothing_else(scenario: Scenario
     settings = replace(
         scenario.app.extensions["tollkeeper"].settings, database_url="postgresql://nobody@127.0.0.1:1/none", smtp_port=1
     )
-    found = {each.name: each.status for each in examine(settings)}
+    found = {each.name: each.status for each in run_checks(settings)}
     assert (found["database"], found["mail"], found["settings"]) == ("failed", "warning", "ok")
 
 
 def test_payments_that_are_off_are_no_fault(scenario: Scenario) -> None:
-    found = {each.name: each for each in examine(scenario.app.extensions["tollkeeper"].settings)}
+    found = {each.name: each for each in run_checks(scenario.app.extensions["tollkeeper"].settings)}
     assert (found["payments"].status, found["stripe prices"].status) == ("ok", "ok")
     assert "stripe" not in found
 
@@ -52,18 +52,18 @@ def test_the_doctor_asks_stripe_and_counts_the_prices_it_lacks(scenario: Scenari
         scenario.app.extensions["tollkeeper"].settings, stripe_secret_key="sk_test_doctor",
         stripe_api_base="http://127.0.0.1:9", stripe_webhook_secrets=("whsec_doctor_doctor",),
     )  # fmt: skip
-    found = {each.name: each for each in examine(settings)}
+    found = {each.name: each for each in run_checks(settings)}
     assert found["stripe"].status == "failed"
     assert found["stripe prices"].fix == "Run: flask catalog push"
     assert found["payments"].detail == "test key at http://127.0.0.1:9, 1 webhook secret(s)"
     assert not [each for each in found.values() if "sk_test" in each.detail or "whsec" in each.detail]
-    live = {each.name: each for each in examine(replace(settings, sandbox=False))}
+    live = {each.name: each for each in run_checks(replace(settings, sandbox=False))}
     assert live["payments"].status == "warning"
 
 
 def test_a_superuser_is_no_web_role_in_production(scenario: Scenario) -> None:
     settings = replace(scenario.app.extensions["tollkeeper"].settings, sandbox=False)
-    found = {each.name: each for each in examine(settings)}
+    found = {each.name: each for each in run_checks(settings)}
     assert found["privileges"].status == "failed"
     assert found["mail"].status == "failed"
 
@@ -90,10 +90,10 @@ def test_a_clock_that_is_not_the_sandboxs_does_not_move(scenario: Scenario) -> N
 
 @pytest.mark.parametrize(("words", "span"), [("90s", 90), ("2m", 120), ("1h", 3600), ("3d", 259200), ("1w", 604800)])
 def test_spans_are_a_number_and_a_unit(words: str, span: int) -> None:
-    assert read_span(words) == timedelta(seconds=span)
+    assert parse_span(words) == timedelta(seconds=span)
 
 
 @pytest.mark.parametrize("words", ["", "3", "d", "-1d", "1.5h", "3 d", "3y"])
 def test_other_spans_are_refused(words: str) -> None:
     with pytest.raises(click.BadParameter):
-        read_span(words)
+        parse_span(words)

@@ -88,7 +88,7 @@ def until(true: Callable[[], bool], supervisor: Supervisor | None = None, second
     while not true():
         assert time.monotonic() - began < seconds
         if supervisor:
-            supervisor.tend()
+            supervisor.restart_dead()
         time.sleep(0.05)
     return time.monotonic() - began
 
@@ -192,7 +192,7 @@ def test_a_port_in_use_is_said_plainly(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("port", ["0", "65533", "http", "-1", "²"])
 def test_a_port_that_is_none_is_refused(port: str) -> None:
-    with pytest.raises(RunError, match="PORT is a number"):
+    with pytest.raises(RunError, match="PORT must be a number"):
         Installation.from_env({"PORT": port})
 
 

@@ -131,4 +131,4 @@ def test_nobody_at_the_address_counts_as_a_failed_try(standin: StandIn) -> None:
     standin.client().v1.customers.create({})
     standin.deliver()
     (one,) = standin.deliveries("waiting")
-    assert (one.tries, one.note) == (1, "nobody answers (ConnectionRefusedError)")
+    assert (one.tries, one.note) == (1, "no answer (ConnectionRefusedError)")

@@ -62,7 +62,7 @@ def test_a_killed_process_is_started_again_within_a_second(
     assert first is not None
     first.kill()
     first.wait()
-    supervisor.tend()
+    supervisor.restart_dead()
     assert kept.child is not first
     assert group(kept) == [kept.child.pid]
     assert "sleeper ended (-9)" in said[0]
@@ -77,7 +77,7 @@ def test_what_a_killed_leader_leaves_is_ended_before_the_restart(supervisor: Sup
     assert kept.child is not None
     kept.child.kill()
     kept.child.wait()
-    supervisor.tend()
+    supervisor.restart_dead()
     until(lambda: orphan not in group(kept) and not _lives(orphan))
 
 
@@ -87,7 +87,7 @@ def test_a_process_that_dies_at_once_is_started_once_a_second(
     supervisor.add(process(tmp_path, "raise SystemExit(3)"))
     began = time.monotonic()
     while time.monotonic() - began < 2.5:
-        supervisor.tend()
+        supervisor.restart_dead()
         time.sleep(0.02)
     assert len(said) == 2
 

@@ -11,13 +11,13 @@ from app import worker
 from app.kit.clock import FixedClock
 from app.kit.ids import new_id
 from app.settings import PROJECT
-from app.web.idempotency import KEPT, IdempotencyKey
+from app.web.idempotency import RETENTION, IdempotencyKey
 from app.web.tasks import purge
 
 
 def test_answers_go_when_they_are_no_longer_replayed(session: Session, wall: FixedClock) -> None:
     org_id, second = new_id(), timedelta(seconds=1)
-    for key, age in (("old", KEPT + second), ("kept", KEPT - second)):
+    for key, age in (("old", RETENTION + second), ("kept", RETENTION - second)):
         session.add(IdempotencyKey(org_id=org_id, key=key, request_hash=b"x", created_at=wall.now() - age))
     session.commit()
     purge()

@@ -6,7 +6,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.worker import build
+from app.worker import build_queue
 from tests.worker.apart import run_apart
 
 QUEUE = "soon-done"
@@ -15,7 +15,7 @@ ROWS = text("SELECT count(*) FROM procrastinate_jobs WHERE queue_name = :queue")
 
 def test_a_task_that_is_done_leaves_no_row(app: Flask, session: Session) -> None:
     done: list[int] = []
-    queue = build(app)
+    queue = build_queue(app)
     task = queue.task(name="test.done", queue=QUEUE)(lambda: done.append(1))
 
     async def work() -> None:

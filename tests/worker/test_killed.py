@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from app.web.database import transaction
-from app.worker import RETRY, build, give_back
+from app.worker import RETRY, build_queue, requeue_stalled
 from tests.worker.apart import run_apart
 
 QUEUE = "killed"
@@ -29,7 +29,7 @@ _STATES = text("SELECT status::text FROM procrastinate_jobs WHERE queue_name = :
 )
 def test_a_task_of_a_killed_worker(app: Flask, tries: int, done: list[str], left: dict[str, int]) -> None:
     seen: list[str] = []
-    queue = build(app)
+    queue = build_queue(app)
     task = queue.task(name="test.killed", queue=QUEUE, retry=RETRY)(_keeper(seen))
     states = run_apart(_work(queue, task, app, tries))
     assert (seen, states) == (done, left)
@@ -37,7 +37,7 @@ def test_a_task_of_a_killed_worker(app: Flask, tries: int, done: list[str], left
 
 def test_a_sweep_that_waits_already_is_not_put_back(app: Flask) -> None:
     seen: list[str] = []
-    queue = build(app)
+    queue = build_queue(app)
     task = queue.task(name="test.killed", queue=QUEUE, queueing_lock=QUEUE)(_keeper(seen))
     assert run_apart(_work(queue, task, app, 0)) == {}
     assert seen == ["second"]
@@ -57,7 +57,7 @@ async def _work(queue: procrastinate.App, task: procrastinate.tasks.Task, app: F
         with app.app_context(), transaction() as session:
             session.execute(_DIE, {"queue": QUEUE, "tries": tries})
         await task.configure(lock=QUEUE).defer_async(item="second")
-        assert await give_back(queue, 0) >= 1
+        assert await requeue_stalled(queue, 0) >= 1
         for _ in range(2):  # one at a time, under their lock
             await queue.run_worker_async(queues=[QUEUE], wait=False, install_signal_handlers=False, listen_notify=False)
     with app.app_context(), transaction() as session:

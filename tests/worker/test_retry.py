@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from app.web.database import transaction
-from app.worker import RETRY, build
+from app.worker import RETRY, build_queue
 from tests.worker.apart import run_apart
 
 QUEUE = "always-failing"
@@ -22,7 +22,7 @@ def test_a_task_that_always_fails_is_parked_after_five_tries(app: Flask) -> None
         tries.append(1)
         raise ValueError("as always")
 
-    queue = build(app)
+    queue = build_queue(app)
     task = queue.task(name="test.fail", queue=QUEUE, retry=RETRY)(fail)
     states = run_apart(_work(queue, task, app))
     assert (len(tries), states) == (5, ["todo"] * 4 + ["failed"] * 3)

@@ -1,1 +1,1 @@
-"""API keys: made, shown once, found again within a second's memory, last used. Knows no session."""
+"""API keys: creation, format, a short-lived cache, and when each was last used. Independent of sessions."""

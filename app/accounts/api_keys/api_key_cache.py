@@ -1,4 +1,4 @@
-"""The API keys that this process has met in the last second: one statement, then memory."""
+"""Caches the API keys used in the last second, so that most requests need no query to identify the caller."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from app.kit.pool import HotPool
 from app.settings import Settings
 from app.web.runtime import runtime
 
-_MOST_KEPT = 50_000
-# One statement renews all that were asked for lately and are half way to their end, this many at most.
-_RENEWED = 200
-_RENEW_AFTER = 0.5
+_MAX_KEYS = 50_000
+# A query for one key also refreshes keys in use that are past half their lifetime, up to this many.
+_REFRESH_COUNT = 200
+_REFRESH_AFTER = 0.5
 _FIND = """
 SELECT key.key_hash, key.id, key.org_id, key.scopes, key.expires_at, key.last_used_at,
        org.name, org.time_zone, org.currency, org.suspended_at IS NOT NULL OR org.deleted_at IS NOT NULL
@@ -35,7 +35,7 @@ SELECT name, time_zone, currency FROM orgs WHERE id = %s AND deleted_at IS NULL
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """A key as read at `read_at` of the process's own steady clock."""
+    """A key as read at `read_at` on the process's monotonic clock."""
 
     caller: Caller
     expires_at: datetime | None
@@ -44,28 +44,28 @@ class KnownKey:
 
 
 class ApiKeyCache:
-    """Finds keys by their hash. Only keys that exist are kept, so that a new one works at once."""
+    """Looks keys up by their hash. Only existing keys are cached, so a new key works at once."""
 
-    def __init__(self, pool: HotPool, pepper: str, kept: timedelta = Settings.key_memory) -> None:
-        """A revoked key ends after `kept` in every process."""
+    def __init__(self, pool: HotPool, pepper: str, max_age: timedelta = Settings.key_memory) -> None:
+        """A revoked key stops working in every process after `max_age`."""
         self.last_used = LastUsed(pool)
         self._pool = pool
         self._pepper = pepper.encode()
-        self._kept = kept.total_seconds()
-        self._known: dict[bytes, KnownKey] = {}  # the longest known first
-        self._unmet: set[bytes] = set()  # renewed beside another key, and not asked for since
+        self._max_age = max_age.total_seconds()
+        self._known: dict[bytes, KnownKey] = {}  # oldest first
+        self._unused: set[bytes] = set()  # refreshed together with another key and not requested since
 
     def find(self, key: str) -> tuple[KnownKey | None, bool]:
-        """The open or expired key of this text (None: unknown), and whether it was read since last asked for."""
+        """Return the key (None if unknown or revoked) and whether this is its first use since it was read."""
         if len(key) != LENGTH:
             return None, False
         digest = hash_key(key, self._pepper)
         known = self._known.get(digest)
-        # The age of a memory is no instant of the domain: a steady clock, that no correction of the time moves.
-        if known is not None and time.monotonic() - known.read_at < self._kept:
-            if digest not in self._unmet:
+        # Monotonic: adjusting the system clock must not change the age of a cache entry.
+        if known is not None and time.monotonic() - known.read_at < self._max_age:
+            if digest not in self._unused:
                 return known, False
-            self._unmet.discard(digest)
+            self._unused.discard(digest)
             return known, True
         if not is_well_formed(key):
             return None, False
@@ -76,42 +76,42 @@ class ApiKeyCache:
         with self._pool.connection() as connection:
             return connection.execute(_FIND_ORG, (org_id,)).fetchone()
 
-    def forget(self) -> None:
-        """Drop what is known, so that this process sees a revocation at once."""
+    def clear(self) -> None:
+        """Empty the cache, so that this process sees a revocation at once."""
         self._known.clear()
-        self._unmet.clear()
+        self._unused.clear()
 
     def _read(self, digest: bytes) -> KnownKey | None:
         read_at = time.monotonic()
-        renewed = self._ageing(read_at - self._kept * _RENEW_AFTER)
+        refreshed = self._take_ageing(read_at - self._max_age * _REFRESH_AFTER)
         with self._pool.connection() as connection:
-            rows = connection.execute(_FIND, ([digest, *renewed],)).fetchall()
-        for each in (digest, *renewed):
-            self._known.pop(each, None)
-        if len(self._known) >= _MOST_KEPT:
-            self.forget()
-        found = {row[0]: _known(row, read_at) for row in rows}
-        self._known.update(found)
-        self._unmet.update(found)
-        self._unmet.discard(digest)
-        return found.get(digest)
+            rows = connection.execute(_FIND, ([digest, *refreshed],)).fetchall()
+        for key_hash in (digest, *refreshed):
+            self._known.pop(key_hash, None)
+        if len(self._known) >= _MAX_KEYS:
+            self.clear()
+        loaded = {row[0]: _build_known_key(row, read_at) for row in rows}
+        self._known.update(loaded)
+        self._unused.update(loaded)
+        self._unused.discard(digest)
+        return loaded.get(digest)
 
-    def _ageing(self, before: float) -> list[bytes]:
-        """The keys longest known, read before then; those that nobody sent since are let go."""
-        renewed = []
-        for digest in list(islice(self._known, _RENEWED)):  # at one go: other threads write meanwhile
+    def _take_ageing(self, before: float) -> list[bytes]:
+        """List the oldest keys read before then, to refresh them; drop those that nobody used since."""
+        refreshed = []
+        for digest in list(islice(self._known, _REFRESH_COUNT)):  # a copy, because other threads write meanwhile
             known = self._known.get(digest)
             if known is None or known.read_at >= before:
                 continue
-            if digest in self._unmet:
+            if digest in self._unused:
                 self._known.pop(digest, None)
-                self._unmet.discard(digest)
+                self._unused.discard(digest)
             else:
-                renewed.append(digest)
-        return renewed
+                refreshed.append(digest)
+        return refreshed
 
 
-def _known(row: tuple[Any, ...], read_at: float) -> KnownKey:
+def _build_known_key(row: tuple[Any, ...], read_at: float) -> KnownKey:
     _, key_id, org_id, scopes, expires_at, last_used_at, org_name, time_zone, currency, suspended = row
     caller = Caller(
         "staff_key" if org_id is None else "key",
@@ -128,12 +128,12 @@ def _known(row: tuple[Any, ...], read_at: float) -> KnownKey:
 
 
 def api_key_cache() -> ApiKeyCache:
-    """The running app's own."""
+    """The cache of the running app."""
     extensions = current_app.extensions
-    book: ApiKeyCache | None = extensions.get("tollkeeper.keys")
-    if book is None:
-        held = runtime()
-        book = extensions.setdefault(
-            "tollkeeper.keys", ApiKeyCache(held.pool, held.settings.key_pepper, held.settings.key_memory)
+    cache: ApiKeyCache | None = extensions.get("tollkeeper.keys")
+    if cache is None:
+        context = runtime()
+        cache = extensions.setdefault(
+            "tollkeeper.keys", ApiKeyCache(context.pool, context.settings.key_pepper, context.settings.key_memory)
         )
-    return book
+    return cache

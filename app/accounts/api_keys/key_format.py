@@ -1,6 +1,6 @@
-"""What an API key looks like: `tk_live_`, 40 random base62 characters (238 bits), 6 characters of checksum.
+"""The format of API keys: `tk_live_`, 40 random base62 characters (238 bits), a checksum of 6 characters.
 
-The checksum (CRC-32) lets secret scanners and us tell a typo from a key without asking the database.
+The checksum (CRC-32) tells a typo from a key without a query, for us and for secret scanners.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ SHOWN = len(PREFIX) + 4
 
 
 def new_key() -> str:
-    """Return a new key."""
+    """Generate a key."""
     body = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM))
     return PREFIX + body + _checksum(body)
 
 
 def is_well_formed(key: str) -> bool:
-    """Whether the text can be a key of ours at all."""
+    """Whether the text has the format of our keys."""
     return len(key) == LENGTH and key.startswith(PREFIX) and _checksum(key[len(PREFIX) : -CHECKSUM]) == key[-CHECKSUM:]
 
 
 def hash_key(key: str, pepper: bytes) -> bytes:
-    """The HMAC-SHA256 that is stored. A slow hash gains nothing on 238 random bits."""
+    """The HMAC-SHA256 stored in the database. A slow hash would add nothing to 238 random bits."""
     return hmac.digest(pepper, key.encode(), "sha256")
 
 

@@ -1,4 +1,4 @@
-"""Verbs on API keys. The secret leaves `create_key` once and is kept nowhere."""
+"""Creates and revokes API keys. `create_key` returns the secret once; it is stored nowhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.kit.ids import new_id
 
 @dataclass(frozen=True)
 class NewKey:
-    """A key just made: its row, and the secret to show once."""
+    """A new key: its row, and the secret to show once."""
 
     row: ApiKey
     secret: str
@@ -41,16 +41,18 @@ def create_key(
     actor: Actor,
     now: datetime,
 ) -> NewKey:
-    """Make a key of an org, or of staff when `org_id` is None.
+    """Create a key of an org, or of staff if `org_id` is None.
 
-    `key_id` lets a form that is sent twice make one key: the second time raises `Conflict`.
+    `key_id` keeps a form that is sent twice from creating two keys: the second time raises `Conflict`.
     Raises `InvalidRequest` for a scope that such a key cannot have, `NotFound` for an unknown org.
     """
-    wanted = _checked(scopes, STAFF_SCOPES if org_id is None else ORG_SCOPES)
+    wanted = _check_scopes(scopes, STAFF_SCOPES if org_id is None else ORG_SCOPES)
     if org_id is not None:
-        queries.org(session, org_id)
+        queries.get_org(session, org_id)
     if key_id is not None and session.get(ApiKey, key_id) is not None:
-        raise Conflict("This key was made already. Its secret is shown only once; revoke it if you did not copy it.")
+        raise Conflict(
+            "This key already exists. Its secret was shown only once; if you did not copy it, revoke the key."
+        )
     secret = key_format.new_key()
     row = ApiKey(
         id=key_id or new_id(),
@@ -67,14 +69,14 @@ def create_key(
     session.add(row)
     session.flush()
     after = {"name": name, "scopes": wanted, "expires_at": expires_at.isoformat() if expires_at else None}
-    _tell(session, row, now=now)
+    _notify_creator(session, row, now=now)
     write(session, actor, "key.created", on=("api_key", row.id), org_id=org_id, after=after, now=now)
     return NewKey(row, secret)
 
 
 def revoke_key(session: Session, org_id: UUID, key_id: UUID, *, actor: Actor, now: datetime) -> ApiKey:
-    """Revoke a key of the org; within a second no process serves it. Repeating it changes nothing."""
-    row = queries.key(session, org_id, key_id)
+    """Revoke a key of the org; within a second every process rejects it. Idempotent."""
+    row = queries.get_key(session, org_id, key_id)
     if row.revoked_at is None:
         row.revoked_at = now
         session.flush()
@@ -82,14 +84,14 @@ def revoke_key(session: Session, org_id: UUID, key_id: UUID, *, actor: Actor, no
     return row
 
 
-def _checked(scopes: Collection[str], known: Collection[str]) -> list[str]:
+def _check_scopes(scopes: Collection[str], known: Collection[str]) -> list[str]:
     wanted = [scope for scope in known if scope in scopes]
     if not wanted or len(wanted) != len(set(scopes)):
         raise InvalidRequest("The scopes are not valid.", [FieldError("scopes", f"one or more of {', '.join(known)}")])
     return wanted
 
 
-def _tell(session: Session, row: ApiKey, *, now: datetime) -> None:
-    maker = session.get(User, row.created_by) if row.created_by else None
-    if maker is not None and row.org_id is not None:
-        emails.key_created(session, maker, row, queries.org(session, row.org_id), now=now)
+def _notify_creator(session: Session, row: ApiKey, *, now: datetime) -> None:
+    creator = session.get(User, row.created_by) if row.created_by else None
+    if creator is not None and row.org_id is not None:
+        emails.send_key_created(session, creator, row, queries.get_org(session, row.org_id), now=now)

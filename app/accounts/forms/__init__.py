@@ -1,1 +1,1 @@
-"""The forms of accounts: what arrives from a page is parsed here, and only the fields declared here are read."""
+"""The forms of accounts. They parse what pages submit; only declared fields are read."""

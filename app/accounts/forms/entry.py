@@ -1,4 +1,4 @@
-"""The forms of the way in: sign-up, sign-in, reset, invitation."""
+"""The forms for getting in: sign-up, sign-in, password reset, invitation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.accounts.forms.base import (
 
 
 class SignUpForm(PageForm):
-    """A new user; the personal org takes the user's name."""
+    """A new user; their personal org is named after them."""
 
     name = PlainField("Your name", [NEEDED, NAME_LENGTH], render_kw={"autocomplete": "name"})
     email = EmailField(render_kw={"autocomplete": "email"})
@@ -29,25 +29,25 @@ class SignInForm(PageForm):
 
 
 class AddressForm(PageForm):
-    """Where to send a link."""
+    """An address to send a link to."""
 
     email = EmailField(render_kw={"autocomplete": "email"})
 
 
 class NewPasswordForm(PageForm):
-    """A password to be set by a mailed link."""
+    """A new password, set with an e-mailed link."""
 
     password = new_password_field("New password")
 
 
 class ConfirmPasswordForm(PageForm):
-    """The password once more, before an act that matters."""
+    """Asks for the password again before a sensitive action."""
 
     password = current_password_field()
 
 
 class JoinForm(PageForm):
-    """A person without an account accepts an invitation."""
+    """Accepts an invitation and creates the account."""
 
     name = PlainField("Your name", [NEEDED, NAME_LENGTH], render_kw={"autocomplete": "name"})
     password = new_password_field("Password", "name")

@@ -1,4 +1,4 @@
-"""The forms of an org: settings, members, invitations, keys, clients."""
+"""The forms of an organisation: settings, members, invitations, keys, clients."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from zoneinfo import available_timezones
 from wtforms import HiddenField, SelectField, SelectMultipleField
 from wtforms.validators import UUID, InputRequired, Length, Optional, ValidationError
 
-from app.accounts.forms.base import NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField, offers
+from app.accounts.forms.base import NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField, choices_from
 from app.accounts.orgs.roles import MEMBER, ORG_SCOPES, ROLES
 
 LINE = Length(max=200, message="Use at most 200 characters.")
 LABEL = Length(max=255, message="Use at most 255 characters.")
 ADDRESS_LINES = {
     "line1": ("Street and number", "address-line1"),
-    "line2": ("More address", "address-line2"),
+    "line2": ("Address line 2", "address-line2"),
     "postal_code": ("Postal code", "postal-code"),
     "city": ("City", "address-level2"),
     "region": ("State or region", "address-level1"),
@@ -31,7 +31,7 @@ _AREAS = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia
 
 
 def time_zones() -> list[str]:
-    """The zones of the IANA database that are named for a place, and UTC."""
+    """List UTC and the IANA time zones that are named after a place."""
     return ["UTC", *sorted(zone for zone in available_timezones() if zone.startswith(_AREAS))]
 
 
@@ -41,7 +41,7 @@ def _address_field(name: str) -> PlainField:
 
 
 class OrgForm(PageForm):
-    """What an org says of itself."""
+    """The details of an organisation."""
 
     name = PlainField("Name", [NEEDED, NAME_LENGTH], render_kw={"autocomplete": "organization"})
     time_zone = SelectField("Time zone", validators=[NEEDED])
@@ -54,60 +54,60 @@ class OrgForm(PageForm):
     tax_id = PlainField("Tax id", [Optional(), Length(max=50, message="Use at most 50 characters.")])
 
     def offer_zones(self, current: str) -> OrgForm:
-        """Fill the list of zones; one that is in use stays on it."""
+        """Fill the list of time zones; the current one is always listed."""
         zones = time_zones()
-        offered = zones if current in zones else [current, *zones]
-        self.time_zone.choices = offers((zone, zone.replace("_", " ")) for zone in offered)
+        choices = zones if current in zones else [current, *zones]
+        self.time_zone.choices = choices_from((zone, zone.replace("_", " ")) for zone in choices)
         return self
 
     @property
     def address(self) -> dict[str, str]:
-        """The lines that are filled in."""
+        """The address lines that are filled in."""
         return {name: self[name].data for name in ADDRESS_LINES if self[name].data}
 
 
 class InviteForm(PageForm):
-    """Whom to invite, and as what."""
+    """An address to invite, and the role to give it."""
 
     email = EmailField(render_kw={"autocomplete": "off"})
-    role = SelectField("Role", choices=offers((role, role.capitalize()) for role in ROLES), default=MEMBER)
+    role = SelectField("Role", choices=choices_from((role, role.capitalize()) for role in ROLES), default=MEMBER)
 
 
 class RoleForm(PageForm):
-    """Another role for a member."""
+    """Changes a member's role."""
 
-    role = SelectField("Role", choices=offers((role, role.capitalize()) for role in ROLES))
+    role = SelectField("Role", choices=choices_from((role, role.capitalize()) for role in ROLES))
 
 
 class LabelForm(PageForm):
-    """The host product's own id of a member."""
+    """The host product's own id for a member."""
 
     external_id = PlainField("Id in your product", [Optional(), LABEL], render_kw={"autocomplete": "off"})
 
 
 class KeyForm(PageForm):
-    """A new API key. `once` makes a form that is sent twice make one key."""
+    """A new API key. `once` keeps a form that is sent twice from creating two keys."""
 
     once = HiddenField(validators=[UUID()])
     name = PlainField("Name", [NEEDED, NAME_LENGTH], render_kw={"autocomplete": "off"})
     scopes = SelectMultipleField(
-        "It may",
-        choices=offers((scope, f"{words} ({scope})") for scope, words in ORG_SCOPES.items()),
+        "Scopes",
+        choices=choices_from((scope, f"{label} ({scope})") for scope, label in ORG_SCOPES.items()),
         default=["usage:write", "usage:read"],
-        validators=[InputRequired("Choose at least one.")],
+        validators=[InputRequired("Choose at least one scope.")],
     )
     expires = SelectField(
-        "Expires", choices=offers((value, words) for value, (words, _) in EXPIRIES.items()), default="365"
+        "Expires", choices=choices_from((value, label) for value, (label, _) in EXPIRIES.items()), default="365"
     )
 
 
 class RevokeForm(PageForm):
-    """The key's name, typed, so that the right one goes."""
+    """The name of the key, typed to confirm the choice."""
 
     name = PlainField("Name of the key", [NEEDED], render_kw={"autocomplete": "off"})
 
-    def expecting(self, name: str) -> RevokeForm:
-        """Say what must be typed."""
+    def expect_name(self, name: str) -> RevokeForm:
+        """Set the name that must be typed."""
         self._expected = name
         return self
 
@@ -124,6 +124,6 @@ class ClientForm(PageForm):
 
 
 class ClientNameForm(PageForm):
-    """Another name for a client."""
+    """Renames a client."""
 
     name = PlainField("Name", [NEEDED, NAME_LENGTH], render_kw={"autocomplete": "off"})

@@ -10,35 +10,35 @@ from app.accounts.forms.base import (
     EmailField,
     PageForm,
     PlainField,
+    choices_from,
     current_password_field,
     new_password_field,
-    offers,
 )
 
-THEMES = [("system", "As the system"), ("light", "Light"), ("dark", "Dark")]
+THEMES = [("system", "Same as system"), ("light", "Light"), ("dark", "Dark")]
 
 
 class ProfileForm(PageForm):
-    """The name that others see."""
+    """The display name."""
 
     name = PlainField("Your name", [NEEDED, NAME_LENGTH], render_kw={"autocomplete": "name"})
 
 
 class ThemeForm(PageForm):
-    """Light or dark."""
+    """Light or dark theme."""
 
-    theme = RadioField("Theme", choices=offers(THEMES), validators=[NEEDED])
+    theme = RadioField("Theme", choices=choices_from(THEMES), validators=[NEEDED])
 
 
 class EmailForm(PageForm):
-    """Another e-mail address; the password proves who asks."""
+    """Changes the e-mail address; requires the password."""
 
     new_email = EmailField("New e-mail address", render_kw={"autocomplete": "email"})
     password = current_password_field("Your password")
 
 
 class PasswordForm(PageForm):
-    """Another password."""
+    """Changes the password."""
 
     current_password = current_password_field("Current password")
     new_password = new_password_field("New password")

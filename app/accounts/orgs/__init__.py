@@ -1,1 +1,1 @@
-"""Orgs and who belongs to them: members, invitations, roles, clients, suspension. Knows no password."""
+"""Organisations and their people: members, invitations, roles, clients, suspension. Knows nothing of passwords."""

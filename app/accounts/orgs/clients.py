@@ -1,4 +1,4 @@
-"""Verbs on clients, the customers of an org. Usage keeps their label when they are deleted."""
+"""Creates, renames and deletes clients, the customers of an org. Usage keeps the label of a deleted client."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from app.kit.ids import new_id
 def create_client(
     session: Session, org_id: UUID, ref: str, name: str, *, actor: Actor, now: datetime, created_at: datetime
 ) -> Client:
-    """Make a client under the host's own `ref`; a deleted one of that ref comes back, with the new name.
+    """Create a client with the host's own `ref`; a deleted client with that ref is restored under the new name.
 
     `created_at` is business time, `now` wall time.
 
-    Raises `Conflict` when the ref is in use.
+    Raises `Conflict` if the ref is in use.
     """
     values = {"id": new_id(), "org_id": org_id, "ref": ref, "name": name, "created_at": created_at}
-    made = insert(Client).values(values).on_conflict_do_nothing(index_elements=[Client.org_id, Client.ref])
-    is_new = session.execute(made.returning(Client.id)).first() is not None
-    mine = select(Client).where(Client.org_id == org_id, Client.ref == ref).with_for_update()
-    row = session.scalars(mine).one()
+    creation = insert(Client).values(values).on_conflict_do_nothing(index_elements=[Client.org_id, Client.ref])
+    is_new = session.execute(creation.returning(Client.id)).first() is not None
+    by_ref = select(Client).where(Client.org_id == org_id, Client.ref == ref).with_for_update()
+    row = session.scalars(by_ref).one()
     if not is_new and row.deleted_at is None:
-        raise Conflict(f"There is a client with the reference {ref} already.")
+        raise Conflict(f"There is already a client with the reference {ref}.")
     row.name, row.deleted_at = name, None
     session.flush()
     action = "client.created" if is_new else "client.restored"
@@ -41,8 +41,8 @@ def create_client(
 
 
 def rename_client(session: Session, org_id: UUID, client_id: UUID, name: str, *, actor: Actor, now: datetime) -> Client:
-    """Give a client another name; its ref, which usage carries, stays."""
-    row = queries.client(session, org_id, client_id)
+    """Rename a client; its ref, which is recorded on usage, stays."""
+    row = queries.get_client(session, org_id, client_id)
     if row.name != name:
         personal = {"before": row.name, "after": name}
         row.name = name
@@ -55,8 +55,8 @@ def rename_client(session: Session, org_id: UUID, client_id: UUID, name: str, *,
 def delete_client(
     session: Session, org_id: UUID, client_id: UUID, *, actor: Actor, now: datetime, deleted_at: datetime
 ) -> None:
-    """Delete a client as of business time: new usage under its ref is refused, recorded usage stays."""
-    row = queries.client(session, org_id, client_id)
+    """Delete a client as of business time: new usage with its ref is rejected, recorded usage stays."""
+    row = queries.get_client(session, org_id, client_id)
     row.deleted_at = deleted_at
     session.flush()
     write(session, actor, "client.deleted", on=("client", row.id), org_id=org_id, personal={"ref": row.ref}, now=now)

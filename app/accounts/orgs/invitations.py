@@ -1,4 +1,4 @@
-"""Invitations: 256 random bits by mail, kept hashed, good once and for seven days, bound to the address."""
+"""Invitations: a 256-bit token sent by e-mail and stored hashed; valid once, for seven days, for that address."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from sqlalchemy.orm import Session
 
 from app.accounts import emails, queries
 from app.accounts.models import Invitation, Membership, User
-from app.accounts.orgs.roles import may_give
+from app.accounts.orgs.roles import may_assign_role
 from app.accounts.sign_in.tokens import digest_token, new_token
 from app.audit.service import write
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, NotAllowed, NotFound
 from app.kit.ids import new_id
 
-LIFE = timedelta(days=7)
+LIFETIME = timedelta(days=7)
 
 
 def invite(
-    session: Session, org_id: UUID, email: str, role: str, *, by: UUID, giver: str, actor: Actor, now: datetime
+    session: Session, org_id: UUID, email: str, role: str, *, by: UUID, inviter_role: str, actor: Actor, now: datetime
 ) -> Invitation:
-    """Invite an address; an older open invitation of it is replaced. `giver` is the role of who invites.
+    """Invite an address, replacing an open invitation for it. `inviter_role` limits the roles that can be given.
 
-    Raises `NotAllowed` when the giver may not give the role, `Conflict` when the address is a member already.
+    Raises `NotAllowed` if the inviter may not give the role, `Conflict` if the address is already a member.
     """
-    if not may_give(giver, role):
-        raise NotAllowed("Only an owner invites an owner.")
-    if any(member.email == email for member in queries.members(session, org_id)):
-        raise Conflict("This address is a member already.")
+    if not may_assign_role(inviter_role, role):
+        raise NotAllowed("Only an owner can invite an owner.")
+    if any(member.email == email for member in queries.list_members(session, org_id)):
+        raise Conflict("This address already belongs to a member.")
     _replace_open(session, org_id, email, now=now)
     token = new_token()
     row = Invitation(
@@ -42,23 +42,23 @@ def invite(
         token_hash=digest_token(token),
         invited_by=by,
         created_at=now,
-        expires_at=now + LIFE,
+        expires_at=now + LIFETIME,
     )
     try:
         with session.begin_nested():
             session.add(row)
-    except IntegrityError as raced:
-        raise Conflict("This address is being invited by somebody else just now.") from raced
-    inviter, org = queries.user(session, by), queries.org(session, org_id)
-    emails.invited(session, row, org, inviter, token, now=now)
+    except IntegrityError as error:
+        raise Conflict("Somebody else is inviting this address right now.") from error
+    inviter, org = queries.get_user(session, by), queries.get_org(session, org_id)
+    emails.send_invitation(session, row, org, inviter, token, now=now)
     on = ("invitation", row.id)
     write(session, actor, "invitation.made", on=on, org_id=org_id, after={"role": role}, now=now)
     return row
 
 
 def revoke(session: Session, org_id: UUID, invitation_id: UUID, *, actor: Actor, now: datetime) -> None:
-    """Take an invitation back; one that was accepted or taken back already is left as it is."""
-    row = queries.invitation(session, org_id, invitation_id)
+    """Withdraw an invitation; no effect if it was accepted or withdrawn before."""
+    row = queries.get_invitation(session, org_id, invitation_id)
     if row.accepted_at is None and row.revoked_at is None:
         row.revoked_at = now
         session.flush()
@@ -66,18 +66,18 @@ def revoke(session: Session, org_id: UUID, invitation_id: UUID, *, actor: Actor,
 
 
 def accept(session: Session, token: str, user: User, *, actor: Actor, now: datetime) -> UUID:
-    """Make the user a member; returns the org's id. Used up by the first who accepts.
+    """Make the user a member; return the org's id. An invitation can be accepted once.
 
-    Raises `NotFound` when the link is no longer good, `NotAllowed` for a user of another address.
+    Raises `NotFound` if the link is no longer valid, `NotAllowed` for a user with another address.
     """
     row = session.scalars(
         select(Invitation).where(Invitation.token_hash == digest_token(token)).with_for_update()
     ).one_or_none()
     if row is None or not row.is_open(now):
-        raise NotFound("This invitation is no longer good. Ask for a new one.")
+        raise NotFound("This invitation is no longer valid. Ask for a new one.")
     if user.email != row.email or user.email_verified_at is None:
-        raise NotAllowed("This invitation is for another address. Sign in with that one.")
-    queries.org(session, row.org_id)
+        raise NotAllowed("This invitation was sent to another address. Sign in with that one.")
+    queries.get_org(session, row.org_id)
     row.accepted_at = now
     if session.get(Membership, (row.org_id, user.id)) is None:
         session.add(Membership(org_id=row.org_id, user_id=user.id, role=row.role, created_at=now, chosen_at=now))
@@ -89,5 +89,5 @@ def accept(session: Session, token: str, user: User, *, actor: Actor, now: datet
 
 def _replace_open(session: Session, org_id: UUID, email: str, *, now: datetime) -> None:
     still_open = (Invitation.accepted_at.is_(None)) & (Invitation.revoked_at.is_(None))
-    same = (Invitation.org_id == org_id) & (Invitation.email == email)
-    session.execute(update(Invitation).where(same, still_open).values(revoked_at=now))
+    same_address = (Invitation.org_id == org_id) & (Invitation.email == email)
+    session.execute(update(Invitation).where(same_address, still_open).values(revoked_at=now))

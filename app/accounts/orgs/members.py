@@ -1,4 +1,4 @@
-"""Verbs on members: change a role, set the host's label, remove, leave. An org never loses its last owner."""
+"""Changes memberships: role, host label, removal, leaving. An org always keeps an owner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.accounts import queries
 from app.accounts.auth_models import DeviceSession
 from app.accounts.models import Membership
-from app.accounts.orgs.roles import OWNER, may_give
+from app.accounts.orgs.roles import OWNER, may_assign_role
 from app.accounts.sign_in import sessions
 from app.audit.service import write
 from app.kit.actor import Actor
@@ -20,17 +20,18 @@ from app.kit.errors import Conflict, NotAllowed
 
 
 def change_role(
-    session: Session, org_id: UUID, user_id: UUID, role: str, *, giver: str, actor: Actor, now: datetime
+    session: Session, org_id: UUID, user_id: UUID, role: str, *, assigner_role: str, actor: Actor, now: datetime
 ) -> None:
-    """Give a member another role; their sessions in this org end, so that they come back with it.
+    """Change a member's role and end their sessions in this org, so that the new role applies at once.
 
-    `giver` is the role of who does it. Raises `NotAllowed` for owners' business, `Conflict` for the last owner.
+    `assigner_role` is the role of the person making the change. Raises `NotAllowed` if only an owner may make it,
+    `Conflict` for the last owner.
     """
-    member = _locked(session, org_id, user_id)
+    member = _lock_member(session, org_id, user_id)
     if member.role == role:
         return
-    _may(giver, member.role, role)
-    _keep_an_owner(session, member)
+    _require_assignable(assigner_role, member.role, role)
+    _ensure_other_owner(session, member)
     before, member.role = member.role, role
     session.flush()
     sessions.end_in_org(session, user_id, org_id)
@@ -46,65 +47,66 @@ def change_role(
     )
 
 
-def remove(session: Session, org_id: UUID, user_id: UUID, *, giver: str, actor: Actor, now: datetime) -> None:
-    """Take a member out of the org; their usage stays. Repeating it is `NotFound`."""
-    member = _locked(session, org_id, user_id)
-    _may(giver, member.role, member.role)
-    _take_out(session, member, "member.removed", actor=actor, now=now)
+def remove(session: Session, org_id: UUID, user_id: UUID, *, assigner_role: str, actor: Actor, now: datetime) -> None:
+    """Remove a member from the org; their usage stays. A second call raises `NotFound`."""
+    member = _lock_member(session, org_id, user_id)
+    _require_assignable(assigner_role, member.role, member.role)
+    _delete_membership(session, member, "member.removed", actor=actor, now=now)
     sessions.end_in_org(session, user_id, org_id)
 
 
 def leave(session: Session, org_id: UUID, user_id: UUID, *, actor: Actor, now: datetime) -> None:
-    """Leave an org; this user's devices there go on in another of their orgs, or in none."""
-    _take_out(session, _locked(session, org_id, user_id), "member.left", actor=actor, now=now)
-    others = queries.org_choices(session, user_id)
-    there = (DeviceSession.user_id == user_id) & (DeviceSession.org_id == org_id)
-    session.execute(update(DeviceSession).where(there).values(org_id=others[0].id if others else None))
+    """Leave an org; the user's devices there switch to another of their orgs, or to none."""
+    _delete_membership(session, _lock_member(session, org_id, user_id), "member.left", actor=actor, now=now)
+    others = queries.list_org_choices(session, user_id)
+    in_org = (DeviceSession.user_id == user_id) & (DeviceSession.org_id == org_id)
+    session.execute(update(DeviceSession).where(in_org).values(org_id=others[0].id if others else None))
 
 
 def set_label(
     session: Session, org_id: UUID, user_id: UUID, external_id: str | None, *, actor: Actor, now: datetime
 ) -> None:
-    """Link a member to the host product's label on usage events; `Conflict` when another member has it."""
-    member = _locked(session, org_id, user_id)
+    """Link a member to the host product's label on usage events; `Conflict` if another member has it."""
+    member = _lock_member(session, org_id, user_id)
     if member.external_id == external_id:
         return
     before = member.external_id
     try:
         with session.begin_nested():
             member.external_id = external_id
-    except IntegrityError as taken:
-        raise Conflict("Another member of this organisation has that label.") from taken
+    except IntegrityError as error:
+        raise Conflict("Another member of this organisation has that id.") from error
     personal = {"before": before, "after": external_id}
     on = ("user", user_id)
     write(session, actor, "member.label_changed", on=on, org_id=org_id, personal=personal, now=now)
 
 
-def _locked(session: Session, org_id: UUID, user_id: UUID) -> Membership:
-    """The member, with all rows of the org's owners locked: two owners cannot demote each other at once."""
-    mine = (Membership.role == OWNER) | (Membership.user_id == user_id)
-    rows = select(Membership).where(Membership.org_id == org_id, mine).order_by(Membership.user_id).with_for_update()
-    found = {each.user_id: each for each in session.scalars(rows.execution_options(populate_existing=True))}
-    return found.get(user_id) or queries.membership(session, org_id, user_id)
+def _lock_member(session: Session, org_id: UUID, user_id: UUID) -> Membership:
+    """The member, with every owner of the org locked too, so that two owners cannot demote each other at once."""
+    member_or_owner = (Membership.role == OWNER) | (Membership.user_id == user_id)
+    query = select(Membership).where(Membership.org_id == org_id, member_or_owner)
+    query = query.order_by(Membership.user_id).with_for_update().execution_options(populate_existing=True)
+    locked = {row.user_id: row for row in session.scalars(query)}
+    return locked.get(user_id) or queries.get_membership(session, org_id, user_id)
 
 
-def _may(giver: str, *roles: str) -> None:
-    if not all(may_give(giver, role) for role in roles):
-        raise NotAllowed("Only an owner changes who is an owner.")
+def _require_assignable(assigner_role: str, *roles: str) -> None:
+    if not all(may_assign_role(assigner_role, role) for role in roles):
+        raise NotAllowed("Only an owner can change who is an owner.")
 
 
-def _keep_an_owner(session: Session, member: Membership) -> None:
+def _ensure_other_owner(session: Session, member: Membership) -> None:
     if member.role != OWNER:
         return
     others = select(Membership.user_id).where(
         Membership.org_id == member.org_id, Membership.role == OWNER, Membership.user_id != member.user_id
     )
     if session.execute(others.limit(1)).first() is None:
-        raise Conflict("The last owner stays: name another owner first.")
+        raise Conflict("This is the last owner. Name another owner first.")
 
 
-def _take_out(session: Session, member: Membership, action: str, *, actor: Actor, now: datetime) -> None:
-    _keep_an_owner(session, member)
+def _delete_membership(session: Session, member: Membership, action: str, *, actor: Actor, now: datetime) -> None:
+    _ensure_other_owner(session, member)
     before = {"role": member.role}
     session.delete(member)
     session.flush()

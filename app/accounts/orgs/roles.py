@@ -1,4 +1,4 @@
-"""The roles of a member and the scopes of a key, each with the plain sentence that pages show."""
+"""The roles of members and the scopes of keys, with the descriptions that pages show."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ MEMBER = "member"
 VIEWER = "viewer"
 
 ROLES: dict[str, str] = {
-    OWNER: "Everything, also deleting the organisation and naming other owners.",
-    ADMIN: "Members, API keys, clients and settings; sees bills.",
-    BILLING: "Plans, payment methods and invoices; sees usage.",
-    MEMBER: "Works with usage and jobs; sees what is left.",
-    VIEWER: "Sees usage and bills, changes nothing.",
+    OWNER: "Full access, including deleting the organisation and naming other owners.",
+    ADMIN: "Manages members, API keys, clients and settings. Can see bills.",
+    BILLING: "Manages plans, payment methods and invoices. Can see usage.",
+    MEMBER: "Works with usage and jobs. Can see what is left.",
+    VIEWER: "Can see usage and bills, but not change anything.",
 }
 
-ROLE_ROWS: list[tuple[str, str]] = [(role.capitalize(), words) for role, words in ROLES.items()]
+ROLE_ROWS: list[tuple[str, str]] = [(role.capitalize(), description) for role, description in ROLES.items()]
 
 ORG_SCOPES: dict[str, str] = {
-    "usage:write": "Report usage and ask whether it is allowed",
+    "usage:write": "Report usage and check whether it is allowed",
     "usage:read": "Read usage, limits and analytics",
     "jobs:write": "Start, complete and cancel jobs",
-    "billing:read": "Read plan, invoices and billing history",
-    "billing:write": "Change plan and payment method",
+    "billing:read": "Read the plan, invoices and billing history",
+    "billing:write": "Change the plan and payment method",
 }
 
 STAFF_SCOPES: dict[str, str] = {
-    "admin:read": "Read every organisation, its usage and its bills",
-    "admin:write": "Change plans, overrides, credits and refunds of every organisation",
+    "admin:read": "Read every organisation's usage and bills",
+    "admin:write": "Change every organisation's plan, overrides, credits and refunds",
 }
 
 
-def may_give(giver: str, role: str) -> bool:
-    """Whether a member with role `giver` may give or take `role`: owners all, admins all but owner, others none."""
-    return giver == OWNER or (giver == ADMIN and role != OWNER)
+def may_assign_role(assigner_role: str, role: str) -> bool:
+    """Whether a member with `assigner_role` may give or remove `role`: owners any, admins all but owner."""
+    return assigner_role == OWNER or (assigner_role == ADMIN and role != OWNER)

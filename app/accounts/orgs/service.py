@@ -1,4 +1,4 @@
-"""Verbs on orgs: open one, change its settings, choose one to work in."""
+"""Creates organisations, changes their settings and selects the one to work in."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def create_org(
     time_zone: str = "UTC",
     currency: str | None = None,
 ) -> Org:
-    """Open an org, with a first owner unless it is made for the books of an import.
+    """Create an org. It has a first owner, unless an import creates it.
 
-    `opened_at` is business time: usage periods are counted from it; `now` is wall time.
+    `opened_at` is business time, from which usage periods are counted; `now` is wall time.
     """
     org = Org(id=new_id(), name=name, time_zone=time_zone, currency=currency, address={}, created_at=opened_at)
     session.add(org)
@@ -45,9 +45,9 @@ def create_org(
 
 
 def fix_currency(session: Session, org_id: UUID, currency: str) -> None:
-    """An org pays in the currency of its first payment, from then on; a later one changes nothing."""
-    first = update(Org).where(Org.id == org_id, Org.currency.is_(None))
-    session.execute(first.values(currency=currency))
+    """Fix the org's currency at its first payment; no effect afterwards."""
+    unset = update(Org).where(Org.id == org_id, Org.currency.is_(None))
+    session.execute(unset.values(currency=currency))
 
 
 def change_settings(
@@ -61,27 +61,27 @@ def change_settings(
     actor: Actor,
     now: datetime,
 ) -> Org:
-    """Change what an org says of itself. The currency is fixed by its first payment and is not changed here."""
-    org = queries.org(session, org_id)
+    """Change an org's details. The currency is fixed by the first payment and cannot be changed here."""
+    org = queries.get_org(session, org_id)
     before = _settings(org)
     org.name, org.time_zone, org.address, org.tax_id = name, time_zone, address, tax_id
     session.flush()
     after = _settings(org)
     changed = {name for name in after if after[name] != before[name]}
     if changed:
-        # A person's own org carries the person's name and address, so the values can be erased; what changed stays.
-        personal = {"before": _only(before, changed), "after": _only(after, changed)}
+        # A personal org carries its owner's name and address, so the values are erasable; the names of the fields stay.
+        personal = {"before": _pick(before, changed), "after": _pick(after, changed)}
         facts = {"changed": sorted(changed)}
         write(session, actor, "org.changed", on=("org", org.id), org_id=org.id, after=facts, personal=personal, now=now)
     return org
 
 
 def choose_org(session: Session, user_id: UUID, session_id: UUID, org_id: UUID, *, now: datetime) -> None:
-    """Work in another of one's orgs on this device, and in new sessions; `NotFound` when not a member of it."""
-    queries.org(session, org_id)
-    queries.membership(session, org_id, user_id).chosen_at = now
-    mine = (DeviceSession.id == session_id) & (DeviceSession.user_id == user_id)
-    session.execute(update(DeviceSession).where(mine).values(org_id=org_id))
+    """Switch this device, and new sessions, to another of the user's orgs; `NotFound` if they are not a member."""
+    queries.get_org(session, org_id)
+    queries.get_membership(session, org_id, user_id).chosen_at = now
+    device = (DeviceSession.id == session_id) & (DeviceSession.user_id == user_id)
+    session.execute(update(DeviceSession).where(device).values(org_id=org_id))
     session.flush()
 
 
@@ -89,5 +89,5 @@ def _settings(org: Org) -> dict[str, object]:
     return {"name": org.name, "time_zone": org.time_zone, "address": dict(org.address), "tax_id": org.tax_id}
 
 
-def _only(values: dict[str, object], names: set[str]) -> dict[str, object]:
+def _pick(values: dict[str, object], names: set[str]) -> dict[str, object]:
     return {name: value for name, value in values.items() if name in names}

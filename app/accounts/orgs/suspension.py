@@ -1,4 +1,4 @@
-"""Verbs of staff on an org: suspend it, and let it go on. Its pages stay open; its keys are not served meanwhile."""
+"""Suspends and resumes an org, for staff. While it is suspended its pages stay open, but its keys are rejected."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from app.kit.actor import Actor
 
 
 def suspend(session: Session, org_id: UUID, reason: str, *, actor: Actor, now: datetime) -> bool:
-    """Suspend an org; within a second no process serves its keys. False when it was suspended already."""
-    org = queries.org(session, org_id)
+    """Suspend an org; within a second every process rejects its keys. False if it was already suspended."""
+    org = queries.get_org(session, org_id)
     if org.suspended_at is not None:
         return False
     org.suspended_at = now
@@ -24,8 +24,8 @@ def suspend(session: Session, org_id: UUID, reason: str, *, actor: Actor, now: d
 
 
 def resume(session: Session, org_id: UUID, reason: str, *, actor: Actor, now: datetime) -> bool:
-    """Let a suspended org go on. False when it was not suspended."""
-    org = queries.org(session, org_id)
+    """Resume a suspended org. False if it was not suspended."""
+    org = queries.get_org(session, org_id)
     if org.suspended_at is None:
         return False
     org.suspended_at = None

@@ -1,1 +1,1 @@
-"""Who somebody is: sign-up, sign-in, sessions, passwords, recovery, throttling, the log. Knows no org's affairs."""
+"""Authentication: sign-up, sign-in, sessions, passwords, recovery, throttling, the log."""

@@ -1,4 +1,4 @@
-"""The two cookies of accounts: the session, and the mark of a device that has signed in before."""
+"""The two cookies of accounts: the session, and the marker of a device that has signed in before."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ from app.web.runtime import runtime
 
 SESSION = "tk_session"
 DEVICE = "tk_device"
-SESSION_LIFE = timedelta(days=14)
-DEVICE_LIFE = timedelta(days=365)
-_MOST_USERS = 5
+SESSION_LIFETIME = timedelta(days=14)
+DEVICE_LIFETIME = timedelta(days=365)
+_MAX_USERS = 5
 
 
 @dataclass(frozen=True)
 class Device:
-    """What a browser remembers, signed by us: its random id and the marks of who has signed in on it."""
+    """The content of the signed device cookie: a random id, and marks of the users who have signed in with it."""
 
     id: str
     marks: tuple[str, ...] = ()
 
 
 def session_cookie_name() -> str:
-    """`__Host-` binds the cookie to this host, https and the whole path; browsers refuse it over plain http."""
+    """`__Host-` ties the cookie to this host, https and the root path; browsers reject it over plain http."""
     return _name(SESSION)
 
 
 def set_session(response: Response, token: str) -> None:
-    """Give the browser the token of its session row."""
-    _set(response, SESSION, token, SESSION_LIFE)
+    """Set the session cookie."""
+    _set_cookie(response, SESSION, token, SESSION_LIFETIME)
 
 
 def clear_session(response: Response) -> None:
-    """Take the session cookie away; the row's end is what counts."""
-    response.delete_cookie(session_cookie_name(), path="/", secure=_secure(), httponly=True, samesite="Lax")
+    """Delete the session cookie. What ends a session is deleting its row."""
+    response.delete_cookie(session_cookie_name(), path="/", secure=_is_https(), httponly=True, samesite="Lax")
 
 
 def email_mark(email: str) -> str:
-    """A keyed digest of an address: names a user to the limits and to the device cookie without naming a person."""
+    """A keyed digest of an address: identifies a user to throttling and the device cookie without personal data."""
     secret = runtime().settings.secret_key.encode()
     return hmac.digest(secret, b"email\n" + email.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
 
 
 def known_device(request: Request, email: str) -> str | None:
-    """The device's id when this browser has signed in as `email` before (OWASP's device cookie); else None."""
-    device = _read(request)
+    """The device's id if this browser has signed in as `email` before (OWASP's device cookie), else None."""
+    device = _read_device(request)
     return device.id if email_mark(email) in device.marks else None
 
 
 def remember_device(request: Request, response: Response, email: str) -> None:
-    """Note in the browser that its user has signed in as `email`."""
-    device = _read(request)
+    """Record in the device cookie that this browser has signed in as `email`."""
+    device = _read_device(request)
     mark = email_mark(email)
-    marks = [mark, *(each for each in device.marks if each != mark)][:_MOST_USERS]
-    _set(response, DEVICE, _signer().dumps([device.id, marks]), DEVICE_LIFE)
+    marks = [mark, *(other for other in device.marks if other != mark)][:_MAX_USERS]
+    _set_cookie(response, DEVICE, _signer().dumps([device.id, marks]), DEVICE_LIFETIME)
 
 
-def _read(request: Request) -> Device:
+def _read_device(request: Request) -> Device:
     try:
         device_id, marks = _signer().loads(request.cookies.get(_name(DEVICE), ""))
     except BadSignature:
@@ -74,13 +74,15 @@ def _signer() -> URLSafeSerializer:
     return URLSafeSerializer(runtime().settings.secret_key, salt="device")
 
 
-def _name(plain: str) -> str:
-    return f"__Host-{plain}" if _secure() else plain
+def _name(base: str) -> str:
+    return f"__Host-{base}" if _is_https() else base
 
 
-def _secure() -> bool:
+def _is_https() -> bool:
     return runtime().settings.base_url.startswith("https://")
 
 
-def _set(response: Response, name: str, value: str, life: timedelta) -> None:
-    response.set_cookie(_name(name), value, max_age=life, path="/", secure=_secure(), httponly=True, samesite="Lax")
+def _set_cookie(response: Response, name: str, value: str, lifetime: timedelta) -> None:
+    response.set_cookie(
+        _name(name), value, max_age=lifetime, path="/", secure=_is_https(), httponly=True, samesite="Lax"
+    )

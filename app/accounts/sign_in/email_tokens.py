@@ -1,4 +1,4 @@
-"""Secrets sent by mail: made, looked up without using them up, and used once."""
+"""Secrets sent by e-mail: create one, find it without using it up, use it once."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from app.accounts.models import User
 from app.accounts.sign_in.tokens import digest_token, new_token
 from app.kit.ids import new_id
 
-LIFE = {"verify": timedelta(days=3), "reset": timedelta(hours=1), "change": timedelta(days=1)}
+LIFETIME = {"verify": timedelta(days=3), "reset": timedelta(hours=1), "change": timedelta(days=1)}
 
 
-def make(
+def create(
     session: Session, user: User, purpose: str, *, email: str | None = None, now: datetime
 ) -> tuple[str, EmailToken]:
-    """Make a token for one purpose; older open ones of it end, but for `reset`, where a stranger could end them.
+    """Create a token and revoke older ones for its purpose, except `reset`: a stranger could revoke the user's.
 
     Returns the secret and its row.
     """
     if purpose != "reset":
-        void(session, user, purpose, now=now)
+        revoke(session, user, purpose, now=now)
     token = new_token()
     row = EmailToken(
         id=new_id(),
@@ -32,7 +32,7 @@ def make(
         email=email or user.email,
         token_hash=digest_token(token),
         created_at=now,
-        expires_at=now + LIFE[purpose],
+        expires_at=now + LIFETIME[purpose],
     )
     session.add(row)
     session.flush()
@@ -40,27 +40,27 @@ def make(
 
 
 def find(session: Session, token: str, *purposes: str, now: datetime) -> EmailToken | None:
-    """The open token; None when it is unknown, used, expired or for something else."""
-    found = select(EmailToken).where(
+    """Find an open token; None if it is unknown, used, expired or for another purpose."""
+    query = select(EmailToken).where(
         EmailToken.token_hash == digest_token(token),
         EmailToken.purpose.in_(purposes),
         EmailToken.used_at.is_(None),
         EmailToken.expires_at > now,
     )
-    return session.execute(found).scalar_one_or_none()
+    return session.execute(query).scalar_one_or_none()
 
 
-def use(session: Session, token: str, *purposes: str, now: datetime) -> EmailToken | None:
-    """Use an open token up; of two at once only one gets it, the other None."""
+def consume(session: Session, token: str, *purposes: str, now: datetime) -> EmailToken | None:
+    """Use up an open token. Of two concurrent calls one gets the token, the other None."""
     row = find(session, token, *purposes, now=now)
     if row is None:
         return None
-    mine = update(EmailToken).where(EmailToken.id == row.id, EmailToken.used_at.is_(None)).values(used_at=now)
-    return row if session.execute(mine.returning(EmailToken.id)).first() else None
+    claim = update(EmailToken).where(EmailToken.id == row.id, EmailToken.used_at.is_(None)).values(used_at=now)
+    return row if session.execute(claim.returning(EmailToken.id)).first() else None
 
 
-def void(session: Session, user: User, *purposes: str, now: datetime) -> None:
-    """End the user's open tokens of these purposes."""
+def revoke(session: Session, user: User, *purposes: str, now: datetime) -> None:
+    """Revoke the user's open tokens for these purposes."""
     session.execute(
         update(EmailToken)
         .where(EmailToken.user_id == user.id, EmailToken.purpose.in_(purposes), EmailToken.used_at.is_(None))

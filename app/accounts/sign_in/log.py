@@ -1,4 +1,4 @@
-"""The sign-in log: every sign-in and every refusal, appended and never changed."""
+"""The sign-in log: every sign-in and every refusal. Append-only."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from app.kit.actor import SYSTEM
 SEALED = "sign_in_log.sealed"
 
 
-def note(
+def record(
     session: Session,
     outcome: str,
-    visit: RequestOrigin,
+    origin: RequestOrigin,
     *,
     now: datetime,
     user_id: UUID | None = None,
     session_id: UUID | None = None,
     email: str | None = None,
 ) -> None:
-    """Append an entry. `email` is kept only where no user carries it, and like the address it can be erased."""
-    details = {"address": visit.address, "agent": visit.agent, "email": email if user_id is None else None}
+    """Append an entry. `email` is stored only if no user has it; like the address, it can be erased."""
+    details = {"address": origin.address, "agent": origin.agent, "email": email if user_id is None else None}
     salt = secrets.token_bytes(16)
     entry = SignInEntry(
         at=now,
         outcome=outcome,
         user_id=user_id,
         session_id=session_id,
-        request_id=visit.request_id,
+        request_id=origin.request_id,
         details_hash=details_hash(salt, details),
     )
     session.add(entry)
@@ -49,41 +49,41 @@ def note(
 
 
 def details_hash(salt: bytes, details: dict[str, Any]) -> bytes:
-    """The salted hash of the erasable part; without the salt it says nothing of a person."""
-    words = json.dumps(details, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(salt + words.encode()).digest()
+    """The salted hash of the erasable part; without the salt it reveals nothing about a person."""
+    text = json.dumps(details, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(salt + text.encode()).digest()
 
 
 def seal(session: Session, start: datetime, end: datetime, *, now: datetime) -> None:
-    """Write the digest of the entries in `[start, end)` into the audit chain; a day that is sealed stays as it is."""
+    """Write the digest of the entries in `[start, end)` to the audit chain, unless the day is sealed already."""
     on = ("sign_in_log", start.date().isoformat())
     if entries(session, None, action=SEALED, on=on, limit=1):
         return
-    count, digest = digest_of(session, start, end)
+    count, digest = compute_digest(session, start, end)
     after = {"entries": count, "sha256": digest, "start": start, "end": end}
     write(session, SYSTEM, SEALED, on=on, after=after, now=now)
 
 
-def broken_seals(session: Session) -> tuple[int, list[str]]:
-    """How many days are sealed, and those whose entries no longer match their seal."""
+def find_broken_seals(session: Session) -> tuple[int, list[str]]:
+    """Return how many days are sealed, and the days whose entries no longer match their seal."""
     sealed, broken, below = 0, [], None
     while page := entries(session, None, action=SEALED, below=below, limit=200):
         for entry in page:
             facts = entry.act.after or {}
             span = (datetime.fromisoformat(facts["start"]), datetime.fromisoformat(facts["end"]))
-            if digest_of(session, *span) != (facts["entries"], facts["sha256"]):
+            if compute_digest(session, *span) != (facts["entries"], facts["sha256"]):
                 broken.append(entry.act.object_id)
         sealed, below = sealed + len(page), page[-1].act.seq
     return sealed, broken
 
 
-def digest_of(session: Session, start: datetime, end: datetime) -> tuple[int, str]:
-    """The number of entries in `[start, end)` and the SHA-256 over all of their columns, in order of id."""
+def compute_digest(session: Session, start: datetime, end: datetime) -> tuple[int, str]:
+    """The number of entries in `[start, end)` and the SHA-256 over all their columns, ordered by id."""
     span = select(SignInEntry).where(SignInEntry.at >= start, SignInEntry.at < end).order_by(SignInEntry.id)
-    count, running = 0, hashlib.sha256()
+    count, digest = 0, hashlib.sha256()
     for row in session.scalars(span.execution_options(yield_per=1000)):
         at = row.at.astimezone(UTC).isoformat()
         columns = (row.id, at, row.outcome, row.user_id, row.session_id, row.request_id, row.details_hash.hex())
-        running.update(json.dumps([str(column) for column in columns]).encode() + b"\n")
+        digest.update(json.dumps([str(column) for column in columns]).encode() + b"\n")
         count += 1
-    return count, running.hexdigest()
+    return count, digest.hexdigest()

@@ -1,7 +1,7 @@
-"""Limits on guessing, kept in PostgreSQL so that a restart forgives nothing.
+"""Limits on guessing passwords and sending e-mails, stored in PostgreSQL so that they survive a restart.
 
-A window opens with its first attempt. Attempts are claimed before the secret is looked at, in a transaction of
-their own, so that parallel guesses cannot pass together. Callers claim in one fixed order of kinds: no deadlock.
+A window opens with its first attempt. Attempts are counted before the secret is checked, in their own transaction, so
+parallel guesses cannot slip through. Callers count them in one fixed order of kinds, which prevents deadlocks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from app.accounts.sign_in.cookies import email_mark
 
 @dataclass(frozen=True)
 class AttemptLimit:
-    """So many attempts within a time."""
+    """At most `count` attempts within a time."""
 
     count: int
     within: timedelta
@@ -45,64 +45,64 @@ PASSWORD_CHECK = AttemptLimit(10, FIVE_MINUTES)
 
 
 def sign_in_claims(email: str, address: str | None, device: str | None) -> list[Claim]:
-    """What a sign-in counts against.
+    """The buckets that a sign-in counts against.
 
-    A device that has signed in as this user before has a budget of its own: strangers who guess at the user's
-    password fill the user's bucket, and the user still gets in.
+    A device that has signed in as this user before has its own budget: strangers who guess the user's password fill
+    the user's bucket, and the user can still sign in.
     """
     if device is not None:
         return [Claim(f"sign_in:device:{device}:{email_mark(email)}", SIGN_IN)]
     return [
         Claim(f"sign_in:user:{email_mark(email)}", SIGN_IN),
-        Claim(f"sign_in:address:{network(address)}", SIGN_IN),
+        Claim(f"sign_in:address:{address_mark(address)}", SIGN_IN),
         Claim("sign_in:all", SIGN_IN_ALL),
     ]
 
 
 def mail_claims(kind: str, email: str, address: str | None) -> list[Claim]:
-    """What asking for a mail counts against; `kind` is reset, verify or known."""
+    """The buckets that a request for an e-mail counts against; `kind` is reset, verify or known."""
     per_user = VERIFY if kind == "verify" else RESET
     return [
         Claim(f"{kind}:user:{email_mark(email)}", per_user),
-        Claim(f"{kind}:address:{network(address)}", RESET_ADDRESS),
+        Claim(f"{kind}:address:{address_mark(address)}", RESET_ADDRESS),
     ]
 
 
-def claim(session: Session, claims: Iterable[Claim], now: datetime) -> datetime | None:
-    """Count one attempt against each bucket; the instant to wait for when one is full, else None."""
-    for each in claims:
-        over = Attempt.ends_at <= now
-        fresh = insert(Attempt).values(bucket=each.bucket, count=1, ends_at=now + each.limit.within)
-        counted = fresh.on_conflict_do_update(
+def count_attempt(session: Session, claims: Iterable[Claim], now: datetime) -> datetime | None:
+    """Count one attempt against every bucket; return when to try again if one is full, else None."""
+    for item in claims:
+        ended = Attempt.ends_at <= now
+        first = insert(Attempt).values(bucket=item.bucket, count=1, ends_at=now + item.limit.within)
+        counted = first.on_conflict_do_update(
             index_elements=[Attempt.bucket],
             set_={
-                "count": case((over, 1), else_=Attempt.count + 1),
-                "ends_at": case((over, fresh.excluded.ends_at), else_=Attempt.ends_at),
+                "count": case((ended, 1), else_=Attempt.count + 1),
+                "ends_at": case((ended, first.excluded.ends_at), else_=Attempt.ends_at),
             },
         ).returning(Attempt.count, Attempt.ends_at)
         count, ends_at = session.execute(counted).one()
-        if count > each.limit.count:
+        if count > item.limit.count:
             return ends_at
     return None
 
 
-def forgive(session: Session, claims: Iterable[Claim]) -> None:
-    """After success: the user's or device's own bucket starts anew, the shared ones get their one attempt back."""
-    for each in claims:
-        if each.bucket.split(":")[1] in {"user", "device"}:
-            session.execute(delete(Attempt).where(Attempt.bucket == each.bucket))
+def refund_attempt(session: Session, claims: Iterable[Claim]) -> None:
+    """After success, reset the user's or device's own bucket and return one attempt to the shared ones."""
+    for item in claims:
+        if item.bucket.split(":")[1] in {"user", "device"}:
+            session.execute(delete(Attempt).where(Attempt.bucket == item.bucket))
         else:
-            mine = update(Attempt).where(Attempt.bucket == each.bucket)
-            session.execute(mine.values(count=func.greatest(Attempt.count - 1, 0)))
+            shared = update(Attempt).where(Attempt.bucket == item.bucket)
+            session.execute(shared.values(count=func.greatest(Attempt.count - 1, 0)))
 
 
 def sweep(session: Session, now: datetime) -> None:
-    """Delete windows that are over, leaving those that an attempt holds just now."""
-    over = select(Attempt.bucket).where(Attempt.ends_at <= now).with_for_update(skip_locked=True)
-    session.execute(delete(Attempt).where(Attempt.bucket.in_(over.scalar_subquery())))
+    """Delete windows that have ended, skipping those that an attempt has locked."""
+    ended = select(Attempt.bucket).where(Attempt.ends_at <= now).with_for_update(skip_locked=True)
+    session.execute(delete(Attempt).where(Attempt.bucket.in_(ended.scalar_subquery())))
 
 
-def network(address: str | None) -> str:
-    """What counts as one address: an IPv4 address, or the /64 that an IPv6 household is given. Kept as a digest."""
+def address_mark(address: str | None) -> str:
+    """A digest of what counts as one address: an IPv4 address, or the /64 that an IPv6 household gets."""
     parts = (address or "").split(":")
     return email_mark(":".join(parts[:4]) if len(parts) > 2 else address or "")

@@ -1,4 +1,4 @@
-"""A forgotten password: a mailed link, good for an hour and once, and a new password."""
+"""Password recovery: an e-mailed link, valid once and for an hour, and a new password."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from app.audit.service import write
 from app.kit.actor import Actor
 
 
-def ask_reset(session: Session, email: str, visit: RequestOrigin, *, now: datetime) -> None:
-    """Mail a link, at most five a day; an unknown address gets nothing, and nothing tells so."""
-    if login_throttle.claim(session, login_throttle.mail_claims("reset", email, visit.address), now):
+def request_reset(session: Session, email: str, origin: RequestOrigin, *, now: datetime) -> None:
+    """E-mail a link, at most five a day. An unknown address gets none, and the answer does not reveal it."""
+    if login_throttle.count_attempt(session, login_throttle.mail_claims("reset", email, origin.address), now):
         return
-    user = queries.user_by_email(session, email)
-    log.note(session, "reset_asked", visit, user_id=user.id if user else None, email=email, now=now)
-    if user is not None and user.open:
-        token, row = email_tokens.make(session, user, "reset", now=now)
-        emails.reset(session, user, token, row, now=now)
+    user = queries.find_user_by_email(session, email)
+    log.record(session, "reset_asked", origin, user_id=user.id if user else None, email=email, now=now)
+    if user is not None and user.is_active:
+        token, row = email_tokens.create(session, user, "reset", now=now)
+        emails.send_reset_link(session, user, token, row, now=now)
 
 
 def reset_password(
-    session: Session, token: str, password_hash: str, visit: RequestOrigin, *, actor: Actor, now: datetime
+    session: Session, token: str, password_hash: str, origin: RequestOrigin, *, actor: Actor, now: datetime
 ) -> User | None:
-    """Set the password by a mailed link; every session ends. None when the link is no longer good.
+    """Set the password with an e-mailed link and end every session. None if the link is no longer valid.
 
-    Who reads the mailbox owns the address, so it is confirmed too.
+    Opening the link proves ownership of the address, so it is confirmed too.
     """
-    row = email_tokens.use(session, token, "reset", now=now)
+    row = email_tokens.consume(session, token, "reset", now=now)
     user = session.get(User, row.user_id) if row else None
-    if user is None or row is None or not user.open or user.email != row.email:
+    if user is None or row is None or not user.is_active or user.email != row.email:
         return None
     user.password_hash = password_hash
     user.email_verified_at = user.email_verified_at or now
-    email_tokens.void(session, user, "reset", "change", now=now)
+    email_tokens.revoke(session, user, "reset", "change", now=now)
     sessions.end_all(session, user.id)
-    log.note(session, "reset_done", visit, user_id=user.id, now=now)
-    emails.account_changed(session, user, user.email, "Your password was changed.", key=str(row.id), now=now)
-    who = replace(actor, kind="user", id=user.id)
-    write(session, who, "user.password_reset", on=("user", user.id), now=now)
+    log.record(session, "reset_done", origin, user_id=user.id, now=now)
+    emails.send_account_changed(session, user, user.email, "Your password was changed.", key=str(row.id), now=now)
+    user_actor = replace(actor, kind="user", id=user.id)
+    write(session, user_actor, "user.password_reset", on=("user", user.id), now=now)
     return user

@@ -1,4 +1,4 @@
-"""Sessions: a row a device. Ending one deletes its row, and the cookie is worth nothing from then on."""
+"""Sessions: one row per device. Deleting the row ends the session and makes its cookie worthless."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from sqlalchemy.orm import Session
 from app.accounts.auth_models import DeviceSession
 from app.accounts.guards import IDLE
 from app.accounts.identity import RequestOrigin
-from app.accounts.sign_in.cookies import SESSION_LIFE
+from app.accounts.sign_in.cookies import SESSION_LIFETIME
 from app.accounts.sign_in.tokens import digest_token, new_token
 from app.kit.ids import new_id
 
 
 def open_session(
-    session: Session, user_id: UUID, org_id: UUID | None, visit: RequestOrigin, *, now: datetime
+    session: Session, user_id: UUID, org_id: UUID | None, origin: RequestOrigin, *, now: datetime
 ) -> tuple[str, UUID]:
-    """Sign a user in on a device; returns the cookie's token and the session's id."""
+    """Create a session for a device; return the cookie's token and the session's id."""
     token = new_token()
     row = DeviceSession(
         id=new_id(),
         user_id=user_id,
         org_id=org_id,
         token_hash=digest_token(token),
-        address=visit.address,
-        agent=visit.agent,
+        address=origin.address,
+        agent=origin.agent,
         created_at=now,
         last_seen_at=now,
-        expires_at=now + SESSION_LIFE,
+        expires_at=now + SESSION_LIFETIME,
         authenticated_at=now,
     )
     session.add(row)
@@ -39,7 +39,7 @@ def open_session(
 
 
 def renew_token(session: Session, session_id: UUID, *, now: datetime) -> str:
-    """Give the session a new token and mark it freshly authenticated; the old cookie ends."""
+    """Give the session a new token, mark it freshly authenticated and invalidate the old cookie."""
     row = session.get_one(DeviceSession, session_id)
     token = new_token()
     row.token_hash = digest_token(token)
@@ -49,29 +49,29 @@ def renew_token(session: Session, session_id: UUID, *, now: datetime) -> str:
 
 
 def end_session(session: Session, user_id: UUID, session_id: UUID) -> bool:
-    """Sign one of the user's devices out; False when it is not theirs or is out already."""
-    mine = delete(DeviceSession).where(DeviceSession.user_id == user_id, DeviceSession.id == session_id)
-    return session.execute(mine.returning(DeviceSession.id)).first() is not None
+    """Sign out one of the user's devices; False if it is not theirs or already signed out."""
+    deletion = delete(DeviceSession).where(DeviceSession.user_id == user_id, DeviceSession.id == session_id)
+    return session.execute(deletion.returning(DeviceSession.id)).first() is not None
 
 
-def end_all(session: Session, user_id: UUID, *, but: UUID | None = None) -> None:
-    """Sign the user's devices out, all or all but one."""
-    gone = delete(DeviceSession).where(DeviceSession.user_id == user_id)
-    session.execute(gone if but is None else gone.where(DeviceSession.id != but))
+def end_all(session: Session, user_id: UUID, *, except_session: UUID | None = None) -> None:
+    """Sign out all of the user's devices, or all but one."""
+    deletion = delete(DeviceSession).where(DeviceSession.user_id == user_id)
+    session.execute(deletion if except_session is None else deletion.where(DeviceSession.id != except_session))
 
 
 def end_in_org(session: Session, user_id: UUID, org_id: UUID) -> None:
-    """Sign the user out where they work in this org; after a change of role they come back with the new one."""
+    """End the user's sessions in this org; after a change of role they sign in again with the new one."""
     session.execute(delete(DeviceSession).where(DeviceSession.user_id == user_id, DeviceSession.org_id == org_id))
 
 
 def end_token(session: Session, token: str | None) -> None:
-    """End the session that a cookie named before a new sign-in, if any."""
+    """End the session of the cookie sent with a new sign-in, if any."""
     if token:
         session.execute(delete(DeviceSession).where(DeviceSession.token_hash == digest_token(token)))
 
 
 def sweep(session: Session, now: datetime) -> None:
-    """Delete the rows of sessions past their end."""
-    past = or_(DeviceSession.expires_at <= now, DeviceSession.last_seen_at <= now - IDLE)
-    session.execute(delete(DeviceSession).where(past))
+    """Delete expired and idle sessions."""
+    expired = or_(DeviceSession.expires_at <= now, DeviceSession.last_seen_at <= now - IDLE)
+    session.execute(delete(DeviceSession).where(expired))

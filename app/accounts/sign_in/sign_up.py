@@ -1,4 +1,4 @@
-"""Sign-up and the confirmation of an e-mail address."""
+"""Sign-up and confirmation of e-mail addresses."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def create_user(
     now: datetime,
     opened_at: datetime,
 ) -> User | None:
-    """Make a user with a personal org; None when the address has an account, also when two come at once.
+    """Create a user with a personal org; None if the address has an account, even if two requests race.
 
-    `now` is wall time, `opened_at` business time. A visitor who signs up is the actor of both.
+    `now` is wall time, `opened_at` business time. A visitor who signs up becomes the actor of both entries.
     """
     values = {
         "id": new_id(),
@@ -46,14 +46,14 @@ def create_user(
         "staff": staff,
         "created_at": now,
     }
-    made = insert(User).values(values).on_conflict_do_nothing(index_elements=[User.email]).returning(User.id)
-    user_id = session.execute(made).scalar_one_or_none()
+    creation = insert(User).values(values).on_conflict_do_nothing(index_elements=[User.email]).returning(User.id)
+    user_id = session.execute(creation).scalar_one_or_none()
     if user_id is None:
         return None
-    who = replace(actor, kind="user", id=user_id) if actor.kind == "visitor" else actor
-    create_org(session, name, owner_id=user_id, actor=who, now=now, opened_at=opened_at)
+    user_actor = replace(actor, kind="user", id=user_id) if actor.kind == "visitor" else actor
+    create_org(session, name, owner_id=user_id, actor=user_actor, now=now, opened_at=opened_at)
     after = {"staff": staff, "verified": verified}
-    write(session, who, "user.created", on=("user", user_id), after=after, now=now)
+    write(session, user_actor, "user.created", on=("user", user_id), after=after, now=now)
     return session.get_one(User, user_id)
 
 
@@ -62,73 +62,75 @@ def sign_up(
     email: str,
     name: str,
     password_hash: str,
-    visit: RequestOrigin,
+    origin: RequestOrigin,
     *,
     actor: Actor,
     now: datetime,
     opened_at: datetime,
 ) -> UUID | None:
-    """Make a user and mail the address for confirmation.
+    """Create a user and e-mail a link to confirm the address.
 
-    When the address has an account, its owner is told by mail and None is returned: the page that the visitor
-    sees must be the same.
+    If the address has an account, its owner is notified by e-mail and None is returned: the visitor must see the same
+    page.
     """
     user = create_user(session, email, name, password_hash, actor=actor, now=now, opened_at=opened_at)
     if user is None:
-        _tell_owner(session, email, visit, now=now)
+        _notify_owner(session, email, origin, now=now)
         return None
-    token, row = email_tokens.make(session, user, "verify", now=now)
-    emails.verify(session, user, token, row, now=now)
-    log.note(session, "sign_up", visit, user_id=user.id, now=now)
+    token, row = email_tokens.create(session, user, "verify", now=now)
+    emails.send_verification(session, user, token, row, now=now)
+    log.record(session, "sign_up", origin, user_id=user.id, now=now)
     return user.id
 
 
 def confirm_address(session: Session, token: str, *, actor: Actor, now: datetime) -> User | None:
-    """Use up a mailed token: the address is confirmed, or the changed one takes effect.
+    """Use up an e-mailed token: confirm the address, or apply the change of address.
 
-    None when the link is no longer good; `Conflict` when another account took the new address meanwhile.
+    None if the link is no longer valid; `Conflict` if another account has taken the new address meanwhile.
     """
-    row = email_tokens.use(session, token, "verify", "change", now=now)
+    row = email_tokens.consume(session, token, "verify", "change", now=now)
     user = session.get(User, row.user_id) if row else None
-    if row is None or user is None or not user.open:
+    if row is None or user is None or not user.is_active:
         return None
-    who = replace(actor, kind="user", id=user.id)
+    user_actor = replace(actor, kind="user", id=user.id)
     if row.purpose == "verify" and row.email == user.email:
         user.email_verified_at = user.email_verified_at or now
         session.flush()
-        write(session, who, "user.verified", on=("user", user.id), now=now)
+        write(session, user_actor, "user.verified", on=("user", user.id), now=now)
     elif row.purpose == "change":
-        _take_address(session, user, row.email, key=str(row.id), actor=who, now=now)
+        _change_address(session, user, row.email, key=str(row.id), actor=user_actor, now=now)
     return user
 
 
-def send_verification(session: Session, email: str, visit: RequestOrigin, *, now: datetime) -> None:
-    """Mail the link again, at most three times in six hours; unknown and confirmed addresses get nothing."""
-    if login_throttle.claim(session, login_throttle.mail_claims("verify", email, visit.address), now):
+def send_verification(session: Session, email: str, origin: RequestOrigin, *, now: datetime) -> None:
+    """Send the link again, at most three times in six hours; unknown and confirmed addresses get nothing."""
+    if login_throttle.count_attempt(session, login_throttle.mail_claims("verify", email, origin.address), now):
         return
-    user = queries.user_by_email(session, email)
-    if user is not None and user.open and user.email_verified_at is None:
-        token, row = email_tokens.make(session, user, "verify", now=now)
-        emails.verify(session, user, token, row, now=now)
+    user = queries.find_user_by_email(session, email)
+    if user is not None and user.is_active and user.email_verified_at is None:
+        token, row = email_tokens.create(session, user, "verify", now=now)
+        emails.send_verification(session, user, token, row, now=now)
 
 
-def _take_address(session: Session, user: User, email: str, *, key: str, actor: Actor, now: datetime) -> None:
+def _change_address(session: Session, user: User, email: str, *, key: str, actor: Actor, now: datetime) -> None:
     before = user.email
     try:
         with session.begin_nested():
             user.email = email
             user.email_verified_at = now
-    except IntegrityError as taken:
-        raise Conflict("Another account has this address now. Nothing was changed.") from taken
-    emails.account_changed(session, user, before, "The e-mail address of your account was changed.", key=key, now=now)
+    except IntegrityError as error:
+        raise Conflict("Another account now has this address. Nothing was changed.") from error
+    emails.send_account_changed(
+        session, user, before, "The e-mail address of your account was changed.", key=key, now=now
+    )
     personal = {"before": before, "after": email}
     write(session, actor, "user.email_changed", on=("user", user.id), personal=personal, now=now)
 
 
-def _tell_owner(session: Session, email: str, visit: RequestOrigin, *, now: datetime) -> None:
-    user = queries.user_by_email(session, email)
-    if user is None or not user.open:
+def _notify_owner(session: Session, email: str, origin: RequestOrigin, *, now: datetime) -> None:
+    user = queries.find_user_by_email(session, email)
+    if user is None or not user.is_active:
         return
-    log.note(session, "sign_up_known", visit, user_id=user.id, now=now)
-    if login_throttle.claim(session, login_throttle.mail_claims("known", email, visit.address), now) is None:
-        emails.account_exists(session, user, email, key=str(new_id()), now=now)
+    log.record(session, "sign_up_known", origin, user_id=user.id, now=now)
+    if login_throttle.count_attempt(session, login_throttle.mail_claims("known", email, origin.address), now) is None:
+        emails.send_account_exists(session, user, email, key=str(new_id()), now=now)

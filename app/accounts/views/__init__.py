@@ -1,4 +1,4 @@
-"""The pages of accounts: one blueprint, a module a page family."""
+"""The pages of accounts: one blueprint, one module per group of pages."""
 
 from app.accounts.views import clients, invitation, keys, members, org, recovery, settings, sign_in, sign_up
 from app.accounts.views.blueprint import pages

@@ -1,4 +1,4 @@
-"""A browser's User-Agent in the words of a list of devices; a hint for people, never a decision."""
+"""Describes a browser's User-Agent for the list of devices; a hint for people, never used for decisions."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _SYSTEMS = (
 )
 
 
-def device_words(agent: str | None) -> str:
-    """Such as "Firefox on Windows"; "Unknown browser" when nothing is recognised."""
+def describe_device(agent: str | None) -> str:
+    """Such as "Firefox on Windows"; "Unknown browser" if nothing is recognised."""
     browser = next((name for mark, name in _BROWSERS if mark in (agent or "")), "Unknown browser")
     system = next((name for mark, name in _SYSTEMS if mark in (agent or "")), None)
     return f"{browser} on {system}" if system else browser

@@ -1,4 +1,4 @@
-"""The blueprint of accounts, and what its pages put into every layout."""
+"""The blueprint of accounts, and what it adds to every page's layout."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ pages = Blueprint("accounts", __name__)
 
 @pages.app_context_processor
 def _switcher() -> dict[str, Any]:
-    """The orgs to switch between; asked for only when the caller has more than one."""
+    """The orgs to switch between; queried only if the caller has more than one."""
     caller = guards.caller()
     if caller.user_id is None or caller.org_count < 2:
         return {"org_choices": []}
-    return {"org_choices": _choices_of(caller.user_id)}
+    return {"org_choices": _list_choices(caller.user_id)}
 
 
-def _choices_of(user_id: Any) -> list[OrgChoice]:
+def _list_choices(user_id: Any) -> list[OrgChoice]:
     try:
-        return queries.org_choices(session(), user_id)
+        return queries.list_org_choices(session(), user_id)
     except SQLAlchemyError:
-        return []  # the page that says that the database is away has a layout too
+        return []  # the error page for a lost database uses the layout too

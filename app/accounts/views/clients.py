@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Response
 
 from app.accounts import guards, queries
-from app.accounts.forms.base import Press
+from app.accounts.forms.base import ButtonForm
 from app.accounts.forms.org import ClientForm, ClientNameForm
 from app.accounts.orgs import clients
 from app.accounts.orgs.roles import ADMIN, MEMBER, OWNER
@@ -21,50 +21,50 @@ from app.web.runtime import business_now, wall_now
 
 @pages.get("/settings/clients")
 def clients_page() -> Response:
-    """The org's own customers, as labels on usage."""
+    """List the org's own customers, which label usage."""
     return _page(ClientForm())
 
 
 @pages.post("/settings/clients")
 def create_client() -> Response:
     """Add a client."""
-    form, here = ClientForm(), seat()
+    form, current = ClientForm(), seat()
     if not form.validate_on_submit():
         return _page(form, status=422)
     try:
         with transaction() as open_session:
             clients.create_client(
                 open_session,
-                here.org_id,
+                current.org_id,
                 form.text("ref"),
                 form.text("name"),
                 actor=guards.caller().actor,
                 now=wall_now(),
                 created_at=business_now(),
             )
-    except Conflict as taken:
-        form.ref.errors = [taken.detail]
+    except Conflict as conflict:
+        form.ref.errors = [conflict.detail]
         return _page(form, status=422)
-    flash_message("success", f"The client {form.text('name')} is saved.")
+    flash_message("success", f"Client {form.text('name')} saved.")
     return redirect_to("accounts.clients_page")
 
 
 @pages.route("/settings/clients/<uuid:client_id>", methods=["GET", "POST"])
 def client(client_id: UUID) -> Response:
     """Rename a client."""
-    here = seat()
-    found = queries.client(session(), here.org_id, client_id)
-    form = ClientNameForm(name=found.name)
+    current = seat()
+    row = queries.get_client(session(), current.org_id, client_id)
+    form = ClientNameForm(name=row.name)
     if not form.validate_on_submit():
         status = 422 if form.errors else 200
         return render(
-            "accounts/settings/client.html", form=form, client=found, press=Press(formdata=None), status=status
+            "accounts/settings/client.html", form=form, client=row, press=ButtonForm(formdata=None), status=status
         )
     with transaction() as open_session:
         clients.rename_client(
-            open_session, here.org_id, client_id, form.text("name"), actor=guards.caller().actor, now=wall_now()
+            open_session, current.org_id, client_id, form.text("name"), actor=guards.caller().actor, now=wall_now()
         )
-    flash_message("success", "The client is renamed.")
+    flash_message("success", "Client renamed.")
     return redirect_to("accounts.clients_page")
 
 
@@ -80,18 +80,18 @@ def delete_client(client_id: UUID) -> Response:
             now=wall_now(),
             deleted_at=business_now(),
         )
-    flash_message("success", "The client is deleted. Its recorded usage stays.")
+    flash_message("success", "Client deleted. Its recorded usage stays.")
     return redirect_to("accounts.clients_page")
 
 
 def _page(form: ClientForm, status: int = 200) -> Response:
-    here = seat()
-    may_change = here.role in {OWNER, ADMIN, MEMBER}
+    current = seat()
+    may_change = current.role in {OWNER, ADMIN, MEMBER}
     return render(
         "accounts/settings/clients.html",
         status=status,
         form=form,
-        rows=queries.clients(session(), here.org_id),
+        rows=queries.list_clients(session(), current.org_id),
         may_change=may_change,
-        ask=[] if may_change else queries.people_with_role(session(), here.org_id, OWNER, ADMIN),
+        ask=[] if may_change else queries.list_members_with_role(session(), current.org_id, OWNER, ADMIN),
     )

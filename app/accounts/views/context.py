@@ -1,4 +1,4 @@
-"""What the views of accounts share: the signed-in person, the way in, and asking for the password."""
+"""Shared by the views of accounts: the signed-in user, completing a sign-in, and checking the password again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.web.runtime import wall_now
 
 
 class Person(NamedTuple):
-    """The user of this request and the session they came with."""
+    """The user of this request and their session."""
 
     user_id: UUID
     session_id: UUID
@@ -26,7 +26,7 @@ class Person(NamedTuple):
 
 
 class Seat(NamedTuple):
-    """The org that the user works in, and as what."""
+    """The org that the user works in, and their role in it."""
 
     org_id: UUID
     role: str
@@ -34,23 +34,23 @@ class Seat(NamedTuple):
 
 
 def person() -> Person:
-    """The signed-in user; the access table has let no other in."""
-    who = guards.caller()
-    if who.user_id is None or who.session_id is None or who.email is None:
+    """The signed-in user; the access table rejects everyone else."""
+    identified = guards.caller()
+    if identified.user_id is None or identified.session_id is None or identified.email is None:
         raise NotAllowed("Please sign in first.", code="sign_in_required")
-    return Person(who.user_id, who.session_id, who.email)
+    return Person(identified.user_id, identified.session_id, identified.email)
 
 
 def seat() -> Seat:
-    """The org of the session and the user's role there."""
-    who = guards.caller()
-    if who.user_id is None or who.org_id is None or who.role is None:
-        raise NotAllowed("This needs an organisation, and you are in none.")
-    return Seat(who.org_id, who.role, who.user_id)
+    """The session's org and the user's role in it."""
+    identified = guards.caller()
+    if identified.user_id is None or identified.org_id is None or identified.role is None:
+        raise NotAllowed("You need to be in an organisation to do this.")
+    return Seat(identified.org_id, identified.role, identified.user_id)
 
 
 def finish_sign_in(path: str, token: str, email: str) -> Response:
-    """Answer a sign-in: a new session cookie, the device remembered, and nothing kept of the visitor's form session."""
+    """Answer a sign-in: set the session cookie, remember the device, and discard the visitor's form session."""
     form_session.clear()
     response = redirect_path(path)
     cookies.set_session(response, token)
@@ -58,36 +58,36 @@ def finish_sign_in(path: str, token: str, email: str) -> Response:
     return response
 
 
-class Check(NamedTuple):
-    """What came of asking for the password: right or not, or the instant to wait for."""
+class PasswordCheck(NamedTuple):
+    """The result of a password check: correct or not, or when to try again."""
 
-    right: bool
+    correct: bool
     wait: datetime | None = None
 
 
-def check_password(who: Person, password: str) -> Check:
-    """Whether this is the user's password, at most ten tries in five minutes."""
+def check_password(identified: Person, password: str) -> PasswordCheck:
+    """Whether this is the user's password; at most ten attempts in five minutes."""
     now = wall_now()
-    claims = [login_throttle.Claim(f"password:user:{who.user_id}", login_throttle.PASSWORD_CHECK)]
+    claims = [login_throttle.Claim(f"password:user:{identified.user_id}", login_throttle.PASSWORD_CHECK)]
     with transaction() as open_session:
-        wait = login_throttle.claim(open_session, claims, now)
+        wait = login_throttle.count_attempt(open_session, claims, now)
     if wait is not None:
-        return Check(right=False, wait=wait)
-    right = passwords.verify_password(queries.user(session(), who.user_id).password_hash, password)
-    if right:
+        return PasswordCheck(correct=False, wait=wait)
+    correct = passwords.verify_password(queries.get_user(session(), identified.user_id).password_hash, password)
+    if correct:
         with transaction() as open_session:
-            login_throttle.forgive(open_session, claims)
-    return Check(right)
+            login_throttle.refund_attempt(open_session, claims)
+    return PasswordCheck(correct)
 
 
-def refused(check: Check) -> str:
-    """The words for a password that was not taken."""
+def password_error(check: PasswordCheck) -> str:
+    """The error message for a failed password check."""
     if check.wait is None:
         return "This is not your password."
-    return f"Too many tries. Wait {minutes_until(check.wait)} and try again."
+    return f"Too many attempts. Wait {minutes_until(check.wait)} and try again."
 
 
 def minutes_until(at: datetime) -> str:
-    """How long to wait in words, rounded up: "4 minutes"."""
-    left = max(1, -int(-(at - wall_now()).total_seconds() // 60))
-    return "1 minute" if left == 1 else f"{left} minutes"
+    """How long to wait, rounded up: "4 minutes"."""
+    minutes = max(1, -int(-(at - wall_now()).total_seconds() // 60))
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"

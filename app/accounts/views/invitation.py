@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from app.accounts import guards, queries
-from app.accounts.forms.base import Press
+from app.accounts.forms.base import ButtonForm
 from app.accounts.forms.entry import JoinForm
 from app.accounts.identity import request_origin
 from app.accounts.models import Invitation
@@ -23,8 +23,8 @@ from app.web.runtime import business_now, wall_now
 
 @pages.get("/invitations/<token>")
 def invitation(token: str) -> Response:
-    """What is offered, and the fitting way to accept it."""
-    row = queries.invitation_by_token(session(), token)
+    """Show the invitation and how to accept it."""
+    row = queries.find_invitation_by_token(session(), token)
     if row is None or not row.is_open(wall_now()):
         return render("accounts/sign_in/link_gone.html", kind="invitation", status=410)
     return _page(row, token, JoinForm())
@@ -32,33 +32,33 @@ def invitation(token: str) -> Response:
 
 @pages.post("/invitations/<token>")
 def accept_invitation(token: str) -> Response:
-    """Join as the signed-in user; the address must be the invited one."""
-    who, now = person(), wall_now()
+    """Join as the signed-in user, whose address must be the invited one."""
+    signed_in, now = person(), wall_now()
     with transaction() as open_session:
-        user = queries.user(open_session, who.user_id)
+        user = queries.get_user(open_session, signed_in.user_id)
         org_id = invitations.accept(open_session, token, user, actor=guards.caller().actor, now=now)
-        choose_org(open_session, who.user_id, who.session_id, org_id, now=now)
-    flash_message("success", "You have joined.")
+        choose_org(open_session, signed_in.user_id, signed_in.session_id, org_id, now=now)
+    flash_message("success", "You have joined the organisation.")
     return redirect_path(home())
 
 
 @pages.post("/invitations/<token>/join")
 def join(token: str) -> Response:
-    """Join as a new user. The link came by mail, so the address is confirmed by it."""
+    """Join as a new user. The link came by e-mail, so it confirms the address."""
     form = JoinForm()
-    row = queries.invitation_by_token(session(), token)
+    row = queries.find_invitation_by_token(session(), token)
     if row is None or not row.is_open(wall_now()):
         return render("accounts/sign_in/link_gone.html", kind="invitation", status=410)
     if not form.validate_on_submit():
         return _page(row, token, form, status=422)
-    hashed, visit, now = passwords.hash_password(form.text("password")), request_origin(), wall_now()
+    password_hash, origin, now = passwords.hash_password(form.text("password")), request_origin(), wall_now()
     actor = guards.caller().actor
     with transaction() as open_session:
         user = sign_up.create_user(
             open_session,
             row.email,
             form.text("name"),
-            hashed,
+            password_hash,
             verified=True,
             actor=actor,
             now=now,
@@ -67,24 +67,24 @@ def join(token: str) -> Response:
         if user is None:
             raise Conflict("This address has an account. Sign in with it to accept the invitation.")
         invitations.accept(open_session, token, user, actor=actor, now=now)
-        session_token = service.enter(open_session, user, visit, known=True, now=now)
+        session_token = service.open_session(open_session, user, origin, known=True, now=now)
     response = finish_sign_in(home(), session_token, user.email)
-    flash_message("success", "Welcome. You have joined.")
+    flash_message("success", "Welcome. You have joined the organisation.")
     return response
 
 
 def _page(row: Invitation, token: str, form: JoinForm, status: int = 200) -> Response:
-    who = guards.caller()
+    signed_in = guards.caller()
     return render(
         "accounts/sign_in/invitation.html",
         status=status,
         token=token,
         form=form,
-        press=Press(),
+        press=ButtonForm(),
         invited=row,
-        org_name=queries.org(session(), row.org_id).name,
-        inviter=queries.user(session(), row.invited_by).name,
+        org_name=queries.get_org(session(), row.org_id).name,
+        inviter=queries.get_user(session(), row.invited_by).name,
         role_words=ROLES[row.role],
-        fits=who.email == row.email,
-        has_account=queries.user_by_email(session(), row.email) is not None,
+        fits=signed_in.email == row.email,
+        has_account=queries.find_user_by_email(session(), row.email) is not None,
     )

@@ -8,10 +8,10 @@ from uuid import UUID
 from flask import Response
 
 from app.accounts import guards, queries
-from app.accounts.forms.base import Press, offers
+from app.accounts.forms.base import ButtonForm, choices_from
 from app.accounts.forms.org import InviteForm, LabelForm, RoleForm
 from app.accounts.orgs import invitations, members
-from app.accounts.orgs.roles import ADMIN, OWNER, ROLE_ROWS, ROLES, may_give
+from app.accounts.orgs.roles import ADMIN, OWNER, ROLE_ROWS, ROLES, may_assign_role
 from app.accounts.views.blueprint import pages
 from app.accounts.views.context import seat
 from app.kit.errors import Conflict, NotAllowed
@@ -22,30 +22,30 @@ from app.web.runtime import wall_now
 
 @pages.get("/settings/members")
 def members_page() -> Response:
-    """Who is here, and who is invited."""
+    """List members and open invitations."""
     return _page(InviteForm())
 
 
 @pages.post("/settings/members/invite")
 def invite() -> Response:
-    """Invite an address by mail."""
-    form, here = InviteForm(), seat()
+    """Invite an address by e-mail."""
+    form, current = InviteForm(), seat()
     if not form.validate_on_submit():
         return _page(form, status=422)
     try:
         with transaction() as open_session:
             invitations.invite(
                 open_session,
-                here.org_id,
+                current.org_id,
                 form.text("email"),
                 form.text("role"),
-                by=here.user_id,
-                giver=here.role,
+                by=current.user_id,
+                inviter_role=current.role,
                 actor=guards.caller().actor,
                 now=wall_now(),
             )
-    except (Conflict, NotAllowed) as refused:
-        form.form_errors.append(refused.detail)
+    except (Conflict, NotAllowed) as error:
+        form.form_errors.append(error.detail)
         return _page(form, status=422)
     flash_message("success", f"We sent an invitation to {form.text('email')}.")
     return redirect_to("accounts.members_page")
@@ -53,111 +53,120 @@ def invite() -> Response:
 
 @pages.post("/settings/invitations/<uuid:invitation_id>/revoke")
 def revoke_invitation(invitation_id: UUID) -> Response:
-    """Take an invitation back."""
+    """Withdraw an invitation."""
     with transaction() as open_session:
         invitations.revoke(open_session, seat().org_id, invitation_id, actor=guards.caller().actor, now=wall_now())
-    flash_message("success", "The invitation is withdrawn.")
+    flash_message("success", "Invitation withdrawn.")
     return redirect_to("accounts.members_page")
 
 
 @pages.get("/settings/members/<uuid:user_id>")
 def member(user_id: UUID) -> Response:
-    """One member: role, label, removal."""
+    """Show a member: role, label, removal."""
     return _member_page(user_id)
 
 
 @pages.post("/settings/members/<uuid:user_id>/role")
 def change_role(user_id: UUID) -> Response:
-    """Give a member another role."""
-    form, here = RoleForm(), seat()
-    queries.membership(session(), here.org_id, user_id)
+    """Change a member's role."""
+    form, current = RoleForm(), seat()
+    queries.get_membership(session(), current.org_id, user_id)
     if not form.validate_on_submit():
         return _member_page(user_id, role_form=form)
     try:
         with transaction() as open_session:
             members.change_role(
                 open_session,
-                here.org_id,
+                current.org_id,
                 user_id,
                 form.text("role"),
-                giver=here.role,
+                assigner_role=current.role,
                 actor=guards.caller().actor,
                 now=wall_now(),
             )
-    except (Conflict, NotAllowed) as refused:
-        form.role.errors = [refused.detail]
+    except (Conflict, NotAllowed) as error:
+        form.role.errors = [error.detail]
         return _member_page(user_id, role_form=form)
-    flash_message("success", "The role is changed. The member signs in again to use it.")
+    flash_message("success", "Role changed. The member has to sign in again to use it.")
     return redirect_to("accounts.members_page")
 
 
 @pages.post("/settings/members/<uuid:user_id>/label")
 def change_label(user_id: UUID) -> Response:
-    """Say which user label of the usage events is this member."""
-    form, here = LabelForm(), seat()
-    queries.membership(session(), here.org_id, user_id)
+    """Link the member to a user label on usage events."""
+    form, current = LabelForm(), seat()
+    queries.get_membership(session(), current.org_id, user_id)
     if not form.validate_on_submit():
         return _member_page(user_id, label_form=form)
     label = form.text("external_id") or None
     try:
         with transaction() as open_session:
-            members.set_label(open_session, here.org_id, user_id, label, actor=guards.caller().actor, now=wall_now())
-    except Conflict as refused:
-        form.external_id.errors = [refused.detail]
+            members.set_label(open_session, current.org_id, user_id, label, actor=guards.caller().actor, now=wall_now())
+    except Conflict as error:
+        form.external_id.errors = [error.detail]
         return _member_page(user_id, label_form=form)
-    flash_message("success", "The id is saved.")
+    flash_message("success", "Id saved.")
     return redirect_to("accounts.member", user_id=user_id)
 
 
 @pages.post("/settings/members/<uuid:user_id>/remove")
 def remove_member(user_id: UUID) -> Response:
-    """Take a member out."""
-    here = seat()
+    """Remove a member."""
+    current = seat()
     with transaction() as open_session:
-        members.remove(open_session, here.org_id, user_id, giver=here.role, actor=guards.caller().actor, now=wall_now())
-    flash_message("success", "The member is removed. Their usage stays.")
+        members.remove(
+            open_session,
+            current.org_id,
+            user_id,
+            assigner_role=current.role,
+            actor=guards.caller().actor,
+            now=wall_now(),
+        )
+    flash_message("success", "Member removed. Their usage stays.")
     return redirect_to("accounts.members_page")
 
 
 def _page(form: InviteForm, status: int = 200) -> Response:
-    here = seat()
-    people = queries.members(session(), here.org_id)
-    form.role.choices = _offered(here.role)
+    current = seat()
+    people = queries.list_members(session(), current.org_id)
+    form.role.choices = _role_choices(current.role)
     return render(
         "accounts/settings/members.html",
         status=status,
         form=form,
-        press=Press(formdata=None),
+        press=ButtonForm(formdata=None),
         people=people,
-        invited=queries.open_invitations(session(), here.org_id),
+        invited=queries.list_open_invitations(session(), current.org_id),
         roles=ROLE_ROWS,
-        may_change=here.role in {OWNER, ADMIN},
+        may_change=current.role in {OWNER, ADMIN},
         ask=[person for person in people if person.role in {OWNER, ADMIN}],
         now=wall_now(),
     )
 
 
 def _member_page(user_id: UUID, role_form: RoleForm | None = None, label_form: LabelForm | None = None) -> Response:
-    here = seat()
-    found = queries.membership(session(), here.org_id, user_id)
-    own_role = RoleForm(formdata=None, role=found.role)
-    own_label = LabelForm(formdata=None, external_id=found.external_id)
+    current = seat()
+    target = queries.get_membership(session(), current.org_id, user_id)
+    own_role = RoleForm(formdata=None, role=target.role)
+    own_label = LabelForm(formdata=None, external_id=target.external_id)
     shown = role_form or own_role
-    shown.role.choices = _offered(here.role, found.role)
+    shown.role.choices = _role_choices(current.role, target.role)
     return render(
         "accounts/settings/member.html",
         status=422 if role_form or label_form else 200,
-        user=queries.user(session(), user_id),
-        membership=found,
+        user=queries.get_user(session(), user_id),
+        membership=target,
         role_form=shown,
         label_form=label_form or own_label,
-        press=Press(formdata=None),
+        press=ButtonForm(formdata=None),
         roles=ROLE_ROWS,
-        role_words=ROLES[found.role],
-        may_change=may_give(here.role, found.role),
-        is_self=user_id == here.user_id,
+        role_words=ROLES[target.role],
+        may_change=may_assign_role(current.role, target.role),
+        is_self=user_id == current.user_id,
     )
 
 
-def _offered(giver: str, present: str | None = None) -> list[Any]:
-    return offers((role, role.capitalize()) for role in ROLES if may_give(giver, role) or role == present)
+def _role_choices(assigner_role: str, current_role: str | None = None) -> list[Any]:
+    return choices_from(
+        (role, role.capitalize()) for role in ROLES if may_assign_role(assigner_role, role) or role == current_role
+    )

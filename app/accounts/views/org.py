@@ -1,11 +1,11 @@
-"""Pages: the org's own settings, switching between orgs, leaving one."""
+"""Pages: the org's settings, switching between orgs, leaving one."""
 
 from __future__ import annotations
 
 from flask import Response, request
 
 from app.accounts import guards, queries
-from app.accounts.forms.base import Press
+from app.accounts.forms.base import ButtonForm
 from app.accounts.forms.org import OrgForm
 from app.accounts.models import Org
 from app.accounts.orgs import members, service
@@ -21,16 +21,16 @@ from app.web.runtime import wall_now
 
 @pages.get("/settings/org")
 def org_settings() -> Response:
-    """Every member reads them; owners and admins change them."""
-    org = queries.org(session(), seat().org_id)
+    """Show the settings to every member; owners and admins can change them."""
+    org = queries.get_org(session(), seat().org_id)
     form = OrgForm(data={"name": org.name, "time_zone": org.time_zone, "tax_id": org.tax_id, **org.address})
     return _page(org, form.offer_zones(org.time_zone))
 
 
 @pages.post("/settings/org")
 def change_org() -> Response:
-    """Save name, zone, address and tax id; the currency is not the form's to change."""
-    org = queries.org(session(), seat().org_id)
+    """Save name, time zone, address and tax id; the currency cannot be changed here."""
+    org = queries.get_org(session(), seat().org_id)
     form = OrgForm().offer_zones(org.time_zone)
     if not form.validate_on_submit():
         return _page(org, form, status=422)
@@ -45,37 +45,37 @@ def change_org() -> Response:
             actor=guards.caller().actor,
             now=wall_now(),
         )
-    flash_message("success", "The organisation's settings are saved.")
+    flash_message("success", "Settings saved.")
     return redirect_to("accounts.org_settings")
 
 
 @pages.post("/orgs/switch")
 def switch_org() -> Response:
-    """Work in another of one's orgs."""
-    who = person()
+    """Switch to another of the user's orgs."""
+    signed_in = person()
     org_id = parse_id(request.form.get("org_id", ""))
     if org_id is None:
         raise NotFound("There is no such organisation.")
     with transaction() as open_session:
-        service.choose_org(open_session, who.user_id, who.session_id, org_id, now=wall_now())
+        service.choose_org(open_session, signed_in.user_id, signed_in.session_id, org_id, now=wall_now())
     return redirect_path(home())
 
 
 @pages.route("/settings/leave", methods=["GET", "POST"])
 def leave_org() -> Response:
-    """Leave the org, after a page that says what that means."""
-    form, here = Press(), seat()
+    """Leave the org, after a page that explains the consequences."""
+    form, current = ButtonForm(), seat()
     if not form.validate_on_submit():
-        owners = queries.people_with_role(session(), here.org_id, OWNER)
-        stuck = here.role == OWNER and len(owners) == 1
-        return render("accounts/settings/leave.html", org_name=guards.caller().org_name, last_owner=stuck)
+        owners = queries.list_members_with_role(session(), current.org_id, OWNER)
+        is_last_owner = current.role == OWNER and len(owners) == 1
+        return render("accounts/settings/leave.html", org_name=guards.caller().org_name, last_owner=is_last_owner)
     with transaction() as open_session:
-        members.leave(open_session, here.org_id, here.user_id, actor=guards.caller().actor, now=wall_now())
+        members.leave(open_session, current.org_id, current.user_id, actor=guards.caller().actor, now=wall_now())
     flash_message("success", "You have left the organisation.")
     return redirect_to("accounts.settings")
 
 
 def _page(org: Org, form: OrgForm, status: int = 200) -> Response:
     may_change = seat().role in {OWNER, ADMIN}
-    ask = [] if may_change else queries.people_with_role(session(), org.id, OWNER, ADMIN)
+    ask = [] if may_change else queries.list_members_with_role(session(), org.id, OWNER, ADMIN)
     return render("accounts/settings/org.html", org=org, form=form, may_change=may_change, ask=ask, status=status)

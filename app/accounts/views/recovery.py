@@ -1,4 +1,4 @@
-"""Pages: a forgotten password."""
+"""Pages: password recovery."""
 
 from __future__ import annotations
 
@@ -16,37 +16,39 @@ from app.web.runtime import wall_now
 
 @pages.route("/reset", methods=["GET", "POST"])
 def reset() -> Response:
-    """Ask for a link; the answer is the same for every address."""
+    """Request a link; the answer is the same for every address."""
     form = AddressForm()
     if not form.validate_on_submit():
         return render("accounts/sign_in/reset.html", form=form, status=422 if form.errors else 200)
     with transaction() as open_session:
-        recovery.ask_reset(open_session, form.text("email"), request_origin(), now=wall_now())
+        recovery.request_reset(open_session, form.text("email"), request_origin(), now=wall_now())
     return redirect_to("accounts.reset_sent")
 
 
 @pages.get("/reset/sent")
 def reset_sent() -> Response:
-    """Look into your mail."""
+    """Ask the visitor to check their inbox."""
     return render("accounts/sign_in/reset_sent.html")
 
 
 @pages.route("/reset/<token>", methods=["GET", "POST"])
 def choose_password(token: str) -> Response:
-    """Set a new password. The browser that did so counts as known, also while strangers fill the limits."""
+    """Set a new password. The browser counts as known from then on, even while strangers fill the limits."""
     form = NewPasswordForm()
     if email_tokens.find(session(), token, "reset", now=wall_now()) is None:
         return render("accounts/sign_in/link_gone.html", kind="reset", status=410)
     if not form.validate_on_submit():
         return render("accounts/sign_in/choose_password.html", form=form, status=422 if form.errors else 200)
-    hashed = passwords.hash_password(form.text("password"))
+    password_hash = passwords.hash_password(form.text("password"))
     with transaction() as open_session:
         user = recovery.reset_password(
-            open_session, token, hashed, request_origin(), actor=guards.caller().actor, now=wall_now()
+            open_session, token, password_hash, request_origin(), actor=guards.caller().actor, now=wall_now()
         )
     if user is None:
         return render("accounts/sign_in/link_gone.html", kind="reset", status=410)
-    flash_message("success", "Your password is changed and every device is signed out. Sign in with the new one.")
+    flash_message(
+        "success", "Your password has been changed and all devices signed out. Sign in with your new password."
+    )
     response = redirect_to("accounts.sign_in")
     cookies.clear_session(response)
     cookies.remember_device(request, response, user.email)

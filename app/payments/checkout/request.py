@@ -33,7 +33,7 @@ def select_price(session: Session, org_id: UUID, plan_key: str, interval: str, c
     Raises `NotFound` (no such plan), `Conflict` (nothing is paid for it at Stripe), `InvalidRequest` (no such price),
     `NotAllowed` (the org is suspended).
     """
-    org = accounts.org(session, org_id)
+    org = accounts.get_org(session, org_id)
     if org.suspended_at is not None:
         raise NotAllowed("Your organisation is suspended. Nothing was charged; write to us.", code="org_suspended")
     version = catalog.version_of(session, plan_key)

@@ -59,10 +59,10 @@ def forget_missing(gw: Gateway, org_id: UUID, now: datetime) -> None:
 def _billed(session: Session, org_id: UUID) -> tuple[str, str | None]:
     """The org's name, and the address that Stripe's receipts go to: who pays, else who owns."""
     for role in ("billing", "owner"):
-        found = sorted(accounts.people_with_role(session, org_id, role), key=lambda each: each.created_at)
+        found = sorted(accounts.list_members_with_role(session, org_id, role), key=lambda each: each.created_at)
         if found:
-            return accounts.org(session, org_id).name, found[0].email
-    return accounts.org(session, org_id).name, None
+            return accounts.get_org(session, org_id).name, found[0].email
+    return accounts.get_org(session, org_id).name, None
 
 
 def _key(session: Session, org_id: UUID, name: str, email: str | None, now: datetime) -> str:

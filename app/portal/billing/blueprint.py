@@ -12,7 +12,7 @@ from app.portal.shell import people
 from app.portal.shell.people import MAY_CHANGE_PLAN, PlanManager, get_org_id
 from app.stripe_gateway.errors import StripeAway
 from app.web.database import session
-from app.web.problems import RETRY_SECONDS, problem_of
+from app.web.problems import RETRY_SECONDS, get_problem_type
 
 billing = Blueprint("billing", __name__, url_prefix="/billing")
 
@@ -39,7 +39,7 @@ def render_failure(trouble: DomainError, page: Callable[..., Response]) -> Respo
 
 def _status(trouble: DomainError) -> int:
     """The API's status for the error, except that disabled payments are not a server error on a page."""
-    return 409 if trouble.code == "payments_off" else problem_of(trouble.code).status
+    return 409 if trouble.code == "payments_off" else get_problem_type(trouble.code).status
 
 
 def _detail(trouble: DomainError) -> str:

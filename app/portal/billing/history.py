@@ -22,7 +22,7 @@ from app.statements import wording
 from app.subscriptions import queries as subscriptions
 from app.web.csv_export import Cell
 from app.web.filters import brand
-from app.web.paging import write_cursor
+from app.web.paging import encode_cursor
 
 PAGE = 20
 _FILE_PAGE = 500
@@ -87,7 +87,7 @@ def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> His
     bills = _invoices(session, org_id, shown)
     following = None
     if len(records) > PAGE:
-        following = query.address(next=write_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)))
+        following = query.address(next=encode_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)))
     return HistoryView(
         rows=[build_record_row(record, bills.get(record.invoice_id or "")) for record in shown],
         states=[("All", query.address(state=""), query.state is None)]

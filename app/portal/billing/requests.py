@@ -11,7 +11,7 @@ from app.kit.periods import midnight
 from app.payments.queries import RecordFilter
 from app.portal.billing.words import STATES
 from app.web.addresses import path_to
-from app.web.paging import read_place
+from app.web.paging import parse_time_id_cursor
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def parse_records_query(args: Mapping[str, str], zone: str) -> RecordsQuery:
         state=state if state in STATES else None,
         since=_day(args.get("from", "")),
         until=_day(args.get("to", "")),
-        cursor=read_place(args.get("next") or None),
+        cursor=parse_time_id_cursor(args.get("next") or None),
     )
 
 

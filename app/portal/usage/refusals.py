@@ -12,7 +12,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.statements.queries import Rows
-from app.web.problems import problem_of
+from app.web.problems import get_problem_type
 
 # Single refused events with their reason, and quota refusals by hour.
 _REFUSED = text("""
@@ -45,7 +45,7 @@ def build_refused_rows(rows: Iterable[Row[Any]]) -> list[RefusedRow]:
 
 
 def _reason(code: str, detail: str) -> str:
-    title = problem_of(code).title
+    title = get_problem_type(code).title
     return f"{title}. {detail}" if detail else f"{title}."
 
 

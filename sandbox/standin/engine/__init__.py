@@ -1,1 +1,1 @@
-"""What Stripe does on its own: charges cards, makes and collects invoices, renews subscriptions, delivers events."""
+"""What Stripe does by itself: charges cards, creates and collects invoices, renews subscriptions, delivers events."""

@@ -1,7 +1,7 @@
-"""Stripe's test cards, and the bank's answer when each is saved or charged. Pure.
+"""Stripe's test cards and the bank's answer when one is saved or charged. Pure.
 
-A payment method keeps no number; like Stripe we give each number a fingerprint, and the fingerprint tells the card.
-Source: https://docs.stripe.com/testing (the numbers), https://docs.stripe.com/declines/codes (the words).
+A payment method stores no number. Like Stripe, we give every number a fingerprint, which identifies the test card.
+Source: https://docs.stripe.com/testing (numbers), https://docs.stripe.com/declines/codes (messages).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Secure = Literal["never", "setup", "always"]
 
 @dataclass(frozen=True, slots=True)
 class CardRefusal:
-    """Why a bank said no: Stripe's error code, the bank's decline code, and the words a customer reads."""
+    """Why a bank declined: Stripe's error code, the bank's decline code, and the message for the customer."""
 
     code: str
     decline_code: str | None
@@ -27,7 +27,7 @@ class CardRefusal:
 
 @dataclass(frozen=True, slots=True)
 class TestCard:
-    """One number of Stripe's list. `saves`: it can be saved without being charged."""
+    """A number from Stripe's list. `saves`: can be saved without a charge."""
 
     number: str
     says: str
@@ -40,13 +40,13 @@ class TestCard:
 
     @property
     def fingerprint(self) -> str:
-        """What a payment method carries instead of the number."""
+        """Stored on a payment method instead of the number."""
         return fingerprint(self.number)
 
 
 @dataclass(frozen=True, slots=True)
 class CardForm:
-    """What somebody types into a card form."""
+    """The values of a card form."""
 
     number: str
     exp_month: int
@@ -57,7 +57,7 @@ class CardForm:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the bank answered to one try."""
+    """The bank's answer to one attempt."""
 
     kind: Kind
     refusal: CardRefusal | None = None
@@ -88,20 +88,20 @@ BAD_CVC = CardRefusal("incorrect_cvc", "incorrect_cvc", "Your card's security co
 CARDS = (
     TestCard("4242424242424242", "Always pays"),
     TestCard("5555555555554444", "Always pays (Mastercard)", brand="mastercard"),
-    TestCard("4000002500003155", "Asks for 3-D Secure when saved, pays later by itself", secure="setup"),
-    TestCard("4000002760003184", "Asks for 3-D Secure at every payment", secure="always"),
+    TestCard("4000002500003155", "Requires 3-D Secure when saved, then pays", secure="setup"),
+    TestCard("4000002760003184", "Requires 3-D Secure for every payment", secure="always"),
     TestCard("4000000000000002", "Is declined", refusal=DECLINED, saves=False),
     TestCard("4000000000009995", "Has insufficient funds", refusal=NO_FUNDS, saves=False),
     TestCard("4000000000000069", "Has expired", refusal=LAPSED, saves=False),
-    TestCard("4000000000000341", "Can be saved, then every payment is declined", refusal=DECLINED),
+    TestCard("4000000000000341", "Can be saved, but every payment is declined", refusal=DECLINED),
     TestCard("4000000000000259", "Pays, then the payment is disputed", disputed=True),
-    TestCard("4000000000005126", "Pays, but a refund to it fails", refund_fails=True),
+    TestCard("4000000000005126", "Pays, but refunds fail", refund_fails=True),
 )
-PLAIN = TestCard("", "Another number that adds up: always pays")
+PLAIN = TestCard("", "Any other valid number: always pays")
 
 
 def fingerprint(number: str) -> str:
-    """A number's 16 letters and figures, the same each time."""
+    """A stable fingerprint of 16 hex digits."""
     return hashlib.sha256(b"card " + number.encode()).hexdigest()[:16]
 
 
@@ -109,12 +109,12 @@ BY_FINGERPRINT = {card.fingerprint: card for card in CARDS}
 
 
 def get_test_card(payment_method: dict[str, Any]) -> TestCard:
-    """The card behind a payment method; an unknown one always pays."""
+    """Get the test card behind a payment method; unknown ones always pay."""
     return BY_FINGERPRINT.get((payment_method.get("card") or {}).get("fingerprint", ""), PLAIN)
 
 
 def verdict_on_charge(card: TestCard, *, off_session: bool, authenticated: bool) -> Verdict:
-    """What the bank says to a payment. Off session nobody is there to pass 3-D Secure."""
+    """The bank's answer to a payment. Off session, nobody is there to complete 3-D Secure."""
     if card.refusal is not None:
         return Verdict("declined", card.refusal)
     if card.secure == "always" and off_session:
@@ -125,7 +125,7 @@ def verdict_on_charge(card: TestCard, *, off_session: bool, authenticated: bool)
 
 
 def verdict_on_save(card: TestCard, *, authenticated: bool) -> Verdict:
-    """What the bank says to a card that is saved without a payment."""
+    """The bank's answer when a card is saved without a payment."""
     if card.refusal is not None and not card.saves:
         return Verdict("declined", card.refusal)
     if card.secure != "never" and not authenticated:
@@ -134,19 +134,19 @@ def verdict_on_save(card: TestCard, *, authenticated: bool) -> Verdict:
 
 
 def declined(refusal: CardRefusal, *, keep: bool = True, **more: Any) -> StripeError:
-    """402: the card was refused. What was recorded about it (a failed charge, a failed intent) is kept by default."""
+    """A 402 for a declined card. By default, changes made before it (a failed charge or intent) are kept."""
     codes = {"code": refusal.code, "decline_code": refusal.decline_code}
     return StripeError(402, "card_error", refusal.message, keep=keep, **codes, **more)
 
 
-def brand_of(number: str) -> str:
-    """The brand by the first figures."""
+def get_brand(number: str) -> str:
+    """The brand, by the first digits."""
     starts = {"4": "visa", "5": "mastercard", "2": "mastercard", "34": "amex", "37": "amex", "6": "discover"}
     return starts.get(number[:2]) or starts.get(number[:1]) or "unknown"
 
 
 def luhn(number: str) -> bool:
-    """True when the check figure is right."""
+    """Whether the check digit is correct."""
     if not number.isdigit() or not 13 <= len(number) <= 19:
         return False
     total = 0
@@ -156,7 +156,7 @@ def luhn(number: str) -> bool:
     return total % 10 == 0
 
 
-# Stripe's ready payment methods for tests, by the name that a call may give instead of a card.
+# Stripe's predefined payment methods for tests, by the name that a call may pass instead of a card.
 TOKENS = {
     "pm_card_visa": "4242424242424242",
     "pm_card_mastercard": "5555555555554444",

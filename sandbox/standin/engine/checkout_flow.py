@@ -22,30 +22,30 @@ NO_CODE = "This code is invalid."
 
 
 def set_discount(world: World, session: Obj, coupon_id: str | None, code_id: str | None) -> None:
-    """Put a coupon or a promotion code on the session, or take it off; sums follow."""
+    """Apply a coupon or promotion code to the session, or remove it; updates the totals."""
     code = world.get("promotion_code", code_id, "discounts") if code_id else None
-    wanted = code["promotion"]["coupon"] if code else coupon_id
-    coupon = world.get("coupon", wanted, "discounts") if wanted else None
+    chosen_coupon = code["promotion"]["coupon"] if code else coupon_id
+    coupon = world.get("coupon", chosen_coupon, "discounts") if chosen_coupon else None
     session["discounts"] = [{"coupon": coupon["id"], "promotion_code": code_id}] if coupon else []
     trial = subscription_settings.trial_end(world, session["_data"]["subscription_data"]) is not None
     for line in session["_lines"]:
         whole = 0 if trial else int(line["price"]["unit_amount"] or 0) * int(line["quantity"])
         line.update(amount_subtotal=whole, amount_discount=0, amount_total=whole)
     subtotal = sum(line["amount_subtotal"] for line in session["_lines"])
-    left = off = proration.discount_amount(subtotal, coupon)
-    for place, line in enumerate(session["_lines"]):
-        last = place == len(session["_lines"]) - 1
-        part = left if last else off * line["amount_subtotal"] // max(subtotal, 1)
-        left -= part
+    remaining = off = proration.discount_amount(subtotal, coupon)
+    for index, line in enumerate(session["_lines"]):
+        last = index == len(session["_lines"]) - 1
+        part = remaining if last else off * line["amount_subtotal"] // max(subtotal, 1)
+        remaining -= part
         line.update(amount_discount=part, amount_total=line["amount_subtotal"] - part)
     session.update(amount_subtotal=subtotal, amount_total=subtotal - off)
     session["total_details"]["amount_discount"] = off
 
 
 def use_code(world: World, session: Obj, text: str) -> str | None:
-    """Put the code that a customer typed on the session; returns what is wrong with it, if anything."""
+    """Apply the code that a customer typed; return an error message if it cannot be used."""
     for code in world.all("promotion_code", active=True):
-        if code["code"].lower() == text.strip().lower() and _usable(world, session, code):
+        if code["code"].lower() == text.strip().lower() and _is_usable(world, session, code):
             set_discount(world, session, None, code["id"])
             world.save(session)
             return None
@@ -53,7 +53,7 @@ def use_code(world: World, session: Obj, text: str) -> str | None:
 
 
 def needs_card(session: Obj) -> bool:
-    """Whether the page asks for a card: not for nothing, where the caller said `if_required`."""
+    """Whether the page asks for a card. Not if nothing is due and the mode or `if_required` allows it."""
     if session["mode"] == "setup":
         return True
     free = session["amount_total"] == 0
@@ -61,38 +61,38 @@ def needs_card(session: Obj) -> bool:
 
 
 def submit(world: World, session: Obj, form: CardForm | None) -> Verdict:
-    """The customer sends the card form (None where no card is needed): paid and done, declined, or on to 3-D Secure."""
+    """Submit the card form (None if no card is needed): paid, declined, or on to 3-D Secure."""
     if form is None:
         checkout_completion.complete(world, session, None, None)
         return Verdict("paid")
     if session["customer"]:
         get_active_customer(world, session["customer"])
-    method = payment_attempts.new_method(world, form)
+    method = payment_attempts.create_payment_method(world, form)
     session["_method"] = method["id"]
     world.save(session)
-    return _try(world, session, method, authenticated=False)
+    return _attempt(world, session, method, authenticated=False)
 
 
 def authenticate(world: World, session: Obj, *, passed: bool) -> Verdict:
-    """The customer answers the 3-D Secure step."""
+    """Complete or fail the 3-D Secure step."""
     method = world.get("payment_method", session["_method"] or "")
     if passed:
-        return _try(world, session, method, authenticated=True)
+        return _attempt(world, session, method, authenticated=True)
     refusal = cards.NOT_AUTHENTICATED
-    intent = _intent(world, session)
+    intent = _find_intent(world, session)
     session["_method"] = None
     world.save(session)
     if intent is not None and intent["object"] == "payment_intent":
-        payment_attempts.refuse(world, intent, method, refusal)
+        payment_attempts.record_decline(world, intent, method, refusal)
     elif intent is not None:
-        saved_cards.refuse_setup(world, intent, method, refusal)
+        saved_cards.record_setup_decline(world, intent, method, refusal)
     return Verdict("declined", refusal)
 
 
 def expire(world: World, session: Obj) -> None:
-    """Nobody can pay on it any more."""
+    """Expire the session, so that it can no longer be paid."""
     session.update(status="expired", url=None)
-    intent = _intent(world, session)
+    intent = _find_intent(world, session)
     if intent is not None and intent["object"] == "payment_intent":
         payment_attempts.cancel(world, intent, "abandoned")
     elif intent is not None:
@@ -102,24 +102,24 @@ def expire(world: World, session: Obj) -> None:
 
 @scheduled("expire_session")
 def expire_due(world: World, session: str) -> None:
-    """Its time is over."""
-    found = world.get("checkout.session", session)
-    if found["status"] == "open":
-        expire(world, found)
+    """Expire the session at its scheduled time."""
+    row = world.get("checkout.session", session)
+    if row["status"] == "open":
+        expire(world, row)
 
 
 def secure_address(world: World, session: Obj) -> str:
-    """The 3-D Secure step's page."""
+    """The URL of the 3-D Secure page."""
     return world.url(f"/c/pay/{session['id']}/secure")
 
 
-def _try(world: World, session: Obj, method: Obj, *, authenticated: bool) -> Verdict:
+def _attempt(world: World, session: Obj, method: Obj, *, authenticated: bool) -> Verdict:
     intent, back = None, secure_address(world, session)
     if session["mode"] == "setup":
         intent = world.get("setup_intent", session["setup_intent"])
         verdict = saved_cards.attempt_setup(world, intent, method, authenticated=authenticated, back=back)
     elif session["amount_total"] > 0:
-        intent = _payment(world, session)
+        intent = _ensure_payment_intent(world, session)
         verdict = payment_attempts.attempt(
             world, intent, method, off_session=False, authenticated=authenticated, back=back
         )
@@ -133,14 +133,14 @@ def _try(world: World, session: Obj, method: Obj, *, authenticated: bool) -> Ver
     return verdict
 
 
-def _intent(world: World, session: Obj) -> Obj | None:
+def _find_intent(world: World, session: Obj) -> Obj | None:
     ident = session["setup_intent"] or session["_intent"]
     return world.find(ident) if ident else None
 
 
-def _payment(world: World, session: Obj) -> Obj:
-    """The session's payment intent, made at the first try, for today's sum."""
-    intent = _intent(world, session)
+def _ensure_payment_intent(world: World, session: Obj) -> Obj:
+    """The session's payment intent for the current total; created at the first attempt."""
+    intent = _find_intent(world, session)
     if intent is not None:
         intent["amount"] = session["amount_total"]
         return world.save(intent)
@@ -149,29 +149,30 @@ def _payment(world: World, session: Obj) -> Obj:
     more["setup_future_usage"] = data.get("setup_future_usage")
     if session["mode"] == "subscription":
         more |= {"description": "Subscription creation", "setup_future_usage": "off_session"}
-    made = payment_attempts.new_intent(
+    intent = payment_attempts.create_payment_intent(
         world, amount=session["amount_total"], currency=session["currency"], customer=session["customer"], **more
     )
-    session["_intent"] = made["id"]
+    session["_intent"] = intent["id"]
     if session["mode"] == "payment":
-        session["payment_intent"] = made["id"]
+        session["payment_intent"] = intent["id"]
     world.save(session)
-    return made
+    return intent
 
 
-def _usable(world: World, session: Obj, code: Obj) -> bool:
+def _is_usable(world: World, session: Obj, code: Obj) -> bool:
     coupon = world.find(code["promotion"]["coupon"] or "")
     if coupon is None or coupon.get("deleted") or not coupon["valid"]:
         return False
     if coupon["currency"] not in {None, session["currency"]} or code["customer"] not in {None, session["customer"]}:
         return False
-    ends = [moment for moment in (code["expires_at"], coupon["redeem_by"]) if moment is not None]
-    if any(moment <= world.now() for moment in ends):
+    deadlines = [moment for moment in (code["expires_at"], coupon["redeem_by"]) if moment is not None]
+    if any(moment <= world.now() for moment in deadlines):
         return False
-    counted = all(
-        one["max_redemptions"] is None or one["times_redeemed"] < one["max_redemptions"] for one in (code, coupon)
+    below_maximum = all(
+        limited["max_redemptions"] is None or limited["times_redeemed"] < limited["max_redemptions"]
+        for limited in (code, coupon)
     )
     least, first = code["restrictions"]["minimum_amount"], code["restrictions"]["first_time_transaction"]
     if first and session["customer"] and world.all("charge", customer=session["customer"], paid=True):
         return False
-    return counted and (least is None or session["amount_subtotal"] >= least)
+    return below_maximum and (least is None or session["amount_subtotal"] >= least)

@@ -11,22 +11,22 @@ from sandbox.standin.store.world import World
 
 
 def get_active_customer(world: World, identifier: str, param: str | None = None) -> Obj:
-    """The customer; raises `resource_missing` for a deleted one too, as every act on it does."""
-    found = world.get("customer", identifier, param)
-    if found.get("deleted"):
+    """Get a customer; raises `resource_missing` for a deleted one too, as every call on it does."""
+    customer = world.get("customer", identifier, param)
+    if customer.get("deleted"):
         raise not_found("customer", identifier, param, 400) if param else not_found("customer", identifier)
-    return found
+    return customer
 
 
 def create(world: World, **known: str) -> Obj:
-    """A new customer with these fields."""
-    made = world.add({**blank_customer(world), **known})
-    world.emit("customer.created", made)
-    return made
+    """Create a customer with these fields."""
+    customer = world.add({**blank_customer(world), **known})
+    world.emit("customer.created", customer)
+    return customer
 
 
 def blank_customer(world: World) -> Obj:
-    """A customer of whom nothing is known yet; not yet in the world."""
+    """An empty customer that is not in the world yet."""
     invoices: dict[str, Any] = dict.fromkeys(("custom_fields", "default_payment_method", "footer", "rendering_options"))
     return {
         "id": world.new_id("cus"),

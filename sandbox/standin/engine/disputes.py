@@ -1,4 +1,4 @@
-"""Opens a dispute a minute after a payment with the test card for disputes."""
+"""Opens a dispute a minute after a payment with the dispute test card."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
 
 AFTER_S, ANSWER_IN_S = 60, 14 * 86_400
-PIECES = (
+EVIDENCE_FIELDS = (
     "access_activity_log", "billing_address", "cancellation_policy", "cancellation_policy_disclosure",
     "cancellation_rebuttal", "customer_communication", "customer_email_address", "customer_name",
     "customer_purchase_ip", "customer_signature", "duplicate_charge_documentation", "duplicate_charge_explanation",
@@ -19,25 +19,25 @@ PIECES = (
 )  # fmt: skip
 
 
-def expect(world: World, charge: Obj) -> None:
-    """The payment will be disputed."""
+def schedule_dispute(world: World, charge: Obj) -> None:
+    """Schedule a dispute of the charge."""
     world.schedule(world.now() + AFTER_S, "open_dispute", charge=charge["id"])
 
 
 @scheduled("open_dispute")
 def open_dispute(world: World, charge: str) -> None:
-    """The bank takes the money back at once; the dispute names only the charge and its payment intent."""
-    found = world.get("charge", charge)
-    with world.edit(found, "charge.updated"):
-        found["disputed"] = True
-    dispute = world.add(_dispute(world, found))
+    """Open the dispute; the bank withdraws the money at once. It names only the charge and its payment intent."""
+    row = world.get("charge", charge)
+    with world.edit(row, "charge.updated"):
+        row["disputed"] = True
+    dispute = world.add(_build_dispute(world, row))
     world.emit("charge.dispute.created", dispute)
     world.emit("charge.dispute.funds_withdrawn", dispute)
 
 
-def _dispute(world: World, charge: Obj) -> Obj:
+def _build_dispute(world: World, charge: Obj) -> Obj:
     now, brand = world.now(), charge["payment_method_details"]["card"]["brand"]
-    evidence: dict[str, Any] = {**dict.fromkeys(PIECES), "enhanced_evidence": {}}
+    evidence: dict[str, Any] = {**dict.fromkeys(EVIDENCE_FIELDS), "enhanced_evidence": {}}
     details = {"due_by": now + ANSWER_IN_S, "enhanced_eligibility": {}, "has_evidence": False, "past_due": False}
     card = {"brand": brand, "case_type": "chargeback", "network": brand, "network_reason_code": "10.4"}
     return {

@@ -1,4 +1,4 @@
-"""Builds invoice lines: for a period of a subscription, an invoice item, or a prorated change."""
+"""Builds invoice lines for a subscription period, an invoice item or a prorated change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sandbox.standin.store.world import World
 
 
 def product_name(world: World, price: Obj) -> str:
-    """What the customer reads on a line."""
+    """The product name shown on a line."""
     product = world.find(price["product"])
     return str(product.get("name") or product["id"]) if product else str(price["product"])
 
@@ -23,22 +23,27 @@ def pricing(price: Obj) -> Obj:
 
 
 def amount_of(item: Obj) -> int:
-    """What a subscription item costs for a whole period, in minor units."""
+    """The price of a subscription item for a whole period, in minor units."""
     return int(item["price"]["unit_amount"] or 0) * int(item.get("quantity") or 1)
 
 
-def of_item(world: World, invoice: Obj, item: Obj, period: tuple[int, int], *, trial: bool = False) -> Obj:
-    """The line of a subscription item for one period; nothing while it is on trial."""
+def build_item_line(world: World, invoice: Obj, item: Obj, period: tuple[int, int], *, trial: bool = False) -> Obj:
+    """The line of a subscription item for one period; 0 while on trial."""
     name, price = product_name(world, item["price"]), item["price"]
     quantity = int(item.get("quantity") or 1)
-    each = proration.format_money(int(price["unit_amount"] or 0), price["currency"])
-    words = (
+    unit_price = proration.format_money(int(price["unit_amount"] or 0), price["currency"])
+    description = (
         f"Free trial for {quantity} × {name}"
         if trial
-        else (f"{quantity} × {name} (at {each} / {price['recurring']['interval']})")
+        else (f"{quantity} × {name} (at {unit_price} / {price['recurring']['interval']})")
     )
     amount = 0 if trial else amount_of(item)
-    more = {"description": words, "pricing": pricing(price), "quantity": quantity, "quantity_decimal": str(quantity)}
+    more = {
+        "description": description,
+        "pricing": pricing(price),
+        "quantity": quantity,
+        "quantity_decimal": str(quantity),
+    }
     parent = subscription_parent(item, proration=False)
     ident = world.new_id("il")
     return invoice_shape.line(ident, invoice["id"], amount, price["currency"], period, parent=parent, **more)
@@ -56,8 +61,8 @@ def subscription_parent(item: Obj, *, proration: bool) -> Obj:
     return {"invoice_item_details": None, "subscription_item_details": details, "type": "subscription_item_details"}
 
 
-def of_invoice_item(world: World, invoice: Obj, item: Obj) -> Obj:
-    """The line that carries an invoice item."""
+def build_invoice_item_line(world: World, invoice: Obj, item: Obj) -> Obj:
+    """The line of an invoice item."""
     subscription = subscription_status.subscription_id(item)
     details = {
         "invoice_item": item["id"],
@@ -82,17 +87,17 @@ def of_invoice_item(world: World, invoice: Obj, item: Obj) -> Obj:
     )
 
 
-def of_change(world: World, invoice: Obj, item: Obj, moment: int, *, credit: bool) -> Obj:
-    """What the rest of the item's period costs, or gives back; by the second, from `moment`."""
+def build_proration_line(world: World, invoice: Obj, item: Obj, moment: int, *, credit: bool) -> Obj:
+    """The charge, or credit, for the rest of the item's period; by the second, from `moment`."""
     start, end = item["current_period_start"], item["current_period_end"]
-    rest = proration.prorated(amount_of(item), start, end, moment)
+    amount = proration.prorated(amount_of(item), start, end, moment)
     name, day = product_name(world, item["price"]), datetime.fromtimestamp(moment, UTC).strftime("%d %b %Y")
     quantity = int(item.get("quantity") or 1)
     more = {"pricing": pricing(item["price"]), "quantity": quantity, "quantity_decimal": str(quantity)}
     return invoice_shape.line(
         world.new_id("il"),
         invoice["id"],
-        -rest if credit else rest,
+        -amount if credit else amount,
         item["price"]["currency"],
         (moment, end),
         description=f"{'Unused' if credit else 'Remaining'} time on {name} after {day}",

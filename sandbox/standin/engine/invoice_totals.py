@@ -1,4 +1,4 @@
-"""Sums of an invoice, from its lines and discounts."""
+"""Computes an invoice's totals from its lines and discounts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
 
 
-def coupon_of(world: World, discount: Obj) -> Obj | None:
-    """The coupon behind a discount."""
+def find_coupon(world: World, discount: Obj) -> Obj | None:
+    """Find the coupon of a discount."""
     ident = discount["source"]["coupon"]
     return world.find(ident) if ident else None
 
 
 def new_discount(world: World, coupon: Obj, *, customer: str | None, code: str | None, **more: Any) -> Obj:
-    """A coupon in force from now on. `more`: subscription, invoice, checkout_session."""
+    """Create a discount from a coupon, starting now. `more`: subscription, invoice, checkout_session."""
     now = world.now()
     end = None
     if coupon["duration"] == "repeating":
@@ -42,51 +42,51 @@ def new_discount(world: World, coupon: Obj, *, customer: str | None, code: str |
 
 
 def discounts_on_renewal(world: World, discounts: list[str], moment: int) -> list[str]:
-    """Those of a subscription's discounts that count on a renewal of this moment; "once" was for the first invoice."""
-    kept = []
+    """List the discounts that apply to a renewal at this moment; "once" applied only to the first invoice."""
+    applicable = []
     for ident in discounts:
         discount = world.get("discount", ident)
-        coupon = coupon_of(world, discount)
+        coupon = find_coupon(world, discount)
         if coupon is None or coupon["duration"] == "once":
             continue
         if discount["end"] is None or discount["end"] > moment:
-            kept.append(ident)
-    return kept
+            applicable.append(ident)
+    return applicable
 
 
 def recompute(world: World, invoice: Obj) -> None:
-    """Set every sum of a draft from its lines, its discounts and the customer's balance."""
+    """Set every total of a draft from its lines, discounts and the customer's balance."""
     lines = invoice["lines"]["data"]
     invoice["lines"]["total_count"] = len(lines)
     for line in lines:
         line["discount_amounts"] = []
-    taken = [{"amount": _take(world, lines, ident), "discount": ident} for ident in invoice["discounts"]]
+    discounted = [{"amount": _apply_discount(world, lines, ident), "discount": ident} for ident in invoice["discounts"]]
     subtotal = sum(line["amount"] for line in lines)
-    total = subtotal - sum(part["amount"] for part in taken)
+    total = subtotal - sum(part["amount"] for part in discounted)
     invoice.update(subtotal=subtotal, subtotal_excluding_tax=subtotal, total=total, total_excluding_tax=total)
-    invoice["total_discount_amounts"] = taken
-    invoice["total_pretax_credit_amounts"] = [{**part, "type": "discount"} for part in taken]
+    invoice["total_discount_amounts"] = discounted
+    invoice["total_pretax_credit_amounts"] = [{**part, "type": "discount"} for part in discounted]
     due = total + int(invoice["starting_balance"])
     invoice["amount_due"] = invoice["amount_remaining"] = max(due, 0)
     invoice["ending_balance"] = None if invoice["status"] == "draft" else min(due, 0)
 
 
-def _take(world: World, lines: list[Obj], ident: str) -> int:
-    """Spread one discount over the lines that it may touch, what is left going to the last; returns its sum."""
-    coupon = coupon_of(world, world.get("discount", ident))
-    open_lines = [line for line in lines if line["discountable"] and _rest(line) > 0]
-    whole = sum(_rest(line) for line in open_lines)
-    amount = left = proration.discount_amount(whole, coupon)
+def _apply_discount(world: World, lines: list[Obj], ident: str) -> int:
+    """Spread one discount over the discountable lines, the remainder going to the last; return its total."""
+    coupon = find_coupon(world, world.get("discount", ident))
+    open_lines = [line for line in lines if line["discountable"] and _undiscounted(line) > 0]
+    total = sum(_undiscounted(line) for line in open_lines)
+    amount = remaining = proration.discount_amount(total, coupon)
     for place, line in enumerate(open_lines):
         last = place == len(open_lines) - 1
-        part = left if last else amount * _rest(line) // whole
-        left -= part
+        part = remaining if last else amount * _undiscounted(line) // total
+        remaining -= part
         line["discount_amounts"].append({"amount": part, "discount": ident})
     for line in lines:
         line["pretax_credit_amounts"] = [{**part, "type": "discount"} for part in line["discount_amounts"]]
     return int(amount)
 
 
-def _rest(line: Obj) -> int:
-    taken: int = sum(part["amount"] for part in line["discount_amounts"])
-    return int(line["amount"]) - taken
+def _undiscounted(line: Obj) -> int:
+    discounted: int = sum(part["amount"] for part in line["discount_amounts"])
+    return int(line["amount"]) - discounted

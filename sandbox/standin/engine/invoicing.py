@@ -1,4 +1,4 @@
-"""An invoice's life: draft, finalised, paid, refused, void. Each step emits Stripe's events."""
+"""The life cycle of an invoice: draft, finalised, paid, failed, void. Every step emits Stripe's events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REASONS = {"subscription_create": "Subscription creation", "subscription_cycle":
 def draft(
     world: World, customer: Obj, *, currency: str, reason: str, subscription: Obj | None = None, **more: Any
 ) -> Obj:
-    """An invoice without lines that nobody has seen yet; `publish` shows it. With a subscription: its parent is set."""
+    """Build a draft without lines; `publish` adds it to the world. `subscription` becomes its parent."""
     fields = {"starting_balance": customer["balance"], **more}
     if subscription is not None:
         details = {"metadata": dict(subscription["metadata"]), "subscription": subscription["id"]}
@@ -30,8 +30,8 @@ def draft(
     )
 
 
-def draft_for(world: World, subscription: Obj, reason: str, **more: Any) -> Obj:
-    """The draft of a subscription's own invoice, with all its discounts where `more` gives no others."""
+def build_subscription_draft(world: World, subscription: Obj, reason: str, **more: Any) -> Obj:
+    """Build the draft of a subscription's own invoice, with all its discounts unless `more` overrides them."""
     customer = world.get("customer", subscription["customer"])
     fields = {"discounts": list(subscription["discounts"]), **more}
     currency = subscription["currency"]
@@ -39,7 +39,7 @@ def draft_for(world: World, subscription: Obj, reason: str, **more: Any) -> Obj:
 
 
 def publish(world: World, invoice: Obj, *, finalize_in: int | None = None) -> Obj:
-    """The draft with its sums enters the world; the clock finalises it after `finalize_in` seconds."""
+    """Add the draft with its totals to the world; the clock finalises it after `finalize_in` seconds."""
     invoice_totals.recompute(world, invoice)
     if finalize_in is not None:
         at = invoice["automatically_finalizes_at"] = world.now() + finalize_in
@@ -51,21 +51,21 @@ def publish(world: World, invoice: Obj, *, finalize_in: int | None = None) -> Ob
 
 @scheduled("finalize_invoice")
 def finalize_due(world: World, invoice: str) -> None:
-    """An hour after its draft: the renewal is finalised and paid, unless somebody stopped or did it."""
-    found = world.find(invoice)
-    if found is None or found["status"] != "draft" or not found["auto_advance"]:
+    """Finalise and collect a renewal an hour after its draft, unless somebody has stopped or done it."""
+    row = world.find(invoice)
+    if row is None or row["status"] != "draft" or not row["auto_advance"]:
         return
-    if found["automatically_finalizes_at"] is None or found["automatically_finalizes_at"] > world.now():
+    if row["automatically_finalizes_at"] is None or row["automatically_finalizes_at"] > world.now():
         return
-    finalize(world, found)
-    if found["status"] == "open" and found["collection_method"] == "charge_automatically":
-        pay(world, found, automatic=True)
+    finalize(world, row)
+    if row["status"] == "open" and row["collection_method"] == "charge_automatically":
+        pay(world, row, automatic=True)
 
 
 def finalize(world: World, invoice: Obj, intent: Obj | None = None) -> None:
-    """From now on its lines stand: number, addresses, payment intent. A zero total is paid at once."""
+    """Freeze the lines; set number, URLs and payment intent. An invoice with nothing due is paid at once."""
     customer, now = world.get("customer", invoice["customer"]), world.now()
-    invoice.update(status="open", starting_balance=customer["balance"], number=_number(world, customer))
+    invoice.update(status="open", starting_balance=customer["balance"], number=_next_number(world, customer))
     invoice.update(effective_at=now, automatically_finalizes_at=None, webhooks_delivered_at=now)
     invoice["status_transitions"]["finalized_at"] = now
     invoice["hosted_invoice_url"] = world.url(f"/invoice/{invoice['id']}")
@@ -77,25 +77,25 @@ def finalize(world: World, invoice: Obj, intent: Obj | None = None) -> None:
         with world.edit(customer, "customer.updated"):
             customer["balance"] = balance
     if invoice["amount_due"] > 0:
-        _tie(world, invoice, intent or _intent(world, invoice))
+        _add_invoice_payment(world, invoice, intent or _create_intent(world, invoice))
     world.emit("invoice.finalized", invoice)
     if invoice["amount_due"] == 0:
-        settle(world, invoice)
+        mark_paid(world, invoice)
 
 
-def intent_of(world: World, invoice: Obj) -> Obj | None:
-    """The payment intent that is to pay the invoice, or did."""
-    ties = world.all("invoice_payment", invoice=invoice["id"])
-    return world.find(ties[0]["payment"]["payment_intent"]) if ties else None
+def find_intent(world: World, invoice: Obj) -> Obj | None:
+    """Find the payment intent of the invoice."""
+    invoice_payments = world.all("invoice_payment", invoice=invoice["id"])
+    return world.find(invoice_payments[0]["payment"]["payment_intent"]) if invoice_payments else None
 
 
-def default_method(world: World, invoice: Obj) -> Obj | None:
-    """The card to charge: the invoice's, else the subscription's, else the customer's."""
-    subscription = subscription_status.subscription_of(world, invoice)
+def find_default_method(world: World, invoice: Obj) -> Obj | None:
+    """Find the card to charge: the invoice's, else the subscription's, else the customer's."""
+    subscription = subscription_status.find_subscription(world, invoice)
     customer = world.get("customer", invoice["customer"])
-    wanted = [invoice["default_payment_method"], subscription and subscription["default_payment_method"]]
-    wanted.append(customer["invoice_settings"]["default_payment_method"])
-    for ident in wanted:
+    candidates = [invoice["default_payment_method"], subscription and subscription["default_payment_method"]]
+    candidates.append(customer["invoice_settings"]["default_payment_method"])
+    for ident in candidates:
         method = world.find(ident) if ident else None
         if method is not None and method["customer"] == customer["id"]:
             return method
@@ -111,64 +111,64 @@ def pay(
     authenticated: bool = False,
     automatic: bool = False,
 ) -> Verdict:
-    """Try to collect an open invoice once. `automatic` tries are counted and followed by retries on the clock."""
-    method, intent = method or default_method(world, invoice), intent_of(world, invoice)
+    """Attempt to collect an open invoice once. `automatic` attempts are counted and retried on the clock."""
+    method, intent = method or find_default_method(world, invoice), find_intent(world, invoice)
     if intent is None:
         raise LookupError(f"{invoice['id']} has no payment intent")
     if method is None:
         verdict = Verdict("declined", NO_CARD)
-        payment_attempts.refuse(world, intent, None, NO_CARD)
+        payment_attempts.record_decline(world, intent, None, NO_CARD)
     else:
         back = invoice["hosted_invoice_url"]
         verdict = payment_attempts.attempt(
             world, intent, method, off_session=off_session, authenticated=authenticated, back=back
         )
     if verdict.kind == "paid":
-        settle(world, invoice)
+        mark_paid(world, invoice)
     else:
-        _unpaid(world, invoice, verdict, automatic=automatic)
+        _record_failure(world, invoice, verdict, automatic=automatic)
     return verdict
 
 
-def settle(world: World, invoice: Obj, *, out_of_band: bool = False) -> None:
-    """It is paid: by its intent, because it is nothing, or elsewhere."""
-    now, intent = world.now(), intent_of(world, invoice)
+def mark_paid(world: World, invoice: Obj, *, out_of_band: bool = False) -> None:
+    """Mark the invoice paid: by its intent, because nothing is due, or out of band."""
+    now, intent = world.now(), find_intent(world, invoice)
     with world.edit(invoice, "invoice.updated"):
         invoice.update(status="paid", attempted=True, next_payment_attempt=None)
         invoice.update(amount_paid=0 if out_of_band else invoice["amount_due"], amount_remaining=0)
         invoice["attempt_count"] = max(invoice["attempt_count"], 1 if intent else 0)
         invoice["status_transitions"]["paid_at"] = now
     if intent is not None and not out_of_band:
-        tie = world.all("invoice_payment", invoice=invoice["id"])[0]
-        tie.update(status="paid", amount_paid=invoice["amount_due"])
-        tie["status_transitions"]["paid_at"] = now
-        world.emit("invoice_payment.paid", world.save(tie))
+        invoice_payment = world.all("invoice_payment", invoice=invoice["id"])[0]
+        invoice_payment.update(status="paid", amount_paid=invoice["amount_due"])
+        invoice_payment["status_transitions"]["paid_at"] = now
+        world.emit("invoice_payment.paid", world.save(invoice_payment))
     world.emit("invoice.paid", invoice)
     world.emit("invoice.payment_succeeded", invoice)
     subscription_status.after_payment(world, invoice)
 
 
-def give_up(world: World, invoice: Obj, status: str) -> None:
-    """Void or uncollectible: nobody is asked to pay it any more."""
-    stamp, event = {
+def close_unpaid(world: World, invoice: Obj, status: str) -> None:
+    """Void the invoice or mark it uncollectible; collection stops."""
+    timestamp_field, event = {
         "void": ("voided_at", "invoice.voided"),
         "uncollectible": ("marked_uncollectible_at", "invoice.marked_uncollectible"),
     }[status]
     with world.edit(invoice, "invoice.updated"):
         invoice.update(status=status, next_payment_attempt=None, auto_advance=False)
-        invoice["status_transitions"][stamp] = world.now()
-    for tie in world.all("invoice_payment", invoice=invoice["id"]):
-        if status == "void" and tie["status"] == "open":
-            tie["status"], tie["status_transitions"]["canceled_at"] = "canceled", world.now()
-            world.save(tie)
+        invoice["status_transitions"][timestamp_field] = world.now()
+    for invoice_payment in world.all("invoice_payment", invoice=invoice["id"]):
+        if status == "void" and invoice_payment["status"] == "open":
+            invoice_payment["status"], invoice_payment["status_transitions"]["canceled_at"] = "canceled", world.now()
+            world.save(invoice_payment)
             payment_attempts.cancel(
-                world, world.get("payment_intent", tie["payment"]["payment_intent"]), "void_invoice"
+                world, world.get("payment_intent", invoice_payment["payment"]["payment_intent"]), "void_invoice"
             )
     world.emit(event, invoice)
-    subscription_status.after_giving_up(world, invoice)
+    subscription_status.after_closing_unpaid(world, invoice)
 
 
-def _unpaid(world: World, invoice: Obj, verdict: Verdict, *, automatic: bool) -> None:
+def _record_failure(world: World, invoice: Obj, verdict: Verdict, *, automatic: bool) -> None:
     first = invoice.setdefault("_first_failed", world.now())
     with world.edit(invoice, "invoice.updated"):
         invoice["attempted"] = True
@@ -187,22 +187,22 @@ def _unpaid(world: World, invoice: Obj, verdict: Verdict, *, automatic: bool) ->
         subscription_status.after_failure(world, invoice, last=automatic and invoice["next_payment_attempt"] is None)
 
 
-def _intent(world: World, invoice: Obj) -> Obj:
-    words = REASONS.get(invoice["billing_reason"], "Payment for Invoice")
-    return payment_attempts.new_intent(
+def _create_intent(world: World, invoice: Obj) -> Obj:
+    description = REASONS.get(invoice["billing_reason"], "Payment for Invoice")
+    return payment_attempts.create_payment_intent(
         world,
         amount=invoice["amount_due"],
         currency=invoice["currency"],
         customer=invoice["customer"],
-        description=words,
+        description=description,
     )
 
 
-def _tie(world: World, invoice: Obj, intent: Obj) -> None:
+def _add_invoice_payment(world: World, invoice: Obj, intent: Obj) -> None:
     world.add(payment_shapes.invoice_payment(world.new_id("inpay"), world.now(), invoice, intent["id"]))
 
 
-def _number(world: World, customer: Obj) -> str:
+def _next_number(world: World, customer: Obj) -> str:
     """The customer's next invoice number."""
     number = f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04d}"
     customer["next_invoice_sequence"] += 1

@@ -1,4 +1,4 @@
-"""Merges metadata: an empty value deletes its key, an empty string deletes all."""
+"""Merges metadata: an empty value deletes its key, an empty string deletes everything."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from sandbox.standin.errors import invalid
 KEYS, KEY, VALUE = 50, 40, 500
 
 
-def merged(old: dict[str, str], given: Any) -> dict[str, str]:
-    """What `old` becomes by the parameter `metadata` (None when it was not sent)."""
-    if given is None:
+def merged(old: dict[str, str], update: Any) -> dict[str, str]:
+    """`old` updated with the parameter `metadata` (None if it was not sent)."""
+    if update is None:
         return dict(old)
-    if given == "":
+    if update == "":
         return {}
-    new = {name: value for name, value in {**old, **given}.items() if value != ""}
-    if len(new) > KEYS:
+    result = {name: value for name, value in {**old, **update}.items() if value != ""}
+    if len(result) > KEYS:
         raise invalid(f"Metadata can have up to {KEYS} keys", param="metadata")
-    for name, value in new.items():
+    for name, value in result.items():
         if len(name) > KEY or len(value) > VALUE:
             raise invalid("Metadata keys can have 40 characters, values 500", param=f"metadata[{name}]")
-    return new
+    return result

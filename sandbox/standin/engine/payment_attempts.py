@@ -1,4 +1,4 @@
-"""Attempts a payment: the charge, the state of its intent, and their events. Knows no invoices or checkouts."""
+"""Payment attempts: the charge, the state of its intent, and their events. Knows neither invoices nor checkouts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sandbox.standin.store.world import World
 OVER = frozenset({"succeeded", "canceled"})
 
 
-def new_method(world: World, form: CardForm) -> Obj:
-    """A card that somebody typed in; it belongs to nobody until `attach`."""
+def create_payment_method(world: World, form: CardForm) -> Obj:
+    """Create a payment method from a card form; it has no customer until `attach`."""
     return world.add(payment_shapes.payment_method(world.new_id("pm"), world.now(), form))
 
 
-def new_intent(world: World, *, amount: int, currency: str, customer: str | None, **more: Any) -> Obj:
-    """A payment intent that waits for a card. `more` replaces any field."""
+def create_payment_intent(world: World, *, amount: int, currency: str, customer: str | None, **more: Any) -> Obj:
+    """Create a payment intent that awaits a card. `more` overrides any field."""
     ident = world.new_id("pi")
     fields = intent_shapes.payment_intent(
         ident, world.now(), amount=amount, currency=currency, customer=customer, **more
@@ -31,7 +31,7 @@ def new_intent(world: World, *, amount: int, currency: str, customer: str | None
 
 
 def attach(world: World, method: Obj, customer: Obj) -> None:
-    """The card is the customer's from now on; repeating it says nothing twice."""
+    """Attach the card to the customer; does nothing if it is attached already."""
     if method["customer"] == customer["id"]:
         return
     method["customer"] = customer["id"]
@@ -42,7 +42,7 @@ def attach(world: World, method: Obj, customer: Obj) -> None:
 def attempt(
     world: World, intent: Obj, method: Obj, *, off_session: bool, authenticated: bool = False, back: str | None = None
 ) -> Verdict:
-    """Try the card for the intent's amount. `back` is where a 3-D Secure step would lead; events follow the outcome."""
+    """Charge the card for the intent's amount. `back` is where a 3-D Secure step leads; emits the outcome's events."""
     verdict = cards.verdict_on_charge(cards.get_test_card(method), off_session=off_session, authenticated=authenticated)
     intent["next_action"] = None
     if verdict.kind == "authenticate":
@@ -50,9 +50,9 @@ def attempt(
         intent["next_action"] = next_action(back)
         world.emit("payment_intent.requires_action", world.save(intent))
         return verdict
-    charge = _charge(world, intent, method, verdict.refusal, secured=authenticated)
+    charge = _create_charge(world, intent, method, verdict.refusal, three_d_secure=authenticated)
     if verdict.refusal is not None:
-        refuse(world, intent, method, verdict.refusal, charge)
+        record_decline(world, intent, method, verdict.refusal, charge)
         return verdict
     intent.update(status="succeeded", amount_received=intent["amount"], payment_method=method["id"])
     intent["last_payment_error"] = None
@@ -60,15 +60,17 @@ def attempt(
     return verdict
 
 
-def refuse(world: World, intent: Obj, method: Obj | None, refusal: CardRefusal, charge: Obj | None = None) -> None:
-    """The try failed: the intent waits for another card and says why."""
+def record_decline(
+    world: World, intent: Obj, method: Obj | None, refusal: CardRefusal, charge: Obj | None = None
+) -> None:
+    """Record a failed attempt: the intent awaits another card and says why."""
     intent.update(status="requires_payment_method", payment_method=None, next_action=None)
-    intent["last_payment_error"] = error_of(refusal, method, charge)
+    intent["last_payment_error"] = build_error(refusal, method, charge)
     world.emit("payment_intent.payment_failed", world.save(intent))
 
 
 def cancel(world: World, intent: Obj, reason: str) -> None:
-    """Nobody will pay this any more."""
+    """Cancel the intent unless it has succeeded."""
     if intent["status"] in OVER:
         return
     intent.update(status="canceled", canceled_at=world.now(), cancellation_reason=reason, next_action=None)
@@ -76,12 +78,12 @@ def cancel(world: World, intent: Obj, reason: str) -> None:
 
 
 def next_action(back: str | None) -> Obj:
-    """What an intent says while it waits for 3-D Secure."""
+    """The `next_action` of an intent that awaits 3-D Secure."""
     return {"redirect_to_url": {"return_url": back, "url": back}, "type": "redirect_to_url"}
 
 
-def error_of(refusal: CardRefusal, method: Obj | None, charge: Obj | None = None) -> Obj:
-    """The error object that an intent keeps."""
+def build_error(refusal: CardRefusal, method: Obj | None, charge: Obj | None = None) -> Obj:
+    """The error object stored on an intent."""
     error: Obj = {"code": refusal.code, "message": refusal.message, "type": "card_error"}
     error["doc_url"] = f"https://docs.stripe.com/error-codes/{refusal.code.replace('_', '-')}"
     if refusal.decline_code is not None:
@@ -94,11 +96,11 @@ def error_of(refusal: CardRefusal, method: Obj | None, charge: Obj | None = None
     return error
 
 
-def _charge(world: World, intent: Obj, method: Obj, refusal: CardRefusal | None, *, secured: bool) -> Obj:
+def _create_charge(world: World, intent: Obj, method: Obj, refusal: CardRefusal | None, *, three_d_secure: bool) -> Obj:
     ident = world.new_id("ch")
-    charge = world.add(payment_shapes.charge(ident, world.now(), intent, method, refusal, secured=secured))
+    charge = world.add(payment_shapes.charge(ident, world.now(), intent, method, refusal, secured=three_d_secure))
     intent["latest_charge"] = charge["id"]
     world.emit("charge.succeeded" if refusal is None else "charge.failed", charge)
     if refusal is None and cards.get_test_card(method).disputed:
-        disputes.expect(world, charge)
+        disputes.schedule_dispute(world, charge)
     return charge

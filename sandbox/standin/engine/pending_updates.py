@@ -1,4 +1,4 @@
-"""A subscription change that waits for its payment (`pending_if_incomplete`) and lapses without it."""
+"""Subscription changes that await their payment (`pending_if_incomplete`) and expire without it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sandbox.standin.store.world import World
 PENDING_FOR = 23 * 3600
 
 
-def wait(world: World, subscription: Obj, items: list[Obj], anchor: int | None) -> None:
-    """The payment failed: the change to these items waits for it, and lapses after 23 hours."""
+def hold_change(world: World, subscription: Obj, items: list[Obj], anchor: int | None) -> None:
+    """After a failed payment, hold the change to these items until it is paid; expires after 23 hours."""
     at = world.now() + PENDING_FOR
     with world.edit(subscription, subscription_status.UPDATED):
         subscription["pending_update"] = {
@@ -30,14 +30,14 @@ def wait(world: World, subscription: Obj, items: list[Obj], anchor: int | None) 
 
 @scheduled("expire_pending_update")
 def expire_pending_update(world: World, subscription: str, invoice: str) -> None:
-    """Nobody paid for the change: it lapses and its invoice is void."""
-    found = world.find(subscription)
-    if found is None or found.get("_pending", {}).get("invoice") != invoice:
+    """Drop an unpaid change and void its invoice."""
+    row = world.find(subscription)
+    if row is None or row.get("_pending", {}).get("invoice") != invoice:
         return
-    with world.edit(found, subscription_status.UPDATED):
-        found.pop("_pending")
-        found["pending_update"] = None
-    world.emit("customer.subscription.pending_update_expired", found)
+    with world.edit(row, subscription_status.UPDATED):
+        row.pop("_pending")
+        row["pending_update"] = None
+    world.emit("customer.subscription.pending_update_expired", row)
     bill = world.get("invoice", invoice)
     if bill["status"] == "open":
-        invoicing.give_up(world, bill, "void")
+        invoicing.close_unpaid(world, bill, "void")

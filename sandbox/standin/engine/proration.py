@@ -1,7 +1,7 @@
-"""Boundaries of a subscription's periods, and the price of a part of one. Pure.
+"""Period boundaries of subscriptions, and the price of part of a period. Pure.
 
-Stripe's arithmetic: UTC, by the second, each boundary counted from the original anchor, so that 31 January gives
-28 February and then 31 March (https://docs.stripe.com/billing/subscriptions/billing-cycle).
+Stripe's arithmetic: UTC, to the second, every boundary counted from the original anchor, so that 31 January is
+followed by 28 February and then 31 March (https://docs.stripe.com/billing/subscriptions/billing-cycle).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Recurring = dict[str, Any]
 
 
 def period_boundary(anchor: int, recurring: Recurring, number: int) -> int:
-    """The boundary `number` periods after the anchor (before it, when negative), in Unix seconds."""
+    """The boundary `number` periods after the anchor (before it if negative), in Unix seconds."""
     start = datetime.fromtimestamp(anchor, UTC)
     steps = number * int(recurring["interval_count"])
     if recurring["interval"] in {"day", "week"}:
@@ -28,7 +28,7 @@ def period_boundary(anchor: int, recurring: Recurring, number: int) -> int:
 
 
 def period_at(anchor: int, recurring: Recurring, moment: int) -> tuple[int, int]:
-    """The period [start, end) that holds the moment."""
+    """The period [start, end) that contains the moment."""
     seconds = {"day": 86_400, "week": 604_800, "month": 2_629_800, "year": 31_557_600}[recurring["interval"]]
     number = (moment - anchor) // (seconds * int(recurring["interval_count"]))
     while period_boundary(anchor, recurring, number) > moment:
@@ -39,18 +39,18 @@ def period_at(anchor: int, recurring: Recurring, moment: int) -> tuple[int, int]
 
 
 def rounded(value: Fraction) -> int:
-    """The nearest minor unit, halves away from zero."""
+    """Round to the nearest minor unit, halves away from zero."""
     whole = int(abs(value) + Fraction(1, 2))
     return whole if value >= 0 else -whole
 
 
 def prorated(amount: int, start: int, end: int, moment: int) -> int:
-    """What the rest of [start, end) after the moment costs, in minor units."""
+    """The price of the rest of [start, end) after the moment, in minor units."""
     return rounded(Fraction(amount * (end - moment), max(end - start, 1)))
 
 
 def discount_amount(amount: int, coupon: dict[str, Any] | None) -> int:
-    """What a coupon takes off an amount, in minor units; never more than the amount."""
+    """The discount of a coupon on an amount, in minor units; never more than the amount."""
     if coupon is None or amount <= 0:
         return 0
     if coupon["percent_off"] is not None:
@@ -59,7 +59,7 @@ def discount_amount(amount: int, coupon: dict[str, Any] | None) -> int:
 
 
 def format_money(amount: int, currency: str) -> str:
-    """An amount in minor units as people read it: 1900 usd is "USD 19.00"; 1900 jpy is "JPY 1,900"."""
+    """Format minor units: 1900 usd is "USD 19.00"; 1900 jpy is "JPY 1,900"."""
     if currency.lower() in NO_MINOR:
         return f"{currency.upper()} {amount:,}"
     sign = "-" if amount < 0 else ""

@@ -1,4 +1,4 @@
-"""Scheduled work on subscriptions: renewal, retried payments, cancellation at the end of a period."""
+"""Scheduled work on subscriptions: renewals, payment retries, cancellation at a planned time."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ BILLED = frozenset({"active", "past_due", "unpaid", "trialing"})
 
 @scheduled("renew")
 def renew(world: World, subscription: str, end: int) -> None:
-    """The period that ends at `end` is over: the next one begins at once, its draft is paid an hour later."""
-    found = world.find(subscription)
-    if found is None or found["status"] not in BILLED or found["items"]["data"][0]["current_period_end"] != end:
+    """Start the next period when one ends at `end`; its draft is paid an hour later."""
+    row = world.find(subscription)
+    if row is None or row["status"] not in BILLED or row["items"]["data"][0]["current_period_end"] != end:
         return
-    if found["cancel_at"] is not None and found["cancel_at"] <= end:
-        subscription_status.end(world, found, "cancellation_requested")
+    if row["cancel_at"] is not None and row["cancel_at"] <= end:
+        subscription_status.end(world, row, "cancellation_requested")
         return
-    if found["status"] == "trialing" and not _may_go_on(world, found):
+    if row["status"] == "trialing" and not _may_continue(world, row):
         return
-    with world.edit(found, subscription_status.UPDATED):
-        if found["status"] == "trialing":
-            found["status"] = "active"
-        old = move_period(found)
-        invoice = _draft(world, found, old)
-        found["latest_invoice"] = invoice["id"]
-        found["discounts"] = invoice_totals.discounts_on_renewal(world, found["discounts"], end)
-    subscription_status.schedule_renewal(world, found)
+    with world.edit(row, subscription_status.UPDATED):
+        if row["status"] == "trialing":
+            row["status"] = "active"
+        old = move_period(row)
+        invoice = _publish_draft(world, row, old)
+        row["latest_invoice"] = invoice["id"]
+        row["discounts"] = invoice_totals.discounts_on_renewal(world, row["discounts"], end)
+    subscription_status.schedule_renewal(world, row)
 
 
 def move_period(subscription: Obj) -> tuple[int, int]:
-    """Every item goes on to the next period, counted from the anchor; returns the old one."""
+    """Move every item to the next period, counted from the anchor; return the old period."""
     items = subscription["items"]["data"]
     old = (items[0]["current_period_start"], items[0]["current_period_end"])
     start, end = proration.period_at(subscription["billing_cycle_anchor"], items[0]["price"]["recurring"], old[1])
@@ -42,52 +42,52 @@ def move_period(subscription: Obj) -> tuple[int, int]:
 
 
 def renewal_invoice(world: World, subscription: Obj, old: tuple[int, int]) -> Obj:
-    """The draft for the running period, with what waited for it; not yet in the world."""
+    """Build the draft for the current period, including pending invoice items; not yet in the world."""
     discounts = invoice_totals.discounts_on_renewal(world, subscription["discounts"], old[1])
-    invoice = invoicing.draft_for(
+    invoice = invoicing.build_subscription_draft(
         world, subscription, "subscription_cycle", period_start=old[0], period_end=old[1], discounts=discounts
     )
     for item in waiting_items(world, subscription):
-        invoice["lines"]["data"].append(invoice_lines.of_invoice_item(world, invoice, item))
+        invoice["lines"]["data"].append(invoice_lines.build_invoice_item_line(world, invoice, item))
     for item in subscription["items"]["data"]:
         period = (item["current_period_start"], item["current_period_end"])
-        invoice["lines"]["data"].append(invoice_lines.of_item(world, invoice, item, period))
+        invoice["lines"]["data"].append(invoice_lines.build_item_line(world, invoice, item, period))
     return invoice
 
 
 def waiting_items(world: World, subscription: Obj) -> list[Obj]:
-    """The customer's invoice items that wait for this subscription's next invoice, oldest first."""
-    found = []
+    """List the invoice items that await this subscription's next invoice, oldest first."""
+    items = []
     for item in reversed(world.all("invoiceitem", customer=subscription["customer"], invoice=None)):
         owner = subscription_status.subscription_id(item)
         if owner in {None, subscription["id"]} and item["currency"] == subscription["currency"]:
-            found.append(item)
-    return found
+            items.append(item)
+    return items
 
 
-def claim_waiting(world: World, subscription: Obj, invoice: Obj) -> None:
-    """What waited is on this invoice from now on."""
+def assign_waiting_items(world: World, subscription: Obj, invoice: Obj) -> None:
+    """Assign the pending invoice items to this invoice."""
     for item in waiting_items(world, subscription):
         item["invoice"] = invoice["id"]
         world.save(item)
 
 
-def _draft(world: World, subscription: Obj, old: tuple[int, int]) -> Obj:
+def _publish_draft(world: World, subscription: Obj, old: tuple[int, int]) -> Obj:
     invoice = renewal_invoice(world, subscription, old)
-    claim_waiting(world, subscription, invoice)
+    assign_waiting_items(world, subscription, invoice)
     collect = subscription["status"] != "unpaid"
     invoice["auto_advance"] = collect
     return invoicing.publish(world, invoice, finalize_in=invoicing.HOUR if collect else None)
 
 
-def _may_go_on(world: World, subscription: Obj) -> bool:
-    """A trial ends: with a card, or where an invoice is to be made anyway, the subscription goes on."""
-    without = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+def _may_continue(world: World, subscription: Obj) -> bool:
+    """End a trial: the subscription continues with a card, or if an invoice is to be created anyway."""
+    missing_card_behavior = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
     customer = world.get("customer", subscription["customer"])
     card = subscription["default_payment_method"] or customer["invoice_settings"]["default_payment_method"]
-    if card or without == "create_invoice":
+    if card or missing_card_behavior == "create_invoice":
         return True
-    if without == "cancel":
+    if missing_card_behavior == "cancel":
         subscription_status.end(world, subscription, "payment_failed")
         return False
     with world.edit(subscription, subscription_status.UPDATED):
@@ -98,16 +98,16 @@ def _may_go_on(world: World, subscription: Obj) -> bool:
 
 @scheduled("retry_invoice")
 def retry_invoice(world: World, invoice: str) -> None:
-    """The time of a failed payment's next try."""
-    found = world.find(invoice)
-    if found is None or found["status"] != "open" or found["next_payment_attempt"] != world.now():
+    """Retry a failed payment at its scheduled time."""
+    row = world.find(invoice)
+    if row is None or row["status"] != "open" or row["next_payment_attempt"] != world.now():
         return
-    invoicing.pay(world, found, automatic=True)
+    invoicing.pay(world, row, automatic=True)
 
 
 @scheduled("cancel_subscription")
 def cancel_due(world: World, subscription: str, moment: int) -> None:
-    """The instant at which a subscription was to end, when that is no period's end."""
-    found = world.find(subscription)
-    if found is not None and found["status"] in BILLED and found["cancel_at"] == moment:
-        subscription_status.end(world, found, "cancellation_requested")
+    """Cancel a subscription at its planned time, if that is not the end of a period."""
+    row = world.find(subscription)
+    if row is not None and row["status"] in BILLED and row["cancel_at"] == moment:
+        subscription_status.end(world, row, "cancellation_requested")

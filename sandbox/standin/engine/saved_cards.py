@@ -12,49 +12,49 @@ from sandbox.standin.store.world import World
 YEAR = 2034
 
 
-def method(world: World, identifier: str, param: str | None = None) -> Obj:
-    """The payment method; one of Stripe's names for tests (`pm_card_visa`) makes a fresh one."""
+def get_payment_method(world: World, identifier: str, param: str | None = None) -> Obj:
+    """Get a payment method; one of Stripe's test names (`pm_card_visa`) creates a new one."""
     number = cards.TOKENS.get(identifier)
     if number is not None:
-        return payment_attempts.new_method(world, CardForm(number=number, exp_month=12, exp_year=YEAR))
+        return payment_attempts.create_payment_method(world, CardForm(number=number, exp_month=12, exp_year=YEAR))
     return world.get("payment_method", identifier, param)
 
 
-def of_customer(world: World, identifier: str, customer: str, param: str) -> Obj:
-    """The payment method, which must be this customer's; 400 else."""
-    found = world.get("payment_method", identifier, param)
-    if found["customer"] != customer:
-        words = f"The customer does not have a payment method with the ID {identifier}. "
-        raise invalid(f"{words}The payment method must be attached to the customer.", param=param)
-    return found
+def get_customer_card(world: World, identifier: str, customer: str, param: str) -> Obj:
+    """Get a payment method of this customer; 400 otherwise."""
+    card = world.get("payment_method", identifier, param)
+    if card["customer"] != customer:
+        message = f"The customer does not have a payment method with the ID {identifier}. "
+        raise invalid(f"{message}The payment method must be attached to the customer.", param=param)
+    return card
 
 
 def attach(world: World, identifier: str, customer: Obj) -> Obj:
-    """Save the card for the customer; raises 402 for a card that cannot be saved, 400 for another customer's."""
-    found = method(world, identifier, "payment_method")
-    if found["customer"] not in {None, customer["id"]}:
+    """Save the card for the customer; raises 402 if it cannot be saved, 400 if it belongs to another customer."""
+    card = get_payment_method(world, identifier, "payment_method")
+    if card["customer"] not in {None, customer["id"]}:
         raise invalid("The payment method you provided has already been attached to a customer.")
-    refuse_unsaved(found)
-    payment_attempts.attach(world, found, customer)
-    return found
+    require_savable(card)
+    payment_attempts.attach(world, card, customer)
+    return card
 
 
-def refuse_unsaved(card: Obj) -> None:
-    """Raise 402 for a card that the bank does not let be saved."""
+def require_savable(card: Obj) -> None:
+    """Raise 402 if the bank does not allow the card to be saved."""
     verdict = cards.verdict_on_save(cards.get_test_card(card), authenticated=True)
     if verdict.refusal is not None:
         raise declined(verdict.refusal)
 
 
 def make_default(world: World, customer: Obj, card: Obj) -> None:
-    """Invoices take this card from now on."""
+    """Make the card the default for invoices."""
     with world.edit(customer, "customer.updated"):
         settings = customer["invoice_settings"]
         customer["invoice_settings"] = {**settings, "default_payment_method": card["id"]}
 
 
 def detach(world: World, card: Obj) -> None:
-    """The customer keeps the card no more; nothing takes it by default any more."""
+    """Detach the card from its customer; it is no longer a default anywhere."""
     owner = world.find(card["customer"])
     if owner is not None and owner["invoice_settings"]["default_payment_method"] == card["id"]:
         with world.edit(owner, "customer.updated"):
@@ -68,16 +68,16 @@ def detach(world: World, card: Obj) -> None:
 
 
 def create_setup_intent(world: World, customer: str | None, metadata: Obj, description: str | None = None) -> Obj:
-    """A setup intent that waits for a card."""
-    made = intent_shapes.setup_intent(
+    """Create a setup intent that awaits a card."""
+    intent = intent_shapes.setup_intent(
         world.new_id("seti"), world.now(), customer=customer, metadata=metadata, description=description
     )
-    world.emit("setup_intent.created", world.add(made))
-    return made
+    world.emit("setup_intent.created", world.add(intent))
+    return intent
 
 
 def attempt_setup(world: World, intent: Obj, card: Obj, *, authenticated: bool, back: str | None) -> cards.Verdict:
-    """Try to save the card by the setup intent: succeeded, waiting for 3-D Secure, or refused; events follow."""
+    """Try to save the card with the setup intent: succeeded, awaiting 3-D Secure, or declined; emits the events."""
     verdict = cards.verdict_on_save(cards.get_test_card(card), authenticated=authenticated)
     intent["next_action"], intent["last_setup_error"] = None, None
     if verdict.kind == "authenticate":
@@ -86,7 +86,7 @@ def attempt_setup(world: World, intent: Obj, card: Obj, *, authenticated: bool, 
         )
         world.emit("setup_intent.requires_action", world.save(intent))
     elif verdict.refusal is not None:
-        refuse_setup(world, intent, card, verdict.refusal)
+        record_setup_decline(world, intent, card, verdict.refusal)
     else:
         owner = world.find(intent["customer"]) if intent["customer"] else None
         if owner is not None:
@@ -96,14 +96,14 @@ def attempt_setup(world: World, intent: Obj, card: Obj, *, authenticated: bool, 
     return verdict
 
 
-def refuse_setup(world: World, intent: Obj, card: Obj, refusal: cards.CardRefusal) -> None:
-    """The card was not saved: the intent waits for another one and says why."""
+def record_setup_decline(world: World, intent: Obj, card: Obj, refusal: cards.CardRefusal) -> None:
+    """Record a declined card: the intent awaits another one and says why."""
     intent.update(status="requires_payment_method", payment_method=None, next_action=None)
-    intent["last_setup_error"] = payment_attempts.error_of(refusal, card)
+    intent["last_setup_error"] = payment_attempts.build_error(refusal, card)
     world.emit("setup_intent.setup_failed", world.save(intent))
 
 
 def cancel_setup(world: World, intent: Obj, reason: str) -> None:
-    """Nobody will save a card by this any more."""
+    """Cancel the setup intent."""
     intent.update(status="canceled", cancellation_reason=reason, next_action=None)
     world.emit("setup_intent.canceled", world.save(intent))

@@ -1,4 +1,4 @@
-"""Changes a subscription's items: new prices or quantities, their proration, and when it is billed."""
+"""Changes a subscription's items: new prices or quantities, their proration, and when they are billed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sandbox.standin.store.world import World
 
 @dataclass(frozen=True, slots=True)
 class ItemChange:
-    """The items as they will be. `fresh`: a new period begins at `anchor`; `credits`: the old period is given back."""
+    """The items before and after. `fresh`: a new period starts at `anchor`; `credits`: the old period is credited."""
 
     before: list[Obj]
     after: list[Obj]
@@ -36,19 +36,19 @@ class ItemChange:
 def plan_change(
     world: World, subscription: Obj, rows: list[Obj], *, moment: int | None = None, reset: bool = False
 ) -> ItemChange:
-    """What the parameter `items` would do at `moment` (now by default); 400 for an item or price that is not there."""
+    """Compute the effect of the parameter `items` at `moment` (default: now); 400 for an unknown item or price."""
     at = world.now() if moment is None else moment
     before = subscription["items"]["data"]
     after = {item["id"]: copy.deepcopy(item) for item in before}
-    for place, row in enumerate(rows):
-        _apply(world, subscription, after, row, f"items[{place}]")
+    for index, row in enumerate(rows):
+        _apply_row(world, subscription, after, row, f"items[{index}]")
     items = list(after.values())
-    price = subscription_start.agreeing([item["price"] for item in items])
+    price = subscription_start.require_same_terms([item["price"] for item in items])
     if price["currency"] != subscription["currency"]:
         raise invalid("The price must have the subscription's currency.", param="items")
-    same = ("interval", "interval_count")
-    other = any(price["recurring"][name] != before[0]["price"]["recurring"][name] for name in same)
-    fresh = reset or (other and subscription["status"] != "trialing")  # a trial ends when it was to end
+    fields = ("interval", "interval_count")
+    interval_changed = any(price["recurring"][name] != before[0]["price"]["recurring"][name] for name in fields)
+    fresh = reset or (interval_changed and subscription["status"] != "trialing")  # a trial keeps its end
     anchor = at if fresh else subscription["billing_cycle_anchor"]
     start, end = before[0]["current_period_start"], before[0]["current_period_end"]
     period = (at, proration.period_boundary(at, price["recurring"], 1)) if fresh else (start, end)
@@ -58,50 +58,52 @@ def plan_change(
 
 
 def lines(world: World, invoice: Obj, change: ItemChange) -> list[Obj]:
-    """The credits for what is given back and the charges for what is taken."""
-    kept = {item["id"]: item for item in change.after}
+    """Build the credits for removed items and the charges for new ones."""
+    remaining = {item["id"]: item for item in change.after}
     old = {item["id"]: item for item in change.before}
-    given_back = [
-        item for item in change.before if change.fresh or item["id"] not in kept or _differs(item, kept[item["id"]])
+    credited = [
+        item
+        for item in change.before
+        if change.fresh or item["id"] not in remaining or _is_different(item, remaining[item["id"]])
     ]
     if not change.credits:
-        given_back = []
-    made = [invoice_lines.of_change(world, invoice, item, change.moment, credit=True) for item in given_back]
+        credited = []
+    built = [invoice_lines.build_proration_line(world, invoice, item, change.moment, credit=True) for item in credited]
     for item in change.after:
         if change.fresh:
             period = (item["current_period_start"], item["current_period_end"])
-            made.append(invoice_lines.of_item(world, invoice, item, period))
-        elif item["id"] not in old or _differs(old[item["id"]], item):
-            made.append(invoice_lines.of_change(world, invoice, item, change.moment, credit=False))
-    return made
+            built.append(invoice_lines.build_item_line(world, invoice, item, period))
+        elif item["id"] not in old or _is_different(old[item["id"]], item):
+            built.append(invoice_lines.build_proration_line(world, invoice, item, change.moment, credit=False))
+    return built
 
 
-def carry_out_change(world: World, subscription: Obj, change: ItemChange, params: Obj) -> None:
+def change_items(world: World, subscription: Obj, change: ItemChange, params: Obj) -> None:
     """Change the items and bill the difference as `proration_behavior` and `payment_behavior` say."""
     how = params.get("proration_behavior", "create_prorations")
     billed = billed_now(subscription, change, how)
     if billed is not None:
-        _invoice(world, subscription, billed, params.get("payment_behavior", "allow_incomplete"))
+        _invoice_now(world, subscription, billed, params.get("payment_behavior", "allow_incomplete"))
         return
     if prorates(subscription, how):
-        _leave_waiting(world, subscription, change)
+        _add_pending_items(world, subscription, change)
     apply_change(world, subscription, change)
 
 
 def billed_now(subscription: Obj, change: ItemChange, how: str) -> ItemChange | None:
-    """What of the change gets an invoice of its own by `proration_behavior`; None where nothing does."""
+    """The part of the change that gets its own invoice under `proration_behavior`; None if no part does."""
     if subscription["status"] == "trialing" or not (change.fresh or how == "always_invoice"):
         return None
     return replace(change, credits=how != "none")
 
 
 def prorates(subscription: Obj, how: str) -> bool:
-    """Whether the rest of the period is billed at all; on trial nothing was paid and nothing is given back."""
+    """Whether the rest of the period is billed; on trial nothing was paid, so nothing is credited."""
     return how != "none" and subscription["status"] != "trialing"
 
 
 def apply_change(world: World, subscription: Obj, change: ItemChange) -> None:
-    """The items are these now."""
+    """Put the change into effect."""
     with world.edit(subscription, subscription_status.UPDATED):
         subscription["items"]["data"] = change.after
         subscription["items"]["total_count"] = len(change.after)
@@ -113,18 +115,18 @@ def apply_change(world: World, subscription: Obj, change: ItemChange) -> None:
 
 
 def invoice_of(world: World, subscription: Obj, change: ItemChange) -> Obj:
-    """The draft that bills the change at once; not yet in the world."""
-    invoice = invoicing.draft_for(world, subscription, "subscription_update")
+    """Build the draft that bills the change at once; not yet in the world."""
+    invoice = invoicing.build_subscription_draft(world, subscription, "subscription_update")
     invoice["parent"]["subscription_details"]["subscription_proration_date"] = change.moment
     waiting = renewals.waiting_items(world, subscription)
-    invoice["lines"]["data"] = [invoice_lines.of_invoice_item(world, invoice, item) for item in waiting]
+    invoice["lines"]["data"] = [invoice_lines.build_invoice_item_line(world, invoice, item) for item in waiting]
     invoice["lines"]["data"] += lines(world, invoice, change)
     return invoice
 
 
-def _invoice(world: World, subscription: Obj, change: ItemChange, behavior: str) -> None:
+def _invoice_now(world: World, subscription: Obj, change: ItemChange, behavior: str) -> None:
     invoice = invoice_of(world, subscription, change)
-    renewals.claim_waiting(world, subscription, invoice)
+    renewals.assign_waiting_items(world, subscription, invoice)
     if behavior != "pending_if_incomplete":
         apply_change(world, subscription, change)
     with world.edit(subscription, subscription_status.UPDATED):
@@ -138,11 +140,11 @@ def _invoice(world: World, subscription: Obj, change: ItemChange, behavior: str)
         if verdict.refusal is not None and behavior == "error_if_incomplete":
             raise declined(verdict.refusal, keep=False)
     if "_pending" in subscription:
-        pending_updates.wait(world, subscription, change.after, change.anchor if change.fresh else None)
+        pending_updates.hold_change(world, subscription, change.after, change.anchor if change.fresh else None)
 
 
-def _leave_waiting(world: World, subscription: Obj, change: ItemChange) -> None:
-    """The difference waits as invoice items for the next invoice."""
+def _add_pending_items(world: World, subscription: Obj, change: ItemChange) -> None:
+    """Record the difference as invoice items for the next invoice."""
     for line in lines(world, {"id": None}, change):
         ident = line["parent"]["subscription_item_details"]["subscription_item"]
         details = {"subscription": subscription["id"], "subscription_item": ident}
@@ -160,7 +162,7 @@ def _leave_waiting(world: World, subscription: Obj, change: ItemChange) -> None:
         world.emit("invoiceitem.created", world.add(item))
 
 
-def _apply(world: World, subscription: Obj, after: dict[str, Obj], row: Obj, path: str) -> None:
+def _apply_row(world: World, subscription: Obj, after: dict[str, Obj], row: Obj, path: str) -> None:
     price = world.get("price", row["price"], f"{path}[price]") if row.get("price") else None
     if "id" not in row:
         if price is None:
@@ -181,12 +183,12 @@ def _apply(world: World, subscription: Obj, after: dict[str, Obj], row: Obj, pat
     item["quantity"] = row.get("quantity", item.get("quantity", 1))
 
 
-def _differs(one: Obj, other: Obj) -> bool:
-    return bool(one["price"]["id"] != other["price"]["id"] or one.get("quantity") != other.get("quantity"))
+def _is_different(first: Obj, second: Obj) -> bool:
+    return bool(first["price"]["id"] != second["price"]["id"] or first.get("quantity") != second.get("quantity"))
 
 
 def get_item_with_subscription(world: World, ident: str) -> tuple[Obj, Obj]:
-    """A subscription item and its subscription, by the item's id; raises 404."""
+    """Get a subscription item and its subscription by the item's id; raises 404."""
     for subscription in world.all("subscription"):
         for item in subscription["items"]["data"]:
             if item["id"] == ident:

@@ -20,15 +20,15 @@ SIMPLE = (
 )
 
 
-def plan_end(world: World, subscription: Obj, params: Obj) -> None:
-    """`cancel_at_period_end`, `cancel_at` and the reasons given with them."""
+def apply_cancellation(world: World, subscription: Obj, params: Obj) -> None:
+    """Apply `cancel_at_period_end`, `cancel_at` and the reasons given with them."""
     end = subscription["items"]["data"][0]["current_period_end"]
-    reasons(subscription, params.get("cancellation_details") or {})
+    set_cancellation_reasons(subscription, params.get("cancellation_details") or {})
     if "cancel_at_period_end" not in params and "cancel_at" not in params:
         return
-    wish = params.get("cancel_at")
+    requested = params.get("cancel_at")
     named = {"min_period_end": end, "max_period_end": end}
-    at = named.get(wish, wish or None) if "cancel_at" in params else None  # type: ignore[arg-type]  # a word or a number
+    at = named.get(requested, requested or None) if "cancel_at" in params else None  # type: ignore[arg-type]  # a word or a number
     if params.get("cancel_at_period_end"):
         at = end
     if at != subscription["cancel_at"]:
@@ -39,40 +39,42 @@ def plan_end(world: World, subscription: Obj, params: Obj) -> None:
         world.schedule(at, "cancel_subscription", subscription=subscription["id"], moment=at)
 
 
-def move_trial(world: World, subscription: Obj, wish: str | int) -> bool:
-    """End the running trial now, or at another instant; True when a new period is to begin now. 400 without a trial."""
+def move_trial(world: World, subscription: Obj, requested: str | int) -> bool:
+    """End the running trial now or at another time; True if a new period starts now. 400 without a trial."""
     if subscription["status"] != "trialing":
         raise invalid("The stand-in moves the end of a trial only while it runs.", param="trial_end")
-    at = world.now() if wish == "now" else int(wish)
+    at = world.now() if requested == "now" else int(requested)
     with world.edit(subscription, subscription_status.UPDATED):
-        subscription.update(trial_end=at, billing_cycle_anchor=at, status="active" if wish == "now" else "trialing")
+        subscription.update(
+            trial_end=at, billing_cycle_anchor=at, status="active" if requested == "now" else "trialing"
+        )
         for item in subscription["items"]["data"]:
             item["current_period_end"] = at
     subscription_status.schedule_renewal(world, subscription)
-    return wish == "now"
+    return requested == "now"
 
 
 def trial_end(world: World, params: Obj) -> int | None:
-    """When a trial ends, by `trial_end` or `trial_period_days`."""
+    """When the trial ends, from `trial_end` or `trial_period_days`."""
     if params.get("trial_period_days"):
         return world.now() + int(params["trial_period_days"]) * DAY
-    wish = params.get("trial_end")
-    return int(wish) if wish and wish != "now" else None
+    requested = params.get("trial_end")
+    return int(requested) if requested and requested != "now" else None
 
 
 def amount_today(world: World, subscription: Obj) -> int:
-    """What the first invoice comes to, in minor units."""
+    """The total of the first invoice, in minor units."""
     invoice = subscription_start.first_invoice(world, subscription)
     invoice_totals.recompute(world, invoice)
     return int(invoice["total"])
 
 
-def card(world: World, params: Obj, customer: str) -> str:
-    card = saved_cards.of_customer(world, params["default_payment_method"], customer, "default_payment_method")
+def get_card(world: World, params: Obj, customer: str) -> str:
+    card = saved_cards.get_customer_card(world, params["default_payment_method"], customer, "default_payment_method")
     return str(card["id"])
 
 
-def apply(subscription: Obj, params: Obj) -> None:
+def apply_params(subscription: Obj, params: Obj) -> None:
     for name in SIMPLE:
         value = params.get(name)
         if name in params:
@@ -82,14 +84,14 @@ def apply(subscription: Obj, params: Obj) -> None:
 
 
 def _merged(old: Any, new: Any) -> Any:
-    """The new value; of a group only the parts that were given. An empty string clears."""
+    """The new value; groups are merged part by part. An empty string clears."""
     if isinstance(old, dict) and isinstance(new, dict):
         return {**old, **{name: _merged(old.get(name), value) for name, value in new.items()}}
     return None if new == "" else new
 
 
-def discounts(world: World, subscription: Obj, rows: list[Any]) -> list[str]:
-    made = []
+def create_discounts(world: World, subscription: Obj, rows: list[Any]) -> list[str]:
+    discount_ids = []
     for row in rows:
         code = world.get("promotion_code", row["promotion_code"], "discounts") if row.get("promotion_code") else None
         coupon = world.get("coupon", code["promotion"]["coupon"] if code else row.get("coupon", ""), "discounts")
@@ -97,11 +99,11 @@ def discounts(world: World, subscription: Obj, rows: list[Any]) -> list[str]:
         discount = invoice_totals.new_discount(
             world, coupon, customer=subscription["customer"], code=ident, subscription=subscription["id"]
         )
-        made.append(discount["id"])
-    return made
+        discount_ids.append(discount["id"])
+    return discount_ids
 
 
-def reasons(subscription: Obj, given: Obj) -> None:
+def set_cancellation_reasons(subscription: Obj, given: Obj) -> None:
     for name in ("comment", "feedback"):
         if name in given:
             subscription["cancellation_details"][name] = given[name] or None

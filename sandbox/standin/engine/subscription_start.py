@@ -18,12 +18,12 @@ Row = tuple[Obj, int]
 
 
 def build(world: World, customer: Obj, rows: Sequence[Row], *, trial_end: int | None = None, **more: Any) -> Obj:
-    """A subscription that begins now with these prices and quantities; not yet in the world. `more` replaces fields.
+    """Build a subscription that starts now with these prices and quantities; not yet in the world. `more` sets fields.
 
-    Raises 400 when the prices differ in currency or interval, or are not recurring.
+    Raises 400 if the prices differ in currency or interval, or are not recurring.
     """
     now, ident = world.now(), world.new_id("sub")
-    price = agreeing([price for price, _ in rows])
+    price = require_same_terms([price for price, _ in rows])
     anchor = trial_end or now
     period = (now, trial_end) if trial_end else (now, proration.period_boundary(now, price["recurring"], 1))
     fields = {"status": "active", "billing_cycle_anchor": anchor, **more}
@@ -40,16 +40,16 @@ def build(world: World, customer: Obj, rows: Sequence[Row], *, trial_end: int | 
     return subscription
 
 
-def agreeing(prices: Sequence[Obj]) -> Obj:
-    """The first of the prices; raises 400 unless all are recurring, with one currency and one interval."""
+def require_same_terms(prices: Sequence[Obj]) -> Obj:
+    """Return the first price; raises 400 unless all are recurring, with one currency and interval."""
     for price in prices:
         if price["recurring"] is None:
             raise invalid(
                 "The price specified is set to `type=one_time` but this field only accepts recurring prices.",
                 param="items",
             )
-        same = ("interval", "interval_count")
-        if any(price["recurring"][name] != prices[0]["recurring"][name] for name in same):
+        interval_fields = ("interval", "interval_count")
+        if any(price["recurring"][name] != prices[0]["recurring"][name] for name in interval_fields):
             raise invalid("Currently the stand-in takes one billing interval for all items.", param="items")
         if price["currency"] != prices[0]["currency"]:
             raise invalid("All prices on a subscription must have the same currency.", param="items")
@@ -59,9 +59,9 @@ def agreeing(prices: Sequence[Obj]) -> Obj:
 
 
 def start(world: World, subscription: Obj, intent: Obj | None = None) -> Obj:
-    """The subscription and its first invoice enter the world; with a payment that succeeded, the invoice is paid by it.
+    """Add the subscription and its first invoice to the world; a successful payment intent pays the invoice.
 
-    Returns the invoice: open when something is to be paid and no payment was given.
+    Returns the invoice, which is open if a payment is due and none was given.
     """
     world.add(subscription)
     invoice = first_invoice(world, subscription)
@@ -70,7 +70,7 @@ def start(world: World, subscription: Obj, intent: Obj | None = None) -> Obj:
     invoicing.publish(world, invoice)
     invoicing.finalize(world, invoice, intent)
     if intent is not None and invoice["status"] == "open":
-        invoicing.settle(world, invoice)
+        invoicing.mark_paid(world, invoice)
     subscription_status.schedule_renewal(world, subscription)
     if subscription["status"] == "trialing":
         at = max(world.now(), subscription["trial_end"] - 3 * DAY)
@@ -81,26 +81,26 @@ def start(world: World, subscription: Obj, intent: Obj | None = None) -> Obj:
 
 
 def first_invoice(world: World, subscription: Obj) -> Obj:
-    """The draft for the first period: its price, or nothing while on trial."""
-    invoice = invoicing.draft_for(world, subscription, "subscription_create")
+    """Build the draft for the first period: its price, or zero on trial."""
+    invoice = invoicing.build_subscription_draft(world, subscription, "subscription_create")
     for item in subscription["items"]["data"]:
         period = (item["current_period_start"], item["current_period_end"])
         trial = subscription["trial_end"] is not None
-        invoice["lines"]["data"].append(invoice_lines.of_item(world, invoice, item, period, trial=trial))
+        invoice["lines"]["data"].append(invoice_lines.build_item_line(world, invoice, item, period, trial=trial))
     return invoice
 
 
 @scheduled("expire_incomplete")
 def expire_incomplete(world: World, subscription: str) -> None:
-    """23 hours without the first payment: the subscription never was, its invoice is void."""
-    found = world.find(subscription)
-    if found is not None and found["status"] == "incomplete":
-        invoicing.give_up(world, world.get("invoice", found["latest_invoice"]), "void")
+    """After 23 hours without the first payment, expire the subscription and void its invoice."""
+    row = world.find(subscription)
+    if row is not None and row["status"] == "incomplete":
+        invoicing.close_unpaid(world, world.get("invoice", row["latest_invoice"]), "void")
 
 
 @scheduled("trial_will_end")
 def trial_will_end(world: World, subscription: str) -> None:
-    """Three days before a trial ends."""
-    found = world.find(subscription)
-    if found is not None and found["status"] == "trialing":
-        world.emit("customer.subscription.trial_will_end", found)
+    """Announce the end of a trial three days before."""
+    row = world.find(subscription)
+    if row is not None and row["status"] == "trialing":
+        world.emit("customer.subscription.trial_will_end", row)

@@ -1,4 +1,4 @@
-"""Moves a subscription's status, and its customer's `delinquent`, after a payment, a failure or an end."""
+"""Updates a subscription's status, and its customer's `delinquent`, after a payment, a failure or the end."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ UPDATED = "customer.subscription.updated"
 
 
 def subscription_id(billed: Obj) -> str | None:
-    """The id of the subscription that an invoice or an invoice item belongs to, if any."""
+    """The id of the subscription that an invoice or invoice item belongs to, if any."""
     details = (billed["parent"] or {}).get("subscription_details") or {}
     return details.get("subscription")
 
 
-def subscription_of(world: World, invoice: Obj) -> Obj | None:
-    """The subscription that an invoice bills, if any."""
+def find_subscription(world: World, invoice: Obj) -> Obj | None:
+    """Find the subscription that an invoice bills."""
     ident = subscription_id(invoice)
     return world.find(ident) if ident else None
 
 
 def after_payment(world: World, invoice: Obj) -> None:
-    """The invoice was paid: arrears end when it is the latest one, and a change that waited for it is made."""
-    _delinquent(world, invoice, delinquent=False)
-    subscription = subscription_of(world, invoice)
+    """After a payment: arrears end if it is the latest invoice, and a change that awaited it is applied."""
+    _set_delinquent(world, invoice, delinquent=False)
+    subscription = find_subscription(world, invoice)
     if subscription is None or subscription["status"] in OVER:
         return
     apply_pending(world, subscription, invoice)
@@ -36,24 +36,24 @@ def after_payment(world: World, invoice: Obj) -> None:
         "incomplete",
     }:
         with world.edit(subscription, UPDATED):
-            subscription["status"] = "trialing" if _on_trial(world, subscription) else "active"
+            subscription["status"] = "trialing" if _is_on_trial(world, subscription) else "active"
 
 
 def after_failure(world: World, invoice: Obj, *, last: bool) -> None:
-    """A try failed: the subscription is past due; after the last try the account's setting decides."""
-    _delinquent(world, invoice, delinquent=True)
-    subscription = subscription_of(world, invoice)
+    """After a failed attempt: the subscription is past due; after the last attempt the account's setting decides."""
+    _set_delinquent(world, invoice, delinquent=True)
+    subscription = find_subscription(world, invoice)
     if (
         subscription is None
         or subscription["status"] in OVER
         or subscription.get("_pending", {}).get("invoice") == invoice["id"]
     ):
         return
-    then = retry_settings.read(world).after_retries
-    if last and then == "cancel":
+    after_retries = retry_settings.read(world).after_retries
+    if last and after_retries == "cancel":
         end(world, subscription, "payment_failed")
         return
-    status = "unpaid" if last and then == "unpaid" else "past_due"
+    status = "unpaid" if last and after_retries == "unpaid" else "past_due"
     if subscription["status"] in {"active", "trialing"} or (
         status == "unpaid" and subscription["status"] == "past_due"
     ):
@@ -61,9 +61,9 @@ def after_failure(world: World, invoice: Obj, *, last: bool) -> None:
             subscription["status"] = status
 
 
-def after_giving_up(world: World, invoice: Obj) -> None:
-    """The latest invoice is void or uncollectible: arrears end, and a first one takes its subscription with it."""
-    subscription = subscription_of(world, invoice)
+def after_closing_unpaid(world: World, invoice: Obj) -> None:
+    """The latest invoice is void or uncollectible: arrears end; voiding the first one expires the subscription."""
+    subscription = find_subscription(world, invoice)
     if subscription is None or subscription["latest_invoice"] != invoice["id"]:
         return
     if subscription["status"] == "past_due":
@@ -75,7 +75,7 @@ def after_giving_up(world: World, invoice: Obj) -> None:
 
 
 def end(world: World, subscription: Obj, reason: str) -> None:
-    """Over, for good: nothing is collected by itself any more."""
+    """End the subscription for good; automatic collection stops."""
     now = world.now()
     subscription.update(status="canceled", ended_at=now, canceled_at=subscription["canceled_at"] or now)
     subscription["cancellation_details"]["reason"] = subscription["cancellation_details"]["reason"] or reason
@@ -89,39 +89,39 @@ def end(world: World, subscription: Obj, reason: str) -> None:
 
 
 def stop_collecting(world: World, invoice: Obj) -> None:
-    """An unpaid invoice stays as it is until somebody acts on it."""
+    """Leave an unpaid invoice as it is, without further automatic collection."""
     if invoice["status"] in {"draft", "open"}:
         with world.edit(invoice, "invoice.updated"):
             invoice.update(auto_advance=False, next_payment_attempt=None, automatically_finalizes_at=None)
 
 
 def apply_pending(world: World, subscription: Obj, invoice: Obj) -> None:
-    """A change that waited for this invoice becomes real."""
-    waiting = subscription.get("_pending")
-    if not waiting or waiting["invoice"] != invoice["id"]:
+    """Apply the change that awaited this invoice."""
+    pending = subscription.get("_pending")
+    if not pending or pending["invoice"] != invoice["id"]:
         return
     with world.edit(subscription, UPDATED):
         subscription.pop("_pending")
         subscription["pending_update"] = None
-        subscription["items"]["data"] = waiting["items"]
-        subscription["billing_cycle_anchor"] = waiting["anchor"]
+        subscription["items"]["data"] = pending["items"]
+        subscription["billing_cycle_anchor"] = pending["anchor"]
     world.emit("customer.subscription.pending_update_applied", subscription)
     schedule_renewal(world, subscription)
 
 
 def schedule_renewal(world: World, subscription: Obj) -> None:
-    """Have the clock renew it at the end of the running period."""
+    """Schedule the renewal for the end of the current period."""
     end_at = subscription["items"]["data"][0]["current_period_end"]
     world.schedule(end_at, "renew", subscription=subscription["id"], end=end_at)
     if end_at - ANNOUNCED_S > world.now():
         world.schedule(end_at - ANNOUNCED_S, "announce_renewal", subscription=subscription["id"], end=end_at)
 
 
-def _on_trial(world: World, subscription: Obj) -> bool:
+def _is_on_trial(world: World, subscription: Obj) -> bool:
     return subscription["trial_end"] is not None and subscription["trial_end"] > world.now()
 
 
-def _delinquent(world: World, invoice: Obj, *, delinquent: bool) -> None:
+def _set_delinquent(world: World, invoice: Obj, *, delinquent: bool) -> None:
     customer = world.get("customer", invoice["customer"])
     if not customer.get("deleted") and bool(customer.get("delinquent")) != delinquent:
         with world.edit(customer, "customer.updated"):

@@ -1,6 +1,6 @@
-"""Delivers events to webhook endpoints: signed, retried with growing pauses, subject to the fault switches.
+"""Delivers events to webhook endpoints: signed, retried with growing delays, subject to the fault switches.
 
-Times are of the wall clock, as signatures are: a business clock that jumps must not age a signature.
+Times are wall-clock times, because signatures use them: moving the business clock must not age a signature.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
 
 PAUSES_S = (5, 30, 120, 600, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600, 24 * 3600)
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 FOREVER = 9e12
 LISTED = "SELECT seq, event, endpoint, state, tries, at, note FROM deliveries ORDER BY seq"
 LISTED_IN = (
@@ -29,7 +29,7 @@ Sender = Callable[[str, bytes, dict[str, str]], int]
 
 @dataclass(frozen=True)
 class Delivery:
-    """One event on its way to one endpoint. `state`: waiting, done, dropped or failed."""
+    """One event for one endpoint. `state`: waiting, done, dropped or failed."""
 
     seq: int
     event: str
@@ -41,43 +41,43 @@ class Delivery:
 
 
 class Deliveries:
-    """`send` posts a body and returns the status (it raises OSError when nobody answers)."""
+    """`send` posts a body and returns the status; it raises OSError if nobody answers."""
 
     def __init__(self, world: World, send: Sender, wall: Callable[[], float]) -> None:
         self.world, self.send, self.wall = world, send, wall
 
     def run(self, *, hurry: bool = False) -> int:
-        """Try every delivery whose time has come (`hurry`: every one that waits); returns how many were tried."""
+        """Attempt every delivery that is due (`hurry`: every waiting one); return how many were attempted."""
         switches = self.world.faults.webhooks
         if switches.hold:
             return 0
         waiting = self.listed("waiting", FOREVER if hurry else self.wall())
-        tried = 0
+        attempted = 0
         for delivery in reversed(waiting) if switches.reorder else waiting:
             if switches.delay and not delivery.note and not hurry:
-                self._note(delivery, "waiting", 0, self.wall() + switches.delay, "delayed")
-            elif self.world.faults.spend("drop"):
-                self._note(delivery, "dropped", delivery.tries, delivery.at, "dropped")
+                self._record(delivery, "waiting", 0, self.wall() + switches.delay, "delayed")
+            elif self.world.faults.consume_count("drop"):
+                self._record(delivery, "dropped", delivery.tries, delivery.at, "dropped")
             else:
-                tried += 1
-                self._try(delivery)
-        return tried
+                attempted += 1
+                self._attempt(delivery)
+        return attempted
 
     def listed(self, state: str | None = None, until: float = FOREVER) -> list[Delivery]:
-        """Deliveries, oldest first: all, or those in one state that are due by `until`."""
-        asked = (LISTED, ()) if state is None else (LISTED_IN, (state, until))
+        """List deliveries, oldest first: all, or those in one state that are due by `until`."""
+        query = (LISTED, ()) if state is None else (LISTED_IN, (state, until))
         with self.world.lock:
-            return [Delivery(*row) for row in self.world.store.db.execute(*asked)]
+            return [Delivery(*row) for row in self.world.store.db.execute(*query)]
 
-    def _try(self, delivery: Delivery) -> None:
+    def _attempt(self, delivery: Delivery) -> None:
         event, endpoint = self.world.find(delivery.event), self.world.find(delivery.endpoint)
         if event is None or endpoint is None or endpoint.get("deleted"):
-            self._note(delivery, "dropped", delivery.tries, delivery.at, "no endpoint")
+            self._record(delivery, "dropped", delivery.tries, delivery.at, "no endpoint")
             return
         with self.world.lock:
             body = json.dumps(public(event), indent=2).encode()
         note = self._post(endpoint, body)
-        if self.world.faults.spend("duplicate"):
+        if self.world.faults.consume_count("duplicate"):
             note = self._post(endpoint, body)
         if note == "":
             self._delivered(delivery, event)
@@ -85,10 +85,10 @@ class Deliveries:
         tries = delivery.tries + 1
         pause = PAUSES_S[delivery.tries] if delivery.tries < len(PAUSES_S) else None
         state = "waiting" if pause is not None else "failed"
-        self._note(delivery, state, tries, self.wall() + (pause or 0), note)
+        self._record(delivery, state, tries, self.wall() + (pause or 0), note)
 
     def _post(self, endpoint: Obj, body: bytes) -> str:
-        """Nothing when it was taken, else why not."""
+        """Return an empty string if the endpoint accepted the event, else the reason."""
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks; sandbox)",
@@ -96,17 +96,17 @@ class Deliveries:
         }
         try:
             status = self.send(endpoint["url"], body, headers)
-        except OSError as refused:
-            return f"nobody answers ({type(refused).__name__})"
+        except OSError as error:
+            return f"no answer ({type(error).__name__})"
         return "" if 200 <= status < 300 else f"answered {status}"
 
     def _delivered(self, delivery: Delivery, event: Obj) -> None:
         with self.world.change():
             event["pending_webhooks"] = max(event["pending_webhooks"] - 1, 0)
             self.world.save(event)
-            self._note(delivery, "done", delivery.tries + 1, self.wall(), "taken")
+            self._record(delivery, "done", delivery.tries + 1, self.wall(), "delivered")
 
-    def _note(self, delivery: Delivery, state: str, tries: int, at: float, note: str) -> None:
+    def _record(self, delivery: Delivery, state: str, tries: int, at: float, note: str) -> None:
         with self.world.lock:
             self.world.store.db.execute(
                 "UPDATE deliveries SET state = ?, tries = ?, at = ?, note = ? WHERE seq = ?",
@@ -115,27 +115,27 @@ class Deliveries:
 
 
 def signature(secret: str, body: bytes, at: int) -> str:
-    """The header `Stripe-Signature` for the raw body at an instant (Unix seconds)."""
+    """The `Stripe-Signature` header for the raw body at a time (Unix seconds)."""
     digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={at},v1={digest}"
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> int:
-    """Send by HTTP; a redirect counts as its own status, as with Stripe."""
+    """Send by HTTP. A redirect is not followed and counts as a failure, as with Stripe."""
     request = urllib.request.Request(url, body, headers, method="POST")  # noqa: S310  # the run's own address
     try:
-        with _opener.open(request, timeout=PATIENCE_S) as answer:
+        with _opener.open(request, timeout=TIMEOUT_S) as answer:
             return int(answer.status)
-    except urllib.error.HTTPError as refused:
-        with refused:
-            return refused.code
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows nothing."""
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows no redirects."""
 
     def redirect_request(self, *_: object) -> None:
-        """Nowhere."""
+        """Do not follow."""
 
 
-_opener = urllib.request.build_opener(_Stay)
+_opener = urllib.request.build_opener(_NoRedirects)

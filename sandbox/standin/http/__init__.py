@@ -1,1 +1,1 @@
-"""The server: parses and checks a call, answers it once per idempotency key, plays the faults asked for."""
+"""The server: parses and checks calls, answers once per idempotency key, injects the requested faults."""

@@ -1,4 +1,4 @@
-"""Answers one API call: key, version, faults, parameters, idempotency, handler."""
+"""Answers an API call: key, version, faults, parameters, idempotency, handler."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.standin import API_VERSION, routes
 from sandbox.standin.errors import StripeError, invalid
 from sandbox.standin.http import form_encoding, idempotency, params
-from sandbox.standin.http.idempotency import IdempotencyKeys, KeptAnswer
+from sandbox.standin.http.idempotency import IdempotencyKeys, StoredAnswer
 from sandbox.standin.objects import expand
 from sandbox.standin.store.events import Cause
 from sandbox.standin.store.faults import Fault
@@ -37,15 +37,15 @@ class ApiCall:
 
 @dataclass(frozen=True)
 class ApiReply:
-    """Its answer. `cut`: the connection breaks `before` the answer or in its `middle`."""
+    """The answer to a call. `cut`: the connection breaks `before` the answer or in its `middle`."""
 
     status: int
     body: str
-    replayed: str | None = None  # the request that was answered first
+    replayed: str | None = None  # the original request's id
     cut: str = ""
 
     def headers(self, call: ApiCall) -> list[tuple[str, str]]:
-        """All but the length."""
+        """All headers but the length."""
         lines = [
             ("Content-Type", "application/json"),
             ("Request-Id", call.id),
@@ -61,7 +61,7 @@ class ApiReply:
 
 @dataclass
 class ParsedCall:
-    """A valid call. `fingerprint`: what its idempotency key is bound to; `refusal`: the fault played on it."""
+    """A valid call. `fingerprint` is what its idempotency key is bound to, `refusal` the injected fault."""
 
     call: ApiCall
     route: routes.Route
@@ -72,7 +72,7 @@ class ParsedCall:
 
 
 class Dispatcher:
-    """Answers calls; `crashes` keeps the stand-in's own failures, for tests to assert on."""
+    """Answers calls; `crashes` collects the stand-in's own failures for tests to check."""
 
     def __init__(self, world: World, key: str | None) -> None:
         self.world, self.secret = world, key
@@ -81,25 +81,25 @@ class Dispatcher:
         self.crashes: list[str] = []
 
     def answer(self, call: ApiCall) -> ApiReply:
-        """Do the call; never raises."""
-        fault = self.world.faults.take(call.method, call.path)
+        """Answer the call; never raises."""
+        fault = self.world.faults.consume(call.method, call.path)
         if fault and fault.kind == "reset_before":
             return ApiReply(0, "", cut="before")
         if fault and fault.kind == "slow":
             self.stop.wait(fault.seconds or 3.0)
         try:
-            reply = self._known(call, fault)
-        except StripeError as refused:
-            reply = ApiReply(refused.status, _text(refused.body(call.id)))
-        except Exception:  # noqa: BLE001  # the caller is told as Stripe would; the console has the reason
+            reply = self._answer_valid(call, fault)
+        except StripeError as error:
+            reply = ApiReply(error.status, _encode(error.body(call.id)))
+        except Exception:  # noqa: BLE001  # the caller gets a 500, as from Stripe; the traceback is printed
             self.crashes.append(f"{call.method} {call.path}\n{traceback.format_exc()}")
             traceback.print_exc()
             failed = StripeError(500, "api_error", "The stand-in failed; its log says why.")
-            reply = ApiReply(500, _text(failed.body(call.id)))
-        return self._after(reply, fault)
+            reply = ApiReply(500, _encode(failed.body(call.id)))
+        return self._lose_answer(reply, fault)
 
-    def _after(self, reply: ApiReply, fault: Fault | None) -> ApiReply:
-        """The work is done; now the answer may get lost."""
+    def _lose_answer(self, reply: ApiReply, fault: Fault | None) -> ApiReply:
+        """After the work, the answer may get lost."""
         if fault and fault.kind == "timeout":
             self.stop.wait(fault.seconds or LONG_S)
             return replace(reply, cut="before")
@@ -107,62 +107,62 @@ class Dispatcher:
             return replace(reply, cut="middle")
         return reply
 
-    def _known(self, call: ApiCall, fault: Fault | None) -> ApiReply:
+    def _answer_valid(self, call: ApiCall, fault: Fault | None) -> ApiReply:
         self._authorize(call)
         if call.version not in {None, API_VERSION}:
             raise invalid(f"This stand-in speaks {API_VERSION}, not {call.version}.")
         if fault and fault.kind in {"429", "503"} and (refusal := fault.error()):
             raise refusal
-        found = routes.find(routes.API, call.method, call.path)
-        if found is None:
+        match = routes.find(routes.API, call.method, call.path)
+        if match is None:
             raise invalid(f"Unrecognized request URL ({call.method}: {call.path}).", status=404)
-        route, path = found
-        given = form_encoding.parse_form(call.query, call.body)
+        route, path = match
+        form = form_encoding.parse_form(call.query, call.body)
         refusal = fault.error() if fault and fault.kind == "500" else None
-        parsed = ParsedCall(call, route, path, params.parse_params(given, route.params), refusal)
+        parsed = ParsedCall(call, route, path, params.parse_params(form, route.params), refusal)
         if call.method != "POST" or not call.key:
-            return self._do(parsed)
-        parsed.fingerprint = idempotency.fingerprint(call.method, call.path, given)
-        kept = self.keys.claim(call.key, parsed.fingerprint)
-        if kept is not None:
-            return ApiReply(kept.status, kept.body, replayed=kept.request)
+            return self._run(parsed)
+        parsed.fingerprint = idempotency.fingerprint(call.method, call.path, form)
+        stored = self.keys.claim(call.key, parsed.fingerprint)
+        if stored is not None:
+            return ApiReply(stored.status, stored.body, replayed=stored.request)
         try:
-            return self._do(parsed)
+            return self._run(parsed)
         finally:
             self.keys.release(call.key)
 
-    def _do(self, parsed: ParsedCall) -> ApiReply:
-        """The handler in one change set; its answer is kept under the key in the same one."""
+    def _run(self, parsed: ParsedCall) -> ApiReply:
+        """Run the handler in one change set, which also stores the answer under the key."""
         call, paths = parsed.call, parsed.params.pop("expand", None) or []
         try:
             if parsed.refusal:
                 raise parsed.refusal
             with self.world.change(Cause(call.id, call.key if call.method == "POST" else None)):
                 result = parsed.route.handler(self.world, parsed.params, **parsed.path)
-                body = _text(expand.expand_answer(self.world, result, paths))
-                self._keep(parsed, 200, body)
-        except StripeError as refused:
-            body = _text(refused.body(call.id))
-            if refused.status == 402 or refused.status >= 500:
-                self._keep(parsed, refused.status, body)
-            return ApiReply(refused.status, body)
+                body = _encode(expand.expand_answer(self.world, result, paths))
+                self._store(parsed, 200, body)
+        except StripeError as error:
+            body = _encode(error.body(call.id))
+            if error.status == 402 or error.status >= 500:
+                self._store(parsed, error.status, body)
+            return ApiReply(error.status, body)
         return ApiReply(200, body)
 
-    def _keep(self, parsed: ParsedCall, status: int, body: str) -> None:
+    def _store(self, parsed: ParsedCall, status: int, body: str) -> None:
         if parsed.fingerprint and parsed.call.key:
-            self.keys.keep(parsed.call.key, parsed.fingerprint, KeptAnswer(status, body, parsed.call.id))
+            self.keys.keep(parsed.call.key, parsed.fingerprint, StoredAnswer(status, body, parsed.call.id))
 
     def _authorize(self, call: ApiCall) -> None:
-        """A test key, as a bearer or as the user of basic authentication; 401 else."""
+        """Require a test key, as bearer token or as user of basic authentication; 401 otherwise."""
         kind, _, value = call.authorization.partition(" ")
         if kind.lower() == "basic":
             value = base64.b64decode(value + "==").decode("utf-8", "replace").partition(":")[0]
         if not value:
             raise invalid("You did not provide an API key.", status=401)
-        known = value == self.secret if self.secret else value.startswith(("sk_test_", "rk_test_"))
-        if not known:
+        valid = value == self.secret if self.secret else value.startswith(("sk_test_", "rk_test_"))
+        if not valid:
             raise invalid("Invalid API Key provided.", status=401)
 
 
-def _text(body: dict[str, Any]) -> str:
+def _encode(body: dict[str, Any]) -> str:
     return json.dumps(body, indent=2)

@@ -25,22 +25,22 @@ from sandbox.web_pages import Page, forbidden, from_here, status_line, style
 
 
 def load() -> None:
-    """Import every module of the package, so that all routes and works are known."""
-    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if not found.name.endswith(".__main__"):
-            importlib.import_module(found.name)
+    """Import every module of the package, so that all routes and scheduled functions are registered."""
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith(".__main__"):
+            importlib.import_module(module.name)
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """One API call and its answer, for whoever watches."""
+    """An API call and its answer, for watchers."""
 
     call: ApiCall
     reply: ApiReply
 
 
 class App:
-    """One world behind HTTP. `key`: the only secret key taken; None takes every test key."""
+    """A world served over HTTP. `key` is the only accepted secret key; None accepts any test key."""
 
     def __init__(self, world: World, key: str | None = None) -> None:
         load()
@@ -49,13 +49,13 @@ class App:
         self.watchers: list[Callable[[Exchange], None]] = []
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request."""
+        """Answer a request."""
         request = Request(environ)
         if request.path.startswith(("/v1/", "/v2/")):
             return self._api(request, start_response)
-        shown = self._page(request)
-        body = shown.body.encode()
-        start_response(status_line(shown.status), [*shown.headers(), ("Content-Length", str(len(body)))])
+        response = self._page(request)
+        body = response.body.encode()
+        start_response(status_line(response.status), [*response.headers(), ("Content-Length", str(len(body)))])
         return [] if request.method == "HEAD" else [body]
 
     def _api(self, request: Request, start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -74,9 +74,9 @@ class App:
             watch(Exchange(call, reply))
         body = reply.body.encode()
         if reply.cut == "before":
-            return _cut(request, b"")
+            return _break_connection(request, b"")
         start_response(status_line(reply.status), [*reply.headers(call), ("Content-Length", str(len(body)))])
-        return _cut(request, body[: len(body) // 2]) if reply.cut else [body]
+        return _break_connection(request, body[: len(body) // 2]) if reply.cut else [body]
 
     def _page(self, request: Request) -> Page:
         method = "GET" if request.method == "HEAD" else request.method
@@ -84,29 +84,29 @@ class App:
             return forbidden()
         if request.path == "/style.css":
             return style(rendering.HERE)
-        found = routes.find(routes.PAGES, method, request.path)
-        if found is None:
+        match = routes.find(routes.PAGES, method, request.path)
+        if match is None:
             return rendering.not_found_page()
-        route, path = found
+        route, path = match
         form = {**request.args.to_dict(), **request.form.to_dict()}
         if request.mimetype == "application/json":
             form = {"json": request.get_data(as_text=True)}
         try:
             with self.world.change():
-                shown: Page = route.handler(self.world, form, **path)
-        except StripeError as refused:
-            return rendering.render("missing.html", refused.status, words=str(refused))
-        except Exception:  # noqa: BLE001  # the browser is told; the console has the reason
+                response: Page = route.handler(self.world, form, **path)
+        except StripeError as error:
+            return rendering.render("missing.html", error.status, words=str(error))
+        except Exception:  # noqa: BLE001  # the browser gets a 500; the traceback is printed
             self.api.crashes.append(traceback.format_exc())
             traceback.print_exc()
             return rendering.render("missing.html", 500, words="The stand-in failed; its log says why.")
-        return shown
+        return response
 
 
-def _cut(request: Request, half: bytes) -> Iterator[bytes]:
-    """Send what there is and break the connection."""
-    if half:
-        yield half
+def _break_connection(request: Request, first_part: bytes) -> Iterator[bytes]:
+    """Send the first part of the body, then reset the connection."""
+    if first_part:
+        yield first_part
     connection = request.environ["werkzeug.socket"]
     with suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -1,7 +1,7 @@
-"""Checks a call's parameters against the SDK's declarations (`stripe.params`) and converts their types.
+"""Validates a call's parameters against the SDK's declarations (`stripe.params`) and converts their types.
 
-Unknown names at any depth, missing ones, wrong types and words outside an enumeration are refused as Stripe does.
-An empty string is kept where the declaration lets it clear a field. Decimals stay strings, as they travel.
+Unknown names at any depth, missing names, wrong types and values outside an enumeration are rejected, as by Stripe.
+An empty string is kept where the declaration lets it clear a field. Decimals stay strings.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _INTEGER, _DECIMAL = re.compile(r"-?\d{1,18}"), re.compile(r"-?\d+(\.\d+)?")
 
 
 def parse_params(given: dict[str, Any], declared: type | None) -> dict[str, Any]:
-    """The parameters with their types; raises 400 `parameter_unknown`, `parameter_missing` and their kin."""
-    return _struct(given, declared, "") if declared else _none(given)
+    """Convert the parameters; raises 400 `parameter_unknown`, `parameter_missing` and the like."""
+    return _struct(given, declared, "") if declared else _parse_undeclared(given)
 
 
-def _none(given: dict[str, Any]) -> dict[str, Any]:
+def _parse_undeclared(given: dict[str, Any]) -> dict[str, Any]:
     for name in given:
         if name != "expand":
             raise unknown_param(name)
@@ -38,10 +38,10 @@ def _none(given: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _fields(declared: type) -> tuple[dict[str, Any], frozenset[str]]:
-    """The names of a TypedDict with their types, and the required ones, without the SDK's own options."""
+    """The fields of a TypedDict with their types, and the required ones, without the SDK's own options."""
     module = vars(sys.modules[declared.__module__])
-    ours = {name: hint for name, hint in declared.__annotations__.items() if name not in _SKIPPED}
-    holder = type("Holder", (), {"__annotations__": ours})
+    own = {name: hint for name, hint in declared.__annotations__.items() if name not in _SKIPPED}
+    holder = type("Holder", (), {"__annotations__": own})
     required: frozenset[str] = getattr(declared, "__required_keys__", frozenset())
     return get_type_hints(holder, module), required - _SKIPPED
 
@@ -55,7 +55,7 @@ def _value(given: Any, declared: Any, path: str) -> Any:
     if typing.is_typeddict(declared) or typing_extensions.is_typeddict(declared):
         return _struct(given, declared, path)
     if origin in _LITERALS:
-        return _word(given, get_args(declared), path)
+        return _literal(given, get_args(declared), path)
     if declared in _SCALARS:
         return _scalar(given, declared, path)
     return _free(given, get_args(declared)[-1], path)
@@ -88,14 +88,14 @@ def _list(given: Any, declared: Any, path: str) -> list[Any]:
 
 
 def _union(given: Any, parts: tuple[Any, ...], path: str) -> Any:
-    """The branch of the given value's form; words beside `str` are closed, as the API's enumerations are."""
+    """Pick the branch that fits the value; literals next to `str` are exhaustive, like the API's enumerations."""
     words = [word for part in parts if get_origin(part) in _LITERALS for word in get_args(part)]
     if isinstance(given, str):
         if given in words:
             return given
         rest = [part for part in parts if part in _SCALARS and not (part is str and any(words))]
         if not rest:
-            return _word(given, tuple(words), path) if words else _value(given, parts[0], path)
+            return _literal(given, tuple(words), path) if words else _value(given, parts[0], path)
         return _first(given, rest, path)
     shaped = [part for part in parts if get_origin(part) not in _LITERALS and part not in _SCALARS]
     if not shaped:
@@ -104,17 +104,17 @@ def _union(given: Any, parts: tuple[Any, ...], path: str) -> Any:
 
 
 def _first(given: Any, parts: list[Any], path: str) -> Any:
-    """The first branch that takes the value; else the first one's complaint."""
+    """The first branch that accepts the value; otherwise the first branch's error."""
     refusal: StripeError | None = None
     for part in parts:
         try:
             return _value(given, part, path)
-        except StripeError as refused:
-            refusal = refusal or refused
+        except StripeError as error:
+            refusal = refusal or error
     raise refusal or invalid("Invalid value", param=path)
 
 
-def _word(given: Any, words: tuple[Any, ...], path: str) -> Any:
+def _literal(given: Any, words: tuple[Any, ...], path: str) -> Any:
     if given in words:
         return given
     if given == "":
@@ -159,7 +159,7 @@ _SCALARS: dict[Any, Any] = {str: lambda given, _: given, int: _int, bool: _bool,
 
 
 def _free(given: Any, part: Any, path: str) -> Any:
-    """A dict whose names are the caller's, as metadata is."""
+    """A dict with the caller's own keys, such as metadata."""
     if given == []:
         return {}
     if not isinstance(given, dict):

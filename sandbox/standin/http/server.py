@@ -1,4 +1,4 @@
-"""The HTTP server on loopback, a thread per request, and the threads for scheduled work and webhooks."""
+"""The HTTP server on loopback, one thread per request, and threads for scheduled work and webhooks."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ TICK_S = 0.2
 
 
 class TolerantHandler(WSGIRequestHandler):
-    """Writes no line for a request."""
+    """Does not log requests."""
 
     def log_request(self, *_words: Any) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
-        """Nothing: connections are broken on purpose here."""
+        """Do nothing: faults break connections on purpose."""
 
 
 def serve(port: int, app: Callable[..., Any]) -> BaseWSGIServer:
-    """A server that listens on `port` (0: any free one, see `.port`); call `serve_forever`."""
+    """Create a server on `port` (0: any free one, see `.port`); call `serve_forever`."""
     return make_server(HOST, port, app, threaded=True, request_handler=TolerantHandler)
 
 
 def run_every(seconds: float, work: Callable[[], object], stop: threading.Event, name: str) -> threading.Thread:
-    """Call `work` again and again in a thread until `stop` is set; a failure is printed and does not end it."""
+    """Call `work` repeatedly in a thread until `stop` is set; exceptions are printed and do not end it."""
 
     def loop() -> None:
         while not stop.wait(seconds):
             try:
                 work()
-            except Exception:  # noqa: BLE001  # the console has the reason; the clock must go on
+            except Exception:  # noqa: BLE001  # the traceback is printed; the clock must keep running
                 traceback.print_exc()
 
     thread = threading.Thread(target=loop, name=name, daemon=True)

@@ -1,4 +1,4 @@
-"""Writes calls, answers and events to a file, one JSON line each, to be checked against Stripe's description."""
+"""Records calls, answers and events as JSON lines, to check them against Stripe's description."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from sandbox.standin.http.app import Exchange
 
 
 class TrafficLog:
-    """A file that grows by a line for each call with its answer, and for each event."""
+    """A file with one line per call and answer, and one per event."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", encoding="utf-8", buffering=1)
         self._lock = Lock()
 
-    def exchange(self, seen: Exchange) -> None:
-        """Keep a call and its answer."""
-        self._write({"call": {**asdict(seen.call), "authorization": ""}, "reply": asdict(seen.reply)})
+    def exchange(self, exchange: Exchange) -> None:
+        """Record a call and its answer."""
+        self._write({"call": {**asdict(exchange.call), "authorization": ""}, "reply": asdict(exchange.reply)})
 
     def event(self, event: dict[str, Any]) -> None:
-        """Keep an event as it is emitted."""
+        """Record an event."""
         self._write({"event": event})
 
     def _write(self, line: dict[str, Any]) -> None:

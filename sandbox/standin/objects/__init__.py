@@ -1,1 +1,1 @@
-"""The resources under `/v1`: a handler for each call, and what they share."""
+"""The resources under `/v1`: a handler per call, and shared helpers."""

@@ -1,4 +1,4 @@
-"""`/v1/billing_portal`: sessions and configurations. The page is `pages/customer_portal`."""
+"""`/v1/billing_portal`: sessions and configurations. The page is in `pages/customer_portal`."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ lists.add_retrieve(CONFIGURATION, "/v1/billing_portal/configurations", Configura
 
 @route("POST", "/v1/billing_portal/configurations", ConfigurationCreateParams)
 def configure(world: World, params: Obj) -> Obj:
-    return _configuration(world, params, default=not world.all(CONFIGURATION))
+    return _create_configuration(world, params, default=not world.all(CONFIGURATION))
 
 
 @route("POST", "/v1/billing_portal/configurations/{ident}", ConfigurationUpdateParams)
 def reconfigure(world: World, params: Obj, ident: str) -> Obj:
-    found = world.get(CONFIGURATION, ident)
-    with world.edit(found, "billing_portal.configuration.updated"):
-        found.update(given_fields(params, "active", "default_return_url", "name"))
-        found["business_profile"] = {**found["business_profile"], **(params.get("business_profile") or {})}
-        found["features"] = _over(found["features"], params.get("features") or {})
-        found["metadata"] = merged(found["metadata"], params.get("metadata"))
-        found["updated"] = world.now()
-    return found
+    row = world.get(CONFIGURATION, ident)
+    with world.edit(row, "billing_portal.configuration.updated"):
+        row.update(given_fields(params, "active", "default_return_url", "name"))
+        row["business_profile"] = {**row["business_profile"], **(params.get("business_profile") or {})}
+        row["features"] = _merge(row["features"], params.get("features") or {})
+        row["metadata"] = merged(row["metadata"], params.get("metadata"))
+        row["updated"] = world.now()
+    return row
 
 
 @route("POST", "/v1/billing_portal/sessions", SessionCreateParams)
@@ -52,60 +52,60 @@ def create(world: World, params: Obj) -> Obj:
     if "customer" not in params:
         raise missing_param("customer")
     customer = get_active_customer(world, params["customer"], "customer")
-    rules = _rules(world, params.get("configuration"))
+    configuration = _get_configuration(world, params.get("configuration"))
     token = ids.token(48)
-    made = world.add(
+    session = world.add(
         {
             "id": world.new_id("bps"),
             "object": SESSION,
-            "configuration": rules["id"],
+            "configuration": configuration["id"],
             "created": world.now(),
             "customer": customer["id"],
             "customer_account": None,
-            "flow": _flow(rules, params.get("flow_data")),
+            "flow": _build_flow(configuration, params.get("flow_data")),
             "livemode": False,
             "locale": params.get("locale"),
             "on_behalf_of": None,
-            "return_url": params.get("return_url") or rules["default_return_url"],
+            "return_url": params.get("return_url") or configuration["default_return_url"],
             "url": world.url(f"/p/session/{token}"),
             "_token": token,
         }
     )
-    world.emit("billing_portal.session.created", made)
-    return made
+    world.emit("billing_portal.session.created", session)
+    return session
 
 
-def _rules(world: World, identifier: str | None) -> Obj:
-    """The configuration named, else the default one, made when there is none."""
+def _get_configuration(world: World, identifier: str | None) -> Obj:
+    """Get the named configuration, or the default one, which is created if missing."""
     if identifier:
         return world.get(CONFIGURATION, identifier, "configuration")
-    found = world.all(CONFIGURATION, is_default=True, active=True)
-    return found[0] if found else _configuration(world, {"features": {}}, default=True)
+    defaults = world.all(CONFIGURATION, is_default=True, active=True)
+    return defaults[0] if defaults else _create_configuration(world, {"features": {}}, default=True)
 
 
-def _flow(rules: Obj, given: Obj | None) -> Obj | None:
+def _build_flow(configuration: Obj, given: Obj | None) -> Obj | None:
     if not given:
         return None
     if given["type"] != "payment_method_update":
         raise invalid("The stand-in's portal knows the flow payment_method_update only.", param="flow_data[type]")
-    if not rules["features"]["payment_method_update"]["enabled"]:
+    if not configuration["features"]["payment_method_update"]["enabled"]:
         raise invalid("Payment method updates are off in this configuration.", param="flow_data[type]")
     after = given.get("after_completion") or {"type": "portal_homepage"}
-    made: Obj = {"hosted_confirmation": None, "redirect": None, "type": after["type"]}
+    completion: Obj = {"hosted_confirmation": None, "redirect": None, "type": after["type"]}
     if after["type"] == "redirect":
         if "redirect" not in after:
             raise missing_param("flow_data[after_completion][redirect]")
-        made["redirect"] = after["redirect"]
+        completion["redirect"] = after["redirect"]
     elif after["type"] == "hosted_confirmation":
-        made["hosted_confirmation"] = {"custom_message": None, **(after.get("hosted_confirmation") or {})}
+        completion["hosted_confirmation"] = {"custom_message": None, **(after.get("hosted_confirmation") or {})}
     names = ("customer_update", "subscription_cancel", "subscription_pause", "subscription_update")
     nothing: dict[str, Any] = dict.fromkeys((*names, "subscription_update_confirm"))
-    return {**nothing, "after_completion": made, "type": given["type"]}
+    return {**nothing, "after_completion": completion, "type": given["type"]}
 
 
-def _configuration(world: World, params: Obj, *, default: bool) -> Obj:
+def _create_configuration(world: World, params: Obj, *, default: bool) -> Obj:
     profile = {**dict.fromkeys(LINKS), **(params.get("business_profile") or {})}
-    made = world.add(
+    configuration = world.add(
         {
             "id": world.new_id("bpc"),
             "object": CONFIGURATION,
@@ -114,7 +114,7 @@ def _configuration(world: World, params: Obj, *, default: bool) -> Obj:
             "business_profile": profile,
             "created": world.now(),
             "default_return_url": params.get("default_return_url") or None,
-            "features": _over(_features(), params["features"]),
+            "features": _merge(_default_features(), params["features"]),
             "is_default": default,
             "livemode": False,
             "login_page": {"enabled": False, "url": None},
@@ -123,12 +123,12 @@ def _configuration(world: World, params: Obj, *, default: bool) -> Obj:
             "updated": world.now(),
         }
     )
-    world.emit("billing_portal.configuration.created", made)
-    return made
+    world.emit("billing_portal.configuration.created", configuration)
+    return configuration
 
 
-def _features() -> Obj:
-    """Stripe's default: cards can be changed, plans cannot."""
+def _default_features() -> Obj:
+    """Stripe's defaults: cards can be changed, plans cannot."""
     return {
         "customer_update": {"allowed_updates": ["address", "tax_id"], "enabled": True},
         "invoice_history": {"enabled": True},
@@ -152,10 +152,10 @@ def _features() -> Obj:
     }
 
 
-def _over(old: Obj, given: Obj) -> Obj:
-    """`old` with what `given` names replaced, at any depth."""
+def _merge(old: Obj, given: Obj) -> Obj:
+    """`old` with the values of `given`, merged at any depth."""
     new = dict(old)
     for name, value in given.items():
         nested = isinstance(value, dict) and isinstance(old.get(name), dict)
-        new[name] = _over(old[name], value) if nested else value
+        new[name] = _merge(old[name], value) if nested else value
     return new

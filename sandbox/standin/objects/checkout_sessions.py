@@ -26,7 +26,7 @@ from sandbox.standin.store.world import World
 
 URL = "/v1/checkout/sessions"
 DAY, HALF_HOUR = 86_400, 1800
-SAME = (
+COPIED = (
     "allow_promotion_codes", "billing_address_collection", "cancel_url", "client_reference_id", "customer_email",
     "customer_creation", "integration_identifier", "locale", "origin_context", "submit_type", "success_url",
 )  # fmt: skip
@@ -36,8 +36,8 @@ lists.add_retrieve("checkout.session", URL, SessionRetrieveParams)
 
 @route("POST", URL, SessionCreateParams)
 def create(world: World, given: Obj) -> Obj:
-    """An open session with its page; nothing is paid or subscribed to until somebody pays on it."""
-    _only_known(given)
+    """Create an open session with its page; nothing is paid or subscribed until somebody pays there."""
+    _reject_unsupported(given)
     mode = given.get("mode")
     if mode is None:
         raise missing_param("mode")
@@ -45,10 +45,10 @@ def create(world: World, given: Obj) -> Obj:
         raise missing_param("success_url")
     if given.get("allow_promotion_codes") and given.get("discounts"):
         raise invalid("You may only specify one of these parameters: allow_promotion_codes, discounts.")
-    customer = _customer(world, given)
+    customer = _get_customer(world, given)
     ident, now = world.new_id("cs_test"), world.now()
-    more = {name: given[name] for name in SAME if name in given}
-    session = checkout_shape.session(ident, now, mode=mode, expires_at=_expiry(given, now), **more)
+    more = {name: given[name] for name in COPIED if name in given}
+    session = checkout_shape.session(ident, now, mode=mode, expires_at=_parse_expiry(given, now), **more)
     session["url"] = world.url(f"/c/pay/{ident}")
     session["metadata"] = metadata.merged({}, given.get("metadata"))
     session["customer"] = customer and customer["id"]
@@ -59,7 +59,7 @@ def create(world: World, given: Obj) -> Obj:
         session["customer_creation"] = "always" if mode == "subscription" else "if_required"
     session["_data"] = {name: given.get(name) or {} for name in DATA}
     session["_intent"] = session["_method"] = None
-    (_setup if mode == "setup" else _sale)(world, session, given)
+    (_prepare_setup if mode == "setup" else _prepare_sale)(world, session, given)
     world.add(session)
     world.schedule(session["expires_at"], "expire_session", session=ident)
     return session
@@ -76,10 +76,10 @@ OTHERS = (
 )  # fmt: skip
 
 
-def _only_known(given: Obj) -> None:
-    """Refuse what Stripe takes and the stand-in would pass over."""
+def _reject_unsupported(given: Obj) -> None:
+    """Reject what Stripe accepts but the stand-in would ignore."""
     hosted = {name: value for name, value in given.items() if name != "ui_mode" or value != "hosted_page"}
-    allow_only(hosted, *SAME, *OTHERS, *DATA)
+    allow_only(hosted, *COPIED, *OTHERS, *DATA)
     for name, parts in DATA.items():
         allow_only(given.get(name) or {}, *parts)
     allow_only((given.get("invoice_creation") or {}).get("invoice_data") or {}, "metadata", "description")
@@ -89,18 +89,18 @@ def _only_known(given: Obj) -> None:
 
 @route("GET", URL, SessionListParams)
 def listing(world: World, given: Obj) -> Obj:
-    """Newest first, by customer, status, payment intent, subscription, the customer's mail address."""
+    """Newest first, filtered by customer, status, payment intent, subscription and the customer's e-mail address."""
     names = ("customer", "status", "payment_intent", "subscription")
     rows = world.all("checkout.session", **{name: given[name] for name in names if name in given})
     email = (given.get("customer_details") or {}).get("email")
     if email:
-        rows = [found for found in rows if (found["customer_details"] or {}).get("email") == email]
+        rows = [row for row in rows if (row["customer_details"] or {}).get("email") == email]
     return lists.list_page(rows, given, URL)
 
 
 @route("POST", URL + "/{ident}", SessionUpdateParams)
 def update(world: World, given: Obj, ident: str) -> Obj:
-    """Its metadata."""
+    """Update the metadata."""
     session = world.get("checkout.session", ident)
     session["metadata"] = metadata.merged(session["metadata"], given.get("metadata"))
     return world.save(session)
@@ -108,7 +108,7 @@ def update(world: World, given: Obj, ident: str) -> Obj:
 
 @route("POST", URL + "/{ident}/expire", SessionExpireParams)
 def expire(world: World, _given: Obj, ident: str) -> Obj:
-    """Close an open session before its time."""
+    """Expire an open session early."""
     session = world.get("checkout.session", ident)
     if session["status"] != "open":
         raise invalid(
@@ -120,27 +120,27 @@ def expire(world: World, _given: Obj, ident: str) -> Obj:
 
 @route("GET", URL + "/{ident}/line_items", SessionLineItemListParams)
 def line_items(world: World, given: Obj, ident: str) -> Obj:
-    """What is sold."""
+    """The items sold."""
     rows = world.get("checkout.session", ident).get("_lines", [])
     return lists.list_page(rows, given, f"{URL}/{ident}/line_items")
 
 
 @includable("checkout.session", "line_items")
-def shown_line_items(world: World, session: Obj) -> Obj:
-    """The same, inside the session."""
+def expanded_line_items(world: World, session: Obj) -> Obj:
+    """The items sold, expanded inside the session."""
     rows = (world.find(session["id"]) or {}).get("_lines", [])
     return lists.list_object(rows, f"{URL}/{session['id']}/line_items")
 
 
-def _expiry(given: Obj, now: int) -> int:
+def _parse_expiry(given: Obj, now: int) -> int:
     at = int(given.get("expires_at", now + DAY))
     if not now + HALF_HOUR <= at <= now + DAY:
-        words = "The `expires_at` timestamp must be 30 minutes to 24 hours after the session's creation."
-        raise invalid(words, param="expires_at")
+        message = "The `expires_at` timestamp must be 30 minutes to 24 hours after the session's creation."
+        raise invalid(message, param="expires_at")
     return at
 
 
-def _customer(world: World, given: Obj) -> Obj | None:
+def _get_customer(world: World, given: Obj) -> Obj | None:
     if not given.get("customer"):
         return None
     customer = get_active_customer(world, given["customer"], "customer")
@@ -149,31 +149,31 @@ def _customer(world: World, given: Obj) -> Obj | None:
     return customer
 
 
-def _setup(world: World, session: Obj, given: Obj) -> None:
-    """A card for later: needs a currency; its setup intent is there from the start."""
+def _prepare_setup(world: World, session: Obj, given: Obj) -> None:
+    """Save a card for later: requires a currency and creates the setup intent at once."""
     if given.get("line_items"):
         raise invalid("You can not pass `line_items` in `setup` mode.", param="line_items")
     if not given.get("currency"):
         raise missing_param("currency")
     data = session["_data"]["setup_intent_data"]
-    words = metadata.merged({}, data.get("metadata"))
-    intent = saved_cards.create_setup_intent(world, session["customer"], words, data.get("description"))
+    intent_metadata = metadata.merged({}, data.get("metadata"))
+    intent = saved_cards.create_setup_intent(world, session["customer"], intent_metadata, data.get("description"))
     session.update(currency=given["currency"], setup_intent=intent["id"], _lines=[])
 
 
-def _sale(world: World, session: Obj, given: Obj) -> None:
-    """What is sold: recurring prices in subscription mode, one-time ones in payment mode."""
+def _prepare_sale(world: World, session: Obj, given: Obj) -> None:
+    """Set the items sold: recurring prices in subscription mode, one-time prices in payment mode."""
     if not given.get("line_items"):
         raise missing_param("line_items")
-    prices = [_price(world, row, place) for place, row in enumerate(given["line_items"])]
+    prices = [_get_price(world, row, index) for index, row in enumerate(given["line_items"])]
     recurring = [price for price in prices if price["recurring"] is not None]
     if session["mode"] == "subscription":
         if not recurring:
             raise invalid("You must provide at least one recurring price in `subscription` mode.", param="line_items")
-        subscription_start.agreeing(prices)
+        subscription_start.require_same_terms(prices)
     elif recurring:
-        words = "You specified `payment` mode but passed a recurring price; only one-time prices go with it."
-        raise invalid(words, param="line_items")
+        message = "You specified `payment` mode but passed a recurring price; only one-time prices go with it."
+        raise invalid(message, param="line_items")
     if given.get("currency") not in {None, prices[0]["currency"]}:
         raise invalid("The currency is not that of the prices.", param="currency")
     session["currency"] = prices[0]["currency"]
@@ -194,8 +194,8 @@ _INVOICE_DATA: dict[str, Any] = dict.fromkeys(
 )
 
 
-def _price(world: World, row: Obj, place: int) -> Obj:
-    path = f"line_items[{place}][price]"
+def _get_price(world: World, row: Obj, index: int) -> Obj:
+    path = f"line_items[{index}][price]"
     if "price" not in row:
         raise missing_param(path)
     price = world.get("price", row["price"], path)

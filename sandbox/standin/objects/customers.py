@@ -30,39 +30,39 @@ lists.add_retrieve("customer", "/v1/customers", CustomerRetrieveParams)
 @route("POST", "/v1/customers", CustomerCreateParams)
 def create(world: World, params: Obj) -> Obj:
     allow_only(params, *PLAIN, "metadata", "invoice_settings", "payment_method", "test_clock")
-    made = world.add(blank_customer(world))
-    _apply(world, made, {name: value for name, value in params.items() if name != "invoice_settings"})
+    customer = world.add(blank_customer(world))
+    _apply(world, customer, {name: value for name, value in params.items() if name != "invoice_settings"})
     if "test_clock" in params:
-        made["test_clock"] = world.get("test_helpers.test_clock", params["test_clock"], "test_clock")["id"]
-    world.emit("customer.created", made)
+        customer["test_clock"] = world.get("test_helpers.test_clock", params["test_clock"], "test_clock")["id"]
+    world.emit("customer.created", customer)
     if "payment_method" in params:
-        saved_cards.attach(world, params["payment_method"], made)
-    _apply(world, made, {"invoice_settings": params["invoice_settings"]} if "invoice_settings" in params else {})
-    return made
+        saved_cards.attach(world, params["payment_method"], customer)
+    _apply(world, customer, {"invoice_settings": params["invoice_settings"]} if "invoice_settings" in params else {})
+    return customer
 
 
 @route("POST", "/v1/customers/{ident}", CustomerUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
     allow_only(params, *PLAIN, "metadata", "invoice_settings")
-    found = get_active_customer(world, ident)
-    with world.edit(found, "customer.updated"):
-        _apply(world, found, params)
-    return found
+    customer = get_active_customer(world, ident)
+    with world.edit(customer, "customer.updated"):
+        _apply(world, customer, params)
+    return customer
 
 
 @route("DELETE", "/v1/customers/{ident}", CustomerDeleteParams)
 def delete(world: World, _params: Obj, ident: str) -> Obj:
-    found = get_active_customer(world, ident)
+    customer = get_active_customer(world, ident)
     for subscription in world.all("subscription", customer=ident):
         if subscription["status"] not in subscription_status.OVER:
             subscription_status.end(world, subscription, "cancellation_requested")
     for invoice in world.all("invoice", customer=ident):
         subscription_status.stop_collecting(world, invoice)
-    world.emit("customer.deleted", found)
-    gone = {"id": ident, "object": "customer", "deleted": True}
-    found.clear()
-    found.update(gone)
-    return world.save(found)
+    world.emit("customer.deleted", customer)
+    tombstone = {"id": ident, "object": "customer", "deleted": True}
+    customer.clear()
+    customer.update(tombstone)
+    return world.save(customer)
 
 
 def _apply(world: World, customer: Obj, params: Obj) -> None:
@@ -73,14 +73,14 @@ def _apply(world: World, customer: Obj, params: Obj) -> None:
     if "default_payment_method" in settings:
         card = settings["default_payment_method"] or None
         if card is not None:
-            saved_cards.of_customer(world, card, customer["id"], "invoice_settings[default_payment_method]")
+            saved_cards.get_customer_card(world, card, customer["id"], "invoice_settings[default_payment_method]")
         customer["invoice_settings"] = {**customer["invoice_settings"], "default_payment_method": card}
 
 
 @includable("customer", "subscriptions")
 def _subscriptions(world: World, customer: Obj) -> Obj:
-    found = [one for one in world.all("subscription", customer=customer["id"]) if one["status"] != "canceled"]
-    return list_object(found, f"/v1/customers/{customer['id']}/subscriptions")
+    subscriptions = [row for row in world.all("subscription", customer=customer["id"]) if row["status"] != "canceled"]
+    return list_object(subscriptions, f"/v1/customers/{customer['id']}/subscriptions")
 
 
 @includable("customer", "sources")

@@ -13,8 +13,8 @@ from sandbox.standin.routes import route
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
 
-KEPT_S = 30 * 24 * 3600
-MOST_TYPES = 20
+RETENTION_S = 30 * 24 * 3600
+MAX_TYPES = 20
 
 lists.add_retrieve("event", "/v1/events", EventRetrieveParams)
 
@@ -22,23 +22,23 @@ lists.add_retrieve("event", "/v1/events", EventRetrieveParams)
 @route("GET", "/v1/events", EventListParams)
 def index(world: World, params: Obj) -> Obj:
     types = params.get("types", [])
-    if len(types) > MOST_TYPES:
-        raise invalid(f"You can pass up to {MOST_TYPES} types.", param="types")
+    if len(types) > MAX_TYPES:
+        raise invalid(f"You can pass up to {MAX_TYPES} types.", param="types")
     if types and "type" in params:
         raise invalid("You may only specify one of these parameters: type, types.", param="types")
     wanted = types or [params.get("type", "*")]
-    since = int(world.clock.now()) - KEPT_S
-    found = [
+    since = int(world.clock.now()) - RETENTION_S
+    events = [
         event
         for event in world.all("event")
         if event["created"] >= since and any(fnmatch(event["type"], pattern) for pattern in wanted)
     ]
     if "delivery_success" in params:
         failed = undelivered(world)
-        found = [event for event in found if (event["id"] not in failed) == params["delivery_success"]]
-    return list_page(found, params, "/v1/events")
+        events = [event for event in events if (event["id"] not in failed) == params["delivery_success"]]
+    return list_page(events, params, "/v1/events")
 
 
 def undelivered(world: World) -> set[str]:
-    """The events that some endpoint has not taken."""
+    """The ids of events that some endpoint has not accepted."""
     return {row[0] for row in world.store.db.execute("SELECT event FROM deliveries WHERE state <> 'done'")}

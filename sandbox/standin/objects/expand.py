@@ -1,4 +1,4 @@
-"""`expand[]`: replaces ids by their objects and adds lists that are left out by default."""
+"""`expand[]`: replaces ids by objects and adds lists that are omitted by default."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEPTH = 4
 
 
 def includable(kind: str, name: str) -> Callable[[Maker], Maker]:
-    """Mark `def make(world, obj)` as what gives the field `name` of a `kind` when a caller asks for it."""
+    """Register `def make(world, obj)` to build the field `name` of a `kind` when it is expanded."""
 
     def mark(make: Maker) -> Maker:
         INCLUDABLE[kind, name] = make
@@ -26,14 +26,14 @@ def includable(kind: str, name: str) -> Callable[[Maker], Maker]:
 
 
 def expand_answer(world: World, obj: Obj, paths: list[str]) -> Obj:
-    """The object as it leaves: a copy without our own keys, expanded along `paths`; 400 for a path that cannot be."""
-    shown: Obj = public(obj)
+    """A copy of the object without internal keys, expanded along `paths`; 400 for a path that cannot be expanded."""
+    answer: Obj = public(obj)
     for path in paths:
         steps = path.split(".")
         if len(steps) > DEPTH:
             raise invalid("You cannot expand more than 4 levels of a property.", param="expand")
-        _walk(world, shown, steps, path)
-    return shown
+        _walk(world, answer, steps, path)
+    return answer
 
 
 def _walk(world: World, obj: Any, steps: list[str], path: str) -> None:
@@ -44,25 +44,25 @@ def _walk(world: World, obj: Any, steps: list[str], path: str) -> None:
             _walk(world, part, steps, path)
         return
     if not isinstance(obj, dict):
-        raise _refusal(path)
+        raise _not_expandable(path)
     name, rest = steps[0], steps[1:]
-    obj[name] = _opened(world, obj, name, path)
+    obj[name] = _expand(world, obj, name, path)
     _walk(world, obj[name], rest, path)
 
 
-def _opened(world: World, obj: Obj, name: str, path: str) -> Any:
+def _expand(world: World, obj: Obj, name: str, path: str) -> Any:
     value = obj.get(name)
-    if isinstance(value, str) and (found := world.find(value)) is not None:
-        return public(found)
+    if isinstance(value, str) and (target := world.find(value)) is not None:
+        return public(target)
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return [public(world.find(part)) or part for part in value]
     make = INCLUDABLE.get((str(obj.get("object")), name))
     if make is not None and value is None:
         return public(make(world, obj))
     if name not in obj or isinstance(value, str | int):
-        raise _refusal(path)
+        raise _not_expandable(path)
     return value
 
 
-def _refusal(path: str) -> StripeError:
+def _not_expandable(path: str) -> StripeError:
     return invalid(f"This property cannot be expanded ({path}).", param="expand")

@@ -1,4 +1,4 @@
-"""Reads a call's parsed parameters, and refuses those that the stand-in would ignore."""
+"""Reads a call's parsed parameters, and rejects those that the stand-in would ignore."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from sandbox.standin.errors import invalid
 
 
 def given_fields(given: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Those of the names that the call gives a value; an empty string clears a field."""
+    """The named parameters that the call sent; an empty string clears a field."""
     return {name: given[name] if given[name] != "" else None for name in names if name in given}
 
 
 def allow_only(given: dict[str, Any], *names: str) -> None:
-    """Refuse what Stripe takes and we do nothing with: silence would look like success."""
+    """Reject what Stripe accepts but the stand-in would ignore: silence would look like success."""
     for name in given:
         if name not in names:
             raise invalid(f"The stand-in does not know the parameter {name} yet; teach it or leave it out.", param=name)

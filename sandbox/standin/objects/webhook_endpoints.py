@@ -1,4 +1,4 @@
-"""`/v1/webhook_endpoints`, and the endpoint that a run starts with."""
+"""`/v1/webhook_endpoints`, and the endpoint that every run starts with."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from sandbox.standin.store import ids
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
 
-OURS = "we_sandbox"
+OWN_ENDPOINT = "we_sandbox"
 
 lists.add_list("webhook_endpoint", "/v1/webhook_endpoints", WebhookEndpointListParams)
 lists.add_retrieve("webhook_endpoint", "/v1/webhook_endpoints", WebhookEndpointRetrieveParams)
 
 
 def ensure(world: World, url: str, secret: str) -> Obj:
-    """The run's own endpoint, for events of every type."""
+    """Ensure that the run's own endpoint exists, for events of every type."""
     with world.change():
-        found = world.find(OURS)
-        if found is None:
-            return world.add(_made(world, OURS, url, ["*"], secret))
-        found.update(url=url, _secret=secret, status="enabled")
-        return world.save(found)
+        endpoint = world.find(OWN_ENDPOINT)
+        if endpoint is None:
+            return world.add(_build_endpoint(world, OWN_ENDPOINT, url, ["*"], secret))
+        endpoint.update(url=url, _secret=secret, status="enabled")
+        return world.save(endpoint)
 
 
 @route("POST", "/v1/webhook_endpoints", WebhookEndpointCreateParams)
@@ -42,22 +42,22 @@ def create(world: World, params: Obj) -> Obj:
     if version != API_VERSION:
         raise invalid(f"This stand-in speaks {API_VERSION} only.", param="api_version")
     secret = f"whsec_{ids.token(32)}"
-    made = _made(world, world.new_id("we"), params["url"], params["enabled_events"], secret)
-    made["description"] = params.get("description") or None
-    made["metadata"] = merged({}, params.get("metadata"))
-    return {**world.add(made), "secret": secret}
+    endpoint = _build_endpoint(world, world.new_id("we"), params["url"], params["enabled_events"], secret)
+    endpoint["description"] = params.get("description") or None
+    endpoint["metadata"] = merged({}, params.get("metadata"))
+    return {**world.add(endpoint), "secret": secret}
 
 
 @route("POST", "/v1/webhook_endpoints/{ident}", WebhookEndpointUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
-    found = world.get("webhook_endpoint", ident)
+    endpoint = world.get("webhook_endpoint", ident)
     changed: dict[str, Any] = {name: params[name] for name in ("url", "enabled_events") if name in params}
     if "description" in params:
         changed["description"] = params["description"] or None
     if "disabled" in params:
         changed["status"] = "disabled" if params["disabled"] else "enabled"
-    found.update(changed, metadata=merged(found["metadata"], params.get("metadata")))
-    return world.save(found)
+    endpoint.update(changed, metadata=merged(endpoint["metadata"], params.get("metadata")))
+    return world.save(endpoint)
 
 
 @route("DELETE", "/v1/webhook_endpoints/{ident}")
@@ -66,7 +66,7 @@ def delete(world: World, _params: Obj, ident: str) -> Obj:
     return {"id": ident, "object": "webhook_endpoint", "deleted": True}
 
 
-def _made(world: World, identifier: str, url: str, types: list[str], secret: str) -> Obj:
+def _build_endpoint(world: World, identifier: str, url: str, types: list[str], secret: str) -> Obj:
     return {
         "id": identifier,
         "object": "webhook_endpoint",

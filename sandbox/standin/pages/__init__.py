@@ -1,1 +1,1 @@
-"""Pages for a browser: hosted checkout, invoice and customer portal, and the control page `/sandbox`."""
+"""Pages for a browser: hosted checkout, invoice, customer portal, and the control page `/sandbox`."""

@@ -1,4 +1,4 @@
-"""Parses a card form."""
+"""Parses the card form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EXPIRY = re.compile(r"\s*(\d{1,2})\s*[/-]\s*(\d{2}|\d{4})\s*")
 
 
 def parse_card(form: dict[str, str], now: int) -> CardForm | str:
-    """The card of the fields `number`, `expiry` (MM / YY), `cvc`, `name`, `email`; or why they cannot be one's."""
+    """The card from `number`, `expiry` (MM / YY), `cvc`, `name` and `email`; or an error message."""
     number = re.sub(r"[\s-]", "", form.get("number", ""))
     if not cards.luhn(number):
         return cards.BAD_NUMBER.message
@@ -29,7 +29,7 @@ def parse_card(form: dict[str, str], now: int) -> CardForm | str:
     return CardForm(number, month, year, form.get("name", "").strip() or None, form.get("email", "").strip() or None)
 
 
-def typed(form: dict[str, str] | None) -> dict[str, str]:
-    """The fields as they were typed, to show them again; the CVC is asked for anew."""
+def typed_values(form: dict[str, str] | None) -> dict[str, str]:
+    """The typed values, to show them again; the CVC must be entered again."""
     given = form or {}
     return {name: "" if name == "cvc" else given.get(name, "") for name in FIELDS}

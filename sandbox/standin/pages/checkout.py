@@ -16,48 +16,48 @@ HEADINGS = {"subscription": "Subscribe", "payment": "Pay", "setup": "Save a card
 
 
 @page("GET", URL)
-def show(world: World, form: dict[str, str], ident: str) -> Page:  # noqa: ARG001  # every page is given the fields
-    """The open session's page; a plain one when it is complete or expired."""
+def show(world: World, form: dict[str, str], ident: str) -> Page:  # noqa: ARG001  # pages are called with the form
+    """Show the open session's page, or a notice if it is complete or expired."""
     session = world.get("checkout.session", ident)
-    return _shown(world, session) if session["status"] == "open" else _over(session)
+    return _render_checkout(world, session) if session["status"] == "open" else _render_closed(session)
 
 
 @page("POST", URL)
 def pay(world: World, form: dict[str, str], ident: str) -> Page:
-    """Send the card. A second press of the button finds the session complete and leads to the same place."""
+    """Submit the card. A second click finds the session complete and redirects to the same place."""
     session = world.get("checkout.session", ident)
     if session["status"] != "open":
-        return _after(session)
+        return _return_to_shop(session)
     if not checkout_flow.needs_card(session):
         checkout_flow.submit(world, session, None)
-        return _after(session)
+        return _return_to_shop(session)
     typed = card_form.parse_card(form, world.now())
     if isinstance(typed, str):
-        return _shown(world, session, form, error=typed)
-    return _led(world, session, checkout_flow.submit(world, session, typed), form)
+        return _render_checkout(world, session, form, error=typed)
+    return _respond(world, session, checkout_flow.submit(world, session, typed), form)
 
 
 @page("POST", URL + "/code")
 def use_code(world: World, form: dict[str, str], ident: str) -> Page:
-    """Apply a promotion code; an empty one takes it off."""
+    """Apply a promotion code; an empty one removes it."""
     session = world.get("checkout.session", ident)
     if session["status"] != "open" or not session["allow_promotion_codes"]:
-        return _over(session)
+        return _render_closed(session)
     text = form.get("code", "")
     if not text.strip():
         checkout_flow.set_discount(world, session, None, None)
         world.save(session)
-    elif (wrong := checkout_flow.use_code(world, session, text)) is not None:
-        return _shown(world, session, code_error=wrong)
+    elif (problem := checkout_flow.use_code(world, session, text)) is not None:
+        return _render_checkout(world, session, code_error=problem)
     return redirect(session["url"])
 
 
 @page("GET", URL + "/secure")
 def show_secure(world: World, _form: dict[str, str], ident: str) -> Page:
-    """The step that stands for the bank's page."""
+    """Show the page that simulates the bank's 3-D Secure step."""
     session = world.get("checkout.session", ident)
     if session["status"] != "open":
-        return _over(session)
+        return _render_closed(session)
     method = world.find(session["_method"] or "")
     if method is None:
         return redirect(session["url"])
@@ -66,32 +66,32 @@ def show_secure(world: World, _form: dict[str, str], ident: str) -> Page:
 
 @page("POST", URL + "/secure")
 def answer_secure(world: World, form: dict[str, str], ident: str) -> Page:
-    """Complete or fail it."""
+    """Complete or fail the 3-D Secure step."""
     session = world.get("checkout.session", ident)
     if session["status"] != "open":
-        return _after(session)
+        return _return_to_shop(session)
     if session["_method"] is None:
         return redirect(session["url"])
-    return _led(world, session, checkout_flow.authenticate(world, session, passed=form.get("answer") == "pass"), {})
+    return _respond(world, session, checkout_flow.authenticate(world, session, passed=form.get("answer") == "pass"), {})
 
 
-def _led(world: World, session: Obj, verdict: Verdict, form: dict[str, str]) -> Page:
-    """Where a try leads: back to the shop, on to the bank, or to the page with the reason."""
+def _respond(world: World, session: Obj, verdict: Verdict, form: dict[str, str]) -> Page:
+    """The next page after an attempt: the shop, the bank, or the form with the reason."""
     if verdict.kind == "paid":
-        return _after(session)
+        return _return_to_shop(session)
     if verdict.kind == "authenticate":
         return redirect(checkout_flow.secure_address(world, session))
-    return _shown(world, session, form, error=verdict.refusal.message if verdict.refusal else None)
+    return _render_checkout(world, session, form, error=verdict.refusal.message if verdict.refusal else None)
 
 
-def _after(session: Obj) -> Page:
-    """Back to the shop once it is paid; the plain page when it expired meanwhile."""
+def _return_to_shop(session: Obj) -> Page:
+    """Return to the shop once paid; show a notice if the session expired meanwhile."""
     if session["status"] == "complete" and session["success_url"]:
         return redirect(session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"]))
-    return _over(session)
+    return _render_closed(session)
 
 
-def _shown(
+def _render_checkout(
     world: World,
     session: Obj,
     typed: dict[str, str] | None = None,
@@ -100,7 +100,7 @@ def _shown(
     code_error: str | None = None,
 ) -> Page:
     codes = [world.find(row["promotion_code"]) for row in session["discounts"] or [] if row["promotion_code"]]
-    known = session["customer_email"] or (session["customer_details"] or {}).get("email")
+    email = session["customer_email"] or (session["customer_details"] or {}).get("email")
     return render(
         "checkout.html",
         session=session,
@@ -110,12 +110,12 @@ def _shown(
         code_error=code_error,
         error=error,
         cards=cards.CARDS,
-        typed=card_form.typed(typed),
-        customer_email=known,
+        typed=card_form.typed_values(typed),
+        customer_email=email,
     )
 
 
-def _over(session: Obj) -> Page:
+def _render_closed(session: Obj) -> Page:
     if session["status"] == "complete":
         return render(
             "checkout_over.html",
@@ -126,5 +126,5 @@ def _over(session: Obj) -> Page:
         )
     return render(
         "checkout_over.html", heading="This page has expired", link=session["cancel_url"], link_words="Go back",
-        words="The checkout's time is over; nothing was paid on it.",
+        words="This checkout has expired. Nothing was paid.",
     )  # fmt: skip

@@ -14,7 +14,7 @@ from sandbox.standin.store.world import World
 from sandbox.web_pages import Page, redirect
 
 SHOWN = 30
-LONGEST_D = 800
+MAX_DAYS = 800
 
 
 @page("GET", "/")
@@ -27,7 +27,7 @@ def show(world: World, form: dict[str, str]) -> Page:
     rows = world.store.db.execute(
         "SELECT d.event, d.state, d.tries, d.note FROM deliveries d ORDER BY d.seq DESC LIMIT ?", (SHOWN,)
     ).fetchall()
-    listed = [
+    recent = [
         {
             "event": event,
             "type": (world.find(event) or {}).get("type", ""),
@@ -41,9 +41,9 @@ def show(world: World, form: dict[str, str]) -> Page:
     return render(
         "control.html",
         now=world.now(),
-        deliveries=listed,
+        deliveries=recent,
         waiting=waiting,
-        switches=world.faults.shown(),
+        switches=world.faults.as_dict(),
         kinds=faults.KINDS,
         billing=retry_settings.read(world),
         after=retry_settings.AFTER,
@@ -63,21 +63,21 @@ def change(world: World, form: dict[str, str]) -> Page:
     `{"billing": {"retry_days": [3, 5, 7], "after_retries": "unpaid"}}`, `{"clear": true}`; or the page's own forms.
     """
     if "json" not in form:
-        _from_page(world, form)
+        _apply_form(world, form)
         return redirect("/sandbox")
     try:
-        asked = json.loads(form["json"])
+        requested = json.loads(form["json"])
     except ValueError:
         raise invalid("Not JSON.") from None
-    if asked.get("clear"):
+    if requested.get("clear"):
         world.faults.clear()
-    api = asked.get("api", [])
+    api = requested.get("api", [])
     for fault in api if isinstance(api, list) else [api]:
         more = dict(fault)
         world.faults.add(more.pop("kind", ""), **more)
-    world.faults.set_webhooks(**asked.get("webhooks", {}))
-    if "billing" in asked:
-        _billing(world, asked["billing"])
+    world.faults.set_webhooks(**requested.get("webhooks", {}))
+    if "billing" in requested:
+        _change_billing(world, requested["billing"])
     return _json(world)
 
 
@@ -85,13 +85,13 @@ def change(world: World, form: dict[str, str]) -> Page:
 def move(world: World, form: dict[str, str]) -> Page:
     """Move the portal's clock and this one forward by `days` and `hours`."""
     days, hours = form.get("days", "") or "0", form.get("hours", "") or "0"
-    if not (days.isdecimal() and hours.isdecimal() and int(days) <= LONGEST_D and int(hours) <= 24 * LONGEST_D):
-        raise invalid(f"Days (up to {LONGEST_D}) and hours are whole numbers.")
+    if not (days.isdecimal() and hours.isdecimal() and int(days) <= MAX_DAYS and int(hours) <= 24 * MAX_DAYS):
+        raise invalid(f"Days (up to {MAX_DAYS}) and hours are whole numbers.")
     world.clock.advance(int(days) * retry_settings.DAY + int(hours) * 3600)
     return redirect("/sandbox")
 
 
-def _from_page(world: World, form: dict[str, str]) -> None:
+def _apply_form(world: World, form: dict[str, str]) -> None:
     what = form.get("do", "")
     if what == "clear":
         world.faults.clear()
@@ -103,20 +103,20 @@ def _from_page(world: World, form: dict[str, str]) -> None:
         world.faults.set_webhooks(hold="hold" in form, reorder="reorder" in form, **numbers)
     elif what == "billing":
         days = [int(day) for day in form.get("retry_days", "").replace(",", " ").split() if day.isdecimal()]
-        _billing(world, {"retry_days": days, "after_retries": form.get("after_retries")})
+        _change_billing(world, {"retry_days": days, "after_retries": form.get("after_retries")})
 
 
-def _billing(world: World, asked: dict[str, Any]) -> None:
-    days = asked.get("retry_days")
+def _change_billing(world: World, requested: dict[str, Any]) -> None:
+    days = requested.get("retry_days")
     retry_settings.write(
-        world, retry_days=None if days is None else tuple(days), after_retries=asked.get("after_retries")
+        world, retry_days=None if days is None else tuple(days), after_retries=requested.get("after_retries")
     )
 
 
 def _json(world: World) -> Page:
     billing = retry_settings.read(world)
-    shown = {
-        **world.faults.shown(),
+    state = {
+        **world.faults.as_dict(),
         "billing": {"retry_days": billing.retry_days, "after_retries": billing.after_retries},
     }
-    return Page(json.dumps(shown, indent=1), kind="application/json")
+    return Page(json.dumps(state, indent=1), kind="application/json")

@@ -1,4 +1,4 @@
-"""The customer portal: add a card, make it the default, remove it. Its address is a short-lived secret."""
+"""The customer portal: add a card, make it the default, remove it. Its URL is a short-lived secret."""
 
 from __future__ import annotations
 
@@ -12,107 +12,107 @@ from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
 from sandbox.web_pages import Page, redirect
 
-LIVES_S = 3600
+LIFETIME_S = 3600
 PLACE = "/p/session/{token}"
 NOTICES = {
     "added": "The card is saved.",
-    "default": "This card is used from now on.",
-    "removed": "The card is removed.",
+    "default": "This card will be used from now on.",
+    "removed": "The card has been removed.",
 }
 
 
 class LinkExpired(LookupError):
-    """The address is unknown or its hour is over."""
+    """The URL is unknown or has expired."""
 
 
 @page("GET", PLACE)
 def show(world: World, form: dict[str, str], token: str) -> Page:
     try:
-        session = _session(world, token)
+        session = _get_session(world, token)
     except LinkExpired:
-        return _gone()
-    return _shown(world, session, notice=form.get("notice", ""))
+        return _render_expired()
+    return _render_portal(world, session, notice=form.get("notice", ""))
 
 
 @page("POST", f"{PLACE}/cards")
 def add(world: World, form: dict[str, str], token: str) -> Page:
     try:
-        session = _session(world, token)
+        session = _get_session(world, token)
     except LinkExpired:
-        return _gone()
-    read = card_form.parse_card(form, world.now())
-    if isinstance(read, str):
-        return _shown(world, session, error=read, typed=form)
+        return _render_expired()
+    card_data = card_form.parse_card(form, world.now())
+    if isinstance(card_data, str):
+        return _render_portal(world, session, error=card_data, typed=form)
     intent = saved_cards.create_setup_intent(world, session["customer"], {})
-    card = payment_attempts.new_method(world, read)
+    card = payment_attempts.create_payment_method(world, card_data)
     verdict = saved_cards.attempt_setup(world, intent, card, authenticated=False, back=session["url"])
     if verdict.kind == "authenticate":
-        return _shown(world, session, intent=intent)
+        return _render_portal(world, session, intent=intent)
     if verdict.refusal is not None:
-        return _shown(world, session, error=verdict.refusal.message, typed=form)
-    return _added(world, session, card)
+        return _render_portal(world, session, error=verdict.refusal.message, typed=form)
+    return _use_new_card(world, session, card)
 
 
 @page("POST", f"{PLACE}/authenticate")
 def authenticate(world: World, form: dict[str, str], token: str) -> Page:
     try:
-        session = _session(world, token)
-        intent, card = _waiting(world, session, form.get("intent", ""))
+        session = _get_session(world, token)
+        intent, card = _get_waiting_intent(world, session, form.get("intent", ""))
     except LinkExpired:
-        return _gone()
+        return _render_expired()
     if form.get("answer") != "pass":
-        saved_cards.refuse_setup(world, intent, card, cards.NOT_AUTHENTICATED)
-        return _shown(world, session, error=cards.NOT_AUTHENTICATED.message)
+        saved_cards.record_setup_decline(world, intent, card, cards.NOT_AUTHENTICATED)
+        return _render_portal(world, session, error=cards.NOT_AUTHENTICATED.message)
     saved_cards.attempt_setup(world, intent, card, authenticated=True, back=session["url"])
-    return _added(world, session, card)
+    return _use_new_card(world, session, card)
 
 
 @page("POST", f"{PLACE}/default")
 def choose(world: World, form: dict[str, str], token: str) -> Page:
-    return _act(world, token, form, "default")
+    return _change_card(world, token, form, "default")
 
 
 @page("POST", f"{PLACE}/remove")
 def remove(world: World, form: dict[str, str], token: str) -> Page:
-    return _act(world, token, form, "removed")
+    return _change_card(world, token, form, "removed")
 
 
-def _act(world: World, token: str, form: dict[str, str], notice: str) -> Page:
+def _change_card(world: World, token: str, form: dict[str, str], notice: str) -> Page:
     """Make a card the default, or remove it."""
     try:
-        session = _session(world, token)
+        session = _get_session(world, token)
     except LinkExpired:
-        return _gone()
-    card = saved_cards.of_customer(world, form.get("card", ""), session["customer"], "card")
+        return _render_expired()
+    card = saved_cards.get_customer_card(world, form.get("card", ""), session["customer"], "card")
     if notice == "removed":
         saved_cards.detach(world, card)
         return redirect(f"{session['url']}?notice={notice}")
     saved_cards.make_default(world, world.get("customer", session["customer"]), card)
-    return _onward(session, notice)
+    return _respond(session, notice)
 
 
-def _added(world: World, session: Obj, card: Obj) -> Page:
+def _use_new_card(world: World, session: Obj, card: Obj) -> Page:
     saved_cards.make_default(world, world.get("customer", session["customer"]), card)
-    return _onward(session, "added")
+    return _respond(session, "added")
 
 
-def _onward(session: Obj, notice: str) -> Page:
-    """Where a finished flow leads; without one, the page again."""
+def _respond(session: Obj, notice: str) -> Page:
+    """The next page after a finished flow; without one, this page again."""
     after = (session["flow"] or {}).get("after_completion") or {}
     if after.get("type") == "redirect":
         return redirect(after["redirect"]["return_url"])
     return redirect(f"{session['url']}?notice={notice}")
 
 
-def _session(world: World, token: str) -> Obj:
+def _get_session(world: World, token: str) -> Obj:
     for session in world.all(SESSION, _token=token):
-        if session["created"] + LIVES_S > world.now():
+        if session["created"] + LIFETIME_S > world.now():
             return session
     raise LinkExpired(token)
 
 
-def _waiting(world: World, session: Obj, identifier: str) -> tuple[Obj, Obj]:
-    """The customer's setup intent that waits for 3-D Secure, and its card."""
+def _get_waiting_intent(world: World, session: Obj, identifier: str) -> tuple[Obj, Obj]:
+    """The customer's setup intent that awaits 3-D Secure, and its card."""
     intent = world.find(identifier)
     if intent is None or intent["object"] != "setup_intent" or intent["customer"] != session["customer"]:
         raise not_found("setup_intent", identifier)
@@ -121,11 +121,11 @@ def _waiting(world: World, session: Obj, identifier: str) -> tuple[Obj, Obj]:
     return intent, world.get("payment_method", intent["payment_method"])
 
 
-def _gone() -> Page:
-    return not_found_page("This link has expired. Go back to where you came from and open it again.")
+def _render_expired() -> Page:
+    return not_found_page("This link has expired. Go back and open it again.")
 
 
-def _shown(
+def _render_portal(
     world: World, session: Obj, *, error: str = "", notice: str = "", typed: dict[str, str] | None = None,
     intent: Obj | None = None,
 ) -> Page:  # fmt: skip
@@ -142,6 +142,6 @@ def _shown(
         customer_email=True,
         error=error,
         notice=NOTICES.get(notice, ""),
-        typed=card_form.typed(typed),
+        typed=card_form.typed_values(typed),
         intent=intent,
     )

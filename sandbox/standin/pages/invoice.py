@@ -16,31 +16,31 @@ URL = "/invoice/{ident}"
 
 
 @page("GET", URL)
-def show(world: World, form: dict[str, str], ident: str) -> Page:  # noqa: ARG001  # every page is given the fields
-    """A finalised invoice; nothing of a draft."""
+def show(world: World, form: dict[str, str], ident: str) -> Page:  # noqa: ARG001  # pages are called with the form
+    """Show a finalised invoice; drafts are not shown."""
     invoice = world.get("invoice", ident)
-    return _shown(invoice) if invoice["number"] else not_found_page("This invoice is not finalised yet.")
+    return _render_invoice(invoice) if invoice["number"] else not_found_page("This invoice has not been finalised yet.")
 
 
 @page("POST", URL)
 def pay(world: World, form: dict[str, str], ident: str) -> Page:
-    """Pay it with another card, the customer being there for 3-D Secure."""
+    """Pay the invoice with another card; the customer is present for 3-D Secure."""
     invoice = world.get("invoice", ident)
     if invoice["status"] not in {"open", "uncollectible"}:
         return redirect(f"/invoice/{ident}")
     typed = card_form.parse_card(form, world.now())
     if isinstance(typed, str):
-        return _shown(invoice, form, typed)
-    method = payment_attempts.new_method(world, typed)
+        return _render_invoice(invoice, form, typed)
+    method = payment_attempts.create_payment_method(world, typed)
     invoice["_method"] = method["id"]
     world.save(invoice)
     verdict = invoicing.pay(world, invoice, method=method, off_session=False)
-    return _led(world, invoice, method, verdict, form)
+    return _respond(world, invoice, method, verdict, form)
 
 
 @page("GET", URL + "/secure")
 def show_secure(world: World, _form: dict[str, str], ident: str) -> Page:
-    """The step that stands for the bank's page."""
+    """Show the page that simulates the bank's 3-D Secure step."""
     invoice = world.get("invoice", ident)
     method = world.find(invoice.get("_method") or "")
     if method is None or invoice["status"] != "open":
@@ -50,21 +50,21 @@ def show_secure(world: World, _form: dict[str, str], ident: str) -> Page:
 
 @page("POST", URL + "/secure")
 def answer_secure(world: World, form: dict[str, str], ident: str) -> Page:
-    """Complete or fail it."""
+    """Complete or fail the 3-D Secure step."""
     invoice = world.get("invoice", ident)
-    method, intent = world.find(invoice.get("_method") or ""), invoicing.intent_of(world, invoice)
+    method, intent = world.find(invoice.get("_method") or ""), invoicing.find_intent(world, invoice)
     if method is None or intent is None or invoice["status"] != "open":
         return redirect(f"/invoice/{ident}")
     if form.get("answer") != "pass":
-        payment_attempts.refuse(world, intent, method, NOT_AUTHENTICATED)
-        return _shown(invoice, None, NOT_AUTHENTICATED.message)
+        payment_attempts.record_decline(world, intent, method, NOT_AUTHENTICATED)
+        return _render_invoice(invoice, None, NOT_AUTHENTICATED.message)
     verdict = invoicing.pay(world, invoice, method=method, off_session=False, authenticated=True)
-    return _led(world, invoice, method, verdict, {})
+    return _respond(world, invoice, method, verdict, {})
 
 
 @page("GET", URL + "/pdf")
 def download(world: World, _form: dict[str, str], ident: str) -> Page:
-    """The same as a PDF."""
+    """Download the invoice as PDF."""
     invoice = world.get("invoice", ident)
     rows = [f"Invoice {invoice['number']}", "Sandbox: no money moves", f"Date: {format_day(invoice['created'])}"]
     rows += [f"To: {invoice['customer_name'] or ''} {invoice['customer_email'] or ''}".rstrip(), ""]
@@ -75,18 +75,18 @@ def download(world: World, _form: dict[str, str], ident: str) -> Page:
     return Page(pdf.document(rows), kind="application/pdf")
 
 
-def _led(world: World, invoice: Obj, method: Obj, verdict: Verdict, form: dict[str, str]) -> Page:
+def _respond(world: World, invoice: Obj, method: Obj, verdict: Verdict, form: dict[str, str]) -> Page:
     if verdict.kind == "authenticate":
         return redirect(f"/invoice/{invoice['id']}/secure")
     if verdict.refusal is not None:
-        return _shown(invoice, form, verdict.refusal.message)
+        return _render_invoice(invoice, form, verdict.refusal.message)
     _keep_card(world, invoice, method)
     return redirect(f"/invoice/{invoice['id']}")
 
 
 def _keep_card(world: World, invoice: Obj, method: Obj) -> None:
-    """The card is kept only for a subscription that says so (`save_default_payment_method`)."""
-    subscription = subscription_status.subscription_of(world, invoice)
+    """Keep the card only if the subscription says so (`save_default_payment_method`)."""
+    subscription = subscription_status.find_subscription(world, invoice)
     if subscription is None or subscription["payment_settings"]["save_default_payment_method"] != "on_subscription":
         return
     payment_attempts.attach(world, method, world.get("customer", invoice["customer"]))
@@ -94,8 +94,8 @@ def _keep_card(world: World, invoice: Obj, method: Obj) -> None:
         subscription["default_payment_method"] = method["id"]
 
 
-def _shown(invoice: Obj, typed: dict[str, str] | None = None, error: str | None = None) -> Page:
+def _render_invoice(invoice: Obj, typed: dict[str, str] | None = None, error: str | None = None) -> Page:
     return render(
-        "invoice.html", invoice=invoice, error=error, cards=cards.CARDS, typed=card_form.typed(typed),
+        "invoice.html", invoice=invoice, error=error, cards=cards.CARDS, typed=card_form.typed_values(typed),
         customer_email=True,
     )  # fmt: skip

@@ -7,9 +7,9 @@ FONTS = "<< /Font << /F1 5 0 R >> >>"
 
 
 def document(lines: list[str]) -> str:
-    """A valid PDF 1.4 file as text; what is not ASCII becomes a question mark, lines past the page are left out."""
-    shown = "\n".join(f"({_escaped(line)}) Tj T*" for line in lines[:LINES])
-    content = f"BT /F1 11 Tf 15 TL 56 786 Td\n{shown}\nET"
+    """A valid PDF 1.4 file as text; non-ASCII characters become question marks, lines beyond the page are dropped."""
+    body_text = "\n".join(f"({_escape(line)}) Tj T*" for line in lines[:LINES])
+    content = f"BT /F1 11 Tf 15 TL 56 786 Td\n{body_text}\nET"
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
         "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
@@ -27,6 +27,6 @@ def document(lines: list[str]) -> str:
     return f"{text}{table}startxref\n{len(text)}\n%%EOF\n"
 
 
-def _escaped(line: str) -> str:
+def _escape(line: str) -> str:
     plain = line.replace("×", "x").encode("ascii", "replace").decode("ascii")
     return plain.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")

@@ -1,1 +1,1 @@
-"""State of the account: objects in one SQLite file, clock, events, schedule, faults."""
+"""The account's state: objects in a SQLite file, clock, events, schedule, faults."""

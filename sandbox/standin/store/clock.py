@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class BusinessClock(Protocol):
-    """Unix seconds; `advance` moves it forward for everybody who reads it."""
+    """Unix seconds; `advance` moves the clock forward for everyone who reads it."""
 
     def now(self) -> float: ...
 
@@ -19,7 +19,7 @@ class BusinessClock(Protocol):
 
 @dataclass
 class FileClock:
-    """Wall time plus the offset in `path`; no file, no offset."""
+    """Wall time plus the offset in `path`; no file means no offset."""
 
     path: Path
 
@@ -41,7 +41,7 @@ class FileClock:
 
 @dataclass
 class GivenClock:
-    """A test's clock: whatever the callables say."""
+    """A clock for tests, backed by callables."""
 
     read: Callable[[], float]
     move: Callable[[float], None]

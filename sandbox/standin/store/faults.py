@@ -1,8 +1,8 @@
-"""Faults to play on the next API calls and on webhooks. Kept in memory only.
+"""Faults injected into the next API calls and into webhooks. Kept in memory only.
 
-API: `429` and `503` before the work, `500` (kept under the key, as Stripe does), `timeout` and `reset` after the work,
-`reset_before`, `slow`. Webhooks: `hold`, `reorder` (newest first) stay on; `drop` and `duplicate` are counts of
-deliveries to come, `delay` is seconds.
+API: `429` and `503` before the work, `500` (stored under the key, as by Stripe), `timeout` and `reset` after the work,
+`reset_before`, `slow`. Webhooks: `hold` and `reorder` (newest first) stay on; `drop` and `duplicate` count upcoming
+deliveries, `delay` is in seconds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ KINDS = ("429", "500", "503", "timeout", "slow", "reset", "reset_before")
 
 @dataclass
 class Fault:
-    """`times` calls whose path begins with `path` (and of that method, if one is named) go wrong."""
+    """Affects the next `times` calls whose path starts with `path` and that use `method`, if set."""
 
     kind: str
     times: int = 1
@@ -27,7 +27,7 @@ class Fault:
     seconds: float = 0.0
 
     def error(self) -> StripeError | None:
-        """The refusal that comes before the work, for the kinds that have one."""
+        """The error raised before the work, for the kinds that have one."""
         if self.kind == "429":
             return StripeError(429, "invalid_request_error", "Too many requests. (sandbox)", code="rate_limit")
         if self.kind in {"500", "503"}:
@@ -47,7 +47,7 @@ class WebhookFaults:
 
 
 class Faults:
-    """The faults in force."""
+    """The active faults."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -56,29 +56,29 @@ class Faults:
 
     @property
     def webhooks(self) -> WebhookFaults:
-        """How deliveries misbehave now."""
+        """The current webhook faults."""
         return self._webhooks
 
     def add(self, kind: str, **more: Any) -> None:
-        """Have the next calls go wrong; raises 400 for a kind that is none."""
+        """Add a fault for the next calls; raises 400 for an unknown kind."""
         if kind not in KINDS:
             raise invalid(f"kind is one of {', '.join(KINDS)}", param="kind")
         with self._lock:
-            self._api.append(Fault(kind, **_fitting(Fault, more)))
+            self._api.append(Fault(kind, **_convert(Fault, more)))
 
     def set_webhooks(self, **changed: Any) -> None:
-        """Change some of the webhook switches."""
+        """Change some of the webhook faults."""
         with self._lock:
-            self._webhooks = replace(self._webhooks, **_fitting(WebhookFaults, changed))
+            self._webhooks = replace(self._webhooks, **_convert(WebhookFaults, changed))
 
     def clear(self) -> None:
-        """Everything works again."""
+        """Remove all faults."""
         with self._lock:
             self._api.clear()
             self._webhooks = WebhookFaults()
 
-    def take(self, method: str, path: str) -> Fault | None:
-        """The fault that this call meets, used up by it."""
+    def consume(self, method: str, path: str) -> Fault | None:
+        """Find the fault for this call and use it up."""
         with self._lock:
             for fault in self._api:
                 if path.startswith(fault.path) and fault.method in {"", method}:
@@ -88,28 +88,28 @@ class Faults:
                     return fault
         return None
 
-    def spend(self, name: str) -> bool:
-        """Use up one of the counts `drop` or `duplicate`; whether there was one."""
+    def consume_count(self, name: str) -> bool:
+        """Use up one of the counts `drop` or `duplicate`; False if none is left."""
         with self._lock:
-            left: int = getattr(self._webhooks, name)
-            if left > 0:
-                changed: dict[str, Any] = {name: left - 1}
+            remaining: int = getattr(self._webhooks, name)
+            if remaining > 0:
+                changed: dict[str, Any] = {name: remaining - 1}
                 self._webhooks = replace(self._webhooks, **changed)
-            return left > 0
+            return remaining > 0
 
-    def shown(self) -> dict[str, Any]:
-        """The faults as JSON."""
+    def as_dict(self) -> dict[str, Any]:
+        """The faults as JSON values."""
         with self._lock:
             return {"api": [asdict(fault) for fault in self._api], "webhooks": asdict(self._webhooks)}
 
 
-def _fitting(declared: type, given: dict[str, Any]) -> dict[str, Any]:
-    """The values with the types of the dataclass; raises 400."""
+def _convert(declared: type, given: dict[str, Any]) -> dict[str, Any]:
+    """Convert the values to the types of the dataclass; raises 400."""
     types = {
         field.name: {"str": str, "int": int, "float": float, "bool": bool}[str(field.type)]
         for field in fields(declared)
     }
     try:
         return {name: types[name](value) for name, value in given.items()}
-    except (KeyError, TypeError, ValueError) as wrong:
-        raise invalid(f"Not a switch or not its value: {wrong}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise invalid(f"Not a switch or not its value: {error}") from None

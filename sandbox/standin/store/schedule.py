@@ -10,7 +10,7 @@ SCHEDULED: dict[str, Callable[..., None]] = {}
 
 
 def scheduled(name: str) -> Callable[[Work], Work]:
-    """Mark `def work(world, **args)` as what `world.schedule(at, name, **args)` calls."""
+    """Register `def work(world, **args)` under the name used by `world.schedule(at, name, **args)`."""
 
     def mark(work: Work) -> Work:
         SCHEDULED[name] = work

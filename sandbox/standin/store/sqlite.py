@@ -1,4 +1,4 @@
-"""One SQLite file: objects as JSON, schedule, webhook deliveries, answers by idempotency key."""
+"""The SQLite file: objects as JSON, schedule, webhook deliveries, answers by idempotency key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, print TEXT NOT NULL, s
 
 
 class ObjectStore:
-    """The file; every call is made under the world's lock, `commit` or `rollback` ends a change set."""
+    """The file. Every call is made under the world's lock; `commit` or `rollback` ends a change set."""
 
     def __init__(self, path: str) -> None:
         self.db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -36,23 +36,23 @@ class ObjectStore:
         self.db.execute("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
-        """Keep it."""
+        """Commit the change set."""
         self.db.execute("COMMIT")
 
     def rollback(self) -> None:
-        """Forget it."""
+        """Roll the change set back."""
         self.db.execute("ROLLBACK")
 
     def objects(self) -> Iterator[tuple[int, Obj]]:
-        """Every object with its number, oldest first."""
+        """Yield every object with its sequence number, oldest first."""
         for seq, body in self.db.execute("SELECT seq, body FROM objects ORDER BY seq"):
             yield seq, json.loads(body)
 
     def read(self, identifier: str) -> Obj | None:
-        """One object as the file has it."""
+        """Read one object from the file."""
         row = self.db.execute("SELECT body FROM objects WHERE id = ?", (identifier,)).fetchone()
-        found: Obj | None = json.loads(row[0]) if row else None
-        return found
+        obj: Obj | None = json.loads(row[0]) if row else None
+        return obj
 
     def write(self, seq: int, obj: Obj) -> None:
         """Insert or replace one object."""
@@ -66,18 +66,18 @@ class ObjectStore:
         self.db.execute("DELETE FROM objects WHERE id = ?", (identifier,))
 
     def put_due(self, at: int, name: str, args: Obj) -> None:
-        """Note a piece of work for an instant (Unix seconds of the business clock)."""
+        """Schedule work for a time (Unix seconds of the business clock)."""
         self.db.execute("INSERT INTO due (at, name, args) VALUES (?, ?, ?)", (at, name, json.dumps(args)))
 
     def next_due(self, now: int) -> tuple[int, int, str, Obj] | None:
-        """The earliest piece of work that is due: its number, instant, name and arguments."""
+        """The earliest work that is due: number, time, name and arguments."""
         row = self.db.execute(
             "SELECT seq, at, name, args FROM due WHERE at <= ? ORDER BY at, seq LIMIT 1", (now,)
         ).fetchone()
         return (row[0], row[1], row[2], json.loads(row[3])) if row else None
 
     def drop_due(self, seq: int) -> None:
-        """It is being done."""
+        """Remove work from the schedule."""
         self.db.execute("DELETE FROM due WHERE seq = ?", (seq,))
 
     def put_delivery(self, event: str, endpoint: str) -> None:
@@ -88,5 +88,5 @@ class ObjectStore:
         )
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.db.close()

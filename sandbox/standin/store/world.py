@@ -1,7 +1,7 @@
 """All state of the stand-in under one lock: objects, clock, events, schedule.
 
-Objects are live dicts in the API's own shape. Keys that begin with `_` are ours and never leave the process. A change
-set (`with world.change():`) is kept whole or not at all; an object that was changed must be handed to `save`.
+Objects are live dicts in the API's format. Keys that start with `_` are internal and never leave the process. A change
+set (`with world.change():`) is committed whole or not at all; a changed object must be passed to `save`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from sandbox.standin.store.sqlite import Obj, ObjectStore
 
 
 class World:
-    """`base` is the address of this server's own pages."""
+    """`base` is the URL of this server."""
 
     def __init__(self, store: ObjectStore, clock: BusinessClock, base: str) -> None:
         self.lock = threading.RLock()
         self.store, self.clock, self.base = store, clock, base
         self.faults = Faults()
         self.cause = Cause()
-        self.watchers: list[Callable[[Obj], None]] = []  # each is shown every event, as it is emitted
+        self.watchers: list[Callable[[Obj], None]] = []  # called with every event
         self._objects: dict[str, Obj] = {}
         self._kinds: dict[str, dict[str, None]] = {}
         self._seq: dict[str, int] = {}
@@ -39,31 +39,31 @@ class World:
         self._touched: set[str] = set()
         self._dirty: set[str] = set()
         for seq, obj in store.objects():
-            self._place(obj, seq)
+            self._index(obj, seq)
 
     # The clock
 
     def now(self) -> int:
-        """Unix seconds; while due work runs, the instant at which it was due."""
+        """Unix seconds; while scheduled work runs, the time it was due."""
         return int(self.clock.now()) if self._pinned is None else self._pinned
 
     def schedule(self, at: int, name: str, **args: Any) -> None:
-        """Have the work `name` done when the clock reaches `at`; it finds out itself whether there is still a need."""
+        """Schedule the work `name` for `at`; when it runs, it checks whether it is still needed."""
         if name not in SCHEDULED:
             raise LookupError(f"no work is called {name}")
         self.store.put_due(at, name, args)
 
     def run_due(self) -> int:
-        """Do everything that is due, in the order of time, each in a change set of its own; returns how many."""
+        """Run all due work in order of time, each in its own change set; return how many ran."""
         done = 0
         with self.lock:
-            while (found := self.store.next_due(int(self.clock.now()))) is not None:
-                self._do(*found)
+            while (due := self.store.next_due(int(self.clock.now()))) is not None:
+                self._run(*due)
                 done += 1
         return done
 
-    def _do(self, seq: int, at: int, name: str, args: Obj) -> None:
-        """One piece of work; one that fails is not tried again, or nothing after it would ever be done."""
+    def _run(self, seq: int, at: int, name: str, args: Obj) -> None:
+        """Run one piece of work. If it fails it is not retried, or nothing after it would ever run."""
         self._pinned = at
         try:
             with self.change():
@@ -79,7 +79,7 @@ class World:
 
     @contextmanager
     def change(self, cause: Cause | None = None) -> Iterator[None]:
-        """One change set; within another it is a part of that one."""
+        """Open a change set; a nested one joins the outer."""
         with self.lock:
             if self._open:
                 yield
@@ -93,10 +93,10 @@ class World:
                 if error.keep:
                     self._commit()
                 else:
-                    self._undo()
+                    self._rollback()
                 raise
             except BaseException:
-                self._undo()
+                self._rollback()
                 raise
             finally:
                 self._open, self.cause = False, Cause()
@@ -111,35 +111,35 @@ class World:
                 self.store.delete(identifier)
         self.store.commit()
 
-    def _undo(self) -> None:
+    def _rollback(self) -> None:
         self.store.rollback()
         for identifier in self._touched:
-            kept = self.store.read(identifier)
-            if kept is None:
-                self._forget(identifier)
+            stored = self.store.read(identifier)
+            if stored is None:
+                self._unindex(identifier)
             elif identifier in self._objects:
                 obj = self._objects[identifier]
                 obj.clear()
-                obj.update(kept)
+                obj.update(stored)
             else:
-                self._place(kept, self._seq[identifier])
+                self._index(stored, self._seq[identifier])
 
     # Objects
 
     def new_id(self, prefix: str) -> str:
-        """A fresh id: `cus_…`, `in_…`."""
+        """A new id: `cus_…`, `in_…`."""
         return ids.new(prefix)
 
     def add(self, obj: Obj) -> Obj:
-        """Take a new object (with `id` and `object`) into the world; returns it."""
+        """Add a new object (with `id` and `object`); return it."""
         with self.lock:
             if obj["id"] in self._objects:
                 raise LookupError(f"{obj['id']} is taken")
-            self._place(obj, self._last + 1)
+            self._index(obj, self._last + 1)
             return self.save(obj)
 
     def save(self, obj: Obj) -> Obj:
-        """Note that the object was changed; returns it."""
+        """Mark the object as changed; return it."""
         if not self._open:
             raise RuntimeError("save outside a change set")
         self._touched.add(obj["id"])
@@ -147,45 +147,45 @@ class World:
         return obj
 
     def remove(self, obj: Obj) -> None:
-        """Take the object out of the world; it is not found any more."""
+        """Delete the object."""
         self.save(obj)
-        self._forget(obj["id"])
+        self._unindex(obj["id"])
 
     def find(self, identifier: str) -> Obj | None:
-        """The object of that id, of whatever kind."""
+        """Find the object with this id, of any kind."""
         with self.lock:
             self._touched.add(identifier)
             return self._objects.get(identifier)
 
     def get(self, kind: str, identifier: str, param: str | None = None) -> Obj:
-        """The object; raises 404 `resource_missing`, or 400 where the id was the value of the parameter `param`.
+        """Get the object; raises 404 `resource_missing`, or 400 if the id was the value of the parameter `param`.
 
-        A deleted customer, product or coupon is found, with `deleted` true.
+        Deleted customers, products and coupons are returned too, with `deleted` true.
         """
-        found = self.find(identifier)
-        if found is None or found["object"] != kind:
+        obj = self.find(identifier)
+        if obj is None or obj["object"] != kind:
             raise not_found(kind, identifier, param, 400) if param else not_found(kind, identifier)
-        return found
+        return obj
 
     def all(self, kind: str, **match: Any) -> list[Obj]:
-        """Objects of a kind that have these values, newest first, without the deleted."""
+        """List a kind's objects that have these values, newest first, without deleted ones."""
         with self.lock:
-            found = [self._objects[identifier] for identifier in reversed(self._kinds.get(kind, {}))]
-            chosen = [
+            objects = [self._objects[identifier] for identifier in reversed(self._kinds.get(kind, {}))]
+            matching = [
                 obj
-                for obj in found
+                for obj in objects
                 if not obj.get("deleted") and all(obj.get(name) == value for name, value in match.items())
             ]
-            self._touched.update(obj["id"] for obj in chosen)
-            return chosen
+            self._touched.update(obj["id"] for obj in matching)
+            return matching
 
-    def _place(self, obj: Obj, seq: int) -> None:
+    def _index(self, obj: Obj, seq: int) -> None:
         self._objects[obj["id"]] = obj
         self._kinds.setdefault(obj["object"], {})[obj["id"]] = None
         self._seq[obj["id"]] = seq
         self._last = max(self._last, seq)
 
-    def _forget(self, identifier: str) -> None:
+    def _unindex(self, identifier: str) -> None:
         obj = self._objects.pop(identifier, None)
         if obj is not None:
             self._kinds[obj["object"]].pop(identifier, None)
@@ -193,9 +193,9 @@ class World:
     # Events
 
     def emit(self, kind: str, obj: Obj, previous: Obj | None = None) -> Obj:
-        """Record an event of the object as it stands now, and queue it for every endpoint that wants it."""
-        made = events.event(kind, obj, previous, ident=self.new_id("evt"), now=self.now(), cause=self.cause)
-        event = self.add(made)
+        """Record an event with the object's current state, and queue it for every subscribed endpoint."""
+        built = events.event(kind, obj, previous, ident=self.new_id("evt"), now=self.now(), cause=self.cause)
+        event = self.add(built)
         for endpoint in self.all("webhook_endpoint", status="enabled"):
             if events.wants(endpoint, event):
                 self.store.put_delivery(event["id"], endpoint["id"])
@@ -207,7 +207,7 @@ class World:
 
     @contextmanager
     def edit(self, obj: Obj, kind: str) -> Iterator[Obj]:
-        """Change the object inside; where it differs afterwards it is saved and `kind` (`….updated`) is emitted."""
+        """Change the object in the block; if it differs afterwards, save it and emit `kind` (`….updated`)."""
         before = copy.deepcopy(obj)
         yield obj
         previous = events.previous(before, obj)
@@ -217,5 +217,5 @@ class World:
             self.emit(kind, obj, previous)
 
     def url(self, path: str) -> str:
-        """The address of one of this server's pages."""
+        """The URL of one of this server's pages."""
         return f"{self.base}{path}"

@@ -1,1 +1,1 @@
-"""New objects with every field of Stripe's API description. Pure."""
+"""New objects with every field in Stripe's API description. Pure."""

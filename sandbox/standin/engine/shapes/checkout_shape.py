@@ -1,4 +1,4 @@
-"""A checkout session and its lines, with every field of Stripe's description. Pure."""
+"""A checkout session and its lines, with every field in Stripe's description. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Obj = dict[str, Any]
 
 
 def session(ident: str, now: int, *, mode: str, expires_at: int, **more: Any) -> Obj:
-    """An open session. `more` replaces any field."""
+    """An open session. `more` overrides any field."""
     return {
         "id": ident,
         "object": "checkout.session",
@@ -35,7 +35,7 @@ def session(ident: str, now: int, *, mode: str, expires_at: int, **more: Any) ->
 
 
 def _sums(mode: str) -> Obj:
-    """Nothing yet; a setup has no discounts and no totals at all."""
+    """Totals before any line; a setup session has neither discounts nor totals."""
     return {
         "adaptive_pricing": {"enabled": False},
         "amount_subtotal": None,
@@ -62,7 +62,7 @@ def _buyer() -> Obj:
 
 
 def _payment(mode: str) -> Obj:
-    """How it may be paid, and that it is not."""
+    """How the session may be paid; initially it is not."""
     return {
         "allowed_payment_method_types": None,
         "payment_method_collection": "always" if mode == "subscription" else None,
@@ -75,7 +75,7 @@ def _payment(mode: str) -> Obj:
 
 
 def _results() -> Obj:
-    """What the session makes."""
+    """The objects that the session creates."""
     return {
         "invoice": None,
         "invoice_creation": None,
@@ -85,7 +85,7 @@ def _results() -> Obj:
     }
 
 
-_NO_SECRET = {"client_secret": None}  # nosec B105  # a hosted page has none
+_NO_SECRET = {"client_secret": None}  # nosec B105  # hosted pages have none
 
 
 def _page() -> Obj:
@@ -117,7 +117,7 @@ def _page() -> Obj:
 
 
 def line(ident: str, price: Obj, quantity: int, description: str) -> Obj:
-    """One line of a session."""
+    """A line of a session."""
     amount = int(price["unit_amount"] or 0) * quantity
     return {
         "id": ident,
@@ -136,7 +136,7 @@ def line(ident: str, price: Obj, quantity: int, description: str) -> Obj:
 
 
 def customer_details(customer: Obj | None, email: str | None, name: str | None) -> Obj:
-    """Who bought: of the customer, else as typed on the page."""
+    """The buyer's details: from the customer, else as typed on the page."""
     known = customer or {}
     return {
         "address": known.get("address"),

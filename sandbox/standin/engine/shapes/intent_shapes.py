@@ -1,4 +1,4 @@
-"""Payment intents and setup intents, with every field of Stripe's description. Pure."""
+"""Payment intents and setup intents, with every field in Stripe's description. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ Obj = dict[str, Any]
 
 
 def secret(ident: str) -> str:
-    """A client secret: the same one each time it is asked for."""
+    """A client secret, derived from the id."""
     return f"{ident}_secret_{hashlib.sha256(ident.encode()).hexdigest()[:24]}"
 
 
 def payment_intent(ident: str, now: int, *, amount: int, currency: str, customer: str | None, **more: Any) -> Obj:
-    """A payment that nobody has tried yet. `more`: description, metadata, setup_future_usage, receipt_email."""
+    """A payment not attempted yet. `more`: description, metadata, setup_future_usage, receipt_email."""
     return {
         **_intent(ident, now, customer),
         "object": "payment_intent",
@@ -40,7 +40,7 @@ def payment_intent(ident: str, now: int, *, amount: int, currency: str, customer
 
 
 def setup_intent(ident: str, now: int, *, customer: str | None, metadata: Obj, description: str | None = None) -> Obj:
-    """The wish to save a card for later."""
+    """An intent to save a card for later."""
     return {
         **_intent(ident, now, customer),
         "object": "setup_intent",
@@ -57,7 +57,7 @@ def setup_intent(ident: str, now: int, *, customer: str | None, metadata: Obj, d
 
 
 def _intent(ident: str, now: int, customer: str | None) -> Obj:
-    """What a payment intent and a setup intent have in common: no card is chosen yet."""
+    """The fields common to both kinds of intent; no card is chosen yet."""
     return {
         "id": ident,
         "allowed_payment_method_types": None,
@@ -82,7 +82,7 @@ def _intent(ident: str, now: int, customer: str | None) -> Obj:
 
 
 def _amounts(amount: int, currency: str) -> Obj:
-    """What is asked for, of which nothing has come; all of it is ours."""
+    """The amount requested, none of it received yet, all of it ours."""
     return {
         "amount": amount,
         "amount_capturable": 0,

@@ -1,16 +1,16 @@
-"""An invoice, its lines and invoice items, with every field of Stripe's description. Pure."""
+"""Invoices, their lines and invoice items, with every field in Stripe's description. Pure."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sandbox.standin.engine.shapes.subscription_shape import listed
+from sandbox.standin.engine.shapes.subscription_shape import list_object
 
 Obj = dict[str, Any]
 
 
 def invoice(ident: str, now: int, *, customer: Obj, currency: str, billing_reason: str, **more: Any) -> Obj:
-    """A draft without lines. `more` replaces any field."""
+    """A draft without lines. `more` overrides any field."""
     return {
         "id": ident,
         "object": "invoice",
@@ -19,7 +19,7 @@ def invoice(ident: str, now: int, *, customer: Obj, currency: str, billing_reaso
         "currency": currency,
         "from_invoice": None,
         "latest_revision": None,
-        "lines": listed(f"/v1/invoices/{ident}/lines", []),
+        "lines": list_object(f"/v1/invoices/{ident}/lines", []),
         "livemode": False,
         "metadata": {},
         "parent": None,
@@ -28,10 +28,10 @@ def invoice(ident: str, now: int, *, customer: Obj, currency: str, billing_reaso
         "test_clock": None,
         **_issued_by(),
         **_billed_to(customer),
-        **_sums(),
-        **_collected(),
+        **_totals(),
+        **_collection(),
         **_progress(),
-        **_printed(),
+        **_presentation(),
         **more,
     }
 
@@ -61,8 +61,8 @@ def _billed_to(customer: Obj) -> Obj:
     }
 
 
-def _sums() -> Obj:
-    """Amounts, discounts and taxes: of nothing yet."""
+def _totals() -> Obj:
+    """Amounts, discounts and taxes, all zero."""
     return {
         "amount_due": 0,
         "amount_overpaid": 0,
@@ -93,8 +93,8 @@ def _sums() -> Obj:
     }
 
 
-def _collected() -> Obj:
-    """How it is paid, and the tries so far."""
+def _collection() -> Obj:
+    """How the invoice is paid, and the attempts so far."""
     return {
         "attempt_count": 0,
         "attempted": False,
@@ -108,7 +108,7 @@ def _collected() -> Obj:
 
 
 def _progress() -> Obj:
-    """How far it has come: a draft, which goes on by itself."""
+    """The status: a draft that advances automatically."""
     return {
         "auto_advance": True,
         "automatically_finalizes_at": None,
@@ -125,8 +125,8 @@ def _progress() -> Obj:
     }
 
 
-def _printed() -> Obj:
-    """What a reader of the invoice sees beside its lines, and where."""
+def _presentation() -> Obj:
+    """What a reader of the invoice sees besides its lines, and where."""
     return {
         "custom_fields": None,
         "description": None,
@@ -142,7 +142,7 @@ def _printed() -> Obj:
 
 
 def line(ident: str, invoice_id: str, amount: int, currency: str, period: tuple[int, int], **more: Any) -> Obj:
-    """One line of an invoice, of nothing yet: `more` gives parent, pricing, quantity, description."""
+    """A line of an invoice; `more` sets parent, pricing, quantity, description."""
     return {
         "id": ident,
         "object": "line_item",
@@ -169,7 +169,7 @@ def line(ident: str, invoice_id: str, amount: int, currency: str, period: tuple[
 
 
 def invoice_item(ident: str, now: int, *, customer: str, amount: int, currency: str, **more: Any) -> Obj:
-    """An amount that waits for an invoice, or is on one."""
+    """An amount that awaits an invoice, or is on one."""
     return {
         "id": ident,
         "object": "invoiceitem",

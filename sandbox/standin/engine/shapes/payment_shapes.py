@@ -1,4 +1,4 @@
-"""A payment method, a charge and an invoice payment, with every field of Stripe's description. Pure."""
+"""Payment methods, charges and invoice payments, with every field in Stripe's description. Pure."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from sandbox.standin.engine.cards import CardForm
 
 Obj = dict[str, Any]
 
-# What a charge repeats of its card.
-SAME = (
+# Card fields that a charge repeats.
+CARD_FIELDS = (
     "brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "regulated_status",
 )  # fmt: skip
 
 
 def payment_method(ident: str, now: int, form: CardForm) -> Obj:
-    """A card, not attached to anybody yet."""
+    """A card that is not attached to a customer yet."""
     return {
         "id": ident,
         "object": "payment_method",
         "allow_redisplay": "unspecified",
         "billing_details": {
-            "address": _no_address(),
+            "address": _empty_address(),
             "email": form.email,
             "name": form.name,
             "phone": None,
@@ -39,7 +39,7 @@ def payment_method(ident: str, now: int, form: CardForm) -> Obj:
 
 
 def _card(form: CardForm) -> Obj:
-    brand = cards.brand_of(form.number)
+    brand = cards.get_brand(form.number)
     return {
         "brand": brand,
         "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
@@ -59,7 +59,7 @@ def _card(form: CardForm) -> Obj:
 
 
 def charge(ident: str, now: int, intent: Obj, method: Obj, refusal: cards.CardRefusal | None, *, secured: bool) -> Obj:
-    """One try at a card: succeeded, or failed for the reason given."""
+    """A charge attempt: succeeded, or failed with the given refusal."""
     return {
         "id": ident,
         "object": "charge",
@@ -74,7 +74,10 @@ def charge(ident: str, now: int, intent: Obj, method: Obj, refusal: cards.CardRe
         "metadata": dict(intent["metadata"]),
         "payment_intent": intent["id"],
         "payment_method": method["id"],
-        "payment_method_details": {"card": _used(method["card"], intent["amount"], secured=secured), "type": "card"},
+        "payment_method_details": {
+            "card": _card_details(method["card"], intent["amount"], secured=secured),
+            "type": "card",
+        },
         "radar_options": {},
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
@@ -85,12 +88,12 @@ def charge(ident: str, now: int, intent: Obj, method: Obj, refusal: cards.CardRe
         "statement_descriptor": None,
         "statement_descriptor_suffix": None,
         **_money(intent["amount"], paid=refusal is None),
-        **_verdict(refusal),
+        **_failure(refusal),
     }
 
 
 def _money(amount: int, *, paid: bool) -> Obj:
-    """What moved, and where to: nothing has gone back, nobody else has a part in it."""
+    """What was charged and where it went: nothing refunded, nobody else involved."""
     return {
         "amount": amount,
         "amount_captured": amount if paid else 0,
@@ -112,7 +115,7 @@ def _money(amount: int, *, paid: bool) -> Obj:
     }
 
 
-def _verdict(refusal: cards.CardRefusal | None) -> Obj:
+def _failure(refusal: cards.CardRefusal | None) -> Obj:
     return {
         "failure_code": refusal.code if refusal else None,
         "failure_message": refusal.message if refusal else None,
@@ -121,7 +124,7 @@ def _verdict(refusal: cards.CardRefusal | None) -> Obj:
 
 
 def invoice_payment(ident: str, now: int, invoice: Obj, intent: str) -> Obj:
-    """The tie between an invoice and the payment intent that is to pay it."""
+    """The link between an invoice and its payment intent."""
     return {
         "id": ident,
         "object": "invoice_payment",
@@ -155,9 +158,9 @@ def _outcome(refusal: cards.CardRefusal | None) -> Obj:
     }
 
 
-def _used(card: Obj, amount: int, *, secured: bool) -> Obj:
+def _card_details(card: Obj, amount: int, *, secured: bool) -> Obj:
     return {
-        **{name: card[name] for name in SAME},
+        **{name: card[name] for name in CARD_FIELDS},
         "amount_authorized": amount,
         "authorization_code": None,
         "electronic_commerce_indicator": None,
@@ -165,13 +168,13 @@ def _used(card: Obj, amount: int, *, secured: bool) -> Obj:
         "mandate": None,
         "network": card["brand"],
         "network_transaction_id": None,
-        "three_d_secure": _authenticated() if secured else None,
+        "three_d_secure": _three_d_secure() if secured else None,
         "transaction_link_id": None,
         "wallet": None,
     }
 
 
-def _authenticated() -> Obj:
+def _three_d_secure() -> Obj:
     return {
         "authentication_flow": "challenge",
         "electronic_commerce_indicator": "05",
@@ -183,5 +186,5 @@ def _authenticated() -> Obj:
     }
 
 
-def _no_address() -> Obj:
+def _empty_address() -> Obj:
     return dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))

@@ -1,4 +1,4 @@
-"""A subscription and its items, with every field of Stripe's description. Pure."""
+"""Subscriptions and their items, with every field in Stripe's description. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 Obj = dict[str, Any]
 
 
-def listed(url: str, data: list[Obj]) -> Obj:
+def list_object(url: str, data: list[Obj]) -> Obj:
     """A list object inside another object."""
     return {"object": "list", "data": data, "has_more": False, "total_count": len(data), "url": url}
 
 
 def subscription(ident: str, now: int, *, customer: str, currency: str, **more: Any) -> Obj:
-    """A subscription without items that begins now. `more` replaces any field."""
+    """A subscription without items that starts now. `more` overrides any field."""
     return {
         "id": ident,
         "object": "subscription",
@@ -24,7 +24,7 @@ def subscription(ident: str, now: int, *, customer: str, currency: str, **more: 
         "customer": customer,
         "customer_account": None,
         "description": None,
-        "items": listed(f"/v1/subscription_items?subscription={ident}", []),
+        "items": list_object(f"/v1/subscription_items?subscription={ident}", []),
         "livemode": False,
         "managed_payments": None,
         "metadata": {},
@@ -36,14 +36,14 @@ def subscription(ident: str, now: int, *, customer: str, currency: str, **more: 
         "test_clock": None,
         **_cycle(now),
         **_charges(),
-        **_collected(),
+        **_collection(),
         **_end(),
         **more,
     }
 
 
 def _cycle(now: int) -> Obj:
-    """When it bills, and from when: no trial."""
+    """When it is billed, and from when; no trial."""
     return {
         "billing_cycle_anchor": now,
         "billing_cycle_anchor_config": None,
@@ -68,8 +68,8 @@ def _charges() -> Obj:
     }
 
 
-def _collected() -> Obj:
-    """How its invoices are made and paid."""
+def _collection() -> Obj:
+    """How its invoices are created and paid."""
     return {
         "collection_method": "charge_automatically",
         "days_until_due": None,
@@ -105,7 +105,7 @@ def _end() -> Obj:
 
 
 def item(ident: str, now: int, subscription_id: str, price: Obj, quantity: int, *, period: tuple[int, int]) -> Obj:
-    """One price of a subscription; since basil the period is here."""
+    """One price of a subscription; since basil, the period is stored here."""
     return {
         "id": ident,
         "object": "subscription_item",
@@ -125,7 +125,7 @@ def item(ident: str, now: int, subscription_id: str, price: Obj, quantity: int, 
 
 
 def plan(price: Obj) -> Obj:
-    """The old face of a recurring price, which subscription items still carry."""
+    """The legacy form of a recurring price, which subscription items still carry."""
     recurring = price["recurring"] or {}
     return {
         "id": price["id"],

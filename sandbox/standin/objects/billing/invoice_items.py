@@ -1,4 +1,4 @@
-"""`/v1/invoiceitems`: amounts that go on the next invoice, or on a draft."""
+"""`/v1/invoiceitems`: amounts for the next invoice, or for a draft."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
 
 URL = "/v1/invoiceitems"
-MOST = 250
+MAX_ITEMS = 250
 CHANGED = (
     "amount", "description", "discountable", "metadata", "period", "pricing", "quantity", "quantity_decimal",
     "unit_amount_decimal",
@@ -34,14 +34,14 @@ lists.add_retrieve("invoiceitem", URL, InvoiceItemRetrieveParams)
 
 @route("POST", URL, InvoiceItemCreateParams)
 def create(world: World, params: Obj) -> Obj:
-    """An amount, or a price times a quantity; on the draft `invoice`, else it waits for the next one."""
+    """Create an item from an amount, or a price and quantity; on the draft `invoice`, else for the next invoice."""
     allow_only(params, *CHANGED, "customer", "currency", "invoice", "subscription")
-    invoice = _draft(world, params["invoice"]) if params.get("invoice") else None
+    invoice = _get_draft(world, params["invoice"]) if params.get("invoice") else None
     ident = params.get("customer") or (invoice or {}).get("customer")
     if not ident:
         raise missing_param("customer")
     customer = get_active_customer(world, ident, "customer")
-    fields = _priced(world, params)
+    fields = _parse_pricing(world, params)
     currency = params.get("currency") or fields.pop("currency", None) or (invoice or customer).get("currency") or "usd"
     if params.get("subscription"):
         details = {"subscription": params["subscription"]}
@@ -61,13 +61,13 @@ def create(world: World, params: Obj) -> Obj:
     )
     world.emit("invoiceitem.created", world.add(item))
     if invoice is not None:
-        _put_on(world, invoice, item)
+        _add_line(world, invoice, item)
     return item
 
 
 @route("GET", URL, InvoiceItemListParams)
 def listing(world: World, params: Obj) -> Obj:
-    """Newest first, by customer, invoice, and whether they still wait."""
+    """Newest first, filtered by customer, invoice, and whether they are pending."""
     match = {name: params[name] for name in ("customer", "invoice") if name in params}
     rows = world.all("invoiceitem", **match)
     if "pending" in params:
@@ -78,39 +78,39 @@ def listing(world: World, params: Obj) -> Obj:
 
 @route("POST", URL + "/{ident}", InvoiceItemUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
-    """Until its invoice is finalised."""
+    """Update an item; until its invoice is finalised."""
     allow_only(params, *CHANGED)
     item = world.get("invoiceitem", ident)
-    invoice = _draft(world, item["invoice"]) if item["invoice"] else None
+    invoice = _get_draft(world, item["invoice"]) if item["invoice"] else None
     item.update({name: params[name] for name in ("description", "discountable", "period") if name in params})
     item["metadata"] = metadata.merged(item["metadata"], params.get("metadata"))
     if {"amount", "quantity", "unit_amount_decimal", "pricing"} & params.keys():
-        item.update({name: value for name, value in _priced(world, params).items() if name != "currency"})
+        item.update({name: value for name, value in _parse_pricing(world, params).items() if name != "currency"})
     world.save(item)
     if invoice is not None:
-        _take_off(invoice, ident)
-        _put_on(world, invoice, item)
+        _remove_line(invoice, ident)
+        _add_line(world, invoice, item)
     return item
 
 
 @route("DELETE", URL + "/{ident}", InvoiceItemDeleteParams)
 def delete(world: World, _params: Obj, ident: str) -> Obj:
-    """Until its invoice is finalised."""
+    """Delete an item; until its invoice is finalised."""
     item = world.get("invoiceitem", ident)
     if item["invoice"]:
-        invoice = _draft(world, item["invoice"])
+        invoice = _get_draft(world, item["invoice"])
         with world.edit(invoice, "invoice.updated"):
-            _take_off(invoice, ident)
+            _remove_line(invoice, ident)
             invoice_totals.recompute(world, invoice)
     world.remove(item)
     world.emit("invoiceitem.deleted", item)
     return {"id": ident, "object": "invoiceitem", "deleted": True}
 
 
-def _priced(world: World, params: Obj) -> Obj:
-    """Amount, quantity and pricing by `amount`, `unit_amount_decimal` or `pricing[price]`; the line is rounded once."""
+def _parse_pricing(world: World, params: Obj) -> Obj:
+    """Amount, quantity and pricing from `amount`, `unit_amount_decimal` or `pricing[price]`; rounded once per line."""
     exact = Decimal(str(params.get("quantity_decimal") or params.get("quantity", 1)))
-    counted = {"quantity": int(exact), "quantity_decimal": str(exact)}
+    quantities = {"quantity": int(exact), "quantity_decimal": str(exact)}
     if "amount" in params:
         amount = int(params["amount"])
         pricing = {"type": "price_details", "unit_amount_decimal": str(amount)}
@@ -118,44 +118,44 @@ def _priced(world: World, params: Obj) -> Obj:
             "amount": amount,
             "net_amount": amount,
             "pricing": None if params.get("quantity") else pricing,
-            **counted,
+            **quantities,
         }
     if (ident := (params.get("pricing") or {}).get("price")) is not None:
         price = world.get("price", ident, "pricing[price]")
-        each, pricing, more = (
+        unit, pricing, more = (
             Decimal(price["unit_amount_decimal"] or 0),
             invoice_lines.pricing(price),
             {"currency": price["currency"]},
         )
     elif params.get("unit_amount_decimal"):
-        each, more = Decimal(str(params["unit_amount_decimal"])), {}
-        pricing = {"type": "price_details", "unit_amount_decimal": str(each)}
+        unit, more = Decimal(str(params["unit_amount_decimal"])), {}
+        pricing = {"type": "price_details", "unit_amount_decimal": str(unit)}
     else:
         raise invalid("You must give amount, unit_amount_decimal or pricing.", code="parameter_missing", param="amount")
-    amount = int((each * exact).quantize(Decimal(1), ROUND_HALF_UP))
-    return {"amount": amount, "net_amount": amount, "pricing": pricing, **counted, **more}
+    amount = int((unit * exact).quantize(Decimal(1), ROUND_HALF_UP))
+    return {"amount": amount, "net_amount": amount, "pricing": pricing, **quantities, **more}
 
 
-def _draft(world: World, ident: str) -> Obj:
+def _get_draft(world: World, ident: str) -> Obj:
     invoice = world.get("invoice", ident, "invoice")
     if invoice["status"] != "draft":
         raise invalid("You can only change items of a draft invoice.", code="invoice_not_editable", param="invoice")
     return invoice
 
 
-def _put_on(world: World, invoice: Obj, item: Obj) -> None:
-    if len(invoice["lines"]["data"]) >= MOST:
-        raise invalid(f"An invoice has at most {MOST} items.", param="invoice")
+def _add_line(world: World, invoice: Obj, item: Obj) -> None:
+    if len(invoice["lines"]["data"]) >= MAX_ITEMS:
+        raise invalid(f"An invoice has at most {MAX_ITEMS} items.", param="invoice")
     if item["currency"] != invoice["currency"]:
         raise invalid("The item must have the invoice's currency.", param="currency")
     with world.edit(invoice, "invoice.updated"):
-        invoice["lines"]["data"].insert(0, invoice_lines.of_invoice_item(world, invoice, item))
+        invoice["lines"]["data"].insert(0, invoice_lines.build_invoice_item_line(world, invoice, item))
         invoice_totals.recompute(world, invoice)
 
 
-def _take_off(invoice: Obj, ident: str) -> None:
-    def carried(line: Obj) -> str | None:
+def _remove_line(invoice: Obj, ident: str) -> None:
+    def item_id(line: Obj) -> str | None:
         details = line["parent"]["invoice_item_details"]
         return details["invoice_item"] if details else None
 
-    invoice["lines"]["data"] = [line for line in invoice["lines"]["data"] if carried(line) != ident]
+    invoice["lines"]["data"] = [line for line in invoice["lines"]["data"] if item_id(line) != ident]

@@ -23,20 +23,20 @@ DETAILS = (
 
 @route("POST", URL + "/create_preview", InvoiceCreatePreviewParams)
 def create_preview(world: World, params: Obj) -> Obj:
-    """Of a new subscription, of the next renewal, or of a change; nothing is kept."""
+    """Preview a new subscription, the next renewal, or a change; nothing is stored."""
     details = params.get("subscription_details") or {}
     allow_only(params, "subscription", "customer", "currency", "subscription_details")
     allow_only(details, *DETAILS)
     if not params.get("subscription"):
-        return as_preview(world, _of_new(world, params, details))
+        return as_preview(world, _preview_new(world, params, details))
     subscription = copy.deepcopy(world.get("subscription", params["subscription"], "subscription"))
     if subscription["status"] in subscription_status.OVER:
-        raise _none()
+        raise _no_upcoming()
     ends = details.get("cancel_at_period_end", subscription["cancel_at"] is not None)
     reset = (details.get("billing_cycle_anchor") or {}).get("type") == "now"
     if not details.get("items") and not reset:
         if ends or details.get("cancel_now"):
-            raise _none()
+            raise _no_upcoming()
         return as_preview(world, next_renewal(world, subscription))
     moment = details.get("proration_date")
     change = subscription_changes.plan_change(
@@ -54,13 +54,13 @@ def create_preview(world: World, params: Obj) -> Obj:
 
 @route("GET", URL + "/{ident}/lines", InvoiceLineItemListParams)
 def listing(world: World, params: Obj, ident: str) -> Obj:
-    """An invoice's lines, in its own order."""
+    """An invoice's lines, in their own order."""
     rows = world.get("invoice", ident)["lines"]["data"]
     return lists.list_page(rows, params, f"{URL}/{ident}/lines")
 
 
-def _of_new(world: World, params: Obj, details: Obj) -> Obj:
-    """The first invoice of a subscription that nobody has yet."""
+def _preview_new(world: World, params: Obj, details: Obj) -> Obj:
+    """The first invoice of a subscription that does not exist yet."""
     if not params.get("customer"):
         raise invalid("You must give a customer or a subscription.", code="parameter_missing", param="customer")
     customer = get_active_customer(world, params["customer"], "customer")
@@ -72,5 +72,5 @@ def _of_new(world: World, params: Obj, details: Obj) -> Obj:
     return subscription_start.first_invoice(world, subscription_start.build(world, customer, pairs))
 
 
-def _none() -> Exception:
+def _no_upcoming() -> Exception:
     return invalid("No upcoming invoices for this subscription.", code="invoice_upcoming_none", status=404)

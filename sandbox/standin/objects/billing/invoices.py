@@ -43,7 +43,7 @@ lists.add_retrieve("invoice", URL, InvoiceRetrieveParams)
 
 @route("POST", URL, InvoiceCreateParams)
 def create(world: World, params: Obj) -> Obj:
-    """A draft made by hand; it stays one unless `auto_advance` is set."""
+    """Create a draft by hand; it stays a draft unless `auto_advance` is set."""
     allow_only(params, *SIMPLE, *CREATED)
     subscription = (
         world.get("subscription", params["subscription"], "subscription") if params.get("subscription") else None
@@ -71,25 +71,25 @@ def create(world: World, params: Obj) -> Obj:
         for item in reversed(world.all("invoiceitem", customer=ident, invoice=None, currency=currency)):
             item["invoice"] = invoice["id"]
             world.save(item)
-            invoice["lines"]["data"].append(invoice_lines.of_invoice_item(world, invoice, item))
+            invoice["lines"]["data"].append(invoice_lines.build_invoice_item_line(world, invoice, item))
     return invoicing.publish(world, invoice, finalize_in=invoicing.HOUR if advance else None)
 
 
 @route("GET", URL, InvoiceListParams)
 def listing(world: World, params: Obj) -> Obj:
-    """Newest first, by customer, subscription, status, collection method, instants."""
+    """Newest first, filtered by customer, subscription, status, collection method and dates."""
     match = {name: params[name] for name in ("customer", "status", "collection_method") if name in params}
     rows = world.all("invoice", **match)
     if "subscription" in params:
-        rows = [found for found in rows if subscription_status.subscription_id(found) == params["subscription"]]
+        rows = [invoice for invoice in rows if subscription_status.subscription_id(invoice) == params["subscription"]]
     if "due_date" in params:
-        rows = [found for found in rows if found["due_date"] and lists.is_within(found["due_date"], params["due_date"])]
+        rows = [row for row in rows if row["due_date"] and lists.is_within(row["due_date"], params["due_date"])]
     return lists.list_page(rows, params, URL)
 
 
 @route("POST", URL + "/{ident}", InvoiceUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
-    """Words, metadata and how it goes on. `auto_advance=false` on a draft stops its finalisation."""
+    """Update text, metadata and `auto_advance`; `false` stops a draft's finalisation."""
     allow_only(params, *SIMPLE, "metadata", "auto_advance")
     invoice = world.get("invoice", ident)
     with world.edit(invoice, "invoice.updated"):
@@ -106,8 +106,8 @@ def update(world: World, params: Obj, ident: str) -> Obj:
 
 @route("DELETE", URL + "/{ident}", InvoiceDeleteParams)
 def delete(world: World, _params: Obj, ident: str) -> Obj:
-    """Only a draft that was made by hand."""
-    invoice = _in(world, ident, "draft")
+    """Delete a draft that was created by hand."""
+    invoice = _get_in_status(world, ident, "draft")
     if subscription_status.subscription_id(invoice):
         raise invalid("You can't delete invoices created by subscriptions.")
     world.remove(invoice)
@@ -117,20 +117,20 @@ def delete(world: World, _params: Obj, ident: str) -> Obj:
 
 @route("POST", URL + "/{ident}/finalize", InvoiceFinalizeInvoiceParams)
 def finalize(world: World, params: Obj, ident: str) -> Obj:
-    """Its lines stand from now on; with `auto_advance` the payment is tried at once."""
-    invoice = _in(world, ident, "draft")
+    """Finalise a draft; with `auto_advance` the payment is attempted at once."""
+    invoice = _get_in_status(world, ident, "draft")
     get_active_customer(world, invoice["customer"])
     invoice["auto_advance"] = params.get("auto_advance", invoice["auto_advance"])
     invoicing.finalize(world, invoice)
-    collects = invoice["auto_advance"] and invoice["collection_method"] == "charge_automatically"
-    if collects and invoice["status"] == "open":
+    collect = invoice["auto_advance"] and invoice["collection_method"] == "charge_automatically"
+    if collect and invoice["status"] == "open":
         invoicing.pay(world, invoice, automatic=True)
     return invoice
 
 
 @route("POST", URL + "/{ident}/pay", InvoicePayParams)
 def pay(world: World, params: Obj, ident: str) -> Obj:
-    """Try once more, now; raises 402 when the card is refused."""
+    """Attempt the payment once more, now; raises 402 if the card is declined."""
     allow_only(params, "payment_method", "off_session", "paid_out_of_band")
     invoice = world.get("invoice", ident)
     if invoice["status"] == "paid":
@@ -143,14 +143,14 @@ def pay(world: World, params: Obj, ident: str) -> Obj:
     if invoice["status"] not in {"open", "uncollectible"}:
         raise invalid("This invoice can no longer be paid.", code="invoice_not_editable")
     if params.get("paid_out_of_band"):
-        invoicing.settle(world, invoice, out_of_band=True)
+        invoicing.mark_paid(world, invoice, out_of_band=True)
         return invoice
     method = None
     if params.get("payment_method"):
         method = world.get("payment_method", params["payment_method"], "payment_method")
         if method["customer"] != invoice["customer"]:
             raise invalid("The payment method does not belong to the invoice's customer.", param="payment_method")
-    if method is None and invoicing.default_method(world, invoice) is None:
+    if method is None and invoicing.find_default_method(world, invoice) is None:
         raise invalid(
             "There is no `default_payment_method` set on this Customer or Invoice.",
             code="invoice_no_payment_method_types",
@@ -163,29 +163,29 @@ def pay(world: World, params: Obj, ident: str) -> Obj:
 
 @route("POST", URL + "/{ident}/void", InvoiceVoidInvoiceParams)
 def void(world: World, _params: Obj, ident: str) -> Obj:
-    """As if it had never been asked for."""
-    invoice = _in(world, ident, "open", "uncollectible")
-    invoicing.give_up(world, invoice, "void")
+    """Void an invoice."""
+    invoice = _get_in_status(world, ident, "open", "uncollectible")
+    invoicing.close_unpaid(world, invoice, "void")
     return invoice
 
 
 @route("POST", URL + "/{ident}/mark_uncollectible", InvoiceMarkUncollectibleParams)
 def mark_uncollectible(world: World, _params: Obj, ident: str) -> Obj:
-    """Written off; it can still be paid."""
-    invoice = _in(world, ident, "open")
-    invoicing.give_up(world, invoice, "uncollectible")
+    """Write an invoice off; it can still be paid."""
+    invoice = _get_in_status(world, ident, "open")
+    invoicing.close_unpaid(world, invoice, "uncollectible")
     return invoice
 
 
 def refusal_of(world: World, invoice: Obj, verdict: Verdict) -> StripeError:
-    """The 402 that a failed try ends in; what it left behind is kept."""
+    """The 402 for a failed attempt, whose changes are kept."""
     if verdict.refusal is None:
         return declined(NEEDS_ACTION)
-    intent = invoicing.intent_of(world, invoice)
+    intent = invoicing.find_intent(world, invoice)
     return declined(verdict.refusal, charge=intent["latest_charge"] if intent else None)
 
 
-def _in(world: World, ident: str, *statuses: str) -> Obj:
+def _get_in_status(world: World, ident: str, *statuses: str) -> Obj:
     invoice = world.get("invoice", ident)
     if invoice["status"] not in statuses:
         wanted = " or ".join(statuses)

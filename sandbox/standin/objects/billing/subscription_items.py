@@ -21,12 +21,12 @@ URL = "/v1/subscription_items"
 
 @route("POST", URL, SubscriptionItemCreateParams)
 def create(world: World, params: Obj) -> Obj:
-    """One more price on a subscription."""
+    """Add a price to a subscription."""
     subscription = world.get("subscription", params["subscription"], "subscription")
     before = {item["id"] for item in subscription["items"]["data"]}
     _change(world, subscription, {name: params[name] for name in ("price", "quantity") if name in params}, params)
-    made: Obj = next(item for item in subscription["items"]["data"] if item["id"] not in before)
-    return made
+    added: Obj = next(item for item in subscription["items"]["data"] if item["id"] not in before)
+    return added
 
 
 @route("GET", URL, SubscriptionItemListParams)
@@ -38,13 +38,13 @@ def listing(world: World, params: Obj) -> Obj:
 
 @route("GET", URL + "/{ident}", SubscriptionItemRetrieveParams)
 def retrieve(world: World, _params: Obj, ident: str) -> Obj:
-    """One item."""
+    """Retrieve an item."""
     return subscription_changes.get_item_with_subscription(world, ident)[0]
 
 
 @route("POST", URL + "/{ident}", SubscriptionItemUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
-    """Another price or quantity."""
+    """Change the price or quantity."""
     _, subscription = subscription_changes.get_item_with_subscription(world, ident)
     row: Obj = {"id": ident, **{name: params[name] for name in ("price", "quantity") if name in params}}
     _change(world, subscription, row, params)
@@ -53,7 +53,7 @@ def update(world: World, params: Obj, ident: str) -> Obj:
 
 @route("DELETE", URL + "/{ident}", SubscriptionItemDeleteParams)
 def delete(world: World, params: Obj, ident: str) -> Obj:
-    """One price fewer."""
+    """Remove a price."""
     _, subscription = subscription_changes.get_item_with_subscription(world, ident)
     _change(world, subscription, {"id": ident, "deleted": True}, params)
     return {"id": ident, "object": "subscription_item", "deleted": True}
@@ -61,4 +61,4 @@ def delete(world: World, params: Obj, ident: str) -> Obj:
 
 def _change(world: World, subscription: Obj, row: Obj, params: Obj) -> None:
     change = subscription_changes.plan_change(world, subscription, [row], moment=params.get("proration_date"))
-    subscription_changes.carry_out_change(world, subscription, change, params)
+    subscription_changes.change_items(world, subscription, change, params)

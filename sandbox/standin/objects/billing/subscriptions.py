@@ -35,20 +35,20 @@ lists.add_retrieve("subscription", URL, SubscriptionRetrieveParams)
 
 @route("POST", URL, SubscriptionCreateParams)
 def create(world: World, params: Obj) -> Obj:
-    """A subscription whose first invoice is tried at once; unpaid it is `incomplete` and lapses after 23 hours."""
+    """Create a subscription and attempt its first invoice; unpaid, it is `incomplete` and expires after 23 hours."""
     allow_only(params, *CREATED, *ALTERED)
-    customer = _customer(world, params)
-    rows = [_row(world, row, f"items[{place}]") for place, row in enumerate(params.get("items", []))]
+    customer = _get_customer(world, params)
+    rows = [_parse_row(world, row, f"items[{index}]") for index, row in enumerate(params.get("items", []))]
     more: Obj = {"metadata": metadata.merged({}, params.get("metadata")), "description": params.get("description")}
     if params.get("default_payment_method"):
-        more["default_payment_method"] = settings.card(world, params, customer["id"])
+        more["default_payment_method"] = settings.get_card(world, params, customer["id"])
     trial = settings.trial_end(world, params)
     subscription = subscription_start.build(world, customer, rows, trial_end=trial, **more)
-    settings.apply(subscription, params)
-    subscription["discounts"] = settings.discounts(world, subscription, params.get("discounts") or [])
+    settings.apply_params(subscription, params)
+    subscription["discounts"] = settings.create_discounts(world, subscription, params.get("discounts") or [])
     if trial is None and settings.amount_today(world, subscription) > 0:
         subscription["status"] = "incomplete"
-    settings.plan_end(world, subscription, params)
+    settings.apply_cancellation(world, subscription, params)
     invoice = subscription_start.start(world, subscription)
     behavior = params.get("payment_behavior", "allow_incomplete")
     if invoice["status"] == "open" and behavior != "default_incomplete":
@@ -60,34 +60,32 @@ def create(world: World, params: Obj) -> Obj:
 
 @route("GET", URL, SubscriptionListParams)
 def listing(world: World, params: Obj) -> Obj:
-    """Newest first; the ended ones only with `status=all`, `ended` or their own."""
+    """Newest first; ended ones only with `status=all`, `ended` or their own status."""
     wanted = params.get("status")
     match = {"customer": params["customer"]} if "customer" in params else {}
-    rows = [found for found in world.all("subscription", **match) if _has_status(found, wanted)]
+    rows = [row for row in world.all("subscription", **match) if _has_status(row, wanted)]
     if "price" in params:
-        rows = [
-            found for found in rows if any(item["price"]["id"] == params["price"] for item in found["items"]["data"])
-        ]
+        rows = [row for row in rows if any(item["price"]["id"] == params["price"] for item in row["items"]["data"])]
     for name in ("current_period_end", "current_period_start"):
-        rows = [found for found in rows if lists.is_within(found["items"]["data"][0][name], params.get(name))]
+        rows = [row for row in rows if lists.is_within(row["items"]["data"][0][name], params.get(name))]
     return lists.list_page(rows, params, URL)
 
 
 @route("POST", URL + "/{ident}", SubscriptionUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
-    """Settings first, in one event; then items, with what they cost."""
+    """Change settings first, in one event; then items, with proration."""
     allow_only(params, *CHANGED, *ALTERED)
-    subscription = _alive(world, ident)
+    subscription = _get_running(world, ident)
     if params.get("default_payment_method"):
-        settings.card(world, params, subscription["customer"])
+        settings.get_card(world, params, subscription["customer"])
     with world.edit(subscription, subscription_status.UPDATED):
         if "default_payment_method" in params:
             subscription["default_payment_method"] = params["default_payment_method"] or None
         subscription["metadata"] = metadata.merged(subscription["metadata"], params.get("metadata"))
-        settings.apply(subscription, params)
+        settings.apply_params(subscription, params)
         if "discounts" in params:
-            subscription["discounts"] = settings.discounts(world, subscription, params["discounts"] or [])
-        settings.plan_end(world, subscription, params)
+            subscription["discounts"] = settings.create_discounts(world, subscription, params["discounts"] or [])
+        settings.apply_cancellation(world, subscription, params)
     reset = (params.get("billing_cycle_anchor") or {}).get("type") == "now"
     if "trial_end" in params:
         reset = settings.move_trial(world, subscription, params["trial_end"]) or reset
@@ -96,46 +94,46 @@ def update(world: World, params: Obj, ident: str) -> Obj:
         change = subscription_changes.plan_change(
             world, subscription, params.get("items") or [], moment=moment, reset=reset
         )
-        subscription_changes.carry_out_change(world, subscription, change, params)
+        subscription_changes.change_items(world, subscription, change, params)
     return subscription
 
 
 @route("DELETE", URL + "/{ident}", SubscriptionCancelParams)
 def cancel(world: World, params: Obj, ident: str) -> Obj:
-    """At once; cancelling gives nothing back by itself."""
-    subscription = _alive(world, ident)
-    settings.reasons(subscription, params.get("cancellation_details") or {})
+    """Cancel at once; cancelling does not refund anything."""
+    subscription = _get_running(world, ident)
+    settings.set_cancellation_reasons(subscription, params.get("cancellation_details") or {})
     subscription_status.end(world, subscription, "cancellation_requested")
     return subscription
 
 
 @route("POST", URL + "/{ident}/resume", SubscriptionResumeParams)
 def resume(world: World, _params: Obj, ident: str) -> Obj:
-    """A paused one goes on, in a new period from now."""
-    subscription = _alive(world, ident)
+    """Resume a paused subscription in a new period from now."""
+    subscription = _get_running(world, ident)
     if subscription["status"] != "paused":
         raise invalid("Only paused subscriptions can be resumed.")
     change = subscription_changes.plan_change(world, subscription, [], reset=True)
     with world.edit(subscription, subscription_status.UPDATED):
         subscription["status"] = "active"
-    subscription_changes.carry_out_change(world, subscription, change, {"proration_behavior": "always_invoice"})
+    subscription_changes.change_items(world, subscription, change, {"proration_behavior": "always_invoice"})
     world.emit("customer.subscription.resumed", subscription)
     return subscription
 
 
-def _customer(world: World, params: Obj) -> Obj:
+def _get_customer(world: World, params: Obj) -> Obj:
     if not params.get("customer"):
         raise missing_param("customer")
     return get_active_customer(world, params["customer"], "customer")
 
 
-def _row(world: World, row: Obj, path: str) -> tuple[Obj, int]:
+def _parse_row(world: World, row: Obj, path: str) -> tuple[Obj, int]:
     if "price" not in row:
         raise missing_param(f"{path}[price]")
     return world.get("price", row["price"], f"{path}[price]"), row.get("quantity", 1)
 
 
-def _alive(world: World, ident: str) -> Obj:
+def _get_running(world: World, ident: str) -> Obj:
     subscription = world.get("subscription", ident)
     if subscription["status"] in subscription_status.OVER:
         raise not_found("subscription", ident)
@@ -143,7 +141,7 @@ def _alive(world: World, ident: str) -> Obj:
 
 
 def _has_status(subscription: Obj, wanted: str | None) -> bool:
-    over = subscription["status"] in subscription_status.OVER
+    ended = subscription["status"] in subscription_status.OVER
     if wanted in {None, "all"}:
-        return wanted == "all" or not over
-    return over if wanted == "ended" else bool(subscription["status"] == wanted)
+        return wanted == "all" or not ended
+    return ended if wanted == "ended" else bool(subscription["status"] == wanted)

@@ -1,1 +1,1 @@
-"""What is sold: products, prices, coupons, promotion codes."""
+"""Products, prices, coupons and promotion codes."""

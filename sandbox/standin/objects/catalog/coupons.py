@@ -37,7 +37,7 @@ def create(world: World, params: Obj) -> Obj:
     if (params.get("duration") == "repeating") != ("duration_in_months" in params):
         raise missing_param("duration_in_months")
     percent = params.get("percent_off")
-    made = world.add(
+    coupon = world.add(
         {
             "id": identifier,
             "object": "coupon",
@@ -51,23 +51,23 @@ def create(world: World, params: Obj) -> Obj:
             **{name: params.get(name) for name in OPTIONAL},
         }
     )
-    world.emit("coupon.created", made)
-    return made
+    world.emit("coupon.created", coupon)
+    return coupon
 
 
 @route("POST", "/v1/coupons/{ident}", CouponUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
     allow_only(params, "name", "metadata")
-    found = world.get("coupon", ident)
-    with world.edit(found, "coupon.updated"):
-        found["name"] = params.get("name", found["name"])
-        found["metadata"] = merged(found["metadata"], params.get("metadata"))
-    return found
+    coupon = world.get("coupon", ident)
+    with world.edit(coupon, "coupon.updated"):
+        coupon["name"] = params.get("name", coupon["name"])
+        coupon["metadata"] = merged(coupon["metadata"], params.get("metadata"))
+    return coupon
 
 
 @route("DELETE", "/v1/coupons/{ident}", CouponDeleteParams)
 def delete(world: World, _params: Obj, ident: str) -> Obj:
-    found = world.get("coupon", ident)
-    world.emit("coupon.deleted", found)
-    world.remove(found)
+    coupon = world.get("coupon", ident)
+    world.emit("coupon.deleted", coupon)
+    world.remove(coupon)
     return {"id": ident, "object": "coupon", "deleted": True}

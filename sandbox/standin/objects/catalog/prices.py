@@ -1,4 +1,4 @@
-"""`/v1/prices`. A price never changes its amount; a lookup key belongs to one price at a time."""
+"""`/v1/prices`. A price's amount never changes; a lookup key belongs to one price at a time."""
 
 from __future__ import annotations
 
@@ -31,39 +31,39 @@ def create(world: World, params: Obj) -> Obj:
     if ("product" in params) == ("product_data" in params):
         raise missing_param("product")
     data = params.get("product_data")
-    product = products.make(world, data) if data else world.get("product", params["product"], "product")
-    made = world.add({**_blank(world, params), "product": product["id"], **_amount(params)})
-    _take_key(world, made, params)
-    world.emit("price.created", made)
-    return made
+    product = products.create_product(world, data) if data else world.get("product", params["product"], "product")
+    price = world.add({**_blank(world, params), "product": product["id"], **_amount(params)})
+    _assign_lookup_key(world, price, params)
+    world.emit("price.created", price)
+    return price
 
 
 @route("GET", "/v1/prices", PriceListParams)
 def index(world: World, params: Obj) -> Obj:
     match = {name: params[name] for name in ("active", "currency", "product", "type") if name in params}
     keys, recurring = params.get("lookup_keys"), params.get("recurring") or {}
-    found = [
+    prices = [
         price
         for price in world.all("price", **match)
         if (keys is None or price["lookup_key"] in keys)
         and all((price["recurring"] or {}).get(name) == value for name, value in recurring.items())
     ]
-    return list_page(found, params, "/v1/prices")
+    return list_page(prices, params, "/v1/prices")
 
 
 @route("POST", "/v1/prices/{ident}", PriceUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
     allow_only(params, "active", "lookup_key", "metadata", "nickname", "tax_behavior", "transfer_lookup_key")
-    found = world.get("price", ident)
-    with world.edit(found, "price.updated"):
-        found.update(given_fields(params, "active", "nickname", "tax_behavior"))
-        found["metadata"] = merged(found["metadata"], params.get("metadata"))
-        _take_key(world, found, params)
-    return found
+    price = world.get("price", ident)
+    with world.edit(price, "price.updated"):
+        price.update(given_fields(params, "active", "nickname", "tax_behavior"))
+        price["metadata"] = merged(price["metadata"], params.get("metadata"))
+        _assign_lookup_key(world, price, params)
+    return price
 
 
 def _blank(world: World, params: Obj) -> Obj:
-    """A price without its product and amount."""
+    """A price without product and amount."""
     return {
         "id": world.new_id("price"),
         "object": "price",
@@ -85,7 +85,7 @@ def _blank(world: World, params: Obj) -> Obj:
 
 
 def _amount(params: Obj) -> Obj:
-    """The price in minor units, and as the decimal that Stripe shows; exactly one of the two is given."""
+    """The price in minor units, and as Stripe's decimal; exactly one of the two is given."""
     if ("unit_amount" in params) == ("unit_amount_decimal" in params):
         raise missing_param("unit_amount")
     exact = Decimal(str(params.get("unit_amount", params.get("unit_amount_decimal"))))
@@ -101,12 +101,12 @@ def _recurring(given: Obj | None) -> Obj | None:
     allow_only(given, "interval", "interval_count", "trial_period_days", "usage_type")
     if given.get("usage_type", "licensed") != "licensed":
         raise invalid("A metered price needs a meter, which the stand-in has not.", param="recurring[meter]")
-    made: dict[str, Any] = {"interval": given["interval"], "interval_count": given.get("interval_count", 1)}
-    return {**made, "meter": None, "trial_period_days": given.get("trial_period_days"), "usage_type": "licensed"}
+    recurring: dict[str, Any] = {"interval": given["interval"], "interval_count": given.get("interval_count", 1)}
+    return {**recurring, "meter": None, "trial_period_days": given.get("trial_period_days"), "usage_type": "licensed"}
 
 
-def _take_key(world: World, price: Obj, params: Obj) -> None:
-    """Give the price its lookup key; another active price's only with `transfer_lookup_key`."""
+def _assign_lookup_key(world: World, price: Obj, params: Obj) -> None:
+    """Assign the lookup key; taking it from another price requires `transfer_lookup_key`."""
     key = params.get("lookup_key")
     if key is None:
         return

@@ -29,50 +29,50 @@ lists.add_retrieve("product", "/v1/products", ProductRetrieveParams)
 @route("POST", "/v1/products", ProductCreateParams)
 def create(world: World, params: Obj) -> Obj:
     allow_only(params, *PLAIN, "id", "metadata", "type")
-    return make(world, params)
+    return create_product(world, params)
 
 
 @route("GET", "/v1/products", ProductListParams)
 def index(world: World, params: Obj) -> Obj:
     wanted = params.get("ids")
     match = {name: params[name] for name in ("active", "type", "url", "shippable") if name in params}
-    found = [one for one in world.all("product", **match) if wanted is None or one["id"] in wanted]
-    return list_page(found, params, "/v1/products")
+    products = [row for row in world.all("product", **match) if wanted is None or row["id"] in wanted]
+    return list_page(products, params, "/v1/products")
 
 
 @route("POST", "/v1/products/{ident}", ProductUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
     allow_only(params, *PLAIN, "metadata", "default_price")
-    found = world.get("product", ident)
-    with world.edit(found, "product.updated"):
-        found.update(given_fields(params, *PLAIN))
+    product = world.get("product", ident)
+    with world.edit(product, "product.updated"):
+        product.update(given_fields(params, *PLAIN))
         if "default_price" in params:
-            found["default_price"] = world.get("price", params["default_price"], "default_price")["id"]
-        found["metadata"] = merged(found["metadata"], params.get("metadata"))
-        found["updated"] = world.now()
-    return found
+            product["default_price"] = world.get("price", params["default_price"], "default_price")["id"]
+        product["metadata"] = merged(product["metadata"], params.get("metadata"))
+        product["updated"] = world.now()
+    return product
 
 
 @route("DELETE", "/v1/products/{ident}", ProductDeleteParams)
 def delete(world: World, _params: Obj, ident: str) -> Obj:
-    found = world.get("product", ident)
+    product = world.get("product", ident)
     if world.all("price", product=ident):
         raise invalid("This product cannot be deleted because it has one or more user-created prices.")
-    world.emit("product.deleted", found)
-    world.remove(found)
+    world.emit("product.deleted", product)
+    world.remove(product)
     return {"id": ident, "object": "product", "deleted": True}
 
 
-def make(world: World, params: Obj) -> Obj:
-    """A new product; raises 400 `resource_already_exists` when its id is taken."""
+def create_product(world: World, params: Obj) -> Obj:
+    """Create a product; raises 400 `resource_already_exists` if its id is taken."""
     identifier = params.get("id") or world.new_id("prod")
     if world.find(identifier) is not None:
         raise invalid(f"Product already exists: {identifier}", code="resource_already_exists", param="id")
-    made = world.add(
+    product = world.add(
         {**_blank(world, identifier), **given_fields(params, *PLAIN), "metadata": merged({}, params.get("metadata"))}
     )
-    world.emit("product.created", made)
-    return made
+    world.emit("product.created", product)
+    return product
 
 
 def _blank(world: World, identifier: str) -> Obj:

@@ -35,7 +35,7 @@ def create(world: World, params: Obj) -> Obj:
     if any(other["code"].lower() == code.lower() for other in world.all("promotion_code", active=True)):
         raise invalid("An active promotion code with that code already exists.", param="code")
     limits = params.get("restrictions") or {}
-    made = world.add(
+    promotion_code = world.add(
         {
             "id": world.new_id("promo"),
             "object": "promotion_code",
@@ -57,27 +57,27 @@ def create(world: World, params: Obj) -> Obj:
             "times_redeemed": 0,
         }
     )
-    world.emit("promotion_code.created", made)
-    return made
+    world.emit("promotion_code.created", promotion_code)
+    return promotion_code
 
 
 @route("GET", "/v1/promotion_codes", PromotionCodeListParams)
 def index(world: World, params: Obj) -> Obj:
     match = {name: params[name] for name in ("active", "customer") if name in params}
-    found = [
-        one
-        for one in world.all("promotion_code", **match)
-        if str(params.get("code", one["code"])).lower() == one["code"].lower()
-        and params.get("coupon", one["promotion"]["coupon"]) == one["promotion"]["coupon"]
+    codes = [
+        row
+        for row in world.all("promotion_code", **match)
+        if str(params.get("code", row["code"])).lower() == row["code"].lower()
+        and params.get("coupon", row["promotion"]["coupon"]) == row["promotion"]["coupon"]
     ]
-    return list_page(found, params, "/v1/promotion_codes")
+    return list_page(codes, params, "/v1/promotion_codes")
 
 
 @route("POST", "/v1/promotion_codes/{ident}", PromotionCodeUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
     allow_only(params, "active", "metadata")
-    found = world.get("promotion_code", ident)
-    with world.edit(found, "promotion_code.updated"):
-        found["active"] = params.get("active", found["active"])
-        found["metadata"] = merged(found["metadata"], params.get("metadata"))
-    return found
+    promotion_code = world.get("promotion_code", ident)
+    with world.edit(promotion_code, "promotion_code.updated"):
+        promotion_code["active"] = params.get("active", promotion_code["active"])
+        promotion_code["metadata"] = merged(promotion_code["metadata"], params.get("metadata"))
+    return promotion_code

@@ -20,11 +20,11 @@ lists.add_retrieve("charge", "/v1/charges", ChargeRetrieveParams)
 @route("POST", "/v1/charges/{ident}", ChargeUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
     allow_only(params, "description", "metadata")
-    found = world.get("charge", ident)
-    with world.edit(found, "charge.updated"):
-        found["description"] = params.get("description", found["description"])
-        found["metadata"] = merged(found["metadata"], params.get("metadata"))
-    return found
+    charge = world.get("charge", ident)
+    with world.edit(charge, "charge.updated"):
+        charge["description"] = params.get("description", charge["description"])
+        charge["metadata"] = merged(charge["metadata"], params.get("metadata"))
+    return charge
 
 
 @includable("charge", "refunds")

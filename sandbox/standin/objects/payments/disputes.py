@@ -1,4 +1,4 @@
-"""`/v1/disputes`: retrieve and list; a test card opens them."""
+"""`/v1/disputes`: retrieve and list; a test card opens disputes."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from sandbox.standin.engine.metadata import merged
 from sandbox.standin.errors import invalid
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.params import allow_only, given_fields
-from sandbox.standin.objects.payments.intent_cards import card_of, choose, unfinished
+from sandbox.standin.objects.payments.intent_cards import get_card, get_unfinished, set_card
 from sandbox.standin.routes import route
 from sandbox.standin.store.events import public
 from sandbox.standin.store.sqlite import Obj
@@ -39,7 +39,7 @@ def create(world: World, params: Obj) -> Obj:
     if params["amount"] < 1:
         raise invalid("Invalid positive integer", code="parameter_invalid_integer", param="amount")
     customer = get_active_customer(world, params["customer"], "customer")["id"] if "customer" in params else None
-    made = payment_attempts.new_intent(
+    intent = payment_attempts.create_payment_intent(
         world,
         amount=params["amount"],
         currency=params["currency"].lower(),
@@ -47,44 +47,44 @@ def create(world: World, params: Obj) -> Obj:
         metadata=merged({}, params.get("metadata")),
         **{name: params[name] for name in PLAIN if name in params},
     )
-    choose(world, made, params)
-    return _confirm(world, made, params) if params.get("confirm") else made
+    set_card(world, intent, params)
+    return _confirm(world, intent, params) if params.get("confirm") else intent
 
 
 @route("POST", "/v1/payment_intents/{ident}", PaymentIntentUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
     allow_only(params, *PLAIN, "metadata", "payment_method", "amount")
-    found = unfinished(world, "payment_intent", ident)
-    found.update(given_fields(params, *PLAIN))
-    found["amount"] = params.get("amount", found["amount"])
-    found["metadata"] = merged(found["metadata"], params.get("metadata"))
-    choose(world, found, params)
-    return world.save(found)
+    intent = get_unfinished(world, "payment_intent", ident)
+    intent.update(given_fields(params, *PLAIN))
+    intent["amount"] = params.get("amount", intent["amount"])
+    intent["metadata"] = merged(intent["metadata"], params.get("metadata"))
+    set_card(world, intent, params)
+    return world.save(intent)
 
 
 @route("POST", "/v1/payment_intents/{ident}/confirm", PaymentIntentConfirmParams)
 def confirm(world: World, params: Obj, ident: str) -> Obj:
     allow_only(params, "payment_method", "off_session", "return_url", "error_on_requires_action")
-    found = unfinished(world, "payment_intent", ident)
-    choose(world, found, params)
-    return _confirm(world, found, params)
+    intent = get_unfinished(world, "payment_intent", ident)
+    set_card(world, intent, params)
+    return _confirm(world, intent, params)
 
 
 @route("POST", "/v1/payment_intents/{ident}/cancel", PaymentIntentCancelParams)
 def cancel(world: World, params: Obj, ident: str) -> Obj:
-    found = unfinished(world, "payment_intent", ident)
-    payment_attempts.cancel(world, found, params.get("cancellation_reason", "requested_by_customer"))
-    return found
+    intent = get_unfinished(world, "payment_intent", ident)
+    payment_attempts.cancel(world, intent, params.get("cancellation_reason", "requested_by_customer"))
+    return intent
 
 
 def _confirm(world: World, intent: Obj, params: Obj) -> Obj:
-    """Try the card; raises 402 when it is refused, the refusal being kept on the intent."""
-    card = card_of(world, intent)
+    """Attempt the payment; raises 402 if the card is declined, which is also recorded on the intent."""
+    card = get_card(world, intent)
     off_session = params.get("off_session") in {True, "one_off", "recurring"}
     verdict = payment_attempts.attempt(world, intent, card, off_session=off_session, back=params.get("return_url"))
     if verdict.refusal is not None:
-        traces = {"payment_intent": public(intent), "payment_method": public(card)}
-        raise declined(verdict.refusal, charge=intent["latest_charge"], **traces)
+        details = {"payment_intent": public(intent), "payment_method": public(card)}
+        raise declined(verdict.refusal, charge=intent["latest_charge"], **details)
     if verdict.kind == "paid" and intent["setup_future_usage"] and intent["customer"]:
         payment_attempts.attach(world, card, world.get("customer", intent["customer"]))
     return intent

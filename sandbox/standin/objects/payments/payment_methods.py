@@ -1,4 +1,4 @@
-"""`/v1/payment_methods`, and the same under a customer."""
+"""`/v1/payment_methods`, and those of a customer."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def create(world: World, params: Obj) -> Obj:
         if name not in card:
             raise missing_param(f"card[{name}]")
     form = CardForm(card["number"], card["exp_month"], card["exp_year"], details.get("name"), details.get("email"))
-    made = payment_attempts.new_method(world, form)
-    made["metadata"] = merged({}, params.get("metadata"))
-    return made
+    method = payment_attempts.create_payment_method(world, form)
+    method["metadata"] = merged({}, params.get("metadata"))
+    return method
 
 
 @route("GET", "/v1/payment_methods", PaymentMethodListParams)
@@ -48,32 +48,32 @@ def index(world: World, params: Obj) -> Obj:
 
 
 @route("GET", "/v1/customers/{customer}/payment_methods", CustomerPaymentMethodListParams)
-def index_of(world: World, params: Obj, customer: str) -> Obj:
+def list_of_customer(world: World, params: Obj, customer: str) -> Obj:
     owner = get_active_customer(world, customer)
     match = {"type": params["type"]} if "type" in params else {}
-    found = world.all("payment_method", customer=owner["id"], **match)
-    return list_page(found, params, f"/v1/customers/{customer}/payment_methods")
+    rows = world.all("payment_method", customer=owner["id"], **match)
+    return list_page(rows, params, f"/v1/customers/{customer}/payment_methods")
 
 
 @route("GET", "/v1/customers/{customer}/payment_methods/{ident}", CustomerPaymentMethodRetrieveParams)
-def retrieve_of(world: World, _params: Obj, customer: str, ident: str) -> Obj:
-    found = world.get("payment_method", ident)
-    if found["customer"] != customer:
+def retrieve_of_customer(world: World, _params: Obj, customer: str, ident: str) -> Obj:
+    method = world.get("payment_method", ident)
+    if method["customer"] != customer:
         raise not_found("payment_method", ident)
-    return found
+    return method
 
 
 @route("POST", "/v1/payment_methods/{ident}", PaymentMethodUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
     allow_only(params, "metadata", "card", "billing_details")
-    found = world.get("payment_method", ident)
-    with world.edit(found, "payment_method.updated"):
-        found["metadata"] = merged(found["metadata"], params.get("metadata"))
+    method = world.get("payment_method", ident)
+    with world.edit(method, "payment_method.updated"):
+        method["metadata"] = merged(method["metadata"], params.get("metadata"))
         card = params.get("card") or {}
         allow_only(card, "exp_month", "exp_year")
-        found["card"] = {**found["card"], **card}
-        found["billing_details"] = {**found["billing_details"], **(params.get("billing_details") or {})}
-    return found
+        method["card"] = {**method["card"], **card}
+        method["billing_details"] = {**method["billing_details"], **(params.get("billing_details") or {})}
+    return method
 
 
 @route("POST", "/v1/payment_methods/{ident}/attach", PaymentMethodAttachParams)
@@ -85,8 +85,8 @@ def attach(world: World, params: Obj, ident: str) -> Obj:
 
 @route("POST", "/v1/payment_methods/{ident}/detach", PaymentMethodDetachParams)
 def detach(world: World, _params: Obj, ident: str) -> Obj:
-    found = world.get("payment_method", ident)
-    if found["customer"] is None:
+    method = world.get("payment_method", ident)
+    if method["customer"] is None:
         raise invalid("The payment method you provided is not attached to a customer so detachment is impossible.")
-    saved_cards.detach(world, found)
-    return found
+    saved_cards.detach(world, method)
+    return method

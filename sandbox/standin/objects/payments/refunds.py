@@ -1,4 +1,4 @@
-"""`/v1/refunds`. Succeed at once; with one test card they fail a minute later."""
+"""`/v1/refunds`. Refunds succeed at once; with one test card they fail a minute later."""
 
 from __future__ import annotations
 
@@ -23,70 +23,70 @@ lists.add_retrieve("refund", "/v1/refunds", RefundRetrieveParams)
 @route("POST", "/v1/refunds", RefundCreateParams)
 def create(world: World, params: Obj) -> Obj:
     allow_only(params, "charge", "payment_intent", "amount", "reason", "metadata")
-    charge = _charge(world, params)
-    left = charge["amount_captured"] - charge["amount_refunded"]
-    amount = params.get("amount", left)
-    if left <= 0:
-        words = f"Charge {charge['id']} has already been refunded."
-        raise invalid(words, code="charge_already_refunded")
-    if not 0 < amount <= left:
-        words = f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
-        raise invalid(words, param="amount")
-    made = world.add(_refund(world, charge, amount, params))
-    _count(world, charge, amount)
-    world.emit("refund.created", made)
+    charge = _get_charge(world, params)
+    refundable = charge["amount_captured"] - charge["amount_refunded"]
+    amount = params.get("amount", refundable)
+    if refundable <= 0:
+        message = f"Charge {charge['id']} has already been refunded."
+        raise invalid(message, code="charge_already_refunded")
+    if not 0 < amount <= refundable:
+        message = f"Refund amount ({amount}) is greater than unrefunded amount on charge ({refundable})"
+        raise invalid(message, param="amount")
+    refund = world.add(_build_refund(world, charge, amount, params))
+    _add_refunded(world, charge, amount)
+    world.emit("refund.created", refund)
     world.emit("charge.refunded", charge)
     card = world.find(charge["payment_method"])
     if card is not None and cards.get_test_card(card).refund_fails:
-        world.schedule(world.now() + FAILS_AFTER_S, "refund_fails", refund=made["id"])
-    return made
+        world.schedule(world.now() + FAILS_AFTER_S, "refund_fails", refund=refund["id"])
+    return refund
 
 
 @route("POST", "/v1/refunds/{ident}", RefundUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
     allow_only(params, "metadata")
-    found = world.get("refund", ident)
-    with world.edit(found, "refund.updated"):
-        found["metadata"] = merged(found["metadata"], params.get("metadata"))
-    return found
+    refund = world.get("refund", ident)
+    with world.edit(refund, "refund.updated"):
+        refund["metadata"] = merged(refund["metadata"], params.get("metadata"))
+    return refund
 
 
 @scheduled("refund_fails")
 def fail(world: World, refund: str) -> None:
-    """The bank sends the money back to us."""
-    found = world.get("refund", refund)
-    if found["status"] == "failed":
+    """Fail the refund: the bank returns the money."""
+    row = world.get("refund", refund)
+    if row["status"] == "failed":
         return
-    with world.edit(found, "refund.updated"):
-        found.update(status="failed", failure_reason="lost_or_stolen_card")
-    _count(world, world.get("charge", found["charge"]), -found["amount"])
-    world.emit("refund.failed", found)
+    with world.edit(row, "refund.updated"):
+        row.update(status="failed", failure_reason="lost_or_stolen_card")
+    _add_refunded(world, world.get("charge", row["charge"]), -row["amount"])
+    world.emit("refund.failed", row)
 
 
-def _charge(world: World, params: Obj) -> Obj:
-    """The charge to refund: named, or the latest of the payment intent."""
+def _get_charge(world: World, params: Obj) -> Obj:
+    """Get the charge to refund: the one named, or the latest of the payment intent."""
     if "charge" in params:
-        found = world.get("charge", params["charge"], "charge")
+        charge = world.get("charge", params["charge"], "charge")
     elif "payment_intent" in params:
         intent = world.get("payment_intent", params["payment_intent"], "payment_intent")
         if intent["status"] != "succeeded":
-            words = "This PaymentIntent does not have a successful charge to refund."
-            raise invalid(words, code="payment_intent_unexpected_state", param="payment_intent")
-        found = world.get("charge", intent["latest_charge"])
+            message = "This PaymentIntent does not have a successful charge to refund."
+            raise invalid(message, code="payment_intent_unexpected_state", param="payment_intent")
+        charge = world.get("charge", intent["latest_charge"])
     else:
         raise missing_param("payment_intent")
-    if not found["paid"]:
-        raise invalid(f"Charge {found['id']} has not been paid, so it cannot be refunded.")
-    return found
+    if not charge["paid"]:
+        raise invalid(f"Charge {charge['id']} has not been paid, so it cannot be refunded.")
+    return charge
 
 
-def _count(world: World, charge: Obj, amount: int) -> None:
+def _add_refunded(world: World, charge: Obj, amount: int) -> None:
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
     world.save(charge)
 
 
-def _refund(world: World, charge: Obj, amount: int, params: Obj) -> Obj:
+def _build_refund(world: World, charge: Obj, amount: int, params: Obj) -> Obj:
     return {
         "id": world.new_id("re"),
         "object": "refund",

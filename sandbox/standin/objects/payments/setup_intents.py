@@ -17,7 +17,7 @@ from sandbox.standin.engine.customers import get_active_customer
 from sandbox.standin.engine.metadata import merged
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.params import allow_only
-from sandbox.standin.objects.payments.intent_cards import card_of, choose, unfinished
+from sandbox.standin.objects.payments.intent_cards import get_card, get_unfinished, set_card
 from sandbox.standin.routes import route
 from sandbox.standin.store.events import public
 from sandbox.standin.store.sqlite import Obj
@@ -34,41 +34,41 @@ def create(world: World, params: Obj) -> Obj:
         "automatic_payment_methods",
     )  # fmt: skip
     customer = get_active_customer(world, params["customer"], "customer")["id"] if "customer" in params else None
-    made = saved_cards.create_setup_intent(
+    intent = saved_cards.create_setup_intent(
         world, customer, merged({}, params.get("metadata")), params.get("description")
     )
-    made["usage"] = params.get("usage", "off_session")
-    choose(world, made, params)
-    return _confirm(world, made, params) if params.get("confirm") else made
+    intent["usage"] = params.get("usage", "off_session")
+    set_card(world, intent, params)
+    return _confirm(world, intent, params) if params.get("confirm") else intent
 
 
 @route("POST", "/v1/setup_intents/{ident}", SetupIntentUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
     allow_only(params, "description", "metadata", "payment_method")
-    found = unfinished(world, "setup_intent", ident)
-    found["description"] = params.get("description", found["description"])
-    found["metadata"] = merged(found["metadata"], params.get("metadata"))
-    choose(world, found, params)
-    return world.save(found)
+    intent = get_unfinished(world, "setup_intent", ident)
+    intent["description"] = params.get("description", intent["description"])
+    intent["metadata"] = merged(intent["metadata"], params.get("metadata"))
+    set_card(world, intent, params)
+    return world.save(intent)
 
 
 @route("POST", "/v1/setup_intents/{ident}/confirm", SetupIntentConfirmParams)
 def confirm(world: World, params: Obj, ident: str) -> Obj:
     allow_only(params, "payment_method", "return_url")
-    found = unfinished(world, "setup_intent", ident)
-    choose(world, found, params)
-    return _confirm(world, found, params)
+    intent = get_unfinished(world, "setup_intent", ident)
+    set_card(world, intent, params)
+    return _confirm(world, intent, params)
 
 
 @route("POST", "/v1/setup_intents/{ident}/cancel", SetupIntentCancelParams)
 def cancel(world: World, params: Obj, ident: str) -> Obj:
-    found = unfinished(world, "setup_intent", ident)
-    saved_cards.cancel_setup(world, found, params.get("cancellation_reason", "requested_by_customer"))
-    return found
+    intent = get_unfinished(world, "setup_intent", ident)
+    saved_cards.cancel_setup(world, intent, params.get("cancellation_reason", "requested_by_customer"))
+    return intent
 
 
 def _confirm(world: World, intent: Obj, params: Obj) -> Obj:
-    card = card_of(world, intent)
+    card = get_card(world, intent)
     verdict = saved_cards.attempt_setup(world, intent, card, authenticated=False, back=params.get("return_url"))
     if verdict.refusal is not None:
         raise declined(verdict.refusal, setup_intent=public(intent))
