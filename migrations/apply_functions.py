@@ -109,8 +109,9 @@ def _replace(connection: Connection, source: Source) -> None:
 
 
 def _drop(connection: Connection, name: str, how: str = "RESTRICT") -> None:
+    """What reads a view goes with it: nothing but other objects of the folder can, and they are made after it."""
     for each in _find(connection, name):
-        _run(connection, f"DROP {each} {how}")
+        _run(connection, f"DROP {each} {'CASCADE' if each.startswith('VIEW') else how}")
     connection.execute(text("DELETE FROM schema_functions WHERE name = :name"), {"name": name})
 
 

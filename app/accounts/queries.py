@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.auth_models import ApiKey, DeviceSession, SignInEntry
 from app.accounts.models import Client, Invitation, Membership, Org, User
+from app.accounts.orgs.roles import OWNER
 from app.accounts.sign_in.tokens import digest_token
 from app.kit.errors import NotFound
 
@@ -51,6 +52,11 @@ def get_org(session: Session, org_id: UUID) -> Org:
     if row is None or row.deleted_at is not None:
         raise NotFound("There is no such organisation.")
     return row
+
+
+def is_org(session: Session, org_id: UUID) -> bool:
+    """Whether an org with this id exists or existed."""
+    return session.get(Org, org_id) is not None
 
 
 def get_user(session: Session, user_id: UUID) -> User:
@@ -95,6 +101,17 @@ def list_members(session: Session, org_id: UUID) -> list[Member]:
         .order_by(func.lower(User.name), User.id)
     )
     return [Member(*row) for row in rows]
+
+
+def list_active_members(session: Session, org_id: UUID, roles: Collection[str]) -> list[User]:
+    """List members with one of these roles who are neither disabled nor deleted: owners first, then by name."""
+    query = (
+        select(User)
+        .join(Membership, Membership.user_id == User.id)
+        .where(Membership.org_id == org_id, Membership.role.in_(roles))
+        .where(User.disabled_at.is_(None), User.deleted_at.is_(None))
+    )
+    return list(session.scalars(query.order_by(Membership.role != OWNER, func.lower(User.name))))
 
 
 def list_members_with_role(session: Session, org_id: UUID, *roles: str) -> list[Member]:

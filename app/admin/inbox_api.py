@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Row
 
 from app.accounts.guards import caller
-from app.admin import inbox
 from app.admin.api import api
-from app.admin.inbox import InboxFilter
 from app.admin.inbox_schemas import EVENTS, REPLAYED, InboxAnswer, InboxQuery, ReplayAnswer, StripeEventOut
+from app.payments.webhooks import inbox_queries as inbox
 from app.payments.webhooks.inbox import reopen
+from app.payments.webhooks.inbox_queries import InboxFilter
 from app.web.database import session, transaction
 from app.web.paging import parse_time_cursor
 from app.web.runtime import business_now

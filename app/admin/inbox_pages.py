@@ -6,13 +6,13 @@ import json
 
 from flask import Response, request, url_for
 
-from app.admin import inbox
-from app.admin.inbox import InboxFilter
 from app.admin.org_pages import actor_for, pages
 from app.kit.errors import InvalidRequest
 from app.payments.gateway import payments_on
 from app.payments.models import INBOX_STATES
+from app.payments.webhooks import inbox_queries as inbox
 from app.payments.webhooks.inbox import reopen
+from app.payments.webhooks.inbox_queries import InboxFilter
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
 from app.web.paging import parse_time_cursor

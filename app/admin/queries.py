@@ -15,54 +15,39 @@ from app.catalog.models import Meter
 Rows = Sequence[Row[Any]]
 
 _HEALTH = text("""
-SELECT (SELECT count(*) FROM orgs WHERE deleted_at IS NULL) AS orgs,
-       (SELECT count(*) FROM orgs WHERE deleted_at IS NULL AND created_at >= :month_ago) AS new_orgs,
-       (SELECT count(*) FROM orgs WHERE deleted_at IS NULL AND suspended_at IS NOT NULL) AS suspended,
-       (SELECT count(*) FROM users WHERE deleted_at IS NULL) AS users,
+SELECT (SELECT count(*) FROM accounts_orgs WHERE deleted_at IS NULL) AS orgs,
+       (SELECT count(*) FROM accounts_orgs WHERE deleted_at IS NULL AND created_at >= :month_ago) AS new_orgs,
+       (SELECT count(*) FROM accounts_orgs WHERE deleted_at IS NULL AND suspended_at IS NOT NULL) AS suspended,
+       (SELECT count(*) FROM accounts_users WHERE deleted_at IS NULL) AS users,
        queue.waiting, queue.parked, queue.oldest, rollups.folded_at,
-       coalesce((SELECT sum(events) FROM usage_totals WHERE day = :today AND dimension = ''), 0) AS events_today,
+       coalesce((SELECT sum(events) FROM metering_totals WHERE day = :today AND dimension = ''), 0) AS events_today,
        current_setting('server_version') AS server, pg_database_size(current_database()) AS bytes,
        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()) AS connections
 FROM (SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,
              count(*) FILTER (WHERE status = 'failed') AS parked,
              min(scheduled_at) FILTER (WHERE status = 'todo' AND scheduled_at <= :wall) AS oldest
-      FROM procrastinate_jobs WHERE status IN ('todo', 'failed')) queue,
-     (SELECT min(folded_at) AS folded_at FROM rollup_state) rollups
+      FROM queue_jobs WHERE status IN ('todo', 'failed')) queue,
+     (SELECT min(folded_at) AS folded_at FROM metering_rollups) rollups
 """)
 # A page of orgs, newest first; the search looks at names and at members' addresses.
 _ORGS = text("""
 SELECT org.id, org.name, org.created_at, org.suspended_at, plan.name AS plan, plan.key AS plan_key,
        subscription.interval, subscription.currency, people.members, people.owner
-FROM orgs org
-LEFT JOIN subscriptions subscription ON subscription.org_id = org.id AND subscription.ended_at IS NULL
-LEFT JOIN plan_versions pv ON pv.id = subscription.plan_version_id
-LEFT JOIN plans plan ON plan.id = pv.plan_id OR (pv.id IS NULL AND plan.is_default)
+FROM accounts_orgs org
+LEFT JOIN subscriptions_open subscription ON subscription.org_id = org.id
+LEFT JOIN catalog_versions pv ON pv.id = subscription.plan_version_id
+LEFT JOIN catalog_plans plan ON plan.id = pv.plan_id OR (pv.id IS NULL AND plan.is_default)
 LEFT JOIN LATERAL (
     SELECT count(*) AS members, min(u.email) FILTER (WHERE m.role = 'owner') AS owner
-    FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.org_id = org.id
+    FROM accounts_memberships m JOIN accounts_users u ON u.id = m.user_id WHERE m.org_id = org.id
 ) people ON true
 WHERE org.deleted_at IS NULL
   AND (CAST(:before AS uuid) IS NULL OR org.id < CAST(:before AS uuid))
   AND (CAST(:pattern AS text) IS NULL OR org.name ILIKE :pattern OR org.id IN (
-      SELECT m.org_id FROM memberships m JOIN users u ON u.id = m.user_id WHERE u.email LIKE lower(:pattern)))
+      SELECT m.org_id FROM accounts_memberships m JOIN accounts_users u ON u.id = m.user_id
+      WHERE u.email LIKE lower(:pattern)))
 ORDER BY org.id DESC LIMIT :many
 """)
-# What stands at Stripe for an org, in one statement: its customer, its last subscription, its newest billing records
-# and events. They are shown and not reckoned with.
-_STRIPE = """, (
-SELECT jsonb_build_object(
-    'customer', (SELECT to_jsonb(c) FROM stripe_customers c WHERE c.org_id = :org_id
-                 ORDER BY c.deleted_at DESC NULLS FIRST, c.created_at DESC LIMIT 1),
-    'subscription', (SELECT to_jsonb(s) FROM stripe_subscriptions s WHERE s.org_id = :org_id
-                     ORDER BY s.created_at DESC LIMIT 1),
-    'records', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.created_at DESC, r.id DESC) FROM (
-        SELECT * FROM billing_records WHERE org_id = :org_id ORDER BY created_at DESC, id DESC LIMIT :many) r),
-    'events', (SELECT jsonb_agg(to_jsonb(e) ORDER BY e.received_at DESC, e.id DESC) FROM (
-        SELECT event.id, event.type, event.state, event.error, event.received_at
-        FROM stripe_customers c CROSS JOIN LATERAL (
-            SELECT * FROM stripe_inbox i WHERE i.customer_id = c.id ORDER BY i.received_at DESC LIMIT :many) event
-        WHERE c.org_id = :org_id ORDER BY event.received_at DESC, event.id DESC LIMIT :many) e))) AS stripe
-"""
 # One org with its members: one row a member, at least one.
 _ORG = """
 SELECT org.id, org.name, org.time_zone, org.currency, org.created_at, org.suspended_at,
@@ -70,41 +55,37 @@ SELECT org.id, org.name, org.time_zone, org.currency, org.created_at, org.suspen
        subscription.state, subscription.interval, subscription.currency AS paid_in, subscription.started_at,
        subscription.billing_ends_at, member.role, member.created_at AS joined_at,
        person.id AS user_id, person.name AS user_name, person.email{more}
-FROM orgs org
-LEFT JOIN subscriptions subscription ON subscription.org_id = org.id AND subscription.ended_at IS NULL
-LEFT JOIN plan_versions pv ON pv.id = subscription.plan_version_id
-LEFT JOIN plans plan ON plan.id = pv.plan_id OR (pv.id IS NULL AND plan.is_default)
-LEFT JOIN memberships member ON member.org_id = org.id
-LEFT JOIN users person ON person.id = member.user_id
+FROM accounts_orgs org
+LEFT JOIN subscriptions_open subscription ON subscription.org_id = org.id
+LEFT JOIN catalog_versions pv ON pv.id = subscription.plan_version_id
+LEFT JOIN catalog_plans plan ON plan.id = pv.plan_id OR (pv.id IS NULL AND plan.is_default)
+LEFT JOIN accounts_memberships member ON member.org_id = org.id
+LEFT JOIN accounts_users person ON person.id = member.user_id
 WHERE org.id = :org_id AND org.deleted_at IS NULL
 ORDER BY array_position(ARRAY['owner', 'admin', 'billing', 'member', 'viewer'], member.role), lower(person.name)
 """
 _ORG_ALONE = text(_ORG.format(more=""))
-_ORG_WITH_STRIPE = text(_ORG.format(more=_STRIPE))
+_ORG_WITH_STRIPE = text(_ORG.format(more=", (SELECT payments_at_stripe(:org_id, :many)) AS stripe"))
 # What staff may give: the newest published version of every live plan, private ones too, a row a price.
 _OFFERS = text("""
-SELECT plan.key, plan.name, plan.public, plan.is_default, newest.id AS version_id, newest.number,
+SELECT plan.key, plan.name, plan.public, plan.is_default, plan.version_id, plan.number,
        price.currency, price.interval, price.amount
-FROM plans plan
-JOIN LATERAL (SELECT id, number FROM plan_versions WHERE plan_id = plan.id AND published_at IS NOT NULL
-              ORDER BY number DESC LIMIT 1) newest ON true
-LEFT JOIN plan_prices price ON price.plan_version_id = newest.id
-WHERE plan.archived_at IS NULL
+FROM catalog_offers plan
+LEFT JOIN catalog_prices price ON price.plan_version_id = plan.version_id
 ORDER BY plan.position, plan.key, price.currency <> 'USD', price.currency, price.interval
 """)
 
 # Totals of a meter over the days, in all and by plan, kind and provider; a version's id becomes its plan's name.
 _SHARES = text("""
-SELECT t.dimension, coalesce(plan.name, t.value) AS value,
+SELECT t.dimension, coalesce(pv.plan_name, t.value) AS value,
        CASE WHEN :greatest THEN max(t.quantity) ELSE sum(t.quantity) END AS quantity, sum(t.events)::bigint AS events
 FROM (SELECT '' AS dimension, * FROM usage_total_series(:first, :last, '')
       UNION ALL SELECT 'plan', * FROM usage_total_series(:first, :last, 'plan')
       UNION ALL SELECT 'kind', * FROM usage_total_series(:first, :last, 'kind')
       UNION ALL SELECT 'provider', * FROM usage_total_series(:first, :last, 'provider')) t
-LEFT JOIN plan_versions pv ON t.dimension = 'plan' AND pv.id::text = t.value
-LEFT JOIN plans plan ON plan.id = pv.plan_id
+LEFT JOIN catalog_versions pv ON t.dimension = 'plan' AND pv.id::text = t.value
 WHERE t.meter_id = :meter_id
-GROUP BY t.dimension, coalesce(plan.name, t.value)
+GROUP BY t.dimension, coalesce(pv.plan_name, t.value)
 ORDER BY t.dimension, quantity DESC
 """)
 

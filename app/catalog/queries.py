@@ -18,14 +18,12 @@ ROOM_SQL = """
 SELECT plan.key, meter.aggregation,
        CASE WHEN held.policy = 'block' THEN coalesce(held.hard_limit, held.allowance) ELSE held.hard_limit END,
        held.per_minute, held.per_hour, held.per_day, requests.value
-FROM plans plan
-JOIN LATERAL (SELECT id FROM plan_versions WHERE plan_id = plan.id AND published_at IS NOT NULL
-              ORDER BY number DESC LIMIT 1) newest ON true
+FROM catalog_offers plan
 LEFT JOIN meters meter ON meter.key = %s
-LEFT JOIN plan_meters held ON held.plan_version_id = newest.id AND held.meter_id = meter.id
-LEFT JOIN plan_limits requests ON requests.plan_version_id = newest.id AND requests.key = 'requests_per_minute'
-WHERE plan.archived_at IS NULL AND plan.public AND NOT plan.is_default
-  AND EXISTS (SELECT FROM plan_prices price WHERE price.plan_version_id = newest.id AND price.amount > 0)
+LEFT JOIN plan_meters held ON held.plan_version_id = plan.version_id AND held.meter_id = meter.id
+LEFT JOIN plan_limits requests ON requests.plan_version_id = plan.version_id AND requests.key = 'requests_per_minute'
+WHERE plan.public AND NOT plan.is_default
+  AND EXISTS (SELECT FROM plan_prices price WHERE price.plan_version_id = plan.version_id AND price.amount > 0)
 ORDER BY plan.position, plan.key LIMIT 20
 """
 _PARTS = (
@@ -52,6 +50,11 @@ def _newest() -> Select[PlanVersion]:
 def meters(session: Session) -> list[Meter]:
     """Every meter in use, by key."""
     return list(session.scalars(select(Meter).where(Meter.archived_at.is_(None)).order_by(Meter.key)))
+
+
+def all_meters(session: Session) -> dict[int, Meter]:
+    """Every meter by its id, archived ones too: old usage still has its name."""
+    return {meter.id: meter for meter in session.scalars(select(Meter).order_by(Meter.id))}
 
 
 def version(session: Session, version_id: UUID) -> PlanVersion | None:

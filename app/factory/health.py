@@ -11,6 +11,7 @@ from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
 
+from app.kit.db import SCHEMA_STATE
 from app.payments.webhooks import inbox
 from app.settings import PROJECT
 from app.web.database import discard_failed_transaction, session
@@ -30,13 +31,7 @@ def readyz() -> tuple[Response, int]:
     """Ready: the database answers, its schema is current, and the queue's tables exist."""
     checks = {"database": False, "migrations": False, "queue": False}
     try:
-        row = (
-            session()
-            .execute(
-                text("SELECT (SELECT version_num FROM alembic_version), to_regclass('procrastinate_jobs') IS NOT NULL")
-            )
-            .one()
-        )
+        row = session().execute(text(SCHEMA_STATE)).one()
         checks = {"database": True, "migrations": row[0] == head(), "queue": bool(row[1])}
     except (sqlalchemy.exc.SQLAlchemyError, psycopg.Error):
         discard_failed_transaction()

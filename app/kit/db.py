@@ -19,6 +19,9 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
+# The migration that the database is at, and whether it has the queue.
+SCHEMA_STATE = "SELECT (SELECT version_num FROM alembic_version), to_regclass('procrastinate_jobs') IS NOT NULL"
+
 
 class Base(DeclarativeBase):
     """The base of every table."""

@@ -114,8 +114,8 @@ _COUNTERS = text("""
            coalesce(c.used, 0) AS used, coalesce(c.reserved, 0) AS reserved, coalesce(c.unbilled, 0) AS unbilled,
            coalesce(c.events, 0) AS events,
            l.allowance, l.policy, l.hard_limit, l.per_minute, l.per_hour, l.per_day
-    FROM meters m
-    LEFT JOIN limits_in_force l ON l.org_id = :org AND l.meter_id = m.id AND l.period_start = :start
+    FROM catalog_meters m
+    LEFT JOIN subscriptions_limits l ON l.org_id = :org AND l.meter_id = m.id AND l.period_start = :start
     LEFT JOIN usage_counters c ON c.org_id = :org AND c.meter_id = m.id AND c.period_start = :start
     WHERE l.meter_id IS NOT NULL OR c.meter_id IS NOT NULL
     ORDER BY m.name, m.id
@@ -131,8 +131,10 @@ _BREAKDOWN = text("""
     SELECT b.meter_id, b.value, b.quantity, b.events,
            CASE :dimension
                WHEN 'user' THEN (SELECT s.label FROM subjects s WHERE s.org_id = :org AND s.id = CAST(b.value AS uuid))
-               WHEN 'client' THEN (SELECT c.name FROM clients c WHERE c.org_id = :org AND c.id = CAST(b.value AS uuid))
-               WHEN 'key' THEN (SELECT k.name FROM api_keys k WHERE k.org_id = :org AND k.id = CAST(b.value AS uuid))
+               WHEN 'client' THEN (SELECT c.name FROM accounts_clients c
+                                   WHERE c.org_id = :org AND c.id = CAST(b.value AS uuid))
+               WHEN 'key' THEN (SELECT k.name FROM accounts_api_keys k
+                                WHERE k.org_id = :org AND k.id = CAST(b.value AS uuid))
                ELSE b.value END AS label
     FROM usage_breakdown(:org, :first, :last, :since, :until, :dimension) b
     ORDER BY b.meter_id, b.quantity DESC, b.value
@@ -141,7 +143,8 @@ _BREAKDOWN = text("""
 _AS_OF = text("SELECT folded_at FROM usage_mark(:org)")
 _PERIODS = text("""
     SELECT p.starts_at, p.ends_at, p.plan_version_id, c.meter_id, c.used, c.unbilled
-    FROM (SELECT * FROM usage_periods WHERE org_id = :org AND starts_at <= :now ORDER BY starts_at DESC LIMIT :count) p
+    FROM (SELECT * FROM subscriptions_periods WHERE org_id = :org AND starts_at <= :now
+          ORDER BY starts_at DESC LIMIT :count) p
     JOIN usage_counters c ON c.org_id = :org AND c.period_start = p.starts_at
     ORDER BY p.starts_at, c.meter_id
 """)
@@ -152,7 +155,7 @@ _LIFETIME = text("""
                WHEN 'unique' THEN (SELECT count(DISTINCT u.value_hash) FROM usage_uniques u
                                    WHERE u.org_id = :org AND u.meter_id = c.meter_id)::numeric
                ELSE sum(c.used) END AS used
-    FROM usage_counters c JOIN meters m ON m.id = c.meter_id
+    FROM usage_counters c JOIN catalog_meters m ON m.id = c.meter_id
     WHERE c.org_id = :org
     GROUP BY c.meter_id, m.aggregation
     ORDER BY c.meter_id
@@ -162,9 +165,9 @@ _LATEST = text("""
     SELECT e.event_id, m.key AS meter, m.unit, e.quantity, e.occurred_at, e.recorded_at, e.kind, e.provider, e.endpoint,
            s.label AS "user", c.ref AS client, e.billable, e.billing_reason, e.source
     FROM (SELECT * FROM usage_events WHERE org_id = :org ORDER BY occurred_at DESC LIMIT :limit) e
-    JOIN meters m ON m.id = e.meter_id
+    JOIN catalog_meters m ON m.id = e.meter_id
     LEFT JOIN subjects s ON s.org_id = :org AND s.id = e.subject_id
-    LEFT JOIN clients c ON c.org_id = :org AND c.id = e.client_id
+    LEFT JOIN accounts_clients c ON c.org_id = :org AND c.id = e.client_id
     ORDER BY e.occurred_at DESC, e.seq DESC
 """)
 

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, select, tuple_
+from sqlalchemy import Select, Text, Uuid, and_, column, select, table, tuple_
 from sqlalchemy.orm import Session
 
-from app.accounts.models import Client
-from app.catalog.models import Meter, Plan, PlanVersion
+from app.catalog.sql_views import METERS, VERSIONS
 from app.metering.models import EventDetails, Subject, UsageEvent
+
+_CLIENTS = table("accounts_clients", column("id", Uuid), column("ref", Text))
 
 
 @dataclass(frozen=True)
@@ -50,17 +51,16 @@ def _rows(org_id: UUID) -> Select[Any]:
     return (
         select(
             UsageEvent,
-            Meter.key.label("meter"),
+            METERS.c.key.label("meter"),
             Subject.label.label("user"),
-            Client.ref.label("client"),
-            Plan.key.label("plan"),
+            _CLIENTS.c.ref.label("client"),
+            VERSIONS.c.plan_key.label("plan"),
             EventDetails.metadata_.label("metadata"),
         )
-        .join(Meter, Meter.id == UsageEvent.meter_id)
+        .join(METERS, METERS.c.id == UsageEvent.meter_id)
         .outerjoin(Subject, subject)
-        .outerjoin(Client, Client.id == UsageEvent.client_id)
-        .outerjoin(PlanVersion, PlanVersion.id == UsageEvent.plan_version_id)
-        .outerjoin(Plan, Plan.id == PlanVersion.plan_id)
+        .outerjoin(_CLIENTS, _CLIENTS.c.id == UsageEvent.client_id)
+        .outerjoin(VERSIONS, VERSIONS.c.id == UsageEvent.plan_version_id)
         .outerjoin(EventDetails, same)
         .where(UsageEvent.org_id == org_id)
     )
@@ -68,12 +68,12 @@ def _rows(org_id: UUID) -> Select[Any]:
 
 def _conditions(wanted: Filter) -> list[Any]:
     columns: list[tuple[Any, Any]] = [
-        (Meter.key, wanted.meter),
+        (METERS.c.key, wanted.meter),
         (UsageEvent.kind, wanted.kind),
         (UsageEvent.provider, wanted.provider),
         (UsageEvent.endpoint, wanted.endpoint),
         (Subject.label, wanted.user),
-        (Client.ref, wanted.client),
+        (_CLIENTS.c.ref, wanted.client),
     ]
     found = [column == value for column, value in columns if value is not None]
     if wanted.start is not None:

@@ -8,11 +8,10 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
-from app.accounts.models import Membership, User
+from app.accounts.models import User
 from app.accounts.orgs.roles import ADMIN, BILLING, OWNER
 from app.mail.service import send
 from app.web.addresses import absolute_url
@@ -39,10 +38,5 @@ def notify(session: Session, org_id: UUID, template: str, context: Mapping[str, 
 
 def recipients(session: Session, org_id: UUID) -> list[User]:
     """Owners, admins and billing members who can be written to: confirmed, neither disabled nor deleted."""
-    chosen = (
-        select(User)
-        .join(Membership, Membership.user_id == User.id)
-        .where(Membership.org_id == org_id, Membership.role.in_((OWNER, ADMIN, BILLING)))
-        .where(User.email_verified_at.is_not(None), User.disabled_at.is_(None), User.deleted_at.is_(None))
-    )
-    return list(session.scalars(chosen.order_by(User.id)))
+    people = accounts.list_active_members(session, org_id, (OWNER, ADMIN, BILLING))
+    return sorted((each for each in people if each.email_verified_at is not None), key=lambda each: each.id)

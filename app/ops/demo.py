@@ -19,13 +19,11 @@ from sqlalchemy.orm import Session
 
 from app.accounts import queries
 from app.accounts.api_keys import service
-from app.accounts.models import Membership, User
-from app.accounts.orgs import clients
+from app.accounts.orgs import clients, members
 from app.accounts.orgs import service as orgs
 from app.accounts.orgs.roles import ORG_SCOPES
 from app.accounts.sign_in.passwords import hash_password
 from app.accounts.sign_in.sign_up import create_user
-from app.audit.service import write
 from app.catalog.apply import apply
 from app.catalog.queries import version_of
 from app.catalog.schemas import read_catalog
@@ -175,16 +173,9 @@ def _ensure_guest(guest: Guest) -> Account:
         _, org_id, _ = _ensure_person(session, host.email, host.name)
         _ensure_person(session, guest.email, guest.name)
         user = queries.find_user_by_email(session, guest.email)
-        if user is not None and session.get(Membership, (org_id, user.id)) is None:
-            _add_member(session, org_id, user, guest.role)
+        if user is not None and all(member.user_id != user.id for member in queries.list_members(session, org_id)):
+            members.join(session, org_id, user.id, guest.role, actor=SYSTEM, now=wall_now())
     return Account(guest.email, password_of(guest.email), guest.role, f"{guest.role} of {host.org}")
-
-
-def _add_member(session: Session, org_id: UUID, user: User, role: str) -> None:
-    now = wall_now()
-    session.add(Membership(org_id=org_id, user_id=user.id, role=role, created_at=now, chosen_at=now))
-    session.flush()
-    write(session, SYSTEM, "member.joined", on=("user", user.id), org_id=org_id, after={"role": role}, now=now)
 
 
 def _ensure_key(kept: str | None) -> str:

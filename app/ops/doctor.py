@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 from alembic.script import ScriptDirectory
 
+from app.kit.db import SCHEMA_STATE
 from app.ops import doctor_payments
 from app.ops.findings import Finding
 from app.settings import PROJECT, Settings
@@ -63,7 +64,7 @@ def _version(connection: psycopg.Connection, _: Settings) -> Finding:
 
 def _migrations(connection: psycopg.Connection, _: Settings) -> Finding:
     head = ScriptDirectory(str(PROJECT / "migrations")).get_current_head()
-    current = _fetch_value(connection, "SELECT version_num FROM alembic_version")
+    current = _fetch_value(connection, SCHEMA_STATE)
     if current != head:
         return Finding("migrations", "failed", f"at {current}, the code is at {head}", "Run: flask db upgrade")
     return Finding("migrations", "ok", f"at {head}")
@@ -91,8 +92,8 @@ def _privileges(connection: psycopg.Connection, settings: Settings) -> Finding:
 
 
 def _queue(connection: psycopg.Connection, _: Settings) -> Finding:
-    failed = _fetch_value(connection, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")
-    waiting = _fetch_value(connection, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
+    failed = _fetch_value(connection, "SELECT count(*) FROM queue_jobs WHERE status = 'failed'")
+    waiting = _fetch_value(connection, "SELECT count(*) FROM queue_jobs WHERE status = 'todo'")
     detail = f"{waiting} waiting, {failed} parked"
     if failed:
         return Finding("queue", "warning", detail, "The worker's log says why they failed.")
@@ -100,19 +101,15 @@ def _queue(connection: psycopg.Connection, _: Settings) -> Finding:
 
 
 def _catalogue(connection: psycopg.Connection, _: Settings) -> Finding:
-    meters = _fetch_value(connection, "SELECT count(*) FROM meters WHERE archived_at IS NULL")
-    plans = _fetch_value(connection, "SELECT count(*) FROM plan_versions WHERE published_at IS NOT NULL")
+    meters = _fetch_value(connection, "SELECT count(*) FROM catalog_meters WHERE archived_at IS NULL")
+    plans = _fetch_value(connection, "SELECT count(*) FROM catalog_versions WHERE published_at IS NOT NULL")
     if not meters or not plans:
         return Finding("catalogue", "failed", "empty", "Run: flask catalog apply catalogs/scan_api.toml")
     return Finding("catalogue", "ok", f"{meters} meters, {plans} published plan versions")
 
 
 def _default_plan(connection: psycopg.Connection, _: Settings) -> Finding:
-    query = (
-        "SELECT p.key FROM plans p JOIN plan_versions v ON v.plan_id = p.id"
-        " WHERE p.is_default AND v.published_at IS NOT NULL LIMIT 1"
-    )
-    key = _fetch_value(connection, query)
+    key = _fetch_value(connection, "SELECT plan_key FROM catalog_default_version")
     if key is None:
         return Finding("default plan", "failed", "none", "Mark one plan of the catalogue with default = true.")
     return Finding("default plan", "ok", str(key))

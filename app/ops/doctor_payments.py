@@ -11,20 +11,12 @@ from app.stripe_gateway import Gateway
 from app.stripe_gateway.catalog import find_prices
 from app.stripe_gateway.errors import StripeAway, StripeDenied
 
-# Paid prices in the newest version of every live plan that `flask catalog push` has not created in Stripe yet.
-_UNPUSHED = """
-SELECT count(*) FROM plans plan
-JOIN LATERAL (SELECT id FROM plan_versions WHERE plan_id = plan.id AND published_at IS NOT NULL
-              ORDER BY number DESC LIMIT 1) newest ON true
-JOIN plan_prices price ON price.plan_version_id = newest.id AND price.amount > 0
-LEFT JOIN stripe_prices pushed ON pushed.plan_version_id = newest.id AND pushed.interval = price.interval
-                              AND pushed.currency = price.currency
-WHERE plan.archived_at IS NULL AND NOT plan.is_default AND pushed.id IS NULL
-"""
+# Prices that `flask catalog push` has not created in Stripe yet.
+_UNPUSHED = "SELECT count(*) FROM payments_prices_missing"
 _UNSETTLED = """
 SELECT count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'refused'),
        count(*) FILTER (WHERE state = 'parked')
-FROM stripe_inbox WHERE state IN ('failed', 'refused', 'parked')
+FROM payments_inbox WHERE state IN ('failed', 'refused', 'parked')
 """
 
 

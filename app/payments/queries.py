@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Row, func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
@@ -21,7 +23,13 @@ from app.payments.models import (
 )
 
 OPEN_CHECKOUT = ("opening", "open")
-NOT_BEGUN = ("incomplete", "incomplete_expired")
+_TOTALS = text("""
+SELECT currency, sum(amount) AS paid, sum(refunded) AS refunded FROM billing_records
+WHERE org_id = :org_id AND state IN ('completed', 'refunded') AND (CAST(:state AS text) IS NULL OR state = :state)
+  AND created_at >= coalesce(CAST(:start AS timestamptz), '-infinity')
+  AND created_at < coalesce(CAST(:end AS timestamptz), 'infinity')
+GROUP BY currency ORDER BY currency
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +49,8 @@ def customer(session: Session, org_id: UUID) -> StripeCustomer | None:
 
 def open_subscription(session: Session, org_id: UUID) -> StripeSubscription | None:
     """What the org pays for at Stripe now: begun and not ended. Of two, the one that our subscription follows."""
-    theirs = StripeSubscription
-    chosen = select(theirs).where(
-        theirs.org_id == org_id, theirs.ended_at.is_(None), theirs.status.not_in((*NOT_BEGUN, "canceled"))
-    )
-    followed_first = chosen.order_by(theirs.subscription_id.is_(None), theirs.created_at, theirs.id)
-    return session.scalars(followed_first).first()
+    chosen = select(StripeSubscription).where(StripeSubscription.id == func.payments_open_subscription(org_id))
+    return session.scalars(chosen).one_or_none()
 
 
 def price(session: Session, price_id: str) -> StripePrice | None:
@@ -88,9 +92,7 @@ def invoices_by_id(session: Session, org_id: UUID, ids: list[str]) -> dict[str, 
 
 def owed(session: Session, org_id: UUID) -> StripeInvoice | None:
     """The oldest invoice that is open with something left to pay."""
-    theirs = StripeInvoice
-    chosen = select(theirs).where(theirs.org_id == org_id, theirs.status == "open", theirs.amount_remaining > 0)
-    return session.scalars(chosen.order_by(theirs.created_at, theirs.id)).first()
+    return session.scalars(select(StripeInvoice).where(StripeInvoice.id == func.payments_owed(org_id))).one_or_none()
 
 
 def history(
@@ -107,6 +109,21 @@ def history(
     if before is not None:
         chosen = chosen.where(tuple_(BillingRecord.created_at, BillingRecord.id) < before)
     return list(session.scalars(chosen.order_by(BillingRecord.created_at.desc(), BillingRecord.id.desc()).limit(most)))
+
+
+def totals(session: Session, org_id: UUID, wanted: RecordFilter) -> Sequence[Row[Any]]:
+    """What came in and what went back by currency, over all pages of a filter.
+
+    Worked example: two payments of 49.00 USD are one row, paid 9800.
+    """
+    asked = {"org_id": org_id, "state": wanted.state, "start": wanted.start, "end": wanted.end}
+    return session.execute(_TOTALS, asked).all()
+
+
+def record_of_checkout(session: Session, org_id: UUID, checkout_id: UUID) -> BillingRecord | None:
+    """The movement of money that a checkout made."""
+    chosen = select(BillingRecord).where(BillingRecord.org_id == org_id, BillingRecord.checkout_id == checkout_id)
+    return session.scalars(chosen).one_or_none()
 
 
 def dunning(session: Session, org_id: UUID) -> Dunning | None:

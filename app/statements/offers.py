@@ -17,23 +17,23 @@ from app.statements.figures import UsageTerms
 
 # Numbers are sent as text because Python would decode JSON numbers as floats.
 _OFFERS = text("""
-SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, newest.id AS version_id, newest.number,
+SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.version_id, plan.number,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(currency, interval, amount)), '[]')
-        FROM plan_prices WHERE plan_version_id = newest.id) AS prices,
+        FROM catalog_prices WHERE plan_version_id = plan.version_id) AS prices,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(m.key, m.name, m.unit, p.policy, p.allowance::text,
                                                     p.hard_limit::text, p.per_minute::text,
                                                     p.per_hour::text, p.per_day::text) ORDER BY m.id), '[]')
-        FROM plan_meters p JOIN meters m ON m.id = p.meter_id WHERE p.plan_version_id = newest.id) AS meters,
+        FROM catalog_allowances p JOIN catalog_meters m ON m.id = p.meter_id
+        WHERE p.plan_version_id = plan.version_id) AS meters,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(m.key, c.currency, c.model, c.properties)), '[]')
-        FROM plan_charges c JOIN meters m ON m.id = c.meter_id WHERE c.plan_version_id = newest.id) AS charges,
+        FROM catalog_charges c JOIN catalog_meters m ON m.id = c.meter_id
+        WHERE c.plan_version_id = plan.version_id) AS charges,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(key, value::text)), '[]')
-        FROM plan_limits WHERE plan_version_id = newest.id) AS limits,
+        FROM catalog_limits WHERE plan_version_id = plan.version_id) AS limits,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(key, label, value) ORDER BY position, key), '[]')
-        FROM plan_features WHERE plan_version_id = newest.id) AS features
-FROM plans plan
-JOIN LATERAL (SELECT id, number FROM plan_versions WHERE plan_id = plan.id AND published_at IS NOT NULL
-              ORDER BY number DESC LIMIT 1) newest ON true
-WHERE plan.archived_at IS NULL AND (plan.public OR plan.key = :own)
+        FROM catalog_features WHERE plan_version_id = plan.version_id) AS features
+FROM catalog_offers plan
+WHERE plan.public OR plan.key = :own
 ORDER BY plan.position, plan.key
 """)
 

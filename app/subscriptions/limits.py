@@ -23,9 +23,10 @@ _COPY = text("""
            CASE WHEN m.policy = 'charge' AND NOT :owes THEN 'block' ELSE m.policy END,
            CASE WHEN m.policy = 'charge' AND NOT :owes THEN NULL ELSE m.hard_limit END,
            m.per_minute, m.per_hour, m.per_day
-    FROM usage_periods p JOIN plan_meters m ON m.plan_version_id = CAST(:held_to AS uuid)
+    FROM usage_periods p JOIN catalog_allowances m ON m.plan_version_id = CAST(:held_to AS uuid)
         OR (m.plan_version_id = p.plan_version_id AND NOT EXISTS (
-            SELECT FROM plan_meters h WHERE h.plan_version_id = CAST(:held_to AS uuid) AND h.meter_id = m.meter_id))
+            SELECT FROM catalog_allowances h
+            WHERE h.plan_version_id = CAST(:held_to AS uuid) AND h.meter_id = m.meter_id))
     WHERE p.org_id = :org AND p.starts_at = ANY (:starts)
     ON CONFLICT DO NOTHING
 """)

@@ -11,8 +11,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
-from app.catalog.models import Meter, Plan, PlanVersion
-from app.kit.errors import Unavailable
+from app.catalog.sql_views import VERSIONS
+from app.kit.errors import NotFound, Unavailable
 from app.subscriptions.entitlements import Entitlements, resolve
 from app.subscriptions.limits import as_granted
 from app.subscriptions.models import LimitInForce, Subscription, SubscriptionEvent, SubscriptionTerm, UsagePeriod
@@ -20,12 +20,11 @@ from app.subscriptions.models import LimitInForce, Subscription, SubscriptionEve
 # For the hot pool: one row with the plan's requests a minute (NULL is unlimited), none before any catalogue. An org
 # that is limited until it pays has the default plan's.
 RATE_SQL = """
-SELECT value FROM plan_limits
+SELECT value FROM catalog_limits
 WHERE key = 'requests_per_minute' AND plan_version_id = CASE
     WHEN EXISTS (SELECT FROM subscriptions s
                  WHERE s.org_id = %(org_id)s AND s.ended_at IS NULL AND s.limited_at IS NOT NULL)
-    THEN (SELECT v.id FROM plan_versions v JOIN plans p ON p.id = v.plan_id
-          WHERE p.is_default AND v.published_at IS NOT NULL ORDER BY v.number DESC LIMIT 1)
+    THEN (SELECT v.id FROM catalog_default_version v)
     ELSE plan_in_force(%(org_id)s, %(now)s) END
 """
 _NO_CATALOGUE = "No catalogue with a default plan has been applied yet."
@@ -62,6 +61,14 @@ def subscription(session: Session, org_id: UUID) -> Subscription | None:
     return session.scalars(chosen.execution_options(populate_existing=True)).one_or_none()
 
 
+def get_subscription(session: Session, org_id: UUID, subscription_id: UUID) -> Subscription:
+    """A subscription of the org, ended or not; `NotFound` when it has none of this id."""
+    found = session.get(Subscription, subscription_id)
+    if found is None or found.org_id != org_id:
+        raise NotFound("There is no such subscription.")
+    return found
+
+
 def subscriptions(session: Session, org_id: UUID) -> list[Subscription]:
     """Every subscription of the org, ended ones too, newest first."""
     chosen = select(Subscription).where(Subscription.org_id == org_id)
@@ -71,9 +78,8 @@ def subscriptions(session: Session, org_id: UUID) -> list[Subscription]:
 def history(session: Session, org_id: UUID, most: int = 200) -> list[HistoryLine]:
     """What happened to the org's subscriptions, newest first."""
     chosen = (
-        select(SubscriptionEvent, Plan.key, Plan.name, PlanVersion.number)
-        .join(PlanVersion, PlanVersion.id == SubscriptionEvent.plan_version_id)
-        .join(PlanVersion.plan)
+        select(SubscriptionEvent, VERSIONS.c.plan_key, VERSIONS.c.plan_name, VERSIONS.c.number)
+        .join(VERSIONS, VERSIONS.c.id == SubscriptionEvent.plan_version_id)
         .where(SubscriptionEvent.org_id == org_id)
         .order_by(SubscriptionEvent.at.desc(), SubscriptionEvent.id.desc())
         .limit(most)
@@ -148,17 +154,13 @@ def entitlements(session: Session, org_id: UUID, now: datetime) -> Entitlements:
         in_force = as_granted(version, org_id, now, owes=held is not None)
     else:
         in_force = limits(session, org_id, period.starts_at)
-    meters = {meter.id: meter for meter in session.scalars(select(Meter))}
-    return resolve(version, in_force, meters, held_to)
+    return resolve(version, in_force, catalog.all_meters(session), held_to)
 
 
 def plan_names(session: Session, org_ids: Collection[UUID], now: datetime) -> dict[UUID, PlanName]:
     """For lists of orgs: the plan that each is on now, in one statement."""
     asked = text("SELECT org, plan_in_force(org, :now) AS version FROM unnest(CAST(:orgs AS uuid[])) AS org")
     rows = session.execute(asked, {"orgs": list(org_ids), "now": now}).all()
-    chosen = select(PlanVersion.id, PlanVersion.number, Plan.key, Plan.name).join(PlanVersion.plan)
-    named = {
-        row.id: PlanName(row.key, row.name, row.number)
-        for row in session.execute(chosen.where(PlanVersion.id.in_({row.version for row in rows})))
-    }
+    chosen = select(VERSIONS).where(VERSIONS.c.id.in_({row.version for row in rows}))
+    named = {row.id: PlanName(row.plan_key, row.plan_name, row.number) for row in session.execute(chosen)}
     return {row.org: named[row.version] for row in rows if row.version in named}

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 # One probe of (org_id, ends_at) an org. Orgs without any period (just signed up) come too.
 _TO_OPEN = text("""
-    SELECT o.id FROM orgs o
+    SELECT o.id FROM accounts_orgs o
     LEFT JOIN LATERAL (
         SELECT p.ends_at FROM usage_periods p WHERE p.org_id = o.id ORDER BY p.ends_at DESC LIMIT 1
     ) last ON true
@@ -21,7 +21,7 @@ _TO_OPEN = text("""
 # The zone has changed, or an org without a subscription has periods ahead on an older version of the default plan.
 _TO_REMAKE = text("""
     SELECT DISTINCT p.org_id FROM usage_periods p
-    JOIN orgs o ON o.id = p.org_id
+    JOIN accounts_orgs o ON o.id = p.org_id
     LEFT JOIN subscriptions s ON s.org_id = p.org_id AND s.ended_at IS NULL
     WHERE p.ends_at > :now AND o.deleted_at IS NULL
       AND (p.time_zone <> o.time_zone OR (s.id IS NULL AND p.starts_at > :now AND p.plan_version_id <> :default))

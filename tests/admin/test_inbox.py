@@ -14,7 +14,6 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from app.admin import inbox
 from app.catalog.queries import version_of
 from app.kit.ids import new_id
 from app.payments.models import (
@@ -25,6 +24,7 @@ from app.payments.models import (
     StripePrice,
     StripeSubscription,
 )
+from app.payments.webhooks import inbox_queries as inbox
 from app.web.database import transaction
 from tests import factories
 from tests.admin.test_pages import press, read

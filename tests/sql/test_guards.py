@@ -71,6 +71,7 @@ def test_a_draft_changes_and_a_published_version_does_not(sql: Sql, statement: s
 
 @pytest.mark.parametrize("change", ["key = 'other'", "aggregation = 'max'"])
 def test_refuse_another_meaning_of_a_meter(sql: Sql, change: str) -> None:
+    """The trigger calls `refuse_another_meaning`."""
     meter, _ = sql.meter()
     sql.rows("UPDATE meters SET name = 'renamed' WHERE id = %s", meter)
     error = sql.fails(RESTRICT, f"UPDATE meters SET {change} WHERE id = %s", meter)

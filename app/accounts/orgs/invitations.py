@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.accounts import emails, queries
-from app.accounts.models import Invitation, Membership, User
+from app.accounts.models import Invitation, User
+from app.accounts.orgs import members
 from app.accounts.orgs.roles import may_assign_role
 from app.accounts.sign_in.tokens import digest_token, new_token
 from app.audit.service import write
@@ -79,11 +80,7 @@ def accept(session: Session, token: str, user: User, *, actor: Actor, now: datet
         raise NotAllowed("This invitation was sent to another address. Sign in with that one.")
     queries.get_org(session, row.org_id)
     row.accepted_at = now
-    if session.get(Membership, (row.org_id, user.id)) is None:
-        session.add(Membership(org_id=row.org_id, user_id=user.id, role=row.role, created_at=now, chosen_at=now))
-    session.flush()
-    on = ("user", user.id)
-    write(session, actor, "member.joined", on=on, org_id=row.org_id, after={"role": row.role}, now=now)
+    members.join(session, row.org_id, user.id, row.role, actor=actor, now=now)
     return row.org_id
 
 

@@ -19,6 +19,14 @@ from app.kit.actor import Actor
 from app.kit.errors import Conflict, NotAllowed
 
 
+def join(session: Session, org_id: UUID, user_id: UUID, role: str, *, actor: Actor, now: datetime) -> None:
+    """Make a user a member, who stays in the role they have if they are one. Audited."""
+    if session.get(Membership, (org_id, user_id)) is None:
+        session.add(Membership(org_id=org_id, user_id=user_id, role=role, created_at=now, chosen_at=now))
+    session.flush()
+    write(session, actor, "member.joined", on=("user", user_id), org_id=org_id, after={"role": role}, now=now)
+
+
 def change_role(
     session: Session, org_id: UUID, user_id: UUID, role: str, *, assigner_role: str, actor: Actor, now: datetime
 ) -> None:

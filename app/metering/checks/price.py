@@ -16,7 +16,7 @@ from app.rating.schemas import parse_charge
 ONE = Decimal(1)
 
 _CURRENCY = "SELECT currency_in_force(%s, %s, %s)"
-_CHARGES = "SELECT meter_id, currency, model, properties FROM plan_charges WHERE plan_version_id = %s"
+_CHARGES = "SELECT meter_id, currency, model, properties FROM catalog_charges WHERE plan_version_id = %s"
 _MOST_KEPT = 1000
 _MOST_ORGS = 50_000
 # A price asked for beforehand may be told in the currency of some seconds ago; only staff or a payment change it.

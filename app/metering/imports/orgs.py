@@ -19,10 +19,11 @@ MAX_NAME = 200
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('usage import orgs', 0))")
 _FIND = text("""
     SELECT asked.name, min(o.id::text)::uuid AS id, count(*) AS found
-    FROM unnest(CAST(:names AS text[])) AS asked (name) JOIN orgs o ON o.name = asked.name AND o.deleted_at IS NULL
+    FROM unnest(CAST(:names AS text[])) AS asked (name)
+    JOIN accounts_orgs o ON o.name = asked.name AND o.deleted_at IS NULL
     GROUP BY asked.name
     UNION ALL
-    SELECT o.id::text, o.id, 1 FROM orgs o WHERE o.id = ANY (CAST(:ids AS uuid[])) AND o.deleted_at IS NULL
+    SELECT o.id::text, o.id, 1 FROM accounts_orgs o WHERE o.id = ANY (CAST(:ids AS uuid[])) AND o.deleted_at IS NULL
 """)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
-from app.catalog.models import Meter
+from app.catalog.sql_views import METERS
 from app.kit.ids import new_id
 from app.kit.money import ZERO
 from app.kit.pool import HotPool
@@ -27,6 +27,17 @@ SELECT %s, r.id, %s, r.event_id, r.code, r.detail, r.event::json
 FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[]) r (id, event_id, code, detail, event)
 """
 _COUNT = "SELECT usage_count_refused(%s, %s, %s::text[], %s::bigint[], %s::numeric[])"
+
+# Single events with their reason, and refusals at a limit by the hour.
+_NEWEST = text("""
+(SELECT at, event ->> 'meter' AS meter, code, detail, 1 AS events FROM refused_events
+ WHERE org_id = :org_id AND at >= :since ORDER BY id DESC LIMIT :many)
+UNION ALL
+(SELECT hour, meter.name, 'quota_exceeded', '', refused.count::integer FROM refused_quota refused
+ JOIN catalog_meters meter ON meter.id = refused.meter_id
+ WHERE refused.org_id = :org_id AND refused.hour >= :since ORDER BY hour DESC LIMIT :many)
+ORDER BY at DESC LIMIT :many
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +85,18 @@ def page(session: Session, org_id: UUID, before: UUID | None, limit: int) -> lis
 def hours(session: Session, org_id: UUID, limit: int) -> list[tuple[str, RefusedQuota]]:
     """The latest hours in which a limit refused events, with the meter's key, newest first."""
     asked = (
-        select(Meter.key, RefusedQuota)
-        .join(Meter, Meter.id == RefusedQuota.meter_id)
+        select(METERS.c.key, RefusedQuota)
+        .join(METERS, METERS.c.id == RefusedQuota.meter_id)
         .where(RefusedQuota.org_id == org_id)
-        .order_by(RefusedQuota.hour.desc(), Meter.key)
+        .order_by(RefusedQuota.hour.desc(), METERS.c.key)
         .limit(limit)
     )
     return [(key, row) for key, row in session.execute(asked)]
+
+
+def newest(session: Session, org_id: UUID, since: datetime, many: int) -> Sequence[Row[Any]]:
+    """The newest refusals since then. Two bad events and an hour with 40 over a limit: three rows, counts 1, 1, 40."""
+    return session.execute(_NEWEST, {"org_id": org_id, "since": since, "many": many}).all()
 
 
 def _document(event: bytes) -> str:

@@ -58,25 +58,23 @@ class Active:
 
 # The value of dimension plan is a version's id: versions of one plan are added up under the plan's key.
 _DAYS = text("""
-    SELECT t.day, t.meter_id, coalesce(p.key, t.value) AS value,
+    SELECT t.day, t.meter_id, coalesce(v.plan_key, t.value) AS value,
            CASE WHEN m.aggregation = 'max' THEN max(t.quantity) ELSE sum(t.quantity) END AS quantity,
            sum(t.events)::bigint AS events
     FROM usage_total_series(:first, :last, :dimension) t
-    JOIN meters m ON m.id = t.meter_id
-    LEFT JOIN plan_versions v ON :dimension = 'plan' AND v.id = CAST(t.value AS uuid)
-    LEFT JOIN plans p ON p.id = v.plan_id
-    GROUP BY t.day, t.meter_id, coalesce(p.key, t.value), m.aggregation
+    JOIN catalog_meters m ON m.id = t.meter_id
+    LEFT JOIN catalog_versions v ON :dimension = 'plan' AND v.id = CAST(t.value AS uuid)
+    GROUP BY t.day, t.meter_id, coalesce(v.plan_key, t.value), m.aggregation
     ORDER BY t.day, t.meter_id, value
 """)
 _TOTALS = text("""
-    SELECT t.meter_id, coalesce(p.key, t.value) AS value,
+    SELECT t.meter_id, coalesce(v.plan_key, t.value) AS value,
            CASE WHEN m.aggregation = 'max' THEN max(t.quantity) ELSE sum(t.quantity) END AS quantity,
            sum(t.events)::bigint AS events
     FROM usage_total_series(:first, :last, :dimension) t
-    JOIN meters m ON m.id = t.meter_id
-    LEFT JOIN plan_versions v ON :dimension = 'plan' AND v.id = CAST(t.value AS uuid)
-    LEFT JOIN plans p ON p.id = v.plan_id
-    GROUP BY t.meter_id, coalesce(p.key, t.value), m.aggregation
+    JOIN catalog_meters m ON m.id = t.meter_id
+    LEFT JOIN catalog_versions v ON :dimension = 'plan' AND v.id = CAST(t.value AS uuid)
+    GROUP BY t.meter_id, coalesce(v.plan_key, t.value), m.aggregation
     ORDER BY t.meter_id, quantity DESC, value
 """)
 # ix_usage_months_month_meter_id
@@ -85,7 +83,7 @@ _TOP = text("""
     FROM (SELECT org_id, quantity, events FROM usage_months
           WHERE month = :month AND meter_id = :meter AND dimension = ''
           ORDER BY quantity DESC, org_id LIMIT :limit) u
-    JOIN orgs o ON o.id = u.org_id
+    JOIN accounts_orgs o ON o.id = u.org_id
     ORDER BY u.quantity DESC, u.org_id
 """)
 # Months per org: the orgs come from ix_usage_months_month_meter_id, their users from the primary key.

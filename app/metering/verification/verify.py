@@ -45,7 +45,7 @@ class Survey:
 
 _CHUNKS = text("""
     SELECT array_agg(n.id ORDER BY n.id) FROM (SELECT o.id, (row_number() OVER (ORDER BY o.id) - 1) / :size AS part
-    FROM orgs o WHERE CAST(:only AS uuid[]) IS NULL OR o.id = ANY (:only)) n GROUP BY n.part ORDER BY n.part
+    FROM accounts_orgs o WHERE CAST(:only AS uuid[]) IS NULL OR o.id = ANY (:only)) n GROUP BY n.part ORDER BY n.part
 """)
 _MARK = text("""
     SELECT s.upto, s.floor_seq, s.cluster = database_cluster() AS valid,
@@ -61,7 +61,7 @@ _COUNTERS = text("""
     FROM (SELECT org_id, meter_id, period_start, trim_scale(used) AS used, trim_scale(unbilled) AS unbilled, events
           FROM usage_counters WHERE org_id = ANY (:orgs)) c
     FULL JOIN usage_counter_figures(:orgs, '-infinity') f USING (org_id, meter_id, period_start)
-    JOIN (SELECT id, key FROM meters) m ON m.id = meter_id,
+    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id,
     LATERAL (SELECT (coalesce(c.used, 0), coalesce(c.unbilled, 0), coalesce(c.events, 0))
                  <> (coalesce(f.used, 0), coalesce(f.unbilled, 0), coalesce(f.events, 0)) AS differs) x
 """)
@@ -71,7 +71,7 @@ _UNIQUES = text("""
            u.org_id IS NULL OR f.org_id IS NULL AS differs
     FROM (SELECT * FROM usage_uniques WHERE org_id = ANY (:orgs)) u
     FULL JOIN usage_unique_figures(:orgs, '-infinity') f USING (org_id, meter_id, period_start, value_hash)
-    JOIN (SELECT id, key FROM meters) m ON m.id = meter_id
+    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
 """)
 # Days noted to be computed anew are read from events by every page: no figure of theirs can differ.
 _DAYS = text("""
@@ -85,7 +85,7 @@ _DAYS = text("""
     FROM (SELECT * FROM usage_days WHERE org_id = ANY (:orgs)) d
     FULL JOIN usage_figures('day', :orgs, NULL, '-infinity', 'infinity', :upto, :floor) f
         USING (org_id, day, meter_id, dimension, value)
-    JOIN (SELECT id, key FROM meters) m ON m.id = meter_id
+    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
 """)
 _MONTHS = text("""
     SELECT org_id, format('%s, month of %s %s %s', m.key, day, dimension, value) AS what,
@@ -100,7 +100,7 @@ _MONTHS = text("""
           FROM usage_months WHERE org_id = ANY (:orgs)) d
     FULL JOIN usage_figures('month', :orgs, NULL, '-infinity', 'infinity', :upto, :floor) f
         USING (org_id, day, meter_id, dimension, value)
-    JOIN (SELECT id, key FROM meters) m ON m.id = meter_id
+    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
 """)
 _KEYS = text("""
     SELECT org_id, 'key ' || key || coalesce(', id ' || e.event_id, '') AS what,
@@ -117,7 +117,7 @@ _WINDOWS = text("""
     SELECT w.org_id, format('%s, %s from %s', m.key, w.span, w.starts_at) AS what,
            'used ' || trim_scale(w.used) AS kept, 'used ' || trim_scale(coalesce(w.counted, 0)) AS counted,
            true AS is_kept, true AS is_counted, w.used > coalesce(w.counted, 0) AS differs
-    FROM usage_window_figures(:orgs) w JOIN meters m ON m.id = w.meter_id
+    FROM usage_window_figures(:orgs) w JOIN catalog_meters m ON m.id = w.meter_id
 """)
 _TOTALS = text("""
     SELECT CAST(NULL AS uuid) AS org_id, format('%s, %s %s %s', m.key, day, dimension, value) AS what,
@@ -131,9 +131,9 @@ _TOTALS = text("""
         SELECT * FROM usage_total_figures(NULL, '-infinity', 'infinity', :upto, :floor)
         UNION ALL
         SELECT d.day, d.meter_id, d.dimension, d.value, sum(d.quantity), sum(d.events)::bigint
-        FROM usage_days d JOIN meters u ON u.id = d.meter_id AND u.aggregation = 'unique'
+        FROM usage_days d JOIN catalog_meters u ON u.id = d.meter_id AND u.aggregation = 'unique'
         WHERE d.dimension IN ('', 'kind', 'provider') GROUP BY 1, 2, 3, 4) f USING (day, meter_id, dimension, value)
-    JOIN (SELECT id, key FROM meters) m ON m.id = meter_id
+    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
 """)
 _STALE = text("SELECT r.org_id FROM rollup_orgs r WHERE r.org_id = ANY (:orgs) AND r.stale")
 _COLUMNS = (

@@ -13,6 +13,7 @@ from app.kit.money import exponent, to_major
 from app.notifications.service import notify
 from app.payments import queries
 from app.payments.models import BillingRecord, Dunning, StripeSubscription
+from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
 from app.web.filters import brand, estimate
 
@@ -31,7 +32,7 @@ def queue_receipt(session: Session, record: BillingRecord, now: datetime) -> Non
 
 def queue_plan_ended(session: Session, org_id: UUID, subscription_id: UUID, now: datetime) -> None:
     """The subscription (ours) is over and the Free plan holds. One a subscription."""
-    held = session.get_one(Subscription, subscription_id)
+    held = subscriptions.get_subscription(session, org_id, subscription_id)
     facts = {"plan": _plan(session, held), "free": _free(session), "at": held.ended_at or now}
     notify(session, org_id, "subscription_ended", facts, key=str(subscription_id), now=now)
 
@@ -51,7 +52,8 @@ def queue_recovered(session: Session, row: Dunning, now: datetime) -> None:
 def _dunning(session: Session, row: Dunning) -> dict[str, Any]:
     """The plan that is to be paid, and how much, where we know it already."""
     theirs = session.get_one(StripeSubscription, row.stripe_subscription_id)
-    held = session.get(Subscription, theirs.subscription_id) if theirs.subscription_id else None
+    held_id = theirs.subscription_id
+    held = subscriptions.get_subscription(session, row.org_id, held_id) if held_id else None
     owed = queries.owed(session, row.org_id)
     return {
         "plan": _plan(session, held) if held else "your plan",

@@ -27,7 +27,7 @@ _RECEIVE = HotStatement("SELECT stripe_receive(%s, %s, %s, %s, %s, %s, %s, %s, %
 _FORGOTTEN = text("""
     SELECT e.id FROM stripe_inbox e
     WHERE (e.state = 'received' AND e.received_at <= :before
-           AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j
+           AND NOT EXISTS (SELECT 1 FROM queue_jobs j
                            WHERE j.task_name = 'payments.apply' AND j.args ->> 'event_id' = e.id
                              AND j.status = 'todo'))
        OR (e.state = 'parked' AND EXISTS (SELECT 1 FROM stripe_customers c WHERE c.id = e.customer_id))

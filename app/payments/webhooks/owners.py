@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.accounts.models import Org
+from app.accounts import queries as accounts
 from app.kit.ids import parse_id
 from app.payments.errors import UnknownOwner
 from app.payments.locks import outside_transactions
@@ -58,7 +58,7 @@ def _of_customer(session: Session, customer_id: str | None) -> UUID | None:
 
 def _known(session: Session, org_id: UUID | None) -> UUID | None:
     """A mark can be written by anybody with the account: it counts only where there is such an org."""
-    return org_id if org_id is not None and session.get(Org, org_id) is not None else None
+    return org_id if org_id is not None and accounts.is_org(session, org_id) else None
 
 
 def _marked(seen: InboxRecord) -> UUID | None:

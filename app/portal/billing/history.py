@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.payments import queries as payments
@@ -29,14 +29,6 @@ _FILE_PAGE = 500
 _EVENTS = 10
 HEAD = ("made", "settled", "state", "reason", "description", "amount", "refunded", "currency", "card", "invoice",
         "transaction", "failure")  # fmt: skip
-# Paid and refunded totals over all pages of a filter.
-_TOTALS = text("""
-SELECT currency, sum(amount) AS paid, sum(refunded) AS refunded FROM billing_records
-WHERE org_id = :org_id AND state IN ('completed', 'refunded') AND (CAST(:state AS text) IS NULL OR state = :state)
-  AND created_at >= coalesce(CAST(:start AS timestamptz), '-infinity')
-  AND created_at < coalesce(CAST(:end AS timestamptz), 'infinity')
-GROUP BY currency ORDER BY currency
-""")
 
 
 @dataclass(frozen=True)
@@ -96,7 +88,7 @@ def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> His
         until=query.until,
         state=query.state or "",
         narrow=query.narrow,
-        totals=_totals(session, org_id, query.record_filter) if shown else [],
+        totals=[_total(total) for total in payments.totals(session, org_id, query.record_filter)] if shown else [],
         next_href=following,
         first_href=query.address() if query.cursor else None,
         csv_href=query.csv(),
@@ -130,12 +122,6 @@ def describe_card(record: BillingRecord) -> str:
     return f"{brand(record.card_brand)} {record.card_last4}" if record.card_last4 else ""
 
 
-def find_checkout_record(session: Session, org_id: UUID, checkout_id: UUID) -> BillingRecord | None:
-    """The billing record of a checkout, if any."""
-    chosen = select(BillingRecord).where(BillingRecord.org_id == org_id, BillingRecord.checkout_id == checkout_id)
-    return session.scalars(chosen).one_or_none()
-
-
 def iterate_file_rows(session: Session, org_id: UUID, record_filter: RecordFilter) -> Iterator[tuple[Cell, ...]]:
     """Yield all records of the filter, newest first, read in pages so that memory stays constant."""
     position: tuple[datetime, UUID] | None = None
@@ -164,14 +150,7 @@ def _invoices(session: Session, org_id: UUID, records: Sequence[BillingRecord]) 
     return payments.invoices_by_id(session, org_id, ids) if ids else {}
 
 
-def _totals(session: Session, org_id: UUID, record_filter: RecordFilter) -> list[str]:
-    values = {"org_id": org_id, "state": record_filter.state, "start": record_filter.start, "end": record_filter.end}
-    return [_total(total) for total in session.execute(_TOTALS, values)]
-
-
 def _total(row: Row[Any]) -> str:
     paid, refunded = Decimal(row.paid), Decimal(row.refunded)
-    words_paid = f"{wording.format_amount(int(paid), row.currency)} paid"
-    return (
-        f"{words_paid}, {wording.format_amount(int(refunded), row.currency)} of it refunded" if refunded else words_paid
-    )
+    sentence = f"{wording.format_amount(int(paid), row.currency)} paid"
+    return f"{sentence}, {wording.format_amount(int(refunded), row.currency)} of it refunded" if refunded else sentence

@@ -79,10 +79,10 @@ def _state(checkout: Checkout, org: UUID, sent: str) -> str:
 
 def _has_moved(org: UUID, checkout: Checkout) -> bool:
     """Whether the money has arrived: a session completes on order, but a bank debit takes days."""
-    record = histories.find_checkout_record(session(), org, checkout.id)
+    record = payments.record_of_checkout(session(), org, checkout.id)
     return record is None or record.state in {"completed", "refunded"}
 
 
 def _paid(org: UUID, checkout: Checkout) -> Paid | None:
-    record = histories.find_checkout_record(session(), org, checkout.id)
+    record = payments.record_of_checkout(session(), org, checkout.id)
     return Paid(format_amount(record.amount, record.currency), histories.describe_card(record)) if record else None

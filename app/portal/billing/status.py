@@ -14,40 +14,21 @@ from app.kit.errors import NotFound
 from app.statements.current_usage import LATE
 from app.web.filters import brand
 
-# Of several Stripe subscriptions, the one that ours is linked to wins, as in payments; of the unpaid invoices, the
-# oldest. An open checkout is one a user was redirected to and that neither Stripe nor we have closed.
 _STANDING = text("""
 SELECT org.time_zone, org.currency AS org_currency,
-       plan.key AS plan_key, plan.name AS plan_name, price.amount AS fee,
+       pv.plan_key, pv.plan_name, price.amount AS fee,
        ours.state, ours.collection, ours.interval, ours.currency, ours.billing_ends_at,
        ours.cancel_at_period_end, ours.limited_at,
-       theirs.id AS stripe_id, customer.id AS customer_id, customer.card_brand, customer.card_last4,
-       customer.card_exp_month, customer.card_exp_year, dunning.grace_ends_at,
-       due.amount_remaining, due.currency AS due_currency, due.next_attempt_at,
-       wanted.key AS visit_plan, visit.interval AS visit_interval, visit.currency AS visit_currency,
+       money.*, wanted.plan_key AS visit_plan,
        fallback.name AS default_name
-FROM orgs org
-LEFT JOIN subscriptions ours ON ours.org_id = org.id AND ours.ended_at IS NULL
-LEFT JOIN plan_versions pv ON pv.id = plan_in_force(org.id, :now)
-LEFT JOIN plans plan ON plan.id = pv.plan_id
-LEFT JOIN plans fallback ON fallback.is_default AND fallback.archived_at IS NULL
-LEFT JOIN plan_prices price ON price.plan_version_id = pv.id AND price.currency = ours.currency
+FROM accounts_orgs org
+LEFT JOIN subscriptions_open ours ON ours.org_id = org.id
+LEFT JOIN catalog_versions pv ON pv.id = plan_in_force(org.id, :now)
+LEFT JOIN catalog_plans fallback ON fallback.is_default AND fallback.archived_at IS NULL
+LEFT JOIN catalog_prices price ON price.plan_version_id = pv.id AND price.currency = ours.currency
      AND price.interval = ours.interval
-LEFT JOIN stripe_customers customer ON customer.org_id = org.id AND customer.deleted_at IS NULL
-LEFT JOIN LATERAL (
-    SELECT id FROM stripe_subscriptions
-    WHERE org_id = org.id AND ended_at IS NULL AND status NOT IN ('incomplete', 'incomplete_expired', 'canceled')
-    ORDER BY subscription_id IS NULL, created_at, id LIMIT 1
-) theirs ON true
-LEFT JOIN dunnings dunning ON dunning.stripe_subscription_id = theirs.id AND dunning.ended_at IS NULL
-LEFT JOIN LATERAL (
-    SELECT amount_remaining, currency, next_attempt_at FROM stripe_invoices
-    WHERE org_id = org.id AND status = 'open' AND amount_remaining > 0 ORDER BY created_at, id LIMIT 1
-) due ON true
-LEFT JOIN checkouts visit ON visit.org_id = org.id AND visit.purpose = 'subscription'
-     AND visit.state IN ('opening', 'open')
-LEFT JOIN plan_versions wanted_pv ON wanted_pv.id = visit.plan_version_id
-LEFT JOIN plans wanted ON wanted.id = wanted_pv.plan_id
+CROSS JOIN LATERAL payments_status(org.id) money
+LEFT JOIN catalog_versions wanted ON wanted.id = money.visit_version_id
 WHERE org.id = :org_id
 """)
 

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 # Which first steps an organisation has completed.
 _FIRST_STEPS = text("""
-SELECT EXISTS (SELECT FROM api_keys WHERE org_id = :org_id AND revoked_at IS NULL) AS has_key,
-       (SELECT count(*) FROM memberships WHERE org_id = :org_id) AS members,
-       EXISTS (SELECT FROM subscriptions WHERE org_id = :org_id AND ended_at IS NULL) AS has_plan
+SELECT EXISTS (SELECT FROM accounts_api_keys WHERE org_id = :org_id AND revoked_at IS NULL) AS has_key,
+       (SELECT count(*) FROM accounts_memberships WHERE org_id = :org_id) AS members,
+       EXISTS (SELECT FROM subscriptions_open WHERE org_id = :org_id) AS has_plan
 """)
 
 

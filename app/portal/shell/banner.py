@@ -16,10 +16,9 @@ from app.web.filters import day
 # For the hot pool: one row for an organisation with an open subscription, found by index.
 _STANDS = """
 SELECT ours.state, ours.limited_at IS NOT NULL, ours.cancel_at_period_end, ours.billing_ends_at,
-       (SELECT grace_ends_at FROM dunnings WHERE org_id = ours.org_id AND ended_at IS NULL LIMIT 1),
-       (SELECT plan.name FROM plan_versions pv JOIN plans plan ON plan.id = pv.plan_id
-        WHERE pv.id = ours.plan_version_id)
-FROM subscriptions ours WHERE ours.org_id = %s AND ours.ended_at IS NULL
+       (SELECT grace_ends_at FROM payments_dunnings_running WHERE org_id = ours.org_id LIMIT 1),
+       (SELECT pv.plan_name FROM catalog_versions pv WHERE pv.id = ours.plan_version_id)
+FROM subscriptions_open ours WHERE ours.org_id = %s
 """
 _ASK = "Ask an owner of your organisation to take care of it."
 

@@ -5,20 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.accounts import queries as accounts
 from app.accounts.identity import Caller
 from app.kit.errors import NotFound
 
-_ASK = text("""
-SELECT person.name, person.email FROM memberships member JOIN users person ON person.id = member.user_id
-WHERE member.org_id = :org_id AND member.role IN ('owner', 'admin', 'billing')
-  AND person.disabled_at IS NULL AND person.deleted_at IS NULL
-ORDER BY member.role <> 'owner', lower(person.name) LIMIT 5
-""")
-
 MAY_CHANGE_PLAN = frozenset({"owner", "admin", "billing"})
+_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +25,8 @@ class PlanManager:
 
 def list_plan_managers(session: Session, org_id: UUID) -> list[PlanManager]:
     """Up to five members who may change the plan, owners first; shown to members who may not."""
-    return [PlanManager(row.name, row.email) for row in session.execute(_ASK, {"org_id": org_id})]
+    people = accounts.list_active_members(session, org_id, MAY_CHANGE_PLAN)[:_MOST]
+    return [PlanManager(person.name, person.email) for person in people]
 
 
 def get_org_id(who: Caller) -> UUID:

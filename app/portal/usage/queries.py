@@ -13,11 +13,11 @@ from app.statements.queries import Rows
 # The current period and every meter; `listed` marks those in the plan and those the organisation has ever used.
 _FRAME = text("""
 SELECT meter.id, meter.key, meter.name, meter.unit, meter.aggregation, period.starts_at, period.ends_at,
-       EXISTS (SELECT FROM plan_meters p
+       EXISTS (SELECT FROM catalog_allowances p
                WHERE p.plan_version_id = plan_in_force(:org_id, :now) AND p.meter_id = meter.id)
-       OR EXISTS (SELECT FROM usage_counters c WHERE c.org_id = :org_id AND c.meter_id = meter.id) AS listed
-FROM meters meter
-LEFT JOIN usage_periods period
+       OR EXISTS (SELECT FROM metering_counters c WHERE c.org_id = :org_id AND c.meter_id = meter.id) AS listed
+FROM catalog_meters meter
+LEFT JOIN subscriptions_periods period
        ON period.org_id = :org_id AND period.starts_at <= :now AND period.ends_at > :now
 ORDER BY meter.id
 """)

@@ -17,8 +17,9 @@ from app.kit.errors import NotFound
 from app.kit.money import ZERO
 from app.kit.periods import Period, midnight, month_of
 from app.metering import queries as metering
+from app.metering.recording import refused_events
 from app.portal.shell.people import get_org_id
-from app.portal.usage import queries, refusals
+from app.portal.usage import queries
 from app.portal.usage.refusals import build_refused_rows
 from app.portal.usage.requests import UsageQuery, list_presets, parse_usage_query
 from app.portal.usage.view import ADDITIVE, MeterRef, UsageData, build_usage_view
@@ -109,7 +110,7 @@ def _read_usage(frame: _Frame) -> UsageData:
         earlier=earlier,
         shares=metering.by_dimension(session(), frame.org, days.start, days.end, by, since=since, until=until),
         total=_total(frame, inside),
-        refused=build_refused_rows(refusals.list_refused(session(), frame.org, month_ago, _REFUSED)),
+        refused=build_refused_rows(refused_events.newest(session(), frame.org, month_ago, _REFUSED)),
     )
 
 

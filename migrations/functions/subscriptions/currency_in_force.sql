@@ -6,7 +6,7 @@ RETURN coalesce(
     (SELECT s.currency FROM subscriptions s
      WHERE s.org_id = org AND s.started_at <= at AND (s.ended_at IS NULL OR s.ended_at > at)
      ORDER BY s.started_at DESC LIMIT 1),
-    (SELECT o.currency FROM orgs o WHERE o.id = org),
-    (SELECT p.currency FROM plan_prices p WHERE p.plan_version_id = version
+    (SELECT o.currency FROM accounts_orgs o WHERE o.id = org),
+    (SELECT p.currency FROM catalog_prices p WHERE p.plan_version_id = version
      ORDER BY (p.currency = 'USD') DESC, p.currency LIMIT 1),
     'USD');

@@ -3,5 +3,4 @@ CREATE OR REPLACE FUNCTION plan_in_force(org uuid, at timestamptz) RETURNS uuid 
 RETURN coalesce(
     (SELECT t.plan_version_id FROM subscription_terms t
      WHERE t.org_id = org AND t.starts_at <= at ORDER BY t.starts_at DESC LIMIT 1),
-    (SELECT v.id FROM plan_versions v JOIN plans p ON p.id = v.plan_id
-     WHERE p.is_default AND v.published_at IS NOT NULL ORDER BY v.number DESC LIMIT 1));
+    (SELECT v.id FROM catalog_default_version v));

@@ -303,7 +303,7 @@ def test_an_event_of_an_org_waits_while_another_works_on_it(scenario: Scenario, 
     assert scenario.send(sent) == 200
 
     with ThreadPoolExecutor(1) as pool, org_lock(org.id):
-        assert not runtime().settings.patient  # a page gives up after three seconds, which is then tried again
+        assert not runtime().settings.is_background  # a page gives up after three seconds, which is then tried again
         pool.submit(work_on, app, sent["id"]).result()
     assert "Busy" in (scenario.inbox(sent["id"]).error or "")
     work_on(app, sent["id"])

@@ -15,7 +15,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   periods integer := coalesce(cardinality(starts), 0);
   meters integer := cardinality(meter_ids);
-  zone text := (SELECT o.time_zone FROM orgs o WHERE o.id = p_org);
+  zone text := (SELECT o.time_zone FROM accounts_orgs o WHERE o.id = p_org);
   span_names text[] := ARRAY['day', 'hour', 'minute'];
   today date := (p_now AT TIME ZONE zone)::date;
   span_starts timestamptz[] := ARRAY[usage_midnight(today, zone), date_trunc('hour', p_now, zone),
@@ -48,12 +48,12 @@ BEGIN
          array_agg(coalesce(c.used, 0) ORDER BY m, p), array_agg(coalesce(c.reserved, 0) ORDER BY m, p)
   INTO caps, used, reserved
   FROM generate_series(1, meters) m CROSS JOIN generate_series(1, periods) p
-  LEFT JOIN limits_in_force l ON l.org_id = p_org AND l.meter_id = meter_ids[m] AND l.period_start = starts[p]
+  LEFT JOIN subscriptions_limits l ON l.org_id = p_org AND l.meter_id = meter_ids[m] AND l.period_start = starts[p]
   LEFT JOIN usage_counters c ON c.org_id = p_org AND c.meter_id = meter_ids[m] AND c.period_start = starts[p];
   SELECT array_agg(CASE s WHEN 1 THEN l.per_day WHEN 2 THEN l.per_hour ELSE l.per_minute END ORDER BY m, p, s)
   INTO span_caps
   FROM generate_series(1, meters) m CROSS JOIN generate_series(1, periods) p CROSS JOIN generate_series(1, 3) s
-  LEFT JOIN limits_in_force l ON l.org_id = p_org AND l.meter_id = meter_ids[m] AND l.period_start = starts[p];
+  LEFT JOIN subscriptions_limits l ON l.org_id = p_org AND l.meter_id = meter_ids[m] AND l.period_start = starts[p];
   SELECT array_agg(coalesce(w.used, 0) ORDER BY m, s) INTO span_used
   FROM generate_series(1, meters) m CROSS JOIN generate_series(1, 3) s
   LEFT JOIN usage_windows w ON w.org_id = p_org AND w.meter_id = meter_ids[m] AND w.span = span_names[s]

@@ -11,7 +11,7 @@ BEGIN
              sum(CASE aggregations[x.m] WHEN 'count' THEN 1 ELSE x.q END) AS q,
              sum(sum(CASE aggregations[x.m] WHEN 'count' THEN 1 ELSE x.q END)) OVER (PARTITION BY meter_ids[x.m]) AS all_q
       FROM unnest(meter, quantity, at) x (m, q, a) GROUP BY 1, 2) z
-    JOIN limits_in_force l ON l.org_id = org AND l.meter_id = z.meter AND l.period_start = z.start
+    JOIN subscriptions_limits l ON l.org_id = org AND l.meter_id = z.meter AND l.period_start = z.start
     LEFT JOIN usage_counters c ON c.org_id = org AND c.meter_id = z.meter AND c.period_start = z.start
     WHERE num_nonnulls(l.per_minute, l.per_hour, l.per_day) > 0 AND usage_window_over(
             org, z.meter, now, z.all_q, false, l.per_minute, l.per_hour, l.per_day) IS NOT NULL

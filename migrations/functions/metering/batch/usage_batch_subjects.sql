@@ -3,7 +3,7 @@ CREATE OR REPLACE FUNCTION usage_batch_subjects(org uuid, labels text[]) RETURNS
 BEGIN
   INSERT INTO subjects (org_id, id, label, user_id)
   SELECT org, gen_random_uuid(), o.label, m.user_id
-  FROM unnest(labels) o (label) LEFT JOIN memberships m ON m.org_id = org AND m.external_id = o.label
+  FROM unnest(labels) o (label) LEFT JOIN accounts_memberships m ON m.org_id = org AND m.external_id = o.label
   WHERE NOT EXISTS (SELECT FROM subjects s WHERE s.org_id = org AND s.label = o.label)
   ORDER BY o.label
   ON CONFLICT (org_id, label) DO NOTHING;

@@ -18,7 +18,7 @@ BEGIN
     FROM (
       SELECT z.meter, s.span, s.starts_at, sum(z.used) AS used, min(s.cap) AS cap
       FROM unnest(sum_meter, sum_start, sum_used) z (meter, start, used)
-      JOIN limits_in_force l ON l.org_id = org AND l.meter_id = z.meter AND l.period_start = z.start
+      JOIN subscriptions_limits l ON l.org_id = org AND l.meter_id = z.meter AND l.period_start = z.start
         AND num_nonnulls(l.per_minute, l.per_hour, l.per_day) > 0
       CROSS JOIN usage_spans(org, now, l.per_minute, l.per_hour, l.per_day) s
       GROUP BY z.meter, s.span, s.starts_at
@@ -43,7 +43,7 @@ BEGIN
   ON CONFLICT (org_id, meter_id, period_start) DO UPDATE
     SET used = c.used + excluded.used, unbilled = c.unbilled + excluded.unbilled, events = c.events + excluded.events
     WHERE NOT limited OR excluded.used = 0 OR NOT EXISTS (
-      SELECT FROM limits_in_force l
+      SELECT FROM subscriptions_limits l
       WHERE l.org_id = c.org_id AND l.meter_id = c.meter_id AND l.period_start = c.period_start
         AND c.used + c.reserved + excluded.used
             > CASE l.policy WHEN 'block' THEN coalesce(l.hard_limit, l.allowance) ELSE l.hard_limit END);

@@ -59,14 +59,14 @@ BEGIN
   END IF;
   SELECT array_agg(m.id ORDER BY o.n), array_agg(m.aggregation ORDER BY o.n), array_agg(m.dimension ORDER BY o.n)
   INTO meter_ids, aggregations, dimensions
-  FROM unnest(p_meters) WITH ORDINALITY o (key, n) LEFT JOIN meters m ON m.key = o.key AND m.archived_at IS NULL;
+  FROM unnest(p_meters) WITH ORDINALITY o (key, n) LEFT JOIN catalog_meters m ON m.key = o.key AND m.archived_at IS NULL;
   SELECT array_agg(p.starts_at ORDER BY p.starts_at), array_agg(p.ends_at ORDER BY p.starts_at),
          array_agg(p.plan_version_id ORDER BY p.starts_at)
   INTO starts, ends, plans
-  FROM usage_periods p WHERE p.org_id = p_org AND p.starts_at <= last_at AND p.ends_at > first_at;
+  FROM subscriptions_periods p WHERE p.org_id = p_org AND p.starts_at <= last_at AND p.ends_at > first_at;
   SELECT array_agg(s.starts_at ORDER BY s.starts_at), array_agg(s.plan_version_id ORDER BY s.starts_at)
   INTO term_starts, term_plans
-  FROM subscription_terms s WHERE s.org_id = p_org AND s.starts_at <= last_at;
+  FROM subscriptions_terms s WHERE s.org_id = p_org AND s.starts_at <= last_at;
   IF p_clients IS NOT NULL THEN
     SELECT array_agg(usage_client(p_org, o.named) ORDER BY o.n) INTO client_ids
     FROM unnest(p_clients) WITH ORDINALITY o (named, n);

@@ -13,8 +13,8 @@ LANGUAGE sql STABLE AS $$
            p_org, m.id, p_now, CASE m.aggregation WHEN 'count' THEN 1 ELSE p_quantity END, m.aggregation = 'max',
            l.per_minute, l.per_hour, l.per_day) END
   FROM (SELECT) AS call
-  LEFT JOIN usage_periods p ON p.org_id = p_org AND p.starts_at <= p_now AND p.ends_at > p_now
-  LEFT JOIN meters m ON m.key = p_meter AND m.archived_at IS NULL
-  LEFT JOIN limits_in_force l ON l.org_id = p_org AND l.meter_id = m.id AND l.period_start = p.starts_at
+  LEFT JOIN subscriptions_periods p ON p.org_id = p_org AND p.starts_at <= p_now AND p.ends_at > p_now
+  LEFT JOIN catalog_meters m ON m.key = p_meter AND m.archived_at IS NULL
+  LEFT JOIN subscriptions_limits l ON l.org_id = p_org AND l.meter_id = m.id AND l.period_start = p.starts_at
   LEFT JOIN usage_counters c ON c.org_id = p_org AND c.meter_id = m.id AND c.period_start = p.starts_at
 $$;

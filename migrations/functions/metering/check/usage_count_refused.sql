@@ -6,7 +6,7 @@ BEGIN
   SET LOCAL synchronous_commit = off;
   INSERT INTO refused_quota AS r (org_id, meter_id, hour, count, quantity)
   SELECT p_org, m.id, date_trunc('hour', p_now), x.n, x.q
-  FROM unnest(p_meters, p_counts, p_quantities) x (meter, n, q) JOIN meters m ON m.key = x.meter
+  FROM unnest(p_meters, p_counts, p_quantities) x (meter, n, q) JOIN catalog_meters m ON m.key = x.meter
   ORDER BY m.id
   ON CONFLICT (org_id, meter_id, hour) DO UPDATE
     SET count = r.count + excluded.count, quantity = r.quantity + excluded.quantity;

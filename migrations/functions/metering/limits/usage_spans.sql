@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION usage_spans(org uuid, at timestamptz, per_minute nume
 RETURNS TABLE (span text, starts_at timestamptz, ends_at timestamptz, cap numeric)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-  zone text := (SELECT o.time_zone FROM orgs o WHERE o.id = org);
+  zone text := (SELECT o.time_zone FROM accounts_orgs o WHERE o.id = org);
 BEGIN
   IF per_day IS NOT NULL THEN
     RETURN QUERY SELECT 'day', usage_midnight((at AT TIME ZONE zone)::date, zone),

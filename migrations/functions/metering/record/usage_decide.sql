@@ -22,13 +22,13 @@ BEGIN
   INTO state
   FROM (SELECT) AS call
   LEFT JOIN usage_keys k ON k.org_id = p_org AND k.key = p_event.key
-  LEFT JOIN meters m ON m.key = p_event.meter AND m.archived_at IS NULL
-  LEFT JOIN LATERAL (SELECT * FROM usage_periods u WHERE u.org_id = p_org AND u.starts_at <= p_event.at
+  LEFT JOIN catalog_meters m ON m.key = p_event.meter AND m.archived_at IS NULL
+  LEFT JOIN LATERAL (SELECT * FROM subscriptions_periods u WHERE u.org_id = p_org AND u.starts_at <= p_event.at
                      ORDER BY u.starts_at DESC LIMIT 1) p ON p.ends_at > p_event.at
-  LEFT JOIN LATERAL (SELECT s.plan_version_id FROM subscription_terms s
+  LEFT JOIN LATERAL (SELECT s.plan_version_id FROM subscriptions_terms s
                      WHERE s.org_id = p_org AND s.starts_at <= p_event.at
                      ORDER BY s.starts_at DESC LIMIT 1) t ON true
-  LEFT JOIN limits_in_force l ON l.org_id = p_org AND l.meter_id = m.id AND l.period_start = p.starts_at
+  LEFT JOIN subscriptions_limits l ON l.org_id = p_org AND l.meter_id = m.id AND l.period_start = p.starts_at
   LEFT JOIN usage_counters c ON c.org_id = p_org AND c.meter_id = m.id AND c.period_start = p.starts_at;
 
   IF state.known IS NOT NULL THEN

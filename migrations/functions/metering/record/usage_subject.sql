@@ -7,7 +7,7 @@ BEGIN
   IF found_id IS NULL THEN
     INSERT INTO subjects (org_id, id, label, user_id)
     VALUES (org, gen_random_uuid(), wanted,
-            (SELECT m.user_id FROM memberships m WHERE m.org_id = org AND m.external_id = wanted))
+            (SELECT m.user_id FROM accounts_memberships m WHERE m.org_id = org AND m.external_id = wanted))
     ON CONFLICT (org_id, label) DO NOTHING;
     SELECT s.id INTO found_id FROM subjects s WHERE s.org_id = org AND s.label = wanted;
   END IF;

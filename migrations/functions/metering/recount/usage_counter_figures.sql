@@ -22,7 +22,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                CASE WHEN c.aggregation <> 'unique' THEN c.unbilled END AS unbilled,
                CASE WHEN c.aggregation = 'unique' THEN (array_agg(c.unbilled ORDER BY c.seq))[1] END AS imported_first,
                sum(c.sign) AS standing, sum(c.amount) AS amount, count(*) AS events
-        FROM usage_periods p
+        FROM subscriptions_periods p
         JOIN usage_counted c ON c.org_id = p.org_id AND c.occurred_at >= p.starts_at AND c.occurred_at < p.ends_at
         WHERE p.org_id = ANY (orgs) AND p.ends_at > since
         GROUP BY c.org_id, c.meter_id, c.aggregation, p.starts_at, 5, 6, 7

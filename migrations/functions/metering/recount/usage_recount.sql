@@ -3,16 +3,16 @@
 CREATE OR REPLACE FUNCTION usage_recount(org uuid, since timestamptz, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     ahead CONSTANT boolean := EXISTS (SELECT FROM usage_events e WHERE e.org_id = org AND e.occurred_at >= since);
-    first CONSTANT timestamptz := (SELECT min(p.starts_at) FROM usage_periods p
+    first CONSTANT timestamptz := (SELECT min(p.starts_at) FROM subscriptions_periods p
                                    WHERE p.org_id = org AND (p.ends_at > since OR (ahead AND p.ends_at = since)));
 BEGIN
     WITH gone AS (
         DELETE FROM usage_counters c WHERE c.org_id = org AND c.period_start >= first
-            AND NOT EXISTS (SELECT FROM usage_periods p WHERE p.org_id = org AND p.starts_at = c.period_start)
+            AND NOT EXISTS (SELECT FROM subscriptions_periods p WHERE p.org_id = org AND p.starts_at = c.period_start)
         RETURNING c.meter_id, c.reserved)
     INSERT INTO usage_counters AS c (org_id, meter_id, period_start, reserved)
     SELECT org, g.meter_id, p.starts_at, sum(g.reserved)
-    FROM gone g JOIN usage_periods p ON p.org_id = org AND p.starts_at <= at AND p.ends_at > at
+    FROM gone g JOIN subscriptions_periods p ON p.org_id = org AND p.starts_at <= at AND p.ends_at > at
     WHERE g.reserved > 0
     GROUP BY g.meter_id, p.starts_at
     ON CONFLICT (org_id, meter_id, period_start) DO UPDATE SET reserved = c.reserved + excluded.reserved;

@@ -8,8 +8,8 @@ LANGUAGE sql STABLE AS $$
                        usage_midnight((w.starts_at AT TIME ZONE o.time_zone)::date + 1, o.time_zone),
                        w.starts_at + interval '24 hours')
                    ELSE w.starts_at + ('1 ' || w.span)::interval END AS ends_at
-        FROM usage_windows w JOIN orgs o ON o.id = w.org_id
-        JOIN meters m ON m.id = w.meter_id AND m.aggregation <> 'unique'
+        FROM usage_windows w JOIN accounts_orgs o ON o.id = w.org_id
+        JOIN catalog_meters m ON m.id = w.meter_id AND m.aggregation <> 'unique'
         WHERE w.org_id = ANY (orgs)
     ), minutes AS MATERIALIZED (
         SELECT c.org_id, c.meter_id, date_trunc('minute', c.recorded_at) AS at,

@@ -3,15 +3,15 @@ CREATE OR REPLACE FUNCTION usage_breakdown(org uuid, first date, last date, sinc
 RETURNS TABLE (meter_id integer, value text, quantity numeric, events bigint)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    uniques CONSTANT integer[] := ARRAY(SELECT m.id FROM meters m WHERE m.aggregation = 'unique');
+    uniques CONSTANT integer[] := ARRAY(SELECT m.id FROM catalog_meters m WHERE m.aggregation = 'unique');
     zone CONSTANT text := (SELECT coalesce(r.time_zone, o.time_zone)
-                           FROM orgs o LEFT JOIN rollup_orgs r ON r.org_id = o.id WHERE o.id = org);
+                           FROM accounts_orgs o LEFT JOIN rollup_orgs r ON r.org_id = o.id WHERE o.id = org);
 BEGIN
     RETURN QUERY
     SELECT s.meter_id, s.value, CASE WHEN m.aggregation = 'max' THEN max(s.quantity) ELSE sum(s.quantity) END,
            sum(s.events)::bigint
     FROM usage_series('day', org, first, last, since, until, wanted) s
-    JOIN meters m ON m.id = s.meter_id AND m.aggregation <> 'unique'
+    JOIN catalog_meters m ON m.id = s.meter_id AND m.aggregation <> 'unique'
     GROUP BY s.meter_id, s.value, m.aggregation;
     IF cardinality(uniques) > 0 THEN
         RETURN QUERY

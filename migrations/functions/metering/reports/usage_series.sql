@@ -19,7 +19,7 @@ DECLARE
     anew_days date[];
 BEGIN
     SELECT coalesce(r.time_zone, o.time_zone) INTO zone
-    FROM orgs o LEFT JOIN rollup_orgs r ON r.org_id = o.id WHERE o.id = org;
+    FROM accounts_orgs o LEFT JOIN rollup_orgs r ON r.org_id = o.id WHERE o.id = org;
     SELECT * INTO mark FROM usage_mark(org);
     first := date_trunc(bucket, first::timestamp)::date;
     since := greatest(since, first::timestamp AT TIME ZONE zone - doubt);
@@ -86,6 +86,6 @@ BEGIN
         SELECT f.day, f.meter_id, f.value, f.quantity, f.events
         FROM usage_figures(bucket, ARRAY[org], NULL, rest_since, until, above, 0) f
         WHERE f.dimension = wanted AND f.day >= whole_to AND f.day <= last
-    ) u JOIN meters m ON m.id = u.meter_id
+    ) u JOIN catalog_meters m ON m.id = u.meter_id
     GROUP BY u.day, u.meter_id, u.value, m.aggregation;
 END $$;

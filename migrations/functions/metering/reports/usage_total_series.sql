@@ -22,6 +22,6 @@ BEGIN
           AND c.occurred_at < (last + 1)::timestamp AT TIME ZONE 'UTC'
           AND d.dimension = wanted AND d.value IS NOT NULL
         GROUP BY 1, 2, 3, c.aggregation
-    ) u JOIN meters m ON m.id = u.meter_id
+    ) u JOIN catalog_meters m ON m.id = u.meter_id
     GROUP BY u.day, u.meter_id, u.value, m.aggregation;
 END $$;

@@ -15,7 +15,7 @@ SELECT e.org_id, e.meter_id, m.aggregation, e.occurred_at, e.recorded_at, e.seq,
        e.kind, e.provider, e.endpoint, e.subject_id::text AS "user", e.client_id::text AS client,
        e.api_key_id::text AS "key", e.plan_version_id::text AS plan
 FROM usage_events e
-JOIN meters m ON m.id = e.meter_id
-JOIN orgs o ON o.id = e.org_id
+JOIN catalog_meters m ON m.id = e.meter_id
+JOIN accounts_orgs o ON o.id = e.org_id
 LEFT JOIN rollup_orgs r ON r.org_id = e.org_id
 WHERE e.billable OR e.source = 'import';

@@ -19,7 +19,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT array_agg(w.org_id) INTO waiting FROM (
-        SELECT r.org_id FROM rollup_orgs r JOIN orgs o ON o.id = r.org_id
+        SELECT r.org_id FROM rollup_orgs r JOIN accounts_orgs o ON o.id = r.org_id
         WHERE r.stale OR r.time_zone <> o.time_zone LIMIT 100) w;
     IF waiting IS NOT NULL THEN
         PERFORM usage_rebuild(waiting);

@@ -19,7 +19,7 @@ BEGIN
     DO UPDATE SET quantity = excluded.quantity, events = excluded.events;
     PERFORM usage_total_uniques(orgs, ARRAY[touched], 1);
     INSERT INTO usage_totals (day, meter_id, dimension, value, quantity, events)
-    SELECT f.* FROM meters m, usage_total_figures(ARRAY[meter], (touched - 1) AT TIME ZONE 'UTC',
+    SELECT f.* FROM catalog_meters m, usage_total_figures(ARRAY[meter], (touched - 1) AT TIME ZONE 'UTC',
         (touched + 2) AT TIME ZONE 'UTC', upto, floor) f WHERE m.id = meter AND m.aggregation = 'max'
     ON CONFLICT (day, dimension, meter_id, value)
     DO UPDATE SET quantity = excluded.quantity, events = excluded.events;

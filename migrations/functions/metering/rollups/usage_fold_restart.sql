@@ -10,6 +10,6 @@ BEGIN
     SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END INTO last FROM usage_events_seq s;
     UPDATE rollup_state SET upto = pg_snapshot_xmin(pg_current_snapshot())::text::bigint, floor_seq = last,
         cluster = CASE name WHEN 'orgs' THEN database_cluster() ELSE '' END, folded_at = at;
-    INSERT INTO rollup_orgs (org_id, time_zone, stale) SELECT o.id, o.time_zone, true FROM orgs o
+    INSERT INTO rollup_orgs (org_id, time_zone, stale) SELECT o.id, o.time_zone, true FROM accounts_orgs o
     ON CONFLICT (org_id) DO UPDATE SET stale = true;
 END $$;

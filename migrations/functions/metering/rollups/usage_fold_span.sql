@@ -5,12 +5,12 @@
 CREATE OR REPLACE FUNCTION usage_fold_span(state rollup_state, upto bigint) RETURNS bigint
 LANGUAGE plpgsql SET enable_nestloop = off SET work_mem = '64MB' AS $$
 DECLARE
-    peaks integer[] := ARRAY(SELECT m.id FROM meters m WHERE m.aggregation = 'max');
-    uniques integer[] := ARRAY(SELECT m.id FROM meters m WHERE m.aggregation = 'unique');
+    peaks integer[] := ARRAY(SELECT m.id FROM catalog_meters m WHERE m.aggregation = 'max');
+    uniques integer[] := ARRAY(SELECT m.id FROM catalog_meters m WHERE m.aggregation = 'unique');
     folded bigint;
 BEGIN
     INSERT INTO rollup_orgs (org_id, time_zone, stale)
-    SELECT o.id, o.time_zone, false FROM orgs o JOIN (
+    SELECT o.id, o.time_zone, false FROM accounts_orgs o JOIN (
         SELECT DISTINCT e.org_id FROM usage_events e
         WHERE e.tx >= state.upto AND e.tx < upto AND e.seq > state.floor_seq) e ON e.org_id = o.id
     ON CONFLICT (org_id) DO NOTHING;

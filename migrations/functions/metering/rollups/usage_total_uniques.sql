@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION usage_total_uniques(orgs uuid[], days date[], weight integer) RETURNS void LANGUAGE sql AS $$
     INSERT INTO usage_totals AS t (day, meter_id, dimension, value, quantity, events)
     SELECT d.day, d.meter_id, d.dimension, d.value, weight * sum(d.quantity), weight * sum(d.events)
-    FROM usage_days d JOIN meters m ON m.id = d.meter_id AND m.aggregation = 'unique'
+    FROM usage_days d JOIN catalog_meters m ON m.id = d.meter_id AND m.aggregation = 'unique'
     WHERE d.dimension IN ('', 'kind', 'provider') AND (orgs IS NULL OR d.org_id = ANY (orgs))
       AND (days IS NULL OR d.day = ANY (days))
     GROUP BY 1, 2, 3, 4

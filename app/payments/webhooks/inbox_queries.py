@@ -29,7 +29,7 @@ SELECT event.id, event.type, event.api_version, event.livemode, event.account, e
 _FROM = """
 FROM stripe_inbox event
 LEFT JOIN stripe_customers customer ON customer.id = event.customer_id
-LEFT JOIN orgs org ON org.id = coalesce(event.org_id, customer.org_id)
+LEFT JOIN accounts_orgs org ON org.id = coalesce(event.org_id, customer.org_id)
 """
 # A query contains only the conditions in use, so that each one can use its own index.
 _WANTED = {

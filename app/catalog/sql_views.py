@@ -1,0 +1,14 @@
+"""The catalogue's views as other rooms' statements join them; their SQL is in `migrations/functions/catalog/views`."""
+
+from __future__ import annotations
+
+from sqlalchemy import Integer, Text, Uuid, column, table
+
+METERS = table("catalog_meters", column("id", Integer), column("key", Text))
+VERSIONS = table(
+    "catalog_versions",
+    column("id", Uuid),
+    column("number", Integer),
+    column("plan_key", Text),
+    column("plan_name", Text),
+)

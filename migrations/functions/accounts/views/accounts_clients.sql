@@ -1,0 +1,3 @@
+-- Which clients has an org?
+CREATE OR REPLACE VIEW accounts_clients AS
+SELECT id, org_id, ref, name, deleted_at FROM clients;

@@ -1,0 +1,5 @@
+-- Which plan is a version of?
+CREATE OR REPLACE VIEW catalog_versions AS
+SELECT version.id, version.plan_id, version.number, version.published_at,
+       plan.key AS plan_key, plan.name AS plan_name, plan.is_default
+FROM plan_versions version JOIN plans plan ON plan.id = version.plan_id;

@@ -1,0 +1,223 @@
+"""What rooms publish: the columns of each view, and the answers of those that say more than a table."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.sql.conftest import NOW, Sql
+
+PUBLISHED = {
+    "queue_jobs": "task_name args status scheduled_at",
+    "catalog_meters": "id key name unit aggregation dimension archived_at",
+    "catalog_plans": "id key name is_default archived_at",
+    "catalog_versions": "id plan_id number published_at plan_key plan_name is_default",
+    "catalog_default_version": "id number plan_key plan_name",
+    "catalog_offers": "key name summary public is_default position version_id number",
+    "catalog_prices": "plan_version_id currency interval amount",
+    "catalog_charges": "plan_version_id meter_id currency model properties",
+    "catalog_allowances": "plan_version_id meter_id allowance policy hard_limit per_minute per_hour per_day",
+    "catalog_limits": "plan_version_id key value",
+    "catalog_features": "plan_version_id key label value position",
+    "accounts_orgs": "id name time_zone currency created_at suspended_at deleted_at",
+    "accounts_memberships": "org_id user_id role external_id created_at",
+    "accounts_users": "id name email disabled_at deleted_at",
+    "accounts_clients": "id org_id ref name deleted_at",
+    "accounts_api_keys": "id org_id name revoked_at",
+    "subscriptions_open": "org_id id plan_version_id state interval currency collection started_at billing_ends_at"
+    " cancel_at_period_end limited_at",
+    "subscriptions_terms": "org_id starts_at plan_version_id",
+    "subscriptions_periods": "org_id starts_at ends_at plan_version_id",
+    "subscriptions_limits": "org_id meter_id period_start allowance policy hard_limit per_minute per_hour per_day",
+    "metering_counters": "org_id meter_id period_start used reserved unbilled",
+    "metering_windows": "org_id meter_id span starts_at used",
+    "metering_totals": "day dimension meter_id value quantity events",
+    "metering_rollups": "name folded_at",
+    "payments_dunnings_running": "org_id stripe_subscription_id started_at grace_ends_at",
+    "payments_inbox": "id type state received_at",
+    "payments_prices_missing": "plan_version_id interval currency amount",
+}
+
+
+@pytest.mark.parametrize("view", PUBLISHED)
+def test_a_view_publishes_these_columns_and_no_secret(sql: Sql, view: str) -> None:
+    """Hashes, addresses and bodies stay with their owner."""
+    sql.rows(f"SELECT * FROM {view} LIMIT 0")
+    asked = "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum"
+    assert [name for (name,) in sql.rows(asked, view)] == PUBLISHED[view].split()
+
+
+def plan(sql: Sql, *versions: bool, **given: Any) -> tuple[str, list[UUID]]:
+    """A plan's key and its versions, numbered from 1: each published (True) or a draft, at 900 CHF a month."""
+    plan_id, made = uuid4(), [uuid4() for _ in versions]
+    key = f"p_{plan_id.hex[:12]}"
+    values = {"id": plan_id, "key": key, "name": key.upper(), "summary": "", "public": True, "is_default": False}
+    sql.insert("plans", **values | {"position": 0} | given)
+    for number, (version, published) in enumerate(zip(made, versions, strict=True), start=1):
+        sql.insert("plan_versions", id=version, plan_id=plan_id, number=number, content_hash=b"0" * 32)
+        sql.insert("plan_prices", plan_version_id=version, currency="CHF", interval="month", amount=900)
+        if published:
+            sql.rows("UPDATE plan_versions SET published_at = %s WHERE id = %s", NOW, version)
+    return key, made
+
+
+@pytest.mark.parametrize(
+    ("versions", "given", "number"),
+    [
+        ((True,), {}, 1),
+        ((True, True, False), {}, 2),
+        ((False,), {}, None),
+        ((True,), {"archived_at": NOW}, None),
+        ((True,), {"public": False}, 1),
+    ],
+)
+def test_catalog_offers_is_the_newest_published_version_of_a_live_plan(
+    sql: Sql, versions: tuple[bool, ...], given: dict[str, Any], number: int | None
+) -> None:
+    key, made = plan(sql, *versions, **given)
+    offered = [] if number is None else [(made[number - 1], number)]
+    assert sql.rows("SELECT version_id, number FROM catalog_offers WHERE key = %s", key) == offered
+
+
+def test_catalog_versions_names_the_plan_of_each_version_drafts_too(sql: Sql) -> None:
+    key, made = plan(sql, True, False)
+    asked = "SELECT id, number, plan_key, plan_name, published_at FROM catalog_versions WHERE plan_key = %s ORDER BY 2"
+    assert sql.rows(asked, key) == [(made[0], 1, key, key.upper(), NOW), (made[1], 2, key, key.upper(), None)]
+
+
+def test_catalog_default_version_is_the_newest_published_one(sql: Sql) -> None:
+    sql.rows("UPDATE plans SET is_default = false WHERE is_default")
+    assert sql.rows("SELECT * FROM catalog_default_version") == []
+    key, made = plan(sql, True, True, False, is_default=True)
+    assert sql.rows("SELECT * FROM catalog_default_version") == [(made[1], 2, key, key.upper())]
+
+
+def subscription(sql: Sql, org: UUID, version: UUID, **given: Any) -> UUID:
+    made = {
+        "id": uuid4(), "org_id": org, "plan_version_id": version, "state": "active", "interval": "month",
+        "currency": "CHF", "collection": "stripe", "anchor_at": NOW, "started_at": NOW, "billing_starts_at": NOW,
+        "billing_ends_at": NOW + timedelta(days=30), "cancel_at_period_end": False,
+    } | given  # fmt: skip
+    sql.insert("subscriptions", **made)
+    return UUID(str(made["id"]))
+
+
+def test_subscriptions_open_leaves_ended_ones_out(sql: Sql) -> None:
+    org, (_, [version]) = sql.org(), plan(sql, True)
+    subscription(sql, org, version, state="ended", ended_at=NOW + timedelta(days=1))
+    held = subscription(sql, org, version, started_at=NOW + timedelta(days=1))
+    assert sql.rows("SELECT id FROM subscriptions_open WHERE org_id = %s", org) == [(held,)]
+
+
+def test_payments_prices_missing_are_those_on_offer_that_cost_something(sql: Sql) -> None:
+    _, [before, offered] = plan(sql, True, True)
+    _, [free] = plan(sql, True, is_default=sql.value("SELECT count(*) FROM plans WHERE is_default") == 0)
+    asked = "SELECT plan_version_id, interval, currency, amount FROM payments_prices_missing WHERE plan_version_id = %s"
+    assert sql.rows(asked, offered) == [(offered, "month", "CHF", 900)]
+    assert sql.rows(asked, before) == []
+    price(sql, offered)
+    assert sql.rows(asked, offered) == []
+    assert len(sql.rows(asked, free)) == (0 if sql.value("SELECT id FROM catalog_default_version") == free else 1)
+
+
+def price(sql: Sql, version: UUID) -> str:
+    name = f"price_{version.hex}"
+    sql.insert(
+        "stripe_prices", id=name, plan_version_id=version, interval="month", currency="CHF", amount=900,
+        product_id="prod", lookup_key=name, pushed_at=NOW,
+    )  # fmt: skip
+    return name
+
+
+class AtStripe:
+    """An org with a customer and a card."""
+
+    def __init__(self, sql: Sql) -> None:
+        self.sql, self.org, self.customer = sql, sql.org(), f"cus_{uuid4().hex}"
+        _, [self.version] = plan(sql, True)
+        self.price = price(sql, self.version)
+        sql.insert(
+            "stripe_customers", id=self.customer, org_id=self.org, delinquent=False, card_id="pm", card_brand="visa",
+            card_last4="4242", card_exp_month=4, card_exp_year=2030, created_at=NOW, synced_at=NOW,
+        )  # fmt: skip
+
+    def subscribe(self, days: int, **given: Any) -> str:
+        """A subscription at Stripe made so many days from now; returns its id."""
+        made = {
+            "id": f"sub_{uuid4().hex}", "org_id": self.org, "customer_id": self.customer, "status": "active",
+            "item_id": "si", "price_id": self.price, "period_start": NOW, "period_end": NOW + timedelta(days=30),
+            "anchor_at": NOW, "cancel_at_period_end": False, "created_at": NOW + timedelta(days=days),
+            "synced_at": NOW,
+        } | given  # fmt: skip
+        self.sql.insert("stripe_subscriptions", **made)
+        return str(made["id"])
+
+    def invoice(self, days: int, remaining: int, status: str = "open") -> None:
+        self.sql.insert(
+            "stripe_invoices", id=f"in_{uuid4().hex}", org_id=self.org, status=status, currency="CHF", total=900, tax=0,
+            amount_due=900, amount_paid=900 - remaining, amount_remaining=remaining, period_start=NOW, period_end=NOW,
+            attempt_count=1, created_at=NOW + timedelta(days=days), synced_at=NOW,
+        )  # fmt: skip
+
+    def status(self, columns: str) -> tuple[Any, ...]:
+        [row] = self.sql.rows(f"SELECT {columns} FROM payments_status(%s)", self.org)
+        return row
+
+
+def test_payments_status_of_an_org_that_never_paid_is_one_empty_row(sql: Sql) -> None:
+    [row] = sql.rows("SELECT * FROM payments_status(%s)", sql.org())
+    assert set(row) == {None}
+
+
+def test_payments_status_takes_the_subscription_that_ours_follows(sql: Sql) -> None:
+    there = AtStripe(sql)
+    assert there.status("customer_id, card_brand, card_last4, card_exp_month, card_exp_year, stripe_id") == (
+        there.customer, "visa", "4242", 4, 2030, None,
+    )  # fmt: skip
+    there.subscribe(0, status="incomplete")
+    first = there.subscribe(1)
+    assert there.status("stripe_id") == (first,)
+    followed = there.subscribe(2, subscription_id=subscription(sql, there.org, there.version))
+    assert there.status("stripe_id") == (followed,)
+    assert sql.value("SELECT payments_open_subscription(%s)", there.org) == followed
+
+
+def test_payments_status_tells_the_oldest_debt_the_grace_and_the_open_checkout(sql: Sql) -> None:
+    there = AtStripe(sql)
+    theirs = there.subscribe(0)
+    for days, remaining, status in ((0, 100, "void"), (1, 0, "open"), (3, 300, "open"), (2, 200, "open")):
+        there.invoice(days, remaining, status)
+    asked = "SELECT amount_remaining FROM stripe_invoices WHERE id = payments_owed(%s)"
+    assert sql.value(asked, there.org) == 200
+    values = {"org_id": there.org, "stripe_subscription_id": theirs, "started_at": NOW, "grace_ends_at": NOW}
+    sql.insert("dunnings", id=uuid4(), **values)
+    sql.insert(
+        "checkouts", id=uuid4(), org_id=there.org, purpose="subscription", plan_version_id=there.version,
+        interval="month", currency="CHF", amount=900, state="opening", opened_at=NOW,
+    )  # fmt: skip
+    assert there.status("amount_remaining, due_currency, grace_ends_at") == (200, "CHF", NOW)
+    assert there.status("visit_version_id, visit_interval, visit_currency") == (there.version, "month", "CHF")
+    assert sql.rows("SELECT grace_ends_at FROM payments_dunnings_running WHERE org_id = %s", there.org) == [(NOW,)]
+    sql.rows("UPDATE dunnings SET ended_at = %s, outcome = 'recovered' WHERE org_id = %s", NOW, there.org)
+    assert there.status("grace_ends_at") == (None,)
+    assert sql.rows("SELECT FROM payments_dunnings_running WHERE org_id = %s", there.org) == []
+
+
+def test_payments_at_stripe_shows_the_newest_so_many_of_each(sql: Sql) -> None:
+    there = AtStripe(sql)
+    there.subscribe(0)
+    newest = there.subscribe(1)
+    for number in range(3):
+        sql.insert(
+            "stripe_inbox", id=f"evt_{there.org.hex}_{number}", type="t", livemode=False, object_type="x",
+            customer_id=there.customer, source="webhook", body="{}", created_at=NOW,
+            received_at=NOW + timedelta(days=number),
+        )  # fmt: skip
+    found = sql.value("SELECT payments_at_stripe(%s, 2)", there.org)
+    assert (found["customer"]["id"], found["subscription"]["id"]) == (there.customer, newest)
+    assert [each["id"][-1] for each in found["events"]] == ["2", "1"]
+    assert found["records"] is None
+    assert sql.value("SELECT payments_at_stripe(%s, 2)", sql.org())["customer"] is None
