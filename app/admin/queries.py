@@ -29,7 +29,7 @@ FROM (SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,
       FROM queue_jobs WHERE status IN ('todo', 'failed')) queue,
      (SELECT min(folded_at) AS folded_at FROM metering_rollups) rollups
 """)
-# A page of orgs, newest first; the search looks at names and at members' addresses.
+# A page of organisations, newest first; the search matches names and members' e-mail addresses.
 _ORGS = text("""
 SELECT org.id, org.name, org.created_at, org.suspended_at, plan.name AS plan, plan.key AS plan_key,
        subscription.interval, subscription.currency, people.members, people.owner
@@ -48,7 +48,7 @@ WHERE org.deleted_at IS NULL
       WHERE u.email LIKE lower(:pattern)))
 ORDER BY org.id DESC LIMIT :many
 """)
-# One org with its members: one row a member, at least one.
+# One organisation with its members: one row per member, at least one.
 _ORG = """
 SELECT org.id, org.name, org.time_zone, org.currency, org.created_at, org.suspended_at,
        plan.name AS plan, plan.key AS plan_key, pv.number AS plan_version, pv.id AS plan_version_id,
@@ -66,7 +66,7 @@ ORDER BY array_position(ARRAY['owner', 'admin', 'billing', 'member', 'viewer'], 
 """
 _ORG_ALONE = text(_ORG.format(more=""))
 _ORG_WITH_STRIPE = text(_ORG.format(more=", (SELECT payments_at_stripe(:org_id, :many)) AS stripe"))
-# What staff may give: the newest published version of every live plan, private ones too, a row a price.
+# The plans staff can assign: the newest published version of every live plan, including private ones, a row per price.
 _OFFERS = text("""
 SELECT plan.key, plan.name, plan.public, plan.is_default, plan.version_id, plan.number,
        price.currency, price.interval, price.amount
@@ -75,7 +75,7 @@ LEFT JOIN catalog_prices price ON price.plan_version_id = plan.version_id
 ORDER BY plan.position, plan.key, price.currency <> 'USD', price.currency, price.interval
 """)
 
-# Totals of a meter over the days, in all and by plan, kind and provider; a version's id becomes its plan's name.
+# A meter's totals over the days: overall and by plan, kind and provider; a version's id becomes its plan's name.
 _SHARES = text("""
 SELECT t.dimension, coalesce(pv.plan_name, t.value) AS value,
        CASE WHEN :greatest THEN max(t.quantity) ELSE sum(t.quantity) END AS quantity, sum(t.events)::bigint AS events

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 Rows = Sequence[Row[Any]]
 
-# Plan version, period and currency at :now; then the meters of the period: those with a limit in force and those used.
-# Before the period is opened these are the plan's own, where `charge` holds as `block` while nobody collects.
+# Plan version, period and currency at :now, then the period's meters: those with a limit in force and those used.
+# Before the period opens, the plan's own meters, with `charge` treated as `block` while nobody collects payment.
 _CURRENT = text("""
 WITH org AS (SELECT created_at, time_zone FROM accounts_orgs WHERE id = :org_id),
 subscription AS (
@@ -67,7 +67,7 @@ LEFT JOIN LATERAL (
 ) windows ON true
 ORDER BY limits.meter_id IS NULL, meter.id
 """)
-# What was used in each period that begins in [:start, :end), with the terms it is rated by.
+# Usage in each period that starts in [:start, :end), with the terms it is rated by.
 _PERIODS = text("""
 SELECT period.starts_at, period.ends_at, money.currency, pv.plan_key, pv.plan_name,
        meter.key, meter.name, meter.unit, meter.aggregation, coalesce(limits.policy, 'warn') AS policy,
@@ -86,7 +86,7 @@ LEFT JOIN catalog_charges charge ON charge.plan_version_id = pv.id AND charge.me
 WHERE period.org_id = :org_id AND period.starts_at >= :start AND period.starts_at < :end
 ORDER BY period.starts_at, meter.id
 """)
-# From when on the org was on which plan.
+# The organisation's plans over time.
 _TERMS = text("""
 SELECT term.starts_at, pv.plan_key AS key, pv.plan_name AS name
 FROM subscriptions_terms term

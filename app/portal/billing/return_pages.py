@@ -31,7 +31,7 @@ def come_back() -> Response:
     """Show the outcome. Asks Stripe: the URL of this page proves nothing."""
     who, now = guards.caller(), business_now()
     org, sent, polls = get_org_id(who), request.args.get("session_id", ""), _count_polls()
-    checkout = _visit(org, sent)
+    checkout = _get_checkout(org, sent)
     state = _state(checkout, org, sent)
     plan = queries.plan_of_version(session(), checkout.plan_version_id) if checkout.plan_version_id else None
     view = build_return_view(
@@ -48,7 +48,7 @@ def come_back() -> Response:
     return render("billing/return.html", fragments=("result",), view=view)
 
 
-def _visit(org: UUID, sent: str) -> Checkout:
+def _get_checkout(org: UUID, sent: str) -> Checkout:
     """The organisation's checkout named in the URL, if its session id is `sent` or was never stored."""
     checkout_id = parse_id(request.args.get("checkout", ""))
     checkout = payments.checkout(session(), org, checkout_id) if checkout_id else None

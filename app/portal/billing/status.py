@@ -14,7 +14,7 @@ from app.kit.errors import NotFound
 from app.statements.current_usage import LATE
 from app.web.filters import brand
 
-_STANDING = text("""
+_STATUS = text("""
 SELECT org.time_zone, org.currency AS org_currency,
        pv.plan_key, pv.plan_name, price.amount AS fee,
        ours.state, ours.collection, ours.interval, ours.currency, ours.billing_ends_at,
@@ -109,7 +109,7 @@ def get_billing_status(session: Session, org_id: UUID, now: datetime) -> Billing
 
     Worked example: an org on Pro via Stripe since 21 November with a Visa: fee 4900, USD, month, renews_at 21 December.
     """
-    row = session.execute(_STANDING, {"org_id": org_id, "now": now}).one_or_none()
+    row = session.execute(_STATUS, {"org_id": org_id, "now": now}).one_or_none()
     if row is None:
         raise NotFound("There is no such organisation.")
     return _build_status(row, now)

@@ -14,7 +14,7 @@ from app.statements.wording import format_deadline
 from app.web.filters import day
 
 # For the hot pool: one row for an organisation with an open subscription, found by index.
-_STANDS = """
+_FACTS = """
 SELECT ours.state, ours.limited_at IS NOT NULL, ours.cancel_at_period_end, ours.billing_ends_at,
        (SELECT grace_ends_at FROM payments_dunnings_running WHERE org_id = ours.org_id LIMIT 1),
        (SELECT pv.plan_name FROM catalog_versions pv WHERE pv.id = ours.plan_version_id)
@@ -49,7 +49,7 @@ def find_banner_facts(pool: HotPool, org_id: UUID) -> BannerFacts | None:
     """Read the facts; None for an organisation on the default plan, or while the database is unavailable."""
     try:
         with pool.connection() as connection:
-            row = connection.execute(_STANDS, (org_id,)).fetchone()
+            row = connection.execute(_FACTS, (org_id,)).fetchone()
     except Unavailable:
         return None  # the error page has a layout too
     return None if row is None else BannerFacts(*row)
