@@ -1,1 +1,1 @@
-"""Staff pages and API answers composed from several rooms; owns no tables."""
+"""Staff pages and API responses, composed from several rooms. Owns no tables."""

@@ -1,4 +1,4 @@
-"""The staff's calls: organisations, usage over all of them, giving a plan."""
+"""Staff API: organisations, usage across all of them, assigning a plan."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.accounts.guards import caller
 from app.admin import examples, queries
-from app.admin.plans import GrantablePlan, give
+from app.admin.plans import GrantablePlan, grant_plan
 from app.admin.schemas import (
     AnalyticsAnswer,
     AnalyticsQuery,
@@ -29,8 +29,8 @@ from app.catalog.models import Meter
 from app.kit.errors import FieldError, InvalidRequest, NotFound, Refused
 from app.kit.ids import parse_id
 from app.metering.rollups import reports
-from app.portal.usage.schemas import current_answer
-from app.statements.current_usage import current_usage
+from app.portal.usage.schemas import build_current_answer
+from app.statements.current_usage import get_current_usage
 from app.web.api import Api
 from app.web.database import session, transaction
 from app.web.paging import encode_cursor, parse_cursor
@@ -44,13 +44,13 @@ _MOST_DAYS = 400
 @api.operation(
     "GET", "/admin/orgs", query=OrgsQuery, response=OrgsAnswer, answer=examples.ORGS,
     summary="Every organisation, newest first",
-    description="`search` is part of a name or of a member's mail address.",
+    description="`search` matches part of an organisation's name or of a member's e-mail address.",
 )  # fmt: skip
 def list_orgs(query: OrgsQuery) -> OrgsAnswer:
-    """Search by name or member's address, paged."""
+    """Search by name or member's e-mail address, paged."""
     position = parse_cursor(query.next, 1)
     before = parse_id(position[0]) if position else None
-    rows = queries.orgs(session(), search=query.search, before=before, many=query.limit + 1)
+    rows = queries.list_orgs(session(), search=query.search, before=before, many=query.limit + 1)
     shown = rows[: query.limit]
     following = encode_cursor(str(shown[-1].id)) if len(rows) > query.limit else None
     orgs = [
@@ -62,31 +62,31 @@ def list_orgs(query: OrgsQuery) -> OrgsAnswer:
 
 @api.operation(
     "GET", "/admin/orgs/<uuid:org_id>", response=OrgAnswer, answer=examples.ORG,
-    summary="One organisation and where it stands",
-    description="Its members, and the same figures that `GET /usage/current` gives to itself.",
+    summary="One organisation with its members and current usage",
+    description="`usage` has the same figures that `GET /usage/current` returns to the organisation itself.",
 )  # fmt: skip
 def show_org(org_id: UUID) -> OrgAnswer:
     """Members and the current period."""
-    rows = queries.org(session(), org_id)
+    rows = queries.list_org_rows(session(), org_id)
     if not rows:
         raise NotFound("There is no such organisation.")
     head = rows[0]
     members = [MemberOut(row.user_name, row.email, row.role, row.joined_at) for row in rows if row.user_id]
-    usage = current_answer(current_usage(session(), org_id, business_now()))
+    usage = build_current_answer(get_current_usage(session(), org_id, business_now()))
     return OrgAnswer(str(head.id), head.name, head.time_zone, head.created_at, head.suspended_at, members, usage)
 
 
 @api.operation(
     "GET", "/admin/usage/analytics", query=AnalyticsQuery, response=AnalyticsAnswer, errors=("unknown_meter",),
     summary="Usage of all organisations by day, plan, kind or provider", answer=examples.ANALYTICS,
-    description="UTC days, both included, at most 400; the last 30 when left out. Read from roll-ups, as of `as_of`.",
+    description="UTC days, inclusive, at most 400; by default the last 30. Read from roll-ups, complete up to `as_of`.",
 )  # fmt: skip
 def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
-    """Totals from the roll-ups."""
+    """Usage totals from the roll-ups."""
     start, end = _days(query)
     meters = {meter.id: meter for meter in catalog.list_meters(session())}
-    wanted = _meter(list(meters.values()), query.meter).id if query.meter else None
-    found = _figures(query, start, end)
+    meter_id = _meter(list(meters.values()), query.meter).id if query.meter else None
+    figures = _figures(query, start, end)
     active = reports.count_active(session(), start, end)
     return AnalyticsAnswer(
         start=start,
@@ -94,8 +94,8 @@ def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
         group_by=query.group_by,
         figures=[
             Figure(group, meters[each.meter_id].key, each.quantity, each.events)
-            for group, each in found
-            if each.meter_id in meters and wanted in {None, each.meter_id}
+            for group, each in figures
+            if each.meter_id in meters and meter_id in {None, each.meter_id}
         ],
         active_orgs=active.orgs,
         active_users=active.users,
@@ -105,11 +105,11 @@ def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
 
 @api.operation(
     "GET", "/admin/top", query=TopQuery, response=TopAnswer, errors=("unknown_meter",),
-    summary="The greatest users of a meter in a month", answer=examples.TOP,
-    description="Greatest first, each organisation in the month of its own zone; this month when left out.",
+    summary="The organisations that used a meter most in a month", answer=examples.TOP,
+    description="Highest usage first. The month is in each organisation's own time zone; by default this month.",
 )  # fmt: skip
 def top(query: TopQuery) -> TopAnswer:
-    """Each in the months of its own zone."""
+    """The top organisations of a month, each in its own time zone."""
     month = date.fromisoformat(f"{query.month}-01") if query.month else _today().replace(day=1)
     meter = _meter(catalog.list_meters(session()), query.meter)
     rows = reports.list_top_orgs(session(), month, meter.id, query.limit)
@@ -118,38 +118,43 @@ def top(query: TopQuery) -> TopAnswer:
 
 @api.operation(
     "PUT", "/admin/orgs/<uuid:org_id>/subscription", request=PlanRequest, response=OrgPlanAnswer, errors=("conflict",),
-    summary="Give an organisation a plan", example=examples.GIVE, answer=examples.GIVEN,
-    description="Its limits hold from this second. The same again changes nothing.",
+    summary="Put an organisation on a plan", example=examples.GIVE, answer=examples.GIVEN,
+    description="The plan's limits apply at once. Repeating the call changes nothing.",
 )  # fmt: skip
-def put_subscription(asked: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
-    """As the form of the staff's page does."""
+def put_subscription(request: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
+    """The same as the form on the staff page."""
     now = business_now()
-    version = catalog.find_newest_version(session(), asked.plan)
+    version = catalog.find_newest_version(session(), request.plan)
     if version is None:
-        raise InvalidRequest("There is no such plan.", [FieldError("plan", "the key of a plan that is on offer")])
-    choice = GrantablePlan(version.id, asked.interval, asked.currency, version.plan.name)
+        raise InvalidRequest("There is no such plan.", [FieldError("plan", "must be the key of a plan on offer")])
+    choice = GrantablePlan(version.id, request.interval, request.currency, version.plan.name)
     actor = replace(caller().actor, acting_for=org_id)
     with transaction() as open_session:
-        changed = give(open_session, org_id, choice, actor=actor, now=now)
-    return OrgPlanAnswer(changed, current_answer(current_usage(session(), org_id, now)))
+        changed = grant_plan(open_session, org_id, choice, actor=actor, now=now)
+    return OrgPlanAnswer(changed, build_current_answer(get_current_usage(session(), org_id, now)))
 
 
 def _figures(query: AnalyticsQuery, start: date, end: date) -> list[tuple[str, reports.DayTotal | reports.Total]]:
-    """Each figure with its group; with a plan named, by day, only that plan's."""
+    """Figures with their group; `plan` restricts groups by day or plan to that plan."""
     if query.group_by == "day":
         days = reports.list_daily_totals(session(), start, end, "plan" if query.plan else "")
-        return [(each.day.isoformat(), each) for each in days if query.plan in {None, each.value}]
+        return [(figure.day.isoformat(), figure) for figure in days if query.plan in {None, figure.value}]
     if query.plan and query.group_by != "plan":
-        raise InvalidRequest("A plan goes with days or plans.", [FieldError("plan", "not with kind or provider")])
+        raise InvalidRequest(
+            "`plan` can only be combined with grouping by day or plan.",
+            [FieldError("plan", "can't be combined with `group_by` kind or provider")],
+        )
     totals = reports.list_totals(session(), start, end, query.group_by)
-    return [(each.value, each) for each in totals if query.plan in {None, each.value}]
+    return [(figure.value, figure) for figure in totals if query.plan in {None, figure.value}]
 
 
 def _days(query: AnalyticsQuery) -> tuple[date, date]:
     end = query.end or _today()
     start = query.start or date.fromordinal(max(1, end.toordinal() - 29))
     if not 0 <= (end - start).days < _MOST_DAYS:
-        raise InvalidRequest("The days are not valid.", [FieldError("from", f"at most {_MOST_DAYS} days before `to`")])
+        raise InvalidRequest(
+            "The date range is invalid.", [FieldError("from", f"must be at most {_MOST_DAYS} days before `to`")]
+        )
     return start, end
 
 

@@ -1,4 +1,4 @@
-"""What the API reference shows of the staff's calls; a test decodes each into the struct that it stands for."""
+"""Examples of the staff API for the reference; a test decodes each into its struct."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The staff's calls about Stripe's events: list them, apply one again."""
+"""Staff API for the Stripe inbox: list events, replay one."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from app.web.database import session, transaction
 from app.web.paging import parse_time_cursor
 from app.web.runtime import business_now
 
-__all__ = ["api"]  # the factory takes the blueprint from here, where every call is on it
+__all__ = ["api"]  # the factory imports the blueprint from here, once all its calls are registered
 
 
 @api.operation(
     "GET", "/admin/inbox", query=InboxQuery, response=InboxAnswer, answer=EVENTS,
-    summary="Stripe's events, the last received first",
-    description="`type` is an event's type or its beginning (`invoice.`); `search` is the id of an event, of a"
-    " customer or another object of Stripe's, or of an organisation. `counts` are of all events: those `applied` and"
-    " `ignored` over the last 30 days, the others whenever they came.",
+    summary="Stripe events, latest first",
+    description="`type` is an event type or its prefix (`invoice.`); `search` is the id of an event, a customer,"
+    " another Stripe object, or an organisation. `counts` ignores the filters: `applied` and `ignored` events are"
+    " counted over the last 30 days, the others without a time limit.",
 )  # fmt: skip
 def list_inbox(query: InboxQuery) -> InboxAnswer:
-    """Filtered and paged; without the events' bodies."""
-    wanted = InboxFilter(query.state, query.type, query.search)
-    rows = inbox.events(session(), wanted, parse_time_cursor(query.next), query.limit + 1)
+    """List events, filtered and paged, without their bodies."""
+    filters = InboxFilter(query.state, query.type, query.search)
+    rows = inbox.list_events(session(), filters, parse_time_cursor(query.next), query.limit + 1)
     shown = rows[: query.limit]
-    following = inbox.cursor_of(shown[-1]) if len(rows) > query.limit else None
-    return InboxAnswer([_out(row) for row in shown], inbox.counts(session(), business_now()), following)
+    following = inbox.build_cursor(shown[-1]) if len(rows) > query.limit else None
+    return InboxAnswer([_out(row) for row in shown], inbox.count_events(session(), business_now()), following)
 
 
 @api.operation(
     "POST", "/admin/inbox/<event_id>/replay", response=ReplayAnswer, answer=REPLAYED, errors=("conflict",),
-    idempotent=False, summary="Apply an event again",
-    description="Puts it in the queue again. What it is about is asked of Stripe anew, so a repeat does no harm.",
+    idempotent=False, summary="Replay an event",
+    description="Queues the event again. Its object is retrieved from Stripe afresh, so a replay is safe to repeat.",
 )  # fmt: skip
 def replay_event(event_id: str) -> ReplayAnswer:
-    """As the button of the staff's page does."""
-    actor = dataclasses.replace(caller().actor, acting_for=inbox.event(session(), event_id).org_id)
+    """The same as the button on the staff page."""
+    actor = dataclasses.replace(caller().actor, acting_for=inbox.get_event(session(), event_id).org_id)
     with transaction() as open_session:
         reopen(open_session, event_id, actor=actor, now=business_now())
     return ReplayAnswer(event_id, "received")

@@ -1,4 +1,4 @@
-"""What the calls about Stripe's events take and answer, with the examples that the API reference shows."""
+"""Requests, responses and examples of the Stripe inbox API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ State = Literal["received", "applied", "ignored", "refused", "parked", "failed"]
 
 
 class InboxQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`type` is a type or its beginning; `search` an id; `next` the cursor of the page before."""
+    """`type` is a type or its prefix, `search` an id, `next` the cursor from the previous page."""
 
     state: State | None = None
     type: ShortText | None = None
@@ -23,7 +23,7 @@ class InboxQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class StripeEventOut(msgspec.Struct):
-    """An event and what became of it; `error` says why it was ignored, refused, parked or failed."""
+    """An event and its state; `error` says why it was ignored, refused, parked or failed."""
 
     id: str
     type: str
@@ -42,7 +42,7 @@ class StripeEventOut(msgspec.Struct):
 
 
 class InboxAnswer(msgspec.Struct):
-    """The last received first; `next` is null on the last page; `counts` by state."""
+    """Latest first; `next` is null on the last page; `counts` is by state."""
 
     events: list[StripeEventOut]
     counts: dict[str, int]
@@ -50,7 +50,7 @@ class InboxAnswer(msgspec.Struct):
 
 
 class ReplayAnswer(msgspec.Struct):
-    """The event is in the queue again."""
+    """The event is queued again."""
 
     id: str
     state: Literal["received"]

@@ -1,4 +1,4 @@
-"""One organisation for staff: who, on what, how much; and the acts: give a plan, suspend, let go on."""
+"""Staff page of one organisation, and its actions: assign a plan, suspend, resume."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from wtforms.validators import InputRequired, Length
 from app.accounts import guards
 from app.accounts.orgs.suspension import resume, suspend
 from app.admin import org_payments, queries
-from app.admin.plans import GrantablePlan, choices, give
+from app.admin.plans import GrantablePlan, grant_plan, list_grantable_plans
 from app.admin.views import pages
 from app.audit import queries as audit
 from app.kit.actor import Actor
 from app.kit.errors import DomainError, NotFound
 from app.metering.queries import list_latest_events
-from app.portal.dashboard.events import event_rows
-from app.portal.dashboard.view import bars
+from app.portal.dashboard.events import build_event_rows
+from app.portal.dashboard.view import build_bars
 from app.statements import wording
-from app.statements.current_usage import CurrentUsage, current_usage
+from app.statements.current_usage import CurrentUsage, get_current_usage
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now, wall_now
 
-__all__ = ["actor_for", "pages"]  # the factory takes the blueprint from here, where every route is on it
+__all__ = ["actor_for", "pages"]  # the factory imports the blueprint from here, once all its routes are registered
 
 _EVENTS = 10
 _ENTRIES = 15
@@ -38,54 +38,54 @@ _PAYMENTS = 8
 
 
 class PlanForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no types
-    """Which plan, at which of its prices."""
+    """A plan at one of its prices."""
 
     offer = SelectField("Plan and price", validators=[InputRequired("Choose a plan.")])
 
 
 class ReasonForm(FlaskForm):  # type: ignore[misc]  # as above
-    """Why it is done; it stands in the audit chain."""
+    """The reason for an action, recorded in the audit log."""
 
-    reason = StringField("Reason", validators=[InputRequired("Say why."), Length(max=500)])
+    reason = StringField("Reason", validators=[InputRequired("Enter a reason."), Length(max=500)])
 
 
 @pages.get("/admin/orgs/<uuid:org_id>")
 def org(org_id: UUID) -> Response:
-    """Members, plan, bars, latest events, audit entries, and the forms."""
+    """Members, plan, usage, latest events, audit entries, and the action forms."""
     return _page(org_id)
 
 
 @pages.post("/admin/orgs/<uuid:org_id>/plan")
 def give_plan(org_id: UUID) -> Response:
-    """Put the org on a plan version; its limits hold from this second."""
-    found = choices(queries.offers(session()))
-    form = _plan_form(found)
+    """Put the organisation on a plan version; its limits apply at once."""
+    plans = list_grantable_plans(queries.list_offers(session()))
+    form = _plan_form(plans)
     if not form.validate_on_submit():
         return _page(org_id, plan_form=form, status=422)
-    chosen = next(each for each in found if each.value == form.offer.data)
+    chosen = next(plan for plan in plans if plan.value == form.offer.data)
     try:
         with transaction() as open_session:
-            changed = give(open_session, org_id, chosen, actor=actor_for(org_id), now=business_now())
+            changed = grant_plan(open_session, org_id, chosen, actor=actor_for(org_id), now=business_now())
     except DomainError as refused:
         if isinstance(refused, NotFound):
             raise
         form.offer.errors = [refused.detail]
         return _page(org_id, plan_form=form, status=422)
-    words = f"The plan is {chosen.label} now." if changed else "The organisation is on that plan already."
+    words = f"The plan is now {chosen.label}." if changed else "The organisation is already on that plan."
     flash_message("success" if changed else "info", words)
     return redirect_to("admin.org", org_id=org_id)
 
 
 @pages.post("/admin/orgs/<uuid:org_id>/suspend")
 def suspend_org(org_id: UUID) -> Response:
-    """Stop serving the org's keys; its pages stay open."""
-    return _decide(org_id, suspend, "The organisation is suspended; its keys are refused.")
+    """Refuse the organisation's API keys; its pages stay open."""
+    return _decide(org_id, suspend, "The organisation is suspended. Its API keys are refused.")
 
 
 @pages.post("/admin/orgs/<uuid:org_id>/resume")
 def resume_org(org_id: UUID) -> Response:
-    """Serve the org's keys again."""
-    return _decide(org_id, resume, "The organisation goes on.")
+    """Accept the organisation's API keys again."""
+    return _decide(org_id, resume, "The organisation is active again.")
 
 
 def _decide(org_id: UUID, act: Callable[..., bool], words: str) -> Response:
@@ -102,10 +102,10 @@ def _decide(org_id: UUID, act: Callable[..., bool], words: str) -> Response:
 def _page(
     org_id: UUID, *, plan_form: PlanForm | None = None, reason_form: ReasonForm | None = None, status: int = 200
 ) -> Response:
-    rows = queries.org_with_stripe(session(), org_id, many=_PAYMENTS)
+    rows = queries.list_org_rows_with_stripe(session(), org_id, many=_PAYMENTS)
     if not rows:
         raise NotFound("There is no such organisation.")
-    usage = current_usage(session(), org_id, business_now())
+    usage = get_current_usage(session(), org_id, business_now())
     names = {meter.key: meter.name for meter in usage.meters}
     return render(
         "admin/org.html",
@@ -113,35 +113,36 @@ def _page(
         org=rows[0],
         members=[row for row in rows if row.user_id is not None],
         usage=usage,
-        bars=bars(usage),
-        sentence=wording.state(usage)[1],
-        cost=wording.amount(usage.cost, usage.currency),
-        projected=wording.amount(usage.projected_cost, usage.currency),
-        events=event_rows(list_latest_events(session(), org_id, _EVENTS), names),
+        bars=build_bars(usage),
+        sentence=wording.summarise_usage(usage)[1],
+        cost=wording.format_amount(usage.cost, usage.currency),
+        projected=wording.format_amount(usage.projected_cost, usage.currency),
+        events=build_event_rows(list_latest_events(session(), org_id, _EVENTS), names),
         entries=audit.entries(session(), org_id, limit=_ENTRIES),
         people=_people(rows),
-        payments=org_payments.read(rows[0].stripe),
-        plan_form=plan_form or _plan_form(choices(queries.offers(session())), _held(rows[0], usage)),
+        payments=org_payments.parse_payments(rows[0].stripe),
+        plan_form=plan_form
+        or _plan_form(list_grantable_plans(queries.list_offers(session())), _current_option(rows[0], usage)),
         reason_form=reason_form or ReasonForm(),
     )
 
 
-def _plan_form(found: Sequence[GrantablePlan], held: str | None = None) -> PlanForm:
-    form = PlanForm(data={"offer": held} if held else None)
-    form.offer.choices = [(each.value, each.label) for each in found]
+def _plan_form(plans: Sequence[GrantablePlan], chosen: str | None = None) -> PlanForm:
+    form = PlanForm(data={"offer": chosen} if chosen else None)
+    form.offer.choices = [(plan.value, plan.label) for plan in plans]
     return form
 
 
-def _held(head: Row[Any], usage: CurrentUsage) -> str:
-    """What the form shows as chosen: the plan that the org is on, at its price."""
+def _current_option(head: Row[Any], usage: CurrentUsage) -> str:
+    """The form's preselected option: the current plan at its price."""
     return f"{usage.plan_version_id}:{head.interval or 'month'}:{usage.currency}"
 
 
 def _people(rows: Sequence[Row[Any]]) -> dict[UUID, str]:
-    """Names for the audit table: who acted, where it was a member."""
+    """Members' names by user id, for the audit table."""
     return {row.user_id: row.user_name for row in rows if row.user_id is not None}
 
 
 def actor_for(org_id: UUID | None) -> Actor:
-    """Who is signed in, as one of the staff who acts for the org."""
+    """The signed-in staff member as an actor for the organisation."""
     return replace(guards.caller().actor, kind="staff", acting_for=org_id)

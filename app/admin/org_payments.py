@@ -1,4 +1,4 @@
-"""What staff see of an org's payments: read from the JSON that its page's one statement brings along. Pure."""
+"""An organisation's payments for staff, parsed from the JSON of the page's single query. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.web.filters import brand
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A movement of money; `amount` in minor units."""
+    """A billing record; `amount` in minor units."""
 
     created_at: datetime
     description: str
@@ -25,7 +25,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class PaymentEvent:
-    """An event of Stripe's about the org's customer."""
+    """A Stripe event about the organisation's customer."""
 
     id: str
     type: str
@@ -36,7 +36,7 @@ class PaymentEvent:
 
 @dataclass(frozen=True, slots=True)
 class Payments:
-    """An org at Stripe, as of `synced_at`; without a customer id it has never been there."""
+    """An organisation's state at Stripe as of `synced_at`; no customer id means it was never created there."""
 
     customer_id: str | None = None
     customer_deleted: bool = False
@@ -50,9 +50,9 @@ class Payments:
     events: Sequence[PaymentEvent] = field(default_factory=tuple)
 
 
-def read(found: Mapping[str, Any]) -> Payments:
-    """Read the rows as JSON has them."""
-    customer, subscription = found["customer"], found["subscription"] or {}
+def parse_payments(rows: Mapping[str, Any]) -> Payments:
+    """Parse the JSON of the query."""
+    customer, subscription = rows["customer"], rows["subscription"] or {}
     if customer is None:
         return Payments()
     ends = subscription.get("ended_at") or subscription.get("cancel_at")
@@ -65,8 +65,8 @@ def read(found: Mapping[str, Any]) -> Payments:
         state=subscription.get("status"),
         period_end=_at(subscription.get("period_end")),
         ends_at=_at(ends),
-        records=[_record(each) for each in found["records"] or ()],
-        events=[_event(each) for each in found["events"] or ()],
+        records=[_record(record) for record in rows["records"] or ()],
+        events=[_event(event) for event in rows["events"] or ()],
     )
 
 

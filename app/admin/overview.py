@@ -1,10 +1,10 @@
-"""The staff's first page: what is used over the days, by whom, and how the installation is. Pure."""
+"""Builds the staff overview: usage by day, top organisations, health of the installation. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,10 +13,10 @@ from sqlalchemy import Row
 from app.catalog.models import Meter
 from app.kit.money import ZERO
 from app.metering.rollups.reports import DayTotal, TopOrg
-from app.statements.wording import units
+from app.statements import wording
 from app.web import charts
 from app.web.addresses import path_to
-from app.web.filters import quantity
+from app.web.filters import clock, quantity
 
 PRESETS = {"7d": ("7 days", 7), "30d": ("30 days", 30), "90d": ("90 days", 90), "12m": ("12 months", 366)}
 MOST_DAYS = 400
@@ -27,16 +27,16 @@ _QUEUE_LATE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The days asked for, both included, in UTC; `picked` is a preset's name or ""."""
+    """A range of UTC days, inclusive; `preset` is a preset's name or ""."""
 
     start: date
     end: date
-    picked: str
+    preset: str
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of the installation: `state` is ok or late."""
+    """A component of the installation; `state` is ok or late."""
 
     name: str
     state: str
@@ -44,13 +44,13 @@ class Part:
 
     @property
     def badge(self) -> tuple[str, str, str]:
-        """The state in words, with its tone and icon."""
-        return ("Fine", "good", "check") if self.state == "ok" else ("Needs a look", "high", "alert")
+        """Label, tone and icon of the state."""
+        return ("Fine", "good", "check") if self.state == "ok" else ("Needs attention", "high", "alert")
 
 
 @dataclass(frozen=True)
 class OverviewView:
-    """What templates/admin/overview.html shows; all sums are of `meter` over the days."""
+    """What templates/admin/overview.html shows; all totals are of `meter` over the days."""
 
     days: Days
     presets: Sequence[tuple[str, str, bool]]
@@ -59,6 +59,7 @@ class OverviewView:
     meter: Meter
     unit: str
     total: Decimal
+    total_unit: str
     total_events: int
     chart: charts.Chart
     description: str
@@ -69,54 +70,65 @@ class OverviewView:
     parts: Sequence[Part]
     as_of: datetime
 
+    @property
+    def events_note(self) -> str:
+        """How recent today's event count is: the time of the latest roll-up, with its day if that was not today."""
+        rolled_up = self.counts.folded_at
+        if rolled_up is None:
+            return "not rolled up yet"
+        same_day = rolled_up.astimezone(UTC).date() == self.as_of.astimezone(UTC).date()
+        return f"as of {clock(rolled_up) if same_day else wording.format_deadline(rolled_up, 'UTC')}"
 
-def read_days(args: Mapping[str, str], today: date) -> Days:
-    """Read the query; what cannot be read is the last 30 days."""
+
+def parse_days(args: Mapping[str, str], today: date) -> Days:
+    """Parse the query string; invalid values fall back to the last 30 days."""
     try:
         start, end = date.fromisoformat(args["from"]), date.fromisoformat(args["to"])
     except (KeyError, ValueError):
-        picked = args.get("days", "") if args.get("days") in PRESETS else "30d"
-        return Days(today - (PRESETS[picked][1] - 1) * _DAY, today, picked)
+        preset = args.get("days", "") if args.get("days") in PRESETS else "30d"
+        return Days(today - (PRESETS[preset][1] - 1) * _DAY, today, preset)
     start, end = min(start, end), min(max(start, end), today + _DAY)
     return Days(start if (end - start).days < MOST_DAYS else end - (MOST_DAYS - 1) * _DAY, end, "")
 
 
-def overview(
+def build_overview(
     days: Days, meter: Meter, meters: Sequence[Meter], *, by_day: Sequence[DayTotal], shares: Sequence[Row[Any]],
     top: Sequence[TopOrg], counts: Row[Any], now: datetime, wall: datetime,
 ) -> OverviewView:  # fmt: skip
-    """Assemble the page."""
-    unit = units(meter.unit)
-    whole = next((row for row in shares if row.dimension == ""), None)
-    total = whole.quantity if whole else ZERO
+    """Build the page."""
+    unit = wording.pluralise(meter.unit)
+    all_usage = next((row for row in shares if row.dimension == ""), None)
+    total = all_usage.quantity if all_usage else ZERO
+    total_unit = wording.unit_for(total, meter.unit)
     return OverviewView(
         days=days,
-        presets=[(words, _address(meter, {"days": key}), key == days.picked) for key, (words, _) in PRESETS.items()],
+        presets=[(words, _address(meter, {"days": key}), key == days.preset) for key, (words, _) in PRESETS.items()],
         meters=[(each.name, _address(each, _days_query(days)), each.id == meter.id) for each in meters],
         hidden={"meter": meter.key},
         meter=meter,
         unit=unit,
         total=total,
-        total_events=whole.events if whole else 0,
-        chart=_chart(days, [each for each in by_day if each.meter_id == meter.id], unit),
-        description=f"{meter.name}, all organisations, {days.start} to {days.end}: {quantity(total)} {unit}.",
+        total_unit=total_unit,
+        total_events=all_usage.events if all_usage else 0,
+        chart=_chart(days, [figure for figure in by_day if figure.meter_id == meter.id], unit),
+        description=f"{meter.name}, all organisations, {days.start} to {days.end}: {quantity(total)} {total_unit}.",
         breakdowns=[
             (f"By {name}", [row for row in shares if row.dimension == name]) for name in ("plan", "kind", "provider")
         ],
         top=top,
         top_month=f"{days.end:%B %Y}",
         counts=counts,
-        parts=parts_of(counts, now, wall),
+        parts=list_parts(counts, now, wall),
         as_of=now,
     )
 
 
-def parts_of(counts: Row[Any], now: datetime, wall: datetime) -> list[Part]:
-    """Queue, roll-ups, database: each with a state and words."""
+def list_parts(counts: Row[Any], now: datetime, wall: datetime) -> list[Part]:
+    """State of the queue, the roll-ups and the database."""
     waited = wall - counts.oldest if counts.oldest else timedelta(0)
     queue = f"{counts.waiting} waiting, {counts.parked} parked"
     lag = now - counts.folded_at if counts.folded_at else None
-    folded = "not folded yet" if lag is None else f"{_span(lag)} behind"
+    folded = "not rolled up yet" if lag is None else f"{_span(lag)} behind"
     size = f"PostgreSQL {counts.server.split()[0]}, {counts.bytes // 10**6} MB, {counts.connections} connections"
     return [
         Part("Queue", "late" if counts.parked or waited > _QUEUE_LATE else "ok", queue),
@@ -131,14 +143,14 @@ def _span(lag: timedelta) -> str:
 
 
 def _chart(days: Days, figures: Sequence[DayTotal], unit: str) -> charts.Chart:
-    known = {each.day: each.quantity for each in figures}
+    known = {figure.day: figure.quantity for figure in figures}
     every = [days.start + number * _DAY for number in range((days.end - days.start).days + 1)]
     values = [max(known.get(day, ZERO), ZERO) for day in every]
     return charts.bars([f"{day.day} {day:%b}" for day in every], [charts.Series(unit, values)])
 
 
 def _days_query(days: Days) -> dict[str, str]:
-    return {"days": days.picked} if days.picked else {"from": days.start.isoformat(), "to": days.end.isoformat()}
+    return {"days": days.preset} if days.preset else {"from": days.start.isoformat(), "to": days.end.isoformat()}
 
 
 def _address(meter: Meter, query: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""What staff can give, and the act of giving it."""
+"""The plans staff can assign, and assigning one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.kit.actor import Actor
 from app.metering.verification.recount import recount
-from app.statements.wording import amount
+from app.statements.wording import format_amount
 from app.subscriptions.service import assign_plan
 
 _DEFAULT_CURRENCY = "USD"
@@ -30,22 +30,22 @@ class GrantablePlan:
 
     @property
     def value(self) -> str:
-        """As the form sends it."""
+        """The option's value in the form."""
         return f"{self.version_id}:{self.interval}:{self.currency}"
 
 
-def choices(offers: Sequence[Row[Any]]) -> list[GrantablePlan]:
-    """One choice a price; a plan without prices is by agreement and given by the month."""
+def list_grantable_plans(offers: Sequence[Row[Any]]) -> list[GrantablePlan]:
+    """One option per price; a plan without prices is by agreement, with a monthly interval."""
     return [
         GrantablePlan(row.version_id, row.interval or "month", row.currency or _DEFAULT_CURRENCY, _label(row))
         for row in offers
     ]
 
 
-def give(session: Session, org_id: UUID, choice: GrantablePlan, *, actor: Actor, now: datetime) -> bool:
-    """Put the org on the plan; where its usage period moved, what it holds is counted anew in the same transaction.
+def grant_plan(session: Session, org_id: UUID, choice: GrantablePlan, *, actor: Actor, now: datetime) -> bool:
+    """Put the organisation on the plan; if its usage period moved, recount usage in the same transaction.
 
-    False when it was on it already. Raises what `assign_plan` raises.
+    Returns False if it was already on the plan. Raises the errors of `assign_plan`.
     """
     change = assign_plan(session, org_id, choice.version_id, interval=choice.interval, currency=choice.currency,
                          actor=actor, now=now)  # fmt: skip
@@ -58,4 +58,4 @@ def _label(row: Row[Any]) -> str:
     private = "" if row.public else " (private)"
     if row.amount is None:
         return f"{row.name}{private}, by agreement"
-    return f"{row.name}{private}, {amount(row.amount, row.currency)} a {row.interval}, {row.currency}"
+    return f"{row.name}{private}, {format_amount(row.amount, row.currency)} a {row.interval}, {row.currency}"

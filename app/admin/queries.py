@@ -1,4 +1,4 @@
-"""What staff read across organisations: one statement a question."""
+"""Staff's reads across organisations, one query per question."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FROM (SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,
       FROM queue_jobs WHERE status IN ('todo', 'failed')) queue,
      (SELECT min(folded_at) AS folded_at FROM metering_rollups) rollups
 """)
-# A page of orgs, newest first; the search looks at names and at members' addresses.
+# A page of organisations, newest first; the search matches names and members' e-mail addresses.
 _ORGS = text("""
 SELECT org.id, org.name, org.created_at, org.suspended_at, plan.name AS plan, plan.key AS plan_key,
        subscription.interval, subscription.currency, people.members, people.owner
@@ -48,7 +48,7 @@ WHERE org.deleted_at IS NULL
       WHERE u.email LIKE lower(:pattern)))
 ORDER BY org.id DESC LIMIT :many
 """)
-# One org with its members: one row a member, at least one.
+# One organisation with its members: one row per member, at least one.
 _ORG = """
 SELECT org.id, org.name, org.time_zone, org.currency, org.created_at, org.suspended_at,
        plan.name AS plan, plan.key AS plan_key, pv.number AS plan_version, pv.id AS plan_version_id,
@@ -66,7 +66,7 @@ ORDER BY array_position(ARRAY['owner', 'admin', 'billing', 'member', 'viewer'], 
 """
 _ORG_ALONE = text(_ORG.format(more=""))
 _ORG_WITH_STRIPE = text(_ORG.format(more=", (SELECT payments_at_stripe(:org_id, :many)) AS stripe"))
-# What staff may give: the newest published version of every live plan, private ones too, a row a price.
+# The plans staff can assign: the newest published version of every live plan, including private ones, a row per price.
 _OFFERS = text("""
 SELECT plan.key, plan.name, plan.public, plan.is_default, plan.version_id, plan.number,
        price.currency, price.interval, price.amount
@@ -75,7 +75,7 @@ LEFT JOIN catalog_prices price ON price.plan_version_id = plan.version_id
 ORDER BY plan.position, plan.key, price.currency <> 'USD', price.currency, price.interval
 """)
 
-# Totals of a meter over the days, in all and by plan, kind and provider; a version's id becomes its plan's name.
+# A meter's totals over the days: overall and by plan, kind and provider; a version's id becomes its plan's name.
 _SHARES = text("""
 SELECT t.dimension, coalesce(pv.plan_name, t.value) AS value,
        CASE WHEN :greatest THEN max(t.quantity) ELSE sum(t.quantity) END AS quantity, sum(t.events)::bigint AS events
@@ -90,8 +90,8 @@ ORDER BY t.dimension, quantity DESC
 """)
 
 
-def health(session: Session, *, wall: datetime, today: date, month_ago: datetime) -> Row[Any]:
-    """Counts of the installation and the state of its parts, in one row.
+def get_health(session: Session, *, wall: datetime, today: date, month_ago: datetime) -> Row[Any]:
+    """Counts and health of the installation in one row.
 
     Worked example: three orgs, one of them new and none suspended, an idle queue: 3, 1, 0, ... waiting 0, parked 0.
     """
@@ -99,8 +99,8 @@ def health(session: Session, *, wall: datetime, today: date, month_ago: datetime
     return session.execute(_HEALTH, found).one()
 
 
-def shares(session: Session, meter: Meter, first: date, last: date) -> Rows:
-    """A meter's totals over the days, both included: one row in all (dimension ""), then by plan, kind and provider.
+def list_shares(session: Session, meter: Meter, first: date, last: date) -> Rows:
+    """A meter's totals over the days, inclusive: one row overall (dimension ""), then by plan, kind and provider.
 
     Worked example: 30 calls, 20 of them on Pro and all of kind scan: ("", "", 30), ("plan", "Pro", 20), ...
     """
@@ -108,27 +108,27 @@ def shares(session: Session, meter: Meter, first: date, last: date) -> Rows:
     return session.execute(_SHARES, values).all()
 
 
-def orgs(session: Session, *, search: str | None, before: UUID | None, many: int) -> Rows:
-    """At most `many` orgs, newest first, older than the org `before`; `search` is part of a name or of an address."""
+def list_orgs(session: Session, *, search: str | None, before: UUID | None, many: int) -> Rows:
+    """At most `many` organisations older than `before`, newest first; `search` matches names and e-mail addresses."""
     pattern = f"%{_literal(search)}%" if search else None
     return session.execute(_ORGS, {"pattern": pattern, "before": before, "many": many}).all()
 
 
-def org(session: Session, org_id: UUID) -> Rows:
-    """An org with its plan, one row a member; empty when there is none."""
+def list_org_rows(session: Session, org_id: UUID) -> Rows:
+    """An organisation with its plan, one row per member; empty if it does not exist."""
     return session.execute(_ORG_ALONE, {"org_id": org_id}).all()
 
 
-def org_with_stripe(session: Session, org_id: UUID, *, many: int) -> Rows:
-    """The same, each row with what stands at Stripe (`stripe`, for `org_payments.read`): the newest `many` of each."""
+def list_org_rows_with_stripe(session: Session, org_id: UUID, *, many: int) -> Rows:
+    """`list_org_rows` with a `stripe` column for `parse_payments`: the newest `many` records and events."""
     return session.execute(_ORG_WITH_STRIPE, {"org_id": org_id, "many": many}).all()
 
 
-def offers(session: Session) -> Rows:
-    """The plans that staff can give, one row a price; a plan without any price has one row without."""
+def list_offers(session: Session) -> Rows:
+    """The plans staff can assign, one row per price; a plan without prices has one row with price columns null."""
     return session.execute(_OFFERS).all()
 
 
 def _literal(search: str) -> str:
-    """The words themselves, where % and _ would stand for others."""
+    """Escape the wildcards of ILIKE."""
     return search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,4 +1,4 @@
-"""What the staff's calls take and answer. Amounts are minor units of `currency`; quantities exact decimals."""
+"""Requests and responses of the staff API. Amounts are minor units of `currency`; quantities are exact decimals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.web.paging import Limit
 
 
 class OrgsQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`search` is part of a name or of a member's address; `next` is the cursor of the page before."""
+    """`search` matches names and members' e-mail addresses; `next` is the cursor from the previous page."""
 
     search: ShortText | None = None
     limit: Limit = 50
@@ -22,7 +22,7 @@ class OrgsQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OrgOut(msgspec.Struct):
-    """An organisation in a list."""
+    """An organisation in the list."""
 
     id: str
     name: str
@@ -41,7 +41,7 @@ class OrgsAnswer(msgspec.Struct):
 
 
 class MemberOut(msgspec.Struct):
-    """A member of the org."""
+    """A member of the organisation."""
 
     name: str
     email: str
@@ -50,7 +50,7 @@ class MemberOut(msgspec.Struct):
 
 
 class OrgAnswer(msgspec.Struct):
-    """One organisation with its members and where it stands."""
+    """One organisation with its members and current usage."""
 
     id: str
     name: str
@@ -62,7 +62,7 @@ class OrgAnswer(msgspec.Struct):
 
 
 class AnalyticsQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """UTC days, both included, at most 400; the last 30 when left out. `plan` is a plan's key."""
+    """UTC days, inclusive, at most 400; by default the last 30. `plan` is a plan's key."""
 
     start: date | None = msgspec.field(default=None, name="from")
     end: date | None = msgspec.field(default=None, name="to")
@@ -81,7 +81,7 @@ class Figure(msgspec.Struct):
 
 
 class AnalyticsAnswer(msgspec.Struct):
-    """All organisations' usage. `active_orgs` and `active_users` are those of the calendar months touched."""
+    """Usage of all organisations. `active_orgs` and `active_users` cover every calendar month in the range."""
 
     start: date = msgspec.field(name="from")
     end: date = msgspec.field(name="to")
@@ -93,7 +93,7 @@ class AnalyticsAnswer(msgspec.Struct):
 
 
 class TopQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """The greatest users of a meter in a calendar month, written as 2026-11; this month when left out."""
+    """`month` is a calendar month such as 2026-11; by default this month."""
 
     meter: ShortText
     month: Annotated[str, msgspec.Meta(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])\Z")] | None = None
@@ -102,7 +102,7 @@ class TopQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class TopOut(msgspec.Struct):
-    """An organisation and what it used."""
+    """An organisation and its usage."""
 
     id: str
     name: str
@@ -111,7 +111,7 @@ class TopOut(msgspec.Struct):
 
 
 class TopAnswer(msgspec.Struct):
-    """Greatest first, as of the last fold."""
+    """Highest usage first, as of the latest roll-up."""
 
     month: date
     meter: str
@@ -119,7 +119,7 @@ class TopAnswer(msgspec.Struct):
 
 
 class PlanRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """The plan to give, by key: its newest published version."""
+    """The plan's key; its newest published version is assigned."""
 
     plan: ShortText
     currency: CurrencyCode
@@ -127,7 +127,7 @@ class PlanRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OrgPlanAnswer(msgspec.Struct):
-    """Whether anything changed, and where the organisation stands now."""
+    """Whether anything changed, and the organisation's current usage."""
 
     changed: bool
     usage: CurrentAnswer

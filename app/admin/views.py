@@ -1,4 +1,4 @@
-"""The staff's pages: overview, organisations."""
+"""Staff pages: overview and list of organisations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, timedelta
 from flask import Blueprint, Response, request
 
 from app.admin import queries
-from app.admin.overview import overview, read_days
+from app.admin.overview import build_overview, parse_days
 from app.catalog import queries as catalog
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
@@ -24,24 +24,24 @@ _TOP = 10
 
 @pages.get("/admin")
 def index() -> Response:
-    """Use over the days, by plan and kind; the greatest users; the state of the parts."""
+    """Usage by day, plan and kind; the top organisations; health of the installation."""
     now, wall = business_now(), wall_now()
     today = now.astimezone(UTC).date()
     meters = catalog.list_meters(session())
-    days = read_days(request.args, today)
-    counts = queries.health(session(), wall=wall, today=today, month_ago=now - timedelta(days=30))
+    days = parse_days(request.args, today)
+    counts = queries.get_health(session(), wall=wall, today=today, month_ago=now - timedelta(days=30))
     if not meters:
         return render("admin/empty.html", counts=counts)
     wanted = request.args.get("meter")
-    meter = next((each for each in meters if each.key == wanted), None) if wanted else meters[0]
+    meter = next((meter for meter in meters if meter.key == wanted), None) if wanted else meters[0]
     if meter is None:
         raise NotFound("There is no such meter.")
-    view = overview(
+    view = build_overview(
         days,
         meter,
         meters,
         by_day=reports.list_daily_totals(session(), days.start, days.end),
-        shares=queries.shares(session(), meter, days.start, days.end),
+        shares=queries.list_shares(session(), meter, days.start, days.end),
         top=reports.list_top_orgs(session(), days.end, meter.id, _TOP),
         counts=counts,
         now=now,
@@ -52,9 +52,9 @@ def index() -> Response:
 
 @pages.get("/admin/orgs")
 def orgs() -> Response:
-    """Every organisation, newest first; the search looks at names and members' addresses."""
+    """All organisations, newest first; the search matches names and members' e-mail addresses."""
     search = request.args.get("q", "").replace("\x00", "").strip()[:200]
     before = parse_id(request.args.get("before", ""))
-    rows = queries.orgs(session(), search=search or None, before=before, many=_MANY + 1)
+    rows = queries.list_orgs(session(), search=search or None, before=before, many=_MANY + 1)
     following = rows[_MANY - 1].id if len(rows) > _MANY else None
     return render("admin/orgs.html", rows=rows[:_MANY], search=search, following=following, first=before is None)

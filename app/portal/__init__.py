@@ -1,1 +1,1 @@
-"""Customer pages and API answers composed from several rooms; owns no tables."""
+"""Customer pages and API responses, composed from several rooms. Owns no tables."""

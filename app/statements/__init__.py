@@ -1,3 +1,3 @@
-"""What is used, what it costs, where it is going: one computation for pages, API, CSV, mail and staff. Owns no tables;
-knows no page, no Stripe, no payment.
+"""Usage statements: current figures, costs, projections, history and plan comparison. Computed here once for pages,
+API, CSV, mail and staff. Owns no tables; must not know about pages, Stripe or payments.
 """

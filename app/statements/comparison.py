@@ -1,4 +1,4 @@
-"""The rows of the plan comparison: allowances, what happens above them, limits, features. Pure."""
+"""Plan comparison rows: allowances, overage, limits and features. Pure functions."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ UNLIMITED = "Unlimited"
 NO_LIMIT = "No limit"
 _ABSENT = "–"
 _LIMITS = {
-    "jobs_at_once": "Jobs at once",
-    "file_bytes": "Largest file",
+    "jobs_at_once": "Concurrent jobs",
+    "file_bytes": "Maximum file size",
     "requests_per_minute": "API requests a minute",
-    "retention_days": "Details kept for",
+    "retention_days": "Event details kept for",
 }
 _UNITS = (("TB", 12), ("GB", 9), ("MB", 6), ("kB", 3))
 
 
 @dataclass(frozen=True)
 class CompareRow:
-    """One line of the comparison, a cell a plan. A cell "yes" or "no" is drawn as a mark and read as the word."""
+    """A row with one cell per plan. Cells "yes" and "no" are drawn as icons and read out as words."""
 
     label: str
     cells: Sequence[str]
@@ -37,19 +37,20 @@ class CompareRow:
 
 @dataclass(frozen=True)
 class CompareGroup:
-    """Lines of the comparison under one heading."""
+    """Rows under one heading."""
 
     title: str
     rows: Sequence[CompareRow]
 
 
-def groups(offers: Sequence[Offer], currency: str) -> list[CompareGroup]:
-    """Every line in which the plans may differ, grouped; lines that no plan has are left out."""
-    meters = {each.key: each for offer in offers for each in offer.meters.values()}
+def build_groups(offers: Sequence[Offer], currency: str) -> list[CompareGroup]:
+    """Every row in which the plans may differ, grouped; empty groups are left out."""
+    meters = {meter.key: meter for offer in offers for meter in offer.meters.values()}
     allowances = [
-        CompareRow(m.name, [allowance(o, key) for o in offers], wording.units(m.unit)) for key, m in meters.items()
+        CompareRow(m.name, [describe_allowance(o, key) for o in offers], wording.pluralise(m.unit))
+        for key, m in meters.items()
     ]
-    above = [CompareRow(m.name, [overage(o, key, currency) for o in offers]) for key, m in meters.items()]
+    above = [CompareRow(m.name, [describe_overage(o, key, currency) for o in offers]) for key, m in meters.items()]
     limits = [
         CompareRow(words, [_limit(o, key) for o in offers])
         for key, words in _LIMITS.items()
@@ -57,25 +58,25 @@ def groups(offers: Sequence[Offer], currency: str) -> list[CompareGroup]:
     ]
     labels = {key: label for offer in offers for key, (label, _) in offer.features.items()}
     features = [CompareRow(label, [_feature(o, key) for o in offers]) for key, label in labels.items()]
-    found = [
+    groups = [
         CompareGroup("Included each month", allowances),
-        CompareGroup("Above what is included", above),
+        CompareGroup("Above the allowance", above),
         CompareGroup("Limits", _windows(offers) + limits),
         CompareGroup("Features", features),
     ]
-    return [group for group in found if group.rows]
+    return [group for group in groups if group.rows]
 
 
-def allowance(offer: Offer, meter: str) -> str:
-    """How much of a meter is included."""
+def describe_allowance(offer: Offer, meter: str) -> str:
+    """How much of a meter the plan includes."""
     granted = offer.meters.get(meter)
-    if granted is None or granted.allowance is None:  # what a plan does not mention it does not limit
+    if granted is None or granted.allowance is None:  # a meter the plan doesn't mention is unlimited
         return UNLIMITED
     return quantity(granted.allowance)
 
 
-def overage(offer: Offer, meter: str, currency: str) -> str:
-    """What happens above it: refused, a price, or nothing."""
+def describe_overage(offer: Offer, meter: str, currency: str) -> str:
+    """What happens above the allowance: use is refused, billed at a price, or free."""
     if meter not in offer.meters:
         return _ABSENT
     terms = offer.terms(meter, currency)
@@ -88,13 +89,13 @@ def overage(offer: Offer, meter: str, currency: str) -> str:
     if terms.charge is None:
         return "By agreement"
     allowance = terms.allowance or Decimal(0)
-    each = marginal_price(terms.charge, allowance, allowance)
-    words = f"{wording.price_of_unit(each, currency)} each" if each else "Billed"
+    unit_price = marginal_price(terms.charge, allowance, allowance)
+    words = f"{wording.format_unit_price(unit_price, currency)} each" if unit_price else "Billed"
     return words if terms.hard_limit is None else f"{words}, to {quantity(terms.hard_limit)}"
 
 
-def size(count: Decimal) -> str:
-    """Bytes in words, as catalogues write them: 10,000,000 is 10 MB."""
+def format_size(count: Decimal) -> str:
+    """Format bytes in decimal units, as catalogues do: 10,000,000 is 10 MB."""
     for unit, power in _UNITS:
         if count >= 10**power:
             return f"{quantity((count / 10**power).quantize(Decimal('0.1')))} {unit}"
@@ -102,20 +103,20 @@ def size(count: Decimal) -> str:
 
 
 def _windows(offers: Sequence[Offer]) -> list[CompareRow]:
-    """A line for each meter and span (minute, hour, day) in which some plan limits it."""
-    names = {each.key: each.name for offer in offers for each in offer.meters.values()}
+    """One row per meter and span (minute, hour, day) that any of the plans limits."""
+    names = {meter.key: meter.name for offer in offers for meter in offer.meters.values()}
     rows = [
-        (f"{name} {each}", [_window(offer, key, span) for offer in offers])
+        (f"{name} {suffix}", [_window(offer, key, span) for offer in offers])
         for key, name in names.items()
-        for span, each in EACH.items()
+        for span, suffix in EACH.items()
     ]
     return [CompareRow(label, cells) for label, cells in rows if any(cell != NO_LIMIT for cell in cells)]
 
 
 def _window(offer: Offer, meter: str, span: str) -> str:
     granted = offer.meters.get(meter)
-    most: Decimal | None = getattr(granted, f"per_{span}", None)
-    return NO_LIMIT if most is None else quantity(most)
+    cap: Decimal | None = getattr(granted, f"per_{span}", None)
+    return NO_LIMIT if cap is None else quantity(cap)
 
 
 def _limit(offer: Offer, key: str) -> str:
@@ -123,9 +124,9 @@ def _limit(offer: Offer, key: str) -> str:
         return _ABSENT
     value = offer.limits[key]
     if value is None:
-        return "For ever" if key == "retention_days" else UNLIMITED
+        return "Forever" if key == "retention_days" else UNLIMITED
     if key == "file_bytes":
-        return size(value)
+        return format_size(value)
     return f"{quantity(value)} days" if key == "retention_days" else quantity(value)
 
 
@@ -134,34 +135,34 @@ def _feature(offer: Offer, key: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(str(each) for each in value)
+        return ", ".join(str(item) for item in value)
     return str(value).capitalize()
 
 
-def changes(shown: Sequence[Offer], currency: str) -> list[CompareRow]:
-    """The lines in which two plans differ; all of them where there is one plan only."""
+def list_changes(shown: Sequence[Offer], currency: str) -> list[CompareRow]:
+    """The rows in which two plans differ, or every row if there is only one plan."""
     return [row for row in _rows(shown, currency) if len(shown) == 1 or row.cells[0] != row.cells[1]]
 
 
-def unfit(offer: Offer, standing: CurrentUsage) -> list[str]:
-    """Which of this period's use the plan's limits would not hold."""
-    found = []
-    for meter in standing.meters:
-        most = offer.terms(meter.key, standing.currency).refused_above
-        if most is not None and meter.use.used > most:
-            found.append(
-                f"{meter.name}: {quantity(meter.use.used)} used this period, {offer.name} allows {quantity(most)}."
+def list_exceeded_limits(offer: Offer, usage: CurrentUsage) -> list[str]:
+    """One sentence for each meter whose use this period exceeds the plan's limit."""
+    exceeded = []
+    for meter in usage.meters:
+        cap = offer.terms(meter.key, usage.currency).refused_above
+        if cap is not None and meter.use.used > cap:
+            exceeded.append(
+                f"{meter.name}: {quantity(meter.use.used)} used this period, {offer.name} allows {quantity(cap)}."
             )
-    return found
+    return exceeded
 
 
 def _rows(shown: Sequence[Offer], currency: str) -> list[CompareRow]:
-    return [row for group in groups(shown, currency) for row in _named(group.title, group.rows)]
+    return [row for group in build_groups(shown, currency) for row in _named(group.title, group.rows)]
 
 
 def _named(title: str, rows: Sequence[CompareRow]) -> list[CompareRow]:
     if title.startswith("Above"):
-        return [CompareRow(f"{row.label}, above what is included", row.cells) for row in rows]
+        return [CompareRow(f"{row.label}, above the allowance", row.cells) for row in rows]
     if title.startswith("Included"):
         return [CompareRow(f"{row.label} a month", row.cells) for row in rows]
     return list(rows)

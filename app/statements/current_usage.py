@@ -1,4 +1,4 @@
-"""The current period's figures of an org, computed once for pages, API, CSV and mail: the same number everywhere."""
+"""An organisation's figures for the current period. Pages, API, CSV and mail all read these, so the numbers agree."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from app.kit.money import ZERO, exponent
 from app.kit.periods import Period, month_of
 from app.rating.schemas import parse_charge
 from app.statements import queries
-from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, figures
-from app.statements.windows import windows_of
+from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, compute_figures
+from app.statements.windows import parse_windows
 
 LATE = frozenset({"past_due", "unpaid"})
-"""States of a subscription in which a payment failed and is owed."""
+"""Subscription states in which a failed payment is still owed."""
 
 
 @dataclass(frozen=True)
 class CurrentUsage:
-    """Where an org stands at `as_of`. Amounts are in minor units of `currency`; `fee` is the plan's own for `interval`.
+    """An organisation's usage and cost at `as_of`. Amounts are minor units of `currency`; `fee` is per `interval`.
 
-    `meters` come in the catalogue's order, those of the plan first; `collection` says who collects the plan's money.
-    `late`: a payment failed and is owed; `limited`: it is overdue, and the Free plan's limits hold.
+    `meters` are in catalogue order, the plan's own first. `collection` says who collects the plan's fee. `late` means a
+    failed payment is owed; `limited` means it is overdue and the Free plan's limits apply.
     """
 
     org_id: UUID
@@ -52,39 +52,39 @@ class CurrentUsage:
 
     @property
     def fee_due(self) -> int:
-        """What of the plan's fee belongs to this period: a yearly one is paid apart."""
+        """The part of the plan's fee that belongs to this period; a yearly fee is paid separately."""
         return self.fee if self.interval == "month" else 0
 
     @cached_property
     def usage_cost(self) -> int:
-        """Usage so far: the sum of the rounded lines, as on the invoice."""
+        """Cost of usage so far: the sum of rounded lines, as on the invoice."""
         return sum(meter.cost for meter in self.meters)
 
     @cached_property
     def exact_usage_cost(self) -> Decimal:
-        """The same before rounding."""
+        """Cost of usage so far, before rounding."""
         return sum((meter.exact_cost for meter in self.meters), ZERO)
 
     @property
     def cost(self) -> int:
-        """Fee and usage so far."""
+        """Fee plus usage so far."""
         return self.fee_due + self.usage_cost
 
     @cached_property
     def projected_cost(self) -> int:
-        """Fee and usage at the period's end, at the present pace."""
+        """Fee plus usage at the period's end, at the current pace."""
         return self.fee_due + sum(meter.projected_cost for meter in self.meters)
 
     @cached_property
     def fullest(self) -> MeterFigures | None:
-        """The meter nearest to or furthest above its limit; None when none has a limit."""
+        """The meter closest to, or furthest above, its limit; None if no meter has a limit."""
         limited = [meter for meter in self.meters if meter.percent is not None]
         return max(limited, key=lambda meter: (meter.percent or 0, meter.use.used), default=None)
 
 
-def current_usage(session: Session, org_id: UUID, now: datetime) -> CurrentUsage:
-    """The figures at `now`, in one statement; `NotFound` when there is no such org."""
-    rows = queries.current(session, org_id, now)
+def get_current_usage(session: Session, org_id: UUID, now: datetime) -> CurrentUsage:
+    """Compute the figures at `now` from a single query. Raises `NotFound` if the organisation does not exist."""
+    rows = queries.list_current_rows(session, org_id, now)
     if not rows:
         raise NotFound("There is no such organisation.")
     head = rows[0]
@@ -110,10 +110,10 @@ def current_usage(session: Session, org_id: UUID, now: datetime) -> CurrentUsage
     )
 
 
-def terms_of(row: Row[Any] | Any, currency: str) -> UsageTerms:
-    """What holds for the meter of a row with policy, allowance, hard_limit, model and properties.
+def build_usage_terms(row: Row[Any] | Any, currency: str) -> UsageTerms:
+    """Build the terms of a meter from a row with policy, allowance, hard_limit, model and properties.
 
-    A meter that the plan does not mention is recorded, unlimited and not billed.
+    A meter the plan doesn't mention is recorded, unlimited and not billed.
     """
     if not row.limited:
         return UsageTerms()
@@ -127,13 +127,13 @@ def _properties(value: Any) -> Mapping[str, Any]:
 
 
 def _figures(row: Row[Any], pace: Pace) -> MeterFigures:
-    return figures(
+    return compute_figures(
         row.key,
         row.name,
         row.unit,
         row.aggregation,
-        terms=terms_of(row, row.currency),
+        terms=build_usage_terms(row, row.currency),
         use=MeterUse(row.used, row.reserved, row.unbilled),
         pace=pace,
-        windows=windows_of(row.windows),
+        windows=parse_windows(row.windows),
     )

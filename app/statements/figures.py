@@ -1,6 +1,6 @@
-"""One meter's figures of a period: what is used, what it costs, where it is going. Pure; computed nowhere else.
+"""One meter's figures for a period: usage, cost and projection. Pure.
 
-Pages, API, CSV and mail show these and compute none of their own.
+Pages, API, CSV and mail show these figures and compute none of their own.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from app.statements.projection import Projection, project
 from app.statements.windows import Window
 
 NEAR, HIGH, FULL = 80, 90, 100
-"""Per cent of a limit at which a prompt shows."""
+"""Percentages of a limit at which a prompt appears."""
 
 
 @dataclass(frozen=True, slots=True)
 class UsageTerms:
-    """What holds for a meter in the period. `allowance` None is unlimited; `charge` None bills nothing."""
+    """The terms that apply to a meter in the period. `allowance` None is unlimited; `charge` None bills nothing."""
 
     policy: str = "warn"
     allowance: Decimal | None = None
@@ -30,16 +30,16 @@ class UsageTerms:
 
     @property
     def refused_above(self) -> Decimal | None:
-        """Where use is refused; None is nowhere."""
+        """The quantity above which use is refused; None if it never is."""
         if self.policy == "block" and self.hard_limit is None:
             return self.allowance
         return self.hard_limit
 
     @property
     def limit(self) -> Decimal | None:
-        """What the bar measures against: where use is refused under `block`, else the allowance.
+        """What the bar measures against: the cap under `block`, otherwise the allowance.
 
-        A charge from the first unit on has an allowance of nothing, and nothing to fill.
+        With an allowance of zero (billed from the first unit) there is no bar to fill.
         """
         if self.policy == "block" or self.allowance is None:
             return self.refused_above
@@ -48,7 +48,7 @@ class UsageTerms:
 
 @dataclass(frozen=True, slots=True)
 class MeterUse:
-    """What a counter holds: `unbilled` is the part of `used` that is never priced."""
+    """A counter's values. `unbilled` is the part of `used` that is never billed."""
 
     used: Decimal = ZERO
     reserved: Decimal = ZERO
@@ -57,7 +57,7 @@ class MeterUse:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The time that projections run over; `since` is when use could begin (an org may be younger than its period)."""
+    """The time span for projections. `since` is when use could start: an org may be younger than its period."""
 
     period: Period
     since: datetime
@@ -66,11 +66,11 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class MeterFigures:
-    """All that is shown of a meter. Money is in minor units: `cost` as an invoice rounds it, `exact_cost` before.
+    """Everything shown about a meter. Money is in minor units: `cost` rounded as on an invoice, `exact_cost` unrounded.
 
-    `percent` is whole and rounded down, so that 100 means reached; it may pass 100. `state` is ok, near (80 %), high
-    (90 %), full (100 %), over or unlimited. `reaches_limit_at` is None when the limit is met already or not before the
-    period's end. `next_unit` is the price of one more now; `overage_unit` of one more above the allowance.
+    `percent` is rounded down, so 100 means the limit is reached; it can exceed 100. `state` is ok, near (80 %), high
+    (90 %), full (100 %), over or unlimited. `reaches_limit_at` is None if the limit is already reached, or won't be
+    before the period ends. `next_unit` is the price of one more unit now, `overage_unit` of one above the allowance.
     """
 
     key: str
@@ -93,22 +93,24 @@ class MeterFigures:
 
     @property
     def shut(self) -> Window | None:
-        """The full window that refuses use the longest; None when use fits, or when the period itself refuses it.
+        """The full window that resets last; None if no window is full, or if the period's own cap is reached.
 
-        The greatest of a window refuses only what is greater.
+        A `max` meter is never blocked by a window: only a greater value would be refused.
         """
-        most = self.terms.refused_above
-        if self.aggregation == "max" or (most is not None and self.use.used >= most):
+        cap = self.terms.refused_above
+        if self.aggregation == "max" or (cap is not None and self.use.used >= cap):
             return None
-        return max((each for each in self.windows if each.full), key=lambda each: each.resets_at, default=None)
+        return max(
+            (window for window in self.windows if window.full), key=lambda window: window.resets_at, default=None
+        )
 
     @property
     def remaining(self) -> Decimal | None:
-        """What is left below the limit, reservations taken off; None without a limit."""
+        """What is left below the limit after reservations; None without a limit."""
         return None if self.limit is None else max(ZERO, self.limit - self.use.used - self.use.reserved)
 
 
-def figures(key: str, name: str, unit: str, aggregation: str, *, terms: UsageTerms, use: MeterUse, pace: Pace,
+def compute_figures(key: str, name: str, unit: str, aggregation: str, *, terms: UsageTerms, use: MeterUse, pace: Pace,
             windows: tuple[Window, ...] = ()) -> MeterFigures:  # fmt: skip
     """Compute a meter's figures."""
     limit = terms.limit
@@ -123,7 +125,7 @@ def figures(key: str, name: str, unit: str, aggregation: str, *, terms: UsageTer
         use=use,
         limit=limit,
         percent=_percent(use.used, limit),
-        state=state_of(use.used, limit),
+        state=classify_use(use.used, limit),
         cost=rated.rounded if rated else 0,
         exact_cost=rated.amount if rated else ZERO,
         next_unit=_next_unit(terms, use),
@@ -135,8 +137,8 @@ def figures(key: str, name: str, unit: str, aggregation: str, *, terms: UsageTer
     )
 
 
-def state_of(used: Decimal, limit: Decimal | None) -> str:
-    """How full it is, in a word; compared exactly, so 79.99 % is not yet near."""
+def classify_use(used: Decimal, limit: Decimal | None) -> str:
+    """Classify usage against a limit. Compared exactly, so 79.99 % is not yet "near"."""
     if limit is None:
         return "unlimited"
     if limit == 0:
@@ -159,15 +161,15 @@ def _percent(used: Decimal, limit: Decimal | None) -> int | None:
 
 
 def _rated(terms: UsageTerms, billable: Decimal) -> Rated | None:
-    """The price of the use; nothing is billed under `warn` (rule 2.3) or without a charge."""
+    """Price the usage; None under `warn` (rule 2.3) or without a charge."""
     if terms.charge is None or terms.policy == "warn":
         return None
     return price(terms.charge, billable, terms.allowance)
 
 
 def _next_unit(terms: UsageTerms, use: MeterUse) -> Decimal:
-    most = terms.refused_above
-    refused = most is not None and use.used + use.reserved >= most
+    cap = terms.refused_above
+    refused = cap is not None and use.used + use.reserved >= cap
     if refused or terms.charge is None or terms.policy == "warn":
         return ZERO
     return marginal_price(terms.charge, use.used - use.unbilled, terms.allowance)
@@ -181,15 +183,15 @@ def _overage_unit(terms: UsageTerms, use: MeterUse) -> Decimal:
 
 def _ahead(aggregation: str, terms: UsageTerms, use: MeterUse, pace: Pace) -> Projection:
     still = Projection(use.used, None)
-    if aggregation == "max":  # the greatest of a period has no pace
+    if aggregation == "max":  # a maximum has no pace
         return still
     since = max(pace.since, pace.period.start)
     return project(use.used, terms.limit, since=since, end=pace.period.end, now=pace.now) or still
 
 
 def _projected_cost(terms: UsageTerms, use: MeterUse, at_end: Decimal) -> int:
-    """What the use at the end costs; what a limit would refuse is not billed."""
-    most = terms.refused_above
-    capped = at_end if most is None else max(use.used, min(at_end, most))
+    """The cost of projected usage; what a cap would refuse is not billed."""
+    cap = terms.refused_above
+    capped = at_end if cap is None else max(use.used, min(at_end, cap))
     rated = _rated(terms, capped - use.unbilled)
     return rated.rounded if rated else 0

@@ -1,4 +1,4 @@
-"""What is on offer: every live plan's newest version with all its parts, in one statement."""
+"""Plans on offer: the newest version of every live plan, with all its parts, in one query."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.kit.money import exponent
 from app.rating.schemas import parse_charge
 from app.statements.figures import UsageTerms
 
-# Numbers leave as text: JSON in Python knows only floats.
+# Numbers are sent as text because Python would decode JSON numbers as floats.
 _OFFERS = text("""
 SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.version_id, plan.number,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(currency, interval, amount)), '[]')
@@ -40,7 +40,7 @@ ORDER BY plan.position, plan.key
 
 @dataclass(frozen=True, slots=True)
 class OfferMeter:
-    """What a plan grants of a meter; None is unlimited, or no such limit."""
+    """A plan's terms for a meter; None means unlimited, or no such limit."""
 
     key: str
     name: str
@@ -55,7 +55,7 @@ class OfferMeter:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A plan as it is sold now. `prices` by (currency, interval) in minor units; `charges` by (meter, currency)."""
+    """A plan as sold today. `prices` by (currency, interval) in minor units; `charges` by (meter, currency)."""
 
     key: str
     name: str
@@ -71,7 +71,7 @@ class Offer:
     features: Mapping[str, tuple[str, Any]]
 
     def terms(self, meter: str, currency: str) -> UsageTerms:
-        """What would hold for a meter; on the default plan nobody collects, so `charge` holds as `block`."""
+        """The terms for a meter. On the default plan nobody collects payment, so `charge` is treated as `block`."""
         granted = self.meters.get(meter)
         if granted is None:
             return UsageTerms()
@@ -82,12 +82,12 @@ class Offer:
         return UsageTerms(granted.policy, granted.allowance, granted.hard_limit, charge)
 
     def fee(self, currency: str, interval: str) -> int | None:
-        """The fee in minor units; 0 for the default plan, None where it is by agreement or not sold so."""
-        found = self.prices.get((currency, interval))
-        return 0 if found is None and self.is_default else found
+        """The fee in minor units: 0 for the default plan, None if by agreement or not sold at this interval."""
+        price = self.prices.get((currency, interval))
+        return 0 if price is None and self.is_default else price
 
 
-def offers(session: Session, own: str | None = None) -> list[Offer]:
+def list_offers(session: Session, own: str | None = None) -> list[Offer]:
     """The public plans in display order, and the plan `own` even if it is private.
 
     Worked example: Free, Pro and a private Custom, seen by a visitor: Free and Pro, each with its prices.
@@ -105,7 +105,7 @@ def _offer(row: Row[Any]) -> Offer:
         version_id=row.version_id,
         number=row.number,
         prices={(currency, interval): amount for currency, interval, amount in row.prices},
-        meters={each[0]: OfferMeter(*each[:4], *(_number(value) for value in each[4:])) for each in row.meters},
+        meters={meter[0]: OfferMeter(*meter[:4], *(_number(value) for value in meter[4:])) for meter in row.meters},
         charges={(meter, currency): (model, properties) for meter, currency, model, properties in row.charges},
         limits={key: _number(value) for key, value in row.limits},
         features={key: (label, value) for key, label, value in row.features},

@@ -1,4 +1,4 @@
-"""For whom plans are compared: currency, interval, present plan; and what a plan costs them. Pure."""
+"""Who is comparing plans (currency, interval, current plan), and what a plan would cost them. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INTERVALS = {"month": "Monthly", "year": "Yearly"}
 
 @dataclass(frozen=True, slots=True)
 class PlanContext:
-    """By whom and how the page is seen. `plan` is None for a visitor; `paying`: Stripe collects for the own one."""
+    """The viewer of a plan page. `plan` is None for a visitor; `paying` means Stripe collects for the current plan."""
 
     currency: str
     interval: str = "month"
@@ -22,27 +22,31 @@ class PlanContext:
     paying: bool = False
 
 
-def currencies_of(offers: Sequence[Offer]) -> list[str]:
-    """Every currency that some plan has a price in."""
+def list_currencies(offers: Sequence[Offer]) -> list[str]:
+    """All currencies in which any plan has a price."""
     return sorted({currency for offer in offers for currency, _ in offer.prices})
 
 
-def is_sold(offer: Offer, seen: PlanContext) -> bool:
-    """Whether the plan is shown: it has a price in the currency, has none at all (by agreement), or is the own one."""
-    return not offer.prices or offer.key == seen.plan or any(each == seen.currency for each, _ in offer.prices)
+def is_sold(offer: Offer, context: PlanContext) -> bool:
+    """Whether to show the plan: it has a price in the currency, has no prices (by agreement), or is the current one."""
+    return (
+        not offer.prices
+        or offer.key == context.plan
+        or any(currency == context.currency for currency, _ in offer.prices)
+    )
 
 
-def fee_of(offer: Offer, seen: PlanContext) -> tuple[int | None, str]:
-    """The fee in minor units and the interval that it is for: monthly where the plan has no yearly price."""
-    fee = offer.fee(seen.currency, seen.interval)
-    if fee is None and seen.interval == "year":
-        return offer.fee(seen.currency, "month"), "month"
-    return fee, seen.interval
+def find_fee(offer: Offer, context: PlanContext) -> tuple[int | None, str]:
+    """The fee in minor units and its interval; falls back to monthly if the plan has no yearly price."""
+    fee = offer.fee(context.currency, context.interval)
+    if fee is None and context.interval == "year":
+        return offer.fee(context.currency, "month"), "month"
+    return fee, context.interval
 
 
-def monthly_fee(offer: Offer, seen: PlanContext) -> Decimal | None:
-    """The fee of one month, exact in minor units; None by agreement."""
-    fee, interval = fee_of(offer, seen)
+def find_monthly_fee(offer: Offer, context: PlanContext) -> Decimal | None:
+    """The fee per month, exact, in minor units; None if by agreement."""
+    fee, interval = find_fee(offer, context)
     if fee is None:
         return None
     return Decimal(fee) / (12 if interval == "year" else 1)

@@ -1,7 +1,7 @@
-"""Where this period ends up at the present pace. Pure; the method is linear and says so.
+"""Linear projection of usage to the end of the period. Pure.
 
-What was used since `since` is spread evenly over the time that has passed, and that pace is kept to the period's end.
-In the first hours a pace says nothing, so none is given.
+Usage since `since` is averaged over the elapsed time, and that pace is extended to the period's end. There is no
+projection in the first hours: the pace is not meaningful yet.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """`used` at the period's end; `reaches_at` is when the limit is met, None when that is not before the end."""
+    """`used` at the period's end; `reaches_at` is when the limit is reached, None if not before the end."""
 
     used: Decimal
     reaches_at: datetime | None
@@ -28,7 +28,7 @@ class Projection:
 def project(
     used: Decimal, limit: Decimal | None, *, since: datetime, end: datetime, now: datetime
 ) -> Projection | None:
-    """Project `used` from [since, now) to `end`; None while less than six hours have passed or nothing was used.
+    """Project `used` from [since, now) to `end`; None if less than six hours have passed or nothing was used.
 
     Worked example: 600 of 1,000 used 10 days into 30: 1,800 at the end; 1,000 after 16 days and 16 hours.
     Whole numbers stay whole (rounded half up); others keep six places.
@@ -50,7 +50,7 @@ def _reaches(
         return None
     with localcontext(_ROOM):
         ticks = int((limit * _ticks(elapsed) / used).to_integral_value())
-    if ticks >= (end - since) // _MICROSECOND:  # compared before it becomes a span, which cannot hold any number
+    if ticks >= (end - since) // _MICROSECOND:  # compare as integers first: a huge value would overflow timedelta
         return None
     return since + ticks * _MICROSECOND
 

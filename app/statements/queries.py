@@ -1,4 +1,4 @@
-"""What the figures are made of: terms, periods and counters of an org, one statement a question."""
+"""Reads behind the figures: an organisation's terms, periods and counters, one query per question."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 Rows = Sequence[Row[Any]]
 
-# Plan version, period and currency at :now; then the meters of the period: those with a limit in force and those used.
-# Before the period is opened these are the plan's own, where `charge` holds as `block` while nobody collects.
+# Plan version, period and currency at :now, then the period's meters: those with a limit in force and those used.
+# Before the period opens, the plan's own meters, with `charge` treated as `block` while nobody collects payment.
 _CURRENT = text("""
 WITH org AS (SELECT created_at, time_zone FROM accounts_orgs WHERE id = :org_id),
 subscription AS (
@@ -67,7 +67,7 @@ LEFT JOIN LATERAL (
 ) windows ON true
 ORDER BY limits.meter_id IS NULL, meter.id
 """)
-# What was used in each period that begins in [:start, :end), with the terms it is rated by.
+# Usage in each period that starts in [:start, :end), with the terms it is rated by.
 _PERIODS = text("""
 SELECT period.starts_at, period.ends_at, money.currency, pv.plan_key, pv.plan_name,
        meter.key, meter.name, meter.unit, meter.aggregation, coalesce(limits.policy, 'warn') AS policy,
@@ -86,7 +86,7 @@ LEFT JOIN catalog_charges charge ON charge.plan_version_id = pv.id AND charge.me
 WHERE period.org_id = :org_id AND period.starts_at >= :start AND period.starts_at < :end
 ORDER BY period.starts_at, meter.id
 """)
-# From when on the org was on which plan.
+# The organisation's plans over time.
 _TERMS = text("""
 SELECT term.starts_at, pv.plan_key AS key, pv.plan_name AS name
 FROM subscriptions_terms term
@@ -95,23 +95,23 @@ WHERE term.org_id = :org_id ORDER BY term.starts_at
 """)
 
 
-def current(session: Session, org_id: UUID, now: datetime) -> Rows:
-    """The org's standing and one row a meter of the period that holds `now`; one row without a meter when it has none.
+def list_current_rows(session: Session, org_id: UUID, now: datetime) -> Rows:
+    """Plan, period and currency at `now`, one row per meter; a single row without a meter if there are none.
 
-    Empty when there is no such org. Worked example: an org on Free with two metered allowances, one of them used,
-    gives two rows that repeat plan, period and currency, with used 0 on the other.
+    Empty if the organisation does not exist. Worked example: an org on Free with two metered allowances, one of them
+    used: two rows that repeat plan, period and currency, with used 0 on the other.
     """
     return session.execute(_CURRENT, {"org_id": org_id, "now": now}).all()
 
 
-def periods(session: Session, org_id: UUID, start: datetime, end: datetime) -> Rows:
-    """One row a meter used in each usage period that begins in [start, end), oldest first.
+def list_period_rows(session: Session, org_id: UUID, start: datetime, end: datetime) -> Rows:
+    """One row per meter used in each usage period that starts in [start, end), oldest first.
 
     Worked example: two calendar months, one meter used in each: two rows, each with its month's terms and charge.
     """
     return session.execute(_PERIODS, {"org_id": org_id, "start": start, "end": end}).all()
 
 
-def terms(session: Session, org_id: UUID) -> Rows:
-    """From when on the org was on which plan, oldest first: Free since March, then Pro since May, are two rows."""
+def list_plan_terms(session: Session, org_id: UUID) -> Rows:
+    """When the organisation joined which plan, oldest first: Free since March, then Pro since May: two rows."""
     return session.execute(_TERMS, {"org_id": org_id}).all()

@@ -1,4 +1,4 @@
-"""What a period's use would have cost on each plan. Pure."""
+"""Replays a period's usage on every plan: what it would have cost. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.kit.money import exponent, round_half_away, to_major
 from app.rating import price
 from app.statements.figures import MeterUse
 from app.statements.offers import Offer
-from app.statements.plan_context import PlanContext, monthly_fee
+from app.statements.plan_context import PlanContext, find_monthly_fee
 
 
 @dataclass(frozen=True)
@@ -25,37 +25,37 @@ class ReplayRow:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What was used in a period, by meter, and the period's words."""
+    """Usage of a period by meter, and the period's name."""
 
     words: str
     use: Mapping[str, MeterUse]
 
 
-def replay_rows(offers: Sequence[Offer], seen: PlanContext, replay: Replay) -> list[ReplayRow]:
-    """What a period's use would have cost on each plan, fee and overage together; the cheapest that fits is marked."""
-    if not any(each.used for each in replay.use.values()):
+def build_replay_rows(offers: Sequence[Offer], context: PlanContext, replay: Replay) -> list[ReplayRow]:
+    """Price a period's usage on each plan, fee plus overage; the cheapest plan that fits is marked."""
+    if not any(use.used for use in replay.use.values()):
         return []
-    rows = [_replayed(offer, seen, replay) for offer in offers]
-    found = [row for row in rows if row is not None]
-    fitting = [row.amount for row in found if row.note is None]
-    least = min(fitting, default=None)
-    marked = next((row for row in found if row.note is None and row.amount == least), None)
-    return [ReplayRow(row.plan, row.amount, cheapest=row is marked, note=row.note) for row in found]
+    rows = [_replayed(offer, context, replay) for offer in offers]
+    priced = [row for row in rows if row is not None]
+    fitting = [row.amount for row in priced if row.note is None]
+    lowest = min(fitting, default=None)
+    cheapest = next((row for row in priced if row.note is None and row.amount == lowest), None)
+    return [ReplayRow(row.plan, row.amount, cheapest=row is cheapest, note=row.note) for row in priced]
 
 
-def _replayed(offer: Offer, seen: PlanContext, replay: Replay) -> ReplayRow | None:
-    fee = monthly_fee(offer, seen)
+def _replayed(offer: Offer, context: PlanContext, replay: Replay) -> ReplayRow | None:
+    fee = find_monthly_fee(offer, context)
     if fee is None:
         return None
     total, refused = round_half_away(fee), []
     for meter, use in replay.use.items():
-        terms = offer.terms(meter, seen.currency)
-        most = terms.refused_above
-        if most is not None and use.used > most:
+        terms = offer.terms(meter, context.currency)
+        cap = terms.refused_above
+        if cap is not None and use.used > cap:
             refused.append(meter)
         if terms.charge is not None and terms.policy != "warn":
-            counted = use.used if most is None else min(use.used, most)
+            counted = use.used if cap is None else min(use.used, cap)
             total += price(terms.charge, counted - use.unbilled, terms.allowance).rounded
     names = [offer.meters[meter].name for meter in refused]
     note = f"{', '.join(names)} would have been refused above the limit" if names else None
-    return ReplayRow(offer.name, to_major(total, exponent(seen.currency)), note=note)
+    return ReplayRow(offer.name, to_major(total, exponent(context.currency)), note=note)

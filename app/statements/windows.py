@@ -1,6 +1,6 @@
-"""Limits by the minute, hour and day: how full the open window is, and the words for it. Pure.
+"""Minute, hour and day limits: how full the open window is, and its wording. Pure.
 
-Windows come on top of the period's limit and refuse by themselves, whatever the policy above the allowance.
+Window limits apply on top of the period's limit and refuse use whatever the overage policy is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _WHOSE = {"minute": "This minute's", "hour": "This hour's", "day": "Today's"}
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The open window of a span (minute, hour or day) of the org's clock; a new one begins at `resets_at`."""
+    """The open minute, hour or day on the organisation's clock; the next window starts at `resets_at`."""
 
     span: str
     limit: Decimal
@@ -32,29 +32,29 @@ class Window:
 
     @property
     def full(self) -> bool:
-        """Whether nothing more fits."""
+        """Whether the limit is reached."""
         return self.used >= self.limit
 
 
-def windows_of(found: Sequence[Sequence[Any]] | None) -> tuple[Window, ...]:
-    """What a statement found, as [span, limit, used, end] in text; none where no window limits."""
+def parse_windows(rows: Sequence[Sequence[Any]] | None) -> tuple[Window, ...]:
+    """Parse query results: [span, limit, used, end] as text; None means no window limits."""
     return tuple(
         Window(span, Decimal(limit), Decimal(used), datetime.fromisoformat(end))
-        for span, limit, used, end in found or ()
+        for span, limit, used, end in rows or ()
     )
 
 
-def said(windows: Sequence[Window]) -> str | None:
+def describe_windows(windows: Sequence[Window]) -> str | None:
     """The line below a bar: "At most 500 a day: 320 used today." None without windows."""
-    found = [
-        f"At most {quantity(each.limit)} {EACH[each.span]}: {quantity(each.used)} used {_SO_FAR[each.span]}."
-        for each in windows
+    sentences = [
+        f"At most {quantity(window.limit)} {EACH[window.span]}: {quantity(window.used)} used {_SO_FAR[window.span]}."
+        for window in windows
     ]
-    return " ".join(found) or None
+    return " ".join(sentences) or None
 
 
-def reached(name: str, window: Window, zone: str) -> str:
-    """That a meter's window is full, and until when, in the org's zone."""
+def describe_full_window(name: str, window: Window, zone: str) -> str:
+    """Say that a meter's window is full, and when it resets in the organisation's time zone."""
     until = format_datetime(window.resets_at, "d MMM, HH:mm", tzinfo=ZoneInfo(zone), locale="en")
     limit = f"{_WHOSE[window.span]} limit of {quantity(window.limit)} {name}"
-    return f"{limit} is reached; further use is refused until {until} {zone}."
+    return f"{limit} is reached. Further use is refused until {until} {zone}."

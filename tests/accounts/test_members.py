@@ -24,6 +24,7 @@ from app.web.runtime import wall_now
 from tests.accounts.conftest import audited, letters
 from tests.factories import PASSWORD, make_member, make_org, make_user, signed_in, unique
 from tests.pages import send
+from tests.support.copy import copy
 
 Find = Callable[[str, str], str]
 
@@ -60,7 +61,7 @@ def test_the_last_owner_is_neither_demoted_nor_removed_and_cannot_leave(app: Fla
     assert answer.status_code == 422
     assert "The last owner stays" in answer.text
     assert send(browser, f"/settings/members/{owner.id}/remove").status_code == 409
-    assert "Name another owner first" in browser.get("/settings/leave").text
+    assert copy("accounts.last_owner") in browser.get("/settings/leave").text
     assert send(browser, "/settings/leave").status_code == 409
     assert role_of(session, org, owner.id) == "owner"
     second = make_member(session, org)
@@ -105,7 +106,7 @@ def test_others_read_the_members_and_change_nothing(app: Flask, session: Session
     browser = signed_in(app, session, make_member(session, org, role), org)
     page = browser.get("/settings/members")
     assert owner.email in page.text
-    assert "Invite somebody" not in page.text
+    assert copy("accounts.invite") not in page.text
     for path in (f"members/{owner.id}/role", f"members/{owner.id}/remove", "members/invite", "keys", "org"):
         assert send(browser, f"/settings/{path}", role="viewer", email="x@example.com").status_code == 403
 
@@ -143,7 +144,7 @@ def test_switching_works_for_ones_own_orgs_only_and_is_remembered(app: Flask, se
     browser = signed_in(app, session, user, org)
     assert other.name in browser.get("/settings").text
     assert send(browser, "/orgs/switch", org_id=str(other.id)).status_code == 303
-    assert "Owners and admins change these" in browser.get("/settings/org").text
+    assert copy("accounts.org_role") in browser.get("/settings/org").text
     for wrong in (str(foreign.id), str(new_id()), "garbage", ""):
         assert send(browser, "/orgs/switch", org_id=wrong).status_code == 404
     assert queries.list_org_choices(session, user.id)[0].id == other.id

@@ -142,12 +142,12 @@ def test_events_are_paged_the_last_received_first(desk: Desk) -> None:
 
 def test_the_numbers_are_those_of_each_state(desk: Desk) -> None:
     with desk.scenario.app.app_context():
-        before = inbox.counts(desk.scenario.session, WRITTEN)
+        before = inbox.count_events(desk.scenario.session, WRITTEN)
     desk.event(state="failed", at=WRITTEN - timedelta(days=90))
     desk.event(state="applied", at=WRITTEN - timedelta(days=90))
     desk.event(state="applied")
     with desk.scenario.app.app_context(), desk.scenario.statements() as asked:
-        after = inbox.counts(desk.scenario.session, WRITTEN)
+        after = inbox.count_events(desk.scenario.session, WRITTEN)
     assert len(asked) == 1
     assert {state: after[state] - before[state] for state in INBOX_STATES} == {
         "received": 0, "applied": 1, "ignored": 0, "refused": 0, "parked": 0, "failed": 1,

@@ -62,7 +62,7 @@ VISITOR = {
     "resend": Shown("/verify/resend"),
     "resend-errors": Shown("/verify/resend", steps=(press("Send the link again"),), status=422, sheet=False),
     "reset": Shown("/reset"),
-    "reset-errors": Shown("/reset", steps=(press("Send the link"),), status=422, sheet=False),
+    "reset-errors": Shown("/reset", steps=(press("Send link"),), status=422, sheet=False),
     "reset-sent": Shown("/reset/sent"),
     "reset-gone": Shown("/reset/nothing", status=410, sheet=False),
     "invitation-gone": Shown("/invitations/nothing", status=410, sheet=False),
@@ -107,7 +107,7 @@ BILLING = {
     "billing-paid": Shown("/sign-up", steps=(*_BUYER, go("/billing"))),
     "upgrade-current": Shown("/sign-up", steps=(*_BUYER, go("/billing/upgrade/pro")), sheet=False),
     "cancel": Shown("/sign-up", steps=(*_BUYER, go("/billing/cancel"))),
-    "billing-cancelled": Shown("/sign-up", steps=(*_BUYER, go("/billing/cancel"), press("Cancel Pro on that day"))),
+    "billing-cancelled": Shown("/sign-up", steps=(*_BUYER, go("/billing/cancel"), press("Cancel Pro"))),
 }
 # The stand-in's own pages: they are a tool, and people pay on them all the same.
 _AT_CHECKOUT = (customer, go("/billing/upgrade/pro"), to_payment)
@@ -146,11 +146,11 @@ SETTINGS = {
     "keys-empty": Shown("/settings/keys", "new"),
     "keys-viewer": Shown("/settings/keys", "viewer"),
     "key-new": Shown("/settings/keys/new", "steady"),
-    "key-errors": Shown("/settings/keys/new", "steady", (press("Make the key"),), 422, sheet=False),
-    "key-made": Shown("/settings/keys/new", "full", (fill(name="Production"), press("Make the key"))),
+    "key-errors": Shown("/settings/keys/new", "steady", (press("Create key"),), 422, sheet=False),
+    "key-made": Shown("/settings/keys/new", "full", (fill(name="Production"), press("Create key"))),
     "key-revoke": Shown("/settings/keys", "steady", (follow("Revoke Demo"),)),
     "key-revoke-errors": Shown(
-        "/settings/keys", "steady", (follow("Revoke Demo"), press("Revoke the key")), 422, sheet=False
+        "/settings/keys", "steady", (follow("Revoke Demo"), press("Revoke key")), 422, sheet=False
     ),
     "clients": Shown("/settings/clients", "steady"),
     "clients-empty": Shown("/settings/clients", "new"),
@@ -161,7 +161,7 @@ SETTINGS = {
     "leave": Shown("/settings/leave", "viewer"),
     "leave-last-owner": Shown("/settings/leave", "near", sheet=False),
     "confirm-password": Shown("/confirm-password", "near"),
-    "confirm-password-wrong": Shown("/confirm-password", "near", (press("Go on"),), 422, sheet=False),
+    "confirm-password-wrong": Shown("/confirm-password", "near", (press("Continue"),), 422, sheet=False),
     "forbidden": Shown("/settings/keys/new", "viewer", status=403),
     "hidden-from-customers": Shown("/admin", "near", status=404, sheet=False),
 }  # fmt: skip

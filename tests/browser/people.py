@@ -10,6 +10,7 @@ from uuid import uuid4
 from playwright.sync_api import Page, expect
 
 from tests.browser.stack import Stack
+from tests.support.copy import copy
 
 PASSWORD = "seven quiet lanterns"
 
@@ -23,9 +24,9 @@ def sign_up(page: Page, stack: Stack) -> str:
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mail")
+    expect(page.get_by_role("heading", level=1)).to_have_text(copy("accounts.check_inbox"))
     open_mail(page, stack, email, "/verify/")
-    page.get_by_role("button", name="Yes, confirm it").click()
+    page.get_by_role("button", name="Yes, confirm").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Dashboard")
     return email
 
@@ -39,11 +40,11 @@ def open_mail(page: Page, stack: Stack, to: str, path: str) -> None:
 
 
 def make_key(page: Page) -> tuple[str, str]:
-    """Make an API key from the checklist; returns the secret and the printed curl line."""
-    page.get_by_role("link", name="Make a key").click()
-    page.get_by_role("link", name="Make an API key").click()
+    """Create an API key from the checklist; returns the secret and the printed curl line."""
+    page.get_by_role("link", name="Create a key").click()
+    page.get_by_role("link", name="Create an API key").click()
     page.get_by_label("Name").fill("First")
-    page.get_by_role("button", name="Make the key").click()
+    page.get_by_role("button", name="Create key").click()
     secret = page.get_by_label("API key").input_value()
     line = page.locator("#first-event").text_content()
     assert line is not None
@@ -55,7 +56,7 @@ def revoke_key(page: Page, name: str) -> None:
     page.goto("/settings/keys")
     page.get_by_role("link", name=f"Revoke {name}").click()
     page.get_by_label("Name of the key").fill(name)
-    page.get_by_role("button", name="Revoke the key").click()
+    page.get_by_role("button", name="Revoke key").click()
 
 
 def run(line: str) -> Any:

@@ -65,7 +65,7 @@ def sign_up(page: Page, stack: Stack) -> None:
 def customer(page: Page, stack: Stack) -> None:
     """Sign up and confirm the address, from the mail that went to just this one."""
     page.goto(stack.link(_sign_up(page, stack), "/verify/"))
-    press("Yes, confirm it")(page, stack)
+    press("Yes, confirm")(page, stack)
 
 
 def _sign_up(page: Page, stack: Stack) -> str:

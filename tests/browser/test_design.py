@@ -11,7 +11,7 @@ from flask import Flask, request
 from playwright.sync_api import Browser, expect
 from werkzeug.serving import make_server
 
-from app.portal.docs.style_guide import specimens as components
+from app.portal.docs.style_guide import build_specimens as components
 from tests.browser.checkers import AXE
 from tests.browser.chrome import watch
 from tests.browser.visits import judged_by_axe, too_wide

@@ -67,7 +67,7 @@ def test_from_sign_up_to_the_limit(open_page: Open, stack: Stack, js: bool) -> N
     people.sign_up(page, stack)
     expect(page.get_by_text(copy("state.waiting"))).to_be_visible()
     secret, line = people.make_key(page)
-    page.get_by_role("link", name="I have copied it").click()
+    page.get_by_role("link", name="I have copied the key").click()
     until(lambda: secret not in page.content(), "the page that no longer shows the key")
 
     live, bar = Live(page, js=js), page.locator("#meter-api_calls")

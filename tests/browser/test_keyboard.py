@@ -78,7 +78,7 @@ def test_the_skip_link_is_the_first_stop_and_leads_past_the_navigation(as_person
     page = as_person("near")
     page.goto("/dashboard")
     page.keyboard.press("Tab")
-    skip = page.get_by_role("link", name="Skip to the content")
+    skip = page.get_by_role("link", name="Skip to content")
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport()
     page.keyboard.press("Enter")

@@ -71,7 +71,7 @@ def test_from_a_limit_to_the_larger_plan(begin: Begin, js: bool) -> None:
     journey.to_stripe()
     journey.pay(GOOD)
     journey.returned()
-    journey.page.get_by_role("link", name="See the new limits").click()
+    journey.page.get_by_role("link", name=copy("returned.new_limits")).click()
     expect(journey.page.locator("#meter-api_calls")).to_contain_text("0 of 50,000 calls")
     sold(journey)
 

@@ -218,7 +218,7 @@ def grace(payer: Org, box: MailFolder) -> None:
             assert payer.reports(100) == 200
             assert re.search(r"A payment failed.*until .*8 Mar", payer.page("/dashboard"), re.DOTALL)
     assert {day: len(found) for day, found in told.items()} == {0: 1, 1: 1, 2: 1, 3: 2, 4: 2, 5: 3, 6: 3, 7: 4}
-    words = ["did not go through", "Still unpaid", "Still unpaid", "have fallen"]
+    words = [copy(f"mail.{name}") for name in ("failed", "reminder", "reminder", "reduced")]
     assert [word in subject for word, subject in zip(words, told[7], strict=True)] == [True] * 4
     assert payer.bills()[-1]["state"] == "failed"
 
@@ -250,7 +250,7 @@ def recovered(payer: Org, box: MailFolder) -> None:
     assert payer.reports(1) == REFUSED
     payer.scenario.settle()
     [(name,)] = payer.rows("SELECT name FROM orgs WHERE id = :org")
-    assert sorted(letters(box)[17:]) == [f"Paid: {name} is in order again", f"{PAID} for {name}"]
+    assert sorted(letters(box)[17:]) == [copy("mail.paid", org=name), f"{PAID} for {name}"]
     assert "A payment" not in payer.page("/dashboard")
     renew(payer, AFTER)
     bills = payer.bills()

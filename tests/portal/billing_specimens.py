@@ -7,15 +7,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.portal.billing.cancellation import CancelView, sections
-from app.portal.billing.cancellation import heading as cancel_heading
-from app.portal.billing.checkout_result import Paid, return_view
+from app.portal.billing.cancellation import CancelView, build_sections
+from app.portal.billing.cancellation import build_heading as cancel_heading
+from app.portal.billing.checkout_result import Paid, build_return_view
 from app.portal.billing.history import HistoryView, RecordRow
-from app.portal.billing.overview import AmountPreview, billing_view
+from app.portal.billing.overview import AmountPreview, build_billing_view
 from app.portal.billing.status import BillingStatus, CardOnFile, Due, OpenCheckout
-from app.portal.billing.upgrade import LEFT, UNCHANGED, Purchase, UpgradeView, button, heading, notes
-from app.portal.billing.upgrade_obstacles import Wish, obstacle
-from app.portal.shell.page_parts import Notice, Section, trouble_notice
+from app.portal.billing.upgrade import (
+    LEFT,
+    UNCHANGED,
+    Purchase,
+    UpgradeView,
+    build_button_label,
+    build_heading,
+    list_notes,
+)
+from app.portal.billing.upgrade_obstacles import ObstacleContext, build_obstacle
+from app.portal.shell.page_parts import Notice, Section, build_trouble_notice
 from app.portal.shell.people import PlanManager
 from app.portal.shell.plan_detail import PlanDetailView
 from app.statements.comparison import CompareRow
@@ -40,7 +48,7 @@ def standing(**changed: Any) -> BillingStatus:
         as_of=NOW, time_zone=ZONE, plan_key="pro", plan_name="Pro", default_name="Free", state="active",
         collection="stripe", interval="month", currency="USD", fee=4900,
         renews_at=RENEWS, cancels=False, limited=False, grace_ends_at=None, customer=True, stripe_id="sub_1", card=CARD,
-        due=None, visit=None,
+        due=None, checkout=None,
     )  # fmt: skip
     return replace(at, **changed)
 
@@ -50,7 +58,7 @@ STANDINGS: dict[str, BillingStatus] = {
     "free": standing(plan_key="free", plan_name="Free", collection="none", fee=0, currency=None,
                      renews_at=None, customer=False, stripe_id=None, card=None),
     "visit": standing(plan_key="free", plan_name="Free", collection="none", fee=0, renews_at=None, card=None,
-                      visit=OpenCheckout("pro", "month", "USD")),
+                      checkout=OpenCheckout("pro", "month", "USD")),
     "offline": standing(collection="offline", fee=None, card=None, customer=False, stripe_id=None),
     "past_due": standing(state="past_due", grace_ends_at=NOW + timedelta(days=7), due=DUE,
                          card=CardOnFile("american_express", "0005", 11, 2026)),
@@ -99,7 +107,7 @@ def billing(kind: str = "paid", *, role: str = "owner", payments_on: bool = True
     """The billing page in a state of `STANDINGS`."""
     found = more.pop("found", None) or history(empty=kind in {"free", "visit"})
     people = PEOPLE if role == "viewer" else ()
-    return billing_view(STANDINGS[kind], found, role=role, payments_on=payments_on, people=people, **more)
+    return build_billing_view(STANDINGS[kind], found, role=role, payments_on=payments_on, people=people, **more)
 
 
 def _choice() -> PlanDetailView:
@@ -114,7 +122,7 @@ def _choice() -> PlanDetailView:
         ["API calls: 2,000 used this period, Pro allows 1,000."],
         PEOPLE,
         "/plans",
-        Section("Whom to ask"),
+        Section("Ask an owner"),
     )
 
 
@@ -126,10 +134,10 @@ def upgrade(kind: str = "buy", *, notice: Notice | None = None, resumes: bool = 
         zone=ZONE, interval="month", currency="USD", version="1", amount="$49.00", next_at=RENEWS,
         intervals=[("Monthly", "/a", True), ("Yearly", "/b", False)],
         currencies=[("EUR", "/c", False), ("USD", "/d", True)],
-        button=button("$49.00", resumes=resumes), notes=notes("Pro", "Starter", offline=offline),
+        button=build_button_label("$49.00", resumes=resumes), notes=list_notes("Pro", "Starter", offline=offline),
     )  # fmt: skip
-    stopped = None if kind == "buy" else obstacle(kind, Wish(plan, "$49.00", "month", at))
-    return UpgradeView(heading(kind, "Pro"), plan, notice, None if stopped else purchase, stopped,
+    stopped = None if kind == "buy" else build_obstacle(kind, ObstacleContext(plan, "$49.00", "month", at))
+    return UpgradeView(build_heading(kind, "Pro"), plan, notice, None if stopped else purchase, stopped,
                        None if kind == "current" else UNCHANGED)  # fmt: skip
 
 
@@ -138,9 +146,9 @@ def cancel(kind: str = "ask", *, late: bool = False, trouble: str | None = None)
     at = standing(collection="none" if kind == "nothing" else "stripe", cancels=kind == "cancelled",
                   state="past_due" if late else "active")  # fmt: skip
     return CancelView(
-        heading=cancel_heading(kind, "Pro"), notice=trouble_notice(trouble) if trouble else None,
-        sections=sections(kind, at, "Free", _choice().unfit, PEOPLE),
-        confirm="Cancel Pro on that day" if kind == "ask" else None, keep="Keep Pro", next_plan="Free",
+        heading=cancel_heading(kind, "Pro"), notice=build_trouble_notice(trouble) if trouble else None,
+        sections=build_sections(kind, at, "Free", _choice().unfit, PEOPLE),
+        confirm="Cancel Pro" if kind == "ask" else None, keep="Keep Pro", next_plan="Free",
         changes=[] if kind in {"nothing", "cancelled"} else _choice().changes,
     )  # fmt: skip
 
@@ -148,8 +156,8 @@ def cancel(kind: str = "ask", *, late: bool = False, trouble: str | None = None)
 def returned(state: str, *, looks: int = 0) -> Any:
     """The page after Stripe's."""
     again = f"/billing/return?checkout={ORG}&session_id=cs_test_1&looks={looks + 1}"
-    return return_view(state, standing(), plan=None if state == "saved" else "Pro", retry="/billing/upgrade/pro",
-                       again=again, looks=looks, paid=Paid("$49.00", "Visa 4242"))  # fmt: skip
+    return build_return_view(state, standing(), plan=None if state == "saved" else "Pro", retry="/billing/upgrade/pro",
+                       again=again, polls_so_far=looks, paid=Paid("$49.00", "Visa 4242"))  # fmt: skip
 
 
 AWAY = "Our payment provider does not answer right now. Press the button again in a minute."
@@ -170,7 +178,7 @@ with stage().app_context():  # view models name the pages they lead to
             for kind in ("buy", "current", "role", "off", "agreement", "paying", "default")
         },
         "upgrade-left": ("billing/upgrade.html", upgrade(notice=LEFT, resumes=True)),
-        "upgrade-trouble": ("billing/upgrade.html", upgrade(notice=trouble_notice(AWAY), offline=True)),
+        "upgrade-trouble": ("billing/upgrade.html", upgrade(notice=build_trouble_notice(AWAY), offline=True)),
         **{
             f"cancel-{kind}": ("billing/cancel.html", cancel(kind))
             for kind in ("ask", "role", "off", "cancelled", "nothing")

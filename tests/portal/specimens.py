@@ -14,16 +14,16 @@ from app.metering.queries import Share, UsageFigure
 from app.portal.dashboard import first_steps
 from app.portal.dashboard import view as product
 from app.portal.dashboard.view_models import DashboardView, EventRow
-from app.portal.plans.view import plans_view
+from app.portal.plans.view import build_plans_view
 from app.portal.plans.view_models import PlansView
 from app.portal.shell.upgrade_hints import hint_larger_plan
 from app.portal.usage.refusals import RefusedRow
-from app.portal.usage.requests import parse_usage_query, presets_of
-from app.portal.usage.view import Found, MeterRef, usage_view
+from app.portal.usage.requests import list_presets, parse_usage_query
+from app.portal.usage.view import MeterRef, UsageData, build_usage_view
 from app.portal.usage.view_models import UsageView
 from app.rating.schemas import parse_charge
 from app.statements.current_usage import CurrentUsage
-from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, figures
+from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, compute_figures
 from app.statements.offers import Offer, OfferMeter
 from app.statements.plan_context import PlanContext
 from app.statements.replay import Replay
@@ -59,7 +59,7 @@ USED = {
 
 def _meter(key: str, used: str) -> MeterFigures:
     use = MeterUse(D(used), reserved=D(6) if key == "sessions" else D(0))
-    return figures(key, *METERS[key], "sum", terms=TERMS[key], use=use, pace=Pace(PERIOD, START, NOW))
+    return compute_figures(key, *METERS[key], "sum", terms=TERMS[key], use=use, pace=Pace(PERIOD, START, NOW))
 
 
 def standing(kind: str) -> CurrentUsage:
@@ -94,10 +94,10 @@ def dashboard(kind: str = "ok") -> DashboardView:
     usage = standing(kind)
     if kind == "empty":
         facts: Any = SimpleNamespace(has_key=True, members=1, has_plan=False)
-        steps = first_steps.steps(usage, facts, "https://billing.example.com", may_manage=True)
-        return product.dashboard(usage, steps=steps)
+        steps = first_steps.list_steps(usage, facts, "https://billing.example.com", may_manage=True)
+        return product.build_dashboard(usage, steps=steps)
     advice = {each.key: hint_larger_plan(each, OFFERS, PlanContext("USD", plan="pro")) for each in usage.meters}
-    return product.dashboard(usage, events=_events(), advice=advice)
+    return product.build_dashboard(usage, events=_events(), advice=advice)
 
 
 def _hard(usage: CurrentUsage) -> DashboardView:
@@ -109,7 +109,7 @@ def _hard(usage: CurrentUsage) -> DashboardView:
         third,
     ]
     events = [replace(row, meter=long, kind=long, source="<b>" + "x" * 60, quantity=big) for row in _events()]
-    return product.dashboard(replace(usage, plan_name=long, meters=meters), events=events)
+    return product.build_dashboard(replace(usage, plan_name=long, meters=meters), events=events)
 
 
 def _offer(key: str, name: str, summary: str, fee: int | None, granted: dict[str, tuple[str, int | None]]) -> Offer:
@@ -146,7 +146,7 @@ def plans(*, signed_in: bool = True) -> PlansView:
         "October 2026", {"sessions": MeterUse(D(60)), "minutes": MeterUse(D(800)), "exports": MeterUse(D(244))}
     )
     seen = PlanContext("USD", plan="free" if signed_in else None)
-    return plans_view(OFFERS, seen, ["USD", "EUR"], used if signed_in else None)
+    return build_plans_view(OFFERS, seen, ["USD", "EUR"], used if signed_in else None)
 
 
 @staged
@@ -165,7 +165,7 @@ def usage(*, empty: bool = False) -> UsageView:
     shares = [Share(minutes.id, kind, kind, total * part / 100, part) for kind, part in kinds]
     refused = [RefusedRow(NOW, "Minutes", "The limit of 1,200 was reached", 14)]
     before = [UsageFigure(date(2026, 10, 20), minutes.id, "", D("880.5"), 90)]
-    found = Found(minutes, meters, used, before, shares, (total, 252), refused)
+    found = UsageData(minutes, meters, used, before, shares, (total, 252), refused)
     if empty:
         found = replace(found, figures=[], shares=[], total=(D(0), 0), refused=[])
-    return usage_view(asked, presets_of(PERIOD, ZONE, NOW), found, ZONE, NOW)
+    return build_usage_view(asked, list_presets(PERIOD, ZONE, NOW), found, ZONE, NOW)

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 
 from app.kit.periods import Period
 from app.statements import windows
-from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, figures
-from app.statements.windows import Window, windows_of
+from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, compute_figures
+from app.statements.windows import Window, parse_windows
 from tests import factories
 from tests.portal.dashboard.test_dashboard import read
 from tests.portal.usage.test_usage_calls import call, meter
@@ -35,7 +35,7 @@ def made(
     *open_windows: Window, terms: UsageTerms | None = None, used: str = "7", aggregation: str = "sum"
 ) -> MeterFigures:
     pace = Pace(Period(START, END), START, START + timedelta(days=10))
-    return figures("calls", "API calls", "call", aggregation, terms=terms or UsageTerms("block", D(1000)),
+    return compute_figures("calls", "API calls", "call", aggregation, terms=terms or UsageTerms("block", D(1000)),
                    use=MeterUse(D(used)), pace=pace, windows=open_windows)  # fmt: skip
 
 
@@ -87,11 +87,11 @@ def test_the_comparison_has_a_line_for_each_window_that_some_plan_has(scenario: 
     ],
 )
 def test_minutes_and_hours_have_their_own_words(span: str, words: str) -> None:
-    assert windows.said([Window(span, D(60), D(3), END)]) == words
+    assert windows.describe_windows([Window(span, D(60), D(3), END)]) == words
 
 
 def test_a_meter_without_windows_says_nothing_of_them() -> None:
-    assert windows.said(windows_of(None)) is None
+    assert windows.describe_windows(parse_windows(None)) is None
     assert made().shut is None
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.kit.periods import Period
 from app.rating.schemas import parse_charge
-from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, figures, state_of
+from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, classify_use, compute_figures
 
 START, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
 CENT = parse_charge("per_unit", {"unit_amount": "0.01"}, 2)
@@ -18,7 +18,7 @@ D = Decimal
 
 def make(terms: UsageTerms, use: MeterUse, *, aggregation: str = "sum", day: int = 11) -> MeterFigures:
     pace = Pace(Period(START, END), START, START + timedelta(days=day - 1))
-    return figures("calls", "API calls", "calls", aggregation, terms=terms, use=use, pace=pace)
+    return compute_figures("calls", "API calls", "calls", aggregation, terms=terms, use=use, pace=pace)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def make(terms: UsageTerms, use: MeterUse, *, aggregation: str = "sum", day: int
      ("1000", "full"), ("1000.000001", "over")],
 )  # fmt: skip
 def test_a_state_begins_exactly_at_its_share_of_the_limit(used: str, state: str) -> None:
-    assert state_of(D(used), D(1000)) == state
+    assert classify_use(D(used), D(1000)) == state
 
 
 def test_a_percentage_is_rounded_down_so_that_a_hundred_means_reached() -> None:
@@ -82,5 +82,5 @@ def test_a_meter_that_a_plan_shuts_is_not_shown_as_full() -> None:
 def test_a_young_org_is_paced_from_its_first_day() -> None:
     born = START + timedelta(days=10)
     pace = Pace(Period(START, END), born, born + timedelta(days=5))
-    made = figures("c", "C", "c", "sum", terms=UsageTerms("block", D(1000)), use=MeterUse(D(100)), pace=pace)
+    made = compute_figures("c", "C", "c", "sum", terms=UsageTerms("block", D(1000)), use=MeterUse(D(100)), pace=pace)
     assert made.projected_use == 400

@@ -12,9 +12,9 @@ import pytest
 from app.kit.periods import Period
 from app.rating.schemas import parse_charge
 from app.statements import wording
-from app.statements.comparison import size
+from app.statements.comparison import format_size
 from app.statements.current_usage import CurrentUsage
-from app.statements.figures import MeterUse, Pace, UsageTerms, figures
+from app.statements.figures import MeterUse, Pace, UsageTerms, compute_figures
 from tests.support.copy import copy
 
 START, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
@@ -25,7 +25,7 @@ BLOCKED, CHARGED = UsageTerms("block", D(1000)), UsageTerms("charge", D(1000), c
 
 
 def standing(terms: UsageTerms, used: str, *, ever: bool = True) -> CurrentUsage:
-    made = figures("minutes", "Minutes", "minute", "sum", terms=terms, use=MeterUse(D(used)),
+    made = compute_figures("minutes", "Minutes", "minute", "sum", terms=terms, use=MeterUse(D(used)),
                    pace=Pace(Period(START, END), START, NOW))  # fmt: skip
     return CurrentUsage(
         org_id=UUID(int=1), plan_key="free", plan_name="Free", plan_version=1, plan_version_id=UUID(int=2),
@@ -50,11 +50,14 @@ def standing(terms: UsageTerms, used: str, *, ever: bool = True) -> CurrentUsage
     ],
 )
 def test_one_sentence_says_how_things_stand(terms: UsageTerms, used: str, kind: str, words: str) -> None:
-    assert wording.state(standing(terms, used)) == (kind, words)
+    assert wording.summarise_usage(standing(terms, used)) == (kind, words)
 
 
 def test_before_the_first_event_it_waits() -> None:
-    assert wording.state(standing(UsageTerms("block", D(10)), "0", ever=False)) == ("empty", copy("state.waiting"))
+    assert wording.summarise_usage(standing(UsageTerms("block", D(10)), "0", ever=False)) == (
+        "empty",
+        copy("state.waiting"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,18 +75,18 @@ def test_before_the_first_event_it_waits() -> None:
     ],
 )
 def test_what_happens_at_a_hundred_per_cent_is_said(terms: UsageTerms, words: str) -> None:
-    assert wording.policy(standing(terms, "1").meters[0], "USD") == words
+    assert wording.describe_policy(standing(terms, "1").meters[0], "USD") == words
 
 
 def test_a_moment_is_as_exact_as_it_is_near_and_in_the_orgs_zone() -> None:
-    assert wording.moment(NOW + timedelta(days=2), NOW, "Pacific/Auckland") == "Tuesday 01:00"
-    assert wording.moment(NOW + timedelta(days=7), NOW, "UTC") == "28 November"
+    assert wording.format_moment(NOW + timedelta(days=2), NOW, "Pacific/Auckland") == "Tuesday 01:00"
+    assert wording.format_moment(NOW + timedelta(days=7), NOW, "UTC") == "28 November"
 
 
 def test_the_meter_that_runs_out_first_is_spoken_of() -> None:
     one = standing(BLOCKED, "700")
     two = replace(standing(BLOCKED, "790").meters[0], name="Exports")
-    assert wording.state(replace(one, meters=[*one.meters, two]))[1].startswith(
+    assert wording.summarise_usage(replace(one, meters=[*one.meters, two]))[1].startswith(
         copy("state.runs_out_verb", meters="Exports")
     )
 
@@ -93,4 +96,4 @@ def test_the_meter_that_runs_out_first_is_spoken_of() -> None:
     [(999, "999 bytes"), (1000, "1 kB"), (10_000_000, "10 MB"), (1_500_000_000, "1.5 GB"), (2 * 10**12, "2 TB")],
 )
 def test_sizes_are_said_as_catalogues_write_them(count: int, words: str) -> None:
-    assert size(D(count)) == words
+    assert format_size(D(count)) == words

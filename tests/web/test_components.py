@@ -11,7 +11,7 @@ import pytest
 from flask import render_template_string
 from markupsafe import Markup
 
-from app.portal.docs.style_guide import specimens
+from app.portal.docs.style_guide import build_specimens
 from tests.web.stage import VISITOR, page, stage
 
 RESET = datetime(2026, 11, 30, 23, 0, tzinfo=UTC)
@@ -62,7 +62,7 @@ def test_a_name_from_outside_stays_text(hostile: str) -> None:
 
 
 def test_the_style_guide_shows_every_component_file() -> None:
-    html = page("docs/style.html", who=VISITOR, **specimens())
+    html = page("docs/style.html", who=VISITOR, **build_specimens())
     for mark in ("class=\"meter", "class=\"prompt", "class=\"badge", "class=\"stats", "class=\"table", "class=\"pager",
                  "class=\"tabs", "class=\"crumbs", "class=\"period", "class=\"chart", "class=\"empty", "class=\"code",
                  "class=\"error-summary", "class=\"details"):  # fmt: skip
@@ -70,12 +70,12 @@ def test_the_style_guide_shows_every_component_file() -> None:
 
 
 def test_ids_of_the_style_guide_are_unique() -> None:
-    ids = re.findall(r'\sid="([^"]+)"', page("docs/style.html", who=VISITOR, **specimens()))
+    ids = re.findall(r'\sid="([^"]+)"', page("docs/style.html", who=VISITOR, **build_specimens()))
     assert len(ids) == len(set(ids))
 
 
 def test_a_wrong_field_names_its_error_and_the_summary_links_to_it() -> None:
-    html = page("docs/style.html", who=VISITOR, **specimens())
+    html = page("docs/style.html", who=VISITOR, **build_specimens())
     assert 'aria-describedby="wrong-email-hint wrong-email-error" aria-invalid="true"' in html
     assert '<a href="#wrong-email">' in html
 
@@ -98,7 +98,7 @@ def test_an_error_page_needs_neither_person_nor_database(status: int) -> None:
 
 
 def test_every_page_has_one_h1_a_title_a_skip_link_and_a_status_region() -> None:
-    html = page("docs/style.html", **specimens())
+    html = page("docs/style.html", **build_specimens())
     assert html.count("<h1") == 1
     assert "<title>Style guide – Tollkeeper</title>" in html
     assert '<a class="skip" href="#main">' in html

@@ -1,4 +1,4 @@
-"""The inbox as staff read it: a page of events, how many are in each state, one event whole."""
+"""Staff's reads of the Stripe inbox: a page of events, counts by state, one event with its body."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FROM stripe_inbox event
 LEFT JOIN stripe_customers customer ON customer.id = event.customer_id
 LEFT JOIN accounts_orgs org ON org.id = coalesce(event.org_id, customer.org_id)
 """
-# Only what is asked for stands in the statement, so that each question can have its own index.
+# A query contains only the conditions in use, so that each one can use its own index.
 _WANTED = {
     "state": "event.state = :state",
     "type": "starts_with(event.type, :type)",
@@ -42,7 +42,7 @@ _WANTED = {
     "at": "(event.received_at, event.id) < (:at, :id)",
 }
 _ONE = text(f"{_COLUMNS}, event.body {_FROM} WHERE event.id = :event")
-# What needs somebody is counted whole, by its small index; what is done, over the last thirty days.
+# Open events are all counted, by a small partial index; settled ones over the last thirty days.
 _COUNTS = text("""
 SELECT state, count(*) AS many FROM stripe_inbox
 WHERE state IN ('received', 'parked', 'failed', 'refused') GROUP BY state
@@ -54,19 +54,19 @@ WHERE received_at >= :since AND state IN ('applied', 'ignored') GROUP BY state
 
 @dataclass(frozen=True, slots=True)
 class InboxFilter:
-    """Which events: of a state, of a type or a group of types ("invoice."), of one id of any kind; None is all."""
+    """Filters by state, by type or type prefix ("invoice."), and by an id of any kind; None matches all."""
 
     state: str | None = None
     type: str | None = None
     search: str | None = None
 
-    def impossible(self) -> bool:
-        """Whether nothing can match: a search that is no id, a type that is none."""
+    def matches_nothing(self) -> bool:
+        """Whether nothing can match because the search is not an id, or the type is malformed."""
         searched = self.search is None or parse_id(self.search) or _ID.fullmatch(self.search)
         return not searched or (self.type is not None and not _TYPE.fullmatch(self.type))
 
     def values(self) -> dict[str, Any]:
-        """What stands for the names in the statement."""
+        """The parameters of the query."""
         found = {"state": self.state, "type": self.type} | self._searched()
         return {name: value for name, value in found.items() if value is not None}
 
@@ -79,11 +79,11 @@ class InboxFilter:
         return {next((kind for prefix, kind in kinds.items() if self.search.startswith(prefix)), "object"): self.search}
 
 
-def events(session: Session, wanted: InboxFilter, before: Position | None, many: int) -> Sequence[Row[Any]]:
-    """At most `many` events, the last received first, received before the position."""
-    if wanted.impossible():
+def list_events(session: Session, filters: InboxFilter, before: Position | None, many: int) -> Sequence[Row[Any]]:
+    """At most `many` events received before the position, latest first."""
+    if filters.matches_nothing():
         return []
-    values = wanted.values()
+    values = filters.values()
     if before is not None:
         values |= {"at": before[0], "id": before[1]}
     where = [_WANTED[name] for name in values if name in _WANTED]
@@ -92,8 +92,8 @@ def events(session: Session, wanted: InboxFilter, before: Position | None, many:
     return session.execute(text(asked), {**values, "many": many}).all()
 
 
-def counts(session: Session, now: datetime) -> dict[str, int]:
-    """How many events stand in each state: what needs somebody in all, what is done over the last thirty days.
+def count_events(session: Session, now: datetime) -> dict[str, int]:
+    """Number of events by state: all that are open, and those settled over the last thirty days.
 
     Worked example: two that failed last year and one applied today: {"failed": 2, "applied": 1, "received": 0, ...}.
     """
@@ -101,14 +101,14 @@ def counts(session: Session, now: datetime) -> dict[str, int]:
     return {state: found.get(state, 0) for state in INBOX_STATES}
 
 
-def event(session: Session, event_id: str) -> Row[Any]:
-    """One event with its body; `NotFound` when there is none of this id."""
+def get_event(session: Session, event_id: str) -> Row[Any]:
+    """One event with its body. Raises `NotFound` if there is no event with this id."""
     found = session.execute(_ONE, {"event": event_id}).one_or_none() if _ID.fullmatch(event_id) else None
     if found is None:
         raise NotFound("There is no such event.")
     return found
 
 
-def cursor_of(row: Row[Any]) -> str:
-    """The cursor of the page after this row."""
+def build_cursor(row: Row[Any]) -> str:
+    """The cursor for the page after this row."""
     return encode_cursor(row.received_at.isoformat(), row.id)

@@ -1,1 +1,1 @@
-"""Plan, card, invoices, buying and cancelling, as pages. `payments` acts; knows no other package of pages."""
+"""Billing pages: plan, card, invoices, purchase and cancellation. `payments` does the work. Imports no page package."""

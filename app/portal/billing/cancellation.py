@@ -1,4 +1,4 @@
-"""Cancelling, before it is done: what stays until when, what changes then, what would not fit. Pure."""
+"""The cancellation page: what stays until when, what changes then, and which usage would exceed the limits. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.portal.billing.status import BillingStatus
-from app.portal.shell.page_parts import Action, Notice, Section, TextSpan, trouble_notice
+from app.portal.shell.page_parts import Action, Notice, Section, TextSpan, build_trouble_notice
 from app.portal.shell.people import PlanManager
 from app.statements import wording as words
-from app.statements.comparison import CompareRow, changes, unfit
+from app.statements.comparison import CompareRow, list_changes, list_exceeded_limits
 from app.statements.current_usage import CurrentUsage
 from app.statements.offers import Offer
 from app.web.addresses import path_to
@@ -18,7 +18,7 @@ from app.web.filters import when
 
 @dataclass(frozen=True)
 class CancelView:
-    """What templates/billing/cancel.html shows. `confirm` and `keep` are the two buttons, where they are."""
+    """What templates/billing/cancel.html shows. `confirm` and `keep` label the two buttons; None hides one."""
 
     heading: str
     notice: Notice | None
@@ -29,7 +29,7 @@ class CancelView:
     changes: Sequence[CompareRow]
 
 
-def cancel_view(
+def build_cancel_view(
     at: BillingStatus,
     usage: CurrentUsage,
     offers: Sequence[Offer],
@@ -39,79 +39,79 @@ def cancel_view(
     people: Sequence[PlanManager] = (),
     trouble: str | None = None,
 ) -> CancelView:
-    """Assemble the page: the present plan beside the one that every org falls back to."""
-    held = next((each for each in offers if each.key == at.plan_key), None)
-    after = next((each for each in offers if each.is_default), None)
+    """Build the page: the current plan next to the default plan that every organisation falls back to."""
+    current = next((offer for offer in offers if offer.key == at.plan_key), None)
+    fallback = next((offer for offer in offers if offer.is_default), None)
     kind = _kind(at, may_change=may_change, payments_on=payments_on)
-    known = kind not in {"nothing", "cancelled"}
-    next_plan = after.name if after else at.default_name
+    has_plan = kind not in {"nothing", "cancelled"}
+    next_plan = fallback.name if fallback else at.default_name
     return CancelView(
-        heading=heading(kind, at.plan_name),
-        notice=trouble_notice(trouble) if trouble else None,
-        sections=sections(kind, at, next_plan, unfit(after, usage) if after else [], people),
-        confirm=f"Cancel {at.plan_name} on that day" if kind == "ask" else None,
+        heading=build_heading(kind, at.plan_name),
+        notice=build_trouble_notice(trouble) if trouble else None,
+        sections=build_sections(kind, at, next_plan, list_exceeded_limits(fallback, usage) if fallback else [], people),
+        confirm=f"Cancel {at.plan_name}" if kind == "ask" else None,
         keep=f"Keep {at.plan_name}",
         next_plan=next_plan,
-        changes=changes([held, after], usage.currency) if known and held and after else [],
+        changes=list_changes([current, fallback], usage.currency) if has_plan and current and fallback else [],
     )
 
 
-def heading(kind: str, plan: str) -> str:
-    """What the page is called."""
+def build_heading(kind: str, plan: str) -> str:
+    """The page's heading."""
     return _HEADINGS.get(kind, "Cancel {plan}?").format(plan=plan)
 
 
-_HEADINGS = {"nothing": "Cancel a plan", "off": "Cancel a plan", "cancelled": "{plan} is cancelled already"}
+_HEADINGS = {"nothing": "Cancel a plan", "off": "Cancel a plan", "cancelled": "{plan} is already cancelled"}
 
 
-def sections(
+def build_sections(
     kind: str, at: BillingStatus, next_plan: str, unfit: Sequence[str], people: Sequence[PlanManager]
 ) -> list[Section]:
-    """The cards, in their order. `kind` is ask, or why not: role, off, cancelled, nothing."""
+    """The cards in order. `kind` is ask, or the reason it can't be done: role, off, cancelled, nothing."""
     if kind == "nothing":
         return [_nothing()]
     if kind == "cancelled":
         return [_cancelled(at)]
-    found = [_until(at), _after(next_plan, unfit)]
+    sections = [_until(at), _after(next_plan, unfit)]
     if kind == "off":
-        words = "This installation does not reach Stripe at present. Ask your Tollkeeper team to cancel for you."
-        found.append(Section("Payments are not switched on", [words]))
+        words = "Online payments are not switched on in this installation. Ask your Tollkeeper team to cancel for you."
+        sections.append(Section("Payments are not switched on", [words]))
     if kind == "role":
-        found.append(Section("Whom to ask", ask="Your role cannot cancel the plan.", people=people))
-    return found
+        sections.append(Section("Ask an owner", ask="Your role cannot cancel the plan.", people=people))
+    return sections
 
 
 def _nothing() -> Section:
     back = TextSpan("Back to billing", path_to("billing.index"))
-    return Section(None, [["No plan runs that Stripe takes money for, so there is nothing to cancel. ", back]])
+    return Section(None, [["You have no plan that is paid through Stripe, so there is nothing to cancel. ", back]])
 
 
 def _cancelled(at: BillingStatus) -> Section:
-    more = ". Nothing more is charged for it. Until then you can take it back."
+    more = ". You will not be charged for it again. You can undo the cancellation until then."
     undo = Action(f"Keep {at.plan_name}", path_to("billing.undo_cancel"), "primary", posts=True)
     back = Action("Back to billing", path_to("billing.index"), "quiet")
     return Section(None, [[f"{at.plan_name} ends on ", _end(at), more]], actions=[undo, back])
 
 
 def _until(at: BillingStatus) -> Section:
-    title = f"Until {words.a_day(at.renews_at, at.time_zone)}" if at.renews_at else "Until its paid time ends"
+    title = f"Until {words.format_day(at.renews_at, at.time_zone)}" if at.renews_at else "Until the paid period ends"
     end = TextSpan(_end(at))
     if not at.late:
-        lead = "Everything stays as it is to the end of the time that is paid for: "
-        more = ". You can take the cancellation back until then. Paid time is not paid back."
+        lead = "Nothing changes until the end of the paid period: "
+        more = ". You can undo the cancellation until then. Payments already made are not refunded."
         return Section(title, [[lead, end, more]])
     pay = TextSpan("pay it", path_to("billing.index"))
-    owed = "The payment for the time until then is due all the same: "
-    fall = ", or the plan's limits fall before that day."
-    renewed = " and is not renewed. You can take the cancellation back until then."
+    owed = "The payment for the time until then is still due: "
+    fall = ", or the plan's limits will be reduced before that day."
+    renewed = " and will not renew. You can undo the cancellation until then."
     return Section(title, [[f"{at.plan_name} ends on ", end, renewed], [owed, pay, fall]])
 
 
 def _after(next_plan: str, unfit: Sequence[str]) -> Section:
-    kept = "Nothing is deleted: usage, bills, members and keys stay."
-    lines = [f"Nothing more is charged. You are on {next_plan}, and its limits hold. {kept}"]
+    kept = "Nothing is deleted: usage, bills, members and keys are kept."
+    lines = [f"Nothing more is charged. You move to {next_plan}, and its limits apply. {kept}"]
     if unfit:
-        lines.append("In a period like this one, use above these limits would be refused:")
+        lines.append("In a period like this one, usage above these limits would be refused:")
     return Section("After that", lines, unfit)
 
 

@@ -1,4 +1,4 @@
-"""The billing history: which records the address asks for, a page of them, the same as a file, and the plan's life."""
+"""Billing history: a page of records, the same records as CSV, and the subscription's events."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HEAD = ("made", "settled", "state", "reason", "description", "amount", "refunded
 
 @dataclass(frozen=True)
 class RecordRow:
-    """One movement of money as the table shows it. `badge` is label, tone and icon of its state."""
+    """A billing record as the table shows it. `badge` is (label, tone, icon) of its state."""
 
     at: datetime
     description: str
@@ -49,7 +49,7 @@ class RecordRow:
 
 @dataclass(frozen=True)
 class HistoryView:
-    """A page of the history with its filters; `totals` are sentences, one a currency; `life` are (when, words)."""
+    """A page of history with its filters. `totals` has one sentence per currency; `life` is (when, words)."""
 
     rows: Sequence[RecordRow]
     states: Sequence[Link]
@@ -72,44 +72,44 @@ _TONES = {
 }
 
 
-def history(session: Session, org_id: UUID, asked: RecordsQuery) -> HistoryView:
-    """Read one page; four statements, whatever its length."""
-    found = payments.history(session, org_id, asked.wanted, asked.cursor, PAGE + 1)
-    shown = found[:PAGE]
+def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> HistoryView:
+    """Read one page in four queries, however many rows it has."""
+    records = payments.history(session, org_id, query.record_filter, query.cursor, PAGE + 1)
+    shown = records[:PAGE]
     bills = _invoices(session, org_id, shown)
     following = None
-    if len(found) > PAGE:
-        following = asked.address(next=encode_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)))
+    if len(records) > PAGE:
+        following = query.address(next=encode_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)))
     return HistoryView(
-        rows=[row(each, bills.get(each.invoice_id or "")) for each in shown],
-        states=[("All", asked.address(state=""), asked.state is None)]
-        + [(label, asked.address(state=key), key == asked.state) for key, label in words.STATES.items()],
-        since=asked.since,
-        until=asked.until,
-        state=asked.state or "",
-        narrow=asked.narrow,
-        totals=[_total(each) for each in payments.totals(session, org_id, asked.wanted)] if shown else [],
+        rows=[build_record_row(record, bills.get(record.invoice_id or "")) for record in shown],
+        states=[("All", query.address(state=""), query.state is None)]
+        + [(label, query.address(state=key), key == query.state) for key, label in words.STATES.items()],
+        since=query.since,
+        until=query.until,
+        state=query.state or "",
+        narrow=query.narrow,
+        totals=[_total(total) for total in payments.totals(session, org_id, query.record_filter)] if shown else [],
         next_href=following,
-        first_href=asked.address() if asked.cursor else None,
-        csv_href=asked.csv(),
+        first_href=query.address() if query.cursor else None,
+        csv_href=query.csv(),
         life=[
-            (each.at, words.life_event(each.kind, each.plan.name))
-            for each in subscriptions.history(session, org_id, _EVENTS)
+            (event.at, words.describe_event(event.kind, event.plan.name))
+            for event in subscriptions.history(session, org_id, _EVENTS)
         ],
     )
 
 
-def row(record: BillingRecord, invoice: StripeInvoice | None) -> RecordRow:
-    """One record as the table shows it. Pure."""
+def build_record_row(record: BillingRecord, invoice: StripeInvoice | None) -> RecordRow:
+    """Build the table row of a record. Pure."""
     tone, icon = _TONES[record.state]
     open_bill = invoice is not None and invoice.status == "open" and invoice.amount_remaining > 0
     return RecordRow(
         at=record.created_at,
         description=record.description,
-        badge=(words.record_state(record.state, record.refunded, record.amount), tone, icon),
-        amount=wording.amount(record.amount, record.currency),
-        refunded=f"{wording.amount(record.refunded, record.currency)} went back" if record.refunded else None,
-        card=card(record),
+        badge=(words.describe_record_state(record.state, record.refunded, record.amount), tone, icon),
+        amount=wording.format_amount(record.amount, record.currency),
+        refunded=f"{wording.format_amount(record.refunded, record.currency)} refunded" if record.refunded else None,
+        card=describe_card(record),
         note=record.failure if record.state == "failed" else None,
         number=invoice.number if invoice else None,
         pdf=invoice.pdf_url if invoice else None,
@@ -117,39 +117,40 @@ def row(record: BillingRecord, invoice: StripeInvoice | None) -> RecordRow:
     )
 
 
-def card(record: BillingRecord) -> str:
-    """The card that paid, or that was refused; empty when none did."""
+def describe_card(record: BillingRecord) -> str:
+    """The card that paid or was declined; empty if there was none."""
     return f"{brand(record.card_brand)} {record.card_last4}" if record.card_last4 else ""
 
 
-def file_rows(session: Session, org_id: UUID, wanted: RecordFilter) -> Iterator[tuple[Cell, ...]]:
-    """All records of the filter, newest first, read page by page, so that its length is no matter."""
+def iterate_file_rows(session: Session, org_id: UUID, record_filter: RecordFilter) -> Iterator[tuple[Cell, ...]]:
+    """Yield all records of the filter, newest first, read in pages so that memory stays constant."""
     position: tuple[datetime, UUID] | None = None
     while True:
-        found = payments.history(session, org_id, wanted, position, _FILE_PAGE)
-        bills = _invoices(session, org_id, found)
-        for each in found:
-            yield _file_row(each, bills.get(each.invoice_id or ""))
-        if len(found) < _FILE_PAGE:
+        records = payments.history(session, org_id, record_filter, position, _FILE_PAGE)
+        bills = _invoices(session, org_id, records)
+        for record in records:
+            yield _file_row(record, bills.get(record.invoice_id or ""))
+        if len(records) < _FILE_PAGE:
             return
-        position = found[-1].created_at, found[-1].id
+        position = records[-1].created_at, records[-1].id
         session.expunge_all()
 
 
-def _file_row(each: BillingRecord, invoice: StripeInvoice | None) -> tuple[Cell, ...]:
+def _file_row(record: BillingRecord, invoice: StripeInvoice | None) -> tuple[Cell, ...]:
     return (
-        each.created_at, each.settled_at, each.state, each.reason, each.description,
-        words.exact(each.amount, each.currency), words.exact(each.refunded, each.currency), each.currency,
-        card(each), invoice.number if invoice else None, each.transaction_id, each.failure,
+        record.created_at, record.settled_at, record.state, record.reason, record.description,
+        words.to_exact_amount(record.amount, record.currency),
+        words.to_exact_amount(record.refunded, record.currency), record.currency,
+        describe_card(record), invoice.number if invoice else None, record.transaction_id, record.failure,
     )  # fmt: skip
 
 
 def _invoices(session: Session, org_id: UUID, records: Sequence[BillingRecord]) -> dict[str, StripeInvoice]:
-    ids = [each.invoice_id for each in records if each.invoice_id]
+    ids = [record.invoice_id for record in records if record.invoice_id]
     return payments.invoices_by_id(session, org_id, ids) if ids else {}
 
 
-def _total(found: Row[Any]) -> str:
-    paid, back = Decimal(found.paid), Decimal(found.refunded)
-    said = f"{wording.amount(int(paid), found.currency)} paid"
-    return f"{said}, {wording.amount(int(back), found.currency)} of it refunded" if back else said
+def _total(row: Row[Any]) -> str:
+    paid, refunded = Decimal(row.paid), Decimal(row.refunded)
+    sentence = f"{wording.format_amount(int(paid), row.currency)} paid"
+    return f"{sentence}, {wording.format_amount(int(refunded), row.currency)} of it refunded" if refunded else sentence

@@ -1,4 +1,4 @@
-"""The billing page's view: plan, next payment, card, and what needs a decision. Pure."""
+"""View model of the billing page: plan, next payment, card, and problems to solve. Pure."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _BADGES = {
     "active": ("Active", "good", "check"),
     "trialing": ("Trial", "accent", "clock"),
     "past_due": ("Payment due", "high", "alert"),
-    "unpaid": ("Not paid", "bad", "alert"),
+    "unpaid": ("Unpaid", "bad", "alert"),
     "paused": ("Paused", "neutral", "clock"),
     "incomplete": ("Waiting for payment", "accent", "clock"),
 }
-_LIMITED, _ENDING = ("Free limits hold", "bad", "ban"), ("Ends soon", "near", "clock")
+_LIMITED, _ENDING = ("Limits reduced", "bad", "ban"), ("Ends soon", "near", "clock")
 
 
 @dataclass(frozen=True)
 class AmountPreview:
-    """The next invoice as Stripe works it out now; `trouble` says why there is none."""
+    """The next invoice as Stripe calculates it now; `trouble` says why there is no amount."""
 
     amount: str | None = None
     trouble: str | None = None
@@ -37,7 +37,7 @@ class AmountPreview:
 
 @dataclass(frozen=True)
 class NextPayment:
-    """What is taken next, and when. `ask` says that Stripe can tell the exact amount."""
+    """The next payment and its date. `ask` offers to fetch the exact amount from Stripe."""
 
     amount: str
     at: datetime | None
@@ -47,12 +47,12 @@ class NextPayment:
 
 @dataclass(frozen=True)
 class Trouble:
-    """What needs a decision, and what can be done about it."""
+    """A problem to solve, with the actions that solve it."""
 
     kind: str
     title: str
     words: Sequence[str]
-    acts: Sequence[Action] = ()
+    actions: Sequence[Action] = ()
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class BillingView:
     history: HistoryView
 
 
-def billing_view(
+def build_billing_view(
     at: BillingStatus,
-    found: HistoryView,
+    history: HistoryView,
     *,
     role: str | None,
     payments_on: bool,
@@ -86,85 +86,91 @@ def billing_view(
     preview: AmountPreview | None = None,
     trouble: str | None = None,
 ) -> BillingView:
-    """Assemble the page; `trouble` is what an act of this request ran into."""
-    acts = role in MAY_CHANGE_PLAN
-    usable = acts and payments_on
+    """Build the page; `trouble` is an error from this request's own action."""
+    may_act = role in MAY_CHANGE_PLAN
+    usable = may_act and payments_on
     running = at.paid_by_stripe and at.state in {"active", "trialing", "past_due"}
     return BillingView(
         zone=at.time_zone,
         plan_name=at.plan_name,
         badge=_badge(at),
-        price=words.each(at.fee, at.currency, at.interval),
-        what_next=words.what_next(at),
-        next=next_payment(at, preview),
+        price=words.describe_price(at.fee, at.currency, at.interval),
+        what_next=words.describe_next_payment(at),
+        next=build_next_payment(at, preview),
         card=at.card.words if at.card else None,
         card_notes=_card_notes(at),
         card_act=("Change the card" if at.card else "Add a card") if usable and at.customer else None,
-        troubles=[*_ran_into(trouble), *troubles(at, usable=usable)],
-        may_act=acts,
+        troubles=[*_own_trouble(trouble), *list_troubles(at, usable=usable)],
+        may_act=may_act,
         may_cancel=usable and running and not at.cancels,
         people=people,
         payments_on=payments_on,
-        history=found,
+        history=history,
     )
 
 
-def next_payment(at: BillingStatus, preview: AmountPreview | None) -> NextPayment:
-    """What is taken next: the plan's price as far as we know it, and Stripe's own figure once it was asked."""
+def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> NextPayment:
+    """The next payment: the plan's list price, or Stripe's own figure if it was fetched."""
     if at.due is not None and at.paid_by_stripe:
-        return NextPayment(wording.amount(at.due.amount, at.due.currency), at.due.next_attempt_at, [_retry(at)])
+        return NextPayment(wording.format_amount(at.due.amount, at.due.currency), at.due.next_attempt_at, [_retry(at)])
     if not at.paid_by_stripe or at.cancels or at.state not in {"active", "trialing"} or not at.fee or not at.currency:
         return NextPayment("Nothing", None, [_nothing(at)])
     if preview is not None and preview.amount is not None:
-        return NextPayment(preview.amount, at.renews_at, ["As Stripe works it out now, with tax and discounts."])
+        return NextPayment(preview.amount, at.renews_at, ["As calculated by Stripe, with tax and discounts."])
     notes = ["Before tax and discounts."]
     if preview is not None and preview.trouble:
         notes.append(preview.trouble)
-    return NextPayment(wording.amount(at.fee, at.currency), at.renews_at, notes, ask=preview is None)
+    return NextPayment(wording.format_amount(at.fee, at.currency), at.renews_at, notes, ask=preview is None)
 
 
-def troubles(at: BillingStatus, *, usable: bool) -> list[Trouble]:
-    """What needs a decision, the most pressing first."""
-    found = []
+def list_troubles(at: BillingStatus, *, usable: bool) -> list[Trouble]:
+    """Problems to solve, most urgent first."""
+    troubles = []
     if at.limited or at.late:
-        found.append(_late(at, usable=usable))
+        troubles.append(_late(at, usable=usable))
     if at.cancels:
-        until = statements_wording.deadline(at.renews_at, at.time_zone) if at.renews_at else "its paid time"
-        said = f"Until then everything stays as it is; after that the limits of {at.default_name} hold."
-        found.append(Trouble("near", f"{at.plan_name} ends on {until}", [said], [_undo(at)] if usable else []))
-    if at.visit is not None and not at.paid_by_stripe:
-        said = "Nothing was charged for it so far. You can finish it, or leave it: it closes by itself within a day."
-        found.append(Trouble("info", "A payment page is still open", [said], [_resume(at.visit)] if usable else []))
-    return found
+        until = statements_wording.format_deadline(at.renews_at, at.time_zone) if at.renews_at else "its last paid day"
+        sentence = f"Nothing changes until then. After that, the limits of {at.default_name} apply."
+        troubles.append(Trouble("near", f"{at.plan_name} ends on {until}", [sentence], [_undo(at)] if usable else []))
+    if at.checkout is not None and not at.paid_by_stripe:
+        sentence = (
+            "Nothing has been charged yet. You can finish paying, or ignore it: it closes by itself within a day."
+        )
+        troubles.append(
+            Trouble("info", "A payment page is still open", [sentence], [_resume(at.checkout)] if usable else [])
+        )
+    return troubles
 
 
 def _undo(at: BillingStatus) -> Action:
     return Action(f"Keep {at.plan_name}", path_to("billing.undo_cancel"), "primary", posts=True)
 
 
-def _resume(visit: OpenCheckout) -> Action:
-    return Action("Look at it", purchase_url(visit.plan_key, visit.interval, visit.currency))
+def _resume(checkout: OpenCheckout) -> Action:
+    return Action("Continue to payment", purchase_url(checkout.plan_key, checkout.interval, checkout.currency))
 
 
 def _late(at: BillingStatus, *, usable: bool) -> Trouble:
-    owed = wording.amount(at.due.amount, at.due.currency) if at.due else "A payment"
+    owed = wording.format_amount(at.due.amount, at.due.currency) if at.due else "A payment"
     if at.limited:
-        said = f"The limits of {at.default_name} hold until it is paid, and those of {at.plan_name} at once after that."
+        sentence = (
+            f"The limits of {at.default_name} apply until it is paid. Those of {at.plan_name} return as soon as it is."
+        )
         title = f"{owed} is overdue"
     else:
-        until = statements_wording.deadline(at.grace_ends_at, at.time_zone) if at.grace_ends_at else None
-        said = f"The limits of {at.plan_name} stay until {until}, then those of {at.default_name} hold."
-        said = said if until else f"The limits of {at.plan_name} still hold."
+        until = statements_wording.format_deadline(at.grace_ends_at, at.time_zone) if at.grace_ends_at else None
+        sentence = f"Your {at.plan_name} limits apply until {until}, then those of {at.default_name}."
+        sentence = sentence if until else f"Your {at.plan_name} limits still apply."
         title = f"A payment of {owed} failed" if at.due else "A payment failed"
-    more = "Nothing is deleted." + (" Pay with the card that is kept, or change it first." if usable else "")
+    more = "Nothing is deleted." + (" Pay with the card on file, or change it first." if usable else "")
     pay = Action("Pay now", path_to("billing.pay"), "primary", posts=True)
     card = Action("Change the card", path_to("billing.change_card"), posts=True)
-    acts = [pay, card] if at.due else [card]
-    return Trouble("full" if at.limited else "strong", title, [said, more], acts if usable else [])
+    actions = [pay, card] if at.due else [card]
+    return Trouble("full" if at.limited else "strong", title, [sentence, more], actions if usable else [])
 
 
-def _ran_into(trouble: str | None) -> list[Trouble]:
-    return [Trouble("strong", "This did not work", [trouble])] if trouble else []
+def _own_trouble(trouble: str | None) -> list[Trouble]:
+    return [Trouble("strong", "Something went wrong", [trouble])] if trouble else []
 
 
 def _badge(at: BillingStatus) -> tuple[str, str, str]:
@@ -175,20 +181,20 @@ def _badge(at: BillingStatus) -> tuple[str, str, str]:
 
 def _card_notes(at: BillingStatus) -> list[str]:
     if at.card is None:
-        return ["Stripe asks for one when you choose a plan that costs something."]
-    late = words.card_trouble(at.card, at.as_of)
-    return [f"Expires {words.card_expires(at.card)}.", *([late] if late else [])]
+        return ["Stripe asks for one when you choose a paid plan."]
+    late = words.find_card_warning(at.card, at.as_of)
+    return [f"Expires {words.format_card_expiry(at.card)}.", *([late] if late else [])]
 
 
 def _retry(at: BillingStatus) -> str:
     if at.due is not None and at.due.next_attempt_at is not None:
-        return "Overdue. Stripe tries the card again then, unless you pay before."
-    return "Overdue. Stripe does not try again by itself."
+        return "Overdue. Stripe will try the card again then, unless you pay first."
+    return "Overdue. Stripe will not retry automatically."
 
 
 def _nothing(at: BillingStatus) -> str:
     if at.collection == "offline":
-        return "Your Tollkeeper team sends the bill."
+        return "Your Tollkeeper team bills you directly."
     if at.cancels:
-        return f"{at.plan_name} is not renewed."
-    return "No payment is planned."
+        return f"{at.plan_name} will not renew."
+    return "No payment is scheduled."

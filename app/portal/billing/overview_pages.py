@@ -1,4 +1,4 @@
-"""The billing page, its history as a file, the card, and paying what is owed."""
+"""The billing page, the CSV history, changing the card, and paying an overdue invoice."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from app.payments.payment_methods import card
 from app.payments.queries import RecordFilter
 from app.portal.billing import history as histories
 from app.portal.billing.blueprint import billing, plan_managers_to_ask, redirect_to_stripe, render_failure
-from app.portal.billing.overview import AmountPreview, billing_view
+from app.portal.billing.overview import AmountPreview, build_billing_view
 from app.portal.billing.requests import parse_records_query
-from app.portal.billing.status import BillingStatus, billing_status
-from app.portal.shell.people import org_of
-from app.statements.wording import amount
+from app.portal.billing.status import BillingStatus, get_billing_status
+from app.portal.shell.people import get_org_id
+from app.statements.wording import format_amount
 from app.stripe_gateway import invoices
 from app.web import csv_export
 from app.web.database import end_read_transaction, session
@@ -28,61 +28,63 @@ from app.web.runtime import business_now
 
 @billing.get("")
 def index() -> Response:
-    """Plan, next payment, card, and what moved. With `exact`, Stripe's own figure of the next invoice."""
+    """Plan, next payment, card and history. With `exact`, fetches the next invoice's amount from Stripe."""
     return _page()
 
 
 @billing.get("/history.csv")
 def history_csv() -> Response:
-    """All records of the filter as a file, a line each."""
+    """All records of the filter as CSV."""
     who = guards.caller()
-    asked = parse_records_query(request.args, who.time_zone)
-    body = stream_with_context(csv_export.lines(histories.HEAD, _file_rows(org_of(who), asked.wanted)))
+    query = parse_records_query(request.args, who.time_zone)
+    body = stream_with_context(csv_export.lines(histories.HEAD, _file_rows(get_org_id(who), query.record_filter)))
     headers = {"Content-Disposition": 'attachment; filename="billing-history.csv"'}
     return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _file_rows(org: UUID, wanted: RecordFilter) -> Iterator[tuple[csv_export.Cell, ...]]:
-    """Its session is asked for while the file leaves: the view's own is closed by then, and nobody would end it."""
-    yield from histories.file_rows(session(), org, wanted)
+def _file_rows(org: UUID, record_filter: RecordFilter) -> Iterator[tuple[csv_export.Cell, ...]]:
+    """Opens its own session while streaming: the view's session is closed by the time the body is sent."""
+    yield from histories.iterate_file_rows(session(), org, record_filter)
 
 
 @billing.post("/card")
 def change_card() -> Response:
-    """To Stripe's page, where a card is typed: none ever passes through here."""
+    """Redirect to Stripe's page for entering a card; card data never passes through this server."""
     who = guards.caller()
     try:
-        where = card.card_page(org_of(who), actor=who.actor, now=business_now())
+        url = card.card_page(get_org_id(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
         return render_failure(trouble, _page)
-    return redirect_to_stripe(where)
+    return redirect_to_stripe(url)
 
 
 @billing.post("/pay")
 def pay() -> Response:
-    """Pay what is owed with the card that is kept; where the bank wants more, on the invoice's own page."""
+    """Pay the overdue invoice with the card on file, or on Stripe's invoice page if the bank asks for more."""
     who = guards.caller()
     try:
-        done = card.pay_now(org_of(who), actor=who.actor, now=business_now())
+        payment = card.pay_now(get_org_id(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
         return render_failure(trouble, _page)
-    if done.state == "paid":
-        flash_message("success", "Paid. The limits of your plan hold.")
+    if payment.state == "paid":
+        flash_message("success", "Payment received. Your full limits apply.")
         return redirect_to("billing.index")
-    if done.state == "open" and done.url:
-        return redirect_to_stripe(done.url)
-    reason = f" {done.reason}" if done.reason else ""
-    return _page(trouble=f"The card was declined.{reason} Nothing was charged. Change the card, then pay.", status=402)
+    if payment.state == "open" and payment.url:
+        return redirect_to_stripe(payment.url)
+    reason = f" {payment.reason}" if payment.reason else ""
+    return _page(
+        trouble=f"The card was declined.{reason} Nothing was charged. Change the card and try again.", status=402
+    )
 
 
 def _page(*, trouble: str | None = None, status: int = 200) -> Response:
     who, now = guards.caller(), business_now()
-    org = org_of(who)
-    asked, at = parse_records_query(request.args, who.time_zone), billing_status(session(), org, now)
+    org = get_org_id(who)
+    query, at = parse_records_query(request.args, who.time_zone), get_billing_status(session(), org, now)
     preview = _preview(at) if "exact" in request.args and not trouble else None
-    view = billing_view(
+    view = build_billing_view(
         at,
-        histories.history(session(), org, asked),
+        histories.get_history_view(session(), org, query),
         role=who.role,
         payments_on=gateway.payments_on(),
         people=plan_managers_to_ask(who),
@@ -93,14 +95,14 @@ def _page(*, trouble: str | None = None, status: int = 200) -> Response:
 
 
 def _preview(at: BillingStatus) -> AmountPreview:
-    """What Stripe would bill next; when it is away the page says so and stays whole."""
+    """Fetch Stripe's preview of the next invoice. If Stripe is unreachable, the page says so and still renders."""
     if at.stripe_id is None or at.cancels or at.late:
         return AmountPreview()
     end_read_transaction()
     try:
-        way = gateway.gateway()
-        with way.budget():
-            found = invoices.upcoming(way, at.stripe_id)
+        stripe = gateway.gateway()
+        with stripe.budget():
+            invoice = invoices.upcoming(stripe, at.stripe_id)
     except DomainError:
-        return AmountPreview(trouble="Stripe does not answer at the moment; look again later for the exact amount.")
-    return AmountPreview(amount(found.total, found.currency))
+        return AmountPreview(trouble="Stripe is not responding at the moment. Check again later for the exact amount.")
+    return AmountPreview(format_amount(invoice.total, invoice.currency))

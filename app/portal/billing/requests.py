@@ -1,4 +1,4 @@
-"""Which billing records the address of the billing page asks for: a state, days, a place in the list. Pure."""
+"""Parses the billing page's query string: state, dates and cursor. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.web.paging import parse_time_id_cursor
 
 @dataclass(frozen=True)
 class RecordsQuery:
-    """What the address asks for; `until` is the last day, included. Days are the org's."""
+    """Parsed filters. `until` is inclusive; days are in the organisation's time zone."""
 
     zone: str
     state: str | None
@@ -25,8 +25,8 @@ class RecordsQuery:
     cursor: tuple[datetime, UUID] | None
 
     @property
-    def wanted(self) -> RecordFilter:
-        """The same for the query: half-open instants."""
+    def record_filter(self) -> RecordFilter:
+        """The filters as half-open instants, for the query."""
         end = self.until + timedelta(days=1) if self.until else None
         return RecordFilter(
             self.state,
@@ -36,15 +36,15 @@ class RecordsQuery:
 
     @property
     def narrow(self) -> bool:
-        """Whether anything is filtered out."""
+        """Whether any filter is set."""
         return bool(self.state or self.since or self.until)
 
     def address(self, **changed: str) -> str:
-        """The page with these filters, the first page unless `next` is given."""
+        """URL of the page with these filters; the first page unless `next` is given."""
         return f"{path_to('billing.index', **self._query(**changed))}#history"
 
     def csv(self) -> str:
-        """The file with these filters."""
+        """URL of the CSV file with these filters."""
         return path_to("billing.history_csv", **self._query())
 
     def _query(self, **changed: str) -> dict[str, str]:
@@ -53,7 +53,7 @@ class RecordsQuery:
 
 
 def parse_records_query(args: Mapping[str, str], zone: str) -> RecordsQuery:
-    """Understand the address; a state or a day that means nothing filters nothing."""
+    """Parse the query string; an invalid state or date is ignored."""
     state = args.get("state", "")
     return RecordsQuery(
         zone=zone,

@@ -1,4 +1,4 @@
-"""Coming back from Stripe's page: what came of the checkout, as far as Stripe has said."""
+"""The return page after Stripe Checkout: the checkout's outcome, as confirmed by Stripe."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from app.payments.checkout import fulfil
 from app.payments.models import Checkout
 from app.portal.billing import history as histories
 from app.portal.billing.blueprint import billing
-from app.portal.billing.checkout_result import Paid, return_view
-from app.portal.billing.status import billing_status
+from app.portal.billing.checkout_result import Paid, build_return_view
+from app.portal.billing.status import get_billing_status
 from app.portal.shell.links import purchase_url
-from app.portal.shell.people import org_of
-from app.statements.wording import amount
+from app.portal.shell.people import get_org_id
+from app.statements.wording import format_amount
 from app.web.addresses import path_to
 from app.web.database import session
 from app.web.pages import render
@@ -28,45 +28,47 @@ from app.web.runtime import business_now
 
 @billing.get("/return")
 def come_back() -> Response:
-    """What came of it, asked of Stripe: the address of this page proves nothing."""
+    """Show the outcome. Asks Stripe: the URL of this page proves nothing."""
     who, now = guards.caller(), business_now()
-    org, sent, looks = org_of(who), request.args.get("session_id", ""), _looks()
-    visit = _visit(org, sent)
-    state = _state(visit, org, sent)
-    plan = queries.find_plan_of_version(session(), visit.plan_version_id) if visit.plan_version_id else None
-    view = return_view(
+    org, sent, polls = get_org_id(who), request.args.get("session_id", ""), _count_polls()
+    checkout = _get_checkout(org, sent)
+    state = _state(checkout, org, sent)
+    plan = queries.find_plan_of_version(session(), checkout.plan_version_id) if checkout.plan_version_id else None
+    view = build_return_view(
         state,
-        billing_status(session(), org, now),
+        get_billing_status(session(), org, now),
         plan=plan.name if plan else None,
-        retry=purchase_url(plan.key, visit.interval or "", visit.currency or "") if plan else path_to("billing.index"),
-        again=path_to("billing.come_back", checkout=visit.id, session_id=sent, looks=looks + 1),
-        looks=looks,
-        paid=_paid(org, visit) if state == "paid" else None,
+        retry=purchase_url(plan.key, checkout.interval or "", checkout.currency or "")
+        if plan
+        else path_to("billing.index"),
+        again=path_to("billing.come_back", checkout=checkout.id, session_id=sent, looks=polls + 1),
+        polls_so_far=polls,
+        paid=_paid(org, checkout) if state == "paid" else None,
     )
     return render("billing/return.html", fragments=("result",), view=view)
 
 
-def _visit(org: UUID, sent: str) -> Checkout:
-    """The org's checkout that the address names, whose session was `sent`, or whose session was never written down."""
+def _get_checkout(org: UUID, sent: str) -> Checkout:
+    """The organisation's checkout named in the URL, if its session id is `sent` or was never stored."""
     checkout_id = parse_id(request.args.get("checkout", ""))
-    visit = payments.checkout(session(), org, checkout_id) if checkout_id else None
-    if visit is None or not sent or "\x00" in sent or visit.session_id not in {sent, None}:
+    checkout = payments.checkout(session(), org, checkout_id) if checkout_id else None
+    if checkout is None or not sent or "\x00" in sent or checkout.session_id not in {sent, None}:
         raise NotFound("There is no such checkout.")
-    return visit
+    return checkout
 
 
-def _looks() -> int:
+def _count_polls() -> int:
     given = request.args.get("looks", "0")
     return int(given) if given.isdecimal() and len(given) < 4 else 0
 
 
-def _state(visit: Checkout, org: UUID, sent: str) -> str:
-    """What is known already, else what Stripe says now."""
-    done = visit.state == "completed"
-    if done and (visit.purpose != "subscription" or _has_moved(org, visit)):
-        return "paid" if visit.purpose == "subscription" else "saved"
-    if not done and visit.state not in payments.OPEN_CHECKOUT:
-        return "failed" if visit.state == "failed" else "expired"
+def _state(checkout: Checkout, org: UUID, sent: str) -> str:
+    """The state already known locally, otherwise Stripe's answer."""
+    completed = checkout.state == "completed"
+    if completed and (checkout.purpose != "subscription" or _has_moved(org, checkout)):
+        return "paid" if checkout.purpose == "subscription" else "saved"
+    if not completed and checkout.state not in payments.OPEN_CHECKOUT:
+        return "failed" if checkout.state == "failed" else "expired"
     try:
         return fulfil.fulfil_checkout(org, sent, business_now())
     except NotFound:
@@ -75,12 +77,12 @@ def _state(visit: Checkout, org: UUID, sent: str) -> str:
         return "away"
 
 
-def _has_moved(org: UUID, visit: Checkout) -> bool:
-    """Whether the money has arrived: a session is complete as soon as it was ordered, and a bank debit takes days."""
-    record = payments.record_of_checkout(session(), org, visit.id)
+def _has_moved(org: UUID, checkout: Checkout) -> bool:
+    """Whether the money has arrived: a session completes on order, but a bank debit takes days."""
+    record = payments.record_of_checkout(session(), org, checkout.id)
     return record is None or record.state in {"completed", "refunded"}
 
 
-def _paid(org: UUID, visit: Checkout) -> Paid | None:
-    record = payments.record_of_checkout(session(), org, visit.id)
-    return Paid(amount(record.amount, record.currency), histories.card(record)) if record else None
+def _paid(org: UUID, checkout: Checkout) -> Paid | None:
+    record = payments.record_of_checkout(session(), org, checkout.id)
+    return Paid(format_amount(record.amount, record.currency), histories.describe_card(record)) if record else None

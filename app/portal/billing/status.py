@@ -1,4 +1,4 @@
-"""Where an org stands with its money: subscription, card, what is owed and what is under way, in one statement."""
+"""Billing status of an organisation in one query: subscription, card, unpaid invoice, open checkout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.kit.errors import NotFound
 from app.statements.current_usage import LATE
 from app.web.filters import brand
 
-_STANDING = text("""
+_STATUS = text("""
 SELECT org.time_zone, org.currency AS org_currency,
        pv.plan_key, pv.plan_name, price.amount AS fee,
        ours.state, ours.collection, ours.interval, ours.currency, ours.billing_ends_at,
@@ -35,7 +35,7 @@ WHERE org.id = :org_id
 
 @dataclass(frozen=True, slots=True)
 class CardOnFile:
-    """The card that invoices are charged to, as far as anybody may see it."""
+    """The default card, limited to what may be displayed."""
 
     brand: str
     last4: str
@@ -44,13 +44,13 @@ class CardOnFile:
 
     @property
     def words(self) -> str:
-        """As people name it: Visa ending 4242."""
+        """For display: Visa ending 4242."""
         return f"{brand(self.brand)} ending {self.last4}"
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An invoice that is not paid; minor units."""
+    """An unpaid invoice; minor units."""
 
     amount: int
     currency: str
@@ -59,7 +59,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class OpenCheckout:
-    """What a payment page that was opened and not finished is for."""
+    """The plan and price of an unfinished checkout."""
 
     plan_key: str
     interval: str
@@ -68,9 +68,9 @@ class OpenCheckout:
 
 @dataclass(frozen=True, slots=True)
 class BillingStatus:
-    """An org's money at `as_of`. `fee` is in minor units of `currency` for one `interval`; None is by agreement.
+    """Billing status at `as_of`. `fee` is in minor units of `currency` per `interval`; None is by agreement.
 
-    `state` and `collection` are the subscription's; without one they are "active" and "none".
+    `state` and `collection` are the subscription's; without a subscription they are "active" and "none".
     """
 
     as_of: datetime
@@ -91,31 +91,31 @@ class BillingStatus:
     stripe_id: str | None
     card: CardOnFile | None
     due: Due | None
-    visit: OpenCheckout | None
+    checkout: OpenCheckout | None
 
     @property
     def paid_by_stripe(self) -> bool:
-        """Whether Stripe collects the money of the open subscription."""
+        """Whether Stripe collects payments for the open subscription."""
         return self.collection == "stripe"
 
     @property
     def late(self) -> bool:
-        """Whether a payment failed and is still owed."""
+        """Whether a failed payment is still owed."""
         return self.paid_by_stripe and self.state in LATE
 
 
-def billing_status(session: Session, org_id: UUID, now: datetime) -> BillingStatus:
-    """Read it; `NotFound` when there is no such org.
+def get_billing_status(session: Session, org_id: UUID, now: datetime) -> BillingStatus:
+    """Read the status. Raises `NotFound` if the organisation does not exist.
 
-    Worked example: an org on Pro by Stripe since 21 November with a Visa: fee 4900, USD, month, renews_at 21 December.
+    Worked example: an org on Pro via Stripe since 21 November with a Visa: fee 4900, USD, month, renews_at 21 December.
     """
-    row = session.execute(_STANDING, {"org_id": org_id, "now": now}).one_or_none()
+    row = session.execute(_STATUS, {"org_id": org_id, "now": now}).one_or_none()
     if row is None:
         raise NotFound("There is no such organisation.")
-    return _standing(row, now)
+    return _build_status(row, now)
 
 
-def _standing(row: Row[Any], now: datetime) -> BillingStatus:
+def _build_status(row: Row[Any], now: datetime) -> BillingStatus:
     return BillingStatus(
         as_of=now,
         time_zone=row.time_zone,
@@ -135,7 +135,7 @@ def _standing(row: Row[Any], now: datetime) -> BillingStatus:
         stripe_id=row.stripe_id,
         card=_card(row),
         due=_due(row),
-        visit=_visit(row),
+        checkout=_checkout(row),
     )
 
 
@@ -151,7 +151,7 @@ def _due(row: Row[Any]) -> Due | None:
     return Due(row.amount_remaining, row.due_currency, row.next_attempt_at)
 
 
-def _visit(row: Row[Any]) -> OpenCheckout | None:
+def _checkout(row: Row[Any]) -> OpenCheckout | None:
     if row.visit_plan is None:
         return None
     return OpenCheckout(row.visit_plan, row.visit_interval, row.visit_currency)

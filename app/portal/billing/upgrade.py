@@ -1,4 +1,4 @@
-"""One plan about to be bought: the money today and next time, what changes, or what stands in the way. Pure."""
+"""The purchase page of a plan: price today and next time, what changes, or why it can't be bought. Pure."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from datetime import datetime
 
 from app.portal.billing import words
 from app.portal.billing.status import BillingStatus, OpenCheckout
-from app.portal.billing.upgrade_obstacles import Wish, obstacle
+from app.portal.billing.upgrade_obstacles import ObstacleContext, build_obstacle
 from app.portal.shell.links import Link, purchase_url
-from app.portal.shell.page_parts import Notice, Section, trouble_notice
+from app.portal.shell.page_parts import Notice, Section, build_trouble_notice
 from app.portal.shell.plan_detail import PlanDetailView
 from app.statements import wording
 from app.statements.offers import Offer
-from app.statements.plan_context import INTERVALS, PlanContext, fee_of
+from app.statements.plan_context import INTERVALS, PlanContext, find_fee
 
 LEFT = Notice(
     "info",
     "Nothing was charged",
-    "You left Stripe's page before paying. It stays open for a day: go back to it, or choose something else.",
+    "You left Stripe's page before paying. It stays open for a day: you can go back to it or choose something else.",
 )
-UNCHANGED = "Everything that is not listed stays as it is: members, keys, clients, and what you have used so far."
+UNCHANGED = "Everything not listed stays as it is: members, keys, clients, and your usage so far."
 
 
 @dataclass(frozen=True)
 class Purchase:
-    """What is paid, and the form that leads there.
+    """The price and the purchase form.
 
-    `amount` is taken today and next time; `version` comes back with the form, so that nobody pays an unseen price.
-    `notes` are (icon, words) below the button.
+    `amount` is charged today and at each renewal. `version` is submitted with the form so that nobody pays a price they
+    haven't seen. `notes` are (icon, words) below the button.
     """
 
     zone: str
@@ -46,7 +46,7 @@ class Purchase:
 
 @dataclass(frozen=True)
 class UpgradeView:
-    """What templates/billing/upgrade.html shows: a purchase, or the obstacle in its way."""
+    """What templates/billing/upgrade.html shows: a purchase form, or the obstacle to it."""
 
     heading: str
     plan: PlanDetailView
@@ -56,10 +56,10 @@ class UpgradeView:
     changes_note: str | None
 
 
-def upgrade_view(
+def build_upgrade_view(
     offer: Offer,
     choice: PlanDetailView,
-    seen: PlanContext,
+    context: PlanContext,
     at: BillingStatus,
     *,
     currencies: Sequence[str],
@@ -67,62 +67,64 @@ def upgrade_view(
     left: bool = False,
     trouble: str | None = None,
 ) -> UpgradeView:
-    """Assemble the page of `offer` as `seen`; the money is the plan's own price, which Stripe charges before tax."""
-    fee, interval = fee_of(offer, seen)
-    kind = _kind(offer, fee, seen, at, payments_on=payments_on)
-    amount = wording.amount(fee, seen.currency) if fee else ""
+    """Build the page of `offer` as `seen`. Prices are the plan's own; Stripe adds tax."""
+    fee, interval = find_fee(offer, context)
+    kind = _kind(offer, fee, context, at, payments_on=payments_on)
+    amount = wording.format_amount(fee, context.currency) if fee else ""
     buys = kind == "buy"
     return UpgradeView(
-        heading=heading(kind, offer.name),
+        heading=build_heading(kind, offer.name),
         plan=choice,
-        notice=trouble_notice(trouble) if trouble else LEFT if left else None,
-        purchase=_purchase(offer, seen, at, currencies, amount) if buys else None,
-        obstacle=None if buys else obstacle(kind, Wish(choice, amount, interval, at)),
+        notice=build_trouble_notice(trouble) if trouble else LEFT if left else None,
+        purchase=_purchase(offer, context, at, currencies, amount) if buys else None,
+        obstacle=None if buys else build_obstacle(kind, ObstacleContext(choice, amount, interval, at)),
         changes_note=None if kind == "current" else UNCHANGED,
     )
 
 
-def heading(kind: str, plan: str) -> str:
-    """What the page is called."""
+def build_heading(kind: str, plan: str) -> str:
+    """The page's heading."""
     return plan if kind == "current" else f"Upgrade to {plan}"
 
 
-def button(amount: str, *, resumes: bool) -> str:
-    """What the press does: it opens Stripe's page, or `resumes` the one that is open."""
+def build_button_label(amount: str, *, resumes: bool) -> str:
+    """The button's label: it opens Stripe Checkout, or `resumes` an open session."""
     return f"Go back to payment, {amount} today" if resumes else f"Go to payment, {amount} today"
 
 
-def notes(plan: str, held: str, *, offline: bool) -> list[tuple[str, str]]:
-    """What to know before paying; `offline`: the plan that is held is billed by agreement."""
-    found = [
-        ("lock", "You pay on Stripe's page. Card data never reaches us. A promotion code is entered there."),
-        ("check", f"The limits of {plan} hold from the second in which Stripe confirms the payment."),
-        ("refresh", "Cancel at any time: the plan then ends with the time that is paid for."),
+def list_notes(plan: str, current: str, *, offline: bool) -> list[tuple[str, str]]:
+    """What to know before paying; `offline` means the current plan is billed by agreement."""
+    points = [
+        ("lock", "You pay on Stripe's page. Card data never reaches us. You can enter a promotion code there."),
+        ("check", f"The limits of {plan} apply as soon as Stripe confirms the payment."),
+        ("refresh", "Cancel at any time: your plan then runs to the end of the paid period."),
     ]
     if offline:
-        ends = f"It ends when {plan} begins; talk to your Tollkeeper team about what is paid of it."
-        found.append(("info", f"{held} is billed to you by agreement. {ends}"))
-    return found
+        ends = f"It ends when {plan} starts; ask your Tollkeeper team about what you have already paid."
+        points.append(("info", f"{current} is billed by agreement. {ends}"))
+    return points
 
 
-def _purchase(offer: Offer, seen: PlanContext, at: BillingStatus, currencies: Sequence[str], amount: str) -> Purchase:
-    _, interval = fee_of(offer, seen)
+def _purchase(
+    offer: Offer, context: PlanContext, at: BillingStatus, currencies: Sequence[str], amount: str
+) -> Purchase:
+    _, interval = find_fee(offer, context)
     return Purchase(
         zone=at.time_zone,
         interval=interval,
-        currency=seen.currency,
+        currency=context.currency,
         version=str(offer.version_id),
         amount=amount,
-        next_at=words.next_payment_at(at.as_of, interval),
-        intervals=_intervals(offer, seen, interval),
-        currencies=[(each, purchase_url(offer.key, interval, each), each == seen.currency) for each in currencies],
-        button=button(amount, resumes=at.visit == OpenCheckout(offer.key, interval, seen.currency)),
-        notes=notes(offer.name, at.plan_name, offline=at.collection == "offline"),
+        next_at=words.calculate_next_payment(at.as_of, interval),
+        intervals=_intervals(offer, context, interval),
+        currencies=[(code, purchase_url(offer.key, interval, code), code == context.currency) for code in currencies],
+        button=build_button_label(amount, resumes=at.checkout == OpenCheckout(offer.key, interval, context.currency)),
+        notes=list_notes(offer.name, at.plan_name, offline=at.collection == "offline"),
     )
 
 
-def _kind(offer: Offer, fee: int | None, seen: PlanContext, at: BillingStatus, *, payments_on: bool) -> str:
-    """Buy, or the kind of `obstacle`."""
+def _kind(offer: Offer, fee: int | None, context: PlanContext, at: BillingStatus, *, payments_on: bool) -> str:
+    """Either "buy" or the kind of obstacle."""
     if at.plan_key == offer.key and (at.collection != "offline" or fee is None or not offer.public):
         return "current"
     if offer.is_default or fee == 0:
@@ -133,9 +135,12 @@ def _kind(offer: Offer, fee: int | None, seen: PlanContext, at: BillingStatus, *
         return "paying"
     if not payments_on:
         return "off"
-    return "buy" if seen.may_change else "role"
+    return "buy" if context.may_change else "role"
 
 
-def _intervals(offer: Offer, seen: PlanContext, shown: str) -> list[Link]:
-    known = [each for each in INTERVALS if offer.fee(seen.currency, each)]
-    return [(INTERVALS[each], purchase_url(offer.key, each, seen.currency), each == shown) for each in known]
+def _intervals(offer: Offer, context: PlanContext, shown: str) -> list[Link]:
+    known = [interval for interval in INTERVALS if offer.fee(context.currency, interval)]
+    return [
+        (INTERVALS[interval], purchase_url(offer.key, interval, context.currency), interval == shown)
+        for interval in known
+    ]

@@ -1,4 +1,4 @@
-"""Why a plan cannot be bought here and now, and which way leads on. Pure."""
+"""Why a plan cannot be bought right now, and what to do instead. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _FREE_PAGE = "Nothing on this page costs anything."
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """The plan that is looked at, its price in words, and where the org stands."""
+class ObstacleContext:
+    """The plan being viewed, its price in words, and the organisation's billing status."""
 
     plan: PlanDetailView
     amount: str
@@ -24,62 +24,67 @@ class Wish:
 
     @property
     def until(self) -> str:
-        """When the present plan's paid time ends."""
+        """When the current plan's paid period ends."""
         return when(self.at.renews_at, self.at.time_zone) if self.at.renews_at else "the end of its paid time"
 
 
-def obstacle(kind: str, wish: Wish) -> Section:
-    """The card in place of the form. `kind` is current, role, off, agreement, paying or default."""
-    return _OBSTACLES[kind](wish)
+def build_obstacle(kind: str, context: ObstacleContext) -> Section:
+    """The card shown instead of the form. `kind` is current, role, off, agreement, paying or default."""
+    return _OBSTACLES[kind](context)
 
 
-def _current(wish: Wish) -> Section:
-    compare = TextSpan("compare it with the others", wish.plan.back)
+def _current(context: ObstacleContext) -> Section:
+    compare = TextSpan("compare it with the others", context.plan.back)
     lead: list[str | TextSpan] = ["There is nothing to change. ", TextSpan("Open billing", path_to("billing.index"))]
-    if wish.at.cancels:
+    if context.at.cancels:
         billing = TextSpan("open billing", path_to("billing.index"))
-        lead = ["It ends on ", wish.until, ". To keep it, take the cancellation back: ", billing]
+        lead = ["It ends on ", context.until, ". To keep it, undo the cancellation: ", billing]
     return Section("You are on this plan", [[*lead, ", or ", compare, "."]])
 
 
-def _paying(wish: Wish) -> Section:
-    name, held = wish.plan.name, wish.at.plan_name
+def _paying(context: ObstacleContext) -> Section:
+    name, current = context.plan.name, context.at.plan_name
     first: Sentence
-    if wish.at.cancels:
-        first = [f"{held} ends on ", wish.until, f". From then on you can choose {name} here."]
+    if context.at.cancels:
+        first = [f"{current} ends on ", context.until, f". After that you can choose {name} here."]
     else:
-        cancel = TextSpan(f"Cancel {held}", path_to("billing.confirm_cancel"))
-        more = f", and nothing more is charged for it. Then choose {name} here."
-        first = [cancel, ": it ends on ", wish.until, more]
-    lead = f"Moving straight from one paid plan to another is not open yet. Two ways lead to {name}:"
-    points = [first, "Or write to your Tollkeeper team, who can move you sooner."]
-    return Section(f"You already pay for {held}", [lead], points, last=_FREE_PAGE)
+        cancel = TextSpan(f"Cancel {current}", path_to("billing.confirm_cancel"))
+        more = f", and you are not charged for it again. Then choose {name} here."
+        first = [cancel, ": it ends on ", context.until, more]
+    lead = f"Switching directly from one paid plan to another is not available yet. There are two ways to get {name}:"
+    points = [first, "Or contact your Tollkeeper team, who can move you sooner."]
+    return Section(f"You already pay for {current}", [lead], points, last=_FREE_PAGE)
 
 
-def _role(wish: Wish) -> Section:
-    price = f"{wish.amount} today, then {wish.amount} each {wish.interval}, before tax."
-    return Section("Whom to ask", [f"{wish.plan.name} is {price}"], ask="Your role cannot change the plan.",
-                   people=wish.plan.people)  # fmt: skip
+def _role(context: ObstacleContext) -> Section:
+    price = f"{context.amount} today, then {context.amount} every {context.interval}, before tax."
+    return Section("Ask an owner", [f"{context.plan.name} is {price}"], ask="Your role cannot change the plan.",
+                   people=context.plan.people)  # fmt: skip
 
 
-def _off(wish: Wish) -> Section:
-    name = wish.plan.name
+def _off(context: ObstacleContext) -> Section:
+    name = context.plan.name
+    price = f"{context.amount} a {context.interval}"
     words = (
-        f"{name} is {wish.amount} a {wish.interval}, before tax. This installation takes no payments in the browser:"
-        f" ask your Tollkeeper team for {name}, and its limits hold from the second they switch you."
+        f"{name} is {price}, before tax. Online payments are not switched on in this installation."
+        f" Ask your Tollkeeper team for {name}: its limits apply as soon as they switch you."
     )
     return Section("Payments are not switched on", [words], last=_FREE_PAGE)
 
 
-def _default(wish: Wish) -> Section:
-    line: list[str | TextSpan] = [f"{wish.plan.name} costs nothing. You are on it whenever no paid plan runs."]
-    if wish.at.renews_at and not wish.at.cancels:
-        line += [" ", TextSpan(f"Cancel {wish.at.plan_name}", path_to("billing.confirm_cancel")), " to return to it."]
+def _default(context: ObstacleContext) -> Section:
+    line: list[str | TextSpan] = [f"{context.plan.name} is free. You are on it whenever you have no paid plan."]
+    if context.at.renews_at and not context.at.cancels:
+        line += [
+            " ",
+            TextSpan(f"Cancel {context.at.plan_name}", path_to("billing.confirm_cancel")),
+            " to return to it.",
+        ]
     return Section("No payment needed", [line])
 
 
-def _agreement(wish: Wish) -> Section:
-    words = f"{wish.plan.name} has no price of the list. Write to your Tollkeeper team about it."
+def _agreement(context: ObstacleContext) -> Section:
+    words = f"{context.plan.name} has no list price. Contact your Tollkeeper team about it."
     return Section("By agreement", [words])
 
 

@@ -1,4 +1,4 @@
-"""The billing pages: one blueprint, a module a page family."""
+"""The billing blueprint with all its pages registered."""
 
 from app.portal.billing import overview_pages, plan_pages, return_pages
 from app.portal.billing.blueprint import billing

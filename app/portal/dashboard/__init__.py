@@ -1,1 +1,1 @@
-"""Home and dashboard: bars, cost, prompts, first steps, latest events. Knows no other package of pages."""
+"""Home page and dashboard: bars, cost, prompts, first steps, latest events. Imports no other page package."""

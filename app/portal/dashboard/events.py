@@ -1,4 +1,4 @@
-"""Usage events as pages list them. Pure."""
+"""Rows for lists of usage events. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from app.statements import wording
 _SOURCES = {"api": "API", "import": "Import", "job": "Job", "void": "Correction"}
 
 
-def event_rows(events: Iterable[Recorded], names: Mapping[str, str]) -> list[EventRow]:
-    """The lines of the dashboard's table; `names` gives a meter's by its key."""
+def build_event_rows(events: Iterable[Recorded], names: Mapping[str, str]) -> list[EventRow]:
+    """Build the rows of the events table; `names` maps meter keys to names."""
     return [
         EventRow(
-            at=each.occurred_at,
-            meter=names.get(each.meter, each.meter),
-            quantity=each.quantity,
-            unit=each.unit if each.quantity == 1 else wording.units(each.unit),
-            kind=each.kind or "",
-            source=each.user or each.client or each.endpoint or _SOURCES[each.source],
+            at=event.occurred_at,
+            meter=names.get(event.meter, event.meter),
+            quantity=event.quantity,
+            unit=wording.unit_for(event.quantity, event.unit),
+            kind=event.kind or "",
+            source=event.user or event.client or event.endpoint or _SOURCES[event.source],
         )
-        for each in events
+        for event in events
     ]

@@ -1,4 +1,4 @@
-"""The checklist of an org that has just begun: four steps, the second of which turns done by itself. Pure."""
+"""The checklist for a new organisation: four steps. Pure."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ from app.statements.current_usage import CurrentUsage
 from app.web.addresses import path_to
 
 SHOWN_FOR = timedelta(days=1)
-"""How long after its first event the list stays when steps are left."""
+"""How long the checklist stays after the first event if steps are left."""
 
 
 def is_shown(usage: CurrentUsage, events: Sequence[EventRow]) -> bool:
-    """Whether the list is shown: until the first event, and for a day after it while all events fit the latest."""
+    """Show the checklist until the first event and for a day after, while all events fit the list of the latest."""
     if not usage.ever_used:
         return True
     return 0 < len(events) < _FEW and usage.as_of - events[-1].at < SHOWN_FOR
 
 
-def steps(usage: CurrentUsage, facts: Row[Any], base_url: str, *, may_manage: bool) -> list[ChecklistStep]:
-    """The four steps; buttons only for who may press them."""
+def list_steps(usage: CurrentUsage, facts: Row[Any], base_url: str, *, may_manage: bool) -> list[ChecklistStep]:
+    """The four steps; buttons appear only for members who may use them."""
     meter = usage.meters[0].key if usage.meters else "api_calls"
     return [
         ChecklistStep(
-            "Make an API key",
-            "Your product signs its calls with it. It is shown once.",
+            "Create an API key",
+            "Your product uses it to authenticate its calls. It is shown only once.",
             done=facts.has_key,
             action_href=path_to("accounts.keys") if may_manage else None,
-            action_label="Make a key",
+            action_label="Create a key",
         ),
         ChecklistStep(
             "Send your first event",
-            "Counted." if usage.ever_used else "Paste this with your key in place. This step turns done by itself.",
+            "Recorded." if usage.ever_used else "Run this with your own key. This step completes by itself.",
             done=usage.ever_used,
             waiting=not usage.ever_used,
-            code=curl(base_url, meter),
+            code=build_curl(base_url, meter),
         ),
         ChecklistStep(
-            "Bring a colleague",
-            "Each role has its own view: billing sees bills, viewers change nothing.",
+            "Invite a colleague",
+            "Each role sees what it needs: billing members see bills, viewers change nothing.",
             done=facts.members > 1,
             action_href=path_to("accounts.members_page") if may_manage else None,
-            action_label="Invite somebody",
+            action_label="Invite someone",
         ),
         ChecklistStep(
             "Choose a plan",
-            f"You are on {usage.plan_name}. A larger plan raises the limits at once.",
+            f"You are on {usage.plan_name}. A larger plan raises your limits at once.",
             done=facts.has_plan,
             action_href=path_to("plans.index"),
             action_label="Compare plans",
@@ -59,8 +59,8 @@ def steps(usage: CurrentUsage, facts: Row[Any], base_url: str, *, may_manage: bo
     ]
 
 
-def curl(base_url: str, meter: str, key: str = "$TOLLKEEPER_KEY", event_id: str = "my-first-event") -> str:
-    """A line that sends one event; with a real key it works when pasted."""
+def build_curl(base_url: str, meter: str, key: str = "$TOLLKEEPER_KEY", event_id: str = "my-first-event") -> str:
+    """A curl command that sends one event; it works as pasted once the key is real."""
     body = json.dumps({"id": event_id, "meter": meter, "quantity": 1})
     return (
         f'curl {base_url}/api/v1/usage/events -H "Authorization: Bearer {key}"'

@@ -1,4 +1,4 @@
-"""The dashboard's view out of the period's figures: bars, sentence, prompts, cost, checklist. Pure."""
+"""Builds the dashboard's view from the period's figures: bars, summary, prompts, cost, checklist. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ACTIVE = timedelta(minutes=10)
 _KINDS = {"near": "near", "high": "strong", "full": "full", "over": "full"}
 
 
-def dashboard(
+def build_dashboard(
     usage: CurrentUsage,
     *,
     events: Sequence[EventRow] = (),
@@ -30,11 +30,11 @@ def dashboard(
     suspended: bool = False,
     watched: bool = False,
 ) -> DashboardView:
-    """Assemble the page. `advice` by meter ends a prompt's words and leads on: what a larger plan gives, whom to ask.
+    """Build the page. `advice` adds an upgrade hint to each meter's prompt.
 
-    `watched` looks for news more often: a sandbox is there to be watched.
+    `watched` polls more often; the sandbox sets it.
     """
-    kind, sentence = wording.state(usage)
+    kind, sentence = wording.summarise_usage(usage)
     return DashboardView(
         plan_name=usage.plan_name,
         zone=usage.time_zone,
@@ -43,8 +43,8 @@ def dashboard(
         as_of=usage.as_of,
         state_kind=kind,
         state_sentence=sentence,
-        meters=bars(usage),
-        cost=cost(usage),
+        meters=build_bars(usage),
+        cost=build_cost(usage),
         prompts=[SUSPENDED] * suspended + _prompts(usage, advice or {}, may_upgrade=may_upgrade),
         events=events,
         steps=steps,
@@ -55,32 +55,34 @@ def dashboard(
 SUSPENDED = PromptView(
     kind="full",
     title="This organisation is suspended",
-    words="Its API keys are refused, so nothing is counted. Usage, plans and exports stay open to you."
-    " Write to your Tollkeeper team to have it opened again.",
+    words="Its API keys are refused, so nothing is counted. You can still open usage, plans and exports."
+    " Contact your Tollkeeper team to have it reactivated.",
 )
 
 
-def bars(usage: CurrentUsage) -> list[MeterBar]:
-    """One bar a meter; those of the plan first, as the catalogue orders them."""
+def build_bars(usage: CurrentUsage) -> list[MeterBar]:
+    """One bar per meter, the plan's own first, in catalogue order."""
     return [_bar(meter, usage) for meter in usage.meters]
 
 
-def pressing(usage: CurrentUsage) -> list[MeterFigures]:
-    """The meters with a full window, then those at 80 % and more, fullest first.
+def list_pressing_meters(usage: CurrentUsage) -> list[MeterFigures]:
+    """The meters with a full window, then those at 80 % or more, fullest first.
 
-    At most three: a wall of prompts is read by nobody.
+    At most three: nobody reads a wall of prompts.
     """
-    found = [meter for meter in usage.meters if meter.shut or meter.state in _KINDS]
-    return sorted(found, key=lambda meter: (meter.shut is None, -(meter.percent or 0)))[:3]
+    meters = [meter for meter in usage.meters if meter.shut or meter.state in _KINDS]
+    return sorted(meters, key=lambda meter: (meter.shut is None, -(meter.percent or 0)))[:3]
 
 
 def _prompts(usage: CurrentUsage, advice: Mapping[str, UpgradeHint], *, may_upgrade: bool) -> list[PromptView]:
-    pressed = pressing(usage)
-    return [prompt(each, usage, advice.get(each.key, UpgradeHint()), may_upgrade=may_upgrade) for each in pressed]
+    pressed = list_pressing_meters(usage)
+    return [
+        build_prompt(meter, usage, advice.get(meter.key, UpgradeHint()), may_upgrade=may_upgrade) for meter in pressed
+    ]
 
 
-def prompt(meter: MeterFigures, usage: CurrentUsage, advice: UpgradeHint, *, may_upgrade: bool) -> PromptView:
-    """What to decide about a meter that is near, at or over its limit, or that a full window refuses."""
+def build_prompt(meter: MeterFigures, usage: CurrentUsage, advice: UpgradeHint, *, may_upgrade: bool) -> PromptView:
+    """The prompt for a meter that is near, at or over its limit, or blocked by a full window."""
     kind, title, words = _pressing(meter, usage)
     return PromptView(
         kind=kind,
@@ -89,23 +91,24 @@ def prompt(meter: MeterFigures, usage: CurrentUsage, advice: UpgradeHint, *, may
         action_href=advice.href if may_upgrade else None,
         action_label=advice.label if may_upgrade else None,
         second_href=path_to("usage.index", meter=meter.key),
-        second_label="See what used it",
+        second_label="Usage details",
     )
 
 
 def _pressing(meter: MeterFigures, usage: CurrentUsage) -> tuple[str, str, str]:
-    """Kind, title and words of a prompt."""
+    """Kind, title and text of a prompt."""
     if meter.shut:
-        title = f"{meter.name}: {quantity(meter.shut.limit)} {windows.EACH[meter.shut.span]} reached"
-        return "strong", title, windows.reached(meter.name, meter.shut, usage.time_zone)
-    used = f"{quantity(meter.use.used)} of {quantity(meter.limit or Decimal(0))} {wording.units(meter.unit)}"
+        title = f"{meter.name}: limit of {quantity(meter.shut.limit)} {windows.EACH[meter.shut.span]} reached"
+        return "strong", title, windows.describe_full_window(meter.name, meter.shut, usage.time_zone)
+    limit = meter.limit or Decimal(0)
+    used = f"{quantity(meter.use.used)} of {quantity(limit)} {wording.unit_for(limit, meter.unit)}"
     title = f"{meter.name}: {meter.percent} % used" if meter.percent != FULL else f"{meter.name}: 100 % reached"
     kind = "strong" if meter.state == "over" and meter.terms.policy != "block" else _KINDS[meter.state]
-    return kind, title, f"{used} are used. {wording.policy(meter, usage.currency)}"
+    return kind, title, f"{used} used. {wording.describe_policy(meter, usage.currency)}"
 
 
-def cost(usage: CurrentUsage) -> CostView | None:
-    """Fee and usage of the period; None where the plan can cost nothing."""
+def build_cost(usage: CurrentUsage) -> CostView | None:
+    """Fee and usage cost of the period; None if the plan can't cost anything."""
     if not (usage.cost or usage.projected_cost or usage.fee or any(meter.terms.charge for meter in usage.meters)):
         return None
     places = exponent(usage.currency)
@@ -118,12 +121,12 @@ def cost(usage: CurrentUsage) -> CostView | None:
 
 
 def _note(usage: CurrentUsage) -> str:
-    fee = wording.amount(usage.fee, usage.currency)
-    parts = [f"{wording.amount(usage.usage_cost, usage.currency)} for usage"]
+    fee = wording.format_amount(usage.fee, usage.currency)
+    parts = [f"{wording.format_amount(usage.usage_cost, usage.currency)} for usage"]
     if usage.fee_due:
         parts.insert(0, f"{fee} for the plan")
-    apart = f" The plan's {fee} a year is paid apart." if usage.fee and not usage.fee_due else ""
-    return f"Cost so far is {' and '.join(parts)}, before tax; an estimate until the period ends.{apart}"
+    apart = f" The plan's {fee} a year is billed separately." if usage.fee and not usage.fee_due else ""
+    return f"Cost so far: {' and '.join(parts)}, before tax. This is an estimate until the period ends.{apart}"
 
 
 def _bar(meter: MeterFigures, usage: CurrentUsage) -> MeterBar:
@@ -131,23 +134,23 @@ def _bar(meter: MeterFigures, usage: CurrentUsage) -> MeterBar:
     return MeterBar(
         key=meter.key,
         name=meter.name,
-        unit=wording.units(meter.unit),
+        unit=wording.unit_for(meter.use.used if meter.limit is None else meter.limit, meter.unit),
         used=meter.use.used,
         limit=meter.limit,
         percent=meter.percent or 0,
         resets_at=usage.period.end,
         state=meter.state,
-        policy=wording.policy(meter, usage.currency),
-        forecast=wording.forecast(meter, usage),
+        policy=wording.describe_policy(meter, usage.currency),
+        forecast=wording.describe_forecast(meter, usage),
         reserved=meter.use.reserved,
         reserved_percent=share,
         href=path_to("usage.index", meter=meter.key),
-        windows=windows.said(meter.windows),
+        windows=windows.describe_windows(meter.windows),
     )
 
 
 def _poll(usage: CurrentUsage, events: Sequence[EventRow], *, watched: bool) -> int:
-    """Seconds to the next look: soon while the first event is awaited or events are coming in."""
+    """Seconds until the next poll: short while waiting for the first event or while events come in."""
     if not usage.ever_used:
         return _POLL_WAITING
     active = bool(events) and usage.as_of - events[0].at < _ACTIVE

@@ -1,6 +1,6 @@
-"""What home and dashboard show, ready to be written down: templates read these and decide nothing.
+"""View models of the home page and dashboard. Templates render them and decide nothing.
 
-Amounts are Decimals in whole units of their currency, quantities Decimals, instants aware; words are whole sentences.
+Amounts are Decimals in major units, quantities are Decimals, times are timezone-aware, texts are whole sentences.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class MeterBar:
 
 @dataclass(frozen=True)
 class PromptView:
-    """What needs a decision. `kind` is info, near, strong or full."""
+    """A call to action. `kind` is info, near, strong or full."""
 
     kind: str
     title: str
@@ -46,7 +46,7 @@ class PromptView:
 
 @dataclass(frozen=True)
 class ChecklistStep:
-    """One step of the first-run checklist; `code` is a line to copy and run."""
+    """One step of the checklist; `code` is a command to copy and run."""
 
     title: str
     words: str
@@ -71,7 +71,7 @@ class EventRow:
 
 @dataclass(frozen=True)
 class CostView:
-    """Cost of the open period: the plan's fee, usage above the allowances, and where it ends at this pace."""
+    """Cost of the open period: the plan's fee plus overage, and the forecast at the current pace."""
 
     currency: str
     so_far: Decimal
@@ -81,7 +81,7 @@ class CostView:
 
 @dataclass(frozen=True)
 class DashboardView:
-    """The dashboard. `state_kind` is ok, near, high, full, over or empty; with steps left it shows the checklist."""
+    """The dashboard. `state_kind` is ok, near, high, full, over or empty; the checklist shows while steps are left."""
 
     plan_name: str
     zone: str
@@ -99,5 +99,5 @@ class DashboardView:
 
     @property
     def state_icon(self) -> str:
-        """The mark beside the sentence."""
+        """The icon beside the summary."""
         return {"ok": "check", "empty": "clock"}.get(self.state_kind, "alert")

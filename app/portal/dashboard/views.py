@@ -1,4 +1,4 @@
-"""Home and dashboard."""
+"""Home page and dashboard."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from app.kit.errors import DomainError
 from app.kit.periods import month_of
 from app.metering.queries import list_latest_events
 from app.portal.dashboard import first_steps, queries
-from app.portal.dashboard.events import event_rows
-from app.portal.dashboard.view import dashboard as assemble
-from app.portal.dashboard.view import pressing
+from app.portal.dashboard.events import build_event_rows
+from app.portal.dashboard.view import build_dashboard as assemble
+from app.portal.dashboard.view import list_pressing_meters
 from app.portal.dashboard.view_models import ChecklistStep, EventRow, MeterBar
 from app.portal.shell import people
-from app.portal.shell.banner import Banner, banner, find_banner_facts
-from app.portal.shell.people import MAY_CHANGE_PLAN, org_of
+from app.portal.shell.banner import Banner, build_banner, find_banner_facts
+from app.portal.shell.people import MAY_CHANGE_PLAN, get_org_id
 from app.portal.shell.upgrade_hints import UpgradeHint, hint_larger_plan, hint_whom_to_ask
-from app.statements.current_usage import CurrentUsage, current_usage
-from app.statements.offers import offers
+from app.statements.current_usage import CurrentUsage, get_current_usage
+from app.statements.offers import list_offers
 from app.statements.plan_context import PlanContext
 from app.subscriptions.queries import entitlements
 from app.web.database import session
@@ -38,21 +38,21 @@ _MAY_MANAGE = frozenset({"owner", "admin"})
 
 @pages.get("/")
 def home() -> Response:
-    """What it is; somebody signed in goes on to the dashboard."""
+    """The landing page; signed-in users are redirected to the dashboard."""
     if guards.caller().user_id is not None:
         return redirect_to("portal.dashboard")
-    curl = first_steps.curl(runtime().settings.base_url, "api_calls")
+    curl = first_steps.build_curl(runtime().settings.base_url, "api_calls")
     return render("dashboard/home.html", bars=sample_bars(business_now()), curl=curl)
 
 
 @pages.get("/dashboard")
 def dashboard() -> Response:
-    """Where the org stands: bars, cost, prompts, latest events. The bars are a fragment that refreshes itself."""
+    """Bars, cost, prompts and latest events. The bars are a fragment that polls for updates."""
     who = guards.caller()
-    org = org_of(who)
-    usage = current_usage(session(), org, business_now())
+    org = get_org_id(who)
+    usage = get_current_usage(session(), org, business_now())
     names = {meter.key: meter.name for meter in usage.meters}
-    events = event_rows(list_latest_events(session(), org, LATEST), names)
+    events = build_event_rows(list_latest_events(session(), org, LATEST), names)
     view = assemble(
         usage,
         events=events,
@@ -67,57 +67,57 @@ def dashboard() -> Response:
 
 @pages.app_context_processor
 def _for_other_pages() -> dict[str, Any]:
-    """The page of a new key shows a first event, and its room knows no meters; every layout has the banner."""
+    """Template globals: the new-key page needs a meter for its example, and every layout shows the billing banner."""
     return {"example_meter": _example_meter, "billing_banner": _banner}
 
 
 def _banner() -> Banner | None:
-    """The line above every page of an org that owes or leaves; asked for by the layout, with one statement."""
+    """The banner for an organisation whose payment is late or whose plan is ending. One query, run by the layout."""
     who = guards.caller()
     if who.user_id is None or who.org_id is None or not who.verified:
         return None
-    return banner(find_banner_facts(runtime().pool, who.org_id), who.role, who.time_zone)
+    return build_banner(find_banner_facts(runtime().pool, who.org_id), who.role, who.time_zone)
 
 
 def _example_meter() -> str:
-    """A meter of the plan of the caller's org; asked for only by the page that shows it."""
+    """A meter of the organisation's plan, for the example on the new-key page."""
     org_id = guards.caller().org_id
     try:
         meters = entitlements(session(), org_id, business_now()).meters if org_id else ()
     except DomainError:
-        meters = ()  # the page shows a secret this once: an empty catalogue must not lose it
+        meters = ()  # the page shows a secret only once, so an empty catalogue must not break it
     return meters[0].key if meters else "api_calls"
 
 
 def _steps(usage: CurrentUsage, events: list[EventRow], who: Caller) -> list[ChecklistStep]:
     if not first_steps.is_shown(usage, events):
         return []
-    facts = queries.first_steps(session(), usage.org_id)
-    found = first_steps.steps(usage, facts, runtime().settings.base_url, may_manage=who.role in _MAY_MANAGE)
-    return found if any(not step.done for step in found) else []
+    facts = queries.get_first_step_facts(session(), usage.org_id)
+    steps = first_steps.list_steps(usage, facts, runtime().settings.base_url, may_manage=who.role in _MAY_MANAGE)
+    return steps if any(not step.done for step in steps) else []
 
 
 def _advice(usage: CurrentUsage, who: Caller) -> dict[str, UpgradeHint]:
-    """What to do about each meter that is near its limit; asks the database only when there is one."""
-    meters = pressing(usage)
+    """Upgrade hints for the meters near their limit; queries the database only if there are any."""
+    meters = list_pressing_meters(usage)
     if not meters:
         return {}
     if who.role not in MAY_CHANGE_PLAN:
         words = hint_whom_to_ask(people.list_plan_managers(session(), usage.org_id))
         return {meter.key: words for meter in meters}
-    sold = offers(session(), usage.plan_key)
-    seen = PlanContext(usage.currency, usage.interval, usage.plan_key, paying=usage.collection == "stripe")
-    return {meter.key: hint_larger_plan(meter, sold, seen) for meter in meters}
+    sold = list_offers(session(), usage.plan_key)
+    context = PlanContext(usage.currency, usage.interval, usage.plan_key, paying=usage.collection == "stripe")
+    return {meter.key: hint_larger_plan(meter, sold, context) for meter in meters}
 
 
 def sample_bars(now: datetime) -> list[MeterBar]:
-    """One bar that is fine, one near its limit, one above its allowance."""
+    """Sample bars: one fine, one near its limit, one above its allowance."""
     resets = month_of(now, "UTC").end
     return [
         MeterBar("sample-calls", "API calls", "calls", Decimal(31204), Decimal(50000), 62, resets,
                  policy="Above that, each is billed at $0.01."),
         MeterBar("sample-minutes", "Minutes", "minutes", Decimal(1014), Decimal(1200), 84, resets, state="near",
-                 policy="Refused at 100 %.", forecast="Full about Tuesday 14:00."),
+                 policy="Refused at 100 %.", forecast="Full around Tuesday 14:00."),
         MeterBar("sample-documents", "Documents", "documents", Decimal(1120), Decimal(1000), 112, resets, state="over",
                  policy="Above that, each is billed at $0.05."),
     ]  # fmt: skip

@@ -1,1 +1,1 @@
-"""First event, API reference, error codes, style guide. Knows no org."""
+"""Documentation pages: quick start, API reference, error codes, style guide. Knows nothing about organisations."""

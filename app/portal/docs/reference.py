@@ -1,4 +1,4 @@
-"""The API reference's view of an OpenAPI document: flat lists that a template can show. Pure."""
+"""Flattens an OpenAPI document into lists for the API reference's template. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SAMPLE_KEY = "$TOLLKEEPER_KEY"
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a body or one parameter; nested ones carry their path: `meters[].used`."""
+    """A body field or parameter; nested fields are named by path: `meters[].used`."""
 
     name: str
     type: str
@@ -23,7 +23,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Call:
-    """One operation, as the reference shows it."""
+    """One operation of the reference."""
 
     method: str
     path: str
@@ -42,15 +42,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Group:
-    """The calls of one subject."""
+    """The calls of one resource."""
 
     title: str
     anchor: str
     calls: list[Call]
 
 
-def reference(document: Document) -> list[Group]:
-    """Every operation of the document, grouped by the first word of its path, in the document's order."""
+def build_reference(document: Document) -> list[Group]:
+    """All operations in document order, grouped by the first segment of their path."""
     groups: dict[str, list[Call]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -67,8 +67,10 @@ def _call(document: Document, path: str, method: str, operation: Document) -> Ca
     answer = operation["responses"]["200"].get("content", {}).get("application/json", {})
     words, scope = _description(operation.get("description", ""))
     parameters = [
-        Field(each["name"], _type(document, each["schema"]), each.get("required", False), _where(each))
-        for each in operation.get("parameters", [])
+        Field(
+            parameter["name"], _type(document, parameter["schema"]), parameter.get("required", False), _where(parameter)
+        )
+        for parameter in operation.get("parameters", [])
     ]
     return Call(
         method=method.upper(),
@@ -78,8 +80,8 @@ def _call(document: Document, path: str, method: str, operation: Document) -> Ca
         notes=words,
         scope=scope,
         parameters=parameters,
-        body=fields(document, body.get("schema")),
-        answer=fields(document, answer.get("schema")),
+        body=list_fields(document, body.get("schema")),
+        answer=list_fields(document, answer.get("schema")),
         answer_note=str(_plain(document, answer.get("schema", {})).get("description", "")),
         curl=_curl(document, path, method, _example(body), public=scope is None),
         sample=_pretty(_example(answer)),
@@ -94,16 +96,16 @@ def _where(parameter: Document) -> str:
 
 
 def _description(text: str) -> tuple[list[str], str | None]:
-    """The paragraphs, and the scope, which the document writes as its last one."""
-    paragraphs = [each.strip() for each in text.split("\n\n") if each.strip()]
+    """The description's paragraphs, and the scope, which the document puts in the last paragraph."""
+    paragraphs = [paragraph.strip() for paragraph in text.split("\n\n") if paragraph.strip()]
     scope = None
     if paragraphs and paragraphs[-1].startswith("Needs the scope `"):
         scope = paragraphs.pop().split("`")[1]
     return paragraphs, scope
 
 
-def fields(document: Document, schema: Document | None) -> list[Field]:
-    """The schema's fields as one flat list, nested ones with their path."""
+def list_fields(document: Document, schema: Document | None) -> list[Field]:
+    """The schema's fields as a flat list, nested fields named by path."""
     return _walk(document, schema or {}, "", 0)
 
 
@@ -113,42 +115,42 @@ def _walk(document: Document, schema: Document, prefix: str, depth: int) -> list
         return []
     if shape.get("type") == "array" and depth == 0:
         return _walk(document, shape.get("items", {}), "[].", 1)
-    found: list[Field] = []
+    fields: list[Field] = []
     required = set(shape.get("required", []))
     for name, inner in shape.get("properties", {}).items():
         plain = _plain(document, inner)
         many = plain.get("type") == "array"
         deeper = plain.get("items", {}) if many else plain
         note = _note(inner) or str(_plain(document, deeper).get("description", ""))
-        found.append(Field(prefix + name, _type(document, inner), name in required, note))
-        found += _walk(document, deeper, f"{prefix}{name}{'[]' if many else ''}.", depth + 1)
-    return found
+        fields.append(Field(prefix + name, _type(document, inner), name in required, note))
+        fields += _walk(document, deeper, f"{prefix}{name}{'[]' if many else ''}.", depth + 1)
+    return fields
 
 
 def _plain(document: Document, schema: Document) -> Document:
-    """The schema itself: references followed, `null` taken off a choice of two."""
+    """Resolve references, and unwrap a schema that is only made nullable."""
     if "$ref" in schema:
         return _plain(document, document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
-    options = [each for each in schema.get("anyOf", []) if each.get("type") != "null"]
+    options = [option for option in schema.get("anyOf", []) if option.get("type") != "null"]
     return _plain(document, options[0]) if len(options) == 1 else schema
 
 
 def _note(schema: Document) -> str:
     default = schema.get("default")
-    said = str(schema.get("description", ""))
+    text = str(schema.get("description", ""))
     if default in (None, "", [], {}):
-        return said
-    return f"{said} Default {json.dumps(default)}.".strip()
+        return text
+    return f"{text} Default {json.dumps(default)}.".strip()
 
 
 def _type(document: Document, schema: Document) -> str:
     options = schema.get("anyOf") or schema.get("oneOf")
     if options:
-        return " or ".join(dict.fromkeys(_type(document, each) for each in options))
+        return " or ".join(dict.fromkeys(_type(document, option) for option in options))
     if "$ref" in schema:
         return _type(document, _plain(document, schema))
     if "enum" in schema:
-        return " | ".join(str(each) for each in schema["enum"])
+        return " | ".join(str(value) for value in schema["enum"])
     kind = str(schema.get("type", "any"))
     if kind == "array":
         return f"list of {_type(document, schema.get('items', {}))}"
@@ -156,8 +158,8 @@ def _type(document: Document, schema: Document) -> str:
 
 
 def _example(content: Document) -> Any:
-    for each in content.get("examples", {}).values():
-        return each.get("value")
+    for example in content.get("examples", {}).values():
+        return example.get("value")
     return None
 
 
@@ -178,9 +180,9 @@ def _curl(document: Document, path: str, method: str, body: Any, *, public: bool
 
 
 def _problems(responses: Document) -> list[tuple[str, list[str]]]:
-    """The refusals: status and its codes, which the document writes between backticks."""
+    """Error responses: status and codes; the document lists the codes in backticks."""
     return [
-        (status, each["description"].split("`")[1::2])
-        for status, each in responses.items()
+        (status, response["description"].split("`")[1::2])
+        for status, response in responses.items()
         if not status.startswith("2")
     ]

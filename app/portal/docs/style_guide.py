@@ -1,4 +1,4 @@
-"""Specimens for the developers' style guide (/docs/style): every component in its states, with figures made up here."""
+"""Sample data for the style guide (/docs/style), which shows every component in all its states."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.web import charts
 
 RESET = datetime(2026, 11, 30, 23, 0, tzinfo=UTC)
 ZONE = "Europe/Berlin"
-# Any: the published types of WTForms are a release behind and know only pairs, which it has deprecated.
+# Any: the published WTForms types are a release behind and accept only pairs, which WTForms has deprecated.
 _ZONES: Any = ["UTC", ZONE]
 _ROLES: Any = ["Admin", "Viewer"]
 
@@ -51,17 +51,17 @@ class BarSpecimen:
 
 
 def _bars() -> list[BarSpecimen]:
-    full, bill = "At 100 % further calls are refused.", "Above 50,000 each call is billed at $0.01."
+    full, bill = "Refused at 100 %.", "Above 50,000, each call is billed at $0.01."
     number = Decimal
     return [
         BarSpecimen("calls", "API calls", "calls", number(8200), number(20000), 41, "ok", bill,
                     reserved=number(1200), reserved_percent=6),
         BarSpecimen("minutes", "Minutes", "minutes", number("985.5"), number(1200), 82, "near", full,
-                    "Full about Tuesday 24 Nov, 14:00"),
-        BarSpecimen("exports", "Exports", "exports", number(191), number(200), 95, "high", full, "Full about tomorrow"),
+                    "Full around Tuesday 24 Nov, 14:00"),
+        BarSpecimen("exports", "Exports", "exports", number(191), number(200), 95, "high", full, "Full by tomorrow"),
         BarSpecimen("sessions", "Sessions", "sessions", number(100), number(100), 100, "full", full),
         BarSpecimen("documents", "Documents", "documents", number(56000), number(50000), 112, "over",
-                    "6,000 above the allowance are billed at $0.01 each."),
+                    "6,000 above the allowance, billed at $0.01 each."),
         BarSpecimen("tokens", "Tokens", "tokens", number(12345678), None, 0, "unlimited", "Never refused, not billed."),
     ]  # fmt: skip
 
@@ -77,7 +77,7 @@ def _form(*, wrong: bool) -> SpecimenForm:
 
 def _charts() -> tuple[charts.Chart, charts.Chart]:
     days = [date(2026, 11, 1) + timedelta(days=i) for i in range(30)]
-    labels = [f"{each.day} Nov" for each in days]
+    labels = [f"{day.day} Nov" for day in days]
     calls = [Decimal(400 + (i * 137) % 260 + (250 if i % 7 < 5 else 0)) for i in range(21)] + [Decimal(0)] * 9
     retries = [value // 5 for value in calls]
     columns = [charts.Series("original", calls, 1), charts.Series("rerun", retries, 2)]
@@ -89,7 +89,7 @@ def _charts() -> tuple[charts.Chart, charts.Chart]:
     )
 
 
-def specimens() -> dict[str, Any]:
+def build_specimens() -> dict[str, Any]:
     """The context of templates/docs/style.html."""
     columns, running = _charts()
     return {

@@ -1,4 +1,4 @@
-"""Help: a first event, the API reference, what each error code means, and (in the sandbox) every component."""
+"""Documentation pages: quick start, API reference, error codes and, in the sandbox, the style guide."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from flask import Blueprint, Response, current_app
 
 from app.catalog import queries as catalog
 from app.kit.errors import NotFound
-from app.portal.docs.reference import Document, Group, reference
-from app.portal.docs.style_guide import specimens
+from app.portal.docs.reference import Document, Group, build_reference
+from app.portal.docs.style_guide import build_specimens
 from app.web.api import respond_raw
 from app.web.database import session
 from app.web.json import encode
@@ -20,15 +20,15 @@ docs = Blueprint("docs", __name__)
 
 @docs.get("/docs")
 def index() -> Response:
-    """Where to start: a first event in three lines, and the way to everything else."""
-    # A meter of this catalogue, so that the line works when pasted.
-    meter = next((each.key for each in catalog.list_meters(session())), "api_calls")
+    """Quick start: a first event in three lines, with links to everything else."""
+    # A meter of this installation's catalogue, so that the command works as pasted.
+    meter = next((meter.key for meter in catalog.list_meters(session())), "api_calls")
     return render("docs/index.html", base_url=runtime().settings.base_url, groups=_groups(), meter=meter)
 
 
 @docs.get("/docs/api")
 def api() -> Response:
-    """The API reference, out of the very document that programs read."""
+    """The API reference, generated from the OpenAPI document."""
     return render("docs/api.html", groups=_groups(), base_url=runtime().settings.base_url)
 
 
@@ -46,28 +46,28 @@ def problems() -> Response:
 
 @docs.get("/docs/problems/<code>")
 def problem(code: str) -> Response:
-    """One error code: what it means and what to do. The `type` of every problem leads here."""
+    """One error code: what it means and what to do. Every problem's `type` URL points here."""
     if code not in PROBLEMS:
-        raise NotFound("There is no error code of this name.")
+        raise NotFound("There is no such error code.")
     calls = [call for group in _groups() for call in group.calls if any(code in codes for _, codes in call.problems)]
     return render("docs/problem.html", code=code, problem=PROBLEMS[code], calls=calls, everywhere=len(calls) > _MANY)
 
 
 @docs.get("/docs/style")
 def style() -> Response:
-    """The components in all their states, for who works on the pages; only in the sandbox."""
+    """Every component in all its states, for developers; only in the sandbox."""
     if not runtime().settings.sandbox:
         raise NotFound("There is nothing at this address.")
-    return render("docs/style.html", **specimens())
+    return render("docs/style.html", **build_specimens())
 
 
 _MANY = 8
 
 
 def _document() -> Document:
-    found: Document = current_app.extensions["tollkeeper.openapi"]
-    return found
+    document: Document = current_app.extensions["tollkeeper.openapi"]
+    return document
 
 
 def _groups() -> list[Group]:
-    return reference(_document())
+    return build_reference(_document())

@@ -1,1 +1,1 @@
-"""The plans beside one another, and one of them. Knows no other package of pages, and takes no money."""
+"""The plan comparison and the page of one plan. Imports no other page package and takes no payments."""

@@ -1,4 +1,4 @@
-"""What the plans page shows; amounts are Decimals in whole units of their currency."""
+"""View models of the plan comparison; amounts are Decimals in major units."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.statements.replay import ReplayRow
 
 @dataclass(frozen=True)
 class PlanColumn:
-    """One plan of the comparison. `price` is none where it is agreed apart; `button_label` says what the press does."""
+    """One plan of the comparison. `price` is None if by agreement."""
 
     key: str
     name: str
@@ -29,7 +29,7 @@ class PlanColumn:
 
 @dataclass(frozen=True)
 class PlansView:
-    """The comparison of what is sold, in one interval and currency."""
+    """The plans on sale, at one interval and in one currency."""
 
     currency: str
     interval: str
@@ -43,5 +43,5 @@ class PlansView:
 
     @property
     def per(self) -> str:
-        """What a price is for."""
+        """The interval behind a price."""
         return "a year" if self.interval == "year" else "a month"

@@ -1,1 +1,1 @@
-"""What the customer's pages share: who looks, whom to ask, addresses, hints, the banner. Knows no package beside it."""
+"""Shared by the customer pages: viewer, plan managers, URLs, upgrade hints, banner. Imports no page package."""

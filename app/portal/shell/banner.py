@@ -1,4 +1,4 @@
-"""The line above every page of an org whose payment is late, whose limits fell, or whose plan ends."""
+"""The banner above every page when a payment is late, limits are reduced, or the plan is ending."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from app.kit.errors import Unavailable
 from app.kit.pool import HotPool
 from app.portal.shell.people import MAY_CHANGE_PLAN
 from app.statements.current_usage import LATE
-from app.statements.wording import deadline
+from app.statements.wording import format_deadline
 from app.web.filters import day
 
-# For the hot pool: one row for an org with an open subscription, found by two keys.
-_STANDS = """
+# For the hot pool: one row for an organisation with an open subscription, found by index.
+_FACTS = """
 SELECT ours.state, ours.limited_at IS NOT NULL, ours.cancel_at_period_end, ours.billing_ends_at,
        (SELECT grace_ends_at FROM payments_dunnings_running WHERE org_id = ours.org_id LIMIT 1),
        (SELECT pv.plan_name FROM catalog_versions pv WHERE pv.id = ours.plan_version_id)
 FROM subscriptions_open ours WHERE ours.org_id = %s
 """
-_ASK = "Ask an owner of your organisation to look at it."
+_ASK = "Ask an owner of your organisation to take care of it."
 
 
 @dataclass(frozen=True, slots=True)
 class BannerFacts:
-    """What the banner depends on."""
+    """The facts behind the banner."""
 
     state: str
     limited: bool
@@ -37,7 +37,7 @@ class BannerFacts:
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """`kind` is near, strong or full, as of a prompt."""
+    """A banner; `kind` is near, strong or full, as for prompts."""
 
     kind: str
     title: str
@@ -46,37 +46,44 @@ class Banner:
 
 
 def find_banner_facts(pool: HotPool, org_id: UUID) -> BannerFacts | None:
-    """One row by keys; None for an org on the default plan, and while the database is away."""
+    """Read the facts; None for an organisation on the default plan, or while the database is unavailable."""
     try:
         with pool.connection() as connection:
-            row = connection.execute(_STANDS, (org_id,)).fetchone()
+            row = connection.execute(_FACTS, (org_id,)).fetchone()
     except Unavailable:
-        return None  # the page that says so has a layout too
+        return None  # the error page has a layout too
     return None if row is None else BannerFacts(*row)
 
 
-def banner(found: BannerFacts | None, role: str | None, zone: str) -> Banner | None:
-    """What to say, the most pressing first; None when nothing is."""
-    if found is None:
+def build_banner(facts: BannerFacts | None, role: str | None, zone: str) -> Banner | None:
+    """The most urgent banner, or None."""
+    if facts is None:
         return None
-    acts = role in MAY_CHANGE_PLAN
-    if found.limited:
-        words = f"Until it is paid the free limits hold instead of those of {found.plan_name}. Nothing is deleted."
-        return Banner("full", "A payment is overdue", _with(words, acts=acts), "Pay now" if acts else None)
-    if found.state in LATE:
-        return Banner("strong", "A payment failed", _with(_grace(found, zone), acts=acts), "Fix it" if acts else None)
-    if found.cancels:
-        until = day(found.renews_at, zone, plain=True)
-        words = f"Then the free plan's limits hold. Until {until} everything stays as it is."
-        return Banner("near", f"{found.plan_name} ends on {until}", words, "See or undo" if acts else None)
+    may_act = role in MAY_CHANGE_PLAN
+    if facts.limited:
+        words = f"The free limits apply instead of those of {facts.plan_name} until it is paid. Nothing is deleted."
+        return Banner("full", "A payment is overdue", _with(words, may_act=may_act), "Pay now" if may_act else None)
+    if facts.state in LATE:
+        return Banner(
+            "strong",
+            "A payment failed",
+            _with(_grace(facts, zone), may_act=may_act),
+            "Go to billing" if may_act else None,
+        )
+    if facts.cancels:
+        until = day(facts.renews_at, zone, plain=True)
+        words = "Nothing changes until then. After that, the free plan's limits apply."
+        return Banner("near", f"{facts.plan_name} ends on {until}", words, "View or undo" if may_act else None)
     return None
 
 
-def _grace(found: BannerFacts, zone: str) -> str:
-    if found.grace_ends_at is None:
-        return f"The limits of {found.plan_name} still hold."
-    return f"The limits of {found.plan_name} hold until {deadline(found.grace_ends_at, zone)}, then the free ones."
+def _grace(facts: BannerFacts, zone: str) -> str:
+    if facts.grace_ends_at is None:
+        return f"Your {facts.plan_name} limits still apply."
+    return (
+        f"Your {facts.plan_name} limits apply until {format_deadline(facts.grace_ends_at, zone)}, then the free limits."
+    )
 
 
-def _with(words: str, *, acts: bool) -> str:
-    return words if acts else f"{words} {_ASK}"
+def _with(words: str, *, may_act: bool) -> str:
+    return words if may_act else f"{words} {_ASK}"

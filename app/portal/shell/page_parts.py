@@ -1,4 +1,4 @@
-"""What pages are made of: actions, sentences with links, cards of words, notices. They hold words, no rules."""
+"""Building blocks of pages: actions, sentences with links, text cards, notices. Data only, no rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.portal.shell.people import PlanManager
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One press: a link, or a form of its own where it `posts`. `style` is primary, secondary, quiet or danger."""
+    """A button: a link, or a form if it `posts`. `style` is primary, secondary, quiet or danger."""
 
     label: str
     url: str
@@ -20,7 +20,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class TextSpan:
-    """The part of a sentence that stands out: a link where it has a `url`, else strong."""
+    """A highlighted part of a sentence: a link if it has a `url`, otherwise strong."""
 
     words: str
     url: str | None = None
@@ -31,7 +31,7 @@ Sentence = str | Sequence[str | TextSpan | Action]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One card from top to bottom: lines, points, whom to ask (`ask` says why), a last line, actions, a quiet note."""
+    """A card, top to bottom: lines, points, people to ask (`ask` says why), a last line, actions, a small note."""
 
     title: str | None
     lines: Sequence[Sentence] = ()
@@ -45,13 +45,13 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a page says before all else. `kind` is info, near, strong or full."""
+    """A notice at the top of a page. `kind` is info, near, strong or full."""
 
     kind: str
     title: str
     words: str
 
 
-def trouble_notice(trouble: str) -> Notice:
-    """What went wrong with the press that led here."""
-    return Notice("strong", "This did not work", trouble)
+def build_trouble_notice(trouble: str) -> Notice:
+    """The notice for an action that failed."""
+    return Notice("strong", "Something went wrong", trouble)

@@ -1,4 +1,4 @@
-"""Whose page it is, and who of the org may change its plan."""
+"""The organisation of the page, and the members who may change its plan."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _MOST = 5
 
 @dataclass(frozen=True, slots=True)
 class PlanManager:
-    """Somebody of the own org who may change the plan."""
+    """A member who may change the plan."""
 
     name: str
     email: str
 
 
 def list_plan_managers(session: Session, org_id: UUID) -> list[PlanManager]:
-    """The members who may, owners first: what a viewer's page says whom to ask."""
+    """Up to five members who may change the plan, owners first; shown to members who may not."""
     people = accounts.list_active_members(session, org_id, MAY_CHANGE_PLAN)[:_MOST]
-    return [PlanManager(each.name, each.email) for each in people]
+    return [PlanManager(person.name, person.email) for person in people]
 
 
-def org_of(who: Caller) -> UUID:
-    """The org that a page is about; a person without any has none to show."""
+def get_org_id(who: Caller) -> UUID:
+    """The caller's organisation. Raises `NotFound` for a user without one."""
     if who.org_id is None:
-        raise NotFound("You are in no organisation.")
+        raise NotFound("You are not a member of any organisation.")
     return who.org_id

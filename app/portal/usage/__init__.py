@@ -1,1 +1,1 @@
-"""Usage over days, as page, CSV and API. Knows no other package of pages."""
+"""Usage over time as a page, CSV and API. Imports no other page package."""

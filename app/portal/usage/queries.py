@@ -1,4 +1,4 @@
-"""Reads of the usage page that no room below has; the org first."""
+"""Reads that only the usage page needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.statements.queries import Rows
 
-# The running period, and every meter; `listed` are those of the plan and those ever used by the org.
+# The current period and every meter; `listed` marks those in the plan and those the organisation has ever used.
 _FRAME = text("""
 SELECT meter.id, meter.key, meter.name, meter.unit, meter.aggregation, period.starts_at, period.ends_at,
        EXISTS (SELECT FROM catalog_allowances p
@@ -23,7 +23,7 @@ ORDER BY meter.id
 """)
 
 
-def frame(session: Session, org_id: UUID, now: datetime) -> Rows:
+def list_frame_rows(session: Session, org_id: UUID, now: datetime) -> Rows:
     """Every meter, each row with the running period (None before it is opened) and whether the org's pages list it.
 
     Worked example: three meters in the catalogue, two of them in the plan: three rows, two listed.

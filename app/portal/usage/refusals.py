@@ -1,4 +1,4 @@
-"""What was not counted: single events with their reason, refusals at a limit by the hour."""
+"""Refused usage: single events with their reason, and quota refusals aggregated by hour."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.web.problems import get_problem_type
 
 @dataclass(frozen=True)
 class RefusedRow:
-    """Events that were not counted, and why."""
+    """Events that were refused, and why."""
 
     at: datetime
     meter: str
@@ -22,8 +22,8 @@ class RefusedRow:
     count: int
 
 
-def refused_rows(rows: Iterable[Row[Any]]) -> list[RefusedRow]:
-    """One line a refusal: the code's title, and the detail where there is one."""
+def build_refused_rows(rows: Iterable[Row[Any]]) -> list[RefusedRow]:
+    """One row per refusal: the code's title, plus the detail if there is one."""
     return [
         RefusedRow(at=row.at, meter=(row.meter or "–")[:60], reason=_reason(row.code, row.detail), count=row.events)
         for row in rows

@@ -1,4 +1,4 @@
-"""What a usage page is asked to show: days, meter, dimension; read from the address, never trusted. Pure."""
+"""Parses the usage page's query string: days, meter, dimension. Untrusted input. Pure."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ DIMENSIONS = {
     "key": "API key",
     "meter": "Meter",
 }
+NO_VALUE = {
+    "kind": "No kind",
+    "provider": "No provider",
+    "endpoint": "No endpoint",
+    "user": "No user",
+    "client": "No client",
+    "key": "No API key",
+}
 SPANS = {"day": "Day", "month": "Month"}
 MOST_DAYS = 400
 _MANY_DAYS = 92
@@ -27,7 +35,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Days [start, end], both included, of the org's zone; `exact` cuts within them where a period begins mid-day."""
+    """Days [start, end], inclusive, in the organisation's zone; `exact` is set if a period starts within a day."""
 
     start: date
     end: date
@@ -35,44 +43,44 @@ class Range:
 
     @property
     def days(self) -> int:
-        """How many days."""
+        """Number of days."""
         return (self.end - self.start).days + 1
 
     def before(self) -> Range:
-        """As many days just before."""
+        """The same number of days just before."""
         return Range(self.start - self.days * _DAY, self.start - _DAY)
 
 
 @dataclass(frozen=True, slots=True)
 class UsageQuery:
-    """The page's address, understood. `picked` is the preset's name, "" for days of one's own."""
+    """The parsed query string. `preset` is the preset's name, "" for custom days."""
 
     range: Range
-    picked: str
+    preset: str
     meter: str | None
     by: str
     span: str
     by_chosen: bool = False
 
     def address(self, **changed: str) -> str:
-        """The address of the same view with something changed."""
+        """URL of the same view with parameters changed."""
         return path_to("usage.index", **{**self.values(), **changed})
 
     def csv(self) -> str:
-        """The address of the file: totals by day, or by the dimension that was chosen."""
+        """URL of the CSV file: totals by day, or by the chosen dimension."""
         kept = {name: value for name, value in self.values().items() if name != "by" or self.by_chosen}
         return path_to("usage.as_csv", **kept)
 
     def with_days(self, start: date, end: date) -> str:
-        """The address of the same view over other days."""
-        other = replace(self, picked="", range=Range(start, end))
+        """URL of the same view over other days."""
+        other = replace(self, preset="", range=Range(start, end))
         return other.address()
 
     def values(self) -> dict[str, str]:
-        """All of the query."""
+        """All query parameters."""
         days = (
-            {"period": self.picked}
-            if self.picked
+            {"period": self.preset}
+            if self.preset
             else {"from": self.range.start.isoformat(), "to": self.range.end.isoformat()}
         )
         meter = {"meter": self.meter} if self.meter else {}
@@ -80,17 +88,17 @@ class UsageQuery:
 
 
 def parse_usage_query(args: Mapping[str, str], period: Period, zone: str, now: datetime) -> UsageQuery:
-    """Read the query; what cannot be read falls back to the running period, by day and kind."""
-    presets = presets_of(period, zone, now)
-    picked = args.get("period", "")
+    """Parse the query string; invalid values fall back to the current period, by day and kind."""
+    presets = list_presets(period, zone, now)
+    preset = args.get("period", "")
     own = _own_days(args)
     if own is None:
-        picked = picked if picked in presets else "this"
-    chosen = own or presets[picked][1]
+        preset = preset if preset in presets else "this"
+    chosen = own or presets[preset][1]
     span = args.get("span", "")
     return UsageQuery(
         range=chosen,
-        picked="" if own else picked,
+        preset="" if own else preset,
         meter=args.get("meter"),
         by=args.get("by", "") if args.get("by") in DIMENSIONS else "kind",
         by_chosen=args.get("by") in DIMENSIONS,
@@ -98,17 +106,17 @@ def parse_usage_query(args: Mapping[str, str], period: Period, zone: str, now: d
     )
 
 
-def presets_of(period: Period, zone: str, now: datetime) -> dict[str, tuple[str, Range]]:
-    """The ranges to choose by link: their words and days."""
+def list_presets(period: Period, zone: str, now: datetime) -> dict[str, tuple[str, Range]]:
+    """The preset ranges by key: label and days."""
     today = _local(now, zone)
     start, end = _local(period.start, zone), _local(period.end - timedelta(microseconds=1), zone)
     before = _local(period.start - timedelta(microseconds=1), zone)
     first = before.replace(day=1) if start.day == 1 else start - timedelta(days=30)
     return {
         "this": ("This period", Range(start, min(end, today), period)),
-        "before": ("Month before", Range(first, before)),
-        "30d": ("30 days", Range(today - 29 * _DAY, today)),
-        "12m": ("12 months", Range(_year_back(today), today)),
+        "before": ("Previous month", Range(first, before)),
+        "30d": ("Last 30 days", Range(today - 29 * _DAY, today)),
+        "12m": ("Last 12 months", Range(_year_back(today), today)),
     }
 
 

@@ -1,4 +1,6 @@
-"""What the usage calls answer. Money: integers are minor units of `currency`, decimal texts are major units, exact."""
+"""Response bodies of the usage calls. Integer amounts are minor units of `currency`; decimal strings are exact major
+units.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from app.statements.projection import METHOD
 
 
 class PlanNow(msgspec.Struct):
-    """The plan that the org is on: `fee` is in minor units for each `interval`."""
+    """The organisation's current plan; `fee` is in minor units per `interval`."""
 
     key: str | None
     name: str
@@ -29,7 +31,7 @@ class PlanNow(msgspec.Struct):
 
 
 class PeriodNow(msgspec.Struct):
-    """[start, end): the usage period, and the zone whose calendar it is shown in."""
+    """The usage period [start, end), and the time zone whose calendar it follows."""
 
     start: Instant
     end: Instant
@@ -37,7 +39,7 @@ class PeriodNow(msgspec.Struct):
 
 
 class WindowNow(msgspec.Struct):
-    """The open minute, hour or day that limits a meter on top of the period; `used` starts again at `resets_at`."""
+    """An open minute, hour or day limit on top of the period's; `used` resets at `resets_at`."""
 
     span: str
     limit: Decimal
@@ -48,9 +50,9 @@ class WindowNow(msgspec.Struct):
 class MeterNow(msgspec.Struct):
     """A meter in the open period.
 
-    `limit` is what `percent` is measured against: where use is refused under `block`, else the allowance; null is
-    unlimited. `cost` is rounded as on the invoice. `reaches_limit_at` is null when the limit is met already, or not
-    before the period's end at the present pace.
+    `limit` is what `percent` is measured against: the cap under `block`, otherwise the allowance; null is unlimited.
+    `cost` is rounded as on the invoice. `reaches_limit_at` is null if the limit is already reached, or won't be before
+    the period ends at the current pace.
     """
 
     meter: str
@@ -76,7 +78,7 @@ class MeterNow(msgspec.Struct):
 
 
 class CurrentAnswer(msgspec.Struct):
-    """Where the org stands. `cost` = `fee_due` + `usage_cost`; what is projected is an estimate by `method`."""
+    """The current period. `cost` = `fee_due` + `usage_cost`; projections are estimates by `method`."""
 
     plan: PlanNow
     period: PeriodNow
@@ -92,7 +94,7 @@ class CurrentAnswer(msgspec.Struct):
 
 
 class UsageHistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """How many months, this one included."""
+    """Number of months, including the current one."""
 
     months: Annotated[int, msgspec.Meta(ge=1, le=12)] = 3
 
@@ -117,7 +119,7 @@ class LatestEvent(msgspec.Struct):
 
 
 class SummaryAnswer(msgspec.Struct):
-    """The running month, everything ever, the ten latest events, and the last twelve months, oldest first."""
+    """The current month, lifetime totals, the ten latest events, and the last twelve months, oldest first."""
 
     month: date
     meters: list[MeterTotal]
@@ -127,14 +129,14 @@ class SummaryAnswer(msgspec.Struct):
     as_of: Instant
 
 
-def current_answer(usage: CurrentUsage) -> CurrentAnswer:
-    """The figures as the API says them."""
+def build_current_answer(usage: CurrentUsage) -> CurrentAnswer:
+    """Build the response from the figures."""
     return CurrentAnswer(
         plan=PlanNow(usage.plan_key, usage.plan_name, usage.plan_version, usage.interval, usage.fee),
         period=PeriodNow(usage.period.start, usage.period.end, usage.time_zone),
         currency=usage.currency,
         as_of=usage.as_of,
-        meters=[_meter(each, exponent(usage.currency)) for each in usage.meters],
+        meters=[_meter(meter, exponent(usage.currency)) for meter in usage.meters],
         fee_due=usage.fee_due,
         usage_cost=usage.usage_cost,
         exact_usage_cost=to_major(usage.exact_usage_cost, exponent(usage.currency)),
@@ -144,42 +146,42 @@ def current_answer(usage: CurrentUsage) -> CurrentAnswer:
     )
 
 
-def _meter(each: MeterFigures, places: int) -> MeterNow:
+def _meter(meter: MeterFigures, places: int) -> MeterNow:
     return MeterNow(
-        meter=each.key,
-        name=each.name,
-        unit=each.unit,
-        aggregation=each.aggregation,
-        policy=each.terms.policy,
-        used=each.use.used,
-        reserved=each.use.reserved,
-        allowance=each.terms.allowance,
-        limit=each.limit,
-        refused_above=each.terms.refused_above,
-        remaining=each.remaining,
-        percent=each.percent,
-        state=each.state,
-        cost=each.cost,
-        exact_cost=to_major(each.exact_cost, places),
-        next_unit_price=to_major(each.next_unit, places),
-        projected_use=each.projected_use,
-        projected_cost=each.projected_cost,
-        reaches_limit_at=each.reaches_limit_at,
-        windows=[WindowNow(one.span, one.limit, one.used, one.resets_at) for one in each.windows],
+        meter=meter.key,
+        name=meter.name,
+        unit=meter.unit,
+        aggregation=meter.aggregation,
+        policy=meter.terms.policy,
+        used=meter.use.used,
+        reserved=meter.use.reserved,
+        allowance=meter.terms.allowance,
+        limit=meter.limit,
+        refused_above=meter.terms.refused_above,
+        remaining=meter.remaining,
+        percent=meter.percent,
+        state=meter.state,
+        cost=meter.cost,
+        exact_cost=to_major(meter.exact_cost, places),
+        next_unit_price=to_major(meter.next_unit, places),
+        projected_use=meter.projected_use,
+        projected_cost=meter.projected_cost,
+        reaches_limit_at=meter.reaches_limit_at,
+        windows=[WindowNow(window.span, window.limit, window.used, window.resets_at) for window in meter.windows],
     )
 
 
-def latest_events(events: Iterable[Recorded]) -> list[LatestEvent]:
-    """The same as the API says them."""
+def build_latest_events(events: Iterable[Recorded]) -> list[LatestEvent]:
+    """Build the response's list of latest events."""
     return [
         LatestEvent(
-            id=each.event_id,
-            meter=each.meter,
-            quantity=each.quantity,
-            occurred_at=each.occurred_at,
-            recorded_at=each.recorded_at,
-            kind=each.kind,
-            billable=each.billable,
+            id=event.event_id,
+            meter=event.meter,
+            quantity=event.quantity,
+            occurred_at=event.occurred_at,
+            recorded_at=event.recorded_at,
+            kind=event.kind,
+            billable=event.billable,
         )
-        for each in events
+        for event in events
     ]

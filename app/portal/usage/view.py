@@ -1,4 +1,4 @@
-"""The usage page's view: chart, table over time, breakdown, comparison with the days before. Pure."""
+"""Builds the usage page's view: chart, table over time, breakdown, comparison with the previous days. Pure."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from decimal import Decimal
 from app.kit.money import ZERO, round_half_away
 from app.metering.queries import Share, UsageFigure
 from app.portal.usage.refusals import RefusedRow
-from app.portal.usage.requests import DIMENSIONS, SPANS, Range, UsageQuery
+from app.portal.usage.requests import DIMENSIONS, NO_VALUE, SPANS, Range, UsageQuery
 from app.portal.usage.view_models import UsageRow, UsageView
 from app.statements import wording
 from app.web import charts
 from app.web.addresses import path_to
 from app.web.filters import quantity
 
-ADDED = frozenset({"sum", "count"})
+ADDITIVE = frozenset({"sum", "count"})
+_MANY_TIMES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class MeterRef:
-    """A meter as the page names it."""
+    """A meter as shown on the page."""
 
     id: int
     key: str
@@ -32,8 +33,8 @@ class MeterRef:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the database said of the meter: by day or month, on the days before, in all, and by the chosen dimension."""
+class UsageData:
+    """The meter's usage data: by day or month, on the previous days, in total, and by the chosen dimension."""
 
     meter: MeterRef
     meters: Sequence[MeterRef]
@@ -44,157 +45,168 @@ class Found:
     refused: Sequence[RefusedRow]
 
 
-def usage_view(
-    asked: UsageQuery, presets: Mapping[str, tuple[str, Range]], found: Found, zone: str, now: datetime
+def build_usage_view(
+    query: UsageQuery, presets: Mapping[str, tuple[str, Range]], data: UsageData, zone: str, now: datetime
 ) -> UsageView:
-    """Assemble the page; `total` is what all of its sums meet in."""
-    meter, unit = found.meter, wording.units(found.meter.unit)
-    inside, (total, events) = found.figures, found.total
-    before = _before(found)
+    """Build the page; all of its sums add up to `total`."""
+    meter, unit = data.meter, wording.pluralise(data.meter.unit)
+    figures, (total, events) = data.figures, data.total
+    before = _before(data)
     change, trend = _change(total, before)
-    rows = _rows(asked, inside, total)
+    rows = _rows(query, figures, total)
     return UsageView(
         meter_name=meter.name,
         unit=unit,
         zone=zone,
-        start=asked.range.start,
-        end=asked.range.end,
+        start=query.range.start,
+        end=query.range.end,
         as_of=now,
-        meters=[(each.name, asked.address(meter=each.key), each.id == meter.id) for each in found.meters],
-        spans=[(words, asked.address(span=key), key == asked.span) for key, words in SPANS.items()],
-        dimensions=[(words, asked.address(by=key), key == asked.by) for key, words in DIMENSIONS.items()],
-        presets=_presets(asked, presets),
-        hidden={"meter": meter.key, "by": asked.by, "span": asked.span},
+        meters=[(row.name, query.address(meter=row.key), row.id == meter.id) for row in data.meters],
+        spans=[(words, query.address(span=key), key == query.span) for key, words in SPANS.items()],
+        dimensions=[(words, query.address(by=key), key == query.by) for key, words in DIMENSIONS.items()],
+        presets=_presets(query, presets),
+        hidden={"meter": meter.key, "by": query.by, "span": query.span},
         total=total,
+        total_unit=wording.unit_for(total, meter.unit),
         total_events=events,
         before=before,
+        before_label="Previous day" if query.range.days == 1 else f"Previous {query.range.days} days",
         change=change,
         trend=trend,
-        busiest=_busiest(inside),
-        chart=_chart(asked, inside, unit),
-        chart_title=f"{meter.name} by {asked.span}",
-        chart_description=_description(asked, meter, total, unit),
-        rows_heading=f"By {asked.span}",
+        busiest=_busiest(figures),
+        chart=_chart(query, figures, unit),
+        chart_title=f"{meter.name} by {query.span}",
+        chart_description=_description(query, meter, total),
+        rows_heading=f"By {query.span}",
         rows=rows,
-        breakdown_heading=f"By {DIMENSIONS[asked.by].lower()}" if asked.by != "key" else "By API key",
-        breakdown=_breakdown(asked, found, total, events),
-        csv_href=asked.csv(),
-        refused=found.refused,
+        breakdown_heading=f"By {DIMENSIONS[query.by].lower()}" if query.by != "key" else "By API key",
+        breakdown=_breakdown(query, data, total, events),
+        csv_href=query.csv(),
+        refused=data.refused,
     )
 
 
-def by_span(asked: UsageQuery, figures: Sequence[UsageFigure]) -> dict[date, tuple[Decimal, int]]:
-    """Every day or month of the range with its quantity and events, those without use too."""
-    step: Callable[[date], date] = (lambda day: day.replace(day=1)) if asked.span == "month" else (lambda day: day)
-    found: dict[date, tuple[Decimal, int]] = {}
-    for number in range(asked.range.days):
-        found.setdefault(step(asked.range.start + timedelta(days=number)), (ZERO, 0))
-    for each in figures:
-        key = step(each.day)
-        if key in found:
-            held = found[key]
-            found[key] = (held[0] + each.quantity, held[1] + each.events)
-    return found
+def sum_by_span(query: UsageQuery, figures: Sequence[UsageFigure]) -> dict[date, tuple[Decimal, int]]:
+    """Quantity and events for every day or month of the range, including those without usage."""
+    step: Callable[[date], date] = (lambda day: day.replace(day=1)) if query.span == "month" else (lambda day: day)
+    sums: dict[date, tuple[Decimal, int]] = {}
+    for number in range(query.range.days):
+        sums.setdefault(step(query.range.start + timedelta(days=number)), (ZERO, 0))
+    for figure in figures:
+        key = step(figure.day)
+        if key in sums:
+            current = sums[key]
+            sums[key] = (current[0] + figure.quantity, current[1] + figure.events)
+    return sums
 
 
-def _rows(asked: UsageQuery, figures: Sequence[UsageFigure], total: Decimal) -> list[UsageRow]:
-    spans = by_span(asked, figures).items()
+def _rows(query: UsageQuery, figures: Sequence[UsageFigure], total: Decimal) -> list[UsageRow]:
+    spans = sum_by_span(query, figures).items()
     return [
         UsageRow(
-            label=_label(asked, key),
+            label=_label(query, key),
             quantity=amount,
             events=events,
             share=_share(amount, total),
-            href=_month_address(asked, key) if asked.span == "month" and events else None,
+            href=_month_address(query, key) if query.span == "month" and events else None,
         )
         for key, (amount, events) in reversed(list(spans))
-        if events or asked.span == "month"
+        if events or query.span == "month"
     ]
 
 
-def _breakdown(asked: UsageQuery, found: Found, total: Decimal, events: int) -> list[UsageRow]:
-    """By value; what carries no such label is a line of its own, so that the lines add up to the total."""
-    if asked.by == "meter":
-        return _by_meter(asked, found)
-    mine = [each for each in found.shares if each.meter_id == found.meter.id]
-    rows = [UsageRow(each.label, each.quantity, each.events, _share(each.quantity, total)) for each in mine]
-    rest = events - sum(each.events for each in mine)
-    if rest > 0 and found.meter.aggregation in ADDED:
-        left = total - sum((each.quantity for each in mine), ZERO)
-        rows.append(UsageRow(f"No {DIMENSIONS[asked.by].lower()} given", left, rest, _share(left, total)))
+def _breakdown(query: UsageQuery, data: UsageData, total: Decimal, events: int) -> list[UsageRow]:
+    """Usage by value. Usage without a value gets its own row, so the rows add up to the total."""
+    if query.by == "meter":
+        return _by_meter(query, data)
+    shares = [share for share in data.shares if share.meter_id == data.meter.id]
+    rows = [UsageRow(share.label, share.quantity, share.events, _share(share.quantity, total)) for share in shares]
+    rest = events - sum(share.events for share in shares)
+    if rest > 0 and data.meter.aggregation in ADDITIVE:
+        left = total - sum((share.quantity for share in shares), ZERO)
+        rows.append(UsageRow(NO_VALUE[query.by], left, rest, _share(left, total)))
     return rows
 
 
-def _by_meter(asked: UsageQuery, found: Found) -> list[UsageRow]:
-    """Every meter; units differ, so that the share is that of events."""
-    names = {each.id: each for each in found.meters}
-    every = sum(each.events for each in found.shares)
+def _by_meter(query: UsageQuery, data: UsageData) -> list[UsageRow]:
+    """All meters. Their units differ, so shares are of events."""
+    meters = {meter.id: meter for meter in data.meters}
+    all_events = sum(share.events for share in data.shares)
     return [
         UsageRow(
-            f"{names[each.meter_id].name} ({wording.units(names[each.meter_id].unit)})",
-            each.quantity,
-            each.events,
-            _share(Decimal(each.events), Decimal(every)),
-            href=asked.address(meter=names[each.meter_id].key),
+            f"{meters[share.meter_id].name} ({wording.pluralise(meters[share.meter_id].unit)})",
+            share.quantity,
+            share.events,
+            _share(Decimal(share.events), Decimal(all_events)),
+            href=query.address(meter=meters[share.meter_id].key),
         )
-        for each in found.shares
-        if each.meter_id in names
+        for share in data.shares
+        if share.meter_id in meters
     ]
 
 
-def _before(found: Found) -> Decimal | None:
-    """The days before, where days add up; None otherwise."""
-    if found.meter.aggregation not in ADDED:
+def _before(data: UsageData) -> Decimal | None:
+    """The previous days' total; None for meters whose days don't add up."""
+    if data.meter.aggregation not in ADDITIVE:
         return None
-    return sum((each.quantity for each in found.earlier), ZERO)
+    return sum((figure.quantity for figure in data.earlier), ZERO)
 
 
 def _change(total: Decimal, before: Decimal | None) -> tuple[str | None, str | None]:
     if before is None:
         return None, None
     if before <= 0:
-        return ("Nothing in the days before", None)
+        return ("No usage then", None)
     change = int((total - before) * 100 / before)
     if change == 0:
         return "About the same now", None
+    if change >= _MANY_TIMES * 100:
+        return f"About {_round_times(total / before)} times as much now", "up"
     return (f"{abs(change)} % {'more' if change > 0 else 'less'} now", "up" if change > 0 else "down")
 
 
+def _round_times(ratio: Decimal) -> str:
+    """A ratio of ten and more to two significant digits: 2,307.69 is 2,300."""
+    step = 10 ** max(0, ratio.adjusted() - 1)
+    return quantity(round_half_away(ratio / step) * step)
+
+
 def _busiest(figures: Sequence[UsageFigure]) -> str | None:
-    most = max(figures, key=lambda each: each.quantity, default=None)
-    if most is None or most.quantity <= 0:
+    peak = max(figures, key=lambda figure: figure.quantity, default=None)
+    if peak is None or peak.quantity <= 0:
         return None
-    return f"{most.day.day} {most.day:%b}: {quantity(most.quantity)}"
+    return f"{peak.day.day} {peak.day:%b}: {quantity(peak.quantity)}"
 
 
-def _chart(asked: UsageQuery, figures: Sequence[UsageFigure], unit: str) -> charts.Chart:
-    spans = by_span(asked, figures)
-    labels = [_label(asked, key) for key in spans]
-    values = [max(amount, ZERO) for amount, _ in spans.values()]  # a correction may outweigh a day's use
-    return charts.bars(labels, [charts.Series(unit, values)], head=SPANS[asked.span])
+def _chart(query: UsageQuery, figures: Sequence[UsageFigure], unit: str) -> charts.Chart:
+    spans = sum_by_span(query, figures)
+    labels = [_label(query, key) for key in spans]
+    values = [max(amount, ZERO) for amount, _ in spans.values()]  # a correction can exceed a day's usage
+    return charts.bars(labels, [charts.Series(unit, values)], head=SPANS[query.span])
 
 
-def _description(asked: UsageQuery, meter: MeterRef, total: Decimal, unit: str) -> str:
-    days = f"{asked.range.start.isoformat()} to {asked.range.end.isoformat()}"
-    return f"{meter.name}, {days}: {quantity(total)} {unit} in all. The table below has every figure."
+def _description(query: UsageQuery, meter: MeterRef, total: Decimal) -> str:
+    days = f"{query.range.start.isoformat()} to {query.range.end.isoformat()}"
+    used = f"{quantity(total)} {wording.unit_for(total, meter.unit)}"
+    return f"{meter.name}, {days}: {used} in total. The table below has every figure."
 
 
-def _presets(asked: UsageQuery, presets: Mapping[str, tuple[str, Range]]) -> list[tuple[str, str, bool]]:
-    kept = {name: value for name, value in asked.values().items() if name in {"meter", "by"}}
+def _presets(query: UsageQuery, presets: Mapping[str, tuple[str, Range]]) -> list[tuple[str, str, bool]]:
+    kept = {name: value for name, value in query.values().items() if name in {"meter", "by"}}
     return [
-        (words, path_to("usage.index", period=key, **kept), key == asked.picked) for key, (words, _) in presets.items()
+        (words, path_to("usage.index", period=key, **kept), key == query.preset) for key, (words, _) in presets.items()
     ]
 
 
-def _label(asked: UsageQuery, key: date) -> str:
-    return f"{key:%b %Y}" if asked.span == "month" else f"{key.day} {key:%b}"
+def _label(query: UsageQuery, key: date) -> str:
+    return f"{key:%b %Y}" if query.span == "month" else f"{key.day} {key:%b}"
 
 
-def _month_address(asked: UsageQuery, first: date) -> str:
+def _month_address(query: UsageQuery, first: date) -> str:
     last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-    return asked.with_days(max(first, asked.range.start), min(last, asked.range.end)).replace("span=month", "span=day")
+    return query.with_days(max(first, query.range.start), min(last, query.range.end)).replace("span=month", "span=day")
 
 
 def _share(part: Decimal, whole: Decimal) -> int:
-    """Whole per cent, halves up; the shares of a table need not add up to 100."""
+    """Whole percent, halves rounded up; the shares of a table need not add up to 100."""
     return max(0, min(100, round_half_away(part * 100 / whole))) if whole > 0 else 0

@@ -1,4 +1,4 @@
-"""What the usage page shows; quantities are Decimals, instants aware."""
+"""View models of the usage page; quantities are Decimals, times are timezone-aware."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.web.charts import Chart
 
 @dataclass(frozen=True)
 class UsageRow:
-    """One line of the usage table; `share` is the part of the total in whole percent, for the little bar."""
+    """A row of the usage table; `share` is its whole percentage of the total, drawn as a small bar."""
 
     label: str
     quantity: Decimal
@@ -26,7 +26,7 @@ class UsageRow:
 
 @dataclass(frozen=True)
 class UsageView:
-    """One meter over the days of a range. `breakdown` is by the chosen dimension; all sums meet in `total`."""
+    """One meter over a range of days. `breakdown` is by the chosen dimension; all sums add up to `total`."""
 
     meter_name: str
     unit: str
@@ -40,8 +40,10 @@ class UsageView:
     presets: Sequence[Link]
     hidden: dict[str, str]
     total: Decimal
+    total_unit: str
     total_events: int
     before: Decimal | None
+    before_label: str
     change: str | None
     trend: str | None
     busiest: str | None

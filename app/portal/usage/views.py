@@ -1,4 +1,4 @@
-"""The usage pages: one meter over a range of days, and the same as CSV."""
+"""The usage page: one meter over a range of days, also as CSV."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from app.kit.money import ZERO
 from app.kit.periods import Period, midnight, month_of
 from app.metering import queries as metering
 from app.metering.recording import refused_events
-from app.portal.shell.people import org_of
+from app.portal.shell.people import get_org_id
 from app.portal.usage import queries
-from app.portal.usage.refusals import refused_rows
-from app.portal.usage.requests import UsageQuery, parse_usage_query, presets_of
-from app.portal.usage.view import ADDED, Found, MeterRef, usage_view
-from app.statements.history import following
+from app.portal.usage.refusals import build_refused_rows
+from app.portal.usage.requests import UsageQuery, list_presets, parse_usage_query
+from app.portal.usage.view import ADDITIVE, MeterRef, UsageData, build_usage_view
+from app.statements.history import next_month
 from app.web import csv_export
 from app.web.database import session
 from app.web.pages import render
@@ -37,7 +37,7 @@ _HEAD = ("day", "meter", "unit", "by", "value", "quantity", "events")
 
 @dataclass(frozen=True)
 class _Frame:
-    """Who asks for what: the org, its zone and period, the address understood, and the meters."""
+    """The request's context: organisation, zone, period, parsed query and meters."""
 
     org: UUID
     zone: str
@@ -50,16 +50,16 @@ class _Frame:
 
 @usage.get("/usage")
 def index() -> Response:
-    """One meter by day or month and by a dimension; the choice stands in the address."""
+    """One meter by day or month and by a dimension, as chosen in the URL."""
     frame = _frame()
-    presets = presets_of(frame.period, frame.zone, frame.now)
-    view = usage_view(frame.asked, presets, _found(frame), frame.zone, frame.now)
+    presets = list_presets(frame.period, frame.zone, frame.now)
+    view = build_usage_view(frame.asked, presets, _read_usage(frame), frame.zone, frame.now)
     return render("usage/usage.html", fragments=("usage_table",), view=view)
 
 
 @usage.get("/usage.csv")
 def as_csv() -> Response:
-    """The same figures as a file, a line a day and value; it leaves month by month, so its length is no matter."""
+    """The same figures as CSV, one line per day and value, streamed month by month to keep memory constant."""
     frame = _frame()
     days = frame.asked.range
     name = f"usage-{frame.meter.key}-{days.start}-{days.end}.csv"
@@ -70,40 +70,40 @@ def as_csv() -> Response:
 
 def _frame() -> _Frame:
     who, now = guards.caller(), business_now()
-    org = org_of(who)
-    rows = queries.frame(session(), org, now)
+    org = get_org_id(who)
+    rows = queries.list_frame_rows(session(), org, now)
     if not rows:
         raise NotFound("No catalogue has been applied yet, so there is nothing to show.")
     head = rows[0]
     period = Period(head.starts_at, head.ends_at) if head.starts_at else month_of(now, who.time_zone)
-    asked = parse_usage_query(request.args, period, who.time_zone, now)
+    query = parse_usage_query(request.args, period, who.time_zone, now)
     listed = [_meter(row) for row in rows if row.listed] or [_meter(row) for row in rows]
-    named = (_meter(row) for row in rows if row.key == asked.meter)
-    meter = next(named, None) if asked.meter else listed[0]
+    named = (_meter(row) for row in rows if row.key == query.meter)
+    meter = next(named, None) if query.meter else listed[0]
     if meter is None:
         raise NotFound("There is no such meter.")
-    return _Frame(org, who.time_zone, now, period, asked, meter, listed)
+    return _Frame(org, who.time_zone, now, period, query, meter, listed)
 
 
 def _meter(row: Row[Any]) -> MeterRef:
     return MeterRef(row.id, row.key, row.name, row.unit, row.aggregation)
 
 
-def _found(frame: _Frame) -> Found:
+def _read_usage(frame: _Frame) -> UsageData:
     days, meter = frame.asked.range, frame.meter
-    since, until = _cut(frame)
+    since, until = _exact_bounds(frame)
     before = days.before()
     figures = metering.list_daily_usage(session(), frame.org, days.start if since else before.start, days.end,
                             meter_id=meter.id, since=since, until=until)  # fmt: skip
-    earlier = [each for each in figures if each.day < days.start]
+    earlier = [figure for figure in figures if figure.day < days.start]
     if since:
         earlier = metering.list_daily_usage(session(), frame.org, before.start, before.end, meter_id=meter.id)
-    inside = [each for each in figures if each.day >= days.start]
-    if frame.asked.span == "month" and meter.aggregation not in ADDED:
+    inside = [figure for figure in figures if figure.day >= days.start]
+    if frame.asked.span == "month" and meter.aggregation not in ADDITIVE:
         inside = metering.list_monthly_usage(session(), frame.org, days.start, days.end, meter_id=meter.id)
     by = "" if frame.asked.by == "meter" else frame.asked.by
     month_ago = frame.now - timedelta(days=30)
-    return Found(
+    return UsageData(
         meter=meter,
         meters=frame.meters,
         figures=inside,
@@ -112,12 +112,12 @@ def _found(frame: _Frame) -> Found:
             session(), frame.org, days.start, days.end, by, since=since, until=until
         ),
         total=_total(frame, inside),
-        refused=refused_rows(refused_events.newest(session(), frame.org, month_ago, _REFUSED)),
+        refused=build_refused_rows(refused_events.newest(session(), frame.org, month_ago, _REFUSED)),
     )
 
 
-def _cut(frame: _Frame) -> tuple[datetime | None, datetime | None]:
-    """A period that begins within a day cuts that day, so that the page says what the counter says."""
+def _exact_bounds(frame: _Frame) -> tuple[datetime | None, datetime | None]:
+    """The exact bounds if the period starts within a day, so that the page matches the counter."""
     exact = frame.asked.range.exact
     if exact is None or exact.start == midnight(frame.asked.range.start, frame.zone):
         return None, None
@@ -125,40 +125,40 @@ def _cut(frame: _Frame) -> tuple[datetime | None, datetime | None]:
 
 
 def _total(frame: _Frame, figures: Sequence[metering.UsageFigure]) -> tuple[Decimal, int]:
-    """The days' sum where they add up; a maximum and different values are asked for over the whole range."""
-    events = sum(each.events for each in figures)
-    if frame.meter.aggregation in ADDED:
-        return sum((each.quantity for each in figures), ZERO), events
+    """The sum of the days if they add up; `max` and `unique` meters are queried over the whole range."""
+    events = sum(figure.events for figure in figures)
+    if frame.meter.aggregation in ADDITIVE:
+        return sum((figure.quantity for figure in figures), ZERO), events
     days = frame.asked.range
-    since, until = _cut(frame)
+    since, until = _exact_bounds(frame)
     totals = metering.list_usage_by_dimension(session(), frame.org, days.start, days.end, "", since=since, until=until)
-    return next(((each.quantity, each.events) for each in totals if each.meter_id == frame.meter.id), (ZERO, 0))
+    return next(((share.quantity, share.events) for share in totals if share.meter_id == frame.meter.id), (ZERO, 0))
 
 
 def _csv_rows(frame: _Frame) -> Iterator[tuple[csv_export.Cell, ...]]:
-    """Totals by day, or by day and value when the address names a dimension."""
-    days, (since, until) = frame.asked.range, _cut(frame)
+    """Totals by day, or by day and value if the URL names a dimension."""
+    days, (since, until) = frame.asked.range, _exact_bounds(frame)
     by = frame.asked.by if frame.asked.by_chosen and frame.asked.by != "meter" else ""
     shares = metering.list_usage_by_dimension(session(), frame.org, days.start, days.end, by, since=since, until=until)
-    labels = {each.value: each.label for each in shares} if by else {}
+    labels = {share.value: share.label for share in shares} if by else {}
     for start, end in _months(days.start, days.end):
-        found = metering.list_daily_usage(
+        figures = metering.list_daily_usage(
             session(), frame.org, start, end, meter_id=frame.meter.id, dimension=by, since=since, until=until
         )
-        for each in found:
+        for figure in figures:
             yield (
-                each.day,
+                figure.day,
                 frame.meter.key,
                 frame.meter.unit,
                 by,
-                labels.get(each.value, each.value),
-                each.quantity,
-                each.events,
+                labels.get(figure.value, figure.value),
+                figure.quantity,
+                figure.events,
             )
 
 
 def _months(start: date, end: date) -> Iterator[tuple[date, date]]:
     while start <= end:
-        last = min(end, following(start.replace(day=1)) - timedelta(days=1))
+        last = min(end, next_month(start.replace(day=1)) - timedelta(days=1))
         yield start, last
         start = last + timedelta(days=1)

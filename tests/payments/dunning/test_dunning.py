@@ -18,6 +18,7 @@ from app.subscriptions import queries
 from app.web.database import db
 from tests.factories import make_member, make_org, make_plan, unique
 from tests.scenario.followed import Follower, facts, over
+from tests.support.copy import copy
 from tests.today import NOON
 
 DAY = timedelta(days=1)
@@ -237,6 +238,6 @@ def test_a_receipt_names_amount_card_and_time_and_leaves_once(payer, session):
         "Pro plan, monthly",
         "Visa ending in 4242",
         "21 November 2026, 12:00 UTC",
-        "thank you for your order",
+        copy("mail.thanks"),
     ):
         assert words in row.body_text

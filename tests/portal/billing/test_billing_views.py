@@ -10,9 +10,9 @@ from datetime import timedelta
 import pytest
 
 from app.portal.billing import words
-from app.portal.billing.checkout_result import LOOKS, return_view
-from app.portal.billing.overview import next_payment, troubles
-from app.portal.shell.banner import BannerFacts, banner
+from app.portal.billing.checkout_result import MAX_POLLS, build_return_view
+from app.portal.billing.overview import build_next_payment, list_troubles
+from app.portal.shell.banner import BannerFacts, build_banner
 from tests.portal import billing_specimens as specimens
 from tests.support.copy import copy
 from tests.web.stage import page, stage
@@ -47,12 +47,12 @@ def test_only_what_is_not_settled_looks_again_and_not_for_ever(state: str) -> No
     settled = state not in {"waiting", "open", "away"}
     assert (specimens.returned(state).again is None) is settled
     assert specimens.returned(state).polls is not settled
-    assert not specimens.returned(state, looks=LOOKS).polls
+    assert not specimens.returned(state, looks=MAX_POLLS).polls
 
 
 @pytest.mark.parametrize("state", [each for each in specimens.RETURNS if each not in {"paid", "saved"}])
 def test_nothing_but_a_confirmed_payment_reads_as_one(state: str) -> None:
-    view = specimens.returned(state, looks=LOOKS)
+    view = specimens.returned(state, looks=MAX_POLLS)
     assert view.kind != "good"
     assert not view.facts
     assert copy("returned.given", plan="Pro") not in view.title
@@ -61,8 +61,8 @@ def test_nothing_but_a_confirmed_payment_reads_as_one(state: str) -> None:
 def test_the_return_page_names_the_plan_that_really_holds() -> None:
     at = specimens.standing(plan_name="Enterprise")
     assert specimens.returned("paid").title == copy("returned.given", plan="Pro")
-    assert copy("returned.given_now", plan="Enterprise") in return_view(
-        "paid", at, plan="Pro", retry="/", again="/", looks=0
+    assert copy("returned.given_now", plan="Enterprise") in build_return_view(
+        "paid", at, plan="Pro", retry="/", again="/", polls_so_far=0
     ).lines[0]  # fmt: skip
 
 
@@ -80,20 +80,20 @@ def test_the_return_page_names_the_plan_that_really_holds() -> None:
     ],
 )
 def test_what_is_taken_next(kind: str, amount: str, note: str) -> None:
-    found = next_payment(specimens.STANDINGS[kind], None)
+    found = build_next_payment(specimens.STANDINGS[kind], None)
     assert (found.amount, found.notes[0]) == (amount, note)
 
 
 def test_who_may_not_act_gets_no_buttons() -> None:
     for at in specimens.STANDINGS.values():
-        assert all(not each.acts for each in troubles(at, usable=False))
+        assert all(not trouble.actions for trouble in list_troubles(at, usable=False))
 
 
 @pytest.mark.parametrize(
     ("changed", "role", "kind", "action"),
     [
         ({}, "owner", None, None),
-        ({"state": "past_due"}, "billing", "strong", "Fix it"),
+        ({"state": "past_due"}, "billing", "strong", copy("banner.fix")),
         ({"state": "past_due"}, "viewer", "strong", None),
         ({"state": "past_due", "limited": True, "cancels": True}, "owner", "full", "Pay now"),
         ({"cancels": True}, "admin", "near", copy("banner.undo")),
@@ -103,21 +103,21 @@ def test_the_banner_says_the_most_pressing(
     changed: dict[str, object], role: str, kind: str | None, action: str | None
 ) -> None:
     stands = replace(BannerFacts("active", False, False, specimens.RENEWS, None, "Pro"), **changed)  # type: ignore[arg-type]
-    found = banner(stands, role, "UTC")
+    found = build_banner(stands, role, "UTC")
     assert (found.kind if found else None, found.action if found else None) == (kind, action)
-    assert banner(None, role, "UTC") is None
+    assert build_banner(None, role, "UTC") is None
 
 
 def test_the_second_payment_is_counted_in_utc_and_clamped_as_stripe_does() -> None:
     january = specimens.NOW.replace(month=1, day=31)
-    assert words.next_payment_at(january, "month").day == 28
-    assert words.next_payment_at(specimens.NOW, "year") == specimens.NOW.replace(year=2027)
+    assert words.calculate_next_payment(january, "month").day == 28
+    assert words.calculate_next_payment(specimens.NOW, "year") == specimens.NOW.replace(year=2027)
 
 
 def test_a_card_is_good_to_the_end_of_its_month() -> None:
     card = specimens.CARD
     for at, said in ((0, "this month"), (31, copy("billing.card_expired"))):
-        found = words.card_trouble(replace(card, exp_month=11, exp_year=2026), specimens.NOW + timedelta(days=at))
+        found = words.find_card_warning(replace(card, exp_month=11, exp_year=2026), specimens.NOW + timedelta(days=at))
         assert found
         assert said in found
-    assert words.card_trouble(card, specimens.NOW) is None
+    assert words.find_card_warning(card, specimens.NOW) is None

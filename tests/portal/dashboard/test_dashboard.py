@@ -31,7 +31,7 @@ def test_the_first_event_turns_its_step_done_in_the_fragment_alone(scenario: Sce
     org.uses(1, at="2026-11-21 11:59")
     part = read(org.browser(), **HTMX)
     assert "<!doctype" not in part.lower()
-    assert "Counted." in part
+    assert copy("dashboard.recorded") in part
     assert copy("state.waiting") not in part
 
 

@@ -6,7 +6,7 @@ import html
 
 import pytest
 
-from app.portal.docs.reference import fields, reference
+from app.portal.docs.reference import build_reference, list_fields
 from app.web.problems import PROBLEMS
 from tests.scenario import Scenario
 
@@ -78,7 +78,7 @@ def test_nested_fields_carry_their_path() -> None:
             }
         },
     }
-    call = reference(document)[0].calls[0]
+    call = build_reference(document)[0].calls[0]
     assert [(each.name, each.type) for each in call.body] == [("list", "list of any"), ("list[].n", "integer")]
     assert (call.scope, call.notes, call.problems) == ("usage:write", ["Words."], [("404", ["not_found"])])
-    assert fields(document, None) == []
+    assert list_fields(document, None) == []
