@@ -20,7 +20,7 @@ LONGEST_SUBJECT = 150
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class RenderedEmail:
     """A rendered mail; the subject is one line."""
 
     subject: str
@@ -28,7 +28,7 @@ class Letter:
     html: str
 
 
-def render(template: str, context: Mapping[str, Any]) -> Letter:
+def render_email(template: str, context: Mapping[str, Any]) -> RenderedEmail:
     """Render a letter; an unknown name in a template is an error, never a gap in the words.
 
     Every text of the context becomes one line first, so that no value can start a header or a paragraph of its own.
@@ -37,7 +37,7 @@ def render(template: str, context: Mapping[str, Any]) -> Letter:
     plain = _environment().get_template(f"email/{template}.txt")
     subject = one_line("".join(plain.blocks["subject"](plain.new_context(words))))[:LONGEST_SUBJECT]
     html = _environment().get_template(f"email/{template}.html").render(words, subject=subject)
-    return Letter(subject, plain.render(words).strip() + "\n", _inliner().inline(html))
+    return RenderedEmail(subject, plain.render(words).strip() + "\n", _inliner().inline(html))
 
 
 def one_line(value: Any) -> Any:
@@ -49,12 +49,12 @@ def one_line(value: Any) -> Any:
     return value
 
 
-def named(name: str) -> str:
+def defang_name(name: str) -> str:
     """A name that somebody chose, made harmless: mail programs turn `evil.example` into a link, this they do not."""
     return _DOT_INSIDE.sub("\u2024", name.replace("://", " "))[:100]
 
 
-def when(at: datetime) -> str:
+def format_time(at: datetime) -> str:
     """A time as a letter says it: its reader's zone is not known here."""
     return f"{at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
 
@@ -69,7 +69,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"named": named, "when": when}
+    made.filters |= {"named": defang_name, "when": format_time}
     return made
 
 

@@ -15,21 +15,23 @@ from app.kit import queue
 from app.kit.errors import NotFound
 from app.kit.ids import new_id
 from app.mail.models import Mail
-from app.mail.rendering import render
-from app.mail.smtp import NotSent, Server, compose, deliver, split_address
+from app.mail.rendering import render_email
+from app.mail.smtp import NotSent, SmtpServer, compose_message, parse_address, send_message
 
 MOST_ATTEMPTS = 5
 TASK = "mail.send"
 
 
-def send(session: Session, template: str, to: str, *, context: Mapping[str, Any], key: str, now: datetime) -> UUID:
+def queue_email(
+    session: Session, template: str, to: str, *, context: Mapping[str, Any], key: str, now: datetime
+) -> UUID:
     """Put a letter into the outbox and its task into the queue; both leave with the caller's commit. Returns its id.
 
     `key` says which letter this is: a second one under the same key is not made, and the first one's id is returned.
     `now` is wall-clock time. `ValueError` when `to` is not exactly one address.
     """
-    split_address(to)
-    letter = render(template, context)
+    parse_address(to)
+    letter = render_email(template, context)
     values = {
         "id": new_id(),
         "key": key,
@@ -50,7 +52,7 @@ def send(session: Session, template: str, to: str, *, context: Mapping[str, Any]
     return mail_id
 
 
-def hand_over(session: Session, mail_id: UUID, server: Server, *, now: datetime) -> NotSent | None:
+def deliver_email(session: Session, mail_id: UUID, server: SmtpServer, *, now: datetime) -> NotSent | None:
     """Hand a waiting letter to the SMTP server and mark it; returns why not, for the door to raise after its commit.
 
     Does nothing for a letter that is sent, parked, or in another worker's hands. The row stays locked meanwhile; a
@@ -74,7 +76,7 @@ def hand_over(session: Session, mail_id: UUID, server: Server, *, now: datetime)
     return failure
 
 
-def send_again(session: Session, mail_id: UUID) -> None:
+def retry_email(session: Session, mail_id: UUID) -> None:
     """Give a parked letter its tries once more; nothing happens to one that waits or is sent. Raises `NotFound`."""
     mail = session.get(Mail, mail_id, with_for_update=True)
     if mail is None:
@@ -85,10 +87,10 @@ def send_again(session: Session, mail_id: UUID) -> None:
         queue.defer(session, TASK, mail_id=str(mail_id))
 
 
-def _try(mail: Mail, server: Server, now: datetime) -> NotSent | None:
+def _try(mail: Mail, server: SmtpServer, now: datetime) -> NotSent | None:
     words = {"subject": mail.subject, "text": mail.body_text or "", "html": mail.body_html or ""}
     try:
-        deliver(server, compose(server, key=mail.key, to=mail.to_address, now=now, **words))
+        send_message(server, compose_message(server, key=mail.key, to=mail.to_address, now=now, **words))
     except NotSent as failure:
         return failure
     return None

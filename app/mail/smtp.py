@@ -21,7 +21,7 @@ _ADDRESS = re.compile(f"{_PART}@{_PART}")
 
 
 @dataclass(frozen=True)
-class Server:
+class SmtpServer:
     """Where mail is handed over, and as whom. `tls` asks for STARTTLS; on port 465 TLS comes first."""
 
     host: str
@@ -40,7 +40,7 @@ class NotSent(Exception):  # it is a fact about a letter, not a bug
         self.final = final
 
 
-def split_address(to: str) -> tuple[str, str]:
+def parse_address(to: str) -> tuple[str, str]:
     """Local part and ASCII domain of exactly one bare address; `ValueError` for anything else. Any script will do."""
     found = _ADDRESS.fullmatch(to)
     if found is None or not to.isprintable():
@@ -51,11 +51,13 @@ def split_address(to: str) -> tuple[str, str]:
         raise ValueError("not a mail address") from wrong
 
 
-def compose(server: Server, *, key: str, to: str, subject: str, text: str, html: str, now: datetime) -> EmailMessage:
+def compose_message(
+    server: SmtpServer, *, key: str, to: str, subject: str, text: str, html: str, now: datetime
+) -> EmailMessage:
     """The message: text with an HTML alternative. Its Message-ID comes from the key: a second copy is known as one."""
     message = EmailMessage(policy=SMTP)
     message["From"] = server.sender
-    username, domain = split_address(to)
+    username, domain = parse_address(to)
     message["To"] = Address(username=username, domain=domain)
     message["Subject"] = subject
     message["Date"] = format_datetime(now)
@@ -67,7 +69,7 @@ def compose(server: Server, *, key: str, to: str, subject: str, text: str, html:
     return message
 
 
-def deliver(server: Server, message: EmailMessage) -> None:
+def send_message(server: SmtpServer, message: EmailMessage) -> None:
     """Hand the message over; returns when the server has taken responsibility for it. Raises `NotSent`."""
     try:
         with _connect(server) as connection:
@@ -83,7 +85,7 @@ def deliver(server: Server, message: EmailMessage) -> None:
         raise NotSent(f"{type(error).__name__}: {error}") from error
 
 
-def _connect(server: Server) -> smtplib.SMTP:
+def _connect(server: SmtpServer) -> smtplib.SMTP:
     # The name is given, since smtplib would ask the DNS for it at each connection.
     name = socket.gethostname()
     if server.port == IMPLICIT_TLS_PORT:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.accounts import queries as accounts
 from app.accounts.models import Membership, User
 from app.accounts.orgs.roles import ADMIN, BILLING, OWNER
-from app.mail.service import send
+from app.mail.service import queue_email
 from app.web.addresses import absolute_url
 
 log = structlog.get_logger()
@@ -28,16 +28,16 @@ def notify(session: Session, org_id: UUID, template: str, context: Mapping[str, 
     repeating it sends nothing. The rows leave with the caller's commit. Raises `NotFound` (org).
     """
     org = accounts.org(session, org_id)
-    people = recipients(session, org_id)
+    people = list_recipients(session, org_id)
     if not people:
         log.warning("nobody to write to", org_id=str(org_id), template=template)
     for each in people:
         facts = {"org_name": org.name, "link": absolute_url("billing.index"), **context, "name": each.name}
-        send(session, template, each.email, context=facts, key=f"{template}:{key}:{each.id}", now=now)
+        queue_email(session, template, each.email, context=facts, key=f"{template}:{key}:{each.id}", now=now)
     return len(people)
 
 
-def recipients(session: Session, org_id: UUID) -> list[User]:
+def list_recipients(session: Session, org_id: UUID) -> list[User]:
     """Owners, admins and billing members who can be written to: confirmed, neither disabled nor deleted."""
     chosen = (
         select(User)

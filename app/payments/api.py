@@ -6,11 +6,11 @@ from uuid import UUID
 
 from app.accounts.guards import acting_org, caller
 from app.payments import examples, queries
-from app.payments.billing_summary import billing_answer, record_out, subscription_answer
+from app.payments.billing_summary import build_billing_answer, build_record_out, build_subscription_answer
 from app.payments.cancel import cancel_at_period_end, undo_cancel
 from app.payments.checkout.open_checkout import AlreadyPaid, open_checkout
 from app.payments.models import BillingRecord
-from app.payments.payment_methods.card import card_page
+from app.payments.payment_methods.card import open_card_page
 from app.payments.queries import RecordFilter
 from app.payments.schemas import (
     BillingAnswer,
@@ -41,7 +41,7 @@ _PAGE_AT_STRIPE = "payments_off", "conflict"
 )  # fmt: skip
 def show_subscription() -> SubscriptionAnswer:
     """From our own books: Stripe is not asked."""
-    return subscription_answer(session(), acting_org(), business_now())
+    return build_subscription_answer(session(), acting_org(), business_now())
 
 
 @api.operation(
@@ -61,7 +61,7 @@ def take_plan(chosen: PlanChosen) -> tuple[ChangeAnswer, int]:
             org_id, plan_key=chosen.plan, interval=chosen.interval, currency=chosen.currency, actor=actor, now=now
         )
     except AlreadyPaid:
-        if subscription_answer(session(), org_id, now).cancel_at_period_end:
+        if build_subscription_answer(session(), org_id, now).cancel_at_period_end:
             undo_cancel(org_id, actor=actor, now=now)
         return ChangeAnswer(applied=True, checkout_url=None, checkout_id=None), 200
     return ChangeAnswer(applied=False, checkout_url=opened.url, checkout_id=str(opened.checkout_id)), 202
@@ -77,7 +77,7 @@ def cancel_plan() -> SubscriptionAnswer:
     """At the period's end."""
     org_id, now = acting_org(), business_now()
     cancel_at_period_end(org_id, actor=caller().actor, now=now)
-    return subscription_answer(session(), org_id, now)
+    return build_subscription_answer(session(), org_id, now)
 
 
 @api.operation(
@@ -88,7 +88,7 @@ def cancel_plan() -> SubscriptionAnswer:
 )  # fmt: skip
 def show_billing() -> BillingAnswer:
     """Answers without Stripe too."""
-    return billing_answer(session(), acting_org(), business_now())
+    return build_billing_answer(session(), acting_org(), business_now())
 
 
 @api.operation(
@@ -99,7 +99,7 @@ def show_billing() -> BillingAnswer:
 )  # fmt: skip
 def change_card(asked: CardRequest) -> PageAnswer:  # noqa: ARG001  (a POST has a body)
     """For a person's browser."""
-    return PageAnswer(card_page(acting_org(), actor=caller().actor, now=business_now()))
+    return PageAnswer(open_card_page(acting_org(), actor=caller().actor, now=business_now()))
 
 
 @api.operation(
@@ -112,22 +112,22 @@ def billing_history(query: BillingHistoryQuery) -> BillingHistoryAnswer:
     org_id = acting_org()
     before = read_place(query.next)
     wanted = RecordFilter(query.state, query.start, query.end)
-    rows = queries.history(session(), org_id, wanted, before, query.limit + 1)
+    rows = queries.list_billing_records(session(), org_id, wanted, before, query.limit + 1)
     shown = rows[: query.limit]
     following = write_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)) if len(rows) > query.limit else None
     numbers = _numbers(org_id, shown)
-    records = [record_out(row, numbers.get(row.invoice_id or "")) for row in shown]
+    records = [build_record_out(row, numbers.get(row.invoice_id or "")) for row in shown]
     return BillingHistoryAnswer(records, _events(org_id, wanted) if before is None else [], following)
 
 
 def _events(org_id: UUID, wanted: RecordFilter) -> list[SubscriptionEventOut]:
     return [
         SubscriptionEventOut(each.kind, each.at, PlanHeld(each.plan.key, each.plan.name, each.plan.number))
-        for each in subscriptions.history(session(), org_id)
+        for each in subscriptions.list_history(session(), org_id)
         if (wanted.start is None or wanted.start <= each.at) and (wanted.end is None or each.at < wanted.end)
     ]
 
 
 def _numbers(org_id: UUID, rows: list[BillingRecord]) -> dict[str, str | None]:
     ids = [row.invoice_id for row in rows if row.invoice_id]
-    return {key: each.number for key, each in queries.invoices_by_id(session(), org_id, ids).items()}
+    return {key: each.number for key, each in queries.find_invoices_by_id(session(), org_id, ids).items()}

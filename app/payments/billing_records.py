@@ -17,14 +17,14 @@ _RANK = {"pending": 0, "failed": 1, "completed": 2, "refunded": 3}
 INTERVAL_WORDS = {"month": "monthly", "year": "yearly"}
 
 
-def pending_for_checkout(
+def ensure_pending_record(
     session: Session, checkout: Checkout, now: datetime, *, taken: BillingRecord | None = None
 ) -> BillingRecord:
     """The record of a checkout for a subscription, pending; made once, before Stripe is asked for a page.
 
     `taken`: the pending one of the checkout that this one replaces, set free to go over to it.
     """
-    found = of_checkout(session, checkout.org_id, checkout.id)
+    found = find_by_checkout(session, checkout.org_id, checkout.id)
     if found is not None:
         return found
     if checkout.plan_version_id is None or checkout.amount is None or checkout.currency is None:
@@ -33,25 +33,25 @@ def pending_for_checkout(
         id=new_id(), org_id=checkout.org_id, state="pending", reason="subscription_start", refunded=0, created_at=now
     )
     record.checkout_id, record.amount, record.currency = checkout.id, checkout.amount, checkout.currency
-    record.description = describe(session, checkout.plan_version_id, checkout.interval or "month")
+    record.description = describe_plan(session, checkout.plan_version_id, checkout.interval or "month")
     session.add(record)
     session.flush()
     return record
 
 
-def of_checkout(session: Session, org_id: UUID, checkout_id: UUID) -> BillingRecord | None:
+def find_by_checkout(session: Session, org_id: UUID, checkout_id: UUID) -> BillingRecord | None:
     """The record of a checkout of the org."""
     chosen = select(BillingRecord).where(BillingRecord.org_id == org_id, BillingRecord.checkout_id == checkout_id)
     return session.scalars(chosen).one_or_none()
 
 
-def of_invoice(session: Session, org_id: UUID, invoice_id: str) -> BillingRecord | None:
+def find_by_invoice(session: Session, org_id: UUID, invoice_id: str) -> BillingRecord | None:
     """The record of an invoice of the org."""
     chosen = select(BillingRecord).where(BillingRecord.org_id == org_id, BillingRecord.invoice_id == invoice_id)
     return session.scalars(chosen).one_or_none()
 
 
-def of_transaction(session: Session, org_id: UUID, transaction_id: str) -> BillingRecord | None:
+def find_by_transaction(session: Session, org_id: UUID, transaction_id: str) -> BillingRecord | None:
     """The record of the org that a payment intent paid."""
     chosen = select(BillingRecord).where(BillingRecord.transaction_id == transaction_id)
     return session.scalars(chosen.where(BillingRecord.org_id == org_id)).first()
@@ -91,7 +91,7 @@ def fail(
     return news
 
 
-def refund(record: BillingRecord, refunded: int, *, at: datetime) -> None:
+def record_refund(record: BillingRecord, refunded: int, *, at: datetime) -> None:
     """Of a completed record so many minor units went back in all; fewer than before when a refund failed.
 
     It counts as refunded only when all of it went back.
@@ -104,7 +104,7 @@ def refund(record: BillingRecord, refunded: int, *, at: datetime) -> None:
     record.settled_at = at if whole else record.settled_at
 
 
-def describe(session: Session, plan_version_id: UUID, interval: str) -> str:
+def describe_plan(session: Session, plan_version_id: UUID, interval: str) -> str:
     """How a bill names a plan: "Pro plan, monthly"."""
     version = catalog.version(session, plan_version_id)
     if version is None:

@@ -11,7 +11,7 @@ from app.catalog import queries as catalog
 from app.catalog.models import PlanVersion
 from app.kit.errors import DomainError, Unavailable
 from app.payments import queries
-from app.payments.gateway import gateway, payments_on
+from app.payments.gateway import get_gateway, payments_on
 from app.payments.models import BillingRecord, StripeCustomer
 from app.payments.schemas import (
     BillingAnswer,
@@ -29,12 +29,12 @@ from app.subscriptions.models import Subscription
 from app.web.database import end_read_transaction
 
 
-def subscription_answer(session: Session, org_id: UUID, now: datetime) -> SubscriptionAnswer:
+def build_subscription_answer(session: Session, org_id: UUID, now: datetime) -> SubscriptionAnswer:
     """What the org is on now; the default plan too is an answer."""
-    version = catalog.version(session, subscriptions.plan_in_force(session, org_id, now))
+    version = catalog.version(session, subscriptions.get_plan_in_force(session, org_id, now))
     if version is None:
         raise Unavailable("The plan in force is not in the catalogue.")
-    held = subscriptions.subscription(session, org_id)
+    held = subscriptions.find_subscription(session, org_id)
     plan = PlanHeld(version.plan.key, version.plan.name, version.number)
     if held is None:
         return SubscriptionAnswer(
@@ -57,16 +57,16 @@ def subscription_answer(session: Session, org_id: UUID, now: datetime) -> Subscr
     )
 
 
-def billing_answer(session: Session, org_id: UUID, now: datetime) -> BillingAnswer:
+def build_billing_answer(session: Session, org_id: UUID, now: datetime) -> BillingAnswer:
     """The subscription, the card, and what comes next; asks Stripe for a preview where it collects."""
-    held = subscription_answer(session, org_id, now)
-    theirs = queries.open_subscription(session, org_id)
+    held = build_subscription_answer(session, org_id, now)
+    theirs = queries.find_open_subscription(session, org_id)
     preview_of = theirs.id if theirs and not held.overdue and not held.cancel_at_period_end else None
-    card = _card(queries.customer(session, org_id))
+    card = _card(queries.find_customer(session, org_id))
     return BillingAnswer(held, card, _preview(preview_of) or _expected(held))
 
 
-def record_out(row: BillingRecord, number: str | None) -> RecordOut:
+def build_record_out(row: BillingRecord, number: str | None) -> RecordOut:
     """A billing record; `number` is its invoice's."""
     return RecordOut(
         id=str(row.id),
@@ -92,8 +92,8 @@ def _fee(version: PlanVersion, held: Subscription) -> int | None:
 
 
 def _overdue(session: Session, org_id: UUID) -> Overdue | None:
-    dunning = queries.dunning(session, org_id)
-    owed = queries.owed(session, org_id) if dunning else None
+    dunning = queries.find_dunning(session, org_id)
+    owed = queries.find_unpaid_invoice(session, org_id) if dunning else None
     if dunning is None or owed is None:
         return None
     return Overdue(owed.amount_remaining, owed.currency, dunning.started_at, dunning.grace_ends_at)
@@ -109,10 +109,10 @@ def _preview(stripe_subscription: str | None) -> NextInvoice | None:
     if stripe_subscription is None or not payments_on():
         return None
     end_read_transaction()  # no transaction of ours stays open while Stripe is asked
-    gw = gateway()
+    gw = get_gateway()
     try:
         with gw.budget():
-            found = invoices.upcoming(gw, stripe_subscription)
+            found = invoices.preview_next(gw, stripe_subscription)
     except DomainError:
         return None
     return NextInvoice(found.due_at, found.total, found.currency, exact=True)

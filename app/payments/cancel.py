@@ -13,7 +13,7 @@ from app.kit.actor import Actor
 from app.kit.errors import Conflict
 from app.kit.ids import new_hex
 from app.payments import queries
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.locks import org_lock
 from app.payments.mirrors.sync_subscription import sync_subscription
 from app.stripe_gateway import subscriptions as stripe_subscriptions
@@ -43,7 +43,7 @@ def undo_cancel(org_id: UUID, *, actor: Actor, now: datetime) -> bool:
 
 
 def _set(org_id: UUID, *, planned: bool, actor: Actor, now: datetime) -> bool:
-    gw = gateway()
+    gw = get_gateway()
     with gw.budget(), org_lock(org_id):
         with transaction() as session:
             running = _running(session, org_id)
@@ -62,10 +62,10 @@ def _set(org_id: UUID, *, planned: bool, actor: Actor, now: datetime) -> bool:
 
 
 def _running(session: Session, org_id: UUID) -> _Running:
-    mirror = queries.open_subscription(session, org_id)
+    mirror = queries.find_open_subscription(session, org_id)
     if mirror is not None:
         return _Running(mirror.id, mirror.cancel_at_period_end)
-    held = subscriptions.subscription(session, org_id)
+    held = subscriptions.find_subscription(session, org_id)
     if held is not None and held.collection == "offline":
         raise Conflict("We send the invoices of your plan ourselves. Write to us to end it.")
     raise Conflict("There is no paid plan to cancel.")

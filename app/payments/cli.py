@@ -14,11 +14,11 @@ from flask.cli import AppGroup
 
 from app.kit.actor import SYSTEM
 from app.kit.errors import NotFound
-from app.payments.gateway import EXTENSION, gateway
+from app.payments.gateway import EXTENSION, get_gateway
 from app.payments.reconciliation.reconcile import ReconciliationReport
 from app.payments.tasks import reconcile as run
 from app.payments.webhooks import inbox
-from app.payments.webhooks.apply import apply
+from app.payments.webhooks.apply import apply_event
 from app.stripe_gateway import Gateway
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime
@@ -35,8 +35,8 @@ def reconcile(*, as_json: bool) -> None:
 
     Example: flask stripe reconcile --json
     """
-    gateway()  # says so where payments are off
-    with patience():
+    get_gateway()  # says so where payments are off
+    with background_gateway():
         report = run()
     click.echo(json.dumps(_facts(report)) if as_json else _words(report))
     sys.exit(1 if report.remaining else 0)
@@ -54,15 +54,15 @@ def replay_event(event_id: str) -> None:
             inbox.reopen(session, event_id, actor=SYSTEM, now=business_now())
     except NotFound as missing:
         raise click.BadParameter(missing.detail, param_hint="EVENT_ID") from missing
-    with patience():
-        apply(event_id)
+    with background_gateway():
+        apply_event(event_id)
     with transaction() as session:
         row = inbox.get_event(session, event_id)
         click.echo(f"{row.id}: {row.state}" + (f" ({row.error})" if row.error else ""))
 
 
 @contextmanager
-def patience() -> Iterator[None]:
+def background_gateway() -> Iterator[None]:
     """Nobody waits for a page: Stripe is asked with the worker's time limits and retries meanwhile."""
     held = current_app.extensions[EXTENSION]
     current_app.extensions[EXTENSION] = Gateway.of(replace(runtime().settings, patient=True))

@@ -10,7 +10,7 @@ from app.stripe_gateway import Gateway
 EXTENSION = "tollkeeper.stripe"
 
 
-def gateway() -> Gateway:
+def get_gateway() -> Gateway:
     """The app's gateway; raises `Unavailable` (`payments_off`) when no Stripe key is set."""
     held: Gateway | None = current_app.extensions.get(EXTENSION)
     if held is None:

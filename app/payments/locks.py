@@ -55,7 +55,7 @@ def org_lock(org_id: UUID) -> Iterator[None]:
         connection.close()
 
 
-def outside_transactions() -> None:
+def ensure_no_transaction() -> None:
     """Raise `RuntimeError` when a transaction is open: a call to Stripe comes next."""
     if db.session().in_transaction():
         raise RuntimeError("Stripe is never asked while a transaction is open")

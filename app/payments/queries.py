@@ -33,13 +33,13 @@ class RecordFilter:
     end: datetime | None = None
 
 
-def customer(session: Session, org_id: UUID) -> StripeCustomer | None:
+def find_customer(session: Session, org_id: UUID) -> StripeCustomer | None:
     """The org's customer at Stripe; none before its first payment."""
     chosen = select(StripeCustomer).where(StripeCustomer.org_id == org_id, StripeCustomer.deleted_at.is_(None))
     return session.scalars(chosen).one_or_none()
 
 
-def open_subscription(session: Session, org_id: UUID) -> StripeSubscription | None:
+def find_open_subscription(session: Session, org_id: UUID) -> StripeSubscription | None:
     """What the org pays for at Stripe now: begun and not ended. Of two, the one that our subscription follows."""
     theirs = StripeSubscription
     chosen = select(theirs).where(
@@ -49,12 +49,12 @@ def open_subscription(session: Session, org_id: UUID) -> StripeSubscription | No
     return session.scalars(followed_first).first()
 
 
-def price(session: Session, price_id: str) -> StripePrice | None:
+def find_price(session: Session, price_id: str) -> StripePrice | None:
     """A price as it was pushed."""
     return session.get(StripePrice, price_id)
 
 
-def price_of(session: Session, plan_version_id: UUID, interval: str, currency: str) -> StripePrice | None:
+def find_version_price(session: Session, plan_version_id: UUID, interval: str, currency: str) -> StripePrice | None:
     """The price at Stripe of a plan version; None before `flask catalog push`."""
     chosen = select(StripePrice).where(
         StripePrice.plan_version_id == plan_version_id,
@@ -64,7 +64,7 @@ def price_of(session: Session, plan_version_id: UUID, interval: str, currency: s
     return session.scalars(chosen).one_or_none()
 
 
-def checkout(session: Session, org_id: UUID, checkout_id: UUID) -> Checkout:
+def get_checkout(session: Session, org_id: UUID, checkout_id: UUID) -> Checkout:
     """A checkout of the org; `NotFound` otherwise."""
     found = session.get(Checkout, checkout_id)
     if found is None or found.org_id != org_id:
@@ -72,7 +72,7 @@ def checkout(session: Session, org_id: UUID, checkout_id: UUID) -> Checkout:
     return found
 
 
-def open_checkout(session: Session, org_id: UUID, purpose: str) -> Checkout | None:
+def find_open_checkout(session: Session, org_id: UUID, purpose: str) -> Checkout | None:
     """The checkout of a purpose ("subscription", "card") that the org has open."""
     chosen = select(Checkout).where(
         Checkout.org_id == org_id, Checkout.purpose == purpose, Checkout.state.in_(OPEN_CHECKOUT)
@@ -80,20 +80,20 @@ def open_checkout(session: Session, org_id: UUID, purpose: str) -> Checkout | No
     return session.scalars(chosen).one_or_none()
 
 
-def invoices_by_id(session: Session, org_id: UUID, ids: list[str]) -> dict[str, StripeInvoice]:
+def find_invoices_by_id(session: Session, org_id: UUID, ids: list[str]) -> dict[str, StripeInvoice]:
     """The invoices of a page of billing records, for their numbers and links."""
     chosen = select(StripeInvoice).where(StripeInvoice.org_id == org_id, StripeInvoice.id.in_(ids))
     return {each.id: each for each in session.scalars(chosen)}
 
 
-def owed(session: Session, org_id: UUID) -> StripeInvoice | None:
+def find_unpaid_invoice(session: Session, org_id: UUID) -> StripeInvoice | None:
     """The oldest invoice that is open with something left to pay."""
     theirs = StripeInvoice
     chosen = select(theirs).where(theirs.org_id == org_id, theirs.status == "open", theirs.amount_remaining > 0)
     return session.scalars(chosen.order_by(theirs.created_at, theirs.id)).first()
 
 
-def history(
+def list_billing_records(
     session: Session, org_id: UUID, wanted: RecordFilter, before: tuple[datetime, UUID] | None, most: int
 ) -> list[BillingRecord]:
     """Billing records, newest first; `before` is the (created_at, id) of the last one seen."""
@@ -109,7 +109,7 @@ def history(
     return list(session.scalars(chosen.order_by(BillingRecord.created_at.desc(), BillingRecord.id.desc()).limit(most)))
 
 
-def dunning(session: Session, org_id: UUID) -> Dunning | None:
+def find_dunning(session: Session, org_id: UUID) -> Dunning | None:
     """What runs since a renewal of the org failed; of two, the older."""
     running = select(Dunning).where(Dunning.org_id == org_id, Dunning.ended_at.is_(None))
     return session.scalars(running.order_by(Dunning.started_at)).first()

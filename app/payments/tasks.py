@@ -8,12 +8,12 @@ from datetime import timedelta
 import structlog
 
 from app.payments.dunning import schedule
-from app.payments.gateway import gateway, payments_on
+from app.payments.gateway import get_gateway, payments_on
 from app.payments.reconciliation.pending import list_pending, resolve_all
 from app.payments.reconciliation.reconcile import ReconciliationReport
 from app.payments.reconciliation.reconcile import reconcile as _reconcile
 from app.payments.webhooks import inbox
-from app.payments.webhooks.apply import apply
+from app.payments.webhooks.apply import apply_event
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime
 
@@ -24,7 +24,7 @@ FORGOTTEN = timedelta(minutes=5)
 log = structlog.get_logger()
 
 
-def ask() -> None:
+def resolve_pending_payments() -> None:
     """Ask Stripe about open checkouts and pending records, and put lost tasks of the inbox back."""
     now = business_now()
     with transaction() as session:
@@ -33,10 +33,10 @@ def ask() -> None:
         return
     with transaction() as session:
         chosen = list_pending(session, now)
-    resolve_all(gateway(), chosen, now)
+    resolve_all(get_gateway(), chosen, now)
 
 
-def dun() -> None:
+def advance_dunnings() -> None:
     """Send the mails of failed renewals and end their grace. Each has its own transaction; one stops no other."""
     now = business_now()
     with transaction() as session:
@@ -44,7 +44,7 @@ def dun() -> None:
     for dunning_id in chosen:
         try:
             with transaction() as session:
-                schedule.advance(session, dunning_id, now)
+                schedule.advance_dunning(session, dunning_id, now)
         except Exception as error:  # noqa: BLE001  (whatever it was, it stops no other)
             log.warning("left for the next sweep", dunning=str(dunning_id), error=type(error).__name__)
 
@@ -53,13 +53,13 @@ def reconcile() -> ReconciliationReport:
     """Compare everything with Stripe, and repair it. Where payments are off there is nothing to compare."""
     if not payments_on():
         return ReconciliationReport()
-    return _reconcile(gateway(), runtime().pool, apply, business_now())
+    return _reconcile(get_gateway(), runtime().pool, apply_event, business_now())
 
 
 TASKS: dict[str, Callable[..., object]] = {
-    inbox.TASK: apply,
-    "payments.ask": ask,
-    "payments.dun": dun,
+    inbox.TASK: apply_event,
+    "payments.ask": resolve_pending_payments,
+    "payments.dun": advance_dunnings,
     "payments.reconcile": reconcile,
 }
 PERIODIC: list[tuple[str, str]] = [

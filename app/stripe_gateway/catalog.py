@@ -10,17 +10,17 @@ from stripe.params import ProductCreateParams, ProductUpdateParams
 
 from app.stripe_gateway import reading
 from app.stripe_gateway.errors import StripeMissing
-from app.stripe_gateway.gateway import Gateway, known
+from app.stripe_gateway.gateway import Gateway, validate_id
 from app.stripe_gateway.reading import Raw
-from app.stripe_gateway.shapes import price
+from app.stripe_gateway.shapes import parse_price
 from app.stripe_gateway.types import RemotePrice
 
 MOST_LOOKUP_KEYS = 10
 
 
-def product(gw: Gateway, *, product_id: str, name: str, metadata: Mapping[str, str], key: str) -> str:
+def ensure_product(gw: Gateway, *, product_id: str, name: str, metadata: Mapping[str, str], key: str) -> str:
     """Make the product of this id, or give the one that is there our name and metadata; returns the id."""
-    known(product_id)
+    validate_id(product_id)
     words: ProductUpdateParams = {"name": name, "metadata": dict(metadata)}
     try:
         there = gw.get(lambda v1: v1.products.retrieve(product_id))
@@ -55,7 +55,7 @@ def create_price(
     key: str,
 ) -> RemotePrice:
     """Make a price of `amount` minor units for each `interval` (`month`, `year`)."""
-    return price(
+    return parse_price(
         gw.post(
             key,
             lambda v1, options: v1.prices.create(
@@ -75,7 +75,7 @@ def create_price(
 
 def _under(gw: Gateway, lookup_keys: list[str]) -> Iterator[RemotePrice]:
     for raw in gw.pages(lambda v1, params: v1.prices.list(params), {"lookup_keys": lookup_keys}):
-        yield price(raw)
+        yield parse_price(raw)
 
 
 def _digest(product_as_it_is: Raw) -> str:

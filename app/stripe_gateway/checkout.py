@@ -7,8 +7,8 @@ from uuid import UUID
 from stripe.params.checkout import SessionCreateParams
 
 from app.stripe_gateway.errors import StripeMisused
-from app.stripe_gateway.gateway import Gateway, known
-from app.stripe_gateway.shapes import CHECKOUT, ORG, checkout_session
+from app.stripe_gateway.gateway import Gateway, validate_id
+from app.stripe_gateway.shapes import CHECKOUT, ORG, parse_checkout_session
 from app.stripe_gateway.types import CheckoutSession
 
 
@@ -48,20 +48,20 @@ def open_session(
         params["setup_intent_data"] = {"metadata": marks}
     else:
         raise ValueError("a subscription needs a price, saving a card needs a currency, and there is no other mode")
-    return checkout_session(gw.post(key, lambda v1, options: v1.checkout.sessions.create(params, options)))
+    return parse_checkout_session(gw.post(key, lambda v1, options: v1.checkout.sessions.create(params, options)))
 
 
 def retrieve_session(gw: Gateway, session_id: str) -> CheckoutSession:
     """A session as it is now. Its id proves nothing: compare its customer with the caller's. Raises `StripeMissing`."""
-    known(session_id)
-    return checkout_session(gw.get(lambda v1: v1.checkout.sessions.retrieve(session_id)))
+    validate_id(session_id)
+    return parse_checkout_session(gw.get(lambda v1: v1.checkout.sessions.retrieve(session_id)))
 
 
 def expire_session(gw: Gateway, session_id: str, *, key: str) -> CheckoutSession:
     """Close an open session, so that nobody pays in it any more; one that is over already comes as it is."""
-    known(session_id)
+    validate_id(session_id)
     try:
-        return checkout_session(
+        return parse_checkout_session(
             gw.post(key, lambda v1, options: v1.checkout.sessions.expire(session_id, options=options))
         )
     except StripeMisused:
@@ -71,7 +71,7 @@ def expire_session(gw: Gateway, session_id: str, *, key: str) -> CheckoutSession
         return now
 
 
-def sessions_of(gw: Gateway, customer_id: str) -> list[CheckoutSession]:
+def list_sessions(gw: Gateway, customer_id: str) -> list[CheckoutSession]:
     """The sessions of a customer, newest first."""
-    found = gw.pages(lambda v1, params: v1.checkout.sessions.list(params), {"customer": known(customer_id)})
-    return [checkout_session(raw) for raw in found]
+    found = gw.pages(lambda v1, params: v1.checkout.sessions.list(params), {"customer": validate_id(customer_id)})
+    return [parse_checkout_session(raw) for raw in found]

@@ -13,7 +13,7 @@ from app.stripe_gateway.reading import Raw
 MOST_TYPES = 20
 
 
-def since(gw: Gateway, types: Sequence[str], created_from: datetime) -> Iterator[dict[str, Any]]:
+def list_since(gw: Gateway, types: Sequence[str], created_from: datetime) -> Iterator[dict[str, Any]]:
     """The events of these types made at or after a time, oldest first; asked for page by page."""
     wanted = frozenset(types)
     # Stripe takes twenty types at most. More: all come, and we choose, so that the order of all stays one.

@@ -28,14 +28,14 @@ def is_away(error: stripe.StripeError) -> bool:
     return status is None or status >= 500 or status < 400
 
 
-def translate(error: stripe.StripeError) -> DomainError:
+def translate_error(error: stripe.StripeError) -> DomainError:
     """Our error for one of the SDK's."""
-    code, param = name_of(error.code or _field(error, "code")), name_of(_field(error, "param"))
+    code, param = parse_name(error.code or _field(error, "code")), parse_name(_field(error, "param"))
     if is_away(error) or isinstance(error, stripe.RateLimitError) or error.http_status == 409:
         return StripeAway()
     if isinstance(error, stripe.CardError):
         return StripeRefused(
-            _said(error), stripe_code=code, decline_code=name_of(_field(error, "decline_code")), param=param
+            _said(error), stripe_code=code, decline_code=parse_name(_field(error, "decline_code")), param=param
         )
     if error.http_status == 404 or code == "resource_missing":
         return StripeMissing(param=param)
@@ -47,15 +47,15 @@ def translate(error: stripe.StripeError) -> DomainError:
     return StripeMisused(reason, stripe_code=code, param=param)
 
 
-def name_of(value: object) -> str | None:
+def parse_name(value: object) -> str | None:
     """A code or a name of a parameter as Stripe spells them; anything else is nobody's."""
     named = isinstance(value, str) and _NAME.fullmatch(value) and not _KEYLIKE.search(value)
     return str(value) if named else None
 
 
-def request_of(error: stripe.StripeError) -> str | None:
+def find_request_id(error: stripe.StripeError) -> str | None:
     """The id under which Stripe's own log has the request."""
-    return name_of(error.request_id)
+    return parse_name(error.request_id)
 
 
 def _field(error: stripe.StripeError, name: str) -> object:

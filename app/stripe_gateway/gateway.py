@@ -23,7 +23,7 @@ from app.stripe_gateway import reading
 from app.stripe_gateway.budget import Budget
 from app.stripe_gateway.circuit import Circuit
 from app.stripe_gateway.errors import StripeAway, StripeMissing, StripeMisused, StripeRefused
-from app.stripe_gateway.failures import is_away, request_of, translate
+from app.stripe_gateway.failures import find_request_id, is_away, translate_error
 from app.stripe_gateway.reading import Raw
 from app.stripe_gateway.transport import Transport
 
@@ -33,7 +33,7 @@ PAGE = 100
 LONGEST_PAUSE = 10.0  # seconds that a 429 is waited out
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 
-Ask = Callable[[V1Services], stripe.StripeObject]
+StripeCall = Callable[[V1Services], stripe.StripeObject]
 
 log = structlog.get_logger()
 
@@ -98,7 +98,7 @@ class Gateway:
         """
         return self._budget.spend(seconds)
 
-    def get(self, ask: Ask) -> Raw:
+    def get(self, ask: StripeCall) -> Raw:
         """Ask for one object; its raw answer."""
         return self._call(ask)
 
@@ -125,7 +125,7 @@ class Gateway:
             if cursor == last:
                 raise reading.misread("a list does not end")
 
-    def _call(self, ask: Ask, named: Callable[..., Any] | None = None) -> Raw:
+    def _call(self, ask: StripeCall, named: Callable[..., Any] | None = None) -> Raw:
         """One call through the circuit; a patient one is repeated after a 429, which the SDK does not do."""
         self._budget.check()
         tries = RETRIES if self.patient else 0
@@ -137,11 +137,11 @@ class Gateway:
             answer = self._through(ask)
         if not isinstance(answer, stripe.StripeError):
             return answer
-        failure = translate(answer)
+        failure = translate_error(answer)
         _tell(answer, failure, named or ask)
         raise failure  # outside of any handler: the SDK's error holds headers and bodies
 
-    def _through(self, ask: Ask) -> Raw | stripe.StripeError:
+    def _through(self, ask: StripeCall) -> Raw | stripe.StripeError:
         if not self._circuit.lets_through():
             raise StripeAway(sent=False)
         well = False
@@ -163,7 +163,7 @@ def _with(ask: Callable[[V1Services, Any], stripe.StripeObject], params: Any, v1
     return ask(v1, params)
 
 
-def known(stripe_id: str) -> str:
+def validate_id(stripe_id: str) -> str:
     """An id that may stand in a path; `StripeMissing` for what cannot be one, such as a text from an address."""
     if not _ID.fullmatch(stripe_id):
         raise StripeMissing
@@ -186,6 +186,6 @@ def _tell(error: stripe.StripeError, failure: DomainError, ask: Callable[..., An
         call=call,
         error=type(error).__name__,
         status=error.http_status,
-        request=request_of(error),
+        request=find_request_id(error),
         said=failure.detail if isinstance(failure, StripeMisused) else None,
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from app.stripe_gateway import reading
 from app.stripe_gateway.reading import Raw
-from app.stripe_gateway.shapes import CHECKOUT, expanded_card
+from app.stripe_gateway.shapes import CHECKOUT, parse_expanded_card
 from app.stripe_gateway.types import Intent, Invoice, InvoicePreview, Refund, SetupIntent
 
 
-def invoice(raw: Raw) -> Invoice:
+def parse_invoice(raw: Raw) -> Invoice:
     """An invoice with `payments` expanded. Since basil its subscription stands under `parent`, its payments apart."""
-    customer_id = reading.id_of(reading.is_a(raw, "invoice"), "customer")
+    customer_id = reading.object_id(reading.ensure_kind(raw, "invoice"), "customer")
     if customer_id is None:
         raise reading.misread("an invoice without a customer")
     times = reading.inner(raw, "status_transitions")
@@ -19,7 +19,7 @@ def invoice(raw: Raw) -> Invoice:
     return Invoice(
         id=reading.text(raw, "id"),
         customer_id=customer_id,
-        subscription_id=None if parent is None else reading.id_of(parent, "subscription"),
+        subscription_id=None if parent is None else reading.object_id(parent, "subscription"),
         number=reading.text_or_none(raw, "number"),
         status=reading.text(raw, "status"),
         billing_reason=reading.text_or_none(raw, "billing_reason"),
@@ -38,56 +38,56 @@ def invoice(raw: Raw) -> Invoice:
         created_at=reading.moment(raw, "created"),
         finalized_at=reading.moment_or_none(times, "finalized_at"),
         paid_at=reading.moment_or_none(times, "paid_at"),
-        checkout_id=reading.mark(parent and reading.inner_or_none(parent, "metadata"), CHECKOUT),
+        checkout_id=reading.uuid_or_none(parent and reading.inner_or_none(parent, "metadata"), CHECKOUT),
         payment_intent_id=_payment(raw),
     )
 
 
-def intent(raw: Raw) -> Intent:
+def parse_intent(raw: Raw) -> Intent:
     """A payment intent with `payment_method` expanded. After a failure the card stands in the error only."""
-    failure = reading.inner_or_none(reading.is_a(raw, "payment_intent"), "last_payment_error")
-    card = expanded_card(raw, "payment_method")
+    failure = reading.inner_or_none(reading.ensure_kind(raw, "payment_intent"), "last_payment_error")
+    card = parse_expanded_card(raw, "payment_method")
     if failure is not None and card is None and failure.get("payment_method"):
-        card = expanded_card(failure, "payment_method")
+        card = parse_expanded_card(failure, "payment_method")
     said = failure or {}
     return Intent(
         id=reading.text(raw, "id"),
         status=reading.text(raw, "status"),
         amount=reading.whole(raw, "amount"),
         currency=reading.currency(raw),
-        customer_id=reading.id_of(raw, "customer"),
+        customer_id=reading.object_id(raw, "customer"),
         card=card,
         failure_code=said.get("decline_code") or said.get("code"),
         failure=said.get("message"),
     )
 
 
-def setup_intent(raw: Raw) -> SetupIntent:
+def parse_setup_intent(raw: Raw) -> SetupIntent:
     """A card that was saved, or failed to be; raises `StripeMisread`."""
-    reading.is_a(raw, "setup_intent")
+    reading.ensure_kind(raw, "setup_intent")
     return SetupIntent(
         id=reading.text(raw, "id"),
         status=reading.text(raw, "status"),
-        customer_id=reading.id_of(raw, "customer"),
-        payment_method_id=reading.id_of(raw, "payment_method"),
+        customer_id=reading.object_id(raw, "customer"),
+        payment_method_id=reading.object_id(raw, "payment_method"),
     )
 
 
-def refund(raw: Raw) -> Refund:
+def parse_refund(raw: Raw) -> Refund:
     """Money on its way back; raises `StripeMisread`."""
-    reading.is_a(raw, "refund")
+    reading.ensure_kind(raw, "refund")
     return Refund(
         id=reading.text(raw, "id"),
         status=reading.text(raw, "status"),
         amount=reading.whole(raw, "amount"),
         currency=reading.currency(raw),
-        payment_intent_id=reading.id_of(raw, "payment_intent"),
+        payment_intent_id=reading.object_id(raw, "payment_intent"),
     )
 
 
-def preview(raw: Raw) -> InvoicePreview:
+def parse_preview(raw: Raw) -> InvoicePreview:
     """The invoice that is to come: its period ends where the one to be paid for begins."""
-    reading.is_a(raw, "invoice")
+    reading.ensure_kind(raw, "invoice")
     return InvoicePreview(
         total=reading.whole(raw, "total"), currency=reading.currency(raw), due_at=reading.moment(raw, "period_end")
     )
@@ -121,5 +121,5 @@ def _payment(raw: Raw) -> str | None:
     for each in chosen:
         payment = reading.inner(each, "payment")
         if reading.text(payment, "type") == "payment_intent":
-            return reading.id_of(payment, "payment_intent")
+            return reading.object_id(payment, "payment_intent")
     return None

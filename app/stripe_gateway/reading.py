@@ -96,13 +96,13 @@ def objects(raw: Raw, name: str) -> list[Raw]:
     return data
 
 
-def id_of(raw: Raw, name: str) -> str | None:
+def object_id(raw: Raw, name: str) -> str | None:
     """The id of another object, whether or not it is expanded."""
     value = field(raw, name)
     return text(value, "id") if isinstance(value, dict) else text_or_none(raw, name)
 
 
-def mark(metadata: Raw | None, name: str) -> UUID | None:
+def uuid_or_none(metadata: Raw | None, name: str) -> UUID | None:
     """An id that we once wrote into metadata. People can change it there, so that what is no id is none."""
     try:
         return UUID(str((metadata or {}).get(name)))
@@ -110,7 +110,7 @@ def mark(metadata: Raw | None, name: str) -> UUID | None:
         return None
 
 
-def is_a(raw: Raw, kind: str) -> Raw:
+def ensure_kind(raw: Raw, kind: str) -> Raw:
     """The same, when its `object` says so: an id of one kind must not read as another."""
     if raw.get("object") != kind:
         raise misread(f"something else than {kind}")

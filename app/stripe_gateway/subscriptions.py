@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from app.stripe_gateway.gateway import Gateway, known
+from app.stripe_gateway.gateway import Gateway, validate_id
 from app.stripe_gateway.reading import Raw
-from app.stripe_gateway.shapes import subscription
+from app.stripe_gateway.shapes import parse_subscription
 from app.stripe_gateway.types import RemoteSubscription
 
 _CARD = "default_payment_method"
@@ -14,25 +14,25 @@ _CARD = "default_payment_method"
 
 def retrieve(gw: Gateway, subscription_id: str) -> RemoteSubscription:
     """A subscription in any state, ended ones too. Raises `StripeMissing`."""
-    known(subscription_id)
-    return subscription(gw.get(lambda v1: v1.subscriptions.retrieve(subscription_id, {"expand": [_CARD]})))
+    validate_id(subscription_id)
+    return parse_subscription(gw.get(lambda v1: v1.subscriptions.retrieve(subscription_id, {"expand": [_CARD]})))
 
 
-def list_of(gw: Gateway, customer_id: str) -> list[RemoteSubscription]:
+def list_for_customer(gw: Gateway, customer_id: str) -> list[RemoteSubscription]:
     """All subscriptions of a customer, ended ones too, newest first."""
-    return [subscription(raw) for raw in _list(gw, {"customer": known(customer_id)})]
+    return [parse_subscription(raw) for raw in _list(gw, {"customer": validate_id(customer_id)})]
 
 
 def list_all(gw: Gateway) -> Iterator[RemoteSubscription]:
     """Every subscription, ended ones too, newest first; asked for page by page."""
     for raw in _list(gw, {}):
-        yield subscription(raw)
+        yield parse_subscription(raw)
 
 
 def set_cancel_at_period_end(gw: Gateway, subscription_id: str, yes: bool, *, key: str) -> RemoteSubscription:
     """Let it end with its period, or go on after all."""
-    known(subscription_id)
-    return subscription(
+    validate_id(subscription_id)
+    return parse_subscription(
         gw.post(
             key,
             lambda v1, options: v1.subscriptions.update(
@@ -42,10 +42,10 @@ def set_cancel_at_period_end(gw: Gateway, subscription_id: str, yes: bool, *, ke
     )
 
 
-def use_card(gw: Gateway, subscription_id: str, card_id: str, *, key: str) -> RemoteSubscription:
+def set_default_card(gw: Gateway, subscription_id: str, card_id: str, *, key: str) -> RemoteSubscription:
     """Charge it to this card from now on. Its own card (Checkout gives it one) goes before its customer's."""
-    known(subscription_id)
-    return subscription(
+    validate_id(subscription_id)
+    return parse_subscription(
         gw.post(
             key,
             lambda v1, options: v1.subscriptions.update(

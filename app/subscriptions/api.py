@@ -112,8 +112,8 @@ _EXAMPLE = {
 def limits() -> LimitsAnswer:
     """The caller's entitlements."""
     org_id, now = acting_org(), business_now()
-    found = queries.entitlements(session(), org_id, now)
-    return _answer(found, queries.current_period(session(), org_id, now))
+    found = queries.get_entitlements(session(), org_id, now)
+    return _answer(found, queries.find_current_period(session(), org_id, now))
 
 
 def _answer(found: Entitlements, period: UsagePeriod | None) -> LimitsAnswer:

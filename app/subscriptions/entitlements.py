@@ -71,7 +71,7 @@ class Entitlements:
         return None if value is None else int(value)
 
 
-def resolve(
+def resolve_entitlements(
     version: PlanVersion,
     in_force: Iterable[LimitInForce],
     meters: Mapping[int, Meter],

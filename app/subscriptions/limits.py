@@ -32,27 +32,27 @@ _COPY = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class Basis:
+class LimitBasis:
     """How a plan's limits hold for an org: whether it can owe money, and which version's hold instead until it pays."""
 
     owes: bool
     held_to: UUID | None = None
 
 
-def put_in_force(session: Session, org_id: UUID, starts: Collection[datetime], basis: Basis) -> None:
+def copy_limits(session: Session, org_id: UUID, starts: Collection[datetime], basis: LimitBasis) -> None:
     """Copy the limits of each period's plan version into the periods that start then. Repeating it changes nothing."""
     owes = basis.owes and basis.held_to is None
     session.execute(_COPY, {"org": org_id, "starts": list(starts), "owes": owes, "held_to": basis.held_to})
 
 
-def replace(session: Session, org_id: UUID, starts: Collection[datetime], basis: Basis) -> None:
+def replace_limits(session: Session, org_id: UUID, starts: Collection[datetime], basis: LimitBasis) -> None:
     """The same where limits are in force already; the caller holds the org's usage lock."""
     held = delete(LimitInForce).where(LimitInForce.org_id == org_id, LimitInForce.period_start.in_(starts))
     session.execute(held)
-    put_in_force(session, org_id, starts, basis)
+    copy_limits(session, org_id, starts, basis)
 
 
-def as_granted(version: PlanVersion, org_id: UUID, start: datetime, *, owes: bool) -> list[LimitInForce]:
+def build_limits(version: PlanVersion, org_id: UUID, start: datetime, *, owes: bool) -> list[LimitInForce]:
     """The rows that a period from `start` would have; not stored. `version` is loaded with its parts."""
     return [_granted(each, org_id, start, owes=owes) for each in version.meters]
 

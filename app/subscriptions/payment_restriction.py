@@ -18,8 +18,8 @@ def restrict(session: Session, org_id: UUID, now: datetime, *, actor: Actor = SY
 
     False when they are already, or when the org has no subscription. Takes the org's usage lock. Nothing is deleted.
     """
-    periods.lock(session, org_id)
-    held = queries.subscription(session, org_id)
+    periods.lock_usage(session, org_id)
+    held = queries.find_subscription(session, org_id)
     if held is None or held.limited_at is not None:
         return False
     periods.ensure_period(session, org_id, now, now)  # what has passed unopened was not limited
@@ -33,8 +33,8 @@ def restrict(session: Session, org_id: UUID, now: datetime, *, actor: Actor = SY
 
 def lift_restriction(session: Session, org_id: UUID, now: datetime, *, actor: Actor = SYSTEM) -> bool:
     """Give the plan's own limits back, audited; False when the org is not limited. Takes the org's usage lock."""
-    periods.lock(session, org_id)
-    held = queries.subscription(session, org_id)
+    periods.lock_usage(session, org_id)
+    held = queries.find_subscription(session, org_id)
     if held is None or held.limited_at is None:
         return False
     restore_limits(session, held, now)
@@ -58,5 +58,5 @@ def restore_limits(session: Session, held: Subscription, now: datetime) -> None:
 def _put_in_force(session: Session, org_id: UUID, since: datetime) -> None:
     """Replace the limits of every period that ends after `since` by those that hold now."""
     session.flush()
-    starts = [each.starts_at for each in queries.periods(session, org_id, since, since + realign_periods.EVER)]
-    limits.replace(session, org_id, starts, periods.terms_of(session, org_id).basis)
+    starts = [each.starts_at for each in queries.list_periods(session, org_id, since, since + realign_periods.EVER)]
+    limits.replace_limits(session, org_id, starts, periods.get_period_terms(session, org_id).basis)

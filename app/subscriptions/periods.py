@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.accounts import queries as accounts
 from app.kit.periods import Period, month_of
 from app.subscriptions import limits, queries
-from app.subscriptions.limits import Basis
+from app.subscriptions.limits import LimitBasis
 from app.subscriptions.models import SubscriptionTerm, UsagePeriod
 from app.subscriptions.period_schedule import PeriodSchedule, backward
 
@@ -38,7 +38,7 @@ class PeriodTerms:
     zone: str
     cuts: PeriodSchedule
     version_id: UUID
-    basis: Basis
+    basis: LimitBasis
 
 
 def ensure_period(session: Session, org_id: UUID, at: datetime, now: datetime) -> UsagePeriod:
@@ -47,53 +47,53 @@ def ensure_period(session: Session, org_id: UUID, at: datetime, now: datetime) -
     Repeating it changes nothing, also at once from many connections. An org's first period is the one that holds
     `now`; before it lie calendar months on the default plan. Raises `NotFound` (org), `Unavailable` (no catalogue).
     """
-    found = queries.period_at(session, org_id, at)
+    found = queries.find_period(session, org_id, at)
     if found is not None:
         return found
-    lock(session, org_id)
-    extend(session, org_id, at, at, now)
-    opened = queries.period_at(session, org_id, at)
+    lock_usage(session, org_id)
+    extend_periods(session, org_id, at, at, now)
+    opened = queries.find_period(session, org_id, at)
     if opened is None:
         raise RuntimeError(f"no usage period of org {org_id} holds {at}")
     return opened
 
 
-def open_ahead(session: Session, org_id: UUID, now: datetime) -> None:
+def open_periods_ahead(session: Session, org_id: UUID, now: datetime) -> None:
     """See to it that the period that holds `now` and the next two stand open."""
-    lock(session, org_id)
-    extend(session, org_id, now, now + AHEAD, now)
+    lock_usage(session, org_id)
+    extend_periods(session, org_id, now, now + AHEAD, now)
 
 
-def remake_ahead(session: Session, org_id: UUID, now: datetime) -> None:
+def rebuild_periods_ahead(session: Session, org_id: UUID, now: datetime) -> None:
     """Make the periods ahead anew, after the org's zone or its plan's default version has changed.
 
     The running period keeps its terms; its end moves to the boundary of the new zone, unless either is near enough
     for events to have been counted beyond it already.
     """
-    lock(session, org_id)
-    extend(session, org_id, now, now, now)
-    running = queries.period_at(session, org_id, now)
+    lock_usage(session, org_id)
+    extend_periods(session, org_id, now, now, now)
+    running = queries.find_period(session, org_id, now)
     if running is None:
         raise RuntimeError(f"no usage period of org {org_id} holds {now}")
-    drop_ahead(session, org_id, running)
-    terms = terms_of(session, org_id)
+    drop_periods_ahead(session, org_id, running)
+    terms = get_period_terms(session, org_id)
     if terms.cuts.anchor is None:  # Stripe's boundaries are instants, which no zone moves
         end = terms.cuts.nearest(running.ends_at)
         if min(end, running.ends_at) > now + timedelta(hours=1):
             running.ends_at = end
     running.time_zone = terms.zone
     session.flush()
-    extend(session, org_id, now, now + AHEAD, now)
+    extend_periods(session, org_id, now, now + AHEAD, now)
 
 
-def lock(session: Session, org_id: UUID) -> None:
+def lock_usage(session: Session, org_id: UUID) -> None:
     """Wait for every write of usage in flight, and hold off the next, until the transaction ends."""
     session.execute(select(func.pg_advisory_xact_lock(func.usage_lock(org_id))))
 
 
-def extend(session: Session, org_id: UUID, start: datetime, end: datetime, now: datetime) -> None:
+def extend_periods(session: Session, org_id: UUID, start: datetime, end: datetime, now: datetime) -> None:
     """Open what is missing so that periods hold `start` and `end`. The caller holds the lock."""
-    terms = terms_of(session, org_id)
+    terms = get_period_terms(session, org_id)
     known = _known(session, org_id)
     if known is None:
         known = month_of(now, terms.zone)
@@ -104,18 +104,18 @@ def extend(session: Session, org_id: UUID, start: datetime, end: datetime, now: 
         _open_before(session, org_id, before, terms.zone, now)
 
 
-def terms_of(session: Session, org_id: UUID) -> PeriodTerms:
+def get_period_terms(session: Session, org_id: UUID) -> PeriodTerms:
     """By what new periods of the org are opened now."""
     zone = accounts.org(session, org_id).time_zone
-    held = queries.subscription(session, org_id)
+    held = queries.find_subscription(session, org_id)
     if held is None:
-        return PeriodTerms(zone, PeriodSchedule(zone), queries.default_version_id(session), Basis(owes=False))
-    held_to = queries.default_version_id(session) if held.limited_at else None
+        return PeriodTerms(zone, PeriodSchedule(zone), queries.get_default_version_id(session), LimitBasis(owes=False))
+    held_to = queries.get_default_version_id(session) if held.limited_at else None
     cuts = PeriodSchedule("UTC", held.anchor_at) if held.collection == "stripe" else PeriodSchedule(zone)
-    return PeriodTerms(zone, cuts, held.plan_version_id, Basis(held.collection != "none", held_to))
+    return PeriodTerms(zone, cuts, held.plan_version_id, LimitBasis(held.collection != "none", held_to))
 
 
-def drop_ahead(session: Session, org_id: UUID, running: UsagePeriod) -> None:
+def drop_periods_ahead(session: Session, org_id: UUID, running: UsagePeriod) -> None:
     """Close the periods after the running one; they are to be made anew in the same transaction."""
     after = running.starts_at
     session.execute(delete(UsagePeriod).where(UsagePeriod.org_id == org_id, UsagePeriod.starts_at > after))
@@ -124,9 +124,9 @@ def drop_ahead(session: Session, org_id: UUID, running: UsagePeriod) -> None:
     )
 
 
-def start_anew(session: Session, org_id: UUID, holding: UsagePeriod, at: datetime, now: datetime) -> None:
+def start_period(session: Session, org_id: UUID, holding: UsagePeriod, at: datetime, now: datetime) -> None:
     """End the period that holds `at` there and start another, by the terms in force now. Those ahead are dropped."""
-    terms = terms_of(session, org_id)
+    terms = get_period_terms(session, org_id)
     if holding.starts_at < at:
         holding.ends_at = at
         session.flush()
@@ -135,11 +135,11 @@ def start_anew(session: Session, org_id: UUID, holding: UsagePeriod, at: datetim
     holding.ends_at, holding.plan_version_id = terms.cuts.first_end(at), terms.version_id
     holding.time_zone = terms.zone
     session.flush()
-    limits.replace(session, org_id, [at], terms.basis)
-    note_terms(session, org_id, at, terms.version_id)
+    limits.replace_limits(session, org_id, [at], terms.basis)
+    record_terms(session, org_id, at, terms.version_id)
 
 
-def note_terms(session: Session, org_id: UUID, at: datetime, version_id: UUID) -> None:
+def record_terms(session: Session, org_id: UUID, at: datetime, version_id: UUID) -> None:
     """Write down that the org is on this version from then on, unless it is already."""
     session.execute(_TERM, {"org": org_id, "at": at, "version": version_id})
 
@@ -155,7 +155,7 @@ def _open_before(session: Session, org_id: UUID, periods: Sequence[Period], zone
     """Open calendar months before the first known period, on the default plan: nobody was subscribed then."""
     known_first = update(UsagePeriod).where(UsagePeriod.org_id == org_id, UsagePeriod.previous_end.is_(None))
     session.execute(known_first.values(previous_end=UsagePeriod.starts_at))
-    terms = PeriodTerms(zone, PeriodSchedule(zone), queries.default_version_id(session), Basis(owes=False))
+    terms = PeriodTerms(zone, PeriodSchedule(zone), queries.get_default_version_id(session), LimitBasis(owes=False))
     _open(session, org_id, periods, terms, now, after=None)
 
 
@@ -184,5 +184,5 @@ def _open(
         for number, period in enumerate(periods)
     ]
     session.execute(insert(UsagePeriod).on_conflict_do_nothing(), rows)
-    limits.put_in_force(session, org_id, [period.start for period in periods], terms.basis)
-    note_terms(session, org_id, periods[0].start, terms.version_id)
+    limits.copy_limits(session, org_id, [period.start for period in periods], terms.basis)
+    record_terms(session, org_id, periods[0].start, terms.version_id)

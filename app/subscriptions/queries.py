@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from app.catalog import queries as catalog
 from app.catalog.models import Meter, Plan, PlanVersion
 from app.kit.errors import Unavailable
-from app.subscriptions.entitlements import Entitlements, resolve
-from app.subscriptions.limits import as_granted
+from app.subscriptions.entitlements import Entitlements, resolve_entitlements
+from app.subscriptions.limits import build_limits
 from app.subscriptions.models import LimitInForce, Subscription, SubscriptionEvent, SubscriptionTerm, UsagePeriod
 
 # For the hot pool: one row with the plan's requests a minute (NULL is unlimited), none before any catalogue. An org
@@ -50,25 +50,25 @@ class HistoryLine:
     subscription_id: UUID
 
 
-def requests_per_minute(session: Session, org_id: UUID, now: datetime) -> int | None:
+def get_requests_per_minute(session: Session, org_id: UUID, now: datetime) -> int | None:
     """How many requests a minute the org's plan allows; None is unlimited."""
     found = session.connection().exec_driver_sql(RATE_SQL, {"org_id": org_id, "now": now}).scalar()
     return None if found is None else int(found)
 
 
-def subscription(session: Session, org_id: UUID) -> Subscription | None:
+def find_subscription(session: Session, org_id: UUID) -> Subscription | None:
     """The subscription that the org is on now; None is the default plan. Read anew: others may have changed it."""
     chosen = select(Subscription).where(Subscription.org_id == org_id, Subscription.ended_at.is_(None))
     return session.scalars(chosen.execution_options(populate_existing=True)).one_or_none()
 
 
-def subscriptions(session: Session, org_id: UUID) -> list[Subscription]:
+def list_subscriptions(session: Session, org_id: UUID) -> list[Subscription]:
     """Every subscription of the org, ended ones too, newest first."""
     chosen = select(Subscription).where(Subscription.org_id == org_id)
     return list(session.scalars(chosen.order_by(Subscription.started_at.desc(), Subscription.id.desc())))
 
 
-def history(session: Session, org_id: UUID, most: int = 200) -> list[HistoryLine]:
+def list_history(session: Session, org_id: UUID, most: int = 200) -> list[HistoryLine]:
     """What happened to the org's subscriptions, newest first."""
     chosen = (
         select(SubscriptionEvent, Plan.key, Plan.name, PlanVersion.number)
@@ -84,13 +84,13 @@ def history(session: Session, org_id: UUID, most: int = 200) -> list[HistoryLine
     ]
 
 
-def terms(session: Session, org_id: UUID) -> list[SubscriptionTerm]:
+def list_terms(session: Session, org_id: UUID) -> list[SubscriptionTerm]:
     """Which plan version the org was on from when, oldest first; a last one may lie ahead."""
     chosen = select(SubscriptionTerm).where(SubscriptionTerm.org_id == org_id)
     return list(session.scalars(chosen.order_by(SubscriptionTerm.starts_at)))
 
 
-def plan_in_force(session: Session, org_id: UUID, at: datetime) -> UUID:
+def get_plan_in_force(session: Session, org_id: UUID, at: datetime) -> UUID:
     """The plan version that the org was on at an instant; `Unavailable` before any catalogue was applied."""
     found = session.scalar(select(func.plan_in_force(org_id, at)))
     if not isinstance(found, UUID):
@@ -98,7 +98,7 @@ def plan_in_force(session: Session, org_id: UUID, at: datetime) -> UUID:
     return found
 
 
-def default_version_id(session: Session) -> UUID:
+def get_default_version_id(session: Session) -> UUID:
     """The newest version of the default plan; `Unavailable` before any catalogue was applied."""
     found = catalog.default_version_id(session)
     if found is None:
@@ -106,7 +106,7 @@ def default_version_id(session: Session) -> UUID:
     return found
 
 
-def period_at(session: Session, org_id: UUID, at: datetime) -> UsagePeriod | None:
+def find_period(session: Session, org_id: UUID, at: datetime) -> UsagePeriod | None:
     """The usage period that holds an instant; None when it is not open yet."""
     return session.scalars(
         select(UsagePeriod)
@@ -117,12 +117,12 @@ def period_at(session: Session, org_id: UUID, at: datetime) -> UsagePeriod | Non
     ).one_or_none()
 
 
-def current_period(session: Session, org_id: UUID, now: datetime) -> UsagePeriod | None:
+def find_current_period(session: Session, org_id: UUID, now: datetime) -> UsagePeriod | None:
     """The usage period that runs now; None for an org whose first is still to be opened (within a minute)."""
-    return period_at(session, org_id, now)
+    return find_period(session, org_id, now)
 
 
-def periods(session: Session, org_id: UUID, start: datetime, end: datetime) -> list[UsagePeriod]:
+def list_periods(session: Session, org_id: UUID, start: datetime, end: datetime) -> list[UsagePeriod]:
     """The usage periods that touch [start, end), oldest first."""
     chosen = select(UsagePeriod).where(
         UsagePeriod.org_id == org_id, UsagePeriod.ends_at > start, UsagePeriod.starts_at < end
@@ -130,29 +130,29 @@ def periods(session: Session, org_id: UUID, start: datetime, end: datetime) -> l
     return list(session.scalars(chosen.order_by(UsagePeriod.starts_at)))
 
 
-def limits(session: Session, org_id: UUID, period_start: datetime) -> list[LimitInForce]:
+def list_limits(session: Session, org_id: UUID, period_start: datetime) -> list[LimitInForce]:
     """The limits in force in a period, one per meter that the plan mentions."""
     chosen = select(LimitInForce).where(LimitInForce.org_id == org_id, LimitInForce.period_start == period_start)
     return list(session.scalars(chosen.order_by(LimitInForce.meter_id)))
 
 
-def entitlements(session: Session, org_id: UUID, now: datetime) -> Entitlements:
+def get_entitlements(session: Session, org_id: UUID, now: datetime) -> Entitlements:
     """What the org may do now. Before its first period is open: what that will hold."""
-    version = catalog.version(session, plan_in_force(session, org_id, now))
+    version = catalog.version(session, get_plan_in_force(session, org_id, now))
     if version is None:
         raise Unavailable("The plan in force is not in the catalogue.")
-    held = subscription(session, org_id)
+    held = find_subscription(session, org_id)
     held_to = catalog.default_version(session) if held is not None and held.limited_at else None
-    period = current_period(session, org_id, now)
+    period = find_current_period(session, org_id, now)
     if period is None:
-        in_force = as_granted(version, org_id, now, owes=held is not None)
+        in_force = build_limits(version, org_id, now, owes=held is not None)
     else:
-        in_force = limits(session, org_id, period.starts_at)
+        in_force = list_limits(session, org_id, period.starts_at)
     meters = {meter.id: meter for meter in session.scalars(select(Meter))}
-    return resolve(version, in_force, meters, held_to)
+    return resolve_entitlements(version, in_force, meters, held_to)
 
 
-def plan_names(session: Session, org_ids: Collection[UUID], now: datetime) -> dict[UUID, PlanName]:
+def list_plan_names(session: Session, org_ids: Collection[UUID], now: datetime) -> dict[UUID, PlanName]:
     """For lists of orgs: the plan that each is on now, in one statement."""
     asked = text("SELECT org, plan_in_force(org, :now) AS version FROM unnest(CAST(:orgs AS uuid[])) AS org")
     rows = session.execute(asked, {"orgs": list(org_ids), "now": now}).all()

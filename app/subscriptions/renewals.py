@@ -25,10 +25,10 @@ def apply_billing_period(
     if held.interval == "month":
         held.anchor_at = anchor_at
     session.flush()
-    record_renewal(session, held, since, now)
+    record_renewals(session, held, since, now)
 
 
-def record_renewal(session: Session, held: Subscription, since: datetime, now: datetime) -> None:
+def record_renewals(session: Session, held: Subscription, since: datetime, now: datetime) -> None:
     """Note each renewal after `since` up to the present billing period, also those that nobody told us of."""
     start = held.billing_starts_at
     anchor = held.anchor_at if held.interval == "month" else start  # of years `anchor_at` is only the usage's
@@ -37,13 +37,13 @@ def record_renewal(session: Session, held: Subscription, since: datetime, now: d
         start = anchored(anchor, start - SLACK, "UTC", MONTHS[held.interval]).start
 
 
-def align(session: Session, held: Subscription, now: datetime) -> datetime | None:
+def align_periods(session: Session, held: Subscription, now: datetime) -> datetime | None:
     """Make Stripe's billing boundaries boundaries of ours; returns from when on events are to be recounted.
 
     The first period starts when the subscription did; where Stripe's clock ran ahead of ours, no sliver is cut.
     """
     moved = [
-        realign_periods.align(session, held.org_id, at, now, far=held.interval == "month")
+        realign_periods.align_boundary(session, held.org_id, at, now, far=held.interval == "month")
         for at in (held.billing_starts_at, held.billing_ends_at)
         if at > held.started_at + SKEW
     ]

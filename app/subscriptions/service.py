@@ -82,21 +82,21 @@ def assign_plan(
     version = _assignable(session, plan_version_id)
     _check_price(version, interval, currency)
     choice = PlanChoice(version.id, interval, currency, "none" if is_free(version) else "offline")
-    periods.lock(session, org_id)
-    held = queries.subscription(session, org_id)
+    periods.lock_usage(session, org_id)
+    held = queries.find_subscription(session, org_id)
     if held is not None and held.collection == "stripe":
         raise Conflict(_PAID_AT_STRIPE)
-    if choice.same(held, queries.plan_in_force(session, org_id, now)):
+    if choice.same(held, queries.get_plan_in_force(session, org_id, now)):
         return PlanChange(changed=False)
     if held is not None:
         now = max(now, held.started_at)  # read before we waited for the lock, while another change went through
-    running = realign_periods.holding(session, org_id, now, now)
+    running = realign_periods.open_period_at(session, org_id, now, now)
     anew = not choice.same_periods(held)
     taken = _replace(session, org_id, held, choice, actor=actor, now=now)
     _move_periods(session, org_id, running, anew=anew, now=now)
     kind = "started" if held is None else "plan_changed"
     events.record_event(session, taken, kind, key=now.isoformat(), at=now, now=now)
-    before, after = described(session, held), described(session, taken)
+    before, after = describe_subscription(session, held), describe_subscription(session, taken)
     audit(session, actor, "subscription.plan_assigned", on=("subscription", taken.id), org_id=org_id,
           before=before, after=after, now=now)  # fmt: skip
     return PlanChange(True, now if anew else None, taken.id)
@@ -184,13 +184,13 @@ def _dates(
 def _move_periods(session: Session, org_id: UUID, running: UsagePeriod, *, anew: bool, now: datetime) -> None:
     """Bring periods, limits and terms in line with the new subscription. The lock is held."""
     if anew:
-        realign_periods.restart(session, org_id, running, now, now)
+        realign_periods.restart_periods(session, org_id, running, now, now)
     else:
-        realign_periods.retake(session, org_id, now)
-        periods.extend(session, org_id, now, now + periods.AHEAD, now)
+        realign_periods.reapply_terms(session, org_id, now)
+        periods.extend_periods(session, org_id, now, now + periods.AHEAD, now)
 
 
-def described(session: Session, held: Subscription | None) -> dict[str, object] | None:
+def describe_subscription(session: Session, held: Subscription | None) -> dict[str, object] | None:
     """A subscription as the audit tells of it."""
     if held is None:
         return None

@@ -35,16 +35,16 @@ _TO_ROLL = text("""
 """)
 
 
-def orgs_to_open(session: Session, until: datetime, most: int) -> list[UUID]:
+def list_orgs_to_open(session: Session, until: datetime, most: int) -> list[UUID]:
     """Orgs whose last period ends by `until`, the most urgent first."""
     return list(session.scalars(_TO_OPEN, {"until": until, "most": most}))
 
 
-def orgs_to_remake(session: Session, default_version: UUID, now: datetime, most: int) -> list[UUID]:
+def list_orgs_to_rebuild(session: Session, default_version: UUID, now: datetime, most: int) -> list[UUID]:
     """Orgs whose periods ahead no longer fit their zone or their plan."""
     return list(session.scalars(_TO_REMAKE, {"default": default_version, "now": now, "most": most}))
 
 
-def subscriptions_to_roll(session: Session, now: datetime, most: int) -> list[UUID]:
+def list_subscriptions_to_roll(session: Session, now: datetime, most: int) -> list[UUID]:
     """Subscriptions that we bill, whose billing period is over."""
     return list(session.scalars(_TO_ROLL, {"now": now, "most": most}))

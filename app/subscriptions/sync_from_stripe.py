@@ -18,7 +18,7 @@ from app.kit.periods import Period
 from app.subscriptions import events, payment_restriction, periods, queries, realign_periods, renewals, states
 from app.subscriptions.models import Subscription
 from app.subscriptions.period_schedule import SKEW
-from app.subscriptions.service import PlanChange, described
+from app.subscriptions.service import PlanChange, describe_subscription
 from app.subscriptions.states import OWING, PAID, SUSPENDED
 
 OVER = ("canceled", "incomplete_expired")
@@ -66,7 +66,7 @@ def sync_from_stripe(session: Session, org_id: UUID, facts: StripeFacts, *, acto
     `recount_from` in the same transaction. Raises `NotFound` (org), `ValueError` (a state that Stripe does not have).
     """
     accounts.org(session, org_id)
-    periods.lock(session, org_id)
+    periods.lock_usage(session, org_id)
     mine = _ours(session, org_id, facts)
     if facts.state in OVER:
         return _over(session, org_id, mine, facts, actor=actor, now=now)
@@ -88,16 +88,16 @@ def _ours(session: Session, org_id: UUID, facts: StripeFacts) -> Subscription | 
 
 def _start(session: Session, org_id: UUID, facts: StripeFacts, *, actor: Actor, now: datetime) -> PlanChange:
     """The org has bought a plan: a usage period starts at its anchor, also when that was weeks ago."""
-    held = queries.subscription(session, org_id)
+    held = queries.find_subscription(session, org_id)
     if held is not None and held.collection == "stripe":
         log.warning("a second subscription at Stripe grants nothing", org_id=str(org_id), ref=facts.ref)
         return PlanChange(changed=False)
-    before, at = described(session, held), _begin(session, org_id, facts, now)
+    before, at = describe_subscription(session, held), _begin(session, org_id, facts, now)
     taken = _open(session, org_id, facts, at, held=held, now=now)
-    moved = renewals.align(session, taken, now)
+    moved = renewals.align_periods(session, taken, now)
     states.apply_status(session, taken, facts.state, cancels=facts.cancel_at_period_end, actor=actor, now=now)
     audit(session, actor, "subscription.started", on=("subscription", taken.id), org_id=org_id,
-          before=before, after=described(session, taken), now=now)  # fmt: skip
+          before=before, after=describe_subscription(session, taken), now=now)  # fmt: skip
     return PlanChange(True, min(at, moved or at), taken.id)
 
 
@@ -107,15 +107,15 @@ def _carry_on(
     """Take over what is different: the plan, the billing period, the state, a planned cancellation."""
     if facts.billing.start < mine.billing_starts_at:
         return PlanChange(changed=False, subscription_id=mine.id)  # an older answer: Stripe's periods only go forward
-    periods.extend(session, org_id, now, now + periods.AHEAD, now)
-    before, was = described(session, mine), mine
+    periods.extend_periods(session, org_id, now, now + periods.AHEAD, now)
+    before, was = describe_subscription(session, mine), mine
     if (mine.plan_version_id, mine.interval, mine.currency) != (facts.plan_version_id, facts.interval, facts.currency):
         mine = _change_plan(session, mine, facts, now)
     else:
         renewals.apply_billing_period(session, mine, facts.billing, facts.anchor_at, now)
-    moved = renewals.align(session, mine, now)
+    moved = renewals.align_periods(session, mine, now)
     states.apply_status(session, mine, facts.state, cancels=facts.cancel_at_period_end, actor=actor, now=now)
-    after = described(session, mine)
+    after = describe_subscription(session, mine)
     changed = mine is not was or before != after
     if changed:
         audit(session, actor, "subscription.changed", on=("subscription", mine.id), org_id=org_id,
@@ -130,31 +130,31 @@ def _over(
     at, recount_from = facts.ends_at(now), None
     if mine is None:
         begun = _begin(session, org_id, facts, now)
-        if facts.state != "canceled" or begun >= at or queries.subscription(session, org_id) is not None:
+        if facts.state != "canceled" or begun >= at or queries.find_subscription(session, org_id) is not None:
             return PlanChange(changed=False)
         mine, recount_from = _open(session, org_id, facts, begun, held=None, now=now), begun
     elif mine.ended_at is not None:
         return PlanChange(changed=False, subscription_id=mine.id)
-    before, at = described(session, mine), max(at, mine.started_at)
+    before, at = describe_subscription(session, mine), max(at, mine.started_at)
     if facts.billing.start >= mine.billing_starts_at:
         renewals.apply_billing_period(session, mine, facts.billing, facts.anchor_at, now)
     payment_restriction.restore_limits(
         session, mine, now
     )  # what is past keeps the plan's own, whatever we heard and when
-    holding = realign_periods.holding(session, org_id, at, now)
+    holding = realign_periods.open_period_at(session, org_id, at, now)
     mine.state, mine.ended_at = "ended", at
     mine.cancel_at_period_end = facts.cancel_at_period_end
     session.flush()
-    realign_periods.restart(session, org_id, holding, at, now)
+    realign_periods.restart_periods(session, org_id, holding, at, now)
     events.record_event(session, mine, "ended", key=at.isoformat(), at=at, now=now)
     audit(session, actor, "subscription.ended", on=("subscription", mine.id), org_id=org_id,
-          before=before, after=described(session, mine), now=now)  # fmt: skip
+          before=before, after=describe_subscription(session, mine), now=now)  # fmt: skip
     return PlanChange(True, recount_from or at, mine.id)
 
 
 def _begin(session: Session, org_id: UUID, facts: StripeFacts, now: datetime) -> datetime:
     """When the first period starts: never ahead of us, and never before what was last decided for the org."""
-    decided = [each.ended_at or each.started_at for each in queries.subscriptions(session, org_id)]
+    decided = [each.ended_at or each.started_at for each in queries.list_subscriptions(session, org_id)]
     return max([min(facts.begins_at, now), *decided])
 
 
@@ -162,16 +162,16 @@ def _open(
     session: Session, org_id: UUID, facts: StripeFacts, at: datetime, *, held: Subscription | None, now: datetime
 ) -> Subscription:
     """End what the org was on, open the row that Stripe's subscription pays for, and start its usage period."""
-    holding = realign_periods.holding(session, org_id, at, now)
+    holding = realign_periods.open_period_at(session, org_id, at, now)
     if held is not None:
         held.state, held.ended_at = "ended", at
         session.flush()
     taken = _row(org_id, facts, at)
     session.add(taken)
     session.flush()
-    realign_periods.restart(session, org_id, holding, at, now)
+    realign_periods.restart_periods(session, org_id, holding, at, now)
     events.record_event(session, taken, "started", key=at.isoformat(), at=at, now=now)
-    renewals.record_renewal(session, taken, at, now)
+    renewals.record_renewals(session, taken, at, now)
     return taken
 
 
@@ -190,8 +190,8 @@ def _change_plan(session: Session, mine: Subscription, facts: StripeFacts, now: 
         taken.anchor_at = mine.anchor_at  # usage periods stay where they are: only what is paid for is longer
     session.add(taken)
     session.flush()
-    realign_periods.holding(session, mine.org_id, at, now)
-    realign_periods.retake(session, mine.org_id, at)
+    realign_periods.open_period_at(session, mine.org_id, at, now)
+    realign_periods.reapply_terms(session, mine.org_id, at)
     events.record_event(session, taken, "plan_changed", key=at.isoformat(), at=at, now=now)
     return taken
 

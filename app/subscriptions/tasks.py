@@ -32,11 +32,11 @@ def open_periods() -> None:
         default = catalog.default_version_id(reading)
         if default is None:
             return  # nothing is sold yet
-        to_open = sweep.orgs_to_open(reading, now + periods.AHEAD, MOST)
-        to_remake = sweep.orgs_to_remake(reading, default, now, MOST)
-        to_roll = sweep.subscriptions_to_roll(reading, now, MOST)
-    _each(to_remake, periods.remake_ahead, now)
-    _each(to_open, periods.open_ahead, now)
+        to_open = sweep.list_orgs_to_open(reading, now + periods.AHEAD, MOST)
+        to_remake = sweep.list_orgs_to_rebuild(reading, default, now, MOST)
+        to_roll = sweep.list_subscriptions_to_roll(reading, now, MOST)
+    _each(to_remake, periods.rebuild_periods_ahead, now)
+    _each(to_open, periods.open_periods_ahead, now)
     _each(to_roll, service.roll_billing_period, now)
 
 

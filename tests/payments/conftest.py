@@ -22,7 +22,7 @@ from app.kit.clock import Clocks, FixedClock
 from app.payments.checkout.fulfil import fulfil_checkout
 from app.payments.checkout.open_checkout import open_checkout
 from app.payments.models import BillingRecord, Checkout, InboxEvent, StripeSubscription
-from app.payments.webhooks.apply import apply
+from app.payments.webhooks.apply import apply_event
 from app.web.database import db
 from app.web.runtime import business_now
 from sandbox.standin import API_VERSION
@@ -100,7 +100,7 @@ class Shop:
         """Apply every event whose task waits; tries that were put off are made at once."""
         done = 0
         while (event_id := self._take()) is not None:
-            apply(event_id)
+            apply_event(event_id)
             done += 1
         return done
 

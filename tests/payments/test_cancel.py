@@ -23,7 +23,7 @@ ACTOR = Actor("user", new_id())
 
 def planned(till: Till, org: UUID) -> bool:
     till.session.rollback()
-    held = subscriptions.subscription(till.session, org)
+    held = subscriptions.find_subscription(till.session, org)
     assert held is not None
     return held.cancel_at_period_end
 
@@ -94,7 +94,7 @@ def test_an_org_that_pays_nothing_at_stripe_is_told_so(till: Till) -> None:
 def test_every_click_leads_to_a_page_of_its_own_to_change_the_card(till: Till) -> None:
     org, plan = till.org(), till.plan()
     till.bought(org, plan)
-    first, second = (card.card_page(org, actor=ACTOR, now=till.clock.now()) for _ in range(2))
+    first, second = (card.open_card_page(org, actor=ACTOR, now=till.clock.now()) for _ in range(2))
     assert first != second
     assert first.startswith(till.standin.url)
     assert till.books(org)["customers"] == 1
@@ -102,13 +102,13 @@ def test_every_click_leads_to_a_page_of_its_own_to_change_the_card(till: Till) -
 
 def test_the_card_page_is_there_before_anything_was_bought(till: Till) -> None:
     org = till.org()
-    assert card.card_page(org, actor=ACTOR, now=till.clock.now()).startswith(till.standin.url)
+    assert card.open_card_page(org, actor=ACTOR, now=till.clock.now()).startswith(till.standin.url)
     assert till.books(org)["customers"] == 1
 
 
 def test_the_card_page_survives_a_customer_deleted_at_stripe(till: Till) -> None:
     org = till.org()
-    card.card_page(org, actor=ACTOR, now=till.clock.now())
+    card.open_card_page(org, actor=ACTOR, now=till.clock.now())
     till.standin.client().v1.customers.delete(till.standin.objects("customer")[0]["id"])
-    assert card.card_page(org, actor=ACTOR, now=till.clock.now()).startswith(till.standin.url)
+    assert card.open_card_page(org, actor=ACTOR, now=till.clock.now()).startswith(till.standin.url)
     assert till.books(org)["customers"] == 2

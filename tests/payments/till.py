@@ -44,13 +44,13 @@ class Till:
         """A plan for 10 USD a month, 100 a year."""
         return factories.make_plan(self.session, **terms)
 
-    def open(self, org: UUID, plan: MadePlan, interval: str = "month") -> open_checkout.Opened:
+    def open(self, org: UUID, plan: MadePlan, interval: str = "month") -> open_checkout.OpenedCheckout:
         """Click on "pay"."""
         return open_checkout.open_checkout(
             org, plan_key=plan.key, interval=interval, currency="USD", actor=SYSTEM, now=self.clock.now()
         )
 
-    def pay(self, opened: open_checkout.Opened, card: str = GOOD_CARD, **more: str) -> Any:
+    def pay(self, opened: open_checkout.OpenedCheckout, card: str = GOOD_CARD, **more: str) -> Any:
         """Pay on Stripe's page."""
         return self.standin.pay(opened.url, card, **more)
 
@@ -81,7 +81,7 @@ class Till:
         """Come back to the return page."""
         return fulfil.fulfil_checkout(org, session_id, self.clock.now())
 
-    def session_id(self, opened: open_checkout.Opened) -> str:
+    def session_id(self, opened: open_checkout.OpenedCheckout) -> str:
         """The session at Stripe of a checkout."""
         wanted = str(opened.checkout_id)
         found = [each["id"] for each in self.sessions() if each["metadata"]["tollkeeper_checkout"] == wanted]
@@ -99,7 +99,7 @@ class Till:
     def plan_of(self, org: UUID) -> UUID:
         """The plan version that the org is on."""
         self.session.rollback()
-        return subscriptions.plan_in_force(self.session, org, self.clock.now())
+        return subscriptions.get_plan_in_force(self.session, org, self.clock.now())
 
     def books(self, org: UUID) -> dict[str, Any]:
         """What stands in our books: states of checkouts and records, oldest first, and how many of the rest."""

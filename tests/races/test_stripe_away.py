@@ -21,7 +21,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from app.payments.gateway import EXTENSION
-from app.payments.webhooks.apply import apply
+from app.payments.webhooks.apply import apply_event
 from app.stripe_gateway import Gateway
 from app.stripe_gateway.circuit import Circuit
 from app.web.database import db
@@ -198,7 +198,7 @@ def _work(stage: Stage, standin: StandIn) -> None:
         with db.engine.begin() as connection:
             found = list(connection.execute(take).scalars())
         for event_id in found:
-            apply(event_id)
+            apply_event(event_id)
 
 
 def _paid_once(stage: Stage, standin: StandIn, cast: Cast) -> None:

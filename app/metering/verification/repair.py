@@ -39,7 +39,7 @@ def mend_org(session: Session, org_id: UUID, differences: Iterable[UsageDifferen
     """Write an org's counters, windows and roll-ups anew in the caller's transaction; its writers wait meanwhile."""
     checks = {each.check for each in differences if each.org_id == org_id}
     session.execute(_TIMEOUTS)
-    periods.lock(session, org_id)
+    periods.lock_usage(session, org_id)
     if checks & COUNTED:
         recount(session, org_id, EVER, now)
     if "windows" in checks:

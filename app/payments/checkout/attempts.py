@@ -16,7 +16,7 @@ from app.payments import billing_records, queries
 from app.payments.checkout.request import CheckoutRequest
 from app.payments.mirrors.sync_checkout import close_checkout
 from app.payments.models import BillingRecord, Checkout
-from app.payments.price_push.price_selection import list_prices_sold
+from app.payments.price_push.price_selection import list_paid_prices
 from app.web.database import transaction
 
 _ANOTHER = "Another choice took its place."
@@ -33,10 +33,10 @@ class CheckoutAttempt:
     opened_at: datetime
 
 
-def attempt_of(session: Session, row: Checkout) -> CheckoutAttempt:
+def load_attempt(session: Session, row: Checkout) -> CheckoutAttempt:
     """The facts of a checkout's row."""
     version = catalog.version(session, row.plan_version_id) if row.plan_version_id else None
-    offered = list_prices_sold(version) if version else []
+    offered = list_paid_prices(version) if version else []
     sold = next((each for each in offered if (each.interval, each.currency) == (row.interval, row.currency)), None)
     return CheckoutAttempt(
         row.id, row.org_id, CheckoutRequest(row.purpose, row.currency or "USD", sold), row.session_id, row.opened_at
@@ -57,18 +57,18 @@ def record_attempt(
         session.add(row)
         session.flush()
         if choice.sold is not None:
-            billing_records.pending_for_checkout(session, row, now, taken=taken)
+            billing_records.ensure_pending_record(session, row, now, taken=taken)
         after = {"purpose": choice.purpose, "currency": choice.currency}
         if choice.sold is not None:
             after |= {"plan": choice.sold.plan_key, "interval": choice.sold.interval}
         audit(session, actor, "checkout.opened", on=("checkout", row.id), org_id=org_id, after=after, now=now)
-        return attempt_of(session, row)
+        return load_attempt(session, row)
 
 
 def close_attempt(visit: CheckoutAttempt, state: str, words: str, now: datetime) -> None:
     """Close a checkout ("failed", "expired") in a transaction of its own; its pending record fails with it."""
     with transaction() as session:
-        close_checkout(session, queries.checkout(session, visit.org_id, visit.id), state, words, now)
+        close_checkout(session, queries.get_checkout(session, visit.org_id, visit.id), state, words, now)
 
 
 def _row(org_id: UUID, choice: CheckoutRequest, actor: Actor, now: datetime) -> Checkout:
@@ -89,10 +89,10 @@ def _row(org_id: UUID, choice: CheckoutRequest, actor: Actor, now: datetime) -> 
 
 def _replace(session: Session, older: CheckoutAttempt, now: datetime) -> BillingRecord | None:
     """Close the older checkout, if it is open still; returns its record, if that waits still, set free."""
-    row = queries.checkout(session, older.org_id, older.id)
+    row = queries.get_checkout(session, older.org_id, older.id)
     if row.state not in queries.OPEN_CHECKOUT:
         return None
-    record = billing_records.of_checkout(session, older.org_id, older.id)
+    record = billing_records.find_by_checkout(session, older.org_id, older.id)
     taken = record if record is not None and record.state == "pending" else None
     if taken is not None:
         taken.checkout_id = None

@@ -15,11 +15,11 @@ from sqlalchemy import select
 
 from app.kit.errors import NotFound
 from app.payments.errors import Busy
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
-from app.payments.mirrors.sync_checkout import checkout_of
+from app.payments.mirrors.sync_checkout import find_checkout
 from app.payments.models import Checkout
 from app.payments.payment_methods.default_payment_method import (
     copy_customer_card_to_subscription,
@@ -31,18 +31,18 @@ from app.stripe_gateway.errors import StripeAway
 from app.stripe_gateway.types import CheckoutSession
 from app.web.database import transaction
 
-State = Literal["paid", "saved", "waiting", "open", "expired", "away"]
+FulfilmentState = Literal["paid", "saved", "waiting", "open", "expired", "away"]
 _NOT_YOURS = "There is no such checkout."
 
 
-def fulfil_checkout(org_id: UUID, session_id: str, now: datetime) -> State:
+def fulfil_checkout(org_id: UUID, session_id: str, now: datetime) -> FulfilmentState:
     """Bring the org in line with what Stripe says of a checkout session. Takes the org's lock; opens transactions.
 
     paid: the plan is given. saved: the card is kept (purpose card). waiting: completed, the money is on its way, or
     another process is at it. open: not paid (yet, or declined). expired. away: Stripe cannot be asked, ask again.
     Raises `NotFound` when the session is not the org's, `Unavailable` (`payments_off`).
     """
-    gw = gateway()
+    gw = get_gateway()
     try:
         with gw.budget(), org_lock(org_id):
             return apply_checkout_session(gw, org_id, retrieve_own_session(gw, org_id, session_id), now)
@@ -52,11 +52,11 @@ def fulfil_checkout(org_id: UUID, session_id: str, now: datetime) -> State:
         return "away"
 
 
-def apply_checkout_session(gw: Gateway, org_id: UUID, found: CheckoutSession, now: datetime) -> State:
+def apply_checkout_session(gw: Gateway, org_id: UUID, found: CheckoutSession, now: datetime) -> FulfilmentState:
     """Apply a session that was retrieved just now. The caller holds the org's lock; `StripeAway` goes up to it."""
     retrieved = retrieve_checkout(gw, org_id, found)
     with transaction() as session:
-        retrieve.write(session, org_id, retrieved, now)
+        retrieve.sync_retrieved(session, org_id, retrieved, now)
     return _state(found)
 
 
@@ -72,7 +72,7 @@ def retrieve_own_session(gw: Gateway, org_id: UUID, session_id: str) -> Checkout
 def retrieve_checkout(gw: Gateway, org_id: UUID, found: CheckoutSession) -> Retrieved:
     """A session and the objects that it has led to, each as it is now, read before anything is written."""
     with transaction() as session:
-        row = checkout_of(session, org_id, found)
+        row = find_checkout(session, org_id, found)
         if row is None:
             raise NotFound(_NOT_YOURS)
         first = row.state != "completed"
@@ -92,7 +92,7 @@ def _led_to(gw: Gateway, found: CheckoutSession, *, first: bool) -> Retrieved:
     if first:
         customer = copy_subscription_card_to_customer(gw, customer, subscription)
     paid = found.invoice_id or subscription.latest_invoice_id
-    return Retrieved(customer, (subscription,), (retrieve.invoice_alone(gw, paid),) if paid else ())
+    return Retrieved(customer, (subscription,), (retrieve.invoice_only(gw, paid),) if paid else ())
 
 
 def _keep_card(gw: Gateway, found: CheckoutSession, customer_id: str) -> Retrieved:
@@ -100,15 +100,15 @@ def _keep_card(gw: Gateway, found: CheckoutSession, customer_id: str) -> Retriev
 
     Once: whoever hears of it again, days later, must not bring it back over one that was chosen since.
     """
-    setup = payments.setup_intent(gw, found.setup_intent_id) if found.setup_intent_id else None
+    setup = payments.retrieve_setup_intent(gw, found.setup_intent_id) if found.setup_intent_id else None
     if setup is None or setup.status != "succeeded" or setup.payment_method_id is None:
         return Retrieved(customers.retrieve(gw, customer_id))
     customer = set_default_payment_method(gw, customer_id, setup.payment_method_id)
-    running = [each for each in subscriptions.list_of(gw, customer_id) if each.ended_at is None]
+    running = [each for each in subscriptions.list_for_customer(gw, customer_id) if each.ended_at is None]
     return Retrieved(customer, tuple(copy_customer_card_to_subscription(gw, customer, each) for each in running))
 
 
-def _state(found: CheckoutSession) -> State:
+def _state(found: CheckoutSession) -> FulfilmentState:
     if found.status == "open":
         return "open"
     if found.status == "expired":

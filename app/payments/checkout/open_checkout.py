@@ -16,41 +16,43 @@ import structlog
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, Unavailable
 from app.payments import queries
-from app.payments.checkout.attempts import CheckoutAttempt, attempt_of, close_attempt, record_attempt
+from app.payments.checkout.attempts import CheckoutAttempt, close_attempt, load_attempt, record_attempt
 from app.payments.checkout.fulfil import apply_checkout_session
 from app.payments.checkout.request import AlreadyPaid, CheckoutRequest, ensure_no_running_plan, select_price
-from app.payments.checkout.sessions import expire_session, open_session, session_of
-from app.payments.gateway import gateway
+from app.payments.checkout.sessions import expire_session, find_session, open_session
+from app.payments.gateway import get_gateway
 from app.payments.locks import org_lock
-from app.payments.mirrors.customers import forget_missing
+from app.payments.mirrors.customers import sync_missing_customer
 from app.payments.mirrors.sync_checkout import sync_checkout
 from app.stripe_gateway import Gateway
 from app.stripe_gateway.errors import StripeDenied, StripeMissing, StripeMisused, StripeRefused
 from app.stripe_gateway.types import CheckoutSession
 from app.web.database import transaction
 
-__all__ = ["AlreadyPaid", "Opened", "open_card_setup", "open_checkout"]
+__all__ = ["AlreadyPaid", "OpenedCheckout", "open_card_setup", "open_checkout"]
 
 _NOT_NOW = "This plan cannot be paid for at the moment. Nothing was charged; write to us."
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedCheckout:
     """Where to pay. The URL is a credential: redirect to it, never store or log it."""
 
     url: str
     checkout_id: UUID
 
 
-def open_checkout(org_id: UUID, *, plan_key: str, interval: str, currency: str, actor: Actor, now: datetime) -> Opened:
+def open_checkout(
+    org_id: UUID, *, plan_key: str, interval: str, currency: str, actor: Actor, now: datetime
+) -> OpenedCheckout:
     """Open Stripe's payment page for a first paid plan. Repeating it gives the same page; another choice replaces it.
 
     Opens its own transactions: call it outside of any. Raises `NotFound` (no such plan), `InvalidRequest` (no such
     price), `AlreadyPaid` (just this runs, or was paid meanwhile: then it is given now), `Conflict` (another paid plan
     runs), `Unavailable` (Stripe away, payments off; safe to repeat).
     """
-    gw = gateway()
+    gw = get_gateway()
     with gw.budget(), org_lock(org_id):
         with transaction() as session:
             sold = select_price(session, org_id, plan_key, interval, currency)
@@ -58,17 +60,17 @@ def open_checkout(org_id: UUID, *, plan_key: str, interval: str, currency: str, 
         return _open(gw, org_id, CheckoutRequest("subscription", currency, sold), actor, now)
 
 
-def open_card_setup(org_id: UUID, *, currency: str, actor: Actor, now: datetime) -> Opened:
+def open_card_setup(org_id: UUID, *, currency: str, actor: Actor, now: datetime) -> OpenedCheckout:
     """Open Stripe's page to keep a card for invoices to come. Raises as `open_checkout` does."""
-    gw = gateway()
+    gw = get_gateway()
     with gw.budget(), org_lock(org_id):
         return _open(gw, org_id, CheckoutRequest("card", currency), actor, now)
 
 
-def _open(gw: Gateway, org_id: UUID, choice: CheckoutRequest, actor: Actor, now: datetime) -> Opened:
+def _open(gw: Gateway, org_id: UUID, choice: CheckoutRequest, actor: Actor, now: datetime) -> OpenedCheckout:
     with transaction() as session:
-        row = queries.open_checkout(session, org_id, choice.purpose)
-        older = attempt_of(session, row) if row else None
+        row = queries.find_open_checkout(session, org_id, choice.purpose)
+        older = load_attempt(session, row) if row else None
     if older is not None:
         found = _settle(gw, older, choice, now)
         if found is not None:
@@ -77,7 +79,7 @@ def _open(gw: Gateway, org_id: UUID, choice: CheckoutRequest, actor: Actor, now:
     try:
         found = _start(gw, visit, now)
     except StripeMissing:  # the customer
-        forget_missing(gw, org_id, now)
+        sync_missing_customer(gw, org_id, now)
         visit = record_attempt(org_id, choice, None, actor, now)
         found = _start(gw, visit, now)
     return _opened(found, visit.id)
@@ -89,7 +91,7 @@ def _settle(gw: Gateway, older: CheckoutAttempt, choice: CheckoutRequest, now: d
     Not closed here when it was replaced: that happens together with the new row. Raises `AlreadyPaid` (the same
     choice), `Conflict` (another one was paid, or the money is on its way).
     """
-    found = session_of(gw, older, now)
+    found = find_session(gw, older, now)
     if found is not None and found.status == "open" and older.choice != choice:
         found = expire_session(gw, found)
         if found.status == "expired":
@@ -125,7 +127,7 @@ def _start(gw: Gateway, visit: CheckoutAttempt, now: datetime) -> CheckoutSessio
     return found
 
 
-def _opened(found: CheckoutSession, checkout_id: UUID) -> Opened:
+def _opened(found: CheckoutSession, checkout_id: UUID) -> OpenedCheckout:
     if found.url is None:
         raise Unavailable("Stripe has no page for this payment at the moment. Nothing was charged; try again.")
-    return Opened(found.url, checkout_id)
+    return OpenedCheckout(found.url, checkout_id)

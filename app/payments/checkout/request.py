@@ -11,7 +11,7 @@ from app.accounts import queries as accounts
 from app.catalog import queries as catalog
 from app.kit.errors import Conflict, FieldError, InvalidRequest, NotAllowed, NotFound
 from app.payments import queries
-from app.payments.price_push.price_selection import PriceSelection, list_prices_sold
+from app.payments.price_push.price_selection import PriceSelection, list_paid_prices
 
 
 class AlreadyPaid(Conflict):
@@ -39,7 +39,7 @@ def select_price(session: Session, org_id: UUID, plan_key: str, interval: str, c
     version = catalog.version_of(session, plan_key)
     if version is None or not version.plan.public:
         raise NotFound("There is no such plan.")
-    offered = list_prices_sold(version)
+    offered = list_paid_prices(version)
     if not offered:
         raise Conflict(f"{version.plan.name} is not paid for here. Write to us, and we put you on it.")
     if org.currency is not None and org.currency != currency:
@@ -54,10 +54,10 @@ def select_price(session: Session, org_id: UUID, plan_key: str, interval: str, c
 
 def ensure_no_running_plan(session: Session, org_id: UUID, sold: PriceSelection) -> None:
     """Raise `AlreadyPaid` when the org pays for just this at Stripe, `Conflict` when it pays for another plan."""
-    running = queries.open_subscription(session, org_id)
+    running = queries.find_open_subscription(session, org_id)
     if running is None:
         return
-    price = queries.price(session, running.price_id)
+    price = queries.find_price(session, running.price_id)
     version = catalog.version(session, price.plan_version_id) if price else None
     name = version.plan.name if version else "a paid plan"
     if price and version and (version.plan.key, price.interval, price.currency) == (

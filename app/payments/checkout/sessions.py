@@ -44,7 +44,7 @@ def open_session(gw: Gateway, visit: CheckoutAttempt, now: datetime) -> Checkout
     )
 
 
-def session_of(gw: Gateway, visit: CheckoutAttempt, now: datetime) -> CheckoutSession | None:
+def find_session(gw: Gateway, visit: CheckoutAttempt, now: datetime) -> CheckoutSession | None:
     """The session that was opened for a checkout, also when the answer that named it never came; None without one.
 
     While Stripe remembers the key, asking again under it either finds the session or makes it: only then is it known
@@ -75,11 +75,11 @@ def session_of(gw: Gateway, visit: CheckoutAttempt, now: datetime) -> CheckoutSe
 
 def _listed(gw: Gateway, visit: CheckoutAttempt) -> CheckoutSession | None:
     with transaction() as session:
-        customer = queries.customer(session, visit.org_id)
+        customer = queries.find_customer(session, visit.org_id)
         customer_id = customer.id if customer else None
     if customer_id is None:
         return None
-    found = checkout.sessions_of(gw, customer_id)
+    found = checkout.list_sessions(gw, customer_id)
     return next((each for each in found if each.checkout_id == visit.id), None)
 
 

@@ -52,7 +52,7 @@ def _dunning(session: Session, row: Dunning) -> dict[str, Any]:
     """The plan that is to be paid, and how much, where we know it already."""
     theirs = session.get_one(StripeSubscription, row.stripe_subscription_id)
     held = session.get(Subscription, theirs.subscription_id) if theirs.subscription_id else None
-    owed = queries.owed(session, row.org_id)
+    owed = queries.find_unpaid_invoice(session, row.org_id)
     return {
         "plan": _plan(session, held) if held else "your plan",
         "amount": _amount(owed.amount_remaining, owed.currency) if owed else None,

@@ -72,18 +72,18 @@ def list_due(session: Session, now: datetime, most: int) -> Sequence[UUID]:
     return session.scalars(waiting.order_by(Dunning.next_mail_at).limit(most)).all()
 
 
-def advance(session: Session, dunning_id: UUID, now: datetime) -> None:
+def advance_dunning(session: Session, dunning_id: UUID, now: datetime) -> None:
     """Do what is due of one: of several mails the newest only; once the grace is over, limit. Safe to race and repeat.
 
     Takes the org's usage lock before the row, as the sync of its subscription does.
     """
     seen = session.get_one(Dunning, dunning_id)
     if seen.grace_ends_at <= now:
-        periods.lock(session, seen.org_id)
+        periods.lock_usage(session, seen.org_id)
     row = _locked(session, Dunning.id == dunning_id)
     if row is None:
         return
-    plan = steps(row)
+    plan = list_steps(row)
     done = sum(step.at <= now for step in plan)
     if done <= row.mails:
         return
@@ -95,7 +95,7 @@ def advance(session: Session, dunning_id: UUID, now: datetime) -> None:
     emails.queue_reminder(session, row, plan[done - 1].template, done, now)
 
 
-def steps(row: Dunning) -> list[DunningStep]:
+def list_steps(row: Dunning) -> list[DunningStep]:
     """Its mails in order: at once, on day 3 and 5 while the grace runs, and when it is over."""
     reminders = [row.started_at + after for after in REMINDERS]
     return [

@@ -27,7 +27,7 @@ def ensure_customer(gw: Gateway, org_id: UUID, now: datetime) -> str:
     raises; then nothing was written.
     """
     with transaction() as session:
-        held = queries.customer(session, org_id)
+        held = queries.find_customer(session, org_id)
         if held is not None:
             return held.id
         name, email = _billed(session, org_id)
@@ -38,10 +38,10 @@ def ensure_customer(gw: Gateway, org_id: UUID, now: datetime) -> str:
     return made.id
 
 
-def forget_missing(gw: Gateway, org_id: UUID, now: datetime) -> None:
+def sync_missing_customer(gw: Gateway, org_id: UUID, now: datetime) -> None:
     """Stripe does not know the org's customer any more: it was deleted there. The next payment makes another."""
     with transaction() as session:
-        held = queries.customer(session, org_id)
+        held = queries.find_customer(session, org_id)
         customer_id = held.id if held else None
     if customer_id is None:
         return

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.payments import queries
-from app.payments.locks import outside_transactions
+from app.payments.locks import ensure_no_transaction
 from app.payments.mirrors.sync_checkout import sync_checkout
 from app.payments.mirrors.sync_customer import sync_customer
 from app.payments.mirrors.sync_invoice import sync_invoice
@@ -25,7 +25,7 @@ from app.stripe_gateway.types import CheckoutSession, Customer, Intent, Invoice,
 from app.web.database import end_read_transaction
 from app.web.database import session as reading
 
-Paying = tuple[Invoice, Intent | None]
+InvoicePayment = tuple[Invoice, Intent | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class Retrieved:
 
     customer: Customer | None = None
     subscriptions: tuple[RemoteSubscription, ...] = ()
-    invoices: tuple[Paying, ...] = ()
+    invoices: tuple[InvoicePayment, ...] = ()
     checkout: CheckoutSession | None = None
     refund: RefundedPayment | None = None
 
 
-def write(session: Session, org_id: UUID, found: Retrieved, now: datetime) -> None:
+def sync_retrieved(session: Session, org_id: UUID, found: Retrieved, now: datetime) -> None:
     """Bring the mirrors, and all that follows them, in line with what was retrieved."""
     if found.checkout is not None:
         sync_checkout(session, org_id, found.checkout, now)
@@ -55,7 +55,7 @@ def write(session: Session, org_id: UUID, found: Retrieved, now: datetime) -> No
 
 def customer(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:
     """A customer, and the subscription that runs, which from now on charges the card that the customer chose."""
-    found = customer_unchanged(gw, org_id, customer_id)
+    found = customer_read_only(gw, org_id, customer_id)
     if found.customer is None:
         return found
     return Retrieved(
@@ -64,9 +64,9 @@ def customer(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:
     )
 
 
-def customer_unchanged(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:
+def customer_read_only(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:
     """A customer, and the subscription that runs: a comparison holds no lock, and so changes nothing at Stripe."""
-    running = queries.open_subscription(reading(), org_id)
+    running = queries.find_open_subscription(reading(), org_id)
     subscription_id = running.id if running is not None and running.customer_id == customer_id else None
     end_read_transaction()
     found = customers.retrieve(gw, customer_id)
@@ -75,25 +75,25 @@ def customer_unchanged(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved
 
 def subscription(gw: Gateway, subscription_id: str) -> Retrieved:
     """A subscription; with its customer where that one is not known yet."""
-    outside_transactions()
+    ensure_no_transaction()
     found = subscriptions.retrieve(gw, subscription_id)
     return Retrieved(_unknown(gw, found.customer_id), (found,))
 
 
 def invoice(gw: Gateway, invoice_id: str) -> Retrieved:
     """An invoice with its payment and the subscription that it is for."""
-    outside_transactions()
-    found = invoice_alone(gw, invoice_id)
+    ensure_no_transaction()
+    found = invoice_only(gw, invoice_id)
     theirs = found[0].subscription_id
     its = (subscriptions.retrieve(gw, theirs),) if theirs else ()
     return Retrieved(_unknown(gw, found[0].customer_id), its, (found,))
 
 
-def invoice_alone(gw: Gateway, invoice_id: str) -> Paying:
+def invoice_only(gw: Gateway, invoice_id: str) -> InvoicePayment:
     """An invoice and its payment: the card, and Stripe's words of a failure."""
-    outside_transactions()
+    ensure_no_transaction()
     found = invoices.retrieve(gw, invoice_id)
-    return found, payments.intent(gw, found.payment_intent_id) if found.payment_intent_id else None
+    return found, payments.retrieve_intent(gw, found.payment_intent_id) if found.payment_intent_id else None
 
 
 def _unknown(gw: Gateway, customer_id: str) -> Customer | None:

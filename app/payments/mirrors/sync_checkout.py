@@ -22,7 +22,7 @@ def sync_checkout(session: Session, org_id: UUID, found: CheckoutSession, now: d
     A complete session closes it as completed, an expired one as expired, with its billing record failed. One that we
     gave up or replaced, and that was paid for all the same, becomes completed: the money counts.
     """
-    checkout = checkout_of(session, org_id, found)
+    checkout = find_checkout(session, org_id, found)
     if checkout is None:
         return None
     checkout.session_id = found.id
@@ -48,7 +48,7 @@ def close_checkout(session: Session, checkout: Checkout, state: str, words: str,
     session.flush()
 
 
-def checkout_of(session: Session, org_id: UUID, found: CheckoutSession) -> Checkout | None:
+def find_checkout(session: Session, org_id: UUID, found: CheckoutSession) -> Checkout | None:
     """The org's checkout that was opened as this session, also if the session's id was never written down."""
     chosen = select(Checkout).where(Checkout.org_id == org_id)
     by_session = session.scalars(chosen.where(Checkout.session_id == found.id)).one_or_none()
@@ -63,6 +63,6 @@ def _close(checkout: Checkout, state: str, now: datetime) -> None:
 
 
 def _give_up(session: Session, checkout: Checkout, now: datetime, words: str = NOT_PAID) -> None:
-    record = billing_records.of_checkout(session, checkout.org_id, checkout.id)
+    record = billing_records.find_by_checkout(session, checkout.org_id, checkout.id)
     if record is not None and record.state == "pending":
         billing_records.fail(record, at=now, code="not_paid", words=words)

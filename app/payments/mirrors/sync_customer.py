@@ -26,15 +26,15 @@ def sync_customer(session: Session, org_id: UUID, found: Customer, now: datetime
     if found.deleted:
         mirror.deleted_at = mirror.deleted_at or now
         mirror.email = None
-        show_card(mirror, None)
+        set_card(mirror, None)
     elif mirror.deleted_at is None:
         mirror.email, mirror.delinquent = found.email, found.delinquent
-        show_card(mirror, found.card)
+        set_card(mirror, found.card)
     session.flush()
     return mirror
 
 
-def show_card(mirror: StripeCustomer, card: Card | None) -> None:
+def set_card(mirror: StripeCustomer, card: Card | None) -> None:
     """Keep which card the org's invoices are charged to."""
     mirror.card_id = card.id if card else None
     mirror.card_brand = card.brand if card else None
@@ -46,7 +46,7 @@ def show_card(mirror: StripeCustomer, card: Card | None) -> None:
 def _first(session: Session, org_id: UUID, found: Customer, now: datetime) -> StripeCustomer:
     if found.org_id not in {None, org_id}:
         raise NotOurs(f"Customer {found.id} names another organisation.")
-    other = queries.customer(session, org_id)
+    other = queries.find_customer(session, org_id)
     if other is not None and not found.deleted:
         raise NotOurs(f"The organisation is customer {other.id} already; {found.id} is a second one.")
     mirror = StripeCustomer(id=found.id, org_id=org_id, delinquent=False, created_at=found.created_at or now)

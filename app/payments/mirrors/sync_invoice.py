@@ -45,7 +45,7 @@ def sync_invoice(
     elif mirror.org_id != org_id:
         raise NotOurs(f"Invoice {found.id} belongs to another organisation.")
     elif _goes_back(mirror.status, found.status):
-        return billing_records.of_invoice(session, org_id, found.id)
+        return billing_records.find_by_invoice(session, org_id, found.id)
     _write(mirror, found, now)
     session.flush()
     if found.status == "draft":
@@ -82,9 +82,9 @@ def _write(mirror: StripeInvoice, found: Invoice, now: datetime) -> None:
 
 
 def _record(session: Session, org_id: UUID, found: Invoice) -> BillingRecord:
-    record = billing_records.of_invoice(session, org_id, found.id)
+    record = billing_records.find_by_invoice(session, org_id, found.id)
     if record is None and found.billing_reason == "subscription_create" and found.checkout_id is not None:
-        record = billing_records.of_checkout(session, org_id, found.checkout_id)
+        record = billing_records.find_by_checkout(session, org_id, found.checkout_id)
         if record is not None and record.invoice_id is not None:
             record = None
     if record is None:
@@ -106,10 +106,10 @@ def _record(session: Session, org_id: UUID, found: Invoice) -> BillingRecord:
 def _described(session: Session, found: Invoice) -> str:
     """The plan that a subscription's invoice is for; else the invoice by its number."""
     subscription = session.get(StripeSubscription, found.subscription_id) if found.subscription_id else None
-    price = queries.price(session, subscription.price_id) if subscription else None
+    price = queries.find_price(session, subscription.price_id) if subscription else None
     if price is None:
         return f"Invoice {found.number}" if found.number else "Invoice"
-    return billing_records.describe(session, price.plan_version_id, price.interval)
+    return billing_records.describe_plan(session, price.plan_version_id, price.interval)
 
 
 def _settle(record: BillingRecord, found: Invoice, intent: Intent | None, now: datetime) -> bool:

@@ -26,11 +26,11 @@ class RefundedPayment:
 
 def sync_refund(session: Session, org_id: UUID, found: RefundedPayment, now: datetime) -> None:
     """Write the refunded amount; audited when it changed. Raises `UnknownPayment` when no record is of this payment."""
-    record = billing_records.of_transaction(session, org_id, found.transaction_id)
+    record = billing_records.find_by_transaction(session, org_id, found.transaction_id)
     if record is None:
         raise UnknownPayment(UNKNOWN)
     before = record.refunded
-    billing_records.refund(record, found.refunded, at=now)
+    billing_records.record_refund(record, found.refunded, at=now)
     if record.refunded != before:
         audit(
             session,

@@ -13,7 +13,7 @@ from app.metering.verification.recount import recount
 from app.payments import queries
 from app.payments.dunning import emails, schedule
 from app.payments.errors import NotOurs, UnknownPrice
-from app.payments.mirrors.sync_customer import show_card
+from app.payments.mirrors.sync_customer import set_card
 from app.payments.models import StripeCustomer, StripePrice, StripeSubscription
 from app.stripe_gateway.types import RemoteSubscription
 from app.subscriptions import queries as subscriptions
@@ -29,7 +29,7 @@ def sync_subscription(session: Session, org_id: UUID, found: RemoteSubscription,
     The customer's mirror must stand (see `sync_customer`). One that is over stays so. Raises `UnknownPrice` (nothing
     is written), `NotOurs`.
     """
-    price = queries.price(session, found.price_id)
+    price = queries.find_price(session, found.price_id)
     if price is None:
         raise UnknownPrice(f"Price {found.price_id} of {found.id} is no plan's; run `flask catalog push`.")
     mirror = _mirror(session, org_id, found)
@@ -55,8 +55,8 @@ def _follow(session: Session, mirror: StripeSubscription, price: StripePrice, no
 
 def _succeed(session: Session, org_id: UUID, now: datetime) -> None:
     """A second one, bought beside the first, has granted nothing so far; it is paid for, so now it does."""
-    second = queries.open_subscription(session, org_id)
-    price = queries.price(session, second.price_id) if second else None
+    second = queries.find_open_subscription(session, org_id)
+    price = queries.find_price(session, second.price_id) if second else None
     if second is not None and second.subscription_id is None and price is not None:
         _follow(session, second, price, now)
         _tell(session, second, now)
@@ -98,7 +98,7 @@ def _show_card(session: Session, mirror: StripeSubscription, found: RemoteSubscr
     """Its invoices are charged to its own card before its customer's."""
     customer = session.get(StripeCustomer, mirror.customer_id)
     if customer is not None and customer.deleted_at is None and found.card is not None and mirror.ended_at is None:
-        show_card(customer, found.card)
+        set_card(customer, found.card)
 
 
 def _facts(mirror: StripeSubscription, price: StripePrice) -> StripeFacts:
@@ -125,6 +125,6 @@ def _tell(session: Session, mirror: StripeSubscription, now: datetime) -> None:
         schedule.close_dunning(session, mirror, "recovered", now)
     elif mirror.ended_at is not None:
         schedule.close_dunning(session, mirror, "ended", now)
-        over = subscriptions.subscription(session, mirror.org_id) is None  # else another plan holds already
+        over = subscriptions.find_subscription(session, mirror.org_id) is None  # else another plan holds already
         if mirror.subscription_id is not None and over:
             emails.queue_plan_ended(session, mirror.org_id, mirror.subscription_id, now)

@@ -12,10 +12,10 @@ from app.kit.actor import Actor
 from app.kit.errors import Conflict
 from app.kit.ids import new_hex
 from app.payments import queries
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
-from app.payments.mirrors.customers import ensure_customer, forget_missing
+from app.payments.mirrors.customers import ensure_customer, sync_missing_customer
 from app.payments.payment_methods.default_payment_method import copy_customer_card_to_subscription
 from app.stripe_gateway import Gateway, customers, invoices, portal, subscriptions
 from app.stripe_gateway.errors import StripeMissing, StripeRefused
@@ -24,7 +24,7 @@ from app.web.database import transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
+class PaymentResult:
     """What came of paying. `url` is the invoice's page at Stripe, where another card or 3-D Secure can be used."""
 
     state: Literal["paid", "declined", "open"]
@@ -32,33 +32,33 @@ class Payment:
     reason: str | None = None
 
 
-def card_page(org_id: UUID, *, actor: Actor, now: datetime) -> str:
+def open_card_page(org_id: UUID, *, actor: Actor, now: datetime) -> str:
     """The address of Stripe's page to change the card: a credential of minutes, to redirect to, never kept.
 
     Opens its own transactions. Raises `Unavailable` (Stripe away, payments off).
     """
-    gw = gateway()
+    gw = get_gateway()
     with gw.budget(), org_lock(org_id):
         try:
             url = _portal(gw, org_id, now)
         except StripeMissing:
-            forget_missing(gw, org_id, now)
+            sync_missing_customer(gw, org_id, now)
             url = _portal(gw, org_id, now)
         with transaction() as session:
             audit(session, actor, "card.page_opened", on=("org", org_id), org_id=org_id, now=now)
     return url
 
 
-def pay_now(org_id: UUID, *, actor: Actor, now: datetime) -> Payment:
+def pay_now(org_id: UUID, *, actor: Actor, now: datetime) -> PaymentResult:
     """Pay the org's oldest open invoice with the card kept now; the plan's limits return with it.
 
     Opens its own transactions. Raises `Conflict` (nothing is open), `Unavailable` (Stripe away: whether it was paid
     will be seen; an invoice is never paid twice).
     """
-    gw = gateway()
+    gw = get_gateway()
     with gw.budget(), org_lock(org_id):
         with transaction() as session:
-            owed = queries.owed(session, org_id)
+            owed = queries.find_unpaid_invoice(session, org_id)
             if owed is None:
                 raise Conflict("No payment is open.")
             invoice_id, theirs = owed.id, owed.stripe_subscription_id
@@ -66,11 +66,11 @@ def pay_now(org_id: UUID, *, actor: Actor, now: datetime) -> Payment:
         reason = _try(gw, invoice_id, theirs)
         found = retrieve.invoice(gw, invoice_id)
         with transaction() as session:
-            retrieve.write(session, org_id, found, now)
+            retrieve.sync_retrieved(session, org_id, found, now)
     invoice = found.invoices[0][0]
     if invoice.status == "paid":
-        return Payment("paid", None)
-    return Payment("declined" if reason else "open", invoice.hosted_url, reason)
+        return PaymentResult("paid", None)
+    return PaymentResult("declined" if reason else "open", invoice.hosted_url, reason)
 
 
 def _portal(gw: Gateway, org_id: UUID, now: datetime) -> str:

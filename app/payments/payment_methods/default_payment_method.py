@@ -17,7 +17,7 @@ from app.stripe_gateway.types import Customer, RemoteSubscription
 
 def set_default_payment_method(gw: Gateway, customer_id: str, card_id: str) -> Customer:
     """Have the customer's invoices charged to this card; returns the customer as it is then."""
-    return customers.use_card(gw, customer_id, card_id, key=f"choose-card-{new_hex()}")
+    return customers.set_default_card(gw, customer_id, card_id, key=f"choose-card-{new_hex()}")
 
 
 def copy_subscription_card_to_customer(gw: Gateway, customer: Customer, subscription: RemoteSubscription) -> Customer:
@@ -35,4 +35,4 @@ def copy_customer_card_to_subscription(
     chosen, own = customer.card, subscription.card
     if chosen is None or own is None or chosen.id == own.id or subscription.ended_at is not None:
         return subscription
-    return subscriptions.use_card(gw, subscription.id, chosen.id, key=f"use-card-{new_hex()}")
+    return subscriptions.set_default_card(gw, subscription.id, chosen.id, key=f"use-card-{new_hex()}")

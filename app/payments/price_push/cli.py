@@ -9,8 +9,8 @@ import click
 
 from app.kit.errors import DomainError
 from app.kit.money import exponent, plain, to_major
-from app.payments.gateway import gateway, payments_on
-from app.payments.price_push.push import DIFFERS, FOUND, KEPT, MADE, PushedPrice, push
+from app.payments.gateway import get_gateway, payments_on
+from app.payments.price_push.push import DIFFERS, FOUND, KEPT, MADE, PushedPrice, push_catalog
 from app.web.runtime import business_now
 
 _SIGNS = {KEPT: " ", FOUND: "~", MADE: "+", DIFFERS: "!"}
@@ -36,7 +36,7 @@ def push_prices(*, dry_run: bool, as_json: bool) -> None:
         raise click.ClickException("Payments are off: set STRIPE_SECRET_KEY.")
     found: list[PushedPrice] = []
     try:
-        for each in push(gateway(), business_now(), dry_run=dry_run):
+        for each in push_catalog(get_gateway(), business_now(), dry_run=dry_run):
             found.append(each)
             if not as_json:
                 click.echo(_line(each, words))

@@ -31,7 +31,7 @@ class PriceSelection:
         return f"tollkeeper_{self.plan_key}"
 
 
-def list_prices_sold(version: PlanVersion) -> list[PriceSelection]:
+def list_paid_prices(version: PlanVersion) -> list[PriceSelection]:
     """The prices of a version that are paid at Stripe: none of the default plan, none of nothing."""
     if version.plan.is_default:
         return []

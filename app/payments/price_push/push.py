@@ -18,7 +18,7 @@ from app.kit.errors import Conflict
 from app.kit.money import exponent
 from app.payments import queries
 from app.payments.models import StripePrice, StripeSubscription
-from app.payments.price_push.price_selection import PriceSelection, list_prices_sold
+from app.payments.price_push.price_selection import PriceSelection, list_paid_prices
 from app.stripe_gateway import Gateway
 from app.stripe_gateway import catalog as stripe_catalog
 from app.stripe_gateway.types import RemotePrice
@@ -38,13 +38,13 @@ class PushedPrice:
     why: str = ""
 
 
-def push(gw: Gateway, now: datetime, *, dry_run: bool = False) -> Iterator[PushedPrice]:
+def push_catalog(gw: Gateway, now: datetime, *, dry_run: bool = False) -> Iterator[PushedPrice]:
     """Bring the newest version of every live plan to Stripe, price by price; repeating it changes nothing.
 
     Opens its own transactions, one a price, so that what a crash leaves is found again by its lookup key.
     """
     with transaction() as session:
-        wanted = [each for version in catalog.offered(session, public=False) for each in list_prices_sold(version)]
+        wanted = [each for version in catalog.offered(session, public=False) for each in list_paid_prices(version)]
     there = _there(gw, [each.lookup_key for each in wanted])
     products: set[str] = set()
     for each in wanted:
@@ -57,7 +57,7 @@ def ensure_price(gw: Gateway, sold: PriceSelection, now: datetime) -> str:
     Opens its own transactions. Raises `Conflict` when Stripe has another price under our lookup key.
     """
     with transaction() as session:
-        known = queries.price_of(session, sold.version_id, sold.interval, sold.currency)
+        known = queries.find_version_price(session, sold.version_id, sold.interval, sold.currency)
         if known is not None:
             return known.id
     there = _there(gw, [sold.lookup_key])
@@ -116,7 +116,7 @@ def _make(gw: Gateway, sold: PriceSelection, products: set[str], now: datetime) 
     at = f"{now:%Y%m%d%H%M}"
     metadata = {"tollkeeper_plan": sold.plan_key}
     if sold.product_id not in products:
-        stripe_catalog.product(
+        stripe_catalog.ensure_product(
             gw,
             product_id=sold.product_id,
             name=sold.plan_name,
@@ -138,7 +138,7 @@ def _make(gw: Gateway, sold: PriceSelection, products: set[str], now: datetime) 
 
 def _store(session: Session, sold: PriceSelection, price: RemotePrice, now: datetime) -> tuple[bool, str]:
     """Remember the price's id; whether it is news, and what stands in the way."""
-    known = queries.price_of(session, sold.version_id, sold.interval, sold.currency)
+    known = queries.find_version_price(session, sold.version_id, sold.interval, sold.currency)
     if known is not None and known.id == price.id:
         return False, ""
     if known is not None:

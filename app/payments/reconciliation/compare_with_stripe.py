@@ -41,7 +41,7 @@ class MirroredObject:
     fields: Callable[[Session], Fields]
 
 
-def compare_all(gw: Gateway, now: datetime) -> Iterator[MirroredObject]:
+def list_objects(gw: Gateway, now: datetime) -> Iterator[MirroredObject]:
     """All objects of the orgs' customers, asked for as they are needed."""
     with transaction() as session:
         known = session.execute(select(StripeCustomer.id, StripeCustomer.org_id, StripeCustomer.deleted_at)).all()
@@ -76,7 +76,7 @@ def _repaired(gw: Gateway, held: MirroredObject, now: datetime) -> Fields | None
         with org_lock(held.org_id):
             found = _RETRIEVE[held.kind](gw, held.org_id, held.id)
             with transaction() as session:
-                retrieve.write(session, held.org_id, found, now)
+                retrieve.sync_retrieved(session, held.org_id, found, now)
             with transaction() as session:
                 return _of_retrieved(held, found)(session)
     except StripeAway:
@@ -96,7 +96,7 @@ _RETRIEVE: dict[str, Callable[[Gateway, UUID, str], Retrieved]] = {
 
 def _customer(gw: Gateway, org_id: UUID, customer_id: str) -> MirroredObject:
     try:
-        found = retrieve.customer_unchanged(gw, org_id, customer_id)
+        found = retrieve.customer_read_only(gw, org_id, customer_id)
     except StripeMissing:
         return MirroredObject(org_id, "customer", customer_id, lambda _: [("existence", "there", "missing")])
     return MirroredObject(org_id, "customer", customer_id, _of_customer(customer_id, found))
@@ -131,19 +131,19 @@ def _of_customer(customer_id: str, found: Retrieved) -> Callable[[Session], Fiel
         mirror = session.get(StripeCustomer, customer_id)
         if mirror is None or theirs is None:
             return [("existence", "missing", "there")]
-        return drift_report.of_customer(mirror, theirs, theirs.card or (own[0] if own else None))
+        return drift_report.compare_customer(mirror, theirs, theirs.card or (own[0] if own else None))
 
     return fields
 
 
 def _of_subscription(found: RemoteSubscription) -> Callable[[Session], Fields]:
-    return lambda session: drift_report.of_subscription(session.get(StripeSubscription, found.id), found)
+    return lambda session: drift_report.compare_subscription(session.get(StripeSubscription, found.id), found)
 
 
 def _of_invoice(found: Invoice) -> Callable[[Session], Fields]:
     def fields(session: Session) -> Fields:
         mirror = session.get(StripeInvoice, found.id)
-        record = billing_records.of_invoice(session, mirror.org_id, found.id) if mirror else None
-        return drift_report.of_invoice(mirror, record, found)
+        record = billing_records.find_by_invoice(session, mirror.org_id, found.id) if mirror else None
+        return drift_report.compare_invoice(mirror, record, found)
 
     return fields

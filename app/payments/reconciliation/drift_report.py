@@ -39,7 +39,7 @@ Fields = list[tuple[str, str, str]]
 """(field, here, there)"""
 
 
-def of_subscription(mirror: StripeSubscription | None, found: RemoteSubscription) -> Fields:
+def compare_subscription(mirror: StripeSubscription | None, found: RemoteSubscription) -> Fields:
     """How a subscription's mirror differs."""
     if mirror is None:
         return [("existence", "missing", found.status)]
@@ -51,7 +51,7 @@ def of_subscription(mirror: StripeSubscription | None, found: RemoteSubscription
     return differing
 
 
-def of_invoice(mirror: StripeInvoice | None, record: BillingRecord | None, found: Invoice) -> Fields:
+def compare_invoice(mirror: StripeInvoice | None, record: BillingRecord | None, found: Invoice) -> Fields:
     """How an invoice's mirror and its billing record differ."""
     if mirror is None:
         return [("existence", "missing", found.status)]
@@ -64,7 +64,7 @@ def of_invoice(mirror: StripeInvoice | None, record: BillingRecord | None, found
     return differing
 
 
-def of_customer(mirror: StripeCustomer, found: Customer, card: Card | None) -> Fields:
+def compare_customer(mirror: StripeCustomer, found: Customer, card: Card | None) -> Fields:
     """How a customer's mirror differs; `card` is the one that invoices are to be charged to."""
     if found.deleted or mirror.deleted_at is not None:
         known = mirror.deleted_at is not None

@@ -11,9 +11,9 @@ from sqlalchemy import select, union
 from sqlalchemy.orm import Session
 
 from app.payments import queries
-from app.payments.checkout.attempts import attempt_of
+from app.payments.checkout.attempts import load_attempt
 from app.payments.checkout.fulfil import apply_checkout_session
-from app.payments.checkout.sessions import session_of
+from app.payments.checkout.sessions import find_session
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.sync_checkout import close_checkout, sync_checkout
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class OpenQuestion:
+class PendingItem:
     """Something of an org that waits for Stripe's word: a checkout, or an invoice."""
 
     org_id: UUID
@@ -41,7 +41,7 @@ class OpenQuestion:
     invoice_id: str | None = None
 
 
-def list_pending(session: Session, now: datetime, *, all_of_them: bool = False) -> list[OpenQuestion]:
+def list_pending(session: Session, now: datetime, *, all_of_them: bool = False) -> list[PendingItem]:
     """What is to be asked about now: quiet for two minutes, and later once an hour; at most 200, the oldest first.
 
     `all_of_them`: every one that is quiet, however many.
@@ -56,25 +56,25 @@ def list_pending(session: Session, now: datetime, *, all_of_them: bool = False) 
     bills = select(BillingRecord.org_id, BillingRecord.created_at, BillingRecord.invoice_id).where(
         pending, BillingRecord.invoice_id.is_not(None), BillingRecord.created_at <= old
     )
-    found = [OpenQuestion(org, at, checkout_id=each) for org, at, each in session.execute(visits)]
-    found += [OpenQuestion(org, at, invoice_id=each) for org, at, each in session.execute(bills)]
+    found = [PendingItem(org, at, checkout_id=each) for org, at, each in session.execute(visits)]
+    found += [PendingItem(org, at, invoice_id=each) for org, at, each in session.execute(bills)]
     if all_of_them:
         return found
     return [each for each in found if now - each.since < OFTEN or now.minute < 2][:MOST]
 
 
-def resolve_pending(gw: Gateway, each: OpenQuestion, now: datetime) -> None:
+def resolve_pending(gw: Gateway, each: PendingItem, now: datetime) -> None:
     """Ask about one, under the org's lock, and write down the answer."""
     with org_lock(each.org_id):
         if each.invoice_id is not None:
             found = retrieve.invoice(gw, each.invoice_id)
             with transaction() as session:
-                retrieve.write(session, each.org_id, found, now)
+                retrieve.sync_retrieved(session, each.org_id, found, now)
         elif each.checkout_id is not None:
             _ask_checkout(gw, each.org_id, each.checkout_id, now)
 
 
-def resolve_all(gw: Gateway, chosen: list[OpenQuestion], now: datetime) -> int:
+def resolve_all(gw: Gateway, chosen: list[PendingItem], now: datetime) -> int:
     """Ask about each; one that fails stops none of the others. Returns how many answers came."""
     answered = 0
     for each in chosen:
@@ -92,13 +92,13 @@ def resolve_all(gw: Gateway, chosen: list[OpenQuestion], now: datetime) -> int:
 
 def _ask_checkout(gw: Gateway, org_id: UUID, checkout_id: UUID, now: datetime) -> None:
     with transaction() as session:
-        visit = attempt_of(session, queries.checkout(session, org_id, checkout_id))
-    found = session_of(gw, visit, now)
+        visit = load_attempt(session, queries.get_checkout(session, org_id, checkout_id))
+    found = find_session(gw, visit, now)
     if found is not None and found.status == "complete":
         apply_checkout_session(gw, org_id, found, now)
         return
     with transaction() as session:
         if found is None:
-            close_checkout(session, queries.checkout(session, org_id, checkout_id), "failed", _NEVER, now)
+            close_checkout(session, queries.get_checkout(session, org_id, checkout_id), "failed", _NEVER, now)
         else:
             sync_checkout(session, org_id, found, now)

@@ -46,13 +46,13 @@ class ReconciliationReport:
 
 def reconcile(gw: Gateway, pool: HotPool, apply: Callable[[str], None], now: datetime) -> ReconciliationReport:
     """Do all of it. `apply(event_id)` applies a fetched event at once. Raises `StripeAway`; safe to repeat."""
-    report = ReconciliationReport(fetched=fetch(gw, pool, now))
+    report = ReconciliationReport(fetched=fetch_missed_events(gw, pool, now))
     for event_id in report.fetched:
         apply(event_id)
     with transaction() as session:
         chosen = list_pending(session, now, all_of_them=True)
     report.asked = resolve_all(gw, chosen, now)
-    for held in compare_with_stripe.compare_all(gw, now):
+    for held in compare_with_stripe.list_objects(gw, now):
         report.compared += 1
         report.differences += compare_with_stripe.repair(gw, held, now)
     for each in report.remaining:
@@ -60,7 +60,7 @@ def reconcile(gw: Gateway, pool: HotPool, apply: Callable[[str], None], now: dat
     return report
 
 
-def fetch(gw: Gateway, pool: HotPool, now: datetime) -> list[str]:
+def fetch_missed_events(gw: Gateway, pool: HotPool, now: datetime) -> list[str]:
     """Put the events that never came into the inbox, oldest first; returns their ids.
 
     Reads on from where the last run began (thirty days at most), with an hour of overlap.
@@ -70,9 +70,9 @@ def fetch(gw: Gateway, pool: HotPool, now: datetime) -> list[str]:
         start = max(now - KEPT, cursor.at - OVERLAP) if cursor else now - KEPT
         last = cursor.value if cursor else ""
     missed = []
-    for raw in events.since(gw, (*HANDLERS, *ALERTED), start):
+    for raw in events.list_since(gw, (*HANDLERS, *ALERTED), start):
         last = str(raw["id"])
-        if inbox.receive(pool, msgspec.convert(raw, Envelope), raw, source="reconcile", now=now):
+        if inbox.receive_event(pool, msgspec.convert(raw, Envelope), raw, source="reconcile", now=now):
             missed.append(last)
     with transaction() as session:
         session.merge(StripeCursor(name=_CURSOR, value=last, at=now))

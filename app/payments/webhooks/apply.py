@@ -9,13 +9,13 @@ from prometheus_client import Counter
 
 from app.kit.errors import DomainError, Unavailable
 from app.payments.errors import UnknownOwner
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.webhooks import inbox
-from app.payments.webhooks.handlers import ALERTED, HANDLERS, NOTED, UNKNOWN, Handler
+from app.payments.webhooks.handlers import ALERTED, HANDLERS, IGNORED, UNKNOWN_TYPE, Handler
 from app.payments.webhooks.inbox import InboxRecord
-from app.payments.webhooks.owners import owner
+from app.payments.webhooks.owners import get_owner
 from app.settings import Settings
 from app.stripe_gateway.gateway import API_VERSION
 from app.web.database import discard_failed_transaction, transaction
@@ -27,14 +27,14 @@ OUTCOMES = Counter("tollkeeper_stripe_events_total", "What became of events in t
 log = structlog.get_logger()
 
 
-def apply(event_id: str) -> None:
+def apply_event(event_id: str) -> None:
     """Apply an event once; what is settled is left alone. A failure is kept on its row and tried again later.
 
     Five tries in some forty minutes, then it waits for a person as failed, or as parked when its owner is unknown.
     While Stripe or the database is away it is tried on, every half hour.
     """
     with transaction() as session:
-        seen = inbox.load(session, event_id)
+        seen = inbox.find_event(session, event_id)
     if seen is None or seen.state != "received":
         return
     try:
@@ -45,7 +45,7 @@ def apply(event_id: str) -> None:
     OUTCOMES.labels(outcome).inc()
 
 
-def refusal(seen: InboxRecord, settings: Settings) -> str | None:
+def find_refusal(seen: InboxRecord, settings: Settings) -> str | None:
     """Why an event is not for this installation, in words; None when it is."""
     if seen.livemode != settings.stripe_livemode:
         return f"The event is of {'live' if seen.livemode else 'test'} mode, our key is not."
@@ -57,7 +57,7 @@ def refusal(seen: InboxRecord, settings: Settings) -> str | None:
 
 
 def _outcome(seen: InboxRecord) -> str:
-    refused = refusal(seen, runtime().settings)
+    refused = find_refusal(seen, runtime().settings)
     if refused is not None:
         log.error("stripe event refused", event_id=seen.id, type=seen.type, reason=refused)
         return _settle(seen, "refused", refused)
@@ -65,17 +65,17 @@ def _outcome(seen: InboxRecord) -> str:
         log.error("stripe event needs a person", event_id=seen.id, type=seen.type, object_id=seen.object_id)
     handler = HANDLERS.get(seen.type)
     if handler is None:
-        return _settle(seen, "ignored", NOTED.get(seen.type, UNKNOWN))
+        return _settle(seen, "ignored", IGNORED.get(seen.type, UNKNOWN_TYPE))
     return _handle(handler, seen, business_now())
 
 
 def _handle(handler: Handler, seen: InboxRecord, now: datetime) -> str:
-    gw = gateway()
-    org_id = owner(gw, seen)
+    gw = get_gateway()
+    org_id = get_owner(gw, seen)
     with org_lock(org_id):
         found = handler(gw, org_id, seen)
         with transaction() as session:
-            retrieve.write(session, org_id, found, now)
+            retrieve.sync_retrieved(session, org_id, found, now)
             inbox.record_outcome(session, seen.id, "applied", org_id=org_id, now=now)
     return "applied"
 

@@ -9,7 +9,7 @@ import msgspec
 from app.kit.errors import InvalidRequest
 
 
-class Data(msgspec.Struct):
+class EventData(msgspec.Struct):
     """What an event is about."""
 
     object: dict[str, Any]
@@ -24,12 +24,12 @@ class Envelope(msgspec.Struct):
     type: str
     created: Annotated[int, msgspec.Meta(ge=0, le=32_503_680_000)]
     livemode: bool
-    data: Data
+    data: EventData
     api_version: str | None = None
     account: str | None = None
 
 
-def parse(raw: bytes) -> tuple[Envelope, dict[str, Any]]:
+def parse_event(raw: bytes) -> tuple[Envelope, dict[str, Any]]:
     """An event's envelope and its whole body, read once; `InvalidRequest` when it is no event."""
     try:
         whole = msgspec.json.decode(raw, type=dict[str, Any])
@@ -41,14 +41,14 @@ def parse(raw: bytes) -> tuple[Envelope, dict[str, Any]]:
     return envelope, whole
 
 
-def customer_of(data: Data) -> str | None:
+def find_customer_id(data: EventData) -> str | None:
     """The customer that an event is about; of a card taken off, the one that it was taken from."""
     if data.object.get("object") == "customer":
-        return text_of(data.object.get("id"))
+        return clean_text(data.object.get("id"))
     named = data.object.get("customer") or (data.previous_attributes or {}).get("customer")
-    return text_of(named.get("id") if isinstance(named, dict) else named)
+    return clean_text(named.get("id") if isinstance(named, dict) else named)
 
 
-def text_of(value: Any) -> str | None:
+def clean_text(value: Any) -> str | None:
     """A text, without U+0000, which PostgreSQL does not take; None for anything else."""
     return value.replace("\x00", "") if isinstance(value, str) else None

@@ -19,7 +19,7 @@ from app.kit.pool import HotPool
 from app.kit.queue import defer
 from app.payments.models import InboxEvent
 from app.payments.webhooks import redaction
-from app.payments.webhooks.envelope import Envelope, customer_of, text_of
+from app.payments.webhooks.envelope import Envelope, clean_text, find_customer_id
 
 TASK = "payments.apply"
 UNSETTLED = ("received", "parked", "failed", "refused")
@@ -52,22 +52,24 @@ class InboxRecord:
     object: dict[str, Any]
 
 
-def receive(pool: HotPool, envelope: Envelope, whole: dict[str, Any], *, source: str, now: datetime) -> bool:
+def receive_event(
+    pool: HotPool, envelope: Envelope, whole: dict[str, Any], *, source: str, now: datetime
+) -> bool:
     """Store an event and put its task into the queue, in one statement; False when it is known already.
 
     `source` is webhook or reconcile. Raises `Unavailable` when the database is away: nothing was stored.
     """
     about = envelope.data.object
     row = (
-        text_of(envelope.id), text_of(envelope.type), text_of(envelope.api_version), envelope.livemode,
-        text_of(envelope.account),
-        text_of(about.get("object")) or "unknown", text_of(about.get("id")), customer_of(envelope.data), source,
+        clean_text(envelope.id), clean_text(envelope.type), clean_text(envelope.api_version), envelope.livemode,
+        clean_text(envelope.account),
+        clean_text(about.get("object")) or "unknown", clean_text(about.get("id")), find_customer_id(envelope.data), source,
         msgspec.json.encode(redaction.redact_body(whole)).decode(), datetime.fromtimestamp(envelope.created, UTC), now,
     )  # fmt: skip
     return bool(pool.rows(_RECEIVE, row)[0][0])
 
 
-def load(session: Session, event_id: str) -> InboxRecord | None:
+def find_event(session: Session, event_id: str) -> InboxRecord | None:
     """An event as plain facts, which no commit expires."""
     row = session.get(InboxEvent, event_id)
     if row is None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Org
 from app.kit.ids import parse_id
 from app.payments.errors import UnknownOwner
-from app.payments.locks import outside_transactions
+from app.payments.locks import ensure_no_transaction
 from app.payments.models import StripeCustomer
 from app.payments.webhooks.inbox import InboxRecord
 from app.stripe_gateway import Gateway, customers, invoices, payments
@@ -20,7 +20,7 @@ from app.web.database import transaction
 _MARKS = (("metadata",), ("parent", "subscription_details", "metadata"))
 
 
-def owner(gw: Gateway, seen: InboxRecord) -> UUID:
+def get_owner(gw: Gateway, seen: InboxRecord) -> UUID:
     """The org that an event is about; raises `UnknownOwner`. No transaction may be open: Stripe may be asked."""
     with transaction() as session:
         found = _of_customer(session, seen.customer_id) or _known(session, _marked(seen))
@@ -33,7 +33,7 @@ def owner(gw: Gateway, seen: InboxRecord) -> UUID:
 
 def _asked(gw: Gateway, seen: InboxRecord) -> UUID | None:
     """Refunds and payments of invoices name no customer, and a customer may be younger than its row here."""
-    outside_transactions()
+    ensure_no_transaction()
     try:
         customer_id = seen.customer_id or _behind(gw, seen)
         mark = customers.retrieve(gw, customer_id).org_id if customer_id else None
@@ -48,7 +48,7 @@ def _behind(gw: Gateway, seen: InboxRecord) -> str | None:
     invoice_id, intent_id = seen.object.get("invoice"), seen.object.get("payment_intent")
     if isinstance(invoice_id, str):
         return invoices.retrieve(gw, invoice_id).customer_id
-    return payments.intent(gw, intent_id).customer_id if isinstance(intent_id, str) else None
+    return payments.retrieve_intent(gw, intent_id).customer_id if isinstance(intent_id, str) else None
 
 
 def _of_customer(session: Session, customer_id: str | None) -> UUID | None:

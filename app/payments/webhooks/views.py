@@ -9,7 +9,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.kit.errors import InvalidRequest, Unavailable
 from app.payments.webhooks import inbox
-from app.payments.webhooks.envelope import parse
+from app.payments.webhooks.envelope import parse_event
 from app.stripe_gateway import signature
 from app.stripe_gateway.errors import BadSignature
 from app.web.runtime import business_now, runtime, wall_now
@@ -30,8 +30,8 @@ def stripe() -> Response:
         signature.verify(
             body, request.headers.get("Stripe-Signature"), held.settings.stripe_webhook_secrets, wall_now()
         )
-        envelope, whole = parse(body)
-        stored = inbox.receive(held.pool, envelope, whole, source="webhook", now=business_now())
+        envelope, whole = parse_event(body)
+        stored = inbox.receive_event(held.pool, envelope, whole, source="webhook", now=business_now())
     except RequestEntityTooLarge:
         return _answer(413, "too_large", "The body is larger than 1 MiB.")
     except BadSignature as bad:

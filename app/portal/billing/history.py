@@ -82,7 +82,7 @@ _TONES = {
 
 def history(session: Session, org_id: UUID, asked: RecordsQuery) -> HistoryView:
     """Read one page; four statements, whatever its length."""
-    found = payments.history(session, org_id, asked.wanted, asked.cursor, PAGE + 1)
+    found = payments.list_billing_records(session, org_id, asked.wanted, asked.cursor, PAGE + 1)
     shown = found[:PAGE]
     bills = _invoices(session, org_id, shown)
     following = None
@@ -102,7 +102,7 @@ def history(session: Session, org_id: UUID, asked: RecordsQuery) -> HistoryView:
         csv_href=asked.csv(),
         life=[
             (each.at, words.life_event(each.kind, each.plan.name))
-            for each in subscriptions.history(session, org_id, _EVENTS)
+            for each in subscriptions.list_history(session, org_id, _EVENTS)
         ],
     )
 
@@ -140,7 +140,7 @@ def file_rows(session: Session, org_id: UUID, wanted: RecordFilter) -> Iterator[
     """All records of the filter, newest first, read page by page, so that its length is no matter."""
     position: tuple[datetime, UUID] | None = None
     while True:
-        found = payments.history(session, org_id, wanted, position, _FILE_PAGE)
+        found = payments.list_billing_records(session, org_id, wanted, position, _FILE_PAGE)
         bills = _invoices(session, org_id, found)
         for each in found:
             yield _file_row(each, bills.get(each.invoice_id or ""))
@@ -160,7 +160,7 @@ def _file_row(each: BillingRecord, invoice: StripeInvoice | None) -> tuple[Cell,
 
 def _invoices(session: Session, org_id: UUID, records: Sequence[BillingRecord]) -> dict[str, StripeInvoice]:
     ids = [each.invoice_id for each in records if each.invoice_id]
-    return payments.invoices_by_id(session, org_id, ids) if ids else {}
+    return payments.find_invoices_by_id(session, org_id, ids) if ids else {}
 
 
 def _totals(session: Session, org_id: UUID, wanted: RecordFilter) -> list[str]:

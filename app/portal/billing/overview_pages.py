@@ -52,7 +52,7 @@ def change_card() -> Response:
     """To Stripe's page, where a card is typed: none ever passes through here."""
     who = guards.caller()
     try:
-        where = card.card_page(org_of(who), actor=who.actor, now=business_now())
+        where = card.open_card_page(org_of(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
         return render_failure(trouble, _page)
     return redirect_to_stripe(where)
@@ -98,9 +98,9 @@ def _preview(at: BillingStatus) -> AmountPreview:
         return AmountPreview()
     end_read_transaction()
     try:
-        way = gateway.gateway()
+        way = gateway.get_gateway()
         with way.budget():
-            found = invoices.upcoming(way, at.stripe_id)
+            found = invoices.preview_next(way, at.stripe_id)
     except DomainError:
         return AmountPreview(trouble="Stripe does not answer at the moment; look again later for the exact amount.")
     return AmountPreview(amount(found.total, found.currency))

@@ -49,7 +49,7 @@ def come_back() -> Response:
 def _visit(org: UUID, sent: str) -> Checkout:
     """The org's checkout that the address names, whose session was `sent`, or whose session was never written down."""
     checkout_id = parse_id(request.args.get("checkout", ""))
-    visit = payments.checkout(session(), org, checkout_id) if checkout_id else None
+    visit = payments.get_checkout(session(), org, checkout_id) if checkout_id else None
     if visit is None or not sent or "\x00" in sent or visit.session_id not in {sent, None}:
         raise NotFound("There is no such checkout.")
     return visit

@@ -35,7 +35,7 @@ def test_the_return_page_alone_gives_the_plan(till: Till) -> None:
     assert (record.state, record.amount, record.currency, record.card_last4) == ("completed", 1000, "USD", "4242")
     assert record.transaction_id is not None
     assert record.transaction_id.startswith("pi_")
-    held = subscriptions.subscription(till.session, org)
+    held = subscriptions.find_subscription(till.session, org)
     assert held is not None
     assert (held.state, held.collection, held.interval) == ("active", "stripe", "month")
 
@@ -203,7 +203,7 @@ def test_what_a_failed_renewal_left_open_is_paid_with_a_new_card_once(till: Till
     [subscription] = till.standin.objects("subscription")
     assert subscription["default_payment_method"] == bad
     till.renew()
-    held = subscriptions.subscription(till.session, org)
+    held = subscriptions.find_subscription(till.session, org)
     assert held is not None
     assert held.state == "past_due"
     declined = card.pay_now(org, actor=SYSTEM, now=till.clock.now())
@@ -214,7 +214,7 @@ def test_what_a_failed_renewal_left_open_is_paid_with_a_new_card_once(till: Till
     till.fulfil(org, till.session_id(opened))
     assert card.pay_now(org, actor=SYSTEM, now=till.clock.now()).state == "paid"
     till.webhooks()
-    held = subscriptions.subscription(till.session, org)
+    held = subscriptions.find_subscription(till.session, org)
     assert held is not None
     assert held.state == "active"
     assert till.books(org)["records"] == ["completed", "completed"]

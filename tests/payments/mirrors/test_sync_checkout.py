@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from app.payments import queries
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.mirrors.sync_checkout import close_checkout, sync_checkout
-from app.payments.tasks import ask
+from app.payments.tasks import resolve_pending_payments
 from app.stripe_gateway import checkout
 from tests.factories import make_org
 from tests.payments.conftest import Buyer, Shop
@@ -16,7 +16,7 @@ from tests.today import NOON
 
 def state(shop: Shop, buyer: Buyer) -> tuple[str, str]:
     record = shop.record(buyer)
-    return queries.checkout(shop.session, buyer.org_id, buyer.checkout_id).state, record.state
+    return queries.get_checkout(shop.session, buyer.org_id, buyer.checkout_id).state, record.state
 
 
 def test_a_paid_session_completes_the_checkout_and_its_record(shop: Shop) -> None:
@@ -39,13 +39,13 @@ def test_an_expired_session_closes_the_checkout_and_fails_its_record(shop: Shop)
 
 def test_a_session_of_another_org_is_nobodys(shop: Shop) -> None:
     buyer = shop.visit()
-    found = checkout.retrieve_session(gateway(), buyer.session_id)
+    found = checkout.retrieve_session(get_gateway(), buyer.session_id)
     assert sync_checkout(shop.session, make_org(shop.session).id, found, NOON) is None
 
 
 def test_a_checkout_given_up_and_paid_all_the_same_counts(shop: Shop) -> None:
     buyer = shop.buy()
-    row = queries.checkout(shop.session, buyer.org_id, buyer.checkout_id)
+    row = queries.get_checkout(shop.session, buyer.org_id, buyer.checkout_id)
     close_checkout(shop.session, row, "failed", "Given up.", NOON)
     shop.session.commit()
     assert state(shop, buyer) == ("failed", "failed")
@@ -56,9 +56,9 @@ def test_a_checkout_given_up_and_paid_all_the_same_counts(shop: Shop) -> None:
 def test_a_checkout_that_nothing_was_heard_of_is_asked_about(shop: Shop) -> None:
     buyer = shop.buy()
     shop.standin.hold()
-    ask()
+    resolve_pending_payments()
     assert state(shop, buyer) == ("open", "pending")  # younger than two minutes: its events are on their way
     shop.clock.advance(timedelta(minutes=3))
-    ask()
+    resolve_pending_payments()
     assert state(shop, buyer) == ("completed", "completed")
-    assert queries.open_subscription(shop.session, buyer.org_id) is not None
+    assert queries.find_open_subscription(shop.session, buyer.org_id) is not None

@@ -31,7 +31,7 @@ def test_the_mirror_follows_email_card_and_standing(shop: Shop) -> None:
         shop.session, org.id, replace(found, email="b@example.com", delinquent=True, card=None), NOON
     )
     assert (mirror.email, mirror.delinquent, mirror.card_last4) == ("b@example.com", True, None)
-    assert queries.customer(shop.session, org.id) is mirror
+    assert queries.find_customer(shop.session, org.id) is mirror
 
 
 def test_a_deleted_customer_stays_deleted_and_makes_room_for_another(shop: Shop) -> None:
@@ -41,7 +41,7 @@ def test_a_deleted_customer_stays_deleted_and_makes_room_for_another(shop: Shop)
     assert sync_customer(shop.session, org.id, gone, NOON).deleted_at == NOON
     late = sync_customer(shop.session, org.id, found, NOON)
     assert (late.deleted_at, late.email, late.card_last4) == (NOON, None, None)
-    assert queries.customer(shop.session, org.id) is None
+    assert queries.find_customer(shop.session, org.id) is None
     assert sync_customer(shop.session, org.id, customer(), NOON).deleted_at is None
 
 
@@ -64,7 +64,7 @@ def test_a_second_customer_of_an_org_is_refused(shop: Shop) -> None:
 def test_events_of_a_customer_change_its_mirror(shop: Shop) -> None:
     buyer = shop.buy()
     shop.deliver()
-    mirror = queries.customer(shop.session, buyer.org_id)
+    mirror = queries.find_customer(shop.session, buyer.org_id)
     assert mirror is not None
     assert (mirror.card_brand, mirror.card_last4) == ("visa", "4242")  # the card of the subscription
     shop.standin.client().v1.customers.update(mirror.id, {"email": "new@example.com"})
@@ -75,4 +75,4 @@ def test_events_of_a_customer_change_its_mirror(shop: Shop) -> None:
     shop.deliver()
     shop.session.rollback()
     assert shop.session.get_one(StripeCustomer, mirror.id).deleted_at is not None
-    assert queries.open_subscription(shop.session, buyer.org_id) is None
+    assert queries.find_open_subscription(shop.session, buyer.org_id) is None

@@ -13,7 +13,7 @@ from app.audit.models import AuditEntry
 from app.mail.models import Mail
 from app.payments import billing_records
 from app.payments.errors import NotOurs
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.mirrors.sync_invoice import sync_invoice
 from app.payments.models import StripeInvoice
 from app.stripe_gateway import invoices
@@ -36,7 +36,7 @@ def buyer(shop: Shop) -> Buyer:
 def invoice(shop: Shop, buyer: Buyer, **more: object) -> Invoice:
     """A renewal's invoice, open, with one try behind it."""
     record = shop.record(buyer)
-    found = invoices.retrieve(gateway(), record.invoice_id or "")
+    found = invoices.retrieve(get_gateway(), record.invoice_id or "")
     shop.session.rollback()
     facts: dict[str, object] = {
         "id": unique("in"), "billing_reason": "subscription_cycle", "status": "open", "amount_paid": 0,
@@ -118,7 +118,7 @@ def test_a_total_of_nothing_completes_without_a_transaction(shop: Shop, buyer: B
 
 def test_a_payment_is_receipted_once(shop: Shop, buyer: Buyer) -> None:
     record = shop.record(buyer)
-    found = invoices.retrieve(gateway(), record.invoice_id or "")
+    found = invoices.retrieve(get_gateway(), record.invoice_id or "")
     for _ in range(3):
         sync_invoice(shop.session, buyer.org_id, found, NOON)
     receipts = select(func.count()).where(Mail.key.contains(str(record.id)))
@@ -149,7 +149,7 @@ def test_a_refund_at_stripe_is_booked_and_taken_back_when_it_fails(shop: Shop, b
     assert (shop.record(buyer).state, shop.record(buyer).refunded) == ("refunded", 1000)
     told = select(AuditEntry.after).where(AuditEntry.org_id == buyer.org_id, AuditEntry.action == "payment.refunded")
     assert [each["refunded"] for each in shop.session.scalars(told.order_by(AuditEntry.seq))] == [400, 1000]
-    assert billing_records.of_transaction(shop.session, make_org(shop.session).id, str(paid_by)) is None
+    assert billing_records.find_by_transaction(shop.session, make_org(shop.session).id, str(paid_by)) is None
 
 
 def test_money_on_its_way_has_not_failed(shop: Shop, buyer: Buyer) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 
 from app.payments import queries
 from app.payments.errors import NotOurs, UnknownPrice
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.mirrors.sync_subscription import sync_subscription
 from app.payments.models import Dunning, StripeSubscription
 from app.stripe_gateway import subscriptions as theirs
@@ -28,7 +28,7 @@ def bought(shop: Shop) -> tuple[Buyer, RemoteSubscription]:
     shop.deliver()
     mirror = shop.mirror(buyer)
     assert mirror is not None
-    found = theirs.retrieve(gateway(), mirror.id)
+    found = theirs.retrieve(get_gateway(), mirror.id)
     shop.session.rollback()
     return buyer, found
 
@@ -44,7 +44,7 @@ def past_due(shop: Shop) -> Buyer:
 
 def test_a_purchase_puts_the_org_on_the_plan_from_its_anchor(shop: Shop) -> None:
     buyer, found = bought(shop)
-    mirror, ours = shop.mirror(buyer), subscriptions.subscription(shop.session, buyer.org_id)
+    mirror, ours = shop.mirror(buyer), subscriptions.find_subscription(shop.session, buyer.org_id)
     assert mirror is not None
     assert ours is not None
     assert (mirror.status, mirror.subscription_id) == ("active", ours.id)
@@ -58,7 +58,7 @@ def test_a_renewal_moves_the_period(shop: Shop) -> None:
     shop.deliver()
     shop.clock.at = RENEWED + HOUR
     shop.deliver()
-    mirror, ours = shop.mirror(buyer), subscriptions.subscription(shop.session, buyer.org_id)
+    mirror, ours = shop.mirror(buyer), subscriptions.find_subscription(shop.session, buyer.org_id)
     assert mirror is not None
     assert ours is not None
     assert (mirror.status, mirror.period_start) == ("active", RENEWED)
@@ -73,7 +73,7 @@ def test_a_failed_renewal_begins_dunning_and_payment_ends_it(shop: Shop) -> None
     mirror = shop.mirror(buyer)
     assert mirror is not None
     assert mirror.status == "past_due"
-    assert queries.dunning(shop.session, buyer.org_id) is not None
+    assert queries.find_dunning(shop.session, buyer.org_id) is not None
     failed = shop.records(buyer)[-1]
     assert (failed.state, failed.card_last4) == ("failed", "0341")
     assert failed.failure
@@ -81,7 +81,7 @@ def test_a_failed_renewal_begins_dunning_and_payment_ends_it(shop: Shop) -> None
     _card("pm_card_visa")(shop, buyer)
     _pay(shop, buyer)
     shop.deliver()
-    running = queries.dunning(shop.session, buyer.org_id)
+    running = queries.find_dunning(shop.session, buyer.org_id)
     assert running is None
     over = shop.session.scalars(select(Dunning).where(Dunning.org_id == buyer.org_id)).one()
     assert over.outcome == "recovered"
@@ -96,8 +96,8 @@ def test_an_end_frees_the_org_and_ends_dunning(shop: Shop) -> None:
     shop.deliver()
     over = shop.session.scalars(select(Dunning).where(Dunning.org_id == buyer.org_id)).one()
     assert over.outcome == "ended"
-    assert subscriptions.subscription(shop.session, buyer.org_id) is None
-    assert queries.open_subscription(shop.session, buyer.org_id) is None
+    assert subscriptions.find_subscription(shop.session, buyer.org_id) is None
+    assert queries.find_open_subscription(shop.session, buyer.org_id) is None
 
 
 def test_what_has_ended_never_runs_again(shop: Shop) -> None:
@@ -106,7 +106,7 @@ def test_what_has_ended_never_runs_again(shop: Shop) -> None:
     shop.deliver()
     mirror = sync_subscription(shop.session, buyer.org_id, found, business_now())  # an answer that was under way
     assert (mirror.status, mirror.ended_at is not None) == ("canceled", True)
-    assert subscriptions.subscription(shop.session, buyer.org_id) is None
+    assert subscriptions.find_subscription(shop.session, buyer.org_id) is None
 
 
 def test_an_incomplete_subscription_grants_nothing(shop: Shop) -> None:
@@ -114,7 +114,7 @@ def test_an_incomplete_subscription_grants_nothing(shop: Shop) -> None:
     another = replace(found, id="sub_incomplete", status="incomplete")
     mirror = sync_subscription(shop.session, buyer.org_id, another, NOON)
     assert mirror.subscription_id is None
-    assert queries.open_subscription(shop.session, buyer.org_id).id == found.id  # type: ignore[union-attr]
+    assert queries.find_open_subscription(shop.session, buyer.org_id).id == found.id  # type: ignore[union-attr]
 
 
 def test_a_second_subscription_changes_nothing_of_the_first(shop: Shop) -> None:
@@ -123,8 +123,8 @@ def test_a_second_subscription_changes_nothing_of_the_first(shop: Shop) -> None:
     assert second.subscription_id is None
     ended = replace(found, id="sub_second", status="canceled", ended_at=NOON)
     sync_subscription(shop.session, buyer.org_id, ended, NOON)
-    assert subscriptions.subscription(shop.session, buyer.org_id) is not None
-    assert queries.open_subscription(shop.session, buyer.org_id).id == found.id  # type: ignore[union-attr]
+    assert subscriptions.find_subscription(shop.session, buyer.org_id) is not None
+    assert queries.find_open_subscription(shop.session, buyer.org_id).id == found.id  # type: ignore[union-attr]
 
 
 def test_a_second_subscription_that_is_paid_for_takes_over_when_the_first_ends(shop: Shop) -> None:
@@ -137,7 +137,7 @@ def test_a_second_subscription_that_is_paid_for_takes_over_when_the_first_ends(s
     for _ in range(2):
         sync_subscription(shop.session, buyer.org_id, ended, over)
         shop.session.commit()
-    ours = subscriptions.subscription(shop.session, buyer.org_id)
+    ours = subscriptions.find_subscription(shop.session, buyer.org_id)
     assert ours is not None
     assert (ours.state, ours.started_at, ours.plan_version_id) == ("active", over, buyer.plan.version_id)
     assert shop.session.get_one(StripeSubscription, "sub_next").subscription_id == ours.id
@@ -167,7 +167,7 @@ def test_a_planned_end_is_shown_and_taken_back(shop: Shop) -> None:
     for planned in (True, False):
         shop.standin.client().v1.subscriptions.update(found.id, {"cancel_at_period_end": planned})
         shop.deliver()
-        mirror, ours = shop.mirror(buyer), subscriptions.subscription(shop.session, buyer.org_id)
+        mirror, ours = shop.mirror(buyer), subscriptions.find_subscription(shop.session, buyer.org_id)
         assert mirror is not None
         assert ours is not None
         assert (mirror.cancel_at_period_end, ours.cancel_at_period_end) == (planned, planned)

@@ -13,10 +13,10 @@ from app import cli
 from app.catalog import queries as catalog
 from app.catalog.models import Plan
 from app.kit.errors import Conflict
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.models import StripePrice
-from app.payments.price_push.price_selection import PriceSelection, list_prices_sold
-from app.payments.price_push.push import ensure_price, push
+from app.payments.price_push.price_selection import PriceSelection, list_paid_prices
+from app.payments.price_push.push import ensure_price, push_catalog
 from tests import factories
 from tests.factories import MadePlan
 from tests.payments.till import Till
@@ -86,7 +86,7 @@ def test_the_default_plan_and_prices_of_nothing_are_left_out(till: Till) -> None
     default = factories.have_default_plan(till.session)
     version = catalog.version(till.session, default.version_id)
     assert version is not None
-    assert list_prices_sold(version) == []
+    assert list_paid_prices(version) == []
     _, words = run(till, "--dry-run")
     assert of(default, words) == []
 
@@ -108,10 +108,10 @@ def test_what_somebody_else_put_under_our_key_is_told_and_left(till: Till) -> No
     assert [(each["lookup_key"], each["price_id"]) for each in differing] == [(key, None)]
     version = catalog.version(till.session, plan.version_id)
     assert version is not None
-    [month] = [each for each in list_prices_sold(version) if each.interval == "month"]
+    [month] = [each for each in list_paid_prices(version) if each.interval == "month"]
     till.session.rollback()
     with pytest.raises(Conflict, match="Nothing was charged"):
-        ensure_price(gateway(), month, till.clock.now())
+        ensure_price(get_gateway(), month, till.clock.now())
 
 
 def test_a_price_archived_at_stripe_is_told(till: Till) -> None:
@@ -139,7 +139,7 @@ def test_a_fresh_account_gets_new_prices_in_place_of_those_nobody_pays(till: Til
 
 def test_pushing_asks_with_no_transaction_open(till: Till) -> None:
     till.plan()
-    for each in push(gateway(), till.clock.now()):
+    for each in push_catalog(get_gateway(), till.clock.now()):
         assert not till.session.in_transaction(), each
 
 
@@ -171,7 +171,7 @@ def test_an_amount_that_stripe_would_read_otherwise_is_never_sold(
     """5000 ISK are 5000 in our minor unit, and 50 in Stripe's."""
     plan = till.plan()
     with pytest.raises(Conflict, match=words):
-        ensure_price(gateway(), replace(first_of(till, plan), currency=currency, amount=amount), till.clock.now())
+        ensure_price(get_gateway(), replace(first_of(till, plan), currency=currency, amount=amount), till.clock.now())
     assert there(till, plan) == []
 
 
@@ -180,13 +180,13 @@ def test_amounts_without_and_with_three_places_reach_stripe_in_its_minor_unit(
     till: Till, currency: str, amount: int
 ) -> None:
     plan = till.plan()
-    ensure_price(gateway(), replace(first_of(till, plan), currency=currency, amount=amount), till.clock.now())
+    ensure_price(get_gateway(), replace(first_of(till, plan), currency=currency, amount=amount), till.clock.now())
     assert [(each["unit_amount"], each["currency"]) for each in there(till, plan)] == [(amount, currency.lower())]
 
 
 def first_of(till: Till, plan: MadePlan) -> PriceSelection:
     version = catalog.version_of(till.session, plan.key)
     assert version is not None
-    sold = list_prices_sold(version)[0]
+    sold = list_paid_prices(version)[0]
     till.session.rollback()
     return sold

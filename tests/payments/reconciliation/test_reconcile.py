@@ -10,12 +10,12 @@ from flask import Flask
 from sqlalchemy import text
 
 from app.payments import cli, queries
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.models import InboxEvent, StripeCursor, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
 from app.payments.reconciliation import compare_with_stripe
 from app.payments.reconciliation.pending import list_pending
 from app.payments.reconciliation.reconcile import ReconciliationReport
-from app.payments.tasks import PERIODIC, TASKS, ask, reconcile
+from app.payments.tasks import PERIODIC, TASKS, reconcile, resolve_pending_payments
 from app.web.runtime import business_now
 from tests.payments.conftest import Buyer, Shop
 
@@ -62,7 +62,7 @@ def test_events_that_were_dropped_are_fetched_and_applied(shop: Shop) -> None:
     assert set(report.fetched) <= sent
     assert report.differences == []
     assert shop.record(buyer).state == "completed"
-    assert queries.open_subscription(shop.session, buyer.org_id) is not None
+    assert queries.find_open_subscription(shop.session, buyer.org_id) is not None
     row = shop.session.get_one(InboxEvent, report.fetched[0])
     assert (row.source, row.state) == ("reconcile", "applied")
     reconcile()  # fetches what our own calls have caused meanwhile
@@ -131,7 +131,7 @@ def test_what_is_missing_here_is_made(shop: Shop) -> None:
 
 def test_a_difference_of_a_customer_names_no_address(shop: Shop) -> None:
     buyer = bought(shop)
-    mirror = queries.customer(shop.session, buyer.org_id)
+    mirror = queries.find_customer(shop.session, buyer.org_id)
     assert mirror is not None
     mirror.email, mirror.card_id = "old@example.com", "pm_old"
     shop.session.commit()
@@ -149,12 +149,12 @@ def test_comparing_changes_nothing_at_stripe_and_a_card_chosen_unheard_of_is_nam
     chosen = v1.payment_methods.attach("pm_card_mastercard", {"customer": theirs["customer"]}).id
     v1.customers.update(theirs["customer"], {"invoice_settings": {"default_payment_method": chosen}})
     asked = len(shop.standin.calls)
-    every = list(compare_with_stripe.compare_all(gateway(), business_now()))
+    every = list(compare_with_stripe.list_objects(get_gateway(), business_now()))
     assert {each.call.method for each in shop.standin.calls[asked:]} == {"GET"}
-    found = [named for each in every for named in compare_with_stripe.repair(gateway(), each, business_now())]
+    found = [named for each in every for named in compare_with_stripe.repair(get_gateway(), each, business_now())]
     assert [(each.field, each.there, each.repaired) for each in found] == [("card_id", chosen, True)]
     assert shop.standin.objects("subscription")[0]["default_payment_method"] == chosen
-    mirror = queries.customer(shop.session, buyer.org_id)
+    mirror = queries.find_customer(shop.session, buyer.org_id)
     assert mirror is not None
     assert mirror.card_id == chosen
 
@@ -212,10 +212,10 @@ def test_one_that_breaks_stops_none_of_the_others(shop: Shop) -> None:
     [card] = shop.standin.objects("payment_method", customer=customer)
     card["card"]["last4"] = "none"
     shop.clock.advance(timedelta(minutes=3))
-    ask()
+    resolve_pending_payments()
     assert (shop.record(broken).state, shop.record(whole).state) == ("pending", "completed")
     card["card"]["last4"] = "4242"
-    ask()
+    resolve_pending_payments()
     assert shop.record(broken).state == "completed"
     shop.deliver()
     card["card"]["last4"] = "none"

@@ -17,10 +17,10 @@ from app.kit.actor import SYSTEM
 from app.payments import queries
 from app.payments.locks import org_lock
 from app.payments.models import InboxEvent, StripePrice
-from app.payments.tasks import ask
+from app.payments.tasks import resolve_pending_payments
 from app.payments.webhooks import inbox
-from app.payments.webhooks.apply import TRIES, apply
-from app.payments.webhooks.handlers import HANDLERS, NOTED
+from app.payments.webhooks.apply import TRIES, apply_event
+from app.payments.webhooks.handlers import HANDLERS, IGNORED
 from app.subscriptions.models import Subscription, SubscriptionEvent
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime, wall_now
@@ -82,7 +82,7 @@ def test_an_event_of_an_unknown_customer_is_tried_again_and_parked(shop: Shop) -
     theirs = shop.standin.client().v1.customers.create({"email": "x@example.com"})
     sent = about(shop.standin, "customer.updated", theirs.to_dict())
     assert shop.send(sent) == 200
-    apply(sent["id"])
+    apply_event(sent["id"])
     row = shop.row(sent["id"])
     assert (row.state, row.attempts, row.settled_at) == ("received", 1, None)
     assert "No organisation is known" in (row.error or "")
@@ -90,7 +90,7 @@ def test_an_event_of_an_unknown_customer_is_tried_again_and_parked(shop: Shop) -
     pause = shop.session.scalar(again, {"id": sent["id"]}) - wall_now()
     assert pause == timedelta(seconds=10)
     for _ in range(TRIES - 1):
-        apply(sent["id"])
+        apply_event(sent["id"])
     assert (shop.row(sent["id"]).state, shop.row(sent["id"]).attempts) == ("parked", TRIES)
 
 
@@ -109,7 +109,7 @@ def test_a_refund_of_a_payment_that_is_not_ours_settles(shop: Shop) -> None:
     assert shop.send(sent) == 200
     shop.work()
     assert shop.row(sent["id"]).state == "failed"
-    ask()
+    resolve_pending_payments()
     shop.work()
     assert shop.row(sent["id"]).attempts == TRIES  # no sweep begins it again
 
@@ -122,7 +122,7 @@ def test_a_refund_of_a_charge_without_a_payment_intent_is_not_ours_and_stripe_is
     sent = about(shop.standin, "charge.refunded", charge)
     assert shop.send(sent) == 200
     asked = len(shop.standin.calls)
-    apply(sent["id"])
+    apply_event(sent["id"])
     assert "UnknownPayment" in (shop.row(sent["id"]).error or "")
     assert len(shop.standin.calls) == asked
 
@@ -137,7 +137,7 @@ def test_a_parked_event_is_applied_once_its_customer_is_known(shop: Shop) -> Non
     row = shop.row(sent["id"])
     row.customer_id = subscription["customer"]  # what it was about has become ours
     shop.session.commit()
-    ask()
+    resolve_pending_payments()
     shop.work()
     assert shop.row(sent["id"]).state == "applied"
     assert shop.mirror(buyer) is not None
@@ -147,7 +147,7 @@ def test_one_retried_event_holds_up_no_other_of_its_customer(shop: Shop) -> None
     sent = event("customer.updated", {"id": "cus_nobodys", "object": "customer"})
     assert shop.send(sent) == 200
     assert shop._take() == sent["id"]
-    apply(sent["id"])
+    apply_event(sent["id"])
     waiting = "SELECT lock FROM procrastinate_jobs WHERE status = 'todo' AND args ->> 'event_id' = :id"
     assert shop.session.execute(text(waiting), {"id": sent["id"]}).scalars().all() == [None]
 
@@ -164,7 +164,7 @@ def test_fifty_deliveries_at_once_make_one_row_and_one_effect(shop: Shop, app: F
 
     def work(_: int) -> None:
         with app.app_context():
-            apply(event_id)
+            apply_event(event_id)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(16)))
@@ -201,7 +201,7 @@ def test_a_late_updated_after_deleted_opens_nothing_again(shop: Shop) -> None:
     mirror = shop.mirror(buyer)
     assert mirror is not None
     assert (mirror.status, mirror.ended_at is None) == ("canceled", False)
-    assert queries.open_subscription(shop.session, buyer.org_id) is None
+    assert queries.find_open_subscription(shop.session, buyer.org_id) is None
 
 
 def test_invoice_paid_before_checkout_completed_gives_the_plan_once(shop: Shop) -> None:
@@ -215,7 +215,7 @@ def test_invoice_paid_before_checkout_completed_gives_the_plan_once(shop: Shop) 
     assert shop.mirror(buyer) is not None
     assert shop.send(about(shop.standin, "checkout.session.completed", session_)) == 200
     shop.work()
-    assert queries.checkout(shop.session, buyer.org_id, buyer.checkout_id).state == "completed"
+    assert queries.get_checkout(shop.session, buyer.org_id, buyer.checkout_id).state == "completed"
     assert len(shop.records(buyer)) == 1
     assert shop.record(buyer).invoice_id == invoice["id"]
 
@@ -228,7 +228,7 @@ def test_a_handler_that_fails_keeps_its_error_and_can_be_replayed(shop: Shop) ->
     shop.session.commit()
     sent = about(shop.standin, "customer.subscription.created", subscription)
     assert shop.send(sent) == 200
-    apply(sent["id"])
+    apply_event(sent["id"])
     assert (shop.row(sent["id"]).state, shop.row(sent["id"]).attempts) == ("received", 1)
     shop.work()
     row = shop.row(sent["id"])
@@ -253,13 +253,13 @@ def test_an_event_is_tried_on_for_as_long_as_stripe_is_away(shop: Shop) -> None:
     assert shop.send(sent) == 200
     for tried in range(1, TRIES + 1):
         shop.standin.fail("500")
-        apply(sent["id"])
+        apply_event(sent["id"])
         row = shop.row(sent["id"])
         assert (row.state, row.attempts) == ("received", tried)
         assert "StripeAway" in (row.error or "")
         if tried == 4:
             break  # a fifth would open the circuit
-    apply(sent["id"])
+    apply_event(sent["id"])
     assert shop.row(sent["id"]).state == "applied"
     assert shop.mirror(buyer) is not None
 
@@ -268,10 +268,10 @@ def test_the_task_of_an_event_that_a_killed_worker_lost_is_put_back(shop: Shop) 
     sent = event()
     assert shop.send(sent) == 200
     assert shop._take() == sent["id"]  # and the worker is gone
-    ask()
+    resolve_pending_payments()
     assert shop.work() == 0
     shop.clock.advance(timedelta(minutes=6))
-    ask()
+    resolve_pending_payments()
     shop.work()
     assert shop.row(sent["id"]).state == "ignored"
 
@@ -290,7 +290,7 @@ def test_two_events_of_one_change_have_one_effect(shop: Shop) -> None:
 def work_on(app: Flask, event_id: str) -> None:
     """Apply an event as a worker's thread does."""
     with app.app_context():
-        apply(event_id)
+        apply_event(event_id)
 
 
 def test_an_event_of_an_org_waits_while_another_works_on_it(shop: Shop, app: Flask) -> None:
@@ -378,7 +378,7 @@ def test_nothing_of_a_person_is_left_in_the_inbox(shop: Shop) -> None:
     assert "customer.updated" in said
     private_words = ["Ada Quill", "ada.quill", "0555", "Rosenweg", "new@example.com", *filter(None, was)]
     assert [each for each in private_words if each in said] == []
-    mirror = queries.customer(shop.session, buyer.org_id)
+    mirror = queries.find_customer(shop.session, buyer.org_id)
     assert mirror is not None
     assert mirror.email == "new@example.com"  # applied all the same
 
@@ -410,4 +410,4 @@ def test_every_type_that_stripe_may_send_us_has_its_row() -> None:
             object_type = word[:-1]
         else:
             types.append(f"{object_type}.{word}")
-    assert [each for each in types if (each in HANDLERS) == (each in NOTED)] == []
+    assert [each for each in types if (each in HANDLERS) == (each in IGNORED)] == []
