@@ -1,4 +1,4 @@
-"""All reads of payments; the org comes first."""
+"""Reads of payments; the org is the first argument."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from app.payments.models import (
 )
 
 OPEN_CHECKOUT = ("opening", "open")
-NOT_BEGUN = ("incomplete", "incomplete_expired")
+NOT_STARTED = ("incomplete", "incomplete_expired")
 
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """Which billing records: of a state, made in [start, end); None is all."""
+    """A filter on billing records: by state, and created in [start, end). None means any."""
 
     state: str | None = None
     start: datetime | None = None
@@ -34,82 +34,82 @@ class RecordFilter:
 
 
 def find_customer(session: Session, org_id: UUID) -> StripeCustomer | None:
-    """The org's customer at Stripe; none before its first payment."""
-    chosen = select(StripeCustomer).where(StripeCustomer.org_id == org_id, StripeCustomer.deleted_at.is_(None))
-    return session.scalars(chosen).one_or_none()
+    """Find the org's customer at Stripe; None before its first payment."""
+    query = select(StripeCustomer).where(StripeCustomer.org_id == org_id, StripeCustomer.deleted_at.is_(None))
+    return session.scalars(query).one_or_none()
 
 
 def find_open_subscription(session: Session, org_id: UUID) -> StripeSubscription | None:
-    """What the org pays for at Stripe now: begun and not ended. Of two, the one that our subscription follows."""
-    theirs = StripeSubscription
-    chosen = select(theirs).where(
-        theirs.org_id == org_id, theirs.ended_at.is_(None), theirs.status.not_in((*NOT_BEGUN, "canceled"))
+    """Find the org's running Stripe subscription. If there are two, the one that our subscription follows."""
+    mirror = StripeSubscription
+    query = select(mirror).where(
+        mirror.org_id == org_id, mirror.ended_at.is_(None), mirror.status.not_in((*NOT_STARTED, "canceled"))
     )
-    followed_first = chosen.order_by(theirs.subscription_id.is_(None), theirs.created_at, theirs.id)
+    followed_first = query.order_by(mirror.subscription_id.is_(None), mirror.created_at, mirror.id)
     return session.scalars(followed_first).first()
 
 
 def find_price(session: Session, price_id: str) -> StripePrice | None:
-    """A price as it was pushed."""
+    """Find a pushed price by its Stripe id."""
     return session.get(StripePrice, price_id)
 
 
 def find_version_price(session: Session, plan_version_id: UUID, interval: str, currency: str) -> StripePrice | None:
-    """The price at Stripe of a plan version; None before `flask catalog push`."""
-    chosen = select(StripePrice).where(
+    """Find a plan version's price at Stripe; None before `flask catalog push`."""
+    query = select(StripePrice).where(
         StripePrice.plan_version_id == plan_version_id,
         StripePrice.interval == interval,
         StripePrice.currency == currency,
     )
-    return session.scalars(chosen).one_or_none()
+    return session.scalars(query).one_or_none()
 
 
 def get_checkout(session: Session, org_id: UUID, checkout_id: UUID) -> Checkout:
-    """A checkout of the org; `NotFound` otherwise."""
-    found = session.get(Checkout, checkout_id)
-    if found is None or found.org_id != org_id:
+    """Get a checkout of the org; raises `NotFound`."""
+    checkout = session.get(Checkout, checkout_id)
+    if checkout is None or checkout.org_id != org_id:
         raise NotFound("There is no such checkout.")
-    return found
+    return checkout
 
 
 def find_open_checkout(session: Session, org_id: UUID, purpose: str) -> Checkout | None:
-    """The checkout of a purpose ("subscription", "card") that the org has open."""
-    chosen = select(Checkout).where(
+    """Find the org's open checkout for a purpose ("subscription", "card")."""
+    query = select(Checkout).where(
         Checkout.org_id == org_id, Checkout.purpose == purpose, Checkout.state.in_(OPEN_CHECKOUT)
     )
-    return session.scalars(chosen).one_or_none()
+    return session.scalars(query).one_or_none()
 
 
 def find_invoices_by_id(session: Session, org_id: UUID, ids: list[str]) -> dict[str, StripeInvoice]:
-    """The invoices of a page of billing records, for their numbers and links."""
-    chosen = select(StripeInvoice).where(StripeInvoice.org_id == org_id, StripeInvoice.id.in_(ids))
-    return {each.id: each for each in session.scalars(chosen)}
+    """Find invoices by id, for the numbers and links on a page of billing records."""
+    query = select(StripeInvoice).where(StripeInvoice.org_id == org_id, StripeInvoice.id.in_(ids))
+    return {invoice.id: invoice for invoice in session.scalars(query)}
 
 
 def find_unpaid_invoice(session: Session, org_id: UUID) -> StripeInvoice | None:
-    """The oldest invoice that is open with something left to pay."""
-    theirs = StripeInvoice
-    chosen = select(theirs).where(theirs.org_id == org_id, theirs.status == "open", theirs.amount_remaining > 0)
-    return session.scalars(chosen.order_by(theirs.created_at, theirs.id)).first()
+    """Find the oldest open invoice with an amount left to pay."""
+    invoice = StripeInvoice
+    query = select(invoice).where(invoice.org_id == org_id, invoice.status == "open", invoice.amount_remaining > 0)
+    return session.scalars(query.order_by(invoice.created_at, invoice.id)).first()
 
 
 def list_billing_records(
-    session: Session, org_id: UUID, wanted: RecordFilter, before: tuple[datetime, UUID] | None, most: int
+    session: Session, org_id: UUID, record_filter: RecordFilter, before: tuple[datetime, UUID] | None, limit: int
 ) -> list[BillingRecord]:
-    """Billing records, newest first; `before` is the (created_at, id) of the last one seen."""
-    chosen = select(BillingRecord).where(BillingRecord.org_id == org_id)
-    if wanted.state is not None:
-        chosen = chosen.where(BillingRecord.state == wanted.state)
-    if wanted.start is not None:
-        chosen = chosen.where(BillingRecord.created_at >= wanted.start)
-    if wanted.end is not None:
-        chosen = chosen.where(BillingRecord.created_at < wanted.end)
+    """List billing records, newest first; `before` is the (created_at, id) of the last one seen."""
+    query = select(BillingRecord).where(BillingRecord.org_id == org_id)
+    if record_filter.state is not None:
+        query = query.where(BillingRecord.state == record_filter.state)
+    if record_filter.start is not None:
+        query = query.where(BillingRecord.created_at >= record_filter.start)
+    if record_filter.end is not None:
+        query = query.where(BillingRecord.created_at < record_filter.end)
     if before is not None:
-        chosen = chosen.where(tuple_(BillingRecord.created_at, BillingRecord.id) < before)
-    return list(session.scalars(chosen.order_by(BillingRecord.created_at.desc(), BillingRecord.id.desc()).limit(most)))
+        query = query.where(tuple_(BillingRecord.created_at, BillingRecord.id) < before)
+    return list(session.scalars(query.order_by(BillingRecord.created_at.desc(), BillingRecord.id.desc()).limit(limit)))
 
 
 def find_dunning(session: Session, org_id: UUID) -> Dunning | None:
-    """What runs since a renewal of the org failed; of two, the older."""
+    """Find the dunning of a failed renewal that is still open; the older if there are two."""
     running = select(Dunning).where(Dunning.org_id == org_id, Dunning.ended_at.is_(None))
     return session.scalars(running.order_by(Dunning.started_at)).first()

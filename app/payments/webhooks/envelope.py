@@ -1,4 +1,4 @@
-"""An event as Stripe sends it, read from the bytes of a delivery. Pure."""
+"""Parses a Stripe event from the bytes of a delivery. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.kit.errors import InvalidRequest
 
 
 class EventData(msgspec.Struct):
-    """What an event is about."""
+    """The object an event is about."""
 
     object: dict[str, Any]
     previous_attributes: dict[str, Any] | None = None
@@ -30,25 +30,25 @@ class Envelope(msgspec.Struct):
 
 
 def parse_event(raw: bytes) -> tuple[Envelope, dict[str, Any]]:
-    """An event's envelope and its whole body, read once; `InvalidRequest` when it is no event."""
+    """Parse an event into its envelope and full body; raises `InvalidRequest` if it is not an event."""
     try:
-        whole = msgspec.json.decode(raw, type=dict[str, Any])
-        envelope = msgspec.convert(whole, Envelope)
+        body = msgspec.json.decode(raw, type=dict[str, Any])
+        envelope = msgspec.convert(body, Envelope)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise InvalidRequest("The body is no event.") from None
+        raise InvalidRequest("The body is not a Stripe event.") from None
     if envelope.object != "event" or not envelope.id.startswith("evt_"):
-        raise InvalidRequest("The body is no event.")
-    return envelope, whole
+        raise InvalidRequest("The body is not a Stripe event.")
+    return envelope, body
 
 
 def find_customer_id(data: EventData) -> str | None:
-    """The customer that an event is about; of a card taken off, the one that it was taken from."""
+    """Find the customer of an event; for a detached card, the customer it was detached from."""
     if data.object.get("object") == "customer":
         return clean_text(data.object.get("id"))
-    named = data.object.get("customer") or (data.previous_attributes or {}).get("customer")
-    return clean_text(named.get("id") if isinstance(named, dict) else named)
+    customer = data.object.get("customer") or (data.previous_attributes or {}).get("customer")
+    return clean_text(customer.get("id") if isinstance(customer, dict) else customer)
 
 
 def clean_text(value: Any) -> str | None:
-    """A text, without U+0000, which PostgreSQL does not take; None for anything else."""
+    """Strip U+0000 from a string, since PostgreSQL rejects it; None for any other type."""
     return value.replace("\x00", "") if isinstance(value, str) else None

@@ -34,7 +34,7 @@ def test_an_expired_session_closes_the_checkout_and_fails_its_record(shop: Shop)
     shop.clock.advance(timedelta(hours=25))
     shop.deliver()
     assert state(shop, buyer) == ("expired", "failed")
-    assert shop.record(buyer).failure == "The payment page was left without paying."
+    assert shop.record(buyer).failure == "The checkout was abandoned without payment."
 
 
 def test_a_session_of_another_org_is_nobodys(shop: Shop) -> None:

@@ -54,7 +54,7 @@ def test_what_would_happen_is_shown_then_done_then_there_is_nothing_to_do(till: 
     code, words = run(till, "--dry-run")
     month = f"+ tollkeeper_{plan.key}_v1_month_usd: 10 USD a month"
     assert code == 0
-    assert of(plan, words) == [f"{month}, would be made", of(plan, words)[1]]
+    assert of(plan, words) == [f"{month}, would be created", of(plan, words)[1]]
     assert (there(till, plan), stored(till, plan)) == ([], [])
     code, words = run(till)
     assert code == 0
@@ -65,7 +65,7 @@ def test_what_would_happen_is_shown_then_done_then_there_is_nothing_to_do(till: 
     assert {each.id for each in stored(till, plan)} == {each["id"] for each in there(till, plan)}
     code, words = run(till)
     assert code == 0
-    assert all(line.startswith("  ") and "there already" in line for line in of(plan, words))
+    assert all(line.startswith("  ") and "up to date" in line for line in of(plan, words))
     assert len(there(till, plan)) == 2
 
 
@@ -163,7 +163,7 @@ def test_stripe_away_in_the_middle_is_told_and_the_repeat_goes_on(till: Till) ->
 
 @pytest.mark.parametrize(
     ("currency", "amount", "words"),
-    [("ISK", 5000, "in hundredths"), ("UGX", 90000, "in hundredths"), ("KWD", 4995, "whole tens")],
+    [("ISK", 5000, "in hundredths"), ("UGX", 90000, "in hundredths"), ("KWD", 4995, "multiples of 10")],
 )
 def test_an_amount_that_stripe_would_read_otherwise_is_never_sold(
     till: Till, currency: str, amount: int, words: str

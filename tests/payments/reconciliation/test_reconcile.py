@@ -139,7 +139,7 @@ def test_a_difference_of_a_customer_names_no_address(shop: Shop) -> None:
     found = named(report, "customer")
     assert found["email"] == ("another", "another", True)
     assert found["card_id"][2]
-    assert "@" not in "".join(each.words() for each in report.differences)
+    assert "@" not in "".join(each.describe() for each in report.differences)
 
 
 def test_comparing_changes_nothing_at_stripe_and_a_card_chosen_unheard_of_is_named_and_repaired(shop: Shop) -> None:
@@ -247,9 +247,9 @@ def test_reconciling_asks_about_all_that_waits_a_sweep_about_some(shop: Shop) ->
         ),
         {"org": buyer.org_id, "at": business_now() - timedelta(hours=3)},
     )
-    found = list_pending(shop.session, business_now() + timedelta(minutes=5), all_of_them=True)
+    found = list_pending(shop.session, business_now() + timedelta(minutes=5), unlimited=True)
     assert len(found) == 251
-    assert len(list_pending(shop.session, business_now() + timedelta(minutes=60), all_of_them=False)) == 200
+    assert len(list_pending(shop.session, business_now() + timedelta(minutes=60), unlimited=False)) == 200
     shop.session.rollback()
 
 

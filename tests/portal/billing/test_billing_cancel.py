@@ -84,4 +84,4 @@ def test_the_card_is_changed_on_the_page_of_stripe(buyer: Cast, standin: StandIn
 def test_with_nothing_owed_there_is_nothing_to_pay(buyer: Cast) -> None:
     answer = send(buyer.browser, "/billing/pay")
     assert answer.status_code == 409
-    assert "No payment is open." in answer.get_data(as_text=True)
+    assert "You have no unpaid invoice." in answer.get_data(as_text=True)
