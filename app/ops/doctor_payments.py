@@ -42,7 +42,7 @@ def keys(settings: Settings) -> Finding:
 
 def answers(settings: Settings) -> Finding | None:
     """Whether Stripe takes our key; None when payments are off."""
-    gateway = Gateway.of(settings)
+    gateway = Gateway.from_settings(settings)
     if gateway is None:
         return None
     try:

@@ -116,12 +116,12 @@ def billing_history(query: BillingHistoryQuery) -> BillingHistoryAnswer:
     rows = queries.list_billing_records(session(), org_id, record_filter, before, query.limit + 1)
     shown = rows[: query.limit]
     following = write_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)) if len(rows) > query.limit else None
-    numbers = _numbers(org_id, shown)
+    numbers = _find_invoice_numbers(org_id, shown)
     records = [build_record_out(row, numbers.get(row.invoice_id or "")) for row in shown]
-    return BillingHistoryAnswer(records, _events(org_id, record_filter) if before is None else [], following)
+    return BillingHistoryAnswer(records, _list_events(org_id, record_filter) if before is None else [], following)
 
 
-def _events(org_id: UUID, record_filter: RecordFilter) -> list[SubscriptionEventOut]:
+def _list_events(org_id: UUID, record_filter: RecordFilter) -> list[SubscriptionEventOut]:
     return [
         SubscriptionEventOut(event.kind, event.at, PlanHeld(event.plan.key, event.plan.name, event.plan.number))
         for event in subscriptions.list_history(session(), org_id)
@@ -130,6 +130,6 @@ def _events(org_id: UUID, record_filter: RecordFilter) -> list[SubscriptionEvent
     ]
 
 
-def _numbers(org_id: UUID, rows: list[BillingRecord]) -> dict[str, str | None]:
+def _find_invoice_numbers(org_id: UUID, rows: list[BillingRecord]) -> dict[str, str | None]:
     ids = [row.invoice_id for row in rows if row.invoice_id]
     return {key: invoice.number for key, invoice in queries.find_invoices_by_id(session(), org_id, ids).items()}

@@ -47,13 +47,13 @@ def build_subscription_answer(session: Session, org_id: UUID, now: datetime) -> 
         collection=current.collection,
         interval=current.interval,
         currency=current.currency,
-        fee=_fee(version, current),
+        fee=_find_fee(version, current),
         started_at=current.started_at,
         period=Span(current.billing_starts_at, current.billing_ends_at),
         cancel_at_period_end=current.cancel_at_period_end,
         ends_at=current.billing_ends_at if current.cancel_at_period_end else None,
         limited=current.limited_at is not None,
-        overdue=_overdue(session, org_id),
+        overdue=_build_overdue(session, org_id),
     )
 
 
@@ -66,8 +66,8 @@ def build_billing_answer(session: Session, org_id: UUID, now: datetime) -> Billi
         if stripe_subscription and not answer.overdue and not answer.cancel_at_period_end
         else None
     )
-    card = _card(queries.find_customer(session, org_id))
-    return BillingAnswer(answer, card, _preview(preview_id) or _expected(answer))
+    card = _build_card(queries.find_customer(session, org_id))
+    return BillingAnswer(answer, card, _preview_next_invoice(preview_id) or _estimate_next_invoice(answer))
 
 
 def build_record_out(row: BillingRecord, number: str | None) -> RecordOut:
@@ -89,13 +89,13 @@ def build_record_out(row: BillingRecord, number: str | None) -> RecordOut:
     )
 
 
-def _fee(version: PlanVersion, current: Subscription) -> int | None:
+def _find_fee(version: PlanVersion, current: Subscription) -> int | None:
     """The fee of the org's version; None for a custom plan, which has no list price."""
     wanted = (current.interval, current.currency)
     return next((price.amount for price in version.prices if (price.interval, price.currency) == wanted), None)
 
 
-def _overdue(session: Session, org_id: UUID) -> Overdue | None:
+def _build_overdue(session: Session, org_id: UUID) -> Overdue | None:
     dunning = queries.find_dunning(session, org_id)
     invoice = queries.find_unpaid_invoice(session, org_id) if dunning else None
     if dunning is None or invoice is None:
@@ -103,13 +103,13 @@ def _overdue(session: Session, org_id: UUID) -> Overdue | None:
     return Overdue(invoice.amount_remaining, invoice.currency, dunning.started_at, dunning.grace_ends_at)
 
 
-def _card(customer: StripeCustomer | None) -> CardShown | None:
+def _build_card(customer: StripeCustomer | None) -> CardShown | None:
     if customer is None or customer.card_id is None:
         return None
     return CardShown(customer.card_brand, customer.card_last4, customer.card_exp_month, customer.card_exp_year)
 
 
-def _preview(stripe_subscription: str | None) -> NextInvoice | None:
+def _preview_next_invoice(stripe_subscription: str | None) -> NextInvoice | None:
     if stripe_subscription is None or not payments_on():
         return None
     end_read_transaction()  # never hold a transaction open during a call to Stripe
@@ -122,7 +122,7 @@ def _preview(stripe_subscription: str | None) -> NextInvoice | None:
     return NextInvoice(preview.due_at, preview.total, preview.currency, exact=True)
 
 
-def _expected(current: SubscriptionAnswer) -> NextInvoice | None:
+def _estimate_next_invoice(current: SubscriptionAnswer) -> NextInvoice | None:
     """The plan's fee at the start of the next period, for when there is no preview from Stripe."""
     if (
         current.collection == "none"

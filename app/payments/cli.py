@@ -65,7 +65,7 @@ def replay_event(event_id: str) -> None:
 def background_gateway() -> Iterator[None]:
     """Use the worker's time limits and retries for Stripe within the block: no page is waiting for an answer."""
     page_gateway = current_app.extensions[EXTENSION]
-    current_app.extensions[EXTENSION] = Gateway.of(replace(runtime().settings, patient=True))
+    current_app.extensions[EXTENSION] = Gateway.from_settings(replace(runtime().settings, patient=True))
     try:
         yield
     finally:
@@ -75,7 +75,7 @@ def background_gateway() -> Iterator[None]:
 def _build_json(report: ReconciliationReport) -> dict[str, object]:
     return {
         "fetched": report.fetched,
-        "asked": report.asked,
+        "asked": report.resolved,
         "compared": report.compared,
         "differences": [{**asdict(difference), "org_id": str(difference.org_id)} for difference in report.differences],
     }
@@ -85,7 +85,7 @@ def _render_text(report: ReconciliationReport) -> str:
     lines = [f"event {event_id}: fetched" for event_id in report.fetched]
     lines += [difference.describe() for difference in report.differences]
     lines.append(
-        f"{len(report.fetched)} events fetched, {report.asked} open payments resolved, {report.compared} objects"
+        f"{len(report.fetched)} events fetched, {report.resolved} open payments resolved, {report.compared} objects"
         f" compared, {len(report.differences)} differences, {len(report.remaining)} not repaired"
     )
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Invoices: what is due, what was paid, what comes next."""
+"""Invoices: retrieving, listing, paying and previewing them."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _PAYMENTS = "payments"
 
 
 def retrieve(gw: Gateway, invoice_id: str) -> Invoice:
-    """An invoice with its payment. Raises `StripeMissing`, also for a draft that was deleted."""
+    """Retrieve an invoice with its payment. Raises `StripeMissing`, also for a deleted draft."""
     validate_id(invoice_id)
     return parse_invoice(gw.get(lambda v1: v1.invoices.retrieve(invoice_id, {"expand": [_PAYMENTS]})))
 
 
 def list_all(gw: Gateway, created_from: datetime) -> Iterator[Invoice]:
-    """Every invoice made since, newest first; asked for page by page."""
+    """List every invoice created since, newest first; fetched page by page."""
     params = {"expand": [f"data.{_PAYMENTS}"], "created": {"gte": int(created_from.timestamp())}}
-    for raw in gw.pages(lambda v1, asked: v1.invoices.list(asked), params):
+    for raw in gw.pages(lambda v1, page: v1.invoices.list(page), params):
         yield parse_invoice(raw)
 
 
 def pay(gw: Gateway, invoice_id: str, *, key: str) -> Invoice:
-    """Charge an open invoice to the customer's card now; one that is paid already comes as it is.
+    """Charge an open invoice to the customer's card now; returns a paid one as it is.
 
-    Raises `StripeRefused` when the card is declined or its holder must confirm (then see the invoice's `hosted_url`).
+    Raises `StripeRefused` when the card is declined or the cardholder must confirm (on the invoice's `hosted_url`).
     """
     validate_id(invoice_id)
     try:
@@ -37,13 +37,13 @@ def pay(gw: Gateway, invoice_id: str, *, key: str) -> Invoice:
             gw.post(key, lambda v1, options: v1.invoices.pay(invoice_id, {"expand": [_PAYMENTS]}, options))
         )
     except StripeMisused:
-        now = retrieve(gw, invoice_id)
-        if now.status != "paid":
+        current = retrieve(gw, invoice_id)
+        if current.status != "paid":
             raise
-        return now
+        return current
 
 
 def preview_next(gw: Gateway, subscription_id: str) -> InvoicePreview:
-    """What the next invoice will come to; `StripeMissing` when none will come, for it ends with its period."""
+    """Preview the next invoice; raises `StripeMissing` if there is none because the subscription is ending."""
     validate_id(subscription_id)
     return parse_preview(gw.get(lambda v1: v1.invoices.create_preview({"subscription": subscription_id})))

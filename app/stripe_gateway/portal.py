@@ -7,9 +7,9 @@ from app.stripe_gateway.gateway import Gateway, validate_id
 
 
 def open_portal(gw: Gateway, customer_id: str, return_url: str, *, key: str) -> str:
-    """The address of a page where the customer changes the card, and which leads back to `return_url`.
+    """Open a page where the customer changes the card and then returns to `return_url`; returns its address.
 
-    Whoever has the address is the customer, for a few minutes: make one for each click, never store or log it.
+    For a few minutes the address acts as the customer's credential: open one per click, never store or log it.
     """
     validate_id(customer_id)
     session = gw.post(

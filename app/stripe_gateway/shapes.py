@@ -1,4 +1,4 @@
-"""From raw answers of the pinned API version (2026-10-28.endive) to our types; one function for each object."""
+"""Parses raw responses of the pinned API version (2026-10-28.endive) into our types; one function per object."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CHECKOUT = "tollkeeper_checkout"
 
 
 def parse_card(raw: Raw) -> Card:
-    """A payment method; its details stand under the name of its kind."""
+    """Parse a payment method; its details are under the name of its type."""
     kind = reading.text(reading.ensure_kind(raw, "payment_method"), "type")
     details = reading.inner(raw, "card") if kind == "card" else raw.get(kind) or {}
     last4, month, year = (details.get(name) for name in ("last4", "exp_month", "exp_year"))
@@ -20,13 +20,13 @@ def parse_card(raw: Raw) -> Card:
 
 
 def parse_expanded_card(raw: Raw, name: str) -> Card | None:
-    """The payment method in an expanded field; one that is not expanded is misread, not none."""
+    """Parse the payment method in an expanded field; an unexpanded one raises `StripeMisread`."""
     method = reading.inner_or_none(raw, name)
     return None if method is None else parse_card(method)
 
 
 def parse_customer(raw: Raw) -> Customer:
-    """A customer with `invoice_settings.default_payment_method` expanded, or a deleted one."""
+    """Parse a customer with `invoice_settings.default_payment_method` expanded, or a deleted one."""
     stripe_id = reading.text(reading.ensure_kind(raw, "customer"), "id")
     if raw.get("deleted"):
         return Customer(stripe_id, None, None, delinquent=False, deleted=True, card=None, created_at=None)
@@ -42,7 +42,7 @@ def parse_customer(raw: Raw) -> Customer:
 
 
 def parse_price(raw: Raw) -> RemotePrice:
-    """A price of a fixed amount that recurs."""
+    """Parse a recurring price with a fixed amount."""
     product_id = reading.object_id(reading.ensure_kind(raw, "price"), "product")
     if product_id is None:
         raise reading.misread("product is null")
@@ -58,7 +58,7 @@ def parse_price(raw: Raw) -> RemotePrice:
 
 
 def parse_checkout_session(raw: Raw) -> CheckoutSession:
-    """A Checkout session, finished or not; raises `StripeMisread`."""
+    """Parse a Checkout session, finished or not; raises `StripeMisread`."""
     reading.ensure_kind(raw, "checkout.session")
     return CheckoutSession(
         id=reading.text(raw, "id"),
@@ -75,7 +75,7 @@ def parse_checkout_session(raw: Raw) -> CheckoutSession:
 
 
 def parse_subscription(raw: Raw) -> RemoteSubscription:
-    """A subscription with `default_payment_method` expanded. Since basil (2025-03-31) its period stands on its item."""
+    """Parse a subscription with `default_payment_method` expanded. Since basil (2025-03-31) the item has the period."""
     items = reading.items(reading.inner(reading.ensure_kind(raw, "subscription"), "items"))
     customer_id = reading.object_id(raw, "customer")
     if not items or customer_id is None:

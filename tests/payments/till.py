@@ -134,5 +134,5 @@ class Till:
 @pytest.fixture
 def till(app: Flask, standin: StandIn, session: Session, clock: FixedClock, shop: Any) -> Till:
     """Orgs that buy, on a fresh world of Stripe's, and a gateway that remembers no failure of the test before."""
-    app.extensions[EXTENSION] = Gateway.of(app.extensions["tollkeeper"].settings)
+    app.extensions[EXTENSION] = Gateway.from_settings(app.extensions["tollkeeper"].settings)
     return Till(app, standin, session, clock, shop)

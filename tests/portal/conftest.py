@@ -44,7 +44,7 @@ def paid_stage(server: Path, clocks: Clocks, stripe_server: StandIn) -> Iterator
 def paid(paid_stage: Stage, standin: StandIn) -> Stage:
     """The same with a fresh world at the stand-in and nothing remembered of the one before."""
     standin.deliver_to(paid_stage.app.test_client())
-    paid_stage.app.extensions[EXTENSION] = Gateway.of(paid_stage.app.extensions["tollkeeper"].settings)
+    paid_stage.app.extensions[EXTENSION] = Gateway.from_settings(paid_stage.app.extensions["tollkeeper"].settings)
     with paid_stage.app.app_context(), db.engine.begin() as connection:
         connection.execute(text("TRUNCATE stripe_prices CASCADE"))
     return paid_stage

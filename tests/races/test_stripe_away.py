@@ -100,7 +100,7 @@ def trouble(stage: Stage, standin: StandIn, kind: str) -> Iterator[None]:
         standin.fail(kind, times=999, seconds=30)
     yield
     standin.world.faults.clear()
-    stage.app.extensions[EXTENSION] = Gateway.of(stage.app.extensions["tollkeeper"].settings)
+    stage.app.extensions[EXTENSION] = Gateway.from_settings(stage.app.extensions["tollkeeper"].settings)
 
 
 @pytest.mark.parametrize("kind", some(["closed", "slow", "429", "500", "reset"], ["timeout", "reset_before"]))

@@ -277,8 +277,8 @@ def test_a_session_needs_what_its_mode_needs(gw: Gateway, payer: Customer) -> No
 
 def test_the_gateway_of_an_installation_is_made_from_its_settings(standin: StandIn) -> None:
     off = make_settings("postgresql://nowhere")
-    assert Gateway.of(off) is None
-    on = Gateway.of(replace(off, **standin.stripe_settings()).for_worker())
+    assert Gateway.from_settings(off) is None
+    on = Gateway.from_settings(replace(off, **standin.stripe_settings()).for_worker())
     assert on
     assert on.patient
     with pytest.raises(StripeMissing):

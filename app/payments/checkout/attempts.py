@@ -53,7 +53,7 @@ def record_attempt(
     """
     with transaction() as session:
         reuse = _replace(session, older, now) if older else None
-        row = _row(org_id, request, actor, now)
+        row = _build_row(org_id, request, actor, now)
         session.add(row)
         session.flush()
         if request.price is not None:
@@ -71,7 +71,7 @@ def close_attempt(attempt: CheckoutAttempt, state: str, reason: str, now: dateti
         close_checkout(session, queries.get_checkout(session, attempt.org_id, attempt.id), state, reason, now)
 
 
-def _row(org_id: UUID, request: CheckoutRequest, actor: Actor, now: datetime) -> Checkout:
+def _build_row(org_id: UUID, request: CheckoutRequest, actor: Actor, now: datetime) -> Checkout:
     price = request.price
     return Checkout(
         id=new_id(),

@@ -21,7 +21,7 @@ def queue_receipt(session: Session, record: BillingRecord, now: datetime) -> Non
     """Queue the receipt for a completed first payment or renewal. One per record."""
     facts = {
         "what": record.description,
-        "amount": _amount(record.amount, record.currency),
+        "amount": _format_amount(record.amount, record.currency),
         "card": f"{brand(record.card_brand)} ending in {record.card_last4}" if record.card_last4 else None,
         "at": record.settled_at or now,
         "first": record.reason == "subscription_start",
@@ -32,13 +32,17 @@ def queue_receipt(session: Session, record: BillingRecord, now: datetime) -> Non
 def queue_plan_ended(session: Session, org_id: UUID, subscription_id: UUID, now: datetime) -> None:
     """Queue the notice that a subscription (ours) has ended and the Free plan applies. One per subscription."""
     subscription = session.get_one(Subscription, subscription_id)
-    facts = {"plan": _plan(session, subscription), "free": _free(session), "at": subscription.ended_at or now}
+    facts = {
+        "plan": _plan_name(session, subscription),
+        "free": _free_plan_name(session),
+        "at": subscription.ended_at or now,
+    }
     notify(session, org_id, "subscription_ended", facts, key=str(subscription_id), now=now)
 
 
 def queue_reminder(session: Session, row: Dunning, template: str, number: int, now: datetime) -> None:
     """Queue the email of a dunning step: `payment_failed`, `payment_reminder` or `grace_over`."""
-    facts = _build_facts(session, row) | {"free": _free(session), "limited_at": row.grace_ends_at}
+    facts = _build_facts(session, row) | {"free": _free_plan_name(session), "limited_at": row.grace_ends_at}
     notify(session, row.org_id, template, facts, key=f"{row.id}:{number}", now=now)
 
 
@@ -54,22 +58,22 @@ def _build_facts(session: Session, row: Dunning) -> dict[str, Any]:
     subscription = session.get(Subscription, mirror.subscription_id) if mirror.subscription_id else None
     invoice = queries.find_unpaid_invoice(session, row.org_id)
     return {
-        "plan": _plan(session, subscription) if subscription else "your plan",
-        "amount": _amount(invoice.amount_remaining, invoice.currency) if invoice else None,
+        "plan": _plan_name(session, subscription) if subscription else "your plan",
+        "amount": _format_amount(invoice.amount_remaining, invoice.currency) if invoice else None,
     }
 
 
-def _plan(session: Session, subscription: Subscription) -> str:
+def _plan_name(session: Session, subscription: Subscription) -> str:
     version = catalog.version(session, subscription.plan_version_id)
     if version is None:
         raise RuntimeError(f"subscription {subscription.id} names no version")
     return f"the {version.plan.name} plan"
 
 
-def _free(session: Session) -> str:
+def _free_plan_name(session: Session) -> str:
     version = catalog.default_version(session)
     return f"the {version.plan.name} plan" if version else "the default plan"
 
 
-def _amount(minor: int, currency: str) -> str:
+def _format_amount(minor: int, currency: str) -> str:
     return estimate(to_major(minor, exponent(currency)), currency)

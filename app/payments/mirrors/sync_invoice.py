@@ -46,12 +46,12 @@ def sync_invoice(
         raise NotOurs(f"Invoice {remote.id} belongs to another organisation.")
     elif _is_stale(mirror.status, remote.status):
         return billing_records.find_by_invoice(session, org_id, remote.id)
-    _write(mirror, remote, now)
+    _copy_fields(mirror, remote, now)
     session.flush()
     if remote.status == "draft":
         return None
-    record = _record(session, org_id, remote)
-    completed = _settle(record, remote, intent, now)
+    record = _ensure_record(session, org_id, remote)
+    completed = _settle_record(record, remote, intent, now)
     session.flush()
     if completed and record.amount > 0:
         fix_currency(session, org_id, record.currency)
@@ -68,7 +68,7 @@ def _is_stale(known: str, received: str) -> bool:
     return _RANK[received] < _RANK[known] or (_RANK[received] == _RANK[known] and received != known)
 
 
-def _write(mirror: StripeInvoice, remote: Invoice, now: datetime) -> None:
+def _copy_fields(mirror: StripeInvoice, remote: Invoice, now: datetime) -> None:
     mirror.stripe_subscription_id = remote.subscription_id
     mirror.number, mirror.status, mirror.billing_reason = remote.number, remote.status, remote.billing_reason
     mirror.currency, mirror.total, mirror.tax = remote.currency, remote.total, remote.tax
@@ -81,7 +81,7 @@ def _write(mirror: StripeInvoice, remote: Invoice, now: datetime) -> None:
     mirror.synced_at = now
 
 
-def _record(session: Session, org_id: UUID, remote: Invoice) -> BillingRecord:
+def _ensure_record(session: Session, org_id: UUID, remote: Invoice) -> BillingRecord:
     record = billing_records.find_by_invoice(session, org_id, remote.id)
     if record is None and remote.billing_reason == "subscription_create" and remote.checkout_id is not None:
         record = billing_records.find_by_checkout(session, org_id, remote.checkout_id)
@@ -112,7 +112,7 @@ def _describe(session: Session, remote: Invoice) -> str:
     return billing_records.describe_plan(session, price.plan_version_id, price.interval)
 
 
-def _settle(record: BillingRecord, remote: Invoice, intent: Intent | None, now: datetime) -> bool:
+def _settle_record(record: BillingRecord, remote: Invoice, intent: Intent | None, now: datetime) -> bool:
     """Update the record from the invoice's status; returns whether this completed it."""
     card = intent.card if intent else None
     if remote.status == "paid":
@@ -121,12 +121,12 @@ def _settle(record: BillingRecord, remote: Invoice, intent: Intent | None, now: 
     if remote.status in _CLOSED_UNPAID:
         billing_records.fail(record, at=now, code=remote.status, words=_CLOSED_UNPAID[remote.status])
     elif remote.attempt_count and not (intent and intent.status == "processing"):  # a bank debit takes days
-        code, words = _failure(intent)
+        code, words = _describe_failure(intent)
         billing_records.fail(record, at=now, code=code, words=words, transaction_id=remote.payment_intent_id, card=card)
     return False
 
 
-def _failure(intent: Intent | None) -> tuple[str | None, str]:
+def _describe_failure(intent: Intent | None) -> tuple[str | None, str]:
     if intent is None:
         return None, _FAILED
     if intent.status == "requires_action":

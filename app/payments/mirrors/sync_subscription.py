@@ -35,7 +35,7 @@ def sync_subscription(session: Session, org_id: UUID, remote: RemoteSubscription
     mirror = _ensure_mirror(session, org_id, remote)
     if mirror.ended_at is not None and remote.status not in OVER:
         return mirror
-    _write(mirror, remote, now)
+    _copy_fields(mirror, remote, now)
     session.flush()
     _set_customer_card(session, mirror, remote)
     _apply(session, mirror, price, now)
@@ -46,7 +46,7 @@ def sync_subscription(session: Session, org_id: UUID, remote: RemoteSubscription
 
 
 def _apply(session: Session, mirror: StripeSubscription, price: StripePrice, now: datetime) -> None:
-    change = sync_from_stripe(session, mirror.org_id, _facts(mirror, price), actor=SYSTEM, now=now)
+    change = sync_from_stripe(session, mirror.org_id, _build_facts(mirror, price), actor=SYSTEM, now=now)
     mirror.subscription_id = change.subscription_id or mirror.subscription_id
     session.flush()
     if change.recount_from is not None:
@@ -74,7 +74,7 @@ def _ensure_mirror(session: Session, org_id: UUID, remote: RemoteSubscription) -
     return mirror
 
 
-def _write(mirror: StripeSubscription, remote: RemoteSubscription, now: datetime) -> None:
+def _copy_fields(mirror: StripeSubscription, remote: RemoteSubscription, now: datetime) -> None:
     mirror.customer_id = remote.customer_id
     mirror.status = remote.status
     mirror.item_id = remote.item_id
@@ -84,11 +84,11 @@ def _write(mirror: StripeSubscription, remote: RemoteSubscription, now: datetime
     mirror.cancel_at = remote.cancel_at
     mirror.cancel_at_period_end = remote.cancel_at_period_end
     mirror.latest_invoice_id = remote.latest_invoice_id
-    mirror.ended_at = _ended_at(remote, now)
+    mirror.ended_at = _find_ended_at(remote, now)
     mirror.synced_at = now
 
 
-def _ended_at(remote: RemoteSubscription, now: datetime) -> datetime | None:
+def _find_ended_at(remote: RemoteSubscription, now: datetime) -> datetime | None:
     if remote.status not in OVER:
         return None
     return remote.ended_at or remote.canceled_at or now
@@ -101,7 +101,7 @@ def _set_customer_card(session: Session, mirror: StripeSubscription, remote: Rem
         set_card(customer, remote.card)
 
 
-def _facts(mirror: StripeSubscription, price: StripePrice) -> StripeFacts:
+def _build_facts(mirror: StripeSubscription, price: StripePrice) -> StripeFacts:
     return StripeFacts(
         ref=mirror.id,
         state=mirror.status,
@@ -125,8 +125,7 @@ def _update_dunning(session: Session, mirror: StripeSubscription, now: datetime)
         schedule.close_dunning(session, mirror, "recovered", now)
     elif mirror.ended_at is not None:
         schedule.close_dunning(session, mirror, "ended", now)
-        without_plan = (
-            subscriptions.find_subscription(session, mirror.org_id) is None
-        )  # otherwise another plan is already in force
+        # No email while another plan is already in force.
+        without_plan = subscriptions.find_subscription(session, mirror.org_id) is None
         if mirror.subscription_id is not None and without_plan:
             emails.queue_plan_ended(session, mirror.org_id, mirror.subscription_id, now)

@@ -48,7 +48,7 @@ def push_prices(*, dry_run: bool, as_json: bool) -> None:
         click.echo(json.dumps({"applied": not dry_run, "prices": [_build_json(pushed) for pushed in prices]}))
     elif not prices:
         click.echo("no plan has a price to push")
-    sys.exit(1 if any(pushed.did == DIFFERS for pushed in prices) else 0)
+    sys.exit(1 if any(pushed.outcome == DIFFERS for pushed in prices) else 0)
 
 
 def _render_line(pushed: PushedPrice, words: dict[str, str]) -> str:
@@ -57,7 +57,7 @@ def _render_line(pushed: PushedPrice, words: dict[str, str]) -> str:
         f"{plain(to_major(selection.amount, exponent(selection.currency)))} {selection.currency} a {selection.interval}"
     )
     tail = f" ({pushed.price_id})" if pushed.price_id else f" ({pushed.why})" if pushed.why else ""
-    return f"{_SIGNS[pushed.did]} {selection.lookup_key}: {price}, {words[pushed.did]}{tail}"
+    return f"{_SIGNS[pushed.outcome]} {selection.lookup_key}: {price}, {words[pushed.outcome]}{tail}"
 
 
 def _build_json(pushed: PushedPrice) -> dict[str, object]:
@@ -67,7 +67,7 @@ def _build_json(pushed: PushedPrice) -> dict[str, object]:
         "amount": selection.amount,
         "currency": selection.currency,
         "interval": selection.interval,
-        "did": pushed.did,
+        "did": pushed.outcome,
         "price_id": pushed.price_id,
         "why": pushed.why or None,
     }

@@ -33,7 +33,7 @@ class PushedPrice:
     """The outcome for a price: kept (already known), found (at Stripe, now known), made, or differs (and why)."""
 
     selection: PriceSelection
-    did: str
+    outcome: str
     price_id: str | None
     why: str = ""
 

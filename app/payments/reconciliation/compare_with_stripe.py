@@ -48,15 +48,15 @@ def list_objects(gw: Gateway, now: datetime) -> Iterator[MirroredObject]:
     orgs = {row.id: row.org_id for row in customers}
     live = [row.id for row in customers if row.deleted_at is None]
     for customer_id in live:
-        yield _customer(gw, orgs[customer_id], customer_id)
+        yield _retrieve_customer(gw, orgs[customer_id], customer_id)
     for subscription in subscriptions.list_all(gw):
         if subscription.customer_id in orgs:
             yield MirroredObject(
-                orgs[subscription.customer_id], "subscription", subscription.id, _of_subscription(subscription)
+                orgs[subscription.customer_id], "subscription", subscription.id, _compare_subscription(subscription)
             )
-    for invoice in _invoices(gw, now):
+    for invoice in _list_invoices(gw, now):
         if invoice.customer_id in orgs:
-            yield MirroredObject(orgs[invoice.customer_id], "invoice", invoice.id, _of_invoice(invoice))
+            yield MirroredObject(orgs[invoice.customer_id], "invoice", invoice.id, _compare_invoice(invoice))
 
 
 def repair(gw: Gateway, item: MirroredObject, now: datetime) -> list[StripeDifference]:
@@ -81,7 +81,7 @@ def _sync_and_compare(gw: Gateway, item: MirroredObject, now: datetime) -> Field
             with transaction() as session:
                 retrieve.sync_retrieved(session, item.org_id, retrieved, now)
             with transaction() as session:
-                return _of_retrieved(item, retrieved)(session)
+                return _compare_retrieved(item, retrieved)(session)
     except StripeAway:
         raise
     except Exception as error:  # noqa: BLE001  (logged; one failure must not stop the others)
@@ -97,15 +97,15 @@ _RETRIEVE: dict[str, Callable[[Gateway, UUID, str], Retrieved]] = {
 }
 
 
-def _customer(gw: Gateway, org_id: UUID, customer_id: str) -> MirroredObject:
+def _retrieve_customer(gw: Gateway, org_id: UUID, customer_id: str) -> MirroredObject:
     try:
         retrieved = retrieve.customer_read_only(gw, org_id, customer_id)
     except StripeMissing:
         return MirroredObject(org_id, "customer", customer_id, lambda _: [("existence", "there", "missing")])
-    return MirroredObject(org_id, "customer", customer_id, _of_customer(customer_id, retrieved))
+    return MirroredObject(org_id, "customer", customer_id, _compare_customer(customer_id, retrieved))
 
 
-def _invoices(gw: Gateway, now: datetime) -> Iterator[Invoice]:
+def _list_invoices(gw: Gateway, now: datetime) -> Iterator[Invoice]:
     start = now - RECENT_INVOICES
     with transaction() as session:
         older = select(StripeInvoice.id).where(
@@ -118,15 +118,15 @@ def _invoices(gw: Gateway, now: datetime) -> Iterator[Invoice]:
             yield invoices.retrieve(gw, invoice_id)
 
 
-def _of_retrieved(item: MirroredObject, retrieved: Retrieved) -> Callable[[Session], Fields]:
+def _compare_retrieved(item: MirroredObject, retrieved: Retrieved) -> Callable[[Session], Fields]:
     if item.kind == "customer":
-        return _of_customer(item.id, retrieved)
+        return _compare_customer(item.id, retrieved)
     if item.kind == "subscription":
-        return _of_subscription(retrieved.subscriptions[0])
-    return _of_invoice(retrieved.invoices[0][0])
+        return _compare_subscription(retrieved.subscriptions[0])
+    return _compare_invoice(retrieved.invoices[0][0])
 
 
-def _of_customer(customer_id: str, retrieved: Retrieved) -> Callable[[Session], Fields]:
+def _compare_customer(customer_id: str, retrieved: Retrieved) -> Callable[[Session], Fields]:
     remote = retrieved.customer
     own = [running.card for running in retrieved.subscriptions if running.card is not None and running.ended_at is None]
 
@@ -139,11 +139,11 @@ def _of_customer(customer_id: str, retrieved: Retrieved) -> Callable[[Session], 
     return fields
 
 
-def _of_subscription(remote: RemoteSubscription) -> Callable[[Session], Fields]:
+def _compare_subscription(remote: RemoteSubscription) -> Callable[[Session], Fields]:
     return lambda session: drift_report.compare_subscription(session.get(StripeSubscription, remote.id), remote)
 
 
-def _of_invoice(remote: Invoice) -> Callable[[Session], Fields]:
+def _compare_invoice(remote: Invoice) -> Callable[[Session], Fields]:
     def fields(session: Session) -> Fields:
         mirror = session.get(StripeInvoice, remote.id)
         record = billing_records.find_by_invoice(session, mirror.org_id, remote.id) if mirror else None

@@ -34,7 +34,7 @@ class ReconciliationReport:
     """What was done, and every difference found."""
 
     fetched: list[str] = field(default_factory=list)
-    asked: int = 0
+    resolved: int = 0
     compared: int = 0
     differences: list[StripeDifference] = field(default_factory=list)
 
@@ -51,7 +51,7 @@ def reconcile(gw: Gateway, pool: HotPool, apply: Callable[[str], None], now: dat
         apply(event_id)
     with transaction() as session:
         pending = list_pending(session, now, unlimited=True)
-    report.asked = resolve_all(gw, pending, now)
+    report.resolved = resolve_all(gw, pending, now)
     for item in compare_with_stripe.list_objects(gw, now):
         report.compared += 1
         report.differences += compare_with_stripe.repair(gw, item, now)
