@@ -1,4 +1,4 @@
-"""The one place that speaks SMTP."""
+"""SMTP: composes messages and sends them. The only user of `smtplib`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ADDRESS = re.compile(f"{_PART}@{_PART}")
 
 @dataclass(frozen=True)
 class SmtpServer:
-    """Where mail is handed over, and as whom. `tls` asks for STARTTLS; on port 465 TLS comes first."""
+    """The SMTP server and its credentials. `tls` requires STARTTLS; port 465 uses implicit TLS."""
 
     host: str
     port: int
@@ -32,8 +32,8 @@ class SmtpServer:
     tls: bool = False
 
 
-class NotSent(Exception):  # it is a fact about a letter, not a bug
-    """The server did not take the letter. `final` says that it never will: the recipient is refused for good."""
+class NotSent(Exception):  # an outcome, not a bug
+    """The server did not accept the email. `final`: it never will, as it refused the recipient permanently."""
 
     def __init__(self, reason: str, *, final: bool = False) -> None:
         super().__init__(reason)
@@ -41,12 +41,12 @@ class NotSent(Exception):  # it is a fact about a letter, not a bug
 
 
 def parse_address(to: str) -> tuple[str, str]:
-    """Local part and ASCII domain of exactly one bare address; `ValueError` for anything else. Any script will do."""
-    found = _ADDRESS.fullmatch(to)
-    if found is None or not to.isprintable():
+    """Parse exactly one bare address, in any script, into local part and ASCII domain; raises `ValueError`."""
+    match = _ADDRESS.fullmatch(to)
+    if match is None or not to.isprintable():
         raise ValueError("not a mail address")
     try:
-        return found[1], found[2].encode("idna").decode()
+        return match[1], match[2].encode("idna").decode()
     except UnicodeError as wrong:
         raise ValueError("not a mail address") from wrong
 
@@ -54,7 +54,7 @@ def parse_address(to: str) -> tuple[str, str]:
 def compose_message(
     server: SmtpServer, *, key: str, to: str, subject: str, text: str, html: str, now: datetime
 ) -> EmailMessage:
-    """The message: text with an HTML alternative. Its Message-ID comes from the key: a second copy is known as one."""
+    """Compose a text message with an HTML alternative. Its Message-ID derives from the key, to reveal duplicates."""
     message = EmailMessage(policy=SMTP)
     message["From"] = server.sender
     username, domain = parse_address(to)
@@ -70,7 +70,7 @@ def compose_message(
 
 
 def send_message(server: SmtpServer, message: EmailMessage) -> None:
-    """Hand the message over; returns when the server has taken responsibility for it. Raises `NotSent`."""
+    """Send a message; returns once the server has accepted responsibility for it. Raises `NotSent`."""
     try:
         with _connect(server) as connection:
             if server.tls and server.port != IMPLICIT_TLS_PORT:
@@ -86,7 +86,7 @@ def send_message(server: SmtpServer, message: EmailMessage) -> None:
 
 
 def _connect(server: SmtpServer) -> smtplib.SMTP:
-    # The name is given, since smtplib would ask the DNS for it at each connection.
+    # Pass the host name, as smtplib would otherwise look it up in the DNS for every connection.
     name = socket.gethostname()
     if server.port == IMPLICIT_TLS_PORT:
         secure = ssl.create_default_context()

@@ -1,4 +1,4 @@
-"""Background: hand one letter over. A failure is kept on its row, then raised, so that the queue tries again later."""
+"""Background task: delivers one email. A failure is stored on its row, then raised so that the queue retries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.settings import Settings
 
 
 def send_email(mail_id: str) -> None:
-    """Send the letter of this id; raises `NotSent` while another try makes sense to the queue."""
+    """Send an email by id; raises `NotSent` if the queue should retry."""
     running = current_app.extensions["tollkeeper"]
     with transaction(current_app.extensions["sqlalchemy"].session()) as session:
         failure = deliver_email(session, UUID(mail_id), smtp_server(running.settings), now=running.clocks.wall.now())
@@ -23,7 +23,7 @@ def send_email(mail_id: str) -> None:
 
 
 def smtp_server(settings: Settings) -> SmtpServer:
-    """The SMTP server of an installation."""
+    """Build the SMTP server from the settings."""
     return SmtpServer(
         host=settings.smtp_host,
         port=settings.smtp_port,

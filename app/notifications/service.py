@@ -1,4 +1,4 @@
-"""Writes to the people who look after an org's money."""
+"""Emails the people responsible for an org's billing."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ log = structlog.get_logger()
 
 def notify(session: Session, org_id: UUID, template: str, context: Mapping[str, Any], *, key: str,
            now: datetime) -> int:  # fmt: skip
-    """Mail the org's owners, admins and billing members, each at a confirmed address; returns to how many.
+    """Email the org's owners, admins and billing members with a confirmed address; returns how many.
 
-    The letter is given `name`, `org_name` and `link` (the billing page) beside `context`. One mail a person and `key`:
-    repeating it sends nothing. The rows leave with the caller's commit. Raises `NotFound` (org).
+    The template gets `name`, `org_name` and `link` (the billing page) in addition to `context`. One email per person
+    and `key`, so repeating it sends nothing. Emails are queued with the caller's commit. Raises `NotFound` (org).
     """
     org = accounts.org(session, org_id)
     people = list_recipients(session, org_id)
     if not people:
-        log.warning("nobody to write to", org_id=str(org_id), template=template)
-    for each in people:
-        facts = {"org_name": org.name, "link": absolute_url("billing.index"), **context, "name": each.name}
-        queue_email(session, template, each.email, context=facts, key=f"{template}:{key}:{each.id}", now=now)
+        log.warning("no recipients for notification", org_id=str(org_id), template=template)
+    for user in people:
+        facts = {"org_name": org.name, "link": absolute_url("billing.index"), **context, "name": user.name}
+        queue_email(session, template, user.email, context=facts, key=f"{template}:{key}:{user.id}", now=now)
     return len(people)
 
 
 def list_recipients(session: Session, org_id: UUID) -> list[User]:
-    """Owners, admins and billing members who can be written to: confirmed, neither disabled nor deleted."""
-    chosen = (
+    """List owners, admins and billing members who can be emailed: confirmed, neither disabled nor deleted."""
+    query = (
         select(User)
         .join(Membership, Membership.user_id == User.id)
         .where(Membership.org_id == org_id, Membership.role.in_((OWNER, ADMIN, BILLING)))
         .where(User.email_verified_at.is_not(None), User.disabled_at.is_(None), User.deleted_at.is_(None))
     )
-    return list(session.scalars(chosen.order_by(User.id)))
+    return list(session.scalars(query.order_by(User.id)))
