@@ -58,7 +58,7 @@ def test_what_would_happen_is_shown_then_done_then_there_is_nothing_to_do(till: 
     assert (there(till, plan), stored(till, plan)) == ([], [])
     code, words = run(till)
     assert code == 0
-    assert of(plan, words)[0].startswith(f"{month}, made (price_")
+    assert of(plan, words)[0].startswith(f"{month}, created (price_")
     assert len(of(plan, words)) == 2
     made = {(each["unit_amount"], each["recurring"]["interval"], each["currency"]) for each in there(till, plan)}
     assert made == {(1000, "month", "usd"), (10000, "year", "usd")}
@@ -155,7 +155,7 @@ def test_stripe_away_in_the_middle_is_told_and_the_repeat_goes_on(till: Till) ->
     till.standin.fail("reset", path="/v1/prices", method="POST")
     code, words = run(till)
     assert code == 1
-    assert "repeating it goes on" in words
+    assert "run it again to continue" in words
     code, words = run(till)
     assert code == 0
     assert len(there(till, plan)) == len(stored(till, plan)) == 2
