@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 from app.accounts.auth_models import ApiKey, EmailToken
 from app.accounts.identity import RequestOrigin
 from app.accounts.models import Invitation, Org, User
-from app.mail.service import send
+from app.mail.service import queue_email
 from app.web.addresses import absolute_url
 
 
 def send_verification(session: Session, user: User, token: str, row: EmailToken, *, now: datetime) -> None:
     """Send the link that confirms an address, for a new user or a change of address."""
     context = {"name": user.name, "link": absolute_url("accounts.verify", token=token), "expires_at": row.expires_at}
-    send(session, "verify_email", row.email, context=context, key=f"verify_email:{row.id}", now=now)
+    queue_email(session, "verify_email", row.email, context=context, key=f"verify_email:{row.id}", now=now)
 
 
 def send_account_exists(session: Session, user: User, email: str, *, key: str, now: datetime) -> None:
@@ -26,7 +26,7 @@ def send_account_exists(session: Session, user: User, email: str, *, key: str, n
         "link": absolute_url("accounts.sign_in"),
         "reset_link": absolute_url("accounts.reset"),
     }
-    send(session, "account_exists", email, context=context, key=f"account_exists:{key}", now=now)
+    queue_email(session, "account_exists", email, context=context, key=f"account_exists:{key}", now=now)
 
 
 def send_reset_link(session: Session, user: User, token: str, row: EmailToken, *, now: datetime) -> None:
@@ -36,7 +36,7 @@ def send_reset_link(session: Session, user: User, token: str, row: EmailToken, *
         "link": absolute_url("accounts.choose_password", token=token),
         "expires_at": row.expires_at,
     }
-    send(session, "reset_password", row.email, context=context, key=f"reset_password:{row.id}", now=now)
+    queue_email(session, "reset_password", row.email, context=context, key=f"reset_password:{row.id}", now=now)
 
 
 def send_invitation(session: Session, row: Invitation, org: Org, inviter: User, token: str, *, now: datetime) -> None:
@@ -48,7 +48,7 @@ def send_invitation(session: Session, row: Invitation, org: Org, inviter: User, 
         "link": absolute_url("accounts.invitation", token=token),
         "expires_at": row.expires_at,
     }
-    send(session, "invitation", row.email, context=context, key=f"invitation:{row.id}", now=now)
+    queue_email(session, "invitation", row.email, context=context, key=f"invitation:{row.id}", now=now)
 
 
 def send_new_sign_in(session: Session, user: User, origin: RequestOrigin, *, key: str, now: datetime) -> None:
@@ -60,13 +60,13 @@ def send_new_sign_in(session: Session, user: User, origin: RequestOrigin, *, key
         "device": origin.agent,
         "link": absolute_url("accounts.sessions"),
     }
-    send(session, "new_sign_in", user.email, context=context, key=f"new_sign_in:{key}", now=now)
+    queue_email(session, "new_sign_in", user.email, context=context, key=f"new_sign_in:{key}", now=now)
 
 
 def send_account_changed(session: Session, user: User, to: str, what: str, *, key: str, now: datetime) -> None:
     """Report a change of password or address to `to`; `what` is a short sentence."""
     context = {"name": user.name, "what": what, "at": now, "link": absolute_url("accounts.reset")}
-    send(session, "account_changed", to, context=context, key=f"account_changed:{key}", now=now)
+    queue_email(session, "account_changed", to, context=context, key=f"account_changed:{key}", now=now)
 
 
 def send_key_created(session: Session, user: User, key: ApiKey, org: Org, *, now: datetime) -> None:
@@ -80,4 +80,4 @@ def send_key_created(session: Session, user: User, key: ApiKey, org: Org, *, now
         "at": now,
         "link": absolute_url("accounts.keys"),
     }
-    send(session, "key_created", user.email, context=context, key=f"key_created:{key.id}", now=now)
+    queue_email(session, "key_created", user.email, context=context, key=f"key_created:{key.id}", now=now)

@@ -61,7 +61,7 @@ _EVENT = {
     "type": "invoice.payment_failed",
     "state": "failed",
     "attempts": 5,
-    "error": "StripeAway: Our payment provider does not answer right now. Please try again in a minute.",
+    "error": "StripeAway: Our payment provider is not responding. Please try again in a minute.",
     "object_id": "in_1QxY7rB2eZvKYlo2uS3dXk8q",
     "customer_id": "cus_RqLm4PzT7aVbNc",
     "org_id": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e21",

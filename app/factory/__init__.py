@@ -80,7 +80,7 @@ def _configure(app: Flask, settings: Settings, clocks: Clocks | None) -> None:
         clocks=clocks or Clocks(business=business, wall=system),
         pool=HotPool(url, settings.hot_pool_size),
     )
-    app.extensions[EXTENSION] = Gateway.of(settings)
+    app.extensions[EXTENSION] = Gateway.from_settings(settings)
     app.session_interface = FormSessions()
     db.init_app(app)
     Migrate(app, db, directory=str(PROJECT / "migrations"))

@@ -1,4 +1,4 @@
-"""Mail: an outbox row in the caller's transaction, one SMTP function behind it.
+"""Email: an outbox row in the caller's transaction, delivered by one SMTP function.
 
-Knows addresses only: no users, no orgs, no pages.
+Knows addresses only: no users, orgs or pages.
 """

@@ -1,4 +1,4 @@
-"""The outbox: what is to be sent, what was, and what could not be."""
+"""The outbox: emails waiting, sent and failed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.kit.db import Base
 
 
 class Mail(Base):
-    """One letter. `key` makes it unique and names it to the world (Message-ID); the words go once it is sent."""
+    """An email. `key` makes it unique and determines its Message-ID; the body is deleted once it is sent."""
 
     __tablename__ = "mail_outbox"
     __table_args__ = (

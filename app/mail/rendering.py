@@ -1,4 +1,4 @@
-"""Letters from templates: templates/email/<name>.txt with the subject and the words, <name>.html beside it."""
+"""Renders emails: templates/email/<name>.txt has the subject and the plain text, <name>.html the HTML."""
 
 from __future__ import annotations
 
@@ -16,64 +16,64 @@ from app.settings import PROJECT
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _DOT_INSIDE = re.compile(r"(?<=\w)\.(?=\w)")
-LONGEST_SUBJECT = 150
+MAX_SUBJECT = 150
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """A rendered mail; the subject is one line."""
+class RenderedEmail:
+    """A rendered email; the subject is one line."""
 
     subject: str
     text: str
     html: str
 
 
-def render(template: str, context: Mapping[str, Any]) -> Letter:
-    """Render a letter; an unknown name in a template is an error, never a gap in the words.
+def render_email(template: str, context: Mapping[str, Any]) -> RenderedEmail:
+    """Render an email; an unknown name in a template is an error, never a gap in the text.
 
-    Every text of the context becomes one line first, so that no value can start a header or a paragraph of its own.
+    Every string in the context is reduced to one line first, so no value can start a header or a paragraph.
     """
-    words = {name: one_line(value) for name, value in context.items()}
+    values = {name: one_line(value) for name, value in context.items()}
     plain = _environment().get_template(f"email/{template}.txt")
-    subject = one_line("".join(plain.blocks["subject"](plain.new_context(words))))[:LONGEST_SUBJECT]
-    html = _environment().get_template(f"email/{template}.html").render(words, subject=subject)
-    return Letter(subject, plain.render(words).strip() + "\n", _inliner().inline(html))
+    subject = one_line("".join(plain.blocks["subject"](plain.new_context(values))))[:MAX_SUBJECT]
+    html = _environment().get_template(f"email/{template}.html").render(values, subject=subject)
+    return RenderedEmail(subject, plain.render(values).strip() + "\n", _inliner().inline(html))
 
 
 def one_line(value: Any) -> Any:
-    """Text without line breaks, control and direction characters; lists alike; other values as they are."""
+    """Remove line breaks, control and direction characters from strings, also in lists; other values are unchanged."""
     if isinstance(value, str):
         return " ".join(_CONTROL.sub(" ", value).split())
     if isinstance(value, list | tuple):
-        return [one_line(each) for each in value]
+        return [one_line(item) for item in value]
     return value
 
 
-def named(name: str) -> str:
-    """A name that somebody chose, made harmless: mail programs turn `evil.example` into a link, this they do not."""
+def defang_name(name: str) -> str:
+    """Defang a user-chosen name, so that mail clients do not turn `evil.example` into a link."""
     return _DOT_INSIDE.sub("\u2024", name.replace("://", " "))[:100]
 
 
-def when(at: datetime) -> str:
-    """A time as a letter says it: its reader's zone is not known here."""
+def format_time(at: datetime) -> str:
+    """Format a time for an email, in UTC because the reader's time zone is not known here."""
     return f"{at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
 
 
 @cache
 def _environment() -> Environment:
     loader = FileSystemLoader(PROJECT / "templates")
-    made = Environment(
+    environment = Environment(
         loader=loader,
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"named": named, "when": when}
-    return made
+    environment.filters |= {"named": defang_name, "when": format_time}
+    return environment
 
 
 @cache
 def _inliner() -> CSSInliner:
-    # The at-rules stay: they hold the dark colours.
+    # Keep at-rules: they define the dark colours.
     return CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)

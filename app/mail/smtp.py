@@ -1,4 +1,4 @@
-"""The one place that speaks SMTP."""
+"""SMTP: composes messages and sends them. The only user of `smtplib`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _ADDRESS = re.compile(f"{_PART}@{_PART}")
 
 
 @dataclass(frozen=True)
-class Server:
-    """Where mail is handed over, and as whom. `tls` asks for STARTTLS; on port 465 TLS comes first."""
+class SmtpServer:
+    """The SMTP server and its credentials. `tls` requires STARTTLS; port 465 uses implicit TLS."""
 
     host: str
     port: int
@@ -32,30 +32,32 @@ class Server:
     tls: bool = False
 
 
-class NotSent(Exception):  # it is a fact about a letter, not a bug
-    """The server did not take the letter. `final` says that it never will: the recipient is refused for good."""
+class NotSent(Exception):  # an outcome, not a bug
+    """The server did not accept the email. `final`: it never will, as it refused the recipient permanently."""
 
     def __init__(self, reason: str, *, final: bool = False) -> None:
         super().__init__(reason)
         self.final = final
 
 
-def split_address(to: str) -> tuple[str, str]:
-    """Local part and ASCII domain of exactly one bare address; `ValueError` for anything else. Any script will do."""
-    found = _ADDRESS.fullmatch(to)
-    if found is None or not to.isprintable():
+def parse_address(to: str) -> tuple[str, str]:
+    """Parse exactly one bare address, in any script, into local part and ASCII domain; raises `ValueError`."""
+    match = _ADDRESS.fullmatch(to)
+    if match is None or not to.isprintable():
         raise ValueError("not a mail address")
     try:
-        return found[1], found[2].encode("idna").decode()
+        return match[1], match[2].encode("idna").decode()
     except UnicodeError as wrong:
         raise ValueError("not a mail address") from wrong
 
 
-def compose(server: Server, *, key: str, to: str, subject: str, text: str, html: str, now: datetime) -> EmailMessage:
-    """The message: text with an HTML alternative. Its Message-ID comes from the key: a second copy is known as one."""
+def compose_message(
+    server: SmtpServer, *, key: str, to: str, subject: str, text: str, html: str, now: datetime
+) -> EmailMessage:
+    """Compose a text message with an HTML alternative. Its Message-ID derives from the key, to reveal duplicates."""
     message = EmailMessage(policy=SMTP)
     message["From"] = server.sender
-    username, domain = split_address(to)
+    username, domain = parse_address(to)
     message["To"] = Address(username=username, domain=domain)
     message["Subject"] = subject
     message["Date"] = format_datetime(now)
@@ -67,8 +69,8 @@ def compose(server: Server, *, key: str, to: str, subject: str, text: str, html:
     return message
 
 
-def deliver(server: Server, message: EmailMessage) -> None:
-    """Hand the message over; returns when the server has taken responsibility for it. Raises `NotSent`."""
+def send_message(server: SmtpServer, message: EmailMessage) -> None:
+    """Send a message; returns once the server has accepted responsibility for it. Raises `NotSent`."""
     try:
         with _connect(server) as connection:
             if server.tls and server.port != IMPLICIT_TLS_PORT:
@@ -83,8 +85,8 @@ def deliver(server: Server, message: EmailMessage) -> None:
         raise NotSent(f"{type(error).__name__}: {error}") from error
 
 
-def _connect(server: Server) -> smtplib.SMTP:
-    # The name is given, since smtplib would ask the DNS for it at each connection.
+def _connect(server: SmtpServer) -> smtplib.SMTP:
+    # Pass the host name, as smtplib would otherwise look it up in the DNS for every connection.
     name = socket.gethostname()
     if server.port == IMPLICIT_TLS_PORT:
         secure = ssl.create_default_context()

@@ -1,4 +1,4 @@
-"""Background: hand one letter over. A failure is kept on its row, then raised, so that the queue tries again later."""
+"""Background task: delivers one email. A failure is stored on its row, then raised so that the queue retries."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from uuid import UUID
 from flask import current_app
 
 from app.kit.db import transaction
-from app.mail.service import TASK, hand_over
-from app.mail.smtp import Server
+from app.mail.service import TASK, deliver_email
+from app.mail.smtp import SmtpServer
 from app.settings import Settings
 
 
-def send(mail_id: str) -> None:
-    """Send the letter of this id; raises `NotSent` while another try makes sense to the queue."""
+def send_email(mail_id: str) -> None:
+    """Send an email by id; raises `NotSent` if the queue should retry."""
     running = current_app.extensions["tollkeeper"]
     with transaction(current_app.extensions["sqlalchemy"].session()) as session:
-        failure = hand_over(session, UUID(mail_id), server_of(running.settings), now=running.clocks.wall.now())
+        failure = deliver_email(session, UUID(mail_id), smtp_server(running.settings), now=running.clocks.wall.now())
     if failure is not None and not failure.final:
         raise failure
 
 
-def server_of(settings: Settings) -> Server:
-    """The SMTP server of an installation."""
-    return Server(
+def smtp_server(settings: Settings) -> SmtpServer:
+    """Build the SMTP server from the settings."""
+    return SmtpServer(
         host=settings.smtp_host,
         port=settings.smtp_port,
         sender=settings.mail_from,
@@ -34,5 +34,5 @@ def server_of(settings: Settings) -> Server:
     )
 
 
-TASKS: dict[str, Callable[..., None]] = {TASK: send}
+TASKS: dict[str, Callable[..., None]] = {TASK: send_email}
 PERIODIC: list[tuple[str, str]] = []

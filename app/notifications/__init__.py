@@ -1,1 +1,1 @@
-"""Tells the people of an org what happened to it. It knows whom to write to, and nothing of how the fact came about."""
+"""Notifies an org's members of events. Knows whom to notify, and nothing about how an event came about."""

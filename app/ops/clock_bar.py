@@ -14,7 +14,7 @@ from app.kit.clock import OffsetClock
 from app.kit.errors import InvalidRequest, NotFound
 from app.kit.periods import month_of
 from app.metering.partitions import ensure_partitions
-from app.subscriptions.queries import current_period
+from app.subscriptions.queries import find_current_period
 from app.web.addresses import path_to
 from app.web.database import session
 from app.web.filters import day
@@ -46,5 +46,5 @@ def move_clock() -> Response:
 def _period_end(now: datetime) -> datetime:
     """The end of the org's usage period, which is also a month of its plan; of the calendar month for a visitor."""
     org_id = caller().org_id
-    running = current_period(session(), org_id, now) if org_id is not None else None
+    running = find_current_period(session(), org_id, now) if org_id is not None else None
     return running.ends_at if running is not None else month_of(now, "UTC").end

@@ -34,7 +34,7 @@ def check_keys(settings: Settings) -> Finding:
 
 def check_connection(settings: Settings) -> Finding | None:
     """Whether Stripe accepts our key; None if payments are off."""
-    gateway = Gateway.of(settings)
+    gateway = Gateway.from_settings(settings)
     if gateway is None:
         return None
     try:

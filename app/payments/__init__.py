@@ -1,4 +1,4 @@
-"""Money through Stripe: checkouts, the webhook door and its inbox, mirrors, billing records, dunning.
+"""Payments through Stripe: checkouts, webhooks and their inbox, mirrors, billing records, dunning.
 
-It reads Stripe's present state and applies it; it must not know how usage is rated or how a page looks.
+Reads Stripe's current state and applies it. Must not know how usage is rated or how a page looks.
 """

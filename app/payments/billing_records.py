@@ -1,4 +1,4 @@
-"""Billing records: a row before money moves, then what Stripe says of it. The states only go forward."""
+"""Billing records: written before money moves, then updated from Stripe. States only move forward."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ _RANK = {"pending": 0, "failed": 1, "completed": 2, "refunded": 3}
 INTERVAL_WORDS = {"month": "monthly", "year": "yearly"}
 
 
-def pending_for_checkout(
-    session: Session, checkout: Checkout, now: datetime, *, taken: BillingRecord | None = None
+def ensure_pending_record(
+    session: Session, checkout: Checkout, now: datetime, *, reuse: BillingRecord | None = None
 ) -> BillingRecord:
-    """The record of a checkout for a subscription, pending; made once, before Stripe is asked for a page.
+    """Return the pending record of a subscription checkout, creating it before the first call to Stripe.
 
-    `taken`: the pending one of the checkout that this one replaces, set free to go over to it.
+    `reuse` is the pending record of the checkout being replaced, already detached from it.
     """
-    found = of_checkout(session, checkout.org_id, checkout.id)
-    if found is not None:
-        return found
+    existing = find_by_checkout(session, checkout.org_id, checkout.id)
+    if existing is not None:
+        return existing
     if checkout.plan_version_id is None or checkout.amount is None or checkout.currency is None:
         raise ValueError("a checkout for a card moves no money")
-    record = taken or BillingRecord(
+    record = reuse or BillingRecord(
         id=new_id(), org_id=checkout.org_id, state="pending", reason="subscription_start", refunded=0, created_at=now
     )
     record.checkout_id, record.amount, record.currency = checkout.id, checkout.amount, checkout.currency
-    record.description = describe(session, checkout.plan_version_id, checkout.interval or "month")
+    record.description = describe_plan(session, checkout.plan_version_id, checkout.interval or "month")
     session.add(record)
     session.flush()
     return record
 
 
-def of_checkout(session: Session, org_id: UUID, checkout_id: UUID) -> BillingRecord | None:
-    """The record of a checkout of the org."""
-    chosen = select(BillingRecord).where(BillingRecord.org_id == org_id, BillingRecord.checkout_id == checkout_id)
-    return session.scalars(chosen).one_or_none()
+def find_by_checkout(session: Session, org_id: UUID, checkout_id: UUID) -> BillingRecord | None:
+    """Find the org's record of a checkout."""
+    query = select(BillingRecord).where(BillingRecord.org_id == org_id, BillingRecord.checkout_id == checkout_id)
+    return session.scalars(query).one_or_none()
 
 
-def of_invoice(session: Session, org_id: UUID, invoice_id: str) -> BillingRecord | None:
-    """The record of an invoice of the org."""
-    chosen = select(BillingRecord).where(BillingRecord.org_id == org_id, BillingRecord.invoice_id == invoice_id)
-    return session.scalars(chosen).one_or_none()
+def find_by_invoice(session: Session, org_id: UUID, invoice_id: str) -> BillingRecord | None:
+    """Find the org's record of an invoice."""
+    query = select(BillingRecord).where(BillingRecord.org_id == org_id, BillingRecord.invoice_id == invoice_id)
+    return session.scalars(query).one_or_none()
 
 
-def of_transaction(session: Session, org_id: UUID, transaction_id: str) -> BillingRecord | None:
-    """The record of the org that a payment intent paid."""
-    chosen = select(BillingRecord).where(BillingRecord.transaction_id == transaction_id)
-    return session.scalars(chosen.where(BillingRecord.org_id == org_id)).first()
+def find_by_transaction(session: Session, org_id: UUID, transaction_id: str) -> BillingRecord | None:
+    """Find the org's record that a payment intent paid."""
+    query = select(BillingRecord).where(BillingRecord.transaction_id == transaction_id)
+    return session.scalars(query.where(BillingRecord.org_id == org_id)).first()
 
 
 def complete(record: BillingRecord, *, at: datetime, transaction_id: str | None, card: Card | None) -> bool:
-    """Stripe has been paid at `at`; returns whether that is news. A total of nothing has no transaction."""
+    """Mark the record paid at `at`; False if it already was. A total of zero has no transaction."""
     if _RANK[record.state] >= _RANK["completed"]:
         return False
     record.state, record.settled_at = "completed", at
@@ -77,35 +77,35 @@ def fail(
     transaction_id: str | None = None,
     card: Card | None = None,
 ) -> bool:
-    """The payment failed or was given up; returns whether that is news. A later try may still complete it.
+    """Mark the payment failed or abandoned; False if it already was. A later attempt may still complete it.
 
-    A failed one keeps when it failed first, and takes the words of the last try.
+    A failed record keeps the time of its first failure and the message of its last.
     """
     if _RANK[record.state] > _RANK["failed"]:
         return False
-    news = record.state != "failed"
-    record.state, record.settled_at = "failed", at if news else record.settled_at
+    first_failure = record.state != "failed"
+    record.state, record.settled_at = "failed", at if first_failure else record.settled_at
     record.failure_code, record.failure = code, words
     record.transaction_id = transaction_id or record.transaction_id
     _keep_card(record, card)
-    return news
+    return first_failure
 
 
-def refund(record: BillingRecord, refunded: int, *, at: datetime) -> None:
-    """Of a completed record so many minor units went back in all; fewer than before when a refund failed.
+def record_refund(record: BillingRecord, refunded: int, *, at: datetime) -> None:
+    """Set the total refunded so far on a completed record, in minor units; it drops when a refund fails.
 
-    It counts as refunded only when all of it went back.
+    The state becomes refunded only when the whole amount has been returned.
     """
     if record.state not in {"completed", "refunded"}:
         return
     record.refunded = min(refunded, record.amount)
-    whole = record.amount > 0 and record.refunded == record.amount
-    record.state = "refunded" if whole else "completed"
-    record.settled_at = at if whole else record.settled_at
+    in_full = record.amount > 0 and record.refunded == record.amount
+    record.state = "refunded" if in_full else "completed"
+    record.settled_at = at if in_full else record.settled_at
 
 
-def describe(session: Session, plan_version_id: UUID, interval: str) -> str:
-    """How a bill names a plan: "Pro plan, monthly"."""
+def describe_plan(session: Session, plan_version_id: UUID, interval: str) -> str:
+    """Describe a plan as bills show it: "Pro plan, monthly"."""
     version = catalog.find_version(session, plan_version_id)
     if version is None:
         raise ValueError(f"no plan version {plan_version_id}")

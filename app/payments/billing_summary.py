@@ -1,4 +1,4 @@
-"""From rows to what the billing calls answer."""
+"""Builds the billing API's responses from rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.catalog import queries as catalog
 from app.catalog.models import PlanVersion
 from app.kit.errors import DomainError, Unavailable
 from app.payments import queries
-from app.payments.gateway import gateway, payments_on
+from app.payments.gateway import get_gateway, payments_on
 from app.payments.models import BillingRecord, StripeCustomer
 from app.payments.schemas import (
     BillingAnswer,
@@ -29,45 +29,49 @@ from app.subscriptions.models import Subscription
 from app.web.database import end_read_transaction
 
 
-def subscription_answer(session: Session, org_id: UUID, now: datetime) -> SubscriptionAnswer:
-    """What the org is on now; the default plan too is an answer."""
-    version = catalog.find_version(session, subscriptions.plan_in_force(session, org_id, now))
+def build_subscription_answer(session: Session, org_id: UUID, now: datetime) -> SubscriptionAnswer:
+    """Build the current subscription; an org without one is on the default plan."""
+    version = catalog.find_version(session, subscriptions.get_plan_in_force(session, org_id, now))
     if version is None:
         raise Unavailable("The plan in force is not in the catalogue.")
-    held = subscriptions.subscription(session, org_id)
+    current = subscriptions.find_subscription(session, org_id)
     plan = PlanHeld(version.plan.key, version.plan.name, version.number)
-    if held is None:
+    if current is None:
         return SubscriptionAnswer(
             plan=plan, state="active", collection="none", interval=None, currency=None, fee=0, started_at=None,
             period=None, cancel_at_period_end=False, ends_at=None, limited=False, overdue=None,
         )  # fmt: skip
     return SubscriptionAnswer(
         plan=plan,
-        state=held.state,
-        collection=held.collection,
-        interval=held.interval,
-        currency=held.currency,
-        fee=_fee(version, held),
-        started_at=held.started_at,
-        period=Span(held.billing_starts_at, held.billing_ends_at),
-        cancel_at_period_end=held.cancel_at_period_end,
-        ends_at=held.billing_ends_at if held.cancel_at_period_end else None,
-        limited=held.limited_at is not None,
-        overdue=_overdue(session, org_id),
+        state=current.state,
+        collection=current.collection,
+        interval=current.interval,
+        currency=current.currency,
+        fee=_find_fee(version, current),
+        started_at=current.started_at,
+        period=Span(current.billing_starts_at, current.billing_ends_at),
+        cancel_at_period_end=current.cancel_at_period_end,
+        ends_at=current.billing_ends_at if current.cancel_at_period_end else None,
+        limited=current.limited_at is not None,
+        overdue=_build_overdue(session, org_id),
     )
 
 
-def billing_answer(session: Session, org_id: UUID, now: datetime) -> BillingAnswer:
-    """The subscription, the card, and what comes next; asks Stripe for a preview where it collects."""
-    held = subscription_answer(session, org_id, now)
-    theirs = queries.open_subscription(session, org_id)
-    preview_of = theirs.id if theirs and not held.overdue and not held.cancel_at_period_end else None
-    card = _card(queries.customer(session, org_id))
-    return BillingAnswer(held, card, _preview(preview_of) or _expected(held))
+def build_billing_answer(session: Session, org_id: UUID, now: datetime) -> BillingAnswer:
+    """Build the subscription, the card and the next invoice, previewed by Stripe where Stripe collects."""
+    answer = build_subscription_answer(session, org_id, now)
+    stripe_subscription = queries.find_open_subscription(session, org_id)
+    preview_id = (
+        stripe_subscription.id
+        if stripe_subscription and not answer.overdue and not answer.cancel_at_period_end
+        else None
+    )
+    card = _build_card(queries.find_customer(session, org_id))
+    return BillingAnswer(answer, card, _preview_next_invoice(preview_id) or _estimate_next_invoice(answer))
 
 
-def record_out(row: BillingRecord, number: str | None) -> RecordOut:
-    """A billing record; `number` is its invoice's."""
+def build_record_out(row: BillingRecord, number: str | None) -> RecordOut:
+    """Build a billing record's response; `number` is the number of its invoice."""
     return RecordOut(
         id=str(row.id),
         state=row.state,
@@ -85,41 +89,46 @@ def record_out(row: BillingRecord, number: str | None) -> RecordOut:
     )
 
 
-def _fee(version: PlanVersion, held: Subscription) -> int | None:
-    """Of the version that the org is on; a plan by agreement has no price of its own."""
-    at = [each.amount for each in version.prices if (each.interval, each.currency) == (held.interval, held.currency)]
-    return at[0] if at else None
+def _find_fee(version: PlanVersion, current: Subscription) -> int | None:
+    """The fee of the org's version; None for a custom plan, which has no list price."""
+    wanted = (current.interval, current.currency)
+    return next((price.amount for price in version.prices if (price.interval, price.currency) == wanted), None)
 
 
-def _overdue(session: Session, org_id: UUID) -> Overdue | None:
-    dunning = queries.dunning(session, org_id)
-    owed = queries.owed(session, org_id) if dunning else None
-    if dunning is None or owed is None:
+def _build_overdue(session: Session, org_id: UUID) -> Overdue | None:
+    dunning = queries.find_dunning(session, org_id)
+    invoice = queries.find_unpaid_invoice(session, org_id) if dunning else None
+    if dunning is None or invoice is None:
         return None
-    return Overdue(owed.amount_remaining, owed.currency, dunning.started_at, dunning.grace_ends_at)
+    return Overdue(invoice.amount_remaining, invoice.currency, dunning.started_at, dunning.grace_ends_at)
 
 
-def _card(customer: StripeCustomer | None) -> CardShown | None:
+def _build_card(customer: StripeCustomer | None) -> CardShown | None:
     if customer is None or customer.card_id is None:
         return None
     return CardShown(customer.card_brand, customer.card_last4, customer.card_exp_month, customer.card_exp_year)
 
 
-def _preview(stripe_subscription: str | None) -> NextInvoice | None:
+def _preview_next_invoice(stripe_subscription: str | None) -> NextInvoice | None:
     if stripe_subscription is None or not payments_on():
         return None
-    end_read_transaction()  # no transaction of ours stays open while Stripe is asked
-    gw = gateway()
+    end_read_transaction()  # never hold a transaction open during a call to Stripe
+    gw = get_gateway()
     try:
         with gw.budget():
-            found = invoices.upcoming(gw, stripe_subscription)
+            preview = invoices.preview_next(gw, stripe_subscription)
     except DomainError:
         return None
-    return NextInvoice(found.due_at, found.total, found.currency, exact=True)
+    return NextInvoice(preview.due_at, preview.total, preview.currency, exact=True)
 
 
-def _expected(held: SubscriptionAnswer) -> NextInvoice | None:
-    """The plan's fee at the next period's start, where Stripe was not or could not be asked."""
-    if held.collection == "none" or held.cancel_at_period_end or held.period is None or held.currency is None:
+def _estimate_next_invoice(current: SubscriptionAnswer) -> NextInvoice | None:
+    """The plan's fee at the start of the next period, for when there is no preview from Stripe."""
+    if (
+        current.collection == "none"
+        or current.cancel_at_period_end
+        or current.period is None
+        or current.currency is None
+    ):
         return None
-    return NextInvoice(held.period.end, held.fee, held.currency, exact=False) if held.fee else None
+    return NextInvoice(current.period.end, current.fee, current.currency, exact=False) if current.fee else None

@@ -1,4 +1,4 @@
-"""Cancelling at the period's end, and taking it back: Stripe first, then what it answered."""
+"""Schedules and undoes cancellation at the end of the period: changes Stripe first, then syncs the response."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.kit.actor import Actor
 from app.kit.errors import Conflict
 from app.kit.ids import new_hex
 from app.payments import queries
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.locks import org_lock
 from app.payments.mirrors.sync_subscription import sync_subscription
 from app.stripe_gateway import subscriptions as stripe_subscriptions
@@ -23,49 +23,49 @@ from app.web.database import transaction
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """The subscription at Stripe, as our mirror has it."""
+    """The running Stripe subscription, as mirrored; `cancels` means an end is already scheduled."""
 
     id: str
-    planned: bool
+    cancels: bool
 
 
 def cancel_at_period_end(org_id: UUID, *, actor: Actor, now: datetime) -> bool:
-    """Let the paid plan end with the period that is paid for; False when that was planned already. Audited.
+    """End the paid plan with its paid period; False if already scheduled. Audited.
 
-    Opens its own transactions. Raises `Conflict` (nothing that Stripe collects runs), `Unavailable`.
+    Opens its own transactions. Raises `Conflict` (no subscription collected by Stripe), `Unavailable`.
     """
-    return _set(org_id, planned=True, actor=actor, now=now)
+    return _set_cancellation(org_id, cancels=True, actor=actor, now=now)
 
 
 def undo_cancel(org_id: UUID, *, actor: Actor, now: datetime) -> bool:
-    """Let the paid plan run on; False when no end was planned. Audited. Raises as `cancel_at_period_end` does."""
-    return _set(org_id, planned=False, actor=actor, now=now)
+    """Keep the paid plan running; False if no end was scheduled. Audited. Raises as `cancel_at_period_end` does."""
+    return _set_cancellation(org_id, cancels=False, actor=actor, now=now)
 
 
-def _set(org_id: UUID, *, planned: bool, actor: Actor, now: datetime) -> bool:
-    gw = gateway()
+def _set_cancellation(org_id: UUID, *, cancels: bool, actor: Actor, now: datetime) -> bool:
+    gw = get_gateway()
     with gw.budget(), org_lock(org_id):
         with transaction() as session:
-            running = _running(session, org_id)
-        if running.planned == planned:
+            running = _get_running(session, org_id)
+        if running.cancels == cancels:
             return False
-        # To set what is set already does no harm, so every click may have a key of its own; a fixed one would replay
-        # the first answer to who cancels, takes it back and cancels again.
-        found = stripe_subscriptions.set_cancel_at_period_end(gw, running.id, planned, key=f"cancel-{new_hex()}")
+        # Setting the same value twice is harmless, so every click gets its own key. A fixed key would replay the first
+        # response to someone who cancels, undoes it and cancels again.
+        remote = stripe_subscriptions.set_cancel_at_period_end(gw, running.id, cancels, key=f"cancel-{new_hex()}")
         with transaction() as session:
-            mirror = sync_subscription(session, org_id, found, now)
-            action = "subscription.cancel_planned" if planned else "subscription.cancel_undone"
+            mirror = sync_subscription(session, org_id, remote, now)
+            action = "subscription.cancel_planned" if cancels else "subscription.cancel_undone"
             audit(session, actor, action, on=("subscription", mirror.subscription_id or mirror.id), org_id=org_id,
-                  before={"cancel_at_period_end": not planned}, after={"cancel_at_period_end": planned},
+                  before={"cancel_at_period_end": not cancels}, after={"cancel_at_period_end": cancels},
                   now=now)  # fmt: skip
     return True
 
 
-def _running(session: Session, org_id: UUID) -> _Running:
-    mirror = queries.open_subscription(session, org_id)
+def _get_running(session: Session, org_id: UUID) -> _Running:
+    mirror = queries.find_open_subscription(session, org_id)
     if mirror is not None:
         return _Running(mirror.id, mirror.cancel_at_period_end)
-    held = subscriptions.subscription(session, org_id)
-    if held is not None and held.collection == "offline":
-        raise Conflict("We send the invoices of your plan ourselves. Write to us to end it.")
-    raise Conflict("There is no paid plan to cancel.")
+    current = subscriptions.find_subscription(session, org_id)
+    if current is not None and current.collection == "offline":
+        raise Conflict("Your plan is billed by invoice. Contact us to cancel it.")
+    raise Conflict("You have no paid plan to cancel.")

@@ -1,4 +1,4 @@
-"""`flask stripe`: compare what we think with what Stripe has; apply an event of the inbox again."""
+"""`flask stripe`: reconciles our records with Stripe and replays events from the inbox."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from flask.cli import AppGroup
 
 from app.kit.actor import SYSTEM
 from app.kit.errors import NotFound
-from app.payments.gateway import EXTENSION, gateway
+from app.payments.gateway import EXTENSION, get_gateway
 from app.payments.reconciliation.reconcile import ReconciliationReport
 from app.payments.tasks import reconcile as run
 from app.payments.webhooks import inbox
-from app.payments.webhooks.apply import apply
+from app.payments.webhooks.apply import apply_event
 from app.stripe_gateway import Gateway
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime
 
-group = AppGroup("stripe", help="Stripe: find and repair what differs, replay events.")
+group = AppGroup("stripe", help="Stripe: find and repair differences, replay events.")
 
 
 @group.command("reconcile")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def reconcile(*, as_json: bool) -> None:
-    """Fetch events that never came, ask about open checkouts, compare customers, subscriptions and invoices.
+    """Fetch missed events, resolve open checkouts, and compare customers, subscriptions and invoices.
 
-    Each difference is named and repaired by syncing the object. Exit 1 when one remains.
+    Every difference is reported and repaired by syncing the object. Exits 1 if any remain.
 
     Example: flask stripe reconcile --json
     """
-    gateway()  # says so where payments are off
-    with patience():
+    get_gateway()  # fails early when payments are off
+    with background_gateway():
         report = run()
-    click.echo(json.dumps(_facts(report)) if as_json else _words(report))
+    click.echo(json.dumps(_build_json(report)) if as_json else _render_text(report))
     sys.exit(1 if report.remaining else 0)
 
 
 @group.command("replay")
 @click.argument("event_id")
 def replay_event(event_id: str) -> None:
-    """Apply an event of the inbox again, now, whatever became of it.
+    """Apply an event from the inbox again, now, whatever its outcome was.
 
     Example: flask stripe replay evt_1Pabc
     """
@@ -54,38 +54,38 @@ def replay_event(event_id: str) -> None:
             inbox.reopen(session, event_id, actor=SYSTEM, now=business_now())
     except NotFound as missing:
         raise click.BadParameter(missing.detail, param_hint="EVENT_ID") from missing
-    with patience():
-        apply(event_id)
+    with background_gateway():
+        apply_event(event_id)
     with transaction() as session:
         row = inbox.get_event(session, event_id)
         click.echo(f"{row.id}: {row.state}" + (f" ({row.error})" if row.error else ""))
 
 
 @contextmanager
-def patience() -> Iterator[None]:
-    """Nobody waits for a page: Stripe is asked with the worker's time limits and retries meanwhile."""
-    held = current_app.extensions[EXTENSION]
-    current_app.extensions[EXTENSION] = Gateway.of(replace(runtime().settings, is_background=True))
+def background_gateway() -> Iterator[None]:
+    """Use the worker's time limits and retries for Stripe within the block: no page is waiting for an answer."""
+    page_gateway = current_app.extensions[EXTENSION]
+    current_app.extensions[EXTENSION] = Gateway.from_settings(replace(runtime().settings, is_background=True))
     try:
         yield
     finally:
-        current_app.extensions[EXTENSION] = held
+        current_app.extensions[EXTENSION] = page_gateway
 
 
-def _facts(report: ReconciliationReport) -> dict[str, object]:
+def _build_json(report: ReconciliationReport) -> dict[str, object]:
     return {
         "fetched": report.fetched,
-        "asked": report.asked,
+        "asked": report.resolved,
         "compared": report.compared,
-        "differences": [{**asdict(each), "org_id": str(each.org_id)} for each in report.differences],
+        "differences": [{**asdict(difference), "org_id": str(difference.org_id)} for difference in report.differences],
     }
 
 
-def _words(report: ReconciliationReport) -> str:
-    lines = [f"event {each}: fetched" for each in report.fetched]
-    lines += [each.words() for each in report.differences]
+def _render_text(report: ReconciliationReport) -> str:
+    lines = [f"event {event_id}: fetched" for event_id in report.fetched]
+    lines += [difference.describe() for difference in report.differences]
     lines.append(
-        f"{len(report.fetched)} events fetched, {report.asked} open payments asked about, {report.compared} objects"
+        f"{len(report.fetched)} events fetched, {report.resolved} open payments resolved, {report.compared} objects"
         f" compared, {len(report.differences)} differences, {len(report.remaining)} not repaired"
     )
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What payments cannot do, in words that the inbox and the drift report show."""
+"""Errors raised by payments. The inbox and the drift report show their messages."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from app.kit.errors import DomainError, Unavailable
 
 
 class UnknownOwner(DomainError):
-    """Nobody here is known to own what an event is about, yet: our row may still be on its way."""
+    """No organisation is known for an event yet; our row may still be uncommitted."""
 
 
 class UnknownPayment(DomainError):
-    """Money went back of a payment that no billing record of ours knows, nor ever will: its invoice was asked for."""
+    """A refund of a payment that has no billing record, even after its invoice was synced."""
 
 
 class UnknownPrice(DomainError):
-    """A subscription has a price that no plan version of ours was pushed as."""
+    """A subscription has a price that was never pushed for any of our plan versions."""
 
 
 class NotOurs(DomainError):
-    """Stripe's object belongs to another org than the one that asks for it, or to a second customer of it."""
+    """The Stripe object belongs to another organisation, or to a second customer of this one."""
 
     code = "not_found"
 
 
 class Busy(Unavailable):
-    """Another request or task works on the org's payments right now."""
+    """Another request or task holds the organisation's payments lock."""

@@ -1,4 +1,4 @@
-"""What the API reference shows of the billing calls; a test decodes each into the struct that it stands for."""
+"""Examples of the billing API for the API reference; a test decodes each into its struct."""
 
 from __future__ import annotations
 

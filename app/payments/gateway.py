@@ -1,4 +1,4 @@
-"""The way to Stripe that the factory made from the settings; none when payments are off."""
+"""Access to the Stripe gateway that the factory builds from the settings; absent when payments are off."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from app.stripe_gateway import Gateway
 EXTENSION = "tollkeeper.stripe"
 
 
-def gateway() -> Gateway:
-    """The app's gateway; raises `Unavailable` (`payments_off`) when no Stripe key is set."""
-    held: Gateway | None = current_app.extensions.get(EXTENSION)
-    if held is None:
+def get_gateway() -> Gateway:
+    """Get the app's gateway; raises `Unavailable` (`payments_off`) when no Stripe key is set."""
+    current: Gateway | None = current_app.extensions.get(EXTENSION)
+    if current is None:
         raise Unavailable(
-            "Payments are not switched on in this installation. Nothing was charged; write to us to change your plan.",
+            "Payments are not switched on for this installation. Nothing was charged. Contact us to change plans.",
             code="payments_off",
         )
-    return held
+    return current
 
 
 def payments_on() -> bool:

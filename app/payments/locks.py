@@ -1,8 +1,7 @@
-"""One at a time for an org: whoever asks Stripe about it and writes down the answer holds the org's lock.
+"""Serialises payments work per organisation: code that reads from Stripe and stores the result holds the org's lock.
 
-Were two to ask and then write, the older answer could land on the newer one. The lock is PostgreSQL's, on a
-connection of its own, so that no transaction is open while Stripe is asked; it ends with that connection, also when
-this process is killed.
+Without it, two readers could store an older response over a newer one. It is a PostgreSQL advisory lock on its own
+connection, so no transaction is open during calls to Stripe, and it is released when the connection or process dies.
 """
 
 from __future__ import annotations
@@ -20,26 +19,26 @@ from app.payments.errors import Busy
 from app.web.database import db, end_read_transaction
 from app.web.runtime import runtime
 
-_SEED = 20261121  # the usage lock has another: the two never stand in each other's way
-_TAKE = "SELECT pg_advisory_lock(hashtextextended(%s, %s))"
-# A machine that vanishes lets go within a minute; no other time-out of the role may end a lock that is held.
+_SEED = 20261121  # differs from the usage lock's, so the two never conflict
+_ACQUIRE = "SELECT pg_advisory_lock(hashtextextended(%s, %s))"
+# Keepalives release the lock of a vanished machine within a minute; the role's other time-outs must not release it.
 _OPTIONS = (
     "-c statement_timeout=0 -c idle_session_timeout=0 -c tcp_keepalives_idle=20 -c tcp_keepalives_interval=10"
     " -c tcp_keepalives_count=3"
 )
-_mine = threading.local()
+_thread = threading.local()
 
 
 @contextmanager
 def org_lock(org_id: UUID) -> Iterator[None]:
-    """Hold the org's payments lock; taken again inside itself (by the same thread) it just goes on.
+    """Hold the org's payments lock; re-entrant within a thread.
 
-    The session's reads end here: what was loaded is read anew when next touched. Raises `RuntimeError` inside a
-    door's transaction or with unsaved rows, `Busy` when another holds the lock for longer than a page (3 s) or a
-    task (60 s) waits.
+    Ends the session's read transaction, so loaded rows are refreshed on next access. Raises `RuntimeError` inside an
+    open write transaction or with unsaved rows, and `Busy` if the lock is not free in time (3 s for a page, 60 s for
+    a task).
     """
-    held: set[UUID] = _mine.__dict__.setdefault("orgs", set())
-    if org_id in held:
+    locked_orgs: set[UUID] = _thread.__dict__.setdefault("orgs", set())
+    if org_id in locked_orgs:
         yield
         return
     end_read_transaction()
@@ -47,18 +46,18 @@ def org_lock(org_id: UUID) -> Iterator[None]:
     wait = settings.payments_task_wait if settings.is_background else settings.payments_page_wait
     connection = _connect(settings.database_url, wait)
     try:
-        _take(connection, org_id)
-        held.add(org_id)
+        _acquire(connection, org_id)
+        locked_orgs.add(org_id)
         yield
     finally:
-        held.discard(org_id)
+        locked_orgs.discard(org_id)
         connection.close()
 
 
-def outside_transactions() -> None:
-    """Raise `RuntimeError` when a transaction is open: a call to Stripe comes next."""
+def ensure_no_transaction() -> None:
+    """Raise `RuntimeError` if a transaction is open. Call it before every call to Stripe."""
     if db.session().in_transaction():
-        raise RuntimeError("Stripe is never asked while a transaction is open")
+        raise RuntimeError("Stripe must not be called while a transaction is open")
 
 
 def _connect(url: str, wait: timedelta) -> psycopg.Connection:
@@ -66,8 +65,8 @@ def _connect(url: str, wait: timedelta) -> psycopg.Connection:
     return psycopg.connect(url, autocommit=True, connect_timeout=2, options=options)
 
 
-def _take(connection: psycopg.Connection, org_id: UUID) -> None:
+def _acquire(connection: psycopg.Connection, org_id: UUID) -> None:
     try:
-        connection.execute(_TAKE, (str(org_id), _SEED))
+        connection.execute(_ACQUIRE, (str(org_id), _SEED))
     except psycopg.errors.LockNotAvailable:
-        raise Busy("A payment of your organisation is being looked at right now. Try again in a few seconds.") from None
+        raise Busy("We are processing another payment for your organisation. Try again in a few seconds.") from None

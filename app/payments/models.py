@@ -1,6 +1,6 @@
-"""What we sent people to pay for, what Stripe says of it, what moved, and every event as it came in.
+"""Checkouts, mirrors of Stripe's objects, billing records, dunning and the inbox of events.
 
-Mirrors are keyed by Stripe's ids and written only by `sync`, from what its API answers.
+Mirrors are keyed by Stripe's ids and written only by the `sync_` functions, from API responses.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _CURRENCY = "^[A-Z]{3}$"
 
 
 class StripeCustomer(Base):
-    """The customer of an org, and the card that its invoices are charged to."""
+    """An org's customer at Stripe, and the card its invoices are charged to."""
 
     __tablename__ = "stripe_customers"
     __table_args__ = (
         spelled("card_last4", _LAST4),
-        # serves: the customer of an org; and lets it have one only
+        # serves: the customer of an org; enforces one per org
         Index("uq_stripe_customers_org_id", "org_id", unique=True, postgresql_where=_LIVE),
     )
 
@@ -53,7 +53,7 @@ class StripeCustomer(Base):
 
 
 class StripePrice(Base):
-    """The price at Stripe of a plan version, by interval and currency; minor units."""
+    """A plan version's price at Stripe, by interval and currency; in minor units."""
 
     __tablename__ = "stripe_prices"
     __table_args__ = (
@@ -75,7 +75,7 @@ class StripePrice(Base):
 
 
 class Checkout(Base):
-    """One visit to Stripe's payment page. Its id is the idempotency key under which the session is made."""
+    """An attempt to pay or save a card on Stripe's page. Its id is the idempotency key for creating the session."""
 
     __tablename__ = "checkouts"
     __table_args__ = (
@@ -91,9 +91,9 @@ class Checkout(Base):
         ),
         CheckConstraint("(state IN ('opening', 'open')) = (closed_at IS NULL)", name="closed"),
         CheckConstraint("state <> 'open' OR session_id IS NOT NULL", name="open"),
-        # serves: the open checkout of an org; and lets it have one for each purpose only
+        # serves: the open checkout of an org; enforces one per purpose
         Index("uq_checkouts_open", "org_id", "purpose", unique=True, postgresql_where=_OPEN),
-        # serves: the sweep that asks Stripe about checkouts that nothing was heard of
+        # serves: the sweep that polls Stripe for quiet checkouts
         Index(None, "opened_at", postgresql_where=_OPEN),
     )
 
@@ -113,7 +113,7 @@ class Checkout(Base):
 
 
 class StripeSubscription(Base):
-    """A subscription as Stripe has it now; `subscription_id` is the stretch of ours that it pays for."""
+    """The mirror of a Stripe subscription; `subscription_id` is the row of ours that it pays for."""
 
     __tablename__ = "stripe_subscriptions"
     # serves: the Stripe subscriptions of an org, newest first
@@ -138,7 +138,7 @@ class StripeSubscription(Base):
 
 
 class StripeInvoice(Base):
-    """An invoice as Stripe has it now; amounts in minor units."""
+    """The mirror of an invoice; amounts in minor units."""
 
     __tablename__ = "stripe_invoices"
     __table_args__ = (
@@ -172,9 +172,9 @@ class StripeInvoice(Base):
 
 
 class BillingRecord(Base):
-    """One movement of money: pending before Stripe is asked, then what Stripe says. Minor units.
+    """One payment: written as pending before the call to Stripe, then updated from Stripe. Minor units.
 
-    The states only go forward: pending, failed, completed, refunded.
+    States only move forward: pending, failed, completed, refunded.
     """
 
     __tablename__ = "billing_records"
@@ -190,9 +190,9 @@ class BillingRecord(Base):
         CheckConstraint("refunded BETWEEN 0 AND amount", name="refunded"),
         # serves: the billing history of an org, newest first, by page
         Index(None, "org_id", "created_at", "id"),
-        # serves: what Stripe says of a payment intent (refunds, disputes)
+        # serves: lookups by payment intent (refunds, disputes)
         Index(None, "transaction_id"),
-        # serves: the sweep that resolves what is pending by asking
+        # serves: the sweep that resolves pending records
         Index("ix_billing_records_pending", "created_at", postgresql_where=text("state = 'pending'")),
     )
 
@@ -216,18 +216,18 @@ class BillingRecord(Base):
 
 
 class Dunning(Base):
-    """From a failed renewal until it is paid or over: which mail comes next, and when the grace ends."""
+    """Dunning from a failed renewal until it is paid or the subscription ends: the next email, the end of the grace."""
 
     __tablename__ = "dunnings"
     __table_args__ = (
         CheckConstraint("mails >= 0", name="mails"),
         one_of("outcome", ("recovered", "ended")),
         CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended"),
-        # serves: the dunning that runs for a subscription; and lets it have one only
+        # serves: the open dunning of a subscription; enforces one
         Index("uq_dunnings_open", "stripe_subscription_id", unique=True, postgresql_where=_RUNNING),
         # serves: the banner of an org
         Index(None, "org_id", postgresql_where=_RUNNING),
-        # serves: the sweep that sends the next mail, and with the last one ends the grace
+        # serves: the sweep that sends the next email; the last one ends the grace period
         Index(None, "next_mail_at", postgresql_where=_RUNNING),
     )
 
@@ -244,7 +244,7 @@ class Dunning(Base):
 
 
 class InboxEvent(Base):
-    """An event as received, once; secrets and addresses of Stripe's pages are taken out before it is stored."""
+    """An event, stored once as received; secrets and addresses of Stripe's pages are redacted first."""
 
     __tablename__ = "stripe_inbox"
     __table_args__ = (
@@ -252,14 +252,14 @@ class InboxEvent(Base):
         one_of("source", ("webhook", "reconcile")),
         # serves: the inbox page, newest first
         Index(None, "received_at", "id"),
-        # serves: what needs a person, and the health page
+        # serves: events that need attention, and the health page
         Index(
             None,
             "state",
             "received_at",
             postgresql_where=text("state IN ('received', 'parked', 'failed', 'refused')"),
         ),
-        # serves: the time line of one customer
+        # serves: the timeline of one customer
         Index(None, "customer_id", "received_at"),
     )
 
@@ -283,7 +283,7 @@ class InboxEvent(Base):
 
 
 class StripeCursor(Base):
-    """How far a walk through Stripe's lists has come."""
+    """How far we have read through one of Stripe's lists."""
 
     __tablename__ = "stripe_cursors"
 

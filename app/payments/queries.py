@@ -1,4 +1,4 @@
-"""All reads of payments; the org comes first."""
+"""Reads of payments; the org is the first argument."""
 
 from __future__ import annotations
 
@@ -34,99 +34,99 @@ GROUP BY currency ORDER BY currency
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """Which billing records: of a state, made in [start, end); None is all."""
+    """A filter on billing records: by state, and created in [start, end). None means any."""
 
     state: str | None = None
     start: datetime | None = None
     end: datetime | None = None
 
 
-def customer(session: Session, org_id: UUID) -> StripeCustomer | None:
-    """The org's customer at Stripe; none before its first payment."""
-    chosen = select(StripeCustomer).where(StripeCustomer.org_id == org_id, StripeCustomer.deleted_at.is_(None))
-    return session.scalars(chosen).one_or_none()
+def find_customer(session: Session, org_id: UUID) -> StripeCustomer | None:
+    """Find the org's customer at Stripe; None before its first payment."""
+    query = select(StripeCustomer).where(StripeCustomer.org_id == org_id, StripeCustomer.deleted_at.is_(None))
+    return session.scalars(query).one_or_none()
 
 
-def open_subscription(session: Session, org_id: UUID) -> StripeSubscription | None:
-    """What the org pays for at Stripe now: begun and not ended. Of two, the one that our subscription follows."""
-    chosen = select(StripeSubscription).where(StripeSubscription.id == func.payments_open_subscription(org_id))
-    return session.scalars(chosen).one_or_none()
+def find_open_subscription(session: Session, org_id: UUID) -> StripeSubscription | None:
+    """Find the org's running Stripe subscription. If there are two, the one that our subscription follows."""
+    query = select(StripeSubscription).where(StripeSubscription.id == func.payments_open_subscription(org_id))
+    return session.scalars(query).one_or_none()
 
 
-def price(session: Session, price_id: str) -> StripePrice | None:
-    """A price as it was pushed."""
+def find_price(session: Session, price_id: str) -> StripePrice | None:
+    """Find a pushed price by its Stripe id."""
     return session.get(StripePrice, price_id)
 
 
-def price_of(session: Session, plan_version_id: UUID, interval: str, currency: str) -> StripePrice | None:
-    """The price at Stripe of a plan version; None before `flask catalog push`."""
-    chosen = select(StripePrice).where(
+def find_version_price(session: Session, plan_version_id: UUID, interval: str, currency: str) -> StripePrice | None:
+    """Find a plan version's price at Stripe; None before `flask catalog push`."""
+    query = select(StripePrice).where(
         StripePrice.plan_version_id == plan_version_id,
         StripePrice.interval == interval,
         StripePrice.currency == currency,
     )
-    return session.scalars(chosen).one_or_none()
+    return session.scalars(query).one_or_none()
 
 
-def checkout(session: Session, org_id: UUID, checkout_id: UUID) -> Checkout:
-    """A checkout of the org; `NotFound` otherwise."""
-    found = session.get(Checkout, checkout_id)
-    if found is None or found.org_id != org_id:
+def get_checkout(session: Session, org_id: UUID, checkout_id: UUID) -> Checkout:
+    """Get a checkout of the org; raises `NotFound`."""
+    checkout = session.get(Checkout, checkout_id)
+    if checkout is None or checkout.org_id != org_id:
         raise NotFound("There is no such checkout.")
-    return found
+    return checkout
 
 
-def open_checkout(session: Session, org_id: UUID, purpose: str) -> Checkout | None:
-    """The checkout of a purpose ("subscription", "card") that the org has open."""
-    chosen = select(Checkout).where(
+def find_open_checkout(session: Session, org_id: UUID, purpose: str) -> Checkout | None:
+    """Find the org's open checkout for a purpose ("subscription", "card")."""
+    query = select(Checkout).where(
         Checkout.org_id == org_id, Checkout.purpose == purpose, Checkout.state.in_(OPEN_CHECKOUT)
     )
-    return session.scalars(chosen).one_or_none()
+    return session.scalars(query).one_or_none()
 
 
-def invoices_by_id(session: Session, org_id: UUID, ids: list[str]) -> dict[str, StripeInvoice]:
-    """The invoices of a page of billing records, for their numbers and links."""
-    chosen = select(StripeInvoice).where(StripeInvoice.org_id == org_id, StripeInvoice.id.in_(ids))
-    return {each.id: each for each in session.scalars(chosen)}
+def find_invoices_by_id(session: Session, org_id: UUID, ids: list[str]) -> dict[str, StripeInvoice]:
+    """Find invoices by id, for the numbers and links on a page of billing records."""
+    query = select(StripeInvoice).where(StripeInvoice.org_id == org_id, StripeInvoice.id.in_(ids))
+    return {invoice.id: invoice for invoice in session.scalars(query)}
 
 
-def owed(session: Session, org_id: UUID) -> StripeInvoice | None:
-    """The oldest invoice that is open with something left to pay."""
+def find_unpaid_invoice(session: Session, org_id: UUID) -> StripeInvoice | None:
+    """Find the oldest open invoice with an amount left to pay."""
     return session.scalars(select(StripeInvoice).where(StripeInvoice.id == func.payments_owed(org_id))).one_or_none()
 
 
-def history(
-    session: Session, org_id: UUID, wanted: RecordFilter, before: tuple[datetime, UUID] | None, most: int
+def list_billing_records(
+    session: Session, org_id: UUID, record_filter: RecordFilter, before: tuple[datetime, UUID] | None, limit: int
 ) -> list[BillingRecord]:
-    """Billing records, newest first; `before` is the (created_at, id) of the last one seen."""
-    chosen = select(BillingRecord).where(BillingRecord.org_id == org_id)
-    if wanted.state is not None:
-        chosen = chosen.where(BillingRecord.state == wanted.state)
-    if wanted.start is not None:
-        chosen = chosen.where(BillingRecord.created_at >= wanted.start)
-    if wanted.end is not None:
-        chosen = chosen.where(BillingRecord.created_at < wanted.end)
+    """List billing records, newest first; `before` is the (created_at, id) of the last one seen."""
+    query = select(BillingRecord).where(BillingRecord.org_id == org_id)
+    if record_filter.state is not None:
+        query = query.where(BillingRecord.state == record_filter.state)
+    if record_filter.start is not None:
+        query = query.where(BillingRecord.created_at >= record_filter.start)
+    if record_filter.end is not None:
+        query = query.where(BillingRecord.created_at < record_filter.end)
     if before is not None:
-        chosen = chosen.where(tuple_(BillingRecord.created_at, BillingRecord.id) < before)
-    return list(session.scalars(chosen.order_by(BillingRecord.created_at.desc(), BillingRecord.id.desc()).limit(most)))
+        query = query.where(tuple_(BillingRecord.created_at, BillingRecord.id) < before)
+    return list(session.scalars(query.order_by(BillingRecord.created_at.desc(), BillingRecord.id.desc()).limit(limit)))
 
 
-def totals(session: Session, org_id: UUID, wanted: RecordFilter) -> Sequence[Row[Any]]:
-    """What came in and what went back by currency, over all pages of a filter.
+def list_totals(session: Session, org_id: UUID, record_filter: RecordFilter) -> Sequence[Row[Any]]:
+    """List what was paid and refunded by currency, over all pages of a filter.
 
     Worked example: two payments of 49.00 USD are one row, paid 9800.
     """
-    asked = {"org_id": org_id, "state": wanted.state, "start": wanted.start, "end": wanted.end}
-    return session.execute(_TOTALS, asked).all()
+    values = {"org_id": org_id, "state": record_filter.state, "start": record_filter.start, "end": record_filter.end}
+    return session.execute(_TOTALS, values).all()
 
 
-def record_of_checkout(session: Session, org_id: UUID, checkout_id: UUID) -> BillingRecord | None:
-    """The movement of money that a checkout made."""
-    chosen = select(BillingRecord).where(BillingRecord.org_id == org_id, BillingRecord.checkout_id == checkout_id)
-    return session.scalars(chosen).one_or_none()
+def find_checkout_record(session: Session, org_id: UUID, checkout_id: UUID) -> BillingRecord | None:
+    """Find the billing record of a checkout."""
+    query = select(BillingRecord).where(BillingRecord.org_id == org_id, BillingRecord.checkout_id == checkout_id)
+    return session.scalars(query).one_or_none()
 
 
-def dunning(session: Session, org_id: UUID) -> Dunning | None:
-    """What runs since a renewal of the org failed; of two, the older."""
+def find_dunning(session: Session, org_id: UUID) -> Dunning | None:
+    """Find the dunning of a failed renewal that is still open; the older if there are two."""
     running = select(Dunning).where(Dunning.org_id == org_id, Dunning.ended_at.is_(None))
     return session.scalars(running.order_by(Dunning.started_at)).first()

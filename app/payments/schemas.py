@@ -1,4 +1,4 @@
-"""What the billing calls take and answer. Amounts are integers of the currency's minor unit."""
+"""Requests and responses of the billing API. Amounts are integers in the currency's minor unit."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class PlanHeld(msgspec.Struct):
 
 
 class Span(msgspec.Struct):
-    """[start, end)."""
+    """A period, [start, end)."""
 
     start: Instant
     end: Instant
 
 
 class Overdue(msgspec.Struct):
-    """A payment that failed: from `limits_fall_at` on, unless it is paid, the Free plan's limits hold."""
+    """A failed payment. Unless it is paid, the Free plan's limits apply from `limits_fall_at`."""
 
     amount: int
     currency: str
@@ -35,10 +35,10 @@ class Overdue(msgspec.Struct):
 
 
 class SubscriptionAnswer(msgspec.Struct):
-    """What the organisation is on.
+    """The organisation's current subscription.
 
     `collection` says who collects the money: nobody (`none`), us by invoice (`offline`), or Stripe (`stripe`). `fee` is
-    what each `interval` costs; null by agreement. `limited`: the Free plan's limits hold, since a payment is overdue.
+    the price per `interval`; null for a custom plan. `limited`: a payment is overdue and the Free plan's limits apply.
     """
 
     plan: PlanHeld
@@ -56,7 +56,7 @@ class SubscriptionAnswer(msgspec.Struct):
 
 
 class PlanChosen(msgspec.Struct, forbid_unknown_fields=True):
-    """The plan wanted, by key: its newest published version, at one of its prices."""
+    """A plan to start, by key: its newest published version, at one of its prices."""
 
     plan: ShortText
     currency: CurrencyCode
@@ -64,7 +64,7 @@ class PlanChosen(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ChangeAnswer(msgspec.Struct):
-    """`applied`: the organisation is on the plan. Else somebody pays at `checkout_url`, a page of Stripe's."""
+    """`applied`: the organisation is on the plan. Otherwise payment is needed at `checkout_url`, a Stripe page."""
 
     applied: bool
     checkout_url: str | None
@@ -72,7 +72,7 @@ class ChangeAnswer(msgspec.Struct):
 
 
 class CardShown(msgspec.Struct):
-    """What invoices are charged to. Of what is no card, `brand` is its kind and the rest may be null."""
+    """The payment method for invoices. If it is not a card, `brand` is its type and the rest may be null."""
 
     brand: str | None
     last4: str | None
@@ -81,7 +81,7 @@ class CardShown(msgspec.Struct):
 
 
 class NextInvoice(msgspec.Struct):
-    """What the next period costs, and when. `exact`: Stripe's own preview, discounts included; else the plan's fee."""
+    """The next invoice. `exact`: Stripe's own preview, discounts included; otherwise the plan's fee."""
 
     at: Instant
     amount: int
@@ -90,7 +90,7 @@ class NextInvoice(msgspec.Struct):
 
 
 class BillingAnswer(msgspec.Struct):
-    """The subscription, how it is paid, and what comes next (null when nothing does)."""
+    """The subscription, its payment method and the next invoice (null if there is none)."""
 
     subscription: SubscriptionAnswer
     payment_method: CardShown | None
@@ -98,17 +98,17 @@ class BillingAnswer(msgspec.Struct):
 
 
 class CardRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Nothing needs to be said."""
+    """An empty object."""
 
 
 class PageAnswer(msgspec.Struct):
-    """A page of Stripe's to open in a browser; whoever has the address may use it, for some minutes."""
+    """A Stripe page to open in a browser. Anyone with the address can use it for a few minutes."""
 
     url: str
 
 
 class BillingHistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Records of a state, made from `from` until before `to`; `next` is the cursor of the page before."""
+    """Records in a state, created from `from` until before `to`; `next` is the cursor from the previous page."""
 
     state: Literal["pending", "completed", "failed", "refunded"] | None = None
     start: Instant | None = msgspec.field(default=None, name="from")
@@ -118,7 +118,7 @@ class BillingHistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RecordOut(msgspec.Struct):
-    """A movement of money. `refunded` is the part of `amount` that went back."""
+    """A payment. `refunded` is the part of `amount` that was returned."""
 
     id: str
     state: str
@@ -136,7 +136,7 @@ class RecordOut(msgspec.Struct):
 
 
 class SubscriptionEventOut(msgspec.Struct):
-    """What happened to a subscription (started, renewed, cancel_planned, past_due, ended, …), on which plan."""
+    """A subscription event (started, renewed, cancel_planned, past_due, ended, …) and the plan at the time."""
 
     kind: str
     at: Instant
@@ -144,7 +144,7 @@ class SubscriptionEventOut(msgspec.Struct):
 
 
 class BillingHistoryAnswer(msgspec.Struct):
-    """Newest first. `events` stand on the first page, the newest 200; `next` is null on the last page of records."""
+    """Newest first. `events` holds the newest 200, on the first page only; `next` is null on the last page."""
 
     records: list[RecordOut]
     events: list[SubscriptionEventOut]

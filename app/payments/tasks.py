@@ -1,4 +1,4 @@
-"""Background: apply events, ask about what is quiet, send what a failed renewal makes due, reconcile at night."""
+"""Background tasks: apply events, resolve pending payments, send dunning emails, reconcile nightly."""
 
 from __future__ import annotations
 
@@ -8,58 +8,60 @@ from datetime import timedelta
 import structlog
 
 from app.payments.dunning import schedule
-from app.payments.gateway import gateway, payments_on
+from app.payments.gateway import get_gateway, payments_on
 from app.payments.reconciliation.pending import list_pending, resolve_all
 from app.payments.reconciliation.reconcile import ReconciliationReport
 from app.payments.reconciliation.reconcile import reconcile as _reconcile
 from app.payments.webhooks import inbox
-from app.payments.webhooks.apply import apply
+from app.payments.webhooks.apply import apply_event
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime
 
 MOST = 200
-FORGOTTEN = timedelta(minutes=5)
-"""An event that waits so long without a task has lost it with a killed worker."""
+LOST_AFTER = timedelta(minutes=5)
+"""An event waiting this long without a task lost it when a worker was killed."""
 
 log = structlog.get_logger()
 
 
-def ask() -> None:
-    """Ask Stripe about open checkouts and pending records, and put lost tasks of the inbox back."""
+def resolve_pending_payments() -> None:
+    """Poll Stripe for open checkouts and pending records, and requeue lost inbox tasks."""
     now = business_now()
     with transaction() as session:
-        inbox.reopen_failed(session, now=now, older_than=FORGOTTEN, most=MOST)
+        inbox.reopen_failed(session, now=now, older_than=LOST_AFTER, limit=MOST)
     if not payments_on():
         return
     with transaction() as session:
-        chosen = list_pending(session, now)
-    resolve_all(gateway(), chosen, now)
+        pending = list_pending(session, now)
+    resolve_all(get_gateway(), pending, now)
 
 
-def dun() -> None:
-    """Send the mails of failed renewals and end their grace. Each has its own transaction; one stops no other."""
+def advance_dunnings() -> None:
+    """Send dunning emails and end grace periods. One transaction each, so one failure does not stop the others."""
     now = business_now()
     with transaction() as session:
-        chosen = list(schedule.list_due(session, now, MOST))
-    for dunning_id in chosen:
+        due_ids = list(schedule.list_due(session, now, MOST))
+    for dunning_id in due_ids:
         try:
             with transaction() as session:
-                schedule.advance(session, dunning_id, now)
-        except Exception as error:  # noqa: BLE001  (whatever it was, it stops no other)
-            log.warning("left for the next sweep", dunning=str(dunning_id), error=type(error).__name__)
+                schedule.advance_dunning(session, dunning_id, now)
+        except Exception as error:  # noqa: BLE001  (one failure must not stop the others)
+            log.warning(
+                "dunning failed; will retry in the next sweep", dunning=str(dunning_id), error=type(error).__name__
+            )
 
 
 def reconcile() -> ReconciliationReport:
-    """Compare everything with Stripe, and repair it. Where payments are off there is nothing to compare."""
+    """Compare everything with Stripe and repair it. Does nothing when payments are off."""
     if not payments_on():
         return ReconciliationReport()
-    return _reconcile(gateway(), runtime().pool, apply, business_now())
+    return _reconcile(get_gateway(), runtime().pool, apply_event, business_now())
 
 
 TASKS: dict[str, Callable[..., object]] = {
-    inbox.TASK: apply,
-    "payments.ask": ask,
-    "payments.dun": dun,
+    inbox.TASK: apply_event,
+    "payments.ask": resolve_pending_payments,
+    "payments.dun": advance_dunnings,
     "payments.reconcile": reconcile,
 }
 PERIODIC: list[tuple[str, str]] = [

@@ -1,4 +1,4 @@
-"""The only importer of `stripe`: one client, our own small types, our own errors. It knows no org, plan or table."""
+"""The only importer of `stripe`: one client, our own small types and errors. Knows no org, plan or table."""
 
 from app.stripe_gateway.gateway import Gateway
 

@@ -1,4 +1,4 @@
-"""How long a page waits for Stripe, and how many pages do so at once; the worker's time limits are wider."""
+"""Limits how long a page waits for Stripe and how many pages wait at once. The worker has wider limits."""
 
 from __future__ import annotations
 
@@ -11,63 +11,63 @@ from contextvars import ContextVar
 from app.stripe_gateway.errors import StripeAway
 from app.stripe_gateway.transport import Limits
 
-CONNECT, READ = 0.2, 0.8  # of a page's seconds: one to connect, four to read of the usual five
+CONNECT, READ = 0.2, 0.8  # shares of a page's budget: of the usual five seconds, one to connect, four to read
 PATIENT = Limits(connect=3.05, read=20.0)
-AT_ONCE = 2  # pages of one process that may wait for Stripe: half of its threads, so that the rest go on metering
-WAITING = 1  # pages that may wait for a turn besides; the next is told at once, so that one thread always meters
-TURN = 1.0  # seconds that a page waits for its turn; Stripe at its usual pace is done by then
-LEAST = 0.2  # seconds of a budget below which a call is not begun
+CONCURRENT = 2  # pages per process that may call Stripe: half of its threads, so the rest keep metering
+QUEUED = 1  # pages that may queue for a slot; the next fails at once, so one thread is always free to meter
+SLOT_WAIT = 1.0  # seconds a page queues for a slot; Stripe at its usual pace is done by then
+MIN_CALL = 0.2  # seconds; no call is started with less budget left
 
 _deadline: ContextVar[float | None] = ContextVar("stripe_deadline", default=None)
 
 
 class Budget:
-    """The seconds of a gateway's pages. One a gateway; safe between threads. The patient have no end and no turns."""
+    """The time budget of a gateway's pages. One per gateway; thread-safe. A patient gateway has no limit or slots."""
 
     def __init__(self, page: float, *, patient: bool) -> None:
         self._patient = patient
         self._page = page
-        self._turns = threading.BoundedSemaphore(AT_ONCE)
-        self._queue = threading.BoundedSemaphore(WAITING)
+        self._slots = threading.BoundedSemaphore(CONCURRENT)
+        self._queue = threading.BoundedSemaphore(QUEUED)
 
     @contextmanager
     def spend(self, seconds: float | None = None) -> Iterator[None]:
-        """All calls of this thread within the block share a page's seconds; `StripeAway` when no turn comes up."""
+        """Share one page's budget between all calls of this thread in the block; `StripeAway` when no slot frees up."""
         outer = _deadline.get()
-        turn = outer is None and not self._patient
-        if turn and not self._take_turn():
+        needs_slot = outer is None and not self._patient
+        if needs_slot and not self._acquire_slot():
             raise StripeAway(sent=False)
-        ours = time.monotonic() + (self._page if seconds is None else seconds)
-        mark = _deadline.set(ours if outer is None else min(ours, outer))
+        deadline = time.monotonic() + (self._page if seconds is None else seconds)
+        token = _deadline.set(deadline if outer is None else min(deadline, outer))
         try:
             yield
         finally:
-            _deadline.reset(mark)
-            if turn:
-                self._turns.release()
+            _deadline.reset(token)
+            if needs_slot:
+                self._slots.release()
 
-    def _take_turn(self) -> bool:
-        if self._turns.acquire(blocking=False):
+    def _acquire_slot(self) -> bool:
+        if self._slots.acquire(blocking=False):
             return True
         if not self._queue.acquire(blocking=False):
             return False
         try:
-            return self._turns.acquire(timeout=TURN)
+            return self._slots.acquire(timeout=SLOT_WAIT)
         finally:
             self._queue.release()
 
     def check(self) -> None:
-        """Raise `StripeAway` when too little is left to begin a call."""
-        if not self._patient and self._left() < LEAST:
+        """Raise `StripeAway` when too little budget is left to start a call."""
+        if not self._patient and self._remaining() < MIN_CALL:
             raise StripeAway(sent=False)
 
     def limits(self) -> Limits:
-        """The time limits of a call that begins now."""
+        """The time limits of a call that starts now."""
         if self._patient:
             return PATIENT
-        left = max(self._left(), LEAST)
-        return Limits(min(CONNECT * self._page, left), min(READ * self._page, left), left)
+        remaining = max(self._remaining(), MIN_CALL)
+        return Limits(min(CONNECT * self._page, remaining), min(READ * self._page, remaining), remaining)
 
-    def _left(self) -> float:
-        ends = _deadline.get()
-        return self._page if ends is None else max(0.0, min(self._page, ends - time.monotonic()))
+    def _remaining(self) -> float:
+        deadline = _deadline.get()
+        return self._page if deadline is None else max(0.0, min(self._page, deadline - time.monotonic()))

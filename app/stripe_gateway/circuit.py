@@ -1,4 +1,4 @@
-"""The fuse before Stripe: when it is away, whoever comes next is told at once instead of waiting too."""
+"""A circuit breaker for Stripe: while it is down, calls fail at once instead of waiting."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import threading
 import time
 from collections.abc import Callable
 
-FAILURES = 5
+MAX_FAILURES = 5
 PAUSE = 10.0  # seconds
 
 
 class Circuit:
-    """Opens after five failures in a row, for ten seconds; then one call goes through and decides. One a process.
+    """Opens for ten seconds after five consecutive failures; then a single trial call decides. One per process.
 
-    `monotonic` gives seconds that never go back. Safe between threads.
+    `monotonic` returns seconds that never decrease. Thread-safe.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -23,8 +23,8 @@ class Circuit:
         self._opened_at: float | None = None
         self._trying = False
 
-    def lets_through(self) -> bool:
-        """Whether a call may be made; a caller who is let through must say how it ended."""
+    def allows_call(self) -> bool:
+        """Whether a call may be made. If so, the caller must report it with `record_outcome`."""
         with self._lock:
             if self._opened_at is None:
                 return True
@@ -33,13 +33,13 @@ class Circuit:
             self._trying = True
             return True
 
-    def ended(self, *, well: bool) -> None:
-        """Tell how a call ended: any answer but a server's failure is well."""
+    def record_outcome(self, *, ok: bool) -> None:
+        """Record the outcome of a call; any response other than a server failure is ok."""
         with self._lock:
-            if well:
+            if ok:
                 self._failures, self._opened_at = 0, None
             else:
                 self._failures += 1
-                if self._failures >= FAILURES:
+                if self._failures >= MAX_FAILURES:
                     self._opened_at = self._monotonic()
             self._trying = False

@@ -1,20 +1,20 @@
-"""Customers: one for each org that pays."""
+"""Customers: one per paying org."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from app.stripe_gateway.errors import StripeMisused
-from app.stripe_gateway.gateway import Gateway, known
-from app.stripe_gateway.shapes import ORG, customer
+from app.stripe_gateway.gateway import Gateway, validate_id
+from app.stripe_gateway.shapes import ORG, parse_customer
 from app.stripe_gateway.types import Customer
 
 _CARD = "invoice_settings.default_payment_method"
 
 
 def create(gw: Gateway, *, org_id: UUID, email: str | None, name: str, key: str) -> Customer:
-    """Make the customer of an org; without an address its receipts go to nobody."""
-    return customer(
+    """Create the customer of an org; without an email address Stripe sends it no receipts."""
+    return parse_customer(
         gw.post(
             key,
             lambda v1, options: v1.customers.create(
@@ -31,21 +31,21 @@ def create(gw: Gateway, *, org_id: UUID, email: str | None, name: str, key: str)
 
 
 def retrieve(gw: Gateway, customer_id: str) -> Customer:
-    """A customer with its card; one that was deleted comes as such. Raises `StripeMissing`."""
-    known(customer_id)
+    """Retrieve a customer with its card; a deleted one is returned as deleted. Raises `StripeMissing`."""
+    validate_id(customer_id)
     try:
-        return customer(gw.get(lambda v1: v1.customers.retrieve(customer_id, {"expand": [_CARD]})))
+        return parse_customer(gw.get(lambda v1: v1.customers.retrieve(customer_id, {"expand": [_CARD]})))
     except StripeMisused as misused:
         if misused.param != "expand":
             raise
-    # A deleted one has nothing that could be expanded.
-    return customer(gw.get(lambda v1: v1.customers.retrieve(customer_id)))
+    # A deleted customer has nothing to expand.
+    return parse_customer(gw.get(lambda v1: v1.customers.retrieve(customer_id)))
 
 
-def use_card(gw: Gateway, customer_id: str, card_id: str, *, key: str) -> Customer:
-    """Charge its invoices to this card from now on, but those of a subscription that has a card of its own."""
-    known(customer_id)
-    return customer(
+def set_default_card(gw: Gateway, customer_id: str, card_id: str, *, key: str) -> Customer:
+    """Charge the customer's invoices to this card, except those of a subscription with its own card."""
+    validate_id(customer_id)
+    return parse_customer(
         gw.post(
             key,
             lambda v1, options: v1.customers.update(

@@ -1,6 +1,6 @@
-"""What a call can end in, told without a secret, a body or an address of a person.
+"""Errors of a call to Stripe. They contain no secrets, request bodies or personal addresses.
 
-Who calls decides what to do; the words are fit for the person who waits.
+Their messages are fit to show to users.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from app.kit.errors import DomainError, InvalidRequest, NotFound, Unavailable
 
 
 class StripeAway(Unavailable):
-    """No answer, or none that can be used: repeat it under the same key.
+    """No response, or no usable one: retry with the same key.
 
-    `sent` False: nothing was asked, so nothing was done. True: whether it was done is not known.
+    `sent` False: no request was made, so nothing was done. True: it may or may not have been done.
     """
 
     def __init__(self, *, sent: bool = True) -> None:
-        super().__init__("Our payment provider does not answer right now. Please try again in a minute.")
+        super().__init__("Our payment provider is not responding. Please try again in a minute.")
         self.sent = sent
 
 
 class StripeRefused(DomainError):
-    """The payment was declined. `detail` are Stripe's words to the customer; `decline_code` is the bank's reason."""
+    """The payment was declined. `detail` is Stripe's message to the customer; `decline_code` is the bank's reason."""
 
     code = "payment_refused"
 
@@ -34,43 +34,43 @@ class StripeRefused(DomainError):
 
 
 class StripeMissing(NotFound):
-    """Stripe has no such object (for this key). `param` names the parameter that asked for it, if one did."""
+    """Stripe has no such object for this key. `param` names the parameter that referred to it, if any."""
 
     def __init__(self, *, param: str | None = None) -> None:
-        super().__init__("Our payment provider does not know this.")
+        super().__init__("Our payment provider has no such object.")
         self.param = param
 
 
 class StripeMisused(DomainError):
-    """Our fault or the operator's: a call that Stripe does not take. Logged; a repeat will not help.
+    """An invalid call, our fault or the operator's. Logged; retrying will not help.
 
-    `stripe_code` and `param` are for programs: some refusals are a state of the object (`invoice_already_paid`).
+    Callers may inspect `stripe_code` and `param`: some refusals reflect the object's state (`invoice_already_paid`).
     """
 
     def __init__(self, reason: str, *, stripe_code: str | None = None, param: str | None = None) -> None:
-        super().__init__(f"The payment provider does not take our request: {reason}.")
+        super().__init__(f"The payment provider rejected our request: {reason}.")
         self.stripe_code = stripe_code
         self.param = param
 
 
 class StripeDenied(StripeMisused):
-    """The key is not valid, or may not do this: for the operator to mend."""
+    """The API key is invalid or lacks permission; the operator must fix it."""
 
     code = "unavailable"
 
 
 class StripeKeyReused(StripeMisused):
-    """The idempotency key stands for another request of ours."""
+    """The idempotency key was used for a different request."""
 
     code = "conflict"
 
 
 class StripeMisread(StripeMisused):
-    """An answer that is not shaped as the pinned version of the API says."""
+    """A response that does not match the pinned API version."""
 
 
 class BadSignature(InvalidRequest):
-    """A delivery that Stripe did not sign, or not lately. `reason` is one word for the log: never what was sent."""
+    """A delivery not signed by Stripe, or not recently. `reason` is one word for the log, never the content."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("The signature is not valid.")

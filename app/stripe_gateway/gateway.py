@@ -1,4 +1,4 @@
-"""The one client: pinned version, a budget of time, a circuit, and raw answers for the readers."""
+"""The one Stripe client: pinned API version, time budget, circuit breaker, raw responses for the parsers."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ from app.stripe_gateway import reading
 from app.stripe_gateway.budget import Budget
 from app.stripe_gateway.circuit import Circuit
 from app.stripe_gateway.errors import StripeAway, StripeMissing, StripeMisused, StripeRefused
-from app.stripe_gateway.failures import is_away, request_of, translate
+from app.stripe_gateway.failures import find_request_id, is_away, translate_error
 from app.stripe_gateway.reading import Raw
 from app.stripe_gateway.transport import Transport
 
 API_VERSION = "2026-10-28.endive"
 RETRIES = 2
 PAGE = 100
-LONGEST_PAUSE = 10.0  # seconds that a 429 is waited out
+LONGEST_PAUSE = 10.0  # seconds to wait after a 429
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 
-Ask = Callable[[V1Services], stripe.StripeObject]
+StripeCall = Callable[[V1Services], stripe.StripeObject]
 
 log = structlog.get_logger()
 
-# The SDK has its own switches for the whole process. It would report our timings and a machine's id, and write bodies
-# to its log and, where STRIPE_LOG is set, to stderr.
+# Process-wide SDK switches. By default it reports our timings and a machine id, and logs bodies, also to stderr where
+# STRIPE_LOG is set.
 stripe.enable_telemetry = False
 sdk_util.STRIPE_LOG = None
 logging.getLogger("stripe").disabled = True
 
 
 class Gateway:
-    """Speaks with one Stripe account. Made once a process; safe between threads.
+    """A client for one Stripe account. Created once per process; thread-safe.
 
-    `patient` (worker, commands): longer time limits, two retries, waits out a 429. Else (pages): no retry,
-    `page_limit` a call at most, less within `budget`. Raises the errors of `errors.py` and no other.
+    `patient` (worker, commands): longer time limits, two retries, waits after a 429. Otherwise (pages): no retries and
+    at most `page_limit` per call, less within `budget`. Raises only the errors of `errors.py`.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class Gateway:
         )
 
     @classmethod
-    def of(cls, settings: Settings) -> Gateway | None:
-        """The gateway of an installation; None when payments are off."""
+    def from_settings(cls, settings: Settings) -> Gateway | None:
+        """Build the gateway of an installation; None when payments are off."""
         if not settings.stripe_on:
             return None
         return cls(
@@ -90,102 +90,105 @@ class Gateway:
         )
 
     def budget(self, seconds: float | None = None) -> AbstractContextManager[None]:
-        """All calls of this thread within the block share so many seconds, a page's when none are given.
+        """Limit all calls of this thread in the block to so many seconds in total, by default a page's budget.
 
-        Then `StripeAway`; not for the patient.
-
-        Two pages may be at it at once; one that is too many raises `StripeAway` before it begins.
+        Raises `StripeAway` when it is used up, and at the start when too many pages are already calling Stripe. A
+        patient gateway has no limit.
         """
         return self._budget.spend(seconds)
 
-    def get(self, ask: Ask) -> Raw:
-        """Ask for one object; its raw answer."""
-        return self._call(ask)
+    def get(self, call: StripeCall) -> Raw:
+        """Retrieve one object; returns the raw response."""
+        return self._call(call)
 
-    def post(self, key: str, ask: Callable[[V1Services, stripe.RequestOptions], stripe.StripeObject]) -> Raw:
-        """Make or change something under an idempotency key, which comes from a row of ours."""
+    def post(self, key: str, call: Callable[[V1Services, stripe.RequestOptions], stripe.StripeObject]) -> Raw:
+        """Create or change an object under an idempotency key."""
         if not 0 < len(key) <= 255:
             raise ValueError("an idempotency key has 1 to 255 characters")
-        return self._call(lambda v1: ask(v1, {"idempotency_key": key}), ask)
+        return self._call(lambda v1: call(v1, {"idempotency_key": key}), call)
 
-    def pages(self, ask: Callable[[V1Services, Any], stripe.StripeObject], params: Mapping[str, Any]) -> Iterator[Raw]:
-        """Every object of a list in the list's order, page by page; oldest first when `ending_before` is given."""
+    def pages(
+        self, list_call: Callable[[V1Services, Any], stripe.StripeObject], params: Mapping[str, Any]
+    ) -> Iterator[Raw]:
+        """Yield every object of a list in order, page by page; oldest first when `ending_before` is given."""
         forward = "ending_before" not in params
         cursor: dict[str, Any] = {}
         while True:
-            answer = self._call(partial(_with, ask, {**params, "limit": PAGE, **cursor}), ask)
-            data, more = reading.items(answer), reading.flag(answer, "has_more")
-            yield from data if forward else reversed(data)
-            if not more:
+            response = self._call(partial(_call_with, list_call, {**params, "limit": PAGE, **cursor}), list_call)
+            items, has_more = reading.items(response), reading.flag(response, "has_more")
+            yield from items if forward else reversed(items)
+            if not has_more:
                 return
-            last = cursor
-            if data:
-                edge = reading.text(data[-1 if forward else 0], "id")
+            previous = cursor
+            if items:
+                edge = reading.text(items[-1 if forward else 0], "id")
                 cursor = {"starting_after" if forward else "ending_before": edge}
-            if cursor == last:
+            if cursor == previous:
                 raise reading.misread("a list does not end")
 
-    def _call(self, ask: Ask, named: Callable[..., Any] | None = None) -> Raw:
-        """One call through the circuit; a patient one is repeated after a 429, which the SDK does not do."""
+    def _call(self, call: StripeCall, named: Callable[..., Any] | None = None) -> Raw:
+        """Make one call through the circuit breaker. A patient gateway retries a 429, which the SDK does not."""
         self._budget.check()
-        tries = RETRIES if self.patient else 0
-        answer = self._through(ask)
-        for again in range(tries):
-            if not isinstance(answer, stripe.RateLimitError):
+        retries = RETRIES if self.patient else 0
+        response = self._send(call)
+        for retry in range(retries):
+            if not isinstance(response, stripe.RateLimitError):
                 break
-            self._sleep(_pause(answer, again))
-            answer = self._through(ask)
-        if not isinstance(answer, stripe.StripeError):
-            return answer
-        failure = translate(answer)
-        _tell(answer, failure, named or ask)
-        raise failure  # outside of any handler: the SDK's error holds headers and bodies
+            self._sleep(_pause(response, retry))
+            response = self._send(call)
+        if not isinstance(response, stripe.StripeError):
+            return response
+        failure = translate_error(response)
+        _log_failure(response, failure, named or call)
+        raise failure  # outside any except block: the SDK's error contains headers and bodies
 
-    def _through(self, ask: Ask) -> Raw | stripe.StripeError:
-        if not self._circuit.lets_through():
+    def _send(self, call: StripeCall) -> Raw | stripe.StripeError:
+        if not self._circuit.allows_call():
             raise StripeAway(sent=False)
-        well = False
+        ok = False
         try:
-            answer = ask(self._client.v1)
-            well = True
+            response = call(self._client.v1)
+            ok = True
         except stripe.StripeError as error:
-            well = not is_away(error)
+            ok = not is_away(error)
             return error
         except ArithmeticError:
-            raise reading.misread("a decimal that is none") from None
+            raise reading.misread("an invalid decimal") from None
         finally:
-            self._circuit.ended(well=well)
-        response = answer.last_response
-        return cast("Raw", response.data if response else {})
+            self._circuit.record_outcome(ok=ok)
+        last = response.last_response
+        return cast("Raw", last.data if last else {})
 
 
-def _with(ask: Callable[[V1Services, Any], stripe.StripeObject], params: Any, v1: V1Services) -> stripe.StripeObject:
-    return ask(v1, params)
+def _call_with(
+    call: Callable[[V1Services, Any], stripe.StripeObject], params: Any, v1: V1Services
+) -> stripe.StripeObject:
+    return call(v1, params)
 
 
-def known(stripe_id: str) -> str:
-    """An id that may stand in a path; `StripeMissing` for what cannot be one, such as a text from an address."""
+def validate_id(stripe_id: str) -> str:
+    """Return an id that is safe in a path; raises `StripeMissing` for any other text, such as one from a URL."""
     if not _ID.fullmatch(stripe_id):
         raise StripeMissing
     return stripe_id
 
 
 def _pause(error: stripe.StripeError, tries: int) -> float:
-    asked = (error.headers or {}).get("retry-after", "")
-    if asked.isascii() and asked.isdigit() and len(asked) < 4:
-        return min(float(asked), LONGEST_PAUSE)
-    return 2.0**tries + random.random()  # noqa: S311  # nosec B311  # spreads the repeats, hides nothing
+    retry_after = (error.headers or {}).get("retry-after", "")
+    if retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 4:
+        return min(float(retry_after), LONGEST_PAUSE)
+    return 2.0**tries + random.random()  # noqa: S311  # nosec B311  # jitter, not a secret
 
 
-def _tell(error: stripe.StripeError, failure: DomainError, ask: Callable[..., Any]) -> None:
+def _log_failure(error: stripe.StripeError, failure: DomainError, function: Callable[..., Any]) -> None:
     if isinstance(failure, StripeMissing | StripeRefused):
-        return  # an answer like any other: who asked has a use for it
-    call = f"{ask.__module__.rpartition('.')[2]}.{ask.__qualname__.partition('.')[0]}"
+        return  # an ordinary outcome that the caller handles
+    call = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__.partition('.')[0]}"
     log.warning(
-        "stripe",
+        "stripe call failed",
         call=call,
         error=type(error).__name__,
         status=error.http_status,
-        request=request_of(error),
+        request=find_request_id(error),
         said=failure.detail if isinstance(failure, StripeMisused) else None,
     )

@@ -1,31 +1,31 @@
-"""From raw answers to our types, where money moves: invoices, payment intents, setup intents, refunds, previews."""
+"""Parses raw responses about payments: invoices, payment intents, setup intents, refunds and previews."""
 
 from __future__ import annotations
 
 from app.stripe_gateway import reading
 from app.stripe_gateway.reading import Raw
-from app.stripe_gateway.shapes import CHECKOUT, expanded_card
+from app.stripe_gateway.shapes import CHECKOUT, parse_expanded_card
 from app.stripe_gateway.types import Intent, Invoice, InvoicePreview, Refund, SetupIntent
 
 
-def invoice(raw: Raw) -> Invoice:
-    """An invoice with `payments` expanded. Since basil its subscription stands under `parent`, its payments apart."""
-    customer_id = reading.id_of(reading.is_a(raw, "invoice"), "customer")
+def parse_invoice(raw: Raw) -> Invoice:
+    """Parse an invoice with `payments` expanded. Since basil its subscription is under `parent`, its payments apart."""
+    customer_id = reading.object_id(reading.ensure_kind(raw, "invoice"), "customer")
     if customer_id is None:
         raise reading.misread("an invoice without a customer")
     times = reading.inner(raw, "status_transitions")
-    parent = _parent(raw)
-    period = _period(raw)
+    parent = _find_subscription_details(raw)
+    period = _find_period(raw)
     return Invoice(
         id=reading.text(raw, "id"),
         customer_id=customer_id,
-        subscription_id=None if parent is None else reading.id_of(parent, "subscription"),
+        subscription_id=None if parent is None else reading.object_id(parent, "subscription"),
         number=reading.text_or_none(raw, "number"),
         status=reading.text(raw, "status"),
         billing_reason=reading.text_or_none(raw, "billing_reason"),
         currency=reading.currency(raw),
         total=reading.whole(raw, "total"),
-        tax=sum(reading.whole(each, "amount") for each in reading.objects(raw, "total_taxes")),
+        tax=sum(reading.whole(tax, "amount") for tax in reading.objects(raw, "total_taxes")),
         amount_due=reading.whole(raw, "amount_due"),
         amount_paid=reading.whole(raw, "amount_paid"),
         amount_remaining=reading.whole(raw, "amount_remaining"),
@@ -38,71 +38,71 @@ def invoice(raw: Raw) -> Invoice:
         created_at=reading.moment(raw, "created"),
         finalized_at=reading.moment_or_none(times, "finalized_at"),
         paid_at=reading.moment_or_none(times, "paid_at"),
-        checkout_id=reading.mark(parent and reading.inner_or_none(parent, "metadata"), CHECKOUT),
-        payment_intent_id=_payment(raw),
+        checkout_id=reading.uuid_or_none(parent and reading.inner_or_none(parent, "metadata"), CHECKOUT),
+        payment_intent_id=_find_payment_intent(raw),
     )
 
 
-def intent(raw: Raw) -> Intent:
-    """A payment intent with `payment_method` expanded. After a failure the card stands in the error only."""
-    failure = reading.inner_or_none(reading.is_a(raw, "payment_intent"), "last_payment_error")
-    card = expanded_card(raw, "payment_method")
+def parse_intent(raw: Raw) -> Intent:
+    """Parse a payment intent with `payment_method` expanded. After a failure the card is only in the error."""
+    failure = reading.inner_or_none(reading.ensure_kind(raw, "payment_intent"), "last_payment_error")
+    card = parse_expanded_card(raw, "payment_method")
     if failure is not None and card is None and failure.get("payment_method"):
-        card = expanded_card(failure, "payment_method")
-    said = failure or {}
+        card = parse_expanded_card(failure, "payment_method")
+    error = failure or {}
     return Intent(
         id=reading.text(raw, "id"),
         status=reading.text(raw, "status"),
         amount=reading.whole(raw, "amount"),
         currency=reading.currency(raw),
-        customer_id=reading.id_of(raw, "customer"),
+        customer_id=reading.object_id(raw, "customer"),
         card=card,
-        failure_code=said.get("decline_code") or said.get("code"),
-        failure=said.get("message"),
+        failure_code=error.get("decline_code") or error.get("code"),
+        failure=error.get("message"),
     )
 
 
-def setup_intent(raw: Raw) -> SetupIntent:
-    """A card that was saved, or failed to be; raises `StripeMisread`."""
-    reading.is_a(raw, "setup_intent")
+def parse_setup_intent(raw: Raw) -> SetupIntent:
+    """Parse a setup intent; raises `StripeMisread`."""
+    reading.ensure_kind(raw, "setup_intent")
     return SetupIntent(
         id=reading.text(raw, "id"),
         status=reading.text(raw, "status"),
-        customer_id=reading.id_of(raw, "customer"),
-        payment_method_id=reading.id_of(raw, "payment_method"),
+        customer_id=reading.object_id(raw, "customer"),
+        payment_method_id=reading.object_id(raw, "payment_method"),
     )
 
 
-def refund(raw: Raw) -> Refund:
-    """Money on its way back; raises `StripeMisread`."""
-    reading.is_a(raw, "refund")
+def parse_refund(raw: Raw) -> Refund:
+    """Parse a refund; raises `StripeMisread`."""
+    reading.ensure_kind(raw, "refund")
     return Refund(
         id=reading.text(raw, "id"),
         status=reading.text(raw, "status"),
         amount=reading.whole(raw, "amount"),
         currency=reading.currency(raw),
-        payment_intent_id=reading.id_of(raw, "payment_intent"),
+        payment_intent_id=reading.object_id(raw, "payment_intent"),
     )
 
 
-def preview(raw: Raw) -> InvoicePreview:
-    """The invoice that is to come: its period ends where the one to be paid for begins."""
-    reading.is_a(raw, "invoice")
+def parse_preview(raw: Raw) -> InvoicePreview:
+    """Parse an invoice preview: its own period ends where the period it charges for begins."""
+    reading.ensure_kind(raw, "invoice")
     return InvoicePreview(
         total=reading.whole(raw, "total"), currency=reading.currency(raw), due_at=reading.moment(raw, "period_end")
     )
 
 
-def _parent(raw: Raw) -> Raw | None:
-    """What says of which subscription an invoice is; None for one that is of none."""
+def _find_subscription_details(raw: Raw) -> Raw | None:
+    """The subscription details of an invoice; None if it has no subscription."""
     parent = reading.inner_or_none(raw, "parent")
     if parent is None or reading.text(parent, "type") != "subscription_details":
         return None
     return reading.inner(parent, "subscription_details")
 
 
-def _period(raw: Raw) -> tuple[tuple[Raw, str], tuple[Raw, str]]:
-    """Where the two ends of the period stand. An invoice's own period is the past one, its line's the one paid for."""
+def _find_period(raw: Raw) -> tuple[tuple[Raw, str], tuple[Raw, str]]:
+    """Where to read the period's start and end. An invoice's own period is the past one; its line has the paid one."""
     for line in reading.items(reading.inner(raw, "lines")):
         parent = reading.inner_or_none(line, "parent")
         if parent is None or reading.text(parent, "type") != "subscription_item_details":
@@ -113,13 +113,13 @@ def _period(raw: Raw) -> tuple[tuple[Raw, str], tuple[Raw, str]]:
     return (raw, "period_start"), (raw, "period_end")
 
 
-def _payment(raw: Raw) -> str | None:
-    """The payment intent which paid, else the one that is to."""
+def _find_payment_intent(raw: Raw) -> str | None:
+    """The payment intent that paid the invoice, else the one that will."""
     payments = reading.items(reading.inner(raw, "payments"))
-    chosen = [each for each in payments if reading.text(each, "status") == "paid"]
-    chosen += [each for each in payments if reading.flag(each, "is_default")]
-    for each in chosen:
-        payment = reading.inner(each, "payment")
+    candidates = [entry for entry in payments if reading.text(entry, "status") == "paid"]
+    candidates += [entry for entry in payments if reading.flag(entry, "is_default")]
+    for entry in candidates:
+        payment = reading.inner(entry, "payment")
         if reading.text(payment, "type") == "payment_intent":
-            return reading.id_of(payment, "payment_intent")
+            return reading.object_id(payment, "payment_intent")
     return None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from app.stripe_gateway import reading
-from app.stripe_gateway.gateway import Gateway, known
+from app.stripe_gateway.gateway import Gateway, validate_id
 
 
 def open_portal(gw: Gateway, customer_id: str, return_url: str, *, key: str) -> str:
-    """The address of a page where the customer changes the card, and which leads back to `return_url`.
+    """Open a page where the customer changes the card and then returns to `return_url`; returns its address.
 
-    Whoever has the address is the customer, for a few minutes: make one for each click, never store or log it.
+    For a few minutes the address acts as the customer's credential: open one per click, never store or log it.
     """
-    known(customer_id)
+    validate_id(customer_id)
     session = gw.post(
         key,
         lambda v1, options: v1.billing_portal.sessions.create(
@@ -26,4 +26,4 @@ def open_portal(gw: Gateway, customer_id: str, return_url: str, *, key: str) -> 
             options,
         ),
     )
-    return reading.text(reading.is_a(session, "billing_portal.session"), "url")
+    return reading.text(reading.ensure_kind(session, "billing_portal.session"), "url")

@@ -1,4 +1,4 @@
-"""From raw answers of the pinned API version (2026-10-28.endive) to our types; one function for each object."""
+"""Parses raw responses of the pinned API version (2026-10-28.endive) into our types; one function per object."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ ORG = "tollkeeper_org"
 CHECKOUT = "tollkeeper_checkout"
 
 
-def card(raw: Raw) -> Card:
-    """A payment method; its details stand under the name of its kind."""
-    kind = reading.text(reading.is_a(raw, "payment_method"), "type")
+def parse_card(raw: Raw) -> Card:
+    """Parse a payment method; its details are under the name of its type."""
+    kind = reading.text(reading.ensure_kind(raw, "payment_method"), "type")
     details = reading.inner(raw, "card") if kind == "card" else raw.get(kind) or {}
     last4, month, year = (details.get(name) for name in ("last4", "exp_month", "exp_year"))
     brand = reading.text(details, "brand") if kind == "card" else kind
     return Card(id=reading.text(raw, "id"), brand=brand, last4=last4, exp_month=month, exp_year=year)
 
 
-def expanded_card(raw: Raw, name: str) -> Card | None:
-    """The payment method in an expanded field; one that is not expanded is misread, not none."""
+def parse_expanded_card(raw: Raw, name: str) -> Card | None:
+    """Parse the payment method in an expanded field; an unexpanded one raises `StripeMisread`."""
     method = reading.inner_or_none(raw, name)
-    return None if method is None else card(method)
+    return None if method is None else parse_card(method)
 
 
-def customer(raw: Raw) -> Customer:
-    """A customer with `invoice_settings.default_payment_method` expanded, or a deleted one."""
-    stripe_id = reading.text(reading.is_a(raw, "customer"), "id")
+def parse_customer(raw: Raw) -> Customer:
+    """Parse a customer with `invoice_settings.default_payment_method` expanded, or a deleted one."""
+    stripe_id = reading.text(reading.ensure_kind(raw, "customer"), "id")
     if raw.get("deleted"):
         return Customer(stripe_id, None, None, delinquent=False, deleted=True, card=None, created_at=None)
     return Customer(
         id=stripe_id,
         email=reading.text_or_none(raw, "email"),
-        org_id=reading.mark(reading.inner(raw, "metadata"), ORG),
+        org_id=reading.uuid_or_none(reading.inner(raw, "metadata"), ORG),
         delinquent=bool(reading.field(raw, "delinquent")),
         deleted=False,
-        card=expanded_card(reading.inner(raw, "invoice_settings"), "default_payment_method"),
+        card=parse_expanded_card(reading.inner(raw, "invoice_settings"), "default_payment_method"),
         created_at=reading.moment(raw, "created"),
     )
 
 
-def price(raw: Raw) -> RemotePrice:
-    """A price of a fixed amount that recurs."""
-    product_id = reading.id_of(reading.is_a(raw, "price"), "product")
+def parse_price(raw: Raw) -> RemotePrice:
+    """Parse a recurring price with a fixed amount."""
+    product_id = reading.object_id(reading.ensure_kind(raw, "price"), "product")
     if product_id is None:
         raise reading.misread("product is null")
     return RemotePrice(
@@ -57,27 +57,27 @@ def price(raw: Raw) -> RemotePrice:
     )
 
 
-def checkout_session(raw: Raw) -> CheckoutSession:
-    """A Checkout session, finished or not; raises `StripeMisread`."""
-    reading.is_a(raw, "checkout.session")
+def parse_checkout_session(raw: Raw) -> CheckoutSession:
+    """Parse a Checkout session, finished or not; raises `StripeMisread`."""
+    reading.ensure_kind(raw, "checkout.session")
     return CheckoutSession(
         id=reading.text(raw, "id"),
         mode=reading.text(raw, "mode"),
         status=reading.text(raw, "status"),
         payment_status=reading.text(raw, "payment_status"),
         url=reading.text_or_none(raw, "url"),
-        customer_id=reading.id_of(raw, "customer"),
-        subscription_id=reading.id_of(raw, "subscription"),
-        invoice_id=reading.id_of(raw, "invoice"),
-        setup_intent_id=reading.id_of(raw, "setup_intent"),
-        checkout_id=reading.mark(reading.inner_or_none(raw, "metadata"), CHECKOUT),
+        customer_id=reading.object_id(raw, "customer"),
+        subscription_id=reading.object_id(raw, "subscription"),
+        invoice_id=reading.object_id(raw, "invoice"),
+        setup_intent_id=reading.object_id(raw, "setup_intent"),
+        checkout_id=reading.uuid_or_none(reading.inner_or_none(raw, "metadata"), CHECKOUT),
     )
 
 
-def subscription(raw: Raw) -> RemoteSubscription:
-    """A subscription with `default_payment_method` expanded. Since basil (2025-03-31) its period stands on its item."""
-    items = reading.items(reading.inner(reading.is_a(raw, "subscription"), "items"))
-    customer_id = reading.id_of(raw, "customer")
+def parse_subscription(raw: Raw) -> RemoteSubscription:
+    """Parse a subscription with `default_payment_method` expanded. Since basil (2025-03-31) the item has the period."""
+    items = reading.items(reading.inner(reading.ensure_kind(raw, "subscription"), "items"))
+    customer_id = reading.object_id(raw, "customer")
     if not items or customer_id is None:
         raise reading.misread("a subscription without an item or a customer")
     metadata = reading.inner(raw, "metadata")
@@ -94,9 +94,9 @@ def subscription(raw: Raw) -> RemoteSubscription:
         cancel_at_period_end=reading.flag(raw, "cancel_at_period_end"),
         canceled_at=reading.moment_or_none(raw, "canceled_at"),
         ended_at=reading.moment_or_none(raw, "ended_at"),
-        latest_invoice_id=reading.id_of(raw, "latest_invoice"),
-        card=expanded_card(raw, "default_payment_method"),
-        checkout_id=reading.mark(metadata, CHECKOUT),
-        org_id=reading.mark(metadata, ORG),
+        latest_invoice_id=reading.object_id(raw, "latest_invoice"),
+        card=parse_expanded_card(raw, "default_payment_method"),
+        checkout_id=reading.uuid_or_none(metadata, CHECKOUT),
+        org_id=reading.uuid_or_none(metadata, ORG),
         created_at=reading.moment(raw, "created"),
     )

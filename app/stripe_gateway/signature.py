@@ -1,4 +1,4 @@
-"""Whether a delivery was signed by Stripe. Our own check: the SDK's looks at the past only, and can be switched off.
+"""Verifies Stripe's webhook signatures. The SDK's check accepts future timestamps and can be switched off.
 
 Rule: https://docs.stripe.com/webhooks#verify-manually
 """
@@ -16,26 +16,26 @@ TOLERANCE = 300
 
 
 def verify(body: bytes, header: str | None, secrets: Iterable[str], now: datetime, tolerance: int = TOLERANCE) -> None:
-    """Pass when any `v1` of the header fits any of the secrets; raises `BadSignature` with the reason.
+    """Check that any `v1` signature of the header matches any of the secrets; raises `BadSignature` with the reason.
 
-    `body` as it came, byte for byte. `now` is wall-clock time; `tolerance` seconds each way, both ends included.
+    `body` is the raw body as received. `now` is wall-clock time; `tolerance` is seconds either way, inclusive.
     """
     if not header:
         raise BadSignature("no_header")
-    stamp, candidates = _read(header)
+    stamp, candidates = _parse_header(header)
     if not candidates:
         raise BadSignature("no_v1")
     expected = [_sign(secret, stamp, body) for secret in secrets if secret]
-    # Every pair is compared, so that the time taken tells nothing about which was near.
-    fits = [hmac.compare_digest(ours, theirs) for ours in expected for theirs in candidates]
-    if not any(fits):
+    # Compare every pair, so the timing reveals nothing about which one came close.
+    matches = [hmac.compare_digest(signature, candidate) for signature in expected for candidate in candidates]
+    if not any(matches):
         raise BadSignature("no_match")
     if abs(now.timestamp() - int(stamp)) > tolerance:
         raise BadSignature("not_now")
 
 
-def _read(header: str) -> tuple[str, list[bytes]]:
-    """The time as it was signed, and the candidates."""
+def _parse_header(header: str) -> tuple[str, list[bytes]]:
+    """Parse the header into the signed timestamp and the candidate signatures."""
     parts = [part.strip().partition("=") for part in header.split(",")]
     stamps = [value for name, _, value in parts if name == "t"]
     if len(stamps) != 1 or not (stamps[0].isascii() and stamps[0].isdigit() and len(stamps[0]) <= 12):

@@ -1,51 +1,51 @@
-"""Subscriptions, as Stripe has them now."""
+"""Subscriptions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from app.stripe_gateway.gateway import Gateway, known
+from app.stripe_gateway.gateway import Gateway, validate_id
 from app.stripe_gateway.reading import Raw
-from app.stripe_gateway.shapes import subscription
+from app.stripe_gateway.shapes import parse_subscription
 from app.stripe_gateway.types import RemoteSubscription
 
 _CARD = "default_payment_method"
 
 
 def retrieve(gw: Gateway, subscription_id: str) -> RemoteSubscription:
-    """A subscription in any state, ended ones too. Raises `StripeMissing`."""
-    known(subscription_id)
-    return subscription(gw.get(lambda v1: v1.subscriptions.retrieve(subscription_id, {"expand": [_CARD]})))
+    """Retrieve a subscription in any state, including ended. Raises `StripeMissing`."""
+    validate_id(subscription_id)
+    return parse_subscription(gw.get(lambda v1: v1.subscriptions.retrieve(subscription_id, {"expand": [_CARD]})))
 
 
-def list_of(gw: Gateway, customer_id: str) -> list[RemoteSubscription]:
-    """All subscriptions of a customer, ended ones too, newest first."""
-    return [subscription(raw) for raw in _list(gw, {"customer": known(customer_id)})]
+def list_for_customer(gw: Gateway, customer_id: str) -> list[RemoteSubscription]:
+    """List all subscriptions of a customer, including ended ones, newest first."""
+    return [parse_subscription(raw) for raw in _list(gw, {"customer": validate_id(customer_id)})]
 
 
 def list_all(gw: Gateway) -> Iterator[RemoteSubscription]:
-    """Every subscription, ended ones too, newest first; asked for page by page."""
+    """List every subscription, including ended ones, newest first; fetched page by page."""
     for raw in _list(gw, {}):
-        yield subscription(raw)
+        yield parse_subscription(raw)
 
 
-def set_cancel_at_period_end(gw: Gateway, subscription_id: str, yes: bool, *, key: str) -> RemoteSubscription:
-    """Let it end with its period, or go on after all."""
-    known(subscription_id)
-    return subscription(
+def set_cancel_at_period_end(gw: Gateway, subscription_id: str, cancels: bool, *, key: str) -> RemoteSubscription:
+    """Set whether the subscription ends with its period."""
+    validate_id(subscription_id)
+    return parse_subscription(
         gw.post(
             key,
             lambda v1, options: v1.subscriptions.update(
-                subscription_id, {"cancel_at_period_end": yes, "expand": [_CARD]}, options
+                subscription_id, {"cancel_at_period_end": cancels, "expand": [_CARD]}, options
             ),
         )
     )
 
 
-def use_card(gw: Gateway, subscription_id: str, card_id: str, *, key: str) -> RemoteSubscription:
-    """Charge it to this card from now on. Its own card (Checkout gives it one) goes before its customer's."""
-    known(subscription_id)
-    return subscription(
+def set_default_card(gw: Gateway, subscription_id: str, card_id: str, *, key: str) -> RemoteSubscription:
+    """Charge the subscription to this card. Its own card, set by Checkout, takes precedence over its customer's."""
+    validate_id(subscription_id)
+    return parse_subscription(
         gw.post(
             key,
             lambda v1, options: v1.subscriptions.update(
@@ -55,6 +55,6 @@ def use_card(gw: Gateway, subscription_id: str, card_id: str, *, key: str) -> Re
     )
 
 
-def _list(gw: Gateway, which: Mapping[str, object]) -> Iterator[Raw]:
-    params = {**which, "status": "all", "expand": [f"data.{_CARD}"]}
-    return gw.pages(lambda v1, asked: v1.subscriptions.list(asked), params)
+def _list(gw: Gateway, filters: Mapping[str, object]) -> Iterator[Raw]:
+    params = {**filters, "status": "all", "expand": [f"data.{_CARD}"]}
+    return gw.pages(lambda v1, page: v1.subscriptions.list(page), params)

@@ -1,4 +1,4 @@
-"""HTTP for the SDK: hard time limits, no redirects, nothing from the environment, nothing of a request in an error."""
+"""HTTP transport for the SDK: hard time limits, no redirects, no environment, no request data in errors."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from requests import exceptions
 from requests.adapters import HTTPAdapter
 
 THREADS = 16
-_BRIEF = (exceptions.Timeout, exceptions.ConnectionError, exceptions.ChunkedEncodingError)
+_TRANSIENT = (exceptions.Timeout, exceptions.ConnectionError, exceptions.ChunkedEncodingError)
 _GARBLED = b'{"error": {"type": "api_error"}}'
-_NOTICE = "Stripe-Notice"  # the SDK makes a Python warning of it
+_NOTICE = "Stripe-Notice"  # the SDK turns it into a Python warning
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds: to connect to one address, between two pieces of an answer, and for all of it (None: no end)."""
+    """Seconds to connect to one address, between two chunks of a response, and in total (None: no limit)."""
 
     connect: float
     read: float
-    whole: float | None = None
+    total: float | None = None
 
 
 class Transport(stripe.HTTPClient):
-    """One pool of connections, safe between threads. `limits` is asked before each try.
+    """One connection pool; thread-safe. `limits` is called before every try.
 
-    Calls with a limit for the whole run on threads of their own: `requests` has no such limit, a name may have many
-    addresses, each with its own time to connect, and an answer may come a byte at a time. One given up ends alone.
+    Calls with a total limit run on their own threads, because `requests` has none: a host name may have several
+    addresses, each with its own connect time-out, and a response may arrive a byte at a time. An abandoned call ends
+    on its own thread.
     """
 
     name = "requests"
@@ -43,7 +44,7 @@ class Transport(stripe.HTTPClient):
         super().__init__()
         self._limits = limits
         self._session = requests.Session()
-        # No proxy, no .netrc (it would replace the key) and no bundle of the environment; no cookies.
+        # No proxy, no .netrc (it would replace the key), no CA bundle from the environment; no cookies.
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("https://", "http://"):
@@ -54,14 +55,14 @@ class Transport(stripe.HTTPClient):
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **_usage: Any
     ) -> tuple[Any, int, Mapping[str, str]]:
         limits = self._limits()
-        if limits.whole is None:
+        if limits.total is None:
             return self._send(limits, method, url, headers, post_data)
         sending = self._threads.submit(self._send, limits, method, url, headers, post_data)
         try:
-            return sending.result(limits.whole)
+            return sending.result(limits.total)
         except TooLate:
             sending.cancel()
-        raise _no_answer("no answer in time", brief=True)
+        raise _connection_error("no response in time", retryable=True)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -71,7 +72,7 @@ class Transport(stripe.HTTPClient):
         self, limits: Limits, method: str, url: str, headers: Mapping[str, str] | None, body: Any
     ) -> tuple[bytes, int, Mapping[str, str]]:
         try:
-            answer = self._session.request(
+            response = self._session.request(
                 method,
                 url,
                 headers=dict(headers or {}),
@@ -81,25 +82,25 @@ class Transport(stripe.HTTPClient):
                 verify=stripe.ca_bundle_path,
             )
         except exceptions.RequestException as error:
-            brief = isinstance(error, _BRIEF) and not isinstance(error, exceptions.SSLError)
-            failure = _no_answer(type(error).__name__, brief=brief)
+            retryable = isinstance(error, _TRANSIENT) and not isinstance(error, exceptions.SSLError)
+            failure = _connection_error(type(error).__name__, retryable=retryable)
         else:
-            answer.headers.pop(_NOTICE, None)
-            if _readable(answer):
-                return answer.content, answer.status_code, answer.headers
-            # Not Stripe's words, but those of something between us: whether it was done is not known.
-            return _GARBLED, max(answer.status_code, 502), answer.headers
-        raise failure  # outside of the handler: the error that it hides holds the request with its key
+            response.headers.pop(_NOTICE, None)
+            if _readable(response):
+                return response.content, response.status_code, response.headers
+            # Not from Stripe but from an intermediary: the call may or may not have been done.
+            return _GARBLED, max(response.status_code, 502), response.headers
+        raise failure  # outside the except block: the original error contains the request with its key
 
 
-def _no_answer(reason: str, *, brief: bool) -> stripe.APIConnectionError:
-    return stripe.APIConnectionError(reason, should_retry=brief)  # type: ignore[no-untyped-call]  # the SDK's
+def _connection_error(reason: str, *, retryable: bool) -> stripe.APIConnectionError:
+    return stripe.APIConnectionError(reason, should_retry=retryable)  # type: ignore[no-untyped-call]  # the SDK's
 
 
-def _readable(answer: requests.Response) -> bool:
-    """Whether it is a JSON object that the SDK can make something of."""
+def _readable(response: requests.Response) -> bool:
+    """Whether the response is a JSON object that the SDK can parse."""
     try:
-        body = json.loads(answer.content)
+        body = json.loads(response.content)
     except ValueError:
         return False
-    return isinstance(body, dict) and (answer.ok or isinstance(body.get("error"), dict))
+    return isinstance(body, dict) and (response.ok or isinstance(body.get("error"), dict))

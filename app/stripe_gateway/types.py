@@ -1,4 +1,4 @@
-"""What we keep of Stripe's objects: times in UTC, amounts as integers of the minor unit, currencies in capitals."""
+"""Our types for Stripe's objects: times in UTC, amounts in integer minor units, currencies in upper case."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A payment method. One that is no card has its kind as `brand` (`link`, `sepa_debit`) and may lack the rest."""
+    """A payment method. If it is not a card, `brand` is its type (`link`, `sepa_debit`) and the rest may be None."""
 
     id: str
     brand: str
@@ -20,7 +20,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """`card` is what its invoices are charged to. Of a deleted one nothing but the id is known."""
+    """A customer. `card` is its default payment method. A deleted customer has only an id."""
 
     id: str
     email: str | None
@@ -33,7 +33,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class RemotePrice:
-    """A recurring price; `amount` for one `interval` (`month`, `year`)."""
+    """A recurring price; `amount` per `interval` (`month`, `year`)."""
 
     id: str
     product_id: str
@@ -46,7 +46,7 @@ class RemotePrice:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutSession:
-    """A visit to the payment page. `url` is there while `status` is open; the other ids appear as it proceeds.
+    """A Checkout session. `url` is set while `status` is open; the other ids are filled in as it proceeds.
 
     `status`: open, complete, expired. `payment_status`: paid, unpaid, no_payment_required.
     """
@@ -65,7 +65,7 @@ class CheckoutSession:
 
 @dataclass(frozen=True, slots=True)
 class RemoteSubscription:
-    """A subscription with its one item; the period is the item's. `card` is its own, not its customer's."""
+    """A subscription with a single item; the period is the item's. `card` is its own, not its customer's."""
 
     id: str
     customer_id: str
@@ -88,10 +88,10 @@ class RemoteSubscription:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """An invoice. The period is that of the subscription's line, else the invoice's own.
+    """An invoice. The period is the subscription line's, else the invoice's own.
 
-    `status`: draft, open, paid, void, uncollectible. `payment_intent_id` is that of the payment which paid it, else
-    of the one that will. `tax` is contained in `total`.
+    `status`: draft, open, paid, void, uncollectible. `payment_intent_id` is the payment that paid it, else the one that
+    will. `total` includes `tax`.
     """
 
     id: str
@@ -121,9 +121,9 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A payment under way or done. `failure` are Stripe's words to the customer about the last try that failed.
+    """A payment intent. `failure` is Stripe's message to the customer about the last failed attempt.
 
-    `failure_code` is the bank's reason when there is one (`insufficient_funds`), else Stripe's (`card_declined`).
+    `failure_code` is the bank's reason if there is one (`insufficient_funds`), else Stripe's (`card_declined`).
     """
 
     id: str
@@ -138,7 +138,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class SetupIntent:
-    """The saving of a card; `payment_method_id` is the card once it is saved."""
+    """A setup intent; `payment_method_id` is the card once saved."""
 
     id: str
     status: str
@@ -148,7 +148,7 @@ class SetupIntent:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Money on its way back: pending, requires_action, succeeded, failed or canceled."""
+    """A refund: pending, requires_action, succeeded, failed or canceled."""
 
     id: str
     status: str
@@ -159,7 +159,7 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class InvoicePreview:
-    """What the next invoice of a subscription will come to, and when its period begins."""
+    """The preview of a subscription's next invoice; `due_at` is when its period begins."""
 
     total: int
     currency: str

@@ -1,4 +1,4 @@
-"""Subscriptions: who is on which plan version, usage periods, limits in force, entitlements resolved.
+"""Subscriptions: which org is on which plan version, usage periods, limits in force and entitlements.
 
-Knows no event and no counter: `metering` reads the periods and limits kept here.
+Knows no usage events or counters: `metering` reads the periods and limits stored here.
 """

@@ -1,4 +1,4 @@
-"""GET /limits: what the org may do now, and where each answer comes from."""
+"""GET /limits: the org's current limits and features, with the source of each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ api = Api("subscriptions", __name__)
 
 
 class LimitPlan(msgspec.Struct):
-    """The plan version that the org is on."""
+    """The org's current plan version."""
 
     key: str
     name: str
@@ -28,7 +28,7 @@ class LimitPlan(msgspec.Struct):
 
 
 class LimitPeriod(msgspec.Struct):
-    """The running usage period, [start, end); null in a new org for the minute until it is opened."""
+    """The current usage period, [start, end); null for the first minute of a new organisation."""
 
     starts_at: Instant
     ends_at: Instant
@@ -36,7 +36,7 @@ class LimitPeriod(msgspec.Struct):
 
 
 class LimitValue(msgspec.Struct):
-    """A limit that is no meter's; null is unlimited."""
+    """A limit that belongs to no meter; null is unlimited."""
 
     key: str
     value: Decimal | None
@@ -44,7 +44,7 @@ class LimitValue(msgspec.Struct):
 
 
 class LimitFeature(msgspec.Struct):
-    """A feature, and what the org has of it."""
+    """A feature and its value for the organisation."""
 
     key: str
     label: str
@@ -53,7 +53,7 @@ class LimitFeature(msgspec.Struct):
 
 
 class LimitMeter(msgspec.Struct):
-    """What holds for a meter in the running period. A meter that is not listed is not limited."""
+    """A meter's limits in the current period. Meters not listed are unlimited."""
 
     meter: str
     name: str
@@ -68,7 +68,7 @@ class LimitMeter(msgspec.Struct):
 
 
 class LimitsAnswer(msgspec.Struct):
-    """The org's entitlements. `source` says what each comes from: `plan`, or `unpaid`: the default plan, until paid."""
+    """The organisation's entitlements. `source` is `plan`, or `unpaid`: the default plan's limits, until paid."""
 
     plan: LimitPlan
     limited: bool
@@ -104,39 +104,42 @@ _EXAMPLE = {
 @api.operation(
     "GET",
     "/limits",
-    summary="What the organisation may do now, with the source of each answer",
-    description="Limits per meter as they hold in the running usage period, limits that are no meter's, and features.",
+    summary="Get the organisation's limits and features",
+    description="Limits per meter in the current usage period, limits that belong to no meter, and features; each with"
+    " its source.",
     response=LimitsAnswer,
     answer=_EXAMPLE,
 )
 def limits() -> LimitsAnswer:
-    """The caller's entitlements."""
+    """Return the caller's entitlements."""
     org_id, now = acting_org(), business_now()
-    found = queries.entitlements(session(), org_id, now)
-    return _answer(found, queries.current_period(session(), org_id, now))
+    entitlements = queries.get_entitlements(session(), org_id, now)
+    return _build_answer(entitlements, queries.find_current_period(session(), org_id, now))
 
 
-def _answer(found: Entitlements, period: UsagePeriod | None) -> LimitsAnswer:
+def _build_answer(entitlements: Entitlements, period: UsagePeriod | None) -> LimitsAnswer:
     return LimitsAnswer(
-        plan=LimitPlan(found.plan_key, found.plan_name, found.version),
-        limited=found.limited,
+        plan=LimitPlan(entitlements.plan_key, entitlements.plan_name, entitlements.version),
+        limited=entitlements.limited,
         period=LimitPeriod(period.starts_at, period.ends_at, period.time_zone) if period else None,
-        meters=[_meter(each) for each in found.meters],
-        limits=[LimitValue(key, each.value, each.source) for key, each in found.limits.items()],
-        features=[LimitFeature(key, each.label, each.value, each.source) for key, each in found.features.items()],
+        meters=[_build_meter(meter) for meter in entitlements.meters],
+        limits=[LimitValue(key, limit.value, limit.source) for key, limit in entitlements.limits.items()],
+        features=[
+            LimitFeature(key, grant.label, grant.value, grant.source) for key, grant in entitlements.features.items()
+        ],
     )
 
 
-def _meter(each: MeterTerms) -> LimitMeter:
+def _build_meter(meter: MeterTerms) -> LimitMeter:
     return LimitMeter(
-        meter=each.key,
-        name=each.name,
-        unit=each.unit,
-        allowance=each.allowance,
-        policy=each.policy,
-        hard_limit=each.hard_limit,
-        per_minute=each.per_minute,
-        per_hour=each.per_hour,
-        per_day=each.per_day,
-        source=each.source,
+        meter=meter.key,
+        name=meter.name,
+        unit=meter.unit,
+        allowance=meter.allowance,
+        policy=meter.policy,
+        hard_limit=meter.hard_limit,
+        per_minute=meter.per_minute,
+        per_hour=meter.per_hour,
+        per_day=meter.per_day,
+        source=meter.source,
     )

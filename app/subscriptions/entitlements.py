@@ -1,4 +1,4 @@
-"""What an org may do now, resolved from its plan version, with the source of each answer. Pure."""
+"""Resolves an org's limits and features from its plan version, with the source of each. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from app.subscriptions.models import LimitInForce
 
 PLAN = "plan"
 UNPAID = "unpaid"
-"""The source while an org is held to the default plan's limits, until it has paid."""
+"""The source while an unpaid org is restricted to the default plan's limits."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntitledLimit:
-    """A limit that is no meter's; `value` None is unlimited."""
+    """A limit that belongs to no meter; `value` None is unlimited."""
 
     value: Decimal | None
     source: str
@@ -26,7 +26,7 @@ class EntitledLimit:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A feature: its words for people, and what the org has of it."""
+    """A feature: its label and its value for the org."""
 
     label: str
     value: Any
@@ -35,7 +35,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class MeterTerms:
-    """What holds for a meter in the current period. None: unlimited, or no such limit."""
+    """A meter's limits in the current period. None: unlimited, or no such limit."""
 
     meter_id: int
     key: str
@@ -53,7 +53,7 @@ class MeterTerms:
 
 @dataclass(frozen=True, slots=True)
 class Entitlements:
-    """Everything that an org may do now. `limited`: the plan is named, but the default plan's limits hold."""
+    """An org's current limits and features. `limited`: the default plan's limits apply instead of the named plan's."""
 
     plan_key: str
     plan_name: str
@@ -66,37 +66,37 @@ class Entitlements:
 
     @property
     def requests_per_minute(self) -> int | None:
-        """How many requests a minute the API takes; None is unlimited."""
+        """The API's limit of requests a minute; None is unlimited."""
         value = self.limits["requests_per_minute"].value
         return None if value is None else int(value)
 
 
-def resolve(
+def resolve_entitlements(
     version: PlanVersion,
     in_force: Iterable[LimitInForce],
     meters: Mapping[int, Meter],
-    held_to: PlanVersion | None = None,
+    restricted_to: PlanVersion | None = None,
 ) -> Entitlements:
-    """The plan's terms, as they hold in the current period. Versions are loaded with their parts.
+    """Resolve the plan's terms in the current period. Versions are loaded with their parts.
 
-    `held_to` is the default plan's version, for an org that is limited until it pays.
+    `restricted_to` is the default plan's version, for an org that is restricted until it pays.
     """
-    source = PLAN if held_to is None else UNPAID
-    granted = held_to or version
-    terms = [_terms(row, meters[row.meter_id], source) for row in in_force]
+    source = PLAN if restricted_to is None else UNPAID
+    granted = restricted_to or version
+    terms = [_build_terms(row, meters[row.meter_id], source) for row in in_force]
     return Entitlements(
         plan_key=version.plan.key,
         plan_name=version.plan.name,
         version=version.number,
         version_id=version.id,
-        limits={each.key: EntitledLimit(each.value, source) for each in granted.limits},
-        features={each.key: Grant(each.label, each.value, source) for each in granted.features},
-        meters=tuple(sorted(terms, key=lambda each: each.key)),
-        limited=held_to is not None,
+        limits={limit.key: EntitledLimit(limit.value, source) for limit in granted.limits},
+        features={feature.key: Grant(feature.label, feature.value, source) for feature in granted.features},
+        meters=tuple(sorted(terms, key=lambda meter: meter.key)),
+        limited=restricted_to is not None,
     )
 
 
-def _terms(row: LimitInForce, meter: Meter, source: str) -> MeterTerms:
+def _build_terms(row: LimitInForce, meter: Meter, source: str) -> MeterTerms:
     return MeterTerms(
         meter_id=meter.id,
         key=meter.key,

@@ -1,4 +1,4 @@
-"""What happened to a subscription, each thing once: the lines of its history."""
+"""Records the events of a subscription's history, once each."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from app.kit.ids import new_id
 from app.subscriptions.models import Subscription, SubscriptionEvent
 
 
-def record_event(session: Session, held: Subscription, kind: str, *, key: str, at: datetime, now: datetime) -> bool:
-    """Note that it happened `at`, on the plan version held now; False when it is noted already.
+def record_event(
+    session: Session, subscription: Subscription, kind: str, *, key: str, at: datetime, now: datetime
+) -> bool:
+    """Record an event at `at` on the current plan version; False if already recorded.
 
-    `key` tells two of a kind apart: the start of the billing period for a renewal. `now` is when we learned of it.
+    `key` distinguishes events of a kind: for a renewal, the start of the billing period. `now` is when we heard of it.
     """
     session.flush()
     values = {
         "id": new_id(),
-        "org_id": held.org_id,
-        "subscription_id": held.id,
+        "org_id": subscription.org_id,
+        "subscription_id": subscription.id,
         "kind": kind,
         "key": key,
-        "plan_version_id": held.plan_version_id,
+        "plan_version_id": subscription.plan_version_id,
         "at": at,
         "noted_at": now,
     }
-    noted = insert(SubscriptionEvent).values(values).on_conflict_do_nothing().returning(SubscriptionEvent.id)
-    return session.scalar(noted) is not None
+    statement = insert(SubscriptionEvent).values(values).on_conflict_do_nothing().returning(SubscriptionEvent.id)
+    return session.scalar(statement) is not None

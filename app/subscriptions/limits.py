@@ -1,4 +1,4 @@
-"""Limits in force: a plan version's allowances, copied into a usage period, where metering reads them."""
+"""Limits in force: a plan version's limits, copied into a usage period for metering to read."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from app.catalog.models import PlanMeter, PlanVersion
 from app.subscriptions.models import LimitInForce
 
-# Where nobody collects the money, nothing can be owed: `charge` holds as `block` at the allowance (rule 2.7). An org
-# held to another version (the Free plan's, until it pays) has that one's limits; a meter that version does not speak of
-# keeps its own, since a meter without a row would be unlimited.
+# Where nobody collects payment, nothing can be owed, so `charge` becomes `block` at the allowance (rule 2.7). A
+# restricted org (on the Free plan's limits until it pays) gets that version's limits; a meter the version does not
+# mention keeps its own, since a meter without a row would be unlimited.
 _COPY = text("""
     INSERT INTO limits_in_force
         (org_id, meter_id, period_start, allowance, policy, hard_limit, per_minute, per_hour, per_day)
@@ -33,41 +33,41 @@ _COPY = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class Basis:
-    """How a plan's limits hold for an org: whether it can owe money, and which version's hold instead until it pays."""
+class LimitBasis:
+    """How limits apply to an org: whether it can owe money, and the version that restricts it until it pays."""
 
     owes: bool
-    held_to: UUID | None = None
+    restricted_to: UUID | None = None
 
 
-def put_in_force(session: Session, org_id: UUID, starts: Collection[datetime], basis: Basis) -> None:
-    """Copy the limits of each period's plan version into the periods that start then. Repeating it changes nothing."""
-    owes = basis.owes and basis.held_to is None
-    session.execute(_COPY, {"org": org_id, "starts": list(starts), "owes": owes, "held_to": basis.held_to})
+def copy_limits(session: Session, org_id: UUID, starts: Collection[datetime], basis: LimitBasis) -> None:
+    """Copy each plan version's limits into the periods with these starts. Idempotent."""
+    owes = basis.owes and basis.restricted_to is None
+    session.execute(_COPY, {"org": org_id, "starts": list(starts), "owes": owes, "held_to": basis.restricted_to})
 
 
-def replace(session: Session, org_id: UUID, starts: Collection[datetime], basis: Basis) -> None:
-    """The same where limits are in force already; the caller holds the org's usage lock."""
-    held = delete(LimitInForce).where(LimitInForce.org_id == org_id, LimitInForce.period_start.in_(starts))
-    session.execute(held)
-    put_in_force(session, org_id, starts, basis)
+def replace_limits(session: Session, org_id: UUID, starts: Collection[datetime], basis: LimitBasis) -> None:
+    """Replace the limits of the periods with these starts; the caller holds the org's usage lock."""
+    outdated = delete(LimitInForce).where(LimitInForce.org_id == org_id, LimitInForce.period_start.in_(starts))
+    session.execute(outdated)
+    copy_limits(session, org_id, starts, basis)
 
 
-def as_granted(version: PlanVersion, org_id: UUID, start: datetime, *, owes: bool) -> list[LimitInForce]:
-    """The rows that a period from `start` would have; not stored. `version` is loaded with its parts."""
-    return [_granted(each, org_id, start, owes=owes) for each in version.meters]
+def build_limits(version: PlanVersion, org_id: UUID, start: datetime, *, owes: bool) -> list[LimitInForce]:
+    """Build the rows a period from `start` would have, without storing them. `version` is loaded with its parts."""
+    return [_build_limit(meter, org_id, start, owes=owes) for meter in version.meters]
 
 
-def _granted(each: PlanMeter, org_id: UUID, start: datetime, *, owes: bool) -> LimitInForce:
-    blocked = each.policy == "charge" and not owes
+def _build_limit(meter: PlanMeter, org_id: UUID, start: datetime, *, owes: bool) -> LimitInForce:
+    blocked = meter.policy == "charge" and not owes
     return LimitInForce(
         org_id=org_id,
-        meter_id=each.meter_id,
+        meter_id=meter.meter_id,
         period_start=start,
-        allowance=each.allowance,
-        policy="block" if blocked else each.policy,
-        hard_limit=None if blocked else each.hard_limit,
-        per_minute=each.per_minute,
-        per_hour=each.per_hour,
-        per_day=each.per_day,
+        allowance=meter.allowance,
+        policy="block" if blocked else meter.policy,
+        hard_limit=None if blocked else meter.hard_limit,
+        per_minute=meter.per_minute,
+        per_hour=meter.per_hour,
+        per_day=meter.per_day,
     )

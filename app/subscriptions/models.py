@@ -1,4 +1,4 @@
-"""Who is on what since when, the periods that tile an org's time, and the limits that hold in each."""
+"""Subscriptions and their history, the usage periods that tile an org's time, and the limits in force in each."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _OPEN = text("ended_at IS NULL")
 
 
 class Subscription(Base):
-    """A stretch of time of an org on one plan version; a change of plan ends the row and opens the next.
+    """An org's time on one plan version; changing plan ends the row and opens the next.
 
-    `collection` says who collects the money: nobody (the Free plan), us (offline), or Stripe. It decides how usage
-    periods are cut: calendar months for the first two, months from `anchor_at` for Stripe's.
+    `collection` says who collects the money: nobody (the Free plan), us (offline), or Stripe. It determines usage
+    periods: calendar months for the first two, months from `anchor_at` for Stripe.
     """
 
     __tablename__ = "subscriptions"
@@ -37,13 +37,13 @@ class Subscription(Base):
         CheckConstraint("(state = 'ended') = (ended_at IS NOT NULL)", name="ended"),
         CheckConstraint("ended_at >= started_at", name="times"),
         CheckConstraint("billing_ends_at > billing_starts_at", name="billing_period"),
-        # serves: the subscription an org is on now; and lets it be on one only
+        # serves: the current subscription of an org; enforces one per org
         Index("uq_subscriptions_open", "org_id", unique=True, postgresql_where=_OPEN),
         # serves: the billing history of an org, newest first
         Index(None, "org_id", "started_at"),
-        # serves: who is on which version of a plan
+        # serves: the subscribers of a plan version
         Index(None, "plan_version_id", postgresql_where=_OPEN),
-        # serves: the sweep that rolls billing periods forward
+        # serves: the sweep that advances billing periods
         Index(None, "billing_ends_at", postgresql_where=_OPEN),
     )
 
@@ -65,7 +65,7 @@ class Subscription(Base):
 
 
 class SubscriptionEvent(Base):
-    """A fact of a subscription's life, for its history. `key` tells two of a kind apart, so that each is noted once."""
+    """An event in a subscription's history. `key` distinguishes events of a kind, so each is recorded once."""
 
     __tablename__ = "subscription_events"
     __table_args__ = (
@@ -86,7 +86,7 @@ class SubscriptionEvent(Base):
 
 
 class SubscriptionTerm(Base):
-    """From `starts_at` on the org is on this plan version, until its next row. Also for orgs on the default plan."""
+    """The org's plan version from `starts_at` until its next row. Also kept for orgs on the default plan."""
 
     __tablename__ = "subscription_terms"
 
@@ -96,10 +96,10 @@ class SubscriptionTerm(Base):
 
 
 class UsagePeriod(Base):
-    """[starts_at, ends_at) of one org. `previous_end` names the period before; only the first has none.
+    """An org's usage period, [starts_at, ends_at). `previous_end` names the period before; only the first has none.
 
-    `plan_version_id` are the terms in force at its end, by which it is rated; `time_zone` is the org's zone, whose
-    calendar cut it unless Stripe's anchor did. No foreign key to plans: see the migration.
+    `plan_version_id` is the version in force at its end, by which it is rated. `time_zone` is the org's zone, whose
+    calendar sets the boundaries unless Stripe's anchor does. No foreign key to plans: see the migration.
     """
 
     __tablename__ = "usage_periods"
@@ -113,7 +113,7 @@ class UsagePeriod(Base):
         ),
         CheckConstraint("ends_at > starts_at", name="length"),
         CheckConstraint("previous_end = starts_at", name="tiling"),
-        # serves: the first period of an org; and lets one period only have none before it
+        # serves: the first period of an org; enforces that only one has no predecessor
         Index("uq_usage_periods_first", "org_id", unique=True, postgresql_where=text("previous_end IS NULL")),
         # serves: the sweep that opens periods ahead (the last period of each org, by its end)
         Index(None, "ends_at"),
@@ -129,7 +129,7 @@ class UsagePeriod(Base):
 
 
 class LimitInForce(Base):
-    """What holds for a meter in a period. `allowance` None is unlimited; under `block` the limit is
+    """A meter's limits in a period. `allowance` None is unlimited; under `block` the cap is
     coalesce(hard_limit, allowance). A meter without a row is recorded, unlimited and not billed.
     """
 
@@ -144,7 +144,7 @@ class LimitInForce(Base):
         ForeignKeyConstraint(
             ["org_id", "period_start"], ["usage_periods.org_id", "usage_periods.starts_at"], ondelete="CASCADE"
         ),
-        # serves: all limits of one period (pages, replacement on a change of plan, the cascade)
+        # serves: all limits of a period (pages, replacing them on a change of plan, the cascade)
         Index(None, "org_id", "period_start"),
     )
 

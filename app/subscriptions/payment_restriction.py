@@ -1,4 +1,4 @@
-"""An org that has not paid within the grace is held to the Free plan's limits, until it has."""
+"""Restricts an organisation to the Free plan's limits when a payment is overdue past the grace period."""
 
 from __future__ import annotations
 
@@ -14,49 +14,49 @@ from app.subscriptions.models import Subscription
 
 
 def restrict(session: Session, org_id: UUID, now: datetime, *, actor: Actor = SYSTEM) -> bool:
-    """Put the default plan's limits in force, for the running usage period and those ahead; audited, noted.
+    """Apply the default plan's limits to the current usage period and those ahead. Audited; recorded as an event.
 
-    False when they are already, or when the org has no subscription. Takes the org's usage lock. Nothing is deleted.
+    False if the org is restricted already or has no subscription. Takes the org's usage lock. Deletes no data.
     """
-    periods.lock(session, org_id)
-    held = queries.subscription(session, org_id)
-    if held is None or held.limited_at is not None:
+    periods.lock_usage(session, org_id)
+    subscription = queries.find_subscription(session, org_id)
+    if subscription is None or subscription.limited_at is not None:
         return False
-    periods.ensure_period(session, org_id, now, now)  # what has passed unopened was not limited
-    held.limited_at = now
-    _put_in_force(session, org_id, now)
-    events.record_event(session, held, "limited", key=now.isoformat(), at=now, now=now)
-    audit(session, actor, "subscription.limited", on=("subscription", held.id), org_id=org_id,
+    periods.ensure_period(session, org_id, now, now)  # past periods not opened yet are not restricted
+    subscription.limited_at = now
+    _replace_limits(session, org_id, now)
+    events.record_event(session, subscription, "limited", key=now.isoformat(), at=now, now=now)
+    audit(session, actor, "subscription.limited", on=("subscription", subscription.id), org_id=org_id,
           before={"limited": False}, after={"limited": True}, now=now)  # fmt: skip
     return True
 
 
 def lift_restriction(session: Session, org_id: UUID, now: datetime, *, actor: Actor = SYSTEM) -> bool:
-    """Give the plan's own limits back, audited; False when the org is not limited. Takes the org's usage lock."""
-    periods.lock(session, org_id)
-    held = queries.subscription(session, org_id)
-    if held is None or held.limited_at is None:
+    """Restore the plan's own limits, audited; False if the org is not restricted. Takes the org's usage lock."""
+    periods.lock_usage(session, org_id)
+    subscription = queries.find_subscription(session, org_id)
+    if subscription is None or subscription.limited_at is None:
         return False
-    restore_limits(session, held, now)
-    audit(session, actor, "subscription.unlimited", on=("subscription", held.id), org_id=org_id,
+    restore_limits(session, subscription, now)
+    audit(session, actor, "subscription.unlimited", on=("subscription", subscription.id), org_id=org_id,
           before={"limited": True}, after={"limited": False}, now=now)  # fmt: skip
     return True
 
 
-def restore_limits(session: Session, held: Subscription, now: datetime) -> None:
-    """Put the plan's own limits in force again, also in the periods that have passed meanwhile: it is one bill.
+def restore_limits(session: Session, subscription: Subscription, now: datetime) -> None:
+    """Restore the plan's own limits, also in the periods restricted so far, since they are billed as usual.
 
     The caller holds the org's usage lock.
     """
-    since = held.limited_at
+    since = subscription.limited_at
     if since is not None:
-        periods.ensure_period(session, held.org_id, now, now)
-        held.limited_at = None
-        _put_in_force(session, held.org_id, since)
+        periods.ensure_period(session, subscription.org_id, now, now)
+        subscription.limited_at = None
+        _replace_limits(session, subscription.org_id, since)
 
 
-def _put_in_force(session: Session, org_id: UUID, since: datetime) -> None:
-    """Replace the limits of every period that ends after `since` by those that hold now."""
+def _replace_limits(session: Session, org_id: UUID, since: datetime) -> None:
+    """Replace the limits of every period that ends after `since` with those that apply now."""
     session.flush()
-    starts = [each.starts_at for each in queries.periods(session, org_id, since, since + realign_periods.EVER)]
-    limits.replace(session, org_id, starts, periods.terms_of(session, org_id).basis)
+    starts = [period.starts_at for period in queries.list_periods(session, org_id, since, since + realign_periods.EVER)]
+    limits.replace_limits(session, org_id, starts, periods.get_period_terms(session, org_id).basis)

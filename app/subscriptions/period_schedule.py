@@ -1,4 +1,4 @@
-"""Where an org's usage periods begin and end: calendar months, or months on the subscription's anchor. Pure."""
+"""Computes usage-period boundaries: calendar months, or months anchored to the subscription. Pure."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from datetime import datetime, timedelta
 
 from app.kit.periods import Period, anchored, month_of
 
-# Zones lie at most 26 hours apart. A period that follows one cut in another zone begins that much off the new zone's
-# boundary at most; looking this far in finds the month that is meant, so that no sliver of a period arises.
+# Time zones are at most 26 hours apart, so a period after one in another zone starts at most that far off the new
+# zone's boundary. Looking this far ahead finds the intended month and avoids a sliver of a period.
 SLACK = timedelta(hours=36)
 SKEW = timedelta(hours=1)
-"""Stripe's clock and ours may differ by seconds; instants this near to one another are meant to be one."""
-MOST = 1_200
+"""Stripe's clock and ours may differ by seconds; times this close are treated as equal."""
+MAX_PERIODS = 1_200
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodSchedule:
-    """How to cut. `anchor` None: calendar months in the zone (the Free plan, and orgs that we collect from).
+    """The schedule of an org's periods. `anchor` None: calendar months in the zone (Free plan, offline collection).
 
-    Months on an anchor are Stripe's, which reckons in UTC: `zone` is "UTC" then.
+    Anchored months are Stripe's, which calculates in UTC, so their `zone` is "UTC".
     """
 
     zone: str
     anchor: datetime | None = None
 
     def first_end(self, start: datetime) -> datetime:
-        """The end of a period that begins anywhere; a little before the anchor is meant to be at it."""
-        return self._holding(start if self.anchor is None else start + SKEW).end
+        """The end of a period that starts at any time; a start just before the anchor counts as on it."""
+        return self._period_at(start if self.anchor is None else start + SKEW).end
 
     def next_end(self, start: datetime) -> datetime:
-        """The end of the period after one that ended at `start`."""
-        return self._holding(start + SLACK).end
+        """The end of the period that follows one ending at `start`."""
+        return self._period_at(start + SLACK).end
 
     def nearest(self, end: datetime) -> datetime:
-        """The boundary nearest to one that another zone's calendar made."""
-        return self._holding(end + SLACK).start
+        """The boundary nearest to one set in another time zone."""
+        return self._period_at(end + SLACK).start
 
     def forward(self, last_end: datetime, to: datetime) -> Iterator[Period]:
-        """Periods from the end of the last known one, until one holds `to`."""
-        for _ in range(MOST):
+        """Yield periods after the last known one, up to the one that contains `to`."""
+        for _ in range(MAX_PERIODS):
             if last_end > to:
                 return
             period = Period(last_end, self.next_end(last_end))
@@ -48,13 +48,13 @@ class PeriodSchedule:
             last_end = period.end
         raise ValueError("more than a hundred years of periods")
 
-    def _holding(self, at: datetime) -> Period:
+    def _period_at(self, at: datetime) -> Period:
         return month_of(at, self.zone) if self.anchor is None else anchored(self.anchor, at, self.zone)
 
 
 def backward(first_start: datetime, to: datetime, zone: str) -> Iterator[Period]:
-    """Calendar months before the first known period, newest first, until one holds `to`."""
-    for _ in range(MOST):
+    """Yield calendar months before the first known period, newest first, back to the one that contains `to`."""
+    for _ in range(MAX_PERIODS):
         if first_start <= to:
             return
         period = Period(month_of(first_start - SLACK, zone).start, first_start)

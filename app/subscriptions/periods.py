@@ -1,4 +1,4 @@
-"""Opens usage periods. Whoever changes an org's periods or limits holds its usage lock; see migration 0006."""
+"""Opens usage periods. Changing an org's periods or limits requires its usage lock; see `usage_lock.sql`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 from app.accounts import queries as accounts
 from app.kit.periods import Period, month_of
 from app.subscriptions import limits, queries
-from app.subscriptions.limits import Basis
+from app.subscriptions.limits import LimitBasis
 from app.subscriptions.models import SubscriptionTerm, UsagePeriod
 from app.subscriptions.period_schedule import PeriodSchedule, backward
 
 AHEAD = timedelta(days=62)
-"""How far beyond now periods stand open: two whole months at least, whatever their length."""
+"""How far ahead periods are opened: at least two whole months, whatever their length."""
 
 _TERM = text("""
     INSERT INTO subscription_terms (org_id, starts_at, plan_version_id)
@@ -33,90 +33,94 @@ _TERM = text("""
 
 @dataclass(frozen=True, slots=True)
 class PeriodTerms:
-    """By what an org's new periods are opened: how to cut them, on which version, and how its limits hold."""
+    """How an org's new periods are opened: their schedule, plan version and limits."""
 
     zone: str
-    cuts: PeriodSchedule
+    schedule: PeriodSchedule
     version_id: UUID
-    basis: Basis
+    basis: LimitBasis
 
 
 def ensure_period(session: Session, org_id: UUID, at: datetime, now: datetime) -> UsagePeriod:
-    """Open the usage period that holds `at`, with its limits, and every one between it and those that are known.
+    """Open the usage period that contains `at`, with its limits, and all between it and the existing ones.
 
-    Repeating it changes nothing, also at once from many connections. An org's first period is the one that holds
-    `now`; before it lie calendar months on the default plan. Raises `NotFound` (org), `Unavailable` (no catalogue).
+    Idempotent, also under concurrency. An org's first period is the one that contains `now`; calendar months on the
+    default plan precede it. Raises `NotFound` (org), `Unavailable` (no catalogue).
     """
-    found = queries.period_at(session, org_id, at)
-    if found is not None:
-        return found
-    lock(session, org_id)
-    extend(session, org_id, at, at, now)
-    opened = queries.period_at(session, org_id, at)
+    existing = queries.find_period(session, org_id, at)
+    if existing is not None:
+        return existing
+    lock_usage(session, org_id)
+    extend_periods(session, org_id, at, at, now)
+    opened = queries.find_period(session, org_id, at)
     if opened is None:
-        raise RuntimeError(f"no usage period of org {org_id} holds {at}")
+        raise RuntimeError(f"no usage period of org {org_id} contains {at}")
     return opened
 
 
-def open_ahead(session: Session, org_id: UUID, now: datetime) -> None:
-    """See to it that the period that holds `now` and the next two stand open."""
-    lock(session, org_id)
-    extend(session, org_id, now, now + AHEAD, now)
+def open_periods_ahead(session: Session, org_id: UUID, now: datetime) -> None:
+    """Ensure that the current period and the next two are open."""
+    lock_usage(session, org_id)
+    extend_periods(session, org_id, now, now + AHEAD, now)
 
 
-def remake_ahead(session: Session, org_id: UUID, now: datetime) -> None:
-    """Make the periods ahead anew, after the org's zone or its plan's default version has changed.
+def rebuild_periods_ahead(session: Session, org_id: UUID, now: datetime) -> None:
+    """Rebuild the periods ahead after the org's time zone or the default plan's version has changed.
 
-    The running period keeps its terms; its end moves to the boundary of the new zone, unless either is near enough
-    for events to have been counted beyond it already.
+    The current period keeps its terms. Its end moves to the new zone's boundary, unless the old or new end is so close
+    that events may already have been counted beyond it.
     """
-    lock(session, org_id)
-    extend(session, org_id, now, now, now)
-    running = queries.period_at(session, org_id, now)
+    lock_usage(session, org_id)
+    extend_periods(session, org_id, now, now, now)
+    running = queries.find_period(session, org_id, now)
     if running is None:
-        raise RuntimeError(f"no usage period of org {org_id} holds {now}")
-    drop_ahead(session, org_id, running)
-    terms = terms_of(session, org_id)
-    if terms.cuts.anchor is None:  # Stripe's boundaries are instants, which no zone moves
-        end = terms.cuts.nearest(running.ends_at)
+        raise RuntimeError(f"no usage period of org {org_id} contains {now}")
+    drop_periods_ahead(session, org_id, running)
+    terms = get_period_terms(session, org_id)
+    if terms.schedule.anchor is None:  # Stripe's boundaries do not depend on the zone
+        end = terms.schedule.nearest(running.ends_at)
         if min(end, running.ends_at) > now + timedelta(hours=1):
             running.ends_at = end
     running.time_zone = terms.zone
     session.flush()
-    extend(session, org_id, now, now + AHEAD, now)
+    extend_periods(session, org_id, now, now + AHEAD, now)
 
 
-def lock(session: Session, org_id: UUID) -> None:
-    """Wait for every write of usage in flight, and hold off the next, until the transaction ends."""
+def lock_usage(session: Session, org_id: UUID) -> None:
+    """Wait for usage writes in flight and block new ones until the transaction ends."""
     session.execute(select(func.pg_advisory_xact_lock(func.usage_lock(org_id))))
 
 
-def extend(session: Session, org_id: UUID, start: datetime, end: datetime, now: datetime) -> None:
-    """Open what is missing so that periods hold `start` and `end`. The caller holds the lock."""
-    terms = terms_of(session, org_id)
-    known = _known(session, org_id)
-    if known is None:
-        known = month_of(now, terms.zone)
-        _open(session, org_id, [known], terms, now, after=None)
-    _open(session, org_id, list(terms.cuts.forward(known.end, end)), terms, now, after=known.end)
-    before = list(backward(known.start, start, terms.zone))[::-1]
+def extend_periods(session: Session, org_id: UUID, start: datetime, end: datetime, now: datetime) -> None:
+    """Open missing periods so that `start` and `end` are covered. The caller holds the lock."""
+    terms = get_period_terms(session, org_id)
+    covered = _find_covered(session, org_id)
+    if covered is None:
+        covered = month_of(now, terms.zone)
+        _open(session, org_id, [covered], terms, now, after=None)
+    _open(session, org_id, list(terms.schedule.forward(covered.end, end)), terms, now, after=covered.end)
+    before = list(backward(covered.start, start, terms.zone))[::-1]
     if before:
         _open_before(session, org_id, before, terms.zone, now)
 
 
-def terms_of(session: Session, org_id: UUID) -> PeriodTerms:
-    """By what new periods of the org are opened now."""
+def get_period_terms(session: Session, org_id: UUID) -> PeriodTerms:
+    """Get the terms for opening the org's periods now."""
     zone = accounts.get_org(session, org_id).time_zone
-    held = queries.subscription(session, org_id)
-    if held is None:
-        return PeriodTerms(zone, PeriodSchedule(zone), queries.default_version_id(session), Basis(owes=False))
-    held_to = queries.default_version_id(session) if held.limited_at else None
-    cuts = PeriodSchedule("UTC", held.anchor_at) if held.collection == "stripe" else PeriodSchedule(zone)
-    return PeriodTerms(zone, cuts, held.plan_version_id, Basis(held.collection != "none", held_to))
+    subscription = queries.find_subscription(session, org_id)
+    if subscription is None:
+        return PeriodTerms(zone, PeriodSchedule(zone), queries.get_default_version_id(session), LimitBasis(owes=False))
+    restricted_to = queries.get_default_version_id(session) if subscription.limited_at else None
+    schedule = (
+        PeriodSchedule("UTC", subscription.anchor_at) if subscription.collection == "stripe" else PeriodSchedule(zone)
+    )
+    return PeriodTerms(
+        zone, schedule, subscription.plan_version_id, LimitBasis(subscription.collection != "none", restricted_to)
+    )
 
 
-def drop_ahead(session: Session, org_id: UUID, running: UsagePeriod) -> None:
-    """Close the periods after the running one; they are to be made anew in the same transaction."""
+def drop_periods_ahead(session: Session, org_id: UUID, running: UsagePeriod) -> None:
+    """Delete the periods after the running one; the caller recreates them in the same transaction."""
     after = running.starts_at
     session.execute(delete(UsagePeriod).where(UsagePeriod.org_id == org_id, UsagePeriod.starts_at > after))
     session.execute(
@@ -124,38 +128,38 @@ def drop_ahead(session: Session, org_id: UUID, running: UsagePeriod) -> None:
     )
 
 
-def start_anew(session: Session, org_id: UUID, holding: UsagePeriod, at: datetime, now: datetime) -> None:
-    """End the period that holds `at` there and start another, by the terms in force now. Those ahead are dropped."""
-    terms = terms_of(session, org_id)
-    if holding.starts_at < at:
-        holding.ends_at = at
+def start_period(session: Session, org_id: UUID, containing: UsagePeriod, at: datetime, now: datetime) -> None:
+    """End the period that contains `at` there and start another on the current terms. Those ahead must be dropped."""
+    terms = get_period_terms(session, org_id)
+    if containing.starts_at < at:
+        containing.ends_at = at
         session.flush()
-        _open(session, org_id, [Period(at, terms.cuts.first_end(at))], terms, now, after=at)
+        _open(session, org_id, [Period(at, terms.schedule.first_end(at))], terms, now, after=at)
         return
-    holding.ends_at, holding.plan_version_id = terms.cuts.first_end(at), terms.version_id
-    holding.time_zone = terms.zone
+    containing.ends_at, containing.plan_version_id = terms.schedule.first_end(at), terms.version_id
+    containing.time_zone = terms.zone
     session.flush()
-    limits.replace(session, org_id, [at], terms.basis)
-    note_terms(session, org_id, at, terms.version_id)
+    limits.replace_limits(session, org_id, [at], terms.basis)
+    record_terms(session, org_id, at, terms.version_id)
 
 
-def note_terms(session: Session, org_id: UUID, at: datetime, version_id: UUID) -> None:
-    """Write down that the org is on this version from then on, unless it is already."""
+def record_terms(session: Session, org_id: UUID, at: datetime, version_id: UUID) -> None:
+    """Record that the org is on this version from `at` on, unless it already is."""
     session.execute(_TERM, {"org": org_id, "at": at, "version": version_id})
 
 
-def _known(session: Session, org_id: UUID) -> Period | None:
-    """From the start of the org's first period to the end of its last."""
-    asked = select(func.min(UsagePeriod.starts_at), func.max(UsagePeriod.ends_at))
-    start, end = session.execute(asked.where(UsagePeriod.org_id == org_id)).one()
+def _find_covered(session: Session, org_id: UUID) -> Period | None:
+    """The span from the start of the org's first period to the end of its last."""
+    query = select(func.min(UsagePeriod.starts_at), func.max(UsagePeriod.ends_at))
+    start, end = session.execute(query.where(UsagePeriod.org_id == org_id)).one()
     return Period(start, end) if start else None
 
 
 def _open_before(session: Session, org_id: UUID, periods: Sequence[Period], zone: str, now: datetime) -> None:
-    """Open calendar months before the first known period, on the default plan: nobody was subscribed then."""
+    """Open calendar months before the first known period, on the default plan, as there was no subscription then."""
     known_first = update(UsagePeriod).where(UsagePeriod.org_id == org_id, UsagePeriod.previous_end.is_(None))
     session.execute(known_first.values(previous_end=UsagePeriod.starts_at))
-    terms = PeriodTerms(zone, PeriodSchedule(zone), queries.default_version_id(session), Basis(owes=False))
+    terms = PeriodTerms(zone, PeriodSchedule(zone), queries.get_default_version_id(session), LimitBasis(owes=False))
     _open(session, org_id, periods, terms, now, after=None)
 
 
@@ -168,7 +172,7 @@ def _open(
     *,
     after: datetime | None,
 ) -> None:
-    """Write periods that follow one another, the first of them after `after`, with their limits."""
+    """Store consecutive periods with their limits; the first follows the one that ends at `after`."""
     if not periods:
         return
     rows = [
@@ -184,5 +188,5 @@ def _open(
         for number, period in enumerate(periods)
     ]
     session.execute(insert(UsagePeriod).on_conflict_do_nothing(), rows)
-    limits.put_in_force(session, org_id, [period.start for period in periods], terms.basis)
-    note_terms(session, org_id, periods[0].start, terms.version_id)
+    limits.copy_limits(session, org_id, [period.start for period in periods], terms.basis)
+    record_terms(session, org_id, periods[0].start, terms.version_id)

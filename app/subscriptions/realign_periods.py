@@ -1,4 +1,4 @@
-"""Usage periods cut anew: from an instant on, at another boundary, or on another plan. The caller holds the lock."""
+"""Realigns usage periods: from a given time, to a new boundary, or to another plan. The caller holds the lock."""
 
 from __future__ import annotations
 
@@ -15,57 +15,57 @@ from app.subscriptions.period_schedule import SKEW, SLACK
 EVER = timedelta(days=3_660)
 
 
-def holding(session: Session, org_id: UUID, at: datetime, now: datetime) -> UsagePeriod:
-    """The period that holds `at`, with all up to now opened by the terms so far: asked for before these change."""
+def open_period_at(session: Session, org_id: UUID, at: datetime, now: datetime) -> UsagePeriod:
+    """Open all periods up to now on the current terms, before they change; returns the one that contains `at`."""
     periods.ensure_period(session, org_id, now, now)
     return periods.ensure_period(session, org_id, at, now)
 
 
-def restart(session: Session, org_id: UUID, held: UsagePeriod, at: datetime, now: datetime) -> None:
-    """Cut the period that holds `at` there, and open all after it by the terms in force now; `at` may be long ago."""
-    periods.drop_ahead(session, org_id, held)
-    periods.start_anew(session, org_id, held, at, now)
-    periods.extend(session, org_id, at, now + periods.AHEAD, now)
+def restart_periods(session: Session, org_id: UUID, period: UsagePeriod, at: datetime, now: datetime) -> None:
+    """Cut the period at `at` and open all after it on the terms now in force; `at` may be long ago."""
+    periods.drop_periods_ahead(session, org_id, period)
+    periods.start_period(session, org_id, period, at, now)
+    periods.extend_periods(session, org_id, at, now + periods.AHEAD, now)
 
 
-def retake(session: Session, org_id: UUID, at: datetime) -> None:
-    """Put the period that holds `at`, and all after it, on the plan version and the limits in force now."""
-    terms = periods.terms_of(session, org_id)
-    taken = queries.periods(session, org_id, at, at + EVER)
-    for each in taken:
-        each.plan_version_id = terms.version_id
+def reapply_terms(session: Session, org_id: UUID, at: datetime) -> None:
+    """Move the period that contains `at`, and all after it, to the plan version and limits now in force."""
+    terms = periods.get_period_terms(session, org_id)
+    periods_after = queries.list_periods(session, org_id, at, at + EVER)
+    for period in periods_after:
+        period.plan_version_id = terms.version_id
     session.flush()
-    limits.replace(session, org_id, [each.starts_at for each in taken], terms.basis)
+    limits.replace_limits(session, org_id, [period.starts_at for period in periods_after], terms.basis)
     session.execute(delete(SubscriptionTerm).where(SubscriptionTerm.org_id == org_id, SubscriptionTerm.starts_at > at))
-    periods.note_terms(session, org_id, at, terms.version_id)
+    periods.record_terms(session, org_id, at, terms.version_id)
 
 
-def align(session: Session, org_id: UUID, at: datetime, now: datetime, *, far: bool) -> datetime | None:
-    """Make `at` a boundary: the nearest one moves there; with `far`, where none is near, the period is cut.
+def align_boundary(session: Session, org_id: UUID, at: datetime, now: datetime, *, far: bool) -> datetime | None:
+    """Make `at` a period boundary by moving the nearest one there; with `far`, cut the period if none is near.
 
-    Returns from when on events are to be recounted; None when the boundary stood, or no event can lie near it yet.
+    Returns the time from which to recount events; None if `at` was a boundary already, or no event can be near it yet.
     """
     last = session.scalar(select(func.max(UsagePeriod.ends_at)).where(UsagePeriod.org_id == org_id))
     if last is None or at > last + SLACK:
-        return None  # opened later, and looked at again then
+        return None  # not opened yet; realigned once it is
     ending = _ending_near(session, org_id, at)
     if ending is None and far:
-        ending = queries.period_at(session, org_id, at)
+        ending = queries.find_period(session, org_id, at)
     if ending is None or at in {ending.starts_at, ending.ends_at}:
         return None
     first = min(at, ending.ends_at)
-    periods.drop_ahead(session, org_id, ending)
+    periods.drop_periods_ahead(session, org_id, ending)
     ending.ends_at = at
     session.flush()
-    periods.extend(session, org_id, at, max(at, now + periods.AHEAD), now)
+    periods.extend_periods(session, org_id, at, max(at, now + periods.AHEAD), now)
     return first if first <= now + SKEW else None
 
 
 def _ending_near(session: Session, org_id: UUID, at: datetime) -> UsagePeriod | None:
-    """The period whose end lies nearest to `at`, within the slack."""
+    """The period whose end is nearest to `at`, within the slack."""
     near = select(UsagePeriod).where(
         UsagePeriod.org_id == org_id,
         UsagePeriod.starts_at < at,
         UsagePeriod.ends_at.between(at - SLACK, at + SLACK),
     )
-    return min(session.scalars(near), key=lambda each: abs(each.ends_at - at), default=None)
+    return min(session.scalars(near), key=lambda period: abs(period.ends_at - at), default=None)

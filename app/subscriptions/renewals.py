@@ -1,4 +1,4 @@
-"""The billing period as Stripe has it: renewals noted, and our usage periods brought in line with it."""
+"""Applies Stripe's billing period: records renewals and aligns our usage periods with it."""
 
 from __future__ import annotations
 
@@ -14,37 +14,39 @@ from app.subscriptions.service import MONTHS
 
 
 def apply_billing_period(
-    session: Session, held: Subscription, billing: Period, anchor_at: datetime, now: datetime
+    session: Session, subscription: Subscription, billing: Period, anchor_at: datetime, now: datetime
 ) -> None:
-    """Take over Stripe's billing period, and its anchor; every renewal since the one known is noted.
+    """Apply Stripe's billing period and anchor, recording every renewal since the last known period.
 
-    Who pays by the year keeps the anchor of the usage periods, which Stripe's invoices do not follow.
+    Yearly subscriptions keep the anchor of their usage periods, which Stripe's invoices do not follow.
     """
-    since = held.billing_starts_at
-    held.billing_starts_at, held.billing_ends_at = billing.start, billing.end
-    if held.interval == "month":
-        held.anchor_at = anchor_at
+    since = subscription.billing_starts_at
+    subscription.billing_starts_at, subscription.billing_ends_at = billing.start, billing.end
+    if subscription.interval == "month":
+        subscription.anchor_at = anchor_at
     session.flush()
-    record_renewal(session, held, since, now)
+    record_renewals(session, subscription, since, now)
 
 
-def record_renewal(session: Session, held: Subscription, since: datetime, now: datetime) -> None:
-    """Note each renewal after `since` up to the present billing period, also those that nobody told us of."""
-    start = held.billing_starts_at
-    anchor = held.anchor_at if held.interval == "month" else start  # of years `anchor_at` is only the usage's
+def record_renewals(session: Session, subscription: Subscription, since: datetime, now: datetime) -> None:
+    """Record every renewal after `since` up to the current billing period, including those we received no event for."""
+    start = subscription.billing_starts_at
+    anchor = (
+        subscription.anchor_at if subscription.interval == "month" else start
+    )  # a yearly subscription's `anchor_at` is for usage only
     while start > since + SLACK:
-        events.record_event(session, held, "renewed", key=start.isoformat(), at=start, now=now)
-        start = anchored(anchor, start - SLACK, "UTC", MONTHS[held.interval]).start
+        events.record_event(session, subscription, "renewed", key=start.isoformat(), at=start, now=now)
+        start = anchored(anchor, start - SLACK, "UTC", MONTHS[subscription.interval]).start
 
 
-def align(session: Session, held: Subscription, now: datetime) -> datetime | None:
-    """Make Stripe's billing boundaries boundaries of ours; returns from when on events are to be recounted.
+def align_periods(session: Session, subscription: Subscription, now: datetime) -> datetime | None:
+    """Align our period boundaries with Stripe's billing boundaries; returns the time from which to recount events.
 
-    The first period starts when the subscription did; where Stripe's clock ran ahead of ours, no sliver is cut.
+    The first period starts with the subscription; a start that is off only by clock skew makes no sliver of a period.
     """
     moved = [
-        realign_periods.align(session, held.org_id, at, now, far=held.interval == "month")
-        for at in (held.billing_starts_at, held.billing_ends_at)
-        if at > held.started_at + SKEW
+        realign_periods.align_boundary(session, subscription.org_id, at, now, far=subscription.interval == "month")
+        for at in (subscription.billing_starts_at, subscription.billing_ends_at)
+        if at > subscription.started_at + SKEW
     ]
     return min((at for at in moved if at is not None), default=None)

@@ -1,4 +1,4 @@
-"""Verbs that put an org on a plan."""
+"""Assigns plans to orgs."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from app.subscriptions.models import Subscription, UsagePeriod
 
 MONTHS = {"month": MONTH, "year": YEAR}
 _PAID_AT_STRIPE = (
-    "This organisation pays for its plan through Stripe. Cancel that subscription first: once it has ended, another"
-    " plan can be given."
+    "This organisation pays for its plan through Stripe. Cancel that subscription first; once it has ended, you can"
+    " assign another plan."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PlanChange:
-    """What giving a plan did.
+    """The result of changing a plan.
 
-    From `recount_from` on (when not None) events belong to another usage period than before: whoever called has
-    metering count them anew. `subscription_id` is the row that a subscription of Stripe pays for; None: no row.
+    Events from `recount_from` on (if not None) now belong to another usage period, so the caller must have metering
+    recount them. `subscription_id` is the row that a Stripe subscription pays for; None: no row.
     """
 
     changed: bool
@@ -42,23 +42,23 @@ class PlanChange:
 
 @dataclass(frozen=True, slots=True)
 class PlanChoice:
-    """A plan version as an org takes it."""
+    """A plan version with the interval, currency and collection chosen for an org."""
 
     version_id: UUID
     interval: str
     currency: str
     collection: str
 
-    def same_periods(self, held: Subscription | None) -> bool:
-        """Whether usage periods run on from the subscription held so far; None is the default plan."""
-        if held is None:
+    def same_periods(self, current: Subscription | None) -> bool:
+        """Whether the current subscription's usage periods continue; None is the default plan."""
+        if current is None:
             return self.collection == "none"
-        return (held.collection, held.currency) == (self.collection, self.currency)
+        return (current.collection, current.currency) == (self.collection, self.currency)
 
-    def same(self, held: Subscription | None, in_force: UUID) -> bool:
-        """Whether the org is on this already."""
-        interval = self.interval if held is None else held.interval
-        return self.same_periods(held) and (in_force, interval) == (self.version_id, self.interval)
+    def same(self, current: Subscription | None, in_force: UUID) -> bool:
+        """Whether the org already has this choice."""
+        interval = self.interval if current is None else current.interval
+        return self.same_periods(current) and (in_force, interval) == (self.version_id, self.interval)
 
 
 def assign_plan(
@@ -71,87 +71,87 @@ def assign_plan(
     actor: Actor,
     now: datetime,
 ) -> PlanChange:
-    """Staff put an org on a plan version, now; the same again changes nothing. Audited.
+    """Assign a plan version to an org immediately, on behalf of staff. Idempotent; audited.
 
-    Its limits hold at once, for the whole running period. A change to or from the Free plan, of currency, or of who
-    collects, ends the running period and starts another now. Nobody collects for a free plan; for another we do
-    ("offline": we send the invoice). Raises `NotFound`, `Conflict` (not published, archived, or Stripe collects),
-    `InvalidRequest` (the plan has no such price).
+    Its limits apply at once to the whole current period. Changing to or from the Free plan, or changing currency or
+    collection, ends the current period and starts a new one. Free plans are not collected; others are "offline",
+    invoiced by us. Raises `NotFound`, `Conflict` (not published, archived, or collected by Stripe), `InvalidRequest`
+    (no such price).
     """
     accounts.get_org(session, org_id)
-    version = _assignable(session, plan_version_id)
+    version = _get_assignable(session, plan_version_id)
     _check_price(version, interval, currency)
     choice = PlanChoice(version.id, interval, currency, "none" if is_free(version) else "offline")
-    periods.lock(session, org_id)
-    held = queries.subscription(session, org_id)
-    if held is not None and held.collection == "stripe":
+    periods.lock_usage(session, org_id)
+    current = queries.find_subscription(session, org_id)
+    if current is not None and current.collection == "stripe":
         raise Conflict(_PAID_AT_STRIPE)
-    if choice.same(held, queries.plan_in_force(session, org_id, now)):
+    if choice.same(current, queries.get_plan_in_force(session, org_id, now)):
         return PlanChange(changed=False)
-    if held is not None:
-        now = max(now, held.started_at)  # read before we waited for the lock, while another change went through
-    running = realign_periods.holding(session, org_id, now, now)
-    anew = not choice.same_periods(held)
-    taken = _replace(session, org_id, held, choice, actor=actor, now=now)
-    _move_periods(session, org_id, running, anew=anew, now=now)
-    kind = "started" if held is None else "plan_changed"
-    events.record_event(session, taken, kind, key=now.isoformat(), at=now, now=now)
-    before, after = described(session, held), described(session, taken)
-    audit(session, actor, "subscription.plan_assigned", on=("subscription", taken.id), org_id=org_id,
+    if current is not None:
+        now = max(now, current.started_at)  # another change may have gone through while we waited for the lock
+    running = realign_periods.open_period_at(session, org_id, now, now)
+    restart = not choice.same_periods(current)
+    assigned = _replace(session, org_id, current, choice, actor=actor, now=now)
+    _move_periods(session, org_id, running, restart=restart, now=now)
+    kind = "started" if current is None else "plan_changed"
+    events.record_event(session, assigned, kind, key=now.isoformat(), at=now, now=now)
+    before, after = describe_subscription(session, current), describe_subscription(session, assigned)
+    audit(session, actor, "subscription.plan_assigned", on=("subscription", assigned.id), org_id=org_id,
           before=before, after=after, now=now)  # fmt: skip
-    return PlanChange(True, now if anew else None, taken.id)
+    return PlanChange(True, now if restart else None, assigned.id)
 
 
 def roll_billing_period(session: Session, subscription_id: UUID, now: datetime) -> None:
-    """Move the billing period of a subscription that Stripe does not bill to the one that holds `now`."""
-    asked = select(Subscription).where(Subscription.id == subscription_id).with_for_update()
-    held = session.scalars(asked).one()
-    if held.ended_at is not None or held.collection == "stripe" or held.billing_ends_at > now:
+    """Advance the billing period of a subscription not billed by Stripe to the one that contains `now`."""
+    query = select(Subscription).where(Subscription.id == subscription_id).with_for_update()
+    subscription = session.scalars(query).one()
+    if subscription.ended_at is not None or subscription.collection == "stripe" or subscription.billing_ends_at > now:
         return
-    zone = accounts.get_org(session, held.org_id).time_zone
-    period = anchored(held.anchor_at, now, zone, MONTHS[held.interval])
-    held.billing_starts_at, held.billing_ends_at = period.start, period.end
+    zone = accounts.get_org(session, subscription.org_id).time_zone
+    period = anchored(subscription.anchor_at, now, zone, MONTHS[subscription.interval])
+    subscription.billing_starts_at, subscription.billing_ends_at = period.start, period.end
     session.flush()
 
 
 def is_free(version: PlanVersion) -> bool:
-    """Whether nothing can ever be owed on it: the default plan, or one whose every price is 0 and without charges."""
+    """Whether the version can never cost anything: the default plan, or only zero prices and no charges."""
     costs = any(price.amount for price in version.prices) or not version.prices or version.charges
     return version.plan.is_default or not costs
 
 
-def _assignable(session: Session, version_id: UUID) -> PlanVersion:
+def _get_assignable(session: Session, version_id: UUID) -> PlanVersion:
     version = catalog.find_version(session, version_id)
     if version is None:
         raise NotFound("There is no such plan version.")
     if version.published_at is None or version.plan.archived_at is not None:
-        raise Conflict(f"Version {version.number} of plan {version.plan.name} is not on offer: draft or archived.")
+        raise Conflict(f"Version {version.number} of plan {version.plan.name} is a draft or archived.")
     return version
 
 
 def _check_price(version: PlanVersion, interval: str, currency: str) -> None:
-    """A plan without prices is by agreement: any price goes; but usage must be priced in the currency."""
+    """A custom plan has no list prices, so any is accepted; but usage must be priced in the currency."""
     errors = []
     if interval not in MONTHS:
         errors.append(FieldError("interval", "must be month or year"))
     elif version.prices and not any((p.currency, p.interval) == (currency, interval) for p in version.prices):
-        errors.append(FieldError("currency", f"{version.plan.name} has no price by the {interval} in {currency}"))
-    charged = {each.meter_id for each in version.charges if each.currency == currency}
-    if not errors and any(each.policy == "charge" and each.meter_id not in charged for each in version.meters):
+        errors.append(FieldError("currency", f"{version.plan.name} has no price per {interval} in {currency}"))
+    charged = {charge.meter_id for charge in version.charges if charge.currency == currency}
+    if not errors and any(meter.policy == "charge" and meter.meter_id not in charged for meter in version.meters):
         errors.append(FieldError("currency", f"{version.plan.name} does not price its usage in {currency}"))
     if errors:
-        raise InvalidRequest("; ".join(each.detail for each in errors) + ".", errors)
+        raise InvalidRequest("; ".join(error.detail for error in errors) + ".", errors)
 
 
 def _replace(
-    session: Session, org_id: UUID, held: Subscription | None, choice: PlanChoice, *, actor: Actor, now: datetime
+    session: Session, org_id: UUID, current: Subscription | None, choice: PlanChoice, *, actor: Actor, now: datetime
 ) -> Subscription:
-    """End the subscription held and open the chosen one."""
-    anchor, billing = _dates(session, org_id, held, choice, now)
-    if held is not None:
-        held.state, held.ended_at = "ended", now
+    """End the current subscription and open the chosen one."""
+    anchor, billing = _find_dates(session, org_id, current, choice, now)
+    if current is not None:
+        current.state, current.ended_at = "ended", now
         session.flush()
-    taken = Subscription(
+    opened = Subscription(
         id=new_id(),
         org_id=org_id,
         plan_version_id=choice.version_id,
@@ -166,44 +166,44 @@ def _replace(
         cancel_at_period_end=False,
         assigned_by=actor.id,
     )
-    session.add(taken)
+    session.add(opened)
     session.flush()
-    return taken
+    return opened
 
 
-def _dates(
-    session: Session, org_id: UUID, held: Subscription | None, choice: PlanChoice, now: datetime
+def _find_dates(
+    session: Session, org_id: UUID, current: Subscription | None, choice: PlanChoice, now: datetime
 ) -> tuple[datetime, Period]:
-    """The anchor and the billing period: those held run on while who collects, currency and interval stay."""
+    """The anchor and billing period; both continue unless collection, currency or interval change."""
     zone = accounts.get_org(session, org_id).time_zone
-    if held is not None and choice.same_periods(held) and held.interval == choice.interval:
-        return held.anchor_at, Period(held.billing_starts_at, held.billing_ends_at)
+    if current is not None and choice.same_periods(current) and current.interval == choice.interval:
+        return current.anchor_at, Period(current.billing_starts_at, current.billing_ends_at)
     return now, Period(now, boundary(now, 1, zone, MONTHS[choice.interval]))
 
 
-def _move_periods(session: Session, org_id: UUID, running: UsagePeriod, *, anew: bool, now: datetime) -> None:
-    """Bring periods, limits and terms in line with the new subscription. The lock is held."""
-    if anew:
-        realign_periods.restart(session, org_id, running, now, now)
+def _move_periods(session: Session, org_id: UUID, running: UsagePeriod, *, restart: bool, now: datetime) -> None:
+    """Apply the new subscription to periods, limits and terms. The caller holds the lock."""
+    if restart:
+        realign_periods.restart_periods(session, org_id, running, now, now)
     else:
-        realign_periods.retake(session, org_id, now)
-        periods.extend(session, org_id, now, now + periods.AHEAD, now)
+        realign_periods.reapply_terms(session, org_id, now)
+        periods.extend_periods(session, org_id, now, now + periods.AHEAD, now)
 
 
-def described(session: Session, held: Subscription | None) -> dict[str, object] | None:
-    """A subscription as the audit tells of it."""
-    if held is None:
+def describe_subscription(session: Session, subscription: Subscription | None) -> dict[str, object] | None:
+    """Describe a subscription for the audit log."""
+    if subscription is None:
         return None
-    version = catalog.find_version(session, held.plan_version_id)
+    version = catalog.find_version(session, subscription.plan_version_id)
     if version is None:
-        raise RuntimeError(f"subscription {held.id} names no version")
+        raise RuntimeError(f"subscription {subscription.id} names no version")
     return {
         "plan": version.plan.key,
         "version": str(version.number),
-        "interval": held.interval,
-        "currency": held.currency,
-        "collection": held.collection,
-        "state": held.state,
-        "billing_ends_at": held.billing_ends_at,
-        "cancel_at_period_end": held.cancel_at_period_end,
+        "interval": subscription.interval,
+        "currency": subscription.currency,
+        "collection": subscription.collection,
+        "state": subscription.state,
+        "billing_ends_at": subscription.billing_ends_at,
+        "cancel_at_period_end": subscription.cancel_at_period_end,
     }

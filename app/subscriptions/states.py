@@ -1,4 +1,4 @@
-"""The state of a subscription as Stripe has it, and what follows from it for the limits."""
+"""Applies Stripe's subscription status, including its effect on the limits."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ SUSPENDED = ("unpaid", "paused")
 
 
 def apply_status(
-    session: Session, held: Subscription, state: str, *, cancels: bool, actor: Actor, now: datetime
+    session: Session, subscription: Subscription, state: str, *, cancels: bool, actor: Actor, now: datetime
 ) -> None:
-    """Take over state and planned cancellation, and note what is new in them.
+    """Apply the status and the planned cancellation, recording changes as events.
 
-    Unpaid and paused hold the org to the default plan's limits at once; payment gives its own back. Past due changes
-    no limit: the grace does, when it is over.
+    Unpaid and paused restrict the org to the default plan's limits at once; payment restores its own. Past due changes
+    no limits until the grace period is over.
     """
-    was, held.state = held.state, state
-    period = held.billing_starts_at.isoformat()
-    if state in OWING and was in PAID:
-        events.record_event(session, held, "past_due", key=period, at=now, now=now)
-    if state in PAID and was not in PAID:
-        events.record_event(session, held, "recovered", key=period, at=now, now=now)
-    if cancels != held.cancel_at_period_end:
-        held.cancel_at_period_end = cancels
+    previous, subscription.state = subscription.state, state
+    period = subscription.billing_starts_at.isoformat()
+    if state in OWING and previous in PAID:
+        events.record_event(session, subscription, "past_due", key=period, at=now, now=now)
+    if state in PAID and previous not in PAID:
+        events.record_event(session, subscription, "recovered", key=period, at=now, now=now)
+    if cancels != subscription.cancel_at_period_end:
+        subscription.cancel_at_period_end = cancels
         kind = "cancel_planned" if cancels else "cancel_undone"
-        events.record_event(session, held, kind, key=now.isoformat(), at=now, now=now)
+        events.record_event(session, subscription, kind, key=now.isoformat(), at=now, now=now)
     session.flush()
     if state in SUSPENDED:
-        payment_restriction.restrict(session, held.org_id, now, actor=actor)
+        payment_restriction.restrict(session, subscription.org_id, now, actor=actor)
     elif state in PAID:
-        payment_restriction.lift_restriction(session, held.org_id, now, actor=actor)
+        payment_restriction.lift_restriction(session, subscription.org_id, now, actor=actor)

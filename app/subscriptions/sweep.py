@@ -1,4 +1,4 @@
-"""Finds the orgs whose periods are due to be opened or made anew; nothing is scheduled, the rows say it."""
+"""Finds orgs whose periods must be opened or rebuilt, from the rows alone; nothing is scheduled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-# One probe of (org_id, ends_at) an org. Orgs without any period (just signed up) come too.
+# One probe of (org_id, ends_at) per org. Includes orgs without any period (just signed up).
 _TO_OPEN = text("""
     SELECT o.id FROM accounts_orgs o
     LEFT JOIN LATERAL (
@@ -35,16 +35,16 @@ _TO_ROLL = text("""
 """)
 
 
-def orgs_to_open(session: Session, until: datetime, most: int) -> list[UUID]:
-    """Orgs whose last period ends by `until`, the most urgent first."""
-    return list(session.scalars(_TO_OPEN, {"until": until, "most": most}))
+def list_orgs_to_open(session: Session, until: datetime, limit: int) -> list[UUID]:
+    """List orgs whose last period ends by `until`, most urgent first."""
+    return list(session.scalars(_TO_OPEN, {"until": until, "most": limit}))
 
 
-def orgs_to_remake(session: Session, default_version: UUID, now: datetime, most: int) -> list[UUID]:
-    """Orgs whose periods ahead no longer fit their zone or their plan."""
-    return list(session.scalars(_TO_REMAKE, {"default": default_version, "now": now, "most": most}))
+def list_orgs_to_rebuild(session: Session, default_version: UUID, now: datetime, limit: int) -> list[UUID]:
+    """List orgs whose future periods no longer match their time zone or plan."""
+    return list(session.scalars(_TO_REMAKE, {"default": default_version, "now": now, "most": limit}))
 
 
-def subscriptions_to_roll(session: Session, now: datetime, most: int) -> list[UUID]:
-    """Subscriptions that we bill, whose billing period is over."""
-    return list(session.scalars(_TO_ROLL, {"now": now, "most": most}))
+def list_subscriptions_to_roll(session: Session, now: datetime, limit: int) -> list[UUID]:
+    """List subscriptions not billed by Stripe whose billing period is over."""
+    return list(session.scalars(_TO_ROLL, {"now": now, "most": limit}))

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import pytest
 from jinja2 import UndefinedError
 
-from app.mail.rendering import named, one_line, render
+from app.mail.rendering import defang_name, one_line, render_email
 from app.settings import PROJECT
 from tests.mail.letters import BASE, CONTEXTS
 
@@ -32,7 +32,7 @@ def test_every_letter_has_a_text_an_html_and_facts_here():
 
 @letters
 def test_a_letter_has_one_heading_one_action_and_a_preheader(template):
-    letter = render(template, CONTEXTS[template])
+    letter = render_email(template, CONTEXTS[template])
     page = Page(letter.html)
     assert len(page.all("h1")) == 1
     assert [a["href"] for a in page.all("a") if "button" in a.get("class", "")] == [BASE["link"]]
@@ -44,7 +44,7 @@ def test_a_letter_has_one_heading_one_action_and_a_preheader(template):
 
 @letters
 def test_a_letter_loads_nothing_and_is_no_larger_than_mail_programs_show(template):
-    letter = render(template, CONTEXTS[template])
+    letter = render_email(template, CONTEXTS[template])
     page = Page(letter.html)
     assert [tag for tag, attrs in page.tags if tag in {"img", "script", "link", "iframe"} or "src" in attrs] == []
     assert all(a["href"].startswith("https://") for a in page.all("a"))
@@ -54,7 +54,7 @@ def test_a_letter_loads_nothing_and_is_no_larger_than_mail_programs_show(templat
 
 @letters
 def test_a_letter_is_readable_in_the_dark_and_without_a_stylesheet(template):
-    html = render(template, CONTEXTS[template]).html
+    html = render_email(template, CONTEXTS[template]).html
     assert "@media (prefers-color-scheme: dark)" in html
     assert '<meta name="color-scheme" content="light dark">' in html
     assert 'class="button" href="https://billing.example/x/Zm9v" style="' in html
@@ -65,7 +65,7 @@ def test_no_value_can_start_a_line_a_tag_or_a_link_of_its_own(template):
     evil = "Ada\r\nBcc: a@b.c\u2028\x00<script>alert(1)</script> https://evil.example/x"
     context = {key: evil if key in {"name", "org_name", "invited_by", "key_name", "device"} else value
                for key, value in CONTEXTS[template].items()}  # fmt: skip
-    letter = render(template, context)
+    letter = render_email(template, context)
     assert "<script>" not in letter.html
     assert "evil.example" not in letter.text + letter.html + letter.subject
     assert "://evil" not in letter.text + letter.html + letter.subject
@@ -77,11 +77,11 @@ def test_no_value_can_start_a_line_a_tag_or_a_link_of_its_own(template):
 @letters
 def test_a_missing_fact_is_an_error_and_not_a_gap(template):
     with pytest.raises(UndefinedError):
-        render(template, {key: value for key, value in CONTEXTS[template].items() if key != "link"})
+        render_email(template, {key: value for key, value in CONTEXTS[template].items() if key != "link"})
 
 
 def test_the_confirmation_does_not_repeat_the_name_that_a_stranger_chose():
-    letter = render("verify_email", BASE | {"name": "Free money"})
+    letter = render_email("verify_email", BASE | {"name": "Free money"})
     assert "Free money" not in letter.text + letter.html
 
 
@@ -93,4 +93,4 @@ def test_text_is_made_one_line_and_other_values_stay():
     ("name", "shown"), [("evil.example", "evil\u2024example"), ("St. John", "St. John"), ("x" * 200, "x" * 100)]
 )
 def test_a_name_is_no_link_and_not_endless(name, shown):
-    assert named(name) == shown
+    assert defang_name(name) == shown

@@ -7,9 +7,9 @@ from sqlalchemy import text
 
 from app.kit.errors import NotFound
 from app.mail.models import Mail
-from app.mail.service import hand_over, send, send_again
-from app.mail.smtp import NotSent, Server
-from app.mail.tasks import TASKS, server_of
+from app.mail.service import deliver_email, queue_email, retry_email
+from app.mail.smtp import NotSent, SmtpServer
+from app.mail.tasks import TASKS, smtp_server
 from tests.mail.conftest import NOW, free_port
 from tests.mail.letters import CONTEXTS
 from tests.support.copy import copy
@@ -23,7 +23,7 @@ def post(session):
     """Put a letter into the outbox and commit; gives its id."""
 
     def posted(to="ada@example.com", template="reset_password", key=None):
-        mail_id = send(session, template, to, context=CONTEXTS[template], key=key or f"k:{uuid4()}", now=NOW)
+        mail_id = queue_email(session, template, to, context=CONTEXTS[template], key=key or f"k:{uuid4()}", now=NOW)
         session.commit()
         return mail_id
 
@@ -41,7 +41,7 @@ def row(session, mail_id):
 
 
 def away():
-    return Server("127.0.0.1", free_port(), "billing@portal.example")
+    return SmtpServer("127.0.0.1", free_port(), "billing@portal.example")
 
 
 def test_a_letter_arrives_as_text_and_html_with_the_headers_of_a_machine(session, post, mailbox):
@@ -67,7 +67,7 @@ def test_a_sent_letter_is_marked_and_its_words_are_gone(session, post):
 
 
 def test_row_and_task_leave_with_the_commit_and_not_before(session, mailbox):
-    mail_id = send(
+    mail_id = queue_email(
         session, "verify_email", "a@example.com", context=CONTEXTS["verify_email"], key=str(uuid4()), now=NOW
     )
     assert isinstance(mail_id, UUID)
@@ -115,8 +115,8 @@ def test_two_workers_at_one_letter_send_it_once(app, session, post, mailbox):
 
 def test_a_crash_after_the_servers_word_sends_the_same_message_id_again(session, post, mailbox):
     mail_id = post()
-    server = server_of(make_settings("", smtp_port=mailbox.port))
-    assert hand_over(session, mail_id, server, now=NOW) is None
+    server = smtp_server(make_settings("", smtp_port=mailbox.port))
+    assert deliver_email(session, mail_id, server, now=NOW) is None
     session.rollback()
     run_task(str(mail_id))
     first, second = mailbox.letters
@@ -151,7 +151,7 @@ def test_a_recipient_refused_for_now_is_tried_again(session, post):
 
 def test_with_the_server_away_a_letter_waits_and_leaves_when_it_is_back(session, post, mailbox):
     mail_id = post()
-    failure = hand_over(session, mail_id, away(), now=NOW)
+    failure = deliver_email(session, mail_id, away(), now=NOW)
     session.commit()
     assert "ConnectionRefused" in str(failure)
     assert (row(session, mail_id).state, row(session, mail_id).attempts) == ("waiting", 1)
@@ -163,25 +163,25 @@ def test_with_the_server_away_a_letter_waits_and_leaves_when_it_is_back(session,
 def test_after_five_tries_a_letter_is_parked_and_can_be_sent_again_by_hand(session, post, mailbox):
     mail_id = post()
     for attempt in range(1, 6):
-        failure = hand_over(session, mail_id, away(), now=NOW + timedelta(minutes=attempt))
+        failure = deliver_email(session, mail_id, away(), now=NOW + timedelta(minutes=attempt))
         session.commit()
         assert failure
     assert (row(session, mail_id).state, row(session, mail_id).attempts) == ("failed", 5)
     run_task(str(mail_id))
     assert mailbox.letters == []
-    send_again(session, mail_id)
-    send_again(session, mail_id)
+    retry_email(session, mail_id)
+    retry_email(session, mail_id)
     session.commit()
     assert queued(session, mail_id) == 2
     run_task(str(mail_id))
     assert row(session, mail_id).state == "sent"
-    send_again(session, mail_id)
+    retry_email(session, mail_id)
     assert row(session, mail_id).state == "sent"
 
 
 def test_sending_again_what_is_not_there_says_so(session):
     with pytest.raises(NotFound):
-        send_again(session, uuid4())
+        retry_email(session, uuid4())
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_sending_again_what_is_not_there_says_so(session):
 )
 def test_what_is_not_exactly_one_address_gets_no_letter(session, to):
     with pytest.raises(ValueError, match="not a mail address"):
-        send(session, "verify_email", to, context=CONTEXTS["verify_email"], key=str(uuid4()), now=NOW)
+        queue_email(session, "verify_email", to, context=CONTEXTS["verify_email"], key=str(uuid4()), now=NOW)
 
 
 def test_an_address_with_letters_of_the_world_arrives(session, post, mailbox):

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from app.kit.errors import NotFound
-from app.notifications.service import notify, recipients
+from app.notifications.service import list_recipients, notify
 from tests.factories import make_member, make_org
 from tests.support.copy import copy
 from tests.today import NOON
@@ -36,7 +36,7 @@ def test_nobody_is_written_to_at_an_address_that_is_not_confirmed_or_whose_accou
     for column in ("disabled_at", "deleted_at"):
         setattr(make_member(session, org), column, NOON)
     session.commit()
-    assert recipients(session, org.id) == []
+    assert list_recipients(session, org.id) == []
     assert notify(session, org.id, "payment_recovered", FACTS, key=str(uuid4()), now=NOON) == 0
 
 

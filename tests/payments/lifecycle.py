@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.payments.cli import patience
+from app.payments.cli import background_gateway
 from app.payments.models import (
     BillingRecord,
     Checkout,
@@ -65,7 +65,7 @@ class Post:
 
 def live(scenario: Scenario, random: Random | None) -> Picture:
     """Purchase, renewal, failed renewal, recovery, cancellation at the period's end, end; then everything arrives."""
-    with patience():  # a busy machine is no finding: a page's five seconds are not what this is about
+    with background_gateway():  # a busy machine is no finding: a page's five seconds are not what this is about
         return _live(scenario, random)
 
 
@@ -136,7 +136,7 @@ STEPS: list[Callable[[Scenario, Org], None]] = [
 def picture(session: Session, org: Org) -> Picture:
     """Where the org stands, without the ids that differ from one life to the next."""
     session.rollback()
-    periods.open_ahead(session, org.id, business_now())
+    periods.open_periods_ahead(session, org.id, business_now())
     session.commit()
     versions = {org.plan.version_id: "bought"}
     return {
@@ -150,22 +150,22 @@ def picture(session: Session, org: Org) -> Picture:
         "ours": [
             (versions.get(each.plan_version_id, "free"), each.state, each.started_at, each.ended_at, each.collection,
              each.billing_starts_at, each.billing_ends_at, each.limited_at)
-            for each in queries.subscriptions(session, org.id)
+            for each in queries.list_subscriptions(session, org.id)
         ],
         "usage periods": [
             (each.starts_at, each.ends_at, versions.get(each.plan_version_id, "free"))
-            for each in queries.periods(session, org.id, NOON, business_now() + timedelta(days=40))
+            for each in queries.list_periods(session, org.id, NOON, business_now() + timedelta(days=40))
         ],
         "terms": [
             (each.starts_at, versions.get(each.plan_version_id, "free"))
-            for each in queries.terms(session, org.id)
+            for each in queries.list_terms(session, org.id)
         ],
         "history": sorted(
             (each.kind, each.at)
             for each in _rows(session, SubscriptionEvent, org.id)
             if each.kind in {"started", "ended"}
         ),
-        "plan": queries.entitlements(session, org.id, business_now()).plan_key,
+        "plan": queries.get_entitlements(session, org.id, business_now()).plan_key,
     }  # fmt: skip
 
 

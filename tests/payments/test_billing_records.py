@@ -66,21 +66,21 @@ def test_a_late_failure_changes_no_completed_record() -> None:
 def test_a_record_is_refunded_when_all_of_it_went_back(refunded: int, state: str) -> None:
     made = record()
     billing_records.complete(made, at=NOON, transaction_id="pi_1", card=CARD)
-    billing_records.refund(made, refunded, at=NOON)
+    billing_records.record_refund(made, refunded, at=NOON)
     assert (made.state, made.refunded) == (state, refunded)
 
 
 def test_a_refund_that_fails_later_is_taken_back() -> None:
     made = record()
     billing_records.complete(made, at=NOON, transaction_id="pi_1", card=CARD)
-    billing_records.refund(made, 1000, at=NOON)
-    billing_records.refund(made, 0, at=NOON)
+    billing_records.record_refund(made, 1000, at=NOON)
+    billing_records.record_refund(made, 0, at=NOON)
     assert (made.state, made.refunded) == ("completed", 0)
 
 
 def test_nothing_is_refunded_of_what_was_not_paid() -> None:
     made = record()
-    billing_records.refund(made, 1000, at=NOON)
+    billing_records.record_refund(made, 1000, at=NOON)
     assert (made.state, made.refunded) == ("pending", 0)
 
 
@@ -102,8 +102,8 @@ def test_a_checkout_has_one_pending_record_that_names_the_plan(scenario: Scenari
     made = org.record
     assert (made.state, made.reason, made.amount, made.currency) == ("pending", "subscription_start", 1000, "USD")
     assert made.description == f"{org.plan.key} plan, monthly"
-    checkout = queries.checkout(scenario.session, org.id, org.checkout_id)
-    assert billing_records.pending_for_checkout(scenario.session, checkout, NOON).id == made.id
+    checkout = queries.get_checkout(scenario.session, org.id, org.checkout_id)
+    assert billing_records.ensure_pending_record(scenario.session, checkout, NOON).id == made.id
 
 
 def test_history_is_paged_newest_first_and_filtered(session: Session) -> None:
@@ -115,12 +115,13 @@ def test_history_is_paged_newest_first_and_filtered(session: Session) -> None:
     session.add(record(other.id))
     session.commit()
     everything = queries.RecordFilter()
-    first = queries.history(session, org.id, everything, None, 2)
+    first = queries.list_billing_records(session, org.id, everything, None, 2)
     assert [each.created_at.day for each in first] == [25, 24]
-    rest = queries.history(session, org.id, everything, (first[-1].created_at, first[-1].id), 10)
+    rest = queries.list_billing_records(session, org.id, everything, (first[-1].created_at, first[-1].id), 10)
     assert [each.created_at.day for each in rest] == [23, 22, 21]
     assert [
-        each.created_at.day for each in queries.history(session, org.id, queries.RecordFilter("failed"), None, 9)
+        each.created_at.day
+        for each in queries.list_billing_records(session, org.id, queries.RecordFilter("failed"), None, 9)
     ] == [23]
     between = queries.RecordFilter(start=NOON + timedelta(days=1), end=NOON + timedelta(days=3))
-    assert [each.created_at.day for each in queries.history(session, org.id, between, None, 9)] == [23, 22]
+    assert [each.created_at.day for each in queries.list_billing_records(session, org.id, between, None, 9)] == [23, 22]

@@ -86,7 +86,7 @@ def test_an_org_that_pays_nothing_at_stripe_is_told_so(scenario: Scenario) -> No
 def test_every_click_leads_to_a_page_of_its_own_to_change_the_card(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     org.buys(plan)
-    first, second = (card.card_page(org.id, actor=ACTOR, now=scenario.clock.now()) for _ in range(2))
+    first, second = (card.open_card_page(org.id, actor=ACTOR, now=scenario.clock.now()) for _ in range(2))
     assert first != second
     assert first.startswith(scenario.stripe.url)
     assert org.books["customers"] == 1
@@ -94,13 +94,13 @@ def test_every_click_leads_to_a_page_of_its_own_to_change_the_card(scenario: Sce
 
 def test_the_card_page_is_there_before_anything_was_bought(scenario: Scenario) -> None:
     org = scenario.org()
-    assert card.card_page(org.id, actor=ACTOR, now=scenario.clock.now()).startswith(scenario.stripe.url)
+    assert card.open_card_page(org.id, actor=ACTOR, now=scenario.clock.now()).startswith(scenario.stripe.url)
     assert org.books["customers"] == 1
 
 
 def test_the_card_page_survives_a_customer_deleted_at_stripe(scenario: Scenario) -> None:
     org = scenario.org()
-    card.card_page(org.id, actor=ACTOR, now=scenario.clock.now())
+    card.open_card_page(org.id, actor=ACTOR, now=scenario.clock.now())
     scenario.stripe.client().v1.customers.delete(scenario.stripe.objects("customer")[0]["id"])
-    assert card.card_page(org.id, actor=ACTOR, now=scenario.clock.now()).startswith(scenario.stripe.url)
+    assert card.open_card_page(org.id, actor=ACTOR, now=scenario.clock.now()).startswith(scenario.stripe.url)
     assert org.books["customers"] == 2

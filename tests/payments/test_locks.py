@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import Org
 from app.payments.errors import Busy
-from app.payments.locks import org_lock, outside_transactions
+from app.payments.locks import ensure_no_transaction, org_lock
 from app.web.database import transaction
 
 
@@ -86,6 +86,6 @@ def test_it_refuses_a_door_s_transaction_and_unsaved_rows(session: Session) -> N
 def test_reads_end_before_stripe_is_asked(session: Session) -> None:
     session.scalars(select(Org).limit(1)).all()
     with pytest.raises(RuntimeError):
-        outside_transactions()
+        ensure_no_transaction()
     with org_lock(uuid4()):
-        outside_transactions()
+        ensure_no_transaction()

@@ -10,7 +10,7 @@ from uuid import UUID
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.payments.checkout.open_checkout import Opened
+from app.payments.checkout.open_checkout import OpenedCheckout
 from tests.factories import MadePlan
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class OrgBase:
     id: UUID
     owner: UUID | None
     plan: MadePlan | None = None
-    opened: list[Opened] = field(default_factory=list, repr=False)
+    opened: list[OpenedCheckout] = field(default_factory=list, repr=False)
     browsers: dict[str, FlaskClient] = field(default_factory=dict, repr=False)
 
     @property

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from app.kit.actor import SYSTEM
 from app.payments.checkout import fulfil, open_checkout
-from app.payments.checkout.open_checkout import Opened
-from app.payments.cli import patience
+from app.payments.checkout.open_checkout import OpenedCheckout
+from app.payments.cli import background_gateway
 from tests.factories import MadePlan
 from tests.scenario.base import OrgBase
 from tests.standin import GOOD_CARD
@@ -20,7 +20,7 @@ DECLINES = "pm_card_chargeCustomerFail"
 class Buying(OrgBase):
     """Acts at Stripe's pages; webhooks wait until the scenario settles."""
 
-    def opens(self, plan: MadePlan | str | None = None, interval: str = "month") -> Opened:
+    def opens(self, plan: MadePlan | str | None = None, interval: str = "month") -> OpenedCheckout:
         """Somebody presses "pay", for a plan of its own unless one is named: a page of Stripe's is open."""
         self.plan = self.scenario.plan() if plan is None else self.scenario.plan_named(plan)
         made = open_checkout.open_checkout(
@@ -29,7 +29,7 @@ class Buying(OrgBase):
         self.opened.append(made)
         return made
 
-    def opens_card_page(self) -> Opened:
+    def opens_card_page(self) -> OpenedCheckout:
         """Somebody asks to save another card."""
         made = open_checkout.open_card_setup(self.id, currency="USD", actor=SYSTEM, now=self.now)
         self.opened.append(made)
@@ -41,11 +41,11 @@ class Buying(OrgBase):
         self.scenario.session.rollback()
         return self
 
-    def pays(self, opened: Opened | None = None, card: str = GOOD_CARD, **more: str) -> Visit:
+    def pays(self, opened: OpenedCheckout | None = None, card: str = GOOD_CARD, **more: str) -> Visit:
         """Type a card on the page, the last one unless another is named."""
         return self.scenario.stripe.pay((opened or self.opened[-1]).url, card, **more)
 
-    def returns(self, to: Opened | str | None = None) -> str:
+    def returns(self, to: OpenedCheckout | str | None = None) -> str:
         """Come back to the return page of a checkout or session, the last one unless another is named; its state."""
         session_id = to if isinstance(to, str) else self.session_id(to)
         return fulfil.fulfil_checkout(self.id, session_id, self.now)
@@ -55,7 +55,7 @@ class Buying(OrgBase):
 
         However busy the machine is: a page's five seconds are not what such a story is about.
         """
-        with patience():
+        with background_gateway():
             self.at_checkout(plan)
             visit = self.pays(card=card)
             assert visit.location, visit.text
@@ -83,7 +83,7 @@ class Buying(OrgBase):
         self.scenario.stripe.client().v1.invoices.pay(owed["id"])
         return self
 
-    def session_id(self, of: Opened | None = None) -> str:
+    def session_id(self, of: OpenedCheckout | None = None) -> str:
         """The session at Stripe of a checkout, the last one unless another is named."""
         wanted = str(of.checkout_id if of else self.checkout_id)
         [found] = [

@@ -54,7 +54,7 @@ class Follower:
     def rows(self, now):
         """Everything that the org's subscription is made of, with periods open as far as `now` asks."""
         self.session.flush()
-        periods.open_ahead(self.session, self.org, now)
+        periods.open_periods_ahead(self.session, self.org, now)
         self.session.flush()
         tiles(self.session, self.org)
         ask = "SELECT {} FROM {} WHERE org_id = :org ORDER BY 1, 2"

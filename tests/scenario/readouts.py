@@ -23,17 +23,17 @@ class Readouts(OrgBase):
     @property
     def plan_version(self) -> UUID:
         """The plan version in force."""
-        return queries.plan_in_force(self.session, self.id, self.now)
+        return queries.get_plan_in_force(self.session, self.id, self.now)
 
     @property
     def subscription(self) -> Subscription | None:
         """Ours, where one runs."""
-        return queries.subscription(self.session, self.id)
+        return queries.find_subscription(self.session, self.id)
 
     @property
     def period(self) -> UsagePeriod:
         """The usage period that is open now."""
-        [found] = queries.periods(self.session, self.id, self.now, self.now)
+        [found] = queries.list_periods(self.session, self.id, self.now, self.now)
         return found
 
     # What it paid
@@ -65,7 +65,7 @@ class Readouts(OrgBase):
     @property
     def customer(self) -> StripeCustomer | None:
         """Its customer at Stripe, as we know it."""
-        return payments.customer(self.session, self.id)
+        return payments.find_customer(self.session, self.id)
 
     @property
     def books(self) -> dict[str, Any]:

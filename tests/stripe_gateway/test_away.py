@@ -84,7 +84,7 @@ def test_an_answer_that_is_not_stripes_is_no_answer(gateway: Make, reply: Reply)
 @pytest.mark.parametrize("reply", [reset, half, answer(200, b"<html>"), error(500, "api_error"), error(409)])
 def test_a_worker_tries_again_under_the_same_key(gateway: Make, reply: Reply) -> None:
     with serving(reply, GOOD) as server:
-        customers.use_card(gateway(server.url, patient=True), "cus_1", "pm_1", key="row-1")
+        customers.set_default_card(gateway(server.url, patient=True), "cus_1", "pm_1", key="row-1")
         assert [asked.headers["idempotency-key"] for asked in server.asked] == ["row-1", "row-1"]
         assert server.asked[0].body == server.asked[1].body
 
@@ -162,5 +162,5 @@ def test_a_list_that_never_ends_is_noticed(gateway: Make) -> None:
     page = answer(200, {"object": "list", "data": [raw.subscription()], "has_more": True})
     with serving(page) as server:
         with pytest.raises(Exception, match="does not end"):
-            subscriptions.list_of(gateway(server.url), "cus_1")
+            subscriptions.list_for_customer(gateway(server.url), "cus_1")
         assert len(server.asked) == 2

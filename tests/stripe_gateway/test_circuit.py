@@ -80,11 +80,11 @@ def test_a_refusal_is_an_answer(gateway: Make, reply: object, outcome: type[Exce
 def test_of_many_at_once_one_goes_through(seconds: Seconds) -> None:
     circuit = Circuit(seconds)
     for _ in range(5):
-        assert circuit.lets_through()
-        circuit.ended(well=False)
+        assert circuit.allows_call()
+        circuit.record_outcome(ok=False)
     seconds.at += 10
     let: list[bool] = []
-    threads = [threading.Thread(target=lambda: let.append(circuit.lets_through())) for _ in range(20)]
+    threads = [threading.Thread(target=lambda: let.append(circuit.allows_call())) for _ in range(20)]
     for each in threads:
         each.start()
     for each in threads:
@@ -95,9 +95,9 @@ def test_of_many_at_once_one_goes_through(seconds: Seconds) -> None:
 def test_late_failures_of_calls_begun_before_do_not_count_as_the_trial(seconds: Seconds) -> None:
     circuit = Circuit(seconds)
     for _ in range(6):
-        assert circuit.lets_through()
+        assert circuit.allows_call()
     for _ in range(5):
-        circuit.ended(well=False)
-    assert not circuit.lets_through()
-    circuit.ended(well=True)  # the sixth of them came back after all
-    assert circuit.lets_through()
+        circuit.record_outcome(ok=False)
+    assert not circuit.allows_call()
+    circuit.record_outcome(ok=True)  # the sixth of them came back after all
+    assert circuit.allows_call()

@@ -195,4 +195,4 @@ def test_a_garbage_id_is_missing_and_nobody_is_asked(gateway: Make) -> None:
 def test_a_post_without_a_key_is_our_mistake(gateway: Make) -> None:
     for key in ("", "k" * 256):
         with pytest.raises(ValueError, match="idempotency"):
-            customers.use_card(gateway("http://127.0.0.1:1"), "cus_1", "pm_1", key=key)
+            customers.set_default_card(gateway("http://127.0.0.1:1"), "cus_1", "pm_1", key=key)

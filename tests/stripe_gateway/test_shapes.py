@@ -18,7 +18,7 @@ END = datetime.fromtimestamp(1_762_678_400, UTC)
 
 
 def test_a_subscriptions_period_is_that_of_its_item() -> None:
-    found = shapes.subscription(raw.subscription(current_period_end=1, current_period_start=1))
+    found = shapes.parse_subscription(raw.subscription(current_period_end=1, current_period_start=1))
     assert (found.period_start, found.period_end) == (START, END)
     assert (found.item_id, found.price_id, found.latest_invoice_id) == ("si_1", "price_1", "in_1")
     assert (found.org_id, found.checkout_id) == (UUID(raw.ORG), UUID(raw.CHECKOUT))
@@ -27,7 +27,7 @@ def test_a_subscriptions_period_is_that_of_its_item() -> None:
 
 
 def test_an_invoice_is_of_the_subscription_of_its_parent() -> None:
-    found = money_shapes.invoice(raw.invoice())
+    found = money_shapes.parse_invoice(raw.invoice())
     assert (found.subscription_id, found.checkout_id, found.payment_intent_id) == ("sub_1", UUID(raw.CHECKOUT), "pi_1")
     assert (found.currency, found.total, found.tax) == ("USD", 4900, 780)
     assert (found.period_start, found.period_end) == (START, END), "the line's, not the invoice's own"
@@ -37,14 +37,14 @@ def test_an_invoice_is_of_the_subscription_of_its_parent() -> None:
 def test_an_invoice_without_a_subscription_has_its_own_period() -> None:
     quoted = {"type": "quote_details", "quote_details": {}, "subscription_details": None}
     for parent in (None, quoted):
-        found = money_shapes.invoice(raw.invoice(parent=parent, lines={"data": []}, period_end=1_762_678_400))
+        found = money_shapes.parse_invoice(raw.invoice(parent=parent, lines={"data": []}, period_end=1_762_678_400))
         assert (found.subscription_id, found.checkout_id) == (None, None)
         assert (found.period_start, found.period_end) == (START, END)
 
 
 def test_the_lines_of_a_change_do_not_say_the_period() -> None:
     lines = {"data": [raw.line(1, 2, proration=True), raw.line(1_760_000_000, 1_762_678_400)]}
-    assert money_shapes.invoice(raw.invoice(lines=lines)).period_end == END
+    assert money_shapes.parse_invoice(raw.invoice(lines=lines)).period_end == END
 
 
 @pytest.mark.parametrize(
@@ -59,22 +59,22 @@ def test_the_lines_of_a_change_do_not_say_the_period() -> None:
 def test_the_payment_of_an_invoice_is_the_one_that_paid_else_the_one_that_will(
     payments: list[dict[str, Any]], expected: str | None
 ) -> None:
-    assert money_shapes.invoice(raw.invoice(payments={"data": payments})).payment_intent_id == expected
+    assert money_shapes.parse_invoice(raw.invoice(payments={"data": payments})).payment_intent_id == expected
 
 
 def test_no_taxes_are_zero() -> None:
     for none in (None, []):
-        assert money_shapes.invoice(raw.invoice(total_taxes=none)).tax == 0
+        assert money_shapes.parse_invoice(raw.invoice(total_taxes=none)).tax == 0
 
 
 def test_a_deleted_customer_is_read_as_such() -> None:
-    found = shapes.customer({"id": "cus_1", "object": "customer", "deleted": True})
+    found = shapes.parse_customer({"id": "cus_1", "object": "customer", "deleted": True})
     assert found.deleted
     assert found.created_at is None
 
 
 def test_a_customer_has_the_card_of_its_invoices() -> None:
-    found = shapes.customer(raw.customer())
+    found = shapes.parse_customer(raw.customer())
     assert found.card
     assert (found.card.id, found.card.exp_month, found.card.exp_year, found.org_id) == (
         "pm_1",
@@ -82,21 +82,21 @@ def test_a_customer_has_the_card_of_its_invoices() -> None:
         2034,
         UUID(raw.ORG),
     )
-    assert shapes.customer(raw.customer(invoice_settings={"default_payment_method": None})).card is None
+    assert shapes.parse_customer(raw.customer(invoice_settings={"default_payment_method": None})).card is None
 
 
 def test_what_is_no_card_has_its_kind_as_brand() -> None:
-    debit = shapes.card(
+    debit = shapes.parse_card(
         {"id": "pm_2", "object": "payment_method", "type": "sepa_debit", "sepa_debit": {"last4": "3000"}}
     )
-    link = shapes.card({"id": "pm_3", "object": "payment_method", "type": "link", "link": {}})
+    link = shapes.parse_card({"id": "pm_3", "object": "payment_method", "type": "link", "link": {}})
     assert (debit.brand, debit.last4, debit.exp_year) == ("sepa_debit", "3000", None)
     assert (link.brand, link.last4) == ("link", None)
 
 
 @pytest.mark.parametrize("mark", [None, "", "x", 7, "0193a1f0"])
 def test_metadata_that_somebody_changed_is_none_of_ours(mark: object) -> None:
-    assert shapes.customer(raw.customer(metadata={"tollkeeper_org": mark})).org_id is None
+    assert shapes.parse_customer(raw.customer(metadata={"tollkeeper_org": mark})).org_id is None
 
 
 def test_a_failed_payment_tells_the_card_and_the_banks_reason() -> None:
@@ -106,7 +106,7 @@ def test_a_failed_payment_tells_the_card_and_the_banks_reason() -> None:
         "message": "Your card has insufficient funds.",
         "payment_method": raw.CARD,
     }
-    found = money_shapes.intent(
+    found = money_shapes.parse_intent(
         {
             "id": "pi_1",
             "object": "payment_intent",
@@ -131,25 +131,25 @@ OLD_ITEM = {"id": "si_1", "price": {"id": "price_1"}}
     ("read", "answer"),
     [
         (
-            shapes.subscription,
+            shapes.parse_subscription,
             raw.subscription(items={"data": [OLD_ITEM]}, current_period_end=1),
         ),
-        (shapes.subscription, raw.subscription(items={"data": []})),
-        (shapes.subscription, raw.subscription(default_payment_method="pm_1")),
-        (shapes.subscription, raw.subscription(customer=None)),
-        (shapes.subscription, raw.subscription(cancel_at_period_end=None)),
-        (shapes.subscription, raw.customer()),
-        (shapes.customer, raw.customer(invoice_settings={"default_payment_method": "pm_1"})),
-        (shapes.customer, raw.customer(created=True)),
-        (shapes.customer, raw.without(raw.customer(), "email")),
-        (money_shapes.invoice, raw.without(raw.invoice(subscription="sub_1", payment_intent="pi_1"), "parent")),
-        (money_shapes.invoice, raw.without(raw.invoice(), "payments")),
-        (money_shapes.invoice, raw.without(raw.invoice(), "total_taxes")),
-        (money_shapes.invoice, raw.invoice(total=49.5)),
-        (money_shapes.invoice, raw.invoice(total="4900")),
-        (money_shapes.invoice, raw.invoice(total_taxes=[7])),
-        (money_shapes.invoice, raw.invoice(lines={"data": {}})),
-        (shapes.card, {"id": "pm_1", "object": "payment_method", "type": "card", "card": None}),
+        (shapes.parse_subscription, raw.subscription(items={"data": []})),
+        (shapes.parse_subscription, raw.subscription(default_payment_method="pm_1")),
+        (shapes.parse_subscription, raw.subscription(customer=None)),
+        (shapes.parse_subscription, raw.subscription(cancel_at_period_end=None)),
+        (shapes.parse_subscription, raw.customer()),
+        (shapes.parse_customer, raw.customer(invoice_settings={"default_payment_method": "pm_1"})),
+        (shapes.parse_customer, raw.customer(created=True)),
+        (shapes.parse_customer, raw.without(raw.customer(), "email")),
+        (money_shapes.parse_invoice, raw.without(raw.invoice(subscription="sub_1", payment_intent="pi_1"), "parent")),
+        (money_shapes.parse_invoice, raw.without(raw.invoice(), "payments")),
+        (money_shapes.parse_invoice, raw.without(raw.invoice(), "total_taxes")),
+        (money_shapes.parse_invoice, raw.invoice(total=49.5)),
+        (money_shapes.parse_invoice, raw.invoice(total="4900")),
+        (money_shapes.parse_invoice, raw.invoice(total_taxes=[7])),
+        (money_shapes.parse_invoice, raw.invoice(lines={"data": {}})),
+        (shapes.parse_card, {"id": "pm_1", "object": "payment_method", "type": "card", "card": None}),
     ],
 )
 def test_another_shape_is_misread_and_never_taken_for_an_empty_field(read: Read, answer: dict[str, Any]) -> None:

@@ -29,7 +29,9 @@ def gw(standin: StandIn) -> Gateway:
 
 @pytest.fixture
 def price(gw: Gateway) -> RemotePrice:
-    product = catalog.product(gw, product_id="tollkeeper_pro", name="Pro", metadata={"plan": "pro"}, key="product")
+    product = catalog.ensure_product(
+        gw, product_id="tollkeeper_pro", name="Pro", metadata={"plan": "pro"}, key="product"
+    )
     return catalog.create_price(
         gw,
         product_id=product,
@@ -89,7 +91,7 @@ def test_a_price_is_found_by_its_lookup_key(gw: Gateway, price: RemotePrice, sta
 def test_a_product_takes_our_name_back_and_forth(gw: Gateway, standin: StandIn, clock: FixedClock) -> None:
     for name in ("Pro", "Pro", "Plus", "Pro", "Plus"):
         clock.advance(timedelta(seconds=1))
-        catalog.product(gw, product_id="tollkeeper_x", name=name, metadata={"plan": "x"}, key="product-x")
+        catalog.ensure_product(gw, product_id="tollkeeper_x", name=name, metadata={"plan": "x"}, key="product-x")
         assert standin.objects("product", id="tollkeeper_x")[0]["name"] == name
 
 
@@ -110,7 +112,7 @@ def test_a_deleted_customer_comes_as_such(gw: Gateway, payer: Customer, standin:
 
 def test_what_stripe_does_not_have_is_missing(gw: Gateway) -> None:
     for ask in (customers.retrieve, checkout.retrieve_session, subscriptions.retrieve, invoices.retrieve,
-                payments.intent, payments.setup_intent):  # fmt: skip
+                payments.retrieve_intent, payments.retrieve_setup_intent):  # fmt: skip
         with pytest.raises(StripeMissing):
             ask(gw, "none_1")
 
@@ -144,17 +146,17 @@ def test_a_first_paid_plan_from_the_page_to_the_invoice(
     assert (invoice.subscription_id, invoice.checkout_id) == (subscription.id, checkout_id)
     assert (invoice.period_start, invoice.period_end) == (subscription.period_start, subscription.period_end)
     assert invoice.payment_intent_id
-    intent = payments.intent(gw, invoice.payment_intent_id)
+    intent = payments.retrieve_intent(gw, invoice.payment_intent_id)
     assert (intent.status, intent.amount, intent.failure) == ("succeeded", 4900, None)
     assert intent.card
     assert intent.card.brand == "visa"
-    assert payments.invoice_of(gw, intent.id) == invoice.id
-    assert subscriptions.list_of(gw, payer.id) == [subscription]
+    assert payments.find_invoice_id(gw, intent.id) == invoice.id
+    assert subscriptions.list_for_customer(gw, payer.id) == [subscription]
     assert list(subscriptions.list_all(gw)) == [subscription]
     assert list(invoices.list_all(gw, clock.now() - timedelta(days=1))) == [invoice]
     assert list(invoices.list_all(gw, clock.now() + timedelta(days=1))) == []
-    assert [each.id for each in checkout.sessions_of(gw, payer.id)] == [session.id]
-    coming = invoices.upcoming(gw, subscription.id)
+    assert [each.id for each in checkout.list_sessions(gw, payer.id)] == [session.id]
+    coming = invoices.preview_next(gw, subscription.id)
     assert (coming.total, coming.currency, coming.due_at) == (4900, "USD", subscription.period_end)
     assert invoices.pay(gw, invoice.id, key="pay") == invoice, "paid already"
 
@@ -167,7 +169,7 @@ def test_a_cancellation_is_planned_and_taken_back(gw: Gateway, opened: Open, sta
     assert planned.cancel_at_period_end
     assert planned.cancel_at == planned.period_end
     with pytest.raises(StripeMissing):
-        invoices.upcoming(gw, subscription_id)
+        invoices.preview_next(gw, subscription_id)
     undone = subscriptions.set_cancel_at_period_end(gw, subscription_id, False, key="undo")
     assert (undone.cancel_at_period_end, undone.cancel_at) == (False, None)
 
@@ -179,10 +181,10 @@ def test_a_renewal_that_fails_and_is_paid_with_another_card(
     standin.pay(str(session.url))
     standin.pay(str(saving.url), card="4000000000000341")
     subscription_id = str(checkout.retrieve_session(gw, session.id).subscription_id)
-    saved = payments.setup_intent(gw, str(checkout.retrieve_session(gw, saving.id).setup_intent_id))
+    saved = payments.retrieve_setup_intent(gw, str(checkout.retrieve_session(gw, saving.id).setup_intent_id))
     good = subscriptions.retrieve(gw, subscription_id).card
     assert good
-    changed = subscriptions.use_card(gw, subscription_id, str(saved.payment_method_id), key="card-1")
+    changed = subscriptions.set_default_card(gw, subscription_id, str(saved.payment_method_id), key="card-1")
     assert changed.card
     assert changed.card.id == saved.payment_method_id != good.id
 
@@ -194,7 +196,7 @@ def test_a_renewal_that_fails_and_is_paid_with_another_card(
     assert (owed.status, owed.billing_reason, owed.attempt_count) == ("open", "subscription_cycle", 1)
     assert (owed.amount_remaining, owed.period_start) == (4900, late.period_start)
     assert owed.next_attempt_at
-    intent = payments.intent(gw, str(owed.payment_intent_id))
+    intent = payments.retrieve_intent(gw, str(owed.payment_intent_id))
     assert intent.failure_code
     assert intent.failure
     assert intent.card == changed.card
@@ -202,7 +204,7 @@ def test_a_renewal_that_fails_and_is_paid_with_another_card(
         invoices.pay(gw, owed.id, key="pay-1")
     assert refused.value.stripe_code == "card_declined"
 
-    subscriptions.use_card(gw, subscription_id, good.id, key="card-2")
+    subscriptions.set_default_card(gw, subscription_id, good.id, key="card-2")
     paid = invoices.pay(gw, owed.id, key="pay-2")
     assert (paid.status, paid.amount_paid, paid.amount_remaining) == ("paid", 4900, 0)
     assert subscriptions.retrieve(gw, subscription_id).status == "active"
@@ -214,9 +216,9 @@ def test_a_card_is_saved_and_made_the_one_that_invoices_are_charged_to(
     session = opened(mode="setup")
     assert session.mode == "setup"
     standin.pay(str(session.url))
-    saved = payments.setup_intent(gw, str(checkout.retrieve_session(gw, session.id).setup_intent_id))
+    saved = payments.retrieve_setup_intent(gw, str(checkout.retrieve_session(gw, session.id).setup_intent_id))
     assert (saved.status, saved.customer_id) == ("succeeded", payer.id)
-    chosen = customers.use_card(gw, payer.id, str(saved.payment_method_id), key="default").card
+    chosen = customers.set_default_card(gw, payer.id, str(saved.payment_method_id), key="default").card
     assert chosen
     assert (chosen.id, chosen.last4) == (saved.payment_method_id, "4242")
     assert customers.retrieve(gw, payer.id).card == chosen
@@ -240,7 +242,7 @@ def test_refunds_are_read(gw: Gateway, opened: Open, standin: StandIn) -> None:
     standin.pay(str(session.url))
     invoice = invoices.retrieve(gw, str(checkout.retrieve_session(gw, session.id).invoice_id))
     made = standin.client().v1.refunds.create({"payment_intent": str(invoice.payment_intent_id), "amount": 900})
-    [refund] = payments.refunds_of(gw, str(invoice.payment_intent_id))
+    [refund] = payments.list_refunds(gw, str(invoice.payment_intent_id))
     assert (refund.id, refund.amount, refund.currency) == (made.id, 900, "USD")
     assert refund.payment_intent_id == invoice.payment_intent_id
 
@@ -254,7 +256,7 @@ def test_events_come_oldest_first_since_a_time(gw: Gateway, standin: StandIn, cl
     ours = [event["id"] for event in standin.events("customer.created")]
 
     def since(types: list[str] = TYPES, created_from: datetime = began) -> list[str]:
-        return [event["id"] for event in events.since(gw, types, created_from)]
+        return [event["id"] for event in events.list_since(gw, types, created_from)]
 
     assert since() == ours, "over both pages"
     assert since(created_from=datetime(2027, 11, 21, tzinfo=UTC)) == []
@@ -275,8 +277,8 @@ def test_a_session_needs_what_its_mode_needs(gw: Gateway, payer: Customer) -> No
 
 def test_the_gateway_of_an_installation_is_made_from_its_settings(standin: StandIn) -> None:
     off = make_settings("postgresql://nowhere")
-    assert Gateway.of(off) is None
-    on = Gateway.of(replace(off, **standin.stripe_settings()).for_worker())
+    assert Gateway.from_settings(off) is None
+    on = Gateway.from_settings(replace(off, **standin.stripe_settings()).for_worker())
     assert on
     assert on.patient
     with pytest.raises(StripeMissing):

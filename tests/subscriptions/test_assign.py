@@ -31,29 +31,29 @@ def give(db, plan):
 
 
 def calls(session, org, at):
-    period = queries.period_at(session, org, at)
-    return next((each for each in queries.limits(session, org, period.starts_at) if each.per_day is None), None)
+    period = queries.find_period(session, org, at)
+    return next((each for each in queries.list_limits(session, org, period.starts_at) if each.per_day is None), None)
 
 
 def test_a_paid_plan_after_free_starts_a_new_usage_period_at_that_instant(db, make_org, give, plan):
     org = make_org()
-    periods.open_ahead(db, org, NOW)
+    periods.open_periods_ahead(db, org, NOW)
     change = give(org, "pro")
-    assert change == service.PlanChange(True, NOW, queries.subscription(db, org).id)
+    assert change == service.PlanChange(True, NOW, queries.find_subscription(db, org).id)
     assert tiles(db, org)[:3] == [(MONTH, NOW), (NOW, NEXT), (NEXT, datetime(2027, 1, 1, tzinfo=UTC))]
-    before, after = queries.period_at(db, org, MONTH), queries.period_at(db, org, NOW)
+    before, after = queries.find_period(db, org, MONTH), queries.find_period(db, org, NOW)
     assert (before.plan_version_id, after.plan_version_id) == (plan("free"), plan("pro"))
 
 
 def test_limits_rise_at_once_in_the_running_period_and_in_those_ahead(db, make_org, give):
     org = make_org()
-    periods.open_ahead(db, org, NOW)
-    assert queries.limits(db, org, MONTH)[0].allowance == 100
+    periods.open_periods_ahead(db, org, NOW)
+    assert queries.list_limits(db, org, MONTH)[0].allowance == 100
     give(org, "pro")
     for start, _ in tiles(db, org)[1:]:
-        row = queries.limits(db, org, start)[0]
+        row = queries.list_limits(db, org, start)[0]
         assert (row.allowance, row.policy, row.hard_limit, row.per_day) == (1000, "charge", 5000, None)
-    assert queries.limits(db, org, MONTH)[0].allowance == 100
+    assert queries.list_limits(db, org, MONTH)[0].allowance == 100
 
 
 def test_between_two_paid_plans_the_period_runs_on_and_the_new_limits_hold_for_all_of_it(db, make_org, give, plan):
@@ -61,30 +61,30 @@ def test_between_two_paid_plans_the_period_runs_on_and_the_new_limits_hold_for_a
     give(org, "pro")
     spans = tiles(db, org)
     change = give(org, "business", later)
-    assert change == service.PlanChange(True, None, queries.subscription(db, org).id)
+    assert change == service.PlanChange(True, None, queries.find_subscription(db, org).id)
     assert tiles(db, org) == spans
-    running = queries.period_at(db, org, later)
+    running = queries.find_period(db, org, later)
     assert running.plan_version_id == plan("business")
-    assert [(row.allowance, row.policy) for row in queries.limits(db, org, running.starts_at)] == [(None, "block")]
-    assert queries.plan_in_force(db, org, later - timedelta(seconds=1)) == plan("pro")
-    assert queries.plan_in_force(db, org, later) == plan("business")
+    assert [(row.allowance, row.policy) for row in queries.list_limits(db, org, running.starts_at)] == [(None, "block")]
+    assert queries.get_plan_in_force(db, org, later - timedelta(seconds=1)) == plan("pro")
+    assert queries.get_plan_in_force(db, org, later) == plan("business")
 
 
 def test_the_same_plan_again_is_no_change(db, make_org, give):
     org = make_org()
     give(org, "pro")
-    spans, held = tiles(db, org), queries.subscription(db, org).id
+    spans, held = tiles(db, org), queries.find_subscription(db, org).id
     entries = text("SELECT count(*) FROM audit_entries WHERE org_id = :org")
     count = db.scalar(entries, {"org": org})
     assert give(org, "pro", NOW + timedelta(days=1)) == service.PlanChange(changed=False)
-    assert (tiles(db, org), queries.subscription(db, org).id) == (spans, held)
+    assert (tiles(db, org), queries.find_subscription(db, org).id) == (spans, held)
     assert db.scalar(entries, {"org": org}) == count == 1
 
 
 def test_the_default_plan_for_an_org_that_is_on_it_is_no_change(db, make_org, give):
     org = make_org()
     assert give(org, "free") == service.PlanChange(changed=False)
-    assert queries.subscription(db, org) is None
+    assert queries.find_subscription(db, org) is None
 
 
 def test_back_to_free_starts_a_new_period_and_nothing_can_be_owed(db, make_org, give):
@@ -92,9 +92,9 @@ def test_back_to_free_starts_a_new_period_and_nothing_can_be_owed(db, make_org, 
     give(org, "pro")
     assert give(org, "free", later).recount_from == later
     assert tiles(db, org)[:3] == [(MONTH, NOW), (NOW, later), (later, NEXT)]
-    assert queries.limits(db, org, later)[0].policy == "block"
-    assert queries.subscription(db, org).collection == "none"
-    assert [each.state for each in queries.subscriptions(db, org)] == ["active", "ended"]
+    assert queries.list_limits(db, org, later)[0].policy == "block"
+    assert queries.find_subscription(db, org).collection == "none"
+    assert [each.state for each in queries.list_subscriptions(db, org)] == ["active", "ended"]
 
 
 def test_another_currency_starts_a_new_period_and_another_interval_does_not(db, make_org, give):
@@ -114,15 +114,15 @@ def test_two_changes_at_one_instant_leave_no_empty_period(db, make_org, give, pl
     give(org, "free")
     give(org, "business")
     assert tiles(db, org)[:2] == [(MONTH, NOW), (NOW, NEXT)]
-    assert queries.plan_in_force(db, org, NOW) == plan("business")
-    assert [row.allowance for row in queries.limits(db, org, NOW)] == [None]
+    assert queries.get_plan_in_force(db, org, NOW) == plan("business")
+    assert [row.allowance for row in queries.list_limits(db, org, NOW)] == [None]
 
 
 def test_a_billing_period_runs_on_through_a_change_of_plan_and_is_rolled_without_drift(db, make_org, give):
     org, start = make_org(), datetime(2026, 12, 31, 12, tzinfo=UTC)
     give(org, "pro", start)
     give(org, "business", start + timedelta(days=1))
-    held = queries.subscription(db, org)
+    held = queries.find_subscription(db, org)
     assert (held.billing_starts_at, held.billing_ends_at) == (start, datetime(2027, 1, 31, 12, tzinfo=UTC))
     service.roll_billing_period(db, held.id, datetime(2027, 3, 1, tzinfo=UTC))
     assert held.billing_ends_at == datetime(2027, 3, 31, 12, tzinfo=UTC)
@@ -146,7 +146,7 @@ def test_a_price_that_the_plan_does_not_have_is_refused(db, make_org, give):
     for chosen in ({"currency": "JPY"}, {"interval": "year", "currency": "EUR"}, {"interval": "week"}):
         with pytest.raises(InvalidRequest):
             give(org, "pro", **chosen)
-    assert queries.subscription(db, org) is None
+    assert queries.find_subscription(db, org) is None
 
 
 def test_drafts_unknown_versions_and_unknown_orgs_are_refused(db, make_org, plan):
@@ -179,11 +179,11 @@ def test_plans_given_at_once_leave_one_subscription_and_whole_periods(engine, db
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(give_one, range(len(versions))))
     tiles(db, org)
-    assert queries.subscription(db, org) is not None
+    assert queries.find_subscription(db, org) is not None
     open_rows = text("SELECT count(*) FROM subscriptions WHERE org_id = :org AND ended_at IS NULL")
     assert db.scalar(open_rows, {"org": org}) == 1
     last = db.scalars(
         select(UsagePeriod).where(UsagePeriod.org_id == org).order_by(UsagePeriod.starts_at.desc())
     ).first()
-    assert last.plan_version_id == queries.subscription(db, org).plan_version_id
+    assert last.plan_version_id == queries.find_subscription(db, org).plan_version_id
     assert catalog.find_version(db, last.plan_version_id) is not None

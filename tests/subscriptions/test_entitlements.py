@@ -17,9 +17,9 @@ def give(session, org, version, now=NOW):
 
 def test_an_org_without_a_subscription_is_on_the_default_plan_also_before_its_first_period(db, make_org):
     org = make_org()
-    before = queries.entitlements(db, org, NOW)
+    before = queries.get_entitlements(db, org, NOW)
     periods.ensure_period(db, org, NOW, NOW)
-    after = queries.entitlements(db, org, NOW)
+    after = queries.get_entitlements(db, org, NOW)
     assert before == after
     assert (after.plan_key, after.plan_name, after.version) == ("free", "Free", 1)
     assert [(each.key, each.allowance, each.policy, each.source) for each in after.meters] == [
@@ -30,7 +30,7 @@ def test_an_org_without_a_subscription_is_on_the_default_plan_also_before_its_fi
 def test_each_answer_names_its_source(db, make_org, plan):
     org = make_org()
     give(db, org, plan("business"))
-    found = queries.entitlements(db, org, NOW)
+    found = queries.get_entitlements(db, org, NOW)
     assert {each.source for each in [*found.limits.values(), *found.features.values(), *found.meters]} == {"plan"}
     assert found.limits["file_bytes"].value is None
     assert (found.features["formats"].label, found.features["formats"].value) == ("Formats", ["json", "xlsx", "pdf"])
@@ -45,19 +45,19 @@ def test_requests_a_minute_are_the_same_on_both_connections_and_in_the_entitleme
     with psycopg.connect(address, autocommit=True) as hot:
         for org, expected in [(free, 60), (pro, 600), (business, None)]:
             assert hot.execute(queries.RATE_SQL, {"org_id": org, "now": NOW}).fetchall() == [(expected,)]
-            assert queries.requests_per_minute(db, org, NOW) == expected
-            assert queries.entitlements(db, org, NOW).requests_per_minute == expected
+            assert queries.get_requests_per_minute(db, org, NOW) == expected
+            assert queries.get_entitlements(db, org, NOW).requests_per_minute == expected
 
 
 def test_lists_name_the_plan_of_every_org_in_one_read(db, make_org, plan):
     free, pro = make_org(), make_org()
     give(db, pro, plan("pro"))
-    names = queries.plan_names(db, [free, pro], NOW)
+    names = queries.list_plan_names(db, [free, pro], NOW)
     assert {org: (name.key, name.name, name.number) for org, name in names.items()} == {
         free: ("free", "Free", 1), pro: ("pro", "Pro", 1),
     }  # fmt: skip
-    assert queries.plan_names(db, [], NOW) == {}
-    assert queries.plan_names(db, [uuid4()], NOW - timedelta(days=900)) != {}
+    assert queries.list_plan_names(db, [], NOW) == {}
+    assert queries.list_plan_names(db, [uuid4()], NOW - timedelta(days=900)) != {}
 
 
 @pytest.fixture
@@ -77,16 +77,16 @@ def test_a_new_version_of_the_default_plan_holds_from_the_next_period_on_for_org
 ):
     free, pro = make_org(), make_org()
     give(db, pro, plan("pro"))
-    periods.open_ahead(db, free, NOW)
+    periods.open_periods_ahead(db, free, NOW)
     db.commit()
     smaller_free()
-    due = sweep.orgs_to_remake(db, plan("free"), NOW, 1000)
+    due = sweep.list_orgs_to_rebuild(db, plan("free"), NOW, 1000)
     assert free in due
     assert pro not in due
-    periods.remake_ahead(db, free, NOW)
-    running, *ahead = queries.periods(db, free, NOW, NOW + timedelta(days=90))
-    assert queries.limits(db, free, running.starts_at)[0].allowance == 100
-    assert {queries.limits(db, free, each.starts_at)[0].allowance for each in ahead} == {50}
-    assert queries.plan_in_force(db, free, NOW) == running.plan_version_id
-    assert queries.plan_in_force(db, free, ahead[0].starts_at) == plan("free")
-    assert free not in sweep.orgs_to_remake(db, plan("free"), NOW, 1000)
+    periods.rebuild_periods_ahead(db, free, NOW)
+    running, *ahead = queries.list_periods(db, free, NOW, NOW + timedelta(days=90))
+    assert queries.list_limits(db, free, running.starts_at)[0].allowance == 100
+    assert {queries.list_limits(db, free, each.starts_at)[0].allowance for each in ahead} == {50}
+    assert queries.get_plan_in_force(db, free, NOW) == running.plan_version_id
+    assert queries.get_plan_in_force(db, free, ahead[0].starts_at) == plan("free")
+    assert free not in sweep.list_orgs_to_rebuild(db, plan("free"), NOW, 1000)

@@ -49,18 +49,18 @@ def test_periods_tile_and_carry_the_limits_of_their_plan_after_any_history(engin
         stripe = AtStripe(session, org)
         for step in history:
             now = play(session, org, now, step, stripe)
-        periods.open_ahead(session, org, now)
+        periods.open_periods_ahead(session, org, now)
         session.commit()
         spans = tiles(session, org)
         assert spans[-1][1] > now + timedelta(days=59)
         assert (
             session.execute(WRONG_LIMITS, {"org": org, "default": catalog.find_default_version_id(session)}).all() == []
         )
-        running, held = queries.current_period(session, org, now), queries.subscription(session, org)
-        assert running.plan_version_id == queries.plan_in_force(session, org, now)
+        running, held = queries.find_current_period(session, org, now), queries.find_subscription(session, org)
+        assert running.plan_version_id == queries.get_plan_in_force(session, org, now)
         if held is not None:
             assert held.plan_version_id == running.plan_version_id
-            ahead = queries.periods(session, org, now, now + timedelta(days=500))
+            ahead = queries.list_periods(session, org, now, now + timedelta(days=500))
             assert {each.plan_version_id for each in ahead} == {held.plan_version_id}
 
 
@@ -71,7 +71,7 @@ class AtStripe:
         self.session, self.org, self.follower, self.version, self.anchor = session, org, None, None, None
 
     def buy(self, version, anchor, now):
-        if queries.subscription(self.session, self.org) is None or not self.collects():
+        if queries.find_subscription(self.session, self.org) is None or not self.collects():
             self.follower, self.version, self.anchor = Follower(self.session, self.org), version, anchor
             self.told("active", now)
 
@@ -81,7 +81,7 @@ class AtStripe:
             self.follower.see(facts(self.version, self.anchor, now, state=state, **ended), now)
 
     def collects(self):
-        held = queries.subscription(self.session, self.org)
+        held = queries.find_subscription(self.session, self.org)
         return held is not None and held.collection == "stripe"
 
 
@@ -94,7 +94,7 @@ def play(session, org, now, step, stripe):
                 with pytest.raises(Conflict):
                     service.assign_plan(session, org, version.id, **chosen, actor=SYSTEM, now=now)
                 return now
-            before = tiles(session, org) if queries.current_period(session, org, now) else []
+            before = tiles(session, org) if queries.find_current_period(session, org, now) else []
             change = service.assign_plan(session, org, version.id, **chosen, actor=SYSTEM, now=now)
             after = tiles(session, org) if change.changed else before
             past = [span for span in before if span[1] <= now]
@@ -108,7 +108,7 @@ def play(session, org, now, step, stripe):
         case ("zone", zone):
             session.execute(update(Org).where(Org.id == org).values(time_zone=zone))
             session.expire_all()
-            periods.remake_ahead(session, org, now)
+            periods.rebuild_periods_ahead(session, org, now)
         case ("wait", seconds):
             now += timedelta(seconds=seconds)
         case ("ask", days):

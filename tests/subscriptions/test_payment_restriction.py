@@ -37,7 +37,7 @@ def in_force(db, org, since):
     """The limits of each period from `since` on: allowance, policy and day limit of `calls`, and which meters."""
     found = []
     for start in each_start(tiles(db, org), since):
-        rows = queries.limits(db, org, start)
+        rows = queries.list_limits(db, org, start)
         found.append((rows[0].allowance, rows[0].policy, rows[0].per_day, len(rows)))
     return found
 
@@ -50,19 +50,19 @@ def test_the_free_plans_limits_hold_at_once_in_the_running_period_and_in_those_a
     assert payment_restriction.restrict(db, payer.org, NOW + 7 * DAY) is True
     assert in_force(db, payer.org, NOW) == [FREE] * 3
     assert payment_restriction.restrict(db, payer.org, NOW + 8 * DAY) is False
-    assert queries.subscription(db, payer.org).limited_at == NOW + 7 * DAY
+    assert queries.find_subscription(db, payer.org).limited_at == NOW + 7 * DAY
 
 
 def test_periods_opened_meanwhile_are_limited_too(db, payer):
     payment_restriction.restrict(db, payer.org, NOW + 7 * DAY)
-    periods.open_ahead(db, payer.org, NOW + 95 * DAY)
+    periods.open_periods_ahead(db, payer.org, NOW + 95 * DAY)
     assert set(in_force(db, payer.org, NOW)) == {FREE}
     assert len(in_force(db, payer.org, NOW)) >= 6
 
 
 def test_payment_gives_the_limits_back_in_every_period_that_was_limited(db, payer):
     payment_restriction.restrict(db, payer.org, NOW + 7 * DAY)
-    periods.open_ahead(db, payer.org, NOW + 95 * DAY)
+    periods.open_periods_ahead(db, payer.org, NOW + 95 * DAY)
     assert payment_restriction.lift_restriction(db, payer.org, NOW + 95 * DAY) is True
     assert set(in_force(db, payer.org, NOW)) == {PRO}
     assert payment_restriction.lift_restriction(db, payer.org, NOW + 95 * DAY) is False
@@ -117,13 +117,13 @@ def test_the_end_of_a_limited_subscription_is_the_free_plan_like_any_other(db, p
 
 def test_entitlements_keep_the_plans_name_and_show_the_free_plans_limits_and_features(db, payer):
     payment_restriction.restrict(db, payer.org, NOW + 7 * DAY)
-    found = queries.entitlements(db, payer.org, NOW + 7 * DAY)
+    found = queries.get_entitlements(db, payer.org, NOW + 7 * DAY)
     assert (found.plan_key, found.limited) == ("pro", True)
     assert (found.limits["jobs_at_once"].value, found.features["formats"].value) == (1, ["json"])
     assert [(each.key, each.allowance) for each in found.meters] == [("calls", 100), ("pages", 5)]
     assert {each.source for each in [*found.limits.values(), *found.features.values(), *found.meters]} == {"unpaid"}
     payment_restriction.lift_restriction(db, payer.org, NOW + 8 * DAY)
-    after = queries.entitlements(db, payer.org, NOW + 8 * DAY)
+    after = queries.get_entitlements(db, payer.org, NOW + 8 * DAY)
     assert (after.limited, after.limits["jobs_at_once"].value) == (False, 5)
 
 
@@ -140,17 +140,17 @@ def test_requests_a_minute_fall_and_rise_on_both_connections(engine, db, payer):
             db.commit()
             asked = {"org_id": payer.org, "now": NOW + 7 * DAY}
             assert hot.execute(queries.RATE_SQL, asked).fetchall() == [(expected,)]
-            assert queries.requests_per_minute(db, payer.org, NOW + 7 * DAY) == expected
-            assert queries.entitlements(db, payer.org, NOW + 7 * DAY).requests_per_minute == expected
+            assert queries.get_requests_per_minute(db, payer.org, NOW + 7 * DAY) == expected
+            assert queries.get_entitlements(db, payer.org, NOW + 7 * DAY).requests_per_minute == expected
 
 
 def test_a_meter_that_the_free_plan_does_not_speak_of_keeps_its_limit_rather_than_none(db, payer, plan):
     free = text("DELETE FROM plan_meters WHERE plan_version_id = :free AND meter_id = :meter")
-    calls = queries.limits(db, payer.org, NOW)[0].meter_id
+    calls = queries.list_limits(db, payer.org, NOW)[0].meter_id
     db.execute(text("SET LOCAL session_replication_role = replica"))  # a published version is not changed otherwise
     db.execute(free, {"free": plan("free"), "meter": calls})
     payment_restriction.restrict(db, payer.org, NOW + 7 * DAY)
-    row = next(each for each in queries.limits(db, payer.org, NOW) if each.meter_id == calls)
+    row = next(each for each in queries.list_limits(db, payer.org, NOW) if each.meter_id == calls)
     assert (row.allowance, row.policy, row.hard_limit) == (1000, "block", None)
     db.rollback()
 

@@ -28,14 +28,14 @@ def test_the_first_period_of_an_org_is_the_calendar_month_with_the_default_plans
     period = periods.ensure_period(db, org, NOW, NOW)
     assert (period.starts_at, period.ends_at) == (utc(2026, 11, 1), utc(2026, 12, 1))
     assert period.plan_version_id == plan("free")
-    calls, pages = queries.limits(db, org, period.starts_at)
+    calls, pages = queries.list_limits(db, org, period.starts_at)
     assert (pages.allowance, pages.policy) == (5, "warn")
     assert (calls.allowance, calls.per_day) == (100, 20)
 
 
 def test_nothing_can_be_owed_without_a_subscription_so_charge_blocks_at_the_allowance(db, make_org):
     org = make_org()
-    calls = queries.limits(db, org, periods.ensure_period(db, org, NOW, NOW).starts_at)[0]
+    calls = queries.list_limits(db, org, periods.ensure_period(db, org, NOW, NOW).starts_at)[0]
     assert (calls.policy, calls.allowance, calls.hard_limit) == ("block", 100, None)
 
 
@@ -46,8 +46,8 @@ def test_ensuring_again_changes_nothing(db, make_org):
     mark = text("SELECT xmin::text FROM usage_periods WHERE org_id = :org")
     before = db.scalars(mark, {"org": org}).all()
     assert periods.ensure_period(db, org, NOW + timedelta(days=3), NOW) is first
-    periods.lock(db, org)
-    periods.extend(db, org, NOW, NOW, NOW)
+    periods.lock_usage(db, org)
+    periods.extend_periods(db, org, NOW, NOW, NOW)
     db.commit()
     assert db.scalars(mark, {"org": org}).all() == before
 
@@ -165,7 +165,7 @@ def test_the_org_must_exist(db):
 def test_opening_ahead_leaves_two_whole_months_beyond_the_running_one(db, make_org):
     org = make_org()
     for at in (utc(2026, 11, 1), utc(2026, 11, 30, 23, 59), utc(2027, 1, 31), utc(2027, 2, 1)):
-        periods.open_ahead(db, org, at)
+        periods.open_periods_ahead(db, org, at)
         ahead = [span for span in tiles(db, org) if span[0] > at]
         assert len(ahead) >= 2
         assert len(ahead) <= 3
@@ -173,20 +173,20 @@ def test_opening_ahead_leaves_two_whole_months_beyond_the_running_one(db, make_o
 
 def test_an_org_that_moves_to_another_zone_has_its_boundaries_moved_and_no_sliver_of_a_period(db, make_org):
     org = make_org()
-    periods.open_ahead(db, org, NOW)
+    periods.open_periods_ahead(db, org, NOW)
     db.execute(update(Org).where(Org.id == org).values(time_zone="Asia/Tokyo"))
     db.expire_all()
-    periods.remake_ahead(db, org, NOW)
+    periods.rebuild_periods_ahead(db, org, NOW)
     spans = tiles(db, org)
     assert spans[0] == (utc(2026, 11, 1), utc(2026, 11, 30, 15))
     assert spans[1] == (utc(2026, 11, 30, 15), utc(2026, 12, 31, 15))
-    assert {row.time_zone for row in queries.periods(db, org, NOW, NOW + timedelta(days=90))} == {"Asia/Tokyo"}
+    assert {row.time_zone for row in queries.list_periods(db, org, NOW, NOW + timedelta(days=90))} == {"Asia/Tokyo"}
 
 
 def test_a_boundary_that_is_too_near_stays_where_it_is(db, make_org):
     org, late = make_org(), utc(2026, 11, 30, 23, 30)
-    periods.open_ahead(db, org, late)
+    periods.open_periods_ahead(db, org, late)
     db.execute(update(Org).where(Org.id == org).values(time_zone="Asia/Tokyo"))
     db.expire_all()
-    periods.remake_ahead(db, org, late)
+    periods.rebuild_periods_ahead(db, org, late)
     assert tiles(db, org)[:2] == [(utc(2026, 11, 1), utc(2026, 12, 1)), (utc(2026, 12, 1), utc(2026, 12, 31, 15))]

@@ -44,7 +44,7 @@ def test_a_change_of_zone_reaches_the_periods(worker, db, make_org):
     db.execute(update(Org).where(Org.id == org).values(time_zone="Asia/Tokyo"))
     db.commit()
     tasks.open_periods()
-    assert queries.current_period(db, org, NOW).ends_at == datetime(2026, 11, 30, 15, tzinfo=UTC)
+    assert queries.find_current_period(db, org, NOW).ends_at == datetime(2026, 11, 30, 15, tzinfo=UTC)
     assert len(tiles(db, org)) >= 3
 
 
@@ -54,7 +54,7 @@ def test_an_org_that_fails_stops_none_of_the_others(worker, db, make_org):
     db.commit()
     tasks.open_periods()
     assert len(tiles(db, org)) == 3
-    assert queries.current_period(db, broken, NOW) is None
+    assert queries.find_current_period(db, broken, NOW) is None
     db.execute(text("ALTER TABLE usage_periods DROP CONSTRAINT ck_test"))
     db.commit()
     tasks.open_periods()
@@ -66,7 +66,7 @@ def test_a_deleted_org_gets_no_more_periods(worker, db, make_org):
     db.execute(update(Org).where(Org.id == org).values(deleted_at=NOW))
     db.commit()
     tasks.open_periods()
-    assert queries.current_period(db, org, NOW) is None
+    assert queries.find_current_period(db, org, NOW) is None
 
 
 def test_billing_periods_of_orgs_that_we_bill_are_rolled_on(worker, business, db, make_org, plan):
@@ -75,7 +75,7 @@ def test_billing_periods_of_orgs_that_we_bill_are_rolled_on(worker, business, db
     db.commit()
     business.advance(timedelta(days=70))
     tasks.open_periods()
-    held = queries.subscription(db, org)
+    held = queries.find_subscription(db, org)
     db.refresh(held)
     assert (held.billing_starts_at, held.billing_ends_at) == (
         datetime(2027, 1, 21, 12, tzinfo=UTC), datetime(2027, 2, 21, 12, tzinfo=UTC),

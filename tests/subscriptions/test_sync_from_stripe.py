@@ -28,21 +28,21 @@ DAY = timedelta(days=1)
 def follower(db, make_org):
     """Somebody new, in New York: Stripe reckons in UTC all the same."""
     made = Follower(db, make_org("America/New_York"))
-    periods.open_ahead(db, made.org, NOW)
+    periods.open_periods_ahead(db, made.org, NOW)
     return made
 
 
 def test_a_purchase_starts_a_usage_period_at_stripes_anchor_with_the_plans_limits(db, follower, plan):
     anchor = NOW - timedelta(seconds=40)
     change = follower.see(facts(plan("pro"), anchor, NOW), NOW)
-    held = queries.subscription(db, follower.org)
+    held = queries.find_subscription(db, follower.org)
     assert change == service.PlanChange(True, anchor, held.id)
     assert (held.state, held.collection, held.started_at) == ("active", "stripe", anchor)
     assert tiles(db, follower.org)[0][1] == anchor
-    assert queries.current_period(db, follower.org, NOW).ends_at == boundary(anchor, 1, "UTC")
-    calls = queries.limits(db, follower.org, anchor)
+    assert queries.find_current_period(db, follower.org, NOW).ends_at == boundary(anchor, 1, "UTC")
+    calls = queries.list_limits(db, follower.org, anchor)
     assert [(row.allowance, row.policy, row.hard_limit) for row in calls] == [(1000, "charge", 5000)]
-    assert queries.plan_in_force(db, follower.org, anchor - DAY) == plan("free")
+    assert queries.get_plan_in_force(db, follower.org, anchor - DAY) == plan("free")
     assert follower.noted() == [("started", anchor)]
 
 
@@ -85,7 +85,7 @@ def test_twelve_renewals_from_the_31st_tile_time_and_grant_the_allowance_twelve_
     follower.see(facts(plan("pro"), JANUARY, JANUARY), JANUARY)
     for n in range(1, 13):
         now = boundary(JANUARY, n, "UTC") + late
-        periods.open_ahead(db, follower.org, now)
+        periods.open_periods_ahead(db, follower.org, now)
         assert follower.see(facts(plan("pro"), JANUARY, now), now).recount_from is None
     expected = [boundary(JANUARY, n, "UTC") for n in range(13)]
     assert [(at.month, at.day, at.hour) for at in expected[:4]] == [(1, 31, 9), (2, 28, 9), (3, 31, 9), (4, 30, 9)]
@@ -108,14 +108,14 @@ def test_a_renewal_that_nobody_told_us_of_is_noted_all_the_same(follower, plan):
 def test_a_purchase_seen_weeks_late_cuts_the_period_in_which_it_was_made(db, follower, plan, days):
     anchor = NOW + timedelta(hours=7)
     now = anchor + days * DAY
-    periods.open_ahead(db, follower.org, now)
+    periods.open_periods_ahead(db, follower.org, now)
     change = follower.see(facts(plan("pro"), anchor, now), now)
     assert change.recount_from == anchor
     starts = [start for start, _ in tiles(db, follower.org)]
     midnight = datetime(2026, 11, 1, 4, tzinfo=UTC)  # in New York
     assert starts[:3] == [midnight, anchor, boundary(anchor, 1, "UTC")]
-    assert queries.plan_in_force(db, follower.org, anchor) == plan("pro")
-    assert queries.plan_in_force(db, follower.org, anchor - DAY) == plan("free")
+    assert queries.get_plan_in_force(db, follower.org, anchor) == plan("pro")
+    assert queries.get_plan_in_force(db, follower.org, anchor - DAY) == plan("free")
 
 
 def test_a_purchase_before_the_orgs_first_known_period_opens_the_time_before_it(db, make_org, plan):
@@ -136,7 +136,7 @@ def test_a_trial_grants_the_plan_from_its_first_day_and_is_a_period_of_its_own(d
     trial = facts(plan("pro"), ends, NOW, state="trialing", started_at=NOW, billing=span(NOW, 14))
     follower.see(trial, NOW)
     assert each_start(tiles(db, follower.org), NOW)[:2] == [NOW, ends]
-    assert queries.subscription(db, follower.org).state == "trialing"
+    assert queries.find_subscription(db, follower.org).state == "trialing"
 
 
 @pytest.mark.parametrize("hours", [1, -1, 23])
@@ -150,7 +150,7 @@ def test_a_boundary_of_stripes_that_differs_from_ours_is_taken_over_and_recounte
     assert change == service.PlanChange(True, min(ours, stripes), follower.ours)
     starts = each_start(tiles(db, follower.org), JANUARY)
     assert starts[:3] == [JANUARY, stripes, billing.end]
-    assert [row.allowance for row in queries.limits(db, follower.org, stripes)] == [1000]
+    assert [row.allowance for row in queries.list_limits(db, follower.org, stripes)] == [1000]
     assert follower.see(facts(plan("pro"), JANUARY, now, billing=billing), now).changed is False
 
 
@@ -174,9 +174,9 @@ def test_an_anchor_that_stripe_moved_cuts_the_period_there(db, follower, plan):
 def test_who_pays_by_the_year_has_usage_periods_by_the_month(db, follower, plan):
     follower.see(facts(plan("pro"), JANUARY, JANUARY, interval="year"), JANUARY)
     now = boundary(JANUARY, 13, "UTC")
-    periods.open_ahead(db, follower.org, now)
+    periods.open_periods_ahead(db, follower.org, now)
     follower.see(facts(plan("pro"), JANUARY, now, interval="year"), now)
-    held = queries.subscription(db, follower.org)
+    held = queries.find_subscription(db, follower.org)
     assert (held.billing_starts_at, held.billing_ends_at.year) == (datetime(2028, 1, 31, 9, 30, tzinfo=UTC), 2029)
     expected = [boundary(JANUARY, n, "UTC") for n in range(14)]
     assert each_start(tiles(db, follower.org), JANUARY)[:14] == expected
@@ -188,7 +188,7 @@ def test_from_monthly_to_yearly_the_usage_period_runs_on(db, follower, plan):
     spans, now = tiles(db, follower.org), JANUARY + 5 * DAY
     first = follower.ours
     change = follower.see(facts(plan("pro"), now, now, interval="year", started_at=JANUARY), now)
-    held = queries.subscription(db, follower.org)
+    held = queries.find_subscription(db, follower.org)
     assert (change.changed, change.recount_from) == (True, None)
     assert tiles(db, follower.org)[: len(spans)] == spans
     assert (held.interval, held.billing_starts_at, held.anchor_at) == ("year", now, JANUARY)
@@ -209,10 +209,10 @@ def test_another_price_at_stripe_changes_the_plan_for_the_whole_running_period(d
     now = JANUARY + 5 * DAY
     change = follower.see(facts(plan("business"), JANUARY, now), now)
     assert (change.changed, change.recount_from) == (True, None)
-    assert [row.allowance for row in queries.limits(db, follower.org, JANUARY)] == [None]
-    assert queries.plan_in_force(db, follower.org, now) == plan("business")
-    assert queries.plan_in_force(db, follower.org, now - DAY) == plan("pro")
-    assert [each.state for each in queries.subscriptions(db, follower.org)] == ["active", "ended"]
+    assert [row.allowance for row in queries.list_limits(db, follower.org, JANUARY)] == [None]
+    assert queries.get_plan_in_force(db, follower.org, now) == plan("business")
+    assert queries.get_plan_in_force(db, follower.org, now - DAY) == plan("pro")
+    assert [each.state for each in queries.list_subscriptions(db, follower.org)] == ["active", "ended"]
     assert follower.noted("plan_changed") == [("plan_changed", now)]
     assert follower.see(facts(plan("business"), JANUARY, now), now).changed is False
 
@@ -222,9 +222,9 @@ def test_a_price_that_came_with_the_renewal_holds_from_the_boundary_on(db, follo
     renewed = boundary(JANUARY, 1, "UTC")
     now = renewed + 2 * DAY
     follower.see(facts(plan("pro"), JANUARY, now), now)
-    assert [row.allowance for row in queries.limits(db, follower.org, JANUARY)] == [None]
-    assert [row.allowance for row in queries.limits(db, follower.org, renewed)] == [1000]
-    assert queries.plan_in_force(db, follower.org, renewed) == plan("pro")
+    assert [row.allowance for row in queries.list_limits(db, follower.org, JANUARY)] == [None]
+    assert [row.allowance for row in queries.list_limits(db, follower.org, renewed)] == [1000]
+    assert queries.get_plan_in_force(db, follower.org, renewed) == plan("pro")
 
 
 def test_past_due_keeps_everything_and_is_noted_once_a_billing_period(db, follower, plan):
@@ -234,7 +234,7 @@ def test_past_due_keeps_everything_and_is_noted_once_a_billing_period(db, follow
     for _ in range(3):
         follower.see(due, NOW + DAY)
     after = follower.rows(NOW)
-    assert queries.subscription(db, follower.org).state == "past_due"
+    assert queries.find_subscription(db, follower.org).state == "past_due"
     assert {table: after[table] for table in list(after)[1:]} == {table: before[table] for table in list(before)[1:]}
     follower.see(facts(plan("pro"), NOW, NOW), NOW + 2 * DAY)
     assert follower.noted()[1:] == [("past_due", NOW + DAY), ("recovered", NOW + 2 * DAY)]
@@ -245,7 +245,7 @@ def test_a_planned_cancellation_and_its_undoing_are_noted_each_time(db, follower
     for n, planned in enumerate([True, True, False, True]):
         follower.see(facts(plan("pro"), NOW, NOW, cancel_at_period_end=planned), NOW + (n + 1) * DAY)
     assert [kind for kind, _ in follower.noted()[1:]] == ["cancel_planned", "cancel_undone", "cancel_planned"]
-    assert queries.subscription(db, follower.org).cancel_at_period_end
+    assert queries.find_subscription(db, follower.org).cancel_at_period_end
 
 
 @pytest.mark.parametrize("seconds", [0, 40])
@@ -256,20 +256,20 @@ def test_the_end_starts_a_calendar_period_of_the_free_plan(db, follower, plan, s
     told = over(plan("pro"), JANUARY, ends, ended_at=ends + timedelta(seconds=seconds))
     change = follower.see(told, now)
     assert change == service.PlanChange(True, ends, follower.ours)
-    assert queries.subscription(db, follower.org) is None
+    assert queries.find_subscription(db, follower.org) is None
     midnight = datetime(2027, 3, 1, 5, tzinfo=UTC)  # in New York
     assert each_start(tiles(db, follower.org), JANUARY)[:3] == [JANUARY, ends, midnight]
-    assert queries.limits(db, follower.org, ends)[0].policy == "block"
+    assert queries.list_limits(db, follower.org, ends)[0].policy == "block"
     assert follower.noted()[-1] == ("ended", ends)
 
 
 def test_an_end_seen_weeks_late_lies_where_it_happened(db, follower, plan):
     follower.see(facts(plan("pro"), JANUARY, JANUARY), JANUARY)
     ends, now = JANUARY + 12 * DAY, JANUARY + 80 * DAY
-    periods.open_ahead(db, follower.org, now)
+    periods.open_periods_ahead(db, follower.org, now)
     assert follower.see(over(plan("pro"), JANUARY, ends), now).recount_from == ends
     assert ends in each_start(tiles(db, follower.org), JANUARY)
-    assert queries.plan_in_force(db, follower.org, ends) == plan("free")
+    assert queries.get_plan_in_force(db, follower.org, ends) == plan("free")
 
 
 def test_what_has_ended_never_opens_again(db, follower, plan):
@@ -290,7 +290,7 @@ def test_an_org_that_comes_back_has_a_new_row_and_a_new_anchor(db, follower, pla
     again.see(facts(plan("business"), JANUARY + 9 * DAY, JANUARY + 9 * DAY), JANUARY + 9 * DAY)
     starts = each_start(tiles(db, follower.org), JANUARY)
     assert starts[:3] == [JANUARY, JANUARY + 5 * DAY, JANUARY + 9 * DAY]
-    assert [each.state for each in queries.subscriptions(db, follower.org)] == ["active", "ended"]
+    assert [each.state for each in queries.list_subscriptions(db, follower.org)] == ["active", "ended"]
 
 
 def test_a_plan_given_by_staff_ends_when_the_org_pays_and_not_before_it_was_given(db, follower, plan):
@@ -299,7 +299,7 @@ def test_a_plan_given_by_staff_ends_when_the_org_pays_and_not_before_it_was_give
         db, follower.org, plan("business"), interval="month", currency="USD", actor=SYSTEM, now=given_at
     )
     follower.see(facts(plan("pro"), NOW, NOW), NOW + 2 * DAY)
-    paid, offline = queries.subscriptions(db, follower.org)
+    paid, offline = queries.list_subscriptions(db, follower.org)
     assert (offline.collection, offline.ended_at) == ("offline", given_at)
     assert (paid.collection, paid.started_at) == ("stripe", given_at)
     tiles(db, follower.org)
@@ -344,11 +344,11 @@ def test_the_history_names_what_happened_on_which_plan_newest_first(db, follower
     follower.see(facts(plan("pro"), NOW, NOW), NOW)
     follower.see(facts(plan("business"), NOW, NOW), NOW + DAY)
     follower.see(over(plan("business"), NOW, NOW + 2 * DAY), NOW + 2 * DAY)
-    lines = queries.history(db, follower.org)
+    lines = queries.list_history(db, follower.org)
     assert [(line.kind, line.plan.key) for line in lines] == [
         ("ended", "business"), ("plan_changed", "business"), ("started", "pro"),
     ]  # fmt: skip
-    assert queries.history(db, uuid4()) == []
+    assert queries.list_history(db, uuid4()) == []
 
 
 def test_every_change_of_plan_state_and_end_is_audited(db, follower, plan):
@@ -413,10 +413,10 @@ def lived(engine, make_org, plan, seen):
     """What stands at the end, after these moments were seen at these times."""
     org, version = make_org("America/New_York"), plan("pro")
     with Session(engine) as session:
-        periods.open_ahead(session, org, NOW)
+        periods.open_periods_ahead(session, org, NOW)
         follower = Follower(session, org)
         for n, now in seen:
-            periods.open_ahead(session, org, now)
+            periods.open_periods_ahead(session, org, now)
             follower.see(told(version, life(version)[n]), now)
         renewed = [at for _, at in follower.noted("renewed")]
         assert renewed == AT[1:5]

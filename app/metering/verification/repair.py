@@ -39,7 +39,7 @@ def repair_org(session: Session, org_id: UUID, differences: Iterable[UsageDiffer
     """Repair an org's counters, windows and roll-ups in the caller's transaction. Blocks the org's writers."""
     checks = {difference.check for difference in differences if difference.org_id == org_id}
     session.execute(_TIMEOUTS)
-    periods.lock(session, org_id)
+    periods.lock_usage(session, org_id)
     if checks & COUNTED:
         recount(session, org_id, EVER, now)
     if "windows" in checks:

@@ -1,1 +1,1 @@
-"""From the button to the plan: one open checkout an org, its session at Stripe, and fulfilment. Knows no page."""
+"""Checkout: one open attempt per org and purpose, its Stripe session, and fulfilment. Must not know any page."""

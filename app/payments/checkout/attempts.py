@@ -1,4 +1,4 @@
-"""The rows of checkouts, written before Stripe is asked and closed when nobody can pay them any more."""
+"""Checkout rows: written before the call to Stripe, closed once they can no longer be paid."""
 
 from __future__ import annotations
 
@@ -16,71 +16,71 @@ from app.payments import billing_records, queries
 from app.payments.checkout.request import CheckoutRequest
 from app.payments.mirrors.sync_checkout import close_checkout
 from app.payments.models import BillingRecord, Checkout
-from app.payments.price_push.price_selection import list_prices_sold
+from app.payments.price_push.price_selection import list_paid_prices
 from app.web.database import transaction
 
-_ANOTHER = "Another choice took its place."
+_REPLACED = "Replaced by another checkout."
 
 
 @dataclass(frozen=True, slots=True)
 class CheckoutAttempt:
-    """A checkout as it stands in our books, as plain facts to use outside of a transaction."""
+    """A stored checkout as plain values, usable outside a transaction."""
 
     id: UUID
     org_id: UUID
-    choice: CheckoutRequest
+    request: CheckoutRequest
     session_id: str | None
     opened_at: datetime
 
 
-def attempt_of(session: Session, row: Checkout) -> CheckoutAttempt:
-    """The facts of a checkout's row."""
+def load_attempt(session: Session, row: Checkout) -> CheckoutAttempt:
+    """Load a checkout's row into a `CheckoutAttempt`."""
     version = catalog.find_version(session, row.plan_version_id) if row.plan_version_id else None
-    offered = list_prices_sold(version) if version else []
-    sold = next((each for each in offered if (each.interval, each.currency) == (row.interval, row.currency)), None)
+    offered = list_paid_prices(version) if version else []
+    price = next((price for price in offered if (price.interval, price.currency) == (row.interval, row.currency)), None)
     return CheckoutAttempt(
-        row.id, row.org_id, CheckoutRequest(row.purpose, row.currency or "USD", sold), row.session_id, row.opened_at
+        row.id, row.org_id, CheckoutRequest(row.purpose, row.currency or "USD", price), row.session_id, row.opened_at
     )
 
 
 def record_attempt(
-    org_id: UUID, choice: CheckoutRequest, older: CheckoutAttempt | None, actor: Actor, now: datetime
+    org_id: UUID, request: CheckoutRequest, older: CheckoutAttempt | None, actor: Actor, now: datetime
 ) -> CheckoutAttempt:
-    """Write down a new checkout and its pending billing record, in a transaction of its own. Audited.
+    """Store a new checkout and its pending billing record, in its own transaction. Audited.
 
-    An older one that is still open (and that Stripe has expired) is closed as replaced; its record, if still pending,
-    goes over to the new one: it is one payment that somebody is about to make.
+    If `older` is still open here (Stripe has expired it), it is closed as replaced and its pending record moves to the
+    new checkout, because both stand for the same payment.
     """
     with transaction() as session:
-        taken = _replace(session, older, now) if older else None
-        row = _row(org_id, choice, actor, now)
+        reuse = _replace(session, older, now) if older else None
+        row = _build_row(org_id, request, actor, now)
         session.add(row)
         session.flush()
-        if choice.sold is not None:
-            billing_records.pending_for_checkout(session, row, now, taken=taken)
-        after = {"purpose": choice.purpose, "currency": choice.currency}
-        if choice.sold is not None:
-            after |= {"plan": choice.sold.plan_key, "interval": choice.sold.interval}
+        if request.price is not None:
+            billing_records.ensure_pending_record(session, row, now, reuse=reuse)
+        after = {"purpose": request.purpose, "currency": request.currency}
+        if request.price is not None:
+            after |= {"plan": request.price.plan_key, "interval": request.price.interval}
         audit(session, actor, "checkout.opened", on=("checkout", row.id), org_id=org_id, after=after, now=now)
-        return attempt_of(session, row)
+        return load_attempt(session, row)
 
 
-def close_attempt(visit: CheckoutAttempt, state: str, words: str, now: datetime) -> None:
-    """Close a checkout ("failed", "expired") in a transaction of its own; its pending record fails with it."""
+def close_attempt(attempt: CheckoutAttempt, state: str, reason: str, now: datetime) -> None:
+    """Close a checkout ("failed", "expired") in its own transaction; its pending record fails with it."""
     with transaction() as session:
-        close_checkout(session, queries.checkout(session, visit.org_id, visit.id), state, words, now)
+        close_checkout(session, queries.get_checkout(session, attempt.org_id, attempt.id), state, reason, now)
 
 
-def _row(org_id: UUID, choice: CheckoutRequest, actor: Actor, now: datetime) -> Checkout:
-    sold = choice.sold
+def _build_row(org_id: UUID, request: CheckoutRequest, actor: Actor, now: datetime) -> Checkout:
+    price = request.price
     return Checkout(
         id=new_id(),
         org_id=org_id,
-        purpose=choice.purpose,
-        plan_version_id=sold.version_id if sold else None,
-        interval=sold.interval if sold else None,
-        currency=choice.currency,
-        amount=sold.amount if sold else None,
+        purpose=request.purpose,
+        plan_version_id=price.version_id if price else None,
+        interval=price.interval if price else None,
+        currency=request.currency,
+        amount=price.amount if price else None,
         state="opening",
         opened_by=actor.id,
         opened_at=now,
@@ -88,14 +88,14 @@ def _row(org_id: UUID, choice: CheckoutRequest, actor: Actor, now: datetime) -> 
 
 
 def _replace(session: Session, older: CheckoutAttempt, now: datetime) -> BillingRecord | None:
-    """Close the older checkout, if it is open still; returns its record, if that waits still, set free."""
-    row = queries.checkout(session, older.org_id, older.id)
+    """Close the older checkout if still open; returns its pending record, detached from it, for reuse."""
+    row = queries.get_checkout(session, older.org_id, older.id)
     if row.state not in queries.OPEN_CHECKOUT:
         return None
-    record = billing_records.of_checkout(session, older.org_id, older.id)
-    taken = record if record is not None and record.state == "pending" else None
-    if taken is not None:
-        taken.checkout_id = None
+    record = billing_records.find_by_checkout(session, older.org_id, older.id)
+    pending = record if record is not None and record.state == "pending" else None
+    if pending is not None:
+        pending.checkout_id = None
         session.flush()
-    close_checkout(session, row, "replaced", _ANOTHER, now)
-    return taken
+    close_checkout(session, row, "replaced", _REPLACED, now)
+    return pending

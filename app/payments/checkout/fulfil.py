@@ -1,7 +1,7 @@
-"""Giving what a checkout paid for: the same act for the return page, the webhook and reconciliation.
+"""Fulfils a paid checkout. Idempotent; called by the return page, the webhook handler and reconciliation.
 
-Everything is asked of Stripe first, under the org's lock and with no transaction open; then one transaction writes it
-all. It may run twice, at once, in any order, and after the events of the same payment: it gives once.
+Reads everything from Stripe first, under the org's lock with no transaction open, then writes it in one transaction.
+Safe to run repeatedly, concurrently, in any order, and after the events of the same payment.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from sqlalchemy import select
 
 from app.kit.errors import NotFound
 from app.payments.errors import Busy
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
-from app.payments.mirrors.sync_checkout import checkout_of
+from app.payments.mirrors.sync_checkout import find_checkout
 from app.payments.models import Checkout
 from app.payments.payment_methods.default_payment_method import (
     copy_customer_card_to_subscription,
@@ -31,18 +31,18 @@ from app.stripe_gateway.errors import StripeAway
 from app.stripe_gateway.types import CheckoutSession
 from app.web.database import transaction
 
-State = Literal["paid", "saved", "waiting", "open", "expired", "away"]
-_NOT_YOURS = "There is no such checkout."
+FulfilmentState = Literal["paid", "saved", "waiting", "open", "expired", "away"]
+_NOT_FOUND = "There is no such checkout."
 
 
-def fulfil_checkout(org_id: UUID, session_id: str, now: datetime) -> State:
-    """Bring the org in line with what Stripe says of a checkout session. Takes the org's lock; opens transactions.
+def fulfil_checkout(org_id: UUID, session_id: str, now: datetime) -> FulfilmentState:
+    """Apply the current state of a checkout session to the org. Takes the org's lock; opens its own transactions.
 
-    paid: the plan is given. saved: the card is kept (purpose card). waiting: completed, the money is on its way, or
-    another process is at it. open: not paid (yet, or declined). expired. away: Stripe cannot be asked, ask again.
-    Raises `NotFound` when the session is not the org's, `Unavailable` (`payments_off`).
+    Returns: paid, the plan is in force; saved, the card is stored (purpose card); waiting, completed but the money has
+    not arrived, or another process is fulfilling it; open, not paid yet or declined; expired; away, Stripe is
+    unreachable, so retry. Raises `NotFound` when the session is not the org's, `Unavailable` (`payments_off`).
     """
-    gw = gateway()
+    gw = get_gateway()
     try:
         with gw.budget(), org_lock(org_id):
             return apply_checkout_session(gw, org_id, retrieve_own_session(gw, org_id, session_id), now)
@@ -52,67 +52,79 @@ def fulfil_checkout(org_id: UUID, session_id: str, now: datetime) -> State:
         return "away"
 
 
-def apply_checkout_session(gw: Gateway, org_id: UUID, found: CheckoutSession, now: datetime) -> State:
-    """Apply a session that was retrieved just now. The caller holds the org's lock; `StripeAway` goes up to it."""
-    retrieved = retrieve_checkout(gw, org_id, found)
+def apply_checkout_session(
+    gw: Gateway, org_id: UUID, checkout_session: CheckoutSession, now: datetime
+) -> FulfilmentState:
+    """Apply a session just retrieved. The caller holds the org's lock. Raises `StripeAway`."""
+    retrieved = retrieve_checkout(gw, org_id, checkout_session)
     with transaction() as session:
-        retrieve.write(session, org_id, retrieved, now)
-    return _state(found)
+        retrieve.sync_retrieved(session, org_id, retrieved, now)
+    return _fulfilment_state(checkout_session)
 
 
 def retrieve_own_session(gw: Gateway, org_id: UUID, session_id: str) -> CheckoutSession:
-    """A session as Stripe has it now. An address is no proof: another org's is `NotFound` before Stripe is asked."""
+    """Retrieve a session. The id comes from a URL and proves nothing, so another org's raises `NotFound` first."""
     with transaction() as session:
         owner = session.scalar(select(Checkout.org_id).where(Checkout.session_id == session_id))
     if owner is not None and owner != org_id:
-        raise NotFound(_NOT_YOURS)
+        raise NotFound(_NOT_FOUND)
     return checkout.retrieve_session(gw, session_id)
 
 
-def retrieve_checkout(gw: Gateway, org_id: UUID, found: CheckoutSession) -> Retrieved:
-    """A session and the objects that it has led to, each as it is now, read before anything is written."""
+def retrieve_checkout(gw: Gateway, org_id: UUID, checkout_session: CheckoutSession) -> Retrieved:
+    """Retrieve the customer, subscription and invoice that a session created, before anything is written."""
     with transaction() as session:
-        row = checkout_of(session, org_id, found)
+        row = find_checkout(session, org_id, checkout_session)
         if row is None:
-            raise NotFound(_NOT_YOURS)
+            raise NotFound(_NOT_FOUND)
         first = row.state != "completed"
-    led_to = _led_to(gw, found, first=first) if found.status == "complete" else Retrieved()
-    return replace(led_to, checkout=found)
+    created = (
+        _retrieve_created(gw, checkout_session, first=first) if checkout_session.status == "complete" else Retrieved()
+    )
+    return replace(created, checkout=checkout_session)
 
 
-def _led_to(gw: Gateway, found: CheckoutSession, *, first: bool) -> Retrieved:
-    if found.customer_id is None:
+def _retrieve_created(gw: Gateway, checkout_session: CheckoutSession, *, first: bool) -> Retrieved:
+    if checkout_session.customer_id is None:
         return Retrieved()
-    if found.mode == "setup":
-        return _keep_card(gw, found, found.customer_id) if first else Retrieved()
-    customer = customers.retrieve(gw, found.customer_id)
-    if found.subscription_id is None:
+    if checkout_session.mode == "setup":
+        return _set_saved_card(gw, checkout_session, checkout_session.customer_id) if first else Retrieved()
+    customer = customers.retrieve(gw, checkout_session.customer_id)
+    if checkout_session.subscription_id is None:
         return Retrieved(customer)
-    subscription = subscriptions.retrieve(gw, found.subscription_id)
+    subscription = subscriptions.retrieve(gw, checkout_session.subscription_id)
     if first:
         customer = copy_subscription_card_to_customer(gw, customer, subscription)
-    paid = found.invoice_id or subscription.latest_invoice_id
-    return Retrieved(customer, (subscription,), (retrieve.invoice_alone(gw, paid),) if paid else ())
+    paid = checkout_session.invoice_id or subscription.latest_invoice_id
+    return Retrieved(customer, (subscription,), (retrieve.invoice_only(gw, paid),) if paid else ())
 
 
-def _keep_card(gw: Gateway, found: CheckoutSession, customer_id: str) -> Retrieved:
-    """A card that was saved becomes the one that invoices are charged to; else they went on using the old one.
+def _set_saved_card(gw: Gateway, checkout_session: CheckoutSession, customer_id: str) -> Retrieved:
+    """Make a saved card the default for invoices, which would otherwise keep using the old one.
 
-    Once: whoever hears of it again, days later, must not bring it back over one that was chosen since.
+    Done only on first fulfilment: a late repeat must not override a card chosen since.
     """
-    setup = payments.setup_intent(gw, found.setup_intent_id) if found.setup_intent_id else None
+    setup = (
+        payments.retrieve_setup_intent(gw, checkout_session.setup_intent_id)
+        if checkout_session.setup_intent_id
+        else None
+    )
     if setup is None or setup.status != "succeeded" or setup.payment_method_id is None:
         return Retrieved(customers.retrieve(gw, customer_id))
     customer = set_default_payment_method(gw, customer_id, setup.payment_method_id)
-    running = [each for each in subscriptions.list_of(gw, customer_id) if each.ended_at is None]
-    return Retrieved(customer, tuple(copy_customer_card_to_subscription(gw, customer, each) for each in running))
+    updated = tuple(
+        copy_customer_card_to_subscription(gw, customer, running)
+        for running in subscriptions.list_for_customer(gw, customer_id)
+        if running.ended_at is None
+    )
+    return Retrieved(customer, updated)
 
 
-def _state(found: CheckoutSession) -> State:
-    if found.status == "open":
+def _fulfilment_state(checkout_session: CheckoutSession) -> FulfilmentState:
+    if checkout_session.status == "open":
         return "open"
-    if found.status == "expired":
+    if checkout_session.status == "expired":
         return "expired"
-    if found.mode == "setup":
+    if checkout_session.mode == "setup":
         return "saved"
-    return "waiting" if found.payment_status == "unpaid" else "paid"
+    return "waiting" if checkout_session.payment_status == "unpaid" else "paid"

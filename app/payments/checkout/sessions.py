@@ -1,4 +1,4 @@
-"""A checkout's session at Stripe: opened under the row's own key, found again whatever broke, expired."""
+"""A checkout's Stripe session: opens it under the row's idempotency key, finds it after a failure, expires it."""
 
 from __future__ import annotations
 
@@ -17,72 +17,72 @@ from app.web.addresses import absolute_url
 from app.web.database import transaction
 
 _MODES = {"subscription": "subscription", "card": "setup"}
-_KEY_LIVES = timedelta(hours=23)
-"""Stripe forgets a key after 24 hours; one hour is kept from that edge."""
-_ON_ITS_WAY = timedelta(minutes=2)
-"""How long a call whose answer never came may still be doing its work."""
+_KEY_LIFETIME = timedelta(hours=23)
+"""Stripe forgets a key after 24 hours; we stay an hour clear of that."""
+_IN_FLIGHT = timedelta(minutes=2)
+"""How long a call without a response may still be running at Stripe."""
 
 
-def open_session(gw: Gateway, visit: CheckoutAttempt, now: datetime) -> CheckoutSession:
-    """Open the session of a checkout, or get the one that an earlier try has opened. The caller holds the lock."""
-    choice = visit.choice
-    customer_id = ensure_customer(gw, visit.org_id, now)
-    price_id = ensure_price(gw, choice.sold, now) if choice.sold else None
-    back = absolute_url("billing.come_back", checkout=visit.id)
-    upgrade = absolute_url("billing.upgrade", key=choice.sold.plan_key, left=1) if choice.sold else None
+def open_session(gw: Gateway, attempt: CheckoutAttempt, now: datetime) -> CheckoutSession:
+    """Open a checkout's session, or return the one that an earlier attempt opened. The caller holds the lock."""
+    request = attempt.request
+    customer_id = ensure_customer(gw, attempt.org_id, now)
+    price_id = ensure_price(gw, request.price, now) if request.price else None
+    return_url = absolute_url("billing.come_back", checkout=attempt.id)
+    upgrade_url = absolute_url("billing.upgrade", key=request.price.plan_key, left=1) if request.price else None
     return checkout.open_session(
         gw,
-        mode=_MODES[choice.purpose],
+        mode=_MODES[request.purpose],
         customer_id=customer_id,
-        checkout_id=visit.id,
-        org_id=visit.org_id,
+        checkout_id=attempt.id,
+        org_id=attempt.org_id,
         price_id=price_id,
-        currency=None if price_id else choice.currency,
-        success_url=f"{back}&session_id={{CHECKOUT_SESSION_ID}}",
-        cancel_url=upgrade or absolute_url("billing.index"),
-        key=f"checkout-{visit.id}",
+        currency=None if price_id else request.currency,
+        success_url=f"{return_url}&session_id={{CHECKOUT_SESSION_ID}}",
+        cancel_url=upgrade_url or absolute_url("billing.index"),
+        key=f"checkout-{attempt.id}",
     )
 
 
-def session_of(gw: Gateway, visit: CheckoutAttempt, now: datetime) -> CheckoutSession | None:
-    """The session that was opened for a checkout, also when the answer that named it never came; None without one.
+def find_session(gw: Gateway, attempt: CheckoutAttempt, now: datetime) -> CheckoutSession | None:
+    """Find the session opened for a checkout, even if the response naming it was lost; None if there is none.
 
-    While Stripe remembers the key, asking again under it either finds the session or makes it: only then is it known
-    for certain that no other appears later. After that, and when Stripe goes on failing under that key (it replays
-    its own 500 for a day), the customer's sessions are looked through.
+    While Stripe remembers the idempotency key, repeating the call returns the session or creates it, which rules out
+    one appearing later. After that, or when Stripe keeps failing under the key (it replays its own 500 for a day), we
+    search the customer's sessions.
     """
     away = None
     try:
-        if visit.session_id is not None:
-            return checkout.retrieve_session(gw, visit.session_id)
-        if now - visit.opened_at < _KEY_LIVES:
-            return open_session(gw, visit, now)
+        if attempt.session_id is not None:
+            return checkout.retrieve_session(gw, attempt.session_id)
+        if now - attempt.opened_at < _KEY_LIFETIME:
+            return open_session(gw, attempt, now)
     except StripeAway as failed:
         away = failed
-        if visit.session_id is not None or not failed.sent:
+        if attempt.session_id is not None or not failed.sent:
             raise
     except StripeKeyReused:
-        pass  # asked in other words then (the portal's address has changed, say): look for what came of it
+        pass  # sent with other parameters then (our address has changed, say): search for the session
     except StripeDenied:
         raise
-    except (StripeMissing, StripeMisused, Conflict):  # a price that cannot be paid: no page was ever opened for it
+    except (StripeMissing, StripeMisused, Conflict):  # a price that cannot be paid, so no session was ever opened
         return None
-    found = _listed(gw, visit)
-    if found is None and away is not None and now - visit.opened_at < _ON_ITS_WAY:
-        raise away  # the first try may still be at work there
-    return found
+    session = _search_sessions(gw, attempt)
+    if session is None and away is not None and now - attempt.opened_at < _IN_FLIGHT:
+        raise away  # the first call may still be running at Stripe
+    return session
 
 
-def _listed(gw: Gateway, visit: CheckoutAttempt) -> CheckoutSession | None:
+def _search_sessions(gw: Gateway, attempt: CheckoutAttempt) -> CheckoutSession | None:
     with transaction() as session:
-        customer = queries.customer(session, visit.org_id)
+        customer = queries.find_customer(session, attempt.org_id)
         customer_id = customer.id if customer else None
     if customer_id is None:
         return None
-    found = checkout.sessions_of(gw, customer_id)
-    return next((each for each in found if each.checkout_id == visit.id), None)
+    sessions = checkout.list_sessions(gw, customer_id)
+    return next((listed for listed in sessions if listed.checkout_id == attempt.id), None)
 
 
-def expire_session(gw: Gateway, found: CheckoutSession) -> CheckoutSession:
-    """Make an open session one that nobody can pay; when it was paid or expired meanwhile, that is what comes back."""
-    return checkout.expire_session(gw, found.id, key=f"expire-{new_hex()}")
+def expire_session(gw: Gateway, session: CheckoutSession) -> CheckoutSession:
+    """Expire an open session. If it was paid or expired meanwhile, returns it in that state."""
+    return checkout.expire_session(gw, session.id, key=f"expire-{new_hex()}")

@@ -1,1 +1,1 @@
-"""A failed renewal: reminders, the grace, the restriction, and the end of all three. Asks Stripe nothing."""
+"""Dunning after a failed renewal: reminders, the grace period, the restriction and recovery. Never calls Stripe."""

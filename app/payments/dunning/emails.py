@@ -1,4 +1,4 @@
-"""The letters about money: which template, with which facts. Each is keyed, so that it leaves once."""
+"""Billing emails: the template and values of each. Every email has a key, so it is sent once."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from app.web.filters import brand, estimate
 
 
 def queue_receipt(session: Session, record: BillingRecord, now: datetime) -> None:
-    """A receipt for a completed billing record of the first payment or of a renewal. One a record."""
+    """Queue the receipt for a completed first payment or renewal. One per record."""
     facts = {
         "what": record.description,
-        "amount": _amount(record.amount, record.currency),
+        "amount": _format_amount(record.amount, record.currency),
         "card": f"{brand(record.card_brand)} ending in {record.card_last4}" if record.card_last4 else None,
         "at": record.settled_at or now,
         "first": record.reason == "subscription_start",
@@ -31,47 +31,51 @@ def queue_receipt(session: Session, record: BillingRecord, now: datetime) -> Non
 
 
 def queue_plan_ended(session: Session, org_id: UUID, subscription_id: UUID, now: datetime) -> None:
-    """The subscription (ours) is over and the Free plan holds. One a subscription."""
-    held = subscriptions.get_subscription(session, org_id, subscription_id)
-    facts = {"plan": _plan(session, held), "free": _free(session), "at": held.ended_at or now}
+    """Queue the notice that a subscription (ours) has ended and the Free plan applies. One per subscription."""
+    subscription = subscriptions.get_subscription(session, org_id, subscription_id)
+    facts = {
+        "plan": _plan_name(session, subscription),
+        "free": _free_plan_name(session),
+        "at": subscription.ended_at or now,
+    }
     notify(session, org_id, "subscription_ended", facts, key=str(subscription_id), now=now)
 
 
 def queue_reminder(session: Session, row: Dunning, template: str, number: int, now: datetime) -> None:
-    """The mail of a step of a dunning: `payment_failed`, `payment_reminder` or `grace_over`."""
-    facts = _dunning(session, row) | {"free": _free(session), "limited_at": row.grace_ends_at}
+    """Queue the email of a dunning step: `payment_failed`, `payment_reminder` or `grace_over`."""
+    facts = _build_facts(session, row) | {"free": _free_plan_name(session), "limited_at": row.grace_ends_at}
     notify(session, row.org_id, template, facts, key=f"{row.id}:{number}", now=now)
 
 
 def queue_recovered(session: Session, row: Dunning, now: datetime) -> None:
-    """All is paid after a dunning that mails told of."""
-    facts = {"plan": _dunning(session, row)["plan"], "was_limited": row.limited_at is not None}
+    """Queue the notice that everything is paid. Sent only if the dunning sent emails."""
+    facts = {"plan": _build_facts(session, row)["plan"], "was_limited": row.limited_at is not None}
     notify(session, row.org_id, "payment_recovered", facts, key=str(row.id), now=now)
 
 
-def _dunning(session: Session, row: Dunning) -> dict[str, Any]:
-    """The plan that is to be paid, and how much, where we know it already."""
-    theirs = session.get_one(StripeSubscription, row.stripe_subscription_id)
-    held_id = theirs.subscription_id
-    held = subscriptions.get_subscription(session, row.org_id, held_id) if held_id else None
-    owed = queries.owed(session, row.org_id)
+def _build_facts(session: Session, row: Dunning) -> dict[str, Any]:
+    """The unpaid plan and, where already known, the amount."""
+    mirror = session.get_one(StripeSubscription, row.stripe_subscription_id)
+    ours_id = mirror.subscription_id
+    subscription = subscriptions.get_subscription(session, row.org_id, ours_id) if ours_id else None
+    invoice = queries.find_unpaid_invoice(session, row.org_id)
     return {
-        "plan": _plan(session, held) if held else "your plan",
-        "amount": _amount(owed.amount_remaining, owed.currency) if owed else None,
+        "plan": _plan_name(session, subscription) if subscription else "your plan",
+        "amount": _format_amount(invoice.amount_remaining, invoice.currency) if invoice else None,
     }
 
 
-def _plan(session: Session, held: Subscription) -> str:
-    version = catalog.find_version(session, held.plan_version_id)
+def _plan_name(session: Session, subscription: Subscription) -> str:
+    version = catalog.find_version(session, subscription.plan_version_id)
     if version is None:
-        raise RuntimeError(f"subscription {held.id} names no version")
+        raise RuntimeError(f"subscription {subscription.id} names no version")
     return f"the {version.plan.name} plan"
 
 
-def _free(session: Session) -> str:
+def _free_plan_name(session: Session) -> str:
     version = catalog.find_default_version(session)
     return f"the {version.plan.name} plan" if version else "the default plan"
 
 
-def _amount(minor: int, currency: str) -> str:
+def _format_amount(minor: int, currency: str) -> str:
     return estimate(to_major(minor, exponent(currency)), currency)

@@ -1,6 +1,6 @@
-"""A failed renewal: mails while the grace runs, the Free plan's limits after it, and both taken back by payment.
+"""Dunning steps after a failed renewal: emails during the grace period, the Free plan's limits after it.
 
-The business clock rules it: a row says when the next mail is due, and a sweep finds it.
+Payment ends both. The business clock decides: a row says when its next email is due, and a sweep picks it up.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ REMINDERS = (timedelta(days=3), timedelta(days=5))
 
 @dataclass(frozen=True, slots=True)
 class DunningStep:
-    """A mail of a dunning and when it is due."""
+    """An email of a dunning and when it is due."""
 
     at: datetime
     template: str
 
 
 def open_dunning(session: Session, stripe_subscription: StripeSubscription, now: datetime) -> None:
-    """A renewal failed: the grace runs from now on, mails are due. Repeating it changes nothing while it runs.
+    """Open a dunning for a failed renewal and start the grace period. Does nothing if one is already open.
 
-    A subscription of Stripe's that grants nothing (the second of an org) has no dunning.
+    A Stripe subscription that grants nothing (an org's second) gets none.
     """
     if stripe_subscription.subscription_id is None:
         return
@@ -47,56 +47,56 @@ def open_dunning(session: Session, stripe_subscription: StripeSubscription, now:
         "next_mail_at": now,
         "grace_ends_at": now + runtime().settings.grace,
     }
-    one_runs = insert(Dunning).on_conflict_do_nothing(
+    ensure_one = insert(Dunning).on_conflict_do_nothing(
         index_elements=["stripe_subscription_id"], index_where=text("ended_at IS NULL")
     )
-    session.execute(one_runs.values(values))
+    session.execute(ensure_one.values(values))
 
 
 def close_dunning(session: Session, stripe_subscription: StripeSubscription, outcome: str, now: datetime) -> None:
-    """It is over: `recovered` gives the limits back and says so by mail; `ended` stops the mails. Safe to repeat."""
-    row = _locked(session, Dunning.stripe_subscription_id == stripe_subscription.id)
+    """Close the dunning: `recovered` restores the limits and sends an email; `ended` only stops it. Safe to repeat."""
+    row = _lock_open(session, Dunning.stripe_subscription_id == stripe_subscription.id)
     if row is None:
         return
     row.ended_at, row.outcome, row.next_mail_at = now, outcome, None
     session.flush()
     if outcome == "recovered":
         payment_restriction.lift_restriction(session, row.org_id, now)
-        if row.mails:  # who was told of no failure needs no all-clear
+        if row.mails:  # no all-clear if no failure was ever announced
             emails.queue_recovered(session, row, now)
 
 
-def list_due(session: Session, now: datetime, most: int) -> Sequence[UUID]:
-    """The dunnings that have a mail to send, the last of which ends the grace; the most urgent first."""
+def list_due(session: Session, now: datetime, limit: int) -> Sequence[UUID]:
+    """List dunnings with an email due, most urgent first. The last email of a dunning ends its grace period."""
     waiting = select(Dunning.id).where(Dunning.ended_at.is_(None), Dunning.next_mail_at <= now)
-    return session.scalars(waiting.order_by(Dunning.next_mail_at).limit(most)).all()
+    return session.scalars(waiting.order_by(Dunning.next_mail_at).limit(limit)).all()
 
 
-def advance(session: Session, dunning_id: UUID, now: datetime) -> None:
-    """Do what is due of one: of several mails the newest only; once the grace is over, limit. Safe to race and repeat.
+def advance_dunning(session: Session, dunning_id: UUID, now: datetime) -> None:
+    """Take the dunning's due step: send only the newest due email; restrict the org once the grace period is over.
 
-    Takes the org's usage lock before the row, as the sync of its subscription does.
+    Safe to race and repeat. Takes the org's usage lock before the row, in the same order as syncing a subscription.
     """
-    seen = session.get_one(Dunning, dunning_id)
-    if seen.grace_ends_at <= now:
-        periods.lock(session, seen.org_id)
-    row = _locked(session, Dunning.id == dunning_id)
+    unlocked = session.get_one(Dunning, dunning_id)
+    if unlocked.grace_ends_at <= now:
+        periods.lock_usage(session, unlocked.org_id)
+    row = _lock_open(session, Dunning.id == dunning_id)
     if row is None:
         return
-    plan = steps(row)
-    done = sum(step.at <= now for step in plan)
+    due_steps = list_steps(row)
+    done = sum(step.at <= now for step in due_steps)
     if done <= row.mails:
         return
-    row.mails, row.next_mail_at = done, plan[done].at if done < len(plan) else None
+    row.mails, row.next_mail_at = done, due_steps[done].at if done < len(due_steps) else None
     if row.grace_ends_at <= now:
         row.limited_at = now
         payment_restriction.restrict(session, row.org_id, now)
     session.flush()
-    emails.queue_reminder(session, row, plan[done - 1].template, done, now)
+    emails.queue_reminder(session, row, due_steps[done - 1].template, done, now)
 
 
-def steps(row: Dunning) -> list[DunningStep]:
-    """Its mails in order: at once, on day 3 and 5 while the grace runs, and when it is over."""
+def list_steps(row: Dunning) -> list[DunningStep]:
+    """List a dunning's emails in order: at once, on days 3 and 5 of the grace period, and when it is over."""
     reminders = [row.started_at + after for after in REMINDERS]
     return [
         DunningStep(row.started_at, "payment_failed"),
@@ -105,7 +105,7 @@ def steps(row: Dunning) -> list[DunningStep]:
     ]
 
 
-def _locked(session: Session, which: ColumnElement[bool]) -> Dunning | None:
-    """The running one, locked and read anew."""
-    asked = select(Dunning).where(which, Dunning.ended_at.is_(None)).with_for_update()
-    return session.scalars(asked.execution_options(populate_existing=True)).one_or_none()
+def _lock_open(session: Session, which: ColumnElement[bool]) -> Dunning | None:
+    """Lock and refresh the open dunning."""
+    query = select(Dunning).where(which, Dunning.ended_at.is_(None)).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()

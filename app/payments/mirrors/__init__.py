@@ -1,1 +1,1 @@
-"""Our copy of Stripe's objects: one sync an object, of what was just retrieved. Decides nothing of its own."""
+"""Mirrors of Stripe's objects: one sync per object type, from what was just retrieved. Makes no decisions."""

@@ -1,6 +1,6 @@
-"""What Stripe says now of things that hang together: asked for first, with no transaction open, then written down.
+"""Retrieves related objects from Stripe with no transaction open, to be written together afterwards.
 
-The handlers of events and reconciliation both work so; an event is only the hint that there is something to ask.
+Event handlers and reconciliation share this: an event only hints that an object is worth retrieving.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.payments import queries
-from app.payments.locks import outside_transactions
+from app.payments.locks import ensure_no_transaction
 from app.payments.mirrors.sync_checkout import sync_checkout
 from app.payments.mirrors.sync_customer import sync_customer
 from app.payments.mirrors.sync_invoice import sync_invoice
@@ -25,78 +25,80 @@ from app.stripe_gateway.types import CheckoutSession, Customer, Intent, Invoice,
 from app.web.database import end_read_transaction
 from app.web.database import session as reading
 
-Paying = tuple[Invoice, Intent | None]
+InvoicePayment = tuple[Invoice, Intent | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """Objects as they were a moment ago, to be written by `write` under the org's lock."""
+    """Objects just retrieved, to be written by `sync_retrieved` under the org's lock."""
 
     customer: Customer | None = None
     subscriptions: tuple[RemoteSubscription, ...] = ()
-    invoices: tuple[Paying, ...] = ()
+    invoices: tuple[InvoicePayment, ...] = ()
     checkout: CheckoutSession | None = None
     refund: RefundedPayment | None = None
 
 
-def write(session: Session, org_id: UUID, found: Retrieved, now: datetime) -> None:
-    """Bring the mirrors, and all that follows them, in line with what was retrieved."""
-    if found.checkout is not None:
-        sync_checkout(session, org_id, found.checkout, now)
-    if found.customer is not None:
-        sync_customer(session, org_id, found.customer, now)
-    for subscription in found.subscriptions:
+def sync_retrieved(session: Session, org_id: UUID, retrieved: Retrieved, now: datetime) -> None:
+    """Sync the mirrors, and everything that depends on them, with what was retrieved."""
+    if retrieved.checkout is not None:
+        sync_checkout(session, org_id, retrieved.checkout, now)
+    if retrieved.customer is not None:
+        sync_customer(session, org_id, retrieved.customer, now)
+    for subscription in retrieved.subscriptions:
         sync_subscription(session, org_id, subscription, now)
-    for invoice, intent in found.invoices:
+    for invoice, intent in retrieved.invoices:
         sync_invoice(session, org_id, invoice, now, intent=intent)
-    if found.refund is not None:
-        sync_refund(session, org_id, found.refund, now)
+    if retrieved.refund is not None:
+        sync_refund(session, org_id, retrieved.refund, now)
 
 
 def customer(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:
-    """A customer, and the subscription that runs, which from now on charges the card that the customer chose."""
-    found = customer_unchanged(gw, org_id, customer_id)
-    if found.customer is None:
-        return found
+    """Retrieve a customer and its running subscription, and switch the subscription to the customer's card."""
+    retrieved = customer_read_only(gw, org_id, customer_id)
+    if retrieved.customer is None:
+        return retrieved
     return Retrieved(
-        found.customer,
-        tuple(copy_customer_card_to_subscription(gw, found.customer, each) for each in found.subscriptions),
+        retrieved.customer,
+        tuple(
+            copy_customer_card_to_subscription(gw, retrieved.customer, running) for running in retrieved.subscriptions
+        ),
     )
 
 
-def customer_unchanged(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:
-    """A customer, and the subscription that runs: a comparison holds no lock, and so changes nothing at Stripe."""
-    running = queries.open_subscription(reading(), org_id)
+def customer_read_only(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:
+    """Retrieve a customer and its running subscription. For comparisons: holds no lock, changes nothing at Stripe."""
+    running = queries.find_open_subscription(reading(), org_id)
     subscription_id = running.id if running is not None and running.customer_id == customer_id else None
     end_read_transaction()
-    found = customers.retrieve(gw, customer_id)
-    return Retrieved(found, (subscriptions.retrieve(gw, subscription_id),) if subscription_id else ())
+    remote = customers.retrieve(gw, customer_id)
+    return Retrieved(remote, (subscriptions.retrieve(gw, subscription_id),) if subscription_id else ())
 
 
 def subscription(gw: Gateway, subscription_id: str) -> Retrieved:
-    """A subscription; with its customer where that one is not known yet."""
-    outside_transactions()
-    found = subscriptions.retrieve(gw, subscription_id)
-    return Retrieved(_unknown(gw, found.customer_id), (found,))
+    """Retrieve a subscription, and its customer if not mirrored yet."""
+    ensure_no_transaction()
+    remote = subscriptions.retrieve(gw, subscription_id)
+    return Retrieved(_retrieve_unknown(gw, remote.customer_id), (remote,))
 
 
 def invoice(gw: Gateway, invoice_id: str) -> Retrieved:
-    """An invoice with its payment and the subscription that it is for."""
-    outside_transactions()
-    found = invoice_alone(gw, invoice_id)
-    theirs = found[0].subscription_id
-    its = (subscriptions.retrieve(gw, theirs),) if theirs else ()
-    return Retrieved(_unknown(gw, found[0].customer_id), its, (found,))
+    """Retrieve an invoice with its payment and its subscription."""
+    ensure_no_transaction()
+    payment = invoice_only(gw, invoice_id)
+    subscription_id = payment[0].subscription_id
+    remote = (subscriptions.retrieve(gw, subscription_id),) if subscription_id else ()
+    return Retrieved(_retrieve_unknown(gw, payment[0].customer_id), remote, (payment,))
 
 
-def invoice_alone(gw: Gateway, invoice_id: str) -> Paying:
-    """An invoice and its payment: the card, and Stripe's words of a failure."""
-    outside_transactions()
-    found = invoices.retrieve(gw, invoice_id)
-    return found, payments.intent(gw, found.payment_intent_id) if found.payment_intent_id else None
+def invoice_only(gw: Gateway, invoice_id: str) -> InvoicePayment:
+    """Retrieve an invoice and its payment: the card, and Stripe's message after a failure."""
+    ensure_no_transaction()
+    remote = invoices.retrieve(gw, invoice_id)
+    return remote, payments.retrieve_intent(gw, remote.payment_intent_id) if remote.payment_intent_id else None
 
 
-def _unknown(gw: Gateway, customer_id: str) -> Customer | None:
+def _retrieve_unknown(gw: Gateway, customer_id: str) -> Customer | None:
     known = reading().get(StripeCustomer, customer_id) is not None
     end_read_transaction()
     return None if known else customers.retrieve(gw, customer_id)

@@ -1,4 +1,4 @@
-"""A checkout follows its session at Stripe: open, paid for, or over. Closed is closed."""
+"""Syncs a checkout with its Stripe session: open, completed or expired. A closed checkout is never reopened."""
 
 from __future__ import annotations
 
@@ -13,56 +13,56 @@ from app.payments.models import Checkout
 from app.payments.queries import OPEN_CHECKOUT
 from app.stripe_gateway.types import CheckoutSession
 
-NOT_PAID = "The payment page was left without paying."
+NOT_PAID = "The checkout was abandoned without payment."
 
 
-def sync_checkout(session: Session, org_id: UUID, found: CheckoutSession, now: datetime) -> Checkout | None:
-    """Bring the checkout that the session was opened for in line with it; None when it is none of the org's.
+def sync_checkout(session: Session, org_id: UUID, remote: CheckoutSession, now: datetime) -> Checkout | None:
+    """Sync a session to its checkout; None when the org has no such checkout.
 
-    A complete session closes it as completed, an expired one as expired, with its billing record failed. One that we
-    gave up or replaced, and that was paid for all the same, becomes completed: the money counts.
+    A complete session completes the checkout; an expired one expires it and fails its billing record. A checkout that
+    we had closed or replaced becomes completed if it was paid after all.
     """
-    checkout = checkout_of(session, org_id, found)
+    checkout = find_checkout(session, org_id, remote)
     if checkout is None:
         return None
-    checkout.session_id = found.id
-    if found.status == "complete":
+    checkout.session_id = remote.id
+    if remote.status == "complete":
         if checkout.state != "completed":
             _close(checkout, "completed", now)
-    elif found.status == "expired":
+    elif remote.status == "expired":
         if checkout.state in OPEN_CHECKOUT:
             _close(checkout, "expired", now)
-        _give_up(session, checkout, now)
+        _fail_record(session, checkout, now)
     elif checkout.state == "opening":
         checkout.state = "open"
     session.flush()
     return checkout
 
 
-def close_checkout(session: Session, checkout: Checkout, state: str, words: str, now: datetime) -> None:
-    """Close a checkout that nobody can pay any more ("replaced", "failed", "expired"); its record fails with it."""
+def close_checkout(session: Session, checkout: Checkout, state: str, reason: str, now: datetime) -> None:
+    """Close a checkout that can no longer be paid ("replaced", "failed", "expired"); its record fails with it."""
     if checkout.state in OPEN_CHECKOUT:
         _close(checkout, state, now)
-        checkout.failure = words if state == "failed" else None
-    _give_up(session, checkout, now, words)
+        checkout.failure = reason if state == "failed" else None
+    _fail_record(session, checkout, now, reason)
     session.flush()
 
 
-def checkout_of(session: Session, org_id: UUID, found: CheckoutSession) -> Checkout | None:
-    """The org's checkout that was opened as this session, also if the session's id was never written down."""
-    chosen = select(Checkout).where(Checkout.org_id == org_id)
-    by_session = session.scalars(chosen.where(Checkout.session_id == found.id)).one_or_none()
-    if by_session is not None or found.checkout_id is None:
+def find_checkout(session: Session, org_id: UUID, remote: CheckoutSession) -> Checkout | None:
+    """Find the org's checkout for a session, even if the session's id was never stored."""
+    query = select(Checkout).where(Checkout.org_id == org_id)
+    by_session = session.scalars(query.where(Checkout.session_id == remote.id)).one_or_none()
+    if by_session is not None or remote.checkout_id is None:
         return by_session
-    named = session.scalars(chosen.where(Checkout.id == found.checkout_id)).one_or_none()
-    return named if named is not None and named.session_id is None else None
+    by_metadata = session.scalars(query.where(Checkout.id == remote.checkout_id)).one_or_none()
+    return by_metadata if by_metadata is not None and by_metadata.session_id is None else None
 
 
 def _close(checkout: Checkout, state: str, now: datetime) -> None:
     checkout.state, checkout.closed_at = state, now
 
 
-def _give_up(session: Session, checkout: Checkout, now: datetime, words: str = NOT_PAID) -> None:
-    record = billing_records.of_checkout(session, checkout.org_id, checkout.id)
+def _fail_record(session: Session, checkout: Checkout, now: datetime, reason: str = NOT_PAID) -> None:
+    record = billing_records.find_by_checkout(session, checkout.org_id, checkout.id)
     if record is not None and record.state == "pending":
-        billing_records.fail(record, at=now, code="not_paid", words=words)
+        billing_records.fail(record, at=now, code="not_paid", words=reason)

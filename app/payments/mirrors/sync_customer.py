@@ -1,4 +1,4 @@
-"""The mirror of a customer: written with what was just retrieved, under the org's lock."""
+"""Syncs the mirror of a customer from what was just retrieved, under the org's lock."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from app.payments.models import StripeCustomer
 from app.stripe_gateway.types import Card, Customer
 
 
-def sync_customer(session: Session, org_id: UUID, found: Customer, now: datetime) -> StripeCustomer:
-    """Write the customer down as Stripe has it. A deleted one stays deleted.
+def sync_customer(session: Session, org_id: UUID, remote: Customer, now: datetime) -> StripeCustomer:
+    """Sync the customer. A deleted one stays deleted.
 
-    Where a subscription runs that has a card of its own, sync that one after this: its invoices go to its card.
-    Raises `NotOurs` when the customer is another org's, or the org has another one already.
+    If a running subscription has its own card, sync it after this: its invoices are charged to that card. Raises
+    `NotOurs` when the customer belongs to another org, or the org already has a different one.
     """
-    mirror = session.get(StripeCustomer, found.id) or _first(session, org_id, found, now)
+    mirror = session.get(StripeCustomer, remote.id) or _create_mirror(session, org_id, remote, now)
     if mirror.org_id != org_id:
-        raise NotOurs(f"Customer {found.id} belongs to another organisation.")
+        raise NotOurs(f"Customer {remote.id} belongs to another organisation.")
     mirror.synced_at = now
-    if found.deleted:
+    if remote.deleted:
         mirror.deleted_at = mirror.deleted_at or now
         mirror.email = None
-        show_card(mirror, None)
+        set_card(mirror, None)
     elif mirror.deleted_at is None:
-        mirror.email, mirror.delinquent = found.email, found.delinquent
-        show_card(mirror, found.card)
+        mirror.email, mirror.delinquent = remote.email, remote.delinquent
+        set_card(mirror, remote.card)
     session.flush()
     return mirror
 
 
-def show_card(mirror: StripeCustomer, card: Card | None) -> None:
-    """Keep which card the org's invoices are charged to."""
+def set_card(mirror: StripeCustomer, card: Card | None) -> None:
+    """Set the card that the org's invoices are charged to."""
     mirror.card_id = card.id if card else None
     mirror.card_brand = card.brand if card else None
     mirror.card_last4 = card.last4 if card else None
@@ -43,12 +43,12 @@ def show_card(mirror: StripeCustomer, card: Card | None) -> None:
     mirror.card_exp_year = card.exp_year if card else None
 
 
-def _first(session: Session, org_id: UUID, found: Customer, now: datetime) -> StripeCustomer:
-    if found.org_id not in {None, org_id}:
-        raise NotOurs(f"Customer {found.id} names another organisation.")
-    other = queries.customer(session, org_id)
-    if other is not None and not found.deleted:
-        raise NotOurs(f"The organisation is customer {other.id} already; {found.id} is a second one.")
-    mirror = StripeCustomer(id=found.id, org_id=org_id, delinquent=False, created_at=found.created_at or now)
+def _create_mirror(session: Session, org_id: UUID, remote: Customer, now: datetime) -> StripeCustomer:
+    if remote.org_id not in {None, org_id}:
+        raise NotOurs(f"Customer {remote.id} names another organisation.")
+    other = queries.find_customer(session, org_id)
+    if other is not None and not remote.deleted:
+        raise NotOurs(f"The organisation is customer {other.id} already; {remote.id} is a second one.")
+    mirror = StripeCustomer(id=remote.id, org_id=org_id, delinquent=False, created_at=remote.created_at or now)
     session.add(mirror)
     return mirror

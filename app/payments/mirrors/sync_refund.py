@@ -1,4 +1,4 @@
-"""What Stripe has paid back of a payment, on the billing record of that payment."""
+"""Syncs refunds to the billing record of the payment."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from app.kit.actor import SYSTEM
 from app.payments import billing_records
 from app.payments.errors import UnknownPayment
 
-UNKNOWN = "No payment of ours is known by this payment intent."
+UNKNOWN = "No payment is known for this payment intent."
 
 
 @dataclass(frozen=True, slots=True)
 class RefundedPayment:
-    """A payment intent and all that was paid back of it so far, in minor units."""
+    """A payment intent and the total refunded so far, in minor units."""
 
     transaction_id: str
     refunded: int
 
 
-def sync_refund(session: Session, org_id: UUID, found: RefundedPayment, now: datetime) -> None:
-    """Write the refunded amount; audited when it changed. Raises `UnknownPayment` when no record is of this payment."""
-    record = billing_records.of_transaction(session, org_id, found.transaction_id)
+def sync_refund(session: Session, org_id: UUID, refund: RefundedPayment, now: datetime) -> None:
+    """Sync the refunded amount; audited when it changes. Raises `UnknownPayment` if no record has this payment."""
+    record = billing_records.find_by_transaction(session, org_id, refund.transaction_id)
     if record is None:
         raise UnknownPayment(UNKNOWN)
     before = record.refunded
-    billing_records.refund(record, found.refunded, at=now)
+    billing_records.record_refund(record, refund.refunded, at=now)
     if record.refunded != before:
         audit(
             session,

@@ -1,4 +1,4 @@
-"""The mirror of a subscription; our subscription, its usage and its dunning follow it."""
+"""Syncs the mirror of a subscription, then our subscription, its usage and its dunning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.metering.verification.recount import recount
 from app.payments import queries
 from app.payments.dunning import emails, schedule
 from app.payments.errors import NotOurs, UnknownPrice
-from app.payments.mirrors.sync_customer import show_card
+from app.payments.mirrors.sync_customer import set_card
 from app.payments.models import StripeCustomer, StripePrice, StripeSubscription
 from app.stripe_gateway.types import RemoteSubscription
 from app.subscriptions import queries as subscriptions
@@ -23,85 +23,85 @@ OVER = frozenset({"canceled", "incomplete_expired"})
 HEALTHY = frozenset({"active", "trialing"})
 
 
-def sync_subscription(session: Session, org_id: UUID, found: RemoteSubscription, now: datetime) -> StripeSubscription:
-    """Write the subscription down as Stripe has it, bring ours in line, recount usage where periods moved.
+def sync_subscription(session: Session, org_id: UUID, remote: RemoteSubscription, now: datetime) -> StripeSubscription:
+    """Sync the subscription, apply it to ours, and recount usage where periods moved.
 
-    The customer's mirror must stand (see `sync_customer`). One that is over stays so. Raises `UnknownPrice` (nothing
-    is written), `NotOurs`.
+    The customer must already be mirrored (see `sync_customer`). An ended subscription stays ended. Raises
+    `UnknownPrice` (nothing is written), `NotOurs`.
     """
-    price = queries.price(session, found.price_id)
+    price = queries.find_price(session, remote.price_id)
     if price is None:
-        raise UnknownPrice(f"Price {found.price_id} of {found.id} is no plan's; run `flask catalog push`.")
-    mirror = _mirror(session, org_id, found)
-    if mirror.ended_at is not None and found.status not in OVER:
+        raise UnknownPrice(f"Price {remote.price_id} of {remote.id} matches no plan; run `flask catalog push`.")
+    mirror = _ensure_mirror(session, org_id, remote)
+    if mirror.ended_at is not None and remote.status not in OVER:
         return mirror
-    _write(mirror, found, now)
+    _copy_fields(mirror, remote, now)
     session.flush()
-    _show_card(session, mirror, found)
-    _follow(session, mirror, price, now)
+    _set_customer_card(session, mirror, remote)
+    _apply(session, mirror, price, now)
     if mirror.ended_at is not None:
-        _succeed(session, org_id, now)
-    _tell(session, mirror, now)
+        _activate_second(session, org_id, now)
+    _update_dunning(session, mirror, now)
     return mirror
 
 
-def _follow(session: Session, mirror: StripeSubscription, price: StripePrice, now: datetime) -> None:
-    change = sync_from_stripe(session, mirror.org_id, _facts(mirror, price), actor=SYSTEM, now=now)
+def _apply(session: Session, mirror: StripeSubscription, price: StripePrice, now: datetime) -> None:
+    change = sync_from_stripe(session, mirror.org_id, _build_facts(mirror, price), actor=SYSTEM, now=now)
     mirror.subscription_id = change.subscription_id or mirror.subscription_id
     session.flush()
     if change.recount_from is not None:
         recount(session, mirror.org_id, change.recount_from, now)
 
 
-def _succeed(session: Session, org_id: UUID, now: datetime) -> None:
-    """A second one, bought beside the first, has granted nothing so far; it is paid for, so now it does."""
-    second = queries.open_subscription(session, org_id)
-    price = queries.price(session, second.price_id) if second else None
+def _activate_second(session: Session, org_id: UUID, now: datetime) -> None:
+    """Apply a second subscription bought alongside the first. It granted nothing until now, but it is paid for."""
+    second = queries.find_open_subscription(session, org_id)
+    price = queries.find_price(session, second.price_id) if second else None
     if second is not None and second.subscription_id is None and price is not None:
-        _follow(session, second, price, now)
-        _tell(session, second, now)
+        _apply(session, second, price, now)
+        _update_dunning(session, second, now)
 
 
-def _mirror(session: Session, org_id: UUID, found: RemoteSubscription) -> StripeSubscription:
-    mirror = session.get(StripeSubscription, found.id)
+def _ensure_mirror(session: Session, org_id: UUID, remote: RemoteSubscription) -> StripeSubscription:
+    mirror = session.get(StripeSubscription, remote.id)
     if mirror is None:
-        if found.org_id not in {None, org_id}:
-            raise NotOurs(f"Subscription {found.id} names another organisation.")
-        mirror = StripeSubscription(id=found.id, org_id=org_id, created_at=found.created_at)
+        if remote.org_id not in {None, org_id}:
+            raise NotOurs(f"Subscription {remote.id} names another organisation.")
+        mirror = StripeSubscription(id=remote.id, org_id=org_id, created_at=remote.created_at)
         session.add(mirror)
     if mirror.org_id != org_id:
-        raise NotOurs(f"Subscription {found.id} belongs to another organisation.")
+        raise NotOurs(f"Subscription {remote.id} belongs to another organisation.")
     return mirror
 
 
-def _write(mirror: StripeSubscription, found: RemoteSubscription, now: datetime) -> None:
-    mirror.customer_id = found.customer_id
-    mirror.status = found.status
-    mirror.item_id = found.item_id
-    mirror.price_id = found.price_id
-    mirror.period_start, mirror.period_end = found.period_start, found.period_end
-    mirror.anchor_at = found.anchor_at
-    mirror.cancel_at = found.cancel_at
-    mirror.cancel_at_period_end = found.cancel_at_period_end
-    mirror.latest_invoice_id = found.latest_invoice_id
-    mirror.ended_at = _ended_at(found, now)
+def _copy_fields(mirror: StripeSubscription, remote: RemoteSubscription, now: datetime) -> None:
+    mirror.customer_id = remote.customer_id
+    mirror.status = remote.status
+    mirror.item_id = remote.item_id
+    mirror.price_id = remote.price_id
+    mirror.period_start, mirror.period_end = remote.period_start, remote.period_end
+    mirror.anchor_at = remote.anchor_at
+    mirror.cancel_at = remote.cancel_at
+    mirror.cancel_at_period_end = remote.cancel_at_period_end
+    mirror.latest_invoice_id = remote.latest_invoice_id
+    mirror.ended_at = _find_ended_at(remote, now)
     mirror.synced_at = now
 
 
-def _ended_at(found: RemoteSubscription, now: datetime) -> datetime | None:
-    if found.status not in OVER:
+def _find_ended_at(remote: RemoteSubscription, now: datetime) -> datetime | None:
+    if remote.status not in OVER:
         return None
-    return found.ended_at or found.canceled_at or now
+    return remote.ended_at or remote.canceled_at or now
 
 
-def _show_card(session: Session, mirror: StripeSubscription, found: RemoteSubscription) -> None:
-    """Its invoices are charged to its own card before its customer's."""
+def _set_customer_card(session: Session, mirror: StripeSubscription, remote: RemoteSubscription) -> None:
+    """Show the subscription's own card, which its invoices are charged to in preference to its customer's."""
     customer = session.get(StripeCustomer, mirror.customer_id)
-    if customer is not None and customer.deleted_at is None and found.card is not None and mirror.ended_at is None:
-        show_card(customer, found.card)
+    if customer is not None and customer.deleted_at is None and remote.card is not None and mirror.ended_at is None:
+        set_card(customer, remote.card)
 
 
-def _facts(mirror: StripeSubscription, price: StripePrice) -> StripeFacts:
+def _build_facts(mirror: StripeSubscription, price: StripePrice) -> StripeFacts:
     return StripeFacts(
         ref=mirror.id,
         state=mirror.status,
@@ -117,14 +117,15 @@ def _facts(mirror: StripeSubscription, price: StripePrice) -> StripeFacts:
     )
 
 
-def _tell(session: Session, mirror: StripeSubscription, now: datetime) -> None:
-    """Dunning hangs on the state: it begins with past due, and ends with payment or with the subscription."""
+def _update_dunning(session: Session, mirror: StripeSubscription, now: datetime) -> None:
+    """Open dunning when past due; close it on payment or when the subscription ends."""
     if mirror.status == "past_due":
         schedule.open_dunning(session, mirror, now)
     elif mirror.status in HEALTHY:
         schedule.close_dunning(session, mirror, "recovered", now)
     elif mirror.ended_at is not None:
         schedule.close_dunning(session, mirror, "ended", now)
-        over = subscriptions.subscription(session, mirror.org_id) is None  # else another plan holds already
-        if mirror.subscription_id is not None and over:
+        # No email while another plan is already in force.
+        without_plan = subscriptions.find_subscription(session, mirror.org_id) is None
+        if mirror.subscription_id is not None and without_plan:
             emails.queue_plan_ended(session, mirror.org_id, mirror.subscription_id, now)

@@ -1,4 +1,4 @@
-"""Changing the card on Stripe's page, and paying what a failed renewal left open."""
+"""Opens Stripe's page for changing the card, and pays the invoice that a failed renewal left open."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from app.kit.actor import Actor
 from app.kit.errors import Conflict
 from app.kit.ids import new_hex
 from app.payments import queries
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
-from app.payments.mirrors.customers import ensure_customer, forget_missing
+from app.payments.mirrors.customers import ensure_customer, sync_missing_customer
 from app.payments.payment_methods.default_payment_method import copy_customer_card_to_subscription
 from app.stripe_gateway import Gateway, customers, invoices, portal, subscriptions
 from app.stripe_gateway.errors import StripeMissing, StripeRefused
@@ -24,70 +24,70 @@ from app.web.database import transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
-    """What came of paying. `url` is the invoice's page at Stripe, where another card or 3-D Secure can be used."""
+class PaymentResult:
+    """The outcome of a payment. `url` is the invoice's Stripe page, for using another card or 3-D Secure."""
 
     state: Literal["paid", "declined", "open"]
     url: str | None
     reason: str | None = None
 
 
-def card_page(org_id: UUID, *, actor: Actor, now: datetime) -> str:
-    """The address of Stripe's page to change the card: a credential of minutes, to redirect to, never kept.
+def open_card_page(org_id: UUID, *, actor: Actor, now: datetime) -> str:
+    """Open Stripe's page for changing the card. Its URL is a short-lived credential: redirect to it, never store it.
 
     Opens its own transactions. Raises `Unavailable` (Stripe away, payments off).
     """
-    gw = gateway()
+    gw = get_gateway()
     with gw.budget(), org_lock(org_id):
         try:
-            url = _portal(gw, org_id, now)
+            url = _open_portal(gw, org_id, now)
         except StripeMissing:
-            forget_missing(gw, org_id, now)
-            url = _portal(gw, org_id, now)
+            sync_missing_customer(gw, org_id, now)
+            url = _open_portal(gw, org_id, now)
         with transaction() as session:
             audit(session, actor, "card.page_opened", on=("org", org_id), org_id=org_id, now=now)
     return url
 
 
-def pay_now(org_id: UUID, *, actor: Actor, now: datetime) -> Payment:
-    """Pay the org's oldest open invoice with the card kept now; the plan's limits return with it.
+def pay_now(org_id: UUID, *, actor: Actor, now: datetime) -> PaymentResult:
+    """Pay the org's oldest open invoice with the current card; payment restores the plan's limits.
 
-    Opens its own transactions. Raises `Conflict` (nothing is open), `Unavailable` (Stripe away: whether it was paid
-    will be seen; an invoice is never paid twice).
+    Opens its own transactions. Raises `Conflict` (no open invoice), `Unavailable` (Stripe away: the payment may have
+    gone through and will be synced later; an invoice is never paid twice).
     """
-    gw = gateway()
+    gw = get_gateway()
     with gw.budget(), org_lock(org_id):
         with transaction() as session:
-            owed = queries.owed(session, org_id)
-            if owed is None:
-                raise Conflict("No payment is open.")
-            invoice_id, theirs = owed.id, owed.stripe_subscription_id
+            open_invoice = queries.find_unpaid_invoice(session, org_id)
+            if open_invoice is None:
+                raise Conflict("You have no unpaid invoice.")
+            invoice_id, subscription_id = open_invoice.id, open_invoice.stripe_subscription_id
             audit(session, actor, "invoice.payment_asked", on=("invoice", invoice_id), org_id=org_id, now=now)
-        reason = _try(gw, invoice_id, theirs)
-        found = retrieve.invoice(gw, invoice_id)
+        reason = _charge(gw, invoice_id, subscription_id)
+        retrieved = retrieve.invoice(gw, invoice_id)
         with transaction() as session:
-            retrieve.write(session, org_id, found, now)
-    invoice = found.invoices[0][0]
+            retrieve.sync_retrieved(session, org_id, retrieved, now)
+    invoice = retrieved.invoices[0][0]
     if invoice.status == "paid":
-        return Payment("paid", None)
-    return Payment("declined" if reason else "open", invoice.hosted_url, reason)
+        return PaymentResult("paid", None)
+    return PaymentResult("declined" if reason else "open", invoice.hosted_url, reason)
 
 
-def _portal(gw: Gateway, org_id: UUID, now: datetime) -> str:
+def _open_portal(gw: Gateway, org_id: UUID, now: datetime) -> str:
     customer_id = ensure_customer(gw, org_id, now)
-    # Every click needs a page of its own: a replayed one would have lapsed.
+    # Every click needs its own page: a replayed one would have expired.
     return portal.open_portal(gw, customer_id, absolute_url("billing.index"), key=f"portal-{new_hex()}")
 
 
-def _try(gw: Gateway, invoice_id: str, subscription_id: str | None) -> str | None:
-    """Charge the card that the customer chose last; what Stripe says when it is declined.
+def _charge(gw: Gateway, invoice_id: str, subscription_id: str | None) -> str | None:
+    """Charge the customer's current card; returns Stripe's message if it is declined.
 
-    An invoice is paid once whatever the key, and the same card may be tried again when there is money on it: so each
-    try has a key of its own, where a fixed one would replay the first refusal for a day.
+    Stripe pays an invoice once whatever the key, so every attempt gets its own: a fixed key would replay the first
+    refusal for a day, even after the card was topped up.
     """
     if subscription_id is not None:
-        theirs = subscriptions.retrieve(gw, subscription_id)
-        copy_customer_card_to_subscription(gw, customers.retrieve(gw, theirs.customer_id), theirs)
+        subscription = subscriptions.retrieve(gw, subscription_id)
+        copy_customer_card_to_subscription(gw, customers.retrieve(gw, subscription.customer_id), subscription)
     try:
         invoices.pay(gw, invoice_id, key=f"pay-{new_hex()}")
     except StripeRefused as refused:

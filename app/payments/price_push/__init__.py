@@ -1,1 +1,1 @@
-"""What the catalogue sells, as products and prices at Stripe. Knows no org."""
+"""Pushes the catalogue's paid plans to Stripe as products and prices. Knows no org."""

@@ -1,4 +1,4 @@
-"""`flask catalog push`: what the catalogue sells, brought to Stripe."""
+"""`flask catalog push`: pushes the catalogue's prices to Stripe."""
 
 from __future__ import annotations
 
@@ -9,61 +9,65 @@ import click
 
 from app.kit.errors import DomainError
 from app.kit.money import exponent, plain, to_major
-from app.payments.gateway import gateway, payments_on
-from app.payments.price_push.push import DIFFERS, FOUND, KEPT, MADE, PushedPrice, push
+from app.payments.gateway import get_gateway, payments_on
+from app.payments.price_push.push import DIFFERS, FOUND, KEPT, MADE, PushedPrice, push_catalog
 from app.web.runtime import business_now
 
 _SIGNS = {KEPT: " ", FOUND: "~", MADE: "+", DIFFERS: "!"}
-_DONE = {KEPT: "there already", FOUND: "found by its lookup key", MADE: "made", DIFFERS: "not touched"}
-_TO_DO = {KEPT: "there already", FOUND: "would be taken over by its lookup key", MADE: "would be made",
-          DIFFERS: "would not be touched"}  # fmt: skip
+_DONE = {KEPT: "up to date", FOUND: "found by its lookup key", MADE: "created", DIFFERS: "not changed"}
+_PLANNED = {KEPT: "up to date", FOUND: "would be adopted by its lookup key", MADE: "would be created",
+        DIFFERS: "would not be changed"}  # fmt: skip
 
 
 @click.command("push")
-@click.option("--dry-run", is_flag=True, help="Show what would happen, and ask Stripe only.")
+@click.option("--dry-run", is_flag=True, help="Show what would change; only read from Stripe.")
 @click.option("--json", "as_json", is_flag=True, help="Print the prices as JSON.")
 def push_prices(*, dry_run: bool, as_json: bool) -> None:
-    """Bring the products and prices of every live plan to Stripe, and print what happened to each.
+    """Push the products and prices of every live plan to Stripe, and print the outcome for each.
 
-    Prices are found by lookup key (tollkeeper_<plan>_v<version>_<interval>_<currency>) before they are made, so that
-    repeating it, or going on after a crash, changes nothing. Free plans and plans by agreement are left out. Exit 1
-    when Stripe has something else under one of our keys.
+    Prices are looked up by key (tollkeeper_<plan>_v<version>_<interval>_<currency>) before they are created, so it is
+    safe to repeat, also after a crash. Free and custom plans are skipped. Exits 1 when Stripe has a different price
+    under one of our keys.
 
     Example: flask catalog push --dry-run
     """
-    words = _TO_DO if dry_run else _DONE
+    words = _PLANNED if dry_run else _DONE
     if not payments_on():
         raise click.ClickException("Payments are off: set STRIPE_SECRET_KEY.")
-    found: list[PushedPrice] = []
+    prices: list[PushedPrice] = []
     try:
-        for each in push(gateway(), business_now(), dry_run=dry_run):
-            found.append(each)
+        for pushed in push_catalog(get_gateway(), business_now(), dry_run=dry_run):
+            prices.append(pushed)
             if not as_json:
-                click.echo(_line(each, words))
+                click.echo(_render_line(pushed, words))
     except DomainError as failed:
-        raise click.ClickException(f"{failed.detail} What was made stays; repeating it goes on from there.") from None
+        raise click.ClickException(
+            f"{failed.detail} Prices created so far are kept; run it again to continue."
+        ) from None
     if as_json:
-        click.echo(json.dumps({"applied": not dry_run, "prices": [_facts(each) for each in found]}))
-    elif not found:
-        click.echo("no plan has a price to be paid at Stripe")
-    sys.exit(1 if any(each.did == DIFFERS for each in found) else 0)
+        click.echo(json.dumps({"applied": not dry_run, "prices": [_build_json(pushed) for pushed in prices]}))
+    elif not prices:
+        click.echo("no plan has a price to push")
+    sys.exit(1 if any(pushed.outcome == DIFFERS for pushed in prices) else 0)
 
 
-def _line(each: PushedPrice, words: dict[str, str]) -> str:
-    sold = each.sold
-    price = f"{plain(to_major(sold.amount, exponent(sold.currency)))} {sold.currency} a {sold.interval}"
-    tail = f" ({each.price_id})" if each.price_id else f" ({each.why})" if each.why else ""
-    return f"{_SIGNS[each.did]} {sold.lookup_key}: {price}, {words[each.did]}{tail}"
+def _render_line(pushed: PushedPrice, words: dict[str, str]) -> str:
+    selection = pushed.selection
+    price = (
+        f"{plain(to_major(selection.amount, exponent(selection.currency)))} {selection.currency} a {selection.interval}"
+    )
+    tail = f" ({pushed.price_id})" if pushed.price_id else f" ({pushed.why})" if pushed.why else ""
+    return f"{_SIGNS[pushed.outcome]} {selection.lookup_key}: {price}, {words[pushed.outcome]}{tail}"
 
 
-def _facts(each: PushedPrice) -> dict[str, object]:
-    sold = each.sold
+def _build_json(pushed: PushedPrice) -> dict[str, object]:
+    selection = pushed.selection
     return {
-        "lookup_key": sold.lookup_key,
-        "amount": sold.amount,
-        "currency": sold.currency,
-        "interval": sold.interval,
-        "did": each.did,
-        "price_id": each.price_id,
-        "why": each.why or None,
+        "lookup_key": selection.lookup_key,
+        "amount": selection.amount,
+        "currency": selection.currency,
+        "interval": selection.interval,
+        "did": pushed.outcome,
+        "price_id": pushed.price_id,
+        "why": pushed.why or None,
     }

@@ -1,4 +1,4 @@
-"""What the catalogue sells through Stripe, and under which names it stands there. Pure."""
+"""The catalogue's prices that are sold through Stripe, and their ids and lookup keys there. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.catalog.models import PlanVersion
 
 @dataclass(frozen=True, slots=True)
 class PriceSelection:
-    """A price of ours that Stripe should have; `amount` in minor units."""
+    """A price that should exist at Stripe; `amount` in minor units."""
 
     version_id: UUID
     plan_key: str
@@ -22,22 +22,22 @@ class PriceSelection:
 
     @property
     def lookup_key(self) -> str:
-        """What the price is found by at Stripe."""
+        """The price's lookup key at Stripe."""
         return f"{self.product_id}_v{self.number}_{self.interval}_{self.currency.lower()}"
 
     @property
     def product_id(self) -> str:
-        """The plan as a product of Stripe's."""
+        """The id of the plan's product at Stripe."""
         return f"tollkeeper_{self.plan_key}"
 
 
-def list_prices_sold(version: PlanVersion) -> list[PriceSelection]:
-    """The prices of a version that are paid at Stripe: none of the default plan, none of nothing."""
+def list_paid_prices(version: PlanVersion) -> list[PriceSelection]:
+    """List a version's prices that are paid through Stripe: never the default plan's, never a price of zero."""
     if version.plan.is_default:
         return []
     plan = version.plan
     return [
-        PriceSelection(version.id, plan.key, plan.name, version.number, each.interval, each.currency, each.amount)
-        for each in version.prices
-        if each.amount
+        PriceSelection(version.id, plan.key, plan.name, version.number, price.interval, price.currency, price.amount)
+        for price in version.prices
+        if price.amount
     ]

@@ -1,7 +1,7 @@
-"""Products and prices at Stripe for what the catalogue sells; found by lookup key before they are made.
+"""Pushes the catalogue's products and prices to Stripe, looking each price up by key before creating it.
 
-A price at Stripe never changes its amount, as a published plan version does not: one that says something else than
-ours under our lookup key is somebody's hand, and is told, not mended.
+Neither a Stripe price nor a published plan version ever changes its amount. A different price under our lookup key
+was therefore made by hand: it is reported, not repaired.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from app.kit.errors import Conflict
 from app.kit.money import exponent
 from app.payments import queries
 from app.payments.models import StripePrice, StripeSubscription
-from app.payments.price_push.price_selection import PriceSelection, list_prices_sold
+from app.payments.price_push.price_selection import PriceSelection, list_paid_prices
 from app.stripe_gateway import Gateway
 from app.stripe_gateway import catalog as stripe_catalog
 from app.stripe_gateway.types import RemotePrice
@@ -30,136 +30,150 @@ _IN_HUNDREDTHS = frozenset({"ISK", "UGX"})
 
 @dataclass(frozen=True, slots=True)
 class PushedPrice:
-    """What happened to a price: kept (known and there), found (there, now known), made, or differs (and why)."""
+    """The outcome for a price: kept (already known), found (at Stripe, now known), made, or differs (and why)."""
 
-    sold: PriceSelection
-    did: str
+    selection: PriceSelection
+    outcome: str
     price_id: str | None
     why: str = ""
 
 
-def push(gw: Gateway, now: datetime, *, dry_run: bool = False) -> Iterator[PushedPrice]:
-    """Bring the newest version of every live plan to Stripe, price by price; repeating it changes nothing.
+def push_catalog(gw: Gateway, now: datetime, *, dry_run: bool = False) -> Iterator[PushedPrice]:
+    """Push the newest version of every live plan to Stripe, price by price. Idempotent.
 
-    Opens its own transactions, one a price, so that what a crash leaves is found again by its lookup key.
+    Opens its own transactions, one per price, so a run after a crash finds earlier prices by lookup key.
     """
     with transaction() as session:
-        wanted = [
-            each
+        selections = [
+            price
             for version in catalog.list_offered_versions(session, public=False)
-            for each in list_prices_sold(version)
+            for price in list_paid_prices(version)
         ]
-    there = _there(gw, [each.lookup_key for each in wanted])
+    remote = _find_remote(gw, [selection.lookup_key for selection in selections])
     products: set[str] = set()
-    for each in wanted:
-        yield _push_one(gw, each, there.get(each.lookup_key), products, now, dry_run=dry_run)
+    for selection in selections:
+        yield _push_one(gw, selection, remote.get(selection.lookup_key), products, now, dry_run=dry_run)
 
 
-def ensure_price(gw: Gateway, sold: PriceSelection, now: datetime) -> str:
-    """The id at Stripe of one price, pushed when nobody has pushed it yet.
+def ensure_price(gw: Gateway, selection: PriceSelection, now: datetime) -> str:
+    """Return the Stripe id of a price, pushing it first if needed.
 
-    Opens its own transactions. Raises `Conflict` when Stripe has another price under our lookup key.
+    Opens its own transactions. Raises `Conflict` when Stripe has a different price under our lookup key.
     """
     with transaction() as session:
-        known = queries.price_of(session, sold.version_id, sold.interval, sold.currency)
+        known = queries.find_version_price(session, selection.version_id, selection.interval, selection.currency)
         if known is not None:
             return known.id
-    there = _there(gw, [sold.lookup_key])
-    pushed = _push_one(gw, sold, there.get(sold.lookup_key), set(), now, dry_run=False)
+    remote = _find_remote(gw, [selection.lookup_key])
+    pushed = _push_one(gw, selection, remote.get(selection.lookup_key), set(), now, dry_run=False)
     if pushed.price_id is None:
-        raise Conflict(f"This price cannot be paid at the moment: {pushed.why}. Nothing was charged; write to us.")
+        raise Conflict(
+            f"This plan cannot be purchased at the moment: {pushed.why}. Nothing was charged. Please contact us."
+        )
     return pushed.price_id
 
 
-def _there(gw: Gateway, keys: list[str]) -> dict[str, RemotePrice]:
+def _find_remote(gw: Gateway, keys: list[str]) -> dict[str, RemotePrice]:
     end_read_transaction()
     return {price.lookup_key: price for price in stripe_catalog.find_prices(gw, keys) if price.lookup_key}
 
 
 def _push_one(
-    gw: Gateway, sold: PriceSelection, there: RemotePrice | None, products: set[str], now: datetime, *, dry_run: bool
+    gw: Gateway,
+    selection: PriceSelection,
+    remote: RemotePrice | None,
+    products: set[str],
+    now: datetime,
+    *,
+    dry_run: bool,
 ) -> PushedPrice:
-    why = _unfit(sold) or (_differs(sold, there) if there else "")
+    why = _find_obstacle(selection) or (_differs(selection, remote) if remote else "")
     if why:
-        return PushedPrice(sold, DIFFERS, None, why)
+        return PushedPrice(selection, DIFFERS, None, why)
     if dry_run:
         with transaction() as session:
-            known = there is not None and session.get(StripePrice, there.id) is not None
-        return PushedPrice(sold, KEPT if known else FOUND if there else MADE, there.id if there else None)
-    price = there or _make(gw, sold, products, now)
+            known = remote is not None and session.get(StripePrice, remote.id) is not None
+        return PushedPrice(selection, KEPT if known else FOUND if remote else MADE, remote.id if remote else None)
+    price = remote or _create(gw, selection, products, now)
     with transaction() as session:
-        news, why = _store(session, sold, price, now)
+        is_new, why = _store(session, selection, price, now)
     if why:
-        return PushedPrice(sold, DIFFERS, None, why)
-    return PushedPrice(sold, MADE if there is None else FOUND if news else KEPT, price.id)
+        return PushedPrice(selection, DIFFERS, None, why)
+    return PushedPrice(selection, MADE if remote is None else FOUND if is_new else KEPT, price.id)
 
 
-def _unfit(sold: PriceSelection) -> str:
-    """Why Stripe cannot be told this amount, in words. Source: https://docs.stripe.com/currencies"""
-    if sold.currency in _IN_HUNDREDTHS:
+def _find_obstacle(selection: PriceSelection) -> str:
+    """Why Stripe cannot represent this amount, or "". Source: https://docs.stripe.com/currencies"""
+    if selection.currency in _IN_HUNDREDTHS:
         return (
-            f"Stripe counts {sold.currency} in hundredths, which has no minor unit: it would charge a hundredth of it"
+            f"{selection.currency} has no minor unit, but Stripe counts it in hundredths"
+            " and would charge a hundredth of it"
         )
-    if exponent(sold.currency) == 3 and sold.amount % 10:
-        return f"Stripe takes amounts of {sold.currency} in whole tens of its minor unit only, {sold.amount} is none"
+    if exponent(selection.currency) == 3 and selection.amount % 10:
+        return (
+            f"Stripe requires {selection.currency} amounts in multiples of 10 minor units;"
+            f" {selection.amount} is not one"
+        )
     return ""
 
 
-def _differs(sold: PriceSelection, there: RemotePrice) -> str:
-    ours = (sold.amount, sold.currency, sold.interval, sold.product_id)
-    theirs = (there.amount, there.currency, there.interval, there.product_id)
-    if ours != theirs:
-        return f"Stripe has {there.id} with {theirs} instead of {ours}"
-    return "" if there.active else f"{there.id} is archived at Stripe"
+def _differs(selection: PriceSelection, remote: RemotePrice) -> str:
+    expected = (selection.amount, selection.currency, selection.interval, selection.product_id)
+    actual = (remote.amount, remote.currency, remote.interval, remote.product_id)
+    if expected != actual:
+        return f"Stripe has {remote.id} with {actual} instead of {expected}"
+    return "" if remote.active else f"{remote.id} is archived at Stripe"
 
 
-def _make(gw: Gateway, sold: PriceSelection, products: set[str], now: datetime) -> RemotePrice:
-    """Stripe takes an id and a lookup key once, so the keys need to last for a repeat only, not for a day: that long
-    it would replay a failure of its own.
+def _create(gw: Gateway, selection: PriceSelection, products: set[str], now: datetime) -> RemotePrice:
+    """Create the price, and its product if needed.
+
+    Stripe accepts an id and a lookup key only once, so the idempotency keys need only outlast a quick retry: with a
+    longer-lived key Stripe would replay its own failure for a day.
     """
-    at = f"{now:%Y%m%d%H%M}"
-    metadata = {"tollkeeper_plan": sold.plan_key}
-    if sold.product_id not in products:
-        stripe_catalog.product(
+    minute = f"{now:%Y%m%d%H%M}"
+    metadata = {"tollkeeper_plan": selection.plan_key}
+    if selection.product_id not in products:
+        stripe_catalog.ensure_product(
             gw,
-            product_id=sold.product_id,
-            name=sold.plan_name,
+            product_id=selection.product_id,
+            name=selection.plan_name,
             metadata=metadata,
-            key=f"product-{sold.product_id}-{at}",
+            key=f"product-{selection.product_id}-{minute}",
         )
-        products.add(sold.product_id)
+        products.add(selection.product_id)
     return stripe_catalog.create_price(
         gw,
-        product_id=sold.product_id,
-        amount=sold.amount,
-        currency=sold.currency,
-        interval=sold.interval,
-        lookup_key=sold.lookup_key,
-        metadata={**metadata, "tollkeeper_version": str(sold.number)},
-        key=f"price-{sold.lookup_key}-{at}",
+        product_id=selection.product_id,
+        amount=selection.amount,
+        currency=selection.currency,
+        interval=selection.interval,
+        lookup_key=selection.lookup_key,
+        metadata={**metadata, "tollkeeper_version": str(selection.number)},
+        key=f"price-{selection.lookup_key}-{minute}",
     )
 
 
-def _store(session: Session, sold: PriceSelection, price: RemotePrice, now: datetime) -> tuple[bool, str]:
-    """Remember the price's id; whether it is news, and what stands in the way."""
-    known = queries.price_of(session, sold.version_id, sold.interval, sold.currency)
+def _store(session: Session, selection: PriceSelection, price: RemotePrice, now: datetime) -> tuple[bool, str]:
+    """Store the price's id; returns whether it was new, and the reason if it could not be stored."""
+    known = queries.find_version_price(session, selection.version_id, selection.interval, selection.currency)
     if known is not None and known.id == price.id:
         return False, ""
     if known is not None:
         used = session.scalar(select(StripeSubscription.id).where(StripeSubscription.price_id == known.id).limit(1))
         if used is not None:
-            return False, f"{used} pays {known.id}, which Stripe does not find under the lookup key; it has {price.id}"
+            return False, f"{used} uses {known.id}, but Stripe has {price.id} under its lookup key"
         session.delete(known)
         session.flush()
     session.add(
         StripePrice(
             id=price.id,
-            plan_version_id=sold.version_id,
-            interval=sold.interval,
-            currency=sold.currency,
-            amount=sold.amount,
+            plan_version_id=selection.version_id,
+            interval=selection.interval,
+            currency=selection.currency,
+            amount=selection.amount,
             product_id=price.product_id,
-            lookup_key=sold.lookup_key,
+            lookup_key=selection.lookup_key,
             pushed_at=now,
         )
     )

@@ -1,1 +1,1 @@
-"""What Stripe has against what we think: asks about what is open, compares, repairs. Nothing else depends on it."""
+"""Reconciliation: resolves pending payments, compares our records with Stripe and repairs them. No other dependants."""

@@ -1,4 +1,4 @@
-"""Every customer, subscription and invoice of ours at Stripe, held against its mirror; what differs is synced."""
+"""Compares every customer, subscription and invoice at Stripe with its mirror, and syncs those that differ."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from app.stripe_gateway.errors import StripeAway, StripeMissing
 from app.stripe_gateway.types import Invoice, RemoteSubscription
 from app.web.database import transaction
 
-INVOICES = timedelta(days=62)
-"""Invoices made before are compared only while they are open here."""
+RECENT_INVOICES = timedelta(days=62)
+"""Older invoices are compared only while they are open here."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class MirroredObject:
-    """An object of ours; `fields` says how its mirror differs from what Stripe has just said."""
+    """An object to compare; `fields` returns how its mirror differs from Stripe's response."""
 
     org_id: UUID
     kind: str
@@ -41,49 +41,52 @@ class MirroredObject:
     fields: Callable[[Session], Fields]
 
 
-def compare_all(gw: Gateway, now: datetime) -> Iterator[MirroredObject]:
-    """All objects of the orgs' customers, asked for as they are needed."""
+def list_objects(gw: Gateway, now: datetime) -> Iterator[MirroredObject]:
+    """List all objects of the orgs' customers, retrieving them lazily."""
     with transaction() as session:
-        known = session.execute(select(StripeCustomer.id, StripeCustomer.org_id, StripeCustomer.deleted_at)).all()
-    orgs = {row.id: row.org_id for row in known}
-    live = [row.id for row in known if row.deleted_at is None]
+        customers = session.execute(select(StripeCustomer.id, StripeCustomer.org_id, StripeCustomer.deleted_at)).all()
+    orgs = {row.id: row.org_id for row in customers}
+    live = [row.id for row in customers if row.deleted_at is None]
     for customer_id in live:
-        yield _customer(gw, orgs[customer_id], customer_id)
+        yield _retrieve_customer(gw, orgs[customer_id], customer_id)
     for subscription in subscriptions.list_all(gw):
         if subscription.customer_id in orgs:
             yield MirroredObject(
-                orgs[subscription.customer_id], "subscription", subscription.id, _of_subscription(subscription)
+                orgs[subscription.customer_id], "subscription", subscription.id, _compare_subscription(subscription)
             )
-    for invoice in _invoices(gw, now):
+    for invoice in _list_invoices(gw, now):
         if invoice.customer_id in orgs:
-            yield MirroredObject(orgs[invoice.customer_id], "invoice", invoice.id, _of_invoice(invoice))
+            yield MirroredObject(orgs[invoice.customer_id], "invoice", invoice.id, _compare_invoice(invoice))
 
 
-def repair(gw: Gateway, held: MirroredObject, now: datetime) -> list[StripeDifference]:
-    """Name the differences of one object and sync it as an event would; raises `StripeAway`."""
+def repair(gw: Gateway, item: MirroredObject, now: datetime) -> list[StripeDifference]:
+    """Report the differences of one object and sync it as an event would; raises `StripeAway`."""
     with transaction() as session:
-        before = held.fields(session)
+        before = item.fields(session)
     if not before:
         return []
-    after = _repaired(gw, held, now)
-    left = {name for name, _, _ in (before if after is None else after)}
-    return [StripeDifference(held.kind, held.id, held.org_id, *each, repaired=each[0] not in left) for each in before]
+    after = _sync_and_compare(gw, item, now)
+    remaining = {name for name, _, _ in (before if after is None else after)}
+    return [
+        StripeDifference(item.kind, item.id, item.org_id, *fields, repaired=fields[0] not in remaining)
+        for fields in before
+    ]
 
 
-def _repaired(gw: Gateway, held: MirroredObject, now: datetime) -> Fields | None:
-    """What differs after a sync; None when that failed."""
+def _sync_and_compare(gw: Gateway, item: MirroredObject, now: datetime) -> Fields | None:
+    """Sync the object; returns what still differs, None if the sync failed."""
     try:
-        with org_lock(held.org_id):
-            found = _RETRIEVE[held.kind](gw, held.org_id, held.id)
+        with org_lock(item.org_id):
+            retrieved = _RETRIEVE[item.kind](gw, item.org_id, item.id)
             with transaction() as session:
-                retrieve.write(session, held.org_id, found, now)
+                retrieve.sync_retrieved(session, item.org_id, retrieved, now)
             with transaction() as session:
-                return _of_retrieved(held, found)(session)
+                return _compare_retrieved(item, retrieved)(session)
     except StripeAway:
         raise
-    except Exception as error:  # noqa: BLE001  (whatever it was, it is told, and the others are compared)
-        words = error.detail if isinstance(error, DomainError) else None
-        log.warning("not repaired", kind=held.kind, id=held.id, error=type(error).__name__, words=words)
+    except Exception as error:  # noqa: BLE001  (logged; one failure must not stop the others)
+        detail = error.detail if isinstance(error, DomainError) else None
+        log.warning("repair failed", kind=item.kind, id=item.id, error=type(error).__name__, words=detail)
         return None
 
 
@@ -94,16 +97,16 @@ _RETRIEVE: dict[str, Callable[[Gateway, UUID, str], Retrieved]] = {
 }
 
 
-def _customer(gw: Gateway, org_id: UUID, customer_id: str) -> MirroredObject:
+def _retrieve_customer(gw: Gateway, org_id: UUID, customer_id: str) -> MirroredObject:
     try:
-        found = retrieve.customer_unchanged(gw, org_id, customer_id)
+        retrieved = retrieve.customer_read_only(gw, org_id, customer_id)
     except StripeMissing:
         return MirroredObject(org_id, "customer", customer_id, lambda _: [("existence", "there", "missing")])
-    return MirroredObject(org_id, "customer", customer_id, _of_customer(customer_id, found))
+    return MirroredObject(org_id, "customer", customer_id, _compare_customer(customer_id, retrieved))
 
 
-def _invoices(gw: Gateway, now: datetime) -> Iterator[Invoice]:
-    start = now - INVOICES
+def _list_invoices(gw: Gateway, now: datetime) -> Iterator[Invoice]:
+    start = now - RECENT_INVOICES
     with transaction() as session:
         older = select(StripeInvoice.id).where(
             StripeInvoice.status.in_(("draft", "open")), StripeInvoice.created_at < start
@@ -111,39 +114,39 @@ def _invoices(gw: Gateway, now: datetime) -> Iterator[Invoice]:
         still_open = list(session.scalars(older))
     yield from invoices.list_all(gw, start)
     for invoice_id in still_open:
-        with suppress(StripeMissing):  # a draft can be deleted; what has a number cannot
+        with suppress(StripeMissing):  # a draft can be deleted; a finalised invoice cannot
             yield invoices.retrieve(gw, invoice_id)
 
 
-def _of_retrieved(held: MirroredObject, found: Retrieved) -> Callable[[Session], Fields]:
-    if held.kind == "customer":
-        return _of_customer(held.id, found)
-    if held.kind == "subscription":
-        return _of_subscription(found.subscriptions[0])
-    return _of_invoice(found.invoices[0][0])
+def _compare_retrieved(item: MirroredObject, retrieved: Retrieved) -> Callable[[Session], Fields]:
+    if item.kind == "customer":
+        return _compare_customer(item.id, retrieved)
+    if item.kind == "subscription":
+        return _compare_subscription(retrieved.subscriptions[0])
+    return _compare_invoice(retrieved.invoices[0][0])
 
 
-def _of_customer(customer_id: str, found: Retrieved) -> Callable[[Session], Fields]:
-    theirs = found.customer
-    own = [each.card for each in found.subscriptions if each.card is not None and each.ended_at is None]
+def _compare_customer(customer_id: str, retrieved: Retrieved) -> Callable[[Session], Fields]:
+    remote = retrieved.customer
+    own = [running.card for running in retrieved.subscriptions if running.card is not None and running.ended_at is None]
 
     def fields(session: Session) -> Fields:
         mirror = session.get(StripeCustomer, customer_id)
-        if mirror is None or theirs is None:
+        if mirror is None or remote is None:
             return [("existence", "missing", "there")]
-        return drift_report.of_customer(mirror, theirs, theirs.card or (own[0] if own else None))
+        return drift_report.compare_customer(mirror, remote, remote.card or (own[0] if own else None))
 
     return fields
 
 
-def _of_subscription(found: RemoteSubscription) -> Callable[[Session], Fields]:
-    return lambda session: drift_report.of_subscription(session.get(StripeSubscription, found.id), found)
+def _compare_subscription(remote: RemoteSubscription) -> Callable[[Session], Fields]:
+    return lambda session: drift_report.compare_subscription(session.get(StripeSubscription, remote.id), remote)
 
 
-def _of_invoice(found: Invoice) -> Callable[[Session], Fields]:
+def _compare_invoice(remote: Invoice) -> Callable[[Session], Fields]:
     def fields(session: Session) -> Fields:
-        mirror = session.get(StripeInvoice, found.id)
-        record = billing_records.of_invoice(session, mirror.org_id, found.id) if mirror else None
-        return drift_report.of_invoice(mirror, record, found)
+        mirror = session.get(StripeInvoice, remote.id)
+        record = billing_records.find_by_invoice(session, mirror.org_id, remote.id) if mirror else None
+        return drift_report.compare_invoice(mirror, record, remote)
 
     return fields

@@ -1,4 +1,4 @@
-"""Where our mirrors and Stripe's objects differ, named field by field. Pure."""
+"""Compares our mirrors with Stripe's objects field by field. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SETTLED = {"paid": {"completed", "refunded"}, "void": {"failed"}, "uncollectibl
 
 @dataclass(frozen=True, slots=True)
 class StripeDifference:
-    """One field of one object: what stands here and what Stripe says. `repaired`: they agree now."""
+    """A differing field: its value here and at Stripe. `repaired` means they now agree."""
 
     kind: str
     id: str
@@ -29,58 +29,60 @@ class StripeDifference:
     there: str
     repaired: bool = False
 
-    def words(self) -> str:
-        """For a person: which, what, and what became of it."""
-        end = "repaired" if self.repaired else "NOT REPAIRED"
-        return f"{self.kind} {self.id}: {self.field} is {self.here} here, {self.there} at Stripe; {end}"
+    def describe(self) -> str:
+        """Describe the difference and its outcome in one line."""
+        outcome = "repaired" if self.repaired else "NOT REPAIRED"
+        return f"{self.kind} {self.id}: {self.field} is {self.here} here, {self.there} at Stripe; {outcome}"
 
 
 Fields = list[tuple[str, str, str]]
 """(field, here, there)"""
 
 
-def of_subscription(mirror: StripeSubscription | None, found: RemoteSubscription) -> Fields:
-    """How a subscription's mirror differs."""
+def compare_subscription(mirror: StripeSubscription | None, remote: RemoteSubscription) -> Fields:
+    """List how a subscription's mirror differs."""
     if mirror is None:
-        return [("existence", "missing", found.status)]
-    differing = _compare(mirror, found, _SUBSCRIPTION)
-    if (mirror.ended_at is None) != (found.ended_at is None):
-        differing.append(("ended_at", _shown(mirror.ended_at), _shown(found.ended_at)))
-    if mirror.subscription_id is None and found.status in _GRANTING:
-        differing.append(("plan given", "none", found.status))  # a second one of an org: it is charged for nothing
+        return [("existence", "missing", remote.status)]
+    differing = _compare(mirror, remote, _SUBSCRIPTION)
+    if (mirror.ended_at is None) != (remote.ended_at is None):
+        differing.append(("ended_at", _render(mirror.ended_at), _render(remote.ended_at)))
+    if mirror.subscription_id is None and remote.status in _GRANTING:
+        differing.append(
+            ("plan given", "none", remote.status)
+        )  # an org's second subscription: charged, but grants nothing
     return differing
 
 
-def of_invoice(mirror: StripeInvoice | None, record: BillingRecord | None, found: Invoice) -> Fields:
-    """How an invoice's mirror and its billing record differ."""
+def compare_invoice(mirror: StripeInvoice | None, record: BillingRecord | None, remote: Invoice) -> Fields:
+    """List how an invoice's mirror and its billing record differ."""
     if mirror is None:
-        return [("existence", "missing", found.status)]
-    differing = _compare(mirror, found, _INVOICE)
-    wanted = _SETTLED.get(found.status)
-    if wanted is not None and (record is None or record.state not in wanted):
-        differing.append(("billing record", record.state if record else "missing", found.status))
-    if found.status != "draft" and record is not None and record.amount != found.amount_due:
-        differing.append(("billing record's amount", str(record.amount), str(found.amount_due)))
+        return [("existence", "missing", remote.status)]
+    differing = _compare(mirror, remote, _INVOICE)
+    expected = _SETTLED.get(remote.status)
+    if expected is not None and (record is None or record.state not in expected):
+        differing.append(("billing record", record.state if record else "missing", remote.status))
+    if remote.status != "draft" and record is not None and record.amount != remote.amount_due:
+        differing.append(("billing record's amount", str(record.amount), str(remote.amount_due)))
     return differing
 
 
-def of_customer(mirror: StripeCustomer, found: Customer, card: Card | None) -> Fields:
-    """How a customer's mirror differs; `card` is the one that invoices are to be charged to."""
-    if found.deleted or mirror.deleted_at is not None:
-        known = mirror.deleted_at is not None
-        return [] if known == found.deleted else [("deleted", _shown(known), _shown(found.deleted))]
-    differing = _compare(mirror, found, ("delinquent",))
-    if mirror.email != found.email:
-        differing.append(("email", "another", "another"))  # a report names no person's address
+def compare_customer(mirror: StripeCustomer, remote: Customer, card: Card | None) -> Fields:
+    """List how a customer's mirror differs; `card` is the one its invoices are charged to."""
+    if remote.deleted or mirror.deleted_at is not None:
+        deleted_here = mirror.deleted_at is not None
+        return [] if deleted_here == remote.deleted else [("deleted", _render(deleted_here), _render(remote.deleted))]
+    differing = _compare(mirror, remote, ("delinquent",))
+    if mirror.email != remote.email:
+        differing.append(("email", "another", "another"))  # reports contain no personal addresses
     if mirror.card_id != (card.id if card else None):
-        differing.append(("card_id", _shown(mirror.card_id), _shown(card.id if card else None)))
+        differing.append(("card_id", _render(mirror.card_id), _render(card.id if card else None)))
     return differing
 
 
-def _compare(mirror: object, found: object, names: tuple[str, ...]) -> Fields:
-    pairs: list[tuple[str, Any, Any]] = [(name, getattr(mirror, name), getattr(found, name)) for name in names]
-    return [(name, _shown(here), _shown(there)) for name, here, there in pairs if here != there]
+def _compare(mirror: object, remote: object, names: tuple[str, ...]) -> Fields:
+    pairs: list[tuple[str, Any, Any]] = [(name, getattr(mirror, name), getattr(remote, name)) for name in names]
+    return [(name, _render(here), _render(there)) for name, here, there in pairs if here != there]
 
 
-def _shown(value: object) -> str:
+def _render(value: object) -> str:
     return "none" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""Asking Stripe about what nothing was heard of: checkouts that are open, and records that are pending still."""
+"""Polls Stripe for open checkouts and pending records that have sent no webhook."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sqlalchemy import select, union
 from sqlalchemy.orm import Session
 
 from app.payments import queries
-from app.payments.checkout.attempts import attempt_of
+from app.payments.checkout.attempts import load_attempt
 from app.payments.checkout.fulfil import apply_checkout_session
-from app.payments.checkout.sessions import session_of
+from app.payments.checkout.sessions import find_session
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.sync_checkout import close_checkout, sync_checkout
@@ -23,17 +23,17 @@ from app.stripe_gateway.errors import StripeAway
 from app.web.database import transaction
 
 QUIET = timedelta(minutes=2)
-OFTEN = timedelta(hours=1)
-"""So long a checkout is asked about at each run; after that once an hour, for Stripe keeps it open for a day."""
+FREQUENT = timedelta(hours=1)
+"""A checkout is polled at every run for this long, then once an hour, since Stripe keeps it open for a day."""
 MOST = 200
-_NEVER = "Stripe has no page for it."
+_NO_SESSION = "Stripe has no session for this checkout."
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class OpenQuestion:
-    """Something of an org that waits for Stripe's word: a checkout, or an invoice."""
+class PendingItem:
+    """An org's checkout or invoice whose outcome is unknown here."""
 
     org_id: UUID
     since: datetime
@@ -41,64 +41,64 @@ class OpenQuestion:
     invoice_id: str | None = None
 
 
-def list_pending(session: Session, now: datetime, *, all_of_them: bool = False) -> list[OpenQuestion]:
-    """What is to be asked about now: quiet for two minutes, and later once an hour; at most 200, the oldest first.
+def list_pending(session: Session, now: datetime, *, unlimited: bool = False) -> list[PendingItem]:
+    """List what to poll now: quiet for two minutes, after an hour only hourly; at most 200, oldest first.
 
-    `all_of_them`: every one that is quiet, however many.
+    `unlimited` returns everything quiet.
     """
     pending = BillingRecord.state == "pending"
     old = now - QUIET
     quiet = select(Checkout.org_id, Checkout.opened_at, Checkout.id).where(Checkout.opened_at <= old)
-    visits = union(  # two reads, so that each has its partial index
+    checkouts = union(  # two reads, so that both use their partial index
         quiet.where(Checkout.state.in_(queries.OPEN_CHECKOUT)),
         quiet.join(BillingRecord, BillingRecord.checkout_id == Checkout.id).where(pending),
     ).order_by("opened_at")
-    bills = select(BillingRecord.org_id, BillingRecord.created_at, BillingRecord.invoice_id).where(
+    invoices = select(BillingRecord.org_id, BillingRecord.created_at, BillingRecord.invoice_id).where(
         pending, BillingRecord.invoice_id.is_not(None), BillingRecord.created_at <= old
     )
-    found = [OpenQuestion(org, at, checkout_id=each) for org, at, each in session.execute(visits)]
-    found += [OpenQuestion(org, at, invoice_id=each) for org, at, each in session.execute(bills)]
-    if all_of_them:
-        return found
-    return [each for each in found if now - each.since < OFTEN or now.minute < 2][:MOST]
+    items = [PendingItem(org, at, checkout_id=checkout) for org, at, checkout in session.execute(checkouts)]
+    items += [PendingItem(org, at, invoice_id=invoice) for org, at, invoice in session.execute(invoices)]
+    if unlimited:
+        return items
+    return [item for item in items if now - item.since < FREQUENT or now.minute < 2][:MOST]
 
 
-def resolve_pending(gw: Gateway, each: OpenQuestion, now: datetime) -> None:
-    """Ask about one, under the org's lock, and write down the answer."""
-    with org_lock(each.org_id):
-        if each.invoice_id is not None:
-            found = retrieve.invoice(gw, each.invoice_id)
+def resolve_pending(gw: Gateway, item: PendingItem, now: datetime) -> None:
+    """Poll Stripe for one item under the org's lock and sync the response."""
+    with org_lock(item.org_id):
+        if item.invoice_id is not None:
+            retrieved = retrieve.invoice(gw, item.invoice_id)
             with transaction() as session:
-                retrieve.write(session, each.org_id, found, now)
-        elif each.checkout_id is not None:
-            _ask_checkout(gw, each.org_id, each.checkout_id, now)
+                retrieve.sync_retrieved(session, item.org_id, retrieved, now)
+        elif item.checkout_id is not None:
+            _resolve_checkout(gw, item.org_id, item.checkout_id, now)
 
 
-def resolve_all(gw: Gateway, chosen: list[OpenQuestion], now: datetime) -> int:
-    """Ask about each; one that fails stops none of the others. Returns how many answers came."""
-    answered = 0
-    for each in chosen:
+def resolve_all(gw: Gateway, items: list[PendingItem], now: datetime) -> int:
+    """Poll Stripe for every item; one failure does not stop the others. Returns how many were resolved."""
+    resolved = 0
+    for item in items:
         try:
-            resolve_pending(gw, each, now)
-            answered += 1
+            resolve_pending(gw, item, now)
+            resolved += 1
         except StripeAway:
-            log.warning("stripe is away; asked again at the next run", left=len(chosen) - answered)
+            log.warning("stripe is away; retrying in the next run", left=len(items) - resolved)
             break
-        except Exception as error:  # noqa: BLE001  (whatever it was, the others are asked)
-            log.warning("not answered", org_id=str(each.org_id), checkout=str(each.checkout_id),
-                        invoice=each.invoice_id, error=type(error).__name__)  # fmt: skip
-    return answered
+        except Exception as error:  # noqa: BLE001  (one failure must not stop the others)
+            log.warning("pending payment not resolved", org_id=str(item.org_id), checkout=str(item.checkout_id),
+                        invoice=item.invoice_id, error=type(error).__name__)  # fmt: skip
+    return resolved
 
 
-def _ask_checkout(gw: Gateway, org_id: UUID, checkout_id: UUID, now: datetime) -> None:
+def _resolve_checkout(gw: Gateway, org_id: UUID, checkout_id: UUID, now: datetime) -> None:
     with transaction() as session:
-        visit = attempt_of(session, queries.checkout(session, org_id, checkout_id))
-    found = session_of(gw, visit, now)
-    if found is not None and found.status == "complete":
-        apply_checkout_session(gw, org_id, found, now)
+        attempt = load_attempt(session, queries.get_checkout(session, org_id, checkout_id))
+    checkout_session = find_session(gw, attempt, now)
+    if checkout_session is not None and checkout_session.status == "complete":
+        apply_checkout_session(gw, org_id, checkout_session, now)
         return
     with transaction() as session:
-        if found is None:
-            close_checkout(session, queries.checkout(session, org_id, checkout_id), "failed", _NEVER, now)
+        if checkout_session is None:
+            close_checkout(session, queries.get_checkout(session, org_id, checkout_id), "failed", _NO_SESSION, now)
         else:
-            sync_checkout(session, org_id, found, now)
+            sync_checkout(session, org_id, checkout_session, now)

@@ -1,4 +1,4 @@
-"""Nightly: fetch the events that never came, ask about what is open, compare what Stripe has with what we think."""
+"""Nightly reconciliation: fetches missed events, resolves pending payments, compares our records with Stripe."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from app.payments.webhooks.handlers import ALERTED, HANDLERS
 from app.stripe_gateway import Gateway, events
 from app.web.database import transaction
 
-KEPT = timedelta(days=30)
-"""How far back Stripe keeps events."""
+RETENTION = timedelta(days=30)
+"""How long Stripe keeps events."""
 OVERLAP = timedelta(hours=1)
-"""Events of one moment appear in no fixed order: so much is read twice."""
+"""Events of the same moment come in no fixed order, so this much is read twice."""
 _CURSOR = "events"
 
 log = structlog.get_logger()
@@ -31,48 +31,48 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class ReconciliationReport:
-    """What was done, and every difference that was found."""
+    """What was done, and every difference found."""
 
     fetched: list[str] = field(default_factory=list)
-    asked: int = 0
+    resolved: int = 0
     compared: int = 0
     differences: list[StripeDifference] = field(default_factory=list)
 
     @property
     def remaining(self) -> list[StripeDifference]:
         """The differences that could not be repaired."""
-        return [each for each in self.differences if not each.repaired]
+        return [difference for difference in self.differences if not difference.repaired]
 
 
 def reconcile(gw: Gateway, pool: HotPool, apply: Callable[[str], None], now: datetime) -> ReconciliationReport:
-    """Do all of it. `apply(event_id)` applies a fetched event at once. Raises `StripeAway`; safe to repeat."""
-    report = ReconciliationReport(fetched=fetch(gw, pool, now))
+    """Run the full reconciliation. `apply(event_id)` applies a fetched event. Raises `StripeAway`; safe to repeat."""
+    report = ReconciliationReport(fetched=fetch_missed_events(gw, pool, now))
     for event_id in report.fetched:
         apply(event_id)
     with transaction() as session:
-        chosen = list_pending(session, now, all_of_them=True)
-    report.asked = resolve_all(gw, chosen, now)
-    for held in compare_with_stripe.compare_all(gw, now):
+        pending = list_pending(session, now, unlimited=True)
+    report.resolved = resolve_all(gw, pending, now)
+    for item in compare_with_stripe.list_objects(gw, now):
         report.compared += 1
-        report.differences += compare_with_stripe.repair(gw, held, now)
-    for each in report.remaining:
-        log.error("stripe differs", kind=each.kind, id=each.id, field=each.field)
+        report.differences += compare_with_stripe.repair(gw, item, now)
+    for difference in report.remaining:
+        log.error("stripe differs", kind=difference.kind, id=difference.id, field=difference.field)
     return report
 
 
-def fetch(gw: Gateway, pool: HotPool, now: datetime) -> list[str]:
-    """Put the events that never came into the inbox, oldest first; returns their ids.
+def fetch_missed_events(gw: Gateway, pool: HotPool, now: datetime) -> list[str]:
+    """Store missed events in the inbox, oldest first; returns their ids.
 
-    Reads on from where the last run began (thirty days at most), with an hour of overlap.
+    Continues from the start of the last run (thirty days back at most), with an hour of overlap.
     """
     with transaction() as session:
         cursor = session.get(StripeCursor, _CURSOR)
-        start = max(now - KEPT, cursor.at - OVERLAP) if cursor else now - KEPT
+        start = max(now - RETENTION, cursor.at - OVERLAP) if cursor else now - RETENTION
         last = cursor.value if cursor else ""
     missed = []
-    for raw in events.since(gw, (*HANDLERS, *ALERTED), start):
+    for raw in events.list_since(gw, (*HANDLERS, *ALERTED), start):
         last = str(raw["id"])
-        if inbox.receive(pool, msgspec.convert(raw, Envelope), raw, source="reconcile", now=now):
+        if inbox.receive_event(pool, msgspec.convert(raw, Envelope), raw, source="reconcile", now=now):
             missed.append(last)
     with transaction() as session:
         session.merge(StripeCursor(name=_CURSOR, value=last, at=now))

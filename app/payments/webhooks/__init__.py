@@ -1,1 +1,1 @@
-"""Stripe's events: received once, redacted, kept, applied. Knows no page; writes no mirror itself."""
+"""Stripe webhooks: events are received once, redacted, stored and applied. Knows no page; writes no mirror itself."""

@@ -1,4 +1,4 @@
-"""An event as Stripe sends it, read from the bytes of a delivery. Pure."""
+"""Parses a Stripe event from the bytes of a delivery. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import msgspec
 from app.kit.errors import InvalidRequest
 
 
-class Data(msgspec.Struct):
-    """What an event is about."""
+class EventData(msgspec.Struct):
+    """The object an event is about."""
 
     object: dict[str, Any]
     previous_attributes: dict[str, Any] | None = None
@@ -24,31 +24,31 @@ class Envelope(msgspec.Struct):
     type: str
     created: Annotated[int, msgspec.Meta(ge=0, le=32_503_680_000)]
     livemode: bool
-    data: Data
+    data: EventData
     api_version: str | None = None
     account: str | None = None
 
 
-def parse(raw: bytes) -> tuple[Envelope, dict[str, Any]]:
-    """An event's envelope and its whole body, read once; `InvalidRequest` when it is no event."""
+def parse_event(raw: bytes) -> tuple[Envelope, dict[str, Any]]:
+    """Parse an event into its envelope and full body; raises `InvalidRequest` if it is not an event."""
     try:
-        whole = msgspec.json.decode(raw, type=dict[str, Any])
-        envelope = msgspec.convert(whole, Envelope)
+        body = msgspec.json.decode(raw, type=dict[str, Any])
+        envelope = msgspec.convert(body, Envelope)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise InvalidRequest("The body is no event.") from None
+        raise InvalidRequest("The body is not a Stripe event.") from None
     if envelope.object != "event" or not envelope.id.startswith("evt_"):
-        raise InvalidRequest("The body is no event.")
-    return envelope, whole
+        raise InvalidRequest("The body is not a Stripe event.")
+    return envelope, body
 
 
-def customer_of(data: Data) -> str | None:
-    """The customer that an event is about; of a card taken off, the one that it was taken from."""
+def find_customer_id(data: EventData) -> str | None:
+    """Find the customer of an event; for a detached card, the customer it was detached from."""
     if data.object.get("object") == "customer":
-        return text_of(data.object.get("id"))
-    named = data.object.get("customer") or (data.previous_attributes or {}).get("customer")
-    return text_of(named.get("id") if isinstance(named, dict) else named)
+        return clean_text(data.object.get("id"))
+    customer = data.object.get("customer") or (data.previous_attributes or {}).get("customer")
+    return clean_text(customer.get("id") if isinstance(customer, dict) else customer)
 
 
-def text_of(value: Any) -> str | None:
-    """A text, without U+0000, which PostgreSQL does not take; None for anything else."""
+def clean_text(value: Any) -> str | None:
+    """Strip U+0000 from a string, since PostgreSQL rejects it; None for any other type."""
     return value.replace("\x00", "") if isinstance(value, str) else None

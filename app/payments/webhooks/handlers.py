@@ -1,4 +1,4 @@
-"""Which event has us ask Stripe about what. An event is a hint: what is written is what Stripe says now."""
+"""Maps event types to what to retrieve from Stripe. An event is only a hint: we store Stripe's current state."""
 
 from __future__ import annotations
 
@@ -18,124 +18,126 @@ from app.stripe_gateway import Gateway, customers, payments
 from app.stripe_gateway.errors import StripeMissing
 
 Handler = Callable[[Gateway, UUID, InboxRecord], Retrieved]
-"""Asks Stripe, under the org's lock and with no transaction open; the caller writes what comes back."""
+"""Retrieves from Stripe under the org's lock with no transaction open; the caller syncs the result."""
 
 
-def checkout(gw: Gateway, org_id: UUID, seen: InboxRecord) -> Retrieved:
-    """The session and all that it has led to, as the return page asks for them."""
-    return retrieve_checkout(gw, org_id, retrieve_own_session(gw, org_id, _id(seen)))
+def handle_checkout(gw: Gateway, org_id: UUID, event: InboxRecord) -> Retrieved:
+    """Retrieve the session and everything it created, as the return page does."""
+    return retrieve_checkout(gw, org_id, retrieve_own_session(gw, org_id, _object_id(event)))
 
 
-def customer(gw: Gateway, org_id: UUID, seen: InboxRecord) -> Retrieved:
-    """The customer as Stripe has it now."""
-    return retrieve.customer(gw, org_id, seen.customer_id or _id(seen))
+def handle_customer(gw: Gateway, org_id: UUID, event: InboxRecord) -> Retrieved:
+    """Retrieve the customer."""
+    return retrieve.customer(gw, org_id, event.customer_id or _object_id(event))
 
 
-def subscription(gw: Gateway, _org_id: UUID, seen: InboxRecord) -> Retrieved:
-    """The subscription as Stripe has it now."""
-    return retrieve.subscription(gw, _id(seen))
+def handle_subscription(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
+    """Retrieve the subscription."""
+    return retrieve.subscription(gw, _object_id(event))
 
 
-def schedule(gw: Gateway, _org_id: UUID, seen: InboxRecord) -> Retrieved:
-    """Planned changes are not kept yet: the subscription is what holds now."""
-    named = seen.object.get("subscription") or seen.object.get("released_subscription")
-    return retrieve.subscription(gw, named) if isinstance(named, str) else Retrieved()
+def handle_schedule(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
+    """Retrieve the schedule's subscription; scheduled changes themselves are not stored yet."""
+    subscription_id = event.object.get("subscription") or event.object.get("released_subscription")
+    return retrieve.subscription(gw, subscription_id) if isinstance(subscription_id, str) else Retrieved()
 
 
-def invoice(gw: Gateway, _org_id: UUID, seen: InboxRecord) -> Retrieved:
-    """A draft may have been deleted meanwhile: then there is nothing to write."""
+def handle_invoice(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
+    """Retrieve the invoice. A draft may have been deleted since, which leaves nothing to write."""
     try:
-        return retrieve.invoice(gw, _id(seen))
+        return retrieve.invoice(gw, _object_id(event))
     except StripeMissing:
-        if seen.object.get("status") == "draft":
+        if event.object.get("status") == "draft":
             return Retrieved()
         raise
 
 
-def invoice_payment(gw: Gateway, _org_id: UUID, seen: InboxRecord) -> Retrieved:
-    """The invoice that the payment is for, as Stripe has it now."""
-    named = seen.object.get("invoice")
-    return retrieve.invoice(gw, named) if isinstance(named, str) else Retrieved()
+def handle_invoice_payment(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
+    """Retrieve the invoice of the payment."""
+    invoice_id = event.object.get("invoice")
+    return retrieve.invoice(gw, invoice_id) if isinstance(invoice_id, str) else Retrieved()
 
 
-def setup_intent(gw: Gateway, org_id: UUID, seen: InboxRecord) -> Retrieved:
-    """A saved card becomes the default of a customer who has none; a chosen one stays."""
-    saved = payments.setup_intent(gw, _id(seen))
-    if saved.customer_id and saved.payment_method_id and saved.status == "succeeded":
-        held = customers.retrieve(gw, saved.customer_id)
-        if held.card is None and not held.deleted:
-            set_default_payment_method(gw, held.id, saved.payment_method_id)
-    return customer(gw, org_id, seen)
+def handle_setup_intent(gw: Gateway, org_id: UUID, event: InboxRecord) -> Retrieved:
+    """Make a saved card the default if the customer has none; an existing default stays."""
+    setup = payments.retrieve_setup_intent(gw, _object_id(event))
+    if setup.customer_id and setup.payment_method_id and setup.status == "succeeded":
+        current = customers.retrieve(gw, setup.customer_id)
+        if current.card is None and not current.deleted:
+            set_default_payment_method(gw, current.id, setup.payment_method_id)
+    return handle_customer(gw, org_id, event)
 
 
-def refund(gw: Gateway, _org_id: UUID, seen: InboxRecord) -> Retrieved:
-    """Everything paid back of the payment so far: a refund can fail long after it was made."""
-    paid_by = seen.object.get("payment_intent")
-    if not isinstance(paid_by, str):
+def handle_refund(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
+    """Sum all refunds of the payment, because a refund can fail long after it was created."""
+    payment_intent = event.object.get("payment_intent")
+    if not isinstance(payment_intent, str):
         raise UnknownPayment(UNKNOWN_PAYMENT)
-    refunded = sum(each.amount for each in payments.refunds_of(gw, paid_by) if each.status == "succeeded")
-    invoice_id = payments.invoice_of(gw, paid_by)
-    found = retrieve.invoice(gw, invoice_id) if invoice_id else Retrieved()
-    return replace(found, refund=RefundedPayment(paid_by, refunded))
+    refunded = sum(
+        refund.amount for refund in payments.list_refunds(gw, payment_intent) if refund.status == "succeeded"
+    )
+    invoice_id = payments.find_invoice_id(gw, payment_intent)
+    retrieved = retrieve.invoice(gw, invoice_id) if invoice_id else Retrieved()
+    return replace(retrieved, refund=RefundedPayment(payment_intent, refunded))
 
 
-def _id(seen: InboxRecord) -> str:
-    if seen.object_id is None:
+def _object_id(event: InboxRecord) -> str:
+    if event.object_id is None:
         raise UnknownOwner("The event names no object.")
-    return seen.object_id
+    return event.object_id
 
 
-_PREVIEW = "A preview: there is nothing at Stripe to ask about."
-_INVOICED = "Payments of invoices come with the events of their invoices."
-_PERSON = "Kept for a person to look at."
+_PREVIEW = "A preview; Stripe has no such object to retrieve."
+_INVOICED = "Invoice payments are handled by their invoices' events."
+_PERSON = "Kept for staff to review."
 _CREDIT = "Credit notes come with our own invoices."
-_CATALOG = "The catalogue here is ours; `flask catalog push` compares it."
+_CATALOG = "Our catalogue is authoritative; `flask catalog push` compares it."
 
 HANDLERS: dict[str, Handler] = {
-    "checkout.session.completed": checkout,
-    "checkout.session.async_payment_succeeded": checkout,
-    "checkout.session.async_payment_failed": checkout,
-    "checkout.session.expired": checkout,
-    "customer.created": customer,
-    "customer.updated": customer,
-    "customer.deleted": customer,
-    "customer.subscription.created": subscription,
-    "customer.subscription.updated": subscription,
-    "customer.subscription.deleted": subscription,
-    "customer.subscription.paused": subscription,
-    "customer.subscription.resumed": subscription,
-    "customer.subscription.trial_will_end": subscription,
-    "customer.subscription.pending_update_applied": subscription,
-    "customer.subscription.pending_update_expired": subscription,
-    "subscription_schedule.created": schedule,
-    "subscription_schedule.updated": schedule,
-    "subscription_schedule.released": schedule,
-    "subscription_schedule.canceled": schedule,
-    "subscription_schedule.completed": schedule,
-    "subscription_schedule.aborted": schedule,
-    "invoice.created": invoice,
-    "invoice.updated": invoice,
-    "invoice.finalized": invoice,
-    "invoice.finalization_failed": invoice,
-    "invoice.paid": invoice,
-    "invoice.payment_succeeded": invoice,
-    "invoice.payment_failed": invoice,
-    "invoice.payment_action_required": invoice,
-    "invoice.overdue": invoice,
-    "invoice.voided": invoice,
-    "invoice.marked_uncollectible": invoice,
-    "invoice_payment.paid": invoice_payment,
-    "setup_intent.succeeded": setup_intent,
-    "payment_method.attached": customer,
-    "payment_method.detached": customer,
-    "payment_method.updated": customer,
-    "payment_method.automatically_updated": customer,
-    "refund.created": refund,
-    "refund.updated": refund,
-    "refund.failed": refund,
-    "charge.refunded": refund,
+    "checkout.session.completed": handle_checkout,
+    "checkout.session.async_payment_succeeded": handle_checkout,
+    "checkout.session.async_payment_failed": handle_checkout,
+    "checkout.session.expired": handle_checkout,
+    "customer.created": handle_customer,
+    "customer.updated": handle_customer,
+    "customer.deleted": handle_customer,
+    "customer.subscription.created": handle_subscription,
+    "customer.subscription.updated": handle_subscription,
+    "customer.subscription.deleted": handle_subscription,
+    "customer.subscription.paused": handle_subscription,
+    "customer.subscription.resumed": handle_subscription,
+    "customer.subscription.trial_will_end": handle_subscription,
+    "customer.subscription.pending_update_applied": handle_subscription,
+    "customer.subscription.pending_update_expired": handle_subscription,
+    "subscription_schedule.created": handle_schedule,
+    "subscription_schedule.updated": handle_schedule,
+    "subscription_schedule.released": handle_schedule,
+    "subscription_schedule.canceled": handle_schedule,
+    "subscription_schedule.completed": handle_schedule,
+    "subscription_schedule.aborted": handle_schedule,
+    "invoice.created": handle_invoice,
+    "invoice.updated": handle_invoice,
+    "invoice.finalized": handle_invoice,
+    "invoice.finalization_failed": handle_invoice,
+    "invoice.paid": handle_invoice,
+    "invoice.payment_succeeded": handle_invoice,
+    "invoice.payment_failed": handle_invoice,
+    "invoice.payment_action_required": handle_invoice,
+    "invoice.overdue": handle_invoice,
+    "invoice.voided": handle_invoice,
+    "invoice.marked_uncollectible": handle_invoice,
+    "invoice_payment.paid": handle_invoice_payment,
+    "setup_intent.succeeded": handle_setup_intent,
+    "payment_method.attached": handle_customer,
+    "payment_method.detached": handle_customer,
+    "payment_method.updated": handle_customer,
+    "payment_method.automatically_updated": handle_customer,
+    "refund.created": handle_refund,
+    "refund.updated": handle_refund,
+    "refund.failed": handle_refund,
+    "charge.refunded": handle_refund,
 }
-NOTED: dict[str, str] = {
+IGNORED: dict[str, str] = {
     "invoice.upcoming": _PREVIEW,
     "payment_intent.succeeded": _INVOICED,
     "payment_intent.payment_failed": _INVOICED,
@@ -155,5 +157,5 @@ NOTED: dict[str, str] = {
     "product.updated": _CATALOG,
     "product.deleted": _CATALOG,
 }
-UNKNOWN = "A type that is not ours to act on."
-ALERTED = frozenset(each for each, why in NOTED.items() if why == _PERSON) | {"invoice.finalization_failed"}
+UNKNOWN_TYPE = "An event type that we do not handle."
+ALERTED = frozenset(kind for kind, why in IGNORED.items() if why == _PERSON) | {"invoice.finalization_failed"}

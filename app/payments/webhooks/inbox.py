@@ -1,4 +1,4 @@
-"""The inbox: every event once, as it came in, with what became of it."""
+"""The inbox: every event stored once as received, with its outcome."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from app.kit.pool import HotPool
 from app.kit.queue import defer
 from app.payments.models import InboxEvent
 from app.payments.webhooks import redaction
-from app.payments.webhooks.envelope import Envelope, customer_of, text_of
+from app.payments.webhooks.envelope import Envelope, clean_text, find_customer_id
 
 TASK = "payments.apply"
 UNSETTLED = ("received", "parked", "failed", "refused")
 _RECEIVE = HotStatement("SELECT stripe_receive(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)")
-_FORGOTTEN = text("""
+_LOST = text("""
     SELECT e.id FROM stripe_inbox e
     WHERE (e.state = 'received' AND e.received_at <= :before
            AND NOT EXISTS (SELECT 1 FROM queue_jobs j
@@ -37,7 +37,7 @@ _FORGOTTEN = text("""
 
 @dataclass(frozen=True, slots=True)
 class InboxRecord:
-    """An event as it lies in the inbox."""
+    """A stored event as plain values."""
 
     id: str
     type: str
@@ -52,23 +52,23 @@ class InboxRecord:
     object: dict[str, Any]
 
 
-def receive(pool: HotPool, envelope: Envelope, whole: dict[str, Any], *, source: str, now: datetime) -> bool:
-    """Store an event and put its task into the queue, in one statement; False when it is known already.
+def receive_event(pool: HotPool, envelope: Envelope, body: dict[str, Any], *, source: str, now: datetime) -> bool:
+    """Store an event and queue its task in one statement; False if it is already stored.
 
-    `source` is webhook or reconcile. Raises `Unavailable` when the database is away: nothing was stored.
+    `source` is webhook or reconcile. Raises `Unavailable` when the database is away; then nothing was stored.
     """
     about = envelope.data.object
     row = (
-        text_of(envelope.id), text_of(envelope.type), text_of(envelope.api_version), envelope.livemode,
-        text_of(envelope.account),
-        text_of(about.get("object")) or "unknown", text_of(about.get("id")), customer_of(envelope.data), source,
-        msgspec.json.encode(redaction.redact_body(whole)).decode(), datetime.fromtimestamp(envelope.created, UTC), now,
+        clean_text(envelope.id), clean_text(envelope.type), clean_text(envelope.api_version), envelope.livemode,
+        clean_text(envelope.account), clean_text(about.get("object")) or "unknown", clean_text(about.get("id")),
+        find_customer_id(envelope.data), source,
+        msgspec.json.encode(redaction.redact_body(body)).decode(), datetime.fromtimestamp(envelope.created, UTC), now,
     )  # fmt: skip
     return bool(pool.rows(_RECEIVE, row)[0][0])
 
 
-def load(session: Session, event_id: str) -> InboxRecord | None:
-    """An event as plain facts, which no commit expires."""
+def find_event(session: Session, event_id: str) -> InboxRecord | None:
+    """Find an event as plain values, which survive a commit."""
     row = session.get(InboxEvent, event_id)
     if row is None:
         return None
@@ -79,38 +79,38 @@ def load(session: Session, event_id: str) -> InboxRecord | None:
 
 
 def record_outcome(
-    session: Session, event_id: str, state: str, *, now: datetime, org_id: UUID | None = None, words: str | None = None
+    session: Session, event_id: str, state: str, *, now: datetime, org_id: UUID | None = None, reason: str | None = None
 ) -> None:
-    """Note what became of an event: applied, or ignored, refused, parked, failed with the reason in words.
+    """Record the outcome of an event: applied, or ignored, refused, parked or failed with a reason.
 
-    Once: of two tries at the same time, the later one leaves alone what the first has settled.
+    Does nothing if a concurrent try has already settled the event.
     """
-    row = _row(session, event_id)
+    row = _get_locked(session, event_id)
     if row.state != "received":
         return
     row.state, row.settled_at = state, now
     row.attempts += 1
     row.org_id = org_id or row.org_id
-    row.error = redaction.redact_words(words) if words else None
+    row.error = redaction.redact_text(reason) if reason else None
 
 
-def record_failure(session: Session, event_id: str, words: str, *, again_at: datetime) -> None:
-    """Note a try that failed, and put the next one into the queue (wall clock).
+def record_failure(session: Session, event_id: str, reason: str, *, retry_at: datetime) -> None:
+    """Record a failed try and queue the next one at `retry_at` (wall clock).
 
-    The next one waits without the customer's queue lock, so that it holds up nothing else of the customer. Nothing
-    is to be tried again when another try has settled it meanwhile.
+    The retry is queued without the customer's queue lock, so it does not hold up the customer's other events. Does
+    nothing if a concurrent try has already settled the event.
     """
-    row = _row(session, event_id)
+    row = _get_locked(session, event_id)
     if row.state != "received":
         return
     row.attempts += 1
-    row.error = redaction.redact_words(words)
-    defer(session, TASK, at=again_at, event_id=event_id)
+    row.error = redaction.redact_text(reason)
+    defer(session, TASK, at=retry_at, event_id=event_id)
 
 
 def reopen(session: Session, event_id: str, *, actor: Actor, now: datetime) -> InboxEvent:
-    """Have an event applied again from the start, whatever became of it. Audited. Raises `NotFound`."""
-    row = _row(session, event_id)
+    """Reset an event and queue it again, whatever its outcome was. Audited. Raises `NotFound`."""
+    row = _get_locked(session, event_id)
     before = {"state": row.state, "attempts": row.attempts}
     row.state, row.attempts, row.settled_at = "received", 0, None
     defer(session, TASK, event_id=event_id)
@@ -119,32 +119,32 @@ def reopen(session: Session, event_id: str, *, actor: Actor, now: datetime) -> I
     return row
 
 
-def reopen_failed(session: Session, *, now: datetime, older_than: timedelta, most: int) -> int:
-    """Put tasks back that were lost with a killed worker, and those of parked events whose customer is known by now."""
-    chosen = list(session.scalars(_FORGOTTEN, {"before": now - older_than, "most": most}))
-    if chosen:
-        parked = update(InboxEvent).where(InboxEvent.id.in_(chosen), InboxEvent.state == "parked")
+def reopen_failed(session: Session, *, now: datetime, older_than: timedelta, limit: int) -> int:
+    """Requeue events whose task was lost with a killed worker, and parked ones whose customer is now known."""
+    event_ids = list(session.scalars(_LOST, {"before": now - older_than, "most": limit}))
+    if event_ids:
+        parked = update(InboxEvent).where(InboxEvent.id.in_(event_ids), InboxEvent.state == "parked")
         session.execute(parked.values(state="received", attempts=0, settled_at=None))
-    for event_id in chosen:
+    for event_id in event_ids:
         defer(session, TASK, event_id=event_id)
-    return len(chosen)
+    return len(event_ids)
 
 
 def get_event(session: Session, event_id: str) -> InboxEvent:
-    """An event, for staff; `NotFound` otherwise."""
-    found = session.get(InboxEvent, event_id)
-    if found is None:
+    """Get an event, for staff; raises `NotFound`."""
+    event = session.get(InboxEvent, event_id)
+    if event is None:
         raise NotFound("There is no such event.")
-    return found
+    return event
 
 
 def count_unsettled(session: Session) -> dict[str, int]:
-    """How many events wait or need a person, by state."""
-    counted = select(InboxEvent.state, func.count()).where(InboxEvent.state.in_(UNSETTLED)).group_by(InboxEvent.state)
-    return {state: count for state, count in session.execute(counted)}  # noqa: C416  (rows are no tuples to mypy)
+    """Count the events that are waiting or need attention, by state."""
+    query = select(InboxEvent.state, func.count()).where(InboxEvent.state.in_(UNSETTLED)).group_by(InboxEvent.state)
+    return {state: count for state, count in session.execute(query)}  # noqa: C416  (mypy does not see rows as tuples)
 
 
-def _row(session: Session, event_id: str) -> InboxEvent:
+def _get_locked(session: Session, event_id: str) -> InboxEvent:
     row = session.get(InboxEvent, event_id, with_for_update=True, populate_existing=True)
     if row is None:
         raise NotFound("There is no such event.")

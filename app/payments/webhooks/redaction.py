@@ -1,7 +1,7 @@
-"""What is never kept of an event or an error: secrets, addresses of Stripe's pages (they open to anybody), and persons.
+"""Removes secrets, addresses of Stripe's pages (open to anyone who has them) and personal data from events and errors.
 
-An event is a hint and Stripe is asked about its object, so that nothing here needs names, mail addresses, telephone
-numbers or streets; and what is not kept need not be found again when a person is erased.
+Objects are always retrieved from Stripe, so stored events need no names, email addresses, telephone numbers or
+postal addresses; and what is not stored need not be erased later.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ _PERSONAL = frozenset(
      "collected_information", "customer_tax_ids", "custom_fields", "customer_purchase_ip"}
 )  # fmt: skip
 _PERSONAL_ENDS = ("email", "phone", "address", "shipping")
-_SECRET_WORDS = re.compile(r"\b(?:https?://\S+|(?:sk|rk|pk|whsec)_\w+|\w+_secret_\w+)")
-MOST_WORDS = 500
+_SECRET_TEXT = re.compile(r"\b(?:https?://\S+|(?:sk|rk|pk|whsec)_\w+|\w+_secret_\w+)")
+MAX_LENGTH = 500
 
 
 def redact_body(value: Any) -> Any:
-    """The same JSON without what is not kept. Also without U+0000, which PostgreSQL does not take."""
+    """Redact a JSON value. Also strips U+0000, which PostgreSQL rejects."""
     if isinstance(value, dict):
-        return {key.replace("\x00", ""): _field(key, each) for key, each in value.items()}
+        return {key.replace("\x00", ""): _redact_field(key, item) for key, item in value.items()}
     if isinstance(value, list):
-        return [redact_body(each) for each in value]
+        return [redact_body(item) for item in value]
     if isinstance(value, str) and "\x00" in value:
         return value.replace("\x00", "")
     return value
 
 
-def redact_words(text: str) -> str:
-    """An error's words without what is not kept, shortened to 500 characters."""
-    return _SECRET_WORDS.sub(REMOVED, text.replace("\x00", ""))[:MOST_WORDS]
+def redact_text(text: str) -> str:
+    """Redact an error message and shorten it to 500 characters."""
+    return _SECRET_TEXT.sub(REMOVED, text.replace("\x00", ""))[:MAX_LENGTH]
 
 
-def _field(key: str, value: Any) -> Any:
+def _redact_field(key: str, value: Any) -> Any:
     if isinstance(value, str) and (key in _SECRETS or key.endswith(("url", "_secret"))):
         return REMOVED
     if value and not isinstance(value, bool) and (key in _PERSONAL or key.endswith(_PERSONAL_ENDS)):

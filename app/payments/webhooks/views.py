@@ -1,4 +1,4 @@
-"""POST /webhooks/stripe: check who sends, store once, answer. Everything else is the queue's work."""
+"""POST /webhooks/stripe: verifies the signature, stores the event once and answers. The worker does the rest."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.kit.errors import InvalidRequest, Unavailable
 from app.payments.webhooks import inbox
-from app.payments.webhooks.envelope import parse
+from app.payments.webhooks.envelope import parse_event
 from app.stripe_gateway import signature
 from app.stripe_gateway.errors import BadSignature
 from app.web.runtime import business_now, runtime, wall_now
 
-MOST_BYTES = 1 << 20
-RECEIVED = Counter("tollkeeper_stripe_deliveries_total", "Deliveries at the webhook's door", ["outcome"])
+MAX_BYTES = 1 << 20
+RECEIVED = Counter("tollkeeper_stripe_deliveries_total", "Deliveries to the webhook endpoint", ["outcome"])
 
 webhooks = Blueprint("webhooks", __name__)
 log = structlog.get_logger()
@@ -23,15 +23,15 @@ log = structlog.get_logger()
 
 @webhooks.post("/webhooks/stripe")
 def stripe() -> Response:
-    """Take a delivery. 200: it is stored, now or before. 400, 413: it is not Stripe's. 503: Stripe sends it again."""
-    held = runtime()
+    """Receive a delivery. 200: stored, now or earlier. 400, 413: not from Stripe. 503: Stripe will send it again."""
+    current = runtime()
     try:
         body = _body()
         signature.verify(
-            body, request.headers.get("Stripe-Signature"), held.settings.stripe_webhook_secrets, wall_now()
+            body, request.headers.get("Stripe-Signature"), current.settings.stripe_webhook_secrets, wall_now()
         )
-        envelope, whole = parse(body)
-        stored = inbox.receive(held.pool, envelope, whole, source="webhook", now=business_now())
+        envelope, event_body = parse_event(body)
+        stored = inbox.receive_event(current.pool, envelope, event_body, source="webhook", now=business_now())
     except RequestEntityTooLarge:
         return _answer(413, "too_large", "The body is larger than 1 MiB.")
     except BadSignature as bad:
@@ -46,16 +46,16 @@ def stripe() -> Response:
 
 
 def _body() -> bytes:
-    """The raw bytes that were signed; no more of them than we take, also of a body that names no length."""
-    if (request.content_length or 0) > MOST_BYTES:
+    """The raw bytes that were signed, limited to `MAX_BYTES` even when no length is declared."""
+    if (request.content_length or 0) > MAX_BYTES:
         raise RequestEntityTooLarge
-    request.max_content_length = MOST_BYTES
+    request.max_content_length = MAX_BYTES
     return request.get_data(cache=False)
 
 
-def _answer(status: int, outcome: str, words: str) -> Response:
+def _answer(status: int, outcome: str, message: str) -> Response:
     RECEIVED.labels(outcome).inc()
-    response = Response(f'{{"error": "{words}"}}', status, content_type="application/json")
+    response = Response(f'{{"error": "{message}"}}', status, content_type="application/json")
     if status == 503:
         response.headers["Retry-After"] = "2"
     return response

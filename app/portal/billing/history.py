@@ -74,7 +74,7 @@ _TONES = {
 
 def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> HistoryView:
     """Read one page in four queries, however many rows it has."""
-    records = payments.history(session, org_id, query.record_filter, query.cursor, PAGE + 1)
+    records = payments.list_billing_records(session, org_id, query.record_filter, query.cursor, PAGE + 1)
     shown = records[:PAGE]
     bills = _invoices(session, org_id, shown)
     following = None
@@ -88,13 +88,13 @@ def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> His
         until=query.until,
         state=query.state or "",
         narrow=query.narrow,
-        totals=[_total(total) for total in payments.totals(session, org_id, query.record_filter)] if shown else [],
+        totals=[_total(total) for total in payments.list_totals(session, org_id, query.record_filter)] if shown else [],
         next_href=following,
         first_href=query.address() if query.cursor else None,
         csv_href=query.csv(),
         life=[
             (event.at, words.describe_event(event.kind, event.plan.name))
-            for event in subscriptions.history(session, org_id, _EVENTS)
+            for event in subscriptions.list_history(session, org_id, _EVENTS)
         ],
     )
 
@@ -126,7 +126,7 @@ def iterate_file_rows(session: Session, org_id: UUID, record_filter: RecordFilte
     """Yield all records of the filter, newest first, read in pages so that memory stays constant."""
     position: tuple[datetime, UUID] | None = None
     while True:
-        records = payments.history(session, org_id, record_filter, position, _FILE_PAGE)
+        records = payments.list_billing_records(session, org_id, record_filter, position, _FILE_PAGE)
         bills = _invoices(session, org_id, records)
         for record in records:
             yield _file_row(record, bills.get(record.invoice_id or ""))
@@ -147,7 +147,7 @@ def _file_row(record: BillingRecord, invoice: StripeInvoice | None) -> tuple[Cel
 
 def _invoices(session: Session, org_id: UUID, records: Sequence[BillingRecord]) -> dict[str, StripeInvoice]:
     ids = [record.invoice_id for record in records if record.invoice_id]
-    return payments.invoices_by_id(session, org_id, ids) if ids else {}
+    return payments.find_invoices_by_id(session, org_id, ids) if ids else {}
 
 
 def _total(row: Row[Any]) -> str:

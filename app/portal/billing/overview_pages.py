@@ -52,7 +52,7 @@ def change_card() -> Response:
     """Redirect to Stripe's page for entering a card; card data never passes through this server."""
     who = guards.caller()
     try:
-        url = card.card_page(get_org_id(who), actor=who.actor, now=business_now())
+        url = card.open_card_page(get_org_id(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
         return render_failure(trouble, _page)
     return redirect_to_stripe(url)
@@ -100,9 +100,9 @@ def _preview(at: BillingStatus) -> AmountPreview:
         return AmountPreview()
     end_read_transaction()
     try:
-        stripe = gateway.gateway()
+        stripe = gateway.get_gateway()
         with stripe.budget():
-            invoice = invoices.upcoming(stripe, at.stripe_id)
+            invoice = invoices.preview_next(stripe, at.stripe_id)
     except DomainError:
         return AmountPreview(trouble="Stripe is not responding at the moment. Check again later for the exact amount.")
     return AmountPreview(format_amount(invoice.total, invoice.currency))

@@ -51,7 +51,7 @@ def come_back() -> Response:
 def _get_checkout(org: UUID, sent: str) -> Checkout:
     """The organisation's checkout named in the URL, if its session id is `sent` or was never stored."""
     checkout_id = parse_id(request.args.get("checkout", ""))
-    checkout = payments.checkout(session(), org, checkout_id) if checkout_id else None
+    checkout = payments.get_checkout(session(), org, checkout_id) if checkout_id else None
     if checkout is None or not sent or "\x00" in sent or checkout.session_id not in {sent, None}:
         raise NotFound("There is no such checkout.")
     return checkout
@@ -79,10 +79,10 @@ def _state(checkout: Checkout, org: UUID, sent: str) -> str:
 
 def _has_moved(org: UUID, checkout: Checkout) -> bool:
     """Whether the money has arrived: a session completes on order, but a bank debit takes days."""
-    record = payments.record_of_checkout(session(), org, checkout.id)
+    record = payments.find_checkout_record(session(), org, checkout.id)
     return record is None or record.state in {"completed", "refunded"}
 
 
 def _paid(org: UUID, checkout: Checkout) -> Paid | None:
-    record = payments.record_of_checkout(session(), org, checkout.id)
+    record = payments.find_checkout_record(session(), org, checkout.id)
     return Paid(format_amount(record.amount, record.currency), histories.describe_card(record)) if record else None

@@ -25,7 +25,7 @@ from app.portal.shell.upgrade_hints import UpgradeHint, hint_larger_plan, hint_w
 from app.statements.current_usage import CurrentUsage, get_current_usage
 from app.statements.offers import list_offers
 from app.statements.plan_context import PlanContext
-from app.subscriptions.queries import entitlements
+from app.subscriptions.queries import get_entitlements
 from app.web.database import session
 from app.web.pages import redirect_to, render
 from app.web.runtime import business_now, runtime
@@ -83,7 +83,7 @@ def _example_meter() -> str:
     """A meter of the organisation's plan, for the example on the new-key page."""
     org_id = guards.caller().org_id
     try:
-        meters = entitlements(session(), org_id, business_now()).meters if org_id else ()
+        meters = get_entitlements(session(), org_id, business_now()).meters if org_id else ()
     except DomainError:
         meters = ()  # the page shows a secret only once, so an empty catalogue must not break it
     return meters[0].key if meters else "api_calls"

@@ -1,5 +1,5 @@
--- One statement of the hot pool: an event is stored once, and its task leaves with it; false when it was stored before.
--- Tasks of one customer run one after another, those of different customers side by side.
+-- Stores a Stripe event once and queues its task in the same statement; false if it was already stored.
+-- Tasks of one customer run in sequence; those of different customers run in parallel.
 CREATE OR REPLACE FUNCTION stripe_receive(
     p_id text, p_type text, p_api_version text, p_livemode boolean, p_account text, p_object_type text,
     p_object_id text, p_customer text, p_source text, p_body jsonb, p_created timestamptz, p_now timestamptz)

@@ -1,5 +1,5 @@
--- The currency that an org's usage of a plan version is priced in at an instant: its subscription's, else the org's
--- own, else one that the plan has a price in.
+-- The currency for pricing an org's usage of a plan version at a given time: its subscription's, else the org's own,
+-- else one that the plan has a price in.
 CREATE OR REPLACE FUNCTION currency_in_force(org uuid, version uuid, at timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN coalesce(

@@ -1,4 +1,4 @@
--- The plan version an org was on at an instant; without terms of its own, the newest of the default plan.
+-- The plan version of an org at a given time; without terms of its own, the newest version of the default plan.
 CREATE OR REPLACE FUNCTION plan_in_force(org uuid, at timestamptz) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
 RETURN coalesce(
     (SELECT t.plan_version_id FROM subscription_terms t

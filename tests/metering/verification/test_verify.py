@@ -132,7 +132,7 @@ def test_a_moved_boundary_is_recounted_from_the_events(books: Books) -> None:
         )
     books.run("UPDATE usage_counters SET reserved = 2 WHERE org_id = %s AND period_start = %s", (org, NOVEMBER))
     with books.transaction() as session:
-        periods.lock(session, org)
+        periods.lock_usage(session, org)
         books.cut(session, org, cut)
         recount(session, org, cut - timedelta(days=1), NOW)
     assert [books.used(org, "t_sum", start) for start in (NOVEMBER, cut)] == [5, 10]
@@ -151,7 +151,7 @@ def test_what_was_counted_ahead_of_a_cut_moves_across_it(books: Books) -> None:
             org, [event("t_sum", 5, occurred_at=at), event("t_people", user=str(at), occurred_at=at), event("t_max", 7)]
         )
     with books.transaction() as session:
-        periods.lock(session, org)
+        periods.lock_usage(session, org)
         books.cut(session, org, NOW)
         recount(session, org, NOW, NOW)
     assert [books.used(org, "t_sum", start) for start in (NOVEMBER, NOW)] == [5, 5]
@@ -190,7 +190,7 @@ def test_a_period_that_is_gone_leaves_its_reservations_to_the_running_one(books:
         (org, meter, stray),
     )
     with books.transaction() as session:
-        periods.lock(session, org)
+        periods.lock_usage(session, org)
         recount(session, org, NOVEMBER, NOW)
     rows = books.run("SELECT period_start, used, reserved FROM usage_counters WHERE org_id = %s", (org,))
     assert rows == [(NOVEMBER, 5, 4)]

@@ -14,9 +14,9 @@ from app.kit.errors import Conflict, DomainError, InvalidRequest, NotAllowed, No
 from app.payments.checkout import open_checkout
 from app.payments.checkout.attempts import record_attempt
 from app.payments.checkout.request import AlreadyPaid, CheckoutRequest, select_price
-from app.payments.gateway import EXTENSION, gateway
+from app.payments.gateway import EXTENSION, get_gateway
 from app.payments.models import BillingRecord, Checkout, StripePrice
-from app.payments.price_push.push import push
+from app.payments.price_push.push import push_catalog
 from app.web.database import db
 from tests.scenario import Scenario
 from tests.standin import hurried
@@ -251,8 +251,8 @@ def test_a_price_that_is_gone_at_stripe_is_told_in_words_and_mended_by_a_push(sc
     scenario.stripe.reset(scenario.clock)
     with pytest.raises(Unavailable, match=copy("returned.unpaid")):
         org.opens(plan)  # the customer is gone too, and made anew
-    for each in push(gateway(), scenario.clock.now()):
-        assert each.sold.plan_key != plan.key or each.price_id
+    for each in push_catalog(get_gateway(), scenario.clock.now()):
+        assert each.selection.plan_key != plan.key or each.price_id
     opened = org.opens(plan)
     org.pays(opened)
     assert org.returns(opened) == "paid"

@@ -35,7 +35,7 @@ def test_the_return_page_alone_gives_the_plan(scenario: Scenario) -> None:
     assert (record.state, record.amount, record.currency, record.card_last4) == ("completed", 1000, "USD", "4242")
     assert record.transaction_id is not None
     assert record.transaction_id.startswith("pi_")
-    held = subscriptions.subscription(scenario.session, org.id)
+    held = subscriptions.find_subscription(scenario.session, org.id)
     assert held is not None
     assert (held.state, held.collection, held.interval) == ("active", "stripe", "month")
 
@@ -205,7 +205,7 @@ def test_what_a_failed_renewal_left_open_is_paid_with_a_new_card_once(scenario: 
     [subscription] = scenario.stripe.objects("subscription")
     assert subscription["default_payment_method"] == bad
     scenario.renew()
-    held = subscriptions.subscription(scenario.session, org.id)
+    held = subscriptions.find_subscription(scenario.session, org.id)
     assert held is not None
     assert held.state == "past_due"
     declined = card.pay_now(org.id, actor=SYSTEM, now=scenario.clock.now())
@@ -216,7 +216,7 @@ def test_what_a_failed_renewal_left_open_is_paid_with_a_new_card_once(scenario: 
     org.returns(opened)
     assert card.pay_now(org.id, actor=SYSTEM, now=scenario.clock.now()).state == "paid"
     scenario.settle()
-    held = subscriptions.subscription(scenario.session, org.id)
+    held = subscriptions.find_subscription(scenario.session, org.id)
     assert held is not None
     assert held.state == "active"
     assert org.books["records"] == ["completed", "completed"]

@@ -48,7 +48,7 @@ class Payer:
 
     @property
     def limited(self):
-        held = queries.subscription(self.session, self.org_id)
+        held = queries.find_subscription(self.session, self.org_id)
         return held is not None and held.limited_at is not None
 
     def row(self):
@@ -90,7 +90,7 @@ def swept(payer, clock, days):
     """The sweep runs at that day of the dunning; returns all mails so far."""
     clock.at = NOON + days * DAY
     payer.session.commit()
-    tasks.dun()
+    tasks.advance_dunnings()
     return payer.mails()
 
 
@@ -179,7 +179,7 @@ def test_two_workers_that_sweep_at_once_write_each_mail_once(payer, clock, app):
         def sweep(_, start=start):
             with app.app_context():
                 start.wait()
-                tasks.dun()
+                tasks.advance_dunnings()
                 db.session.remove()
 
         with ThreadPoolExecutor(4) as pool:

@@ -31,7 +31,7 @@ def test_the_mirror_follows_email_card_and_standing(scenario: Scenario) -> None:
         scenario.session, org.id, replace(found, email="b@example.com", delinquent=True, card=None), NOON
     )
     assert (mirror.email, mirror.delinquent, mirror.card_last4) == ("b@example.com", True, None)
-    assert queries.customer(scenario.session, org.id) is mirror
+    assert queries.find_customer(scenario.session, org.id) is mirror
 
 
 def test_a_deleted_customer_stays_deleted_and_makes_room_for_another(scenario: Scenario) -> None:
@@ -41,7 +41,7 @@ def test_a_deleted_customer_stays_deleted_and_makes_room_for_another(scenario: S
     assert sync_customer(scenario.session, org.id, gone, NOON).deleted_at == NOON
     late = sync_customer(scenario.session, org.id, found, NOON)
     assert (late.deleted_at, late.email, late.card_last4) == (NOON, None, None)
-    assert queries.customer(scenario.session, org.id) is None
+    assert queries.find_customer(scenario.session, org.id) is None
     assert sync_customer(scenario.session, org.id, customer(), NOON).deleted_at is None
 
 
@@ -64,7 +64,7 @@ def test_a_second_customer_of_an_org_is_refused(scenario: Scenario) -> None:
 def test_events_of_a_customer_change_its_mirror(scenario: Scenario) -> None:
     org = scenario.org().buys(returns=False)
     scenario.settle()
-    mirror = queries.customer(scenario.session, org.id)
+    mirror = queries.find_customer(scenario.session, org.id)
     assert mirror is not None
     assert (mirror.card_brand, mirror.card_last4) == ("visa", "4242")  # the card of the subscription
     scenario.stripe.client().v1.customers.update(mirror.id, {"email": "new@example.com"})
@@ -75,4 +75,4 @@ def test_events_of_a_customer_change_its_mirror(scenario: Scenario) -> None:
     scenario.settle()
     scenario.session.rollback()
     assert scenario.session.get_one(StripeCustomer, mirror.id).deleted_at is not None
-    assert queries.open_subscription(scenario.session, org.id) is None
+    assert queries.find_open_subscription(scenario.session, org.id) is None

@@ -13,7 +13,7 @@ from app.audit.models import AuditEntry
 from app.mail.models import Mail
 from app.payments import billing_records
 from app.payments.errors import NotOurs
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.mirrors.sync_invoice import sync_invoice
 from app.payments.models import StripeInvoice
 from app.stripe_gateway import invoices
@@ -36,7 +36,7 @@ def org(scenario: Scenario) -> Org:
 def invoice(scenario: Scenario, org: Org, **more: object) -> Invoice:
     """A renewal's invoice, open, with one try behind it."""
     record = org.record
-    found = invoices.retrieve(gateway(), record.invoice_id or "")
+    found = invoices.retrieve(get_gateway(), record.invoice_id or "")
     scenario.session.rollback()
     facts: dict[str, object] = {
         "id": unique("in"), "billing_reason": "subscription_cycle", "status": "open", "amount_paid": 0,
@@ -118,7 +118,7 @@ def test_a_total_of_nothing_completes_without_a_transaction(scenario: Scenario, 
 
 def test_a_payment_is_receipted_once(scenario: Scenario, org: Org) -> None:
     record = org.record
-    found = invoices.retrieve(gateway(), record.invoice_id or "")
+    found = invoices.retrieve(get_gateway(), record.invoice_id or "")
     for _ in range(3):
         sync_invoice(scenario.session, org.id, found, NOON)
     receipts = select(func.count()).where(Mail.key.contains(str(record.id)))
@@ -149,7 +149,7 @@ def test_a_refund_at_stripe_is_booked_and_taken_back_when_it_fails(scenario: Sce
     assert (org.record.state, org.record.refunded) == ("refunded", 1000)
     told = select(AuditEntry.after).where(AuditEntry.org_id == org.id, AuditEntry.action == "payment.refunded")
     assert [each["refunded"] for each in scenario.session.scalars(told.order_by(AuditEntry.seq))] == [400, 1000]
-    assert billing_records.of_transaction(scenario.session, scenario.org().id, str(paid_by)) is None
+    assert billing_records.find_by_transaction(scenario.session, scenario.org().id, str(paid_by)) is None
 
 
 def test_money_on_its_way_has_not_failed(scenario: Scenario, org: Org) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 
 from app.payments import queries
 from app.payments.errors import NotOurs, UnknownPrice
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.mirrors.sync_subscription import sync_subscription
 from app.payments.models import Dunning, StripeSubscription
 from app.stripe_gateway import subscriptions as theirs
@@ -27,7 +27,7 @@ def bought(scenario: Scenario) -> tuple[Org, RemoteSubscription]:
     scenario.settle()
     mirror = org.mirror
     assert mirror is not None
-    found = theirs.retrieve(gateway(), mirror.id)
+    found = theirs.retrieve(get_gateway(), mirror.id)
     scenario.session.rollback()
     return org, found
 
@@ -39,7 +39,7 @@ def past_due(scenario: Scenario) -> Org:
 
 def test_a_purchase_puts_the_org_on_the_plan_from_its_anchor(scenario: Scenario) -> None:
     org, found = bought(scenario)
-    mirror, ours = org.mirror, subscriptions.subscription(scenario.session, org.id)
+    mirror, ours = org.mirror, subscriptions.find_subscription(scenario.session, org.id)
     assert mirror is not None
     assert ours is not None
     assert (mirror.status, mirror.subscription_id) == ("active", ours.id)
@@ -53,7 +53,7 @@ def test_a_renewal_moves_the_period(scenario: Scenario) -> None:
     scenario.settle()
     scenario.clock.at = RENEWED + HOUR
     scenario.settle()
-    mirror, ours = org.mirror, subscriptions.subscription(scenario.session, org.id)
+    mirror, ours = org.mirror, subscriptions.find_subscription(scenario.session, org.id)
     assert mirror is not None
     assert ours is not None
     assert (mirror.status, mirror.period_start) == ("active", RENEWED)
@@ -68,7 +68,7 @@ def test_a_failed_renewal_begins_dunning_and_payment_ends_it(scenario: Scenario)
     mirror = org.mirror
     assert mirror is not None
     assert mirror.status == "past_due"
-    assert queries.dunning(scenario.session, org.id) is not None
+    assert queries.find_dunning(scenario.session, org.id) is not None
     failed = org.records[-1]
     assert (failed.state, failed.card_last4) == ("failed", "0341")
     assert failed.failure
@@ -77,7 +77,7 @@ def test_a_failed_renewal_begins_dunning_and_payment_ends_it(scenario: Scenario)
     scenario.settle()
     org.pays_what_is_owed()
     scenario.settle()
-    running = queries.dunning(scenario.session, org.id)
+    running = queries.find_dunning(scenario.session, org.id)
     assert running is None
     over = scenario.session.scalars(select(Dunning).where(Dunning.org_id == org.id)).one()
     assert over.outcome == "recovered"
@@ -92,8 +92,8 @@ def test_an_end_frees_the_org_and_ends_dunning(scenario: Scenario) -> None:
     scenario.settle()
     over = scenario.session.scalars(select(Dunning).where(Dunning.org_id == org.id)).one()
     assert over.outcome == "ended"
-    assert subscriptions.subscription(scenario.session, org.id) is None
-    assert queries.open_subscription(scenario.session, org.id) is None
+    assert subscriptions.find_subscription(scenario.session, org.id) is None
+    assert queries.find_open_subscription(scenario.session, org.id) is None
 
 
 def test_what_has_ended_never_runs_again(scenario: Scenario) -> None:
@@ -102,7 +102,7 @@ def test_what_has_ended_never_runs_again(scenario: Scenario) -> None:
     scenario.settle()
     mirror = sync_subscription(scenario.session, org.id, found, business_now())  # an answer that was under way
     assert (mirror.status, mirror.ended_at is not None) == ("canceled", True)
-    assert subscriptions.subscription(scenario.session, org.id) is None
+    assert subscriptions.find_subscription(scenario.session, org.id) is None
 
 
 def test_an_incomplete_subscription_grants_nothing(scenario: Scenario) -> None:
@@ -110,7 +110,7 @@ def test_an_incomplete_subscription_grants_nothing(scenario: Scenario) -> None:
     another = replace(found, id="sub_incomplete", status="incomplete")
     mirror = sync_subscription(scenario.session, org.id, another, NOON)
     assert mirror.subscription_id is None
-    assert queries.open_subscription(scenario.session, org.id).id == found.id  # type: ignore[union-attr]
+    assert queries.find_open_subscription(scenario.session, org.id).id == found.id  # type: ignore[union-attr]
 
 
 def test_a_second_subscription_changes_nothing_of_the_first(scenario: Scenario) -> None:
@@ -119,8 +119,8 @@ def test_a_second_subscription_changes_nothing_of_the_first(scenario: Scenario) 
     assert second.subscription_id is None
     ended = replace(found, id="sub_second", status="canceled", ended_at=NOON)
     sync_subscription(scenario.session, org.id, ended, NOON)
-    assert subscriptions.subscription(scenario.session, org.id) is not None
-    assert queries.open_subscription(scenario.session, org.id).id == found.id  # type: ignore[union-attr]
+    assert subscriptions.find_subscription(scenario.session, org.id) is not None
+    assert queries.find_open_subscription(scenario.session, org.id).id == found.id  # type: ignore[union-attr]
 
 
 def test_a_second_subscription_that_is_paid_for_takes_over_when_the_first_ends(scenario: Scenario) -> None:
@@ -133,7 +133,7 @@ def test_a_second_subscription_that_is_paid_for_takes_over_when_the_first_ends(s
     for _ in range(2):
         sync_subscription(scenario.session, org.id, ended, over)
         scenario.session.commit()
-    ours = subscriptions.subscription(scenario.session, org.id)
+    ours = subscriptions.find_subscription(scenario.session, org.id)
     assert ours is not None
     assert (ours.state, ours.started_at, ours.plan_version_id) == ("active", over, org.plan.version_id)
     assert scenario.session.get_one(StripeSubscription, "sub_next").subscription_id == ours.id
@@ -163,7 +163,7 @@ def test_a_planned_end_is_shown_and_taken_back(scenario: Scenario) -> None:
     for planned in (True, False):
         scenario.stripe.client().v1.subscriptions.update(found.id, {"cancel_at_period_end": planned})
         scenario.settle()
-        mirror, ours = org.mirror, subscriptions.subscription(scenario.session, org.id)
+        mirror, ours = org.mirror, subscriptions.find_subscription(scenario.session, org.id)
         assert mirror is not None
         assert ours is not None
         assert (mirror.cancel_at_period_end, ours.cancel_at_period_end) == (planned, planned)

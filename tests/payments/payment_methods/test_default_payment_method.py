@@ -10,7 +10,7 @@ from app.kit.actor import SYSTEM
 from app.payments.checkout import open_checkout
 from app.payments.checkout.fulfil import fulfil_checkout
 from app.payments.models import StripeCustomer
-from app.payments.webhooks.apply import apply
+from app.payments.webhooks.apply import apply_event
 from tests.scenario import Scenario
 
 
@@ -72,9 +72,9 @@ def test_a_failure_that_stripe_keeps_does_not_keep_a_saved_card_from_being_charg
     [saved] = scenario.stripe.events("setup_intent.succeeded")
     assert scenario.send(saved) == 200
     scenario.stripe.fail("500", path="/v1/customers", method="POST")
-    apply(saved["id"])
+    apply_event(saved["id"])
     assert "StripeAway" in (scenario.inbox(saved["id"]).error or "")
-    apply(saved["id"])
+    apply_event(saved["id"])
     assert scenario.inbox(saved["id"]).state == "applied"
     [customer] = scenario.stripe.objects("customer")
     assert customer["invoice_settings"]["default_payment_method"] == saved["data"]["object"]["payment_method"]

@@ -13,10 +13,10 @@ from app import cli
 from app.catalog import queries as catalog
 from app.catalog.models import Plan
 from app.kit.errors import Conflict
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.models import StripePrice
-from app.payments.price_push.price_selection import PriceSelection, list_prices_sold
-from app.payments.price_push.push import ensure_price, push
+from app.payments.price_push.price_selection import PriceSelection, list_paid_prices
+from app.payments.price_push.push import ensure_price, push_catalog
 from tests.factories import MadePlan
 from tests.scenario import Scenario
 from tests.support.copy import copy
@@ -58,7 +58,7 @@ def test_what_would_happen_is_shown_then_done_then_there_is_nothing_to_do(scenar
     assert (there(scenario, plan), stored(scenario, plan)) == ([], [])
     code, words = run(scenario)
     assert code == 0
-    assert of(plan, words)[0].startswith(f"{month}, made (price_")
+    assert of(plan, words)[0].startswith(f"{month}, created (price_")
     assert len(of(plan, words)) == 2
     made = {(each["unit_amount"], each["recurring"]["interval"], each["currency"]) for each in there(scenario, plan)}
     assert made == {(1000, "month", "usd"), (10000, "year", "usd")}
@@ -86,7 +86,7 @@ def test_the_default_plan_and_prices_of_nothing_are_left_out(scenario: Scenario)
     default = scenario.default_plan()
     version = catalog.find_version(scenario.session, default.version_id)
     assert version is not None
-    assert list_prices_sold(version) == []
+    assert list_paid_prices(version) == []
     _, words = run(scenario, "--dry-run")
     assert of(default, words) == []
 
@@ -108,10 +108,10 @@ def test_what_somebody_else_put_under_our_key_is_told_and_left(scenario: Scenari
     assert [(each["lookup_key"], each["price_id"]) for each in differing] == [(key, None)]
     version = catalog.find_version(scenario.session, plan.version_id)
     assert version is not None
-    [month] = [each for each in list_prices_sold(version) if each.interval == "month"]
+    [month] = [each for each in list_paid_prices(version) if each.interval == "month"]
     scenario.session.rollback()
     with pytest.raises(Conflict, match=copy("returned.unpaid")):
-        ensure_price(gateway(), month, scenario.clock.now())
+        ensure_price(get_gateway(), month, scenario.clock.now())
 
 
 def test_a_price_archived_at_stripe_is_told(scenario: Scenario) -> None:
@@ -139,7 +139,7 @@ def test_a_fresh_account_gets_new_prices_in_place_of_those_nobody_pays(scenario:
 
 def test_pushing_asks_with_no_transaction_open(scenario: Scenario) -> None:
     scenario.plan()
-    for each in push(gateway(), scenario.clock.now()):
+    for each in push_catalog(get_gateway(), scenario.clock.now()):
         assert not scenario.session.in_transaction(), each
 
 
@@ -163,7 +163,7 @@ def test_stripe_away_in_the_middle_is_told_and_the_repeat_goes_on(scenario: Scen
 
 @pytest.mark.parametrize(
     ("currency", "amount", "words"),
-    [("ISK", 5000, "in hundredths"), ("UGX", 90000, "in hundredths"), ("KWD", 4995, "whole tens")],
+    [("ISK", 5000, "in hundredths"), ("UGX", 90000, "in hundredths"), ("KWD", 4995, "multiples of 10")],
 )
 def test_an_amount_that_stripe_would_read_otherwise_is_never_sold(
     scenario: Scenario, currency: str, amount: int, words: str
@@ -172,7 +172,7 @@ def test_an_amount_that_stripe_would_read_otherwise_is_never_sold(
     plan = scenario.plan()
     with pytest.raises(Conflict, match=words):
         ensure_price(
-            gateway(), replace(first_of(scenario, plan), currency=currency, amount=amount), scenario.clock.now()
+            get_gateway(), replace(first_of(scenario, plan), currency=currency, amount=amount), scenario.clock.now()
         )
     assert there(scenario, plan) == []
 
@@ -182,13 +182,15 @@ def test_amounts_without_and_with_three_places_reach_stripe_in_its_minor_unit(
     scenario: Scenario, currency: str, amount: int
 ) -> None:
     plan = scenario.plan()
-    ensure_price(gateway(), replace(first_of(scenario, plan), currency=currency, amount=amount), scenario.clock.now())
+    ensure_price(
+        get_gateway(), replace(first_of(scenario, plan), currency=currency, amount=amount), scenario.clock.now()
+    )
     assert [(each["unit_amount"], each["currency"]) for each in there(scenario, plan)] == [(amount, currency.lower())]
 
 
 def first_of(scenario: Scenario, plan: MadePlan) -> PriceSelection:
     version = catalog.find_newest_version(scenario.session, plan.key)
     assert version is not None
-    sold = list_prices_sold(version)[0]
+    sold = list_paid_prices(version)[0]
     scenario.session.rollback()
     return sold

@@ -13,12 +13,12 @@ from sqlalchemy import text
 
 from app.kit.clock import Clocks
 from app.payments import cli, queries
-from app.payments.gateway import gateway
+from app.payments.gateway import get_gateway
 from app.payments.models import InboxEvent, StripeCursor, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
 from app.payments.reconciliation import compare_with_stripe
 from app.payments.reconciliation.pending import list_pending
 from app.payments.reconciliation.reconcile import ReconciliationReport
-from app.payments.tasks import PERIODIC, TASKS, ask, reconcile
+from app.payments.tasks import PERIODIC, TASKS, reconcile, resolve_pending_payments
 from app.web.runtime import business_now
 from tests.scenario import Org, Scenario
 from tests.standin import StandIn
@@ -62,7 +62,7 @@ def test_events_that_were_dropped_are_fetched_and_applied(scenario: Scenario) ->
     assert set(report.fetched) <= sent
     assert report.differences == []
     assert org.record.state == "completed"
-    assert queries.open_subscription(scenario.session, org.id) is not None
+    assert queries.find_open_subscription(scenario.session, org.id) is not None
     row = scenario.session.get_one(InboxEvent, report.fetched[0])
     assert (row.source, row.state) == ("reconcile", "applied")
     reconcile()  # fetches what our own calls have caused meanwhile
@@ -131,7 +131,7 @@ def test_what_is_missing_here_is_made(scenario: Scenario) -> None:
 
 def test_a_difference_of_a_customer_names_no_address(scenario: Scenario) -> None:
     org = bought(scenario)
-    mirror = queries.customer(scenario.session, org.id)
+    mirror = queries.find_customer(scenario.session, org.id)
     assert mirror is not None
     mirror.email, mirror.card_id = "old@example.com", "pm_old"
     scenario.session.commit()
@@ -139,7 +139,7 @@ def test_a_difference_of_a_customer_names_no_address(scenario: Scenario) -> None
     found = named(report, "customer")
     assert found["email"] == ("another", "another", True)
     assert found["card_id"][2]
-    assert "@" not in "".join(each.words() for each in report.differences)
+    assert "@" not in "".join(each.describe() for each in report.differences)
 
 
 def test_comparing_changes_nothing_at_stripe_and_a_card_chosen_unheard_of_is_named_and_repaired(
@@ -151,12 +151,12 @@ def test_comparing_changes_nothing_at_stripe_and_a_card_chosen_unheard_of_is_nam
     chosen = v1.payment_methods.attach("pm_card_mastercard", {"customer": theirs["customer"]}).id
     v1.customers.update(theirs["customer"], {"invoice_settings": {"default_payment_method": chosen}})
     asked = len(scenario.stripe.calls)
-    every = list(compare_with_stripe.compare_all(gateway(), business_now()))
+    every = list(compare_with_stripe.list_objects(get_gateway(), business_now()))
     assert {each.call.method for each in scenario.stripe.calls[asked:]} == {"GET"}
-    found = [named for each in every for named in compare_with_stripe.repair(gateway(), each, business_now())]
+    found = [named for each in every for named in compare_with_stripe.repair(get_gateway(), each, business_now())]
     assert [(each.field, each.there, each.repaired) for each in found] == [("card_id", chosen, True)]
     assert scenario.stripe.objects("subscription")[0]["default_payment_method"] == chosen
-    mirror = queries.customer(scenario.session, org.id)
+    mirror = queries.find_customer(scenario.session, org.id)
     assert mirror is not None
     assert mirror.card_id == chosen
 
@@ -208,10 +208,10 @@ def test_one_that_breaks_stops_none_of_the_others(scenario: Scenario) -> None:
     [card] = scenario.stripe.objects("payment_method", customer=customer)
     card["card"]["last4"] = "none"
     scenario.later(minutes=3)
-    ask()
+    resolve_pending_payments()
     assert (broken.record.state, whole.record.state) == ("pending", "completed")
     card["card"]["last4"] = "4242"
-    ask()
+    resolve_pending_payments()
     assert broken.record.state == "completed"
     scenario.settle()
     card["card"]["last4"] = "none"
@@ -243,9 +243,9 @@ def test_reconciling_asks_about_all_that_waits_a_sweep_about_some(scenario: Scen
         ),
         {"org": org.id, "at": business_now() - timedelta(hours=3)},
     )
-    found = list_pending(scenario.session, business_now() + timedelta(minutes=5), all_of_them=True)
+    found = list_pending(scenario.session, business_now() + timedelta(minutes=5), unlimited=True)
     assert len(found) == 251
-    assert len(list_pending(scenario.session, business_now() + timedelta(minutes=60), all_of_them=False)) == 200
+    assert len(list_pending(scenario.session, business_now() + timedelta(minutes=60), unlimited=False)) == 200
     scenario.session.rollback()
 
 

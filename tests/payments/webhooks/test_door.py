@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.kit.clock import Clocks, FixedClock
 from app.payments.models import InboxEvent
-from app.payments.webhooks.views import MOST_BYTES
+from app.payments.webhooks.views import MAX_BYTES
 from tests.scenario.webhook import event, post, sign
 from tests.standin import StandIn
 from tests.support.settings import make_settings
@@ -120,8 +120,8 @@ def test_a_body_over_1_mib_is_refused_unread(client: FlaskClient, named: bool) -
         environ = {"wsgi.input_terminated": True, "HTTP_STRIPE_SIGNATURE": sign(body)}
         return client.post("/webhooks/stripe", input_stream=BytesIO(body), environ_overrides=environ).status_code
 
-    assert size(MOST_BYTES + 1) == 413
-    assert size(MOST_BYTES) == 200
+    assert size(MAX_BYTES + 1) == 413
+    assert size(MAX_BYTES) == 200
 
 
 @pytest.mark.parametrize(

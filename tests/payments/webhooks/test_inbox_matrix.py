@@ -17,10 +17,10 @@ from app.kit.actor import SYSTEM
 from app.payments import queries
 from app.payments.locks import org_lock
 from app.payments.models import InboxEvent, StripePrice
-from app.payments.tasks import ask
+from app.payments.tasks import resolve_pending_payments
 from app.payments.webhooks import inbox
-from app.payments.webhooks.apply import TRIES, apply
-from app.payments.webhooks.handlers import HANDLERS, NOTED
+from app.payments.webhooks.apply import TRIES, apply_event
+from app.payments.webhooks.handlers import HANDLERS, IGNORED
 from app.subscriptions.models import Subscription, SubscriptionEvent
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime, wall_now
@@ -84,7 +84,7 @@ def test_an_event_of_an_unknown_customer_is_tried_again_and_parked(scenario: Sce
     theirs = scenario.stripe.client().v1.customers.create({"email": "x@example.com"})
     sent = about(scenario.stripe, "customer.updated", theirs.to_dict())
     assert scenario.send(sent) == 200
-    apply(sent["id"])
+    apply_event(sent["id"])
     row = scenario.inbox(sent["id"])
     assert (row.state, row.attempts, row.settled_at) == ("received", 1, None)
     assert copy("payments.no_org") in (row.error or "")
@@ -92,7 +92,7 @@ def test_an_event_of_an_unknown_customer_is_tried_again_and_parked(scenario: Sce
     pause = scenario.session.scalar(again, {"id": sent["id"]}) - wall_now()
     assert pause == timedelta(seconds=10)
     for _ in range(TRIES - 1):
-        apply(sent["id"])
+        apply_event(sent["id"])
     assert (scenario.inbox(sent["id"]).state, scenario.inbox(sent["id"]).attempts) == ("parked", TRIES)
 
 
@@ -111,7 +111,7 @@ def test_a_refund_of_a_payment_that_is_not_ours_settles(scenario: Scenario) -> N
     assert scenario.send(sent) == 200
     scenario.work()
     assert scenario.inbox(sent["id"]).state == "failed"
-    ask()
+    resolve_pending_payments()
     scenario.work()
     assert scenario.inbox(sent["id"]).attempts == TRIES  # no sweep begins it again
 
@@ -124,7 +124,7 @@ def test_a_refund_of_a_charge_without_a_payment_intent_is_not_ours_and_stripe_is
     sent = about(scenario.stripe, "charge.refunded", charge)
     assert scenario.send(sent) == 200
     asked = len(scenario.stripe.calls)
-    apply(sent["id"])
+    apply_event(sent["id"])
     assert "UnknownPayment" in (scenario.inbox(sent["id"]).error or "")
     assert len(scenario.stripe.calls) == asked
 
@@ -139,7 +139,7 @@ def test_a_parked_event_is_applied_once_its_customer_is_known(scenario: Scenario
     row = scenario.inbox(sent["id"])
     row.customer_id = subscription["customer"]  # what it was about has become ours
     scenario.session.commit()
-    ask()
+    resolve_pending_payments()
     scenario.work()
     assert scenario.inbox(sent["id"]).state == "applied"
     assert org.mirror is not None
@@ -149,7 +149,7 @@ def test_one_retried_event_holds_up_no_other_of_its_customer(scenario: Scenario)
     sent = event("customer.updated", {"id": "cus_nobodys", "object": "customer"})
     assert scenario.send(sent) == 200
     assert queue.take(scenario.app, "payments.apply").args == {"event_id": sent["id"]}
-    apply(sent["id"])
+    apply_event(sent["id"])
     waiting = "SELECT lock FROM procrastinate_jobs WHERE status = 'todo' AND args ->> 'event_id' = :id"
     assert scenario.session.execute(text(waiting), {"id": sent["id"]}).scalars().all() == [None]
 
@@ -166,7 +166,7 @@ def test_fifty_deliveries_at_once_make_one_row_and_one_effect(scenario: Scenario
 
     def work(_: int) -> None:
         with app.app_context():
-            apply(event_id)
+            apply_event(event_id)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(16)))
@@ -203,7 +203,7 @@ def test_a_late_updated_after_deleted_opens_nothing_again(scenario: Scenario) ->
     mirror = org.mirror
     assert mirror is not None
     assert (mirror.status, mirror.ended_at is None) == ("canceled", False)
-    assert queries.open_subscription(scenario.session, org.id) is None
+    assert queries.find_open_subscription(scenario.session, org.id) is None
 
 
 def test_invoice_paid_before_checkout_completed_gives_the_plan_once(scenario: Scenario) -> None:
@@ -217,7 +217,7 @@ def test_invoice_paid_before_checkout_completed_gives_the_plan_once(scenario: Sc
     assert org.mirror is not None
     assert scenario.send(about(scenario.stripe, "checkout.session.completed", session_)) == 200
     scenario.work()
-    assert queries.checkout(scenario.session, org.id, org.checkout_id).state == "completed"
+    assert queries.get_checkout(scenario.session, org.id, org.checkout_id).state == "completed"
     assert len(org.records) == 1
     assert org.record.invoice_id == invoice["id"]
 
@@ -232,7 +232,7 @@ def test_a_handler_that_fails_keeps_its_error_and_can_be_replayed(scenario: Scen
     scenario.session.commit()
     sent = about(scenario.stripe, "customer.subscription.created", subscription)
     assert scenario.send(sent) == 200
-    apply(sent["id"])
+    apply_event(sent["id"])
     assert (scenario.inbox(sent["id"]).state, scenario.inbox(sent["id"]).attempts) == ("received", 1)
     scenario.work()
     row = scenario.inbox(sent["id"])
@@ -257,13 +257,13 @@ def test_an_event_is_tried_on_for_as_long_as_stripe_is_away(scenario: Scenario) 
     assert scenario.send(sent) == 200
     for tried in range(1, TRIES + 1):
         scenario.stripe.fail("500")
-        apply(sent["id"])
+        apply_event(sent["id"])
         row = scenario.inbox(sent["id"])
         assert (row.state, row.attempts) == ("received", tried)
         assert "StripeAway" in (row.error or "")
         if tried == 4:
             break  # a fifth would open the circuit
-    apply(sent["id"])
+    apply_event(sent["id"])
     assert scenario.inbox(sent["id"]).state == "applied"
     assert org.mirror is not None
 
@@ -272,10 +272,10 @@ def test_the_task_of_an_event_that_a_killed_worker_lost_is_put_back(scenario: Sc
     sent = event()
     assert scenario.send(sent) == 200
     assert queue.take(scenario.app, "payments.apply").args == {"event_id": sent["id"]}  # and the worker is gone
-    ask()
+    resolve_pending_payments()
     assert scenario.work() == 0
     scenario.later(minutes=6)
-    ask()
+    resolve_pending_payments()
     scenario.work()
     assert scenario.inbox(sent["id"]).state == "ignored"
 
@@ -294,7 +294,7 @@ def test_two_events_of_one_change_have_one_effect(scenario: Scenario) -> None:
 def work_on(app: Flask, event_id: str) -> None:
     """Apply an event as a worker's thread does."""
     with app.app_context():
-        apply(event_id)
+        apply_event(event_id)
 
 
 def test_an_event_of_an_org_waits_while_another_works_on_it(scenario: Scenario, app: Flask) -> None:
@@ -386,7 +386,7 @@ def test_nothing_of_a_person_is_left_in_the_inbox(scenario: Scenario) -> None:
     assert "customer.updated" in said
     private_words = ["Ada Quill", "ada.quill", "0555", "Rosenweg", "new@example.com", *filter(None, was)]
     assert [each for each in private_words if each in said] == []
-    mirror = queries.customer(scenario.session, org.id)
+    mirror = queries.find_customer(scenario.session, org.id)
     assert mirror is not None
     assert mirror.email == "new@example.com"  # applied all the same
 
@@ -418,4 +418,4 @@ def test_every_type_that_stripe_may_send_us_has_its_row() -> None:
             object_type = word[:-1]
         else:
             types.append(f"{object_type}.{word}")
-    assert [each for each in types if (each in HANDLERS) == (each in NOTED)] == []
+    assert [each for each in types if (each in HANDLERS) == (each in IGNORED)] == []
