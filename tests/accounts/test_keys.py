@@ -243,7 +243,7 @@ def test_a_revoked_key_ends_when_it_would_be_renewed_and_nothing_of_it_is_kept(
     session.commit()
     time.sleep(runtime().settings.key_memory.total_seconds() * 0.6)
     book.find(other)
-    assert (len(book._known), len(book._unmet)) == (1, 0)
+    assert (len(book._known), len(book._unused)) == (1, 0)
     assert book.find(key) == (None, True)
 
 

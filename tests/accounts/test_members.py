@@ -58,7 +58,7 @@ def test_the_last_owner_is_neither_demoted_nor_removed_and_cannot_leave(app: Fla
     browser = signed_in(app, session, owner, org)
     answer = send(browser, f"/settings/members/{owner.id}/role", role="viewer")
     assert answer.status_code == 422
-    assert "The last owner stays" in answer.text
+    assert "This is the last owner" in answer.text
     assert send(browser, f"/settings/members/{owner.id}/remove").status_code == 409
     assert "Name another owner first" in browser.get("/settings/leave").text
     assert send(browser, "/settings/leave").status_code == 409
@@ -76,7 +76,7 @@ def test_two_owners_demoting_each_other_at_once_leave_one(app: Flask, session: S
         try:
             with app.app_context(), transaction() as open_session:
                 members.change_role(
-                    open_session, org.id, user_id, "member", giver="owner", actor=SYSTEM, now=wall_now()
+                    open_session, org.id, user_id, "member", assigner_role="owner", actor=SYSTEM, now=wall_now()
                 )  # type: ignore[arg-type]
         except Conflict:
             return False
@@ -96,7 +96,7 @@ def test_an_admin_makes_no_owner_and_touches_none(app: Flask, session: Session, 
     assert send(browser, "/settings/members/invite", email="x@example.com", role="owner").status_code == 422
     assert send(browser, f"/settings/members/{viewer.id}/role", role="billing").status_code == 303
     with pytest.raises(NotAllowed):
-        members.change_role(session, org.id, admin.id, "owner", giver="admin", actor=SYSTEM, now=wall_now())
+        members.change_role(session, org.id, admin.id, "owner", assigner_role="admin", actor=SYSTEM, now=wall_now())
 
 
 @pytest.mark.parametrize("role", ["billing", "member", "viewer"])
@@ -117,7 +117,7 @@ def test_a_removed_member_is_out_at_once_and_its_rows_stay(app: Flask, session: 
     assert browser.get("/settings").status_code == 303
     assert queries.get_user(session, member.id).email == member.email
     with pytest.raises(NotFound):
-        members.remove(session, org.id, member.id, giver="owner", actor=SYSTEM, now=wall_now())
+        members.remove(session, org.id, member.id, assigner_role="owner", actor=SYSTEM, now=wall_now())
 
 
 def test_a_label_belongs_to_one_member_of_an_org(app: Flask, session: Session, org: Org) -> None:

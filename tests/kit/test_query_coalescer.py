@@ -53,7 +53,7 @@ def meanwhile(road: Road, threads: ThreadPoolExecutor, *asked: int) -> list[Futu
     futures = [threads.submit(together.ask, 1)]
     assert road.under_way.wait(SECONDS)
     futures += [threads.submit(together.ask, each) for each in asked]
-    while len(together._boarding.asked if together._boarding else ()) < len(asked):
+    while len(together._open_batch.questions if together._open_batch else ()) < len(asked):
         time.sleep(0.001)
     road.go.set()
     return futures

@@ -101,7 +101,7 @@ def test_stop_leaves_nothing_not_even_what_will_not_hear(tmp_path: Path, said: l
     time.sleep(0.3)
     supervisor.stop()
     until(lambda: group(kept) == group(stubborn) == [], 1.0)  # a killed process may still be on its way out
-    assert said == ["stubborn did not stop within 0.5 s and is killed"]
+    assert said == ["stubborn did not stop within 0.5 s and was killed"]
     supervisor.stop()
 
 
