@@ -65,7 +65,7 @@ def test_a_killed_process_is_started_again_within_a_second(
     supervisor.restart_dead()
     assert kept.child is not first
     assert group(kept) == [kept.child.pid]
-    assert "sleeper ended (-9)" in said[0]
+    assert "sleeper exited with -9" in said[0]
 
 
 def test_what_a_killed_leader_leaves_is_ended_before_the_restart(supervisor: Supervisor, tmp_path: Path) -> None:
