@@ -59,7 +59,7 @@ def test_the_last_owner_is_neither_demoted_nor_removed_and_cannot_leave(app: Fla
     browser = signed_in(app, session, owner, org)
     answer = send(browser, f"/settings/members/{owner.id}/role", role="viewer")
     assert answer.status_code == 422
-    assert "The last owner stays" in answer.text
+    assert "This is the last owner" in answer.text
     assert send(browser, f"/settings/members/{owner.id}/remove").status_code == 409
     assert copy("accounts.last_owner") in browser.get("/settings/leave").text
     assert send(browser, "/settings/leave").status_code == 409

@@ -109,7 +109,7 @@ def test_the_present_password_is_asked_for_at_most_ten_times_in_five_minutes(
         answer = send(page, "/settings/password", current_password="wrong", new_password=NEW)
         assert (answer.status_code, "This is not your password" in answer.text) == (422, True)
     answer = send(page, "/settings/password", current_password=PASSWORD, new_password=NEW)
-    assert "Too many tries" in answer.text
+    assert "Too many attempts" in answer.text
     wall.advance(timedelta(minutes=5))
     assert send(page, "/settings/password", current_password=PASSWORD, new_password=NEW).status_code == 303
 

@@ -98,7 +98,7 @@ def trouble(scenario: Scenario, standin: StandIn, kind: str) -> Iterator[None]:
         standin.fail(kind, times=999, seconds=30)
     yield
     standin.world.faults.clear()
-    scenario.app.extensions[EXTENSION] = Gateway.of(scenario.app.extensions["tollkeeper"].settings)
+    scenario.app.extensions[EXTENSION] = Gateway.from_settings(scenario.app.extensions["tollkeeper"].settings)
 
 
 @pytest.mark.parametrize("kind", some(["closed", "slow", "429", "500", "reset"], ["timeout", "reset_before"]))

@@ -65,7 +65,7 @@ def test_a_killed_process_is_started_again_within_a_second(
     supervisor.restart_dead()
     assert kept.child is not first
     assert group(kept) == [kept.child.pid]
-    assert "sleeper ended (-9)" in said[0]
+    assert "sleeper exited with -9" in said[0]
 
 
 def test_what_a_killed_leader_leaves_is_ended_before_the_restart(supervisor: Supervisor, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_stop_leaves_nothing_not_even_what_will_not_hear(tmp_path: Path, said: l
     time.sleep(0.3)
     supervisor.stop()
     until(lambda: group(kept) == group(stubborn) == [], 1.0)  # a killed process may still be on its way out
-    assert said == ["stubborn did not stop within 0.5 s and is killed"]
+    assert said == ["stubborn did not stop within 0.5 s and was killed"]
     supervisor.stop()
 
 

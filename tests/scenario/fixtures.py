@@ -34,7 +34,7 @@ def begin(
     made = Scenario(app, clock, session, connect, opening)
     settings = app.extensions["tollkeeper"].settings
     if settings.stripe_secret_key:
-        app.extensions[EXTENSION] = Gateway.of(settings)  # which remembers no failure of a test before
+        app.extensions[EXTENSION] = Gateway.from_settings(settings)  # which remembers no failure of a test before
         queue.drop(app, "payments.apply")
         assert made.stripe
     return made
