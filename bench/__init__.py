@@ -1,5 +1,5 @@
-"""Speed as ratios, taken in one run on one machine: `python -m bench` runs every row, `python -m bench G1` one.
+"""Benchmarks, as ratios measured in one run on one machine: `python -m bench` runs every row, `python -m bench G1` one.
 
-What a figure is divided by stands in `bench/reference/`; it is written once and never tuned. Authentication,
-validation and durable commits are on throughout.
+The baselines are in `bench/reference/`; they are written once and never tuned. Authentication, validation and durable
+commits are always on.
 """

@@ -1,4 +1,4 @@
-"""`python -m bench [G1 ...]`: print each row's figure beside its floor and its aim; exit 1 when a floor is missed."""
+"""`python -m bench [G1 ...]`: print every row's figure with its floor and aim; exit 1 if a floor is missed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ ROUNDS = 3
 def main(wanted: list[str]) -> int:
     unknown = [name for name in wanted if name not in ROWS]
     if unknown:
-        sys.exit(f"No such row: {', '.join(unknown)}. There are {', '.join(ROWS)}.")
+        sys.exit(f"No such row: {', '.join(unknown)}. The rows are {', '.join(ROWS)}.")
     missed = []
-    with world() as made, portal() as base:
-        print(f"PostgreSQL {made.postgres}, {ROUNDS} interleaved rounds, median and range\n", flush=True)
+    with world() as current, portal() as base:
+        print(f"PostgreSQL {current.postgres}, {ROUNDS} interleaved rounds, median and range\n", flush=True)
         for name in wanted or list(ROWS):
             row = ROWS[name]
-            if made.postgres < row.since:
-                print(f"{name} {row.title}: holds on PostgreSQL {row.since} and newer", flush=True)
+            if current.postgres < row.since:
+                print(f"{name} {row.title}: requires PostgreSQL {row.since} or newer", flush=True)
                 continue
-            ratios = [_round(row.measure, made, base) for _ in range(ROUNDS)]
+            ratios = [_round(row.measure, current, base) for _ in range(ROUNDS)]
             figure = statistics.median(ratios)
             met = figure >= row.floor
             missed += [] if met else [name]
@@ -34,8 +34,8 @@ def main(wanted: list[str]) -> int:
     return 1 if missed else 0
 
 
-def _round(measure: Callable[..., tuple[float, float]], made: object, base: str) -> float:
-    ours, reference = measure(made, base)
+def _round(measure: Callable[..., tuple[float, float]], current: object, base: str) -> float:
+    ours, reference = measure(current, base)
     print(f"     {ours:12,.0f} / {reference:12,.0f}", flush=True)
     return ours / reference
 

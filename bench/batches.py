@@ -1,4 +1,4 @@
-"""Rows for the batch figures: the same events as the parsed requests that our call takes and as rows of the table."""
+"""Batches of events for the benchmarks: as parsed requests for our call, and as table rows for the baselines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COLUMNS = ("org_id", "meter_id", "quantity", "occurred_at", "recorded_at", "key"
 
 @dataclass(frozen=True)
 class Facts:
-    """What every row of the table carries beside its own."""
+    """The values that all rows of the table share."""
 
     meter_id: int
     plan_version_id: UUID
@@ -37,7 +37,7 @@ class Facts:
 
 
 def facts(world: World) -> Facts:
-    """Read the bench's meter, plan and period."""
+    """Load the benchmark's meter, plan and period."""
     with psycopg.connect(world.url) as connection:
         row = connection.execute(
             "SELECT m.id, p.plan_version_id, p.starts_at FROM meters m, usage_periods p WHERE m.key = 'bench' LIMIT 1"
@@ -47,7 +47,7 @@ def facts(world: World) -> Facts:
 
 
 def batches(count: int) -> Iterator[tuple[UUID, list[UUID]]]:
-    """Batches of one org each: the ids of their events, some of them repeated."""
+    """Yield batches, as one org and its event ids, some of which are repeated."""
     random = Random()
     for _ in range(count):
         ids: list[UUID] = []
@@ -57,25 +57,25 @@ def batches(count: int) -> Iterator[tuple[UUID, list[UUID]]]:
 
 
 def row(of: UUID, key: UUID, known: Facts) -> dict[str, Any]:
-    """An event as the columns that `usage_events` gets for it."""
+    """Build the `usage_events` columns of an event."""
     values = (of, known.meter_id, Decimal(1), known.now, known.now, key, str(key), "scan", "acme", of,
               known.plan_version_id, True, "api")  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))
 
 
 def ours(pool: HotPool, of: UUID, ids: list[UUID]) -> None:
-    """One batch by the product's own call, from parsed events on."""
-    meterer = UsageRecorder(pool, timedelta(days=35), timedelta(minutes=5), False, _not_due)
+    """Record a batch with the product's own call, starting from parsed events."""
+    recorder = UsageRecorder(pool, timedelta(days=35), timedelta(minutes=5), False, _not_due)
     events = [Event(id=str(key), meter="bench", kind="scan", provider="acme") for key in ids]
-    outcome = record_batch(meterer, of, events, key_id=of, now=datetime.now(UTC))
+    outcome = record_batch(recorder, of, events, key_id=of, now=datetime.now(UTC))
     assert outcome.recorded == len(set(ids))
     assert outcome.recorded + outcome.duplicates == len(ids)
 
 
 def core(engine: sa.Engine, of: UUID, ids: list[UUID], known: Facts) -> None:
-    """One batch by SQLAlchemy Core."""
+    """Record a batch with SQLAlchemy Core."""
     core_bulk.write(engine, [row(of, key, known) for key in ids], known.period_start)
 
 
 def _not_due(*_: Any) -> None:
-    raise AssertionError("every period is open")
+    raise AssertionError("all periods are already open")

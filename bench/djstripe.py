@@ -1,4 +1,4 @@
-"""dj-stripe beside the portal: in an environment of its own, on the bench's own database, served by the same server."""
+"""Runs dj-stripe next to the portal: in its own environment, with the same database and the same server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TARGET = f"/stripe/webhook/{ENDPOINT}/"
 
 @contextmanager
 def served(world: World) -> Iterator[str]:
-    """Its address, in as many processes and threads as the portal."""
+    """Serve dj-stripe with as many processes and threads as the portal, and yield its address."""
     prepare(world.url)
     env = environment(world.url)
     with serve(HOME / "bin" / "granian", "wsgi:application", SITE, env, port=PORT, health="/") as base:
@@ -34,23 +34,23 @@ def served(world: World) -> Iterator[str]:
 
 @cache
 def prepare(url: str) -> None:
-    """Install it once, and make its tables once for each database of the bench."""
-    python, told = HOME / "bin" / "python", HOME / "requirements.txt"
+    """Install dj-stripe once, and create its tables once per benchmark database."""
+    python, installed = HOME / "bin" / "python", HOME / "requirements.txt"
     pinned = (SITE / "requirements.txt").read_bytes()
-    if not told.exists() or told.read_bytes() != pinned:
+    if not installed.exists() or installed.read_bytes() != pinned:
         print("     installing dj-stripe ...", flush=True)
         _run([sys.executable, "-m", "venv", "--clear", str(HOME)])
         _run([str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(SITE / "requirements.txt")])
-        told.write_bytes(pinned)
+        installed.write_bytes(pinned)
     _run([str(python), "prepare.py"], environment(url))
 
 
 def environment(url: str) -> dict[str, str]:
-    """Where its settings find the database and the secrets; the portal's own environment is the same for both."""
+    """The environment variables for its settings: the portal's, plus the database address and the endpoint."""
     place = conninfo_to_dict(url)
     named = {"host": "BENCH_HOST", "port": "BENCH_PORT", "dbname": "BENCH_DATABASE", "user": "BENCH_USER"}
-    found = {name: str(place.get(key) or "") for key, name in named.items()}
-    return {**os.environ, **ENV, **found, "DJANGO_SETTINGS_MODULE": "settings", "BENCH_ENDPOINT": ENDPOINT}
+    database = {name: str(place.get(key) or "") for key, name in named.items()}
+    return {**os.environ, **ENV, **database, "DJANGO_SETTINGS_MODULE": "settings", "BENCH_ENDPOINT": ENDPOINT}
 
 
 def _run(words: list[str], env: dict[str, str] | None = None, where: Path = SITE) -> None:

@@ -1,4 +1,4 @@
-"""The load generators, pgbench and wrk, and the one number that is read from each."""
+"""Runs the load generators, pgbench and wrk, and parses their result."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ SECONDS = 4
 
 
 def pgbench(url: str, script: str, clients: int, **values: int) -> float:
-    """Transactions a second of a script of `bench/reference`."""
+    """Return the transactions per second of a script in `bench/reference`."""
     words = [str(binaries() / "pgbench"), "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(SECONDS)]
     words += [word for name, value in values.items() for word in ("-D", f"{name}={value}")]
-    # Plans as on the product's own connections.
-    told = _run(
+    # The same planner settings as on the product's own connections.
+    output = _run(
         [*words, "-f", str(HERE / "reference" / script), url],
         PGOPTIONS="-c plan_cache_mode=force_generic_plan -c enable_seqscan=off",
     )
-    return _number(r"tps = ([0-9.]+)", told)
+    return _number(r"tps = ([0-9.]+)", output)
 
 
 def wrk(address: str, connections: int, script: str | None = None, *, seconds: int = SECONDS, **env: str) -> float:
-    """Requests a second with 2xx answers only; any other answer stops the bench."""
+    """Return the requests per second. Exits on any response other than 2xx."""
     words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
     if script is not None:
         words += ["-s", str(HERE / "lua" / script)]
-    told = _run([*words, address], **env)
-    if re.search(r"Non-2xx|Socket errors: (?!connect 0, read 0, write 0, timeout 0)", told):
-        sys.exit(f"The portal answered with errors:\n{told}")
-    return _number(r"Requests/sec:\s+([0-9.]+)", told)
+    output = _run([*words, address], **env)
+    if re.search(r"Non-2xx|Socket errors: (?!connect 0, read 0, write 0, timeout 0)", output):
+        sys.exit(f"The portal returned errors:\n{output}")
+    return _number(r"Requests/sec:\s+([0-9.]+)", output)
 
 
 def _run(words: list[str], **env: str) -> str:
@@ -45,7 +45,7 @@ def _run(words: list[str], **env: str) -> str:
 
 
 def _number(pattern: str, text: str) -> float:
-    found = re.search(pattern, text)
-    if found is None:
+    match = re.search(pattern, text)
+    if match is None:
         sys.exit(f"No figure in:\n{text}")
-    return float(found[1])
+    return float(match[1])

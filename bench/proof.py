@@ -1,4 +1,4 @@
-"""What holds after every run: each org's counter says what its events say, and each event has its key."""
+"""Invariants after every run: every org's counter agrees with its events, and every event has its key."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import psycopg
 
 from bench.world import World
 
-# One statement, one snapshot: true also while requests are still in flight.
-TELL = """
+# One statement and so one snapshot: holds even while requests are in flight.
+INVARIANTS = """
 WITH events AS (SELECT org_id, meter_id, sum(quantity) AS used, count(*) AS events FROM usage_events GROUP BY 1, 2)
 SELECT (SELECT count(*) FROM events e FULL JOIN usage_counters c USING (org_id, meter_id)
         WHERE (e.used, e.events) IS DISTINCT FROM (c.used, c.events)),
@@ -16,9 +16,9 @@ SELECT (SELECT count(*) FROM events e FULL JOIN usage_counters c USING (org_id, 
 
 
 def counted(world: World) -> int:
-    """The number of events; stops the bench when a counter or the keys tell another."""
+    """Return the number of events. Fails if a counter or the keys disagree."""
     with psycopg.connect(world.url) as connection:
-        wrong, events, keys = connection.execute(TELL).fetchone()
+        wrong, events, keys = connection.execute(INVARIANTS).fetchone()
     assert wrong == 0, f"{wrong} counters differ from their events"
     assert events == keys, f"{events} events, {keys} keys"
     return int(events)

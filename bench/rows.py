@@ -1,4 +1,4 @@
-"""The rows of the table of speed: what each divides by what, with its floor and its aim."""
+"""The benchmark table: what every row divides by what, with its floor and aim."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ COPIED = 100_000
 
 @dataclass(frozen=True)
 class Row:
-    """`measure(world, base)` takes one round and answers (ours, reference), both a second; `since` is the oldest
-    PostgreSQL on which the row holds."""
+    """`measure(world, base)` runs one round and returns (ours, reference), both per second. `since` is the oldest
+    PostgreSQL that the row requires."""
 
     title: str
     floor: float
@@ -74,8 +74,8 @@ def batch_sql(world: World, _base: str) -> tuple[float, float]:
 
 
 def check(_world: World, base: str) -> tuple[float, float]:
-    asked = load.wrk(f"{base}/api/v1/usage/check", CLIENTS, "check.lua", ORGS=str(ORGS), KEYS=str(KEYS))
-    return asked, load.wrk(f"{base}/bench/null", CLIENTS)
+    checks = load.wrk(f"{base}/api/v1/usage/check", CLIENTS, "check.lua", ORGS=str(ORGS), KEYS=str(KEYS))
+    return checks, load.wrk(f"{base}/bench/null", CLIENTS)
 
 
 ROWS = {
@@ -91,7 +91,7 @@ ROWS = {
 
 
 def _events(world: World, base: str, orgs: int, path: str = "/api/v1/usage/events") -> float:
-    """Events a second over HTTP, one a request; every one that was acknowledged is there and counted."""
+    """Return events per second over HTTP, one per request. Asserts that acknowledged events are stored and counted."""
     before = counted(world)
     rate = load.wrk(base, CLIENTS, "event.lua", ORGS=str(orgs), KEYS=str(KEYS), TARGET=path)
     written = counted(world) - before
@@ -100,16 +100,16 @@ def _events(world: World, base: str, orgs: int, path: str = "/api/v1/usage/event
 
 
 def _rate(write: Callable[..., None]) -> float:
-    made = list(batches.batches(BATCHES + 1))
-    write(*made.pop())  # connects and prepares
+    prepared = list(batches.batches(BATCHES + 1))
+    write(*prepared.pop())  # connects and prepares
     started = time.perf_counter()
-    for of, ids in made:
+    for of, ids in prepared:
         write(of, ids)
     return BATCHES * batches.SIZE / (time.perf_counter() - started)
 
 
 def _copy(world: World) -> float:
-    """Rows a second of one COPY into a bare table of the same columns; its text stands ready."""
+    """Return rows per second of one COPY into a bare table with the same columns. The text is built beforehand."""
     known = batches.facts(world)
     rows = [batches.row(of, key, known) for of, ids in batches.batches(COPIED // batches.SIZE) for key in ids]
     text = "".join("\t".join(map(str, row.values())) + "\n" for row in rows)

@@ -1,4 +1,4 @@
-"""The portal with two views more: one that does nothing, and one that meters the naive way."""
+"""The portal with two extra views: one that does nothing, and one that meters usage naively."""
 
 from app.factory import create_app
 from app.factory.access import ACCESS

@@ -1,7 +1,7 @@
-"""Row for the receipts: the same signed events, at our door and at dj-stripe's, into the same database.
+"""The webhook benchmark: the same signed events, sent to our endpoint and to dj-stripe's, into the same database.
 
-The events are of a type that dj-stripe stores and does nothing more about: for others it asks Stripe while Stripe
-waits. Our door puts a task in the queue beside; its worker does not run, as nothing more is done there either.
+The events are of a type that dj-stripe only stores; for others it calls Stripe while Stripe waits. Our endpoint also
+queues a task. No worker runs, since dj-stripe does no further work either.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from bench import djstripe, load
 from bench.world import FOLDER, WEBHOOK_SECRET, World
 
 CONNECTIONS = 16
-WARM = 1  # seconds: both have loaded their code and opened their connections before it counts
-MOST = 10_000  # events a second: more than any of the two takes
+WARM = 1  # seconds of warm-up, in which both load their code and open connections
+MOST = 10_000  # events per second: more than either can handle
 STORED = {
-    "ours": "SELECT (SELECT count(*) FROM stripe_inbox),"
+    "tollkeeper": "SELECT (SELECT count(*) FROM stripe_inbox),"
     " (SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'payments.apply')",
-    "theirs": "SELECT (SELECT count(*) FROM djstripe_event),"
+    "dj-stripe": "SELECT (SELECT count(*) FROM djstripe_event),"
     " (SELECT count(*) FROM djstripe_webhookeventtrigger WHERE valid AND processed)",
 }
 
 
 def receipts(world: World, base: str) -> tuple[float, float]:
-    """Receipts a second; each one that was acknowledged is stored, with its task or as processed."""
+    """Return receipts per second of both. Asserts that acknowledged events are stored, with their task or processed."""
     events = sign(FOLDER / "webhooks")
-    ours = _receive(world, "ours", base, "/webhooks/stripe", events)
-    with djstripe.served(world) as theirs:
-        return ours, _receive(world, "theirs", theirs, djstripe.TARGET, events)
+    ours = _receive(world, "tollkeeper", base, "/webhooks/stripe", events)
+    with djstripe.served(world) as rival:
+        return ours, _receive(world, "dj-stripe", rival, djstripe.TARGET, events)
 
 
 def sign(path: Path) -> Path:
-    """Write a round's events: the body with @ for its id, then the ids with their signatures."""
+    """Write the events of a round to a file: the body with @ for the id, then the ids with their signatures."""
     now = int(time.time())
     body = json.dumps(_event("@", now), separators=(",", ":"))
     key, lines = WEBHOOK_SECRET.encode(), [body]
@@ -50,26 +50,26 @@ def sign(path: Path) -> Path:
     return path
 
 
-def _receive(world: World, whose: str, base: str, target: str, events: Path) -> float:
+def _receive(world: World, receiver: str, base: str, target: str, events: Path) -> float:
     sent = {"EVENTS": str(events), "TARGET": target}
     load.wrk(base, CONNECTIONS, "webhook.lua", seconds=WARM, **sent, FROM=str(MOST * load.SECONDS))
-    before = _stored(world, whose)
+    before = _stored(world, receiver)
     rate = load.wrk(base, CONNECTIONS, "webhook.lua", **sent, FROM="0")
-    after = _stored(world, whose)
+    after = _stored(world, receiver)
     least = rate * (load.SECONDS - 0.1)
     assert all(now - then >= least for now, then in zip(after, before, strict=True)), "acknowledged, but not stored"
     return rate
 
 
-def _stored(world: World, whose: str) -> tuple[int, int]:
+def _stored(world: World, receiver: str) -> tuple[int, int]:
     with psycopg.connect(world.url) as connection:
-        row = connection.execute(STORED[whose]).fetchone()
+        row = connection.execute(STORED[receiver]).fetchone()
     assert row is not None
     return int(row[0]), int(row[1])
 
 
 def _event(name: str, now: int) -> dict[str, object]:
-    """An event as Stripe renders it at our version; every id in it ends in the same letters."""
+    """An event as Stripe renders it at our version. All its ids end in `name`."""
     payment = {
         "id": f"inpay_{name}", "object": "invoice_payment", "amount_paid": 4900, "amount_requested": 4900,
         "created": now, "currency": "usd", "invoice": f"in_{name}", "is_default": True, "livemode": False,

@@ -1,4 +1,4 @@
-"""A database server of its own with ten thousand orgs on one plan, and the portal in front of it."""
+"""Runs a dedicated database server with ten thousand orgs on one plan, and the portal in front of it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ENV = {
     "KEY_PEPPER": PEPPER,
     "PORT": str(PORT),
     **dict.fromkeys(postgres.ROLE_SETTINGS, postgres.url(DATA, user=postgres.OWNER)),
-    # Nobody listens there: what is measured is the receipt, and nothing may go out.
+    # Nothing listens there: only receipts are measured, and nothing may be sent.
     "STRIPE_SECRET_KEY": "sk_test_benchBenchBenchBenchBench",
     "STRIPE_API_BASE": "http://127.0.0.1:9",
     "STRIPE_WEBHOOK_SECRETS": WEBHOOK_SECRET,
@@ -56,7 +56,7 @@ SELECT p.org_id, m.id, p.starts_at, 1000000000, 'block' FROM usage_periods p, me
 
 @dataclass(frozen=True)
 class World:
-    """`url` is the owner's; `keys` are the API keys of the orgs 1 to 10,000, in that order."""
+    """`url` is the owner's; `keys` are the API keys of orgs 1 to 10,000, in order."""
 
     url: str
     keys: list[str]
@@ -65,7 +65,7 @@ class World:
 
 @contextmanager
 def world() -> Iterator[World]:
-    """Make the bench's server and its orgs anew; the server stops at the end, its data stays until the next time."""
+    """Create a fresh server with its orgs. It stops at the end; its data stays until the next run."""
     postgres.stop(DATA)
     shutil.rmtree(DATA, ignore_errors=True)
     postgres.start(DATA)
@@ -81,7 +81,7 @@ def world() -> Iterator[World]:
 
 @contextmanager
 def portal() -> Iterator[str]:
-    """The portal with the bench's own views, as `make run` serves it: granian, two processes of four threads."""
+    """Serve the portal with the benchmark's views as `make run` does: granian, two processes with four threads each."""
     env = {**os.environ, **ENV, "WEB_PROCESSES": "2"}
     with serve(BIN / "granian", "bench.server:app", PROJECT, env, port=PORT, health="/readyz") as base:
         yield base
@@ -89,7 +89,7 @@ def portal() -> Iterator[str]:
 
 @contextmanager
 def serve(granian: Path, target: str, where: Path, env: Mapping[str, str], *, port: int, health: str) -> Iterator[str]:
-    """Run a WSGI app in two processes of four threads until the block ends; it is up once `health` answers."""
+    """Run a WSGI app in two processes with four threads each until the block ends. Ready once `health` responds."""
     words = [str(granian), "--interface", "wsgi", "--workers", "2", "--blocking-threads", "4", "--port", str(port)]
     words += ["--workers-kill-timeout", "2", "--no-log", target]
     child = subprocess.Popen(words, cwd=where, env=env, start_new_session=True)
@@ -103,12 +103,12 @@ def serve(granian: Path, target: str, where: Path, env: Mapping[str, str], *, po
 
 
 def org(number: int) -> UUID:
-    """The id of one of the bench's orgs, from 1."""
+    """The id of the benchmark's org with this number, from 1."""
     return UUID(f"00000000-0000-7000-8000-{number:012x}")
 
 
 def run(*words: str) -> None:
-    """Run a program of the environment against the bench's installation."""
+    """Run a program of the virtual environment against the benchmark's installation."""
     done = subprocess.run([str(BIN / words[0]), *words[1:]], cwd=PROJECT, env={**os.environ, **ENV}, check=False,
                           capture_output=True, text=True)  # fmt: skip
     if done.returncode:
@@ -146,7 +146,7 @@ def _wait(address: str) -> None:
             with urllib.request.urlopen(address, timeout=1):
                 return
         except urllib.error.HTTPError as answer:
-            if answer.code == 404:  # it is up; an app without a page of health says so too
+            if answer.code == 404:  # it is up: an app without a health page returns 404
                 return
             time.sleep(0.1)
         except OSError:

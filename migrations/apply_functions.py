@@ -1,7 +1,8 @@
-"""The SQL functions, procedures and views of `functions/<room>/`: the database has what stands there, and nothing else.
+"""Keeps the database's functions, procedures and views identical to `functions/<room>/`.
 
-A file holds one object and bears its name. `apply_functions` runs after an upgrade to head; a revision makes what its
-triggers call with `create_functions`, from the same file, and takes its room's away with `drop_functions`.
+A file defines one object and has its name. `apply_functions` runs after an upgrade to head. A revision creates the
+functions that its triggers call with `create_functions`, from the same files, and drops its room's with
+`drop_functions`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class Source:
-    """One file: what it makes, the room that owns it, and its text."""
+    """A file: the object it defines, the room that owns it, and its text."""
 
     name: str
     room: str
@@ -37,19 +38,19 @@ class Source:
         return sha256(self.text.encode()).hexdigest()
 
     def uses(self) -> set[str]:
-        """Every word outside comments: among them are the names of what must be made before."""
+        """Every word outside comments, including the names of objects that must be created first."""
         return set(_WORD.findall(_COMMENT.sub("", self.text))) - {self.name}
 
 
 def list_sources(folder: Path = FOLDER) -> list[Source]:
-    """What the folder holds, each after those that it uses."""
-    found = {source.name: source for source in _read(folder)}
-    order = TopologicalSorter({name: source.uses() & found.keys() for name, source in sorted(found.items())})
-    return [found[name] for name in order.static_order()]
+    """List the folder's sources in dependency order."""
+    sources = {source.name: source for source in _read(folder)}
+    order = TopologicalSorter({name: source.uses() & sources.keys() for name, source in sorted(sources.items())})
+    return [sources[name] for name in order.static_order()]
 
 
 def apply_functions(connection: Connection, folder: Path = FOLDER) -> None:
-    """Make what is new, replace what has another digest than the one recorded, drop what the folder no longer has."""
+    """Create new objects, replace those whose digest differs from the recorded one, drop those without a file."""
     sources = list_sources(folder)
     _allow_any_order(connection)
     recorded = {row.name: row.digest for row in connection.execute(text("SELECT name, digest FROM schema_functions"))}
@@ -68,7 +69,7 @@ def apply_functions(connection: Connection, folder: Path = FOLDER) -> None:
 
 
 def create_functions(connection: Connection, *names: str) -> None:
-    """Make these now, for a revision whose tables need them; `apply_functions` makes them again and records them."""
+    """Create functions for a revision whose tables need them. `apply_functions` recreates and records them later."""
     _allow_any_order(connection)
     for source in list_sources():
         if source.name in names:
@@ -76,7 +77,7 @@ def create_functions(connection: Connection, *names: str) -> None:
 
 
 def drop_functions(connection: Connection, room: str) -> None:
-    """Drop what a room has, with the triggers that call it: its tables are about to go."""
+    """Drop a room's objects, with the triggers that call them, before its tables are dropped."""
     recorded = connection.execute(text("SELECT name FROM schema_functions WHERE room = :room"), {"room": room})
     for name in {*recorded.scalars(), *(source.name for source in _read(FOLDER) if source.room == room)}:
         _drop(connection, name, "CASCADE")
@@ -85,14 +86,14 @@ def drop_functions(connection: Connection, room: str) -> None:
 def _read(folder: Path) -> Iterator[Source]:
     for path in folder.rglob("*.sql"):
         sql = path.read_text(encoding="utf-8")
-        made = _HEAD.findall(sql)
-        if [name for _, name in made] != [path.stem]:
-            raise ValueError(f"{path} must make one object, {path.stem}")
-        yield Source(path.stem, path.relative_to(folder).parts[0], made[0][0], sql)
+        objects = _HEAD.findall(sql)
+        if [name for _, name in objects] != [path.stem]:
+            raise ValueError(f"{path} must define exactly one object, {path.stem}")
+        yield Source(path.stem, path.relative_to(folder).parts[0], objects[0][0], sql)
 
 
 def _replace(connection: Connection, source: Source) -> None:
-    """Make it in place of what bears its name now, whose arguments, result or columns may differ."""
+    """Replace the object of the same name, even if its arguments, result or columns differ."""
     before = _find(connection, source.name)
     try:
         with connection.begin_nested():
@@ -110,14 +111,14 @@ def _replace(connection: Connection, source: Source) -> None:
 
 def _drop(connection: Connection, name: str, how: str = "RESTRICT") -> None:
     """What reads a view goes with it: nothing but other objects of the folder can, and they are made after it."""
-    for each in _find(connection, name):
-        _run(connection, f"DROP {each} {'CASCADE' if each.startswith('VIEW') else how}")
+    for signature in _find(connection, name):
+        _run(connection, f"DROP {signature} {'CASCADE' if signature.startswith('VIEW') else how}")
     connection.execute(text("DELETE FROM schema_functions WHERE name = :name"), {"name": name})
 
 
 def _find(connection: Connection, name: str) -> set[str]:
-    """What bears the name, as DROP takes it: `ROUTINE usage_lock(uuid)`."""
-    found = connection.execute(
+    """Find the objects with this name, in the form that DROP expects: `ROUTINE usage_lock(uuid)`."""
+    signatures = connection.execute(
         text(
             "SELECT 'ROUTINE ' || oid::regprocedure FROM pg_proc"
             " WHERE pronamespace = 'public'::regnamespace AND proname = :name"
@@ -126,11 +127,11 @@ def _find(connection: Connection, name: str) -> set[str]:
         ),
         {"name": name},
     )
-    return set(found.scalars())
+    return set(signatures.scalars())
 
 
 def _allow_any_order(connection: Connection) -> None:
-    """Bodies are read when they run: two functions may call each other."""
+    """Skip the check of function bodies, so that two functions may call each other."""
     connection.execute(text("SET LOCAL check_function_bodies = off"))
 
 

@@ -1,4 +1,4 @@
-"""Runs the migrations as the owner, with time-outs, so that a waiting lock never stalls the writers behind it."""
+"""Runs the migrations as the owner, with timeouts, so that a waiting lock never blocks the writers queued behind it."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def run() -> None:
         context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True)
         with context.begin_transaction():
             context.run_migrations()
-        connection.commit()  # where nothing was to do, the look at the version is still open
+        connection.commit()  # without migrations to run, the transaction that read the version is still open
         if _is_at_head():
             apply_functions(connection)
         connection.exec_driver_sql(GRANTS.read_text(encoding="utf-8").replace("%", "%%"))
-        connection.commit()  # functions and their grants come together
+        connection.commit()  # functions and their grants are committed together
     engine.dispose()
 
 
 def _is_at_head() -> bool:
-    """No downgrade ends here, and a database half way up lacks tables that the functions need."""
+    """Whether the database is at head. After a downgrade or partial upgrade, tables that functions need are missing."""
     return context.get_context().get_current_heads() == tuple(context.script.get_heads())
 
 

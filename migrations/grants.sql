@@ -1,11 +1,11 @@
--- What the web and the worker may do. The owner runs this after each upgrade; it is safe to repeat, and does nothing
--- where the roles of roles.sql are absent. Whatever a migration adds is ordinary unless it is named here.
--- Partitions get nothing: rows are reached through their parent, which is where the rights are looked up, so a
--- partition made later needs no grant and offers no way round the parent's.
+-- The privileges of the web and worker roles. The owner runs this after every upgrade. Idempotent; does nothing without
+-- the roles of roles.sql. Relations that are not listed here get the default privileges. Partitions get none: rows are
+-- reached through the parent, whose privileges apply, so new partitions need no grants and cannot be used to bypass the
+-- parent's.
 DO $$
 DECLARE
   append_only CONSTANT text[] := ARRAY['usage_keys', 'usage_events', 'audit_entries', 'sign_in_log'];
-  -- persons' data: removed by erasure and retention, which are the worker's
+  -- personal data, removed by erasure and retention in the worker
   erasable CONSTANT text[] := ARRAY['event_details', 'audit_persons', 'sign_in_details'];
   read_only CONSTANT text[] := ARRAY['alembic_version', 'schema_functions', 'usage_counted'];
   relation record;

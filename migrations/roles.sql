@@ -1,8 +1,8 @@
--- The three roles of an installation. Run once as a superuser; safe to repeat. On a server give each a password
--- afterwards (psql: \password tollkeeper_web). What they may do is in grants.sql, applied after each migration.
---   tollkeeper_owner   owns the tables; runs `flask db upgrade` and the commands of an operator
---   tollkeeper_web     answers requests: no change or removal of usage, money or audit rows
---   tollkeeper_worker  runs tasks: as web, and may erase what erasure and retention allow
+-- The three roles of an installation. Run once as a superuser; idempotent. In production, set a password for all three
+-- afterwards (psql: \password tollkeeper_web). Their privileges are in grants.sql, applied after every migration.
+--   tollkeeper_owner   owns the tables; runs `flask db upgrade` and operator commands
+--   tollkeeper_web     serves requests; cannot change or delete usage, money or audit rows
+--   tollkeeper_worker  runs tasks; like web, and can delete rows for erasure and retention
 DO $$
 DECLARE
   wanted text;

@@ -18,7 +18,7 @@ from app.accounts.models import Membership, Org, User
 from app.accounts.orgs.service import create_org
 from app.accounts.sign_in import passwords, sessions
 from app.catalog import queries as catalog
-from app.catalog.apply import apply
+from app.catalog.apply import apply_catalog
 from app.catalog.models import PlanVersion
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
@@ -117,16 +117,16 @@ class MadePlan:
 
 def have_default_plan(session: Session) -> MadePlan:
     """The default plan; the shipped scan_api catalogue is applied where no test has applied another before."""
-    if catalog.default_version_id(session) is None:
+    if catalog.find_default_version_id(session) is None:
         text = (PROJECT / "catalogs" / "scan_api.toml").read_text(encoding="utf-8")
-        apply(session, read_catalog(text, "scan_api.toml"), actor=SYSTEM, now=business_now())
+        apply_catalog(session, read_catalog(text, "scan_api.toml"), actor=SYSTEM, now=business_now())
         session.commit()
-    return _made(catalog.default_version(session))
+    return _made(catalog.find_default_version(session))
 
 
 def find_plan(session: Session, key: str) -> MadePlan:
     """The newest version of a plan of the catalogue."""
-    return _made(catalog.version_of(session, key))
+    return _made(catalog.find_newest_version(session, key))
 
 
 def make_plan(session: Session, *, allowance: object = 10, policy: str = "block", **more: object) -> MadePlan:
@@ -147,7 +147,7 @@ def make_plan(session: Session, *, allowance: object = 10, policy: str = "block"
         requests_per_minute = "unlimited"\nretention_days = 30
         [plans.{key}.meters.m_{key}]\npolicy = "{policy}"\n{granted}{charge if policy == "charge" else ""}
     """
-    apply(session, read_catalog(text, "factory"), actor=SYSTEM, now=business_now())
+    apply_catalog(session, read_catalog(text, "factory"), actor=SYSTEM, now=business_now())
     session.commit()
     return find_plan(session, key)
 

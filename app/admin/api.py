@@ -84,10 +84,10 @@ def show_org(org_id: UUID) -> OrgAnswer:
 def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
     """Usage totals from the roll-ups."""
     start, end = _days(query)
-    meters = {meter.id: meter for meter in catalog.meters(session())}
+    meters = {meter.id: meter for meter in catalog.list_meters(session())}
     meter_id = _meter(list(meters.values()), query.meter).id if query.meter else None
     figures = _figures(query, start, end)
-    active = reports.active(session(), start, end)
+    active = reports.count_active(session(), start, end)
     return AnalyticsAnswer(
         start=start,
         end=end,
@@ -99,7 +99,7 @@ def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
         ],
         active_orgs=active.orgs,
         active_users=active.users,
-        as_of=reports.as_of(session()),
+        as_of=reports.find_folded_at(session()),
     )
 
 
@@ -111,8 +111,8 @@ def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
 def top(query: TopQuery) -> TopAnswer:
     """The top organisations of a month, each in its own time zone."""
     month = date.fromisoformat(f"{query.month}-01") if query.month else _today().replace(day=1)
-    meter = _meter(catalog.meters(session()), query.meter)
-    rows = reports.top_orgs(session(), month, meter.id, query.limit)
+    meter = _meter(catalog.list_meters(session()), query.meter)
+    rows = reports.list_top_orgs(session(), month, meter.id, query.limit)
     return TopAnswer(month, meter.key, [TopOut(str(r.org_id), r.name, r.quantity, r.events) for r in rows])
 
 
@@ -124,7 +124,7 @@ def top(query: TopQuery) -> TopAnswer:
 def put_subscription(request: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
     """The same as the form on the staff page."""
     now = business_now()
-    version = catalog.version_of(session(), request.plan)
+    version = catalog.find_newest_version(session(), request.plan)
     if version is None:
         raise InvalidRequest("There is no such plan.", [FieldError("plan", "must be the key of a plan on offer")])
     choice = GrantablePlan(version.id, request.interval, request.currency, version.plan.name)
@@ -137,14 +137,14 @@ def put_subscription(request: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
 def _figures(query: AnalyticsQuery, start: date, end: date) -> list[tuple[str, reports.DayTotal | reports.Total]]:
     """Figures with their group; `plan` restricts groups by day or plan to that plan."""
     if query.group_by == "day":
-        days = reports.by_day(session(), start, end, "plan" if query.plan else "")
+        days = reports.list_daily_totals(session(), start, end, "plan" if query.plan else "")
         return [(figure.day.isoformat(), figure) for figure in days if query.plan in {None, figure.value}]
     if query.plan and query.group_by != "plan":
         raise InvalidRequest(
             "`plan` can only be combined with grouping by day or plan.",
             [FieldError("plan", "can't be combined with `group_by` kind or provider")],
         )
-    totals = reports.totals(session(), start, end, query.group_by)
+    totals = reports.list_totals(session(), start, end, query.group_by)
     return [(figure.value, figure) for figure in totals if query.plan in {None, figure.value}]
 
 

@@ -21,7 +21,7 @@ from app.admin.views import pages
 from app.audit import queries as audit
 from app.kit.actor import Actor
 from app.kit.errors import DomainError, NotFound
-from app.metering.queries import latest_events
+from app.metering.queries import list_latest_events
 from app.portal.dashboard.events import build_event_rows
 from app.portal.dashboard.view import build_bars
 from app.statements import wording
@@ -117,7 +117,7 @@ def _page(
         sentence=wording.summarise_usage(usage)[1],
         cost=wording.format_amount(usage.cost, usage.currency),
         projected=wording.format_amount(usage.projected_cost, usage.currency),
-        events=build_event_rows(latest_events(session(), org_id, _EVENTS), names),
+        events=build_event_rows(list_latest_events(session(), org_id, _EVENTS), names),
         entries=audit.entries(session(), org_id, limit=_ENTRIES),
         people=_people(rows),
         payments=org_payments.parse_payments(rows[0].stripe),

@@ -27,7 +27,7 @@ def index() -> Response:
     """Usage by day, plan and kind; the top organisations; health of the installation."""
     now, wall = business_now(), wall_now()
     today = now.astimezone(UTC).date()
-    meters = catalog.meters(session())
+    meters = catalog.list_meters(session())
     days = parse_days(request.args, today)
     counts = queries.get_health(session(), wall=wall, today=today, month_ago=now - timedelta(days=30))
     if not meters:
@@ -40,9 +40,9 @@ def index() -> Response:
         days,
         meter,
         meters,
-        by_day=reports.by_day(session(), days.start, days.end),
+        by_day=reports.list_daily_totals(session(), days.start, days.end),
         shares=queries.list_shares(session(), meter, days.start, days.end),
-        top=reports.top_orgs(session(), days.end, meter.id, _TOP),
+        top=reports.list_top_orgs(session(), days.end, meter.id, _TOP),
         counts=counts,
         now=now,
         wall=wall,

@@ -1,4 +1,4 @@
-"""Catalogue: meters, plans and their versions, prices, charges, allowances, limits, features; read from TOML.
+"""Catalogue: meters, plans and their versions, prices, charges, allowances, limits and features; loaded from TOML.
 
-Knows no org and no usage: who is on which plan is for `subscriptions`.
+Must not know orgs or usage: `subscriptions` knows which org is on which plan.
 """

@@ -1,9 +1,9 @@
-"""GET /plans: what is on offer."""
+"""GET /plans: the plans on offer."""
 
 from __future__ import annotations
 
 from app.catalog import queries
-from app.catalog.api_schemas import PlansAnswer, PlansQuery, answer
+from app.catalog.api_schemas import PlansAnswer, PlansQuery, build_offered_plan
 from app.web.api import Api
 from app.web.database import session
 
@@ -57,13 +57,14 @@ _EXAMPLE = {
     "GET",
     "/plans",
     summary="The plans on offer, with prices, allowances, limits and features",
-    description="Public plans in their newest version, without a key. `currency` shows only plans that have a price"
-    " in it. Amounts are integers of the minor unit; null as allowance or limit is unlimited.",
+    description="The newest version of every public plan; no API key needed. With `currency`, only plans that have a"
+    " price in it. Amounts are integers in the minor unit; a null allowance or limit means unlimited.",
     query=PlansQuery,
     response=PlansAnswer,
     answer=_EXAMPLE,
 )
 def plans(query: PlansQuery) -> PlansAnswer:
-    """The public plans."""
+    """List the public plans."""
     currency = query.currency and query.currency.upper()
-    return PlansAnswer([answer(version, currency) for version in queries.offered(session(), currency=currency)])
+    versions = queries.list_offered_versions(session(), currency=currency)
+    return PlansAnswer([build_offered_plan(version, currency) for version in versions])

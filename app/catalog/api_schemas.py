@@ -1,4 +1,4 @@
-"""The shapes in which the API shows plans."""
+"""API schemas for plans."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from app.kit.fields import FreeObject
 
 
 class PlansQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """With `currency`, only plans that have a price in it, and only their prices and charges in it."""
+    """With `currency`, only plans that have a price in it, with only their prices and charges in that currency."""
 
     currency: str | None = None
 
 
 class Price(msgspec.Struct):
-    """The flat fee of an interval, an integer of the currency's minor unit."""
+    """The flat fee per interval, an integer in the currency's minor unit."""
 
     currency: str
     interval: str
@@ -26,7 +26,7 @@ class Price(msgspec.Struct):
 
 
 class UsagePrice(msgspec.Struct):
-    """What usage above the allowance costs: a pricing model with its properties, as `POST /quotes` takes them."""
+    """The price of usage above the allowance: a pricing model and its properties, as accepted by `POST /quotes`."""
 
     key: str
     currency: str
@@ -36,7 +36,7 @@ class UsagePrice(msgspec.Struct):
 
 
 class PlanMeterTerms(msgspec.Struct):
-    """What a plan grants of a meter. `allowance` null is unlimited; the other limits are null where there is none."""
+    """A plan's terms for a meter. A null `allowance` is unlimited; the other limits are null when not set."""
 
     meter: str
     name: str
@@ -51,7 +51,7 @@ class PlanMeterTerms(msgspec.Struct):
 
 
 class PlanFeatureValue(msgspec.Struct):
-    """A feature: what people call it, and what the plan gives of it."""
+    """A feature: its display label and its value in the plan."""
 
     key: str
     label: str
@@ -59,7 +59,7 @@ class PlanFeatureValue(msgspec.Struct):
 
 
 class OfferedPlan(msgspec.Struct):
-    """A plan in its newest version. Limits that are null are unlimited."""
+    """The newest version of a plan. A null limit is unlimited."""
 
     key: str
     name: str
@@ -79,8 +79,8 @@ class PlansAnswer(msgspec.Struct):
     plans: list[OfferedPlan]
 
 
-def answer(version: PlanVersion, currency: str | None = None) -> OfferedPlan:
-    """A version loaded with its parts; with a currency, only what is priced in it."""
+def build_offered_plan(version: PlanVersion, currency: str | None = None) -> OfferedPlan:
+    """Build the API's view of a version loaded with its parts; with a currency, only its prices and charges."""
     return OfferedPlan(
         key=version.plan.key,
         name=version.plan.name,
@@ -89,17 +89,17 @@ def answer(version: PlanVersion, currency: str | None = None) -> OfferedPlan:
         version_id=str(version.id),
         default=version.plan.is_default,
         prices=[Price(p.currency, p.interval, p.amount) for p in version.prices if currency in (None, p.currency)],
-        meters=[_meter(each, version, currency) for each in version.meters],
-        limits={each.key: each.value for each in version.limits},
-        features=[PlanFeatureValue(each.key, each.label, each.value) for each in version.features],
+        meters=[_meter(plan_meter, version, currency) for plan_meter in version.meters],
+        limits={limit.key: limit.value for limit in version.limits},
+        features=[PlanFeatureValue(feature.key, feature.label, feature.value) for feature in version.features],
     )
 
 
 def _meter(granted: PlanMeter, version: PlanVersion, currency: str | None) -> PlanMeterTerms:
     charges = [
-        UsagePrice(each.key, each.currency, each.model, each.properties, each.collect)
-        for each in version.charges
-        if each.meter_id == granted.meter_id and currency in (None, each.currency)
+        UsagePrice(charge.key, charge.currency, charge.model, charge.properties, charge.collect)
+        for charge in version.charges
+        if charge.meter_id == granted.meter_id and currency in (None, charge.currency)
     ]
     return PlanMeterTerms(
         meter=granted.meter.key,

@@ -1,4 +1,4 @@
-"""Writes what a catalogue file declares: meters, plans, and a new version for every plan whose terms changed."""
+"""Applies a catalogue file: writes its meters and plans, and a new version of every plan whose terms changed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.audit.service import write as audit
-from app.catalog.compare import CatalogDifference, CatalogPlanChange, MeterChange, compare
-from app.catalog.definition import WINDOWS, PlanDef, PlanTerms, content_hash
+from app.catalog.compare import CatalogDifference, CatalogPlanChange, MeterChange, compare_catalog
+from app.catalog.definition import WINDOWS, PlanDef, PlanTerms, hash_terms
 from app.catalog.models import (
     Meter,
     Plan,
@@ -25,20 +25,20 @@ from app.kit.actor import Actor
 from app.kit.db import Base
 from app.kit.ids import new_id
 
-# Two who apply at once would both make version n+1: the second waits, and then finds nothing to change.
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7205759404)")
+# Two concurrent runs would both create version n+1: the second waits, then finds nothing to change.
+_LOCK = text("SELECT pg_advisory_xact_lock(7205759404)")
 
 
-def apply(
+def apply_catalog(
     session: Session, catalog: Catalog, *, archive_missing: bool = False, actor: Actor, now: datetime
 ) -> CatalogDifference:
-    """Make the database say what the file says; returns what was changed, nothing when it said so already.
+    """Bring the database in line with the file, and return what changed. Idempotent.
 
-    A published version is never touched: changed terms become the plan's next version. Each change is audited.
-    Raises `CatalogError` for what can never change. Repeating it is safe.
+    A published version is never modified: changed terms become the plan's next version. Every change is audited.
+    Raises `CatalogError` if the file changes something that is fixed.
     """
-    session.execute(_ONE_AT_A_TIME)
-    difference = compare(session, catalog, archive_missing=archive_missing)
+    session.execute(_LOCK)
+    difference = compare_catalog(session, catalog, archive_missing=archive_missing)
     for meter in difference.meters:
         _write_meter(session, meter, actor, now)
     _clear_default(session, difference)
@@ -54,7 +54,7 @@ def apply(
 
 
 def _clear_default(session: Session, difference: CatalogDifference) -> None:
-    """Before another plan becomes the default: one at a time, the database says."""
+    """Unset the old default plan first: a unique index allows only one at a time."""
     for change in difference.plans:
         if change.row and not change.wanted.default:
             change.row.is_default = False
@@ -89,18 +89,18 @@ def _write_plan(
         after = after or {"key": wanted.key, "name": wanted.name}
         audit(session, actor, "catalog.plan_written", on=("plan", row.id), before=before, after=after, now=now)
     if change.facts or change.version is None:
-        version = publish(session, row, wanted, change.number, meters, now=now)
+        version = publish_version(session, row, wanted, change.number, meters, now=now)
         before, after = _sides(change.facts)
         after = {"plan": row.key, "number": str(version.number), **(after or {})}
         audit(session, actor, "catalog.version_published", on=("plan_version", version.id), before=before,
               after=after, now=now)  # fmt: skip
 
 
-def publish(
+def publish_version(
     session: Session, plan: Plan, wanted: PlanDef, number: int, meters: dict[str, int], *, now: datetime
 ) -> PlanVersion:
-    """Write a version with all its parts, then mark it published: from there on the database refuses any change."""
-    version = PlanVersion(id=new_id(), plan_id=plan.id, number=number, content_hash=content_hash(wanted.terms))
+    """Insert a version with all its parts, then mark it published; from then on the database rejects any change."""
+    version = PlanVersion(id=new_id(), plan_id=plan.id, number=number, content_hash=hash_terms(wanted.terms))
     session.add(version)
     session.flush()
     session.add_all(_rows(version, wanted.terms, meters))
@@ -120,9 +120,9 @@ def _rows(version: PlanVersion, terms: PlanTerms, meters: dict[str, int]) -> lis
             for key, granted in terms.meters.items()
         ),
         *(
-            PlanCharge(**own, id=new_id(), key=each.key, meter_id=meters[each.meter], currency=each.currency,
-                       model=each.model, properties=dict(each.properties), collect=each.collect)
-            for each in terms.charges
+            PlanCharge(**own, id=new_id(), key=charge.key, meter_id=meters[charge.meter], currency=charge.currency,
+                       model=charge.model, properties=dict(charge.properties), collect=charge.collect)
+            for charge in terms.charges
         ),
         *(PlanLimit(**own, key=key, value=value) for key, value in terms.limits.items()),
         *(
@@ -133,7 +133,7 @@ def _rows(version: PlanVersion, terms: PlanTerms, meters: dict[str, int]) -> lis
 
 
 def _sides(facts: dict[str, tuple[str, str]]) -> tuple[dict[str, str] | None, dict[str, str] | None]:
-    """The old and the new side of changed facts; None for a side that has none."""
+    """Split changed facts into old and new values; None for a side without any."""
     old = {path: before for path, (before, _) in facts.items() if before != "-"}
     new = {path: after for path, (_, after) in facts.items() if after != "-"}
     return old or None, new or None

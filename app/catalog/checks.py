@@ -1,4 +1,4 @@
-"""What must hold between the parts of a catalogue. Pure; each mistake with the path where it would be mended."""
+"""Consistency checks across the parts of a catalogue. Pure; every mistake has the path of the key to correct."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from app.catalog.errors import Path
 from app.catalog.reader import Mistake
 
 
-def check(meters: Mapping[str, MeterDef], plans: Mapping[str, PlanDef]) -> list[Mistake]:
-    """All that is wrong between parts that are right each by itself."""
+def check_catalog(meters: Mapping[str, MeterDef], plans: Mapping[str, PlanDef]) -> list[Mistake]:
+    """List the mistakes between parts that are each valid on their own."""
     mistakes = list(_one_default(plans))
     for plan in plans.values():
         mistakes += _prices(plan)
@@ -23,12 +23,12 @@ def check(meters: Mapping[str, MeterDef], plans: Mapping[str, PlanDef]) -> list[
 def _one_default(plans: Mapping[str, PlanDef]) -> Iterator[Mistake]:
     defaults = [plan.key for plan in plans.values() if plan.default]
     for key in defaults[1:]:
-        yield ("plans", key, "default"), f"plan {defaults[0]} is the default already; there is one"
+        yield ("plans", key, "default"), f"plan {defaults[0]} is already the default; there can be only one"
 
 
 def _prices(plan: PlanDef) -> Iterator[Mistake]:
     if plan.public and not plan.terms.prices:
-        yield ("plans", plan.key, "prices"), "a public plan needs a price; say public = false for one by agreement"
+        yield ("plans", plan.key, "prices"), "a public plan needs a price; set public = false for a plan by agreement"
     for (currency, interval), amount in plan.terms.prices.items():
         if plan.default and amount:
             path = ("plans", plan.key, "prices", currency, interval)
@@ -39,9 +39,9 @@ def _allowances(plan: PlanDef, meters: Mapping[str, MeterDef]) -> Iterator[Mista
     for key, granted in plan.terms.meters.items():
         path: Path = ("plans", plan.key, "meters", key)
         if key not in meters:
-            yield path, "is no meter of this file; declare it under [meters]"
+            yield path, "is not a meter in this file; declare it under [meters]"
         if granted.allowance is None and granted.policy != "block":
-            yield (*path, "policy"), "nothing is above an unlimited allowance; leave the policy out"
+            yield (*path, "policy"), "an unlimited allowance has no overage; leave the policy out"
         if granted.hard_limit is None:
             continue
         if granted.policy == "block":
@@ -57,19 +57,19 @@ def _charges(plan: PlanDef, meters: Mapping[str, MeterDef]) -> Iterator[Mistake]
         path: Path = ("plans", plan.key, "charges", number)
         granted = plan.terms.meters.get(charge.meter)
         if charge.meter and charge.meter not in meters:
-            yield (*path, "meter"), f"{charge.meter!r} is no meter of this file; declare it under [meters]"
+            yield (*path, "meter"), f"{charge.meter!r} is not a meter in this file; declare it under [meters]"
         elif charge.meter and (granted is None or granted.policy != "charge"):
             yield (*path, "meter"), f'never applies: give meters.{charge.meter} the policy "charge"'
         if charge.key and (charge.key, charge.currency) in keys:
-            yield (*path, "key"), f"{charge.key!r} has a charge in {charge.currency} already"
+            yield (*path, "key"), f"{charge.key!r} already has a charge in {charge.currency}"
         if charge.meter and (charge.meter, charge.currency) in priced:
-            yield (*path, "currency"), f"{charge.meter} has a charge in {charge.currency} already"
+            yield (*path, "currency"), f"{charge.meter} already has a charge in {charge.currency}"
         keys.add((charge.key, charge.currency))
         priced.add((charge.meter, charge.currency))
 
 
 def _charged_everywhere(plan: PlanDef) -> Iterator[Mistake]:
-    """Whoever may pay in a currency must be able to owe usage in it."""
+    """A plan sold in a currency must also price its usage in that currency."""
     currencies = {currency for currency, _ in plan.terms.prices}
     for key, granted in plan.terms.meters.items():
         if granted.policy != "charge":
@@ -78,4 +78,4 @@ def _charged_everywhere(plan: PlanDef) -> Iterator[Mistake]:
         missing = sorted(currencies - charged)
         if missing or not charged:
             where = f" in {', '.join(missing)}" if missing else ""
-            yield ("plans", plan.key, "meters", key, "policy"), f"has no charge for it{where}"
+            yield ("plans", plan.key, "meters", key, "policy"), f"needs a charge for this meter{where}"

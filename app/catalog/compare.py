@@ -1,4 +1,4 @@
-"""What applying a file would change: read only, and in words that a person can judge."""
+"""Works out what applying a file would change, in readable form. Read-only."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.catalog import queries
-from app.catalog.definition import MeterDef, PlanDef, flattened
+from app.catalog.definition import MeterDef, PlanDef, flatten_terms
 from app.catalog.errors import CatalogError, CatalogMistake
-from app.catalog.from_db import plan_def
+from app.catalog.from_db import build_plan_def
 from app.catalog.models import Meter, Plan, PlanVersion
 from app.catalog.schemas import Catalog
 
@@ -21,7 +21,7 @@ _YES = {True: "yes", False: "no"}
 
 @dataclass(frozen=True)
 class MeterChange:
-    """A meter to make (`row` is None) or to rename."""
+    """A meter to create (`row` is None) or to rename."""
 
     wanted: MeterDef
     row: Meter | None
@@ -30,7 +30,7 @@ class MeterChange:
 
 @dataclass(frozen=True)
 class CatalogPlanChange:
-    """A plan to make, to describe anew (`words`), or to give a new version (`facts`: path -> old, new)."""
+    """A plan to create, to describe differently (`words`), or to give a new version (`facts`: path -> old, new)."""
 
     wanted: PlanDef
     row: Plan | None
@@ -40,13 +40,13 @@ class CatalogPlanChange:
 
     @property
     def number(self) -> int:
-        """The number that a new version would have."""
+        """The number of the plan's next version."""
         return self.version.number + 1 if self.version else 1
 
 
 @dataclass(frozen=True)
 class CatalogDifference:
-    """All that a file would change. `missing` are live plans that the file does not name; `archived` will be."""
+    """Everything a file would change. `missing`: live plans absent from the file; `archived`: plans to be archived."""
 
     meters: list[MeterChange] = field(default_factory=list)
     plans: list[CatalogPlanChange] = field(default_factory=list)
@@ -57,11 +57,11 @@ class CatalogDifference:
         return bool(self.meters or self.plans or self.archived)
 
 
-def compare(session: Session, catalog: Catalog, *, archive_missing: bool = False) -> CatalogDifference:
-    """Compare a file with the database; `CatalogError` where the file asks for what can never be changed."""
+def compare_catalog(session: Session, catalog: Catalog, *, archive_missing: bool = False) -> CatalogDifference:
+    """Compare a file with the database. Raises `CatalogError` if the file changes something that is fixed."""
     rows = {meter.key: meter for meter in session.scalars(select(Meter))}
     plans = {plan.key: plan for plan in session.scalars(select(Plan))}
-    versions = {each.plan.key: each for each in queries.newest(session)}
+    versions = {version.plan.key: version for version in queries.list_newest_versions(session)}
     problems = [*_meanings(catalog, rows), *_default(catalog, plans)]
     if problems:
         raise CatalogError(problems)
@@ -76,21 +76,22 @@ def compare(session: Session, catalog: Catalog, *, archive_missing: bool = False
 
 
 def _meanings(catalog: Catalog, rows: dict[str, Meter]) -> Iterator[CatalogMistake]:
-    """A meter's aggregation is part of every event it has counted."""
+    """A meter's aggregation and dimension are fixed, since events have been counted by them."""
     for key, wanted in catalog.meters.items():
         for name in ("aggregation", "dimension") if key in rows else ():
             old, new = getattr(rows[key], name), getattr(wanted, name)
             if old != new:
-                detail = f"is {old} and stays so, since events were counted that way; declare another meter"
-                yield catalog.problem(("meters", key, name), detail)
+                detail = f"is {old} and cannot change, since events were counted that way; declare a new meter"
+                yield catalog.build_mistake(("meters", key, name), detail)
 
 
 def _default(catalog: Catalog, plans: dict[str, Plan]) -> Iterator[CatalogMistake]:
-    """Orgs without a subscription must be on something."""
+    """Orgs without a subscription need a default plan."""
     if any(plan.default for plan in catalog.plans.values()):
         return
     if not any(plan.is_default and plan.key not in catalog.plans for plan in plans.values()):
-        yield catalog.problem(("plans",), "one plan must say default = true; orgs without a subscription are on it")
+        detail = "one plan must say default = true; orgs without a subscription are on it"
+        yield catalog.build_mistake(("plans",), detail)
 
 
 def _meter_changes(catalog: Catalog, rows: dict[str, Meter]) -> Iterator[MeterChange]:
@@ -114,23 +115,23 @@ def _plan_changes(
         words = _changed(_described(row), _described(wanted)) if row else {}
         if row and row.archived_at:
             words["archived"] = ("yes", "no")
-        facts = _changed(flattened(plan_def(version).terms) if version else {}, flattened(wanted.terms))
+        facts = _changed(flatten_terms(build_plan_def(version).terms) if version else {}, flatten_terms(wanted.terms))
         if row is None or version is None or words or facts:
             yield CatalogPlanChange(wanted, row, version, words, facts)
     yield from _demoted(catalog, plans, versions)
 
 
 def _demoted(catalog: Catalog, plans: dict[str, Plan], versions: dict[str, PlanVersion]) -> Iterator[CatalogPlanChange]:
-    """The default plan of before, when the file does not name it and makes another one the default."""
+    """The previous default plan, when it is absent from the file and another plan becomes the default."""
     taken = any(plan.default for plan in catalog.plans.values())
     for key, row in plans.items():
         if taken and row.is_default and key not in catalog.plans:
-            wanted = replace(plan_def(versions[key]), default=False)  # no plan becomes the default without a version
+            wanted = replace(build_plan_def(versions[key]), default=False)  # a default plan always has a version
             yield CatalogPlanChange(wanted, row, versions[key], {"default": ("yes", "no")}, {})
 
 
 def _described(plan: Plan | PlanDef) -> dict[str, str]:
-    """The words of a plan as text."""
+    """A plan's description as text, by field."""
     default = plan.is_default if isinstance(plan, Plan) else plan.default
     values = (plan.name, plan.summary, plan.public, default, plan.position)
     return {name: _YES[value] if isinstance(value, bool) else str(value)
@@ -138,6 +139,6 @@ def _described(plan: Plan | PlanDef) -> dict[str, str]:
 
 
 def _changed(old: dict[str, str], new: dict[str, str]) -> dict[str, tuple[str, str]]:
-    """Facts that differ, by path; a dash stands for none."""
+    """Facts that differ, by path; a dash means absent."""
     paths = sorted(old.keys() | new.keys())
     return {path: (old.get(path, "-"), new.get(path, "-")) for path in paths if old.get(path) != new.get(path)}

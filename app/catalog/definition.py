@@ -1,4 +1,4 @@
-"""The shape of a catalogue apart from file and database: both are read into it, and it is what gets compared."""
+"""A catalogue independent of file and database: both are loaded into these types to be compared."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MeterDef:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a plan grants of a meter. `allowance` None is unlimited; the other limits are None where there is none."""
+    """A plan's terms for a meter. An `allowance` of None is unlimited; the other limits are None when not set."""
 
     allowance: Decimal | None
     policy: str
@@ -40,7 +40,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class ChargeDef:
-    """The price of usage above an allowance, in one currency. `properties`: canonical texts, see `canonical`."""
+    """The price of usage above an allowance, in one currency. `properties` are as `canonicalise_property` returns."""
 
     key: str
     meter: str
@@ -52,7 +52,7 @@ class ChargeDef:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What people call a feature, and what a plan gives of it."""
+    """A feature's display label, and its value in a plan."""
 
     label: str
     value: Any
@@ -60,7 +60,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class PlanTerms:
-    """All that one version of a plan holds. Prices by (currency, interval), in minor units."""
+    """The contents of one plan version. Prices by (currency, interval), in minor units."""
 
     prices: Mapping[tuple[str, str], int] = field(default_factory=dict)
     charges: tuple[ChargeDef, ...] = ()
@@ -71,7 +71,7 @@ class PlanTerms:
 
 @dataclass(frozen=True, slots=True)
 class PlanDef:
-    """A plan as declared: words that may change, and terms that make a version."""
+    """A plan as declared: a description that may change, and terms that form a version."""
 
     key: str
     name: str
@@ -82,22 +82,22 @@ class PlanDef:
     terms: PlanTerms
 
 
-def flattened(terms: PlanTerms) -> dict[str, str]:
-    """Every fact of the terms as text by its path, sorted: what is compared, shown as a difference, and hashed."""
+def flatten_terms(terms: PlanTerms) -> dict[str, str]:
+    """Flatten terms to text by path, sorted. This form is compared, shown to people and hashed."""
     return dict(sorted(_facts(terms)))
 
 
-def content_hash(terms: PlanTerms) -> bytes:
-    """SHA-256 over the flattened terms: equal terms, equal hash."""
-    return hashlib.sha256(json.dumps(flattened(terms), sort_keys=True).encode()).digest()
+def hash_terms(terms: PlanTerms) -> bytes:
+    """Return the SHA-256 of the flattened terms: equal terms have equal hashes."""
+    return hashlib.sha256(json.dumps(flatten_terms(terms), sort_keys=True).encode()).digest()
 
 
-def canonical(value: Any) -> Any:
-    """A charge's property as it is kept: numbers, however written, as plain decimal text."""
+def canonicalise_property(value: Any) -> Any:
+    """Return a charge's property as stored: numbers in any notation become plain decimal text."""
     if isinstance(value, dict):
-        return {key: canonical(each) for key, each in value.items()}
+        return {key: canonicalise_property(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [canonical(each) for each in value]
+        return [canonicalise_property(item) for item in value]
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return plain(Decimal(value))
     return plain(Decimal(value)) if isinstance(value, str) and value.replace(".", "", 1).isdecimal() else value
@@ -127,11 +127,11 @@ def _facts(terms: PlanTerms) -> Iterator[tuple[str, str]]:
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _leaves(f"{path}.{key}", each)
+        for key, item in value.items():
+            yield from _leaves(f"{path}.{key}", item)
     elif isinstance(value, list):
-        for number, each in enumerate(value):
-            yield from _leaves(f"{path}[{number}]", each)
+        for number, item in enumerate(value):
+            yield from _leaves(f"{path}[{number}]", item)
     else:
         yield path, str(value)
 

@@ -1,4 +1,4 @@
-"""What is wrong with a catalogue file."""
+"""Errors in catalogue files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class CatalogMistake:
-    """One mistake in a file: the line, the key as a path, and what is expected there."""
+    """One mistake in a file: its line, the path of the key, and what is expected there."""
 
     file: str
     line: int
@@ -24,7 +24,7 @@ class CatalogMistake:
 
 
 class CatalogError(DomainError):
-    """The file cannot be applied; `problems` names every mistake, and nothing was written."""
+    """The file cannot be applied. `problems` lists every mistake; nothing was written."""
 
     code = "invalid_request"
 
@@ -33,8 +33,8 @@ class CatalogError(DomainError):
         self.problems = problems
 
 
-def spell(path: Path) -> str:
-    """A path as people write it: `plans.pro.charges[0].tiers[1].up_to`."""
+def format_path(path: Path) -> str:
+    """Format a path for people: `plans.pro.charges[0].tiers[1].up_to`."""
     words = ""
     for part in path:
         words += f"[{part}]" if isinstance(part, int) else f".{part}" if words else part

@@ -1,4 +1,4 @@
-"""Writes the catalogue as a TOML file that applies to "no change"."""
+"""Exports the catalogue as a TOML file. Applying that file changes nothing."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from sqlalchemy.orm import Session
 
 from app.catalog import queries
 from app.catalog.definition import UNLIMITED, WINDOWS, Allowance, ChargeDef, MeterDef, PlanDef
-from app.catalog.from_db import meter_def, plan_def
+from app.catalog.from_db import build_meter_def, build_plan_def
 from app.catalog.models import LIMITS
 from app.kit.money import exponent, plain, to_major
 
 
-def export(session: Session) -> str:
-    """Every meter in use and the newest version of every live plan, as a catalogue file."""
-    plans = [plan_def(version) for version in queries.offered(session, public=False)]
+def export_catalog(session: Session) -> str:
+    """Render every meter in use and the newest version of every live plan as a catalogue file."""
+    plans = [build_plan_def(version) for version in queries.list_offered_versions(session, public=False)]
     labels = {key: feature.label for plan in plans for key, feature in plan.terms.features.items()}
-    parts = ["\n".join(_meter(meter_def(meter))) for meter in queries.meters(session)]
+    parts = ["\n".join(_meter(build_meter_def(meter))) for meter in queries.list_meters(session)]
     if labels:
         parts.append("\n".join(["[features]", *(_pair(key, label) for key, label in labels.items())]))
     parts += ["\n".join(_plan(plan)) for plan in plans]
@@ -44,7 +44,7 @@ def _plan(plan: PlanDef) -> Iterator[str]:
         yield _pair("default", value=True)
     yield from _section(f"plans.{plan.key}.prices", _prices(plan))
     yield from _section(f"plans.{plan.key}.limits", {key: _amount(plan.terms.limits.get(key)) for key in LIMITS})
-    yield from _section(f"plans.{plan.key}.features", {k: each.value for k, each in plan.terms.features.items()})
+    yield from _section(f"plans.{plan.key}.features", {k: f.value for k, f in plan.terms.features.items()})
     for key, granted in plan.terms.meters.items():
         yield from _section(f"plans.{plan.key}.meters.{key}", _allowance(granted))
     for charge in plan.terms.charges:
@@ -87,9 +87,9 @@ def _pair(key: str, value: Any) -> str:
 
 
 def _toml(value: Any) -> str:
-    """A value as TOML; strings, truths and whole numbers of JSON are those of TOML, but for DEL."""
+    """Format a value as TOML. JSON strings, booleans and integers are valid TOML, except for an unescaped DEL."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(_pair(key, each) for key, each in value.items()) + " }"
+        return "{ " + ", ".join(_pair(key, item) for key, item in value.items()) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

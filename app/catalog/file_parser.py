@@ -1,11 +1,20 @@
-"""Reads the tables of a catalogue file into terms; each mistake is gathered with its path, none stops the reading."""
+"""Reads the tables of a catalogue file into terms. Collects every mistake with its path instead of stopping."""
 
 from __future__ import annotations
 
 import re
 from decimal import Decimal
 
-from app.catalog.definition import WINDOWS, Allowance, ChargeDef, Feature, MeterDef, PlanDef, PlanTerms, canonical
+from app.catalog.definition import (
+    WINDOWS,
+    Allowance,
+    ChargeDef,
+    Feature,
+    MeterDef,
+    PlanDef,
+    PlanTerms,
+    canonicalise_property,
+)
 from app.catalog.models import AGGREGATIONS, COLLECT, INTERVALS, KEY, LIMITS, MODELS, POLICIES
 from app.catalog.reader import Table
 from app.kit.errors import InvalidRequest
@@ -13,12 +22,12 @@ from app.kit.money import exponent, parse_price, plain, to_minor
 from app.rating.schemas import parse_charge
 
 DIMENSIONS = ("client", "endpoint", "format", "job", "kind", "language", "provider", "user")
-_KEY_RULE = "must be lower-case letters, digits and _, beginning with a letter, at most 63"
+_KEY_RULE = "must be lower-case letters, digits and _, starting with a letter, at most 63 characters"
 _PROPERTY = re.compile(r"[^.\[\]]+|\[\d+\]")
 
 
 def read_labels(table: Table) -> dict[str, str]:
-    """Read `[features]`: what people call each."""
+    """Read `[features]`: the display label of every feature."""
     for key in table.data:
         _spelled(table, key, key)
     return {key: table.text(key) for key in table.data}
@@ -35,20 +44,20 @@ def read_meter(table: Table) -> MeterDef:
         dimension=table.choice("dimension", DIMENSIONS) if table.raw("dimension") is not None else None,
     )
     if meter.aggregation == "unique" and meter.dimension is None:
-        table.complain("dimension", f"is missing; unique counts the values of one of {', '.join(DIMENSIONS)}")
+        table.add_mistake("dimension", f"is missing; unique counts the values of one of {', '.join(DIMENSIONS)}")
     if meter.aggregation != "unique" and meter.dimension is not None:
-        table.complain("dimension", "only unique has one")
-    table.done()
+        table.add_mistake("dimension", "only unique meters have one")
+    table.reject_unknown_keys()
     return meter
 
 
 def read_plan(table: Table, position: int, labels: dict[str, str]) -> PlanDef:
-    """Read `[plans.KEY]`. `labels` are the declared features."""
+    """Read `[plans.KEY]`. `labels` maps declared features to their labels."""
     _spelled(table, table.name)
     terms = PlanTerms(
         prices=_prices(table.table("prices")),
-        charges=tuple(_charge(each) for each in table.tables("charges")),
-        meters={each.name: _allowance(each) for each in table.table("meters").each()},
+        charges=tuple(_charge(charge) for charge in table.tables("charges")),
+        meters={meter.name: _allowance(meter) for meter in table.table("meters").subtables()},
         limits=_limits(table.table("limits", needed=True)),
         features=_features(table.table("features"), labels),
     )
@@ -61,37 +70,37 @@ def read_plan(table: Table, position: int, labels: dict[str, str]) -> PlanDef:
         position=position,
         terms=terms,
     )
-    table.done()
+    table.reject_unknown_keys()
     return plan
 
 
 def _prices(table: Table) -> dict[tuple[str, str], int]:
     prices = {}
-    for each in table.each():
+    for currency in table.subtables():
         try:
-            places = exponent(each.name)
+            places = exponent(currency.name)
         except ValueError as wrong:
-            each.complain(None, str(wrong))
+            currency.add_mistake(None, str(wrong))
             continue
         for interval in INTERVALS:
-            if each.raw(interval) is not None:
-                prices[each.name, interval] = _price(each, interval, places)
-        each.done()
+            if currency.raw(interval) is not None:
+                prices[currency.name, interval] = _price(currency, interval, places)
+        currency.reject_unknown_keys()
     return prices
 
 
 def _price(table: Table, interval: str, places: int) -> int:
     value = table.raw(interval)
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        table.complain(interval, 'must be an amount, such as "49.00"')
+        table.add_mistake(interval, 'must be an amount, such as "49.00"')
         return 0
     try:
         amount = to_minor(parse_price(plain(value) if isinstance(value, Decimal) else str(value)), places)
     except ValueError as wrong:
-        table.complain(interval, str(wrong))
+        table.add_mistake(interval, str(wrong))
         return 0
     if amount != amount.to_integral_value():
-        table.complain(interval, f"must have at most {places} places in {table.name}")
+        table.add_mistake(interval, f"must have at most {places} places in {table.name}")
     return int(amount)
 
 
@@ -105,8 +114,8 @@ def _allowance(table: Table) -> Allowance:
     )
     for name in WINDOWS:
         if getattr(granted, name) == 0:
-            table.complain(name, "must be above 0")
-    table.done()
+            table.add_mistake(name, "must be above 0")
+    table.reject_unknown_keys()
     return granted
 
 
@@ -118,7 +127,7 @@ def _charge(table: Table) -> ChargeDef:
         currency=table.text("currency"),
         model=table.choice("model", MODELS),
         collect=table.choice("collect", COLLECT, "period"),
-        properties={name: canonical(table.raw(name)) for name in table.data.keys() - own},
+        properties={name: canonicalise_property(table.raw(name)) for name in table.data.keys() - own},
     )
     if charge.key:
         _spelled(table, charge.key, "key")
@@ -127,7 +136,7 @@ def _charge(table: Table) -> ChargeDef:
 
 
 def _check_properties(table: Table, charge: ChargeDef) -> None:
-    """Have the rating room read the properties; its paths continue ours."""
+    """Let `rating` parse the properties, and append its error paths to the table's own."""
     if table.data.get("model") not in MODELS:
         return
     try:
@@ -138,15 +147,15 @@ def _check_properties(table: Table, charge: ChargeDef) -> None:
             path = tuple(int(part[1:-1]) if part.startswith("[") else part for part in parts)
             table.mistakes.append(((*table.path, *path), error.detail))
     except ValueError as wrong:
-        table.complain("currency", str(wrong))
+        table.add_mistake("currency", str(wrong))
 
 
 def _limits(table: Table) -> dict[str, Decimal | None]:
     limits = {key: table.size(key) if key == "file_bytes" else table.whole(key) for key in LIMITS}
     for key, value in limits.items():
         if value == 0:
-            table.complain(key, "must be above 0")
-    table.done()
+            table.add_mistake(key, "must be above 0")
+    table.reject_unknown_keys()
     return limits
 
 
@@ -155,11 +164,11 @@ def _features(table: Table, labels: dict[str, str]) -> dict[str, Feature]:
     for key in table.data:
         value = table.value(key)
         if key not in labels:
-            table.complain(key, "has no label; declare it under [features]")
+            table.add_mistake(key, "has no label; declare it under [features]")
         features[key] = Feature(labels.get(key, key), value)
     return features
 
 
 def _spelled(table: Table, word: str, key: str | None = None) -> None:
     if not re.fullmatch(KEY, word):
-        table.complain(key, _KEY_RULE)
+        table.add_mistake(key, _KEY_RULE)

@@ -1,4 +1,4 @@
-"""The catalogue as the database holds it, read into the shape that a file has: for comparing and for export."""
+"""Converts stored rows into catalogue definitions, for comparison and export."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from app.catalog.definition import Allowance, ChargeDef, Feature, MeterDef, Plan
 from app.catalog.models import Meter, PlanVersion
 
 
-def meter_def(meter: Meter) -> MeterDef:
-    """A stored meter as declared."""
+def build_meter_def(meter: Meter) -> MeterDef:
+    """Build a meter's declaration from its row."""
     return MeterDef(meter.key, meter.name, meter.unit, meter.aggregation, meter.dimension)
 
 
-def plan_def(version: PlanVersion) -> PlanDef:
-    """A stored version, loaded with its parts, as the declaration that would make it."""
+def build_plan_def(version: PlanVersion) -> PlanDef:
+    """Build the declaration of a version loaded with its parts."""
     plan = version.plan
-    return PlanDef(plan.key, plan.name, plan.summary, plan.public, plan.is_default, plan.position, terms_of(version))
+    return PlanDef(plan.key, plan.name, plan.summary, plan.public, plan.is_default, plan.position, build_terms(version))
 
 
-def terms_of(version: PlanVersion) -> PlanTerms:
-    """The terms of a version loaded with its parts."""
+def build_terms(version: PlanVersion) -> PlanTerms:
+    """Build the terms of a version loaded with its parts."""
     return PlanTerms(
         prices={(price.currency, price.interval): price.amount for price in version.prices},
         charges=tuple(
-            ChargeDef(each.key, each.meter.key, each.currency, each.model, each.collect, each.properties)
-            for each in version.charges
+            ChargeDef(charge.key, charge.meter.key, charge.currency, charge.model, charge.collect, charge.properties)
+            for charge in version.charges
         ),
         meters={
-            each.meter.key: Allowance(
-                each.allowance, each.policy, each.hard_limit, each.per_minute, each.per_hour, each.per_day
+            row.meter.key: Allowance(
+                row.allowance, row.policy, row.hard_limit, row.per_minute, row.per_hour, row.per_day
             )
-            for each in version.meters
+            for row in version.meters
         },
-        limits={each.key: each.value for each in version.limits},
-        features={each.key: Feature(each.label, each.value) for each in version.features},
+        limits={limit.key: limit.value for limit in version.limits},
+        features={feature.key: Feature(feature.label, feature.value) for feature in version.features},
     )

@@ -1,4 +1,4 @@
-"""What is sold. A published version and all that hangs on it never changes; the database refuses it too."""
+"""Tables of the catalogue. Published versions and their parts are immutable; triggers enforce it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KEY = "^[a-z][a-z0-9_]{0,62}$"
 
 
 def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    """CHECK that a text column holds one of these words; named after the column."""
+    """CHECK that a text column has one of these values; named after the column."""
     return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=column)
 
 
@@ -42,7 +42,7 @@ def spelled(column: str, pattern: str) -> CheckConstraint:
 
 
 class Meter(Base):
-    """A named quantity; what it counts never changes."""
+    """A named quantity. Its aggregation and dimension never change."""
 
     __tablename__ = "meters"
     __table_args__ = (
@@ -61,13 +61,13 @@ class Meter(Base):
 
 
 class Plan(Base):
-    """What customers choose by name; its words may change, its terms stand in versions."""
+    """A plan that customers choose by name. Its description may change; its terms are kept in versions."""
 
     __tablename__ = "plans"
     __table_args__ = (
         spelled("key", KEY),
         CheckConstraint("NOT is_default OR archived_at IS NULL", name="default_is_live"),
-        # serves: which plan is an org without a subscription on; and lets one plan only be that
+        # serves the look-up of the default plan, and allows only one
         Index("uq_plans_is_default", "is_default", unique=True, postgresql_where=text("is_default")),
     )
 
@@ -82,7 +82,7 @@ class Plan(Base):
 
 
 class PlanVersion(Base):
-    """The terms of a plan: prices, charges, allowances, limits, features. Load them with `queries.with_parts`."""
+    """The terms of a plan: prices, charges, allowances, limits and features. `queries` loads them all."""
 
     __tablename__ = "plan_versions"
     __table_args__ = (
@@ -112,7 +112,7 @@ class PlanVersion(Base):
 
 
 class PlanPrice(Base):
-    """The flat fee of an interval: `amount` in the currency's minor unit."""
+    """The flat fee per interval; `amount` in the currency's minor unit."""
 
     __tablename__ = "plan_prices"
     __table_args__ = (
@@ -128,7 +128,7 @@ class PlanPrice(Base):
 
 
 class PlanCharge(Base):
-    """What usage of a meter above its allowance costs in a currency; `properties` are the pricing model's own."""
+    """The price of a meter's usage above its allowance in a currency; `properties` depend on the pricing model."""
 
     __tablename__ = "plan_charges"
     __table_args__ = (
@@ -153,7 +153,7 @@ class PlanCharge(Base):
 
 
 class PlanMeter(Base):
-    """Allowance, policy and windows of a meter. `None` as allowance is unlimited, elsewhere it is no limit."""
+    """Allowance, policy and window limits of a meter. None: an unlimited allowance, or no such limit."""
 
     __tablename__ = "plan_meters"
     __table_args__ = (
@@ -179,7 +179,7 @@ class PlanMeter(Base):
 
 
 class PlanLimit(Base):
-    """A limit that is no meter's: jobs at once, file size, requests a minute, days of retention. `None`: unlimited."""
+    """A limit not tied to a meter: concurrent jobs, file size, requests per minute, retention days. None: unlimited."""
 
     __tablename__ = "plan_limits"
     __table_args__ = (one_of("key", LIMITS), CheckConstraint("value >= 0", name="value"))
@@ -190,7 +190,7 @@ class PlanLimit(Base):
 
 
 class PlanFeature(Base):
-    """What a plan lets do beside metered work; `label` is for people, `value` a truth, a word or some words."""
+    """A feature of a plan beyond metered usage. `label` is displayed; `value` is a boolean, integer, string or list."""
 
     __tablename__ = "plan_features"
     __table_args__ = (spelled("key", KEY),)

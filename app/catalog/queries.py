@@ -1,4 +1,4 @@
-"""Reads of the catalogue. It is the installation's own, so no org comes first here."""
+"""Reads of the catalogue. It belongs to the installation, so no function takes an org."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.catalog.models import Meter, Plan, PlanCharge, PlanMeter, PlanVersion
 
-# For the hot pool: the public plans that can be bought, smallest first as the catalogue orders them, each with where it
-# refuses the meter in a period, a minute, an hour and a day (NULL is nowhere), and its requests a minute.
-ROOM_SQL = """
+# For the hot pool: the public plans on sale, in catalogue order (smallest first), with the meter's cap per period,
+# minute, hour and day (NULL: no cap) and the plan's requests per minute.
+PLAN_CAPS_SQL = """
 SELECT plan.key, meter.aggregation,
        CASE WHEN held.policy = 'block' THEN coalesce(held.hard_limit, held.allowance) ELSE held.hard_limit END,
        held.per_minute, held.per_hour, held.per_day, requests.value
@@ -37,7 +37,7 @@ _PARTS = (
 
 
 def _newest() -> Select[PlanVersion]:
-    """The newest published version of each plan, with its plan."""
+    """Select the newest published version of every plan, with its plan."""
     return (
         select(PlanVersion)
         .join(PlanVersion.plan)
@@ -47,8 +47,8 @@ def _newest() -> Select[PlanVersion]:
     )
 
 
-def meters(session: Session) -> list[Meter]:
-    """Every meter in use, by key."""
+def list_meters(session: Session) -> list[Meter]:
+    """List the meters in use, by key."""
     return list(session.scalars(select(Meter).where(Meter.archived_at.is_(None)).order_by(Meter.key)))
 
 
@@ -57,48 +57,48 @@ def all_meters(session: Session) -> dict[int, Meter]:
     return {meter.id: meter for meter in session.scalars(select(Meter).order_by(Meter.id))}
 
 
-def version(session: Session, version_id: UUID) -> PlanVersion | None:
-    """A version with its plan and all its parts, published or not."""
+def find_version(session: Session, version_id: UUID) -> PlanVersion | None:
+    """Find a version, published or not, with its plan and all its parts."""
     return session.scalars(select(PlanVersion).where(PlanVersion.id == version_id).options(*_PARTS)).one_or_none()
 
 
-def version_of(session: Session, plan_key: str) -> PlanVersion | None:
-    """The newest published version of a plan that is not archived, with all its parts."""
+def find_newest_version(session: Session, plan_key: str) -> PlanVersion | None:
+    """Find the newest published version of a plan that is not archived, with all its parts."""
     return session.scalars(
         _newest().where(Plan.key == plan_key, Plan.archived_at.is_(None)).options(*_PARTS)
     ).one_or_none()
 
 
-def default_version(session: Session) -> PlanVersion | None:
-    """What an org without a subscription is on: the newest version of the default plan. None before any catalogue."""
+def find_default_version(session: Session) -> PlanVersion | None:
+    """Find the newest version of the default plan, for orgs without a subscription. None before any catalogue."""
     return session.scalars(_newest().where(Plan.is_default).options(*_PARTS)).one_or_none()
 
 
-def default_version_id(session: Session) -> UUID | None:
-    """The id of `default_version`, cheaper."""
+def find_default_version_id(session: Session) -> UUID | None:
+    """Find the id of the default plan's newest version without loading its parts."""
     return session.scalar(_newest().where(Plan.is_default).with_only_columns(PlanVersion.id))
 
 
-def newest(session: Session) -> list[PlanVersion]:
-    """The newest published version of every plan, archived ones too, with all parts."""
+def list_newest_versions(session: Session) -> list[PlanVersion]:
+    """List the newest published version of every plan, including archived ones, with all parts."""
     return list(session.scalars(_newest().options(*_PARTS)))
 
 
-def offered(session: Session, *, public: bool = True, currency: str | None = None) -> list[PlanVersion]:
-    """The newest version of every live plan in display order, with all parts.
+def list_offered_versions(session: Session, *, public: bool = True, currency: str | None = None) -> list[PlanVersion]:
+    """List the newest version of every live plan in display order, with all parts.
 
-    With `public` off, private plans too. With a currency, only plans that have a price in it.
+    With `public=False`, private plans too. With a currency, only plans that have a price in it.
     """
-    found: Iterable[PlanVersion] = session.scalars(_newest().where(Plan.archived_at.is_(None)).options(*_PARTS))
+    versions: Iterable[PlanVersion] = session.scalars(_newest().where(Plan.archived_at.is_(None)).options(*_PARTS))
     if public:
-        found = (each for each in found if each.plan.public)
+        versions = (version for version in versions if version.plan.public)
     if currency is not None:
-        found = (each for each in found if any(price.currency == currency for price in each.prices))
-    return sorted(found, key=lambda each: (each.plan.position, each.plan.key))
+        versions = (version for version in versions if any(price.currency == currency for price in version.prices))
+    return sorted(versions, key=lambda version: (version.plan.position, version.plan.key))
 
 
-def plan_of_version(session: Session, version_id: UUID) -> Row[Any] | None:
-    """Key and name of the plan that a version is of."""
-    chosen = select(Plan.key, Plan.name).join(PlanVersion, PlanVersion.plan_id == Plan.id)
-    found: Row[Any] | None = session.execute(chosen.where(PlanVersion.id == version_id)).one_or_none()  # type: ignore[assignment]  # a row of two
-    return found
+def find_plan_of_version(session: Session, version_id: UUID) -> Row[Any] | None:
+    """Find the key and name of the plan that a version belongs to."""
+    plans = select(Plan.key, Plan.name).join(PlanVersion, PlanVersion.plan_id == Plan.id)
+    row: Row[Any] | None = session.execute(plans.where(PlanVersion.id == version_id)).one_or_none()  # type: ignore[assignment]  # a row of two
+    return row

@@ -1,4 +1,4 @@
-"""Where each key of a TOML text is. `tomllib` gives no positions, so tomlkit, which keeps all white space, is asked."""
+"""Finds the line of every key in TOML text, with tomlkit: `tomllib` reports no positions."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from tomlkit.items import AoT, Array, InlineTable, Item, Null, Table
 from app.catalog.errors import Path
 
 
-def index(text: str) -> dict[Path, int]:
-    """The line (from 1) of every key, table, and element of an array, by its path. The text must be valid TOML."""
+def index_lines(text: str) -> dict[Path, int]:
+    """Map the path of every key, table and array element to its line, from 1. The text must be valid TOML."""
     lines: dict[Path, int] = {}
     _index_container(tomlkit.parse(text), (), 1, lines)
     return lines
 
 
-def line_of(lines: dict[Path, int], path: Path) -> int:
-    """The line of a path; of what is missing, the line of the nearest table that should hold it."""
+def find_line(lines: dict[Path, int], path: Path) -> int:
+    """Find the line of a path; for a missing key, the line of the nearest enclosing table."""
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)
 
 
-# Each of these takes the line on which a part of the text begins and returns the one on which the next part begins.
+# These functions take the line on which a part of the text begins, and return the line on which the next one begins.
 
 
 def _index_container(container: Container, path: Path, line: int, lines: dict[Path, int]) -> int:
     for key, item in container.body:
-        if key is None:  # a comment or an empty line
+        if key is None:  # a comment or a blank line
             line += _breaks(item)
         else:
             lines.setdefault((*path, key.key), line)
@@ -56,7 +56,7 @@ def _index_item(item: Item, path: Path, line: int, lines: dict[Path, int], *, do
 
 def _index_array(array: Array, path: Path, line: int, lines: dict[Path, int]) -> None:
     number = 0
-    for group in array._value:  # nothing public tells the white space around an element
+    for group in array._value:  # no public API exposes the whitespace around an element
         line += _breaks(group.indent)
         if group.value is not None and not isinstance(group.value, Null):
             lines[*path, number] = line

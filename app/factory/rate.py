@@ -52,7 +52,7 @@ def spend(org_id: UUID) -> None:
     if count_sent > share:
         raise Refused(
             f"Your plan allows {allowed} requests a minute.", code="rate_limited", limit=str(allowed), retry_after=wait,
-            upgrade_url=upgrade_url(context.pool, "", "requests", held=Decimal(allowed), refused=Decimal(1)),
+            upgrade_url=upgrade_url(context.pool, "", "requests", used=Decimal(allowed), refused=Decimal(1)),
         )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Usage: events, counters, roll-ups, limits, checks.
+"""Usage metering: events, counters, roll-ups, limits and checks.
 
-Knows orgs, meters, limits in force and the pure prices; must not know invoices, payments or pages.
+Knows orgs, meters, limits in force and pure prices. Must not know invoices, payments or pages.
 """

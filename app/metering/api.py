@@ -1,4 +1,4 @@
-"""The usage calls of the API that write or read single events. The write calls go straight to the hot pool."""
+"""API endpoints that record, check and list usage events. Recording goes straight to the hot pool."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from app.metering.api_schemas import (
     RefusedQuery,
     UsageEventOut,
 )
-from app.metering.checks.check import Answer, check
+from app.metering.checks.check import CheckResult, check_limits
 from app.metering.checks.upgrade_url import upgrade_url
 from app.metering.models import UsageEvent
 from app.metering.recording import refused_events
-from app.metering.recording.intake import take_batch, take_one
-from app.metering.recording.recorder import usage_recorder
-from app.metering.schemas import ABSENT, Event, parse
+from app.metering.recording.intake import record_many, record_one
+from app.metering.recording.recorder import get_usage_recorder
+from app.metering.schemas import ABSENT, Event, parse_events
 from app.web.addresses import absolute_url
 from app.web.api import Api, read_body, respond_raw
 from app.web.database import session
@@ -52,52 +52,52 @@ _REFUSALS = (
     "POST", "/usage/events", raw=True, idempotent=False, request=Event | BatchRequest, response=RecordAnswer,
     summary="Record one event, or a batch", example={"events": [examples.EVENT]}, answer=examples.RECORDED,
     errors=_REFUSALS,
-    description="Each event counts once by its id. One bad event never fails its batch; a bare event that is refused "
-    "answers with the status of its code. 200 means that what was recorded is on disk.",
+    description="Every event is counted once, by its id. An invalid event never fails its batch; a bare event that is "
+    "refused returns the status of its error code. 200 means that the recorded events are on disk.",
 )  # fmt: skip
 def record_events() -> Response:
-    """Record what the host reports: a bare event by its own status, a batch event by event."""
-    sent = parse(read_body())
+    """Record a bare event or a batch. Only a bare event's refusal sets the response status."""
+    sent = parse_events(read_body())
     org_id, key_id, now = acting_org(), caller().key_id, business_now()
     if sent.bare:
-        answer = take_one(usage_recorder(), org_id, sent, key_id=key_id, now=now)
+        answer = record_one(get_usage_recorder(), org_id, sent, key_id=key_id, now=now)
     else:
-        answer = take_batch(usage_recorder(), org_id, sent, key_id=key_id, now=now)
+        answer = record_many(get_usage_recorder(), org_id, sent, key_id=key_id, now=now)
     return respond_raw(msgspec.json.encode(answer))
 
 
 @api.operation(
     "POST", "/usage/check", request=CheckRequest, response=CheckAnswer,
-    summary="Ask whether a quantity may be used, and what it would cost",
+    summary="Check whether a quantity may be used, and what it would cost",
     example=examples.ASKED, answer=examples.CHECKED, errors=("unknown_meter", "bad_quantity"),
-    description="The same data as the recording itself answers, and nothing is reserved: the limit is held when "
-    "the event is recorded. `limit` is that of the `span` that decides; up to 100 questions go under `checks`.",
+    description="Answers from the same data as recording does, but reserves nothing: the limit is enforced when the "
+    "event is recorded. `limit` belongs to the deciding `span`. Send up to 100 checks under `checks`.",
 )  # fmt: skip
-def check_usage(asked: CheckRequest) -> Response:
-    """Say whether each quantity asked for may be used; reserves nothing.
+def check_usage(body: CheckRequest) -> Response:
+    """Check whether quantities may be used; reserves nothing.
 
-    Raises `Refused` for an unknown meter that is asked about alone.
+    Raises `Refused` for an unknown meter in a single check.
     """
-    answers = check(usage_recorder(), acting_org(), _questions(asked), now=business_now())
-    if asked.checks is not None:
+    answers = check_limits(get_usage_recorder(), acting_org(), _questions(body), now=business_now())
+    if body.checks is not None:
         return respond_raw(msgspec.json.encode({"checks": [_check_answer(answer) for answer in answers]}))
     if answers[0].reason == "unknown_meter":
-        raise Refused(f"There is no meter {asked.meter!r}.", code="unknown_meter")
+        raise Refused(f"There is no meter {body.meter!r}.", code="unknown_meter")
     return respond_raw(msgspec.json.encode(_check_answer(answers[0])))
 
 
 @api.operation(
     "GET", "/usage/events", query=EventsQuery, response=EventsAnswer, answer=examples.EVENTS,
     summary="Raw events by time and filter",
-    description="Newest first. `from` and `to` are half-open; filters that are left out match all.",
+    description="Newest first. The range from `from` to `to` is half-open; omitted filters match everything.",
 )  # fmt: skip
 def list_events(query: EventsQuery) -> EventsAnswer:
     """One page of the caller's raw events, newest first."""
     position = parse_time_id_cursor(query.next)
-    wanted = raw_events.Filter(
+    wanted = raw_events.EventFilter(
         query.start, query.end, query.meter, query.kind, query.provider, query.endpoint, query.user, query.client
     )
-    rows = raw_events.page(session(), acting_org(), wanted, position, query.limit + 1)
+    rows = raw_events.list_raw_events(session(), acting_org(), wanted, position, query.limit + 1)
     shown, following = rows[: query.limit], None
     if len(rows) > query.limit:
         last = shown[-1].UsageEvent
@@ -107,17 +107,17 @@ def list_events(query: EventsQuery) -> EventsAnswer:
 
 @api.operation(
     "GET", "/usage/refused", query=RefusedQuery, response=RefusedAnswer, answer=examples.REFUSED,
-    summary="Events that could not be counted",
-    description="Newest first, kept 30 days. Mend what `detail` says and send the event again: its id is still free. "
-    "Refusals at a limit are counted by hour under `quota`.",
+    summary="Refused events",
+    description="Newest first, kept for 30 days. Correct the problem in `detail` and send the event again: its id is "
+    "still unused. Refusals at a limit are counted by hour under `quota`.",
 )  # fmt: skip
 def list_refused(query: RefusedQuery) -> RefusedAnswer:
     """One page of the caller's refused events, newest first, with the hours in which limits refused."""
     org_id, before = acting_org(), parse_id_cursor(query.next)
-    rows = refused_events.page(session(), org_id, before, query.limit + 1)
+    rows = refused_events.list_refused(session(), org_id, before, query.limit + 1)
     shown = rows[: query.limit]
     following = encode_cursor(str(shown[-1].id)) if len(rows) > query.limit else None
-    hours = refused_events.hours(session(), org_id, 200)
+    hours = refused_events.list_refused_hours(session(), org_id, 200)
     return RefusedAnswer(
         [RefusedOut(row.event_id, row.at, row.code, row.detail, row.event) for row in shown],
         [RefusedHour(meter, row.hour, row.count, row.quantity) for meter, row in hours],
@@ -125,14 +125,16 @@ def list_refused(query: RefusedQuery) -> RefusedAnswer:
     )
 
 
-def _questions(asked: CheckRequest) -> list[tuple[str, Decimal]]:
-    if (asked.checks is None) == (asked.meter is None):
+def _questions(body: CheckRequest) -> list[tuple[str, Decimal]]:
+    if (body.checks is None) == (body.meter is None):
         raise InvalidRequest("Send either `meter` or `checks`.", [FieldError("meter", "one of meter and checks")])
-    if asked.checks is None:
-        return [(asked.meter or "", _quantity(asked.quantity))]
-    if asked.quantity is not ABSENT:
-        raise InvalidRequest("Each of `checks` has its own quantity.", [FieldError("quantity", "not beside checks")])
-    return [(each.meter, _quantity(each.quantity)) for each in asked.checks]
+    if body.checks is None:
+        return [(body.meter or "", _quantity(body.quantity))]
+    if body.quantity is not ABSENT:
+        raise InvalidRequest(
+            "Put `quantity` inside each of `checks`.", [FieldError("quantity", "not allowed with checks")]
+        )
+    return [(question.meter, _quantity(question.quantity)) for question in body.checks]
 
 
 def _quantity(raw: Raw) -> Decimal:
@@ -145,8 +147,8 @@ def _quantity(raw: Raw) -> Decimal:
         raise Refused(f"quantity {error}", code="bad_quantity") from None
 
 
-def _check_answer(answer: Answer) -> dict[str, Any]:
-    """A `CheckAnswer`, ready for JSON: this is a hot path."""
+def _check_answer(answer: CheckResult) -> dict[str, Any]:
+    """Build a `CheckAnswer` as a dict ready for JSON, since this is a hot path."""
     return {
         "meter": answer.meter,
         "allowed": answer.allowed,
@@ -167,11 +169,11 @@ def _check_answer(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _upgrade_url(answer: Answer) -> str:
+def _upgrade_url(answer: CheckResult) -> str:
     if answer.reason == "unknown_meter":
-        return absolute_url("plans.index")  # no plan has it: there is none to look for
-    standing = answer.used + answer.reserved
-    return upgrade_url(runtime().pool, answer.meter, answer.span, held=standing, refused=answer.requested)
+        return absolute_url("plans.index")  # no plan has this meter
+    used = answer.used + answer.reserved
+    return upgrade_url(runtime().pool, answer.meter, answer.span, used=used, refused=answer.requested)
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What the API says and takes beside events themselves: the structs from which its reference is generated."""
+"""Request and response schemas of the usage API, other than events themselves. The reference is generated from them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from app.web.paging import Limit
 
 
 class BatchRequest(Struct, forbid_unknown_fields=True):
-    """One event bare, or up to 5,000 under `events`."""
+    """Up to 5,000 events under `events`."""
 
     events: Annotated[list[Event], Meta(max_length=5000)]
 
 
 class RefusedItem(Struct):
-    """An event of the batch that was not recorded: its place in it, from 0, and why."""
+    """An event of the batch that was not recorded: its index, from 0, and why."""
 
     index: int
     id: str | None
@@ -28,7 +28,7 @@ class RefusedItem(Struct):
 
 
 class RecordAnswer(Struct):
-    """How many events were recorded now, how many were known already, and those refused."""
+    """How many events were recorded, how many were duplicates, and which were refused."""
 
     recorded: int
     duplicates: int
@@ -36,27 +36,27 @@ class RecordAnswer(Struct):
 
 
 class Question(Struct, forbid_unknown_fields=True):
-    """May so many units be used? A `unique` meter is asked for so many new values, a `max` meter for that value."""
+    """A quantity to check: that many new values for a `unique` meter, that value for a `max` meter."""
 
     meter: Label
     quantity: QuantityOrOne = field(default_factory=lambda: ABSENT)
 
 
 class CheckRequest(Struct, forbid_unknown_fields=True):
-    """One question bare, or up to 100 under `checks`; several are answered apart, as if each were alone."""
+    """A single check, or up to 100 under `checks`, each of which is answered as if it were the only one."""
 
     meter: Label | None = None
-    # No default in the schema: a client that fills it in would send it beside `checks`, where it is refused.
-    quantity: Annotated[Quantity, Meta(description="That of `meter`, 1 when absent; not beside `checks`.")] = field(
+    # No default in the schema: a client that fills it in would send it together with `checks`, which is refused.
+    quantity: Annotated[Quantity, Meta(description="Quantity of `meter`; 1 if absent. Not with `checks`.")] = field(
         default_factory=lambda: ABSENT
     )
     checks: Annotated[list[Question], Meta(min_length=1, max_length=100)] | None = None
 
 
 class CheckAnswer(Struct):
-    """Whether it fits now, and the state of the limit that decides; nothing is reserved.
+    """Whether the quantity fits now, and the state of the deciding limit. Nothing is reserved.
 
-    To several questions the answer is `checks` alone: one such answer to each, in order.
+    For several checks, the response has only `checks`, with one answer per check, in order.
     """
 
     meter: str | UnsetType = UNSET
@@ -79,7 +79,7 @@ class CheckAnswer(Struct):
 
 
 class EventsQuery(Struct, forbid_unknown_fields=True):
-    """Which events; times are half-open, `[from, to)`. `next` is the cursor of the page before."""
+    """Filters; the time range is half-open, `[from, to)`. `next` is the cursor from the previous page."""
 
     start: Instant | None = field(default=None, name="from")
     end: Instant | None = field(default=None, name="to")
@@ -94,7 +94,7 @@ class EventsQuery(Struct, forbid_unknown_fields=True):
 
 
 class UsageEventOut(Struct):
-    """An event as recorded. `client` and `user` are the labels as long as they are not erased."""
+    """An event as recorded. `client` and `user` are labels, null once erased."""
 
     id: EventId
     meter: str
@@ -128,14 +128,14 @@ class EventsAnswer(Struct):
 
 
 class RefusedQuery(Struct, forbid_unknown_fields=True):
-    """`next` is the cursor of the page before."""
+    """`next` is the cursor from the previous page."""
 
     limit: Limit = 50
     next: str | None = None
 
 
 class RefusedOut(Struct):
-    """An event that was not counted, as it was sent."""
+    """A refused event, as it was sent."""
 
     id: str | None
     at: Instant
@@ -145,7 +145,7 @@ class RefusedOut(Struct):
 
 
 class RefusedHour(Struct):
-    """How many events a limit refused in an hour, and their quantity."""
+    """The number and total quantity of events that a limit refused in an hour."""
 
     meter: str
     hour: Instant
@@ -154,7 +154,7 @@ class RefusedHour(Struct):
 
 
 class RefusedAnswer(Struct):
-    """Newest first, kept 30 days. `quota` counts refusals at limits by hour."""
+    """Newest first, kept for 30 days. `quota` counts refusals at limits by hour."""
 
     refused: list[RefusedOut]
     quota: list[RefusedHour]

@@ -1,4 +1,4 @@
-"""What the API reference shows of the usage calls; a test decodes each into the struct that it stands for."""
+"""Examples of the usage endpoints for the API reference. A test decodes them with the matching schemas."""
 
 from __future__ import annotations
 

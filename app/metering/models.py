@@ -1,4 +1,4 @@
-"""Rows of metering. The hot path's SQL functions write the usage rows; here they are described and read."""
+"""Tables of metering. SQL functions write the usage rows; these models describe and read them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TOTAL = Numeric(38, 6)
 
 
 class UsageKey(Base):
-    """The claim of an event's id: the id (or its hash) and the hash of the content that was sent first."""
+    """Claims an event's id: the id (or its hash) and the hash of the content first sent with it."""
 
     __tablename__ = "usage_keys"
     __table_args__ = (CheckConstraint("octet_length(content) = 16", name="content"),)
@@ -40,7 +40,7 @@ class UsageKey(Base):
 
 
 class UsageEvent(Base):
-    """One immutable record of use. Partitioned by month of `occurred_at`; `tx` is the writing transaction's id."""
+    """An immutable record of use, partitioned by month of `occurred_at`. `tx` is the id of the writing transaction."""
 
     __tablename__ = "usage_events"
     __table_args__ = (
@@ -85,7 +85,7 @@ class UsageEvent(Base):
 
 
 class EventDetails(Base):
-    """What of an event may be erased: its metadata, and the salt of the hash that the event keeps."""
+    """The erasable part of an event: its metadata, and the salt of the hash that the event keeps."""
 
     __tablename__ = "event_details"
     __table_args__ = ({"postgresql_partition_by": "RANGE (occurred_at)"},)
@@ -98,7 +98,7 @@ class EventDetails(Base):
 
 
 class Subject(Base):
-    """A host product's user, under an opaque id; an erased one has no label."""
+    """A user of the host product, under an opaque id. The label is null once erased."""
 
     __tablename__ = "subjects"
     __table_args__ = (UniqueConstraint("org_id", "label"),)
@@ -111,7 +111,7 @@ class Subject(Base):
 
 
 class UsageCounter(Base):
-    """What an org used of a meter in a period. `unbilled` is the part of `used` that is never priced."""
+    """An org's usage of a meter in a period. `unbilled` is the part of `used` that is never priced."""
 
     __tablename__ = "usage_counters"
     __table_args__ = (CheckConstraint("reserved >= 0", name="reserved"),)
@@ -126,12 +126,12 @@ class UsageCounter(Base):
 
 
 class UsageWindow(Base):
-    """What was admitted of a meter in a minute, an hour or a day; kept only for meters with such a limit."""
+    """Usage of a meter in a minute, hour or day; kept only for meters with such a limit."""
 
     __tablename__ = "usage_windows"
     __table_args__ = (
         CheckConstraint("span IN ('minute', 'hour', 'day')", name="span"),
-        # serves the daily removal of windows that have passed
+        # serves the removal of past windows
         Index("ix_usage_windows_starts_at", "starts_at"),
     )
 
@@ -143,7 +143,7 @@ class UsageWindow(Base):
 
 
 class UsageUnique(Base):
-    """A value of a `unique` meter's dimension, claimed once a period."""
+    """A value of a `unique` meter's dimension, claimed once per period."""
 
     __tablename__ = "usage_uniques"
     __table_args__ = (CheckConstraint("octet_length(value_hash) = 16", name="value_hash"),)
@@ -155,10 +155,10 @@ class UsageUnique(Base):
 
 
 class RefusedEvent(Base):
-    """An event that was not counted for another reason than a limit, as it was sent; kept 30 days."""
+    """An event, as sent, refused for a reason other than a limit; kept for 30 days."""
 
     __tablename__ = "refused_events"
-    # serves the removal of what is older than 30 days; rows arrive in order of time
+    # serves the removal of rows older than 30 days; rows arrive in time order
     __table_args__ = (Index("ix_refused_events_at", "at", postgresql_using="brin"),)
 
     org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"), primary_key=True)
@@ -171,10 +171,10 @@ class RefusedEvent(Base):
 
 
 class RefusedQuota(Base):
-    """How many events a limit refused in an hour, and their quantity; kept 30 days."""
+    """The number and quantity of events that a limit refused in an hour; kept for 30 days."""
 
     __tablename__ = "refused_quota"
-    # serves the removal of what is older than 30 days
+    # serves the removal of rows older than 30 days
     __table_args__ = (Index("ix_refused_quota_hour", "hour"),)
 
     org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"), primary_key=True)

@@ -1,4 +1,4 @@
-"""Monthly partitions made ahead of time, and the removal of windows and refusals that have passed."""
+"""Creates monthly partitions ahead of time, and removes old windows and refusals."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _SWEEP = (
 )
 
 
-def make_partitions(back: int = 2, ahead: int = 3) -> int:
-    """Make the monthly partitions from `back` months ago to `ahead` months from now; returns how many were new."""
+def ensure_partitions(back: int = 2, ahead: int = 3) -> int:
+    """Create the monthly partitions from `back` months ago to `ahead` months ahead; returns how many were new."""
     with transaction() as session:
-        made: int = session.execute(_PARTITIONS, {"now": business_now(), "back": back, "ahead": ahead}).scalar_one()
-        return made
+        created: int = session.execute(_PARTITIONS, {"now": business_now(), "back": back, "ahead": ahead}).scalar_one()
+        return created
 
 
-def sweep() -> None:
-    """Remove windows that have passed, and refusals older than 30 days."""
+def remove_expired() -> None:
+    """Remove windows older than 3 days, and refusals older than 30 days."""
     for statement in _SWEEP:
         with transaction() as session:
             session.execute(statement, {"now": business_now()})

@@ -1,5 +1,7 @@
-"""Reads of one org's usage; the org comes first. Counters are exact at every commit; days and months are roll-ups plus
-the events above their watermark, so that a page of the open period says what the counters say.
+"""Reads of one org's usage.
+
+Counters are exact at every commit. Days and months are roll-ups plus the events above their watermark, so pages for the
+open period agree with the counters.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ MAX_LIMIT = 200
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """A meter in a usage period: what was used of it, and the limits in force (None: unlimited, none)."""
+    """A meter's usage in a usage period, with the limits in force (None: unlimited or not set)."""
 
     meter_id: int
     key: str
@@ -41,13 +43,13 @@ class Counter:
 
     @property
     def cap(self) -> Decimal | None:
-        """What can never be passed: the hard limit, and under `block` otherwise the allowance."""
+        """The quantity that can never be exceeded: the hard limit or, without one under `block`, the allowance."""
         return self.allowance if self.hard_limit is None and self.policy == "block" else self.hard_limit
 
 
 @dataclass(frozen=True, slots=True)
 class UsageFigure:
-    """Usage of a meter on a day or in a month; `value` is the dimension's, '' for the total."""
+    """Usage of a meter on a day or in a month, for one `value` of the dimension ('' for the total)."""
 
     day: date
     meter_id: int
@@ -58,7 +60,7 @@ class UsageFigure:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Usage of a meter over a span, of one value of a dimension; `label` is what a person calls it."""
+    """Usage of a meter over a range of days, for one value of a dimension; `label` is its display name."""
 
     meter_id: int
     value: str
@@ -81,7 +83,7 @@ class PeriodUsage:
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """A meter over all periods: the sum, the greatest (`max`), or how many different values (`unique`)."""
+    """A meter over all periods: the sum, the maximum (`max`) or the number of distinct values (`unique`)."""
 
     meter_id: int
     used: Decimal
@@ -90,7 +92,7 @@ class Lifetime:
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """A usage event as a list shows it."""
+    """A usage event as shown in lists."""
 
     event_id: str
     meter: str
@@ -108,7 +110,7 @@ class RecordedEvent:
     source: str
 
 
-# Primary keys of limits_in_force (by org and period) and usage_counters (by org) serve it.
+# Served by the primary keys of limits_in_force (org and period) and usage_counters (org).
 _COUNTERS = text("""
     SELECT m.id AS meter_id, m.key, m.name, m.unit, m.aggregation,
            coalesce(c.used, 0) AS used, coalesce(c.reserved, 0) AS reserved, coalesce(c.unbilled, 0) AS unbilled,
@@ -126,7 +128,7 @@ _SERIES = text("""
     WHERE CAST(:meter AS integer) IS NULL OR meter_id = :meter
     ORDER BY day, meter_id, value
 """)
-# Labels: primary keys of subjects, clients and api_keys, once per value.
+# Labels come by the primary keys of subjects, clients and api_keys, once per value.
 _BREAKDOWN = text("""
     SELECT b.meter_id, b.value, b.quantity, b.events,
            CASE :dimension
@@ -140,7 +142,7 @@ _BREAKDOWN = text("""
     ORDER BY b.meter_id, b.quantity DESC, b.value
     LIMIT :limit
 """)
-_AS_OF = text("SELECT folded_at FROM usage_mark(:org)")
+_AS_OF = text("SELECT folded_at FROM rollup_watermark(:org)")
 _PERIODS = text("""
     SELECT p.starts_at, p.ends_at, p.plan_version_id, c.meter_id, c.used, c.unbilled
     FROM (SELECT * FROM subscriptions_periods WHERE org_id = :org AND starts_at <= :now
@@ -160,7 +162,7 @@ _LIFETIME = text("""
     GROUP BY c.meter_id, m.aggregation
     ORDER BY c.meter_id
 """)
-# ix_usage_events_org_id_occurred_at, read backwards through the partitions until the limit is reached.
+# Reads ix_usage_events_org_id_occurred_at backwards through the partitions until the limit is reached.
 _LATEST = text("""
     SELECT e.event_id, m.key AS meter, m.unit, e.quantity, e.occurred_at, e.recorded_at, e.kind, e.provider, e.endpoint,
            s.label AS "user", c.ref AS client, e.billable, e.billing_reason, e.source
@@ -172,12 +174,12 @@ _LATEST = text("""
 """)
 
 
-def current_counters(session: Session, org_id: UUID, period_start: datetime) -> list[Counter]:
-    """Every meter that the period has a limit for or any use of, by name: one statement."""
+def list_counters(session: Session, org_id: UUID, period_start: datetime) -> list[Counter]:
+    """List the meters that have a limit or any usage in the period, by name. One statement."""
     return [Counter(**row) for row in _rows(session, _COUNTERS, org=org_id, start=period_start)]
 
 
-def days(
+def list_daily_usage(
     session: Session,
     org_id: UUID,
     from_day: date,
@@ -188,9 +190,9 @@ def days(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[UsageFigure]:
-    """Usage by day of the org's zone, both days included; `since` and `until` cut within the first and last day.
+    """List usage by day in the org's time zone, both days inclusive, optionally only between `since` and `until`.
 
-    `dimension` is one of DIMENSIONS. Days without use have no row.
+    `dimension` is one of DIMENSIONS. Days without usage have no row.
     """
     _check(dimension)
     values = {"org": org_id, "first": from_day, "last": to_day, "since": since, "until": until}
@@ -198,7 +200,7 @@ def days(
     return [UsageFigure(**row) for row in rows]
 
 
-def months(
+def list_monthly_usage(
     session: Session,
     org_id: UUID,
     from_month: date,
@@ -207,20 +209,20 @@ def months(
     meter_id: int | None = None,
     dimension: str = "",
 ) -> list[UsageFigure]:
-    """Usage by calendar month of the org's zone, both included, under the month's first day."""
+    """List usage by calendar month in the org's time zone, both inclusive, keyed by the month's first day."""
     _check(dimension)
     values = {"org": org_id, "first": from_month, "last": to_month, "since": None, "until": None}
     rows = _rows(session, _SERIES, bucket="month", meter=meter_id, dimension=dimension, **values)
     return [UsageFigure(**row) for row in rows]
 
 
-def trend(session: Session, org_id: UUID, today: date, count: int = 12) -> list[UsageFigure]:
-    """The last `count` calendar months up to the one that holds `today` (a day of the org's zone)."""
+def list_recent_months(session: Session, org_id: UUID, today: date, count: int = 12) -> list[UsageFigure]:
+    """List usage of the last `count` calendar months, up to that of `today` (a day in the org's time zone)."""
     year, month = divmod(today.year * 12 + today.month - count, 12)
-    return months(session, org_id, date(year, month + 1, 1), today)
+    return list_monthly_usage(session, org_id, date(year, month + 1, 1), today)
 
 
-def by_dimension(
+def list_usage_by_dimension(
     session: Session,
     org_id: UUID,
     from_day: date,
@@ -231,9 +233,9 @@ def by_dimension(
     until: datetime | None = None,
     limit: int = 1000,
 ) -> list[Share]:
-    """Usage over whole days by value of a dimension, greatest first within each meter; '' gives the totals.
+    """List usage over whole days by meter and value of a dimension, largest first; '' for the totals.
 
-    An erased person's label is "erased user".
+    An erased user's label is "erased user".
     """
     _check(dimension)
     values = {"org": org_id, "first": from_day, "last": to_day, "since": since, "until": until}
@@ -241,24 +243,24 @@ def by_dimension(
     return [Share(**{**row, "label": row["label"] or f"erased {dimension}"} if dimension else {**row}) for row in rows]
 
 
-def as_of(session: Session, org_id: UUID) -> datetime | None:
-    """When the org's roll-ups were last folded, by the business clock; None before the first time."""
+def find_folded_at(session: Session, org_id: UUID) -> datetime | None:
+    """Find when the org's roll-ups were last folded, by the business clock; None if never."""
     stamp: datetime | None = session.execute(_AS_OF, {"org": org_id}).scalar_one()
     return stamp
 
 
-def by_period(session: Session, org_id: UUID, now: datetime, count: int = 3) -> list[PeriodUsage]:
-    """The counters of the last `count` usage periods up to the running one, oldest first."""
+def list_period_usage(session: Session, org_id: UUID, now: datetime, count: int = 3) -> list[PeriodUsage]:
+    """List the counters of the last `count` usage periods, including the current one, oldest first."""
     return [PeriodUsage(**row) for row in _rows(session, _PERIODS, org=org_id, now=now, count=count)]
 
 
-def lifetime(session: Session, org_id: UUID) -> list[Lifetime]:
-    """Every meter ever used, over all periods."""
+def list_lifetime_usage(session: Session, org_id: UUID) -> list[Lifetime]:
+    """List every meter ever used, over all periods."""
     return [Lifetime(**row) for row in _rows(session, _LIFETIME, org=org_id)]
 
 
-def latest_events(session: Session, org_id: UUID, limit: int = 10) -> list[RecordedEvent]:
-    """The events that happened last, newest first."""
+def list_latest_events(session: Session, org_id: UUID, limit: int = 10) -> list[RecordedEvent]:
+    """List the most recent events, newest first."""
     return [RecordedEvent(**row) for row in _rows(session, _LATEST, org=org_id, limit=min(limit, MAX_LIMIT))]
 
 

@@ -1,4 +1,4 @@
-"""Raw events of an org, newest first: the reading behind GET /usage/events."""
+"""Lists an org's raw events for GET /usage/events."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _CLIENTS = table("accounts_clients", column("id", Uuid), column("ref", Text))
 
 
 @dataclass(frozen=True)
-class Filter:
-    """What to show; None shows all. Times are half-open: [start, end)."""
+class EventFilter:
+    """Filters for events; None matches everything. The time range is half-open: [start, end)."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -30,18 +30,20 @@ class Filter:
     client: str | None = None
 
 
-def page(session: Session, org_id: UUID, wanted: Filter, before: tuple[datetime, UUID] | None, limit: int) -> list[Any]:
-    """Up to `limit` events before the position `before` (time, key), newest first, with their labels and metadata."""
-    asked = _rows(org_id)
+def list_raw_events(
+    session: Session, org_id: UUID, wanted: EventFilter, before: tuple[datetime, UUID] | None, limit: int
+) -> list[Any]:
+    """List up to `limit` events before the position `before` (time, key), newest first, with labels and metadata."""
+    query = _select_events(org_id)
     for condition in _conditions(wanted):
-        asked = asked.where(condition)
+        query = query.where(condition)
     if before is not None:
-        asked = asked.where(tuple_(UsageEvent.occurred_at, UsageEvent.key) < before)
-        asked = asked.where(UsageEvent.occurred_at <= before[0])  # serves the index and prunes later months
-    return list(session.execute(asked.order_by(UsageEvent.occurred_at.desc(), UsageEvent.key.desc()).limit(limit)))
+        query = query.where(tuple_(UsageEvent.occurred_at, UsageEvent.key) < before)
+        query = query.where(UsageEvent.occurred_at <= before[0])  # uses the index and prunes later months
+    return list(session.execute(query.order_by(UsageEvent.occurred_at.desc(), UsageEvent.key.desc()).limit(limit)))
 
 
-def _rows(org_id: UUID) -> Select[Any]:
+def _select_events(org_id: UUID) -> Select[Any]:
     same = and_(
         EventDetails.org_id == UsageEvent.org_id,
         EventDetails.key == UsageEvent.key,
@@ -66,7 +68,7 @@ def _rows(org_id: UUID) -> Select[Any]:
     )
 
 
-def _conditions(wanted: Filter) -> list[Any]:
+def _conditions(wanted: EventFilter) -> list[Any]:
     columns: list[tuple[Any, Any]] = [
         (METERS.c.key, wanted.meter),
         (UsageEvent.kind, wanted.kind),
@@ -75,9 +77,9 @@ def _conditions(wanted: Filter) -> list[Any]:
         (Subject.label, wanted.user),
         (_CLIENTS.c.ref, wanted.client),
     ]
-    found = [column == value for column, value in columns if value is not None]
+    conditions = [column == value for column, value in columns if value is not None]
     if wanted.start is not None:
-        found.append(UsageEvent.occurred_at >= wanted.start)
+        conditions.append(UsageEvent.occurred_at >= wanted.start)
     if wanted.end is not None:
-        found.append(UsageEvent.occurred_at < wanted.end)
-    return found
+        conditions.append(UsageEvent.occurred_at < wanted.end)
+    return conditions

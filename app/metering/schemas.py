@@ -1,6 +1,6 @@
-"""Parsing at the door: an event as sent, and a whole batch in one typed decode.
+"""Parses request bodies: a single event, or a whole batch in one typed decode.
 
-Only when that decode fails is each event judged apart, so that one bad event never fails its batch.
+If that decode fails, events are decoded one by one, so that an invalid event never fails its batch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from app.kit.fields import Instant, QuantityOrOne, RawObjectOrNull
 T = TypeVar("T")
 
 MAX_EVENTS = 5000
-ABSENT = Raw(b"null")  # one object: `is ABSENT` tells it from a null that was sent
+ABSENT = Raw(b"null")  # a singleton: `is ABSENT` tells it from a null that was sent
 
 EventId = Annotated[
     str,
@@ -26,7 +26,7 @@ EventId = Annotated[
         min_length=1,
         max_length=255,
         pattern=r"^[^/\x00-\x1f\x7f-\x9f]+\Z",
-        description="Chosen by you, unique in your organisation; send UUIDv7 for the best speed.",
+        description="Chosen by you and unique in your organisation. UUIDv7 is fastest.",
     ),
 ]
 Label = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -34,12 +34,12 @@ Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Size = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Metadata = Annotated[
     RawObjectOrNull,
-    Meta(description="Free text lives here, at most 4 KiB; it can be erased.", extra_json_schema={"default": None}),
+    Meta(description="Free-form data, up to 4 KiB. It can be erased later.", extra_json_schema={"default": None}),
 ]
 
 
 class Event(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """A usage event as sent. Fields stand in alphabetical order: encoding one gives its canonical content."""
+    """A usage event as sent. Fields are in alphabetical order, so encoding it yields its canonical content."""
 
     client: Label | None = None
     endpoint: Label | None = None
@@ -60,7 +60,7 @@ class Event(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
 
 
 class Batch(Struct, forbid_unknown_fields=True):
-    """Up to 5,000 events, decoded in one go."""
+    """Up to 5,000 events, decoded in one call."""
 
     events: list[Event]
 
@@ -74,7 +74,7 @@ class _Probe(Struct):
 
 
 class _NulError(ValueError):
-    """A text holds NUL, which PostgreSQL cannot keep."""
+    """A text contains NUL, which PostgreSQL cannot store."""
 
 
 class _IdOnly(Struct):
@@ -83,7 +83,7 @@ class _IdOnly(Struct):
 
 @dataclass(frozen=True, slots=True)
 class BadEvent:
-    """An event that cannot be recorded as it stands; `raw` is what was sent."""
+    """An event that cannot be parsed; `raw` is the JSON as sent."""
 
     index: int
     id: str | None
@@ -93,8 +93,8 @@ class BadEvent:
 
 
 @dataclass(slots=True)
-class Sent:
-    """What a request carries: the readable events with their places in it, and the others."""
+class SubmittedEvents:
+    """The events of a request: the valid ones with their indexes, and the invalid ones."""
 
     bare: bool
     events: list[Event]
@@ -109,8 +109,8 @@ _PROBE = msgspec.json.Decoder(_Probe)
 _ID = msgspec.json.Decoder(_IdOnly)
 
 
-def parse(body: bytes) -> Sent:
-    """Read a body: one bare event or `{"events": [...]}`; raises `InvalidRequest` when it is neither."""
+def parse_events(body: bytes) -> SubmittedEvents:
+    """Parse a body: a bare event or `{"events": [...]}`. Raises `InvalidRequest` if it is neither."""
     has_nul = b"\\u0000" in body
     if not _is_batch(body):
         return _parse_each([Raw(body)], bare=True)
@@ -118,10 +118,10 @@ def parse(body: bytes) -> Sent:
         try:
             events = _BATCH.decode(body).events
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass  # some event is wrong: judge each
+            pass  # some event is invalid: decode them one by one
         else:
             _check_size(len(events))
-            return Sent(False, events, list(range(len(events))), [])
+            return SubmittedEvents(False, events, list(range(len(events))), [])
     raws = _understood(_RAW_BATCH.decode, body).events
     _check_size(len(raws))
     return _parse_each(raws, bare=False)
@@ -141,19 +141,19 @@ def _understood(decode: Callable[[bytes], T], body: bytes) -> T:
 
 
 def _unreadable(error: Exception) -> InvalidRequest:
-    return InvalidRequest("The body cannot be read as JSON of this form.", [FieldError("", str(error))])
+    return InvalidRequest("The request body is not valid.", [FieldError("", str(error))])
 
 
 def _check_size(count: int) -> None:
     if count > MAX_EVENTS:
         raise InvalidRequest(
-            f"A batch holds at most {MAX_EVENTS} events; this one has {count}.",
+            f"A batch can have at most {MAX_EVENTS} events; this one has {count}.",
             [FieldError("events", f"at most {MAX_EVENTS}")],
         )
 
 
-def _parse_each(raws: list[Raw], *, bare: bool) -> Sent:
-    sent = Sent(bare, [], [], [])
+def _parse_each(raws: list[Raw], *, bare: bool) -> SubmittedEvents:
+    sent = SubmittedEvents(bare, [], [], [])
     for index, raw in enumerate(raws):
         try:
             event = _EVENT.decode(raw)
@@ -173,15 +173,15 @@ def _refuse_nul(event: Event) -> None:
     for name in event.__struct_fields__:
         value = getattr(event, name)
         if isinstance(value, str) and "\x00" in value:
-            raise _NulError(f"NUL characters are not text - at `$.{name}`")
+            raise _NulError(f"NUL characters are not allowed - at `$.{name}`")
 
 
 def _id_of(raw: Raw) -> str | None:
     try:
-        found = _ID.decode(raw).id
+        event_id = _ID.decode(raw).id
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return found[:255].replace("\x00", "\ufffd") if isinstance(found, str) else None
+    return event_id[:255].replace("\x00", "\ufffd") if isinstance(event_id, str) else None
 
 
 def _words(error: Exception) -> str:

@@ -1,7 +1,7 @@
-"""The arguments of the two write calls, each once, with its SQL type: the statements are made from these lists.
+"""The arguments of the two write calls with their SQL types. The statements are generated from these classes.
 
-A tuple of these classes is what the statement binds, in its order. `tests/metering/test_write_calls.py` compares names
-and types with PostgreSQL's own, so that no argument can take another's place.
+A statement binds tuples of these classes, in order. `tests/metering/test_write_calls.py` compares names and types with
+PostgreSQL's catalogue, so that no two arguments can be swapped.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Moment = Annotated[datetime, "timestamptz"]
 Id = Annotated[UUID | None, "uuid"]
 Bytes = Annotated[bytes | None, "bytea"]
 Flag = Annotated[bool, "boolean"]
-# Columns of a batch are array literals (`metering.columns`), None where no event carries one.
+# Columns of a batch are array literals (`metering.recording.pg_arrays`); None when no event has a value.
 Texts = Annotated[str | None, "text[]"]
 Numbers = Annotated[str | None, "integer[]"]
 Ids = Annotated[str | None, "uuid[]"]
 
 
 class EventInput(NamedTuple):
-    """The SQL type `usage_event_input`, field by field."""
+    """The fields of the SQL type `usage_event_input`."""
 
     id: Text
     key: Annotated[str, "uuid"]
@@ -49,7 +49,7 @@ class EventInput(NamedTuple):
 
 
 class RecordCall(NamedTuple):
-    """What `usage_record` takes beside the event."""
+    """The arguments of `usage_record` other than the event."""
 
     p_org: Id
     p_now: Moment
@@ -60,7 +60,7 @@ class RecordCall(NamedTuple):
 
 
 class BatchColumns(NamedTuple):
-    """The events of a batch as `usage_record_batch` takes them: the labels that they name, then a column each."""
+    """The events of a batch, as arguments of `usage_record_batch`: first the labels they refer to, then the columns."""
 
     p_meters: Texts
     p_clients: Texts
@@ -87,7 +87,7 @@ class BatchColumns(NamedTuple):
 
 
 class BatchCall(NamedTuple):
-    """What `usage_record_batch` takes beside the events."""
+    """The arguments of `usage_record_batch` other than the events."""
 
     p_org: Id
     p_now: Moment
@@ -102,7 +102,7 @@ class BatchCall(NamedTuple):
 
 
 def list_types(arguments: type[NamedTuple]) -> dict[str, str]:
-    """The SQL type of each argument, by name, in order."""
+    """List the arguments' SQL types by name, in order."""
     hints = get_type_hints(arguments, include_extras=True)
     return {name: hint.__metadata__[0] for name, hint in hints.items()}
 

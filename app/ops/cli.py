@@ -14,7 +14,7 @@ import click
 from flask.cli import AppGroup, with_appcontext
 
 from app.kit.clock import OffsetClock
-from app.metering.partitions import make_partitions
+from app.metering.partitions import ensure_partitions
 from app.ops import demo as seeds
 from app.ops import doctor as checks
 from app.web.runtime import runtime
@@ -120,7 +120,7 @@ def advance(span: str) -> None:
     if not isinstance(business, OffsetClock):
         raise click.ClickException("Only a sandbox has a movable clock; here TOLLKEEPER_ENV is production.")
     now = business.advance(parse_span(span))
-    make_partitions()  # the new month's partition cannot wait for tomorrow's sweep
+    ensure_partitions()  # the new month's partition cannot wait for tomorrow's sweep
     click.echo(f"business  {now.isoformat(timespec='seconds')}")
 
 

@@ -13,7 +13,7 @@ from app.accounts.guards import caller
 from app.kit.clock import OffsetClock
 from app.kit.errors import InvalidRequest, NotFound
 from app.kit.periods import month_of
-from app.metering.partitions import make_partitions
+from app.metering.partitions import ensure_partitions
 from app.subscriptions.queries import current_period
 from app.web.addresses import path_to
 from app.web.database import session
@@ -38,7 +38,7 @@ def move_clock() -> Response:
         raise InvalidRequest("The clock can move by an hour, a day or a week, or to the end of the period.")
     now = clock.now()
     moved = clock.advance(_period_end(now) - now if by == PERIOD else SPANS[by])
-    make_partitions()  # the new month's partition cannot wait for tomorrow's sweep
+    ensure_partitions()  # the new month's partition cannot wait for tomorrow's sweep
     flash_message("info", f"The business clock is now {day(moved, plain=True)}, {moved.astimezone(UTC):%H:%M} UTC.")
     return redirect_path(safe_path(request.form.get("next")) or path_to("portal.home"))
 

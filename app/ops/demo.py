@@ -24,14 +24,14 @@ from app.accounts.orgs import service as orgs
 from app.accounts.orgs.roles import ORG_SCOPES
 from app.accounts.sign_in.passwords import hash_password
 from app.accounts.sign_in.sign_up import create_user
-from app.catalog.apply import apply
-from app.catalog.queries import version_of
+from app.catalog.apply import apply_catalog
+from app.catalog.queries import find_newest_version
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
-from app.metering.partitions import make_partitions
+from app.metering.partitions import ensure_partitions
 from app.metering.recording.batch import BatchTerms, record_batch
-from app.metering.recording.recorder import usage_recorder
-from app.metering.rollups.fold import fold
+from app.metering.recording.recorder import get_usage_recorder
+from app.metering.rollups.fold import fold_rollups
 from app.metering.schemas import Event
 from app.ops.demo_cast import CALLER, CAST, CATALOGUE, CLIENTS, GUESTS, MONTHS_BEFORE, CastMember, DemoUse, Guest, uses
 from app.settings import PROJECT
@@ -58,7 +58,7 @@ class Account:
 def seed(report: Callable[[str], None], kept_key: str | None) -> tuple[list[Account], str]:
     """Create what is missing; return every account and a working API key: `kept_key` if it is still valid."""
     _ensure_catalogue(report)
-    make_partitions(back=MONTHS_BEFORE + 2)
+    ensure_partitions(back=MONTHS_BEFORE + 2)
     accounts = [_ensure_actor(actor, report) for actor in CAST]
     accounts += [_ensure_guest(guest) for guest in GUESTS]
     _update_rollups()
@@ -90,11 +90,11 @@ def curl(base_url: str, key: str) -> str:
 def _ensure_catalogue(report: Callable[[str], None]) -> None:
     path: Path = PROJECT / CATALOGUE
     with transaction() as session:
-        if version_of(session, "pro") is not None and version_of(session, "free") is not None:
+        if find_newest_version(session, "pro") is not None and find_newest_version(session, "free") is not None:
             return
         report(f"applying {CATALOGUE}")
         catalogue = read_catalog(path.read_text(encoding="utf-8"), CATALOGUE)
-        apply(session, catalogue, actor=SYSTEM, now=business_now())
+        apply_catalog(session, catalogue, actor=SYSTEM, now=business_now())
 
 
 def _ensure_actor(actor: CastMember, report: Callable[[str], None]) -> Account:
@@ -131,7 +131,7 @@ def _set_up_org(session: Session, actor: CastMember, org_id: UUID, born: datetim
         for ref, name in CLIENTS.items():
             clients.create_client(session, org_id, ref, name, actor=SYSTEM, now=now, created_at=born)
     if actor.paid:
-        version = version_of(session, "pro")
+        version = find_newest_version(session, "pro")
         if version is None:
             raise RuntimeError("the catalogue has no plan called pro")
         since = born + AGE - PAID_AFTER
@@ -144,7 +144,7 @@ def _record(org_id: UUID, actor: CastMember, base: datetime) -> None:
     while batch := list(islice(pending, _BATCH)):
         oldest = min(use.at for use in batch)
         terms = BatchTerms(source="import", billable=True, limited=False, oldest=oldest)
-        outcome = record_batch(usage_recorder(), org_id, [_build_event(use) for use in batch], key_id=None,
+        outcome = record_batch(get_usage_recorder(), org_id, [_build_event(use) for use in batch], key_id=None,
                                now=business_now(), terms=terms)  # fmt: skip
         # An older release may have recorded the same event differently; it stays as it is.
         errors = [refusal for refusal in outcome.refused if refusal.code != "id_conflict"]
@@ -196,4 +196,4 @@ def _update_rollups() -> None:
     more = True
     while more:
         with transaction() as session:
-            more = fold(session, business_now()).more
+            more = fold_rollups(session, business_now()).more

@@ -106,7 +106,7 @@ def refund(record: BillingRecord, refunded: int, *, at: datetime) -> None:
 
 def describe(session: Session, plan_version_id: UUID, interval: str) -> str:
     """How a bill names a plan: "Pro plan, monthly"."""
-    version = catalog.version(session, plan_version_id)
+    version = catalog.find_version(session, plan_version_id)
     if version is None:
         raise ValueError(f"no plan version {plan_version_id}")
     return f"{version.plan.name} plan, {INTERVAL_WORDS[interval]}"

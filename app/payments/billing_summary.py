@@ -31,7 +31,7 @@ from app.web.database import end_read_transaction
 
 def subscription_answer(session: Session, org_id: UUID, now: datetime) -> SubscriptionAnswer:
     """What the org is on now; the default plan too is an answer."""
-    version = catalog.version(session, subscriptions.plan_in_force(session, org_id, now))
+    version = catalog.find_version(session, subscriptions.plan_in_force(session, org_id, now))
     if version is None:
         raise Unavailable("The plan in force is not in the catalogue.")
     held = subscriptions.subscription(session, org_id)

@@ -1,10 +1,10 @@
-"""Pure prices: a charge and a quantity in, an exact amount with its breakdown out.
+"""Pure pricing functions: turn a charge and a quantity into an exact amount and its breakdown.
 
-Knows no database, no Flask, no clock, no plan and no org. One module a pricing model; `MODELS` in `schemas` lists them.
+Must not know the database, Flask, the clock, plans or orgs. One module per pricing model; `schemas.MODELS` lists them.
 """
 
 from app.rating.charge import Charge, Rated, TierLine
-from app.rating.pricing import marginal, price
+from app.rating.pricing import marginal_price, price
 from app.rating.shares import split
 
-__all__ = ["Charge", "Rated", "TierLine", "marginal", "price", "split"]
+__all__ = ["Charge", "Rated", "TierLine", "marginal_price", "price", "split"]

@@ -1,4 +1,4 @@
-"""What every pricing model shares: the shape of a charge, of a line of its breakdown, and of the result."""
+"""Types shared by all pricing models: the charge, a line of its breakdown, and the result."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ONE = Decimal(1)
 
 @dataclass(frozen=True, slots=True)
 class TierLine:
-    """One tier's part of an amount. Bounds and `quantity` are in units of the meter, amounts in minor units, exact.
+    """One tier's share of an amount. Bounds and `quantity` are in units of the meter, amounts in exact minor units.
 
-    subtotal = `blocks` x `unit_amount` + `flat_amount`, where `blocks` is the quantity itself or, under `package`,
-    the begun blocks of `per` units. `end` is inclusive; None has no end.
+    subtotal = `blocks` x `unit_amount` + `flat_amount`. `blocks` is the quantity itself or, under `package`, the number
+    of blocks of `per` units, counting a partial block as a whole one. `end` is inclusive; None means no upper bound.
     """
 
     start: Decimal
@@ -28,13 +28,13 @@ class TierLine:
 
     @property
     def blocks(self) -> Decimal:
-        """How often the unit amount is due."""
+        """How many times the unit amount is charged."""
         if self.per is None:
             return self.quantity
         with exactly():
             whole, rest = divmod(abs(self.quantity), self.per)
-            begun = whole + ONE if rest else whole
-            return begun.copy_sign(self.quantity)
+            started = whole + ONE if rest else whole
+            return started.copy_sign(self.quantity)
 
     @property
     def subtotal(self) -> Decimal:
@@ -43,25 +43,25 @@ class TierLine:
             return self.blocks * self.unit_amount + self.flat_amount
 
     def mirrored(self) -> TierLine:
-        """The same tier for the negative quantity."""
+        """Return the tier for the negated quantity."""
         return replace(self, quantity=-self.quantity, flat_amount=-self.flat_amount)
 
 
 class Charge(Protocol):
-    """A charge under one pricing model: frozen, amounts in exact minor units."""
+    """A charge under one pricing model. Immutable; amounts in exact minor units."""
 
     def lines(self, quantity: Decimal) -> list[TierLine]:
-        """The tiers that a quantity (zero or more, the allowance already taken off) enters; never empty.
+        """The tiers that a quantity reaches; never empty. The quantity is at least 0, with the allowance subtracted.
 
-        Runs under `kit.money.exactly`, as `price` calls it.
+        Must run under `kit.money.exactly`, as it does when called by `price`.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """A priced quantity. `amount` is exact, `rounded` is what an invoice line says; both in minor units.
+    """A priced quantity. `amount` is exact, `rounded` is the amount on an invoice line; both in minor units.
 
-    `quantity` = `included` (covered by the allowance) + `excess` (priced); the lines' subtotals add up to `amount`.
+    `quantity` = `included` (covered by the allowance) + `excess` (priced). The subtotals of `lines` add up to `amount`.
     """
 
     quantity: Decimal

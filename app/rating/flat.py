@@ -1,4 +1,4 @@
-"""flat: one amount a period, whatever the quantity.
+"""flat: one amount per period, whatever the quantity.
 
 Example: amount "49" is 4,900 cents for 0 units and for 1,000,000.
 """
@@ -23,6 +23,6 @@ class Flat:
         return [TierLine(ZERO, None, quantity, flat_amount=self.amount)]
 
 
-def read(reader: Reader) -> Flat:
+def read_flat(reader: Reader) -> Flat:
     """Keys: amount."""
     return Flat(reader.money("amount"))

@@ -1,4 +1,4 @@
-"""graduated: each tier prices the units that fall in it, and bills its flat amount once it is entered.
+"""graduated: each tier prices the units that fall within it, and adds its flat amount once it is reached.
 
 Example: tiers 1,000 at "0.01" with flat "5", then "0.005"; 2,000 units: 500 + 1,000 + 500 = 2,000 cents.
 """
@@ -11,7 +11,7 @@ from decimal import Decimal
 from app.kit.money import ZERO
 from app.rating.charge import TierLine
 from app.rating.reader import Reader
-from app.rating.tiers import Tier, read_tiers, with_floors
+from app.rating.tiers import Tier, iterate_with_floors, read_tiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class Graduated:
 
 
 def graduated_lines(tiers: tuple[Tier, ...], quantity: Decimal) -> list[TierLine]:
-    """The lines of every tier entered; the first is always entered."""
-    found = []
-    for floor, tier in with_floors(tiers):
+    """One line per tier reached. The first tier is always reached."""
+    lines = []
+    for floor, tier in iterate_with_floors(tiers):
         within = quantity - floor if tier.up_to is None else min(quantity, tier.up_to) - floor
-        found.append(TierLine(floor, tier.up_to, within, tier.unit_amount, tier.flat_amount))
-        if tier.holds(quantity):
+        lines.append(TierLine(floor, tier.up_to, within, tier.unit_amount, tier.flat_amount))
+        if tier.contains(quantity):
             break
-    return found
+    return lines
 
 
 def read_unit_tier(reader: Reader, up_to: Decimal | None) -> Tier:
@@ -40,6 +40,6 @@ def read_unit_tier(reader: Reader, up_to: Decimal | None) -> Tier:
     return Tier(up_to, reader.money("unit_amount"), reader.money("flat_amount", ZERO))
 
 
-def read(reader: Reader) -> Graduated:
+def read_graduated(reader: Reader) -> Graduated:
     """Keys: tiers."""
     return Graduated(read_tiers(reader, read_unit_tier))

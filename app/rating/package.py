@@ -1,4 +1,4 @@
-"""package: a price for each begun block of units, after units that are free.
+"""package: a price per block of units, full or partial, after the free units.
 
 Example: size "100", price "5", free_units "50"; 151 units: 101 beyond the free ones, 2 blocks, 1,000 cents.
 """
@@ -15,7 +15,7 @@ from app.rating.reader import Reader
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """`size` and `free_units` in units, `price` of one block in minor units."""
+    """`size` and `free_units` in units; `price` per block in minor units."""
 
     size: Decimal
     price: Decimal
@@ -27,9 +27,9 @@ class Package:
         return [TierLine(ZERO, self.free_units, free), blocks] if self.free_units else [blocks]
 
 
-def read(reader: Reader) -> Package:
+def read_package(reader: Reader) -> Package:
     """Keys: size (above 0), price, free_units (default "0")."""
     size = reader.quantity("size")
     if size == 0 and not reader.errors:
-        reader.fail("size", "must be above 0")
+        reader.add_error("size", "must be above 0")
     return Package(size, reader.money("price"), reader.quantity("free_units", ZERO))

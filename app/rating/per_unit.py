@@ -1,6 +1,6 @@
-"""per_unit: the same amount for each unit; fractions of a unit cost their fraction.
+"""per_unit: the same amount for every unit; a fraction of a unit costs that fraction.
 
-Example: unit_amount "0.01", 250.5 units: 250.5 cents exact, 251 on the line.
+Example: unit_amount "0.01", 250.5 units: exactly 250.5 cents, 251 on the invoice line.
 """
 
 from __future__ import annotations
@@ -23,6 +23,6 @@ class PerUnit:
         return [TierLine(ZERO, None, quantity, self.unit_amount)]
 
 
-def read(reader: Reader) -> PerUnit:
+def read_per_unit(reader: Reader) -> PerUnit:
     """Keys: unit_amount."""
     return PerUnit(reader.money("unit_amount"))

@@ -1,7 +1,7 @@
 """percentage and graduated_percentage: a share of a quantity that is itself money, in major units of the currency.
 
-A rate is written in percent. Of $1.00, 2.9 % are 2.9 cents: a rate is a unit amount in minor units a major unit, and
-the arithmetic is that of `graduated`. The fixed fee is billed once a period, as the flat amount of a single tier.
+Rates are percentages. 2.9 % of $1.00 is 2.9 cents, so a rate is a unit amount in minor units per major unit, and the
+arithmetic is that of `graduated`. The fixed fee is billed once per period, as the flat amount of a single tier.
 
 Example: rate "2.9", fixed_fee "0.30"; quantity 200 (dollars): 200 x 2.9 + 30 = 610 cents.
 """
@@ -20,7 +20,7 @@ from app.rating.tiers import Tier, read_tiers
 
 @dataclass(frozen=True, slots=True)
 class Percentage:
-    """`rate` in minor units a major unit, `fixed_fee` in minor units."""
+    """`rate` in minor units per major unit, `fixed_fee` in minor units."""
 
     rate: Decimal
     fixed_fee: Decimal
@@ -31,7 +31,7 @@ class Percentage:
 
 @dataclass(frozen=True, slots=True)
 class GraduatedPercentage:
-    """Tiers of money; a tier's unit amount is its rate."""
+    """Tiers over an amount of money; a tier's unit amount is its rate."""
 
     tiers: tuple[Tier, ...]
 
@@ -39,12 +39,12 @@ class GraduatedPercentage:
         return graduated_lines(self.tiers, quantity)
 
 
-def read(reader: Reader) -> Percentage:
+def read_percentage(reader: Reader) -> Percentage:
     """Keys: rate, fixed_fee (default "0")."""
     return Percentage(reader.rate("rate"), reader.money("fixed_fee", ZERO))
 
 
-def read_graduated(reader: Reader) -> GraduatedPercentage:
+def read_graduated_percentage(reader: Reader) -> GraduatedPercentage:
     """Keys: tiers, each with up_to, rate and flat_amount (default "0")."""
     return GraduatedPercentage(
         read_tiers(reader, lambda row, up_to: Tier(up_to, row.rate("rate"), row.money("flat_amount", ZERO)))

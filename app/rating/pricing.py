@@ -1,4 +1,4 @@
-"""The two questions asked of every charge: what does this quantity cost, and what would the next unit cost."""
+"""Prices a quantity under a charge, and the next unit."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from app.rating.charge import ONE, Charge, Rated
 
 
 def price(charge: Charge, quantity: Decimal, allowance: Decimal | None = ZERO) -> Rated:
-    """Price a quantity of a period (rule 2.5). Pure; exact; rounds once, at the end.
+    """Price a quantity used in a period (rule 2.5). Pure and exact; rounds once, at the end.
 
-    The allowance is taken off first and None is an unlimited one, as in a plan. A negative quantity is the mirror of
-    its absolute value. Zero left to price still bills the flat amount of a first tier.
+    The allowance is subtracted first; None is unlimited, as in a plan. A negative quantity mirrors its absolute value.
+    A first tier's flat amount is billed even when nothing is left to price.
 
     Example: graduated, 1,000 units at $0.01, then $0.005; 2,500 used, allowance 500: 1,000 + 500 = 1,500 cents.
     """
     if allowance is not None and allowance < 0:
-        raise ValueError("an allowance is not negative")
+        raise ValueError("an allowance cannot be negative")
     with exactly():
         size = abs(quantity)
         included = size if allowance is None else min(size, allowance)
@@ -28,7 +28,7 @@ def price(charge: Charge, quantity: Decimal, allowance: Decimal | None = ZERO) -
         return Rated(quantity, included, quantity - included, amount, round_half_away(amount), tuple(lines))
 
 
-def marginal(charge: Charge, used: Decimal, allowance: Decimal | None = ZERO) -> Decimal:
-    """What the next whole unit adds to the amount, exact, in minor units; below zero where more units are cheaper."""
+def marginal_price(charge: Charge, used: Decimal, allowance: Decimal | None = ZERO) -> Decimal:
+    """The exact amount that the next whole unit adds, in minor units. Negative where using more costs less."""
     with exactly():
         return price(charge, used + ONE, allowance).amount - price(charge, used, allowance).amount

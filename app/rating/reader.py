@@ -1,4 +1,4 @@
-"""Reads a charge's properties, as TOML or JSON gave them, and names every wrong key."""
+"""Reads a charge's properties, parsed from TOML or JSON, and reports every invalid key."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ MOST_TIERS = 100
 
 
 class Reader:
-    """Gives values out by key and keeps what was wrong; `finish` reports keys that nobody asked for.
+    """Reads values by key and collects errors; `collect_errors` also reports keys that were never read.
 
-    Amounts are text in major units of the currency ("0.01") and come out as exact minor units (1).
+    Amounts are text in major units of the currency ("0.01"), returned as exact minor units (1).
     """
 
     def __init__(self, properties: Mapping[str, Any], places: int, path: str = "") -> None:
@@ -23,61 +23,61 @@ class Reader:
         self.places = places
         self._values = properties
         self._path = path
-        self._asked: set[str] = set()
+        self._read_keys: set[str] = set()
 
-    def fail(self, key: str, detail: str) -> None:
-        """Note that a key is wrong."""
+    def add_error(self, key: str, detail: str) -> None:
+        """Record an error at a key."""
         self.errors.append(FieldError(f"{self._path}{key}", detail))
 
     def money(self, key: str, default: Decimal | None = None) -> Decimal:
-        """An amount, not negative, in minor units; required without a default."""
+        """A non-negative amount, in minor units. Required unless there is a default."""
         return to_minor(self._read(key, parse_price, default), self.places)
 
     def quantity(self, key: str, default: Decimal | None = None) -> Decimal:
-        """A number of units, not negative."""
+        """A non-negative number of units. Required unless there is a default."""
         return self._read(key, parse_quantity, default)
 
     def rate(self, key: str) -> Decimal:
-        """A percentage ("2.9") of a quantity of money in major units: minor units a unit (2.9)."""
+        """A percentage ("2.9") of money in major units, as minor units per major unit (2.9)."""
         return to_minor(self._read(key, parse_price, None), self.places - 2)
 
     def bound(self, key: str) -> Decimal | None:
-        """An upper bound; absent or null for none."""
+        """An upper bound; None when absent or null."""
         if self._values.get(key) is None:
-            self._asked.add(key)
+            self._read_keys.add(key)
             return None
         return self.quantity(key)
 
     def rows(self, key: str) -> list[Reader]:
-        """The readers of a list of tables, at most 100; whoever reads them brings their errors home."""
-        self._asked.add(key)
+        """A reader for each table in a list of at most 100. The caller must collect their errors."""
+        self._read_keys.add(key)
         rows = self._values.get(key)
         if not isinstance(rows, list) or not rows or not all(isinstance(row, Mapping) for row in rows):
-            self.fail(key, "must be a list of at least one table")
+            self.add_error(key, "must be a list of at least one table")
             return []
         if len(rows) > MOST_TIERS:
-            self.fail(key, f"must hold at most {MOST_TIERS} tables")
+            self.add_error(key, f"must hold at most {MOST_TIERS} tables")
             return []
-        return [Reader(row, self.places, f"{self._path}{key}[{place}].") for place, row in enumerate(rows)]
+        return [Reader(row, self.places, f"{self._path}{key}[{index}].") for index, row in enumerate(rows)]
 
-    def finish(self) -> list[FieldError]:
-        """Every error, with one for each key that this model does not have."""
+    def collect_errors(self) -> list[FieldError]:
+        """All errors, including one for each key that the model does not have."""
         for key in self._values:
-            if key not in self._asked:
-                self.fail(key, "is not a key of this model")
+            if key not in self._read_keys:
+                self.add_error(key, "is not a key of this model")
         return self.errors
 
     def _read(self, key: str, parse: Callable[[str], Decimal], default: Decimal | None) -> Decimal:
-        self._asked.add(key)
+        self._read_keys.add(key)
         value = self._values.get(key)
         if value is None:
             if default is None:
-                self.fail(key, "is missing")
+                self.add_error(key, "is missing")
             return default or ZERO
         try:
             return parse(_text(value))
         except ValueError as wrong:
-            self.fail(key, str(wrong))
+            self.add_error(key, str(wrong))
             return ZERO
 
 

@@ -1,4 +1,4 @@
-"""The rating room's door: properties of a charge in, a charge out; and the calculator behind POST /quotes."""
+"""Parses charges from their properties, and prices quotes for POST /quotes."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from app.rating.pricing import price
 from app.rating.reader import Reader
 
 MODELS: dict[str, Callable[[Reader], Charge]] = {
-    "flat": flat.read,
-    "per_unit": per_unit.read,
-    "graduated": graduated.read,
-    "volume": volume.read,
-    "package": package.read,
-    "stairstep": stairstep.read,
-    "percentage": percentage.read,
-    "graduated_percentage": percentage.read_graduated,
+    "flat": flat.read_flat,
+    "per_unit": per_unit.read_per_unit,
+    "graduated": graduated.read_graduated,
+    "volume": volume.read_volume,
+    "package": package.read_package,
+    "stairstep": stairstep.read_stairstep,
+    "percentage": percentage.read_percentage,
+    "graduated_percentage": percentage.read_graduated_percentage,
 }
-BIGGEST = 2**63 - 1  # the books hold amounts as bigint
+BIGGEST = 2**63 - 1  # amounts are stored as bigint
 
 _PROPERTIES = msgspec.json.Decoder(dict[str, Any], float_hook=str)
 
 
 def parse_charge(model: str, properties: Mapping[str, Any], currency_exponent: int) -> Charge:
-    """Read a charge; `InvalidRequest` names every wrong key as it stands below the properties (`tiers[1].up_to`).
+    """Parse a charge. Raises `InvalidRequest` with every invalid key, as a path in the properties (`tiers[1].up_to`).
 
     Amounts are decimal text in major units of the currency ("0.01" is a cent); `currency_exponent` is its number of
-    places (kit.money.exponent). Each model's keys stand in its module's `read`.
+    decimal places (`kit.money.exponent`). Each model's read function lists its keys.
     """
     if model not in MODELS:
         raise _invalid([FieldError("model", "must be one of " + ", ".join(MODELS))])
     reader = Reader(properties, currency_exponent)
     charge = MODELS[model](reader)
-    errors = reader.finish()
+    errors = reader.collect_errors()
     if errors:
         raise _invalid(errors)
     return charge
 
 
 class ChargeInput(msgspec.Struct, forbid_unknown_fields=True):
-    """A charge as it stands in a catalogue: model, currency, and the model's properties."""
+    """A charge as written in a catalogue: model, currency, and the model's properties."""
 
     model: str
     currency: str
@@ -56,7 +56,7 @@ class ChargeInput(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class QuoteRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """What to price. `allowance` is taken off first: absent is none, null is unlimited."""
+    """What to price. `allowance` is subtracted first: none when absent, unlimited when null."""
 
     charge: ChargeInput
     quantity: SignedQuantity
@@ -64,7 +64,7 @@ class QuoteRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class QuoteLine(msgspec.Struct, rename={"start": "from", "end": "to"}):
-    """One tier's part: `blocks` x `unit_amount` + `flat_amount` = `subtotal`, exact, in major units."""
+    """One tier's share of the amount: `blocks` x `unit_amount` + `flat_amount` = `subtotal`, exact, in major units."""
 
     start: Decimal
     end: Decimal | None
@@ -76,7 +76,7 @@ class QuoteLine(msgspec.Struct, rename={"start": "from", "end": "to"}):
 
 
 class QuoteAnswer(msgspec.Struct):
-    """The price. `amount` is an integer of the currency's minor unit; decimal texts are exact, in major units."""
+    """The price. `amount` is an integer in the currency's minor unit; decimal strings are exact, in major units."""
 
     model: str
     currency: str
@@ -89,7 +89,7 @@ class QuoteAnswer(msgspec.Struct):
 
 
 def quote(request: QuoteRequest) -> QuoteAnswer:
-    """Price a quantity under a charge, with the breakdown; `InvalidRequest` names every wrong field. Pure."""
+    """Price a quantity under a charge, with its breakdown. Pure. Raises `InvalidRequest` with every invalid field."""
     try:
         places = exponent(request.charge.currency)
     except ValueError as wrong:
@@ -100,7 +100,7 @@ def quote(request: QuoteRequest) -> QuoteAnswer:
     allowance = None if unlimited else _number("allowance", request.allowance, negative=False)
     rated = price(charge, quantity, allowance)
     if abs(rated.rounded) > BIGGEST:
-        raise _invalid([FieldError("quantity", "the amount is larger than any that can be charged")])
+        raise _invalid([FieldError("quantity", "is too large: the amount exceeds the maximum that can be charged")])
     return _answer(request.charge, rated, places)
 
 
@@ -118,7 +118,7 @@ def _charge(given: ChargeInput, places: int) -> Charge:
 def _number(field: str, raw: msgspec.Raw, *, negative: bool) -> Decimal:
     text = bytes(raw)
     if text.startswith(b'"'):
-        text = text[1:-1]  # escapes fail below: no digit needs one
+        text = text[1:-1]  # escape sequences fail below: no digit needs one
     try:
         return parse_quantity(text, negative=negative)
     except ValueError as wrong:

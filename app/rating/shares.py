@@ -1,4 +1,4 @@
-"""Sharing a whole amount out: no minor unit is lost and none is made."""
+"""Splits a whole amount by weight without losing or creating a minor unit."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from app.kit.money import exactly
 
 
 def split(total: int, weights: Sequence[Decimal]) -> list[int]:
-    """Share `total` minor units by weight with the largest remainder; the parts sum to it exactly.
+    """Split `total` minor units by weight with the largest-remainder method; the parts sum to exactly `total`.
 
-    Each part differs from its exact share by less than one unit; of equal remainders the earlier wins. Weights that sum
-    to zero (a base fee without use) share equally. A negative total is the mirror of its absolute value.
+    Every part is within one unit of its exact share; the first of equal remainders wins. Weights that sum to zero
+    (a base fee without usage) split equally. A negative total mirrors its absolute value.
 
     Example: 100 over 1, 1, 1 is 34, 33, 33.
     """
     if not weights:
         if total:
-            raise ValueError("nothing to share the amount over")
+            raise ValueError("no weights to split the amount by")
         return []
     whole = _as_integers(weights)
     if sum(whole) == 0:
@@ -46,7 +46,7 @@ def _largest_remainder(total: int, weights: list[int]) -> list[int]:
     whole = sum(weights)
     shares = [divmod(total * weight, whole) for weight in weights]
     parts = [floor for floor, _ in shares]
-    order = sorted(range(len(shares)), key=lambda place: (-shares[place][1], place))
-    for place in order[: total - sum(parts)]:
-        parts[place] += 1
+    order = sorted(range(len(shares)), key=lambda index: (-shares[index][1], index))
+    for index in order[: total - sum(parts)]:
+        parts[index] += 1
     return parts

@@ -1,7 +1,7 @@
 """stairstep: one price for the band that the quantity falls in.
 
-Example: bands to 100 for "10" and to 500 for "40"; 100 units are 1,000 cents, 100.5 units are 4,000 cents.
-A first band with up_to "0" and flat_amount "0" makes no use cost nothing.
+Example: bands up to 100 for "10" and up to 500 for "40"; 100 units cost 1,000 cents, 100.5 units cost 4,000 cents.
+A first band with up_to "0" and flat_amount "0" makes zero usage free.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from decimal import Decimal
 from app.kit.money import ZERO
 from app.rating.charge import TierLine
 from app.rating.reader import Reader
-from app.rating.tiers import Tier, falls_in, read_tiers
+from app.rating.tiers import Tier, find_tier, read_tiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,10 @@ class Stairstep:
     tiers: tuple[Tier, ...]
 
     def lines(self, quantity: Decimal) -> list[TierLine]:
-        floor, band = falls_in(self.tiers, quantity)
+        floor, band = find_tier(self.tiers, quantity)
         return [TierLine(floor, band.up_to, quantity, flat_amount=band.flat_amount)]
 
 
-def read(reader: Reader) -> Stairstep:
+def read_stairstep(reader: Reader) -> Stairstep:
     """Keys: tiers, each with up_to and flat_amount."""
     return Stairstep(read_tiers(reader, lambda row, up_to: Tier(up_to, ZERO, row.money("flat_amount"))))

@@ -1,4 +1,4 @@
-"""Tiers: `up_to` is inclusive and cumulative, the last has none; each has a unit amount and a flat amount."""
+"""Tiers with a unit amount and a flat amount. `up_to` is inclusive and cumulative; the last tier has none."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ class Tier:
     unit_amount: Decimal
     flat_amount: Decimal
 
-    def holds(self, quantity: Decimal) -> bool:
-        """Whether a quantity above the tiers before ends here; a fraction above the bound does not."""
+    def contains(self, quantity: Decimal) -> bool:
+        """Whether a quantity above the previous tiers is within this one. Any fraction above the bound is not."""
         return self.up_to is None or quantity <= self.up_to
 
 
-def with_floors(tiers: Sequence[Tier]) -> Iterator[tuple[Decimal, Tier]]:
-    """Each tier with the bound that it starts above."""
+def iterate_with_floors(tiers: Sequence[Tier]) -> Iterator[tuple[Decimal, Tier]]:
+    """Yield every tier with the bound that it starts above."""
     floor = ZERO
     for tier in tiers:
         yield floor, tier
         floor = tier.up_to or floor
 
 
-def falls_in(tiers: Sequence[Tier], quantity: Decimal) -> tuple[Decimal, Tier]:
-    """The tier that holds the whole quantity, with its floor."""
-    return next((floor, tier) for floor, tier in with_floors(tiers) if tier.holds(quantity))
+def find_tier(tiers: Sequence[Tier], quantity: Decimal) -> tuple[Decimal, Tier]:
+    """The tier that contains the whole quantity, with its floor."""
+    return next((floor, tier) for floor, tier in iterate_with_floors(tiers) if tier.contains(quantity))
 
 
 def read_tiers(reader: Reader, read: Callable[[Reader, Decimal | None], Tier]) -> tuple[Tier, ...]:
-    """Read the key `tiers`: bounds must rise, and only the last may and must be open."""
+    """Read the key `tiers`. Bounds must increase, and only the last tier is open-ended."""
     rows = reader.rows("tiers")
     tiers = tuple(read(row, row.bound("up_to")) for row in rows)
     if not any(row.errors for row in rows):
         _check_bounds(rows, tiers)
     for row in rows:
-        reader.errors += row.finish()
+        reader.errors += row.collect_errors()
     return tiers
 
 
 def _check_bounds(rows: Sequence[Reader], tiers: Sequence[Tier]) -> None:
-    for place, (before, tier) in enumerate(pairwise(tiers)):
+    for index, (before, tier) in enumerate(pairwise(tiers)):
         if before.up_to is None:
-            rows[place].fail("up_to", "is missing; only the last tier is open")
+            rows[index].add_error("up_to", "is missing; only the last tier is open-ended")
         elif tier.up_to is not None and tier.up_to <= before.up_to:
-            rows[place + 1].fail("up_to", "must be above that of the tier before")
+            rows[index + 1].add_error("up_to", "must be above that of the previous tier")
     if tiers and tiers[-1].up_to is not None:
-        rows[-1].fail("up_to", "must be left out: the last tier is open")
+        rows[-1].add_error("up_to", "must be left out: the last tier is open-ended")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from app.rating import marginal
+from app.rating import marginal_price
 from app.statements import wording
 from app.statements.current_usage import CurrentUsage
 from app.statements.offers import Offer
@@ -89,7 +89,7 @@ def describe_overage(offer: Offer, meter: str, currency: str) -> str:
     if terms.charge is None:
         return "By agreement"
     allowance = terms.allowance or Decimal(0)
-    unit_price = marginal(terms.charge, allowance, allowance)
+    unit_price = marginal_price(terms.charge, allowance, allowance)
     words = f"{wording.format_unit_price(unit_price, currency)} each" if unit_price else "Billed"
     return words if terms.hard_limit is None else f"{words}, to {quantity(terms.hard_limit)}"
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from app.kit.money import ZERO
 from app.kit.periods import Period
-from app.rating import Charge, Rated, marginal, price
+from app.rating import Charge, Rated, marginal_price, price
 from app.statements.projection import Projection, project
 from app.statements.windows import Window
 
@@ -172,13 +172,13 @@ def _next_unit(terms: UsageTerms, use: MeterUse) -> Decimal:
     refused = cap is not None and use.used + use.reserved >= cap
     if refused or terms.charge is None or terms.policy == "warn":
         return ZERO
-    return marginal(terms.charge, use.used - use.unbilled, terms.allowance)
+    return marginal_price(terms.charge, use.used - use.unbilled, terms.allowance)
 
 
 def _overage_unit(terms: UsageTerms, use: MeterUse) -> Decimal:
     if terms.charge is None or terms.policy == "warn" or terms.allowance is None:
         return ZERO
-    return marginal(terms.charge, max(use.used - use.unbilled, terms.allowance), terms.allowance)
+    return marginal_price(terms.charge, max(use.used - use.unbilled, terms.allowance), terms.allowance)
 
 
 def _ahead(aggregation: str, terms: UsageTerms, use: MeterUse, pace: Pace) -> Projection:

@@ -106,7 +106,7 @@ def plan_in_force(session: Session, org_id: UUID, at: datetime) -> UUID:
 
 def default_version_id(session: Session) -> UUID:
     """The newest version of the default plan; `Unavailable` before any catalogue was applied."""
-    found = catalog.default_version_id(session)
+    found = catalog.find_default_version_id(session)
     if found is None:
         raise Unavailable(_NO_CATALOGUE)
     return found
@@ -144,11 +144,11 @@ def limits(session: Session, org_id: UUID, period_start: datetime) -> list[Limit
 
 def entitlements(session: Session, org_id: UUID, now: datetime) -> Entitlements:
     """What the org may do now. Before its first period is open: what that will hold."""
-    version = catalog.version(session, plan_in_force(session, org_id, now))
+    version = catalog.find_version(session, plan_in_force(session, org_id, now))
     if version is None:
         raise Unavailable("The plan in force is not in the catalogue.")
     held = subscription(session, org_id)
-    held_to = catalog.default_version(session) if held is not None and held.limited_at else None
+    held_to = catalog.find_default_version(session) if held is not None and held.limited_at else None
     period = current_period(session, org_id, now)
     if period is None:
         in_force = as_granted(version, org_id, now, owes=held is not None)

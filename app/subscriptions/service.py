@@ -121,7 +121,7 @@ def is_free(version: PlanVersion) -> bool:
 
 
 def _assignable(session: Session, version_id: UUID) -> PlanVersion:
-    version = catalog.version(session, version_id)
+    version = catalog.find_version(session, version_id)
     if version is None:
         raise NotFound("There is no such plan version.")
     if version.published_at is None or version.plan.archived_at is not None:
@@ -194,7 +194,7 @@ def described(session: Session, held: Subscription | None) -> dict[str, object] 
     """A subscription as the audit tells of it."""
     if held is None:
         return None
-    version = catalog.version(session, held.plan_version_id)
+    version = catalog.find_version(session, held.plan_version_id)
     if version is None:
         raise RuntimeError(f"subscription {held.id} names no version")
     return {

@@ -29,7 +29,7 @@ def open_periods() -> None:
     """
     now = business_now()
     with transaction() as reading:
-        default = catalog.default_version_id(reading)
+        default = catalog.find_default_version_id(reading)
         if default is None:
             return  # nothing is sold yet
         to_open = sweep.orgs_to_open(reading, now + periods.AHEAD, MOST)

@@ -1,4 +1,4 @@
--- A thousand events a request, two in a hundred of them a repetition; four orgs take turns.
+-- A thousand events per request, 2 % of them duplicates, from one of four orgs at random.
 local keys = {}
 for line in io.lines(os.getenv("KEYS")) do keys[#keys + 1] = line end
 function setup(thread) thread:set("seed", 1) end

@@ -1,4 +1,4 @@
--- One limit check a request, over ORGS orgs. The requests are made once: it is not the generator that is measured.
+-- One limit check per request, over ORGS orgs. Requests are built once, so that the generator costs nothing.
 local orgs, keys, ready = tonumber(os.getenv("ORGS")), {}, {}
 for line in io.lines(os.getenv("KEYS")) do keys[#keys + 1] = line end
 function init()

@@ -1,4 +1,4 @@
--- One event a request, each with a new id; ORGS orgs take turns by their own keys (file KEYS).
+-- One event with a new id per request, from one of ORGS orgs at random, with their own keys (file KEYS).
 local orgs, keys, threads = tonumber(os.getenv("ORGS")), {}, 0
 for line in io.lines(os.getenv("KEYS")) do keys[#keys + 1] = line end
 function setup(thread) threads = threads + 1; thread:set("seed", threads) end

@@ -1,1 +1,1 @@
-"""What figures are divided by. Written once, after the usual way of doing it; never tuned."""
+"""The baselines that figures are divided by. Written once, in the usual way; never tuned."""

@@ -1,4 +1,4 @@
--- One event of an org of the first :orgs, by the call that the portal makes where PostgreSQL is 17 or newer.
+-- Records one event for a random one of the first :orgs orgs, with the call that the portal makes on PostgreSQL 17 or newer.
 \set org random(1, :orgs)
 CALL usage_record(
   p_org => ('00000000-0000-7000-8000-' || lpad(to_hex(:org::integer), 12, '0'))::uuid, p_now => now(),

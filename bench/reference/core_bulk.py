@@ -1,4 +1,4 @@
-"""A batch as SQLAlchemy Core writes it: keys that are new, their events, their sums; no limit is looked at."""
+"""Writes a batch with SQLAlchemy Core: new keys, their events and their sums. Checks no limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONTENT = bytes(16)
 
 
 def write(engine: sa.Engine, rows: Sequence[Mapping[str, Any]], period_start: Any) -> None:
-    """Write rows of `usage_events` in one transaction, each key once."""
+    """Write rows of `usage_events` in one transaction, every key once."""
     with engine.begin() as connection:
         seen = {(row["org_id"], row["key"]): row for row in rows}
         keys = [
@@ -46,5 +46,5 @@ def write(engine: sa.Engine, rows: Sequence[Mapping[str, Any]], period_start: An
             "used": COUNTERS.c.used + upsert.excluded.used,
             "events": COUNTERS.c.events + upsert.excluded.events,
         }
-        found = ["org_id", "meter_id", "period_start"]
-        connection.execute(upsert.on_conflict_do_update(index_elements=found, set_=added), counters)
+        conflict_key = ["org_id", "meter_id", "period_start"]
+        connection.execute(upsert.on_conflict_do_update(index_elements=conflict_key, set_=added), counters)

@@ -1,4 +1,4 @@
-"""A usage view as it is usually written with an ORM: check the limit, check the key, write, count, commit."""
+"""A usage view as usually written with an ORM: check the limit, check the key, write, count, commit."""
 
 from __future__ import annotations
 

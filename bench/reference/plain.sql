@@ -1,4 +1,4 @@
--- The same event in a plain transaction, which holds the counter's row while it waits for the disk.
+-- Records the same event in a plain transaction, which locks the counter's row while it waits for the disk.
 \set org random(1, :orgs)
 CALL usage_record(
   p_org => ('00000000-0000-7000-8000-' || lpad(to_hex(:org::integer), 12, '0'))::uuid, p_now => now(),

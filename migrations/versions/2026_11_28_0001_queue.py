@@ -1,7 +1,7 @@
-"""The queue of background tasks, and the record of the SQL functions applied.
+"""The queue of background tasks, and the record of applied SQL functions.
 
-The queue is procrastinate's own schema, as the pinned release ships it. A newer release of it comes with a migration of
-ours that runs its published upgrade scripts.
+The queue is procrastinate's own schema, as shipped with the pinned release. Upgrading procrastinate requires a
+migration that runs its published upgrade scripts.
 """
 
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""The audit chain: entries that nobody changes, heads, and personal parts that can be erased."""
+"""The audit chain: immutable entries, chain heads, and personal data that can be erased."""
 
 from alembic import op
 

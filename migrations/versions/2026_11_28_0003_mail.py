@@ -1,4 +1,4 @@
-"""The outbox of mail."""
+"""The email outbox."""
 
 from alembic import op
 

@@ -1,7 +1,7 @@
 """The tables of accounts: orgs, users, members, invitations, sessions, tokens, the sign-in log, API keys, clients.
 
-`sign_in_log` is append-only by trigger; what names a person (address, browser, the e-mail as typed) stands apart in
-`sign_in_details`, whose salted hash the log row keeps, so that a person can be erased and the log still verifies.
+A trigger makes `sign_in_log` append-only. Personal data (IP address, browser, the email as typed) is kept separately in
+`sign_in_details`; the log row keeps its salted hash, so that a person can be erased and the log still verifies.
 """
 
 from alembic import op

@@ -1,4 +1,4 @@
-"""The tables of catalog. A published version of a plan, and all that hangs on it, never changes: triggers say no."""
+"""The tables of catalog. Triggers make published plan versions and their parts immutable."""
 
 from alembic import op
 
@@ -108,28 +108,28 @@ CREATE TABLE plan_features (
 
 GUARDS = """
 CREATE TRIGGER plan_versions_never_change BEFORE UPDATE OR DELETE ON plan_versions
-    FOR EACH ROW EXECUTE FUNCTION refuse_published_version();
+    FOR EACH ROW EXECUTE FUNCTION reject_published_version_change();
 CREATE TRIGGER plan_versions_never_emptied BEFORE TRUNCATE ON plan_versions
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_published_version();
+    FOR EACH STATEMENT EXECUTE FUNCTION reject_published_version_change();
 
 CREATE TRIGGER meters_keep_their_meaning BEFORE UPDATE ON meters FOR EACH ROW
     WHEN ((OLD.id, OLD.key, OLD.aggregation, OLD.dimension) IS DISTINCT FROM
           (NEW.id, NEW.key, NEW.aggregation, NEW.dimension))
-    EXECUTE FUNCTION refuse_another_meaning();
+    EXECUTE FUNCTION reject_meter_redefinition();
 """
 
 GUARD_OF_PART = """
 CREATE TRIGGER {table}_never_change BEFORE INSERT OR UPDATE OR DELETE ON {table}
-    FOR EACH ROW EXECUTE FUNCTION refuse_part_of_published_version();
+    FOR EACH ROW EXECUTE FUNCTION reject_published_part_change();
 CREATE TRIGGER {table}_never_emptied BEFORE TRUNCATE ON {table}
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_part_of_published_version();
+    FOR EACH STATEMENT EXECUTE FUNCTION reject_published_part_change();
 """
 
 
 def upgrade() -> None:
     op.execute(TABLES)
     create_functions(
-        op.get_bind(), "refuse_published_version", "refuse_part_of_published_version", "refuse_another_meaning"
+        op.get_bind(), "reject_published_version_change", "reject_published_part_change", "reject_meter_redefinition"
     )
     op.execute(GUARDS)
     for table in CHILDREN:

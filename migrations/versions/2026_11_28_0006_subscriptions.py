@@ -1,7 +1,7 @@
 """The tables of subscriptions, usage periods and limits in force.
 
-Periods and limits in force carry the org first in every key and refer, beyond themselves, only to orgs and
-meters, so that they can be spread over servers by org.
+Periods and limits in force have the org first in every key and reference only orgs, meters and one another, so that
+they can be sharded by org.
 """
 
 from alembic import op

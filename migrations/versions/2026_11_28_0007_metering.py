@@ -1,7 +1,7 @@
 """The tables of metering: keys, events by month, erasable details, counters, windows, refusals, roll-ups, imports.
 
-Keys and events carry no foreign keys: they are written only together with the counter row, which has them. A foreign
-key on each event would lock the org's row for every event of it.
+Keys and events have no foreign keys: they are only written together with the counter row, which has them. A foreign key
+on events would lock the org's row for every event.
 """
 
 from alembic import op
@@ -115,7 +115,7 @@ CREATE TABLE usage_windows (
     CONSTRAINT fk_usage_windows_meter_id_meters FOREIGN KEY (meter_id) REFERENCES meters (id),
     CONSTRAINT ck_usage_windows_span CHECK (span IN ('minute', 'hour', 'day'))
 ) WITH (fillfactor = 50);
--- serves the daily removal of windows that have passed
+-- serves the removal of past windows
 CREATE INDEX ix_usage_windows_starts_at ON usage_windows (starts_at);
 
 CREATE TABLE usage_uniques (
@@ -128,8 +128,8 @@ CREATE TABLE usage_uniques (
 );
 """
 
-# Roll-ups are made of events alone: dropping them loses nothing that a fold would not build again. Only quantity and
-# events ever change and no index holds them, so that an update stays on its page (HOT).
+# Roll-ups derive from events alone, so dropping them loses nothing that a fold cannot rebuild. Only quantity and events
+# are updated, and no index contains them, so that updates stay on their page (HOT).
 ROLLUPS = """
 CREATE TABLE usage_days (
     org_id uuid NOT NULL,
@@ -157,7 +157,7 @@ CREATE TABLE usage_months (
         CHECK (dimension IN ('', 'kind', 'provider', 'endpoint', 'user', 'client', 'key')),
     CONSTRAINT ck_usage_months_month CHECK (extract(day FROM month) = 1)
 ) WITH (fillfactor = 70);
--- serves: the top orgs of a month by a meter (staff)
+-- serves: the top orgs of a month by meter (staff)
 CREATE INDEX ix_usage_months_month_meter_id ON usage_months (month, meter_id) WHERE dimension = '';
 
 CREATE TABLE usage_totals (
@@ -180,17 +180,17 @@ CREATE TABLE rollup_state (
     CONSTRAINT ck_rollup_state_name CHECK (name IN ('orgs', 'totals'))
 ) WITH (fillfactor = 10);
 
--- The zone in which an org's days were cut, and whether they wait to be built again.
+-- The time zone of an org's roll-ups, and whether they must be rebuilt.
 CREATE TABLE rollup_orgs (
     org_id uuid CONSTRAINT pk_rollup_orgs PRIMARY KEY,
     time_zone text NOT NULL,
     stale boolean NOT NULL,
     CONSTRAINT fk_rollup_orgs_org_id_orgs FOREIGN KEY (org_id) REFERENCES orgs (id)
 );
--- serves: the fold's look for orgs to build again
+-- serves: the fold's search for orgs to rebuild
 CREATE INDEX ix_rollup_orgs_stale ON rollup_orgs (org_id) WHERE stale;
 
--- Days of an org's meter that are computed anew rather than added to, since when.
+-- The queue of days of an org's meter to recompute rather than add to.
 CREATE TABLE rollup_anew (
     org_id uuid NOT NULL,
     meter_id integer NOT NULL,
@@ -228,7 +228,7 @@ CREATE TABLE refused_events (
     CONSTRAINT pk_refused_events PRIMARY KEY (org_id, id),
     CONSTRAINT fk_refused_events_org_id_orgs FOREIGN KEY (org_id) REFERENCES orgs (id)
 );
--- serves the removal of what is older than 30 days; rows arrive in order of time
+-- serves the removal of rows older than 30 days; rows arrive in time order
 CREATE INDEX ix_refused_events_at ON refused_events USING brin (at);
 
 CREATE TABLE refused_quota (
@@ -241,11 +241,11 @@ CREATE TABLE refused_quota (
     CONSTRAINT fk_refused_quota_org_id_orgs FOREIGN KEY (org_id) REFERENCES orgs (id),
     CONSTRAINT fk_refused_quota_meter_id_meters FOREIGN KEY (meter_id) REFERENCES meters (id)
 ) WITH (fillfactor = 50);
--- serves the removal of what is older than 30 days
+-- serves the removal of rows older than 30 days
 CREATE INDEX ix_refused_quota_hour ON refused_quota (hour);
 """
 
-# One event as it comes in, and what was decided about it: how the functions that record one hand them on.
+# An incoming event and the decision about it, as passed between the functions that record it.
 TYPES = """
 CREATE TYPE usage_event_input AS (
     id text,
@@ -288,8 +288,8 @@ CREATE TYPE usage_decision AS (
 );
 """
 
-# Row triggers are cloned to every partition, also to those attached later; TRUNCATE has no row trigger, so the
-# function that makes partitions adds its own to each.
+# Row triggers are cloned to every partition, including those attached later. TRUNCATE has no row trigger, so the
+# function that creates partitions adds a statement trigger to each one.
 TRIGGERS = """
 CREATE TRIGGER usage_events_immutable BEFORE UPDATE OR DELETE ON usage_events
 FOR EACH ROW EXECUTE FUNCTION usage_immutable();
@@ -299,7 +299,7 @@ CREATE TRIGGER usage_events_not_truncated BEFORE TRUNCATE ON usage_events_defaul
 FOR EACH STATEMENT EXECUTE FUNCTION usage_immutable();
 """
 
-# Both marks of the roll-ups begin below every event of this database.
+# Both watermarks start below every event of this database.
 MARKS = """
 INSERT INTO rollup_state (name, upto, floor_seq, cluster)
 SELECT name, 0, 0, database_cluster() FROM unnest(ARRAY['orgs', 'totals']) AS name;

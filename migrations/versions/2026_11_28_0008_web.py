@@ -1,4 +1,4 @@
-"""Idempotency keys of the JSON API: one row a key and org, kept for 24 hours."""
+"""Idempotency keys of the JSON API: one row per key and org, kept for 24 hours."""
 
 from alembic import op
 

@@ -1,7 +1,7 @@
-"""Payments: what we sent people to pay for, what Stripe says of it, what moved, and every event as it came in.
+"""The tables of payments: checkouts, mirrors of Stripe's objects, billing records, dunning, and the webhook inbox.
 
-Mirrors are keyed by Stripe's own ids and hold its present state, read from its API and never from an event.
-No address that signs somebody in or opens a page of Stripe's for a person is kept, but the invoice's own.
+Mirrors are keyed by Stripe's ids and hold the current state, read from the API and never from an event. No URL that
+signs somebody in or opens a Stripe page for a person is stored, except the invoice's.
 """
 
 from alembic import op

@@ -14,7 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from app.catalog.queries import version_of
+from app.catalog.queries import find_newest_version
 from app.kit.ids import new_id
 from app.payments.models import (
     INBOX_STATES,
@@ -209,7 +209,7 @@ def test_the_page_of_an_org_shows_its_payments(desk: Desk) -> None:
 def _subscribe(desk: Desk, org_id: UUID, customer: str) -> str:
     name = factories.unique("sub").replace("-", "_")
     with desk.scenario.app.app_context(), transaction() as session:
-        version = version_of(session, "pro")
+        version = find_newest_version(session, "pro")
         assert version is not None
         price = session.query(StripePrice).filter_by(plan_version_id=version.id, interval="month").first()
         if price is None:

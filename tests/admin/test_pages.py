@@ -8,7 +8,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from app.metering.queries import by_period
+from app.metering.queries import list_period_usage
 from app.web.database import db
 from tests import factories
 from tests.pages import send, text_of
@@ -118,7 +118,7 @@ def test_what_fell_into_the_new_period_is_counted_there(scenario: Scenario) -> N
     current = scenario.app.test_client().get("/api/v1/usage/current", headers=org.api()).get_json()
     assert current["meters"][0]["used"] == "7"
     with scenario.app.app_context():
-        periods = [each.used for each in by_period(db.session(), org.id, scenario.clock.at)]
+        periods = [each.used for each in list_period_usage(db.session(), org.id, scenario.clock.at)]
     assert periods == [5, 7]
 
 

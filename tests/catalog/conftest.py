@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from app.catalog.apply import apply
+from app.catalog.apply import apply_catalog
 from app.catalog.compare import CatalogDifference
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
@@ -40,7 +40,7 @@ def put(fresh: Session) -> Callable[..., CatalogDifference]:
     """Apply TOML text to the fresh database and commit."""
 
     def applied(text: str, **options: bool) -> CatalogDifference:
-        difference = apply(fresh, read_catalog(text, "x.toml"), actor=SYSTEM, now=NOW, **options)
+        difference = apply_catalog(fresh, read_catalog(text, "x.toml"), actor=SYSTEM, now=NOW, **options)
         fresh.commit()
         return difference
 

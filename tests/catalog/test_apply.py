@@ -6,10 +6,10 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.catalog import queries
-from app.catalog.apply import apply
-from app.catalog.compare import compare
+from app.catalog.apply import apply_catalog
+from app.catalog.compare import compare_catalog
 from app.catalog.errors import CatalogError
-from app.catalog.export import export
+from app.catalog.export import export_catalog
 from app.catalog.models import Meter, Plan, PlanVersion
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
@@ -56,14 +56,14 @@ def audited(session):
 
 def test_a_file_becomes_meters_plans_and_published_versions(fresh, put):
     put(SMALL)
-    free, pro = queries.offered(fresh)
+    free, pro = queries.list_offered_versions(fresh)
     assert (free.plan.key, free.plan.is_default, free.number, free.published_at is not None) == ("free", True, 1, True)
     assert {(p.currency, p.interval): p.amount for p in pro.prices} == {("USD", "month"): 4900, ("USD", "year"): 49000}
     assert pro.charges[0].properties == {"tiers": [{"up_to": "1000", "unit_amount": "0.01"}, {"unit_amount": "0.005"}]}
     assert {limit.key: limit.value for limit in pro.limits}["file_bytes"] == 5 * 2**20
     assert {limit.key: limit.value for limit in pro.limits}["retention_days"] is None
     assert (pro.meters[0].allowance, pro.meters[0].policy, pro.meters[0].per_day) == (100, "charge", 50)
-    assert queries.default_version(fresh).id == free.id == queries.default_version_id(fresh)
+    assert queries.find_default_version(fresh).id == free.id == queries.find_default_version_id(fresh)
     assert [feature.value for feature in pro.features] == ["e-mail"]
 
 
@@ -93,23 +93,23 @@ def test_every_change_leaves_an_audit_entry(fresh, put):
 
 def test_changed_terms_make_the_next_version_and_leave_the_published_one_alone(fresh, put):
     put(SMALL)
-    first = queries.version_of(fresh, "pro")
+    first = queries.find_newest_version(fresh, "pro")
     difference = put(SMALL.replace("allowance = 100", "allowance = 200"))
     assert [(plan.wanted.key, plan.facts) for plan in difference.plans] == [
         ("pro", {"meters.calls.allowance": ("100", "200")})
     ]
-    second = queries.version_of(fresh, "pro")
+    second = queries.find_newest_version(fresh, "pro")
     assert (second.number, second.meters[0].allowance) == (2, Decimal(200))
     fresh.expire_all()
-    assert queries.version(fresh, first.id).meters[0].allowance == 100
+    assert queries.find_version(fresh, first.id).meters[0].allowance == 100
 
 
 def test_changed_words_change_the_plan_and_make_no_version(fresh, put):
     put(SMALL)
     put(SMALL.replace('"More."', '"Much more."').replace('name = "Calls"', 'name = "API calls"'))
-    assert queries.version_of(fresh, "pro").number == 1
-    assert queries.version_of(fresh, "pro").plan.summary == "Much more."
-    assert queries.meters(fresh)[0].name == "API calls"
+    assert queries.find_newest_version(fresh, "pro").number == 1
+    assert queries.find_newest_version(fresh, "pro").plan.summary == "Much more."
+    assert queries.list_meters(fresh)[0].name == "API calls"
 
 
 def test_numbers_written_otherwise_are_no_change(fresh, put):
@@ -125,32 +125,32 @@ def test_a_plan_missing_in_the_file_is_named_and_archived_only_when_asked(fresh,
     assert not difference
     assert difference.missing == ["pro"]
     assert [plan.key for plan in put(only_free, archive_missing=True).archived] == ["pro"]
-    assert [version.plan.key for version in queries.offered(fresh)] == ["free"]
-    assert queries.version_of(fresh, "pro") is None
+    assert [version.plan.key for version in queries.list_offered_versions(fresh)] == ["free"]
+    assert queries.find_newest_version(fresh, "pro") is None
     put(SMALL)
-    assert queries.version_of(fresh, "pro").number == 1
+    assert queries.find_newest_version(fresh, "pro").number == 1
 
 
 def test_another_plan_can_become_the_default_one_at_a_time(fresh, put):
     put(SMALL)
     other = SMALL.replace("default = true\n", "").replace('summary = "More."', 'summary = "More."\ndefault = true')
     put(other.replace('{ month = "49.00", year = "490.00" }', '{ month = "0" }'))
-    assert queries.default_version(fresh).plan.key == "pro"
+    assert queries.find_default_version(fresh).plan.key == "pro"
     assert fresh.scalars(select(Plan.key).where(Plan.is_default)).all() == ["pro"]
 
 
 def test_a_default_plan_that_the_file_replaces_without_naming_it_is_demoted(fresh, put):
     put(SMALL)
     put(SMALL.replace("[plans.free]", "[plans.basic]"))
-    assert queries.default_version(fresh).plan.key == "basic"
+    assert queries.find_default_version(fresh).plan.key == "basic"
     assert fresh.scalar(select(Plan.is_default).where(Plan.key == "free")) is False
 
 
 def test_a_default_plan_that_the_file_replaces_can_be_archived_in_the_same_breath(fresh, put):
     put(SMALL)
     put(SMALL.replace("[plans.free]", "[plans.basic]"), archive_missing=True)
-    assert [version.plan.key for version in queries.offered(fresh)] == ["basic", "pro"]
-    assert queries.default_version(fresh).plan.key == "basic"
+    assert [version.plan.key for version in queries.list_offered_versions(fresh)] == ["basic", "pro"]
+    assert queries.find_default_version(fresh).plan.key == "basic"
 
 
 def test_two_who_apply_at_once_make_one_version(fresh, empty):
@@ -158,13 +158,13 @@ def test_two_who_apply_at_once_make_one_version(fresh, empty):
 
     def applied(_):
         with Session(engine) as session:
-            difference = apply(session, read_catalog(SMALL, "x.toml"), actor=SYSTEM, now=NOW)
+            difference = apply_catalog(session, read_catalog(SMALL, "x.toml"), actor=SYSTEM, now=NOW)
             session.commit()
             return bool(difference)
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(applied, range(4))) == [False, False, False, True]
-    assert [version.number for version in queries.newest(fresh)] == [1, 1]
+    assert [version.number for version in queries.list_newest_versions(fresh)] == [1, 1]
 
 
 def test_a_first_file_without_a_default_plan_is_refused(fresh, put):
@@ -174,19 +174,19 @@ def test_a_first_file_without_a_default_plan_is_refused(fresh, put):
 
 def test_a_meter_keeps_what_it_counts(fresh, put):
     put(SMALL)
-    with pytest.raises(CatalogError, match=r"x.toml:5 meters.calls.aggregation: is sum and stays so"):
+    with pytest.raises(CatalogError, match=r"x.toml:5 meters.calls.aggregation: is sum and cannot change"):
         put(SMALL.replace('aggregation = "sum"', 'aggregation = "max"'))
 
 
 def test_comparing_writes_nothing(fresh):
-    assert compare(fresh, read_catalog(SMALL, "x.toml"))
+    assert compare_catalog(fresh, read_catalog(SMALL, "x.toml"))
     assert not fresh.new
     assert fresh.scalars(select(Meter)).all() == []
 
 
 def test_the_export_applies_to_no_change_here_and_makes_the_same_catalogue_elsewhere(fresh, put):
     put(SMALL)
-    exported = export(fresh)
+    exported = export_catalog(fresh)
     assert not put(exported)
     catalog, again = read_catalog(SMALL, "a"), read_catalog(exported, "b")
     assert catalog.meters == again.meters

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from app.catalog import queries
-from app.catalog.export import export
+from app.catalog.export import export_catalog
 from app.catalog.schemas import read_catalog
 from app.settings import PROJECT
 
@@ -19,7 +19,7 @@ MB = 1_000_000
 def apply_file(fresh, put):
     def applied(name):
         put((PROJECT / "catalogs" / name).read_text(encoding="utf-8"))
-        return {version.plan.key: version for version in queries.offered(fresh, public=False)}
+        return {version.plan.key: version for version in queries.list_offered_versions(fresh, public=False)}
 
     return applied
 
@@ -98,7 +98,7 @@ def test_transformations_are_paid_one_by_one(apply_file):
 def test_each_file_applies_to_a_fresh_database_once_and_its_export_is_no_change(file, fresh, put):
     assert put(file.read_text(encoding="utf-8"))
     assert not put(file.read_text(encoding="utf-8"))
-    assert not put(export(fresh))
+    assert not put(export_catalog(fresh))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -124,4 +124,4 @@ def test_files_of_several_products_may_follow_one_another(fresh, put):
         put(file.read_text(encoding="utf-8"))
     assert fresh.scalar(text("SELECT count(*) FROM plans WHERE is_default")) == 1
     assert Path(FILES[-1]).stem == "transformations"
-    assert queries.default_version(fresh).meters[0].meter.key == "transformations"
+    assert queries.find_default_version(fresh).meters[0].meter.key == "transformations"

@@ -46,7 +46,7 @@ def test_apply_prints_the_difference_and_then_no_change(run):
     assert "+ plan pro: More\n" not in words
     assert "+ plan pro: Pro\n+ plan pro, version 1\n" in words
     assert "    charges.overage.USD.tiers[0].unit_amount: 0.01\n" in words
-    assert run("apply", "FILE") == (0, "no change\n")
+    assert run("apply", "FILE") == (0, "no changes\n")
 
 
 def test_a_changed_plan_is_shown_fact_by_fact(run):
@@ -57,7 +57,7 @@ def test_a_changed_plan_is_shown_fact_by_fact(run):
         (
             "~ plan pro\n"
             "    summary: More. -> Most.\n"
-            "+ plan pro, version 2, after version 1, which stays as it is\n"
+            "+ plan pro, version 2, after version 1, which is unchanged\n"
             "    prices.USD.year: 490 -> 480\n"
         ),
     )
@@ -73,7 +73,7 @@ def test_a_broken_file_is_refused_with_file_line_and_key(run):
     assert code == 1
     assert words == (
         "FILE:25 plans.pro.meters.calls.per_day: must be above 0\n"
-        "FILE:25 plans.pro.meters.calls.policy: has no charge for it in USD\n"
+        "FILE:25 plans.pro.meters.calls.policy: needs a charge for this meter in USD\n"
         "FILE:30 plans.pro.charges[0].currency: 'USQ' is not a currency code of ISO 4217, such as USD\n"
         "FILE was not applied: 3 problems, nothing was written.\n"
     )
@@ -93,17 +93,17 @@ def test_a_missing_file_is_a_wrong_use(run):
 def test_missing_plans_are_named_and_archived_only_when_asked(run):
     run("apply", "FILE", text=SMALL)
     only_free = SMALL[: SMALL.index("[plans.pro]")]
-    left = "  plan pro: not in the file, left as it is (--archive-missing archives it)\nno change\n"
+    left = "  plan pro: not in the file, left unchanged (--archive-missing archives it)\nno changes\n"
     assert run("apply", "FILE", text=only_free) == (0, left)
     assert run("apply", "FILE", "--archive-missing") == (0, "- plan pro: not in the file, archived\n")
-    assert run("apply", "FILE", "--archive-missing") == (0, "no change\n")
+    assert run("apply", "FILE", "--archive-missing") == (0, "no changes\n")
 
 
 def test_export_prints_a_file_that_changes_nothing(run):
     run("apply", "FILE", text=SMALL)
     code, exported = run("export")
     assert code == 0
-    assert run("apply", "FILE", text=exported) == (0, "no change\n")
+    assert run("apply", "FILE", text=exported) == (0, "no changes\n")
 
 
 def test_the_export_is_to_be_had_as_json_too(run):

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from app.catalog import queries
-from app.catalog.definition import WINDOWS, canonical
+from app.catalog.definition import WINDOWS, canonicalise_property
 from app.catalog.errors import CatalogError
-from app.catalog.export import export
+from app.catalog.export import export_catalog
 from app.catalog.file_parser import DIMENSIONS
 from app.catalog.models import COLLECT, LIMITS, MODELS, POLICIES
 from app.catalog.schemas import read_catalog
@@ -26,15 +26,15 @@ ROWS = {
 
 def test_the_example_applies_and_what_is_exported_changes_nothing(fresh, put):
     assert put(EXAMPLE)
-    assert [(each.plan.key, each.number) for each in queries.offered(fresh)] == [("free", 1), ("pro", 1)]
+    assert [(each.plan.key, each.number) for each in queries.list_offered_versions(fresh)] == [("free", 1), ("pro", 1)]
     assert not put(EXAMPLE)
-    assert not put(export(fresh))
+    assert not put(export_catalog(fresh))
 
 
 def test_a_changed_price_of_the_example_makes_a_second_version(fresh, put):
     put(EXAMPLE)
     assert put(EXAMPLE.replace('"49.00"', '"59.00"'))
-    assert [(each.plan.key, each.number) for each in queries.offered(fresh)] == [("free", 1), ("pro", 2)]
+    assert [(each.plan.key, each.number) for each in queries.list_offered_versions(fresh)] == [("free", 1), ("pro", 2)]
 
 
 def test_every_pricing_model_has_its_row():
@@ -45,7 +45,9 @@ def test_every_pricing_model_has_its_row():
 def test_a_pricing_model_costs_what_its_row_says(model):
     keys, said = ROWS[model]
     properties = tomllib.loads("\n".join(re.findall(r"`(.*?)`", keys)), parse_float=Decimal)
-    rated = price(parse_charge(model, {name: canonical(each) for name, each in properties.items()}, 2), Decimal(250))
+    rated = price(
+        parse_charge(model, {name: canonicalise_property(each) for name, each in properties.items()}, 2), Decimal(250)
+    )
     assert f"${Decimal(rated.rounded) / 100:.2f}" == said
 
 

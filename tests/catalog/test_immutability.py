@@ -93,6 +93,6 @@ def test_a_second_default_plan_is_refused(published):
 
 def test_a_meter_is_never_given_another_meaning(published):
     connection, _ = published
-    with pytest.raises(psycopg.errors.RestrictViolation, match="keeps its key"):
+    with pytest.raises(psycopg.errors.RestrictViolation, match="cannot change"):
         connection.execute("UPDATE meters SET aggregation = 'max'")
     connection.execute("UPDATE meters SET name = 'Other'")

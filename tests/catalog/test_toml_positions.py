@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.catalog.toml_positions import index, line_of
+from app.catalog.toml_positions import find_line, index_lines
 
 TEXT = '''# a comment with "quotes" and [brackets]
 title = "a # is no comment here"
@@ -63,18 +63,18 @@ f = 1979-05-27T07:32:00Z
 )
 def test_keys_in_tables_arrays_of_tables_and_inline_tables_are_found(path, line):
     tomllib.loads(TEXT)
-    assert index(TEXT)[path] == line
+    assert index_lines(TEXT)[path] == line
 
 
 def test_what_is_missing_stands_where_it_should_be_put():
-    lines = index(TEXT)
-    assert line_of(lines, ("fruit", 1, "colour")) == 14
-    assert line_of(lines, ("fruit", 0, "sizes", 1, "high")) == 11
-    assert line_of(lines, ("nowhere", "at", "all")) == 1
+    lines = index_lines(TEXT)
+    assert find_line(lines, ("fruit", 1, "colour")) == 14
+    assert find_line(lines, ("fruit", 0, "sizes", 1, "high")) == 11
+    assert find_line(lines, ("nowhere", "at", "all")) == 1
 
 
 def test_lines_are_counted_alike_with_carriage_returns():
-    assert index(TEXT.replace("\n", "\r\n")) == index(TEXT)
+    assert index_lines(TEXT.replace("\n", "\r\n")) == index_lines(TEXT)
 
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
@@ -112,8 +112,8 @@ def paths(value, path=()):
        st.sampled_from(["", " ", "\n", " # ]}\n\t"]))  # fmt: skip
 def test_every_path_that_the_parser_finds_has_its_line_and_no_other_has_one(data, gap):
     text = "".join(f"{quoted(key)} = {written(value, gap)}\n" for key, value in data.items())
-    assert set(index(text)) == set(paths(tomllib.loads(text)))
+    assert set(index_lines(text)) == set(paths(tomllib.loads(text)))
     start = 1
     for key, value in data.items():
-        assert index(text)[key,] == start
+        assert index_lines(text)[key,] == start
         start += 1 + written(value, gap).count("\n")

@@ -153,7 +153,7 @@ def key(app: Flask) -> str:
     with app.app_context():
         session = db.session()
         have_default_plan(session)
-        known = {meter.key for meter in queries.meters(session)}
+        known = {meter.key for meter in queries.list_meters(session)}
         missing = {"api_calls", "documents"} - known  # another test's catalogue may have come first
         session.add_all(Meter(key=each, name=each, unit="unit", aggregation="sum") for each in missing)
         session.commit()

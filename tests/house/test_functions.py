@@ -133,7 +133,7 @@ def test_what_is_gone_from_the_database_is_made_again(scratch: Scratch) -> None:
 
 def test_a_file_bears_the_name_of_the_one_object_it_makes(scratch: Scratch) -> None:
     scratch.write("t_one", "FUNCTION t_two() RETURNS integer LANGUAGE sql RETURN 1")
-    with pytest.raises(ValueError, match="must make one object, t_one"):
+    with pytest.raises(ValueError, match="must define exactly one object, t_one"):
         scratch.apply()
 
 

@@ -17,7 +17,7 @@ from aiosmtpd.controller import Controller
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.catalog.apply import apply
+from app.catalog.apply import apply_catalog
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks, FixedClock
@@ -101,7 +101,7 @@ def scenario(request: pytest.FixtureRequest, app: Flask, session: Session, clock
     clock.at = BOUGHT - 20 * DAY
     made = begin(request, app, session, clock)
     made.only, made.sweeps = None, SWEEPS
-    apply(session, read_catalog(PLAN, "team"), actor=SYSTEM, now=clock.at)
+    apply_catalog(session, read_catalog(PLAN, "team"), actor=SYSTEM, now=clock.at)
     session.commit()
     return made
 

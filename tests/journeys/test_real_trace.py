@@ -16,7 +16,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.metering.tasks import catch_up
+from app.metering.tasks import fold_due
 from app.settings import PROJECT
 from tests.factories import bearer, make_key, make_org, make_plan
 
@@ -40,7 +40,7 @@ def test_totals_of_a_real_trace_equal_the_files(client: FlaskClient, session: Se
 
     expected = {m: sum(Decimal(e["quantity"]) for e in sent if e["meter"] == m) for m in meters}
     assert used(client, key, meters) == expected
-    catch_up()
+    fold_due()
     assert used(client, key, meters) == expected
     month = client.get("/api/v1/usage/history?months=1", headers=bearer(key)).get_json()["months"][-1]
     assert {each["meter"]: Decimal(each["used"]) for each in month["meters"] if each["meter"] in meters} == expected

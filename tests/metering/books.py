@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app.kit import db
 from app.metering import queries
 from app.metering.recording.batch import BatchOutcome, BatchTerms, record_batch
-from app.metering.rollups.fold import Folded, fold
+from app.metering.rollups.fold import FoldStep, fold_rollups
 from app.metering.schemas import Event
 from app.metering.verification import verify
 from tests.metering.world import METERS, MONTHS, NOW, World
@@ -58,15 +58,15 @@ class Books(World):
             time.sleep(0 if step.more else 0.02)
         raise AssertionError("the watermark was held back for a minute")
 
-    def step(self, max_rows: int = 100_000, rest: timedelta = AT_ONCE) -> Folded:
+    def step(self, max_rows: int = 100_000, rest: timedelta = AT_ONCE) -> FoldStep:
         """One step."""
         with self.transaction() as session:
-            return fold(session, NOW, max_rows=max_rows, rest=rest)
+            return fold_rollups(session, NOW, max_rows=max_rows, rest=rest)
 
     def imported(self, org_id: UUID, events: list[Event], *, bill: bool = False) -> BatchOutcome:
         """Record past usage as an import does."""
         terms = BatchTerms("import", billable=bill, limited=False, oldest=datetime(2026, 9, 1, tzinfo=NOW.tzinfo))
-        return record_batch(self.meterer, org_id, events, key_id=None, now=NOW, terms=terms)
+        return record_batch(self.recorder, org_id, events, key_id=None, now=NOW, terms=terms)
 
     def cut(self, session: Session, org_id: UUID, at: datetime) -> None:
         """Cut November in two, as a change of plan does."""
@@ -87,12 +87,12 @@ class Books(World):
     def days(self, org_id: UUID, dimension: str = "", **cut: datetime) -> dict[tuple[date, str, str], Decimal]:
         """By day, meter and value: what a page shows."""
         with self.transaction() as session:
-            found = queries.days(session, org_id, FIRST, LAST, dimension=dimension, **cut)
+            found = queries.list_daily_usage(session, org_id, FIRST, LAST, dimension=dimension, **cut)
         return self._named(found)
 
     def months(self, org_id: UUID, dimension: str = "") -> dict[tuple[date, str, str], Decimal]:
         with self.transaction() as session:
-            return self._named(queries.months(session, org_id, FIRST, LAST, dimension=dimension))
+            return self._named(queries.list_monthly_usage(session, org_id, FIRST, LAST, dimension=dimension))
 
     def kept(self, table: str, org_id: UUID) -> dict[tuple[date, str, str, str], Decimal]:
         """The roll-up rows themselves, without a tail."""
@@ -106,7 +106,7 @@ class Books(World):
 
     def differences(self, *orgs: UUID) -> list[verify.UsageDifference]:
         with self.transaction() as session:
-            return verify.survey(session, only=orgs).differences
+            return verify.survey_usage(session, only=orgs).differences
 
     def _named(self, found: list[queries.UsageFigure]) -> dict[tuple[date, str, str], Decimal]:
         keys = dict(self.run("SELECT id, key FROM meters"))

@@ -21,7 +21,7 @@ def test_counters_come_with_their_limits_and_meters(books: Books) -> None:
     )
     books.many(org, [event("t_sum", 30), event("t_sum", 12), event("t_max", 7)])
     with books.transaction() as session:
-        found = {each.key: each for each in queries.current_counters(session, org, NOVEMBER)}
+        found = {each.key: each for each in queries.list_counters(session, org, NOVEMBER)}
     assert set(found) == {"t_sum", "t_count", "t_max"}
     assert (found["t_sum"].used, found["t_sum"].allowance, found["t_sum"].cap, found["t_sum"].events) == (
         42,
@@ -72,9 +72,9 @@ def test_shares_are_named_and_unique_values_are_counted_over_the_whole_span(book
         books.one(org, event("t_people", occurred_at=at, user="ada"))
     books.fold()
     with books.transaction() as session:
-        by_client = queries.by_dimension(session, org, FIRST, LAST, "client")
-        by_user = {each.meter_id: each for each in queries.by_dimension(session, org, FIRST, LAST, "user")}
-        whole = {each.meter_id: each for each in queries.by_dimension(session, org, FIRST, LAST, "")}
+        by_client = queries.list_usage_by_dimension(session, org, FIRST, LAST, "client")
+        by_user = {each.meter_id: each for each in queries.list_usage_by_dimension(session, org, FIRST, LAST, "user")}
+        whole = {each.meter_id: each for each in queries.list_usage_by_dimension(session, org, FIRST, LAST, "")}
     assert [(each.label, each.value, each.quantity, each.events) for each in by_client] == [
         ("First client", str(client), 3, 2)
     ]
@@ -86,8 +86,8 @@ def test_unique_values_of_the_hour_that_comes_twice_at_midnight_belong_to_the_ne
     org, first = books.org(zone="America/Havana"), datetime(2026, 11, 1, 4, 30, tzinfo=UTC)
     books.one(org, event("t_people", occurred_at=first, user="ada"))
     with books.transaction() as session:
-        october = queries.by_dimension(session, org, date(2026, 10, 1), date(2026, 10, 31), "")
-        november = queries.by_dimension(session, org, date(2026, 11, 1), date(2026, 11, 30), "")
+        october = queries.list_usage_by_dimension(session, org, date(2026, 10, 1), date(2026, 10, 31), "")
+        november = queries.list_usage_by_dimension(session, org, date(2026, 11, 1), date(2026, 11, 30), "")
     assert ([each.quantity for each in october], [each.quantity for each in november]) == ([], [1])
 
 
@@ -96,7 +96,7 @@ def test_an_erased_users_share_stays_without_the_name(books: Books) -> None:
     books.one(org, event("t_sum", 2, user="bob"))
     books.run("UPDATE subjects SET label = NULL, erased_at = now() WHERE org_id = %s", (org,))
     with books.transaction() as session:
-        shares = queries.by_dimension(session, org, FIRST, LAST, "user")
+        shares = queries.list_usage_by_dimension(session, org, FIRST, LAST, "user")
     assert [(each.label, each.quantity) for each in shares] == [("erased user", 2)]
 
 
@@ -105,8 +105,8 @@ def test_the_trend_spans_twelve_months_up_to_this_one(books: Books) -> None:
     books.imported(org, [event("t_sum", 1, occurred_at=NOW - timedelta(days=60))])
     books.one(org, event("t_sum", 2))
     with books.transaction() as session:
-        found = queries.trend(session, org, NOW.date())
-        last = queries.trend(session, org, NOW.date(), 1)
+        found = queries.list_recent_months(session, org, NOW.date())
+        last = queries.list_recent_months(session, org, NOW.date(), 1)
     assert [(each.day, each.quantity) for each in found] == [(date(2026, 9, 1), 1), (date(2026, 11, 1), 2)]
     assert [each.day for each in last] == [date(2026, 11, 1)]
 
@@ -124,8 +124,8 @@ def test_lifetime_totals_go_over_all_periods(books: Books) -> None:
             ],
         )
     with books.transaction() as session:
-        found = {each.meter_id: each for each in queries.lifetime(session, org)}
-        periods = queries.by_period(session, org, NOW, 2)
+        found = {each.meter_id: each for each in queries.list_lifetime_usage(session, org)}
+        periods = queries.list_period_usage(session, org, NOW, 2)
     assert [found[books.meter(key)].used for key in ("t_sum", "t_max", "t_kinds")] == [15, 5, 2]
     sums = [(each.starts_at, each.used) for each in periods if each.meter_id == books.meter("t_sum")]
     assert sums == [(MONTHS[1], 5), (MONTHS[2], 10)]
@@ -136,7 +136,7 @@ def test_the_latest_events_are_those_that_happened_last(books: Books) -> None:
     for hours in (3, 1, 2):
         books.one(org, event("t_sum", hours, occurred_at=NOW - timedelta(hours=hours), user="ada", kind="k"))
     with books.transaction() as session:
-        found = queries.latest_events(session, org, 2)
+        found = queries.list_latest_events(session, org, 2)
     assert [(each.quantity, each.meter, each.user, each.kind) for each in found] == [
         (Decimal(1), "t_sum", "ada", "k"),
         (Decimal(2), "t_sum", "ada", "k"),
@@ -148,7 +148,7 @@ def test_imported_usage_counts_and_is_marked_as_never_priced(books: Books) -> No
     books.imported(org, [event("t_sum", 8), event("t_max", 8)])
     books.many(org, [event("t_sum", 2), event("t_max", 5)])
     with books.transaction() as session:
-        found = {each.key: each for each in queries.current_counters(session, org, NOVEMBER)}
+        found = {each.key: each for each in queries.list_counters(session, org, NOVEMBER)}
     assert (found["t_sum"].used, found["t_sum"].unbilled) == (10, 8)
     assert (found["t_max"].used, found["t_max"].unbilled) == (8, 3)
     assert books.differences(org) == []
@@ -158,4 +158,4 @@ def test_roll_ups_say_when_they_were_folded(books: Books) -> None:
     org = books.org()
     books.fold()
     with books.transaction() as session:
-        assert queries.as_of(session, org) == NOW
+        assert queries.find_folded_at(session, org) == NOW

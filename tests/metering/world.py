@@ -14,7 +14,7 @@ from msgspec import Raw
 
 from app.kit.pool import HotPool
 from app.metering.recording.batch import BatchOutcome, record_batch
-from app.metering.recording.record import Outcome, record
+from app.metering.recording.record import Outcome, record_event
 from app.metering.recording.recorder import UsageRecorder
 from app.metering.schemas import Event
 
@@ -49,7 +49,7 @@ class World:
                 )
 
     @property
-    def meterer(self) -> UsageRecorder:
+    def recorder(self) -> UsageRecorder:
         return UsageRecorder(self.pool, timedelta(days=35), timedelta(minutes=5), self.standby, self._open)
 
     def _open(self, org_id: UUID, at: datetime, now: datetime) -> None:
@@ -91,10 +91,10 @@ class World:
         )  # fmt: skip
 
     def one(self, org_id: UUID, sent: Event, now: datetime = NOW) -> Outcome:
-        return record(self.meterer, org_id, sent, key_id=None, now=now)
+        return record_event(self.recorder, org_id, sent, key_id=None, now=now)
 
     def many(self, org_id: UUID, events: list[Event], now: datetime = NOW) -> BatchOutcome:
-        return record_batch(self.meterer, org_id, events, key_id=None, now=now)
+        return record_batch(self.recorder, org_id, events, key_id=None, now=now)
 
     def run(self, statement: str, arguments: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         with self.pool.connection() as connection:

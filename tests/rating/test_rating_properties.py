@@ -4,7 +4,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from app.kit.money import exactly, round_half_away
-from app.rating import marginal, price, split
+from app.rating import marginal_price, price, split
 from app.rating.schemas import parse_charge
 from tests.rating.charges import amounts, charges, quantities, tiers
 
@@ -44,7 +44,7 @@ def test_a_negative_quantity_is_the_mirror_line_by_line(charge, quantity, allowa
 def test_more_use_never_costs_less_where_prices_only_add_up(charge, one, other):
     low, high = sorted((one, other))
     assert price(charge, low).amount <= price(charge, high).amount
-    assert marginal(charge, low) >= 0
+    assert marginal_price(charge, low) >= 0
 
 
 @given(charges(GROWING), quantities, quantities, quantities)

@@ -26,7 +26,7 @@ def test_an_amount_is_shared_by_largest_remainder(total, weights, parts):
 
 
 def test_an_amount_over_nobody_is_refused():
-    with pytest.raises(ValueError, match="nothing to share"):
+    with pytest.raises(ValueError, match="no weights to split"):
         split(1, [])
 
 

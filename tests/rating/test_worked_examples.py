@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.rating import marginal, price
+from app.rating import marginal_price, price
 from tests.rating.charges import charge
 
 EXAMPLES = [
@@ -86,7 +86,7 @@ def test_an_unlimited_allowance_leaves_nothing_to_price():
 
 
 def test_a_negative_allowance_is_refused():
-    with pytest.raises(ValueError, match="not negative"):
+    with pytest.raises(ValueError, match="cannot be negative"):
         price(charge("per_unit"), Decimal(1), Decimal(-1))
 
 
@@ -159,8 +159,8 @@ def test_the_longest_counter_at_the_finest_price_stays_exact():
     ],
 )
 def test_the_price_of_the_next_unit_is_exact(model, used, allowance, next_unit):
-    assert marginal(charge(model), Decimal(used), Decimal(allowance)) == Decimal(next_unit)
+    assert marginal_price(charge(model), Decimal(used), Decimal(allowance)) == Decimal(next_unit)
 
 
 def test_under_an_unlimited_allowance_the_next_unit_is_free():
-    assert marginal(charge("per_unit"), Decimal(10), None) == 0
+    assert marginal_price(charge("per_unit"), Decimal(10), None) == 0

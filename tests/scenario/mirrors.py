@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select, update
 
-from app.catalog.queries import version_of
+from app.catalog.queries import find_newest_version
 from app.kit.ids import new_id
 from app.payments.models import (
     BillingRecord,
@@ -89,7 +89,7 @@ def _customer(org: UUID, card: dict[str, Any]) -> StripeCustomer:
 
 
 def _price(session: Any) -> str:
-    version = version_of(session, "pro")
+    version = find_newest_version(session, "pro")
     found = session.scalars(select(StripePrice).where(StripePrice.plan_version_id == version.id)).first()
     if found is None:
         found = StripePrice(id=_id("price"), plan_version_id=version.id, interval="month", currency="USD", amount=FEE,

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from app.kit.clock import FixedClock
-from app.metering.rollups.fold import fold as step
+from app.metering.rollups.fold import fold_rollups as step
 from app.web.database import transaction
 
 AT_ONCE = timedelta(0)

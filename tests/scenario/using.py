@@ -8,7 +8,7 @@ import msgspec
 
 from app.kit.actor import SYSTEM
 from app.metering.recording.batch import BatchTerms, record_batch
-from app.metering.recording.recorder import usage_recorder
+from app.metering.recording.recorder import get_usage_recorder
 from app.metering.schemas import Event
 from app.subscriptions.service import assign_plan
 from app.web.database import transaction
@@ -37,6 +37,6 @@ class Using(OrgBase):
         sent = Event(id=factories.unique("event"), meter=meter, quantity=msgspec.Raw(str(quantity).encode()),
                      occurred_at=factories.utc(at), **fields)  # fmt: skip
         terms = BatchTerms(limited=False, oldest=factories.utc("2026-01-01 00:00"))
-        done = record_batch(usage_recorder(), self.id, [sent], key_id=None, now=self.now, terms=terms)
+        done = record_batch(get_usage_recorder(), self.id, [sent], key_id=None, now=self.now, terms=terms)
         assert done.recorded == 1, done
         return self

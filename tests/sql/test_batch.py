@@ -52,7 +52,7 @@ def test_usage_record_batch_records_what_fits_once(sql: Sql, exact: bool) -> Non
 def test_usage_record_batch_asks_for_the_exact_way_or_a_period(sql: Sql, given: dict[str, Any], code: str) -> None:
     org, (meter, key) = sql.org(), sql.meter()
     sql.limit(org, meter, allowance=10)
-    with pytest.raises(Exception, match="one by one" if code == "TK002" else "no period") as caught:  # noqa: SIM117
+    with pytest.raises(Exception, match="event by event" if code == "TK002" else "no usage period") as caught:  # noqa: SIM117
         with sql.connection.transaction():
             record(sql, org, [key], [(1, 1)], **given)
     assert caught.value.sqlstate == code  # type: ignore[attr-defined]
@@ -91,13 +91,13 @@ def test_usage_admit_decides_in_the_order_of_the_batch(
     ("quantities", "billable", "used", "unbilled"),
     [((3, 5), True, 5, 0), ((3, 5), False, 5, 5), ((), True, None, None)],
 )
-def test_usage_admit_take_keeps_the_greatest_of_a_maximum(
+def test_usage_consume_admitted_keeps_the_greatest_of_a_maximum(
     sql: Sql, quantities: tuple[int, ...], billable: bool, used: int | None, unbilled: int | None
 ) -> None:
     org, (meter, _) = sql.org(), sql.meter("max")
     for quantity in quantities:
         sql.rows(
-            "SELECT usage_admit_take(%s, %s, %s, '{max}', %s, %s::numeric[], '{1}', '{day,hour,minute}', %s,"
+            "SELECT usage_consume_admitted(%s, %s, %s, '{max}', %s, %s::numeric[], '{1}', '{day,hour,minute}', %s,"
             " %s::numeric[])",
             org, billable, [meter], [MONTHS[1]], [quantity], [NOW] * 3, [quantity, None, None],
         )  # fmt: skip
@@ -110,14 +110,14 @@ def test_usage_admit_take_keeps_the_greatest_of_a_maximum(
     [([4, 6], {"allowance": 10}, True), ([4, 7], {"allowance": 10}, False), ([4, 6], {"per_hour": 9}, False),
      ([4, 6], {"policy": "charge", "allowance": 1}, True), ([4, 6], {"policy": "warn", "hard_limit": 9}, False)],
 )  # fmt: skip
-def test_usage_batch_fits_and_usage_batch_take_judge_alike(
+def test_usage_batch_fits_and_usage_consume_batch_judge_alike(
     sql: Sql, quantities: list[int], limit: dict[str, Any], fits: bool
 ) -> None:
     org, (meter, _) = sql.org(), sql.meter()
     sql.limit(org, meter, **limit)
     asked = "SELECT usage_batch_fits(%s, %s, %s, '{sum}', %s, '{1,1}', %s::numeric[], %s)"
     assert sql.value(asked, org, NOW, [meter], [MONTHS[1]], quantities, [NOW, NOW]) is fits
-    take = "SELECT usage_batch_take(%s, %s, true, true, %s, %s, %s::numeric[], '{2}')"
+    take = "SELECT usage_consume_batch(%s, %s, true, true, %s, %s, %s::numeric[], '{2}')"
     arguments = (org, NOW, [meter], [MONTHS[1]], [sum(quantities)])
     sql.insert("usage_counters", org_id=org, meter_id=meter, period_start=MONTHS[1])  # the first row is never refused
     if "per_hour" in limit:

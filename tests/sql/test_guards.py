@@ -24,8 +24,8 @@ RESTRICT = "23001"  # restrict_violation
         ("sign_in_log_is_append_only", "DELETE FROM sign_in_log", PRIVILEGE),
         ("sign_in_log_is_append_only", "TRUNCATE sign_in_log CASCADE", PRIVILEGE),
         ("usage_immutable", "TRUNCATE usage_events", "TK003"),
-        ("refuse_published_version", "TRUNCATE plan_versions CASCADE", RESTRICT),
-        ("refuse_part_of_published_version", "TRUNCATE plan_limits", RESTRICT),
+        ("reject_published_version_change", "TRUNCATE plan_versions CASCADE", RESTRICT),
+        ("reject_published_part_change", "TRUNCATE plan_limits", RESTRICT),
     ],
 )
 def test_a_guard_answers_for_its_tables(sql: Sql, function: str, statement: str, code: str) -> None:
@@ -52,10 +52,10 @@ def version(sql: Sql, *, published: bool) -> object:
 
 
 CHANGES = {
-    "refuse_published_version": [
+    "reject_published_version_change": [
         "UPDATE plan_versions SET number = 2 WHERE id = %s",
     ],
-    "refuse_part_of_published_version": [
+    "reject_published_part_change": [
         "INSERT INTO plan_limits VALUES (%s, 'jobs_at_once', 1)",
         "UPDATE plan_limits SET value = 2 WHERE plan_version_id = %s",
         "DELETE FROM plan_limits WHERE plan_version_id = %s",
@@ -71,8 +71,8 @@ def test_a_draft_changes_and_a_published_version_does_not(sql: Sql, statement: s
 
 @pytest.mark.parametrize("change", ["key = 'other'", "aggregation = 'max'"])
 def test_refuse_another_meaning_of_a_meter(sql: Sql, change: str) -> None:
-    """The trigger calls `refuse_another_meaning`."""
+    """The trigger calls `reject_meter_redefinition`."""
     meter, _ = sql.meter()
     sql.rows("UPDATE meters SET name = 'renamed' WHERE id = %s", meter)
     error = sql.fails(RESTRICT, f"UPDATE meters SET {change} WHERE id = %s", meter)
-    assert "refuse_another_meaning" in str(error.diag.context)
+    assert "reject_meter_redefinition" in str(error.diag.context)

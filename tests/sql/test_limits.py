@@ -49,7 +49,7 @@ def test_usage_spans(sql: Sql, zone: str, caps: tuple[Any, ...], spans: list[tup
     assert found == spans
 
 
-OVER = "SELECT usage_window_over(%s, %s, %s, %s, %s, NULL, NULL, 10)"
+OVER = "SELECT usage_exceeded_window(%s, %s, %s, %s, %s, NULL, NULL, 10)"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ OVER = "SELECT usage_window_over(%s, %s, %s, %s, %s, NULL, NULL, 10)"
     [(0, 10, False, False), (0, 11, False, True), (4, 6, False, False), (4, 7, False, True), (10, 0, False, False),
      (99, 10, True, False), (0, 11, True, True)],
 )  # fmt: skip
-def test_usage_window_over_and_usage_take_windows_judge_alike(
+def test_usage_exceeded_window_and_usage_consume_windows_judge_alike(
     sql: Sql, used: int, quantity: int, greatest: bool, refused: bool
 ) -> None:
     org, (meter, _) = sql.org(), sql.meter()
@@ -65,7 +65,7 @@ def test_usage_window_over_and_usage_take_windows_judge_alike(
     sql.insert("usage_windows", org_id=org, meter_id=meter, span="day", starts_at=start, used=used)
     arguments = (org, meter, NOW, quantity, greatest)
     facts = sql.value(OVER, *arguments)
-    take = OVER.replace("usage_window_over", "usage_take_windows")
+    take = OVER.replace("usage_exceeded_window", "usage_consume_windows")
     if not refused:
         assert facts is None
         sql.rows(take, *arguments)
@@ -115,7 +115,7 @@ def test_usage_check_one_and_usage_check_many_answer_alike(sql: Sql, asked: int,
         starts_at=NOW.replace(hour=0, minute=0, second=0),
         used=used,
     )
-    wanted = "meter_id, aggregation, policy, allowance, cap, used, reserved, window_over IS NOT NULL"
+    wanted = "meter_id, aggregation, policy, allowance, cap, used, reserved, exceeded_window IS NOT NULL"
     one = sql.rows(f"SELECT {wanted} FROM usage_check_one(%s, %s, %s, %s)", org, NOW, key, asked)
     assert one == [(meter, "sum", "block", 100, 100, 0, 0, over)]
     many = sql.rows(

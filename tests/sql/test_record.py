@@ -62,11 +62,11 @@ def test_usage_decide_asks_for_a_period_that_is_not_open(sql: Sql) -> None:
 
 
 @pytest.mark.parametrize(("content", "outcome"), [(b"0" * 16, "duplicate"), (b"1" * 16, "id_conflict")])
-def test_usage_known_answers_for_an_id_of_before(sql: Sql, content: bytes, outcome: str) -> None:
+def test_usage_previous_outcome_answers_for_an_id_of_before(sql: Sql, content: bytes, outcome: str) -> None:
     org, (_, key), event_key = sql.org(), sql.meter(), uuid4()
-    assert sql.value("SELECT usage_known(%s, %s, %s)", org, event_key, content) is None
+    assert sql.value("SELECT usage_previous_outcome(%s, %s, %s)", org, event_key, content) is None
     record(sql, org, fields(key, key=event_key))
-    assert sql.value("SELECT usage_known(%s, %s, %s)", org, event_key, content) == outcome
+    assert sql.value("SELECT usage_previous_outcome(%s, %s, %s)", org, event_key, content) == outcome
     again = fields(key, key=event_key, content=content)
     assert decide(sql, org, again)[0] == record(sql, org, again)[0] == outcome
 
@@ -161,11 +161,11 @@ def test_usage_value_hashes_the_dimension(sql: Sql, dimension: str, text: str | 
     assert found == sql.value("SELECT substr(sha256(convert_to(%s::text, 'UTF8')), 1, 16)", text)
 
 
-def test_usage_counts_value_knows_what_its_period_has_counted(sql: Sql) -> None:
+def test_usage_value_counted_knows_what_its_period_has_counted(sql: Sql) -> None:
     org, (meter, key) = sql.org(), sql.meter("unique", "kind")
     record(sql, org, fields(key, kind="k"))
     value = sql.value("SELECT value_hash FROM usage_uniques WHERE org_id = %s", org)
-    counts = "SELECT usage_counts_value(%s, %s, %s, %s)"
+    counts = "SELECT usage_value_counted(%s, %s, %s, %s)"
     assert sql.value(counts, org, meter, MONTHS[1], value)
     assert not sql.value(counts, org, meter, MONTHS[0], value)
     assert not sql.value(counts, org, meter, MONTHS[1], b"0" * 16)
@@ -173,7 +173,7 @@ def test_usage_counts_value_knows_what_its_period_has_counted(sql: Sql) -> None:
 
 
 def test_usage_partitions_makes_the_months_once(sql: Sql) -> None:
-    far = datetime.fromisoformat("2031-05-15T00:00:00+00:00")
+    far = datetime.fromisoformat("2032-05-15T00:00:00+00:00")
     assert [sql.value("SELECT usage_partitions(%s, 1, 1)", far) for _ in range(2)] == [6, 0]
-    assert sql.value("SELECT to_regclass('usage_events_203106') IS NOT NULL")
-    sql.fails("TK003", "TRUNCATE usage_events_203106")
+    assert sql.value("SELECT to_regclass('usage_events_203206') IS NOT NULL")
+    sql.fails("TK003", "TRUNCATE usage_events_203206")

@@ -67,94 +67,96 @@ def test_usage_total_figures_take_the_greatest_of_any_org(sql: Sql) -> None:
     assert org
 
 
-def test_usage_total_uniques_adds_and_takes_orgs_days(sql: Sql) -> None:
+def test_rollup_add_unique_totals_adds_and_subtracts_orgs_days(sql: Sql) -> None:
     org, meter = counted(sql, "unique", 1)
     sql.insert("usage_days", org_id=org, dimension="", day=TODAY, meter_id=meter, value="", quantity=3, events=4)
     totals = "SELECT quantity, events FROM usage_totals WHERE meter_id = %s"
     for weight, row in ((1, (3, 4)), (1, (6, 8)), (-1, (3, 4))):
-        sql.rows("SELECT usage_total_uniques(%s, %s, %s)", [org], [TODAY], weight)
+        sql.rows("SELECT rollup_add_unique_totals(%s, %s, %s)", [org], [TODAY], weight)
         assert sql.rows(totals, meter) == [row]
 
 
-def test_usage_fold_lock_and_database_cluster_are_what_other_processes_see(sql: Sql) -> None:
-    assert sql.value("SELECT usage_fold_lock()") == 7205759405
+def test_rollup_lock_key_and_database_cluster_are_what_other_processes_see(sql: Sql) -> None:
+    assert sql.value("SELECT rollup_lock_key()") == 7205759405
     assert sql.value("SELECT database_cluster() = system_identifier::text FROM pg_control_system()")
 
 
 @pytest.mark.parametrize(("stale", "cluster", "upto"), [(False, None, 77), (True, None, 0), (False, "another", 0)])
-def test_usage_mark_is_below_everything_while_roll_ups_wait(sql: Sql, stale: bool, cluster: str, upto: int) -> None:
+def test_rollup_watermark_is_below_everything_while_roll_ups_wait(
+    sql: Sql, stale: bool, cluster: str, upto: int
+) -> None:
     org = sql.org()
     mark(sql, 77)
     if cluster:
         sql.rows("UPDATE rollup_state SET cluster = %s", cluster)
     sql.insert("rollup_orgs", org_id=org, time_zone="UTC", stale=stale)
-    assert sql.rows("SELECT upto, valid FROM usage_mark(%s)", org) == [(upto, upto > 0)]
-    assert sql.value("SELECT upto FROM usage_mark(NULL)") == (0 if cluster else 77)
+    assert sql.rows("SELECT upto, valid FROM rollup_watermark(%s)", org) == [(upto, upto > 0)]
+    assert sql.value("SELECT upto FROM rollup_watermark(NULL)") == (0 if cluster else 77)
 
 
-def test_usage_fold_restart_marks_every_org_stale(sql: Sql) -> None:
+def test_rollup_restart_marks_every_org_stale(sql: Sql) -> None:
     org = sql.org()
-    sql.rows("SELECT usage_fold_restart(%s)", NOW)
+    sql.rows("SELECT rollup_restart(%s)", NOW)
     assert sql.value("SELECT stale FROM rollup_orgs WHERE org_id = %s", org)
     assert sql.rows("SELECT name, cluster = database_cluster() FROM rollup_state ORDER BY 1") == [
         ("orgs", True), ("totals", False),
     ]  # fmt: skip
 
 
-def test_usage_rebuild_and_usage_rebuild_totals_write_anew_from_events(sql: Sql) -> None:
+def test_rollup_rebuild_and_rollup_rebuild_totals_rewrite_from_events(sql: Sql) -> None:
     org, meter = counted(sql, "sum", 2, 3)
     mark(sql, 11)
     sql.insert("usage_days", org_id=org, dimension="", day=TODAY, meter_id=meter, value="", quantity=99, events=9)
-    sql.rows("SELECT usage_rebuild(%s)", [org])
-    sql.rows("SELECT usage_rebuild_totals()")
+    sql.rows("SELECT rollup_rebuild(%s)", [org])
+    sql.rows("SELECT rollup_rebuild_totals()")
     assert days(sql, org) == [(TODAY, "", 5, 2)]
     assert sql.value("SELECT quantity FROM usage_months WHERE org_id = %s AND dimension = ''", org) == 5
     assert sql.value("SELECT quantity FROM usage_totals WHERE meter_id = %s AND dimension = ''", meter) == 5
 
 
 @pytest.mark.parametrize(("max_rows", "end"), [(10, None), (1, 102)])
-def test_usage_fold_end_stops_after_so_many_rows(sql: Sql, max_rows: int, end: int | None) -> None:
+def test_rollup_fold_end_stops_after_so_many_rows(sql: Sql, max_rows: int, end: int | None) -> None:
     """Two events at the greatest transaction numbers that are over: no other event stands there."""
     org, meter = counted(sql)
     last = sql.value("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
     for back in (2, 1):
         sql.event(org, meter, tx=last - back)
-    found = sql.value(f"SELECT usage_fold_end({ORGS}, %s)", last - 2, max_rows)
+    found = sql.value(f"SELECT rollup_fold_end({ORGS}, %s)", last - 2, max_rows)
     assert found == (last if end is None else last - 1)
 
 
 @pytest.mark.parametrize(("aggregation", "folded", "figure"), [("sum", 2, 5), ("count", 2, 2), ("max", 2, 3)])
-def test_usage_fold_span_adds_a_span_of_transactions(sql: Sql, aggregation: str, folded: int, figure: int) -> None:
+def test_rollup_fold_span_adds_a_span_of_transactions(sql: Sql, aggregation: str, folded: int, figure: int) -> None:
     org, meter = counted(sql, aggregation, 2, 3, tx=ABOVE)
-    assert sql.value(f"SELECT usage_fold_span({ORGS}, %s)", ABOVE, ABOVE + 1) == folded
+    assert sql.value(f"SELECT rollup_fold_span({ORGS}, %s)", ABOVE, ABOVE + 1) == folded
     assert days(sql, org) == [(TODAY, "", figure, 2)]
     assert days(sql, org, "kind") == [(TODAY, "k", figure, 2)]
     assert sql.value("SELECT quantity FROM usage_totals WHERE meter_id = %s AND dimension = ''", meter) == figure
 
 
-def test_usage_fold_note_fold_noted_and_fold_anew_compute_days_of_unique_values(sql: Sql) -> None:
+def test_rollup_queue_recomputes_days_of_unique_values(sql: Sql) -> None:
     org, meter = counted(sql, "unique", 1, 1, tx=ABOVE)
-    assert sql.value(f"SELECT usage_fold_note({ORGS}, %s, %s)", ABOVE, ABOVE + 1, NOW) == 2
+    assert sql.value(f"SELECT rollup_enqueue({ORGS}, %s, %s)", ABOVE, ABOVE + 1, NOW) == 2
     assert sql.rows("SELECT meter_id, day FROM rollup_anew WHERE org_id = %s", org) == [(meter, TODAY)]
     sql.rows("DELETE FROM rollup_anew WHERE org_id <> %s", org)
-    noted = f"SELECT usage_fold_noted({ORGS}, %s, 10)"
+    noted = f"SELECT rollup_drain_queue({ORGS}, %s, 10)"
     assert sql.value(noted, ABOVE + 1, NOW - timedelta(seconds=1)) is False
     assert days(sql, org) == []
     assert sql.value(noted, ABOVE + 1, NOW) is False
     assert days(sql, org) == [(TODAY, "", 1, 2)]
     sql.rows("UPDATE usage_days SET quantity = 9 WHERE org_id = %s", org)
-    sql.rows("SELECT usage_fold_anew(%s, %s, %s, %s, 0)", [org], meter, TODAY, ABOVE + 1)
+    sql.rows("SELECT rollup_recompute(%s, %s, %s, %s, 0)", [org], meter, TODAY, ABOVE + 1)
     assert days(sql, org) == [(TODAY, "", 1, 2)]
 
 
-def test_usage_fold_is_one_step_forward(sql: Sql) -> None:
+def test_rollup_fold_takes_one_step(sql: Sql) -> None:
     org, meter = counted(sql)
     last = sql.value("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
     mark(sql, last - 1)
     sql.rows("UPDATE rollup_orgs SET stale = false, time_zone = (SELECT time_zone FROM orgs WHERE id = org_id)")
     sql.rows("DELETE FROM rollup_anew")
     sql.event(org, meter, 5, tx=last - 1)
-    assert sql.value("SELECT folded FROM usage_fold(1000, %s, '0')", NOW) >= 1
+    assert sql.value("SELECT folded FROM rollup_fold(1000, %s, '0')", NOW) >= 1
     assert days(sql, org) == [(TODAY, "", 5, 1)]
     assert sql.value("SELECT upto FROM rollup_state WHERE name = 'orgs'") >= last
 
@@ -167,7 +169,7 @@ def test_usage_series_and_usage_breakdown_are_true_wherever_the_mark_is(sql: Sql
     org, meter = counted(sql, "sum", 2, 3)
     sql.event(org, meter, 4, tx=20, occurred_at=NOW - timedelta(days=1))
     mark(sql, upto)
-    sql.rows("SELECT usage_rebuild(%s)", [org])
+    sql.rows("SELECT rollup_rebuild(%s)", [org])
     span = (date(2026, 11, 1), date(2026, 11, 30))
     assert sql.rows(SERIES, "day", org, *span) == [(TODAY - timedelta(days=1), 4, 1), (TODAY, 5, 2)]
     assert sql.rows(SERIES, "month", org, *span) == [(date(2026, 11, 1), 9, 3)]

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import Org
 from app.catalog import queries as catalog
-from app.catalog.apply import apply
+from app.catalog.apply import apply_catalog
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks, FixedClock
@@ -94,7 +94,7 @@ def engine(server: Path) -> Iterator[Engine]:
     with own_database(server, "subscriptions") as url:
         made = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), pool_size=20)
         with Session(made) as session:
-            apply(session, read_catalog(CATALOG, "x.toml"), actor=SYSTEM, now=NOW)
+            apply_catalog(session, read_catalog(CATALOG, "x.toml"), actor=SYSTEM, now=NOW)
             session.commit()
         yield made
         made.dispose()
@@ -146,7 +146,7 @@ def plan(db: Session) -> Callable[[str], UUID]:
     """The id of the newest version of a plan."""
 
     def found(key: str) -> UUID:
-        version = catalog.version_of(db, key)
+        version = catalog.find_newest_version(db, key)
         assert version is not None
         return version.id
 

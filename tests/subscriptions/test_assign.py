@@ -186,4 +186,4 @@ def test_plans_given_at_once_leave_one_subscription_and_whole_periods(engine, db
         select(UsagePeriod).where(UsagePeriod.org_id == org).order_by(UsagePeriod.starts_at.desc())
     ).first()
     assert last.plan_version_id == queries.subscription(db, org).plan_version_id
-    assert catalog.version(db, last.plan_version_id) is not None
+    assert catalog.find_version(db, last.plan_version_id) is not None

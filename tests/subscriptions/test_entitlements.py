@@ -4,7 +4,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from app.catalog.apply import apply
+from app.catalog.apply import apply_catalog
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
 from app.subscriptions import periods, queries, service, sweep
@@ -65,7 +65,7 @@ def smaller_free(db):
     """The default plan gets a version with a smaller allowance; put back afterwards."""
 
     def applied(text):
-        apply(db, read_catalog(text, "x.toml"), actor=SYSTEM, now=NOW)
+        apply_catalog(db, read_catalog(text, "x.toml"), actor=SYSTEM, now=NOW)
         db.commit()
 
     yield lambda: applied(CATALOG.replace("allowance = 100,", "allowance = 50,"))

@@ -53,7 +53,9 @@ def test_periods_tile_and_carry_the_limits_of_their_plan_after_any_history(engin
         session.commit()
         spans = tiles(session, org)
         assert spans[-1][1] > now + timedelta(days=59)
-        assert session.execute(WRONG_LIMITS, {"org": org, "default": catalog.default_version_id(session)}).all() == []
+        assert (
+            session.execute(WRONG_LIMITS, {"org": org, "default": catalog.find_default_version_id(session)}).all() == []
+        )
         running, held = queries.current_period(session, org, now), queries.subscription(session, org)
         assert running.plan_version_id == queries.plan_in_force(session, org, now)
         if held is not None:
@@ -86,7 +88,7 @@ class AtStripe:
 def play(session, org, now, step, stripe):
     match step:
         case ("give", (key, currency)):
-            version = catalog.version_of(session, key)
+            version = catalog.find_newest_version(session, key)
             chosen = {"interval": "month", "currency": currency}
             if stripe.collects():
                 with pytest.raises(Conflict):
@@ -100,7 +102,7 @@ def play(session, org, now, step, stripe):
             if change.recount_from is None and before:
                 assert holding(before, now) == holding(after, now)
         case ("buy", key, days):
-            stripe.buy(catalog.version_of(session, key).id, now - timedelta(days=days), now)
+            stripe.buy(catalog.find_newest_version(session, key).id, now - timedelta(days=days), now)
         case ("told", state):
             stripe.told(state, now)
         case ("zone", zone):

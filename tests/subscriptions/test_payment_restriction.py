@@ -180,7 +180,7 @@ def customer(session) -> Org:
 @pytest.fixture
 def pro(session):
     have_default_plan(session)
-    return catalog.version_of(session, "pro").id
+    return catalog.find_newest_version(session, "pro").id
 
 
 def see(session, follower, told, now):

@@ -10,12 +10,12 @@ from typing import Any
 
 from flask import Flask
 
-from app.catalog.apply import apply
+from app.catalog.apply import apply_catalog
 from app.catalog.schemas import read_catalog
 from app.factory import create_app
 from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks
-from app.metering.partitions import make_partitions
+from app.metering.partitions import ensure_partitions
 from app.settings import PROJECT
 from app.web.database import db, transaction
 from tests.pages import Browser
@@ -52,5 +52,5 @@ def furnish(app: Flask, now: datetime) -> None:
     with app.app_context():
         text = (PROJECT / CATALOGUE).read_text(encoding="utf-8")
         with transaction() as session:
-            apply(session, read_catalog(text, CATALOGUE), actor=SYSTEM, now=now)
-        make_partitions(back=13)
+            apply_catalog(session, read_catalog(text, CATALOGUE), actor=SYSTEM, now=now)
+        ensure_partitions(back=13)

@@ -1,1 +1,1 @@
-"""May it be used, what would it cost, and which plan would allow it. Reserves nothing, writes nothing."""
+"""Limit checks: whether usage would be allowed, what it would cost, and which plan would allow it. Read-only."""

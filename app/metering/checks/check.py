@@ -1,4 +1,4 @@
-"""May it be used, and what would it cost: answers from the same rows as the write, and reserves nothing."""
+"""Checks whether usage would be allowed and what it would cost, from the rows that recording uses. Reserves nothing."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from uuid import UUID
 from app.kit.errors import Unavailable
 from app.kit.money import ZERO
 from app.kit.pool import HotPool
-from app.metering.checks.price import ONE, currency_of, priced
-from app.metering.checks.rows import CheckInput, Row, read
+from app.metering.checks.price import ONE, estimate_cost, get_currency
+from app.metering.checks.rows import CheckInput, CheckRow, load_rows
 from app.metering.recording.recorder import UsageRecorder
 
 
-class Answer(NamedTuple):
-    """Whether `requested` more fit. `limit` and what belongs to it are None where nothing limits the meter.
+class CheckResult(NamedTuple):
+    """Whether `requested` more units fit. `limit` and `remaining` are None when nothing limits the meter.
 
-    `span` says whose limit it is: period, minute, hour or day. `price` is what the requested quantity would add to
-    the bill and `next_unit` what one unit would, in major units of `currency`, exact, an estimate until closed; None
-    where no plan's currency is known.
+    `span` is the span of the limit: period, minute, hour or day. `price` is what the requested quantity would add to
+    the bill, `next_unit` what one more unit would: exact, in major units of `currency`; estimates until the period
+    closes; None when no plan's currency is known.
     """
 
     meter: str
@@ -41,34 +41,36 @@ class Answer(NamedTuple):
     next_unit: Decimal | None = None
 
 
-def check(meterer: UsageRecorder, org_id: UUID, asked: Sequence[tuple[str, Decimal]], *, now: datetime) -> list[Answer]:
-    """Answer each (meter, quantity) apart from the others, in order; opens the org's period when that is due.
+def check_limits(
+    recorder: UsageRecorder, org_id: UUID, quantities: Sequence[tuple[str, Decimal]], *, now: datetime
+) -> list[CheckResult]:
+    """Check (meter, quantity) pairs independently, in order. Opens the org's usage period if it is due.
 
-    An unknown meter is not allowed, with the reason `unknown_meter`. Raises `Unavailable` when the database is away.
+    An unknown meter is refused with the reason `unknown_meter`. Raises `Unavailable` when the database is unreachable.
     """
-    questions = [CheckInput(org_id, now, meter, quantity) for meter, quantity in asked]
+    inputs = [CheckInput(org_id, now, meter, quantity) for meter, quantity in quantities]
     for _ in range(3):
-        rows = read(meterer.pool, questions)
+        rows = load_rows(recorder.pool, inputs)
         if rows[0].starts_at is not None:
-            currency = currency_of(meterer.pool, org_id, rows[0].plan_version_id, now)
-            return [_answer(meterer.pool, row, *each, currency) for row, each in zip(rows, asked, strict=True)]
-        meterer.open_period(org_id, now, now)
-    raise Unavailable("The usage period could not be opened. Nothing was done; send it again.")
+            currency = get_currency(recorder.pool, org_id, rows[0].plan_version_id, now)
+            return [_check(recorder.pool, row, *pair, currency) for row, pair in zip(rows, quantities, strict=True)]
+        recorder.open_period(org_id, now, now)
+    raise Unavailable("The usage period could not be opened. Nothing was changed; please try again.")
 
 
-def _answer(pool: HotPool, row: Row, meter: str, quantity: Decimal, currency: str) -> Answer:
+def _check(pool: HotPool, row: CheckRow, meter: str, quantity: Decimal, currency: str) -> CheckResult:
     if row.meter_id is None:
-        return Answer(meter, allowed=False, reason="unknown_meter", requested=quantity)
+        return CheckResult(meter, allowed=False, reason="unknown_meter", requested=quantity)
     delta = ONE if row.aggregation == "count" and quantity else quantity
     total = quantity if row.aggregation == "max" else row.used + row.reserved + delta
     over = row.cap is not None and delta > 0 and total > row.cap
-    unit, amount = priced(pool, row, delta, currency)
+    unit, amount = estimate_cost(pool, row, delta, currency)
     span, limit, used, reserved, resets_at = "period", row.cap, row.used, row.reserved, row.ends_at
-    if row.window_over is not None and not over:
+    if row.exceeded_window is not None and not over:
         over = True
-        span, limit, used, resets_at = _window(row.window_over)
-        reserved = ZERO  # what is reserved is of the period: windows count what was recorded
-    return Answer(
+        span, limit, used, resets_at = _window(row.exceeded_window)
+        reserved = ZERO  # reservations count towards the period only; windows count recorded usage
+    return CheckResult(
         meter, not over, "quota_exceeded" if over else None, quantity, row.policy, row.allowance, span, limit, used,
         reserved, None if limit is None else max(limit - used - reserved, ZERO), resets_at,
         currency, amount, unit,

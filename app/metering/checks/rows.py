@@ -1,4 +1,4 @@
-"""What a check reads: one statement, shared by all who ask at that moment."""
+"""Loads the rows for limit checks. Concurrent checks share one statement."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from app.kit.hot_statement import HotStatement
 from app.kit.money import plain
 from app.kit.pool import HotPool
 from app.kit.query_coalescer import QueryCoalescer
-from app.metering.recording.pg_arrays import plain_array, texts
+from app.metering.recording.pg_arrays import encode_plain, encode_texts
 
 _COLUMNS = """
 SELECT starts_at, meter_id, aggregation, ends_at, plan_version_id, policy, allowance, cap, used, reserved, unbilled,
-       window_over
+       exceeded_window
 """
 _ONE = HotStatement(_COLUMNS + "FROM usage_check_one(%s, %s, %s, %s)")
 _MANY = HotStatement(_COLUMNS + "FROM usage_check_many(%s, %s, %s, %s)")
 
 
 class CheckInput(NamedTuple):
-    """May the org use so much of the meter at that instant?"""
+    """A quantity of a meter to check for an org at an instant."""
 
     org_id: UUID
     now: datetime
@@ -34,9 +34,9 @@ class CheckInput(NamedTuple):
     quantity: Decimal
 
 
-class Row(NamedTuple):
-    """What the SQL call answers to one question: without `starts_at` no period is open, without `meter_id` there is no
-    such meter; `window_over` holds the facts of the first window that would be full.
+class CheckRow(NamedTuple):
+    """The SQL function's result for one input. `starts_at` is None when no period is open, `meter_id` when the meter is
+    unknown. `exceeded_window` describes the first window that would be exceeded.
     """
 
     starts_at: datetime | None
@@ -50,28 +50,28 @@ class Row(NamedTuple):
     used: Decimal
     reserved: Decimal
     unbilled: Decimal
-    window_over: dict[str, Any] | None
+    exceeded_window: dict[str, Any] | None
 
 
-_trips: WeakKeyDictionary[HotPool, QueryCoalescer[Sequence[CheckInput], list[Row]]] = WeakKeyDictionary()
+_coalescers: WeakKeyDictionary[HotPool, QueryCoalescer[Sequence[CheckInput], list[CheckRow]]] = WeakKeyDictionary()
 
 
-def read(pool: HotPool, asked: Sequence[CheckInput]) -> list[Row]:
-    """A row for each question, in order. Raises `Unavailable` when the database is away."""
-    trips = _trips.get(pool)
-    if trips is None:
-        trips = _trips.setdefault(pool, QueryCoalescer(partial(_read, pool)))
-    return trips.ask(asked)
+def load_rows(pool: HotPool, inputs: Sequence[CheckInput]) -> list[CheckRow]:
+    """Load one row per input, in order. Raises `Unavailable` when the database is unreachable."""
+    coalescer = _coalescers.get(pool)
+    if coalescer is None:
+        coalescer = _coalescers.setdefault(pool, QueryCoalescer(partial(_load_rows, pool)))
+    return coalescer.ask(inputs)
 
 
-def _read(pool: HotPool, asked: Sequence[Sequence[CheckInput]]) -> list[list[Row]]:
-    """The rows of each asker's questions, from one statement."""
-    flat = [question for questions in asked for question in questions]
+def _load_rows(pool: HotPool, batches: Sequence[Sequence[CheckInput]]) -> list[list[CheckRow]]:
+    """Load the rows for several callers with one statement."""
+    flat = [check_input for inputs in batches for check_input in inputs]
     if len(flat) == 1:
         org_id, now, meter, quantity = flat[0]
-        return [[Row(*row) for row in pool.rows(_ONE, (org_id, now, meter, plain(quantity)))]]
+        return [[CheckRow(*row) for row in pool.rows(_ONE, (org_id, now, meter, plain(quantity)))]]
     orgs, nows, meters, quantities = zip(*flat, strict=True)
-    ids, times = plain_array(map(str, orgs)), plain_array(map(datetime.isoformat, nows))
-    found = pool.rows(_MANY, (ids, times, texts(meters), plain_array(map(plain, quantities))))
-    rows = (Row(*row) for row in found)
-    return [list(islice(rows, len(questions))) for questions in asked]
+    ids, times = encode_plain(map(str, orgs)), encode_plain(map(datetime.isoformat, nows))
+    answers = pool.rows(_MANY, (ids, times, encode_texts(meters), encode_plain(map(plain, quantities))))
+    rows = (CheckRow(*row) for row in answers)
+    return [list(islice(rows, len(inputs))) for inputs in batches]

@@ -1,4 +1,4 @@
-"""Where a refusal leads: the smallest plan on sale that would have taken what was refused."""
+"""Builds the upgrade link for a refusal: the smallest plan on sale that would have allowed the usage."""
 
 from __future__ import annotations
 
@@ -7,57 +7,57 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from app.catalog.queries import ROOM_SQL
+from app.catalog.queries import PLAN_CAPS_SQL
 from app.kit.errors import Unavailable
 from app.kit.pool import HotPool
 from app.web.addresses import absolute_url
 
 SPANS = ("period", "minute", "hour", "day", "requests")
-# Who stands at a limit asks again and again; what is on sale changes when a catalogue is applied.
+# Clients at their limit retry often, so this is cached. Plans on sale change only when a catalogue is applied.
 _KEPT_SECONDS = 5.0
 _MOST_KEPT = 1000
-_known: dict[str, tuple[float, list[Room]]] = {}
+_cache: dict[str, tuple[float, list[PlanCaps]]] = {}
 
 
-class Room(NamedTuple):
-    """A plan, how the meter adds up, and up to where the plan takes it in each of `SPANS`; None is without end."""
+class PlanCaps(NamedTuple):
+    """A plan's key, the meter's aggregation, and the plan's cap for every one of `SPANS`; None is unlimited."""
 
     plan: str
     aggregation: str | None
     caps: tuple[Decimal | None, ...]
 
 
-def upgrade_url(pool: HotPool, meter: str, span: str, *, held: Decimal, refused: Decimal) -> str:
-    """The page that sells the plan which takes `refused` beside what is `held` in the span; else the comparison.
+def upgrade_url(pool: HotPool, meter: str, span: str, *, used: Decimal, refused: Decimal) -> str:
+    """Link to the plan that allows `refused` on top of `used` in the span, or to the plan comparison if none does.
 
-    One statement at most, in five seconds a meter and process. `meter` is '' for requests a minute.
+    Runs at most one statement every five seconds per meter and process. `meter` is '' for requests per minute.
     """
-    plan = smallest(_rooms(pool, meter), span, held, refused)
+    plan = find_smallest_plan(_load_plans(pool, meter), span, used, refused)
     return absolute_url("billing.upgrade", key=plan) if plan else absolute_url("plans.index")
 
 
-def smallest(rooms: Sequence[Room], span: str, held: Decimal, refused: Decimal) -> str | None:
-    """The first plan that takes it; pure. A `max` meter needs room for its highest value, others for the sum."""
+def find_smallest_plan(plans: Sequence[PlanCaps], span: str, used: Decimal, refused: Decimal) -> str | None:
+    """Find the first plan with enough room: for the highest value of a `max` meter, for the sum of others. Pure."""
     place = SPANS.index(span)
-    for room in rooms:
-        cap, needed = room.caps[place], max(held, refused) if room.aggregation == "max" else held + refused
+    for plan in plans:
+        cap, needed = plan.caps[place], max(used, refused) if plan.aggregation == "max" else used + refused
         if cap is None or cap >= needed:
-            return room.plan
+            return plan.plan
     return None
 
 
-def _rooms(pool: HotPool, meter: str) -> list[Room]:
+def _load_plans(pool: HotPool, meter: str) -> list[PlanCaps]:
     read_at = time.monotonic()
-    kept = _known.get(meter)
-    if kept is not None and read_at - kept[0] < _KEPT_SECONDS:
-        return kept[1]
+    cached = _cache.get(meter)
+    if cached is not None and read_at - cached[0] < _KEPT_SECONDS:
+        return cached[1]
     try:
         with pool.connection() as connection:
-            rows = connection.execute(ROOM_SQL, (meter,)).fetchall()
+            rows = connection.execute(PLAN_CAPS_SQL, (meter,)).fetchall()
     except Unavailable:
-        return []  # a refusal is an answer: it is not lost for the want of a better link
-    found = [Room(key, aggregation, tuple(caps)) for key, aggregation, *caps in rows]
-    if len(_known) >= _MOST_KEPT:
-        _known.clear()
-    _known[meter] = (read_at, found)
-    return found
+        return []  # still answer the refusal, with a link to the comparison
+    plans = [PlanCaps(key, aggregation, tuple(caps)) for key, aggregation, *caps in rows]
+    if len(_cache) >= _MOST_KEPT:
+        _cache.clear()
+    _cache[meter] = (read_at, plans)
+    return plans

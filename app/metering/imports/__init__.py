@@ -1,1 +1,1 @@
-"""Past usage out of files, in chunks, safe to stop and repeat. Writes through `recording` only."""
+"""Imports past usage from files in chunks; safe to interrupt and repeat. Writes only through `recording`."""

@@ -1,7 +1,7 @@
-"""How the columns of a file become usage events: `--map FIELD=SPEC`, compiled once and applied to each row.
+"""Maps the columns of a file to usage events: `--map FIELD=SPEC`, compiled once and applied to every row.
 
-A spec is a column's name; a template such as `{model}/{client}`; fixed text after `text:`; for `meter` also simply a
-meter's key. `occurred_at` may count from --start: `+{seconds}s` (units ms, s, m, h, d).
+A spec is a column name, a template such as `{model}/{client}`, fixed text after `text:` or, for `meter`, a meter key.
+`occurred_at` may be an offset from --start: `+{seconds}s` (units ms, s, m, h, d).
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ Getter = Callable[[Any], str]
 
 
 class MappingError(Exception):
-    """Options that cannot be understood; the words name each."""
+    """Invalid options; the message names them."""
 
 
 class LineError(Exception):
-    """A line that makes no event; the words name the field, the column and what stands there."""
+    """A line that is not a valid event; the message names the field, the column and the value."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """The options as given: they decide, with the file's digest, which import this is."""
+    """The options as given. Together with the file's digest they identify an import."""
 
     fields: dict[str, str]
     start: datetime | None = None
@@ -52,14 +52,14 @@ class Spec:
 
     @classmethod
     def parse(cls, maps: Sequence[str], start: str | None, id_template: str | None) -> Spec:
-        """Read `--map`, `--start` and `--id`; raises `MappingError`."""
+        """Parse `--map`, `--start` and `--id`. Raises `MappingError`."""
         fields: dict[str, str] = {}
         for given in maps:
             name, equals, spec = given.partition("=")
             if not equals or not spec:
                 raise MappingError(f"--map {given}: write FIELD=COLUMN, such as quantity=requests")
             if name not in FIELDS:
-                raise MappingError(f"--map {given}: no field {name!r}; there are {', '.join(FIELDS)}")
+                raise MappingError(f"--map {given}: no field {name!r}; the fields are {', '.join(FIELDS)}")
             if name in fields:
                 raise MappingError(f"--map {given}: {name} is mapped twice")
             fields[name] = spec
@@ -70,16 +70,16 @@ class Spec:
 
 
 class Mapping:
-    """A spec fitted to a file: knows its columns (None for JSON lines, where each line has its own)."""
+    """A spec compiled for the columns of a file (None for JSON lines, where every line has its own)."""
 
     def __init__(self, spec: Spec, columns: Sequence[str] | None, digest: str) -> None:
         self._columns = columns
         self._places = {name: place for place, name in enumerate(columns)} if columns is not None else None
         offset = _OFFSET.match(spec.fields["occurred_at"])
         if offset and spec.start is None:
-            raise MappingError("--start is missing: occurred_at counts from it")
+            raise MappingError("--start is missing: occurred_at is an offset from it")
         if spec.start is not None and not offset:
-            raise MappingError("--start: occurred_at does not count from it; write it as +{column}s")
+            raise MappingError("--start: occurred_at is not an offset from it; write it as +{column}s")
         self._start = spec.start
         self._unit = UNITS[offset["unit"]] if offset else 0
         fields = {**spec.fields, "occurred_at": offset["amount"] if offset else spec.fields["occurred_at"]}
@@ -90,7 +90,7 @@ class Mapping:
         self._digest = digest[:16]
 
     def read(self, line: int, row: Any) -> tuple[str, Event]:
-        """The org's name (or id) and the event of one row; raises `LineError`."""
+        """Convert a row to the org's name (or id) and an event. Raises `LineError`."""
         values = {name: getter(row) for name, getter in self._getters.items()}
         org = self._org(row)
         if not org:
@@ -98,7 +98,7 @@ class Mapping:
         _check_text("".join((org, *values.values())))
         quantity = values.pop("quantity", "1") or "1"
         if not QUANTITY.match(quantity):
-            raise LineError(f"quantity {_shown(quantity)} is no decimal below 10^15 with at most 6 places")
+            raise LineError(f"quantity {_shown(quantity)} is not a decimal below 10^15 with at most 6 places")
         fields: dict[str, Any] = {name: value for name, value in values.items() if value}
         fields["occurred_at"] = self._time(self._at(row))
         fields["id"] = self._id(row) if self._id else f"{self._digest}-{line}-{fields.get('meter', '')}"
@@ -111,14 +111,14 @@ class Mapping:
         if self._start is None:
             return _instant(text)
         if not _NUMBER.match(text):
-            raise LineError(f"occurred_at: {_shown(text)} is no number to add to --start")
+            raise LineError(f"occurred_at: {_shown(text)} is not a number to add to --start")
         try:
             return self._start + timedelta(microseconds=int(Decimal(text) * self._unit))
         except OverflowError:
             raise LineError(f"occurred_at: {_shown(text)} lies outside the calendar") from None
 
     def _getter(self, option: str, field: str, given: str) -> Getter:
-        """How a field's text is got from a row."""
+        """Build the function that reads a field's text from a row."""
         if given.startswith("text:"):
             return _fixed(given.removeprefix("text:"))
         if "{" in given:
@@ -133,7 +133,7 @@ class Mapping:
         if self._places is None and field == "meter":
             return _column(given, given, otherwise=given)
         if self._places is None and field in LABELS + COUNTS:
-            return _column(given, given, otherwise="")  # a JSON object leaves out what it does not know
+            return _column(given, given, otherwise="")  # JSON objects may omit keys
         return self._column(given)
 
     def _column(self, name: str) -> Getter:
@@ -142,7 +142,7 @@ class Mapping:
     def _template(self, option: str, given: str) -> Getter:
         parts = _PLACE.split(given)  # text, column, text, column, ..., text
         if any(character in text for text in parts[::2] for character in "{}"):
-            raise MappingError(f"{option}: a brace is open; write {{column}}")
+            raise MappingError(f"{option}: unbalanced brace; write {{column}}")
         for name in parts[1::2]:
             if self._places is not None and name not in self._places:
                 raise MappingError(
@@ -159,7 +159,7 @@ def _fixed(text: str) -> Getter:
 
 
 def _column(name: str, place: Any, otherwise: str | None = None) -> Getter:
-    """A column by position (CSV) or by name (JSON lines); empty and null are ''."""
+    """Read a column by position (CSV) or by name (JSON lines); empty and null are ''."""
 
     def get(row: Any) -> str:
         try:
@@ -171,16 +171,16 @@ def _column(name: str, place: Any, otherwise: str | None = None) -> Getter:
         if value is None:
             return ""
         if not isinstance(value, str):
-            raise LineError(f"column {name!r} holds neither text nor a number")
+            raise LineError(f"column {name!r} is neither text nor a number")
         return value
 
     return get
 
 
 def _check_text(text: str) -> None:
-    """NUL characters and broken encodings are no text."""
+    """Reject NUL characters and invalid encodings."""
     if "\x00" in text:
-        raise LineError("holds NUL characters")
+        raise LineError("contains NUL characters")
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -198,18 +198,18 @@ def _event(fields: dict[str, Any], quantity: str) -> Event:
 
 def _count(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise LineError(f"{name} {_shown(text)} is no whole number")
+        raise LineError(f"{name} {_shown(text)} is not a whole number")
     return int(text[:20])
 
 
 @lru_cache(maxsize=4096)
 def _instant(text: str) -> datetime:
-    """A time as ISO 8601; without an offset it is UTC, digits beyond microseconds are dropped."""
+    """Parse an ISO 8601 time. UTC when there is no offset; digits beyond microseconds are dropped."""
     try:
         at = datetime.fromisoformat(_BEYOND_MICROSECONDS.sub(r"\1", text))
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise LineError(f"occurred_at: {_shown(text)} is no time such as 2026-10-25T00:00:00Z") from None
+        raise LineError(f"occurred_at: {_shown(text)} is not a time such as 2026-10-25T00:00:00Z") from None
 
 
 def _start(text: str | None) -> datetime | None:

@@ -1,6 +1,6 @@
-"""Imports a file of past usage: in chunks, each org's lines of a chunk in one set-based call, safe to stop and repeat.
+"""Imports a file of past usage in chunks, with one set-based call per org and chunk. Safe to interrupt and repeat.
 
-Every event has an id made of the file and its line (or of `--id`), so that what was recorded before a kill counts once.
+Event ids are derived from the file and line (or from `--id`), so events recorded before an interruption count once.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ Transaction = Callable[[], Any]
 
 _PARTITION = text("SELECT usage_partitions(:at, 0, 0)")
 _WORDS = {
-    "id_conflict": "another event with this id was recorded before, with other content",
-    "event_in_future": "occurred_at lies in the future",
+    "id_conflict": "an event with this id and different content was already recorded",
+    "event_in_future": "occurred_at is in the future",
     "unknown_meter": "there is no such meter",
     "unknown_client": "the org has no such client",
     "invalid_event": "the event does not carry the dimension that its meter counts",
@@ -47,7 +47,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class Job:
+class ImportJob:
     """What to import and how. `bill`: the usage is priced like any other; otherwise it only counts."""
 
     source: Source
@@ -67,7 +67,7 @@ class ImportClock:
 
 @dataclass
 class ImportReport:
-    """What an import did. `bad` lines made no event; the first of them are listed. Counts include a killed run's."""
+    """The result of an import. `bad` counts invalid lines; the first are listed. Includes earlier interrupted runs."""
 
     file: str
     resumed_after: int = 0
@@ -79,7 +79,7 @@ class ImportReport:
     listed: list[tuple[int, str]] = field(default_factory=list)
 
     def refuse(self, line: int, words: str) -> None:
-        """Count a bad line, and list it while there is room."""
+        """Count a bad line, and list it if it is among the first."""
         self.bad += 1
         if len(self.listed) < LISTED:
             self.listed.append((line, words))
@@ -87,11 +87,11 @@ class ImportReport:
 
 @dataclass
 class _Run:
-    """One run of an import: what it was given, and what it has learnt."""
+    """The inputs and state of one import run."""
 
-    job: Job
+    job: ImportJob
     mapping: Mapping
-    meterer: UsageRecorder
+    recorder: UsageRecorder
     transaction: Transaction
     clock: ImportClock
     report: ImportReport
@@ -100,38 +100,38 @@ class _Run:
     opened: dict[UUID, tuple[datetime, datetime]] = field(default_factory=dict)
 
 
-def run(
-    job: Job,
-    meterer: UsageRecorder,
+def import_file(
+    job: ImportJob,
+    recorder: UsageRecorder,
     transaction: Transaction,
     clock: ImportClock,
-    told: Callable[[int], None] = lambda _: None,
+    on_progress: Callable[[int], None] = lambda _: None,
 ) -> ImportReport:
-    """Import a file; tells after each chunk the line it has come to. Raises `MappingError` and `FileError`."""
+    """Import a file; `on_progress` gets the current line after every chunk. Raises `MappingError` and `FileError`."""
     mapping = Mapping(job.spec, job.source.columns, job.source.digest)
-    key = (job.source.digest, progress.mapping_hash(job.spec, bill=job.bill))
+    key = (job.source.digest, progress.hash_mapping(job.spec, bill=job.bill))
     with transaction() as session:
-        row = progress.begin(session, *key, job.source.path.name, clock.business)
+        row = progress.start_import(session, *key, job.source.path.name, clock.business)
         report = ImportReport(job.source.path.name, row.line, 0, row.recorded, row.duplicates, row.bad)
-    running = _Run(job, mapping, meterer, transaction, clock, report)
-    told(report.resumed_after)
-    for chunk in _batched(source_file.rows(job.source, report.resumed_after), job.chunk):
-        _take(running, chunk)
+    running = _Run(job, mapping, recorder, transaction, clock, report)
+    on_progress(report.resumed_after)
+    for chunk in _batched(source_file.read_rows(job.source, report.resumed_after), job.chunk):
+        _import_chunk(running, chunk)
         report.lines += len(chunk)
-        _note(running, key, chunk[-1][0], finished=False)
-        told(chunk[-1][0])
-    _note(running, key, job.source.lines, finished=True)
+        _save_progress(running, key, chunk[-1][0], finished=False)
+        on_progress(chunk[-1][0])
+    _save_progress(running, key, job.source.lines, finished=True)
     return report
 
 
-def _take(running: _Run, chunk: tuple[tuple[int, Any], ...]) -> None:
-    """Record one chunk, org by org."""
-    read = list(_read(running, chunk))
+def _import_chunk(running: _Run, chunk: tuple[tuple[int, Any], ...]) -> None:
+    """Record a chunk, org by org."""
+    parsed = list(_parse_rows(running, chunk))
     with running.transaction() as session:
-        _learn(running, session, read)
+        _prepare_chunk(running, session, parsed)
     by_org: dict[UUID, list[tuple[int, Event]]] = defaultdict(list)
-    for line, org, event in read:
-        org_id = running.orgs.id_of(org)
+    for line, org, event in parsed:
+        org_id = running.orgs.get_id(org)
         if isinstance(org_id, str):
             running.report.refuse(line, org_id)
         else:
@@ -141,30 +141,30 @@ def _take(running: _Run, chunk: tuple[tuple[int, Any], ...]) -> None:
             _record(running, org_id, part)
 
 
-def _read(running: _Run, chunk: tuple[tuple[int, Any], ...]) -> Iterator[tuple[int, str, Event]]:
+def _parse_rows(running: _Run, chunk: tuple[tuple[int, Any], ...]) -> Iterator[tuple[int, str, Event]]:
     for line, row in chunk:
         try:
             if isinstance(row, LineError):
                 raise row
             yield (line, *running.mapping.read(line, row))
-        except LineError as bad:
-            running.report.refuse(line, str(bad))
+        except LineError as error:
+            running.report.refuse(line, str(error))
 
 
-def _learn(running: _Run, session: Session, read: list[tuple[int, str, Event]]) -> None:
-    """See to it that the orgs are known and that a partition stands for each month."""
+def _prepare_chunk(running: _Run, session: Session, parsed: list[tuple[int, str, Event]]) -> None:
+    """Resolve the chunk's orgs and create the monthly partitions it needs."""
     clock = running.clock
     before = running.orgs.created
-    running.orgs.learn(
+    running.orgs.resolve(
         session,
-        {org for _, org, _ in read},
+        {org for _, org, _ in parsed},
         create=running.job.create_orgs,
         actor=SYSTEM,
         now=clock.wall,
         opened_at=clock.business,
     )
     running.report.orgs_created += running.orgs.created - before
-    months = {(event.occurred_at.year, event.occurred_at.month) for *_, event in read if event.occurred_at}
+    months = {(event.occurred_at.year, event.occurred_at.month) for *_, event in parsed if event.occurred_at}
     for year, month in sorted(months - running.months):
         if datetime(year, month, 1, tzinfo=UTC) <= clock.business:
             session.execute(_PARTITION, {"at": datetime(year, month, 1, tzinfo=UTC)})
@@ -172,12 +172,12 @@ def _learn(running: _Run, session: Session, read: list[tuple[int, str, Event]]) 
 
 
 def _record(running: _Run, org_id: UUID, lines: tuple[tuple[int, Event], ...]) -> None:
-    """Record lines of one org in one call; imports pass limits and take any time that is past."""
+    """Record one org's lines in one call. Imports ignore limits and accept any time in the past."""
     events = [event for _, event in lines]
     _open_periods(running, org_id, [event.occurred_at for event in events if event.occurred_at])
     oldest = min(event.occurred_at or running.clock.business for event in events)
     terms = BatchTerms(SOURCE, billable=running.job.bill, limited=False, oldest=oldest)
-    outcome = record_batch(running.meterer, org_id, events, key_id=None, now=running.clock.business, terms=terms)
+    outcome = record_batch(running.recorder, org_id, events, key_id=None, now=running.clock.business, terms=terms)
     running.report.recorded += outcome.recorded
     running.report.duplicates += outcome.duplicates
     for refusal in outcome.refused:
@@ -188,7 +188,7 @@ def _record(running: _Run, org_id: UUID, lines: tuple[tuple[int, Event], ...]) -
 
 
 def _open_periods(running: _Run, org_id: UUID, ats: list[datetime]) -> None:
-    """Open the org's calendar periods back to its first event of this part, in one transaction."""
+    """Open the org's usage periods back to the first of these events, in one transaction."""
     now = running.clock.business
     first, last = min(ats), min(max(ats), now)
     known = running.opened.get(org_id)
@@ -202,7 +202,7 @@ def _open_periods(running: _Run, org_id: UUID, ats: list[datetime]) -> None:
     running.opened[org_id] = bounds
 
 
-def _note(running: _Run, key: tuple[str, str], line: int, *, finished: bool) -> None:
+def _save_progress(running: _Run, key: tuple[str, str], line: int, *, finished: bool) -> None:
     report, now = running.report, running.clock.business
     with running.transaction() as session:
         row = session.get_one(UsageImport, key)
@@ -211,7 +211,7 @@ def _note(running: _Run, key: tuple[str, str], line: int, *, finished: bool) -> 
         row.finished_at = now if finished else None
 
 
-def _batched(found: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
-    upcoming = iter(found)
-    while part := tuple(islice(upcoming, size)):
+def _batched(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    remaining = iter(items)
+    while part := tuple(islice(remaining, size)):
         yield part

@@ -1,4 +1,4 @@
-"""The orgs that an import's lines name, by id or by name; missing ones are made when told to."""
+"""Resolves the orgs named in an import, by id or name, and creates missing ones on request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.kit.ids import parse_id
 
 MAX_NAME = 200
 
-# Two imports at once must not both make an org of one name.
+# Two concurrent imports must not both create an org of the same name.
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('usage import orgs', 0))")
 _FIND = text("""
     SELECT asked.name, min(o.id::text)::uuid AS id, count(*) AS found
@@ -28,45 +28,45 @@ _FIND = text("""
 
 
 class OrgBook:
-    """Which org each name is: found once, remembered for the rest of the run."""
+    """Maps names to orgs, looking each name up once per run."""
 
     def __init__(self) -> None:
         self._ids: dict[str, UUID] = {}
-        self._wrong: dict[str, str] = {}
+        self._errors: dict[str, str] = {}
         self.created = 0
 
-    def id_of(self, name: str) -> UUID | str:
-        """The org's id, or why there is none. `learn` has seen the name."""
-        return self._ids.get(name) or self._wrong[name]
+    def get_id(self, name: str) -> UUID | str:
+        """Return the org's id, or a message saying why there is none. Call `resolve` with the name first."""
+        return self._ids.get(name) or self._errors[name]
 
-    def learn(
+    def resolve(
         self, session: Session, names: Iterable[str], *, create: bool, actor: Actor, now: datetime, opened_at: datetime
     ) -> None:
-        """Look the names up in one statement; make those that are missing, each with its audit entry, if `create`."""
-        unknown = sorted({name for name in names if name not in self._ids and name not in self._wrong})
+        """Look the names up in one statement. With `create`, create missing orgs, with an audit entry for each one."""
+        unknown = sorted({name for name in names if name not in self._ids and name not in self._errors})
         if not unknown:
             return
         self._look_up(session, unknown)
-        missing = [name for name in unknown if name not in self._ids and name not in self._wrong]
+        missing = [name for name in unknown if name not in self._ids and name not in self._errors]
         if create and missing:
             session.execute(_LOCK)
             self._look_up(session, missing)
         for name in missing:
-            if name in self._ids or name in self._wrong:
+            if name in self._ids or name in self._errors:
                 continue
             if not create:
-                self._wrong[name] = f"there is no org {name!r}; --create-orgs makes it"
+                self._errors[name] = f"there is no org {name!r}; --create-orgs creates it"
             elif len(name) > MAX_NAME:
-                self._wrong[name] = f"an org's name has at most {MAX_NAME} characters"
+                self._errors[name] = f"an org's name can have at most {MAX_NAME} characters"
             else:
                 org = create_org(session, name, owner_id=None, actor=actor, now=now, opened_at=opened_at)
                 self._ids[name] = org.id
                 self.created += 1
 
     def _look_up(self, session: Session, names: list[str]) -> None:
-        ids = [found for name in names if (found := parse_id(name))]
+        ids = [org_id for name in names if (org_id := parse_id(name))]
         for row in session.execute(_FIND, {"names": names, "ids": ids}):
             if row.found == 1:
                 self._ids[row.name] = row.id
             else:
-                self._wrong[row.name] = f"{row.found} orgs are named {row.name!r}; map the org's id instead"
+                self._errors[row.name] = f"{row.found} orgs are named {row.name!r}; map the org's id instead"

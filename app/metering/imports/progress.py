@@ -1,4 +1,4 @@
-"""How far each import has come: one row per file and mapping, moved on after every committed chunk."""
+"""Tracks the progress of imports: one row per file and mapping, updated after every committed chunk."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ _START = text("""
 """)
 
 
-def mapping_hash(spec: Spec, *, bill: bool) -> str:
-    """What tells one mapping of a file from another."""
+def hash_mapping(spec: Spec, *, bill: bool) -> str:
+    """Hash a mapping, to tell one import of a file from another."""
     return hashlib.sha256(msgspec.json.encode([spec, bill], order="sorted")).hexdigest()
 
 
-def begin(session: Session, digest: str, mapping: str, file: str, now: datetime) -> UsageImport:
-    """The row of this import: where a killed one stopped, or at the start. A finished one starts again, and its events
-    answer as duplicates.
+def start_import(session: Session, digest: str, mapping: str, file: str, now: datetime) -> UsageImport:
+    """Start an import and return its progress row, or resume an interrupted one.
+
+    A finished import starts from the beginning; its events are then duplicates.
     """
     session.execute(_START, {"digest": digest, "mapping": mapping, "file": file, "now": now})
     return session.get_one(UsageImport, (digest, mapping), populate_existing=True)

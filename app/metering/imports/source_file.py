@@ -1,4 +1,4 @@
-"""The file of an import: CSV or JSON lines, plain or gzipped, read row by row; known by what it holds."""
+"""Reads import files row by row: CSV or JSON lines, plain or gzipped. A file is identified by its content."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _BLOCK = 1 << 20
 
 
 class FileError(Exception):
-    """The file cannot be read; the words say why."""
+    """The file cannot be read; the message says why."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file by its content: the digest is of what it holds unpacked, so that packing it again is no new import."""
+    """A file and the digest of its uncompressed content, so that compressing it again does not make a new import."""
 
     path: Path
     digest: str
@@ -36,14 +36,14 @@ class Source:
 
     @property
     def is_csv(self) -> bool:
-        """Whether it is CSV; otherwise each line is a JSON object."""
+        """Whether the file is CSV; otherwise every line is a JSON object."""
         return self.columns is not None
 
 
-def inspect(path: Path) -> Source:
-    """Read the file once for its digest, its lines and (CSV) its columns; raises `FileError`."""
+def inspect_file(path: Path) -> Source:
+    """Read the file once for its digest, line count and (CSV) columns. Raises `FileError`."""
     if not path.name.endswith(CSV_ENDS + JSON_ENDS):
-        raise FileError(f"{path.name}: a file ends in {', '.join(CSV_ENDS + JSON_ENDS)}")
+        raise FileError(f"{path.name}: the file name must end in {', '.join(CSV_ENDS + JSON_ENDS)}")
     digest = hashlib.sha256()
     lines = 0
     with _reading(path), _open(path) as file:
@@ -53,14 +53,14 @@ def inspect(path: Path) -> Source:
     return Source(path, digest.hexdigest(), lines, _columns(path) if path.name.endswith(CSV_ENDS) else None)
 
 
-def rows(source: Source, after: int) -> Iterator[tuple[int, Any]]:
-    """Every row after line `after` with its line number: a list (CSV), a dict or a `LineError` (JSON lines).
+def read_rows(source: Source, after: int) -> Iterator[tuple[int, Any]]:
+    """Yield the rows after line `after` with their line numbers: a list (CSV), a dict or a `LineError` (JSON lines).
 
-    A line of several (quoted line breaks) has the number of its last.
+    A row that spans several lines (quoted line breaks) has the number of its last line.
     """
     with _reading(source.path), _text(source.path) as file:
-        found = _csv_rows(file) if source.is_csv else _json_rows(file)
-        yield from (each for each in found if each[0] > after)
+        numbered = _csv_rows(file) if source.is_csv else _json_rows(file)
+        yield from (row for row in numbered if row[0] > after)
 
 
 def _csv_rows(file: TextIO) -> Iterator[tuple[int, Any]]:
@@ -79,21 +79,21 @@ def _json_rows(file: TextIO) -> Iterator[tuple[int, Any]]:
 
 def _object(line: str) -> Any:
     try:
-        # Numbers stay text: no float comes near a quantity.
-        found = json.loads(line, parse_float=str, parse_int=str, parse_constant=str)
+        # Numbers stay text: quantities must never become floats.
+        document = json.loads(line, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
-        return LineError("is no JSON object")
-    return found if isinstance(found, dict) else LineError("is no JSON object")
+        return LineError("is not a JSON object")
+    return document if isinstance(document, dict) else LineError("is not a JSON object")
 
 
 def _columns(path: Path) -> list[str]:
     with _reading(path), _text(path) as file:
         columns = next(csv.reader(file, strict=True), [])
     if not columns:
-        raise FileError(f"{path.name}: the first line names no columns")
+        raise FileError(f"{path.name}: the first line has no column names")
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
-        raise FileError(f"{path.name}: column {twice[0]!r} stands twice in the first line")
+        raise FileError(f"{path.name}: column {twice[0]!r} appears twice in the first line")
     return columns
 
 

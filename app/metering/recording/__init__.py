@@ -1,1 +1,1 @@
-"""One event or a batch into the books: fingerprint, one call, refusals. Knows no page and no price."""
+"""Records single events and batches: fingerprints, one SQL call, refusals. Must not know pages or prices."""

@@ -1,4 +1,4 @@
-"""What identifies an event: the 16 bytes of its id, and the hash of its content as sent, before defaults."""
+"""Identifies events: the 16-byte key of the id, and the hash of the content as sent, before defaults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
 class BadContentError(Exception):
-    """The event reads well but cannot be recorded; `code` is of the API's table."""
+    """The event is well-formed but cannot be recorded; `code` is one of the API's error codes."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -28,18 +28,18 @@ class BadContentError(Exception):
         self.detail = detail
 
 
-def key_of(event_id: str) -> str:
-    """Sixteen bytes in hex: a canonical UUID is its own key, any other id the first half of its SHA-256.
+def derive_key(event_id: str) -> str:
+    """Derive an event's key, 16 bytes in hex: a canonical UUID is its own key, other ids use half of their SHA-256.
 
-    An id that hashes to another id's key is seen as a conflict, for the content covers the id.
+    Two ids with the same key are reported as a conflict, since the content hash covers the id.
     """
     return event_id if _UUID.match(event_id) else sha256(event_id.encode()).hexdigest()[:32]
 
 
 def canonicalise(event: Event) -> str:
-    """Bring the event's fields to one spelling, in place; returns its quantity as decimal text.
+    """Bring the event's fields into canonical form, in place, and return its quantity as decimal text.
 
-    Times go to UTC (digits beyond microseconds are rounded), "1.0" becomes 1, metadata's names are sorted. Raises
+    Times become UTC (digits beyond microseconds are rounded), "1.0" becomes 1, metadata keys are sorted. Raises
     `BadContentError`.
     """
     at = event.occurred_at
@@ -47,7 +47,7 @@ def canonicalise(event: Event) -> str:
         try:
             event.occurred_at = at.astimezone(UTC)
         except OverflowError:
-            raise BadContentError("invalid_event", "occurred_at lies outside the calendar") from None
+            raise BadContentError("invalid_event", "occurred_at is out of range") from None
     quantity = _quantity(event)
     if event.metadata is not ABSENT:
         event.metadata = _metadata(bytes(event.metadata))
@@ -60,7 +60,7 @@ def _quantity(event: Event) -> str:
     sent = bytes(event.quantity)
     text = sent[1:-1] if sent.startswith(b'"') else sent
     if not QUANTITY_BYTES.match(text):
-        raise BadContentError("bad_quantity", "quantity must be below 10^15, with at most 6 places, not negative")
+        raise BadContentError("bad_quantity", "quantity must be non-negative, below 10^15, with at most 6 places")
     if b"." in text:
         text = text.rstrip(b"0").rstrip(b".")
     if text is not sent:
@@ -68,13 +68,13 @@ def _quantity(event: Event) -> str:
     return text.decode("ascii")
 
 
-def digest(event: Event) -> str:
-    """The hash of a canonicalised event's content: sixteen bytes in hex."""
+def hash_content(event: Event) -> str:
+    """Hash the content of a canonicalised event to 16 bytes in hex."""
     return sha256(_encode(event)).hexdigest()[:32]
 
 
-def as_sent(event: Event) -> bytes:
-    """The event's fields as JSON, without those that were not sent."""
+def encode_sent(event: Event) -> bytes:
+    """Encode the event as JSON, without the fields that were not sent."""
     given = {name: getattr(event, name) for name in event.__struct_fields__}
     return _encode({name: value for name, value in given.items() if value is not None and value is not ABSENT})
 
@@ -83,14 +83,14 @@ def _metadata(sent: bytes) -> Raw:
     if sent == b"null":
         return ABSENT
     if len(sent) > MAX_METADATA:
-        raise BadContentError("invalid_event", f"metadata takes at most {MAX_METADATA} bytes")
+        raise BadContentError("invalid_event", f"metadata can have at most {MAX_METADATA} bytes")
     try:
-        found = msgspec.json.decode(sent)
-        canonical = _encode_sorted(found)
+        document = msgspec.json.decode(sent)
+        canonical = _encode_sorted(document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadContentError("invalid_event", f"metadata: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise BadContentError("invalid_event", "metadata must be a JSON object")
     if b"\\u0000" in canonical.replace(b"\\\\", b""):
-        raise BadContentError("invalid_event", "metadata: NUL characters are not text")
+        raise BadContentError("invalid_event", "metadata must not contain NUL characters")
     return Raw(canonical)

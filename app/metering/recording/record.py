@@ -1,4 +1,4 @@
-"""One event, one round trip: recorded, a duplicate, or refused; exact and once."""
+"""Records one event in one round trip: recorded, a duplicate, or refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 
 from app.kit.errors import Unavailable
-from app.metering.recording.fingerprint import canonicalise, digest, key_of
+from app.metering.recording.fingerprint import canonicalise, derive_key, hash_content
 from app.metering.recording.recorder import LOST_RACE, UsageRecorder, sqlstate
 from app.metering.schemas import ABSENT, Event
 from app.metering.write_calls import RECORD, EventInput, RecordCall
@@ -21,39 +21,40 @@ from app.metering.write_calls import RECORD, EventInput, RecordCall
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`code` is recorded, duplicate, or a refusal of the API's table; `facts` tell of a limit or of what is missing."""
+    """`code` is recorded, duplicate or an API refusal code; `facts` describe the limit, or what is missing."""
 
     code: str
     quantity: str
     facts: Mapping[str, Any] | None = None
 
 
-def record(meterer: UsageRecorder, org_id: UUID, event: Event, *, key_id: UUID | None, now: datetime) -> Outcome:
-    """Record one event of an org, opening its usage period when that is due.
+def record_event(recorder: UsageRecorder, org_id: UUID, event: Event, *, key_id: UUID | None, now: datetime) -> Outcome:
+    """Record one event of an org, opening its usage period if it is due.
 
-    Raises `content.BadContentError` for what cannot be recorded as it stands, `Unavailable` when the database is away.
+    Raises `BadContentError` for an event that cannot be recorded, `Unavailable` when the database is unreachable.
     """
     quantity = canonicalise(event)
-    arguments = _arguments(meterer, org_id, event, quantity, key_id=key_id, now=now)
+    arguments = _arguments(recorder, org_id, event, quantity, key_id=key_id, now=now)
     for _ in range(3):
-        code, facts = _call(meterer, arguments)
+        code, facts = _call(recorder, arguments)
         if code != "no_period":
             return Outcome(code, quantity, facts)
-        meterer.open_period(org_id, event.occurred_at or now, now)
-    raise Unavailable("The usage period could not be opened. Nothing was done; send it again.")
+        recorder.open_period(org_id, event.occurred_at or now, now)
+    raise Unavailable("The usage period could not be opened. Nothing was changed; please try again.")
 
 
 def _arguments(
-    meterer: UsageRecorder, org_id: UUID, event: Event, quantity: str, *, key_id: UUID | None, now: datetime
+    recorder: UsageRecorder, org_id: UUID, event: Event, quantity: str, *, key_id: UUID | None, now: datetime
 ) -> tuple[Any, ...]:
     call = RecordCall(
-        p_org=org_id, p_now=now, p_oldest=now - meterer.max_age, p_newest=now + meterer.max_ahead, p_api_key=key_id,
-        p_flush=meterer.durable(),
+        p_org=org_id, p_now=now, p_oldest=now - recorder.max_age, p_newest=now + recorder.max_ahead, p_api_key=key_id,
+        p_flush=recorder.commits_before_flush(),
     )  # fmt: skip
     has_details = event.metadata is not ABSENT
     sent = EventInput(
-        id=event.id, key=key_of(event.id), content="\\x" + digest(event), meter=event.meter, quantity=quantity,
-        at=event.occurred_at or now, kind=event.kind, provider=event.provider, endpoint=event.endpoint,
+        id=event.id, key=derive_key(event.id), content="\\x" + hash_content(event), meter=event.meter,
+        quantity=quantity, at=event.occurred_at or now,
+        kind=event.kind, provider=event.provider, endpoint=event.endpoint,
         language=event.language, format=event.format, user=event.user, client=event.client, job=event.job,
         status=event.status_code, ms=event.response_ms, bytes=event.file_bytes,
         salt=token_bytes(16) if has_details else None,
@@ -62,9 +63,9 @@ def _arguments(
     return (*call, *sent)
 
 
-def _call(meterer: UsageRecorder, arguments: tuple[Any, ...]) -> tuple[str, Mapping[str, Any] | None]:
+def _call(recorder: UsageRecorder, arguments: tuple[Any, ...]) -> tuple[str, Mapping[str, Any] | None]:
     try:
-        code, facts = meterer.pool.rows(RECORD, arguments)[0]
+        code, facts = recorder.pool.rows(RECORD, arguments)[0]
     except psycopg.DatabaseError as error:
         if sqlstate(error) != LOST_RACE:
             raise

@@ -1,4 +1,4 @@
-"""Events that were not counted: kept 30 days as they were sent, and refusals at a limit as counts per hour."""
+"""Refused events: stored as sent for 30 days; refusals at a limit are only counted, by hour."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ ORDER BY at DESC LIMIT :many
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """One refused event to keep; `event` is the JSON that was sent."""
+class RefusedEntry:
+    """A refused event to store; `event` is the JSON as sent."""
 
     event_id: str | None
     code: str
@@ -50,18 +50,18 @@ class Kept:
     event: bytes
 
 
-def keep(pool: HotPool, org_id: UUID, refused: Sequence[Kept], now: datetime) -> None:
-    """Write refused events down for the customer to see."""
+def store_refused(pool: HotPool, org_id: UUID, refused: Sequence[RefusedEntry], now: datetime) -> None:
+    """Store refused events for the customer to see."""
     if not refused:
         return
-    rows = [(new_id(), each.event_id, each.code, each.detail, _document(each.event)) for each in refused]
+    rows = [(new_id(), entry.event_id, entry.code, entry.detail, _document(entry.event)) for entry in refused]
     columns = [list(column) for column in zip(*rows, strict=True)]
     with pool.connection() as connection:
         connection.execute(_KEEP, (org_id, now, *columns))
 
 
-def count(pool: HotPool, org_id: UUID, refused: Iterable[tuple[str, str]], now: datetime) -> None:
-    """Count events that a limit refused: (meter, quantity) of each."""
+def count_refused(pool: HotPool, org_id: UUID, refused: Iterable[tuple[str, str]], now: datetime) -> None:
+    """Count the events that a limit refused, given as (meter, quantity)."""
     sums: dict[str, tuple[int, Decimal]] = {}
     for meter, quantity in refused:
         number, total = sums.get(meter, (0, ZERO))
@@ -74,24 +74,24 @@ def count(pool: HotPool, org_id: UUID, refused: Iterable[tuple[str, str]], now: 
         connection.execute(_COUNT, (org_id, now, list(sums), counts, totals))
 
 
-def page(session: Session, org_id: UUID, before: UUID | None, limit: int) -> list[RefusedEvent]:
-    """Refused events of an org, newest first, those before the id `before` when given."""
-    asked = select(RefusedEvent).where(RefusedEvent.org_id == org_id)
+def list_refused(session: Session, org_id: UUID, before: UUID | None, limit: int) -> list[RefusedEvent]:
+    """List an org's refused events, newest first, optionally only those before the id `before`."""
+    query = select(RefusedEvent).where(RefusedEvent.org_id == org_id)
     if before is not None:
-        asked = asked.where(RefusedEvent.id < before)
-    return list(session.scalars(asked.order_by(RefusedEvent.id.desc()).limit(limit)))
+        query = query.where(RefusedEvent.id < before)
+    return list(session.scalars(query.order_by(RefusedEvent.id.desc()).limit(limit)))
 
 
-def hours(session: Session, org_id: UUID, limit: int) -> list[tuple[str, RefusedQuota]]:
-    """The latest hours in which a limit refused events, with the meter's key, newest first."""
-    asked = (
+def list_refused_hours(session: Session, org_id: UUID, limit: int) -> list[tuple[str, RefusedQuota]]:
+    """List the latest hours in which a limit refused events, with the meter's key, newest first."""
+    query = (
         select(METERS.c.key, RefusedQuota)
         .join(METERS, METERS.c.id == RefusedQuota.meter_id)
         .where(RefusedQuota.org_id == org_id)
         .order_by(RefusedQuota.hour.desc(), METERS.c.key)
         .limit(limit)
     )
-    return [(key, row) for key, row in session.execute(asked)]
+    return [(key, row) for key, row in session.execute(query)]
 
 
 def newest(session: Session, org_id: UUID, since: datetime, many: int) -> Sequence[Row[Any]]:
@@ -100,7 +100,7 @@ def newest(session: Session, org_id: UUID, since: datetime, many: int) -> Sequen
 
 
 def _document(event: bytes) -> str:
-    """The JSON as it was sent; what is too long or cannot be read is kept as a text of its beginning."""
+    """Return the JSON as sent. If it is too long or invalid, its beginning as a JSON string."""
     if len(event) <= MAX_KEPT:
         try:
             msgspec.json.decode(event)

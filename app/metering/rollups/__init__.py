@@ -1,1 +1,1 @@
-"""Usage by day and month, folded forward from the events, and the staff's reports. Never writes an event."""
+"""Roll-ups of usage by day and month, folded from the events, and reports for staff. Never writes events."""

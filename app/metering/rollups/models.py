@@ -1,4 +1,4 @@
-"""Rows of the roll-ups, of how far they have come, and of how far imports have come."""
+"""Tables of the roll-ups and their progress, and of the progress of imports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DIMENSION = "dimension IN ('', 'kind', 'provider', 'endpoint', 'user', 'client'
 
 
 class UsageDay(Base):
-    """An org's usage of a meter on a day of its zone; `dimension` '' is the total, and its `value` is ''."""
+    """An org's usage of a meter on a day in its time zone. `dimension` '' is the total, with `value` ''."""
 
     __tablename__ = "usage_days"
     __table_args__ = (CheckConstraint(_DIMENSION, name="dimension"),)
@@ -32,13 +32,13 @@ class UsageDay(Base):
 
 
 class UsageMonth(Base):
-    """The same by calendar month of the org's zone, under the month's first day."""
+    """An org's usage of a meter in a calendar month of its time zone, keyed by the first day."""
 
     __tablename__ = "usage_months"
     __table_args__ = (
         CheckConstraint(_DIMENSION, name="dimension"),
         CheckConstraint("extract(day FROM month) = 1", name="month"),
-        # the top orgs of a month by a meter (staff)
+        # serves the top orgs of a month by meter (staff)
         Index(None, "month", "meter_id", postgresql_where=text("dimension = ''")),
     )
 
@@ -52,7 +52,7 @@ class UsageMonth(Base):
 
 
 class UsageTotal(Base):
-    """All orgs' usage of a meter on a UTC day, for staff; the value of dimension `plan` is a plan version's id."""
+    """All orgs' usage of a meter on a UTC day, for staff. For dimension `plan`, `value` is a plan version's id."""
 
     __tablename__ = "usage_totals"
     __table_args__ = (CheckConstraint("dimension IN ('', 'plan', 'kind', 'provider')", name="dimension"),)
@@ -66,7 +66,7 @@ class UsageTotal(Base):
 
 
 class RollupState(Base):
-    """How far the roll-ups have come: they hold the events with tx < `upto` or seq <= `floor_seq`."""
+    """The watermark: roll-ups include the events with tx < `upto` or seq <= `floor_seq`."""
 
     __tablename__ = "rollup_state"
     __table_args__ = (CheckConstraint("name IN ('orgs', 'totals')", name="name"),)
@@ -79,10 +79,10 @@ class RollupState(Base):
 
 
 class RollupOrg(Base):
-    """The zone in which an org's days were cut, and whether they wait to be built again."""
+    """The time zone of an org's roll-ups, and whether they must be rebuilt."""
 
     __tablename__ = "rollup_orgs"
-    # the fold's look for orgs to build again
+    # serves the fold's search for orgs to rebuild
     __table_args__ = (Index("ix_rollup_orgs_stale", "org_id", postgresql_where=text("stale")),)
 
     org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"), primary_key=True)
@@ -91,7 +91,7 @@ class RollupOrg(Base):
 
 
 class RollupAnew(Base):
-    """A day of an org's meter that is computed anew rather than added to (unique values), since when."""
+    """A queued day of an org's meter that must be recomputed rather than added to (unique values)."""
 
     __tablename__ = "rollup_anew"
 
@@ -102,7 +102,7 @@ class RollupAnew(Base):
 
 
 class UsageImport(Base):
-    """An import of a file under a mapping: the last line committed, and the counts up to it."""
+    """An import of a file with a mapping: the last committed line, and the counts up to it."""
 
     __tablename__ = "usage_imports"
 

@@ -1,6 +1,6 @@
-"""What staff see of all orgs' usage, from the totals that the fold keeps plus the events above its watermark.
+"""Reports of all orgs' usage for staff: the folded totals plus the events above the watermark.
 
-Days are UTC days. Unique values are counted per org and added over orgs, as of the last fold.
+Days are UTC days. Unique values are counted per org and summed over orgs, as of the last fold.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class DayTotal:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The same over a range of days."""
+    """All orgs' usage of a meter over a range of days; `value` as in `DayTotal`."""
 
     meter_id: int
     value: str
@@ -40,7 +40,7 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class TopOrg:
-    """An org among the greatest users of a meter in a month."""
+    """One of the top orgs by usage of a meter in a month."""
 
     org_id: UUID
     name: str
@@ -50,13 +50,13 @@ class TopOrg:
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """How many orgs and how many of their users had any usage."""
+    """The number of orgs and of their users with any usage."""
 
     orgs: int
     users: int
 
 
-# The value of dimension plan is a version's id: versions of one plan are added up under the plan's key.
+# The value of dimension plan is a version id: the versions of a plan are summed under the plan's key.
 _DAYS = text("""
     SELECT t.day, t.meter_id, coalesce(v.plan_key, t.value) AS value,
            CASE WHEN m.aggregation = 'max' THEN max(t.quantity) ELSE sum(t.quantity) END AS quantity,
@@ -86,42 +86,42 @@ _TOP = text("""
     JOIN accounts_orgs o ON o.id = u.org_id
     ORDER BY u.quantity DESC, u.org_id
 """)
-# Months per org: the orgs come from ix_usage_months_month_meter_id, their users from the primary key.
+# Orgs by ix_usage_months_month_meter_id, their users by the primary key.
 _ACTIVE = text("""
     SELECT (SELECT count(DISTINCT u.org_id) FROM usage_months u
             WHERE u.month BETWEEN :first AND :last AND u.dimension = '') AS orgs,
            (SELECT count(DISTINCT (u.org_id, u.value)) FROM usage_months u
             WHERE u.month BETWEEN :first AND :last AND u.dimension = 'user') AS users
 """)
-_AS_OF = text("SELECT folded_at FROM usage_mark(NULL)")
+_AS_OF = text("SELECT folded_at FROM rollup_watermark(NULL)")
 
 
-def by_day(session: Session, from_day: date, to_day: date, dimension: str = "") -> list[DayTotal]:
-    """Totals by day and meter, both days included; `dimension` is '', plan (by plan key), kind or provider."""
+def list_daily_totals(session: Session, from_day: date, to_day: date, dimension: str = "") -> list[DayTotal]:
+    """List totals by day and meter, both days inclusive. `dimension` is '', plan (by plan key), kind or provider."""
     rows = _rows(session, _DAYS, first=from_day, last=to_day, dimension=dimension)
     return [DayTotal(**row) for row in rows]
 
 
-def totals(session: Session, from_day: date, to_day: date, dimension: str = "") -> list[Total]:
-    """Totals over the days, greatest value first within each meter."""
+def list_totals(session: Session, from_day: date, to_day: date, dimension: str = "") -> list[Total]:
+    """List totals over the days by meter, largest first."""
     rows = _rows(session, _TOTALS, first=from_day, last=to_day, dimension=dimension)
     return [Total(**row) for row in rows]
 
 
-def top_orgs(session: Session, month: date, meter_id: int, limit: int = 10) -> list[TopOrg]:
-    """The greatest users of a meter in a calendar month (each org's own), as of the last fold."""
+def list_top_orgs(session: Session, month: date, meter_id: int, limit: int = 10) -> list[TopOrg]:
+    """List the top orgs by usage of a meter in a calendar month (in each org's time zone), as of the last fold."""
     rows = _rows(session, _TOP, month=month.replace(day=1), meter=meter_id, limit=limit)
     return [TopOrg(**row) for row in rows]
 
 
-def active(session: Session, from_month: date, to_month: date) -> Active:
-    """Orgs and users with any usage in the months, both included, as of the last fold."""
+def count_active(session: Session, from_month: date, to_month: date) -> Active:
+    """Count orgs and users with any usage in the months, both inclusive, as of the last fold."""
     first, last = from_month.replace(day=1), to_month.replace(day=1)
     return Active(**_rows(session, _ACTIVE, first=first, last=last)[0])
 
 
-def as_of(session: Session) -> datetime | None:
-    """When the totals were last folded, by the business clock; None before the first time."""
+def find_folded_at(session: Session) -> datetime | None:
+    """Find when the totals were last folded, by the business clock; None if never."""
     stamp: datetime | None = session.execute(_AS_OF).scalar_one()
     return stamp
 

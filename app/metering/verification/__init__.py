@@ -1,1 +1,1 @@
-"""Recomputes from the events what is kept of them, names what differs and repairs it. Never touches an event."""
+"""Recomputes counters and roll-ups from the events, reports differences and repairs them. Never changes events."""

@@ -1,4 +1,4 @@
-"""Counters written anew from the events: when a period's boundary has moved, and to mend what verify has found."""
+"""Recounts counters from the events, after a period boundary has moved or to repair differences."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _RECOUNT = text("SELECT usage_recount(:org, :since, :now)")
 
 
 def recount(session: Session, org_id: UUID, since: datetime, now: datetime) -> None:
-    """Recount the usage periods that end after `since`, and one cut off there, in the caller's transaction.
+    """Recount the usage periods that end after `since`, and one cut short there, in the caller's transaction.
 
-    The caller holds the org's usage lock whole, so that no event in flight is missed. What is reserved stays.
+    The caller must hold the org's usage lock exclusively, so that no event in flight is missed. Keeps reservations.
     """
     session.flush()
     session.execute(_RECOUNT, {"org": org_id, "since": since, "now": now})

@@ -1,7 +1,7 @@
-"""Recomputes from the events all that is kept of them, and names every difference.
+"""Recomputes counters and roll-ups from the events, and reports every difference.
 
-One snapshot of the database serves the whole run, so that usage recorded meanwhile is no difference. Orgs are taken in
-chunks: memory stays bounded however many there are.
+The whole run uses one database snapshot, so usage recorded meanwhile causes no differences. Orgs are processed in
+chunks to bound memory use.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 CHUNK = 500
 
-Told = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 
 
 def _silent(_done: int, _of: int) -> None: ...
@@ -24,7 +24,7 @@ def _silent(_done: int, _of: int) -> None: ...
 
 @dataclass(frozen=True, slots=True)
 class UsageDifference:
-    """What is kept and what the events say, of one thing. Nothing kept or nothing counted is None."""
+    """A stored figure and the one counted from the events; None when not stored or not counted."""
 
     check: str
     org_id: UUID | None
@@ -35,12 +35,12 @@ class UsageDifference:
 
 @dataclass
 class Survey:
-    """What was looked at and what differs."""
+    """The number of rows checked, and the differences."""
 
     checked: dict[str, int] = field(default_factory=dict)
     differences: list[UsageDifference] = field(default_factory=list)
     waiting: int = 0
-    """Orgs whose roll-ups wait to be built again; their pages read from the events."""
+    """Orgs whose roll-ups wait to be rebuilt; their pages read from the events."""
 
 
 _CHUNKS = text("""
@@ -52,7 +52,7 @@ _MARK = text("""
            s.cluster = database_cluster() AND t.cluster = s.cluster AS totals_valid
     FROM rollup_state s JOIN rollup_state t ON t.name = 'totals' WHERE s.name = 'orgs'
 """)
-# Every check answers: org, what, kept, counted, of (how many rows were compared).
+# Every check returns: org, what, kept, counted, and whether a row is stored, is counted, and differs.
 _COUNTERS = text("""
     SELECT org_id, m.key || ', period from ' || period_start AS what,
            format('used %s, unbilled %s, events %s', c.used, c.unbilled, c.events) AS kept,
@@ -73,7 +73,7 @@ _UNIQUES = text("""
     FULL JOIN usage_unique_figures(:orgs, '-infinity') f USING (org_id, meter_id, period_start, value_hash)
     JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
 """)
-# Days noted to be computed anew are read from events by every page: no figure of theirs can differ.
+# Days queued for recomputing are read from the events by every page, so their figures cannot be wrong.
 _DAYS = text("""
     SELECT org_id, format('%s, %s %s %s', m.key, day, dimension, value) AS what,
            format('quantity %s, events %s', trim_scale(d.quantity), d.events) AS kept,
@@ -111,8 +111,8 @@ _KEYS = text("""
     FULL JOIN (SELECT org_id, key, min(occurred_at) AS occurred_at, min(event_id) AS event_id, count(*) AS n
                FROM usage_events WHERE org_id = ANY (:orgs) GROUP BY 1, 2) e USING (org_id, key)
 """)
-# A window may hold less than its events (its limit came later), never more. What a unique value takes of a window
-# depends on the period before it: not checked here.
+# A window may have counted fewer events than there are (its limit came later), never more. Unique values are not
+# checked: whether one counts in a window depends on the period so far.
 _WINDOWS = text("""
     SELECT w.org_id, format('%s, %s from %s', m.key, w.span, w.starts_at) AS what,
            'used ' || trim_scale(w.used) AS kept, 'used ' || trim_scale(coalesce(w.counted, 0)) AS counted,
@@ -142,17 +142,16 @@ _COLUMNS = (
 )
 
 
-def survey(session: Session, told: Told = _silent, *, only: Collection[UUID] | None = None) -> Survey:
-    """Compare everything, or `only` what belongs to some orgs (then not staff's totals).
+def survey_usage(session: Session, on_progress: Progress = _silent, *, only: Collection[UUID] | None = None) -> Survey:
+    """Compare everything, or `only` the given orgs (without the totals for staff).
 
-    The session must not have begun a transaction; the caller ends the one begun here.
-
-    Tells after each chunk how many orgs are done, of how many.
+    The session must not be in a transaction yet; the caller ends the one started here. `on_progress` gets the number of
+    orgs done and the total after every chunk.
     """
     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     session.execute(text("SET TRANSACTION READ ONLY"))
     session.execute(text("SET LOCAL statement_timeout = 0"))
-    found = Survey()
+    result = Survey()
     mark = session.execute(_MARK).one()
     bounds = {"upto": mark.upto, "floor": mark.floor_seq}
     chunks = list(session.scalars(_CHUNKS, {"size": CHUNK, "only": None if only is None else list(only)}))
@@ -164,21 +163,21 @@ def survey(session: Session, told: Told = _silent, *, only: Collection[UUID] | N
             ("keys", _KEYS),
             ("windows", _WINDOWS),
         ):
-            _compare(session, found, name, check, {"orgs": orgs})
+            _compare(session, result, name, check, {"orgs": orgs})
         stale = set(session.scalars(_STALE, {"orgs": orgs}) if mark.valid else orgs)
-        found.waiting += len(stale)
+        result.waiting += len(stale)
         fresh = [org_id for org_id in orgs if org_id not in stale]
         for name, check in (("days", _DAYS), ("months", _MONTHS)):
-            _compare(session, found, name, check, {"orgs": fresh, **bounds})
+            _compare(session, result, name, check, {"orgs": fresh, **bounds})
         done += len(orgs)
-        told(done, of)
+        on_progress(done, of)
     if mark.totals_valid and only is None:
-        _compare(session, found, "totals", _TOTALS, bounds)
-    return found
+        _compare(session, result, "totals", _TOTALS, bounds)
+    return result
 
 
-def _compare(session: Session, found: Survey, name: str, check: TextClause, values: dict[str, Any]) -> None:
-    """Run one check: the server compares, only differences come here."""
+def _compare(session: Session, result: Survey, name: str, check: TextClause, values: dict[str, Any]) -> None:
+    """Run one check. The server compares the rows and returns only differences."""
     compared = check.columns(*_COLUMNS).cte("compared")
     of = compared.c
     differences = select(
@@ -187,17 +186,17 @@ def _compare(session: Session, found: Survey, name: str, check: TextClause, valu
     number = select(null(), null(), null(), null(), func.count()).select_from(compared)
     for org_id, what, kept, counted, rows in session.execute(union_all(differences, number), values):
         if rows is not None:
-            found.checked[name] = found.checked.get(name, 0) + rows
+            result.checked[name] = result.checked.get(name, 0) + rows
         else:
-            found.differences.append(UsageDifference(name, org_id, what, kept, counted))
+            result.differences.append(UsageDifference(name, org_id, what, kept, counted))
 
 
-def words(found: Survey) -> Iterator[str]:
-    """The survey for a person, one line a difference."""
-    for each in found.differences:
-        org = f"org {each.org_id}, " if each.org_id else ""
-        yield f"{each.check}: {org}{each.what}: kept {each.kept or 'nothing'}; events say {each.counted or 'nothing'}"
-    if found.waiting:
-        yield f"the roll-ups of {found.waiting} orgs wait to be built again; pages read their events"
-    numbers = ", ".join(f"{number} {name}" for name, number in found.checked.items())
-    yield f"{len(found.differences)} differences in {numbers}"
+def render_survey(result: Survey) -> Iterator[str]:
+    """Render the survey for people, one line per difference."""
+    for row in result.differences:
+        org = f"org {row.org_id}, " if row.org_id else ""
+        yield f"{row.check}: {org}{row.what}: kept {row.kept or 'nothing'}; events say {row.counted or 'nothing'}"
+    if result.waiting:
+        yield f"the roll-ups of {result.waiting} orgs are waiting to be rebuilt; pages read their events"
+    numbers = ", ".join(f"{number} {name}" for name, number in result.checked.items())
+    yield f"{len(result.differences)} differences in {numbers}"

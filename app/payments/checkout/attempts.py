@@ -35,7 +35,7 @@ class CheckoutAttempt:
 
 def attempt_of(session: Session, row: Checkout) -> CheckoutAttempt:
     """The facts of a checkout's row."""
-    version = catalog.version(session, row.plan_version_id) if row.plan_version_id else None
+    version = catalog.find_version(session, row.plan_version_id) if row.plan_version_id else None
     offered = list_prices_sold(version) if version else []
     sold = next((each for each in offered if (each.interval, each.currency) == (row.interval, row.currency)), None)
     return CheckoutAttempt(

@@ -36,7 +36,7 @@ def select_price(session: Session, org_id: UUID, plan_key: str, interval: str, c
     org = accounts.get_org(session, org_id)
     if org.suspended_at is not None:
         raise NotAllowed("Your organisation is suspended. Nothing was charged; write to us.", code="org_suspended")
-    version = catalog.version_of(session, plan_key)
+    version = catalog.find_newest_version(session, plan_key)
     if version is None or not version.plan.public:
         raise NotFound("There is no such plan.")
     offered = list_prices_sold(version)
@@ -58,7 +58,7 @@ def ensure_no_running_plan(session: Session, org_id: UUID, sold: PriceSelection)
     if running is None:
         return
     price = queries.price(session, running.price_id)
-    version = catalog.version(session, price.plan_version_id) if price else None
+    version = catalog.find_version(session, price.plan_version_id) if price else None
     name = version.plan.name if version else "a paid plan"
     if price and version and (version.plan.key, price.interval, price.currency) == (
         sold.plan_key, sold.interval, sold.currency,

@@ -62,14 +62,14 @@ def _dunning(session: Session, row: Dunning) -> dict[str, Any]:
 
 
 def _plan(session: Session, held: Subscription) -> str:
-    version = catalog.version(session, held.plan_version_id)
+    version = catalog.find_version(session, held.plan_version_id)
     if version is None:
         raise RuntimeError(f"subscription {held.id} names no version")
     return f"the {version.plan.name} plan"
 
 
 def _free(session: Session) -> str:
-    version = catalog.default_version(session)
+    version = catalog.find_default_version(session)
     return f"the {version.plan.name} plan" if version else "the default plan"
 
 

@@ -44,7 +44,11 @@ def push(gw: Gateway, now: datetime, *, dry_run: bool = False) -> Iterator[Pushe
     Opens its own transactions, one a price, so that what a crash leaves is found again by its lookup key.
     """
     with transaction() as session:
-        wanted = [each for version in catalog.offered(session, public=False) for each in list_prices_sold(version)]
+        wanted = [
+            each
+            for version in catalog.list_offered_versions(session, public=False)
+            for each in list_prices_sold(version)
+        ]
     there = _there(gw, [each.lookup_key for each in wanted])
     products: set[str] = set()
     for each in wanted:

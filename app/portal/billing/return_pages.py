@@ -33,7 +33,7 @@ def come_back() -> Response:
     org, sent, polls = get_org_id(who), request.args.get("session_id", ""), _count_polls()
     checkout = _get_checkout(org, sent)
     state = _state(checkout, org, sent)
-    plan = queries.plan_of_version(session(), checkout.plan_version_id) if checkout.plan_version_id else None
+    plan = queries.find_plan_of_version(session(), checkout.plan_version_id) if checkout.plan_version_id else None
     view = build_return_view(
         state,
         get_billing_status(session(), org, now),

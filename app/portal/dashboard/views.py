@@ -12,7 +12,7 @@ from app.accounts import guards
 from app.accounts.identity import Caller
 from app.kit.errors import DomainError
 from app.kit.periods import month_of
-from app.metering.queries import latest_events
+from app.metering.queries import list_latest_events
 from app.portal.dashboard import first_steps, queries
 from app.portal.dashboard.events import build_event_rows
 from app.portal.dashboard.view import build_dashboard as assemble
@@ -52,7 +52,7 @@ def dashboard() -> Response:
     org = get_org_id(who)
     usage = get_current_usage(session(), org, business_now())
     names = {meter.key: meter.name for meter in usage.meters}
-    events = build_event_rows(latest_events(session(), org, LATEST), names)
+    events = build_event_rows(list_latest_events(session(), org, LATEST), names)
     view = assemble(
         usage,
         events=events,

@@ -22,7 +22,7 @@ docs = Blueprint("docs", __name__)
 def index() -> Response:
     """Quick start: a first event in three lines, with links to everything else."""
     # A meter of this installation's catalogue, so that the command works as pasted.
-    meter = next((meter.key for meter in catalog.meters(session())), "api_calls")
+    meter = next((meter.key for meter in catalog.list_meters(session())), "api_calls")
     return render("docs/index.html", base_url=runtime().settings.base_url, groups=_groups(), meter=meter)
 
 

@@ -48,12 +48,12 @@ def usage_summary() -> SummaryAnswer:
     org, now = _org(), business_now()
     past = get_history(session(), org, now, caller().time_zone, 12)
     running = past.months[-1]
-    lifetime = metering.lifetime(session(), org)
+    lifetime = metering.list_lifetime_usage(session(), org)
     return SummaryAnswer(
         month=running.month,
         meters=running.meters,
         lifetime=build_totals(lifetime, past.meters),
-        latest_events=build_latest_events(metering.latest_events(session(), org, 10)),
+        latest_events=build_latest_events(metering.list_latest_events(session(), org, 10)),
         trend=past.months,
         as_of=now,
     )

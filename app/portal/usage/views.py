@@ -93,14 +93,14 @@ def _read_usage(frame: _Frame) -> UsageData:
     days, meter = frame.asked.range, frame.meter
     since, until = _exact_bounds(frame)
     before = days.before()
-    figures = metering.days(session(), frame.org, days.start if since else before.start, days.end,
+    figures = metering.list_daily_usage(session(), frame.org, days.start if since else before.start, days.end,
                             meter_id=meter.id, since=since, until=until)  # fmt: skip
     earlier = [figure for figure in figures if figure.day < days.start]
     if since:
-        earlier = metering.days(session(), frame.org, before.start, before.end, meter_id=meter.id)
+        earlier = metering.list_daily_usage(session(), frame.org, before.start, before.end, meter_id=meter.id)
     inside = [figure for figure in figures if figure.day >= days.start]
     if frame.asked.span == "month" and meter.aggregation not in ADDITIVE:
-        inside = metering.months(session(), frame.org, days.start, days.end, meter_id=meter.id)
+        inside = metering.list_monthly_usage(session(), frame.org, days.start, days.end, meter_id=meter.id)
     by = "" if frame.asked.by == "meter" else frame.asked.by
     month_ago = frame.now - timedelta(days=30)
     return UsageData(
@@ -108,7 +108,9 @@ def _read_usage(frame: _Frame) -> UsageData:
         meters=frame.meters,
         figures=inside,
         earlier=earlier,
-        shares=metering.by_dimension(session(), frame.org, days.start, days.end, by, since=since, until=until),
+        shares=metering.list_usage_by_dimension(
+            session(), frame.org, days.start, days.end, by, since=since, until=until
+        ),
         total=_total(frame, inside),
         refused=build_refused_rows(refused_events.newest(session(), frame.org, month_ago, _REFUSED)),
     )
@@ -129,7 +131,7 @@ def _total(frame: _Frame, figures: Sequence[metering.UsageFigure]) -> tuple[Deci
         return sum((figure.quantity for figure in figures), ZERO), events
     days = frame.asked.range
     since, until = _exact_bounds(frame)
-    totals = metering.by_dimension(session(), frame.org, days.start, days.end, "", since=since, until=until)
+    totals = metering.list_usage_by_dimension(session(), frame.org, days.start, days.end, "", since=since, until=until)
     return next(((share.quantity, share.events) for share in totals if share.meter_id == frame.meter.id), (ZERO, 0))
 
 
@@ -137,10 +139,10 @@ def _csv_rows(frame: _Frame) -> Iterator[tuple[csv_export.Cell, ...]]:
     """Totals by day, or by day and value if the URL names a dimension."""
     days, (since, until) = frame.asked.range, _exact_bounds(frame)
     by = frame.asked.by if frame.asked.by_chosen and frame.asked.by != "meter" else ""
-    shares = metering.by_dimension(session(), frame.org, days.start, days.end, by, since=since, until=until)
+    shares = metering.list_usage_by_dimension(session(), frame.org, days.start, days.end, by, since=since, until=until)
     labels = {share.value: share.label for share in shares} if by else {}
     for start, end in _months(days.start, days.end):
-        figures = metering.days(
+        figures = metering.list_daily_usage(
             session(), frame.org, start, end, meter_id=frame.meter.id, dimension=by, since=since, until=until
         )
         for figure in figures:

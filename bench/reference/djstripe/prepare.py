@@ -1,4 +1,4 @@
-"""Its tables, and the rows that its admin makes for an account, a key and an endpoint: nothing is left to fetch."""
+"""Creates the tables, and the rows that its admin makes for an account, a key and an endpoint; nothing is fetched."""
 
 import os
 
@@ -8,7 +8,7 @@ from django.core.management import call_command
 django.setup()
 call_command("migrate", verbosity=0)
 
-from djstripe.models import Account, APIKey, WebhookEndpoint  # noqa: E402  (models exist from here on)
+from djstripe.models import Account, APIKey, WebhookEndpoint  # noqa: E402  (models can be imported only now)
 
 account = Account.objects.create(id="acct_bench", livemode=False)
 APIKey.objects.create(

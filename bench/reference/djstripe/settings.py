@@ -1,4 +1,4 @@
-"""Django as `startproject` makes it and dj-stripe as its installation page says, on the bench's own database."""
+"""Django as created by `startproject`, with dj-stripe set up as its documentation says, on the benchmark's database."""
 
 import os
 
@@ -44,7 +44,7 @@ DATABASES = {
         "PORT": os.environ["BENCH_PORT"],
         "NAME": os.environ["BENCH_DATABASE"],
         "USER": os.environ["BENCH_USER"],
-        "CONN_MAX_AGE": 600,  # a connection a thread, as Django's page on databases advises
+        "CONN_MAX_AGE": 600,  # one connection per thread, as the Django documentation advises
     }
 }
 USE_TZ = True

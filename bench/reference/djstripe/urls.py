@@ -1,4 +1,4 @@
-"""The webhook's address, as dj-stripe's installation page says."""
+"""The webhook's URL, as in dj-stripe's documentation."""
 
 from django.urls import include, path
 

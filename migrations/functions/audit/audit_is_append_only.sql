@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  RAISE EXCEPTION '% of % is refused: audit entries are append-only', TG_OP, TG_TABLE_NAME
+  RAISE EXCEPTION '% on % is not allowed: audit entries are append-only', TG_OP, TG_TABLE_NAME
     USING ERRCODE = 'insufficient_privilege';
 END $$;

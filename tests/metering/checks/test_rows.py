@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.metering.checks import rows as check_rows
-from app.metering.checks.check import check
+from app.metering.checks.check import check_limits
 from app.metering.checks.rows import CheckInput
 from tests.metering.world import NOW, World, event
 
@@ -32,10 +32,10 @@ def test_questions_of_several_orgs_in_one_statement_answer_as_each_alone(world: 
         [ask(people, "t_people", "6"), ask(people, "t_sum")],
         [ask(uuid4(), "t_sum")],
     ]
-    alone = [[check_rows._read(world.pool, [[question]])[0][0] for question in questions] for questions in asked]
-    assert check_rows._read(world.pool, asked) == alone
+    alone = [[check_rows._load_rows(world.pool, [[question]])[0][0] for question in questions] for questions in asked]
+    assert check_rows._load_rows(world.pool, asked) == alone
     assert [[row.used for row in rows] for rows in alone] == [[3], [1, 0, 0], [0, 0], [0]]
-    assert alone[1][0].window_over
+    assert alone[1][0].exceeded_window
     assert alone[1][1].meter_id is None
     assert alone[3][0].starts_at is None
 
@@ -47,7 +47,7 @@ def test_threads_that_check_at_one_moment_each_hear_of_their_own_org(world: Worl
         world.one(org_id, event(meter="t_sum", quantity=str(used)))
 
     def ask_often(org_id: UUID) -> set[tuple[Decimal, Decimal | None]]:
-        answers = [check(world.meterer, org_id, [("t_sum", Decimal(1))], now=NOW)[0] for _ in range(ROUNDS)]
+        answers = [check_limits(world.recorder, org_id, [("t_sum", Decimal(1))], now=NOW)[0] for _ in range(ROUNDS)]
         return {(answer.used, answer.remaining) for answer in answers}
 
     with ThreadPoolExecutor(THREADS) as threads:

@@ -6,14 +6,14 @@ from decimal import Decimal
 
 import pytest
 
-from app.metering.checks.upgrade_url import SPANS, Room, smallest
+from app.metering.checks.upgrade_url import SPANS, PlanCaps, find_smallest_plan
 
 
-def room(plan: str, aggregation: str, **caps: int) -> Room:
-    return Room(plan, aggregation, tuple(Decimal(caps[span]) if span in caps else None for span in SPANS))
+def room(plan: str, aggregation: str, **caps: int) -> PlanCaps:
+    return PlanCaps(plan, aggregation, tuple(Decimal(caps[span]) if span in caps else None for span in SPANS))
 
 
-def rooms(aggregation: str) -> list[Room]:
+def rooms(aggregation: str) -> list[PlanCaps]:
     return [
         room("small", aggregation, period=100, day=5, requests=60),
         room("large", aggregation, period=1000, day=10, requests=600),
@@ -34,9 +34,9 @@ def rooms(aggregation: str) -> list[Room]:
     ],
 )
 def test_what_is_held_and_what_was_refused_must_fit_together(span: str, held: int, refused: int, plan: str) -> None:
-    assert smallest(rooms("sum"), span, Decimal(held), Decimal(refused)) == plan
+    assert find_smallest_plan(rooms("sum"), span, Decimal(held), Decimal(refused)) == plan
 
 
 def test_a_meter_of_highest_values_needs_room_for_the_highest_only() -> None:
-    assert smallest(rooms("max"), "period", Decimal(90), Decimal(95)) == "small"
-    assert smallest(rooms("max"), "period", Decimal(90), Decimal(101)) == "large"
+    assert find_smallest_plan(rooms("max"), "period", Decimal(90), Decimal(95)) == "small"
+    assert find_smallest_plan(rooms("max"), "period", Decimal(90), Decimal(101)) == "large"

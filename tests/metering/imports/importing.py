@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.catalog import queries as catalog
-from app.catalog.apply import apply
+from app.catalog.apply import apply_catalog
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
 from app.kit.pool import HotPool
@@ -26,9 +26,9 @@ START = "2026-10-25T00:00:00Z"
 def have_catalogue(books: Books) -> None:
     """Opening a period needs a default plan."""
     with books.transaction() as session:
-        if catalog.default_version_id(session) is None:
+        if catalog.find_default_version_id(session) is None:
             text = (PROJECT / "catalogs" / "scan_api.toml").read_text(encoding="utf-8")
-            apply(session, read_catalog(text, "scan_api.toml"), actor=SYSTEM, now=NOW)
+            apply_catalog(session, read_catalog(text, "scan_api.toml"), actor=SYSTEM, now=NOW)
 
 
 def run(
@@ -44,16 +44,16 @@ def run(
     told: Callable[[int], None] = lambda _: None,
 ) -> importer.ImportReport:
     """Import a file as `flask usage import` does."""
-    source = source_file.inspect(file)
-    job = importer.Job(source, Spec.parse(maps, start, id_template), bill, create_orgs, chunk)
+    source = source_file.inspect_file(file)
+    job = importer.ImportJob(source, Spec.parse(maps, start, id_template), bill, create_orgs, chunk)
 
     def open_period(org_id, at, now):
         with books.transaction() as session:
             periods.ensure_period(session, org_id, at, now)
 
-    made = books.meterer
-    meterer = UsageRecorder(made.pool, made.max_age, made.max_ahead, made.standby, open_period)
-    return importer.run(job, meterer, books.transaction, importer.ImportClock(NOW, NOW), told)
+    made = books.recorder
+    recorder = UsageRecorder(made.pool, made.max_age, made.max_ahead, made.standby, open_period)
+    return importer.import_file(job, recorder, books.transaction, importer.ImportClock(NOW, NOW), told)
 
 
 def main(url: str, file: str, chunk: str) -> None:

@@ -18,7 +18,7 @@ from flask import Flask
 
 from app.metering.cli import group
 from app.metering.imports.column_mapping import MappingError
-from app.metering.imports.source_file import FileError, inspect
+from app.metering.imports.source_file import FileError, inspect_file
 from app.settings import PROJECT
 from tests.metering.books import Books
 from tests.metering.imports import importing
@@ -137,7 +137,7 @@ def test_bad_lines_are_counted_listed_and_kept_out(books: Books, tmp_path: Path)
         "quantity '1e3'": [org, "1e3", at, "t_sum"],
         "quantity 'NaN'": [org, "NaN", at, "t_sum"],
         "quantity '0.1234567'": [org, "0.1234567", at, "t_sum"],
-        "occurred_at: 'yesterday' is no time": [org, "1", "yesterday", "t_sum"],
+        "occurred_at: 'yesterday' is not a time": [org, "1", "yesterday", "t_sum"],
         "event_in_future": [org, "1", "2027-01-01T00:00:00Z", "t_sum"],
         "unknown_meter: 'nothing'": [org, "1", at, "nothing"],
         "invalid_event": [org, "1", at, "t_people"],
@@ -169,7 +169,7 @@ def test_an_id_of_ones_own_counts_once_and_other_content_is_a_conflict(books: Bo
     report = importing.run(books, file, maps, start=None, id_template="old-{id}")
     assert (report.recorded, report.duplicates, report.bad) == (1, 1, 1)
     assert report.listed[0][0] == 4
-    assert "other content" in report.listed[0][1]
+    assert "different content" in report.listed[0][1]
 
 
 def test_one_file_gives_several_meters_one_import_each(books: Books, tmp_path: Path) -> None:
@@ -211,11 +211,11 @@ def test_json_lines_keep_their_numbers_exact(books: Books, tmp_path: Path) -> No
         (["org=model", "org=client"], None, "mapped twice"),
         (["org=model"], None, "missing for meter, occurred_at"),
         ([*importing.SERVED[:4], "occurred_at=+{window_start_s}s"], None, "--start is missing"),
-        ([*importing.SERVED[:4], "occurred_at=model"], "2026-10-25", "--start: occurred_at does not count"),
+        ([*importing.SERVED[:4], "occurred_at=model"], "2026-10-25", "--start: occurred_at is not an offset"),
         (importing.SERVED, "soon", "--start soon"),
         ([*importing.SERVED[1:], "org={nobody}"], importing.START, "no column 'nobody'; it has model, client"),
         ([*importing.SERVED[1:], "org=nobody"], importing.START, "no column 'nobody'"),
-        ([*importing.SERVED[1:], "org={model"], importing.START, "a brace is open"),
+        ([*importing.SERVED[1:], "org={model"], importing.START, "unbalanced brace"),
     ],
 )
 def test_options_that_do_not_fit_are_named(
@@ -228,9 +228,9 @@ def test_options_that_do_not_fit_are_named(
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.txt", b"", "a file ends in"),
-        ("a.csv", b"", "names no columns"),
-        ("a.csv", b"x,y,x\n", "'x' stands twice"),
+        ("a.txt", b"", "must end in"),
+        ("a.csv", b"", "no column names"),
+        ("a.csv", b"x,y,x\n", "'x' appears twice"),
         ("a.csv.gz", b"no gzip", "cannot be read"),
         ("a.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99)[:-9], "cannot be read"),
     ],
@@ -240,7 +240,7 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, content:
     file = tmp_path / name
     file.write_bytes(content)
     with pytest.raises(FileError, match=words):
-        inspect(file)
+        inspect_file(file)
 
 
 def test_two_orgs_of_one_name_are_told_apart_by_id_only(books: Books, tmp_path: Path) -> None:

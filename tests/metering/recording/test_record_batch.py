@@ -145,7 +145,7 @@ def test_imported_events_pass_limits_take_any_time_and_are_not_priced(world: Wor
     terms = BatchTerms("import", billable=False, limited=False, oldest=MONTHS[0])
     at = MONTHS[0] + timedelta(days=1)
     batch = [event(quantity=5, occurred_at=at), event("t_max", 7, occurred_at=at), event("t_people", user="a")]
-    done = record_batch(world.meterer, org, batch, key_id=None, now=NOW, terms=terms)
+    done = record_batch(world.recorder, org, batch, key_id=None, now=NOW, terms=terms)
     assert (done.recorded, done.refused) == (3, [])
     rows = world.run("SELECT used, unbilled FROM usage_counters WHERE org_id = %s ORDER BY meter_id", (org,))
     assert rows == [(5, 5), (7, 7), (1, 1)]

@@ -24,8 +24,10 @@ def test_totals_per_kind_add_up_over_orgs_and_days(books: Books, folded: bool) -
         books.fold()
     meter, peak = books.meter("t_sum"), books.meter("t_max")
     with books.transaction() as session:
-        by_day = [each for each in reports.by_day(session, FIRST, LAST, "kind") if each.value == kind]
-        whole = {each.meter_id: each for each in reports.totals(session, FIRST, LAST, "kind") if each.value == kind}
+        by_day = [each for each in reports.list_daily_totals(session, FIRST, LAST, "kind") if each.value == kind]
+        whole = {
+            each.meter_id: each for each in reports.list_totals(session, FIRST, LAST, "kind") if each.value == kind
+        }
     assert {(each.day, each.meter_id): each.quantity for each in by_day} == {
         (TODAY, meter): 8,
         (TODAY - timedelta(days=1), meter): 4,
@@ -41,7 +43,7 @@ def test_totals_without_a_dimension_hold_everything_of_a_day(books: Books) -> No
     books.imported(books.org(), [event("t_sum2", 7, occurred_at=at, provider="p")])
     books.fold()
     with books.transaction() as session:
-        found = reports.by_day(session, day, day)
+        found = reports.list_daily_totals(session, day, day)
     assert [(each.meter_id, each.quantity) for each in found] == [(books.meter("t_sum2"), 13)]
 
 
@@ -66,7 +68,7 @@ def test_versions_of_a_plan_are_added_up_under_its_key(books: Books) -> None:
         books.one(org, event("t_sum", number, occurred_at=NOW - timedelta(days=3 - number)))
     books.fold()
     with books.transaction() as session:
-        found = [each.quantity for each in reports.totals(session, FIRST, LAST, "plan") if each.value == key]
+        found = [each.quantity for each in reports.list_totals(session, FIRST, LAST, "plan") if each.value == key]
     assert found == [3]
 
 
@@ -77,20 +79,20 @@ def test_the_top_orgs_of_a_month_are_in_order(books: Books) -> None:
         books.many(org, events, now=NOW.replace(month=10))
     books.fold()
     with books.transaction() as session:
-        found = reports.top_orgs(session, date(2026, 10, 21), books.meter("t_sum2"), 2)
+        found = reports.list_top_orgs(session, date(2026, 10, 21), books.meter("t_sum2"), 2)
     assert [each.org_id for each in found] == [orgs[2], orgs[1]]
     assert found[0].quantity == 3 * 10**12
 
 
 def test_active_orgs_and_users_are_counted_once_each(books: Books) -> None:
     with books.transaction() as session:
-        before = reports.active(session, TODAY, TODAY)
+        before = reports.count_active(session, TODAY, TODAY)
     org = books.org()
     books.many(org, [event("t_sum", user="a"), event("t_sum", user="a"), event("t_count", user="b")])
     books.fold()
     with books.transaction() as session:
-        after = reports.active(session, TODAY, TODAY)
-        assert reports.as_of(session) == NOW
+        after = reports.count_active(session, TODAY, TODAY)
+        assert reports.find_folded_at(session) == NOW
     # other tests' orgs may have been folded in between
     assert after.orgs > before.orgs
     assert after.users >= before.users + 2

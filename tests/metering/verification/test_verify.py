@@ -34,9 +34,9 @@ def org(books: Books) -> UUID:
 
 def mend(books: Books, org: UUID) -> None:
     differences = books.differences(org)
-    assert repair.orgs_to_mend(differences) == [org]
+    assert repair.list_repairable_orgs(differences) == [org]
     with books.transaction() as session:
-        repair.mend_org(session, org, differences, NOW)
+        repair.repair_org(session, org, differences, NOW)
 
 
 DAMAGE = {
@@ -94,7 +94,7 @@ def test_a_key_without_its_event_is_named_and_left_alone(books: Books, org: UUID
     found = books.differences(org)
     assert [(each.check, each.counted) for each in found] == [("keys", None)]
     assert str(key) in found[0].what
-    assert repair.orgs_to_mend(found) == []
+    assert repair.list_repairable_orgs(found) == []
 
 
 def test_what_is_reserved_survives_the_mending(books: Books, org: UUID) -> None:
@@ -205,7 +205,7 @@ def test_staffs_totals_are_compared_and_mended(books: Books, org: UUID, app: Fla
     assert told.exit_code == 1
     assert "totals: t_sum2, 2026-09-03  : kept quantity 6, events 1; events say quantity 5, events 1" in told.stdout
     with books.transaction() as session:
-        repair.mend_totals(session)
+        repair.repair_totals(session)
     assert books.run("SELECT DISTINCT quantity FROM usage_totals WHERE day = %s", (day,)) == [(5,)]
 
 

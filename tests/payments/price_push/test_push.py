@@ -84,7 +84,7 @@ def test_a_crash_between_stripe_and_our_row_leaves_no_second_price(scenario: Sce
 
 def test_the_default_plan_and_prices_of_nothing_are_left_out(scenario: Scenario) -> None:
     default = scenario.default_plan()
-    version = catalog.version(scenario.session, default.version_id)
+    version = catalog.find_version(scenario.session, default.version_id)
     assert version is not None
     assert list_prices_sold(version) == []
     _, words = run(scenario, "--dry-run")
@@ -106,7 +106,7 @@ def test_what_somebody_else_put_under_our_key_is_told_and_left(scenario: Scenari
     code, words = run(scenario, "--json")
     differing = [each for each in json.loads(words)["prices"] if each["did"] == "differs"]
     assert [(each["lookup_key"], each["price_id"]) for each in differing] == [(key, None)]
-    version = catalog.version(scenario.session, plan.version_id)
+    version = catalog.find_version(scenario.session, plan.version_id)
     assert version is not None
     [month] = [each for each in list_prices_sold(version) if each.interval == "month"]
     scenario.session.rollback()
@@ -187,7 +187,7 @@ def test_amounts_without_and_with_three_places_reach_stripe_in_its_minor_unit(
 
 
 def first_of(scenario: Scenario, plan: MadePlan) -> PriceSelection:
-    version = catalog.version_of(scenario.session, plan.key)
+    version = catalog.find_newest_version(scenario.session, plan.key)
     assert version is not None
     sold = list_prices_sold(version)[0]
     scenario.session.rollback()

@@ -107,14 +107,14 @@ def test_a_period_that_begins_within_a_day_says_what_its_counter_says(scenario: 
     org = scenario.org()
     org.uses(40, at="2026-11-21 08:00")
     with scenario.app.app_context():
-        from app.catalog.queries import version_of
+        from app.catalog.queries import find_newest_version
         from app.kit.actor import SYSTEM
         from app.metering.verification.recount import recount
         from app.subscriptions.service import assign_plan
         from app.web.database import transaction
 
         with transaction() as session:
-            pro = version_of(session, "pro")
+            pro = find_newest_version(session, "pro")
             assert pro is not None
             change = assign_plan(session, org.id, pro.id, interval="month", currency="USD", actor=SYSTEM,
                                  now=scenario.clock.at)  # fmt: skip

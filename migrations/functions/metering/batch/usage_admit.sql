@@ -1,9 +1,9 @@
--- Decides a batch event by event, in its order, with the org's lock held whole: each event that fits at its turn is
--- admitted, a too large one is refused and a later smaller one may still fit. What it admits is taken from uniques at
--- once, from windows and counters at the end; keys and events are written by the caller. The room left is kept in
--- memory, so that a counter gets one new row version for the whole batch.
+-- Decides a batch event by event, in order, under the org's exclusive lock. An event is admitted if it fits when its
+-- turn comes; after one that is too large, a smaller one may still fit. Unique values are written at once, windows and
+-- counters at the end; the caller writes keys and events. Remaining quantities are kept in memory, so that a counter
+-- gets one new row version per batch.
 --
--- Arrays named by meter and period hold slot (meter - 1) * periods + period; windows (meter - 1) * 3 + span.
+-- Arrays by meter and period are indexed (meter - 1) * periods + period, arrays by window (meter - 1) * 3 + span.
 CREATE OR REPLACE FUNCTION usage_admit(
   p_org uuid, p_now timestamptz, p_oldest timestamptz, p_newest timestamptz, p_billable boolean, p_limited boolean,
   meter_ids integer[], aggregations text[], dimensions text[], client_ids uuid[],
@@ -137,6 +137,6 @@ BEGIN
 
   SELECT jsonb_agg(jsonb_build_object('index', r.i, 'code', r.c, 'facts', r.f)) INTO refused
   FROM unnest(places, codes, reasons) r (i, c, f);
-  PERFORM usage_admit_take(p_org, p_billable, meter_ids, aggregations, starts, taken, counts,
+  PERFORM usage_consume_admitted(p_org, p_billable, meter_ids, aggregations, starts, taken, counts,
                            span_names, span_starts, span_taken);
 END $$;

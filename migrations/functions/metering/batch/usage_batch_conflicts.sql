@@ -1,4 +1,4 @@
--- Of the events that were not written, those whose id stands for other content, as refusals; NULL when there are none.
+-- Lists, as refusals, the events that were not written because their id was used with different content; NULL if none.
 CREATE OR REPLACE FUNCTION usage_batch_conflicts(org uuid, keys uuid[], contents uuid[], fresh integer[])
 RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN

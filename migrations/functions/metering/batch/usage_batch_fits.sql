@@ -1,5 +1,5 @@
--- Whether a whole batch stays within every limit, its duplicates counted as if they were new. Reads only: where it
--- does not fit, usage_admit decides exactly.
+-- Whether a whole batch stays within every limit, counting duplicates as new events. Read-only. If it does not fit,
+-- usage_admit decides exactly.
 CREATE OR REPLACE FUNCTION usage_batch_fits(
   org uuid, now timestamptz, meter_ids integer[], aggregations text[], starts timestamptz[],
   meter integer[], quantity numeric[], at timestamptz[])
@@ -13,7 +13,7 @@ BEGIN
       FROM unnest(meter, quantity, at) x (m, q, a) GROUP BY 1, 2) z
     JOIN subscriptions_limits l ON l.org_id = org AND l.meter_id = z.meter AND l.period_start = z.start
     LEFT JOIN usage_counters c ON c.org_id = org AND c.meter_id = z.meter AND c.period_start = z.start
-    WHERE num_nonnulls(l.per_minute, l.per_hour, l.per_day) > 0 AND usage_window_over(
+    WHERE num_nonnulls(l.per_minute, l.per_hour, l.per_day) > 0 AND usage_exceeded_window(
             org, z.meter, now, z.all_q, false, l.per_minute, l.per_hour, l.per_day) IS NOT NULL
        OR z.q + coalesce(c.used + c.reserved, 0)
           > CASE l.policy WHEN 'block' THEN coalesce(l.hard_limit, l.allowance) ELSE l.hard_limit END);

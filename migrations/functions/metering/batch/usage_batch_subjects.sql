@@ -1,4 +1,4 @@
--- The opaque ids of users' labels, in their order, made where they are new: usage_subject for many.
+-- Returns the opaque ids of user labels, in order, creating missing ones: usage_subject for many labels.
 CREATE OR REPLACE FUNCTION usage_batch_subjects(org uuid, labels text[]) RETURNS uuid[] LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO subjects (org_id, id, label, user_id)

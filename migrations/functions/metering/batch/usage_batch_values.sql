@@ -1,4 +1,4 @@
--- The value that each event's meter would count, in the order of the batch: usage_value for many.
+-- Returns the values that the events' meters would count, in the order of the batch: usage_value for many events.
 CREATE OR REPLACE FUNCTION usage_batch_values(
   dimensions text[], subject_ids uuid[], client_ids uuid[], meter integer[], kind text[], provider text[],
   endpoint text[], language text[], format text[], "user" integer[], client integer[], job text[])

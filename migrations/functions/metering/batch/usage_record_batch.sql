@@ -1,16 +1,16 @@
--- Records up to some thousand events of one org. Columns come as arrays of one length, a column that no event carries
--- as NULL (times: p_now then); meters, clients and users come once each, and the events name them by position (0: none).
--- Texts are never empty, so '' stands for NULL. `refused` is NULL or a list of {index (from 0), code, facts}.
+-- Records up to a few thousand events of one org. Columns are arrays of equal length, or NULL if no event has a value
+-- (for times: p_now). Distinct meters, clients and users are passed once, and events refer to them by index (0: none).
+-- Texts are never empty, so '' means NULL. `refused` is NULL or a list of {index (from 0), code, facts}.
 --
--- First the set-based way: it takes only batches in which all can be recorded or is known already, of meters that are
--- summed or counted; for any other it raises TK002 with nothing written, and the caller repeats with p_exact. There the
--- org's lock is taken whole, and usage_admit decides event by event in the order of the batch. Keys and counters are
--- locked in one order everywhere, so batches in opposite order cannot deadlock. TK004: no period is open for some event
--- within the time window; the caller opens it and repeats.
+-- The fast path is set-based. It handles only batches whose events can all be recorded or are duplicates, of meters
+-- that sum or count; otherwise it raises TK002 with nothing written, and the caller repeats with p_exact. Then the
+-- org's lock is exclusive, and usage_admit decides event by event, in the order of the batch. Keys and counters are
+-- always locked in the same order, so concurrent batches cannot deadlock. TK004: some event within the accepted times
+-- has no open period; the caller opens it and repeats.
 --
--- p_limited false passes all limits (imports); p_billable false counts the events as never priced. p_flush is
--- usage_record's. The arrays stand as arguments of their own, since an array within a composite is read from its start
--- for every element.
+-- p_limited = false ignores all limits (imports); p_billable = false counts the events as never priced. p_flush is as
+-- in usage_record. The arrays are separate arguments, because an array inside a composite is read from its start for
+-- every element.
 CREATE OR REPLACE PROCEDURE usage_record_batch(
   p_org uuid, p_now timestamptz, p_oldest timestamptz, p_newest timestamptz, p_api_key uuid,
   p_source text, p_billable boolean, p_limited boolean, p_exact boolean,
@@ -75,12 +75,12 @@ BEGIN
       first_at < p_oldest OR last_at > p_newest
       OR array_position(meter_ids, NULL) IS NOT NULL OR array_position(client_ids, NULL) IS NOT NULL
       OR aggregations && ARRAY['max', 'unique']) THEN
-    RAISE EXCEPTION 'one by one' USING ERRCODE = 'TK002';
+    RAISE EXCEPTION 'the batch must be decided event by event' USING ERRCODE = 'TK002';
   END IF;
   IF (starts IS NULL OR first_at < starts[1] OR last_at >= ends[cardinality(ends)]) AND EXISTS (
       SELECT FROM unnest(p_at) a WHERE a BETWEEN p_oldest AND p_newest
       AND (starts IS NULL OR a < starts[1] OR a >= ends[cardinality(ends)])) THEN
-    RAISE EXCEPTION 'no period' USING ERRCODE = 'TK004';
+    RAISE EXCEPTION 'no usage period is open' USING ERRCODE = 'TK004';
   END IF;
   IF p_users IS NOT NULL THEN
     subject_ids := usage_batch_subjects(p_org, p_users);
@@ -96,10 +96,10 @@ BEGIN
                      client_ids, starts, ends, p_keys, p_contents, p_meter, p_quantity, p_at, p_client, vals) a;
   ELSIF p_limited AND NOT usage_batch_fits(
       p_org, p_now, meter_ids, aggregations, starts, p_meter, p_quantity, p_at) THEN
-    RAISE EXCEPTION 'one by one' USING ERRCODE = 'TK002';
+    RAISE EXCEPTION 'the batch must be decided event by event' USING ERRCODE = 'TK002';
   END IF;
 
-  -- Keys go apart from the rest, and events are read by position: twenty columns are then sorted and kept nowhere.
+  -- Claim keys separately and read events by index, so that their twenty columns are never sorted or materialised.
   WITH x AS MATERIALIZED (
     SELECT DISTINCT ON (e.key) e.key, e.i::integer AS i
     FROM unnest(p_keys) WITH ORDINALITY e (key, i)
@@ -133,7 +133,7 @@ BEGIN
         FROM unnest(fresh) i GROUP BY 1, 2) sums;
   recorded := coalesce(cardinality(fresh), 0);
   IF NOT p_exact THEN
-    PERFORM usage_batch_take(p_org, p_now, p_billable, p_limited, sum_meter, sum_start, sum_used, sum_events);
+    PERFORM usage_consume_batch(p_org, p_now, p_billable, p_limited, sum_meter, sum_start, sum_used, sum_events);
     refused := usage_batch_conflicts(p_org, p_keys, p_contents, fresh);
     duplicates := cardinality(p_keys) - recorded - coalesce(jsonb_array_length(refused), 0);
   END IF;

@@ -1,4 +1,4 @@
--- Counts events that a limit refused, by meter and hour. A figure for people: it does not wait for the disk.
+-- Counts the events that a limit refused, by meter and hour. For display only, so it does not wait for the disk.
 CREATE OR REPLACE FUNCTION usage_count_refused(
   p_org uuid, p_now timestamptz, p_meters text[], p_counts bigint[], p_quantities numeric[])
 RETURNS void LANGUAGE plpgsql AS $$

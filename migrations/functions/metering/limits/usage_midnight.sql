@@ -1,5 +1,5 @@
--- The instant at which a local date begins: the first of two where midnight comes twice (Havana), as app.kit.periods says.
--- PostgreSQL by itself takes the second. Clocks are set back by half an hour, one or two.
+-- Returns the instant at which a local date begins: the first where midnight occurs twice (Havana), as app.kit.periods
+-- does. PostgreSQL alone picks the second. Clocks go back by half an hour, one hour or two.
 CREATE OR REPLACE FUNCTION usage_midnight(day date, zone text) RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT min(day::timestamp AT TIME ZONE zone - back)
   FROM unnest(ARRAY['0', '30 minutes', '1 hour', '2 hours']::interval[]) back

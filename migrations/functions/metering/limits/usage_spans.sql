@@ -1,5 +1,5 @@
--- The windows that limit a meter at an instant, in the order in which their rows are locked. Days and hours are the
--- org's own; minutes are the same everywhere.
+-- Lists the windows that limit a meter at an instant, in the order in which their rows are locked. Days and hours are
+-- in the org's time zone; minutes are the same everywhere.
 CREATE OR REPLACE FUNCTION usage_spans(org uuid, at timestamptz, per_minute numeric, per_hour numeric, per_day numeric)
 RETURNS TABLE (span text, starts_at timestamptz, ends_at timestamptz, cap numeric)
 LANGUAGE plpgsql STABLE AS $$

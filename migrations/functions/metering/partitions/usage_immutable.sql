@@ -1,4 +1,4 @@
 CREATE OR REPLACE FUNCTION usage_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  RAISE EXCEPTION 'usage events are never changed or deleted' USING ERRCODE = 'TK003';
+  RAISE EXCEPTION 'usage events cannot be changed or deleted' USING ERRCODE = 'TK003';
 END $$;

@@ -1,9 +1,9 @@
--- Makes the monthly partitions of usage_events and event_details from `back` months before `at` to `ahead` months
--- after it, and answers how many were new. Safe to repeat.
+-- Creates the monthly partitions of usage_events and event_details from `back` months before `at` to `ahead` months
+-- after it, and returns how many were new. Idempotent.
 --
--- A partition is built apart and then attached: that takes SHARE UPDATE EXCLUSIVE on the parent, which lets writers
--- go on, and a short lock on the empty DEFAULT partition; after a second of waiting it gives up and the next run
--- tries again. A month that already has rows in DEFAULT stays there. Runs with the owner's rights, so that the
+-- A partition is created separately and then attached. That takes SHARE UPDATE EXCLUSIVE on the parent, which does not
+-- block writers, and a short lock on the empty DEFAULT partition; it gives up after waiting for a second, and the next
+-- run tries again. A month that already has rows in DEFAULT stays there. Runs with the owner's rights, so that the
 -- worker's role needs none on the schema.
 CREATE OR REPLACE FUNCTION usage_partitions(at timestamptz, back integer, ahead integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER

@@ -1,4 +1,4 @@
--- The client that an event names by the org's own reference or by id; NULL when there is none or it was deleted.
+-- Finds the client that an event names by the org's own reference or by id; NULL if there is none or it was deleted.
 CREATE OR REPLACE FUNCTION usage_client(org uuid, named text) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
 DECLARE
   found_id uuid;

@@ -1,6 +1,7 @@
--- Whether an event may be recorded now, and all that writing it needs: an outcome means that nothing is written. The
--- id answers first, then what can be seen without the limits, then the limits. The caller holds the org's usage lock
--- shared. A person whom a `unique` meter counts gets an opaque id here already, since the id is what is counted.
+-- Decides whether an event may be recorded now, and returns what usage_write needs. A non-null outcome means that
+-- nothing is to be written. Checks the id first, then everything that does not depend on limits, then the limits. The
+-- caller must hold the org's usage lock in shared mode. A user counted by a `unique` meter gets an opaque id here,
+-- since that id is what is counted.
 CREATE OR REPLACE FUNCTION usage_decide(
   p_org uuid, p_now timestamptz, p_oldest timestamptz, p_newest timestamptz, p_event usage_event_input)
 RETURNS usage_decision LANGUAGE plpgsql AS $$
@@ -64,21 +65,21 @@ BEGIN
       decision.facts := jsonb_build_object('dimension', state.dimension);
       RETURN decision;
     END IF;
-    delta := CASE WHEN usage_counts_value(p_org, state.meter_id, state.starts_at, value) THEN 0 ELSE 1 END;
+    delta := CASE WHEN usage_value_counted(p_org, state.meter_id, state.starts_at, value) THEN 0 ELSE 1 END;
   END IF;
 
   IF delta > 0 AND (CASE WHEN is_max THEN delta ELSE state.used + state.reserved + delta END) > state.cap THEN
     facts := usage_facts('period', state.cap, state.used, state.reserved, state.ends_at);
   ELSIF num_nonnulls(state.per_minute, state.per_hour, state.per_day) > 0 THEN
-    facts := usage_window_over(
+    facts := usage_exceeded_window(
       p_org, state.meter_id, p_now, delta, is_max, state.per_minute, state.per_hour, state.per_day);
   END IF;
-  IF facts IS NOT NULL AND value IS NOT NULL AND usage_counts_value(p_org, state.meter_id, state.starts_at, value) THEN
-    delta := 0;  -- what filled the window meanwhile is this very value, which takes no room again
+  IF facts IS NOT NULL AND value IS NOT NULL AND usage_value_counted(p_org, state.meter_id, state.starts_at, value) THEN
+    delta := 0;  -- this value filled the limit concurrently, and is not counted twice
     facts := NULL;
   END IF;
-  IF facts IS NOT NULL THEN  -- unless what took the room meanwhile is this very event, sent twice at once
-    decision.outcome := usage_known(p_org, p_event.key, p_event.content);
+  IF facts IS NOT NULL THEN  -- unless this event, sent twice at once, filled the limit itself
+    decision.outcome := usage_previous_outcome(p_org, p_event.key, p_event.content);
     IF decision.outcome IS NULL THEN
       decision.outcome := 'quota_exceeded';
       decision.facts := facts;

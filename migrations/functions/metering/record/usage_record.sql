@@ -1,14 +1,14 @@
--- Records one event: one round trip, exact, once. Outcomes: recorded, duplicate, and the refusals id_conflict,
--- event_too_old, event_in_future, unknown_meter, unknown_client, invalid_event, quota_exceeded (with facts), and
--- no_period, after which the caller opens the period that holds the event and repeats.
+-- Records one event exactly once, in one round trip. Outcomes: recorded, duplicate, the refusals id_conflict,
+-- event_too_old, event_in_future, unknown_meter, unknown_client, invalid_event and quota_exceeded (with facts), and
+-- no_period, after which the caller opens the event's period and repeats.
 --
--- A refusal that can be seen beforehand writes nothing. A race lost while writing raises TK001 with the facts, and
--- nothing of the event remains. Rows are always locked in the order subjects, keys, uniques, windows, counters.
+-- A refusal detected up front writes nothing. Losing a race while writing raises TK001 with the facts, and rolls the
+-- event back. Rows are always locked in the order subjects, keys, uniques, windows, counters.
 --
--- p_flush, where PostgreSQL is 17 or newer and no synchronous standby is waited for: commit without waiting for the
--- disk, which frees the hot counter's row at once, then flush the WAL, then answer. The WAL is a prefix, so the flush
--- covers our commit and all that it read; a duplicate flushes too, for its first copy may not be on disk yet.
--- A procedure that commits can be neither SECURITY DEFINER nor carry SET, and must be called outside a transaction.
+-- p_flush requires PostgreSQL 17 or newer and no synchronous standby: commit without waiting for the disk, which
+-- releases the hot counter's row at once, then flush the WAL, then return. The WAL is sequential, so the flush covers
+-- our commit and everything it read. Duplicates flush too, since the original may not be on disk yet.
+-- A procedure that commits can be neither SECURITY DEFINER nor have SET clauses, and must run outside a transaction.
 CREATE OR REPLACE PROCEDURE usage_record(
   p_org uuid, p_now timestamptz, p_oldest timestamptz, p_newest timestamptz, p_api_key uuid,
   p_event usage_event_input, p_flush boolean, OUT outcome text, OUT facts jsonb)

@@ -1,4 +1,4 @@
--- The opaque id of a host's user label, made when it is new and linked to the member whose external id it is.
+-- Returns the opaque id of a host's user label. Creates it if missing, linked to the member with that external id.
 CREATE OR REPLACE FUNCTION usage_subject(org uuid, wanted text) RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
   found_id uuid;

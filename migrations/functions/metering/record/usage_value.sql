@@ -1,5 +1,5 @@
--- The value that a `unique` meter counts, as 16 bytes; NULL when the event does not carry the meter's dimension.
--- A person is hashed by opaque id, so that nothing here leads back to the label.
+-- Returns the value that a `unique` meter counts, as 16 bytes; NULL if the event lacks the meter's dimension. Users are
+-- hashed by opaque id, so that nothing leads back to the label.
 CREATE OR REPLACE FUNCTION usage_value(
   dimension text, kind text, provider text, endpoint text, language text, format text, subject uuid, client uuid, job text)
 RETURNS bytea LANGUAGE sql STABLE AS $$

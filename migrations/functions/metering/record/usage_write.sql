@@ -1,6 +1,6 @@
--- Writes an event that usage_decide admitted: the key is claimed, the event written, and the counter taken last with
--- its limit in the WHERE, so that the lock on the hot row is short. Answers recorded, or what usage_known does when
--- the same id won a race meanwhile; raises TK001 with the facts when the limit was reached meanwhile.
+-- Writes an event admitted by usage_decide: claims the key, inserts the event, and updates the counter last, with its
+-- limit in the WHERE clause, to hold the hot row's lock only briefly. Returns recorded, or usage_previous_outcome if
+-- the same id was recorded concurrently. Raises TK001 with the facts if the limit was reached concurrently.
 CREATE OR REPLACE FUNCTION usage_write(
   p_org uuid, p_now timestamptz, p_api_key uuid, p_event usage_event_input, p_decision usage_decision)
 RETURNS text LANGUAGE plpgsql AS $$
@@ -16,7 +16,7 @@ BEGIN
   VALUES (p_org, p_event.key, p_event.content, p_event.at)
   ON CONFLICT (org_id, key) DO NOTHING;
   IF NOT FOUND THEN
-    RETURN usage_known(p_org, p_event.key, p_event.content);
+    RETURN usage_previous_outcome(p_org, p_event.key, p_event.content);
   END IF;
   INSERT INTO usage_events (
     org_id, meter_id, quantity, occurred_at, recorded_at, key, event_id, kind, provider, endpoint, language, format,
@@ -37,7 +37,7 @@ BEGIN
     delta := CASE WHEN FOUND THEN 1 ELSE 0 END;
   END IF;
   IF num_nonnulls(p_decision.per_minute, p_decision.per_hour, p_decision.per_day) > 0 THEN
-    PERFORM usage_take_windows(p_org, p_decision.meter_id, p_now, delta, is_max,
+    PERFORM usage_consume_windows(p_org, p_decision.meter_id, p_now, delta, is_max,
                                p_decision.per_minute, p_decision.per_hour, p_decision.per_day);
   END IF;
   INSERT INTO usage_counters AS c (org_id, meter_id, period_start, used, events)
@@ -50,7 +50,7 @@ BEGIN
     WHERE p_decision.cap IS NULL OR delta = 0
       OR CASE WHEN is_max THEN delta ELSE c.used + c.reserved + delta END <= p_decision.cap;
   IF NOT FOUND THEN
-    RAISE EXCEPTION 'a limit is reached' USING ERRCODE = 'TK001', DETAIL = (
+    RAISE EXCEPTION 'the limit is reached' USING ERRCODE = 'TK001', DETAIL = (
       SELECT usage_facts('period', p_decision.cap, c.used, c.reserved, p_decision.ends_at) FROM usage_counters c
       WHERE c.org_id = p_org AND c.meter_id = p_decision.meter_id AND c.period_start = p_decision.starts_at)::text;
   END IF;

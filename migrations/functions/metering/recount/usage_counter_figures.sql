@@ -1,5 +1,5 @@
--- What the counters of some orgs must say, from their events: for usage periods that end after `since`. The part never
--- priced follows the counters' own rule: of a sum, what imports added; of a maximum, what they raised it by; of unique
+-- Computes from the events what some orgs' counters should be, for usage periods that end after `since`. The part never
+-- priced follows the counters' rule: for a sum, what imports added; for a maximum, what they raised it by; for unique
 -- values, those that an import claimed first.
 CREATE OR REPLACE FUNCTION usage_counter_figures(orgs uuid[], since timestamptz)
 RETURNS TABLE (org_id uuid, meter_id integer, period_start timestamptz, used numeric, unbilled numeric, events bigint)

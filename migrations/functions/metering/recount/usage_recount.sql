@@ -1,5 +1,6 @@
--- Write an org's counters anew from its events, for the periods that end after `since`, and for one that was cut off at
--- `since` when events ahead of the clock were counted in it before. The caller holds the org's usage lock whole. What is reserved stays; what a period that is gone had reserved goes to the one that holds `at`.
+-- Recounts an org's counters from its events, for the periods that end after `since`, and for one cut short at `since`
+-- if it had counted events ahead of the clock. The caller must hold the org's usage lock exclusively. Reservations are
+-- kept; those of a removed period move to the period that contains `at`.
 CREATE OR REPLACE FUNCTION usage_recount(org uuid, since timestamptz, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     ahead CONSTANT boolean := EXISTS (SELECT FROM usage_events e WHERE e.org_id = org AND e.occurred_at >= since);

@@ -1,4 +1,4 @@
--- The values that unique meters have counted in those periods, hashed as usage_value does.
+-- Computes the values that unique meters have counted in the periods that end after `since`, hashed as in usage_value.
 CREATE OR REPLACE FUNCTION usage_unique_figures(orgs uuid[], since timestamptz)
 RETURNS TABLE (org_id uuid, meter_id integer, period_start timestamptz, value_hash bytea)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$

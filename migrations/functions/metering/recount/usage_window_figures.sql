@@ -1,10 +1,10 @@
--- The windows of some orgs with what their events add up to (a maximum: the greatest). Windows start at whole minutes.
+-- Lists some orgs' windows with the sum (or maximum) of their events. Windows start on whole minutes.
 CREATE OR REPLACE FUNCTION usage_window_figures(orgs uuid[])
 RETURNS TABLE (org_id uuid, meter_id integer, span text, starts_at timestamptz, used numeric, counted numeric)
 LANGUAGE sql STABLE AS $$
     WITH w AS MATERIALIZED (
         SELECT w.*, m.aggregation = 'max' AS peak, CASE w.span
-                   WHEN 'day' THEN greatest(  -- 24 hours, also where another zone began the day; 25 where clocks go back
+                   WHEN 'day' THEN greatest(  -- at least 24 hours, even if the zone has changed since; 25 where clocks go back
                        usage_midnight((w.starts_at AT TIME ZONE o.time_zone)::date + 1, o.time_zone),
                        w.starts_at + interval '24 hours')
                    ELSE w.starts_at + ('1 ' || w.span)::interval END AS ends_at

@@ -1,26 +1,26 @@
--- An org's usage by 'day' or 'month' of its zone, from `first` to `last` (both within), for one dimension: roll-up plus
--- the events above the mark, so that it is true at this instant. `since` and `until`, where given, cut within the first
--- and last bucket (a usage period may start at any time of day); such a cut bucket is computed from its events.
+-- Returns an org's usage by 'day' or 'month' of its time zone, from `first` to `last` (inclusive), for one dimension:
+-- the roll-up plus the events above the watermark, so it is always current. `since` and `until`, where given, cut into
+-- the first and last bucket (a usage period may start at any time of day); a cut bucket is computed from its events.
 CREATE OR REPLACE FUNCTION usage_series(
     bucket text, org uuid, first date, last date, since timestamptz, until timestamptz, wanted text)
 RETURNS TABLE (day date, meter_id integer, value text, quantity numeric, events bigint)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     step CONSTANT interval := ('1 ' || bucket)::interval;
-    doubt CONSTANT interval := '3 hours';  -- a local midnight may come twice, or not at all
+    doubt CONSTANT interval := '3 hours';  -- a local midnight may occur twice, or not at all
     above CONSTANT bigint := 9223372036854775807;
     zone text;
     mark record;
     whole_from date;
     whole_to date;
-    head_until timestamptz := '-infinity';  -- no bucket is cut at its front
-    rest_since timestamptz := 'infinity';  -- nor at its end
+    head_until timestamptz := '-infinity';  -- the first bucket is not cut
+    rest_since timestamptz := 'infinity';  -- nor is the last
     anew_meters integer[];
     anew_days date[];
 BEGIN
     SELECT coalesce(r.time_zone, o.time_zone) INTO zone
     FROM accounts_orgs o LEFT JOIN rollup_orgs r ON r.org_id = o.id WHERE o.id = org;
-    SELECT * INTO mark FROM usage_mark(org);
+    SELECT * INTO mark FROM rollup_watermark(org);
     first := date_trunc(bucket, first::timestamp)::date;
     since := greatest(since, first::timestamp AT TIME ZONE zone - doubt);
     until := least(until, (date_trunc(bucket, last::timestamp) + step) AT TIME ZONE zone + doubt);

@@ -1,10 +1,11 @@
--- All orgs' usage by UTC day for staff: totals plus the events above the mark. Unique values are as of the last fold.
+-- Returns all orgs' usage by UTC day, for staff: totals plus the events above the watermark. Unique values are as of
+-- the last fold.
 CREATE OR REPLACE FUNCTION usage_total_series(first date, last date, wanted text)
 RETURNS TABLE (day date, meter_id integer, value text, quantity numeric, events bigint)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE mark record;
 BEGIN
-    SELECT * INTO mark FROM usage_mark(NULL);
+    SELECT * INTO mark FROM rollup_watermark(NULL);
     RETURN QUERY
     SELECT u.day, u.meter_id, u.value,
            CASE WHEN m.aggregation = 'max' THEN max(u.quantity) ELSE sum(u.quantity) END, sum(u.events)::bigint

@@ -1,6 +1,6 @@
--- What counts: every billable event and every imported one, with what it adds, under its meter, at its time in the
--- org's zone. Folding, the tail of a page, the recount and `flask usage verify` all read this one view. The zone is the
--- one that the org's roll-ups were built in: a change of the org's zone reaches them at the next fold.
+-- The events that count, billable or imported, with their amount, meter, and local time. Folding, the current part of
+-- pages, recounts and `flask usage verify` all read this view. The time zone is that of the org's roll-ups: a change of
+-- the org's zone takes effect at the next fold.
 CREATE OR REPLACE VIEW usage_counted AS
 SELECT e.org_id, e.meter_id, m.aggregation, e.occurred_at, e.recorded_at, e.seq, e.tx, e.source,
        e.occurred_at AT TIME ZONE coalesce(r.time_zone, o.time_zone) AS local_at,

@@ -1,7 +1,7 @@
--- The figures of some orgs recomputed from events, per bucket: 'day', 'month' (of the org's zone) or 'range' (one row
--- for the whole span). `meters` names the meters, null for all. An event belongs when it is below the mark: in a
--- transaction before `upto`, or among the `floor` first rows. A reversing event takes its original out of a maximum
--- or of a set of unique values; both stand at the same instant, so no bucket sees one without the other.
+-- Computes some orgs' figures from events, per bucket: 'day', 'month' (in the org's time zone) or 'range' (one row for
+-- the whole range). `meters` selects meters; NULL for all. Includes the events below the watermark: in a transaction
+-- before `upto`, or among the first `floor` rows. A reversing event removes its original from a maximum or a set of
+-- unique values; both have the same time, so a bucket contains either both or neither.
 CREATE OR REPLACE FUNCTION usage_figures(
     bucket text, orgs uuid[], meters integer[], since timestamptz, until timestamptz, upto bigint, floor bigint)
 RETURNS TABLE (org_id uuid, day date, meter_id integer, dimension text, value text, quantity numeric, events bigint)

@@ -1,5 +1,5 @@
--- Take up to `most` days noted until `due` and compute them anew, oldest first; answers whether any remain.
-CREATE OR REPLACE FUNCTION usage_fold_noted(state rollup_state, due timestamptz, most integer) RETURNS boolean LANGUAGE plpgsql AS $$
+-- Recomputes up to `most` days queued until `due`, oldest first. Returns whether any remain.
+CREATE OR REPLACE FUNCTION rollup_drain_queue(state rollup_state, due timestamptz, most integer) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE touched record;
 BEGIN
     FOR touched IN
@@ -10,7 +10,7 @@ BEGIN
             RETURNING a.org_id, a.meter_id, a.day)
         SELECT t.meter_id, t.day, array_agg(t.org_id) AS orgs FROM taken t GROUP BY 1, 2
     LOOP
-        PERFORM usage_fold_anew(touched.orgs, touched.meter_id, touched.day, state.upto, state.floor_seq);
+        PERFORM rollup_recompute(touched.orgs, touched.meter_id, touched.day, state.upto, state.floor_seq);
     END LOOP;
     RETURN EXISTS (SELECT FROM rollup_anew n WHERE n.noted_at <= due);
 END $$;

@@ -1,8 +1,8 @@
--- Another database cluster: transaction ids start anew there and say nothing about the rows that came with the dump.
--- Those are known by seq from here on. SHARE waits for the writers in flight and holds new ones for this instant, so
--- that every row is either below the floor or written by a transaction at or above the mark. Runs with the owner's
--- rights: the worker may not lock a table that it may not change.
-CREATE OR REPLACE FUNCTION usage_fold_restart(at timestamptz) RETURNS void
+-- Restarts folding in another database cluster, where transaction ids start over and mean nothing for restored rows;
+-- those are identified by seq from now on. The SHARE lock waits for writers in flight and briefly blocks new ones, so
+-- that every row is either below the floor or written by a transaction at or above the watermark. Runs with the owner's
+-- rights, because the worker may not lock a table that it cannot modify.
+CREATE OR REPLACE FUNCTION rollup_restart(at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE last bigint;
 BEGIN

@@ -1,5 +1,6 @@
--- Takes what usage_admit admitted from windows and counters; slots are numbered as there. The org's lock is held whole.
-CREATE OR REPLACE FUNCTION usage_admit_take(
+-- Adds what usage_admit has admitted to windows and counters. Indexes as in usage_admit; needs the org's exclusive
+-- lock.
+CREATE OR REPLACE FUNCTION usage_consume_admitted(
   org uuid, billable boolean, meter_ids integer[], aggregations text[], starts timestamptz[], taken numeric[],
   counts bigint[], span_names text[], span_starts timestamptz[], span_taken numeric[])
 RETURNS void LANGUAGE plpgsql AS $$

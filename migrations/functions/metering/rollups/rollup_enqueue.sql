@@ -1,6 +1,6 @@
--- Note the days whose figures cannot be added to: those with unique values, and maxima with something taken back.
--- Pages read such days from events until they are computed anew.
-CREATE OR REPLACE FUNCTION usage_fold_note(state rollup_state, upto bigint, at timestamptz) RETURNS bigint
+-- Queues the days that must be recomputed rather than added to: those with unique values, and maxima with reversals.
+-- Pages read queued days from the events. Returns the number of events of unique meters.
+CREATE OR REPLACE FUNCTION rollup_enqueue(state rollup_state, upto bigint, at timestamptz) RETURNS bigint
 LANGUAGE plpgsql SET enable_nestloop = off SET work_mem = '64MB' AS $$
 DECLARE folded bigint;
 BEGIN

@@ -1,6 +1,6 @@
--- Takes `quantity` from every window, each row locked in the order of usage_spans; refuses with TK001 when a window
--- would be passed. A window that has no row yet was judged by usage_window_over before.
-CREATE OR REPLACE FUNCTION usage_take_windows(
+-- Adds `quantity` to every window, locking rows in the order of usage_spans. Raises TK001 if a window would be
+-- exceeded. Windows without a row yet have been checked by usage_exceeded_window.
+CREATE OR REPLACE FUNCTION usage_consume_windows(
   org uuid, meter integer, at timestamptz, quantity numeric, greatest_only boolean,
   per_minute numeric, per_hour numeric, per_day numeric)
 RETURNS void LANGUAGE plpgsql AS $$
@@ -14,7 +14,7 @@ BEGIN
       SET used = CASE WHEN greatest_only THEN greatest(w.used, excluded.used) ELSE w.used + excluded.used END
       WHERE quantity = 0 OR CASE WHEN greatest_only THEN quantity ELSE w.used + quantity END <= s.cap;
     IF NOT FOUND THEN
-      RAISE EXCEPTION 'a limit is reached' USING ERRCODE = 'TK001', DETAIL = usage_window_over(
+      RAISE EXCEPTION 'the limit is reached' USING ERRCODE = 'TK001', DETAIL = usage_exceeded_window(
         org, meter, at, quantity, greatest_only, per_minute, per_hour, per_day)::text;
     END IF;
   END LOOP;

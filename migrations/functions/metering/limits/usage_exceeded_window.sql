@@ -1,5 +1,5 @@
--- The first window that `quantity` more would pass, as the facts of a refusal; NULL when it fits. Reads only.
-CREATE OR REPLACE FUNCTION usage_window_over(
+-- Returns the first window that `quantity` more would exceed, as the facts of a refusal; NULL if it fits. Read-only.
+CREATE OR REPLACE FUNCTION usage_exceeded_window(
   org uuid, meter integer, at timestamptz, quantity numeric, greatest_only boolean,
   per_minute numeric, per_hour numeric, per_day numeric)
 RETURNS jsonb LANGUAGE plpgsql STABLE AS $$

@@ -1,8 +1,9 @@
--- Fold the transactions [state.upto, upto) into days, months and totals. Sums and counts add, a maximum only grows;
--- what cannot be added (unique values, a maximum with something taken back) is computed anew for the buckets touched.
+-- Folds the transactions [state.upto, upto) into days, months and totals. Sums and counts are added, maxima only grow;
+-- rollup_enqueue queues the days that cannot be added to (unique values, maxima with reversals).
 --
--- The index on tx tells the planner little of how many rows a span has, so it is told to join and group by hashing.
-CREATE OR REPLACE FUNCTION usage_fold_span(state rollup_state, upto bigint) RETURNS bigint
+-- The planner cannot estimate a span's rows from the BRIN index on tx, so nested loops are disabled in favour of
+-- hashing.
+CREATE OR REPLACE FUNCTION rollup_fold_span(state rollup_state, upto bigint) RETURNS bigint
 LANGUAGE plpgsql SET enable_nestloop = off SET work_mem = '64MB' AS $$
 DECLARE
     peaks integer[] := ARRAY(SELECT m.id FROM catalog_meters m WHERE m.aggregation = 'max');

@@ -1,9 +1,9 @@
--- Build some orgs' roll-ups again from the events below the mark. The caller holds the fold's lock.
-CREATE OR REPLACE FUNCTION usage_rebuild(orgs uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Rebuilds some orgs' roll-ups from the events below the watermark. The caller must hold the lock of rollup_lock_key.
+CREATE OR REPLACE FUNCTION rollup_rebuild(orgs uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE state rollup_state;
 BEGIN
     SELECT * INTO state FROM rollup_state WHERE name = 'orgs';
-    PERFORM usage_total_uniques(orgs, NULL, -1);
+    PERFORM rollup_add_unique_totals(orgs, NULL, -1);
     INSERT INTO rollup_orgs (org_id, time_zone, stale) SELECT o.id, o.time_zone, false FROM accounts_orgs o WHERE o.id = ANY (orgs)
     ON CONFLICT (org_id) DO UPDATE SET time_zone = excluded.time_zone, stale = false;
     DELETE FROM rollup_anew a WHERE a.org_id = ANY (orgs);
@@ -13,5 +13,5 @@ BEGIN
     SELECT * FROM usage_figures('day', orgs, NULL, '-infinity', 'infinity', state.upto, state.floor_seq);
     INSERT INTO usage_months (org_id, month, meter_id, dimension, value, quantity, events)
     SELECT * FROM usage_figures('month', orgs, NULL, '-infinity', 'infinity', state.upto, state.floor_seq);
-    PERFORM usage_total_uniques(orgs, NULL, 1);
+    PERFORM rollup_add_unique_totals(orgs, NULL, 1);
 END $$;

@@ -1,5 +1,5 @@
--- Whether a `unique` meter has counted the value in its period already.
-CREATE OR REPLACE FUNCTION usage_counts_value(org uuid, meter integer, start timestamptz, wanted bytea)
+-- Whether a `unique` meter has already counted the value in the period.
+CREATE OR REPLACE FUNCTION usage_value_counted(org uuid, meter integer, start timestamptz, wanted bytea)
 RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
   RETURN EXISTS (SELECT FROM usage_uniques u WHERE u.org_id = org AND u.meter_id = meter AND u.period_start = start

@@ -1,6 +1,6 @@
--- Takes a batch's sums from windows and counters, one sum a meter and period. Raises TK002 when a limit was reached
--- since usage_batch_fits looked.
-CREATE OR REPLACE FUNCTION usage_batch_take(
+-- Adds a batch's sums, one per meter and period, to windows and counters. Raises TK002 when a limit has been reached
+-- since usage_batch_fits.
+CREATE OR REPLACE FUNCTION usage_consume_batch(
   org uuid, now timestamptz, billable boolean, limited boolean, sum_meter integer[], sum_start timestamptz[],
   sum_used numeric[], sum_events bigint[])
 RETURNS void LANGUAGE plpgsql AS $$
@@ -32,7 +32,7 @@ BEGIN
         WHERE x.meter = w.meter_id AND x.span = w.span);
     GET DIAGNOSTICS taken = ROW_COUNT;
     IF taken < cardinality(win_meter) THEN
-      RAISE EXCEPTION 'one by one' USING ERRCODE = 'TK002';
+      RAISE EXCEPTION 'the batch must be decided event by event' USING ERRCODE = 'TK002';
     END IF;
   END IF;
 
@@ -49,6 +49,6 @@ BEGIN
             > CASE l.policy WHEN 'block' THEN coalesce(l.hard_limit, l.allowance) ELSE l.hard_limit END);
   GET DIAGNOSTICS taken = ROW_COUNT;
   IF taken < cardinality(sum_meter) THEN
-    RAISE EXCEPTION 'one by one' USING ERRCODE = 'TK002';
+    RAISE EXCEPTION 'the batch must be decided event by event' USING ERRCODE = 'TK002';
   END IF;
 END $$;
