@@ -246,7 +246,7 @@ def test_back_after_paying_and_the_old_button_charges_nothing(begin: Begin, js: 
     journey.page.go_back()
     expect(journey.page.get_by_role("heading", level=1)).to_have_text("You're all done here")
     stale.get_by_role("button", name=re.compile(copy("upgrade.pay_verb"))).click()
-    expect(stale.get_by_text("Pro is paid for already, and yours.")).to_be_visible()
+    expect(stale.get_by_text(copy("upgrade.paid_already", plan="Pro"))).to_be_visible()
     stale.goto("/billing/upgrade/pro")
     expect(stale.get_by_role("main")).to_contain_text(copy("upgrade.current"))
     sold(journey)

@@ -15,6 +15,7 @@ from tests.browser.api import Caller
 from tests.browser.chrome import Watched, sign_in, watch
 from tests.browser.people import PASSWORD
 from tests.browser.stack import Stack
+from tests.support.copy import copy
 
 GOOD, OTHER_GOOD = "4242 4242 4242 4242", "5555 5555 5555 4444"
 DECLINED, SECURE = "4000 0000 0000 0002", "4000 0027 6000 3184"
@@ -81,7 +82,7 @@ class Journey:
 
     def follow_prompt(self, leads_to: str) -> None:
         """From the dashboard to the plan's page, which the refusal's link names too."""
-        prompt = self.page.get_by_role("region", name=f"API calls: {A_DAY} a day reached")
+        prompt = self.page.get_by_role("region", name=copy("dashboard.window_prompt", meters="API calls", most=A_DAY))
         prompt.get_by_role("link", name="Upgrade to Pro, $49 a month").click()
         expect(self.page.get_by_role("heading", level=1)).to_have_text("Upgrade to Pro")
         assert leads_to == f"{self.stack.base}/billing/upgrade/pro"
