@@ -17,7 +17,7 @@ from tests.support import shared_program
 
 PROGRAM = "import os, sys, time; open(sys.argv[1], 'a').write(f'{os.getpid()}\\n'); time.sleep(600)"
 USER = (
-    "import sys, time; from pathlib import Path; from tests.house.test_installation import use;"
+    "import sys, time; from pathlib import Path; from tests.house.test_shared_program import use;"
     "folder = Path(sys.argv[1]);\nwith use(folder): (folder / 'using').touch(); time.sleep(600)"
 )
 
