@@ -34,7 +34,7 @@ _MAKERS = frozenset({"table", "Table", "Identifier", "TableClause"})
 
 def owners() -> dict[str, str]:
     """Table to room, from the house's book: `docs/house.md`, "tables and their owners"."""
-    book = (PROJECT / "docs" / "house.md").read_text(encoding="utf-8").partition("Tables and their owners:")[2]
+    book = (PROJECT / "docs" / "house.md").read_text(encoding="utf-8").partition("## Tables and their owners")[2]
     rows = [(room, name) for room, names in _ROW.findall(book) for name in re.findall(r"\w+", names)]
     assert len({name for _, name in rows}) == len(rows), "a table has one owner"
     return {name: room for room, name in rows}
