@@ -148,20 +148,20 @@ def test_swapped_entries_are_named_at_the_first(session, chain):
 def test_a_truncated_tail_is_named_by_the_head(session, chain):
     tamper(session, "DELETE FROM audit_entries WHERE chain = :chain AND seq > 4", chain=chain)
     (problem,) = verify(session, chain)
-    assert (problem.seq, problem.what) == (5, "missing: the chain ends early, its head is 6")
+    assert (problem.seq, problem.what) == (5, "missing: the chain ends early, its head is at 6")
 
 
 def test_a_chain_deleted_whole_is_named_by_the_head(session, chain):
     tamper(session, "DELETE FROM audit_entries WHERE chain = :chain", chain=chain)
     (problem,) = verify(session, chain)
-    assert (problem.seq, problem.what) == (1, "missing: the chain ends early, its head is 6")
+    assert (problem.seq, problem.what) == (1, "missing: the chain ends early, its head is at 6")
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ("DELETE FROM audit_heads WHERE chain = :chain", "head of the chain is missing"),
-        ("UPDATE audit_heads SET seq = 5 WHERE chain = :chain", "head of the chain is 5"),
+        ("UPDATE audit_heads SET seq = 5 WHERE chain = :chain", "head of the chain is at 5"),
         ("UPDATE audit_heads SET hash = sha256('x') WHERE chain = :chain", "does not match"),
     ],
 )
