@@ -45,7 +45,7 @@ def test_an_unknown_type_is_stored_and_ignored_with_the_reason(shop: Shop) -> No
     assert shop.send(sent) == 200
     shop.work()
     row = shop.row(sent["id"])
-    assert (row.state, row.error) == ("ignored", "A type that is not ours to act on.")
+    assert (row.state, row.error) == ("ignored", "An event type that we do not handle.")
 
 
 def test_a_noted_type_is_ignored_with_its_own_reason(shop: Shop) -> None:
