@@ -53,7 +53,7 @@ def test_a_letter_arrives_as_text_and_html_with_the_headers_of_a_machine(session
     assert letter["Auto-Submitted"] == "auto-generated"
     assert letter["Date"] == "Sat, 21 Nov 2026 12:00:00 +0000"
     assert letter["Message-ID"].endswith("@portal.example>")
-    assert letter.get_body(("plain",)).get_content().startswith(copy("mail.greeting", name="Ada"))
+    assert letter.get_body(("plain",)).get_content().startswith(copy("mail.greeting", person="Ada"))
     assert "<h1" in letter.get_body(("html",)).get_content()
     assert mailbox.recipients == [["ada@example.com"]]
 

@@ -57,7 +57,7 @@ def test_a_letter_names_its_reader_the_org_and_the_billing_page(session):
     notify(session, org.id, "payment_recovered", FACTS, key=key, now=NOON)
     [row] = outbox(session, key)
     assert row.subject == copy("mail.paid", org="Acme & Sons")
-    assert "Hello Ada Example" in row.body_text
+    assert copy("mail.greeting", person="Ada Example") in row.body_text
     assert "http://localhost/billing\n" in row.body_text
 
 

@@ -216,7 +216,7 @@ def test_the_letters_say_what_is_owed_until_when_and_where_to_pay(payer, clock, 
     swept(payer, clock, 0)
     asked = text("SELECT body_text FROM mail_outbox WHERE key LIKE 'payment_failed:' || :id || ':%'")
     words = session.scalar(asked, {"id": str(payer.row()[0].id)})
-    assert "Owed:                   $49.00" in words
+    assert copy("mail.due", amount="$49.00") in words
     assert "28 November 2026, 12:00 UTC" in words
     assert "http://localhost/billing" in words
 
