@@ -44,10 +44,10 @@ def paid_subscription(scenario: Scenario) -> tuple[Any, dict[str, Any]]:
 
 def test_an_unknown_type_is_stored_and_ignored_with_the_reason(scenario: Scenario) -> None:
     sent = event("treasury.something.new", {"id": "x_1", "object": "treasury.x"})
-    assert shop.send(sent) == 200
-    shop.work()
-    row = shop.row(sent["id"])
-    assert (row.state, row.error) == ("ignored", "An event type that we do not handle.")
+    assert scenario.send(sent) == 200
+    scenario.work()
+    row = scenario.inbox(sent["id"])
+    assert (row.state, row.error) == ("ignored", copy("payments.not_ours"))
 
 
 def test_a_noted_type_is_ignored_with_its_own_reason(scenario: Scenario) -> None:
