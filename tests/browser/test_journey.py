@@ -120,7 +120,7 @@ def test_a_revoked_key_is_refused_within_a_second(open_page: Open, stack: Stack)
     caller = Caller(stack.base, people.make_key(page)[0])
     assert {caller.get("/limits")[0] for _ in range(12)} == {200}  # every process has seen it work
     people.revoke_key(page, "First")
-    expect(page.get_by_text("The key First is revoked.")).to_be_visible()
+    expect(page.get_by_text("Key First revoked.")).to_be_visible()
     until(lambda: {caller.get("/limits")[0] for _ in range(12)} == {401}, "the key to be refused everywhere", 1)
 
 

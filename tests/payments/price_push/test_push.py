@@ -65,7 +65,7 @@ def test_what_would_happen_is_shown_then_done_then_there_is_nothing_to_do(scenar
     assert {each.id for each in stored(scenario, plan)} == {each["id"] for each in there(scenario, plan)}
     code, words = run(scenario)
     assert code == 0
-    assert all(line.startswith("  ") and "there already" in line for line in of(plan, words))
+    assert all(line.startswith("  ") and "up to date" in line for line in of(plan, words))
     assert len(there(scenario, plan)) == 2
 
 
@@ -155,7 +155,7 @@ def test_stripe_away_in_the_middle_is_told_and_the_repeat_goes_on(scenario: Scen
     scenario.stripe.fail("reset", path="/v1/prices", method="POST")
     code, words = run(scenario)
     assert code == 1
-    assert "repeating it goes on" in words
+    assert "run it again to continue" in words
     code, words = run(scenario)
     assert code == 0
     assert len(there(scenario, plan)) == len(stored(scenario, plan)) == 2
