@@ -204,7 +204,7 @@ def test_a_draft_that_was_deleted_at_stripe_stops_nothing(scenario: Scenario) ->
 def test_one_that_breaks_stops_none_of_the_others(scenario: Scenario) -> None:
     """Stripe says something that our tables do not take."""
     broken, whole = scenario.org().buys(returns=False), scenario.org().buys(returns=False)
-    customer = scenario.stripe.objects("checkout.session", id=broken.session_id)[0]["customer"]
+    customer = scenario.stripe.objects("checkout.session", id=broken.session_id())[0]["customer"]
     [card] = scenario.stripe.objects("payment_method", customer=customer)
     card["card"]["last4"] = "none"
     scenario.later(minutes=3)
