@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,9 @@ CARELESS = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes =
 # A busy machine is no finding: what a property holds does not depend on how long it took.
 hypothesis.settings.register_profile("ours", deadline=None)
 hypothesis.settings.load_profile("ours")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts the tests in the background ignores Ctrl-C for all that they start, which tests of it need.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 _YEAR = re.compile(r"\b20[23]\d\b")
 
 

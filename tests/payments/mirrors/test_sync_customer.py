@@ -69,6 +69,7 @@ def test_events_of_a_customer_change_its_mirror(scenario: Scenario) -> None:
     assert (mirror.card_brand, mirror.card_last4) == ("visa", "4242")  # the card of the subscription
     scenario.stripe.client().v1.customers.update(mirror.id, {"email": "new@example.com"})
     scenario.settle()
+    scenario.session.rollback()
     assert scenario.session.get_one(StripeCustomer, mirror.id).email == "new@example.com"
     assert scenario.session.get_one(StripeCustomer, mirror.id).card_last4 == "4242"
     scenario.stripe.client().v1.customers.delete(mirror.id)

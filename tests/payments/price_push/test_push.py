@@ -54,7 +54,7 @@ def test_what_would_happen_is_shown_then_done_then_there_is_nothing_to_do(scenar
     code, words = run(scenario, "--dry-run")
     month = f"+ tollkeeper_{plan.key}_v1_month_usd: 10 USD a month"
     assert code == 0
-    assert of(plan, words) == [f"{month}, would be made", of(plan, words)[1]]
+    assert of(plan, words) == [f"{month}, would be created", of(plan, words)[1]]
     assert (there(scenario, plan), stored(scenario, plan)) == ([], [])
     code, words = run(scenario)
     assert code == 0
