@@ -72,8 +72,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield it
 
 
-@pytest.mark.parametrize("rounds", [pytest.param(range(1), id="1"), pytest.param(range(1, 20), id="19 more",
-                                                                                 marks=pytest.mark.long)])  # fmt: skip
+@pytest.mark.long
+@pytest.mark.parametrize("rounds", [range(20)], ids=["20 rounds"])
 def test_a_purchase_survives_kill_9_at_every_step_and_happens_once(stack: Stack, rounds: range) -> None:
     buyers = {number: _buyer(stack, number) for number in rounds}
     for number, buyer in buyers.items():
