@@ -1,6 +1,6 @@
 """Seconds of each room, printed after a run; with `--budget` a room that takes more than its share fails the run.
 
-The shares stand in `tests/seconds.toml`. They are about twice what a quiet machine of two cores needs: they notice a
+The shares stand in `tests/seconds.toml`. They are two to three times what a quiet machine of two cores needs: they notice a
 test that waits or a matrix that grew, not the machine's hour.
 """
 
