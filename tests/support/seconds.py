@@ -1,7 +1,7 @@
 """Seconds of each room, printed after a run; with `--budget` a room that takes more than its share fails the run.
 
-The shares stand in `tests/seconds.toml`. They are two to three times what a quiet machine of two cores needs: they notice a
-test that waits or a matrix that grew, not the machine's hour.
+The shares are in `tests/seconds.toml`, two to three times what a quiet machine of two cores needs: they notice a test
+that waits or a matrix that grew, not a slow hour.
 """
 
 from __future__ import annotations
