@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -12,9 +13,11 @@ from sqlalchemy.orm import Session
 
 from app.accounts.auth_models import ApiKey
 from app.accounts.models import Org
+from app.kit.clock import Clocks
 from app.kit.ids import new_id
 from tests.factories import bearer, have_default_plan, make_key, make_member, make_org, signed_in
 from tests.house.test_access import World, address, routes
+from tests.support.installation import opened
 
 # Marks of who was here last are the one thing that reading may write, once a minute at most.
 MARKS = ["last_seen_at", "last_used_at", "last_used_address"]
@@ -37,6 +40,13 @@ def books(session: Session) -> dict[str, str]:
         found[table] = str(session.execute(digest, {"marks": marks}).scalar())
     session.rollback()
     return found
+
+
+@pytest.fixture(scope="module")
+def app(server: Path, clocks: Clocks) -> Iterator[Flask]:
+    """An app of its own: a database that other tests have filled takes too long to read whole."""
+    with opened(server, "reading", clocks) as made:
+        yield made
 
 
 @pytest.mark.parametrize("who", ["visitor", "owner", "viewer", "staff"])
