@@ -122,7 +122,8 @@ def test_rollup_fold_end_stops_after_so_many_rows(sql: Sql, max_rows: int, end: 
     for back in (2, 1):
         sql.event(org, meter, tx=last - back)
     found = sql.value(f"SELECT rollup_fold_end({ORGS}, %s)", last - 2, max_rows)
-    assert found == (last if end is None else last - 1)
+    # Transactions of other test processes end meanwhile: they count up the same numbers.
+    assert found >= last if end is None else found == last - 1
 
 
 @pytest.mark.parametrize(("aggregation", "folded", "figure"), [("sum", 2, 5), ("count", 2, 2), ("max", 2, 3)])
