@@ -44,8 +44,7 @@ run: $(READY)
 
 # Judged by a second command: in one, slipcover 1.1 forgets what the workers covered before it prints.
 COVERED = instance/coverage.json
-# Three on two cores: much of what tests do is wait for a browser, a process or a clock.
-SHARED_OUT = -n 3 --dist worksteal
+SHARED_OUT = -n 2 --dist worksteal
 test: $(READY) check
 	@mkdir -p instance
 	$(BIN)/python -m slipcover --json --out $(COVERED) -m pytest -m "not long" $(SHARED_OUT) --budget \
