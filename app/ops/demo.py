@@ -21,7 +21,7 @@ from app.accounts import queries
 from app.accounts.api_keys import service
 from app.accounts.orgs import clients, members
 from app.accounts.orgs import service as orgs
-from app.accounts.orgs.roles import ORG_SCOPES
+from app.accounts.roles import ORG_SCOPES
 from app.accounts.sign_in.passwords import hash_password
 from app.accounts.sign_in.sign_up import create_user
 from app.catalog.apply import apply_catalog
@@ -29,8 +29,8 @@ from app.catalog.queries import find_newest_version
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
 from app.metering.partitions import ensure_partitions
+from app.metering.recorder import get_usage_recorder
 from app.metering.recording.batch import BatchTerms, record_batch
-from app.metering.recording.recorder import get_usage_recorder
 from app.metering.rollups.fold import fold_rollups
 from app.metering.schemas import Event
 from app.ops.demo_cast import CALLER, CAST, CATALOGUE, CLIENTS, GUESTS, MONTHS_BEFORE, CastMember, DemoUse, Guest, uses

@@ -13,7 +13,7 @@ from app.accounts import emails, queries
 from app.accounts.api_keys import key_format
 from app.accounts.auth_models import ApiKey
 from app.accounts.models import User
-from app.accounts.orgs.roles import ORG_SCOPES, STAFF_SCOPES
+from app.accounts.roles import ORG_SCOPES, STAFF_SCOPES
 from app.audit.service import write
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, FieldError, InvalidRequest

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from app.accounts import emails, queries
 from app.accounts.models import Invitation, User
 from app.accounts.orgs import members
-from app.accounts.orgs.roles import may_assign_role
-from app.accounts.sign_in.tokens import digest_token, new_token
+from app.accounts.roles import may_assign_role
+from app.accounts.tokens import digest_token, new_token
 from app.audit.service import write
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, NotAllowed, NotFound

@@ -10,7 +10,7 @@ from app.accounts import guards, queries
 from app.accounts.forms.base import ButtonForm
 from app.accounts.forms.org import ClientForm, ClientNameForm
 from app.accounts.orgs import clients
-from app.accounts.orgs.roles import ADMIN, MEMBER, OWNER
+from app.accounts.roles import ADMIN, MEMBER, OWNER
 from app.accounts.views.blueprint import pages
 from app.accounts.views.context import seat
 from app.kit.errors import Conflict

@@ -12,6 +12,7 @@ from flask import session as form_session
 from app.accounts import guards, queries
 from app.accounts.sign_in import cookies, login_throttle, passwords
 from app.kit.errors import NotAllowed
+from app.web.addresses import path_to
 from app.web.database import session, transaction
 from app.web.pages import redirect_path
 from app.web.runtime import wall_now
@@ -47,6 +48,11 @@ def seat() -> Seat:
     if identified.user_id is None or identified.org_id is None or identified.role is None:
         raise NotAllowed("You need to be in an organisation to do this.")
     return Seat(identified.org_id, identified.role, identified.user_id)
+
+
+def home() -> str:
+    """The landing page after signing in."""
+    return path_to("portal.dashboard")
 
 
 def finish_sign_in(path: str, token: str, email: str) -> Response:

@@ -10,14 +10,14 @@ from app.accounts.forms.entry import JoinForm
 from app.accounts.identity import request_origin
 from app.accounts.models import Invitation
 from app.accounts.orgs import invitations
-from app.accounts.orgs.roles import ROLES
 from app.accounts.orgs.service import choose_org
+from app.accounts.roles import ROLES
 from app.accounts.sign_in import passwords, service, sign_up
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import finish_sign_in, person
+from app.accounts.views.context import finish_sign_in, home, person
 from app.kit.errors import Conflict
 from app.web.database import session, transaction
-from app.web.pages import flash_message, home, redirect_path, render
+from app.web.pages import flash_message, redirect_path, render
 from app.web.runtime import business_now, wall_now
 
 

@@ -10,7 +10,7 @@ from app.accounts import guards, queries
 from app.accounts.api_keys import service
 from app.accounts.api_keys.service import NewKey
 from app.accounts.forms.org import EXPIRIES, KeyForm, RevokeForm
-from app.accounts.orgs.roles import ADMIN, ORG_SCOPES, OWNER
+from app.accounts.roles import ADMIN, ORG_SCOPES, OWNER
 from app.accounts.views.blueprint import pages
 from app.accounts.views.context import seat
 from app.kit.errors import Conflict

@@ -11,7 +11,7 @@ from app.accounts import guards, queries
 from app.accounts.forms.base import ButtonForm, choices_from
 from app.accounts.forms.org import InviteForm, LabelForm, RoleForm
 from app.accounts.orgs import invitations, members
-from app.accounts.orgs.roles import ADMIN, OWNER, ROLE_ROWS, ROLES, may_assign_role
+from app.accounts.roles import ADMIN, OWNER, ROLE_ROWS, ROLES, may_assign_role
 from app.accounts.views.blueprint import pages
 from app.accounts.views.context import seat
 from app.kit.errors import Conflict, NotAllowed

@@ -9,13 +9,13 @@ from app.accounts.forms.base import ButtonForm
 from app.accounts.forms.org import OrgForm
 from app.accounts.models import Org
 from app.accounts.orgs import members, service
-from app.accounts.orgs.roles import ADMIN, OWNER
+from app.accounts.roles import ADMIN, OWNER
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import person, seat
+from app.accounts.views.context import home, person, seat
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
 from app.web.database import session, transaction
-from app.web.pages import flash_message, home, redirect_path, redirect_to, render
+from app.web.pages import flash_message, redirect_path, redirect_to, render
 from app.web.runtime import wall_now
 
 

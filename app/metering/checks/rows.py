@@ -15,7 +15,7 @@ from app.kit.hot_statement import HotStatement
 from app.kit.money import plain
 from app.kit.pool import HotPool
 from app.kit.query_coalescer import QueryCoalescer
-from app.metering.recording.pg_arrays import encode_plain, encode_texts
+from app.metering.pg_arrays import encode_plain, encode_texts
 
 _COLUMNS = """
 SELECT starts_at, meter_id, aggregation, ends_at, plan_version_id, policy, allowance, cap, used, reserved, unbilled,
