@@ -20,7 +20,7 @@ def send_verification(session: Session, user: User, token: str, row: EmailToken,
 
 
 def send_account_exists(session: Session, user: User, email: str, *, key: str, now: datetime) -> None:
-    """Tell the owner of an address that somebody tried to sign up with it."""
+    """Notify the owner of an address that somebody tried to use it for another account."""
     context = {
         "name": user.name,
         "link": absolute_url("accounts.sign_in"),

@@ -146,10 +146,8 @@ def _record(org_id: UUID, actor: CastMember, base: datetime) -> None:
         terms = BatchTerms(source="import", billable=True, limited=False, oldest=oldest)
         outcome = record_batch(get_usage_recorder(), org_id, [_build_event(use) for use in batch], key_id=None,
                                now=business_now(), terms=terms)  # fmt: skip
-        # An older release may have recorded the same event differently; it stays as it is.
-        errors = [refusal for refusal in outcome.refused if refusal.code != "id_conflict"]
-        if errors:
-            raise RuntimeError(f"an event of the demo was refused: {errors[0]}")
+        if outcome.refused:
+            raise RuntimeError(f"an event of the demo was refused: {outcome.refused[0]}")
 
 
 def _build_event(use: DemoUse) -> Event:
@@ -192,7 +190,7 @@ def _ensure_key(kept: str | None) -> str:
 
 
 def _update_rollups() -> None:
-    """Update the roll-ups now instead of waiting up to a minute for the worker."""
+    """Update the roll-ups now instead of waiting up to ten seconds for the worker."""
     more = True
     while more:
         with transaction() as session:

@@ -49,10 +49,7 @@ def create_key(
     wanted = _check_scopes(scopes, STAFF_SCOPES if org_id is None else ORG_SCOPES)
     if org_id is not None:
         queries.get_org(session, org_id)
-    if key_id is not None and session.get(ApiKey, key_id) is not None:
-        raise Conflict(
-            "This key already exists. Its secret was shown only once; if you did not copy it, revoke the key."
-        )
+    _ensure_new(session, key_id)
     secret = key_format.new_key()
     row = ApiKey(
         id=key_id or new_id(),
@@ -68,8 +65,8 @@ def create_key(
     )
     session.add(row)
     session.flush()
-    after = {"name": name, "scopes": wanted, "expires_at": expires_at.isoformat() if expires_at else None}
     _notify_creator(session, row, now=now)
+    after = {"name": name, "scopes": wanted, "expires_at": expires_at.isoformat() if expires_at else None}
     write(session, actor, "key.created", on=("api_key", row.id), org_id=org_id, after=after, now=now)
     return NewKey(row, secret)
 
@@ -82,6 +79,13 @@ def revoke_key(session: Session, org_id: UUID, key_id: UUID, *, actor: Actor, no
         session.flush()
         write(session, actor, "key.revoked", on=("api_key", row.id), org_id=org_id, before={"name": row.name}, now=now)
     return row
+
+
+def _ensure_new(session: Session, key_id: UUID | None) -> None:
+    if key_id is not None and session.get(ApiKey, key_id) is not None:
+        raise Conflict(
+            "This key already exists. Its secret was shown only once; if you did not copy it, revoke the key."
+        )
 
 
 def _check_scopes(scopes: Collection[str], known: Collection[str]) -> list[str]:
