@@ -156,7 +156,7 @@ def get_entitlements(session: Session, org_id: UUID, now: datetime) -> Entitleme
         in_force = build_limits(version, org_id, now, owes=subscription is not None)
     else:
         in_force = list_limits(session, org_id, period.starts_at)
-    return resolve_entitlements(version, in_force, catalog.all_meters(session), restricted_to)
+    return resolve_entitlements(version, in_force, catalog.get_meters_by_id(session), restricted_to)
 
 
 def list_plan_names(session: Session, org_ids: Collection[UUID], now: datetime) -> dict[UUID, PlanName]:

@@ -98,4 +98,4 @@ def _check_scopes(scopes: Collection[str], known: Collection[str]) -> list[str]:
 def _notify_creator(session: Session, row: ApiKey, *, now: datetime) -> None:
     creator = session.get(User, row.created_by) if row.created_by else None
     if creator is not None and row.org_id is not None:
-        emails.send_key_created(session, creator, row, queries.get_org(session, row.org_id), now=now)
+        emails.queue_key_created(session, creator, row, queries.get_org(session, row.org_id), now=now)

@@ -51,7 +51,7 @@ def invite(
     except IntegrityError as error:
         raise Conflict("Somebody else is inviting this address right now.") from error
     inviter, org = queries.get_user(session, by), queries.get_org(session, org_id)
-    emails.send_invitation(session, row, org, inviter, token, now=now)
+    emails.queue_invitation(session, row, org, inviter, token, now=now)
     on = ("invitation", row.id)
     write(session, actor, "invitation.made", on=on, org_id=org_id, after={"role": role}, now=now)
     return row

@@ -14,7 +14,7 @@ from app.accounts.orgs.service import choose_org
 from app.accounts.roles import ROLES
 from app.accounts.sign_in import passwords, service, sign_up
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import finish_sign_in, home, current_user
+from app.accounts.views.context import current_user, finish_sign_in, home
 from app.kit.errors import Conflict
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_path, render

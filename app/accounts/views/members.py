@@ -55,7 +55,9 @@ def invite() -> Response:
 def revoke_invitation(invitation_id: UUID) -> Response:
     """Withdraw an invitation."""
     with transaction() as open_session:
-        invitations.revoke(open_session, current_membership().org_id, invitation_id, actor=guards.caller().actor, now=wall_now())
+        invitations.revoke(
+            open_session, current_membership().org_id, invitation_id, actor=guards.caller().actor, now=wall_now()
+        )
     flash_message("success", "Invitation withdrawn.")
     return redirect_to("accounts.members_page")
 

@@ -11,7 +11,7 @@ from app.accounts.models import Org
 from app.accounts.orgs import members, service
 from app.accounts.roles import ADMIN, OWNER
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import home, current_user, current_membership
+from app.accounts.views.context import current_membership, current_user, home
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
 from app.web.database import session, transaction

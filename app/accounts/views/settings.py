@@ -15,7 +15,7 @@ from app.accounts.sign_in import cookies, passwords
 from app.accounts.sign_in import sessions as devices
 from app.accounts.views.agents import describe_device
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import check_password, password_error, current_user
+from app.accounts.views.context import check_password, current_user, password_error
 from app.kit.errors import NotFound
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_path, redirect_to, render, safe_path

@@ -12,7 +12,7 @@ from app.accounts.forms.entry import ConfirmPasswordForm, SignInForm
 from app.accounts.identity import request_origin
 from app.accounts.sign_in import cookies, service
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import check_password, finish_sign_in, home, minutes_until, password_error, current_user
+from app.accounts.views.context import check_password, current_user, finish_sign_in, home, minutes_until, password_error
 from app.web.database import session, transaction
 from app.web.pages import redirect_path, redirect_to, render, safe_path
 from app.web.runtime import wall_now

@@ -61,7 +61,7 @@ def load_rows(pool: HotPool, inputs: Sequence[CheckInput]) -> list[CheckRow]:
     coalescer = _coalescers.get(pool)
     if coalescer is None:
         coalescer = _coalescers.setdefault(pool, QueryCoalescer(partial(_load_rows, pool)))
-    return coalescer.ask(inputs)
+    return coalescer.run(inputs)
 
 
 def _load_rows(pool: HotPool, batches: Sequence[Sequence[CheckInput]]) -> list[list[CheckRow]]:
