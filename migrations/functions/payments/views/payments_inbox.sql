@@ -1,3 +1,3 @@
--- Stripe events by state.
+-- Stripe events and their state.
 CREATE OR REPLACE VIEW payments_inbox AS
 SELECT id, type, state, received_at FROM stripe_inbox;
