@@ -16,7 +16,8 @@ from app.catalog.models import Meter, Plan, PlanCharge, PlanMeter, PlanVersion
 # minute, hour and day (NULL: no cap) and the plan's requests per minute.
 PLAN_CAPS_SQL = """
 SELECT plan.key, meter.aggregation,
-       CASE WHEN granted.policy = 'block' THEN coalesce(granted.hard_limit, granted.allowance) ELSE granted.hard_limit END,
+       CASE WHEN granted.policy = 'block' THEN coalesce(granted.hard_limit, granted.allowance)
+            ELSE granted.hard_limit END,
        granted.per_minute, granted.per_hour, granted.per_day, requests.value
 FROM catalog_offers plan
 LEFT JOIN meters meter ON meter.key = %s

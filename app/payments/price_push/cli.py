@@ -10,7 +10,7 @@ import click
 from app.kit.errors import DomainError
 from app.kit.money import exponent, plain, to_major
 from app.payments.gateway import get_gateway, payments_on
-from app.payments.price_push.push import DIFFERS, FOUND, KEPT, CREATED, PushedPrice, push_catalog
+from app.payments.price_push.push import CREATED, DIFFERS, FOUND, KEPT, PushedPrice, push_catalog
 from app.web.runtime import business_now
 
 _SIGNS = {KEPT: " ", FOUND: "~", CREATED: "+", DIFFERS: "!"}
