@@ -30,7 +30,6 @@ import stripe
 from flask import Flask
 from werkzeug.test import Client as WsgiClient
 
-from app.kit.clock import FixedClock
 from app.stripe_gateway import Gateway
 from sandbox.standin import API_VERSION
 from sandbox.standin.engine.webhook_deliveries import Deliveries, Delivery, post
@@ -41,6 +40,7 @@ from sandbox.standin.store.sqlite import ObjectStore
 from sandbox.standin.store.world import World
 from tests.standin_traffic import CHECKER, TRAFFIC, Traffic
 from tests.standin_visit import Visit
+from tests.today import FixedClock
 
 Receiver = Callable[[bytes, dict[str, str]], int]
 GOOD_CARD = "4242424242424242"
