@@ -18,14 +18,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.kit.clock import Clocks, FixedClock
+from app.kit.clock import Clocks
 from app.settings import PROJECT
 from app.web.database import db
 from sandbox.postgres import server as postgres
 from tests.pages import Browser
 from tests.support.database import file_lock, own_database, run_as_admin
 from tests.support.settings import make_settings
-from tests.today import NOON
+from tests.today import NOON, FixedClock
 
 pytest_plugins = (
     "tests.standin",  # the stand-in for Stripe, and the count of its checked messages

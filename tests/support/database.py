@@ -13,14 +13,14 @@ import psycopg
 from flask import Flask
 from flask_migrate import Migrate, upgrade
 
-from app.kit.clock import Clocks, FixedClock
+from app.kit.clock import Clocks
 from app.kit.pool import HotPool
 from app.settings import PROJECT
 from app.web.database import db
 from app.web.runtime import Runtime
 from sandbox.postgres import server as postgres
 from tests.support.settings import make_settings
-from tests.today import NOON, WRITTEN
+from tests.today import NOON, WRITTEN, FixedClock
 
 
 @contextmanager
