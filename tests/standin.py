@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,7 +39,7 @@ from sandbox.standin.store.sqlite import ObjectStore
 from sandbox.standin.store.world import World
 from tests.standin_traffic import CHECKER, TRAFFIC, Traffic
 from tests.standin_visit import Visit
-from tests.today import FixedClock
+from tests.today import NOON, FixedClock
 
 Receiver = Callable[[bytes, dict[str, str]], int]
 GOOD_CARD = "4242424242424242"
@@ -68,7 +67,7 @@ class StandIn:
         assert self.app, "reset first"
         return self.app(environ, start_response)
 
-    def reset(self, clock: FixedClock, wall: Callable[[], float] = time.time, path: str = ":memory:") -> StandIn:
+    def reset(self, clock: FixedClock, wall: Callable[[], float] = NOON.timestamp, path: str = ":memory:") -> StandIn:
         """A fresh world (or the one that the file at `path` holds), on this clock; no receiver yet."""
         self.close_world()
         self.world = World(ObjectStore(path), _InSeconds(clock), self.url)

@@ -33,6 +33,17 @@ def own_database(server: Path, word: str) -> Iterator[str]:
         drop_database(server, name)
 
 
+@contextmanager
+def bare_database(server: Path) -> Iterator[str]:
+    """The address of a database without any migration that nobody else uses."""
+    name = f"bare_{uuid4().hex[:8]}"
+    run_as_admin(server, f"CREATE DATABASE {name}")
+    try:
+        yield postgres.url(server, name)
+    finally:
+        drop_database(server, name)
+
+
 def create_database(server: Path, word: str) -> str:
     """Copy the template; returns the new database's name, which begins with `word`."""
     name, template = f"{word}_{uuid4().hex[:8]}", f"template_{template_digest()}"
