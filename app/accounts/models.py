@@ -36,7 +36,7 @@ class Org(Base):
 
 
 class User(Base):
-    """A person who signs in. The e-mail address is lower case; without a password hash there is no password sign-in."""
+    """A person who signs in. The email address is lower case; without a password hash there is no password sign-in."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -86,7 +86,7 @@ class Membership(Base):
 
 
 class Invitation(Base):
-    """An offer of membership, bound to an e-mail address; can be accepted once."""
+    """An offer of membership, bound to an email address; can be accepted once."""
 
     __tablename__ = "invitations"
     __table_args__ = (

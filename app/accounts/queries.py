@@ -136,7 +136,7 @@ def get_invitation(session: Session, org_id: UUID, invitation_id: UUID) -> Invit
 
 
 def find_invitation_by_token(session: Session, token: str) -> Invitation | None:
-    """Find the invitation of an e-mailed link, whatever its state."""
+    """Find the invitation of an emailed link, whatever its state."""
     return session.scalars(select(Invitation).where(Invitation.token_hash == digest_token(token))).one_or_none()
 
 

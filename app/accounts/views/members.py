@@ -28,7 +28,7 @@ def members_page() -> Response:
 
 @pages.post("/settings/members/invite")
 def invite() -> Response:
-    """Invite an address by e-mail."""
+    """Invite an address by email."""
     form, current = InviteForm(), seat()
     if not form.validate_on_submit():
         return _page(form, status=422)

@@ -89,7 +89,7 @@ def _reject_unsupported(given: Obj) -> None:
 
 @route("GET", URL, SessionListParams)
 def listing(world: World, given: Obj) -> Obj:
-    """Newest first, filtered by customer, status, payment intent, subscription and the customer's e-mail address."""
+    """Newest first, filtered by customer, status, payment intent, subscription and the customer's email address."""
     names = ("customer", "status", "payment_intent", "subscription")
     rows = world.all("checkout.session", **{name: given[name] for name in names if name in given})
     email = (given.get("customer_details") or {}).get("email")
