@@ -35,7 +35,7 @@ class GrantablePlan:
 
 
 def list_grantable_plans(offers: Sequence[Row[Any]]) -> list[GrantablePlan]:
-    """One option per price; a plan without prices is by agreement, with a monthly interval."""
+    """One option per price; a plan without prices has a custom one, with a monthly interval."""
     return [
         GrantablePlan(row.version_id, row.interval or "month", row.currency or _DEFAULT_CURRENCY, _label(row))
         for row in offers
@@ -57,5 +57,5 @@ def grant_plan(session: Session, org_id: UUID, choice: GrantablePlan, *, actor: 
 def _label(row: Row[Any]) -> str:
     private = "" if row.public else " (private)"
     if row.amount is None:
-        return f"{row.name}{private}, by agreement"
+        return f"{row.name}{private}, custom price"
     return f"{row.name}{private}, {format_amount(row.amount, row.currency)} a {row.interval}, {row.currency}"

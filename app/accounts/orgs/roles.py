@@ -9,10 +9,10 @@ MEMBER = "member"
 VIEWER = "viewer"
 
 ROLES: dict[str, str] = {
-    OWNER: "Full access, including deleting the organisation and naming other owners.",
+    OWNER: "Full access, including deleting the organisation and appointing owners.",
     ADMIN: "Manages members, API keys, clients and settings. Can see bills.",
     BILLING: "Manages plans, payment methods and invoices. Can see usage.",
-    MEMBER: "Works with usage and jobs. Can see what is left.",
+    MEMBER: "Works with usage and jobs. Can see remaining allowances.",
     VIEWER: "Can see usage and bills, but not change anything.",
 }
 

@@ -105,7 +105,7 @@ def change_label(user_id: UUID) -> Response:
     except Conflict as error:
         form.external_id.errors = [error.detail]
         return _member_page(user_id, label_form=form)
-    flash_message("success", "Id saved.")
+    flash_message("success", "ID saved.")
     return redirect_to("accounts.member", user_id=user_id)
 
 

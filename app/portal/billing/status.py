@@ -68,7 +68,7 @@ class OpenCheckout:
 
 @dataclass(frozen=True, slots=True)
 class BillingStatus:
-    """Billing status at `as_of`. `fee` is in minor units of `currency` per `interval`; None is by agreement.
+    """Billing status at `as_of`. `fee` is in minor units of `currency` per `interval`; None is a custom price.
 
     `state` and `collection` are the subscription's; without a subscription they are "active" and "none".
     """

@@ -61,7 +61,7 @@ def build_banner(facts: BannerFacts | None, role: str | None, zone: str) -> Bann
         return None
     may_act = role in MAY_CHANGE_PLAN
     if facts.limited:
-        words = f"The free limits apply instead of those of {facts.plan_name} until it is paid. Nothing is deleted."
+        words = "Your limits are reduced to the free plan's until it is paid. Nothing is deleted."
         return Banner("full", "A payment is overdue", _with(words, may_act=may_act), "Pay now" if may_act else None)
     if facts.state in LATE:
         return Banner(
@@ -80,9 +80,8 @@ def build_banner(facts: BannerFacts | None, role: str | None, zone: str) -> Bann
 def _grace(facts: BannerFacts, zone: str) -> str:
     if facts.grace_ends_at is None:
         return f"Your {facts.plan_name} limits still apply."
-    return (
-        f"Your {facts.plan_name} limits apply until {format_deadline(facts.grace_ends_at, zone)}, then the free limits."
-    )
+    until = format_deadline(facts.grace_ends_at, zone)
+    return f"Your {facts.plan_name} limits apply until {until}, then the free plan's limits apply."
 
 
 def _with(words: str, *, may_act: bool) -> str:
