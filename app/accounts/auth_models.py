@@ -130,6 +130,12 @@ class ApiKey(Base):
     last_used_at: Mapped[datetime | None]
     last_used_address: Mapped[str | None]
 
+    def state(self, now: datetime) -> str:
+        """revoked, expired or active."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "active" if self.expires_at is None or now < self.expires_at else "expired"
+
     def is_open(self, now: datetime) -> bool:
         """Neither revoked nor expired."""
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+        return self.state(now) == "active"

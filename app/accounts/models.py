@@ -107,9 +107,17 @@ class Invitation(Base):
     accepted_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 
+    def state(self, now: datetime) -> str:
+        """accepted, revoked, expired, or invited: it can still be accepted."""
+        if self.accepted_at is not None:
+            return "accepted"
+        if self.revoked_at is not None:
+            return "revoked"
+        return "invited" if now < self.expires_at else "expired"
+
     def is_open(self, now: datetime) -> bool:
         """Whether it can still be accepted."""
-        return self.accepted_at is None and self.revoked_at is None and now < self.expires_at
+        return self.state(now) == "invited"
 
 
 class Client(Base):

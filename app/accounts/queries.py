@@ -40,10 +40,10 @@ class Member:
 
 @dataclass(frozen=True)
 class KeyRow:
-    """A row of the keys page; `made_by` is a name."""
+    """A row of the keys page; `created_by` is a name."""
 
     key: ApiKey
-    made_by: str | None
+    created_by: str | None
 
 
 def get_org(session: Session, org_id: UUID) -> Org:

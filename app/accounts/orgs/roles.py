@@ -8,6 +8,9 @@ BILLING = "billing"
 MEMBER = "member"
 VIEWER = "viewer"
 
+PLAN_MANAGERS = frozenset({OWNER, ADMIN, BILLING})
+"""Roles that may change the plan and are told about its payments."""
+
 ROLES: dict[str, str] = {
     OWNER: "Full access, including deleting the organisation and appointing owners.",
     ADMIN: "Manages members, API keys, clients and settings. Can see bills.",

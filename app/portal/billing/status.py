@@ -11,7 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
-from app.statements.current_usage import LATE
+from app.subscriptions.states import LATE
 from app.web.filters import brand
 
 _STATUS = text("""
