@@ -172,7 +172,7 @@ def _prepare_sale(world: World, session: Obj, given: Obj) -> None:
             raise invalid("You must provide at least one recurring price in `subscription` mode.", param="line_items")
         subscription_start.require_same_terms(prices)
     elif recurring:
-        message = "You specified `payment` mode but passed a recurring price; only one-time prices go with it."
+        message = "You passed a recurring price; `payment` mode accepts only one-time prices."
         raise invalid(message, param="line_items")
     if given.get("currency") not in {None, prices[0]["currency"]}:
         raise invalid("The currency is not that of the prices.", param="currency")

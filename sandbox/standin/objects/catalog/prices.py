@@ -100,7 +100,7 @@ def _recurring(given: Obj | None) -> Obj | None:
         return None
     allow_only(given, "interval", "interval_count", "trial_period_days", "usage_type")
     if given.get("usage_type", "licensed") != "licensed":
-        raise invalid("A metered price needs a meter, which the stand-in has not.", param="recurring[meter]")
+        raise invalid("The stand-in does not support metered prices.", param="recurring[meter]")
     recurring: dict[str, Any] = {"interval": given["interval"], "interval_count": given.get("interval_count", 1)}
     return {**recurring, "meter": None, "trial_period_days": given.get("trial_period_days"), "usage_type": "licensed"}
 
