@@ -22,7 +22,6 @@ VIEWER = Rule("role", frozenset(roles.ROLES))
 MEMBER = Rule("role", frozenset({roles.OWNER, roles.ADMIN, roles.MEMBER}))
 BILLING = Rule("role", roles.PLAN_MANAGERS)
 ADMIN = Rule("role", frozenset({roles.OWNER, roles.ADMIN}))
-OWNER = Rule("role", frozenset({roles.OWNER}))
 STAFF = Rule("staff")
 OPERATOR = Rule("operator")
 
