@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from app.accounts.auth_models import ApiKey, DeviceSession, SignInEntry
 from app.accounts.models import Client, Invitation, Membership, Org, User
-from app.accounts.orgs.roles import OWNER
-from app.accounts.sign_in.tokens import digest_token
+from app.accounts.roles import OWNER
+from app.accounts.tokens import digest_token
 from app.kit.errors import NotFound
 
 

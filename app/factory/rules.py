@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.accounts.orgs import roles
+from app.accounts import roles
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
 from app.accounts.models import User
-from app.accounts.orgs.roles import PLAN_MANAGERS
+from app.accounts.roles import PLAN_MANAGERS
 from app.mail.service import queue_email
 from app.web.addresses import absolute_url
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from app.accounts.guards import IDLE
 from app.accounts.identity import FRESH
 from app.accounts.orgs import invitations
 from app.accounts.sign_in.cookies import SESSION_LIFETIME
 from app.accounts.sign_in.email_tokens import LIFETIME
 from app.accounts.sign_in.login_throttle import RESET, VERIFY
+from app.accounts.sign_in.sessions import IDLE
 from app.settings import PROJECT
 
 NUMBERS = {1: "one", 3: "three", 5: "five", 6: "six", 7: "seven", 10: "ten"}

@@ -10,7 +10,7 @@ import sys
 
 from app.accounts import queries
 from app.accounts.api_keys import service
-from app.accounts.orgs.roles import ORG_SCOPES
+from app.accounts.roles import ORG_SCOPES
 from app.accounts.sign_in.passwords import hash_password
 from app.accounts.sign_in.sign_up import create_user
 from app.factory import create_app

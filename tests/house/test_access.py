@@ -24,7 +24,7 @@ from app.accounts.api_keys.key_format import hash_key, new_key
 from app.accounts.auth_models import ApiKey
 from app.accounts.identity import RequestOrigin
 from app.accounts.models import Client, Invitation, Membership, Org, User
-from app.accounts.orgs.roles import ORG_SCOPES, ROLES, STAFF_SCOPES
+from app.accounts.roles import ORG_SCOPES, ROLES, STAFF_SCOPES
 from app.accounts.sign_in.cookies import SESSION
 from app.accounts.sign_in.sessions import open_session
 from app.factory.access import ACCESS

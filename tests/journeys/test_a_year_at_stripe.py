@@ -68,7 +68,13 @@ STARTS = [
 ]  # fmt: skip
 BOUGHT, RENEWALS, UNPAID, AFTER = STARTS[0], STARTS[1:13], STARTS[13], STARTS[14]
 PAID = "Payment received: $19.00"
-SWEEPS = ("metering.partitions", "subscriptions.open_periods", "payments.dun", "payments.ask", "metering.fold")
+SWEEPS = (
+    "metering.partitions",
+    "subscriptions.open_periods",
+    "payments.advance_dunnings",
+    "payments.resolve_pending",
+    "metering.fold",
+)
 KEPT = ("usage_events", "usage_periods", "usage_counters", "billing_records", "stripe_invoices", "api_keys",
         "memberships", "subscriptions", "audit_entries", "checkouts")  # fmt: skip
 

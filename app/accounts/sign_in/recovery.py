@@ -23,7 +23,7 @@ def request_reset(session: Session, email: str, origin: RequestOrigin, *, now: d
     log.record(session, "reset_asked", origin, user_id=user.id if user else None, email=email, now=now)
     if user is not None and user.is_active:
         token, row = email_tokens.create(session, user, "reset", now=now)
-        emails.send_reset_link(session, user, token, row, now=now)
+        emails.queue_reset_link(session, user, token, row, now=now)
 
 
 def reset_password(
@@ -42,7 +42,7 @@ def reset_password(
     email_tokens.revoke(session, user, "reset", "change", now=now)
     sessions.end_all(session, user.id)
     log.record(session, "reset_done", origin, user_id=user.id, now=now)
-    emails.send_account_changed(session, user, user.email, "Your password was changed.", key=str(row.id), now=now)
+    emails.queue_account_changed(session, user, user.email, "Your password was changed.", key=str(row.id), now=now)
     user_actor = replace(actor, kind="user", id=user.id)
     write(session, user_actor, "user.password_reset", on=("user", user.id), now=now)
     return user

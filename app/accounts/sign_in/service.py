@@ -81,7 +81,7 @@ def open_session(session: Session, user: User, origin: RequestOrigin, *, known: 
     token, session_id = sessions.open_session(session, user.id, choices[0].id if choices else None, origin, now=now)
     log.record(session, "signed_in", origin, user_id=user.id, session_id=session_id, now=now)
     if signed_in_before and not known:
-        emails.send_new_sign_in(session, user, origin, key=str(session_id), now=now)
+        emails.queue_new_sign_in(session, user, origin, key=str(session_id), now=now)
     return token
 
 

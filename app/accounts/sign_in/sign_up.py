@@ -78,7 +78,7 @@ def sign_up(
         _notify_owner(session, email, origin, now=now)
         return None
     token, row = email_tokens.create(session, user, "verify", now=now)
-    emails.send_verification(session, user, token, row, now=now)
+    emails.queue_verification(session, user, token, row, now=now)
     log.record(session, "sign_up", origin, user_id=user.id, now=now)
     return user.id
 
@@ -109,7 +109,7 @@ def send_verification(session: Session, email: str, origin: RequestOrigin, *, no
     user = queries.find_user_by_email(session, email)
     if user is not None and user.is_active and user.email_verified_at is None:
         token, row = email_tokens.create(session, user, "verify", now=now)
-        emails.send_verification(session, user, token, row, now=now)
+        emails.queue_verification(session, user, token, row, now=now)
 
 
 def _change_address(session: Session, user: User, email: str, *, key: str, actor: Actor, now: datetime) -> None:
@@ -120,7 +120,7 @@ def _change_address(session: Session, user: User, email: str, *, key: str, actor
             user.email_verified_at = now
     except IntegrityError as error:
         raise Conflict("Another account now has this address. Nothing was changed.") from error
-    emails.send_account_changed(
+    emails.queue_account_changed(
         session, user, before, "The email address of your account was changed.", key=key, now=now
     )
     personal = {"before": before, "after": email}
@@ -133,4 +133,4 @@ def _notify_owner(session: Session, email: str, origin: RequestOrigin, *, now: d
         return
     log.record(session, "sign_up_known", origin, user_id=user.id, now=now)
     if login_throttle.count_attempt(session, login_throttle.mail_claims("known", email, origin.address), now) is None:
-        emails.send_account_exists(session, user, email, key=str(new_id()), now=now)
+        emails.queue_account_exists(session, user, email, key=str(new_id()), now=now)

@@ -11,10 +11,10 @@ from app.accounts.forms.entry import AddressForm, SignUpForm
 from app.accounts.identity import request_origin
 from app.accounts.sign_in import email_tokens, login_throttle, passwords, service, sign_up
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import finish_sign_in, minutes_until
+from app.accounts.views.context import finish_sign_in, home, minutes_until
 from app.kit.ids import new_id
 from app.web.database import session, transaction
-from app.web.pages import flash_message, home, redirect_path, redirect_to, render, safe_path
+from app.web.pages import flash_message, redirect_path, redirect_to, render, safe_path
 from app.web.runtime import business_now, wall_now
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, redirect
 
 from app.accounts.identity import Caller
-from app.accounts.orgs.roles import PLAN_MANAGERS
+from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import DomainError, Unavailable
 from app.portal.shell import people
 from app.portal.shell.people import PlanManager, get_org_id

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.accounts.orgs.roles import PLAN_MANAGERS
+from app.accounts.roles import PLAN_MANAGERS
 from app.portal.billing import words
 from app.portal.billing.history import HistoryView
 from app.portal.billing.status import BillingStatus, OpenCheckout

@@ -8,7 +8,7 @@ from functools import partial
 from flask import Response, request
 
 from app.accounts import guards
-from app.accounts.orgs.roles import PLAN_MANAGERS
+from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import DomainError, NotFound
 from app.payments import cancel, gateway
 from app.payments.checkout import open_checkout

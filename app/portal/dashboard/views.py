@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 
 from app.accounts import guards
 from app.accounts.identity import Caller
-from app.accounts.orgs.roles import PLAN_MANAGERS
+from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import DomainError
 from app.kit.periods import month_of
 from app.metering.queries import list_latest_events

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from app.accounts import guards
 from app.accounts.identity import Caller
-from app.accounts.orgs.roles import PLAN_MANAGERS
+from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import NotFound
 from app.kit.periods import Period
 from app.portal.plans.view import build_plans_view

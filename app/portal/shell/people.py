@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
 from app.accounts.identity import Caller
-from app.accounts.orgs.roles import PLAN_MANAGERS
+from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import NotFound
 
 _MOST = 5
