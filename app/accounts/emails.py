@@ -1,4 +1,4 @@
-"""The e-mails of accounts: template, recipient and content. Every e-mail has a key, so that it is sent only once."""
+"""The emails of accounts: template, recipient and content. Every email has a key, so that it is sent only once."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def change_theme(session: Session, user_id: UUID, theme: str) -> None:
 
 
 def request_email_change(session: Session, user_id: UUID, email: str, origin: RequestOrigin, *, now: datetime) -> bool:
-    """E-mail a link to the new address; the change takes effect when it is opened. False after too many attempts.
+    """Email a link to the new address; the change takes effect when it is opened. False after too many attempts.
 
     If the address has an account, the caller gets the same answer and the account's owner is notified.
     """

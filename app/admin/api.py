@@ -44,10 +44,10 @@ _MOST_DAYS = 400
 @api.operation(
     "GET", "/admin/orgs", query=OrgsQuery, response=OrgsAnswer, answer=examples.ORGS,
     summary="Every organisation, newest first",
-    description="`search` matches part of an organisation's name or of a member's e-mail address.",
+    description="`search` matches part of an organisation's name or of a member's email address.",
 )  # fmt: skip
 def list_orgs(query: OrgsQuery) -> OrgsAnswer:
-    """Search by name or member's e-mail address, paged."""
+    """Search by name or member's email address, paged."""
     position = parse_cursor(query.next, 1)
     before = parse_id(position[0]) if position else None
     rows = queries.list_orgs(session(), search=query.search, before=before, limit=query.limit + 1)

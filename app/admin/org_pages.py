@@ -16,6 +16,7 @@ from wtforms.validators import InputRequired, Length
 from app.accounts import guards
 from app.accounts.orgs.suspension import resume, suspend
 from app.admin import org_payments, queries
+from app.admin.inbox_words import find_list_error
 from app.admin.plans import AssignablePlan, assign_plan_and_recount, list_assignable_plans
 from app.admin.views import pages
 from app.audit import queries as audit
@@ -121,6 +122,7 @@ def _page(
         entries=audit.list_entries(session(), org_id, limit=_ENTRIES),
         people=_people(rows),
         payments=org_payments.parse_payments(rows[0].stripe),
+        list_error=find_list_error,
         plan_form=plan_form
         or _plan_form(list_assignable_plans(queries.list_offers(session())), _current_option(rows[0], usage)),
         reason_form=reason_form or ReasonForm(),

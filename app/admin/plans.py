@@ -35,7 +35,7 @@ class AssignablePlan:
 
 
 def list_assignable_plans(offers: Sequence[Row[Any]]) -> list[AssignablePlan]:
-    """One option per price; a plan without prices is by agreement, with a monthly interval."""
+    """One option per price; a plan without prices has a custom one, with a monthly interval."""
     return [
         AssignablePlan(row.version_id, row.interval or "month", row.currency or _DEFAULT_CURRENCY, _label(row))
         for row in offers
@@ -59,5 +59,5 @@ def assign_plan_and_recount(
 def _label(row: Row[Any]) -> str:
     private = "" if row.public else " (private)"
     if row.amount is None:
-        return f"{row.name}{private}, by agreement"
+        return f"{row.name}{private}, custom price"
     return f"{row.name}{private}, {format_amount(row.amount, row.currency)} a {row.interval}, {row.currency}"

@@ -29,7 +29,7 @@ FROM (SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,
       FROM queue_jobs WHERE status IN ('todo', 'failed')) queue,
      (SELECT min(folded_at) AS folded_at FROM metering_rollups) rollups
 """)
-# A page of organisations, newest first; the search matches names and members' e-mail addresses.
+# A page of organisations, newest first; the search matches names and members' email addresses.
 _ORGS = text("""
 SELECT org.id, org.name, org.created_at, org.suspended_at, plan.name AS plan, plan.key AS plan_key,
        subscription.interval, subscription.currency, people.members, people.owner
@@ -109,7 +109,7 @@ def list_shares(session: Session, meter: Meter, first: date, last: date) -> Rows
 
 
 def list_orgs(session: Session, *, search: str | None, before: UUID | None, limit: int) -> Rows:
-    """At most `limit` organisations older than `before`, newest first; `search` matches names and e-mail addresses."""
+    """At most `limit` organisations older than `before`, newest first; `search` matches names and email addresses."""
     pattern = f"%{_literal(search)}%" if search else None
     return session.execute(_ORGS, {"pattern": pattern, "before": before, "limit": limit}).all()
 

@@ -52,7 +52,7 @@ def index() -> Response:
 
 @pages.get("/admin/orgs")
 def orgs() -> Response:
-    """All organisations, newest first; the search matches names and members' e-mail addresses."""
+    """All organisations, newest first; the search matches names and members' email addresses."""
     search = request.args.get("q", "").replace("\x00", "").strip()[:200]
     before = parse_id(request.args.get("before", ""))
     rows = queries.list_orgs(session(), search=search or None, before=before, limit=_MANY + 1)

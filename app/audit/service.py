@@ -37,7 +37,7 @@ def write(
     """Append an entry to the org's chain, or to the installation's if `org_id` is None; return its id.
 
     `action` is noun.verb ("member.role_changed"); `on` is the object's type and id. `before` and `after` hold only what
-    changed and nothing personal: names, e-mail addresses and the like go into `personal`, which can be erased and also
+    changed and nothing personal: names, email addresses and the like go into `personal`, which can be erased and also
     receives the actor's address. Values are JSON, ids, times or decimals; a float raises `TypeError`.
 
     The chain's head stays locked until the caller's transaction ends, so write last. A transaction that writes to

@@ -21,7 +21,7 @@ from app.subscriptions.period_schedule import SKEW
 from app.subscriptions.service import PlanChange, describe_subscription
 from app.subscriptions.states import OWING, PAID, SUSPENDED
 
-OVER = ("canceled", "incomplete_expired")
+OVER = frozenset({"canceled", "incomplete_expired"})
 
 log = structlog.get_logger()
 

@@ -81,7 +81,7 @@ def watch(page: Page) -> Watched:
 def sign_in(page: Page, email: str, password: str) -> None:
     """Sign in through the form, as a person does."""
     page.goto("/sign-in")
-    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Email").fill(email)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/dashboard")

@@ -130,7 +130,7 @@ def test_an_invited_colleague_joins_from_the_mailbox(open_page: Open, stack: Sta
     people.sign_up(owner, stack)
     email = f"colleague-{uuid4().hex[:8]}@journey.example"
     owner.goto("/settings/members")
-    owner.get_by_label("E-mail address").fill(email)
+    owner.get_by_label("Email address").fill(email)
     owner.get_by_label("Role").select_option("Viewer")
     owner.get_by_role("button", name="Send invitation").click()
     expect(owner.get_by_role("row").filter(has_text=email)).to_contain_text("Invited")

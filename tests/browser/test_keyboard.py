@@ -143,4 +143,4 @@ def test_an_error_is_tied_to_its_field_for_screen_readers(open_page: Open) -> No
     page = open_page().page
     page.goto("/sign-up")
     page.get_by_role("button", name="Create account").click()
-    expect(page.get_by_label("E-mail address")).to_have_accessible_description(re.compile("Please fill this in"))
+    expect(page.get_by_label("Email address")).to_have_accessible_description(re.compile("Please fill this in"))

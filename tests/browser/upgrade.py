@@ -122,7 +122,7 @@ class Journey:
 
     def answer_bank(self, button: str) -> None:
         """The 3-D Secure step: `Complete` or `Fail`."""
-        expect(self.page.get_by_role("heading", level=1)).to_have_text("Your bank asks whether it is you")
+        expect(self.page.get_by_role("heading", level=1)).to_have_text("Confirm that it's you")
         self.page.get_by_role("button", name=button).click()
 
     def pay_and_close_tab(self) -> None:

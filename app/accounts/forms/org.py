@@ -82,7 +82,7 @@ class RoleForm(PageForm):
 class LabelForm(PageForm):
     """The host product's own id for a member."""
 
-    external_id = PlainField("Id in your product", [Optional(), LABEL], render_kw={"autocomplete": "off"})
+    external_id = PlainField("ID in your product", [Optional(), LABEL], render_kw={"autocomplete": "off"})
 
 
 class KeyForm(PageForm):

@@ -1,4 +1,4 @@
-"""Invitations: a 256-bit token sent by e-mail and stored hashed; valid once, for seven days, for that address."""
+"""Invitations: a 256-bit token sent by email and stored hashed; valid once, for seven days, for that address."""
 
 from __future__ import annotations
 

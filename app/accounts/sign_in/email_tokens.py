@@ -1,4 +1,4 @@
-"""Secrets sent by e-mail: create one, find it without using it up, use it once."""
+"""Secrets sent by email: create one, find it without using it up, use it once."""
 
 from __future__ import annotations
 

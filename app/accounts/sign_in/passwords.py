@@ -27,7 +27,7 @@ _PARTS = re.compile(r"\w+")
 def find_problem(password: str, *words: str | None) -> str | None:
     """Why this password is rejected, in words for the user; None if it is fine.
 
-    `words` are what an attacker knows about the user: name, e-mail address, organisation.
+    `words` are what an attacker knows about the user: name, email address, organisation.
     """
     if len(password) < MIN_LENGTH:
         return f"Use at least {MIN_LENGTH} characters; 15 or more are better."

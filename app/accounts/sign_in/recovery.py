@@ -1,4 +1,4 @@
-"""Password recovery: an e-mailed link, valid once and for an hour, and a new password."""
+"""Password recovery: an emailed link, valid once and for an hour, and a new password."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.kit.actor import Actor
 
 
 def request_reset(session: Session, email: str, origin: RequestOrigin, *, now: datetime) -> None:
-    """E-mail a link, at most five a day. An unknown address gets none, and the answer does not reveal it."""
+    """Email a link, at most five a day. An unknown address gets none, and the answer does not reveal it."""
     if login_throttle.count_attempt(session, login_throttle.mail_claims("reset", email, origin.address), now):
         return
     user = queries.find_user_by_email(session, email)
@@ -29,7 +29,7 @@ def request_reset(session: Session, email: str, origin: RequestOrigin, *, now: d
 def reset_password(
     session: Session, token: str, password_hash: str, origin: RequestOrigin, *, actor: Actor, now: datetime
 ) -> User | None:
-    """Set the password with an e-mailed link and end every session. None if the link is no longer valid.
+    """Set the password with an emailed link and end every session. None if the link is no longer valid.
 
     Opening the link proves ownership of the address, so it is confirmed too.
     """

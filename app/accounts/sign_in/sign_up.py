@@ -1,4 +1,4 @@
-"""Sign-up and confirmation of e-mail addresses."""
+"""Sign-up and confirmation of email addresses."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def sign_up(
     now: datetime,
     opened_at: datetime,
 ) -> UUID | None:
-    """Create a user and e-mail a link to confirm the address.
+    """Create a user and email a link to confirm the address.
 
-    If the address has an account, its owner is notified by e-mail and None is returned: the visitor must see the same
+    If the address has an account, its owner is notified by email and None is returned: the visitor must see the same
     page.
     """
     user = create_user(session, email, name, password_hash, actor=actor, now=now, opened_at=opened_at)
@@ -84,7 +84,7 @@ def sign_up(
 
 
 def confirm_address(session: Session, token: str, *, actor: Actor, now: datetime) -> User | None:
-    """Use up an e-mailed token: confirm the address, or apply the change of address.
+    """Use up an emailed token: confirm the address, or apply the change of address.
 
     None if the link is no longer valid; `Conflict` if another account has taken the new address meanwhile.
     """
@@ -121,7 +121,7 @@ def _change_address(session: Session, user: User, email: str, *, key: str, actor
     except IntegrityError as error:
         raise Conflict("Another account now has this address. Nothing was changed.") from error
     emails.queue_account_changed(
-        session, user, before, "The e-mail address of your account was changed.", key=key, now=now
+        session, user, before, "The email address of your account was changed.", key=key, now=now
     )
     personal = {"before": before, "after": email}
     write(session, actor, "user.email_changed", on=("user", user.id), personal=personal, now=now)

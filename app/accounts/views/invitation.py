@@ -44,7 +44,7 @@ def accept_invitation(token: str) -> Response:
 
 @pages.post("/invitations/<token>/join")
 def join(token: str) -> Response:
-    """Join as a new user. The link came by e-mail, so it confirms the address."""
+    """Join as a new user. The link came by email, so it confirms the address."""
     form = JoinForm()
     row = queries.find_invitation_by_token(session(), token)
     if row is None or not row.is_open(wall_now()):

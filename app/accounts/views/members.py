@@ -28,7 +28,7 @@ def members_page() -> Response:
 
 @pages.post("/settings/members/invite")
 def invite() -> Response:
-    """Invite an address by e-mail."""
+    """Invite an address by email."""
     form, current = InviteForm(), current_membership()
     if not form.validate_on_submit():
         return _page(form, status=422)
@@ -107,7 +107,7 @@ def change_label(user_id: UUID) -> Response:
     except Conflict as error:
         form.external_id.errors = [error.detail]
         return _member_page(user_id, label_form=form)
-    flash_message("success", "Id saved.")
+    flash_message("success", "ID saved.")
     return redirect_to("accounts.member", user_id=user_id)
 
 

@@ -55,7 +55,7 @@ def change_theme() -> Response:
 
 @pages.post("/settings/email")
 def change_email() -> Response:
-    """Request a change of address; it takes effect when the e-mailed link is opened."""
+    """Request a change of address; it takes effect when the emailed link is opened."""
     form, signed_in = EmailForm(), current_user()
     if not form.validate_on_submit():
         return _page(email_form=form)

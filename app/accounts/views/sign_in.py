@@ -17,7 +17,7 @@ from app.web.database import session, transaction
 from app.web.pages import redirect_path, redirect_to, render, safe_path
 from app.web.runtime import wall_now
 
-NO_MATCH = "The e-mail address and the password do not match."
+NO_MATCH = "The email address and the password do not match."
 
 
 @pages.route("/sign-in", methods=["GET", "POST"], endpoint="sign_in")
@@ -59,7 +59,7 @@ def _attempt_sign_in(attempt: service.SignInAttempt) -> tuple[str | None, dateti
 def _too_many(wait: datetime) -> str:
     return (
         f"Too many attempts. Wait {minutes_until(wait)}, sign in on a device you have used before,"
-        " or reset your password by e-mail."
+        " or reset your password by email."
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
-from app.statements.current_usage import LATE
+from app.subscriptions.states import LATE
 from app.web.filters import brand
 
 _STATUS = text("""
@@ -68,7 +68,7 @@ class OpenCheckout:
 
 @dataclass(frozen=True, slots=True)
 class BillingStatus:
-    """Billing status at `as_of`. `fee` is in minor units of `currency` per `interval`; None is by agreement.
+    """Billing status at `as_of`. `fee` is in minor units of `currency` per `interval`; None is a custom price.
 
     `state` and `collection` are the subscription's; without a subscription they are "active" and "none".
     """

@@ -74,7 +74,7 @@ def _build_purchase(offer: Offer, context: PlanContext, people: Sequence[PlanMan
         return Section(_PURCHASE, [line, [sign_up, " ", Action("Sign in", path_to("accounts.sign_in"))]])
     if not context.may_change:
         return Section("Ask an owner", ask="Your role cannot change the plan.", people=people)
-    return Section(_PURCHASE, _list_options(offer, context), note="Nothing on this page costs anything.")
+    return Section(_PURCHASE, _list_options(offer, context), note="You won't be charged for anything on this page.")
 
 
 def _list_options(offer: Offer, context: PlanContext) -> list[Sentence]:
@@ -85,7 +85,7 @@ def _list_options(offer: Offer, context: PlanContext) -> list[Sentence]:
         return [f"{lead} Past usage is kept.",
                 [Action("Cancel the current plan", href)] if href else agreed]  # fmt: skip
     if href is None:
-        return [f"{offer.name} is priced by agreement. Contact your Tollkeeper team about it."]
+        return [f"{offer.name} has a custom price. Contact your Tollkeeper team."]
     today = f"{_today(offer, context)} Its limits apply as soon as the payment is confirmed."
     return [today, [Action(f"Upgrade to {offer.name}", href, "primary")]]
 
@@ -93,7 +93,7 @@ def _list_options(offer: Offer, context: PlanContext) -> list[Sentence]:
 def _money(offer: Offer, context: PlanContext) -> str:
     fee, interval = find_fee(offer, context)
     if fee is None:
-        return "Price by agreement"
+        return "Custom price"
     return f"{wording.format_amount(fee, context.currency)} a {interval}, before tax" if fee else "Free"
 
 
