@@ -29,7 +29,7 @@ NO = "Your card was declined."
 
 @pytest.fixture
 def begin(stack: Stack, customers: Iterator[Customer], open_page: Callable[..., Watched]) -> Iterator[Begin]:
-    """A new customer, signed in, in a browser of their own. What a console or a content policy complains about fails the test."""
+    """A new customer in a browser of their own, signed in. What console or content policy complain about is a failure."""
     journeys: list[Journey] = []
 
     def make(*, js: bool = True) -> Journey:

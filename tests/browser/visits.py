@@ -42,7 +42,13 @@ class Visits:
         """What there is to say against a page, by judge: nothing, of a page as it should be."""
         shown = PAGES[name]
         theme, width = looks[0]
-        context = new_context(self.chromium, self.stack.base, state=self.states[shown.who] if shown.who else None, theme=theme, width=width)
+        context = new_context(
+            self.chromium,
+            self.stack.base,
+            state=self.states[shown.who] if shown.who else None,
+            theme=theme,
+            width=width,
+        )
         watched = watch(context.new_page())
         page = watched.page
         answer = self.open(shown, page)
