@@ -17,7 +17,7 @@ from app.accounts import queries
 from app.accounts.api_keys.service import create_key
 from app.accounts.identity import RequestOrigin
 from app.accounts.models import User
-from app.accounts.orgs.roles import ORG_SCOPES
+from app.accounts.roles import ORG_SCOPES
 from app.accounts.sign_in.cookies import session_cookie_name
 from app.accounts.sign_in.passwords import hash_password
 from app.accounts.sign_in.service import open_session
