@@ -29,7 +29,7 @@ NO = "Your card was declined."
 
 @pytest.fixture
 def begin(stack: Stack, customers: Iterator[Customer], open_page: Callable[..., Watched]) -> Iterator[Begin]:
-    """A new customer in a browser of their own, signed in. What console or content policy complain about is a failure."""
+    """A new customer in a browser of their own, signed in. What console or content policy complain about fails."""
     journeys: list[Journey] = []
 
     def make(*, js: bool = True) -> Journey:
