@@ -94,18 +94,18 @@ def test_a_plan_is_bought_read_cancelled_and_taken_back(scenario: Scenario) -> N
 def test_the_history_comes_by_page_and_by_filter(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     org.paying(plan)
-    for _ in range(3):
+    for _ in range(2):
         scenario.renew()
     call = Caller(org)
     every = call("GET", "/billing/history").json
-    assert [each["state"] for each in every["records"]] == ["completed"] * 4
+    assert [each["state"] for each in every["records"]] == ["completed"] * 3
     assert [each["reason"] for each in every["records"]][-1] == "subscription_start"
     assert all(each["invoice_number"] for each in every["records"])
-    first = call("GET", "/billing/history?limit=3").json
-    second = call("GET", f"/billing/history?limit=3&next={first['next']}").json
+    first = call("GET", "/billing/history?limit=2").json
+    second = call("GET", f"/billing/history?limit=2&next={first['next']}").json
     assert first["records"] + second["records"] == every["records"]
     assert (second["next"], second["events"]) == (None, [])
-    assert len(first["events"]) == 4
+    assert len(first["events"]) == 3
     assert call("GET", "/billing/history?state=failed").json["records"] == []
     until = call("GET", "/billing/history?to=2026-11-30T00:00:00Z").json
     assert [each["reason"] for each in until["records"]] == ["subscription_start"]

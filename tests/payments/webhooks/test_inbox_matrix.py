@@ -296,19 +296,21 @@ def work_on(app: Flask, event_id: str) -> None:
         apply_event(event_id)
 
 
+@pytest.mark.usefixtures("brief_lock_wait")
 def test_an_event_of_an_org_waits_while_another_works_on_it(scenario: Scenario, app: Flask) -> None:
     org, subscription = paid_subscription(scenario)
     sent = about(scenario.stripe, "customer.subscription.created", subscription)
     assert scenario.send(sent) == 200
 
     with ThreadPoolExecutor(1) as pool, org_lock(org.id):
-        assert not runtime().settings.is_background  # a page gives up after three seconds, which is then tried again
+        assert not runtime().settings.is_background  # a page gives up, which is then tried again
         pool.submit(work_on, app, sent["id"]).result()
     assert "Busy" in (scenario.inbox(sent["id"]).error or "")
     work_on(app, sent["id"])
     assert scenario.inbox(sent["id"]).state == "applied"
 
 
+@pytest.mark.usefixtures("brief_lock_wait")
 def test_a_try_that_comes_to_nothing_leaves_alone_what_another_has_settled_meanwhile(
     scenario: Scenario, app: Flask
 ) -> None:
