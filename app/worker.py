@@ -118,7 +118,7 @@ async def _requeue_forever(queue: procrastinate.App) -> None:
 
 
 async def requeue_stalled(queue: procrastinate.App, stalled_after: float) -> int:
-    """Requeue the tasks of workers without a heartbeat for `silent` seconds; return how many.
+    """Requeue the tasks of workers without a heartbeat for `stalled_after` seconds; return how many.
 
     A kill counts as an attempt, so a task that kills its worker is eventually parked.
     """

@@ -1,4 +1,4 @@
-"""Logging: JSON lines with the request id. Never a body, key, token or e-mail address."""
+"""Logging: JSON lines with the request id. Never a body, key, token or email address."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def configure(settings: Settings) -> None:
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Redact secrets and e-mail addresses in every value before it is written."""
+    """Redact secrets and email addresses in every value before it is written."""
     for name, value in event.items():
         if any(word in name.lower() for word in _NAMES):
             event[name] = "[redacted]"

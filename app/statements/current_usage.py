@@ -20,9 +20,7 @@ from app.rating.schemas import parse_charge
 from app.statements import queries
 from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, compute_figures
 from app.statements.windows import parse_windows
-
-LATE = frozenset({"past_due", "unpaid"})
-"""Subscription states in which a failed payment is still owed."""
+from app.subscriptions.states import LATE
 
 
 @dataclass(frozen=True)
@@ -74,12 +72,6 @@ class CurrentUsage:
     def projected_cost(self) -> int:
         """Fee plus usage at the period's end, at the current pace."""
         return self.fee_due + sum(meter.projected_cost for meter in self.meters)
-
-    @cached_property
-    def fullest(self) -> MeterFigures | None:
-        """The meter closest to, or furthest above, its limit; None if no meter has a limit."""
-        limited = [meter for meter in self.meters if meter.percent is not None]
-        return max(limited, key=lambda meter: (meter.percent or 0, meter.use.used), default=None)
 
 
 def get_current_usage(session: Session, org_id: UUID, now: datetime) -> CurrentUsage:

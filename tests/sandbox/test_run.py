@@ -260,7 +260,7 @@ def test_a_database_that_does_not_start_is_told_with_its_last_words(tmp_path: Pa
     supervisor = Supervisor(print)
     with installation.claim():
         try:
-            with pytest.raises(RunError, match=r"(?s)postgres did not start.*made by PostgreSQL 9"):
+            with pytest.raises(RunError, match=r"(?s)postgres did not start.*created by PostgreSQL 9"):
                 launch(installation, GIVEN, supervisor)
         finally:
             supervisor.stop()

@@ -13,9 +13,13 @@ from stripe.params.checkout import (
     SessionUpdateParams,
 )
 
-from sandbox.standin.engine import checkout_flow, invoice_lines, metadata, saved_cards, subscription_start
+from sandbox.standin.engine import metadata
+from sandbox.standin.engine.checkout import flow
 from sandbox.standin.engine.customers import get_active_customer
+from sandbox.standin.engine.invoices.lines import product_name
+from sandbox.standin.engine.payments import saved_cards
 from sandbox.standin.engine.shapes import checkout_shape
+from sandbox.standin.engine.subscriptions.start import require_same_terms
 from sandbox.standin.errors import invalid, missing_param
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.expand import includable
@@ -89,7 +93,7 @@ def _reject_unsupported(given: Obj) -> None:
 
 @route("GET", URL, SessionListParams)
 def listing(world: World, given: Obj) -> Obj:
-    """Newest first, filtered by customer, status, payment intent, subscription and the customer's e-mail address."""
+    """Newest first, filtered by customer, status, payment intent, subscription and the customer's email address."""
     names = ("customer", "status", "payment_intent", "subscription")
     rows = world.all("checkout.session", **{name: given[name] for name in names if name in given})
     email = (given.get("customer_details") or {}).get("email")
@@ -114,7 +118,7 @@ def expire(world: World, _given: Obj, ident: str) -> Obj:
         raise invalid(
             f'Only Checkout Sessions with a status in ["open"] can be expired. This one is {session["status"]}.'
         )
-    checkout_flow.expire(world, session)
+    flow.expire(world, session)
     return session
 
 
@@ -170,15 +174,15 @@ def _prepare_sale(world: World, session: Obj, given: Obj) -> None:
     if session["mode"] == "subscription":
         if not recurring:
             raise invalid("You must provide at least one recurring price in `subscription` mode.", param="line_items")
-        subscription_start.require_same_terms(prices)
+        require_same_terms(prices)
     elif recurring:
-        message = "You specified `payment` mode but passed a recurring price; only one-time prices go with it."
+        message = "You passed a recurring price; `payment` mode accepts only one-time prices."
         raise invalid(message, param="line_items")
     if given.get("currency") not in {None, prices[0]["currency"]}:
         raise invalid("The currency is not that of the prices.", param="currency")
     session["currency"] = prices[0]["currency"]
     session["_lines"] = [
-        checkout_shape.line(world.new_id("li"), price, row.get("quantity", 1), invoice_lines.product_name(world, price))
+        checkout_shape.line(world.new_id("li"), price, row.get("quantity", 1), product_name(world, price))
         for price, row in zip(prices, given["line_items"], strict=True)
     ]
     if session["mode"] == "payment":
@@ -186,7 +190,7 @@ def _prepare_sale(world: World, session: Obj, given: Obj) -> None:
         session["invoice_creation"] = {"enabled": on, "invoice_data": _INVOICE_DATA | {"metadata": {}}}
     elif "payment_method_collection" in given:
         session["payment_method_collection"] = given["payment_method_collection"]
-    checkout_flow.set_discount(world, session, *_discount(given))
+    flow.set_discount(world, session, *_discount(given))
 
 
 _INVOICE_DATA: dict[str, Any] = dict.fromkeys(
