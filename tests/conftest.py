@@ -1,6 +1,6 @@
 """What every test may ask for: an app on a real, migrated PostgreSQL, a session, a client, two clocks that stand still.
 
-Data is never rolled back: every test makes its own org and counts only what is its own.
+Outside tests/sql, data is never rolled back: every test makes its own org and counts only what is its own.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.kit.clock import Clocks, FixedClock
+from app.kit.clock import Clocks
 from app.settings import PROJECT
 from app.web.database import db
 from sandbox.postgres import server as postgres
 from tests.pages import Browser
 from tests.support.database import file_lock, own_database, run_as_admin
 from tests.support.settings import make_settings
-from tests.today import NOON
+from tests.today import NOON, FixedClock
 
 pytest_plugins = (
     "tests.standin",  # the stand-in for Stripe, and the count of its checked messages
@@ -43,7 +43,7 @@ hypothesis.settings.load_profile("ours")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts the tests in the background ignores Ctrl-C for all that they start, which tests of it need.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-_YEAR = re.compile(r"\b20[23]\d\b")
+_DATE = re.compile(r"\b20[23]\d-\d\d|\bdatetime\(20|\bdate\(20")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if {"clock", "clocks", "wall", "stack"} & asked:
             item.add_marker("clock")
         told = inspect.getsource(item.function) if isinstance(item, pytest.Function) else ""
-        if {"written", "paid_app"} & asked or _YEAR.search(told):
+        if {"written", "paid_app"} & asked or _DATE.search(told):
             item.add_marker("dated")
 
 

@@ -1,7 +1,7 @@
 """`make test-dates`: the tests that read a clock, on the days that calendars trip over.
 
 Each day is a run of its own, whose TEST_NOW the tests and the installations that they start stand at. What follows the
-machine's clock all the same: PostgreSQL's `now()`, which stamps rows and rules nothing, the wall clock of started
+machine's clock all the same: PostgreSQL's `now()`, which stamps rows but decides nothing, and the wall clock of started
 processes (sessions, tokens, signatures). Tests whose dates are written out stand at `tests.today.WRITTEN`
 and are left out here (the mark `dated`).
 

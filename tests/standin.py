@@ -16,11 +16,10 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -30,18 +29,17 @@ import stripe
 from flask import Flask
 from werkzeug.test import Client as WsgiClient
 
-from app.kit.clock import FixedClock
 from app.stripe_gateway import Gateway
 from sandbox.standin import API_VERSION
 from sandbox.standin.engine.webhook_deliveries import Deliveries, Delivery, post
 from sandbox.standin.http import server
 from sandbox.standin.http.app import App, Exchange
 from sandbox.standin.objects import webhook_endpoints
-from sandbox.standin.store.clock import GivenClock
 from sandbox.standin.store.sqlite import ObjectStore
 from sandbox.standin.store.world import World
 from tests.standin_traffic import CHECKER, TRAFFIC, Traffic
 from tests.standin_visit import Visit
+from tests.today import NOON, FixedClock
 
 Receiver = Callable[[bytes, dict[str, str]], int]
 GOOD_CARD = "4242424242424242"
@@ -69,11 +67,10 @@ class StandIn:
         assert self.app, "reset first"
         return self.app(environ, start_response)
 
-    def reset(self, clock: FixedClock, wall: Callable[[], float] = time.time, path: str = ":memory:") -> StandIn:
+    def reset(self, clock: FixedClock, wall: Callable[[], float] = NOON.timestamp, path: str = ":memory:") -> StandIn:
         """A fresh world (or the one that the file at `path` holds), on this clock; no receiver yet."""
         self.close_world()
-        moved = GivenClock(lambda: clock.now().timestamp(), lambda seconds: _advance(clock, seconds))
-        self.world = World(ObjectStore(path), moved, self.url)
+        self.world = World(ObjectStore(path), _InSeconds(clock), self.url)
         self.app = App(self.world, self.key)
         self.carrier = Deliveries(self.world, self._send, wall)
         self.calls = calls = []
@@ -237,8 +234,17 @@ class StandIn:
         assert not violations, "not as Stripe describes it:\n" + "\n".join(f"{n} x {what}" for what, n in counted)
 
 
-def _advance(clock: FixedClock, seconds: float) -> None:
-    clock.advance(timedelta(seconds=seconds))
+@dataclass
+class _InSeconds:
+    """A test's clock as the stand-in reads it: in Unix seconds."""
+
+    clock: FixedClock
+
+    def now(self) -> float:
+        return self.clock.now().timestamp()
+
+    def advance(self, seconds: float) -> None:
+        self.clock.advance(timedelta(seconds=seconds))
 
 
 _elsewhere: Counter[str] = Counter()  # what other processes of the session report

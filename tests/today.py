@@ -1,4 +1,4 @@
-"""What day it is for the tests: one instant, the same on every day that they run on.
+"""What day it is for the tests: one instant, the same on every day that they run on, and the clock that stands at it.
 
 `make test-dates` sets TEST_NOW and so moves the tests to the days that calendars trip over.
 """
@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 WRITTEN = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -14,6 +14,22 @@ WRITTEN = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 NOON = datetime.fromisoformat(os.environ.get("TEST_NOW") or WRITTEN.isoformat()).astimezone(UTC)
 """Where every other test stands, business clock and wall clock alike."""
+
+
+class FixedClock:
+    """A clock that moves only when told to."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def advance(self, by: timedelta) -> None:
+        """Move forward; `ValueError` if `by` is negative."""
+        if by < timedelta(0):
+            raise ValueError("a clock cannot go back")
+        self.at += by
 
 
 def start_at(clock_file: Path, at: datetime = NOON) -> None:

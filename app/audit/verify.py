@@ -50,13 +50,11 @@ class ChainReport:
     problems: list[ChainProblem]
 
 
-def verify(session: Session, chain: str | None = None) -> list[ChainProblem]:
-    """List the first problem of each chain, or of the one named (an org's id as text, or "installation")."""
-    return survey(session, chain).problems
-
-
 def survey(session: Session, chain: str | None = None) -> ChainReport:
-    """Verify, and count chains and entries. Streams in pages, so memory does not grow with the log."""
+    """Verify every chain, or the one named (an org's id as text, or "installation"); count chains and entries.
+
+    Streams in pages, so memory does not grow with the log.
+    """
     rows = session.execute(_WALK, {"chain": chain}, execution_options={"yield_per": _PAGE}).mappings()
     chains = entries = 0
     problems = []

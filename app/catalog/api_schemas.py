@@ -35,8 +35,8 @@ class UsagePrice(msgspec.Struct):
     collect: str
 
 
-class PlanMeterTerms(msgspec.Struct):
-    """A plan's terms for a meter. A null `allowance` is unlimited; the other limits are null when not set."""
+class MeterLimits(msgspec.Struct):
+    """A meter and its limits, as plans grant them and organisations have them."""
 
     meter: str
     name: str
@@ -47,6 +47,11 @@ class PlanMeterTerms(msgspec.Struct):
     per_minute: Decimal | None
     per_hour: Decimal | None
     per_day: Decimal | None
+
+
+class PlanMeterTerms(MeterLimits):
+    """A plan's terms for a meter. A null `allowance` is unlimited; the other limits are null when not set."""
+
     charges: list[UsagePrice]
 
 

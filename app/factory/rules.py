@@ -22,7 +22,6 @@ VIEWER = Rule("role", frozenset(ROLES))
 MEMBER = Rule("role", frozenset({"owner", "admin", "member"}))
 BILLING = Rule("role", frozenset({"owner", "admin", "billing"}))
 ADMIN = Rule("role", frozenset({"owner", "admin"}))
-OWNER = Rule("role", frozenset({"owner"}))
 STAFF = Rule("staff")
 OPERATOR = Rule("operator")
 

@@ -25,22 +25,6 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-class FixedClock:
-    """A clock that moves only when told to, for tests and replays."""
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        return self.at
-
-    def advance(self, by: timedelta) -> None:
-        """Move forward; `ValueError` if `by` is negative."""
-        if by < timedelta(0):
-            raise ValueError("a clock cannot go back")
-        self.at += by
-
-
 class OffsetClock:
     """The machine's clock plus an offset in seconds kept in a file: the sandbox's movable business clock.
 

@@ -8,15 +8,12 @@ followed by 28 February and then 31 March. Boundaries grow with n, so periods ne
 from __future__ import annotations
 
 import calendar
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 MONTH = 1
 YEAR = 12
-_INSTANT = timedelta(microseconds=1)
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -68,25 +65,13 @@ def anchored(anchor: datetime, at: datetime, zone: str, months: int = MONTH) -> 
     return Period(boundary(anchor, n, zone, months), boundary(anchor, n + 1, zone, months))
 
 
-def following(anchor: datetime, period: Period, zone: str, months: int = MONTH) -> Period:
-    """The period that starts where this one ends."""
-    return anchored(anchor, period.end, zone, months)
-
-
-def preceding(anchor: datetime, period: Period, zone: str, months: int = MONTH) -> Period:
-    """The period that ends where this one starts."""
-    return anchored(anchor, period.start - _INSTANT, zone, months)
-
-
 def month_of(at: datetime, zone: str) -> Period:
     """The calendar month that contains `at` in the zone, from local midnight on the first to the next."""
     first = at.astimezone(ZoneInfo(zone)).date().replace(day=1)
-    return _containing(at, first, zone, lambda day: (day + 31 * _DAY).replace(day=1))
-
-
-def day_of(at: datetime, zone: str) -> Period:
-    """The calendar day that contains `at` in the zone: 23, 24 or 25 hours, or another length where clocks jump."""
-    return _containing(at, at.astimezone(ZoneInfo(zone)).date(), zone, lambda day: day + _DAY)
+    # A clock set back over midnight returns to the previous date, whose month has already ended.
+    while midnight(_next_month(first), zone) <= at:
+        first = _next_month(first)
+    return Period(midnight(first, zone), midnight(_next_month(first), zone))
 
 
 def midnight(day: date, zone: str) -> datetime:
@@ -94,8 +79,5 @@ def midnight(day: date, zone: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
-def _containing(at: datetime, day: date, zone: str, after: Callable[[date], date]) -> Period:
-    # A clock set back over midnight returns to the previous date, whose period has already ended.
-    while midnight(after(day), zone) <= at:
-        day = after(day)
-    return Period(midnight(day, zone), midnight(after(day), zone))
+def _next_month(first: date) -> date:
+    return (first + timedelta(days=31)).replace(day=1)

@@ -22,32 +22,6 @@ MAX_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
-    """A meter's usage in a usage period, with the limits in force (None: unlimited or not set)."""
-
-    meter_id: int
-    key: str
-    name: str
-    unit: str
-    aggregation: str
-    used: Decimal
-    reserved: Decimal
-    unbilled: Decimal
-    events: int
-    allowance: Decimal | None
-    policy: str | None
-    hard_limit: Decimal | None
-    per_minute: Decimal | None
-    per_hour: Decimal | None
-    per_day: Decimal | None
-
-    @property
-    def cap(self) -> Decimal | None:
-        """The quantity that can never be exceeded: the hard limit or, without one under `block`, the allowance."""
-        return self.allowance if self.hard_limit is None and self.policy == "block" else self.hard_limit
-
-
-@dataclass(frozen=True, slots=True)
 class UsageFigure:
     """Usage of a meter on a day or in a month, for one `value` of the dimension ('' for the total)."""
 
@@ -67,18 +41,6 @@ class Share:
     label: str
     quantity: Decimal
     events: int
-
-
-@dataclass(frozen=True, slots=True)
-class PeriodUsage:
-    """A meter's counter in one usage period."""
-
-    starts_at: datetime
-    ends_at: datetime
-    plan_version_id: UUID
-    meter_id: int
-    used: Decimal
-    unbilled: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +72,6 @@ class RecordedEvent:
     source: str
 
 
-# Served by the primary keys of limits_in_force (org and period) and usage_counters (org).
-_COUNTERS = text("""
-    SELECT m.id AS meter_id, m.key, m.name, m.unit, m.aggregation,
-           coalesce(c.used, 0) AS used, coalesce(c.reserved, 0) AS reserved, coalesce(c.unbilled, 0) AS unbilled,
-           coalesce(c.events, 0) AS events,
-           l.allowance, l.policy, l.hard_limit, l.per_minute, l.per_hour, l.per_day
-    FROM catalog_meters m
-    LEFT JOIN subscriptions_limits l ON l.org_id = :org AND l.meter_id = m.id AND l.period_start = :start
-    LEFT JOIN usage_counters c ON c.org_id = :org AND c.meter_id = m.id AND c.period_start = :start
-    WHERE l.meter_id IS NOT NULL OR c.meter_id IS NOT NULL
-    ORDER BY m.name, m.id
-""")
 _SERIES = text("""
     SELECT day, meter_id, value, quantity, events
     FROM usage_series(:bucket, :org, :first, :last, :since, :until, :dimension)
@@ -141,14 +91,6 @@ _BREAKDOWN = text("""
     FROM usage_breakdown(:org, :first, :last, :since, :until, :dimension) b
     ORDER BY b.meter_id, b.quantity DESC, b.value
     LIMIT :limit
-""")
-_AS_OF = text("SELECT folded_at FROM rollup_watermark(:org)")
-_PERIODS = text("""
-    SELECT p.starts_at, p.ends_at, p.plan_version_id, c.meter_id, c.used, c.unbilled
-    FROM (SELECT * FROM subscriptions_periods WHERE org_id = :org AND starts_at <= :now
-          ORDER BY starts_at DESC LIMIT :count) p
-    JOIN usage_counters c ON c.org_id = :org AND c.period_start = p.starts_at
-    ORDER BY p.starts_at, c.meter_id
 """)
 _LIFETIME = text("""
     SELECT c.meter_id, sum(c.events)::bigint AS events,
@@ -172,11 +114,6 @@ _LATEST = text("""
     LEFT JOIN accounts_clients c ON c.org_id = :org AND c.id = e.client_id
     ORDER BY e.occurred_at DESC, e.seq DESC
 """)
-
-
-def list_counters(session: Session, org_id: UUID, period_start: datetime) -> list[Counter]:
-    """List the meters that have a limit or any usage in the period, by name. One statement."""
-    return [Counter(**row) for row in _rows(session, _COUNTERS, org=org_id, start=period_start)]
 
 
 def list_daily_usage(
@@ -216,12 +153,6 @@ def list_monthly_usage(
     return [UsageFigure(**row) for row in rows]
 
 
-def list_recent_months(session: Session, org_id: UUID, today: date, count: int = 12) -> list[UsageFigure]:
-    """List usage of the last `count` calendar months, up to that of `today` (a day in the org's time zone)."""
-    year, month = divmod(today.year * 12 + today.month - count, 12)
-    return list_monthly_usage(session, org_id, date(year, month + 1, 1), today)
-
-
 def list_usage_by_dimension(
     session: Session,
     org_id: UUID,
@@ -241,17 +172,6 @@ def list_usage_by_dimension(
     values = {"org": org_id, "first": from_day, "last": to_day, "since": since, "until": until}
     rows = _rows(session, _BREAKDOWN, dimension=dimension, limit=limit, **values)
     return [Share(**{**row, "label": row["label"] or f"erased {dimension}"} if dimension else {**row}) for row in rows]
-
-
-def find_folded_at(session: Session, org_id: UUID) -> datetime | None:
-    """Find when the org's roll-ups were last folded, by the business clock; None if never."""
-    stamp: datetime | None = session.execute(_AS_OF, {"org": org_id}).scalar_one()
-    return stamp
-
-
-def list_period_usage(session: Session, org_id: UUID, now: datetime, count: int = 3) -> list[PeriodUsage]:
-    """List the counters of the last `count` usage periods, including the current one, oldest first."""
-    return [PeriodUsage(**row) for row in _rows(session, _PERIODS, org=org_id, now=now, count=count)]
 
 
 def list_lifetime_usage(session: Session, org_id: UUID) -> list[Lifetime]:

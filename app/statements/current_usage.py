@@ -75,12 +75,6 @@ class CurrentUsage:
         """Fee plus usage at the period's end, at the current pace."""
         return self.fee_due + sum(meter.projected_cost for meter in self.meters)
 
-    @cached_property
-    def fullest(self) -> MeterFigures | None:
-        """The meter closest to, or furthest above, its limit; None if no meter has a limit."""
-        limited = [meter for meter in self.meters if meter.percent is not None]
-        return max(limited, key=lambda meter: (meter.percent or 0, meter.use.used), default=None)
-
 
 def get_current_usage(session: Session, org_id: UUID, now: datetime) -> CurrentUsage:
     """Compute the figures at `now` from a single query. Raises `NotFound` if the organisation does not exist."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from app.accounts.guards import acting_org
+from app.catalog.api_schemas import MeterLimits
 from app.kit.fields import Instant
 from app.subscriptions import queries
 from app.subscriptions.entitlements import Entitlements, MeterTerms
@@ -52,18 +53,9 @@ class LimitFeature(msgspec.Struct):
     source: str
 
 
-class LimitMeter(msgspec.Struct):
+class LimitMeter(MeterLimits):
     """A meter's limits in the current period. Meters not listed are unlimited."""
 
-    meter: str
-    name: str
-    unit: str
-    allowance: Decimal | None
-    policy: str
-    hard_limit: Decimal | None
-    per_minute: Decimal | None
-    per_hour: Decimal | None
-    per_day: Decimal | None
     source: str
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
@@ -15,7 +14,7 @@ from app.catalog.sql_views import VERSIONS
 from app.kit.errors import NotFound, Unavailable
 from app.subscriptions.entitlements import Entitlements, resolve_entitlements
 from app.subscriptions.limits import build_limits
-from app.subscriptions.models import LimitInForce, Subscription, SubscriptionEvent, SubscriptionTerm, UsagePeriod
+from app.subscriptions.models import LimitInForce, Subscription, SubscriptionEvent, UsagePeriod
 
 # For the hot pool: one row with the plan's requests a minute (NULL is unlimited), none before any catalogue. An org
 # restricted until it pays has the default plan's.
@@ -47,12 +46,6 @@ class HistoryLine:
     at: datetime
     plan: PlanName
     subscription_id: UUID
-
-
-def get_requests_per_minute(session: Session, org_id: UUID, now: datetime) -> int | None:
-    """Get the org's limit of requests a minute; None is unlimited."""
-    value = session.connection().exec_driver_sql(RATE_SQL, {"org_id": org_id, "now": now}).scalar()
-    return None if value is None else int(value)
 
 
 def find_subscription(session: Session, org_id: UUID) -> Subscription | None:
@@ -88,12 +81,6 @@ def list_history(session: Session, org_id: UUID, limit: int = 200) -> list[Histo
         HistoryLine(event.kind, event.at, PlanName(key, name, number), event.subscription_id)
         for event, key, name, number in session.execute(query)
     ]
-
-
-def list_terms(session: Session, org_id: UUID) -> list[SubscriptionTerm]:
-    """List the org's plan versions and when they start, oldest first; the last may be in the future."""
-    query = select(SubscriptionTerm).where(SubscriptionTerm.org_id == org_id)
-    return list(session.scalars(query.order_by(SubscriptionTerm.starts_at)))
 
 
 def get_plan_in_force(session: Session, org_id: UUID, at: datetime) -> UUID:
@@ -157,12 +144,3 @@ def get_entitlements(session: Session, org_id: UUID, now: datetime) -> Entitleme
     else:
         in_force = list_limits(session, org_id, period.starts_at)
     return resolve_entitlements(version, in_force, catalog.all_meters(session), restricted_to)
-
-
-def list_plan_names(session: Session, org_ids: Collection[UUID], now: datetime) -> dict[UUID, PlanName]:
-    """List the current plan of many orgs in one statement."""
-    statement = text("SELECT org, plan_in_force(org, :now) AS version FROM unnest(CAST(:orgs AS uuid[])) AS org")
-    rows = session.execute(statement, {"orgs": list(org_ids), "now": now}).all()
-    query = select(VERSIONS).where(VERSIONS.c.id.in_({row.version for row in rows}))
-    named = {row.id: PlanName(row.plan_key, row.plan_name, row.number) for row in session.execute(query)}
-    return {row.org: named[row.version] for row in rows if row.version in named}

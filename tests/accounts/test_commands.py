@@ -16,8 +16,8 @@ from app.accounts.cli import group
 from app.accounts.identity import RequestOrigin
 from app.accounts.sign_in import log, passwords
 from app.accounts.sign_in.login_throttle import SIGN_IN, Claim, count_attempt
-from app.kit.clock import FixedClock
 from tests.factories import PASSWORD, bearer, make_org, make_user, signed_in, unique
+from tests.today import FixedClock
 
 
 def run(app: Flask, *words: str, typed: str | None = None) -> tuple[int, str]:

@@ -17,11 +17,11 @@ from app.accounts.api_keys.api_key_cache import ApiKeyCache, api_key_cache
 from app.accounts.auth_models import ApiKey
 from app.accounts.identity import Caller
 from app.kit.actor import SYSTEM
-from app.kit.clock import FixedClock
 from app.kit.errors import Conflict, DomainError, InvalidRequest
 from app.kit.ids import new_id
 from app.web.runtime import runtime
 from tests.factories import bearer, make_key, make_member, make_org, signed_in
+from tests.today import FixedClock
 
 
 def identify(app: Flask, key: str | None, **headers: str) -> Caller:

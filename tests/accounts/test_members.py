@@ -16,7 +16,6 @@ from app.accounts import queries
 from app.accounts.models import Membership, Org
 from app.accounts.orgs import members
 from app.kit.actor import SYSTEM
-from app.kit.clock import FixedClock
 from app.kit.errors import Conflict, NotAllowed, NotFound
 from app.kit.ids import new_id
 from app.web.database import transaction
@@ -25,6 +24,7 @@ from tests.accounts.conftest import audited, letters
 from tests.factories import PASSWORD, make_member, make_org, make_user, signed_in, unique
 from tests.pages import send
 from tests.support.copy import copy
+from tests.today import FixedClock
 
 Find = Callable[[str, str], str]
 

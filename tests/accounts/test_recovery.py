@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import User
 from app.accounts.sign_in import passwords
-from app.kit.clock import FixedClock
 from tests.accounts.conftest import audited, letters, new_browser
 from tests.factories import PASSWORD, make_user, signed_in, unique
 from tests.pages import send
+from tests.today import FixedClock
 
 Find = Callable[[str, str], str]
 NEW = "eleven yellow submarines"

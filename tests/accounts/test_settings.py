@@ -19,13 +19,13 @@ from app.accounts.orgs import clients
 from app.accounts.sign_in import passwords
 from app.audit import queries as audit
 from app.kit.actor import SYSTEM
-from app.kit.clock import FixedClock
 from app.kit.errors import DomainError, NotFound
 from app.kit.ids import new_id
 from app.web.runtime import wall_now
 from tests.accounts.conftest import audited, letters, new_browser
 from tests.factories import PASSWORD, bearer, make_key, make_member, make_org, make_user, signed_in, unique
 from tests.pages import csrf_token, send
+from tests.today import FixedClock
 
 Find = Callable[[str, str], str]
 NEW = "eleven yellow submarines"

@@ -22,12 +22,12 @@ from app.accounts.guards import IDLE
 from app.accounts.models import User
 from app.accounts.sign_in import login_throttle, passwords
 from app.accounts.sign_in.log import details_hash
-from app.kit.clock import FixedClock
 from app.web.database import transaction
 from app.web.pages import safe_path
 from tests.accounts.conftest import letters, new_browser
 from tests.factories import PASSWORD, make_member, make_org, make_user, signed_in, unique
 from tests.pages import csrf_token, send
+from tests.today import FixedClock
 
 WRONG = "not the password of anybody"
 

@@ -17,10 +17,10 @@ from werkzeug.test import TestResponse
 from app.accounts import queries
 from app.accounts.models import Membership, Org, User
 from app.accounts.sign_in import passwords
-from app.kit.clock import FixedClock
 from tests.accounts.conftest import audited, letters, new_browser
 from tests.factories import PASSWORD, make_user, unique
 from tests.pages import send
+from tests.today import FixedClock
 
 Find = Callable[[str, str], str]
 

@@ -15,10 +15,10 @@ import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
-from app.kit.clock import FixedClock
 from app.web.database import db
 from tests.factories import make_key, make_org, make_plan, subscribe
 from tests.node import NODE, NODE_PACKAGES, need
+from tests.today import FixedClock
 
 SOURCES = Path(__file__).with_name("clients")
 GENERATOR = NODE_PACKAGES / "openapi-typescript" / "bin" / "cli.js"

@@ -6,13 +6,14 @@ import pytest
 from flask import Flask
 
 from app.catalog.cli import group
-from app.kit.clock import Clocks, FixedClock
+from app.kit.clock import Clocks
 from app.kit.pool import HotPool
 from app.web.database import db
 from app.web.runtime import Runtime
 from tests.catalog.conftest import NOW
 from tests.catalog.test_apply import SMALL
 from tests.support.settings import make_settings
+from tests.today import FixedClock
 
 
 @pytest.fixture

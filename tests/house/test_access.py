@@ -3,7 +3,8 @@
 The rule says what a caller gets; the walk asks the running app. Ids in addresses are those of the owner's org, so that
 the stranger, who is an owner elsewhere, must be told that there is no such thing. One guard reads the table for every
 route (`factory.middleware`), so `make test` reads every row and walks to the first route of each rule in each
-blueprint; `make test-long` walks to all of them.
+blueprint, and to every route with an id of the org's, since only its own query keeps a stranger out. `make test-long`
+walks to all of them.
 """
 
 from __future__ import annotations
@@ -92,11 +93,11 @@ def routes(app: Flask) -> Iterator[tuple[Route, str, Rule]]:
 
 
 def first_of_each(app: Flask) -> set[tuple[str, str]]:
-    """Rule and method of one route for each rule of a blueprint; those with an org's thing in the address apart."""
-    found: dict[tuple[Rule, str, bool, bool], tuple[str, str]] = {}
+    """Rule and method of one route for each rule of a blueprint, and of each route with an org's thing in the address."""
+    found: dict[tuple[Rule, str, str, bool], tuple[str, str]] = {}
     for route, method, rule in routes(app):
-        blueprint = route.endpoint.partition(".")[0]
-        found.setdefault((rule, blueprint, "_id>" in route.rule, method == "GET"), (route.rule, method))
+        blueprint, own = route.endpoint.partition(".")[0], route.rule if "_id>" in route.rule else ""
+        found.setdefault((rule, blueprint, own, method == "GET"), (route.rule, method))
     return set(found.values())
 
 

@@ -27,7 +27,7 @@ from app.web.database import db
 from app.web.problems import PROBLEMS
 from tests.factories import have_default_plan, make_key, make_org
 
-PAGES = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+PAGES = [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]
 OPERATING = (PROJECT / "docs" / "operating.md").read_text(encoding="utf-8")
 HOUSE = (PROJECT / "docs" / "house.md").read_text(encoding="utf-8")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -14,8 +14,7 @@ from flask_migrate import downgrade, upgrade
 
 from app.settings import PROJECT
 from migrations.apply_functions import apply_functions, list_sources
-from sandbox.postgres import server as postgres
-from tests.support.database import migrator, run_as_admin
+from tests.support.database import bare_database, migrator
 
 DEFINITIONS = """
     SELECT proname, pg_get_functiondef(oid) FROM pg_proc
@@ -28,10 +27,8 @@ LAST_BASELINE = "0008"  # the last revision but one
 
 @pytest.fixture
 def empty(server: Path) -> Iterator[str]:
-    name = f"functions_{uuid4().hex[:8]}"
-    run_as_admin(server, f"CREATE DATABASE {name}")
-    yield postgres.url(server, name)
-    run_as_admin(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    with bare_database(server) as url:
+        yield url
 
 
 def definitions(database: str) -> list[tuple[str, str]]:
@@ -138,9 +135,18 @@ def test_a_file_bears_the_name_of_the_one_object_it_makes(scratch: Scratch) -> N
 
 
 def test_each_function_has_a_table_test() -> None:
-    tests = "".join(path.read_text(encoding="utf-8") for path in (PROJECT / "tests" / "sql").glob("test_*.py"))
-    tested = set(re.findall(r"\w+", tests))
+    tested = {word for text in strings(PROJECT / "tests" / "sql") for word in re.findall(r"\w+", text)}
     assert sorted(source.name for source in list_sources() if source.name not in tested) == []
+
+
+def strings(folder: Path) -> Iterator[str]:
+    """The strings of the tests in a folder: its SQL, and no docstring or comment."""
+    for path in folder.glob("test_*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+                yield node.value
 
 
 class Scratch:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -17,8 +16,7 @@ from sqlalchemy import create_engine
 
 from app.settings import PROJECT
 from app.web.database import db
-from sandbox.postgres import server as postgres
-from tests.support.database import migrator, run_as_admin
+from tests.support.database import bare_database, migrator
 
 SHAPE = """
     SELECT 'column', table_name, column_name, data_type || is_nullable || coalesce(column_default, '')
@@ -36,10 +34,8 @@ SHAPE = """
 
 @pytest.fixture
 def empty(server: Path) -> Iterator[str]:
-    name = f"empty_{uuid4().hex[:8]}"
-    run_as_admin(server, f"CREATE DATABASE {name}")
-    yield postgres.url(server, name)
-    run_as_admin(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    with bare_database(server) as url:
+        yield url
 
 
 def revisions() -> list[str]:

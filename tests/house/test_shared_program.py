@@ -71,10 +71,11 @@ def test_it_ends_when_its_last_user_is_killed(tmp_path: Path) -> None:
 
 def test_who_asks_to_be_alone_waits_for_the_others_and_they_for_it(tmp_path: Path) -> None:
     seen: list[str] = []
-    go = Event()
+    go, asks = Event(), Event()
 
     def other() -> None:
         go.wait()
+        asks.set()
         with shared_program.turn(tmp_path, alone=False):
             seen.append("beside")
 
@@ -82,6 +83,7 @@ def test_who_asks_to_be_alone_waits_for_the_others_and_they_for_it(tmp_path: Pat
     thread.start()
     with shared_program.turn(tmp_path, alone=True):
         go.set()
+        assert asks.wait(10)
         thread.join(0.2)
         seen.append("alone")
     thread.join(10)

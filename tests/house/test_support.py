@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.support.seconds import Room, overdrawn, room_of
@@ -22,10 +24,14 @@ def test_tier_follows_from_what_a_test_asks_for(path: str, fixtures: set[str], t
     assert tier_of(path, frozenset(fixtures)) == tier
 
 
-def test_every_test_has_exactly_one_tier(request: pytest.FixtureRequest) -> None:
-    tiers = {"unit", "db", "stack", "browser"}
-    wrong = [item.nodeid for item in request.session.items if len(tiers & {m.name for m in item.iter_markers()}) != 1]
-    assert wrong == []
+def test_no_unit_test_starts_a_process_or_a_server(request: pytest.FixtureRequest) -> None:
+    starts = re.compile(r"^(?:import subprocess|from subprocess|import multiprocessing)", re.MULTILINE)
+    wrong = {
+        item.path
+        for item in request.session.items
+        if item.get_closest_marker("unit") and starts.search(item.path.read_text(encoding="utf-8"))
+    }
+    assert wrong == set()
 
 
 def test_room_is_the_folder_below_tests() -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app.catalog.apply import apply_catalog
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
-from app.kit.clock import Clocks, FixedClock
+from app.kit.clock import Clocks
 from app.web.database import db
 from sandbox.mailbox.__main__ import MessageSink
 from sandbox.mailbox.mail_folder import MailFolder
@@ -29,6 +29,7 @@ from tests.scenario.fixtures import begin
 from tests.standin import StandIn
 from tests.support.copy import copy
 from tests.support.installation import opened
+from tests.today import FixedClock
 
 ZONE = "Pacific/Auckland"  # where it is 1 February already when the plan is bought
 FAILING, SECOND = "4000000000000341", "5555555555554444"

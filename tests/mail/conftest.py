@@ -12,11 +12,12 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from flask import Flask
 
-from app.kit.clock import Clocks, FixedClock
+from app.kit.clock import Clocks
 from app.kit.pool import HotPool
 from app.web.database import db
 from app.web.runtime import Runtime
 from tests.support.settings import make_settings
+from tests.today import FixedClock
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -10,9 +10,9 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.kit.clock import FixedClock
 from app.metering.partitions import ensure_partitions, remove_expired
 from tests.metering.world import NOW, World, event
+from tests.today import FixedClock
 
 
 def partition_of(world: World, org: UUID) -> str:

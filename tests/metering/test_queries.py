@@ -12,26 +12,6 @@ from app.metering import queries
 from tests.metering.books import FIRST, LAST, Books
 from tests.metering.world import MONTHS, NOW, event
 
-NOVEMBER = MONTHS[2]
-
-
-def test_counters_come_with_their_limits_and_meters(books: Books) -> None:
-    org = books.org(
-        t_sum={"policy": "block", "allowance": 100}, t_count={"policy": "charge", "allowance": 5, "per_day": 50}
-    )
-    books.many(org, [event("t_sum", 30), event("t_sum", 12), event("t_max", 7)])
-    with books.transaction() as session:
-        found = {each.key: each for each in queries.list_counters(session, org, NOVEMBER)}
-    assert set(found) == {"t_sum", "t_count", "t_max"}
-    assert (found["t_sum"].used, found["t_sum"].allowance, found["t_sum"].cap, found["t_sum"].events) == (
-        42,
-        100,
-        100,
-        2,
-    )
-    assert (found["t_count"].used, found["t_count"].cap, found["t_count"].per_day) == (0, None, 50)
-    assert (found["t_max"].used, found["t_max"].policy, found["t_max"].allowance) == (7, None, None)
-
 
 def test_a_page_shows_roll_up_plus_tail_and_only_its_own_org(books: Books) -> None:
     org, stranger = books.org(), books.org()
@@ -100,17 +80,6 @@ def test_an_erased_users_share_stays_without_the_name(books: Books) -> None:
     assert [(each.label, each.quantity) for each in shares] == [("erased user", 2)]
 
 
-def test_the_trend_spans_twelve_months_up_to_this_one(books: Books) -> None:
-    org = books.org()
-    books.imported(org, [event("t_sum", 1, occurred_at=NOW - timedelta(days=60))])
-    books.one(org, event("t_sum", 2))
-    with books.transaction() as session:
-        found = queries.list_recent_months(session, org, NOW.date())
-        last = queries.list_recent_months(session, org, NOW.date(), 1)
-    assert [(each.day, each.quantity) for each in found] == [(date(2026, 9, 1), 1), (date(2026, 11, 1), 2)]
-    assert [each.day for each in last] == [date(2026, 11, 1)]
-
-
 def test_lifetime_totals_go_over_all_periods(books: Books) -> None:
     org = books.org()
     past = NOW - timedelta(days=30)
@@ -125,10 +94,8 @@ def test_lifetime_totals_go_over_all_periods(books: Books) -> None:
         )
     with books.transaction() as session:
         found = {each.meter_id: each for each in queries.list_lifetime_usage(session, org)}
-        periods = queries.list_period_usage(session, org, NOW, 2)
     assert [found[books.meter(key)].used for key in ("t_sum", "t_max", "t_kinds")] == [15, 5, 2]
-    sums = [(each.starts_at, each.used) for each in periods if each.meter_id == books.meter("t_sum")]
-    assert sums == [(MONTHS[1], 5), (MONTHS[2], 10)]
+    assert [books.used(org, period=month) for month in MONTHS[1:3]] == [5, 10]
 
 
 def test_the_latest_events_are_those_that_happened_last(books: Books) -> None:
@@ -147,15 +114,6 @@ def test_imported_usage_counts_and_is_marked_as_never_priced(books: Books) -> No
     org = books.org()
     books.imported(org, [event("t_sum", 8), event("t_max", 8)])
     books.many(org, [event("t_sum", 2), event("t_max", 5)])
-    with books.transaction() as session:
-        found = {each.key: each for each in queries.list_counters(session, org, NOVEMBER)}
-    assert (found["t_sum"].used, found["t_sum"].unbilled) == (10, 8)
-    assert (found["t_max"].used, found["t_max"].unbilled) == (8, 3)
+    counted = "SELECT m.key, c.used, c.unbilled FROM usage_counters c JOIN meters m ON m.id = c.meter_id"
+    assert books.run(f"{counted} WHERE c.org_id = %s ORDER BY m.key", (org,)) == [("t_max", 8, 3), ("t_sum", 10, 8)]
     assert books.differences(org) == []
-
-
-def test_roll_ups_say_when_they_were_folded(books: Books) -> None:
-    org = books.org()
-    books.fold()
-    with books.transaction() as session:
-        assert queries.find_folded_at(session, org) == NOW

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from app.accounts.api_keys.service import create_key
 from app.kit.actor import SYSTEM
-from app.kit.clock import FixedClock
 from tests.metering.world import NOW, World
+from tests.today import FixedClock
 
 URL = "/api/v1/usage/events"
 CHECK = "/api/v1/usage/check"

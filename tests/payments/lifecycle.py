@@ -23,7 +23,7 @@ from app.payments.models import (
     StripeSubscription,
 )
 from app.subscriptions import periods, queries
-from app.subscriptions.models import SubscriptionEvent
+from app.subscriptions.models import SubscriptionEvent, SubscriptionTerm
 from app.web.runtime import business_now
 from tests.scenario import Org, Scenario
 from tests.today import NOON
@@ -156,10 +156,10 @@ def picture(session: Session, org: Org) -> Picture:
             (each.starts_at, each.ends_at, versions.get(each.plan_version_id, "free"))
             for each in queries.list_periods(session, org.id, NOON, business_now() + timedelta(days=40))
         ],
-        "terms": [
+        "terms": sorted(
             (each.starts_at, versions.get(each.plan_version_id, "free"))
-            for each in queries.list_terms(session, org.id)
-        ],
+            for each in _rows(session, SubscriptionTerm, org.id)
+        ),
         "history": sorted(
             (each.kind, each.at)
             for each in _rows(session, SubscriptionEvent, org.id)

@@ -11,14 +11,14 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.kit.clock import Clock, Clocks, FixedClock
+from app.kit.clock import Clock, Clocks
 from app.web.database import db
 from tests.factories import utc
 from tests.scenario import Scenario
 from tests.scenario.fixtures import begin
 from tests.standin import StandIn
 from tests.support.installation import opened
-from tests.today import WRITTEN
+from tests.today import WRITTEN, FixedClock
 
 OPENING = utc("2026-11-01 00:00")
 

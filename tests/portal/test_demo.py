@@ -13,14 +13,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from app.kit.clock import Clocks, FixedClock
+from app.kit.clock import Clocks
 from app.ops.cli import demo
 from app.web.database import db
 from tests.scenario.rollups import fold
 from tests.support.copy import copy
 from tests.support.database import own_database
 from tests.support.installation import app_on
-from tests.today import NOON
+from tests.today import NOON, FixedClock
 
 COUNTS = text(
     "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM orgs), (SELECT count(*) FROM usage_events),"

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 import pytest
 import stripe
 
-from app.kit.clock import FixedClock
 from tests.sandbox.billing import CANCEL, DAY, Shop
 from tests.standin import StandIn
 from tests.standin_visit import Visit
+from tests.today import FixedClock
 
 
 @pytest.fixture

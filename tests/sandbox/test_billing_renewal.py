@@ -6,11 +6,11 @@ from itertools import pairwise
 import pytest
 import stripe
 
-from app.kit.clock import FixedClock
 from sandbox.standin.engine import retry_settings
 from tests.sandbox.billing import DAY, Shop, at
 from tests.standin import StandIn
 from tests.standin_visit import Visit
+from tests.today import FixedClock
 
 HOUR = 3600
 

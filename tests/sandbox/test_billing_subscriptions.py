@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import stripe
 
-from app.kit.clock import FixedClock
 from tests.sandbox.billing import DAY, Shop, at
 from tests.standin import StandIn
+from tests.today import FixedClock
 
 
 @pytest.fixture

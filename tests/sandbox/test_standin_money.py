@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import stripe
 
-from app.kit.clock import FixedClock
 from tests.sandbox.test_standin_core import refused
 from tests.standin import StandIn
+from tests.today import FixedClock
 
 
 def customer(client: stripe.StripeClient, card: str = "pm_card_visa") -> tuple[str, str]:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import requests
 
-from app.kit.clock import FixedClock
 from tests.standin import StandIn
 from tests.standin_visit import Visit
+from tests.today import FixedClock
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 BACK = "http://localhost/billing"

@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 import stripe
 
-from app.kit.clock import FixedClock
 from sandbox.standin import API_VERSION
 from sandbox.standin.engine.webhook_deliveries import PAUSES_S
 from tests.standin import StandIn
+from tests.today import FixedClock
 
 
 class Door:

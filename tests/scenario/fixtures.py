@@ -8,12 +8,12 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.kit.clock import FixedClock
 from app.payments.gateway import EXTENSION
 from app.stripe_gateway import Gateway
 from tests.scenario import queue
 from tests.scenario.scenario import Scenario
 from tests.standin import StandIn
+from tests.today import FixedClock
 
 
 @pytest.fixture

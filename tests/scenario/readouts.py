@@ -107,6 +107,14 @@ class Readouts(OrgBase):
         found = self.period.starts_at
         return self._one(asked.bindparams(org=self.id, meter=meter, start=found)) or Decimal(0)
 
+    def counters(self, meter: str = "api_calls") -> list[Decimal]:
+        """What each period counts of a meter, oldest first."""
+        asked = text(
+            "SELECT c.used FROM usage_counters c JOIN meters m ON m.id = c.meter_id"
+            " WHERE c.org_id = :org AND m.key = :meter ORDER BY c.period_start"
+        )
+        return self._all(asked.bindparams(org=self.id, meter=meter))
+
     @property
     def letters(self) -> list[str]:
         """The templates of what was mailed to its members."""

@@ -8,9 +8,9 @@ from datetime import timedelta
 from flask import Flask
 from sqlalchemy import text
 
-from app.kit.clock import FixedClock
 from app.metering.rollups.fold import fold_rollups as step
 from app.web.database import transaction
+from tests.today import FixedClock
 
 AT_ONCE = timedelta(0)
 

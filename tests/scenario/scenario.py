@@ -16,7 +16,6 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app.accounts import models as accounts
-from app.kit.clock import FixedClock
 from app.payments.models import InboxEvent
 from app.web.database import db
 from tests import factories
@@ -25,6 +24,7 @@ from tests.scenario import queue, webhook
 from tests.scenario.org import Org
 from tests.scenario.rollups import fold
 from tests.standin import StandIn
+from tests.today import FixedClock
 
 
 @dataclass

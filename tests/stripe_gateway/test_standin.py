@@ -10,7 +10,6 @@ from uuid import UUID
 
 import pytest
 
-from app.kit.clock import FixedClock
 from app.kit.ids import new_id
 from app.stripe_gateway import Gateway, catalog, checkout, customers, events, invoices, payments, portal, subscriptions
 from app.stripe_gateway.circuit import Circuit
@@ -18,6 +17,7 @@ from app.stripe_gateway.errors import StripeAway, StripeKeyReused, StripeMissing
 from app.stripe_gateway.types import CheckoutSession, Customer, RemotePrice
 from tests.standin import StandIn
 from tests.support.settings import make_settings
+from tests.today import FixedClock
 
 TYPES = ["customer.created", "invoice.paid", "checkout.session.completed"]
 

@@ -17,13 +17,14 @@ from app.catalog import queries as catalog
 from app.catalog.apply import apply_catalog
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
-from app.kit.clock import Clocks, FixedClock
+from app.kit.clock import Clocks
 from app.kit.ids import new_id
 from app.kit.pool import HotPool
 from app.web.database import db as web_db
 from app.web.runtime import Runtime
 from tests.support.database import own_database
 from tests.support.settings import make_settings
+from tests.today import FixedClock
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

@@ -1,5 +1,4 @@
 from datetime import timedelta
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -45,19 +44,7 @@ def test_requests_a_minute_are_the_same_on_both_connections_and_in_the_entitleme
     with psycopg.connect(address, autocommit=True) as hot:
         for org, expected in [(free, 60), (pro, 600), (business, None)]:
             assert hot.execute(queries.RATE_SQL, {"org_id": org, "now": NOW}).fetchall() == [(expected,)]
-            assert queries.get_requests_per_minute(db, org, NOW) == expected
             assert queries.get_entitlements(db, org, NOW).requests_per_minute == expected
-
-
-def test_lists_name_the_plan_of_every_org_in_one_read(db, make_org, plan):
-    free, pro = make_org(), make_org()
-    give(db, pro, plan("pro"))
-    names = queries.list_plan_names(db, [free, pro], NOW)
-    assert {org: (name.key, name.name, name.number) for org, name in names.items()} == {
-        free: ("free", "Free", 1), pro: ("pro", "Pro", 1),
-    }  # fmt: skip
-    assert queries.list_plan_names(db, [], NOW) == {}
-    assert queries.list_plan_names(db, [uuid4()], NOW - timedelta(days=900)) != {}
 
 
 @pytest.fixture

@@ -13,20 +13,31 @@ import psycopg
 from flask import Flask
 from flask_migrate import Migrate, upgrade
 
-from app.kit.clock import Clocks, FixedClock
+from app.kit.clock import Clocks
 from app.kit.pool import HotPool
 from app.settings import PROJECT
 from app.web.database import db
 from app.web.runtime import Runtime
 from sandbox.postgres import server as postgres
 from tests.support.settings import make_settings
-from tests.today import NOON, WRITTEN
+from tests.today import NOON, WRITTEN, FixedClock
 
 
 @contextmanager
 def own_database(server: Path, word: str) -> Iterator[str]:
     """The address of a migrated, empty database that nobody else uses."""
     name = create_database(server, word)
+    try:
+        yield postgres.url(server, name)
+    finally:
+        drop_database(server, name)
+
+
+@contextmanager
+def bare_database(server: Path) -> Iterator[str]:
+    """The address of a database without any migration that nobody else uses."""
+    name = f"bare_{uuid4().hex[:8]}"
+    run_as_admin(server, f"CREATE DATABASE {name}")
     try:
         yield postgres.url(server, name)
     finally:

@@ -1,4 +1,4 @@
-"""Seconds of each room, printed after a run; with `--budget` a room that takes more than its share fails the run.
+"""With `--budget`: seconds of each room, printed after the run, which fails if a room takes more than its share.
 
 The shares are in `tests/seconds.toml`, two to three times what a quiet machine of two cores needs: they notice a test
 that waits or a matrix that grew, not a slow hour.
@@ -47,7 +47,7 @@ def overdrawn(rooms: dict[str, Room], budgets: dict[str, float]) -> list[str]:
 class Seconds:
     """Adds up the reports, which reach the process that prints."""
 
-    def __init__(self, budgets: dict[str, float] | None) -> None:
+    def __init__(self, budgets: dict[str, float]) -> None:
         self.budgets = budgets
         self.rooms: dict[str, Room] = defaultdict(Room)
 
@@ -59,13 +59,11 @@ class Seconds:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Fail a run whose tests passed too slowly."""
-        if self.budgets is not None and overdrawn(self.rooms, self.budgets) and session.exitstatus == 0:
+        if overdrawn(self.rooms, self.budgets) and session.exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the table, the slowest room first."""
-        if self.budgets is None:
-            return
         terminalreporter.section("seconds a room")
         for name, room in sorted(self.rooms.items(), key=lambda pair: -pair[1].seconds):
             budget = self.budgets.get(name, 0)

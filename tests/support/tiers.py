@@ -1,6 +1,7 @@
 """Every test has one tier, told by what it asks for: `make test-unit`, `-db`, `-stack` and `-browser` run one alone.
 
-unit: no database. db: the test cluster. stack: processes of our own or ports. browser: Chromium.
+unit: no database and no process of its own; a server in a thread, as the stand-in for Stripe is, does not count.
+db: the test cluster. stack: processes. browser: Chromium.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ _STACK = {"stack", "running", "installation"}
 _DATABASE = {"server", "database"}
 # Files whose tests start processes or listen on ports themselves, without a fixture that says so.
 _STACK_FILES = (
+    "tests/factory/test_settings.py",
     "tests/house/test_shared_program.py",
     "tests/races/",
+    "tests/api/test_clients.py",
+    "tests/api/test_document.py",
     "tests/sandbox/test_mailbox.py",
     "tests/sandbox/test_run.py",
     "tests/sandbox/test_standin_process.py",
     "tests/sandbox/test_supervisor.py",
     "tests/stripe_gateway/test_away.py",
+    "tests/stripe_gateway/test_failures.py",
 )
 # Files that start a database of their own, without a fixture that says so.
 _DATABASE_FILES = ("tests/sandbox/test_postgres.py",)

@@ -13,7 +13,7 @@ import sqlalchemy.exc
 from flask import Flask, g
 from flask.testing import FlaskClient
 
-from app.kit.clock import Clocks, FixedClock
+from app.kit.clock import Clocks
 from app.kit.errors import NotFound, Refused, Unavailable
 from app.kit.pool import HotPool
 from app.portal.docs.views import docs
@@ -23,7 +23,7 @@ from app.web.database import db, transaction
 from app.web.idempotency import IdempotencyKey
 from app.web.runtime import Runtime
 from tests.support.settings import make_settings
-from tests.today import NOON
+from tests.today import NOON, FixedClock
 
 OWNER = uuid4()
 COUNTED: list[int] = []

@@ -8,11 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import worker
-from app.kit.clock import FixedClock
 from app.kit.ids import new_id
 from app.settings import PROJECT
 from app.web.idempotency import RETENTION, IdempotencyKey
 from app.web.tasks import purge
+from tests.today import FixedClock
 
 
 def test_answers_go_when_they_are_no_longer_replayed(session: Session, wall: FixedClock) -> None:

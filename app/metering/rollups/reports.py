@@ -14,8 +14,6 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-DIMENSIONS = ("", "plan", "kind", "provider")
-
 
 @dataclass(frozen=True, slots=True)
 class DayTotal:

@@ -13,9 +13,13 @@ from stripe.params.checkout import (
     SessionUpdateParams,
 )
 
-from sandbox.standin.engine import checkout_flow, invoice_lines, metadata, saved_cards, subscription_start
+from sandbox.standin.engine import metadata
+from sandbox.standin.engine.checkout import flow
 from sandbox.standin.engine.customers import get_active_customer
+from sandbox.standin.engine.invoices.lines import product_name
+from sandbox.standin.engine.payments import saved_cards
 from sandbox.standin.engine.shapes import checkout_shape
+from sandbox.standin.engine.subscriptions.start import require_same_terms
 from sandbox.standin.errors import invalid, missing_param
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.expand import includable
@@ -114,7 +118,7 @@ def expire(world: World, _given: Obj, ident: str) -> Obj:
         raise invalid(
             f'Only Checkout Sessions with a status in ["open"] can be expired. This one is {session["status"]}.'
         )
-    checkout_flow.expire(world, session)
+    flow.expire(world, session)
     return session
 
 
@@ -170,7 +174,7 @@ def _prepare_sale(world: World, session: Obj, given: Obj) -> None:
     if session["mode"] == "subscription":
         if not recurring:
             raise invalid("You must provide at least one recurring price in `subscription` mode.", param="line_items")
-        subscription_start.require_same_terms(prices)
+        require_same_terms(prices)
     elif recurring:
         message = "You specified `payment` mode but passed a recurring price; only one-time prices go with it."
         raise invalid(message, param="line_items")
@@ -178,7 +182,7 @@ def _prepare_sale(world: World, session: Obj, given: Obj) -> None:
         raise invalid("The currency is not that of the prices.", param="currency")
     session["currency"] = prices[0]["currency"]
     session["_lines"] = [
-        checkout_shape.line(world.new_id("li"), price, row.get("quantity", 1), invoice_lines.product_name(world, price))
+        checkout_shape.line(world.new_id("li"), price, row.get("quantity", 1), product_name(world, price))
         for price, row in zip(prices, given["line_items"], strict=True)
     ]
     if session["mode"] == "payment":
@@ -186,7 +190,7 @@ def _prepare_sale(world: World, session: Obj, given: Obj) -> None:
         session["invoice_creation"] = {"enabled": on, "invoice_data": _INVOICE_DATA | {"metadata": {}}}
     elif "payment_method_collection" in given:
         session["payment_method_collection"] = given["payment_method_collection"]
-    checkout_flow.set_discount(world, session, *_discount(given))
+    flow.set_discount(world, session, *_discount(given))
 
 
 _INVOICE_DATA: dict[str, Any] = dict.fromkeys(

@@ -10,9 +10,10 @@ from stripe.params import (
     CustomerUpdateParams,
 )
 
-from sandbox.standin.engine import saved_cards, subscription_status
+from sandbox.standin.engine import subscription_status
 from sandbox.standin.engine.customers import blank_customer, get_active_customer
 from sandbox.standin.engine.metadata import merged
+from sandbox.standin.engine.payments import saved_cards
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.expand import includable
 from sandbox.standin.objects.lists import list_object

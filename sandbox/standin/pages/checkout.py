@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.standin.engine import cards, checkout_flow
+from sandbox.standin.engine import cards
 from sandbox.standin.engine.cards import Verdict
+from sandbox.standin.engine.checkout import flow
 from sandbox.standin.pages import card_form
 from sandbox.standin.pages.rendering import render, secure_step
 from sandbox.standin.routes import page
@@ -28,13 +29,13 @@ def pay(world: World, form: dict[str, str], ident: str) -> Page:
     session = world.get("checkout.session", ident)
     if session["status"] != "open":
         return _return_to_shop(session)
-    if not checkout_flow.needs_card(session):
-        checkout_flow.submit(world, session, None)
+    if not flow.needs_card(session):
+        flow.submit(world, session, None)
         return _return_to_shop(session)
     typed = card_form.parse_card(form, world.now())
     if isinstance(typed, str):
         return _render_checkout(world, session, form, error=typed)
-    return _respond(world, session, checkout_flow.submit(world, session, typed), form)
+    return _respond(world, session, flow.submit(world, session, typed), form)
 
 
 @page("POST", URL + "/code")
@@ -45,9 +46,9 @@ def use_code(world: World, form: dict[str, str], ident: str) -> Page:
         return _render_closed(session)
     text = form.get("code", "")
     if not text.strip():
-        checkout_flow.set_discount(world, session, None, None)
+        flow.set_discount(world, session, None, None)
         world.save(session)
-    elif (problem := checkout_flow.use_code(world, session, text)) is not None:
+    elif (problem := flow.use_code(world, session, text)) is not None:
         return _render_checkout(world, session, code_error=problem)
     return redirect(session["url"])
 
@@ -72,7 +73,7 @@ def answer_secure(world: World, form: dict[str, str], ident: str) -> Page:
         return _return_to_shop(session)
     if session["_method"] is None:
         return redirect(session["url"])
-    return _respond(world, session, checkout_flow.authenticate(world, session, passed=form.get("answer") == "pass"), {})
+    return _respond(world, session, flow.authenticate(world, session, passed=form.get("answer") == "pass"), {})
 
 
 def _respond(world: World, session: Obj, verdict: Verdict, form: dict[str, str]) -> Page:
@@ -80,7 +81,7 @@ def _respond(world: World, session: Obj, verdict: Verdict, form: dict[str, str])
     if verdict.kind == "paid":
         return _return_to_shop(session)
     if verdict.kind == "authenticate":
-        return redirect(checkout_flow.secure_address(world, session))
+        return redirect(flow.secure_address(world, session))
     return _render_checkout(world, session, form, error=verdict.refusal.message if verdict.refusal else None)
 
 
@@ -105,7 +106,7 @@ def _render_checkout(
         "checkout.html",
         session=session,
         heading=HEADINGS[session["mode"]],
-        needs_card=checkout_flow.needs_card(session),
+        needs_card=flow.needs_card(session),
         code=codes[0]["code"] if codes and codes[0] else None,
         code_error=code_error,
         error=error,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.standin.engine import cards, payment_attempts, saved_cards
+from sandbox.standin.engine import cards
+from sandbox.standin.engine.payments import attempts, saved_cards
 from sandbox.standin.errors import not_found
 from sandbox.standin.objects.billing_portal import SESSION
 from sandbox.standin.pages import card_form
@@ -44,7 +45,7 @@ def add(world: World, form: dict[str, str], token: str) -> Page:
     if isinstance(card_data, str):
         return _render_portal(world, session, error=card_data, typed=form)
     intent = saved_cards.create_setup_intent(world, session["customer"], {})
-    card = payment_attempts.create_payment_method(world, card_data)
+    card = attempts.create_payment_method(world, card_data)
     verdict = saved_cards.attempt_setup(world, intent, card, authenticated=False, back=session["url"])
     if verdict.kind == "authenticate":
         return _render_portal(world, session, intent=intent)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from sandbox.standin.engine import cards, invoicing, payment_attempts, subscription_status
+from sandbox.standin.engine import cards, subscription_status
 from sandbox.standin.engine.cards import NOT_AUTHENTICATED, Verdict
+from sandbox.standin.engine.invoices import life_cycle
+from sandbox.standin.engine.payments import attempts
 from sandbox.standin.engine.proration import format_money as money
 from sandbox.standin.pages import card_form, pdf
 from sandbox.standin.pages.rendering import format_day, not_found_page, render, secure_step
@@ -31,10 +33,10 @@ def pay(world: World, form: dict[str, str], ident: str) -> Page:
     typed = card_form.parse_card(form, world.now())
     if isinstance(typed, str):
         return _render_invoice(invoice, form, typed)
-    method = payment_attempts.create_payment_method(world, typed)
+    method = attempts.create_payment_method(world, typed)
     invoice["_method"] = method["id"]
     world.save(invoice)
-    verdict = invoicing.pay(world, invoice, method=method, off_session=False)
+    verdict = life_cycle.pay(world, invoice, method=method, off_session=False)
     return _respond(world, invoice, method, verdict, form)
 
 
@@ -52,13 +54,13 @@ def show_secure(world: World, _form: dict[str, str], ident: str) -> Page:
 def answer_secure(world: World, form: dict[str, str], ident: str) -> Page:
     """Complete or fail the 3-D Secure step."""
     invoice = world.get("invoice", ident)
-    method, intent = world.find(invoice.get("_method") or ""), invoicing.find_intent(world, invoice)
+    method, intent = world.find(invoice.get("_method") or ""), life_cycle.find_intent(world, invoice)
     if method is None or intent is None or invoice["status"] != "open":
         return redirect(f"/invoice/{ident}")
     if form.get("answer") != "pass":
-        payment_attempts.record_decline(world, intent, method, NOT_AUTHENTICATED)
+        attempts.record_decline(world, intent, method, NOT_AUTHENTICATED)
         return _render_invoice(invoice, None, NOT_AUTHENTICATED.message)
-    verdict = invoicing.pay(world, invoice, method=method, off_session=False, authenticated=True)
+    verdict = life_cycle.pay(world, invoice, method=method, off_session=False, authenticated=True)
     return _respond(world, invoice, method, verdict, {})
 
 
@@ -89,7 +91,7 @@ def _keep_card(world: World, invoice: Obj, method: Obj) -> None:
     subscription = subscription_status.find_subscription(world, invoice)
     if subscription is None or subscription["payment_settings"]["save_default_payment_method"] != "on_subscription":
         return
-    payment_attempts.attach(world, method, world.get("customer", invoice["customer"]))
+    attempts.attach(world, method, world.get("customer", invoice["customer"]))
     with world.edit(subscription, subscription_status.UPDATED):
         subscription["default_payment_method"] = method["id"]
 

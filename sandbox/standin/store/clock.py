@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -37,17 +36,3 @@ class FileClock:
             return float(self.path.read_text(encoding="ascii"))
         except FileNotFoundError:
             return 0.0
-
-
-@dataclass
-class GivenClock:
-    """A clock for tests, backed by callables."""
-
-    read: Callable[[], float]
-    move: Callable[[float], None]
-
-    def now(self) -> float:
-        return self.read()
-
-    def advance(self, seconds: float) -> None:
-        self.move(seconds)

@@ -11,12 +11,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.kit.clock import Clocks, FixedClock
+from app.kit.clock import Clocks
 from app.payments.models import InboxEvent
 from app.payments.webhooks.views import MAX_BYTES
 from tests.scenario.webhook import event, post, sign
 from tests.standin import StandIn
 from tests.support.settings import make_settings
+from tests.today import FixedClock
 
 
 def stored(session: Session, event_id: str) -> int:

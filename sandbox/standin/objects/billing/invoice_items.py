@@ -12,8 +12,10 @@ from stripe.params import (
     InvoiceItemUpdateParams,
 )
 
-from sandbox.standin.engine import invoice_lines, invoice_totals, metadata
+from sandbox.standin.engine import metadata
 from sandbox.standin.engine.customers import get_active_customer
+from sandbox.standin.engine.invoices import totals
+from sandbox.standin.engine.invoices.lines import build_invoice_item_line, build_pricing
 from sandbox.standin.engine.shapes import invoice_shape
 from sandbox.standin.errors import invalid, missing_param
 from sandbox.standin.objects import lists
@@ -101,7 +103,7 @@ def delete(world: World, _params: Obj, ident: str) -> Obj:
         invoice = _get_draft(world, item["invoice"])
         with world.edit(invoice, "invoice.updated"):
             _remove_line(invoice, ident)
-            invoice_totals.recompute(world, invoice)
+            totals.recompute(world, invoice)
     world.remove(item)
     world.emit("invoiceitem.deleted", item)
     return {"id": ident, "object": "invoiceitem", "deleted": True}
@@ -124,7 +126,7 @@ def _parse_pricing(world: World, params: Obj) -> Obj:
         price = world.get("price", ident, "pricing[price]")
         unit, pricing, more = (
             Decimal(price["unit_amount_decimal"] or 0),
-            invoice_lines.pricing(price),
+            build_pricing(price),
             {"currency": price["currency"]},
         )
     elif params.get("unit_amount_decimal"):
@@ -149,8 +151,8 @@ def _add_line(world: World, invoice: Obj, item: Obj) -> None:
     if item["currency"] != invoice["currency"]:
         raise invalid("The item must have the invoice's currency.", param="currency")
     with world.edit(invoice, "invoice.updated"):
-        invoice["lines"]["data"].insert(0, invoice_lines.build_invoice_item_line(world, invoice, item))
-        invoice_totals.recompute(world, invoice)
+        invoice["lines"]["data"].insert(0, build_invoice_item_line(world, invoice, item))
+        totals.recompute(world, invoice)
 
 
 def _remove_line(invoice: Obj, ident: str) -> None:

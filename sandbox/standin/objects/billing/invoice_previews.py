@@ -6,9 +6,11 @@ import copy
 
 from stripe.params import InvoiceCreatePreviewParams, InvoiceLineItemListParams
 
-from sandbox.standin.engine import subscription_changes, subscription_start, subscription_status
+from sandbox.standin.engine import subscription_status
 from sandbox.standin.engine.customers import get_active_customer
-from sandbox.standin.engine.upcoming_invoices import URL, as_preview, next_renewal
+from sandbox.standin.engine.subscriptions import changes
+from sandbox.standin.engine.subscriptions.start import build_subscription, first_invoice
+from sandbox.standin.engine.subscriptions.upcoming import URL, as_preview, next_renewal
 from sandbox.standin.errors import invalid
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.params import allow_only
@@ -39,16 +41,14 @@ def create_preview(world: World, params: Obj) -> Obj:
             raise _no_upcoming()
         return as_preview(world, next_renewal(world, subscription))
     moment = details.get("proration_date")
-    change = subscription_changes.plan_change(
-        world, subscription, details.get("items") or [], moment=moment, reset=reset
-    )
+    change = changes.plan_change(world, subscription, details.get("items") or [], moment=moment, reset=reset)
     how = details.get("proration_behavior", "create_prorations")
-    if (billed := subscription_changes.billed_now(subscription, change, how)) is not None:
-        return as_preview(world, subscription_changes.invoice_of(world, subscription, billed))
+    if (billed := changes.billed_now(subscription, change, how)) is not None:
+        return as_preview(world, changes.invoice_of(world, subscription, billed))
     subscription["items"]["data"] = change.after
     invoice = next_renewal(world, subscription)
-    if subscription_changes.prorates(subscription, how):
-        invoice["lines"]["data"] = subscription_changes.lines(world, invoice, change) + invoice["lines"]["data"]
+    if changes.prorates(subscription, how):
+        invoice["lines"]["data"] = changes.lines(world, invoice, change) + invoice["lines"]["data"]
     return as_preview(world, invoice)
 
 
@@ -69,7 +69,7 @@ def _preview_new(world: World, params: Obj, details: Obj) -> Obj:
         (world.get("price", row.get("price", ""), "subscription_details[items]"), row.get("quantity", 1))
         for row in rows
     ]
-    return subscription_start.first_invoice(world, subscription_start.build(world, customer, pairs))
+    return first_invoice(world, build_subscription(world, customer, pairs))
 
 
 def _no_upcoming() -> Exception:

@@ -14,9 +14,11 @@ from stripe.params import (
     InvoiceVoidInvoiceParams,
 )
 
-from sandbox.standin.engine import invoice_lines, invoicing, metadata, subscription_status
+from sandbox.standin.engine import metadata, subscription_status
 from sandbox.standin.engine.cards import NEEDS_ACTION, Verdict, declined
 from sandbox.standin.engine.customers import get_active_customer
+from sandbox.standin.engine.invoices import life_cycle
+from sandbox.standin.engine.invoices.lines import build_invoice_item_line
 from sandbox.standin.errors import StripeError, invalid
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.params import allow_only
@@ -54,7 +56,7 @@ def create(world: World, params: Obj) -> Obj:
     customer = get_active_customer(world, ident, "customer")
     currency = params.get("currency") or (subscription or customer).get("currency") or "usd"
     advance = params.get("auto_advance", False)
-    invoice = invoicing.draft(
+    invoice = life_cycle.draft(
         world,
         customer,
         currency=currency,
@@ -71,8 +73,8 @@ def create(world: World, params: Obj) -> Obj:
         for item in reversed(world.all("invoiceitem", customer=ident, invoice=None, currency=currency)):
             item["invoice"] = invoice["id"]
             world.save(item)
-            invoice["lines"]["data"].append(invoice_lines.build_invoice_item_line(world, invoice, item))
-    return invoicing.publish(world, invoice, finalize_in=invoicing.HOUR if advance else None)
+            invoice["lines"]["data"].append(build_invoice_item_line(world, invoice, item))
+    return life_cycle.publish(world, invoice, finalize_in=life_cycle.HOUR if advance else None)
 
 
 @route("GET", URL, InvoiceListParams)
@@ -98,7 +100,7 @@ def update(world: World, params: Obj, ident: str) -> Obj:
         if "auto_advance" in params:
             advance = invoice["auto_advance"] = params["auto_advance"]
             if invoice["status"] == "draft":
-                invoice["automatically_finalizes_at"] = world.now() + invoicing.HOUR if advance else None
+                invoice["automatically_finalizes_at"] = world.now() + life_cycle.HOUR if advance else None
     if invoice["status"] == "draft" and (at := invoice["automatically_finalizes_at"]):
         world.schedule(at, "finalize_invoice", invoice=ident)
     return invoice
@@ -121,10 +123,10 @@ def finalize(world: World, params: Obj, ident: str) -> Obj:
     invoice = _get_in_status(world, ident, "draft")
     get_active_customer(world, invoice["customer"])
     invoice["auto_advance"] = params.get("auto_advance", invoice["auto_advance"])
-    invoicing.finalize(world, invoice)
+    life_cycle.finalize(world, invoice)
     collect = invoice["auto_advance"] and invoice["collection_method"] == "charge_automatically"
     if collect and invoice["status"] == "open":
-        invoicing.pay(world, invoice, automatic=True)
+        life_cycle.pay(world, invoice, automatic=True)
     return invoice
 
 
@@ -137,25 +139,25 @@ def pay(world: World, params: Obj, ident: str) -> Obj:
         raise invalid("Invoice is already paid", code="invoice_already_paid")
     get_active_customer(world, invoice["customer"])
     if invoice["status"] == "draft":
-        invoicing.finalize(world, invoice)
+        life_cycle.finalize(world, invoice)
     if invoice["status"] == "paid":
         return invoice
     if invoice["status"] not in {"open", "uncollectible"}:
         raise invalid("This invoice can no longer be paid.", code="invoice_not_editable")
     if params.get("paid_out_of_band"):
-        invoicing.mark_paid(world, invoice, out_of_band=True)
+        life_cycle.mark_paid(world, invoice, out_of_band=True)
         return invoice
     method = None
     if params.get("payment_method"):
         method = world.get("payment_method", params["payment_method"], "payment_method")
         if method["customer"] != invoice["customer"]:
             raise invalid("The payment method does not belong to the invoice's customer.", param="payment_method")
-    if method is None and invoicing.find_default_method(world, invoice) is None:
+    if method is None and life_cycle.find_default_method(world, invoice) is None:
         raise invalid(
             "There is no `default_payment_method` set on this Customer or Invoice.",
             code="invoice_no_payment_method_types",
         )
-    verdict = invoicing.pay(world, invoice, method=method, off_session=params.get("off_session", True))
+    verdict = life_cycle.pay(world, invoice, method=method, off_session=params.get("off_session", True))
     if verdict.kind != "paid":
         raise refusal_of(world, invoice, verdict)
     return invoice
@@ -165,7 +167,7 @@ def pay(world: World, params: Obj, ident: str) -> Obj:
 def void(world: World, _params: Obj, ident: str) -> Obj:
     """Void an invoice."""
     invoice = _get_in_status(world, ident, "open", "uncollectible")
-    invoicing.close_unpaid(world, invoice, "void")
+    life_cycle.close_unpaid(world, invoice, "void")
     return invoice
 
 
@@ -173,7 +175,7 @@ def void(world: World, _params: Obj, ident: str) -> Obj:
 def mark_uncollectible(world: World, _params: Obj, ident: str) -> Obj:
     """Write an invoice off; it can still be paid."""
     invoice = _get_in_status(world, ident, "open")
-    invoicing.close_unpaid(world, invoice, "uncollectible")
+    life_cycle.close_unpaid(world, invoice, "uncollectible")
     return invoice
 
 
@@ -181,7 +183,7 @@ def refusal_of(world: World, invoice: Obj, verdict: Verdict) -> StripeError:
     """The 402 for a failed attempt, whose changes are kept."""
     if verdict.refusal is None:
         return declined(NEEDS_ACTION)
-    intent = invoicing.find_intent(world, invoice)
+    intent = life_cycle.find_intent(world, invoice)
     return declined(verdict.refusal, charge=intent["latest_charge"] if intent else None)
 
 

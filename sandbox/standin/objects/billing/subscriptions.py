@@ -11,10 +11,12 @@ from stripe.params import (
     SubscriptionUpdateParams,
 )
 
-from sandbox.standin.engine import invoicing, metadata, subscription_changes, subscription_start, subscription_status
-from sandbox.standin.engine import subscription_settings as settings
+from sandbox.standin.engine import metadata, subscription_status
 from sandbox.standin.engine.cards import declined
 from sandbox.standin.engine.customers import get_active_customer
+from sandbox.standin.engine.invoices import life_cycle
+from sandbox.standin.engine.subscriptions import changes, settings
+from sandbox.standin.engine.subscriptions.start import build_subscription, start_subscription
 from sandbox.standin.errors import invalid, missing_param, not_found
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.params import allow_only
@@ -43,16 +45,16 @@ def create(world: World, params: Obj) -> Obj:
     if params.get("default_payment_method"):
         more["default_payment_method"] = settings.get_card(world, params, customer["id"])
     trial = settings.trial_end(world, params)
-    subscription = subscription_start.build(world, customer, rows, trial_end=trial, **more)
+    subscription = build_subscription(world, customer, rows, trial_end=trial, **more)
     settings.apply_params(subscription, params)
     subscription["discounts"] = settings.create_discounts(world, subscription, params.get("discounts") or [])
     if trial is None and settings.amount_today(world, subscription) > 0:
         subscription["status"] = "incomplete"
     settings.apply_cancellation(world, subscription, params)
-    invoice = subscription_start.start(world, subscription)
+    invoice = start_subscription(world, subscription)
     behavior = params.get("payment_behavior", "allow_incomplete")
     if invoice["status"] == "open" and behavior != "default_incomplete":
-        verdict = invoicing.pay(world, invoice, off_session=params.get("off_session", False))
+        verdict = life_cycle.pay(world, invoice, off_session=params.get("off_session", False))
         if verdict.refusal is not None and behavior == "error_if_incomplete":
             raise declined(verdict.refusal, keep=False)
     return subscription
@@ -91,10 +93,8 @@ def update(world: World, params: Obj, ident: str) -> Obj:
         reset = settings.move_trial(world, subscription, params["trial_end"]) or reset
     if params.get("items") or reset:
         moment = params.get("proration_date")
-        change = subscription_changes.plan_change(
-            world, subscription, params.get("items") or [], moment=moment, reset=reset
-        )
-        subscription_changes.change_items(world, subscription, change, params)
+        change = changes.plan_change(world, subscription, params.get("items") or [], moment=moment, reset=reset)
+        changes.change_items(world, subscription, change, params)
     return subscription
 
 
@@ -113,10 +113,10 @@ def resume(world: World, _params: Obj, ident: str) -> Obj:
     subscription = _get_running(world, ident)
     if subscription["status"] != "paused":
         raise invalid("Only paused subscriptions can be resumed.")
-    change = subscription_changes.plan_change(world, subscription, [], reset=True)
+    change = changes.plan_change(world, subscription, [], reset=True)
     with world.edit(subscription, subscription_status.UPDATED):
         subscription["status"] = "active"
-    subscription_changes.change_items(world, subscription, change, {"proration_behavior": "always_invoice"})
+    changes.change_items(world, subscription, change, {"proration_behavior": "always_invoice"})
     world.emit("customer.subscription.resumed", subscription)
     return subscription
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.standin.engine import payment_attempts, saved_cards
+from sandbox.standin.engine.payments import attempts, saved_cards
 from sandbox.standin.errors import invalid, missing_param
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
@@ -11,7 +11,7 @@ from sandbox.standin.store.world import World
 def get_unfinished(world: World, kind: str, identifier: str) -> Obj:
     """Get the intent; raises 400 if it has succeeded or was cancelled, 404 if there is none."""
     intent = world.get(kind, identifier)
-    if intent["status"] in payment_attempts.OVER:
+    if intent["status"] in attempts.OVER:
         message = (
             f"This {kind.title().replace('_', '')}'s status is {intent['status']}; nothing more can be done to it."
         )

@@ -11,10 +11,10 @@ from stripe.params import (
     PaymentIntentUpdateParams,
 )
 
-from sandbox.standin.engine import payment_attempts
 from sandbox.standin.engine.cards import declined
 from sandbox.standin.engine.customers import get_active_customer
 from sandbox.standin.engine.metadata import merged
+from sandbox.standin.engine.payments import attempts
 from sandbox.standin.errors import invalid
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.params import allow_only, given_fields
@@ -39,7 +39,7 @@ def create(world: World, params: Obj) -> Obj:
     if params["amount"] < 1:
         raise invalid("Invalid positive integer", code="parameter_invalid_integer", param="amount")
     customer = get_active_customer(world, params["customer"], "customer")["id"] if "customer" in params else None
-    intent = payment_attempts.create_payment_intent(
+    intent = attempts.create_payment_intent(
         world,
         amount=params["amount"],
         currency=params["currency"].lower(),
@@ -73,7 +73,7 @@ def confirm(world: World, params: Obj, ident: str) -> Obj:
 @route("POST", "/v1/payment_intents/{ident}/cancel", PaymentIntentCancelParams)
 def cancel(world: World, params: Obj, ident: str) -> Obj:
     intent = get_unfinished(world, "payment_intent", ident)
-    payment_attempts.cancel(world, intent, params.get("cancellation_reason", "requested_by_customer"))
+    attempts.cancel(world, intent, params.get("cancellation_reason", "requested_by_customer"))
     return intent
 
 
@@ -81,10 +81,10 @@ def _confirm(world: World, intent: Obj, params: Obj) -> Obj:
     """Attempt the payment; raises 402 if the card is declined, which is also recorded on the intent."""
     card = get_card(world, intent)
     off_session = params.get("off_session") in {True, "one_off", "recurring"}
-    verdict = payment_attempts.attempt(world, intent, card, off_session=off_session, back=params.get("return_url"))
+    verdict = attempts.attempt(world, intent, card, off_session=off_session, back=params.get("return_url"))
     if verdict.refusal is not None:
         details = {"payment_intent": public(intent), "payment_method": public(card)}
         raise declined(verdict.refusal, charge=intent["latest_charge"], **details)
     if verdict.kind == "paid" and intent["setup_future_usage"] and intent["customer"]:
-        payment_attempts.attach(world, card, world.get("customer", intent["customer"]))
+        attempts.attach(world, card, world.get("customer", intent["customer"]))
     return intent

@@ -13,10 +13,10 @@ from stripe.params import (
     PaymentMethodUpdateParams,
 )
 
-from sandbox.standin.engine import payment_attempts, saved_cards
 from sandbox.standin.engine.cards import CardForm
 from sandbox.standin.engine.customers import get_active_customer
 from sandbox.standin.engine.metadata import merged
+from sandbox.standin.engine.payments import attempts, saved_cards
 from sandbox.standin.errors import invalid, missing_param, not_found
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.lists import list_page
@@ -36,7 +36,7 @@ def create(world: World, params: Obj) -> Obj:
         if name not in card:
             raise missing_param(f"card[{name}]")
     form = CardForm(card["number"], card["exp_month"], card["exp_year"], details.get("name"), details.get("email"))
-    method = payment_attempts.create_payment_method(world, form)
+    method = attempts.create_payment_method(world, form)
     method["metadata"] = merged({}, params.get("metadata"))
     return method
 

@@ -11,10 +11,10 @@ from stripe.params import (
     SetupIntentUpdateParams,
 )
 
-from sandbox.standin.engine import saved_cards
 from sandbox.standin.engine.cards import declined
 from sandbox.standin.engine.customers import get_active_customer
 from sandbox.standin.engine.metadata import merged
+from sandbox.standin.engine.payments import saved_cards
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.params import allow_only
 from sandbox.standin.objects.payments.intent_cards import get_card, get_unfinished, set_card

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.standin.engine import invoice_totals, saved_cards, subscription_start, subscription_status
+from sandbox.standin.engine import subscription_status
+from sandbox.standin.engine.invoices import totals
+from sandbox.standin.engine.payments import saved_cards
+from sandbox.standin.engine.subscriptions.start import first_invoice
 from sandbox.standin.errors import invalid
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
@@ -64,8 +67,8 @@ def trial_end(world: World, params: Obj) -> int | None:
 
 def amount_today(world: World, subscription: Obj) -> int:
     """The total of the first invoice, in minor units."""
-    invoice = subscription_start.first_invoice(world, subscription)
-    invoice_totals.recompute(world, invoice)
+    invoice = first_invoice(world, subscription)
+    totals.recompute(world, invoice)
     return int(invoice["total"])
 
 
@@ -96,7 +99,7 @@ def create_discounts(world: World, subscription: Obj, rows: list[Any]) -> list[s
         code = world.get("promotion_code", row["promotion_code"], "discounts") if row.get("promotion_code") else None
         coupon = world.get("coupon", code["promotion"]["coupon"] if code else row.get("coupon", ""), "discounts")
         ident = code["id"] if code else None
-        discount = invoice_totals.new_discount(
+        discount = totals.new_discount(
             world, coupon, customer=subscription["customer"], code=ident, subscription=subscription["id"]
         )
         discount_ids.append(discount["id"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.standin.engine import invoicing, subscription_status
+from sandbox.standin.engine import subscription_status
+from sandbox.standin.engine.invoices import life_cycle
 from sandbox.standin.store.schedule import scheduled
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
@@ -40,4 +41,4 @@ def expire_pending_update(world: World, subscription: str, invoice: str) -> None
     world.emit("customer.subscription.pending_update_expired", row)
     bill = world.get("invoice", invoice)
     if bill["status"] == "open":
-        invoicing.close_unpaid(world, bill, "void")
+        life_cycle.close_unpaid(world, bill, "void")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.standin.engine import invoice_totals, payment_attempts, retry_settings, subscription_status
+from sandbox.standin.engine import retry_settings, subscription_status
 from sandbox.standin.engine.cards import OFF_SESSION, CardRefusal, Verdict
+from sandbox.standin.engine.invoices import totals
+from sandbox.standin.engine.payments import attempts
 from sandbox.standin.engine.shapes import invoice_shape, payment_shapes
 from sandbox.standin.store.schedule import scheduled
 from sandbox.standin.store.sqlite import Obj
@@ -40,7 +42,7 @@ def build_subscription_draft(world: World, subscription: Obj, reason: str, **mor
 
 def publish(world: World, invoice: Obj, *, finalize_in: int | None = None) -> Obj:
     """Add the draft with its totals to the world; the clock finalises it after `finalize_in` seconds."""
-    invoice_totals.recompute(world, invoice)
+    totals.recompute(world, invoice)
     if finalize_in is not None:
         at = invoice["automatically_finalizes_at"] = world.now() + finalize_in
         world.schedule(at, "finalize_invoice", invoice=invoice["id"])
@@ -70,7 +72,7 @@ def finalize(world: World, invoice: Obj, intent: Obj | None = None) -> None:
     invoice["status_transitions"]["finalized_at"] = now
     invoice["hosted_invoice_url"] = world.url(f"/invoice/{invoice['id']}")
     invoice["invoice_pdf"] = world.url(f"/invoice/{invoice['id']}/pdf")
-    invoice_totals.recompute(world, invoice)
+    totals.recompute(world, invoice)
     world.save(invoice)
     customer["currency"] = customer["currency"] or invoice["currency"]
     if (balance := int(invoice["ending_balance"] or 0)) != customer["balance"]:
@@ -117,10 +119,10 @@ def pay(
         raise LookupError(f"{invoice['id']} has no payment intent")
     if method is None:
         verdict = Verdict("declined", NO_CARD)
-        payment_attempts.record_decline(world, intent, None, NO_CARD)
+        attempts.record_decline(world, intent, None, NO_CARD)
     else:
         back = invoice["hosted_invoice_url"]
-        verdict = payment_attempts.attempt(
+        verdict = attempts.attempt(
             world, intent, method, off_session=off_session, authenticated=authenticated, back=back
         )
     if verdict.kind == "paid":
@@ -161,7 +163,7 @@ def close_unpaid(world: World, invoice: Obj, status: str) -> None:
         if status == "void" and invoice_payment["status"] == "open":
             invoice_payment["status"], invoice_payment["status_transitions"]["canceled_at"] = "canceled", world.now()
             world.save(invoice_payment)
-            payment_attempts.cancel(
+            attempts.cancel(
                 world, world.get("payment_intent", invoice_payment["payment"]["payment_intent"]), "void_invoice"
             )
     world.emit(event, invoice)
@@ -189,7 +191,7 @@ def _record_failure(world: World, invoice: Obj, verdict: Verdict, *, automatic: 
 
 def _create_intent(world: World, invoice: Obj) -> Obj:
     description = REASONS.get(invoice["billing_reason"], "Payment for Invoice")
-    return payment_attempts.create_payment_intent(
+    return attempts.create_payment_intent(
         world,
         amount=invoice["amount_due"],
         currency=invoice["currency"],

@@ -16,7 +16,7 @@ def product_name(world: World, price: Obj) -> str:
     return str(product.get("name") or product["id"]) if product else str(price["product"])
 
 
-def pricing(price: Obj) -> Obj:
+def build_pricing(price: Obj) -> Obj:
     """A line's reference to its price."""
     details = {"price": price["id"], "product": price["product"]}
     return {"price_details": details, "type": "price_details", "unit_amount_decimal": price["unit_amount_decimal"]}
@@ -40,7 +40,7 @@ def build_item_line(world: World, invoice: Obj, item: Obj, period: tuple[int, in
     amount = 0 if trial else amount_of(item)
     more = {
         "description": description,
-        "pricing": pricing(price),
+        "pricing": build_pricing(price),
         "quantity": quantity,
         "quantity_decimal": str(quantity),
     }
@@ -93,7 +93,7 @@ def build_proration_line(world: World, invoice: Obj, item: Obj, moment: int, *, 
     amount = proration.prorated(amount_of(item), start, end, moment)
     name, day = product_name(world, item["price"]), datetime.fromtimestamp(moment, UTC).strftime("%d %b %Y")
     quantity = int(item.get("quantity") or 1)
-    more = {"pricing": pricing(item["price"]), "quantity": quantity, "quantity_decimal": str(quantity)}
+    more = {"pricing": build_pricing(item["price"]), "quantity": quantity, "quantity_decimal": str(quantity)}
     return invoice_shape.line(
         world.new_id("il"),
         invoice["id"],

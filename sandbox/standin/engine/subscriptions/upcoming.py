@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 
-from sandbox.standin.engine import invoice_totals, invoicing, renewals
+from sandbox.standin.engine.invoices import life_cycle, totals
 from sandbox.standin.engine.shapes import subscription_shape
+from sandbox.standin.engine.subscriptions import renewals
 from sandbox.standin.store.schedule import scheduled
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
@@ -27,7 +28,7 @@ def next_renewal(world: World, subscription: Obj) -> Obj:
     """Build the invoice of the next renewal. It moves the period of `subscription`, so pass a copy."""
     old = renewals.move_period(subscription)
     invoice = renewals.renewal_invoice(world, subscription, old)
-    invoice.update(created=old[1], next_payment_attempt=old[1] + invoicing.HOUR)
+    invoice.update(created=old[1], next_payment_attempt=old[1] + life_cycle.HOUR)
     return invoice
 
 
@@ -38,5 +39,5 @@ def as_preview(world: World, invoice: Obj) -> Obj:
     invoice["lines"] = subscription_shape.list_object(f"{URL}/{ident}/lines", invoice["lines"]["data"])
     for line in invoice["lines"]["data"]:
         line["invoice"] = ident
-    invoice_totals.recompute(world, invoice)
+    totals.recompute(world, invoice)
     return invoice

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.standin.engine import (
-    customers,
-    invoice_lines,
-    invoice_totals,
-    invoicing,
-    metadata,
-    payment_attempts,
-    subscription_settings,
-    subscription_start,
-)
+from sandbox.standin.engine import customers, metadata
+from sandbox.standin.engine.invoices import life_cycle, totals
+from sandbox.standin.engine.invoices.lines import build_invoice_item_line, build_pricing
+from sandbox.standin.engine.payments import attempts
 from sandbox.standin.engine.shapes import checkout_shape, invoice_shape
+from sandbox.standin.engine.subscriptions.settings import trial_end
+from sandbox.standin.engine.subscriptions.start import build_subscription, start_subscription
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
 
@@ -23,7 +19,7 @@ def complete(world: World, session: Obj, method: Obj | None, intent: Obj | None)
     """Complete a session that was paid or needs no payment. `intent` paid it, or saved the card in setup mode."""
     customer = _ensure_customer(world, session, method)
     if method is not None and customer is not None:
-        payment_attempts.attach(world, method, customer)
+        attempts.attach(world, method, customer)
     if intent is not None and intent["customer"] is None and customer is not None:
         intent["customer"] = customer["id"]
         world.save(intent)
@@ -57,7 +53,7 @@ def _create_discounts(world: World, session: Obj, **more: Any) -> list[str]:
     discount_ids = []
     for row in session["discounts"] or []:
         coupon = world.get("coupon", row["coupon"])
-        discount = invoice_totals.new_discount(
+        discount = totals.new_discount(
             world,
             coupon,
             customer=session["customer"],
@@ -72,8 +68,8 @@ def _create_discounts(world: World, session: Obj, **more: Any) -> list[str]:
 def _create_subscription(world: World, session: Obj, customer: Obj, method: Obj | None, intent: Obj | None) -> None:
     data = session["_data"]["subscription_data"]
     rows = [(world.get("price", line["price"]["id"]), line["quantity"]) for line in session["_lines"]]
-    subscription = subscription_start.build(
-        world, customer, rows, trial_end=subscription_settings.trial_end(world, data),
+    subscription = build_subscription(
+        world, customer, rows, trial_end=trial_end(world, data),
         metadata=metadata.merged({}, data.get("metadata")), description=data.get("description"),
         default_payment_method=method and method["id"],
     )  # fmt: skip
@@ -82,7 +78,7 @@ def _create_subscription(world: World, session: Obj, customer: Obj, method: Obj 
         behavior.update(data["trial_settings"].get("end_behavior") or {})
     session["customer"] = customer["id"]
     subscription["discounts"] = _create_discounts(world, session, subscription=subscription["id"])
-    invoice = subscription_start.start(world, subscription, intent)
+    invoice = start_subscription(world, subscription, intent)
     session.update(subscription=subscription["id"], invoice=invoice["id"])
 
 
@@ -92,7 +88,7 @@ def _create_invoice(world: World, session: Obj, customer: Obj | None, intent: Ob
         return
     data = session["_data"]["invoice_creation"].get("invoice_data") or {}
     session["customer"] = customer["id"]
-    invoice = invoicing.draft(
+    invoice = life_cycle.draft(
         world, customer, currency=session["currency"], reason="manual", description=data.get("description"),
         metadata=metadata.merged({}, data.get("metadata")), discounts=_create_discounts(world, session),
     )  # fmt: skip
@@ -101,15 +97,15 @@ def _create_invoice(world: World, session: Obj, customer: Obj | None, intent: Ob
         item = invoice_shape.invoice_item(
             world.new_id("ii"), now, customer=customer["id"], amount=line["amount_subtotal"],
             currency=session["currency"], description=line["description"], invoice=invoice["id"],
-            pricing=invoice_lines.pricing(line["price"]), quantity=line["quantity"],
+            pricing=build_pricing(line["price"]), quantity=line["quantity"],
             quantity_decimal=str(line["quantity"]),
         )  # fmt: skip
         world.emit("invoiceitem.created", world.add(item))
-        invoice["lines"]["data"].append(invoice_lines.build_invoice_item_line(world, invoice, item))
-    invoicing.publish(world, invoice)
-    invoicing.finalize(world, invoice, intent)
+        invoice["lines"]["data"].append(build_invoice_item_line(world, invoice, item))
+    life_cycle.publish(world, invoice)
+    life_cycle.finalize(world, invoice, intent)
     if invoice["status"] == "open":
-        invoicing.mark_paid(world, invoice)
+        life_cycle.mark_paid(world, invoice)
     session["invoice"] = invoice["id"]
 
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, replace
 
-from sandbox.standin.engine import (
-    invoice_lines,
-    invoicing,
-    pending_updates,
-    proration,
-    renewals,
-    subscription_start,
-    subscription_status,
-)
+from sandbox.standin.engine import proration, subscription_status
 from sandbox.standin.engine.cards import declined
+from sandbox.standin.engine.invoices import life_cycle
+from sandbox.standin.engine.invoices.lines import build_invoice_item_line, build_item_line, build_proration_line
 from sandbox.standin.engine.shapes import invoice_shape, subscription_shape
+from sandbox.standin.engine.subscriptions import pending_updates, renewals
+from sandbox.standin.engine.subscriptions.start import require_same_terms
 from sandbox.standin.errors import invalid, missing_param, not_found
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
@@ -43,7 +39,7 @@ def plan_change(
     for index, row in enumerate(rows):
         _apply_row(world, subscription, after, row, f"items[{index}]")
     items = list(after.values())
-    price = subscription_start.require_same_terms([item["price"] for item in items])
+    price = require_same_terms([item["price"] for item in items])
     if price["currency"] != subscription["currency"]:
         raise invalid("The price must have the subscription's currency.", param="items")
     fields = ("interval", "interval_count")
@@ -68,13 +64,13 @@ def lines(world: World, invoice: Obj, change: ItemChange) -> list[Obj]:
     ]
     if not change.credits:
         credited = []
-    built = [invoice_lines.build_proration_line(world, invoice, item, change.moment, credit=True) for item in credited]
+    built = [build_proration_line(world, invoice, item, change.moment, credit=True) for item in credited]
     for item in change.after:
         if change.fresh:
             period = (item["current_period_start"], item["current_period_end"])
-            built.append(invoice_lines.build_item_line(world, invoice, item, period))
+            built.append(build_item_line(world, invoice, item, period))
         elif item["id"] not in old or _is_different(old[item["id"]], item):
-            built.append(invoice_lines.build_proration_line(world, invoice, item, change.moment, credit=False))
+            built.append(build_proration_line(world, invoice, item, change.moment, credit=False))
     return built
 
 
@@ -116,10 +112,10 @@ def apply_change(world: World, subscription: Obj, change: ItemChange) -> None:
 
 def invoice_of(world: World, subscription: Obj, change: ItemChange) -> Obj:
     """Build the draft that bills the change at once; not yet in the world."""
-    invoice = invoicing.build_subscription_draft(world, subscription, "subscription_update")
+    invoice = life_cycle.build_subscription_draft(world, subscription, "subscription_update")
     invoice["parent"]["subscription_details"]["subscription_proration_date"] = change.moment
     waiting = renewals.waiting_items(world, subscription)
-    invoice["lines"]["data"] = [invoice_lines.build_invoice_item_line(world, invoice, item) for item in waiting]
+    invoice["lines"]["data"] = [build_invoice_item_line(world, invoice, item) for item in waiting]
     invoice["lines"]["data"] += lines(world, invoice, change)
     return invoice
 
@@ -133,10 +129,10 @@ def _invoice_now(world: World, subscription: Obj, change: ItemChange, behavior: 
         subscription["latest_invoice"] = invoice["id"]
         if behavior == "pending_if_incomplete":
             subscription["_pending"] = {"invoice": invoice["id"], "items": change.after, "anchor": change.anchor}
-    invoicing.publish(world, invoice)
-    invoicing.finalize(world, invoice)
+    life_cycle.publish(world, invoice)
+    life_cycle.finalize(world, invoice)
     if invoice["status"] == "open":
-        verdict = invoicing.pay(world, invoice)
+        verdict = life_cycle.pay(world, invoice)
         if verdict.refusal is not None and behavior == "error_if_incomplete":
             raise declined(verdict.refusal, keep=False)
     if "_pending" in subscription:

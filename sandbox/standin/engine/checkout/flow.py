@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.standin.engine import (
-    cards,
-    checkout_completion,
-    payment_attempts,
-    proration,
-    saved_cards,
-    subscription_settings,
-)
+from sandbox.standin.engine import cards, proration
 from sandbox.standin.engine.cards import CardForm, Verdict
+from sandbox.standin.engine.checkout import completion
 from sandbox.standin.engine.customers import get_active_customer
+from sandbox.standin.engine.payments import attempts, saved_cards
+from sandbox.standin.engine.subscriptions.settings import trial_end
 from sandbox.standin.store.schedule import scheduled
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
@@ -27,7 +23,7 @@ def set_discount(world: World, session: Obj, coupon_id: str | None, code_id: str
     chosen_coupon = code["promotion"]["coupon"] if code else coupon_id
     coupon = world.get("coupon", chosen_coupon, "discounts") if chosen_coupon else None
     session["discounts"] = [{"coupon": coupon["id"], "promotion_code": code_id}] if coupon else []
-    trial = subscription_settings.trial_end(world, session["_data"]["subscription_data"]) is not None
+    trial = trial_end(world, session["_data"]["subscription_data"]) is not None
     for line in session["_lines"]:
         whole = 0 if trial else int(line["price"]["unit_amount"] or 0) * int(line["quantity"])
         line.update(amount_subtotal=whole, amount_discount=0, amount_total=whole)
@@ -63,11 +59,11 @@ def needs_card(session: Obj) -> bool:
 def submit(world: World, session: Obj, form: CardForm | None) -> Verdict:
     """Submit the card form (None if no card is needed): paid, declined, or on to 3-D Secure."""
     if form is None:
-        checkout_completion.complete(world, session, None, None)
+        completion.complete(world, session, None, None)
         return Verdict("paid")
     if session["customer"]:
         get_active_customer(world, session["customer"])
-    method = payment_attempts.create_payment_method(world, form)
+    method = attempts.create_payment_method(world, form)
     session["_method"] = method["id"]
     world.save(session)
     return _attempt(world, session, method, authenticated=False)
@@ -83,7 +79,7 @@ def authenticate(world: World, session: Obj, *, passed: bool) -> Verdict:
     session["_method"] = None
     world.save(session)
     if intent is not None and intent["object"] == "payment_intent":
-        payment_attempts.record_decline(world, intent, method, refusal)
+        attempts.record_decline(world, intent, method, refusal)
     elif intent is not None:
         saved_cards.record_setup_decline(world, intent, method, refusal)
     return Verdict("declined", refusal)
@@ -94,7 +90,7 @@ def expire(world: World, session: Obj) -> None:
     session.update(status="expired", url=None)
     intent = _find_intent(world, session)
     if intent is not None and intent["object"] == "payment_intent":
-        payment_attempts.cancel(world, intent, "abandoned")
+        attempts.cancel(world, intent, "abandoned")
     elif intent is not None:
         saved_cards.cancel_setup(world, intent, "abandoned")
     world.emit("checkout.session.expired", world.save(session))
@@ -120,13 +116,11 @@ def _attempt(world: World, session: Obj, method: Obj, *, authenticated: bool) ->
         verdict = saved_cards.attempt_setup(world, intent, method, authenticated=authenticated, back=back)
     elif session["amount_total"] > 0:
         intent = _ensure_payment_intent(world, session)
-        verdict = payment_attempts.attempt(
-            world, intent, method, off_session=False, authenticated=authenticated, back=back
-        )
+        verdict = attempts.attempt(world, intent, method, off_session=False, authenticated=authenticated, back=back)
     else:
         verdict = cards.verdict_on_save(cards.get_test_card(method), authenticated=authenticated)
     if verdict.kind == "paid":
-        checkout_completion.complete(world, session, method, intent)
+        completion.complete(world, session, method, intent)
     elif verdict.kind == "declined":
         session["_method"] = None
         world.save(session)
@@ -149,7 +143,7 @@ def _ensure_payment_intent(world: World, session: Obj) -> Obj:
     more["setup_future_usage"] = data.get("setup_future_usage")
     if session["mode"] == "subscription":
         more |= {"description": "Subscription creation", "setup_future_usage": "off_session"}
-    intent = payment_attempts.create_payment_intent(
+    intent = attempts.create_payment_intent(
         world, amount=session["amount_total"], currency=session["currency"], customer=session["customer"], **more
     )
     session["_intent"] = intent["id"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.standin.engine import cards, disputes
+from sandbox.standin.engine import cards
 from sandbox.standin.engine.cards import CardForm, CardRefusal, Verdict
+from sandbox.standin.engine.payments import disputes
 from sandbox.standin.engine.shapes import intent_shapes, payment_shapes
 from sandbox.standin.store.events import public
 from sandbox.standin.store.sqlite import Obj

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox.standin.engine import invoice_lines, invoicing, proration, subscription_status
+from sandbox.standin.engine import proration, subscription_status
+from sandbox.standin.engine.invoices import life_cycle
+from sandbox.standin.engine.invoices.lines import build_item_line
 from sandbox.standin.engine.shapes import subscription_shape
 from sandbox.standin.errors import invalid, missing_param
 from sandbox.standin.store.schedule import scheduled
@@ -17,7 +19,9 @@ INCOMPLETE_FOR = 23 * HOUR
 Row = tuple[Obj, int]
 
 
-def build(world: World, customer: Obj, rows: Sequence[Row], *, trial_end: int | None = None, **more: Any) -> Obj:
+def build_subscription(
+    world: World, customer: Obj, rows: Sequence[Row], *, trial_end: int | None = None, **more: Any
+) -> Obj:
     """Build a subscription that starts now with these prices and quantities; not yet in the world. `more` sets fields.
 
     Raises 400 if the prices differ in currency or interval, or are not recurring.
@@ -58,7 +62,7 @@ def require_same_terms(prices: Sequence[Obj]) -> Obj:
     return prices[0]
 
 
-def start(world: World, subscription: Obj, intent: Obj | None = None) -> Obj:
+def start_subscription(world: World, subscription: Obj, intent: Obj | None = None) -> Obj:
     """Add the subscription and its first invoice to the world; a successful payment intent pays the invoice.
 
     Returns the invoice, which is open if a payment is due and none was given.
@@ -67,10 +71,10 @@ def start(world: World, subscription: Obj, intent: Obj | None = None) -> Obj:
     invoice = first_invoice(world, subscription)
     subscription["latest_invoice"] = invoice["id"]
     world.emit("customer.subscription.created", world.save(subscription))
-    invoicing.publish(world, invoice)
-    invoicing.finalize(world, invoice, intent)
+    life_cycle.publish(world, invoice)
+    life_cycle.finalize(world, invoice, intent)
     if intent is not None and invoice["status"] == "open":
-        invoicing.mark_paid(world, invoice)
+        life_cycle.mark_paid(world, invoice)
     subscription_status.schedule_renewal(world, subscription)
     if subscription["status"] == "trialing":
         at = max(world.now(), subscription["trial_end"] - 3 * DAY)
@@ -82,11 +86,11 @@ def start(world: World, subscription: Obj, intent: Obj | None = None) -> Obj:
 
 def first_invoice(world: World, subscription: Obj) -> Obj:
     """Build the draft for the first period: its price, or zero on trial."""
-    invoice = invoicing.build_subscription_draft(world, subscription, "subscription_create")
+    invoice = life_cycle.build_subscription_draft(world, subscription, "subscription_create")
     for item in subscription["items"]["data"]:
         period = (item["current_period_start"], item["current_period_end"])
         trial = subscription["trial_end"] is not None
-        invoice["lines"]["data"].append(invoice_lines.build_item_line(world, invoice, item, period, trial=trial))
+        invoice["lines"]["data"].append(build_item_line(world, invoice, item, period, trial=trial))
     return invoice
 
 
@@ -95,7 +99,7 @@ def expire_incomplete(world: World, subscription: str) -> None:
     """After 23 hours without the first payment, expire the subscription and void its invoice."""
     row = world.find(subscription)
     if row is not None and row["status"] == "incomplete":
-        invoicing.close_unpaid(world, world.get("invoice", row["latest_invoice"]), "void")
+        life_cycle.close_unpaid(world, world.get("invoice", row["latest_invoice"]), "void")
 
 
 @scheduled("trial_will_end")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.standin.engine import cards, payment_attempts, subscription_status
+from sandbox.standin.engine import cards, subscription_status
 from sandbox.standin.engine.cards import CardForm, declined
+from sandbox.standin.engine.payments import attempts
 from sandbox.standin.engine.shapes import intent_shapes
 from sandbox.standin.errors import invalid
 from sandbox.standin.store.sqlite import Obj
@@ -16,7 +17,7 @@ def get_payment_method(world: World, identifier: str, param: str | None = None) 
     """Get a payment method; one of Stripe's test names (`pm_card_visa`) creates a new one."""
     number = cards.TOKENS.get(identifier)
     if number is not None:
-        return payment_attempts.create_payment_method(world, CardForm(number=number, exp_month=12, exp_year=YEAR))
+        return attempts.create_payment_method(world, CardForm(number=number, exp_month=12, exp_year=YEAR))
     return world.get("payment_method", identifier, param)
 
 
@@ -35,7 +36,7 @@ def attach(world: World, identifier: str, customer: Obj) -> Obj:
     if card["customer"] not in {None, customer["id"]}:
         raise invalid("The payment method you provided has already been attached to a customer.")
     require_savable(card)
-    payment_attempts.attach(world, card, customer)
+    attempts.attach(world, card, customer)
     return card
 
 
@@ -81,16 +82,14 @@ def attempt_setup(world: World, intent: Obj, card: Obj, *, authenticated: bool, 
     verdict = cards.verdict_on_save(cards.get_test_card(card), authenticated=authenticated)
     intent["next_action"], intent["last_setup_error"] = None, None
     if verdict.kind == "authenticate":
-        intent.update(
-            status="requires_action", payment_method=card["id"], next_action=payment_attempts.next_action(back)
-        )
+        intent.update(status="requires_action", payment_method=card["id"], next_action=attempts.next_action(back))
         world.emit("setup_intent.requires_action", world.save(intent))
     elif verdict.refusal is not None:
         record_setup_decline(world, intent, card, verdict.refusal)
     else:
         owner = world.find(intent["customer"]) if intent["customer"] else None
         if owner is not None:
-            payment_attempts.attach(world, card, owner)
+            attempts.attach(world, card, owner)
         intent.update(status="succeeded", payment_method=card["id"])
         world.emit("setup_intent.succeeded", world.save(intent))
     return verdict
@@ -99,7 +98,7 @@ def attempt_setup(world: World, intent: Obj, card: Obj, *, authenticated: bool, 
 def record_setup_decline(world: World, intent: Obj, card: Obj, refusal: cards.CardRefusal) -> None:
     """Record a declined card: the intent awaits another one and says why."""
     intent.update(status="requires_payment_method", payment_method=None, next_action=None)
-    intent["last_setup_error"] = payment_attempts.build_error(refusal, card)
+    intent["last_setup_error"] = attempts.build_error(refusal, card)
     world.emit("setup_intent.setup_failed", world.save(intent))
 
 

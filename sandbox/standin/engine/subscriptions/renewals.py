@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.standin.engine import invoice_lines, invoice_totals, invoicing, proration, subscription_status
+from sandbox.standin.engine import proration, subscription_status
+from sandbox.standin.engine.invoices import life_cycle, totals
+from sandbox.standin.engine.invoices.lines import build_invoice_item_line, build_item_line
 from sandbox.standin.store.schedule import scheduled
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
@@ -27,7 +29,7 @@ def renew(world: World, subscription: str, end: int) -> None:
         old = move_period(row)
         invoice = _publish_draft(world, row, old)
         row["latest_invoice"] = invoice["id"]
-        row["discounts"] = invoice_totals.discounts_on_renewal(world, row["discounts"], end)
+        row["discounts"] = totals.discounts_on_renewal(world, row["discounts"], end)
     subscription_status.schedule_renewal(world, row)
 
 
@@ -43,15 +45,15 @@ def move_period(subscription: Obj) -> tuple[int, int]:
 
 def renewal_invoice(world: World, subscription: Obj, old: tuple[int, int]) -> Obj:
     """Build the draft for the current period, including pending invoice items; not yet in the world."""
-    discounts = invoice_totals.discounts_on_renewal(world, subscription["discounts"], old[1])
-    invoice = invoicing.build_subscription_draft(
+    discounts = totals.discounts_on_renewal(world, subscription["discounts"], old[1])
+    invoice = life_cycle.build_subscription_draft(
         world, subscription, "subscription_cycle", period_start=old[0], period_end=old[1], discounts=discounts
     )
     for item in waiting_items(world, subscription):
-        invoice["lines"]["data"].append(invoice_lines.build_invoice_item_line(world, invoice, item))
+        invoice["lines"]["data"].append(build_invoice_item_line(world, invoice, item))
     for item in subscription["items"]["data"]:
         period = (item["current_period_start"], item["current_period_end"])
-        invoice["lines"]["data"].append(invoice_lines.build_item_line(world, invoice, item, period))
+        invoice["lines"]["data"].append(build_item_line(world, invoice, item, period))
     return invoice
 
 
@@ -77,7 +79,7 @@ def _publish_draft(world: World, subscription: Obj, old: tuple[int, int]) -> Obj
     assign_waiting_items(world, subscription, invoice)
     collect = subscription["status"] != "unpaid"
     invoice["auto_advance"] = collect
-    return invoicing.publish(world, invoice, finalize_in=invoicing.HOUR if collect else None)
+    return life_cycle.publish(world, invoice, finalize_in=life_cycle.HOUR if collect else None)
 
 
 def _may_continue(world: World, subscription: Obj) -> bool:
@@ -102,7 +104,7 @@ def retry_invoice(world: World, invoice: str) -> None:
     row = world.find(invoice)
     if row is None or row["status"] != "open" or row["next_payment_attempt"] != world.now():
         return
-    invoicing.pay(world, row, automatic=True)
+    life_cycle.pay(world, row, automatic=True)
 
 
 @scheduled("cancel_subscription")

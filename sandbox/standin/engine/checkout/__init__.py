@@ -1,0 +1,1 @@
+"""An open checkout session, from its page to the subscription that it starts."""

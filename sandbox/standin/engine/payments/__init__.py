@@ -1,0 +1,1 @@
+"""Cards that are charged, saved and disputed. Knows neither invoices nor checkouts."""
