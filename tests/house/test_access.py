@@ -93,7 +93,7 @@ def routes(app: Flask) -> Iterator[tuple[Route, str, Rule]]:
 
 
 def first_of_each(app: Flask) -> set[tuple[str, str]]:
-    """Rule and method of one route for each rule of a blueprint, and of each route with an org's thing in the address."""
+    """Rule and method of one route for each rule of a blueprint, and of each route with an id in its address."""
     found: dict[tuple[Rule, str, str, bool], tuple[str, str]] = {}
     for route, method, rule in routes(app):
         blueprint, own = route.endpoint.partition(".")[0], route.rule if "_id>" in route.rule else ""

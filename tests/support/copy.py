@@ -1,4 +1,4 @@
-"""The product's sentences as tests expect them: those that tests share, in one file, so that rewording them touches no test."""
+"""The product's sentences that tests share, in one file, so that rewording them touches no test."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def using(folder: Path, start: Callable[[], None]) -> Iterator[Use]:
 
 @contextmanager
 def turn(folder: Path, *, alone: bool) -> Iterator[None]:
-    """Use what is shared beside others, or alone: then nobody else uses it meanwhile. Whoever waits longest goes next."""
+    """Use what is shared beside others, or `alone`, with nobody else. Whoever waits longest goes next."""
     with (folder / "turn.lock").open("w") as turns:
         with locked(folder / "queue.lock"):
             fcntl.flock(turns, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
