@@ -147,7 +147,7 @@ def _record_metrics(response: Response, *, machine: bool) -> None:
     SECONDS.labels(endpoint).observe(seconds)
     if not machine or response.status_code >= 500:
         log.info("request", endpoint=endpoint, method=request.method, status=response.status_code,
-                 ms=round(seconds * 1000, 1), request_id=g.get("request_id"))  # fmt: skip
+                 ms=round(seconds * 1000, 1))  # fmt: skip
 
 
 def _context() -> dict[str, Any]:
