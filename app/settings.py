@@ -85,6 +85,12 @@ class Settings:
         return self.stripe_secret_key.startswith(("sk_live_", "rk_live_"))
 
     @property
+    def stripe_sandbox_url(self) -> str | None:
+        """The stand-in's own page, when payments go to one."""
+        stands_in = self.stripe_on and not self.stripe_api_base.startswith("https:")
+        return f"{self.stripe_api_base}/sandbox" if stands_in else None
+
+    @property
     def database_hint(self) -> str:
         """What to do if the database cannot be reached."""
         start = "Start it with `make run`" if self.sandbox else "Start PostgreSQL"

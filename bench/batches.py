@@ -14,8 +14,8 @@ import psycopg
 import sqlalchemy as sa
 
 from app.kit.pool import HotPool
+from app.metering.recorder import UsageRecorder
 from app.metering.recording.batch import record_batch
-from app.metering.recording.recorder import UsageRecorder
 from app.metering.schemas import Event
 from bench.reference import core_bulk
 from bench.world import World, org

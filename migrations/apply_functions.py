@@ -110,7 +110,10 @@ def _replace(connection: Connection, source: Source) -> None:
 
 
 def _drop(connection: Connection, name: str, how: str = "RESTRICT") -> None:
-    """What reads a view goes with it: nothing but other objects of the folder can, and they are made after it."""
+    """Drop the objects with this name.
+
+    Dropping a view cascades: its dependants are other objects of this folder, which are created again afterwards.
+    """
     for signature in _find(connection, name):
         _run(connection, f"DROP {signature} {'CASCADE' if signature.startswith('VIEW') else how}")
     connection.execute(text("DELETE FROM schema_functions WHERE name = :name"), {"name": name})

@@ -52,7 +52,7 @@ class Installation:
 
     @property
     def smtp_port(self) -> int:
-        """The port to which the portal sends its e-mail."""
+        """The port to which the portal sends its email."""
         return self.port + 2
 
     @property

@@ -181,7 +181,7 @@ def _print_addresses(installation: Installation, env: dict[str, str]) -> None:
     say(
         f"\nTollkeeper runs.\n"
         f"  Portal     {installation.portal}\n"
-        f"  Mailbox    {installation.mailbox}   (all e-mail of this run; nothing leaves this machine)\n"
+        f"  Mailbox    {installation.mailbox}   (all email of this run; nothing leaves this machine)\n"
         f"  Stripe     {installation.stripe}/sandbox   (a stand-in: no money moves; events and faults)\n"
         f"  Cards      {CARDS}\n"
         f"  Accounts   {installation.instance / 'demo.json'}\n"

@@ -1,4 +1,4 @@
-"""Tables that authenticate callers: sessions, e-mailed tokens, API keys, attempts, and the sign-in log."""
+"""Tables that authenticate callers: sessions, emailed tokens, API keys, attempts, and the sign-in log."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DeviceSession(Base):
 
 
 class EmailToken(Base):
-    """A single-use secret sent by e-mail to verify an address, reset a password or change an address."""
+    """A single-use secret sent by email to verify an address, reset a password or change an address."""
 
     __tablename__ = "email_tokens"
     __table_args__ = (
@@ -92,7 +92,7 @@ class SignInEntry(Base):
 
 
 class SignInDetails(Base):
-    """The erasable part of a sign-in entry: address, browser, and the e-mail address as typed if no user has it."""
+    """The erasable part of a sign-in entry: address, browser, and the email address as typed if no user has it."""
 
     __tablename__ = "sign_in_details"
 
@@ -130,6 +130,12 @@ class ApiKey(Base):
     last_used_at: Mapped[datetime | None]
     last_used_address: Mapped[str | None]
 
+    def state(self, now: datetime) -> str:
+        """revoked, expired or active."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "active" if self.expires_at is None or now < self.expires_at else "expired"
+
     def is_open(self, now: datetime) -> bool:
         """Neither revoked nor expired."""
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+        return self.state(now) == "active"

@@ -13,7 +13,7 @@ from email_validator import EmailNotValidError, validate_email
 from flask.cli import AppGroup
 
 from app.accounts.api_keys import service
-from app.accounts.orgs.roles import ORG_SCOPES, STAFF_SCOPES
+from app.accounts.roles import ORG_SCOPES, STAFF_SCOPES
 from app.accounts.sign_in import log, passwords, sign_up
 from app.kit.actor import SYSTEM
 from app.kit.errors import InvalidRequest, NotFound

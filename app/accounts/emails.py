@@ -1,4 +1,4 @@
-"""The e-mails of accounts: template, recipient and content. Every e-mail has a key, so that it is sent only once."""
+"""The emails of accounts: template, recipient and content. Every email has a key, so that it is sent only once."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.mail.service import queue_email
 from app.web.addresses import absolute_url
 
 
-def send_verification(session: Session, user: User, token: str, row: EmailToken, *, now: datetime) -> None:
-    """Send the link that confirms an address, for a new user or a change of address."""
+def queue_verification(session: Session, user: User, token: str, row: EmailToken, *, now: datetime) -> None:
+    """Queue the link that confirms an address, for a new user or a change of address."""
     context = {"name": user.name, "link": absolute_url("accounts.verify", token=token), "expires_at": row.expires_at}
     queue_email(session, "verify_email", row.email, context=context, key=f"verify_email:{row.id}", now=now)
 
 
-def send_account_exists(session: Session, user: User, email: str, *, key: str, now: datetime) -> None:
-    """Tell the owner of an address that somebody tried to sign up with it."""
+def queue_account_exists(session: Session, user: User, email: str, *, key: str, now: datetime) -> None:
+    """Notify the owner of an address that somebody tried to use it for another account."""
     context = {
         "name": user.name,
         "link": absolute_url("accounts.sign_in"),
@@ -29,8 +29,8 @@ def send_account_exists(session: Session, user: User, email: str, *, key: str, n
     queue_email(session, "account_exists", email, context=context, key=f"account_exists:{key}", now=now)
 
 
-def send_reset_link(session: Session, user: User, token: str, row: EmailToken, *, now: datetime) -> None:
-    """Send the link to choose a new password."""
+def queue_reset_link(session: Session, user: User, token: str, row: EmailToken, *, now: datetime) -> None:
+    """Queue the link to choose a new password."""
     context = {
         "name": user.name,
         "link": absolute_url("accounts.choose_password", token=token),
@@ -39,8 +39,8 @@ def send_reset_link(session: Session, user: User, token: str, row: EmailToken, *
     queue_email(session, "reset_password", row.email, context=context, key=f"reset_password:{row.id}", now=now)
 
 
-def send_invitation(session: Session, row: Invitation, org: Org, inviter: User, token: str, *, now: datetime) -> None:
-    """Send an invitation to join an organisation."""
+def queue_invitation(session: Session, row: Invitation, org: Org, inviter: User, token: str, *, now: datetime) -> None:
+    """Queue an invitation to join an organisation."""
     context = {
         "org_name": org.name,
         "invited_by": inviter.name,
@@ -51,7 +51,7 @@ def send_invitation(session: Session, row: Invitation, org: Org, inviter: User, 
     queue_email(session, "invitation", row.email, context=context, key=f"invitation:{row.id}", now=now)
 
 
-def send_new_sign_in(session: Session, user: User, origin: RequestOrigin, *, key: str, now: datetime) -> None:
+def queue_new_sign_in(session: Session, user: User, origin: RequestOrigin, *, key: str, now: datetime) -> None:
     """Report a sign-in on a new device."""
     context = {
         "name": user.name,
@@ -63,13 +63,13 @@ def send_new_sign_in(session: Session, user: User, origin: RequestOrigin, *, key
     queue_email(session, "new_sign_in", user.email, context=context, key=f"new_sign_in:{key}", now=now)
 
 
-def send_account_changed(session: Session, user: User, to: str, what: str, *, key: str, now: datetime) -> None:
+def queue_account_changed(session: Session, user: User, to: str, what: str, *, key: str, now: datetime) -> None:
     """Report a change of password or address to `to`; `what` is a short sentence."""
     context = {"name": user.name, "what": what, "at": now, "link": absolute_url("accounts.reset")}
     queue_email(session, "account_changed", to, context=context, key=f"account_changed:{key}", now=now)
 
 
-def send_key_created(session: Session, user: User, key: ApiKey, org: Org, *, now: datetime) -> None:
+def queue_key_created(session: Session, user: User, key: ApiKey, org: Org, *, now: datetime) -> None:
     """Report a new API key, without its secret."""
     context = {
         "name": user.name,

@@ -11,12 +11,12 @@ from flask import Request, request
 from app.accounts.api_keys.api_key_cache import ApiKeyCache, api_key_cache
 from app.accounts.identity import VISITOR, Caller
 from app.accounts.sign_in.cookies import session_cookie_name
-from app.accounts.sign_in.tokens import digest_token
+from app.accounts.sign_in.sessions import IDLE
+from app.accounts.tokens import digest_token
 from app.kit.errors import FieldError, InvalidRequest, NotAllowed, NotFound
 from app.kit.ids import parse_id
 from app.web.runtime import runtime, wall_now
 
-IDLE = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
 STAFF_ORG_HEADER = "HTTP_TOLLKEEPER_ORGANIZATION"
 API_PREFIX = "/api/"

@@ -17,7 +17,7 @@ FRESH = timedelta(minutes=10)
 class Caller:
     """`kind` is visitor, user, key or staff_key. `org_id` is the org that the request is about, if any.
 
-    `role` is the user's role in that org; `scopes` are a key's. `verified` means that the user's e-mail address is
+    `role` is the user's role in that org; `scopes` are a key's. `verified` means that the user's email address is
     confirmed. `time_zone` and `currency` are the org's.
     """
 

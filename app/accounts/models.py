@@ -36,7 +36,7 @@ class Org(Base):
 
 
 class User(Base):
-    """A person who signs in. The e-mail address is lower case; without a password hash there is no password sign-in."""
+    """A person who signs in. The email address is lower case; without a password hash there is no password sign-in."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -86,7 +86,7 @@ class Membership(Base):
 
 
 class Invitation(Base):
-    """An offer of membership, bound to an e-mail address; can be accepted once."""
+    """An offer of membership, bound to an email address; can be accepted once."""
 
     __tablename__ = "invitations"
     __table_args__ = (
@@ -107,9 +107,17 @@ class Invitation(Base):
     accepted_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 
+    def state(self, now: datetime) -> str:
+        """accepted, revoked, expired, or invited: it can still be accepted."""
+        if self.accepted_at is not None:
+            return "accepted"
+        if self.revoked_at is not None:
+            return "revoked"
+        return "invited" if now < self.expires_at else "expired"
+
     def is_open(self, now: datetime) -> bool:
         """Whether it can still be accepted."""
-        return self.accepted_at is None and self.revoked_at is None and now < self.expires_at
+        return self.state(now) == "invited"
 
 
 class Client(Base):

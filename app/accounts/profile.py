@@ -33,7 +33,7 @@ def change_theme(session: Session, user_id: UUID, theme: str) -> None:
 
 
 def request_email_change(session: Session, user_id: UUID, email: str, origin: RequestOrigin, *, now: datetime) -> bool:
-    """E-mail a link to the new address; the change takes effect when it is opened. False after too many attempts.
+    """Email a link to the new address; the change takes effect when it is opened. False after too many attempts.
 
     If the address has an account, the caller gets the same answer and the account's owner is notified.
     """
@@ -43,9 +43,9 @@ def request_email_change(session: Session, user_id: UUID, email: str, origin: Re
     holder = queries.find_user_by_email(session, email)
     if holder is None:
         token, row = email_tokens.create(session, user, "change", email=email, now=now)
-        emails.send_verification(session, user, token, row, now=now)
+        emails.queue_verification(session, user, token, row, now=now)
     elif holder.id != user.id:
-        emails.send_account_exists(session, holder, email, key=str(new_id()), now=now)
+        emails.queue_account_exists(session, holder, email, key=str(new_id()), now=now)
     return True
 
 
@@ -57,6 +57,6 @@ def change_password(
     email_tokens.revoke(session, user, "reset", "change", now=now)
     sessions.end_all(session, user.id, except_session=session_id)
     token = sessions.renew_token(session, session_id, now=now)
-    emails.send_account_changed(session, user, user.email, "Your password was changed.", key=str(new_id()), now=now)
+    emails.queue_account_changed(session, user, user.email, "Your password was changed.", key=str(new_id()), now=now)
     write(session, actor, "user.password_changed", on=("user", user.id), now=now)
     return token

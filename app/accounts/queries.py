@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from app.accounts.auth_models import ApiKey, DeviceSession, SignInEntry
 from app.accounts.models import Client, Invitation, Membership, Org, User
-from app.accounts.orgs.roles import OWNER
-from app.accounts.sign_in.tokens import digest_token
+from app.accounts.roles import OWNER
+from app.accounts.tokens import digest_token
 from app.kit.errors import NotFound
 
 
@@ -40,10 +40,10 @@ class Member:
 
 @dataclass(frozen=True)
 class KeyRow:
-    """A row of the keys page; `made_by` is a name."""
+    """A row of the keys page; `created_by` is a name."""
 
     key: ApiKey
-    made_by: str | None
+    created_by: str | None
 
 
 def get_org(session: Session, org_id: UUID) -> Org:
@@ -136,7 +136,7 @@ def get_invitation(session: Session, org_id: UUID, invitation_id: UUID) -> Invit
 
 
 def find_invitation_by_token(session: Session, token: str) -> Invitation | None:
-    """Find the invitation of an e-mailed link, whatever its state."""
+    """Find the invitation of an emailed link, whatever its state."""
     return session.scalars(select(Invitation).where(Invitation.token_hash == digest_token(token))).one_or_none()
 
 

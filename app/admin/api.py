@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.accounts.guards import caller
 from app.admin import examples, queries
-from app.admin.plans import GrantablePlan, grant_plan
+from app.admin.plans import AssignablePlan, assign_plan_and_recount
 from app.admin.schemas import (
     AnalyticsAnswer,
     AnalyticsQuery,
@@ -44,13 +44,13 @@ _MOST_DAYS = 400
 @api.operation(
     "GET", "/admin/orgs", query=OrgsQuery, response=OrgsAnswer, answer=examples.ORGS,
     summary="Every organisation, newest first",
-    description="`search` matches part of an organisation's name or of a member's e-mail address.",
+    description="`search` matches part of an organisation's name or of a member's email address.",
 )  # fmt: skip
 def list_orgs(query: OrgsQuery) -> OrgsAnswer:
-    """Search by name or member's e-mail address, paged."""
+    """Search by name or member's email address, paged."""
     position = parse_cursor(query.next, 1)
     before = parse_id(position[0]) if position else None
-    rows = queries.list_orgs(session(), search=query.search, before=before, many=query.limit + 1)
+    rows = queries.list_orgs(session(), search=query.search, before=before, limit=query.limit + 1)
     shown = rows[: query.limit]
     following = encode_cursor(str(shown[-1].id)) if len(rows) > query.limit else None
     orgs = [
@@ -93,9 +93,9 @@ def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
         end=end,
         group_by=query.group_by,
         figures=[
-            Figure(group, meters[each.meter_id].key, each.quantity, each.events)
-            for group, each in figures
-            if each.meter_id in meters and meter_id in {None, each.meter_id}
+            Figure(group, meters[figure.meter_id].key, figure.quantity, figure.events)
+            for group, figure in figures
+            if figure.meter_id in meters and meter_id in {None, figure.meter_id}
         ],
         active_orgs=active.orgs,
         active_users=active.users,
@@ -118,7 +118,7 @@ def top(query: TopQuery) -> TopAnswer:
 
 @api.operation(
     "PUT", "/admin/orgs/<uuid:org_id>/subscription", request=PlanRequest, response=OrgPlanAnswer, errors=("conflict",),
-    summary="Put an organisation on a plan", example=examples.GIVE, answer=examples.GIVEN,
+    summary="Put an organisation on a plan", example=examples.ASSIGN, answer=examples.ASSIGNED,
     description="The plan's limits apply at once. Repeating the call changes nothing.",
 )  # fmt: skip
 def put_subscription(request: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
@@ -127,10 +127,10 @@ def put_subscription(request: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
     version = catalog.find_newest_version(session(), request.plan)
     if version is None:
         raise InvalidRequest("There is no such plan.", [FieldError("plan", "must be the key of a plan on offer")])
-    choice = GrantablePlan(version.id, request.interval, request.currency, version.plan.name)
+    choice = AssignablePlan(version.id, request.interval, request.currency, version.plan.name)
     actor = replace(caller().actor, acting_for=org_id)
     with transaction() as open_session:
-        changed = grant_plan(open_session, org_id, choice, actor=actor, now=now)
+        changed = assign_plan_and_recount(open_session, org_id, choice, actor=actor, now=now)
     return OrgPlanAnswer(changed, build_current_answer(get_current_usage(session(), org_id, now)))
 
 

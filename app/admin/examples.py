@@ -48,5 +48,5 @@ TOP = {
     "meter": "api_calls",
     "orgs": [{"id": _ORG_ID, "name": "High Tide Documents", "quantity": "56000", "events": 60}],
 }
-GIVE = {"plan": "pro", "currency": "USD", "interval": "month"}
-GIVEN = {"changed": True, "usage": CURRENT}
+ASSIGN = {"plan": "pro", "currency": "USD", "interval": "month"}
+ASSIGNED = {"changed": True, "usage": CURRENT}

@@ -6,6 +6,7 @@ import json
 
 from flask import Response, request, url_for
 
+from app.admin.inbox_words import describe_state, find_list_error
 from app.admin.org_pages import actor_for, pages
 from app.kit.errors import InvalidRequest
 from app.payments.gateway import payments_on
@@ -37,6 +38,7 @@ def inbox_events() -> Response:
     return render(
         "admin/inbox.html",
         rows=rows[:_MANY],
+        list_error=find_list_error,
         filters=filters,
         states=[(f"{state.capitalize()} {counts[state]:,}", _link(filters, state), filters.state == state)
                 for state in INBOX_STATES],
@@ -53,7 +55,7 @@ def inbox_event(event_id: str) -> Response:
     """One event: its state and its body."""
     event = inbox.get_event(session(), event_id)
     body = json.dumps(event.body, indent=2, ensure_ascii=False, sort_keys=True)
-    return render("admin/inbox_event.html", event=event, body=body)
+    return render("admin/inbox_event.html", event=event, words=describe_state(event.state), body=body)
 
 
 @pages.post("/admin/inbox/<event_id>/replay")

@@ -16,7 +16,8 @@ from wtforms.validators import InputRequired, Length
 from app.accounts import guards
 from app.accounts.orgs.suspension import resume, suspend
 from app.admin import org_payments, queries
-from app.admin.plans import GrantablePlan, grant_plan, list_grantable_plans
+from app.admin.inbox_words import find_list_error
+from app.admin.plans import AssignablePlan, assign_plan_and_recount, list_assignable_plans
 from app.admin.views import pages
 from app.audit import queries as audit
 from app.kit.actor import Actor
@@ -56,16 +57,16 @@ def org(org_id: UUID) -> Response:
 
 
 @pages.post("/admin/orgs/<uuid:org_id>/plan")
-def give_plan(org_id: UUID) -> Response:
+def assign_plan(org_id: UUID) -> Response:
     """Put the organisation on a plan version; its limits apply at once."""
-    plans = list_grantable_plans(queries.list_offers(session()))
+    plans = list_assignable_plans(queries.list_offers(session()))
     form = _plan_form(plans)
     if not form.validate_on_submit():
         return _page(org_id, plan_form=form, status=422)
     chosen = next(plan for plan in plans if plan.value == form.offer.data)
     try:
         with transaction() as open_session:
-            changed = grant_plan(open_session, org_id, chosen, actor=actor_for(org_id), now=business_now())
+            changed = assign_plan_and_recount(open_session, org_id, chosen, actor=actor_for(org_id), now=business_now())
     except DomainError as refused:
         if isinstance(refused, NotFound):
             raise
@@ -102,7 +103,7 @@ def _decide(org_id: UUID, act: Callable[..., bool], words: str) -> Response:
 def _page(
     org_id: UUID, *, plan_form: PlanForm | None = None, reason_form: ReasonForm | None = None, status: int = 200
 ) -> Response:
-    rows = queries.list_org_rows_with_stripe(session(), org_id, many=_PAYMENTS)
+    rows = queries.list_org_rows_with_stripe(session(), org_id, limit=_PAYMENTS)
     if not rows:
         raise NotFound("There is no such organisation.")
     usage = get_current_usage(session(), org_id, business_now())
@@ -118,16 +119,17 @@ def _page(
         cost=wording.format_amount(usage.cost, usage.currency),
         projected=wording.format_amount(usage.projected_cost, usage.currency),
         events=build_event_rows(list_latest_events(session(), org_id, _EVENTS), names),
-        entries=audit.entries(session(), org_id, limit=_ENTRIES),
+        entries=audit.list_entries(session(), org_id, limit=_ENTRIES),
         people=_people(rows),
         payments=org_payments.parse_payments(rows[0].stripe),
+        list_error=find_list_error,
         plan_form=plan_form
-        or _plan_form(list_grantable_plans(queries.list_offers(session())), _current_option(rows[0], usage)),
+        or _plan_form(list_assignable_plans(queries.list_offers(session())), _current_option(rows[0], usage)),
         reason_form=reason_form or ReasonForm(),
     )
 
 
-def _plan_form(plans: Sequence[GrantablePlan], chosen: str | None = None) -> PlanForm:
+def _plan_form(plans: Sequence[AssignablePlan], chosen: str | None = None) -> PlanForm:
     form = PlanForm(data={"offer": chosen} if chosen else None)
     form.offer.choices = [(plan.value, plan.label) for plan in plans]
     return form

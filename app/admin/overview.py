@@ -103,7 +103,7 @@ def build_overview(
     return OverviewView(
         days=days,
         presets=[(words, _address(meter, {"days": key}), key == days.preset) for key, (words, _) in PRESETS.items()],
-        meters=[(each.name, _address(each, _days_query(days)), each.id == meter.id) for each in meters],
+        meters=[(option.name, _address(option, _days_query(days)), option.id == meter.id) for option in meters],
         hidden={"meter": meter.key},
         meter=meter,
         unit=unit,

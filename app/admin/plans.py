@@ -20,7 +20,7 @@ _DEFAULT_CURRENCY = "USD"
 
 
 @dataclass(frozen=True, slots=True)
-class GrantablePlan:
+class AssignablePlan:
     """A plan version at one of its prices."""
 
     version_id: UUID
@@ -34,15 +34,17 @@ class GrantablePlan:
         return f"{self.version_id}:{self.interval}:{self.currency}"
 
 
-def list_grantable_plans(offers: Sequence[Row[Any]]) -> list[GrantablePlan]:
-    """One option per price; a plan without prices is by agreement, with a monthly interval."""
+def list_assignable_plans(offers: Sequence[Row[Any]]) -> list[AssignablePlan]:
+    """One option per price; a plan without prices has a custom one, with a monthly interval."""
     return [
-        GrantablePlan(row.version_id, row.interval or "month", row.currency or _DEFAULT_CURRENCY, _label(row))
+        AssignablePlan(row.version_id, row.interval or "month", row.currency or _DEFAULT_CURRENCY, _label(row))
         for row in offers
     ]
 
 
-def grant_plan(session: Session, org_id: UUID, choice: GrantablePlan, *, actor: Actor, now: datetime) -> bool:
+def assign_plan_and_recount(
+    session: Session, org_id: UUID, choice: AssignablePlan, *, actor: Actor, now: datetime
+) -> bool:
     """Put the organisation on the plan; if its usage period moved, recount usage in the same transaction.
 
     Returns False if it was already on the plan. Raises the errors of `assign_plan`.
@@ -57,5 +59,5 @@ def grant_plan(session: Session, org_id: UUID, choice: GrantablePlan, *, actor: 
 def _label(row: Row[Any]) -> str:
     private = "" if row.public else " (private)"
     if row.amount is None:
-        return f"{row.name}{private}, by agreement"
+        return f"{row.name}{private}, custom price"
     return f"{row.name}{private}, {format_amount(row.amount, row.currency)} a {row.interval}, {row.currency}"

@@ -29,7 +29,7 @@ FROM (SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,
       FROM queue_jobs WHERE status IN ('todo', 'failed')) queue,
      (SELECT min(folded_at) AS folded_at FROM metering_rollups) rollups
 """)
-# A page of organisations, newest first; the search matches names and members' e-mail addresses.
+# A page of organisations, newest first; the search matches names and members' email addresses.
 _ORGS = text("""
 SELECT org.id, org.name, org.created_at, org.suspended_at, plan.name AS plan, plan.key AS plan_key,
        subscription.interval, subscription.currency, people.members, people.owner
@@ -46,7 +46,7 @@ WHERE org.deleted_at IS NULL
   AND (CAST(:pattern AS text) IS NULL OR org.name ILIKE :pattern OR org.id IN (
       SELECT m.org_id FROM accounts_memberships m JOIN accounts_users u ON u.id = m.user_id
       WHERE u.email LIKE lower(:pattern)))
-ORDER BY org.id DESC LIMIT :many
+ORDER BY org.id DESC LIMIT :limit
 """)
 # One organisation with its members: one row per member, at least one.
 _ORG = """
@@ -65,7 +65,7 @@ WHERE org.id = :org_id AND org.deleted_at IS NULL
 ORDER BY array_position(ARRAY['owner', 'admin', 'billing', 'member', 'viewer'], member.role), lower(person.name)
 """
 _ORG_ALONE = text(_ORG.format(more=""))
-_ORG_WITH_STRIPE = text(_ORG.format(more=", (SELECT payments_at_stripe(:org_id, :many)) AS stripe"))
+_ORG_WITH_STRIPE = text(_ORG.format(more=", (SELECT payments_at_stripe(:org_id, :limit)) AS stripe"))
 # The plans staff can assign: the newest published version of every live plan, including private ones, a row per price.
 _OFFERS = text("""
 SELECT plan.key, plan.name, plan.public, plan.is_default, plan.version_id, plan.number,
@@ -108,10 +108,10 @@ def list_shares(session: Session, meter: Meter, first: date, last: date) -> Rows
     return session.execute(_SHARES, values).all()
 
 
-def list_orgs(session: Session, *, search: str | None, before: UUID | None, many: int) -> Rows:
-    """At most `many` organisations older than `before`, newest first; `search` matches names and e-mail addresses."""
+def list_orgs(session: Session, *, search: str | None, before: UUID | None, limit: int) -> Rows:
+    """At most `limit` organisations older than `before`, newest first; `search` matches names and email addresses."""
     pattern = f"%{_literal(search)}%" if search else None
-    return session.execute(_ORGS, {"pattern": pattern, "before": before, "many": many}).all()
+    return session.execute(_ORGS, {"pattern": pattern, "before": before, "limit": limit}).all()
 
 
 def list_org_rows(session: Session, org_id: UUID) -> Rows:
@@ -119,9 +119,9 @@ def list_org_rows(session: Session, org_id: UUID) -> Rows:
     return session.execute(_ORG_ALONE, {"org_id": org_id}).all()
 
 
-def list_org_rows_with_stripe(session: Session, org_id: UUID, *, many: int) -> Rows:
-    """`list_org_rows` with a `stripe` column for `parse_payments`: the newest `many` records and events."""
-    return session.execute(_ORG_WITH_STRIPE, {"org_id": org_id, "many": many}).all()
+def list_org_rows_with_stripe(session: Session, org_id: UUID, *, limit: int) -> Rows:
+    """`list_org_rows` with a `stripe` column for `parse_payments`: the newest `limit` records and events."""
+    return session.execute(_ORG_WITH_STRIPE, {"org_id": org_id, "limit": limit}).all()
 
 
 def list_offers(session: Session) -> Rows:

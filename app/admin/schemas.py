@@ -14,7 +14,7 @@ from app.web.paging import Limit
 
 
 class OrgsQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`search` matches names and members' e-mail addresses; `next` is the cursor from the previous page."""
+    """`search` matches names and members' email addresses; `next` is the cursor from the previous page."""
 
     search: ShortText | None = None
     limit: Limit = 50

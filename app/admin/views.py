@@ -52,9 +52,9 @@ def index() -> Response:
 
 @pages.get("/admin/orgs")
 def orgs() -> Response:
-    """All organisations, newest first; the search matches names and members' e-mail addresses."""
+    """All organisations, newest first; the search matches names and members' email addresses."""
     search = request.args.get("q", "").replace("\x00", "").strip()[:200]
     before = parse_id(request.args.get("before", ""))
-    rows = queries.list_orgs(session(), search=search or None, before=before, many=_MANY + 1)
+    rows = queries.list_orgs(session(), search=search or None, before=before, limit=_MANY + 1)
     following = rows[_MANY - 1].id if len(rows) > _MANY else None
     return render("admin/orgs.html", rows=rows[:_MANY], search=search, following=following, first=before is None)

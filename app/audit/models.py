@@ -56,7 +56,7 @@ class AuditHead(Base):
 
 
 class AuditPerson(Base):
-    """The personal part of an entry: address, names, e-mail addresses. Erasure deletes the row and its salt."""
+    """The personal part of an entry: address, names, email addresses. Erasure deletes the row and its salt."""
 
     __tablename__ = "audit_persons"
 

@@ -20,7 +20,7 @@ class Entry:
     personal: dict[str, Any]
 
 
-def entries(
+def list_entries(
     session: Session,
     org_id: UUID | None,
     *,

@@ -37,19 +37,15 @@ def write(
     """Append an entry to the org's chain, or to the installation's if `org_id` is None; return its id.
 
     `action` is noun.verb ("member.role_changed"); `on` is the object's type and id. `before` and `after` hold only what
-    changed and nothing personal: names, e-mail addresses and the like go into `personal`, which can be erased and also
+    changed and nothing personal: names, email addresses and the like go into `personal`, which can be erased and also
     receives the actor's address. Values are JSON, ids, times or decimals; a float raises `TypeError`.
 
     The chain's head stays locked until the caller's transaction ends, so write last. A transaction that writes to
     several chains writes to orgs before the installation.
     """
     chain = str(org_id) if org_id else INSTALLATION
-    seq, prev_hash = session.execute(_CLAIM, {"chain": chain, "genesis": genesis(chain)}).one()
-    data = _personal(actor, personal)
-    salt = secrets.token_bytes(16)
-    fields: dict[str, Any] = {
-        "chain": chain,
-        "seq": seq,
+    data, salt = _personal(actor, personal), secrets.token_bytes(16)
+    fields = {
         "org_id": org_id,
         "actor_kind": actor.kind,
         "actor_id": actor.id,
@@ -62,11 +58,8 @@ def write(
         "at": now,
         "request_id": actor.request_id,
         "personal_hash": personal_hash(salt, data) if data else None,
-        "prev_hash": bytes(prev_hash),
     }
-    fields["hash"] = entry_hash(fields)
-    entry_id: int = session.execute(insert(AuditEntry).values(fields).returning(AuditEntry.id)).scalar_one()
-    session.execute(update(AuditHead).where(AuditHead.chain == chain).values(hash=fields["hash"]))
+    entry_id = _append(session, chain, fields)
     if data:
         session.execute(insert(AuditPerson).values(entry_id=entry_id, salt=salt, data=data))
     return entry_id
@@ -87,6 +80,16 @@ def erase_person(session: Session, user_id: UUID) -> int:
         delete(AuditPerson).where(AuditPerson.entry_id.in_(entry_ids)).returning(AuditPerson.entry_id)
     )
     return len(deleted.all())
+
+
+def _append(session: Session, chain: str, fields: dict[str, Any]) -> int:
+    """Lock the chain's head, link the entry to it and insert it; return its id."""
+    seq, prev_hash = session.execute(_CLAIM, {"chain": chain, "genesis": genesis(chain)}).one()
+    linked = {**fields, "chain": chain, "seq": seq, "prev_hash": bytes(prev_hash)}
+    linked["hash"] = entry_hash(linked)
+    entry_id: int = session.execute(insert(AuditEntry).values(linked).returning(AuditEntry.id)).scalar_one()
+    session.execute(update(AuditHead).where(AuditHead.chain == chain).values(hash=linked["hash"]))
+    return entry_id
 
 
 def _personal(actor: Actor, personal: Mapping[str, Any] | None) -> dict[str, Any]:

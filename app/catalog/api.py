@@ -47,7 +47,7 @@ _EXAMPLE = {
                 "requests_per_minute": "1000",
                 "retention_days": "365",
             },
-            "features": [{"key": "support", "label": "Support", "value": "e-mail"}],
+            "features": [{"key": "support", "label": "Support", "value": "email"}],
         }
     ]
 }

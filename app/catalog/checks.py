@@ -28,7 +28,7 @@ def _one_default(plans: Mapping[str, PlanDef]) -> Iterator[Mistake]:
 
 def _prices(plan: PlanDef) -> Iterator[Mistake]:
     if plan.public and not plan.terms.prices:
-        yield ("plans", plan.key, "prices"), "a public plan needs a price; set public = false for a plan by agreement"
+        yield ("plans", plan.key, "prices"), "a public plan needs a price; set public = false if its price is custom"
     for (currency, interval), amount in plan.terms.prices.items():
         if plan.default and amount:
             path = ("plans", plan.key, "prices", currency, interval)

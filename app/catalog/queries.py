@@ -16,11 +16,12 @@ from app.catalog.models import Meter, Plan, PlanCharge, PlanMeter, PlanVersion
 # minute, hour and day (NULL: no cap) and the plan's requests per minute.
 PLAN_CAPS_SQL = """
 SELECT plan.key, meter.aggregation,
-       CASE WHEN held.policy = 'block' THEN coalesce(held.hard_limit, held.allowance) ELSE held.hard_limit END,
-       held.per_minute, held.per_hour, held.per_day, requests.value
+       CASE WHEN granted.policy = 'block' THEN coalesce(granted.hard_limit, granted.allowance)
+            ELSE granted.hard_limit END,
+       granted.per_minute, granted.per_hour, granted.per_day, requests.value
 FROM catalog_offers plan
 LEFT JOIN meters meter ON meter.key = %s
-LEFT JOIN plan_meters held ON held.plan_version_id = plan.version_id AND held.meter_id = meter.id
+LEFT JOIN plan_meters granted ON granted.plan_version_id = plan.version_id AND granted.meter_id = meter.id
 LEFT JOIN plan_limits requests ON requests.plan_version_id = plan.version_id AND requests.key = 'requests_per_minute'
 WHERE plan.public AND NOT plan.is_default
   AND EXISTS (SELECT FROM plan_prices price WHERE price.plan_version_id = plan.version_id AND price.amount > 0)
@@ -52,7 +53,7 @@ def list_meters(session: Session) -> list[Meter]:
     return list(session.scalars(select(Meter).where(Meter.archived_at.is_(None)).order_by(Meter.key)))
 
 
-def all_meters(session: Session) -> dict[int, Meter]:
+def get_meters_by_id(session: Session) -> dict[int, Meter]:
     """Every meter by its id, archived ones too: old usage still has its name."""
     return {meter.id: meter for meter in session.scalars(select(Meter).order_by(Meter.id))}
 
@@ -98,7 +99,7 @@ def list_offered_versions(session: Session, *, public: bool = True, currency: st
 
 
 def find_plan_of_version(session: Session, version_id: UUID) -> Row[Any] | None:
-    """Find the key and name of the plan that a version belongs to."""
-    plans = select(Plan.key, Plan.name).join(PlanVersion, PlanVersion.plan_id == Plan.id)
-    row: Row[Any] | None = session.execute(plans.where(PlanVersion.id == version_id)).one_or_none()  # type: ignore[assignment]  # a row of two
+    """Find a version's number, and the key and name of its plan, without loading its parts."""
+    plans = select(PlanVersion.number, Plan.key, Plan.name).join(PlanVersion, PlanVersion.plan_id == Plan.id)
+    row: Row[Any] | None = session.execute(plans.where(PlanVersion.id == version_id)).one_or_none()  # type: ignore[assignment]  # a row of three
     return row

@@ -41,7 +41,8 @@ def create_app(settings: Settings, clocks: Clocks | None = None) -> Flask:
     Raises `RuntimeError` if a route has no row in the access table, or a row has no route.
     """
     app = Portal("tollkeeper", root_path=str(PROJECT), template_folder="templates", static_folder="static")
-    _configure(app, settings, clocks)
+    _configure(app, settings)
+    _add_extensions(app, settings, clocks)
     for blueprint in _blueprints():
         app.register_blueprint(blueprint)
     errors.register(app)
@@ -52,11 +53,10 @@ def create_app(settings: Settings, clocks: Clocks | None = None) -> Flask:
     return app
 
 
-def _configure(app: Flask, settings: Settings, clocks: Clocks | None) -> None:
-    url = settings.database_url
+def _configure(app: Flask, settings: Settings) -> None:
     app.config.update(
         SECRET_KEY=settings.secret_key,
-        SQLALCHEMY_DATABASE_URI=url.replace("postgresql://", "postgresql+psycopg://", 1),
+        SQLALCHEMY_DATABASE_URI=settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1),
         SQLALCHEMY_ENGINE_OPTIONS={
             "pool_size": 5,
             "pool_timeout": 2,
@@ -73,12 +73,15 @@ def _configure(app: Flask, settings: Settings, clocks: Clocks | None) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
     )
+
+
+def _add_extensions(app: Flask, settings: Settings, clocks: Clocks | None) -> None:
     system = SystemClock()
     business = OffsetClock(settings.clock_file) if settings.sandbox else system
     app.extensions["tollkeeper"] = Runtime(
         settings=settings,
         clocks=clocks or Clocks(business=business, wall=system),
-        pool=HotPool(url, settings.hot_pool_size),
+        pool=HotPool(settings.database_url, settings.hot_pool_size),
     )
     app.extensions[EXTENSION] = Gateway.from_settings(settings)
     app.session_interface = FormSessions()

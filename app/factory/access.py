@@ -71,7 +71,7 @@ ACCESS: dict[str, Rule] = {
     "billing.buy": BILLING,
     "billing.cancel_plan": BILLING,
     "billing.change_card": BILLING,
-    "billing.come_back": VIEWER,
+    "billing.checkout_return": VIEWER,
     "billing.confirm_cancel": VIEWER,  # other roles are told whom to ask
     "billing.history_csv": VIEWER,
     "billing.index": VIEWER,
@@ -93,10 +93,10 @@ ACCESS: dict[str, Rule] = {
     "portal_api.usage_history": key("usage:read"),
     "portal_api.usage_summary": key("usage:read"),
     "sandbox.move_clock": PUBLIC,  # sandbox only
-    "usage.as_csv": VIEWER,
+    "usage.csv": VIEWER,
     "usage.index": VIEWER,
     # admin
-    "admin.give_plan": STAFF,
+    "admin.assign_plan": STAFF,
     "admin.inbox_event": STAFF,
     "admin.inbox_events": STAFF,
     "admin.index": STAFF,

@@ -1,4 +1,4 @@
-"""Logging: JSON lines with the request id. Never a body, key, token, e-mail address, or row of the database."""
+"""Logging: JSON lines with the request id. Never a body, key, token, email address, or row of the database."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def add_request_id(_logger: Any, _method: str, event: MutableMapping[str, Any]) 
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Redact secrets and e-mail addresses in every value before it is written."""
+    """Redact secrets and email addresses in every value before it is written."""
     for name, value in event.items():
         if any(word in name.lower() for word in _NAMES):
             event[name] = "[redacted]"

@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Response, g
 
 from app.kit.errors import Refused
-from app.metering.checks.upgrade_url import upgrade_url
+from app.metering.upgrade_url import upgrade_url
 from app.subscriptions.queries import RATE_SQL
 from app.web.runtime import business_now, runtime, wall_now
 

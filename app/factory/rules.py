@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ROLES = ("owner", "admin", "billing", "member", "viewer")
+from app.accounts import roles
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Rule:
 
 PUBLIC = Rule("public")
 SIGNED_IN = Rule("signed_in")
-VIEWER = Rule("role", frozenset(ROLES))
-MEMBER = Rule("role", frozenset({"owner", "admin", "member"}))
-BILLING = Rule("role", frozenset({"owner", "admin", "billing"}))
-ADMIN = Rule("role", frozenset({"owner", "admin"}))
+VIEWER = Rule("role", frozenset(roles.ROLES))
+MEMBER = Rule("role", frozenset({roles.OWNER, roles.ADMIN, roles.MEMBER}))
+BILLING = Rule("role", roles.PLAN_MANAGERS)
+ADMIN = Rule("role", frozenset({roles.OWNER, roles.ADMIN}))
 STAFF = Rule("staff")
 OPERATOR = Rule("operator")
 

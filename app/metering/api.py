@@ -28,12 +28,12 @@ from app.metering.api_schemas import (
     UsageEventOut,
 )
 from app.metering.checks.check import CheckResult, check_limits
-from app.metering.checks.upgrade_url import upgrade_url
 from app.metering.models import UsageEvent
+from app.metering.recorder import get_usage_recorder
 from app.metering.recording import refused_events
 from app.metering.recording.intake import record_many, record_one
-from app.metering.recording.recorder import get_usage_recorder
 from app.metering.schemas import ABSENT, Event, parse_events
+from app.metering.upgrade_url import upgrade_url
 from app.web.addresses import absolute_url
 from app.web.api import Api, read_body, respond_raw
 from app.web.database import session

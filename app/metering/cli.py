@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from app.metering.imports import importer, source_file
 from app.metering.imports.column_mapping import MappingError, Spec
-from app.metering.recording.recorder import get_usage_recorder
+from app.metering.recorder import get_usage_recorder
 from app.metering.tasks import fold_due
 from app.metering.verification import repair as repairs
 from app.metering.verification import verify

@@ -18,7 +18,7 @@ Moment = Annotated[datetime, "timestamptz"]
 Id = Annotated[UUID | None, "uuid"]
 Bytes = Annotated[bytes | None, "bytea"]
 Flag = Annotated[bool, "boolean"]
-# Columns of a batch are array literals (`metering.recording.pg_arrays`); None when no event has a value.
+# Columns of a batch are array literals (`metering.pg_arrays`); None when no event has a value.
 Texts = Annotated[str | None, "text[]"]
 Numbers = Annotated[str | None, "integer[]"]
 Ids = Annotated[str | None, "uuid[]"]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
 from app.accounts.models import User
-from app.accounts.orgs.roles import ADMIN, BILLING, OWNER
+from app.accounts.roles import PLAN_MANAGERS
 from app.mail.service import queue_email
 from app.web.addresses import absolute_url
 
@@ -38,5 +38,5 @@ def notify(session: Session, org_id: UUID, template: str, context: Mapping[str, 
 
 def list_recipients(session: Session, org_id: UUID) -> list[User]:
     """List owners, admins and billing members who can be emailed: confirmed, neither disabled nor deleted."""
-    people = accounts.list_active_members(session, org_id, (OWNER, ADMIN, BILLING))
+    people = accounts.list_active_members(session, org_id, PLAN_MANAGERS)
     return sorted((user for user in people if user.email_verified_at is not None), key=lambda user: user.id)

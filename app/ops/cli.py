@@ -92,7 +92,7 @@ def _render_summary(facts: dict[str, Any]) -> str:
     lines = [f"Portal   {facts['base_url']}"]
     if facts["mailbox_url"]:
         lines.append(f"Mailbox  {facts['mailbox_url']}")
-    lines += ["", "Accounts (e-mail, password, what to see):"]
+    lines += ["", "Accounts (email, password, what to see):"]
     lines += [f"  {a['email']:<{width}}  {a['password']}  {a['state']}" for a in facts["accounts"]]
     lines += ["", f"API key of steady@demo.example: {facts['api_key']}", "Run this and watch the usage bar move:"]
     return "\n".join([*lines, facts["curl"]])

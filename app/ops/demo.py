@@ -21,7 +21,7 @@ from app.accounts import queries
 from app.accounts.api_keys import service
 from app.accounts.orgs import clients, members
 from app.accounts.orgs import service as orgs
-from app.accounts.orgs.roles import ORG_SCOPES
+from app.accounts.roles import ORG_SCOPES
 from app.accounts.sign_in.passwords import hash_password
 from app.accounts.sign_in.sign_up import create_user
 from app.catalog.apply import apply_catalog
@@ -29,8 +29,8 @@ from app.catalog.queries import find_newest_version
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
 from app.metering.partitions import ensure_partitions
+from app.metering.recorder import get_usage_recorder
 from app.metering.recording.batch import BatchTerms, record_batch
-from app.metering.recording.recorder import get_usage_recorder
 from app.metering.rollups.fold import fold_rollups
 from app.metering.schemas import Event
 from app.ops.demo_cast import CALLER, CAST, CATALOGUE, CLIENTS, GUESTS, MONTHS_BEFORE, CastMember, DemoUse, Guest, uses
@@ -146,10 +146,8 @@ def _record(org_id: UUID, actor: CastMember, base: datetime) -> None:
         terms = BatchTerms(source="import", billable=True, limited=False, oldest=oldest)
         outcome = record_batch(get_usage_recorder(), org_id, [_build_event(use) for use in batch], key_id=None,
                                now=business_now(), terms=terms)  # fmt: skip
-        # An older release may have recorded the same event differently; it stays as it is.
-        errors = [refusal for refusal in outcome.refused if refusal.code != "id_conflict"]
-        if errors:
-            raise RuntimeError(f"an event of the demo was refused: {errors[0]}")
+        if outcome.refused:
+            raise RuntimeError(f"an event of the demo was refused: {outcome.refused[0]}")
 
 
 def _build_event(use: DemoUse) -> Event:
@@ -192,7 +190,7 @@ def _ensure_key(kept: str | None) -> str:
 
 
 def _update_rollups() -> None:
-    """Update the roll-ups now instead of waiting up to a minute for the worker."""
+    """Update the roll-ups now instead of waiting up to ten seconds for the worker."""
     more = True
     while more:
         with transaction() as session:

@@ -17,7 +17,7 @@ from app.kit.errors import NotFound
 from app.payments.gateway import EXTENSION, get_gateway
 from app.payments.reconciliation.reconcile import ReconciliationReport
 from app.payments.tasks import reconcile as run
-from app.payments.webhooks import inbox
+from app.payments.webhooks import inbox, inbox_queries
 from app.payments.webhooks.apply import apply_event
 from app.stripe_gateway import Gateway
 from app.web.database import transaction
@@ -57,7 +57,7 @@ def replay_event(event_id: str) -> None:
     with background_gateway():
         apply_event(event_id)
     with transaction() as session:
-        row = inbox.get_event(session, event_id)
+        row = inbox_queries.get_event(session, event_id)
         click.echo(f"{row.id}: {row.state}" + (f" ({row.error})" if row.error else ""))
 
 

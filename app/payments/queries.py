@@ -92,7 +92,8 @@ def find_invoices_by_id(session: Session, org_id: UUID, ids: list[str]) -> dict[
 
 def find_unpaid_invoice(session: Session, org_id: UUID) -> StripeInvoice | None:
     """Find the oldest open invoice with an amount left to pay."""
-    return session.scalars(select(StripeInvoice).where(StripeInvoice.id == func.payments_owed(org_id))).one_or_none()
+    query = select(StripeInvoice).where(StripeInvoice.id == func.payments_unpaid_invoice(org_id))
+    return session.scalars(query).one_or_none()
 
 
 def list_billing_records(

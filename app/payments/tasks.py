@@ -28,7 +28,7 @@ def resolve_pending_payments() -> None:
     """Poll Stripe for open checkouts and pending records, and requeue lost inbox tasks."""
     now = business_now()
     with transaction() as session:
-        inbox.reopen_failed(session, now=now, older_than=LOST_AFTER, limit=MOST)
+        inbox.requeue_lost(session, now=now, older_than=LOST_AFTER, limit=MOST)
     if not payments_on():
         return
     with transaction() as session:
@@ -60,12 +60,12 @@ def reconcile() -> ReconciliationReport:
 
 TASKS: dict[str, Callable[..., object]] = {
     inbox.TASK: apply_event,
-    "payments.ask": resolve_pending_payments,
-    "payments.dun": advance_dunnings,
+    "payments.resolve_pending": resolve_pending_payments,
+    "payments.advance_dunnings": advance_dunnings,
     "payments.reconcile": reconcile,
 }
 PERIODIC: list[tuple[str, str]] = [
-    ("*/2 * * * *", "payments.ask"),
-    ("* * * * *", "payments.dun"),
+    ("*/2 * * * *", "payments.resolve_pending"),
+    ("* * * * *", "payments.advance_dunnings"),
     ("40 3 * * *", "payments.reconcile"),
 ]

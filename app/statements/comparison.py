@@ -87,7 +87,7 @@ def describe_overage(offer: Offer, meter: str, currency: str) -> str:
     if terms.policy == "warn":
         return "Counted, not billed"
     if terms.charge is None:
-        return "By agreement"
+        return "Custom price"
     allowance = terms.allowance or Decimal(0)
     unit_price = marginal_price(terms.charge, allowance, allowance)
     words = f"{wording.format_unit_price(unit_price, currency)} each" if unit_price else "Billed"

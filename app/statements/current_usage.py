@@ -20,9 +20,7 @@ from app.rating.schemas import parse_charge
 from app.statements import queries
 from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, compute_figures
 from app.statements.windows import parse_windows
-
-LATE = frozenset({"past_due", "unpaid"})
-"""Subscription states in which a failed payment is still owed."""
+from app.subscriptions.states import LATE
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def get_history(session: Session, org_id: UUID, now: datetime, zone: str, count:
     """
     firsts = list_months(now.astimezone(ZoneInfo(zone)).date(), count)
     start, end = midnight(firsts[0], zone), midnight(next_month(firsts[-1]), zone)
-    meters = catalog.all_meters(session)
+    meters = catalog.get_meters_by_id(session)
     figures = metering.list_monthly_usage(session, org_id, firsts[0], firsts[-1])
     costs = _costs(queries.list_period_rows(session, org_id, start, end), zone)
     changes = queries.list_plan_terms(session, org_id)

@@ -82,7 +82,7 @@ class Offer:
         return UsageTerms(granted.policy, granted.allowance, granted.hard_limit, charge)
 
     def fee(self, currency: str, interval: str) -> int | None:
-        """The fee in minor units: 0 for the default plan, None if by agreement or not sold at this interval."""
+        """The fee in minor units: 0 for the default plan, None for a custom price or if not sold at this interval."""
         price = self.prices.get((currency, interval))
         return 0 if price is None and self.is_default else price
 

@@ -28,7 +28,7 @@ def list_currencies(offers: Sequence[Offer]) -> list[str]:
 
 
 def is_sold(offer: Offer, context: PlanContext) -> bool:
-    """Whether to show the plan: it has a price in the currency, has no prices (by agreement), or is the current one."""
+    """Whether to show the plan: it has a price in the currency, has no prices (a custom one), or is the current one."""
     return (
         not offer.prices
         or offer.key == context.plan
@@ -45,7 +45,7 @@ def find_fee(offer: Offer, context: PlanContext) -> tuple[int | None, str]:
 
 
 def find_monthly_fee(offer: Offer, context: PlanContext) -> Decimal | None:
-    """The fee per month, exact, in minor units; None if by agreement."""
+    """The fee per month, exact, in minor units; None for a custom price."""
     fee, interval = find_fee(offer, context)
     if fee is None:
         return None

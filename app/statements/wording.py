@@ -77,7 +77,7 @@ def summarise_usage(usage: CurrentUsage) -> tuple[str, str]:
 def _owing(usage: CurrentUsage) -> tuple[str, str]:
     """Usage is fine but a payment is owed, so "All fine" would mislead."""
     if usage.limited:
-        return "high", f"A payment is overdue: the free limits apply instead of those of {usage.plan_name}."
+        return "high", "A payment is overdue: your limits are reduced to the free plan's until it is paid."
     return "near", "Usage is fine, but a payment failed."
 
 

@@ -143,4 +143,4 @@ def get_entitlements(session: Session, org_id: UUID, now: datetime) -> Entitleme
         in_force = build_limits(version, org_id, now, owes=subscription is not None)
     else:
         in_force = list_limits(session, org_id, period.starts_at)
-    return resolve_entitlements(version, in_force, catalog.all_meters(session), restricted_to)
+    return resolve_entitlements(version, in_force, catalog.get_meters_by_id(session), restricted_to)

@@ -13,6 +13,8 @@ from app.subscriptions.models import Subscription
 PAID = ("trialing", "active")
 OWING = ("past_due",)
 SUSPENDED = ("unpaid", "paused")
+LATE = frozenset({*OWING, "unpaid"})
+"""States in which a failed payment is still owed."""
 
 
 def apply_status(

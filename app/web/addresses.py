@@ -15,5 +15,5 @@ def path_to(endpoint: str, /, **values: Any) -> str:
 
 
 def absolute_url(endpoint: str, /, **values: Any) -> str:
-    """The full URL of a page, for e-mails, API answers and the way back from Stripe."""
+    """The full URL of a page, for emails, API answers and the way back from Stripe."""
     return f"{runtime().settings.base_url}{path_to(endpoint, **values)}"

@@ -8,8 +8,6 @@ from typing import Any
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from jinja2_fragments.flask import render_block
 
-from app.web.addresses import path_to
-
 _MAX_LENGTH = 2000
 # One slash, then printable ASCII without backslashes, which browsers read as slashes; never two slashes in front.
 _LOCAL = re.compile(r"/(?!/)[!-\[\]-~]*")
@@ -51,11 +49,6 @@ def redirect_path(path: str) -> Response:
 def flash_message(kind: str, text: str) -> None:
     """Show a message on the next page; `kind` is success, info, warning or error."""
     flash(text, kind)
-
-
-def home() -> str:
-    """The landing page after signing in."""
-    return path_to("portal.dashboard")
 
 
 def safe_path(text: str | None) -> str | None:

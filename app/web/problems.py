@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+_RETRY_LATER = "Nothing was recorded. You can send the same request again later."
+_RETRY_IN_VAIN = "Nothing was recorded. The same request will fail again until the cause is fixed."
+_RETRY_WORDS = {
+    429: _RETRY_LATER,
+    500: "The request may or may not have been carried out. Send it again with the same `id` or `Idempotency-Key`, "
+    "and it will be carried out only once.",
+    503: _RETRY_LATER,
+}
+
 
 class ProblemType(NamedTuple):
     """The HTTP status and the text for an error code; `advice` says what to do."""
@@ -11,6 +20,11 @@ class ProblemType(NamedTuple):
     status: int
     title: str
     advice: str
+
+    @property
+    def retry_words(self) -> str:
+        """Whether the request took effect, and whether to send it again."""
+        return _RETRY_WORDS.get(self.status, _RETRY_IN_VAIN)
 
 
 PROBLEMS: dict[str, ProblemType] = {

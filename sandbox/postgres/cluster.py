@@ -133,6 +133,6 @@ def _check_release(data: Path) -> None:
     match = re.search(r"\d+", version.stdout)
     if match is None or match[0] != created_by:
         raise EmbeddedError(
-            f"{data} was made by PostgreSQL {created_by}, but this is {version.stdout.strip()}: "
-            f"set EMBEDDED_POSTGRES={created_by}, or another INSTANCE for a new one."
+            f"{data} was created by PostgreSQL {created_by}, but this is {version.stdout.strip()}: "
+            f"set EMBEDDED_POSTGRES={created_by}, or set INSTANCE to a new folder."
         )

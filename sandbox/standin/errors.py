@@ -34,8 +34,8 @@ def invalid(message: str, *, code: str | None = None, param: str | None = None, 
 
 def not_found(kind: str, identifier: str, param: str = "id", status: int = 404) -> StripeError:
     """No object with that id; pass 400 if the id was a parameter's value."""
-    message = kind.rpartition(".")[2].replace("_", "")
-    return invalid(f"No such {message}: '{identifier}'", code="resource_missing", param=param, status=status)
+    noun = kind.rpartition(".")[2].replace("_", "")
+    return invalid(f"No such {noun}: '{identifier}'", code="resource_missing", param=param, status=status)
 
 
 def unknown_param(path: str) -> StripeError:

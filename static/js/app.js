@@ -36,7 +36,7 @@
     if (open) { open.open = false; open.querySelector("summary").focus(); }
   });
 
-  /* A second press of the same button sends nothing; the server is idempotent all the same. */
+  /* Ignores repeated submits; the server is idempotent anyway. */
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (event.defaultPrevented || form.method !== "post") return;
@@ -49,7 +49,7 @@
     form.removeAttribute("aria-busy");
   }));
 
-  /* Bars are not fetched for a page that nobody sees, nor under reduced data; they are fetched at once on return. */
+  /* Stops polling while the page is hidden or reduced data is on; fetches at once on return. */
   const saving = () => navigator.connection?.saveData === true;
   document.addEventListener("htmx:beforeRequest", (event) => {
     const asked = event.detail.requestConfig.triggeringEvent?.type === "click";
@@ -59,7 +59,7 @@
     if (!document.hidden && window.htmx) each(document, "[data-poll]", (el) => window.htmx.trigger(el, "shown"));
   });
 
-  /* A sentence that changed is said once; figures that move by themselves are not read out. */
+  /* Announces a sentence only when it changes; figures that update by themselves are not announced. */
   const sentence = () => document.querySelector("[data-announce]")?.textContent.trim() ?? "";
   let said = sentence();
   const announce = () => {

@@ -18,10 +18,10 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.accounts.auth_models import DeviceSession, SignInDetails, SignInEntry
-from app.accounts.guards import IDLE
 from app.accounts.models import User
 from app.accounts.sign_in import login_throttle, passwords
 from app.accounts.sign_in.log import details_hash
+from app.accounts.sign_in.sessions import IDLE
 from app.web.database import transaction
 from app.web.pages import safe_path
 from tests.accounts.conftest import letters, new_browser

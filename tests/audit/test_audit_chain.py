@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.audit.chain import as_json, entry_hash, genesis
 from app.audit.cli import group
-from app.audit.queries import entries
+from app.audit.queries import list_entries
 from app.audit.service import erase_person, write
 from app.audit.verify import survey
 from app.kit.actor import SYSTEM, Actor
@@ -48,7 +48,7 @@ def test_an_entry_keeps_who_what_when_and_where_from(session, org):
     staff = Actor("staff", uuid4(), acting_for=org, request_id="req-9", address="203.0.113.1")
     entry_id = write(session, staff, "plan.assigned", on=("subscription", 7), org_id=org, before={"plan": "free"},
                      after={"plan": "pro"}, personal={"name": "Ada"}, now=NOW)  # fmt: skip
-    (entry,) = entries(session, org)
+    (entry,) = list_entries(session, org)
     act = entry.act
     assert (act.id, act.seq, act.chain, act.org_id) == (entry_id, 1, str(org), org)
     assert (act.actor_kind, act.actor_id, act.acting_for, act.request_id) == ("staff", staff.id, org, "req-9")
@@ -62,28 +62,28 @@ def test_every_org_has_its_own_chain_and_the_installation_another(session, actor
     for org_id in (one, other, one):
         write(session, actor, "key.created", on=("key", 1), org_id=org_id, now=NOW)
     write(session, SYSTEM, "catalog.applied", on=("catalog", "x"), now=NOW)
-    assert [entry.act.seq for entry in entries(session, one)] == [2, 1]
-    assert [entry.act.seq for entry in entries(session, other)] == [1]
-    assert entries(session, None, limit=1)[0].act.chain == "installation"
-    assert entries(session, one)[1].act.prev_hash == genesis(str(one)) != genesis(str(other))
+    assert [entry.act.seq for entry in list_entries(session, one)] == [2, 1]
+    assert [entry.act.seq for entry in list_entries(session, other)] == [1]
+    assert list_entries(session, None, limit=1)[0].act.chain == "installation"
+    assert list_entries(session, one)[1].act.prev_hash == genesis(str(one)) != genesis(str(other))
 
 
 def test_an_entry_of_the_system_has_no_personal_part(session, org):
     write(session, SYSTEM, "period.opened", on=("period", 1), org_id=org, now=NOW)
-    (entry,) = entries(session, org)
+    (entry,) = list_entries(session, org)
     assert entry.personal == {}
     assert entry.act.personal_hash is None
     assert list_problems(session, str(org)) == []
 
 
 def test_a_page_goes_on_below_its_last_entry_and_filters(session, chain, org, actor):
-    newest = entries(session, org, limit=4)
-    rest = entries(session, org, limit=4, below=newest[-1].act.seq)
+    newest = list_entries(session, org, limit=4)
+    rest = list_entries(session, org, limit=4, below=newest[-1].act.seq)
     assert [entry.act.seq for entry in newest + rest] == [6, 5, 4, 3, 2, 1]
     found = newest[0].act
-    assert [e.act.seq for e in entries(session, org, on=("user", found.object_id))] == [6]
-    assert len(entries(session, org, actor_id=actor.id, action="member.role_changed")) == 6
-    assert entries(session, org, action="member.left") == entries(session, org, actor_id=uuid4()) == []
+    assert [e.act.seq for e in list_entries(session, org, on=("user", found.object_id))] == [6]
+    assert len(list_entries(session, org, actor_id=actor.id, action="member.role_changed")) == 6
+    assert list_entries(session, org, action="member.left") == list_entries(session, org, actor_id=uuid4()) == []
 
 
 def test_an_untouched_chain_verifies(session, chain):
@@ -208,7 +208,7 @@ def test_an_erased_person_is_gone_and_the_chain_still_verifies(session, chain, o
     write(session, Actor("user", uuid4(), address="192.0.2.1"), "key.created", on=("key", 1), org_id=org, now=NOW)
     assert erase_person(session, actor.id) == 7
     assert erase_person(session, actor.id) == 0
-    assert [entry.personal for entry in entries(session, org)] == [{"address": "192.0.2.1"}, *[{}] * 7]
+    assert [entry.personal for entry in list_entries(session, org)] == [{"address": "192.0.2.1"}, *[{}] * 7]
     assert list_problems(session, chain) == []
 
 
@@ -228,7 +228,7 @@ def test_the_database_refuses_to_change_what_is_written(session, chain, statemen
 def test_an_entry_leaves_no_trace_when_its_act_is_rolled_back(session, chain, org, actor):
     write(session, actor, "member.left", on=("user", 1), org_id=org, now=NOW)
     session.rollback()
-    assert entries(session, org)[0].act.seq == 6
+    assert list_entries(session, org)[0].act.seq == 6
     assert list_problems(session, chain) == []
 
 
@@ -244,7 +244,7 @@ def test_writers_at_once_leave_no_gap_and_no_fork(sessions, org, actor):
     for thread in threads:
         thread.join()
     with sessions() as session:
-        assert [entry.act.seq for entry in entries(session, org, limit=200)] == list(range(80, 0, -1))
+        assert [entry.act.seq for entry in list_entries(session, org, limit=200)] == list(range(80, 0, -1))
         assert list_problems(session, str(org)) == []
 
 
@@ -254,7 +254,7 @@ def test_values_come_back_as_they_were_hashed(session, org, actor):
         "text": "ünï\u2028", "big": 10**30, "bytes": b"\x01", "deep": {"z": {"b": 1, "a": []}},
     }  # fmt: skip
     write(session, actor, "org.changed", on=("org", org), org_id=org, after=value, now=NOW.astimezone())
-    assert entries(session, org)[0].act.after == as_json(value)
+    assert list_entries(session, org)[0].act.after == as_json(value)
     assert list_problems(session, str(org)) == []
 
 

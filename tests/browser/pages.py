@@ -125,7 +125,7 @@ STRIPE = {
 SETTINGS = {
     "profile": Shown("/settings", "near"),
     "profile-name": Shown("/settings", "near", (fill(name=""), press("Save name")), 422, sheet=False),
-    "profile-email": Shown("/settings", "near", (press("Change e-mail address"),), 422, sheet=False),
+    "profile-email": Shown("/settings", "near", (press("Change email address"),), 422, sheet=False),
     "profile-password": Shown("/settings", "near", (press("Change password"),), 422),
     "org": Shown("/settings/org", "near"),
     "org-errors": Shown("/settings/org", "near", (fill(name=""), press("Save")), 422, sheet=False),

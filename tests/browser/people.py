@@ -21,7 +21,7 @@ def sign_up(page: Page, stack: Stack) -> str:
     page.goto("/")
     page.get_by_role("navigation").get_by_role("link", name="Create an account").click()
     page.get_by_label("Your name").fill("Paula Journey")
-    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Email address").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(copy("accounts.check_inbox"))

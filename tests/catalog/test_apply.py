@@ -38,7 +38,7 @@ name = "Pro"
 summary = "More."
 prices.USD = { month = "49.00", year = "490.00" }
 limits = { jobs_at_once = 5, file_bytes = "5 MiB", requests_per_minute = 600, retention_days = "unlimited" }
-features.support = "e-mail"
+features.support = "email"
 meters.calls = { allowance = 100, policy = "charge", per_day = 50 }
 
 [[plans.pro.charges]]
@@ -64,7 +64,7 @@ def test_a_file_becomes_meters_plans_and_published_versions(fresh, put):
     assert {limit.key: limit.value for limit in pro.limits}["retention_days"] is None
     assert (pro.meters[0].allowance, pro.meters[0].policy, pro.meters[0].per_day) == (100, "charge", 50)
     assert queries.find_default_version(fresh).id == free.id == queries.find_default_version_id(fresh)
-    assert [feature.value for feature in pro.features] == ["e-mail"]
+    assert [feature.value for feature in pro.features] == ["email"]
 
 
 def test_applying_again_says_no_change_and_writes_nothing(fresh, put):

@@ -44,7 +44,13 @@ def test_a_sandbox_without_a_database_says_how_to_get_one(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "words", [["-m", "flask", "--app", "wsgi", "doctor"], ["-m", "app.worker"], ["-c", "import wsgi"]]
+    "words",
+    [
+        ["-m", "flask", "--app", "wsgi", "doctor"],
+        pytest.param(["-m", "app.worker"], marks=pytest.mark.long),
+        pytest.param(["-c", "import wsgi"], marks=pytest.mark.long),
+    ],
+    ids=["command", "worker", "web"],
 )
 def test_a_process_without_settings_ends_with_their_names_and_no_traceback(words: list[str], tmp_path: Path) -> None:
     env = {**{name: value for name, value in os.environ.items() if name not in GOOD}, "INSTANCE": str(tmp_path)}

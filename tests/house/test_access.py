@@ -24,11 +24,11 @@ from app.accounts.api_keys.key_format import hash_key, new_key
 from app.accounts.auth_models import ApiKey
 from app.accounts.identity import RequestOrigin
 from app.accounts.models import Client, Invitation, Membership, Org, User
-from app.accounts.orgs.roles import ORG_SCOPES, STAFF_SCOPES
+from app.accounts.roles import ORG_SCOPES, ROLES, STAFF_SCOPES
 from app.accounts.sign_in.cookies import SESSION
 from app.accounts.sign_in.sessions import open_session
 from app.factory.access import ACCESS
-from app.factory.rules import ROLES, Rule
+from app.factory.rules import Rule
 from app.kit.ids import new_id
 from app.web.database import transaction
 from app.web.runtime import runtime, wall_now

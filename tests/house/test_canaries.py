@@ -36,7 +36,7 @@ def canaries() -> dict[str, str]:
     mark = uuid4().hex
     return {
         "password": f"canary {mark} password",
-        "e-mail": f"canary-{mark}@secret-person.example",
+        "email": f"canary-{mark}@secret-person.example",
         "key": new_key(),
         "stripe": f"sk_live_{mark}",
         "webhook": f"whsec_{mark}",

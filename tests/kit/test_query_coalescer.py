@@ -50,10 +50,10 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 def meanwhile(road: Road, threads: ThreadPoolExecutor, *asked: int) -> list[Future[int]]:
     """Ask 1, and the others while that trip is under way; then let it go."""
     together = QueryCoalescer(road)
-    futures = [threads.submit(together.ask, 1)]
+    futures = [threads.submit(together.run, 1)]
     assert road.under_way.wait(SECONDS)
-    futures += [threads.submit(together.ask, each) for each in asked]
-    while len(together._open_batch.questions if together._open_batch else ()) < len(asked):
+    futures += [threads.submit(together.run, each) for each in asked]
+    while len(together._open_batch.queries if together._open_batch else ()) < len(asked):
         time.sleep(0.001)
     road.go.set()
     return futures
@@ -61,7 +61,7 @@ def meanwhile(road: Road, threads: ThreadPoolExecutor, *asked: int) -> list[Futu
 
 def test_who_asks_alone_is_answered_at_once(road: Road) -> None:
     road.go.set()
-    assert QueryCoalescer(road).ask(21) == 42
+    assert QueryCoalescer(road).run(21) == 42
     assert road.trips == [[21]]
 
 
@@ -90,8 +90,8 @@ def test_the_road_is_free_again_after_a_failure(road: Road) -> None:
     road.go.set()
     together = QueryCoalescer(road)
     with pytest.raises(psycopg.DataError):
-        together.ask(-1)
-    assert together.ask(5) == 10
+        together.run(-1)
+    assert together.run(5) == 10
 
 
 def test_many_threads_each_get_their_own_answers_from_one_trip_at_a_time(threads: ThreadPoolExecutor) -> None:
@@ -104,4 +104,4 @@ def test_many_threads_each_get_their_own_answers_from_one_trip_at_a_time(threads
         return [2 * each for each in asked]
 
     together = QueryCoalescer(answer)
-    assert list(threads.map(together.ask, range(5000))) == [2 * number for number in range(5000)]
+    assert list(threads.map(together.run, range(5000))) == [2 * number for number in range(5000)]

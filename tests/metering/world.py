@@ -13,9 +13,9 @@ import psycopg
 from msgspec import Raw
 
 from app.kit.pool import HotPool
+from app.metering.recorder import UsageRecorder
 from app.metering.recording.batch import BatchOutcome, record_batch
 from app.metering.recording.record import Outcome, record_event
-from app.metering.recording.recorder import UsageRecorder
 from app.metering.schemas import Event
 
 NOW = datetime(2026, 11, 21, 12, 0, 30, tzinfo=UTC)

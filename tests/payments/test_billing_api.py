@@ -93,7 +93,7 @@ def test_a_plan_is_bought_read_cancelled_and_taken_back(scenario: Scenario) -> N
 
 def test_the_history_comes_by_page_and_by_filter(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
-    org.buys(plan)
+    org.paying(plan)
     for _ in range(3):
         scenario.renew()
     call = Caller(org)
@@ -195,7 +195,7 @@ def test_payments_off_and_stripe_away_are_answers_of_their_own(scenario: Scenari
 
 def test_billing_is_told_without_stripe_too(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
-    org.buys(plan)
+    org.paying(plan)
     scenario.stripe.fail("503", times=9)
     found = Caller(org)("GET", "/billing")
     assert found.status_code == 200
@@ -204,7 +204,7 @@ def test_billing_is_told_without_stripe_too(scenario: Scenario) -> None:
 
 def test_an_overdue_payment_is_told_with_the_day_the_limits_fall(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
-    org.buys(plan)
+    org.paying(plan)
     org.past_due()
     found = Caller(org)("GET", "/subscription").json
     assert (found["state"], found["limited"]) == ("past_due", False)

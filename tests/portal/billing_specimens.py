@@ -95,7 +95,7 @@ def history(*, empty: bool = False, narrow: bool = False) -> HistoryView:
         until=None,
         state="",
         narrow=narrow,
-        totals=["$98.00 paid, $10.00 of it refunded", "¥74,000 paid"] if shown else [],
+        totals=["$98.00 paid, $10.00 of it refunded.", "¥74,000 paid."] if shown else [],
         next_href="/billing?next=abc#history" if shown else None,
         first_href=None,
         csv_href="/billing/history.csv",

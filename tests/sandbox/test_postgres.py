@@ -128,7 +128,7 @@ def test_a_cluster_of_another_release_is_refused_in_words(tmp_path: Path) -> Non
     (other / "PG_VERSION").write_text("9\n", encoding="ascii")
     refused = run("serve", other)
     assert refused.returncode == 1
-    assert "was made by PostgreSQL 9" in refused.stderr
+    assert "was created by PostgreSQL 9" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 

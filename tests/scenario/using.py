@@ -7,8 +7,8 @@ from typing import Any, Self
 import msgspec
 
 from app.kit.actor import SYSTEM
+from app.metering.recorder import get_usage_recorder
 from app.metering.recording.batch import BatchTerms, record_batch
-from app.metering.recording.recorder import get_usage_recorder
 from app.metering.schemas import Event
 from app.subscriptions.service import assign_plan
 from app.web.database import transaction

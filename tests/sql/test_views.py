@@ -191,7 +191,7 @@ def test_payments_status_tells_the_oldest_debt_the_grace_and_the_open_checkout(s
     theirs = there.subscribe(0)
     for days, remaining, status in ((0, 100, "void"), (1, 0, "open"), (3, 300, "open"), (2, 200, "open")):
         there.invoice(days, remaining, status)
-    asked = "SELECT amount_remaining FROM stripe_invoices WHERE id = payments_owed(%s)"
+    asked = "SELECT amount_remaining FROM stripe_invoices WHERE id = payments_unpaid_invoice(%s)"
     assert sql.value(asked, there.org) == 200
     values = {"org_id": there.org, "stripe_subscription_id": theirs, "started_at": NOW, "grace_ends_at": NOW}
     sql.insert("dunnings", id=uuid4(), **values)
@@ -200,7 +200,7 @@ def test_payments_status_tells_the_oldest_debt_the_grace_and_the_open_checkout(s
         interval="month", currency="CHF", amount=900, state="opening", opened_at=NOW,
     )  # fmt: skip
     assert there.status("amount_remaining, due_currency, grace_ends_at") == (200, "CHF", NOW)
-    assert there.status("visit_version_id, visit_interval, visit_currency") == (there.version, "month", "CHF")
+    assert there.status("checkout_version_id, checkout_interval, checkout_currency") == (there.version, "month", "CHF")
     assert sql.rows("SELECT grace_ends_at FROM payments_dunnings_running WHERE org_id = %s", there.org) == [(NOW,)]
     sql.rows("UPDATE dunnings SET ended_at = %s, outcome = 'recovered' WHERE org_id = %s", NOW, there.org)
     assert there.status("grace_ends_at") == (None,)

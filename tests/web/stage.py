@@ -63,9 +63,7 @@ def page(template: str, *, block: str | None = None, who: Any = OWNER, **context
     app = stage()
     given = {
         "who": who,
-        "settings": SimpleNamespace(
-            sandbox=True, mailbox_url="http://127.0.0.1:8025", stripe_on=False, stripe_api_base="https://api.stripe.com"
-        ),
+        "settings": SimpleNamespace(sandbox=True, mailbox_url="http://127.0.0.1:8025", stripe_sandbox_url=None),
         "request_id": "0199c2f0a7b14f2e",
         "now": datetime(2026, 11, 21, 12, 0, tzinfo=UTC),
         "csrf_field": lambda: Markup('<input type="hidden" name="csrf_token" value="token">'),

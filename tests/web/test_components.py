@@ -25,15 +25,6 @@ def meter(**facts: Any) -> str:
         return render_template_string(METER, at=RESET, **{**given, **facts})
 
 
-def test_a_dismissal_is_a_form_with_its_token() -> None:
-    macro = """{% from "components/prompt.html" import prompt %}
-    {{ prompt("near", "82 % used", dismiss_action="/dismiss", dismiss_fields={"meter": "calls"}, csrf=token) }}"""
-    with stage().test_request_context("/"):
-        html = render_template_string(macro, token=Markup("<i>token</i>"))
-    form = html[html.index('action="/dismiss"') :]
-    assert form.index("<i>token</i>") < form.index("</form>")
-
-
 def test_a_bar_says_in_words_what_it_draws() -> None:
     html = meter()
     assert 'aria-label="API calls: 8,200 of 10,000 used, 82 percent, resets 1 December 2026"' in html

@@ -13,7 +13,7 @@ from app.accounts import emails, queries
 from app.accounts.api_keys import key_format
 from app.accounts.auth_models import ApiKey
 from app.accounts.models import User
-from app.accounts.orgs.roles import ORG_SCOPES, STAFF_SCOPES
+from app.accounts.roles import ORG_SCOPES, STAFF_SCOPES
 from app.audit.service import write
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, FieldError, InvalidRequest
@@ -49,10 +49,7 @@ def create_key(
     wanted = _check_scopes(scopes, STAFF_SCOPES if org_id is None else ORG_SCOPES)
     if org_id is not None:
         queries.get_org(session, org_id)
-    if key_id is not None and session.get(ApiKey, key_id) is not None:
-        raise Conflict(
-            "This key already exists. Its secret was shown only once; if you did not copy it, revoke the key."
-        )
+    _ensure_new(session, key_id)
     secret = key_format.new_key()
     row = ApiKey(
         id=key_id or new_id(),
@@ -68,8 +65,8 @@ def create_key(
     )
     session.add(row)
     session.flush()
-    after = {"name": name, "scopes": wanted, "expires_at": expires_at.isoformat() if expires_at else None}
     _notify_creator(session, row, now=now)
+    after = {"name": name, "scopes": wanted, "expires_at": expires_at.isoformat() if expires_at else None}
     write(session, actor, "key.created", on=("api_key", row.id), org_id=org_id, after=after, now=now)
     return NewKey(row, secret)
 
@@ -84,6 +81,13 @@ def revoke_key(session: Session, org_id: UUID, key_id: UUID, *, actor: Actor, no
     return row
 
 
+def _ensure_new(session: Session, key_id: UUID | None) -> None:
+    if key_id is not None and session.get(ApiKey, key_id) is not None:
+        raise Conflict(
+            "This key already exists. Its secret was shown only once; if you did not copy it, revoke the key."
+        )
+
+
 def _check_scopes(scopes: Collection[str], known: Collection[str]) -> list[str]:
     wanted = [scope for scope in known if scope in scopes]
     if not wanted or len(wanted) != len(set(scopes)):
@@ -94,4 +98,4 @@ def _check_scopes(scopes: Collection[str], known: Collection[str]) -> list[str]:
 def _notify_creator(session: Session, row: ApiKey, *, now: datetime) -> None:
     creator = session.get(User, row.created_by) if row.created_by else None
     if creator is not None and row.org_id is not None:
-        emails.send_key_created(session, creator, row, queries.get_org(session, row.org_id), now=now)
+        emails.queue_key_created(session, creator, row, queries.get_org(session, row.org_id), now=now)

@@ -1,4 +1,4 @@
-"""Shared form fields: plain text, lower-case e-mail addresses, and passwords that are not easy to guess."""
+"""Shared form fields: plain text, lower-case email addresses, and passwords that are not easy to guess."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class PlainField(StringField):
 
 
 class EmailField(PlainField):
-    """An e-mail address in lower case."""
+    """An email address in lower case."""
 
-    def __init__(self, label: str = "E-mail address", validators: Any = (), **kwargs: Any) -> None:
-        valid = Email("Enter an e-mail address such as name@example.com.")
+    def __init__(self, label: str = "Email address", validators: Any = (), **kwargs: Any) -> None:
+        valid = Email("Enter an email address such as name@example.com.")
         kwargs["render_kw"] = {"type": "email", "spellcheck": "false", **kwargs.get("render_kw", {})}
         super().__init__(label, [NEEDED, Length(max=320), valid, *validators], **kwargs)
 

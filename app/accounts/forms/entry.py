@@ -22,7 +22,7 @@ class SignUpForm(PageForm):
 
 
 class SignInForm(PageForm):
-    """E-mail address and password."""
+    """Email address and password."""
 
     email = EmailField(render_kw={"autocomplete": "username"})
     password = current_password_field()
@@ -35,7 +35,7 @@ class AddressForm(PageForm):
 
 
 class NewPasswordForm(PageForm):
-    """A new password, set with an e-mailed link."""
+    """A new password, set with an emailed link."""
 
     password = new_password_field("New password")
 

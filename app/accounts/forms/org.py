@@ -9,7 +9,7 @@ from wtforms import HiddenField, SelectField, SelectMultipleField
 from wtforms.validators import UUID, InputRequired, Length, Optional, ValidationError
 
 from app.accounts.forms.base import NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField, choices_from
-from app.accounts.orgs.roles import MEMBER, ORG_SCOPES, ROLES
+from app.accounts.roles import MEMBER, ORG_SCOPES, ROLES
 
 LINE = Length(max=200, message="Use at most 200 characters.")
 LABEL = Length(max=255, message="Use at most 255 characters.")
@@ -82,7 +82,7 @@ class RoleForm(PageForm):
 class LabelForm(PageForm):
     """The host product's own id for a member."""
 
-    external_id = PlainField("Id in your product", [Optional(), LABEL], render_kw={"autocomplete": "off"})
+    external_id = PlainField("ID in your product", [Optional(), LABEL], render_kw={"autocomplete": "off"})
 
 
 class KeyForm(PageForm):

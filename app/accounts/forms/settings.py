@@ -31,9 +31,9 @@ class ThemeForm(PageForm):
 
 
 class EmailForm(PageForm):
-    """Changes the e-mail address; requires the password."""
+    """Changes the email address; requires the password."""
 
-    new_email = EmailField("New e-mail address", render_kw={"autocomplete": "email"})
+    new_email = EmailField("New email address", render_kw={"autocomplete": "email"})
     password = current_password_field("Your password")
 
 

@@ -1,4 +1,4 @@
-"""Invitations: a 256-bit token sent by e-mail and stored hashed; valid once, for seven days, for that address."""
+"""Invitations: a 256-bit token sent by email and stored hashed; valid once, for seven days, for that address."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from app.accounts import emails, queries
 from app.accounts.models import Invitation, User
 from app.accounts.orgs import members
-from app.accounts.orgs.roles import may_assign_role
-from app.accounts.sign_in.tokens import digest_token, new_token
+from app.accounts.roles import may_assign_role
+from app.accounts.tokens import digest_token, new_token
 from app.audit.service import write
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, NotAllowed, NotFound
@@ -51,7 +51,7 @@ def invite(
     except IntegrityError as error:
         raise Conflict("Somebody else is inviting this address right now.") from error
     inviter, org = queries.get_user(session, by), queries.get_org(session, org_id)
-    emails.send_invitation(session, row, org, inviter, token, now=now)
+    emails.queue_invitation(session, row, org, inviter, token, now=now)
     on = ("invitation", row.id)
     write(session, actor, "invitation.made", on=on, org_id=org_id, after={"role": role}, now=now)
     return row

@@ -5,15 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.accounts import queries
 from app.accounts.auth_models import DeviceSession
 from app.accounts.models import Membership
-from app.accounts.orgs.roles import OWNER, may_assign_role
-from app.accounts.sign_in import sessions
+from app.accounts.roles import OWNER, may_assign_role
 from app.audit.service import write
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, NotAllowed
@@ -42,7 +41,7 @@ def change_role(
     _ensure_other_owner(session, member)
     before, member.role = member.role, role
     session.flush()
-    sessions.end_in_org(session, user_id, org_id)
+    _end_sessions(session, user_id, org_id)
     write(
         session,
         actor,
@@ -60,7 +59,7 @@ def remove(session: Session, org_id: UUID, user_id: UUID, *, assigner_role: str,
     member = _lock_member(session, org_id, user_id)
     _require_assignable(assigner_role, member.role, member.role)
     _delete_membership(session, member, "member.removed", actor=actor, now=now)
-    sessions.end_in_org(session, user_id, org_id)
+    _end_sessions(session, user_id, org_id)
 
 
 def leave(session: Session, org_id: UUID, user_id: UUID, *, actor: Actor, now: datetime) -> None:
@@ -111,6 +110,11 @@ def _ensure_other_owner(session: Session, member: Membership) -> None:
     )
     if session.execute(others.limit(1)).first() is None:
         raise Conflict("This is the last owner. Name another owner first.")
+
+
+def _end_sessions(session: Session, user_id: UUID, org_id: UUID) -> None:
+    """End the user's sessions in this org; after a change of role they sign in again with the new one."""
+    session.execute(delete(DeviceSession).where(DeviceSession.user_id == user_id, DeviceSession.org_id == org_id))
 
 
 def _delete_membership(session: Session, member: Membership, action: str, *, actor: Actor, now: datetime) -> None:

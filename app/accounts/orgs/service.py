@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.accounts import queries
 from app.accounts.auth_models import DeviceSession
 from app.accounts.models import Membership, Org
-from app.accounts.orgs.roles import OWNER
+from app.accounts.roles import OWNER
 from app.audit.service import write
 from app.kit.actor import Actor
 from app.kit.ids import new_id

@@ -1,4 +1,4 @@
-"""Secrets sent by e-mail: create one, find it without using it up, use it once."""
+"""Secrets sent by email: create one, find it without using it up, use it once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.auth_models import EmailToken
 from app.accounts.models import User
-from app.accounts.sign_in.tokens import digest_token, new_token
+from app.accounts.tokens import digest_token, new_token
 from app.kit.ids import new_id
 
 LIFETIME = {"verify": timedelta(days=3), "reset": timedelta(hours=1), "change": timedelta(days=1)}

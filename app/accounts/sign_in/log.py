@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.auth_models import SignInDetails, SignInEntry
 from app.accounts.identity import RequestOrigin
-from app.audit.queries import entries
+from app.audit.queries import list_entries
 from app.audit.service import write
 from app.kit.actor import SYSTEM
 
@@ -57,7 +57,7 @@ def details_hash(salt: bytes, details: dict[str, Any]) -> bytes:
 def seal(session: Session, start: datetime, end: datetime, *, now: datetime) -> None:
     """Write the digest of the entries in `[start, end)` to the audit chain, unless the day is sealed already."""
     on = ("sign_in_log", start.date().isoformat())
-    if entries(session, None, action=SEALED, on=on, limit=1):
+    if list_entries(session, None, action=SEALED, on=on, limit=1):
         return
     count, digest = compute_digest(session, start, end)
     after = {"entries": count, "sha256": digest, "start": start, "end": end}
@@ -67,7 +67,7 @@ def seal(session: Session, start: datetime, end: datetime, *, now: datetime) -> 
 def find_broken_seals(session: Session) -> tuple[int, list[str]]:
     """Return how many days are sealed, and the days whose entries no longer match their seal."""
     sealed, broken, below = 0, [], None
-    while page := entries(session, None, action=SEALED, below=below, limit=200):
+    while page := list_entries(session, None, action=SEALED, below=below, limit=200):
         for entry in page:
             facts = entry.act.after or {}
             span = (datetime.fromisoformat(facts["start"]), datetime.fromisoformat(facts["end"]))

@@ -1,4 +1,4 @@
-"""Limits on guessing passwords and sending e-mails, stored in PostgreSQL so that they survive a restart.
+"""Limits on guessing passwords and sending emails, stored in PostgreSQL so that they survive a restart.
 
 A window opens with its first attempt. Attempts are counted before the secret is checked, in their own transaction, so
 parallel guesses cannot slip through. Callers count them in one fixed order of kinds, which prevents deadlocks.
@@ -60,7 +60,7 @@ def sign_in_claims(email: str, address: str | None, device: str | None) -> list[
 
 
 def mail_claims(kind: str, email: str, address: str | None) -> list[Claim]:
-    """The buckets that a request for an e-mail counts against; `kind` is reset, verify or known."""
+    """The buckets that a request for an email counts against; `kind` is reset, verify or known."""
     per_user = VERIFY if kind == "verify" else RESET
     return [
         Claim(f"{kind}:user:{email_mark(email)}", per_user),

@@ -27,7 +27,7 @@ _PARTS = re.compile(r"\w+")
 def find_problem(password: str, *words: str | None) -> str | None:
     """Why this password is rejected, in words for the user; None if it is fine.
 
-    `words` are what an attacker knows about the user: name, e-mail address, organisation.
+    `words` are what an attacker knows about the user: name, email address, organisation.
     """
     if len(password) < MIN_LENGTH:
         return f"Use at least {MIN_LENGTH} characters; 15 or more are better."
@@ -50,7 +50,7 @@ def _is_mostly(password: str, known: list[str]) -> bool:
 
 def hash_password(password: str) -> str:
     """Hash a password for storage; takes about 40 ms by design."""
-    return _hasher().hash(_normalize(password))
+    return _hasher().hash(_normalise(password))
 
 
 def verify_password(stored: str | None, password: str) -> bool:
@@ -58,7 +58,7 @@ def verify_password(stored: str | None, password: str) -> bool:
     hasher = _hasher()
     decoy = _decoy(hasher)
     try:
-        return hasher.verify(stored or decoy, _normalize(password)[:MAX_LENGTH]) and stored is not None
+        return hasher.verify(stored or decoy, _normalise(password)[:MAX_LENGTH]) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
 
@@ -83,6 +83,6 @@ def _decoy(hasher: PasswordHasher) -> str:
     return hasher.hash("the password of nobody")
 
 
-def _normalize(password: str) -> str:
+def _normalise(password: str) -> str:
     """Normalise (NFKC): keyboards may compose an accent differently (NIST SP 800-63B, 5.1.1.2)."""
     return unicodedata.normalize("NFKC", password)

@@ -1,4 +1,4 @@
-"""Password recovery: an e-mailed link, valid once and for an hour, and a new password."""
+"""Password recovery: an emailed link, valid once and for an hour, and a new password."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from app.kit.actor import Actor
 
 
 def request_reset(session: Session, email: str, origin: RequestOrigin, *, now: datetime) -> None:
-    """E-mail a link, at most five a day. An unknown address gets none, and the answer does not reveal it."""
+    """Email a link, at most five a day. An unknown address gets none, and the answer does not reveal it."""
     if login_throttle.count_attempt(session, login_throttle.mail_claims("reset", email, origin.address), now):
         return
     user = queries.find_user_by_email(session, email)
     log.record(session, "reset_asked", origin, user_id=user.id if user else None, email=email, now=now)
     if user is not None and user.is_active:
         token, row = email_tokens.create(session, user, "reset", now=now)
-        emails.send_reset_link(session, user, token, row, now=now)
+        emails.queue_reset_link(session, user, token, row, now=now)
 
 
 def reset_password(
     session: Session, token: str, password_hash: str, origin: RequestOrigin, *, actor: Actor, now: datetime
 ) -> User | None:
-    """Set the password with an e-mailed link and end every session. None if the link is no longer valid.
+    """Set the password with an emailed link and end every session. None if the link is no longer valid.
 
     Opening the link proves ownership of the address, so it is confirmed too.
     """
@@ -42,7 +42,7 @@ def reset_password(
     email_tokens.revoke(session, user, "reset", "change", now=now)
     sessions.end_all(session, user.id)
     log.record(session, "reset_done", origin, user_id=user.id, now=now)
-    emails.send_account_changed(session, user, user.email, "Your password was changed.", key=str(row.id), now=now)
+    emails.queue_account_changed(session, user, user.email, "Your password was changed.", key=str(row.id), now=now)
     user_actor = replace(actor, kind="user", id=user.id)
     write(session, user_actor, "user.password_reset", on=("user", user.id), now=now)
     return user

@@ -75,13 +75,13 @@ def complete_sign_in(
 
 
 def open_session(session: Session, user: User, origin: RequestOrigin, *, known: bool, now: datetime) -> str:
-    """Open a session for a user whose identity is proven; notify them by e-mail if the device is not `known`."""
+    """Open a session for a user whose identity is proven; notify them by email if the device is not `known`."""
     choices = queries.list_org_choices(session, user.id)
     signed_in_before = queries.has_signed_in(session, user.id)
     token, session_id = sessions.open_session(session, user.id, choices[0].id if choices else None, origin, now=now)
     log.record(session, "signed_in", origin, user_id=user.id, session_id=session_id, now=now)
     if signed_in_before and not known:
-        emails.send_new_sign_in(session, user, origin, key=str(session_id), now=now)
+        emails.queue_new_sign_in(session, user, origin, key=str(session_id), now=now)
     return token
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, or_
 from sqlalchemy.orm import Session
 
 from app.accounts.auth_models import DeviceSession
-from app.accounts.guards import IDLE
 from app.accounts.identity import RequestOrigin
 from app.accounts.sign_in.cookies import SESSION_LIFETIME
-from app.accounts.sign_in.tokens import digest_token, new_token
+from app.accounts.tokens import digest_token, new_token
 from app.kit.ids import new_id
+
+IDLE = timedelta(hours=12)
 
 
 def open_session(
@@ -58,11 +59,6 @@ def end_all(session: Session, user_id: UUID, *, except_session: UUID | None = No
     """Sign out all of the user's devices, or all but one."""
     deletion = delete(DeviceSession).where(DeviceSession.user_id == user_id)
     session.execute(deletion if except_session is None else deletion.where(DeviceSession.id != except_session))
-
-
-def end_in_org(session: Session, user_id: UUID, org_id: UUID) -> None:
-    """End the user's sessions in this org; after a change of role they sign in again with the new one."""
-    session.execute(delete(DeviceSession).where(DeviceSession.user_id == user_id, DeviceSession.org_id == org_id))
 
 
 def end_token(session: Session, token: str | None) -> None:

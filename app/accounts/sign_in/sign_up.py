@@ -1,4 +1,4 @@
-"""Sign-up and confirmation of e-mail addresses."""
+"""Sign-up and confirmation of email addresses."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def sign_up(
     now: datetime,
     opened_at: datetime,
 ) -> UUID | None:
-    """Create a user and e-mail a link to confirm the address.
+    """Create a user and email a link to confirm the address.
 
-    If the address has an account, its owner is notified by e-mail and None is returned: the visitor must see the same
+    If the address has an account, its owner is notified by email and None is returned: the visitor must see the same
     page.
     """
     user = create_user(session, email, name, password_hash, actor=actor, now=now, opened_at=opened_at)
@@ -78,13 +78,13 @@ def sign_up(
         _notify_owner(session, email, origin, now=now)
         return None
     token, row = email_tokens.create(session, user, "verify", now=now)
-    emails.send_verification(session, user, token, row, now=now)
+    emails.queue_verification(session, user, token, row, now=now)
     log.record(session, "sign_up", origin, user_id=user.id, now=now)
     return user.id
 
 
 def confirm_address(session: Session, token: str, *, actor: Actor, now: datetime) -> User | None:
-    """Use up an e-mailed token: confirm the address, or apply the change of address.
+    """Use up an emailed token: confirm the address, or apply the change of address.
 
     None if the link is no longer valid; `Conflict` if another account has taken the new address meanwhile.
     """
@@ -109,7 +109,7 @@ def send_verification(session: Session, email: str, origin: RequestOrigin, *, no
     user = queries.find_user_by_email(session, email)
     if user is not None and user.is_active and user.email_verified_at is None:
         token, row = email_tokens.create(session, user, "verify", now=now)
-        emails.send_verification(session, user, token, row, now=now)
+        emails.queue_verification(session, user, token, row, now=now)
 
 
 def _change_address(session: Session, user: User, email: str, *, key: str, actor: Actor, now: datetime) -> None:
@@ -120,8 +120,8 @@ def _change_address(session: Session, user: User, email: str, *, key: str, actor
             user.email_verified_at = now
     except IntegrityError as error:
         raise Conflict("Another account now has this address. Nothing was changed.") from error
-    emails.send_account_changed(
-        session, user, before, "The e-mail address of your account was changed.", key=key, now=now
+    emails.queue_account_changed(
+        session, user, before, "The email address of your account was changed.", key=key, now=now
     )
     personal = {"before": before, "after": email}
     write(session, actor, "user.email_changed", on=("user", user.id), personal=personal, now=now)
@@ -133,4 +133,4 @@ def _notify_owner(session: Session, email: str, origin: RequestOrigin, *, now: d
         return
     log.record(session, "sign_up_known", origin, user_id=user.id, now=now)
     if login_throttle.count_attempt(session, login_throttle.mail_claims("known", email, origin.address), now) is None:
-        emails.send_account_exists(session, user, email, key=str(new_id()), now=now)
+        emails.queue_account_exists(session, user, email, key=str(new_id()), now=now)

@@ -10,9 +10,9 @@ from app.accounts import guards, queries
 from app.accounts.forms.base import ButtonForm
 from app.accounts.forms.org import ClientForm, ClientNameForm
 from app.accounts.orgs import clients
-from app.accounts.orgs.roles import ADMIN, MEMBER, OWNER
+from app.accounts.roles import ADMIN, MEMBER, OWNER
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import seat
+from app.accounts.views.context import current_membership
 from app.kit.errors import Conflict
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
@@ -28,7 +28,7 @@ def clients_page() -> Response:
 @pages.post("/settings/clients")
 def create_client() -> Response:
     """Add a client."""
-    form, current = ClientForm(), seat()
+    form, current = ClientForm(), current_membership()
     if not form.validate_on_submit():
         return _page(form, status=422)
     try:
@@ -52,7 +52,7 @@ def create_client() -> Response:
 @pages.route("/settings/clients/<uuid:client_id>", methods=["GET", "POST"])
 def client(client_id: UUID) -> Response:
     """Rename a client."""
-    current = seat()
+    current = current_membership()
     row = queries.get_client(session(), current.org_id, client_id)
     form = ClientNameForm(name=row.name)
     if not form.validate_on_submit():
@@ -74,7 +74,7 @@ def delete_client(client_id: UUID) -> Response:
     with transaction() as open_session:
         clients.delete_client(
             open_session,
-            seat().org_id,
+            current_membership().org_id,
             client_id,
             actor=guards.caller().actor,
             now=wall_now(),
@@ -85,7 +85,7 @@ def delete_client(client_id: UUID) -> Response:
 
 
 def _page(form: ClientForm, status: int = 200) -> Response:
-    current = seat()
+    current = current_membership()
     may_change = current.role in {OWNER, ADMIN, MEMBER}
     return render(
         "accounts/settings/clients.html",

@@ -12,12 +12,13 @@ from flask import session as form_session
 from app.accounts import guards, queries
 from app.accounts.sign_in import cookies, login_throttle, passwords
 from app.kit.errors import NotAllowed
+from app.web.addresses import path_to
 from app.web.database import session, transaction
 from app.web.pages import redirect_path
 from app.web.runtime import wall_now
 
 
-class Person(NamedTuple):
+class CurrentUser(NamedTuple):
     """The user of this request and their session."""
 
     user_id: UUID
@@ -25,7 +26,7 @@ class Person(NamedTuple):
     email: str
 
 
-class Seat(NamedTuple):
+class CurrentMembership(NamedTuple):
     """The org that the user works in, and their role in it."""
 
     org_id: UUID
@@ -33,20 +34,25 @@ class Seat(NamedTuple):
     user_id: UUID
 
 
-def person() -> Person:
+def current_user() -> CurrentUser:
     """The signed-in user; the access table rejects everyone else."""
     identified = guards.caller()
     if identified.user_id is None or identified.session_id is None or identified.email is None:
         raise NotAllowed("Please sign in first.", code="sign_in_required")
-    return Person(identified.user_id, identified.session_id, identified.email)
+    return CurrentUser(identified.user_id, identified.session_id, identified.email)
 
 
-def seat() -> Seat:
+def current_membership() -> CurrentMembership:
     """The session's org and the user's role in it."""
     identified = guards.caller()
     if identified.user_id is None or identified.org_id is None or identified.role is None:
         raise NotAllowed("You need to be in an organisation to do this.")
-    return Seat(identified.org_id, identified.role, identified.user_id)
+    return CurrentMembership(identified.org_id, identified.role, identified.user_id)
+
+
+def home() -> str:
+    """The landing page after signing in."""
+    return path_to("portal.dashboard")
 
 
 def finish_sign_in(path: str, token: str, email: str) -> Response:
@@ -65,7 +71,7 @@ class PasswordCheck(NamedTuple):
     wait: datetime | None = None
 
 
-def check_password(identified: Person, password: str) -> PasswordCheck:
+def check_password(identified: CurrentUser, password: str) -> PasswordCheck:
     """Whether this is the user's password; at most ten attempts in five minutes."""
     now = wall_now()
     claims = [login_throttle.Claim(f"password:user:{identified.user_id}", login_throttle.PASSWORD_CHECK)]

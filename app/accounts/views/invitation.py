@@ -10,14 +10,14 @@ from app.accounts.forms.entry import JoinForm
 from app.accounts.identity import request_origin
 from app.accounts.models import Invitation
 from app.accounts.orgs import invitations
-from app.accounts.orgs.roles import ROLES
 from app.accounts.orgs.service import choose_org
+from app.accounts.roles import ROLES
 from app.accounts.sign_in import passwords, service, sign_up
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import finish_sign_in, person
+from app.accounts.views.context import current_user, finish_sign_in, home
 from app.kit.errors import Conflict
 from app.web.database import session, transaction
-from app.web.pages import flash_message, home, redirect_path, render
+from app.web.pages import flash_message, redirect_path, render
 from app.web.runtime import business_now, wall_now
 
 
@@ -33,7 +33,7 @@ def invitation(token: str) -> Response:
 @pages.post("/invitations/<token>")
 def accept_invitation(token: str) -> Response:
     """Join as the signed-in user, whose address must be the invited one."""
-    signed_in, now = person(), wall_now()
+    signed_in, now = current_user(), wall_now()
     with transaction() as open_session:
         user = queries.get_user(open_session, signed_in.user_id)
         org_id = invitations.accept(open_session, token, user, actor=guards.caller().actor, now=now)
@@ -44,7 +44,7 @@ def accept_invitation(token: str) -> Response:
 
 @pages.post("/invitations/<token>/join")
 def join(token: str) -> Response:
-    """Join as a new user. The link came by e-mail, so it confirms the address."""
+    """Join as a new user. The link came by email, so it confirms the address."""
     form = JoinForm()
     row = queries.find_invitation_by_token(session(), token)
     if row is None or not row.is_open(wall_now()):

@@ -10,9 +10,9 @@ from app.accounts import guards, queries
 from app.accounts.api_keys import service
 from app.accounts.api_keys.service import NewKey
 from app.accounts.forms.org import EXPIRIES, KeyForm, RevokeForm
-from app.accounts.orgs.roles import ADMIN, ORG_SCOPES, OWNER
+from app.accounts.roles import ADMIN, ORG_SCOPES, OWNER
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import seat
+from app.accounts.views.context import current_membership
 from app.kit.errors import Conflict
 from app.kit.ids import new_id
 from app.web.addresses import path_to
@@ -24,7 +24,7 @@ from app.web.runtime import runtime, wall_now
 @pages.get("/settings/keys")
 def keys() -> Response:
     """List the org's keys, for owners and admins; others are told whom to ask."""
-    current = seat()
+    current = current_membership()
     may_change = current.role in {OWNER, ADMIN}
     return render(
         "accounts/keys/keys.html",
@@ -62,7 +62,7 @@ def create_key() -> Response:
 
 
 def _create(form: KeyForm) -> NewKey:
-    current, now = seat(), wall_now()
+    current, now = current_membership(), wall_now()
     lifetime = EXPIRIES[form.text("expires")][1]
     with transaction() as open_session:
         return service.create_key(
@@ -82,7 +82,7 @@ def _create(form: KeyForm) -> NewKey:
 @pages.route("/settings/keys/<uuid:key_id>/revoke", methods=["GET", "POST"])
 def revoke_key(key_id: UUID) -> Response:
     """Revoke a key after its name has been typed."""
-    current = seat()
+    current = current_membership()
     key = queries.get_key(session(), current.org_id, key_id)
     form = RevokeForm().expect_name(key.name)
     if not form.validate_on_submit():

@@ -11,9 +11,9 @@ from app.accounts import guards, queries
 from app.accounts.forms.base import ButtonForm, choices_from
 from app.accounts.forms.org import InviteForm, LabelForm, RoleForm
 from app.accounts.orgs import invitations, members
-from app.accounts.orgs.roles import ADMIN, OWNER, ROLE_ROWS, ROLES, may_assign_role
+from app.accounts.roles import ADMIN, OWNER, ROLE_ROWS, ROLES, may_assign_role
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import seat
+from app.accounts.views.context import current_membership
 from app.kit.errors import Conflict, NotAllowed
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
@@ -28,8 +28,8 @@ def members_page() -> Response:
 
 @pages.post("/settings/members/invite")
 def invite() -> Response:
-    """Invite an address by e-mail."""
-    form, current = InviteForm(), seat()
+    """Invite an address by email."""
+    form, current = InviteForm(), current_membership()
     if not form.validate_on_submit():
         return _page(form, status=422)
     try:
@@ -55,7 +55,9 @@ def invite() -> Response:
 def revoke_invitation(invitation_id: UUID) -> Response:
     """Withdraw an invitation."""
     with transaction() as open_session:
-        invitations.revoke(open_session, seat().org_id, invitation_id, actor=guards.caller().actor, now=wall_now())
+        invitations.revoke(
+            open_session, current_membership().org_id, invitation_id, actor=guards.caller().actor, now=wall_now()
+        )
     flash_message("success", "Invitation withdrawn.")
     return redirect_to("accounts.members_page")
 
@@ -69,7 +71,7 @@ def member(user_id: UUID) -> Response:
 @pages.post("/settings/members/<uuid:user_id>/role")
 def change_role(user_id: UUID) -> Response:
     """Change a member's role."""
-    form, current = RoleForm(), seat()
+    form, current = RoleForm(), current_membership()
     queries.get_membership(session(), current.org_id, user_id)
     if not form.validate_on_submit():
         return _member_page(user_id, role_form=form)
@@ -94,7 +96,7 @@ def change_role(user_id: UUID) -> Response:
 @pages.post("/settings/members/<uuid:user_id>/label")
 def change_label(user_id: UUID) -> Response:
     """Link the member to a user label on usage events."""
-    form, current = LabelForm(), seat()
+    form, current = LabelForm(), current_membership()
     queries.get_membership(session(), current.org_id, user_id)
     if not form.validate_on_submit():
         return _member_page(user_id, label_form=form)
@@ -105,14 +107,14 @@ def change_label(user_id: UUID) -> Response:
     except Conflict as error:
         form.external_id.errors = [error.detail]
         return _member_page(user_id, label_form=form)
-    flash_message("success", "Id saved.")
+    flash_message("success", "ID saved.")
     return redirect_to("accounts.member", user_id=user_id)
 
 
 @pages.post("/settings/members/<uuid:user_id>/remove")
 def remove_member(user_id: UUID) -> Response:
     """Remove a member."""
-    current = seat()
+    current = current_membership()
     with transaction() as open_session:
         members.remove(
             open_session,
@@ -127,7 +129,7 @@ def remove_member(user_id: UUID) -> Response:
 
 
 def _page(form: InviteForm, status: int = 200) -> Response:
-    current = seat()
+    current = current_membership()
     people = queries.list_members(session(), current.org_id)
     form.role.choices = _role_choices(current.role)
     return render(
@@ -145,7 +147,7 @@ def _page(form: InviteForm, status: int = 200) -> Response:
 
 
 def _member_page(user_id: UUID, role_form: RoleForm | None = None, label_form: LabelForm | None = None) -> Response:
-    current = seat()
+    current = current_membership()
     target = queries.get_membership(session(), current.org_id, user_id)
     own_role = RoleForm(formdata=None, role=target.role)
     own_label = LabelForm(formdata=None, external_id=target.external_id)

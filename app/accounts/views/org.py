@@ -9,20 +9,20 @@ from app.accounts.forms.base import ButtonForm
 from app.accounts.forms.org import OrgForm
 from app.accounts.models import Org
 from app.accounts.orgs import members, service
-from app.accounts.orgs.roles import ADMIN, OWNER
+from app.accounts.roles import ADMIN, OWNER
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import person, seat
+from app.accounts.views.context import current_membership, current_user, home
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
 from app.web.database import session, transaction
-from app.web.pages import flash_message, home, redirect_path, redirect_to, render
+from app.web.pages import flash_message, redirect_path, redirect_to, render
 from app.web.runtime import wall_now
 
 
 @pages.get("/settings/org")
 def org_settings() -> Response:
     """Show the settings to every member; owners and admins can change them."""
-    org = queries.get_org(session(), seat().org_id)
+    org = queries.get_org(session(), current_membership().org_id)
     form = OrgForm(data={"name": org.name, "time_zone": org.time_zone, "tax_id": org.tax_id, **org.address})
     return _page(org, form.offer_zones(org.time_zone))
 
@@ -30,7 +30,7 @@ def org_settings() -> Response:
 @pages.post("/settings/org")
 def change_org() -> Response:
     """Save name, time zone, address and tax id; the currency cannot be changed here."""
-    org = queries.get_org(session(), seat().org_id)
+    org = queries.get_org(session(), current_membership().org_id)
     form = OrgForm().offer_zones(org.time_zone)
     if not form.validate_on_submit():
         return _page(org, form, status=422)
@@ -52,7 +52,7 @@ def change_org() -> Response:
 @pages.post("/orgs/switch")
 def switch_org() -> Response:
     """Switch to another of the user's orgs."""
-    signed_in = person()
+    signed_in = current_user()
     org_id = parse_id(request.form.get("org_id", ""))
     if org_id is None:
         raise NotFound("There is no such organisation.")
@@ -64,7 +64,7 @@ def switch_org() -> Response:
 @pages.route("/settings/leave", methods=["GET", "POST"])
 def leave_org() -> Response:
     """Leave the org, after a page that explains the consequences."""
-    form, current = ButtonForm(), seat()
+    form, current = ButtonForm(), current_membership()
     if not form.validate_on_submit():
         owners = queries.list_members_with_role(session(), current.org_id, OWNER)
         is_last_owner = current.role == OWNER and len(owners) == 1
@@ -76,6 +76,6 @@ def leave_org() -> Response:
 
 
 def _page(org: Org, form: OrgForm, status: int = 200) -> Response:
-    may_change = seat().role in {OWNER, ADMIN}
+    may_change = current_membership().role in {OWNER, ADMIN}
     ask = [] if may_change else queries.list_members_with_role(session(), org.id, OWNER, ADMIN)
     return render("accounts/settings/org.html", org=org, form=form, may_change=may_change, ask=ask, status=status)

@@ -15,7 +15,7 @@ from app.accounts.sign_in import cookies, passwords
 from app.accounts.sign_in import sessions as devices
 from app.accounts.views.agents import describe_device
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import check_password, password_error, person
+from app.accounts.views.context import check_password, current_user, password_error
 from app.kit.errors import NotFound
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_path, redirect_to, render, safe_path
@@ -31,7 +31,7 @@ def settings() -> Response:
 @pages.post("/settings/profile")
 def change_profile() -> Response:
     """Change the display name."""
-    form, signed_in = ProfileForm(), person()
+    form, signed_in = ProfileForm(), current_user()
     if not form.validate_on_submit():
         return _page(profile_form=form)
     with transaction() as open_session:
@@ -45,7 +45,7 @@ def change_profile() -> Response:
 @pages.post("/settings/theme")
 def change_theme() -> Response:
     """Change the theme."""
-    form, signed_in = ThemeForm(), person()
+    form, signed_in = ThemeForm(), current_user()
     if not form.validate_on_submit():
         return _page(theme_form=form)
     with transaction() as open_session:
@@ -55,8 +55,8 @@ def change_theme() -> Response:
 
 @pages.post("/settings/email")
 def change_email() -> Response:
-    """Request a change of address; it takes effect when the e-mailed link is opened."""
-    form, signed_in = EmailForm(), person()
+    """Request a change of address; it takes effect when the emailed link is opened."""
+    form, signed_in = EmailForm(), current_user()
     if not form.validate_on_submit():
         return _page(email_form=form)
     check = check_password(signed_in, form.text("password"))
@@ -77,7 +77,7 @@ def change_email() -> Response:
 @pages.post("/settings/password")
 def change_password() -> Response:
     """Change the password and sign out every other device."""
-    form, signed_in = PasswordForm(), person()
+    form, signed_in = PasswordForm(), current_user()
     if not form.validate_on_submit():
         return _page(password_form=form)
     check = check_password(signed_in, form.text("current_password"))
@@ -99,7 +99,7 @@ def change_password() -> Response:
 @pages.get("/settings/sessions")
 def sessions() -> Response:
     """List the user's devices."""
-    signed_in = person()
+    signed_in = current_user()
     rows = [(row, describe_device(row.agent)) for row in queries.list_devices(session(), signed_in.user_id)]
     return render(
         "accounts/settings/sessions.html", rows=rows, current=signed_in.session_id, press=ButtonForm(), now=wall_now()
@@ -110,7 +110,7 @@ def sessions() -> Response:
 def end_session(session_id: UUID) -> Response:
     """Sign out one other device."""
     with transaction() as open_session:
-        if not devices.end_session(open_session, person().user_id, session_id):
+        if not devices.end_session(open_session, current_user().user_id, session_id):
             raise NotFound("There is no such session.")
     flash_message("success", "Device signed out.")
     return redirect_to("accounts.sessions")
@@ -119,7 +119,7 @@ def end_session(session_id: UUID) -> Response:
 @pages.post("/settings/sessions/end-others")
 def end_other_sessions() -> Response:
     """Sign out every other device."""
-    signed_in = person()
+    signed_in = current_user()
     with transaction() as open_session:
         devices.end_all(open_session, signed_in.user_id, except_session=signed_in.session_id)
     flash_message("success", "Your other devices are signed out.")
@@ -136,7 +136,7 @@ def _previous_page() -> str:
 
 def _page(**forms: PageForm) -> Response:
     """The profile page: forms passed in show their errors, the others the stored values."""
-    user = queries.get_user(session(), person().user_id)
+    user = queries.get_user(session(), current_user().user_id)
     stored = {
         "profile_form": ProfileForm(formdata=None, name=user.name),
         "theme_form": ThemeForm(formdata=None, theme=user.theme),

@@ -12,12 +12,12 @@ from app.accounts.forms.entry import ConfirmPasswordForm, SignInForm
 from app.accounts.identity import request_origin
 from app.accounts.sign_in import cookies, service
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import check_password, finish_sign_in, minutes_until, password_error, person
+from app.accounts.views.context import check_password, current_user, finish_sign_in, home, minutes_until, password_error
 from app.web.database import session, transaction
-from app.web.pages import home, redirect_path, redirect_to, render, safe_path
+from app.web.pages import redirect_path, redirect_to, render, safe_path
 from app.web.runtime import wall_now
 
-NO_MATCH = "The e-mail address and the password do not match."
+NO_MATCH = "The email address and the password do not match."
 
 
 @pages.route("/sign-in", methods=["GET", "POST"], endpoint="sign_in")
@@ -59,7 +59,7 @@ def _attempt_sign_in(attempt: service.SignInAttempt) -> tuple[str | None, dateti
 def _too_many(wait: datetime) -> str:
     return (
         f"Too many attempts. Wait {minutes_until(wait)}, sign in on a device you have used before,"
-        " or reset your password by e-mail."
+        " or reset your password by email."
     )
 
 
@@ -85,7 +85,7 @@ def confirm_password() -> Response:
         return render(
             "accounts/sign_in/confirm_password.html", form=form, next=target, status=422 if form.errors else 200
         )
-    signed_in, now = person(), wall_now()
+    signed_in, now = current_user(), wall_now()
     check = check_password(signed_in, form.text("password"))
     with transaction() as open_session:
         token = service.reauthenticate(

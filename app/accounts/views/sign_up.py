@@ -11,16 +11,16 @@ from app.accounts.forms.entry import AddressForm, SignUpForm
 from app.accounts.identity import request_origin
 from app.accounts.sign_in import email_tokens, login_throttle, passwords, service, sign_up
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import finish_sign_in, minutes_until
+from app.accounts.views.context import finish_sign_in, home, minutes_until
 from app.kit.ids import new_id
 from app.web.database import session, transaction
-from app.web.pages import flash_message, home, redirect_path, redirect_to, render, safe_path
+from app.web.pages import flash_message, redirect_path, redirect_to, render, safe_path
 from app.web.runtime import business_now, wall_now
 
 
 @pages.route("/sign-up", methods=["GET", "POST"])
 def sign_up_page() -> Response:
-    """A known address gets the same answer as a new one; its owner is notified by e-mail."""
+    """A known address gets the same answer as a new one; its owner is notified by email."""
     form = SignUpForm()
     target = safe_path(request.values.get("next"))
     if request.method == "GET" and guards.caller().user_id is not None:
@@ -55,7 +55,7 @@ def _create_user(form: SignUpForm) -> None:
             now=wall_now(),
             opened_at=business_now(),
         )
-    # This browser chose the password, so the e-mailed link may sign it in. A known address sets a marker too.
+    # This browser chose the password, so the emailed link may sign it in. A known address sets a marker too.
     form_session["pending"] = str(user_id or new_id())
 
 
@@ -67,7 +67,7 @@ def sign_up_sent() -> Response:
 
 @pages.route("/verify/<token>", methods=["GET", "POST"])
 def verify(token: str) -> Response:
-    """The link shows a button that confirms, so that e-mail scanners opening the link do not use it up."""
+    """The link shows a button that confirms, so that email scanners opening the link do not use it up."""
     if request.method == "GET":
         row = email_tokens.find(session(), token, "verify", "change", now=wall_now())
         if row is None:
@@ -88,9 +88,9 @@ def _respond_confirmed(token: str | None, email: str) -> Response:
     target = safe_path(form_session.get("next")) or home()
     if token is not None:
         response = finish_sign_in(target, token, email)
-        flash_message("success", "Your e-mail address is confirmed. Welcome!")
+        flash_message("success", "Your email address is confirmed. Welcome!")
         return response
-    flash_message("success", "The e-mail address is confirmed.")
+    flash_message("success", "The email address is confirmed.")
     return redirect_path(target) if guards.caller().user_id else redirect_to("accounts.sign_in")
 
 

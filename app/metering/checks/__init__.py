@@ -1,1 +1,1 @@
-"""Limit checks: whether usage would be allowed, what it would cost, and which plan would allow it. Read-only."""
+"""Limit checks: whether usage would be allowed and what it would cost. Read-only."""

@@ -13,7 +13,7 @@ from app.kit.money import ZERO
 from app.kit.pool import HotPool
 from app.metering.checks.price import ONE, estimate_cost, get_currency
 from app.metering.checks.rows import CheckInput, CheckRow, load_rows
-from app.metering.recording.recorder import UsageRecorder
+from app.metering.recorder import UsageRecorder
 
 
 class CheckResult(NamedTuple):

@@ -15,7 +15,7 @@ from app.kit.hot_statement import HotStatement
 from app.kit.money import plain
 from app.kit.pool import HotPool
 from app.kit.query_coalescer import QueryCoalescer
-from app.metering.recording.pg_arrays import encode_plain, encode_texts
+from app.metering.pg_arrays import encode_plain, encode_texts
 
 _COLUMNS = """
 SELECT starts_at, meter_id, aggregation, ends_at, plan_version_id, policy, allowance, cap, used, reserved, unbilled,
@@ -61,7 +61,7 @@ def load_rows(pool: HotPool, inputs: Sequence[CheckInput]) -> list[CheckRow]:
     coalescer = _coalescers.get(pool)
     if coalescer is None:
         coalescer = _coalescers.setdefault(pool, QueryCoalescer(partial(_load_rows, pool)))
-    return coalescer.ask(inputs)
+    return coalescer.run(inputs)
 
 
 def _load_rows(pool: HotPool, batches: Sequence[Sequence[CheckInput]]) -> list[list[CheckRow]]:

@@ -19,11 +19,11 @@ from sqlalchemy.orm import Session
 from app.kit.actor import SYSTEM
 from app.metering.imports import progress, source_file
 from app.metering.imports.column_mapping import LineError, Mapping, Spec
+from app.metering.imports.models import UsageImport
 from app.metering.imports.orgs import OrgBook
 from app.metering.imports.source_file import Source
+from app.metering.recorder import UsageRecorder
 from app.metering.recording.batch import BatchTerms, record_batch
-from app.metering.recording.recorder import UsageRecorder
-from app.metering.rollups.models import UsageImport
 from app.metering.schemas import MAX_EVENTS, Event
 from app.subscriptions import periods
 

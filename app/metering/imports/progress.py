@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.metering.imports.column_mapping import Spec
-from app.metering.rollups.models import UsageImport
+from app.metering.imports.models import UsageImport
 
 _START = text("""
     INSERT INTO usage_imports (digest, mapping, file, line, recorded, duplicates, bad, started_at, updated_at)

@@ -12,8 +12,7 @@ from uuid import UUID
 import psycopg
 
 from app.kit.errors import Unavailable
-from app.metering.recording.fingerprint import BadContentError, canonicalise, derive_key, hash_content
-from app.metering.recording.pg_arrays import (
+from app.metering.pg_arrays import (
     NULL,
     encode_integers,
     encode_json,
@@ -21,7 +20,8 @@ from app.metering.recording.pg_arrays import (
     encode_plain,
     encode_texts,
 )
-from app.metering.recording.recorder import NO_PERIOD, ONE_BY_ONE, UsageRecorder, sqlstate
+from app.metering.recorder import NO_PERIOD, ONE_BY_ONE, UsageRecorder, sqlstate
+from app.metering.recording.fingerprint import BadContentError, canonicalise, derive_key, hash_content
 from app.metering.schemas import ABSENT, Event
 from app.metering.write_calls import RECORD_BATCH, BatchCall, BatchColumns
 

@@ -10,15 +10,15 @@ from uuid import UUID
 
 from app.kit.errors import Refused
 from app.metering.api_schemas import RecordAnswer, RefusedItem
-from app.metering.checks.upgrade_url import upgrade_url
+from app.metering.recorder import UsageRecorder
 from app.metering.recording import refused_events
 from app.metering.recording.batch import Refusal, record_batch
 from app.metering.recording.fingerprint import BadContentError, encode_sent
 from app.metering.recording.record import record_event
-from app.metering.recording.recorder import UsageRecorder
 from app.metering.recording.refusals import build_refusal_error, describe_refusal
 from app.metering.recording.refused_events import RefusedEntry
 from app.metering.schemas import Event, SubmittedEvents
+from app.metering.upgrade_url import upgrade_url
 
 RECORDED = RecordAnswer(1, 0)
 DUPLICATE = RecordAnswer(0, 1)

@@ -13,8 +13,8 @@ import msgspec
 import psycopg
 
 from app.kit.errors import Unavailable
+from app.metering.recorder import LOST_RACE, UsageRecorder, sqlstate
 from app.metering.recording.fingerprint import canonicalise, derive_key, hash_content
-from app.metering.recording.recorder import LOST_RACE, UsageRecorder, sqlstate
 from app.metering.schemas import ABSENT, Event
 from app.metering.write_calls import RECORD, EventInput, RecordCall
 

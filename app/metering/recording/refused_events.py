@@ -31,12 +31,12 @@ _COUNT = "SELECT usage_count_refused(%s, %s, %s::text[], %s::bigint[], %s::numer
 # Single events with their reason, and refusals at a limit by the hour.
 _NEWEST = text("""
 (SELECT at, event ->> 'meter' AS meter, code, detail, 1 AS events FROM refused_events
- WHERE org_id = :org_id AND at >= :since ORDER BY id DESC LIMIT :many)
+ WHERE org_id = :org_id AND at >= :since ORDER BY id DESC LIMIT :limit)
 UNION ALL
 (SELECT hour, meter.name, 'quota_exceeded', '', refused.count::integer FROM refused_quota refused
  JOIN catalog_meters meter ON meter.id = refused.meter_id
- WHERE refused.org_id = :org_id AND refused.hour >= :since ORDER BY hour DESC LIMIT :many)
-ORDER BY at DESC LIMIT :many
+ WHERE refused.org_id = :org_id AND refused.hour >= :since ORDER BY hour DESC LIMIT :limit)
+ORDER BY at DESC LIMIT :limit
 """)
 
 
@@ -94,9 +94,12 @@ def list_refused_hours(session: Session, org_id: UUID, limit: int) -> list[tuple
     return [(key, row) for key, row in session.execute(query)]
 
 
-def newest(session: Session, org_id: UUID, since: datetime, many: int) -> Sequence[Row[Any]]:
-    """The newest refusals since then. Two bad events and an hour with 40 over a limit: three rows, counts 1, 1, 40."""
-    return session.execute(_NEWEST, {"org_id": org_id, "since": since, "many": many}).all()
+def list_newest_refusals(session: Session, org_id: UUID, since: datetime, limit: int) -> Sequence[Row[Any]]:
+    """List the newest refusals since then.
+
+    Worked example: two bad events, and an hour with 40 at a limit: three rows, with `events` 1, 1 and 40.
+    """
+    return session.execute(_NEWEST, {"org_id": org_id, "since": since, "limit": limit}).all()
 
 
 def _document(event: bytes) -> str:

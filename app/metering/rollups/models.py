@@ -1,4 +1,4 @@
-"""Tables of the roll-ups and their progress, and of the progress of imports."""
+"""Tables of the roll-ups and their progress."""
 
 from __future__ import annotations
 
@@ -99,20 +99,3 @@ class RollupAnew(Base):
     meter_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     day: Mapped[date] = mapped_column(primary_key=True)
     noted_at: Mapped[datetime]
-
-
-class UsageImport(Base):
-    """An import of a file with a mapping: the last committed line, and the counts up to it."""
-
-    __tablename__ = "usage_imports"
-
-    digest: Mapped[str] = mapped_column(primary_key=True)
-    mapping: Mapped[str] = mapped_column(primary_key=True)
-    file: Mapped[str]
-    line: Mapped[int] = mapped_column(BigInteger)
-    recorded: Mapped[int] = mapped_column(BigInteger)
-    duplicates: Mapped[int] = mapped_column(BigInteger)
-    bad: Mapped[int] = mapped_column(BigInteger)
-    started_at: Mapped[datetime]
-    updated_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]

@@ -28,7 +28,7 @@ def open_session(gw: Gateway, attempt: CheckoutAttempt, now: datetime) -> Checko
     request = attempt.request
     customer_id = ensure_customer(gw, attempt.org_id, now)
     price_id = ensure_price(gw, request.price, now) if request.price else None
-    return_url = absolute_url("billing.come_back", checkout=attempt.id)
+    return_url = absolute_url("billing.checkout_return", checkout=attempt.id)
     upgrade_url = absolute_url("billing.upgrade", key=request.price.plan_key, left=1) if request.price else None
     return checkout.open_session(
         gw,

@@ -1,1 +1,1 @@
-"""Mirrors of Stripe's objects: one sync per object type, from what was just retrieved. Makes no decisions."""
+"""Mirrors of Stripe's objects: one sync per object type, which also moves our subscription, billing record, dunning."""

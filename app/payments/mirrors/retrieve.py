@@ -19,7 +19,6 @@ from app.payments.mirrors.sync_invoice import sync_invoice
 from app.payments.mirrors.sync_refund import RefundedPayment, sync_refund
 from app.payments.mirrors.sync_subscription import sync_subscription
 from app.payments.models import StripeCustomer
-from app.payments.payment_methods.default_payment_method import copy_customer_card_to_subscription
 from app.stripe_gateway import Gateway, customers, invoices, payments, subscriptions
 from app.stripe_gateway.types import CheckoutSession, Customer, Intent, Invoice, RemoteSubscription
 from app.web.database import end_read_transaction
@@ -54,20 +53,7 @@ def sync_retrieved(session: Session, org_id: UUID, retrieved: Retrieved, now: da
 
 
 def customer(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:
-    """Retrieve a customer and its running subscription, and switch the subscription to the customer's card."""
-    retrieved = customer_read_only(gw, org_id, customer_id)
-    if retrieved.customer is None:
-        return retrieved
-    return Retrieved(
-        retrieved.customer,
-        tuple(
-            copy_customer_card_to_subscription(gw, retrieved.customer, running) for running in retrieved.subscriptions
-        ),
-    )
-
-
-def customer_read_only(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:
-    """Retrieve a customer and its running subscription. For comparisons: holds no lock, changes nothing at Stripe."""
+    """Retrieve a customer and its running subscription."""
     running = queries.find_open_subscription(reading(), org_id)
     subscription_id = running.id if running is not None and running.customer_id == customer_id else None
     end_read_transaction()

@@ -17,9 +17,8 @@ from app.payments.mirrors.sync_customer import set_card
 from app.payments.models import StripeCustomer, StripePrice, StripeSubscription
 from app.stripe_gateway.types import RemoteSubscription
 from app.subscriptions import queries as subscriptions
-from app.subscriptions.sync_from_stripe import StripeFacts, sync_from_stripe
+from app.subscriptions.sync_from_stripe import OVER, StripeFacts, sync_from_stripe
 
-OVER = frozenset({"canceled", "incomplete_expired"})
 HEALTHY = frozenset({"active", "trialing"})
 
 

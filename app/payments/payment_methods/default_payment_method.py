@@ -10,7 +10,12 @@ Setting a card is idempotent, so every call gets its own key: under a fixed key 
 
 from __future__ import annotations
 
+from dataclasses import replace
+from uuid import UUID
+
 from app.kit.ids import new_hex
+from app.payments.mirrors import retrieve
+from app.payments.mirrors.retrieve import Retrieved
 from app.stripe_gateway import Gateway, customers, subscriptions
 from app.stripe_gateway.types import Customer, RemoteSubscription
 
@@ -36,3 +41,12 @@ def copy_customer_card_to_subscription(
     if chosen is None or own is None or chosen.id == own.id or subscription.ended_at is not None:
         return subscription
     return subscriptions.set_default_card(gw, subscription.id, chosen.id, key=f"use-card-{new_hex()}")
+
+
+def retrieve_and_align_customer(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:
+    """Retrieve a customer and its running subscription, and switch the subscription to the customer's card."""
+    retrieved = retrieve.customer(gw, org_id, customer_id)
+    if retrieved.customer is None:
+        return retrieved
+    running = [copy_customer_card_to_subscription(gw, retrieved.customer, each) for each in retrieved.subscriptions]
+    return replace(retrieved, subscriptions=tuple(running))

@@ -10,12 +10,12 @@ import click
 from app.kit.errors import DomainError
 from app.kit.money import exponent, plain, to_major
 from app.payments.gateway import get_gateway, payments_on
-from app.payments.price_push.push import DIFFERS, FOUND, KEPT, MADE, PushedPrice, push_catalog
+from app.payments.price_push.push import CREATED, DIFFERS, FOUND, KEPT, PushedPrice, push_catalog
 from app.web.runtime import business_now
 
-_SIGNS = {KEPT: " ", FOUND: "~", MADE: "+", DIFFERS: "!"}
-_DONE = {KEPT: "up to date", FOUND: "found by its lookup key", MADE: "created", DIFFERS: "not changed"}
-_PLANNED = {KEPT: "up to date", FOUND: "would be adopted by its lookup key", MADE: "would be created",
+_SIGNS = {KEPT: " ", FOUND: "~", CREATED: "+", DIFFERS: "!"}
+_DONE = {KEPT: "up to date", FOUND: "found by its lookup key", CREATED: "created", DIFFERS: "not changed"}
+_PLANNED = {KEPT: "up to date", FOUND: "would be adopted by its lookup key", CREATED: "would be created",
         DIFFERS: "would not be changed"}  # fmt: skip
 
 

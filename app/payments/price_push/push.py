@@ -24,13 +24,13 @@ from app.stripe_gateway import catalog as stripe_catalog
 from app.stripe_gateway.types import RemotePrice
 from app.web.database import end_read_transaction, transaction
 
-KEPT, FOUND, MADE, DIFFERS = "kept", "found", "made", "differs"
+KEPT, FOUND, CREATED, DIFFERS = "kept", "found", "created", "differs"
 _IN_HUNDREDTHS = frozenset({"ISK", "UGX"})
 
 
 @dataclass(frozen=True, slots=True)
 class PushedPrice:
-    """The outcome for a price: kept (already known), found (at Stripe, now known), made, or differs (and why)."""
+    """The outcome for a price: kept (already known), found (at Stripe, now known), created, or differs (and why)."""
 
     selection: PriceSelection
     outcome: str
@@ -93,13 +93,13 @@ def _push_one(
     if dry_run:
         with transaction() as session:
             known = remote is not None and session.get(StripePrice, remote.id) is not None
-        return PushedPrice(selection, KEPT if known else FOUND if remote else MADE, remote.id if remote else None)
+        return PushedPrice(selection, KEPT if known else FOUND if remote else CREATED, remote.id if remote else None)
     price = remote or _create(gw, selection, products, now)
     with transaction() as session:
         is_new, why = _store(session, selection, price, now)
     if why:
         return PushedPrice(selection, DIFFERS, None, why)
-    return PushedPrice(selection, MADE if remote is None else FOUND if is_new else KEPT, price.id)
+    return PushedPrice(selection, CREATED if remote is None else FOUND if is_new else KEPT, price.id)
 
 
 def _find_obstacle(selection: PriceSelection) -> str:

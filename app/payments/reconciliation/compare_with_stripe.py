@@ -18,6 +18,7 @@ from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
 from app.payments.models import StripeCustomer, StripeInvoice, StripeSubscription
+from app.payments.payment_methods.default_payment_method import retrieve_and_align_customer
 from app.payments.reconciliation import drift_report
 from app.payments.reconciliation.drift_report import Fields, StripeDifference
 from app.stripe_gateway import Gateway, invoices, subscriptions
@@ -91,7 +92,7 @@ def _sync_and_compare(gw: Gateway, item: MirroredObject, now: datetime) -> Field
 
 
 _RETRIEVE: dict[str, Callable[[Gateway, UUID, str], Retrieved]] = {
-    "customer": retrieve.customer,
+    "customer": retrieve_and_align_customer,
     "subscription": lambda gw, _, stripe_id: retrieve.subscription(gw, stripe_id),
     "invoice": lambda gw, _, stripe_id: retrieve.invoice(gw, stripe_id),
 }
@@ -99,7 +100,7 @@ _RETRIEVE: dict[str, Callable[[Gateway, UUID, str], Retrieved]] = {
 
 def _retrieve_customer(gw: Gateway, org_id: UUID, customer_id: str) -> MirroredObject:
     try:
-        retrieved = retrieve.customer_read_only(gw, org_id, customer_id)
+        retrieved = retrieve.customer(gw, org_id, customer_id)
     except StripeMissing:
         return MirroredObject(org_id, "customer", customer_id, lambda _: [("existence", "there", "missing")])
     return MirroredObject(org_id, "customer", customer_id, _compare_customer(customer_id, retrieved))

@@ -12,7 +12,10 @@ from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
 from app.payments.mirrors.sync_refund import UNKNOWN as UNKNOWN_PAYMENT
 from app.payments.mirrors.sync_refund import RefundedPayment
-from app.payments.payment_methods.default_payment_method import set_default_payment_method
+from app.payments.payment_methods.default_payment_method import (
+    retrieve_and_align_customer,
+    set_default_payment_method,
+)
 from app.payments.webhooks.inbox import InboxRecord
 from app.stripe_gateway import Gateway, customers, payments
 from app.stripe_gateway.errors import StripeMissing
@@ -28,7 +31,7 @@ def handle_checkout(gw: Gateway, org_id: UUID, event: InboxRecord) -> Retrieved:
 
 def handle_customer(gw: Gateway, org_id: UUID, event: InboxRecord) -> Retrieved:
     """Retrieve the customer."""
-    return retrieve.customer(gw, org_id, event.customer_id or _object_id(event))
+    return retrieve_and_align_customer(gw, org_id, event.customer_id or _object_id(event))
 
 
 def handle_subscription(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:

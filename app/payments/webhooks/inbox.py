@@ -119,7 +119,7 @@ def reopen(session: Session, event_id: str, *, actor: Actor, now: datetime) -> I
     return row
 
 
-def reopen_failed(session: Session, *, now: datetime, older_than: timedelta, limit: int) -> int:
+def requeue_lost(session: Session, *, now: datetime, older_than: timedelta, limit: int) -> int:
     """Requeue events whose task was lost with a killed worker, and parked ones whose customer is now known."""
     event_ids = list(session.scalars(_LOST, {"before": now - older_than, "most": limit}))
     if event_ids:
@@ -128,14 +128,6 @@ def reopen_failed(session: Session, *, now: datetime, older_than: timedelta, lim
     for event_id in event_ids:
         defer(session, TASK, event_id=event_id)
     return len(event_ids)
-
-
-def get_event(session: Session, event_id: str) -> InboxEvent:
-    """Get an event, for staff; raises `NotFound`."""
-    event = session.get(InboxEvent, event_id)
-    if event is None:
-        raise NotFound("There is no such event.")
-    return event
 
 
 def count_unsettled(session: Session) -> dict[str, int]:

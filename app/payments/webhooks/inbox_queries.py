@@ -32,7 +32,7 @@ LEFT JOIN stripe_customers customer ON customer.id = event.customer_id
 LEFT JOIN accounts_orgs org ON org.id = coalesce(event.org_id, customer.org_id)
 """
 # A query contains only the conditions in use, so that each one can use its own index.
-_WANTED = {
+_CONDITIONS = {
     "state": "event.state = :state",
     "type": "starts_with(event.type, :type)",
     "event": "event.id = :event",
@@ -44,10 +44,10 @@ _WANTED = {
 _ONE = text(f"{_COLUMNS}, event.body {_FROM} WHERE event.id = :event")
 # Open events are all counted, by a small partial index; settled ones over the last thirty days.
 _COUNTS = text("""
-SELECT state, count(*) AS many FROM stripe_inbox
+SELECT state, count(*) AS events FROM stripe_inbox
 WHERE state IN ('received', 'parked', 'failed', 'refused') GROUP BY state
 UNION ALL
-SELECT state, count(*) AS many FROM stripe_inbox
+SELECT state, count(*) AS events FROM stripe_inbox
 WHERE received_at >= :since AND state IN ('applied', 'ignored') GROUP BY state
 """)
 
@@ -67,8 +67,8 @@ class InboxFilter:
 
     def values(self) -> dict[str, Any]:
         """The parameters of the query."""
-        found = {"state": self.state, "type": self.type} | self._searched()
-        return {name: value for name, value in found.items() if value is not None}
+        values = {"state": self.state, "type": self.type} | self._searched()
+        return {name: value for name, value in values.items() if value is not None}
 
     def _searched(self) -> dict[str, Any]:
         if self.search is None:
@@ -79,17 +79,17 @@ class InboxFilter:
         return {next((kind for prefix, kind in kinds.items() if self.search.startswith(prefix)), "object"): self.search}
 
 
-def list_events(session: Session, filters: InboxFilter, before: Position | None, many: int) -> Sequence[Row[Any]]:
-    """At most `many` events received before the position, latest first."""
+def list_events(session: Session, filters: InboxFilter, before: Position | None, limit: int) -> Sequence[Row[Any]]:
+    """At most `limit` events received before the position, latest first."""
     if filters.matches_nothing():
         return []
     values = filters.values()
     if before is not None:
         values |= {"at": before[0], "id": before[1]}
-    where = [_WANTED[name] for name in values if name in _WANTED]
-    asked = f"{_COLUMNS} {_FROM} {'WHERE ' if where else ''}{' AND '.join(where)}"
-    asked += " ORDER BY event.received_at DESC, event.id DESC LIMIT :many"
-    return session.execute(text(asked), {**values, "many": many}).all()
+    where = [_CONDITIONS[name] for name in values if name in _CONDITIONS]
+    query = f"{_COLUMNS} {_FROM} {'WHERE ' if where else ''}{' AND '.join(where)}"
+    query += " ORDER BY event.received_at DESC, event.id DESC LIMIT :limit"
+    return session.execute(text(query), {**values, "limit": limit}).all()
 
 
 def count_events(session: Session, now: datetime) -> dict[str, int]:
@@ -97,16 +97,16 @@ def count_events(session: Session, now: datetime) -> dict[str, int]:
 
     Worked example: two that failed last year and one applied today: {"failed": 2, "applied": 1, "received": 0, ...}.
     """
-    found = {row.state: row.many for row in session.execute(_COUNTS, {"since": now - COUNTED})}
-    return {state: found.get(state, 0) for state in INBOX_STATES}
+    counts = {row.state: row.events for row in session.execute(_COUNTS, {"since": now - COUNTED})}
+    return {state: counts.get(state, 0) for state in INBOX_STATES}
 
 
 def get_event(session: Session, event_id: str) -> Row[Any]:
     """One event with its body. Raises `NotFound` if there is no event with this id."""
-    found = session.execute(_ONE, {"event": event_id}).one_or_none() if _ID.fullmatch(event_id) else None
-    if found is None:
+    event = session.execute(_ONE, {"event": event_id}).one_or_none() if _ID.fullmatch(event_id) else None
+    if event is None:
         raise NotFound("There is no such event.")
-    return found
+    return event
 
 
 def build_cursor(row: Row[Any]) -> str:

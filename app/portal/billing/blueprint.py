@@ -7,9 +7,10 @@ from collections.abc import Callable
 from flask import Blueprint, Response, redirect
 
 from app.accounts.identity import Caller
+from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import DomainError, Unavailable
 from app.portal.shell import people
-from app.portal.shell.people import MAY_CHANGE_PLAN, PlanManager, get_org_id
+from app.portal.shell.people import PlanManager, get_org_id
 from app.stripe_gateway.errors import StripeAway
 from app.web.database import session
 from app.web.problems import RETRY_SECONDS, get_problem_type
@@ -26,7 +27,7 @@ def redirect_to_stripe(url: str) -> Response:
 
 def plan_managers_to_ask(who: Caller) -> list[PlanManager]:
     """The members who can change the plan; empty if the caller is one of them."""
-    return [] if who.role in MAY_CHANGE_PLAN else people.list_plan_managers(session(), get_org_id(who))
+    return [] if who.role in PLAN_MANAGERS else people.list_plan_managers(session(), get_org_id(who))
 
 
 def render_failure(trouble: DomainError, page: Callable[..., Response]) -> Response:

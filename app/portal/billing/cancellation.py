@@ -15,6 +15,8 @@ from app.statements.offers import Offer
 from app.web.addresses import path_to
 from app.web.filters import when
 
+_HEADINGS = {"nothing": "Cancel a plan", "off": "Cancel a plan", "cancelled": "{plan} is already cancelled"}
+
 
 @dataclass(frozen=True)
 class CancelView:
@@ -59,9 +61,6 @@ def build_cancel_view(
 def build_heading(kind: str, plan: str) -> str:
     """The page's heading."""
     return _HEADINGS.get(kind, "Cancel {plan}?").format(plan=plan)
-
-
-_HEADINGS = {"nothing": "Cancel a plan", "off": "Cancel a plan", "cancelled": "{plan} is already cancelled"}
 
 
 def build_sections(

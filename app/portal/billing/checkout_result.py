@@ -11,7 +11,7 @@ from app.statements import wording as words
 from app.web.addresses import path_to
 
 MAX_POLLS = 15  # one poll every two seconds: half a minute, then the user reloads by hand
-_SLOW = "This is taking longer than usual. You can leave this page: we will e-mail you when it is done."
+_SLOW = "This is taking longer than usual. You can leave this page: we will email you when it is done."
 
 
 @dataclass(frozen=True)

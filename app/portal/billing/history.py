@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -77,6 +76,7 @@ def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> His
     records = payments.list_billing_records(session, org_id, query.record_filter, query.cursor, PAGE + 1)
     shown = records[:PAGE]
     bills = _invoices(session, org_id, shown)
+    totals = payments.list_totals(session, org_id, query.record_filter) if shown else []
     following = None
     if len(records) > PAGE:
         following = query.address(next=encode_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)))
@@ -88,7 +88,7 @@ def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> His
         until=query.until,
         state=query.state or "",
         narrow=query.narrow,
-        totals=[_total(total) for total in payments.list_totals(session, org_id, query.record_filter)] if shown else [],
+        totals=[_total(total, narrow=query.narrow) for total in totals],
         next_href=following,
         first_href=query.address() if query.cursor else None,
         csv_href=query.csv(),
@@ -150,7 +150,9 @@ def _invoices(session: Session, org_id: UUID, records: Sequence[BillingRecord]) 
     return payments.find_invoices_by_id(session, org_id, ids) if ids else {}
 
 
-def _total(row: Row[Any]) -> str:
-    paid, refunded = Decimal(row.paid), Decimal(row.refunded)
-    sentence = f"{wording.format_amount(int(paid), row.currency)} paid"
-    return f"{sentence}, {wording.format_amount(int(refunded), row.currency)} of it refunded" if refunded else sentence
+def _total(row: Row[Any], *, narrow: bool) -> str:
+    paid = wording.format_amount(int(row.paid), row.currency)
+    filters = " with these filters" if narrow else ""
+    if not row.refunded:
+        return f"{paid} paid{filters}."
+    return f"{paid} paid, {wording.format_amount(int(row.refunded), row.currency)} of it refunded{filters}."

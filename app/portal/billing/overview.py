@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.accounts.roles import PLAN_MANAGERS
 from app.portal.billing import words
 from app.portal.billing.history import HistoryView
 from app.portal.billing.status import BillingStatus, OpenCheckout
 from app.portal.shell.links import purchase_url
 from app.portal.shell.page_parts import Action
-from app.portal.shell.people import MAY_CHANGE_PLAN, PlanManager
+from app.portal.shell.people import PlanManager
 from app.statements import wording
 from app.statements import wording as statements_wording
 from app.web.addresses import path_to
@@ -87,7 +88,7 @@ def build_billing_view(
     trouble: str | None = None,
 ) -> BillingView:
     """Build the page; `trouble` is an error from this request's own action."""
-    may_act = role in MAY_CHANGE_PLAN
+    may_act = role in PLAN_MANAGERS
     usable = may_act and payments_on
     running = at.paid_by_stripe and at.state in {"active", "trialing", "past_due"}
     return BillingView(

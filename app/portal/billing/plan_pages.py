@@ -8,6 +8,7 @@ from functools import partial
 from flask import Response, request
 
 from app.accounts import guards
+from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import DomainError, NotFound
 from app.payments import cancel, gateway
 from app.payments.checkout import open_checkout
@@ -15,7 +16,7 @@ from app.portal.billing.blueprint import billing, plan_managers_to_ask, redirect
 from app.portal.billing.cancellation import build_cancel_view
 from app.portal.billing.status import get_billing_status
 from app.portal.billing.upgrade import build_upgrade_view
-from app.portal.shell.people import MAY_CHANGE_PLAN, get_org_id
+from app.portal.shell.people import get_org_id
 from app.portal.shell.plan_detail import build_plan_detail_view
 from app.statements.current_usage import CurrentUsage, get_current_usage
 from app.statements.offers import Offer, list_offers
@@ -94,7 +95,7 @@ def _upgrade_page(key: str, *, trouble: str | None = None, status: int = 200) ->
     offers = list_offers(session(), usage.plan_key)
     offer = _named(key, offers)
     currencies = [code for code in list_currencies([offer]) if who.currency in {None, code}]
-    context = _build_context(currencies, usage, may_change=who.role in MAY_CHANGE_PLAN)
+    context = _build_context(currencies, usage, may_change=who.role in PLAN_MANAGERS)
     current = next((offer for offer in offers if offer.key == usage.plan_key), None)
     view = build_upgrade_view(
         offer,
@@ -117,7 +118,7 @@ def _cancel_page(*, trouble: str | None = None, status: int = 200) -> Response:
         at,
         usage,
         list_offers(session(), usage.plan_key),
-        may_change=who.role in MAY_CHANGE_PLAN,
+        may_change=who.role in PLAN_MANAGERS,
         payments_on=gateway.payments_on(),
         people=plan_managers_to_ask(who),
         trouble=trouble,

@@ -27,7 +27,7 @@ from app.web.runtime import business_now
 
 
 @billing.get("/return")
-def come_back() -> Response:
+def checkout_return() -> Response:
     """Show the outcome. Asks Stripe: the URL of this page proves nothing."""
     who, now = guards.caller(), business_now()
     org, sent, polls = get_org_id(who), request.args.get("session_id", ""), _count_polls()
@@ -41,7 +41,7 @@ def come_back() -> Response:
         retry=purchase_url(plan.key, checkout.interval or "", checkout.currency or "")
         if plan
         else path_to("billing.index"),
-        again=path_to("billing.come_back", checkout=checkout.id, session_id=sent, looks=polls + 1),
+        again=path_to("billing.checkout_return", checkout=checkout.id, session_id=sent, looks=polls + 1),
         polls_so_far=polls,
         paid=_paid(org, checkout) if state == "paid" else None,
     )

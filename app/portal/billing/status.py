@@ -11,7 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
-from app.statements.current_usage import LATE
+from app.subscriptions.states import LATE
 from app.web.filters import brand
 
 _STATUS = text("""
@@ -19,7 +19,7 @@ SELECT org.time_zone, org.currency AS org_currency,
        pv.plan_key, pv.plan_name, price.amount AS fee,
        ours.state, ours.collection, ours.interval, ours.currency, ours.billing_ends_at,
        ours.cancel_at_period_end, ours.limited_at,
-       money.*, wanted.plan_key AS visit_plan,
+       money.*, checkout_version.plan_key AS checkout_plan,
        fallback.name AS default_name
 FROM accounts_orgs org
 LEFT JOIN subscriptions_open ours ON ours.org_id = org.id
@@ -28,7 +28,7 @@ LEFT JOIN catalog_plans fallback ON fallback.is_default AND fallback.archived_at
 LEFT JOIN catalog_prices price ON price.plan_version_id = pv.id AND price.currency = ours.currency
      AND price.interval = ours.interval
 CROSS JOIN LATERAL payments_status(org.id) money
-LEFT JOIN catalog_versions wanted ON wanted.id = money.visit_version_id
+LEFT JOIN catalog_versions checkout_version ON checkout_version.id = money.checkout_version_id
 WHERE org.id = :org_id
 """)
 
@@ -68,7 +68,7 @@ class OpenCheckout:
 
 @dataclass(frozen=True, slots=True)
 class BillingStatus:
-    """Billing status at `as_of`. `fee` is in minor units of `currency` per `interval`; None is by agreement.
+    """Billing status at `as_of`. `fee` is in minor units of `currency` per `interval`; None is a custom price.
 
     `state` and `collection` are the subscription's; without a subscription they are "active" and "none".
     """
@@ -152,6 +152,6 @@ def _due(row: Row[Any]) -> Due | None:
 
 
 def _checkout(row: Row[Any]) -> OpenCheckout | None:
-    if row.visit_plan is None:
+    if row.checkout_plan is None:
         return None
-    return OpenCheckout(row.visit_plan, row.visit_interval, row.visit_currency)
+    return OpenCheckout(row.checkout_plan, row.checkout_interval, row.checkout_currency)

@@ -67,7 +67,7 @@ def build_upgrade_view(
     left: bool = False,
     trouble: str | None = None,
 ) -> UpgradeView:
-    """Build the page of `offer` as `seen`. Prices are the plan's own; Stripe adds tax."""
+    """Build the page of `offer` in the currency and interval of `context`. Prices are before tax, which Stripe adds."""
     fee, interval = find_fee(offer, context)
     kind = _kind(offer, fee, context, at, payments_on=payments_on)
     amount = wording.format_amount(fee, context.currency) if fee else ""

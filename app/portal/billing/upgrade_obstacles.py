@@ -10,7 +10,7 @@ from app.portal.shell.plan_detail import PlanDetailView
 from app.web.addresses import path_to
 from app.web.filters import when
 
-_FREE_PAGE = "Nothing on this page costs anything."
+_FREE_PAGE = "You won't be charged for anything on this page."
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ def _default(context: ObstacleContext) -> Section:
 
 
 def _agreement(context: ObstacleContext) -> Section:
-    words = f"{context.plan.name} has no list price. Contact your Tollkeeper team about it."
-    return Section("By agreement", [words])
+    words = f"{context.plan.name} has a custom price. Contact your Tollkeeper team."
+    return Section("Custom price", [words])
 
 
 _OBSTACLES = {

@@ -36,7 +36,7 @@ def describe_price(fee: int | None, currency: str | None, interval: str) -> str:
     if fee == 0:
         return "Free of charge"
     if fee is None or currency is None:
-        return "Price by agreement"
+        return "Custom price"
     return f"{wording.format_amount(fee, currency)} a {interval}, before tax"
 
 

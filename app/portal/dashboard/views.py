@@ -10,6 +10,7 @@ from flask import Blueprint, Response
 
 from app.accounts import guards
 from app.accounts.identity import Caller
+from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import DomainError
 from app.kit.periods import month_of
 from app.metering.queries import list_latest_events
@@ -20,7 +21,7 @@ from app.portal.dashboard.view import list_pressing_meters
 from app.portal.dashboard.view_models import ChecklistStep, EventRow, MeterBar
 from app.portal.shell import people
 from app.portal.shell.banner import Banner, build_banner, find_banner_facts
-from app.portal.shell.people import MAY_CHANGE_PLAN, get_org_id
+from app.portal.shell.people import get_org_id
 from app.portal.shell.upgrade_hints import UpgradeHint, hint_larger_plan, hint_whom_to_ask
 from app.statements.current_usage import CurrentUsage, get_current_usage
 from app.statements.offers import list_offers
@@ -58,7 +59,7 @@ def dashboard() -> Response:
         events=events,
         steps=_steps(usage, events, who),
         advice=_advice(usage, who),
-        may_upgrade=who.role in MAY_CHANGE_PLAN,
+        may_upgrade=who.role in PLAN_MANAGERS,
         suspended=who.suspended,
         watched=runtime().settings.sandbox,
     )
@@ -102,7 +103,7 @@ def _advice(usage: CurrentUsage, who: Caller) -> dict[str, UpgradeHint]:
     meters = list_pressing_meters(usage)
     if not meters:
         return {}
-    if who.role not in MAY_CHANGE_PLAN:
+    if who.role not in PLAN_MANAGERS:
         words = hint_whom_to_ask(people.list_plan_managers(session(), usage.org_id))
         return {meter.key: words for meter in meters}
     sold = list_offers(session(), usage.plan_key)

@@ -22,7 +22,7 @@ _ROLES: Any = ["Admin", "Viewer"]
 class SpecimenForm(Form):
     """One field of each kind."""
 
-    email = StringField("E-mail address", [validators.Email("Enter an address such as name@example.com.")])
+    email = StringField("Email address", [validators.Email("Enter an address such as name@example.com.")])
     password = PasswordField("Password", [validators.Length(min=12, message="Use at least 12 characters.")])
     zone = SelectField("Time zone", choices=_ZONES)
     role = RadioField(

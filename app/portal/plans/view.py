@@ -58,7 +58,7 @@ def _column(offer: Offer, shown: Sequence[Offer], context: PlanContext, *, sugge
 
 def _price_note(fee: int | None, interval: str, context: PlanContext) -> str:
     if fee is None:
-        return "By agreement"
+        return "Custom price"
     if fee == 0:
         return "No card needed"
     if interval == "year":

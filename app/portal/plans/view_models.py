@@ -13,7 +13,7 @@ from app.statements.replay import ReplayRow
 
 @dataclass(frozen=True)
 class PlanColumn:
-    """One plan of the comparison. `price` is None if by agreement."""
+    """One plan of the comparison. `price` is None for a custom price."""
 
     key: str
     name: str

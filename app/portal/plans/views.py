@@ -12,11 +12,11 @@ from sqlalchemy import Row
 
 from app.accounts import guards
 from app.accounts.identity import Caller
+from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import NotFound
 from app.kit.periods import Period
 from app.portal.plans.view import build_plans_view
 from app.portal.shell import people as shell_people
-from app.portal.shell.people import MAY_CHANGE_PLAN
 from app.portal.shell.plan_detail import build_plan_detail_view
 from app.statements import queries
 from app.statements.current_usage import CurrentUsage, get_current_usage
@@ -79,7 +79,7 @@ def _build_context(offers: Sequence[Offer], usage: CurrentUsage | None, who: Cal
     interval = request.args.get("interval", "")
     interval = interval if interval in INTERVALS else usage.interval if usage else "month"
     return PlanContext(currency, interval, usage.plan_key if usage else None,
-                may_change=usage is None or who.role in MAY_CHANGE_PLAN,
+                may_change=usage is None or who.role in PLAN_MANAGERS,
                 paying=usage is not None and usage.collection == "stripe")  # fmt: skip
 
 

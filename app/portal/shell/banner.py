@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import Unavailable
 from app.kit.pool import HotPool
-from app.portal.shell.people import MAY_CHANGE_PLAN
-from app.statements.current_usage import LATE
 from app.statements.wording import format_deadline
+from app.subscriptions.states import LATE
 from app.web.filters import day
 
 # For the hot pool: one row for an organisation with an open subscription, found by index.
@@ -20,6 +20,7 @@ SELECT ours.state, ours.limited_at IS NOT NULL, ours.cancel_at_period_end, ours.
        (SELECT pv.plan_name FROM catalog_versions pv WHERE pv.id = ours.plan_version_id)
 FROM subscriptions_open ours WHERE ours.org_id = %s
 """
+_STYLES = {"near": "is-info", "strong": "is-warning", "full": "is-error"}
 _ASK = "Ask an owner of your organisation to take care of it."
 
 
@@ -44,6 +45,16 @@ class Banner:
     words: str
     action: str | None
 
+    @property
+    def style(self) -> str:
+        """The class of the flash message it is drawn as."""
+        return _STYLES[self.kind]
+
+    @property
+    def icon(self) -> str:
+        """The name of its icon."""
+        return "info" if self.kind == "near" else "alert"
+
 
 def find_banner_facts(pool: HotPool, org_id: UUID) -> BannerFacts | None:
     """Read the facts; None for an organisation on the default plan, or while the database is unavailable."""
@@ -59,9 +70,9 @@ def build_banner(facts: BannerFacts | None, role: str | None, zone: str) -> Bann
     """The most urgent banner, or None."""
     if facts is None:
         return None
-    may_act = role in MAY_CHANGE_PLAN
+    may_act = role in PLAN_MANAGERS
     if facts.limited:
-        words = f"The free limits apply instead of those of {facts.plan_name} until it is paid. Nothing is deleted."
+        words = "Your limits are reduced to the free plan's until it is paid. Nothing is deleted."
         return Banner("full", "A payment is overdue", _with(words, may_act=may_act), "Pay now" if may_act else None)
     if facts.state in LATE:
         return Banner(
@@ -80,9 +91,8 @@ def build_banner(facts: BannerFacts | None, role: str | None, zone: str) -> Bann
 def _grace(facts: BannerFacts, zone: str) -> str:
     if facts.grace_ends_at is None:
         return f"Your {facts.plan_name} limits still apply."
-    return (
-        f"Your {facts.plan_name} limits apply until {format_deadline(facts.grace_ends_at, zone)}, then the free limits."
-    )
+    until = format_deadline(facts.grace_ends_at, zone)
+    return f"Your {facts.plan_name} limits apply until {until}, then the free plan's limits apply."
 
 
 def _with(words: str, *, may_act: bool) -> str:

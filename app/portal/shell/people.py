@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
 from app.accounts.identity import Caller
+from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import NotFound
 
-MAY_CHANGE_PLAN = frozenset({"owner", "admin", "billing"})
 _MOST = 5
 
 
@@ -25,7 +25,7 @@ class PlanManager:
 
 def list_plan_managers(session: Session, org_id: UUID) -> list[PlanManager]:
     """Up to five members who may change the plan, owners first; shown to members who may not."""
-    people = accounts.list_active_members(session, org_id, MAY_CHANGE_PLAN)[:_MOST]
+    people = accounts.list_active_members(session, org_id, PLAN_MANAGERS)[:_MOST]
     return [PlanManager(person.name, person.email) for person in people]
 
 

@@ -15,12 +15,12 @@ from app.statements.offers import Offer
 from app.statements.plan_context import PlanContext, find_fee
 from app.web.addresses import path_to
 
-_HOW = "How to get it"
+_PURCHASE = "How to get it"
 
 
 @dataclass(frozen=True)
 class PlanDetailView:
-    """What templates/plans/plan.html shows: the plan, and `how` to get it.
+    """What templates/plans/plan.html shows: the plan, and how to get it in `purchase`.
 
     Rows of `changes` have two cells, now and after; one for a visitor.
     """
@@ -34,21 +34,21 @@ class PlanDetailView:
     unfit: Sequence[str]
     people: Sequence[PlanManager]
     back: str
-    how: Section
+    purchase: Section
 
 
 def build_plan_detail_view(
     offer: Offer,
-    held: Offer | None,
+    current: Offer | None,
     context: PlanContext,
     usage: CurrentUsage | None,
     people: Sequence[PlanManager],
     *,
     signed_in: bool = True,
 ) -> PlanDetailView:
-    """Build the page of `offer` for an organisation on `held`; `held` and `usage` are None for a visitor."""
+    """Build the page of `offer` for an organisation on `current`; `current` and `usage` are None for a visitor."""
     is_current = offer.key == context.plan
-    shown = [offer] if held is None or is_current else [held, offer]
+    shown = [offer] if current is None or is_current else [current, offer]
     return PlanDetailView(
         key=offer.key,
         name=offer.name,
@@ -59,11 +59,11 @@ def build_plan_detail_view(
         unfit=[] if usage is None or is_current else list_exceeded_limits(offer, usage),
         people=people,
         back=comparison_url(context),
-        how=_how(offer, context, people, signed_in=signed_in),
+        purchase=_build_purchase(offer, context, people, signed_in=signed_in),
     )
 
 
-def _how(offer: Offer, context: PlanContext, people: Sequence[PlanManager], *, signed_in: bool) -> Section:
+def _build_purchase(offer: Offer, context: PlanContext, people: Sequence[PlanManager], *, signed_in: bool) -> Section:
     if offer.key == context.plan:
         compare = TextSpan("Compare it with the others", comparison_url(context))
         return Section("You are on this plan", [["There is nothing to change. ", compare, "."]])
@@ -71,13 +71,13 @@ def _how(offer: Offer, context: PlanContext, people: Sequence[PlanManager], *, s
         first = f"Create an account first: it starts on the free plan. Then choose {offer.name} here."
         sign_up = Action("Create an account", path_to("accounts.sign_up_page"), "primary")
         line = "Every new account starts on this plan." if offer.is_default else first
-        return Section(_HOW, [line, [sign_up, " ", Action("Sign in", path_to("accounts.sign_in"))]])
+        return Section(_PURCHASE, [line, [sign_up, " ", Action("Sign in", path_to("accounts.sign_in"))]])
     if not context.may_change:
         return Section("Ask an owner", ask="Your role cannot change the plan.", people=people)
-    return Section(_HOW, _ways(offer, context), note="Nothing on this page costs anything.")
+    return Section(_PURCHASE, _list_options(offer, context), note="You won't be charged for anything on this page.")
 
 
-def _ways(offer: Offer, context: PlanContext) -> list[Sentence]:
+def _list_options(offer: Offer, context: PlanContext) -> list[Sentence]:
     href = upgrade_url(offer, context)
     if offer.is_default:
         lead = f"{offer.name} is free, and you are on it whenever you have no other plan."
@@ -85,7 +85,7 @@ def _ways(offer: Offer, context: PlanContext) -> list[Sentence]:
         return [f"{lead} Past usage is kept.",
                 [Action("Cancel the current plan", href)] if href else agreed]  # fmt: skip
     if href is None:
-        return [f"{offer.name} is priced by agreement. Contact your Tollkeeper team about it."]
+        return [f"{offer.name} has a custom price. Contact your Tollkeeper team."]
     today = f"{_today(offer, context)} Its limits apply as soon as the payment is confirmed."
     return [today, [Action(f"Upgrade to {offer.name}", href, "primary")]]
 
@@ -93,7 +93,7 @@ def _ways(offer: Offer, context: PlanContext) -> list[Sentence]:
 def _money(offer: Offer, context: PlanContext) -> str:
     fee, interval = find_fee(offer, context)
     if fee is None:
-        return "Price by agreement"
+        return "Custom price"
     return f"{wording.format_amount(fee, context.currency)} a {interval}, before tax" if fee else "Free"
 
 

@@ -28,15 +28,15 @@ class UpgradeHint:
 
 def hint_larger_plan(meter: MeterFigures, offers: Sequence[Offer], context: PlanContext) -> UpgradeHint:
     """What the next larger plan includes, with its price; an empty hint if there is none."""
-    mine = meter.terms.allowance
-    if mine is None:
+    current_allowance = meter.terms.allowance
+    if current_allowance is None:
         return UpgradeHint()
     for offer in offers:
         granted = offer.meters.get(meter.key)
         if offer.key == context.plan or granted is None:
             continue
         larger = granted.allowance
-        if larger is None or larger > mine:
+        if larger is None or larger > current_allowance:
             much = "unlimited" if larger is None else quantity(larger)
             price = _price(offer, context)
             unit = wording.pluralise(meter.unit) if larger is None else wording.unit_for(larger, meter.unit)

@@ -69,7 +69,7 @@ class UsageQuery:
     def csv(self) -> str:
         """URL of the CSV file: totals by day, or by the chosen dimension."""
         kept = {name: value for name, value in self.values().items() if name != "by" or self.by_chosen}
-        return path_to("usage.as_csv", **kept)
+        return path_to("usage.csv", **kept)
 
     def with_days(self, start: date, end: date) -> str:
         """URL of the same view over other days."""

@@ -43,7 +43,7 @@ class _Frame:
     zone: str
     now: datetime
     period: Period
-    asked: UsageQuery
+    query: UsageQuery
     meter: MeterRef
     meters: Sequence[MeterRef]
 
@@ -53,15 +53,15 @@ def index() -> Response:
     """One meter by day or month and by a dimension, as chosen in the URL."""
     frame = _frame()
     presets = list_presets(frame.period, frame.zone, frame.now)
-    view = build_usage_view(frame.asked, presets, _read_usage(frame), frame.zone, frame.now)
+    view = build_usage_view(frame.query, presets, _read_usage(frame), frame.zone, frame.now)
     return render("usage/usage.html", fragments=("usage_table",), view=view)
 
 
 @usage.get("/usage.csv")
-def as_csv() -> Response:
+def csv() -> Response:
     """The same figures as CSV, one line per day and value, streamed month by month to keep memory constant."""
     frame = _frame()
-    days = frame.asked.range
+    days = frame.query.range
     name = f"usage-{frame.meter.key}-{days.start}-{days.end}.csv"
     body = stream_with_context(csv_export.lines(_HEAD, _csv_rows(frame)))
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -90,7 +90,7 @@ def _meter(row: Row[Any]) -> MeterRef:
 
 
 def _read_usage(frame: _Frame) -> UsageData:
-    days, meter = frame.asked.range, frame.meter
+    days, meter = frame.query.range, frame.meter
     since, until = _exact_bounds(frame)
     before = days.before()
     figures = metering.list_daily_usage(session(), frame.org, days.start if since else before.start, days.end,
@@ -99,9 +99,9 @@ def _read_usage(frame: _Frame) -> UsageData:
     if since:
         earlier = metering.list_daily_usage(session(), frame.org, before.start, before.end, meter_id=meter.id)
     inside = [figure for figure in figures if figure.day >= days.start]
-    if frame.asked.span == "month" and meter.aggregation not in ADDITIVE:
+    if frame.query.span == "month" and meter.aggregation not in ADDITIVE:
         inside = metering.list_monthly_usage(session(), frame.org, days.start, days.end, meter_id=meter.id)
-    by = "" if frame.asked.by == "meter" else frame.asked.by
+    by = "" if frame.query.by == "meter" else frame.query.by
     month_ago = frame.now - timedelta(days=30)
     return UsageData(
         meter=meter,
@@ -112,14 +112,14 @@ def _read_usage(frame: _Frame) -> UsageData:
             session(), frame.org, days.start, days.end, by, since=since, until=until
         ),
         total=_total(frame, inside),
-        refused=build_refused_rows(refused_events.newest(session(), frame.org, month_ago, _REFUSED)),
+        refused=build_refused_rows(refused_events.list_newest_refusals(session(), frame.org, month_ago, _REFUSED)),
     )
 
 
 def _exact_bounds(frame: _Frame) -> tuple[datetime | None, datetime | None]:
     """The exact bounds if the period starts within a day, so that the page matches the counter."""
-    exact = frame.asked.range.exact
-    if exact is None or exact.start == midnight(frame.asked.range.start, frame.zone):
+    exact = frame.query.range.exact
+    if exact is None or exact.start == midnight(frame.query.range.start, frame.zone):
         return None, None
     return exact.start, exact.end
 
@@ -129,7 +129,7 @@ def _total(frame: _Frame, figures: Sequence[metering.UsageFigure]) -> tuple[Deci
     events = sum(figure.events for figure in figures)
     if frame.meter.aggregation in ADDITIVE:
         return sum((figure.quantity for figure in figures), ZERO), events
-    days = frame.asked.range
+    days = frame.query.range
     since, until = _exact_bounds(frame)
     totals = metering.list_usage_by_dimension(session(), frame.org, days.start, days.end, "", since=since, until=until)
     return next(((share.quantity, share.events) for share in totals if share.meter_id == frame.meter.id), (ZERO, 0))
@@ -137,8 +137,8 @@ def _total(frame: _Frame, figures: Sequence[metering.UsageFigure]) -> tuple[Deci
 
 def _csv_rows(frame: _Frame) -> Iterator[tuple[csv_export.Cell, ...]]:
     """Totals by day, or by day and value if the URL names a dimension."""
-    days, (since, until) = frame.asked.range, _exact_bounds(frame)
-    by = frame.asked.by if frame.asked.by_chosen and frame.asked.by != "meter" else ""
+    days, (since, until) = frame.query.range, _exact_bounds(frame)
+    by = frame.query.by if frame.query.by_chosen and frame.query.by != "meter" else ""
     shares = metering.list_usage_by_dimension(session(), frame.org, days.start, days.end, by, since=since, until=until)
     labels = {share.value: share.label for share in shares} if by else {}
     for start, end in _months(days.start, days.end):

@@ -1,3 +1,4 @@
+-- Rejects every change to a published plan version (23001).
 CREATE OR REPLACE FUNCTION reject_published_version_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN

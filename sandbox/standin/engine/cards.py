@@ -27,10 +27,10 @@ class CardRefusal:
 
 @dataclass(frozen=True, slots=True)
 class TestCard:
-    """A number from Stripe's list. `saves`: can be saved without a charge."""
+    """A number from Stripe's list. `behaviour` describes it; `saves`: can be saved without a charge."""
 
     number: str
-    says: str
+    behaviour: str
     brand: str = "visa"
     refusal: CardRefusal | None = None
     saves: bool = True

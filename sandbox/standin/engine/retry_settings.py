@@ -35,7 +35,7 @@ def write(world: World, *, retry_days: tuple[int, ...] | None = None, after_retr
     if new.after_retries not in AFTER:
         raise invalid(f"Invalid after_retries: must be one of {', '.join(AFTER)}", param="after_retries")
     if list(new.retry_days) != sorted(set(new.retry_days)) or any(day < 1 for day in new.retry_days):
-        raise invalid("Invalid retry_days: rising numbers of days from 1", param="retry_days")
+        raise invalid("Invalid retry_days: must be ascending numbers of days, starting at 1", param="retry_days")
     stored: Obj | None = world.find(_ID)
     fields: dict[str, Any] = {"retry_days": list(new.retry_days), "after_retries": new.after_retries}
     if stored is None:

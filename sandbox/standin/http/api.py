@@ -110,7 +110,7 @@ class Dispatcher:
     def _answer_valid(self, call: ApiCall, fault: Fault | None) -> ApiReply:
         self._authorize(call)
         if call.version not in {None, API_VERSION}:
-            raise invalid(f"This stand-in speaks {API_VERSION}, not {call.version}.")
+            raise invalid(f"This stand-in supports only {API_VERSION}, not {call.version}.")
         if fault and fault.kind in {"429", "503"} and (refusal := fault.error()):
             raise refusal
         match = routes.find(routes.API, call.method, call.path)

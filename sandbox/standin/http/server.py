@@ -14,13 +14,13 @@ TICK_S = 0.2
 
 
 class TolerantHandler(WSGIRequestHandler):
-    """Does not log requests."""
+    """Logs no requests and ignores broken connections, which faults cause on purpose."""
 
     def log_request(self, *_words: Any) -> None:
         """Do nothing."""
 
     def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
-        """Do nothing: faults break connections on purpose."""
+        """Do nothing."""
 
 
 def serve(port: int, app: Callable[..., Any]) -> BaseWSGIServer:

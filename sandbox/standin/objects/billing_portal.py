@@ -87,7 +87,7 @@ def _build_flow(configuration: Obj, given: Obj | None) -> Obj | None:
     if not given:
         return None
     if given["type"] != "payment_method_update":
-        raise invalid("The stand-in's portal knows the flow payment_method_update only.", param="flow_data[type]")
+        raise invalid("The stand-in's portal supports only the flow payment_method_update.", param="flow_data[type]")
     if not configuration["features"]["payment_method_update"]["enabled"]:
         raise invalid("Payment method updates are off in this configuration.", param="flow_data[type]")
     after = given.get("after_completion") or {"type": "portal_homepage"}

@@ -93,7 +93,7 @@ def _reject_unsupported(given: Obj) -> None:
 
 @route("GET", URL, SessionListParams)
 def listing(world: World, given: Obj) -> Obj:
-    """Newest first, filtered by customer, status, payment intent, subscription and the customer's e-mail address."""
+    """Newest first, filtered by customer, status, payment intent, subscription and the customer's email address."""
     names = ("customer", "status", "payment_intent", "subscription")
     rows = world.all("checkout.session", **{name: given[name] for name in names if name in given})
     email = (given.get("customer_details") or {}).get("email")
@@ -176,7 +176,7 @@ def _prepare_sale(world: World, session: Obj, given: Obj) -> None:
             raise invalid("You must provide at least one recurring price in `subscription` mode.", param="line_items")
         require_same_terms(prices)
     elif recurring:
-        message = "You specified `payment` mode but passed a recurring price; only one-time prices go with it."
+        message = "You passed a recurring price; `payment` mode accepts only one-time prices."
         raise invalid(message, param="line_items")
     if given.get("currency") not in {None, prices[0]["currency"]}:
         raise invalid("The currency is not that of the prices.", param="currency")

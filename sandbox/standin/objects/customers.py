@@ -16,7 +16,6 @@ from sandbox.standin.engine.metadata import merged
 from sandbox.standin.engine.payments import saved_cards
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.expand import includable
-from sandbox.standin.objects.lists import list_object
 from sandbox.standin.objects.params import allow_only, given_fields
 from sandbox.standin.routes import route
 from sandbox.standin.store.sqlite import Obj
@@ -81,14 +80,14 @@ def _apply(world: World, customer: Obj, params: Obj) -> None:
 @includable("customer", "subscriptions")
 def _subscriptions(world: World, customer: Obj) -> Obj:
     subscriptions = [row for row in world.all("subscription", customer=customer["id"]) if row["status"] != "canceled"]
-    return list_object(subscriptions, f"/v1/customers/{customer['id']}/subscriptions")
+    return lists.list_object(subscriptions, f"/v1/customers/{customer['id']}/subscriptions")
 
 
 @includable("customer", "sources")
 def _sources(_world: World, customer: Obj) -> Obj:
-    return list_object([], f"/v1/customers/{customer['id']}/sources")
+    return lists.list_object([], f"/v1/customers/{customer['id']}/sources")
 
 
 @includable("customer", "tax_ids")
 def _tax_ids(_world: World, customer: Obj) -> Obj:
-    return list_object([], f"/v1/customers/{customer['id']}/tax_ids")
+    return lists.list_object([], f"/v1/customers/{customer['id']}/tax_ids")

@@ -8,7 +8,6 @@ from stripe.params import EventListParams, EventRetrieveParams
 
 from sandbox.standin.errors import invalid
 from sandbox.standin.objects import lists
-from sandbox.standin.objects.lists import list_page
 from sandbox.standin.routes import route
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
@@ -36,7 +35,7 @@ def index(world: World, params: Obj) -> Obj:
     if "delivery_success" in params:
         failed = undelivered(world)
         events = [event for event in events if (event["id"] not in failed) == params["delivery_success"]]
-    return list_page(events, params, "/v1/events")
+    return lists.list_page(events, params, "/v1/events")
 
 
 def undelivered(world: World) -> set[str]:

@@ -16,4 +16,7 @@ def allow_only(given: dict[str, Any], *names: str) -> None:
     """Reject what Stripe accepts but the stand-in would ignore: silence would look like success."""
     for name in given:
         if name not in names:
-            raise invalid(f"The stand-in does not know the parameter {name} yet; teach it or leave it out.", param=name)
+            raise invalid(
+                f"The stand-in does not support the parameter {name} yet. Add support for it, or leave it out.",
+                param=name,
+            )

@@ -40,7 +40,7 @@ def ensure(world: World, url: str, secret: str) -> Obj:
 def create(world: World, params: Obj) -> Obj:
     version = params.get("api_version", API_VERSION)
     if version != API_VERSION:
-        raise invalid(f"This stand-in speaks {API_VERSION} only.", param="api_version")
+        raise invalid(f"This stand-in supports only {API_VERSION}.", param="api_version")
     secret = f"whsec_{ids.token(32)}"
     endpoint = _build_endpoint(world, world.new_id("we"), params["url"], params["enabled_events"], secret)
     endpoint["description"] = params.get("description") or None

@@ -112,4 +112,4 @@ def _convert(declared: type, given: dict[str, Any]) -> dict[str, Any]:
     try:
         return {name: types[name](value) for name, value in given.items()}
     except (KeyError, TypeError, ValueError) as error:
-        raise invalid(f"Not a switch or not its value: {error}") from None
+        raise invalid(f"Invalid fault: {error}") from None

@@ -50,7 +50,7 @@ class World:
     def schedule(self, at: int, name: str, **args: Any) -> None:
         """Schedule the work `name` for `at`; when it runs, it checks whether it is still needed."""
         if name not in SCHEDULED:
-            raise LookupError(f"no work is called {name}")
+            raise LookupError(f"nothing is scheduled under the name {name}")
         self.store.put_due(at, name, args)
 
     def run_due(self) -> int:
@@ -134,7 +134,7 @@ class World:
         """Add a new object (with `id` and `object`); return it."""
         with self.lock:
             if obj["id"] in self._objects:
-                raise LookupError(f"{obj['id']} is taken")
+                raise LookupError(f"{obj['id']} already exists")
             self._index(obj, self._last + 1)
             return self.save(obj)
 

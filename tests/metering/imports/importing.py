@@ -13,7 +13,7 @@ from app.kit.actor import SYSTEM
 from app.kit.pool import HotPool
 from app.metering.imports import importer, source_file
 from app.metering.imports.column_mapping import Spec
-from app.metering.recording.recorder import UsageRecorder
+from app.metering.recorder import UsageRecorder
 from app.settings import PROJECT
 from app.subscriptions import periods
 from tests.metering.books import Books

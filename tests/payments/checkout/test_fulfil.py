@@ -176,7 +176,7 @@ def test_stripe_away_is_a_state_and_the_next_look_finds_the_payment(scenario: Sc
 
 def test_a_card_that_is_only_saved_becomes_the_one_that_is_charged(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
-    org.buys(plan)
+    org.paying(plan)
     opened = open_checkout.open_card_setup(org.id, currency="USD", actor=SYSTEM, now=scenario.clock.now())
     assert open_checkout.open_card_setup(org.id, currency="USD", actor=SYSTEM, now=scenario.clock.now()) == opened
     org.pays(opened, MASTERCARD)
@@ -198,7 +198,7 @@ def test_a_card_that_is_only_saved_becomes_the_one_that_is_charged(scenario: Sce
 
 def test_what_a_failed_renewal_left_open_is_paid_with_a_new_card_once(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
-    org.buys(plan)
+    org.paying(plan)
     org.with_card(DECLINES)
     scenario.settle()
     bad = org.customer.card_id

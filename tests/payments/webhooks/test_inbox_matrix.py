@@ -98,8 +98,7 @@ def test_an_event_of_an_unknown_customer_is_tried_again_and_parked(scenario: Sce
 
 def test_a_refund_of_a_payment_that_is_not_ours_settles(scenario: Scenario) -> None:
     """Somebody charged our customer by hand: its customer is known, and no record of ours will ever be."""
-    org = scenario.org().buys(returns=False)
-    scenario.settle()
+    org = scenario.org().paying()
     theirs = scenario.stripe.objects("payment_intent")[0]
     record = org.record
     record.transaction_id = "pi_of_nobody"
@@ -117,8 +116,7 @@ def test_a_refund_of_a_payment_that_is_not_ours_settles(scenario: Scenario) -> N
 
 
 def test_a_refund_of_a_charge_without_a_payment_intent_is_not_ours_and_stripe_is_not_asked(scenario: Scenario) -> None:
-    scenario.org().buys(returns=False)
-    scenario.settle()
+    scenario.org().paying()
     [customer] = scenario.stripe.objects("customer")
     charge = {"id": "ch_old", "object": "charge", "payment_intent": None, "customer": customer["id"]}
     sent = about(scenario.stripe, "charge.refunded", charge)
@@ -194,7 +192,8 @@ def test_a_late_updated_after_deleted_opens_nothing_again(scenario: Scenario) ->
     org, subscription = paid_subscription(scenario)
     before = about(scenario.stripe, "customer.subscription.updated", subscription)
     scenario.stripe.release()
-    scenario.settle()
+    org.returns()
+    scenario.stripe.lose()
     scenario.stripe.client().v1.subscriptions.cancel(subscription["id"])
     scenario.settle()
     assert scenario.send(before) == 200
@@ -369,8 +368,7 @@ def test_nothing_secret_is_left_in_rows_or_logs(scenario: Scenario, capfd: pytes
 
 def test_nothing_of_a_person_is_left_in_the_inbox(scenario: Scenario) -> None:
     """Erasing somebody has nothing to look for in there: it is never kept."""
-    org = scenario.org().buys(returns=False)
-    scenario.settle()
+    org = scenario.org().paying()
     theirs = scenario.stripe.objects("customer")[0]
     private: Any = {
         "name": "Ada Quill", "email": "ada.quill@example.com", "phone": "+49305550199",

@@ -1,3 +1,3 @@
--- Which clients has an org?
+-- Clients of orgs.
 CREATE OR REPLACE VIEW accounts_clients AS
 SELECT id, org_id, ref, name, deleted_at FROM clients;

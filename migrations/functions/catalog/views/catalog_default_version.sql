@@ -1,4 +1,4 @@
--- Which version is an org without terms of its own on? One row, none before any catalogue.
+-- The newest published version of the default plan; no row before a catalogue is applied.
 CREATE OR REPLACE VIEW catalog_default_version AS
 SELECT version.id, version.number, plan.key AS plan_key, plan.name AS plan_name
 FROM plan_versions version JOIN plans plan ON plan.id = version.plan_id

@@ -1,3 +1,3 @@
--- What is each meter called, and how does it count?
+-- Meters.
 CREATE OR REPLACE VIEW catalog_meters AS
 SELECT id, key, name, unit, aggregation, dimension, archived_at FROM meters;

@@ -1,4 +1,4 @@
--- What is on offer? Each live plan with its newest published version.
+-- Plans that are not archived, each with its newest published version.
 CREATE OR REPLACE VIEW catalog_offers AS
 SELECT plan.key, plan.name, plan.summary, plan.public, plan.is_default, plan.position, newest.id AS version_id,
        newest.number

@@ -1,3 +1,3 @@
--- Which plans are there, and which is the default?
+-- Plans.
 CREATE OR REPLACE VIEW catalog_plans AS
 SELECT id, key, name, is_default, archived_at FROM plans;

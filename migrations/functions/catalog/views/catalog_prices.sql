@@ -1,3 +1,3 @@
--- What does a plan version cost by the month or year, in minor units?
+-- Flat fees per interval, in minor units.
 CREATE OR REPLACE VIEW catalog_prices AS
 SELECT plan_version_id, currency, interval, amount FROM plan_prices;

@@ -1,4 +1,4 @@
--- Which plan is a version of?
+-- Plan versions with their plan's key and name.
 CREATE OR REPLACE VIEW catalog_versions AS
 SELECT version.id, version.plan_id, version.number, version.published_at,
        plan.key AS plan_key, plan.name AS plan_name, plan.is_default

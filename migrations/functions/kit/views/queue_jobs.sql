@@ -1,3 +1,3 @@
--- Which background jobs wait, run or have failed?
+-- Background jobs and their status.
 CREATE OR REPLACE VIEW queue_jobs AS
 SELECT task_name, args, status, scheduled_at FROM procrastinate_jobs;

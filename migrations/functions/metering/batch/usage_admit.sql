@@ -44,7 +44,8 @@ DECLARE
 BEGIN
   duplicates := 0;
   admitted := array_fill(false, ARRAY[cardinality(p_keys)]);
-  SELECT array_agg(CASE l.policy WHEN 'block' THEN coalesce(l.hard_limit, l.allowance) ELSE l.hard_limit END ORDER BY m, p),
+  SELECT array_agg(CASE l.policy WHEN 'block' THEN coalesce(l.hard_limit, l.allowance) ELSE l.hard_limit END
+                   ORDER BY m, p),
          array_agg(coalesce(c.used, 0) ORDER BY m, p), array_agg(coalesce(c.reserved, 0) ORDER BY m, p)
   INTO caps, used, reserved
   FROM generate_series(1, meters) m CROSS JOIN generate_series(1, periods) p
@@ -138,5 +139,5 @@ BEGIN
   SELECT jsonb_agg(jsonb_build_object('index', r.i, 'code', r.c, 'facts', r.f)) INTO refused
   FROM unnest(places, codes, reasons) r (i, c, f);
   PERFORM usage_consume_admitted(p_org, p_billable, meter_ids, aggregations, starts, taken, counts,
-                           span_names, span_starts, span_taken);
+                                 span_names, span_starts, span_taken);
 END $$;

@@ -1,4 +1,5 @@
 -- Lists, as refusals, the events that were not written because their id was used with different content; NULL if none.
+-- VOLATILE, so that it sees rows committed since the call began.
 CREATE OR REPLACE FUNCTION usage_batch_conflicts(org uuid, keys uuid[], contents uuid[], fresh integer[])
 RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN

@@ -9,7 +9,8 @@ BEGIN
     SELECT FROM (
       SELECT meter_ids[x.m] AS meter, starts[width_bucket(x.a, starts)] AS start,
              sum(CASE aggregations[x.m] WHEN 'count' THEN 1 ELSE x.q END) AS q,
-             sum(sum(CASE aggregations[x.m] WHEN 'count' THEN 1 ELSE x.q END)) OVER (PARTITION BY meter_ids[x.m]) AS all_q
+             sum(sum(CASE aggregations[x.m] WHEN 'count' THEN 1 ELSE x.q END))
+               OVER (PARTITION BY meter_ids[x.m]) AS all_q
       FROM unnest(meter, quantity, at) x (m, q, a) GROUP BY 1, 2) z
     JOIN subscriptions_limits l ON l.org_id = org AND l.meter_id = z.meter AND l.period_start = z.start
     LEFT JOIN usage_counters c ON c.org_id = org AND c.meter_id = z.meter AND c.period_start = z.start

@@ -59,7 +59,8 @@ BEGIN
   END IF;
   SELECT array_agg(m.id ORDER BY o.n), array_agg(m.aggregation ORDER BY o.n), array_agg(m.dimension ORDER BY o.n)
   INTO meter_ids, aggregations, dimensions
-  FROM unnest(p_meters) WITH ORDINALITY o (key, n) LEFT JOIN catalog_meters m ON m.key = o.key AND m.archived_at IS NULL;
+  FROM unnest(p_meters) WITH ORDINALITY o (key, n)
+  LEFT JOIN catalog_meters m ON m.key = o.key AND m.archived_at IS NULL;
   SELECT array_agg(p.starts_at ORDER BY p.starts_at), array_agg(p.ends_at ORDER BY p.starts_at),
          array_agg(p.plan_version_id ORDER BY p.starts_at)
   INTO starts, ends, plans

@@ -11,9 +11,11 @@ BEGIN
       usage_midnight((at AT TIME ZONE zone)::date + 1, zone), per_day;
   END IF;
   IF per_hour IS NOT NULL THEN
-    RETURN QUERY SELECT 'hour', date_trunc('hour', at, zone), date_trunc('hour', at, zone) + interval '1 hour', per_hour;
+    RETURN QUERY SELECT 'hour', date_trunc('hour', at, zone),
+      date_trunc('hour', at, zone) + interval '1 hour', per_hour;
   END IF;
   IF per_minute IS NOT NULL THEN
-    RETURN QUERY SELECT 'minute', date_trunc('minute', at), date_trunc('minute', at) + interval '1 minute', per_minute;
+    RETURN QUERY SELECT 'minute', date_trunc('minute', at),
+      date_trunc('minute', at) + interval '1 minute', per_minute;
   END IF;
 END $$;

@@ -5,7 +5,8 @@ DECLARE
 BEGIN
   SELECT c.id INTO found_id FROM accounts_clients c WHERE c.org_id = org AND c.ref = named AND c.deleted_at IS NULL;
   IF found_id IS NULL AND named ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN
-    SELECT c.id INTO found_id FROM accounts_clients c WHERE c.org_id = org AND c.id = named::uuid AND c.deleted_at IS NULL;
+    SELECT c.id INTO found_id FROM accounts_clients c
+    WHERE c.org_id = org AND c.id = named::uuid AND c.deleted_at IS NULL;
   END IF;
   RETURN found_id;
 END $$;

@@ -1,5 +1,5 @@
 -- Returns the outcome for an id that is already recorded: duplicate, or id_conflict if the content differs; NULL for a
--- new id.
+-- new id. VOLATILE, so that it sees rows committed since the call began.
 CREATE OR REPLACE FUNCTION usage_previous_outcome(org uuid, wanted uuid, sent bytea) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   RETURN (SELECT CASE WHEN k.content = sent THEN 'duplicate' ELSE 'id_conflict' END

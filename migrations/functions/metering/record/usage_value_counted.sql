@@ -1,4 +1,5 @@
--- Whether a `unique` meter has already counted the value in the period.
+-- Whether a `unique` meter has already counted the value in the period. VOLATILE, so that it sees rows committed since
+-- the call began.
 CREATE OR REPLACE FUNCTION usage_value_counted(org uuid, meter integer, start timestamptz, wanted bytea)
 RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN

@@ -38,7 +38,7 @@ BEGIN
   END IF;
   IF num_nonnulls(p_decision.per_minute, p_decision.per_hour, p_decision.per_day) > 0 THEN
     PERFORM usage_consume_windows(p_org, p_decision.meter_id, p_now, delta, is_max,
-                               p_decision.per_minute, p_decision.per_hour, p_decision.per_day);
+                                  p_decision.per_minute, p_decision.per_hour, p_decision.per_day);
   END IF;
   INSERT INTO usage_counters AS c (org_id, meter_id, period_start, used, events)
   VALUES (p_org, p_decision.meter_id, p_decision.starts_at, delta, 1)

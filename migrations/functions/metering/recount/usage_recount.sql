@@ -1,7 +1,8 @@
 -- Recounts an org's counters from its events, for the periods that end after `since`, and for one cut short at `since`
 -- if it had counted events ahead of the clock. The caller must hold the org's usage lock exclusively. Reservations are
 -- kept; those of a removed period move to the period that contains `at`.
-CREATE OR REPLACE FUNCTION usage_recount(org uuid, since timestamptz, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION usage_recount(org uuid, since timestamptz, at timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
 DECLARE
     ahead CONSTANT boolean := EXISTS (SELECT FROM usage_events e WHERE e.org_id = org AND e.occurred_at >= since);
     first CONSTANT timestamptz := (SELECT min(p.starts_at) FROM subscriptions_periods p

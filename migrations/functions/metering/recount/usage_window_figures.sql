@@ -4,7 +4,8 @@ RETURNS TABLE (org_id uuid, meter_id integer, span text, starts_at timestamptz, 
 LANGUAGE sql STABLE AS $$
     WITH w AS MATERIALIZED (
         SELECT w.*, m.aggregation = 'max' AS peak, CASE w.span
-                   WHEN 'day' THEN greatest(  -- at least 24 hours, even if the zone has changed since; 25 where clocks go back
+                   -- at least 24 hours, even if the zone has changed since; 25 where clocks go back
+                   WHEN 'day' THEN greatest(
                        usage_midnight((w.starts_at AT TIME ZONE o.time_zone)::date + 1, o.time_zone),
                        w.starts_at + interval '24 hours')
                    ELSE w.starts_at + ('1 ' || w.span)::interval END AS ends_at

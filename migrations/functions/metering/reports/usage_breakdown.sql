@@ -1,6 +1,7 @@
 -- Returns an org's usage over whole days, one figure per meter and value. Unique values are counted over the whole
 -- range.
-CREATE OR REPLACE FUNCTION usage_breakdown(org uuid, first date, last date, since timestamptz, until timestamptz, wanted text)
+CREATE OR REPLACE FUNCTION usage_breakdown(
+    org uuid, first date, last date, since timestamptz, until timestamptz, wanted text)
 RETURNS TABLE (meter_id integer, value text, quantity numeric, events bigint)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE

@@ -1,5 +1,6 @@
 -- Recomputes up to `most` days queued until `due`, oldest first. Returns whether any remain.
-CREATE OR REPLACE FUNCTION rollup_drain_queue(state rollup_state, due timestamptz, most integer) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION rollup_drain_queue(state rollup_state, due timestamptz, most integer) RETURNS boolean
+LANGUAGE plpgsql AS $$
 DECLARE touched record;
 BEGIN
     FOR touched IN

@@ -1,6 +1,7 @@
 -- Folds one bounded step; call it again while `more`. `at` is the business time of the fold. Days in the queue wait for
 -- `rest` before they are recomputed, so that a busy day is not recomputed at every step.
-CREATE OR REPLACE FUNCTION rollup_fold(max_rows integer, at timestamptz, rest interval, OUT folded bigint, OUT more boolean)
+CREATE OR REPLACE FUNCTION rollup_fold(
+    max_rows integer, at timestamptz, rest interval, OUT folded bigint, OUT more boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
     state rollup_state;

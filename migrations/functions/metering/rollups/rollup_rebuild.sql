@@ -4,7 +4,8 @@ DECLARE state rollup_state;
 BEGIN
     SELECT * INTO state FROM rollup_state WHERE name = 'orgs';
     PERFORM rollup_add_unique_totals(orgs, NULL, -1);
-    INSERT INTO rollup_orgs (org_id, time_zone, stale) SELECT o.id, o.time_zone, false FROM accounts_orgs o WHERE o.id = ANY (orgs)
+    INSERT INTO rollup_orgs (org_id, time_zone, stale)
+    SELECT o.id, o.time_zone, false FROM accounts_orgs o WHERE o.id = ANY (orgs)
     ON CONFLICT (org_id) DO UPDATE SET time_zone = excluded.time_zone, stale = false;
     DELETE FROM rollup_anew a WHERE a.org_id = ANY (orgs);
     DELETE FROM usage_days d WHERE d.org_id = ANY (orgs);

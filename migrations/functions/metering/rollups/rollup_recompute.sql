@@ -1,5 +1,6 @@
 -- Recomputes one meter's day and its month, for some orgs, from the events below the watermark.
-CREATE OR REPLACE FUNCTION rollup_recompute(orgs uuid[], meter integer, touched date, upto bigint, floor bigint) RETURNS void
+CREATE OR REPLACE FUNCTION rollup_recompute(orgs uuid[], meter integer, touched date, upto bigint, floor bigint)
+RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     hours CONSTANT interval := '15 hours';  -- no time zone is further from UTC

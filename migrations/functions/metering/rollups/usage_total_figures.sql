@@ -1,6 +1,7 @@
 -- Computes the totals for staff from events: all orgs, by UTC day; a maximum is the largest of any org. Excludes unique
 -- values, whose totals are sums of the orgs' days (rollup_add_unique_totals).
-CREATE OR REPLACE FUNCTION usage_total_figures(meters integer[], since timestamptz, until timestamptz, upto bigint, floor bigint)
+CREATE OR REPLACE FUNCTION usage_total_figures(
+    meters integer[], since timestamptz, until timestamptz, upto bigint, floor bigint)
 RETURNS TABLE (day date, meter_id integer, dimension text, value text, quantity numeric, events bigint)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT n.day, n.meter_id, n.dimension, n.value,

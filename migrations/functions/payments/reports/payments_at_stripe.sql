@@ -1,6 +1,5 @@
--- What has an org at Stripe? Its customer, its last subscription, its newest billing records and events, `many` of each,
--- to be shown and not reckoned with.
-CREATE OR REPLACE FUNCTION payments_at_stripe(org uuid, many integer) RETURNS jsonb
+-- An org's customer, latest subscription, and newest `p_limit` billing records and events, as JSON for display only.
+CREATE OR REPLACE FUNCTION payments_at_stripe(org uuid, p_limit integer) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
 SELECT jsonb_build_object(
     'customer', (SELECT to_jsonb(c) FROM stripe_customers c WHERE c.org_id = org
@@ -8,10 +7,10 @@ SELECT jsonb_build_object(
     'subscription', (SELECT to_jsonb(s) FROM stripe_subscriptions s WHERE s.org_id = org
                      ORDER BY s.created_at DESC LIMIT 1),
     'records', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.created_at DESC, r.id DESC) FROM (
-        SELECT * FROM billing_records b WHERE b.org_id = org ORDER BY b.created_at DESC, b.id DESC LIMIT many) r),
+        SELECT * FROM billing_records b WHERE b.org_id = org ORDER BY b.created_at DESC, b.id DESC LIMIT p_limit) r),
     'events', (SELECT jsonb_agg(to_jsonb(e) ORDER BY e.received_at DESC, e.id DESC) FROM (
         SELECT event.id, event.type, event.state, event.error, event.received_at
         FROM stripe_customers c CROSS JOIN LATERAL (
-            SELECT * FROM stripe_inbox i WHERE i.customer_id = c.id ORDER BY i.received_at DESC LIMIT many) event
-        WHERE c.org_id = org ORDER BY event.received_at DESC, event.id DESC LIMIT many) e))
+            SELECT * FROM stripe_inbox i WHERE i.customer_id = c.id ORDER BY i.received_at DESC LIMIT p_limit) event
+        WHERE c.org_id = org ORDER BY event.received_at DESC, event.id DESC LIMIT p_limit) e))
 $$;

@@ -1,4 +1,4 @@
--- What does an org pay for at Stripe now? Begun and not ended; of two, the one that our subscription follows.
+-- The id of the org's running Stripe subscription; of two, the one linked to ours.
 CREATE OR REPLACE FUNCTION payments_open_subscription(org uuid) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (SELECT s.id FROM stripe_subscriptions s
         WHERE s.org_id = org AND s.ended_at IS NULL

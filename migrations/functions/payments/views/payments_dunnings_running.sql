@@ -1,3 +1,3 @@
--- Whose payment is late, and until when do its limits hold?
+-- Open dunnings.
 CREATE OR REPLACE VIEW payments_dunnings_running AS
 SELECT org_id, stripe_subscription_id, started_at, grace_ends_at FROM dunnings WHERE ended_at IS NULL;

@@ -1,4 +1,4 @@
--- Which prices on offer has Stripe not got yet?
+-- Prices on offer that have not been pushed to Stripe.
 CREATE OR REPLACE VIEW payments_prices_missing AS
 SELECT offer.version_id AS plan_version_id, price.interval, price.currency, price.amount
 FROM catalog_offers offer

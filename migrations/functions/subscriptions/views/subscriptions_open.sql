@@ -1,4 +1,4 @@
--- Which subscription is an org on? No row is the default plan.
+-- Current subscriptions; no row means the default plan.
 CREATE OR REPLACE VIEW subscriptions_open AS
 SELECT org_id, id, plan_version_id, state, interval, currency, collection, started_at, billing_ends_at,
        cancel_at_period_end, limited_at

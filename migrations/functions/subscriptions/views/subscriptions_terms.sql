@@ -1,3 +1,3 @@
--- From when on is an org on which plan version?
+-- Plan versions of orgs, each from `starts_at` on.
 CREATE OR REPLACE VIEW subscriptions_terms AS
 SELECT org_id, starts_at, plan_version_id FROM subscription_terms;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.standin.engine.shapes.subscription_shape import list_object
+from sandbox.standin.engine.shapes.subscription_shape import embedded_list
 
 Obj = dict[str, Any]
 
@@ -19,7 +19,7 @@ def invoice(ident: str, now: int, *, customer: Obj, currency: str, billing_reaso
         "currency": currency,
         "from_invoice": None,
         "latest_revision": None,
-        "lines": list_object(f"/v1/invoices/{ident}/lines", []),
+        "lines": embedded_list(f"/v1/invoices/{ident}/lines", []),
         "livemode": False,
         "metadata": {},
         "parent": None,

@@ -7,7 +7,7 @@ from typing import Any
 Obj = dict[str, Any]
 
 
-def list_object(url: str, data: list[Obj]) -> Obj:
+def embedded_list(url: str, data: list[Obj]) -> Obj:
     """A list object inside another object."""
     return {"object": "list", "data": data, "has_more": False, "total_count": len(data), "url": url}
 
@@ -24,7 +24,7 @@ def subscription(ident: str, now: int, *, customer: str, currency: str, **more: 
         "customer": customer,
         "customer_account": None,
         "description": None,
-        "items": list_object(f"/v1/subscription_items?subscription={ident}", []),
+        "items": embedded_list(f"/v1/subscription_items?subscription={ident}", []),
         "livemode": False,
         "managed_payments": None,
         "metadata": {},

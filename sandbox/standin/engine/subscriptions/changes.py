@@ -53,7 +53,7 @@ def plan_change(
     return ItemChange(before, items, anchor, at, fresh)
 
 
-def lines(world: World, invoice: Obj, change: ItemChange) -> list[Obj]:
+def build_lines(world: World, invoice: Obj, change: ItemChange) -> list[Obj]:
     """Build the credits for removed items and the charges for new ones."""
     remaining = {item["id"]: item for item in change.after}
     old = {item["id"]: item for item in change.before}
@@ -110,18 +110,18 @@ def apply_change(world: World, subscription: Obj, change: ItemChange) -> None:
         subscription_status.schedule_renewal(world, subscription)
 
 
-def invoice_of(world: World, subscription: Obj, change: ItemChange) -> Obj:
+def build_invoice(world: World, subscription: Obj, change: ItemChange) -> Obj:
     """Build the draft that bills the change at once; not yet in the world."""
     invoice = life_cycle.build_subscription_draft(world, subscription, "subscription_update")
     invoice["parent"]["subscription_details"]["subscription_proration_date"] = change.moment
     waiting = renewals.waiting_items(world, subscription)
     invoice["lines"]["data"] = [build_invoice_item_line(world, invoice, item) for item in waiting]
-    invoice["lines"]["data"] += lines(world, invoice, change)
+    invoice["lines"]["data"] += build_lines(world, invoice, change)
     return invoice
 
 
 def _invoice_now(world: World, subscription: Obj, change: ItemChange, behavior: str) -> None:
-    invoice = invoice_of(world, subscription, change)
+    invoice = build_invoice(world, subscription, change)
     renewals.assign_waiting_items(world, subscription, invoice)
     if behavior != "pending_if_incomplete":
         apply_change(world, subscription, change)
@@ -141,7 +141,7 @@ def _invoice_now(world: World, subscription: Obj, change: ItemChange, behavior: 
 
 def _add_pending_items(world: World, subscription: Obj, change: ItemChange) -> None:
     """Record the difference as invoice items for the next invoice."""
-    for line in lines(world, {"id": None}, change):
+    for line in build_lines(world, {"id": None}, change):
         ident = line["parent"]["subscription_item_details"]["subscription_item"]
         details = {"subscription": subscription["id"], "subscription_item": ident}
         names = ("description", "discountable", "period", "pricing", "quantity", "quantity_decimal")

@@ -36,7 +36,7 @@ def as_preview(world: World, invoice: Obj) -> Obj:
     """Give the invoice an id that cannot be retrieved, and compute its totals."""
     ident = world.new_id("upcoming_in")
     invoice.update(id=ident, billing_reason="upcoming", auto_advance=False)
-    invoice["lines"] = subscription_shape.list_object(f"{URL}/{ident}/lines", invoice["lines"]["data"])
+    invoice["lines"] = subscription_shape.embedded_list(f"{URL}/{ident}/lines", invoice["lines"]["data"])
     for line in invoice["lines"]["data"]:
         line["invoice"] = ident
     totals.recompute(world, invoice)

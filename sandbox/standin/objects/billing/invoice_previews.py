@@ -44,11 +44,11 @@ def create_preview(world: World, params: Obj) -> Obj:
     change = changes.plan_change(world, subscription, details.get("items") or [], moment=moment, reset=reset)
     how = details.get("proration_behavior", "create_prorations")
     if (billed := changes.billed_now(subscription, change, how)) is not None:
-        return as_preview(world, changes.invoice_of(world, subscription, billed))
+        return as_preview(world, changes.build_invoice(world, subscription, billed))
     subscription["items"]["data"] = change.after
     invoice = next_renewal(world, subscription)
     if changes.prorates(subscription, how):
-        invoice["lines"]["data"] = changes.lines(world, invoice, change) + invoice["lines"]["data"]
+        invoice["lines"]["data"] = changes.build_lines(world, invoice, change) + invoice["lines"]["data"]
     return as_preview(world, invoice)
 
 

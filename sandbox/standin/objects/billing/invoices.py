@@ -159,7 +159,7 @@ def pay(world: World, params: Obj, ident: str) -> Obj:
         )
     verdict = life_cycle.pay(world, invoice, method=method, off_session=params.get("off_session", True))
     if verdict.kind != "paid":
-        raise refusal_of(world, invoice, verdict)
+        raise build_refusal(world, invoice, verdict)
     return invoice
 
 
@@ -179,7 +179,7 @@ def mark_uncollectible(world: World, _params: Obj, ident: str) -> Obj:
     return invoice
 
 
-def refusal_of(world: World, invoice: Obj, verdict: Verdict) -> StripeError:
+def build_refusal(world: World, invoice: Obj, verdict: Verdict) -> StripeError:
     """The 402 for a failed attempt, whose changes are kept."""
     if verdict.refusal is None:
         return declined(NEEDS_ACTION)

@@ -11,7 +11,6 @@ from sandbox.standin.engine.metadata import merged
 from sandbox.standin.errors import invalid, missing_param
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.catalog import products
-from sandbox.standin.objects.lists import list_page
 from sandbox.standin.objects.params import allow_only, given_fields
 from sandbox.standin.routes import route
 from sandbox.standin.store.sqlite import Obj
@@ -48,7 +47,7 @@ def index(world: World, params: Obj) -> Obj:
         if (keys is None or price["lookup_key"] in keys)
         and all((price["recurring"] or {}).get(name) == value for name, value in recurring.items())
     ]
-    return list_page(prices, params, "/v1/prices")
+    return lists.list_page(prices, params, "/v1/prices")
 
 
 @route("POST", "/v1/prices/{ident}", PriceUpdateParams)
@@ -100,7 +99,7 @@ def _recurring(given: Obj | None) -> Obj | None:
         return None
     allow_only(given, "interval", "interval_count", "trial_period_days", "usage_type")
     if given.get("usage_type", "licensed") != "licensed":
-        raise invalid("A metered price needs a meter, which the stand-in has not.", param="recurring[meter]")
+        raise invalid("The stand-in does not support metered prices.", param="recurring[meter]")
     recurring: dict[str, Any] = {"interval": given["interval"], "interval_count": given.get("interval_count", 1)}
     return {**recurring, "meter": None, "trial_period_days": given.get("trial_period_days"), "usage_type": "licensed"}
 

@@ -13,7 +13,6 @@ from stripe.params import (
 from sandbox.standin.engine.metadata import merged
 from sandbox.standin.errors import invalid
 from sandbox.standin.objects import lists
-from sandbox.standin.objects.lists import list_page
 from sandbox.standin.objects.params import allow_only, given_fields
 from sandbox.standin.routes import route
 from sandbox.standin.store.sqlite import Obj
@@ -37,7 +36,7 @@ def index(world: World, params: Obj) -> Obj:
     wanted = params.get("ids")
     match = {name: params[name] for name in ("active", "type", "url", "shippable") if name in params}
     products = [row for row in world.all("product", **match) if wanted is None or row["id"] in wanted]
-    return list_page(products, params, "/v1/products")
+    return lists.list_page(products, params, "/v1/products")
 
 
 @route("POST", "/v1/products/{ident}", ProductUpdateParams)

@@ -12,7 +12,6 @@ from stripe.params import (
 from sandbox.standin.engine.metadata import merged
 from sandbox.standin.errors import invalid, missing_param
 from sandbox.standin.objects import lists
-from sandbox.standin.objects.lists import list_page
 from sandbox.standin.objects.params import allow_only
 from sandbox.standin.routes import route
 from sandbox.standin.store import ids
@@ -70,7 +69,7 @@ def index(world: World, params: Obj) -> Obj:
         if str(params.get("code", row["code"])).lower() == row["code"].lower()
         and params.get("coupon", row["promotion"]["coupon"]) == row["promotion"]["coupon"]
     ]
-    return list_page(codes, params, "/v1/promotion_codes")
+    return lists.list_page(codes, params, "/v1/promotion_codes")
 
 
 @route("POST", "/v1/promotion_codes/{ident}", PromotionCodeUpdateParams)

@@ -7,7 +7,6 @@ from stripe.params import ChargeListParams, ChargeRetrieveParams, ChargeUpdatePa
 from sandbox.standin.engine.metadata import merged
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.expand import includable
-from sandbox.standin.objects.lists import list_object
 from sandbox.standin.objects.params import allow_only
 from sandbox.standin.routes import route
 from sandbox.standin.store.sqlite import Obj
@@ -29,4 +28,4 @@ def update(world: World, params: Obj, ident: str) -> Obj:
 
 @includable("charge", "refunds")
 def _refunds(world: World, charge: Obj) -> Obj:
-    return list_object(world.all("refund", charge=charge["id"]), f"/v1/charges/{charge['id']}/refunds")
+    return lists.list_object(world.all("refund", charge=charge["id"]), f"/v1/charges/{charge['id']}/refunds")

@@ -19,7 +19,6 @@ from sandbox.standin.engine.metadata import merged
 from sandbox.standin.engine.payments import attempts, saved_cards
 from sandbox.standin.errors import invalid, missing_param, not_found
 from sandbox.standin.objects import lists
-from sandbox.standin.objects.lists import list_page
 from sandbox.standin.objects.params import allow_only
 from sandbox.standin.routes import route
 from sandbox.standin.store.sqlite import Obj
@@ -44,7 +43,8 @@ def create(world: World, params: Obj) -> Obj:
 @route("GET", "/v1/payment_methods", PaymentMethodListParams)
 def index(world: World, params: Obj) -> Obj:
     match = {name: params[name] for name in ("customer", "type") if name in params}
-    return list_page(world.all("payment_method", **match) if "customer" in match else [], params, "/v1/payment_methods")
+    found = world.all("payment_method", **match) if "customer" in match else []
+    return lists.list_page(found, params, "/v1/payment_methods")
 
 
 @route("GET", "/v1/customers/{customer}/payment_methods", CustomerPaymentMethodListParams)
@@ -52,7 +52,7 @@ def list_of_customer(world: World, params: Obj, customer: str) -> Obj:
     owner = get_active_customer(world, customer)
     match = {"type": params["type"]} if "type" in params else {}
     rows = world.all("payment_method", customer=owner["id"], **match)
-    return list_page(rows, params, f"/v1/customers/{customer}/payment_methods")
+    return lists.list_page(rows, params, f"/v1/customers/{customer}/payment_methods")
 
 
 @route("GET", "/v1/customers/{customer}/payment_methods/{ident}", CustomerPaymentMethodRetrieveParams)

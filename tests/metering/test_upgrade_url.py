@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.metering.checks.upgrade_url import SPANS, PlanCaps, find_smallest_plan
+from app.metering.upgrade_url import SPANS, PlanCaps, find_smallest_plan
 
 
 def room(plan: str, aggregation: str, **caps: int) -> PlanCaps:

@@ -8,11 +8,14 @@ BILLING = "billing"
 MEMBER = "member"
 VIEWER = "viewer"
 
+PLAN_MANAGERS = frozenset({OWNER, ADMIN, BILLING})
+"""Roles that may change the plan and are told about its payments."""
+
 ROLES: dict[str, str] = {
-    OWNER: "Full access, including deleting the organisation and naming other owners.",
+    OWNER: "Full access, including deleting the organisation and appointing owners.",
     ADMIN: "Manages members, API keys, clients and settings. Can see bills.",
     BILLING: "Manages plans, payment methods and invoices. Can see usage.",
-    MEMBER: "Works with usage and jobs. Can see what is left.",
+    MEMBER: "Works with usage and jobs. Can see remaining allowances.",
     VIEWER: "Can see usage and bills, but not change anything.",
 }
 

@@ -1,4 +1,4 @@
-"""Random secrets for cookies and e-mails; the database holds only their SHA-256."""
+"""Random secrets for cookies and emails; the database holds only their SHA-256."""
 
 from __future__ import annotations
 
