@@ -22,6 +22,8 @@ READY := $(VENV)/.ready
 PYTHON ?= $(shell for name in python3.11 python3; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# A run and its tests start dozens of processes: each would compile the whole app again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run test test-unit test-db test-stack test-browser test-dates test-long check picture walks bench screens lock clean
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -12,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from app.kit.environment import Environment
+from app.kit.local_addresses import is_local_database, is_loopback
 
 PROJECT = Path(__file__).resolve().parent.parent
-MOST_AHEAD = timedelta(hours=1)
+MOST_AHEAD_MINUTES = 60  # periods are not opened further ahead of an event
+MAX_PORT = 65_535
 STRIPE = "https://api.stripe.com"
 STRIPE_PAGES = ("https://checkout.stripe.com", "https://billing.stripe.com", "https://invoice.stripe.com")
 _ORIGIN = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
@@ -112,20 +113,18 @@ class Settings:
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
         """Read the environment; raise `SettingsError` naming every problem.
 
-        Without `TOLLKEEPER_ENV=production` this is a sandbox: secrets are generated once and kept below `instance`.
+        Without `TOLLKEEPER_ENV=production` this is a sandbox, whose secrets are generated once and kept below
+        `instance`. Anybody can move a sandbox's clock, so it starts on this machine's own addresses only.
         """
-        read = Environment(os.environ if env is None else env)
-        sandbox = read.text("TOLLKEEPER_ENV", "sandbox") != "production"
+        env = os.environ if env is None else env
+        read = Environment(env)
+        sandbox = read.choice("TOLLKEEPER_ENV", "sandbox", "production") == "sandbox"
         instance = Path(read.text("INSTANCE") or PROJECT / "instance").resolve()
         settings = cls(
             sandbox=sandbox, instance=instance,
-            **_core(read, sandbox, instance), **_mail(read, sandbox), **_bounds(read), **_payments(read),
+            **_core(read, sandbox, instance), **_mail(read, sandbox), **_bounds(read, sandbox), **_payments(read),
         )  # fmt: skip
-        problems = read.problems + _stripe(settings)
-        if settings.event_max_ahead > MOST_AHEAD:
-            problems.append(
-                "EVENT_MAX_AHEAD_MINUTES must be at most 60: periods are not opened further ahead of an event"
-            )
+        problems = read.problems + _stripe(settings) + (_reachable_sandbox(settings, env) if sandbox else [])
         if problems:
             raise SettingsError(problems)
         return settings
@@ -141,14 +140,18 @@ def read_settings() -> Settings:
 
 def _core(read: Environment, sandbox: bool, instance: Path) -> dict[str, Any]:
     """The portal's address, its databases and its secrets."""
-    base_url = read.text("BASE_URL", f"http://127.0.0.1:{read.text('PORT', '5000')}" if sandbox else "").rstrip("/")
-    if not sandbox and not base_url.startswith("https://"):
+    port = read.number("PORT", 5000, least=1, most=MAX_PORT)
+    base_url = read.text("BASE_URL", f"http://127.0.0.1:{port}" if sandbox else "").rstrip("/")
+    origin = _ORIGIN.fullmatch(base_url)
+    if not origin or not (sandbox or origin[1] == "https"):
         read.problems.append("BASE_URL must be the portal's https address, such as https://billing.example.com")
     database_url = read.text("DATABASE_URL")
     if not database_url:
         how = f"run `make run`, then `. {instance / 'env'}`" if sandbox else "postgresql://user:password@host/database"
         read.problems.append(f"DATABASE_URL must be set: {how}")
     made_in = instance if sandbox else None
+    if not sandbox:
+        read.distinct("KEY_PEPPER", "METRICS_TOKEN", "SECRET_KEY")
     return {
         "secret_key": read.secret("SECRET_KEY", made_in),
         "key_pepper": read.secret("KEY_PEPPER", made_in),
@@ -163,7 +166,7 @@ def _core(read: Environment, sandbox: bool, instance: Path) -> dict[str, Any]:
 def _mail(read: Environment, sandbox: bool) -> dict[str, Any]:
     return {
         "smtp_host": read.text("SMTP_HOST", "127.0.0.1"),
-        "smtp_port": read.number("SMTP_PORT", 2525 if sandbox else 25),
+        "smtp_port": read.number("SMTP_PORT", 2525 if sandbox else 25, least=1, most=MAX_PORT),
         "smtp_user": read.optional("SMTP_USER"),
         "smtp_password": read.optional("SMTP_PASSWORD"),
         "smtp_tls": read.flag("SMTP_TLS"),
@@ -172,15 +175,15 @@ def _mail(read: Environment, sandbox: bool) -> dict[str, Any]:
     }
 
 
-def _bounds(read: Environment) -> dict[str, Any]:
+def _bounds(read: Environment, sandbox: bool) -> dict[str, Any]:
     """Sizes and ages, and the metrics token."""
     return {
-        "metrics_token": read.optional("METRICS_TOKEN"),
-        "trusted_proxies": read.number("TRUSTED_PROXIES", 0),
-        "hot_pool_size": read.number("HOT_POOL_SIZE", 8),
-        "event_max_age": timedelta(days=read.number("EVENT_MAX_AGE_DAYS", 35)),
-        "event_max_ahead": timedelta(minutes=read.number("EVENT_MAX_AHEAD_MINUTES", 5)),
-        "web_processes": max(1, read.number("WEB_PROCESSES", 1)),
+        "metrics_token": read.token("METRICS_TOKEN", checked=not sandbox),
+        "trusted_proxies": read.number("TRUSTED_PROXIES", 0, most=10),
+        "hot_pool_size": read.number("HOT_POOL_SIZE", 8, least=1, most=1000),
+        "event_max_age": timedelta(days=read.number("EVENT_MAX_AGE_DAYS", 35, most=3650)),
+        "event_max_ahead": timedelta(minutes=read.number("EVENT_MAX_AHEAD_MINUTES", 5, most=MOST_AHEAD_MINUTES)),
+        "web_processes": read.number("WEB_PROCESSES", 1, least=1),
     }
 
 
@@ -191,7 +194,7 @@ def _payments(read: Environment) -> dict[str, Any]:
         "stripe_webhook_secrets": read.listed("STRIPE_WEBHOOK_SECRETS"),
         "stripe_page_hosts": read.listed("STRIPE_PAGE_HOSTS") or STRIPE_PAGES,
         "stripe_account": read.optional("STRIPE_ACCOUNT"),
-        "grace": timedelta(days=read.number("GRACE_DAYS", 7)),
+        "grace": timedelta(days=read.number("GRACE_DAYS", 7, most=365)),
     }
 
 
@@ -201,7 +204,7 @@ def _stripe(settings: Settings) -> list[str]:
     test = re.fullmatch(r"[sr]k_test_\w+", key, re.ASCII)
     live = re.fullmatch(r"[sr]k_live_\w+", key, re.ASCII)
     secrets_good = all(re.fullmatch(r"whsec_[!-~]+", secret) for secret in settings.stripe_webhook_secrets)
-    pages_good = all((at := _ORIGIN.fullmatch(page)) and (at[1] == "https" or _loopback(at[2]))
+    pages_good = all((at := _ORIGIN.fullmatch(page)) and (at[1] == "https" or is_loopback(at[2]))
                      for page in settings.stripe_page_hosts)  # fmt: skip
     host = _ORIGIN.fullmatch(base)
     checks = {
@@ -210,7 +213,7 @@ def _stripe(settings: Settings) -> list[str]:
         ),
         "STRIPE_SECRET_KEY is a live key: it needs TOLLKEEPER_ENV=production": not (live and settings.sandbox),
         "STRIPE_API_BASE may differ from Stripe's only with a test key and on a loopback host, without a path": (
-            base == STRIPE or (test and host and _loopback(host[2]))
+            base == STRIPE or (test and host and is_loopback(host[2]))
         ),
         "STRIPE_WEBHOOK_SECRETS must hold the endpoint's secret (whsec_…), two with a comma during a roll": (
             secrets_good and (not key or settings.stripe_webhook_secrets)
@@ -223,8 +226,16 @@ def _stripe(settings: Settings) -> list[str]:
     return [problem for problem, good in checks.items() if not good]
 
 
-def _loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+def _reachable_sandbox(settings: Settings, env: Mapping[str, str]) -> list[str]:
+    """List what makes this sandbox more than one person's: an address or a database that others can reach."""
+    origin = _ORIGIN.fullmatch(settings.base_url)
+    databases = {
+        "DATABASE_URL": settings.database_url,
+        "OWNER_DATABASE_URL": settings.owner_database_url,
+        "WORKER_DATABASE_URL": settings.worker_database_url,
+    }
+    remote = [name for name, url in databases.items() if url and not is_local_database(url, env)]
+    if origin and not is_loopback(origin[2]):
+        remote.insert(0, "BASE_URL")
+    wanted = "a sandbox runs on loopback and with a database on a unix socket or loopback"
+    return [f"{name} is another machine's, but {wanted}: set TOLLKEEPER_ENV=production" for name in remote]

@@ -1,5 +1,8 @@
 """The worker: runs the rooms' tasks with procrastinate. `python -m app.worker` runs until a signal.
 
+Rooms whose tasks wait for others have lanes with slots of their own, so that a silent mail server or a flood of sweeps
+delays no payment.
+
 A task receives JSON values and opens its own transaction. A task that raises is retried with a growing delay, five
 attempts in all, and is then parked as failed, where staff can see it.
 """
@@ -11,6 +14,7 @@ import contextlib
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import procrastinate
@@ -23,6 +27,7 @@ from procrastinate.retry import RetryStrategy
 
 from app.accounts import tasks as accounts
 from app.factory import create_app
+from app.kit.queue import queue_of
 from app.mail import tasks as mail
 from app.metering import tasks as metering
 from app.payments import tasks as payments
@@ -33,11 +38,25 @@ from app.web import tasks as web
 ROOMS = (accounts, mail, subscriptions, metering, payments, web)
 RETRY = RetryStrategy(max_attempts=4, exponential_wait=10)  # four retries after the first attempt: five in all
 HEARTBEAT_SECONDS, STALLED_SECONDS = 5.0, 15.0  # a worker silent for the latter counts as dead
-CONCURRENCY = 8  # tasks that wait for Stripe must not hold up the others
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The queues that share `slots` tasks at once. `poll` is how long a task may wait that nothing announces."""
+
+    queues: frozenset[str]
+    slots: int
+    poll: float = 1.0
+
+
 # Stripe events of one customer are applied one after another, and nothing notifies the worker when one ends: it polls
 # for the next. At procrastinate's default of five seconds, a purchase's dozen events took a minute.
-POLL_SECONDS = 0.2
-log = structlog.get_logger()
+MONEY = Lane(frozenset({"payments"}), slots=4, poll=0.2)
+MAIL = Lane(frozenset({"mail"}), slots=2)
+REST = Lane(frozenset(queue_of(name) for room in ROOMS for name in room.TASKS) - MONEY.queues - MAIL.queues, slots=2)
+LANES = (MONEY, MAIL, REST)
 
 
 def build_queue(flask_app: Flask) -> procrastinate.App:
@@ -48,9 +67,7 @@ def build_queue(flask_app: Flask) -> procrastinate.App:
     queue = procrastinate.App(
         connector=connector,
         worker_defaults={
-            "concurrency": CONCURRENCY,
             "delete_jobs": "successful",
-            "fetch_job_polling_interval": POLL_SECONDS,
             "update_heartbeat_interval": HEARTBEAT_SECONDS,
             "stalled_worker_timeout": STALLED_SECONDS,
         },
@@ -67,7 +84,7 @@ def _register(queue: procrastinate.App, flask_app: Flask, name: str, work: Calla
         with flask_app.app_context():
             work(**args)
 
-    return queue.task(name=name, retry=RETRY)(run)
+    return queue.task(name=name, queue=queue_of(name), retry=RETRY)(run)
 
 
 def _periodic(queue: procrastinate.App, cron: str, name: str, task: Any) -> None:
@@ -75,28 +92,30 @@ def _periodic(queue: procrastinate.App, cron: str, name: str, task: Any) -> None
         task.func()
 
     # A late worker runs a sweep once, not once for every tick it missed.
-    queue.periodic(cron=cron, periodic_id=name)(queue.task(name=f"{name}.due", queueing_lock=f"{name}.due")(due))
+    periodic = queue.task(name=f"{name}.due", queue=queue_of(name), queueing_lock=f"{name}.due")(due)
+    queue.periodic(cron=cron, periodic_id=name)(periodic)
 
 
 async def run(queue: procrastinate.App) -> None:
     """Work until SIGTERM or SIGINT; wait if the database is down."""
     stopping = asyncio.Event()
     # The default pool has four threads more than the machine has cores; claimed tasks would wait in it unseen.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(CONCURRENCY, "task"))
+    slots = sum(lane.slots for lane in LANES)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(slots, "task"))
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     while not stopping.is_set():
         try:
             await _run_until(queue, stopping)
-        except (psycopg.Error, procrastinate.exceptions.ProcrastinateException) as error:
-            log.warning("worker restarted", error=type(error).__name__)
+        except* (psycopg.Error, procrastinate.exceptions.ProcrastinateException) as errors:
+            log.warning("worker restarted", error=type(errors.exceptions[0]).__name__)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), 1.0)
 
 
 async def _run_until(queue: procrastinate.App, stopping: asyncio.Event) -> None:
     async with queue.open_async():
-        working = asyncio.create_task(queue.run_worker_async(install_signal_handlers=False, listen_notify=True))
+        working = asyncio.create_task(_work_in_lanes(queue))
         stopped, requeuing = asyncio.create_task(stopping.wait()), asyncio.create_task(_requeue_forever(queue))
         await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -107,6 +126,19 @@ async def _run_until(queue: procrastinate.App, stopping: asyncio.Event) -> None:
                 await working
         else:
             working.result()
+
+
+async def _work_in_lanes(queue: procrastinate.App) -> None:
+    async with asyncio.TaskGroup() as lanes:  # one that ends with an error ends the others
+        for lane in LANES:
+            worker = queue.run_worker_async(
+                queues=sorted(lane.queues),
+                concurrency=lane.slots,
+                fetch_job_polling_interval=lane.poll,
+                install_signal_handlers=False,
+                listen_notify=True,
+            )
+            lanes.create_task(worker)
 
 
 async def _requeue_forever(queue: procrastinate.App) -> None:

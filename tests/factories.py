@@ -18,8 +18,8 @@ from app.accounts.models import Membership, Org, User
 from app.accounts.orgs.service import create_org
 from app.accounts.sign_in import passwords, sessions
 from app.catalog import queries as catalog
-from app.catalog.apply import apply_catalog
-from app.catalog.models import PlanVersion
+from app.catalog.apply import apply_catalog, publish_version
+from app.catalog.models import Meter, Plan, PlanVersion
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
 from app.kit.ids import new_id
@@ -117,11 +117,15 @@ class MadePlan:
 
 def have_default_plan(session: Session) -> MadePlan:
     """The default plan; the shipped scan_api catalogue is applied where no test has applied another before."""
+    _have_catalogue(session)
+    return _made(catalog.find_default_version(session))
+
+
+def _have_catalogue(session: Session) -> None:
     if catalog.find_default_version_id(session) is None:
         text = (PROJECT / "catalogs" / "scan_api.toml").read_text(encoding="utf-8")
         apply_catalog(session, read_catalog(text, "scan_api.toml"), actor=SYSTEM, now=business_now())
         session.commit()
-    return _made(catalog.find_default_version(session))
 
 
 def find_plan(session: Session, key: str) -> MadePlan:
@@ -132,9 +136,10 @@ def find_plan(session: Session, key: str) -> MadePlan:
 def make_plan(session: Session, *, allowance: object = 10, policy: str = "block", **more: object) -> MadePlan:
     """A public plan of its own with a meter of its own; under `charge` a unit above the allowance is a cent.
 
-    `more` are further keys of the allowance: per_day=5, hard_limit=20.
+    `more` are further keys of the allowance: per_day=5, hard_limit=20. `apply_catalog` would compare with every plan
+    there is: those of hundreds of tests.
     """
-    have_default_plan(session)
+    _have_catalogue(session)
     key = unique("plan").replace("-", "_")
     granted = "".join(f"{name} = {json.dumps(value)}\n" for name, value in {"allowance": allowance, **more}.items())
     charge = f"""[[plans.{key}.charges]]\nkey = "use"\nmeter = "m_{key}"\ncurrency = "USD"
@@ -147,9 +152,19 @@ def make_plan(session: Session, *, allowance: object = 10, policy: str = "block"
         requests_per_minute = "unlimited"\nretention_days = 30
         [plans.{key}.meters.m_{key}]\npolicy = "{policy}"\n{granted}{charge if policy == "charge" else ""}
     """
-    apply_catalog(session, read_catalog(text, "factory"), actor=SYSTEM, now=business_now())
+    read = read_catalog(text, "factory")
+    wanted, measured = read.plans[key], read.meters[f"m_{key}"]
+    meter = Meter(key=measured.key, name=measured.name, unit=measured.unit, aggregation=measured.aggregation)
+    plan = Plan(
+        id=new_id(), key=key, name=wanted.name, summary=wanted.summary, public=True, is_default=False,
+        position=wanted.position,
+    )  # fmt: skip
+    session.add_all([meter, plan])
+    session.flush()
+    version = publish_version(session, plan, wanted, 1, {meter.key: meter.id}, now=business_now())
+    made = MadePlan(version.id, key, (meter.key,))
     session.commit()
-    return find_plan(session, key)
+    return made
 
 
 def _made(version: PlanVersion | None) -> MadePlan:

@@ -169,6 +169,11 @@ class StandIn:
         """Switches of the webhooks: hold, reorder (bool), drop, duplicate (counts), delay (seconds)."""
         self.world.faults.set_webhooks(**switches)
 
+    def lose(self) -> None:
+        """Let the webhooks that wait be lost."""
+        self.webhooks(drop=len(self.deliveries("waiting")))
+        self.deliver()
+
     def hold(self) -> None:
         """Carry nothing until `release`."""
         self.webhooks(hold=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from flask import Request, request
+from sqlalchemy.orm import Session
 
 from app.accounts.api_keys.api_key_cache import ApiKeyCache, api_key_cache
 from app.accounts.identity import VISITOR, Caller
+from app.accounts.membership_lock import lock_membership
 from app.accounts.sign_in.cookies import session_cookie_name
 from app.accounts.sign_in.sessions import IDLE
 from app.accounts.tokens import digest_token
@@ -23,7 +27,7 @@ API_PREFIX = "/api/"
 # Kept in the request's environ: `g` belongs to the application context, which may outlive a request.
 _CALLER_KEY = "tollkeeper.caller"
 
-_FIND_SESSION = """
+_SESSION = """
 SELECT s.id, s.user_id, s.last_seen_at, s.authenticated_at, u.email, u.name, u.staff, u.theme,
        u.email_verified_at IS NOT NULL, o.id, m.role, o.name, o.time_zone, o.currency, o.suspended_at IS NOT NULL,
        (SELECT count(*) FROM memberships mine WHERE mine.user_id = s.user_id)
@@ -31,8 +35,10 @@ FROM sessions s
 JOIN users u ON u.id = s.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
 LEFT JOIN memberships m ON m.org_id = s.org_id AND m.user_id = s.user_id
 LEFT JOIN orgs o ON o.id = m.org_id AND o.deleted_at IS NULL
-WHERE s.token_hash = %(digest)s AND s.expires_at > %(now)s AND s.last_seen_at > %(now)s - %(idle)s
+WHERE s.expires_at > %(now)s AND s.last_seen_at > %(now)s - %(idle)s
 """
+_FIND_SESSION = f"{_SESSION} AND s.token_hash = %(digest)s"
+_HOLD_SESSION = f"{_SESSION} AND s.id = %(id)s FOR SHARE OF s, u"  # no input
 _MARK_SEEN = """
 UPDATE sessions SET last_seen_at = %(now)s, address = %(address)s
 WHERE id = %(id)s AND last_seen_at <= %(now)s - %(every)s
@@ -71,6 +77,24 @@ def acting_org() -> UUID:
     return org_id
 
 
+def reread_caller(session: Session) -> Caller:
+    """Read the signed-in caller again, inside the transaction that acts; the rest of the request uses this value.
+
+    The lock on the org's membership is taken before any other row and held until the commit, and so are session and
+    user: whoever takes a role, a session or an account away waits for this act, or this act does not see it any more.
+    Raises `sign_in_required` if the session has ended.
+    """
+    known = caller()
+    lock_membership(session, known.org_id, known.user_id)
+    values = {"id": known.session_id, "now": wall_now(), "idle": IDLE}
+    row = session.connection().exec_driver_sql(_HOLD_SESSION, values).fetchone()
+    if row is None:
+        request.environ[_CALLER_KEY] = VISITOR
+        raise NotAllowed("You have been signed out. Nothing was changed.", code="sign_in_required")
+    request.environ[_CALLER_KEY] = reread = _build_caller(tuple(row))
+    return reread
+
+
 def identify_session(request: Request) -> Caller | None:
     """The user of the session cookie, read in one statement. Marks the session as seen, at most once a minute."""
     token = request.cookies.get(session_cookie_name())
@@ -84,6 +108,10 @@ def identify_session(request: Request) -> Caller | None:
         if now - row[2] >= SEEN_EVERY:
             values = {"id": row[0], "now": now, "address": request.remote_addr, "every": SEEN_EVERY}
             connection.execute(_MARK_SEEN, values)
+    return _build_caller(row)
+
+
+def _build_caller(row: Sequence[Any]) -> Caller:
     session_id, user_id, _, authenticated_at, email, name, staff, theme, verified, *org = row
     org_id, role, org_name, time_zone, currency, suspended, org_count = org
     return Caller(

@@ -99,7 +99,7 @@ def list_offered_versions(session: Session, *, public: bool = True, currency: st
 
 
 def find_plan_of_version(session: Session, version_id: UUID) -> Row[Any] | None:
-    """Find the key and name of the plan that a version belongs to."""
-    plans = select(Plan.key, Plan.name).join(PlanVersion, PlanVersion.plan_id == Plan.id)
-    row: Row[Any] | None = session.execute(plans.where(PlanVersion.id == version_id)).one_or_none()  # type: ignore[assignment]  # a row of two
+    """Find a version's number, and the key and name of its plan, without loading its parts."""
+    plans = select(PlanVersion.number, Plan.key, Plan.name).join(PlanVersion, PlanVersion.plan_id == Plan.id)
+    row: Row[Any] | None = session.execute(plans.where(PlanVersion.id == version_id)).one_or_none()  # type: ignore[assignment]  # a row of three
     return row

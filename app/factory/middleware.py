@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 import time
+from functools import partial
 from typing import Any
 
 import structlog
@@ -12,13 +13,16 @@ from flask import Flask, Response, current_app, g, request, url_for
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from prometheus_client import Counter, Histogram
+from sqlalchemy.orm import Session
 
 from app.accounts import guards
+from app.accounts.identity import Caller
 from app.factory import assets, rate
 from app.factory.access import ACCESS
 from app.factory.rules import Rule
-from app.kit.errors import NotAllowed, NotFound
+from app.kit.errors import NotAllowed, NotFound, RightLost
 from app.kit.ids import new_hex
+from app.web.database import guard_transactions
 from app.web.errors import API_PREFIX, MACHINE_PREFIXES
 from app.web.pages import redirect_to
 from app.web.runtime import business_now, runtime
@@ -27,6 +31,7 @@ log = structlog.get_logger()
 REQUESTS = Counter("tollkeeper_requests_total", "Requests answered", ["endpoint", "status"])
 SECONDS = Histogram("tollkeeper_request_seconds", "Time to answer", ["endpoint"])
 
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -63,7 +68,7 @@ def _begin() -> None:
 
 def _refuse_other_sites() -> None:
     """A second defence besides the CSRF token: browsers say where an unsafe request comes from (OWASP, CSRF)."""
-    if request.method in {"GET", "HEAD", "OPTIONS"} or request.path.startswith(API_PREFIX):
+    if request.method in SAFE_METHODS or request.path.startswith(API_PREFIX):
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     ours = {None, request.host_url.rstrip("/"), runtime().settings.base_url}
@@ -101,19 +106,35 @@ def _admit_operator() -> None:
 
 
 def _admit_person(rule: Rule) -> Response | None:
+    """Let a person in whom the rule allows. What they write is checked again in the transaction that writes it."""
     caller = guards.caller()
     if caller.user_id is None:
         return redirect_to("accounts.sign_in", next=_return_path())
-    if rule.kind == "signed_in":
-        return None
-    if not caller.verified:
+    if rule.kind != "signed_in" and not caller.verified:
         return redirect_to("accounts.resend_verification")
+    _require(rule, caller)
+    if request.method not in SAFE_METHODS:
+        guard_transactions(partial(_require_still, rule))
+    return None
+
+
+def _require_still(rule: Rule, session: Session) -> None:
+    """Read the caller again under the lock of their membership, and apply the rule to what they are now.
+
+    Raises `RightLost`, which no view takes for a refusal of the form's content.
+    """
+    try:
+        _require(rule, guards.reread_caller(session))
+    except (NotAllowed, NotFound) as lost:
+        raise RightLost(lost.detail, code=lost.code) from lost
+
+
+def _require(rule: Rule, caller: Caller) -> None:
     if rule.kind == "staff" and not caller.staff:
         raise NotFound("There is nothing at this address.")
     if rule.kind == "role" and caller.role not in rule.roles:
         yours = f"yours is {caller.role}" if caller.role else "you are not in an organisation yet"
         raise NotAllowed(f"This needs one of the roles {', '.join(sorted(rule.roles))}; {yours}.")
-    return None
 
 
 def _return_path() -> str | None:
@@ -147,7 +168,7 @@ def _record_metrics(response: Response, *, machine: bool) -> None:
     SECONDS.labels(endpoint).observe(seconds)
     if not machine or response.status_code >= 500:
         log.info("request", endpoint=endpoint, method=request.method, status=response.status_code,
-                 ms=round(seconds * 1000, 1), request_id=g.get("request_id"))  # fmt: skip
+                 ms=round(seconds * 1000, 1))  # fmt: skip
 
 
 def _context() -> dict[str, Any]:

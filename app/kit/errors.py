@@ -48,6 +48,12 @@ class NotAllowed(DomainError):
     code = "not_allowed"
 
 
+class RightLost(DomainError):
+    """The caller was let in, and had lost the right when the act was about to happen: nothing was done."""
+
+    code = "not_allowed"
+
+
 class Conflict(DomainError):
     """The action conflicts with the current state (`id_conflict`, `job_state`, ...)."""
 

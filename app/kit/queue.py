@@ -15,9 +15,18 @@ from sqlalchemy.orm import Session
 
 _DEFER = text(
     "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW("
-    "CAST('default' AS varchar), CAST(:task AS varchar), 0, CAST(:lock AS varchar), CAST(:once AS varchar),"
+    "CAST(:queue AS varchar), CAST(:task AS varchar), 0, CAST(:lock AS varchar), CAST(:once AS varchar),"
     " CAST(:args AS jsonb), CAST(:at AS timestamptz))]::procrastinate_job_to_defer_v1[])"
 )
+
+
+def queue_of(task: str) -> str:
+    """The queue of a task: the room in its name, so that the worker can give rooms slots of their own.
+
+    >>> queue_of("mail.send")
+    'mail'
+    """
+    return task.partition(".")[0]
 
 
 def defer(
@@ -34,4 +43,5 @@ def defer(
     `task` is its name ("mail.send"); `args` are JSON values; tasks that share a `lock` run one after another; `once`
     refuses a second waiting task of the same value (unique violation); `at` is wall-clock time.
     """
-    session.execute(_DEFER, {"task": task, "lock": lock, "once": once, "at": at, "args": json.dumps(args)})
+    values = {"queue": queue_of(task), "task": task, "lock": lock, "once": once, "at": at, "args": json.dumps(args)}
+    session.execute(_DEFER, values)

@@ -12,7 +12,10 @@ from app.kit.db import Base
 
 
 class Mail(Base):
-    """An email. `key` makes it unique and determines its Message-ID; the body is deleted once it is sent."""
+    """An email. `key` makes it unique and determines its Message-ID; the body is deleted once it is sent.
+
+    `claimed_until` is when the worker that is sending it counts as dead.
+    """
 
     __tablename__ = "mail_outbox"
     __table_args__ = (
@@ -21,6 +24,7 @@ class Mail(Base):
         CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at"),
         CheckConstraint("state = 'sent' OR (body_text IS NOT NULL AND body_html IS NOT NULL)", name="body"),
         CheckConstraint("attempts >= 0", name="attempts"),
+        CheckConstraint("claimed_until IS NULL OR state = 'waiting'", name="claimed_until"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -33,5 +37,6 @@ class Mail(Base):
     state: Mapped[str] = mapped_column(server_default="waiting")
     attempts: Mapped[int] = mapped_column(server_default="0")
     last_error: Mapped[str | None]
+    claimed_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -16,9 +16,10 @@ from app.kit.errors import NotFound
 from app.kit.ids import new_id
 from app.mail.models import Mail
 from app.mail.rendering import render_email
-from app.mail.smtp import NotSent, SmtpServer, compose_message, parse_address, send_message
+from app.mail.smtp import DEADLINE, TIMEOUT, NotSent, parse_address
 
 MAX_ATTEMPTS = 5
+CLAIM = timedelta(seconds=DEADLINE + 2 * TIMEOUT)  # connecting comes before the deadline begins
 TASK = "mail.send"
 
 
@@ -52,19 +53,31 @@ def queue_email(
     return mail_id
 
 
-def deliver_email(session: Session, mail_id: UUID, server: SmtpServer, *, now: datetime) -> NotSent | None:
-    """Deliver a waiting email and update its row; returns the failure, for the task to raise after its commit.
+def claim_email(session: Session, mail_id: UUID, *, now: datetime) -> Mail | None:
+    """Claim a waiting email for sending, for as long as that can take; None if it is sent, failed or unknown.
 
-    Does nothing if the email is sent, failed, or locked by another worker. The row stays locked throughout; a crash
-    between the server's acceptance and our commit sends the same Message-ID again.
+    Counts the attempt. Commit before sending: no transaction is open while a mail server is spoken to. Raises `NotSent`
+    while another worker is sending it, so that the queue asks again: that worker may have died.
     """
-    session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '2min'"))  # allow for a slow server
-    query = select(Mail).where(Mail.id == mail_id, Mail.state == "waiting").with_for_update(skip_locked=True)
+    query = select(Mail).where(Mail.id == mail_id, Mail.state == "waiting").with_for_update()
     mail = session.execute(query).scalar_one_or_none()
     if mail is None:
         return None
+    if mail.claimed_until is not None and mail.claimed_until > now:
+        raise NotSent("Another worker is sending this email.")
     mail.attempts += 1
-    failure = _attempt(mail, server, now)
+    mail.claimed_until = now + CLAIM
+    session.flush()
+    return mail
+
+
+def record_delivery(session: Session, mail_id: UUID, failure: NotSent | None, *, now: datetime) -> None:
+    """Record what became of a claimed email: sent, to be tried again, or failed.
+
+    A crash between the server's acceptance and this commit sends the same Message-ID again.
+    """
+    mail = session.get_one(Mail, mail_id, with_for_update=True, populate_existing=True)
+    mail.claimed_until = None
     if failure is None:
         # The body may contain a sign-in link and is no longer needed.
         mail.state, mail.sent_at, mail.last_error, mail.body_text, mail.body_html = "sent", now, None, None, None
@@ -73,7 +86,6 @@ def deliver_email(session: Session, mail_id: UUID, server: SmtpServer, *, now: d
         if failure.final or mail.attempts >= MAX_ATTEMPTS:
             mail.state = "failed"
     session.flush()
-    return failure
 
 
 def retry_email(session: Session, mail_id: UUID) -> None:
@@ -85,12 +97,3 @@ def retry_email(session: Session, mail_id: UUID) -> None:
         mail.state, mail.attempts = "waiting", 0
         session.flush()
         queue.defer(session, TASK, mail_id=str(mail_id))
-
-
-def _attempt(mail: Mail, server: SmtpServer, now: datetime) -> NotSent | None:
-    content = {"subject": mail.subject, "text": mail.body_text or "", "html": mail.body_html or ""}
-    try:
-        send_message(server, compose_message(server, key=mail.key, to=mail.to_address, now=now, **content))
-    except NotSent as failure:
-        return failure
-    return None

@@ -7,14 +7,18 @@ import re
 import smtplib
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from threading import Timer
 
 TIMEOUT = 10.0  # seconds for each step of the conversation
+DEADLINE = 60.0  # seconds for the whole of it, however slowly the server talks
 IMPLICIT_TLS_PORT = 465
 _PART = r'([^\s@,;:<>()\[\]\\"]+)'
 _ADDRESS = re.compile(f"{_PART}@{_PART}")
@@ -72,7 +76,7 @@ def compose_message(
 def send_message(server: SmtpServer, message: EmailMessage) -> None:
     """Send a message; returns once the server has accepted responsibility for it. Raises `NotSent`."""
     try:
-        with _connect(server) as connection:
+        with _connect(server) as connection, _deadline(connection):
             if server.tls and server.port != IMPLICIT_TLS_PORT:
                 connection.starttls(context=ssl.create_default_context())
             if server.user:
@@ -83,6 +87,24 @@ def send_message(server: SmtpServer, message: EmailMessage) -> None:
         raise NotSent(f"{code} {words.decode('utf-8', 'replace')}", final=500 <= code < 600) from refused
     except (smtplib.SMTPException, OSError) as error:
         raise NotSent(f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _deadline(connection: smtplib.SMTP) -> Iterator[None]:
+    """Cut the connection at the deadline: a server that sends a byte now and then never exceeds a step's timeout."""
+
+    def cut() -> None:
+        with suppress(OSError):
+            if connection.sock is not None:
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = Timer(DEADLINE, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _connect(server: SmtpServer) -> smtplib.SMTP:

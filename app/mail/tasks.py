@@ -1,23 +1,46 @@
-"""Background task: delivers one email. A failure is stored on its row, then raised so that the queue retries."""
+"""Background task: delivers one email. A failure is recorded on its row, then raised so that the queue retries."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 from flask import current_app
+from sqlalchemy.orm import Session
 
 from app.kit.db import transaction
-from app.mail.service import TASK, deliver_email
-from app.mail.smtp import SmtpServer
+from app.mail.service import TASK, claim_email, record_delivery
+from app.mail.smtp import NotSent, SmtpServer, compose_message, send_message
 from app.settings import Settings
 
 
 def send_email(mail_id: str) -> None:
     """Send an email by id; raises `NotSent` if the queue should retry."""
     running = current_app.extensions["tollkeeper"]
-    with transaction(current_app.extensions["sqlalchemy"].session()) as session:
-        failure = deliver_email(session, UUID(mail_id), smtp_server(running.settings), now=running.clocks.wall.now())
+    deliver_email(
+        current_app.extensions["sqlalchemy"].session(),
+        UUID(mail_id),
+        smtp_server(running.settings),
+        now=running.clocks.wall.now,
+    )
+
+
+def deliver_email(session: Session, mail_id: UUID, server: SmtpServer, *, now: Callable[[], datetime]) -> None:
+    """Claim, send, record, with no transaction open in between; raises `NotSent` if another attempt may succeed."""
+    with transaction(session):
+        mail = claim_email(session, mail_id, now=now())
+        if mail is None:
+            return
+        content = {"subject": mail.subject, "text": mail.body_text or "", "html": mail.body_html or ""}
+        message = compose_message(server, key=mail.key, to=mail.to_address, now=now(), **content)
+    failure = None
+    try:
+        send_message(server, message)
+    except NotSent as error:
+        failure = error
+    with transaction(session):
+        record_delivery(session, mail_id, failure, now=now())
     if failure is not None and not failure.final:
         raise failure
 

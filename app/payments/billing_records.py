@@ -106,10 +106,10 @@ def record_refund(record: BillingRecord, refunded: int, *, at: datetime) -> None
 
 def describe_plan(session: Session, plan_version_id: UUID, interval: str) -> str:
     """Describe a plan as bills show it: "Pro plan, monthly"."""
-    version = catalog.find_version(session, plan_version_id)
-    if version is None:
+    plan = catalog.find_plan_of_version(session, plan_version_id)
+    if plan is None:
         raise ValueError(f"no plan version {plan_version_id}")
-    return f"{version.plan.name} plan, {INTERVAL_WORDS[interval]}"
+    return f"{plan.name} plan, {INTERVAL_WORDS[interval]}"
 
 
 def _keep_card(record: BillingRecord, card: Card | None) -> None:

@@ -16,7 +16,7 @@ import psycopg
 import psycopg.errors
 
 from app.payments.errors import Busy
-from app.web.database import db, end_read_transaction
+from app.web.database import db, end_read_transaction, mark_sent
 from app.web.runtime import runtime
 
 _SEED = 20261121  # differs from the usage lock's, so the two never conflict
@@ -48,6 +48,7 @@ def org_lock(org_id: UUID) -> Iterator[None]:
     try:
         _acquire(connection, org_id)
         locked_orgs.add(org_id)
+        mark_sent(sent=False)  # roles and states are read again, right before the call
         yield
     finally:
         locked_orgs.discard(org_id)
@@ -58,6 +59,7 @@ def ensure_no_transaction() -> None:
     """Raise `RuntimeError` if a transaction is open. Call it before every call to Stripe."""
     if db.session().in_transaction():
         raise RuntimeError("Stripe must not be called while a transaction is open")
+    mark_sent()
 
 
 def _connect(url: str, wait: timedelta) -> psycopg.Connection:

@@ -194,12 +194,12 @@ def describe_subscription(session: Session, subscription: Subscription | None) -
     """Describe a subscription for the audit log."""
     if subscription is None:
         return None
-    version = catalog.find_version(session, subscription.plan_version_id)
-    if version is None:
+    plan = catalog.find_plan_of_version(session, subscription.plan_version_id)
+    if plan is None:
         raise RuntimeError(f"subscription {subscription.id} names no version")
     return {
-        "plan": version.plan.key,
-        "version": str(version.number),
+        "plan": plan.key,
+        "version": str(plan.number),
         "interval": subscription.interval,
         "currency": subscription.currency,
         "collection": subscription.collection,

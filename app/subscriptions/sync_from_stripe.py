@@ -148,8 +148,8 @@ def _end(
     before, at = describe_subscription(session, subscription), max(at, subscription.started_at)
     if facts.billing.start >= subscription.billing_starts_at:
         renewals.apply_billing_period(session, subscription, facts.billing, facts.anchor_at, now)
-        # Past periods keep the plan's own limits, however late we heard.
-        payment_restriction.restore_limits(session, subscription, now)
+    # Past periods keep the plan's own limits, however late we heard.
+    payment_restriction.restore_limits(session, subscription, now)
     containing = realign_periods.open_period_at(session, org_id, at, now)
     subscription.state, subscription.ended_at = "ended", at
     subscription.cancel_at_period_end = facts.cancel_at_period_end

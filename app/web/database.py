@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from flask import has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
 from app.kit import db as kit_db
 
 db = SQLAlchemy(model_class=kit_db.Base)
+# In the request's environ: `g` belongs to the application context, which may outlive a request.
+_GUARD, _SENT = "tollkeeper.transaction_guard", "tollkeeper.sent"
 
 
 def session() -> Session:
@@ -49,6 +52,28 @@ def transaction() -> Iterator[Session]:
     current.info["in_transaction"] = True
     try:
         with kit_db.transaction(current) as open_session:
+            _check_guard(open_session)
             yield open_session
     finally:
         current.info.pop("in_transaction", None)
+
+
+def guard_transactions(check: Callable[[Session], None]) -> None:
+    """Begin each transaction of this request with `check`, which raises if the caller may no longer act.
+
+    Not after a remote call: what was sent stands and has to be recorded, whoever has lost which right meanwhile.
+    """
+    request.environ[_GUARD] = check
+
+
+def mark_sent(*, sent: bool = True) -> None:
+    """Note that a remote call is about to be made, or with False that the next one belongs to another act."""
+    if has_request_context():
+        request.environ[_SENT] = sent
+
+
+def _check_guard(open_session: Session) -> None:
+    if has_request_context() and not request.environ.get(_SENT):
+        check: Callable[[Session], None] | None = request.environ.get(_GUARD)
+        if check is not None:
+            check(open_session)

@@ -22,12 +22,14 @@ def upgrade() -> None:
           state text NOT NULL DEFAULT 'waiting',
           attempts integer NOT NULL DEFAULT 0,
           last_error text,
+          claimed_until timestamptz,
           created_at timestamptz NOT NULL,
           sent_at timestamptz,
           CONSTRAINT ck_mail_outbox_state CHECK (state IN ('waiting', 'sent', 'failed')),
           CONSTRAINT ck_mail_outbox_sent_at CHECK ((state = 'sent') = (sent_at IS NOT NULL)),
           CONSTRAINT ck_mail_outbox_body CHECK (state = 'sent' OR (body_text IS NOT NULL AND body_html IS NOT NULL)),
-          CONSTRAINT ck_mail_outbox_attempts CHECK (attempts >= 0)
+          CONSTRAINT ck_mail_outbox_attempts CHECK (attempts >= 0),
+          CONSTRAINT ck_mail_outbox_claimed_until CHECK (claimed_until IS NULL OR state = 'waiting')
         )
         """
     )

@@ -47,6 +47,7 @@ OPTIONS = {
     "random_page_cost": "1.1",
     "jit": "off",
     "timezone": "UTC",
+    "log_error_verbosity": "terse",  # DETAIL quotes the failing row
     "log_timezone": "UTC",
 }
 START_SECONDS = 60

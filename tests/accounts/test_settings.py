@@ -57,7 +57,7 @@ def test_the_name_and_the_theme_are_changed(page: FlaskClient, session: Session,
     assert (owner.name, owner.theme) == ("Ada  Lovelace", "dark")
     assert 'data-theme="dark"' in page.get("/settings").text
     assert send(page, "/settings/theme", theme="pink").status_code == 422
-    (renamed,) = audit.entries(session, None, action="user.renamed", on=("user", owner.id))
+    (renamed,) = audit.list_entries(session, None, action="user.renamed", on=("user", owner.id))
     assert (renamed.personal["before"], renamed.personal["after"]) == (before, "Ada  Lovelace")
 
 
@@ -302,7 +302,7 @@ def test_a_client_is_made_renamed_and_deleted_softly(page: FlaskClient, session:
     assert page.get(f"/settings/clients/{row.id}").status_code == 404
     for action in ("client.created", "client.renamed", "client.deleted"):
         assert audited(session, action, row.id) == 1
-    (renamed,) = audit.entries(session, org.id, action="client.renamed", on=("client", row.id))
+    (renamed,) = audit.list_entries(session, org.id, action="client.renamed", on=("client", row.id))
     assert (renamed.personal["before"], renamed.personal["after"]) == ("Client One", "Client 1")
 
 

@@ -200,12 +200,13 @@ def test_a_form_without_its_token_does_nothing(browser: FlaskClient) -> None:
     assert browser.post("/sign-up", data=fields).status_code == 403
 
 
-def test_the_first_three_thousand_common_passwords_are_refused() -> None:
+@pytest.mark.parametrize("every", [20, pytest.param(1, marks=pytest.mark.long)])
+def test_the_first_three_thousand_common_passwords_are_refused(every: int) -> None:
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
     common = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= passwords.MIN_LENGTH][:3000]
     assert len(common) == 3000
-    assert [word for word in common if passwords.find_problem(word) is None] == []
+    assert [word for word in common[::every] if passwords.find_problem(word) is None] == []
 
 
 @pytest.mark.parametrize(

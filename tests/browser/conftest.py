@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -22,6 +23,7 @@ from playwright.sync_api import Browser, BrowserContext
 
 from tests.browser.checkers import HTML_VALIDATE, html_validate
 from tests.browser.chrome import CHROMIUM, Watched, chromium_browser, new_context, watch
+from tests.browser.inside import Customer, State, make_customers, sign_in_demo
 from tests.browser.stack import Stack, shared
 from tests.node import need
 from tests.support import shared_program
@@ -60,6 +62,21 @@ def alone(stack: Stack) -> Iterator[None]:
     """Nobody else uses the installation; the switches that the test turns are turned back."""
     yield
     stack.switch(clear=True)
+
+
+CUSTOMERS = 8
+
+
+@pytest.fixture(scope="session")
+def customers(stack: Stack) -> Iterator[Customer]:
+    """New customers, each for one test; made a few at a time."""
+    return chain.from_iterable(make_customers(stack, CUSTOMERS) for _ in repeat(None))
+
+
+@pytest.fixture(scope="session")
+def demo_states(stack: Stack) -> dict[str, State]:
+    """A browser of each demo account that is signed in already, by the account's name."""
+    return sign_in_demo(stack)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.browser.pages import ADMIN, PAGES, STRIPE, Shown
 from tests.support.changes import changed_files, layout, leans_on, own_files
-from tests.support.sampling import Page, Pick, pick
+from tests.support.sampling import Page, Pick, left_out, pick
 
 STANDIN = "sandbox/standin/pages/templates"
 TEMPLATES = {
@@ -76,4 +76,6 @@ def _page(name: str, shown: Shown) -> Page:
     return Page(kind(name, shown, template), own_files(template), template, leans_on(template))
 
 
-PICKS: dict[str, Pick] = pick({name: _page(name, shown) for name, shown in PAGES.items()}, changed_files())
+_PAGES = {name: _page(name, shown) for name, shown in PAGES.items()}
+PICKS: dict[str, Pick] = pick(_PAGES, changed_files())
+LEFT: list[str] = left_out(_PAGES, changed_files())

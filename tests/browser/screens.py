@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page
 
 from app.settings import PROJECT
 from tests.browser.chrome import chromium_browser, new_context, turn, watch
+from tests.browser.inside import sign_in_demo
 from tests.browser.pages import PAGES
 from tests.browser.stack import running
 from tests.browser.visits import THEMES, Visits
@@ -42,7 +43,7 @@ def main(kept: Path | None) -> None:
         pictures = kept or place / "pictures"
         pictures.mkdir(parents=True, exist_ok=True)
         with running(place / "instance", place / "run.log") as stack:
-            visits = Visits(chromium, stack)
+            visits = Visits(chromium, stack, sign_in_demo(stack))
             for name, shown in PAGES.items():
                 if shown.sheet:
                     _take(visits, name, pictures)
@@ -54,7 +55,7 @@ def main(kept: Path | None) -> None:
 
 def _take(visits: Visits, name: str, folder: Path) -> None:
     shown = PAGES[name]
-    context = new_context(visits.chromium, visits.stack.base, state=visits.state(shown.who))
+    context = new_context(visits.chromium, visits.stack.base, state=visits.states[shown.who] if shown.who else None)
     page = watch(context.new_page()).page
     visits.open(shown, page)
     for theme in THEMES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -99,8 +99,11 @@ def test_no_specimen_has_a_finding_in_any_theme_or_width(findings: Any, name: st
     assert findings(name, LOOKS) == {}
 
 
-def test_markup_is_valid(markup: Callable[[str], list[str]]) -> None:
-    assert {name: found for name in PAGES if (found := markup(show(name)))} == {}
+@pytest.mark.parametrize(
+    "names", [pytest.param(PICKS, id="picked"), pytest.param(PAGES, id="all", marks=pytest.mark.long)]
+)
+def test_markup_is_valid(markup: Callable[[str], list[str]], names: Collection[str]) -> None:
+    assert {name: found for name in names if (found := markup(show(name)))} == {}
 
 
 def test_the_first_screen_of_a_phone_holds_state_cost_and_three_bars(chromium: Browser, address: str) -> None:

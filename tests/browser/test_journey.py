@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser import people
 from tests.browser.api import Caller
 from tests.browser.chrome import Watched, sign_in
+from tests.browser.inside import Customer
 from tests.browser.stack import Stack, until
 from tests.support.copy import copy
 
@@ -95,12 +96,11 @@ def test_from_sign_up_to_the_limit(open_page: Open, stack: Stack, js: bool) -> N
 
 @either
 def test_one_click_from_a_meter_says_what_eats_it_and_page_api_and_csv_agree(
-    open_page: Open, stack: Stack, js: bool
+    open_page: Open, stack: Stack, customers: Iterator[Customer], js: bool
 ) -> None:
-    page = open_page(js=js).page
-    people.sign_up(page, stack)
-    secret, _ = people.make_key(page)
-    caller = Caller(stack.base, secret)
+    customer = next(customers)
+    page = open_page(js=js, state=customer.state).page
+    caller = Caller(stack.base, customer.key)
     for quantity in (7, 11, 240):
         assert caller.send("api_calls", quantity)[0] == 200
     page.goto("/dashboard")
@@ -114,10 +114,10 @@ def test_one_click_from_a_meter_says_what_eats_it_and_page_api_and_csv_agree(
     assert sum(Decimal(each["quantity"]) for each in in_file) == Decimal(in_api["used"]) == 258
 
 
-def test_a_revoked_key_is_refused_within_a_second(open_page: Open, stack: Stack) -> None:
-    page = open_page().page
-    people.sign_up(page, stack)
-    caller = Caller(stack.base, people.make_key(page)[0])
+def test_a_revoked_key_is_refused_within_a_second(open_page: Open, stack: Stack, customers: Iterator[Customer]) -> None:
+    customer = next(customers)
+    page = open_page(state=customer.state).page
+    caller = Caller(stack.base, customer.key)
     assert {caller.get("/limits")[0] for _ in range(12)} == {200}  # every process has seen it work
     people.revoke_key(page, "First")
     expect(page.get_by_text("Key First revoked.")).to_be_visible()
@@ -125,9 +125,10 @@ def test_a_revoked_key_is_refused_within_a_second(open_page: Open, stack: Stack)
 
 
 @either
-def test_an_invited_colleague_joins_from_the_mailbox(open_page: Open, stack: Stack, js: bool) -> None:
-    owner, guest = open_page(js=js).page, open_page(js=js).page
-    people.sign_up(owner, stack)
+def test_an_invited_colleague_joins_from_the_mailbox(
+    open_page: Open, stack: Stack, customers: Iterator[Customer], js: bool
+) -> None:
+    owner, guest = open_page(js=js, state=next(customers).state).page, open_page(js=js).page
     email = f"colleague-{uuid4().hex[:8]}@journey.example"
     owner.goto("/settings/members")
     owner.get_by_label("Email address").fill(email)
@@ -140,7 +141,7 @@ def test_an_invited_colleague_joins_from_the_mailbox(open_page: Open, stack: Sta
     guest.get_by_label("Password", exact=True).fill(people.PASSWORD)
     guest.get_by_role("button", name="Create account and join").click()
     expect(guest.get_by_role("heading", level=1)).to_have_text("Dashboard")
-    expect(guest.get_by_role("banner")).to_contain_text("Paula Journey")
+    expect(guest.get_by_role("banner")).to_contain_text("Paula Buyer")
     owner.reload()
     expect(owner.get_by_role("row").filter(has_text="Colin Colleague")).to_contain_text("Viewer")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from itertools import product
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.chrome import Watched, sign_in
+from tests.browser.inside import State
 from tests.browser.stack import Stack
 
 Open = Callable[..., Watched]
@@ -29,22 +29,13 @@ _HERE = """() => {
 }"""
 
 
-@pytest.fixture(scope="session")
-def cookies() -> dict[str, Any]:
-    """The cookies of each account, kept after its first sign-in."""
-    return {}
-
-
 @pytest.fixture
-def as_person(open_page: Open, stack: Stack, cookies: dict[str, Any]) -> AsPerson:
-    """A page of somebody signed in: `as_person("near", width=375)`."""
+def as_person(open_page: Open, demo_states: dict[str, State]) -> AsPerson:
+    """A page of a demo account that is signed in: `as_person("near", "/usage", width=375)`."""
 
-    def make(who: str, **wanted: int) -> Page:
-        page = open_page(state=cookies.get(who), **wanted).page
-        if who not in cookies:
-            sign_in(page, f"{who}@demo.example", stack.password(f"{who}@demo.example"))
-            cookies[who] = page.context.storage_state()
-        page.goto("/dashboard")
+    def make(who: str, path: str = "/dashboard", **wanted: int) -> Page:
+        page = open_page(state=demo_states[who], **wanted).page
+        page.goto(path)
         return page
 
     return make
@@ -60,8 +51,7 @@ IN_EVERY_RUN = {(path, WIDTHS[number % 2]) for number, path in enumerate(PATHS)}
     [pytest.param(*each, marks=[] if each in IN_EVERY_RUN else [pytest.mark.long]) for each in product(PATHS, WIDTHS)],
 )
 def test_tab_reaches_every_control_and_its_ring_is_seen(as_person: AsPerson, path: str, width: int) -> None:
-    page = as_person("high", width=width)
-    page.goto(path)
+    page = as_person("high", path, width=width)
     wanted = page.evaluate(_STOPS)
     seen: dict[str, dict[str, object]] = {}
     for _ in range(wanted * 2):  # a date has a stop for each of its parts
@@ -76,7 +66,6 @@ def test_tab_reaches_every_control_and_its_ring_is_seen(as_person: AsPerson, pat
 
 def test_the_skip_link_is_the_first_stop_and_leads_past_the_navigation(as_person: AsPerson) -> None:
     page = as_person("near")
-    page.goto("/dashboard")
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to content")
     expect(skip).to_be_focused()
@@ -111,8 +100,9 @@ def test_the_theme_is_chosen_by_keys_and_stays(as_person: AsPerson) -> None:
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-def test_another_organisation_is_chosen_by_keys(as_person: AsPerson) -> None:
-    page = as_person("billing")
+def test_another_organisation_is_chosen_by_keys(open_page: Open, stack: Stack) -> None:
+    page = open_page().page
+    sign_in(page, "billing@demo.example", stack.password("billing@demo.example"))  # a session that others do not share
     switcher = page.locator("summary").filter(has_text="Organisation")
     switcher.press("Enter")
     choices = page.locator(".org-menu").get_by_role("button")

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.checkers import AXE
+from tests.browser.inside import State
 from tests.browser.pages import PAGES
 from tests.browser.sampled import PICKS
 from tests.browser.stack import Stack
@@ -17,9 +18,11 @@ from tests.support.sampling import LOOKS, Look
 
 
 @pytest.fixture(scope="session")
-def visits(chromium: Browser, stack: Stack, markup: Callable[[str], list[str]]) -> Visits:
+def visits(
+    chromium: Browser, stack: Stack, demo_states: dict[str, State], markup: Callable[[str], list[str]]
+) -> Visits:
     need(AXE)
-    return Visits(chromium, stack, markup)
+    return Visits(chromium, stack, demo_states, markup)
 
 
 @pytest.mark.parametrize(("name", "looks"), [(name, each.looks) for name, each in PICKS.items()], ids=list(PICKS))

@@ -1,13 +1,13 @@
 """From a limit through Stripe's payment page to the larger plan, whatever happens on the way, in a real browser.
 
-Each journey ends with one subscription, one charge and one billing record, or with nothing at all.
+Each journey ends with one subscription, one charge and one billing record, or with nothing at all. Those marked `long`
+show in the browser what the tests of `payments` and `portal/billing` hold for each rule.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -16,33 +16,25 @@ from playwright.sync_api import expect
 from tests.browser import people, upgrade_books
 from tests.browser.api import Caller
 from tests.browser.chrome import Watched, sign_in
+from tests.browser.inside import Customer
 from tests.browser.stack import Stack, until
-from tests.browser.upgrade import DECLINED, GOOD, OTHER_GOOD, SECURE, Buyer, Journey, cast
+from tests.browser.upgrade import DECLINED, GOOD, OTHER_GOOD, SECURE, Journey
 from tests.support.copy import copy
 
 both = pytest.mark.parametrize("js", [True, False], ids=["with-scripts", "without-scripts"])
-either = pytest.mark.parametrize(
-    "js", [pytest.param(True, id="with-scripts"), pytest.param(False, id="without-scripts", marks=pytest.mark.long)]
-)
 Begin = Callable[..., Journey]
-BUYERS = 8
 NOT_YOU = "We are unable to authenticate your payment method. Please try again."
 NO = "Your card was declined."
 
 
-@pytest.fixture(scope="session")
-def buyers(stack: Stack) -> Iterator[Buyer]:
-    """Customers, each for one journey; a few at a time, since making them takes a process."""
-    return chain.from_iterable(cast(stack, BUYERS) for _ in repeat(None))
-
-
 @pytest.fixture
-def begin(stack: Stack, buyers: Iterator[Buyer], open_page: Callable[..., Watched]) -> Iterator[Begin]:
-    """A new customer in a browser of their own. What a console or a content policy complains about fails the test."""
+def begin(stack: Stack, customers: Iterator[Customer], open_page: Callable[..., Watched]) -> Iterator[Begin]:
+    """A new customer in a browser of their own, signed in. What console or content policy complain about fails."""
     journeys: list[Journey] = []
 
     def make(*, js: bool = True) -> Journey:
-        journeys.append(Journey(stack, next(buyers), open_page(js=js)))
+        buyer = next(customers)
+        journeys.append(Journey(stack, buyer, open_page(js=js, state=buyer.state)))
         return journeys[-1]
 
     yield make
@@ -54,7 +46,7 @@ def no_webhooks(stack: Stack, alone: None) -> Iterator[None]:
     """Every webhook of the test is lost on its way."""
     stack.switch(webhooks={"drop": 10_000})
     yield
-    until(lambda: not upgrade_books.waiting(stack), "the last webhooks to be lost")
+    upgrade_books.wait_for_events(stack, "the last webhooks to be lost")
 
 
 def sold(journey: Journey, amount: int = 4900, **shown: Any) -> upgrade_books.Books:
@@ -81,32 +73,26 @@ def test_a_declined_card_then_a_good_one(begin: Begin) -> None:
     journey.to_stripe()
     journey.pay(DECLINED)
     journey.refused(NO)
+    assert journey.caller.send("api_calls", 1)[0] == 429
     journey.pay(OTHER_GOOD)
     journey.returned()
     books = sold(journey, card="Mastercard", last4="4444")
     assert sorted(each["status"] for each in books.charges) == ["failed", "succeeded"]
 
 
-def test_a_card_that_the_bank_asks_about(begin: Begin) -> None:
+def test_a_card_that_the_bank_refuses_and_then_lets_through(begin: Begin) -> None:
     journey = begin()
     journey.to_stripe()
+    journey.pay(SECURE)
+    journey.answer_bank("Fail")
+    journey.refused(NOT_YOU)
     journey.pay(SECURE)
     journey.answer_bank("Complete")
     journey.returned()
     sold(journey, last4="3184")
 
 
-def test_a_refusal_at_the_bank_then_a_good_card(begin: Begin) -> None:
-    journey = begin()
-    journey.to_stripe()
-    journey.pay(SECURE)
-    journey.answer_bank("Fail")
-    journey.refused(NOT_YOU)
-    journey.pay(GOOD)
-    journey.returned()
-    sold(journey)
-
-
+@pytest.mark.long
 def test_a_promotion_code(begin: Begin, stack: Stack) -> None:
     upgrade_books.make_code(stack, "AUTUMN20", 20)
     journey = begin()
@@ -132,7 +118,8 @@ def test_a_closed_tab_leaves_it_to_the_webhook(begin: Begin, stack: Stack, open_
     assert upgrade_books.read(stack, journey.buyer.org_id).sources == {"webhook"}
 
 
-@either
+@both
+@pytest.mark.long
 @pytest.mark.usefixtures("no_webhooks")
 def test_lost_webhooks_leave_it_to_the_return_page(begin: Begin, js: bool) -> None:
     journey = begin(js=js)
@@ -143,6 +130,7 @@ def test_lost_webhooks_leave_it_to_the_return_page(begin: Begin, js: bool) -> No
     assert books.ours["inbox"] == []
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("no_webhooks")
 def test_lost_webhooks_and_a_closed_tab_leave_it_to_reconciliation(
     begin: Begin, stack: Stack, open_page: Callable[..., Watched]
@@ -150,7 +138,7 @@ def test_lost_webhooks_and_a_closed_tab_leave_it_to_reconciliation(
     journey = begin()
     journey.to_stripe()
     journey.pay_and_close_tab()
-    until(lambda: not upgrade_books.waiting(stack), "the webhooks to be lost")
+    upgrade_books.wait_for_events(stack, "the webhooks to be lost")
     assert upgrade_books.read(stack, journey.buyer.org_id).ours["running"] == []
     assert "0 not repaired" in stack.flask("stripe", "reconcile")
     _given_without_the_tab(journey, open_page())
@@ -160,6 +148,7 @@ def test_lost_webhooks_and_a_closed_tab_leave_it_to_reconciliation(
 
 
 @both
+@pytest.mark.long
 @pytest.mark.usefixtures("no_webhooks")
 def test_the_return_page_looks_again_while_stripe_is_away(begin: Begin, stack: Stack, js: bool) -> None:
     journey = begin(js=js)
@@ -187,6 +176,7 @@ def test_two_tabs_lead_to_one_payment(begin: Begin, stack: Stack) -> None:
     sold(journey, card="Mastercard", last4="4444")
 
 
+@pytest.mark.long
 def test_two_tabs_with_different_choices_leave_one_to_be_paid(begin: Begin) -> None:
     journey = begin()
     journey.to_stripe()
@@ -204,7 +194,7 @@ def test_two_tabs_with_different_choices_leave_one_to_be_paid(begin: Begin) -> N
 @both
 def test_a_double_click_buys_once(begin: Begin, js: bool) -> None:
     journey = begin(js=js)
-    journey.sign_in_at_limit()
+    journey.at_limit()
     journey.page.get_by_role("button", name=re.compile(copy("upgrade.pay_verb"))).dblclick(delay=10)
     journey.at_stripe()
     journey.type_card(GOOD)
@@ -214,7 +204,8 @@ def test_a_double_click_buys_once(begin: Begin, js: bool) -> None:
     assert len(books.sessions) == 1
 
 
-@either
+@both
+@pytest.mark.long
 def test_back_from_stripe_and_buying_again(begin: Begin, js: bool) -> None:
     journey = begin(js=js)
     journey.to_stripe()
@@ -234,10 +225,11 @@ def test_back_from_stripe_and_buying_again(begin: Begin, js: bool) -> None:
     assert len(books.sessions) == 1
 
 
-@either
+@both
+@pytest.mark.long
 def test_back_after_paying_and_the_old_button_charges_nothing(begin: Begin, js: bool) -> None:
     journey = begin(js=js)
-    journey.sign_in_at_limit()
+    journey.at_limit()
     stale = journey.page
     journey.new_tab().goto("/billing/upgrade/pro")
     journey.to_payment()
@@ -261,7 +253,7 @@ def test_from_sign_up_on(open_page: Callable[..., Watched], stack: Stack) -> Non
     watched.page.goto("/dashboard")
     watched.page.get_by_role("link", name="Upgrade to Pro, $49 a month").click()
     watched.page.get_by_role("button", name=copy("upgrade.pay", amount="$49.00")).click()
-    journey = Journey(stack, Buyer("", "", key), watched)
+    journey = Journey(stack, Customer("", "", key, {}), watched)
     journey.at_stripe()
     journey.pay(GOOD)
     journey.returned()
@@ -269,6 +261,7 @@ def test_from_sign_up_on(open_page: Callable[..., Watched], stack: Stack) -> Non
     assert watched.findings == []
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("alone")
 def test_what_is_not_paid_for_grants_nothing(begin: Begin, stack: Stack) -> None:
     """Unpaid, declined and abandoned, cancelled: now, and after a day, when Stripe lets the pages expire."""

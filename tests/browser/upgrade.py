@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
-from dataclasses import dataclass
 
 from playwright.sync_api import Page, Route, expect
 
-from app.settings import PROJECT
 from tests.browser.api import Caller
-from tests.browser.chrome import Watched, sign_in, watch
-from tests.browser.people import PASSWORD
+from tests.browser.chrome import Watched, watch
+from tests.browser.inside import Customer
 from tests.browser.stack import Stack
 from tests.support.copy import copy
 
@@ -27,26 +22,10 @@ MOST = 15_000
 RETURNED = re.compile(r"/billing/return\?")
 
 
-@dataclass(frozen=True)
-class Buyer:
-    """A customer with an org on the Free plan and an API key."""
-
-    email: str
-    org_id: str
-    key: str
-
-
-def cast(stack: Stack, wanted: int) -> list[Buyer]:
-    """So many new customers."""
-    command = [sys.executable, "-m", "tests.browser.upgrade_cast", str(wanted)]
-    done = subprocess.run(command, cwd=PROJECT, env=stack.environment(), capture_output=True, text=True, check=True)
-    return [Buyer(**each) for each in json.loads(done.stdout)]
-
-
 class Journey:
     """One customer in one browser; `page` is the tab that was opened last."""
 
-    def __init__(self, stack: Stack, buyer: Buyer, first: Watched) -> None:
+    def __init__(self, stack: Stack, buyer: Customer, first: Watched) -> None:
         self.stack, self.buyer = stack, buyer
         self.caller = Caller(stack.base, buyer.key)
         self.tabs = [first]
@@ -74,10 +53,10 @@ class Journey:
         assert (status, problem["code"]) == (429, "quota_exceeded")
         return str(problem["upgrade_url"])
 
-    def sign_in_at_limit(self) -> None:
-        """Sign in at the limit, and follow the dashboard's prompt to the page that sells the plan."""
+    def at_limit(self) -> None:
+        """Reach the limit, and follow the dashboard's prompt to the page that sells the plan."""
         leads_to = self.reach_limit()
-        sign_in(self.page, self.buyer.email, PASSWORD)
+        self.page.goto("/dashboard")
         self.follow_prompt(leads_to)
 
     def follow_prompt(self, leads_to: str) -> None:
@@ -99,7 +78,7 @@ class Journey:
 
     def to_stripe(self) -> None:
         """All of it: the limit, the prompt, the button."""
-        self.sign_in_at_limit()
+        self.at_limit()
         self.to_payment()
 
     # On Stripe's page

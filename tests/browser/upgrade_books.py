@@ -90,17 +90,24 @@ def read(stack: Stack, org_id: str) -> Books:
 
 def settled(stack: Stack, org_id: str) -> Books:
     """The books once every webhook has arrived and every event was dealt with."""
-    until(lambda: not waiting(stack), "webhooks to arrive and events to be applied", 30)
+    wait_for_events(stack, "webhooks to arrive and events to be applied", 30)
     return read(stack, org_id)
 
 
-def waiting(stack: Stack) -> int:
-    """Webhooks on their way and events in the inbox that nobody has dealt with, of all orgs."""
-    with closing(sqlite3.connect(f"file:{stack.instance}/stripe/standin.sqlite?mode=ro", uri=True)) as theirs:
-        on_their_way: int = theirs.execute("SELECT count(*) FROM deliveries WHERE state = 'waiting'").fetchone()[0]
-    with psycopg.connect(postgres.url(stack.instance / "postgres")) as ours:
-        row = ours.execute("SELECT count(*) FROM stripe_inbox WHERE state = 'received'").fetchone()
-        return on_their_way + (row[0] if row else 0)
+def wait_for_events(stack: Stack, what: str, seconds: float = 15) -> None:
+    """Until no webhook is on its way and no event in the inbox is left to deal with, of any org."""
+    theirs_at = f"file:{stack.instance}/stripe/standin.sqlite?mode=ro"
+    with (
+        closing(sqlite3.connect(theirs_at, uri=True)) as theirs,
+        psycopg.connect(postgres.url(stack.instance / "postgres"), autocommit=True) as ours,
+    ):
+
+        def nothing_waits() -> bool:
+            on_their_way = theirs.execute("SELECT 1 FROM deliveries WHERE state = 'waiting'").fetchone()
+            left = ours.execute("SELECT 1 FROM stripe_inbox WHERE state = 'received' LIMIT 1").fetchone()
+            return not on_their_way and not left
+
+        until(nothing_waits, what, seconds)
 
 
 def make_code(stack: Stack, code: str, percent_off: int) -> None:

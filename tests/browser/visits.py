@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from playwright.sync_api import Browser, Page, Response
 
 from tests.browser.checkers import axe
-from tests.browser.chrome import new_context, sign_in, turn, watch
+from tests.browser.chrome import new_context, turn, watch
+from tests.browser.inside import State
 from tests.browser.pages import PAGES, Shown
 from tests.browser.stack import Stack
 from tests.support.sampling import THEMES, Look
@@ -30,18 +31,24 @@ _OVERFLOW = """() => {
 
 
 class Visits:
-    """Looks at pages with one profile an account. `markup` says what is wrong with a source."""
+    """Looks at pages as demo accounts, whose cookies are `states`. `markup` says what is wrong with a source."""
 
-    def __init__(self, chromium: Browser, stack: Stack, markup: Callable[[str], list[str]] | None = None) -> None:
-        self.chromium, self.stack, self.markup = chromium, stack, markup
-        self._states: dict[str, Any] = {}
+    def __init__(self, chromium: Browser, stack: Stack, states: Mapping[str, State],
+                 markup: Callable[[str], list[str]] | None = None) -> None:  # fmt: skip
+        self.chromium, self.stack, self.states, self.markup = chromium, stack, states, markup
         self._sizes: dict[str, int] = {}
 
     def findings(self, name: str, looks: Sequence[Look]) -> dict[str, Any]:
         """What there is to say against a page, by judge: nothing, of a page as it should be."""
         shown = PAGES[name]
         theme, width = looks[0]
-        context = new_context(self.chromium, self.stack.base, state=self.state(shown.who), theme=theme, width=width)
+        context = new_context(
+            self.chromium,
+            self.stack.base,
+            state=self.states[shown.who] if shown.who else None,
+            theme=theme,
+            width=width,
+        )
         watched = watch(context.new_page())
         page = watched.page
         answer = self.open(shown, page)
@@ -66,16 +73,6 @@ class Visits:
         for step in shown.steps:
             step(page, self.stack)
         return answers[-1]
-
-    def state(self, who: str | None) -> Any:
-        """The cookies of a demo account, signed in once."""
-        if who is not None and who not in self._states:
-            context = new_context(self.chromium, self.stack.base)
-            email = f"{who}@demo.example"
-            sign_in(context.new_page(), email, self.stack.password(email))
-            self._states[who] = context.storage_state()
-            context.close()
-        return self._states.get(who or "")
 
     def _gzipped(self, page: Page, url: str) -> int:
         if url not in self._sizes:

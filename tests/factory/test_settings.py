@@ -15,15 +15,15 @@ from app.settings import PROJECT, Settings, SettingsError
 GOOD = {
     "TOLLKEEPER_ENV": "production",
     "BASE_URL": "https://billing.example.com/",
-    "SECRET_KEY": "s" * 32,
-    "KEY_PEPPER": "p" * 32,
+    "SECRET_KEY": "s3cr3t-" + "0123456789abcdef" * 2,
+    "KEY_PEPPER": "p3pp3r-" + "0123456789abcdef" * 2,
     "DATABASE_URL": "postgresql://tollkeeper_web:pw@db/tollkeeper",
 }
 
 
 def sandbox(instance: Path) -> dict[str, str]:
     """The least that a sandbox is told."""
-    return {"INSTANCE": str(instance), "DATABASE_URL": GOOD["DATABASE_URL"]}
+    return {"INSTANCE": str(instance), "DATABASE_URL": "postgresql://tollkeeper_web@127.0.0.1/tollkeeper"}
 
 
 def problems(env: dict[str, str]) -> str:
@@ -44,7 +44,13 @@ def test_a_sandbox_without_a_database_says_how_to_get_one(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "words", [["-m", "flask", "--app", "wsgi", "doctor"], ["-m", "app.worker"], ["-c", "import wsgi"]]
+    "words",
+    [
+        ["-m", "flask", "--app", "wsgi", "doctor"],
+        pytest.param(["-m", "app.worker"], marks=pytest.mark.long),
+        pytest.param(["-c", "import wsgi"], marks=pytest.mark.long),
+    ],
+    ids=["command", "worker", "web"],
 )
 def test_a_process_without_settings_ends_with_their_names_and_no_traceback(words: list[str], tmp_path: Path) -> None:
     env = {**{name: value for name, value in os.environ.items() if name not in GOOD}, "INSTANCE": str(tmp_path)}
@@ -69,9 +75,20 @@ def test_a_command_without_its_database_says_how_to_start_it(tmp_path: Path) -> 
     ("name", "value"),
     [
         ("BASE_URL", "http://billing.example.com"),
+        ("BASE_URL", "https://"),
+        ("BASE_URL", "https://billing.example.com/portal"),
+        ("BASE_URL", "https://somebody@billing.example.com"),
         ("SECRET_KEY", "short"),
-        ("KEY_PEPPER", "short"),
+        ("SECRET_KEY", "a" * 36),
+        ("KEY_PEPPER", "abcabcabc" * 4),
+        ("KEY_PEPPER", GOOD["SECRET_KEY"]),
+        ("METRICS_TOKEN", "m"),
+        ("METRICS_TOKEN", GOOD["KEY_PEPPER"]),
         ("SMTP_PORT", "smtp"),
+        ("SMTP_PORT", "0"),
+        ("SMTP_PORT", "65536"),
+        ("HOT_POOL_SIZE", "0"),
+        ("WEB_PROCESSES", "0"),
         ("TRUSTED_PROXIES", "-1"),
         ("EVENT_MAX_AGE_DAYS", "35.5"),
         ("EVENT_MAX_AHEAD_MINUTES", "61"),
@@ -82,10 +99,67 @@ def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
 
 
 def test_good_settings_are_read_and_tell_no_secret() -> None:
-    settings = Settings.from_env({**GOOD, "SMTP_PASSWORD": "hunter22", "METRICS_TOKEN": "m" * 20})
+    token = "m3tr1cs-0123456789abcdef"
+    settings = Settings.from_env({**GOOD, "SMTP_PASSWORD": "hunter22", "METRICS_TOKEN": token})
     assert settings.base_url == "https://billing.example.com"
     assert not settings.sandbox
-    assert [secret for secret in ("s" * 32, "p" * 32, ":pw@", "hunter22", "m" * 20) if secret in repr(settings)] == []
+    told = (GOOD["SECRET_KEY"], GOOD["KEY_PEPPER"], ":pw@", "hunter22", token)
+    assert [secret for secret in told if secret in repr(settings)] == []
+
+
+def test_a_refusal_repeats_no_secret() -> None:
+    said = problems({**GOOD, "SECRET_KEY": "canary", "KEY_PEPPER": "canary", "METRICS_TOKEN": "canary"})
+    assert [name for name in ("SECRET_KEY", "KEY_PEPPER", "METRICS_TOKEN") if name not in said] == []
+    assert "canary" not in said
+
+
+@pytest.mark.parametrize("word", ["Production", "prod", "PRODUCTION", "sandbox ", ""])
+def test_an_unknown_kind_of_installation_is_refused(word: str, tmp_path: Path) -> None:
+    for env in (GOOD, sandbox(tmp_path)):
+        assert "TOLLKEEPER_ENV must be sandbox or production" in problems({**env, "TOLLKEEPER_ENV": word})
+
+
+@pytest.mark.parametrize("given", [{}, {"TOLLKEEPER_ENV": "sandbox"}])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BASE_URL", "https://billing.example.com"),
+        ("BASE_URL", "http://0.0.0.0:5000"),
+        ("BASE_URL", "http://localhost.example.com"),
+        ("DATABASE_URL", "postgresql://tollkeeper_web:pw@db/tollkeeper"),
+        ("DATABASE_URL", "postgresql://web@127.0.0.1,10.0.0.1/tollkeeper"),
+        ("DATABASE_URL", "postgresql://web@localhost/tollkeeper?hostaddr=10.0.0.1"),
+        ("DATABASE_URL", "postgresql:///tollkeeper?service=live"),
+        ("OWNER_DATABASE_URL", "postgresql://owner@db/tollkeeper"),
+        ("WORKER_DATABASE_URL", "host=db dbname=tollkeeper"),
+    ],
+)
+def test_a_sandbox_that_others_can_reach_is_refused(
+    given: dict[str, str], name: str, value: str, tmp_path: Path
+) -> None:
+    assert f"{name} is another machine's" in problems({**sandbox(tmp_path), **given, name: value})
+
+
+@pytest.mark.parametrize("variable", ["PGHOST", "PGHOSTADDR", "PGSERVICE"])
+def test_a_database_that_the_environment_names_counts_too(variable: str, tmp_path: Path) -> None:
+    env = {**sandbox(tmp_path), "DATABASE_URL": "postgresql:///tollkeeper", variable: "db"}
+    assert "DATABASE_URL is another machine's" in problems(env)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///tollkeeper",
+        "postgresql://web@/tollkeeper?host=/var/run/postgresql",
+        "postgresql://web@%2Ftmp%2Fsockets/tollkeeper",
+        "postgresql://web@[::1]:5433/tollkeeper",
+        "postgresql://web@localhost,127.0.0.1/tollkeeper",
+        "host=@abstract dbname=tollkeeper",
+    ],
+)
+def test_a_sandbox_on_this_machine_starts(url: str, tmp_path: Path) -> None:
+    for base in ("http://127.0.0.1:5000", "http://localhost", "http://[::1]:5000"):
+        assert Settings.from_env({**sandbox(tmp_path), "DATABASE_URL": url, "BASE_URL": base}).sandbox
 
 
 def test_a_sandbox_makes_its_secrets_once_and_keeps_them_private(tmp_path: Path) -> None:

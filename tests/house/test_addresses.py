@@ -11,6 +11,7 @@ import pytest
 from werkzeug.routing import MapAdapter
 
 from app.settings import PROJECT
+from tests.house.source import parsed
 from tests.web.stage import stage
 
 # What a placeholder may stand for in a path.
@@ -63,7 +64,7 @@ def test_python_asks_the_routes_for_addresses() -> None:
     found = [
         f"{path.relative_to(PROJECT)}:{line} {text}"
         for path in sorted((PROJECT / "app").rglob("*.py"))
-        for line, text in literals(ast.parse(path.read_text(encoding="utf-8")))
+        for line, text in literals(parsed(path.read_text(encoding="utf-8")))
         if is_ours(text) and text != "/"
     ]
     assert found == []

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import redirect_stderr
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import structlog
 from flask import Flask
 from sqlalchemy import text
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from app.accounts.api_keys.key_format import new_key
 from app.factory import logs
+from app.factory.tracebacks import format_exception
 from tests.factories import PASSWORD, bearer, have_default_plan, make_key, make_member, make_org, signed_in
 from tests.house.test_access import routes
+from tests.today import NOON
 
 # Where a row may name a person, because it can be erased; the rest is kept for ever or read by operators.
 KEPT = ("audit_entries", "sign_in_log", "procrastinate_jobs", "procrastinate_events", "attempts", "idempotency_keys",
@@ -97,6 +101,44 @@ def test_a_fault_with_a_secret_in_its_words_is_logged_without_it(
             assert value not in page.get_data(as_text=True)
     assert '"event": "unhandled"' in told.getvalue()
     _nowhere(session, canaries, told)
+
+
+def test_a_row_that_the_database_refuses_is_in_no_log(
+    app: Flask, session: Session, server: Path, canaries: dict[str, str], told: StringIO
+) -> None:
+    """PostgreSQL quotes the whole failing row in DETAIL, to its client and in its own log."""
+    values = {"id": uuid4(), "email": canaries["e-mail"], "password": canaries["password"], "at": NOON}
+    refused = "INSERT INTO users (id, email, name, password_hash, created_at) VALUES (:id, :email, '', :password, :at)"
+    with app.test_request_context("/", headers={"X-Request-Id": "canary-request"}):
+        app.preprocess_request()
+        with pytest.raises(IntegrityError) as fault:
+            session.execute(text(refused), values)
+        session.rollback()
+        assert canaries["password"] in str(fault.value)
+        app.handle_user_exception(fault.value)
+        structlog.get_logger().error("failed", exc_info=ValueError("first"))
+        logging.getLogger("procrastinate.worker").error("failed", exc_info=fault.value)
+    lines = [json.loads(line) for line in told.getvalue().splitlines()]
+    assert [line["request_id"] for line in lines] == ["canary-request"] * 3
+    assert [line["exception"].count("[23514]") for line in lines] == [2, 0, 2]
+    assert "ck_users_name" in lines[0]["exception"]
+    _nowhere(session, canaries, told)
+    log = server.with_name(f"{server.name}.log").read_text(encoding="utf-8", errors="replace")
+    assert "ck_users_name" in log
+    assert [name for name, value in canaries.items() if value in log] == []
+
+
+def test_a_fault_behind_a_fault_is_logged_with_both() -> None:
+    def fail() -> None:
+        try:
+            raise KeyError("first")
+        except KeyError as error:
+            raise ValueError("second") from error
+
+    with pytest.raises(ValueError, match="second") as fault:
+        fail()
+    told = format_exception(None, "error", {"exc_info": fault.value})["exception"]
+    assert told.index("KeyError: 'first'") < told.index("direct cause") < told.index("ValueError: second")
 
 
 def _everywhere(app: Flask, canaries: dict[str, str]) -> Iterator[tuple[str, str]]:

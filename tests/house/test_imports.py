@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.settings import PROJECT
+from tests.house.source import parsed
 
 ROOTS = ("app", "sandbox")
 
@@ -18,7 +19,7 @@ def name_of(path: Path) -> str:
 
 
 TREES = {
-    name_of(path): ast.parse(path.read_text(encoding="utf-8"))
+    name_of(path): parsed(path.read_text(encoding="utf-8"))
     for root in ROOTS
     for path in sorted((PROJECT / root).rglob("*.py"))
 }

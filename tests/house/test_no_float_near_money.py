@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.house.source import parsed
+
 APP = Path(__file__).parents[2] / "app"
 FILES = [*sorted((APP / "rating").glob("*.py")), APP / "kit" / "money.py"]
 
@@ -24,7 +26,7 @@ def offences(tree):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_no_float_comes_near_money(path):
-    assert list(offences(ast.parse(path.read_text(encoding="utf-8")))) == []
+    assert list(offences(parsed(path.read_text(encoding="utf-8")))) == []
 
 
 @pytest.mark.parametrize(

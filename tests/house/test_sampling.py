@@ -10,7 +10,7 @@ from app.settings import PROJECT
 from tests.browser.pages import PAGES
 from tests.browser.sampled import TEMPLATE_OF, TEMPLATES
 from tests.support.changes import leans_on, own_files, renderers
-from tests.support.sampling import LOOKS, MANY, Page, Pick, pick, told
+from tests.support.sampling import LOOKS, MANY, MOST, Page, Pick, left_out, pick, told
 
 KEYS = "templates/accounts/keys/keys.html"
 SHELL = frozenset({"templates/base.html", "templates/layouts/app.html"})
@@ -64,10 +64,24 @@ def test_a_file_that_many_templates_render_with_counts_as_shared() -> None:
 def test_when_many_pages_changed_each_is_looked_at_once() -> None:
     table = {str(n): page("one kind", KEYS) for n in range(MANY + 1)}
     assert [len(each.looks) for each in pick(table, [KEYS]).values()] == [1] * (MANY + 1)
+    assert left_out(table, [KEYS]) == []
+
+
+def test_when_too_many_pages_changed_some_from_all_over_the_table_are_looked_at_and_the_others_named() -> None:
+    table = {str(n): page("one kind", f"templates/{n % 20}.html", "app/usage.py") for n in range(60)}
+    changed = ["templates/base.html", *(f"templates/{n}.html" for n in range(10))]
+    picked, left = pick(table, changed), left_out(table, changed)
+    assert len(picked) == 1 + MOST
+    assert not picked.keys() & set(left)
+    assert len(picked.keys() | left) == 3 * 10 + 10  # three pages of each changed template, one of each other
+    assert [int(name) // 20 for name in picked] == [0] * 5 + [1] * 4 + [2] * 4
+    assert f"changed and left to make test-long, for there are too many: {'; '.join(left)}" in "\n".join(
+        told(table, picked, left, "Pages")
+    )
 
 
 def test_what_was_picked_is_told_with_its_reason() -> None:
-    lines = told(TABLE, pick(TABLE, [KEYS]), "Pages")
+    lines = told(TABLE, pick(TABLE, [KEYS]), [], "Pages")
     assert lines[0] == "Pages: 4 of 5 looked at; the others are make test-long's"
     assert lines[1] == f"  {KEYS} changed: keys; keys-empty"
     assert lines[2].startswith("  first of its kind: usage-wrong ")

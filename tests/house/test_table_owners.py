@@ -13,6 +13,7 @@ import pytest
 
 from app.settings import PROJECT
 from migrations.apply_functions import FOLDER
+from tests.house.source import parsed, walked
 
 _ROW = re.compile(r"^\| `(\w+)` \| (`\w+`(?:, `\w+`)*) \|$", re.MULTILINE)
 _TOKEN = re.compile(r'"?\w+"?|[(),;.%]|::|\S')
@@ -93,13 +94,13 @@ def strings(tree: ast.Module) -> Iterator[str]:
     """Every string of a module, an f-string as one with a word in each hole; docstrings are prose."""
     prose = {
         id(body[0].value)
-        for node in ast.walk(tree)
+        for node in walked(tree)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and (body := node.body)
         and isinstance(body[0], ast.Expr)
     }
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in ast.walk(tree):
+    parts = {id(part) for node in walked(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in walked(tree):
         if isinstance(node, ast.JoinedStr):
             yield " ".join(str(part.value) if isinstance(part, ast.Constant) else "hole" for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose | parts:
@@ -110,7 +111,7 @@ def told_by_name(tree: ast.Module) -> set[str]:
     """Tables that a call makes from their name: `table("orgs")`, `Identifier("orgs")`."""
     return {
         str(node.args[0].value)
-        for node in ast.walk(tree)
+        for node in walked(tree)
         if isinstance(node, ast.Call)
         and getattr(node.func, "id", getattr(node.func, "attr", "")) in _MAKERS
         and node.args
@@ -120,7 +121,7 @@ def told_by_name(tree: ast.Module) -> set[str]:
 
 def leaks_of_python(source: str, room: str) -> set[str]:
     """The tables of other rooms that a module's SQL names."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     named = told_by_name(tree).union(*(tables_named(each) for each in strings(tree) if _STATEMENT.search(each)))
     return {name for name in named if OWNERS.get(name, room) != room}
 
@@ -157,7 +158,7 @@ def models() -> dict[str, tuple[str, str]]:
     return {
         node.name: (room_of(path), str(each.value.value))
         for path in PYTHON
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in walked(parsed(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ClassDef)
         for each in node.body
         if isinstance(each, ast.Assign)
@@ -173,7 +174,7 @@ def annotations(tree: ast.Module) -> set[int]:
     """Every node within an annotation: no code runs there, since annotations are not read."""
     roots = [
         each
-        for node in ast.walk(tree)
+        for node in walked(tree)
         for each in (getattr(node, "annotation", None), getattr(node, "returns", None))
         if each is not None
     ]
@@ -182,9 +183,9 @@ def annotations(tree: ast.Module) -> set[int]:
 
 def models_asked(source: str, room: str) -> set[str]:
     """The models of other rooms that a module uses other than in annotations, by their own name or by another."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     foreign, found = {}, set()
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("app."):
             for alias in node.names:
                 if MODELS.get(alias.name, (room, ""))[0] != room:
@@ -192,7 +193,7 @@ def models_asked(source: str, room: str) -> set[str]:
                 elif re.fullmatch(r"\w*models", alias.name) and str(node.module).split(".")[1] != room:
                     found.add(f"{node.module}.{alias.name}")
     free = annotations(tree)
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Name) and node.id in foreign and id(node) not in free:
             found.add(foreign[node.id])
         elif isinstance(node, ast.Attribute) and MODELS.get(node.attr, (room, ""))[0] != room and id(node) not in free:

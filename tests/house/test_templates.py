@@ -10,6 +10,7 @@ from jinja2 import Environment, nodes
 from jinja2.meta import find_referenced_templates
 
 from app.settings import PROJECT
+from tests.house.source import parsed, walked
 
 TEMPLATES = PROJECT / "templates"
 # It shows every component, so it is no user of one.
@@ -31,7 +32,7 @@ def literals() -> set[str]:
     texts = {
         node.value
         for path in (PROJECT / "app").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in walked(parsed(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     return texts | {f"email/{text}.{kind}" for text in texts for kind in ("html", "txt")}

@@ -7,9 +7,9 @@ from sqlalchemy import text
 
 from app.kit.errors import NotFound
 from app.mail.models import Mail
-from app.mail.service import deliver_email, queue_email, retry_email
+from app.mail.service import CLAIM, claim_email, queue_email, retry_email
 from app.mail.smtp import NotSent, SmtpServer
-from app.mail.tasks import TASKS, smtp_server
+from app.mail.tasks import TASKS, deliver_email, smtp_server
 from tests.mail.conftest import NOW, free_port
 from tests.mail.letters import CONTEXTS
 from tests.support.copy import copy
@@ -38,6 +38,16 @@ def queued(session, mail_id):
 def row(session, mail_id):
     session.expire_all()
     return session.get(Mail, mail_id)
+
+
+@pytest.fixture
+def deliver(mailbox):
+    """Deliver a letter to the mailbox, as the task does, at an instant."""
+
+    def delivered(session, mail_id, now=NOW):
+        deliver_email(session, mail_id, smtp_server(make_settings("", smtp_port=mailbox.port)), now=lambda: now)
+
+    return delivered
 
 
 def away():
@@ -102,22 +112,56 @@ def test_two_workers_at_one_letter_send_it_once(app, session, post, mailbox):
             run_task(str(mail_id))
 
     mailbox.hold = Event()
-    first, second = Thread(target=work), Thread(target=work)
+    first = Thread(target=work)
     first.start()
     assert mailbox.entered.wait(5)
-    second.start()
-    second.join()
-    assert mailbox.letters == []
+    with pytest.raises(NotSent, match="Another worker"):
+        run_task(str(mail_id))
+    assert row(session, mail_id).attempts == 1
     mailbox.hold.set()
     first.join()
+    run_task(str(mail_id))
     assert len(mailbox.letters) == 1
 
 
-def test_a_crash_after_the_servers_word_sends_the_same_message_id_again(session, post, mailbox):
+def test_no_transaction_is_open_while_a_mail_server_is_spoken_to(app, session, post, mailbox):
     mail_id = post()
-    server = smtp_server(make_settings("", smtp_port=mailbox.port))
-    assert deliver_email(session, mail_id, server, now=NOW) is None
     session.rollback()
+    mailbox.hold = Event()
+
+    def work():
+        with app.app_context():
+            run_task(str(mail_id))
+
+    sending = Thread(target=work)
+    sending.start()
+    assert mailbox.entered.wait(5)
+    open_ones = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL"
+    found = session.execute(text(f"{open_ones} AND pid <> pg_backend_pid()")).scalar_one()
+    mailbox.hold.set()
+    sending.join()
+    assert found == 0
+
+
+def test_a_letter_whose_worker_died_is_sent_by_another_once_its_claim_has_ended(session, post, deliver, mailbox):
+    mail_id = post()
+    assert claim_email(session, mail_id, now=NOW)
+    session.commit()
+    with pytest.raises(NotSent):
+        deliver(session, mail_id, now=NOW + CLAIM - timedelta(seconds=1))
+    deliver(session, mail_id, now=NOW + CLAIM)
+    assert len(mailbox.letters) == 1
+    assert (row(session, mail_id).state, row(session, mail_id).claimed_until) == ("sent", None)
+
+
+def test_a_crash_after_the_servers_word_sends_the_same_message_id_again(session, post, deliver, mailbox):
+    mail_id = post()
+    deliver(session, mail_id)
+    changed = (
+        "UPDATE mail_outbox SET state = 'waiting', sent_at = NULL, body_text = 'x', body_html = 'x' WHERE id = :id"
+    )
+    session.execute(text(changed), {"id": mail_id})
+    session.commit()
     run_task(str(mail_id))
     first, second = mailbox.letters
     assert first["Message-ID"].split("@")[0] == second["Message-ID"].split("@")[0]
@@ -151,9 +195,8 @@ def test_a_recipient_refused_for_now_is_tried_again(session, post):
 
 def test_with_the_server_away_a_letter_waits_and_leaves_when_it_is_back(session, post, mailbox):
     mail_id = post()
-    failure = deliver_email(session, mail_id, away(), now=NOW)
-    session.commit()
-    assert "ConnectionRefused" in str(failure)
+    with pytest.raises(NotSent, match="ConnectionRefused"):
+        deliver_email(session, mail_id, away(), now=lambda: NOW)
     assert (row(session, mail_id).state, row(session, mail_id).attempts) == ("waiting", 1)
     run_task(str(mail_id))
     assert len(mailbox.letters) == 1
@@ -163,9 +206,8 @@ def test_with_the_server_away_a_letter_waits_and_leaves_when_it_is_back(session,
 def test_after_five_tries_a_letter_is_parked_and_can_be_sent_again_by_hand(session, post, mailbox):
     mail_id = post()
     for attempt in range(1, 6):
-        failure = deliver_email(session, mail_id, away(), now=NOW + timedelta(minutes=attempt))
-        session.commit()
-        assert failure
+        with pytest.raises(NotSent):
+            deliver_email(session, mail_id, away(), now=lambda at=NOW + timedelta(minutes=attempt): at)
     assert (row(session, mail_id).state, row(session, mail_id).attempts) == ("failed", 5)
     run_task(str(mail_id))
     assert mailbox.letters == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -17,3 +19,13 @@ def app(database: str, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask
     """The app with payments on."""
     with app_on(database, clocks, **stripe_server.stripe_settings()) as made:
         yield made
+
+
+@pytest.fixture
+def brief_lock_wait(app: Flask) -> Iterator[None]:
+    """A page that waits one second for the org's lock, not three."""
+    held = app.extensions["tollkeeper"]
+    brief = replace(held.settings, payments_page_wait=timedelta(seconds=1))
+    app.extensions["tollkeeper"] = replace(held, settings=brief)
+    yield
+    app.extensions["tollkeeper"] = held

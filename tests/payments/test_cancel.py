@@ -23,7 +23,7 @@ def planned(org: Org) -> bool:
 
 def test_a_cancelled_plan_runs_to_the_end_of_what_is_paid_and_then_is_free(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
-    org.buys(plan)
+    org.paying(plan)
     assert cancel_at_period_end(org.id, actor=ACTOR, now=scenario.clock.now())
     assert not cancel_at_period_end(org.id, actor=ACTOR, now=scenario.clock.now())
     assert planned(org)
@@ -40,7 +40,7 @@ def test_a_cancelled_plan_runs_to_the_end_of_what_is_paid_and_then_is_free(scena
 
 def test_a_cancellation_is_taken_back_as_often_as_wanted(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
-    org.buys(plan)
+    org.paying(plan)
     for _ in range(2):
         assert cancel_at_period_end(org.id, actor=ACTOR, now=scenario.clock.now())
         assert undo_cancel(org.id, actor=ACTOR, now=scenario.clock.now())
@@ -53,7 +53,7 @@ def test_a_cancellation_is_taken_back_as_often_as_wanted(scenario: Scenario) -> 
 
 def test_who_cancelled_stands_in_the_audit_log(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
-    org.buys(plan)
+    org.paying(plan)
     cancel_at_period_end(org.id, actor=ACTOR, now=scenario.clock.now())
     undo_cancel(org.id, actor=ACTOR, now=scenario.clock.now())
     theirs = select(AuditEntry.action).where(AuditEntry.org_id == org.id, AuditEntry.actor_id == ACTOR.id)
@@ -63,7 +63,7 @@ def test_who_cancelled_stands_in_the_audit_log(scenario: Scenario) -> None:
 
 def test_a_cancellation_whose_answer_never_came_arrives_by_webhook(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
-    org.buys(plan)
+    org.paying(plan)
     scenario.stripe.fail("reset", path="/v1/subscriptions", method="POST")
     with pytest.raises(Unavailable):
         cancel_at_period_end(org.id, actor=ACTOR, now=scenario.clock.now())
@@ -85,7 +85,7 @@ def test_an_org_that_pays_nothing_at_stripe_is_told_so(scenario: Scenario) -> No
 
 def test_every_click_leads_to_a_page_of_its_own_to_change_the_card(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
-    org.buys(plan)
+    org.paying(plan)
     first, second = (card.open_card_page(org.id, actor=ACTOR, now=scenario.clock.now()) for _ in range(2))
     assert first != second
     assert first.startswith(scenario.stripe.url)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import timedelta
 from threading import Event
 from uuid import uuid4
 
@@ -19,15 +16,7 @@ from app.payments.errors import Busy
 from app.payments.locks import ensure_no_transaction, org_lock
 from app.web.database import transaction
 
-
-@pytest.fixture(autouse=True)
-def hurried(app: Flask) -> Iterator[None]:
-    """A page that waits half a second for the lock."""
-    held = app.extensions["tollkeeper"]
-    hurry = replace(held.settings, payments_page_wait=timedelta(seconds=0.5))
-    app.extensions["tollkeeper"] = replace(held, settings=hurry)
-    yield
-    app.extensions["tollkeeper"] = held
+pytestmark = pytest.mark.usefixtures("brief_lock_wait")
 
 
 def test_a_second_holder_waits_as_long_as_a_page_does_and_is_told(app: Flask, session: Session) -> None:

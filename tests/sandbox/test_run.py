@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,9 +24,10 @@ import pytest
 from app.settings import PROJECT
 from sandbox.installation import Installation, RunError
 from sandbox.run import launch
-from sandbox.supervisor import Process, Supervisor
+from sandbox.supervisor import PAUSE, Process, Supervisor
 from tests.today import start_at
 
+RUN = [sys.executable, "-m", "sandbox.run"]
 GIVEN = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
 
 
@@ -93,24 +95,24 @@ def until(true: Callable[[], bool], supervisor: Supervisor | None = None, second
     return time.monotonic() - began
 
 
-def _kill_and_wait(process: Process, installation: Installation, supervisor: Supervisor) -> None:
-    assert process.child is not None
-    before = process.child.pid
-    os.kill(before, signal.SIGKILL)
-    process.child.wait()
-    # What a killed web server leaves may still answer: only the new one counts.
-    took = until(lambda: process.child.pid != before and everything(installation), supervisor, 20.0)
-    print(f"{process.name} was back after {took:.2f} s")
-    time.sleep(1.0)
+def test_killed_together_all_come_back_with_the_data_and_a_stop_leaves_none(installation: Installation) -> None:
+    with launched(installation) as (supervisor, env):
+        _another_run_is_refused(installation)
+        _kill_and_wait(supervisor.processes, installation, supervisor)
+        _has_kept_its_data(env["OWNER_DATABASE_URL"])
+    assert processes(installation) == []
 
 
+@pytest.mark.long
 def test_killed_processes_come_back_a_stop_leaves_none_and_the_data_is_kept(installation: Installation) -> None:
     _kill_each_and_stop(installation)
     _ask_the_doctor(installation)
     _start_again_and_press_ctrl_c(installation)
 
 
-def _kill_each_and_stop(installation: Installation) -> None:
+@contextmanager
+def launched(installation: Installation) -> Iterator[tuple[Supervisor, dict[str, str]]]:
+    """Everything runs, each process with its own role at the database; stopped at the end."""
     supervisor = Supervisor(print)
     with installation.claim():
         try:
@@ -123,11 +125,46 @@ def _kill_each_and_stop(installation: Installation) -> None:
                 assert pushed is not None
                 assert pushed[0] > 0
                 connection.execute("CREATE TABLE kept_by_test (a int)")
-            time.sleep(1.0)
-            for process in supervisor.processes:
-                _kill_and_wait(process, installation, supervisor)
+            yield supervisor, env
         finally:
             supervisor.stop()
+
+
+def _kill_and_wait(killed: list[Process], installation: Installation, supervisor: Supervisor) -> None:
+    """Kill them at once, when none is so young that its restart would have to wait."""
+    until(lambda: all(time.monotonic() - each.started > PAUSE for each in killed))
+    before = {each.name: _pid(each) for each in killed}
+    for each in killed:
+        os.kill(before[each.name], signal.SIGKILL)
+
+    def back() -> bool:
+        # What a killed web server leaves may still answer: only the new one counts.
+        return all(_pid(each) != before[each.name] for each in killed) and everything(installation)
+
+    print(f"{', '.join(before)}: back after {until(back, supervisor, 20.0 * len(killed)):.2f} s")
+
+
+def _pid(process: Process) -> int:
+    assert process.child is not None
+    return process.child.pid
+
+
+def _has_kept_its_data(address: str) -> None:
+    with psycopg.connect(address) as connection:
+        assert connection.execute("SELECT to_regclass('kept_by_test')").fetchone() == ("kept_by_test",)
+
+
+def _another_run_is_refused(installation: Installation) -> None:
+    env = sourced(installation)
+    again = subprocess.run(RUN, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert "Another run uses" in again.stderr
+
+
+def _kill_each_and_stop(installation: Installation) -> None:
+    with launched(installation) as (supervisor, _):
+        for process in supervisor.processes:
+            _kill_and_wait([process], installation, supervisor)
     assert processes(installation) == []
 
 
@@ -155,8 +192,7 @@ def _ask_the_doctor(installation: Installation) -> None:
 def _start_again_and_press_ctrl_c(installation: Installation) -> None:
     """Also from a shell that knows the run."""
     env = sourced(installation)
-    words = [sys.executable, "-m", "sandbox.run"]
-    child = subprocess.Popen(words, cwd=PROJECT, env=env, stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(RUN, cwd=PROJECT, env=env, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     said = []
     for line in child.stdout:
@@ -164,14 +200,11 @@ def _start_again_and_press_ctrl_c(installation: Installation) -> None:
         if "Ctrl-C" in line:
             break
     data = next(line for line in "".join(said).split() if line.startswith("postgresql://"))
-    with psycopg.connect(data.replace("tollkeeper_web@", "tollkeeper_owner@")) as connection:
-        assert connection.execute("SELECT to_regclass('kept_by_test')").fetchone() == ("kept_by_test",)
+    _has_kept_its_data(data.replace("tollkeeper_web@", "tollkeeper_owner@"))
     sound = doctor(installation)
     assert sound.returncode == 0, sound.stdout
     assert "database: connected as tollkeeper_owner" in sound.stdout
-    again = subprocess.run(words, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
-    assert again.returncode == 1
-    assert "Another run uses" in again.stderr
+    _another_run_is_refused(installation)
     child.send_signal(signal.SIGINT)
     assert "The data is kept" in child.stdout.read()
     assert child.wait(30) == 0

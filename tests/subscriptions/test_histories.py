@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text, update
 from sqlalchemy.orm import Session
@@ -40,11 +40,19 @@ WRONG_LIMITS = text("""
 """)
 
 
-@example(history=[("buy", "pro", 0), ("wait", 200 * 86_400), ("told", "unpaid")])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(history=st.lists(st.one_of(GIVE, BUY, TOLD, MOVE, WAIT, ASK), max_size=12))
-def test_periods_tile_and_carry_the_limits_of_their_plan_after_any_history(engine, make_org, history):
-    org, now = make_org(), NOW
+@pytest.mark.parametrize("examples", [12, pytest.param(200, marks=pytest.mark.long)])
+def test_periods_tile_and_carry_the_limits_of_their_plan_after_any_history(engine, make_org, examples):
+    @example(history=[("buy", "pro", 0), ("wait", 200 * 86_400), ("told", "unpaid")])
+    @settings(max_examples=examples, deadline=None)
+    @given(history=st.lists(st.one_of(GIVE, BUY, TOLD, MOVE, WAIT, ASK), max_size=12))
+    def holds(history):
+        books_are_whole_after(history, engine, make_org())
+
+    holds()
+
+
+def books_are_whole_after(history, engine, org):
+    now = NOW
     with Session(engine) as session:
         stripe = AtStripe(session, org)
         for step in history:

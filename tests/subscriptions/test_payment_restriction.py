@@ -115,6 +115,15 @@ def test_the_end_of_a_limited_subscription_is_the_free_plan_like_any_other(db, p
     assert payment_restriction.lift_restriction(db, payer.org, ended) is False
 
 
+def test_an_end_that_carries_an_older_billing_period_lifts_the_restriction_too(db, payer, plan):
+    payment_restriction.restrict(db, payer.org, NOW + 7 * DAY)
+    ended = NOW + 9 * DAY
+    payer.see(over(plan("pro"), NOW, ended, billing=Period(NOW - 30 * DAY, NOW)), ended)
+    [subscription] = queries.list_subscriptions(db, payer.org)
+    assert (subscription.ended_at, subscription.limited_at, subscription.billing_starts_at) == (ended, None, NOW)
+    assert in_force(db, payer.org, NOW)[0] == PRO
+
+
 def test_entitlements_keep_the_plans_name_and_show_the_free_plans_limits_and_features(db, payer):
     payment_restriction.restrict(db, payer.org, NOW + 7 * DAY)
     found = queries.get_entitlements(db, payer.org, NOW + 7 * DAY)

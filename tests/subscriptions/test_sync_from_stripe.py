@@ -6,7 +6,7 @@ from threading import Barrier
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -360,6 +360,8 @@ def test_every_change_of_plan_state_and_end_is_audited(db, follower, plan):
     ]  # fmt: skip
 
 
+EXAMPLES = pytest.mark.parametrize("examples", [5, pytest.param(100, marks=pytest.mark.long)])
+
 # One life at Stripe: paid, three renewals, a failure, unpaid, paid, cancelled at the end of the period.
 AT = [boundary(JANUARY, n, "UTC") for n in range(6)]
 END = AT[5]
@@ -388,24 +390,40 @@ def told(version, moment):
     return facts(version, JANUARY, at, **changed)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_whatever_of_a_life_is_seen_and_however_often_the_end_is_one(engine, make_org, plan, data):
+@EXAMPLES
+def test_whatever_of_a_life_is_seen_and_however_often_the_end_is_one(engine, make_org, plan, whole_life, examples):
     moments = life(plan("pro"))
-    seen = [n for n in range(len(moments)) for _ in range(data.draw(st.integers(0, 2)))]
-    seen.append(len(moments) - 1)
-    assert lived(engine, make_org, plan, [(n, moments[n][0]) for n in seen]) == whole_life(engine, make_org, plan)
+
+    @few(examples)
+    @given(times=st.tuples(*[st.integers(0, 2)] * (len(moments) - 1), st.integers(1, 3)))
+    def holds(times):
+        seen = [n for n, often in enumerate(times) for _ in range(often)]
+        assert lived(engine, make_org, plan, [(n, moments[n][0]) for n in seen]) == whole_life
+
+    holds()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_stale_answers_in_any_order_neither_reopen_nor_bend_what_has_ended(engine, make_org, plan, data):
+@EXAMPLES
+def test_stale_answers_in_any_order_neither_reopen_nor_bend_what_has_ended(
+    engine, make_org, plan, whole_life, examples
+):
     late = END + 3 * DAY
-    order = data.draw(st.permutations(range(len(life(None)))))
-    assert lived(engine, make_org, plan, [(n, late) for n in order]) == whole_life(engine, make_org, plan)
+
+    @few(examples)
+    @given(order=st.permutations(range(len(life(None)))))
+    def holds(order):
+        assert lived(engine, make_org, plan, [(n, late) for n in order]) == whole_life
+
+    holds()
 
 
+def few(examples):
+    return settings(max_examples=examples, deadline=None)
+
+
+@pytest.fixture
 def whole_life(engine, make_org, plan):
+    """What stands when each moment was seen once, as it came."""
     return lived(engine, make_org, plan, [(n, at) for n, (at, _) in enumerate(life(None))])
 
 

@@ -15,5 +15,5 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     from tests.browser import sampled  # not before: a run of other rooms needs no browser
     from tests.support.sampling import told
 
-    for line in told(sampled.PAGES, sampled.PICKS, "Pages"):
+    for line in told(sampled.PAGES, sampled.PICKS, sampled.LEFT, "Pages"):
         terminalreporter.write_line(line)

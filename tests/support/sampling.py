@@ -5,7 +5,7 @@ Pure: what changed and which template leans on which is given, so that a change 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -20,6 +20,8 @@ EVERYWHERE = (".css", ".js")
 """Files that every page loads."""
 MANY = 6
 """So many changed pages are looked at in every theme and width; when more changed, each in one."""
+MOST = 12
+"""So many changed pages are looked at besides the first of each kind; those left of a larger change are named."""
 FEW = 3
 """A file that more templates than these have a part in counts as one of what pages share."""
 
@@ -48,29 +50,30 @@ def pick(pages: Mapping[str, Page], changed: Collection[str]) -> dict[str, Pick]
     """The pages to look at, in the order of `pages`.
 
     Each kind's first page; each page of whose own files one changed; and where something changed that many pages share
-    (layout, component, style, script), the first page of every template that leans on it.
+    (layout, component, style, script), the first page of every template that leans on it. Of a large change no more
+    than `MOST` of the latter two, from all over the table.
     """
-    reasons: dict[str, str] = {}
-    of_few = _of_few(pages.values())
-    mine = {name: files[0] for name, page in pages.items() if (files := sorted(page.own & of_few & set(changed)))}
-    for name, file in mine.items():
-        reasons[name] = f"{file} changed"
-    for name in _firsts((name, page.kind) for name, page in pages.items()):
-        reasons.setdefault(name, f"{KIND}: {pages[name].kind}")
-    for name in _firsts((name, page.template) for name, page in pages.items()):
-        if shared := _shared(pages[name], changed):
-            reasons.setdefault(name, f"{shared} changed")
-    whole = set(mine) if len(mine) <= MANY else set()
+    own, kinds, shared = _own(pages, changed), _kinds(pages), _of_templates(pages, changed)
+    reasons = shared | kinds | own
+    more = _spread([name for name in own if name not in kinds], MOST)
+    more += _spread([name for name in shared if name not in own | kinds], MOST - len(more))
+    whole = set(own) if len(own) <= MANY else set()
     turns = iter(range(len(pages)))
     return {
         name: Pick(LOOKS if name in whole else (LOOKS[next(turns) % len(LOOKS)],), reasons[name])
         for name in pages
-        if name in reasons
+        if name in {*kinds, *more}
     }
 
 
-def told(pages: Collection[str], picks: Mapping[str, Pick], what: str) -> list[str]:
-    """Lines that say what was picked, grouped by the reason."""
+def left_out(pages: Mapping[str, Page], changed: Collection[str]) -> list[str]:
+    """The pages that changed, or share what changed, and are not picked, since too many did."""
+    picked = pick(pages, changed)
+    return [name for name in _of_templates(pages, changed) | _own(pages, changed) if name not in picked]
+
+
+def told(pages: Collection[str], picks: Mapping[str, Pick], left: Collection[str], what: str) -> list[str]:
+    """Lines that say what was picked, grouped by the reason, and which changed pages were left out."""
     groups: dict[str, list[str]] = {}
     for name, each in picks.items():
         why = KIND if each.why.startswith(KIND) else each.why
@@ -79,7 +82,31 @@ def told(pages: Collection[str], picks: Mapping[str, Pick], what: str) -> list[s
         )
         groups.setdefault(why, []).append(f"{name}{looks}")
     head = f"{what}: {len(picks)} of {len(pages)} looked at; the others are make test-long's"
+    if left:
+        groups["changed and left to make test-long, for there are too many"] = list(left)
     return [head, *(f"  {why}: {'; '.join(names)}" for why, names in groups.items())]
+
+
+def _own(pages: Mapping[str, Page], changed: Collection[str]) -> dict[str, str]:
+    of_few = _of_few(pages.values())
+    found = {name: sorted(page.own & of_few & set(changed)) for name, page in pages.items()}
+    return {name: f"{files[0]} changed" for name, files in found.items() if files}
+
+
+def _kinds(pages: Mapping[str, Page]) -> dict[str, str]:
+    firsts = _firsts((name, page.kind) for name, page in pages.items())
+    return {name: f"{KIND}: {pages[name].kind}" for name in firsts}
+
+
+def _of_templates(pages: Mapping[str, Page], changed: Collection[str]) -> dict[str, str]:
+    firsts = _firsts((name, page.template) for name, page in pages.items())
+    return {name: f"{file} changed" for name in firsts if (file := _shared(pages[name], changed))}
+
+
+def _spread(names: Sequence[str], most: int) -> list[str]:
+    """At most so many of them, at even distances."""
+    wanted = min(most, len(names))
+    return [names[number * len(names) // wanted] for number in range(wanted)]
 
 
 def _firsts(pairs: Iterable[tuple[str, str]]) -> list[str]:

@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.accounts import emails, queries
+from app.accounts.membership_lock import lock_membership
 from app.accounts.models import Invitation, User
 from app.accounts.orgs import members
-from app.accounts.roles import may_assign_role
 from app.accounts.tokens import digest_token, new_token
 from app.audit.service import write
 from app.kit.actor import Actor
@@ -23,14 +23,14 @@ LIFETIME = timedelta(days=7)
 
 
 def invite(
-    session: Session, org_id: UUID, email: str, role: str, *, by: UUID, inviter_role: str, actor: Actor, now: datetime
+    session: Session, org_id: UUID, email: str, role: str, *, by: UUID, actor: Actor, now: datetime
 ) -> Invitation:
-    """Invite an address, replacing an open invitation for it. `inviter_role` limits the roles that can be given.
+    """Invite an address, replacing an open invitation for it. The role of `by` limits the roles that can be given.
 
     Raises `NotAllowed` if the inviter may not give the role, `Conflict` if the address is already a member.
     """
-    if not may_assign_role(inviter_role, role):
-        raise NotAllowed("Only an owner can invite an owner.")
+    lock_membership(session, org_id)
+    members.require_assignable(session, org_id, by, role)
     if any(member.email == email for member in queries.list_members(session, org_id)):
         raise Conflict("This address already belongs to a member.")
     _replace_open(session, org_id, email, now=now)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import queries
 from app.accounts.auth_models import DeviceSession
+from app.accounts.membership_lock import lock_membership
 from app.accounts.models import Membership
 from app.accounts.roles import OWNER, may_assign_role
 from app.audit.service import write
@@ -27,17 +28,18 @@ def join(session: Session, org_id: UUID, user_id: UUID, role: str, *, actor: Act
 
 
 def change_role(
-    session: Session, org_id: UUID, user_id: UUID, role: str, *, assigner_role: str, actor: Actor, now: datetime
+    session: Session, org_id: UUID, user_id: UUID, role: str, *, by: UUID, actor: Actor, now: datetime
 ) -> None:
     """Change a member's role and end their sessions in this org, so that the new role applies at once.
 
-    `assigner_role` is the role of the person making the change. Raises `NotAllowed` if only an owner may make it,
+    `by` is the member making the change, whose role is read under the lock. Raises `NotAllowed` if that role may not,
     `Conflict` for the last owner.
     """
+    lock_membership(session, org_id)
     member = _lock_member(session, org_id, user_id)
     if member.role == role:
         return
-    _require_assignable(assigner_role, member.role, role)
+    require_assignable(session, org_id, by, member.role, role)
     _ensure_other_owner(session, member)
     before, member.role = member.role, role
     session.flush()
@@ -54,16 +56,18 @@ def change_role(
     )
 
 
-def remove(session: Session, org_id: UUID, user_id: UUID, *, assigner_role: str, actor: Actor, now: datetime) -> None:
-    """Remove a member from the org; their usage stays. A second call raises `NotFound`."""
+def remove(session: Session, org_id: UUID, user_id: UUID, *, by: UUID, actor: Actor, now: datetime) -> None:
+    """Remove a member from the org; their usage stays. A second call raises `NotFound`. `by` as for `change_role`."""
+    lock_membership(session, org_id)
     member = _lock_member(session, org_id, user_id)
-    _require_assignable(assigner_role, member.role, member.role)
+    require_assignable(session, org_id, by, member.role)
     _delete_membership(session, member, "member.removed", actor=actor, now=now)
     _end_sessions(session, user_id, org_id)
 
 
 def leave(session: Session, org_id: UUID, user_id: UUID, *, actor: Actor, now: datetime) -> None:
     """Leave an org; the user's devices there switch to another of their orgs, or to none."""
+    lock_membership(session, org_id)
     _delete_membership(session, _lock_member(session, org_id, user_id), "member.left", actor=actor, now=now)
     others = queries.list_org_choices(session, user_id)
     in_org = (DeviceSession.user_id == user_id) & (DeviceSession.org_id == org_id)
@@ -97,9 +101,13 @@ def _lock_member(session: Session, org_id: UUID, user_id: UUID) -> Membership:
     return locked.get(user_id) or queries.get_membership(session, org_id, user_id)
 
 
-def _require_assignable(assigner_role: str, *roles: str) -> None:
-    if not all(may_assign_role(assigner_role, role) for role in roles):
-        raise NotAllowed("Only an owner can change who is an owner.")
+def require_assignable(session: Session, org_id: UUID, by: UUID, *roles: str) -> None:
+    """Raise `NotAllowed` unless the member `by` may give or remove each role. Hold the lock on the membership."""
+    own = session.scalar(select(Membership.role).where(Membership.org_id == org_id, Membership.user_id == by))
+    if own is None or not all(may_assign_role(own, role) for role in roles):
+        raise NotAllowed(
+            "Only an owner can change who is an owner." if OWNER in roles else "Your role no longer allows this."
+        )
 
 
 def _ensure_other_owner(session: Session, member: Membership) -> None:

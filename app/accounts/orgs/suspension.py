@@ -8,12 +8,14 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.accounts import queries
+from app.accounts.membership_lock import lock_membership
 from app.audit.service import write
 from app.kit.actor import Actor
 
 
 def suspend(session: Session, org_id: UUID, reason: str, *, actor: Actor, now: datetime) -> bool:
     """Suspend an org; within a second every process rejects its keys. False if it was already suspended."""
+    lock_membership(session, org_id)
     org = queries.get_org(session, org_id)
     if org.suspended_at is not None:
         return False

@@ -40,7 +40,6 @@ def invite() -> Response:
                 form.text("email"),
                 form.text("role"),
                 by=current.user_id,
-                inviter_role=current.role,
                 actor=guards.caller().actor,
                 now=wall_now(),
             )
@@ -82,7 +81,7 @@ def change_role(user_id: UUID) -> Response:
                 current.org_id,
                 user_id,
                 form.text("role"),
-                assigner_role=current.role,
+                by=current.user_id,
                 actor=guards.caller().actor,
                 now=wall_now(),
             )
@@ -120,7 +119,7 @@ def remove_member(user_id: UUID) -> Response:
             open_session,
             current.org_id,
             user_id,
-            assigner_role=current.role,
+            by=current.user_id,
             actor=guards.caller().actor,
             now=wall_now(),
         )

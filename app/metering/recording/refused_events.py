@@ -95,7 +95,10 @@ def list_refused_hours(session: Session, org_id: UUID, limit: int) -> list[tuple
 
 
 def list_newest_refusals(session: Session, org_id: UUID, since: datetime, limit: int) -> Sequence[Row[Any]]:
-    """The newest refusals since then. Two bad events, and an hour with 40 at a limit: three rows, counts 1, 1, 40."""
+    """List the newest refusals since then.
+
+    Worked example: two bad events, and an hour with 40 at a limit: three rows, with `events` 1, 1 and 40.
+    """
     return session.execute(_NEWEST, {"org_id": org_id, "since": since, "limit": limit}).all()
 
 

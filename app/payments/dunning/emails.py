@@ -66,10 +66,10 @@ def _build_facts(session: Session, row: Dunning) -> dict[str, Any]:
 
 
 def _plan_name(session: Session, subscription: Subscription) -> str:
-    version = catalog.find_version(session, subscription.plan_version_id)
-    if version is None:
+    plan = catalog.find_plan_of_version(session, subscription.plan_version_id)
+    if plan is None:
         raise RuntimeError(f"subscription {subscription.id} names no version")
-    return f"the {version.plan.name} plan"
+    return f"the {plan.name} plan"
 
 
 def _free_plan_name(session: Session) -> str:

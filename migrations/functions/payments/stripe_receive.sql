@@ -16,7 +16,7 @@ BEGIN
     RETURN false;
   END IF;
   PERFORM procrastinate_defer_jobs_v1(ARRAY[ROW(
-    'default'::varchar, 'payments.apply'::varchar, 0, ('stripe:' || coalesce(p_customer, p_object_id, p_id))::varchar,
+    'payments'::varchar, 'payments.apply'::varchar, 0, ('stripe:' || coalesce(p_customer, p_object_id, p_id))::varchar,
     NULL::varchar, jsonb_build_object('event_id', p_id), NULL::timestamptz)]::procrastinate_job_to_defer_v1[]);
   RETURN true;
 END $$;

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from werkzeug.wrappers import Request
@@ -24,8 +25,9 @@ from sandbox.standin.store.world import World
 from sandbox.web_pages import Page, forbidden, from_here, status_line, style
 
 
+@cache
 def load() -> None:
-    """Import every module of the package, so that all routes and scheduled functions are registered."""
+    """Import every module of the package, once, so that all routes and scheduled functions are registered."""
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if not module.name.endswith(".__main__"):
             importlib.import_module(module.name)

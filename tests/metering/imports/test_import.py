@@ -8,14 +8,17 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
 
+from app.kit.pool import HotPool
 from app.metering.cli import group
 from app.metering.imports.column_mapping import MappingError
 from app.metering.imports.source_file import FileError, inspect_file
@@ -23,6 +26,7 @@ from app.settings import PROJECT
 from tests.metering.books import Books
 from tests.metering.imports import importing
 from tests.metering.world import event
+from tests.support.database import own_database
 
 PUBLISHED = PROJECT.parent / "shared" / "data" / "llm_requests_by_client.csv.gz"
 TOTALS = {
@@ -277,12 +281,38 @@ def test_the_command_answers_with_figures_and_exit_codes(app: Flask, books: Book
 
 
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the published trace is not beside this checkout")
-def test_the_published_trace_ends_at_its_published_totals(books: Books) -> None:
+def test_the_published_traces_first_lines_end_at_their_own_totals(books: Books, tmp_path: Path) -> None:
     importing.have_catalogue(books)
-    report = importing.run(books, PUBLISHED, chunk=50_000)
-    assert (report.recorded, report.bad) == (251_524, 0)
-    found = books.run(
-        "SELECT e.kind, sum(e.quantity) FROM usage_events e JOIN orgs o ON o.id = e.org_id"
-        " WHERE o.name ~ '^(m-large|m-mid|m-small|mm-image|deepseek-r1)/' GROUP BY 1"
+    model = f"m-{uuid4().hex[:8]}"
+    with gzip.open(PUBLISHED, "rt", newline="") as lines:
+        head = list(islice(csv.DictReader(lines), 1_000))
+    served = [[f"{model}-{each['model']}", *list(each.values())[1:]] for each in head]
+    report = importing.run(books, written(tmp_path / "head.csv.gz", served, ",".join(head[0])), chunk=400)
+    assert (report.recorded, report.bad) == (1_000, 0)
+    kinds = Counter[str]()
+    for each in head:
+        kinds[f"{model}-{each['model']}"] += int(each["requests"])
+    assert totals_by_kind(books, f"^{model}-") == kinds
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="the published trace is not beside this checkout")
+def test_the_published_trace_ends_at_its_published_totals(server: Path) -> None:
+    with own_database(server, "trace") as url, closing(HotPool(url, 4)) as pool:
+        books = Books(url, pool)
+        importing.have_catalogue(books)
+        report = importing.run(books, PUBLISHED, chunk=50_000)
+        assert (report.recorded, report.bad) == (251_524, 0)
+        assert totals_by_kind(books, "^(m-large|m-mid|m-small|mm-image|deepseek-r1)/") == TOTALS
+        books.engine.dispose()
+
+
+def totals_by_kind(books: Books, names: str) -> dict[str, Decimal]:
+    """The events of the orgs whose names match, added up by kind."""
+    return dict(
+        books.run(
+            "SELECT e.kind, sum(e.quantity) FROM usage_events e JOIN orgs o ON o.id = e.org_id"
+            " WHERE o.name ~ %s GROUP BY 1",
+            (names,),
+        )
     )
-    assert dict(found) == TOTALS

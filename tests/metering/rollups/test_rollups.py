@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import psycopg
+import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -217,15 +218,21 @@ _EVENT = st.builds(
 _STEP = st.one_of(st.lists(_EVENT, min_size=1, max_size=8), st.sampled_from(["fold", "fold small", "import"]))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    history=st.lists(_STEP, min_size=1, max_size=10),
-    past=st.lists(_EVENT, min_size=1, max_size=5),
-    zone=st.sampled_from(["UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Apia"]),
-)
-def test_counters_roll_ups_and_events_agree_after_any_history(
-    books: Books, history: list[list[Event] | str], past: list[Event], zone: str
-) -> None:
+@pytest.mark.parametrize("examples", [8, pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
+def test_counters_roll_ups_and_events_agree_after_any_history(books: Books, examples: int) -> None:
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        history=st.lists(_STEP, min_size=1, max_size=10),
+        past=st.lists(_EVENT, min_size=1, max_size=5),
+        zone=st.sampled_from(["UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Apia"]),
+    )
+    def each(history: list[list[Event] | str], past: list[Event], zone: str) -> None:
+        _live(books, history, past, zone)
+
+    each()
+
+
+def _live(books: Books, history: list[list[Event] | str], past: list[Event], zone: str) -> None:
     org = books.org(zone=zone)
     kept: list[Event] = []
     for step in history:

@@ -11,14 +11,12 @@ from app.kit.actor import SYSTEM
 from app.kit.errors import NotFound
 from app.payments.checkout import open_checkout
 from app.payments.checkout.fulfil import fulfil_checkout
-from app.payments.gateway import EXTENSION
 from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice
 from app.payments.payment_methods import card
 from app.subscriptions import queries as subscriptions
 from app.web.database import db
 from tests.scenario import Scenario
 from tests.scenario.buying import DECLINES
-from tests.standin import hurried
 
 DECLINED = "4000000000000002"
 ASKS_ALWAYS = "4000002760003184"
@@ -147,12 +145,9 @@ def test_an_address_that_somebody_made_up_is_not_found(scenario: Scenario, sessi
 
 def test_a_session_whose_id_was_never_written_down_is_the_orgs_by_its_mark(scenario: Scenario) -> None:
     org, plan, other = scenario.org(), scenario.plan(), scenario.org()
-    scenario.stripe.fail("timeout", path="/v1/checkout/sessions", method="POST", seconds=3)
-    usual = scenario.app.extensions[EXTENSION]
-    scenario.app.extensions[EXTENSION] = hurried(scenario.app)
+    scenario.stripe.fail("reset", path="/v1/checkout/sessions", method="POST")
     with pytest.raises(Exception, match="try again"):
         org.opens(plan)
-    scenario.app.extensions[EXTENSION] = usual
     [session] = scenario.sessions()
     scenario.stripe.pay(session["url"])
     with pytest.raises(NotFound):
@@ -176,7 +171,7 @@ def test_stripe_away_is_a_state_and_the_next_look_finds_the_payment(scenario: Sc
 
 def test_a_card_that_is_only_saved_becomes_the_one_that_is_charged(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
-    org.buys(plan)
+    org.paying(plan)
     opened = open_checkout.open_card_setup(org.id, currency="USD", actor=SYSTEM, now=scenario.clock.now())
     assert open_checkout.open_card_setup(org.id, currency="USD", actor=SYSTEM, now=scenario.clock.now()) == opened
     org.pays(opened, MASTERCARD)
@@ -198,7 +193,7 @@ def test_a_card_that_is_only_saved_becomes_the_one_that_is_charged(scenario: Sce
 
 def test_what_a_failed_renewal_left_open_is_paid_with_a_new_card_once(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
-    org.buys(plan)
+    org.paying(plan)
     org.with_card(DECLINES)
     scenario.settle()
     bad = org.customer.card_id

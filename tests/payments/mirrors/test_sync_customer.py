@@ -62,8 +62,7 @@ def test_a_second_customer_of_an_org_is_refused(scenario: Scenario) -> None:
 
 
 def test_events_of_a_customer_change_its_mirror(scenario: Scenario) -> None:
-    org = scenario.org().buys(returns=False)
-    scenario.settle()
+    org = scenario.org().paying()
     mirror = queries.find_customer(scenario.session, org.id)
     assert mirror is not None
     assert (mirror.card_brand, mirror.card_last4) == ("visa", "4242")  # the card of the subscription

@@ -28,9 +28,7 @@ CARD = Card("pm_1", "visa", "0341", 12, 2034)
 
 @pytest.fixture
 def org(scenario: Scenario) -> Org:
-    made = scenario.org().buys(returns=False)
-    scenario.settle()
-    return made
+    return scenario.org().paying()
 
 
 def invoice(scenario: Scenario, org: Org, **more: object) -> Invoice:

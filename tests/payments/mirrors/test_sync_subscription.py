@@ -23,8 +23,7 @@ from tests.today import NOON
 
 
 def bought(scenario: Scenario) -> tuple[Org, RemoteSubscription]:
-    org = scenario.org().buys(returns=False)
-    scenario.settle()
+    org = scenario.org().paying()
     mirror = org.mirror
     assert mirror is not None
     found = theirs.retrieve(get_gateway(), mirror.id)

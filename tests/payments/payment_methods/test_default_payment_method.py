@@ -37,8 +37,7 @@ def attach(scenario: Scenario) -> str:
 
 def test_a_card_chosen_twice_in_a_day_is_charged_both_times(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
-    org.buys(plan)
-    scenario.settle()
+    org.paying(plan)
     first, second = charged(scenario), attach(scenario)
     for chosen in (second, first, second):
         choose(scenario, chosen)
@@ -51,8 +50,7 @@ def test_a_card_chosen_twice_in_a_day_is_charged_both_times(scenario: Scenario) 
 
 def test_an_old_checkout_for_a_card_heard_of_again_does_not_bring_its_card_back(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
-    org.buys(plan)
-    scenario.settle()
+    org.paying(plan)
     saved = open_checkout.open_card_setup(org.id, currency="USD", actor=SYSTEM, now=scenario.clock.now())
     org.pays(saved)
     session_id = org.session_id(saved)

@@ -25,12 +25,21 @@ from tests.standin import StandIn
 from tests.support.database import own_database
 from tests.support.installation import app_on
 
+MIRRORS = "TRUNCATE stripe_customers, checkouts, billing_records, stripe_inbox, stripe_cursors CASCADE"
 
-@pytest.fixture
+
+@pytest.fixture(scope="module")
 def app(server: Path, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]:
-    """An installation of the test's own: a run compares all customers there are with this test's world at Stripe."""
+    """An installation of these tests' own."""
     with own_database(server, "reconcile") as url, app_on(url, clocks, **stripe_server.stripe_settings()) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def alone(scenario: Scenario) -> None:
+    """A run compares all customers there are with this test's world at Stripe."""
+    scenario.session.execute(text(MIRRORS))
+    scenario.session.commit()
 
 
 def named(report: ReconciliationReport, kind: str) -> dict[str, tuple[str, str, bool]]:
@@ -42,6 +51,21 @@ def bought(scenario: Scenario) -> Org:
     scenario.settle()
     assert org.mirror
     return org
+
+
+def paying(scenario: Scenario) -> Org:
+    """Bought long ago: the next run has no event to fetch."""
+    org = scenario.org().paying()
+    up_to_date(scenario)
+    return org
+
+
+def up_to_date(scenario: Scenario) -> None:
+    """The last run has read all events."""
+    scenario.later(hours=2)
+    scenario.session.rollback()
+    scenario.session.merge(StripeCursor(name="events", value="", at=business_now()))
+    scenario.session.commit()
 
 
 def test_nothing_differs_after_a_purchase(scenario: Scenario) -> None:
@@ -80,7 +104,7 @@ def test_a_dispute_that_nobody_heard_of_is_fetched_for_a_person_to_see(scenario:
 
 
 def test_the_next_run_reads_on_from_the_last(scenario: Scenario) -> None:
-    bought(scenario)
+    scenario.org().at_checkout()
     reconcile()
     scenario.session.rollback()
     assert scenario.session.get_one(StripeCursor, "events").at == business_now()
@@ -93,7 +117,7 @@ def test_the_next_run_reads_on_from_the_last(scenario: Scenario) -> None:
 
 
 def test_a_difference_of_a_subscription_is_named_and_repaired(scenario: Scenario) -> None:
-    org = bought(scenario)
+    org = paying(scenario)
     mirror = org.mirror
     assert mirror is not None
     mirror.status, mirror.cancel_at_period_end = "past_due", True
@@ -122,7 +146,7 @@ def test_a_difference_of_an_invoice_and_of_its_record_is_named_and_repaired(scen
 
 
 def test_what_is_missing_here_is_made(scenario: Scenario) -> None:
-    org = bought(scenario)
+    org = paying(scenario)
     scenario.session.execute(text("DELETE FROM stripe_invoices WHERE org_id = :org"), {"org": org.id})
     scenario.session.commit()
     assert named(reconcile(), "invoice") == {"existence": ("missing", "paid", True)}
@@ -130,7 +154,7 @@ def test_what_is_missing_here_is_made(scenario: Scenario) -> None:
 
 
 def test_a_difference_of_a_customer_names_no_address(scenario: Scenario) -> None:
-    org = bought(scenario)
+    org = paying(scenario)
     mirror = queries.find_customer(scenario.session, org.id)
     assert mirror is not None
     mirror.email, mirror.card_id = "old@example.com", "pm_old"
@@ -146,7 +170,7 @@ def test_comparing_changes_nothing_at_stripe_and_a_card_chosen_unheard_of_is_nam
     scenario: Scenario,
 ) -> None:
     """Who changes something there holds the org's lock; a comparison holds none."""
-    org = bought(scenario)
+    org = paying(scenario)
     v1, [theirs] = scenario.stripe.client().v1, scenario.stripe.objects("subscription")
     chosen = v1.payment_methods.attach("pm_card_mastercard", {"customer": theirs["customer"]}).id
     v1.customers.update(theirs["customer"], {"invoice_settings": {"default_payment_method": chosen}})
@@ -162,7 +186,7 @@ def test_comparing_changes_nothing_at_stripe_and_a_card_chosen_unheard_of_is_nam
 
 
 def test_what_cannot_be_repaired_remains_and_the_command_fails(scenario: Scenario, app: Flask) -> None:
-    org = bought(scenario)
+    org = paying(scenario)
     mirror = org.mirror
     assert mirror is not None
     mirror.status = "past_due"
@@ -192,7 +216,7 @@ def test_a_pending_checkout_is_resolved_by_asking(scenario: Scenario) -> None:
 
 
 def test_a_draft_that_was_deleted_at_stripe_stops_nothing(scenario: Scenario) -> None:
-    org = bought(scenario)
+    org = paying(scenario)
     kept = scenario.session.get_one(StripeInvoice, org.record.invoice_id)
     facts = {column.name: getattr(kept, column.name) for column in StripeInvoice.__table__.columns}
     scenario.session.add(StripeInvoice(**facts | {"id": "in_deleted", "status": "draft"}))
@@ -213,7 +237,7 @@ def test_one_that_breaks_stops_none_of_the_others(scenario: Scenario) -> None:
     card["card"]["last4"] = "4242"
     resolve_pending_payments()
     assert broken.record.state == "completed"
-    scenario.settle()
+    up_to_date(scenario)
     card["card"]["last4"] = "none"
     scenario.session.get_one(StripeCustomer, customer).email = "old@example.com"
     scenario.session.commit()
@@ -221,7 +245,7 @@ def test_one_that_breaks_stops_none_of_the_others(scenario: Scenario) -> None:
 
 
 def test_a_second_subscription_that_is_charged_for_nothing_is_told_every_night(scenario: Scenario) -> None:
-    org = bought(scenario)
+    org = paying(scenario)
     mirror = org.mirror
     assert mirror is not None
     scenario.stripe.client().v1.subscriptions.create(

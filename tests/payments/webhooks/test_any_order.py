@@ -11,8 +11,8 @@ from tests.scenario import Scenario
 from tests.today import NOON
 
 SEEDS = [
-    *(pytest.param(seed, id=f"seed {seed}") for seed in range(5)),
-    *(pytest.param(seed, id=f"seed {seed}", marks=pytest.mark.long) for seed in range(5, 200)),
+    pytest.param(0, id="seed 0"),
+    *(pytest.param(seed, id=f"seed {seed}", marks=pytest.mark.long) for seed in range(1, 200)),
 ]
 _ordered: list[Picture] = []
 

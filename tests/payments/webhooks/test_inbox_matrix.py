@@ -98,8 +98,7 @@ def test_an_event_of_an_unknown_customer_is_tried_again_and_parked(scenario: Sce
 
 def test_a_refund_of_a_payment_that_is_not_ours_settles(scenario: Scenario) -> None:
     """Somebody charged our customer by hand: its customer is known, and no record of ours will ever be."""
-    org = scenario.org().buys(returns=False)
-    scenario.settle()
+    org = scenario.org().paying()
     theirs = scenario.stripe.objects("payment_intent")[0]
     record = org.record
     record.transaction_id = "pi_of_nobody"
@@ -117,8 +116,7 @@ def test_a_refund_of_a_payment_that_is_not_ours_settles(scenario: Scenario) -> N
 
 
 def test_a_refund_of_a_charge_without_a_payment_intent_is_not_ours_and_stripe_is_not_asked(scenario: Scenario) -> None:
-    scenario.org().buys(returns=False)
-    scenario.settle()
+    scenario.org().paying()
     [customer] = scenario.stripe.objects("customer")
     charge = {"id": "ch_old", "object": "charge", "payment_intent": None, "customer": customer["id"]}
     sent = about(scenario.stripe, "charge.refunded", charge)
@@ -194,7 +192,8 @@ def test_a_late_updated_after_deleted_opens_nothing_again(scenario: Scenario) ->
     org, subscription = paid_subscription(scenario)
     before = about(scenario.stripe, "customer.subscription.updated", subscription)
     scenario.stripe.release()
-    scenario.settle()
+    org.returns()
+    scenario.stripe.lose()
     scenario.stripe.client().v1.subscriptions.cancel(subscription["id"])
     scenario.settle()
     assert scenario.send(before) == 200
@@ -297,19 +296,21 @@ def work_on(app: Flask, event_id: str) -> None:
         apply_event(event_id)
 
 
+@pytest.mark.usefixtures("brief_lock_wait")
 def test_an_event_of_an_org_waits_while_another_works_on_it(scenario: Scenario, app: Flask) -> None:
     org, subscription = paid_subscription(scenario)
     sent = about(scenario.stripe, "customer.subscription.created", subscription)
     assert scenario.send(sent) == 200
 
     with ThreadPoolExecutor(1) as pool, org_lock(org.id):
-        assert not runtime().settings.is_background  # a page gives up after three seconds, which is then tried again
+        assert not runtime().settings.is_background  # a page gives up, which is then tried again
         pool.submit(work_on, app, sent["id"]).result()
     assert "Busy" in (scenario.inbox(sent["id"]).error or "")
     work_on(app, sent["id"])
     assert scenario.inbox(sent["id"]).state == "applied"
 
 
+@pytest.mark.usefixtures("brief_lock_wait")
 def test_a_try_that_comes_to_nothing_leaves_alone_what_another_has_settled_meanwhile(
     scenario: Scenario, app: Flask
 ) -> None:
@@ -369,8 +370,7 @@ def test_nothing_secret_is_left_in_rows_or_logs(scenario: Scenario, capfd: pytes
 
 def test_nothing_of_a_person_is_left_in_the_inbox(scenario: Scenario) -> None:
     """Erasing somebody has nothing to look for in there: it is never kept."""
-    org = scenario.org().buys(returns=False)
-    scenario.settle()
+    org = scenario.org().paying()
     theirs = scenario.stripe.objects("customer")[0]
     private: Any = {
         "name": "Ada Quill", "email": "ada.quill@example.com", "phone": "+49305550199",

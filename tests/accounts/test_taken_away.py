@@ -1,0 +1,158 @@
+"""What was taken away works no more: roles, sessions, accounts are read again in the transaction that acts.
+
+Each order is forced: a connection of the test's own takes the right away and keeps its transaction open, the request
+passes the guard at the door and waits inside its transaction, and only then the taking away commits.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.accounts.membership_lock import _LOCK, _SEED
+from app.accounts.models import Membership, Org, User
+from tests.factories import make_member, make_org, signed_in
+from tests.house.test_access import routes
+
+LOCK = str(_LOCK).replace(":id", "%(id)s").replace(":seed", "%(seed)s")
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+DEMOTED = ("UPDATE memberships SET role = 'viewer' WHERE org_id = %(org)s AND user_id = %(user)s",)
+REMOVED = ("DELETE FROM memberships WHERE org_id = %(org)s AND user_id = %(user)s",)
+SIGNED_OUT = ("DELETE FROM sessions WHERE user_id = %(user)s",)
+DISABLED = ("UPDATE users SET disabled_at = now() WHERE id = %(user)s",)
+NO_STAFF = ("UPDATE users SET staff = false WHERE id = %(user)s",)
+
+
+@dataclass
+class Desk:
+    """An org, a person in it with every right there is, and what they see."""
+
+    app: Flask
+    session: Session
+    org: Org
+    person: User
+    browser: FlaskClient
+
+    def acts_while(self, taken: tuple[str, ...], path: str, **fields: Any) -> int:
+        """Post a form while a right is being taken away; the status of the answer."""
+        with psycopg.connect(self.app.extensions["tollkeeper"].settings.database_url) as taking, \
+                ThreadPoolExecutor(1) as pool:  # fmt: skip
+            names = {"org": self.org.id, "user": self.person.id}
+            taking.execute(LOCK, {"id": str(self.org.id), "seed": _SEED})
+            for statement in taken:
+                taking.execute(statement, names)
+            answer = pool.submit(self.browser.post, path, data=fields)
+            until = time.monotonic() + 5
+            while not answer.done() and not _count(self.session, WAITING) and time.monotonic() < until:
+                time.sleep(0.005)
+            taking.commit()
+            return int(answer.result().status_code)
+
+    def acts(self) -> int:
+        """How many audited acts the person did."""
+        return _count(self.session, "SELECT count(*) FROM audit_entries WHERE actor_id = :id", id=self.person.id)
+
+
+def _count(session: Session, asked: str, **values: Any) -> int:
+    session.rollback()
+    return int(session.execute(text(asked), values).scalar_one())
+
+
+@pytest.fixture
+def desk(app: Flask, session: Session) -> Iterator[Desk]:
+    """Forms need no token here: what is asked is what the transaction reads."""
+    app.config["WTF_CSRF_ENABLED"] = False
+    yield new_desk(app, session)
+    app.config["WTF_CSRF_ENABLED"] = True
+
+
+def new_desk(app: Flask, session: Session, role: str = "admin", *, staff: bool = True) -> Desk:
+    org = make_org(session)
+    make_member(session, org)
+    person = make_member(session, org, role)
+    person.staff = staff
+    session.commit()
+    return Desk(app, session, org, person, signed_in(app, session, person, org))
+
+
+def role_of(desk: Desk, user_id: UUID) -> str | None:
+    desk.session.rollback()
+    found = desk.session.get(Membership, (desk.org.id, user_id))
+    return found.role if found else None
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_a_demoted_admin_does_not_make_themselves_admin_again(desk: Desk, round_: int) -> None:
+    assert desk.acts_while(DEMOTED, f"/settings/members/{desk.person.id}/role", role="admin") == 403
+    assert role_of(desk, desk.person.id) == "viewer"
+
+
+@pytest.mark.parametrize(
+    ("taken", "status"),
+    [(DEMOTED, 403), (REMOVED, 403), (SIGNED_OUT, 401), (DISABLED, 401)],
+    ids=["role", "membership", "session", "account"],
+)
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/settings/members/invite", {"email": "guest@example.com", "role": "admin"}),
+        ("/settings/keys", {"name": "CI", "scopes": ["usage:read"], "expires": "30", "once": str(uuid4())}),
+        ("/settings/clients", {"ref": "c-1", "name": "Client"}),
+        ("/settings/org", {"name": "New name", "time_zone": "UTC"}),
+    ],
+    ids=["invitation", "key", "client", "settings"],
+)
+def test_an_act_whose_right_is_taken_away_meanwhile_is_refused(
+    desk: Desk, taken: tuple[str, ...], status: int, path: str, fields: dict[str, Any]
+) -> None:
+    assert desk.acts_while(taken, path, **fields) == status
+    assert desk.acts() == 0
+
+
+def test_who_is_no_longer_staff_suspends_nobody(desk: Desk) -> None:
+    assert desk.acts_while(NO_STAFF, f"/admin/orgs/{desk.org.id}/suspend", reason="A reason") == 404
+    assert desk.acts() == 0
+
+
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.long)])
+def test_no_route_acts_for_a_session_that_ends_meanwhile(app: Flask, session: Session, every: int) -> None:
+    writing = [
+        route for route, method, rule in routes(app) if method == "POST" and rule.kind in {"role", "staff", "signed_in"}
+    ]
+    assert len(writing) >= 30
+    acted = []
+    for route in writing[::every]:
+        each = new_desk(app, session, "owner")
+        path = re.sub(r"<(?:[^:<>]+:)?org_id>", str(each.org.id), route.rule)
+        path = re.sub(r"<(?:[^:<>]+:)?user_id>", str(each.person.id), path)
+        path = re.sub(r"<[^>]+>", str(uuid4()), path)
+        fields = {"name": "New name", "reason": "A reason", "role": "viewer", "email": "guest@example.com"}
+        status = each.acts_while(SIGNED_OUT, path, **fields)
+        if each.acts() or status >= 500:
+            acted.append(f"{route.rule}: {status}")
+    assert acted == []
+
+
+def test_an_act_under_way_is_waited_for(desk: Desk) -> None:
+    """Who takes a role away is answered when nothing done with it can still arrive."""
+    url = desk.app.extensions["tollkeeper"].settings.database_url
+    with psycopg.connect(url) as acting, psycopg.connect(url) as taking:
+        acting.execute(LOCK, {"id": str(desk.org.id), "seed": _SEED})
+        taking.execute("SET lock_timeout = '200ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            taking.execute(LOCK, {"id": str(desk.org.id), "seed": _SEED})
