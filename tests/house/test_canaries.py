@@ -107,7 +107,7 @@ def test_a_row_that_the_database_refuses_is_in_no_log(
     app: Flask, session: Session, server: Path, canaries: dict[str, str], told: StringIO
 ) -> None:
     """PostgreSQL quotes the whole failing row in DETAIL, to its client and in its own log."""
-    values = {"id": uuid4(), "email": canaries["e-mail"], "password": canaries["password"], "at": NOON}
+    values = {"id": uuid4(), "email": canaries["email"], "password": canaries["password"], "at": NOON}
     refused = "INSERT INTO users (id, email, name, password_hash, created_at) VALUES (:id, :email, '', :password, :at)"
     with app.test_request_context("/", headers={"X-Request-Id": "canary-request"}):
         app.preprocess_request()
