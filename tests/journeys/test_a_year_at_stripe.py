@@ -260,7 +260,7 @@ def recovered(payer: Org, box: MailFolder, months: int) -> None:
     assert payer.reports(1) == REFUSED
     payer.scenario.settle()
     [(name,)] = payer.rows("SELECT name FROM orgs WHERE id = :org")
-    assert sorted(letters(box)[months + 5 :]) == [copy("mail.paid", org=name), f"{PAID} for {name}"]
+    assert sorted(letters(box)[months + 5 :]) == sorted([copy("mail.paid", org=name), f"{PAID} for {name}"])
     assert "A payment" not in payer.page("/dashboard")
     renew(payer, STARTS[months + 2])
     bills = payer.bills()

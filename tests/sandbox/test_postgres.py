@@ -30,8 +30,9 @@ def data() -> Iterator[Path]:
 
 @pytest.fixture
 def running(data: Path) -> Path:
-    """The folder, its server up, whichever test came before."""
+    """The folder, its server up and prepared, whichever test came before."""
     postgres.start(data)
+    postgres.prepare(data)
     return data
 
 
