@@ -8,10 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response
-from flask_wtf import FlaskForm
 from sqlalchemy import Row
-from wtforms import SelectField, StringField
-from wtforms.validators import InputRequired, Length
+from wtforms import SelectField
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from app.accounts import guards
 from app.accounts.orgs.suspension import resume, suspend
@@ -28,6 +27,7 @@ from app.portal.dashboard.view import build_bars
 from app.statements import wording
 from app.statements.current_usage import CurrentUsage, get_current_usage
 from app.web.database import session, transaction
+from app.web.forms import PageForm, PlainField
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now, wall_now
 
@@ -38,16 +38,16 @@ _ENTRIES = 15
 _PAYMENTS = 8
 
 
-class PlanForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no types
+class PlanForm(PageForm):
     """A plan at one of its prices."""
 
     offer = SelectField("Plan and price", validators=[InputRequired("Choose a plan.")])
 
 
-class ReasonForm(FlaskForm):  # type: ignore[misc]  # as above
+class ReasonForm(PageForm):
     """The reason for an action, recorded in the audit log."""
 
-    reason = StringField("Reason", validators=[InputRequired("Enter a reason."), Length(max=500)])
+    reason = PlainField("Reason", [DataRequired("Enter a reason."), Length(max=500)])
 
 
 @pages.get("/admin/orgs/<uuid:org_id>")

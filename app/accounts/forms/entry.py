@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from app.accounts.forms.base import (
-    NAME_LENGTH,
-    NEEDED,
-    EmailField,
-    PageForm,
-    PlainField,
-    current_password_field,
-    new_password_field,
-)
+from app.accounts.forms.passwords import current_password_field, new_password_field
+from app.web.forms import NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField
 
 
 class SignUpForm(PageForm):

@@ -8,8 +8,8 @@ from zoneinfo import available_timezones
 from wtforms import HiddenField, SelectField, SelectMultipleField
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
-from app.accounts.forms.base import NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField, choices_from
 from app.accounts.roles import MEMBER, ORG_SCOPES, ROLES
+from app.web.forms import NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField, choices_from
 
 LINE = Length(max=200, message="Use at most 200 characters.")
 LABEL = Length(max=255, message="Use at most 255 characters.")

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from wtforms import RadioField
 
-from app.accounts.forms.base import (
-    NAME_LENGTH,
-    NEEDED,
-    EmailField,
-    PageForm,
-    PlainField,
-    choices_from,
-    current_password_field,
-    new_password_field,
-)
+from app.accounts.forms.passwords import current_password_field, new_password_field
+from app.web.forms import NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField, choices_from
 
 THEMES = [("system", "Same as system"), ("light", "Light"), ("dark", "Dark")]
 

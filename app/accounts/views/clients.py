@@ -7,7 +7,6 @@ from uuid import UUID
 from flask import Response
 
 from app.accounts import guards, queries
-from app.accounts.forms.base import ButtonForm
 from app.accounts.forms.org import ClientForm, ClientNameForm
 from app.accounts.orgs import clients
 from app.accounts.roles import ADMIN, MEMBER, OWNER
@@ -15,6 +14,7 @@ from app.accounts.views.blueprint import pages
 from app.accounts.views.context import current_membership
 from app.kit.errors import Conflict
 from app.web.database import session, transaction
+from app.web.forms import ButtonForm
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now, wall_now
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Response
 
 from app.accounts import guards, queries
-from app.accounts.forms.base import ButtonForm
 from app.accounts.forms.entry import JoinForm
 from app.accounts.identity import request_origin
 from app.accounts.models import Invitation
@@ -17,6 +16,7 @@ from app.accounts.views.blueprint import pages
 from app.accounts.views.context import current_user, finish_sign_in, home
 from app.kit.errors import Conflict
 from app.web.database import session, transaction
+from app.web.forms import ButtonForm
 from app.web.pages import flash_message, redirect_path, render
 from app.web.runtime import business_now, wall_now
 

@@ -9,7 +9,6 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from app.accounts import guards, queries
-from app.accounts.forms.base import ButtonForm, choices_from
 from app.accounts.forms.org import InviteForm, LabelForm, RoleForm
 from app.accounts.orgs import invitations, members
 from app.accounts.roles import ADMIN, OWNER, ROLE_ROWS, ROLES, may_assign_role
@@ -18,6 +17,7 @@ from app.accounts.views.blueprint import pages
 from app.accounts.views.context import CurrentMembership, current_membership
 from app.kit.errors import Conflict, NotAllowed
 from app.web.database import session, transaction
+from app.web.forms import ButtonForm, choices_from
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import wall_now
 

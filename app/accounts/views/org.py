@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Response, request
 
 from app.accounts import guards, queries
-from app.accounts.forms.base import ButtonForm
 from app.accounts.forms.org import OrgForm
 from app.accounts.models import Org
 from app.accounts.orgs import members, service
@@ -15,6 +14,7 @@ from app.accounts.views.context import current_membership, current_user, home
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
 from app.web.database import session, transaction
+from app.web.forms import ButtonForm
 from app.web.pages import flash_message, redirect_path, redirect_to, render
 from app.web.runtime import wall_now
 

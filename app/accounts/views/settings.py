@@ -8,7 +8,6 @@ from uuid import UUID
 from flask import Response, request, url_for
 
 from app.accounts import guards, profile, queries
-from app.accounts.forms.base import ButtonForm, PageForm
 from app.accounts.forms.settings import EmailForm, PasswordForm, ProfileForm, ThemeForm
 from app.accounts.identity import request_origin
 from app.accounts.sign_in import cookies, passwords
@@ -18,6 +17,7 @@ from app.accounts.views.blueprint import pages
 from app.accounts.views.context import check_password, current_user, password_error
 from app.kit.errors import NotFound
 from app.web.database import session, transaction
+from app.web.forms import ButtonForm, PageForm
 from app.web.pages import flash_message, redirect_path, redirect_to, render, safe_path
 from app.web.runtime import wall_now
 

@@ -6,7 +6,6 @@ from flask import Response, request
 from flask import session as form_session
 
 from app.accounts import guards
-from app.accounts.forms.base import ButtonForm
 from app.accounts.forms.entry import AddressForm, SignUpForm
 from app.accounts.identity import request_origin
 from app.accounts.sign_in import email_tokens, login_throttle, passwords, service, sign_up
@@ -14,6 +13,7 @@ from app.accounts.views.blueprint import pages
 from app.accounts.views.context import finish_sign_in, home, minutes_until
 from app.kit.ids import new_id
 from app.web.database import session, transaction
+from app.web.forms import ButtonForm
 from app.web.pages import flash_message, redirect_path, redirect_to, render, safe_path
 from app.web.runtime import business_now, wall_now
 

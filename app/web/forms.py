@@ -1,4 +1,4 @@
-"""Shared form fields: plain text, lower-case email addresses, and passwords that are not easy to guess."""
+"""What every form of a page is made of: plain text, lower-case email addresses, and one rule for what is empty."""
 
 from __future__ import annotations
 
@@ -6,22 +6,33 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
+from flask import request
 from flask_wtf import FlaskForm
-from wtforms import Field, PasswordField, StringField
+from werkzeug.datastructures import CombinedMultiDict
+from wtforms import StringField
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # the stubs are of 3.2, before it
 from wtforms.form import BaseForm
-from wtforms.validators import Email, InputRequired, Length, StopValidation, ValidationError
-
-from app.accounts.sign_in import passwords
+from wtforms.validators import DataRequired, Email, Length, StopValidation
 
 NAME_LENGTH = Length(max=200, message="Use at most 200 characters.")
-NEEDED = InputRequired("Please fill this in.")
+EMPTY = "Please fill this in."
+NEEDED = DataRequired(EMPTY)  # judges what is left after trimming, as the database does
 # Bidirectional overrides and the like, which hide or reorder text and which no name needs.
 _HIDDEN_MARKS = {*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"}
 
+# Initials of the categories that alone show nothing: separators, marks, and formats such as a zero-width space.
+_INVISIBLE = frozenset("CMZ")
+
 
 class PageForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no types; this is the one place that says so
-    """A form with its CSRF token."""
+    """A form with its CSRF token. No form of ours takes files, so an uploaded file counts as nothing sent."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        """What WTForms asks a form about itself."""
+
+        def wrap_formdata(self, form: BaseForm, formdata: Any) -> Any:
+            wrapped = super().wrap_formdata(form, formdata)
+            return request.form if isinstance(wrapped, CombinedMultiDict) else wrapped
 
     def text(self, name: str) -> str:
         """The value of a text field; empty if nothing was submitted."""
@@ -29,7 +40,7 @@ class PageForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no types; 
 
 
 class PlainField(StringField):
-    """One line of text: trimmed, normalised (NFC), without control characters. Empty text is None if optional."""
+    """One line of text: trimmed, normalised (NFC), with something to see and no control characters."""
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         if valuelist:
@@ -38,6 +49,8 @@ class PlainField(StringField):
     def pre_validate(self, form: BaseForm) -> None:  # noqa: ARG002  # WTForms calls it so
         if any(unicodedata.category(c) in {"Cc", "Cs"} or c in _HIDDEN_MARKS for c in self.data or ""):
             raise StopValidation("This contains characters that are not allowed.")
+        if self.data and all(unicodedata.category(c)[0] in _INVISIBLE for c in self.data):
+            raise StopValidation(EMPTY)
 
 
 class EmailField(PlainField):
@@ -51,31 +64,6 @@ class EmailField(PlainField):
     def process_formdata(self, valuelist: list[Any]) -> None:
         super().process_formdata(valuelist)
         self.data = (self.data or "").lower()
-
-
-class NewPassword:
-    """Rejects passwords that are short or easy to guess; `fields` name those with the user's own words."""
-
-    def __init__(self, *fields: str) -> None:
-        self.fields = fields
-
-    def __call__(self, form: BaseForm, field: Field) -> None:
-        problem = passwords.find_problem(field.data or "", *(form[name].data for name in self.fields))
-        if problem:
-            raise ValidationError(problem)
-
-
-def new_password_field(label: str, *words: str) -> PasswordField:
-    """A field for setting a password; password managers offer to generate one."""
-    return PasswordField(
-        label, [InputRequired("Choose a password."), NewPassword(*words)], render_kw={"autocomplete": "new-password"}
-    )
-
-
-def current_password_field(label: str = "Password") -> PasswordField:
-    """A field for a password that is checked against the stored one."""
-    autocomplete = {"autocomplete": "current-password"}
-    return PasswordField(label, [InputRequired("Enter your password.")], render_kw=autocomplete)
 
 
 def choices_from(pairs: Iterable[tuple[str, str]]) -> list[Any]:
