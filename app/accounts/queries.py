@@ -163,6 +163,13 @@ def list_keys(session: Session, org_id: UUID) -> list[KeyRow]:
     return [KeyRow(key, name) for key, name in rows]
 
 
+def list_open_keys_of(session: Session, org_id: UUID, user_id: UUID, now: datetime) -> Sequence[ApiKey]:
+    """List the keys of an org that a member created and that still work, oldest first."""
+    own = (ApiKey.org_id == org_id, ApiKey.created_by == user_id, ApiKey.revoked_at.is_(None))
+    rows = session.scalars(select(ApiKey).where(*own).order_by(ApiKey.created_at, ApiKey.id))
+    return [row for row in rows if row.is_open(now)]
+
+
 def get_key(session: Session, org_id: UUID, key_id: UUID) -> ApiKey:
     """Get a key of the org; `NotFound` otherwise."""
     row = session.get(ApiKey, key_id)

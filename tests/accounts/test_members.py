@@ -14,15 +14,16 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.accounts import queries
+from app.accounts.api_keys.service import create_key
 from app.accounts.models import Membership, Org
 from app.accounts.orgs import members
 from app.kit.actor import SYSTEM
 from app.kit.errors import NotAllowed, NotFound
 from app.kit.ids import new_id
 from app.web.database import transaction
-from app.web.runtime import wall_now
+from app.web.runtime import runtime, wall_now
 from tests.accounts.conftest import audited, letters
-from tests.factories import PASSWORD, make_member, make_org, make_user, signed_in, unique
+from tests.factories import PASSWORD, bearer, make_member, make_org, make_user, signed_in, unique
 from tests.pages import send
 from tests.support.copy import copy
 from tests.today import FixedClock
@@ -118,6 +119,61 @@ def test_a_removed_member_is_out_at_once_and_its_rows_stay(app: Flask, session: 
     assert queries.get_user(session, member.id).email == member.email
     with pytest.raises(NotFound):
         members.remove(session, org.id, member.id, by=owner.id, actor=SYSTEM, now=wall_now())
+
+
+def test_what_a_removed_member_could_still_do_ends_with_the_membership(
+    app: Flask, session: Session, org: Org, link_in_mail: Find
+) -> None:
+    """Open invitations that they sent, and the keys that whoever removes them does not keep."""
+    owner, admin = make_member(session, org), make_member(session, org, "admin")
+    guest = f"{unique('guest')}@example.com"
+    assert (
+        send(signed_in(app, session, admin, org), "/settings/members/invite", email=guest, role="admin").status_code
+        == 303
+    )
+    link = link_in_mail("invitation", guest)
+    kept, ended = (
+        create_key(session, org.id, name, ["usage:read"], pepper=runtime().settings.key_pepper, created_by=admin.id,
+                   actor=SYSTEM, now=wall_now())
+        for name in ("Kept", "Ended")
+    )  # fmt: skip
+    session.commit()
+    browser, path = signed_in(app, session, owner, org), f"/settings/members/{admin.id}"
+    page = browser.get(path).text
+    assert page.count(" checked") >= 2
+    assert "Kept" in page
+    assert send(browser, f"{path}/remove", page=path, keys=[str(ended.row.id)]).status_code == 303
+    assert app.test_client().get(link).status_code == 410
+    assert audited(session, "key.revoked", ended.row.id) == 1
+    state = {key.secret: app.test_client().get("/api/v1/usage/events", headers=bearer(key.secret)).status_code
+             for key in (kept, ended)}  # fmt: skip
+    assert state == {kept.secret: 200, ended.secret: 401}
+
+
+def test_a_key_of_somebody_else_is_not_revoked_along(app: Flask, session: Session, org: Org) -> None:
+    owner, member = make_member(session, org), make_member(session, org, "member")
+    made = create_key(session, org.id, "Theirs", ["usage:read"], pepper="p" * 32, created_by=owner.id, actor=SYSTEM,
+                      now=wall_now())  # fmt: skip
+    session.commit()
+    path = f"/settings/members/{member.id}"
+    browser = signed_in(app, session, owner, org)
+    assert send(browser, f"{path}/remove", page=path, keys=[str(made.row.id)]).status_code == 422
+    assert role_of(session, org, member.id) == "member"
+    assert audited(session, "key.revoked", made.row.id) == 0
+
+
+def test_a_demoted_admins_invitations_that_the_new_role_may_not_give_end(
+    app: Flask, session: Session, org: Org, link_in_mail: Find
+) -> None:
+    owner, admin = make_member(session, org), make_member(session, org, "admin")
+    guest = f"{unique('guest')}@example.com"
+    send(signed_in(app, session, admin, org), "/settings/members/invite", email=guest, role="member")
+    link = link_in_mail("invitation", guest)
+    assert (
+        send(signed_in(app, session, owner, org), f"/settings/members/{admin.id}/role", role="viewer").status_code
+        == 303
+    )
+    assert app.test_client().get(link).status_code == 410
 
 
 def test_a_label_belongs_to_one_member_of_an_org(app: Flask, session: Session, org: Org) -> None:

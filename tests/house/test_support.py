@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,7 @@ def test_no_unit_test_starts_a_process_or_a_server(request: pytest.FixtureReques
         item.nodeid
         for item in request.session.items
         if isinstance(item, pytest.Function)
+        and item.path != Path(__file__)
         and item.get_closest_marker("unit")
         and starts.search(inspect.getsource(item.function))
     ]

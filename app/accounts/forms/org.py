@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from zoneinfo import available_timezones
 
 from wtforms import HiddenField, SelectField, SelectMultipleField
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
+from app.accounts.auth_models import ApiKey
 from app.accounts.roles import MEMBER, ORG_SCOPES, ROLES
 from app.web.forms import NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField, choices_from
 
@@ -77,6 +79,19 @@ class RoleForm(PageForm):
     """Changes a member's role."""
 
     role = SelectField("Role", choices=choices_from((role, role.capitalize()) for role in ROLES))
+
+
+class RemoveMemberForm(PageForm):
+    """Which of a member's API keys end with their membership: all, unless a box is cleared."""
+
+    keys = SelectMultipleField("Revoke the API keys that this member created")
+
+    def offer(self, keys: Iterable[ApiKey]) -> RemoveMemberForm:
+        """Offer these keys; before the form is sent, all of them are chosen."""
+        self.keys.choices = choices_from((str(key.id), f"{key.name} ({key.prefix}…{key.last4})") for key in keys)
+        if not self.is_submitted():
+            self.keys.data = [choice.value for choice in self.keys.choices]
+        return self
 
 
 class LabelForm(PageForm):

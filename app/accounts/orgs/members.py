@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.accounts import queries
 from app.accounts.auth_models import DeviceSession
 from app.accounts.membership_lock import lock_membership
-from app.accounts.models import Membership
+from app.accounts.models import Invitation, Membership
 from app.accounts.roles import OWNER, may_assign_role
 from app.audit.service import write
 from app.kit.actor import Actor
@@ -32,6 +32,8 @@ def change_role(
 ) -> None:
     """Change a member's role and end their sessions in this org, so that the new role applies at once.
 
+    Open invitations that the member sent and may no longer give end as well.
+
     `by` is the member making the change, whose role is read under the lock. Raises `NotAllowed` if that role may not,
     `Conflict` for the last owner.
     """
@@ -44,6 +46,7 @@ def change_role(
     before, member.role = member.role, role
     session.flush()
     _end_sessions(session, user_id, org_id)
+    _end_invitations(session, org_id, user_id, role, actor=actor, now=now)
     write(
         session,
         actor,
@@ -132,3 +135,21 @@ def _delete_membership(session: Session, member: Membership, action: str, *, act
     session.flush()
     on = ("user", member.user_id)
     write(session, actor, action, on=on, org_id=member.org_id, before=before, now=now)
+    _end_invitations(session, member.org_id, member.user_id, None, actor=actor, now=now)
+
+
+def _end_invitations(
+    session: Session, org_id: UUID, user_id: UUID, role: str | None, *, actor: Actor, now: datetime
+) -> None:
+    """End the open invitations that a member sent and could not send in their role of now; None: no member any more."""
+    sent = select(Invitation).where(
+        Invitation.org_id == org_id,
+        Invitation.invited_by == user_id,
+        Invitation.accepted_at.is_(None),
+        Invitation.revoked_at.is_(None),
+    )
+    for row in session.scalars(sent.with_for_update()):
+        if role is None or not may_assign_role(role, row.role):
+            row.revoked_at = now
+            session.flush()
+            write(session, actor, "invitation.revoked", on=("invitation", row.id), org_id=org_id, now=now)

@@ -9,7 +9,8 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from app.accounts import guards, queries
-from app.accounts.forms.org import InviteForm, LabelForm, RoleForm
+from app.accounts.api_keys import service
+from app.accounts.forms.org import InviteForm, LabelForm, RemoveMemberForm, RoleForm
 from app.accounts.orgs import invitations, members
 from app.accounts.roles import ADMIN, OWNER, ROLE_ROWS, ROLES, may_assign_role
 from app.accounts.sign_in import login_throttle
@@ -122,17 +123,16 @@ def change_label(user_id: UUID) -> Response:
 
 @pages.post("/settings/members/<uuid:user_id>/remove")
 def remove_member(user_id: UUID) -> Response:
-    """Remove a member."""
-    current = current_membership()
+    """Remove a member, with the keys of theirs that were chosen."""
+    current, actor, now = current_membership(), guards.caller().actor, wall_now()
+    form = RemoveMemberForm().offer(queries.list_open_keys_of(session(), current.org_id, user_id, now))
+    if not form.validate_on_submit():
+        return _member_page(user_id, remove_form=form)
     with transaction() as open_session:
-        members.remove(
-            open_session,
-            current.org_id,
-            user_id,
-            by=current.user_id,
-            actor=guards.caller().actor,
-            now=wall_now(),
-        )
+        members.remove(open_session, current.org_id, user_id, by=current.user_id, actor=actor, now=now)
+        for key_id in form.keys.data or []:
+            service.revoke_key(open_session, current.org_id, UUID(key_id), actor=actor, now=now)
+    guards.clear_key_cache()
     flash_message("success", "Member removed. Their usage stays.")
     return redirect_to("accounts.members_page")
 
@@ -155,8 +155,14 @@ def _page(form: InviteForm, status: int = 200) -> Response:
     )
 
 
-def _member_page(user_id: UUID, role_form: RoleForm | None = None, label_form: LabelForm | None = None) -> Response:
+def _member_page(
+    user_id: UUID,
+    role_form: RoleForm | None = None,
+    label_form: LabelForm | None = None,
+    remove_form: RemoveMemberForm | None = None,
+) -> Response:
     current = current_membership()
+    keys = queries.list_open_keys_of(session(), current.org_id, user_id, wall_now())
     target = queries.get_membership(session(), current.org_id, user_id)
     own_role = RoleForm(formdata=None, role=target.role)
     own_label = LabelForm(formdata=None, external_id=target.external_id)
@@ -164,11 +170,12 @@ def _member_page(user_id: UUID, role_form: RoleForm | None = None, label_form: L
     shown.role.choices = _role_choices(current.role, target.role)
     return render(
         "accounts/settings/member.html",
-        status=422 if role_form or label_form else 200,
+        status=422 if role_form or label_form or remove_form else 200,
         user=queries.get_user(session(), user_id),
         membership=target,
         role_form=shown,
         label_form=label_form or own_label,
+        remove_form=remove_form or RemoveMemberForm(formdata=None).offer(keys),
         press=ButtonForm(formdata=None),
         roles=ROLE_ROWS,
         role_words=ROLES[target.role],
