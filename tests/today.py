@@ -18,7 +18,6 @@ NOON = datetime.fromisoformat(os.environ.get("TEST_NOW") or WRITTEN.isoformat())
 """Where every other test stands, business clock and wall clock alike."""
 
 
-
 def months_later(count: int) -> datetime:
     """When so many months have passed of what begins at NOON, as Stripe and our periods count them."""
     return boundary(NOON, count, "UTC", MONTH)

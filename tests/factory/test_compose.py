@@ -127,6 +127,7 @@ def test_only_the_proxy_is_reached_from_outside() -> None:
 def test_the_proxy_is_told_all_that_its_configuration_asks_for_and_nothing_else() -> None:
     proxy = services(DOT_ENV)["proxy"]
     told = {name: value for name, value in proxy["environment"].items() if not name.startswith("NGINX_")}
+    assert f"{DOT_ENV['TLS_FOLDER']}:{told['TLS']}:ro" in proxy["volumes"]
     text = proxy_template(proxy).read_text(encoding="utf-8")
     lines = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     assert set(re.findall(r"\$\{(\w+)\}", lines)) == told.keys()

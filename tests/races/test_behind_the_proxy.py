@@ -88,10 +88,12 @@ def _furnish(database: str) -> tuple[str, str]:
 
 
 @contextmanager
-def hanging(at: Deployment, path: str, count: int, source: str) -> Iterator[list[socket.socket]]:
-    """Connections that each send the head of a POST and the first byte of its body, and then nothing more."""
+def hanging(
+    at: Deployment, path: str, count: int, source: str, *, sent: int | None = None
+) -> Iterator[list[socket.socket]]:
+    """Connections that each send the head of a POST and its body's first byte (`sent` bytes of it all), and no more."""
     with ExitStack() as open_ones:
-        yield [_begin(at, _endless(path), source, open_ones) for _ in range(count)]
+        yield [_begin(at, _endless(path)[:sent], source, open_ones) for _ in range(count)]
 
 
 def _endless(path: str, *headers: str) -> bytes:
@@ -126,6 +128,7 @@ def test_slow_bodies_are_shed_and_dripping_ones_stop_nobody(portal: Portal) -> N
     with (
         hanging(portal.at, EVENTS, MANY, "127.0.0.2") as events,
         hanging(portal.at, WEBHOOK, AT_THE_WEBHOOK, "127.0.0.3") as webhooks,
+        hanging(portal.at, EVENTS, MANY, "127.0.0.3", sent=30) as heads,
         hanging(portal.at, EVENTS, MANY, "127.0.0.4") as dripping,
     ):
         began = time.monotonic()
@@ -134,7 +137,7 @@ def test_slow_bodies_are_shed_and_dripping_ones_stop_nobody(portal: Portal) -> N
                 each.sendall(b" ")
             _is_served(portal)
             time.sleep(1)
-        for each in [*events, *webhooks]:
+        for each in [*events, *webhooks, *heads]:
             each.settimeout(0.5)
             assert _rest(each) in {b"", b"HTTP/1.1 408"}
     assert portal.at.log.read_text().count('"status": 408') >= MANY + AT_THE_WEBHOOK
