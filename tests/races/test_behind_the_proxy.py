@@ -252,6 +252,7 @@ SIGNED_IN = {**ASKS, "Cookie": "__Host-tk_form=x; __Host-tk_session=y"}
         ("/plans", {**SIGNED_IN, "Sec-Fetch-Site": "none"}, True),
         ("/plans", {**SIGNED_IN, "Sec-Fetch-Site": "cross-site"}, False),
         ("/plans", {**SIGNED_IN, "Sec-Fetch-Site": "same-site"}, False),
+        ("/plans", {**SIGNED_IN, "Sec-Fetch-Site": "cross-site", "Cookie": "a=b;"}, False),
         ("/plans", SIGNED_IN, False),  # a browser too old to say
         ("/static/css/tollkeeper.css", {**SIGNED_IN, "Sec-Fetch-Site": "cross-site"}, True),
         ("/api/v1/openapi.json", ASKS, True),
