@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from pathlib import Path
@@ -164,11 +164,11 @@ def _child(command: list[str], log: Path, env: Mapping[str, str]) -> Iterator[su
         yield child
     finally:
         child.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             child.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)  # a server told to stop while it starts may leave a process behind
+        child.wait()
 
 
 def _wait(child: subprocess.Popen[bytes], log: Path, connection: HTTPConnection) -> None:
