@@ -26,10 +26,10 @@ from app.web.runtime import Runtime
 
 
 class Portal(Flask):
-    """Flask with our stylesheet, and without checking on every request whether views and hooks are coroutines."""
+    """Flask with our static files, and without checking on every request whether views and hooks are coroutines."""
 
     def send_static_file(self, filename: str) -> Response:
-        return assets.serve_stylesheet() if filename == assets.SHEET else super().send_static_file(filename)
+        return assets.serve_text(filename) if filename in assets.texts() else super().send_static_file(filename)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func

@@ -22,6 +22,7 @@ from app.factory.access import ACCESS
 from app.factory.rules import Rule
 from app.kit.errors import NotAllowed, NotFound, RightLost
 from app.kit.ids import new_hex
+from app.web.api import MAX_BODY
 from app.web.database import guard_transactions
 from app.web.errors import API_PREFIX, MACHINE_PREFIXES
 from app.web.pages import redirect_to
@@ -32,6 +33,7 @@ REQUESTS = Counter("tollkeeper_requests_total", "Requests answered", ["endpoint"
 SECONDS = Histogram("tollkeeper_request_seconds", "Time to answer", ["endpoint"])
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_MOST_UNREAD, _CHUNK = MAX_BODY + 1024 * 1024, 64 * 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -159,7 +161,19 @@ def _finish(response: Response) -> Response:
     if not runtime().settings.sandbox:
         response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
     _record_metrics(response, machine=machine)
+    if response.status_code >= 400:
+        _read_rest()
     return response
+
+
+def _read_rest() -> None:
+    """Read what a refused request still sends, up to a little more than the proxy lets through.
+
+    The server would close on it, which resets the connection; the refusal may be lost with it.
+    """
+    left = min(request.content_length or 0, _MOST_UNREAD)
+    while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, _CHUNK))):
+        left -= len(chunk)
 
 
 def _record_metrics(response: Response, *, machine: bool) -> None:

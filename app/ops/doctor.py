@@ -34,6 +34,9 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     if not settings.sandbox and settings.owner_database_url == settings.database_url:
         fix = "Give OWNER_DATABASE_URL and WORKER_DATABASE_URL roles of their own; see docs/operating.md."
         yield Finding("database roles", "warning", "web and owner use the same database address", fix)
+    if not settings.sandbox and settings.trusted_proxies == 0:
+        fix = "Start the proxy of docs/deploy/nginx.conf and set TRUSTED_PROXIES=1."
+        yield Finding("proxy", "warning", "none: requests that never finish can stop the portal", fix)
     yield doctor_payments.check_keys(settings)
 
 

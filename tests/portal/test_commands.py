@@ -68,6 +68,16 @@ def test_a_superuser_is_no_web_role_in_production(scenario: Scenario) -> None:
     assert found["mail"].status == "failed"
 
 
+def test_the_doctor_warns_of_a_production_that_stands_behind_no_proxy(scenario: Scenario) -> None:
+    settings = scenario.app.extensions["tollkeeper"].settings
+    production = replace(settings, sandbox=False)
+    found = {each.name: each for each in run_checks(production)}
+    assert found["proxy"].status == "warning"
+    assert "TRUSTED_PROXIES=1" in found["proxy"].fix
+    for sound in (settings, replace(production, trusted_proxies=1)):
+        assert "proxy" not in {each.name for each in run_checks(sound)}
+
+
 def test_the_clock_moves_forward_in_the_sandbox(scenario: Scenario, tmp_path: Path) -> None:
     held = scenario.app.extensions["tollkeeper"]
     moved = OffsetClock(tmp_path / "clock")
