@@ -21,11 +21,10 @@ from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
 from app.payments.mirrors.sync_checkout import find_checkout
 from app.payments.models import Checkout
-from app.payments.payment_methods.default_payment_method import align_cards
+from app.payments.payment_methods.default_payment_method import align_cards, retrieve_and_align_customer
 from app.stripe_gateway import Gateway, checkout, customers, payments, subscriptions
 from app.stripe_gateway.errors import StripeAway
 from app.stripe_gateway.types import CheckoutSession
-from app.subscriptions.sync_from_stripe import OVER
 from app.web.database import transaction
 
 FulfilmentState = Literal["paid", "saved", "waiting", "open", "expired", "away"]
@@ -76,16 +75,18 @@ def retrieve_checkout(gw: Gateway, org_id: UUID, checkout_session: CheckoutSessi
             raise NotFound(_NOT_FOUND)
         first = row.state != "completed"
     created = (
-        _retrieve_created(gw, checkout_session, first=first) if checkout_session.status == "complete" else Retrieved()
+        _retrieve_created(gw, org_id, checkout_session, first=first)
+        if checkout_session.status == "complete"
+        else Retrieved()
     )
     return replace(created, checkout=checkout_session)
 
 
-def _retrieve_created(gw: Gateway, checkout_session: CheckoutSession, *, first: bool) -> Retrieved:
+def _retrieve_created(gw: Gateway, org_id: UUID, checkout_session: CheckoutSession, *, first: bool) -> Retrieved:
     if checkout_session.customer_id is None:
         return Retrieved()
     if checkout_session.mode == "setup":
-        return _use_saved_card(gw, checkout_session, checkout_session.customer_id) if first else Retrieved()
+        return _use_saved_card(gw, org_id, checkout_session, checkout_session.customer_id) if first else Retrieved()
     customer = customers.retrieve(gw, checkout_session.customer_id)
     if checkout_session.subscription_id is None:
         return Retrieved(customer)
@@ -95,13 +96,12 @@ def _retrieve_created(gw: Gateway, checkout_session: CheckoutSession, *, first: 
     return Retrieved(customer, aligned, (retrieve.invoice_only(gw, paid),) if paid else ())
 
 
-def _use_saved_card(gw: Gateway, checkout_session: CheckoutSession, customer_id: str) -> Retrieved:
+def _use_saved_card(gw: Gateway, org_id: UUID, checkout_session: CheckoutSession, customer_id: str) -> Retrieved:
     """Charge a saved card from now on, unless another was chosen since. Invoices would otherwise keep the old one."""
     setup_id = checkout_session.setup_intent_id
     setup = payments.retrieve_setup_intent(gw, setup_id) if setup_id else None
     saved = setup.card if setup is not None and setup.status == "succeeded" else None
-    running = [remote for remote in subscriptions.list_for_customer(gw, customer_id) if remote.status not in OVER]
-    return Retrieved(*align_cards(gw, customers.retrieve(gw, customer_id), running, saved=saved))
+    return retrieve_and_align_customer(gw, org_id, customer_id, saved=saved)
 
 
 def _fulfilment_state(checkout_session: CheckoutSession) -> FulfilmentState:

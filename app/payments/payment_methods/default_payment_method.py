@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from uuid import UUID
 
 from app.kit.ids import new_hex
 from app.payments.mirrors import retrieve
@@ -46,14 +47,17 @@ def align_cards(
     return customer, tuple(_use_card(gw, remote, chosen_id) for remote in remotes)
 
 
-def retrieve_and_align_customer(gw: Gateway, customer_id: str) -> Retrieved:
-    """Retrieve a customer and its running subscriptions, mirrored or not, all charged to the card chosen last."""
+def retrieve_and_align_customer(gw: Gateway, org_id: UUID, customer_id: str, *, saved: Card | None = None) -> Retrieved:
+    """Retrieve a customer and its running subscriptions, mirrored or not, all charged to the card chosen last.
+
+    `saved` is as for `align_cards`. A subscription that names another org is left alone.
+    """
     customer = customers.retrieve(gw, customer_id)
     if customer.deleted:
         return Retrieved(customer)
     remotes = subscriptions.list_for_customer(gw, customer_id)
-    customer, aligned = align_cards(gw, customer, [remote for remote in remotes if remote.status not in OVER])
-    return Retrieved(customer, aligned)
+    running = [remote for remote in remotes if remote.status not in OVER and remote.org_id in {None, org_id}]
+    return Retrieved(*align_cards(gw, customer, running, saved=saved))
 
 
 def retrieve_and_align_subscription(gw: Gateway, subscription_id: str) -> Retrieved:

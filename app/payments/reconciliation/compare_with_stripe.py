@@ -95,7 +95,7 @@ def _sync_and_compare(gw: Gateway, item: MirroredObject, now: datetime) -> Field
 
 
 _RETRIEVE: dict[str, Callable[[Gateway, UUID, str], Retrieved]] = {
-    "customer": lambda gw, _, stripe_id: retrieve_and_align_customer(gw, stripe_id),
+    "customer": retrieve_and_align_customer,
     "subscription": lambda gw, _, stripe_id: retrieve_and_align_subscription(gw, stripe_id),
     "invoice": lambda gw, _, stripe_id: retrieve.invoice(gw, stripe_id),
 }

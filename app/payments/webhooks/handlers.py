@@ -30,9 +30,9 @@ def handle_checkout(gw: Gateway, org_id: UUID, event: InboxRecord) -> Retrieved:
     return retrieve_checkout(gw, org_id, retrieve_own_session(gw, org_id, _object_id(event)))
 
 
-def handle_customer(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
+def handle_customer(gw: Gateway, org_id: UUID, event: InboxRecord) -> Retrieved:
     """Retrieve the customer and its running subscriptions."""
-    return retrieve_and_align_customer(gw, event.customer_id or _object_id(event))
+    return retrieve_and_align_customer(gw, org_id, event.customer_id or _object_id(event))
 
 
 def handle_subscription(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:

@@ -214,6 +214,23 @@ def test_a_saved_card_heard_of_late_does_not_replace_one_chosen_since(scenario: 
     assert_known(customer)
 
 
+def test_a_copy_that_stripe_refused_in_the_middle_is_finished_whatever_is_heard_next(scenario: Scenario) -> None:
+    customer = Customer(scenario, scenario.org().paying(), Random(2))
+    scenario.stripe.hold()
+    scenario.later(minutes=5)
+    customer.org.opens_card_page()
+    customer.last = customer.fresh.pop()
+    customer.org.pays(card=customer.last)
+    scenario.later(minutes=5)
+    scenario.stripe.fail("500", path="/v1/subscriptions", method="POST")
+    assert customer.org.returns() == "away"  # the customer has the card by now, the subscription has not
+    replay(scenario, "customer.updated")
+    assert_known(customer)
+    scenario.stripe.release()
+    scenario.settle()
+    assert_known(customer)
+
+
 def test_a_saved_card_that_was_removed_since_is_left_alone(scenario: Scenario) -> None:
     customer = Customer(scenario, scenario.org().paying(), Random(2))
     scenario.stripe.hold()
