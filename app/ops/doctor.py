@@ -127,6 +127,7 @@ _CHECKS: dict[str, Check] = {
     "catalogue": _catalogue,
     "default plan": _default_plan,
     "stripe prices": doctor_payments.check_prices,
+    "stripe subscriptions": doctor_payments.check_subscriptions,
     "stripe inbox": doctor_payments.check_inbox,
 }
 

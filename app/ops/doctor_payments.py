@@ -13,6 +13,8 @@ from app.stripe_gateway.errors import StripeAway, StripeDenied
 
 # Prices that `flask catalog push` has not created in Stripe yet.
 _UNPUSHED = "SELECT count(*) FROM payments_prices_missing"
+# Subscriptions at Stripe whose price names none of our plans.
+_UNKNOWN = "SELECT stripe_subscription_id, price_id FROM payments_prices_unknown ORDER BY 1"
 _UNSETTLED = """
 SELECT count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'refused'),
        count(*) FILTER (WHERE state = 'parked')
@@ -58,6 +60,17 @@ def check_prices(connection: psycopg.Connection, settings: Settings) -> Finding:
     if missing:
         return Finding("stripe prices", "warning", f"{missing} not pushed", "Run: flask catalog push")
     return Finding("stripe prices", "ok", "all pushed")
+
+
+def check_subscriptions(connection: psycopg.Connection, _: Settings) -> Finding:
+    """Whether every running subscription at Stripe pays for one of our plans."""
+    rows = connection.execute(_UNKNOWN).fetchall()
+    if not rows:
+        return Finding("stripe subscriptions", "ok", "all on prices of the catalogue")
+    named = ", ".join(f"{stripe_id} ({price_id})" for stripe_id, price_id in rows[:3])
+    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+    fix = "At Stripe, put a price of the catalogue on it. Until then its plan stays; all else is followed."
+    return Finding("stripe subscriptions", "warning", f"on a price that matches no plan: {named}{more}", fix)
 
 
 def check_inbox(connection: psycopg.Connection, _: Settings) -> Finding:

@@ -47,7 +47,7 @@ def build_subscription_answer(session: Session, org_id: UUID, now: datetime) -> 
         collection=current.collection,
         interval=current.interval,
         currency=current.currency,
-        fee=_find_fee(version, current),
+        fee=_find_fee(session, version, current),
         started_at=current.started_at,
         period=Span(current.billing_starts_at, current.billing_ends_at),
         cancel_at_period_end=current.cancel_at_period_end,
@@ -89,8 +89,11 @@ def build_record_out(row: BillingRecord, number: str | None) -> RecordOut:
     )
 
 
-def _find_fee(version: PlanVersion, current: Subscription) -> int | None:
-    """The fee of the org's version; None for a custom plan, which has no list price."""
+def _find_fee(session: Session, version: PlanVersion, current: Subscription) -> int | None:
+    """The fee of the org's version; None for a custom plan, and for a price that was made by hand at Stripe."""
+    theirs = queries.find_open_subscription(session, current.org_id) if current.collection == "stripe" else None
+    if theirs is not None and not queries.has_known_price(session, theirs.price_id, theirs.status):
+        return None
     wanted = (current.interval, current.currency)
     return next((price.amount for price in version.prices if (price.interval, price.currency) == wanted), None)
 

@@ -13,10 +13,6 @@ class UnknownPayment(DomainError):
     """A refund of a payment that has no billing record, even after its invoice was synced."""
 
 
-class UnknownPrice(DomainError):
-    """A subscription has a price that was never pushed for any of our plan versions."""
-
-
 class NotOurs(DomainError):
     """The Stripe object belongs to another organisation, or to a second customer of this one."""
 

@@ -113,7 +113,10 @@ class Checkout(Base):
 
 
 class StripeSubscription(Base):
-    """The mirror of a Stripe subscription; `subscription_id` is the row of ours that it pays for."""
+    """The mirror of a Stripe subscription; `subscription_id` is the row of ours that it pays for.
+
+    `price_id` need not be one of `stripe_prices`: staff can put any price on a subscription at Stripe.
+    """
 
     __tablename__ = "stripe_subscriptions"
     # serves: the Stripe subscriptions of an org, newest first
@@ -125,7 +128,7 @@ class StripeSubscription(Base):
     subscription_id: Mapped[UUID | None] = mapped_column(ForeignKey("subscriptions.id"))
     status: Mapped[str]
     item_id: Mapped[str]
-    price_id: Mapped[str] = mapped_column(ForeignKey("stripe_prices.id"))
+    price_id: Mapped[str]
     period_start: Mapped[datetime]
     period_end: Mapped[datetime]
     anchor_at: Mapped[datetime]

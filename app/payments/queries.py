@@ -21,6 +21,7 @@ from app.payments.models import (
     StripePrice,
     StripeSubscription,
 )
+from app.subscriptions.sync_from_stripe import OVER
 
 OPEN_CHECKOUT = ("opening", "open")
 _TOTALS = text("""
@@ -56,6 +57,11 @@ def find_open_subscription(session: Session, org_id: UUID) -> StripeSubscription
 def find_price(session: Session, price_id: str) -> StripePrice | None:
     """Find a pushed price by its Stripe id."""
     return session.get(StripePrice, price_id)
+
+
+def has_known_price(session: Session, price_id: str, status: str) -> bool:
+    """Whether a subscription's price names one of our plans; once the subscription has ended, none is needed."""
+    return status in OVER or find_price(session, price_id) is not None
 
 
 def find_version_price(session: Session, plan_version_id: UUID, interval: str, currency: str) -> StripePrice | None:

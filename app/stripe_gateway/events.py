@@ -23,6 +23,11 @@ def list_since(gw: Gateway, types: Sequence[str], created_from: datetime) -> Ite
             yield dict(event)
 
 
+def list_latest(gw: Gateway, types: Sequence[str], created_from: datetime) -> Iterator[Raw]:
+    """List the events of at most twenty types created at or after a time, newest first; fetched page by page."""
+    return _list(gw, {"types": list(types), "created": {"gte": int(created_from.timestamp())}})
+
+
 def _list_oldest_first(gw: Gateway, params: dict[str, Any], created: dict[str, int]) -> Iterator[Raw]:
     # Lists start with the newest. Find the oldest first, then page upwards from it: no list is held in memory.
     oldest: Raw | None = None

@@ -63,13 +63,14 @@ def parse_intent(raw: Raw) -> Intent:
 
 
 def parse_setup_intent(raw: Raw) -> SetupIntent:
-    """Parse a setup intent; raises `StripeMisread`."""
-    reading.ensure_kind(raw, "setup_intent")
+    """Parse a setup intent with `payment_method` expanded; raises `StripeMisread`."""
+    method = reading.inner_or_none(reading.ensure_kind(raw, "setup_intent"), "payment_method")
+    saved = method is not None and reading.object_id(method, "customer") is not None
     return SetupIntent(
         id=reading.text(raw, "id"),
         status=reading.text(raw, "status"),
         customer_id=reading.object_id(raw, "customer"),
-        payment_method_id=reading.object_id(raw, "payment_method"),
+        card=parse_expanded_card(raw, "payment_method") if saved else None,
     )
 
 

@@ -16,9 +16,11 @@ def retrieve_intent(gw: Gateway, payment_intent: str) -> Intent:
 
 
 def retrieve_setup_intent(gw: Gateway, setup_intent_id: str) -> SetupIntent:
-    """Retrieve a setup intent. Raises `StripeMissing`."""
+    """Retrieve a setup intent with the card that it saved. Raises `StripeMissing`."""
     validate_id(setup_intent_id)
-    return money_shapes.parse_setup_intent(gw.get(lambda v1: v1.setup_intents.retrieve(setup_intent_id)))
+    return money_shapes.parse_setup_intent(
+        gw.get(lambda v1: v1.setup_intents.retrieve(setup_intent_id, {"expand": ["payment_method"]}))
+    )
 
 
 def list_refunds(gw: Gateway, payment_intent: str) -> list[Refund]:

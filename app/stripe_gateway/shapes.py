@@ -16,7 +16,14 @@ def parse_card(raw: Raw) -> Card:
     details = reading.inner(raw, "card") if kind == "card" else raw.get(kind) or {}
     last4, month, year = (details.get(name) for name in ("last4", "exp_month", "exp_year"))
     brand = reading.text(details, "brand") if kind == "card" else kind
-    return Card(id=reading.text(raw, "id"), brand=brand, last4=last4, exp_month=month, exp_year=year)
+    return Card(
+        id=reading.text(raw, "id"),
+        brand=brand,
+        last4=last4,
+        exp_month=month,
+        exp_year=year,
+        created_at=reading.moment(raw, "created"),
+    )
 
 
 def parse_expanded_card(raw: Raw, name: str) -> Card | None:

@@ -9,13 +9,26 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A payment method. If it is not a card, `brand` is its type (`link`, `sepa_debit`) and the rest may be None."""
+    """A payment method, typed at `created_at`. If it is no card, `brand` is its type (`link`); the rest may be None."""
 
     id: str
     brand: str
     last4: str | None
     exp_month: int | None
     exp_year: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CardChoice:
+    """Somebody chose a card to be charged, as Stripe's log of events tells. `key` is the idempotency key of the call.
+
+    Choices on Stripe's own pages have no key.
+    """
+
+    card_id: str
+    at: datetime
+    key: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +151,12 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class SetupIntent:
-    """A setup intent; `payment_method_id` is the card once saved."""
+    """A setup intent; `card` is None until one is saved, and after its removal from the customer."""
 
     id: str
     status: str
     customer_id: str | None
-    payment_method_id: str | None
+    card: Card | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ CREATE TABLE stripe_subscriptions (
         CONSTRAINT fk_stripe_subscriptions_subscription_id_subscriptions REFERENCES subscriptions (id),
     status text NOT NULL,
     item_id text NOT NULL,
-    price_id text NOT NULL CONSTRAINT fk_stripe_subscriptions_price_id_stripe_prices REFERENCES stripe_prices (id),
+    price_id text NOT NULL,
     period_start timestamptz NOT NULL,
     period_end timestamptz NOT NULL,
     anchor_at timestamptz NOT NULL,

@@ -17,7 +17,7 @@ from tests.factories import make_org
 from tests.scenario import Scenario
 from tests.today import NOON
 
-CARD = Card("pm_1", "visa", "4242", 12, 2034)
+CARD = Card("pm_1", "visa", "4242", 12, 2034, NOON)
 RANK = {"pending": 0, "failed": 1, "completed": 2, "refunded": 3}
 
 

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import click
 import pytest
+from sqlalchemy import update
 
 from app.kit.clock import Clocks, OffsetClock, SystemClock
 from app.ops.cli import clock, doctor, parse_span
 from app.ops.doctor import run_checks
+from app.payments.models import StripeSubscription
 from tests.scenario import Scenario
+from tests.scenario.mirrors import payer
 from tests.today import WRITTEN, start_at
 
 
@@ -59,6 +62,21 @@ def test_the_doctor_asks_stripe_and_counts_the_prices_it_lacks(scenario: Scenari
     assert not [each for each in found.values() if "sk_test" in each.detail or "whsec" in each.detail]
     live = {each.name: each for each in run_checks(replace(settings, sandbox=False))}
     assert live["payments"].status == "warning"
+
+
+def test_the_doctor_names_subscriptions_whose_price_matches_no_plan(scenario: Scenario) -> None:
+    org = payer(scenario)
+    settings = scenario.app.extensions["tollkeeper"].settings
+    before = {each.name: each for each in run_checks(settings)}["stripe subscriptions"]
+    mirrors = update(StripeSubscription).where(StripeSubscription.org_id == org.id)
+    org.session.execute(mirrors.values(price_id="price_hand"))
+    scenario.session.commit()
+    found = {each.name: each for each in run_checks(settings)}["stripe subscriptions"]
+    assert (before.status, found.status) == ("ok", "warning")
+    assert "(price_hand)" in found.detail
+    org.session.execute(mirrors.values(ended_at=org.now))
+    scenario.session.commit()
+    assert {each.name: each for each in run_checks(settings)}["stripe subscriptions"].status == "ok"
 
 
 def test_a_superuser_is_no_web_role_in_production(scenario: Scenario) -> None:

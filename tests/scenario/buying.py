@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from app.kit.actor import SYSTEM
@@ -91,6 +91,22 @@ class Buying(OrgBase):
         [owed] = self.scenario.stripe.objects("invoice", customer=self.customer_id, status="open")
         self.scenario.stripe.client().v1.invoices.pay(owed["id"])
         return self
+
+    def on_price_by_hand(self) -> str:
+        """Somebody puts a price of 23 USD a month, made in Stripe's dashboard, on its subscription; the price's id."""
+        v1 = self.scenario.stripe.client().v1
+        theirs = next(each for each in self.scenario.stripe.objects("subscription") if each["ended_at"] is None)
+        [item] = theirs["items"]["data"]
+        monthly: Any = {"currency": "usd", "unit_amount": 2300, "recurring": {"interval": "month"}}
+        price = v1.prices.create({"product": item["price"]["product"], **monthly}).id
+        self.put_on_price(price)
+        return price
+
+    def put_on_price(self, price: str) -> None:
+        """Somebody puts another price on its subscription, at Stripe."""
+        theirs = next(each for each in self.scenario.stripe.objects("subscription") if each["ended_at"] is None)
+        changed: Any = {"items": [{"id": theirs["items"]["data"][0]["id"], "price": price}]}
+        self.scenario.stripe.client().v1.subscriptions.update(theirs["id"], {**changed, "proration_behavior": "none"})
 
     def session_id(self, of: OpenedCheckout | None = None) -> str:
         """The session at Stripe of a checkout, the last one unless another is named."""

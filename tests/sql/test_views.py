@@ -186,6 +186,18 @@ def test_payments_status_takes_the_subscription_that_ours_follows(sql: Sql) -> N
     assert sql.value("SELECT payments_open_subscription(%s)", there.org) == followed
 
 
+def test_payments_prices_unknown_are_those_of_running_subscriptions_that_name_no_plan(sql: Sql) -> None:
+    there = AtStripe(sql)
+    asked = "SELECT stripe_subscription_id, price_id FROM payments_prices_unknown WHERE org_id = %s"
+    there.subscribe(0, price_id="price_hand", status="canceled", ended_at=NOW)
+    there.subscribe(1)
+    assert sql.rows(asked, there.org) == []
+    assert there.status("unlisted_price_id") == (None,)
+    held = there.subscribe(2, price_id="price_hand", subscription_id=subscription(sql, there.org, there.version))
+    assert sql.rows(asked, there.org) == [(held, "price_hand")]
+    assert there.status("unlisted_price_id") == ("price_hand",)
+
+
 def test_payments_status_tells_the_oldest_debt_the_grace_and_the_open_checkout(sql: Sql) -> None:
     there = AtStripe(sql)
     theirs = there.subscribe(0)

@@ -12,6 +12,7 @@ CARD = {
     "object": "payment_method",
     "type": "card",
     "card": {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2034},
+    "created": 1_760_000_000,
 }
 
 

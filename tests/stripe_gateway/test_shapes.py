@@ -86,10 +86,9 @@ def test_a_customer_has_the_card_of_its_invoices() -> None:
 
 
 def test_what_is_no_card_has_its_kind_as_brand() -> None:
-    debit = shapes.parse_card(
-        {"id": "pm_2", "object": "payment_method", "type": "sepa_debit", "sepa_debit": {"last4": "3000"}}
-    )
-    link = shapes.parse_card({"id": "pm_3", "object": "payment_method", "type": "link", "link": {}})
+    method = {"object": "payment_method", "created": 1_760_000_000}
+    debit = shapes.parse_card({**method, "id": "pm_2", "type": "sepa_debit", "sepa_debit": {"last4": "3000"}})
+    link = shapes.parse_card({**method, "id": "pm_3", "type": "link", "link": {}})
     assert (debit.brand, debit.last4, debit.exp_year) == ("sepa_debit", "3000", None)
     assert (link.brand, link.last4) == ("link", None)
 

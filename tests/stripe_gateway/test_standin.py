@@ -184,9 +184,10 @@ def test_a_renewal_that_fails_and_is_paid_with_another_card(
     saved = payments.retrieve_setup_intent(gw, str(checkout.retrieve_session(gw, saving.id).setup_intent_id))
     good = subscriptions.retrieve(gw, subscription_id).card
     assert good
-    changed = subscriptions.set_default_card(gw, subscription_id, str(saved.payment_method_id), key="card-1")
+    assert saved.card
+    changed = subscriptions.set_default_card(gw, subscription_id, saved.card.id, key="card-1")
     assert changed.card
-    assert changed.card.id == saved.payment_method_id != good.id
+    assert changed.card.id == saved.card.id != good.id
 
     clock.at = months_later(1) + timedelta(hours=2)
     standin.run_due()
@@ -218,9 +219,10 @@ def test_a_card_is_saved_and_made_the_one_that_invoices_are_charged_to(
     standin.pay(str(session.url))
     saved = payments.retrieve_setup_intent(gw, str(checkout.retrieve_session(gw, session.id).setup_intent_id))
     assert (saved.status, saved.customer_id) == ("succeeded", payer.id)
-    chosen = customers.set_default_card(gw, payer.id, str(saved.payment_method_id), key="default").card
+    assert saved.card
+    chosen = customers.set_default_card(gw, payer.id, saved.card.id, key="default").card
     assert chosen
-    assert (chosen.id, chosen.last4) == (saved.payment_method_id, "4242")
+    assert (chosen.id, chosen.last4) == (saved.card.id, "4242")
     assert customers.retrieve(gw, payer.id).card == chosen
 
 

@@ -21,11 +21,7 @@ from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
 from app.payments.mirrors.sync_checkout import find_checkout
 from app.payments.models import Checkout
-from app.payments.payment_methods.default_payment_method import (
-    copy_customer_card_to_subscription,
-    copy_subscription_card_to_customer,
-    set_default_payment_method,
-)
+from app.payments.payment_methods.default_payment_method import align_cards, retrieve_and_align_customer
 from app.stripe_gateway import Gateway, checkout, customers, payments, subscriptions
 from app.stripe_gateway.errors import StripeAway
 from app.stripe_gateway.types import CheckoutSession
@@ -79,45 +75,33 @@ def retrieve_checkout(gw: Gateway, org_id: UUID, checkout_session: CheckoutSessi
             raise NotFound(_NOT_FOUND)
         first = row.state != "completed"
     created = (
-        _retrieve_created(gw, checkout_session, first=first) if checkout_session.status == "complete" else Retrieved()
+        _retrieve_created(gw, org_id, checkout_session, first=first)
+        if checkout_session.status == "complete"
+        else Retrieved()
     )
     return replace(created, checkout=checkout_session)
 
 
-def _retrieve_created(gw: Gateway, checkout_session: CheckoutSession, *, first: bool) -> Retrieved:
+def _retrieve_created(gw: Gateway, org_id: UUID, checkout_session: CheckoutSession, *, first: bool) -> Retrieved:
     if checkout_session.customer_id is None:
         return Retrieved()
     if checkout_session.mode == "setup":
-        return _set_saved_card(gw, checkout_session, checkout_session.customer_id) if first else Retrieved()
+        return _use_saved_card(gw, org_id, checkout_session, checkout_session.customer_id) if first else Retrieved()
     customer = customers.retrieve(gw, checkout_session.customer_id)
     if checkout_session.subscription_id is None:
         return Retrieved(customer)
     subscription = subscriptions.retrieve(gw, checkout_session.subscription_id)
-    if first:
-        customer = copy_subscription_card_to_customer(gw, customer, subscription)
+    customer, aligned = align_cards(gw, customer, (subscription,))
     paid = checkout_session.invoice_id or subscription.latest_invoice_id
-    return Retrieved(customer, (subscription,), (retrieve.invoice_only(gw, paid),) if paid else ())
+    return Retrieved(customer, aligned, (retrieve.invoice_only(gw, paid),) if paid else ())
 
 
-def _set_saved_card(gw: Gateway, checkout_session: CheckoutSession, customer_id: str) -> Retrieved:
-    """Make a saved card the default for invoices, which would otherwise keep using the old one.
-
-    Done only on first fulfilment: a late repeat must not override a card chosen since.
-    """
-    setup = (
-        payments.retrieve_setup_intent(gw, checkout_session.setup_intent_id)
-        if checkout_session.setup_intent_id
-        else None
-    )
-    if setup is None or setup.status != "succeeded" or setup.payment_method_id is None:
-        return Retrieved(customers.retrieve(gw, customer_id))
-    customer = set_default_payment_method(gw, customer_id, setup.payment_method_id)
-    updated = tuple(
-        copy_customer_card_to_subscription(gw, customer, running)
-        for running in subscriptions.list_for_customer(gw, customer_id)
-        if running.ended_at is None
-    )
-    return Retrieved(customer, updated)
+def _use_saved_card(gw: Gateway, org_id: UUID, checkout_session: CheckoutSession, customer_id: str) -> Retrieved:
+    """Charge a saved card from now on, unless another was chosen since. Invoices would otherwise keep the old one."""
+    setup_id = checkout_session.setup_intent_id
+    setup = payments.retrieve_setup_intent(gw, setup_id) if setup_id else None
+    saved = setup.card if setup is not None and setup.status == "succeeded" else None
+    return retrieve_and_align_customer(gw, org_id, customer_id, saved=saved)
 
 
 def _fulfilment_state(checkout_session: CheckoutSession) -> FulfilmentState:

@@ -18,7 +18,7 @@ from app.payments.mirrors.sync_customer import sync_customer
 from app.payments.mirrors.sync_invoice import sync_invoice
 from app.payments.mirrors.sync_refund import RefundedPayment, sync_refund
 from app.payments.mirrors.sync_subscription import sync_subscription
-from app.payments.models import StripeCustomer
+from app.payments.models import StripeCustomer, StripeSubscription
 from app.stripe_gateway import Gateway, customers, invoices, payments, subscriptions
 from app.stripe_gateway.types import CheckoutSession, Customer, Intent, Invoice, RemoteSubscription
 from app.web.database import end_read_transaction
@@ -52,6 +52,14 @@ def sync_retrieved(session: Session, org_id: UUID, retrieved: Retrieved, now: da
         sync_refund(session, org_id, retrieved.refund, now)
 
 
+def describe_unapplied(session: Session, retrieved: Retrieved) -> str | None:
+    """Say what of the retrieved objects cannot be applied: the plan of a subscription whose price names none."""
+    for remote in retrieved.subscriptions:
+        if not queries.has_known_price(session, remote.price_id, remote.status):
+            return f"All but the plan was applied: price {remote.price_id} of {remote.id} matches no plan."
+    return None
+
+
 def customer(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:
     """Retrieve a customer and its running subscription."""
     running = queries.find_open_subscription(reading(), org_id)
@@ -82,6 +90,15 @@ def invoice_only(gw: Gateway, invoice_id: str) -> InvoicePayment:
     ensure_no_transaction()
     remote = invoices.retrieve(gw, invoice_id)
     return remote, payments.retrieve_intent(gw, remote.payment_intent_id) if remote.payment_intent_id else None
+
+
+def is_known_card(remote: RemoteSubscription) -> bool:
+    """Whether the subscription is mirrored and its card is the one that we know of its customer."""
+    mirror = reading().get(StripeSubscription, remote.id)
+    holder = reading().get(StripeCustomer, remote.customer_id) if mirror is not None else None
+    known = holder is not None and remote.card is not None and holder.card_id == remote.card.id
+    end_read_transaction()
+    return known
 
 
 def _retrieve_unknown(gw: Gateway, customer_id: str) -> Customer | None:

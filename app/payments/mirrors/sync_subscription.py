@@ -1,4 +1,8 @@
-"""Syncs the mirror of a subscription, then our subscription, its usage and its dunning."""
+"""Syncs the mirror of a subscription, then our subscription, its usage and its dunning.
+
+Only the plan depends on the price. A price that staff made by hand at Stripe names no plan: then the plan stays as it
+is, and status, end, periods, card and dunning are followed as ever.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,12 @@ from app.kit.periods import Period
 from app.metering.verification.recount import recount
 from app.payments import queries
 from app.payments.dunning import emails, schedule
-from app.payments.errors import NotOurs, UnknownPrice
+from app.payments.errors import NotOurs
 from app.payments.mirrors.sync_customer import set_card
 from app.payments.models import StripeCustomer, StripePrice, StripeSubscription
 from app.stripe_gateway.types import RemoteSubscription
 from app.subscriptions import queries as subscriptions
+from app.subscriptions.models import Subscription
 from app.subscriptions.sync_from_stripe import OVER, StripeFacts, sync_from_stripe
 
 HEALTHY = frozenset({"active", "trialing"})
@@ -25,39 +30,45 @@ HEALTHY = frozenset({"active", "trialing"})
 def sync_subscription(session: Session, org_id: UUID, remote: RemoteSubscription, now: datetime) -> StripeSubscription:
     """Sync the subscription, apply it to ours, and recount usage where periods moved.
 
-    The customer must already be mirrored (see `sync_customer`). An ended subscription stays ended. Raises
-    `UnknownPrice` (nothing is written), `NotOurs`.
+    The customer must already be mirrored (see `sync_customer`). An ended subscription stays ended. Raises `NotOurs`.
     """
-    price = queries.find_price(session, remote.price_id)
-    if price is None:
-        raise UnknownPrice(f"Price {remote.price_id} of {remote.id} matches no plan; run `flask catalog push`.")
     mirror = _ensure_mirror(session, org_id, remote)
     if mirror.ended_at is not None and remote.status not in OVER:
         return mirror
     _copy_fields(mirror, remote, now)
     session.flush()
     _set_customer_card(session, mirror, remote)
-    _apply(session, mirror, price, now)
+    _apply(session, mirror, now)
     if mirror.ended_at is not None:
         _activate_second(session, org_id, now)
     _update_dunning(session, mirror, now)
     return mirror
 
 
-def _apply(session: Session, mirror: StripeSubscription, price: StripePrice, now: datetime) -> None:
-    change = sync_from_stripe(session, mirror.org_id, _build_facts(mirror, price), actor=SYSTEM, now=now)
+def _apply(session: Session, mirror: StripeSubscription, now: datetime) -> None:
+    terms = _find_terms(session, mirror)
+    if terms is None:
+        return
+    change = sync_from_stripe(session, mirror.org_id, _build_facts(mirror, terms), actor=SYSTEM, now=now)
     mirror.subscription_id = change.subscription_id or mirror.subscription_id
     session.flush()
     if change.recount_from is not None:
         recount(session, mirror.org_id, change.recount_from, now)
 
 
+def _find_terms(session: Session, mirror: StripeSubscription) -> StripePrice | Subscription | None:
+    """What the subscription pays for: the plan of its price; if that is unknown, the plan that it has here, if any."""
+    price = queries.find_price(session, mirror.price_id)
+    if price is not None or mirror.subscription_id is None:
+        return price
+    return subscriptions.get_subscription(session, mirror.org_id, mirror.subscription_id)
+
+
 def _activate_second(session: Session, org_id: UUID, now: datetime) -> None:
     """Apply a second subscription bought alongside the first. It granted nothing until now, but it is paid for."""
     second = queries.find_open_subscription(session, org_id)
-    price = queries.find_price(session, second.price_id) if second else None
-    if second is not None and second.subscription_id is None and price is not None:
-        _apply(session, second, price, now)
+    if second is not None and second.subscription_id is None:
+        _apply(session, second, now)
         _update_dunning(session, second, now)
 
 
@@ -100,13 +111,13 @@ def _set_customer_card(session: Session, mirror: StripeSubscription, remote: Rem
         set_card(customer, remote.card)
 
 
-def _build_facts(mirror: StripeSubscription, price: StripePrice) -> StripeFacts:
+def _build_facts(mirror: StripeSubscription, terms: StripePrice | Subscription) -> StripeFacts:
     return StripeFacts(
         ref=mirror.id,
         state=mirror.status,
-        plan_version_id=price.plan_version_id,
-        interval=price.interval,
-        currency=price.currency,
+        plan_version_id=terms.plan_version_id,
+        interval=terms.interval,
+        currency=terms.currency,
         anchor_at=mirror.anchor_at,
         started_at=mirror.created_at,
         billing=Period(mirror.period_start, mirror.period_end),

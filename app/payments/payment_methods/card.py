@@ -16,7 +16,7 @@ from app.payments.gateway import get_gateway
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.customers import ensure_customer, sync_missing_customer
-from app.payments.payment_methods.default_payment_method import copy_customer_card_to_subscription
+from app.payments.payment_methods.default_payment_method import align_cards
 from app.stripe_gateway import Gateway, customers, invoices, portal, subscriptions
 from app.stripe_gateway.errors import StripeMissing, StripeRefused
 from app.web.addresses import absolute_url
@@ -87,7 +87,7 @@ def _charge(gw: Gateway, invoice_id: str, subscription_id: str | None) -> str | 
     """
     if subscription_id is not None:
         subscription = subscriptions.retrieve(gw, subscription_id)
-        copy_customer_card_to_subscription(gw, customers.retrieve(gw, subscription.customer_id), subscription)
+        align_cards(gw, customers.retrieve(gw, subscription.customer_id), (subscription,))
     try:
         invoices.pay(gw, invoice_id, key=f"pay-{new_hex()}")
     except StripeRefused as refused:

@@ -13,12 +13,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.kit.errors import DomainError
-from app.payments import billing_records
+from app.payments import billing_records, queries
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
 from app.payments.models import StripeCustomer, StripeInvoice, StripeSubscription
-from app.payments.payment_methods.default_payment_method import retrieve_and_align_customer
+from app.payments.payment_methods.default_payment_method import (
+    retrieve_and_align_customer,
+    retrieve_and_align_subscription,
+)
 from app.payments.reconciliation import drift_report
 from app.payments.reconciliation.drift_report import Fields, StripeDifference
 from app.stripe_gateway import Gateway, invoices, subscriptions
@@ -93,7 +96,7 @@ def _sync_and_compare(gw: Gateway, item: MirroredObject, now: datetime) -> Field
 
 _RETRIEVE: dict[str, Callable[[Gateway, UUID, str], Retrieved]] = {
     "customer": retrieve_and_align_customer,
-    "subscription": lambda gw, _, stripe_id: retrieve.subscription(gw, stripe_id),
+    "subscription": lambda gw, _, stripe_id: retrieve_and_align_subscription(gw, stripe_id),
     "invoice": lambda gw, _, stripe_id: retrieve.invoice(gw, stripe_id),
 }
 
@@ -141,7 +144,11 @@ def _compare_customer(customer_id: str, retrieved: Retrieved) -> Callable[[Sessi
 
 
 def _compare_subscription(remote: RemoteSubscription) -> Callable[[Session], Fields]:
-    return lambda session: drift_report.compare_subscription(session.get(StripeSubscription, remote.id), remote)
+    def fields(session: Session) -> Fields:
+        known = queries.has_known_price(session, remote.price_id, remote.status)
+        return drift_report.compare_subscription(session.get(StripeSubscription, remote.id), remote, known_price=known)
+
+    return fields
 
 
 def _compare_invoice(remote: Invoice) -> Callable[[Session], Fields]:

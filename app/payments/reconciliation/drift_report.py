@@ -39,11 +39,12 @@ Fields = list[tuple[str, str, str]]
 """(field, here, there)"""
 
 
-def compare_subscription(mirror: StripeSubscription | None, remote: RemoteSubscription) -> Fields:
-    """List how a subscription's mirror differs."""
+def compare_subscription(mirror: StripeSubscription | None, remote: RemoteSubscription, *, known_price: bool) -> Fields:
+    """List how a subscription's mirror differs. A price that names no plan remains until staff replace it at Stripe."""
+    plan = [] if known_price else [("plan", "kept", f"unknown price {remote.price_id}")]
     if mirror is None:
-        return [("existence", "missing", remote.status)]
-    differing = _compare(mirror, remote, _SUBSCRIPTION)
+        return [("existence", "missing", remote.status), *plan]
+    differing = _compare(mirror, remote, _SUBSCRIPTION) + plan
     if (mirror.ended_at is None) != (remote.ended_at is None):
         differing.append(("ended_at", _render(mirror.ended_at), _render(remote.ended_at)))
     if mirror.subscription_id is None and remote.status in _GRANTING:

@@ -76,7 +76,8 @@ def _handle(handler: Handler, event: InboxRecord, now: datetime) -> str:
         retrieved = handler(gw, org_id, event)
         with transaction() as session:
             retrieve.sync_retrieved(session, org_id, retrieved, now)
-            inbox.record_outcome(session, event.id, "applied", org_id=org_id, now=now)
+            unapplied = retrieve.describe_unapplied(session, retrieved)
+            inbox.record_outcome(session, event.id, "applied", org_id=org_id, reason=unapplied, now=now)
     return "applied"
 
 

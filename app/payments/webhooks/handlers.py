@@ -14,6 +14,7 @@ from app.payments.mirrors.sync_refund import UNKNOWN as UNKNOWN_PAYMENT
 from app.payments.mirrors.sync_refund import RefundedPayment
 from app.payments.payment_methods.default_payment_method import (
     retrieve_and_align_customer,
+    retrieve_and_align_subscription,
     set_default_payment_method,
 )
 from app.payments.webhooks.inbox import InboxRecord
@@ -30,19 +31,19 @@ def handle_checkout(gw: Gateway, org_id: UUID, event: InboxRecord) -> Retrieved:
 
 
 def handle_customer(gw: Gateway, org_id: UUID, event: InboxRecord) -> Retrieved:
-    """Retrieve the customer."""
+    """Retrieve the customer and its running subscriptions."""
     return retrieve_and_align_customer(gw, org_id, event.customer_id or _object_id(event))
 
 
 def handle_subscription(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
     """Retrieve the subscription."""
-    return retrieve.subscription(gw, _object_id(event))
+    return retrieve_and_align_subscription(gw, _object_id(event))
 
 
 def handle_schedule(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
     """Retrieve the schedule's subscription; scheduled changes themselves are not stored yet."""
     subscription_id = event.object.get("subscription") or event.object.get("released_subscription")
-    return retrieve.subscription(gw, subscription_id) if isinstance(subscription_id, str) else Retrieved()
+    return retrieve_and_align_subscription(gw, subscription_id) if isinstance(subscription_id, str) else Retrieved()
 
 
 def handle_invoice(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
@@ -64,10 +65,10 @@ def handle_invoice_payment(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Re
 def handle_setup_intent(gw: Gateway, org_id: UUID, event: InboxRecord) -> Retrieved:
     """Make a saved card the default if the customer has none; an existing default stays."""
     setup = payments.retrieve_setup_intent(gw, _object_id(event))
-    if setup.customer_id and setup.payment_method_id and setup.status == "succeeded":
+    if setup.customer_id and setup.card and setup.status == "succeeded":
         current = customers.retrieve(gw, setup.customer_id)
         if current.card is None and not current.deleted:
-            set_default_payment_method(gw, current.id, setup.payment_method_id)
+            set_default_payment_method(gw, current.id, setup.card.id)
     return handle_customer(gw, org_id, event)
 
 

@@ -83,6 +83,8 @@ def record_outcome(
 ) -> None:
     """Record the outcome of an event: applied, or ignored, refused, parked or failed with a reason.
 
+    The reason of an applied event says what of it could not be applied.
+
     Does nothing if a concurrent try has already settled the event.
     """
     row = _get_locked(session, event_id)

@@ -114,14 +114,16 @@ def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> Next
     """The next payment: the plan's list price, or Stripe's own figure if it was fetched."""
     if at.due is not None and at.paid_by_stripe:
         return NextPayment(wording.format_amount(at.due.amount, at.due.currency), at.due.next_attempt_at, [_retry(at)])
-    if not at.paid_by_stripe or at.cancels or at.state not in {"active", "trialing"} or not at.fee or not at.currency:
+    runs = at.paid_by_stripe and not at.cancels and at.state in {"active", "trialing"}
+    if not runs or at.fee == 0 or not at.currency:
         return NextPayment("Nothing", None, [_nothing(at)])
     if preview is not None and preview.amount is not None:
         return NextPayment(preview.amount, at.renews_at, ["As calculated by Stripe, with tax and discounts."])
-    notes = ["Before tax and discounts."]
+    notes = ["Your price is set at Stripe." if at.fee is None else "Before tax and discounts."]
     if preview is not None and preview.trouble:
         notes.append(preview.trouble)
-    return NextPayment(wording.format_amount(at.fee, at.currency), at.renews_at, notes, ask=preview is None)
+    amount = "Custom price" if at.fee is None else wording.format_amount(at.fee, at.currency)
+    return NextPayment(amount, at.renews_at, notes, ask=preview is None)
 
 
 def list_troubles(at: BillingStatus, *, usable: bool) -> list[Trouble]:

@@ -126,7 +126,7 @@ def _build_status(row: Row[Any], now: datetime) -> BillingStatus:
         collection=row.collection or "none",
         interval=row.interval or "month",
         currency=row.currency or row.org_currency,
-        fee=row.fee if row.state else 0,
+        fee=_fee(row),
         renews_at=row.billing_ends_at,
         cancels=bool(row.cancel_at_period_end),
         limited=row.limited_at is not None,
@@ -137,6 +137,13 @@ def _build_status(row: Row[Any], now: datetime) -> BillingStatus:
         due=_due(row),
         checkout=_checkout(row),
     )
+
+
+def _fee(row: Row[Any]) -> int | None:
+    """The plan's fee; None if the plan has none in this currency, or staff agreed on another price at Stripe."""
+    if row.state is None:
+        return 0
+    return None if row.unlisted_price_id else row.fee
 
 
 def _card(row: Row[Any]) -> CardOnFile | None:

@@ -74,7 +74,8 @@ def describe_next_payment(at: BillingStatus) -> str:
         return "A payment is due. Once it is paid, your plan continues as before."
     if at.state == "paused":
         return "The subscription is paused at Stripe. No payment is scheduled."
-    return f"{at.plan_name} renews on {when}, then on the same day of every {at.interval}."
+    again = f", then on the same day of every {at.interval}" if at.fee is not None else ""
+    return f"{at.plan_name} renews on {when}{again}."
 
 
 def describe_event(kind: str, plan: str) -> str:

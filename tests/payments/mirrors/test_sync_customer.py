@@ -15,7 +15,7 @@ from tests.factories import unique
 from tests.scenario import Scenario
 from tests.today import NOON
 
-CARD = Card("pm_1", "visa", "4242", 12, 2034)
+CARD = Card("pm_1", "visa", "4242", 12, 2034, NOON)
 
 
 def customer(**more: object) -> Customer:

@@ -23,7 +23,7 @@ from tests.factories import unique
 from tests.scenario import Org, Scenario
 from tests.today import NOON
 
-CARD = Card("pm_1", "visa", "0341", 12, 2034)
+CARD = Card("pm_1", "visa", "0341", 12, 2034, NOON)
 
 
 @pytest.fixture

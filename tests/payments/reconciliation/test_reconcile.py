@@ -191,20 +191,22 @@ def test_what_cannot_be_repaired_remains_and_the_command_fails(scenario: Scenari
     assert mirror is not None
     mirror.status = "past_due"
     price_id = mirror.price_id
-    scenario.session.execute(text("SET LOCAL session_replication_role = replica"))  # no foreign key is looked at
     kept = scenario.session.get_one(StripePrice, price_id)
     facts = {column.name: getattr(kept, column.name) for column in StripePrice.__table__.columns}
     scenario.session.delete(kept)
     scenario.session.commit()
     done = app.test_cli_runner().invoke(cli.group, ["reconcile"])
     assert done.exit_code == 1
-    assert f"subscription {mirror.id}: status is past_due here, active at Stripe; NOT REPAIRED" in done.output
+    assert f"subscription {mirror.id}: status is past_due here, active at Stripe; repaired" in done.output
+    assert (
+        f"subscription {mirror.id}: plan is kept here, unknown price {price_id} at Stripe; NOT REPAIRED" in done.output
+    )
     scenario.session.rollback()
     scenario.session.add(StripePrice(**facts))
     scenario.session.commit()
     done = app.test_cli_runner().invoke(cli.group, ["reconcile", "--json"])
     assert done.exit_code == 0
-    assert [each["repaired"] for each in json.loads(done.output)["differences"]] == [True]
+    assert json.loads(done.output)["differences"] == []
 
 
 def test_a_pending_checkout_is_resolved_by_asking(scenario: Scenario) -> None:
@@ -283,3 +285,32 @@ def test_a_replay_from_the_command_line_says_what_became_of_it(scenario: Scenari
 
 def test_every_periodic_task_is_a_task() -> None:
     assert {name for _, name in PERIODIC} < TASKS.keys()
+
+
+def test_a_price_made_by_hand_is_named_and_all_else_repaired(scenario: Scenario) -> None:
+    org = paying(scenario)
+    price = org.on_price_by_hand()
+    assert org.mirror is not None
+    ours = org.mirror.price_id
+    scenario.stripe.client().v1.subscriptions.update(org.mirror.id, {"cancel_at_period_end": True})
+    scenario.stripe.lose()
+    for _ in range(2):
+        report = reconcile()
+        assert [(each.field, each.there) for each in report.remaining] == [("plan", f"unknown price {price}")]
+    assert org.subscription is not None
+    assert org.subscription.cancel_at_period_end
+    org.put_on_price(ours)
+    assert reconcile().remaining == []
+
+
+def test_a_subscription_made_by_hand_is_named_until_it_ends(scenario: Scenario) -> None:
+    org = paying(scenario)
+    price = org.on_price_by_hand()
+    v1 = scenario.stripe.client().v1
+    assert org.mirror is not None
+    v1.subscriptions.cancel(org.mirror.id)
+    made = v1.subscriptions.create({"customer": org.customer_id, "items": [{"price": price}]})
+    scenario.settle()
+    assert {(each.id, each.field) for each in reconcile().remaining} == {(made.id, "plan"), (made.id, "plan given")}
+    v1.subscriptions.cancel(made.id)
+    assert reconcile().remaining == []
