@@ -124,6 +124,7 @@ _CHECKS: dict[str, Check] = {
     "catalogue": _catalogue,
     "default plan": _default_plan,
     "stripe prices": doctor_payments.check_prices,
+    "stripe subscriptions": doctor_payments.check_seconds,
     "stripe inbox": doctor_payments.check_inbox,
 }
 

@@ -13,6 +13,9 @@ from app.stripe_gateway.errors import StripeAway, StripeDenied
 
 # Prices that `flask catalog push` has not created in Stripe yet.
 _UNPUSHED = "SELECT count(*) FROM payments_prices_missing"
+_SECONDS = """
+SELECT count(*) OVER (), org_id FROM payments_second_subscriptions ORDER BY id LIMIT 1
+"""
 _UNSETTLED = """
 SELECT count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'refused'),
        count(*) FILTER (WHERE state = 'parked')
@@ -58,6 +61,16 @@ def check_prices(connection: psycopg.Connection, settings: Settings) -> Finding:
     if missing:
         return Finding("stripe prices", "warning", f"{missing} not pushed", "Run: flask catalog push")
     return Finding("stripe prices", "ok", "all pushed")
+
+
+def check_seconds(connection: psycopg.Connection, _: Settings) -> Finding:
+    """Whether an organisation is charged for two subscriptions."""
+    row = connection.execute(_SECONDS).fetchone()
+    if row is None:
+        return Finding("stripe subscriptions", "ok", "no organisation is charged for two")
+    detail = f"{row[0]} run beside the one in force, of organisation {row[1]}" + (" and others" if row[0] > 1 else "")
+    fix = "End them on the organisation's page at /admin/orgs, and refund what they cost at Stripe."
+    return Finding("stripe subscriptions", "warning", detail, fix)
 
 
 def check_inbox(connection: psycopg.Connection, _: Settings) -> Finding:

@@ -11,8 +11,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks
 from app.payments import cli, queries
+from app.payments.end_second import end_second_subscription
 from app.payments.gateway import get_gateway
 from app.payments.models import InboxEvent, StripeCursor, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
 from app.payments.reconciliation import compare_with_stripe
@@ -254,6 +256,8 @@ def test_a_second_subscription_that_is_charged_for_nothing_is_told_every_night(s
     scenario.settle()
     report = reconcile()
     assert [(each.field, each.here, each.there) for each in report.remaining] == [("plan given", "none", "active")]
+    end_second_subscription(org.id, report.remaining[0].id, actor=SYSTEM, now=business_now())
+    assert reconcile().remaining == []
 
 
 def test_reconciling_asks_about_all_that_waits_a_sweep_about_some(scenario: Scenario) -> None:
