@@ -15,10 +15,12 @@ from tests.pages import send, text_of
 from tests.scenario import Org, Scenario
 from tests.support.copy import copy
 
+NAME = "Aardvark Ltd"  # the first of those that the overview names
+
 
 def charged_twice(scenario: Scenario) -> tuple[Org, MadePlan, str]:
     """An org that pays for its plan, and for the same plan once more; the second one's id."""
-    org = scenario.org().paying()
+    org = scenario.org(name=NAME).paying()
     first = org.mirror
     assert first is not None
     assert org.plan is not None
@@ -43,6 +45,7 @@ def test_both_sides_see_it_and_staff_end_it_by_a_press(scenario: Scenario) -> No
     org, plan, second = charged_twice(scenario)
     staff, theirs = scenario.staff(), f"/admin/orgs/{org.id}"
     assert copy("billing.charged_twice") in org.page("/billing")
+    assert copy("admin.second_at", org=NAME) in text_of(staff.get("/admin"))
     page = text_of(staff.get(theirs))
     assert copy("admin.charged_twice") in page
     assert second in page

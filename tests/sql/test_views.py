@@ -39,6 +39,7 @@ PUBLISHED = {
     "payments_dunnings_running": "org_id stripe_subscription_id started_at grace_ends_at",
     "payments_inbox": "id type state received_at",
     "payments_prices_missing": "plan_version_id interval currency amount",
+    "payments_running_subscriptions": "org_id id status price_id period_end place",
     "payments_second_subscriptions": "org_id id status plan_version_id interval currency amount period_end",
 }
 
