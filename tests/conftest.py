@@ -43,7 +43,7 @@ hypothesis.settings.load_profile("ours")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts the tests in the background ignores Ctrl-C for all that they start, which tests of it need.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-_DATE = re.compile(r"\b20[23]\d-\d\d|\bdatetime\(20|\bdate\(20")
+_DATE = re.compile(r"\b20[23]\d-\d\d|\bdate(?:time)?\(20|[a-z] 20[23]\d\b")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,11 +9,18 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from app.kit.periods import MONTH, boundary
+
 WRITTEN = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 """Where a test stands whose dates are written out, whatever TEST_NOW says."""
 
 NOON = datetime.fromisoformat(os.environ.get("TEST_NOW") or WRITTEN.isoformat()).astimezone(UTC)
 """Where every other test stands, business clock and wall clock alike."""
+
+
+def months_later(count: int) -> datetime:
+    """When so many months have passed of what begins at NOON, as Stripe and our periods count them."""
+    return boundary(NOON, count, "UTC", MONTH)
 
 
 class FixedClock:

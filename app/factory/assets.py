@@ -29,6 +29,11 @@ def version(path: str) -> str:
     return hashlib.sha256(content).hexdigest()[:10]
 
 
+def is_version(path: str, version_sent: str) -> bool:
+    """Whether an address names the content of an existing file, and so may be cached forever."""
+    return bool(version_sent) and version_sent == version(path)
+
+
 @cache
 def stylesheet() -> bytes:
     """The whole stylesheet without comments. Each layer is a file in static/css or a folder of that name."""

@@ -43,6 +43,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_FOREVER = "public, max-age=31536000, immutable"
 _PAGE_HEADERS = {"Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()"}
 _PAGE_HEADERS_KEY = "tollkeeper.page_headers"
 
@@ -148,13 +149,13 @@ def _finish(response: Response) -> Response:
     machine = request.path.startswith(MACHINE_PREFIXES)
     if machine:
         rate.describe(response)
-    elif request.endpoint != "static":
+    elif request.endpoint != "static" or response.mimetype == "text/html":  # such as the page of a 404
         for name, value in current_app.extensions[_PAGE_HEADERS_KEY].items():
             response.headers.setdefault(name, value)
-    if request.endpoint == "static":
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if "v" in request.args else "no-cache"
-    else:
-        response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("Cache-Control", "no-store")
+    if request.endpoint == "static" and response.status_code < 400:
+        asked = (request.view_args or {}).get("filename", ""), request.args.get("v", "")
+        response.headers["Cache-Control"] = _FOREVER if assets.is_version(*asked) else "no-cache"
     if not runtime().settings.sandbox:
         response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
     _record_metrics(response, machine=machine)

@@ -17,8 +17,7 @@ from app.accounts.api_keys.api_key_cache import ApiKeyCache, api_key_cache
 from app.accounts.auth_models import ApiKey
 from app.accounts.identity import Caller
 from app.kit.actor import SYSTEM
-from app.kit.errors import Conflict, DomainError, InvalidRequest
-from app.kit.ids import new_id
+from app.kit.errors import DomainError, InvalidRequest
 from app.web.runtime import runtime
 from tests.factories import bearer, make_key, make_member, make_org, signed_in
 from tests.today import FixedClock
@@ -245,19 +244,6 @@ def test_a_revoked_key_ends_when_it_would_be_renewed_and_nothing_of_it_is_kept(
     book.find(other)
     assert (len(book._known), len(book._unused)) == (1, 0)
     assert book.find(key) == (None, True)
-
-
-def test_the_same_form_twice_makes_one_key(session: Session) -> None:
-    org, key_id = make_org(session), new_id()
-
-    def make() -> None:
-        service.create_key(session, org.id, "Twice", ["usage:read"], pepper="p" * 32, key_id=key_id, actor=SYSTEM,
-                            now=runtime().clocks.wall.now())  # fmt: skip
-
-    make()
-    session.commit()
-    with pytest.raises(Conflict):
-        make()
 
 
 def test_keys_carry_enough_chance_and_a_checksum() -> None:

@@ -168,6 +168,34 @@ def invite(app: Flask, session: Session, org: Org, email: str, role: str = "memb
     assert answer.status_code == 303
 
 
+def test_a_day_has_three_invitations_for_a_person_and_fifty_for_an_org(
+    app: Flask, session: Session, org: Org, wall: FixedClock
+) -> None:
+    owner = make_member(session, org)
+    browser, email = signed_in(app, session, owner, org), f"{unique('guest')}@example.com"
+
+    def invites(to: str) -> int:
+        return send(browser, "/settings/members/invite", email=to, role="member").status_code
+
+    assert [invites(email) for _ in range(4)] == [303, 303, 303, 422]
+    assert letters(session, "invitation", email) == 3
+    assert [invites(f"{unique('guest')}@example.com") for _ in range(48)] == [303] * 47 + [422]
+    wall.advance(timedelta(days=1))
+    browser = signed_in(app, session, owner, org)
+    assert invites(email) == 303
+
+
+def test_a_suspended_org_invites_nobody(app: Flask, session: Session, org: Org) -> None:
+    owner = make_member(session, org)
+    org.suspended_at = wall_now()
+    session.commit()
+    browser = signed_in(app, session, owner, org)
+    answer = send(browser, "/settings/members/invite", email="guest@example.com", role="member")
+    assert answer.status_code == 422
+    assert "is suspended" in answer.text
+    assert letters(session, "invitation", "guest@example.com") == 0
+
+
 def test_a_newcomer_joins_with_a_name_and_a_password(
     app: Flask, browser: FlaskClient, session: Session, org: Org, link_in_mail: Find
 ) -> None:

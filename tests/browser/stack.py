@@ -78,6 +78,12 @@ class Stack:
         OffsetClock(self.instance / "clock").advance(by)
         time.sleep(CLOCK_SEEN_SECONDS)
 
+    def leave_days_in_month(self, days: int) -> None:
+        """Move the business clock into the next month, unless so many days more are still in this one."""
+        now = self.business_now()
+        if (now + timedelta(days=days)).month != now.month:
+            self.advance(timedelta(days=days))
+
     @property
     def stripe(self) -> str:
         """The address of the stand-in for Stripe: the third port after the portal's."""

@@ -63,6 +63,7 @@ def test_the_line_that_make_run_prints_moves_the_bar_of_its_account(open_page: O
 @both
 @pytest.mark.usefixtures("alone")
 def test_from_sign_up_to_the_limit(open_page: Open, stack: Stack, js: bool) -> None:
+    stack.leave_days_in_month(3)
     watched = open_page(js=js)
     page = watched.page
     people.sign_up(page, stack)

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.factory import create_app
+from app.factory import assets, create_app
 
 
 def test_a_page_carries_the_content_policy_and_is_not_kept(client: FlaskClient) -> None:
@@ -27,6 +27,23 @@ def test_every_answer_carries_the_headers_and_a_request_id(client: FlaskClient, 
     assert headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
     assert headers["Cross-Origin-Opener-Policy"] == headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert len(headers["X-Request-Id"]) == 32
+
+
+def test_only_the_address_of_the_very_content_is_cached_for_ever(client: FlaskClient) -> None:
+    sheet = f"/static/css/tollkeeper.css?v={assets.version(assets.SHEET)}"
+    assert client.get(sheet).headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    for path in ("/static/css/tollkeeper.css", "/static/css/tollkeeper.css?v=", "/static/js/app.js?v=anything"):
+        assert client.get(path).headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", ["/static/nothing.css?v=0123456789", "/static/../settings.py?v=1", "/nowhere"])
+def test_a_page_that_says_there_is_nothing_is_not_kept_and_carries_the_content_policy(
+    client: FlaskClient, path: str
+) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
 def test_production_asks_for_https_and_for_secure_cookies(app: Flask) -> None:

@@ -274,7 +274,7 @@ def test_the_worker_and_commands_are_patient() -> None:
     assert settings.for_command().is_background
 
 
-def test_waits_and_costs_keep_the_product_s_values_where_no_test_lowers_them() -> None:
+def test_waits_and_costs_keep_product_values_where_no_test_lowers_them() -> None:
     """Pages end within six seconds, a revoked key within one, and a password costs what OWASP asks."""
     waits = (Settings.stripe_page_limit, Settings.payments_page_wait, Settings.payments_task_wait, Settings.key_memory)
     assert [wait.total_seconds() for wait in waits] == [5, 3, 60, 1]

@@ -23,7 +23,10 @@ from tests.factories import bearer, make_key, make_org, make_plan
 TRACE = PROJECT.parent / "shared" / "data" / "azure_llm_code_2023.csv.gz"
 BATCH = 3000
 
-pytestmark = pytest.mark.skipif(not TRACE.exists(), reason="the trace is not beside this checkout")
+pytestmark = [
+    pytest.mark.dated,
+    pytest.mark.skipif(not TRACE.exists(), reason="the trace is not beside this checkout"),
+]
 
 
 def test_totals_of_a_real_trace_equal_the_files(client: FlaskClient, session: Session) -> None:

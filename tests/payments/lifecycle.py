@@ -26,7 +26,7 @@ from app.subscriptions import periods, queries
 from app.subscriptions.models import SubscriptionEvent, SubscriptionTerm
 from app.web.runtime import business_now
 from tests.scenario import Org, Scenario
-from tests.today import NOON
+from tests.today import NOON, months_later
 
 Delivery = tuple[bytes, dict[str, str]]
 Picture = dict[str, Any]
@@ -115,9 +115,7 @@ def _cancel(scenario: Scenario, org: Org) -> None:
 
 
 HOUR = timedelta(hours=1, minutes=1)
-RENEWED = NOON + timedelta(days=30)  # 21 December
-FAILED = NOON + timedelta(days=61)  # 21 January
-ENDED = NOON + timedelta(days=92)  # 21 February
+RENEWED, FAILED, ENDED = (months_later(count) for count in (1, 2, 3))
 STEPS: list[Callable[[Scenario, Org], None]] = [
     _to(RENEWED),
     _to(RENEWED + HOUR),

@@ -116,12 +116,13 @@ def test_history_is_paged_newest_first_and_filtered(session: Session) -> None:
     session.commit()
     everything = queries.RecordFilter()
     first = queries.list_billing_records(session, org.id, everything, None, 2)
-    assert [each.created_at.day for each in first] == [25, 24]
+    assert [(each.created_at - NOON).days for each in first] == [4, 3]
     rest = queries.list_billing_records(session, org.id, everything, (first[-1].created_at, first[-1].id), 10)
-    assert [each.created_at.day for each in rest] == [23, 22, 21]
+    assert [(each.created_at - NOON).days for each in rest] == [2, 1, 0]
     assert [
-        each.created_at.day
+        (each.created_at - NOON).days
         for each in queries.list_billing_records(session, org.id, queries.RecordFilter("failed"), None, 9)
-    ] == [23]
+    ] == [2]
     between = queries.RecordFilter(start=NOON + timedelta(days=1), end=NOON + timedelta(days=3))
-    assert [each.created_at.day for each in queries.list_billing_records(session, org.id, between, None, 9)] == [23, 22]
+    found = queries.list_billing_records(session, org.id, between, None, 9)
+    assert [(each.created_at - NOON).days for each in found] == [2, 1]

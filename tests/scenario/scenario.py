@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from tests.scenario import queue, webhook
 from tests.scenario.org import Org
 from tests.scenario.rollups import fold
 from tests.standin import StandIn
-from tests.today import FixedClock
+from tests.today import FixedClock, months_later
 
 
 @dataclass
@@ -108,8 +109,8 @@ class Scenario:
         return self
 
     def renew(self) -> None:
-        """The next month begins; Stripe charges it, and we hear of it."""
-        self.later(days=31)
+        """The next month of what began at NOON has begun a day ago; Stripe charges it, and we hear of it."""
+        self.at(next(at for at in map(months_later, count(1)) if at > self.clock.at) + timedelta(days=1))
         self.stripe.run_due()
         self.later(hours=2)
         self.settle()

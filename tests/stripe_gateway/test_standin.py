@@ -17,7 +17,7 @@ from app.stripe_gateway.errors import StripeAway, StripeKeyReused, StripeMissing
 from app.stripe_gateway.types import CheckoutSession, Customer, RemotePrice
 from tests.standin import StandIn
 from tests.support.settings import make_settings
-from tests.today import FixedClock
+from tests.today import FixedClock, months_later
 
 TYPES = ["customer.created", "invoice.paid", "checkout.session.completed"]
 
@@ -188,7 +188,7 @@ def test_a_renewal_that_fails_and_is_paid_with_another_card(
     assert changed.card
     assert changed.card.id == saved.payment_method_id != good.id
 
-    clock.advance(timedelta(days=31, hours=2))
+    clock.at = months_later(1) + timedelta(hours=2)
     standin.run_due()
     late = subscriptions.retrieve(gw, subscription_id)
     assert late.status == "past_due"

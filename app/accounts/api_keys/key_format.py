@@ -20,8 +20,13 @@ SHOWN = len(PREFIX) + 4
 
 def new_key() -> str:
     """Generate a key."""
-    body = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM))
-    return PREFIX + body + _checksum(body)
+    return _build("".join(secrets.choice(ALPHABET) for _ in range(RANDOM)))
+
+
+def derive_key(secret: bytes, *parts: str) -> str:
+    """The key that belongs to these parts: always the same one, and not to be guessed without the secret."""
+    number = int.from_bytes(hmac.digest(secret, "\0".join(parts).encode(), "sha512"))
+    return _build(_encode(number, RANDOM))
 
 
 def is_well_formed(key: str) -> bool:
@@ -34,10 +39,18 @@ def hash_key(key: str, pepper: bytes) -> bytes:
     return hmac.digest(pepper, key.encode(), "sha256")
 
 
+def _build(body: str) -> str:
+    return PREFIX + body + _checksum(body)
+
+
 def _checksum(body: str) -> str:
-    number = zlib.crc32(body.encode())
+    return _encode(zlib.crc32(body.encode()), CHECKSUM)
+
+
+def _encode(number: int, length: int) -> str:
+    """The last `length` base62 digits of a number."""
     digits = ""
-    for _ in range(CHECKSUM):
+    for _ in range(length):
         number, rest = divmod(number, len(ALPHABET))
         digits = ALPHABET[rest] + digits
     return digits

@@ -1,4 +1,4 @@
-"""Creates and revokes API keys. `create_key` returns the secret once; it is stored nowhere."""
+"""Creates and revokes API keys. `create_key` returns the secret, which is stored nowhere."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import emails, queries
 from app.accounts.api_keys import key_format
+from app.accounts.api_keys.key_form import KeyFormId
 from app.accounts.auth_models import ApiKey
 from app.accounts.models import User
 from app.accounts.roles import ORG_SCOPES, STAFF_SCOPES
@@ -37,22 +38,26 @@ def create_key(
     pepper: str,
     expires_at: datetime | None = None,
     created_by: UUID | None = None,
-    key_id: UUID | None = None,
+    form: KeyFormId | None = None,
     actor: Actor,
     now: datetime,
 ) -> NewKey:
     """Create a key of an org, or of staff if `org_id` is None.
 
-    `key_id` keeps a form that is sent twice from creating two keys: the second time raises `Conflict`.
-    Raises `InvalidRequest` for a scope that such a key cannot have, `NotFound` for an unknown org.
+    A `form` that is sent twice creates one key and answers both times with its secret. Raises `Conflict` if that key is
+    somebody else's or was revoked meanwhile, `InvalidRequest` for a scope that such a key cannot have, `NotFound` for
+    an unknown org.
     """
     wanted = _check_scopes(scopes, STAFF_SCOPES if org_id is None else ORG_SCOPES)
     if org_id is not None:
         queries.get_org(session, org_id)
-    _ensure_new(session, key_id)
-    secret = key_format.new_key()
+    secret = _make_secret(form, org_id, created_by, pepper)
+    made = session.get(ApiKey, form.key_id) if form else None
+    if made is not None:
+        _require_same(made, org_id, created_by)
+        return NewKey(made, secret)
     row = ApiKey(
-        id=key_id or new_id(),
+        id=form.key_id if form else new_id(),
         org_id=org_id,
         name=name,
         prefix=secret[: key_format.SHOWN],
@@ -81,11 +86,15 @@ def revoke_key(session: Session, org_id: UUID, key_id: UUID, *, actor: Actor, no
     return row
 
 
-def _ensure_new(session: Session, key_id: UUID | None) -> None:
-    if key_id is not None and session.get(ApiKey, key_id) is not None:
-        raise Conflict(
-            "This key already exists. Its secret was shown only once; if you did not copy it, revoke the key."
-        )
+def _make_secret(form: KeyFormId | None, org_id: UUID | None, created_by: UUID | None, pepper: str) -> str:
+    if form is None:
+        return key_format.new_key()
+    return key_format.derive_key(pepper.encode(), str(org_id), str(created_by), str(form.key_id), form.nonce)
+
+
+def _require_same(made: ApiKey, org_id: UUID | None, created_by: UUID | None) -> None:
+    if (made.org_id, made.created_by) != (org_id, created_by) or made.revoked_at is not None:
+        raise Conflict("This form has been used. Open it again to create another key.")
 
 
 def _check_scopes(scopes: Collection[str], known: Collection[str]) -> list[str]:

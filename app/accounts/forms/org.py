@@ -6,7 +6,7 @@ from datetime import timedelta
 from zoneinfo import available_timezones
 
 from wtforms import HiddenField, SelectField, SelectMultipleField
-from wtforms.validators import UUID, InputRequired, Length, Optional, ValidationError
+from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from app.accounts.forms.base import NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField, choices_from
 from app.accounts.roles import MEMBER, ORG_SCOPES, ROLES
@@ -86,9 +86,9 @@ class LabelForm(PageForm):
 
 
 class KeyForm(PageForm):
-    """A new API key. `once` keeps a form that is sent twice from creating two keys."""
+    """A new API key. `once` is the form's id, so that sending it twice creates one key."""
 
-    once = HiddenField(validators=[UUID()])
+    once = HiddenField()
     name = PlainField("Name", [NEEDED, NAME_LENGTH], render_kw={"autocomplete": "off"})
     scopes = SelectMultipleField(
         "Scopes",

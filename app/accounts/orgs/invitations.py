@@ -31,6 +31,9 @@ def invite(
     """
     lock_membership(session, org_id)
     members.require_assignable(session, org_id, by, role)
+    org = queries.get_org(session, org_id)
+    if org.suspended_at is not None:
+        raise NotAllowed("This organisation is suspended and cannot invite anybody.", code="org_suspended")
     if any(member.email == email for member in queries.list_members(session, org_id)):
         raise Conflict("This address already belongs to a member.")
     _replace_open(session, org_id, email, now=now)
@@ -50,8 +53,7 @@ def invite(
             session.add(row)
     except IntegrityError as error:
         raise Conflict("Somebody else is inviting this address right now.") from error
-    inviter, org = queries.get_user(session, by), queries.get_org(session, org_id)
-    emails.queue_invitation(session, row, org, inviter, token, now=now)
+    emails.queue_invitation(session, row, org, queries.get_user(session, by), token, now=now)
     on = ("invitation", row.id)
     write(session, actor, "invitation.made", on=on, org_id=org_id, after={"role": role}, now=now)
     return row

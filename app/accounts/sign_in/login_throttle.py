@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -41,6 +42,7 @@ SIGN_UP = AttemptLimit(100, timedelta(hours=1))
 RESET = AttemptLimit(5, timedelta(days=1))
 RESET_ADDRESS = AttemptLimit(20, timedelta(hours=1))
 VERIFY = AttemptLimit(3, timedelta(hours=6))
+INVITE, INVITE_ONE = AttemptLimit(50, timedelta(days=1)), AttemptLimit(3, timedelta(days=1))
 PASSWORD_CHECK = AttemptLimit(10, FIVE_MINUTES)
 
 
@@ -65,6 +67,18 @@ def mail_claims(kind: str, email: str, address: str | None) -> list[Claim]:
     return [
         Claim(f"{kind}:user:{email_mark(email)}", per_user),
         Claim(f"{kind}:address:{address_mark(address)}", RESET_ADDRESS),
+    ]
+
+
+def invitation_claims(org_id: UUID, user_id: UUID, email: str) -> list[Claim]:
+    """The buckets that an invitation counts against: of the org, of who sends it, and of the org towards one person.
+
+    None belongs to the person alone, so no stranger can use up the invitations that others send them.
+    """
+    return [
+        Claim(f"invite:org:{org_id}", INVITE),
+        Claim(f"invite:sender:{user_id}", INVITE),
+        Claim(f"invite:pair:{org_id}:{email_mark(email)}", INVITE_ONE),
     ]
 
 

@@ -8,13 +8,13 @@ from flask import Response
 
 from app.accounts import guards, queries
 from app.accounts.api_keys import service
+from app.accounts.api_keys.key_form import KeyFormId, issue_form_id, read_form_id
 from app.accounts.api_keys.service import NewKey
 from app.accounts.forms.org import EXPIRIES, KeyForm, RevokeForm
 from app.accounts.roles import ADMIN, ORG_SCOPES, OWNER
 from app.accounts.views.blueprint import pages
 from app.accounts.views.context import current_membership
 from app.kit.errors import Conflict
-from app.kit.ids import new_id
 from app.web.addresses import path_to
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
@@ -40,19 +40,20 @@ def new_key() -> Response:
     """Show the form for a new key; asks for the password again if it was entered too long ago."""
     if not guards.caller().is_fresh(wall_now()):
         return redirect_to("accounts.confirm_password", next=path_to("accounts.new_key"))
-    return render("accounts/keys/key_new.html", form=KeyForm(once=str(new_id())))
+    return render("accounts/keys/key_new.html", form=_new_form())
 
 
 @pages.post("/settings/keys")
 def create_key() -> Response:
-    """Create the key and show its secret, which is shown only once."""
+    """Create the key and show its secret, here only. A second press of the same form shows the same key."""
     if not guards.caller().is_fresh(wall_now()):
         return redirect_to("accounts.confirm_password", next=path_to("accounts.new_key"))
     form = KeyForm()
-    if not form.validate_on_submit():
-        return render("accounts/keys/key_new.html", form=form, status=422)
+    form_id = read_form_id(runtime().settings.secret_key, form.text("once"), wall_now())
+    if not form.validate_on_submit() or form_id is None:
+        return render("accounts/keys/key_new.html", form=form if form_id else _renew(form), status=422)
     try:
-        created = _create(form)
+        created = _create(form, form_id)
     except Conflict as conflict:
         flash_message("warning", conflict.detail)
         return redirect_to("accounts.keys")
@@ -61,7 +62,18 @@ def create_key() -> Response:
     )
 
 
-def _create(form: KeyForm) -> NewKey:
+def _new_form() -> KeyForm:
+    return KeyForm(formdata=None, once=issue_form_id(runtime().settings.secret_key, wall_now()))
+
+
+def _renew(form: KeyForm) -> KeyForm:
+    """The form as it was filled in, under a new id, since the old one is stale."""
+    form.once.data = _new_form().once.data
+    form.form_errors.append("This page was open for more than ten minutes. Please press the button again.")
+    return form
+
+
+def _create(form: KeyForm, form_id: KeyFormId) -> NewKey:
     current, now = current_membership(), wall_now()
     lifetime = EXPIRIES[form.text("expires")][1]
     with transaction() as open_session:
@@ -73,7 +85,7 @@ def _create(form: KeyForm) -> NewKey:
             pepper=runtime().settings.key_pepper,
             expires_at=now + lifetime if lifetime else None,
             created_by=current.user_id,
-            key_id=UUID(form.text("once")),
+            form=form_id,
             actor=guards.caller().actor,
             now=now,
         )

@@ -6,14 +6,16 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response
+from sqlalchemy.orm import Session
 
 from app.accounts import guards, queries
 from app.accounts.forms.base import ButtonForm, choices_from
 from app.accounts.forms.org import InviteForm, LabelForm, RoleForm
 from app.accounts.orgs import invitations, members
 from app.accounts.roles import ADMIN, OWNER, ROLE_ROWS, ROLES, may_assign_role
+from app.accounts.sign_in import login_throttle
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import current_membership
+from app.accounts.views.context import CurrentMembership, current_membership
 from app.kit.errors import Conflict, NotAllowed
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
@@ -34,6 +36,7 @@ def invite() -> Response:
         return _page(form, status=422)
     try:
         with transaction() as open_session:
+            _count_invitation(open_session, current, form.text("email"))
             invitations.invite(
                 open_session,
                 current.org_id,
@@ -48,6 +51,13 @@ def invite() -> Response:
         return _page(form, status=422)
     flash_message("success", f"We sent an invitation to {form.text('email')}.")
     return redirect_to("accounts.members_page")
+
+
+def _count_invitation(open_session: Session, current: CurrentMembership, email: str) -> None:
+    """Raise `Conflict` where the day's invitations are used up; counted with the invitation or not at all."""
+    claims = login_throttle.invitation_claims(current.org_id, current.user_id, email)
+    if login_throttle.count_attempt(open_session, claims, wall_now()) is not None:
+        raise Conflict("You have sent as many invitations as a day allows. Please try again tomorrow.")
 
 
 @pages.post("/settings/invitations/<uuid:invitation_id>/revoke")

@@ -307,7 +307,7 @@ def test_without_a_key_payments_are_off_in_plain_words(scenario: Scenario) -> No
 
 
 @pytest.mark.parametrize("kind", ["slow", "reset_before", "503"])
-def test_stripe_away_is_told_soon_after_a_page_s_limit_and_nothing_is_charged(scenario: Scenario, kind: str) -> None:
+def test_stripe_away_is_told_soon_after_the_page_limit_and_nothing_is_charged(scenario: Scenario, kind: str) -> None:
     org, plan = scenario.org(), scenario.plan()
     scenario.app.extensions[EXTENSION] = hurried(scenario.app)
     scenario.stripe.fail(kind, times=9, seconds=3)

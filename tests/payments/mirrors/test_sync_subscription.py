@@ -43,7 +43,7 @@ def test_a_purchase_puts_the_org_on_the_plan_from_its_anchor(scenario: Scenario)
     assert ours is not None
     assert (mirror.status, mirror.subscription_id) == ("active", ours.id)
     assert (ours.plan_version_id, ours.collection, ours.anchor_at) == (org.plan.version_id, "stripe", found.anchor_at)
-    assert (mirror.period_start, mirror.period_end) == (NOON, NOON + timedelta(days=30))
+    assert (mirror.period_start, mirror.period_end) == (NOON, RENEWED)
 
 
 def test_a_renewal_moves_the_period(scenario: Scenario) -> None:

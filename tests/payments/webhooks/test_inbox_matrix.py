@@ -36,7 +36,7 @@ def about(standin: StandIn, kind: str, object_: dict[str, Any], **more: Any) -> 
 
 
 def paid_subscription(scenario: Scenario) -> tuple[Any, dict[str, Any]]:
-    """A org, and the subscription as Stripe has it; nothing of it was heard yet."""
+    """An org, and the subscription as Stripe has it; nothing of it was heard yet."""
     scenario.stripe.hold()
     org = scenario.org().buys(returns=False)
     return org, scenario.stripe.objects("subscription")[0]

@@ -218,7 +218,7 @@ def test_the_address_of_the_return_page_proves_nothing(paid: Scenario, standin: 
     assert other.browser().get(address).status_code == 404
 
 
-def test_stripe_away_is_said_soon_after_a_page_s_limit_with_what_to_do(paid: Scenario, standin: StandIn) -> None:
+def test_stripe_away_is_said_soon_after_the_page_limit_with_what_to_do(paid: Scenario, standin: StandIn) -> None:
     paid.app.extensions[EXTENSION] = hurried(paid.app)
     browser = paid.org().browser()
     read(browser)
