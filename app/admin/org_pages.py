@@ -1,4 +1,4 @@
-"""Staff page of one organisation, and its actions: assign a plan, suspend, resume."""
+"""Staff page of one organisation, and its actions: assign a plan, suspend, resume, end a second subscription."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from app.audit import queries as audit
 from app.kit.actor import Actor
 from app.kit.errors import DomainError, NotFound
 from app.metering.queries import list_latest_events
+from app.payments.end_second import end_second_subscription
 from app.portal.dashboard.events import build_event_rows
 from app.portal.dashboard.view import build_bars
 from app.statements import wording
@@ -87,6 +88,18 @@ def suspend_org(org_id: UUID) -> Response:
 def resume_org(org_id: UUID) -> Response:
     """Accept the organisation's API keys again."""
     return _decide(org_id, resume, "The organisation is active again.")
+
+
+@pages.post("/admin/orgs/<uuid:org_id>/subscriptions/<subscription_id>/end")
+def end_subscription(org_id: UUID, subscription_id: str) -> Response:
+    """End a second subscription at Stripe at once; the one that pays for the plan goes on."""
+    try:
+        end_second_subscription(org_id, subscription_id, actor=actor_for(org_id), now=business_now())
+    except DomainError as trouble:
+        flash_message("error", trouble.detail)
+    else:
+        flash_message("success", "The second subscription has ended. Refund what it cost in Stripe's dashboard.")
+    return redirect_to("admin.org", org_id=org_id)
 
 
 def _decide(org_id: UUID, act: Callable[..., bool], words: str) -> Response:

@@ -35,6 +35,19 @@ class PaymentEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Second:
+    """A subscription that Stripe charges beside the one in force; `amount` in minor units."""
+
+    id: str
+    plan: str
+    state: str
+    amount: int
+    currency: str
+    interval: str
+    renews_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Payments:
     """An organisation's state at Stripe as of `synced_at`; no customer id means it was never created there."""
 
@@ -46,6 +59,7 @@ class Payments:
     state: str | None = None
     period_end: datetime | None = None
     ends_at: datetime | None = None
+    seconds: Sequence[Second] = field(default_factory=tuple)
     records: Sequence[Record] = field(default_factory=tuple)
     events: Sequence[PaymentEvent] = field(default_factory=tuple)
 
@@ -65,6 +79,7 @@ def parse_payments(rows: Mapping[str, Any]) -> Payments:
         state=subscription.get("status"),
         period_end=_at(subscription.get("period_end")),
         ends_at=_at(ends),
+        seconds=[_second(second) for second in rows["seconds"] or ()],
         records=[_record(record) for record in rows["records"] or ()],
         events=[_event(event) for event in rows["events"] or ()],
     )
@@ -77,6 +92,11 @@ def _card(customer: Mapping[str, Any]) -> str | None:
     if customer["card_exp_month"] is None:
         return words
     return f"{words}, expires {customer['card_exp_month']:02}/{customer['card_exp_year']}"
+
+
+def _second(row: Mapping[str, Any]) -> Second:
+    renews_at = datetime.fromisoformat(row["period_end"])
+    return Second(row["id"], row["plan"], row["status"], row["amount"], row["currency"], row["interval"], renews_at)
 
 
 def _record(row: Mapping[str, Any]) -> Record:

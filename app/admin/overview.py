@@ -21,6 +21,7 @@ from app.web.filters import clock, quantity
 PRESETS = {"7d": ("7 days", 7), "30d": ("30 days", 30), "90d": ("90 days", 90), "12m": ("12 months", 366)}
 MOST_DAYS = 400
 _DAY = timedelta(days=1)
+_MOST_NAMED = 5
 _LAG_LATE = timedelta(minutes=5)
 _QUEUE_LATE = timedelta(minutes=5)
 
@@ -133,8 +134,17 @@ def list_parts(counts: Row[Any], now: datetime, wall: datetime) -> list[Part]:
     return [
         Part("Queue", "late" if counts.parked or waited > _QUEUE_LATE else "ok", queue),
         Part("Roll-ups", "late" if lag is None or lag > _LAG_LATE else "ok", folded),
+        Part("Subscriptions", "late" if counts.charged_twice else "ok", _describe_seconds(counts.charged_twice or ())),
         Part("Database", "ok", size),
     ]
+
+
+def _describe_seconds(names: Sequence[str]) -> str:
+    """Which organisations are charged for two subscriptions."""
+    if not names:
+        return "no organisation is charged for two"
+    named, more = ", ".join(names[:_MOST_NAMED]), len(names) - _MOST_NAMED
+    return f"charged for two: {named}" + (f" and {more} more" if more > 0 else "")
 
 
 def _span(lag: timedelta) -> str:

@@ -19,6 +19,8 @@ SELECT (SELECT count(*) FROM accounts_orgs WHERE deleted_at IS NULL) AS orgs,
        (SELECT count(*) FROM accounts_orgs WHERE deleted_at IS NULL AND created_at >= :month_ago) AS new_orgs,
        (SELECT count(*) FROM accounts_orgs WHERE deleted_at IS NULL AND suspended_at IS NOT NULL) AS suspended,
        (SELECT count(*) FROM accounts_users WHERE deleted_at IS NULL) AS users,
+       (SELECT array_agg(DISTINCT org.name ORDER BY org.name)
+        FROM payments_second_subscriptions second JOIN accounts_orgs org ON org.id = second.org_id) AS charged_twice,
        queue.waiting, queue.parked, queue.oldest, rollups.folded_at,
        coalesce((SELECT sum(events) FROM metering_totals WHERE day = :today AND dimension = ''), 0) AS events_today,
        current_setting('server_version') AS server, pg_database_size(current_database()) AS bytes,
@@ -93,7 +95,8 @@ ORDER BY t.dimension, quantity DESC
 def get_health(session: Session, *, wall: datetime, today: date, month_ago: datetime) -> Row[Any]:
     """Counts and health of the installation in one row.
 
-    Worked example: three orgs, one of them new and none suspended, an idle queue: 3, 1, 0, ... waiting 0, parked 0.
+    `charged_twice` names the orgs with a second subscription at Stripe, NULL if there is none. Worked example: three
+    orgs, one of them new and none suspended, an idle queue: 3, 1, 0, ... waiting 0, parked 0.
     """
     found = {"wall": wall, "today": today, "month_ago": month_ago}
     return session.execute(_HEALTH, found).one()

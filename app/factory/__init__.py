@@ -78,10 +78,12 @@ def _configure(app: Flask, settings: Settings) -> None:
 def _add_extensions(app: Flask, settings: Settings, clocks: Clocks | None) -> None:
     system = SystemClock()
     business = OffsetClock(settings.clock_file) if settings.sandbox else system
+    clocks = clocks or Clocks(business=business, wall=system)
     app.extensions["tollkeeper"] = Runtime(
         settings=settings,
-        clocks=clocks or Clocks(business=business, wall=system),
+        clocks=clocks,
         pool=HotPool(settings.database_url, settings.hot_pool_size),
+        started_at=clocks.business.now(),
     )
     app.extensions[EXTENSION] = Gateway.from_settings(settings)
     app.session_interface = FormSessions()

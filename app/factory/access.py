@@ -97,6 +97,7 @@ ACCESS: dict[str, Rule] = {
     "usage.index": VIEWER,
     # admin
     "admin.assign_plan": STAFF,
+    "admin.end_subscription": STAFF,
     "admin.inbox_event": STAFF,
     "admin.inbox_events": STAFF,
     "admin.index": STAFF,

@@ -128,6 +128,7 @@ _CHECKS: dict[str, Check] = {
     "default plan": _default_plan,
     "stripe prices": doctor_payments.check_prices,
     "stripe subscriptions": doctor_payments.check_subscriptions,
+    "second subscriptions": doctor_payments.check_seconds,
     "stripe inbox": doctor_payments.check_inbox,
 }
 

@@ -15,6 +15,9 @@ from app.stripe_gateway.errors import StripeAway, StripeDenied
 _UNPUSHED = "SELECT count(*) FROM payments_prices_missing"
 # Subscriptions at Stripe whose price names none of our plans.
 _UNKNOWN = "SELECT stripe_subscription_id, price_id FROM payments_prices_unknown ORDER BY 1"
+_SECONDS = """
+SELECT count(*) OVER (), org_id FROM payments_second_subscriptions ORDER BY id LIMIT 1
+"""
 _UNSETTLED = """
 SELECT count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'refused'),
        count(*) FILTER (WHERE state = 'parked')
@@ -71,6 +74,16 @@ def check_subscriptions(connection: psycopg.Connection, _: Settings) -> Finding:
     more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
     fix = "At Stripe, put a price of the catalogue on it. Until then its plan stays; all else is followed."
     return Finding("stripe subscriptions", "warning", f"on a price that matches no plan: {named}{more}", fix)
+
+
+def check_seconds(connection: psycopg.Connection, _: Settings) -> Finding:
+    """Whether an organisation is charged for two subscriptions."""
+    row = connection.execute(_SECONDS).fetchone()
+    if row is None:
+        return Finding("second subscriptions", "ok", "no organisation is charged for two")
+    detail = f"{row[0]} run beside the one in force, of organisation {row[1]}" + (" and others" if row[0] > 1 else "")
+    fix = "End them on the organisation's page at /admin/orgs, and refund what they cost at Stripe."
+    return Finding("second subscriptions", "warning", detail, fix)
 
 
 def check_inbox(connection: psycopg.Connection, _: Settings) -> Finding:

@@ -29,7 +29,10 @@ _CURRENCY = "^[A-Z]{3}$"
 
 
 class StripeCustomer(Base):
-    """An org's customer at Stripe, and the card its invoices are charged to."""
+    """An org's customer at Stripe, and the card its invoices are charged to.
+
+    `listed_at` is when we last knew of all its subscriptions and open payment pages; see `catch_up`.
+    """
 
     __tablename__ = "stripe_customers"
     __table_args__ = (
@@ -50,6 +53,7 @@ class StripeCustomer(Base):
     created_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
     synced_at: Mapped[datetime]
+    listed_at: Mapped[datetime | None]
 
 
 class StripePrice(Base):

@@ -31,6 +31,7 @@ WHERE org_id = :org_id AND state IN ('completed', 'refunded') AND (CAST(:state A
   AND created_at < coalesce(CAST(:end AS timestamptz), 'infinity')
 GROUP BY currency ORDER BY currency
 """)
+_IS_SECOND = text("SELECT true FROM payments_second_subscriptions WHERE org_id = :org_id AND id = :id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,11 @@ def find_open_subscription(session: Session, org_id: UUID) -> StripeSubscription
     """Find the org's running Stripe subscription. If there are two, the one that our subscription follows."""
     query = select(StripeSubscription).where(StripeSubscription.id == func.payments_open_subscription(org_id))
     return session.scalars(query).one_or_none()
+
+
+def is_second_subscription(session: Session, org_id: UUID, subscription_id: str) -> bool:
+    """Whether a Stripe subscription runs beside the one that the org's plan follows, and so grants nothing."""
+    return bool(session.scalar(_IS_SECOND, {"org_id": org_id, "id": subscription_id}))
 
 
 def find_price(session: Session, price_id: str) -> StripePrice | None:

@@ -71,7 +71,8 @@ def expire_session(gw: Gateway, session_id: str, *, key: str) -> CheckoutSession
         return current
 
 
-def list_sessions(gw: Gateway, customer_id: str) -> list[CheckoutSession]:
-    """List a customer's sessions, newest first."""
-    sessions = gw.pages(lambda v1, params: v1.checkout.sessions.list(params), {"customer": validate_id(customer_id)})
+def list_sessions(gw: Gateway, customer_id: str, status: str | None = None) -> list[CheckoutSession]:
+    """List a customer's sessions, newest first; only those of a status ("open") if it is given."""
+    params = {"customer": validate_id(customer_id), **({"status": status} if status else {})}
+    sessions = gw.pages(lambda v1, page: v1.checkout.sessions.list(page), params)
     return [parse_checkout_session(raw) for raw in sessions]

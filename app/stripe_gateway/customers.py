@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from app.stripe_gateway.errors import StripeMisused
@@ -40,6 +43,18 @@ def retrieve(gw: Gateway, customer_id: str) -> Customer:
             raise
     # A deleted customer has nothing to expand.
     return parse_customer(gw.get(lambda v1: v1.customers.retrieve(customer_id)))
+
+
+def list_created(gw: Gateway, created_from: datetime | None = None) -> Iterator[Customer]:
+    """List the customers created at or after a time, or all, newest first, without deleted ones; fetched page by page.
+
+    Unlike Stripe's search by metadata, whose index lags by minutes, this list is complete.
+    """
+    params: dict[str, Any] = {"expand": [f"data.{_CARD}"]}
+    if created_from is not None:
+        params["created"] = {"gte": int(created_from.timestamp())}
+    for raw in gw.pages(lambda v1, page: v1.customers.list(page), params):
+        yield parse_customer(raw)
 
 
 def set_default_card(gw: Gateway, customer_id: str, card_id: str, *, key: str) -> Customer:

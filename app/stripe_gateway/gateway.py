@@ -101,6 +101,10 @@ class Gateway:
         """Retrieve one object; returns the raw response."""
         return self._call(call)
 
+    def delete(self, call: StripeCall) -> Raw:
+        """End or remove one object. Repeating it has no effect, so Stripe takes no idempotency key."""
+        return self._call(call)
+
     def post(self, key: str, call: Callable[[V1Services, stripe.RequestOptions], stripe.StripeObject]) -> Raw:
         """Create or change an object under an idempotency key."""
         if not 0 < len(key) <= 255:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from app.stripe_gateway.errors import StripeMissing
 from app.stripe_gateway.gateway import Gateway, validate_id
 from app.stripe_gateway.reading import Raw
 from app.stripe_gateway.shapes import parse_subscription
@@ -40,6 +41,15 @@ def set_cancel_at_period_end(gw: Gateway, subscription_id: str, cancels: bool, *
             ),
         )
     )
+
+
+def cancel(gw: Gateway, subscription_id: str) -> RemoteSubscription:
+    """End the subscription at once; nothing is refunded. One that has ended is returned as it is."""
+    validate_id(subscription_id)
+    try:
+        return parse_subscription(gw.delete(lambda v1: v1.subscriptions.cancel(subscription_id, {"expand": [_CARD]})))
+    except StripeMissing:  # so Stripe answers for one that has ended, too
+        return retrieve(gw, subscription_id)
 
 
 def set_default_card(gw: Gateway, subscription_id: str, card_id: str, *, key: str) -> RemoteSubscription:

@@ -14,11 +14,12 @@ from app.settings import Settings
 
 @dataclass(frozen=True)
 class Runtime:
-    """Created once, by the factory."""
+    """Created once, by the factory. `started_at` is business time: it is compared with when rows were written."""
 
     settings: Settings
     clocks: Clocks
     pool: HotPool
+    started_at: datetime
 
 
 def runtime() -> Runtime:

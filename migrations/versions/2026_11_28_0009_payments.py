@@ -26,7 +26,8 @@ CREATE TABLE stripe_customers (
     card_exp_year integer,
     created_at timestamptz NOT NULL,
     deleted_at timestamptz,
-    synced_at timestamptz NOT NULL
+    synced_at timestamptz NOT NULL,
+    listed_at timestamptz
 );
 -- serves: the customer of an org; and lets it have one only
 CREATE UNIQUE INDEX uq_stripe_customers_org_id ON stripe_customers (org_id) WHERE deleted_at IS NULL;

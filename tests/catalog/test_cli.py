@@ -22,7 +22,7 @@ def run(empty, tmp_path):
     bare = Flask("catalog")
     bare.config["SQLALCHEMY_DATABASE_URI"] = empty.replace("postgresql://", "postgresql+psycopg://", 1)
     bare.extensions["tollkeeper"] = Runtime(
-        make_settings(empty), Clocks(FixedClock(NOW), FixedClock(NOW)), HotPool(empty, 1)
+        make_settings(empty), Clocks(FixedClock(NOW), FixedClock(NOW)), HotPool(empty, 1), NOW
     )
     db.init_app(bare)
     bare.cli.add_command(group)

@@ -84,7 +84,7 @@ def app(database, mailbox):
     bare.config["SQLALCHEMY_DATABASE_URI"] = database.replace("postgresql://", "postgresql+psycopg://", 1)
     settings = make_settings(database, smtp_port=mailbox.port, mail_from="Tollkeeper <billing@portal.example>")
     clocks = Clocks(business=FixedClock(NOW), wall=FixedClock(NOW))
-    bare.extensions["tollkeeper"] = Runtime(settings, clocks, HotPool(database, 1))
+    bare.extensions["tollkeeper"] = Runtime(settings, clocks, HotPool(database, 1), NOW)
     db.init_app(bare)
     yield bare
     with bare.app_context():

@@ -12,7 +12,7 @@ from app.portal.billing.cancellation import build_heading as cancel_heading
 from app.portal.billing.checkout_result import Paid, build_return_view
 from app.portal.billing.history import HistoryView, RecordRow
 from app.portal.billing.overview import AmountPreview, build_billing_view
-from app.portal.billing.status import BillingStatus, CardOnFile, Due, OpenCheckout
+from app.portal.billing.status import BillingStatus, CardOnFile, Due, OpenCheckout, SecondSubscription
 from app.portal.billing.upgrade import (
     LEFT,
     UNCHANGED,
@@ -65,6 +65,7 @@ STANDINGS: dict[str, BillingStatus] = {
     "limited": standing(state="past_due", limited=True, due=replace(DUE, next_attempt_at=None)),
     "cancels": standing(cancels=True),
     "paused": standing(state="paused"),
+    "second": standing(cancels=True, second=SecondSubscription("Starter", 1900, "USD", "month", RENEWS)),
     "yearly": standing(interval="year", fee=74_000, currency="JPY", card=CardOnFile("visa", "4242", 10, 2026)),
 }  # fmt: skip
 

@@ -39,6 +39,8 @@ PUBLISHED = {
     "payments_dunnings_running": "org_id stripe_subscription_id started_at grace_ends_at",
     "payments_inbox": "id type state received_at",
     "payments_prices_missing": "plan_version_id interval currency amount",
+    "payments_running_subscriptions": "org_id id status price_id period_end place",
+    "payments_second_subscriptions": "org_id id status plan_version_id interval currency amount period_end",
 }
 
 
@@ -219,9 +221,26 @@ def test_payments_status_tells_the_oldest_debt_the_grace_and_the_open_checkout(s
     assert sql.rows("SELECT FROM payments_dunnings_running WHERE org_id = %s", there.org) == []
 
 
+def test_a_second_subscription_is_one_that_runs_beside_the_one_in_force(sql: Sql) -> None:
+    there = AtStripe(sql)
+    asked = "SELECT id FROM payments_second_subscriptions WHERE org_id = %s"
+    there.subscribe(0, status="incomplete")
+    there.subscribe(0, status="canceled", ended_at=NOW)
+    first = there.subscribe(1)
+    assert sql.rows(asked, there.org) == []
+    newer = there.subscribe(2)
+    assert sql.rows(asked, there.org) == [(newer,)]
+    there.subscribe(3, subscription_id=subscription(sql, there.org, there.version))
+    assert sorted(sql.rows(asked, there.org)) == sorted([(first,), (newer,)])
+    found = sql.value("SELECT payments_at_stripe(%s, 2)", there.org)["seconds"]
+    assert {(each["id"], each["amount"], each["currency"]) for each in found} == {
+        (first, 900, "CHF"), (newer, 900, "CHF"),
+    }  # fmt: skip
+
+
 def test_payments_at_stripe_shows_the_newest_so_many_of_each(sql: Sql) -> None:
     there = AtStripe(sql)
-    there.subscribe(0)
+    there.subscribe(0, status="canceled", ended_at=NOW)
     newest = there.subscribe(1)
     for number in range(3):
         sql.insert(

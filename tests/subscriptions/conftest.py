@@ -114,7 +114,9 @@ def worker(engine: Engine, business: FixedClock) -> Iterator[Flask]:
     bare = Flask("worker")
     bare.config["SQLALCHEMY_DATABASE_URI"] = address
     plain = address.replace("+psycopg", "")
-    bare.extensions["tollkeeper"] = Runtime(make_settings(plain), Clocks(business, business), HotPool(plain, 1))
+    bare.extensions["tollkeeper"] = Runtime(
+        make_settings(plain), Clocks(business, business), HotPool(plain, 1), business.now()
+    )
     web_db.init_app(bare)
     with bare.app_context():
         yield bare

@@ -53,6 +53,11 @@ def create_database(server: Path, word: str) -> str:
     return name
 
 
+def copy_database(server: Path, name: str, to: str) -> None:
+    """Copy a database that nobody is connected to, rights and all: a dump, or its restoration."""
+    run_as_admin(server, f"CREATE DATABASE {to} TEMPLATE {name}")
+
+
 def drop_database(server: Path, name: str) -> None:
     """Drop a database, whoever is still connected."""
     run_as_admin(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -78,7 +83,7 @@ def migrator(database: str) -> Flask:
     bare = Flask("migrator")
     bare.config["SQLALCHEMY_DATABASE_URI"] = database.replace("postgresql://", "postgresql+psycopg://", 1)
     clocks = Clocks(business=FixedClock(NOON), wall=FixedClock(NOON))
-    bare.extensions["tollkeeper"] = Runtime(make_settings(database), clocks, HotPool(database, 1))
+    bare.extensions["tollkeeper"] = Runtime(make_settings(database), clocks, HotPool(database, 1), NOON)
     db.init_app(bare)
     Migrate(bare, db, directory=str(PROJECT / "migrations"))
     return bare

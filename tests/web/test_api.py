@@ -89,7 +89,7 @@ def trial(database: str) -> Iterator[FlaskClient]:
     app = Flask("trial", template_folder=None)
     app.config["SQLALCHEMY_DATABASE_URI"] = database.replace("postgresql://", "postgresql+psycopg://", 1)
     clocks = Clocks(FixedClock(NOON), FixedClock(NOON))
-    app.extensions["tollkeeper"] = Runtime(make_settings(database), clocks, HotPool(database, 1))
+    app.extensions["tollkeeper"] = Runtime(make_settings(database), clocks, HotPool(database, 1), NOON)
     db.init_app(app)
     app.register_blueprint(api)
     app.register_blueprint(docs)  # every problem names its page there

@@ -15,18 +15,20 @@ import structlog
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, Unavailable
 from app.payments import queries
+from app.payments.catch_up import catch_up
 from app.payments.checkout.attempts import CheckoutAttempt, close_attempt, load_attempt, record_attempt
 from app.payments.checkout.fulfil import apply_checkout_session
 from app.payments.checkout.request import AlreadyPaid, CheckoutRequest, ensure_no_running_plan, select_price
 from app.payments.checkout.sessions import expire_session, find_session, open_session
 from app.payments.gateway import get_gateway
 from app.payments.locks import org_lock
-from app.payments.mirrors.customers import sync_missing_customer
+from app.payments.mirrors.customers import resync_customer
 from app.payments.mirrors.sync_checkout import sync_checkout
 from app.stripe_gateway import Gateway
 from app.stripe_gateway.errors import StripeDenied, StripeMissing, StripeMisused, StripeRefused
 from app.stripe_gateway.types import CheckoutSession
 from app.web.database import transaction
+from app.web.runtime import runtime
 
 __all__ = ["AlreadyPaid", "OpenedCheckout", "open_card_setup", "open_checkout"]
 
@@ -55,6 +57,8 @@ def open_checkout(
     with gw.budget(), org_lock(org_id):
         with transaction() as session:
             price = select_price(session, org_id, plan_key, interval, currency)
+        catch_up(gw, org_id, runtime().started_at, now)
+        with transaction() as session:
             ensure_no_running_plan(session, org_id, price)
         return _open(gw, org_id, CheckoutRequest("subscription", currency, price), actor, now)
 
@@ -63,6 +67,7 @@ def open_card_setup(org_id: UUID, *, currency: str, actor: Actor, now: datetime)
     """Open Stripe's page for saving a card for future invoices. Raises as `open_checkout` does."""
     gw = get_gateway()
     with gw.budget(), org_lock(org_id):
+        catch_up(gw, org_id, runtime().started_at, now)
         return _open(gw, org_id, CheckoutRequest("card", currency), actor, now)
 
 
@@ -78,7 +83,7 @@ def _open(gw: Gateway, org_id: UUID, request: CheckoutRequest, actor: Actor, now
     try:
         checkout_session = _open_attempt(gw, attempt, now)
     except StripeMissing:  # the customer
-        sync_missing_customer(gw, org_id, now)
+        resync_customer(gw, org_id, now)
         attempt = record_attempt(org_id, request, None, actor, now)
         checkout_session = _open_attempt(gw, attempt, now)
     return _opened(checkout_session, attempt.id)

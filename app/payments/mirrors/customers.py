@@ -34,17 +34,20 @@ def ensure_customer(gw: Gateway, org_id: UUID, now: datetime) -> str:
         key = _key(session, org_id, name, email, now)
     created = customers.create(gw, org_id=org_id, email=email, name=name, key=key)
     with transaction() as session:
-        sync_customer(session, org_id, created, now)
+        sync_customer(session, org_id, created, now).listed_at = now  # it has nothing yet
     return created.id
 
 
-def sync_missing_customer(gw: Gateway, org_id: UUID, now: datetime) -> None:
-    """Sync a customer reported missing, marking it deleted if Stripe lost it. The next payment creates another."""
+def resync_customer(gw: Gateway, org_id: UUID, now: datetime) -> str | None:
+    """Sync the org's customer, marking it deleted if Stripe no longer has it; returns its id unless it is gone.
+
+    After a deletion the next payment creates another.
+    """
     with transaction() as session:
         mirror = queries.find_customer(session, org_id)
         customer_id = mirror.id if mirror else None
     if customer_id is None:
-        return
+        return None
     try:
         remote = customers.retrieve(gw, customer_id)
     except StripeMissing:
@@ -54,6 +57,7 @@ def sync_missing_customer(gw: Gateway, org_id: UUID, now: datetime) -> None:
             sync_customer(session, org_id, remote, now)
         else:
             session.get_one(StripeCustomer, customer_id).deleted_at = now
+    return customer_id if remote is not None and not remote.deleted else None
 
 
 def _billing_contact(session: Session, org_id: UUID) -> tuple[str, str | None]:

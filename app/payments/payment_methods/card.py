@@ -12,15 +12,17 @@ from app.kit.actor import Actor
 from app.kit.errors import Conflict
 from app.kit.ids import new_hex
 from app.payments import queries
+from app.payments.catch_up import catch_up
 from app.payments.gateway import get_gateway
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
-from app.payments.mirrors.customers import ensure_customer, sync_missing_customer
+from app.payments.mirrors.customers import ensure_customer, resync_customer
 from app.payments.payment_methods.default_payment_method import align_cards
 from app.stripe_gateway import Gateway, customers, invoices, portal, subscriptions
 from app.stripe_gateway.errors import StripeMissing, StripeRefused
 from app.web.addresses import absolute_url
 from app.web.database import transaction
+from app.web.runtime import runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,11 @@ def open_card_page(org_id: UUID, *, actor: Actor, now: datetime) -> str:
     """
     gw = get_gateway()
     with gw.budget(), org_lock(org_id):
+        catch_up(gw, org_id, runtime().started_at, now)
         try:
             url = _open_portal(gw, org_id, now)
         except StripeMissing:
-            sync_missing_customer(gw, org_id, now)
+            resync_customer(gw, org_id, now)
             url = _open_portal(gw, org_id, now)
         with transaction() as session:
             audit(session, actor, "card.page_opened", on=("org", org_id), org_id=org_id, now=now)

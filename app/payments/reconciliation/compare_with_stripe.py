@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,8 +12,9 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.accounts import queries as accounts
 from app.kit.errors import DomainError
-from app.payments import billing_records, queries
+from app.payments import billing_records, cursors, queries
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
@@ -24,9 +25,9 @@ from app.payments.payment_methods.default_payment_method import (
 )
 from app.payments.reconciliation import drift_report
 from app.payments.reconciliation.drift_report import Fields, StripeDifference
-from app.stripe_gateway import Gateway, invoices, subscriptions
+from app.stripe_gateway import Gateway, customers, invoices, subscriptions
 from app.stripe_gateway.errors import StripeAway, StripeMissing
-from app.stripe_gateway.types import Invoice, RemoteSubscription
+from app.stripe_gateway.types import Customer, Invoice, RemoteSubscription
 from app.web.database import transaction
 
 RECENT_INVOICES = timedelta(days=62)
@@ -48,11 +49,14 @@ class MirroredObject:
 def list_objects(gw: Gateway, now: datetime) -> Iterator[MirroredObject]:
     """List all objects of the orgs' customers, retrieving them lazily."""
     with transaction() as session:
-        customers = session.execute(select(StripeCustomer.id, StripeCustomer.org_id, StripeCustomer.deleted_at)).all()
-    orgs = {row.id: row.org_id for row in customers}
-    live = [row.id for row in customers if row.deleted_at is None]
+        mirrors = session.execute(select(StripeCustomer.id, StripeCustomer.org_id, StripeCustomer.deleted_at)).all()
+    orgs = {row.id: row.org_id for row in mirrors}
+    live = [row.id for row in mirrors if row.deleted_at is None]
     for customer_id in live:
         yield _retrieve_customer(gw, orgs[customer_id], customer_id)
+    for customer, org_id in _list_unknown(gw, orgs.keys()):
+        orgs[customer.id] = org_id
+        yield MirroredObject(org_id, "customer", customer.id, _compare_customer(customer.id, Retrieved(customer)))
     for subscription in subscriptions.list_all(gw):
         if subscription.customer_id in orgs:
             yield MirroredObject(
@@ -107,6 +111,16 @@ def _retrieve_customer(gw: Gateway, org_id: UUID, customer_id: str) -> MirroredO
     except StripeMissing:
         return MirroredObject(org_id, "customer", customer_id, lambda _: [("existence", "there", "missing")])
     return MirroredObject(org_id, "customer", customer_id, _compare_customer(customer_id, retrieved))
+
+
+def _list_unknown(gw: Gateway, known: Collection[str]) -> list[tuple[Customer, UUID]]:
+    """Customers that name one of our orgs and are not mirrored, oldest first: a restored dump does not have them."""
+    with transaction() as session:
+        start = cursors.find_start(session, cursors.CUSTOMERS)
+    listed = [customer for customer in customers.list_created(gw, start) if customer.id not in known]
+    named = [(customer, customer.org_id) for customer in reversed(listed) if customer.org_id is not None]
+    with transaction() as session:
+        return [(customer, org_id) for customer, org_id in named if accounts.is_org(session, org_id)]
 
 
 def _list_invoices(gw: Gateway, now: datetime) -> Iterator[Invoice]:

@@ -29,6 +29,11 @@ class StripeDifference:
     there: str
     repaired: bool = False
 
+    @property
+    def missing_here(self) -> bool:
+        """Whether Stripe has an object that we have no mirror of."""
+        return (self.field, self.here) == ("existence", "missing")
+
     def describe(self) -> str:
         """Describe the difference and its outcome in one line."""
         outcome = "repaired" if self.repaired else "NOT REPAIRED"

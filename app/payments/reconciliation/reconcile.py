@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from app.kit.pool import HotPool
-from app.payments.models import StripeCursor
+from app.payments import cursors
 from app.payments.reconciliation import compare_with_stripe
 from app.payments.reconciliation.drift_report import StripeDifference
 from app.payments.reconciliation.pending import list_pending, resolve_all
@@ -22,9 +22,6 @@ from app.web.database import transaction
 
 RETENTION = timedelta(days=30)
 """How long Stripe keeps events."""
-OVERLAP = timedelta(hours=1)
-"""Events of the same moment come in no fixed order, so this much is read twice."""
-_CURSOR = "events"
 
 log = structlog.get_logger()
 
@@ -55,6 +52,9 @@ def reconcile(gw: Gateway, pool: HotPool, apply: Callable[[str], None], now: dat
     for item in compare_with_stripe.list_objects(gw, now):
         report.compared += 1
         report.differences += compare_with_stripe.repair(gw, item, now)
+    if not any(difference.missing_here for difference in report.remaining):
+        with transaction() as session:
+            cursors.advance(session, cursors.CUSTOMERS, now)
     for difference in report.remaining:
         log.error("stripe differs", kind=difference.kind, id=difference.id, field=difference.field)
     return report
@@ -66,14 +66,12 @@ def fetch_missed_events(gw: Gateway, pool: HotPool, now: datetime) -> list[str]:
     Continues from the start of the last run (thirty days back at most), with an hour of overlap.
     """
     with transaction() as session:
-        cursor = session.get(StripeCursor, _CURSOR)
-        start = max(now - RETENTION, cursor.at - OVERLAP) if cursor else now - RETENTION
-        last = cursor.value if cursor else ""
-    missed = []
+        start = max(now - RETENTION, cursors.find_start(session, cursors.EVENTS) or now - RETENTION)
+    missed, last = [], ""
     for raw in events.list_since(gw, (*HANDLERS, *ALERTED), start):
         last = str(raw["id"])
         if inbox.receive_event(pool, msgspec.convert(raw, Envelope), raw, source="reconcile", now=now):
             missed.append(last)
     with transaction() as session:
-        session.merge(StripeCursor(name=_CURSOR, value=last, at=now))
+        cursors.advance(session, cursors.EVENTS, now, last)
     return missed

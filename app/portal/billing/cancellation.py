@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.portal.billing.status import BillingStatus
+from app.portal.billing import words as wording
+from app.portal.billing.status import BillingStatus, SecondSubscription
 from app.portal.shell.page_parts import Action, Notice, Section, TextSpan, build_trouble_notice
 from app.portal.shell.people import PlanManager
 from app.statements import wording as words
@@ -71,7 +72,7 @@ def build_sections(
         return [_nothing()]
     if kind == "cancelled":
         return [_cancelled(at)]
-    sections = [_until(at), _after(next_plan, unfit)]
+    sections = [_until(at), _second(at.second) if at.second else _after(next_plan, unfit)]
     if kind == "off":
         words = "Online payments are not switched on in this installation. Ask your Tollkeeper team to cancel for you."
         sections.append(Section("Payments are not switched on", [words]))
@@ -112,6 +113,12 @@ def _after(next_plan: str, unfit: Sequence[str]) -> Section:
     if unfit:
         lines.append("In a period like this one, usage above these limits would be refused:")
     return Section("After that", lines, unfit)
+
+
+def _second(second: SecondSubscription) -> Section:
+    price = wording.describe_price(second.amount, second.currency, second.interval)
+    goes_on = f"Your second subscription, to {second.plan_name}, goes on and is charged: {price}."
+    return Section("After that", [f"{goes_on} To end it too, contact your Tollkeeper team. Nothing is deleted."])
 
 
 def _end(at: BillingStatus) -> str:

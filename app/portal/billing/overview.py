@@ -9,7 +9,7 @@ from datetime import datetime
 from app.accounts.roles import PLAN_MANAGERS
 from app.portal.billing import words
 from app.portal.billing.history import HistoryView
-from app.portal.billing.status import BillingStatus, OpenCheckout
+from app.portal.billing.status import BillingStatus, OpenCheckout, SecondSubscription
 from app.portal.shell.links import purchase_url
 from app.portal.shell.page_parts import Action
 from app.portal.shell.people import PlanManager
@@ -114,6 +114,9 @@ def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> Next
     """The next payment: the plan's list price, or Stripe's own figure if it was fetched."""
     if at.due is not None and at.paid_by_stripe:
         return NextPayment(wording.format_amount(at.due.amount, at.due.currency), at.due.next_attempt_at, [_retry(at)])
+    if at.cancels and at.second is not None:
+        amount = wording.format_amount(at.second.amount, at.second.currency)
+        return NextPayment(amount, at.second.renews_at, ["For the second subscription, before tax and discounts."])
     runs = at.paid_by_stripe and not at.cancels and at.state in {"active", "trialing"}
     if not runs or at.fee == 0 or not at.currency:
         return NextPayment("Nothing", None, [_nothing(at)])
@@ -129,11 +132,16 @@ def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> Next
 def list_troubles(at: BillingStatus, *, usable: bool) -> list[Trouble]:
     """Problems to solve, most urgent first."""
     troubles = []
+    if at.second is not None:
+        troubles.append(_second(at, at.second))
     if at.limited or at.late:
         troubles.append(_late(at, usable=usable))
     if at.cancels:
         until = statements_wording.format_deadline(at.renews_at, at.time_zone) if at.renews_at else "its last paid day"
-        sentence = f"Nothing changes until then. After that, the limits of {at.default_name} apply."
+        next_limits = (
+            f"the limits of {at.default_name} apply" if at.second is None else "the second subscription goes on"
+        )
+        sentence = f"Nothing changes until then. After that, {next_limits}."
         troubles.append(Trouble("near", f"{at.plan_name} ends on {until}", [sentence], [_undo(at)] if usable else []))
     if at.checkout is not None and not at.paid_by_stripe:
         sentence = (
@@ -143,6 +151,13 @@ def list_troubles(at: BillingStatus, *, usable: bool) -> list[Trouble]:
             Trouble("info", "A payment page is still open", [sentence], [_resume(at.checkout)] if usable else [])
         )
     return troubles
+
+
+def _second(at: BillingStatus, second: SecondSubscription) -> Trouble:
+    price = words.describe_price(second.amount, second.currency, second.interval)
+    beside = f"Beside {at.plan_name}, a subscription to {second.plan_name} is running at Stripe: {price}."
+    end = "It gives you nothing more. Your Tollkeeper team sees it too and can end it: please contact them."
+    return Trouble("strong", "You are charged for two subscriptions", [beside, end])
 
 
 def _undo(at: BillingStatus) -> Action:

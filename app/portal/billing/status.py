@@ -20,7 +20,9 @@ SELECT org.time_zone, org.currency AS org_currency,
        ours.state, ours.collection, ours.interval, ours.currency, ours.billing_ends_at,
        ours.cancel_at_period_end, ours.limited_at,
        money.*, checkout_version.plan_key AS checkout_plan,
-       fallback.name AS default_name
+       fallback.name AS default_name,
+       second_version.plan_name AS second_plan, second.amount AS second_amount, second.currency AS second_currency,
+       second.interval AS second_interval, second.period_end AS second_renews_at
 FROM accounts_orgs org
 LEFT JOIN subscriptions_open ours ON ours.org_id = org.id
 LEFT JOIN catalog_versions pv ON pv.id = plan_in_force(org.id, :now)
@@ -29,6 +31,8 @@ LEFT JOIN catalog_prices price ON price.plan_version_id = pv.id AND price.curren
      AND price.interval = ours.interval
 CROSS JOIN LATERAL payments_status(org.id) money
 LEFT JOIN catalog_versions checkout_version ON checkout_version.id = money.checkout_version_id
+LEFT JOIN LATERAL (SELECT * FROM payments_second_subscriptions WHERE org_id = org.id ORDER BY id LIMIT 1) second ON true
+LEFT JOIN catalog_versions second_version ON second_version.id = second.plan_version_id
 WHERE org.id = :org_id
 """)
 
@@ -67,6 +71,17 @@ class OpenCheckout:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondSubscription:
+    """A subscription that Stripe charges beside the one in force; minor units."""
+
+    plan_name: str
+    amount: int
+    currency: str
+    interval: str
+    renews_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BillingStatus:
     """Billing status at `as_of`. `fee` is in minor units of `currency` per `interval`; None is a custom price.
 
@@ -92,6 +107,7 @@ class BillingStatus:
     card: CardOnFile | None
     due: Due | None
     checkout: OpenCheckout | None
+    second: SecondSubscription | None = None
 
     @property
     def paid_by_stripe(self) -> bool:
@@ -136,6 +152,7 @@ def _build_status(row: Row[Any], now: datetime) -> BillingStatus:
         card=_card(row),
         due=_due(row),
         checkout=_checkout(row),
+        second=_second(row),
     )
 
 
@@ -162,3 +179,11 @@ def _checkout(row: Row[Any]) -> OpenCheckout | None:
     if row.checkout_plan is None:
         return None
     return OpenCheckout(row.checkout_plan, row.checkout_interval, row.checkout_currency)
+
+
+def _second(row: Row[Any]) -> SecondSubscription | None:
+    if row.second_plan is None:
+        return None
+    return SecondSubscription(
+        row.second_plan, row.second_amount, row.second_currency, row.second_interval, row.second_renews_at
+    )

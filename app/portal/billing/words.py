@@ -69,13 +69,19 @@ def describe_next_payment(at: BillingStatus) -> str:
     if at.collection == "offline":
         return f"Your Tollkeeper team bills this plan by agreement. It is paid until {when}."
     if at.cancels:
-        return f"No more payments. {at.plan_name} ends on {when}, and you move to {at.default_name}."
+        return _describe_end(at, when)
     if at.late:
         return "A payment is due. Once it is paid, your plan continues as before."
     if at.state == "paused":
         return "The subscription is paused at Stripe. No payment is scheduled."
     again = f", then on the same day of every {at.interval}" if at.fee is not None else ""
     return f"{at.plan_name} renews on {when}{again}."
+
+
+def _describe_end(at: BillingStatus, when: str) -> str:
+    if at.second is not None:
+        return f"{at.plan_name} ends on {when}. The second subscription, to {at.second.plan_name}, goes on."
+    return f"No more payments. {at.plan_name} ends on {when}, and you move to {at.default_name}."
 
 
 def describe_event(kind: str, plan: str) -> str:

@@ -11,8 +11,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks
 from app.payments import cli, queries
+from app.payments.end_second import end_second_subscription
 from app.payments.gateway import get_gateway
 from app.payments.models import InboxEvent, StripeCursor, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
 from app.payments.reconciliation import compare_with_stripe
@@ -153,6 +155,40 @@ def test_what_is_missing_here_is_made(scenario: Scenario) -> None:
     assert scenario.session.get_one(StripeInvoice, org.record.invoice_id).status == "paid"
 
 
+def test_a_purchase_of_which_nothing_is_known_here_is_made_without_any_event(scenario: Scenario) -> None:
+    """As after a restore: Stripe forgets events in thirty days, but neither customers nor subscriptions."""
+    payer, org = paying(scenario), scenario.org()
+    assert payer.mirror is not None
+    v1 = scenario.stripe.client().v1
+    named = {"tollkeeper_org": str(org.id)}
+    customer = v1.customers.create({"name": "Acme", "payment_method": "pm_card_visa", "metadata": named}).id
+    [card] = v1.payment_methods.list({"customer": customer}).data
+    items = [{"price": payer.mirror.price_id}]
+    v1.subscriptions.create(
+        {"customer": customer, "items": items, "default_payment_method": card.id, "metadata": named}
+    )  # type: ignore[typeddict-item]
+    scenario.stripe.lose()
+    up_to_date(scenario)
+    report = reconcile()
+    assert report.remaining == []
+    assert {(each.kind, each.field, each.here) for each in report.differences if each.org_id == org.id} == {
+        (kind, "existence", "missing") for kind in ("customer", "subscription", "invoice")
+    }
+    assert org.plan_version == payer.plan_version
+    assert [each.state for each in org.records] == ["completed"]
+
+
+def test_a_customer_that_cannot_be_mirrored_is_told_every_night(scenario: Scenario) -> None:
+    """The org has another one, so this one grants nothing; the list begins no later because of it."""
+    org = paying(scenario)
+    named = {"tollkeeper_org": str(org.id)}
+    second = scenario.stripe.client().v1.customers.create({"name": "Acme", "metadata": named}).id
+    scenario.stripe.lose()
+    for _ in range(2):
+        up_to_date(scenario)
+        assert [(each.id, each.here) for each in reconcile().remaining] == [(second, "missing")]
+
+
 def test_a_difference_of_a_customer_names_no_address(scenario: Scenario) -> None:
     org = paying(scenario)
     mirror = queries.find_customer(scenario.session, org.id)
@@ -256,6 +292,8 @@ def test_a_second_subscription_that_is_charged_for_nothing_is_told_every_night(s
     scenario.settle()
     report = reconcile()
     assert [(each.field, each.here, each.there) for each in report.remaining] == [("plan given", "none", "active")]
+    end_second_subscription(org.id, report.remaining[0].id, actor=SYSTEM, now=business_now())
+    assert reconcile().remaining == []
 
 
 def test_reconciling_asks_about_all_that_waits_a_sweep_about_some(scenario: Scenario) -> None:
