@@ -16,7 +16,7 @@ from app.audit.models import AuditEntry
 from app.kit.actor import SYSTEM
 from app.payments import queries
 from app.payments.locks import org_lock
-from app.payments.models import InboxEvent, StripePrice
+from app.payments.models import InboxEvent
 from app.payments.tasks import resolve_pending_payments
 from app.payments.webhooks import inbox
 from app.payments.webhooks.apply import TRIES, apply_event
@@ -223,12 +223,8 @@ def test_invoice_paid_before_checkout_completed_gives_the_plan_once(scenario: Sc
 
 def test_a_handler_that_fails_keeps_its_error_and_can_be_replayed(scenario: Scenario) -> None:
     org, subscription = paid_subscription(scenario)
-    price = scenario.session.scalars(
-        select(StripePrice).where(StripePrice.plan_version_id == org.plan.version_id)
-    ).one()
-    kept = {column.name: getattr(price, column.name) for column in StripePrice.__table__.columns}
-    scenario.session.delete(price)
-    scenario.session.commit()
+    v1, other = scenario.stripe.client().v1, scenario.org()
+    v1.subscriptions.update(subscription["id"], {"metadata": {"tollkeeper_org": str(other.id)}})
     sent = about(scenario.stripe, "customer.subscription.created", subscription)
     assert scenario.send(sent) == 200
     apply_event(sent["id"])
@@ -236,10 +232,9 @@ def test_a_handler_that_fails_keeps_its_error_and_can_be_replayed(scenario: Scen
     scenario.work()
     row = scenario.inbox(sent["id"])
     assert (row.state, row.attempts) == ("failed", TRIES)
-    assert "UnknownPrice" in (row.error or "")
+    assert "NotOurs" in (row.error or "")
     assert org.mirror is None
-    scenario.session.add(StripePrice(**kept))
-    scenario.session.commit()
+    v1.subscriptions.update(subscription["id"], {"metadata": {"tollkeeper_org": str(org.id)}})
     inbox.reopen(scenario.session, sent["id"], actor=SYSTEM, now=business_now())
     scenario.session.commit()
     scenario.work()
