@@ -172,7 +172,8 @@ def test_a_purchase_of_which_nothing_is_known_here_is_made_without_any_event(sce
     report = reconcile()
     assert report.remaining == []
     assert {(each.kind, each.field, each.here) for each in report.differences if each.org_id == org.id} == {
-        (kind, "existence", "missing") for kind in ("customer", "invoice")  # the subscription comes with its customer
+        (kind, "existence", "missing")
+        for kind in ("customer", "invoice")  # the subscription comes with its customer
     }
     assert org.plan_version == payer.plan_version
     assert [each.state for each in org.records] == ["completed"]
