@@ -18,7 +18,7 @@ from app.payments.mirrors.sync_customer import sync_customer
 from app.payments.mirrors.sync_invoice import sync_invoice
 from app.payments.mirrors.sync_refund import RefundedPayment, sync_refund
 from app.payments.mirrors.sync_subscription import sync_subscription
-from app.payments.models import StripeCustomer, StripeSubscription
+from app.payments.models import StripeCustomer
 from app.stripe_gateway import Gateway, customers, invoices, payments, subscriptions
 from app.stripe_gateway.types import CheckoutSession, Customer, Intent, Invoice, RemoteSubscription
 from app.web.database import end_read_transaction
@@ -92,13 +92,12 @@ def invoice_only(gw: Gateway, invoice_id: str) -> InvoicePayment:
     return remote, payments.retrieve_intent(gw, remote.payment_intent_id) if remote.payment_intent_id else None
 
 
-def is_known_card(remote: RemoteSubscription) -> bool:
-    """Whether the subscription is mirrored and its card is the one that we know of its customer."""
-    mirror = reading().get(StripeSubscription, remote.id)
-    holder = reading().get(StripeCustomer, remote.customer_id) if mirror is not None else None
-    known = holder is not None and remote.card is not None and holder.card_id == remote.card.id
+def has_another_card(remote: RemoteSubscription) -> bool:
+    """Whether the subscription has a card of its own that is not the one that we show for its customer."""
+    holder = reading().get(StripeCustomer, remote.customer_id)
+    shown = holder.card_id if holder is not None else None
     end_read_transaction()
-    return known
+    return remote.card is not None and shown not in {None, remote.card.id}
 
 
 def _retrieve_unknown(gw: Gateway, customer_id: str) -> Customer | None:

@@ -15,7 +15,6 @@ from dataclasses import replace
 from uuid import UUID
 
 from app.kit.ids import new_hex
-from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
 from app.stripe_gateway import Gateway, customers, subscriptions
 from app.stripe_gateway.card_choices import list_card_choices
@@ -60,12 +59,9 @@ def retrieve_and_align_customer(gw: Gateway, org_id: UUID, customer_id: str, *, 
     return Retrieved(*align_cards(gw, customer, running, saved=saved))
 
 
-def retrieve_and_align_subscription(gw: Gateway, subscription_id: str) -> Retrieved:
-    """Retrieve a subscription; if its card is not the one that we know, its customer too, with their cards aligned."""
-    retrieved = retrieve.subscription(gw, subscription_id)
+def align_subscription(gw: Gateway, retrieved: Retrieved) -> Retrieved:
+    """Align a subscription just retrieved with its customer, whom it retrieves if that has not been done."""
     [remote] = retrieved.subscriptions
-    if not _own_cards([remote]) or retrieve.is_known_card(remote):
-        return retrieved
     customer = retrieved.customer or customers.retrieve(gw, remote.customer_id)
     customer, aligned = align_cards(gw, customer, [remote])
     return replace(retrieved, customer=customer, subscriptions=aligned)

@@ -19,10 +19,7 @@ from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
 from app.payments.models import StripeCustomer, StripeInvoice, StripeSubscription
-from app.payments.payment_methods.default_payment_method import (
-    retrieve_and_align_customer,
-    retrieve_and_align_subscription,
-)
+from app.payments.payment_methods.default_payment_method import retrieve_and_align_customer
 from app.payments.reconciliation import drift_report
 from app.payments.reconciliation.drift_report import Fields, StripeDifference
 from app.stripe_gateway import Gateway, customers, invoices, subscriptions
@@ -100,7 +97,7 @@ def _sync_and_compare(gw: Gateway, item: MirroredObject, now: datetime) -> Field
 
 _RETRIEVE: dict[str, Callable[[Gateway, UUID, str], Retrieved]] = {
     "customer": retrieve_and_align_customer,
-    "subscription": lambda gw, _, stripe_id: retrieve_and_align_subscription(gw, stripe_id),
+    "subscription": lambda gw, _, stripe_id: retrieve.subscription(gw, stripe_id),
     "invoice": lambda gw, _, stripe_id: retrieve.invoice(gw, stripe_id),
 }
 

@@ -13,8 +13,8 @@ from app.payments.mirrors.retrieve import Retrieved
 from app.payments.mirrors.sync_refund import UNKNOWN as UNKNOWN_PAYMENT
 from app.payments.mirrors.sync_refund import RefundedPayment
 from app.payments.payment_methods.default_payment_method import (
+    align_subscription,
     retrieve_and_align_customer,
-    retrieve_and_align_subscription,
     set_default_payment_method,
 )
 from app.payments.webhooks.inbox import InboxRecord
@@ -37,13 +37,13 @@ def handle_customer(gw: Gateway, org_id: UUID, event: InboxRecord) -> Retrieved:
 
 def handle_subscription(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
     """Retrieve the subscription."""
-    return retrieve_and_align_subscription(gw, _object_id(event))
+    return _retrieve_subscription(gw, _object_id(event))
 
 
 def handle_schedule(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
     """Retrieve the schedule's subscription; scheduled changes themselves are not stored yet."""
     subscription_id = event.object.get("subscription") or event.object.get("released_subscription")
-    return retrieve_and_align_subscription(gw, subscription_id) if isinstance(subscription_id, str) else Retrieved()
+    return _retrieve_subscription(gw, subscription_id) if isinstance(subscription_id, str) else Retrieved()
 
 
 def handle_invoice(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
@@ -83,6 +83,13 @@ def handle_refund(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
     invoice_id = payments.find_invoice_id(gw, payment_intent)
     retrieved = retrieve.invoice(gw, invoice_id) if invoice_id else Retrieved()
     return replace(retrieved, refund=RefundedPayment(payment_intent, refunded))
+
+
+def _retrieve_subscription(gw: Gateway, subscription_id: str) -> Retrieved:
+    """Retrieve a subscription; if its card is not the one that we show, its customer too, with their cards aligned."""
+    retrieved = retrieve.subscription(gw, subscription_id)
+    another = retrieve.has_another_card(retrieved.subscriptions[0])
+    return align_subscription(gw, retrieved) if another else retrieved
 
 
 def _object_id(event: InboxRecord) -> str:
