@@ -257,7 +257,7 @@ _elsewhere: Counter[str] = Counter()  # what other processes of the session repo
 
 def hurried(app: Flask) -> Gateway | None:
     """The app's gateway, but its pages wait two seconds for Stripe, not five."""
-    return Gateway.from_settings(replace(app.extensions["tollkeeper"].settings, stripe_page_limit=timedelta(seconds=2)))
+    return build_gateway(replace(app.extensions["tollkeeper"].settings, stripe_page_limit=timedelta(seconds=2)))
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,8 @@ from app.factory.blueprints import APIS, MACHINES, PAGES
 from app.factory.form_session import FormSessions
 from app.kit.clock import Clocks, OffsetClock, SystemClock
 from app.kit.pool import HotPool
-from app.payments.gateway import EXTENSION
+from app.payments.gateway import EXTENSION, build_gateway
 from app.settings import PROJECT, Settings
-from app.stripe_gateway import Gateway
 from app.web import errors, filters, openapi
 from app.web.api import MAX_BODY
 from app.web.database import db
@@ -85,7 +84,7 @@ def _add_extensions(app: Flask, settings: Settings, clocks: Clocks | None) -> No
         pool=HotPool(settings.database_url, settings.hot_pool_size),
         started_at=clocks.business.now(),
     )
-    app.extensions[EXTENSION] = Gateway.from_settings(settings)
+    app.extensions[EXTENSION] = build_gateway(settings)
     app.session_interface = FormSessions()
     db.init_app(app)
     Migrate(app, db, directory=str(PROJECT / "migrations"))

@@ -59,7 +59,6 @@ def ensure_no_transaction() -> None:
     """Raise `RuntimeError` if a transaction is open. Call it before every call to Stripe."""
     if db.session().in_transaction():
         raise RuntimeError("Stripe must not be called while a transaction is open")
-    mark_sent()
 
 
 def _connect(url: str, wait: timedelta) -> psycopg.Connection:

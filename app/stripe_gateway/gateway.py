@@ -61,8 +61,10 @@ class Gateway:
         page_limit: timedelta = Settings.stripe_page_limit,
         account: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        before_call: Callable[[], None] = lambda: None,
     ) -> None:
         self.patient = patient
+        self._before_call = before_call
         self._circuit = circuit
         self._sleep = sleep
         self._budget = Budget(page_limit.total_seconds(), patient=patient)
@@ -76,8 +78,8 @@ class Gateway:
         )
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Gateway | None:
-        """Build the gateway of an installation; None when payments are off."""
+    def from_settings(cls, settings: Settings, before_call: Callable[[], None] = lambda: None) -> Gateway | None:
+        """Build the gateway of an installation; None when payments are off. `before_call` runs before each call."""
         if not settings.stripe_on:
             return None
         return cls(
@@ -87,6 +89,7 @@ class Gateway:
             circuit=Circuit(),
             page_limit=settings.stripe_page_limit,
             account=settings.stripe_account,
+            before_call=before_call,
         )
 
     def budget(self, seconds: float | None = None) -> AbstractContextManager[None]:
@@ -133,6 +136,7 @@ class Gateway:
     def _call(self, call: StripeCall, named: Callable[..., Any] | None = None) -> Raw:
         """Make one call through the circuit breaker. A patient gateway retries a 429, which the SDK does not."""
         self._budget.check()
+        self._before_call()
         retries = RETRIES if self.patient else 0
         response = self._send(call)
         for retry in range(retries):

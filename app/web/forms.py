@@ -27,7 +27,7 @@ _INVISIBLE = frozenset("CMZ")
 class PageForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no types; this is the one place that says so
     """A form with its CSRF token. No form of ours takes files, so an uploaded file counts as nothing sent."""
 
-    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]  # as above
         """What WTForms asks a form about itself."""
 
         def wrap_formdata(self, form: BaseForm, formdata: Any) -> Any:

@@ -8,8 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.payments.gateway import EXTENSION
-from app.stripe_gateway import Gateway
+from app.payments.gateway import EXTENSION, build_gateway
 from tests.scenario import queue
 from tests.scenario.scenario import Scenario
 from tests.standin import StandIn
@@ -34,7 +33,7 @@ def begin(
     made = Scenario(app, clock, session, connect, opening)
     settings = app.extensions["tollkeeper"].settings
     if settings.stripe_secret_key:
-        app.extensions[EXTENSION] = Gateway.from_settings(settings)  # which remembers no failure of a test before
+        app.extensions[EXTENSION] = build_gateway(settings)  # which remembers no failure of a test before
         queue.drop(app, "payments.apply")
         assert made.stripe
     return made

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 from flask.testing import FlaskClient
 
+from sandbox.standin.http.app import Exchange
 from tests.pages import send, text_of
 from tests.portal.billing.test_billing_upgrade import back, press
 from tests.scenario import Org, Scenario
@@ -46,6 +48,27 @@ def test_cancelling_keeps_the_plan_to_its_end_and_can_be_undone(buyer: Org, stan
     assert copy("billing.renews", plan="Pro", date="21 December 2026") in page
     assert copy("history.goes_on", plan="Pro") in page
     assert standin.objects("subscription")[0]["cancel_at_period_end"] is False
+
+
+def test_what_stripe_was_told_is_recorded_though_the_role_is_taken_away_meanwhile(
+    paid: Scenario, buyer: Org, standin: StandIn
+) -> None:
+    """A transaction reads the role again before the call, and not after it: what was sent stands."""
+    browser = buyer.browser()
+    demoted = "UPDATE memberships SET role = 'viewer' WHERE org_id = %s"
+    assert standin.app
+
+    def demote(seen: Exchange) -> None:
+        if seen.call.method == "POST" and seen.call.path.startswith("/v1/subscriptions/"):
+            with psycopg.connect(paid.app.extensions["tollkeeper"].settings.database_url) as connection:
+                connection.execute(demoted, (buyer.id,))
+
+    standin.app.watchers.append(demote)
+    assert send(browser, "/billing/cancel", "/billing/cancel").status_code == 303
+    paid.session.rollback()
+    assert buyer.mirror is not None
+    assert buyer.mirror.cancel_at_period_end
+    assert send(browser, "/billing/cancel/undo").status_code == 403
 
 
 def test_cancelling_twice_says_the_same(buyer: Org) -> None:
