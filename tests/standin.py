@@ -29,6 +29,7 @@ import stripe
 from flask import Flask
 from werkzeug.test import Client as WsgiClient
 
+from app.payments.gateway import build_gateway
 from app.stripe_gateway import Gateway
 from sandbox.standin import API_VERSION
 from sandbox.standin.engine.webhook_deliveries import Deliveries, Delivery, post
