@@ -26,6 +26,7 @@ from app.payments.schemas import (
 from app.stripe_gateway import invoices
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
+from app.subscriptions.states import is_renewed
 from app.web.database import end_read_transaction
 
 
@@ -50,8 +51,8 @@ def build_subscription_answer(session: Session, org_id: UUID, now: datetime) -> 
         fee=_find_fee(version, current),
         started_at=current.started_at,
         period=Span(current.billing_starts_at, current.billing_ends_at),
-        cancel_at_period_end=current.cancel_at_period_end,
-        ends_at=current.billing_ends_at if current.cancel_at_period_end else None,
+        cancel_at_period_end=current.cancel_at == current.billing_ends_at,
+        ends_at=current.cancel_at,
         limited=current.limited_at is not None,
         overdue=_build_overdue(session, org_id),
     )
@@ -61,11 +62,7 @@ def build_billing_answer(session: Session, org_id: UUID, now: datetime) -> Billi
     """Build the subscription, the card and the next invoice, previewed by Stripe where Stripe collects."""
     answer = build_subscription_answer(session, org_id, now)
     stripe_subscription = queries.find_open_subscription(session, org_id)
-    preview_id = (
-        stripe_subscription.id
-        if stripe_subscription and not answer.overdue and not answer.cancel_at_period_end
-        else None
-    )
+    preview_id = stripe_subscription.id if stripe_subscription and not answer.overdue and _is_renewed(answer) else None
     card = _build_card(queries.find_customer(session, org_id))
     return BillingAnswer(answer, card, _preview_next_invoice(preview_id) or _estimate_next_invoice(answer))
 
@@ -122,13 +119,12 @@ def _preview_next_invoice(stripe_subscription: str | None) -> NextInvoice | None
     return NextInvoice(preview.due_at, preview.total, preview.currency, exact=True)
 
 
+def _is_renewed(current: SubscriptionAnswer) -> bool:
+    return current.period is not None and is_renewed(current.period.end, current.ends_at)
+
+
 def _estimate_next_invoice(current: SubscriptionAnswer) -> NextInvoice | None:
     """The plan's fee at the start of the next period, for when there is no preview from Stripe."""
-    if (
-        current.collection == "none"
-        or current.cancel_at_period_end
-        or current.period is None
-        or current.currency is None
-    ):
+    if current.collection == "none" or current.period is None or not _is_renewed(current) or current.currency is None:
         return None
     return NextInvoice(current.period.end, current.fee, current.currency, exact=False) if current.fee else None

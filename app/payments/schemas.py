@@ -39,6 +39,7 @@ class SubscriptionAnswer(msgspec.Struct):
 
     `collection` says who collects the money: nobody (`none`), us by invoice (`offline`), or Stripe (`stripe`). `fee` is
     the price per `interval`; null for a custom plan. `limited`: a payment is overdue and the Free plan's limits apply.
+    `ends_at` is when the plan ends, if an end is planned; `cancel_at_period_end`: that is when `period` ends.
     """
 
     plan: PlanHeld

@@ -18,7 +18,7 @@ ACTOR = Actor("user", new_id())
 
 def planned(org: Org) -> bool:
     assert org.subscription is not None
-    return org.subscription.cancel_at_period_end
+    return org.subscription.cancel_at is not None
 
 
 def test_a_cancelled_plan_runs_to_the_end_of_what_is_paid_and_then_is_free(scenario: Scenario) -> None:

@@ -28,7 +28,7 @@ PUBLISHED = {
     "accounts_clients": "id org_id ref name deleted_at",
     "accounts_api_keys": "id org_id name revoked_at",
     "subscriptions_open": "org_id id plan_version_id state interval currency collection started_at billing_ends_at"
-    " cancel_at_period_end limited_at",
+    " cancel_at limited_at",
     "subscriptions_terms": "org_id starts_at plan_version_id",
     "subscriptions_periods": "org_id starts_at ends_at plan_version_id",
     "subscriptions_limits": "org_id meter_id period_start allowance policy hard_limit per_minute per_hour per_day",
@@ -99,7 +99,7 @@ def subscription(sql: Sql, org: UUID, version: UUID, **given: Any) -> UUID:
     made = {
         "id": uuid4(), "org_id": org, "plan_version_id": version, "state": "active", "interval": "month",
         "currency": "CHF", "collection": "stripe", "anchor_at": NOW, "started_at": NOW, "billing_starts_at": NOW,
-        "billing_ends_at": NOW + timedelta(days=30), "cancel_at_period_end": False,
+        "billing_ends_at": NOW + timedelta(days=30),
     } | given  # fmt: skip
     sql.insert("subscriptions", **made)
     return UUID(str(made["id"]))

@@ -25,6 +25,7 @@ _BADGES = {
     "paused": ("Paused", "neutral", "clock"),
     "incomplete": ("Waiting for payment", "accent", "clock"),
 }
+_SHORTER = "Stripe charges only part of it if the plan ends during that period."
 _LIMITED, _ENDING = ("Limits reduced", "bad", "ban"), ("Ends soon", "near", "clock")
 
 
@@ -103,7 +104,7 @@ def build_billing_view(
         card_act=("Change the card" if at.card else "Add a card") if usable and at.customer else None,
         troubles=[*_own_trouble(trouble), *list_troubles(at, usable=usable)],
         may_act=may_act,
-        may_cancel=usable and running and not at.cancels,
+        may_cancel=usable and running and at.ends_at is None,
         people=people,
         payments_on=payments_on,
         history=history,
@@ -114,11 +115,17 @@ def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> Next
     """The next payment: the plan's list price, or Stripe's own figure if it was fetched."""
     if at.due is not None and at.paid_by_stripe:
         return NextPayment(wording.format_amount(at.due.amount, at.due.currency), at.due.next_attempt_at, [_retry(at)])
-    if not at.paid_by_stripe or at.cancels or at.state not in {"active", "trialing"} or not at.fee or not at.currency:
+    if (
+        not at.paid_by_stripe
+        or not at.is_renewed
+        or at.state not in {"active", "trialing"}
+        or not at.fee
+        or not at.currency
+    ):
         return NextPayment("Nothing", None, [_nothing(at)])
     if preview is not None and preview.amount is not None:
         return NextPayment(preview.amount, at.renews_at, ["As calculated by Stripe, with tax and discounts."])
-    notes = ["Before tax and discounts."]
+    notes = ["Before tax and discounts.", *([_SHORTER] if at.ends_at else [])]
     if preview is not None and preview.trouble:
         notes.append(preview.trouble)
     return NextPayment(wording.format_amount(at.fee, at.currency), at.renews_at, notes, ask=preview is None)
@@ -129,8 +136,8 @@ def list_troubles(at: BillingStatus, *, usable: bool) -> list[Trouble]:
     troubles = []
     if at.limited or at.late:
         troubles.append(_late(at, usable=usable))
-    if at.cancels:
-        until = statements_wording.format_deadline(at.renews_at, at.time_zone) if at.renews_at else "its last paid day"
+    if at.ends_at is not None:
+        until = statements_wording.format_deadline(at.ends_at, at.time_zone)
         sentence = f"Nothing changes until then. After that, the limits of {at.default_name} apply."
         troubles.append(Trouble("near", f"{at.plan_name} ends on {until}", [sentence], [_undo(at)] if usable else []))
     if at.checkout is not None and not at.paid_by_stripe:
@@ -177,7 +184,7 @@ def _own_trouble(trouble: str | None) -> list[Trouble]:
 def _badge(at: BillingStatus) -> tuple[str, str, str]:
     if at.limited:
         return _LIMITED
-    return _ENDING if at.cancels else _BADGES.get(at.state, ("Active", "good", "check"))
+    return _ENDING if at.ends_at else _BADGES.get(at.state, ("Active", "good", "check"))
 
 
 def _card_notes(at: BillingStatus) -> list[str]:
@@ -196,6 +203,6 @@ def _retry(at: BillingStatus) -> str:
 def _nothing(at: BillingStatus) -> str:
     if at.collection == "offline":
         return "Your Tollkeeper team bills you directly."
-    if at.cancels:
+    if at.ends_at is not None:
         return f"{at.plan_name} will not renew."
     return "No payment is scheduled."

@@ -20,6 +20,7 @@ from app.portal.billing.status import BillingStatus, get_billing_status
 from app.portal.shell.people import get_org_id
 from app.statements.wording import format_amount
 from app.stripe_gateway import invoices
+from app.stripe_gateway.errors import StripeMissing
 from app.web import csv_export
 from app.web.database import end_read_transaction, session
 from app.web.pages import flash_message, redirect_to, render
@@ -96,13 +97,15 @@ def _page(*, trouble: str | None = None, status: int = 200) -> Response:
 
 def _preview(at: BillingStatus) -> AmountPreview:
     """Fetch Stripe's preview of the next invoice. If Stripe is unreachable, the page says so and still renders."""
-    if at.stripe_id is None or at.cancels or at.late:
+    if at.stripe_id is None or not at.is_renewed or at.late:
         return AmountPreview()
     end_read_transaction()
     try:
         stripe = gateway.get_gateway()
         with stripe.budget():
             invoice = invoices.preview_next(stripe, at.stripe_id)
+    except StripeMissing:
+        return AmountPreview(trouble="Stripe has no next invoice for this plan. Reload the page in a minute.")
     except DomainError:
         return AmountPreview(trouble="Stripe is not responding at the moment. Check again later for the exact amount.")
     return AmountPreview(format_amount(invoice.total, invoice.currency))

@@ -11,14 +11,14 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
-from app.subscriptions.states import LATE
+from app.subscriptions.states import LATE, is_renewed
 from app.web.filters import brand
 
 _STATUS = text("""
 SELECT org.time_zone, org.currency AS org_currency,
        pv.plan_key, pv.plan_name, price.amount AS fee,
        ours.state, ours.collection, ours.interval, ours.currency, ours.billing_ends_at,
-       ours.cancel_at_period_end, ours.limited_at,
+       ours.cancel_at, ours.limited_at,
        money.*, checkout_version.plan_key AS checkout_plan,
        fallback.name AS default_name
 FROM accounts_orgs org
@@ -70,7 +70,8 @@ class OpenCheckout:
 class BillingStatus:
     """Billing status at `as_of`. `fee` is in minor units of `currency` per `interval`; None is a custom price.
 
-    `state` and `collection` are the subscription's; without a subscription they are "active" and "none".
+    `state` and `collection` are the subscription's; without a subscription they are "active" and "none". `renews_at` is
+    the end of the paid period, `ends_at` a planned end, which may be another time.
     """
 
     as_of: datetime
@@ -84,7 +85,7 @@ class BillingStatus:
     currency: str | None
     fee: int | None
     renews_at: datetime | None
-    cancels: bool
+    ends_at: datetime | None
     limited: bool
     grace_ends_at: datetime | None
     customer: bool
@@ -97,6 +98,16 @@ class BillingStatus:
     def paid_by_stripe(self) -> bool:
         """Whether Stripe collects payments for the open subscription."""
         return self.collection == "stripe"
+
+    @property
+    def is_renewed(self) -> bool:
+        """Whether another payment follows the paid period."""
+        return self.renews_at is not None and is_renewed(self.renews_at, self.ends_at)
+
+    @property
+    def last_day(self) -> datetime | None:
+        """When the plan ends if it is cancelled, as planned or else with the paid period."""
+        return self.ends_at or self.renews_at
 
     @property
     def late(self) -> bool:
@@ -128,7 +139,7 @@ def _build_status(row: Row[Any], now: datetime) -> BillingStatus:
         currency=row.currency or row.org_currency,
         fee=row.fee if row.state else 0,
         renews_at=row.billing_ends_at,
-        cancels=bool(row.cancel_at_period_end),
+        ends_at=row.cancel_at,
         limited=row.limited_at is not None,
         grace_ends_at=row.grace_ends_at,
         customer=row.customer_id is not None,

@@ -68,13 +68,19 @@ def describe_next_payment(at: BillingStatus) -> str:
     when = format_day(at.renews_at, zone)
     if at.collection == "offline":
         return f"Your Tollkeeper team bills this plan by agreement. It is paid until {when}."
-    if at.cancels:
-        return f"No more payments. {at.plan_name} ends on {when}, and you move to {at.default_name}."
+    if at.ends_at is not None and not at.is_renewed:
+        end = format_day(at.ends_at, zone)
+        return f"No more payments. {at.plan_name} ends on {end}, and you move to {at.default_name}."
     if at.late:
         return "A payment is due. Once it is paid, your plan continues as before."
     if at.state == "paused":
         return "The subscription is paused at Stripe. No payment is scheduled."
-    return f"{at.plan_name} renews on {when}, then on the same day of every {at.interval}."
+    then = (
+        f" and ends on {format_day(at.ends_at, zone)}"
+        if at.ends_at
+        else f", then on the same day of every {at.interval}"
+    )
+    return f"{at.plan_name} renews on {when}{then}."
 
 
 def describe_event(kind: str, plan: str) -> str:

@@ -15,7 +15,7 @@ from app.web.filters import day
 
 # For the hot pool: one row for an organisation with an open subscription, found by index.
 _FACTS = """
-SELECT ours.state, ours.limited_at IS NOT NULL, ours.cancel_at_period_end, ours.billing_ends_at,
+SELECT ours.state, ours.limited_at IS NOT NULL, ours.cancel_at,
        (SELECT grace_ends_at FROM payments_dunnings_running WHERE org_id = ours.org_id LIMIT 1),
        (SELECT pv.plan_name FROM catalog_versions pv WHERE pv.id = ours.plan_version_id)
 FROM subscriptions_open ours WHERE ours.org_id = %s
@@ -30,8 +30,7 @@ class BannerFacts:
 
     state: str
     limited: bool
-    cancels: bool
-    renews_at: datetime
+    ends_at: datetime | None
     grace_ends_at: datetime | None
     plan_name: str
 
@@ -81,8 +80,8 @@ def build_banner(facts: BannerFacts | None, role: str | None, zone: str) -> Bann
             _with(_grace(facts, zone), may_act=may_act),
             "Go to billing" if may_act else None,
         )
-    if facts.cancels:
-        until = day(facts.renews_at, zone, plain=True)
+    if facts.ends_at is not None:
+        until = day(facts.ends_at, zone, plain=True)
         words = "Nothing changes until then. After that, the free plan's limits apply."
         return Banner("near", f"{facts.plan_name} ends on {until}", words, "View or undo" if may_act else None)
     return None

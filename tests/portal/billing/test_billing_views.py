@@ -95,14 +95,14 @@ def test_who_may_not_act_gets_no_buttons() -> None:
         ({}, "owner", None, None),
         ({"state": "past_due"}, "billing", "strong", copy("banner.fix")),
         ({"state": "past_due"}, "viewer", "strong", None),
-        ({"state": "past_due", "limited": True, "cancels": True}, "owner", "full", "Pay now"),
-        ({"cancels": True}, "admin", "near", copy("banner.undo")),
+        ({"state": "past_due", "limited": True, "ends_at": specimens.RENEWS}, "owner", "full", "Pay now"),
+        ({"ends_at": specimens.RENEWS}, "admin", "near", copy("banner.undo")),
     ],
 )
 def test_the_banner_says_the_most_pressing(
     changed: dict[str, object], role: str, kind: str | None, action: str | None
 ) -> None:
-    stands = replace(BannerFacts("active", False, False, specimens.RENEWS, None, "Pro"), **changed)  # type: ignore[arg-type]
+    stands = replace(BannerFacts("active", False, None, None, "Pro"), **changed)  # type: ignore[arg-type]
     found = build_banner(stands, role, "UTC")
     assert (found.kind if found else None, found.action if found else None) == (kind, action)
     assert build_banner(None, role, "UTC") is None
