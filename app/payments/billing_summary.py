@@ -26,7 +26,7 @@ from app.payments.schemas import (
 from app.stripe_gateway import invoices
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
-from app.subscriptions.states import is_renewed
+from app.subscriptions.states import LATE, is_renewed
 from app.web.database import end_read_transaction
 
 
@@ -62,7 +62,9 @@ def build_billing_answer(session: Session, org_id: UUID, now: datetime) -> Billi
     """Build the subscription, the card and the next invoice, previewed by Stripe where Stripe collects."""
     answer = build_subscription_answer(session, org_id, now)
     stripe_subscription = queries.find_open_subscription(session, org_id)
-    preview_id = stripe_subscription.id if stripe_subscription and not answer.overdue and _is_renewed(answer) else None
+    preview_id = (
+        stripe_subscription.id if stripe_subscription and answer.state not in LATE and _is_renewed(answer) else None
+    )
     card = _build_card(queries.find_customer(session, org_id))
     return BillingAnswer(answer, card, _preview_next_invoice(preview_id) or _estimate_next_invoice(answer))
 
@@ -93,11 +95,12 @@ def _find_fee(version: PlanVersion, current: Subscription) -> int | None:
 
 
 def _build_overdue(session: Session, org_id: UUID) -> Overdue | None:
-    dunning = queries.find_dunning(session, org_id)
-    invoice = queries.find_unpaid_invoice(session, org_id) if dunning else None
-    if dunning is None or invoice is None:
+    owed = queries.list_owed(session, org_id)
+    if not owed:
         return None
-    return Overdue(invoice.amount_remaining, invoice.currency, dunning.started_at, dunning.grace_ends_at)
+    dunning = queries.find_dunning(session, org_id)
+    since, limits_fall_at = (dunning.started_at, dunning.grace_ends_at) if dunning else (owed[0].created_at, None)
+    return Overdue(sum(invoice.amount for invoice in owed), owed[0].currency, since, limits_fall_at)
 
 
 def _build_card(customer: StripeCustomer | None) -> CardShown | None:

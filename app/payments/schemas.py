@@ -26,7 +26,10 @@ class Span(msgspec.Struct):
 
 
 class Overdue(msgspec.Struct):
-    """A failed payment. Unless it is paid, the Free plan's limits apply from `limits_fall_at`."""
+    """What is owed after a failed payment, over all unpaid invoices of the subscription.
+
+    Unless it is paid, the Free plan's limits apply from `limits_fall_at`; null: no change of limits is planned.
+    """
 
     amount: int
     currency: str

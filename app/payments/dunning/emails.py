@@ -58,10 +58,10 @@ def _build_facts(session: Session, row: Dunning) -> dict[str, Any]:
     mirror = session.get_one(StripeSubscription, row.stripe_subscription_id)
     ours_id = mirror.subscription_id
     subscription = subscriptions.get_subscription(session, row.org_id, ours_id) if ours_id else None
-    invoice = queries.find_unpaid_invoice(session, row.org_id)
+    owed = queries.list_owed(session, row.org_id)
     return {
         "plan": _plan_name(session, subscription) if subscription else "your plan",
-        "amount": _format_amount(invoice.amount_remaining, invoice.currency) if invoice else None,
+        "amount": _format_amount(sum(invoice.amount for invoice in owed), owed[0].currency) if owed else None,
     }
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from app.accounts.roles import PLAN_MANAGERS
 from app.portal.billing import words
 from app.portal.billing.history import HistoryView
-from app.portal.billing.status import BillingStatus, OpenCheckout
+from app.portal.billing.status import BillingStatus, Due, OpenCheckout
 from app.portal.shell.links import purchase_url
 from app.portal.shell.page_parts import Action
 from app.portal.shell.people import PlanManager
@@ -113,7 +113,7 @@ def build_billing_view(
 
 def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> NextPayment:
     """The next payment: the plan's list price, or Stripe's own figure if it was fetched."""
-    if at.due is not None and at.paid_by_stripe:
+    if at.due is not None and at.late:
         return NextPayment(wording.format_amount(at.due.amount, at.due.currency), at.due.next_attempt_at, [_retry(at)])
     if (
         not at.paid_by_stripe
@@ -136,6 +136,8 @@ def list_troubles(at: BillingStatus, *, usable: bool) -> list[Trouble]:
     troubles = []
     if at.limited or at.late:
         troubles.append(_late(at, usable=usable))
+    elif at.due is not None:
+        troubles.append(_left_open(at, at.due, usable=usable))
     if at.ends_at is not None:
         until = statements_wording.format_deadline(at.ends_at, at.time_zone)
         sentence = f"Nothing changes until then. After that, the limits of {at.default_name} apply."
@@ -170,11 +172,19 @@ def _late(at: BillingStatus, *, usable: bool) -> Trouble:
         sentence = f"Your {at.plan_name} limits apply until {until}, then those of {at.default_name}."
         sentence = sentence if until else f"Your {at.plan_name} limits still apply."
         title = f"A payment of {owed} failed" if at.due else "A payment failed"
-    more = "Nothing is deleted." + (" Pay with the card on file, or change it first." if usable else "")
+    covers = f"It covers {at.due.invoices} invoices. " if at.due and at.due.invoices > 1 else ""
+    more = f"{covers}Nothing is deleted." + (" Pay with the card on file, or change it first." if usable else "")
     pay = Action("Pay now", path_to("billing.pay"), "primary", posts=True)
     card = Action("Change the card", path_to("billing.change_card"), posts=True)
     actions = [pay, card] if at.due else [card]
     return Trouble("full" if at.limited else "strong", title, [sentence, more], actions if usable else [])
+
+
+def _left_open(at: BillingStatus, due: Due, *, usable: bool) -> Trouble:
+    """An older invoice whose payment failed, beside a plan that has been paid for since."""
+    title = f"{wording.format_amount(due.amount, due.currency)} from an earlier invoice is unpaid"
+    pay = Action("Pay now", path_to("billing.pay"), "primary", posts=True)
+    return Trouble("near", title, [f"Your {at.plan_name} limits apply."], [pay] if usable else [])
 
 
 def _own_trouble(trouble: str | None) -> list[Trouble]:

@@ -1,4 +1,4 @@
-"""Billing status of an organisation in one query: subscription, card, unpaid invoice, open checkout."""
+"""Billing status of an organisation in one query: subscription, card, what is owed, open checkout."""
 
 from __future__ import annotations
 
@@ -50,11 +50,12 @@ class CardOnFile:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An unpaid invoice; minor units."""
+    """What is owed for the subscription, in minor units, over so many invoices."""
 
     amount: int
     currency: str
     next_attempt_at: datetime | None
+    invoices: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ def _card(row: Row[Any]) -> CardOnFile | None:
 def _due(row: Row[Any]) -> Due | None:
     if row.amount_remaining is None:
         return None
-    return Due(row.amount_remaining, row.due_currency, row.next_attempt_at)
+    return Due(row.amount_remaining, row.due_currency, row.next_attempt_at, row.due_invoices)
 
 
 def _checkout(row: Row[Any]) -> OpenCheckout | None:

@@ -83,6 +83,15 @@ def describe_next_payment(at: BillingStatus) -> str:
     return f"{at.plan_name} renews on {when}{then}."
 
 
+def describe_paid(at: BillingStatus) -> str:
+    """What a payment changed: the status after it, as Stripe says."""
+    if not at.late and not at.limited:
+        return f"Payment received. The limits of {at.plan_name} apply."
+    if at.due is not None:
+        return f"Payment received. {wording.format_amount(at.due.amount, at.due.currency)} is still unpaid."
+    return "Payment received. Your plan continues as before once Stripe has charged the renewal that it is preparing."
+
+
 def describe_event(kind: str, plan: str) -> str:
     """A subscription event as a sentence."""
     return _EVENTS.get(kind, kind.replace("_", " ").capitalize()).format(plan=plan)
