@@ -100,7 +100,8 @@ def _build_overdue(session: Session, org_id: UUID) -> Overdue | None:
         return None
     dunning = queries.find_dunning(session, org_id)
     since, limits_fall_at = (dunning.started_at, dunning.grace_ends_at) if dunning else (owed[0].created_at, None)
-    return Overdue(sum(invoice.amount for invoice in owed), owed[0].currency, since, limits_fall_at)
+    confirm_url = next((invoice.confirm_url for invoice in owed if invoice.confirm_url), None)
+    return Overdue(sum(due.amount for due in owed), owed[0].currency, since, limits_fall_at, confirm_url)
 
 
 def _build_card(customer: StripeCustomer | None) -> CardShown | None:

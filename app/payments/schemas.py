@@ -29,12 +29,14 @@ class Overdue(msgspec.Struct):
     """What is owed after a failed payment, over all unpaid invoices of the subscription.
 
     Unless it is paid, the Free plan's limits apply from `limits_fall_at`; null: no change of limits is planned.
+    `confirm_url`: the bank asks the cardholder to confirm the payment (3-D Secure) on this page of Stripe's.
     """
 
     amount: int
     currency: str
     since: Instant
     limits_fall_at: Instant | None
+    confirm_url: str | None
 
 
 class SubscriptionAnswer(msgspec.Struct):

@@ -63,7 +63,12 @@ STANDINGS: dict[str, BillingStatus] = {
     "past_due": standing(state="past_due", grace_ends_at=NOW + timedelta(days=7), due=DUE,
                          card=CardOnFile("american_express", "0005", 11, 2026)),
     "limited": standing(state="past_due", limited=True, due=replace(DUE, next_attempt_at=None)),
+    "unpaid": standing(state="unpaid", limited=True, due=replace(DUE, amount=14_700, next_attempt_at=None, invoices=3)),
+    "confirm": standing(state="past_due", grace_ends_at=NOW + timedelta(days=7),
+                        due=replace(DUE, confirm_url="https://invoice.stripe.com/i/x")),
+    "left_open": standing(due=replace(DUE, next_attempt_at=None)),
     "cancels": standing(ends_at=RENEWS),
+    "ends_later": standing(ends_at=RENEWS + timedelta(days=9)),
     "paused": standing(state="paused"),
     "yearly": standing(interval="year", fee=74_000, currency="JPY", card=CardOnFile("visa", "4242", 10, 2026)),
 }  # fmt: skip

@@ -22,14 +22,14 @@ from app.payments.gateway import get_gateway
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
+from app.payments.mirrors.sync_invoice import CONFIRM
 from app.payments.payment_methods.default_payment_method import copy_customer_card_to_subscription
 from app.stripe_gateway import Gateway, customers, invoices, subscriptions
 from app.stripe_gateway.errors import StripeMissing, StripeRefused
 from app.stripe_gateway.types import Invoice
 from app.web.database import transaction
 
-CONFIRM = frozenset({"authentication_required", "invoice_payment_intent_requires_action"})
-"""Stripe's codes for a payment that the cardholder must confirm (3-D Secure)."""
+_CONFIRM = frozenset({CONFIRM, "invoice_payment_intent_requires_action"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _pay_each(gw: Gateway, org_id: UUID, owed: Sequence[Invoice], now: datetime)
 def _find_state(refused: StripeRefused | None) -> Literal["declined", "confirm", "open"]:
     if refused is None:
         return "open"
-    return "confirm" if CONFIRM & {refused.stripe_code, refused.decline_code} else "declined"
+    return "confirm" if _CONFIRM & {refused.stripe_code, refused.decline_code} else "declined"
 
 
 def _charge(gw: Gateway, invoice: Invoice) -> StripeRefused | None:

@@ -162,6 +162,7 @@ def _resume(checkout: OpenCheckout) -> Action:
 
 def _late(at: BillingStatus, *, usable: bool) -> Trouble:
     owed = wording.format_amount(at.due.amount, at.due.currency) if at.due else "A payment"
+    confirm_url = at.due.confirm_url if at.due else None
     if at.limited:
         sentence = (
             f"The limits of {at.default_name} apply until it is paid. Those of {at.plan_name} return as soon as it is."
@@ -171,20 +172,34 @@ def _late(at: BillingStatus, *, usable: bool) -> Trouble:
         until = statements_wording.format_deadline(at.grace_ends_at, at.time_zone) if at.grace_ends_at else None
         sentence = f"Your {at.plan_name} limits apply until {until}, then those of {at.default_name}."
         sentence = sentence if until else f"Your {at.plan_name} limits still apply."
-        title = f"A payment of {owed} failed" if at.due else "A payment failed"
-    covers = f"It covers {at.due.invoices} invoices. " if at.due and at.due.invoices > 1 else ""
-    more = f"{covers}Nothing is deleted." + (" Pay with the card on file, or change it first." if usable else "")
-    pay = Action("Pay now", path_to("billing.pay"), "primary", posts=True)
+        subject = f"A payment of {owed}" if at.due else "A payment"
+        title = f"{subject} {'needs your confirmation' if confirm_url else 'failed'}"
     card = Action("Change the card", path_to("billing.change_card"), posts=True)
-    actions = [pay, card] if at.due else [card]
-    return Trouble("full" if at.limited else "strong", title, [sentence, more], actions if usable else [])
+    actions = [*([_pay(at.due)] if at.due else []), card]
+    return Trouble(
+        "full" if at.limited else "strong", title, [sentence, _how_to_pay(at.due, usable=usable)],
+        actions if usable else [],
+    )  # fmt: skip
+
+
+def _pay(due: Due) -> Action:
+    """Pay with the card on file; a payment that the bank wants confirmed is confirmed on the invoice's page."""
+    if due.confirm_url:
+        return Action("Confirm the payment", due.confirm_url, "primary")
+    return Action("Pay now", path_to("billing.pay"), "primary", posts=True)
+
+
+def _how_to_pay(due: Due | None, *, usable: bool) -> str:
+    covers = f"It covers {due.invoices} invoices. " if due and due.invoices > 1 else ""
+    if due is not None and due.confirm_url:
+        return f"{covers}Your bank asks you to confirm the payment (3-D Secure). Your card was not charged."
+    return f"{covers}Nothing is deleted." + (" Pay with the card on file, or change it first." if usable else "")
 
 
 def _left_open(at: BillingStatus, due: Due, *, usable: bool) -> Trouble:
     """An older invoice whose payment failed, beside a plan that has been paid for since."""
     title = f"{wording.format_amount(due.amount, due.currency)} from an earlier invoice is unpaid"
-    pay = Action("Pay now", path_to("billing.pay"), "primary", posts=True)
-    return Trouble("near", title, [f"Your {at.plan_name} limits apply."], [pay] if usable else [])
+    return Trouble("near", title, [f"Your {at.plan_name} limits apply."], [_pay(due)] if usable else [])
 
 
 def _own_trouble(trouble: str | None) -> list[Trouble]:
@@ -205,6 +220,8 @@ def _card_notes(at: BillingStatus) -> list[str]:
 
 
 def _retry(at: BillingStatus) -> str:
+    if at.due is not None and at.due.confirm_url:
+        return "Overdue. It waits for your confirmation."
     if at.due is not None and at.due.next_attempt_at is not None:
         return "Overdue. Stripe will try the card again then, unless you pay first."
     return "Overdue. Stripe will not retry automatically."

@@ -50,12 +50,16 @@ class CardOnFile:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is owed for the subscription, in minor units, over so many invoices."""
+    """What is owed for the subscription, in minor units, over so many invoices.
+
+    `confirm_url` is set if the bank asks the cardholder to confirm a payment there (3-D Secure).
+    """
 
     amount: int
     currency: str
     next_attempt_at: datetime | None
     invoices: int = 1
+    confirm_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,7 @@ def _card(row: Row[Any]) -> CardOnFile | None:
 def _due(row: Row[Any]) -> Due | None:
     if row.amount_remaining is None:
         return None
-    return Due(row.amount_remaining, row.due_currency, row.next_attempt_at, row.due_invoices)
+    return Due(row.amount_remaining, row.due_currency, row.next_attempt_at, row.due_invoices, row.confirm_url)
 
 
 def _checkout(row: Row[Any]) -> OpenCheckout | None:

@@ -11,7 +11,10 @@ from tests.pages import send, text_of
 from tests.scenario import Org, Scenario
 from tests.scenario.buying import DECLINES
 from tests.standin import StandIn
+from tests.standin_visit import Visit
 from tests.support.copy import copy
+
+ASKS_ALWAYS = "4000002760003184"
 
 
 @pytest.fixture
@@ -113,3 +116,45 @@ def test_an_older_invoice_left_open_beside_a_running_plan_can_be_paid(
     assert copy("next.before_tax") in page
     assert copy("billing.received", plan="Pro") in press(buyer)
     assert older["status"] == "paid"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_renewal_that_needs_3d_secure_leads_to_its_confirmation(
+    paid: Scenario, standin: StandIn, begun: bool
+) -> None:
+    """On page, banner, API and in the mail; `begun`: somebody opened the bank's page and left."""
+    org = paid.org().paying("pro", ASKS_ALWAYS)
+    paid.renew()
+    [bill] = standin.objects("invoice", status="open")
+    if begun:
+        _visit(standin, bill["hosted_invoice_url"])
+        paid.settle()
+    advance_dunnings()
+    page = text_of(org.browser().get("/billing"))
+    assert copy("billing.confirm", amount="$49.00") in page
+    assert copy("billing.confirm_why") in page
+    assert copy("next.confirm") in page
+    assert f'href="{bill["hosted_invoice_url"]}"><span>{copy("billing.confirm_button")}' in page
+    assert "declined" not in page
+    assert copy("banner.confirm_title") in org.browser().get("/usage").text
+    overdue = paid.client.get("/api/v1/subscription", headers=org.api("billing:read")).json["overdue"]
+    assert (overdue["amount"], overdue["confirm_url"]) == (4900, bill["hosted_invoice_url"])
+    mail = newest_mail(org)
+    assert copy("mail.confirm", plan="the Pro plan") in mail
+    assert bill["hosted_invoice_url"] in mail
+    assert "check your card" not in mail
+    answer = send(org.browser(), "/billing/pay", "/billing")
+    assert (answer.status_code, answer.headers["Location"]) == (303, bill["hosted_invoice_url"])
+    visit = _visit(standin, bill["hosted_invoice_url"])
+    visit.submit("authenticate", answer="pass")
+    paid.settle()
+    assert (bill["status"], states(standin)[-1]) == ("paid", "active")
+    assert copy("billing.renews_on", plan="Pro") in text_of(org.browser().get("/billing"))
+
+
+def _visit(standin: StandIn, url: str) -> Visit:
+    """Ask to confirm with the card on file: at the bank's page."""
+    visit = Visit(standin.url)
+    visit.open(url)
+    visit.submit("confirm")
+    return visit
