@@ -61,7 +61,7 @@ def take_plan(chosen: PlanChosen) -> tuple[ChangeAnswer, int]:
             org_id, plan_key=chosen.plan, interval=chosen.interval, currency=chosen.currency, actor=actor, now=now
         )
     except AlreadyPaid:
-        if build_subscription_answer(session(), org_id, now).cancel_at_period_end:
+        if build_subscription_answer(session(), org_id, now).ends_at is not None:
             undo_cancel(org_id, actor=actor, now=now)
         return ChangeAnswer(applied=True, checkout_url=None, checkout_id=None), 200
     return ChangeAnswer(applied=False, checkout_url=opened.url, checkout_id=str(opened.checkout_id)), 202

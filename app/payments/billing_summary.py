@@ -26,6 +26,7 @@ from app.payments.schemas import (
 from app.stripe_gateway import invoices
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
+from app.subscriptions.states import LATE, is_renewed
 from app.web.database import end_read_transaction
 
 
@@ -50,8 +51,8 @@ def build_subscription_answer(session: Session, org_id: UUID, now: datetime) -> 
         fee=_find_fee(session, version, current),
         started_at=current.started_at,
         period=Span(current.billing_starts_at, current.billing_ends_at),
-        cancel_at_period_end=current.cancel_at_period_end,
-        ends_at=current.billing_ends_at if current.cancel_at_period_end else None,
+        cancel_at_period_end=current.cancel_at == current.billing_ends_at,
+        ends_at=current.cancel_at,
         limited=current.limited_at is not None,
         overdue=_build_overdue(session, org_id),
     )
@@ -62,9 +63,7 @@ def build_billing_answer(session: Session, org_id: UUID, now: datetime) -> Billi
     answer = build_subscription_answer(session, org_id, now)
     stripe_subscription = queries.find_open_subscription(session, org_id)
     preview_id = (
-        stripe_subscription.id
-        if stripe_subscription and not answer.overdue and not answer.cancel_at_period_end
-        else None
+        stripe_subscription.id if stripe_subscription and answer.state not in LATE and _is_renewed(answer) else None
     )
     card = _build_card(queries.find_customer(session, org_id))
     return BillingAnswer(answer, card, _preview_next_invoice(preview_id) or _estimate_next_invoice(answer))
@@ -99,11 +98,13 @@ def _find_fee(session: Session, version: PlanVersion, current: Subscription) -> 
 
 
 def _build_overdue(session: Session, org_id: UUID) -> Overdue | None:
-    dunning = queries.find_dunning(session, org_id)
-    invoice = queries.find_unpaid_invoice(session, org_id) if dunning else None
-    if dunning is None or invoice is None:
+    owed = queries.list_owed(session, org_id)
+    if not owed:
         return None
-    return Overdue(invoice.amount_remaining, invoice.currency, dunning.started_at, dunning.grace_ends_at)
+    dunning = queries.find_dunning(session, org_id)
+    since, limits_fall_at = (dunning.started_at, dunning.grace_ends_at) if dunning else (owed[0].created_at, None)
+    confirm_url = next((invoice.confirm_url for invoice in owed if invoice.confirm_url), None)
+    return Overdue(sum(due.amount for due in owed), owed[0].currency, since, limits_fall_at, confirm_url)
 
 
 def _build_card(customer: StripeCustomer | None) -> CardShown | None:
@@ -125,13 +126,12 @@ def _preview_next_invoice(stripe_subscription: str | None) -> NextInvoice | None
     return NextInvoice(preview.due_at, preview.total, preview.currency, exact=True)
 
 
+def _is_renewed(current: SubscriptionAnswer) -> bool:
+    return current.period is not None and is_renewed(current.period.end, current.ends_at)
+
+
 def _estimate_next_invoice(current: SubscriptionAnswer) -> NextInvoice | None:
     """The plan's fee at the start of the next period, for when there is no preview from Stripe."""
-    if (
-        current.collection == "none"
-        or current.cancel_at_period_end
-        or current.period is None
-        or current.currency is None
-    ):
+    if current.collection == "none" or current.period is None or not _is_renewed(current) or current.currency is None:
         return None
     return NextInvoice(current.period.end, current.fee, current.currency, exact=False) if current.fee else None

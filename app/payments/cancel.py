@@ -16,17 +16,26 @@ from app.payments import queries
 from app.payments.gateway import get_gateway
 from app.payments.locks import org_lock
 from app.payments.mirrors.sync_subscription import sync_subscription
+from app.stripe_gateway import Gateway
 from app.stripe_gateway import subscriptions as stripe_subscriptions
+from app.stripe_gateway.types import RemoteSubscription
 from app.subscriptions import queries as subscriptions
+from app.subscriptions.states import is_renewed
 from app.web.database import transaction
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """The running Stripe subscription, as mirrored; `cancels` means an end is already scheduled."""
+    """The running Stripe subscription, as mirrored; `cancel_at` is its planned end, if any."""
 
     id: str
-    cancels: bool
+    period_end: datetime
+    cancel_at: datetime | None
+
+    @property
+    def ends_in_time(self) -> bool:
+        """Whether it ends with the paid period already, or before."""
+        return not is_renewed(self.period_end, self.cancel_at)
 
 
 def cancel_at_period_end(org_id: UUID, *, actor: Actor, now: datetime) -> bool:
@@ -38,7 +47,10 @@ def cancel_at_period_end(org_id: UUID, *, actor: Actor, now: datetime) -> bool:
 
 
 def undo_cancel(org_id: UUID, *, actor: Actor, now: datetime) -> bool:
-    """Keep the paid plan running; False if no end was scheduled. Audited. Raises as `cancel_at_period_end` does."""
+    """Keep the paid plan running, whoever planned its end and how; False if none was planned. Audited.
+
+    Raises as `cancel_at_period_end` does.
+    """
     return _set_cancellation(org_id, cancels=False, actor=actor, now=now)
 
 
@@ -47,24 +59,30 @@ def _set_cancellation(org_id: UUID, *, cancels: bool, actor: Actor, now: datetim
     with gw.budget(), org_lock(org_id):
         with transaction() as session:
             running = _get_running(session, org_id)
-        if running.cancels == cancels:
+        if running.ends_in_time if cancels else running.cancel_at is None:
             return False
         # Setting the same value twice is harmless, so every click gets its own key. A fixed key would replay the first
         # response to someone who cancels, undoes it and cancels again.
-        remote = stripe_subscriptions.set_cancel_at_period_end(gw, running.id, cancels, key=f"cancel-{new_hex()}")
+        remote = _change_at_stripe(gw, running.id, cancels=cancels, key=f"cancel-{new_hex()}")
         with transaction() as session:
             mirror = sync_subscription(session, org_id, remote, now)
             action = "subscription.cancel_planned" if cancels else "subscription.cancel_undone"
             audit(session, actor, action, on=("subscription", mirror.subscription_id or mirror.id), org_id=org_id,
-                  before={"cancel_at_period_end": not cancels}, after={"cancel_at_period_end": cancels},
-                  now=now)  # fmt: skip
+                  before={"cancel_at": running.cancel_at}, after={"cancel_at": mirror.cancel_at}, now=now)  # fmt: skip
     return True
+
+
+def _change_at_stripe(gw: Gateway, subscription_id: str, *, cancels: bool, key: str) -> RemoteSubscription:
+    """Plan the end, or clear it. How it was planned is asked first: the mirror may be behind."""
+    if cancels:
+        return stripe_subscriptions.cancel_at_period_end(gw, subscription_id, key=key)
+    return stripe_subscriptions.clear_cancellation(gw, stripe_subscriptions.retrieve(gw, subscription_id), key=key)
 
 
 def _get_running(session: Session, org_id: UUID) -> _Running:
     mirror = queries.find_open_subscription(session, org_id)
     if mirror is not None:
-        return _Running(mirror.id, mirror.cancel_at_period_end)
+        return _Running(mirror.id, mirror.period_end, mirror.cancel_at)
     current = subscriptions.find_subscription(session, org_id)
     if current is not None and current.collection == "offline":
         raise Conflict("Your plan is billed by invoice. Contact us to cancel it.")

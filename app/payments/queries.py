@@ -34,6 +34,22 @@ GROUP BY currency ORDER BY currency
 _IS_SECOND = text("SELECT true FROM payments_second_subscriptions WHERE org_id = :org_id AND id = :id")
 
 
+_OWED = text("""
+SELECT invoice_id, amount, currency, created_at, confirm_url FROM payments_owed(:org_id) ORDER BY created_at, invoice_id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class OwedInvoice:
+    """An unpaid invoice; minor units. `confirm_url` is where the cardholder must confirm its payment."""
+
+    invoice_id: str
+    amount: int
+    currency: str
+    created_at: datetime
+    confirm_url: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
     """A filter on billing records: by state, and created in [start, end). None means any."""
@@ -102,10 +118,12 @@ def find_invoices_by_id(session: Session, org_id: UUID, ids: list[str]) -> dict[
     return {invoice.id: invoice for invoice in session.scalars(query)}
 
 
-def find_unpaid_invoice(session: Session, org_id: UUID) -> StripeInvoice | None:
-    """Find the oldest open invoice with an amount left to pay."""
-    query = select(StripeInvoice).where(StripeInvoice.id == func.payments_unpaid_invoice(org_id))
-    return session.scalars(query).one_or_none()
+def list_owed(session: Session, org_id: UUID) -> Sequence[OwedInvoice]:
+    """List the invoices that the org owes for its running subscription, oldest first.
+
+    Worked example: unpaid since two months at 49.00 USD: the open invoice and two drafts, 4900 each.
+    """
+    return [OwedInvoice(*row) for row in session.execute(_OWED, {"org_id": org_id})]
 
 
 def list_billing_records(

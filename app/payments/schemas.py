@@ -26,12 +26,17 @@ class Span(msgspec.Struct):
 
 
 class Overdue(msgspec.Struct):
-    """A failed payment. Unless it is paid, the Free plan's limits apply from `limits_fall_at`."""
+    """What is owed after a failed payment, over all unpaid invoices of the subscription.
+
+    Unless it is paid, the Free plan's limits apply from `limits_fall_at`; null: no change of limits is planned.
+    `confirm_url`: the bank asks the cardholder to confirm the payment (3-D Secure) on this page of Stripe's.
+    """
 
     amount: int
     currency: str
     since: Instant
     limits_fall_at: Instant | None
+    confirm_url: str | None
 
 
 class SubscriptionAnswer(msgspec.Struct):
@@ -39,6 +44,7 @@ class SubscriptionAnswer(msgspec.Struct):
 
     `collection` says who collects the money: nobody (`none`), us by invoice (`offline`), or Stripe (`stripe`). `fee` is
     the price per `interval`; null for a custom plan. `limited`: a payment is overdue and the Free plan's limits apply.
+    `ends_at` is when the plan ends, if an end is planned; `cancel_at_period_end`: that is when `period` ends.
     """
 
     plan: PlanHeld

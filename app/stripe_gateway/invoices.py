@@ -1,4 +1,4 @@
-"""Invoices: retrieving, listing, paying and previewing them."""
+"""Invoices: retrieving, listing, finalising, paying and previewing them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,31 @@ def list_all(gw: Gateway, created_from: datetime) -> Iterator[Invoice]:
     params = {"expand": [f"data.{_PAYMENTS}"], "created": {"gte": int(created_from.timestamp())}}
     for raw in gw.pages(lambda v1, page: v1.invoices.list(page), params):
         yield parse_invoice(raw)
+
+
+def list_for_subscription(gw: Gateway, subscription_id: str, status: str) -> list[Invoice]:
+    """List a subscription's invoices in a status (`draft`, `open`), newest first."""
+    params = {"subscription": validate_id(subscription_id), "status": status, "expand": [f"data.{_PAYMENTS}"]}
+    return [parse_invoice(raw) for raw in gw.pages(lambda v1, page: v1.invoices.list(page), params)]
+
+
+def finalize(gw: Gateway, invoice_id: str, *, key: str) -> Invoice:
+    """Finalise a draft without charging it; returns one that is final already as it is."""
+    validate_id(invoice_id)
+    try:
+        return parse_invoice(
+            gw.post(
+                key,
+                lambda v1, options: v1.invoices.finalize_invoice(
+                    invoice_id, {"auto_advance": False, "expand": [_PAYMENTS]}, options
+                ),
+            )
+        )
+    except StripeMisused:
+        current = retrieve(gw, invoice_id)
+        if current.status == "draft":
+            raise
+        return current
 
 
 def pay(gw: Gateway, invoice_id: str, *, key: str) -> Invoice:

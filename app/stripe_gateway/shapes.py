@@ -87,7 +87,8 @@ def parse_subscription(raw: Raw) -> RemoteSubscription:
     customer_id = reading.object_id(raw, "customer")
     if not items or customer_id is None:
         raise reading.misread("a subscription without an item or a customer")
-    metadata = reading.inner(raw, "metadata")
+    metadata, period_end = reading.inner(raw, "metadata"), reading.moment(items[0], "current_period_end")
+    cancels_with_period = reading.flag(raw, "cancel_at_period_end")
     return RemoteSubscription(
         id=reading.text(raw, "id"),
         customer_id=customer_id,
@@ -95,10 +96,10 @@ def parse_subscription(raw: Raw) -> RemoteSubscription:
         item_id=reading.text(items[0], "id"),
         price_id=reading.text(reading.inner(items[0], "price"), "id"),
         period_start=reading.moment(items[0], "current_period_start"),
-        period_end=reading.moment(items[0], "current_period_end"),
+        period_end=period_end,
         anchor_at=reading.moment(raw, "billing_cycle_anchor"),
-        cancel_at=reading.moment_or_none(raw, "cancel_at"),
-        cancel_at_period_end=reading.flag(raw, "cancel_at_period_end"),
+        cancel_at=reading.moment_or_none(raw, "cancel_at") or (period_end if cancels_with_period else None),
+        cancel_at_period_end=cancels_with_period,
         canceled_at=reading.moment_or_none(raw, "canceled_at"),
         ended_at=reading.moment_or_none(raw, "ended_at"),
         latest_invoice_id=reading.object_id(raw, "latest_invoice"),

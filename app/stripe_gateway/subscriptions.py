@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from stripe.params import SubscriptionUpdateParams
+
 from app.stripe_gateway.errors import StripeMissing
 from app.stripe_gateway.gateway import Gateway, validate_id
 from app.stripe_gateway.reading import Raw
@@ -30,16 +32,16 @@ def list_all(gw: Gateway) -> Iterator[RemoteSubscription]:
         yield parse_subscription(raw)
 
 
-def set_cancel_at_period_end(gw: Gateway, subscription_id: str, cancels: bool, *, key: str) -> RemoteSubscription:
-    """Set whether the subscription ends with its period."""
-    validate_id(subscription_id)
-    return parse_subscription(
-        gw.post(
-            key,
-            lambda v1, options: v1.subscriptions.update(
-                subscription_id, {"cancel_at_period_end": cancels, "expand": [_CARD]}, options
-            ),
-        )
+def cancel_at_period_end(gw: Gateway, subscription_id: str, *, key: str) -> RemoteSubscription:
+    """End the subscription with its period."""
+    return _update(gw, subscription_id, {"cancel_at_period_end": True}, key)
+
+
+def clear_cancellation(gw: Gateway, subscription: RemoteSubscription, *, key: str) -> RemoteSubscription:
+    """Undo a planned end, in the way in which it was planned: Stripe refuses the two parameters together."""
+    planned_by_flag: SubscriptionUpdateParams = {"cancel_at_period_end": False}
+    return _update(
+        gw, subscription.id, planned_by_flag if subscription.cancel_at_period_end else {"cancel_at": ""}, key
     )
 
 
@@ -54,14 +56,14 @@ def cancel(gw: Gateway, subscription_id: str) -> RemoteSubscription:
 
 def set_default_card(gw: Gateway, subscription_id: str, card_id: str, *, key: str) -> RemoteSubscription:
     """Charge the subscription to this card. Its own card, set by Checkout, takes precedence over its customer's."""
+    return _update(gw, subscription_id, {"default_payment_method": card_id}, key)
+
+
+def _update(gw: Gateway, subscription_id: str, changes: SubscriptionUpdateParams, key: str) -> RemoteSubscription:
     validate_id(subscription_id)
+    params: SubscriptionUpdateParams = {**changes, "expand": [_CARD]}
     return parse_subscription(
-        gw.post(
-            key,
-            lambda v1, options: v1.subscriptions.update(
-                subscription_id, {"default_payment_method": card_id, "expand": [_CARD]}, options
-            ),
-        )
+        gw.post(key, lambda v1, options: v1.subscriptions.update(subscription_id, params, options))
     )
 
 

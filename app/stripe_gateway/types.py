@@ -78,7 +78,11 @@ class CheckoutSession:
 
 @dataclass(frozen=True, slots=True)
 class RemoteSubscription:
-    """A subscription with a single item; the period is the item's. `card` is its own, not its customer's."""
+    """A subscription with a single item; the period is the item's. `card` is its own, not its customer's.
+
+    `cancel_at` is when it will end, however that was planned. Stripe plans it in two ways: `cancel_at_period_end` (our
+    own page) and a time alone (its portal and dashboard in flexible billing mode).
+    """
 
     id: str
     customer_id: str

@@ -25,7 +25,7 @@ class Subscription(Base):
     """An org's time on one plan version; changing plan ends the row and opens the next.
 
     `collection` says who collects the money: nobody (the Free plan), us (offline), or Stripe. It determines usage
-    periods: calendar months for the first two, months from `anchor_at` for Stripe.
+    periods: calendar months for the first two, months from `anchor_at` for Stripe. `cancel_at` is a planned end.
     """
 
     __tablename__ = "subscriptions"
@@ -59,7 +59,7 @@ class Subscription(Base):
     ended_at: Mapped[datetime | None]
     billing_starts_at: Mapped[datetime]
     billing_ends_at: Mapped[datetime]
-    cancel_at_period_end: Mapped[bool]
+    cancel_at: Mapped[datetime | None]
     assigned_by: Mapped[UUID | None]
     limited_at: Mapped[datetime | None]
 

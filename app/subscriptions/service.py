@@ -163,7 +163,7 @@ def _replace(
         started_at=now,
         billing_starts_at=billing.start,
         billing_ends_at=billing.end,
-        cancel_at_period_end=False,
+        cancel_at=None,
         assigned_by=actor.id,
     )
     session.add(opened)
@@ -205,5 +205,5 @@ def describe_subscription(session: Session, subscription: Subscription | None) -
         "collection": subscription.collection,
         "state": subscription.state,
         "billing_ends_at": subscription.billing_ends_at,
-        "cancel_at_period_end": subscription.cancel_at_period_end,
+        "cancel_at": subscription.cancel_at,
     }

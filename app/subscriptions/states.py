@@ -17,8 +17,19 @@ LATE = frozenset({*OWING, "unpaid"})
 """States in which a failed payment is still owed."""
 
 
+def is_renewed(billing_ends_at: datetime, cancel_at: datetime | None) -> bool:
+    """Whether another paid period follows the one that ends at `billing_ends_at`: a planned end may be further away."""
+    return cancel_at is None or cancel_at > billing_ends_at
+
+
 def apply_status(
-    session: Session, subscription: Subscription, state: str, *, cancels: bool, actor: Actor, now: datetime
+    session: Session,
+    subscription: Subscription,
+    state: str,
+    *,
+    cancel_at: datetime | None,
+    actor: Actor,
+    now: datetime,
 ) -> None:
     """Apply the status and the planned cancellation, recording changes as events.
 
@@ -31,9 +42,9 @@ def apply_status(
         events.record_event(session, subscription, "past_due", key=period, at=now, now=now)
     if state in PAID and previous not in PAID:
         events.record_event(session, subscription, "recovered", key=period, at=now, now=now)
-    if cancels != subscription.cancel_at_period_end:
-        subscription.cancel_at_period_end = cancels
-        kind = "cancel_planned" if cancels else "cancel_undone"
+    if cancel_at != subscription.cancel_at:
+        subscription.cancel_at = cancel_at
+        kind = "cancel_planned" if cancel_at else "cancel_undone"
         events.record_event(session, subscription, kind, key=now.isoformat(), at=now, now=now)
     session.flush()
     if state in SUSPENDED:

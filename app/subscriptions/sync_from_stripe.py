@@ -31,7 +31,8 @@ class StripeFacts:
     """A Stripe subscription as retrieved, with our plan version in place of Stripe's price.
 
     `ref` is Stripe's id, `state` Stripe's status. `ours` is the row of ours that it pays for, None until there is one
-    (`sync_from_stripe` returns it as `subscription_id`). `ended_at` is set for canceled and incomplete_expired.
+    (`sync_from_stripe` returns it as `subscription_id`). `cancel_at` is a planned end; `ended_at` is set for canceled
+    and incomplete_expired.
     """
 
     ref: str
@@ -42,7 +43,7 @@ class StripeFacts:
     anchor_at: datetime
     started_at: datetime
     billing: Period
-    cancel_at_period_end: bool
+    cancel_at: datetime | None
     ended_at: datetime | None
     ours: UUID | None
 
@@ -95,7 +96,7 @@ def _start(session: Session, org_id: UUID, facts: StripeFacts, *, actor: Actor, 
     before, at = describe_subscription(session, current), _start_time(session, org_id, facts, now)
     opened = _open(session, org_id, facts, at, current=current, now=now)
     moved = renewals.align_periods(session, opened, now)
-    states.apply_status(session, opened, facts.state, cancels=facts.cancel_at_period_end, actor=actor, now=now)
+    states.apply_status(session, opened, facts.state, cancel_at=facts.cancel_at, actor=actor, now=now)
     audit(session, actor, "subscription.started", on=("subscription", opened.id), org_id=org_id,
           before=before, after=describe_subscription(session, opened), now=now)  # fmt: skip
     return PlanChange(True, min(at, moved or at), opened.id)
@@ -118,7 +119,7 @@ def _update(
     else:
         renewals.apply_billing_period(session, subscription, facts.billing, facts.anchor_at, now)
     moved = renewals.align_periods(session, subscription, now)
-    states.apply_status(session, subscription, facts.state, cancels=facts.cancel_at_period_end, actor=actor, now=now)
+    states.apply_status(session, subscription, facts.state, cancel_at=facts.cancel_at, actor=actor, now=now)
     after = describe_subscription(session, subscription)
     changed = subscription is not previous or before != after
     if changed:
@@ -152,7 +153,7 @@ def _end(
     payment_restriction.restore_limits(session, subscription, now)
     containing = realign_periods.open_period_at(session, org_id, at, now)
     subscription.state, subscription.ended_at = "ended", at
-    subscription.cancel_at_period_end = facts.cancel_at_period_end
+    subscription.cancel_at = facts.cancel_at
     session.flush()
     realign_periods.restart_periods(session, org_id, containing, at, now)
     events.record_event(session, subscription, "ended", key=at.isoformat(), at=at, now=now)
@@ -194,9 +195,9 @@ def _change_plan(session: Session, subscription: Subscription, facts: StripeFact
     subscription.state, subscription.ended_at, state = "ended", at, subscription.state
     session.flush()
     opened = _build_row(subscription.org_id, facts, at)
-    opened.state, opened.cancel_at_period_end, opened.limited_at = (
+    opened.state, opened.cancel_at, opened.limited_at = (
         state,
-        subscription.cancel_at_period_end,
+        subscription.cancel_at,
         subscription.limited_at,
     )
     if facts.interval == "year":
@@ -222,5 +223,5 @@ def _build_row(org_id: UUID, facts: StripeFacts, at: datetime) -> Subscription:
         started_at=at,
         billing_starts_at=facts.billing.start,
         billing_ends_at=facts.billing.end,
-        cancel_at_period_end=False,
+        cancel_at=None,
     )

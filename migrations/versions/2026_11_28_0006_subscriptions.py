@@ -29,7 +29,7 @@ CREATE TABLE subscriptions (
     ended_at timestamptz,
     billing_starts_at timestamptz NOT NULL,
     billing_ends_at timestamptz NOT NULL,
-    cancel_at_period_end boolean NOT NULL,
+    cancel_at timestamptz,
     assigned_by uuid,
     limited_at timestamptz,
     CONSTRAINT ck_subscriptions_ended CHECK ((state = 'ended') = (ended_at IS NOT NULL)),

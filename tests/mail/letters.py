@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BASE = {"name": "Ada", "link": "https://billing.example/x/Zm9v", "expires_at": AT, "at": AT}
 MONEY = BASE | {"org_name": "Acme & Sons", "plan": "the Pro plan"}
-DUNNED = MONEY | {"free": "the Free plan", "amount": "$49.00", "limited_at": AT}
+DUNNED = MONEY | {"free": "the Free plan", "amount": "$49.00", "limited_at": AT, "confirm": False}
+CONFIRM = {"confirm": True, "link": "https://invoice.stripe.com/i/x"}
 CONTEXTS = {
     "verify_email": BASE,
     "reset_password": BASE,

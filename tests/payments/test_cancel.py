@@ -10,7 +10,7 @@ from app.kit.actor import Actor
 from app.kit.errors import Conflict, Unavailable
 from app.kit.ids import new_id
 from app.payments.cancel import cancel_at_period_end, undo_cancel
-from app.payments.payment_methods import card
+from app.payments.payment_methods import arrears, card
 from tests.scenario import Org, Scenario
 
 ACTOR = Actor("user", new_id())
@@ -18,7 +18,7 @@ ACTOR = Actor("user", new_id())
 
 def planned(org: Org) -> bool:
     assert org.subscription is not None
-    return org.subscription.cancel_at_period_end
+    return org.subscription.cancel_at is not None
 
 
 def test_a_cancelled_plan_runs_to_the_end_of_what_is_paid_and_then_is_free(scenario: Scenario) -> None:
@@ -79,7 +79,7 @@ def test_an_org_that_pays_nothing_at_stripe_is_told_so(scenario: Scenario) -> No
     with pytest.raises(Conflict, match="Contact us"):
         cancel_at_period_end(offline.id, actor=ACTOR, now=scenario.clock.now())
     with pytest.raises(Conflict, match="no unpaid invoice"):
-        card.pay_now(free.id, actor=ACTOR, now=scenario.clock.now())
+        arrears.pay_now(free.id, actor=ACTOR, now=scenario.clock.now())
     assert scenario.stripe.calls == []
 
 

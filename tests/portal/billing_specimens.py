@@ -47,7 +47,7 @@ def standing(**changed: Any) -> BillingStatus:
     at = BillingStatus(
         as_of=NOW, time_zone=ZONE, plan_key="pro", plan_name="Pro", default_name="Free", state="active",
         collection="stripe", interval="month", currency="USD", fee=4900,
-        renews_at=RENEWS, cancels=False, limited=False, grace_ends_at=None, customer=True, stripe_id="sub_1", card=CARD,
+        renews_at=RENEWS, ends_at=None, limited=False, grace_ends_at=None, customer=True, stripe_id="sub_1", card=CARD,
         due=None, checkout=None,
     )  # fmt: skip
     return replace(at, **changed)
@@ -63,9 +63,14 @@ STANDINGS: dict[str, BillingStatus] = {
     "past_due": standing(state="past_due", grace_ends_at=NOW + timedelta(days=7), due=DUE,
                          card=CardOnFile("american_express", "0005", 11, 2026)),
     "limited": standing(state="past_due", limited=True, due=replace(DUE, next_attempt_at=None)),
-    "cancels": standing(cancels=True),
+    "unpaid": standing(state="unpaid", limited=True, due=replace(DUE, amount=14_700, next_attempt_at=None, invoices=3)),
+    "confirm": standing(state="past_due", grace_ends_at=NOW + timedelta(days=7),
+                        due=replace(DUE, confirm_url="https://invoice.stripe.com/i/x")),
+    "left_open": standing(due=replace(DUE, next_attempt_at=None)),
+    "cancels": standing(ends_at=RENEWS),
+    "ends_later": standing(ends_at=RENEWS + timedelta(days=9)),
     "paused": standing(state="paused"),
-    "second": standing(cancels=True, second=SecondSubscription("Starter", 1900, "USD", "month", RENEWS)),
+    "second": standing(ends_at=RENEWS, second=SecondSubscription("Starter", 1900, "USD", "month", RENEWS)),
     "yearly": standing(interval="year", fee=74_000, currency="JPY", card=CardOnFile("visa", "4242", 10, 2026)),
 }  # fmt: skip
 
@@ -144,7 +149,7 @@ def upgrade(kind: str = "buy", *, notice: Notice | None = None, resumes: bool = 
 
 def cancel(kind: str = "ask", *, late: bool = False, trouble: str | None = None) -> CancelView:
     """The page before cancelling, as it is for an org in a standing that leads to this `kind`."""
-    at = standing(collection="none" if kind == "nothing" else "stripe", cancels=kind == "cancelled",
+    at = standing(collection="none" if kind == "nothing" else "stripe", ends_at=RENEWS if kind == "cancelled" else None,
                   state="past_due" if late else "active")  # fmt: skip
     return CancelView(
         heading=cancel_heading(kind, "Pro"), notice=build_trouble_notice(trouble) if trouble else None,

@@ -275,6 +275,9 @@ def test_an_end_at_a_chosen_instant(shop, standin, clock):
     subscription = shop.subscribe()
     moment = subscription.created + 3 * DAY
     assert shop.v1.subscriptions.update(subscription.id, {"cancel_at": moment}).cancel_at == moment
+    assert shop.v1.subscriptions.update(subscription.id, {"cancel_at_period_end": False}).cancel_at == moment
+    with pytest.raises(stripe.InvalidRequestError, match="only specify one"):
+        shop.v1.subscriptions.update(subscription.id, {"cancel_at_period_end": True, "cancel_at": moment})
     clock.advance(timedelta(days=3))
     standin.run_due()
     assert shop.v1.subscriptions.retrieve(subscription.id).ended_at == moment

@@ -17,7 +17,7 @@ from app.subscriptions.sync_from_stripe import StripeFacts, sync_from_stripe
 
 _ROWS = {
     "subscriptions": "plan_version_id, state, interval, currency, collection, anchor_at, started_at, ended_at,"
-    " billing_starts_at, billing_ends_at, cancel_at_period_end, limited_at",
+    " billing_starts_at, billing_ends_at, cancel_at, limited_at",
     "usage_periods": "starts_at, ends_at, previous_end, plan_version_id, time_zone",
     "limits_in_force": "period_start, meter_id, allowance, policy, hard_limit, per_day",
     "subscription_terms": "starts_at, plan_version_id",
@@ -29,7 +29,7 @@ def facts(version, anchor, at, *, interval="month", **changed):
     billing = anchored(anchor, max(at, anchor), "UTC", MONTHS[interval])
     told = StripeFacts(
         ref="sub_1", state="active", plan_version_id=version, interval=interval, currency="USD", anchor_at=anchor,
-        started_at=anchor, billing=billing, cancel_at_period_end=False, ended_at=None, ours=None,
+        started_at=anchor, billing=billing, cancel_at=None, ended_at=None, ours=None,
     )  # fmt: skip
     return replace(told, **changed)
 

@@ -36,7 +36,7 @@ def payer(scenario: Scenario, *, state: str = "active", cancels: bool = False, l
     """
     org = scenario.org(zone=zone).on("pro", since="2026-11-01 00:00").uses(calls)
     session = org.session
-    changed = {"collection": "stripe", "state": state, "cancel_at_period_end": cancels,
+    changed = {"collection": "stripe", "state": state, "cancel_at": RENEWS if cancels else None,
                "limited_at": scenario.clock.at if limited else None}  # fmt: skip
     session.execute(update(Subscription).where(Subscription.org_id == org.id).values(**changed))
     ours = session.scalars(select(Subscription).where(Subscription.org_id == org.id)).one()

@@ -52,6 +52,6 @@ def test_currency_in_force(sql: Sql, subscribed: str | None, own: str | None, pr
         sql.insert(
             "subscriptions", id=uuid4(), org_id=org, plan_version_id=version, state="active", interval="month",
             currency=subscribed, collection="offline", anchor_at=NOW, started_at=NOW, billing_starts_at=NOW,
-            billing_ends_at=NOW + timedelta(days=30), cancel_at_period_end=False,
+            billing_ends_at=NOW + timedelta(days=30), cancel_at=None,
         )  # fmt: skip
     assert sql.value("SELECT currency_in_force(%s, %s, %s)", org, version if priced else uuid4(), NOW) == currency

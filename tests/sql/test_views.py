@@ -28,7 +28,7 @@ PUBLISHED = {
     "accounts_clients": "id org_id ref name deleted_at",
     "accounts_api_keys": "id org_id name revoked_at",
     "subscriptions_open": "org_id id plan_version_id state interval currency collection started_at billing_ends_at"
-    " cancel_at_period_end limited_at",
+    " cancel_at limited_at",
     "subscriptions_terms": "org_id starts_at plan_version_id",
     "subscriptions_periods": "org_id starts_at ends_at plan_version_id",
     "subscriptions_limits": "org_id meter_id period_start allowance policy hard_limit per_minute per_hour per_day",
@@ -101,7 +101,7 @@ def subscription(sql: Sql, org: UUID, version: UUID, **given: Any) -> UUID:
     made = {
         "id": uuid4(), "org_id": org, "plan_version_id": version, "state": "active", "interval": "month",
         "currency": "CHF", "collection": "stripe", "anchor_at": NOW, "started_at": NOW, "billing_starts_at": NOW,
-        "billing_ends_at": NOW + timedelta(days=30), "cancel_at_period_end": False,
+        "billing_ends_at": NOW + timedelta(days=30),
     } | given  # fmt: skip
     sql.insert("subscriptions", **made)
     return UUID(str(made["id"]))
@@ -158,11 +158,21 @@ class AtStripe:
         self.sql.insert("stripe_subscriptions", **made)
         return str(made["id"])
 
-    def invoice(self, days: int, remaining: int, status: str = "open") -> None:
+    def invoice(self, days: int, remaining: int, status: str = "open", theirs: str | None = None) -> str:
+        ident = f"in_{uuid4().hex}"
         self.sql.insert(
-            "stripe_invoices", id=f"in_{uuid4().hex}", org_id=self.org, status=status, currency="CHF", total=900, tax=0,
+            "stripe_invoices", id=ident, stripe_subscription_id=theirs, hosted_url=f"https://pay/{days}",
+            org_id=self.org, status=status, currency="CHF", total=900, tax=0,
             amount_due=900, amount_paid=900 - remaining, amount_remaining=remaining, period_start=NOW, period_end=NOW,
             attempt_count=1, created_at=NOW + timedelta(days=days), synced_at=NOW,
+        )  # fmt: skip
+        return ident
+
+    def failed(self, invoice: str, code: str) -> None:
+        self.sql.insert(
+            "billing_records", id=uuid4(), org_id=self.org, state="failed", reason="subscription_renewal",
+            description="Pro", amount=900, currency="CHF", invoice_id=invoice, failure_code=code, created_at=NOW,
+            settled_at=NOW,
         )  # fmt: skip
 
     def status(self, columns: str) -> tuple[Any, ...]:
@@ -200,20 +210,20 @@ def test_payments_prices_unknown_are_those_of_running_subscriptions_that_name_no
     assert there.status("unlisted_price_id") == ("price_hand",)
 
 
-def test_payments_status_tells_the_oldest_debt_the_grace_and_the_open_checkout(sql: Sql) -> None:
+def test_payments_status_tells_what_is_owed_the_grace_and_the_open_checkout(sql: Sql) -> None:
     there = AtStripe(sql)
-    theirs = there.subscribe(0)
+    theirs = there.subscribe(0, status="past_due")
     for days, remaining, status in ((0, 100, "void"), (1, 0, "open"), (3, 300, "open"), (2, 200, "open")):
-        there.invoice(days, remaining, status)
-    asked = "SELECT amount_remaining FROM stripe_invoices WHERE id = payments_unpaid_invoice(%s)"
-    assert sql.value(asked, there.org) == 200
+        there.invoice(days, remaining, status, theirs)
+    there.invoice(4, 400, "draft", theirs)
+    there.invoice(0, 500)
     values = {"org_id": there.org, "stripe_subscription_id": theirs, "started_at": NOW, "grace_ends_at": NOW}
     sql.insert("dunnings", id=uuid4(), **values)
     sql.insert(
         "checkouts", id=uuid4(), org_id=there.org, purpose="subscription", plan_version_id=there.version,
         interval="month", currency="CHF", amount=900, state="opening", opened_at=NOW,
     )  # fmt: skip
-    assert there.status("amount_remaining, due_currency, grace_ends_at") == (200, "CHF", NOW)
+    assert there.status("amount_remaining, due_currency, grace_ends_at") == (500, "CHF", NOW)
     assert there.status("checkout_version_id, checkout_interval, checkout_currency") == (there.version, "month", "CHF")
     assert sql.rows("SELECT grace_ends_at FROM payments_dunnings_running WHERE org_id = %s", there.org) == [(NOW,)]
     sql.rows("UPDATE dunnings SET ended_at = %s, outcome = 'recovered' WHERE org_id = %s", NOW, there.org)
@@ -236,6 +246,24 @@ def test_a_second_subscription_is_one_that_runs_beside_the_one_in_force(sql: Sql
     assert {(each["id"], each["amount"], each["currency"]) for each in found} == {
         (first, 900, "CHF"), (newer, 900, "CHF"),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "owed"),
+    [("active", [100]), ("past_due", [100, 200]), ("unpaid", [100, 200, 300]), ("canceled", [])],
+)
+def test_payments_owed_are_failed_invoices_and_drafts_of_what_is_unpaid(sql: Sql, state: str, owed: list[int]) -> None:
+    there = AtStripe(sql)
+    theirs = there.subscribe(0, status=state)
+    there.failed(there.invoice(1, 100, "open", theirs), "authentication_required")
+    there.invoice(2, 200, "open", theirs)
+    there.invoice(3, 300, "draft", theirs)
+    there.invoice(0, 400, "open", None)
+    there.invoice(4, 0, "open", theirs)
+    rows = sql.rows("SELECT amount, confirm_url FROM payments_owed(%s) ORDER BY created_at", there.org)
+    assert rows == [(amount, "https://pay/1" if amount == 100 else None) for amount in owed]
+    summed = (sum(owed), len(owed), "https://pay/1") if owed else (None, None, None)
+    assert there.status("amount_remaining, due_invoices, confirm_url") == summed
 
 
 def test_payments_at_stripe_shows_the_newest_so_many_of_each(sql: Sql) -> None:

@@ -165,13 +165,17 @@ def test_a_cancellation_is_planned_and_taken_back(gw: Gateway, opened: Open, sta
     session = opened()
     standin.pay(str(session.url))
     subscription_id = str(checkout.retrieve_session(gw, session.id).subscription_id)
-    planned = subscriptions.set_cancel_at_period_end(gw, subscription_id, True, key="cancel")
+    planned = subscriptions.cancel_at_period_end(gw, subscription_id, key="cancel")
     assert planned.cancel_at_period_end
     assert planned.cancel_at == planned.period_end
     with pytest.raises(StripeMissing):
         invoices.preview_next(gw, subscription_id)
-    undone = subscriptions.set_cancel_at_period_end(gw, subscription_id, False, key="undo")
+    undone = subscriptions.clear_cancellation(gw, planned, key="undo")
     assert (undone.cancel_at_period_end, undone.cancel_at) == (False, None)
+    standin.client().v1.subscriptions.update(subscription_id, {"cancel_at": "min_period_end"})
+    by_portal = subscriptions.retrieve(gw, subscription_id)
+    assert (by_portal.cancel_at_period_end, by_portal.cancel_at) == (False, planned.period_end)
+    assert subscriptions.clear_cancellation(gw, by_portal, key="undo portal").cancel_at is None
 
 
 def test_a_renewal_that_fails_and_is_paid_with_another_card(

@@ -242,10 +242,10 @@ def test_past_due_keeps_everything_and_is_noted_once_a_billing_period(db, follow
 
 def test_a_planned_cancellation_and_its_undoing_are_noted_each_time(db, follower, plan):
     follower.see(facts(plan("pro"), NOW, NOW), NOW)
-    for n, planned in enumerate([True, True, False, True]):
-        follower.see(facts(plan("pro"), NOW, NOW, cancel_at_period_end=planned), NOW + (n + 1) * DAY)
+    for n, planned in enumerate([JANUARY, JANUARY, None, JANUARY]):
+        follower.see(facts(plan("pro"), NOW, NOW, cancel_at=planned), NOW + (n + 1) * DAY)
     assert [kind for kind, _ in follower.noted()[1:]] == ["cancel_planned", "cancel_undone", "cancel_planned"]
-    assert queries.find_subscription(db, follower.org).cancel_at_period_end
+    assert queries.find_subscription(db, follower.org).cancel_at == JANUARY
 
 
 @pytest.mark.parametrize("seconds", [0, 40])
@@ -378,7 +378,7 @@ def life(version):
         (AT[3] + 9 * DAY, {"state": "unpaid"}),
         (AT[3] + 12 * DAY, {}),
         (AT[4], {}),
-        (AT[4] + DAY, {"cancel_at_period_end": True}),
+        (AT[4] + DAY, {"cancel_at": END}),
         (END, None),
     ]
 
@@ -386,7 +386,7 @@ def life(version):
 def told(version, moment):
     at, changed = moment
     if changed is None:
-        return over(version, JANUARY, END, cancel_at_period_end=True)
+        return over(version, JANUARY, END, cancel_at=END)
     return facts(version, JANUARY, at, **changed)
 
 

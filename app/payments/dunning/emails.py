@@ -42,8 +42,13 @@ def queue_plan_ended(session: Session, org_id: UUID, subscription_id: UUID, now:
 
 
 def queue_reminder(session: Session, row: Dunning, template: str, number: int, now: datetime) -> None:
-    """Queue the email of a dunning step: `payment_failed`, `payment_reminder` or `grace_over`."""
+    """Queue the email of a dunning step: `payment_failed`, `payment_reminder` or `grace_over`.
+
+    Where the bank asks the cardholder to confirm, it leads to the invoice's page at Stripe instead of the billing page.
+    """
     facts = _build_facts(session, row) | {"free": _free_plan_name(session), "limited_at": row.grace_ends_at}
+    confirm_url = next((due.confirm_url for due in queries.list_owed(session, row.org_id) if due.confirm_url), None)
+    facts |= {"confirm": True, "link": confirm_url} if confirm_url else {"confirm": False}
     notify(session, row.org_id, template, facts, key=f"{row.id}:{number}", now=now)
 
 
@@ -58,10 +63,10 @@ def _build_facts(session: Session, row: Dunning) -> dict[str, Any]:
     mirror = session.get_one(StripeSubscription, row.stripe_subscription_id)
     ours_id = mirror.subscription_id
     subscription = subscriptions.get_subscription(session, row.org_id, ours_id) if ours_id else None
-    invoice = queries.find_unpaid_invoice(session, row.org_id)
+    owed = queries.list_owed(session, row.org_id)
     return {
         "plan": _plan_name(session, subscription) if subscription else "your plan",
-        "amount": _format_amount(invoice.amount_remaining, invoice.currency) if invoice else None,
+        "amount": _format_amount(sum(invoice.amount for invoice in owed), owed[0].currency) if owed else None,
     }
 
 

@@ -21,6 +21,7 @@ from app.payments.mirrors.sync_subscription import sync_subscription
 from app.payments.models import StripeCustomer
 from app.stripe_gateway import Gateway, customers, invoices, payments, subscriptions
 from app.stripe_gateway.types import CheckoutSession, Customer, Intent, Invoice, RemoteSubscription
+from app.subscriptions.states import LATE
 from app.web.database import end_read_transaction
 from app.web.database import session as reading
 
@@ -70,10 +71,15 @@ def customer(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:
 
 
 def subscription(gw: Gateway, subscription_id: str) -> Retrieved:
-    """Retrieve a subscription, and its customer if not mirrored yet."""
+    """Retrieve a subscription, its customer if not mirrored yet, and the invoice that made it late.
+
+    So the first email about a failed payment knows what is owed and why, whichever event arrives first.
+    """
     ensure_no_transaction()
     remote = subscriptions.retrieve(gw, subscription_id)
-    return Retrieved(_retrieve_unknown(gw, remote.customer_id), (remote,))
+    latest_id = remote.latest_invoice_id if remote.status in LATE else None
+    latest = (invoice_only(gw, latest_id),) if latest_id else ()
+    return Retrieved(_retrieve_unknown(gw, remote.customer_id), (remote,), latest)
 
 
 def invoice(gw: Gateway, invoice_id: str) -> Retrieved:

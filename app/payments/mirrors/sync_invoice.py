@@ -27,6 +27,8 @@ RECEIPTED = frozenset({"subscription_start", "subscription_renewal"})
 _RANK = {"draft": 0, "open": 1, "uncollectible": 2, "paid": 3, "void": 3}
 _CLOSED_UNPAID = {"void": "The invoice was cancelled.", "uncollectible": "The invoice was written off."}
 _FAILED = "The payment did not go through."
+CONFIRM = "authentication_required"
+"""The failure code of a payment that the cardholder must confirm (3-D Secure); `payments_owed` reads it."""
 _CONFIRM = "Your bank requires you to confirm this payment (3-D Secure)."
 
 
@@ -129,6 +131,7 @@ def _settle_record(record: BillingRecord, remote: Invoice, intent: Intent | None
 def _describe_failure(intent: Intent | None) -> tuple[str | None, str]:
     if intent is None:
         return None, _FAILED
-    if intent.status == "requires_action":
-        return "authentication_required", _CONFIRM
+    # Off session the bank's demand is a decline with this code; on session the payment waits for the cardholder.
+    if intent.status == "requires_action" or intent.failure_code == CONFIRM:
+        return CONFIRM, _CONFIRM
     return intent.failure_code, intent.failure or _FAILED

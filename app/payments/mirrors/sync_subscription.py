@@ -121,7 +121,7 @@ def _build_facts(mirror: StripeSubscription, terms: StripePrice | Subscription) 
         anchor_at=mirror.anchor_at,
         started_at=mirror.created_at,
         billing=Period(mirror.period_start, mirror.period_end),
-        cancel_at_period_end=mirror.cancel_at_period_end,
+        cancel_at=mirror.cancel_at,
         ended_at=mirror.ended_at,
         ours=mirror.subscription_id,
     )

@@ -1,1 +1,1 @@
-"""The card: changing it on Stripe's page, keeping one for all invoices, and paying an open invoice with it."""
+"""The card: changing it on Stripe's page, keeping one for all invoices, and paying what is owed with it."""

@@ -87,7 +87,9 @@ def _nothing() -> Section:
 
 
 def _cancelled(at: BillingStatus) -> Section:
-    more = ". You will not be charged for it again. You can undo the cancellation until then."
+    charged = f"It renews on {words.format_day(at.renews_at, at.time_zone)} once more" if at.renews_at else ""
+    charged = charged if at.is_renewed else "You will not be charged for it again"
+    more = f". {charged}. You can undo the cancellation until then."
     undo = Action(f"Keep {at.plan_name}", path_to("billing.undo_cancel"), "primary", posts=True)
     back = Action("Back to billing", path_to("billing.index"), "quiet")
     return Section(None, [[f"{at.plan_name} ends on ", _end(at), more]], actions=[undo, back])
@@ -122,13 +124,13 @@ def _second(second: SecondSubscription) -> Section:
 
 
 def _end(at: BillingStatus) -> str:
-    return when(at.renews_at, at.time_zone) if at.renews_at else "its last paid day"
+    return when(at.last_day, at.time_zone) if at.last_day else "its last paid day"
 
 
 def _kind(at: BillingStatus, *, may_change: bool, payments_on: bool) -> str:
     if not at.paid_by_stripe:
         return "nothing"
-    if at.cancels:
+    if at.ends_at is not None:
         return "cancelled"
     if not payments_on:
         return "off"

@@ -9,7 +9,7 @@ from datetime import datetime
 from app.accounts.roles import PLAN_MANAGERS
 from app.portal.billing import words
 from app.portal.billing.history import HistoryView
-from app.portal.billing.status import BillingStatus, OpenCheckout, SecondSubscription
+from app.portal.billing.status import BillingStatus, Due, OpenCheckout, SecondSubscription
 from app.portal.shell.links import purchase_url
 from app.portal.shell.page_parts import Action
 from app.portal.shell.people import PlanManager
@@ -25,6 +25,7 @@ _BADGES = {
     "paused": ("Paused", "neutral", "clock"),
     "incomplete": ("Waiting for payment", "accent", "clock"),
 }
+_SHORTER = "Stripe charges only part of it if the plan ends during that period."
 _LIMITED, _ENDING = ("Limits reduced", "bad", "ban"), ("Ends soon", "near", "clock")
 
 
@@ -103,7 +104,7 @@ def build_billing_view(
         card_act=("Change the card" if at.card else "Add a card") if usable and at.customer else None,
         troubles=[*_own_trouble(trouble), *list_troubles(at, usable=usable)],
         may_act=may_act,
-        may_cancel=usable and running and not at.cancels,
+        may_cancel=usable and running and at.ends_at is None,
         people=people,
         payments_on=payments_on,
         history=history,
@@ -112,17 +113,19 @@ def build_billing_view(
 
 def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> NextPayment:
     """The next payment: the plan's list price, or Stripe's own figure if it was fetched."""
-    if at.due is not None and at.paid_by_stripe:
+    if at.due is not None and at.late:
         return NextPayment(wording.format_amount(at.due.amount, at.due.currency), at.due.next_attempt_at, [_retry(at)])
-    if at.cancels and at.second is not None:
+    if at.second is not None and at.ends_at is not None and not at.is_renewed:
         amount = wording.format_amount(at.second.amount, at.second.currency)
         return NextPayment(amount, at.second.renews_at, ["For the second subscription, before tax and discounts."])
-    runs = at.paid_by_stripe and not at.cancels and at.state in {"active", "trialing"}
+    runs = at.paid_by_stripe and at.is_renewed and at.state in {"active", "trialing"}
     if not runs or at.fee == 0 or not at.currency:
         return NextPayment("Nothing", None, [_nothing(at)])
     if preview is not None and preview.amount is not None:
         return NextPayment(preview.amount, at.renews_at, ["As calculated by Stripe, with tax and discounts."])
     notes = ["Your price is set at Stripe." if at.fee is None else "Before tax and discounts."]
+    if at.ends_at is not None:
+        notes.append(_SHORTER)
     if preview is not None and preview.trouble:
         notes.append(preview.trouble)
     amount = "Custom price" if at.fee is None else wording.format_amount(at.fee, at.currency)
@@ -136,8 +139,10 @@ def list_troubles(at: BillingStatus, *, usable: bool) -> list[Trouble]:
         troubles.append(_second(at, at.second))
     if at.limited or at.late:
         troubles.append(_late(at, usable=usable))
-    if at.cancels:
-        until = statements_wording.format_deadline(at.renews_at, at.time_zone) if at.renews_at else "its last paid day"
+    elif at.due is not None:
+        troubles.append(_left_open(at, at.due, usable=usable))
+    if at.ends_at is not None:
+        until = statements_wording.format_deadline(at.ends_at, at.time_zone)
         next_limits = (
             f"the limits of {at.default_name} apply" if at.second is None else "the second subscription goes on"
         )
@@ -170,6 +175,7 @@ def _resume(checkout: OpenCheckout) -> Action:
 
 def _late(at: BillingStatus, *, usable: bool) -> Trouble:
     owed = wording.format_amount(at.due.amount, at.due.currency) if at.due else "A payment"
+    confirm_url = at.due.confirm_url if at.due else None
     if at.limited:
         sentence = (
             f"The limits of {at.default_name} apply until it is paid. Those of {at.plan_name} return as soon as it is."
@@ -179,12 +185,34 @@ def _late(at: BillingStatus, *, usable: bool) -> Trouble:
         until = statements_wording.format_deadline(at.grace_ends_at, at.time_zone) if at.grace_ends_at else None
         sentence = f"Your {at.plan_name} limits apply until {until}, then those of {at.default_name}."
         sentence = sentence if until else f"Your {at.plan_name} limits still apply."
-        title = f"A payment of {owed} failed" if at.due else "A payment failed"
-    more = "Nothing is deleted." + (" Pay with the card on file, or change it first." if usable else "")
-    pay = Action("Pay now", path_to("billing.pay"), "primary", posts=True)
+        subject = f"A payment of {owed}" if at.due else "A payment"
+        title = f"{subject} {'needs your confirmation' if confirm_url else 'failed'}"
     card = Action("Change the card", path_to("billing.change_card"), posts=True)
-    actions = [pay, card] if at.due else [card]
-    return Trouble("full" if at.limited else "strong", title, [sentence, more], actions if usable else [])
+    actions = [*([_pay(at.due)] if at.due else []), card]
+    return Trouble(
+        "full" if at.limited else "strong", title, [sentence, _how_to_pay(at.due, usable=usable)],
+        actions if usable else [],
+    )  # fmt: skip
+
+
+def _pay(due: Due) -> Action:
+    """Pay with the card on file; a payment that the bank wants confirmed is confirmed on the invoice's page."""
+    if due.confirm_url:
+        return Action("Confirm the payment", due.confirm_url, "primary")
+    return Action("Pay now", path_to("billing.pay"), "primary", posts=True)
+
+
+def _how_to_pay(due: Due | None, *, usable: bool) -> str:
+    covers = f"It covers {due.invoices} invoices. " if due and due.invoices > 1 else ""
+    if due is not None and due.confirm_url:
+        return f"{covers}Your bank asks you to confirm the payment (3-D Secure). Your card was not charged."
+    return f"{covers}Nothing is deleted." + (" Pay with the card on file, or change it first." if usable else "")
+
+
+def _left_open(at: BillingStatus, due: Due, *, usable: bool) -> Trouble:
+    """An older invoice whose payment failed, beside a plan that has been paid for since."""
+    title = f"{wording.format_amount(due.amount, due.currency)} from an earlier invoice is unpaid"
+    return Trouble("near", title, [f"Your {at.plan_name} limits apply."], [_pay(due)] if usable else [])
 
 
 def _own_trouble(trouble: str | None) -> list[Trouble]:
@@ -194,7 +222,7 @@ def _own_trouble(trouble: str | None) -> list[Trouble]:
 def _badge(at: BillingStatus) -> tuple[str, str, str]:
     if at.limited:
         return _LIMITED
-    return _ENDING if at.cancels else _BADGES.get(at.state, ("Active", "good", "check"))
+    return _ENDING if at.ends_at else _BADGES.get(at.state, ("Active", "good", "check"))
 
 
 def _card_notes(at: BillingStatus) -> list[str]:
@@ -205,6 +233,8 @@ def _card_notes(at: BillingStatus) -> list[str]:
 
 
 def _retry(at: BillingStatus) -> str:
+    if at.due is not None and at.due.confirm_url:
+        return "Overdue. It waits for your confirmation."
     if at.due is not None and at.due.next_attempt_at is not None:
         return "Overdue. Stripe will try the card again then, unless you pay first."
     return "Overdue. Stripe will not retry automatically."
@@ -213,6 +243,6 @@ def _retry(at: BillingStatus) -> str:
 def _nothing(at: BillingStatus) -> str:
     if at.collection == "offline":
         return "Your Tollkeeper team bills you directly."
-    if at.cancels:
+    if at.ends_at is not None:
         return f"{at.plan_name} will not renew."
     return "No payment is scheduled."

@@ -10,9 +10,11 @@ from flask import Response, request, stream_with_context
 from app.accounts import guards
 from app.kit.errors import DomainError
 from app.payments import gateway
-from app.payments.payment_methods import card
+from app.payments.payment_methods import arrears, card
+from app.payments.payment_methods.arrears import PaymentResult
 from app.payments.queries import RecordFilter
 from app.portal.billing import history as histories
+from app.portal.billing import words
 from app.portal.billing.blueprint import billing, plan_managers_to_ask, redirect_to_stripe, render_failure
 from app.portal.billing.overview import AmountPreview, build_billing_view
 from app.portal.billing.requests import parse_records_query
@@ -20,6 +22,7 @@ from app.portal.billing.status import BillingStatus, get_billing_status
 from app.portal.shell.people import get_org_id
 from app.statements.wording import format_amount
 from app.stripe_gateway import invoices
+from app.stripe_gateway.errors import StripeMissing
 from app.web import csv_export
 from app.web.database import end_read_transaction, session
 from app.web.pages import flash_message, redirect_to, render
@@ -60,21 +63,27 @@ def change_card() -> Response:
 
 @billing.post("/pay")
 def pay() -> Response:
-    """Pay the overdue invoice with the card on file, or on Stripe's invoice page if the bank asks for more."""
+    """Pay what is owed with the card on file, or on Stripe's invoice page if the bank asks for more."""
     who = guards.caller()
     try:
-        payment = card.pay_now(get_org_id(who), actor=who.actor, now=business_now())
+        payment = arrears.pay_now(get_org_id(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
         return render_failure(trouble, _page)
     if payment.state == "paid":
-        flash_message("success", "Payment received. Your full limits apply.")
+        at = get_billing_status(session(), get_org_id(who), business_now())
+        flash_message("success" if not at.late else "info", words.describe_paid(at))
         return redirect_to("billing.index")
-    if payment.state == "open" and payment.url:
+    if payment.state in {"open", "confirm"} and payment.url:
         return redirect_to_stripe(payment.url)
+    return _page(trouble=_describe_decline(payment), status=402)
+
+
+def _describe_decline(payment: PaymentResult) -> str:
     reason = f" {payment.reason}" if payment.reason else ""
-    return _page(
-        trouble=f"The card was declined.{reason} Nothing was charged. Change the card and try again.", status=402
-    )
+    if not payment.paid:
+        return f"The card was declined.{reason} Nothing was charged. Change the card and try again."
+    before = f"{payment.paid} of {payment.owed} invoices {'was' if payment.paid == 1 else 'were'} paid"
+    return f"{before}, then the card was declined.{reason} Change the card and try again."
 
 
 def _page(*, trouble: str | None = None, status: int = 200) -> Response:
@@ -96,13 +105,15 @@ def _page(*, trouble: str | None = None, status: int = 200) -> Response:
 
 def _preview(at: BillingStatus) -> AmountPreview:
     """Fetch Stripe's preview of the next invoice. If Stripe is unreachable, the page says so and still renders."""
-    if at.stripe_id is None or at.cancels or at.late:
+    if at.stripe_id is None or not at.is_renewed or at.late:
         return AmountPreview()
     end_read_transaction()
     try:
         stripe = gateway.get_gateway()
         with stripe.budget():
             invoice = invoices.preview_next(stripe, at.stripe_id)
+    except StripeMissing:
+        return AmountPreview(trouble="Stripe has no next invoice for this plan. Reload the page in a minute.")
     except DomainError:
         return AmountPreview(trouble="Stripe is not responding at the moment. Check again later for the exact amount.")
     return AmountPreview(format_amount(invoice.total, invoice.currency))

@@ -1,4 +1,4 @@
-"""Billing status of an organisation in one query: subscription, card, unpaid invoice, open checkout."""
+"""Billing status of an organisation in one query: subscription, card, what is owed, open checkout."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
-from app.subscriptions.states import LATE
+from app.subscriptions.states import LATE, is_renewed
 from app.web.filters import brand
 
 _STATUS = text("""
 SELECT org.time_zone, org.currency AS org_currency,
        pv.plan_key, pv.plan_name, price.amount AS fee,
        ours.state, ours.collection, ours.interval, ours.currency, ours.billing_ends_at,
-       ours.cancel_at_period_end, ours.limited_at,
+       ours.cancel_at, ours.limited_at,
        money.*, checkout_version.plan_key AS checkout_plan,
        fallback.name AS default_name,
        second_version.plan_name AS second_plan, second.amount AS second_amount, second.currency AS second_currency,
@@ -54,11 +54,16 @@ class CardOnFile:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An unpaid invoice; minor units."""
+    """What is owed for the subscription, in minor units, over so many invoices.
+
+    `confirm_url` is set if the bank asks the cardholder to confirm a payment there (3-D Secure).
+    """
 
     amount: int
     currency: str
     next_attempt_at: datetime | None
+    invoices: int = 1
+    confirm_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,8 @@ class SecondSubscription:
 class BillingStatus:
     """Billing status at `as_of`. `fee` is in minor units of `currency` per `interval`; None is a custom price.
 
-    `state` and `collection` are the subscription's; without a subscription they are "active" and "none".
+    `state` and `collection` are the subscription's; without a subscription they are "active" and "none". `renews_at` is
+    the end of the paid period, `ends_at` a planned end, which may be another time.
     """
 
     as_of: datetime
@@ -99,7 +105,7 @@ class BillingStatus:
     currency: str | None
     fee: int | None
     renews_at: datetime | None
-    cancels: bool
+    ends_at: datetime | None
     limited: bool
     grace_ends_at: datetime | None
     customer: bool
@@ -113,6 +119,16 @@ class BillingStatus:
     def paid_by_stripe(self) -> bool:
         """Whether Stripe collects payments for the open subscription."""
         return self.collection == "stripe"
+
+    @property
+    def is_renewed(self) -> bool:
+        """Whether another payment follows the paid period."""
+        return self.renews_at is not None and is_renewed(self.renews_at, self.ends_at)
+
+    @property
+    def last_day(self) -> datetime | None:
+        """When the plan ends if it is cancelled, as planned or else with the paid period."""
+        return self.ends_at or self.renews_at
 
     @property
     def late(self) -> bool:
@@ -144,7 +160,7 @@ def _build_status(row: Row[Any], now: datetime) -> BillingStatus:
         currency=row.currency or row.org_currency,
         fee=_fee(row),
         renews_at=row.billing_ends_at,
-        cancels=bool(row.cancel_at_period_end),
+        ends_at=row.cancel_at,
         limited=row.limited_at is not None,
         grace_ends_at=row.grace_ends_at,
         customer=row.customer_id is not None,
@@ -172,7 +188,7 @@ def _card(row: Row[Any]) -> CardOnFile | None:
 def _due(row: Row[Any]) -> Due | None:
     if row.amount_remaining is None:
         return None
-    return Due(row.amount_remaining, row.due_currency, row.next_attempt_at)
+    return Due(row.amount_remaining, row.due_currency, row.next_attempt_at, row.due_invoices, row.confirm_url)
 
 
 def _checkout(row: Row[Any]) -> OpenCheckout | None:

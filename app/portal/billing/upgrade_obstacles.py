@@ -24,8 +24,8 @@ class ObstacleContext:
 
     @property
     def until(self) -> str:
-        """When the current plan's paid period ends."""
-        return when(self.at.renews_at, self.at.time_zone) if self.at.renews_at else "the end of its paid time"
+        """When the current plan ends: as planned, else with its paid period."""
+        return when(self.at.last_day, self.at.time_zone) if self.at.last_day else "the end of its paid time"
 
 
 def build_obstacle(kind: str, context: ObstacleContext) -> Section:
@@ -36,7 +36,7 @@ def build_obstacle(kind: str, context: ObstacleContext) -> Section:
 def _current(context: ObstacleContext) -> Section:
     compare = TextSpan("compare it with the others", context.plan.back)
     lead: list[str | TextSpan] = ["There is nothing to change. ", TextSpan("Open billing", path_to("billing.index"))]
-    if context.at.cancels:
+    if context.at.ends_at:
         billing = TextSpan("open billing", path_to("billing.index"))
         lead = ["It ends on ", context.until, ". To keep it, undo the cancellation: ", billing]
     return Section("You are on this plan", [[*lead, ", or ", compare, "."]])
@@ -45,7 +45,7 @@ def _current(context: ObstacleContext) -> Section:
 def _paying(context: ObstacleContext) -> Section:
     name, current = context.plan.name, context.at.plan_name
     first: Sentence
-    if context.at.cancels:
+    if context.at.ends_at:
         first = [f"{current} ends on ", context.until, f". After that you can choose {name} here."]
     else:
         cancel = TextSpan(f"Cancel {current}", path_to("billing.confirm_cancel"))
@@ -74,7 +74,7 @@ def _off(context: ObstacleContext) -> Section:
 
 def _default(context: ObstacleContext) -> Section:
     line: list[str | TextSpan] = [f"{context.plan.name} is free. You are on it whenever you have no paid plan."]
-    if context.at.renews_at and not context.at.cancels:
+    if context.at.renews_at and not context.at.ends_at:
         line += [
             " ",
             TextSpan(f"Cancel {context.at.plan_name}", path_to("billing.confirm_cancel")),

@@ -68,20 +68,35 @@ def describe_next_payment(at: BillingStatus) -> str:
     when = format_day(at.renews_at, zone)
     if at.collection == "offline":
         return f"Your Tollkeeper team bills this plan by agreement. It is paid until {when}."
-    if at.cancels:
-        return _describe_end(at, when)
+    if at.ends_at is not None and not at.is_renewed:
+        return _describe_end(at, format_day(at.ends_at, zone))
     if at.late:
         return "A payment is due. Once it is paid, your plan continues as before."
     if at.state == "paused":
         return "The subscription is paused at Stripe. No payment is scheduled."
-    again = f", then on the same day of every {at.interval}" if at.fee is not None else ""
-    return f"{at.plan_name} renews on {when}{again}."
+    return f"{at.plan_name} renews on {when}{_describe_further(at)}."
 
 
-def _describe_end(at: BillingStatus, when: str) -> str:
+def _describe_end(at: BillingStatus, end: str) -> str:
     if at.second is not None:
-        return f"{at.plan_name} ends on {when}. The second subscription, to {at.second.plan_name}, goes on."
-    return f"No more payments. {at.plan_name} ends on {when}, and you move to {at.default_name}."
+        return f"{at.plan_name} ends on {end}. The second subscription, to {at.second.plan_name}, goes on."
+    return f"No more payments. {at.plan_name} ends on {end}, and you move to {at.default_name}."
+
+
+def _describe_further(at: BillingStatus) -> str:
+    """What follows the next renewal. How often a price made by hand is charged, only Stripe knows."""
+    if at.ends_at is not None:
+        return f" and ends on {format_day(at.ends_at, at.time_zone)}"
+    return f", then on the same day of every {at.interval}" if at.fee is not None else ""
+
+
+def describe_paid(at: BillingStatus) -> str:
+    """What a payment changed: the status after it, as Stripe says."""
+    if not at.late and not at.limited:
+        return f"Payment received. The limits of {at.plan_name} apply."
+    if at.due is not None:
+        return f"Payment received. {wording.format_amount(at.due.amount, at.due.currency)} is still unpaid."
+    return "Payment received. Your plan continues as before once Stripe has charged the renewal that it is preparing."
 
 
 def describe_event(kind: str, plan: str) -> str:

@@ -15,25 +15,29 @@ from app.web.filters import day
 
 # For the hot pool: one row for an organisation with an open subscription, found by index.
 _FACTS = """
-SELECT ours.state, ours.limited_at IS NOT NULL, ours.cancel_at_period_end, ours.billing_ends_at,
+SELECT ours.state, ours.limited_at IS NOT NULL, ours.cancel_at,
        (SELECT grace_ends_at FROM payments_dunnings_running WHERE org_id = ours.org_id LIMIT 1),
-       (SELECT pv.plan_name FROM catalog_versions pv WHERE pv.id = ours.plan_version_id)
+       (SELECT pv.plan_name FROM catalog_versions pv WHERE pv.id = ours.plan_version_id),
+       ours.state = ANY(%s)
+         AND EXISTS (SELECT FROM payments_owed(ours.org_id) owed WHERE owed.confirm_url IS NOT NULL)
 FROM subscriptions_open ours WHERE ours.org_id = %s
 """
 _STYLES = {"near": "is-info", "strong": "is-warning", "full": "is-error"}
+_FAILED = "A payment failed", "Go to billing"
+_CONFIRM = "Confirm it"
 _ASK = "Ask an owner of your organisation to take care of it."
 
 
 @dataclass(frozen=True, slots=True)
 class BannerFacts:
-    """The facts behind the banner."""
+    """The facts behind the banner. `confirms`: the bank asks the cardholder to confirm the payment."""
 
     state: str
     limited: bool
-    cancels: bool
-    renews_at: datetime
+    ends_at: datetime | None
     grace_ends_at: datetime | None
     plan_name: str
+    confirms: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def find_banner_facts(pool: HotPool, org_id: UUID) -> BannerFacts | None:
     """Read the facts; None for an organisation on the default plan, or while the database is unavailable."""
     try:
         with pool.connection() as connection:
-            row = connection.execute(_FACTS, (org_id,)).fetchone()
+            row = connection.execute(_FACTS, (list(LATE), org_id)).fetchone()
     except Unavailable:
         return None  # the error page has a layout too
     return None if row is None else BannerFacts(*row)
@@ -73,16 +77,13 @@ def build_banner(facts: BannerFacts | None, role: str | None, zone: str) -> Bann
     may_act = role in PLAN_MANAGERS
     if facts.limited:
         words = "Your limits are reduced to the free plan's until it is paid. Nothing is deleted."
-        return Banner("full", "A payment is overdue", _with(words, may_act=may_act), "Pay now" if may_act else None)
+        action = _CONFIRM if facts.confirms else "Pay now"
+        return Banner("full", "A payment is overdue", _with(words, may_act=may_act), action if may_act else None)
     if facts.state in LATE:
-        return Banner(
-            "strong",
-            "A payment failed",
-            _with(_grace(facts, zone), may_act=may_act),
-            "Go to billing" if may_act else None,
-        )
-    if facts.cancels:
-        until = day(facts.renews_at, zone, plain=True)
+        title, action = ("A payment needs your confirmation", _CONFIRM) if facts.confirms else _FAILED
+        return Banner("strong", title, _with(_grace(facts, zone), may_act=may_act), action if may_act else None)
+    if facts.ends_at is not None:
+        until = day(facts.ends_at, zone, plain=True)
         words = "Nothing changes until then. After that, the free plan's limits apply."
         return Banner("near", f"{facts.plan_name} ends on {until}", words, "View or undo" if may_act else None)
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.standin.engine import cards, subscription_status
-from sandbox.standin.engine.cards import NOT_AUTHENTICATED, Verdict
+from sandbox.standin.engine.cards import NOT_AUTHENTICATED, OFF_SESSION, Verdict
 from sandbox.standin.engine.invoices import life_cycle
 from sandbox.standin.engine.payments import attempts
 from sandbox.standin.engine.proration import format_money as money
@@ -21,7 +21,11 @@ URL = "/invoice/{ident}"
 def show(world: World, form: dict[str, str], ident: str) -> Page:  # noqa: ARG001  # pages are called with the form
     """Show a finalised invoice; drafts are not shown."""
     invoice = world.get("invoice", ident)
-    return _render_invoice(invoice) if invoice["number"] else not_found_page("This invoice has not been finalised yet.")
+    return (
+        _render_invoice(world, invoice)
+        if invoice["number"]
+        else not_found_page("This invoice has not been finalised yet.")
+    )
 
 
 @page("POST", URL)
@@ -32,12 +36,17 @@ def pay(world: World, form: dict[str, str], ident: str) -> Page:
         return redirect(f"/invoice/{ident}")
     typed = card_form.parse_card(form, world.now())
     if isinstance(typed, str):
-        return _render_invoice(invoice, form, typed)
+        return _render_invoice(world, invoice, form, typed)
     method = attempts.create_payment_method(world, typed)
-    invoice["_method"] = method["id"]
-    world.save(invoice)
-    verdict = life_cycle.pay(world, invoice, method=method, off_session=False)
-    return _respond(world, invoice, method, verdict, form)
+    return _charge(world, invoice, method, form)
+
+
+@page("POST", URL + "/confirm")
+def confirm(world: World, _form: dict[str, str], ident: str) -> Page:
+    """Pay with the card on file; the customer is present for 3-D Secure."""
+    invoice = world.get("invoice", ident)
+    method = _find_card_to_confirm(world, invoice)
+    return redirect(f"/invoice/{ident}") if method is None else _charge(world, invoice, method, {})
 
 
 @page("GET", URL + "/secure")
@@ -59,7 +68,7 @@ def answer_secure(world: World, form: dict[str, str], ident: str) -> Page:
         return redirect(f"/invoice/{ident}")
     if form.get("answer") != "pass":
         attempts.record_decline(world, intent, method, NOT_AUTHENTICATED)
-        return _render_invoice(invoice, None, NOT_AUTHENTICATED.message)
+        return _render_invoice(world, invoice, None, NOT_AUTHENTICATED.message)
     verdict = life_cycle.pay(world, invoice, method=method, off_session=False, authenticated=True)
     return _respond(world, invoice, method, verdict, {})
 
@@ -77,11 +86,18 @@ def download(world: World, _form: dict[str, str], ident: str) -> Page:
     return Page(pdf.document(rows), kind="application/pdf")
 
 
+def _charge(world: World, invoice: Obj, method: Obj, form: dict[str, str]) -> Page:
+    invoice["_method"] = method["id"]
+    world.save(invoice)
+    verdict = life_cycle.pay(world, invoice, method=method, off_session=False)
+    return _respond(world, invoice, method, verdict, form)
+
+
 def _respond(world: World, invoice: Obj, method: Obj, verdict: Verdict, form: dict[str, str]) -> Page:
     if verdict.kind == "authenticate":
         return redirect(f"/invoice/{invoice['id']}/secure")
     if verdict.refusal is not None:
-        return _render_invoice(invoice, form, verdict.refusal.message)
+        return _render_invoice(world, invoice, form, verdict.refusal.message)
     _keep_card(world, invoice, method)
     return redirect(f"/invoice/{invoice['id']}")
 
@@ -96,8 +112,17 @@ def _keep_card(world: World, invoice: Obj, method: Obj) -> None:
         subscription["default_payment_method"] = method["id"]
 
 
-def _render_invoice(invoice: Obj, typed: dict[str, str] | None = None, error: str | None = None) -> Page:
+def _find_card_to_confirm(world: World, invoice: Obj) -> Obj | None:
+    """The card on file, if its last payment of this invoice was left for the cardholder to confirm."""
+    intent = life_cycle.find_intent(world, invoice) if invoice["status"] == "open" else None
+    if intent is None:
+        return None
+    asked = (intent["last_payment_error"] or {}).get("code") == OFF_SESSION.code
+    return life_cycle.find_default_method(world, invoice) if asked or intent["status"] == "requires_action" else None
+
+
+def _render_invoice(world: World, invoice: Obj, typed: dict[str, str] | None = None, error: str | None = None) -> Page:
     return render(
         "invoice.html", invoice=invoice, error=error, cards=cards.CARDS, typed=card_form.typed_values(typed),
-        customer_email=True,
+        customer_email=True, saved=_find_card_to_confirm(world, invoice),
     )  # fmt: skip

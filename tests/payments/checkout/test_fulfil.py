@@ -12,7 +12,7 @@ from app.kit.errors import NotFound
 from app.payments.checkout import open_checkout
 from app.payments.checkout.fulfil import fulfil_checkout
 from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice
-from app.payments.payment_methods import card
+from app.payments.payment_methods import arrears
 from app.subscriptions import queries as subscriptions
 from app.web.database import db
 from tests.scenario import Scenario
@@ -203,13 +203,13 @@ def test_what_a_failed_renewal_left_open_is_paid_with_a_new_card_once(scenario: 
     held = subscriptions.find_subscription(scenario.session, org.id)
     assert held is not None
     assert held.state == "past_due"
-    declined = card.pay_now(org.id, actor=SYSTEM, now=scenario.clock.now())
+    declined = arrears.pay_now(org.id, actor=SYSTEM, now=scenario.clock.now())
     assert declined.state == "declined"
     assert declined.url
     opened = open_checkout.open_card_setup(org.id, currency="USD", actor=SYSTEM, now=scenario.clock.now())
     org.pays(opened)
     org.returns(opened)
-    assert card.pay_now(org.id, actor=SYSTEM, now=scenario.clock.now()).state == "paid"
+    assert arrears.pay_now(org.id, actor=SYSTEM, now=scenario.clock.now()).state == "paid"
     scenario.settle()
     held = subscriptions.find_subscription(scenario.session, org.id)
     assert held is not None

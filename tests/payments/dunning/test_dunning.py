@@ -207,7 +207,8 @@ def test_one_that_fails_stops_none_of_the_others(payer, clock, session):
 def test_the_letters_say_what_is_owed_until_when_and_where_to_pay(payer, clock, session):
     session.add(
         StripeInvoice(
-            id=unique("in"), org_id=payer.org_id, status="open", currency="USD", total=4900, tax=0, amount_due=4900,
+            id=unique("in"), org_id=payer.org_id, stripe_subscription_id=payer.theirs.id, status="open",
+            currency="USD", total=4900, tax=0, amount_due=4900,
             amount_paid=0, amount_remaining=4900, period_start=NOON, period_end=NOON + 30 * DAY, attempt_count=1,
             created_at=NOON, synced_at=NOON,
         )

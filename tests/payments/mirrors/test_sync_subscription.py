@@ -158,4 +158,4 @@ def test_a_planned_end_is_shown_and_taken_back(scenario: Scenario) -> None:
         mirror, ours = org.mirror, subscriptions.find_subscription(scenario.session, org.id)
         assert mirror is not None
         assert ours is not None
-        assert (mirror.cancel_at_period_end, ours.cancel_at_period_end) == (planned, planned)
+        assert (mirror.cancel_at_period_end, ours.cancel_at) == (planned, mirror.period_end if planned else None)

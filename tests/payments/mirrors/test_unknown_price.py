@@ -60,7 +60,7 @@ def test_a_planned_end_a_renewal_and_its_invoice_are_followed(scenario: Scenario
     assert org.mirror is not None
     scenario.stripe.client().v1.subscriptions.update(org.mirror.id, {"cancel_at_period_end": True})
     scenario.settle()
-    assert org.subscription.cancel_at_period_end
+    assert org.subscription.cancel_at == org.subscription.billing_ends_at
 
 
 def test_a_failure_is_followed_until_it_is_paid(scenario: Scenario, org: Org) -> None:

@@ -337,7 +337,7 @@ def test_a_price_made_by_hand_is_named_and_all_else_repaired(scenario: Scenario)
         report = reconcile()
         assert [(each.field, each.there) for each in report.remaining] == [("plan", f"unknown price {price}")]
     assert org.subscription is not None
-    assert org.subscription.cancel_at_period_end
+    assert org.subscription.cancel_at == org.subscription.billing_ends_at
     org.put_on_price(ours)
     assert reconcile().remaining == []
 

@@ -7,12 +7,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from sandbox.standin.http.app import Exchange
+from tests.factories import utc
 from tests.pages import send, text_of
 from tests.portal.billing.test_billing_upgrade import back, press
 from tests.scenario import Org, Scenario
 from tests.scenario.mirrors import payer
 from tests.standin import StandIn
 from tests.support.copy import copy
+from tests.today import NOON
 
 
 def read(browser: FlaskClient, path: str = "/billing") -> str:
@@ -67,8 +69,52 @@ def test_what_stripe_was_told_is_recorded_though_the_role_is_taken_away_meanwhil
     assert send(browser, "/billing/cancel", "/billing/cancel").status_code == 303
     paid.session.rollback()
     assert buyer.mirror is not None
-    assert buyer.mirror.cancel_at_period_end
+    assert buyer.mirror.cancel_at
     assert send(browser, "/billing/cancel/undo").status_code == 403
+
+
+def test_an_end_planned_in_stripes_portal_is_shown_everywhere_and_undone(
+    paid: Scenario, buyer: Org, standin: StandIn
+) -> None:
+    [theirs] = standin.objects("subscription")
+    standin.client().v1.subscriptions.update(theirs["id"], {"cancel_at": "min_period_end"})
+    assert (theirs["cancel_at"], theirs["cancel_at_period_end"]) == (NOON.timestamp() + 30 * 86_400, False)
+    paid.settle()
+    page, end = read(buyer.browser()), "2026-12-21T12:00:00Z"
+    assert copy("billing.ends", plan="Pro", at="21 December 2026, 12:00 UTC") in page
+    assert copy("billing.no_more_payments") in page
+    assert copy("next.not_renewed", plan="Pro") in page
+    assert copy("billing.renews_on", plan="Pro") not in page
+    assert copy("next.not_renewed", plan="Pro") in read(buyer.browser(), "/billing?exact=1")
+    assert copy("banner.ends", plan="Pro", date="21 December 2026") in buyer.browser().get("/usage").text
+    answer = paid.client.get("/api/v1/billing", headers=buyer.api("billing:read")).json
+    assert (answer["subscription"]["ends_at"], answer["subscription"]["cancel_at_period_end"]) == (end, True)
+    assert answer["next_invoice"] is None
+    assert send(buyer.browser(), "/billing/cancel/undo", "/billing/cancel").status_code == 303
+    assert copy("billing.renews", plan="Pro", date="21 December 2026") in read(buyer.browser())
+    assert theirs["cancel_at"] is None
+
+
+def test_a_plan_that_ends_after_its_next_renewal_says_both(paid: Scenario, buyer: Org, standin: StandIn) -> None:
+    [theirs] = standin.objects("subscription")
+    standin.client().v1.subscriptions.update(theirs["id"], {"cancel_at": int(utc("2027-01-05 12:00").timestamp())})
+    paid.settle()
+    page = read(buyer.browser())
+    assert copy("billing.ends", plan="Pro", at="5 January 2027, 12:00 UTC") in page
+    assert copy("billing.renews_then_ends", plan="Pro", date="21 December 2026", end="5 January 2027") in page
+    assert copy("billing.no_more_payments") not in page
+    assert copy("next.shorter") in page
+    assert copy("billing.exact") in read(buyer.browser(), "/billing?exact=1")
+    answer = paid.client.get("/api/v1/billing", headers=buyer.api("billing:read")).json
+    assert (answer["subscription"]["ends_at"], answer["subscription"]["cancel_at_period_end"]) == (
+        "2027-01-05T12:00:00Z",
+        False,
+    )
+    assert (answer["next_invoice"]["at"], answer["next_invoice"]["exact"]) == ("2026-12-21T12:00:00Z", True)
+    assert send(buyer.browser(), "/billing/cancel").status_code == 303  # sooner, with the paid period
+    assert copy("billing.no_more_payments") in read(buyer.browser())
+    assert send(buyer.browser(), "/billing/cancel/undo", "/billing/cancel").status_code == 303
+    assert theirs["cancel_at"] is None
 
 
 def test_cancelling_twice_says_the_same(buyer: Org) -> None:

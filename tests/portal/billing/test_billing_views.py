@@ -13,6 +13,7 @@ from app.portal.billing import words
 from app.portal.billing.checkout_result import MAX_POLLS, build_return_view
 from app.portal.billing.overview import build_next_payment, list_troubles
 from app.portal.shell.banner import BannerFacts, build_banner
+from app.statements.wording import format_day
 from tests.portal import billing_specimens as specimens
 from tests.support.copy import copy
 from tests.web.stage import page, stage
@@ -74,7 +75,11 @@ def test_the_return_page_names_the_plan_that_really_holds() -> None:
         ("offline", "Nothing", copy("next.offline")),
         ("past_due", "$49.00", copy("next.overdue_tries")),
         ("limited", "$49.00", copy("next.overdue")),
+        ("unpaid", "$147.00", copy("next.overdue")),
+        ("confirm", "$49.00", copy("next.confirm")),
+        ("left_open", "$49.00", copy("next.before_tax")),
         ("cancels", "Nothing", copy("next.not_renewed", plan="Pro")),
+        ("ends_later", "$49.00", copy("next.before_tax")),
         ("paused", "Nothing", copy("next.none")),
         ("yearly", "¥74,000", copy("next.before_tax")),
     ],
@@ -82,6 +87,32 @@ def test_the_return_page_names_the_plan_that_really_holds() -> None:
 def test_what_is_taken_next(kind: str, amount: str, note: str) -> None:
     found = build_next_payment(specimens.STANDINGS[kind], None)
     assert (found.amount, found.notes[0]) == (amount, note)
+
+
+_SECOND = specimens.STANDINGS["second"].second
+_LATER = specimens.RENEWS + timedelta(days=9)
+
+
+@pytest.mark.parametrize(
+    ("changed", "amount", "notes", "then"),
+    [
+        ({"fee": None}, "Custom price", ["next.by_hand"], "billing.renews_only"),
+        ({"fee": None, "ends_at": _LATER}, "Custom price", ["next.by_hand", "next.shorter"],
+         "billing.renews_then_ends"),
+        ({"ends_at": _LATER, "second": _SECOND}, "$49.00", ["next.before_tax", "next.shorter"],
+         "billing.renews_then_ends"),
+        ({"ends_at": specimens.RENEWS, "second": _SECOND}, "$19.00", ["next.second"], "billing.ends_beside"),
+        ({"ends_at": specimens.NOW, "second": _SECOND}, "$19.00", ["next.second"], "billing.ends_beside"),
+    ],
+)  # fmt: skip
+def test_a_planned_end_beside_a_price_by_hand_or_a_second_subscription(
+    changed: dict[str, object], amount: str, notes: list[str], then: str
+) -> None:
+    at = specimens.standing(**changed)
+    found = build_next_payment(at, None)
+    assert (found.amount, found.notes) == (amount, [copy(note) for note in notes])
+    renews, ends = (format_day(moment or specimens.NOW, at.time_zone) for moment in (at.renews_at, at.ends_at))
+    assert words.describe_next_payment(at) == copy(then, plan="Pro", other="Starter", date=renews, end=ends)
 
 
 def test_who_may_not_act_gets_no_buttons() -> None:
@@ -95,14 +126,16 @@ def test_who_may_not_act_gets_no_buttons() -> None:
         ({}, "owner", None, None),
         ({"state": "past_due"}, "billing", "strong", copy("banner.fix")),
         ({"state": "past_due"}, "viewer", "strong", None),
-        ({"state": "past_due", "limited": True, "cancels": True}, "owner", "full", "Pay now"),
-        ({"cancels": True}, "admin", "near", copy("banner.undo")),
+        ({"state": "past_due", "confirms": True}, "owner", "strong", copy("banner.confirm")),
+        ({"state": "unpaid", "limited": True, "confirms": True}, "owner", "full", copy("banner.confirm")),
+        ({"state": "past_due", "limited": True, "ends_at": specimens.RENEWS}, "owner", "full", "Pay now"),
+        ({"ends_at": specimens.RENEWS}, "admin", "near", copy("banner.undo")),
     ],
 )
 def test_the_banner_says_the_most_pressing(
     changed: dict[str, object], role: str, kind: str | None, action: str | None
 ) -> None:
-    stands = replace(BannerFacts("active", False, False, specimens.RENEWS, None, "Pro"), **changed)  # type: ignore[arg-type]
+    stands = replace(BannerFacts("active", False, None, None, "Pro"), **changed)  # type: ignore[arg-type]
     found = build_banner(stands, role, "UTC")
     assert (found.kind if found else None, found.action if found else None) == (kind, action)
     assert build_banner(None, role, "UTC") is None

@@ -29,6 +29,10 @@ def apply_cancellation(world: World, subscription: Obj, params: Obj) -> None:
     set_cancellation_reasons(subscription, params.get("cancellation_details") or {})
     if "cancel_at_period_end" not in params and "cancel_at" not in params:
         return
+    if "cancel_at_period_end" in params and "cancel_at" in params:
+        raise invalid("You can only specify one of `cancel_at` and `cancel_at_period_end`.", param="cancel_at")
+    if params.get("cancel_at_period_end") is False and not subscription["cancel_at_period_end"]:
+        return  # an end planned by `cancel_at` is cleared by `cancel_at` alone
     requested = params.get("cancel_at")
     named = {"min_period_end": end, "max_period_end": end}
     at = named.get(requested, requested or None) if "cancel_at" in params else None  # type: ignore[arg-type]  # a word or a number

@@ -18,10 +18,16 @@ URL = "/v1/invoices"
 def announce_renewal(world: World, subscription: str, end: int) -> None:
     """Emit `invoice.upcoming` a week before a renewal; its preview cannot be retrieved."""
     row = world.find(subscription)
-    if row is None or row["status"] not in renewals.BILLED or row["cancel_at"] is not None:
+    if row is None or row["status"] not in renewals.BILLED or not is_renewed(row):
         return
     if row["items"]["data"][0]["current_period_end"] == end:
         world.emit("invoice.upcoming", as_preview(world, next_renewal(world, copy.deepcopy(row))))
+
+
+def is_renewed(subscription: Obj) -> bool:
+    """Whether another period follows the current one: a planned end may be further away."""
+    end = subscription["items"]["data"][0]["current_period_end"]
+    return subscription["cancel_at"] is None or bool(subscription["cancel_at"] > end)
 
 
 def next_renewal(world: World, subscription: Obj) -> Obj:

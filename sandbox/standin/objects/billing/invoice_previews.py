@@ -10,7 +10,7 @@ from sandbox.standin.engine import subscription_status
 from sandbox.standin.engine.customers import get_active_customer
 from sandbox.standin.engine.subscriptions import changes
 from sandbox.standin.engine.subscriptions.start import build_subscription, first_invoice
-from sandbox.standin.engine.subscriptions.upcoming import URL, as_preview, next_renewal
+from sandbox.standin.engine.subscriptions.upcoming import URL, as_preview, is_renewed, next_renewal
 from sandbox.standin.errors import invalid
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.params import allow_only
@@ -34,7 +34,7 @@ def create_preview(world: World, params: Obj) -> Obj:
     subscription = copy.deepcopy(world.get("subscription", params["subscription"], "subscription"))
     if subscription["status"] in subscription_status.OVER:
         raise _no_upcoming()
-    ends = details.get("cancel_at_period_end", subscription["cancel_at"] is not None)
+    ends = details.get("cancel_at_period_end", not is_renewed(subscription))
     reset = (details.get("billing_cycle_anchor") or {}).get("type") == "now"
     if not details.get("items") and not reset:
         if ends or details.get("cancel_now"):
