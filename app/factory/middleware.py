@@ -14,6 +14,7 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from prometheus_client import Counter, Histogram
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.accounts import guards
 from app.accounts.identity import Caller
@@ -171,8 +172,12 @@ def _read_rest() -> None:
 
     The server would close on it, which resets the connection; the refusal may be lost with it.
     """
+    try:
+        unread = request.stream  # it ends where the body ends, also on servers whose own input waits for more
+    except RequestEntityTooLarge:
+        unread = request.environ["wsgi.input"]  # nothing of it was read
     left = min(request.content_length or 0, _MOST_UNREAD)
-    while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, _CHUNK))):
+    while left > 0 and (chunk := unread.read(min(left, _CHUNK))):
         left -= len(chunk)
 
 
