@@ -27,12 +27,12 @@ FOLDER = PROJECT / "instance" / "bench"
 DATA = FOLDER / "postgres"
 KEYS = FOLDER / "keys"
 TABLES = PROJECT / "bench" / "reference" / "tables.sql"
-PEPPER = "bench-pepper-bench-pepper-bench-pepper"
+PEPPER = "bench-pepper-0123456789-bench-pepper"
 WEBHOOK_SECRET = "whsec_bench_bench_bench_bench_bench_bench"
 BIN = Path(sys.executable).parent
 ENV = {
     "INSTANCE": str(FOLDER),
-    "SECRET_KEY": "bench-secret-bench-secret-bench-secret",
+    "SECRET_KEY": "bench-secret-0123456789-bench-secret",
     "KEY_PEPPER": PEPPER,
     "PORT": str(PORT),
     **dict.fromkeys(postgres.ROLE_SETTINGS, postgres.url(DATA, user=postgres.OWNER)),
