@@ -13,7 +13,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.accounts.models import Org, User
 from app.settings import Settings
+from tests.factories import PASSWORD, make_member, make_org, signed_in
 
 _numbers = count(Random().randrange(2**23))
 
@@ -22,6 +24,24 @@ _numbers = count(Random().randrange(2**23))
 def browser(app: Flask) -> FlaskClient:
     """A browser at an address that no other test has."""
     return new_browser(app)
+
+
+@pytest.fixture
+def org(session: Session) -> Org:
+    """An org without members."""
+    return make_org(session)
+
+
+@pytest.fixture
+def owner(session: Session, org: Org) -> User:
+    """Its owner, with a password."""
+    return make_member(session, org, password=PASSWORD)
+
+
+@pytest.fixture
+def page(app: Flask, session: Session, owner: User, org: Org) -> FlaskClient:
+    """The owner's browser, signed in just now."""
+    return signed_in(app, session, owner, org)
 
 
 @pytest.fixture

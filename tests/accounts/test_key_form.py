@@ -16,26 +16,11 @@ from app.accounts.api_keys.key_form import issue_form_id
 from app.accounts.models import Org, User
 from app.web.runtime import runtime, wall_now
 from tests.accounts.conftest import audited, letters
-from tests.factories import PASSWORD, bearer, make_member, make_org, signed_in
+from tests.factories import bearer, make_member, signed_in
 from tests.pages import send
 from tests.today import FixedClock
 
 SECRET = re.compile(r"tk_live_[0-9A-Za-z]{46}")
-
-
-@pytest.fixture
-def org(session: Session) -> Org:
-    return make_org(session)
-
-
-@pytest.fixture
-def owner(session: Session, org: Org) -> User:
-    return make_member(session, org, password=PASSWORD)
-
-
-@pytest.fixture
-def page(app: Flask, session: Session, owner: User, org: Org) -> FlaskClient:
-    return signed_in(app, session, owner, org)
 
 
 def key_form() -> dict[str, str]:

@@ -31,11 +31,6 @@ from tests.today import FixedClock
 Find = Callable[[str, str], str]
 
 
-@pytest.fixture
-def org(session: Session) -> Org:
-    return make_org(session)
-
-
 def role_of(session: Session, org: Org, user_id: object) -> str | None:
     session.rollback()
     found = session.get(Membership, (org.id, user_id))

@@ -32,21 +32,6 @@ Find = Callable[[str, str], str]
 NEW = "eleven yellow submarines"
 
 
-@pytest.fixture
-def org(session: Session) -> Org:
-    return make_org(session)
-
-
-@pytest.fixture
-def owner(session: Session, org: Org) -> User:
-    return make_member(session, org, password=PASSWORD)
-
-
-@pytest.fixture
-def page(app: Flask, session: Session, owner: User, org: Org) -> FlaskClient:
-    return signed_in(app, session, owner, org)
-
-
 # profile
 
 
