@@ -63,6 +63,15 @@ def test_both_sides_see_it_and_staff_end_it_by_a_press(scenario: Scenario) -> No
     assert org.session.execute(told, {"o": org.id}).all() == [("staff", second)]
 
 
+def test_the_banner_of_a_planned_end_says_that_the_second_goes_on(scenario: Scenario) -> None:
+    org, _, _ = charged_twice(scenario)
+    assert cancel_at_period_end(org.id, actor=SYSTEM, now=org.now)
+    scenario.session.rollback()
+    page = org.page("/usage")
+    assert "After that, the second subscription goes on." in page
+    assert "limits apply." not in page
+
+
 def test_the_doctor_names_the_org(scenario: Scenario) -> None:
     org, _, second = charged_twice(scenario)
     status, detail = doctors_word(scenario)

@@ -19,7 +19,9 @@ SELECT ours.state, ours.limited_at IS NOT NULL, ours.cancel_at,
        (SELECT grace_ends_at FROM payments_dunnings_running WHERE org_id = ours.org_id LIMIT 1),
        (SELECT pv.plan_name FROM catalog_versions pv WHERE pv.id = ours.plan_version_id),
        ours.state = ANY(%s)
-         AND EXISTS (SELECT FROM payments_owed(ours.org_id) owed WHERE owed.confirm_url IS NOT NULL)
+         AND EXISTS (SELECT FROM payments_owed(ours.org_id) owed WHERE owed.confirm_url IS NOT NULL),
+       ours.cancel_at IS NOT NULL
+         AND EXISTS (SELECT FROM payments_second_subscriptions other WHERE other.org_id = ours.org_id)
 FROM subscriptions_open ours WHERE ours.org_id = %s
 """
 _STYLES = {"near": "is-info", "strong": "is-warning", "full": "is-error"}
@@ -30,7 +32,10 @@ _ASK = "Ask an owner of your organisation to take care of it."
 
 @dataclass(frozen=True, slots=True)
 class BannerFacts:
-    """The facts behind the banner. `confirms`: the bank asks the cardholder to confirm the payment."""
+    """The facts behind the banner. `confirms`: the bank asks the cardholder to confirm the payment.
+
+    `goes_on`: a second subscription runs on after the plan has ended.
+    """
 
     state: str
     limited: bool
@@ -38,6 +43,7 @@ class BannerFacts:
     grace_ends_at: datetime | None
     plan_name: str
     confirms: bool = False
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,8 @@ def build_banner(facts: BannerFacts | None, role: str | None, zone: str) -> Bann
         return Banner("strong", title, _with(_grace(facts, zone), may_act=may_act), action if may_act else None)
     if facts.ends_at is not None:
         until = day(facts.ends_at, zone, plain=True)
-        words = "Nothing changes until then. After that, the free plan's limits apply."
+        then = "the second subscription goes on" if facts.goes_on else "the free plan's limits apply"
+        words = f"Nothing changes until then. After that, {then}."
         return Banner("near", f"{facts.plan_name} ends on {until}", words, "View or undo" if may_act else None)
     return None
 
