@@ -67,8 +67,8 @@ def _button(org: Org) -> Callable[[], Any]:
     return lambda: org.browser().post(path, data=fields)
 
 
-# What it is today, Flask's own plumbing and every tool of `kit` and `web` included: it may only fall. A purchase enters two
-# files more after other tests of its process than alone (93, 91).
+# What it is today, Flask's own plumbing and every tool of `kit` and `web` included: it may only fall.
+# A purchase enters two files more after other tests of its process than alone (93, 91).
 BOUNDS = {usage_event: 19, webhook: 51, dashboard: 37, purchase: 93}
 
 
