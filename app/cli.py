@@ -15,7 +15,9 @@ from sqlalchemy.orm import Session
 
 from app.accounts.cli import group as accounts
 from app.audit.cli import group as audit
+from app.billing_runs.cli import group as billing
 from app.catalog.cli import group as catalog
+from app.kit.errors import Unavailable
 from app.metering.cli import group as usage
 from app.ops.cli import clock, demo, doctor
 from app.payments.cli import group as stripe
@@ -34,7 +36,7 @@ def register(app: Flask) -> None:
 
     audit.context_settings["obj"] = open_transaction  # audit must not import Flask, so the transaction is passed in
     catalog.add_command(push_prices)  # belongs to payments, but reads best as `flask catalog push`
-    for command in (accounts, audit, catalog, usage, stripe, clock, demo, doctor):
+    for command in (accounts, audit, catalog, usage, billing, stripe, clock, demo, doctor):
         app.cli.add_command(_wrap_lost_database(command, app.extensions["tollkeeper"].settings))
 
 
@@ -50,6 +52,8 @@ def _wrap_lost_database(command: click.Command, settings: Settings) -> click.Com
             if not isinstance(cause, psycopg.OperationalError) or cause.sqlstate is not None:  # the statement failed
                 raise
             raise click.ClickException(f"Cannot reach the database. {settings.database_hint}\n{cause}") from None
+        except Unavailable as failed:
+            raise click.ClickException(failed.detail) from None
 
     wrapped.invoke = invoke  # type: ignore[assignment, method-assign]  # Click passes commands around as objects
     return wrapped

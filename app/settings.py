@@ -7,11 +7,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from app.kit.environment import Environment
 from app.kit.local_addresses import is_local_database, is_loopback
+from app.kit.privileges import find_excess_rights
 
 PROJECT = Path(__file__).resolve().parent.parent
 MOST_AHEAD_MINUTES = 60  # periods are not opened further ahead of an event
@@ -57,14 +59,17 @@ class Settings:
     event_max_age: timedelta = timedelta(days=35)
     event_max_ahead: timedelta = timedelta(minutes=5)
     synchronous_standby: bool = False
-    web_processes: int = 1
+    web_nodes: int = 1
+    staff_requests_per_minute: int = 600
     stripe_secret_key: str = field(default="", repr=False)  # empty: payments are off
     stripe_api_base: str = STRIPE
     stripe_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     stripe_page_hosts: tuple[str, ...] = STRIPE_PAGES
     stripe_account: str | None = None
     grace: timedelta = timedelta(days=7)
+    close_grace: timedelta = timedelta(hours=1)
     is_background: bool = False
+    statement_limit: timedelta | None = timedelta(seconds=5)
     # Costs and waits that no variable sets; tests lower them to run faster.
     stripe_page_limit: timedelta = timedelta(seconds=5)
     payments_page_wait: timedelta = timedelta(seconds=3)
@@ -84,6 +89,12 @@ class Settings:
         """Whether the key moves real money."""
         return self.stripe_secret_key.startswith(("sk_live_", "rk_live_"))
 
+    @cached_property
+    def host(self) -> str:
+        """Host and port of `base_url`, as browsers send them: without the scheme's own port."""
+        scheme, _, host = self.base_url.lower().partition("://")
+        return host.removesuffix(":443" if scheme == "https" else ":80")
+
     @property
     def stripe_sandbox_url(self) -> str | None:
         """The stand-in's own page, when payments go to one."""
@@ -102,12 +113,13 @@ class Settings:
         return self.instance / "clock"
 
     def for_worker(self) -> Settings:
-        """These settings for the worker: its own database role, and the longer Stripe time limits."""
-        return replace(self.for_command(), database_url=self.worker_database_url)
+        """These settings for the worker: its own database role, and more time for statements and for Stripe."""
+        longer = timedelta(seconds=60)
+        return replace(self.for_command(), database_url=self.worker_database_url, statement_limit=longer)
 
     def for_command(self) -> Settings:
-        """These settings for a command: no page is waiting, so Stripe gets more time."""
-        return replace(self, is_background=True)
+        """These settings for a command: no page is waiting, so Stripe gets more time and statements all they need."""
+        return replace(self, is_background=True, statement_limit=None)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -130,12 +142,31 @@ class Settings:
         return settings
 
 
-def read_settings() -> Settings:
-    """The settings of this process. If they are invalid, exit and print every problem on its own line."""
+def read_settings(*, serving: str | None = None) -> Settings:
+    """The settings of this process. If they are invalid, exit and print every problem on its own line.
+
+    `serving` names the database variable of a process that serves, web or worker: in production its role must be
+    neither superuser nor owner of the tables. If the database cannot be asked, the process has to ask again.
+    """
+    problems, settings = [], None
     try:
-        return Settings.from_env()
+        settings = Settings.from_env()
     except SettingsError as error:
-        raise SystemExit("\n".join(["The settings cannot be used:", *error.problems])) from None
+        problems += error.problems
+    if serving and os.environ.get("TOLLKEEPER_ENV") == "production":
+        problems += describe_excess_rights(serving, os.environ)
+    if settings is None or problems:
+        raise SystemExit("\n".join(["The settings cannot be used:", *problems]))
+    return settings
+
+
+def describe_excess_rights(serving: str, env: Mapping[str, str]) -> list[str]:
+    """Say of what a database variable's role has too much; nothing while the database cannot be asked."""
+    name = serving if env.get(serving) else "DATABASE_URL"
+    found = find_excess_rights(env.get(name, ""))
+    return [
+        f"{name}: {excess}; web and worker need roles that own nothing, see migrations/roles.sql" for excess in found
+    ]
 
 
 def _core(read: Environment, sandbox: bool, instance: Path) -> dict[str, Any]:
@@ -183,7 +214,8 @@ def _bounds(read: Environment, sandbox: bool) -> dict[str, Any]:
         "hot_pool_size": read.number("HOT_POOL_SIZE", 8, least=1, most=1000),
         "event_max_age": timedelta(days=read.number("EVENT_MAX_AGE_DAYS", 35, most=3650)),
         "event_max_ahead": timedelta(minutes=read.number("EVENT_MAX_AHEAD_MINUTES", 5, most=MOST_AHEAD_MINUTES)),
-        "web_processes": read.number("WEB_PROCESSES", 1, least=1),
+        "web_nodes": read.number("WEB_NODES", 1, least=1),
+        "staff_requests_per_minute": read.number("STAFF_REQUESTS_PER_MINUTE", 600, least=1),
     }
 
 
@@ -195,6 +227,7 @@ def _payments(read: Environment) -> dict[str, Any]:
         "stripe_page_hosts": read.listed("STRIPE_PAGE_HOSTS") or STRIPE_PAGES,
         "stripe_account": read.optional("STRIPE_ACCOUNT"),
         "grace": timedelta(days=read.number("GRACE_DAYS", 7, most=365)),
+        "close_grace": timedelta(minutes=read.number("CLOSE_GRACE_MINUTES", 60, most=24 * 60)),
     }
 
 

@@ -15,6 +15,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import procrastinate
@@ -25,17 +26,14 @@ from flask import Flask
 from procrastinate.jobs import Status
 from procrastinate.retry import RetryStrategy
 
-from app.accounts import tasks as accounts
 from app.factory import create_app
+from app.kit.connections import TCP, LimitedAsyncConnection
+from app.kit.privileges import ask_excess_rights
 from app.kit.queue import queue_of
-from app.mail import tasks as mail
-from app.metering import tasks as metering
-from app.payments import tasks as payments
-from app.settings import read_settings
-from app.subscriptions import tasks as subscriptions
-from app.web import tasks as web
+from app.ops import tasks as ops
+from app.settings import Settings, read_settings
 
-ROOMS = (accounts, mail, subscriptions, metering, payments, web)
+ROOMS = (*ops.ROOMS, ops)
 RETRY = RetryStrategy(max_attempts=4, exponential_wait=10)  # four retries after the first attempt: five in all
 HEARTBEAT_SECONDS, STALLED_SECONDS = 5.0, 15.0  # a worker silent for the latter counts as dead
 
@@ -53,7 +51,7 @@ class Lane:
 
 # Stripe events of one customer are applied one after another, and nothing notifies the worker when one ends: it polls
 # for the next. At procrastinate's default of five seconds, a purchase's dozen events took a minute.
-MONEY = Lane(frozenset({"payments"}), slots=4, poll=0.2)
+MONEY = Lane(frozenset({"payments", "billing_runs"}), slots=4, poll=0.2)
 MAIL = Lane(frozenset({"mail"}), slots=2)
 REST = Lane(frozenset(queue_of(name) for room in ROOMS for name in room.TASKS) - MONEY.queues - MAIL.queues, slots=2)
 LANES = (MONEY, MAIL, REST)
@@ -62,7 +60,9 @@ LANES = (MONEY, MAIL, REST)
 def build_queue(flask_app: Flask) -> procrastinate.App:
     """Build the queue with every room's tasks; each runs in a thread, inside the Flask app's context."""
     settings = flask_app.extensions["tollkeeper"].settings
-    connector = procrastinate.PsycopgConnector(conninfo=settings.worker_database_url)
+    connector = procrastinate.PsycopgConnector(
+        conninfo=settings.worker_database_url, connection_class=LimitedAsyncConnection, kwargs={**TCP}
+    )
     # Successful jobs are deleted: rolling up alone would leave 8,640 rows a day. Parked ones stay.
     queue = procrastinate.App(
         connector=connector,
@@ -91,13 +91,14 @@ def _periodic(queue: procrastinate.App, cron: str, name: str, task: Any) -> None
     def due(timestamp: int) -> None:  # noqa: ARG001  (procrastinate passes the scheduled time)
         task.func()
 
-    # A late worker runs a sweep once, not once for every tick it missed.
-    periodic = queue.task(name=f"{name}.due", queue=queue_of(name), queueing_lock=f"{name}.due")(due)
+    # A late worker runs a sweep once, not once for every tick it missed, and a long run is not joined by the next.
+    once = f"{name}.due"
+    periodic = queue.task(name=once, queue=queue_of(name), queueing_lock=once, lock=once)(due)
     queue.periodic(cron=cron, periodic_id=name)(periodic)
 
 
-async def run(queue: procrastinate.App) -> None:
-    """Work until SIGTERM or SIGINT; wait if the database is down."""
+async def run(queue: procrastinate.App, before: Callable[[], None] = lambda: None) -> None:
+    """Work until SIGTERM or SIGINT; wait if the database is down. `before` runs before each connection."""
     stopping = asyncio.Event()
     # The default pool has four threads more than the machine has cores; claimed tasks would wait in it unseen.
     slots = sum(lane.slots for lane in LANES)
@@ -106,6 +107,7 @@ async def run(queue: procrastinate.App) -> None:
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     while not stopping.is_set():
         try:
+            await asyncio.to_thread(before)
             await _run_until(queue, stopping)
         except* (psycopg.Error, procrastinate.exceptions.ProcrastinateException) as errors:
             log.warning("worker restarted", error=type(errors.exceptions[0]).__name__)
@@ -169,8 +171,14 @@ async def requeue_stalled(queue: procrastinate.App, stalled_after: float) -> int
 
 def main() -> None:
     """Run with the settings from the environment, as the worker's database role."""
-    settings = read_settings().for_worker()
-    asyncio.run(run(build_queue(create_app(settings))))
+    settings = read_settings(serving="WORKER_DATABASE_URL").for_worker()
+    asyncio.run(run(build_queue(create_app(settings)), partial(refuse_excess_rights, settings)))
+
+
+def refuse_excess_rights(settings: Settings) -> None:
+    """Exit if the worker's role may do too much; raises `psycopg.Error` if the database cannot be asked."""
+    if not settings.sandbox and (found := ask_excess_rights(settings.worker_database_url)):
+        raise SystemExit(f"WORKER_DATABASE_URL: {', '.join(found)}")
 
 
 if __name__ == "__main__":

@@ -28,9 +28,10 @@ def main(wanted: list[str]) -> int:
             figure = statistics.median(ratios)
             met = figure >= row.floor
             missed += [] if met else [name]
+            beside = f"; {row.beside(current)}" if row.beside else ""
             verdict = "aim met" if figure >= row.aim else "floor met" if met else "FLOOR MISSED"
             print(f"{name} {row.title}: {figure:.2f} ({min(ratios):.2f} to {max(ratios):.2f}),"
-                  f" floor {row.floor}, aim {row.aim}: {verdict}", flush=True)  # fmt: skip
+                  f" floor {row.floor}, aim {row.aim}: {verdict}{beside}", flush=True)  # fmt: skip
     return 1 if missed else 0
 
 

@@ -9,4 +9,4 @@ from bench.reference import naive
 app = create_app(read_settings())
 app.register_blueprint(naive.pages)
 app.extensions["csrf"].exempt(naive.pages)
-ACCESS.update({"bench.null": PUBLIC, "bench.naive": PUBLIC})
+ACCESS.update({"bench.null": ACCESS["metering_api.check_usage"], "bench.naive": PUBLIC})

@@ -46,11 +46,13 @@ SEED = """
 INSERT INTO orgs (id, name, time_zone, created_at)
 SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'Bench ' || n, 'UTC', now()
 FROM generate_series(1, %(orgs)s) n;
-INSERT INTO usage_periods (org_id, starts_at, ends_at, plan_version_id, time_zone, opened_at)
-SELECT o.id, month, month + interval '1 month', v.id, 'UTC', now()
+INSERT INTO usage_periods (org_id, starts_at, ends_at, plan_version_id, time_zone, currency, opened_at)
+SELECT o.id, month, month + interval '1 month', v.id, 'UTC', 'USD', now()
 FROM orgs o, date_trunc('month', now(), 'UTC') month, (SELECT id FROM plan_versions LIMIT 1) v;
-INSERT INTO limits_in_force (org_id, meter_id, period_start, allowance, policy)
-SELECT p.org_id, m.id, p.starts_at, 1000000000, 'block' FROM usage_periods p, meters m WHERE m.key = 'bench';
+INSERT INTO terms_in_force (org_id, meter_id, period_start, mentioned, policy, allowance, cap, sources)
+SELECT p.org_id, m.id, p.starts_at, true, 'block', 1000000000, 1000000000, '{}' FROM usage_periods p, meters m
+WHERE m.key = 'bench';
+INSERT INTO org_terms (org_id, key, amount, source) SELECT id, 'limit:requests_per_minute', 100000000, 'plan' FROM orgs;
 """
 
 
@@ -82,7 +84,7 @@ def world() -> Iterator[World]:
 @contextmanager
 def portal() -> Iterator[str]:
     """Serve the portal with the benchmark's views as `make run` does: granian, two processes with four threads each."""
-    env = {**os.environ, **ENV, "WEB_PROCESSES": "2"}
+    env = {**os.environ, **ENV}
     with serve(BIN / "granian", "bench.server:app", PROJECT, env, port=PORT, health="/readyz") as base:
         yield base
 

@@ -8,6 +8,7 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import create_engine, text
 
+from app.kit.connections import TCP
 from migrations.apply_functions import apply_functions
 
 ADVISORY_LOCK = 7_205_759_403
@@ -17,7 +18,7 @@ GRANTS = Path(__file__).with_name("grants.sql")
 def run() -> None:
     settings = current_app.extensions["tollkeeper"].settings
     url = settings.owner_database_url.replace("postgresql://", "postgresql+psycopg://", 1)
-    engine = create_engine(url)
+    engine = create_engine(url, connect_args={**TCP})
     with engine.connect() as connection:
         connection.execute(text("SET lock_timeout = '2s'"))
         connection.execute(text("SET statement_timeout = '10min'"))

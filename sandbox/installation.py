@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.private_folder import make_private
+
 PROJECT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 WEB_PROCESSES = 2
@@ -85,7 +87,6 @@ class Installation:
             "MAILBOX_URL": self.mailbox,
             "SMTP_HOST": HOST,
             "SMTP_PORT": str(self.smtp_port),
-            "WEB_PROCESSES": str(WEB_PROCESSES),
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -124,7 +125,8 @@ class Installation:
     @contextmanager
     def claim(self) -> Iterator[None]:
         """Lock the folder for this run and check the ports; raises `RunError` if the folder or a port is in use."""
-        self.log("any").parent.mkdir(parents=True, exist_ok=True)
+        for name in ("log", "mail", "stripe"):
+            make_private(self.instance / name)
         with (self.instance / "run.lock").open("a", encoding="ascii") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,6 +6,7 @@ Keeps them running. Ctrl-C or SIGTERM stops everything, the database last. The n
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -119,10 +120,10 @@ def _granian_command(installation: Installation) -> list[str]:
 def _standin_command(installation: Installation, env: Mapping[str, str]) -> list[str]:
     arguments = [PYTHON, "-m", "sandbox.standin", "--port", str(installation.stripe_port)]
     arguments += ["--folder", str(installation.instance / "stripe"), "--clock", str(installation.instance / "clock")]
-    arguments += ["--webhook", installation.webhook]
+    arguments += ["--webhook", installation.webhook, "--mover", shlex.join([*FLASK, "clock", "advance"])]
     if env.get("STANDIN_RECORD"):
         arguments += ["--record", env["STANDIN_RECORD"]]
-    return [*arguments, "--secret", env["STRIPE_WEBHOOK_SECRETS"], "--key", env["STRIPE_SECRET_KEY"]]
+    return arguments  # its secrets are in the environment, which other users of the machine cannot read
 
 
 def _run_command(arguments: list[str], env: dict[str, str], supervisor: Supervisor, log: Path | None = None) -> None:

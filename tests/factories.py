@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.api_keys import service
@@ -17,6 +19,7 @@ from app.accounts.identity import RequestOrigin
 from app.accounts.models import Membership, Org, User
 from app.accounts.orgs.service import create_org
 from app.accounts.sign_in import passwords, sessions
+from app.accounts.sign_in.session_user import find_session_user
 from app.catalog import queries as catalog
 from app.catalog.apply import apply_catalog, publish_version
 from app.catalog.models import Meter, Plan, PlanVersion
@@ -26,6 +29,7 @@ from app.kit.ids import new_id
 from app.settings import PROJECT
 from app.subscriptions.service import assign_plan
 from app.web.runtime import business_now, runtime, wall_now
+from tests.pages import Browser
 
 PASSWORD = "seven purple walruses"
 ALL_SCOPES = ("usage:write", "usage:read", "jobs:write", "billing:read", "billing:write")
@@ -130,20 +134,23 @@ def _have_catalogue(session: Session) -> None:
 
 def find_plan(session: Session, key: str) -> MadePlan:
     """The newest version of a plan of the catalogue."""
+    _have_catalogue(session)
     return _made(catalog.find_newest_version(session, key))
 
 
-def make_plan(session: Session, *, allowance: object = 10, policy: str = "block", **more: object) -> MadePlan:
+def make_plan(
+    session: Session, *, allowance: object = 10, policy: str = "block", charged: str = "", **more: object
+) -> MadePlan:
     """A public plan of its own with a meter of its own; under `charge` a unit above the allowance is a cent.
 
-    `more` are further keys of the allowance: per_day=5, hard_limit=20. `apply_catalog` would compare with every plan
-    there is: those of hundreds of tests.
+    `charged` is further TOML of the charge. `more` are further keys of the allowance: per_day=5, hard_limit=20.
+    `apply_catalog` would compare with every plan there is: those of hundreds of tests.
     """
     _have_catalogue(session)
     key = unique("plan").replace("-", "_")
     granted = "".join(f"{name} = {json.dumps(value)}\n" for name, value in {"allowance": allowance, **more}.items())
     charge = f"""[[plans.{key}.charges]]\nkey = "use"\nmeter = "m_{key}"\ncurrency = "USD"
-        model = "per_unit"\nunit_amount = "0.01"
+        model = "per_unit"\nunit_amount = "0.01"\n{charged}
     """
     text = f"""
         [meters.m_{key}]\nname = "Units"\nunit = "unit"\naggregation = "sum"
@@ -167,6 +174,26 @@ def make_plan(session: Session, *, allowance: object = 10, policy: str = "block"
     return made
 
 
+def publish_again(session: Session, plan: MadePlan, *, allowance: object, policy: str = "block") -> None:
+    """A newer version of a plan of `make_plan` with another allowance; under `charge` a unit above it is a cent."""
+    charge = f"""[[plans.{plan.key}.charges]]\nkey = "use"\nmeter = "{plan.meter}"\ncurrency = "USD"
+        model = "per_unit"\nunit_amount = "0.01"
+    """
+    text = f"""
+        [meters.{plan.meter}]\nname = "Units"\nunit = "unit"\naggregation = "sum"
+        [plans.{plan.key}]\nname = "{plan.key}"\nsummary = "A plan."
+        prices.USD = {{ month = "12.00", year = "120.00" }}
+        [plans.{plan.key}.meters.{plan.meter}]\npolicy = "{policy}"\nallowance = {allowance}
+        {charge if policy == "charge" else ""}
+        [plans.{plan.key}.limits]\njobs_at_once = 1\nfile_bytes = 1000
+        requests_per_minute = "unlimited"\nretention_days = 30
+    """
+    found = session.scalars(select(Plan).where(Plan.key == plan.key)).one()
+    meters = {meter.key: meter.id for meter in catalog.list_meters(session)}
+    publish_version(session, found, read_catalog(text, "factory").plans[plan.key], 2, meters, now=business_now())
+    session.commit()
+
+
 def _made(version: PlanVersion | None) -> MadePlan:
     assert version is not None
     return MadePlan(version.id, version.plan.key, tuple(each.meter.key for each in version.meters))
@@ -178,6 +205,11 @@ def subscribe(session: Session, org: Org, plan: MadePlan, *, interval: str = "mo
     session.commit()
 
 
+def allow_any_change(session: Session) -> None:
+    """For the rest of its transaction, let it bring rows into a state that no act of the product brings them into."""
+    session.execute(sa.text("SET LOCAL session_replication_role = replica"))
+
+
 def bearer(key: str) -> dict[str, str]:
     """The headers of an API call."""
     return {"Authorization": f"Bearer {key}"}
@@ -187,9 +219,7 @@ def signed_in(app: Flask, session: Session, user: User, org: Org | None = None) 
     """A browser that has a session of the user, working in the org."""
     token, _ = sessions.open_session(session, user.id, org.id if org else None, RequestOrigin(), now=wall_now())
     session.commit()
-    browser = app.test_client()
-    browser.set_cookie("tk_session", token)
-    return browser
+    return Browser(app, app.response_class, user=find_session_user(token, None, now=wall_now()))
 
 
 def utc(text: str) -> datetime:

@@ -8,11 +8,15 @@ from contextvars import Context
 from typing import Any
 
 from flask.testing import FlaskClient
+from flask_login import FlaskLoginClient
 from werkzeug.test import TestResponse
 
 
-class Browser(FlaskClient):
-    """A client whose requests share nothing with the test: as in a server, each has an app context of its own."""
+class Browser(FlaskLoginClient):  # type: ignore[misc]  # Flask-Login carries no types
+    """A client whose requests share nothing with the test: as in a server, each has an app context of its own.
+
+    `app.test_client(user=...)` is one that is signed in.
+    """
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         kwargs.setdefault("buffered", True)  # a file is streamed, and its context is gone once `open` returns

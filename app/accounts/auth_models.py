@@ -109,7 +109,7 @@ class ApiKey(Base):
         CheckConstraint("char_length(name) BETWEEN 1 AND 200", name="name"),
         CheckConstraint(
             "cardinality(scopes) > 0 AND scopes <@ CASE WHEN org_id IS NULL"
-            " THEN ARRAY['admin:read', 'admin:write']"
+            " THEN ARRAY['admin:read', 'admin:write', 'usage:correct']"
             " ELSE ARRAY['usage:write', 'usage:read', 'jobs:write', 'billing:read', 'billing:write'] END",
             name="scopes",
         ),

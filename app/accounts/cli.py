@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -14,9 +15,11 @@ from flask.cli import AppGroup
 
 from app.accounts.api_keys import service
 from app.accounts.roles import ORG_SCOPES, STAFF_SCOPES
-from app.accounts.sign_in import log, passwords, sign_up
+from app.accounts.sign_in import log, password_rules, passwords, sign_up
+from app.accounts.tasks import midnight_before
 from app.kit.actor import SYSTEM
 from app.kit.errors import InvalidRequest, NotFound
+from app.kit.text import hides_characters
 from app.web.database import session, transaction
 from app.web.runtime import business_now, runtime, wall_now
 
@@ -38,7 +41,9 @@ def create_user(email: str, name: str | None, password: str, *, staff: bool, ver
     """
     email = _parse_email(email)
     name = name or email.split("@", maxsplit=1)[0]
-    problem = passwords.find_problem(password, name, email)
+    if hides_characters(name):
+        raise click.BadParameter("A name can't contain invisible characters.", param_hint="--name")
+    problem = password_rules.find_problem(password, name, email)
     if problem:
         raise click.BadParameter(problem, param_hint="--password")
     hashed = passwords.hash_password(password)
@@ -95,16 +100,16 @@ def create_key(org_id: UUID | None, scopes: tuple[str, ...], name: str, days: in
 @group.command("verify-sign-ins")
 @_AS_JSON
 def verify_sign_ins(*, as_json: bool) -> None:
-    """Compare the sign-in log with its daily seals; list the days that do not match and exit 1 if there are any.
+    """Compare the sign-in log with its daily seals; exit 1 if a day differs, or has no seal a day after it closed.
 
     Example: flask accounts verify-sign-ins --json
     """
-    sealed, broken = log.find_broken_seals(session())
-    summary = "\n".join(
-        [*(f"{day}: the entries differ from those that were sealed" for day in broken), f"{sealed} days sealed"]
-    )
-    _print({"sealed": sealed, "broken": broken}, summary, as_json=as_json)
-    sys.exit(1 if broken else 0)
+    report = log.check_seals(session(), midnight_before(wall_now() - log.DAY))
+    differ = [f"{day}: the entries differ from those that were sealed" for day in report.broken]
+    absent = [f"{day}: not sealed; the worker seals each closed day" for day in report.missing]
+    summary = "\n".join([*differ, *absent, f"{report.sealed} days sealed"])
+    _print(asdict(report), summary, as_json=as_json)
+    sys.exit(1 if report.broken or report.missing else 0)
 
 
 def _parse_email(text: str) -> str:

@@ -1,52 +1,32 @@
-"""Access checks: identify the caller by session cookie or API key, and check a key's scope."""
+"""Access checks: identify the caller by session or API key, and check a key's scope."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from flask import Request, request
 from sqlalchemy.orm import Session
 
 from app.accounts.api_keys.api_key_cache import ApiKeyCache, api_key_cache
-from app.accounts.identity import VISITOR, Caller
+from app.accounts.identity import Caller
 from app.accounts.membership_lock import lock_membership
-from app.accounts.sign_in.cookies import session_cookie_name
-from app.accounts.sign_in.sessions import IDLE
-from app.accounts.tokens import digest_token
+from app.accounts.sign_in.login import log_out, request_user
+from app.accounts.sign_in.session_user import hold_session
+from app.kit.actor import Actor
 from app.kit.errors import FieldError, InvalidRequest, NotAllowed, NotFound
 from app.kit.ids import parse_id
-from app.web.runtime import runtime, wall_now
+from app.web.runtime import wall_now
 
-SEEN_EVERY = timedelta(minutes=1)
 STAFF_ORG_HEADER = "HTTP_TOLLKEEPER_ORGANIZATION"
-API_PREFIX = "/api/"
 # Kept in the request's environ: `g` belongs to the application context, which may outlive a request.
-_CALLER_KEY = "tollkeeper.caller"
+_KEY_CALLER = "tollkeeper.key_caller"
 
-_SESSION = """
-SELECT s.id, s.user_id, s.last_seen_at, s.authenticated_at, u.email, u.name, u.staff, u.theme,
-       u.email_verified_at IS NOT NULL, o.id, m.role, o.name, o.time_zone, o.currency, o.suspended_at IS NOT NULL,
-       (SELECT count(*) FROM memberships mine WHERE mine.user_id = s.user_id)
-FROM sessions s
-JOIN users u ON u.id = s.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
-LEFT JOIN memberships m ON m.org_id = s.org_id AND m.user_id = s.user_id
-LEFT JOIN orgs o ON o.id = m.org_id AND o.deleted_at IS NULL
-WHERE s.expires_at > %(now)s AND s.last_seen_at > %(now)s - %(idle)s
-"""
-_FIND_SESSION = f"{_SESSION} AND s.token_hash = %(digest)s"
-_HOLD_SESSION = f"{_SESSION} AND s.id = %(id)s FOR SHARE OF s, u"  # no input
-_MARK_SEEN = """
-UPDATE sessions SET last_seen_at = %(now)s, address = %(address)s
-WHERE id = %(id)s AND last_seen_at <= %(now)s - %(every)s
-"""
 # The scopes that a staff key has in the org it names.
 _COVERED_SCOPES = {
     "admin:read": frozenset({"usage:read", "billing:read"}),
-    "admin:write": frozenset({"usage:write", "jobs:write", "billing:write"}),
+    "admin:write": frozenset({"usage:write", "usage:correct", "jobs:write", "billing:write"}),
+    "usage:correct": frozenset(),
 }
 
 
@@ -57,16 +37,14 @@ class InvalidKey(NotAllowed):
 
 
 def caller() -> Caller:
-    """The caller of this request. Under /api/ only a key counts, elsewhere only the session cookie."""
-    environ = request.environ
-    known: Caller | None = environ.get(_CALLER_KEY)
-    if known is not None:
-        return known
-    # Set before the query: if the database is down, the error page asks for the caller again.
-    identified = environ[_CALLER_KEY] = VISITOR
-    if not request.path.startswith(API_PREFIX):
-        identified = environ[_CALLER_KEY] = identify_session(request) or VISITOR
-    return identified
+    """The caller of this request: the API key's, or Flask-Login's current user. Under /api/ no cookie is read."""
+    known: Caller | None = request.environ.get(_KEY_CALLER)
+    return request_user().caller if known is None else known
+
+
+def visitor_actor() -> Actor:
+    """Who acts where nobody needs to be signed in, such as at sign-up: not the user who happens to be."""
+    return replace(caller().actor, kind="visitor", id=None)
 
 
 def acting_org() -> UUID:
@@ -84,54 +62,14 @@ def reread_caller(session: Session) -> Caller:
     user: whoever takes a role, a session or an account away waits for this act, or this act does not see it any more.
     Raises `sign_in_required` if the session has ended.
     """
-    known = caller()
-    lock_membership(session, known.org_id, known.user_id)
-    values = {"id": known.session_id, "now": wall_now(), "idle": IDLE}
-    row = session.connection().exec_driver_sql(_HOLD_SESSION, values).fetchone()
-    if row is None:
-        request.environ[_CALLER_KEY] = VISITOR
+    user = request_user()
+    lock_membership(session, user.caller.org_id, user.caller.user_id)
+    reread = hold_session(session, user.caller.session_id, now=wall_now())
+    if reread is None:
+        log_out()
         raise NotAllowed("You have been signed out. Nothing was changed.", code="sign_in_required")
-    request.environ[_CALLER_KEY] = reread = _build_caller(tuple(row))
+    user.caller = reread
     return reread
-
-
-def identify_session(request: Request) -> Caller | None:
-    """The user of the session cookie, read in one statement. Marks the session as seen, at most once a minute."""
-    token = request.cookies.get(session_cookie_name())
-    if not token:
-        return None
-    now = wall_now()
-    with runtime().pool.connection() as connection:
-        row = connection.execute(_FIND_SESSION, {"digest": digest_token(token), "now": now, "idle": IDLE}).fetchone()
-        if row is None:
-            return None
-        if now - row[2] >= SEEN_EVERY:
-            values = {"id": row[0], "now": now, "address": request.remote_addr, "every": SEEN_EVERY}
-            connection.execute(_MARK_SEEN, values)
-    return _build_caller(row)
-
-
-def _build_caller(row: Sequence[Any]) -> Caller:
-    session_id, user_id, _, authenticated_at, email, name, staff, theme, verified, *org = row
-    org_id, role, org_name, time_zone, currency, suspended, org_count = org
-    return Caller(
-        "user",
-        user_id=user_id,
-        org_id=org_id,
-        role=role if org_id else None,
-        staff=staff,
-        verified=verified,
-        suspended=bool(suspended),
-        email=email,
-        name=name,
-        org_name=org_name,
-        time_zone=time_zone or "UTC",
-        currency=currency,
-        theme=theme,
-        session_id=session_id,
-        authenticated_at=authenticated_at,
-        org_count=org_count,
-    )
 
 
 def identify_key(request: Request) -> Caller:
@@ -154,7 +92,7 @@ def identify_key(request: Request) -> Caller:
         raise NotAllowed("This organisation is suspended; its API keys are disabled.", code="org_suspended")
     if key_caller.kind == "staff_key":
         key_caller = _act_for_org(cache, key_caller, request.environ.get(STAFF_ORG_HEADER))
-    request.environ[_CALLER_KEY] = key_caller
+    request.environ[_KEY_CALLER] = key_caller
     return key_caller
 
 

@@ -30,6 +30,7 @@ class Org(Base):
     currency: Mapped[str | None] = mapped_column(CHAR(3))
     address: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}", default=dict)
     tax_id: Mapped[str | None]
+    clients_listed_only: Mapped[bool] = mapped_column(server_default="false", default=False)
     created_at: Mapped[datetime]
     suspended_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
@@ -121,13 +122,18 @@ class Invitation(Base):
 
 
 class Client(Base):
-    """A customer of the org: an optional label on usage. Deleting it does not touch usage."""
+    """A customer of the org: an optional label on usage. Deleting it does not touch usage.
+
+    `made_by_event`: the first event that named it made it, and nobody has named it since.
+    """
 
     __tablename__ = "clients"
     __table_args__ = (
         CheckConstraint("char_length(ref) BETWEEN 1 AND 255", name="ref"),
         CheckConstraint("char_length(name) BETWEEN 1 AND 200", name="name"),
         UniqueConstraint("org_id", "ref"),
+        # serves the bound on clients that events make
+        Index("ix_clients_org_id_made_by_event", "org_id", postgresql_where="made_by_event"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -136,3 +142,4 @@ class Client(Base):
     name: Mapped[str]
     created_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
+    made_by_event: Mapped[bool] = mapped_column(server_default="false", default=False)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.accounts import emails, queries
 from app.accounts.identity import RequestOrigin
 from app.accounts.models import User
-from app.accounts.sign_in import email_tokens, login_throttle, sessions
+from app.accounts.sign_in import email_tokens, mail_limits, sessions
 from app.audit.service import write
 from app.kit.actor import Actor
 from app.kit.ids import new_id
@@ -33,18 +33,18 @@ def change_theme(session: Session, user_id: UUID, theme: str) -> None:
 
 
 def request_email_change(session: Session, user_id: UUID, email: str, origin: RequestOrigin, *, now: datetime) -> bool:
-    """Email a link to the new address; the change takes effect when it is opened. False after too many attempts.
+    """Email a link to the new address, where the user confirms the change, signed in. False after too many attempts.
 
     If the address has an account, the caller gets the same answer and the account's owner is notified.
     """
     user = queries.get_user(session, user_id)
-    if login_throttle.count_attempt(session, login_throttle.mail_claims("verify", user.email, origin.address), now):
+    if not mail_limits.may_change_address(session, user, origin.address, now=now):
         return False
     holder = queries.find_user_by_email(session, email)
     if holder is None:
         token, row = email_tokens.create(session, user, "change", email=email, now=now)
         emails.queue_verification(session, user, token, row, now=now)
-    elif holder.id != user.id:
+    elif holder.id != user.id and mail_limits.may_notify_owner(session, email, origin.address, now=now):
         emails.queue_account_exists(session, holder, email, key=str(new_id()), now=now)
     return True
 

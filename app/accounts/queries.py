@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select, text
 from sqlalchemy.orm import Session
 
 from app.accounts.auth_models import ApiKey, DeviceSession, SignInEntry
@@ -15,6 +16,10 @@ from app.accounts.models import Client, Invitation, Membership, Org, User
 from app.accounts.roles import OWNER
 from app.accounts.tokens import digest_token
 from app.kit.errors import NotFound
+
+_BILLING_CONTACT = text("""
+SELECT name, email, address, tax_id, digest FROM accounts_billing_contacts WHERE org_id = :org_id
+""")
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,12 @@ def find_user_by_email(session: Session, email: str) -> User | None:
     return session.execute(query).scalar_one_or_none()
 
 
+def list_known_words(session: Session, user_id: UUID) -> list[str]:
+    """What an attacker knows about a user and tries as a password: name, address, organisations."""
+    user = get_user(session, user_id)
+    return [user.name, user.email, *(org.name for org in list_org_choices(session, user_id))]
+
+
 def list_org_choices(session: Session, user_id: UUID) -> list[OrgChoice]:
     """List the orgs that a user can switch to, the one chosen last first."""
     rows = session.execute(
@@ -82,6 +93,20 @@ def list_org_choices(session: Session, user_id: UUID) -> list[OrgChoice]:
         .order_by(Membership.chosen_at.desc().nulls_last(), Membership.created_at, Org.id)
     )
     return [OrgChoice(*row) for row in rows]
+
+
+def find_billing_contact(session: Session, org_id: UUID) -> Row[Any]:
+    """Find whom bills are made out and sent to: name, email, address, tax_id. Raises `NotFound`."""
+    row = session.execute(_BILLING_CONTACT, {"org_id": org_id}).one_or_none()
+    if row is None:
+        raise NotFound("There is no such organisation.")
+    return row
+
+
+def find_org_choice(session: Session, user_id: UUID | None, org_id: UUID) -> OrgChoice | None:
+    """Find an org that the user is a member of; None if they are not."""
+    choices = list_org_choices(session, user_id) if user_id is not None else []
+    return next((choice for choice in choices if choice.id == org_id), None)
 
 
 def get_membership(session: Session, org_id: UUID, user_id: UUID) -> Membership:
@@ -178,10 +203,14 @@ def get_key(session: Session, org_id: UUID, key_id: UUID) -> ApiKey:
     return row
 
 
-def list_clients(session: Session, org_id: UUID) -> Sequence[Client]:
-    """List the clients of an org by name, without deleted ones."""
+def list_clients(session: Session, org_id: UUID, search: str = "", limit: int = 200) -> Sequence[Client]:
+    """List clients of an org by name, without deleted ones; `search` matches names and references."""
     query = select(Client).where(Client.org_id == org_id, Client.deleted_at.is_(None))
-    return session.scalars(query.order_by(func.lower(Client.name), Client.ref)).all()
+    if search:
+        query = query.where(
+            Client.name.icontains(search, autoescape=True) | Client.ref.contains(search, autoescape=True)
+        )
+    return session.scalars(query.order_by(func.lower(Client.name), Client.ref).limit(limit)).all()
 
 
 def get_client(session: Session, org_id: UUID, client_id: UUID) -> Client:

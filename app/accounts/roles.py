@@ -31,7 +31,8 @@ ORG_SCOPES: dict[str, str] = {
 
 STAFF_SCOPES: dict[str, str] = {
     "admin:read": "Read every organisation's usage and bills",
-    "admin:write": "Change every organisation's plan, overrides, credits and refunds",
+    "admin:write": "Change every organisation's plan, overrides, credits and refunds, and void its usage",
+    "usage:correct": "Void recorded usage of every organisation",
 }
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date
 from uuid import UUID
 
-from app.accounts.guards import caller
+from app.accounts.reads import VIEWED, audit_read
 from app.admin import examples, queries
-from app.admin.plans import AssignablePlan, assign_plan_and_recount
+from app.admin.actors import actor_for
+from app.admin.plans import AssignablePlan, assign_plan_and_move_usage
 from app.admin.schemas import (
     AnalyticsAnswer,
     AnalyticsQuery,
@@ -66,10 +66,11 @@ def list_orgs(query: OrgsQuery) -> OrgsAnswer:
     description="`usage` has the same figures that `GET /usage/current` returns to the organisation itself.",
 )  # fmt: skip
 def show_org(org_id: UUID) -> OrgAnswer:
-    """Members and the current period."""
+    """Members and the current period. The look is audited."""
     rows = queries.list_org_rows(session(), org_id)
     if not rows:
         raise NotFound("There is no such organisation.")
+    audit_read(actor_for(org_id), VIEWED, org_id)
     head = rows[0]
     members = [MemberOut(row.user_name, row.email, row.role, row.joined_at) for row in rows if row.user_id]
     usage = build_current_answer(get_current_usage(session(), org_id, business_now()))
@@ -128,13 +129,15 @@ def put_subscription(request: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
     if version is None:
         raise InvalidRequest("There is no such plan.", [FieldError("plan", "must be the key of a plan on offer")])
     choice = AssignablePlan(version.id, request.interval, request.currency, version.plan.name)
-    actor = replace(caller().actor, acting_for=org_id)
+    actor = actor_for(org_id)
     with transaction() as open_session:
-        changed = assign_plan_and_recount(open_session, org_id, choice, actor=actor, now=now)
+        changed = assign_plan_and_move_usage(open_session, org_id, choice, actor=actor, now=now)
     return OrgPlanAnswer(changed, build_current_answer(get_current_usage(session(), org_id, now)))
 
 
-def _figures(query: AnalyticsQuery, start: date, end: date) -> list[tuple[str, reports.DayTotal | reports.Total]]:
+def _figures(
+    query: AnalyticsQuery, start: date, end: date
+) -> list[tuple[str | None, reports.DayTotal | reports.Total]]:
     """Figures with their group; `plan` restricts groups by day or plan to that plan."""
     if query.group_by == "day":
         days = reports.list_daily_totals(session(), start, end, "plan" if query.plan else "")

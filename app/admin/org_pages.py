@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,29 +14,40 @@ from wtforms.validators import DataRequired, InputRequired, Length
 
 from app.accounts import guards
 from app.accounts.orgs.suspension import resume, suspend
+from app.accounts.reads import VIEWED, audit_read
 from app.admin import org_payments, queries
-from app.admin.inbox_words import find_list_error
-from app.admin.plans import AssignablePlan, assign_plan_and_recount, list_assignable_plans
+from app.admin.actors import actor_for
+from app.admin.billing_runs.view import build_close_row
+from app.admin.inbox.words import find_list_error
+from app.admin.overrides.form import OverrideForm, build_override_form
+from app.admin.plans import AssignablePlan, assign_plan_and_move_usage, list_assignable_plans
+from app.admin.restrictions.form import RestrictionForm
 from app.admin.views import pages
 from app.audit import queries as audit
-from app.kit.actor import Actor
-from app.kit.errors import DomainError, NotFound
+from app.billing_runs.queries import CloseFilter, list_closes
+from app.kit.errors import DomainError, NotFound, Unavailable
 from app.metering.queries import list_latest_events
+from app.payments.cancel import cancel_at_period_end, undo_cancel
 from app.payments.end_second import end_second_subscription
 from app.portal.dashboard.events import build_event_rows
 from app.portal.dashboard.view import build_bars
+from app.portal.shell.agreed import describe_overrides
 from app.statements import wording
 from app.statements.current_usage import CurrentUsage, get_current_usage
+from app.subscriptions.overrides.held import list_overrides
+from app.subscriptions.terms.restriction import find_lift_end
 from app.web.database import session, transaction
 from app.web.forms import PageForm, PlainField
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now, wall_now
 
-__all__ = ["actor_for", "pages"]  # the factory imports the blueprint from here, once all its routes are registered
+__all__ = ["pages"]  # `overrides.pages` imports the blueprint from here, once these routes are registered
 
 _EVENTS = 10
 _ENTRIES = 15
 _PAYMENTS = 8
+_CLOSES = 6
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class PlanForm(PageForm):
@@ -53,8 +64,10 @@ class ReasonForm(PageForm):
 
 @pages.get("/admin/orgs/<uuid:org_id>")
 def org(org_id: UUID) -> Response:
-    """Members, plan, usage, latest events, audit entries, and the action forms."""
-    return _page(org_id)
+    """Members, plan, usage, latest events, audit entries, and the action forms. The look is audited."""
+    answer = render_org_page(org_id)
+    audit_read(actor_for(org_id), VIEWED, org_id)
+    return answer
 
 
 @pages.post("/admin/orgs/<uuid:org_id>/plan")
@@ -63,16 +76,18 @@ def assign_plan(org_id: UUID) -> Response:
     plans = list_assignable_plans(queries.list_offers(session()))
     form = _plan_form(plans)
     if not form.validate_on_submit():
-        return _page(org_id, plan_form=form, status=422)
+        return render_org_page(org_id, plan_form=form, status=422)
     chosen = next(plan for plan in plans if plan.value == form.offer.data)
     try:
         with transaction() as open_session:
-            changed = assign_plan_and_recount(open_session, org_id, chosen, actor=actor_for(org_id), now=business_now())
+            changed = assign_plan_and_move_usage(
+                open_session, org_id, chosen, actor=actor_for(org_id), now=business_now()
+            )
     except DomainError as refused:
-        if isinstance(refused, NotFound):
+        if isinstance(refused, NotFound | Unavailable):
             raise
         form.offer.errors = [refused.detail]
-        return _page(org_id, plan_form=form, status=422)
+        return render_org_page(org_id, plan_form=form, status=422)
     words = f"The plan is now {chosen.label}." if changed else "The organisation is already on that plan."
     flash_message("success" if changed else "info", words)
     return redirect_to("admin.org", org_id=org_id)
@@ -80,7 +95,7 @@ def assign_plan(org_id: UUID) -> Response:
 
 @pages.post("/admin/orgs/<uuid:org_id>/suspend")
 def suspend_org(org_id: UUID) -> Response:
-    """Refuse the organisation's API keys; its pages stay open."""
+    """Refuse the organisation's API keys; its pages stay open, and nothing changes at Stripe."""
     return _decide(org_id, suspend, "The organisation is suspended. Its API keys are refused.")
 
 
@@ -90,9 +105,23 @@ def resume_org(org_id: UUID) -> Response:
     return _decide(org_id, resume, "The organisation is active again.")
 
 
+@pages.post("/admin/orgs/<uuid:org_id>/plan/end")
+def end_plan(org_id: UUID) -> Response:
+    """End the plan at Stripe with its paid period, so that nothing more is charged."""
+    return _change_plan_end(
+        org_id, cancel_at_period_end, "The plan ends with its paid period. Nothing more is charged."
+    )
+
+
+@pages.post("/admin/orgs/<uuid:org_id>/plan/keep")
+def keep_plan(org_id: UUID) -> Response:
+    """Take a planned end of the plan back."""
+    return _change_plan_end(org_id, undo_cancel, "The plan continues and is charged as before.")
+
+
 @pages.post("/admin/orgs/<uuid:org_id>/subscriptions/<subscription_id>/end")
 def end_subscription(org_id: UUID, subscription_id: str) -> Response:
-    """End a second subscription at Stripe at once; the one that pays for the plan goes on."""
+    """End a second subscription at Stripe at once; the one that pays for the plan continues."""
     try:
         end_second_subscription(org_id, subscription_id, actor=actor_for(org_id), now=business_now())
     except DomainError as trouble:
@@ -102,10 +131,20 @@ def end_subscription(org_id: UUID, subscription_id: str) -> Response:
     return redirect_to("admin.org", org_id=org_id)
 
 
+def _change_plan_end(org_id: UUID, act: Callable[..., bool], words: str) -> Response:
+    try:
+        act(org_id, actor=actor_for(org_id), now=business_now())
+    except DomainError as trouble:
+        flash_message("error", trouble.detail)
+    else:
+        flash_message("success", words)
+    return redirect_to("admin.org", org_id=org_id)
+
+
 def _decide(org_id: UUID, act: Callable[..., bool], words: str) -> Response:
     form = ReasonForm()
     if not form.validate_on_submit():
-        return _page(org_id, reason_form=form, status=422)
+        return render_org_page(org_id, reason_form=form, status=422)
     with transaction() as open_session:
         act(open_session, org_id, str(form.reason.data), actor=actor_for(org_id), now=wall_now())
     guards.clear_key_cache()
@@ -113,14 +152,21 @@ def _decide(org_id: UUID, act: Callable[..., bool], words: str) -> Response:
     return redirect_to("admin.org", org_id=org_id)
 
 
-def _page(
-    org_id: UUID, *, plan_form: PlanForm | None = None, reason_form: ReasonForm | None = None, status: int = 200
+def render_org_page(
+    org_id: UUID,
+    *,
+    plan_form: PlanForm | None = None,
+    reason_form: ReasonForm | None = None,
+    override_form: OverrideForm | None = None,
+    restriction_form: RestrictionForm | None = None,
+    status: int = 200,
 ) -> Response:
+    """The page, with the form that was refused in place of an empty one. Raises `NotFound`."""
     rows = queries.list_org_rows_with_stripe(session(), org_id, limit=_PAYMENTS)
     if not rows:
         raise NotFound("There is no such organisation.")
-    usage = get_current_usage(session(), org_id, business_now())
-    names = {meter.key: meter.name for meter in usage.meters}
+    now = business_now()
+    usage, overrides = get_current_usage(session(), org_id, now), list_overrides(session(), org_id, now)
     return render(
         "admin/org.html",
         status=status,
@@ -131,14 +177,24 @@ def _page(
         sentence=wording.summarise_usage(usage)[1],
         cost=wording.format_amount(usage.cost, usage.currency),
         projected=wording.format_amount(usage.projected_cost, usage.currency),
-        events=build_event_rows(list_latest_events(session(), org_id, _EVENTS), names),
+        events=build_event_rows(list_latest_events(session(), org_id, _EVENTS)),
         entries=audit.list_entries(session(), org_id, limit=_ENTRIES),
+        keep_changes=audit.keep_changes,
         people=_people(rows),
         payments=org_payments.parse_payments(rows[0].stripe),
+        closes=[
+            build_close_row(row, usage.time_zone)
+            for row in list_closes(session(), CloseFilter(_EVER, org_id=org_id), _CLOSES)
+        ],
         list_error=find_list_error,
         plan_form=plan_form
         or _plan_form(list_assignable_plans(queries.list_offers(session())), _current_option(rows[0], usage)),
         reason_form=reason_form or ReasonForm(),
+        overrides=describe_overrides(overrides, now),
+        givers=queries.list_names(session(), [row.given_by for row in overrides if row.given_by]),
+        lifted_until=find_lift_end(rows[0].limited_at, rows[0].restriction_lifted_until, now),
+        restriction_form=restriction_form or RestrictionForm(),
+        override_form=override_form or build_override_form(usage, queries.list_features(session())),
     )
 
 
@@ -156,8 +212,3 @@ def _current_option(head: Row[Any], usage: CurrentUsage) -> str:
 def _people(rows: Sequence[Row[Any]]) -> dict[UUID, str]:
     """Members' names by user id, for the audit table."""
     return {row.user_id: row.user_name for row in rows if row.user_id is not None}
-
-
-def actor_for(org_id: UUID | None) -> Actor:
-    """The signed-in staff member as an actor for the organisation."""
-    return replace(guards.caller().actor, kind="staff", acting_for=org_id)

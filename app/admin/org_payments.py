@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from app.web.filters import brand
+from app.subscriptions.states import LATE, PAID
+from app.web.filters import payment_method
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Record:
     description: str
     state: str
     amount: int
+    refunded: int
     currency: str
     transaction_id: str | None
     failure: str | None
@@ -49,12 +51,13 @@ class Second:
 
 @dataclass(frozen=True, slots=True)
 class Payments:
-    """An organisation's state at Stripe as of `synced_at`; no customer id means it was never created there."""
+    """An organisation's state at Stripe as of `retrieved_at`; no customer id means it was never created there."""
 
     customer_id: str | None = None
     customer_deleted: bool = False
     card: str | None = None
-    synced_at: datetime | None = None
+    contact_error: str | None = None
+    retrieved_at: datetime | None = None
     subscription_id: str | None = None
     state: str | None = None
     period_end: datetime | None = None
@@ -62,6 +65,16 @@ class Payments:
     seconds: Sequence[Second] = field(default_factory=tuple)
     records: Sequence[Record] = field(default_factory=tuple)
     events: Sequence[PaymentEvent] = field(default_factory=tuple)
+
+    @property
+    def keeps_charging(self) -> bool:
+        """Whether Stripe charges for the plan again at the end of the period."""
+        return self.state in {*PAID, *LATE} and self.ends_at is None
+
+    @property
+    def ends_planned(self) -> bool:
+        """Whether the plan runs, and its end is planned."""
+        return self.state in {*PAID, *LATE} and self.ends_at is not None
 
 
 def parse_payments(rows: Mapping[str, Any]) -> Payments:
@@ -74,7 +87,8 @@ def parse_payments(rows: Mapping[str, Any]) -> Payments:
         customer_id=customer["id"],
         customer_deleted=customer["deleted_at"] is not None,
         card=_card(customer),
-        synced_at=_at(subscription.get("synced_at") or customer["synced_at"]),
+        contact_error=customer["contact_error"],
+        retrieved_at=_at(subscription.get("retrieved_at") or customer["retrieved_at"]),
         subscription_id=subscription.get("id"),
         state=subscription.get("status"),
         period_end=_at(subscription.get("period_end")),
@@ -86,11 +100,9 @@ def parse_payments(rows: Mapping[str, Any]) -> Payments:
 
 
 def _card(customer: Mapping[str, Any]) -> str | None:
-    if customer["card_last4"] is None:
-        return None
-    words = f"{brand(customer['card_brand'])} ending in {customer['card_last4']}"
-    if customer["card_exp_month"] is None:
-        return words
+    words = payment_method(customer["card_brand"], customer["card_last4"], " ending in ")
+    if not words or customer["card_exp_month"] is None:
+        return words or None
     return f"{words}, expires {customer['card_exp_month']:02}/{customer['card_exp_year']}"
 
 
@@ -102,7 +114,14 @@ def _second(row: Mapping[str, Any]) -> Second:
 def _record(row: Mapping[str, Any]) -> Record:
     made = datetime.fromisoformat(row["created_at"])
     return Record(
-        made, row["description"], row["state"], row["amount"], row["currency"], row["transaction_id"], row["failure"]
+        made,
+        row["description"],
+        row["state"],
+        row["amount"],
+        row["refunded"],
+        row["currency"],
+        row["transaction_id"],
+        row["failure"],
     )
 
 

@@ -24,6 +24,7 @@ _DAY = timedelta(days=1)
 _MOST_NAMED = 5
 _LAG_LATE = timedelta(minutes=5)
 _QUEUE_LATE = timedelta(minutes=5)
+_SCHEDULER_LATE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,15 @@ class Part:
         return ("Fine", "good", "check") if self.state == "ok" else ("Needs attention", "high", "alert")
 
 
+@dataclass(frozen=True, slots=True)
+class NamedShare:
+    """A row of a breakdown; `quantity` is None where it is not known: of values that do not add up."""
+
+    name: str
+    events: int
+    quantity: Decimal | None
+
+
 @dataclass(frozen=True)
 class OverviewView:
     """What templates/admin/overview.html shows; all totals are of `meter` over the days."""
@@ -64,9 +74,8 @@ class OverviewView:
     total_events: int
     chart: charts.Chart
     description: str
-    breakdowns: Sequence[tuple[str, Sequence[Row[Any]]]]
+    breakdowns: Sequence[tuple[str, Sequence[NamedShare]]]
     top: Sequence[TopOrg]
-    top_month: str
     counts: Row[Any]
     parts: Sequence[Part]
     as_of: datetime
@@ -114,14 +123,19 @@ def build_overview(
         chart=_chart(days, [figure for figure in by_day if figure.meter_id == meter.id], unit),
         description=f"{meter.name}, all organisations, {days.start} to {days.end}: {quantity(total)} {total_unit}.",
         breakdowns=[
-            (f"By {name}", [row for row in shares if row.dimension == name]) for name in ("plan", "kind", "provider")
+            (f"By {name}", [_share(row) for row in shares if row.dimension == name])
+            for name in ("plan", "kind", "provider")
         ],
         top=top,
-        top_month=f"{days.end:%B %Y}",
         counts=counts,
         parts=list_parts(counts, now, wall),
         as_of=now,
     )
+
+
+def _share(row: Row[Any]) -> NamedShare:
+    names = {"others": f"{row.value} {'other' if row.value == '1' else 'others'}", "not given": f"No {row.dimension}"}
+    return NamedShare(names.get(row.part, row.value), row.events, row.quantity)
 
 
 def list_parts(counts: Row[Any], now: datetime, wall: datetime) -> list[Part]:
@@ -132,11 +146,21 @@ def list_parts(counts: Row[Any], now: datetime, wall: datetime) -> list[Part]:
     folded = "not rolled up yet" if lag is None else f"{_span(lag)} behind"
     size = f"PostgreSQL {counts.server.split()[0]}, {counts.bytes // 10**6} MB, {counts.connections} connections"
     return [
+        _describe_scheduler(counts, wall),
         Part("Queue", "late" if counts.parked or waited > _QUEUE_LATE else "ok", queue),
         Part("Roll-ups", "late" if lag is None or lag > _LAG_LATE else "ok", folded),
         Part("Subscriptions", "late" if counts.charged_twice else "ok", _describe_seconds(counts.charged_twice or ())),
         Part("Database", "ok", size),
     ]
+
+
+def _describe_scheduler(counts: Row[Any], wall: datetime) -> Part:
+    """The scheduler queues periodic tasks every ten seconds, and a worker says as often that it is alive."""
+    beats = [beat for beat in (counts.worker_at, counts.scheduler_at) if beat is not None]
+    if len(beats) < 2:
+        return Part("Scheduler", "late", "no worker has started yet")
+    silent = wall - min(beats)
+    return Part("Scheduler", "late" if silent > _SCHEDULER_LATE else "ok", f"last heartbeat {_span(silent)} ago")
 
 
 def _describe_seconds(names: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.kit.actor import Actor
-from app.metering.verification.recount import recount
+from app.metering.verification.move import move_usage
 from app.statements.wording import format_amount
 from app.subscriptions.service import assign_plan
 
@@ -42,17 +42,17 @@ def list_assignable_plans(offers: Sequence[Row[Any]]) -> list[AssignablePlan]:
     ]
 
 
-def assign_plan_and_recount(
+def assign_plan_and_move_usage(
     session: Session, org_id: UUID, choice: AssignablePlan, *, actor: Actor, now: datetime
 ) -> bool:
-    """Put the organisation on the plan; if its usage period moved, recount usage in the same transaction.
+    """Put the organisation on the plan; if its usage period moved, move usage in the same transaction.
 
     Returns False if it was already on the plan. Raises the errors of `assign_plan`.
     """
     change = assign_plan(session, org_id, choice.version_id, interval=choice.interval, currency=choice.currency,
                          actor=actor, now=now)  # fmt: skip
-    if change.recount_from is not None:
-        recount(session, org_id, change.recount_from, now)
+    if change.moved_from is not None:
+        move_usage(session, org_id, change.moved_from, now)
     return change.changed
 
 

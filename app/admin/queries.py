@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ SELECT (SELECT count(*) FROM accounts_orgs WHERE deleted_at IS NULL) AS orgs,
        (SELECT count(*) FROM accounts_users WHERE deleted_at IS NULL) AS users,
        (SELECT array_agg(DISTINCT org.name ORDER BY org.name)
         FROM payments_second_subscriptions second JOIN accounts_orgs org ON org.id = second.org_id) AS charged_twice,
-       queue.waiting, queue.parked, queue.oldest, rollups.folded_at,
+       queue.waiting, queue.parked, queue.oldest, heartbeat.worker_at, heartbeat.scheduler_at, rollups.folded_at,
        coalesce((SELECT sum(events) FROM metering_totals WHERE day = :today AND dimension = ''), 0) AS events_today,
        current_setting('server_version') AS server, pg_database_size(current_database()) AS bytes,
        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()) AS connections
@@ -29,6 +29,7 @@ FROM (SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,
              count(*) FILTER (WHERE status = 'failed') AS parked,
              min(scheduled_at) FILTER (WHERE status = 'todo' AND scheduled_at <= :wall) AS oldest
       FROM queue_jobs WHERE status IN ('todo', 'failed')) queue,
+     queue_heartbeat heartbeat,
      (SELECT min(folded_at) AS folded_at FROM metering_rollups) rollups
 """)
 # A page of organisations, newest first; the search matches names and members' email addresses.
@@ -55,7 +56,8 @@ _ORG = """
 SELECT org.id, org.name, org.time_zone, org.currency, org.created_at, org.suspended_at,
        plan.name AS plan, plan.key AS plan_key, pv.number AS plan_version, pv.id AS plan_version_id,
        subscription.state, subscription.interval, subscription.currency AS paid_in, subscription.started_at,
-       subscription.billing_ends_at, member.role, member.created_at AS joined_at,
+       subscription.billing_ends_at, subscription.limited_at, subscription.restriction_lifted_until,
+       member.role, member.created_at AS joined_at,
        person.id AS user_id, person.name AS user_name, person.email{more}
 FROM accounts_orgs org
 LEFT JOIN subscriptions_open subscription ON subscription.org_id = org.id
@@ -76,19 +78,44 @@ FROM catalog_offers plan
 LEFT JOIN catalog_prices price ON price.plan_version_id = plan.version_id
 ORDER BY plan.position, plan.key, price.currency <> 'USD', price.currency, price.interval
 """)
+# Every feature of the newest plans; `is_list` if some plan gives it a list.
+_FEATURES = text("""
+SELECT feature.key, min(feature.label) AS label, bool_or(jsonb_typeof(feature.value) = 'array') AS is_list
+FROM catalog_newest newest JOIN catalog_features feature ON feature.plan_version_id = newest.version_id
+GROUP BY feature.key ORDER BY label
+""")
+_NAMES = text("SELECT id, name FROM accounts_users WHERE id = ANY (:ids)")
 
-# A meter's totals over the days: overall and by plan, kind and provider; a version's id becomes its plan's name.
+# A meter's totals over the days: overall and by plan, kind and provider; a version's id becomes its plan's name. Events
+# without a value have a row of their own, and values beyond the limit share one.
 _SHARES = text("""
-SELECT t.dimension, coalesce(pv.plan_name, t.value) AS value,
-       CASE WHEN :greatest THEN max(t.quantity) ELSE sum(t.quantity) END AS quantity, sum(t.events)::bigint AS events
-FROM (SELECT '' AS dimension, * FROM usage_total_series(:first, :last, '')
-      UNION ALL SELECT 'plan', * FROM usage_total_series(:first, :last, 'plan')
-      UNION ALL SELECT 'kind', * FROM usage_total_series(:first, :last, 'kind')
-      UNION ALL SELECT 'provider', * FROM usage_total_series(:first, :last, 'provider')) t
-LEFT JOIN catalog_versions pv ON t.dimension = 'plan' AND pv.id::text = t.value
-WHERE t.meter_id = :meter_id
-GROUP BY t.dimension, coalesce(pv.plan_name, t.value)
-ORDER BY t.dimension, quantity DESC
+WITH given AS MATERIALIZED (
+    SELECT d.dimension, coalesce(pv.plan_name, t.value) AS value,
+           CASE WHEN :greatest THEN max(t.quantity) ELSE sum(t.quantity) END AS quantity,
+           sum(t.events)::bigint AS events,
+           row_number() OVER (PARTITION BY d.dimension ORDER BY sum(t.quantity) DESC, coalesce(pv.plan_name, t.value))
+               AS n
+    FROM unnest(ARRAY['', 'plan', 'kind', 'provider']) d (dimension)
+    CROSS JOIN LATERAL usage_total_series(:first, :last, d.dimension) t
+    LEFT JOIN catalog_versions pv ON d.dimension = 'plan' AND pv.id::text = t.value
+    WHERE t.meter_id = :meter_id
+    GROUP BY d.dimension, coalesce(pv.plan_name, t.value)
+), named AS (
+    SELECT g.dimension, sum(g.quantity) AS quantity, max(g.quantity) AS peak, sum(g.events) AS events
+    FROM given g WHERE g.dimension <> '' GROUP BY g.dimension
+)
+SELECT g.dimension, 'value' AS part, g.value, g.quantity, g.events FROM given g WHERE g.n <= :limit
+UNION ALL
+SELECT g.dimension, 'others', count(*)::text, CASE WHEN :greatest THEN max(g.quantity) ELSE sum(g.quantity) END,
+       sum(g.events)::bigint
+FROM given g WHERE g.n > :limit GROUP BY g.dimension
+UNION ALL
+SELECT d.dimension, 'not given', '', usage_not_given(:aggregation, whole.quantity, named.quantity, named.peak),
+       (whole.events - coalesce(named.events, 0))::bigint
+FROM unnest(ARRAY['plan', 'kind', 'provider']) d (dimension)
+JOIN given whole ON whole.dimension = '' LEFT JOIN named ON named.dimension = d.dimension
+WHERE whole.events > coalesce(named.events, 0)
+ORDER BY dimension, part DESC, quantity DESC
 """)
 
 
@@ -102,13 +129,16 @@ def get_health(session: Session, *, wall: datetime, today: date, month_ago: date
     return session.execute(_HEALTH, found).one()
 
 
-def list_shares(session: Session, meter: Meter, first: date, last: date) -> Rows:
+def list_shares(session: Session, meter: Meter, first: date, last: date, limit: int = 50) -> Rows:
     """A meter's totals over the days, inclusive: one row overall (dimension ""), then by plan, kind and provider.
 
-    Worked example: 30 calls, 20 of them on Pro and all of kind scan: ("", "", 30), ("plan", "Pro", 20), ...
+    `part` is value, others (`value` is their number) or "not given". A quantity that does not add up is None. Worked
+    example: 30 calls, 20 of them on Pro and 28 of kind scan: ("", value, "", 30), ("kind", value, "scan", 28),
+    ("kind", not given, "", 2), ("plan", value, "Pro", 20), ...
     """
     values = {"first": first, "last": last, "meter_id": meter.id, "greatest": meter.aggregation == "max"}
-    return session.execute(_SHARES, values).all()
+    asked = {**values, "aggregation": meter.aggregation, "limit": limit}
+    return session.execute(_SHARES, asked).all()
 
 
 def list_orgs(session: Session, *, search: str | None, before: UUID | None, limit: int) -> Rows:
@@ -130,6 +160,16 @@ def list_org_rows_with_stripe(session: Session, org_id: UUID, *, limit: int) -> 
 def list_offers(session: Session) -> Rows:
     """The plans staff can assign, one row per price; a plan without prices has one row with price columns null."""
     return session.execute(_OFFERS).all()
+
+
+def list_features(session: Session) -> Rows:
+    """The features that plans have: key, label, and whether a value is a list."""
+    return session.execute(_FEATURES).all()
+
+
+def list_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
+    """The names of users by id; API keys among the ids have none."""
+    return {row.id: row.name for row in session.execute(_NAMES, {"ids": list(ids)})} if ids else {}
 
 
 def _literal(search: str) -> str:

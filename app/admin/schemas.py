@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from app.kit.fields import CurrencyCode, Instant, ShortText
+from app.kit.fields import CurrencyCode, Instant, ShortText, matching
 from app.portal.usage.schemas import CurrentAnswer
 from app.web.paging import Limit
 
@@ -72,11 +72,14 @@ class AnalyticsQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Figure(msgspec.Struct):
-    """Usage of a meter in one group: a day, a plan's key, a kind or a provider."""
+    """Usage of a meter in one group: a day, a plan's key, a kind or a provider; null for events that name none.
 
-    group: str
+    `quantity` is null where it is not known: maxima and distinct values do not add up.
+    """
+
+    group: str | None
     meter: str
-    quantity: Decimal
+    quantity: Decimal | None
     events: int
 
 
@@ -96,7 +99,7 @@ class TopQuery(msgspec.Struct, forbid_unknown_fields=True):
     """`month` is a calendar month such as 2026-11; by default this month."""
 
     meter: ShortText
-    month: Annotated[str, msgspec.Meta(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])\Z")] | None = None
+    month: Annotated[str, matching(r"^20[0-9]{2}-(0[1-9]|1[0-2])\Z", "a month such as 2026-11")] | None = None
     limit: Limit = 10
     by: Literal["usage"] = "usage"
 

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request
 
 from app.admin import queries
 from app.admin.overview import build_overview, parse_days
+from app.admin.owing import list_owing
 from app.catalog import queries as catalog
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
@@ -24,7 +25,7 @@ _TOP = 10
 
 @pages.get("/admin")
 def index() -> Response:
-    """Usage by day, plan and kind; the top organisations; health of the installation."""
+    """Who owes; usage by day, plan and kind; the top organisations; health of the installation."""
     now, wall = business_now(), wall_now()
     today = now.astimezone(UTC).date()
     meters = catalog.list_meters(session())
@@ -42,12 +43,12 @@ def index() -> Response:
         meters,
         by_day=reports.list_daily_totals(session(), days.start, days.end),
         shares=queries.list_shares(session(), meter, days.start, days.end),
-        top=reports.list_top_orgs(session(), days.end, meter.id, _TOP),
+        top=reports.list_top_orgs_of_days(session(), days.start, days.end, meter.id, _TOP),
         counts=counts,
         now=now,
         wall=wall,
     )
-    return render("admin/overview.html", view=view)
+    return render("admin/overview.html", view=view, owing=list_owing(session(), now))
 
 
 @pages.get("/admin/orgs")

@@ -18,7 +18,7 @@ from app.kit.money import plain
 
 FIELDS = (
     "chain", "seq", "org_id", "actor_kind", "actor_id", "acting_for", "action", "object_type", "object_id",
-    "before", "after", "at", "request_id", "personal_hash", "prev_hash",
+    "before", "after", "at", "wall_at", "request_id", "personal_hash", "prev_hash",
 )  # fmt: skip
 
 

@@ -16,7 +16,10 @@ INSTALLATION = "installation"
 
 
 class AuditEntry(Base):
-    """One action. A trigger rejects update, delete and truncate; `hash` covers `prev_hash` and all columns but `id`."""
+    """One action; `seq` is its place in the chain, `at` business time and `wall_at` wall time.
+
+    A trigger rejects update, delete and truncate; `hash` covers `prev_hash` and all columns but `id`.
+    """
 
     __tablename__ = "audit_entries"
     __table_args__ = (
@@ -39,6 +42,7 @@ class AuditEntry(Base):
     before: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     at: Mapped[datetime]
+    wall_at: Mapped[datetime]
     request_id: Mapped[str | None]
     personal_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     prev_hash: Mapped[bytes] = mapped_column(LargeBinary)

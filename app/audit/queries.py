@@ -20,6 +20,20 @@ class Entry:
     personal: dict[str, Any]
 
 
+def keep_changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Leave out of both states what did not change, also inside nested objects. Pure.
+
+    Worked example: {"plan": "free", "seats": 3} and {"plan": "pro", "seats": 3} keep {"plan": "free"}, {"plan": "pro"}.
+    """
+    old, new = dict(before or {}), dict(after or {})
+    for name in [name for name in old if name in new]:
+        if old[name] == new[name]:
+            del old[name], new[name]
+        elif isinstance(old[name], dict) and isinstance(new[name], dict):
+            old[name], new[name] = keep_changes(old[name], new[name])
+    return old, new
+
+
 def list_entries(
     session: Session,
     org_id: UUID | None,

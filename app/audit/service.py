@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.audit.chain import as_json, entry_hash, genesis, personal_hash
 from app.audit.models import INSTALLATION, AuditEntry, AuditHead, AuditPerson
 from app.kit.actor import Actor
+from app.kit.db import read_clocks
 
 # One statement creates or locks the head and returns the hash that the new entry links to.
 _CLAIM = text(
@@ -38,12 +39,14 @@ def write(
 
     `action` is noun.verb ("member.role_changed"); `on` is the object's type and id. `before` and `after` hold only what
     changed and nothing personal: names, email addresses and the like go into `personal`, which can be erased and also
-    receives the actor's address. Values are JSON, ids, times or decimals; a float raises `TypeError`.
+    receives the actor's address. Values are JSON, ids, times or decimals; a float raises `TypeError`. Entries are dated
+    by both clocks of the session's transaction; `now` stands for both in a session without clocks, as tools have.
 
     The chain's head stays locked until the caller's transaction ends, so write last. A transaction that writes to
     several chains writes to orgs before the installation.
     """
     chain = str(org_id) if org_id else INSTALLATION
+    at, wall_at = read_clocks(session, now)
     data, salt = _personal(actor, personal), secrets.token_bytes(16)
     fields = {
         "org_id": org_id,
@@ -55,7 +58,8 @@ def write(
         "object_id": str(on[1]),
         "before": as_json(before),
         "after": as_json(after),
-        "at": now,
+        "at": at,
+        "wall_at": wall_at,
         "request_id": actor.request_id,
         "personal_hash": personal_hash(salt, data) if data else None,
     }

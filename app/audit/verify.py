@@ -15,8 +15,8 @@ from app.audit.chain import entry_hash, genesis, personal_hash
 _WALK = text(
     """
     SELECT coalesce(e.chain, h.chain) AS chain, e.id, e.seq, e.org_id, e.actor_kind, e.actor_id, e.acting_for, e.action,
-           e.object_type, e.object_id, e.before, e.after, e.at, e.request_id, e.personal_hash, e.prev_hash, e.hash,
-           p.salt, p.data, h.seq AS head_seq, h.hash AS head_hash
+           e.object_type, e.object_id, e.before, e.after, e.at, e.wall_at, e.request_id, e.personal_hash,
+           e.prev_hash, e.hash, p.salt, p.data, h.seq AS head_seq, h.hash AS head_hash
       FROM audit_entries e
       FULL JOIN audit_heads h ON h.chain = e.chain
       LEFT JOIN audit_persons p ON p.entry_id = e.id

@@ -60,6 +60,8 @@ def _charges(plan: PlanDef, meters: Mapping[str, MeterDef]) -> Iterator[Mistake]
             yield (*path, "meter"), f"{charge.meter!r} is not a meter in this file; declare it under [meters]"
         elif charge.meter and (granted is None or granted.policy != "charge"):
             yield (*path, "meter"), f'never applies: give meters.{charge.meter} the policy "charge"'
+        if charge.collect == "immediate" and charge.model != "per_unit":
+            yield (*path, "collect"), "immediate goes with per_unit only: other models price the period as a whole"
         if charge.key and (charge.key, charge.currency) in keys:
             yield (*path, "key"), f"{charge.key!r} already has a charge in {charge.currency}"
         if charge.meter and (charge.meter, charge.currency) in priced:

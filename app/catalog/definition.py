@@ -138,3 +138,12 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
 
 def _amount(value: Decimal | None) -> str:
     return UNLIMITED if value is None else plain(value)
+
+
+def find_limit_mistake(limit: Decimal | None) -> str | None:
+    """What is wrong with the value of a limit of no meter; None if it is a whole number above 0, or unlimited."""
+    if limit is None:
+        return None
+    if limit != limit.to_integral_value():
+        return "must be a whole number"
+    return "must be above 0" if limit == 0 else None

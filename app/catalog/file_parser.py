@@ -14,6 +14,7 @@ from app.catalog.definition import (
     PlanDef,
     PlanTerms,
     canonicalise_property,
+    find_limit_mistake,
 )
 from app.catalog.models import AGGREGATIONS, COLLECT, INTERVALS, KEY, LIMITS, MODELS, POLICIES
 from app.catalog.reader import Table
@@ -140,7 +141,7 @@ def _check_properties(table: Table, charge: ChargeDef) -> None:
     if table.data.get("model") not in MODELS:
         return
     try:
-        parse_charge(charge.model, charge.properties, exponent(charge.currency))
+        parse_charge(charge.model, charge.properties, charge.currency)
     except InvalidRequest as wrong:
         for error in wrong.errors:
             parts = _PROPERTY.findall(error.field)
@@ -151,10 +152,10 @@ def _check_properties(table: Table, charge: ChargeDef) -> None:
 
 
 def _limits(table: Table) -> dict[str, Decimal | None]:
-    limits = {key: table.size(key) if key == "file_bytes" else table.whole(key) for key in LIMITS}
+    limits = {key: table.size(key) if key == "file_bytes" else table.quantity(key, needed=True) for key in LIMITS}
     for key, value in limits.items():
-        if value == 0:
-            table.add_mistake(key, "must be above 0")
+        if mistake := find_limit_mistake(value):
+            table.add_mistake(key, mistake)
     table.reject_unknown_keys()
     return limits
 

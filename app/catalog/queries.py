@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, Select, select
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.catalog.models import Meter, Plan, PlanCharge, PlanMeter, PlanVersion
+from app.catalog.sql_views import NEWEST
 
-# For the hot pool: the public plans on sale, in catalogue order (smallest first), with the meter's cap per period,
-# minute, hour and day (NULL: no cap) and the plan's requests per minute.
-PLAN_CAPS_SQL = """
-SELECT plan.key, meter.aggregation,
-       CASE WHEN granted.policy = 'block' THEN coalesce(granted.hard_limit, granted.allowance)
-            ELSE granted.hard_limit END,
-       granted.per_minute, granted.per_hour, granted.per_day, requests.value
+# For the hot pool: the public plans on sale, in catalogue order (smallest first), with what they say about a meter
+# (NULL: they do not mention it) and their requests per minute.
+PLANS_ON_SALE_SQL = """
+SELECT plan.key, meter.aggregation, requests.value, granted.policy, granted.allowance, granted.hard_limit,
+       granted.per_minute, granted.per_hour, granted.per_day, NULL,
+       EXISTS (SELECT FROM plan_charges charge WHERE charge.plan_version_id = plan.version_id
+                 AND charge.meter_id = meter.id AND charge.collect = 'immediate')
 FROM catalog_offers plan
 LEFT JOIN meters meter ON meter.key = %s
 LEFT JOIN plan_meters granted ON granted.plan_version_id = plan.version_id AND granted.meter_id = meter.id
@@ -39,13 +39,7 @@ _PARTS = (
 
 def _newest() -> Select[PlanVersion]:
     """Select the newest published version of every plan, with its plan."""
-    return (
-        select(PlanVersion)
-        .join(PlanVersion.plan)
-        .where(PlanVersion.published_at.is_not(None))
-        .order_by(PlanVersion.plan_id, PlanVersion.number.desc())
-        .ext(distinct_on(PlanVersion.plan_id))
-    )
+    return select(PlanVersion).join(NEWEST, NEWEST.c.version_id == PlanVersion.id).join(PlanVersion.plan)
 
 
 def list_meters(session: Session) -> list[Meter]:
@@ -103,3 +97,10 @@ def find_plan_of_version(session: Session, version_id: UUID) -> Row[Any] | None:
     plans = select(PlanVersion.number, Plan.key, Plan.name).join(PlanVersion, PlanVersion.plan_id == Plan.id)
     row: Row[Any] | None = session.execute(plans.where(PlanVersion.id == version_id)).one_or_none()  # type: ignore[assignment]  # a row of three
     return row
+
+
+def get_plans_of_versions(session: Session, version_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+    """The key and name of the plan, and the number, of each version by its id, without loading their parts."""
+    plans = select(PlanVersion.id, PlanVersion.number, Plan.key, Plan.name).join(Plan, PlanVersion.plan_id == Plan.id)
+    rows: Sequence[Row[Any]] = session.execute(plans.where(PlanVersion.id.in_(version_ids))).all()  # type: ignore[assignment]  # rows of four
+    return {row.id: row for row in rows}

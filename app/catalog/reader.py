@@ -83,19 +83,12 @@ class Table:
         self._expect(key, value, f"a number or {UNLIMITED!r}")
         return None
 
-    def whole(self, key: str) -> Decimal | None:
-        """A whole number or "unlimited"; required."""
-        number = self.quantity(key, needed=True)
-        if number is not None and number != number.to_integral_value():
-            self.add_mistake(key, "must be a whole number")
-        return number
-
     def size(self, key: str) -> Decimal | None:
-        """Bytes: a whole number, "50 MB" (10^6), "50 MiB" (2^20), or "unlimited"; required."""
+        """Bytes: a number, "50 MB" (10^6), "50 MiB" (2^20), or "unlimited"; required."""
         value = self.data.get(key)
         match = _SIZE.fullmatch(value) if isinstance(value, str) else None
         if match is None:
-            return self.whole(key)
+            return self.quantity(key, needed=True)
         self._read.add(key)
         return Decimal(match["number"]) * _BYTES[match["unit"]]
 

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.factory import assets, health, logs, middleware
+from app.accounts.sign_in.login import login_manager
+from app.factory import health, logs, middleware, rate
 from app.factory.access import ACCESS
+from app.factory.application import PageSessions, Portal, cookie_settings
 from app.factory.blueprints import APIS, MACHINES, PAGES
-from app.factory.form_session import FormSessions
 from app.kit.clock import Clocks, OffsetClock, SystemClock
+from app.kit.db import engine_options, limit_waits
 from app.kit.pool import HotPool
 from app.payments.gateway import EXTENSION, build_gateway
 from app.settings import PROJECT, Settings
 from app.web import errors, filters, openapi
-from app.web.api import MAX_BODY
+from app.web.bodies import MAX_BODY
 from app.web.database import db
 from app.web.runtime import Runtime
-
-
-class Portal(Flask):
-    """Flask with our static files, and without checking on every request whether views and hooks are coroutines."""
-
-    def send_static_file(self, filename: str) -> Response:
-        return assets.serve_text(filename) if filename in assets.texts() else super().send_static_file(filename)
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        return func
 
 
 def create_app(settings: Settings, clocks: Clocks | None = None) -> Flask:
@@ -46,6 +35,7 @@ def create_app(settings: Settings, clocks: Clocks | None = None) -> Flask:
         app.register_blueprint(blueprint)
     errors.register(app)
     filters.register(app)
+    rate.register(app, settings)
     middleware.register(app)
     logs.configure(settings)
     _check_access(app)
@@ -56,21 +46,12 @@ def _configure(app: Flask, settings: Settings) -> None:
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1),
-        SQLALCHEMY_ENGINE_OPTIONS={
-            "pool_size": 5,
-            "pool_timeout": 2,
-            "pool_pre_ping": True,
-            "hide_parameters": True,  # errors are logged; what people typed must not be
-            "connect_args": {"connect_timeout": 2, "options": "-c statement_timeout=5s -c lock_timeout=2s"},
-        },
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.statement_limit),
         # No legitimate form is larger than the largest batch; the API answers 413 itself and names the limit.
         MAX_CONTENT_LENGTH=MAX_BODY + 1,
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
-        SESSION_COOKIE_NAME="tk_form" if settings.sandbox else "__Host-tk_form",
-        SESSION_COOKIE_SECURE=not settings.sandbox,
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
+        **cookie_settings(settings),
     )
 
 
@@ -81,12 +62,15 @@ def _add_extensions(app: Flask, settings: Settings, clocks: Clocks | None) -> No
     app.extensions["tollkeeper"] = Runtime(
         settings=settings,
         clocks=clocks,
-        pool=HotPool(settings.database_url, settings.hot_pool_size),
+        pool=HotPool(settings.database_url, settings.hot_pool_size, statement_limit=settings.statement_limit),
         started_at=clocks.business.now(),
     )
     app.extensions[EXTENSION] = build_gateway(settings)
-    app.session_interface = FormSessions()
+    app.session_interface = PageSessions()
+    login_manager.init_app(app, add_context_processor=False)  # templates know the caller as `who`
     db.init_app(app)
+    with app.app_context():
+        limit_waits(db.engine, settings.statement_limit)
     Migrate(app, db, directory=str(PROJECT / "migrations"))
     guard = CSRFProtect(app)
     for blueprint in (*APIS, *MACHINES):

@@ -5,16 +5,18 @@ from __future__ import annotations
 from flask import Blueprint
 
 from app.accounts.views import pages as accounts_pages
-from app.admin.inbox_api import api as admin_api
-from app.admin.inbox_pages import pages as admin_pages
+from app.admin.billing_runs.api import api as admin_api
+from app.admin.billing_runs.pages import pages as admin_pages
 from app.catalog.api import api as catalog_api
-from app.metering.api import api as metering_api
+from app.metering.corrections.api import api as metering_api
 from app.ops.clock_bar import bar as sandbox_bar
 from app.payments.api import api as payments_api
 from app.payments.webhooks.views import webhooks
 from app.portal.billing.views import billing
 from app.portal.dashboard.views import pages as portal_pages
 from app.portal.docs.views import docs as docs_pages
+from app.portal.invoices.api import api as invoices_api
+from app.portal.invoices.views import invoices as invoice_pages
 from app.portal.plans.views import plans as plan_pages
 from app.portal.usage.api import api as portal_api
 from app.portal.usage.views import usage as usage_pages
@@ -22,9 +24,9 @@ from app.subscriptions.api import api as subscriptions_api
 from app.web.api import Api
 
 PAGES: list[Blueprint] = [
-    accounts_pages, portal_pages, plan_pages, usage_pages, billing, docs_pages, admin_pages, webhooks,
+    accounts_pages, portal_pages, plan_pages, usage_pages, billing, invoice_pages, docs_pages, admin_pages, webhooks,
     sandbox_bar,
 ]  # fmt: skip
 # Called by programs, which send no cookies and so no CSRF token.
 MACHINES: list[Blueprint] = [webhooks]
-APIS: list[Api] = [catalog_api, subscriptions_api, metering_api, payments_api, portal_api, admin_api]
+APIS: list[Api] = [catalog_api, subscriptions_api, metering_api, payments_api, invoices_api, portal_api, admin_api]

@@ -12,9 +12,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
 
 from app.kit.db import SCHEMA_STATE
+from app.kit.privileges import EXCESS_RIGHTS, name_excess_rights
 from app.payments.webhooks import inbox
 from app.settings import PROJECT
 from app.web.database import discard_failed_transaction, session
+from app.web.runtime import runtime
 
 pages = Blueprint("health", __name__)
 INBOX = Gauge("tollkeeper_stripe_inbox_events", "Stripe events that are waiting or need attention", ["state"])
@@ -28,11 +30,13 @@ def healthz() -> Response:
 
 @pages.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """Ready: the database answers, its schema is current, and the queue's tables exist."""
-    checks = {"database": False, "migrations": False, "queue": False}
+    """Ready: the database answers, its schema is current, the queue's tables exist, and our role owns nothing."""
+    checks = {"database": False, "migrations": False, "queue": False, "role": False}
     try:
         row = session().execute(text(SCHEMA_STATE)).one()
-        checks = {"database": True, "migrations": row[0] == head(), "queue": bool(row[1])}
+        excess = name_excess_rights(session().execute(text(EXCESS_RIGHTS)).one())
+        role = runtime().settings.sandbox or not excess
+        checks = {"database": True, "migrations": row[0] == head(), "queue": bool(row[1]), "role": role}
     except (sqlalchemy.exc.SQLAlchemyError, psycopg.Error):
         discard_failed_transaction()
     ready = all(checks.values())

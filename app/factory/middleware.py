@@ -5,29 +5,34 @@ from __future__ import annotations
 import hmac
 import re
 import time
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, g, request, url_for
+from flask import Flask, Request, Response, current_app, g, request, url_for
+from flask_login import current_user, login_fresh
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from prometheus_client import Counter, Histogram
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from app.accounts import guards
 from app.accounts.identity import Caller
-from app.factory import assets, rate
+from app.accounts.reads import VIEWED, audit_read
+from app.accounts.sign_in import step_up
+from app.accounts.sign_in.login import login_manager
+from app.factory import assets, headers, rate
 from app.factory.access import ACCESS
 from app.factory.rules import Rule
 from app.kit.errors import NotAllowed, NotFound, RightLost
 from app.kit.ids import new_hex
-from app.web.api import MAX_BODY
+from app.kit.local_addresses import is_loopback
+from app.web.bodies import MAX_BODY
 from app.web.database import guard_transactions
 from app.web.errors import API_PREFIX, MACHINE_PREFIXES
 from app.web.pages import redirect_to
-from app.web.runtime import business_now, runtime
+from app.web.runtime import business_now, resolve, runtime
 
 log = structlog.get_logger()
 REQUESTS = Counter("tollkeeper_requests_total", "Requests answered", ["endpoint", "status"])
@@ -36,57 +41,57 @@ SECONDS = Histogram("tollkeeper_request_seconds", "Time to answer", ["endpoint"]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _MOST_UNREAD, _CHUNK = MAX_BODY + 1024 * 1024, 64 * 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
-_CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; form-action {}; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
-)
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "strict-origin-when-cross-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-_FOREVER = "public, max-age=31536000, immutable"
-_PAGE_HEADERS = {"Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()"}
-_PAGE_HEADERS_KEY = "tollkeeper.page_headers"
+_PAGE_HEADERS_KEY, _HOST_KEY = "tollkeeper.page_headers", "tollkeeper.host"
 
 
 def register(app: Flask) -> None:
     """Install the hooks, in the order in which they run."""
     settings = app.extensions["tollkeeper"].settings
-    # A form's answer may redirect to Stripe, and browsers apply `form-action` to redirects too.
-    form_targets = " ".join(("'self'", *(settings.stripe_page_hosts if settings.stripe_on else ())))
-    app.extensions[_PAGE_HEADERS_KEY] = {"Content-Security-Policy": _CSP.format(form_targets), **_PAGE_HEADERS}
+    app.extensions[_HOST_KEY] = settings.host, settings.sandbox
+    app.extensions[_PAGE_HEADERS_KEY] = headers.build_page_headers(settings)
     app.before_request(_begin)
-    app.before_request(_refuse_other_sites)
-    app.before_request(_admit)
     app.after_request(_finish)
     app.context_processor(_context)
+    headers.register(app, settings)
 
 
-def _begin() -> None:
-    sent = request.headers.get("X-Request-Id", "")
-    g.request_id = sent if _REQUEST_ID.fullmatch(sent) else new_hex()
+def _begin() -> Response | None:
+    asked = resolve(request)
+    sent = asked.environ.get("HTTP_X_REQUEST_ID")
+    g.request_id = sent if sent and _REQUEST_ID.fullmatch(sent) else new_hex()
     g.started = time.perf_counter()
+    _refuse_other_hosts(asked)
+    _refuse_other_sites(asked)
+    return _admit(asked)
 
 
-def _refuse_other_sites() -> None:
-    """A second defence besides the CSRF token: browsers say where an unsafe request comes from (OWASP, CSRF)."""
-    if request.method in SAFE_METHODS or request.path.startswith(API_PREFIX):
+def _refuse_other_hosts(asked: Request) -> None:
+    """Answer under our own name only (CWE-644). A sandbox also answers under this machine's; probes use any address."""
+    host = asked.environ.get("HTTP_HOST", "")
+    ours, sandbox = current_app.extensions[_HOST_KEY]
+    if host.lower() == ours or (asked.endpoint or "").startswith("health."):
         return
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    ours = {None, request.host_url.rstrip("/"), runtime().settings.base_url}
+    if not sandbox or not is_loopback(re.sub(r":\d+$", "", host)):
+        raise BadRequest(f"This is not the address of this portal, which is {runtime().settings.base_url}.")
+
+
+def _refuse_other_sites(asked: Request) -> None:
+    """A second defence besides the CSRF token: browsers say where an unsafe request comes from (OWASP, CSRF)."""
+    if asked.method in SAFE_METHODS or asked.path.startswith(API_PREFIX):
+        return
+    site, origin = asked.headers.get("Sec-Fetch-Site"), asked.headers.get("Origin")
+    ours = {None, asked.host_url.rstrip("/"), runtime().settings.base_url}
     if site not in {"same-origin", "none"} if site else origin not in ours:
         raise NotAllowed("This form was sent from another site. Nothing was changed.", code="csrf")
 
 
-def _admit() -> Response | None:
-    endpoint = request.endpoint
-    if endpoint is None or request.routing_exception is not None:
+def _admit(asked: Request) -> Response | None:
+    endpoint = asked.endpoint
+    if endpoint is None or asked.routing_exception is not None:
         return None  # Flask answers 404 and 405
     rule = ACCESS[endpoint]
     if rule.kind == "key":
-        _admit_key(rule)
+        _admit_key(rule, asked)
     elif rule.kind == "operator":
         _admit_operator()
     elif rule.kind != "public":
@@ -94,12 +99,13 @@ def _admit() -> Response | None:
     return None
 
 
-def _admit_key(rule: Rule) -> None:
-    caller = guards.identify_key(request)
+def _admit_key(rule: Rule, asked: Request) -> None:
+    caller = guards.identify_key(asked)
     guards.require_scope(caller, str(rule.scope))
-    if caller.org_id is not None:
-        g.idempotency_owner = caller.org_id
-        rate.spend(caller.org_id)
+    g.idempotency_owner = caller.org_id or caller.key_id
+    rate.spend(caller)
+    if caller.staff and caller.org_id is not None and asked.method in SAFE_METHODS:
+        audit_read(caller.actor, VIEWED, caller.org_id)
 
 
 def _admit_operator() -> None:
@@ -111,12 +117,15 @@ def _admit_operator() -> None:
 
 def _admit_person(rule: Rule) -> Response | None:
     """Let a person in whom the rule allows. What they write is checked again in the transaction that writes it."""
+    if not current_user.is_authenticated:
+        return login_manager.unauthorized()  # type: ignore[no-any-return]  # Flask-Login carries no types
     caller = guards.caller()
-    if caller.user_id is None:
-        return redirect_to("accounts.sign_in", next=_return_path())
     if rule.kind != "signed_in" and not caller.verified:
         return redirect_to("accounts.resend_verification")
     _require(rule, caller)
+    if rule.fresh_page and not login_fresh():
+        step_up.set_form_page(url_for(rule.fresh_page, **(request.view_args or {})))
+        return login_manager.needs_refresh()  # type: ignore[no-any-return]  # as above
     if request.method not in SAFE_METHODS:
         guard_transactions(partial(_require_still, rule))
     return None
@@ -141,27 +150,17 @@ def _require(rule: Rule, caller: Caller) -> None:
         raise NotAllowed(f"This needs one of the roles {', '.join(sorted(rule.roles))}; {yours}.")
 
 
-def _return_path() -> str | None:
-    """Where to return after signing in; only a page that can be opened by a link."""
-    return request.full_path.rstrip("?") if request.method == "GET" else None
-
-
 def _finish(response: Response) -> Response:
-    response.headers.extend(_HEADERS)
-    response.headers["X-Request-Id"] = g.get("request_id", "")
-    machine = request.path.startswith(MACHINE_PREFIXES)
+    asked, kept = resolve(request), resolve(g)
+    headers.add(asked, "X-Request-Id", kept.get("request_id", ""))
+    machine = asked.path.startswith(MACHINE_PREFIXES)
     if machine:
-        rate.describe(response)
-    elif request.endpoint != "static" or response.mimetype == "text/html":  # such as the page of a 404
+        rate.describe(asked, kept)
+    elif asked.endpoint != "static" or response.mimetype == "text/html":  # such as the page of a 404
         for name, value in current_app.extensions[_PAGE_HEADERS_KEY].items():
             response.headers.setdefault(name, value)
-    response.headers.setdefault("Cache-Control", "no-store")
-    if request.endpoint == "static" and response.status_code < 400:
-        asked = (request.view_args or {}).get("filename", ""), request.args.get("v", "")
-        response.headers["Cache-Control"] = _FOREVER if assets.is_version(*asked) else "no-cache"
-    if not runtime().settings.sandbox:
-        response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
-    _record_metrics(response, machine=machine)
+    headers.set_lifetime(asked, response)
+    _record_metrics(asked, response, kept.get("started"), machine=machine)
     if response.status_code >= 400:
         _read_rest()
     return response
@@ -181,14 +180,25 @@ def _read_rest() -> None:
         left -= len(chunk)
 
 
-def _record_metrics(response: Response, *, machine: bool) -> None:
-    endpoint = request.endpoint or "none"
-    seconds = time.perf_counter() - g.get("started", time.perf_counter())
-    REQUESTS.labels(endpoint, response.status_code).inc()
-    SECONDS.labels(endpoint).observe(seconds)
+def _record_metrics(asked: Request, response: Response, started: float | None, *, machine: bool) -> None:
+    endpoint = asked.endpoint or "none"
+    ended = time.perf_counter()
+    seconds = ended - (started or ended)
+    _answered(endpoint, response.status_code).inc()
+    _taken(endpoint).observe(seconds)
     if not machine or response.status_code >= 500:
-        log.info("request", endpoint=endpoint, method=request.method, status=response.status_code,
+        log.info("request", endpoint=endpoint, method=asked.method, status=response.status_code,
                  ms=round(seconds * 1000, 1))  # fmt: skip
+
+
+@cache
+def _answered(endpoint: str, status: int) -> Counter:
+    return REQUESTS.labels(endpoint, status)
+
+
+@cache
+def _taken(endpoint: str) -> Histogram:
+    return SECONDS.labels(endpoint)
 
 
 def _context() -> dict[str, Any]:

@@ -67,6 +67,18 @@ class Refused(DomainError):
 
 
 class Unavailable(DomainError):
-    """A dependency is down; nothing was done and the call is safe to repeat."""
+    """It cannot be done now, and is safe to repeat. Unless a subclass says otherwise, a dependency is away."""
 
     code = "unavailable"
+
+
+class Busy(Unavailable):
+    """Others hold what it needs, or it took too long: nothing was done, and soon it may be possible."""
+
+    code = "busy"
+
+
+class OutcomeUnknown(Unavailable):
+    """The answer was lost: it may have been done. With the same id it is done only once."""
+
+    code = "outcome_unknown"

@@ -6,6 +6,7 @@ translates `\Z` to `$`, which means the very end in ECMA-262.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -13,14 +14,36 @@ from msgspec import Meta, Raw
 
 from app.kit.money import QUANTITY
 
+_MISMATCH = re.compile(r"Expected `str` matching regex (?P<shown>'.*'|\".*\")(?= - at `|$)", re.DOTALL)
+_NO_TIME = re.compile("Invalid RFC3339 encoded datetime")
+_NO_ZONE = re.compile("Expected `datetime` with a timezone component")
+_TIME = "Expected a time with its offset, such as 2026-11-01T00:00:00Z or 2026-11-01T02:00:00+02:00"
+_words: dict[str, str] = {}
+
+
+def matching(pattern: str, words: str) -> Meta:
+    """Build a constraint on text. `words` say in an error what the pattern asks for; nobody is shown a pattern."""
+    _words[repr(pattern)] = words
+    return Meta(pattern=pattern)
+
+
+def describe_mismatch(message: str) -> str:
+    """Reword one of msgspec's error messages: words in the place of a pattern, and what to send for a time."""
+    worded = _MISMATCH.sub(lambda found: f"Expected {_words.get(found['shown'], 'another form')}", message)
+    return _NO_ZONE.sub(_TIME, _NO_TIME.sub(_TIME, worded))
+
+
 Instant = Annotated[datetime, Meta(tz=True)]
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
-CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
+CurrencyCode = Annotated[str, matching(r"^[A-Z]{3}\Z", "three capital letters, such as USD")]
 # True is the default in JSON Schema, but without it TypeScript generators produce an empty object.
 _OBJECT = {"type": "object", "additionalProperties": True}
 FreeObject = Annotated[dict[str, Any], Meta(extra_json_schema=_OBJECT)]
 RawObject = Annotated[Raw, Meta(extra_json_schema=_OBJECT)]
 RawObjectOrNull = Annotated[Raw, Meta(extra_json_schema={"anyOf": [_OBJECT, {"type": "null"}]})]
+
+# A value of any type, kept raw so that `web.json.decode_value` reads its numbers exactly.
+AnyValue = Annotated[Raw, Meta(extra_json_schema={"description": "Any JSON value."})]
 
 _RULE = "decimal below 10^15 with at most 6 places and no exponent, as text or as a JSON number."
 _NUMBER = {"type": "number", "minimum": 0, "exclusiveMaximum": 10**15}

@@ -6,7 +6,7 @@ reacquiring it costs more than the statement. Here it is released once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -24,17 +24,20 @@ _CACHE = "tollkeeper_hot"
 class HotStatement:
     """SQL with %s placeholders whose types PostgreSQL can infer; prepared once per connection.
 
+    `writes`: if its answer is lost, nobody knows whether it was done.
+
     Arguments are str (array literals too), bytes, int, bool, UUID, aware datetime, or None.
     """
 
-    def __init__(self, sql: str) -> None:
+    def __init__(self, sql: str, *, writes: bool = False) -> None:
+        self.writes = writes
         head, *rest = sql.split("%s")
         self._sql = (head + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))).encode()
         self._name = b"hot_%d" % next(_numbers)
 
     def rows(self, connection: Connection, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Run it on an autocommit connection; raises psycopg's errors, as `execute` does."""
-        values: list[Any] = [_encode(argument) for argument in arguments]  # psycopg's types omit None
+        values = _encode(arguments)
         prepared, reader = vars(connection).get(_CACHE) or _create_cache(connection)
         link = connection.pgconn
         if self._name not in prepared:
@@ -64,18 +67,25 @@ def _create_cache(connection: Connection) -> tuple[set[bytes], Any]:
     return cache
 
 
-def _encode(value: Any) -> bytes | None:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        text = value.encode()
-        if b"\0" in text:
-            raise psycopg.DataError("PostgreSQL text cannot contain NUL (0x00) bytes")
-        return text
-    if isinstance(value, bytes):
-        return b"\\x" + value.hex().encode()
-    if isinstance(value, datetime):
-        return value.isoformat().encode()
-    if isinstance(value, int | UUID):  # a bool too: PostgreSQL reads True
-        return str(value).encode()
-    raise TypeError(f"the hot path does not accept {type(value).__name__}")
+def _encode_text(value: str) -> bytes:
+    text = value.encode()
+    if b"\0" in text:
+        raise psycopg.DataError("PostgreSQL text cannot contain NUL (0x00) bytes")
+    return text
+
+
+_ENCODERS: dict[type, Callable[[Any], bytes]] = {
+    str: _encode_text,
+    bytes: lambda value: b"\\x" + value.hex().encode(),
+    datetime: lambda value: value.isoformat().encode(),
+    UUID: lambda value: str(value).encode(),
+    int: lambda value: b"%d" % value,
+    bool: lambda value: b"t" if value else b"f",
+}
+
+
+def _encode(arguments: Sequence[Any]) -> list[Any]:  # psycopg's types omit None
+    try:
+        return [None if value is None else _ENCODERS[type(value)](value) for value in arguments]
+    except KeyError as unknown:
+        raise TypeError(f"the hot path does not accept {unknown.args[0].__name__}") from None

@@ -26,8 +26,11 @@ from babel.numbers import get_currency_precision, list_currencies
 ZERO = Decimal(0)
 
 _WHOLE = r"(?:0|[1-9][0-9]{0,14})"
-QUANTITY = re.compile(rf"{_WHOLE}(?:\.[0-9]{{1,6}})?\Z", re.ASCII)
-"""Rule 2.1 for quantities, as text: below 10^15, at most 6 places, no sign, no exponent. Use with `match`."""
+QUANTITY = re.compile(rf"{_WHOLE}(?:\.[0-9]{{1,6}}0{{0,18}})?\Z", re.ASCII)
+"""Rule 2.1 for quantities, as text: below 10^15, at most 6 places, no sign, no exponent. Use with `match`.
+
+Zeros after the sixth place lose nothing, so 1.0000000 is allowed.
+"""
 QUANTITY_BYTES = re.compile(QUANTITY.pattern.encode(), re.ASCII)
 """The same rule for raw bytes."""
 _PRICE = re.compile(rf"{_WHOLE}(?:\.[0-9]{{1,12}})?\Z", re.ASCII)
@@ -35,6 +38,7 @@ _PRICE = re.compile(rf"{_WHOLE}(?:\.[0-9]{{1,12}})?\Z", re.ASCII)
 # 38 digits for a counter times 27 for a price, with room to add up tiers.
 _EXACT = Context(prec=120, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow, Underflow, Clamped])
 
+_THREE = 3
 _KNOWN = frozenset(list_currencies())
 # CLDR says how people write a currency; money moves in ISO 4217 units, which differ for these.
 _ISO_4217 = dict.fromkeys(("AFN", "ALL", "IRR", "KPW", "LAK", "LBP", "MMK", "RSD", "SOS", "SYP", "YER"), 2) | {"IQD": 3}
@@ -52,9 +56,25 @@ def exponent(currency: str) -> int:
     return _ISO_4217.get(currency, get_currency_precision(currency))
 
 
-def round_half_away(value: Decimal) -> int:
-    """Round to the nearest integer, halves away from zero: 0.5 is 1, -0.5 is -1. Used only at the invoice line."""
-    return int(value.to_integral_value(ROUND_HALF_UP))
+def line_step(currency: str) -> int:
+    """What an invoice line is rounded to, in minor units: 10 where the currency has three decimal places, otherwise 1.
+
+    Stripe charges such currencies in tens: https://docs.stripe.com/currencies#three-decimal. One price list holds
+    whoever collects.
+    """
+    return 10 if exponent(currency) == _THREE else 1
+
+
+def round_half_away(value: Decimal, step: int = 1) -> int:
+    """Round to the nearest multiple of `step`, halves away from zero: 0.5 is 1, -0.5 is -1.
+
+    Used only at the invoice line.
+    """
+    if step == 1:
+        return int(value.to_integral_value(ROUND_HALF_UP))
+    with exactly():
+        whole, rest = divmod(abs(value), step)
+        return int((whole + (2 * rest >= step)).copy_sign(value)) * step
 
 
 def plain(value: Decimal) -> str:

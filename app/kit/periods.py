@@ -10,8 +10,10 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
+_SECOND = timedelta(seconds=1)
 MONTH = 1
 YEAR = 12
 
@@ -35,7 +37,7 @@ class Period:
     @property
     def seconds(self) -> int:
         """Length in whole seconds, the unit of proration."""
-        return (self.end - self.start) // timedelta(seconds=1)
+        return (self.end - self.start) // _SECOND
 
 
 def boundary(anchor: datetime, n: int, zone: str, months: int = MONTH) -> datetime:
@@ -63,6 +65,16 @@ def anchored(anchor: datetime, at: datetime, zone: str, months: int = MONTH) -> 
     while boundary(anchor, n + 1, zone, months) <= at:
         n += 1
     return Period(boundary(anchor, n, zone, months), boundary(anchor, n + 1, zone, months))
+
+
+def share_of_month(period: Period, zone: str) -> Fraction:
+    """How much of a month's seconds a usage period has: 1 unless it was cut short, at either end.
+
+    The month is counted from the period's start, by UTC or the org's zone, whichever is shorter: Stripe's boundaries
+    are instants, and a month over a clock change is whole.
+    """
+    whole = min(boundary(period.start, 1, zone), boundary(period.start, 1, "UTC")) - period.start
+    return Fraction(min(period.end - period.start, whole) // _SECOND, whole // _SECOND)
 
 
 def month_of(at: datetime, zone: str) -> Period:

@@ -7,6 +7,7 @@ rolls back with the caller's transaction.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,10 @@ _DEFER = text(
     "CAST(:queue AS varchar), CAST(:task AS varchar), 0, CAST(:lock AS varchar), CAST(:once AS varchar),"
     " CAST(:args AS jsonb), CAST(:at AS timestamptz))]::procrastinate_job_to_defer_v1[])"
 )
+
+
+Due = Callable[[Session, datetime, datetime], datetime | None]
+"""Of a room: the earliest instant in (after, until] at which a row of its falls due, by the business clock."""
 
 
 def queue_of(task: str) -> str:
@@ -37,11 +42,11 @@ def defer(
     once: str | None = None,
     at: datetime | None = None,
     **args: Any,
-) -> None:
-    """Queue a task inside the caller's transaction.
+) -> int:
+    """Queue a task inside the caller's transaction; returns the job's number.
 
     `task` is its name ("mail.send"); `args` are JSON values; tasks that share a `lock` run one after another; `once`
     refuses a second waiting task of the same value (unique violation); `at` is wall-clock time.
     """
     values = {"queue": queue_of(task), "task": task, "lock": lock, "once": once, "at": at, "args": json.dumps(args)}
-    session.execute(_DEFER, values)
+    return int(session.execute(_DEFER, values).scalar_one()[0])

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from flask import Response
+from flask import Response, after_this_request
 from msgspec import Raw
 
 from app.accounts.guards import acting_org, caller
@@ -18,33 +18,40 @@ from app.metering.api_schemas import (
     BatchRequest,
     CheckAnswer,
     CheckRequest,
+    CountedFields,
     EventsAnswer,
     EventsQuery,
     RecordAnswer,
     RefusedAnswer,
     RefusedHour,
+    RefusedMore,
     RefusedOut,
     RefusedQuery,
     UsageEventOut,
 )
-from app.metering.checks.check import CheckResult, check_limits
+from app.metering.checks.check import CheckResult, UsageQuestion, check_limits
 from app.metering.models import UsageEvent
 from app.metering.recorder import get_usage_recorder
 from app.metering.recording import refused_events
+from app.metering.recording.body import parse_events
 from app.metering.recording.intake import record_many, record_one
-from app.metering.schemas import ABSENT, Event, parse_events
+from app.metering.schemas import ABSENT, Event
 from app.metering.upgrade_url import upgrade_url
 from app.web.addresses import absolute_url
-from app.web.api import Api, read_body, respond_raw
+from app.web.api import Api, respond_raw
+from app.web.bodies import read_body
 from app.web.database import session
+from app.web.json import encode
 from app.web.paging import encode_cursor, parse_id_cursor, parse_time_id_cursor
 from app.web.runtime import business_now, runtime
 
 api = Api("metering", __name__)
 
+_RECORDED = "Tollkeeper-Recorded"
+_NAMED = CountedFields.__struct_fields__
 _REFUSALS = (
-    "id_conflict", "unknown_meter", "unknown_client", "event_too_old", "event_in_future", "bad_quantity",
-    "invalid_event", "quota_exceeded",
+    "id_conflict", "unknown_meter", "unknown_client", "client_deleted", "event_too_old", "event_in_future",
+    "bad_quantity", "invalid_event", "quota_exceeded",
 )  # fmt: skip
 
 
@@ -53,25 +60,31 @@ _REFUSALS = (
     summary="Record one event, or a batch", example={"events": [examples.EVENT]}, answer=examples.RECORDED,
     errors=_REFUSALS,
     description="Every event is counted once, by its id. An invalid event never fails its batch; a bare event that is "
-    "refused returns the status of its error code. 200 means that the recorded events are on disk.",
+    "refused returns the status of its error code. 200 means that the recorded events are on disk. The header "
+    "`Tollkeeper-Recorded` of every answer is the number of events that it recorded.",
 )  # fmt: skip
 def record_events() -> Response:
     """Record a bare event or a batch. Only a bare event's refusal sets the response status."""
+    after_this_request(_say_recorded)
     sent = parse_events(read_body())
     org_id, key_id, now = acting_org(), caller().key_id, business_now()
     if sent.bare:
         answer = record_one(get_usage_recorder(), org_id, sent, key_id=key_id, now=now)
     else:
         answer = record_many(get_usage_recorder(), org_id, sent, key_id=key_id, now=now)
-    return respond_raw(msgspec.json.encode(answer))
+    # Refusals may carry decimals and times; the others need no preparation, and this is a hot path.
+    response = respond_raw(encode(answer) if answer.refused else msgspec.json.encode(answer))
+    response.headers[_RECORDED] = str(answer.recorded)
+    return response
 
 
 @api.operation(
-    "POST", "/usage/check", request=CheckRequest, response=CheckAnswer,
+    "POST", "/usage/check", idempotent=False, request=CheckRequest, response=CheckAnswer,
     summary="Check whether a quantity may be used, and what it would cost",
     example=examples.ASKED, answer=examples.CHECKED, errors=("unknown_meter", "bad_quantity"),
     description="Answers from the same data as recording does, but reserves nothing: the limit is enforced when the "
-    "event is recorded. `limit` belongs to the deciding `span`. Send up to 100 checks under `checks`.",
+    "event is recorded. `limit` belongs to the deciding `span`. Send up to 100 checks under `checks`. An "
+    "`Idempotency-Key` is ignored: the answer is always about now.",
 )  # fmt: skip
 def check_usage(body: CheckRequest) -> Response:
     """Check whether quantities may be used; reserves nothing.
@@ -109,7 +122,8 @@ def list_events(query: EventsQuery) -> EventsAnswer:
     "GET", "/usage/refused", query=RefusedQuery, response=RefusedAnswer, answer=examples.REFUSED,
     summary="Refused events",
     description="Newest first, kept for 30 days. Correct the problem in `detail` and send the event again: its id is "
-    "still unused. Refusals at a limit are counted by hour under `quota`.",
+    "still unused. Refusals at a limit are counted by hour under `quota`. Of each hour and code, the first 200 events "
+    "are kept as sent; others are counted under `more`.",
 )  # fmt: skip
 def list_refused(query: RefusedQuery) -> RefusedAnswer:
     """One page of the caller's refused events, newest first, with the hours in which limits refused."""
@@ -118,23 +132,39 @@ def list_refused(query: RefusedQuery) -> RefusedAnswer:
     shown = rows[: query.limit]
     following = encode_cursor(str(shown[-1].id)) if len(rows) > query.limit else None
     hours = refused_events.list_refused_hours(session(), org_id, 200)
+    more = refused_events.list_counted_hours(session(), org_id, 200)
     return RefusedAnswer(
         [RefusedOut(row.event_id, row.at, row.code, row.detail, row.event) for row in shown],
         [RefusedHour(meter, row.hour, row.count, row.quantity) for meter, row in hours],
+        [RefusedMore(row.code, row.hour, row.more) for row in more],
         following,
     )
 
 
-def _questions(body: CheckRequest) -> list[tuple[str, Decimal]]:
+def _say_recorded(response: Response) -> Response:
+    """Say that nothing was recorded, unless that is not known."""
+    if response.status_code < 500:
+        response.headers.setdefault(_RECORDED, "0")
+    return response
+
+
+def _questions(body: CheckRequest) -> list[UsageQuestion]:
     if (body.checks is None) == (body.meter is None):
         raise InvalidRequest("Send either `meter` or `checks`.", [FieldError("meter", "one of meter and checks")])
     if body.checks is None:
-        return [(body.meter or "", _quantity(body.quantity))]
-    if body.quantity is not ABSENT:
-        raise InvalidRequest(
-            "Put `quantity` inside each of `checks`.", [FieldError("quantity", "not allowed with checks")]
-        )
-    return [(question.meter, _quantity(question.quantity)) for question in body.checks]
+        return [UsageQuestion(body.meter or "", _quantity(body.quantity), _named(body))]
+    for name in ("quantity", *_NAMED):
+        if (value := getattr(body, name)) is not None and value is not ABSENT:
+            raise InvalidRequest(
+                f"Put `{name}` inside each of `checks`.", [FieldError(name, "not allowed with checks")]
+            )
+    return [UsageQuestion(asked.meter, _quantity(asked.quantity), _named(asked)) for asked in body.checks]
+
+
+def _named(asked: CountedFields) -> str | None:
+    """The fields that a `unique` meter may count, as JSON; None without any."""
+    named = {name: value for name in _NAMED if (value := getattr(asked, name)) is not None}
+    return msgspec.json.encode(named).decode() if named else None
 
 
 def _quantity(raw: Raw) -> Decimal:

@@ -19,12 +19,19 @@ class BatchRequest(Struct, forbid_unknown_fields=True):
 
 
 class RefusedItem(Struct):
-    """An event of the batch that was not recorded: its index, from 0, and why."""
+    """An event of the batch that was not recorded: its index, from 0, and why; at a limit, with the limit's state."""
 
     index: int
     id: str | None
     code: str
     detail: str
+    meter: str | UnsetType = UNSET
+    limit: Decimal | UnsetType = UNSET
+    used: Decimal | UnsetType = UNSET
+    reserved: Decimal | UnsetType = UNSET
+    requested: Decimal | UnsetType = UNSET
+    resets_at: Instant | UnsetType | None = UNSET
+    upgrade_url: str | UnsetType | None = UNSET
 
 
 class RecordAnswer(Struct):
@@ -35,14 +42,31 @@ class RecordAnswer(Struct):
     refused: list[RefusedItem] = []
 
 
-class Question(Struct, forbid_unknown_fields=True):
-    """A quantity to check: that many new values for a `unique` meter, that value for a `max` meter."""
+class CountedFields(Struct, kw_only=True):
+    """The fields that a `unique` meter may count."""
+
+    user: Label | None = None
+    client: Label | None = None
+    kind: Label | None = None
+    provider: Label | None = None
+    endpoint: Label | None = None
+    language: Label | None = None
+    format: Label | None = None
+    job: Label | None = None
+
+
+class Question(CountedFields, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A quantity to check: n events of a `count` meter, the value of a `max` meter.
+
+    For a `unique` meter, send the field that it counts (`user`, `client`, `kind`, …): a value that is known already is
+    allowed, as its event would be. Without it, `quantity` is a number of new values.
+    """
 
     meter: Label
     quantity: QuantityOrOne = field(default_factory=lambda: ABSENT)
 
 
-class CheckRequest(Struct, forbid_unknown_fields=True):
+class CheckRequest(CountedFields, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """A single check, or up to 100 under `checks`, each of which is answered as if it were the only one."""
 
     meter: Label | None = None
@@ -153,9 +177,18 @@ class RefusedHour(Struct):
     quantity: Decimal
 
 
+class RefusedMore(Struct):
+    """The number of refused events of an hour and code beyond those that are kept as sent."""
+
+    code: str
+    hour: Instant
+    count: int
+
+
 class RefusedAnswer(Struct):
-    """Newest first, kept for 30 days. `quota` counts refusals at limits by hour."""
+    """Newest first, kept for 30 days. `quota` counts refusals at limits by hour, `more` those that are not listed."""
 
     refused: list[RefusedOut]
     quota: list[RefusedHour]
+    more: list[RefusedMore]
     next: str | None

@@ -13,8 +13,12 @@ import click
 from flask.cli import AppGroup
 from tqdm import tqdm
 
-from app.metering.imports import importer, source_file
+from app.metering.imports import job as imports
+from app.metering.imports import output, source_file
 from app.metering.imports.column_mapping import MappingError, Spec
+from app.metering.imports.importer import import_file
+from app.metering.imports.report import ImportReport
+from app.metering.imports.survey import OtherContentError, survey_file
 from app.metering.recorder import get_usage_recorder
 from app.metering.tasks import fold_due
 from app.metering.verification import repair as repairs
@@ -33,18 +37,22 @@ occurred_at, kind, provider, endpoint, language, format, user, client, job, stat
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--map", "maps", multiple=True, metavar="FIELD=SPEC", help=_MAP)
 @click.option("--start", metavar="TIME", help="Base time of occurred_at='+…', such as 2026-10-25T00:00:00Z.")
-@click.option("--id", "id_template", metavar="TEMPLATE", help="Event ids (default: file digest and line).")
+@click.option("--id", "id_template", metavar="TEMPLATE", help="Event ids (default: made of the event itself).")
+@click.option("--source", "source_name", metavar="NAME", help="Tells equal lines of different files apart.")
 @click.option("--bill", is_flag=True, help="Bill the usage. By default it is counted but never priced.")
 @click.option("--create-orgs", is_flag=True, help="Create missing orgs under the names in the file.")
-@click.option("--chunk", type=click.IntRange(1, 1_000_000), default=importer.CHUNK, show_default=True, hidden=True)
+@click.option("--dry-run", is_flag=True, help="Read the whole file and report; write nothing.")
+@click.option("--chunk", type=click.IntRange(1, 1_000_000), default=imports.CHUNK, show_default=True, hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def import_usage(  # noqa: PLR0917  # click passes one argument an option, by name
     file: Path,
     maps: tuple[str, ...],
     start: str | None,
     id_template: str | None,
+    source_name: str | None,
     bill: bool,
     create_orgs: bool,
+    dry_run: bool,
     chunk: int,
     as_json: bool,
 ) -> None:
@@ -54,21 +62,22 @@ def import_usage(  # noqa: PLR0917  # click passes one argument an option, by na
     skipped, counted and listed, and the exit code is 1. If the options do not fit the file, nothing is imported and the
     exit code is 2.
 
+    After correcting a file, import it again: lines that were recorded count once, in any order and under any file name.
+    Only equal lines of one file are counted separately. If another file has equal lines that are other use, import it
+    with --source. A file of the same name that no longer contains what was recorded is refused without it.
+
     Example: flask usage import requests.csv.gz --map org='{model}/{client}' --map meter=api_calls
     --map quantity=requests --map kind=model --map occurred_at='+{window_start_s}s' --start 2026-10-25T00:00:00Z
     --create-orgs
     """
     try:
-        spec = Spec.parse(maps, start, id_template)
+        spec = Spec.parse(maps, start, id_template, source_name)
         source = source_file.inspect_file(file)
-        job = importer.ImportJob(source, spec, bill, create_orgs, chunk)
-        report, seconds = _import(job)
-    except (MappingError, source_file.FileError) as error:
+        job = imports.ImportJob(source, spec, bill, create_orgs, source_name is not None, chunk)
+        report, seconds = _import(job, dry_run=dry_run)
+    except (MappingError, source_file.FileError, OtherContentError) as error:
         raise click.UsageError(str(error)) from None
-    if as_json:
-        click.echo(json.dumps(_facts(report, seconds)))
-    else:
-        click.echo(_words(report, seconds))
+    click.echo(json.dumps(output.list_facts(report, seconds)) if as_json else output.render_report(report, seconds))
     sys.exit(1 if report.bad else 0)
 
 
@@ -129,42 +138,18 @@ def _repair(survey: verify.Survey) -> int:
     return len(orgs)
 
 
-def _import(job: importer.ImportJob) -> tuple[importer.ImportReport, float]:
+def _import(job: imports.ImportJob, *, dry_run: bool) -> tuple[ImportReport, float]:
     started = time.monotonic()
-    clock = importer.ImportClock(business_now(), wall_now())
+    clock = imports.ImportClock(business_now(), wall_now())
+    recorder = get_usage_recorder()
     # tqdm writes to standard error, and nothing when that is not a terminal.
     with tqdm(total=job.source.lines, unit=" rows", disable=None, dynamic_ncols=True) as bar:
 
         def on_progress(line: int) -> None:
             bar.update(line - bar.n)
 
-        report = importer.import_file(job, get_usage_recorder(), transaction, clock, on_progress)
+        if dry_run:
+            report = survey_file(job, transaction, clock, clock.business + recorder.max_ahead, on_progress)
+        else:
+            report = import_file(job, recorder, transaction, clock, on_progress)
     return report, time.monotonic() - started
-
-
-def _facts(report: importer.ImportReport, seconds: float) -> dict[str, object]:
-    return {
-        "file": report.file,
-        "resumed_after_line": report.resumed_after,
-        "recorded": report.recorded,
-        "duplicates": report.duplicates,
-        "bad": report.bad,
-        "orgs_created": report.orgs_created,
-        "bad_lines": [{"line": line, "detail": words} for line, words in report.listed],
-        "seconds": round(seconds, 3),
-        "rows_per_second": round(report.lines / seconds) if seconds else None,
-    }
-
-
-def _words(report: importer.ImportReport, seconds: float) -> str:
-    lines = [f"line {line}: {words}" for line, words in report.listed]
-    if report.bad > len(report.listed):
-        lines.append(f"… and {report.bad - len(report.listed)} more")
-    if report.resumed_after:
-        lines.append(f"{report.file}: resumed after line {report.resumed_after}")
-    rate = f"{report.lines / seconds:,.0f} rows/s" if seconds else ""
-    lines.append(
-        f"{report.file}: {report.recorded} recorded, {report.duplicates} duplicates, {report.bad} invalid,"
-        f" {report.orgs_created} orgs created; {seconds:.1f} s, {rate}"
-    )
-    return "\n".join(lines)

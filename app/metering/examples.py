@@ -72,5 +72,6 @@ REFUSED = {
         }
     ],
     "quota": [{"meter": "api_calls", "hour": "2026-11-21T09:00:00Z", "count": 12, "quantity": "12"}],
+    "more": [],
     "next": None,
 }

@@ -11,6 +11,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    Computed,
     ForeignKey,
     Index,
     LargeBinary,
@@ -28,7 +29,7 @@ TOTAL = Numeric(38, 6)
 
 
 class UsageKey(Base):
-    """Claims an event's id: the id (or its hash) and the hash of the content first sent with it."""
+    """Claims an event's id: the id (or its hash), the hash of the content first sent with it, and its import if any."""
 
     __tablename__ = "usage_keys"
     __table_args__ = (CheckConstraint("octet_length(content) = 16", name="content"),)
@@ -37,6 +38,7 @@ class UsageKey(Base):
     key: Mapped[UUID] = mapped_column(primary_key=True)
     content: Mapped[bytes] = mapped_column(LargeBinary)
     occurred_at: Mapped[datetime]
+    import_id: Mapped[UUID | None]
 
 
 class UsageEvent(Base):
@@ -47,7 +49,7 @@ class UsageEvent(Base):
         CheckConstraint("quantity >= 0 OR reverses IS NOT NULL", name="quantity"),
         CheckConstraint("source IN ('api', 'import', 'job', 'void')", name="source"),
         CheckConstraint("attempt IN ('original', 'retry', 'rerun')", name="attempt"),
-        # serves an org's raw events by time, newest first, and the recount of one counter
+        # serves an org's raw events by time, newest first, and counting a period's events again
         Index("ix_usage_events_org_id_occurred_at", "org_id", "occurred_at"),
         # serves the roll-ups: the rows of transactions between two watermarks
         Index("ix_usage_events_tx", "tx", postgresql_using="brin"),
@@ -98,7 +100,10 @@ class EventDetails(Base):
 
 
 class Subject(Base):
-    """A user of the host product, under an opaque id. The label is null once erased."""
+    """A user of the host product, under an opaque id. The label is null once erased.
+
+    The label alone says which member it is: the one whose external id equals it, whichever was there first.
+    """
 
     __tablename__ = "subjects"
     __table_args__ = (UniqueConstraint("org_id", "label"),)
@@ -106,15 +111,22 @@ class Subject(Base):
     org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"), primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     label: Mapped[str | None]
-    user_id: Mapped[UUID | None]
     erased_at: Mapped[datetime | None]
 
 
 class UsageCounter(Base):
-    """An org's usage of a meter in a period. `unbilled` is the part of `used` that is never priced."""
+    """An org's usage of a meter in a period: `billable` takes room and is priced, `unbilled` was imported.
+
+    `unsettled`: the transaction that moved a boundary of the period. Until it is settled, a maximum is at least what
+    it says, unique values are at most so many, and the period must not be rated.
+    """
 
     __tablename__ = "usage_counters"
-    __table_args__ = (CheckConstraint("reserved >= 0", name="reserved"),)
+    __table_args__ = (
+        CheckConstraint("reserved >= 0", name="reserved"),
+        # serves the task that counts anew what moved boundaries left unsettled
+        Index("ix_usage_counters_unsettled", "org_id", postgresql_where=text("unsettled IS NOT NULL")),
+    )
 
     org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"), primary_key=True)
     meter_id: Mapped[int] = mapped_column(ForeignKey("meters.id"), primary_key=True, autoincrement=False)
@@ -122,11 +134,13 @@ class UsageCounter(Base):
     used: Mapped[Decimal] = mapped_column(TOTAL, server_default=text("0"))
     reserved: Mapped[Decimal] = mapped_column(TOTAL, server_default=text("0"))
     unbilled: Mapped[Decimal] = mapped_column(TOTAL, server_default=text("0"))
+    billable: Mapped[Decimal] = mapped_column(TOTAL, Computed("used - unbilled", persisted=True))
     events: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    unsettled: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class UsageWindow(Base):
-    """Usage of a meter in a minute, hour or day; kept only for meters with such a limit."""
+    """Usage of a meter that happened in a minute, hour or day; kept only for meters with such a limit."""
 
     __tablename__ = "usage_windows"
     __table_args__ = (
@@ -139,11 +153,15 @@ class UsageWindow(Base):
     meter_id: Mapped[int] = mapped_column(ForeignKey("meters.id"), primary_key=True, autoincrement=False)
     span: Mapped[str] = mapped_column(primary_key=True)
     starts_at: Mapped[datetime] = mapped_column(primary_key=True)
+    ends_at: Mapped[datetime]
     used: Mapped[Decimal] = mapped_column(TOTAL, server_default=text("0"))
 
 
 class UsageUnique(Base):
-    """A value of a `unique` meter's dimension, claimed once per period."""
+    """A value of a `unique` meter's dimension, claimed once per period.
+
+    `billable`: a billable event has brought it. One that only imports brought takes no room.
+    """
 
     __tablename__ = "usage_uniques"
     __table_args__ = (CheckConstraint("octet_length(value_hash) = 16", name="value_hash"),)
@@ -152,6 +170,7 @@ class UsageUnique(Base):
     meter_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     period_start: Mapped[datetime] = mapped_column(primary_key=True)
     value_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    billable: Mapped[bool]
 
 
 class RefusedEvent(Base):
@@ -182,3 +201,17 @@ class RefusedQuota(Base):
     hour: Mapped[datetime] = mapped_column(primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger)
     quantity: Mapped[Decimal] = mapped_column(TOTAL)
+
+
+class RefusedTally(Base):
+    """How many refused events of an hour and code are kept as sent, and how many more there were; for 30 days."""
+
+    __tablename__ = "refused_hours"
+    # serves the removal of rows older than 30 days
+    __table_args__ = (Index("ix_refused_hours_hour", "hour"),)
+
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"), primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    kept: Mapped[int] = mapped_column(BigInteger)
+    more: Mapped[int] = mapped_column(BigInteger)

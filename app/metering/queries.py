@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
-from app.metering.rollups.models import DIMENSIONS
+from app.metering.breakdowns import check_dimension
 
 MAX_LIMIT = 200
 
@@ -28,17 +28,6 @@ class UsageFigure:
     day: date
     meter_id: int
     value: str
-    quantity: Decimal
-    events: int
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Usage of a meter over a range of days, for one value of a dimension; `label` is its display name."""
-
-    meter_id: int
-    value: str
-    label: str
     quantity: Decimal
     events: int
 
@@ -58,6 +47,7 @@ class RecordedEvent:
 
     event_id: str
     meter: str
+    meter_name: str
     unit: str
     quantity: Decimal
     occurred_at: datetime
@@ -78,20 +68,6 @@ _SERIES = text("""
     WHERE CAST(:meter AS integer) IS NULL OR meter_id = :meter
     ORDER BY day, meter_id, value
 """)
-# Labels come by the primary keys of subjects, clients and api_keys, once per value.
-_BREAKDOWN = text("""
-    SELECT b.meter_id, b.value, b.quantity, b.events,
-           CASE :dimension
-               WHEN 'user' THEN (SELECT s.label FROM subjects s WHERE s.org_id = :org AND s.id = CAST(b.value AS uuid))
-               WHEN 'client' THEN (SELECT c.name FROM accounts_clients c
-                                   WHERE c.org_id = :org AND c.id = CAST(b.value AS uuid))
-               WHEN 'key' THEN (SELECT k.name FROM accounts_api_keys k
-                                WHERE k.org_id = :org AND k.id = CAST(b.value AS uuid))
-               ELSE b.value END AS label
-    FROM usage_breakdown(:org, :first, :last, :since, :until, :dimension) b
-    ORDER BY b.meter_id, b.quantity DESC, b.value
-    LIMIT :limit
-""")
 _LIFETIME = text("""
     SELECT c.meter_id, sum(c.events)::bigint AS events,
            CASE m.aggregation
@@ -106,8 +82,8 @@ _LIFETIME = text("""
 """)
 # Reads ix_usage_events_org_id_occurred_at backwards through the partitions until the limit is reached.
 _LATEST = text("""
-    SELECT e.event_id, m.key AS meter, m.unit, e.quantity, e.occurred_at, e.recorded_at, e.kind, e.provider, e.endpoint,
-           s.label AS "user", c.ref AS client, e.billable, e.billing_reason, e.source
+    SELECT e.event_id, m.key AS meter, m.name AS meter_name, m.unit, e.quantity, e.occurred_at, e.recorded_at,
+           e.kind, e.provider, e.endpoint, s.label AS "user", c.ref AS client, e.billable, e.billing_reason, e.source
     FROM (SELECT * FROM usage_events WHERE org_id = :org ORDER BY occurred_at DESC LIMIT :limit) e
     JOIN catalog_meters m ON m.id = e.meter_id
     LEFT JOIN subjects s ON s.org_id = :org AND s.id = e.subject_id
@@ -131,7 +107,7 @@ def list_daily_usage(
 
     `dimension` is one of DIMENSIONS. Days without usage have no row.
     """
-    _check(dimension)
+    check_dimension(dimension)
     values = {"org": org_id, "first": from_day, "last": to_day, "since": since, "until": until}
     rows = _rows(session, _SERIES, bucket="day", meter=meter_id, dimension=dimension, **values)
     return [UsageFigure(**row) for row in rows]
@@ -147,31 +123,10 @@ def list_monthly_usage(
     dimension: str = "",
 ) -> list[UsageFigure]:
     """List usage by calendar month in the org's time zone, both inclusive, keyed by the month's first day."""
-    _check(dimension)
+    check_dimension(dimension)
     values = {"org": org_id, "first": from_month, "last": to_month, "since": None, "until": None}
     rows = _rows(session, _SERIES, bucket="month", meter=meter_id, dimension=dimension, **values)
     return [UsageFigure(**row) for row in rows]
-
-
-def list_usage_by_dimension(
-    session: Session,
-    org_id: UUID,
-    from_day: date,
-    to_day: date,
-    dimension: str,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    limit: int = 1000,
-) -> list[Share]:
-    """List usage over whole days by meter and value of a dimension, largest first; '' for the totals.
-
-    An erased user's label is "erased user".
-    """
-    _check(dimension)
-    values = {"org": org_id, "first": from_day, "last": to_day, "since": since, "until": until}
-    rows = _rows(session, _BREAKDOWN, dimension=dimension, limit=limit, **values)
-    return [Share(**{**row, "label": row["label"] or f"erased {dimension}"} if dimension else {**row}) for row in rows]
 
 
 def list_lifetime_usage(session: Session, org_id: UUID) -> list[Lifetime]:
@@ -182,11 +137,6 @@ def list_lifetime_usage(session: Session, org_id: UUID) -> list[Lifetime]:
 def list_latest_events(session: Session, org_id: UUID, limit: int = 10) -> list[RecordedEvent]:
     """List the most recent events, newest first."""
     return [RecordedEvent(**row) for row in _rows(session, _LATEST, org=org_id, limit=min(limit, MAX_LIMIT))]
-
-
-def _check(dimension: str) -> None:
-    if dimension not in DIMENSIONS:
-        raise ValueError(f"no roll-up is kept by {dimension!r}")
 
 
 def _rows(session: Session, statement: Any, **values: Any) -> Collection[RowMapping]:

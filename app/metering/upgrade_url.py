@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from app.catalog.queries import PLAN_CAPS_SQL
+from app.catalog.queries import PLANS_ON_SALE_SQL
 from app.kit.errors import Unavailable
 from app.kit.pool import HotPool
+from app.subscriptions.terms.resolver import COLLECTED, MeterRule, resolve_meter
 from app.web.addresses import absolute_url
 
 SPANS = ("period", "minute", "hour", "day", "requests")
 # Clients at their limit retry often, so this is cached. Plans on sale change only when a catalogue is applied.
 _KEPT_SECONDS = 5.0
 _MOST_KEPT = 1000
-_cache: dict[str, tuple[float, list[PlanCaps]]] = {}
 
 
 class PlanCaps(NamedTuple):
@@ -25,6 +25,13 @@ class PlanCaps(NamedTuple):
     plan: str
     aggregation: str | None
     caps: tuple[Decimal | None, ...]
+
+
+class _PlansOnSale(dict[str, tuple[float, list[PlanCaps]]]):
+    """By meter: when its plans were read, and the plans."""
+
+    def __init__(self, _pool: HotPool) -> None:
+        super().__init__()
 
 
 def upgrade_url(pool: HotPool, meter: str, span: str, *, used: Decimal, refused: Decimal) -> str:
@@ -47,17 +54,23 @@ def find_smallest_plan(plans: Sequence[PlanCaps], span: str, used: Decimal, refu
 
 
 def _load_plans(pool: HotPool, meter: str) -> list[PlanCaps]:
-    read_at = time.monotonic()
-    cached = _cache.get(meter)
+    kept, read_at = pool.shared(_PlansOnSale), time.monotonic()
+    cached = kept.get(meter)
     if cached is not None and read_at - cached[0] < _KEPT_SECONDS:
         return cached[1]
     try:
         with pool.connection() as connection:
-            rows = connection.execute(PLAN_CAPS_SQL, (meter,)).fetchall()
+            rows = connection.execute(PLANS_ON_SALE_SQL, (meter,)).fetchall()
     except Unavailable:
         return []  # still answer the refusal, with a link to the comparison
-    plans = [PlanCaps(key, aggregation, tuple(caps)) for key, aggregation, *caps in rows]
-    if len(_cache) >= _MOST_KEPT:
-        _cache.clear()
-    _cache[meter] = (read_at, plans)
+    plans = [_resolve_caps(*row) for row in rows]
+    if len(kept) >= _MOST_KEPT:
+        kept.clear()
+    kept[meter] = (read_at, plans)
     return plans
+
+
+def _resolve_caps(plan: str, aggregation: str | None, requests: Decimal | None, *rule: Any) -> PlanCaps:
+    """Resolve the caps that an org on the plan would have; plans on sale cost something, so payment is collected."""
+    terms = resolve_meter(MeterRule(*rule) if rule[0] else None, COLLECTED)
+    return PlanCaps(plan, aggregation, (terms.cap, terms.per_minute, terms.per_hour, terms.per_day, requests))

@@ -95,6 +95,7 @@ class BatchCall(NamedTuple):
     p_newest: Moment
     p_api_key: Id
     p_source: Text
+    p_import: Id
     p_billable: Flag
     p_limited: Flag
     p_exact: Flag
@@ -115,9 +116,11 @@ _EVENT = ", ".join(["%s"] * len(EventInput._fields))
 # Bind (*RecordCall(...), *EventInput(...)) and (*BatchCall(...), *BatchColumns(...)).
 RECORD = HotStatement(
     f"CALL usage_record({_named(RecordCall)}, p_event => ROW({_EVENT})::usage_event_input,"
-    " outcome => NULL, facts => NULL)"
+    " outcome => NULL, facts => NULL)",
+    writes=True,
 )
 RECORD_BATCH = HotStatement(
     f"CALL usage_record_batch({_named(BatchCall)}, {_named(BatchColumns)},"
-    " recorded => NULL, duplicates => NULL, refused => NULL)"
+    " recorded => NULL, duplicates => NULL, refused => NULL)",
+    writes=True,
 )

@@ -1,1 +1,1 @@
-"""Operations: doctor, demo, the sandbox's clock. May import every room; only the factory imports it."""
+"""Operations: doctor, demo, the sandbox's clock. May import every room; only factory, worker and cli import it."""

@@ -14,12 +14,13 @@ import click
 from flask.cli import AppGroup, with_appcontext
 
 from app.kit.clock import OffsetClock
-from app.metering.partitions import ensure_partitions
 from app.ops import demo as seeds
 from app.ops import doctor as checks
+from app.ops.clock.move import Moving, move_clock
+from app.ops.clock.mover import Stopped
 from app.web.runtime import runtime
 
-_SPAN = re.compile(r"(\d{1,5})([smhdw])\Z")
+_SPAN = re.compile(r"(\d{1,5}|\d{1,9}(?=s))([smhdw])\Z")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _MARKS = {"ok": "ok     ", "warning": "warning", "failed": "FAILED "}
 
@@ -114,13 +115,20 @@ def show() -> None:
 def advance(span: str) -> None:
     """Move the business clock forward by SPAN: 90s, 30m, 12h, 3d or 2w. It never goes back.
 
+    It stops at every instant at which something is due, until Stripe's sandbox and the portal are done with it. If they
+    are not after 30 seconds, it stays there, says what was not done, and exits with 1.
+
     Example: flask clock advance 3d
     """
     business = runtime().clocks.business
     if not isinstance(business, OffsetClock):
         raise click.ClickException("Only a sandbox has a movable clock; here TOLLKEEPER_ENV is production.")
-    now = business.advance(parse_span(span))
-    ensure_partitions()  # the new month's partition cannot wait for tomorrow's sweep
+    try:
+        now = move_clock(business, business.now() + parse_span(span))
+    except Moving:
+        raise click.ClickException("The clock is moving already; wait until that is done.") from None
+    except Stopped as stopped:
+        raise click.ClickException(f"The clock stopped at {stopped}") from None
     click.echo(f"business  {now.isoformat(timespec='seconds')}")
 
 

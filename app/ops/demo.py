@@ -35,6 +35,7 @@ from app.metering.rollups.fold import fold_rollups
 from app.metering.schemas import Event
 from app.ops.demo_cast import CALLER, CAST, CATALOGUE, CLIENTS, GUESTS, MONTHS_BEFORE, CastMember, DemoUse, Guest, uses
 from app.settings import PROJECT
+from app.subscriptions.overrides.service import NewOverride, give_override
 from app.subscriptions.service import assign_plan
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime, wall_now
@@ -126,7 +127,7 @@ def _ensure_person(session: Session, email: str, name: str, *, staff: bool = Fal
 def _set_up_org(session: Session, actor: CastMember, org_id: UUID, born: datetime) -> None:
     now = wall_now()
     orgs.change_settings(session, org_id, name=actor.org, time_zone=actor.zone, address={}, tax_id=None,
-                         actor=SYSTEM, now=now)  # fmt: skip
+                         clients_listed_only=False, actor=SYSTEM, now=now)  # fmt: skip
     if actor.calls:
         for ref, name in CLIENTS.items():
             clients.create_client(session, org_id, ref, name, actor=SYSTEM, now=now, created_at=born)
@@ -136,6 +137,8 @@ def _set_up_org(session: Session, actor: CastMember, org_id: UUID, born: datetim
             raise RuntimeError("the catalogue has no plan called pro")
         since = born + AGE - PAID_AFTER
         assign_plan(session, org_id, version.id, interval="month", currency="USD", actor=SYSTEM, now=since)
+        agreed = NewOverride("limit:jobs_at_once", "25", "Agreed for the move of the archive", stays=True)
+        give_override(session, org_id, agreed, actor=SYSTEM, now=business_now())
 
 
 def _record(org_id: UUID, actor: CastMember, base: datetime) -> None:

@@ -81,7 +81,7 @@ CAST = (
     CastMember("near", "Nia Near", "Nearly There", "80%: the first prompt", calls=800),
     CastMember("high", "Hugo High", "High Tide Documents", "92%: the strong prompt", calls=920),
     CastMember("full", "Fay Full", "Full House Archive", "100%: further calls are refused", calls=1000),
-    CastMember("over", "Omar Over", "Overflow Imaging", "over the allowance on Pro: billed", calls=56000, paid=True),
+    CastMember("over", "Omar Over", "Overflow Imaging", "over the allowance on Pro", calls=56000, paid=True),
     CastMember("staff", "Stella Staff", "Tollkeeper team", "staff: see /admin", staff=True),
 )
 GUESTS = (

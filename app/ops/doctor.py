@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import psycopg
 from alembic.script import ScriptDirectory
 
+from app.kit.connections import connect
 from app.kit.db import SCHEMA_STATE
+from app.kit.privileges import EXCESS_RIGHTS, name_excess_rights
 from app.ops import doctor_payments
 from app.ops.findings import Finding
 from app.settings import PROJECT, Settings
 
 OLDEST_SERVER = 150000
 _SMTP_SECONDS = 3
+_STATEMENT_LIMIT = timedelta(seconds=30)
+_SCHEDULER_LATE = timedelta(minutes=2)
+_HEARTBEAT = """
+SELECT extract(epoch FROM now() - least(worker_at, scheduler_at))::bigint, now() - least(worker_at, scheduler_at) > %s
+FROM queue_heartbeat WHERE worker_at IS NOT NULL AND scheduler_at IS NOT NULL
+"""
 
 
 Check = Callable[[psycopg.Connection, Settings], Finding]
@@ -42,7 +51,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     try:
-        with psycopg.connect(settings.database_url, connect_timeout=3, autocommit=True) as connection:
+        with connect(settings.database_url, _STATEMENT_LIMIT, autocommit=True) as connection:
             yield Finding("database", "ok", f"connected as {_fetch_value(connection, 'SELECT current_user')}")
             for name, check in _CHECKS.items():
                 yield _run_check(name, check, connection, settings)
@@ -86,12 +95,25 @@ def _durable(connection: psycopg.Connection, _: Settings) -> Finding:
 
 
 def _privileges(connection: psycopg.Connection, settings: Settings) -> Finding:
-    if not _fetch_value(connection, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
-        return Finding("privileges", "ok", "the web role is not a superuser")
+    excess = name_excess_rights(connection.execute(EXCESS_RIGHTS).fetchone() or ("", False, False))
+    if not excess:
+        return Finding("privileges", "ok", "the web role is neither a superuser nor owner of the tables")
     if settings.sandbox:
-        return Finding("privileges", "warning", "the sandbox runs as superuser", "In production, use tollkeeper_web.")
-    fix = "Connect as a role that owns nothing: a superuser bypasses every guard of the usage tables."
-    return Finding("privileges", "failed", "the web role is a superuser", fix)
+        return Finding("privileges", "warning", excess[0], "In production, use tollkeeper_web.")
+    fix = "Set DATABASE_URL to a role that owns nothing, such as tollkeeper_web: nothing binds this one."
+    return Finding("privileges", "failed", excess[0], fix)
+
+
+def _scheduler(connection: psycopg.Connection, settings: Settings) -> Finding:
+    row = connection.execute(_HEARTBEAT, (_SCHEDULER_LATE,)).fetchone()
+    seconds, late = row or (None, True)
+    fix = "Start the worker, python -m app.worker; if one runs, its log says what stops it."
+    if seconds is None:
+        return Finding("scheduler", "warning", "no worker has started yet", fix)
+    detail = f"last heartbeat {seconds} s ago"
+    if late:
+        return Finding("scheduler", "warning" if settings.sandbox else "failed", detail, fix)
+    return Finding("scheduler", "ok", detail)
 
 
 def _queue(connection: psycopg.Connection, _: Settings) -> Finding:
@@ -123,6 +145,7 @@ _CHECKS: dict[str, Check] = {
     "migrations": _migrations,
     "durability": _durable,
     "privileges": _privileges,
+    "scheduler": _scheduler,
     "queue": _queue,
     "catalogue": _catalogue,
     "default plan": _default_plan,

@@ -11,10 +11,11 @@ from app.stripe_gateway import Gateway
 from app.stripe_gateway.catalog import find_prices
 from app.stripe_gateway.errors import StripeAway, StripeDenied
 
-# Prices that `flask catalog push` has not created in Stripe yet.
-_UNPUSHED = "SELECT count(*) FROM payments_prices_missing"
+# Prices that we sell, with what `flask catalog push` has noted of them.
+_ON_OFFER = "SELECT price_id, lookup_key FROM payments_prices_on_offer ORDER BY lookup_key"
 # Subscriptions at Stripe whose price names none of our plans.
 _UNKNOWN = "SELECT stripe_subscription_id, price_id FROM payments_prices_unknown ORDER BY 1"
+_PUSH = "Run: flask catalog push"
 _SECONDS = """
 SELECT count(*) OVER (), org_id FROM payments_second_subscriptions ORDER BY id LIMIT 1
 """
@@ -55,14 +56,23 @@ def check_connection(settings: Settings) -> Finding | None:
 
 
 def check_prices(connection: psycopg.Connection, settings: Settings) -> Finding:
-    """Whether Stripe has a price for everything we sell."""
-    row = connection.execute(_UNPUSHED).fetchone()
-    missing = int(row[0]) if row else 0
-    if not settings.stripe_on:
+    """Whether Stripe has a price on sale for everything that we sell."""
+    gateway = Gateway.from_settings(settings)
+    if gateway is None:
         return Finding("stripe prices", "ok", "not needed: payments are off")
-    if missing:
-        return Finding("stripe prices", "warning", f"{missing} not pushed", "Run: flask catalog push")
-    return Finding("stripe prices", "ok", "all pushed")
+    rows = connection.execute(_ON_OFFER).fetchall()
+    pushed = {price_id: key for price_id, key in rows if price_id}
+    if missing := len(rows) - len(pushed):
+        return Finding("stripe prices", "warning", f"{missing} not pushed", _PUSH)
+    try:
+        on_sale = {price.id for price in find_prices(gateway, list(pushed.values())) if price.active}
+    except DomainError:
+        return Finding("stripe prices", "ok", "all pushed; whether they are still on sale, Stripe does not say now")
+    lost = sorted(key for price_id, key in pushed.items() if price_id not in on_sale)
+    if lost:
+        more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+        return Finding("stripe prices", "warning", f"archived or gone at Stripe: {', '.join(lost[:3])}{more}", _PUSH)
+    return Finding("stripe prices", "ok", "all pushed and on sale")
 
 
 def check_subscriptions(connection: psycopg.Connection, _: Settings) -> Finding:

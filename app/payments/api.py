@@ -8,9 +8,9 @@ from app.accounts.guards import acting_org, caller
 from app.payments import examples, queries
 from app.payments.billing_summary import build_billing_answer, build_record_out, build_subscription_answer
 from app.payments.cancel import cancel_at_period_end, undo_cancel
+from app.payments.checkout.card_page import open_card_page
 from app.payments.checkout.open_checkout import AlreadyPaid, open_checkout
 from app.payments.models import BillingRecord
-from app.payments.payment_methods.card import open_card_page
 from app.payments.queries import RecordFilter
 from app.payments.schemas import (
     BillingAnswer,
@@ -94,9 +94,10 @@ def show_billing() -> BillingAnswer:
 @api.operation(
     "POST", "/billing/payment-method", request=CardRequest, response=PageAnswer, example=examples.CARD,
     answer=examples.PAGE, errors=_PAGE_AT_STRIPE, outside=True,
-    summary="Get a Stripe page for changing the card",
-    description="The address expires within minutes, so every call creates a new one. Card numbers never reach"
-    " Tollkeeper.",
+    summary="Get a Stripe page for giving or changing the card",
+    description="The address of a page for changing the card expires within minutes, so every call creates a new one."
+    " Without a card, it is a page for saving the first one, which stays the same until it is used or a day has passed."
+    " Card numbers never reach Tollkeeper.",
 )  # fmt: skip
 def change_card(body: CardRequest) -> PageAnswer:  # noqa: ARG001  (a POST has a body)
     """Return an address to open in a browser."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
@@ -20,6 +22,7 @@ from app.payments.schemas import (
     Overdue,
     PlanHeld,
     RecordOut,
+    SecondSubscriptionOut,
     Span,
     SubscriptionAnswer,
 )
@@ -27,6 +30,7 @@ from app.stripe_gateway import invoices
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
 from app.subscriptions.states import LATE, is_renewed
+from app.subscriptions.terms.restriction import find_lift_end, is_restricted
 from app.web.database import end_read_transaction
 
 
@@ -53,8 +57,10 @@ def build_subscription_answer(session: Session, org_id: UUID, now: datetime) -> 
         period=Span(current.billing_starts_at, current.billing_ends_at),
         cancel_at_period_end=current.cancel_at == current.billing_ends_at,
         ends_at=current.cancel_at,
-        limited=current.limited_at is not None,
-        overdue=_build_overdue(session, org_id),
+        limited=is_restricted(current.limited_at, current.restriction_lifted_until, now),
+        overdue=_build_overdue(
+            session, org_id, find_lift_end(current.limited_at, current.restriction_lifted_until, now)
+        ),
     )
 
 
@@ -66,7 +72,8 @@ def build_billing_answer(session: Session, org_id: UUID, now: datetime) -> Billi
         stripe_subscription.id if stripe_subscription and answer.state not in LATE and _is_renewed(answer) else None
     )
     card = _build_card(queries.find_customer(session, org_id))
-    return BillingAnswer(answer, card, _preview_next_invoice(preview_id) or _estimate_next_invoice(answer))
+    seconds = [_build_second(row) for row in queries.list_second_subscriptions(session, org_id)]
+    return BillingAnswer(answer, card, _preview_next_invoice(preview_id) or _estimate_next_invoice(answer), seconds)
 
 
 def build_record_out(row: BillingRecord, number: str | None) -> RecordOut:
@@ -97,14 +104,20 @@ def _find_fee(session: Session, version: PlanVersion, current: Subscription) -> 
     return next((price.amount for price in version.prices if (price.interval, price.currency) == wanted), None)
 
 
-def _build_overdue(session: Session, org_id: UUID) -> Overdue | None:
+def _build_overdue(session: Session, org_id: UUID, lifted_until: datetime | None) -> Overdue | None:
     owed = queries.list_owed(session, org_id)
     if not owed:
         return None
     dunning = queries.find_dunning(session, org_id)
     since, limits_fall_at = (dunning.started_at, dunning.grace_ends_at) if dunning else (owed[0].created_at, None)
     confirm_url = next((invoice.confirm_url for invoice in owed if invoice.confirm_url), None)
-    return Overdue(sum(due.amount for due in owed), owed[0].currency, since, limits_fall_at, confirm_url)
+    falls_at = lifted_until or limits_fall_at
+    return Overdue(sum(due.amount for due in owed), owed[0].currency, since, falls_at, confirm_url)
+
+
+def _build_second(row: Row[Any]) -> SecondSubscriptionOut:
+    plan = PlanHeld(row.plan_key, row.plan_name, row.number)
+    return SecondSubscriptionOut(plan, row.amount, row.currency, row.interval, row.period_end)
 
 
 def _build_card(customer: StripeCustomer | None) -> CardShown | None:

@@ -14,7 +14,7 @@ from app.kit.errors import Conflict
 from app.kit.ids import new_hex
 from app.payments import queries
 from app.payments.gateway import get_gateway
-from app.payments.locks import org_lock
+from app.payments.locks import org_turn
 from app.payments.mirrors.sync_subscription import sync_subscription
 from app.stripe_gateway import Gateway
 from app.stripe_gateway import subscriptions as stripe_subscriptions
@@ -56,7 +56,7 @@ def undo_cancel(org_id: UUID, *, actor: Actor, now: datetime) -> bool:
 
 def _set_cancellation(org_id: UUID, *, cancels: bool, actor: Actor, now: datetime) -> bool:
     gw = get_gateway()
-    with gw.budget(), org_lock(org_id):
+    with org_turn(gw, org_id):
         with transaction() as session:
             running = _get_running(session, org_id)
         if running.ends_in_time if cancels else running.cancel_at is None:

@@ -18,14 +18,14 @@ from app.audit.service import write as audit
 from app.kit.actor import SYSTEM
 from app.kit.errors import Conflict
 from app.kit.ids import new_hex
-from app.payments import cursors, queries
+from app.payments import queries
 from app.payments.mirrors import retrieve
-from app.payments.mirrors.customers import resync_customer
+from app.payments.mirrors.customers import find_named_customer, resync_customer
 from app.payments.mirrors.retrieve import InvoicePayment, Retrieved
 from app.payments.mirrors.sync_customer import sync_customer
 from app.payments.models import Checkout, StripeCustomer, StripeInvoice, StripeSubscription
-from app.stripe_gateway import Gateway, checkout, customers, subscriptions
-from app.stripe_gateway.types import Customer, RemoteSubscription
+from app.stripe_gateway import Gateway, checkout, subscriptions
+from app.stripe_gateway.types import RemoteSubscription
 from app.web.database import mark_sent, transaction
 
 _UNKNOWN_PLAN = (
@@ -61,27 +61,12 @@ def _may_be_behind(session: Session, org_id: UUID, started_at: datetime) -> bool
 def _adopt_customer(gw: Gateway, org_id: UUID, now: datetime) -> str | None:
     """Mirror the customer that names the org in its metadata, if Stripe has one; returns its id."""
     with transaction() as session:
-        opened = accounts.get_org(session, org_id).created_at - cursors.OVERLAP
-        known = cursors.find_start(session, cursors.CUSTOMERS)
-    found = _find_customer(gw, org_id, max(opened, known or opened))
+        opened = accounts.get_org(session, org_id).created_at
+    found = find_named_customer(gw, org_id, opened)
     if found is None:
         return None
     with transaction() as session:
         return sync_customer(session, org_id, found, now).id
-
-
-def _find_customer(gw: Gateway, org_id: UUID, created_from: datetime) -> Customer | None:
-    """The org's customer; of several the one that pays, else the oldest."""
-    named = [customer for customer in customers.list_created(gw, created_from) if customer.org_id == org_id]
-    if len(named) > 1:
-        log.error("several customers at stripe", org_id=str(org_id), customers=[customer.id for customer in named])
-        paying = [customer for customer in named if _list_running(gw, customer.id)]
-        named = paying or named
-    return named[-1] if named else None  # the list begins with the newest
-
-
-def _list_running(gw: Gateway, customer_id: str) -> list[RemoteSubscription]:
-    return [each for each in subscriptions.list_for_customer(gw, customer_id) if each.ended_at is None]
 
 
 def _expire_lost_pages(gw: Gateway, org_id: UUID, customer_id: str) -> None:

@@ -27,17 +27,19 @@ group = AppGroup("stripe", help="Stripe: find and repair differences, replay eve
 
 
 @group.command("reconcile")
+@click.option("--all", "everything", is_flag=True, help="Compare everything, not only what changed since the last run.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def reconcile(*, as_json: bool) -> None:
-    """Fetch missed events, resolve open checkouts, and compare customers, subscriptions and invoices.
+def reconcile(*, everything: bool, as_json: bool) -> None:
+    """Fetch missed events, resolve open checkouts, and compare the customers, subscriptions and invoices that changed.
 
-    Every difference is reported and repaired by syncing the object. Exits 1 if any remain.
+    Every difference is reported and repaired by syncing the object. Exits 1 if any remain. Compares everything if the
+    last run is more than thirty days ago.
 
-    Example: flask stripe reconcile --json
+    Example: flask stripe reconcile --all
     """
     get_gateway()  # fails early when payments are off
     with background_gateway():
-        report = run()
+        report = run(everything=everything)
     click.echo(json.dumps(_build_json(report)) if as_json else _render_text(report))
     sys.exit(1 if report.remaining else 0)
 

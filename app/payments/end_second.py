@@ -10,7 +10,7 @@ from app.kit.actor import Actor
 from app.kit.errors import Conflict
 from app.payments import queries
 from app.payments.gateway import get_gateway
-from app.payments.locks import ensure_no_transaction, org_lock
+from app.payments.locks import ensure_no_transaction, org_turn
 from app.payments.mirrors.sync_subscription import sync_subscription
 from app.stripe_gateway import subscriptions
 from app.web.database import transaction
@@ -25,7 +25,7 @@ def end_second_subscription(org_id: UUID, subscription_id: str, *, actor: Actor,
     repeat).
     """
     gw = get_gateway()
-    with gw.budget(), org_lock(org_id):
+    with org_turn(gw, org_id):
         with transaction() as session:
             if not queries.is_second_subscription(session, org_id, subscription_id):
                 raise Conflict(_NOT_SECOND)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.kit.errors import DomainError, Unavailable
+from app.kit.errors import Busy, DomainError
 
 
 class UnknownOwner(DomainError):
@@ -19,5 +19,8 @@ class NotOurs(DomainError):
     code = "not_found"
 
 
-class Busy(Unavailable):
-    """Another request or task holds the organisation's payments lock."""
+class LockLost(Busy):
+    """The connection that holds the organisation's payments lock died: what was retrieved must not be written.
+
+    Its code is `outcome_unknown` where something may have been done before that.
+    """

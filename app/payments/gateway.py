@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from flask import current_app
 
 from app.kit.errors import Unavailable
@@ -10,6 +12,10 @@ from app.stripe_gateway import Gateway
 from app.web.database import mark_sent
 
 EXTENSION = "tollkeeper.stripe"
+KEY_LIFETIME = timedelta(hours=23)
+"""Stripe forgets an idempotency key after 24 hours; we stay an hour clear of that."""
+IN_FLIGHT = timedelta(minutes=2)
+"""How long the first call under a key may still be running at Stripe."""
 
 
 def build_gateway(settings: Settings) -> Gateway | None:

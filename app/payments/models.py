@@ -1,4 +1,4 @@
-"""Checkouts, mirrors of Stripe's objects, billing records, dunning and the inbox of events.
+"""Checkouts, mirrors of Stripe's objects, billing records, dunning and cursors.
 
 Mirrors are keyed by Stripe's ids and written only by the `sync_` functions, from API responses.
 """
@@ -19,8 +19,7 @@ from app.kit.db import Base
 PURPOSES = ("subscription", "card")
 CHECKOUT_STATES = ("opening", "open", "completed", "expired", "replaced", "failed")
 RECORD_STATES = ("pending", "completed", "failed", "refunded")
-REASONS = ("subscription_start", "subscription_renewal", "subscription_change", "one_off")
-INBOX_STATES = ("received", "applied", "ignored", "refused", "parked", "failed")
+REASONS = ("subscription_start", "subscription_renewal", "subscription_change", "usage", "one_off")
 _LIVE = text("deleted_at IS NULL")
 _OPEN = text("state IN ('opening', 'open')")
 _RUNNING = text("ended_at IS NULL")
@@ -31,7 +30,8 @@ _CURRENCY = "^[A-Z]{3}$"
 class StripeCustomer(Base):
     """An org's customer at Stripe, and the card its invoices are charged to.
 
-    `listed_at` is when we last knew of all its subscriptions and open payment pages; see `catch_up`.
+    `listed_at` is when we last knew of all its subscriptions and open payment pages; see `catch_up`. `contact_digest`
+    is that of the billing contact sent last, `contact_error` what Stripe refused of it, `tax_id_ref` the tax id made.
     """
 
     __tablename__ = "stripe_customers"
@@ -45,6 +45,7 @@ class StripeCustomer(Base):
     org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
     email: Mapped[str | None]
     delinquent: Mapped[bool]
+    balance: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     card_id: Mapped[str | None]
     card_brand: Mapped[str | None]
     card_last4: Mapped[str | None]
@@ -52,8 +53,26 @@ class StripeCustomer(Base):
     card_exp_year: Mapped[int | None]
     created_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
-    synced_at: Mapped[datetime]
+    retrieved_at: Mapped[datetime]
     listed_at: Mapped[datetime | None]
+    contact_digest: Mapped[str | None]
+    contact_error: Mapped[str | None]
+    tax_id_ref: Mapped[str | None]
+
+
+class CustomerAttempt(Base):
+    """An attempt to create an org's customer, written first: its id is the idempotency key. Closed once it is known."""
+
+    __tablename__ = "customer_attempts"
+    __table_args__ = (
+        # serves: the attempt of an org that is under way; enforces one
+        Index("uq_customer_attempts_open", "org_id", unique=True, postgresql_where=text("closed_at IS NULL")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
 
 
 class StripePrice(Base):
@@ -119,7 +138,8 @@ class Checkout(Base):
 class StripeSubscription(Base):
     """The mirror of a Stripe subscription; `subscription_id` is the row of ours that it pays for.
 
-    `price_id` need not be one of `stripe_prices`: staff can put any price on a subscription at Stripe.
+    `price_id` need not be one of `stripe_prices`: staff can put any price on a subscription at Stripe. `discounts` are
+    those in force: coupon, percent_off as text or amount_off in minor units of currency, ends_at.
     """
 
     __tablename__ = "stripe_subscriptions"
@@ -141,11 +161,14 @@ class StripeSubscription(Base):
     latest_invoice_id: Mapped[str | None]
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    synced_at: Mapped[datetime]
+    trial_ends_at: Mapped[datetime | None]
+    collection_paused: Mapped[str | None]
+    discounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    retrieved_at: Mapped[datetime]
 
 
 class StripeInvoice(Base):
-    """The mirror of an invoice; amounts in minor units."""
+    """The mirror of an invoice; amounts in minor units. `due_at` is set if it is to be paid by hand."""
 
     __tablename__ = "stripe_invoices"
     __table_args__ = (
@@ -169,13 +192,17 @@ class StripeInvoice(Base):
     period_start: Mapped[datetime]
     period_end: Mapped[datetime]
     attempt_count: Mapped[int]
+    due_at: Mapped[datetime | None]
     next_attempt_at: Mapped[datetime | None]
     hosted_url: Mapped[str | None]
     pdf_url: Mapped[str | None]
     created_at: Mapped[datetime]
     finalized_at: Mapped[datetime | None]
     paid_at: Mapped[datetime | None]
-    synced_at: Mapped[datetime]
+    discount: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    starting_balance: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    ending_balance: Mapped[int | None] = mapped_column(BigInteger)
+    retrieved_at: Mapped[datetime]
 
 
 class BillingRecord(Base):
@@ -248,45 +275,6 @@ class Dunning(Base):
     limited_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None]
-
-
-class InboxEvent(Base):
-    """An event, stored once as received; secrets and addresses of Stripe's pages are redacted first."""
-
-    __tablename__ = "stripe_inbox"
-    __table_args__ = (
-        one_of("state", INBOX_STATES),
-        one_of("source", ("webhook", "reconcile")),
-        # serves: the inbox page, newest first
-        Index(None, "received_at", "id"),
-        # serves: events that need attention, and the health page
-        Index(
-            None,
-            "state",
-            "received_at",
-            postgresql_where=text("state IN ('received', 'parked', 'failed', 'refused')"),
-        ),
-        # serves: the timeline of one customer
-        Index(None, "customer_id", "received_at"),
-    )
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    type: Mapped[str]
-    api_version: Mapped[str | None]
-    livemode: Mapped[bool]
-    account: Mapped[str | None]
-    object_type: Mapped[str]
-    object_id: Mapped[str | None]
-    customer_id: Mapped[str | None]
-    org_id: Mapped[UUID | None]
-    state: Mapped[str] = mapped_column(server_default="received")
-    attempts: Mapped[int] = mapped_column(server_default="0")
-    error: Mapped[str | None]
-    source: Mapped[str]
-    body: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    created_at: Mapped[datetime]
-    received_at: Mapped[datetime]
-    settled_at: Mapped[datetime | None]
 
 
 class StripeCursor(Base):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,10 +23,13 @@ from app.payments.models import (
 )
 from app.subscriptions.sync_from_stripe import OVER
 
+RENEWAL = "subscription_cycle"
+"""The billing reason of a renewal's invoice."""
 OPEN_CHECKOUT = ("opening", "open")
 _TOTALS = text("""
 SELECT currency, sum(amount) AS paid, sum(refunded) AS refunded FROM billing_records
-WHERE org_id = :org_id AND state IN ('completed', 'refunded') AND (CAST(:state AS text) IS NULL OR state = :state)
+WHERE org_id = :org_id AND state IN ('completed', 'refunded')
+  AND (CAST(:state AS text) IS NULL OR state = :state OR (:state = 'refunded' AND refunded > 0))
   AND created_at >= coalesce(CAST(:start AS timestamptz), '-infinity')
   AND created_at < coalesce(CAST(:end AS timestamptz), 'infinity')
 GROUP BY currency ORDER BY currency
@@ -34,6 +37,12 @@ GROUP BY currency ORDER BY currency
 _IS_SECOND = text("SELECT true FROM payments_second_subscriptions WHERE org_id = :org_id AND id = :id")
 
 
+_SECONDS = text("""
+SELECT plan.plan_key, plan.plan_name, plan.number, second.amount, second.currency, second.interval, second.period_end
+FROM payments_second_subscriptions second
+JOIN catalog_versions plan ON plan.id = second.plan_version_id
+WHERE second.org_id = :org_id ORDER BY second.id
+""")
 _OWED = text("""
 SELECT invoice_id, amount, currency, created_at, confirm_url FROM payments_owed(:org_id) ORDER BY created_at, invoice_id
 """)
@@ -52,7 +61,10 @@ class OwedInvoice:
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """A filter on billing records: by state, and created in [start, end). None means any."""
+    """A filter on billing records: by state, and created in [start, end). None means any.
+
+    Refunded are all of which something went back, also a part.
+    """
 
     state: str | None = None
     start: datetime | None = None
@@ -71,9 +83,45 @@ def find_open_subscription(session: Session, org_id: UUID) -> StripeSubscription
     return session.scalars(query).one_or_none()
 
 
+def find_paying_subscription(session: Session, org_id: UUID, subscription_id: UUID) -> StripeSubscription | None:
+    """Find the Stripe subscription, running or ended, that pays for a subscription of ours."""
+    query = select(StripeSubscription).where(
+        StripeSubscription.org_id == org_id, StripeSubscription.subscription_id == subscription_id
+    )
+    return session.scalars(query.order_by(StripeSubscription.created_at.desc())).first()
+
+
+def find_renewal_draft(
+    session: Session, org_id: UUID, stripe_subscription_id: str, start: tuple[datetime, datetime]
+) -> StripeInvoice | None:
+    """Find the draft of a renewal whose period starts within the bounds, as we know it."""
+    query = select(StripeInvoice).where(
+        StripeInvoice.org_id == org_id,
+        StripeInvoice.stripe_subscription_id == stripe_subscription_id,
+        StripeInvoice.billing_reason == RENEWAL,
+        StripeInvoice.status == "draft",
+        StripeInvoice.period_start.between(*start),
+    )
+    return session.scalars(query).first()
+
+
+def list_final_invoices(session: Session, ids: Collection[str]) -> set[str]:
+    """List which of some invoices are drafts no more, as we know them."""
+    query = select(StripeInvoice.id).where(StripeInvoice.id.in_(ids), StripeInvoice.status != "draft")
+    return set(session.scalars(query))
+
+
 def is_second_subscription(session: Session, org_id: UUID, subscription_id: str) -> bool:
     """Whether a Stripe subscription runs beside the one that the org's plan follows, and so grants nothing."""
     return bool(session.scalar(_IS_SECOND, {"org_id": org_id, "id": subscription_id}))
+
+
+def list_second_subscriptions(session: Session, org_id: UUID) -> Sequence[Row[Any]]:
+    """List subscriptions that Stripe charges beside the one that the org's plan follows; they grant nothing.
+
+    Worked example: Starter beside Pro: one row, plan_key starter, amount 1900, USD, month.
+    """
+    return session.execute(_SECONDS, {"org_id": org_id}).all()
 
 
 def find_price(session: Session, price_id: str) -> StripePrice | None:
@@ -104,6 +152,11 @@ def get_checkout(session: Session, org_id: UUID, checkout_id: UUID) -> Checkout:
     return checkout
 
 
+def find_checkout(session: Session, checkout_id: UUID) -> Checkout | None:
+    """Find a checkout of any org: the caller checks whether the viewer may see it."""
+    return session.get(Checkout, checkout_id)
+
+
 def find_open_checkout(session: Session, org_id: UUID, purpose: str) -> Checkout | None:
     """Find the org's open checkout for a purpose ("subscription", "card")."""
     query = select(Checkout).where(
@@ -131,7 +184,9 @@ def list_billing_records(
 ) -> list[BillingRecord]:
     """List billing records, newest first; `before` is the (created_at, id) of the last one seen."""
     query = select(BillingRecord).where(BillingRecord.org_id == org_id)
-    if record_filter.state is not None:
+    if record_filter.state == "refunded":
+        query = query.where(BillingRecord.refunded > 0)
+    elif record_filter.state is not None:
         query = query.where(BillingRecord.state == record_filter.state)
     if record_filter.start is not None:
         query = query.where(BillingRecord.created_at >= record_filter.start)

@@ -43,7 +43,8 @@ class SubscriptionAnswer(msgspec.Struct):
     """The organisation's current subscription.
 
     `collection` says who collects the money: nobody (`none`), us by invoice (`offline`), or Stripe (`stripe`). `fee` is
-    the price per `interval`; null for a custom plan. `limited`: a payment is overdue and the Free plan's limits apply.
+    the price per `interval`; null for a custom plan. `limited`: the Free plan's limits apply, since a payment is
+    overdue (`overdue`) or the plan is paused (`state`).
     `ends_at` is when the plan ends, if an end is planned; `cancel_at_period_end`: that is when `period` ends.
     """
 
@@ -95,12 +96,26 @@ class NextInvoice(msgspec.Struct):
     exact: bool
 
 
+class SecondSubscriptionOut(msgspec.Struct):
+    """A subscription that Stripe charges beside the current one and that grants nothing. Ask us to end it."""
+
+    plan: PlanHeld
+    amount: int
+    currency: str
+    interval: str
+    renews_at: Instant
+
+
 class BillingAnswer(msgspec.Struct):
-    """The subscription, its payment method and the next invoice (null if there is none)."""
+    """The subscription, its payment method and the next invoice (null if there is none).
+
+    `second_subscriptions` is empty unless the organisation is charged twice.
+    """
 
     subscription: SubscriptionAnswer
     payment_method: CardShown | None
     next_invoice: NextInvoice | None
+    second_subscriptions: list[SecondSubscriptionOut]
 
 
 class CardRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -114,7 +129,10 @@ class PageAnswer(msgspec.Struct):
 
 
 class BillingHistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Records in a state, created from `from` until before `to`; `next` is the cursor from the previous page."""
+    """Records in a state, created from `from` until before `to`; `next` is the cursor from the previous page.
+
+    `refunded` also finds payments of which only a part went back; their state stays `completed`.
+    """
 
     state: Literal["pending", "completed", "failed", "refunded"] | None = None
     start: Instant | None = msgspec.field(default=None, name="from")

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 
+from app.payments.billing_contact.send_contact import send_contacts
 from app.payments.dunning import schedule
 from app.payments.gateway import get_gateway, payments_on
 from app.payments.reconciliation.pending import list_pending, resolve_all
@@ -36,36 +37,55 @@ def resolve_pending_payments() -> None:
     resolve_all(get_gateway(), pending, now)
 
 
-def advance_dunnings() -> None:
-    """Send dunning emails and end grace periods. One transaction each, so one failure does not stop the others."""
-    now = business_now()
+def advance_dunnings() -> int:
+    """Send dunning emails and end grace periods; returns how many. One transaction each: one failure stops no other."""
+    now, done = business_now(), 0
     with transaction() as session:
         due_ids = list(schedule.list_due(session, now, MOST))
     for dunning_id in due_ids:
         try:
             with transaction() as session:
                 schedule.advance_dunning(session, dunning_id, now)
+            done += 1
         except Exception as error:  # noqa: BLE001  (one failure must not stop the others)
             log.warning(
                 "dunning failed; will retry in the next sweep", dunning=str(dunning_id), error=type(error).__name__
             )
+    return done
 
 
-def reconcile() -> ReconciliationReport:
-    """Compare everything with Stripe and repair it. Does nothing when payments are off."""
+def reconcile(*, everything: bool = False) -> ReconciliationReport:
+    """Compare what changed since the last run, or `everything`, and repair it. Does nothing when payments are off."""
     if not payments_on():
         return ReconciliationReport()
-    return _reconcile(get_gateway(), runtime().pool, apply_event, business_now())
+    return _reconcile(get_gateway(), runtime().pool, apply_event, business_now(), everything=everything)
+
+
+def reconcile_everything() -> ReconciliationReport:
+    """Compare everything with Stripe, including what no event tells of, and repair it."""
+    return reconcile(everything=True)
+
+
+def send_billing_contacts() -> None:
+    """Send names, addresses, tax ids and email addresses that changed to Stripe."""
+    if payments_on():
+        send_contacts(get_gateway(), business_now())
 
 
 TASKS: dict[str, Callable[..., object]] = {
     inbox.TASK: apply_event,
     "payments.resolve_pending": resolve_pending_payments,
     "payments.advance_dunnings": advance_dunnings,
+    "payments.send_contacts": send_billing_contacts,
     "payments.reconcile": reconcile,
+    "payments.reconcile_everything": reconcile_everything,
 }
+SWEEPS = ("payments.resolve_pending", "payments.advance_dunnings", "payments.send_contacts")
+FALLING_DUE = (schedule.find_next_due,)
 PERIODIC: list[tuple[str, str]] = [
     ("*/2 * * * *", "payments.resolve_pending"),
     ("* * * * *", "payments.advance_dunnings"),
-    ("40 3 * * *", "payments.reconcile"),
+    ("* * * * *", "payments.send_contacts"),
+    ("40 3 * * 1-6", "payments.reconcile"),
+    ("40 3 * * 0", "payments.reconcile_everything"),
 ]

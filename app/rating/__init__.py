@@ -4,7 +4,7 @@ Must not know the database, Flask, the clock, plans or orgs. One module per pric
 """
 
 from app.rating.charge import Charge, Rated, TierLine
-from app.rating.pricing import marginal_price, price
+from app.rating.pricing import UnitPrice, marginal_price, overage_price, price
 from app.rating.shares import split
 
-__all__ = ["Charge", "Rated", "TierLine", "marginal_price", "price", "split"]
+__all__ = ["Charge", "Rated", "TierLine", "UnitPrice", "marginal_price", "overage_price", "price", "split"]

@@ -7,16 +7,19 @@ from decimal import Decimal
 from typing import Protocol
 
 from app.kit.money import ZERO, exactly
+from app.rating.bounds import UNBOUNDED, Bound, Bounds
+from app.rating.division import UNDIVIDED, Division
 
 ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
 class TierLine:
-    """One tier's share of an amount. Bounds and `quantity` are in units of the meter, amounts in exact minor units.
+    """One tier's share of an amount. Bounds and `quantity` are in priced units, amounts in exact minor units.
 
     subtotal = `blocks` x `unit_amount` + `flat_amount`. `blocks` is the quantity itself or, under `package`, the number
-    of blocks of `per` units, counting a partial block as a whole one. `end` is inclusive; None means no upper bound.
+    of blocks of `block_size` units, counting a partial block as a whole one. `end` is inclusive; None means no upper
+    bound.
     """
 
     start: Decimal
@@ -24,15 +27,15 @@ class TierLine:
     quantity: Decimal
     unit_amount: Decimal = ZERO
     flat_amount: Decimal = ZERO
-    per: Decimal | None = None
+    block_size: Decimal | None = None
 
     @property
     def blocks(self) -> Decimal:
         """How many times the unit amount is charged."""
-        if self.per is None:
+        if self.block_size is None:
             return self.quantity
         with exactly():
-            whole, rest = divmod(abs(self.quantity), self.per)
+            whole, rest = divmod(abs(self.quantity), self.block_size)
             started = whole + ONE if rest else whole
             return started.copy_sign(self.quantity)
 
@@ -47,26 +50,43 @@ class TierLine:
         return replace(self, quantity=-self.quantity, flat_amount=-self.flat_amount)
 
 
-class Charge(Protocol):
-    """A charge under one pricing model. Immutable; amounts in exact minor units."""
+class PricingModel(Protocol):
+    """How priced units become an amount. Immutable; amounts in exact minor units."""
 
     def lines(self, quantity: Decimal) -> list[TierLine]:
-        """The tiers that a quantity reaches; never empty. The quantity is at least 0, with the allowance subtracted.
+        """The tiers that a quantity reaches; never empty. The quantity is at least 0, allowance and division applied.
 
         Must run under `kit.money.exactly`, as it does when called by `price`.
         """
 
 
 @dataclass(frozen=True, slots=True)
+class Charge:
+    """What usage of a meter costs. `step` is what a line is rounded to, in minor units of its currency.
+
+    `per` is how many units a unit amount was written for; the model's unit amounts are for one.
+    """
+
+    pricing: PricingModel
+    division: Division = UNDIVIDED
+    bounds: Bounds = UNBOUNDED
+    per: Decimal = ONE
+    step: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Rated:
     """A priced quantity. `amount` is exact, `rounded` is the amount on an invoice line; both in minor units.
 
-    `quantity` = `included` (covered by the allowance) + `excess` (priced). The subtotals of `lines` add up to `amount`.
+    `quantity` = `included` (covered by the allowance) + `excess`, in units of the meter; `units` is the excess as it is
+    priced, divided. The subtotals of `lines`, with that of `bound` where there is one, add up to `amount`.
     """
 
     quantity: Decimal
     included: Decimal
     excess: Decimal
+    units: Decimal
     amount: Decimal
     rounded: int
     lines: tuple[TierLine, ...]
+    bound: Bound | None = None

@@ -37,7 +37,7 @@ def graduated_lines(tiers: tuple[Tier, ...], quantity: Decimal) -> list[TierLine
 
 def read_unit_tier(reader: Reader, up_to: Decimal | None) -> Tier:
     """Keys of a tier: up_to, unit_amount, flat_amount (default "0")."""
-    return Tier(up_to, reader.money("unit_amount"), reader.money("flat_amount", ZERO))
+    return Tier(up_to, reader.unit_amount("unit_amount"), reader.money("flat_amount", ZERO))
 
 
 def read_graduated(reader: Reader) -> Graduated:

@@ -23,7 +23,7 @@ class Package:
 
     def lines(self, quantity: Decimal) -> list[TierLine]:
         free = min(quantity, self.free_units)
-        blocks = TierLine(self.free_units, None, quantity - free, self.price, per=self.size)
+        blocks = TierLine(self.free_units, None, quantity - free, self.price, block_size=self.size)
         return [TierLine(ZERO, self.free_units, free), blocks] if self.free_units else [blocks]
 
 

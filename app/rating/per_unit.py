@@ -25,4 +25,4 @@ class PerUnit:
 
 def read_per_unit(reader: Reader) -> PerUnit:
     """Keys: unit_amount."""
-    return PerUnit(reader.money("unit_amount"))
+    return PerUnit(reader.unit_amount("unit_amount"))

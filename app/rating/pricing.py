@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
 from app.kit.money import ZERO, exactly, round_half_away
+from app.rating.bounds import WHOLE
 from app.rating.charge import ONE, Charge, Rated
 
 
-def price(charge: Charge, quantity: Decimal, allowance: Decimal | None = ZERO) -> Rated:
+def price(
+    charge: Charge, quantity: Decimal, allowance: Decimal | None = ZERO, *, minimum_portion: Fraction = WHOLE
+) -> Rated:
     """Price a quantity used in a period (rule 2.5). Pure and exact; rounds once, at the end.
 
-    The allowance is subtracted first; None is unlimited, as in a plan. A negative quantity mirrors its absolute value.
-    A first tier's flat amount is billed even when nothing is left to price.
+    The allowance is subtracted first; None is unlimited, as in a plan. What is left is divided, priced by the model and
+    held between minimum and maximum; `minimum_portion` says how much of the minimum the period owes. A negative
+    quantity mirrors its absolute value. A first tier's flat amount is billed even when nothing is left to price.
 
     Example: graduated, 1,000 units at $0.01, then $0.005; 2,500 used, allowance 500: 1,000 + 500 = 1,500 cents.
     """
@@ -21,11 +27,31 @@ def price(charge: Charge, quantity: Decimal, allowance: Decimal | None = ZERO) -
     with exactly():
         size = abs(quantity)
         included = size if allowance is None else min(size, allowance)
-        lines = charge.lines(size - included)
+        units = charge.division.apply(size - included)
+        lines = charge.pricing.lines(units)
+        bound = charge.bounds.apply(sum((line.subtotal for line in lines), ZERO), minimum_portion)
         if quantity < 0:
-            lines, included = [line.mirrored() for line in lines], -included
-        amount = sum((line.subtotal for line in lines), ZERO)
-        return Rated(quantity, included, quantity - included, amount, round_half_away(amount), tuple(lines))
+            lines, included, units = [line.mirrored() for line in lines], -included, -units
+            bound = bound and bound.mirrored()
+        amount = sum((line.subtotal for line in lines), bound.subtotal if bound else ZERO)
+        rounded = round_half_away(amount, charge.step)
+        return Rated(quantity, included, quantity - included, units, amount, rounded, tuple(lines), bound)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPrice:
+    """A price as people say it: `amount`, in minor units, for every `units` units of the meter."""
+
+    amount: Decimal
+    units: Decimal
+
+
+def overage_price(charge: Charge) -> UnitPrice | None:
+    """What the first units above the allowance cost, as the charge was written; None where they have no unit price."""
+    with exactly():
+        line = charge.pricing.lines(ZERO)[-1]
+        units = (line.block_size or ONE) * charge.per * (charge.division.by or ONE)
+        return UnitPrice(line.unit_amount * charge.per, units) if line.unit_amount else None
 
 
 def marginal_price(charge: Charge, used: Decimal, allowance: Decimal | None = ZERO) -> Decimal:

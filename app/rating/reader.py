@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
 from app.kit.errors import FieldError
-from app.kit.money import ZERO, parse_price, parse_quantity, to_minor
+from app.kit.money import ZERO, exactly, parse_price, parse_quantity, to_minor
 
 MOST_TIERS = 100
+_PLACES = 30
+_ONE = 10**_PLACES  # a multiple of every `per`
 
 
 class Reader:
     """Reads values by key and collects errors; `collect_errors` also reports keys that were never read.
 
-    Amounts are text in major units of the currency ("0.01"), returned as exact minor units (1).
+    Amounts are text in major units of the currency ("0.01"), returned as exact minor units (1). `per` is how many units
+    a unit amount is written for.
     """
 
     def __init__(self, properties: Mapping[str, Any], places: int, path: str = "") -> None:
         self.errors: list[FieldError] = []
         self.places = places
+        self.per = Decimal(1)
         self._values = properties
         self._path = path
         self._read_keys: set[str] = set()
@@ -29,9 +33,36 @@ class Reader:
         """Record an error at a key."""
         self.errors.append(FieldError(f"{self._path}{key}", detail))
 
+    def unit_amount(self, key: str) -> Decimal:
+        """The amount for one unit, written for `per` of them. Required."""
+        amount = self.money(key)
+        with exactly():
+            return amount if self.per == 1 else amount * Decimal(_ONE // int(self.per)).scaleb(-_PLACES)
+
     def money(self, key: str, default: Decimal | None = None) -> Decimal:
         """A non-negative amount, in minor units. Required unless there is a default."""
         return to_minor(self._read(key, parse_price, default), self.places)
+
+    def has(self, key: str) -> bool:
+        """Whether a key has a value."""
+        return self._values.get(key) is not None
+
+    def optional_amount(self, key: str) -> Decimal | None:
+        """An amount that could be charged: whole minor units. None when absent or null."""
+        self._read_keys.add(key)
+        amount = self.money(key) if self.has(key) else None
+        if amount is not None and amount != amount.to_integral_value():
+            self.add_error(key, f"must have at most {self.places} decimal places, as amounts of the currency have")
+        return amount
+
+    def choice(self, key: str, words: Collection[str]) -> str:
+        """One of some words. Required."""
+        self._read_keys.add(key)
+        word = self._values.get(key)
+        if word not in words:
+            self.add_error(key, ("is missing; " if word is None else "") + "must be one of " + ", ".join(words))
+            return next(iter(words))
+        return str(word)
 
     def quantity(self, key: str, default: Decimal | None = None) -> Decimal:
         """A non-negative number of units. Required unless there is a default."""
@@ -58,7 +89,10 @@ class Reader:
         if len(rows) > MOST_TIERS:
             self.add_error(key, f"must hold at most {MOST_TIERS} tables")
             return []
-        return [Reader(row, self.places, f"{self._path}{key}[{index}].") for index, row in enumerate(rows)]
+        readers = [Reader(row, self.places, f"{self._path}{key}[{index}].") for index, row in enumerate(rows)]
+        for reader in readers:
+            reader.per = self.per
+        return readers
 
     def collect_errors(self) -> list[FieldError]:
         """All errors, including one for each key that the model does not have."""

@@ -10,13 +10,16 @@ import msgspec
 
 from app.kit.errors import FieldError, InvalidRequest
 from app.kit.fields import QuantityOrUnlimited, RawObject, SignedQuantity
-from app.kit.money import exponent, parse_quantity, to_major
+from app.kit.money import exponent, line_step, parse_quantity, to_major
 from app.rating import flat, graduated, package, per_unit, percentage, stairstep, volume
-from app.rating.charge import Charge, Rated, TierLine
+from app.rating.bounds import MAXIMUM, MINIMUM, read_bounds
+from app.rating.charge import Charge, PricingModel, Rated, TierLine
+from app.rating.division import read_division
+from app.rating.per import read_per
 from app.rating.pricing import price
 from app.rating.reader import Reader
 
-MODELS: dict[str, Callable[[Reader], Charge]] = {
+MODELS: dict[str, Callable[[Reader], PricingModel]] = {
     "flat": flat.read_flat,
     "per_unit": per_unit.read_per_unit,
     "graduated": graduated.read_graduated,
@@ -31,16 +34,19 @@ BIGGEST = 2**63 - 1  # amounts are stored as bigint
 _PROPERTIES = msgspec.json.Decoder(dict[str, Any], float_hook=str)
 
 
-def parse_charge(model: str, properties: Mapping[str, Any], currency_exponent: int) -> Charge:
+def parse_charge(model: str, properties: Mapping[str, Any], currency: str) -> Charge:
     """Parse a charge. Raises `InvalidRequest` with every invalid key, as a path in the properties (`tiers[1].up_to`).
 
-    Amounts are decimal text in major units of the currency ("0.01" is a cent); `currency_exponent` is its number of
-    decimal places (`kit.money.exponent`). Each model's read function lists its keys.
+    Amounts are decimal text in major units of the currency ("0.01" is a cent). The read functions of each model, `per`,
+    `division` and `bounds` list their keys. Raises `ValueError` for an unknown currency.
     """
     if model not in MODELS:
         raise _invalid([FieldError("model", "must be one of " + ", ".join(MODELS))])
-    reader = Reader(properties, currency_exponent)
-    charge = MODELS[model](reader)
+    reader = Reader(properties, exponent(currency))
+    reader.per = read_per(reader, model)
+    charge = Charge(
+        MODELS[model](reader), read_division(reader, model), read_bounds(reader), reader.per, line_step(currency)
+    )
     errors = reader.collect_errors()
     if errors:
         raise _invalid(errors)
@@ -76,16 +82,24 @@ class QuoteLine(msgspec.Struct, rename={"start": "from", "end": "to"}):
 
 
 class QuoteAnswer(msgspec.Struct):
-    """The price. `amount` is an integer in the currency's minor unit; decimal strings are exact, in major units."""
+    """The price. `amount` is an integer in the currency's minor unit; decimal strings are exact, in major units.
+
+    `units` is the excess as it is priced: divided by `divide_by`. `minimum` is what lifts the amount to the charge's
+    minimum, `maximum` what lowers it to the maximum (below 0); null where they change nothing. They and the subtotals
+    of `lines` add up to `exact_amount`.
+    """
 
     model: str
     currency: str
     quantity: Decimal
     included: Decimal
     excess: Decimal
+    units: Decimal
     amount: int
     exact_amount: Decimal
     lines: list[QuoteLine]
+    minimum: Decimal | None
+    maximum: Decimal | None
 
 
 def quote(request: QuoteRequest) -> QuoteAnswer:
@@ -94,7 +108,7 @@ def quote(request: QuoteRequest) -> QuoteAnswer:
         places = exponent(request.charge.currency)
     except ValueError as wrong:
         raise _invalid([FieldError("charge.currency", str(wrong))]) from None
-    charge = _charge(request.charge, places)
+    charge = _charge(request.charge)
     quantity = _number("quantity", request.quantity, negative=True)
     unlimited = bytes(request.allowance) == b"null"
     allowance = None if unlimited else _number("allowance", request.allowance, negative=False)
@@ -104,9 +118,9 @@ def quote(request: QuoteRequest) -> QuoteAnswer:
     return _answer(request.charge, rated, places)
 
 
-def _charge(given: ChargeInput, places: int) -> Charge:
+def _charge(given: ChargeInput) -> Charge:
     try:
-        return parse_charge(given.model, _PROPERTIES.decode(given.properties), places)
+        return parse_charge(given.model, _PROPERTIES.decode(given.properties), given.currency)
     except InvalidRequest as wrong:
         fields = [e.field if e.field == "model" else f"properties.{e.field}" for e in wrong.errors]
         named = zip(fields, wrong.errors, strict=True)
@@ -132,13 +146,21 @@ def _answer(given: ChargeInput, rated: Rated, places: int) -> QuoteAnswer:
         quantity=rated.quantity,
         included=rated.included,
         excess=rated.excess,
+        units=rated.units,
         amount=rated.rounded,
         exact_amount=to_major(rated.amount, places),
-        lines=[_line(line, places) for line in rated.lines],
+        lines=[build_quote_line(line, places) for line in rated.lines],
+        minimum=_bound(rated, MINIMUM, places),
+        maximum=_bound(rated, MAXIMUM, places),
     )
 
 
-def _line(line: TierLine, places: int) -> QuoteLine:
+def _bound(rated: Rated, kind: str, places: int) -> Decimal | None:
+    return to_major(rated.bound.subtotal, places) if rated.bound and rated.bound.kind == kind else None
+
+
+def build_quote_line(line: TierLine, places: int) -> QuoteLine:
+    """A tier as the API shows it, in major units."""
     return QuoteLine(
         start=line.start,
         end=line.end,

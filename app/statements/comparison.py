@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from app.rating import marginal_price
+from app.rating import overage_price
 from app.statements import wording
 from app.statements.current_usage import CurrentUsage
 from app.statements.offers import Offer
@@ -17,7 +17,7 @@ from app.web.filters import quantity
 UNLIMITED = "Unlimited"
 NO_LIMIT = "No limit"
 _ABSENT = "–"
-_LIMITS = {
+LIMIT_NAMES = {
     "jobs_at_once": "Concurrent jobs",
     "file_bytes": "Maximum file size",
     "requests_per_minute": "API requests a minute",
@@ -53,7 +53,7 @@ def build_groups(offers: Sequence[Offer], currency: str) -> list[CompareGroup]:
     above = [CompareRow(m.name, [describe_overage(o, key, currency) for o in offers]) for key, m in meters.items()]
     limits = [
         CompareRow(words, [_limit(o, key) for o in offers])
-        for key, words in _LIMITS.items()
+        for key, words in LIMIT_NAMES.items()
         if any(key in o.limits for o in offers)
     ]
     labels = {key: label for offer in offers for key, (label, _) in offer.features.items()}
@@ -70,28 +70,25 @@ def build_groups(offers: Sequence[Offer], currency: str) -> list[CompareGroup]:
 def describe_allowance(offer: Offer, meter: str) -> str:
     """How much of a meter the plan includes."""
     granted = offer.meters.get(meter)
-    if granted is None or granted.allowance is None:  # a meter the plan doesn't mention is unlimited
+    if granted is None or granted.rule.allowance is None:  # a meter the plan doesn't mention is unlimited
         return UNLIMITED
-    return quantity(granted.allowance)
+    return quantity(granted.rule.allowance)
 
 
 def describe_overage(offer: Offer, meter: str, currency: str) -> str:
-    """What happens above the allowance: use is refused, billed at a price, or free."""
+    """What happens above the allowance: use is refused, at a price, or free."""
     if meter not in offer.meters:
         return _ABSENT
     terms = offer.terms(meter, currency)
-    if terms.refused_above is None and terms.allowance is None:
+    if terms.limit is None:
         return _ABSENT
-    if terms.policy == "block":
+    if terms.refuses:
         return "Refused"
-    if terms.policy == "warn":
-        return "Counted, not billed"
     if terms.charge is None:
-        return "Custom price"
-    allowance = terms.allowance or Decimal(0)
-    unit_price = marginal_price(terms.charge, allowance, allowance)
-    words = f"{wording.format_unit_price(unit_price, currency)} each" if unit_price else "Billed"
-    return words if terms.hard_limit is None else f"{words}, to {quantity(terms.hard_limit)}"
+        return "Custom price" if terms.policy == "charge" else "Counted at no cost"
+    unit_price = overage_price(terms.charge)
+    words = wording.format_unit_price(unit_price, currency) if unit_price else "At a price"
+    return words if terms.cap is None else f"{words}, to {quantity(terms.cap)}"
 
 
 def format_size(count: Decimal) -> str:
@@ -115,14 +112,16 @@ def _windows(offers: Sequence[Offer]) -> list[CompareRow]:
 
 def _window(offer: Offer, meter: str, span: str) -> str:
     granted = offer.meters.get(meter)
-    cap: Decimal | None = getattr(granted, f"per_{span}", None)
+    cap: Decimal | None = getattr(granted.rule, f"per_{span}") if granted else None
     return NO_LIMIT if cap is None else quantity(cap)
 
 
 def _limit(offer: Offer, key: str) -> str:
-    if key not in offer.limits:
-        return _ABSENT
-    value = offer.limits[key]
+    return format_limit(key, offer.limits[key]) if key in offer.limits else _ABSENT
+
+
+def format_limit(key: str, value: Decimal | None) -> str:
+    """Format a limit that belongs to no meter; None is unlimited."""
     if value is None:
         return "Forever" if key == "retention_days" else UNLIMITED
     if key == "file_bytes":
@@ -131,7 +130,11 @@ def _limit(offer: Offer, key: str) -> str:
 
 
 def _feature(offer: Offer, key: str) -> str:
-    value: Any = offer.features.get(key, (None, False))[1]
+    return format_feature(offer.features.get(key, (None, False))[1])
+
+
+def format_feature(value: Any) -> str:
+    """Format a feature's value: yes, no, a text, or a list with commas."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
@@ -148,7 +151,7 @@ def list_exceeded_limits(offer: Offer, usage: CurrentUsage) -> list[str]:
     """One sentence for each meter whose use this period exceeds the plan's limit."""
     exceeded = []
     for meter in usage.meters:
-        cap = offer.terms(meter.key, usage.currency).refused_above
+        cap = offer.terms(meter.key, usage.currency).cap
         if cap is not None and meter.use.used > cap:
             exceeded.append(
                 f"{meter.name}: {quantity(meter.use.used)} used this period, {offer.name} allows {quantity(cap)}."

@@ -5,15 +5,18 @@ Pages, API, CSV and mail show these figures and compute none of their own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 
 from app.kit.money import ZERO
 from app.kit.periods import Period
-from app.rating import Charge, Rated, marginal_price, price
+from app.rating import Charge, Rated, UnitPrice, marginal_price, overage_price, price
+from app.rating.bounds import WHOLE
 from app.statements.projection import Projection, project
 from app.statements.windows import Window
+from app.subscriptions.terms.resolver import PLAN, MeterTerms
 
 NEAR, HIGH, FULL = 80, 90, 100
 """Percentages of a limit at which a prompt appears."""
@@ -21,38 +24,47 @@ NEAR, HIGH, FULL = 80, 90, 100
 
 @dataclass(frozen=True, slots=True)
 class UsageTerms:
-    """The terms that apply to a meter in the period. `allowance` None is unlimited; `charge` None bills nothing."""
+    """A meter's terms in force (`subscriptions.terms.resolver`), with its charge.
+
+    Usage above `cap` is refused; `charge` is what usage above the allowance costs. None: never, nothing.
+    `minimum_portion` is how much of a charge's minimum the period owes.
+    """
 
     policy: str = "warn"
     allowance: Decimal | None = None
-    hard_limit: Decimal | None = None
+    cap: Decimal | None = None
     charge: Charge | None = None
-
-    @property
-    def refused_above(self) -> Decimal | None:
-        """The quantity above which use is refused; None if it never is."""
-        if self.policy == "block" and self.hard_limit is None:
-            return self.allowance
-        return self.hard_limit
+    cap_source: str = PLAN
+    minimum_portion: Fraction = WHOLE
 
     @property
     def limit(self) -> Decimal | None:
-        """What the bar measures against: the cap under `block`, otherwise the allowance.
+        """What the bar measures against: the cap where it comes first, otherwise the allowance.
 
-        With an allowance of zero (billed from the first unit) there is no bar to fill.
+        With an allowance of zero (billed from the first unit) there is no allowance to fill.
         """
-        if self.policy == "block" or self.allowance is None:
-            return self.refused_above
-        return self.allowance or self.hard_limit
+        if self.policy == "block" or self.allowance is None or (self.cap is not None and self.cap <= self.allowance):
+            return self.cap
+        return self.allowance or self.cap
+
+    @property
+    def refuses(self) -> bool:
+        """Whether usage above `limit` is refused, rather than billed or only counted."""
+        return self.cap is not None and self.limit == self.cap
+
+
+def build_usage_terms(terms: MeterTerms, charge: Charge | None) -> UsageTerms:
+    """Build the terms of a meter from those in force and the charge that they name."""
+    return UsageTerms(terms.policy, terms.allowance, terms.cap, charge, terms.cap_source)
 
 
 @dataclass(frozen=True, slots=True)
 class MeterUse:
-    """A counter's values. `unbilled` is the part of `used` that is never billed."""
+    """A counter's values. `imported` is what imports brought besides `used`: it takes no room and costs nothing."""
 
     used: Decimal = ZERO
     reserved: Decimal = ZERO
-    unbilled: Decimal = ZERO
+    imported: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,7 @@ class MeterFigures:
 
     `percent` is rounded down, so 100 means the limit is reached; it can exceed 100. `state` is ok, near (80 %), high
     (90 %), full (100 %), over or unlimited. `reaches_limit_at` is None if the limit is already reached, or won't be
-    before the period ends. `next_unit` is the price of one more unit now, `overage_unit` of one above the allowance.
+    before the period ends. `next_unit` is the price of one more unit now, `overage` of units above the allowance.
     """
 
     key: str
@@ -85,7 +97,7 @@ class MeterFigures:
     cost: int
     exact_cost: Decimal
     next_unit: Decimal
-    overage_unit: Decimal
+    overage: UnitPrice | None
     projected_use: Decimal
     projected_cost: int
     reaches_limit_at: datetime | None
@@ -97,12 +109,29 @@ class MeterFigures:
 
         A `max` meter is never blocked by a window: only a greater value would be refused.
         """
-        cap = self.terms.refused_above
+        cap = self.terms.cap
         if self.aggregation == "max" or (cap is not None and self.use.used >= cap):
             return None
         return max(
             (window for window in self.windows if window.full), key=lambda window: window.resets_at, default=None
         )
+
+    @property
+    def tight(self) -> Window | None:
+        """The fullest window at 80 % or more that is fuller than the period's limit; None while a window is full."""
+        if self.aggregation == "max" or self.shut is not None:
+            return None
+        fullest = max(self.windows, key=lambda window: window.used / window.limit, default=None)
+        if fullest is None or fullest.percent < NEAR or fullest.percent <= (self.percent or 0):
+            return None
+        return fullest
+
+    @property
+    def pressure(self) -> str:
+        """The state of the fullest limit, be it the period's or a window's: what the bar's colour shows."""
+        if self.shut is not None:
+            return "full"
+        return classify_use(self.tight.used, self.tight.limit) if self.tight else self.state
 
     @property
     def remaining(self) -> Decimal | None:
@@ -114,7 +143,7 @@ def compute_figures(key: str, name: str, unit: str, aggregation: str, *, terms: 
             windows: tuple[Window, ...] = ()) -> MeterFigures:  # fmt: skip
     """Compute a meter's figures."""
     limit = terms.limit
-    rated = _rated(terms, use.used - use.unbilled)
+    rated = rate_usage(terms, use)
     ahead = _ahead(aggregation, terms, use, pace)
     return MeterFigures(
         key=key,
@@ -129,7 +158,7 @@ def compute_figures(key: str, name: str, unit: str, aggregation: str, *, terms: 
         cost=rated.rounded if rated else 0,
         exact_cost=rated.amount if rated else ZERO,
         next_unit=_next_unit(terms, use),
-        overage_unit=_overage_unit(terms, use),
+        overage=_overage(terms),
         projected_use=ahead.used,
         projected_cost=_projected_cost(terms, use, ahead.used),
         reaches_limit_at=ahead.reaches_at,
@@ -160,25 +189,22 @@ def _percent(used: Decimal, limit: Decimal | None) -> int | None:
     return int(used * 100 // limit)
 
 
-def _rated(terms: UsageTerms, billable: Decimal) -> Rated | None:
-    """Price the usage; None under `warn` (rule 2.3) or without a charge."""
-    if terms.charge is None or terms.policy == "warn":
+def rate_usage(terms: UsageTerms, use: MeterUse) -> Rated | None:
+    """Rate a period's usage, less the allowance, by the charge in force; None if nothing is owed."""
+    if terms.charge is None:
         return None
-    return price(terms.charge, billable, terms.allowance)
+    return price(terms.charge, use.used, terms.allowance, minimum_portion=terms.minimum_portion)
 
 
 def _next_unit(terms: UsageTerms, use: MeterUse) -> Decimal:
-    cap = terms.refused_above
-    refused = cap is not None and use.used + use.reserved >= cap
-    if refused or terms.charge is None or terms.policy == "warn":
+    refused = terms.cap is not None and use.used + use.reserved >= terms.cap
+    if refused or terms.charge is None:
         return ZERO
-    return marginal_price(terms.charge, use.used - use.unbilled, terms.allowance)
+    return marginal_price(terms.charge, use.used, terms.allowance)
 
 
-def _overage_unit(terms: UsageTerms, use: MeterUse) -> Decimal:
-    if terms.charge is None or terms.policy == "warn" or terms.allowance is None:
-        return ZERO
-    return marginal_price(terms.charge, max(use.used - use.unbilled, terms.allowance), terms.allowance)
+def _overage(terms: UsageTerms) -> UnitPrice | None:
+    return None if terms.charge is None or terms.allowance is None else overage_price(terms.charge)
 
 
 def _ahead(aggregation: str, terms: UsageTerms, use: MeterUse, pace: Pace) -> Projection:
@@ -191,7 +217,7 @@ def _ahead(aggregation: str, terms: UsageTerms, use: MeterUse, pace: Pace) -> Pr
 
 def _projected_cost(terms: UsageTerms, use: MeterUse, at_end: Decimal) -> int:
     """The cost of projected usage; what a cap would refuse is not billed."""
-    cap = terms.refused_above
+    cap = terms.cap
     capped = at_end if cap is None else max(use.used, min(at_end, cap))
-    rated = _rated(terms, capped - use.unbilled)
+    rated = rate_usage(terms, replace(use, used=capped))
     return rated.rounded if rated else 0

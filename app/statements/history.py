@@ -18,10 +18,9 @@ from app.catalog import queries as catalog
 from app.catalog.models import Meter
 from app.kit.periods import midnight
 from app.metering import queries as metering
-from app.rating import price
 from app.statements import queries
-from app.statements.current_usage import build_usage_terms
-from app.statements.figures import UsageTerms
+from app.statements.before_change import OwedBefore, get_owed_before
+from app.statements.period import rate_period_row
 
 Line = Row[Any]
 
@@ -66,7 +65,9 @@ class HistoryMonth(msgspec.Struct):
 
 
 def get_history(session: Session, org_id: UUID, now: datetime, zone: str, count: int) -> History:
-    """Read the last `count` calendar months in the organisation's time zone, including the current one: four queries.
+    """Read the last `count` calendar months in the organisation's time zone, including the current one.
+
+    Four queries, and one more where a plan was changed in mid-period.
 
     Quantities are roll-ups plus later events; costs are those of the usage periods that began in the month.
     """
@@ -74,7 +75,9 @@ def get_history(session: Session, org_id: UUID, now: datetime, zone: str, count:
     start, end = midnight(firsts[0], zone), midnight(next_month(firsts[-1]), zone)
     meters = catalog.get_meters_by_id(session)
     figures = metering.list_monthly_usage(session, org_id, firsts[0], firsts[-1])
-    costs = _costs(queries.list_period_rows(session, org_id, start, end), zone)
+    rows = queries.list_period_rows(session, org_id, start, end)
+    changed = any(row.plan_changed for row in rows)
+    costs = _costs(rows, get_owed_before(session, org_id, start, end) if changed else {}, zone)
     changes = queries.list_plan_terms(session, org_id)
     months = [
         HistoryMonth(
@@ -110,26 +113,27 @@ def next_month(first: date) -> date:
     return date(first.year + first.month // 12, first.month % 12 + 1, 1)
 
 
-def price_period(row: Line) -> int:
-    """Price a period's usage of a meter, in minor units."""
-    terms: UsageTerms = build_usage_terms(row, row.currency)
-    if terms.charge is None or terms.policy == "warn":
-        return 0
-    return price(terms.charge, row.used - row.unbilled, terms.allowance).rounded
-
-
 def _used(figure: metering.UsageFigure | metering.Lifetime) -> Decimal:
     return figure.used if isinstance(figure, metering.Lifetime) else figure.quantity
 
 
-def _costs(rows: Sequence[Line], zone: str) -> dict[date, dict[str, int]]:
+def _costs(rows: Sequence[Line], owed_before: Mapping[datetime, OwedBefore], zone: str) -> dict[date, dict[str, int]]:
     """Costs by month and currency; amounts in different currencies are never added."""
-    costs: dict[date, dict[str, int]] = {}
+    periods: dict[tuple[datetime, str], int] = {}
     for row in rows:
-        month = row.starts_at.astimezone(ZoneInfo(zone)).date().replace(day=1)
-        amounts = costs.setdefault(month, {})
-        amounts[row.currency] = amounts.get(row.currency, 0) + (price_period(row) if row.key else 0)
+        key = (row.starts_at, row.currency)
+        periods[key] = periods.get(key, 0) + (_price(row) if row.key else 0)
+    costs: dict[date, dict[str, int]] = {}
+    for (starts_at, currency), cost in periods.items():
+        least = owed_before[starts_at].amount if starts_at in owed_before else 0
+        amounts = costs.setdefault(starts_at.astimezone(ZoneInfo(zone)).date().replace(day=1), {})
+        amounts[currency] = amounts.get(currency, 0) + max(cost, least)
     return costs
+
+
+def _price(row: Line) -> int:
+    rated = rate_period_row(row)
+    return rated.rounded if rated else 0
 
 
 def _plan_at(changes: Sequence[Line], at: datetime) -> str | None:

@@ -1,9 +1,9 @@
-"""Plans on offer: the newest version of every live plan, with all its parts, in one query."""
+"""Plans on offer with all their parts, in one query: the newest versions, and the viewer's own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -11,12 +11,25 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from app.kit.money import exponent
 from app.rating.schemas import parse_charge
-from app.statements.figures import UsageTerms
+from app.statements.figures import UsageTerms, build_usage_terms
+from app.subscriptions.terms.resolver import COLLECTED, UNCOLLECTED, Collection, MeterRule, is_free, resolve_meter
+from app.subscriptions.terms.rules import parse_meter_rule
 
+# The public plans on sale, and the version :own, whatever became of it: who is on a plan sees their own version.
 # Numbers are sent as text because Python would decode JSON numbers as floats.
 _OFFERS = text("""
+WITH own AS (
+    SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.position,
+           version.id AS version_id, version.number
+    FROM catalog_versions version JOIN catalog_plans plan ON plan.id = version.plan_id
+    WHERE version.id = CAST(:own AS uuid)
+),
+plan AS (
+    SELECT key, name, summary, is_default, public, position, version_id, number FROM catalog_offers
+    WHERE public AND NOT EXISTS (SELECT FROM own WHERE own.key = catalog_offers.key)
+    UNION ALL TABLE own
+)
 SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.version_id, plan.number,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(currency, interval, amount)), '[]')
         FROM catalog_prices WHERE plan_version_id = plan.version_id) AS prices,
@@ -25,37 +38,44 @@ SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.ver
                                                     p.per_hour::text, p.per_day::text) ORDER BY m.id), '[]')
         FROM catalog_allowances p JOIN catalog_meters m ON m.id = p.meter_id
         WHERE p.plan_version_id = plan.version_id) AS meters,
-       (SELECT coalesce(jsonb_agg(jsonb_build_array(m.key, c.currency, c.model, c.properties)), '[]')
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(m.key, c.currency, c.id, c.model, c.properties, c.collect)), '[]')
         FROM catalog_charges c JOIN catalog_meters m ON m.id = c.meter_id
         WHERE c.plan_version_id = plan.version_id) AS charges,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(key, value::text)), '[]')
         FROM catalog_limits WHERE plan_version_id = plan.version_id) AS limits,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(key, label, value) ORDER BY position, key), '[]')
         FROM catalog_features WHERE plan_version_id = plan.version_id) AS features
-FROM catalog_offers plan
-WHERE plan.public OR plan.key = :own
+FROM plan
 ORDER BY plan.position, plan.key
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class OfferMeter:
-    """A plan's terms for a meter; None means unlimited, or no such limit."""
+    """What a plan says about a meter."""
 
     key: str
     name: str
     unit: str
-    policy: str
-    allowance: Decimal | None
-    hard_limit: Decimal | None
-    per_minute: Decimal | None
-    per_hour: Decimal | None
-    per_day: Decimal | None
+    rule: MeterRule
+
+
+@dataclass(frozen=True, slots=True)
+class OfferCharge:
+    """The charge for usage above an allowance, as stored."""
+
+    id: UUID
+    model: str
+    properties: Mapping[str, Any]
+    collect: str
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A plan as sold today. `prices` by (currency, interval) in minor units; `charges` by (meter, currency)."""
+    """A plan as sold today, or as its subscriber has it.
+
+    `prices` by (currency, interval) in minor units; `charges` by (meter, currency).
+    """
 
     key: str
     name: str
@@ -66,20 +86,26 @@ class Offer:
     number: int
     prices: Mapping[tuple[str, str], int]
     meters: Mapping[str, OfferMeter]
-    charges: Mapping[tuple[str, str], tuple[str, Mapping[str, Any]]]
+    charges: Mapping[tuple[str, str], OfferCharge]
     limits: Mapping[str, Decimal | None]
     features: Mapping[str, tuple[str, Any]]
 
+    @property
+    def collection(self) -> Collection:
+        """Whether somebody would collect payment for the plan."""
+        free = is_free(default=self.is_default, amounts=list(self.prices.values()), charged=bool(self.charges))
+        return UNCOLLECTED if free else COLLECTED
+
     def terms(self, meter: str, currency: str) -> UsageTerms:
-        """The terms for a meter. On the default plan nobody collects payment, so `charge` is treated as `block`."""
-        granted = self.meters.get(meter)
-        if granted is None:
-            return UsageTerms()
-        if self.is_default and granted.policy == "charge":
-            return UsageTerms("block", granted.allowance)
-        model, properties = self.charges.get((meter, currency), (None, {}))
-        charge = parse_charge(model, properties, exponent(currency)) if model else None
-        return UsageTerms(granted.policy, granted.allowance, granted.hard_limit, charge)
+        """The terms that an org on this plan would have for a meter."""
+        granted, charge = self.meters.get(meter), self.charges.get((meter, currency))
+        rule = granted.rule if granted else None
+        if rule is not None and charge is not None:
+            rule = replace(rule, charge_id=charge.id, immediate=charge.collect == "immediate")
+        resolved = resolve_meter(rule, self.collection)
+        if charge is None or resolved.charge_id is None:
+            return build_usage_terms(resolved, None)
+        return build_usage_terms(resolved, parse_charge(charge.model, charge.properties, currency))
 
     def fee(self, currency: str, interval: str) -> int | None:
         """The fee in minor units: 0 for the default plan, None for a custom price or if not sold at this interval."""
@@ -87,10 +113,11 @@ class Offer:
         return 0 if price is None and self.is_default else price
 
 
-def list_offers(session: Session, own: str | None = None) -> list[Offer]:
-    """The public plans in display order, and the plan `own` even if it is private.
+def list_offers(session: Session, own: UUID | None = None) -> list[Offer]:
+    """The public plans on sale in display order; of the plan whose version is `own`, that version, even if private.
 
-    Worked example: Free, Pro and a private Custom, seen by a visitor: Free and Pro, each with its prices.
+    Worked example: Free, Pro (version 2) and a private Custom, seen by a visitor: Free and Pro, each with its prices;
+    seen by a subscriber of Pro's version 1: Free, and Pro as version 1 has it.
     """
     return [_offer(row) for row in session.execute(_OFFERS, {"own": own})]
 
@@ -105,8 +132,11 @@ def _offer(row: Row[Any]) -> Offer:
         version_id=row.version_id,
         number=row.number,
         prices={(currency, interval): amount for currency, interval, amount in row.prices},
-        meters={meter[0]: OfferMeter(*meter[:4], *(_number(value) for value in meter[4:])) for meter in row.meters},
-        charges={(meter, currency): (model, properties) for meter, currency, model, properties in row.charges},
+        meters={key: OfferMeter(key, name, unit, parse_meter_rule(*rule)) for key, name, unit, *rule in row.meters},
+        charges={
+            (meter, currency): OfferCharge(UUID(charge), model, properties, collect)
+            for meter, currency, charge, model, properties, collect in row.charges
+        },
         limits={key: _number(value) for key, value in row.limits},
         features={key: (label, value) for key, label, value in row.features},
     )

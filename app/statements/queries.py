@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,106 +10,155 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from app.rating import Charge
+from app.rating.schemas import parse_charge
+from app.subscriptions.terms.resolver import MeterTerms
+
 Rows = Sequence[Row[Any]]
 
-# Plan version, period and currency at :now, then the period's meters: those with a limit in force and those used.
-# Before the period opens, the plan's own meters, with `charge` treated as `block` while nobody collects payment.
+# Plan, subscription and the period that contains :now, then every meter with its terms, counter and open windows.
+# Before the period is open, meters have no terms.
 _CURRENT = text("""
 WITH org AS (SELECT created_at, time_zone FROM accounts_orgs WHERE id = :org_id),
 subscription AS (
-    SELECT interval, collection, state, limited_at FROM subscriptions_open WHERE org_id = :org_id
+    SELECT interval, collection, state, limited_at, restriction_lifted_until
+    FROM subscriptions_open WHERE org_id = :org_id
 ),
 period AS (
-    SELECT starts_at, ends_at FROM subscriptions_periods WHERE org_id = :org_id AND starts_at <= :now AND ends_at > :now
-),
-version AS (SELECT plan_in_force(:org_id, :now) AS id),
-money AS (SELECT currency_in_force(:org_id, version.id, :now) AS currency FROM version),
-limits AS (
-    SELECT meter_id, allowance, policy, hard_limit, per_minute, per_hour, per_day FROM subscriptions_limits
-    WHERE org_id = :org_id AND period_start = (SELECT starts_at FROM period)
-    UNION ALL
-    SELECT meter_id, allowance, CASE WHEN policy = 'charge' AND NOT paying.paying THEN 'block' ELSE policy END,
-           CASE WHEN policy = 'charge' AND NOT paying.paying THEN NULL ELSE hard_limit END,
-           per_minute, per_hour, per_day
-    FROM catalog_allowances, (SELECT EXISTS (SELECT FROM subscription WHERE collection <> 'none')) paying (paying)
-    WHERE plan_version_id = (SELECT id FROM version) AND NOT EXISTS (SELECT FROM period)
-),
-counters AS (
-    SELECT meter_id, used, reserved, unbilled FROM metering_counters
-    WHERE org_id = :org_id AND period_start = (SELECT starts_at FROM period)
+    SELECT starts_at, ends_at, plan_version_id, time_zone, currency FROM subscriptions_periods
+    WHERE org_id = :org_id AND starts_at <= :now AND ends_at > :now
 )
-SELECT org.created_at AS org_since, org.time_zone, money.currency, period.starts_at, period.ends_at,
+SELECT org.created_at AS org_since, org.time_zone, period.currency, period.starts_at, period.ends_at,
        pv.plan_key, pv.plan_name, pv.number AS plan_version, pv.id AS plan_version_id,
        subscription.interval, subscription.collection, subscription.state,
-       subscription.limited_at IS NOT NULL AS free_limits, fee.amount AS fee,
-       meter.key, meter.name, meter.unit, meter.aggregation,
-       coalesce(limits.policy, 'warn') AS policy, limits.meter_id IS NOT NULL AS limited, limits.allowance,
-       limits.hard_limit, coalesce(counters.used, 0) AS used, coalesce(counters.reserved, 0) AS reserved,
-       coalesce(counters.unbilled, 0) AS unbilled, charge.model, charge.properties, windows.found AS windows,
-       EXISTS (SELECT FROM metering_counters WHERE org_id = :org_id) AS ever_used
-FROM org CROSS JOIN version CROSS JOIN money
+       subscription.limited_at, subscription.restriction_lifted_until,
+       EXISTS (SELECT FROM payments_prices_unknown unknown WHERE unknown.org_id = :org_id) AS own_price,
+       fees.amounts AS fees, meter.id AS meter_id, meter.key, meter.name, meter.unit, meter.aggregation,
+       terms.meter_id IS NOT NULL AS resolved, coalesce(terms.valid_until <= :now, false) AS expired,
+       terms.mentioned, terms.policy, terms.allowance, terms.hard_limit, terms.cap, terms.sources, terms.charge_id,
+       counter.meter_id IS NOT NULL AS counted, coalesce(counter.billable, 0) AS used,
+       coalesce(counter.reserved, 0) AS reserved, coalesce(counter.unbilled, 0) AS imported,
+       charge.model, charge.properties, windows.found AS windows,
+       EXISTS (SELECT FROM metering_counters WHERE org_id = :org_id) AS ever_used,
+       EXISTS (SELECT FROM subscriptions_superseded before
+               WHERE before.org_id = :org_id AND before.period_start = period.starts_at) AS plan_changed
+FROM org
 LEFT JOIN period ON true
 LEFT JOIN subscription ON true
-LEFT JOIN catalog_versions pv ON pv.id = version.id
-LEFT JOIN catalog_prices fee ON fee.plan_version_id = pv.id AND fee.currency = money.currency
-     AND fee.interval = coalesce(subscription.interval, 'month')
-LEFT JOIN (limits FULL JOIN counters USING (meter_id)) ON true
-LEFT JOIN catalog_meters meter ON meter.id = meter_id
-LEFT JOIN catalog_charges charge ON charge.plan_version_id = pv.id AND charge.meter_id = meter.id
-     AND charge.currency = money.currency
+LEFT JOIN catalog_versions pv ON pv.id = coalesce(period.plan_version_id, plan_in_force(:org_id, :now))
+LEFT JOIN LATERAL (
+    SELECT jsonb_object_agg(currency || ' ' || interval, amount) AS amounts FROM catalog_prices
+    WHERE plan_version_id = pv.id) fees ON true
+LEFT JOIN catalog_meters meter ON true
+LEFT JOIN subscriptions_terms terms
+       ON terms.org_id = :org_id AND terms.period_start = period.starts_at AND terms.meter_id = meter.id
+LEFT JOIN metering_counters counter
+       ON counter.org_id = :org_id AND counter.period_start = period.starts_at AND counter.meter_id = meter.id
+LEFT JOIN subscriptions_charges charge ON charge.id = terms.charge_id
 LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_array(s.span, s.cap::text, coalesce(w.used, 0)::text, s.ends_at)
                      ORDER BY s.ends_at - s.starts_at DESC) AS found
-    FROM usage_spans(:org_id, :now, limits.per_minute, limits.per_hour, limits.per_day) s
+    FROM usage_spans(period.time_zone, :now, :now, terms.per_minute, terms.per_hour, terms.per_day) s
     LEFT JOIN metering_windows w
            ON w.org_id = :org_id AND w.meter_id = meter.id AND w.span = s.span AND w.starts_at = s.starts_at
-    WHERE num_nonnulls(limits.per_minute, limits.per_hour, limits.per_day) > 0
+    WHERE num_nonnulls(terms.per_minute, terms.per_hour, terms.per_day) > 0
 ) windows ON true
-ORDER BY limits.meter_id IS NULL, meter.id
+ORDER BY terms.mentioned IS NOT TRUE, meter.id
 """)
-# Usage in each period that starts in [:start, :end), with the terms it is rated by.
+# Usage in each period that starts in [:start, :end), with the charge it is rated by: what was used, and what is charged
+# for, for a minimum or a base fee is owed without use.
 _PERIODS = text("""
-SELECT period.starts_at, period.ends_at, money.currency, pv.plan_key, pv.plan_name,
-       meter.key, meter.name, meter.unit, meter.aggregation, coalesce(limits.policy, 'warn') AS policy,
-       limits.meter_id IS NOT NULL AS limited, limits.allowance, limits.hard_limit,
-       counter.used, counter.reserved, counter.unbilled, charge.model, charge.properties
+SELECT period.starts_at, period.ends_at, period.time_zone, period.plan_version_id,
+       coalesce(period.currency, 'USD') AS currency, meter.id AS meter_id, meter.key, meter.name, meter.unit,
+       terms.policy, terms.allowance, terms.hard_limit, terms.cap, terms.sources, terms.charge_id,
+       coalesce(counter.billable, 0) AS used, coalesce(counter.unbilled, 0) AS imported,
+       coalesce(counter.events, 0) AS events, charge.model, charge.properties,
+       EXISTS (SELECT FROM subscriptions_superseded before
+               WHERE before.org_id = period.org_id AND before.period_start = period.starts_at) AS plan_changed
 FROM subscriptions_periods period
-JOIN catalog_versions pv ON pv.id = period.plan_version_id
-CROSS JOIN LATERAL (
-    SELECT currency_in_force(period.org_id, pv.id, period.ends_at - interval '1 microsecond') AS currency) money
+LEFT JOIN LATERAL (
+    SELECT counter.meter_id FROM metering_counters counter
+    WHERE counter.org_id = period.org_id AND counter.period_start = period.starts_at
+    UNION
+    SELECT terms.meter_id FROM subscriptions_terms terms
+    WHERE terms.org_id = period.org_id AND terms.period_start = period.starts_at AND terms.charge_id IS NOT NULL
+) line ON true
+LEFT JOIN catalog_meters meter ON meter.id = line.meter_id
 LEFT JOIN metering_counters counter ON counter.org_id = period.org_id AND counter.period_start = period.starts_at
-LEFT JOIN subscriptions_limits limits ON limits.org_id = period.org_id AND limits.period_start = period.starts_at
-     AND limits.meter_id = counter.meter_id
-LEFT JOIN catalog_meters meter ON meter.id = counter.meter_id
-LEFT JOIN catalog_charges charge ON charge.plan_version_id = pv.id AND charge.meter_id = counter.meter_id
-     AND charge.currency = money.currency
+     AND counter.meter_id = line.meter_id
+LEFT JOIN subscriptions_terms terms ON terms.org_id = period.org_id AND terms.period_start = period.starts_at
+     AND terms.meter_id = line.meter_id
+LEFT JOIN subscriptions_charges charge ON charge.id = terms.charge_id
 WHERE period.org_id = :org_id AND period.starts_at >= :start AND period.starts_at < :end
 ORDER BY period.starts_at, meter.id
 """)
+# The open windows of meters whose terms are not stored yet: meter, minute, hour and day limits as parallel arrays.
+_WINDOWS = text("""
+SELECT terms.meter_id, jsonb_agg(jsonb_build_array(s.span, s.cap::text, coalesce(w.used, 0)::text, s.ends_at)
+                                 ORDER BY s.ends_at - s.starts_at DESC) AS found
+FROM unnest(CAST(:meters AS integer[]), CAST(:minutes AS numeric[]), CAST(:hours AS numeric[]),
+            CAST(:days AS numeric[])) terms (meter_id, per_minute, per_hour, per_day)
+JOIN accounts_orgs org ON org.id = :org_id
+CROSS JOIN LATERAL usage_spans(org.time_zone, :now, :now, terms.per_minute, terms.per_hour, terms.per_day) s
+LEFT JOIN metering_windows w
+       ON w.org_id = :org_id AND w.meter_id = terms.meter_id AND w.span = s.span AND w.starts_at = s.starts_at
+GROUP BY terms.meter_id
+""")
+# Charges by id, for terms that are not stored yet.
+_CHARGES = text("SELECT id, model, properties, currency FROM subscriptions_charges WHERE id = ANY (:ids)")
 # The organisation's plans over time.
 _TERMS = text("""
 SELECT term.starts_at, pv.plan_key AS key, pv.plan_name AS name
-FROM subscriptions_terms term
+FROM subscriptions_plans term
 JOIN catalog_versions pv ON pv.id = term.plan_version_id
 WHERE term.org_id = :org_id ORDER BY term.starts_at
 """)
 
 
 def list_current_rows(session: Session, org_id: UUID, now: datetime) -> Rows:
-    """Plan, period and currency at `now`, one row per meter; a single row without a meter if there are none.
+    """Plan, period and currency at `now`, one row per meter of the catalogue; a row without a meter if it has none.
 
     Empty if the organisation does not exist. Worked example: an org on Free with two metered allowances, one of them
-    used: two rows that repeat plan, period and currency, with used 0 on the other.
+    used, and a third meter in the catalogue: three rows that repeat plan, period and currency; used is 0 on two.
     """
     return session.execute(_CURRENT, {"org_id": org_id, "now": now}).all()
 
 
 def list_period_rows(session: Session, org_id: UUID, start: datetime, end: datetime) -> Rows:
-    """One row per meter used in each usage period that starts in [start, end), oldest first.
+    """One row per meter used or charged for in each usage period that starts in [start, end), oldest first.
 
-    Worked example: two calendar months, one meter used in each: two rows, each with its month's terms and charge.
+    Worked example: two calendar months, one meter used in each: two rows, each with its month's allowance and charge.
     """
     return session.execute(_PERIODS, {"org_id": org_id, "start": start, "end": end}).all()
+
+
+def get_windows(session: Session, org_id: UUID, terms: Mapping[int, MeterTerms], now: datetime) -> dict[int, Any]:
+    """Get the open windows of meters by id, as `list_current_rows` has them.
+
+    Worked example: a meter with 500 a day, none used: {1: [["day", "500", "0", <end of the day>]]}.
+    """
+    limited = {meter: found for meter, found in terms.items() if found.per_minute or found.per_hour or found.per_day}
+    if not limited:
+        return {}
+    arguments = {
+        "meters": list(limited),
+        "minutes": [found.per_minute for found in limited.values()],
+        "hours": [found.per_hour for found in limited.values()],
+        "days": [found.per_day for found in limited.values()],
+    }
+    rows = session.execute(_WINDOWS, {"org_id": org_id, "now": now, **arguments})
+    return {row.meter_id: row.found for row in rows}
+
+
+def get_charges(session: Session, ids: Collection[UUID]) -> dict[UUID, Charge]:
+    """Get charges by id.
+
+    Worked example: the ids of Pro's charges for calls in USD and EUR: two charges, amounts in cents.
+    """
+    if not ids:
+        return {}
+    rows = session.execute(_CHARGES, {"ids": list(ids)})
+    return {row.id: parse_charge(row.model, row.properties, row.currency) for row in rows}
 
 
 def list_plan_terms(session: Session, org_id: UUID) -> Rows:

@@ -31,6 +31,11 @@ class Window:
     resets_at: datetime
 
     @property
+    def percent(self) -> int:
+        """How full it is, rounded down."""
+        return int(self.used * 100 // self.limit)
+
+    @property
     def full(self) -> bool:
         """Whether the limit is reached."""
         return self.used >= self.limit
@@ -55,6 +60,16 @@ def describe_windows(windows: Sequence[Window]) -> str | None:
 
 def describe_full_window(name: str, window: Window, zone: str) -> str:
     """Say that a meter's window is full, and when it resets in the organisation's time zone."""
-    until = format_datetime(window.resets_at, "d MMM, HH:mm", tzinfo=ZoneInfo(zone), locale="en")
     limit = f"{_WHOSE[window.span]} limit of {quantity(window.limit)} {name}"
-    return f"{limit} is reached. Further use is refused until {until} {zone}."
+    return f"{limit} is reached. Further use is refused until {_reset(window, zone)}."
+
+
+def describe_tight_window(name: str, window: Window, zone: str) -> str:
+    """Say how much of a meter's window is used, and when it resets in the organisation's time zone."""
+    limit = f"{_WHOSE[window.span].lower()} limit of {quantity(window.limit)} {name}"
+    return f"{window.percent} % of {limit} used. It resets at {_reset(window, zone)}."
+
+
+def _reset(window: Window, zone: str) -> str:
+    at = format_datetime(window.resets_at, "d MMM, HH:mm", tzinfo=ZoneInfo(zone), locale="en")
+    return f"{at} {zone}"

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
-from app.kit.money import exponent, to_major
+from app.kit.money import exactly, exponent, to_major
+from app.rating import UnitPrice
 from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterFigures
-from app.statements.windows import describe_full_window
+from app.statements.windows import describe_full_window, describe_tight_window
+from app.subscriptions.terms.resolver import RESTRICTION
 from app.web.filters import clock, day, estimate, quantity, unit_price
 
 _SOON = timedelta(days=6)
+_INSTANT = timedelta(microseconds=1)
 
 
 def format_amount(minor: Decimal | int, currency: str) -> str:
@@ -22,9 +25,10 @@ def format_amount(minor: Decimal | int, currency: str) -> str:
     return estimate(to_major(minor, exponent(currency)), currency)
 
 
-def format_unit_price(minor: Decimal, currency: str) -> str:
-    """Format the exact price of one unit: 0.1 cents is $0.001."""
-    return unit_price(to_major(minor, exponent(currency)), currency, places=exponent(currency))
+def format_unit_price(price: UnitPrice, currency: str) -> str:
+    """Format the exact price of units: "$0.001 each", "$2.00 per 1,000"."""
+    amount = unit_price(to_major(price.amount, exponent(currency)), currency, places=exponent(currency))
+    return f"{amount} each" if price.units == 1 else f"{amount} per {quantity(price.units)}"
 
 
 def format_moment(at: datetime, now: datetime, zone: str) -> str:
@@ -45,8 +49,8 @@ def unit_for(count: Decimal, unit: str) -> str:
 
 def describe_policy(meter: MeterFigures, currency: str) -> str:
     """What happens when the limit or allowance is reached."""
-    cap = meter.terms.refused_above
-    if meter.terms.policy == "block":
+    cap = meter.terms.cap
+    if meter.terms.refuses or meter.terms.policy == "block":
         return _blocked(cap)
     sentence = _beyond(meter, currency)
     return sentence if cap is None else f"{sentence} Refused above {quantity(cap)}."
@@ -67,15 +71,25 @@ def summarise_usage(usage: CurrentUsage) -> tuple[str, str]:
         return "empty", "Waiting for your first event."
     shut = next((meter for meter in usage.meters if meter.shut), None)
     kind, meter = _worst(usage)
-    if (usage.late or usage.limited) and not shut and not (meter and kind != "ok"):
+    pressed = any(meter.tight for meter in usage.meters) or (meter and kind != "ok")
+    if (usage.late or usage.limited) and not shut and not pressed:
         return _owing(usage)
-    if shut and shut.shut and not (meter and _refused(meter)):
+    if shut and shut.shut and not (meter and is_refused(meter)):
         return "high", describe_full_window(shut.name, shut.shut, usage.time_zone)
+    tight = max((meter for meter in usage.meters if meter.tight), key=_share_of_window, default=None)
+    if tight and tight.tight and kind not in {"full", "over"}:
+        return tight.pressure, describe_tight_window(tight.name, tight.tight, usage.time_zone)
     return ("ok", "All fine.") if meter is None else _describe_meter(kind, meter, usage)
 
 
+def _share_of_window(meter: MeterFigures) -> Decimal:
+    return meter.tight.used / meter.tight.limit if meter.tight else Decimal(0)
+
+
 def _owing(usage: CurrentUsage) -> tuple[str, str]:
-    """Usage is fine but a payment is owed, so "All fine" would mislead."""
+    """Usage is fine but a payment is owed or the plan is paused, so "All fine" would mislead."""
+    if usage.limited and not usage.late:
+        return "high", "Your plan is paused: your limits are reduced to the free plan's until you resume it."
     if usage.limited:
         return "high", "A payment is overdue: your limits are reduced to the free plan's until it is paid."
     return "near", "Usage is fine, but a payment failed."
@@ -84,14 +98,14 @@ def _owing(usage: CurrentUsage) -> tuple[str, str]:
 def _describe_meter(kind: str, meter: MeterFigures, usage: CurrentUsage) -> tuple[str, str]:
     """State and sentence for the meter that matters most."""
     until = day(usage.period.end, usage.time_zone, plain=True)
-    if kind == "full" or _refused(meter):
-        return kind, _used_up(meter, str(until))
+    if kind == "full" or is_refused(meter):
+        return kind, _used_up(meter, str(until), usage.currency)
     if kind == "over":
         above = meter.use.used - (meter.limit or Decimal(0))
-        billed = "The excess is billed." if meter.terms.policy == "charge" else "The excess costs nothing."
-        return kind, f"{meter.name} are {quantity(above)} over the allowance. {billed}"
+        cost = format_amount(meter.cost, usage.currency) if meter.terms.charge else "nothing"
+        return kind, f"{meter.name} are {quantity(above)} over the allowance. The excess costs {cost}."
     if meter.reaches_limit_at is not None:
-        verb = "will run out" if meter.terms.policy == "block" else "will exceed the allowance"
+        verb = "will run out" if meter.terms.refuses else "will exceed the allowance"
         kind = "near" if kind == "ok" else kind
         return (
             kind,
@@ -100,9 +114,9 @@ def _describe_meter(kind: str, meter: MeterFigures, usage: CurrentUsage) -> tupl
     return kind, "All fine." if kind == "ok" else f"{meter.percent} % of {meter.name} used. They reset on {until}."
 
 
-def _refused(meter: MeterFigures) -> bool:
+def is_refused(meter: MeterFigures) -> bool:
     """Whether the period's own limit refuses further use."""
-    return meter.terms.policy == "block" and meter.state in {"full", "over"}
+    return meter.terms.cap is not None and meter.use.used >= meter.terms.cap
 
 
 def _worst(usage: CurrentUsage) -> tuple[str, MeterFigures | None]:
@@ -111,17 +125,21 @@ def _worst(usage: CurrentUsage) -> tuple[str, MeterFigures | None]:
     for kind in order:
         meters = [meter for meter in usage.meters if meter.state == kind]
         if meters:
-            blocked = [meter for meter in meters if meter.terms.policy == "block"]
+            blocked = [meter for meter in meters if meter.terms.refuses]
             return kind, max(blocked or meters, key=lambda meter: meter.percent or 0)
     ahead = [(meter.reaches_limit_at, meter) for meter in usage.meters if meter.reaches_limit_at]
     return "ok", min(ahead, key=lambda pair: pair[0])[1] if ahead else None
 
 
-def _used_up(meter: MeterFigures, until: str) -> str:
-    if meter.terms.policy == "block":
+def _used_up(meter: MeterFigures, until: str, currency: str) -> str:
+    if meter.terms.cap_source == RESTRICTION and is_refused(meter):
+        return f"{meter.name} are above the reduced limit. Further use is refused until your plan's own limits return."
+    if is_refused(meter):
         return f"{meter.name} are used up. Further use is refused until {until}."
-    after = "billed" if meter.terms.policy == "charge" else "counted and costs nothing"
-    return f"The allowance of {meter.name} is used up. Further use is {after}."
+    after = "is counted and costs nothing"
+    if meter.terms.charge is not None:
+        after = f"costs {format_unit_price(meter.overage, currency)}" if meter.overage else "costs extra"
+    return f"The allowance of {meter.name} is used up. Further use {after}."
 
 
 def _blocked(cap: Decimal | None) -> str:
@@ -131,20 +149,44 @@ def _blocked(cap: Decimal | None) -> str:
 
 
 def _beyond(meter: MeterFigures, currency: str) -> str:
-    if meter.terms.policy == "charge" and meter.terms.charge is not None:
+    if meter.terms.charge is not None:
         if meter.terms.allowance is None:
             return "Included in the plan."
-        unit_price = format_unit_price(meter.overage_unit, currency) if meter.overage_unit else None
-        start = "Each is" if meter.limit is None else "Above that, each is"
-        return f"{start} billed at {unit_price}." if unit_price else "Usage above the allowance is billed."
+        if meter.overage is None:
+            return "Usage above the allowance costs extra."
+        start = "Usage" if meter.limit is None else "Above that, usage"
+        return f"{start} costs {format_unit_price(meter.overage, currency)}."
     if meter.limit is None:
-        return "Unlimited, not billed."
+        return "Unlimited, at no cost."
     return "Above that, counted at no cost."
 
 
 def format_day(at: datetime, zone: str) -> str:
     """Format a day for use inside a sentence."""
     return str(day(at, zone, plain=True))
+
+
+def format_days(first: date, last: date) -> str:
+    """Format days, both inclusive: "21 Nov 2026", "1–21 Nov 2026", "28 Sep – 4 Oct 2026"."""
+    end = f"{last.day} {last:%b %Y}"
+    if first == last:
+        return end
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day}–{end}"
+    return f"{first.day} {first:%b}{f' {first.year}' if first.year != last.year else ''} – {end}"
+
+
+def format_span(start: datetime, end: datetime, zone: str) -> str:
+    """Format the days of a period, [start, end), in a time zone: "1–30 Nov 2026"."""
+    local = ZoneInfo(zone)
+    return format_days(start.astimezone(local).date(), (end - _INSTANT).astimezone(local).date())
+
+
+def format_exact(minor: Decimal, currency: str) -> str:
+    """Format exact minor units with all their decimal places: 0.5 USD is $0.005."""
+    amount = to_major(minor, exponent(currency))
+    with exactly():
+        return unit_price(amount, currency, places=exponent(currency), most=max(12, -int(amount.as_tuple().exponent)))
 
 
 def format_deadline(at: datetime, zone: str) -> str:

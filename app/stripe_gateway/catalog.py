@@ -61,7 +61,7 @@ def create_price(
             lambda v1, options: v1.prices.create(
                 {
                     "product": product_id,
-                    "unit_amount": amount,
+                    "unit_amount": reading.to_stripe(amount, currency),
                     "currency": currency.lower(),
                     "recurring": {"interval": interval},
                     "lookup_key": lookup_key,
@@ -71,6 +71,12 @@ def create_price(
             ),
         )
     )
+
+
+def activate_price(gw: Gateway, price_id: str, *, key: str) -> RemotePrice:
+    """Put an archived price on sale again."""
+    validate_id(price_id)
+    return parse_price(gw.post(key, lambda v1, options: v1.prices.update(price_id, {"active": True}, options)))
 
 
 def _list_prices(gw: Gateway, lookup_keys: list[str]) -> Iterator[RemotePrice]:

@@ -1,4 +1,4 @@
-"""Checkout sessions on Stripe's hosted payment page."""
+"""Stripe's hosted pages: Checkout sessions, and the customer portal for changing the card."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from uuid import UUID
 
 from stripe.params.checkout import SessionCreateParams
 
+from app.stripe_gateway import reading
 from app.stripe_gateway.errors import StripeMisused
 from app.stripe_gateway.gateway import Gateway, validate_id
 from app.stripe_gateway.shapes import CHECKOUT, ORG, parse_checkout_session
@@ -76,3 +77,26 @@ def list_sessions(gw: Gateway, customer_id: str, status: str | None = None) -> l
     params = {"customer": validate_id(customer_id), **({"status": status} if status else {})}
     sessions = gw.pages(lambda v1, page: v1.checkout.sessions.list(page), params)
     return [parse_checkout_session(raw) for raw in sessions]
+
+
+def open_portal(gw: Gateway, customer_id: str, return_url: str, *, key: str) -> str:
+    """Open a page where the customer changes the card and then returns to `return_url`; returns its address.
+
+    For a few minutes the address acts as the customer's credential: open one per click, never store or log it.
+    """
+    validate_id(customer_id)
+    session = gw.post(
+        key,
+        lambda v1, options: v1.billing_portal.sessions.create(
+            {
+                "customer": customer_id,
+                "return_url": return_url,
+                "flow_data": {
+                    "type": "payment_method_update",
+                    "after_completion": {"type": "redirect", "redirect": {"return_url": return_url}},
+                },
+            },
+            options,
+        ),
+    )
+    return reading.text(reading.ensure_kind(session, "billing_portal.session"), "url")

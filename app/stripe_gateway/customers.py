@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from app.stripe_gateway.errors import StripeMisused
+from stripe.params import CustomerCreateTaxIdParams, CustomerUpdateParams, CustomerUpdateParamsAddress
+
+from app.stripe_gateway.errors import StripeMissing, StripeMisused
 from app.stripe_gateway.gateway import Gateway, validate_id
-from app.stripe_gateway.shapes import ORG, parse_customer
-from app.stripe_gateway.types import Customer
+from app.stripe_gateway.shapes import ORG, parse_customer, parse_tax_id
+from app.stripe_gateway.types import Customer, TaxId
 
 _CARD = "invoice_settings.default_payment_method"
 
@@ -55,6 +58,37 @@ def list_created(gw: Gateway, created_from: datetime | None = None) -> Iterator[
         params["created"] = {"gte": int(created_from.timestamp())}
     for raw in gw.pages(lambda v1, page: v1.customers.list(page), params):
         yield parse_customer(raw)
+
+
+def update_contact(
+    gw: Gateway, customer_id: str, *, name: str, email: str | None, address: Mapping[str, str] | None, key: str
+) -> Customer:
+    """Set name, email address and postal address; an address of None is left alone, an empty one is removed."""
+    validate_id(customer_id)
+    changes: CustomerUpdateParams = {"name": name, "email": email or "", "expand": [_CARD]}
+    if address is not None:
+        changes["address"] = cast("CustomerUpdateParamsAddress", dict(address)) if address else ""
+    return parse_customer(gw.post(key, lambda v1, options: v1.customers.update(customer_id, changes, options)))
+
+
+def list_tax_ids(gw: Gateway, customer_id: str) -> list[TaxId]:
+    """List the tax ids of a customer, newest first."""
+    validate_id(customer_id)
+    return [parse_tax_id(raw) for raw in gw.pages(lambda v1, page: v1.customers.tax_ids.list(customer_id, page), {})]
+
+
+def create_tax_id(gw: Gateway, customer_id: str, kind: str, value: str, *, key: str) -> TaxId:
+    """Add a tax id; raises `StripeMisused` if its form is not that of its type."""
+    validate_id(customer_id)
+    params = cast("CustomerCreateTaxIdParams", {"type": kind, "value": value})
+    return parse_tax_id(gw.post(key, lambda v1, options: v1.customers.tax_ids.create(customer_id, params, options)))
+
+
+def delete_tax_id(gw: Gateway, customer_id: str, tax_id: str) -> None:
+    """Remove a tax id; one that is gone stays gone."""
+    validate_id(customer_id)
+    with suppress(StripeMissing):
+        gw.delete(lambda v1: v1.customers.tax_ids.delete(customer_id, validate_id(tax_id)))
 
 
 def set_default_card(gw: Gateway, customer_id: str, card_id: str, *, key: str) -> Customer:

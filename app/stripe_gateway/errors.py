@@ -11,12 +11,15 @@ from app.kit.errors import DomainError, InvalidRequest, NotFound, Unavailable
 class StripeAway(Unavailable):
     """No response, or no usable one: retry with the same key.
 
-    `sent` False: no request was made, so nothing was done. True: it may or may not have been done.
+    `sent` False: no request was made, so nothing was done. True: it may or may not have been done; of a call that
+    changes something, the gateway then sets the code `outcome_unknown`. `replayed`: Stripe answered with a failure of
+    its own (500), and gives the same answer again under this key for a day.
     """
 
-    def __init__(self, *, sent: bool = True) -> None:
+    def __init__(self, *, sent: bool = True, replayed: bool = False) -> None:
         super().__init__("Our payment provider is not responding. Please try again in a minute.")
         self.sent = sent
+        self.replayed = replayed
 
 
 class StripeRefused(DomainError):

@@ -32,7 +32,7 @@ def translate_error(error: stripe.StripeError) -> DomainError:
     """Translate an SDK error into one of ours."""
     code, param = parse_name(error.code or _read_field(error, "code")), parse_name(_read_field(error, "param"))
     if is_away(error) or isinstance(error, stripe.RateLimitError) or error.http_status == 409:
-        return StripeAway()
+        return StripeAway(replayed=error.http_status == 500)
     if isinstance(error, stripe.CardError):
         return StripeRefused(
             _find_message(error),

@@ -17,7 +17,7 @@ import structlog
 from stripe import _util as sdk_util
 from stripe._v1_services import V1Services
 
-from app.kit.errors import DomainError
+from app.kit.errors import DomainError, OutcomeUnknown
 from app.settings import Settings
 from app.stripe_gateway import reading
 from app.stripe_gateway.budget import Budget
@@ -100,19 +100,27 @@ class Gateway:
         """
         return self._budget.spend(seconds)
 
+    def deadline(self, seconds: float | None = None) -> AbstractContextManager[None]:
+        """Start a page's budget before its turn at Stripe: what it waits for meanwhile counts."""
+        return self._budget.limit(seconds)
+
+    def waiting(self) -> AbstractContextManager[bool]:
+        """Wait for something else than Stripe in the block; False if so many pages wait that this one must not."""
+        return self._budget.wait()
+
     def get(self, call: StripeCall) -> Raw:
         """Retrieve one object; returns the raw response."""
         return self._call(call)
 
     def delete(self, call: StripeCall) -> Raw:
         """End or remove one object. Repeating it has no effect, so Stripe takes no idempotency key."""
-        return self._call(call)
+        return self._call(call, changes=True)
 
     def post(self, key: str, call: Callable[[V1Services, stripe.RequestOptions], stripe.StripeObject]) -> Raw:
         """Create or change an object under an idempotency key."""
         if not 0 < len(key) <= 255:
             raise ValueError("an idempotency key has 1 to 255 characters")
-        return self._call(lambda v1: call(v1, {"idempotency_key": key}), call)
+        return self._call(lambda v1: call(v1, {"idempotency_key": key}), call, changes=True)
 
     def pages(
         self, list_call: Callable[[V1Services, Any], stripe.StripeObject], params: Mapping[str, Any]
@@ -133,7 +141,7 @@ class Gateway:
             if cursor == previous:
                 raise reading.misread("a list does not end")
 
-    def _call(self, call: StripeCall, named: Callable[..., Any] | None = None) -> Raw:
+    def _call(self, call: StripeCall, named: Callable[..., Any] | None = None, *, changes: bool = False) -> Raw:
         """Make one call through the circuit breaker. A patient gateway retries a 429, which the SDK does not."""
         self._budget.check()
         self._before_call()
@@ -147,6 +155,8 @@ class Gateway:
         if not isinstance(response, stripe.StripeError):
             return response
         failure = translate_error(response)
+        if changes and is_away(response):
+            failure.code = OutcomeUnknown.code
         _log_failure(response, failure, named or call)
         raise failure  # outside any except block: the SDK's error contains headers and bodies
 

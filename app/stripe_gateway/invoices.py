@@ -1,46 +1,89 @@
-"""Invoices: retrieving, listing, finalising, paying and previewing them."""
+"""Invoices: retrieving, listing, holding, creating, finalising, paying and previewing them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from uuid import UUID
 
 from app.stripe_gateway.errors import StripeMisused
 from app.stripe_gateway.gateway import Gateway, validate_id
-from app.stripe_gateway.money_shapes import parse_invoice, parse_preview
-from app.stripe_gateway.types import Invoice, InvoicePreview
+from app.stripe_gateway.money_shapes import OWN_INVOICE, parse_invoice, parse_preview
+from app.stripe_gateway.types import InvoicePreview, RemoteInvoice
 
 _PAYMENTS = "payments"
 
 
-def retrieve(gw: Gateway, invoice_id: str) -> Invoice:
+def retrieve(gw: Gateway, invoice_id: str) -> RemoteInvoice:
     """Retrieve an invoice with its payment. Raises `StripeMissing`, also for a deleted draft."""
     validate_id(invoice_id)
     return parse_invoice(gw.get(lambda v1: v1.invoices.retrieve(invoice_id, {"expand": [_PAYMENTS]})))
 
 
-def list_all(gw: Gateway, created_from: datetime) -> Iterator[Invoice]:
+def list_all(gw: Gateway, created_from: datetime) -> Iterator[RemoteInvoice]:
     """List every invoice created since, newest first; fetched page by page."""
     params = {"expand": [f"data.{_PAYMENTS}"], "created": {"gte": int(created_from.timestamp())}}
     for raw in gw.pages(lambda v1, page: v1.invoices.list(page), params):
         yield parse_invoice(raw)
 
 
-def list_for_subscription(gw: Gateway, subscription_id: str, status: str) -> list[Invoice]:
+def list_drafts(gw: Gateway, customer_id: str) -> list[RemoteInvoice]:
+    """List a customer's drafts, newest first."""
+    params = {"customer": validate_id(customer_id), "status": "draft", "expand": [f"data.{_PAYMENTS}"]}
+    return [parse_invoice(raw) for raw in gw.pages(lambda v1, page: v1.invoices.list(page), params)]
+
+
+def list_for_subscription(gw: Gateway, subscription_id: str, status: str) -> list[RemoteInvoice]:
     """List a subscription's invoices in a status (`draft`, `open`), newest first."""
     params = {"subscription": validate_id(subscription_id), "status": status, "expand": [f"data.{_PAYMENTS}"]}
     return [parse_invoice(raw) for raw in gw.pages(lambda v1, page: v1.invoices.list(page), params)]
 
 
-def finalize(gw: Gateway, invoice_id: str, *, key: str) -> Invoice:
-    """Finalise a draft without charging it; returns one that is final already as it is."""
+def hold(gw: Gateway, invoice_id: str, *, key: str) -> RemoteInvoice:
+    """Keep a draft from being finalised by Stripe. Raises `StripeMisused` once it is final."""
+    return parse_invoice(
+        gw.post(
+            key,
+            lambda v1, options: v1.invoices.update(
+                validate_id(invoice_id), {"auto_advance": False, "expand": [_PAYMENTS]}, options
+            ),
+        )
+    )
+
+
+def create_draft(gw: Gateway, customer_id: str, currency: str, own_id: UUID, *, key: str) -> RemoteInvoice:
+    """Create a draft under an id of ours; it waits for its items and takes none that are pending."""
+    return parse_invoice(
+        gw.post(
+            key,
+            lambda v1, options: v1.invoices.create(
+                {
+                    "customer": validate_id(customer_id),
+                    "currency": currency.lower(),
+                    "auto_advance": False,
+                    "collection_method": "charge_automatically",
+                    "pending_invoice_items_behavior": "exclude",
+                    "metadata": {OWN_INVOICE: str(own_id)},
+                    "expand": [_PAYMENTS],
+                },
+                options,
+            ),
+        )
+    )
+
+
+def finalize(gw: Gateway, invoice_id: str, *, collect: bool = False, key: str) -> RemoteInvoice:
+    """Finalise a draft; returns one that is final already as it is.
+
+    With `collect` Stripe charges it, and retries, as it does with invoices of its own; without, nothing is charged.
+    """
     validate_id(invoice_id)
     try:
         return parse_invoice(
             gw.post(
                 key,
                 lambda v1, options: v1.invoices.finalize_invoice(
-                    invoice_id, {"auto_advance": False, "expand": [_PAYMENTS]}, options
+                    invoice_id, {"auto_advance": collect, "expand": [_PAYMENTS]}, options
                 ),
             )
         )
@@ -51,7 +94,7 @@ def finalize(gw: Gateway, invoice_id: str, *, key: str) -> Invoice:
         return current
 
 
-def pay(gw: Gateway, invoice_id: str, *, key: str) -> Invoice:
+def pay(gw: Gateway, invoice_id: str, *, key: str) -> RemoteInvoice:
     """Charge an open invoice to the customer's card now; returns a paid one as it is.
 
     Raises `StripeRefused` when the card is declined or the cardholder must confirm (on the invoice's `hosted_url`).

@@ -5,10 +5,13 @@ from __future__ import annotations
 from app.stripe_gateway import reading
 from app.stripe_gateway.reading import Raw
 from app.stripe_gateway.shapes import CHECKOUT, parse_expanded_card
-from app.stripe_gateway.types import Intent, Invoice, InvoicePreview, Refund, SetupIntent
+from app.stripe_gateway.types import Intent, InvoicePreview, Refund, RemoteInvoice, SetupIntent
+
+OWN_INVOICE = "tollkeeper_invoice"
+"""The metadata of an invoice that we made: the id under which we did."""
 
 
-def parse_invoice(raw: Raw) -> Invoice:
+def parse_invoice(raw: Raw) -> RemoteInvoice:
     """Parse an invoice with `payments` expanded. Since basil its subscription is under `parent`, its payments apart."""
     customer_id = reading.object_id(reading.ensure_kind(raw, "invoice"), "customer")
     if customer_id is None:
@@ -16,22 +19,26 @@ def parse_invoice(raw: Raw) -> Invoice:
     times = reading.inner(raw, "status_transitions")
     parent = _find_subscription_details(raw)
     period = _find_period(raw)
-    return Invoice(
+    return RemoteInvoice(
         id=reading.text(raw, "id"),
         customer_id=customer_id,
         subscription_id=None if parent is None else reading.object_id(parent, "subscription"),
+        own_id=reading.uuid_or_none(reading.inner_or_none(raw, "metadata"), OWN_INVOICE),
         number=reading.text_or_none(raw, "number"),
         status=reading.text(raw, "status"),
         billing_reason=reading.text_or_none(raw, "billing_reason"),
         currency=reading.currency(raw),
-        total=reading.whole(raw, "total"),
-        tax=sum(reading.whole(tax, "amount") for tax in reading.objects(raw, "total_taxes")),
-        amount_due=reading.whole(raw, "amount_due"),
-        amount_paid=reading.whole(raw, "amount_paid"),
-        amount_remaining=reading.whole(raw, "amount_remaining"),
+        total=reading.amount(raw, "total"),
+        tax=reading.from_stripe(
+            sum(reading.whole(tax, "amount") for tax in reading.objects(raw, "total_taxes")), reading.currency(raw)
+        ),
+        amount_due=reading.amount(raw, "amount_due"),
+        amount_paid=reading.amount(raw, "amount_paid"),
+        amount_remaining=reading.amount(raw, "amount_remaining"),
         period_start=reading.moment(*period[0]),
         period_end=reading.moment(*period[1]),
         attempt_count=reading.whole(raw, "attempt_count"),
+        due_at=reading.moment_or_none(raw, "due_date"),
         next_attempt_at=reading.moment_or_none(raw, "next_payment_attempt"),
         hosted_url=reading.text_or_none(raw, "hosted_invoice_url") if "hosted_invoice_url" in raw else None,
         pdf_url=reading.text_or_none(raw, "invoice_pdf") if "invoice_pdf" in raw else None,
@@ -40,6 +47,12 @@ def parse_invoice(raw: Raw) -> Invoice:
         paid_at=reading.moment_or_none(times, "paid_at"),
         checkout_id=reading.uuid_or_none(parent and reading.inner_or_none(parent, "metadata"), CHECKOUT),
         payment_intent_id=_find_payment_intent(raw),
+        discount=reading.from_stripe(
+            sum(reading.whole(each, "amount") for each in reading.objects(raw, "total_discount_amounts")),
+            reading.currency(raw),
+        ),
+        starting_balance=reading.amount(raw, "starting_balance"),
+        ending_balance=None if raw.get("ending_balance") is None else reading.amount(raw, "ending_balance"),
     )
 
 
@@ -53,7 +66,7 @@ def parse_intent(raw: Raw) -> Intent:
     return Intent(
         id=reading.text(raw, "id"),
         status=reading.text(raw, "status"),
-        amount=reading.whole(raw, "amount"),
+        amount=reading.amount(raw, "amount"),
         currency=reading.currency(raw),
         customer_id=reading.object_id(raw, "customer"),
         card=card,
@@ -80,7 +93,7 @@ def parse_refund(raw: Raw) -> Refund:
     return Refund(
         id=reading.text(raw, "id"),
         status=reading.text(raw, "status"),
-        amount=reading.whole(raw, "amount"),
+        amount=reading.amount(raw, "amount"),
         currency=reading.currency(raw),
         payment_intent_id=reading.object_id(raw, "payment_intent"),
     )
@@ -90,7 +103,7 @@ def parse_preview(raw: Raw) -> InvoicePreview:
     """Parse an invoice preview: its own period ends where the period it charges for begins."""
     reading.ensure_kind(raw, "invoice")
     return InvoicePreview(
-        total=reading.whole(raw, "total"), currency=reading.currency(raw), due_at=reading.moment(raw, "period_end")
+        total=reading.amount(raw, "total"), currency=reading.currency(raw), due_at=reading.moment(raw, "period_end")
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,6 +17,10 @@ from app.stripe_gateway.errors import StripeMisread
 
 Raw = Mapping[str, Any]
 T = TypeVar("T")
+
+# They have no minor unit, but Stripe takes and gives them with two decimals that are 00. Source:
+# https://docs.stripe.com/currencies#special-cases
+_STRIPE_UNITS = {"ISK": 100, "UGX": 100}
 
 
 def misread(reason: str) -> StripeMisread:
@@ -50,6 +55,35 @@ def whole(raw: Raw, name: str) -> int:
 def whole_or_none(raw: Raw, name: str) -> int | None:
     """Read an integer, or None where Stripe sends null."""
     return _typed(raw, name, int)
+
+
+def amount(raw: Raw, name: str) -> int:
+    """Read a required amount of an object that names its currency, in our minor units; raises `StripeMisread`."""
+    return from_stripe(whole(raw, name), currency(raw))
+
+
+def from_stripe(units: int, code: str) -> int:
+    """Stripe's amount as ours; raises `StripeMisread` for a part of a unit that the currency does not have."""
+    ours, rest = divmod(units, _STRIPE_UNITS.get(code, 1))
+    if rest:
+        raise misread(f"an amount in {code} with decimals")
+    return ours
+
+
+def to_stripe(minor: int, code: str) -> int:
+    """Our amount as Stripe takes it: 50 ISK are 5000."""
+    return minor * _STRIPE_UNITS.get(code, 1)
+
+
+def percentage_or_none(raw: Raw, name: str) -> Decimal | None:
+    """Read a percentage, or None where Stripe sends null: 20 and 12.5 are what JSON says, digit by digit."""
+    value = field(raw, name)
+    if value is None:
+        return None
+    try:
+        return Decimal(str(value))
+    except ArithmeticError:
+        raise misread(f"{name} is not a number") from None
 
 
 def flag(raw: Raw, name: str) -> bool:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from app.stripe_gateway import reading
 from app.stripe_gateway.reading import Raw
-from app.stripe_gateway.types import Card, CheckoutSession, Customer, RemotePrice, RemoteSubscription
+from app.stripe_gateway.types import (
+    Card,
+    CheckoutSession,
+    Customer,
+    RemoteDiscount,
+    RemotePrice,
+    RemoteSubscription,
+    TaxId,
+)
 
 ORG = "tollkeeper_org"
 CHECKOUT = "tollkeeper_checkout"
@@ -45,7 +53,20 @@ def parse_customer(raw: Raw) -> Customer:
         deleted=False,
         card=parse_expanded_card(reading.inner(raw, "invoice_settings"), "default_payment_method"),
         created_at=reading.moment(raw, "created"),
+        balance=_parse_balance(raw),
     )
+
+
+def _parse_balance(raw: Raw) -> int:
+    """A customer has no currency until something is charged or credited; its balance is 0 until then."""
+    balance, code = reading.whole(raw, "balance"), reading.text_or_none(raw, "currency")
+    return reading.from_stripe(balance, code.upper()) if code else balance
+
+
+def parse_tax_id(raw: Raw) -> TaxId:
+    """Parse a customer's tax id; raises `StripeMisread`."""
+    reading.ensure_kind(raw, "tax_id")
+    return TaxId(reading.text(raw, "id"), reading.text(raw, "type"), reading.text(raw, "value"))
 
 
 def parse_price(raw: Raw) -> RemotePrice:
@@ -57,7 +78,7 @@ def parse_price(raw: Raw) -> RemotePrice:
         id=reading.text(raw, "id"),
         product_id=product_id,
         lookup_key=reading.text_or_none(raw, "lookup_key"),
-        amount=reading.whole(raw, "unit_amount"),
+        amount=reading.amount(raw, "unit_amount"),
         currency=reading.currency(raw),
         interval=reading.text(reading.inner(raw, "recurring"), "interval"),
         active=reading.flag(raw, "active"),
@@ -82,13 +103,14 @@ def parse_checkout_session(raw: Raw) -> CheckoutSession:
 
 
 def parse_subscription(raw: Raw) -> RemoteSubscription:
-    """Parse a subscription with `default_payment_method` expanded. Since basil (2025-03-31) the item has the period."""
+    """Parse a subscription with its card and its discounts' coupons expanded. Since basil the item has the period."""
     items = reading.items(reading.inner(reading.ensure_kind(raw, "subscription"), "items"))
     customer_id = reading.object_id(raw, "customer")
     if not items or customer_id is None:
         raise reading.misread("a subscription without an item or a customer")
     metadata, period_end = reading.inner(raw, "metadata"), reading.moment(items[0], "current_period_end")
     cancels_with_period = reading.flag(raw, "cancel_at_period_end")
+    paused = reading.inner_or_none(raw, "pause_collection")
     return RemoteSubscription(
         id=reading.text(raw, "id"),
         customer_id=customer_id,
@@ -107,4 +129,20 @@ def parse_subscription(raw: Raw) -> RemoteSubscription:
         checkout_id=reading.uuid_or_none(metadata, CHECKOUT),
         org_id=reading.uuid_or_none(metadata, ORG),
         created_at=reading.moment(raw, "created"),
+        trial_ends_at=reading.moment_or_none(raw, "trial_end"),
+        collection_paused=reading.text(paused, "behavior") if paused else None,
+        discounts=tuple(_parse_discount(each) for each in reading.objects(raw, "discounts")),
+    )
+
+
+def _parse_discount(raw: Raw) -> RemoteDiscount:
+    coupon = reading.inner(reading.inner(raw, "source"), "coupon")
+    code = reading.text_or_none(coupon, "currency")
+    off = reading.whole_or_none(coupon, "amount_off")
+    return RemoteDiscount(
+        coupon_id=reading.text(coupon, "id"),
+        percent_off=reading.percentage_or_none(coupon, "percent_off"),
+        amount_off=None if off is None or code is None else reading.from_stripe(off, code.upper()),
+        currency=code and code.upper(),
+        ends_at=reading.moment_or_none(raw, "end"),
     )

@@ -12,13 +12,13 @@ from app.stripe_gateway.reading import Raw
 from app.stripe_gateway.shapes import parse_subscription
 from app.stripe_gateway.types import RemoteSubscription
 
-_CARD = "default_payment_method"
+_EXPANDED = ["default_payment_method", "discounts.source.coupon"]
 
 
 def retrieve(gw: Gateway, subscription_id: str) -> RemoteSubscription:
     """Retrieve a subscription in any state, including ended. Raises `StripeMissing`."""
     validate_id(subscription_id)
-    return parse_subscription(gw.get(lambda v1: v1.subscriptions.retrieve(subscription_id, {"expand": [_CARD]})))
+    return parse_subscription(gw.get(lambda v1: v1.subscriptions.retrieve(subscription_id, {"expand": _EXPANDED})))
 
 
 def list_for_customer(gw: Gateway, customer_id: str) -> list[RemoteSubscription]:
@@ -45,11 +45,19 @@ def clear_cancellation(gw: Gateway, subscription: RemoteSubscription, *, key: st
     )
 
 
+def resume(gw: Gateway, subscription_id: str, *, key: str) -> RemoteSubscription:
+    """Resume a paused subscription with a new period from now. It stays paused until its first invoice is paid."""
+    validate_id(subscription_id)
+    return parse_subscription(
+        gw.post(key, lambda v1, options: v1.subscriptions.resume(subscription_id, {"expand": _EXPANDED}, options))
+    )
+
+
 def cancel(gw: Gateway, subscription_id: str) -> RemoteSubscription:
     """End the subscription at once; nothing is refunded. One that has ended is returned as it is."""
     validate_id(subscription_id)
     try:
-        return parse_subscription(gw.delete(lambda v1: v1.subscriptions.cancel(subscription_id, {"expand": [_CARD]})))
+        return parse_subscription(gw.delete(lambda v1: v1.subscriptions.cancel(subscription_id, {"expand": _EXPANDED})))
     except StripeMissing:  # so Stripe answers for one that has ended, too
         return retrieve(gw, subscription_id)
 
@@ -61,12 +69,12 @@ def set_default_card(gw: Gateway, subscription_id: str, card_id: str, *, key: st
 
 def _update(gw: Gateway, subscription_id: str, changes: SubscriptionUpdateParams, key: str) -> RemoteSubscription:
     validate_id(subscription_id)
-    params: SubscriptionUpdateParams = {**changes, "expand": [_CARD]}
+    params: SubscriptionUpdateParams = {**changes, "expand": _EXPANDED}
     return parse_subscription(
         gw.post(key, lambda v1, options: v1.subscriptions.update(subscription_id, params, options))
     )
 
 
 def _list(gw: Gateway, filters: Mapping[str, object]) -> Iterator[Raw]:
-    params = {**filters, "status": "all", "expand": [f"data.{_CARD}"]}
+    params = {**filters, "status": "all", "expand": [f"data.{path}" for path in _EXPANDED]}
     return gw.pages(lambda v1, page: v1.subscriptions.list(page), params)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 
@@ -33,7 +34,10 @@ class CardChoice:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer. `card` is its default payment method. A deleted customer has only an id."""
+    """A customer. `card` is its default payment method. A deleted customer has only an id.
+
+    `balance` is in minor units of its currency; below zero it is a credit towards the next invoices.
+    """
 
     id: str
     email: str | None
@@ -42,6 +46,16 @@ class Customer:
     deleted: bool
     card: Card | None
     created_at: datetime | None
+    balance: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaxId:
+    """A customer's tax id, such as type eu_vat with value DE123456789."""
+
+    id: str
+    type: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +91,22 @@ class CheckoutSession:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteDiscount:
+    """A discount of a subscription: a percentage, or an amount in minor units of `currency`; until `ends_at`."""
+
+    coupon_id: str
+    percent_off: Decimal | None
+    amount_off: int | None
+    currency: str | None
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteSubscription:
     """A subscription with a single item; the period is the item's. `card` is its own, not its customer's.
+
+    `collection_paused` says what becomes of invoices while collection is paused: keep_as_draft, mark_uncollectible,
+    void. None: it is not.
 
     `cancel_at` is when it will end, however that was planned. Stripe plans it in two ways: `cancel_at_period_end` (our
     own page) and a time alone (its portal and dashboard in flexible billing mode).
@@ -101,19 +129,24 @@ class RemoteSubscription:
     checkout_id: UUID | None
     org_id: UUID | None
     created_at: datetime
+    trial_ends_at: datetime | None = None
+    collection_paused: str | None = None
+    discounts: tuple[RemoteDiscount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Invoice:
+class RemoteInvoice:
     """An invoice. The period is the subscription line's, else the invoice's own.
 
     `status`: draft, open, paid, void, uncollectible. `payment_intent_id` is the payment that paid it, else the one that
-    will. `total` includes `tax`.
+    will. `total` includes `tax`, and `discount` is taken off already. `own_id` is the id of ours that a draft was made
+    under. The customer's balance before and after it is below zero where it is a credit.
     """
 
     id: str
     customer_id: str
     subscription_id: str | None
+    own_id: UUID | None
     number: str | None
     status: str
     billing_reason: str | None
@@ -126,6 +159,7 @@ class Invoice:
     period_start: datetime
     period_end: datetime
     attempt_count: int
+    due_at: datetime | None
     next_attempt_at: datetime | None
     hosted_url: str | None
     pdf_url: str | None
@@ -134,6 +168,9 @@ class Invoice:
     paid_at: datetime | None
     checkout_id: UUID | None
     payment_intent_id: str | None
+    discount: int = 0
+    starting_balance: int = 0
+    ending_balance: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Subscriptions: which org is on which plan version, usage periods, limits in force and entitlements.
+"""Subscriptions: which org is on which plan version, usage periods and terms in force.
 
-Knows no usage events or counters: `metering` reads the periods and limits stored here.
+Knows no usage events or counters: `metering` reads the periods and terms stored here.
 """

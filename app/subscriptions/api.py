@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +12,10 @@ from app.accounts.guards import acting_org
 from app.catalog.api_schemas import MeterLimits
 from app.kit.fields import Instant
 from app.subscriptions import queries
-from app.subscriptions.entitlements import Entitlements, MeterTerms
+from app.subscriptions.entitlements import EntitledMeter, Entitlements, get_entitlements
 from app.subscriptions.models import UsagePeriod
+from app.subscriptions.overrides.held import HeldOverride, list_overrides
+from app.subscriptions.terms.resolver import CAP
 from app.web.api import Api
 from app.web.database import session
 from app.web.runtime import business_now
@@ -54,13 +57,33 @@ class LimitFeature(msgspec.Struct):
 
 
 class LimitMeter(MeterLimits):
-    """A meter's limits in the current period. Meters not listed are unlimited."""
+    """A meter's terms in the current period. Meters not listed are unlimited and not billed.
 
+    Usage above `cap` is refused, whatever the policy; null: never. `source` says what sets the cap: the `plan`, an
+    `override`, a `restriction` (a payment is overdue), or `not_collected` (nobody collects payment for the plan, so
+    what it would charge for is refused). `sources` has the source of every other value that is not the plan's.
+    """
+
+    cap: Decimal | None
     source: str
+    sources: dict[str, str]
+
+
+class LimitOverride(msgspec.Struct):
+    """A value agreed for the organisation; it holds or will. `ends_at` null: no end is agreed.
+
+    An allowance, policy or price holds to the end of the usage period that contains `ends_at`.
+    """
+
+    key: str
+    value: Any
+    reason: str
+    starts_at: Instant
+    ends_at: Instant | None
 
 
 class LimitsAnswer(msgspec.Struct):
-    """The organisation's entitlements. `source` is `plan`, or `unpaid`: the default plan's limits, until paid."""
+    """The organisation's entitlements. `limited`: a payment is overdue or the plan is paused, so lower limits apply."""
 
     plan: LimitPlan
     limited: bool
@@ -68,6 +91,7 @@ class LimitsAnswer(msgspec.Struct):
     meters: list[LimitMeter]
     limits: list[LimitValue]
     features: list[LimitFeature]
+    overrides: list[LimitOverride]
 
 
 _EXAMPLE = {
@@ -85,11 +109,22 @@ _EXAMPLE = {
             "per_minute": None,
             "per_hour": None,
             "per_day": "500",
+            "cap": "1000",
             "source": "plan",
+            "sources": {},
         }
     ],
-    "limits": [{"key": "jobs_at_once", "value": "1", "source": "plan"}],
+    "limits": [{"key": "jobs_at_once", "value": "3", "source": "override"}],
     "features": [{"key": "support", "label": "Support", "value": "community", "source": "plan"}],
+    "overrides": [
+        {
+            "key": "limit:jobs_at_once",
+            "value": "3",
+            "reason": "Agreed for the move of the archive",
+            "starts_at": "2026-11-21T12:00:00Z",
+            "ends_at": "2027-01-31T23:00:00Z",
+        }
+    ],
 }
 
 
@@ -97,19 +132,22 @@ _EXAMPLE = {
     "GET",
     "/limits",
     summary="Get the organisation's limits and features",
-    description="Limits per meter in the current usage period, limits that belong to no meter, and features; each with"
-    " its source.",
+    description="The terms of every meter in the current usage period, limits that belong to no meter, and features;"
+    " each with its source. `overrides` lists what has been agreed with the organisation.",
     response=LimitsAnswer,
     answer=_EXAMPLE,
 )
 def limits() -> LimitsAnswer:
     """Return the caller's entitlements."""
     org_id, now = acting_org(), business_now()
-    entitlements = queries.get_entitlements(session(), org_id, now)
-    return _build_answer(entitlements, queries.find_current_period(session(), org_id, now))
+    entitlements = get_entitlements(session(), org_id, now)
+    period = queries.find_current_period(session(), org_id, now)
+    return _build_answer(entitlements, period, list_overrides(session(), org_id, now))
 
 
-def _build_answer(entitlements: Entitlements, period: UsagePeriod | None) -> LimitsAnswer:
+def _build_answer(
+    entitlements: Entitlements, period: UsagePeriod | None, overrides: Sequence[HeldOverride]
+) -> LimitsAnswer:
     return LimitsAnswer(
         plan=LimitPlan(entitlements.plan_key, entitlements.plan_name, entitlements.version),
         limited=entitlements.limited,
@@ -119,19 +157,23 @@ def _build_answer(entitlements: Entitlements, period: UsagePeriod | None) -> Lim
         features=[
             LimitFeature(key, grant.label, grant.value, grant.source) for key, grant in entitlements.features.items()
         ],
+        overrides=[LimitOverride(row.key, row.value, row.reason, row.starts_at, row.ends_at) for row in overrides],
     )
 
 
-def _build_meter(meter: MeterTerms) -> LimitMeter:
+def _build_meter(entitled: EntitledMeter) -> LimitMeter:
+    meter, terms = entitled.meter, entitled.terms
     return LimitMeter(
         meter=meter.key,
         name=meter.name,
         unit=meter.unit,
-        allowance=meter.allowance,
-        policy=meter.policy,
-        hard_limit=meter.hard_limit,
-        per_minute=meter.per_minute,
-        per_hour=meter.per_hour,
-        per_day=meter.per_day,
-        source=meter.source,
+        allowance=terms.allowance,
+        policy=terms.policy,
+        hard_limit=terms.hard_limit,
+        per_minute=terms.per_minute,
+        per_hour=terms.per_hour,
+        per_day=terms.per_day,
+        cap=terms.cap,
+        source=terms.cap_source,
+        sources={name: source for name, source in terms.sources.items() if name != CAP},
     )

@@ -1,59 +1,38 @@
-"""Resolves an org's limits and features from its plan version, with the source of each. Pure."""
+"""What an org is entitled to now: its plan, the terms of every meter, limits and features, each with its source."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
-from app.catalog.models import Meter, PlanVersion
-from app.subscriptions.models import LimitInForce
+from sqlalchemy.orm import Session
 
-PLAN = "plan"
-UNPAID = "unpaid"
-"""The source while an unpaid org is restricted to the default plan's limits."""
-
-
-@dataclass(frozen=True, slots=True)
-class EntitledLimit:
-    """A limit that belongs to no meter; `value` None is unlimited."""
-
-    value: Decimal | None
-    source: str
+from app.catalog import queries as catalog
+from app.catalog.models import Meter
+from app.kit.errors import Unavailable
+from app.subscriptions import queries
+from app.subscriptions.terms.in_force import get_terms
+from app.subscriptions.terms.resolver import MeterTerms
+from app.subscriptions.terms.restriction import is_restricted
+from app.subscriptions.terms.unmetered import EntitledLimit, Grant
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """A feature: its label and its value for the org."""
+class EntitledMeter:
+    """A meter and its terms in the current period."""
 
-    label: str
-    value: Any
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class MeterTerms:
-    """A meter's limits in the current period. None: unlimited, or no such limit."""
-
-    meter_id: int
-    key: str
-    name: str
-    unit: str
-    aggregation: str
-    allowance: Decimal | None
-    policy: str
-    hard_limit: Decimal | None
-    per_minute: Decimal | None
-    per_hour: Decimal | None
-    per_day: Decimal | None
-    source: str
+    meter: Meter
+    terms: MeterTerms
 
 
 @dataclass(frozen=True, slots=True)
 class Entitlements:
-    """An org's current limits and features. `limited`: the default plan's limits apply instead of the named plan's."""
+    """An org's current terms. `meters` are those that the plan mentions; others are unlimited and not billed.
+
+    `limited`: a payment is overdue or the plan is paused, so the default plan's limits apply where they are lower.
+    """
 
     plan_key: str
     plan_name: str
@@ -61,7 +40,7 @@ class Entitlements:
     version_id: UUID
     limits: Mapping[str, EntitledLimit]
     features: Mapping[str, Grant]
-    meters: tuple[MeterTerms, ...]
+    meters: tuple[EntitledMeter, ...]
     limited: bool = False
 
     @property
@@ -71,43 +50,23 @@ class Entitlements:
         return None if value is None else int(value)
 
 
-def resolve_entitlements(
-    version: PlanVersion,
-    in_force: Iterable[LimitInForce],
-    meters: Mapping[int, Meter],
-    restricted_to: PlanVersion | None = None,
-) -> Entitlements:
-    """Resolve the plan's terms in the current period. Versions are loaded with their parts.
-
-    `restricted_to` is the default plan's version, for an org that is restricted until it pays.
-    """
-    source = PLAN if restricted_to is None else UNPAID
-    granted = restricted_to or version
-    terms = [_build_terms(row, meters[row.meter_id], source) for row in in_force]
+def get_entitlements(session: Session, org_id: UUID, now: datetime) -> Entitlements:
+    """Get the org's current entitlements. Before its terms are resolved, those it will have."""
+    terms = get_terms(session, org_id, now)
+    plan = catalog.find_plan_of_version(session, terms.version_id)
+    if plan is None:
+        raise Unavailable("The plan in force is not in the catalogue.")
+    subscription = queries.find_subscription(session, org_id)
+    known = catalog.get_meters_by_id(session)
+    meters = [EntitledMeter(known[meter_id], found) for meter_id, found in terms.meters.items() if found.mentioned]
     return Entitlements(
-        plan_key=version.plan.key,
-        plan_name=version.plan.name,
-        version=version.number,
-        version_id=version.id,
-        limits={limit.key: EntitledLimit(limit.value, source) for limit in granted.limits},
-        features={feature.key: Grant(feature.label, feature.value, source) for feature in granted.features},
-        meters=tuple(sorted(terms, key=lambda meter: meter.key)),
-        limited=restricted_to is not None,
-    )
-
-
-def _build_terms(row: LimitInForce, meter: Meter, source: str) -> MeterTerms:
-    return MeterTerms(
-        meter_id=meter.id,
-        key=meter.key,
-        name=meter.name,
-        unit=meter.unit,
-        aggregation=meter.aggregation,
-        allowance=row.allowance,
-        policy=row.policy,
-        hard_limit=row.hard_limit,
-        per_minute=row.per_minute,
-        per_hour=row.per_hour,
-        per_day=row.per_day,
-        source=source,
+        plan_key=plan.key,
+        plan_name=plan.name,
+        version=plan.number,
+        version_id=terms.version_id,
+        limits=terms.unmetered.limits,
+        features=terms.unmetered.features,
+        meters=tuple(sorted(meters, key=lambda entitled: entitled.meter.key)),
+        limited=subscription is not None
+        and is_restricted(subscription.limited_at, subscription.restriction_lifted_until, now),
     )

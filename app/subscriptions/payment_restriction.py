@@ -1,4 +1,7 @@
-"""Restricts an organisation to the Free plan's limits when a payment is overdue past the grace period."""
+"""Restricts an organisation to the Free plan's limits when a payment is overdue past the grace period or it is paused.
+
+What a restriction lowers is `terms.resolver`'s rule.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,13 @@ from sqlalchemy.orm import Session
 
 from app.audit.service import write as audit
 from app.kit.actor import SYSTEM, Actor
-from app.subscriptions import events, limits, periods, queries, realign_periods
+from app.kit.errors import Conflict, FieldError, InvalidRequest
+from app.subscriptions import events, periods, queries
 from app.subscriptions.models import Subscription
+from app.subscriptions.terms.restriction import find_lift_end
+from app.subscriptions.terms.writer import write_terms
+
+MOST_REASON = 500
 
 
 def restrict(session: Session, org_id: UUID, now: datetime, *, actor: Actor = SYSTEM) -> bool:
@@ -24,7 +32,7 @@ def restrict(session: Session, org_id: UUID, now: datetime, *, actor: Actor = SY
         return False
     periods.ensure_period(session, org_id, now, now)  # past periods not opened yet are not restricted
     subscription.limited_at = now
-    _replace_limits(session, org_id, now)
+    write_terms(session, org_id, now, now)
     events.record_event(session, subscription, "limited", key=now.isoformat(), at=now, now=now)
     audit(session, actor, "subscription.limited", on=("subscription", subscription.id), org_id=org_id,
           before={"limited": False}, after={"limited": True}, now=now)  # fmt: skip
@@ -43,20 +51,48 @@ def lift_restriction(session: Session, org_id: UUID, now: datetime, *, actor: Ac
     return True
 
 
+def suspend_restriction(
+    session: Session, org_id: UUID, until: datetime | None, reason: str, *, actor: Actor, now: datetime
+) -> bool:
+    """Lift the restriction until an instant, at which it returns unless it was paid; None: it holds again at once.
+
+    Audited; False if it is lifted until then already. Takes the org's usage lock. Raises `Conflict` if the org is not
+    restricted, `InvalidRequest` (no reason, an instant in the past).
+    """
+    _check(until, reason, now)
+    periods.lock_usage(session, org_id)
+    subscription = queries.find_subscription(session, org_id)
+    if subscription is None or subscription.limited_at is None:
+        raise Conflict("The organisation is not restricted.")
+    before = find_lift_end(subscription.limited_at, subscription.restriction_lifted_until, now)
+    if before == until:
+        return False
+    periods.ensure_period(session, org_id, now, now)
+    subscription.restriction_lifted_until = until
+    write_terms(session, org_id, subscription.limited_at, now)
+    audit(session, actor, "subscription.restriction_lifted", on=("subscription", subscription.id), org_id=org_id,
+          before={"lifted_until": before}, after={"lifted_until": until, "reason": reason.strip()},
+          now=now)  # fmt: skip
+    return True
+
+
 def restore_limits(session: Session, subscription: Subscription, now: datetime) -> None:
-    """Restore the plan's own limits, also in the periods restricted so far, since they are billed as usual.
+    """Restore the plan's own limits, also in the periods restricted so far: late events are judged by them.
 
     The caller holds the org's usage lock.
     """
     since = subscription.limited_at
     if since is not None:
         periods.ensure_period(session, subscription.org_id, now, now)
-        subscription.limited_at = None
-        _replace_limits(session, subscription.org_id, since)
+        subscription.limited_at = subscription.restriction_lifted_until = None
+        write_terms(session, subscription.org_id, since, now)
 
 
-def _replace_limits(session: Session, org_id: UUID, since: datetime) -> None:
-    """Replace the limits of every period that ends after `since` with those that apply now."""
-    session.flush()
-    starts = [period.starts_at for period in queries.list_periods(session, org_id, since, since + realign_periods.EVER)]
-    limits.replace_limits(session, org_id, starts, periods.get_period_terms(session, org_id).basis)
+def _check(until: datetime | None, reason: str, now: datetime) -> None:
+    errors = []
+    if not 1 <= len(reason.strip()) <= MOST_REASON:
+        errors.append(FieldError("reason", f"must have 1 to {MOST_REASON} characters"))
+    if until is not None and until <= now:
+        errors.append(FieldError("lifted_until", "must be in the future"))
+    if errors:
+        raise InvalidRequest("The request is not valid.", errors)

@@ -12,19 +12,12 @@ from sqlalchemy.orm import Session
 from app.catalog import queries as catalog
 from app.catalog.sql_views import VERSIONS
 from app.kit.errors import NotFound, Unavailable
-from app.subscriptions.entitlements import Entitlements, resolve_entitlements
-from app.subscriptions.limits import build_limits
-from app.subscriptions.models import LimitInForce, Subscription, SubscriptionEvent, UsagePeriod
+from app.subscriptions.models import Subscription, SubscriptionEvent, TermsInForce, UsagePeriod
 
-# For the hot pool: one row with the plan's requests a minute (NULL is unlimited), none before any catalogue. An org
-# restricted until it pays has the default plan's.
+# For the hot pool: the org's requests a minute (NULL is unlimited); no row where its terms have to be resolved first.
 RATE_SQL = """
-SELECT value FROM catalog_limits
-WHERE key = 'requests_per_minute' AND plan_version_id = CASE
-    WHEN EXISTS (SELECT FROM subscriptions s
-                 WHERE s.org_id = %(org_id)s AND s.ended_at IS NULL AND s.limited_at IS NOT NULL)
-    THEN (SELECT v.id FROM catalog_default_version v)
-    ELSE plan_in_force(%(org_id)s, %(now)s) END
+SELECT amount FROM org_terms
+WHERE org_id = %(org_id)s AND key = 'limit:requests_per_minute' AND (valid_until IS NULL OR valid_until > %(now)s)
 """
 _NO_CATALOGUE = "No catalogue with a default plan has been applied yet."
 
@@ -100,14 +93,15 @@ def get_default_version_id(session: Session) -> UUID:
 
 
 def find_period(session: Session, org_id: UUID, at: datetime) -> UsagePeriod | None:
-    """Find the usage period that contains a time; None if it is not open yet."""
-    return session.scalars(
+    """Find the usage period that contains a time, as it is stored now; None if it is not open yet."""
+    query = (
         select(UsagePeriod)
         .where(UsagePeriod.org_id == org_id, UsagePeriod.starts_at <= at)
         .order_by(UsagePeriod.starts_at.desc())
         .limit(1)
         .where(UsagePeriod.ends_at > at)
-    ).one_or_none()
+    )
+    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
 
 
 def find_current_period(session: Session, org_id: UUID, now: datetime) -> UsagePeriod | None:
@@ -116,31 +110,22 @@ def find_current_period(session: Session, org_id: UUID, now: datetime) -> UsageP
 
 
 def list_periods(session: Session, org_id: UUID, start: datetime, end: datetime) -> list[UsagePeriod]:
-    """List the usage periods that overlap [start, end), oldest first."""
+    """List the usage periods that overlap [start, end) as they are stored now, oldest first."""
     query = select(UsagePeriod).where(
         UsagePeriod.org_id == org_id, UsagePeriod.ends_at > start, UsagePeriod.starts_at < end
     )
-    return list(session.scalars(query.order_by(UsagePeriod.starts_at)))
+    return list(session.scalars(query.order_by(UsagePeriod.starts_at).execution_options(populate_existing=True)))
 
 
-def list_limits(session: Session, org_id: UUID, period_start: datetime) -> list[LimitInForce]:
-    """List the limits in force in a period, one per meter of the plan."""
-    query = select(LimitInForce).where(LimitInForce.org_id == org_id, LimitInForce.period_start == period_start)
-    return list(session.scalars(query.order_by(LimitInForce.meter_id)))
-
-
-def get_entitlements(session: Session, org_id: UUID, now: datetime) -> Entitlements:
-    """Get the org's current entitlements. Before its first period is open, those it will have."""
-    version = catalog.find_version(session, get_plan_in_force(session, org_id, now))
-    if version is None:
-        raise Unavailable("The plan in force is not in the catalogue.")
-    subscription = find_subscription(session, org_id)
-    restricted_to = (
-        catalog.find_default_version(session) if subscription is not None and subscription.limited_at else None
+def find_closed_end(session: Session, org_id: UUID) -> datetime | None:
+    """Find the end of the org's last closed usage period: no boundary before it moves any more."""
+    closed = select(func.max(UsagePeriod.ends_at)).where(
+        UsagePeriod.org_id == org_id, UsagePeriod.closed_at.is_not(None)
     )
-    period = find_current_period(session, org_id, now)
-    if period is None:
-        in_force = build_limits(version, org_id, now, owes=subscription is not None)
-    else:
-        in_force = list_limits(session, org_id, period.starts_at)
-    return resolve_entitlements(version, in_force, catalog.get_meters_by_id(session), restricted_to)
+    return session.scalar(closed)
+
+
+def list_terms(session: Session, org_id: UUID, period_start: datetime) -> list[TermsInForce]:
+    """List the terms in force in a period, one per meter."""
+    query = select(TermsInForce).where(TermsInForce.org_id == org_id, TermsInForce.period_start == period_start)
+    return list(session.scalars(query.order_by(TermsInForce.meter_id)))

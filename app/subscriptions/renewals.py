@@ -40,7 +40,7 @@ def record_renewals(session: Session, subscription: Subscription, since: datetim
 
 
 def align_periods(session: Session, subscription: Subscription, now: datetime) -> datetime | None:
-    """Align our period boundaries with Stripe's billing boundaries; returns the time from which to recount events.
+    """Align our period boundaries with Stripe's billing boundaries; returns the time from which they moved.
 
     The first period starts with the subscription; a start that is off only by clock skew makes no sliver of a period.
     """

@@ -19,6 +19,7 @@ from app.kit.ids import new_id
 from app.kit.periods import MONTH, YEAR, Period, anchored, boundary
 from app.subscriptions import events, periods, queries, realign_periods
 from app.subscriptions.models import Subscription, UsagePeriod
+from app.subscriptions.terms.resolver import is_free
 
 MONTHS = {"month": MONTH, "year": YEAR}
 _PAID_AT_STRIPE = (
@@ -31,12 +32,12 @@ _PAID_AT_STRIPE = (
 class PlanChange:
     """The result of changing a plan.
 
-    Events from `recount_from` on (if not None) now belong to another usage period, so the caller must have metering
-    recount them. `subscription_id` is the row that a Stripe subscription pays for; None: no row.
+    Events from `moved_from` on (if not None) may belong to another usage period now, so the caller must have
+    metering move them. `subscription_id` is the row that a Stripe subscription pays for; None: no row.
     """
 
     changed: bool
-    recount_from: datetime | None = None
+    moved_from: datetime | None = None
     subscription_id: UUID | None = None
 
 
@@ -81,7 +82,7 @@ def assign_plan(
     accounts.get_org(session, org_id)
     version = _get_assignable(session, plan_version_id)
     _check_price(version, interval, currency)
-    choice = PlanChoice(version.id, interval, currency, "none" if is_free(version) else "offline")
+    choice = PlanChoice(version.id, interval, currency, find_collection(version))
     periods.lock_usage(session, org_id)
     current = queries.find_subscription(session, org_id)
     if current is not None and current.collection == "stripe":
@@ -114,10 +115,11 @@ def roll_billing_period(session: Session, subscription_id: UUID, now: datetime) 
     session.flush()
 
 
-def is_free(version: PlanVersion) -> bool:
-    """Whether the version can never cost anything: the default plan, or only zero prices and no charges."""
-    costs = any(price.amount for price in version.prices) or not version.prices or version.charges
-    return version.plan.is_default or not costs
+def find_collection(version: PlanVersion) -> str:
+    """Who collects payment for a plan that staff assign: nobody if it is free, else we do, by invoice."""
+    amounts = [price.amount for price in version.prices]
+    free = is_free(default=version.plan.is_default, amounts=amounts, charged=bool(version.charges))
+    return "none" if free else "offline"
 
 
 def _get_assignable(session: Session, version_id: UUID) -> PlanVersion:
@@ -182,11 +184,11 @@ def _find_dates(
 
 
 def _move_periods(session: Session, org_id: UUID, running: UsagePeriod, *, restart: bool, now: datetime) -> None:
-    """Apply the new subscription to periods, limits and terms. The caller holds the lock."""
+    """Apply the new subscription to periods and terms. The caller holds the lock."""
     if restart:
         realign_periods.restart_periods(session, org_id, running, now, now)
     else:
-        realign_periods.reapply_terms(session, org_id, now)
+        realign_periods.move_to_plan(session, org_id, now, now)
         periods.extend_periods(session, org_id, now, now + periods.AHEAD, now)
 
 

@@ -35,6 +35,15 @@ _TO_ROLL = text("""
 """)
 
 
+_NEXT_BOUNDARY = text("""
+    SELECT min(at) FROM (
+        SELECT min(ends_at) AS at FROM usage_periods WHERE ends_at > :after AND ends_at <= :until
+        UNION ALL SELECT min(billing_ends_at) FROM subscriptions
+        WHERE ended_at IS NULL AND collection <> 'stripe' AND billing_ends_at > :after AND billing_ends_at <= :until
+    ) known
+""")
+
+
 def list_orgs_to_open(session: Session, until: datetime, limit: int) -> list[UUID]:
     """List orgs whose last period ends by `until`, most urgent first."""
     return list(session.scalars(_TO_OPEN, {"until": until, "most": limit}))
@@ -48,3 +57,9 @@ def list_orgs_to_rebuild(session: Session, default_version: UUID, now: datetime,
 def list_subscriptions_to_roll(session: Session, now: datetime, limit: int) -> list[UUID]:
     """List subscriptions not billed by Stripe whose billing period is over."""
     return list(session.scalars(_TO_ROLL, {"now": now, "most": limit}))
+
+
+def find_next_boundary(session: Session, after: datetime, until: datetime) -> datetime | None:
+    """When the next usage period or billing period ends, if that is after `after` and by `until`."""
+    found: datetime | None = session.scalar(_NEXT_BOUNDARY, {"after": after, "until": until})
+    return found

@@ -63,8 +63,8 @@ def sync_from_stripe(session: Session, org_id: UUID, facts: StripeFacts, *, acto
 
     Trialing, active and past due keep the plan; unpaid and paused keep it with the default plan's limits; incomplete
     grants nothing; an ended one never reopens. If an org has two, only the first has an effect. Returns the change; the
-    caller stores `subscription_id` with Stripe's subscription and has metering recount from `recount_from` in the same
-    transaction. Raises `NotFound` (org), `ValueError` (an unknown status).
+    caller stores `subscription_id` with Stripe's subscription and has metering move usage from `moved_from` on, in the
+    same transaction. Raises `NotFound` (org), `ValueError` (an unknown status).
     """
     accounts.get_org(session, org_id)
     periods.lock_usage(session, org_id)
@@ -138,12 +138,12 @@ def _end(
     now: datetime,
 ) -> PlanChange:
     """End the subscription; the Free plan's calendar period starts then. One that ended unseen is still recorded."""
-    at, recount_from = facts.ends_at(now), None
+    at, moved_from = facts.ends_at(now), None
     if subscription is None:
         started = _start_time(session, org_id, facts, now)
         if facts.state != "canceled" or started >= at or queries.find_subscription(session, org_id) is not None:
             return PlanChange(changed=False)
-        subscription, recount_from = _open(session, org_id, facts, started, current=None, now=now), started
+        subscription, moved_from = _open(session, org_id, facts, started, current=None, now=now), started
     elif subscription.ended_at is not None:
         return PlanChange(changed=False, subscription_id=subscription.id)
     before, at = describe_subscription(session, subscription), max(at, subscription.started_at)
@@ -159,7 +159,7 @@ def _end(
     events.record_event(session, subscription, "ended", key=at.isoformat(), at=at, now=now)
     audit(session, actor, "subscription.ended", on=("subscription", subscription.id), org_id=org_id,
           before=before, after=describe_subscription(session, subscription), now=now)  # fmt: skip
-    return PlanChange(True, recount_from or at, subscription.id)
+    return PlanChange(True, moved_from or at, subscription.id)
 
 
 def _start_time(session: Session, org_id: UUID, facts: StripeFacts, now: datetime) -> datetime:
@@ -195,17 +195,15 @@ def _change_plan(session: Session, subscription: Subscription, facts: StripeFact
     subscription.state, subscription.ended_at, state = "ended", at, subscription.state
     session.flush()
     opened = _build_row(subscription.org_id, facts, at)
-    opened.state, opened.cancel_at, opened.limited_at = (
-        state,
-        subscription.cancel_at,
-        subscription.limited_at,
-    )
+    opened.state, opened.cancel_at = state, subscription.cancel_at
+    opened.limited_at = subscription.limited_at
+    opened.restriction_lifted_until = subscription.restriction_lifted_until
     if facts.interval == "year":
         opened.anchor_at = subscription.anchor_at  # usage periods stay monthly; only the paid period is longer
     session.add(opened)
     session.flush()
     realign_periods.open_period_at(session, subscription.org_id, at, now)
-    realign_periods.reapply_terms(session, subscription.org_id, at)
+    realign_periods.move_to_plan(session, subscription.org_id, at, now)
     events.record_event(session, opened, "plan_changed", key=at.isoformat(), at=at, now=now)
     return opened
 

@@ -22,8 +22,10 @@ MOST = 500
 log = structlog.get_logger()
 
 
-def open_periods() -> None:
-    """Open periods ahead, rebuild those that no longer fit, advance billing periods. Safe to repeat and to race.
+def open_periods() -> int:
+    """Open periods ahead, rebuild those that no longer fit, advance billing periods; returns how many of all.
+
+    Safe to repeat and to race.
 
     Every org has its own transaction: a failure is logged, retried in the next run, and does not stop the others.
     """
@@ -31,20 +33,24 @@ def open_periods() -> None:
     with transaction() as reading:
         default = catalog.find_default_version_id(reading)
         if default is None:
-            return  # no catalogue yet
+            return 0  # no catalogue yet
         to_open = sweep.list_orgs_to_open(reading, now + periods.AHEAD, MOST)
         to_rebuild = sweep.list_orgs_to_rebuild(reading, default, now, MOST)
         to_roll = sweep.list_subscriptions_to_roll(reading, now, MOST)
-    _run_each(to_rebuild, periods.rebuild_periods_ahead, now)
-    _run_each(to_open, periods.open_periods_ahead, now)
-    _run_each(to_roll, service.roll_billing_period, now)
+    return (
+        _run_each(to_rebuild, periods.rebuild_periods_ahead, now)
+        + _run_each(to_open, periods.open_periods_ahead, now)
+        + _run_each(to_roll, service.roll_billing_period, now)
+    )
 
 
-def _run_each(ids: list[UUID], verb: Callable[[Session, UUID, datetime], None], now: datetime) -> None:
+def _run_each(ids: list[UUID], verb: Callable[[Session, UUID, datetime], None], now: datetime) -> int:
+    done = 0
     for row_id in ids:
         try:
             with transaction() as open_session:
                 verb(open_session, row_id, now)
+            done += 1
         except (DomainError, SQLAlchemyError) as error:
             log.warning(
                 "period task failed; will retry in the next sweep",
@@ -52,7 +58,10 @@ def _run_each(ids: list[UUID], verb: Callable[[Session, UUID, datetime], None], 
                 id=str(row_id),
                 error=type(error).__name__,
             )
+    return done
 
 
-TASKS: dict[str, Callable[..., None]] = {"subscriptions.open_periods": open_periods}
+TASKS: dict[str, Callable[..., object]] = {"subscriptions.open_periods": open_periods}
+SWEEPS = ("subscriptions.open_periods",)
+FALLING_DUE = (sweep.find_next_boundary,)
 PERIODIC = [("* * * * *", "subscriptions.open_periods")]

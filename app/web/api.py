@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import wraps
+from datetime import datetime
+from functools import cache, wraps
 from types import UnionType
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import msgspec
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.datastructures import Headers
 
 from app.kit.errors import FieldError, InvalidRequest
 from app.web import idempotency
+from app.web.bodies import read_body
 from app.web.json import convert, decode, encode
 
 PREFIX = "/api/v1"
-MAX_BODY = 8 * 1024 * 1024
+_LOST_PLUS = re.compile(r"^([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]+) ([0-9]{2}:?[0-9]{2})$")
 
 Shape = type[msgspec.Struct] | UnionType
 """A request or response body: a struct, or one of several."""
@@ -112,25 +115,16 @@ def _build_handler(
     return handler
 
 
-def read_body() -> bytes:
-    """The request's JSON body: at most 8 MiB, `application/json`; anything else raises 413 or 415."""
-    if request.content_length is not None and request.content_length > MAX_BODY:
-        raise RequestEntityTooLarge(
-            "The body is larger than 8 MiB; nothing was recorded. Split it into smaller requests."
-        )
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType("Send the body as application/json.")
-    body = request.get_data(cache=True)
-    if len(body) > MAX_BODY:
-        raise RequestEntityTooLarge(
-            "The body is larger than 8 MiB; nothing was recorded. Split it into smaller requests."
-        )
-    return body
+class RawResponse(Response):
+    """A whole body that is JSON already. Its headers are sent as they are, not checked and copied once more."""
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:  # noqa: ARG002  # as werkzeug's
+        return self.headers
 
 
 def respond_raw(body: bytes, status: int = 200) -> Response:
     """A response whose body is already JSON; for the hot path."""
-    return Response(body, status, content_type="application/json")
+    return RawResponse(body, status, content_type="application/json")
 
 
 def _respond(answer: Answer) -> Response:
@@ -145,6 +139,33 @@ def _query(type_: Any) -> dict[str, str]:
     errors = [FieldError(name, "unknown parameter") for name in request.args if name not in known]
     errors += [FieldError(n, "must be given only once") for n in known if len(request.args.getlist(n)) > 1]
     errors += [FieldError(n, "NUL characters are not allowed") for n, v in request.args.items() if "\x00" in v]
+    # msgspec reads the text "null" as None wherever that is allowed and text is not.
+    errors += [FieldError(n, "null is no value; leave the parameter out") for n in _nulls(type_)]
     if errors:
         raise InvalidRequest("The query parameters are not valid.", errors)
-    return dict(request.args.items())
+    times = _time_parameters(type_)
+    return {n: _with_plus(v) if n in times else v for n, v in request.args.items()}
+
+
+def _nulls(type_: Any) -> list[str]:
+    texts = _text_parameters(type_)
+    return [name for name, value in request.args.items() if name not in texts and value.lower() == "null"]
+
+
+@cache
+def _text_parameters(type_: Any) -> frozenset[str]:
+    return frozenset(f.encode_name for f in msgspec.structs.fields(type_) if _holds(f.type, str))
+
+
+@cache
+def _time_parameters(type_: Any) -> frozenset[str]:
+    return frozenset(f.encode_name for f in msgspec.structs.fields(type_) if _holds(f.type, datetime))
+
+
+def _holds(type_: Any, wanted: type) -> bool:
+    return type_ is wanted or any(_holds(part, wanted) for part in get_args(type_))
+
+
+def _with_plus(text: str) -> str:
+    """Restore the + of an offset: unless it was sent as %2B, it arrives as a space, and nothing else can be meant."""
+    return _LOST_PLUS.sub(r"\1+\2", text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,11 +14,17 @@ from app.kit.money import plain
 
 Cell = str | int | Decimal | date | datetime | None
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "＝", "＋", "－", "＠")
+# Where a comma is the decimal point, spreadsheets split lines at semicolons, whatever is quoted further to the left.
+_FORMULA_INSIDE = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@|＝＋－＠])")
 
 
-def lines(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
-    """Yield the lines of a CSV (RFC 4180) with its header, so that a long export is never held in memory."""
+def lines(head: Sequence[str], rows: Iterable[Sequence[Cell]], *, bom: bool = False) -> Iterator[str]:
+    """Yield the lines of a CSV (RFC 4180) with its header, so that a long export is never held in memory.
+
+    With a byte order mark, Excel reads it as UTF-8.
+    """
     buffer = io.StringIO()
+    buffer.write("\ufeff" if bom else "")
     writer = csv.writer(buffer)
     for row in chain([head], rows):
         writer.writerow([cell(value) for value in row])
@@ -36,4 +43,5 @@ def cell(value: Cell) -> str:
         return value.isoformat()
     if isinstance(value, int):
         return str(value)
-    return f"'{value}" if value.startswith(_FORMULA) else value
+    text = value[:1] + _FORMULA_INSIDE.sub(r"\1'", value[1:])
+    return f"'{text}" if text.startswith(_FORMULA) else text

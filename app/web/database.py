@@ -10,10 +10,11 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
 from app.kit import db as kit_db
+from app.web.runtime import runtime
 
 db = SQLAlchemy(model_class=kit_db.Base)
 # In the request's environ: `g` belongs to the application context, which may outlive a request.
-_GUARD, _SENT = "tollkeeper.transaction_guard", "tollkeeper.sent"
+_GUARD, _SENT, _DONE = "tollkeeper.transaction_guard", "tollkeeper.sent", "tollkeeper.maybe_done"
 
 
 def session() -> Session:
@@ -40,22 +41,50 @@ def discard_failed_transaction() -> None:
 
 
 @contextmanager
-def transaction() -> Iterator[Session]:
+def transaction(*, counts: bool = True) -> Iterator[Session]:
     """The transaction of an entry point: `with transaction() as session: verb(session, ...)`.
 
     A nested call joins the outer one, so that a wrapper (an idempotency key, say) commits together with the work.
+    `counts` False is for records of the request itself: they do not make "nothing was done" untrue.
     """
     current = db.session()
     if current.info.get("in_transaction"):
         yield current
         return
     current.info["in_transaction"] = True
+    kit_db.bind_clocks(current, runtime().clocks)
     try:
         with kit_db.transaction(current) as open_session:
             _check_guard(open_session)
+            for check in current.info.get("fences", ()):
+                check(open_session)
             yield open_session
     finally:
         current.info.pop("in_transaction", None)
+    if counts:
+        note_done()
+
+
+def note_done() -> None:
+    """Note that something of this request is done, so that no later failure of it says that nothing was."""
+    if has_request_context():
+        request.environ[_DONE] = True
+
+
+def is_maybe_done() -> bool:
+    """Whether something of this request is committed or was sent to Stripe."""
+    return has_request_context() and request.environ.get(_DONE, False)
+
+
+@contextmanager
+def fence_transactions(check: Callable[[Session], None]) -> Iterator[None]:
+    """Begin each transaction of this session in the block with `check`, which raises if it may not write any more."""
+    fences: list[Callable[[Session], None]] = db.session().info.setdefault("fences", [])
+    fences.append(check)
+    try:
+        yield
+    finally:
+        fences.remove(check)
 
 
 def guard_transactions(check: Callable[[Session], None]) -> None:
@@ -70,6 +99,8 @@ def mark_sent(*, sent: bool = True) -> None:
     """Note that a remote call is about to be made, or with False that the next one belongs to another act."""
     if has_request_context():
         request.environ[_SENT] = sent
+        if sent:
+            note_done()
 
 
 def _check_guard(open_session: Session) -> None:

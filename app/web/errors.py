@@ -12,8 +12,10 @@ from flask import Flask, Response, g, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from app.kit.errors import DomainError, InvalidRequest
+from app.kit.errors import DomainError, InvalidRequest, OutcomeUnknown, Unavailable
+from app.kit.lost_answers import UNKNOWN, explain
 from app.web.addresses import absolute_url
+from app.web.database import is_maybe_done
 from app.web.json import encode
 from app.web.problems import RETRY_SECONDS, code_for_status, get_problem_type
 from app.web.runtime import wall_now
@@ -49,6 +51,8 @@ def respond(code: str, detail: str, *, errors: list[dict[str, str]] | None = Non
     wait = _retry_after(code, facts)
     if wait is not None:
         response.headers["Retry-After"] = str(wait)
+    if code == "unsupported_encoding":
+        response.headers["Accept-Encoding"] = "gzip"  # RFC 7694
     if code == "invalid_key":
         response.headers["WWW-Authenticate"] = 'Bearer realm="tollkeeper"'
     return response
@@ -63,7 +67,8 @@ def _json(code: str, detail: str, errors: list[dict[str, str]] | None, facts: di
         "detail": detail,
         "code": code,
         "request_id": g.get("request_id", ""),
-        **{name: value for name, value in facts.items() if value is not None},
+        # a limit that never resets says so
+        **{name: value for name, value in facts.items() if value is not None or name == "resets_at"},
     }
     if errors:
         body["errors"] = errors
@@ -73,7 +78,7 @@ def _json(code: str, detail: str, errors: list[dict[str, str]] | None, facts: di
 def _retry_after(code: str, facts: dict[str, Any]) -> int | None:
     resets_at = facts.get("resets_at")
     if "retry_after" in facts:
-        return int(facts["retry_after"])
+        return None if facts["retry_after"] is None else int(facts["retry_after"])
     if isinstance(resets_at, datetime):
         return max(1, int((resets_at - wall_now()).total_seconds()))
     if get_problem_type(code).status == 429:
@@ -82,6 +87,8 @@ def _retry_after(code: str, facts: dict[str, Any]) -> int | None:
 
 
 def _domain(error: DomainError) -> Response:
+    if isinstance(error, Unavailable) and isinstance(error.__cause__, psycopg.Error | sqlalchemy.exc.DBAPIError):
+        return _database_failed(error, type(error.__cause__).__name__)
     if isinstance(error, InvalidRequest):
         errors = [{"field": field.field, "detail": field.detail} for field in error.errors]
         return respond(error.code, error.detail, errors=errors)
@@ -99,8 +106,14 @@ def _http(error: HTTPException) -> Response:
 
 
 def _database_lost(error: Exception) -> Response:
-    log.warning("database unavailable", error=type(error).__name__)
-    return respond("unavailable", "The database is unavailable. Nothing was done; try again in a few seconds.")
+    return _database_failed(explain(error), type(error).__name__)
+
+
+def _database_failed(failure: Unavailable, name: str) -> Response:
+    """What was done before the failure counts: then nobody can say that nothing was."""
+    told = OutcomeUnknown(UNKNOWN) if is_maybe_done() else failure
+    log.warning("database failed", error=name, told=told.code)
+    return respond(told.code, told.detail)
 
 
 def _internal(error: Exception) -> Response:

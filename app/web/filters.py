@@ -26,18 +26,25 @@ def brand(name: str | None) -> str:
     return (name or "card").replace("_", " ").title()
 
 
+def payment_method(name: str | None, last4: str | None, between: str = " ") -> str:
+    """What pays: "Visa 4242", or its kind alone if it has no number (Link); empty if there is nothing."""
+    if last4:
+        return f"{brand(name)}{between}{last4}"
+    return brand(name) if name else ""
+
+
 def estimate(amount: Decimal, currency: str, locale: str = "en") -> str:
     """An exact amount in major units, displayed with the currency's usual decimals; only the display is rounded."""
     return format_currency(amount, currency, locale=locale)
 
 
-def unit_price(amount: Decimal, currency: str, locale: str = "en", places: int = 4) -> str:
-    """The price of one unit, with at least `places` and at most 12 decimals and no rounding.
+def unit_price(amount: Decimal, currency: str, locale: str = "en", places: int = 4, most: int = 12) -> str:
+    """The price of one unit, with at least `places` and at most 12 decimals (`most`) and no rounding.
 
     Babel's `format_currency` would round 0.0010 to the currency's two places: $0.00.
     """
     pattern = parse_pattern(Locale.parse(locale).currency_formats["standard"].pattern)
-    pattern.frac_prec = (places, 12)
+    pattern.frac_prec = (places, most)
     formatted: str = pattern.apply(amount, locale, currency=currency, currency_digits=False)
     return formatted
 
@@ -59,6 +66,11 @@ def compact(value: Decimal | int, locale: str = "en") -> Markup:
 def percent(value: Decimal | int, locale: str = "en") -> str:
     """A percentage: 82.5 is "82.5 %", with a non-breaking space."""
     return f"{format_decimal(value, format='#,##0.#', locale=locale)}{NO_BREAK}%"
+
+
+def share(percentage: int, part: Decimal | int) -> str:
+    """A whole percentage of something: "82 %", and "<1 %" where the part is above 0 but its percentage is not."""
+    return f"<1{NO_BREAK}%" if percentage == 0 and part > 0 else f"{percentage}{NO_BREAK}%"
 
 
 def when(at: datetime, zone: str = "UTC", locale: str = "en") -> Markup:
@@ -99,5 +111,5 @@ def _time(at: datetime, text: str, title: str | None = None) -> Markup:
 
 def register(app: Flask) -> None:
     """Add the filters to the app's templates."""
-    for function in (money, estimate, unit_price, quantity, compact, percent, when, day, clock, relative):
+    for function in (money, estimate, unit_price, quantity, compact, percent, share, when, day, clock, relative):
         app.jinja_env.filters[function.__name__] = function

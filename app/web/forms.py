@@ -14,12 +14,11 @@ from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # the stu
 from wtforms.form import BaseForm
 from wtforms.validators import DataRequired, Email, Length, StopValidation
 
+from app.kit.text import hides_characters
+
 NAME_LENGTH = Length(max=200, message="Use at most 200 characters.")
 EMPTY = "Please fill this in."
 NEEDED = DataRequired(EMPTY)  # judges what is left after trimming, as the database does
-# Bidirectional overrides and the like, which hide or reorder text and which no name needs.
-_HIDDEN_MARKS = {*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"}
-
 # Initials of the categories that alone show nothing: separators, marks, and formats such as a zero-width space.
 _INVISIBLE = frozenset("CMZ")
 
@@ -40,17 +39,19 @@ class PageForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no types; 
 
 
 class PlainField(StringField):
-    """One line of text: trimmed, normalised (NFC), with something to see and no control characters."""
+    """One line of text: trimmed, normalised (NFC), with something to see and nothing hidden."""
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         if valuelist:
             self.data = unicodedata.normalize("NFC", valuelist[0]).strip()
 
     def pre_validate(self, form: BaseForm) -> None:  # noqa: ARG002  # WTForms calls it so
-        if any(unicodedata.category(c) in {"Cc", "Cs"} or c in _HIDDEN_MARKS for c in self.data or ""):
-            raise StopValidation("This contains characters that are not allowed.")
-        if self.data and all(unicodedata.category(c)[0] in _INVISIBLE for c in self.data):
+        text = self.data or ""
+        visible = any(unicodedata.category(character)[0] not in _INVISIBLE for character in text)
+        if text and not visible:
             raise StopValidation(EMPTY)
+        if hides_characters(text):
+            raise StopValidation("This contains characters that are not allowed.")
 
 
 class EmailField(PlainField):

@@ -26,15 +26,15 @@ RETENTION = timedelta(hours=24)
 
 
 class IdempotencyKey(Base):
-    """A key of an org, with the response."""
+    """A key of its owner, with the response: an org, or the staff key of a call for no org."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (
-        PrimaryKeyConstraint("org_id", "key"),
+        PrimaryKeyConstraint("owner_id", "key"),
         Index(None, "created_at"),  # the hourly purge
     )
 
-    org_id: Mapped[UUID]
+    owner_id: Mapped[UUID]
     key: Mapped[str]
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
     status: Mapped[int | None]
@@ -103,7 +103,7 @@ def _claim(session: Session, key: str, digest: bytes) -> IdempotencyKey | None:
     """Claim the key; return its previous use, if any. `Conflict` if it was used for another request."""
     now = wall_now()
     session.execute(delete(IdempotencyKey).where(_matches(key), IdempotencyKey.created_at < now - RETENTION))
-    row = {"org_id": g.idempotency_owner, "key": key, "request_hash": digest, "created_at": now}
+    row = {"owner_id": g.idempotency_owner, "key": key, "request_hash": digest, "created_at": now}
     claimed = session.execute(
         upsert(IdempotencyKey).values(row).on_conflict_do_nothing().returning(IdempotencyKey.key)
     ).first()
@@ -125,7 +125,7 @@ def _store(session: Session, key: str, response: Response) -> None:
 
 def _matches(key: str) -> ColumnElement[bool]:
     owner: UUID = g.idempotency_owner
-    return (IdempotencyKey.org_id == owner) & (IdempotencyKey.key == key)
+    return (IdempotencyKey.owner_id == owner) & (IdempotencyKey.key == key)
 
 
 def _replay(previous: IdempotencyKey) -> Response:

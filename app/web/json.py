@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from app.kit.errors import FieldError, InvalidRequest
+from app.kit.fields import describe_mismatch
 from app.kit.money import plain
 
 T = TypeVar("T")
@@ -49,6 +50,14 @@ def decode(body: bytes, type_: type[T]) -> T:
         raise _invalid(error) from None
 
 
+def decode_value(raw: bytes) -> Any:
+    """Parse a value that a body left raw. A number with a fraction becomes a decimal, one with an exponent a text."""
+    try:
+        return _VALUE.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _invalid(error) from None
+
+
 def convert(values: dict[str, Any], type_: type[T]) -> T:
     """Parse query parameters (all text) into a struct; raises `InvalidRequest`."""
     try:
@@ -57,8 +66,15 @@ def convert(values: dict[str, Any], type_: type[T]) -> T:
         raise _invalid(error) from None
 
 
+def _read_fraction(number: str) -> Decimal | str:
+    return number if "e" in number.lower() else Decimal(number)
+
+
+_VALUE = msgspec.json.Decoder(Any, float_hook=_read_fraction)
+
+
 def _invalid(error: Exception) -> InvalidRequest:
-    message = str(error) or type(error).__name__
+    message = describe_mismatch(str(error)) or type(error).__name__
     match = _PATH.search(message)
     field = match["path"].lstrip(".") if match else ""
     detail = _PATH.sub("", message)

@@ -14,7 +14,8 @@ from app.web.api import PREFIX, Operation, Shape
 from app.web.problems import PROBLEMS, get_problem_type
 
 REF = "#/components/schemas/{name}"
-COMMON = ("invalid_key", "scope_missing", "rate_limited", "org_suspended", "unavailable", "internal")
+_DATABASE = ("unavailable", "busy", "outcome_unknown")
+COMMON = ("invalid_key", "scope_missing", "rate_limited", "org_suspended", *_DATABASE, "internal")
 
 
 class Problem(msgspec.Struct):
@@ -131,10 +132,10 @@ def _responses(op: Operation, schemas: dict[Shape, Any], *, public: bool) -> dic
     answers: dict[str, Any] = {"200": success}
     answers |= {str(status): {**success, "description": meaning} for status, meaning in op.statuses.items()}
     codes: dict[int, list[str]] = {}
-    common = ("internal", "unavailable", "not_found") if public else COMMON
+    common = ("internal", *_DATABASE, "not_found") if public else COMMON
     request_errors: tuple[str, ...] = ("invalid_request",)
     if op.request is not None:
-        request_errors += ("body_too_large", "unsupported_media_type")
+        request_errors += ("body_too_large", "unsupported_media_type", "unsupported_encoding")
     if op.idempotent:
         request_errors += ("idempotency_conflict",)
     if "<" in op.path:

@@ -41,24 +41,34 @@ def parse_id_cursor(cursor: str | None) -> UUID | None:
     return None if values is None else _parse_id(values[0])
 
 
+def parse_instant_cursor(cursor: str | None) -> datetime | None:
+    """Parse the cursor of a list sorted by time alone; raises `InvalidRequest` if it is not valid."""
+    values = parse_cursor(cursor, 1)
+    return None if values is None else _parse_instant(values[0])
+
+
 def parse_time_cursor(cursor: str | None) -> tuple[datetime, str] | None:
     """Parse the cursor of a list sorted by time and a text; raises `InvalidRequest` if it is not valid."""
     values = parse_cursor(cursor, 2)
     if values is None:
         return None
-    try:
-        at = datetime.fromisoformat(values[0])
-    except ValueError:
-        raise _invalid_cursor() from None
-    if at.tzinfo is None:
-        raise _invalid_cursor()
-    return at, values[1]
+    return _parse_instant(values[0]), values[1]
 
 
 def parse_time_id_cursor(cursor: str | None) -> tuple[datetime, UUID] | None:
     """Parse the cursor of a list sorted by time and id; raises `InvalidRequest` if it is not valid."""
     moment = parse_time_cursor(cursor)
     return None if moment is None else (moment[0], _parse_id(moment[1]))
+
+
+def _parse_instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise _invalid_cursor() from None
+    if at.tzinfo is None:
+        raise _invalid_cursor()
+    return at
 
 
 def _parse_id(text: str) -> UUID:

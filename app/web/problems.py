@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 _RETRY_LATER = "Nothing was recorded. You can send the same request again later."
 _RETRY_IN_VAIN = "Nothing was recorded. The same request will fail again until the cause is fixed."
-_RETRY_WORDS = {
-    429: _RETRY_LATER,
-    500: "The request may or may not have been carried out. Send it again with the same `id` or `Idempotency-Key`, "
-    "and it will be carried out only once.",
-    503: _RETRY_LATER,
-}
+_RETRY_UNKNOWN = (
+    "The request may or may not have been carried out. Send it again with the same `id` or `Idempotency-Key`, and it "
+    "will be carried out only once."
+)
+_RETRY_WORDS = {429: _RETRY_LATER, 503: _RETRY_LATER}
 
 
 class ProblemType(NamedTuple):
@@ -20,11 +19,12 @@ class ProblemType(NamedTuple):
     status: int
     title: str
     advice: str
+    maybe_done: bool = False
 
     @property
     def retry_words(self) -> str:
         """Whether the request took effect, and whether to send it again."""
-        return _RETRY_WORDS.get(self.status, _RETRY_IN_VAIN)
+        return _RETRY_UNKNOWN if self.maybe_done else _RETRY_WORDS.get(self.status, _RETRY_IN_VAIN)
 
 
 PROBLEMS: dict[str, ProblemType] = {
@@ -63,16 +63,32 @@ PROBLEMS: dict[str, ProblemType] = {
     "idempotency_conflict": ProblemType(
         409, "The Idempotency-Key was used for another request", "Use a new key for a new request."
     ),
+    "period_open": ProblemType(
+        409,
+        "The usage period is still open",
+        "Void it once the period is closed: until then a maximum, or a count of distinct values, cannot go down.",
+    ),
+    "void_too_old": ProblemType(409, "The usage is too old to be voided", "Usage can be voided for 400 days."),
     "job_state": ProblemType(409, "The job is in another state", "Read the job's state and try again."),
     "quote_expired": ProblemType(409, "The quote has expired", "Request a new preview."),
     "plan_change_pending": ProblemType(409, "A plan change is already pending", "Wait for it, or undo it."),
-    "body_too_large": ProblemType(413, "The body is too large", "Send at most 8 MiB; split the batch."),
+    "body_too_large": ProblemType(413, "The body is too large", "Send at most 8 MiB, unpacked; split the batch."),
     "file_too_large": ProblemType(
         413, "The file is larger than the plan allows", "Send a smaller file, or choose a larger plan."
     ),
     "unsupported_media_type": ProblemType(415, "The body is not JSON", "Send `Content-Type: application/json`."),
+    "unsupported_encoding": ProblemType(
+        415, "The body's encoding is not supported", "Send the body as it is, or with `Content-Encoding: gzip`."
+    ),
     "unknown_meter": ProblemType(422, "No such meter", "Use a meter from the catalogue."),
-    "unknown_client": ProblemType(422, "No such client", "Create the client first, or omit it."),
+    "unknown_client": ProblemType(
+        422, "No such client", "Create the client first, or let events make clients in the organisation's settings."
+    ),
+    "client_deleted": ProblemType(
+        422,
+        "The client was deleted",
+        "Omit the client, or create it again. Earlier events are accepted.",
+    ),
     "event_too_old": ProblemType(422, "The event is too old", "Events are accepted up to 35 days back."),
     "event_in_future": ProblemType(
         422, "The event is in the future", "Events are accepted up to 5 minutes ahead; check your clock."
@@ -89,10 +105,16 @@ PROBLEMS: dict[str, ProblemType] = {
         500,
         "Something went wrong on our side",
         "Nothing is lost. Try again; if it persists, give support the request id.",
+        maybe_done=True,
     ),
     "payments_off": ProblemType(503, "Payments are not switched on", "Ask the Tollkeeper team to change your plan."),
-    "unavailable": ProblemType(
-        503, "Tollkeeper cannot do this right now", "Nothing was done; it is safe to try again in a few seconds."
+    "unavailable": ProblemType(503, "Tollkeeper cannot do this right now", "It is safe to try again in a few seconds."),
+    "busy": ProblemType(503, "Tollkeeper is busy", "It is safe to try again in a few seconds."),
+    "outcome_unknown": ProblemType(
+        503,
+        "We cannot tell whether this was done",
+        "An API call can be sent again with the same id or Idempotency-Key: it counts once.",
+        maybe_done=True,
     ),
 }
 
@@ -109,7 +131,7 @@ CODES_BY_STATUS = {
     429: "rate_limited",
     503: "unavailable",
 }
-RETRY_SECONDS = {"unavailable": 2, "too_many_attempts": 60}
+RETRY_SECONDS = {"unavailable": 2, "busy": 1, "outcome_unknown": 2, "too_many_attempts": 60}
 
 
 def get_problem_type(code: str) -> ProblemType:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, TypeVar, cast
 
 from flask import current_app
+from werkzeug.local import LocalProxy
 
 from app.kit.clock import Clocks
 from app.kit.pool import HotPool
 from app.settings import Settings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,24 @@ class Runtime:
     clocks: Clocks
     pool: HotPool
     started_at: datetime
+    _shared: dict[type, Any] = field(default_factory=dict)
+
+    def shared(self, kind: type[T]) -> T:
+        """The app's only object of a class, such as a cache; created without arguments when first asked for."""
+        found = self._shared.get(kind)
+        return cast("T", self._shared.setdefault(kind, kind()) if found is None else found)
 
 
 def runtime() -> Runtime:
     """The running app's runtime."""
     current: Runtime = current_app.extensions["tollkeeper"]
     return current
+
+
+def resolve(proxy: T) -> T:
+    """The object behind one of Flask's proxies, for code that uses it often: each use of a proxy looks it up."""
+    behind: T = cast("LocalProxy[T]", proxy)._get_current_object()
+    return behind
 
 
 def business_now() -> datetime:

@@ -46,9 +46,9 @@ class Counter(Naive):
     cap: Mapped[Decimal | None]
 
 
-@pages.get("/bench/null")
+@pages.post("/api/v1/bench/null")
 def null() -> Response:
-    """A view that returns nothing."""
+    """A view that returns nothing, behind the same key and request limit as a check."""
     return Response(b"", content_type="application/json")
 
 

@@ -27,6 +27,7 @@ def upgrade() -> None:
           before jsonb,
           after jsonb,
           at timestamptz NOT NULL,
+          wall_at timestamptz NOT NULL,
           request_id text,
           personal_hash bytea,
           prev_hash bytea NOT NULL,

@@ -35,6 +35,7 @@ CREATE TABLE orgs (
     currency char(3) CONSTRAINT ck_orgs_currency CHECK (currency ~ '^[A-Z]{3}$'),
     address jsonb NOT NULL DEFAULT '{}',
     tax_id text,
+    clients_listed_only boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL,
     suspended_at timestamptz,
     deleted_at timestamptz
@@ -163,7 +164,7 @@ CREATE TABLE api_keys (
     key_hash bytea NOT NULL CONSTRAINT uq_api_keys_key_hash UNIQUE,
     scopes text[] NOT NULL CONSTRAINT ck_api_keys_scopes CHECK (
         cardinality(scopes) > 0 AND scopes <@ CASE WHEN org_id IS NULL
-            THEN ARRAY['admin:read', 'admin:write']
+            THEN ARRAY['admin:read', 'admin:write', 'usage:correct']
             ELSE ARRAY['usage:write', 'usage:read', 'jobs:write', 'billing:read', 'billing:write'] END),
     created_by uuid CONSTRAINT fk_api_keys_created_by_users REFERENCES users,
     created_at timestamptz NOT NULL,
@@ -182,8 +183,11 @@ CREATE TABLE clients (
     name text NOT NULL CONSTRAINT ck_clients_name CHECK (char_length(name) BETWEEN 1 AND 200),
     created_at timestamptz NOT NULL,
     deleted_at timestamptz,
+    made_by_event boolean NOT NULL DEFAULT false,
     CONSTRAINT uq_clients_org_id_ref UNIQUE (org_id, ref)
 );
+-- serves the bound on clients that events make
+CREATE INDEX ix_clients_org_id_made_by_event ON clients (org_id) WHERE made_by_event;
 """
 
 

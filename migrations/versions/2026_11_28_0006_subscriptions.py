@@ -1,12 +1,12 @@
-"""The tables of subscriptions, usage periods and limits in force.
+"""The tables of subscriptions, usage periods and terms in force.
 
-Periods and limits in force have the org first in every key and reference only orgs, meters and one another, so that
+Periods and terms in force have the org first in every key and reference only orgs, meters and one another, so that
 they can be sharded by org.
 """
 
 from alembic import op
 
-from migrations.apply_functions import drop_functions
+from migrations.apply_functions import create_functions, drop_functions
 
 revision = "0006"
 down_revision = "0005"
@@ -32,6 +32,7 @@ CREATE TABLE subscriptions (
     cancel_at timestamptz,
     assigned_by uuid,
     limited_at timestamptz,
+    restriction_lifted_until timestamptz,
     CONSTRAINT ck_subscriptions_ended CHECK ((state = 'ended') = (ended_at IS NOT NULL)),
     CONSTRAINT ck_subscriptions_times CHECK (ended_at >= started_at),
     CONSTRAINT ck_subscriptions_billing_period CHECK (billing_ends_at > billing_starts_at)
@@ -63,12 +64,12 @@ CREATE TABLE subscription_events (
 -- serves: the billing history of an org, newest first
 CREATE INDEX ix_subscription_events_org_id_at ON subscription_events (org_id, at);
 
-CREATE TABLE subscription_terms (
-    org_id uuid NOT NULL CONSTRAINT fk_subscription_terms_org_id_orgs REFERENCES orgs (id),
+CREATE TABLE plans_in_force (
+    org_id uuid NOT NULL CONSTRAINT fk_plans_in_force_org_id_orgs REFERENCES orgs (id),
     starts_at timestamptz NOT NULL,
     plan_version_id uuid NOT NULL
-        CONSTRAINT fk_subscription_terms_plan_version_id_plan_versions REFERENCES plan_versions (id),
-    CONSTRAINT pk_subscription_terms PRIMARY KEY (org_id, starts_at)
+        CONSTRAINT fk_plans_in_force_plan_version_id_plan_versions REFERENCES plan_versions (id),
+    CONSTRAINT pk_plans_in_force PRIMARY KEY (org_id, starts_at)
 );
 
 -- Periods of an org tile time: every row but one names the end of the row before as its start.
@@ -79,7 +80,9 @@ CREATE TABLE usage_periods (
     previous_end timestamptz,
     plan_version_id uuid NOT NULL,
     time_zone text NOT NULL,
+    currency text CONSTRAINT ck_usage_periods_currency CHECK (currency ~ '^[A-Z]{3}$'),
     opened_at timestamptz NOT NULL,
+    closed_at timestamptz,
     CONSTRAINT pk_usage_periods PRIMARY KEY (org_id, starts_at),
     CONSTRAINT uq_usage_periods_org_id_ends_at UNIQUE (org_id, ends_at),
     CONSTRAINT fk_usage_periods_org_id_previous_end_usage_periods FOREIGN KEY (org_id, previous_end)
@@ -91,30 +94,104 @@ CREATE TABLE usage_periods (
 CREATE UNIQUE INDEX uq_usage_periods_first ON usage_periods (org_id) WHERE previous_end IS NULL;
 -- serves: the sweep that opens periods ahead (the last period of each org, by its end)
 CREATE INDEX ix_usage_periods_ends_at ON usage_periods (ends_at);
+-- serves: the sweep that closes periods
+CREATE INDEX ix_usage_periods_open ON usage_periods (ends_at) WHERE closed_at IS NULL;
 
-CREATE TABLE limits_in_force (
-    org_id uuid NOT NULL CONSTRAINT fk_limits_in_force_org_id_orgs REFERENCES orgs (id),
-    meter_id integer NOT NULL CONSTRAINT fk_limits_in_force_meter_id_meters REFERENCES meters (id),
+-- One row per meter and period. `sources` names the source of each value that is not the plan's.
+CREATE TABLE terms_in_force (
+    org_id uuid NOT NULL CONSTRAINT fk_terms_in_force_org_id_orgs REFERENCES orgs (id),
+    meter_id integer NOT NULL CONSTRAINT fk_terms_in_force_meter_id_meters REFERENCES meters (id),
     period_start timestamptz NOT NULL,
-    allowance numeric CONSTRAINT ck_limits_in_force_allowance CHECK (allowance >= 0),
-    policy text NOT NULL CONSTRAINT ck_limits_in_force_policy CHECK (policy IN ('block', 'charge', 'warn')),
-    hard_limit numeric CONSTRAINT ck_limits_in_force_hard_limit CHECK (hard_limit >= 0),
-    per_minute numeric CONSTRAINT ck_limits_in_force_per_minute CHECK (per_minute > 0),
-    per_hour numeric CONSTRAINT ck_limits_in_force_per_hour CHECK (per_hour > 0),
-    per_day numeric CONSTRAINT ck_limits_in_force_per_day CHECK (per_day > 0),
-    CONSTRAINT pk_limits_in_force PRIMARY KEY (org_id, meter_id, period_start),
-    CONSTRAINT fk_limits_in_force_org_id_period_start_usage_periods FOREIGN KEY (org_id, period_start)
+    mentioned boolean NOT NULL,
+    policy text NOT NULL CONSTRAINT ck_terms_in_force_policy CHECK (policy IN ('block', 'charge', 'warn')),
+    allowance numeric CONSTRAINT ck_terms_in_force_allowance CHECK (allowance >= 0),
+    hard_limit numeric CONSTRAINT ck_terms_in_force_hard_limit CHECK (hard_limit >= 0),
+    cap numeric CONSTRAINT ck_terms_in_force_cap CHECK (cap >= 0),
+    per_minute numeric CONSTRAINT ck_terms_in_force_per_minute CHECK (per_minute > 0),
+    per_hour numeric CONSTRAINT ck_terms_in_force_per_hour CHECK (per_hour > 0),
+    per_day numeric CONSTRAINT ck_terms_in_force_per_day CHECK (per_day > 0),
+    charge_id uuid,
+    sources jsonb NOT NULL,
+    valid_until timestamptz,
+    CONSTRAINT pk_terms_in_force PRIMARY KEY (org_id, meter_id, period_start),
+    CONSTRAINT fk_terms_in_force_org_id_period_start_usage_periods FOREIGN KEY (org_id, period_start)
         REFERENCES usage_periods (org_id, starts_at) ON DELETE CASCADE
 );
--- serves: all limits of one period (pages, replacement on a change of plan, the cascade)
-CREATE INDEX ix_limits_in_force_org_id_period_start ON limits_in_force (org_id, period_start);
+-- serves: all terms of one period (pages, resolving them anew, the cascade)
+CREATE INDEX ix_terms_in_force_org_id_period_start ON terms_in_force (org_id, period_start);
+
+-- Terms that charged for usage in a period until its plan was changed at `changed_at`: what they owe is not lowered.
+CREATE TABLE superseded_terms (
+    org_id uuid NOT NULL CONSTRAINT fk_superseded_terms_org_id_orgs REFERENCES orgs (id),
+    period_start timestamptz NOT NULL,
+    changed_at timestamptz NOT NULL,
+    meter_id integer NOT NULL CONSTRAINT fk_superseded_terms_meter_id_meters REFERENCES meters (id),
+    plan_version_id uuid NOT NULL,
+    allowance numeric CONSTRAINT ck_superseded_terms_allowance CHECK (allowance >= 0),
+    charge_id uuid NOT NULL,
+    CONSTRAINT pk_superseded_terms PRIMARY KEY (org_id, period_start, changed_at, meter_id),
+    CONSTRAINT ck_superseded_terms_within CHECK (changed_at > period_start),
+    CONSTRAINT fk_superseded_terms_org_id_period_start_usage_periods FOREIGN KEY (org_id, period_start)
+        REFERENCES usage_periods (org_id, starts_at) ON DELETE CASCADE
+);
+
+-- Exceptions for one org. `ended_at` is when it was taken back, replaced, or lost with its plan.
+CREATE TABLE overrides (
+    id uuid CONSTRAINT pk_overrides PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_overrides_org_id_orgs REFERENCES orgs (id),
+    key text NOT NULL CONSTRAINT ck_overrides_key CHECK (
+        key ~ '^(allowance|policy|hard_limit|per_minute|per_hour|per_day|charge|overage_price|limit|feature)'
+               ':[a-z][a-z0-9_]{0,62}$'),
+    value jsonb NOT NULL,
+    currency text CONSTRAINT ck_overrides_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    reason text NOT NULL CONSTRAINT ck_overrides_reason CHECK (length(reason) BETWEEN 1 AND 500),
+    plan_id uuid CONSTRAINT fk_overrides_plan_id_plans REFERENCES plans (id),
+    given_by uuid,
+    given_at timestamptz NOT NULL,
+    starts_at timestamptz NOT NULL,
+    ends_at timestamptz,
+    ended_at timestamptz,
+    CONSTRAINT ck_overrides_length CHECK (ends_at > starts_at)
+);
+-- serves: the overrides of an org that hold or will; and lets one hold at a time a key
+CREATE UNIQUE INDEX uq_overrides_open ON overrides (org_id, key) WHERE ended_at IS NULL;
+
+-- What belongs to no meter, now: limits (`limit:<key>`, with an amount) and features (`feature:<key>`, with a value).
+CREATE TABLE org_terms (
+    org_id uuid NOT NULL CONSTRAINT fk_org_terms_org_id_orgs REFERENCES orgs (id),
+    key text NOT NULL CONSTRAINT ck_org_terms_key CHECK (key ~ '^(limit|feature):[a-z][a-z0-9_]{0,62}$'),
+    amount numeric CONSTRAINT ck_org_terms_amount CHECK (amount >= 0),
+    value jsonb,
+    label text,
+    position integer,
+    source text NOT NULL CONSTRAINT ck_org_terms_source CHECK (
+        source IN ('plan', 'override', 'restriction', 'not_collected')),
+    valid_until timestamptz,
+    CONSTRAINT pk_org_terms PRIMARY KEY (org_id, key)
+);
+"""
+
+
+GUARDS = """
+CREATE TRIGGER usage_periods_closed_stay BEFORE UPDATE ON usage_periods FOR EACH ROW
+    WHEN (OLD.closed_at IS NOT NULL AND
+          (OLD.starts_at, OLD.ends_at, OLD.plan_version_id, OLD.time_zone, OLD.currency, OLD.closed_at) IS DISTINCT FROM
+          (NEW.starts_at, NEW.ends_at, NEW.plan_version_id, NEW.time_zone, NEW.currency, NEW.closed_at))
+    EXECUTE FUNCTION closed_period_is_final();
+CREATE TRIGGER usage_periods_closed_kept BEFORE DELETE ON usage_periods FOR EACH ROW
+    WHEN (OLD.closed_at IS NOT NULL) EXECUTE FUNCTION closed_period_is_final();
 """
 
 
 def upgrade() -> None:
     op.execute(TABLES)
+    create_functions(op.get_bind(), "closed_period_is_final")
+    op.execute(GUARDS)
 
 
 def downgrade() -> None:
     drop_functions(op.get_bind(), "subscriptions")
-    op.execute("DROP TABLE limits_in_force, usage_periods, subscription_terms, subscription_events, subscriptions")
+    op.execute(
+        "DROP TABLE org_terms, overrides, superseded_terms, terms_in_force, usage_periods, plans_in_force,"
+        " subscription_events, subscriptions"
+    )

@@ -21,6 +21,7 @@ CREATE TABLE usage_keys (
     key uuid NOT NULL,
     content bytea NOT NULL,
     occurred_at timestamptz NOT NULL,
+    import_id uuid,
     CONSTRAINT pk_usage_keys PRIMARY KEY (org_id, key),
     CONSTRAINT ck_usage_keys_content CHECK (octet_length(content) = 16)
 );
@@ -59,7 +60,7 @@ CREATE TABLE usage_events (
     CONSTRAINT ck_usage_events_attempt CHECK (attempt IN ('original', 'retry', 'rerun'))
 ) PARTITION BY RANGE (occurred_at);
 
--- serves an org's raw events by time, newest first, and the recount of one counter
+-- serves an org's raw events by time, newest first, and counting a period's events again
 CREATE INDEX ix_usage_events_org_id_occurred_at ON usage_events (org_id, occurred_at);
 -- serves the roll-ups: the rows of transactions between two watermarks
 CREATE INDEX ix_usage_events_tx ON usage_events USING brin (tx) WITH (autosummarize = on, pages_per_range = 32);
@@ -83,7 +84,6 @@ CREATE TABLE subjects (
     org_id uuid NOT NULL,
     id uuid NOT NULL,
     label text,
-    user_id uuid,
     erased_at timestamptz,
     CONSTRAINT pk_subjects PRIMARY KEY (org_id, id),
     CONSTRAINT uq_subjects_org_id_label UNIQUE (org_id, label),
@@ -97,18 +97,24 @@ CREATE TABLE usage_counters (
     used numeric(38, 6) NOT NULL DEFAULT 0,
     reserved numeric(38, 6) NOT NULL DEFAULT 0,
     unbilled numeric(38, 6) NOT NULL DEFAULT 0,
+    -- what takes room, is shown in bars, and is priced
+    billable numeric(38, 6) NOT NULL GENERATED ALWAYS AS (used - unbilled) STORED,
     events bigint NOT NULL DEFAULT 0,
+    unsettled bigint,
     CONSTRAINT pk_usage_counters PRIMARY KEY (org_id, meter_id, period_start),
     CONSTRAINT fk_usage_counters_org_id_orgs FOREIGN KEY (org_id) REFERENCES orgs (id),
     CONSTRAINT fk_usage_counters_meter_id_meters FOREIGN KEY (meter_id) REFERENCES meters (id),
     CONSTRAINT ck_usage_counters_reserved CHECK (reserved >= 0)
 ) WITH (fillfactor = 50);
+-- serves the task that counts anew what moved boundaries left unsettled
+CREATE INDEX ix_usage_counters_unsettled ON usage_counters (org_id) WHERE unsettled IS NOT NULL;
 
 CREATE TABLE usage_windows (
     org_id uuid NOT NULL,
     meter_id integer NOT NULL,
     span text NOT NULL,
     starts_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL,
     used numeric(38, 6) NOT NULL DEFAULT 0,
     CONSTRAINT pk_usage_windows PRIMARY KEY (org_id, meter_id, span, starts_at),
     CONSTRAINT fk_usage_windows_org_id_orgs FOREIGN KEY (org_id) REFERENCES orgs (id),
@@ -123,6 +129,7 @@ CREATE TABLE usage_uniques (
     meter_id integer NOT NULL,
     period_start timestamptz NOT NULL,
     value_hash bytea NOT NULL,
+    billable boolean NOT NULL,
     CONSTRAINT pk_usage_uniques PRIMARY KEY (org_id, meter_id, period_start, value_hash),
     CONSTRAINT ck_usage_uniques_value_hash CHECK (octet_length(value_hash) = 16)
 );
@@ -143,6 +150,8 @@ CREATE TABLE usage_days (
     CONSTRAINT ck_usage_days_dimension
         CHECK (dimension IN ('', 'kind', 'provider', 'endpoint', 'user', 'client', 'key'))
 ) WITH (fillfactor = 70);
+-- serves: the top orgs over days by meter (staff)
+CREATE INDEX ix_usage_days_day_meter_id ON usage_days (day, meter_id) WHERE dimension = '';
 
 CREATE TABLE usage_months (
     org_id uuid NOT NULL,
@@ -190,30 +199,38 @@ CREATE TABLE rollup_orgs (
 -- serves: the fold's search for orgs to rebuild
 CREATE INDEX ix_rollup_orgs_stale ON rollup_orgs (org_id) WHERE stale;
 
--- The queue of days of an org's meter to recompute rather than add to.
-CREATE TABLE rollup_anew (
+-- How each item that a `unique` meter counts stands on a day: the sum of its events' signs, below the watermark. The
+-- hash contains the dimension and its value too. The order of the key also serves an item's days of a month.
+CREATE TABLE rollup_values (
     org_id uuid NOT NULL,
     meter_id integer NOT NULL,
     day date NOT NULL,
-    noted_at timestamptz NOT NULL,
-    CONSTRAINT pk_rollup_anew PRIMARY KEY (org_id, meter_id, day)
-);
+    standing bigint NOT NULL,
+    value_hash bytea NOT NULL,
+    CONSTRAINT pk_rollup_values PRIMARY KEY (org_id, meter_id, value_hash, day),
+    CONSTRAINT ck_rollup_values_value_hash CHECK (octet_length(value_hash) = 16)
+) WITH (fillfactor = 90);
 """
 
 IMPORTS = """
 CREATE TABLE usage_imports (
     digest text NOT NULL,
     mapping text NOT NULL,
+    id uuid NOT NULL,
     file text NOT NULL,
     line bigint NOT NULL,
     recorded bigint NOT NULL,
     duplicates bigint NOT NULL,
     bad bigint NOT NULL,
+    brought bigint NOT NULL,
     started_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     finished_at timestamptz,
-    CONSTRAINT pk_usage_imports PRIMARY KEY (digest, mapping)
+    CONSTRAINT pk_usage_imports PRIMARY KEY (digest, mapping),
+    CONSTRAINT uq_usage_imports_id UNIQUE (id)
 );
+-- serves the search for an import of the same file name
+CREATE INDEX ix_usage_imports_file ON usage_imports (file);
 """
 
 REFUSED = """
@@ -243,6 +260,18 @@ CREATE TABLE refused_quota (
 ) WITH (fillfactor = 50);
 -- serves the removal of rows older than 30 days
 CREATE INDEX ix_refused_quota_hour ON refused_quota (hour);
+
+CREATE TABLE refused_hours (
+    org_id uuid NOT NULL,
+    hour timestamptz NOT NULL,
+    code text NOT NULL,
+    kept bigint NOT NULL,
+    more bigint NOT NULL,
+    CONSTRAINT pk_refused_hours PRIMARY KEY (org_id, hour, code),
+    CONSTRAINT fk_refused_hours_org_id_orgs FOREIGN KEY (org_id) REFERENCES orgs (id)
+) WITH (fillfactor = 50);
+-- serves the removal of rows older than 30 days
+CREATE INDEX ix_refused_hours_hour ON refused_hours (hour);
 """
 
 # An incoming event and the decision about it, as passed between the functions that record it.
@@ -277,6 +306,7 @@ CREATE TYPE usage_decision AS (
     starts_at timestamptz,
     ends_at timestamptz,
     plan_version_id uuid,
+    time_zone text,
     cap numeric,
     per_minute numeric,
     per_hour numeric,
@@ -284,7 +314,8 @@ CREATE TYPE usage_decision AS (
     subject_id uuid,
     client_id uuid,
     value bytea,
-    delta numeric
+    delta numeric,
+    makes_client boolean
 );
 """
 
@@ -316,9 +347,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     drop_functions(op.get_bind(), "metering")
     op.execute(
-        "DROP TABLE usage_imports, rollup_anew, rollup_orgs, rollup_state, usage_totals, usage_months, usage_days,"
-        " refused_quota, refused_events, usage_uniques, usage_windows, usage_counters, subjects, event_details,"
-        " usage_events, usage_keys"
+        "DROP TABLE usage_imports, rollup_values, rollup_orgs, rollup_state, usage_totals, usage_months, usage_days,"
+        " refused_hours, refused_quota, refused_events, usage_uniques, usage_windows, usage_counters, subjects,"
+        " event_details, usage_events, usage_keys"
     )
     op.execute("DROP SEQUENCE usage_events_seq")
     op.execute("DROP TYPE usage_decision, usage_event_input")

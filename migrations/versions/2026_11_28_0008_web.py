@@ -1,4 +1,4 @@
-"""Idempotency keys of the JSON API: one row per key and org, kept for 24 hours."""
+"""Idempotency keys of the JSON API: one row per key and owner (an org or a staff key), kept for 24 hours."""
 
 from alembic import op
 
@@ -12,14 +12,14 @@ def upgrade() -> None:
     op.execute(
         """
         CREATE TABLE idempotency_keys (
-          org_id uuid NOT NULL,
+          owner_id uuid NOT NULL,
           key text NOT NULL,
           request_hash bytea NOT NULL,
           status integer,
           content_type text,
           body bytea,
           created_at timestamptz NOT NULL,
-          CONSTRAINT pk_idempotency_keys PRIMARY KEY (org_id, key)
+          CONSTRAINT pk_idempotency_keys PRIMARY KEY (owner_id, key)
         )
         """
     )

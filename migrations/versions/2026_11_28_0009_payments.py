@@ -6,7 +6,7 @@ signs somebody in or opens a Stripe page for a person is stored, except the invo
 
 from alembic import op
 
-from migrations.apply_functions import drop_functions
+from migrations.apply_functions import create_functions, drop_functions
 
 revision = "0009"
 down_revision = "0008"
@@ -19,6 +19,7 @@ CREATE TABLE stripe_customers (
     org_id uuid NOT NULL CONSTRAINT fk_stripe_customers_org_id_orgs REFERENCES orgs (id),
     email text,
     delinquent boolean NOT NULL,
+    balance bigint NOT NULL DEFAULT 0,
     card_id text,
     card_brand text,
     card_last4 text CONSTRAINT ck_stripe_customers_card_last4 CHECK (card_last4 ~ '^[0-9]{4}$'),
@@ -26,11 +27,23 @@ CREATE TABLE stripe_customers (
     card_exp_year integer,
     created_at timestamptz NOT NULL,
     deleted_at timestamptz,
-    synced_at timestamptz NOT NULL,
-    listed_at timestamptz
+    retrieved_at timestamptz NOT NULL,
+    listed_at timestamptz,
+    contact_digest text,
+    contact_error text,
+    tax_id_ref text
 );
 -- serves: the customer of an org; and lets it have one only
 CREATE UNIQUE INDEX uq_stripe_customers_org_id ON stripe_customers (org_id) WHERE deleted_at IS NULL;
+
+CREATE TABLE customer_attempts (
+    id uuid CONSTRAINT pk_customer_attempts PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_customer_attempts_org_id_orgs REFERENCES orgs (id),
+    opened_at timestamptz NOT NULL,
+    closed_at timestamptz
+);
+-- serves: the attempt of an org that is under way; and lets it have one only
+CREATE UNIQUE INDEX uq_customer_attempts_open ON customer_attempts (org_id) WHERE closed_at IS NULL;
 
 CREATE TABLE stripe_prices (
     id text CONSTRAINT pk_stripe_prices PRIMARY KEY,
@@ -90,7 +103,10 @@ CREATE TABLE stripe_subscriptions (
     latest_invoice_id text,
     created_at timestamptz NOT NULL,
     ended_at timestamptz,
-    synced_at timestamptz NOT NULL
+    trial_ends_at timestamptz,
+    collection_paused text,
+    discounts jsonb NOT NULL DEFAULT '[]',
+    retrieved_at timestamptz NOT NULL
 );
 -- serves: the Stripe subscriptions of an org, newest first
 CREATE INDEX ix_stripe_subscriptions_org_id_created_at ON stripe_subscriptions (org_id, created_at);
@@ -111,13 +127,17 @@ CREATE TABLE stripe_invoices (
     period_start timestamptz NOT NULL,
     period_end timestamptz NOT NULL,
     attempt_count integer NOT NULL,
+    due_at timestamptz,
     next_attempt_at timestamptz,
     hosted_url text,
     pdf_url text,
     created_at timestamptz NOT NULL,
     finalized_at timestamptz,
     paid_at timestamptz,
-    synced_at timestamptz NOT NULL
+    discount bigint NOT NULL DEFAULT 0,
+    starting_balance bigint NOT NULL DEFAULT 0,
+    ending_balance bigint,
+    retrieved_at timestamptz NOT NULL
 );
 -- serves: the invoices of an org, newest first
 CREATE INDEX ix_stripe_invoices_org_id_created_at ON stripe_invoices (org_id, created_at);
@@ -128,7 +148,7 @@ CREATE TABLE billing_records (
     state text NOT NULL CONSTRAINT ck_billing_records_state CHECK (
         state IN ('pending', 'completed', 'failed', 'refunded')),
     reason text NOT NULL CONSTRAINT ck_billing_records_reason CHECK (
-        reason IN ('subscription_start', 'subscription_renewal', 'subscription_change', 'one_off')),
+        reason IN ('subscription_start', 'subscription_renewal', 'subscription_change', 'usage', 'one_off')),
     description text NOT NULL,
     amount bigint NOT NULL CONSTRAINT ck_billing_records_amount CHECK (amount >= 0),
     refunded bigint NOT NULL DEFAULT 0,
@@ -193,7 +213,8 @@ CREATE TABLE stripe_inbox (
     body jsonb NOT NULL,
     created_at timestamptz NOT NULL,
     received_at timestamptz NOT NULL,
-    settled_at timestamptz
+    settled_at timestamptz,
+    replayed_at timestamptz
 );
 -- serves: the inbox page, newest first
 CREATE INDEX ix_stripe_inbox_received_at_id ON stripe_inbox (received_at, id);
@@ -210,14 +231,22 @@ CREATE TABLE stripe_cursors (
 );
 """
 
+FORWARD = """
+CREATE TRIGGER {table}_only_forward BEFORE UPDATE ON {table}
+    FOR EACH ROW EXECUTE FUNCTION states_only_move_forward();
+"""
+
 
 def upgrade() -> None:
     op.execute(TABLES)
+    create_functions(op.get_bind(), "states_only_move_forward")
+    for table in ("billing_records", "checkouts", "dunnings", "stripe_inbox"):
+        op.execute(FORWARD.format(table=table))
 
 
 def downgrade() -> None:
     drop_functions(op.get_bind(), "payments")
     op.execute(
         "DROP TABLE stripe_cursors, stripe_inbox, dunnings, billing_records, stripe_invoices, stripe_subscriptions,"
-        " checkouts, stripe_prices, stripe_customers"
+        " checkouts, stripe_prices, customer_attempts, stripe_customers"
     )

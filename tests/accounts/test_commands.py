@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -16,8 +18,16 @@ from app.accounts.cli import group
 from app.accounts.identity import RequestOrigin
 from app.accounts.sign_in import log, passwords
 from app.accounts.sign_in.login_throttle import SIGN_IN, Claim, count_attempt
+from app.audit.queries import list_entries
+from app.factory import create_app
+from app.kit.clock import Clocks
+from app.web.database import db, transaction
 from tests.factories import PASSWORD, bearer, make_org, make_user, signed_in, unique
+from tests.support.database import own_database
+from tests.support.settings import make_settings
 from tests.today import FixedClock
+
+MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
 
 
 def run(app: Flask, *words: str, typed: str | None = None) -> tuple[int, str]:
@@ -97,19 +107,75 @@ def test_the_sweep_takes_what_is_over_and_leaves_the_rest(app: Flask, session: S
     assert set(session.scalars(select(Attempt.bucket).where(Attempt.bucket.in_([stale, live])))) == {live}
 
 
+def broken_days(app: Flask) -> list[str]:
+    broken: list[str] = json.loads(run(app, "verify-sign-ins", "--json")[1])["broken"]
+    return broken
+
+
+@pytest.fixture
+def night(server: Path) -> Iterator[Flask]:
+    """An app with a sign-in log of its own, whose first entry is of Monday; it is Thursday, 00:40."""
+    with own_database(server, "seals") as url:
+        clock = FixedClock(MONDAY + timedelta(days=3, minutes=40))
+        app = create_app(make_settings(url), Clocks(clock, clock))
+        with app.app_context():
+            with transaction() as open_session:
+                for hours in (1, 30, 50):
+                    log.record(
+                        open_session, "signed_in", RequestOrigin("192.0.2.1"), now=MONDAY + timedelta(hours=hours)
+                    )
+            yield app
+            db.session.remove()
+            db.engine.dispose()
+        app.extensions["tollkeeper"].pool.close()
+
+
+def sealed_days(app: Flask) -> list[str]:
+    return [entry.act.object_id for entry in list_entries(db.session(), None, action=log.SEALED)][::-1]
+
+
+def test_every_closed_day_since_the_last_seal_is_sealed(night: Flask) -> None:
+    code, said = run(night, "verify-sign-ins", "--json")
+    assert (code, json.loads(said)["missing"]) == (1, ["2026-11-16", "2026-11-17"]), "yesterday may still come"
+    tasks.seal_sign_ins()
+    assert sealed_days(night) == ["2026-11-16", "2026-11-17", "2026-11-18"]
+    night.extensions["tollkeeper"].clocks.wall.advance(timedelta(days=2))  # the worker was down at 00:23
+    tasks.seal_sign_ins()
+    assert sealed_days(night)[3:] == ["2026-11-19", "2026-11-20"]
+    assert run(night, "verify-sign-ins")[0] == 0
+
+
+def test_a_day_without_a_seal_is_named(night: Flask) -> None:
+    with transaction() as open_session:
+        for days in (0, 2):  # as an earlier release left out Tuesday
+            start = MONDAY + timedelta(days=days)
+            log.seal(open_session, start, start + timedelta(days=1), now=MONDAY)
+    tasks.seal_sign_ins()
+    code, said = run(night, "verify-sign-ins")
+    assert (code, said.splitlines()[0]) == (1, "2026-11-17: not sealed; the worker seals each closed day")
+
+
+def test_what_is_older_than_the_first_seal_is_named(night: Flask) -> None:
+    tasks.seal_sign_ins()
+    with transaction() as open_session:
+        log.record(open_session, "signed_in", RequestOrigin("192.0.2.1"), now=MONDAY - timedelta(hours=1))
+    assert json.loads(run(night, "verify-sign-ins", "--json")[1])["missing"] == ["2026-11-15"]
+
+
 def test_a_sealed_day_that_was_changed_is_named(app: Flask, session: Session, wall: FixedClock) -> None:
     day = datetime(2031, 3, 1, tzinfo=wall.now().tzinfo)
     user = make_user(session)
+    log.seal(session, day - timedelta(days=1), day, now=wall.now())
     for hour in (1, 2):
         log.record(session, "signed_in", RequestOrigin("192.0.2.1"), user_id=user.id, now=day + timedelta(hours=hour))
     session.commit()
     wall.at = day + timedelta(days=1, minutes=23)
     tasks.seal_sign_ins()
     tasks.seal_sign_ins()
-    assert run(app, "verify-sign-ins")[0] == 0
+    assert broken_days(app) == []
     session.execute(text("DELETE FROM sign_in_details"))
     session.commit()
-    assert run(app, "verify-sign-ins")[0] == 0
+    assert broken_days(app) == []
     session.execute(text("ALTER TABLE sign_in_log DISABLE TRIGGER sign_in_log_append_only"))
     session.execute(
         text("UPDATE sign_in_log SET outcome = 'signed_out' WHERE user_id = :id AND at < :at"),
@@ -117,8 +183,8 @@ def test_a_sealed_day_that_was_changed_is_named(app: Flask, session: Session, wa
     )
     session.commit()
     try:
-        code, said = run(app, "verify-sign-ins", "--json")
-        assert (code, json.loads(said)["broken"]) == (1, ["2031-03-01"])
+        assert broken_days(app) == ["2031-03-01"]
+        assert run(app, "verify-sign-ins")[0] == 1
     finally:
         session.execute(text("UPDATE sign_in_log SET outcome = 'signed_in' WHERE user_id = :id"), {"id": user.id})
         session.execute(text("ALTER TABLE sign_in_log ENABLE TRIGGER sign_in_log_append_only"))

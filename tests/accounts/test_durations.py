@@ -8,10 +8,9 @@ import pytest
 
 from app.accounts.identity import FRESH
 from app.accounts.orgs import invitations
-from app.accounts.sign_in.cookies import SESSION_LIFETIME
 from app.accounts.sign_in.email_tokens import LIFETIME
-from app.accounts.sign_in.login_throttle import RESET, VERIFY
-from app.accounts.sign_in.sessions import IDLE
+from app.accounts.sign_in.mail_limits import RESET, VERIFY
+from app.accounts.sign_in.sessions import IDLE, SESSION_LIFETIME
 from app.settings import PROJECT
 
 NUMBERS = {1: "one", 3: "three", 5: "five", 6: "six", 7: "seven", 10: "ten"}
@@ -31,7 +30,7 @@ def in_words(span: timedelta) -> str:
         ("sign_in/confirm_password", f"We won't ask again for {in_words(FRESH)}."),
         ("sign_in/resend", f"up to {NUMBERS[VERIFY.count]} times in {in_words(VERIFY.within)}."),
         ("sign_in/reset_sent", f"It works for {in_words(LIFETIME['reset'])}. We send"),
-        ("sign_in/reset_sent", f"at most {NUMBERS[RESET.count]} a day."),
+        ("sign_in/reset_sent", f"at most {NUMBERS[RESET.count]} a day, unless"),
         ("sign_in/sign_up_sent", f"It works for {in_words(LIFETIME['verify'])}."),
     ],
 )  # fmt: skip

@@ -181,9 +181,9 @@ def test_an_org_key_cannot_have_a_staff_scope(session: Session) -> None:
 def test_cookies_count_for_nothing_under_the_api(app: Flask, session: Session) -> None:
     org = make_org(session)
     browser = signed_in(app, session, make_member(session, org), org)
-    token = browser.get_cookie("tk_session")
-    assert token is not None
-    with app.test_request_context("/api/v1/usage/current", headers={"Cookie": f"tk_session={token.value}"}):
+    cookie = browser.get_cookie("tk_session")
+    assert cookie is not None
+    with app.test_request_context("/api/v1/usage/current", headers={"Cookie": f"tk_session={cookie.value}"}):
         assert guards.caller().kind == "visitor"
 
 

@@ -187,6 +187,16 @@ def test_a_label_belongs_to_one_member_of_an_org(app: Flask, session: Session, o
     )
 
 
+def test_moving_a_label_is_told_before_and_audited(app: Flask, session: Session, org: Org) -> None:
+    owner, member = make_member(session, org), make_member(session, org, "member")
+    browser = signed_in(app, session, owner, org)
+    assert "those events move with it" in browser.get(f"/settings/members/{owner.id}").text
+    for person, label in ((member, "u-7"), (member, ""), (owner, "u-7")):
+        assert send(browser, f"/settings/members/{person.id}/label", external_id=label).status_code == 303
+    moves = text("SELECT count(*) FROM audit_entries WHERE org_id = :o AND action = 'member.label_changed'")
+    assert session.execute(moves, {"o": org.id}).scalar_one() == 3
+
+
 def test_switching_works_for_ones_own_orgs_only_and_is_remembered(app: Flask, session: Session, org: Org) -> None:
     user, other, foreign = make_member(session, org), make_org(session, name=unique("Second")), make_org(session)
     session.add(Membership(org_id=other.id, user_id=user.id, role="viewer", created_at=wall_now()))

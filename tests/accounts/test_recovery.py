@@ -80,8 +80,9 @@ def test_the_answer_is_the_same_for_every_address_and_five_links_go_a_day(
     assert letters(session, "reset_password", user.email) == 5
     assert letters(session, "reset_password", stranger) == 0
     wall.advance(timedelta(days=1))
-    ask(browser, user.email)
-    assert letters(session, "reset_password", user.email) == 6
+    for _ in range(2):
+        ask(browser, user.email)
+    assert letters(session, "reset_password", user.email) == 7
 
 
 def test_a_reset_confirms_the_address(browser: FlaskClient, session: Session, link_in_mail: Find) -> None:

@@ -137,17 +137,26 @@ def test_an_address_in_use_is_not_betrayed_nor_taken(
 def test_the_org_is_changed_by_its_form_and_only_what_the_form_holds(
     page: FlaskClient, session: Session, org: Org
 ) -> None:
-    fields = {"name": "Acme", "time_zone": "Europe/Berlin", "city": "Köln", "country": "Germany", "tax_id": "DE123"}
+    fields = {"name": "Acme", "time_zone": "Europe/Berlin", "city": "Köln", "country": "DE", "tax_id": "DE123"}
     extra = {"currency": "USD", "suspended_at": "2020-01-01", "id": str(new_id()), "plan_id": "x", "limit": "9"}
     assert send(page, "/settings/org", **fields, **extra).status_code == 303
     session.refresh(org)
     assert (org.name, org.time_zone, org.tax_id, org.address) == (
-        "Acme", "Europe/Berlin", "DE123", {"city": "Köln", "country": "Germany"},
+        "Acme", "Europe/Berlin", "DE123", {"city": "Köln", "country": "DE"},
     )  # fmt: skip
     assert (org.currency, org.suspended_at) == (None, None)
     assert audited(session, "org.changed", org.id) == 1
     send(page, "/settings/org", **fields)
     assert audited(session, "org.changed", org.id) == 1
+
+
+@pytest.mark.parametrize("fields", [{"tax_id": "DE123"}, {"country": "Germany"}, {"country": "EU"}])
+def test_a_country_is_one_of_the_list_and_a_tax_id_has_one(
+    page: FlaskClient, session: Session, org: Org, fields: dict[str, str]
+) -> None:
+    assert send(page, "/settings/org", name="Acme", time_zone="UTC", **fields).status_code == 422
+    session.refresh(org)
+    assert (org.tax_id, org.address) == (None, {})
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc/passwd", "Europe/Berlin\x00"])
@@ -295,6 +304,51 @@ def test_a_reference_is_used_once_and_a_deleted_one_comes_back(page: FlaskClient
     session.rollback()
     again = queries.list_clients(session, org.id)
     assert [(each.id, each.name) for each in again] == [(row.id, "Again")]
+
+
+def test_a_client_that_an_event_made_is_renamed_when_it_is_made_by_hand(
+    page: FlaskClient, session: Session, org: Org
+) -> None:
+    make = text("SELECT accounts_make_clients(:org, ARRAY[gen_random_uuid()], ARRAY['c-1'], now())")
+    session.execute(make, {"org": org.id})
+    session.commit()
+    (made,) = queries.list_clients(session, org.id)
+    assert send(page, "/settings/clients", ref="c-1", name="Client One").status_code == 303
+    session.refresh(made)
+    assert (made.name, made.made_by_event) == ("Client One", False)
+    assert audited(session, "client.renamed", made.id) == 1
+    assert send(page, "/settings/clients", ref="c-1", name="Twice").status_code == 422
+
+
+def test_many_clients_are_found_by_name_and_reference(page: FlaskClient, session: Session, org: Org) -> None:
+    session.execute(
+        text(
+            "SELECT accounts_make_clients(:org, array_agg(gen_random_uuid()), array_agg('ref-' || n), now())"
+            " FROM generate_series(1000, 1299) n"
+        ),
+        {"org": org.id},
+    )
+    session.commit()
+    first = page.get("/settings/clients").text
+    assert "The first 200 are listed" in first
+    assert "ref-1250" not in first
+    assert "ref-1250" in page.get("/settings/clients?q=f-1250").text
+    assert "No clients match" in page.get("/settings/clients?q=100%25").text
+
+
+def test_clients_of_the_list_only_is_a_setting_of_the_org_and_audited(
+    page: FlaskClient, session: Session, org: Org
+) -> None:
+    fields = {"name": "Acme", "time_zone": "UTC"}
+    send(page, "/settings/org", **fields)
+    before = audited(session, "org.changed", org.id)
+    send(page, "/settings/org", **fields, clients_listed_only="y")
+    session.refresh(org)
+    assert org.clients_listed_only
+    assert "checked" in page.get("/settings/org").text
+    send(page, "/settings/org", **fields)
+    session.refresh(org)
+    assert (org.clients_listed_only, audited(session, "org.changed", org.id)) == (False, before + 2)
 
 
 def test_the_same_reference_in_two_orgs_is_two_clients(session: Session, org: Org) -> None:

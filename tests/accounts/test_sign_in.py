@@ -18,12 +18,14 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.accounts.auth_models import DeviceSession, SignInDetails, SignInEntry
+from app.accounts.identity import RequestOrigin
 from app.accounts.models import User
-from app.accounts.sign_in import login_throttle, passwords
+from app.accounts.sign_in import login_throttle, passwords, service
 from app.accounts.sign_in.log import details_hash
 from app.accounts.sign_in.sessions import IDLE
 from app.web.database import transaction
 from app.web.pages import safe_path
+from app.web.runtime import wall_now
 from tests.accounts.conftest import letters, new_browser
 from tests.factories import PASSWORD, make_member, make_org, make_user, signed_in, unique
 from tests.pages import csrf_token, send
@@ -40,6 +42,11 @@ def cookie(client: FlaskClient) -> str:
     found = client.get_cookie("tk_session")
     assert found is not None
     return found.value
+
+
+def token_of(client: FlaskClient) -> str:
+    with client.session_transaction() as held:
+        return str(held["_user_id"])
 
 
 def is_in(client: FlaskClient) -> bool:
@@ -80,14 +87,14 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(client: FlaskClie
     assert "SameSite=Lax" in sent[0]
     assert "Path=/" in sent[0]
     assert "Domain" not in sent[0]
+    assert "Expires" in sent[0]  # a browser that is closed and opened again is still signed in
 
 
 def test_the_token_is_random_and_only_its_digest_is_kept(client: FlaskClient, session: Session, user: User) -> None:
     sign_in(client, user.email)
-    assert len(cookie(client)) >= 43
-    found = session.execute(
-        text("SELECT count(*) FROM sessions WHERE sessions::text LIKE :it"), {"it": f"%{cookie(client)}%"}
-    )
+    token = token_of(client)
+    assert len(token) >= 43
+    found = session.execute(text("SELECT count(*) FROM sessions WHERE sessions::text LIKE :it"), {"it": f"%{token}%"})
     assert found.scalar_one() == 0
 
 
@@ -101,12 +108,12 @@ def test_an_old_cookie_is_worth_nothing_after_sign_out(app: Flask, client: Flask
 
 
 def test_a_cookie_planted_before_sign_in_is_worth_nothing_after_it(app: Flask, client: FlaskClient, user: User) -> None:
-    client.set_cookie("tk_session", "planted-by-an-attacker")
+    planted = app.test_client()
+    csrf_token(planted)
+    client.set_cookie("tk_session", cookie(planted))
     sign_in(client, user.email)
-    assert cookie(client) != "planted-by-an-attacker"
-    thief = app.test_client()
-    thief.set_cookie("tk_session", "planted-by-an-attacker")
-    assert not is_in(thief)
+    assert is_in(client)
+    assert not is_in(planted)
 
 
 def test_signing_in_again_ends_the_session_before(app: Flask, client: FlaskClient, user: User) -> None:
@@ -186,11 +193,11 @@ def test_unknown_user_and_wrong_password_take_the_same_time(client: FlaskClient,
     took: dict[str, list[float]] = {user.email: [], stranger: []}
     for _ in range(4):
         for email, times in took.items():
-            start = time.perf_counter()
+            start = time.process_time()  # hashing takes the time, and other tests keep this one waiting
             sign_in(client, email, WRONG)
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
     known, unknown = (min(times) for times in took.values())
-    assert abs(known - unknown) < 0.02 + 0.25 * max(known, unknown)  # coarse: other tests run beside this one
+    assert abs(known - unknown) < 0.25 * max(known, unknown)
 
 
 def test_every_try_is_in_the_log(client: FlaskClient, session: Session, user: User) -> None:
@@ -318,6 +325,19 @@ def test_a_hash_of_older_parameters_is_renewed_at_sign_in(client: FlaskClient, s
     assert user.password_hash is not None
     assert not passwords.needs_rehash(user.password_hash)
     assert passwords.verify_password(user.password_hash, PASSWORD)
+
+
+def test_a_password_that_changed_while_it_was_checked_opens_no_session(session: Session, user: User) -> None:
+    stranger = RequestOrigin("192.0.2.9", "Agent")
+    attempt, now = service.SignInAttempt(user.email, PASSWORD, None, stranger), wall_now()
+    verified = service.check_credentials(session, attempt)
+    user.password_hash = renewed = passwords.hash_password("another password altogether")
+    session.commit()
+    assert service.complete_sign_in(session, attempt, verified, old_token=None, now=now) is None
+    session.commit()
+    assert outcomes(session, user) == ["wrong_password"]
+    assert user.password_hash == renewed
+    assert session.scalars(select(DeviceSession).where(DeviceSession.user_id == user.id)).all() == []
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from werkzeug.test import TestResponse
 
 from app.accounts import queries
 from app.accounts.models import Membership, Org, User
-from app.accounts.sign_in import passwords
 from tests.accounts.conftest import audited, letters, new_browser
 from tests.factories import PASSWORD, make_user, unique
 from tests.pages import send
@@ -65,15 +64,6 @@ def test_opening_the_link_uses_nothing_up_and_pressing_it_does(browser: FlaskCli
     assert send(browser, link).status_code == 410
 
 
-def test_another_browser_confirms_but_is_not_signed_in(app: Flask, browser: FlaskClient, link_in_mail: Find) -> None:
-    email = address()
-    sign_up(browser, email)
-    other = new_browser(app)
-    link = link_in_mail("verify_email", email)
-    assert send(other, link, page=link).location == "/sign-in"
-    assert other.get("/settings").status_code == 303
-
-
 def test_until_confirmed_a_signed_in_user_is_led_to_the_mail(browser: FlaskClient) -> None:
     email = address()
     sign_up(browser, email)
@@ -92,16 +82,12 @@ def test_a_link_ends_after_three_days(browser: FlaskClient, wall: FixedClock, li
     assert browser.get(link).status_code == 410
 
 
-def test_a_new_link_ends_the_old_one_and_three_are_sent_in_six_hours(
-    browser: FlaskClient, session: Session, wall: FixedClock, link_in_mail: Find
-) -> None:
+def test_three_links_more_are_sent_in_six_hours(browser: FlaskClient, session: Session, wall: FixedClock) -> None:
     email = address()
     sign_up(browser, email)
-    first = link_in_mail("verify_email", email)
     for _ in range(5):
         assert send(browser, "/verify/resend", page="/verify/resend", email=email).location == "/sign-up/sent"
     assert letters(session, "verify_email", email) == 1 + 3
-    assert browser.get(first).status_code == 410
     wall.advance(timedelta(hours=6))
     send(browser, "/verify/resend", page="/verify/resend", email=email)
     assert letters(session, "verify_email", email) == 1 + 4
@@ -198,40 +184,3 @@ def test_bad_fields_are_named_and_nothing_is_made(
 def test_a_form_without_its_token_does_nothing(browser: FlaskClient) -> None:
     fields = {"name": "A", "email": address(), "password": PASSWORD}
     assert browser.post("/sign-up", data=fields).status_code == 403
-
-
-@pytest.mark.parametrize("every", [20, pytest.param(1, marks=pytest.mark.long)])
-def test_the_first_three_thousand_common_passwords_are_refused(every: int) -> None:
-    from zxcvbn.frequency_lists import FREQUENCY_LISTS
-
-    common = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= passwords.MIN_LENGTH][:3000]
-    assert len(common) == 3000
-    assert [word for word in common[::every] if passwords.find_problem(word) is None] == []
-
-
-@pytest.mark.parametrize(
-    "password", ["maria.keller", "Keller1!", "mariakeller@example.org", "tollkeeper", "Tollkeeper1"]
-)
-def test_a_password_of_the_persons_own_words_is_refused(password: str) -> None:
-    assert passwords.find_problem(password, "Maria Keller", "mariakeller@example.org")
-
-
-@pytest.mark.parametrize(
-    "password", [PASSWORD, "correct horse battery staple", "k9!xV2pq", "пять зелёных слонов", "x7" + "q" * 10 + "Zr"]
-)
-def test_other_passwords_are_taken_without_rules_of_composition(password: str) -> None:
-    assert passwords.find_problem(password, "Maria Keller", "mariakeller@example.org") is None
-
-
-@pytest.mark.usefixtures("product_costs", "session")
-def test_passwords_are_argon2id_at_owasp_strength() -> None:
-    stored = passwords.hash_password(PASSWORD)
-    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-    assert passwords.verify_password(stored, PASSWORD)
-    assert not passwords.verify_password(stored, PASSWORD + " ")
-    assert not passwords.verify_password(None, PASSWORD)
-
-
-@pytest.mark.usefixtures("session")
-def test_an_accent_composed_two_ways_is_one_password() -> None:
-    assert passwords.verify_password(passwords.hash_password("cafe\u0301 au lait"), "caf\u00e9 au lait")

@@ -43,6 +43,14 @@ def test_an_org_is_shown_with_members_and_figures(scenario: Scenario) -> None:
     assert get(scenario, "/admin/orgs/nope").status_code == 404
 
 
+def test_analytics_name_what_has_no_kind(scenario: Scenario) -> None:
+    scenario.org().uses(5, meter="documents", at="2026-11-03 08:00").uses(2, meter="documents", kind="k-1")
+    found = get(
+        scenario, "/admin/usage/analytics?group_by=kind&meter=documents&from=2026-11-03&to=2026-11-03"
+    ).get_json()
+    assert [(each["group"], each["quantity"]) for each in found["figures"]] == [(None, "5")]
+
+
 def test_analytics_group_by_day_plan_kind_and_provider(scenario: Scenario) -> None:
     kind = factories.unique("kind")
     scenario.org().on("pro").uses(77, kind=kind, provider=kind)

@@ -16,18 +16,13 @@ from sqlalchemy import text
 
 from app.catalog.queries import find_newest_version
 from app.kit.ids import new_id
-from app.payments.models import (
-    INBOX_STATES,
-    BillingRecord,
-    InboxEvent,
-    StripeCustomer,
-    StripePrice,
-    StripeSubscription,
-)
+from app.payments.models import BillingRecord, StripeCustomer, StripePrice, StripeSubscription
 from app.payments.webhooks import inbox_queries as inbox
+from app.payments.webhooks.models import INBOX_STATES, InboxEvent
 from app.web.database import transaction
 from tests import factories
 from tests.admin.test_pages import press, read
+from tests.pages import text_of
 from tests.scenario import Scenario
 from tests.support.copy import copy
 from tests.today import WRITTEN
@@ -44,7 +39,7 @@ class Desk:
         with self.scenario.app.app_context(), transaction() as session:
             row = StripeCustomer(id=name, org_id=org_id, email="a@example.com", delinquent=False, card_id=None,
                                  card_brand="visa", card_last4="4242", card_exp_month=4, card_exp_year=2031,
-                                 created_at=WRITTEN, deleted_at=None, synced_at=WRITTEN)  # fmt: skip
+                                 created_at=WRITTEN, deleted_at=None, retrieved_at=WRITTEN)  # fmt: skip
             for key, value in fields.items():
                 setattr(row, key, value)
             session.add(row)
@@ -118,7 +113,7 @@ def test_events_are_found_by_id_customer_object_org_and_type(desk: Desk) -> None
 
 def test_a_long_type_breaks_where_its_words_end(desk: Desk) -> None:
     mine = desk.event(type="invoice.payment_succeeded")
-    assert "invoice.<wbr>payment_<wbr>succeeded</a>" in listed(desk.scenario.staff(), f"q={mine}")
+    assert "invoice.<wbr>payment_<wbr>succeeded</a>" in text_of(desk.scenario.staff().get(f"/admin/inbox?q={mine}"))
 
 
 @pytest.mark.parametrize("query", ["q=%27+OR+1%3D1", "q=%00", "q=evt_none", "type=%25", "type=x+y", "next=garbage",
@@ -223,7 +218,7 @@ def _subscribe(desk: Desk, org_id: UUID, customer: str) -> str:
             id=name, org_id=org_id, customer_id=customer, subscription_id=None, status="past_due", item_id="si",
             price_id=price.id, period_start=WRITTEN, period_end=WRITTEN + timedelta(days=30), anchor_at=WRITTEN,
             cancel_at=None, cancel_at_period_end=False, latest_invoice_id=None, created_at=WRITTEN, ended_at=None,
-            synced_at=WRITTEN,
+            retrieved_at=WRITTEN,
         ))  # fmt: skip
         session.add(BillingRecord(
             id=new_id(), org_id=org_id, state="failed", reason="subscription_renewal", description="Pro, monthly",
@@ -237,11 +232,12 @@ def _subscribe(desk: Desk, org_id: UUID, customer: str) -> str:
 @pytest.mark.parametrize("path", ["/admin/inbox", "/admin/inbox?state=failed&type=invoice.", "/admin/inbox?q={org}",
                                   "/admin/inbox/{event}", "/admin/orgs/{org}"])  # fmt: skip
 def test_each_page_asks_the_database_little(desk: Desk, path: str) -> None:
-    org, staff = desk.scenario.org(), desk.scenario.staff()
+    org, staff = desk.scenario.org().with_period(), desk.scenario.staff()
     mine = desk.event(customer_id=desk.customer(org.id), state="failed")
+    read(staff, path.format(org=org.id, event=mine))  # the first look of an hour is audited
     with desk.scenario.statements() as asked:
         read(staff, path.format(org=org.id, event=mine))
-    assert len(asked) + 1 <= (6 if "/orgs/" in path else 3), asked
+    assert len(asked) + 1 <= (9 if "/orgs/" in path else 3), asked
 
 
 def call(desk: Desk, path: str, *scopes: str, method: str = "GET") -> Any:

@@ -131,8 +131,8 @@ def test_an_entry_inserted_in_the_middle_is_named(session, chain):
     tamper(
         session,
         "INSERT INTO audit_entries"
-        " (chain, seq, org_id, actor_kind, action, object_type, object_id, at, prev_hash, hash)"
-        " SELECT chain, 4, org_id, 'system', 'org.paid', 'org', 'x', at, hash, sha256('x')"
+        " (chain, seq, org_id, actor_kind, action, object_type, object_id, at, wall_at, prev_hash, hash)"
+        " SELECT chain, 4, org_id, 'system', 'org.paid', 'org', 'x', at, at, hash, sha256('x')"
         " FROM audit_entries WHERE chain = :chain AND seq = 3",
         chain=chain,
     )

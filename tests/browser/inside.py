@@ -8,20 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
+from flask import current_app
+from flask.sessions import SecureCookieSessionInterface
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts import queries
 from app.accounts.api_keys.service import create_key
+from app.accounts.auth_models import DeviceSession
 from app.accounts.identity import RequestOrigin
 from app.accounts.models import User
 from app.accounts.roles import ORG_SCOPES
-from app.accounts.sign_in.cookies import session_cookie_name
 from app.accounts.sign_in.passwords import hash_password
 from app.accounts.sign_in.service import open_session
 from app.accounts.sign_in.sign_up import create_user
+from app.accounts.tokens import digest_token
 from app.factory import create_app
 from app.kit.actor import SYSTEM
 from app.kit.ids import new_id
@@ -88,6 +93,18 @@ def _hashed() -> str:
 
 def _signed_in(session: Session, user: User) -> State:
     token = open_session(session, user, RequestOrigin("127.0.0.1", "Chromium"), known=True, now=wall_now())
-    cookie = {"name": session_cookie_name(), "value": token, "domain": "127.0.0.1", "path": "/", "expires": -1,
+    opened = session.scalars(select(DeviceSession).where(DeviceSession.token_hash == digest_token(token))).one()
+    opened.authenticated_at = wall_now() + timedelta(days=1)  # a run takes longer than a password counts
+    name = current_app.config["SESSION_COOKIE_NAME"]
+    cookie = {"name": name, "value": _signed(token), "domain": "127.0.0.1", "path": "/", "expires": -1,
               "httpOnly": True, "secure": False, "sameSite": "Lax"}  # fmt: skip
     return {"cookies": [cookie], "origins": []}
+
+
+def _signed(token: str) -> str:
+    """The cookie as Flask writes it after `login_user`."""
+    interface = current_app.session_interface
+    assert isinstance(interface, SecureCookieSessionInterface)
+    serializer = interface.get_signing_serializer(current_app)
+    assert serializer
+    return str(serializer.dumps({"_permanent": True, "_user_id": token, "_fresh": True}))

@@ -22,6 +22,7 @@ from tests.browser.steps import (
     press,
     sign_up,
     to_payment,
+    unfold,
 )
 
 
@@ -48,6 +49,7 @@ VISITOR = {
     "plan": Shown("/plans/pro"),
     "docs": Shown("/docs"),
     "docs-api": Shown("/docs/api"),
+    "docs-api-calls": Shown("/docs/api/usage"),
     "docs-problems": Shown("/docs/problems"),
     "docs-problem": Shown("/docs/problems/quota_exceeded"),
     "docs-style": Shown("/docs/style"),
@@ -58,6 +60,7 @@ VISITOR = {
     "sign-up-errors": Shown("/sign-up", steps=(fill(email="nobody"), press("Create account")), status=422),
     "sign-up-sent": Shown("/sign-up", steps=(sign_up,)),
     "verify": Shown("/sign-up", steps=(sign_up, mailed("/verify/"))),
+    "verify-elsewhere": Shown("/sign-up", steps=(sign_up, leave_browser, mailed("/verify/"))),
     "verify-gone": Shown("/verify/nothing", status=410),
     "resend": Shown("/verify/resend"),
     "resend-errors": Shown("/verify/resend", steps=(press("Send the link again"),), status=422, sheet=False),
@@ -94,6 +97,9 @@ BILLING = {
     "billing-free": Shown("/billing", "near"),
     "billing-offline": Shown("/billing", "over"),
     "billing-viewer": Shown("/billing", "viewer"),
+    "usage-charges": Shown("/billing/usage", "over", (unfold,)),
+    "usage-charges-none": Shown("/billing/usage", "new", sheet=False),
+    "usage-charges-viewer": Shown("/billing/usage", "viewer", sheet=False),
     "upgrade": Shown("/billing/upgrade/pro", "full"),
     "upgrade-yearly": Shown("/billing/upgrade/pro?interval=year&currency=EUR", "near", sheet=False),
     "upgrade-viewer": Shown("/billing/upgrade/pro", "viewer", sheet=False),
@@ -175,6 +181,11 @@ ADMIN = {
     "admin-org-errors": Shown(
         "/admin/orgs?q=Newcomer", "staff", (follow("Newcomer Ltd"), press("Suspend")), 422, sheet=False
     ),
+    "admin-org-override-errors": Shown(
+        "/admin/orgs?q=Newcomer", "staff", (follow("Newcomer Ltd"), press("Agree")), 422, sheet=False
+    ),
+    "admin-billing-runs": Shown("/admin/billing-runs?days=366", "staff"),
+    "admin-billing-runs-failed": Shown("/admin/billing-runs?state=failed", "staff", sheet=False),
     "admin-inbox": Shown("/admin/inbox", "staff"),
     "admin-inbox-none": Shown("/admin/inbox?state=failed&q=evt_none", "staff", sheet=False),
     "admin-inbox-event": Shown("/admin/inbox?type=price.", "staff", (follow("price.created"),)),

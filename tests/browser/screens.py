@@ -39,10 +39,9 @@ _SHOWN = {375: 66, 768: 136, 1280: 228}  # px of a thumbnail
 def main(kept: Path | None) -> None:
     """Take the pictures of a fresh installation and write the sheets."""
     with tempfile.TemporaryDirectory() as folder, chromium_browser() as chromium:
-        place = Path(folder)
-        pictures = kept or place / "pictures"
+        pictures = kept or Path(folder) / "pictures"
         pictures.mkdir(parents=True, exist_ok=True)
-        with running(place / "instance", place / "run.log") as stack:
+        with running() as stack:
             visits = Visits(chromium, stack, sign_in_demo(stack))
             for name, shown in PAGES.items():
                 if shown.sheet:

@@ -57,6 +57,11 @@ def menu(name: str) -> Step:
     return step
 
 
+def unfold(page: Page, _: Stack) -> None:
+    """Open everything on the page that opens."""
+    page.evaluate("document.querySelectorAll('main details').forEach((each) => { each.open = true; })")
+
+
 def sign_up(page: Page, stack: Stack) -> None:
     """Send the sign-up form for a new address, and stay on the page that says to look into the mail."""
     _sign_up(page, stack)

@@ -124,6 +124,54 @@ def test_the_first_screen_of_a_desk_holds_every_bar(chromium: Browser, address: 
     assert max(ends) <= 720
 
 
+def test_a_figure_is_not_broken_on_a_phone(chromium: Browser, address: str) -> None:
+    shown = chromium.new_page(viewport={"width": 375, "height": 667})
+    shown.goto(f"{address}/shown/usage")
+    lines = shown.evaluate("""() => [...document.querySelectorAll('.stat-value')].map(each => {
+        each.textContent = '2,664,874,835.25'
+        const range = document.createRange()
+        range.selectNodeContents(each)
+        const [box, stat] = [range.getBoundingClientRect(), each.closest('.stat').getBoundingClientRect()]
+        return [range.getClientRects().length, box.right <= stat.right]
+    })""")
+    too_wide_by_it = too_wide(shown)
+    shown.close()
+    assert lines
+    assert all(each == [1, True] for each in lines)
+    assert too_wide_by_it == []
+
+
+def test_a_word_of_a_narrow_column_is_not_broken(chromium: Browser, address: str) -> None:
+    shown = chromium.new_page(viewport={"width": 1280, "height": 720})
+    shown.goto(f"{address}/shown/usage")
+    lines = shown.evaluate("""() => {
+        const box = document.querySelector('.table-wrap')
+        box.style.inlineSize = '30rem'
+        box.innerHTML = `<table class="table is-dense"><tbody><tr>
+            <th scope="row" class="whole">Subscriptions</th><td>${'long words '.repeat(40)}</td>
+            <td>${'long words '.repeat(40)}</td><td>${'long words '.repeat(40)}</td></tr></tbody></table>`
+        const range = document.createRange()
+        range.selectNodeContents(box.querySelector('th'))
+        return range.getClientRects().length
+    }""")
+    shown.close()
+    assert lines == 1
+
+
+def test_on_paper_a_page_names_its_organisation(chromium: Browser, address: str) -> None:
+    shown = chromium.new_page()
+    for name in ("usage", "billing-filtered"):
+        shown.goto(f"{address}/shown/{name}")
+        head = shown.locator(".print-only")
+        expect(head).to_be_hidden()
+        shown.emulate_media(media="print")
+        expect(head).to_be_visible()
+        expect(head).to_contain_text(OWNER.org_name)
+        expect(shown.locator(".side")).to_be_hidden()
+        shown.emulate_media(media="screen")
+    shown.close()
+
+
 def test_every_stop_of_the_tab_key_is_seen(chromium: Browser, address: str) -> None:
     shown = chromium.new_page(viewport={"width": 1280, "height": 720})
     shown.goto(f"{address}/shown/dashboard-near")

@@ -147,6 +147,18 @@ CASES = [
         "55 plans.pro.charges[1].currency: calls already has a charge in USD",
     ),
     (
+        "collects tiers at once",
+        'model = "graduated"',
+        'model = "graduated"\ncollect = "immediate"',
+        "46 plans.pro.charges[0].collect: immediate goes with per_unit only",
+    ),
+    (
+        "has a price per 300",
+        'unit_amount = "1.5"',
+        'unit_amount = "1.5"\nper = 300',
+        "58 plans.pro.charges[1].per: must be a product of 2s and 5s",
+    ),
+    (
         "has tiers that do not rise",
         "up_to = 2000",
         "up_to = 900",

@@ -13,6 +13,7 @@ from app.catalog.export import export_catalog
 from app.catalog.file_parser import DIMENSIONS
 from app.catalog.models import COLLECT, LIMITS, MODELS, POLICIES
 from app.catalog.schemas import read_catalog
+from app.metering.api_schemas import CountedFields
 from app.rating import price
 from app.rating.schemas import parse_charge
 from app.settings import PROJECT
@@ -46,9 +47,14 @@ def test_a_pricing_model_costs_what_its_row_says(model):
     keys, said = ROWS[model]
     properties = tomllib.loads("\n".join(re.findall(r"`(.*?)`", keys)), parse_float=Decimal)
     rated = price(
-        parse_charge(model, {name: canonicalise_property(each) for name, each in properties.items()}, 2), Decimal(250)
+        parse_charge(model, {name: canonicalise_property(each) for name, each in properties.items()}, "USD"),
+        Decimal(250),
     )
     assert f"${Decimal(rated.rounded) / 100:.2f}" == said
+
+
+def test_a_unique_meter_counts_a_field_that_events_and_checks_have():
+    assert set(DIMENSIONS) == set(CountedFields.__struct_fields__)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder
 
-from app.web.api import MAX_BODY
+from app.web.bodies import MAX_BODY
 
 
 class Body(BytesIO):

@@ -25,7 +25,7 @@ from app.accounts.auth_models import ApiKey
 from app.accounts.identity import RequestOrigin
 from app.accounts.models import Client, Invitation, Membership, Org, User
 from app.accounts.roles import ORG_SCOPES, ROLES, STAFF_SCOPES
-from app.accounts.sign_in.cookies import SESSION
+from app.accounts.sign_in.session_user import find_session_user
 from app.accounts.sign_in.sessions import open_session
 from app.factory.access import ACCESS
 from app.factory.rules import Rule
@@ -118,16 +118,16 @@ def address(route: Route, world: World) -> str:
 
 def ask(app: Flask, world: World, who: str, method: str, path: str) -> tuple[int, str]:
     """The status, and where a redirect leads. The walk may take a member out: everybody asks anew."""
-    client = app.test_client()
-    user_id, org_id = world.people.get(who), world.orgs.get(who)
+    user, user_id, org_id = None, world.people.get(who), world.orgs.get(who)
     if user_id is not None and org_id is not None:
         with app.app_context(), transaction() as session:
             role = who if who in ROLES else "owner"
             session.merge(Membership(org_id=org_id, user_id=user_id, role=role, created_at=NOON))
             visit = RequestOrigin(address="127.0.0.1", agent="walk")
             token, _ = open_session(session, user_id, org_id, visit, now=wall_now())
-        client.set_cookie(SESSION, token)
-    answer = client.open(path, method=method, buffered=True)
+        with app.app_context():
+            user = find_session_user(token, None, now=wall_now())
+    answer = app.test_client(user=user).open(path, method=method, buffered=True)
     return answer.status_code, answer.headers.get("Location", "")
 
 

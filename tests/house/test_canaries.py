@@ -28,7 +28,7 @@ from tests.today import NOON
 
 # Where a row may name a person, because it can be erased; the rest is kept for ever or read by operators.
 KEPT = ("audit_entries", "sign_in_log", "procrastinate_jobs", "procrastinate_events", "attempts", "idempotency_keys",
-        "usage_events", "usage_keys", "rollup_anew", "usage_days")  # fmt: skip
+        "usage_events", "usage_keys", "rollup_values", "usage_days")  # fmt: skip
 
 
 @pytest.fixture

@@ -91,3 +91,28 @@ def test_a_name_may_join_its_signs(app: Flask, session: Session) -> None:
         send(page, "/settings/profile", name="\u0646\u06cc\u200c\u0646\u0627 \U0001f469\u200d\U0001f4bb").status_code
         == 303
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Ad\u200bmin", "Ad\u200dmin", "Adm\u00adin", "Ad\u2060min", "Admin\u200c", "Ad\u034fmin", "\u3164Admin",
+     "Ad\u115fmin", "Admin\u2800", "Ad\ufe00min", "Admin\ufe0f", "Ad\U000e0061min", "Ad\u2028min",
+     "\u5c71\u200d\u7530", "Ad\u061cmin"],
+)  # fmt: skip
+def test_a_name_hides_nothing(app: Flask, session: Session, name: str) -> None:
+    """Two names that look alike are the same name, or one of them is refused."""
+    org = make_org(session)
+    page = signed_in(app, session, make_member(session, org), org)
+    answer = send(page, "/settings/profile", name=name)
+    assert answer.status_code == 422
+    assert "characters that are not allowed" in answer.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["\u2764\ufe0f Ada", "\u0915\u094d\u200d\u0937", "Nguy\u1ec5n", "O\u2019Brien", "\u5c71\u7530\u3000\u592a\u90ce"],
+)
+def test_names_of_many_scripts_are_taken(app: Flask, session: Session, name: str) -> None:
+    org = make_org(session)
+    page = signed_in(app, session, make_member(session, org), org)
+    assert send(page, "/settings/profile", name=name).status_code == 303

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +74,8 @@ def test_the_whole_chain_goes_down_to_nothing(empty: str) -> None:
 
 
 def test_models_say_what_the_migrations_made(app: Flask, database: str) -> None:
+    for path in (PROJECT / "app").rglob("*models.py"):
+        importlib.import_module(".".join(path.relative_to(PROJECT).with_suffix("").parts))
     engine = create_engine(database.replace("postgresql://", "postgresql+psycopg://", 1))
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"include_object": _ours, "compare_type": True})

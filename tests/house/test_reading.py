@@ -8,19 +8,24 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.accounts.auth_models import ApiKey
 from app.accounts.models import Org
+from app.accounts.reads import EXPORTED_BILLING, EXPORTED_USAGE, VIEWED
+from app.audit.models import AuditEntry
 from app.kit.clock import Clocks
 from app.kit.ids import new_id
 from tests.factories import bearer, have_default_plan, make_key, make_member, make_org, signed_in
 from tests.house.test_access import World, address, routes
 from tests.support.installation import opened
 
-# Marks of who was here last are the one thing that reading may write, once a minute at most.
+# What reading may write: marks of who was here last, once a minute at most, and the audit entry of an export or of a
+# staff member's look, once an hour.
 MARKS = ["last_seen_at", "last_used_at", "last_used_address"]
+LOOKS = {VIEWED, EXPORTED_USAGE, EXPORTED_BILLING}
+AUDIT = {"audit_entries", "audit_heads", "audit_persons"}
 TABLES = """
 SELECT c.relname FROM pg_class c
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace ORDER BY 1
@@ -79,6 +84,7 @@ def _walk(
     headers: dict[str, str] | None = None,
 ) -> None:
     before, answered = books(session), 0
+    newest = session.scalar(select(func.max(AuditEntry.id)))
     for route, method, rule in routes(app):
         if method == "GET" and rule.kind in kinds:
             answer = browser.get(address(route, world), headers=headers, buffered=True)
@@ -86,7 +92,11 @@ def _walk(
             answered += 1
     assert answered > 5
     after = books(session)
-    assert [table for table in before if before[table] != after[table]] == []
+    assert {table for table in before if before[table] != after[table]} <= AUDIT
+    written = select(AuditEntry.action).where(AuditEntry.id > newest)
+    actions = list(session.scalars(written.execution_options(populate_existing=True)))
+    assert set(actions) <= LOOKS
+    assert len(actions) <= len(LOOKS)
 
 
 def _world(session: Session) -> tuple[Org, World]:

@@ -1,35 +1,26 @@
-"""Least privilege, by real attempts: what the roles of the web and of the worker may do, and what is refused them."""
+"""Least privilege, by real attempts: what the roles of the web and of the worker may do, and what is refused them.
+
+And that neither starts with any other role than such a one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from uuid import uuid4
+from dataclasses import replace
 
 import psycopg
 import pytest
-from flask_migrate import upgrade
 from psycopg.errors import InsufficientPrivilege
 
-from sandbox.postgres import server as postgres
-from tests.support.database import migrator, run_as_admin
+from app.factory import create_app
+from app.settings import read_settings
+from app.web.database import db
+from app.worker import refuse_excess_rights
+from tests.factory.test_settings import GOOD
+from tests.support.settings import make_settings
 
 ROLES = ("tollkeeper_web", "tollkeeper_worker")
 APPEND_ONLY = {"usage_keys": "org_id", "usage_events": "org_id", "audit_entries": "org_id", "sign_in_log": "at"}
 ERASABLE = ("event_details", "audit_persons", "sign_in_details")
-
-
-@pytest.fixture(scope="module")
-def guarded(server: Path) -> Iterator[str]:
-    """A database migrated by an owner who is no superuser, as on an operator's server."""
-    run_as_admin(server, postgres.ROLES.read_text(encoding="utf-8"))
-    name = f"guarded_{uuid4().hex[:8]}"
-    run_as_admin(server, f"CREATE DATABASE {name} OWNER {postgres.OWNER}")
-    with migrator(postgres.url(server, name, postgres.OWNER)).app_context():
-        upgrade()
-        upgrade()  # nothing new to migrate: the grants are given again
-    yield postgres.url(server, name)
-    run_as_admin(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def attempt(database: str, role: str, statement: str) -> None:
@@ -83,8 +74,23 @@ def test_only_the_worker_erases_what_names_a_person(guarded: str, table: str) ->
 def test_ordinary_rows_can_be_written(guarded: str, role: str) -> None:
     attempt(guarded, role, "UPDATE orgs SET name = name")
     attempt(guarded, role, "DELETE FROM usage_windows")
-    attempt(guarded, role, "DELETE FROM procrastinate_jobs")
     attempt(guarded, role, "SELECT nextval('usage_events_seq')")
+
+
+def test_the_web_stores_a_stripe_event_also_one_that_was_refused_before(guarded: str) -> None:
+    event = ("evt_role", "t", "v", False, None, "x", None, None, "webhook", "{}", "2026-11-21", "2026-11-21")
+    with psycopg.connect(guarded.replace("postgres@", "tollkeeper_web@", 1)) as connection:
+        receive = f"SELECT stripe_receive({', '.join(['%s'] * len(event))})"
+        assert connection.execute(receive, event).fetchone() == (True,)
+        connection.execute("UPDATE stripe_inbox SET state = 'refused', settled_at = now() WHERE id = 'evt_role'")
+        assert connection.execute(receive, event).fetchone() == (True,)
+        connection.rollback()
+
+
+def test_the_queue_is_emptied_by_the_worker_only(guarded: str) -> None:
+    attempt(guarded, "tollkeeper_worker", "DELETE FROM procrastinate_jobs")
+    with pytest.raises(InsufficientPrivilege):
+        attempt(guarded, "tollkeeper_web", "DELETE FROM procrastinate_jobs")
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -110,3 +116,59 @@ def test_a_role_carries_its_time_outs(guarded: str, role: str, longest: str) -> 
             for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
         ]
     assert shown == [longest, "2s", "10s"]
+
+
+def as_role(database: str, role: str) -> str:
+    return database.replace("postgres@", f"{role}@", 1)
+
+
+@pytest.mark.parametrize("serving", ["DATABASE_URL", "WORKER_DATABASE_URL"])
+@pytest.mark.parametrize(
+    ("role", "words"),
+    [("postgres", "postgres is a superuser"), ("tollkeeper_owner", "tollkeeper_owner owns the tables")],
+)
+def test_what_serves_does_not_start_as_owner_or_superuser(
+    guarded: str, serving: str, role: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**GOOD, serving: as_role(guarded, role)}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match=f"{serving}: {words}"):
+        read_settings(serving=serving)
+    assert read_settings().base_url, "a command may"
+    monkeypatch.setenv("SECRET_KEY", "short")
+    with pytest.raises(SystemExit) as all_at_once:
+        read_settings(serving=serving)
+    assert "SECRET_KEY" in str(all_at_once.value)
+    assert words in str(all_at_once.value)
+
+
+@pytest.mark.parametrize("database", ["guarded", "postgresql://tollkeeper_web@127.0.0.1:9/away"])
+def test_what_serves_starts_with_its_own_role_and_while_nobody_can_be_asked(
+    guarded: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = as_role(guarded, "tollkeeper_web") if database == "guarded" else database
+    for name, value in {**GOOD, "DATABASE_URL": address}.items():
+        monkeypatch.setenv(name, value)
+    assert read_settings(serving="DATABASE_URL").database_url == address
+
+
+@pytest.mark.parametrize(("role", "status"), [("tollkeeper_owner", 503), ("tollkeeper_web", 200)])
+def test_a_process_that_asked_too_early_is_not_ready_with_a_role_that_may_too_much(
+    guarded: str, role: str, status: int
+) -> None:
+    app = create_app(replace(make_settings(as_role(guarded, role)), sandbox=False))
+    ready = app.test_client().get("/readyz")
+    with app.app_context():
+        db.engine.dispose()
+    assert (ready.status_code, ready.get_json()["checks"]["role"]) == (status, status == 200)
+
+
+def test_a_worker_that_asked_too_early_asks_again_and_ends(guarded: str) -> None:
+    def of(url: str) -> object:
+        return replace(make_settings(url), sandbox=False)
+
+    refuse_excess_rights(of(as_role(guarded, "tollkeeper_worker")))
+    with pytest.raises(SystemExit, match="tollkeeper_owner owns the tables"):
+        refuse_excess_rights(of(as_role(guarded, "tollkeeper_owner")))
+    with pytest.raises(psycopg.OperationalError):
+        refuse_excess_rights(of("postgresql://tollkeeper_worker@127.0.0.1:9/away"))

@@ -149,7 +149,7 @@ def letters(box: MailFolder) -> list[str]:
 
 def use_up(payer: Org) -> None:
     """The whole allowance can be used, exactly, and no unit more."""
-    assert payer.allowance() == ALLOWANCE
+    assert payer.cap() == ALLOWANCE
     assert (payer.reports(ALLOWANCE - 1), payer.reports(2), payer.reports(1), payer.reports(1)) == (
         200,
         REFUSED,
@@ -185,7 +185,7 @@ def renewed(payer: Org, box: MailFolder, months: int) -> None:
     bills, paid = payer.bills(), months + 1
     assert [each["reason"] for each in bills] == ["subscription_start", *["subscription_renewal"] * months]
     assert {(each["state"], each["amount"], each["currency"], each["refunded"]) for each in bills} == {
-        ("completed", "19", "USD", "0")
+        ("completed", "19.00", "USD", "0.00")
     }
     for name in ("invoice", "transaction"):
         assert len({each[name] for each in bills} - {""}) == paid, name
@@ -224,7 +224,7 @@ def grace(payer: Org, box: MailFolder, months: int) -> None:
         told[day] = letters(box)[months + 1 :]
         if day < 7:
             assert payer.reads("/subscription")["state"] == "past_due"
-            assert payer.allowance() == ALLOWANCE
+            assert payer.cap() == ALLOWANCE
             assert payer.reports(100) == 200
             assert re.search(f"A payment failed.*until .*{LAST_DAYS[months]}", payer.page("/dashboard"), re.DOTALL)
     assert {day: len(found) for day, found in told.items()} == {0: 1, 1: 1, 2: 1, 3: 2, 4: 2, 5: 3, 6: 3, 7: 4}
@@ -238,7 +238,7 @@ def held_to_free(payer: Org) -> None:
     assert copy("banner.overdue") in payer.page("/dashboard")
     told = payer.reads("/subscription")
     assert (told["plan"]["key"], told["limited"]) == ("team", True)
-    assert payer.allowance() == FREE
+    assert payer.cap() == FREE
     assert payer.reports(FREE - 701) == 200  # 701 stand from the grace
     assert payer.reports(1) == REFUSED
     assert not payer.may_use(1)
@@ -255,7 +255,7 @@ def recovered(payer: Org, box: MailFolder, months: int) -> None:
     answer = payer.press("/billing/pay")
     assert (answer.status_code, answer.headers.get("Location")) == (303, "/billing")
     told = payer.reads("/subscription")
-    assert (told["state"], told["limited"], payer.allowance()) == ("active", False, ALLOWANCE)
+    assert (told["state"], told["limited"], payer.cap()) == ("active", False, ALLOWANCE)
     assert payer.reports(ALLOWANCE - FREE) == 200
     assert payer.reports(1) == REFUSED
     payer.scenario.settle()

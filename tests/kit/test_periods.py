@@ -1,11 +1,12 @@
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.kit.periods import MONTH, YEAR, Period, anchored, boundary, midnight, month_of
+from app.kit.periods import MONTH, YEAR, Period, anchored, boundary, midnight, month_of, share_of_month
 
 ZONES = [
     "UTC", "Pacific/Kiritimati", "Etc/GMT+12", "Australia/Lord_Howe", "America/New_York", "Europe/Berlin",
@@ -149,3 +150,22 @@ def test_a_period_that_is_empty_turned_round_or_naive_cannot_be_made(start, end)
 def test_a_naive_anchor_is_refused():
     with pytest.raises(ValueError, match="aware"):
         boundary(NAIVE, 1, "UTC")
+
+
+@given(instants, instants, zones, zones)
+def test_a_month_of_any_anchor_is_a_whole_one_in_any_zone(anchor, at, zone, other):
+    assert share_of_month(anchored(anchor, at, zone), zone) == 1
+    assert share_of_month(anchored(anchor, at, "UTC"), other) == 1  # the boundaries are Stripe's instants
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "share"),
+    [
+        ("2026-11-01", "2026-11-16", Fraction(1, 2)),
+        ("2026-10-31", "2026-11-10", Fraction(10, 30)),  # a month from 31 October ends on 30 November
+        ("2026-12-31", "2027-01-10", Fraction(10, 31)),
+        ("2026-11-01", "2026-11-01 00:00:01", Fraction(1, 30 * 86_400)),
+    ],
+)
+def test_a_period_that_was_cut_short_has_its_share_of_seconds(start, end, share):
+    assert share_of_month(Period(utc(start), utc(end)), "UTC") == share

@@ -19,7 +19,7 @@ CONTEXTS = {
     "payment_failed": DUNNED,
     "payment_reminder": DUNNED,
     "grace_over": DUNNED | {"amount": None},
-    "payment_recovered": MONEY | {"was_limited": True},
+    "payment_recovered": MONEY | {"was_limited": True, "settled": "paid"},
     "payment_received": MONEY
     | {"what": "Pro plan, monthly", "amount": "$49.00", "card": "Visa ending in 4242", "at": AT, "first": True},
     "subscription_ended": MONEY | {"free": "the Free plan"},

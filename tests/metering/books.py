@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -20,11 +20,10 @@ from app.kit import db
 from app.metering import queries
 from app.metering.recording.batch import BatchOutcome, BatchTerms, record_batch
 from app.metering.rollups.fold import FoldStep, fold_rollups
-from app.metering.schemas import Event
+from app.metering.schemas import ABSENT, Event
 from app.metering.verification import verify
 from tests.metering.world import METERS, MONTHS, NOW, World
 
-AT_ONCE = timedelta(0)
 FIRST, LAST = date(2026, 9, 1), date(2026, 12, 31)
 
 
@@ -43,7 +42,7 @@ class Books(World):
         with Session(self.engine) as session, db.transaction(session):
             yield session
 
-    def fold(self, max_rows: int = 100_000, rest: timedelta = AT_ONCE) -> int:
+    def fold(self, max_rows: int = 100_000) -> int:
         """Fold until all that is committed now is folded; returns the events folded.
 
         A write transaction of any database of the cluster holds the watermark back: other tests' end soon.
@@ -51,17 +50,17 @@ class Books(World):
         mark = self.run("SELECT pg_current_xact_id()::text::bigint")[0][0]
         folded, until = 0, time.monotonic() + 60
         while time.monotonic() < until:
-            step = self.step(max_rows, rest)
+            step = self.step(max_rows)
             folded += step.events
             if not step.more and self.run("SELECT upto FROM rollup_state WHERE name = 'orgs'")[0][0] > mark:
                 return folded
             time.sleep(0 if step.more else 0.02)
         raise AssertionError("the watermark was held back for a minute")
 
-    def step(self, max_rows: int = 100_000, rest: timedelta = AT_ONCE) -> FoldStep:
+    def step(self, max_rows: int = 100_000) -> FoldStep:
         """One step."""
         with self.transaction() as session:
-            return fold_rollups(session, NOW, max_rows=max_rows, rest=rest)
+            return fold_rollups(session, NOW, max_rows=max_rows)
 
     def imported(self, org_id: UUID, events: list[Event], *, bill: bool = False) -> BatchOutcome:
         """Record past usage as an import does."""
@@ -79,6 +78,13 @@ class Books(World):
             "INSERT INTO usage_periods (org_id, starts_at, ends_at, previous_end, plan_version_id, time_zone,"
             " opened_at) VALUES (%s, %s, %s, %s, gen_random_uuid(), 'UTC', now())",
             (org_id, at, MONTHS[3], at),
+        )
+        connection.execute(
+            "INSERT INTO terms_in_force (org_id, period_start, meter_id, mentioned, policy, allowance, hard_limit, cap,"
+            " per_minute, per_hour, per_day, sources) SELECT org_id, %s, meter_id, mentioned, policy, allowance,"
+            " hard_limit, cap, per_minute, per_hour, per_day, sources FROM terms_in_force"
+            " WHERE org_id = %s AND period_start = %s",
+            (at, org_id, MONTHS[2]),
         )
 
     def meter(self, key: str) -> int:
@@ -126,7 +132,10 @@ def expected(events: list[Event], zone: str, bucket: str, dimension: str = "") -
 
 def _figure(meter: str, events: list[Event]) -> Decimal:
     aggregation, dimension = METERS[meter]
-    quantities = [Decimal(bytes(event.quantity).strip(b'"').decode()) for event in events]
+    quantities = [
+        Decimal(1) if event.quantity is ABSENT else Decimal(bytes(event.quantity).strip(b'"').decode())
+        for event in events
+    ]
     if aggregation == "count":
         return Decimal(len(events))
     if aggregation == "unique":

@@ -36,9 +36,10 @@ class Model:
             return "unknown_meter"
         if sent["meter"] == "t_people" and "user" not in sent:
             return "invalid_event"
-        return self._count(sent, content, max(start for start in MONTHS if start <= at), now)
+        return self._count(sent, content, at, now)
 
-    def _count(self, sent: dict[str, Any], content: object, period: datetime, now: datetime) -> str:
+    def _count(self, sent: dict[str, Any], content: object, at: datetime, now: datetime) -> str:
+        period = max(start for start in MONTHS if start <= at)
         meter, quantity = sent["meter"], Decimal(sent["quantity"])
         aggregation = METERS[meter][0]
         value = (meter, period, sent.get("user", ""))
@@ -47,9 +48,10 @@ class Model:
         cap = limit.get("hard_limit")
         if cap is None and limit.get("policy", "block") == "block":
             cap = limit.get("allowance")
-        windows = [(span, limit[f"per_{span}"]) for span in ("minute", "hour", "day") if limit.get(f"per_{span}")]
+        spans = ("minute", "hour", "day") if at >= now - timedelta(days=2) else ("day",)
+        windows = [(span, limit[f"per_{span}"]) for span in spans if limit.get(f"per_{span}")]
         places: list[tuple[dict[Any, Decimal], Any, Any]] = [(self.used, (meter, period), cap)]
-        places += [(self.windows, (meter, span, _start(span, now)), most) for span, most in windows]
+        places += [(self.windows, (meter, span, _start(span, at)), most) for span, most in windows]
         after = [_after(aggregation, book.get(place, Decimal(0)), delta) for book, place, _ in places]
         for (_, _, most), total in zip(places, after, strict=True):
             reached = delta if aggregation == "max" else total
@@ -66,8 +68,8 @@ def _after(aggregation: str, used: Decimal, delta: Decimal) -> Decimal:
     return max(used, delta) if aggregation == "max" else used + delta
 
 
-def _start(span: str, now: datetime) -> datetime:
-    cut = now.replace(second=0, microsecond=0)
+def _start(span: str, at: datetime) -> datetime:
+    cut = at.replace(second=0, microsecond=0)
     if span != "minute":
         cut = cut.replace(minute=0)
     return cut.replace(hour=0) if span == "day" else cut

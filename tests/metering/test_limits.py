@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from app.metering.recording.batch import BatchTerms, record_batch
 from app.metering.schemas import Event
 from tests.metering.world import MONTHS, NOW, World, event
 
@@ -133,10 +134,63 @@ def test_a_window_admits_its_limit_and_starts_anew(
     assert send(org, event(quantity=10), NOW + step) == "recorded"
 
 
-def test_windows_run_on_the_time_of_recording(world: World, send: Callable[..., str]) -> None:
+def test_use_fills_the_window_in_which_it_happened(world: World, send: Callable[..., str]) -> None:
+    """A buffer that is flushed late fills the days it belongs to, and today has room still."""
     org = world.org(t_sum={"policy": "charge", "allowance": 0, "per_day": 10})
     earlier = NOW - timedelta(days=3)
     assert [send(org, event(quantity=q, occurred_at=earlier)) for q in (10, 1)] == ["recorded", "quota_exceeded"]
+    assert [send(org, event(quantity=q)) for q in (10, 1)] == ["recorded", "quota_exceeded"]
+
+
+def test_a_batch_over_several_windows_fills_each(world: World) -> None:
+    org = world.org(t_sum={"policy": "charge", "allowance": 0, "per_day": 10, "per_minute": 4})
+    sent = [
+        (quantity, NOW - timedelta(minutes=minutes)) for minutes, quantity in ((2, 4), (1, 3), (1, 2), (0, 3), (0, 1))
+    ]
+    done = world.many(org, [event(quantity=quantity, occurred_at=at) for quantity, at in sent])
+    assert [(refusal.index, (refusal.facts or {})["span"]) for refusal in done.refused] == [(2, "minute"), (4, "day")]
+    rows = "SELECT span, used FROM usage_windows WHERE org_id = %s ORDER BY span, starts_at"
+    assert world.run(rows, (org,)) == [("day", 10), ("minute", 4), ("minute", 3), ("minute", 3)]
+    fits = world.many(org, [event(occurred_at=NOW - timedelta(days=days)) for days in (1, 2, 3)])
+    assert (fits.recorded, fits.refused) == (3, [])
+
+
+def test_hours_and_minutes_of_more_than_two_days_ago_are_not_judged(world: World, send: Callable[..., str]) -> None:
+    org = world.org(t_sum={"policy": "charge", "allowance": 0, "per_minute": 1, "per_day": 3})
+    long_ago = NOW - timedelta(days=3)
+    sent = [send(org, event(occurred_at=long_ago)) for _ in range(4)]
+    assert sent == ["recorded", "recorded", "recorded", "quota_exceeded"]
+
+
+def test_a_change_of_zone_reaches_windows_with_the_next_period(world: World, send: Callable[..., str]) -> None:
+    org = world.org(t_sum={"policy": "charge", "allowance": 0, "per_day": 1})
+    assert send(org, event()) == "recorded"
+    world.run("UPDATE orgs SET time_zone = 'Pacific/Kiritimati' WHERE id = %s", (org,))
+    assert send(org, event()) == "quota_exceeded"  # no fresh day at a change of zone
+
+
+def test_imports_take_no_room_and_a_value_that_they_brought_takes_it_with_its_first_event(world: World) -> None:
+    org = world.org(t_sum={"allowance": 10}, t_kinds={"allowance": 1}, t_max={"allowance": 10})
+    imported = BatchTerms("import", billable=False, limited=False)
+    brought = [event(quantity=100), event("t_kinds", kind="a"), event("t_kinds", kind="b"), event("t_max", 99)]
+    assert record_batch(world.recorder, org, brought, key_id=None, now=NOW, terms=imported).recorded == 4
+    assert world.one(org, event(quantity=10)).code == "recorded"
+    assert world.one(org, event()).code == "quota_exceeded"
+    assert world.one(org, event("t_max", 10)).code == "recorded"
+    assert world.one(org, event("t_kinds", kind="a")).code == "recorded"
+    assert [world.one(org, event("t_kinds", kind=kind)).code for kind in "ab"] == ["recorded", "quota_exceeded"]
+    assert world.many(org, [event("t_kinds", kind="b")]).refused[0].code == "quota_exceeded"
+    figures = "SELECT used, unbilled FROM usage_counters WHERE org_id = %s ORDER BY meter_id"
+    assert sorted(world.run(figures, (org,))) == [(2, 1), (99, 89), (110, 100)]
+
+
+def test_a_value_that_an_import_brought_takes_room_in_a_batch_too(world: World) -> None:
+    org = world.org(t_kinds={"allowance": 1})
+    imported = BatchTerms("import", billable=False, limited=False)
+    record_batch(world.recorder, org, [event("t_kinds", kind="a")], key_id=None, now=NOW, terms=imported)
+    done = world.many(org, [event("t_kinds", kind="a"), event("t_kinds", kind="b"), event("t_kinds", kind="a")])
+    assert (done.recorded, [refusal.index for refusal in done.refused]) == (2, [1])
+    assert world.run("SELECT used, unbilled FROM usage_counters WHERE org_id = %s", (org,)) == [(1, 0)]
 
 
 def test_day_windows_start_at_the_orgs_own_midnight(world: World, send: Callable[..., str]) -> None:
@@ -144,7 +198,8 @@ def test_day_windows_start_at_the_orgs_own_midnight(world: World, send: Callable
     before = datetime(2026, 11, 20, 18, 29, 59, tzinfo=UTC)  # 23:59:59 there
     assert send(org, event(occurred_at=before), before) == "recorded"
     assert send(org, event(occurred_at=before), before) == "quota_exceeded"
-    assert send(org, event(occurred_at=before), before + timedelta(seconds=1)) == "recorded"
+    after = before + timedelta(seconds=1)
+    assert send(org, event(occurred_at=after), after) == "recorded"
 
 
 def test_the_smaller_of_several_windows_decides_and_is_named(world: World) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from app.metering import queries
+from app.metering import breakdowns, queries
 from tests.metering.books import FIRST, LAST, Books
 from tests.metering.world import MONTHS, NOW, event
 
@@ -52,11 +52,14 @@ def test_shares_are_named_and_unique_values_are_counted_over_the_whole_span(book
         books.one(org, event("t_people", occurred_at=at, user="ada"))
     books.fold()
     with books.transaction() as session:
-        by_client = queries.list_usage_by_dimension(session, org, FIRST, LAST, "client")
-        by_user = {each.meter_id: each for each in queries.list_usage_by_dimension(session, org, FIRST, LAST, "user")}
-        whole = {each.meter_id: each for each in queries.list_usage_by_dimension(session, org, FIRST, LAST, "")}
-    assert [(each.label, each.value, each.quantity, each.events) for each in by_client] == [
-        ("First client", str(client), 3, 2)
+        by_client = breakdowns.list_usage_by_dimension(session, org, FIRST, LAST, "client")
+        by_user = {
+            each.meter_id: each for each in breakdowns.list_usage_by_dimension(session, org, FIRST, LAST, "user")
+        }
+        whole = {each.meter_id: each for each in breakdowns.list_usage_by_dimension(session, org, FIRST, LAST, "")}
+    assert [(each.part, each.label, each.value, each.quantity, each.events) for each in by_client] == [
+        ("value", "First client", str(client), 3, 2),
+        ("not given", "", "", 1, 2),  # of the meter that counts people
     ]
     assert by_user[books.meter("t_sum")].label == "ada"
     assert (whole[books.meter("t_people")].quantity, whole[books.meter("t_people")].events) == (1, 2)
@@ -66,8 +69,8 @@ def test_unique_values_of_the_hour_that_comes_twice_at_midnight_belong_to_the_ne
     org, first = books.org(zone="America/Havana"), datetime(2026, 11, 1, 4, 30, tzinfo=UTC)
     books.one(org, event("t_people", occurred_at=first, user="ada"))
     with books.transaction() as session:
-        october = queries.list_usage_by_dimension(session, org, date(2026, 10, 1), date(2026, 10, 31), "")
-        november = queries.list_usage_by_dimension(session, org, date(2026, 11, 1), date(2026, 11, 30), "")
+        october = breakdowns.list_usage_by_dimension(session, org, date(2026, 10, 1), date(2026, 10, 31), "")
+        november = breakdowns.list_usage_by_dimension(session, org, date(2026, 11, 1), date(2026, 11, 30), "")
     assert ([each.quantity for each in october], [each.quantity for each in november]) == ([], [1])
 
 
@@ -76,8 +79,54 @@ def test_an_erased_users_share_stays_without_the_name(books: Books) -> None:
     books.one(org, event("t_sum", 2, user="bob"))
     books.run("UPDATE subjects SET label = NULL, erased_at = now() WHERE org_id = %s", (org,))
     with books.transaction() as session:
-        shares = queries.list_usage_by_dimension(session, org, FIRST, LAST, "user")
+        shares = breakdowns.list_usage_by_dimension(session, org, FIRST, LAST, "user")
     assert [(each.label, each.quantity) for each in shares] == [("erased user", 2)]
+
+
+def parts(books: Books, org: UUID, dimension: str, meter: str, limit: int = 200) -> list[tuple[object, ...]]:
+    with books.transaction() as session:
+        rows = breakdowns.list_usage_by_dimension(
+            session, org, FIRST, LAST, dimension, meter_id=books.meter(meter), limit=limit
+        )
+    return [(each.part, each.label, each.quantity, each.events) for each in rows]
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_events_without_a_value_have_a_row_of_their_own(books: Books, folded: bool) -> None:
+    org = books.org()
+    given = [("1.5", "/a"), ("2.25", "/b"), ("10.000001", None)]
+    books.many(org, [event("t_sum", quantity, endpoint=endpoint) for quantity, endpoint in given])
+    books.many(org, [event("t_max", 7), event("t_max", 5, endpoint="/a"), event("t_people", user="ada")])
+    if folded:
+        books.fold()
+    assert parts(books, org, "endpoint", "t_sum") == [
+        ("value", "/b", Decimal("2.25"), 1), ("value", "/a", Decimal("1.5"), 1),
+        ("not given", "", Decimal("10.000001"), 1),
+    ]  # fmt: skip
+    assert parts(books, org, "kind", "t_sum") == [("not given", "", Decimal("13.750001"), 3)]
+    assert parts(books, org, "", "t_sum") == [("value", "", Decimal("13.750001"), 3)]
+    assert parts(books, org, "endpoint", "t_max") == [("value", "/a", 5, 1), ("not given", "", 7, 1)]
+    assert parts(books, org, "kind", "t_people") == [("not given", "", 1, 1)]
+    with books.transaction() as session:
+        asked = {"meter_id": books.meter("t_sum")}
+        days = breakdowns.list_daily_usage_by_dimension(session, org, FIRST, LAST, "endpoint", **asked)
+        whole = breakdowns.list_daily_usage_by_dimension(session, org, FIRST, LAST, "", **asked)
+    assert [(each.day, each.part, each.label, each.quantity) for each in days] == [
+        (NOW.date(), "value", "/a", Decimal("1.5")), (NOW.date(), "value", "/b", Decimal("2.25")),
+        (NOW.date(), "not given", "", Decimal("10.000001")),
+    ]  # fmt: skip
+    assert [(each.part, each.quantity) for each in whole] == [("value", Decimal("13.750001"))]
+
+
+def test_many_values_of_one_meter_hide_none_of_another(books: Books) -> None:
+    org = books.org()
+    books.many(org, [event("t_sum", 1, user=f"u{number}") for number in range(1100)])
+    books.many(org, [event("t_sum2", number, user=f"u{number}") for number in (1, 2, 3)])
+    shown = [("value", "u3", 3, 1), ("value", "u2", 2, 1), ("value", "u1", 1, 1)]
+    assert parts(books, org, "user", "t_sum2") == shown
+    assert parts(books, org, "user", "t_sum2", limit=1) == [shown[0], ("others", "", 3, 2)]
+    first, *_, last = parts(books, org, "user", "t_sum")
+    assert (first[0], last) == ("value", ("others", "", 900, 900))
 
 
 def test_lifetime_totals_go_over_all_periods(books: Books) -> None:

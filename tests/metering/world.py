@@ -17,6 +17,7 @@ from app.metering.recorder import UsageRecorder
 from app.metering.recording.batch import BatchOutcome, record_batch
 from app.metering.recording.record import Outcome, record_event
 from app.metering.schemas import Event
+from tests.support import terms
 
 NOW = datetime(2026, 11, 21, 12, 0, 30, tzinfo=UTC)
 MONTHS = [datetime(2026, month, 1, tzinfo=UTC) for month in (9, 10, 11, 12)]
@@ -67,28 +68,29 @@ class World:
         return org_id
 
     def open_periods(self, org_id: UUID) -> None:
+        found = self.run("SELECT id FROM plan_versions WHERE published_at IS NOT NULL LIMIT 1")
+        version = found[0][0] if found else uuid4()
         for start, end in zip(MONTHS, [*MONTHS[1:], datetime(2027, 1, 1, tzinfo=UTC)], strict=True):
             self.run(
                 "INSERT INTO usage_periods (org_id, starts_at, ends_at, previous_end, plan_version_id, time_zone,"
-                " opened_at) VALUES (%s, %s, %s, %s, %s, 'UTC', now()) ON CONFLICT DO NOTHING",
-                (org_id, start, end, None if start == MONTHS[0] else start, uuid4()),
+                " opened_at) SELECT id, %s, %s, %s, %s, time_zone, now() FROM orgs WHERE id = %s"
+                " ON CONFLICT DO NOTHING",
+                (start, end, None if start == MONTHS[0] else start, version, org_id),
             )
+        for meter in METERS:
+            self._terms(org_id, meter, terms.columns(), update=False)
 
     def limit(self, org_id: UUID, meter: str, **limit: Any) -> None:
         """Put a limit in force in every period, replacing the one that was."""
-        given = {"policy": "block", "allowance": None, "hard_limit": None} | limit
         self.run("SELECT pg_advisory_xact_lock(usage_lock(%s))", (org_id,))
-        self.run(
-            "INSERT INTO limits_in_force (org_id, meter_id, period_start, policy, allowance, hard_limit, per_minute,"
-            " per_hour, per_day) SELECT %s, m.id, s, %s, %s, %s, %s, %s, %s FROM meters m,"
-            " unnest(%s::timestamptz[]) s WHERE m.key = %s ON CONFLICT (org_id, meter_id, period_start) DO UPDATE SET"
-            " policy = excluded.policy, allowance = excluded.allowance, hard_limit = excluded.hard_limit,"
-            " per_minute = excluded.per_minute, per_hour = excluded.per_hour, per_day = excluded.per_day",
-            (
-                org_id, given["policy"], given["allowance"], given["hard_limit"], given.get("per_minute"),
-                given.get("per_hour"), given.get("per_day"), MONTHS, meter,
-            ),
-        )  # fmt: skip
+        self._terms(org_id, meter, terms.columns(**({"policy": "block"} | limit)), update=True)
+
+    def _terms(self, org_id: UUID, meter: str, columns: dict[str, Any], *, update: bool) -> None:
+        (meter_id,) = self.run("SELECT id FROM meters WHERE key = %s", (meter,))[0]
+        for start in MONTHS:
+            row = {"org_id": org_id, "meter_id": meter_id, "period_start": start} | columns
+            statement, arguments = terms.insert("terms_in_force", row, update=update)
+            self.run(statement if update else statement + " ON CONFLICT DO NOTHING", tuple(arguments))
 
     def one(self, org_id: UUID, sent: Event, now: datetime = NOW) -> Outcome:
         return record_event(self.recorder, org_id, sent, key_id=None, now=now)

@@ -11,7 +11,7 @@ from tests.factories import make_member, make_org
 from tests.support.copy import copy
 from tests.today import NOON
 
-FACTS = {"plan": "the Pro plan", "was_limited": False}
+FACTS = {"plan": "the Pro plan", "was_limited": False, "settled": "paid"}
 
 
 def outbox(session, key):

@@ -13,17 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.payments.cli import background_gateway
-from app.payments.models import (
-    BillingRecord,
-    Checkout,
-    Dunning,
-    InboxEvent,
-    StripeCustomer,
-    StripeInvoice,
-    StripeSubscription,
-)
+from app.payments.models import BillingRecord, Checkout, Dunning, StripeCustomer, StripeInvoice, StripeSubscription
+from app.payments.webhooks.models import InboxEvent
 from app.subscriptions import periods, queries
-from app.subscriptions.models import SubscriptionEvent, SubscriptionTerm
+from app.subscriptions.entitlements import get_entitlements
+from app.subscriptions.models import PlanInForce, SubscriptionEvent
 from app.web.runtime import business_now
 from tests.scenario import Org, Scenario
 from tests.today import NOON, months_later
@@ -156,19 +150,19 @@ def picture(session: Session, org: Org) -> Picture:
         ],
         "terms": sorted(
             (each.starts_at, versions.get(each.plan_version_id, "free"))
-            for each in _rows(session, SubscriptionTerm, org.id)
+            for each in _rows(session, PlanInForce, org.id)
         ),
         "history": sorted(
             (each.kind, each.at)
             for each in _rows(session, SubscriptionEvent, org.id)
             if each.kind in {"started", "ended"}
         ),
-        "plan": queries.get_entitlements(session, org.id, business_now()).plan_key,
+        "plan": get_entitlements(session, org.id, business_now()).plan_key,
     }  # fmt: skip
 
 
 _IDS = frozenset({"id", "org_id", "customer_id", "subscription_id", "stripe_subscription_id", "transaction_id",
-                  "synced_at"})  # fmt: skip
+                  "retrieved_at"})  # fmt: skip
 
 
 def _rows(session: Session, table: type[Any], org_id: UUID) -> list[Any]:

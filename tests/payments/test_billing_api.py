@@ -131,7 +131,7 @@ def test_the_same_idempotency_key_gives_the_same_page_and_another_body_is_refuse
     assert problem(other) == (409, "idempotency_conflict")
     assert len(scenario.sessions()) == 1
     scenario.session.rollback()
-    [kept] = scenario.session.scalars(select(IdempotencyKey).where(IdempotencyKey.org_id == org.id))
+    [kept] = scenario.session.scalars(select(IdempotencyKey).where(IdempotencyKey.owner_id == org.id))
     assert kept.body is None  # the page's address is a credential
 
 
@@ -146,12 +146,20 @@ def test_a_call_that_failed_frees_its_idempotency_key(scenario: Scenario) -> Non
 
 
 def test_the_card_is_changed_on_a_page_of_stripes(scenario: Scenario) -> None:
-    call = Caller(scenario.org())
+    call = Caller(scenario.org().paying())
     first = call("POST", "/billing/payment-method", {}, Idempotency_Key="k1")
     again = call("POST", "/billing/payment-method", {}, Idempotency_Key="k1")
     assert (first.status_code, again.status_code) == (200, 200)
     assert first.json["url"].startswith(scenario.stripe.url)
     assert first.json["url"] != again.json["url"]
+
+
+def test_the_first_card_is_saved_on_one_page_of_stripes_however_often_it_is_asked_for(scenario: Scenario) -> None:
+    """P14"""
+    call = Caller(scenario.org())
+    first, again = (call("POST", "/billing/payment-method", {}).json["url"] for _ in range(2))
+    assert first == again
+    assert scenario.stripe.pay(first).location
 
 
 @pytest.mark.parametrize(
@@ -184,7 +192,7 @@ def test_payments_off_and_stripe_away_are_answers_of_their_own(scenario: Scenari
     call = Caller(org)
     scenario.stripe.fail("reset_before", times=2)
     away = call("POST", "/subscription", choice(plan))
-    assert problem(away) == (503, "unavailable")
+    assert problem(away) == (503, "outcome_unknown")
     assert away.headers["Retry-After"]
     scenario.app.extensions["tollkeeper.stripe"] = None
     for method, path, body in [("POST", "/subscription", choice(plan)), ("POST", "/billing/payment-method", {}),

@@ -10,7 +10,8 @@ from app.kit.actor import Actor
 from app.kit.errors import Conflict, Unavailable
 from app.kit.ids import new_id
 from app.payments.cancel import cancel_at_period_end, undo_cancel
-from app.payments.payment_methods import arrears, card
+from app.payments.checkout import card_page
+from app.payments.payment_methods import arrears
 from tests.scenario import Org, Scenario
 
 ACTOR = Actor("user", new_id())
@@ -86,7 +87,7 @@ def test_an_org_that_pays_nothing_at_stripe_is_told_so(scenario: Scenario) -> No
 def test_every_click_leads_to_a_page_of_its_own_to_change_the_card(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     org.paying(plan)
-    first, second = (card.open_card_page(org.id, actor=ACTOR, now=scenario.clock.now()) for _ in range(2))
+    first, second = (card_page.open_card_page(org.id, actor=ACTOR, now=scenario.clock.now()) for _ in range(2))
     assert first != second
     assert first.startswith(scenario.stripe.url)
     assert org.books["customers"] == 1
@@ -94,13 +95,13 @@ def test_every_click_leads_to_a_page_of_its_own_to_change_the_card(scenario: Sce
 
 def test_the_card_page_is_there_before_anything_was_bought(scenario: Scenario) -> None:
     org = scenario.org()
-    assert card.open_card_page(org.id, actor=ACTOR, now=scenario.clock.now()).startswith(scenario.stripe.url)
+    assert card_page.open_card_page(org.id, actor=ACTOR, now=scenario.clock.now()).startswith(scenario.stripe.url)
     assert org.books["customers"] == 1
 
 
 def test_the_card_page_survives_a_customer_deleted_at_stripe(scenario: Scenario) -> None:
     org = scenario.org()
-    card.open_card_page(org.id, actor=ACTOR, now=scenario.clock.now())
+    card_page.open_card_page(org.id, actor=ACTOR, now=scenario.clock.now())
     scenario.stripe.client().v1.customers.delete(scenario.stripe.objects("customer")[0]["id"])
-    assert card.open_card_page(org.id, actor=ACTOR, now=scenario.clock.now()).startswith(scenario.stripe.url)
+    assert card_page.open_card_page(org.id, actor=ACTOR, now=scenario.clock.now()).startswith(scenario.stripe.url)
     assert org.books["customers"] == 2

@@ -13,9 +13,9 @@ from sqlalchemy import text
 from app.kit.actor import SYSTEM
 from app.kit.errors import Conflict, Unavailable
 from app.payments import queries
+from app.payments.checkout.card_page import open_card_page
 from app.payments.checkout.open_checkout import open_card_setup
 from app.payments.checkout.request import AlreadyPaid
-from app.payments.payment_methods.card import open_card_page
 from tests.factories import MadePlan
 from tests.scenario import Org, Scenario
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import timedelta
 from threading import Event
 from uuid import uuid4
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Org
-from app.payments.errors import Busy
-from app.payments.locks import ensure_no_transaction, org_lock
+from app.kit.errors import Busy
+from app.payments.errors import LockLost
+from app.payments.gateway import get_gateway
+from app.payments.locks import ensure_no_transaction, org_lock, org_turn
+from app.payments.mirrors.customers import resync_customer
+from app.stripe_gateway import budget
+from app.stripe_gateway.errors import StripeAway
 from app.web.database import transaction
+from tests.scenario import Scenario
 
 pytestmark = pytest.mark.usefixtures("brief_lock_wait")
 
@@ -78,3 +87,87 @@ def test_reads_end_before_stripe_is_asked(session: Session) -> None:
         ensure_no_transaction()
     with org_lock(uuid4()):
         ensure_no_transaction()
+
+
+def test_those_who_wait_for_one_org_take_no_turn_at_stripe_from_others(app: Flask, scenario: Scenario) -> None:
+    """P22: as many clicks of one org as there are turns."""
+    org_id, held, done = uuid4(), Event(), Event()
+
+    def hold() -> None:
+        with app.app_context(), org_turn(get_gateway(), org_id):
+            held.set()
+            done.wait(10)
+
+    def click() -> None:
+        with app.app_context(), org_turn(get_gateway(), org_id):
+            pass
+
+    with ThreadPoolExecutor(budget.CONCURRENT + 1) as pool:
+        holding = pool.submit(hold)
+        assert held.wait(5)
+        clicks = [pool.submit(click) for _ in range(budget.CONCURRENT)]
+        time.sleep(0.3)
+        with org_turn(get_gateway(), uuid4()):
+            pass  # nobody is told that Stripe is away
+        done.set()
+        holding.result()
+        assert {type(click.exception()) for click in clicks} <= {type(None), Busy}
+
+
+def test_a_thread_of_the_process_stays_free_however_many_wait(app: Flask, scenario: Scenario) -> None:
+    """Turns and waiting together leave one of four threads: further clicks are told at once to wait."""
+    org_id, gw = uuid4(), get_gateway()
+    with ThreadPoolExecutor(2) as pool, org_lock(org_id):
+
+        def click() -> None:
+            with app.app_context(), org_turn(gw, org_id):
+                pass
+
+        first = pool.submit(click)
+        time.sleep(0.3)
+        began = time.monotonic()
+        assert isinstance(pool.submit(click).exception(), Busy)
+        assert time.monotonic() - began < 0.5
+        assert isinstance(first.exception(), Busy)
+
+
+def test_waiting_for_the_lock_is_part_of_a_page_s_time(app: Flask, scenario: Scenario) -> None:
+    gw = get_gateway()
+    with ExitStack() as waiting:
+        waiting.enter_context(gw.deadline(0.3))
+        time.sleep(0.3)
+        waiting.enter_context(org_turn(gw, uuid4()))
+        with pytest.raises(StripeAway):
+            gw.get(lambda v1: v1.customers.retrieve("cus_1"))
+
+
+def test_what_was_retrieved_is_not_written_once_the_lock_is_lost(scenario: Scenario) -> None:
+    """P23: the connection that holds it dies while Stripe is asked."""
+    org = scenario.org().buys()
+    scenario.settle()
+    asked = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+        " AND classid::bigint << 32 | objid::bigint = hashtextextended(:org, 20261121)"
+    )
+    scenario.later(hours=1)
+    scenario.stripe.client().v1.customers.update(org.customer_id, {"email": "new@example.com"})
+    before = org.customer
+    assert before is not None
+    known = before.email, before.retrieved_at
+    with org_lock(org.id):
+        assert org.session.scalars(asked, {"org": str(org.id)}).all() == [True]
+        org.session.rollback()
+        with pytest.raises(LockLost):
+            resync_customer(get_gateway(), org.id, org.now)
+    after = org.customer
+    assert after is not None
+    assert (after.email, after.retrieved_at) == known
+
+
+def test_an_answer_is_never_marked_older_than_the_one_before(scenario: Scenario) -> None:
+    org = scenario.org().buys()
+    scenario.later(hours=1)
+    resync_customer(get_gateway(), org.id, org.now)
+    resync_customer(get_gateway(), org.id, org.now - timedelta(minutes=5))
+    assert org.customer is not None
+    assert org.customer.retrieved_at == org.now

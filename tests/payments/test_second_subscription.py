@@ -49,6 +49,8 @@ def test_both_sides_see_it_and_staff_end_it_by_a_press(scenario: Scenario) -> No
     page = text_of(staff.get(theirs))
     assert copy("admin.charged_twice") in page
     assert second in page
+    [told] = org.reads("/billing")["second_subscriptions"]
+    assert (told["plan"]["key"], told["amount"], told["interval"]) == (plan.key, 1000, "month")
     answer = send(staff, f"{theirs}/subscriptions/{second}/end", theirs)
     assert answer.status_code == 303
     page = text_of(staff.get(theirs))
@@ -68,7 +70,7 @@ def test_the_banner_of_a_planned_end_says_that_the_second_goes_on(scenario: Scen
     assert cancel_at_period_end(org.id, actor=SYSTEM, now=org.now)
     scenario.session.rollback()
     page = org.page("/usage")
-    assert "After that, the second subscription goes on." in page
+    assert "After that, the second subscription continues." in page
     assert "limits apply." not in page
 
 
@@ -97,7 +99,7 @@ def test_after_a_cancellation_nobody_is_told_that_nothing_more_is_charged(scenar
     cancel_at_period_end(org.id, actor=SYSTEM, now=org.now)
     page = org.page("/billing")
     assert copy("billing.no_more_payments") not in page
-    assert "goes on" in page
+    assert "continues" in page
     assert "$10.00" in page
 
 

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from app.accounts.queries import OrgChoice
 from app.portal.billing.cancellation import CancelView, build_sections
 from app.portal.billing.cancellation import build_heading as cancel_heading
 from app.portal.billing.checkout_result import Paid, build_return_view
 from app.portal.billing.history import HistoryView, RecordRow
 from app.portal.billing.overview import AmountPreview, build_billing_view
-from app.portal.billing.status import BillingStatus, CardOnFile, Due, OpenCheckout, SecondSubscription
+from app.portal.billing.status import BillingStatus, CardOnFile, Due, OpenCheckout, OpenInvoice, SecondSubscription
 from app.portal.billing.upgrade import (
     LEFT,
     UNCHANGED,
@@ -66,10 +67,20 @@ STANDINGS: dict[str, BillingStatus] = {
     "unpaid": standing(state="unpaid", limited=True, due=replace(DUE, amount=14_700, next_attempt_at=None, invoices=3)),
     "confirm": standing(state="past_due", grace_ends_at=NOW + timedelta(days=7),
                         due=replace(DUE, confirm_url="https://invoice.stripe.com/i/x")),
+    "no_card": standing(card=None),
+    "late_no_card": standing(state="past_due", grace_ends_at=NOW + timedelta(days=7), due=DUE, card=None),
+    "link": standing(card=CardOnFile("link", None, None, None)),
     "left_open": standing(due=replace(DUE, next_attempt_at=None)),
     "cancels": standing(ends_at=RENEWS),
     "ends_later": standing(ends_at=RENEWS + timedelta(days=9)),
-    "paused": standing(state="paused"),
+    "paused": standing(state="paused", limited=True),
+    "paused_no_card": standing(state="paused", limited=True, card=None),
+    "suspended": standing(suspended=True),
+    "contact_refused": standing(contact_refused=True),
+    "open_invoices": standing(open_invoices=[
+        OpenInvoice("TK-0007", 5000, "USD", NOW + timedelta(days=30), "https://invoice.stripe.com/i/x"),
+        OpenInvoice("TK-0001", 1900, "USD", NOW - timedelta(days=30), "https://invoice.stripe.com/i/y"),
+    ]),
     "second": standing(ends_at=RENEWS, second=SecondSubscription("Starter", 1900, "USD", "month", RENEWS)),
     "yearly": standing(interval="year", fee=74_000, currency="JPY", card=CardOnFile("visa", "4242", 10, 2026)),
 }  # fmt: skip
@@ -159,11 +170,12 @@ def cancel(kind: str = "ask", *, late: bool = False, trouble: str | None = None)
     )  # fmt: skip
 
 
-def returned(state: str, *, looks: int = 0) -> Any:
+def returned(state: str, *, looks: int = 0, elsewhere: OrgChoice | None = None) -> Any:
     """The page after Stripe's."""
     again = f"/billing/return?checkout={ORG}&session_id=cs_test_1&looks={looks + 1}"
     return build_return_view(state, standing(), plan=None if state == "saved" else "Pro", retry="/billing/upgrade/pro",
-                       again=again, polls_so_far=looks, paid=Paid("$49.00", "Visa 4242"))  # fmt: skip
+                       again=again, polls_so_far=looks, paid=Paid("$49.00", "Visa 4242"),
+                       elsewhere=elsewhere)  # fmt: skip
 
 
 AWAY = "Our payment provider does not answer right now. Press the button again in a minute."
@@ -191,6 +203,7 @@ with stage().app_context():  # view models name the pages they lead to
         },
         "cancel-late": ("billing/cancel.html", cancel(late=True, trouble=AWAY)),
         **{f"return-{state}": ("billing/return.html", returned(state)) for state in RETURNS},
+        "return-elsewhere": ("billing/return.html", returned("paid", elsewhere=OrgChoice(ORG, "Acme", "owner"))),
         **{
             f"return-{state}-late": ("billing/return.html", returned(state, looks=15))
             for state in ("waiting", "open", "away")

@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from app.kit.periods import Period
-from app.metering.queries import Share, UsageFigure
+from app.metering.breakdowns import Share
+from app.metering.queries import UsageFigure
 from app.portal.dashboard import first_steps
 from app.portal.dashboard import view as product
 from app.portal.dashboard.view_models import DashboardView, EventRow
@@ -23,10 +24,12 @@ from app.portal.usage.view import MeterRef, UsageData, build_usage_view
 from app.portal.usage.view_models import UsageView
 from app.rating.schemas import parse_charge
 from app.statements.current_usage import CurrentUsage
-from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, compute_figures
-from app.statements.offers import Offer, OfferMeter
+from app.statements.figures import MeterFigures, MeterUse, Pace, compute_figures
+from app.statements.offers import Offer, OfferCharge, OfferMeter
 from app.statements.plan_context import PlanContext
 from app.statements.replay import Replay
+from app.subscriptions.terms.resolver import MeterRule
+from tests.support.terms import usage_terms
 from tests.web.stage import staged
 
 NOW = datetime(2026, 11, 21, 12, 0, 12, tzinfo=UTC)
@@ -44,10 +47,10 @@ METERS = {
     "tokens": ("Tokens", "token"),
 }
 TERMS = {
-    "sessions": UsageTerms("block", D(100)),
-    "minutes": UsageTerms("block", D(1200)),
-    "exports": UsageTerms("charge", D(200), charge=parse_charge(*NICKEL, 2)),
-    "tokens": UsageTerms(),
+    "sessions": usage_terms("block", D(100)),
+    "minutes": usage_terms("block", D(1200)),
+    "exports": usage_terms("charge", D(200), charge=parse_charge(*NICKEL, "USD")),
+    "tokens": usage_terms(),
 }
 USED = {
     "ok": {"sessions": "41", "minutes": "412", "exports": "36", "tokens": "12345678"},
@@ -117,10 +120,14 @@ def _offer(key: str, name: str, summary: str, fee: int | None, granted: dict[str
     free = key == "free"
     prices = {} if fee is None else {("USD", "month"): fee, ("USD", "year"): fee * 10, ("EUR", "month"): fee}
     meters = {
-        meter: OfferMeter(meter, *METERS[meter], policy, None if most is None else D(most), None, None, None, None)
+        meter: OfferMeter(meter, *METERS[meter], MeterRule(policy, None if most is None else D(most)))
         for meter, (policy, most) in granted.items()
     }
-    charges = {(meter, "USD"): NICKEL for meter, (policy, _) in granted.items() if policy == "charge"}
+    charges = {
+        (meter, "USD"): OfferCharge(uuid4(), *NICKEL, "period")
+        for meter, (policy, _) in granted.items()
+        if policy == "charge"
+    }
     limits: dict[str, Decimal | None] = {
         "jobs_at_once": D(1 if free else 3), "file_bytes": D(50_000_000 if free else 200_000_000),
         "requests_per_minute": None, "retention_days": D(30) if free else None,
@@ -142,9 +149,7 @@ OFFERS = [
 @staged
 def plans(*, signed_in: bool = True) -> PlansView:
     """The comparison, to an org on Free that fits Pro, or to a visitor."""
-    used = Replay(
-        "October 2026", {"sessions": MeterUse(D(60)), "minutes": MeterUse(D(800)), "exports": MeterUse(D(244))}
-    )
+    used = Replay("October 2026", {"sessions": D(60), "minutes": D(800), "exports": D(244)})
     seen = PlanContext("USD", plan="free" if signed_in else None)
     return build_plans_view(OFFERS, seen, ["USD", "EUR"], used if signed_in else None)
 
@@ -162,8 +167,9 @@ def usage(*, empty: bool = False) -> UsageView:
     ]
     total = sum((each.quantity for each in used), D(0))
     kinds = [("transcription", 58), ("live captions", 27), ("translation", 15)]
-    shares = [Share(minutes.id, kind, kind, total * part / 100, part) for kind, part in kinds]
-    refused = [RefusedRow(NOW, "Minutes", "The limit of 1,200 was reached", 14)]
+    shares = [Share(minutes.id, "value", kind, kind, total * part / 100, part, 1) for kind, part in kinds]
+    refused = [RefusedRow("A limit is reached: Minutes", "", 14, NOW, True, "",
+                          "Wait until it resets, or choose a larger plan.", "/plans", "Compare plans")]  # fmt: skip
     before = [UsageFigure(date(2026, 10, 20), minutes.id, "", D("880.5"), 90)]
     found = UsageData(minutes, meters, used, before, shares, (total, 252), refused)
     if empty:

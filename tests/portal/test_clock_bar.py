@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,9 +11,12 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from app.kit.clock import Clocks, OffsetClock, SystemClock
 from app.kit.periods import month_of
+from app.ops.clock.move import Patience
+from tests.pages import text_of
 from tests.scenario import Scenario
 from tests.today import WRITTEN, start_at
 
@@ -91,6 +95,36 @@ def test_the_way_back_never_leaves_the_site(scenario: Scenario, moving: OffsetCl
 
 def test_a_press_without_its_token_moves_nothing(scenario: Scenario, moving: OffsetClock) -> None:
     assert scenario.app.test_client().post("/sandbox/clock", data={"by": "week"}).status_code == 403
+    assert moving.now() - WRITTEN < SOON
+
+
+def shown(browser: FlaskClient) -> str:
+    """The page after the press."""
+    return text_of(browser.get("/plans"))
+
+
+def test_the_page_tells_where_the_clock_stopped_and_why(scenario: Scenario, moving: OffsetClock) -> None:
+    shared = scenario.app.extensions["tollkeeper"].shared(Patience)
+    browser, shared.seconds = scenario.app.test_client(), 0.2
+    scenario.session.execute(text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (clock_timestamp())"))
+    scenario.session.commit()
+    try:
+        assert move(browser, "week")[0] == 303
+    finally:
+        shared.seconds = Patience.seconds
+        for table in ("procrastinate_jobs", "procrastinate_workers"):
+            scenario.session.execute(text(f"DELETE FROM {table}"))
+        scenario.session.commit()
+    assert re.search(r"The business clock stopped at 21 November 2026, 12:00 UTC: .*\(job \d+\) waits", shown(browser))
+    assert moving.now() - WRITTEN < SOON
+
+
+def test_a_second_press_is_told_that_the_clock_moves(scenario: Scenario, moving: OffsetClock) -> None:
+    browser = scenario.app.test_client()
+    with moving.path.with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert move(browser, "week")[0] == 303
+    assert "The business clock is moving already." in shown(browser)
     assert moving.now() - WRITTEN < SOON
 
 

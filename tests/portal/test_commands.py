@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import click
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from app.kit.clock import Clocks, OffsetClock, SystemClock
 from app.ops.cli import clock, doctor, parse_span
@@ -42,6 +44,38 @@ def test_a_database_that_is_away_fails_and_hides_nothing_else(scenario: Scenario
     )
     found = {each.name: each.status for each in run_checks(settings)}
     assert (found["database"], found["mail"], found["settings"]) == ("failed", "warning", "ok")
+
+
+def test_a_scheduler_that_has_fallen_silent_is_no_fine_installation(scenario: Scenario) -> None:
+    """On the doctor's list and on the staff's page."""
+    production = replace(scenario.app.extensions["tollkeeper"].settings, sandbox=False)
+    wall, staff = scenario.app.extensions["tollkeeper"].clocks.wall, scenario.staff()
+
+    def heard(now: str, worker_ago: int, scheduler_ago: int) -> None:
+        for statement in (
+            "DELETE FROM procrastinate_periodic_defers",
+            "DELETE FROM procrastinate_workers",
+            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES ({now} - {worker} * interval '1 s')",
+            (
+                "INSERT INTO procrastinate_periodic_defers (task_name, periodic_id, defer_timestamp) VALUES"
+                " ('x', 'x', extract(epoch FROM {now} - {scheduler} * interval '1 s')::bigint)"
+            ),
+        ):
+            told = statement.format(now=now, worker=worker_ago, scheduler=scheduler_ago)
+            scenario.session.execute(text(told))
+        scenario.session.commit()
+
+    def told(worker_ago: int, scheduler_ago: int) -> tuple[str, str]:
+        """What both say of a worker and a scheduler that were heard of so many seconds ago."""
+        heard("clock_timestamp()", worker_ago, scheduler_ago)
+        finding = {each.name: each for each in run_checks(production)}["scheduler"]
+        heard(f"'{wall.now().isoformat()}'::timestamptz", worker_ago, scheduler_ago)
+        state = re.search(r"Scheduler.*?(Fine|Needs attention)", staff.get("/admin").text, re.DOTALL)
+        return finding.status, state[1] if state else "nothing"
+
+    assert told(3, 9) == ("ok", "Fine")
+    assert told(3, 200) == ("failed", "Needs attention")
+    assert told(200, 3) == ("failed", "Needs attention")
 
 
 def test_payments_that_are_off_are_no_fault(scenario: Scenario) -> None:
@@ -82,7 +116,7 @@ def test_the_doctor_names_subscriptions_whose_price_matches_no_plan(scenario: Sc
 def test_a_superuser_is_no_web_role_in_production(scenario: Scenario) -> None:
     settings = replace(scenario.app.extensions["tollkeeper"].settings, sandbox=False)
     found = {each.name: each for each in run_checks(settings)}
-    assert found["privileges"].status == "failed"
+    assert (found["privileges"].status, found["privileges"].detail) == ("failed", "postgres is a superuser")
     assert found["mail"].status == "failed"
 
 
@@ -105,6 +139,10 @@ def test_the_clock_moves_forward_in_the_sandbox(scenario: Scenario, tmp_path: Pa
         done = scenario.app.test_cli_runner().invoke(clock, ["advance", "3d"])
         assert done.exit_code == 0, done.output
         assert timedelta(days=3) <= moved.now() - WRITTEN < timedelta(days=3, seconds=30)
+        with moved.path.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            second = scenario.app.test_cli_runner().invoke(clock, ["advance", "3d"])
+        assert (second.exit_code, "moving already" in second.output) == (1, True)
         assert "business" in scenario.app.test_cli_runner().invoke(clock, ["show"]).output
     finally:
         scenario.app.extensions["tollkeeper"] = held
@@ -116,12 +154,15 @@ def test_a_clock_that_is_not_the_sandboxs_does_not_move(scenario: Scenario) -> N
     assert "Only a sandbox" in done.output
 
 
-@pytest.mark.parametrize(("words", "span"), [("90s", 90), ("2m", 120), ("1h", 3600), ("3d", 259200), ("1w", 604800)])
+@pytest.mark.parametrize(
+    ("words", "span"),
+    [("90s", 90), ("2m", 120), ("1h", 3600), ("3d", 259_200), ("1w", 604_800), ("63000000s", 63_000_000)],
+)
 def test_spans_are_a_number_and_a_unit(words: str, span: int) -> None:
     assert parse_span(words) == timedelta(seconds=span)
 
 
-@pytest.mark.parametrize("words", ["", "3", "d", "-1d", "1.5h", "3 d", "3y"])
+@pytest.mark.parametrize("words", ["", "3", "d", "-1d", "1.5h", "3 d", "3y", "100000d"])
 def test_other_spans_are_refused(words: str) -> None:
     with pytest.raises(click.BadParameter):
         parse_span(words)

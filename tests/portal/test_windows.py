@@ -19,6 +19,7 @@ from tests.portal.usage.test_usage_calls import call, meter
 from tests.scenario import Scenario
 from tests.statements.test_figures import END, START
 from tests.support.copy import copy
+from tests.support.terms import usage_terms
 
 D = Decimal
 REACHED = copy("dashboard.window_full", most="500", meters="API calls", until="22 Nov, 00:00 Europe/Berlin")
@@ -35,7 +36,7 @@ def made(
     *open_windows: Window, terms: UsageTerms | None = None, used: str = "7", aggregation: str = "sum"
 ) -> MeterFigures:
     pace = Pace(Period(START, END), START, START + timedelta(days=10))
-    return compute_figures("calls", "API calls", "call", aggregation, terms=terms or UsageTerms("block", D(1000)),
+    return compute_figures("calls", "API calls", "call", aggregation, terms=terms or usage_terms("block", D(1000)),
                    use=MeterUse(D(used)), pace=pace, windows=open_windows)  # fmt: skip
 
 
@@ -110,4 +111,30 @@ def test_a_greatest_value_is_met_and_not_used_up() -> None:
 
 def test_a_full_day_refuses_where_the_period_would_bill() -> None:
     day = Window("day", D(5), D(5), END)
-    assert made(day, terms=UsageTerms("charge", D(10)), used="20").shut == day
+    assert made(day, terms=usage_terms("charge", D(10)), used="20").shut == day
+
+
+def test_the_fullest_limit_decides_sentence_colour_and_prompt(scenario: Scenario) -> None:
+    """482 of 500 today is 48 % of the month, and nothing to call fine."""
+    org = scenario.org(zone="Europe/Berlin")
+    assert send(scenario, org, 482) < 300
+    page = read(org.browser())
+    until = "22 Nov, 00:00 Europe/Berlin"
+    assert copy("dashboard.window_tight", percent="96", most="500", meters="API calls", until=until) in page
+    assert copy("dashboard.window_tight_prompt", meters="API calls", percent="96") in page
+    assert "All fine" not in page
+    assert 'class="meter is-high"' in page
+
+
+@pytest.mark.parametrize(
+    ("day", "used", "pressure"),
+    [(390, "7", "ok"), (400, "7", "near"), (450, "7", "high"), (500, "7", "full"), (400, "850", "near"),
+     (499, "950", "high"), (10, "1000", "full")],
+)  # fmt: skip
+def test_the_bar_has_the_colour_of_the_fullest_limit(day: int, used: str, pressure: str) -> None:
+    assert made(Window("day", D(500), D(day), END), used=used).pressure == pressure
+
+
+def test_a_window_that_is_less_full_than_the_period_says_nothing() -> None:
+    assert made(Window("day", D(500), D(400), END), used="850").tight is None
+    assert made(Window("day", D(500), D(450), END), aggregation="max").tight is None

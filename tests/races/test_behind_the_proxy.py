@@ -22,7 +22,7 @@ import requests
 from flask_migrate import upgrade
 
 from app.kit.clock import Clocks, SystemClock
-from app.web.api import MAX_BODY
+from app.web.bodies import MAX_BODY
 from app.web.database import db
 from app.web.problems import PROBLEMS
 from sandbox.postgres import server as postgres
@@ -240,7 +240,7 @@ def test_the_address_without_tls_only_leads_to_the_one_with_it(portal: Portal) -
 
 
 ASKS = {"Accept-Encoding": "gzip, deflate, br"}
-SIGNED_IN = {**ASKS, "Cookie": "__Host-tk_form=x; __Host-tk_session=y"}
+SIGNED_IN = {**ASKS, "Cookie": "__Host-tk_session=x; __Host-tk_device=y"}
 
 
 @pytest.mark.parametrize(

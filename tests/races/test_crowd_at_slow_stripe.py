@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from random import Random
 from threading import Event
 from uuid import uuid4
@@ -21,8 +20,8 @@ OWNERS = ("new", "steady", "near", "high", "full")
 
 @pytest.mark.long
 @pytest.mark.alone
-def test_metering_and_the_dashboard_go_on_while_a_crowd_waits_for_stripe(tmp_path: Path) -> None:
-    with running(tmp_path / "instance", tmp_path / "stack.log") as stack:
+def test_metering_and_the_dashboard_go_on_while_a_crowd_waits_for_stripe() -> None:
+    with running() as stack:
         emails = [f"{name}@demo.example" for name in OWNERS for _tab in range(2)]
         crowd = [Buyer(stack.base, stack.stripe, each, stack.password(each), Random(0)) for each in emails]
         looker = Buyer(stack.base, stack.stripe, emails[0], stack.password(emails[0]), Random(0))

@@ -105,7 +105,7 @@ def test_singles_batches_and_a_change_of_limits_together_neither_deadlock_nor_pa
             with world.pool.connection() as connection, connection.transaction():
                 connection.execute("SELECT pg_advisory_xact_lock(usage_lock(%s))", (org,))
                 connection.execute(
-                    "UPDATE limits_in_force SET allowance = allowance + 1 WHERE org_id = %s AND per_minute IS NULL",
+                    "UPDATE terms_in_force SET cap = cap + 1 WHERE org_id = %s AND per_minute IS NULL",
                     (org,),
                 )
         elif number % 3 == 0:

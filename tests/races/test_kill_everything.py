@@ -88,9 +88,8 @@ class Writer(Thread):
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("kill")
-    with running(folder / "instance", folder / "stack.log") as it:
+def stack() -> Iterator[Stack]:
+    with running() as it:
         yield it
 
 

@@ -5,6 +5,8 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from app.kit.money import plain
+from app.rating.division import ROUNDINGS
+from app.rating.per import UNIT_PRICED
 from app.rating.schemas import parse_charge
 
 TIERS = [
@@ -26,8 +28,11 @@ PROPERTIES = {
 }  # fmt: skip
 
 
+CURRENCIES = {0: "JPY", 2: "USD", 3: "KWD"}
+
+
 def charge(model, places=2, **properties):
-    return parse_charge(model, properties or PROPERTIES[model], places)
+    return parse_charge(model, properties or PROPERTIES[model], CURRENCIES[places])
 
 
 def amounts(most=10**6):
@@ -63,4 +68,12 @@ def charges(draw, models=tuple(PROPERTIES)):
         "percentage": lambda: {"rate": draw(amounts(100)), "fixed_fee": draw(amounts())},
         "graduated_percentage": lambda: {"tiers": draw(tiers(["rate", "flat_amount"]))},
     }[model]()
-    return parse_charge(model, properties, draw(st.sampled_from([0, 2, 3])))
+    if model in UNIT_PRICED and draw(st.booleans()):
+        properties["per"] = draw(st.sampled_from([1, 2, 10, 1000, 10**6, 10**9]))
+    if model != "flat" and draw(st.booleans()):
+        divisor = draw(st.decimals(min_value="0.000001", max_value=10**6, places=6))
+        properties |= {"divide_by": divisor, "round": draw(st.sampled_from(list(ROUNDINGS)))}
+    least, most = sorted((draw(st.integers(0, 10**6)), draw(st.integers(0, 10**6))))
+    properties |= {"minimum": least} if draw(st.booleans()) else {}
+    properties |= {"maximum": most} if draw(st.booleans()) else {}
+    return parse_charge(model, properties, draw(st.sampled_from(list(CURRENCIES.values()))))

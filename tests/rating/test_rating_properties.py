@@ -17,13 +17,16 @@ weights = st.lists(st.decimals(min_value=0, max_value=10**12, places=6), min_siz
 def test_the_lines_add_up_to_the_amount_and_cover_the_excess(charge, quantity, allowance):
     rated = price(charge, quantity, allowance)
     with exactly():
-        assert sum(line.subtotal for line in rated.lines) == rated.amount
-        assert sum(line.quantity for line in rated.lines) == rated.excess == max(quantity - allowance, 0)
+        lifted = rated.bound.subtotal if rated.bound else 0
+        assert sum(line.subtotal for line in rated.lines) + lifted == rated.amount
+        assert sum(line.quantity for line in rated.lines) == rated.units
+        assert rated.excess == max(quantity - allowance, 0)
+        assert charge.division.by is not None or rated.units == rated.excess
         assert rated.included + rated.excess == quantity
         for line in rated.lines:
             assert line.blocks * line.unit_amount + line.flat_amount == line.subtotal
             assert line.quantity >= 0
-    assert rated.rounded == round_half_away(rated.amount)
+        assert rated.rounded == round_half_away(rated.amount / charge.step) * charge.step
 
 
 @given(charges(), quantities, quantities)
@@ -35,7 +38,7 @@ def test_a_negative_quantity_is_the_mirror_line_by_line(charge, quantity, allowa
         assert down.amount == -up.amount
         assert down.rounded == -up.rounded
         assert [line.subtotal for line in down.lines] == [-line.subtotal for line in up.lines]
-        assert sum(line.subtotal for line in down.lines) == down.amount
+        assert sum(line.subtotal for line in down.lines) + (down.bound.subtotal if down.bound else 0) == down.amount
         assert (down.included, down.excess) == (-up.included, -up.excess)
 
 
@@ -60,7 +63,7 @@ def test_a_larger_allowance_never_costs_more(charge, quantity, one, other):
 def test_graduated_is_never_below_volume_where_unit_prices_fall(rows, quantity):
     falling = sorted((row["unit_amount"] for row in rows), key=Decimal, reverse=True)
     rows = [row | {"unit_amount": unit} for row, unit in zip(rows, falling, strict=True)]
-    graduated, volume = (parse_charge(model, {"tiers": rows}, 2) for model in ("graduated", "volume"))
+    graduated, volume = (parse_charge(model, {"tiers": rows}, "USD") for model in ("graduated", "volume"))
     assert price(graduated, quantity).amount >= price(volume, quantity).amount
 
 
@@ -68,10 +71,10 @@ def test_graduated_is_never_below_volume_where_unit_prices_fall(rows, quantity):
 @settings(deadline=None)
 def test_one_open_tier_is_the_same_under_graduated_volume_and_per_unit(unit, quantity):
     same = [
-        parse_charge("per_unit", {"unit_amount": unit}, 2),
-        parse_charge("graduated", {"tiers": [{"unit_amount": unit}]}, 2),
-        parse_charge("volume", {"tiers": [{"unit_amount": unit}]}, 2),
-        parse_charge("package", {"size": "0.000001", "price": "0"}, 2),
+        parse_charge("per_unit", {"unit_amount": unit}, "USD"),
+        parse_charge("graduated", {"tiers": [{"unit_amount": unit}]}, "USD"),
+        parse_charge("volume", {"tiers": [{"unit_amount": unit}]}, "USD"),
+        parse_charge("package", {"size": "0.000001", "price": "0"}, "USD"),
     ]
     first, *others = [price(charge, quantity).amount for charge in same[:3]]
     assert others == [first, first]
@@ -84,7 +87,26 @@ def test_a_package_bills_whole_blocks_and_never_one_too_many(charge, quantity):
     paid = price(charge, quantity).lines[-1]
     with exactly():
         assert paid.blocks == paid.blocks.to_integral_value()
-        assert paid.blocks * charge.size >= paid.quantity > (paid.blocks - 1) * charge.size
+        size = charge.pricing.size
+        assert paid.blocks * size >= paid.quantity > (paid.blocks - 1) * size
+
+
+@given(charges(), quantities)
+@settings(deadline=None)
+def test_an_amount_stays_between_minimum_and_maximum(charge, quantity):
+    amount = price(charge, quantity).amount
+    assert amount >= (charge.bounds.minimum or 0)
+    assert charge.bounds.maximum is None or amount <= charge.bounds.maximum
+
+
+@given(charges(), quantities)
+@settings(deadline=None)
+def test_divided_units_are_whole_and_within_one_of_the_quotient(charge, quantity):
+    assume(charge.division.by is not None)
+    units = price(charge, quantity).units
+    with exactly():
+        assert units == units.to_integral_value()
+        assert abs(units * charge.division.by - quantity) <= charge.division.by
 
 
 @given(st.integers(-(10**15), 10**15), weights)

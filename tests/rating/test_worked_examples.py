@@ -112,7 +112,7 @@ def test_the_breakdown_names_bounds_quantities_and_amounts():
 def test_the_breakdown_of_a_package_shows_free_units_and_begun_blocks():
     free, paid = price(charge("package"), Decimal("-250.5")).lines
     assert (free.quantity, free.blocks, free.subtotal) == (-50, -50, 0)
-    assert (paid.quantity, paid.per, paid.blocks, paid.subtotal) == (Decimal("-200.5"), 100, -3, -1500)
+    assert (paid.quantity, paid.block_size, paid.blocks, paid.subtotal) == (Decimal("-200.5"), 100, -3, -1500)
 
 
 def test_a_package_of_one_unit_bills_a_begun_unit_as_a_whole_one():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 import stripe
 
 from tests.standin import StandIn
@@ -68,9 +71,52 @@ class Shop:
         params: Any = {"subscription": subscription, "limit": 100, "expand": ["data.payments"]}
         return list(reversed(self.v1.invoices.list(params).data))
 
+    def save_card(self, token: str = "pm_card_visa") -> str:
+        """A card, saved and made the customer's default."""
+        card = self.v1.payment_methods.attach(token, {"customer": self.customer}).id
+        self.v1.customers.update(self.customer, {"invoice_settings": {"default_payment_method": card}})
+        return card
+
+    def draft(self, *amounts: int, **more: Any) -> stripe.Invoice:
+        """A manual draft with these amounts on it."""
+        params: Any = {"customer": self.customer, "currency": "usd", **more}
+        invoice = self.v1.invoices.create(params)
+        for amount in amounts:
+            self.item(amount, invoice.id)
+        return invoice
+
+    def item(self, amount: int, invoice: str | None = None, **more: Any) -> stripe.InvoiceItem:
+        """An invoice item, pending or on a draft."""
+        params: Any = {"customer": self.customer, "currency": "usd", "amount": amount, "description": "Extra", **more}
+        return self.v1.invoice_items.create({**params, "invoice": invoice} if invoice else params)
+
+    def final(self, *amounts: int, **more: Any) -> stripe.Invoice:
+        """A manual invoice, finalised; nobody collects it unless `auto_advance` says so."""
+        return self.v1.invoices.finalize_invoice(self.draft(*amounts).id, {"auto_advance": False, **more})
+
+    def balance(self) -> int:
+        """The customer's balance."""
+        return int(self.v1.customers.retrieve(self.customer).balance or 0)
+
+    def movements(self) -> list[tuple[str, int]]:
+        """The types and amounts of what changed the balance, oldest first."""
+        rows = self.v1.customers.balance_transactions.list(self.customer).data
+        assert all(later.ending_balance == row.ending_balance + later.amount for later, row in itertools.pairwise(rows))
+        return [(row.type, row.amount) for row in reversed(rows)]
+
     def types(self) -> list[str]:
         """The types of all events, oldest first."""
         return [event["type"] for event in self.standin.events()]
+
+
+def refused(call: Callable[[], Any]) -> dict[str, Any]:
+    """The error object that a call is answered with."""
+    with pytest.raises(stripe.StripeError) as caught:
+        call()
+    body = caught.value.json_body
+    assert isinstance(body, dict)
+    error: dict[str, Any] = body["error"]
+    return {**error, "status": caught.value.http_status}
 
 
 def at(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> datetime:

@@ -17,13 +17,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import psycopg
 import pytest
+import stripe
 
 from app.settings import PROJECT
 from sandbox.installation import Installation, RunError
-from sandbox.run import launch
+from sandbox.run import _standin_command, launch
+from sandbox.standin import API_VERSION
 from sandbox.supervisor import PAUSE, Process, Supervisor
 from tests.today import start_at
 
@@ -98,6 +101,7 @@ def until(true: Callable[[], bool], supervisor: Supervisor | None = None, second
 def test_killed_together_all_come_back_with_the_data_and_a_stop_leaves_none(installation: Installation) -> None:
     with launched(installation) as (supervisor, env):
         _another_run_is_refused(installation)
+        _moves_its_clock_through_a_renewal(installation, env)
         _kill_and_wait(supervisor.processes, installation, supervisor)
         _has_kept_its_data(env["OWNER_DATABASE_URL"])
     assert processes(installation) == []
@@ -128,6 +132,37 @@ def launched(installation: Installation) -> Iterator[tuple[Supervisor, dict[str,
             yield supervisor, env
         finally:
             supervisor.stop()
+
+
+def _moves_its_clock_through_a_renewal(installation: Installation, env: dict[str, str]) -> None:
+    """Its own command and its Stripe move the clock alike: what happened on the way was heard of when it happened."""
+    client = stripe.StripeClient(
+        env["STRIPE_SECRET_KEY"], base_addresses={"api": installation.stripe}, stripe_version=API_VERSION
+    )
+    monthly: Any = {"currency": "usd", "unit_amount": 900, "recurring": {"interval": "month"}}
+    price = client.v1.prices.create({**monthly, "product_data": {"name": "Moved"}}).id
+    customer = client.v1.customers.create({"payment_method": "pm_card_visa"})
+    card = client.v1.payment_methods.list({"customer": customer.id}).data[0].id
+    client.v1.subscriptions.create(
+        {"customer": customer.id, "items": [{"price": price}], "default_payment_method": card}
+    )
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "clock", "advance", "33d"]
+    done = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    clock = client.v1.test_helpers.test_clocks.create({"frozen_time": 1})
+    client.v1.test_helpers.test_clocks.advance(clock.id, {"frozen_time": clock.frozen_time + 3600})
+    until(lambda: client.v1.test_helpers.test_clocks.retrieve(clock.id).status == "ready")
+    until(lambda: _heard_at_once(env["OWNER_DATABASE_URL"]) == [True] * 4)
+
+
+def _heard_at_once(address: str) -> list[bool]:
+    """Of each event of the renewal's invoice, whether its webhook came before the next thing happened to it."""
+    heard = """
+        SELECT received_at < created_at + interval '1 hour' FROM stripe_inbox
+        WHERE type IN ('invoice.created', 'invoice.finalized', 'invoice.paid', 'invoice.payment_succeeded')
+          AND body #>> '{data,object,billing_reason}' = 'subscription_cycle'"""
+    with psycopg.connect(address) as connection:
+        return [row[0] for row in connection.execute(heard).fetchall()]
 
 
 def _kill_and_wait(killed: list[Process], installation: Installation, supervisor: Supervisor) -> None:
@@ -235,6 +270,20 @@ def test_the_usual_place_is_port_5000_and_the_projects_instance_folder() -> None
     assert usual.instance == PROJECT / "instance"
     assert usual.environment({"A": "1"})["SMTP_PORT"] == "5002"
     assert usual.stripe == "http://127.0.0.1:5003"
+
+
+def test_other_users_of_the_machine_read_no_email_no_log_no_payment_and_no_secret(tmp_path: Path) -> None:
+    installation = Installation(_four_ports(), tmp_path)
+    (tmp_path / "mail").mkdir(mode=0o755)  # by an earlier release
+    with installation.claim():
+        assert {name: (tmp_path / name).stat().st_mode & 0o777 for name in ("mail", "log", "stripe")} == {
+            "mail": 0o700, "log": 0o700, "stripe": 0o700,
+        }  # fmt: skip
+    secrets = installation.stripe_settings()
+    command = _standin_command(installation, secrets)
+    assert not any(
+        secrets[name] in word for name in ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS") for word in command
+    )
 
 
 def test_the_key_and_the_webhook_secret_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any, ForwardRef, get_args
 
 import pytest
 import requests
-import stripe
 from typing_extensions import is_typeddict
 
 from sandbox.standin import API_VERSION, routes
 from sandbox.standin.http import params
+from tests.sandbox.billing import refused
 from tests.standin import StandIn
 
 
@@ -32,16 +31,6 @@ def get(standin: StandIn, path: str, **headers: str) -> requests.Response:
     sent = {"Authorization": f"Bearer {standin.key}", "Stripe-Version": API_VERSION} | headers
     with requests.Session() as http:
         return http.get(standin.url + path, headers=sent, timeout=5)
-
-
-def refused(call: Callable[[], Any]) -> dict[str, Any]:
-    """The error object that a call is answered with."""
-    with pytest.raises(stripe.StripeError) as caught:
-        call()
-    body = caught.value.json_body
-    assert isinstance(body, dict)
-    error: dict[str, Any] = body["error"]
-    return {**error, "status": caught.value.http_status}
 
 
 def test_a_customer_is_created_read_and_changed(standin: StandIn) -> None:

@@ -9,7 +9,7 @@ import requests
 import stripe
 
 from sandbox.standin.errors import StripeError
-from tests.sandbox.test_standin_core import refused
+from tests.sandbox.billing import refused
 from tests.standin import StandIn
 
 

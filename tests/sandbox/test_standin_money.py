@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox.test_standin_core import refused
+from tests.sandbox.billing import refused
 from tests.standin import StandIn
 from tests.today import FixedClock
 

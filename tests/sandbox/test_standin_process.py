@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ from typing import Any
 import pytest
 import stripe
 
+from app.ops.clock.stripe_sandbox import StripeSandbox
 from sandbox.standin import API_VERSION
+from sandbox.standin.store.clock import FileClock
 from tests.today import NOON, start_at
 
 KEY, SECRET = "sk_test_process", "whsec_process"
@@ -28,11 +32,12 @@ class Door(BaseHTTPRequestHandler):
     """Takes every delivery and keeps it."""
 
     got: list[tuple[bytes, str]]
+    status = 200
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.got.append((body, self.headers["Stripe-Signature"]))
-        self.send_response(200)
+        self.send_response(self.status)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -54,25 +59,36 @@ def door() -> Iterator[tuple[str, list[tuple[bytes, str]]]]:
 
 
 @contextmanager
-def running(folder: Path, webhook: str) -> Iterator[stripe.StripeClient]:
+def serving(folder: Path, webhook: str) -> Iterator[str]:
+    """A stand-in's address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     words = [
         sys.executable, "-m", "sandbox.standin", "--port", str(port), "--folder", str(folder), "--clock",
-        str(folder / "clock"), "--webhook", webhook, "--secret", SECRET, "--key", KEY,
+        str(folder / "clock"), "--webhook", webhook,
     ]  # fmt: skip
-    process = subprocess.Popen(words, stderr=subprocess.PIPE)
-    client = stripe.StripeClient(
-        KEY, base_addresses={"api": f"http://127.0.0.1:{port}"}, stripe_version=API_VERSION, max_network_retries=0
-    )
+    secrets = {"STRIPE_WEBHOOK_SECRETS": SECRET, "STRIPE_SECRET_KEY": KEY}
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, env={**os.environ, **secrets})
     try:
         wait(lambda: reachable(port) or process.poll() is not None)
-        yield client
+        assert folder.stat().st_mode & 0o077 == 0
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=15)
     assert (process.returncode, errors) == (0, b"")
+
+
+@contextmanager
+def running(folder: Path, webhook: str) -> Iterator[stripe.StripeClient]:
+    """The SDK in front of a stand-in."""
+    with serving(folder, webhook) as base:
+        yield client_of(base)
+
+
+def client_of(base: str) -> stripe.StripeClient:
+    return stripe.StripeClient(KEY, base_addresses={"api": base}, stripe_version=API_VERSION, max_network_retries=0)
 
 
 def reachable(port: int) -> bool:
@@ -109,3 +125,43 @@ def test_a_run_keeps_its_objects_answers_and_time(tmp_path: Path, door: tuple[st
         assert client.v1.customers.create({"email": "b@example.com"}, {"idempotency_key": "k2"}).id == fresh.id
         assert client.v1.customers.list().data[0].id == fresh.id
         assert client.v1.events.retrieve(event.id).type == "customer.created"
+
+
+def test_a_clock_with_a_mover_is_moved_by_it(tmp_path: Path) -> None:
+    """The stand-in asks for the span and leaves the file alone; by itself, the clock jumps."""
+    asked = tmp_path / "asked"
+    script = f"import sys, pathlib; pathlib.Path({str(asked)!r}).write_text(sys.argv[1])"
+    start_at(tmp_path / "clock")
+    before = (tmp_path / "clock").read_text(encoding="ascii")
+    FileClock(tmp_path / "clock", (sys.executable, "-c", script)).advance(86_400.2)
+    wait(lambda: asked.exists() and asked.read_text())
+    assert (asked.read_text(), (tmp_path / "clock").read_text(encoding="ascii")) == ("86401s", before)
+    FileClock(tmp_path / "clock").advance(10)
+    assert float((tmp_path / "clock").read_text(encoding="ascii")) == pytest.approx(float(before) + 10)
+
+
+def test_who_moves_the_clock_asks_what_is_due_and_what_waits(tmp_path: Path) -> None:
+    """Until the webhook has been taken; one that is tried again later does not count."""
+    start_at(tmp_path / "clock")
+    refusing = type("Refusing", (Door,), {"got": [], "status": 500})
+    server = HTTPServer(("127.0.0.1", 0), refusing)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    with serving(tmp_path, f"http://127.0.0.1:{server.server_port}/webhooks/stripe") as base:
+        client, place = client_of(base), StripeSandbox(f"{base}/sandbox")
+        now = NOON + timedelta(minutes=5)
+        assert (place.settle(), place.next_due(now, now + timedelta(days=9))) == ([], None)
+        made = client.v1.customers.create({"email": "a@example.com"})
+        [waiting] = place.settle()
+        assert waiting.startswith("webhook customer.created (evt_")
+        session = client.v1.checkout.sessions.create(
+            {"mode": "setup", "customer": made.id, "currency": "usd", "success_url": "http://localhost/"}
+        )
+        expires = datetime.fromtimestamp(session.expires_at, UTC)
+        assert place.next_due(now, expires) == expires
+        assert place.next_due(now, expires - timedelta(seconds=1)) is None
+        thread.start()
+        wait(lambda: not place.settle())
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+    assert place.settle() == ["the Stripe sandbox does not answer"]

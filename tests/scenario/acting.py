@@ -71,9 +71,14 @@ class Acting(People):
         assert answer.status_code == 200, answer.text
         return answer.get_json()
 
-    def allowance(self, meter: str = "api_calls") -> int:
-        """The limit in force, as the API tells it."""
-        return int(next(each["allowance"] for each in self.reads("/limits")["meters"] if each["meter"] == meter))
+    def cap(self, meter: str = "api_calls") -> int:
+        """The quantity above which usage is refused, as the API tells it."""
+        return int(self.granted(meter)["cap"])
+
+    def granted(self, meter: str = "api_calls") -> dict[str, Any]:
+        """The terms of a meter, as the API tells them."""
+        found: dict[str, Any] = next(each for each in self.reads("/limits")["meters"] if each["meter"] == meter)
+        return found
 
     def bills(self) -> list[dict[str, str]]:
         """The billing history as its file gives it, oldest first."""

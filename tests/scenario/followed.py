@@ -17,10 +17,10 @@ from app.subscriptions.sync_from_stripe import StripeFacts, sync_from_stripe
 
 _ROWS = {
     "subscriptions": "plan_version_id, state, interval, currency, collection, anchor_at, started_at, ended_at,"
-    " billing_starts_at, billing_ends_at, cancel_at, limited_at",
+    " billing_starts_at, billing_ends_at, cancel_at, limited_at, restriction_lifted_until",
     "usage_periods": "starts_at, ends_at, previous_end, plan_version_id, time_zone",
-    "limits_in_force": "period_start, meter_id, allowance, policy, hard_limit, per_day",
-    "subscription_terms": "starts_at, plan_version_id",
+    "terms_in_force": "period_start, meter_id, allowance, policy, hard_limit, cap, per_day, charge_id",
+    "plans_in_force": "starts_at, plan_version_id",
 }
 
 

@@ -45,7 +45,7 @@ def payer(scenario: Scenario, *, state: str = "active", cancels: bool = False, l
         id=_id("sub"), org_id=org.id, customer_id=customer.id, subscription_id=ours.id, status=state,
         item_id=_id("si"), price_id=_price(session), period_start=BEGAN, period_end=RENEWS, anchor_at=BEGAN,
         cancel_at=RENEWS if cancels else None, cancel_at_period_end=cancels, latest_invoice_id=None,
-        created_at=BEGAN, ended_at=None, synced_at=BEGAN,
+        created_at=BEGAN, ended_at=None, retrieved_at=BEGAN,
     )  # fmt: skip
     session.add(customer)
     session.flush()
@@ -85,7 +85,7 @@ def visit(org: Org, *, state: str = "open", plan: str = "pro", session_id: str |
 def _customer(org: UUID, card: dict[str, Any]) -> StripeCustomer:
     facts = {"card_brand": "visa", "card_last4": "4242", "card_exp_month": 12, "card_exp_year": 2034, **card}
     return StripeCustomer(id=_id("cus"), org_id=org, email="ada@example.com", delinquent=False, card_id=_id("pm"),
-                          created_at=BEGAN, synced_at=BEGAN, **facts)  # fmt: skip
+                          created_at=BEGAN, retrieved_at=BEGAN, **facts)  # fmt: skip
 
 
 def _price(session: Any) -> str:
@@ -138,7 +138,7 @@ def _invoice(org: UUID, subscription_id: str, at: datetime, **changed: Any) -> S
         id=name, org_id=org, stripe_subscription_id=subscription_id, number=f"TK-{name[-6:].upper()}",
         billing_reason="subscription_cycle", currency="USD", total=FEE, tax=0, amount_due=FEE, period_start=at,
         period_end=at + timedelta(days=30), attempt_count=1, hosted_url=f"https://invoice.stripe.com/i/{name}",
-        pdf_url=f"https://pay.stripe.com/invoice/{name}/pdf", created_at=at, finalized_at=at, synced_at=at, **facts,
+        pdf_url=f"https://pay.stripe.com/invoice/{name}/pdf", created_at=at, finalized_at=at, retrieved_at=at, **facts,
     )  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
 
 from flask import Flask
 from sqlalchemy import text
@@ -11,8 +10,6 @@ from sqlalchemy import text
 from app.metering.rollups.fold import fold_rollups as step
 from app.web.database import transaction
 from tests.today import FixedClock
-
-AT_ONCE = timedelta(0)
 
 
 def fold(app: Flask, clock: FixedClock) -> None:
@@ -23,7 +20,7 @@ def fold(app: Flask, clock: FixedClock) -> None:
         while more or _number("SELECT upto FROM rollup_state WHERE name = 'orgs'") <= mark:
             assert time.monotonic() < until, "the watermark was held back for a minute"
             with transaction() as session:
-                more = step(session, clock.at, rest=AT_ONCE).more
+                more = step(session, clock.at).more
             time.sleep(0 if more else 0.02)
 
 

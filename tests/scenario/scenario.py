@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import count
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,15 +16,17 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app.accounts import models as accounts
-from app.payments.models import InboxEvent
+from app.ops.clock.mover import Mover
+from app.payments.webhooks.models import InboxEvent
 from app.web.database import db
 from tests import factories
 from tests.factories import MadePlan
 from tests.scenario import queue, webhook
+from tests.scenario.moving import PortalHere, StripeHere
 from tests.scenario.org import Org
 from tests.scenario.rollups import fold
 from tests.standin import StandIn
-from tests.today import FixedClock, months_later
+from tests.today import FixedClock
 
 
 @dataclass
@@ -108,11 +109,21 @@ class Scenario:
         self.clock.advance(timedelta(**time))
         return self
 
+    def moves_to(self, when: str | datetime, look: Callable[[], None] = lambda: None) -> Scenario:
+        """Move the clock as the sandbox does: from due instant to due instant, at each until all is quiet; then `look`.
+
+        What is due here counts only for stories with sweeps.
+        """
+        target = factories.utc(when) if isinstance(when, str) else when
+        places = [StripeHere(self.stripe), PortalHere(self.app, self.only, self.sweeps)]
+        Mover(self.clock, places, look=look, pause=lambda: None).move(target)
+        return self
+
     def renew(self) -> None:
-        """The next month of what began at NOON has begun a day ago; Stripe charges it, and we hear of it."""
-        self.at(next(at for at in map(months_later, count(1)) if at > self.clock.at) + timedelta(days=1))
-        self.stripe.run_due()
-        self.later(hours=2)
+        """The next period of what runs at Stripe began a day ago; Stripe charges it, and we hear of it."""
+        running = (each for each in self.stripe.objects("subscription") if each["ended_at"] is None)
+        ends = (datetime.fromtimestamp(each["items"]["data"][0]["current_period_end"], UTC) for each in running)
+        self.moves_to(min(end for end in ends if end > self.clock.at) + timedelta(days=1, hours=2))
         self.settle()
 
     def sessions(self, **match: Any) -> list[dict[str, Any]]:

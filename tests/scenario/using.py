@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Self
 
 import msgspec
@@ -10,6 +11,7 @@ from app.kit.actor import SYSTEM
 from app.metering.recorder import get_usage_recorder
 from app.metering.recording.batch import BatchTerms, record_batch
 from app.metering.schemas import Event
+from app.subscriptions.overrides.service import NewOverride, give_override
 from app.subscriptions.service import assign_plan
 from app.web.database import transaction
 from tests import factories
@@ -27,6 +29,19 @@ class Using(OrgBase):
         self.scenario.session.rollback()
         with transaction() as session:
             assign_plan(session, self.id, version_id, interval=interval, currency=currency, actor=SYSTEM, now=at)
+        return self
+
+    def agrees(self, key: str, value: Any, *, ends_at: datetime | None = None, stays: bool = False) -> Self:
+        """Staff agree another value with it."""
+        self.scenario.session.rollback()
+        given = NewOverride(key, value, "Agreed by email", ends_at, stays)
+        with transaction() as session:
+            give_override(session, self.id, given, actor=SYSTEM, now=self.now)
+        return self
+
+    def with_period(self) -> Self:
+        """The usage period of now is open, with its terms, as it is within a minute of a sign-up."""
+        get_usage_recorder().resolve_terms(self.id, self.now, self.now)
         return self
 
     def uses(self, quantity: int | str, *, meter: str = "api_calls", at: str = "2026-11-10 12:00",

@@ -47,15 +47,31 @@ def test_usage_record_batch_records_what_fits_once(sql: Sql, exact: bool) -> Non
     ("given", "code"),
     [({"p_meters": ["none"]}, "TK002"), ({"p_clients": ["none"], "p_client": [1]}, "TK002"),
      ({"p_at": [NOW - timedelta(days=36)]}, "TK002"), ({"p_quantity": [11]}, "TK002"),
-     ({"p_at": [MONTHS[2]], "p_newest": MONTHS[2]}, "TK004")],
+     ({"p_at": [MONTHS[2]], "p_newest": MONTHS[2]}, "TK004"),
+     ({"p_at": [MONTHS[2]], "p_newest": MONTHS[2], "p_exact": True}, "TK004")],
 )  # fmt: skip
 def test_usage_record_batch_asks_for_the_exact_way_or_a_period(sql: Sql, given: dict[str, Any], code: str) -> None:
     org, (meter, key) = sql.org(), sql.meter()
     sql.limit(org, meter, allowance=10)
-    with pytest.raises(Exception, match="event by event" if code == "TK002" else "no usage period") as caught:  # noqa: SIM117
+    with pytest.raises(Exception, match="event by event" if code == "TK002" else "not open") as caught:  # noqa: SIM117
         with sql.connection.transaction():
             record(sql, org, [key], [(1, 1)], **given)
     assert caught.value.sqlstate == code  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("p_exact", [False, True])
+@pytest.mark.parametrize("missing", [True, False])
+def test_a_batch_whose_terms_are_missing_or_have_run_out_asks_for_them(sql: Sql, missing: bool, p_exact: bool) -> None:
+    """Never unlimited: nothing is recorded until the terms are resolved. Imports pass limits and need none."""
+    org, (meter, key) = sql.org(), sql.meter()
+    if missing:
+        sql.rows("DELETE FROM terms_in_force WHERE org_id = %s", org)
+    else:
+        sql.terms(org, meter, MONTHS[1], valid_until=NOW)
+    with pytest.raises(Exception, match="unresolved") as caught, sql.connection.transaction():
+        record(sql, org, [key], [(1, 1)], p_exact=p_exact)
+    assert caught.value.sqlstate == "TK004"  # type: ignore[attr-defined]
+    assert record(sql, org, [key], [(1, 1)], p_exact=p_exact, p_limited=False)[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -76,7 +92,7 @@ def test_usage_admit_decides_in_the_order_of_the_batch(
     sql.limit(org, meter, **limit)
     found, duplicates, refused = sql.rows(
         "SELECT admitted, duplicates, refused FROM usage_admit(%s, %s, %s, %s, true, true, %s, %s, ARRAY[NULL], NULL,"
-        " %s, %s, %s, %s, '{1,1,1}', '{6,5,4}', %s, NULL, NULL)",
+        " NULL, %s, %s, '{UTC}', %s, %s, '{1,1,1}', '{6,5,4}', %s, NULL, NULL)",
         org, NOW, NOW, NOW, [meter], [aggregation], [MONTHS[1]], [MONTHS[2]], [uuid4() for _ in range(3)], [ZERO] * 3,
         [NOW] * 3,
     )[0]  # fmt: skip
@@ -97,9 +113,9 @@ def test_usage_consume_admitted_keeps_the_greatest_of_a_maximum(
     org, (meter, _) = sql.org(), sql.meter("max")
     for quantity in quantities:
         sql.rows(
-            "SELECT usage_consume_admitted(%s, %s, %s, '{max}', %s, %s::numeric[], '{1}', '{day,hour,minute}', %s,"
-            " %s::numeric[])",
-            org, billable, [meter], [MONTHS[1]], [quantity], [NOW] * 3, [quantity, None, None],
+            "SELECT usage_consume_admitted(%s, %s, %s, '{max}', %s, %s::numeric[], '{0}', '{1}', '{1,1,1}',"
+            " '{day,hour,minute}', %s, %s, %s::numeric[])",
+            org, billable, [meter], [MONTHS[1]], [quantity], [NOW] * 3, [NOW] * 3, [quantity, None, None],
         )  # fmt: skip
     found = sql.rows("SELECT used, unbilled FROM usage_counters WHERE org_id = %s", org)
     assert found == ([] if used is None else [(used, unbilled)])
@@ -115,13 +131,17 @@ def test_usage_batch_fits_and_usage_consume_batch_judge_alike(
 ) -> None:
     org, (meter, _) = sql.org(), sql.meter()
     sql.limit(org, meter, **limit)
-    asked = "SELECT usage_batch_fits(%s, %s, %s, '{sum}', %s, '{1,1}', %s::numeric[], %s)"
+    asked = "SELECT usage_batch_fits(%s, %s, %s, '{sum}', %s, '{UTC}', '{1,1}', %s::numeric[], %s)"
     assert sql.value(asked, org, NOW, [meter], [MONTHS[1]], quantities, [NOW, NOW]) is fits
-    take = "SELECT usage_consume_batch(%s, %s, true, true, %s, %s, %s::numeric[], '{2}')"
-    arguments = (org, NOW, [meter], [MONTHS[1]], [sum(quantities)])
+    take = (
+        "SELECT usage_consume_batch(%s, %s, true, true, %s, '{sum}', %s, '{UTC}', '{1,1}', %s::numeric[], %s, %s, %s,"
+        " %s::numeric[], '{2}')"
+    )
+    sums = ([meter], [MONTHS[1]], [sum(quantities)])
+    arguments = (org, NOW, [meter], [MONTHS[1]], quantities, [NOW, NOW], *sums)
     sql.insert("usage_counters", org_id=org, meter_id=meter, period_start=MONTHS[1])  # the first row is never refused
     if "per_hour" in limit:
-        sql.insert("usage_windows", org_id=org, meter_id=meter, span="hour", starts_at=NOW.replace(minute=0, second=0))
+        sql.window(org, meter, "hour", NOW.replace(minute=0, second=0))
     if fits:
         sql.rows(take, *arguments)
         assert sql.value("SELECT used FROM usage_counters WHERE org_id = %s", org) == sum(quantities)
@@ -136,6 +156,10 @@ def test_usage_batch_subjects_are_one_id_a_label_in_order(sql: Sql) -> None:
     assert first[1] == known
     assert len(set(first)) == 3
     assert sql.value("SELECT usage_batch_subjects(%s, '{a,b,c}')", org) == first[::-1]
+
+
+def test_usage_batch_subjects_never_returns_fewer_ids_than_labels(sql: Sql) -> None:
+    sql.fails("P0001", "SELECT usage_batch_subjects(%s, %s::text[])", sql.org(), ["a", None, "b"])
 
 
 def test_usage_batch_values_are_those_of_single_events(sql: Sql) -> None:
@@ -158,3 +182,37 @@ def test_usage_batch_conflicts_are_known_ids_with_other_content(sql: Sql) -> Non
     conflicts = sql.value(asked, org, keys, [ZERO, ZERO, UUID(int=1)], [2])
     assert conflicts == [{"index": 2, "code": "id_conflict"}]
     assert sql.value(asked, org, keys[1:2], [ZERO], [1]) is None
+
+
+def in_batch(sql: Sql, **limit: Any) -> tuple[UUID, tuple[Any, ...]]:
+    """An org and the arguments of the functions on windows: 3 a minute ago, then 4 and 5 now, of one meter."""
+    org, (meter, _) = sql.org(), sql.meter()
+    sql.limit(org, meter, policy="charge", allowance=0, **limit)
+    at = [NOW - timedelta(minutes=1), NOW, NOW]
+    return org, (org, NOW, [meter], ["sum"], [MONTHS[1]], ["UTC"], [1, 1, 1], [3, 4, 5], at)
+
+
+ON_WINDOWS = "%s, %s, %s, %s, %s, %s, %s, %s::numeric[], %s"
+
+
+def test_usage_batch_spans_has_a_row_a_minute_and_span(sql: Sql) -> None:
+    _, arguments = in_batch(sql, per_day=100, per_minute=9)
+    found = sql.rows(
+        f"SELECT m, period, span, cap, quantity FROM usage_batch_spans({ON_WINDOWS}) ORDER BY span, minute", *arguments
+    )
+    assert found == [(1, 1, "day", 100, 3), (1, 1, "day", 100, 9), (1, 1, "minute", 9, 3), (1, 1, "minute", 9, 9)]
+
+
+def test_usage_admit_windows_numbers_each_window_with_what_it_counts(sql: Sql) -> None:
+    org, arguments = in_batch(sql, per_day=100, per_minute=9)
+    sql.window(org, arguments[2][0], "day", NOW.replace(hour=0, minute=0, second=0), 7)
+    found = sql.rows(f"SELECT n, m, span, cap, used FROM usage_admit_windows({ON_WINDOWS}) ORDER BY n", *arguments)
+    assert found == [(1, 1, "day", 100, 7), (2, 1, "minute", 9, 0), (3, 1, "minute", 9, 0)]
+
+
+def test_usage_consume_batch_windows_adds_to_the_windows_in_which_it_happened(sql: Sql) -> None:
+    org, arguments = in_batch(sql, per_day=15, per_minute=9)
+    sql.rows(f"SELECT usage_consume_batch_windows({ON_WINDOWS})", *arguments)
+    counted = "SELECT span, used FROM usage_windows WHERE org_id = %s ORDER BY span, starts_at"
+    assert sql.rows(counted, org) == [("day", 12), ("minute", 3), ("minute", 9)]
+    sql.fails("TK002", f"SELECT usage_consume_batch_windows({ON_WINDOWS})", *arguments)

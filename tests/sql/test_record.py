@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -40,7 +41,7 @@ def decide(sql: Sql, org: UUID, event: tuple[Any, ...]) -> tuple[Any, ...]:
         ({"at": OLDEST - timedelta(seconds=1)}, "event_too_old"),
         ({"at": NEWEST + timedelta(seconds=1)}, "event_in_future"),
         ({"meter": "none"}, "unknown_meter"),
-        ({"client": "nobody"}, "unknown_client"),
+        ({"client": "nobody"}, None),
         ({"at": MONTHS[0] - timedelta(days=1)}, "event_too_old"),
         ({"quantity": 11}, "quota_exceeded"),
     ],
@@ -55,10 +56,19 @@ def test_usage_decide_answers_what_usage_record_does(sql: Sql, event: dict[str, 
     assert sql.value("SELECT count(*) FROM usage_events WHERE org_id = %s", org) == (code is None)
 
 
-def test_usage_decide_asks_for_a_period_that_is_not_open(sql: Sql) -> None:
+@pytest.mark.parametrize("missing", ["usage_periods", "terms_in_force"])
+def test_usage_decide_asks_for_a_period_that_is_not_open_and_for_terms_that_are_missing(sql: Sql, missing: str) -> None:
     org, (_, key) = sql.org(), sql.meter()
-    sql.rows("DELETE FROM usage_periods WHERE org_id = %s", org)
-    assert decide(sql, org, fields(key))[0] == "no_period"
+    sql.rows(f"DELETE FROM {missing} WHERE org_id = %s", org)
+    assert decide(sql, org, fields(key))[0] == "unresolved"
+
+
+def test_usage_decide_asks_for_terms_that_have_run_out(sql: Sql) -> None:
+    org, (meter, key) = sql.org(), sql.meter()
+    sql.terms(org, meter, MONTHS[1], valid_until=NOW + timedelta(seconds=1))
+    assert decide(sql, org, fields(key))[0] is None
+    sql.terms(org, meter, MONTHS[1], valid_until=NOW)
+    assert decide(sql, org, fields(key))[0] == "unresolved"
 
 
 @pytest.mark.parametrize(("content", "outcome"), [(b"0" * 16, "duplicate"), (b"1" * 16, "id_conflict")])
@@ -103,7 +113,8 @@ def test_usage_write_raises_when_the_limit_was_reached_meanwhile(sql: Sql) -> No
     sent = fields(key, quantity=10)
     write = (
         f"SELECT usage_write(%s, %s, NULL, {ROW},"
-        " (NULL, NULL, %s, false, %s, %s, NULL, 10, NULL, NULL, NULL, NULL, NULL, NULL, 10)::usage_decision)"
+        " (NULL, NULL, %s, false, %s, %s, NULL, 'UTC', 10, NULL, NULL, NULL, NULL, NULL, NULL, 10, false)"
+        "::usage_decision)"
     )
     period = (meter, MONTHS[1], MONTHS[2])
     assert sql.value(write, org, NOW, *sent, *period) == "recorded"
@@ -128,25 +139,56 @@ def test_details_are_written_apart_and_hashed(sql: Sql) -> None:
     ) == [({"a": 1}, True)]
 
 
-def test_usage_subject_is_one_id_a_label_linked_to_the_member(sql: Sql) -> None:
-    org, user = sql.org(), uuid4()
-    sql.insert("users", id=user, email=f"{user}@example.com", name="n", created_at=NOW)
-    sql.insert("memberships", org_id=org, user_id=user, role="member", external_id="u-1", created_at=NOW)
+def test_usage_subject_is_one_id_a_label(sql: Sql) -> None:
+    org = sql.org()
     first = sql.value("SELECT usage_subject(%s, 'u-1')", org)
     assert sql.value("SELECT usage_subject(%s, 'u-1')", org) == first
     assert sql.value("SELECT usage_subject(%s, 'u-2')", org) != first
-    assert sql.rows("SELECT label, user_id FROM subjects WHERE org_id = %s ORDER BY label", org) == [
-        ("u-1", user), ("u-2", None),
-    ]  # fmt: skip
+    assert sql.rows("SELECT label FROM subjects WHERE org_id = %s ORDER BY label", org) == [("u-1",), ("u-2",)]
 
 
 def test_usage_client_is_named_by_reference_or_by_id(sql: Sql) -> None:
     org, client, gone = sql.org(), uuid4(), uuid4()
     sql.insert("clients", id=client, org_id=org, ref="c-1", name="c", created_at=NOW)
     sql.insert("clients", id=gone, org_id=org, ref="c-2", name="c", created_at=NOW, deleted_at=NOW)
-    for named, found in (("c-1", client), (str(client), client), ("c-2", None), (str(gone), None), ("c", None)):
-        assert sql.value("SELECT usage_client(%s, %s)", org, named) == found
-    assert sql.value("SELECT usage_client(%s, %s)", sql.org(), str(client)) is None
+    twin = uuid4()
+    sql.insert("clients", id=twin, org_id=org, ref=str(client), name="named like the id of another", created_at=NOW)
+    for named, found, ends in (
+        ("c-1", client, None), (str(client), client, None), ("c-2", gone, NOW), (str(gone), gone, NOW),
+        ("c", None, None),
+    ):  # fmt: skip
+        assert sql.rows("SELECT id, deleted_at FROM usage_client(%s, %s)", org, named) == [(found, ends)]
+    assert sql.rows("SELECT id FROM usage_client(%s, %s)", sql.org(), str(client)) == [(None,)]
+
+
+def test_usage_new_clients_are_ids_for_the_missing_ones(sql: Sql) -> None:
+    org, known = sql.org(), uuid4()
+    made = sql.value("SELECT usage_new_clients(%s, %s)", org, [known, None, None])
+    assert made[0] is None
+    assert len(set(made)) == 3
+    sql.rows("UPDATE orgs SET clients_listed_only = true WHERE id = %s", org)
+    assert sql.value("SELECT usage_new_clients(%s, %s)", org, [known, None]) == [None, None]
+
+
+def test_usage_new_clients_stops_at_100000_an_org(sql: Sql) -> None:
+    org = sql.org()
+    sql.rows(
+        "INSERT INTO clients (id, org_id, ref, name, created_at, made_by_event)"
+        " SELECT gen_random_uuid(), %s, n::text, n::text, %s, true FROM generate_series(1, 99999) n",
+        org, NOW,
+    )  # fmt: skip
+    made = sql.value("SELECT usage_new_clients(%s, %s)", org, [None, None])
+    assert [each is None for each in made] == [False, True]
+
+
+def test_accounts_make_clients_makes_all_or_asks_to_repeat(sql: Sql) -> None:
+    org, ids = sql.org(), [uuid4(), uuid4()]
+    make = "SELECT accounts_make_clients(%s, %s, %s, %s)"
+    sql.rows(make, org, ids, ["b" * 255, "a"], NOW)
+    made = sql.rows("SELECT id, name, made_by_event FROM clients WHERE org_id = %s ORDER BY ref", org)
+    assert made == [(ids[1], "a", True), (ids[0], "b" * 200, True)]
+    sql.fails("TK005", make, org, [uuid4(), uuid4()], ["c", "a"], NOW)
+    sql.rows(make, org, None, None, NOW)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +201,12 @@ def test_usage_value_hashes_the_dimension(sql: Sql, dimension: str, text: str | 
     ids = [UUID(int=number) for number in (1, 2)]
     found = sql.value("SELECT usage_value(%s, 'K', 'P', 'E', 'L', 'F', %s, %s, 'J')", dimension, *ids)
     assert found == sql.value("SELECT substr(sha256(convert_to(%s::text, 'UTF8')), 1, 16)", text)
+
+
+@pytest.mark.parametrize("item", ["K", "ä €", "", None])
+def test_usage_value_hash_is_half_of_the_items_sha256(sql: Sql, item: str | None) -> None:
+    expected = None if item is None else sha256(item.encode()).digest()[:16]
+    assert sql.value("SELECT usage_value_hash(%s)", item) == expected
 
 
 def test_usage_value_counted_knows_what_its_period_has_counted(sql: Sql) -> None:

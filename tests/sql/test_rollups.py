@@ -1,4 +1,4 @@
-"""Roll-ups: what counts, what a fold adds up, what pages read, what a recount writes.
+"""Roll-ups: what counts, what a fold adds up, what pages read.
 
 Events are written with transaction numbers of the test's own, so that a mark can be put between them.
 """
@@ -71,7 +71,7 @@ def test_rollup_add_unique_totals_adds_and_subtracts_orgs_days(sql: Sql) -> None
     sql.insert("usage_days", org_id=org, dimension="", day=TODAY, meter_id=meter, value="", quantity=3, events=4)
     totals = "SELECT quantity, events FROM usage_totals WHERE meter_id = %s"
     for weight, row in ((1, (3, 4)), (1, (6, 8)), (-1, (3, 4))):
-        sql.rows("SELECT rollup_add_unique_totals(%s, %s, %s)", [org], [TODAY], weight)
+        sql.rows("SELECT rollup_add_unique_totals(%s, %s)", [org], weight)
         assert sql.rows(totals, meter) == [row]
 
 
@@ -120,9 +120,10 @@ def test_rollup_fold_end_stops_after_so_many_rows(sql: Sql, max_rows: int, end: 
     last = sql.value("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
     for back in (2, 1):
         sql.event(org, meter, tx=last - back)
-    found = sql.value(f"SELECT rollup_fold_end({ORGS}, %s)", last - 2, max_rows)
+    ((found, more),) = sql.rows(f"SELECT * FROM rollup_fold_end({ORGS}, %s)", last - 2, max_rows)
     # Transactions of other test processes end meanwhile: they count up the same numbers.
     assert found >= last if end is None else found == last - 1
+    assert more is (end is not None)
 
 
 @pytest.mark.parametrize(("aggregation", "folded", "figure"), [("sum", 2, 5), ("count", 2, 2), ("max", 2, 3)])
@@ -134,19 +135,101 @@ def test_rollup_fold_span_adds_a_span_of_transactions(sql: Sql, aggregation: str
     assert sql.value("SELECT quantity FROM usage_totals WHERE meter_id = %s AND dimension = ''", meter) == figure
 
 
-def test_rollup_queue_recomputes_days_of_unique_values(sql: Sql) -> None:
+@pytest.mark.parametrize(("mark", "added"), [(ABOVE, [0, 0, 1, 1]), (0, [1, 1, 1, 1])])
+def test_rollup_value_changes_are_against_what_stands_below_the_mark(sql: Sql, mark: int, added: list[int]) -> None:
     org, meter = counted(sql, "unique", 1, 1, tx=ABOVE)
-    assert sql.value(f"SELECT rollup_enqueue({ORGS}, %s, %s)", ABOVE, ABOVE + 1, NOW) == 2
-    assert sql.rows("SELECT meter_id, day FROM rollup_anew WHERE org_id = %s", org) == [(meter, TODAY)]
-    sql.rows("DELETE FROM rollup_anew WHERE org_id <> %s", org)
-    noted = f"SELECT rollup_drain_queue({ORGS}, %s, 10)"
-    assert sql.value(noted, ABOVE + 1, NOW - timedelta(seconds=1)) is False
-    assert days(sql, org) == []
-    assert sql.value(noted, ABOVE + 1, NOW) is False
-    assert days(sql, org) == [(TODAY, "", 1, 2)]
-    sql.rows("UPDATE usage_days SET quantity = 9 WHERE org_id = %s", org)
-    sql.rows("SELECT rollup_recompute(%s, %s, %s, %s, 0)", [org], meter, TODAY, ABOVE + 1)
-    assert days(sql, org) == [(TODAY, "", 1, 2)]
+    sql.event(org, meter, tx=ABOVE, kind="l")
+    for dimension, value in (("", ""), ("kind", "k")):
+        hash_ = sql.value("SELECT rollup_value_hash(%s, %s, 'k')", dimension, value)
+        sql.insert("rollup_values", org_id=org, meter_id=meter, value_hash=hash_, day=TODAY, standing=3)
+    asked = (
+        "SELECT added, standing, events FROM rollup_value_changes(%s, %s, %s, %s, %s, 0)"
+        " ORDER BY standing DESC, dimension, value"
+    )
+    found = sql.rows(asked, [org], MONTHS[1], MONTHS[2], mark, ABOVE + 1)
+    assert [row[0] for row in found] == added
+    below = 3 if mark else 0
+    assert [row[1:] for row in found] == [(below + 2, 2), (below + 2, 2), (1, 1), (1, 1)]
+
+
+def test_rollup_value_hash_keeps_value_and_item_apart(sql: Sql) -> None:
+    asked = "SELECT octet_length(rollup_value_hash('kind', 'a', 'bc')), rollup_value_hash('kind', 'ab', 'c')"
+    assert sql.rows(f"{asked} = rollup_value_hash('kind', 'a', 'bc'), rollup_value_hash('kind', 'a', NULL)") == [
+        (16, False, None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stood", "days", "added"), [(0, 1, 1), (0, 2, 1), (1, 1, 0), (2, -1, 0), (2, -2, -1), (0, 0, 0)]
+)
+def test_rollup_month_added(sql: Sql, stood: int, days: int, added: int) -> None:
+    assert sql.value("SELECT rollup_month_added(%s, %s)", stood, days) == added
+
+
+@pytest.mark.parametrize(
+    ("standings", "sign", "found"),
+    [([], 1, (1, 0)), ([0, 2], 1, (1, 1)), ([0, 2, 1, 0], 1, (1, 1)), ([1, 2, 1], -1, (-1, 3)), ([1], -1, (-1, 1)),
+     ([2, 1], -1, (0, 0)), ([2, 1], 1, (0, 0))],
+)  # fmt: skip
+def test_rollup_value_changes_say_on_how_many_days_an_item_stood(
+    sql: Sql, standings: list[int], sign: int, found: tuple[int, int]
+) -> None:
+    """An event or a reversal today; `standings` are those of today and the days before it."""
+    org, meter = counted(sql, "unique")
+    sql.event(org, meter, sign, tx=ABOVE, kind="k", reverses=None if sign > 0 else uuid4())
+    hash_, month = sql.value("SELECT rollup_value_hash('', '', 'k')"), TODAY.replace(day=1)
+    outside = {month - timedelta(days=1): 5, date(2026, 12, 1): 5}
+    for day, standing in ({TODAY - timedelta(days=n): each for n, each in enumerate(standings)} | outside).items():
+        sql.insert("rollup_values", org_id=org, meter_id=meter, value_hash=hash_, day=day, standing=standing)
+    asked = "SELECT added, stood FROM rollup_value_changes(%s, %s, %s, %s, %s, 0) WHERE dimension = ''"
+    assert sql.rows(asked, [org], MONTHS[1], MONTHS[2], ABOVE, ABOVE + 1) == [found]
+
+
+def test_rollup_fold_values_adds_what_is_new(sql: Sql) -> None:
+    org, meter = counted(sql, "unique", 1, 1, tx=ABOVE)
+    for upto, row in ((ABOVE, (TODAY, "", 1, 2)), (ABOVE + 1, (TODAY, "", 2, 4))):
+        assert sql.value(f"SELECT rollup_fold_values({ORGS}, %s)", upto, upto + 1) == 2
+        assert days(sql, org) == [row]
+        sql.event(org, meter, tx=ABOVE + 1, kind="k")
+        sql.event(org, meter, tx=ABOVE + 1, kind="l")
+    assert sql.rows("SELECT quantity, events FROM usage_months WHERE org_id = %s AND dimension = ''", org) == [(2, 4)]
+    assert sql.rows("SELECT quantity FROM usage_totals WHERE meter_id = %s AND dimension = ''", meter) == [(2,)]
+    kept = sql.rows("SELECT meter_id, day, standing FROM rollup_values WHERE org_id = %s ORDER BY 3", org)
+    assert kept == [(meter, TODAY, n) for n in (1, 1, 3, 3)]
+
+
+def test_rollup_value_figures_are_what_rollup_rebuild_writes(sql: Sql) -> None:
+    org, meter = counted(sql, "unique", 1, 1)
+    sql.event(org, meter, -1, kind="k", tx=10, reverses=uuid4())
+    found = sql.rows("SELECT * FROM rollup_value_figures(%s, 11, 0) ORDER BY value_hash", [org])
+    assert [(row[1], row[3], row[4]) for row in found] == [(meter, TODAY, 1)] * 2
+    mark(sql, 11)
+    sql.rows("SELECT rollup_rebuild(%s)", [org])
+    kept = "SELECT org_id, meter_id, value_hash, day, standing FROM rollup_values WHERE org_id = %s ORDER BY value_hash"
+    assert sql.rows(kept, org) == found
+
+
+def test_usage_by_dimension_has_a_row_for_each_dimension_that_an_event_names(sql: Sql) -> None:
+    org, _ = counted(sql, "sum", 5, provider="p")
+    found = sql.rows("SELECT dimension, value, amount FROM usage_by_dimension WHERE org_id = %s ORDER BY 1", org)
+    assert found == [("", "", 5), ("kind", "k", 5), ("provider", "p", 5)]
+
+
+def test_rollup_recompute_peaks_recomputes_days_of_reversed_maxima(sql: Sql) -> None:
+    org, meter = counted(sql, "max", 4, 9, 9)
+    for each in range(2):
+        sql.event(org, meter, -9, kind="k", tx=ABOVE + each, reverses=uuid4())
+    for table, column, day in (("usage_days", "day", TODAY), ("usage_months", "month", TODAY.replace(day=1))):
+        row = {"org_id": org, "dimension": "", column: day, "meter_id": meter, "value": "", "quantity": 9, "events": 5}
+        sql.insert(table, **row)
+    asked = "SELECT quantity FROM usage_months WHERE org_id = %s AND dimension = ''"
+    for upto, events, figure in ((ABOVE, 3, 9), (ABOVE + 1, 4, 9), (ABOVE + 2, 5, 4)):
+        sql.rows(f"SELECT rollup_recompute_peaks({ORGS}, %s)", ABOVE, upto)
+        assert days(sql, org) == [(TODAY, "", figure, events if upto > ABOVE else 5)]
+        assert sql.value(asked, org) == figure
+    sql.rows("UPDATE usage_days SET quantity = 7 WHERE org_id = %s", org)
+    sql.rows("SELECT rollup_recompute(%s, %s, %s, %s, 0)", [org], meter, TODAY, ABOVE + 2)
+    assert days(sql, org) == [(TODAY, "", 4, 5)]
 
 
 def test_rollup_fold_takes_one_step(sql: Sql) -> None:
@@ -154,9 +237,8 @@ def test_rollup_fold_takes_one_step(sql: Sql) -> None:
     last = sql.value("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
     mark(sql, last - 1)
     sql.rows("UPDATE rollup_orgs SET stale = false, time_zone = (SELECT time_zone FROM orgs WHERE id = org_id)")
-    sql.rows("DELETE FROM rollup_anew")
     sql.event(org, meter, 5, tx=last - 1)
-    assert sql.value("SELECT folded FROM rollup_fold(1000, %s, '0')", NOW) >= 1
+    assert sql.value("SELECT folded FROM rollup_fold(1000, %s)", NOW) >= 1
     assert days(sql, org) == [(TODAY, "", 5, 1)]
     assert sql.value("SELECT upto FROM rollup_state WHERE name = 'orgs'") >= last
 
@@ -184,28 +266,6 @@ def test_usage_total_series_is_all_orgs_by_day(sql: Sql) -> None:
     assert sql.rows(asked, TODAY, TODAY, meter) == [(TODAY, 5, 2)]
 
 
-@pytest.mark.parametrize(
-    ("aggregation", "used", "unbilled"), [("sum", 12, 7), ("count", 3, 1), ("max", 7, 4), ("unique", 1, 0)]
-)
-def test_usage_counter_figures_and_usage_recount(sql: Sql, aggregation: str, used: int, unbilled: int) -> None:
-    org, meter = counted(sql, aggregation, 2, 3)
-    sql.event(org, meter, 7, kind="k", billable=False, source="import")
-    figures = sql.rows("SELECT meter_id, used, unbilled, events FROM usage_counter_figures(%s, %s)", [org], MONTHS[0])
-    assert figures == [(meter, used, unbilled, 3)]
-    sql.insert("usage_counters", org_id=org, meter_id=meter, period_start=MONTHS[1], used=99, reserved=1)
-    sql.rows("SELECT usage_recount(%s, %s, %s)", org, MONTHS[0], NOW)
-    written = "SELECT meter_id, used, unbilled, events, reserved FROM usage_counters WHERE org_id = %s"
-    assert sql.rows(written, org) == [(meter, used, unbilled, 3, 1)]
-
-
-def test_usage_unique_figures_are_what_usage_recount_writes(sql: Sql) -> None:
-    org, meter = counted(sql, "unique", 1, 1)
-    found = sql.rows("SELECT * FROM usage_unique_figures(%s, %s)", [org], MONTHS[0])
-    assert found == [(org, meter, MONTHS[1], sql.value("SELECT substr(sha256('k'), 1, 16)"))]
-    sql.rows("SELECT usage_recount(%s, %s, %s)", org, MONTHS[0], NOW)
-    assert sql.rows("SELECT * FROM usage_uniques WHERE org_id = %s", org) == found
-
-
 @pytest.mark.parametrize(("aggregation", "total"), [("sum", 5), ("count", 2), ("max", 3)])
 def test_usage_window_figures(sql: Sql, aggregation: str, total: int) -> None:
     org, meter = counted(sql, aggregation, 2, 3)
@@ -214,6 +274,6 @@ def test_usage_window_figures(sql: Sql, aggregation: str, total: int) -> None:
         ("minute", NOW.replace(second=0), total),
         ("hour", NOW.replace(hour=9, minute=0, second=0), None),
     ):
-        sql.insert("usage_windows", org_id=org, meter_id=meter, span=span, starts_at=start, used=1)
+        sql.window(org, meter, span, start, 1)
         found = sql.rows("SELECT used, counted FROM usage_window_figures(%s) WHERE span = %s", [org], span)
         assert found == [(1, figure)]

@@ -1,4 +1,4 @@
-"""The lock of an org's usage; the plan and the currency in force."""
+"""The lock of an org's usage; the plan in force."""
 
 from __future__ import annotations
 
@@ -37,21 +37,5 @@ def test_plan_in_force(sql: Sql, days: int, place: str) -> None:
     org = sql.org()
     plans = {"first": published(sql), "second": published(sql), "default": published(sql, default=True)}
     for name, start in (("first", 0), ("second", 10)):
-        sql.insert("subscription_terms", org_id=org, starts_at=NOW + timedelta(days=start), plan_version_id=plans[name])
+        sql.insert("plans_in_force", org_id=org, starts_at=NOW + timedelta(days=start), plan_version_id=plans[name])
     assert sql.value("SELECT plan_in_force(%s, %s)", org, NOW + timedelta(days=days)) == plans[place]
-
-
-@pytest.mark.parametrize(
-    ("subscribed", "own", "priced", "currency"),
-    [("GBP", "SEK", True, "GBP"), (None, "SEK", True, "SEK"), (None, None, True, "CHF"), (None, None, False, "USD")],
-)
-def test_currency_in_force(sql: Sql, subscribed: str | None, own: str | None, priced: bool, currency: str) -> None:
-    org, version = sql.org(), published(sql)
-    sql.rows("UPDATE orgs SET currency = %s WHERE id = %s", own, org)
-    if subscribed:
-        sql.insert(
-            "subscriptions", id=uuid4(), org_id=org, plan_version_id=version, state="active", interval="month",
-            currency=subscribed, collection="offline", anchor_at=NOW, started_at=NOW, billing_starts_at=NOW,
-            billing_ends_at=NOW + timedelta(days=30), cancel_at=None,
-        )  # fmt: skip
-    assert sql.value("SELECT currency_in_force(%s, %s, %s)", org, version if priced else uuid4(), NOW) == currency

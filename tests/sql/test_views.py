@@ -7,38 +7,46 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.sql.conftest import NOW, Sql
 
 PUBLISHED = {
     "queue_jobs": "task_name args status scheduled_at",
+    "queue_heartbeat": "worker_at scheduler_at",
     "catalog_meters": "id key name unit aggregation dimension archived_at",
-    "catalog_plans": "id key name is_default archived_at",
+    "catalog_plans": "id key name is_default archived_at summary public position",
+    "catalog_newest": "plan_id version_id number",
     "catalog_versions": "id plan_id number published_at plan_key plan_name is_default",
     "catalog_default_version": "id number plan_key plan_name",
     "catalog_offers": "key name summary public is_default position version_id number",
     "catalog_prices": "plan_version_id currency interval amount",
-    "catalog_charges": "plan_version_id meter_id currency model properties",
+    "catalog_charges": "id plan_version_id meter_id currency model properties collect",
     "catalog_allowances": "plan_version_id meter_id allowance policy hard_limit per_minute per_hour per_day",
     "catalog_limits": "plan_version_id key value",
     "catalog_features": "plan_version_id key label value position",
-    "accounts_orgs": "id name time_zone currency created_at suspended_at deleted_at",
+    "accounts_orgs": "id name time_zone currency created_at suspended_at deleted_at clients_listed_only",
     "accounts_memberships": "org_id user_id role external_id created_at",
     "accounts_users": "id name email disabled_at deleted_at",
-    "accounts_clients": "id org_id ref name deleted_at",
+    "accounts_billing_contacts": "org_id name email address tax_id digest",
+    "accounts_clients": "id org_id ref name deleted_at made_by_event",
     "accounts_api_keys": "id org_id name revoked_at",
     "subscriptions_open": "org_id id plan_version_id state interval currency collection started_at billing_ends_at"
-    " cancel_at limited_at",
-    "subscriptions_terms": "org_id starts_at plan_version_id",
-    "subscriptions_periods": "org_id starts_at ends_at plan_version_id",
-    "subscriptions_limits": "org_id meter_id period_start allowance policy hard_limit per_minute per_hour per_day",
-    "metering_counters": "org_id meter_id period_start used reserved unbilled",
+    " cancel_at limited_at restriction_lifted_until",
+    "subscriptions_charges": "id model properties currency",
+    "subscriptions_plans": "org_id starts_at plan_version_id",
+    "subscriptions_periods": "org_id starts_at ends_at plan_version_id time_zone currency opened_at closed_at",
+    "subscriptions_terms": "org_id meter_id period_start mentioned policy allowance hard_limit cap per_minute per_hour"
+    " per_day charge_id sources valid_until",
+    "subscriptions_superseded": "org_id period_start changed_at meter_id plan_version_id allowance charge_id",
+    "invoices_billed": "org_id period_start meter_id quantity imported events exact_amount amount",
+    "metering_counters": "org_id meter_id period_start used reserved unbilled billable events unsettled",
     "metering_windows": "org_id meter_id span starts_at used",
     "metering_totals": "day dimension meter_id value quantity events",
     "metering_rollups": "name folded_at",
     "payments_dunnings_running": "org_id stripe_subscription_id started_at grace_ends_at",
     "payments_inbox": "id type state received_at",
-    "payments_prices_missing": "plan_version_id interval currency amount",
+    "payments_prices_on_offer": "plan_version_id interval currency amount price_id lookup_key",
     "payments_running_subscriptions": "org_id id status price_id period_end place",
     "payments_second_subscriptions": "org_id id status plan_version_id interval currency amount period_end",
 }
@@ -114,15 +122,26 @@ def test_subscriptions_open_leaves_ended_ones_out(sql: Sql) -> None:
     assert sql.rows("SELECT id FROM subscriptions_open WHERE org_id = %s", org) == [(held,)]
 
 
-def test_payments_prices_missing_are_those_on_offer_that_cost_something(sql: Sql) -> None:
+def test_subscriptions_charges_has_the_charges_of_overrides_and_nothing_else_of_them(sql: Sql) -> None:
+    org, charge = sql.org(), {"model": "per_unit", "properties": {"unit_amount": "0.01"}}
+    given = {"org_id": org, "reason": "why", "given_at": NOW, "starts_at": NOW}
+    ids = [uuid4() for _ in range(3)]
+    for made, key, value in zip(ids, ("charge:calls", "overage_price:calls", "allowance:calls"), (charge, charge, "7"),
+                                strict=True):  # fmt: skip
+        sql.insert("overrides", id=made, key=key, value=Jsonb(value), currency="CHF", **given)
+    found = sql.rows("SELECT id, model, properties, currency FROM subscriptions_charges WHERE id = ANY (%s)", ids)
+    assert sorted(found) == sorted((made, "per_unit", charge["properties"], "CHF") for made in ids[:2])
+
+
+def test_payments_prices_on_offer_are_those_that_cost_something(sql: Sql) -> None:
     sql.rows("UPDATE plans SET is_default = false WHERE is_default")
     _, [before, offered] = plan(sql, True, True)
     _, [free] = plan(sql, True, is_default=True)
-    asked = "SELECT plan_version_id, interval, currency, amount FROM payments_prices_missing WHERE plan_version_id = %s"
-    assert sql.rows(asked, offered) == [(offered, "month", "CHF", 900)]
+    asked = "SELECT interval, currency, amount, price_id FROM payments_prices_on_offer WHERE plan_version_id = %s"
+    assert sql.rows(asked, offered) == [("month", "CHF", 900, None)]
     assert sql.rows(asked, before) == []
-    price(sql, offered)
-    assert sql.rows(asked, offered) == []
+    pushed = price(sql, offered)
+    assert sql.rows(asked, offered) == [("month", "CHF", 900, pushed)]
     assert sql.rows(asked, free) == []
 
 
@@ -144,7 +163,7 @@ class AtStripe:
         self.price = price(sql, self.version)
         sql.insert(
             "stripe_customers", id=self.customer, org_id=self.org, delinquent=False, card_id="pm", card_brand="visa",
-            card_last4="4242", card_exp_month=4, card_exp_year=2030, created_at=NOW, synced_at=NOW,
+            card_last4="4242", card_exp_month=4, card_exp_year=2030, created_at=NOW, retrieved_at=NOW,
         )  # fmt: skip
 
     def subscribe(self, days: int, **given: Any) -> str:
@@ -153,7 +172,7 @@ class AtStripe:
             "id": f"sub_{uuid4().hex}", "org_id": self.org, "customer_id": self.customer, "status": "active",
             "item_id": "si", "price_id": self.price, "period_start": NOW, "period_end": NOW + timedelta(days=30),
             "anchor_at": NOW, "cancel_at_period_end": False, "created_at": NOW + timedelta(days=days),
-            "synced_at": NOW,
+            "retrieved_at": NOW,
         } | given  # fmt: skip
         self.sql.insert("stripe_subscriptions", **made)
         return str(made["id"])
@@ -164,7 +183,7 @@ class AtStripe:
             "stripe_invoices", id=ident, stripe_subscription_id=theirs, hosted_url=f"https://pay/{days}",
             org_id=self.org, status=status, currency="CHF", total=900, tax=0,
             amount_due=900, amount_paid=900 - remaining, amount_remaining=remaining, period_start=NOW, period_end=NOW,
-            attempt_count=1, created_at=NOW + timedelta(days=days), synced_at=NOW,
+            attempt_count=1, created_at=NOW + timedelta(days=days), retrieved_at=NOW,
         )  # fmt: skip
         return ident
 
@@ -264,6 +283,23 @@ def test_payments_owed_are_failed_invoices_and_drafts_of_what_is_unpaid(sql: Sql
     assert rows == [(amount, "https://pay/1" if amount == 100 else None) for amount in owed]
     summed = (sum(owed), len(owed), "https://pay/1") if owed else (None, None, None)
     assert there.status("amount_remaining, due_invoices, confirm_url") == summed
+
+
+def test_payments_open_invoices_are_those_beside_what_is_owed_for_the_plan(sql: Sql) -> None:
+    there = AtStripe(sql)
+    theirs = there.subscribe(0, status="past_due")
+    earlier = there.subscribe(1, status="canceled", ended_at=NOW)
+    there.failed(there.invoice(1, 100, "open", theirs), None)
+    there.invoice(2, 200, "open", None)
+    there.invoice(3, 300, "open", earlier)
+    there.invoice(4, 400, "paid", None)
+    asked = "SELECT amount FROM payments_open_invoices(%s) ORDER BY 1"
+    assert sql.rows(asked, there.org) == [(200,), (300,)]
+    sql.rows("UPDATE stripe_subscriptions SET status = 'active' WHERE id = %s", theirs)
+    there.invoice(5, 500, "open", theirs)
+    assert sql.rows(asked, there.org) == [(200,), (300,)]  # Stripe is about to charge it
+    sql.rows("UPDATE stripe_invoices SET due_at = %s WHERE org_id = %s AND amount_remaining = 500", NOW, there.org)
+    assert sql.rows(asked, there.org) == [(200,), (300,), (500,)]
 
 
 def test_payments_at_stripe_shows_the_newest_so_many_of_each(sql: Sql) -> None:

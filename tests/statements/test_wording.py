@@ -16,12 +16,13 @@ from app.statements.comparison import format_size
 from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterUse, Pace, UsageTerms, compute_figures
 from tests.support.copy import copy
+from tests.support.terms import usage_terms
 
 START, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-CENT = parse_charge("per_unit", {"unit_amount": "0.001"}, 2)
+CENT = parse_charge("per_unit", {"unit_amount": "0.001"}, "USD")
 D = Decimal
-BLOCKED, CHARGED = UsageTerms("block", D(1000)), UsageTerms("charge", D(1000), charge=CENT)
+BLOCKED, CHARGED = usage_terms("block", D(1000)), usage_terms("charge", D(1000), charge=CENT)
 
 
 def standing(terms: UsageTerms, used: str, *, ever: bool = True) -> CurrentUsage:
@@ -42,19 +43,27 @@ def standing(terms: UsageTerms, used: str, *, ever: bool = True) -> CurrentUsage
         (BLOCKED, "720", "near", copy("state.runs_out", meters="Minutes", at="29 November")),
         (CHARGED, "900", "high", copy("state.passes", meters="Minutes", at="Monday 19:00")),
         (BLOCKED, "1000", "full", copy("state.refused", meters="Minutes", date="1 December 2026")),
-        (CHARGED, "1000", "full", copy("state.billed", meters="Minutes")),
-        (UsageTerms("warn", D(1000)), "1000", "full", copy("state.counted", meters="Minutes")),
-        (CHARGED, "1500", "over", copy("state.over_billed", meters="Minutes", over="500")),
-        (UsageTerms("warn", D(1000)), "1500", "over", copy("state.over_free", meters="Minutes", over="500")),
-        (UsageTerms(), "99999", "ok", copy("state.fine")),
+        (CHARGED, "1000", "full", copy("state.billed", meters="Minutes", price="$0.001")),
+        (usage_terms("warn", D(1000)), "1000", "full", copy("state.counted", meters="Minutes")),
+        (CHARGED, "1500", "over", copy("state.over_billed", meters="Minutes", over="500", cost="$0.50")),
+        (usage_terms("warn", D(1000)), "1500", "over", copy("state.over_free", meters="Minutes", over="500")),
+        (usage_terms(), "99999", "ok", copy("state.fine")),
     ],
 )
 def test_one_sentence_says_how_things_stand(terms: UsageTerms, used: str, kind: str, words: str) -> None:
     assert wording.summarise_usage(standing(terms, used)) == (kind, words)
 
 
+@pytest.mark.parametrize(
+    ("late", "kind", "words"), [(True, "high", copy("state.overdue")), (False, "high", copy("state.paused"))]
+)
+def test_fine_usage_under_reduced_limits_is_not_called_fine(late: bool, kind: str, words: str) -> None:
+    usage = replace(standing(usage_terms("block", D(1000)), "1"), late=late, limited=True)
+    assert wording.summarise_usage(usage) == (kind, words)
+
+
 def test_before_the_first_event_it_waits() -> None:
-    assert wording.summarise_usage(standing(UsageTerms("block", D(10)), "0", ever=False)) == (
+    assert wording.summarise_usage(standing(usage_terms("block", D(10)), "0", ever=False)) == (
         "empty",
         copy("state.waiting"),
     )
@@ -63,15 +72,15 @@ def test_before_the_first_event_it_waits() -> None:
 @pytest.mark.parametrize(
     ("terms", "words"),
     [
-        (UsageTerms("block", D(10)), copy("policy.refused")),
-        (UsageTerms("block", D(0)), copy("policy.not_included")),
-        (UsageTerms("block"), copy("policy.never_refused")),
-        (UsageTerms("warn", D(10)), copy("policy.counted")),
-        (UsageTerms(), copy("policy.unlimited")),
-        (UsageTerms("charge", D(10), charge=CENT), copy("policy.billed_above", price="$0.001")),
-        (UsageTerms("charge", D(10), D(50), CENT), copy("policy.billed_above_to", price="$0.001", most="50")),
-        (UsageTerms("charge", D(0), charge=CENT), copy("policy.billed", price="$0.001")),
-        (UsageTerms("charge", None, charge=CENT), copy("policy.included")),
+        (usage_terms("block", D(10)), copy("policy.refused")),
+        (usage_terms("block", D(0)), copy("policy.not_included")),
+        (usage_terms("block"), copy("policy.never_refused")),
+        (usage_terms("warn", D(10)), copy("policy.counted")),
+        (usage_terms(), copy("policy.unlimited")),
+        (usage_terms("charge", D(10), charge=CENT), copy("policy.billed_above", price="$0.001")),
+        (usage_terms("charge", D(10), D(50), charge=CENT), copy("policy.billed_above_to", price="$0.001", most="50")),
+        (usage_terms("charge", D(0), charge=CENT), copy("policy.billed", price="$0.001")),
+        (usage_terms("charge", None, charge=CENT), copy("policy.included")),
     ],
 )
 def test_what_happens_at_a_hundred_per_cent_is_said(terms: UsageTerms, words: str) -> None:

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from app.kit.errors import DomainError
 from app.kit.ids import new_id
-from app.stripe_gateway import checkout, customers, errors, invoices, portal
+from app.stripe_gateway import checkout, customers, errors, invoices
 from tests.stripe_gateway import raw
 from tests.stripe_gateway.conftest import Make
 from tests.stripe_gateway.servers import KEY, Reply, answer, error, reset, serving
@@ -43,7 +43,7 @@ def failed(gateway: Make, reply: Reply) -> DomainError:
         (error(400, code="rate_limit"), errors.StripeAway, "unavailable"),
         (error(409, "idempotency_error", code="idempotency_key_in_use"), errors.StripeAway, "unavailable"),
         (error(409, code="lock_timeout"), errors.StripeAway, "unavailable"),
-        (error(500, "api_error"), errors.StripeAway, "unavailable"),
+        (error(500, "api_error"), errors.StripeAway, "outcome_unknown"),
     ],
 )
 def test_each_refusal_has_its_error(gateway: Make, reply: Reply, expected: type[DomainError], code: str) -> None:
@@ -116,7 +116,7 @@ def test_the_address_of_the_portal_is_not_logged(gateway: Make, caplog: pytest.L
     url = "https://billing.stripe.com/p/session/live_secret"
     session = {"object": "billing_portal.session", "id": "bps_1", "url": url}
     with serving(answer(200, session)) as server, capture_logs() as lines:
-        assert portal.open_portal(gateway(server.url), "cus_1", "http://x/billing", key="k") == url
+        assert checkout.open_portal(gateway(server.url), "cus_1", "http://x/billing", key="k") == url
     assert url not in repr(lines) + caplog.text
 
 

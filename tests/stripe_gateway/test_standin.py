@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from app.kit.ids import new_id
-from app.stripe_gateway import Gateway, catalog, checkout, customers, events, invoices, payments, portal, subscriptions
+from app.stripe_gateway import Gateway, catalog, checkout, customers, events, invoices, payments, subscriptions
 from app.stripe_gateway.circuit import Circuit
 from app.stripe_gateway.errors import StripeAway, StripeKeyReused, StripeMissing, StripeRefused
 from app.stripe_gateway.types import CheckoutSession, Customer, RemotePrice
@@ -240,7 +240,7 @@ def test_a_session_that_is_closed_cannot_be_paid_and_one_that_is_over_comes_as_i
 
 
 def test_the_portal_leads_back(gw: Gateway, payer: Customer) -> None:
-    assert portal.open_portal(gw, payer.id, "http://localhost/billing", key="portal").startswith("http")
+    assert checkout.open_portal(gw, payer.id, "http://localhost/billing", key="portal").startswith("http")
 
 
 def test_refunds_are_read(gw: Gateway, opened: Open, standin: StandIn) -> None:

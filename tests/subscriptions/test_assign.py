@@ -13,6 +13,7 @@ from app.subscriptions import periods, queries, service
 from app.subscriptions.models import UsagePeriod
 from tests.scenario.followed import tiles
 from tests.subscriptions.conftest import NOW
+from tests.support.terms import list_mentioned
 
 STAFF = Actor("staff", uuid4())
 MONTH = datetime(2026, 11, 1, tzinfo=UTC)
@@ -32,7 +33,7 @@ def give(db, plan):
 
 def calls(session, org, at):
     period = queries.find_period(session, org, at)
-    return next((each for each in queries.list_limits(session, org, period.starts_at) if each.per_day is None), None)
+    return next((each for each in list_mentioned(session, org, period.starts_at) if each.per_day is None), None)
 
 
 def test_a_paid_plan_after_free_starts_a_new_usage_period_at_that_instant(db, make_org, give, plan):
@@ -48,12 +49,12 @@ def test_a_paid_plan_after_free_starts_a_new_usage_period_at_that_instant(db, ma
 def test_limits_rise_at_once_in_the_running_period_and_in_those_ahead(db, make_org, give):
     org = make_org()
     periods.open_periods_ahead(db, org, NOW)
-    assert queries.list_limits(db, org, MONTH)[0].allowance == 100
+    assert list_mentioned(db, org, MONTH)[0].allowance == 100
     give(org, "pro")
     for start, _ in tiles(db, org)[1:]:
-        row = queries.list_limits(db, org, start)[0]
+        row = list_mentioned(db, org, start)[0]
         assert (row.allowance, row.policy, row.hard_limit, row.per_day) == (1000, "charge", 5000, None)
-    assert queries.list_limits(db, org, MONTH)[0].allowance == 100
+    assert list_mentioned(db, org, MONTH)[0].allowance == 100
 
 
 def test_between_two_paid_plans_the_period_runs_on_and_the_new_limits_hold_for_all_of_it(db, make_org, give, plan):
@@ -65,7 +66,7 @@ def test_between_two_paid_plans_the_period_runs_on_and_the_new_limits_hold_for_a
     assert tiles(db, org) == spans
     running = queries.find_period(db, org, later)
     assert running.plan_version_id == plan("business")
-    assert [(row.allowance, row.policy) for row in queries.list_limits(db, org, running.starts_at)] == [(None, "block")]
+    assert [(row.allowance, row.policy) for row in list_mentioned(db, org, running.starts_at)] == [(None, "block")]
     assert queries.get_plan_in_force(db, org, later - timedelta(seconds=1)) == plan("pro")
     assert queries.get_plan_in_force(db, org, later) == plan("business")
 
@@ -90,9 +91,10 @@ def test_the_default_plan_for_an_org_that_is_on_it_is_no_change(db, make_org, gi
 def test_back_to_free_starts_a_new_period_and_nothing_can_be_owed(db, make_org, give):
     org, later = make_org(), NOW + timedelta(days=2)
     give(org, "pro")
-    assert give(org, "free", later).recount_from == later
+    assert give(org, "free", later).moved_from == later
     assert tiles(db, org)[:3] == [(MONTH, NOW), (NOW, later), (later, NEXT)]
-    assert queries.list_limits(db, org, later)[0].policy == "block"
+    row = list_mentioned(db, org, later)[0]
+    assert (row.charge_id, row.sources["cap"]) == (None, "not_collected")
     assert queries.find_subscription(db, org).collection == "none"
     assert [each.state for each in queries.list_subscriptions(db, org)] == ["active", "ended"]
 
@@ -101,10 +103,10 @@ def test_another_currency_starts_a_new_period_and_another_interval_does_not(db, 
     org = make_org()
     give(org, "pro")
     spans = tiles(db, org)
-    assert give(org, "pro", NOW + timedelta(hours=1), interval="year").recount_from is None
+    assert give(org, "pro", NOW + timedelta(hours=1), interval="year").moved_from is None
     assert tiles(db, org) == spans
     later = NOW + timedelta(hours=2)
-    assert give(org, "pro", later, currency="EUR").recount_from == later
+    assert give(org, "pro", later, currency="EUR").moved_from == later
     assert (NOW, later) in tiles(db, org)
 
 
@@ -115,7 +117,7 @@ def test_two_changes_at_one_instant_leave_no_empty_period(db, make_org, give, pl
     give(org, "business")
     assert tiles(db, org)[:2] == [(MONTH, NOW), (NOW, NEXT)]
     assert queries.get_plan_in_force(db, org, NOW) == plan("business")
-    assert [row.allowance for row in queries.list_limits(db, org, NOW)] == [None]
+    assert [row.allowance for row in list_mentioned(db, org, NOW)] == [None]
 
 
 def test_a_billing_period_runs_on_through_a_change_of_plan_and_is_rolled_without_drift(db, make_org, give):

@@ -27,16 +27,21 @@ MOVE = st.tuples(st.just("zone"), st.sampled_from(ZONES))
 WAIT = st.tuples(st.just("wait"), st.sampled_from([0, 1, 3600, 86_400, 10 * 86_400, 40 * 86_400, 200 * 86_400]))
 ASK = st.tuples(st.just("ask"), st.integers(-100, 100))
 
-# Every limit in force of a period is the plan version's own, and none is missing; of an org that is limited the default
-# plan's, from the period on in which that began.
-WRONG_LIMITS = text("""
-    SELECT p.starts_at, m.meter_id, m.allowance AS planned, l.allowance AS in_force
-    FROM usage_periods p
+# Every meter in use has terms in every period. Allowance and policy are the plan version's own; the cap of a restricted
+# org is at most the default plan's, from the period on in which that began.
+WRONG_TERMS = text("""
+    SELECT p.starts_at, meter.key, m.allowance AS planned, t.allowance AS in_force, t.cap, free.allowance AS free
+    FROM usage_periods p CROSS JOIN meters meter
     LEFT JOIN subscriptions s ON s.org_id = p.org_id AND s.ended_at IS NULL AND s.limited_at < p.ends_at
-    JOIN plan_meters m ON m.plan_version_id = CASE WHEN s.id IS NULL THEN p.plan_version_id ELSE :default END
-    FULL JOIN limits_in_force l ON l.org_id = p.org_id AND l.period_start = p.starts_at AND l.meter_id = m.meter_id
-    WHERE coalesce(p.org_id, l.org_id) = :org AND (
-        l.meter_id IS NULL OR m.meter_id IS NULL OR l.allowance IS DISTINCT FROM m.allowance)
+    LEFT JOIN plan_meters m ON m.plan_version_id = p.plan_version_id AND m.meter_id = meter.id
+    LEFT JOIN plan_meters free ON free.plan_version_id = :default AND free.meter_id = meter.id
+         AND free.policy = 'block' AND s.id IS NOT NULL
+    LEFT JOIN terms_in_force t ON t.org_id = p.org_id AND t.period_start = p.starts_at AND t.meter_id = meter.id
+    WHERE p.org_id = :org AND meter.archived_at IS NULL AND (
+        t.meter_id IS NULL OR t.mentioned <> (m.meter_id IS NOT NULL) OR t.allowance IS DISTINCT FROM m.allowance
+        OR t.policy <> coalesce(m.policy, 'warn') OR (free.allowance IS NOT NULL AND t.cap IS DISTINCT FROM
+            least(free.allowance, CASE m.policy WHEN 'block' THEN coalesce(m.hard_limit, m.allowance)
+                                                ELSE m.hard_limit END)))
 """)
 
 
@@ -62,7 +67,7 @@ def books_are_whole_after(history, engine, org):
         spans = tiles(session, org)
         assert spans[-1][1] > now + timedelta(days=59)
         assert (
-            session.execute(WRONG_LIMITS, {"org": org, "default": catalog.find_default_version_id(session)}).all() == []
+            session.execute(WRONG_TERMS, {"org": org, "default": catalog.find_default_version_id(session)}).all() == []
         )
         running, held = queries.find_current_period(session, org, now), queries.find_subscription(session, org)
         assert running.plan_version_id == queries.get_plan_in_force(session, org, now)
@@ -107,7 +112,7 @@ def play(session, org, now, step, stripe):
             after = tiles(session, org) if change.changed else before
             past = [span for span in before if span[1] <= now]
             assert after[: len(past)] == past, "a closed period was touched"
-            if change.recount_from is None and before:
+            if change.moved_from is None and before:
                 assert holding(before, now) == holding(after, now)
         case ("buy", key, days):
             stripe.buy(catalog.find_newest_version(session, key).id, now - timedelta(days=days), now)

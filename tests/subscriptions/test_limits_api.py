@@ -18,7 +18,8 @@ def test_an_org_reads_its_entitlements_with_the_source_of_each(client, session):
     }  # fmt: skip
     assert answer.json["meters"] == [
         {"meter": made.meter, "name": "Units", "unit": "unit", "allowance": "7", "policy": "block",
-         "hard_limit": None, "per_minute": None, "per_hour": None, "per_day": "3", "source": "plan"},
+         "hard_limit": None, "per_minute": None, "per_hour": None, "per_day": "3", "cap": "7",
+         "source": "plan", "sources": {}},
     ]  # fmt: skip
     assert {"key": "file_bytes", "value": "1000", "source": "plan"} in answer.json["limits"]
     assert {"key": "requests_per_minute", "value": None, "source": "plan"} in answer.json["limits"]

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Org
 from app.kit.errors import NotFound
 from app.subscriptions import periods, queries
-from app.subscriptions.models import LimitInForce
+from app.subscriptions.models import TermsInForce
 from tests.scenario.followed import tiles
 from tests.subscriptions.conftest import NOW
+from tests.support.terms import list_mentioned
 
 
 def utc(*parts):
@@ -28,15 +29,17 @@ def test_the_first_period_of_an_org_is_the_calendar_month_with_the_default_plans
     period = periods.ensure_period(db, org, NOW, NOW)
     assert (period.starts_at, period.ends_at) == (utc(2026, 11, 1), utc(2026, 12, 1))
     assert period.plan_version_id == plan("free")
-    calls, pages = queries.list_limits(db, org, period.starts_at)
+    calls, pages = list_mentioned(db, org, period.starts_at)
     assert (pages.allowance, pages.policy) == (5, "warn")
     assert (calls.allowance, calls.per_day) == (100, 20)
 
 
-def test_nothing_can_be_owed_without_a_subscription_so_charge_blocks_at_the_allowance(db, make_org):
+def test_nothing_can_be_owed_without_a_subscription_so_usage_is_refused_above_the_allowance(db, make_org):
     org = make_org()
-    calls = queries.list_limits(db, org, periods.ensure_period(db, org, NOW, NOW).starts_at)[0]
-    assert (calls.policy, calls.allowance, calls.hard_limit) == ("block", 100, None)
+    calls = list_mentioned(db, org, periods.ensure_period(db, org, NOW, NOW).starts_at)[0]
+    assert (calls.policy, calls.allowance, calls.hard_limit) == ("charge", 100, 500)
+    assert (calls.cap, calls.charge_id) == (100, None)
+    assert (calls.sources["cap"], calls.sources["charge"]) == ("not_collected", "not_collected")
 
 
 def test_ensuring_again_changes_nothing(db, make_org):
@@ -64,7 +67,7 @@ def test_every_period_between_the_instant_and_the_known_ones_is_opened(db, make_
         local = start.astimezone(ZoneInfo("America/New_York"))
         assert (local.day, local.hour) == (1, 0)
         assert timedelta(days=27) < end - start < timedelta(days=32)
-    counted = db.scalars(select(LimitInForce.period_start).where(LimitInForce.org_id == org)).all()
+    counted = db.scalars(select(TermsInForce.period_start).where(TermsInForce.org_id == org)).all()
     assert sorted(set(counted)) == [start for start, _ in spans]
 
 
@@ -130,7 +133,10 @@ def test_the_database_refuses_gaps_overlaps_and_a_second_beginning(engine, make_
     with Session(engine) as session:
         periods.ensure_period(session, org, utc(2027, 1, 15), NOW)
         session.commit()
-    row = "INSERT INTO usage_periods VALUES ('{org}', '{start}', '{end}', {before}, gen_random_uuid(), 'UTC', now())"
+    row = (
+        "INSERT INTO usage_periods"
+        " VALUES ('{org}', '{start}', '{end}', {before}, gen_random_uuid(), 'UTC', 'USD', now())"
+    )
     address = engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
     wrong = [
         ("2027-03-01", "2027-04-01", "'2027-03-01'", psycopg.errors.ForeignKeyViolation),  # a gap

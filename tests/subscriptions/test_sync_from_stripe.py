@@ -18,6 +18,7 @@ from app.subscriptions import periods, queries, service
 from tests.scenario.followed import Follower, each_start, facts, over, span, tiles
 from tests.subscriptions.conftest import NOW
 from tests.support.copy import copy
+from tests.support.terms import list_mentioned
 
 MONTH, NEXT = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
 JANUARY = datetime(2027, 1, 31, 9, 30, tzinfo=UTC)
@@ -40,7 +41,7 @@ def test_a_purchase_starts_a_usage_period_at_stripes_anchor_with_the_plans_limit
     assert (held.state, held.collection, held.started_at) == ("active", "stripe", anchor)
     assert tiles(db, follower.org)[0][1] == anchor
     assert queries.find_current_period(db, follower.org, NOW).ends_at == boundary(anchor, 1, "UTC")
-    calls = queries.list_limits(db, follower.org, anchor)
+    calls = list_mentioned(db, follower.org, anchor)
     assert [(row.allowance, row.policy, row.hard_limit) for row in calls] == [(1000, "charge", 5000)]
     assert queries.get_plan_in_force(db, follower.org, anchor - DAY) == plan("free")
     assert follower.noted() == [("started", anchor)]
@@ -86,12 +87,12 @@ def test_twelve_renewals_from_the_31st_tile_time_and_grant_the_allowance_twelve_
     for n in range(1, 13):
         now = boundary(JANUARY, n, "UTC") + late
         periods.open_periods_ahead(db, follower.org, now)
-        assert follower.see(facts(plan("pro"), JANUARY, now), now).recount_from is None
+        assert follower.see(facts(plan("pro"), JANUARY, now), now).moved_from is None
     expected = [boundary(JANUARY, n, "UTC") for n in range(13)]
     assert [(at.month, at.day, at.hour) for at in expected[:4]] == [(1, 31, 9), (2, 28, 9), (3, 31, 9), (4, 30, 9)]
     assert each_start(tiles(db, follower.org), JANUARY)[:13] == expected
-    granted = text("""SELECT count(*), sum(allowance) FROM limits_in_force
-                      WHERE org_id = :org AND period_start >= :since AND period_start < :until""")
+    granted = text("""SELECT count(*), sum(allowance) FROM terms_in_force
+                      WHERE org_id = :org AND period_start >= :since AND period_start < :until AND mentioned""")
     given_out = {"org": follower.org, "since": JANUARY, "until": expected[-1]}
     assert tuple(db.execute(granted, given_out).one()) == (12, 12_000)
     assert follower.noted("renewed") == [("renewed", at) for at in expected[1:]]
@@ -110,7 +111,7 @@ def test_a_purchase_seen_weeks_late_cuts_the_period_in_which_it_was_made(db, fol
     now = anchor + days * DAY
     periods.open_periods_ahead(db, follower.org, now)
     change = follower.see(facts(plan("pro"), anchor, now), now)
-    assert change.recount_from == anchor
+    assert change.moved_from == anchor
     starts = [start for start, _ in tiles(db, follower.org)]
     midnight = datetime(2026, 11, 1, 4, tzinfo=UTC)  # in New York
     assert starts[:3] == [midnight, anchor, boundary(anchor, 1, "UTC")]
@@ -140,7 +141,7 @@ def test_a_trial_grants_the_plan_from_its_first_day_and_is_a_period_of_its_own(d
 
 
 @pytest.mark.parametrize("hours", [1, -1, 23])
-def test_a_boundary_of_stripes_that_differs_from_ours_is_taken_over_and_recounted(db, follower, plan, hours):
+def test_a_boundary_of_stripes_that_differs_from_ours_is_taken_over_and_moves_usage(db, follower, plan, hours):
     follower.see(facts(plan("pro"), JANUARY, JANUARY), JANUARY)
     ours = boundary(JANUARY, 1, "UTC")
     stripes = ours + timedelta(hours=hours)
@@ -150,16 +151,16 @@ def test_a_boundary_of_stripes_that_differs_from_ours_is_taken_over_and_recounte
     assert change == service.PlanChange(True, min(ours, stripes), follower.ours)
     starts = each_start(tiles(db, follower.org), JANUARY)
     assert starts[:3] == [JANUARY, stripes, billing.end]
-    assert [row.allowance for row in queries.list_limits(db, follower.org, stripes)] == [1000]
+    assert [row.allowance for row in list_mentioned(db, follower.org, stripes)] == [1000]
     assert follower.see(facts(plan("pro"), JANUARY, now, billing=billing), now).changed is False
 
 
-def test_a_boundary_ahead_is_corrected_before_it_comes_and_nothing_is_recounted(db, follower, plan):
+def test_a_boundary_ahead_is_corrected_before_it_comes_and_no_usage_moves(db, follower, plan):
     told = facts(plan("pro"), JANUARY, JANUARY)
     follower.see(told, JANUARY)
     later = Period(JANUARY, told.billing.end + timedelta(hours=1))
     change = follower.see(facts(plan("pro"), JANUARY, JANUARY, billing=later), JANUARY + DAY)
-    assert change.recount_from is None
+    assert change.moved_from is None
     assert each_start(tiles(db, follower.org), JANUARY)[1] == later.end
 
 
@@ -167,7 +168,7 @@ def test_an_anchor_that_stripe_moved_cuts_the_period_there(db, follower, plan):
     follower.see(facts(plan("pro"), JANUARY, JANUARY), JANUARY)
     moved = JANUARY + 10 * DAY
     change = follower.see(facts(plan("pro"), moved, moved, started_at=JANUARY), moved + timedelta(minutes=1))
-    assert change.recount_from == moved
+    assert change.moved_from == moved
     assert each_start(tiles(db, follower.org), JANUARY)[:3] == [JANUARY, moved, boundary(moved, 1, "UTC")]
 
 
@@ -189,7 +190,7 @@ def test_from_monthly_to_yearly_the_usage_period_runs_on(db, follower, plan):
     first = follower.ours
     change = follower.see(facts(plan("pro"), now, now, interval="year", started_at=JANUARY), now)
     held = queries.find_subscription(db, follower.org)
-    assert (change.changed, change.recount_from) == (True, None)
+    assert (change.changed, change.moved_from) == (True, None)
     assert tiles(db, follower.org)[: len(spans)] == spans
     assert (held.interval, held.billing_starts_at, held.anchor_at) == ("year", now, JANUARY)
     assert held.id == follower.ours != first
@@ -208,8 +209,8 @@ def test_another_price_at_stripe_changes_the_plan_for_the_whole_running_period(d
     follower.see(facts(plan("pro"), JANUARY, JANUARY), JANUARY)
     now = JANUARY + 5 * DAY
     change = follower.see(facts(plan("business"), JANUARY, now), now)
-    assert (change.changed, change.recount_from) == (True, None)
-    assert [row.allowance for row in queries.list_limits(db, follower.org, JANUARY)] == [None]
+    assert (change.changed, change.moved_from) == (True, None)
+    assert [row.allowance for row in list_mentioned(db, follower.org, JANUARY)] == [None]
     assert queries.get_plan_in_force(db, follower.org, now) == plan("business")
     assert queries.get_plan_in_force(db, follower.org, now - DAY) == plan("pro")
     assert [each.state for each in queries.list_subscriptions(db, follower.org)] == ["active", "ended"]
@@ -222,8 +223,8 @@ def test_a_price_that_came_with_the_renewal_holds_from_the_boundary_on(db, follo
     renewed = boundary(JANUARY, 1, "UTC")
     now = renewed + 2 * DAY
     follower.see(facts(plan("pro"), JANUARY, now), now)
-    assert [row.allowance for row in queries.list_limits(db, follower.org, JANUARY)] == [None]
-    assert [row.allowance for row in queries.list_limits(db, follower.org, renewed)] == [1000]
+    assert [row.allowance for row in list_mentioned(db, follower.org, JANUARY)] == [None]
+    assert [row.allowance for row in list_mentioned(db, follower.org, renewed)] == [1000]
     assert queries.get_plan_in_force(db, follower.org, renewed) == plan("pro")
 
 
@@ -259,7 +260,7 @@ def test_the_end_starts_a_calendar_period_of_the_free_plan(db, follower, plan, s
     assert queries.find_subscription(db, follower.org) is None
     midnight = datetime(2027, 3, 1, 5, tzinfo=UTC)  # in New York
     assert each_start(tiles(db, follower.org), JANUARY)[:3] == [JANUARY, ends, midnight]
-    assert queries.list_limits(db, follower.org, ends)[0].policy == "block"
+    assert list_mentioned(db, follower.org, ends)[0].sources["cap"] == "not_collected"
     assert follower.noted()[-1] == ("ended", ends)
 
 
@@ -267,7 +268,7 @@ def test_an_end_seen_weeks_late_lies_where_it_happened(db, follower, plan):
     follower.see(facts(plan("pro"), JANUARY, JANUARY), JANUARY)
     ends, now = JANUARY + 12 * DAY, JANUARY + 80 * DAY
     periods.open_periods_ahead(db, follower.org, now)
-    assert follower.see(over(plan("pro"), JANUARY, ends), now).recount_from == ends
+    assert follower.see(over(plan("pro"), JANUARY, ends), now).moved_from == ends
     assert ends in each_start(tiles(db, follower.org), JANUARY)
     assert queries.get_plan_in_force(db, follower.org, ends) == plan("free")
 

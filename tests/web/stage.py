@@ -14,7 +14,7 @@ from jinja2_fragments.flask import render_block
 from markupsafe import Markup
 from werkzeug.routing import Rule
 
-from app.factory import Portal
+from app.factory.application import Portal
 from app.factory.blueprints import PAGES
 from app.settings import PROJECT
 from app.web import filters

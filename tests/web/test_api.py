@@ -216,7 +216,7 @@ def test_a_repeat_outside_that_fails_leaves_the_key_to_what_it_was_used_for(tria
 def test_a_key_older_than_a_day_is_forgotten(trial: FlaskClient) -> None:
     key = str(uuid4())
     with transaction() as session:
-        old = IdempotencyKey(org_id=OWNER, key=key, request_hash=b"x", created_at=NOON - timedelta(hours=25))
+        old = IdempotencyKey(owner_id=OWNER, key=key, request_hash=b"x", created_at=NOON - timedelta(hours=25))
         session.add(old)
     assert trial.post("/api/v1/things", json={"name": "a"}, headers={"Idempotency-Key": key}).status_code == 200
 
@@ -224,5 +224,5 @@ def test_a_key_older_than_a_day_is_forgotten(trial: FlaskClient) -> None:
 def test_a_key_of_another_org_is_another_key(trial: FlaskClient) -> None:
     key = str(uuid4())
     with transaction() as session:
-        session.add(IdempotencyKey(org_id=UUID(int=1), key=key, request_hash=b"x", created_at=NOON))
+        session.add(IdempotencyKey(owner_id=UUID(int=1), key=key, request_hash=b"x", created_at=NOON))
     assert trial.post("/api/v1/things", json={"name": "a"}, headers={"Idempotency-Key": key}).status_code == 200

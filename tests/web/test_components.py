@@ -35,7 +35,7 @@ def test_a_bar_says_in_words_what_it_draws() -> None:
 def test_a_bar_over_its_allowance_is_full_striped_and_says_how_far() -> None:
     html = meter(used=Decimal(11200), percent=112, state="over")
     assert 'width="100%" height="10" rx="5" fill="url(#stripes-calls)"' in html
-    assert "112 %" in html
+    assert "112\u00a0%" in html
     assert 'value="100"' in html
 
 

@@ -17,6 +17,20 @@ def test_text_that_a_spreadsheet_would_compute_gets_an_apostrophe(text: str) -> 
     assert cell(text) == f"'{text}"
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a;=1", "a;'=1"),
+        ("a; +1", "a; '+1"),
+        ('x";@SUM(1)', "x\";'@SUM(1)"),
+        ("a\t-1", "a\t'-1"),
+        ("a;b=1;2-1", "a;b=1;2-1"),
+    ],
+)
+def test_text_behind_a_semicolon_is_no_formula_either(text: str, written: str) -> None:
+    assert cell(text) == written
+
+
 def test_numbers_and_times_stay_what_they_are() -> None:
     assert cell(Decimal("-12.50")) == "-12.5"
     assert cell(-3) == "-3"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app.factory import Portal, assets
+from app.factory import assets
+from app.factory.application import Portal
 from app.settings import PROJECT
 
 CSS = PROJECT / "static" / "css"

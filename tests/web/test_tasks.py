@@ -18,10 +18,10 @@ from tests.today import FixedClock
 def test_answers_go_when_they_are_no_longer_replayed(session: Session, wall: FixedClock) -> None:
     org_id, second = new_id(), timedelta(seconds=1)
     for key, age in (("old", RETENTION + second), ("kept", RETENTION - second)):
-        session.add(IdempotencyKey(org_id=org_id, key=key, request_hash=b"x", created_at=wall.now() - age))
+        session.add(IdempotencyKey(owner_id=org_id, key=key, request_hash=b"x", created_at=wall.now() - age))
     session.commit()
     purge()
-    mine = select(IdempotencyKey.key).where(IdempotencyKey.org_id == org_id)
+    mine = select(IdempotencyKey.key).where(IdempotencyKey.owner_id == org_id)
     assert session.scalars(mine).all() == ["kept"]
 
 

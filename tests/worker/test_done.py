@@ -25,3 +25,10 @@ def test_a_task_that_is_done_leaves_no_row(app: Flask, session: Session) -> None
 
     run_apart(work())
     assert (done, session.scalar(ROWS, {"queue": QUEUE})) == ([1], 0)
+
+
+def test_no_sweep_is_joined_by_its_next_run(app: Flask) -> None:
+    queue = build_queue(app)
+    due = [name for name in queue.tasks if name.endswith(".due")]
+    assert "metering.settle.due" in due
+    assert [(queue.tasks[name].lock, queue.tasks[name].queueing_lock) for name in due] == [(name, name) for name in due]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.accounts.forms.passwords import current_password_field, new_password_field
+from app.accounts.forms.passwords import KnownWords, current_password_field, new_password_field
 from app.web.forms import NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField
 
 
@@ -27,7 +27,7 @@ class AddressForm(PageForm):
     email = EmailField(render_kw={"autocomplete": "email"})
 
 
-class NewPasswordForm(PageForm):
+class NewPasswordForm(KnownWords):
     """A new password, set with an emailed link."""
 
     password = new_password_field("New password")
@@ -39,7 +39,7 @@ class ConfirmPasswordForm(PageForm):
     password = current_password_field()
 
 
-class JoinForm(PageForm):
+class JoinForm(KnownWords):
     """Accepts an invitation and creates the account."""
 
     name = PlainField("Your name", [NEEDED, NAME_LENGTH], render_kw={"autocomplete": "name"})

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 from zoneinfo import available_timezones
 
-from wtforms import HiddenField, SelectField, SelectMultipleField
+from wtforms import BooleanField, HiddenField, SelectField, SelectMultipleField
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from app.accounts.auth_models import ApiKey
 from app.accounts.roles import MEMBER, ORG_SCOPES, ROLES
+from app.kit.countries import list_countries
 from app.web.forms import NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField, choices_from
 
 LINE = Length(max=200, message="Use at most 200 characters.")
@@ -21,7 +22,6 @@ ADDRESS_LINES = {
     "postal_code": ("Postal code", "postal-code"),
     "city": ("City", "address-level2"),
     "region": ("State or region", "address-level1"),
-    "country": ("Country", "country-name"),
 }
 EXPIRIES = {
     "30": ("In 30 days", timedelta(days=30)),
@@ -52,8 +52,20 @@ class OrgForm(PageForm):
     postal_code = _address_field("postal_code")
     city = _address_field("city")
     region = _address_field("region")
-    country = _address_field("country")
+    country = SelectField(
+        "Country",
+        default="",
+        choices=choices_from([("", "Not given"), *list_countries().items()]),
+        validate_choice=True,
+        render_kw={"autocomplete": "country"},
+    )
     tax_id = PlainField("Tax id", [Optional(), Length(max=50, message="Use at most 50 characters.")])
+    clients_listed_only = BooleanField("Clients: listed only")
+
+    def validate_tax_id(self, field: PlainField) -> None:
+        """A number alone does not say whose it is."""
+        if field.data and not self.country.data:
+            raise ValidationError("Also choose the country that issued it.")
 
     def offer_zones(self, current: str) -> OrgForm:
         """Fill the list of time zones; the current one is always listed."""
@@ -65,7 +77,7 @@ class OrgForm(PageForm):
     @property
     def address(self) -> dict[str, str]:
         """The address lines that are filled in."""
-        return {name: self[name].data for name in ADDRESS_LINES if self[name].data}
+        return {name: self[name].data for name in (*ADDRESS_LINES, "country") if self[name].data}
 
 
 class InviteForm(PageForm):
@@ -87,9 +99,9 @@ class RemoveMemberForm(PageForm):
     keys = SelectMultipleField("Revoke the API keys that this member created")
 
     def offer(self, keys: Iterable[ApiKey]) -> RemoveMemberForm:
-        """Offer these keys; before the form is sent, all of them are chosen."""
+        """Offer these keys; all of them are chosen in a form that nobody has filled in."""
         self.keys.choices = choices_from((str(key.id), f"{key.name} ({key.prefix}…{key.last4})") for key in keys)
-        if not self.is_submitted():
+        if self.keys.raw_data is None:
             self.keys.data = [choice.value for choice in self.keys.choices]
         return self
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wtforms import RadioField
 
-from app.accounts.forms.passwords import current_password_field, new_password_field
+from app.accounts.forms.passwords import KnownWords, current_password_field, new_password_field
 from app.web.forms import NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField, choices_from
 
 THEMES = [("system", "Same as system"), ("light", "Light"), ("dark", "Dark")]
@@ -29,7 +29,7 @@ class EmailForm(PageForm):
     password = current_password_field("Your password")
 
 
-class PasswordForm(PageForm):
+class PasswordForm(KnownWords):
     """Changes the password."""
 
     current_password = current_password_field("Current password")

@@ -1,4 +1,7 @@
-"""Creates, renames and deletes clients, the customers of an org. Usage keeps the label of a deleted client."""
+"""Creates, renames and deletes clients, the customers of an org. Usage keeps the label of a deleted client.
+
+Events make the clients that they name first (`accounts_make_clients`).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ from app.kit.ids import new_id
 def create_client(
     session: Session, org_id: UUID, ref: str, name: str, *, actor: Actor, now: datetime, created_at: datetime
 ) -> Client:
-    """Create a client with the host's own `ref`; a deleted client with that ref is restored under the new name.
+    """Create a client with the host's own `ref`. A deleted client with that ref is restored under the new name, and one
+    that an event made is renamed.
 
     `created_at` is business time, `now` wall time.
 
@@ -32,8 +36,10 @@ def create_client(
     by_ref = select(Client).where(Client.org_id == org_id, Client.ref == ref).with_for_update()
     row = session.scalars(by_ref).one()
     if not is_new and row.deleted_at is None:
-        raise Conflict(f"There is already a client with the reference {ref}.")
-    row.name, row.deleted_at = name, None
+        if not row.made_by_event:
+            raise Conflict(f"There is already a client with the reference {ref}.")
+        return rename_client(session, org_id, row.id, name, actor=actor, now=now)
+    row.name, row.deleted_at, row.made_by_event = name, None, False
     session.flush()
     action = "client.created" if is_new else "client.restored"
     write(session, actor, action, on=("client", row.id), org_id=org_id, personal={"ref": ref, "name": name}, now=now)
@@ -43,6 +49,7 @@ def create_client(
 def rename_client(session: Session, org_id: UUID, client_id: UUID, name: str, *, actor: Actor, now: datetime) -> Client:
     """Rename a client; its ref, which is recorded on usage, stays."""
     row = queries.get_client(session, org_id, client_id)
+    row.made_by_event = False
     if row.name != name:
         personal = {"before": row.name, "after": name}
         row.name = name
@@ -55,7 +62,7 @@ def rename_client(session: Session, org_id: UUID, client_id: UUID, name: str, *,
 def delete_client(
     session: Session, org_id: UUID, client_id: UUID, *, actor: Actor, now: datetime, deleted_at: datetime
 ) -> None:
-    """Delete a client as of business time: new usage with its ref is rejected, recorded usage stays."""
+    """Delete a client as of business time: usage that happens later is rejected, recorded usage stays."""
     row = queries.get_client(session, org_id, client_id)
     row.deleted_at = deleted_at
     session.flush()

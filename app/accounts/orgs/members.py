@@ -89,7 +89,10 @@ def set_label(
         with session.begin_nested():
             member.external_id = external_id
     except IntegrityError as error:
-        raise Conflict("Another member of this organisation has that id.") from error
+        raise Conflict(
+            "Another member of this organisation has that id. Remove it there first; the usage recorded under it then"
+            " moves to this member."
+        ) from error
     personal = {"before": before, "after": external_id}
     on = ("user", user_id)
     write(session, actor, "member.label_changed", on=on, org_id=org_id, personal=personal, now=now)

@@ -58,6 +58,7 @@ def change_settings(
     time_zone: str,
     address: dict[str, str],
     tax_id: str | None,
+    clients_listed_only: bool,
     actor: Actor,
     now: datetime,
 ) -> Org:
@@ -65,6 +66,7 @@ def change_settings(
     org = queries.get_org(session, org_id)
     before = _settings(org)
     org.name, org.time_zone, org.address, org.tax_id = name, time_zone, address, tax_id
+    org.clients_listed_only = clients_listed_only
     session.flush()
     after = _settings(org)
     changed = {name for name in after if after[name] != before[name]}
@@ -86,7 +88,8 @@ def choose_org(session: Session, user_id: UUID, session_id: UUID, org_id: UUID, 
 
 
 def _settings(org: Org) -> dict[str, object]:
-    return {"name": org.name, "time_zone": org.time_zone, "address": dict(org.address), "tax_id": org.tax_id}
+    details = {"name": org.name, "time_zone": org.time_zone, "address": dict(org.address), "tax_id": org.tax_id}
+    return {**details, "clients_listed_only": org.clients_listed_only}
 
 
 def _pick(values: dict[str, object], names: set[str]) -> dict[str, object]:

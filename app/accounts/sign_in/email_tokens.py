@@ -18,11 +18,11 @@ LIFETIME = {"verify": timedelta(days=3), "reset": timedelta(hours=1), "change": 
 def create(
     session: Session, user: User, purpose: str, *, email: str | None = None, now: datetime
 ) -> tuple[str, EmailToken]:
-    """Create a token and revoke older ones for its purpose, except `reset`: a stranger could revoke the user's.
+    """Create a token; returns the secret and its row.
 
-    Returns the secret and its row.
+    It revokes older ones only for `change`, which the signed-in user asks for: strangers could revoke the others.
     """
-    if purpose != "reset":
+    if purpose == "change":
         revoke(session, user, purpose, now=now)
     token = new_token()
     row = EmailToken(
@@ -48,6 +48,18 @@ def find(session: Session, token: str, *purposes: str, now: datetime) -> EmailTo
         EmailToken.expires_at > now,
     )
     return session.execute(query).scalar_one_or_none()
+
+
+def has_open(session: Session, user: User, purpose: str, *, now: datetime) -> bool:
+    """Whether the user has been sent a token for this purpose that still works."""
+    query = select(EmailToken.id).where(
+        EmailToken.user_id == user.id,
+        EmailToken.purpose == purpose,
+        EmailToken.email == user.email,
+        EmailToken.used_at.is_(None),
+        EmailToken.expires_at > now,
+    )
+    return session.execute(query.limit(1)).first() is not None
 
 
 def consume(session: Session, token: str, *purposes: str, now: datetime) -> EmailToken | None:

@@ -5,20 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.auth_models import SignInDetails, SignInEntry
 from app.accounts.identity import RequestOrigin
-from app.audit.queries import list_entries
+from app.audit.queries import Entry, list_entries
 from app.audit.service import write
 from app.kit.actor import SYSTEM
 
 SEALED = "sign_in_log.sealed"
+DAY = timedelta(days=1)
+
+
+@dataclass(slots=True)
+class SealReport:
+    """How many days are sealed, the days whose entries no longer match their seal, and closed days without one."""
+
+    sealed: int = 0
+    broken: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
 
 def record(
@@ -64,17 +75,45 @@ def seal(session: Session, start: datetime, end: datetime, *, now: datetime) -> 
     write(session, SYSTEM, SEALED, on=on, after=after, now=now)
 
 
-def find_broken_seals(session: Session) -> tuple[int, list[str]]:
-    """Return how many days are sealed, and the days whose entries no longer match their seal."""
-    sealed, broken, below = 0, [], None
+def list_unsealed_days(session: Session, midnight: datetime) -> list[datetime]:
+    """The days (UTC) from the end of the last seal, or from the first entry, to `midnight`: closed and not sealed."""
+    newest = list_entries(session, None, action=SEALED, limit=1)
+    first = _span(newest[0])[1] if newest else _first_day(session)
+    if first is None:
+        return []
+    return [first + n * DAY for n in range((midnight - first) // DAY)]
+
+
+def check_seals(session: Session, midnight: datetime) -> SealReport:
+    """Compare every sealed day with its seal, and look for days before `midnight` without one."""
+    report, below, begun = SealReport(), None, None
+    missing = {day.date().isoformat() for day in list_unsealed_days(session, midnight)}  # and those between two seals
     while page := list_entries(session, None, action=SEALED, below=below, limit=200):
         for entry in page:
+            start, end = _span(entry)
             facts = entry.act.after or {}
-            span = (datetime.fromisoformat(facts["start"]), datetime.fromisoformat(facts["end"]))
-            if compute_digest(session, *span) != (facts["entries"], facts["sha256"]):
-                broken.append(entry.act.object_id)
-        sealed, below = sealed + len(page), page[-1].act.seq
-    return sealed, broken
+            if compute_digest(session, start, end) != (facts["entries"], facts["sha256"]):
+                report.broken.append(entry.act.object_id)
+            missing |= _days(end, begun) if begun else set()
+            begun = start
+        report.sealed, below = report.sealed + len(page), page[-1].act.seq
+    first = _first_day(session)
+    report.missing.extend(sorted(missing | (_days(first, begun) if first and begun else set())))
+    return report
+
+
+def _span(seal_entry: Entry) -> tuple[datetime, datetime]:
+    facts = seal_entry.act.after or {}
+    return datetime.fromisoformat(facts["start"]), datetime.fromisoformat(facts["end"])
+
+
+def _days(start: datetime, end: datetime) -> set[str]:
+    return {(start + n * DAY).date().isoformat() for n in range((end - start) // DAY)}
+
+
+def _first_day(session: Session) -> datetime | None:
+    first = session.scalar(select(func.min(SignInEntry.at)))
+    return first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) if first else None
 
 
 def compute_digest(session: Session, start: datetime, end: datetime) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Limits on guessing passwords and sending emails, stored in PostgreSQL so that they survive a restart.
+"""Limits on guessing passwords and sending invitations, stored in PostgreSQL so that they survive a restart.
 
 A window opens with its first attempt. Attempts are counted before the secret is checked, in their own transaction, so
 parallel guesses cannot slip through. Callers count them in one fixed order of kinds, which prevents deadlocks.
@@ -6,6 +6,7 @@ parallel guesses cannot slip through. Callers count them in one fixed order of k
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.accounts.auth_models import Attempt
-from app.accounts.sign_in.cookies import email_mark
+from app.web.runtime import runtime
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,18 @@ class Claim:
     limit: AttemptLimit
 
 
+@dataclass(frozen=True)
+class Throttled:
+    """An attempt too many: when to try again, and whether it is the first refused by this bucket until then."""
+
+    until: datetime
+    is_first: bool
+
+
 FIVE_MINUTES = timedelta(minutes=5)
 SIGN_IN = AttemptLimit(10, FIVE_MINUTES)
 SIGN_IN_ALL = AttemptLimit(1000, FIVE_MINUTES)
 SIGN_UP = AttemptLimit(100, timedelta(hours=1))
-RESET = AttemptLimit(5, timedelta(days=1))
-RESET_ADDRESS = AttemptLimit(20, timedelta(hours=1))
-VERIFY = AttemptLimit(3, timedelta(hours=6))
 INVITE, INVITE_ONE = AttemptLimit(50, timedelta(days=1)), AttemptLimit(3, timedelta(days=1))
 PASSWORD_CHECK = AttemptLimit(10, FIVE_MINUTES)
 
@@ -50,23 +56,14 @@ def sign_in_claims(email: str, address: str | None, device: str | None) -> list[
     """The buckets that a sign-in counts against.
 
     A device that has signed in as this user before has its own budget: strangers who guess the user's password fill
-    the user's bucket, and the user can still sign in.
+    the user's bucket, and the user can still sign in. A network above its own limit fills nobody's.
     """
     if device is not None:
         return [Claim(f"sign_in:device:{device}:{email_mark(email)}", SIGN_IN)]
     return [
-        Claim(f"sign_in:user:{email_mark(email)}", SIGN_IN),
         Claim(f"sign_in:address:{address_mark(address)}", SIGN_IN),
+        Claim(f"sign_in:user:{email_mark(email)}", SIGN_IN),
         Claim("sign_in:all", SIGN_IN_ALL),
-    ]
-
-
-def mail_claims(kind: str, email: str, address: str | None) -> list[Claim]:
-    """The buckets that a request for an email counts against; `kind` is reset, verify or known."""
-    per_user = VERIFY if kind == "verify" else RESET
-    return [
-        Claim(f"{kind}:user:{email_mark(email)}", per_user),
-        Claim(f"{kind}:address:{address_mark(address)}", RESET_ADDRESS),
     ]
 
 
@@ -82,8 +79,8 @@ def invitation_claims(org_id: UUID, user_id: UUID, email: str) -> list[Claim]:
     ]
 
 
-def count_attempt(session: Session, claims: Iterable[Claim], now: datetime) -> datetime | None:
-    """Count one attempt against every bucket; return when to try again if one is full, else None."""
+def count_attempt(session: Session, claims: Iterable[Claim], now: datetime) -> Throttled | None:
+    """Count one attempt against the buckets, up to one that is full; None if none is."""
     for item in claims:
         ended = Attempt.ends_at <= now
         first = insert(Attempt).values(bucket=item.bucket, count=1, ends_at=now + item.limit.within)
@@ -96,7 +93,7 @@ def count_attempt(session: Session, claims: Iterable[Claim], now: datetime) -> d
         ).returning(Attempt.count, Attempt.ends_at)
         count, ends_at = session.execute(counted).one()
         if count > item.limit.count:
-            return ends_at
+            return Throttled(ends_at, is_first=count == item.limit.count + 1)
     return None
 
 
@@ -114,6 +111,12 @@ def sweep(session: Session, now: datetime) -> None:
     """Delete windows that have ended, skipping those that an attempt has locked."""
     ended = select(Attempt.bucket).where(Attempt.ends_at <= now).with_for_update(skip_locked=True)
     session.execute(delete(Attempt).where(Attempt.bucket.in_(ended.scalar_subquery())))
+
+
+def email_mark(email: str) -> str:
+    """A keyed digest of an address: names a bucket without personal data."""
+    secret = runtime().settings.secret_key.encode()
+    return hmac.digest(secret, b"email\n" + email.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
 
 
 def address_mark(address: str | None) -> str:

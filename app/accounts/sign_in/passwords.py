@@ -1,51 +1,15 @@
-"""Passwords: argon2id hashing, and rejection of those that an attacker tries first.
-
-No composition rules. zxcvbn judges how common a password is: its ranked lists hold 30,000 leaked passwords and their
-usual variations, and the user's own words count as common too. See docs/decisions/0010-common-passwords.md.
-"""
+"""Passwords: argon2id hashing. Which ones are refused is in `password_rules`."""
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from zxcvbn import zxcvbn
 
+from app.accounts.sign_in.password_rules import MAX_LENGTH
 from app.web.runtime import runtime
-
-MIN_LENGTH = 8
-MAX_LENGTH = 1024
-# Above every rank in the lists, so that all their passwords are rejected.
-_MIN_GUESSES = 100_000
-_MAX_JUDGED = 72
-_PARTS = re.compile(r"\w+")
-
-
-def find_problem(password: str, *words: str | None) -> str | None:
-    """Why this password is rejected, in words for the user; None if it is fine.
-
-    `words` are what an attacker knows about the user: name, email address, organisation.
-    """
-    if len(password) < MIN_LENGTH:
-        return f"Use at least {MIN_LENGTH} characters; 15 or more are better."
-    if len(password) > MAX_LENGTH:
-        return f"Use at most {MAX_LENGTH:,} characters."
-    known = ["tollkeeper", *(part for word in words if word for part in (word, *_PARTS.findall(word)))]
-    result = zxcvbn(password[:_MAX_JUDGED], user_inputs=known)
-    if int(result["guesses"]) < _MIN_GUESSES or _is_mostly(password, known):
-        return "This password is easy to guess. Use several unrelated words."
-    return None
-
-
-def _is_mostly(password: str, known: list[str]) -> bool:
-    """Whether little is left of the password without the known words."""
-    rest = password.lower()
-    for word in sorted({word.lower() for word in known if len(word) >= 3}, key=len, reverse=True):
-        rest = rest.replace(word, "")
-    return len(rest) < min(4, len(password))
 
 
 def hash_password(password: str) -> str:

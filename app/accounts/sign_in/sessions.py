@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from app.accounts.auth_models import DeviceSession
 from app.accounts.identity import RequestOrigin
-from app.accounts.sign_in.cookies import SESSION_LIFETIME
 from app.accounts.tokens import digest_token, new_token
 from app.kit.ids import new_id
 
+SESSION_LIFETIME = timedelta(days=14)
 IDLE = timedelta(hours=12)
 
 

@@ -1,6 +1,18 @@
 """The pages of accounts: one blueprint, one module per group of pages."""
 
-from app.accounts.views import clients, invitation, keys, members, org, recovery, settings, sign_in, sign_up
+from app.accounts.views import clients, invitation, keys, members, org, recovery, settings, sign_in, sign_up, verify
 from app.accounts.views.blueprint import pages
 
-__all__ = ["clients", "invitation", "keys", "members", "org", "pages", "recovery", "settings", "sign_in", "sign_up"]
+__all__ = [
+    "clients",
+    "invitation",
+    "keys",
+    "members",
+    "org",
+    "pages",
+    "recovery",
+    "settings",
+    "sign_in",
+    "sign_up",
+    "verify",
+]

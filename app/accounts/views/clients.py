@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Response
+from flask import Response, request
 
 from app.accounts import guards, queries
 from app.accounts.forms.org import ClientForm, ClientNameForm
@@ -17,6 +17,8 @@ from app.web.database import session, transaction
 from app.web.forms import ButtonForm
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now, wall_now
+
+_MOST = 200
 
 
 @pages.get("/settings/clients")
@@ -87,11 +89,15 @@ def delete_client(client_id: UUID) -> Response:
 def _page(form: ClientForm, status: int = 200) -> Response:
     current = current_membership()
     may_change = current.role in {OWNER, ADMIN, MEMBER}
+    search = request.args.get("q", "")[:200].replace("\x00", "")
+    rows = queries.list_clients(session(), current.org_id, search, _MOST + 1)
     return render(
         "accounts/settings/clients.html",
         status=status,
         form=form,
-        rows=queries.list_clients(session(), current.org_id),
+        rows=rows[:_MOST],
+        more=len(rows) > _MOST,
+        search=search,
         may_change=may_change,
         ask=[] if may_change else queries.list_members_with_role(session(), current.org_id, OWNER, ADMIN),
     )

@@ -1,4 +1,4 @@
-"""Shared by the views of accounts: the signed-in user, completing a sign-in, and checking the password again."""
+"""Shared by the views of accounts: the membership, completing a sign-in, and checking the password again."""
 
 from __future__ import annotations
 
@@ -7,23 +7,16 @@ from typing import NamedTuple
 from uuid import UUID
 
 from flask import Response, request
-from flask import session as form_session
 
 from app.accounts import guards, queries
-from app.accounts.sign_in import cookies, login_throttle, passwords
+from app.accounts.identity import Caller, request_origin
+from app.accounts.sign_in import device_cookie, login, login_throttle, passwords, service
+from app.accounts.sign_in.session_user import SessionUser
 from app.kit.errors import NotAllowed
 from app.web.addresses import path_to
 from app.web.database import session, transaction
 from app.web.pages import redirect_path
 from app.web.runtime import wall_now
-
-
-class CurrentUser(NamedTuple):
-    """The user of this request and their session."""
-
-    user_id: UUID
-    session_id: UUID
-    email: str
 
 
 class CurrentMembership(NamedTuple):
@@ -32,14 +25,6 @@ class CurrentMembership(NamedTuple):
     org_id: UUID
     role: str
     user_id: UUID
-
-
-def current_user() -> CurrentUser:
-    """The signed-in user; the access table rejects everyone else."""
-    identified = guards.caller()
-    if identified.user_id is None or identified.session_id is None or identified.email is None:
-        raise NotAllowed("Please sign in first.", code="sign_in_required")
-    return CurrentUser(identified.user_id, identified.session_id, identified.email)
 
 
 def current_membership() -> CurrentMembership:
@@ -55,13 +40,35 @@ def home() -> str:
     return path_to("portal.dashboard")
 
 
-def finish_sign_in(path: str, token: str, email: str) -> Response:
-    """Answer a sign-in: set the session cookie, remember the device, and discard the visitor's form session."""
-    form_session.clear()
-    response = redirect_path(path)
-    cookies.set_session(response, token)
-    cookies.remember_device(request, response, email)
+def landing_page(caller: Caller, asked: str | None) -> str:
+    """Where someone goes after signing in: the page they asked for, else home, which for staff is the overview.
+
+    Staff without an organisation have no customer pages to go to.
+    """
+    if not caller.staff:
+        return asked or home()
+    overview = path_to("admin.index")
+    is_theirs = asked is not None and (caller.org_id is not None or asked.startswith(overview))
+    return asked if asked and is_theirs else overview
+
+
+def finish_sign_in(asked: str | None, token: str) -> Response:
+    """Answer a sign-in: sign this browser in to the session, and remember the device."""
+    login.log_in(token)
+    signed_in = login.signed_in_user()
+    response = redirect_path(landing_page(signed_in.caller, asked))
+    user = queries.get_user(session(), signed_in.user_id)
+    device_cookie.remember_device(request, response, user)
     return response
+
+
+def sign_out_browser() -> None:
+    """End the session of this browser, whoever is signed in; a copy of its cookie is worth nothing from then on."""
+    user = login.request_user()
+    if isinstance(user, SessionUser):
+        with transaction() as open_session:
+            service.sign_out(open_session, user.user_id, user.session_id, request_origin(), now=wall_now())
+    login.log_out()
 
 
 class PasswordCheck(NamedTuple):
@@ -71,15 +78,15 @@ class PasswordCheck(NamedTuple):
     wait: datetime | None = None
 
 
-def check_password(identified: CurrentUser, password: str) -> PasswordCheck:
+def check_password(user: SessionUser, password: str) -> PasswordCheck:
     """Whether this is the user's password; at most ten attempts in five minutes."""
     now = wall_now()
-    claims = [login_throttle.Claim(f"password:user:{identified.user_id}", login_throttle.PASSWORD_CHECK)]
+    claims = [login_throttle.Claim(f"password:user:{user.user_id}", login_throttle.PASSWORD_CHECK)]
     with transaction() as open_session:
-        wait = login_throttle.count_attempt(open_session, claims, now)
-    if wait is not None:
-        return PasswordCheck(correct=False, wait=wait)
-    correct = passwords.verify_password(queries.get_user(session(), identified.user_id).password_hash, password)
+        refusal = login_throttle.count_attempt(open_session, claims, now)
+    if refusal is not None:
+        return PasswordCheck(correct=False, wait=refusal.until)
+    correct = passwords.verify_password(queries.get_user(session(), user.user_id).password_hash, password)
     if correct:
         with transaction() as open_session:
             login_throttle.refund_attempt(open_session, claims)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Response
 
 from app.accounts import guards, queries
@@ -12,8 +14,9 @@ from app.accounts.orgs import invitations
 from app.accounts.orgs.service import choose_org
 from app.accounts.roles import ROLES
 from app.accounts.sign_in import passwords, service, sign_up
+from app.accounts.sign_in.login import request_user, signed_in_user
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import current_user, finish_sign_in, home
+from app.accounts.views.context import finish_sign_in, home
 from app.kit.errors import Conflict
 from app.web.database import session, transaction
 from app.web.forms import ButtonForm
@@ -33,7 +36,7 @@ def invitation(token: str) -> Response:
 @pages.post("/invitations/<token>")
 def accept_invitation(token: str) -> Response:
     """Join as the signed-in user, whose address must be the invited one."""
-    signed_in, now = current_user(), wall_now()
+    signed_in, now = signed_in_user(), wall_now()
     with transaction() as open_session:
         user = queries.get_user(open_session, signed_in.user_id)
         org_id = invitations.accept(open_session, token, user, actor=guards.caller().actor, now=now)
@@ -49,10 +52,10 @@ def join(token: str) -> Response:
     row = queries.find_invitation_by_token(session(), token)
     if row is None or not row.is_open(wall_now()):
         return render("accounts/sign_in/link_gone.html", kind="invitation", status=410)
-    if not form.validate_on_submit():
+    if not form.knowing(row.email, queries.get_org(session(), row.org_id).name).validate_on_submit():
         return _page(row, token, form, status=422)
     password_hash, origin, now = passwords.hash_password(form.text("password")), request_origin(), wall_now()
-    actor = guards.caller().actor
+    actor = guards.visitor_actor()
     with transaction() as open_session:
         user = sign_up.create_user(
             open_session,
@@ -66,9 +69,11 @@ def join(token: str) -> Response:
         )
         if user is None:
             raise Conflict("This address has an account. Sign in with it to accept the invitation.")
-        invitations.accept(open_session, token, user, actor=actor, now=now)
-        session_token = service.open_session(open_session, user, origin, known=True, now=now)
-    response = finish_sign_in(home(), session_token, user.email)
+        invitations.accept(open_session, token, user, actor=replace(actor, kind="user", id=user.id), now=now)
+        session_token = service.open_session(
+            open_session, user, origin, known=True, old_token=request_user().get_id(), now=now
+        )
+    response = finish_sign_in(home(), session_token)
     flash_message("success", "Welcome. You have joined the organisation.")
     return response
 

@@ -12,10 +12,10 @@ from app.accounts.api_keys.key_form import KeyFormId, issue_form_id, read_form_i
 from app.accounts.api_keys.service import NewKey
 from app.accounts.forms.org import EXPIRIES, KeyForm, RevokeForm
 from app.accounts.roles import ADMIN, ORG_SCOPES, OWNER
+from app.accounts.sign_in.step_up import kept_fields
 from app.accounts.views.blueprint import pages
 from app.accounts.views.context import current_membership
 from app.kit.errors import Conflict
-from app.web.addresses import path_to
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import runtime, wall_now
@@ -37,17 +37,15 @@ def keys() -> Response:
 
 @pages.get("/settings/keys/new")
 def new_key() -> Response:
-    """Show the form for a new key; asks for the password again if it was entered too long ago."""
-    if not guards.caller().is_fresh(wall_now()):
-        return redirect_to("accounts.confirm_password", next=path_to("accounts.new_key"))
-    return render("accounts/keys/key_new.html", form=_new_form())
+    """Show the form for a new key."""
+    form = KeyForm(formdata=kept_fields("accounts.create_key"))
+    form.once.data = issue_form_id(runtime().settings.secret_key, wall_now())
+    return render("accounts/keys/key_new.html", form=form)
 
 
 @pages.post("/settings/keys")
 def create_key() -> Response:
     """Create the key and show its secret, here only. A second press of the same form shows the same key."""
-    if not guards.caller().is_fresh(wall_now()):
-        return redirect_to("accounts.confirm_password", next=path_to("accounts.new_key"))
     form = KeyForm()
     form_id = read_form_id(runtime().settings.secret_key, form.text("once"), wall_now())
     if not form.validate_on_submit() or form_id is None:
@@ -62,13 +60,9 @@ def create_key() -> Response:
     )
 
 
-def _new_form() -> KeyForm:
-    return KeyForm(formdata=None, once=issue_form_id(runtime().settings.secret_key, wall_now()))
-
-
 def _renew(form: KeyForm) -> KeyForm:
     """The form as it was filled in, under a new id, since the old one is stale."""
-    form.once.data = _new_form().once.data
+    form.once.data = issue_form_id(runtime().settings.secret_key, wall_now())
     form.form_errors.append("This page was open for more than ten minutes. Please press the button again.")
     return form
 

@@ -14,6 +14,7 @@ from app.accounts.forms.org import InviteForm, LabelForm, RemoveMemberForm, Role
 from app.accounts.orgs import invitations, members
 from app.accounts.roles import ADMIN, OWNER, ROLE_ROWS, ROLES, may_assign_role
 from app.accounts.sign_in import login_throttle
+from app.accounts.sign_in.step_up import kept_fields
 from app.accounts.views.blueprint import pages
 from app.accounts.views.context import CurrentMembership, current_membership
 from app.kit.errors import Conflict, NotAllowed
@@ -26,7 +27,7 @@ from app.web.runtime import wall_now
 @pages.get("/settings/members")
 def members_page() -> Response:
     """List members and open invitations."""
-    return _page(InviteForm())
+    return _page(InviteForm(formdata=kept_fields("accounts.invite")))
 
 
 @pages.post("/settings/members/invite")
@@ -58,7 +59,7 @@ def _count_invitation(open_session: Session, current: CurrentMembership, email: 
     """Raise `Conflict` where the day's invitations are used up; counted with the invitation or not at all."""
     claims = login_throttle.invitation_claims(current.org_id, current.user_id, email)
     if login_throttle.count_attempt(open_session, claims, wall_now()) is not None:
-        raise Conflict("You have sent as many invitations as a day allows. Please try again tomorrow.")
+        raise Conflict("You have reached today's limit for invitations. Please try again tomorrow.")
 
 
 @pages.post("/settings/invitations/<uuid:invitation_id>/revoke")
@@ -164,7 +165,7 @@ def _member_page(
     current = current_membership()
     keys = queries.list_open_keys_of(session(), current.org_id, user_id, wall_now())
     target = queries.get_membership(session(), current.org_id, user_id)
-    own_role = RoleForm(formdata=None, role=target.role)
+    own_role = RoleForm(formdata=kept_fields("accounts.change_role"), role=target.role)
     own_label = LabelForm(formdata=None, external_id=target.external_id)
     shown = role_form or own_role
     shown.role.choices = _role_choices(current.role, target.role)
@@ -175,7 +176,7 @@ def _member_page(
         membership=target,
         role_form=shown,
         label_form=label_form or own_label,
-        remove_form=remove_form or RemoveMemberForm(formdata=None).offer(keys),
+        remove_form=remove_form or RemoveMemberForm(formdata=kept_fields("accounts.remove_member")).offer(keys),
         press=ButtonForm(formdata=None),
         roles=ROLE_ROWS,
         role_words=ROLES[target.role],

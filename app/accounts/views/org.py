@@ -9,8 +9,9 @@ from app.accounts.forms.org import OrgForm
 from app.accounts.models import Org
 from app.accounts.orgs import members, service
 from app.accounts.roles import ADMIN, OWNER
+from app.accounts.sign_in.login import signed_in_user
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import current_membership, current_user, home
+from app.accounts.views.context import current_membership, home
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
 from app.web.database import session, transaction
@@ -23,13 +24,14 @@ from app.web.runtime import wall_now
 def org_settings() -> Response:
     """Show the settings to every member; owners and admins can change them."""
     org = queries.get_org(session(), current_membership().org_id)
-    form = OrgForm(data={"name": org.name, "time_zone": org.time_zone, "tax_id": org.tax_id, **org.address})
+    details = {"name": org.name, "time_zone": org.time_zone, "tax_id": org.tax_id, **org.address}
+    form = OrgForm(data={**details, "clients_listed_only": org.clients_listed_only})
     return _page(org, form.offer_zones(org.time_zone))
 
 
 @pages.post("/settings/org")
 def change_org() -> Response:
-    """Save name, time zone, address and tax id; the currency cannot be changed here."""
+    """Save name, time zone, address, tax id and who makes clients; the currency cannot be changed here."""
     org = queries.get_org(session(), current_membership().org_id)
     form = OrgForm().offer_zones(org.time_zone)
     if not form.validate_on_submit():
@@ -42,6 +44,7 @@ def change_org() -> Response:
             time_zone=form.text("time_zone"),
             address=form.address,
             tax_id=form.text("tax_id") or None,
+            clients_listed_only=bool(form.clients_listed_only.data),
             actor=guards.caller().actor,
             now=wall_now(),
         )
@@ -52,7 +55,7 @@ def change_org() -> Response:
 @pages.post("/orgs/switch")
 def switch_org() -> Response:
     """Switch to another of the user's orgs."""
-    signed_in = current_user()
+    signed_in = signed_in_user()
     org_id = parse_id(request.form.get("org_id", ""))
     if org_id is None:
         raise NotFound("There is no such organisation.")

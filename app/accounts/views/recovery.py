@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from app.accounts import guards
+from app.accounts import guards, queries
 from app.accounts.forms.entry import AddressForm, NewPasswordForm
 from app.accounts.identity import request_origin
-from app.accounts.sign_in import cookies, email_tokens, passwords, recovery
+from app.accounts.sign_in import device_cookie, email_tokens, passwords, recovery
 from app.accounts.views.blueprint import pages
+from app.accounts.views.context import sign_out_browser
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import wall_now
@@ -21,7 +22,8 @@ def reset() -> Response:
     if not form.validate_on_submit():
         return render("accounts/sign_in/reset.html", form=form, status=422 if form.errors else 200)
     with transaction() as open_session:
-        recovery.request_reset(open_session, form.text("email"), request_origin(), now=wall_now())
+        device = device_cookie.known_device(request, queries.find_user_by_email(open_session, form.text("email")))
+        recovery.request_reset(open_session, form.text("email"), request_origin(), device=device, now=wall_now())
     return redirect_to("accounts.reset_sent")
 
 
@@ -35,8 +37,10 @@ def reset_sent() -> Response:
 def choose_password(token: str) -> Response:
     """Set a new password. The browser counts as known from then on, even while strangers fill the limits."""
     form = NewPasswordForm()
-    if email_tokens.find(session(), token, "reset", now=wall_now()) is None:
+    row = email_tokens.find(session(), token, "reset", now=wall_now())
+    if row is None:
         return render("accounts/sign_in/link_gone.html", kind="reset", status=410)
+    form.knowing(*queries.list_known_words(session(), row.user_id))
     if not form.validate_on_submit():
         return render("accounts/sign_in/choose_password.html", form=form, status=422 if form.errors else 200)
     password_hash = passwords.hash_password(form.text("password"))
@@ -46,10 +50,10 @@ def choose_password(token: str) -> Response:
         )
     if user is None:
         return render("accounts/sign_in/link_gone.html", kind="reset", status=410)
+    sign_out_browser()
     flash_message(
         "success", "Your password has been changed and all devices signed out. Sign in with your new password."
     )
     response = redirect_to("accounts.sign_in")
-    cookies.clear_session(response)
-    cookies.remember_device(request, response, user.email)
+    device_cookie.remember_device(request, response, user)
     return response

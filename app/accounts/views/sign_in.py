@@ -5,14 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask import Response, request
-from flask import session as form_session
 
-from app.accounts import guards
+from app.accounts import guards, queries
 from app.accounts.forms.entry import ConfirmPasswordForm, SignInForm
 from app.accounts.identity import request_origin
-from app.accounts.sign_in import cookies, service
+from app.accounts.sign_in import device_cookie, login, service
+from app.accounts.sign_in.login import request_user, signed_in_user
 from app.accounts.views.blueprint import pages
-from app.accounts.views.context import check_password, current_user, finish_sign_in, home, minutes_until, password_error
+from app.accounts.views.context import (
+    check_password,
+    finish_sign_in,
+    landing_page,
+    minutes_until,
+    password_error,
+    sign_out_browser,
+)
 from app.web.database import session, transaction
 from app.web.pages import redirect_path, redirect_to, render, safe_path
 from app.web.runtime import wall_now
@@ -26,14 +33,14 @@ def sign_in_page() -> Response:
     form = SignInForm()
     target = safe_path(request.values.get("next"))
     if request.method == "GET" and guards.caller().user_id is not None:
-        return redirect_path(target or home())
+        return redirect_path(landing_page(guards.caller(), target))
     if not form.validate_on_submit():
         return render("accounts/sign_in/sign_in.html", form=form, next=target, status=422 if form.errors else 200)
-    device = cookies.known_device(request, form.text("email"))
+    device = device_cookie.known_device(request, queries.find_user_by_email(session(), form.text("email")))
     attempt = service.SignInAttempt(form.text("email"), form.text("password"), device, request_origin())
     token, wait = _attempt_sign_in(attempt)
     if token is not None:
-        return finish_sign_in(target or home(), token, attempt.email)
+        return finish_sign_in(target, token)
     form.form_errors.append(NO_MATCH if wait is None else _too_many(wait))
     response = render("accounts/sign_in/sign_in.html", form=form, next=target, status=422 if wait is None else 429)
     if wait is not None:
@@ -48,12 +55,10 @@ def _attempt_sign_in(attempt: service.SignInAttempt) -> tuple[str | None, dateti
         wait = service.count_sign_in(open_session, attempt, now=now)
     if wait is not None:
         return None, wait
-    user_id, correct = service.check_credentials(session(), attempt)
-    old_token = request.cookies.get(cookies.session_cookie_name())
+    verified = service.check_credentials(session(), attempt)
+    old_token = request_user().get_id()
     with transaction() as open_session:
-        return service.complete_sign_in(
-            open_session, attempt, user_id, correct=correct, old_token=old_token, now=now
-        ), None
+        return service.complete_sign_in(open_session, attempt, verified, old_token=old_token, now=now), None
 
 
 def _too_many(wait: datetime) -> str:
@@ -66,14 +71,8 @@ def _too_many(wait: datetime) -> str:
 @pages.post("/sign-out")
 def sign_out() -> Response:
     """End this device's session."""
-    signed_in = guards.caller()
-    if signed_in.user_id is not None and signed_in.session_id is not None:
-        with transaction() as open_session:
-            service.sign_out(open_session, signed_in.user_id, signed_in.session_id, request_origin(), now=wall_now())
-    form_session.clear()
-    response = redirect_to("accounts.sign_in")
-    cookies.clear_session(response)
-    return response
+    sign_out_browser()
+    return redirect_to("accounts.sign_in")
 
 
 @pages.route("/confirm-password", methods=["GET", "POST"])
@@ -85,17 +84,17 @@ def confirm_password() -> Response:
         return render(
             "accounts/sign_in/confirm_password.html", form=form, next=target, status=422 if form.errors else 200
         )
-    signed_in, now = current_user(), wall_now()
-    check = check_password(signed_in, form.text("password"))
-    with transaction() as open_session:
-        token = service.reauthenticate(
-            open_session, signed_in.user_id, signed_in.session_id, request_origin(), correct=check.correct, now=now
-        )
+    signed_in, now = signed_in_user(), wall_now()
+    check, token = check_password(signed_in, form.text("password")), None
+    if check.wait is None:
+        with transaction() as open_session:
+            token = service.reauthenticate(
+                open_session, signed_in.user_id, signed_in.session_id, request_origin(), correct=check.correct, now=now
+            )
     if token is None:
         form.form_errors.append(password_error(check))
         return render(
             "accounts/sign_in/confirm_password.html", form=form, next=target, status=429 if check.wait else 422
         )
-    response = redirect_path(target or home())
-    cookies.set_session(response, token)
-    return response
+    login.renew_login(token)
+    return redirect_path(landing_page(guards.caller(), target))

@@ -11,7 +11,7 @@ from uuid import UUID
 from app.kit.errors import Unavailable
 from app.kit.money import ZERO
 from app.kit.pool import HotPool
-from app.metering.checks.price import ONE, estimate_cost, get_currency
+from app.metering.checks.price import estimate_cost
 from app.metering.checks.rows import CheckInput, CheckRow, load_rows
 from app.metering.recorder import UsageRecorder
 
@@ -41,30 +41,38 @@ class CheckResult(NamedTuple):
     next_unit: Decimal | None = None
 
 
+class UsageQuestion(NamedTuple):
+    """A quantity of a meter, and, for a `unique` meter, JSON with the field that it counts: {"user": "u1"}."""
+
+    meter: str
+    quantity: Decimal
+    named: str | None = None
+
+
 def check_limits(
-    recorder: UsageRecorder, org_id: UUID, quantities: Sequence[tuple[str, Decimal]], *, now: datetime
+    recorder: UsageRecorder, org_id: UUID, questions: Sequence[UsageQuestion], *, now: datetime
 ) -> list[CheckResult]:
-    """Check (meter, quantity) pairs independently, in order. Opens the org's usage period if it is due.
+    """Check quantities independently, in order. Resolves the org's terms if they are due.
 
     An unknown meter is refused with the reason `unknown_meter`. Raises `Unavailable` when the database is unreachable.
     """
-    inputs = [CheckInput(org_id, now, meter, quantity) for meter, quantity in quantities]
+    inputs = [CheckInput(org_id, now, *question) for question in questions]
     for _ in range(3):
         rows = load_rows(recorder.pool, inputs)
-        if rows[0].starts_at is not None:
-            currency = get_currency(recorder.pool, org_id, rows[0].plan_version_id, now)
-            return [_check(recorder.pool, row, *pair, currency) for row, pair in zip(rows, quantities, strict=True)]
-        recorder.open_period(org_id, now, now)
+        if all(row.resolved or row.meter_id is None for row in rows):
+            return [_check(recorder.pool, row, asked) for row, asked in zip(rows, questions, strict=True)]
+        recorder.resolve_terms(org_id, now, now)
     raise Unavailable("The usage period could not be opened. Nothing was changed; please try again.")
 
 
-def _check(pool: HotPool, row: CheckRow, meter: str, quantity: Decimal, currency: str) -> CheckResult:
+def _check(pool: HotPool, row: CheckRow, asked: UsageQuestion) -> CheckResult:
+    meter, quantity, _ = asked
     if row.meter_id is None:
         return CheckResult(meter, allowed=False, reason="unknown_meter", requested=quantity)
-    delta = ONE if row.aggregation == "count" and quantity else quantity
+    delta = row.delta
     total = quantity if row.aggregation == "max" else row.used + row.reserved + delta
     over = row.cap is not None and delta > 0 and total > row.cap
-    unit, amount = estimate_cost(pool, row, delta, currency)
+    unit, amount = estimate_cost(pool, row, delta)
     span, limit, used, reserved, resets_at = "period", row.cap, row.used, row.reserved, row.ends_at
     if row.exceeded_window is not None and not over:
         over = True
@@ -73,7 +81,7 @@ def _check(pool: HotPool, row: CheckRow, meter: str, quantity: Decimal, currency
     return CheckResult(
         meter, not over, "quota_exceeded" if over else None, quantity, row.policy, row.allowance, span, limit, used,
         reserved, None if limit is None else max(limit - used - reserved, ZERO), resets_at,
-        currency, amount, unit,
+        row.currency, amount, unit,
     )  # fmt: skip
 
 

@@ -18,12 +18,14 @@ import msgspec
 from msgspec import Raw
 
 from app.kit.money import QUANTITY
+from app.metering.imports.csv_rows import LineError
 from app.metering.schemas import Event
 
 COUNTS = ("status_code", "response_ms", "file_bytes")
 LABELS = ("kind", "provider", "endpoint", "language", "format", "user", "client", "job")
 FIELDS = ("org", "meter", "quantity", "occurred_at", *LABELS, *COUNTS)
 REQUIRED = ("org", "meter", "occurred_at")
+NO_ID = "-"
 UNITS = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
 _PLACE = re.compile(r"\{([^{}]+)\}")
@@ -38,21 +40,23 @@ class MappingError(Exception):
     """Invalid options; the message names them."""
 
 
-class LineError(Exception):
-    """A line that is not a valid event; the message names the field, the column and the value."""
-
-
 @dataclass(frozen=True)
 class Spec:
-    """The options as given. Together with the file's digest they identify an import."""
+    """The options as given. Together with the file's digest they identify an import.
+
+    `source` tells equal lines of different use apart (`metering.imports.line_ids`); it is '' unless one was given.
+    """
 
     fields: dict[str, str]
     start: datetime | None = None
     id: str | None = None
+    source: str = ""
 
     @classmethod
-    def parse(cls, maps: Sequence[str], start: str | None, id_template: str | None) -> Spec:
-        """Parse `--map`, `--start` and `--id`. Raises `MappingError`."""
+    def parse(cls, maps: Sequence[str], start: str | None, id_template: str | None, source: str | None = None) -> Spec:
+        """Parse `--map`, `--start`, `--id` and `--source`. Raises `MappingError`."""
+        if id_template and source is not None:
+            raise MappingError("--source names the ids that --id replaces; give one of them")
         fields: dict[str, str] = {}
         for given in maps:
             name, equals, spec = given.partition("=")
@@ -66,13 +70,13 @@ class Spec:
         missing = [name for name in REQUIRED if name not in fields]
         if missing:
             raise MappingError(f"--map is missing for {', '.join(missing)}")
-        return cls(fields, _start(start), id_template)
+        return cls(fields, _start(start), id_template, source or "")
 
 
 class Mapping:
     """A spec compiled for the columns of a file (None for JSON lines, where every line has its own)."""
 
-    def __init__(self, spec: Spec, columns: Sequence[str] | None, digest: str) -> None:
+    def __init__(self, spec: Spec, columns: Sequence[str] | None) -> None:
         self._columns = columns
         self._places = {name: place for place, name in enumerate(columns)} if columns is not None else None
         offset = _OFFSET.match(spec.fields["occurred_at"])
@@ -87,21 +91,23 @@ class Mapping:
         self._org = self._getters.pop("org")
         self._at = self._getters.pop("occurred_at")
         self._id = self._getter(f"--id {spec.id}", "id", spec.id) if spec.id else None
-        self._digest = digest[:16]
 
-    def read(self, line: int, row: Any) -> tuple[str, Event]:
-        """Convert a row to the org's name (or id) and an event. Raises `LineError`."""
+    def read(self, row: Any) -> tuple[str, Event]:
+        """Convert a row to the org's name (or id) and an event. Raises `LineError`.
+
+        Without `--id`, the event's id is `NO_ID`.
+        """
         values = {name: getter(row) for name, getter in self._getters.items()}
         org = self._org(row)
         if not org:
             raise LineError("org is empty")
         _check_text("".join((org, *values.values())))
-        quantity = values.pop("quantity", "1") or "1"
+        quantity = values.pop("quantity", "1")
         if not QUANTITY.match(quantity):
-            raise LineError(f"quantity {_shown(quantity)} is not a decimal below 10^15 with at most 6 places")
+            raise LineError(_bad_quantity(quantity))
         fields: dict[str, Any] = {name: value for name, value in values.items() if value}
         fields["occurred_at"] = self._time(self._at(row))
-        fields["id"] = self._id(row) if self._id else f"{self._digest}-{line}-{fields.get('meter', '')}"
+        fields["id"] = self._id(row) if self._id else NO_ID
         for name in COUNTS:
             if name in fields:
                 fields[name] = _count(name, fields[name])
@@ -194,6 +200,14 @@ def _event(fields: dict[str, Any], quantity: str) -> Event:
         raise LineError(str(error).replace("$.", "")) from None
     event.quantity = Raw(quantity.encode())
     return event
+
+
+def _bad_quantity(text: str) -> str:
+    if not text:
+        return "quantity is empty"
+    if re.fullmatch(r"[0-9]+,[0-9]{1,6}", text, re.ASCII):
+        return f"quantity {_shown(text)} has a comma; write {text.replace(',', '.')} or, for thousands, no comma at all"
+    return f"quantity {_shown(text)} is not a decimal below 10^15 with at most 6 places"
 
 
 def _count(name: str, text: str) -> int:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.orgs.service import create_org
 from app.kit.actor import Actor
-from app.kit.ids import parse_id
+from app.kit.ids import new_id, parse_id
 
 MAX_NAME = 200
 
@@ -28,9 +28,10 @@ _FIND = text("""
 
 
 class OrgBook:
-    """Maps names to orgs, looking each name up once per run."""
+    """Maps names to orgs, looking each name up once per run. With `dry_run`, orgs to be created only get an id."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, dry_run: bool = False) -> None:
+        self._dry_run = dry_run
         self._ids: dict[str, UUID] = {}
         self._errors: dict[str, str] = {}
         self.created = 0
@@ -38,6 +39,10 @@ class OrgBook:
     def get_id(self, name: str) -> UUID | str:
         """Return the org's id, or a message saying why there is none. Call `resolve` with the name first."""
         return self._ids.get(name) or self._errors[name]
+
+    def forget_errors(self) -> None:
+        """Look up again what was not found: rows to come may create it."""
+        self._errors.clear()
 
     def resolve(
         self, session: Session, names: Iterable[str], *, create: bool, actor: Actor, now: datetime, opened_at: datetime
@@ -48,7 +53,7 @@ class OrgBook:
             return
         self._look_up(session, unknown)
         missing = [name for name in unknown if name not in self._ids and name not in self._errors]
-        if create and missing:
+        if create and missing and not self._dry_run:
             session.execute(_LOCK)
             self._look_up(session, missing)
         for name in missing:
@@ -58,6 +63,9 @@ class OrgBook:
                 self._errors[name] = f"there is no org {name!r}; --create-orgs creates it"
             elif len(name) > MAX_NAME:
                 self._errors[name] = f"an org's name can have at most {MAX_NAME} characters"
+            elif self._dry_run:
+                self._ids[name] = new_id()
+                self.created += 1
             else:
                 org = create_org(session, name, owner_id=None, actor=actor, now=now, opened_at=opened_at)
                 self._ids[name] = org.id

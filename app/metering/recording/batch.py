@@ -20,7 +20,7 @@ from app.metering.pg_arrays import (
     encode_plain,
     encode_texts,
 )
-from app.metering.recorder import NO_PERIOD, ONE_BY_ONE, UsageRecorder, sqlstate
+from app.metering.recorder import CLIENT_MADE, ONE_BY_ONE, UNRESOLVED, UsageRecorder, sqlstate
 from app.metering.recording.fingerprint import BadContentError, canonicalise, derive_key, hash_content
 from app.metering.schemas import ABSENT, Event
 from app.metering.write_calls import RECORD_BATCH, BatchCall, BatchColumns
@@ -53,6 +53,7 @@ class BatchTerms:
     """How a batch is counted. Imports ignore limits, accept any time, and are billed only on request."""
 
     source: str = "api"
+    import_id: UUID | None = None
     billable: bool = True
     limited: bool = True
     oldest: datetime | None = None
@@ -107,7 +108,8 @@ def _record(
     exact = ats is not None and (min(ats) < oldest or max(ats) > newest)
     arguments = BatchCall(
         p_org=org_id, p_now=now, p_oldest=oldest, p_newest=newest, p_api_key=key_id, p_source=terms.source,
-        p_billable=terms.billable, p_limited=terms.limited, p_exact=exact, p_flush=recorder.commits_before_flush(),
+        p_import=terms.import_id, p_billable=terms.billable, p_limited=terms.limited, p_exact=exact,
+        p_flush=recorder.commits_before_flush(),
     )  # fmt: skip
     for _ in range(_ATTEMPTS):
         try:
@@ -115,11 +117,11 @@ def _record(
         except psycopg.DatabaseError as error:
             if sqlstate(error) == ONE_BY_ONE:
                 arguments = arguments._replace(p_exact=True)
-            elif sqlstate(error) == NO_PERIOD:
+            elif sqlstate(error) == UNRESOLVED:
                 inside = [at for at in ats or [now] if oldest <= at <= newest]
                 for at in {min(inside), max(inside)}:
-                    recorder.open_period(org_id, at, now)
-            else:
+                    recorder.resolve_terms(org_id, at, now)
+            elif sqlstate(error) != CLIENT_MADE:
                 raise
             continue
         outcome.recorded += recorded

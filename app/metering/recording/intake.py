@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from app.kit.errors import Refused
 from app.metering.api_schemas import RecordAnswer, RefusedItem
 from app.metering.recorder import UsageRecorder
 from app.metering.recording import refused_events
-from app.metering.recording.batch import Refusal, record_batch
+from app.metering.recording.batch import record_batch
+from app.metering.recording.body import SubmittedEvents
 from app.metering.recording.fingerprint import BadContentError, encode_sent
 from app.metering.recording.record import record_event
-from app.metering.recording.refusals import build_refusal_error, describe_refusal
+from app.metering.recording.refusals import (
+    LimitState,
+    build_refusal_error,
+    describe_refusal,
+    list_facts,
+    parse_limit_state,
+)
 from app.metering.recording.refused_events import RefusedEntry
-from app.metering.schemas import Event, SubmittedEvents
 from app.metering.upgrade_url import upgrade_url
+from app.web.database import note_done
 
 RECORDED = RecordAnswer(1, 0)
 DUPLICATE = RecordAnswer(0, 1)
@@ -45,9 +50,9 @@ def record_one(
         return RECORDED
     if outcome.code == "duplicate":
         return DUPLICATE
-    words, url = describe_refusal(outcome.code, event, outcome.quantity, outcome.facts), None
+    words, url = describe_refusal(outcome.code, event, outcome.facts, now), None
     if outcome.code == "quota_exceeded":
-        url = _upgrade_url(recorder, event.meter, outcome.quantity, outcome.facts or {})
+        url = _upgrade_url(recorder, event.meter, parse_limit_state(outcome.facts or {}), now)
         refused_events.count_refused(recorder.pool, org_id, [(event.meter, outcome.quantity)], now)
     else:
         refused_events.store_refused(
@@ -61,14 +66,25 @@ def record_many(
 ) -> RecordAnswer:
     """Record a batch. Refused events are reported by index and stored."""
     outcome = record_batch(recorder, org_id, sent.events, key_id=key_id, now=now)
+    if outcome.recorded:
+        note_done()  # whatever of the refused cannot be kept
     items = [RefusedItem(bad.index, bad.id, bad.code, bad.detail) for bad in sent.bad]
     entries = [RefusedEntry(bad.id, bad.code, bad.detail, bad.raw) for bad in sent.bad]
     limited = []
+    urls: dict[tuple[str, LimitState], str | None] = {}
     for refusal in outcome.refused:
         event = sent.events[refusal.index]
-        words = _words(refusal, event)
-        items.append(RefusedItem(sent.places[refusal.index], event.id, refusal.code, words))
+        words = refusal.detail or describe_refusal(refusal.code, event, refusal.facts, now)
+        item = RefusedItem(sent.places[refusal.index], event.id, refusal.code, words)
+        items.append(item)
         if refusal.code == "quota_exceeded":
+            state = parse_limit_state(refusal.facts or {})
+            if (event.meter, state) not in urls:  # refusals of a batch are often alike
+                urls[event.meter, state] = _upgrade_url(recorder, event.meter, state, now)
+            item.meter, item.requested = event.meter, Decimal(refusal.quantity)
+            item.upgrade_url = urls[event.meter, state]
+            for name, value in list_facts(state, now).items():
+                setattr(item, name, value)
             limited.append((event.meter, refusal.quantity))
         else:
             entries.append(RefusedEntry(event.id, refusal.code, words, encode_sent(event)))
@@ -78,10 +94,8 @@ def record_many(
     return RecordAnswer(outcome.recorded, outcome.duplicates, items)
 
 
-def _upgrade_url(recorder: UsageRecorder, meter: str, quantity: str, facts: Mapping[str, Any]) -> str:
-    used = Decimal(facts["used"]) + Decimal(facts["reserved"])
-    return upgrade_url(recorder.pool, meter, facts["span"], used=used, refused=Decimal(quantity))
-
-
-def _words(refusal: Refusal, event: Event) -> str:
-    return refusal.detail or describe_refusal(refusal.code, event, refusal.quantity, refusal.facts)
+def _upgrade_url(recorder: UsageRecorder, meter: str, state: LimitState, now: datetime) -> str | None:
+    """Link to a plan that would have allowed it; none for a span that has ended, since no plan makes room there now."""
+    if state.is_over(now):
+        return None
+    return upgrade_url(recorder.pool, meter, state.span, used=state.used + state.reserved, refused=state.adds)

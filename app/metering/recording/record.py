@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 
 from app.kit.errors import Unavailable
-from app.metering.recorder import LOST_RACE, UsageRecorder, sqlstate
+from app.metering.recorder import CLIENT_MADE, LOST_RACE, UsageRecorder, sqlstate
 from app.metering.recording.fingerprint import canonicalise, derive_key, hash_content
 from app.metering.schemas import ABSENT, Event
 from app.metering.write_calls import RECORD, EventInput, RecordCall
@@ -29,7 +29,7 @@ class Outcome:
 
 
 def record_event(recorder: UsageRecorder, org_id: UUID, event: Event, *, key_id: UUID | None, now: datetime) -> Outcome:
-    """Record one event of an org, opening its usage period if it is due.
+    """Record one event of an org, opening its usage period and resolving its terms if they are due.
 
     Raises `BadContentError` for an event that cannot be recorded, `Unavailable` when the database is unreachable.
     """
@@ -37,10 +37,11 @@ def record_event(recorder: UsageRecorder, org_id: UUID, event: Event, *, key_id:
     arguments = _arguments(recorder, org_id, event, quantity, key_id=key_id, now=now)
     for _ in range(3):
         code, facts = _call(recorder, arguments)
-        if code != "no_period":
+        if code == "unresolved":
+            recorder.resolve_terms(org_id, event.occurred_at or now, now)
+        elif code != CLIENT_MADE:
             return Outcome(code, quantity, facts)
-        recorder.open_period(org_id, event.occurred_at or now, now)
-    raise Unavailable("The usage period could not be opened. Nothing was changed; please try again.")
+    raise Unavailable("The event could not be recorded. Nothing was changed; please try again.")
 
 
 def _arguments(
@@ -67,6 +68,8 @@ def _call(recorder: UsageRecorder, arguments: tuple[Any, ...]) -> tuple[str, Map
     try:
         code, facts = recorder.pool.rows(RECORD, arguments)[0]
     except psycopg.DatabaseError as error:
+        if sqlstate(error) == CLIENT_MADE:
+            return CLIENT_MADE, None
         if sqlstate(error) != LOST_RACE:
             raise
         return "quota_exceeded", msgspec.json.decode(error.diag.message_detail or "{}")

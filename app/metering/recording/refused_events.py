@@ -1,7 +1,8 @@
-"""Refused events: stored as sent for 30 days; refusals at a limit are only counted, by hour."""
+"""Refused events: stored as sent for 30 days, up to a number an hour; refusals at a limit are only counted, by hour."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,26 +18,32 @@ from app.catalog.sql_views import METERS
 from app.kit.ids import new_id
 from app.kit.money import ZERO
 from app.kit.pool import HotPool
-from app.metering.models import RefusedEvent, RefusedQuota
+from app.metering.models import RefusedEvent, RefusedQuota, RefusedTally
+from app.metering.recording.fingerprint import MAX_DEPTH, is_nested_within
 
 MAX_KEPT = 8192
+MOST_AN_HOUR = 200
+"""Events kept as sent an organisation, hour and code. A sender that repeats a mistake has seen it by then."""
 
-_KEEP = """
-INSERT INTO refused_events (org_id, id, at, event_id, code, detail, event)
-SELECT %s, r.id, %s, r.event_id, r.code, r.detail, r.event::json
-FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[]) r (id, event_id, code, detail, event)
-"""
+_KEEP = "SELECT usage_keep_refused(%s, %s, %s, %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[])"
 _COUNT = "SELECT usage_count_refused(%s, %s, %s::text[], %s::bigint[], %s::numeric[])"
 
-# Single events with their reason, and refusals at a limit by the hour.
-_NEWEST = text("""
-(SELECT at, event ->> 'meter' AS meter, code, detail, 1 AS events FROM refused_events
- WHERE org_id = :org_id AND at >= :since ORDER BY id DESC LIMIT :limit)
+# Refusals by reason: those of events as `refused_hours` counts them, with the newest event that is kept; those at a
+# limit by meter. `by_hour`: `at` is the hour of the last one, since that one was only counted.
+_REASONS = text("""
+SELECT hours.code, NULL AS meter, hours.events,
+       CASE WHEN hours.counted THEN hours.last ELSE coalesce(newest.at, hours.last) END AS at,
+       hours.counted OR newest.at IS NULL AS by_hour, newest.event_id, coalesce(newest.detail, '') AS detail
+FROM (SELECT code, sum(kept + more)::bigint AS events, max(hour) AS last,
+             (array_agg(more > 0 ORDER BY hour DESC))[1] AS counted
+      FROM refused_hours WHERE org_id = :org_id AND hour >= :since GROUP BY code) hours
+LEFT JOIN LATERAL (SELECT at, event_id, detail FROM refused_events
+              WHERE org_id = :org_id AND code = hours.code ORDER BY id DESC LIMIT 1) newest ON true
 UNION ALL
-(SELECT hour, meter.name, 'quota_exceeded', '', refused.count::integer FROM refused_quota refused
- JOIN catalog_meters meter ON meter.id = refused.meter_id
- WHERE refused.org_id = :org_id AND refused.hour >= :since ORDER BY hour DESC LIMIT :limit)
-ORDER BY at DESC LIMIT :limit
+SELECT 'quota_exceeded', meter.name, sum(refused.count)::bigint, max(refused.hour), true, NULL, ''
+FROM refused_quota refused JOIN catalog_meters meter ON meter.id = refused.meter_id
+WHERE refused.org_id = :org_id AND refused.hour >= :since GROUP BY meter.id, meter.name
+ORDER BY at DESC, code, meter
 """)
 
 
@@ -51,13 +58,18 @@ class RefusedEntry:
 
 
 def store_refused(pool: HotPool, org_id: UUID, refused: Sequence[RefusedEntry], now: datetime) -> None:
-    """Store refused events for the customer to see."""
+    """Store refused events for the customer to see; those above `MOST_AN_HOUR` are only counted."""
     if not refused:
         return
-    rows = [(new_id(), entry.event_id, entry.code, entry.detail, _document(entry.event)) for entry in refused]
+    stored: Counter[str] = Counter()
+    rows = []
+    for entry in refused:
+        stored[entry.code] += 1
+        document = _document(entry.event) if stored[entry.code] <= MOST_AN_HOUR else ""
+        rows.append((entry.code, new_id(), entry.event_id, entry.detail, document))
     columns = [list(column) for column in zip(*rows, strict=True)]
     with pool.connection() as connection:
-        connection.execute(_KEEP, (org_id, now, *columns))
+        connection.execute(_KEEP, (org_id, now, MOST_AN_HOUR, *columns))
 
 
 def count_refused(pool: HotPool, org_id: UUID, refused: Iterable[tuple[str, str]], now: datetime) -> None:
@@ -94,22 +106,27 @@ def list_refused_hours(session: Session, org_id: UUID, limit: int) -> list[tuple
     return [(key, row) for key, row in session.execute(query)]
 
 
-def list_newest_refusals(session: Session, org_id: UUID, since: datetime, limit: int) -> Sequence[Row[Any]]:
-    """List the newest refusals since then.
+def list_counted_hours(session: Session, org_id: UUID, limit: int) -> list[RefusedTally]:
+    """List the latest hours with refused events that were only counted, newest first."""
+    query = select(RefusedTally).where(RefusedTally.org_id == org_id, RefusedTally.more > 0)
+    return list(session.scalars(query.order_by(RefusedTally.hour.desc(), RefusedTally.code).limit(limit)))
 
-    Worked example: two bad events, and an hour with 40 at a limit: three rows, with `events` 1, 1 and 40.
+
+def list_refusal_reasons(session: Session, org_id: UUID, since: datetime) -> Sequence[Row[Any]]:
+    """List why events were refused since then, one row per code, or per meter at a limit; the latest first.
+
+    Worked example: two events of unknown meters, and 40 at the limit of API calls: two rows, with `events` 2 and 40.
     """
-    return session.execute(_NEWEST, {"org_id": org_id, "since": since, "limit": limit}).all()
+    return session.execute(_REASONS, {"org_id": org_id, "since": since}).all()
 
 
 def _document(event: bytes) -> str:
-    """Return the JSON as sent. If it is too long or invalid, its beginning as a JSON string."""
+    """Return the JSON as sent. If it is too long, too deep or invalid, its beginning as a JSON string."""
     if len(event) <= MAX_KEPT:
         try:
-            msgspec.json.decode(event)
+            if is_nested_within(msgspec.json.decode(event), MAX_DEPTH):
+                return event.decode("utf-8")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
-        else:
-            return event.decode("utf-8")
     shown: Any = event[:MAX_KEPT].decode("utf-8", "replace").replace("\x00", "\ufffd")
     return msgspec.json.encode(shown).decode("utf-8")

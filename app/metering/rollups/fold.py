@@ -11,12 +11,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-MAX_ROWS = 500_000
-REST = timedelta(minutes=1)
-"""How long a day with unique values waits before it is recomputed; until then, pages read it from the events."""
+from app.kit.db import extend_limits
 
-_FOLD = text("SELECT folded, more FROM rollup_fold(:max_rows, :now, :rest)")
-_TIMEOUTS = text("SELECT set_config('statement_timeout', '10min', true), set_config('lock_timeout', '1min', true)")
+MAX_ROWS = 500_000
+
+_FOLD = text("SELECT folded, more FROM rollup_fold(:max_rows, :now)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +26,13 @@ class FoldStep:
     more: bool
 
 
-def fold_rollups(session: Session, now: datetime, *, max_rows: int = MAX_ROWS, rest: timedelta = REST) -> FoldStep:
+def fold_rollups(session: Session, now: datetime, *, max_rows: int = MAX_ROWS) -> FoldStep:
     """Fold the next transactions, about `max_rows` events at most, in the caller's transaction.
 
-    Serialised: a second caller waits. A step may instead rebuild roll-ups that a changed time zone or another database
-    cluster has made stale; `events` is then 0 and `more` true.
+    Serialised: a second caller waits. `more` is true if the step stopped early, never because new transactions have
+    ended meanwhile. A step may instead rebuild roll-ups that a changed time zone or another database cluster has made
+    stale; `events` is then 0 and `more` true.
     """
-    session.execute(_TIMEOUTS)
-    row = session.execute(_FOLD, {"max_rows": max_rows, "now": now, "rest": rest}).one()
+    extend_limits(session, timedelta(minutes=10), locks=timedelta(minutes=1))
+    row = session.execute(_FOLD, {"max_rows": max_rows, "now": now}).one()
     return FoldStep(row.folded, row.more)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.kit.db import extend_limits
 from app.metering.verification.recount import recount
 from app.metering.verification.verify import UsageDifference
 from app.subscriptions import periods
 
-EVER = datetime(1, 1, 2, tzinfo=UTC)
 COUNTED = {"counters", "unique values"}
-ROLLED = {"days", "months"}
+ROLLED = {"days", "months", "values by day"}
 
-_TIMEOUTS = text("SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '1min', true)")
 _LOCK = text("SELECT pg_advisory_xact_lock(rollup_lock_key())")
 _REBUILD = text("SELECT rollup_rebuild(ARRAY[CAST(:org AS uuid)])")
 _REBUILD_TOTALS = text("SELECT rollup_rebuild_totals()")
@@ -38,10 +37,10 @@ def list_repairable_orgs(differences: Iterable[UsageDifference]) -> list[UUID]:
 def repair_org(session: Session, org_id: UUID, differences: Iterable[UsageDifference], now: datetime) -> None:
     """Repair an org's counters, windows and roll-ups in the caller's transaction. Blocks the org's writers."""
     checks = {difference.check for difference in differences if difference.org_id == org_id}
-    session.execute(_TIMEOUTS)
+    extend_limits(session, None, locks=timedelta(minutes=1))
     periods.lock_usage(session, org_id)
     if checks & COUNTED:
-        recount(session, org_id, EVER, now)
+        recount(session, org_id, now)
     if "windows" in checks:
         session.execute(_REPAIR_WINDOWS, {"org": org_id})
     if checks & ROLLED:
@@ -51,6 +50,6 @@ def repair_org(session: Session, org_id: UUID, differences: Iterable[UsageDiffer
 
 def repair_totals(session: Session) -> None:
     """Rebuild the totals for staff in the caller's transaction. Blocks no writers."""
-    session.execute(_TIMEOUTS)
+    extend_limits(session, None, locks=timedelta(minutes=1))
     session.execute(_LOCK)
     session.execute(_REBUILD_TOTALS)

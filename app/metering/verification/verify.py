@@ -52,36 +52,39 @@ _MARK = text("""
            s.cluster = database_cluster() AND t.cluster = s.cluster AS totals_valid
     FROM rollup_state s JOIN rollup_state t ON t.name = 'totals' WHERE s.name = 'orgs'
 """)
-# Every check returns: org, what, kept, counted, and whether a row is stored, is counted, and differs.
+# Every check returns: org, what, kept, counted, and whether a row is stored, is counted, and differs. Of an unsettled
+# counter, only the number of events can be wrong.
 _COUNTERS = text("""
     SELECT org_id, m.key || ', period from ' || period_start AS what,
            format('used %s, unbilled %s, events %s', c.used, c.unbilled, c.events) AS kept,
            format('used %s, unbilled %s, events %s', trim_scale(f.used), trim_scale(f.unbilled), f.events) AS counted,
            c.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted, x.differs
-    FROM (SELECT org_id, meter_id, period_start, trim_scale(used) AS used, trim_scale(unbilled) AS unbilled, events
+    FROM (SELECT org_id, meter_id, period_start, trim_scale(used) AS used, trim_scale(unbilled) AS unbilled, events,
+                 unsettled
           FROM usage_counters WHERE org_id = ANY (:orgs)) c
-    FULL JOIN usage_counter_figures(:orgs, '-infinity') f USING (org_id, meter_id, period_start)
+    FULL JOIN usage_counter_figures(:orgs) f USING (org_id, meter_id, period_start)
     JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id,
-    LATERAL (SELECT (coalesce(c.used, 0), coalesce(c.unbilled, 0), coalesce(c.events, 0))
-                 <> (coalesce(f.used, 0), coalesce(f.unbilled, 0), coalesce(f.events, 0)) AS differs) x
+    LATERAL (SELECT coalesce(c.events, 0) <> coalesce(f.events, 0)
+                 OR c.unsettled IS NULL AND (coalesce(c.used, 0), coalesce(c.unbilled, 0))
+                    <> (coalesce(f.used, 0), coalesce(f.unbilled, 0)) AS differs) x
 """)
 _UNIQUES = text("""
     SELECT org_id, m.key || ', period from ' || period_start || ', value ' || encode(value_hash, 'hex') AS what,
            'claimed' AS kept, 'claimed' AS counted, u.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
-           u.org_id IS NULL OR f.org_id IS NULL AS differs
+           u.org_id IS NULL OR f.org_id IS NULL AND NOT EXISTS (
+               SELECT FROM usage_counters c WHERE c.unsettled IS NOT NULL
+               AND (c.org_id, c.meter_id, c.period_start) = (u.org_id, u.meter_id, u.period_start)) AS differs
     FROM (SELECT * FROM usage_uniques WHERE org_id = ANY (:orgs)) u
-    FULL JOIN usage_unique_figures(:orgs, '-infinity') f USING (org_id, meter_id, period_start, value_hash)
+    FULL JOIN usage_unique_figures(:orgs) f USING (org_id, meter_id, period_start, value_hash)
     JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
 """)
-# Days queued for recomputing are read from the events by every page, so their figures cannot be wrong.
 _DAYS = text("""
     SELECT org_id, format('%s, %s %s %s', m.key, day, dimension, value) AS what,
            format('quantity %s, events %s', trim_scale(d.quantity), d.events) AS kept,
            format('quantity %s, events %s', trim_scale(f.quantity), f.events) AS counted,
            d.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
-           (coalesce(d.quantity, 0), coalesce(d.events, 0)) <> (coalesce(f.quantity, 0), coalesce(f.events, 0))
-           AND NOT EXISTS (SELECT FROM rollup_anew a WHERE (a.org_id, a.meter_id, a.day)
-               = (coalesce(d.org_id, f.org_id), meter_id, coalesce(d.day, f.day))) AS differs
+           (coalesce(d.quantity, 0), coalesce(d.events, 0))
+               <> (coalesce(f.quantity, 0), coalesce(f.events, 0)) AS differs
     FROM (SELECT * FROM usage_days WHERE org_id = ANY (:orgs)) d
     FULL JOIN usage_figures('day', :orgs, NULL, '-infinity', 'infinity', :upto, :floor) f
         USING (org_id, day, meter_id, dimension, value)
@@ -92,14 +95,21 @@ _MONTHS = text("""
            format('quantity %s, events %s', trim_scale(d.quantity), d.events) AS kept,
            format('quantity %s, events %s', trim_scale(f.quantity), f.events) AS counted,
            d.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
-           (coalesce(d.quantity, 0), coalesce(d.events, 0)) <> (coalesce(f.quantity, 0), coalesce(f.events, 0))
-           AND NOT EXISTS (SELECT FROM rollup_anew a
-               WHERE (a.org_id, a.meter_id, date_trunc('month', a.day::timestamp)::date)
-               = (coalesce(d.org_id, f.org_id), meter_id, coalesce(d.day, f.day))) AS differs
+           (coalesce(d.quantity, 0), coalesce(d.events, 0))
+               <> (coalesce(f.quantity, 0), coalesce(f.events, 0)) AS differs
     FROM (SELECT org_id, month AS day, meter_id, dimension, value, quantity, events
           FROM usage_months WHERE org_id = ANY (:orgs)) d
     FULL JOIN usage_figures('month', :orgs, NULL, '-infinity', 'infinity', :upto, :floor) f
         USING (org_id, day, meter_id, dimension, value)
+    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
+""")
+_VALUES = text("""
+    SELECT org_id, format('%s, %s, value %s', m.key, day, encode(value_hash, 'hex')) AS what,
+           'standing ' || v.standing AS kept, 'standing ' || f.standing AS counted,
+           v.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
+           coalesce(v.standing, 0) <> coalesce(f.standing, 0) AS differs
+    FROM (SELECT * FROM rollup_values WHERE org_id = ANY (:orgs)) v
+    FULL JOIN rollup_value_figures(:orgs, :upto, :floor) f USING (org_id, meter_id, value_hash, day)
     JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
 """)
 _KEYS = text("""
@@ -167,7 +177,7 @@ def survey_usage(session: Session, on_progress: Progress = _silent, *, only: Col
         stale = set(session.scalars(_STALE, {"orgs": orgs}) if mark.valid else orgs)
         result.waiting += len(stale)
         fresh = [org_id for org_id in orgs if org_id not in stale]
-        for name, check in (("days", _DAYS), ("months", _MONTHS)):
+        for name, check in (("days", _DAYS), ("months", _MONTHS), ("values by day", _VALUES)):
             _compare(session, result, name, check, {"orgs": fresh, **bounds})
         done += len(orgs)
         on_progress(done, of)

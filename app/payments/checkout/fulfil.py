@@ -13,10 +13,9 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from app.kit.errors import NotFound
-from app.payments.errors import Busy
+from app.kit.errors import Busy, NotFound
 from app.payments.gateway import get_gateway
-from app.payments.locks import org_lock
+from app.payments.locks import org_turn
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
 from app.payments.mirrors.sync_checkout import find_checkout
@@ -40,7 +39,7 @@ def fulfil_checkout(org_id: UUID, session_id: str, now: datetime) -> FulfilmentS
     """
     gw = get_gateway()
     try:
-        with gw.budget(), org_lock(org_id):
+        with org_turn(gw, org_id):
             return apply_checkout_session(gw, org_id, retrieve_own_session(gw, org_id, session_id), now)
     except Busy:
         return "waiting"

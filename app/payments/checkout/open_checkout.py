@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from app.kit.actor import Actor
-from app.kit.errors import Conflict, Unavailable
+from app.kit.errors import Conflict, DomainError, Unavailable
 from app.payments import queries
 from app.payments.catch_up import catch_up
 from app.payments.checkout.attempts import CheckoutAttempt, close_attempt, load_attempt, record_attempt
@@ -21,7 +21,7 @@ from app.payments.checkout.fulfil import apply_checkout_session
 from app.payments.checkout.request import AlreadyPaid, CheckoutRequest, ensure_no_running_plan, select_price
 from app.payments.checkout.sessions import expire_session, find_session, open_session
 from app.payments.gateway import get_gateway
-from app.payments.locks import org_lock
+from app.payments.locks import org_turn
 from app.payments.mirrors.customers import resync_customer
 from app.payments.mirrors.sync_checkout import sync_checkout
 from app.stripe_gateway import Gateway
@@ -54,7 +54,7 @@ def open_checkout(
     paid plan is running), `Unavailable` (Stripe away, payments off; safe to repeat).
     """
     gw = get_gateway()
-    with gw.budget(), org_lock(org_id):
+    with org_turn(gw, org_id):
         with transaction() as session:
             price = select_price(session, org_id, plan_key, interval, currency)
         catch_up(gw, org_id, runtime().started_at, now)
@@ -66,7 +66,7 @@ def open_checkout(
 def open_card_setup(org_id: UUID, *, currency: str, actor: Actor, now: datetime) -> OpenedCheckout:
     """Open Stripe's page for saving a card for future invoices. Raises as `open_checkout` does."""
     gw = get_gateway()
-    with gw.budget(), org_lock(org_id):
+    with org_turn(gw, org_id):
         catch_up(gw, org_id, runtime().started_at, now)
         return _open(gw, org_id, CheckoutRequest("card", currency), actor, now)
 
@@ -92,11 +92,16 @@ def _open(gw: Gateway, org_id: UUID, request: CheckoutRequest, actor: Actor, now
 def _resume(gw: Gateway, older: CheckoutAttempt, request: CheckoutRequest, now: datetime) -> CheckoutSession | None:
     """Return the session of the open checkout if it can still be used, else None.
 
-    A replaced checkout stays open here: it is closed together with the new row. Raises `AlreadyPaid` (the same
+    Nobody can pay on a page whose customer was deleted at Stripe. A replaced checkout stays open here: it is closed
+    together with the new row. Raises `AlreadyPaid` (the same
     request), `Conflict` (another one was paid, or the money is on its way).
     """
     checkout_session = find_session(gw, older, now)
-    if checkout_session is not None and checkout_session.status == "open" and older.request != request:
+    if (
+        checkout_session is not None
+        and checkout_session.status == "open"
+        and (older.request != request or checkout_session.customer_id != resync_customer(gw, older.org_id, now))
+    ):
         checkout_session = expire_session(gw, checkout_session)
         if checkout_session.status == "expired":
             return None
@@ -111,6 +116,8 @@ def _resume(gw: Gateway, older: CheckoutAttempt, request: CheckoutRequest, now: 
         raise Conflict(
             "Your payment is being processed. We will email you when it completes. You were not charged again."
         )
+    if older.request.purpose == "card":
+        return None  # saved meanwhile, and asked for again
     if older.request != request:
         raise Conflict("Your earlier checkout has been paid and is now active. You were not charged again.")
     raise AlreadyPaid("This has already been paid and is now active. You were not charged again.")
@@ -124,13 +131,20 @@ def _open_attempt(gw: Gateway, attempt: CheckoutAttempt, now: datetime) -> Check
         raise
     except (StripeMissing, StripeMisused, StripeRefused, Conflict) as refused:
         close_attempt(attempt, "failed", refused.detail, now)
-        if isinstance(refused, StripeMissing) and refused.param != "customer":
-            log.warning("price missing at Stripe; run flask catalog push", checkout=str(attempt.id))
+        if _is_price(refused):
+            log.warning("price missing or archived at Stripe; run flask catalog push", checkout=str(attempt.id))
             raise Unavailable(_CANNOT_PAY) from refused
         raise
     with transaction() as session:
         sync_checkout(session, attempt.org_id, checkout_session, now)
     return checkout_session
+
+
+def _is_price(refused: DomainError) -> bool:
+    """Whether Stripe has no such price, or one that was archived there."""
+    if isinstance(refused, StripeMissing):
+        return refused.param != "customer"
+    return isinstance(refused, StripeMisused) and (refused.param or "").startswith("line_items")
 
 
 def _opened(checkout_session: CheckoutSession, checkout_id: UUID) -> OpenedCheckout:

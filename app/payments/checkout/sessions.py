@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from app.kit.errors import Conflict
 from app.kit.ids import new_hex
 from app.payments import queries
 from app.payments.checkout.attempts import CheckoutAttempt
+from app.payments.gateway import IN_FLIGHT, KEY_LIFETIME
 from app.payments.mirrors.customers import ensure_customer
 from app.payments.price_push.push import ensure_price
 from app.stripe_gateway import Gateway, checkout
@@ -17,10 +18,6 @@ from app.web.addresses import absolute_url
 from app.web.database import transaction
 
 _MODES = {"subscription": "subscription", "card": "setup"}
-_KEY_LIFETIME = timedelta(hours=23)
-"""Stripe forgets a key after 24 hours; we stay an hour clear of that."""
-_IN_FLIGHT = timedelta(minutes=2)
-"""How long a call without a response may still be running at Stripe."""
 
 
 def open_session(gw: Gateway, attempt: CheckoutAttempt, now: datetime) -> CheckoutSession:
@@ -55,7 +52,7 @@ def find_session(gw: Gateway, attempt: CheckoutAttempt, now: datetime) -> Checko
     try:
         if attempt.session_id is not None:
             return checkout.retrieve_session(gw, attempt.session_id)
-        if now - attempt.opened_at < _KEY_LIFETIME:
+        if now - attempt.opened_at < KEY_LIFETIME:
             return open_session(gw, attempt, now)
     except StripeAway as failed:
         away = failed
@@ -68,8 +65,8 @@ def find_session(gw: Gateway, attempt: CheckoutAttempt, now: datetime) -> Checko
     except (StripeMissing, StripeMisused, Conflict):  # a price that cannot be paid, so no session was ever opened
         return None
     session = _search_sessions(gw, attempt)
-    if session is None and away is not None and now - attempt.opened_at < _IN_FLIGHT:
-        raise away  # the first call may still be running at Stripe
+    if session is None and away is not None and (not away.replayed or now - attempt.opened_at < IN_FLIGHT):
+        raise away  # a call may still be running at Stripe
     return session
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
 from app.kit.money import exponent, to_major
 from app.notifications.service import notify
 from app.payments import queries
-from app.payments.models import BillingRecord, Dunning, StripeSubscription
+from app.payments.models import BillingRecord, Dunning, StripeInvoice, StripeSubscription
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
-from app.web.filters import brand, estimate
+from app.web.filters import estimate, payment_method
+
+_SAME_FAILURE = timedelta(hours=1)
+"""A dunning starts with the failure of an invoice, which may be synced just before."""
 
 
 def queue_receipt(session: Session, record: BillingRecord, now: datetime) -> None:
@@ -23,7 +27,7 @@ def queue_receipt(session: Session, record: BillingRecord, now: datetime) -> Non
     facts = {
         "what": record.description,
         "amount": _format_amount(record.amount, record.currency),
-        "card": f"{brand(record.card_brand)} ending in {record.card_last4}" if record.card_last4 else None,
+        "card": payment_method(record.card_brand, record.card_last4, " ending in ") or None,
         "at": record.settled_at or now,
         "first": record.reason == "subscription_start",
     }
@@ -53,9 +57,30 @@ def queue_reminder(session: Session, row: Dunning, template: str, number: int, n
 
 
 def queue_recovered(session: Session, row: Dunning, now: datetime) -> None:
-    """Queue the notice that everything is paid. Sent only if the dunning sent emails."""
-    facts = {"plan": _build_facts(session, row)["plan"], "was_limited": row.limited_at is not None}
+    """Queue the notice that nothing is overdue any more, and why. Sent only if the dunning sent emails."""
+    facts = {
+        "plan": _build_facts(session, row)["plan"],
+        "was_limited": row.limited_at is not None,
+        "settled": _find_settlement(session, row),
+    }
     notify(session, row.org_id, "payment_recovered", facts, key=str(row.id), now=now)
+
+
+def _find_settlement(session: Session, row: Dunning) -> str | None:
+    """What became of the invoices that were overdue: paid, void (cancelled) or uncollectible (written off).
+
+    None if they ended differently, or if that is not known yet: then nothing is claimed.
+    """
+    outcome = case((BillingRecord.state.in_(("completed", "refunded")), "paid"), else_=BillingRecord.failure_code)
+    invoices = select(StripeInvoice.id).where(StripeInvoice.stripe_subscription_id == row.stripe_subscription_id)
+    query = select(outcome).where(
+        BillingRecord.org_id == row.org_id,
+        BillingRecord.invoice_id.in_(invoices),
+        BillingRecord.settled_at >= row.started_at - _SAME_FAILURE,
+    )
+    outcomes = set(session.scalars(query))
+    settled: str | None = outcomes.pop() if len(outcomes) == 1 else None
+    return settled if settled in {"paid", "void", "uncollectible"} else None
 
 
 def _build_facts(session: Session, row: Dunning) -> dict[str, Any]:

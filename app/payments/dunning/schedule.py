@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, text
+from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -70,6 +70,12 @@ def list_due(session: Session, now: datetime, limit: int) -> Sequence[UUID]:
     """List dunnings with an email due, most urgent first. The last email of a dunning ends its grace period."""
     waiting = select(Dunning.id).where(Dunning.ended_at.is_(None), Dunning.next_mail_at <= now)
     return session.scalars(waiting.order_by(Dunning.next_mail_at).limit(limit)).all()
+
+
+def find_next_due(session: Session, after: datetime, until: datetime) -> datetime | None:
+    """When the next email of a dunning is due, if that is after `after` and by `until`."""
+    ahead = select(func.min(Dunning.next_mail_at)).where(Dunning.ended_at.is_(None))
+    return session.scalar(ahead.where(Dunning.next_mail_at > after, Dunning.next_mail_at <= until))
 
 
 def advance_dunning(session: Session, dunning_id: UUID, now: datetime) -> None:

@@ -5,10 +5,12 @@ Event handlers and reconciliation share this: an event only hints that an object
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.payments import queries
@@ -17,15 +19,15 @@ from app.payments.mirrors.sync_checkout import sync_checkout
 from app.payments.mirrors.sync_customer import sync_customer
 from app.payments.mirrors.sync_invoice import sync_invoice
 from app.payments.mirrors.sync_refund import RefundedPayment, sync_refund
-from app.payments.mirrors.sync_subscription import sync_subscription
-from app.payments.models import StripeCustomer
+from app.payments.mirrors.sync_subscription import mirror_subscription, update_dunning
+from app.payments.models import StripeCustomer, StripeSubscription
 from app.stripe_gateway import Gateway, customers, invoices, payments, subscriptions
-from app.stripe_gateway.types import CheckoutSession, Customer, Intent, Invoice, RemoteSubscription
+from app.stripe_gateway.types import CheckoutSession, Customer, Intent, RemoteInvoice, RemoteSubscription
 from app.subscriptions.states import LATE
 from app.web.database import end_read_transaction
 from app.web.database import session as reading
 
-InvoicePayment = tuple[Invoice, Intent | None]
+InvoicePayment = tuple[RemoteInvoice, Intent | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,11 @@ def sync_retrieved(session: Session, org_id: UUID, retrieved: Retrieved, now: da
         sync_checkout(session, org_id, retrieved.checkout, now)
     if retrieved.customer is not None:
         sync_customer(session, org_id, retrieved.customer, now)
-    for subscription in retrieved.subscriptions:
-        sync_subscription(session, org_id, subscription, now)
+    mirrors = [mirror_subscription(session, org_id, subscription, now) for subscription in retrieved.subscriptions]
     for invoice, intent in retrieved.invoices:
         sync_invoice(session, org_id, invoice, now, intent=intent)
+    for mirror in mirrors:
+        update_dunning(session, mirror, now)  # last: its emails tell what became of the invoices
     if retrieved.refund is not None:
         sync_refund(session, org_id, retrieved.refund, now)
 
@@ -61,25 +64,26 @@ def describe_unapplied(session: Session, retrieved: Retrieved) -> str | None:
     return None
 
 
-def customer(gw: Gateway, org_id: UUID, customer_id: str) -> Retrieved:
-    """Retrieve a customer and its running subscription."""
-    running = queries.find_open_subscription(reading(), org_id)
-    subscription_id = running.id if running is not None and running.customer_id == customer_id else None
-    end_read_transaction()
-    remote = customers.retrieve(gw, customer_id)
-    return Retrieved(remote, (subscriptions.retrieve(gw, subscription_id),) if subscription_id else ())
-
-
 def subscription(gw: Gateway, subscription_id: str) -> Retrieved:
-    """Retrieve a subscription, its customer if not mirrored yet, and the invoice that made it late.
-
-    So the first email about a failed payment knows what is owed and why, whichever event arrives first.
-    """
+    """Retrieve a subscription, its customer if not mirrored yet, and the invoice that made it late."""
     ensure_no_transaction()
     remote = subscriptions.retrieve(gw, subscription_id)
-    latest_id = remote.latest_invoice_id if remote.status in LATE else None
-    latest = (invoice_only(gw, latest_id),) if latest_id else ()
-    return Retrieved(_retrieve_unknown(gw, remote.customer_id), (remote,), latest)
+    return Retrieved(_retrieve_unknown(gw, remote.customer_id), (remote,), late_invoices(gw, (remote,)))
+
+
+def late_invoices(gw: Gateway, remotes: Iterable[RemoteSubscription]) -> tuple[InvoicePayment, ...]:
+    """Retrieve the latest invoices of subscriptions that are late, or were when we last looked.
+
+    So the emails about a failed payment and its end know what is owed and what became of it, in any order of events.
+    """
+    remotes = tuple(remotes)
+    late_here = select(StripeSubscription.id).where(
+        StripeSubscription.id.in_([remote.id for remote in remotes]), StripeSubscription.status.in_(LATE)
+    )
+    were_late = set(reading().scalars(late_here))
+    end_read_transaction()
+    late = [remote for remote in remotes if remote.status in LATE or remote.id in were_late]
+    return tuple(invoice_only(gw, remote.latest_invoice_id) for remote in late if remote.latest_invoice_id)
 
 
 def invoice(gw: Gateway, invoice_id: str) -> Retrieved:

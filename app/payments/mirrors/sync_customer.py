@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.payments import queries
 from app.payments.errors import NotOurs
-from app.payments.models import StripeCustomer
+from app.payments.mirrors.retrieved import mark_retrieved
+from app.payments.models import CustomerAttempt, StripeCustomer
 from app.stripe_gateway.types import Card, Customer
 
 
@@ -22,13 +24,13 @@ def sync_customer(session: Session, org_id: UUID, remote: Customer, now: datetim
     mirror = session.get(StripeCustomer, remote.id) or _create_mirror(session, org_id, remote, now)
     if mirror.org_id != org_id:
         raise NotOurs(f"Customer {remote.id} belongs to another organisation.")
-    mirror.synced_at = now
+    mark_retrieved(mirror, now)
     if remote.deleted:
         mirror.deleted_at = mirror.deleted_at or now
         mirror.email = None
         set_card(mirror, None)
     elif mirror.deleted_at is None:
-        mirror.email, mirror.delinquent = remote.email, remote.delinquent
+        mirror.email, mirror.delinquent, mirror.balance = remote.email, remote.delinquent, remote.balance
         set_card(mirror, remote.card)
     session.flush()
     return mirror
@@ -50,5 +52,13 @@ def _create_mirror(session: Session, org_id: UUID, remote: Customer, now: dateti
     if other is not None and not remote.deleted:
         raise NotOurs(f"The organisation is customer {other.id} already; {remote.id} is a second one.")
     mirror = StripeCustomer(id=remote.id, org_id=org_id, delinquent=False, created_at=remote.created_at or now)
+    if not remote.deleted:
+        close_attempt(session, org_id, now)
     session.add(mirror)
     return mirror
+
+
+def close_attempt(session: Session, org_id: UUID, now: datetime) -> None:
+    """Close the attempt to create the org's customer, if one is under way: its outcome is known."""
+    under_way = update(CustomerAttempt).where(CustomerAttempt.org_id == org_id, CustomerAttempt.closed_at.is_(None))
+    session.execute(under_way.values(closed_at=now))

@@ -14,8 +14,9 @@ from app.kit.ids import new_id
 from app.payments import billing_records, queries
 from app.payments.dunning import emails
 from app.payments.errors import NotOurs
+from app.payments.mirrors.retrieved import mark_retrieved
 from app.payments.models import BillingRecord, StripeInvoice, StripeSubscription
-from app.stripe_gateway.types import Intent, Invoice
+from app.stripe_gateway.types import Intent, RemoteInvoice
 
 REASONS = {
     "subscription_create": "subscription_start",
@@ -23,6 +24,7 @@ REASONS = {
     "subscription_update": "subscription_change",
     "subscription_threshold": "subscription_change",
 }
+USAGE = "usage"
 RECEIPTED = frozenset({"subscription_start", "subscription_renewal"})
 _RANK = {"draft": 0, "open": 1, "uncollectible": 2, "paid": 3, "void": 3}
 _CLOSED_UNPAID = {"void": "The invoice was cancelled.", "uncollectible": "The invoice was written off."}
@@ -33,7 +35,7 @@ _CONFIRM = "Your bank requires you to confirm this payment (3-D Secure)."
 
 
 def sync_invoice(
-    session: Session, org_id: UUID, remote: Invoice, now: datetime, *, intent: Intent | None = None
+    session: Session, org_id: UUID, remote: RemoteInvoice, now: datetime, *, intent: Intent | None = None
 ) -> BillingRecord | None:
     """Sync the invoice and settle its billing record; None for a draft.
 
@@ -70,7 +72,7 @@ def _is_stale(known: str, received: str) -> bool:
     return _RANK[received] < _RANK[known] or (_RANK[received] == _RANK[known] and received != known)
 
 
-def _copy_fields(mirror: StripeInvoice, remote: Invoice, now: datetime) -> None:
+def _copy_fields(mirror: StripeInvoice, remote: RemoteInvoice, now: datetime) -> None:
     mirror.stripe_subscription_id = remote.subscription_id
     mirror.number, mirror.status, mirror.billing_reason = remote.number, remote.status, remote.billing_reason
     mirror.currency, mirror.total, mirror.tax = remote.currency, remote.total, remote.tax
@@ -78,12 +80,15 @@ def _copy_fields(mirror: StripeInvoice, remote: Invoice, now: datetime) -> None:
     mirror.amount_remaining = remote.amount_remaining
     mirror.period_start, mirror.period_end = remote.period_start, remote.period_end
     mirror.attempt_count, mirror.next_attempt_at = remote.attempt_count, remote.next_attempt_at
+    mirror.due_at = remote.due_at
     mirror.hosted_url, mirror.pdf_url = remote.hosted_url, remote.pdf_url
     mirror.finalized_at, mirror.paid_at = remote.finalized_at, remote.paid_at
-    mirror.synced_at = now
+    mirror.discount = remote.discount
+    mirror.starting_balance, mirror.ending_balance = remote.starting_balance, remote.ending_balance
+    mark_retrieved(mirror, now)
 
 
-def _ensure_record(session: Session, org_id: UUID, remote: Invoice) -> BillingRecord:
+def _ensure_record(session: Session, org_id: UUID, remote: RemoteInvoice) -> BillingRecord:
     record = billing_records.find_by_invoice(session, org_id, remote.id)
     if record is None and remote.billing_reason == "subscription_create" and remote.checkout_id is not None:
         record = billing_records.find_by_checkout(session, org_id, remote.checkout_id)
@@ -94,27 +99,29 @@ def _ensure_record(session: Session, org_id: UUID, remote: Invoice) -> BillingRe
             id=new_id(),
             org_id=org_id,
             state="pending",
-            reason=REASONS.get(remote.billing_reason or "", "one_off"),
+            reason=USAGE if remote.own_id else REASONS.get(remote.billing_reason or "", "one_off"),
             description=_describe(session, remote),
             refunded=0,
             created_at=remote.created_at,
         )
         session.add(record)
     record.invoice_id = remote.id
-    record.amount, record.currency = remote.amount_due, remote.currency
+    if record.state in {"pending", "failed"}:
+        record.amount, record.currency = remote.amount_due, remote.currency
     return record
 
 
-def _describe(session: Session, remote: Invoice) -> str:
+def _describe(session: Session, remote: RemoteInvoice) -> str:
     """The plan of a subscription's invoice, otherwise the invoice's number."""
     subscription = session.get(StripeSubscription, remote.subscription_id) if remote.subscription_id else None
     price = queries.find_price(session, subscription.price_id) if subscription else None
     if price is None:
-        return f"Invoice {remote.number}" if remote.number else "Invoice"
+        subject = "Usage, invoice" if remote.own_id else "Invoice"
+        return f"{subject} {remote.number}" if remote.number else subject
     return billing_records.describe_plan(session, price.plan_version_id, price.interval)
 
 
-def _settle_record(record: BillingRecord, remote: Invoice, intent: Intent | None, now: datetime) -> bool:
+def _settle_record(record: BillingRecord, remote: RemoteInvoice, intent: Intent | None, now: datetime) -> bool:
     """Update the record from the invoice's status; returns whether this completed it."""
     card = intent.card if intent else None
     if remote.status == "paid":

@@ -7,19 +7,22 @@ is, and status, end, periods, card and dunning are followed as ever.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from app.kit.actor import SYSTEM
+from app.kit.money import plain
 from app.kit.periods import Period
-from app.metering.verification.recount import recount
+from app.metering.verification.move import move_usage
 from app.payments import queries
 from app.payments.dunning import emails, schedule
 from app.payments.errors import NotOurs
+from app.payments.mirrors.retrieved import mark_retrieved
 from app.payments.mirrors.sync_customer import set_card
 from app.payments.models import StripeCustomer, StripePrice, StripeSubscription
-from app.stripe_gateway.types import RemoteSubscription
+from app.stripe_gateway.types import RemoteDiscount, RemoteSubscription
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
 from app.subscriptions.sync_from_stripe import OVER, StripeFacts, sync_from_stripe
@@ -28,9 +31,19 @@ HEALTHY = frozenset({"active", "trialing"})
 
 
 def sync_subscription(session: Session, org_id: UUID, remote: RemoteSubscription, now: datetime) -> StripeSubscription:
-    """Sync the subscription, apply it to ours, and recount usage where periods moved.
+    """Sync the subscription and its dunning. Raises as `mirror_subscription`."""
+    mirror = mirror_subscription(session, org_id, remote, now)
+    update_dunning(session, mirror, now)
+    return mirror
 
-    The customer must already be mirrored (see `sync_customer`). An ended subscription stays ended. Raises `NotOurs`.
+
+def mirror_subscription(
+    session: Session, org_id: UUID, remote: RemoteSubscription, now: datetime
+) -> StripeSubscription:
+    """Sync the subscription, apply it to ours, and move usage where periods moved.
+
+    `update_dunning` is to follow, once what is known of its invoices is synced too. The customer must be mirrored
+    already (`sync_customer`). An ended subscription stays ended. Raises `NotOurs`.
     """
     mirror = _ensure_mirror(session, org_id, remote)
     if mirror.ended_at is not None and remote.status not in OVER:
@@ -41,7 +54,6 @@ def sync_subscription(session: Session, org_id: UUID, remote: RemoteSubscription
     _apply(session, mirror, now)
     if mirror.ended_at is not None:
         _activate_second(session, org_id, now)
-    _update_dunning(session, mirror, now)
     return mirror
 
 
@@ -52,8 +64,8 @@ def _apply(session: Session, mirror: StripeSubscription, now: datetime) -> None:
     change = sync_from_stripe(session, mirror.org_id, _build_facts(mirror, terms), actor=SYSTEM, now=now)
     mirror.subscription_id = change.subscription_id or mirror.subscription_id
     session.flush()
-    if change.recount_from is not None:
-        recount(session, mirror.org_id, change.recount_from, now)
+    if change.moved_from is not None:
+        move_usage(session, mirror.org_id, change.moved_from, now)
 
 
 def _find_terms(session: Session, mirror: StripeSubscription) -> StripePrice | Subscription | None:
@@ -69,7 +81,7 @@ def _activate_second(session: Session, org_id: UUID, now: datetime) -> None:
     second = queries.find_open_subscription(session, org_id)
     if second is not None and second.subscription_id is None:
         _apply(session, second, now)
-        _update_dunning(session, second, now)
+        update_dunning(session, second, now)
 
 
 def _ensure_mirror(session: Session, org_id: UUID, remote: RemoteSubscription) -> StripeSubscription:
@@ -94,8 +106,20 @@ def _copy_fields(mirror: StripeSubscription, remote: RemoteSubscription, now: da
     mirror.cancel_at = remote.cancel_at
     mirror.cancel_at_period_end = remote.cancel_at_period_end
     mirror.latest_invoice_id = remote.latest_invoice_id
+    mirror.trial_ends_at, mirror.collection_paused = remote.trial_ends_at, remote.collection_paused
+    mirror.discounts = [_describe_discount(discount) for discount in remote.discounts]
     mirror.ended_at = _find_ended_at(remote, now)
-    mirror.synced_at = now
+    mark_retrieved(mirror, now)
+
+
+def _describe_discount(discount: RemoteDiscount) -> dict[str, Any]:
+    return {
+        "coupon": discount.coupon_id,
+        "percent_off": None if discount.percent_off is None else plain(discount.percent_off),
+        "amount_off": discount.amount_off,
+        "currency": discount.currency,
+        "ends_at": None if discount.ends_at is None else discount.ends_at.isoformat(),
+    }
 
 
 def _find_ended_at(remote: RemoteSubscription, now: datetime) -> datetime | None:
@@ -127,7 +151,7 @@ def _build_facts(mirror: StripeSubscription, terms: StripePrice | Subscription) 
     )
 
 
-def _update_dunning(session: Session, mirror: StripeSubscription, now: datetime) -> None:
+def update_dunning(session: Session, mirror: StripeSubscription, now: datetime) -> None:
     """Open dunning when past due; close it on payment or when the subscription ends."""
     if mirror.status == "past_due":
         schedule.open_dunning(session, mirror, now)

@@ -19,14 +19,14 @@ from app.kit.errors import Conflict
 from app.kit.ids import new_hex
 from app.payments import queries
 from app.payments.gateway import get_gateway
-from app.payments.locks import org_lock
+from app.payments.locks import org_turn
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
 from app.payments.mirrors.sync_invoice import CONFIRM
 from app.payments.payment_methods.default_payment_method import align_cards
 from app.stripe_gateway import Gateway, customers, invoices, subscriptions
 from app.stripe_gateway.errors import StripeMissing, StripeRefused
-from app.stripe_gateway.types import Invoice
+from app.stripe_gateway.types import RemoteInvoice
 from app.web.database import transaction
 
 _CONFIRM = frozenset({CONFIRM, "invoice_payment_intent_requires_action"})
@@ -49,11 +49,11 @@ class PaymentResult:
 def pay_now(org_id: UUID, *, actor: Actor, now: datetime) -> PaymentResult:
     """Pay everything that is owed for the running subscription; stops at the first invoice that is not paid.
 
-    Opens its own transactions; each invoice is synced as soon as it was tried. Raises `Conflict` (nothing owed),
-    `Unavailable` (Stripe away: a payment may have gone through and will be synced later; no invoice is paid twice).
+    Opens its own transactions; each invoice is synced as soon as it was tried. Raises `Conflict` (nothing owed, no
+    card), `Unavailable` (Stripe away: a payment may have gone through and will be synced later; none is made twice).
     """
     gw = get_gateway()
-    with gw.budget(), org_lock(org_id):
+    with org_turn(gw, org_id):
         with transaction() as session:
             running = queries.find_open_subscription(session, org_id)
             known = [row.invoice_id for row in queries.list_owed(session, org_id)]
@@ -68,10 +68,12 @@ def pay_now(org_id: UUID, *, actor: Actor, now: datetime) -> PaymentResult:
     return result
 
 
-def _list_owed(gw: Gateway, subscription_id: str, known: Sequence[str]) -> list[Invoice]:
+def _list_owed(gw: Gateway, subscription_id: str, known: Sequence[str]) -> list[RemoteInvoice]:
     """Ask Stripe what is unpaid, after switching the subscription to the card chosen last. Includes what we knew."""
     subscription = subscriptions.retrieve(gw, subscription_id)
-    align_cards(gw, customers.retrieve(gw, subscription.customer_id), (subscription,))
+    customer, (subscription,) = align_cards(gw, customers.retrieve(gw, subscription.customer_id), (subscription,))
+    if customer.card is None and subscription.card is None:
+        raise Conflict("There is no card to charge. Add one first, then pay. Nothing was charged.")
     found = invoices.list_for_subscription(gw, subscription_id, "open")
     if subscription.status == "unpaid":
         found += invoices.list_for_subscription(gw, subscription_id, "draft")
@@ -80,7 +82,7 @@ def _list_owed(gw: Gateway, subscription_id: str, known: Sequence[str]) -> list[
     return sorted(found, key=lambda invoice: (invoice.created_at, invoice.id))
 
 
-def _pay_each(gw: Gateway, org_id: UUID, owed: Sequence[Invoice], now: datetime) -> PaymentResult:
+def _pay_each(gw: Gateway, org_id: UUID, owed: Sequence[RemoteInvoice], now: datetime) -> PaymentResult:
     for paid, invoice in enumerate(owed):
         refused = _charge(gw, invoice)
         try:
@@ -101,7 +103,7 @@ def _find_state(refused: StripeRefused | None) -> Literal["declined", "confirm",
     return "confirm" if _CONFIRM & {refused.stripe_code, refused.decline_code} else "declined"
 
 
-def _charge(gw: Gateway, invoice: Invoice) -> StripeRefused | None:
+def _charge(gw: Gateway, invoice: RemoteInvoice) -> StripeRefused | None:
     """Finalise the invoice if it is a draft, and charge the customer's card; returns the refusal.
 
     Stripe finalises and pays an invoice once whatever the key, so every attempt gets its own: a fixed key would replay

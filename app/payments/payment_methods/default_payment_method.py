@@ -15,7 +15,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from app.kit.ids import new_hex
-from app.payments.mirrors.retrieve import Retrieved
+from app.payments.mirrors.retrieve import Retrieved, late_invoices
 from app.stripe_gateway import Gateway, customers, subscriptions
 from app.stripe_gateway.card_choices import list_card_choices
 from app.stripe_gateway.types import Card, CardChoice, Customer, RemoteSubscription
@@ -49,14 +49,16 @@ def align_cards(
 def retrieve_and_align_customer(gw: Gateway, org_id: UUID, customer_id: str, *, saved: Card | None = None) -> Retrieved:
     """Retrieve a customer and its running subscriptions, mirrored or not, all charged to the card chosen last.
 
-    `saved` is as for `align_cards`. A subscription that names another org is left alone.
+    Late ones come with the invoice that made them late. `saved` is as for `align_cards`. A subscription that names
+    another org is left alone.
     """
     customer = customers.retrieve(gw, customer_id)
     if customer.deleted:
         return Retrieved(customer)
     remotes = subscriptions.list_for_customer(gw, customer_id)
     running = [remote for remote in remotes if remote.status not in OVER and remote.org_id in {None, org_id}]
-    return Retrieved(*align_cards(gw, customer, running, saved=saved))
+    customer, aligned = align_cards(gw, customer, running, saved=saved)
+    return Retrieved(customer, aligned, late_invoices(gw, aligned))
 
 
 def align_subscription(gw: Gateway, retrieved: Retrieved) -> Retrieved:

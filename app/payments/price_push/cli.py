@@ -10,13 +10,14 @@ import click
 from app.kit.errors import DomainError
 from app.kit.money import exponent, plain, to_major
 from app.payments.gateway import get_gateway, payments_on
-from app.payments.price_push.push import CREATED, DIFFERS, FOUND, KEPT, PushedPrice, push_catalog
+from app.payments.price_push.push import ACTIVATED, CREATED, DIFFERS, FOUND, KEPT, PushedPrice, push_catalog
 from app.web.runtime import business_now
 
-_SIGNS = {KEPT: " ", FOUND: "~", CREATED: "+", DIFFERS: "!"}
-_DONE = {KEPT: "up to date", FOUND: "found by its lookup key", CREATED: "created", DIFFERS: "not changed"}
+_SIGNS = {KEPT: " ", FOUND: "~", CREATED: "+", ACTIVATED: "+", DIFFERS: "!"}
+_DONE = {KEPT: "up to date", FOUND: "found by its lookup key", CREATED: "created",
+         ACTIVATED: "was archived at Stripe, on sale again", DIFFERS: "not changed"}  # fmt: skip
 _PLANNED = {KEPT: "up to date", FOUND: "would be adopted by its lookup key", CREATED: "would be created",
-        DIFFERS: "would not be changed"}  # fmt: skip
+        ACTIVATED: "is archived at Stripe, would be on sale again", DIFFERS: "would not be changed"}  # fmt: skip
 
 
 @click.command("push")

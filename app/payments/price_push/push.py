@@ -1,7 +1,8 @@
 """Pushes the catalogue's products and prices to Stripe, looking each price up by key before creating it.
 
 Neither a Stripe price nor a published plan version ever changes its amount. A different price under our lookup key
-was therefore made by hand: it is reported, not repaired.
+was therefore made by hand: it is reported, not repaired. One that was archived at Stripe is put on sale again by a push
+(not by a purchase), since the catalogue decides what is sold.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
 from app.kit.errors import Conflict
-from app.kit.money import exponent
+from app.kit.ids import new_hex
+from app.kit.money import line_step
 from app.payments import queries
 from app.payments.models import StripePrice, StripeSubscription
 from app.payments.price_push.price_selection import PriceSelection, list_paid_prices
@@ -24,13 +26,14 @@ from app.stripe_gateway import catalog as stripe_catalog
 from app.stripe_gateway.types import RemotePrice
 from app.web.database import end_read_transaction, transaction
 
-KEPT, FOUND, CREATED, DIFFERS = "kept", "found", "created", "differs"
-_IN_HUNDREDTHS = frozenset({"ISK", "UGX"})
+KEPT, FOUND, CREATED, ACTIVATED, DIFFERS = "kept", "found", "created", "activated", "differs"
 
 
 @dataclass(frozen=True, slots=True)
 class PushedPrice:
-    """The outcome for a price: kept (already known), found (at Stripe, now known), created, or differs (and why)."""
+    """The outcome for a price: kept (already known), found (at Stripe, now known), created, activated (it had been
+    archived at Stripe), or differs (and why).
+    """
 
     selection: PriceSelection
     outcome: str
@@ -64,8 +67,11 @@ def ensure_price(gw: Gateway, selection: PriceSelection, now: datetime) -> str:
         known = queries.find_version_price(session, selection.version_id, selection.interval, selection.currency)
         if known is not None:
             return known.id
-    remote = _find_remote(gw, [selection.lookup_key])
-    pushed = _push_one(gw, selection, remote.get(selection.lookup_key), set(), now, dry_run=False)
+    remote = _find_remote(gw, [selection.lookup_key]).get(selection.lookup_key)
+    if remote is not None and not remote.active:
+        pushed = PushedPrice(selection, DIFFERS, None, "its price is archived at Stripe")
+    else:
+        pushed = _push_one(gw, selection, remote, set(), now, dry_run=False)
     if pushed.price_id is None:
         raise Conflict(
             f"This plan cannot be purchased at the moment: {pushed.why}. Nothing was charged. Please contact us."
@@ -93,25 +99,26 @@ def _push_one(
     if dry_run:
         with transaction() as session:
             known = remote is not None and session.get(StripePrice, remote.id) is not None
-        return PushedPrice(selection, KEPT if known else FOUND if remote else CREATED, remote.id if remote else None)
+        planned = ACTIVATED if remote and not remote.active else KEPT if known else FOUND if remote else CREATED
+        return PushedPrice(selection, planned, remote.id if remote else None)
     price = remote or _create(gw, selection, products, now)
+    if not price.active:
+        price = stripe_catalog.activate_price(gw, price.id, key=f"activate-{new_hex()}")
     with transaction() as session:
         is_new, why = _store(session, selection, price, now)
     if why:
         return PushedPrice(selection, DIFFERS, None, why)
+    if remote is not None and not remote.active:
+        return PushedPrice(selection, ACTIVATED, price.id)
     return PushedPrice(selection, CREATED if remote is None else FOUND if is_new else KEPT, price.id)
 
 
 def _find_obstacle(selection: PriceSelection) -> str:
     """Why Stripe cannot represent this amount, or "". Source: https://docs.stripe.com/currencies"""
-    if selection.currency in _IN_HUNDREDTHS:
+    step = line_step(selection.currency)
+    if selection.amount % step:
         return (
-            f"{selection.currency} has no minor unit, but Stripe counts it in hundredths"
-            " and would charge a hundredth of it"
-        )
-    if exponent(selection.currency) == 3 and selection.amount % 10:
-        return (
-            f"Stripe requires {selection.currency} amounts in multiples of 10 minor units;"
+            f"Stripe requires {selection.currency} amounts in multiples of {step} minor units;"
             f" {selection.amount} is not one"
         )
     return ""
@@ -120,9 +127,7 @@ def _find_obstacle(selection: PriceSelection) -> str:
 def _differs(selection: PriceSelection, remote: RemotePrice) -> str:
     expected = (selection.amount, selection.currency, selection.interval, selection.product_id)
     actual = (remote.amount, remote.currency, remote.interval, remote.product_id)
-    if expected != actual:
-        return f"Stripe has {remote.id} with {actual} instead of {expected}"
-    return "" if remote.active else f"{remote.id} is archived at Stripe"
+    return "" if expected == actual else f"Stripe has {remote.id} with {actual} instead of {expected}"
 
 
 def _create(gw: Gateway, selection: PriceSelection, products: set[str], now: datetime) -> RemotePrice:

@@ -1,20 +1,17 @@
-"""Compares every customer, subscription and invoice at Stripe with its mirror, and syncs those that differ."""
+"""Compares a customer, subscription or invoice at Stripe with its mirror, and syncs what differs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.accounts import queries as accounts
 from app.kit.errors import DomainError
-from app.payments import billing_records, cursors, queries
+from app.payments import billing_records, queries
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
@@ -22,13 +19,10 @@ from app.payments.models import StripeCustomer, StripeInvoice, StripeSubscriptio
 from app.payments.payment_methods.default_payment_method import retrieve_and_align_customer
 from app.payments.reconciliation import drift_report
 from app.payments.reconciliation.drift_report import Fields, StripeDifference
-from app.stripe_gateway import Gateway, customers, invoices, subscriptions
-from app.stripe_gateway.errors import StripeAway, StripeMissing
-from app.stripe_gateway.types import Customer, Invoice, RemoteSubscription
+from app.stripe_gateway import Gateway
+from app.stripe_gateway.errors import StripeAway
+from app.stripe_gateway.types import Card, Customer, RemoteInvoice, RemoteSubscription
 from app.web.database import transaction
-
-RECENT_INVOICES = timedelta(days=62)
-"""Older invoices are compared only while they are open here."""
 
 log = structlog.get_logger()
 
@@ -43,25 +37,21 @@ class MirroredObject:
     fields: Callable[[Session], Fields]
 
 
-def list_objects(gw: Gateway, now: datetime) -> Iterator[MirroredObject]:
-    """List all objects of the orgs' customers, retrieving them lazily."""
-    with transaction() as session:
-        mirrors = session.execute(select(StripeCustomer.id, StripeCustomer.org_id, StripeCustomer.deleted_at)).all()
-    orgs = {row.id: row.org_id for row in mirrors}
-    live = [row.id for row in mirrors if row.deleted_at is None]
-    for customer_id in live:
-        yield _retrieve_customer(gw, orgs[customer_id], customer_id)
-    for customer, org_id in _list_unknown(gw, orgs.keys()):
-        orgs[customer.id] = org_id
-        yield MirroredObject(org_id, "customer", customer.id, _compare_customer(customer.id, Retrieved(customer)))
-    for subscription in subscriptions.list_all(gw):
-        if subscription.customer_id in orgs:
-            yield MirroredObject(
-                orgs[subscription.customer_id], "subscription", subscription.id, _compare_subscription(subscription)
-            )
-    for invoice in _list_invoices(gw, now):
-        if invoice.customer_id in orgs:
-            yield MirroredObject(orgs[invoice.customer_id], "invoice", invoice.id, _compare_invoice(invoice))
+def build_customer(org_id: UUID, customer_id: str, remote: Customer | None, own_card: Card | None) -> MirroredObject:
+    """A customer as retrieved, None if Stripe has none; `own_card` is its running subscription's own."""
+    if remote is None:
+        return MirroredObject(org_id, "customer", customer_id, lambda _: [("existence", "there", "missing")])
+    return MirroredObject(org_id, "customer", customer_id, _compare_customer(customer_id, remote, own_card))
+
+
+def build_subscription(org_id: UUID, remote: RemoteSubscription) -> MirroredObject:
+    """A subscription as retrieved."""
+    return MirroredObject(org_id, "subscription", remote.id, _compare_subscription(remote))
+
+
+def build_invoice(org_id: UUID, remote: RemoteInvoice) -> MirroredObject:
+    """An invoice as retrieved."""
+    return MirroredObject(org_id, "invoice", remote.id, _compare_invoice(remote))
 
 
 def repair(gw: Gateway, item: MirroredObject, now: datetime) -> list[StripeDifference]:
@@ -102,54 +92,25 @@ _RETRIEVE: dict[str, Callable[[Gateway, UUID, str], Retrieved]] = {
 }
 
 
-def _retrieve_customer(gw: Gateway, org_id: UUID, customer_id: str) -> MirroredObject:
-    try:
-        retrieved = retrieve.customer(gw, org_id, customer_id)
-    except StripeMissing:
-        return MirroredObject(org_id, "customer", customer_id, lambda _: [("existence", "there", "missing")])
-    return MirroredObject(org_id, "customer", customer_id, _compare_customer(customer_id, retrieved))
-
-
-def _list_unknown(gw: Gateway, known: Collection[str]) -> list[tuple[Customer, UUID]]:
-    """Customers that name one of our orgs and are not mirrored, oldest first: a restored dump does not have them."""
-    with transaction() as session:
-        start = cursors.find_start(session, cursors.CUSTOMERS)
-    listed = [customer for customer in customers.list_created(gw, start) if customer.id not in known]
-    named = [(customer, customer.org_id) for customer in reversed(listed) if customer.org_id is not None]
-    with transaction() as session:
-        return [(customer, org_id) for customer, org_id in named if accounts.is_org(session, org_id)]
-
-
-def _list_invoices(gw: Gateway, now: datetime) -> Iterator[Invoice]:
-    start = now - RECENT_INVOICES
-    with transaction() as session:
-        older = select(StripeInvoice.id).where(
-            StripeInvoice.status.in_(("draft", "open")), StripeInvoice.created_at < start
-        )
-        still_open = list(session.scalars(older))
-    yield from invoices.list_all(gw, start)
-    for invoice_id in still_open:
-        with suppress(StripeMissing):  # a draft can be deleted; a finalised invoice cannot
-            yield invoices.retrieve(gw, invoice_id)
-
-
 def _compare_retrieved(item: MirroredObject, retrieved: Retrieved) -> Callable[[Session], Fields]:
     if item.kind == "customer":
-        return _compare_customer(item.id, retrieved)
+        return _compare_customer(item.id, retrieved.customer, find_own_card(retrieved.subscriptions))
     if item.kind == "subscription":
         return _compare_subscription(retrieved.subscriptions[0])
     return _compare_invoice(retrieved.invoices[0][0])
 
 
-def _compare_customer(customer_id: str, retrieved: Retrieved) -> Callable[[Session], Fields]:
-    remote = retrieved.customer
-    own = [running.card for running in retrieved.subscriptions if running.card is not None and running.ended_at is None]
+def find_own_card(subscriptions: Iterable[RemoteSubscription]) -> Card | None:
+    """The card of a running subscription, which is charged in preference to its customer's."""
+    return next((each.card for each in subscriptions if each.card is not None and each.ended_at is None), None)
 
+
+def _compare_customer(customer_id: str, remote: Customer | None, own_card: Card | None) -> Callable[[Session], Fields]:
     def fields(session: Session) -> Fields:
         mirror = session.get(StripeCustomer, customer_id)
         if mirror is None or remote is None:
             return [("existence", "missing", "there")]
-        return drift_report.compare_customer(mirror, remote, remote.card or (own[0] if own else None))
+        return drift_report.compare_customer(mirror, remote, remote.card or own_card)
 
     return fields
 
@@ -162,7 +123,7 @@ def _compare_subscription(remote: RemoteSubscription) -> Callable[[Session], Fie
     return fields
 
 
-def _compare_invoice(remote: Invoice) -> Callable[[Session], Fields]:
+def _compare_invoice(remote: RemoteInvoice) -> Callable[[Session], Fields]:
     def fields(session: Session) -> Fields:
         mirror = session.get(StripeInvoice, remote.id)
         record = billing_records.find_by_invoice(session, mirror.org_id, remote.id) if mirror else None

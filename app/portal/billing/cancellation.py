@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.portal.billing import words as wording
 from app.portal.billing.status import BillingStatus, SecondSubscription
+from app.portal.shell.agreed import AgreedTerm, list_lost
 from app.portal.shell.page_parts import Action, Notice, Section, TextSpan, build_trouble_notice
 from app.portal.shell.people import PlanManager
 from app.statements import wording as words
@@ -40,9 +41,13 @@ def build_cancel_view(
     may_change: bool,
     payments_on: bool,
     people: Sequence[PlanManager] = (),
+    agreed: Sequence[AgreedTerm] = (),
     trouble: str | None = None,
 ) -> CancelView:
-    """Build the page: the current plan next to the default plan that every organisation falls back to."""
+    """Build the page: the current plan next to the default plan that every organisation falls back to.
+
+    `agreed` are the organisation's overrides, of which those that end with the plan are named.
+    """
     current = next((offer for offer in offers if offer.key == at.plan_key), None)
     fallback = next((offer for offer in offers if offer.is_default), None)
     kind = _kind(at, may_change=may_change, payments_on=payments_on)
@@ -51,7 +56,14 @@ def build_cancel_view(
     return CancelView(
         heading=build_heading(kind, at.plan_name),
         notice=build_trouble_notice(trouble) if trouble else None,
-        sections=build_sections(kind, at, next_plan, list_exceeded_limits(fallback, usage) if fallback else [], people),
+        sections=build_sections(
+            kind,
+            at,
+            next_plan,
+            list_exceeded_limits(fallback, usage) if fallback else [],
+            people,
+            lost=list_lost(agreed, at.last_day),
+        ),
         confirm=f"Cancel {at.plan_name}" if kind == "ask" else None,
         keep=f"Keep {at.plan_name}",
         next_plan=next_plan,
@@ -65,14 +77,25 @@ def build_heading(kind: str, plan: str) -> str:
 
 
 def build_sections(
-    kind: str, at: BillingStatus, next_plan: str, unfit: Sequence[str], people: Sequence[PlanManager]
+    kind: str,
+    at: BillingStatus,
+    next_plan: str,
+    unfit: Sequence[str],
+    people: Sequence[PlanManager],
+    *,
+    lost: Sequence[str] = (),
 ) -> list[Section]:
-    """The cards in order. `kind` is ask, or the reason it can't be done: role, off, cancelled, nothing."""
+    """The cards in order. `kind` is ask, or the reason it can't be done: role, off, cancelled, nothing.
+
+    `lost` is what was agreed and ends with the plan.
+    """
     if kind == "nothing":
         return [_nothing()]
     if kind == "cancelled":
         return [_cancelled(at)]
     sections = [_until(at), _second(at.second) if at.second else _after(next_plan, unfit)]
+    if lost:
+        sections.append(Section("Agreed for your organisation", [f"This ends with {at.plan_name}:"], lost))
     if kind == "off":
         words = "Online payments are not switched on in this installation. Ask your Tollkeeper team to cancel for you."
         sections.append(Section("Payments are not switched on", [words]))
@@ -119,7 +142,7 @@ def _after(next_plan: str, unfit: Sequence[str]) -> Section:
 
 def _second(second: SecondSubscription) -> Section:
     price = wording.describe_price(second.amount, second.currency, second.interval)
-    goes_on = f"Your second subscription, to {second.plan_name}, goes on and is charged: {price}."
+    goes_on = f"Your second subscription, to {second.plan_name}, continues and is charged: {price}."
     return Section("After that", [f"{goes_on} To end it too, contact your Tollkeeper team. Nothing is deleted."])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.accounts.queries import OrgChoice
 from app.portal.billing.status import BillingStatus
 from app.statements import wording
 from app.statements import wording as words
@@ -27,6 +28,7 @@ class ReturnView:
     """What templates/billing/return.html shows. `again` is the URL to poll next; None once settled.
 
     `polls` says whether the page polls by itself; `kind` is good, waiting, near or bad; `actions` are (URL, label).
+    `elsewhere` is the organisation of the purchase if the viewer has switched to another one; it is offered then.
     """
 
     kind: str
@@ -36,6 +38,7 @@ class ReturnView:
     actions: Sequence[tuple[str, str]]
     again: str | None
     polls: bool
+    elsewhere: OrgChoice | None = None
 
     @property
     def icon(self) -> str:
@@ -52,6 +55,7 @@ def build_return_view(
     again: str,
     polls_so_far: int,
     paid: Paid | None = None,
+    elsewhere: OrgChoice | None = None,
 ) -> ReturnView:
     """Describe a checkout in `state` (as returned by `fulfil_checkout`, or "failed").
 
@@ -63,11 +67,14 @@ def build_return_view(
     return ReturnView(
         kind=kind,
         title=title,
-        lines=lines,
+        lines=[*lines, f"This is about {elsewhere.name}. You have switched to another organisation."]
+        if elsewhere
+        else lines,
         facts=_facts(at, paid) if state == "paid" else [],
-        actions=_actions(state, retry, card=plan is None),
+        actions=[] if elsewhere else _actions(state, retry, card=plan is None),
         again=None if settled else again,
         polls=polls,
+        elsewhere=elsewhere,
     )
 
 

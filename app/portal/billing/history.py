@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from app.invoices.queries import find_ids_by_stripe_id
 from app.payments import queries as payments
 from app.payments.models import BillingRecord, StripeInvoice
 from app.payments.queries import RecordFilter
@@ -19,8 +20,9 @@ from app.portal.billing.requests import RecordsQuery
 from app.portal.shell.links import Link
 from app.statements import wording
 from app.subscriptions import queries as subscriptions
+from app.web.addresses import path_to
 from app.web.csv_export import Cell
-from app.web.filters import brand
+from app.web.filters import payment_method
 from app.web.paging import encode_cursor
 
 PAGE = 20
@@ -32,7 +34,10 @@ HEAD = ("made", "settled", "state", "reason", "description", "amount", "refunded
 
 @dataclass(frozen=True)
 class RecordRow:
-    """A billing record as the table shows it. `badge` is (label, tone, icon) of its state."""
+    """A billing record as the table shows it. `badge` is (label, tone, icon) of its state.
+
+    `usage` is the page that explains the usage on its invoice; None where it has none.
+    """
 
     at: datetime
     description: str
@@ -44,6 +49,7 @@ class RecordRow:
     number: str | None
     pdf: str | None
     pay: str | None
+    usage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,16 +78,20 @@ _TONES = {
 
 
 def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> HistoryView:
-    """Read one page in four queries, however many rows it has."""
+    """Read one page in five queries, however many rows it has."""
     records = payments.list_billing_records(session, org_id, query.record_filter, query.cursor, PAGE + 1)
     shown = records[:PAGE]
     bills = _invoices(session, org_id, shown)
+    usage = find_ids_by_stripe_id(session, org_id, list(bills))
     totals = payments.list_totals(session, org_id, query.record_filter) if shown else []
     following = None
     if len(records) > PAGE:
         following = query.address(next=encode_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)))
     return HistoryView(
-        rows=[build_record_row(record, bills.get(record.invoice_id or "")) for record in shown],
+        rows=[
+            build_record_row(record, bills.get(record.invoice_id or ""), usage.get(record.invoice_id or ""))
+            for record in shown
+        ],
         states=[("All", query.address(state=""), query.state is None)]
         + [(label, query.address(state=key), key == query.state) for key, label in words.STATES.items()],
         since=query.since,
@@ -99,8 +109,8 @@ def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> His
     )
 
 
-def build_record_row(record: BillingRecord, invoice: StripeInvoice | None) -> RecordRow:
-    """Build the table row of a record. Pure."""
+def build_record_row(record: BillingRecord, invoice: StripeInvoice | None, usage_id: UUID | None = None) -> RecordRow:
+    """Build the table row of a record; `usage_id` is the id of our invoice with the usage that it pays. Pure."""
     tone, icon = _TONES[record.state]
     open_bill = invoice is not None and invoice.status == "open" and invoice.amount_remaining > 0
     return RecordRow(
@@ -114,12 +124,13 @@ def build_record_row(record: BillingRecord, invoice: StripeInvoice | None) -> Re
         number=invoice.number if invoice else None,
         pdf=invoice.pdf_url if invoice else None,
         pay=invoice.hosted_url if invoice and open_bill else None,
+        usage=path_to("invoices.usage", invoice=str(usage_id)) if usage_id else None,
     )
 
 
 def describe_card(record: BillingRecord) -> str:
-    """The card that paid or was declined; empty if there was none."""
-    return f"{brand(record.card_brand)} {record.card_last4}" if record.card_last4 else ""
+    """The card, or what else paid or was declined; empty if there was none."""
+    return payment_method(record.card_brand, record.card_last4)
 
 
 def iterate_file_rows(session: Session, org_id: UUID, record_filter: RecordFilter) -> Iterator[tuple[Cell, ...]]:
@@ -139,8 +150,8 @@ def iterate_file_rows(session: Session, org_id: UUID, record_filter: RecordFilte
 def _file_row(record: BillingRecord, invoice: StripeInvoice | None) -> tuple[Cell, ...]:
     return (
         record.created_at, record.settled_at, record.state, record.reason, record.description,
-        words.to_exact_amount(record.amount, record.currency),
-        words.to_exact_amount(record.refunded, record.currency), record.currency,
+        words.format_exact_amount(record.amount, record.currency),
+        words.format_exact_amount(record.refunded, record.currency), record.currency,
         describe_card(record), invoice.number if invoice else None, record.transaction_id, record.failure,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""View model of the billing page: plan, next payment, card, and problems to solve. Pure."""
+"""View model of the billing page: plan, next payment, card; its problems are in `troubles`. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from datetime import datetime
 from app.accounts.roles import PLAN_MANAGERS
 from app.portal.billing import words
 from app.portal.billing.history import HistoryView
-from app.portal.billing.status import BillingStatus, Due, OpenCheckout, SecondSubscription
-from app.portal.shell.links import purchase_url
-from app.portal.shell.page_parts import Action
+from app.portal.billing.status import BillingStatus
+from app.portal.billing.troubles import Trouble, build_own_trouble, list_troubles
+from app.portal.shell.agreed import AgreedTerm
 from app.portal.shell.people import PlanManager
 from app.statements import wording
-from app.statements import wording as statements_wording
-from app.web.addresses import path_to
 
 _BADGES = {
     "active": ("Active", "good", "check"),
@@ -26,6 +24,7 @@ _BADGES = {
     "incomplete": ("Waiting for payment", "accent", "clock"),
 }
 _SHORTER = "Stripe charges only part of it if the plan ends during that period."
+_NO_CARD = "Without one, the next payment fails."
 _LIMITED, _ENDING = ("Limits reduced", "bad", "ban"), ("Ends soon", "near", "clock")
 
 
@@ -48,16 +47,6 @@ class NextPayment:
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """A problem to solve, with the actions that solve it."""
-
-    kind: str
-    title: str
-    words: Sequence[str]
-    actions: Sequence[Action] = ()
-
-
-@dataclass(frozen=True)
 class BillingView:
     """What templates/billing/billing.html shows."""
 
@@ -76,6 +65,7 @@ class BillingView:
     people: Sequence[PlanManager]
     payments_on: bool
     history: HistoryView
+    agreed: Sequence[AgreedTerm] = ()
 
 
 def build_billing_view(
@@ -86,6 +76,7 @@ def build_billing_view(
     payments_on: bool,
     people: Sequence[PlanManager] = (),
     preview: AmountPreview | None = None,
+    agreed: Sequence[AgreedTerm] = (),
     trouble: str | None = None,
 ) -> BillingView:
     """Build the page; `trouble` is an error from this request's own action."""
@@ -102,12 +93,13 @@ def build_billing_view(
         card=at.card.words if at.card else None,
         card_notes=_card_notes(at),
         card_act=("Change the card" if at.card else "Add a card") if usable and at.customer else None,
-        troubles=[*_own_trouble(trouble), *list_troubles(at, usable=usable)],
+        troubles=[*build_own_trouble(trouble), *list_troubles(at, usable=usable)],
         may_act=may_act,
         may_cancel=usable and running and at.ends_at is None,
         people=people,
         payments_on=payments_on,
         history=history,
+        agreed=agreed,
     )
 
 
@@ -132,104 +124,19 @@ def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> Next
     return NextPayment(amount, at.renews_at, notes, ask=preview is None)
 
 
-def list_troubles(at: BillingStatus, *, usable: bool) -> list[Trouble]:
-    """Problems to solve, most urgent first."""
-    troubles = []
-    if at.second is not None:
-        troubles.append(_second(at, at.second))
-    if at.limited or at.late:
-        troubles.append(_late(at, usable=usable))
-    elif at.due is not None:
-        troubles.append(_left_open(at, at.due, usable=usable))
-    if at.ends_at is not None:
-        until = statements_wording.format_deadline(at.ends_at, at.time_zone)
-        next_limits = (
-            f"the limits of {at.default_name} apply" if at.second is None else "the second subscription goes on"
-        )
-        sentence = f"Nothing changes until then. After that, {next_limits}."
-        troubles.append(Trouble("near", f"{at.plan_name} ends on {until}", [sentence], [_undo(at)] if usable else []))
-    if at.checkout is not None and not at.paid_by_stripe:
-        sentence = (
-            "Nothing has been charged yet. You can finish paying, or ignore it: it closes by itself within a day."
-        )
-        troubles.append(
-            Trouble("info", "A payment page is still open", [sentence], [_resume(at.checkout)] if usable else [])
-        )
-    return troubles
-
-
-def _second(at: BillingStatus, second: SecondSubscription) -> Trouble:
-    price = words.describe_price(second.amount, second.currency, second.interval)
-    beside = f"Beside {at.plan_name}, a subscription to {second.plan_name} is running at Stripe: {price}."
-    end = "It gives you nothing more. Your Tollkeeper team sees it too and can end it: please contact them."
-    return Trouble("strong", "You are charged for two subscriptions", [beside, end])
-
-
-def _undo(at: BillingStatus) -> Action:
-    return Action(f"Keep {at.plan_name}", path_to("billing.undo_cancel"), "primary", posts=True)
-
-
-def _resume(checkout: OpenCheckout) -> Action:
-    return Action("Continue to payment", purchase_url(checkout.plan_key, checkout.interval, checkout.currency))
-
-
-def _late(at: BillingStatus, *, usable: bool) -> Trouble:
-    owed = wording.format_amount(at.due.amount, at.due.currency) if at.due else "A payment"
-    confirm_url = at.due.confirm_url if at.due else None
-    if at.limited:
-        sentence = (
-            f"The limits of {at.default_name} apply until it is paid. Those of {at.plan_name} return as soon as it is."
-        )
-        title = f"{owed} is overdue"
-    else:
-        until = statements_wording.format_deadline(at.grace_ends_at, at.time_zone) if at.grace_ends_at else None
-        sentence = f"Your {at.plan_name} limits apply until {until}, then those of {at.default_name}."
-        sentence = sentence if until else f"Your {at.plan_name} limits still apply."
-        subject = f"A payment of {owed}" if at.due else "A payment"
-        title = f"{subject} {'needs your confirmation' if confirm_url else 'failed'}"
-    card = Action("Change the card", path_to("billing.change_card"), posts=True)
-    actions = [*([_pay(at.due)] if at.due else []), card]
-    return Trouble(
-        "full" if at.limited else "strong", title, [sentence, _how_to_pay(at.due, usable=usable)],
-        actions if usable else [],
-    )  # fmt: skip
-
-
-def _pay(due: Due) -> Action:
-    """Pay with the card on file; a payment that the bank wants confirmed is confirmed on the invoice's page."""
-    if due.confirm_url:
-        return Action("Confirm the payment", due.confirm_url, "primary")
-    return Action("Pay now", path_to("billing.pay"), "primary", posts=True)
-
-
-def _how_to_pay(due: Due | None, *, usable: bool) -> str:
-    covers = f"It covers {due.invoices} invoices. " if due and due.invoices > 1 else ""
-    if due is not None and due.confirm_url:
-        return f"{covers}Your bank asks you to confirm the payment (3-D Secure). Your card was not charged."
-    return f"{covers}Nothing is deleted." + (" Pay with the card on file, or change it first." if usable else "")
-
-
-def _left_open(at: BillingStatus, due: Due, *, usable: bool) -> Trouble:
-    """An older invoice whose payment failed, beside a plan that has been paid for since."""
-    title = f"{wording.format_amount(due.amount, due.currency)} from an earlier invoice is unpaid"
-    return Trouble("near", title, [f"Your {at.plan_name} limits apply."], [_pay(due)] if usable else [])
-
-
-def _own_trouble(trouble: str | None) -> list[Trouble]:
-    return [Trouble("strong", "Something went wrong", [trouble])] if trouble else []
-
-
 def _badge(at: BillingStatus) -> tuple[str, str, str]:
-    if at.limited:
+    if at.limited and not at.paused:
         return _LIMITED
     return _ENDING if at.ends_at else _BADGES.get(at.state, ("Active", "good", "check"))
 
 
 def _card_notes(at: BillingStatus) -> list[str]:
     if at.card is None:
-        return ["Stripe asks for one when you choose a paid plan."]
-    late = words.find_card_warning(at.card, at.as_of)
-    return [f"Expires {words.format_card_expiry(at.card)}.", *([late] if late else [])]
+        if at.paused:
+            return []
+        return [_NO_CARD if at.paid_by_stripe else "Stripe asks for one when you choose a paid plan."]
+    expiry, late = words.format_card_expiry(at.card), words.find_card_warning(at.card, at.as_of)
+    return [*([f"Expires {expiry}."] if expiry else []), *([late] if late else [])]
 
 
 def _retry(at: BillingStatus) -> str:

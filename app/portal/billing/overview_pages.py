@@ -8,9 +8,12 @@ from uuid import UUID
 from flask import Response, request, stream_with_context
 
 from app.accounts import guards
+from app.accounts.reads import EXPORTED_BILLING, audit_read
 from app.kit.errors import DomainError
 from app.payments import gateway
-from app.payments.payment_methods import arrears, card
+from app.payments import resume as resumption
+from app.payments.checkout import card_page
+from app.payments.payment_methods import arrears
 from app.payments.payment_methods.arrears import PaymentResult
 from app.payments.queries import RecordFilter
 from app.portal.billing import history as histories
@@ -19,10 +22,12 @@ from app.portal.billing.blueprint import billing, plan_managers_to_ask, redirect
 from app.portal.billing.overview import AmountPreview, build_billing_view
 from app.portal.billing.requests import parse_records_query
 from app.portal.billing.status import BillingStatus, get_billing_status
+from app.portal.shell.agreed import describe_overrides
 from app.portal.shell.people import get_org_id
 from app.statements.wording import format_amount
 from app.stripe_gateway import invoices
 from app.stripe_gateway.errors import StripeMissing
+from app.subscriptions.overrides.held import list_overrides
 from app.web import csv_export
 from app.web.database import end_read_transaction, session
 from app.web.pages import flash_message, redirect_to, render
@@ -37,10 +42,12 @@ def index() -> Response:
 
 @billing.get("/history.csv")
 def history_csv() -> Response:
-    """All records of the filter as CSV."""
+    """All records of the filter as CSV. Audited."""
     who = guards.caller()
+    audit_read(who.actor, EXPORTED_BILLING, get_org_id(who))
     query = parse_records_query(request.args, who.time_zone)
-    body = stream_with_context(csv_export.lines(histories.HEAD, _file_rows(get_org_id(who), query.record_filter)))
+    rows = _file_rows(get_org_id(who), query.record_filter)
+    body = stream_with_context(csv_export.lines(histories.HEAD, rows, bom=bool(request.args.get("bom"))))
     headers = {"Content-Disposition": 'attachment; filename="billing-history.csv"'}
     return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
 
@@ -55,7 +62,7 @@ def change_card() -> Response:
     """Redirect to Stripe's page for entering a card; card data never passes through this server."""
     who = guards.caller()
     try:
-        url = card.open_card_page(get_org_id(who), actor=who.actor, now=business_now())
+        url = card_page.open_card_page(get_org_id(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
         return render_failure(trouble, _page)
     return redirect_to_stripe(url)
@@ -78,6 +85,21 @@ def pay() -> Response:
     return _page(trouble=_describe_decline(payment), status=402)
 
 
+@billing.post("/resume")
+def resume() -> Response:
+    """Resume a paused plan, or pay for that on Stripe's invoice page if the card does not do."""
+    who = guards.caller()
+    try:
+        result = resumption.resume_subscription(get_org_id(who), actor=who.actor, now=business_now())
+    except DomainError as trouble:
+        return render_failure(trouble, _page)
+    if not result.resumed and result.url:
+        return redirect_to_stripe(result.url)
+    words_of_it = "Your plan is running again." if result.resumed else "Your plan was not resumed. Nothing was charged."
+    flash_message("success" if result.resumed else "info", words_of_it)
+    return redirect_to("billing.index")
+
+
 def _describe_decline(payment: PaymentResult) -> str:
     reason = f" {payment.reason}" if payment.reason else ""
     if not payment.paid:
@@ -98,6 +120,7 @@ def _page(*, trouble: str | None = None, status: int = 200) -> Response:
         payments_on=gateway.payments_on(),
         people=plan_managers_to_ask(who),
         preview=preview,
+        agreed=describe_overrides(list_overrides(session(), org, now), now),
         trouble=trouble,
     )
     return render("billing/billing.html", fragments=("next",), status=status, view=view)

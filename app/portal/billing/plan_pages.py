@@ -16,14 +16,20 @@ from app.portal.billing.blueprint import billing, plan_managers_to_ask, redirect
 from app.portal.billing.cancellation import build_cancel_view
 from app.portal.billing.status import get_billing_status
 from app.portal.billing.upgrade import build_upgrade_view
+from app.portal.shell.agreed import describe_overrides
 from app.portal.shell.people import get_org_id
 from app.portal.shell.plan_detail import build_plan_detail_view
 from app.statements.current_usage import CurrentUsage, get_current_usage
 from app.statements.offers import Offer, list_offers
 from app.statements.plan_context import INTERVALS, PlanContext, list_currencies
+from app.subscriptions.overrides.held import list_overrides
 from app.web.database import session
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now
+
+_SWITCHED = (
+    "You have switched to another organisation since you opened this page. Nothing was charged. Please review it again."
+)
 
 
 @billing.get("/upgrade/<key>")
@@ -41,9 +47,12 @@ def buy(key: str) -> Response:
         return _upgrade_page(
             key, trouble="The plan has changed since you opened this page. Please review it again.", status=409
         )
+    org = get_org_id(who)
+    if form.get("org", str(org)) != str(org):
+        return _upgrade_page(key, trouble=_SWITCHED, status=409)
     try:
         opened = open_checkout.open_checkout(
-            get_org_id(who),
+            org,
             plan_key=key,
             interval=form.get("interval", ""),
             currency=form.get("currency", ""),
@@ -92,8 +101,8 @@ def _upgrade_page(key: str, *, trouble: str | None = None, status: int = 200) ->
     who, now = guards.caller(), business_now()
     org = get_org_id(who)
     at, usage = get_billing_status(session(), org, now), get_current_usage(session(), org, now)
-    offers = list_offers(session(), usage.plan_key)
-    offer = _named(key, offers)
+    offers = list_offers(session(), usage.plan_version_id)
+    offer = _named(key, _list_sold(offers, usage, key))
     currencies = [code for code in list_currencies([offer]) if who.currency in {None, code}]
     context = _build_context(currencies, usage, may_change=who.role in PLAN_MANAGERS)
     current = next((offer for offer in offers if offer.key == usage.plan_key), None)
@@ -104,6 +113,7 @@ def _upgrade_page(key: str, *, trouble: str | None = None, status: int = 200) ->
         at,
         currencies=currencies,
         payments_on=gateway.payments_on(),
+        agreed=describe_overrides(list_overrides(session(), org, now), now),
         left="left" in request.args,
         trouble=trouble,
     )
@@ -117,10 +127,11 @@ def _cancel_page(*, trouble: str | None = None, status: int = 200) -> Response:
     view = build_cancel_view(
         at,
         usage,
-        list_offers(session(), usage.plan_key),
+        list_offers(session(), usage.plan_version_id),
         may_change=who.role in PLAN_MANAGERS,
         payments_on=gateway.payments_on(),
         people=plan_managers_to_ask(who),
+        agreed=describe_overrides(list_overrides(session(), org, now), now),
         trouble=trouble,
     )
     return render("billing/cancel.html", status=status, view=view)
@@ -133,6 +144,13 @@ def _build_context(currencies: Sequence[str], usage: CurrentUsage, *, may_change
         currency = usage.currency if usage.currency in currencies or not currencies else currencies[0]
     interval = interval if interval in INTERVALS else usage.interval
     return PlanContext(currency, interval, usage.plan_key, may_change=may_change)
+
+
+def _list_sold(offers: Sequence[Offer], usage: CurrentUsage, key: str) -> Sequence[Offer]:
+    """What a plan's page is about: the viewer's own version, unless they could buy the plan as it is sold today."""
+    if key != usage.plan_key or usage.collection != "offline":
+        return offers
+    return [*list_offers(session()), *offers]
 
 
 def _named(key: str, offers: Sequence[Offer]) -> Offer:

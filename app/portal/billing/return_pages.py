@@ -7,6 +7,9 @@ from uuid import UUID
 from flask import Response, request
 
 from app.accounts import guards
+from app.accounts import queries as accounts
+from app.accounts.identity import Caller
+from app.accounts.queries import OrgChoice
 from app.catalog import queries
 from app.kit.errors import DomainError, NotFound
 from app.kit.ids import parse_id
@@ -25,13 +28,18 @@ from app.web.database import session
 from app.web.pages import render
 from app.web.runtime import business_now
 
+_NO_CHECKOUT = "There is no such checkout."
+
 
 @billing.get("/return")
 def checkout_return() -> Response:
-    """Show the outcome. Asks Stripe: the URL of this page proves nothing."""
-    who, now = guards.caller(), business_now()
-    org, sent, polls = get_org_id(who), request.args.get("session_id", ""), _count_polls()
-    checkout = _get_checkout(org, sent)
+    """Show the outcome. Asks Stripe: the URL of this page proves nothing.
+
+    The page belongs to the purchase: whoever has switched to another of their organisations meanwhile still sees it.
+    """
+    now, sent, polls = business_now(), request.args.get("session_id", ""), _count_polls()
+    checkout, elsewhere = _get_checkout(guards.caller(), sent)
+    org = checkout.org_id
     state = _state(checkout, org, sent)
     plan = queries.find_plan_of_version(session(), checkout.plan_version_id) if checkout.plan_version_id else None
     view = build_return_view(
@@ -44,17 +52,26 @@ def checkout_return() -> Response:
         again=path_to("billing.checkout_return", checkout=checkout.id, session_id=sent, looks=polls + 1),
         polls_so_far=polls,
         paid=_paid(org, checkout) if state == "paid" else None,
+        elsewhere=elsewhere,
     )
     return render("billing/return.html", fragments=("result",), view=view)
 
 
-def _get_checkout(org: UUID, sent: str) -> Checkout:
-    """The organisation's checkout named in the URL, if its session id is `sent` or was never stored."""
+def _get_checkout(who: Caller, sent: str) -> tuple[Checkout, OrgChoice | None]:
+    """The checkout named in the URL, if its session id is `sent` or was never stored, and the viewer is a member.
+
+    Second, its organisation if that is not the one that the viewer has switched to.
+    """
     checkout_id = parse_id(request.args.get("checkout", ""))
-    checkout = payments.get_checkout(session(), org, checkout_id) if checkout_id else None
+    checkout = payments.find_checkout(session(), checkout_id) if checkout_id else None
     if checkout is None or not sent or "\x00" in sent or checkout.session_id not in {sent, None}:
-        raise NotFound("There is no such checkout.")
-    return checkout
+        raise NotFound(_NO_CHECKOUT)
+    if checkout.org_id == get_org_id(who):
+        return checkout, None
+    elsewhere = accounts.find_org_choice(session(), who.user_id, checkout.org_id)
+    if elsewhere is None:
+        raise NotFound(_NO_CHECKOUT)
+    return checkout, elsewhere
 
 
 def _count_polls() -> int:

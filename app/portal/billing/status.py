@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,18 +12,22 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
+from app.payments.resume import PAUSED
 from app.subscriptions.states import LATE, is_renewed
-from app.web.filters import brand
+from app.subscriptions.terms.restriction import find_lift_end, is_restricted
+from app.web.filters import payment_method
 
 _STATUS = text("""
-SELECT org.time_zone, org.currency AS org_currency,
+SELECT org.time_zone, org.currency AS org_currency, org.suspended_at,
        pv.plan_key, pv.plan_name, price.amount AS fee,
        ours.state, ours.collection, ours.interval, ours.currency, ours.billing_ends_at,
-       ours.cancel_at, ours.limited_at,
+       ours.cancel_at, ours.limited_at, ours.restriction_lifted_until,
        money.*, checkout_version.plan_key AS checkout_plan,
        fallback.name AS default_name,
        second_version.plan_name AS second_plan, second.amount AS second_amount, second.currency AS second_currency,
-       second.interval AS second_interval, second.period_end AS second_renews_at
+       second.interval AS second_interval, second.period_end AS second_renews_at,
+       (SELECT jsonb_agg(to_jsonb(bill) ORDER BY bill.created_at, bill.invoice_id)
+        FROM payments_open_invoices(org.id) bill) AS open_invoices
 FROM accounts_orgs org
 LEFT JOIN subscriptions_open ours ON ours.org_id = org.id
 LEFT JOIN catalog_versions pv ON pv.id = plan_in_force(org.id, :now)
@@ -39,17 +44,17 @@ WHERE org.id = :org_id
 
 @dataclass(frozen=True, slots=True)
 class CardOnFile:
-    """The default card, limited to what may be displayed."""
+    """What is charged by default, limited to what may be displayed. Link has neither number nor expiry."""
 
     brand: str
-    last4: str
-    exp_month: int
-    exp_year: int
+    last4: str | None
+    exp_month: int | None
+    exp_year: int | None
 
     @property
     def words(self) -> str:
         """For display: Visa ending 4242."""
-        return f"{brand(self.brand)} ending {self.last4}"
+        return payment_method(self.brand, self.last4, " ending ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +92,24 @@ class SecondSubscription:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenInvoice:
+    """An open invoice beside the plan's payments; minor units. `due_at` is set if it is to be paid by hand."""
+
+    number: str | None
+    amount: int
+    currency: str
+    due_at: datetime | None
+    pay_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class BillingStatus:
     """Billing status at `as_of`. `fee` is in minor units of `currency` per `interval`; None is a custom price.
 
     `state` and `collection` are the subscription's; without a subscription they are "active" and "none". `renews_at` is
-    the end of the paid period, `ends_at` a planned end, which may be another time.
+    the end of the paid period, `ends_at` a planned end, which may be another time. `contact_refused`: Stripe does not
+    take the organisation's address or tax id. `grace_ends_at` is when limits fall if nothing is paid: when the grace
+    period ends, or the time for which staff have lifted the restriction.
     """
 
     as_of: datetime
@@ -114,6 +132,9 @@ class BillingStatus:
     due: Due | None
     checkout: OpenCheckout | None
     second: SecondSubscription | None = None
+    open_invoices: Sequence[OpenInvoice] = ()
+    contact_refused: bool = False
+    suspended: bool = False
 
     @property
     def paid_by_stripe(self) -> bool:
@@ -129,6 +150,11 @@ class BillingStatus:
     def last_day(self) -> datetime | None:
         """When the plan ends if it is cancelled, as planned or else with the paid period."""
         return self.ends_at or self.renews_at
+
+    @property
+    def paused(self) -> bool:
+        """Whether Stripe paused the subscription, as it does when a trial ends without a card. Nothing is owed then."""
+        return self.paid_by_stripe and self.state == PAUSED
 
     @property
     def late(self) -> bool:
@@ -161,14 +187,17 @@ def _build_status(row: Row[Any], now: datetime) -> BillingStatus:
         fee=_fee(row),
         renews_at=row.billing_ends_at,
         ends_at=row.cancel_at,
-        limited=row.limited_at is not None,
-        grace_ends_at=row.grace_ends_at,
+        limited=is_restricted(row.limited_at, row.restriction_lifted_until, now),
+        grace_ends_at=find_lift_end(row.limited_at, row.restriction_lifted_until, now) or row.grace_ends_at,
         customer=row.customer_id is not None,
         stripe_id=row.stripe_id,
         card=_card(row),
         due=_due(row),
         checkout=_checkout(row),
         second=_second(row),
+        open_invoices=[_open_invoice(bill) for bill in row.open_invoices or ()],
+        contact_refused=row.contact_error is not None,
+        suspended=row.suspended_at is not None,
     )
 
 
@@ -180,9 +209,9 @@ def _fee(row: Row[Any]) -> int | None:
 
 
 def _card(row: Row[Any]) -> CardOnFile | None:
-    if row.card_last4 is None:
+    if row.card_brand is None:
         return None
-    return CardOnFile(row.card_brand or "card", row.card_last4, row.card_exp_month or 0, row.card_exp_year or 0)
+    return CardOnFile(row.card_brand, row.card_last4, row.card_exp_month, row.card_exp_year)
 
 
 def _due(row: Row[Any]) -> Due | None:
@@ -203,3 +232,8 @@ def _second(row: Row[Any]) -> SecondSubscription | None:
     return SecondSubscription(
         row.second_plan, row.second_amount, row.second_currency, row.second_interval, row.second_renews_at
     )
+
+
+def _open_invoice(bill: Mapping[str, Any]) -> OpenInvoice:
+    due_at = datetime.fromisoformat(bill["due_at"]) if bill["due_at"] else None
+    return OpenInvoice(bill["number"], bill["amount"], bill["currency"], due_at, bill["pay_url"])

@@ -9,6 +9,7 @@ from datetime import datetime
 from app.portal.billing import words
 from app.portal.billing.status import BillingStatus, OpenCheckout
 from app.portal.billing.upgrade_obstacles import ObstacleContext, build_obstacle
+from app.portal.shell.agreed import AgreedTerm, list_lost
 from app.portal.shell.links import Link, purchase_url
 from app.portal.shell.page_parts import Notice, Section, build_trouble_notice
 from app.portal.shell.plan_detail import PlanDetailView
@@ -21,7 +22,9 @@ LEFT = Notice(
     "Nothing was charged",
     "You left Stripe's page before paying. It stays open for a day: you can go back to it or choose something else.",
 )
-UNCHANGED = "Everything not listed stays as it is: members, keys, clients, and your usage so far."
+UNCHANGED = (
+    "Members, keys, clients and past usage stay. A new usage period starts with the plan, at 0 of its allowances."
+)
 
 
 @dataclass(frozen=True)
@@ -64,19 +67,23 @@ def build_upgrade_view(
     *,
     currencies: Sequence[str],
     payments_on: bool,
+    agreed: Sequence[AgreedTerm] = (),
     left: bool = False,
     trouble: str | None = None,
 ) -> UpgradeView:
-    """Build the page of `offer` in the currency and interval of `context`. Prices are before tax, which Stripe adds."""
+    """Build the page of `offer` in the currency and interval of `context`. Prices are before tax, which Stripe adds.
+
+    `agreed` are the organisation's overrides, of which those that end with its current plan are named.
+    """
     fee, interval = find_fee(offer, context)
     kind = _kind(offer, fee, context, at, payments_on=payments_on)
     amount = wording.format_amount(fee, context.currency) if fee else ""
-    buys = kind == "buy"
+    buys, lost = kind == "buy", list_lost(agreed, at.as_of) if at.plan_key != offer.key else []
     return UpgradeView(
         heading=build_heading(kind, offer.name),
         plan=choice,
         notice=build_trouble_notice(trouble) if trouble else LEFT if left else None,
-        purchase=_purchase(offer, context, at, currencies, amount) if buys else None,
+        purchase=_purchase(offer, context, at, currencies, amount, lost=lost) if buys else None,
         obstacle=None if buys else build_obstacle(kind, ObstacleContext(choice, amount, interval, at)),
         changes_note=None if kind == "current" else UNCHANGED,
     )
@@ -92,8 +99,8 @@ def build_button_label(amount: str, *, resumes: bool) -> str:
     return f"Go back to payment, {amount} today" if resumes else f"Go to payment, {amount} today"
 
 
-def list_notes(plan: str, current: str, *, offline: bool) -> list[tuple[str, str]]:
-    """What to know before paying; `offline` means the current plan is billed by agreement."""
+def list_notes(plan: str, current: str, *, offline: bool, lost: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """What to know before paying; `offline` means the current plan is billed by agreement, `lost` ends with it."""
     points = [
         ("lock", "You pay on Stripe's page. Card data never reaches us. You can enter a promotion code there."),
         ("check", f"The limits of {plan} apply as soon as Stripe confirms the payment."),
@@ -102,11 +109,19 @@ def list_notes(plan: str, current: str, *, offline: bool) -> list[tuple[str, str
     if offline:
         ends = f"It ends when {plan} starts; ask your Tollkeeper team about what you have already paid."
         points.append(("info", f"{current} is billed by agreement. {ends}"))
+    if lost:
+        points.append(("info", f"Agreed for your organisation, and ends with {current}: {'; '.join(lost)}."))
     return points
 
 
 def _purchase(
-    offer: Offer, context: PlanContext, at: BillingStatus, currencies: Sequence[str], amount: str
+    offer: Offer,
+    context: PlanContext,
+    at: BillingStatus,
+    currencies: Sequence[str],
+    amount: str,
+    *,
+    lost: Sequence[str],
 ) -> Purchase:
     _, interval = find_fee(offer, context)
     return Purchase(
@@ -119,7 +134,7 @@ def _purchase(
         intervals=_intervals(offer, context, interval),
         currencies=[(code, purchase_url(offer.key, interval, code), code == context.currency) for code in currencies],
         button=build_button_label(amount, resumes=at.checkout == OpenCheckout(offer.key, interval, context.currency)),
-        notes=list_notes(offer.name, at.plan_name, offline=at.collection == "offline"),
+        notes=list_notes(offer.name, at.plan_name, offline=at.collection == "offline", lost=lost),
     )
 
 

@@ -25,7 +25,7 @@ class ObstacleContext:
     @property
     def until(self) -> str:
         """When the current plan ends: as planned, else with its paid period."""
-        return when(self.at.last_day, self.at.time_zone) if self.at.last_day else "the end of its paid time"
+        return when(self.at.last_day, self.at.time_zone) if self.at.last_day else "the end of its paid period"
 
 
 def build_obstacle(kind: str, context: ObstacleContext) -> Section:

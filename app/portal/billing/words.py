@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 
 from app.kit.money import exponent, to_major
 from app.kit.periods import MONTH, YEAR, boundary
@@ -26,7 +25,7 @@ _EVENTS = {
     "cancel_undone": "Cancellation of {plan} undone",
     "past_due": "A payment for {plan} failed",
     "limited": "Limits reduced from {plan} to the free plan",
-    "recovered": "Payment received; {plan} continues as before",
+    "recovered": "{plan} continues as before",
     "ended": "{plan} ended",
 }
 
@@ -45,15 +44,17 @@ def calculate_next_payment(now: datetime, interval: str) -> datetime:
     return boundary(now, 1, "UTC", _MONTHS[interval])
 
 
-def format_card_expiry(card: CardOnFile) -> str:
-    """The expiry date as printed on the card."""
-    return f"{card.exp_month:02d}/{card.exp_year}"
+def format_card_expiry(card: CardOnFile) -> str | None:
+    """The expiry date as printed on the card; None for what does not expire."""
+    return f"{card.exp_month:02d}/{card.exp_year}" if card.exp_month and card.exp_year else None
 
 
 def find_card_warning(card: CardOnFile, now: datetime) -> str | None:
     """A warning if the card has expired or expires by next month; a card is valid to the end of its month."""
+    if not card.exp_month or not card.exp_year:
+        return None
     left = (card.exp_year - now.year) * 12 + card.exp_month - now.month
-    if not card.exp_year or left > 1:
+    if left > 1:
         return None
     if left < 0:
         return "This card has expired. Replace it before the next payment."
@@ -72,14 +73,14 @@ def describe_next_payment(at: BillingStatus) -> str:
         return _describe_end(at, format_day(at.ends_at, zone))
     if at.late:
         return "A payment is due. Once it is paid, your plan continues as before."
-    if at.state == "paused":
-        return "The subscription is paused at Stripe. No payment is scheduled."
+    if at.paused:
+        return "Your plan is paused. No payment is scheduled."
     return f"{at.plan_name} renews on {when}{_describe_further(at)}."
 
 
 def _describe_end(at: BillingStatus, end: str) -> str:
     if at.second is not None:
-        return f"{at.plan_name} ends on {end}. The second subscription, to {at.second.plan_name}, goes on."
+        return f"{at.plan_name} ends on {end}. The second subscription, to {at.second.plan_name}, continues."
     return f"No more payments. {at.plan_name} ends on {end}, and you move to {at.default_name}."
 
 
@@ -105,10 +106,10 @@ def describe_event(kind: str, plan: str) -> str:
 
 
 def describe_record_state(state: str, refunded: int, amount: int) -> str:
-    """A billing record's state for display; partial refunds are labelled as such."""
-    return "Partly refunded" if state == "refunded" and 0 < refunded < amount else STATES.get(state, state)
+    """A billing record's state for display; a payment of which a part went back stays completed, and says so."""
+    return "Partly refunded" if 0 < refunded < amount else STATES.get(state, state)
 
 
-def to_exact_amount(minor: int, currency: str) -> Decimal:
-    """The amount in major units, for CSV files."""
-    return to_major(minor, exponent(currency))
+def format_exact_amount(minor: int, currency: str) -> str:
+    """The amount in major units with all its decimal places, for CSV files: 4720 USD is 47.20."""
+    return format(to_major(minor, exponent(currency)), "f")

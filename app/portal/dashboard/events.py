@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from app.metering.queries import RecordedEvent as Recorded
 from app.portal.dashboard.view_models import EventRow
@@ -11,12 +11,12 @@ from app.statements import wording
 _SOURCES = {"api": "API", "import": "Import", "job": "Job", "void": "Correction"}
 
 
-def build_event_rows(events: Iterable[Recorded], names: Mapping[str, str]) -> list[EventRow]:
-    """Build the rows of the events table; `names` maps meter keys to names."""
+def build_event_rows(events: Iterable[Recorded]) -> list[EventRow]:
+    """Build the rows of the events table; also a meter that the plan leaves out has its name."""
     return [
         EventRow(
             at=event.occurred_at,
-            meter=names.get(event.meter, event.meter),
+            meter=event.meter_name,
             quantity=event.quantity,
             unit=wording.unit_for(event.quantity, event.unit),
             kind=event.kind or "",

@@ -45,19 +45,22 @@ def build_dashboard(
         state_sentence=sentence,
         meters=build_bars(usage),
         cost=build_cost(usage),
-        prompts=[SUSPENDED] * suspended + _prompts(usage, advice or {}, may_upgrade=may_upgrade),
+        prompts=[build_suspended(usage)] * suspended + _prompts(usage, advice or {}, may_upgrade=may_upgrade),
         events=events,
         steps=steps,
         poll_seconds=_poll(usage, events, watched=watched),
     )
 
 
-SUSPENDED = PromptView(
-    kind="full",
-    title="This organisation is suspended",
-    words="Its API keys are refused, so nothing is counted. You can still open usage, plans and exports."
-    " Contact your Tollkeeper team to have it reactivated.",
-)
+def build_suspended(usage: CurrentUsage) -> PromptView:
+    """The prompt of a suspended organisation. Suspending refuses its keys and changes nothing at Stripe."""
+    charged = f" That does not end {usage.plan_name}: see billing." if usage.collection == "stripe" else ""
+    return PromptView(
+        kind="full",
+        title="This organisation is suspended",
+        words=f"Its API keys are refused, so nothing is counted.{charged} You can still open usage, plans and exports."
+        " Contact your Tollkeeper team to have it reactivated.",
+    )
 
 
 def build_bars(usage: CurrentUsage) -> list[MeterBar]:
@@ -66,12 +69,16 @@ def build_bars(usage: CurrentUsage) -> list[MeterBar]:
 
 
 def list_pressing_meters(usage: CurrentUsage) -> list[MeterFigures]:
-    """The meters with a full window, then those at 80 % or more, fullest first.
+    """The meters with a full window, then those at 80 % or more of a limit, fullest first.
 
     At most three: nobody reads a wall of prompts.
     """
-    meters = [meter for meter in usage.meters if meter.shut or meter.state in _KINDS]
-    return sorted(meters, key=lambda meter: (meter.shut is None, -(meter.percent or 0)))[:3]
+    meters = [meter for meter in usage.meters if meter.pressure in _KINDS]
+    return sorted(meters, key=lambda meter: (meter.shut is None, -_fullness(meter)))[:3]
+
+
+def _fullness(meter: MeterFigures) -> int:
+    return meter.tight.percent if meter.tight else meter.percent or 0
 
 
 def _prompts(usage: CurrentUsage, advice: Mapping[str, UpgradeHint], *, may_upgrade: bool) -> list[PromptView]:
@@ -100,16 +107,25 @@ def _pressing(meter: MeterFigures, usage: CurrentUsage) -> tuple[str, str, str]:
     if meter.shut:
         title = f"{meter.name}: limit of {quantity(meter.shut.limit)} {windows.EACH[meter.shut.span]} reached"
         return "strong", title, windows.describe_full_window(meter.name, meter.shut, usage.time_zone)
+    if meter.tight:
+        title = f"{meter.name}: {meter.tight.percent} % of the {meter.tight.span}'s limit used"
+        return _KINDS[meter.pressure], title, windows.describe_tight_window(meter.name, meter.tight, usage.time_zone)
     limit = meter.limit or Decimal(0)
     used = f"{quantity(meter.use.used)} of {quantity(limit)} {wording.unit_for(limit, meter.unit)}"
     title = f"{meter.name}: {meter.percent} % used" if meter.percent != FULL else f"{meter.name}: 100 % reached"
-    kind = "strong" if meter.state == "over" and meter.terms.policy != "block" else _KINDS[meter.state]
+    kind = "strong" if meter.state == "over" and not wording.is_refused(meter) else _KINDS[meter.state]
     return kind, title, f"{used} used. {wording.describe_policy(meter, usage.currency)}"
 
 
 def build_cost(usage: CurrentUsage) -> CostView | None:
     """Fee and usage cost of the period; None if the plan can't cost anything."""
-    if not (usage.cost or usage.projected_cost or usage.fee or any(meter.terms.charge for meter in usage.meters)):
+    if not (
+        usage.cost
+        or usage.projected_cost
+        or usage.fee
+        or usage.own_price
+        or any(meter.terms.charge for meter in usage.meters)
+    ):
         return None
     places = exponent(usage.currency)
     return CostView(
@@ -126,6 +142,10 @@ def _note(usage: CurrentUsage) -> str:
     if usage.fee_due:
         parts.insert(0, f"{fee} for the plan")
     apart = f" The plan's {fee} a year is billed separately." if usage.fee and not usage.fee_due else ""
+    apart = " The price agreed for your plan is not included." if usage.own_price else apart
+    if usage.extra_before_change:
+        extra = wording.format_amount(usage.extra_before_change, usage.currency)
+        apart = f" {extra} of it was used before the change of plan, which does not lower what is owed.{apart}"
     return f"Cost so far: {' and '.join(parts)}, before tax. This is an estimate until the period ends.{apart}"
 
 
@@ -139,7 +159,7 @@ def _bar(meter: MeterFigures, usage: CurrentUsage) -> MeterBar:
         limit=meter.limit,
         percent=meter.percent or 0,
         resets_at=usage.period.end,
-        state=meter.state,
+        state=meter.pressure,
         policy=wording.describe_policy(meter, usage.currency),
         forecast=wording.describe_forecast(meter, usage),
         reserved=meter.use.reserved,

@@ -26,7 +26,7 @@ from app.portal.shell.upgrade_hints import UpgradeHint, hint_larger_plan, hint_w
 from app.statements.current_usage import CurrentUsage, get_current_usage
 from app.statements.offers import list_offers
 from app.statements.plan_context import PlanContext
-from app.subscriptions.queries import get_entitlements
+from app.subscriptions.entitlements import get_entitlements
 from app.web.database import session
 from app.web.pages import redirect_to, render
 from app.web.runtime import business_now, runtime
@@ -39,9 +39,10 @@ _MAY_MANAGE = frozenset({"owner", "admin"})
 
 @pages.get("/")
 def home() -> Response:
-    """The landing page; signed-in users are redirected to the dashboard."""
-    if guards.caller().user_id is not None:
-        return redirect_to("portal.dashboard")
+    """The landing page; signed-in users are redirected to the dashboard, staff without an organisation to theirs."""
+    who = guards.caller()
+    if who.user_id is not None:
+        return redirect_to("admin.index" if who.staff and who.org_id is None else "portal.dashboard")
     curl = first_steps.build_curl(runtime().settings.base_url, "api_calls")
     return render("dashboard/home.html", bars=sample_bars(business_now()), curl=curl)
 
@@ -52,8 +53,7 @@ def dashboard() -> Response:
     who = guards.caller()
     org = get_org_id(who)
     usage = get_current_usage(session(), org, business_now())
-    names = {meter.key: meter.name for meter in usage.meters}
-    events = build_event_rows(list_latest_events(session(), org, LATEST), names)
+    events = build_event_rows(list_latest_events(session(), org, LATEST))
     view = assemble(
         usage,
         events=events,
@@ -77,7 +77,7 @@ def _banner() -> Banner | None:
     who = guards.caller()
     if who.user_id is None or who.org_id is None or not who.verified:
         return None
-    return build_banner(find_banner_facts(runtime().pool, who.org_id), who.role, who.time_zone)
+    return build_banner(find_banner_facts(runtime().pool, who.org_id, business_now()), who.role, who.time_zone)
 
 
 def _example_meter() -> str:
@@ -87,7 +87,7 @@ def _example_meter() -> str:
         meters = get_entitlements(session(), org_id, business_now()).meters if org_id else ()
     except DomainError:
         meters = ()  # the page shows a secret only once, so an empty catalogue must not break it
-    return meters[0].key if meters else "api_calls"
+    return meters[0].meter.key if meters else "api_calls"
 
 
 def _steps(usage: CurrentUsage, events: list[EventRow], who: Caller) -> list[ChecklistStep]:
@@ -106,7 +106,7 @@ def _advice(usage: CurrentUsage, who: Caller) -> dict[str, UpgradeHint]:
     if who.role not in PLAN_MANAGERS:
         words = hint_whom_to_ask(people.list_plan_managers(session(), usage.org_id))
         return {meter.key: words for meter in meters}
-    sold = list_offers(session(), usage.plan_key)
+    sold = list_offers(session(), usage.plan_version_id)
     context = PlanContext(usage.currency, usage.interval, usage.plan_key, paying=usage.collection == "stripe")
     return {meter.key: hint_larger_plan(meter, sold, context) for meter in meters}
 
@@ -116,9 +116,9 @@ def sample_bars(now: datetime) -> list[MeterBar]:
     resets = month_of(now, "UTC").end
     return [
         MeterBar("sample-calls", "API calls", "calls", Decimal(31204), Decimal(50000), 62, resets,
-                 policy="Above that, each is billed at $0.01."),
+                 policy="Above that, usage costs $0.01 each."),
         MeterBar("sample-minutes", "Minutes", "minutes", Decimal(1014), Decimal(1200), 84, resets, state="near",
                  policy="Refused at 100 %.", forecast="Full around Tuesday 14:00."),
         MeterBar("sample-documents", "Documents", "documents", Decimal(1120), Decimal(1000), 112, resets, state="over",
-                 policy="Above that, each is billed at $0.05."),
+                 policy="Above that, usage costs $0.05 each."),
     ]  # fmt: skip

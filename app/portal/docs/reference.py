@@ -105,8 +105,17 @@ def _description(text: str) -> tuple[list[str], str | None]:
 
 
 def list_fields(document: Document, schema: Document | None) -> list[Field]:
-    """The schema's fields as a flat list, nested fields named by path."""
-    return _walk(document, schema or {}, "", 0)
+    """The schema's fields as a flat list, nested fields named by path.
+
+    Of several schemas, the first one's, then the outermost fields of those that may be sent instead.
+    """
+    first, *others = _options(schema or {}) or [{}]
+    fields = _walk(document, first, "", 0)
+    for other in others:
+        shape = _plain(document, other)
+        note = f"Instead of the fields above. {shape.get('description', '')}".strip()
+        fields += [Field(name, _type(document, inner), False, note) for name, inner in shape["properties"].items()]
+    return fields
 
 
 def _walk(document: Document, schema: Document, prefix: str, depth: int) -> list[Field]:
@@ -131,8 +140,13 @@ def _plain(document: Document, schema: Document) -> Document:
     """Resolve references, and unwrap a schema that is only made nullable."""
     if "$ref" in schema:
         return _plain(document, document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
-    options = [option for option in schema.get("anyOf", []) if option.get("type") != "null"]
-    return _plain(document, options[0]) if len(options) == 1 else schema
+    options = _options(schema)
+    return _plain(document, options[0]) if "anyOf" in schema and len(options) == 1 else schema
+
+
+def _options(schema: Document) -> list[Document]:
+    """The schemas of which a value fits one, other than null."""
+    return [option for option in schema.get("anyOf", [schema]) if option.get("type") != "null"]
 
 
 def _note(schema: Document) -> str:

@@ -51,7 +51,7 @@ class BarSpecimen:
 
 
 def _bars() -> list[BarSpecimen]:
-    full, bill = "Refused at 100 %.", "Above 50,000, each call is billed at $0.01."
+    full, bill = "Refused at 100 %.", "Above 50,000, each call costs $0.01."
     number = Decimal
     return [
         BarSpecimen("calls", "API calls", "calls", number(8200), number(20000), 41, "ok", bill,
@@ -61,8 +61,8 @@ def _bars() -> list[BarSpecimen]:
         BarSpecimen("exports", "Exports", "exports", number(191), number(200), 95, "high", full, "Full by tomorrow"),
         BarSpecimen("sessions", "Sessions", "sessions", number(100), number(100), 100, "full", full),
         BarSpecimen("documents", "Documents", "documents", number(56000), number(50000), 112, "over",
-                    "6,000 above the allowance, billed at $0.01 each."),
-        BarSpecimen("tokens", "Tokens", "tokens", number(12345678), None, 0, "unlimited", "Never refused, not billed."),
+                    "6,000 above the allowance, at $0.01 each."),
+        BarSpecimen("tokens", "Tokens", "tokens", number(12345678), None, 0, "unlimited", "Never refused, at no cost."),
     ]  # fmt: skip
 
 

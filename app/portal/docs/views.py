@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response, current_app, render_template, url_for
+from markupsafe import Markup
 
 from app.catalog import queries as catalog
 from app.kit.errors import NotFound
@@ -18,24 +19,50 @@ from app.web.runtime import runtime
 docs = Blueprint("docs", __name__)
 
 
+class ReferencePages:
+    """What the running program's reference consists of, built when first asked for."""
+
+    def __init__(self) -> None:
+        self.groups: dict[str, Group] = {}
+        self.bodies: dict[str, Markup] = {}
+        self.document: bytes | None = None
+
+
 @docs.get("/docs")
 def index() -> Response:
     """Quick start: a first event in three lines, with links to everything else."""
     # A meter of this installation's catalogue, so that the command works as pasted.
     meter = next((meter.key for meter in catalog.list_meters(session())), "api_calls")
-    return render("docs/index.html", base_url=runtime().settings.base_url, groups=_groups(), meter=meter)
+    return render("docs/index.html", base_url=runtime().settings.base_url, groups=_groups().values(), meter=meter)
 
 
 @docs.get("/docs/api")
 def api() -> Response:
-    """The API reference, generated from the OpenAPI document."""
-    return render("docs/api.html", groups=_groups(), base_url=runtime().settings.base_url)
+    """What all calls have in common, and a list of them."""
+    return render("docs/api.html", groups=_groups().values(), base_url=runtime().settings.base_url)
+
+
+@docs.get("/docs/api/<resource>")
+def api_calls(resource: str) -> Response:
+    """The calls of one resource, generated from the OpenAPI document."""
+    groups = _groups()
+    group = groups.get(resource)
+    if group is None:
+        raise NotFound("There is no such resource in the API.")
+    bodies = runtime().shared(ReferencePages).bodies
+    if resource not in bodies:  # milliseconds for anybody who asks, and the same for all
+        bodies[resource] = Markup(render_template("docs/_calls.html", group=group))  # noqa: S704  # nosec B704  # our own template
+    tabs = [(each.title, url_for("docs.api_calls", resource=each.anchor), each is group) for each in groups.values()]
+    return render("docs/api_calls.html", group=group, tabs=tabs, body=bodies[resource])
 
 
 @docs.get("/api/v1/openapi.json")
 def openapi() -> Response:
     """The OpenAPI 3.1 document."""
-    return respond_raw(encode(_document()))
+    pages = runtime().shared(ReferencePages)
+    if pages.document is None:
+        pages.document = encode(_document())
+    return respond_raw(pages.document)
 
 
 @docs.get("/docs/problems")
@@ -49,7 +76,12 @@ def problem(code: str) -> Response:
     """One error code: what it means and what to do. Every problem's `type` URL points here."""
     if code not in PROBLEMS:
         raise NotFound("There is no such error code.")
-    calls = [call for group in _groups() for call in group.calls if any(code in codes for _, codes in call.problems)]
+    calls = [
+        (group, call)
+        for group in _groups().values()
+        for call in group.calls
+        if any(code in codes for _, codes in call.problems)
+    ]
     return render("docs/problem.html", code=code, problem=PROBLEMS[code], calls=calls, everywhere=len(calls) > _MANY)
 
 
@@ -69,5 +101,9 @@ def _document() -> Document:
     return document
 
 
-def _groups() -> list[Group]:
-    return build_reference(_document())
+def _groups() -> dict[str, Group]:
+    """By the name in its page's address, in the order of the document."""
+    pages = runtime().shared(ReferencePages)
+    if not pages.groups:
+        pages.groups = {group.anchor: group for group in build_reference(_document())}
+    return pages.groups

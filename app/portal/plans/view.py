@@ -11,7 +11,7 @@ from app.portal.shell.links import Link, comparison_url, upgrade_url
 from app.statements import comparison, wording
 from app.statements.offers import Offer
 from app.statements.plan_context import INTERVALS, PlanContext, find_fee, find_monthly_fee, is_sold
-from app.statements.replay import Replay, build_replay_rows
+from app.statements.replay import Replay, build_replay_rows, find_best_fit
 from app.web.addresses import path_to
 from app.web.filters import quantity
 
@@ -24,7 +24,7 @@ def build_plans_view(
     """Build the page from the plans sold in the chosen currency."""
     shown = [offer for offer in offers if is_sold(offer, context)]
     replayed = build_replay_rows(shown, context, replay) if replay else []
-    best = next((row.plan for row in replayed if row.cheapest), None)
+    best = find_best_fit(shown, context, replay) if replay else None
     return PlansView(
         currency=context.currency,
         interval=context.interval,
@@ -32,7 +32,7 @@ def build_plans_view(
         currencies=[(code, comparison_url(context, currency=code), code == context.currency) for code in currencies],
         plans=[_column(offer, shown, context, suggested=offer.name == best) for offer in shown],
         groups=comparison.build_groups(shown, context.currency),
-        tax_note=f"Prices in {context.currency}, before tax. Usage above an allowance is billed monthly.",
+        tax_note=f"Prices in {context.currency}, before tax. Usage above an allowance costs extra.",
         replay=replayed,
         replay_period=replay.words if replay else None,
     )
@@ -48,6 +48,7 @@ def _column(offer: Offer, shown: Sequence[Offer], context: PlanContext, *, sugge
         summary=offer.summary,
         price=None if fee is None else to_major(fee, exponent(context.currency)),
         price_note=_price_note(fee, interval, context),
+        per=f"a {interval}",
         button_label=None if current else label,
         button_href=None if current else href,
         current=current,
@@ -89,8 +90,9 @@ def _button(offer: Offer, shown: Sequence[Offer], context: PlanContext) -> tuple
 def _highlights(offer: Offer) -> list[str]:
     points = []
     for meter in offer.meters.values():
-        if meter.allowance != 0:
-            amount = "Unlimited" if meter.allowance is None else quantity(meter.allowance)
+        allowance = meter.rule.allowance
+        if allowance != 0:
+            amount = "Unlimited" if allowance is None else quantity(allowance)
             points.append(f"{amount} {_within(meter.name)} a month")
     return points[:_HIGHLIGHTS]
 

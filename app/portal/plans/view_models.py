@@ -13,13 +13,14 @@ from app.statements.replay import ReplayRow
 
 @dataclass(frozen=True)
 class PlanColumn:
-    """One plan of the comparison. `price` is None for a custom price."""
+    """One plan of the comparison. `price` is None for a custom price; `per` is the interval that it is for."""
 
     key: str
     name: str
     summary: str
     price: Decimal | None
     price_note: str
+    per: str
     button_label: str | None
     button_href: str | None
     current: bool = False
@@ -40,8 +41,3 @@ class PlansView:
     tax_note: str
     replay: Sequence[ReplayRow] = ()
     replay_period: str | None = None
-
-    @property
-    def per(self) -> str:
-        """The interval behind a price."""
-        return "a year" if self.interval == "year" else "a month"

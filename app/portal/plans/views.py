@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, request
-from sqlalchemy import Row
 
 from app.accounts import guards
 from app.accounts.identity import Caller
@@ -20,7 +19,6 @@ from app.portal.shell import people as shell_people
 from app.portal.shell.plan_detail import build_plan_detail_view
 from app.statements import queries
 from app.statements.current_usage import CurrentUsage, get_current_usage
-from app.statements.figures import MeterUse
 from app.statements.offers import Offer, list_offers
 from app.statements.plan_context import INTERVALS, PlanContext, is_sold, list_currencies
 from app.statements.replay import Replay
@@ -37,7 +35,7 @@ _LOOK_BACK = timedelta(days=70)
 def index() -> Response:
     """Compare all plans. Members see their own plan marked and their last period priced on each."""
     usage = _find_usage(guards.caller())
-    offers = list_offers(session(), usage.plan_key if usage else None)
+    offers = list_offers(session(), usage.plan_version_id if usage else None)
     context = _build_context(offers, usage, guards.caller())
     choices = [context.currency] if _fixed(guards.caller()) else list_currencies(offers)
     replay = _replay(usage) if usage else None
@@ -49,7 +47,7 @@ def choose(key: str) -> Response:
     """One plan: its price, what would change from the current one, and how to get it."""
     who = guards.caller()
     usage = _find_usage(who)
-    offers = list_offers(session(), usage.plan_key if usage else None)
+    offers = list_offers(session(), usage.plan_version_id if usage else None)
     offer = next((offer for offer in offers if offer.key == key), None)
     context = _build_context(offers, usage, who)
     if offer is None or not is_sold(offer, context):
@@ -84,21 +82,23 @@ def _build_context(offers: Sequence[Offer], usage: CurrentUsage | None, who: Cal
 
 
 def _replay(usage: CurrentUsage) -> Replay | None:
-    """The last period with any usage; the current one if there is none before it."""
+    """The last period with any usage, the current one if there is none before it; and what the current one needs."""
     start = usage.period.start
     rows = [row for row in queries.list_period_rows(session(), usage.org_id, start - _LOOK_BACK, start) if row.key]
-    used = [row for row in rows if row.used]
+    used = [row for row in rows if row.used + row.imported]
     if used:
         last = [row for row in used if row.starts_at == used[-1].starts_at]
         words = _words(Period(last[0].starts_at, last[0].ends_at), usage.time_zone)
-        return Replay(words, {row.key: _use(row) for row in last})
-    if not any(meter.use.used for meter in usage.meters):
+        return Replay(words, {row.key: row.used + row.imported for row in last}, _list_needed(usage))
+    so_far = {meter.key: meter.use.used + meter.use.imported for meter in usage.meters}
+    if not any(so_far.values()):
         return None
-    return Replay("this period so far", {meter.key: meter.use for meter in usage.meters if meter.use.used})
+    return Replay("this period so far", so_far, _list_needed(usage))
 
 
-def _use(row: Row[Any]) -> MeterUse:
-    return MeterUse(row.used, row.reserved, row.unbilled)
+def _list_needed(usage: CurrentUsage) -> dict[str, Decimal]:
+    """What the running period has used, or will have at its pace."""
+    return {meter.key: max(meter.use.used, meter.projected_use) for meter in usage.meters if meter.use.used}
 
 
 def _words(period: Period, zone: str) -> str:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import Unavailable
 from app.kit.pool import HotPool
+from app.payments.resume import PAUSED
 from app.statements.wording import format_deadline
 from app.subscriptions.states import LATE
+from app.subscriptions.terms.restriction import find_lift_end, is_restricted
 from app.web.filters import day
 
 # For the hot pool: one row for an organisation with an open subscription, found by index.
 _FACTS = """
-SELECT ours.state, ours.limited_at IS NOT NULL, ours.cancel_at,
+SELECT ours.state, ours.limited_at, ours.restriction_lifted_until, ours.cancel_at,
        (SELECT grace_ends_at FROM payments_dunnings_running WHERE org_id = ours.org_id LIMIT 1),
        (SELECT pv.plan_name FROM catalog_versions pv WHERE pv.id = ours.plan_version_id),
        ours.state = ANY(%s)
@@ -34,7 +38,8 @@ _ASK = "Ask an owner of your organisation to take care of it."
 class BannerFacts:
     """The facts behind the banner. `confirms`: the bank asks the cardholder to confirm the payment.
 
-    `goes_on`: a second subscription runs on after the plan has ended.
+    `grace_ends_at`: when limits fall if nothing is paid. `goes_on`: a second subscription runs on after the plan has
+    ended.
     """
 
     state: str
@@ -66,14 +71,20 @@ class Banner:
         return "info" if self.kind == "near" else "alert"
 
 
-def find_banner_facts(pool: HotPool, org_id: UUID) -> BannerFacts | None:
-    """Read the facts; None for an organisation on the default plan, or while the database is unavailable."""
+def find_banner_facts(pool: HotPool, org_id: UUID, now: datetime) -> BannerFacts | None:
+    """Read the facts as of now; None for an organisation on the default plan, or while the database is unavailable."""
     try:
         with pool.connection() as connection:
             row = connection.execute(_FACTS, (list(LATE), org_id)).fetchone()
     except Unavailable:
         return None  # the error page has a layout too
-    return None if row is None else BannerFacts(*row)
+    return None if row is None else _build_facts(row, now)
+
+
+def _build_facts(row: Sequence[Any], now: datetime) -> BannerFacts:
+    state, limited_at, lifted_until, ends_at, grace_ends_at, *rest = row
+    limited = is_restricted(limited_at, lifted_until, now)
+    return BannerFacts(state, limited, ends_at, find_lift_end(limited_at, lifted_until, now) or grace_ends_at, *rest)
 
 
 def build_banner(facts: BannerFacts | None, role: str | None, zone: str) -> Banner | None:
@@ -81,6 +92,10 @@ def build_banner(facts: BannerFacts | None, role: str | None, zone: str) -> Bann
     if facts is None:
         return None
     may_act = role in PLAN_MANAGERS
+    if facts.state == PAUSED:
+        words = "The free plan's limits apply until it is resumed. Nothing is owed and nothing is deleted."
+        title, action = f"{facts.plan_name} is paused", "Resume it" if may_act else None
+        return Banner("strong", title, _with(words, may_act=may_act), action)
     if facts.limited:
         words = "Your limits are reduced to the free plan's until it is paid. Nothing is deleted."
         action = _CONFIRM if facts.confirms else "Pay now"
@@ -90,7 +105,7 @@ def build_banner(facts: BannerFacts | None, role: str | None, zone: str) -> Bann
         return Banner("strong", title, _with(_grace(facts, zone), may_act=may_act), action if may_act else None)
     if facts.ends_at is not None:
         until = day(facts.ends_at, zone, plain=True)
-        then = "the second subscription goes on" if facts.goes_on else "the free plan's limits apply"
+        then = "the second subscription continues" if facts.goes_on else "the free plan's limits apply"
         words = f"Nothing changes until then. After that, {then}."
         return Banner("near", f"{facts.plan_name} ends on {until}", words, "View or undo" if may_act else None)
     return None

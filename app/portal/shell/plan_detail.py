@@ -103,5 +103,5 @@ def _today(offer: Offer, context: PlanContext) -> str:
         return "Nothing is due."
     return (
         f"{wording.format_amount(fee, context.currency)} for the first {interval}, then the same every {interval}."
-        " Usage above an allowance is billed at the end of each month."
+        " Usage above an allowance costs extra."
     )

@@ -35,7 +35,7 @@ def hint_larger_plan(meter: MeterFigures, offers: Sequence[Offer], context: Plan
         granted = offer.meters.get(meter.key)
         if offer.key == context.plan or granted is None:
             continue
-        larger = granted.allowance
+        larger = granted.rule.allowance
         if larger is None or larger > current_allowance:
             much = "unlimited" if larger is None else quantity(larger)
             price = _price(offer, context)

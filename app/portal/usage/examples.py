@@ -15,6 +15,7 @@ QUOTED = {
     "quantity": "1250",
     "included": "1000",
     "excess": "250",
+    "units": "250",
     "amount": 250,
     "exact_amount": "2.5",
     "lines": [
@@ -28,6 +29,8 @@ QUOTED = {
             "subtotal": "2.5",
         }
     ],
+    "minimum": None,
+    "maximum": None,
 }
 CURRENT: dict[str, Any] = {
     "plan": {"key": "pro", "name": "Pro", "version": 1, "interval": "month", "fee": 4900},
@@ -42,10 +45,12 @@ CURRENT: dict[str, Any] = {
             "aggregation": "sum",
             "policy": "charge",
             "used": "50250",
+            "imported": "0",
             "reserved": "0",
             "allowance": "50000",
             "limit": "50000",
-            "refused_above": None,
+            "cap": None,
+            "cap_source": "plan",
             "remaining": "0",
             "percent": 100,
             "state": "over",

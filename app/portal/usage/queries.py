@@ -10,15 +10,17 @@ from sqlalchemy.orm import Session
 
 from app.statements.queries import Rows
 
-# The current period and every meter; `listed` marks those in the plan and those the organisation has ever used.
+# The current period and every meter; `listed` marks those in the plan and those the organisation has ever used;
+# before the period is open, all.
 _FRAME = text("""
 SELECT meter.id, meter.key, meter.name, meter.unit, meter.aggregation, period.starts_at, period.ends_at,
-       EXISTS (SELECT FROM catalog_allowances p
-               WHERE p.plan_version_id = plan_in_force(:org_id, :now) AND p.meter_id = meter.id)
+       coalesce(terms.mentioned, period.starts_at IS NULL)
        OR EXISTS (SELECT FROM metering_counters c WHERE c.org_id = :org_id AND c.meter_id = meter.id) AS listed
 FROM catalog_meters meter
 LEFT JOIN subscriptions_periods period
        ON period.org_id = :org_id AND period.starts_at <= :now AND period.ends_at > :now
+LEFT JOIN subscriptions_terms terms
+       ON terms.org_id = :org_id AND terms.period_start = period.starts_at AND terms.meter_id = meter.id
 ORDER BY meter.id
 """)
 

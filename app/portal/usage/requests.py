@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from app.kit.periods import Period
+from app.statements import wording
 from app.web.addresses import path_to
 
 DIMENSIONS = {
@@ -66,10 +67,10 @@ class UsageQuery:
         """URL of the same view with parameters changed."""
         return path_to("usage.index", **{**self.values(), **changed})
 
-    def csv(self) -> str:
-        """URL of the CSV file: totals by day, or by the chosen dimension."""
+    def csv(self, **more: str) -> str:
+        """URL of the CSV file: totals by day, or by the chosen dimension. With `bom`, Excel reads it as UTF-8."""
         kept = {name: value for name, value in self.values().items() if name != "by" or self.by_chosen}
-        return path_to("usage.csv", **kept)
+        return path_to("usage.csv", **kept, **more)
 
     def with_days(self, start: date, end: date) -> str:
         """URL of the same view over other days."""
@@ -114,7 +115,7 @@ def list_presets(period: Period, zone: str, now: datetime) -> dict[str, tuple[st
     first = before.replace(day=1) if start.day == 1 else start - timedelta(days=30)
     return {
         "this": ("This period", Range(start, min(end, today), period)),
-        "before": ("Previous month", Range(first, before)),
+        "before": (wording.format_days(first, before), Range(first, before)),
         "30d": ("Last 30 days", Range(today - 29 * _DAY, today)),
         "12m": ("Last 12 months", Range(_year_back(today), today)),
     }

@@ -50,7 +50,9 @@ class WindowNow(msgspec.Struct):
 class MeterNow(msgspec.Struct):
     """A meter in the open period.
 
-    `limit` is what `percent` is measured against: the cap under `block`, otherwise the allowance; null is unlimited.
+    `limit` is what `percent` is measured against: the cap where it comes first, otherwise the allowance; null is
+    unlimited. `imported` is what imports brought besides `used`: it takes no room and costs nothing. Usage above
+    `cap` is refused; `cap_source` says what sets it, as in `GET /limits`.
     `cost` is rounded as on the invoice. `reaches_limit_at` is null if the limit is already reached, or won't be before
     the period ends at the current pace.
     """
@@ -61,10 +63,12 @@ class MeterNow(msgspec.Struct):
     aggregation: str
     policy: str
     used: Decimal
+    imported: Decimal
     reserved: Decimal
     allowance: Decimal | None
     limit: Decimal | None
-    refused_above: Decimal | None
+    cap: Decimal | None
+    cap_source: str
     remaining: Decimal | None
     percent: int | None
     state: str
@@ -154,10 +158,12 @@ def _meter(meter: MeterFigures, places: int) -> MeterNow:
         aggregation=meter.aggregation,
         policy=meter.terms.policy,
         used=meter.use.used,
+        imported=meter.use.imported,
         reserved=meter.use.reserved,
         allowance=meter.terms.allowance,
         limit=meter.limit,
-        refused_above=meter.terms.refused_above,
+        cap=meter.terms.cap,
+        cap_source=meter.terms.cap_source,
         remaining=meter.remaining,
         percent=meter.percent,
         state=meter.state,

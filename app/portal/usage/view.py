@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from app.kit.money import ZERO, round_half_away
-from app.metering.queries import Share, UsageFigure
+from app.metering.breakdowns import Share
+from app.metering.queries import UsageFigure
 from app.portal.usage.refusals import RefusedRow
 from app.portal.usage.requests import DIMENSIONS, NO_VALUE, SPANS, Range, UsageQuery
 from app.portal.usage.view_models import UsageRow, UsageView
@@ -51,7 +52,7 @@ def build_usage_view(
     """Build the page; all of its sums add up to `total`."""
     meter, unit = data.meter, wording.pluralise(data.meter.unit)
     figures, (total, events) = data.figures, data.total
-    before = _before(data)
+    before, days_before = _before(data), query.range.before()
     change, trend = _change(total, before)
     rows = _rows(query, figures, total)
     return UsageView(
@@ -70,7 +71,7 @@ def build_usage_view(
         total_unit=wording.unit_for(total, meter.unit),
         total_events=events,
         before=before,
-        before_label="Previous day" if query.range.days == 1 else f"Previous {query.range.days} days",
+        before_label=f"Before, {wording.format_days(days_before.start, days_before.end)}",
         change=change,
         trend=trend,
         busiest=_busiest(figures),
@@ -80,8 +81,9 @@ def build_usage_view(
         rows_heading=f"By {query.span}",
         rows=rows,
         breakdown_heading=f"By {DIMENSIONS[query.by].lower()}" if query.by != "key" else "By API key",
-        breakdown=_breakdown(query, data, total, events),
+        breakdown=_breakdown(query, data, total),
         csv_href=query.csv(),
+        excel_href=query.csv(bom="1"),
         refused=data.refused,
     )
 
@@ -115,17 +117,20 @@ def _rows(query: UsageQuery, figures: Sequence[UsageFigure], total: Decimal) -> 
     ]
 
 
-def _breakdown(query: UsageQuery, data: UsageData, total: Decimal, events: int) -> list[UsageRow]:
-    """Usage by value. Usage without a value gets its own row, so the rows add up to the total."""
+def _breakdown(query: UsageQuery, data: UsageData, total: Decimal) -> list[UsageRow]:
+    """Usage by value. What is beyond the largest values, or has none, gets a row, so the rows hold all events."""
     if query.by == "meter":
         return _by_meter(query, data)
-    shares = [share for share in data.shares if share.meter_id == data.meter.id]
-    rows = [UsageRow(share.label, share.quantity, share.events, _share(share.quantity, total)) for share in shares]
-    rest = events - sum(share.events for share in shares)
-    if rest > 0 and data.meter.aggregation in ADDITIVE:
-        left = total - sum((share.quantity for share in shares), ZERO)
-        rows.append(UsageRow(NO_VALUE[query.by], left, rest, _share(left, total)))
-    return rows
+    return [
+        UsageRow(_name(share, query.by), share.quantity, share.events, _share(share.quantity or ZERO, total))
+        for share in data.shares
+    ]
+
+
+def _name(share: Share, dimension: str) -> str:
+    if share.part == "others":
+        return f"{quantity(share.values)} {'other' if share.values == 1 else 'others'}"
+    return NO_VALUE[dimension] if share.part == "not given" else share.label
 
 
 def _by_meter(query: UsageQuery, data: UsageData) -> list[UsageRow]:
@@ -208,5 +213,6 @@ def _month_address(query: UsageQuery, first: date) -> str:
 
 
 def _share(part: Decimal, whole: Decimal) -> int:
-    """Whole percent, halves rounded up; the shares of a table need not add up to 100."""
-    return max(0, min(100, round_half_away(part * 100 / whole))) if whole > 0 else 0
+    """Whole percent, halves rounded up from 1 on; the shares of a table need not add up to 100."""
+    percentage = part * 100 / whole if whole > 0 else ZERO
+    return 0 if percentage < 1 else min(100, round_half_away(percentage))

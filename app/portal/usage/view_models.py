@@ -14,10 +14,13 @@ from app.web.charts import Chart
 
 @dataclass(frozen=True)
 class UsageRow:
-    """A row of the usage table; `share` is its whole percentage of the total, drawn as a small bar."""
+    """A row of the usage table; `share` is its whole percentage of the total, drawn as a small bar.
+
+    `quantity` is None where it is not known: of values that do not add up.
+    """
 
     label: str
-    quantity: Decimal
+    quantity: Decimal | None
     events: int
     share: int
     before: Decimal | None = None
@@ -55,4 +58,5 @@ class UsageView:
     breakdown_heading: str
     breakdown: Sequence[UsageRow]
     csv_href: str
+    excel_href: str
     refused: Sequence[RefusedRow] = ()

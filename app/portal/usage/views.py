@@ -13,9 +13,11 @@ from flask import Blueprint, Response, request, stream_with_context
 from sqlalchemy import Row
 
 from app.accounts import guards
+from app.accounts.reads import EXPORTED_USAGE, audit_read
 from app.kit.errors import NotFound
 from app.kit.money import ZERO
 from app.kit.periods import Period, midnight, month_of
+from app.metering import breakdowns
 from app.metering import queries as metering
 from app.metering.recording import refused_events
 from app.portal.shell.people import get_org_id
@@ -31,7 +33,6 @@ from app.web.runtime import business_now
 
 usage = Blueprint("usage", __name__)
 
-_REFUSED = 50
 _HEAD = ("day", "meter", "unit", "by", "value", "quantity", "events")
 
 
@@ -59,11 +60,12 @@ def index() -> Response:
 
 @usage.get("/usage.csv")
 def csv() -> Response:
-    """The same figures as CSV, one line per day and value, streamed month by month to keep memory constant."""
+    """The same figures as CSV, one line per day and value, streamed month by month to keep memory constant. Audited."""
     frame = _frame()
+    audit_read(guards.caller().actor, EXPORTED_USAGE, frame.org)
     days = frame.query.range
     name = f"usage-{frame.meter.key}-{days.start}-{days.end}.csv"
-    body = stream_with_context(csv_export.lines(_HEAD, _csv_rows(frame)))
+    body = stream_with_context(csv_export.lines(_HEAD, _csv_rows(frame), bom=bool(request.args.get("bom"))))
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
 
@@ -108,11 +110,11 @@ def _read_usage(frame: _Frame) -> UsageData:
         meters=frame.meters,
         figures=inside,
         earlier=earlier,
-        shares=metering.list_usage_by_dimension(
-            session(), frame.org, days.start, days.end, by, since=since, until=until
+        shares=breakdowns.list_usage_by_dimension(
+            session(), frame.org, days.start, days.end, by, meter_id=meter.id if by else None, since=since, until=until
         ),
         total=_total(frame, inside),
-        refused=build_refused_rows(refused_events.list_newest_refusals(session(), frame.org, month_ago, _REFUSED)),
+        refused=build_refused_rows(refused_events.list_refusal_reasons(session(), frame.org, month_ago)),
     )
 
 
@@ -131,30 +133,23 @@ def _total(frame: _Frame, figures: Sequence[metering.UsageFigure]) -> tuple[Deci
         return sum((figure.quantity for figure in figures), ZERO), events
     days = frame.query.range
     since, until = _exact_bounds(frame)
-    totals = metering.list_usage_by_dimension(session(), frame.org, days.start, days.end, "", since=since, until=until)
-    return next(((share.quantity, share.events) for share in totals if share.meter_id == frame.meter.id), (ZERO, 0))
+    totals = breakdowns.list_usage_by_dimension(
+        session(), frame.org, days.start, days.end, "", meter_id=frame.meter.id, since=since, until=until
+    )
+    return next(((share.quantity or ZERO, share.events) for share in totals), (ZERO, 0))
 
 
 def _csv_rows(frame: _Frame) -> Iterator[tuple[csv_export.Cell, ...]]:
-    """Totals by day, or by day and value if the URL names a dimension."""
+    """Totals by day, or by day and value if the URL names a dimension; events without a value have an empty one."""
     days, (since, until) = frame.query.range, _exact_bounds(frame)
     by = frame.query.by if frame.query.by_chosen and frame.query.by != "meter" else ""
-    shares = metering.list_usage_by_dimension(session(), frame.org, days.start, days.end, by, since=since, until=until)
-    labels = {share.value: share.label for share in shares} if by else {}
+    meter = frame.meter
     for start, end in _months(days.start, days.end):
-        figures = metering.list_daily_usage(
-            session(), frame.org, start, end, meter_id=frame.meter.id, dimension=by, since=since, until=until
+        rows = breakdowns.list_daily_usage_by_dimension(
+            session(), frame.org, start, end, by, meter_id=meter.id, since=since, until=until
         )
-        for figure in figures:
-            yield (
-                figure.day,
-                frame.meter.key,
-                frame.meter.unit,
-                by,
-                labels.get(figure.value, figure.value),
-                figure.quantity,
-                figure.events,
-            )
+        for row in rows:
+            yield row.day, meter.key, meter.unit, by, row.label, row.quantity, row.events
 
 
 def _months(start: date, end: date) -> Iterator[tuple[date, date]]:

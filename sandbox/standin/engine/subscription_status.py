@@ -34,6 +34,7 @@ def after_payment(world: World, invoice: Obj) -> None:
         "past_due",
         "unpaid",
         "incomplete",
+        "paused",
     }:
         with world.edit(subscription, UPDATED):
             subscription["status"] = "trialing" if _is_on_trial(world, subscription) else "active"

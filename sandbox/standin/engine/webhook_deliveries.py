@@ -114,6 +114,15 @@ class Deliveries:
             )
 
 
+def list_due(world: World, wall: float) -> list[str]:
+    """Name the events that wait to be delivered now: not those that a fault or a pause between tries holds back."""
+    if world.faults.webhooks.hold:
+        return []
+    with world.lock:
+        waiting = world.store.db.execute(LISTED_IN, ("waiting", wall)).fetchall()
+        return [f"{(world.find(row[1]) or {}).get('type')} ({row[1]})" for row in waiting]
+
+
 def signature(secret: str, body: bytes, at: int) -> str:
     """The `Stripe-Signature` header for the raw body at a time (Unix seconds)."""
     digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()

@@ -17,7 +17,7 @@ from sandbox.standin.engine import metadata
 from sandbox.standin.engine.checkout import flow
 from sandbox.standin.engine.customers import get_active_customer
 from sandbox.standin.engine.invoices.lines import product_name
-from sandbox.standin.engine.payments import saved_cards
+from sandbox.standin.engine.payments import minimums, saved_cards
 from sandbox.standin.engine.shapes import checkout_shape
 from sandbox.standin.engine.subscriptions.start import require_same_terms
 from sandbox.standin.errors import invalid, missing_param
@@ -191,6 +191,8 @@ def _prepare_sale(world: World, session: Obj, given: Obj) -> None:
     elif "payment_method_collection" in given:
         session["payment_method_collection"] = given["payment_method_collection"]
     flow.set_discount(world, session, *_discount(given))
+    if minimums.is_too_small(session["amount_total"], session["currency"]):
+        raise minimums.too_small("The Checkout Session's total amount due must add up to", session["currency"])
 
 
 _INVOICE_DATA: dict[str, Any] = dict.fromkeys(

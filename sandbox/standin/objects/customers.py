@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from stripe.params import (
     CustomerCreateParams,
     CustomerDeleteParams,
@@ -12,8 +14,10 @@ from stripe.params import (
 
 from sandbox.standin.engine import subscription_status
 from sandbox.standin.engine.customers import blank_customer, get_active_customer
+from sandbox.standin.engine.invoices import balance
 from sandbox.standin.engine.metadata import merged
 from sandbox.standin.engine.payments import saved_cards
+from sandbox.standin.errors import invalid
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.expand import includable
 from sandbox.standin.objects.params import allow_only, given_fields
@@ -21,7 +25,9 @@ from sandbox.standin.routes import route
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
 
-PLAIN = ("address", "balance", "description", "email", "name", "phone", "shipping", "tax_exempt", "preferred_locales")
+PLAIN = ("address", "description", "email", "name", "phone", "shipping", "tax_exempt", "preferred_locales")
+
+ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
 
 lists.add_list("customer", "/v1/customers", CustomerListParams, "email", "test_clock")
 lists.add_retrieve("customer", "/v1/customers", CustomerRetrieveParams)
@@ -29,7 +35,7 @@ lists.add_retrieve("customer", "/v1/customers", CustomerRetrieveParams)
 
 @route("POST", "/v1/customers", CustomerCreateParams)
 def create(world: World, params: Obj) -> Obj:
-    allow_only(params, *PLAIN, "metadata", "invoice_settings", "payment_method", "test_clock")
+    allow_only(params, *PLAIN, "balance", "metadata", "invoice_settings", "payment_method", "test_clock")
     customer = world.add(blank_customer(world))
     _apply(world, customer, {name: value for name, value in params.items() if name != "invoice_settings"})
     if "test_clock" in params:
@@ -43,7 +49,7 @@ def create(world: World, params: Obj) -> Obj:
 
 @route("POST", "/v1/customers/{ident}", CustomerUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
-    allow_only(params, *PLAIN, "metadata", "invoice_settings")
+    allow_only(params, *PLAIN, "balance", "metadata", "invoice_settings")
     customer = get_active_customer(world, ident)
     with world.edit(customer, "customer.updated"):
         _apply(world, customer, params)
@@ -66,7 +72,18 @@ def delete(world: World, _params: Obj, ident: str) -> Obj:
 
 
 def _apply(world: World, customer: Obj, params: Obj) -> None:
+    country = (params.get("address") or {}).get("country")
+    if country and not re.fullmatch("[A-Z]{2}", country):
+        raise invalid(
+            f"Country '{country}' is unknown. Try using a 2-character alphanumeric country code instead, such as 'US',"
+            " 'EG', or 'GB'.",
+            param="address[country]",
+        )
     customer.update(given_fields(params, *PLAIN))
+    if "balance" in params and params["balance"] != customer["balance"]:
+        balance.add(world, customer, params["balance"] - customer["balance"], customer["currency"] or "usd")
+    if customer["address"]:
+        customer["address"] = {name: customer["address"].get(name) or None for name in ADDRESS}
     customer["metadata"] = merged(customer["metadata"], params.get("metadata"))
     settings = params.get("invoice_settings") or {}
     allow_only(settings, "default_payment_method", "custom_fields", "footer")
@@ -89,5 +106,6 @@ def _sources(_world: World, customer: Obj) -> Obj:
 
 
 @includable("customer", "tax_ids")
-def _tax_ids(_world: World, customer: Obj) -> Obj:
-    return lists.list_object([], f"/v1/customers/{customer['id']}/tax_ids")
+def _tax_ids(world: World, customer: Obj) -> Obj:
+    rows = world.all("tax_id", customer=customer["id"])
+    return lists.list_object(rows, f"/v1/customers/{customer['id']}/tax_ids")

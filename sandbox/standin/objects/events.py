@@ -15,7 +15,10 @@ from sandbox.standin.store.world import World
 RETENTION_S = 30 * 24 * 3600
 MAX_TYPES = 20
 
-lists.add_retrieve("event", "/v1/events", EventRetrieveParams)
+
+@route("GET", "/v1/events/{ident}", EventRetrieveParams)
+def retrieve(world: World, _params: Obj, ident: str) -> Obj:
+    return _rendered(world, world.get("event", ident))
 
 
 @route("GET", "/v1/events", EventListParams)
@@ -28,7 +31,7 @@ def index(world: World, params: Obj) -> Obj:
     wanted = types or [params.get("type", "*")]
     since = int(world.clock.now()) - RETENTION_S
     events = [
-        event
+        _rendered(world, event)
         for event in world.all("event")
         if event["created"] >= since and any(fnmatch(event["type"], pattern) for pattern in wanted)
     ]
@@ -36,6 +39,11 @@ def index(world: World, params: Obj) -> Obj:
         failed = undelivered(world)
         events = [event for event in events if (event["id"] not in failed) == params["delivery_success"]]
     return lists.list_page(events, params, "/v1/events")
+
+
+def _rendered(world: World, event: Obj) -> Obj:
+    """The event as a call gets it: in the account's API version when it happened, whichever one the call names."""
+    return {**event, "api_version": world.account_version}
 
 
 def undelivered(world: World) -> set[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
-from sandbox.standin.engine import cards, retry_settings
+from sandbox.standin.engine import cards, retry_settings, webhook_deliveries
 from sandbox.standin.errors import invalid
 from sandbox.standin.pages.rendering import render
 from sandbox.standin.routes import page
@@ -81,6 +82,15 @@ def change(world: World, form: dict[str, str]) -> Page:
     return _json(world)
 
 
+@page("GET", "/sandbox/clock")
+def tell(world: World, _form: dict[str, str]) -> Page:
+    """JSON: `busy` names what is due or to be delivered now, `next` is when work is due next."""
+    due = world.store.next_due(world.now())
+    busy = [f"{due[2]} is due at Stripe"] if due else []
+    busy += [f"webhook {event} waits" for event in webhook_deliveries.list_due(world, time.time())]
+    return _as_json({"now": world.now(), "next": world.store.next_at(), "busy": busy})
+
+
 @page("POST", "/sandbox/clock")
 def move(world: World, form: dict[str, str]) -> Page:
     """Move the portal's clock and this one forward by `days` and `hours`."""
@@ -119,4 +129,8 @@ def _json(world: World) -> Page:
         **world.faults.as_dict(),
         "billing": {"retry_days": billing.retry_days, "after_retries": billing.after_retries},
     }
-    return Page(json.dumps(state, indent=1), kind="application/json")
+    return _as_json(state)
+
+
+def _as_json(answer: dict[str, Any]) -> Page:
+    return Page(json.dumps(answer, indent=1), kind="application/json")

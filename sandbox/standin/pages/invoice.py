@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.standin.engine import cards, subscription_status
 from sandbox.standin.engine.cards import NOT_AUTHENTICATED, OFF_SESSION, Verdict
-from sandbox.standin.engine.invoices import life_cycle
+from sandbox.standin.engine.invoices import collection, life_cycle
 from sandbox.standin.engine.payments import attempts
 from sandbox.standin.engine.proration import format_money as money
 from sandbox.standin.pages import card_form, pdf
@@ -69,7 +69,7 @@ def answer_secure(world: World, form: dict[str, str], ident: str) -> Page:
     if form.get("answer") != "pass":
         attempts.record_decline(world, intent, method, NOT_AUTHENTICATED)
         return _render_invoice(world, invoice, None, NOT_AUTHENTICATED.message)
-    verdict = life_cycle.pay(world, invoice, method=method, off_session=False, authenticated=True)
+    verdict = collection.pay(world, invoice, method=method, off_session=False, authenticated=True)
     return _respond(world, invoice, method, verdict, {})
 
 
@@ -89,7 +89,7 @@ def download(world: World, _form: dict[str, str], ident: str) -> Page:
 def _charge(world: World, invoice: Obj, method: Obj, form: dict[str, str]) -> Page:
     invoice["_method"] = method["id"]
     world.save(invoice)
-    verdict = life_cycle.pay(world, invoice, method=method, off_session=False)
+    verdict = collection.pay(world, invoice, method=method, off_session=False)
     return _respond(world, invoice, method, verdict, form)
 
 
@@ -118,7 +118,7 @@ def _find_card_to_confirm(world: World, invoice: Obj) -> Obj | None:
     if intent is None:
         return None
     asked = (intent["last_payment_error"] or {}).get("code") == OFF_SESSION.code
-    return life_cycle.find_default_method(world, invoice) if asked or intent["status"] == "requires_action" else None
+    return collection.find_default_method(world, invoice) if asked or intent["status"] == "requires_action" else None
 
 
 def _render_invoice(world: World, invoice: Obj, typed: dict[str, str] | None = None, error: str | None = None) -> Page:

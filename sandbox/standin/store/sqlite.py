@@ -76,6 +76,11 @@ class ObjectStore:
         ).fetchone()
         return (row[0], row[1], row[2], json.loads(row[3])) if row else None
 
+    def next_at(self) -> int | None:
+        """The time of the earliest scheduled work, due or not."""
+        at: int | None = self.db.execute("SELECT min(at) FROM due").fetchone()[0]
+        return at
+
     def drop_due(self, seq: int) -> None:
         """Remove work from the schedule."""
         self.db.execute("DELETE FROM due WHERE seq = ?", (seq,))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from sandbox.standin import API_VERSION
 from sandbox.standin.errors import StripeError, not_found
 from sandbox.standin.store import events, ids
 from sandbox.standin.store.clock import BusinessClock
@@ -28,6 +29,7 @@ class World:
         self.lock = threading.RLock()
         self.store, self.clock, self.base = store, clock, base
         self.faults = Faults()
+        self.account_version = API_VERSION  # the account's default, in which events are listed
         self.cause = Cause()
         self.watchers: list[Callable[[Obj], None]] = []  # called with every event
         self._objects: dict[str, Obj] = {}

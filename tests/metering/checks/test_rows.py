@@ -1,4 +1,4 @@
-"""One statement reads what checks of one moment need, whatever their orgs; each gets what it would have got alone."""
+"""One statement reads what several checks need, whatever their orgs; each gets what it would have got alone."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.metering.checks import rows as check_rows
-from app.metering.checks.check import check_limits
-from app.metering.checks.rows import CheckInput
+from app.metering.checks.check import UsageQuestion, check_limits
+from app.metering.checks.rows import CheckInput, load_rows
 from tests.metering.world import NOW, World, event
 
 THREADS = 8
@@ -27,17 +26,17 @@ def test_questions_of_several_orgs_in_one_statement_answer_as_each_alone(world: 
     world.one(ample, event(meter="t_sum", quantity="3"))
     world.one(tight, event(meter="t_sum", quantity="1"))
     asked = [
-        [ask(ample, "t_sum", "0.5")],
-        [ask(tight, "t_sum"), ask(tight, 'no "such" {meter}, \\'), ask(tight, "t_max", "1e3")],
-        [ask(people, "t_people", "6"), ask(people, "t_sum")],
-        [ask(uuid4(), "t_sum")],
+        ask(ample, "t_sum", "0.5"),
+        *(ask(tight, "t_sum"), ask(tight, 'no "such" {meter}, \\'), ask(tight, "t_max", "1e3")),
+        *(ask(people, "t_people", "6"), ask(people, "t_sum")),
+        ask(uuid4(), "t_sum"),
     ]
-    alone = [[check_rows._load_rows(world.pool, [[question]])[0][0] for question in questions] for questions in asked]
-    assert check_rows._load_rows(world.pool, asked) == alone
-    assert [[row.used for row in rows] for rows in alone] == [[3], [1, 0, 0], [0, 0], [0]]
-    assert alone[1][0].exceeded_window
-    assert alone[1][1].meter_id is None
-    assert alone[3][0].starts_at is None
+    alone = [load_rows(world.pool, [question])[0] for question in asked]
+    assert load_rows(world.pool, asked) == alone
+    assert [row.used for row in alone] == [3, 1, 0, 0, 0, 0, 0]
+    assert alone[1].exceeded_window
+    assert alone[2].meter_id is None
+    assert not alone[6].resolved
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -47,7 +46,10 @@ def test_threads_that_check_at_one_moment_each_hear_of_their_own_org(world: Worl
         world.one(org_id, event(meter="t_sum", quantity=str(used)))
 
     def ask_often(org_id: UUID) -> set[tuple[Decimal, Decimal | None]]:
-        answers = [check_limits(world.recorder, org_id, [("t_sum", Decimal(1))], now=NOW)[0] for _ in range(ROUNDS)]
+        answers = [
+            check_limits(world.recorder, org_id, [UsageQuestion("t_sum", Decimal(1))], now=NOW)[0]
+            for _ in range(ROUNDS)
+        ]
         return {(answer.used, answer.remaining) for answer in answers}
 
     with ThreadPoolExecutor(THREADS) as threads:

@@ -11,8 +11,12 @@ from app.catalog.apply import apply_catalog
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
 from app.kit.pool import HotPool
-from app.metering.imports import importer, source_file
+from app.metering.imports import source_file
 from app.metering.imports.column_mapping import Spec
+from app.metering.imports.importer import import_file
+from app.metering.imports.job import ImportClock, ImportJob
+from app.metering.imports.report import ImportReport
+from app.metering.imports.survey import survey_file
 from app.metering.recorder import UsageRecorder
 from app.settings import PROJECT
 from app.subscriptions import periods
@@ -41,11 +45,13 @@ def run(
     create_orgs: bool = True,
     chunk: int = 1000,
     id_template: str | None = None,
+    source: str | None = None,
+    dry_run: bool = False,
     told: Callable[[int], None] = lambda _: None,
-) -> importer.ImportReport:
+) -> ImportReport:
     """Import a file as `flask usage import` does."""
-    source = source_file.inspect_file(file)
-    job = importer.ImportJob(source, Spec.parse(maps, start, id_template), bill, create_orgs, chunk)
+    spec = Spec.parse(maps, start, id_template, source)
+    job = ImportJob(source_file.inspect_file(file), spec, bill, create_orgs, source is not None, chunk)
 
     def open_period(org_id, at, now):
         with books.transaction() as session:
@@ -53,7 +59,10 @@ def run(
 
     made = books.recorder
     recorder = UsageRecorder(made.pool, made.max_age, made.max_ahead, made.standby, open_period)
-    return importer.import_file(job, recorder, books.transaction, importer.ImportClock(NOW, NOW), told)
+    clock = ImportClock(NOW, NOW)
+    if dry_run:
+        return survey_file(job, books.transaction, clock, NOW + made.max_ahead, told)
+    return import_file(job, recorder, books.transaction, clock, told)
 
 
 def main(url: str, file: str, chunk: str) -> None:

@@ -22,6 +22,7 @@ from app.kit.pool import HotPool
 from app.metering.cli import group
 from app.metering.imports.column_mapping import MappingError
 from app.metering.imports.source_file import FileError, inspect_file
+from app.metering.verification.verify import survey_usage
 from app.settings import PROJECT
 from tests.metering.books import Books
 from tests.metering.imports import importing
@@ -93,19 +94,26 @@ def test_importing_again_adds_nothing_also_packed_anew(books: Books, file: Path,
 
 def test_killed_half_way_and_started_again_it_ends_at_the_same_totals(books: Books, file: Path) -> None:
     model = file.name.removesuffix(".csv.gz")
-    command = [sys.executable, "-m", "tests.metering.imports.importing", books.url, str(file), "10"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as running:
-        assert running.stdout is not None
-        assert int(running.stdout.readline()) == 0
-        reached = int(running.stdout.readline())
-        running.kill()
+    killed_after(books.url, file, chunk=10, chunks=1)
+    reached = books.run("SELECT line FROM usage_imports WHERE file = %s", (file.name,))[0][0]
     assert 0 < reached < 240
     assert totals(books, model)[1] < 240
     report = importing.run(books, file, chunk=10)
-    assert report.resumed_after >= reached
+    assert report.resumed_after == reached
     assert report.recorded + report.duplicates == 240
     assert totals(books, model) == (240 * 241 // 2, 240)
     assert books.differences(*orgs_of(books, model).values()) == []
+
+
+def test_orgs_that_an_interrupted_run_did_not_find_are_created_by_one_that_may(books: Books, file: Path) -> None:
+    def stop(line: int) -> None:
+        if line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        importing.run(books, file, chunk=10, create_orgs=False, told=stop)
+    report = importing.run(books, file, chunk=10)
+    assert (report.resumed_after > 0, report.bad, report.recorded) == (True, 10, 240 - 10)
 
 
 def test_calendar_periods_are_opened_back_to_the_first_event(books: Books, file: Path) -> None:
@@ -127,7 +135,8 @@ def test_imports_pass_limits_and_are_billed_only_when_told_to(books: Books, tmp_
         file = written(tmp_path / f"{n}.csv", [[org, n, at]], "org,n,at")
         assert importing.run(books, file, maps, start=None, bill=bill).recorded == 1
     assert books.run("SELECT used, unbilled FROM usage_counters WHERE org_id = %s", (org,)) == [(107, 100)]
-    assert books.many(org, [event("t_sum", 1)]).refused[0].code == "quota_exceeded"
+    books.limit(org, "t_sum", allowance=10)  # opening periods for the import has resolved the terms anew
+    assert [books.one(org, event("t_sum", quantity)).code for quantity in (4, 3)] == ["quota_exceeded", "recorded"]
     assert books.differences(org) == []
 
 
@@ -297,14 +306,43 @@ def test_the_published_traces_first_lines_end_at_their_own_totals(books: Books, 
 
 @pytest.mark.long
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the published trace is not beside this checkout")
-def test_the_published_trace_ends_at_its_published_totals(server: Path) -> None:
+def test_the_published_trace_ends_at_its_published_totals_through_a_kill_and_a_correction(
+    server: Path, tmp_path: Path
+) -> None:
+    names = "^(m-large|m-mid|m-small|mm-image|deepseek-r1)/"
+    lines = gzip.decompress(PUBLISHED.read_bytes()).splitlines(keepends=True)
+    broken = tmp_path / "requests.csv"
+    broken.write_bytes(b"".join(line if place % 1000 else b"oops\n" for place, line in enumerate(lines, 999)))
+    crlf = tmp_path / "crlf" / "requests.csv.gz"
+    crlf.parent.mkdir()
+    crlf.write_bytes(gzip.compress(b"".join(lines).replace(b"\n", b"\r\n"), 1))
     with own_database(server, "trace") as url, closing(HotPool(url, 4)) as pool:
         books = Books(url, pool)
         importing.have_catalogue(books)
-        report = importing.run(books, PUBLISHED, chunk=50_000)
-        assert (report.recorded, report.bad) == (251_524, 0)
-        assert totals_by_kind(books, "^(m-large|m-mid|m-small|mm-image|deepseek-r1)/") == TOTALS
+        killed_after(url, broken, chunk=20_000, chunks=3)
+        report = importing.run(books, broken, chunk=20_000)
+        assert (report.recorded + report.duplicates, report.bad) == (251_524 - 252, 252)
+        corrected = importing.run(books, PUBLISHED, chunk=50_000)
+        assert (corrected.recorded, corrected.duplicates, corrected.bad) == (252, 251_524 - 252, 0)
+        assert totals_by_kind(books, names) == TOTALS
+        again = importing.run(books, crlf, chunk=50_000)
+        assert (again.recorded, again.duplicates, again.known) == (0, 251_524, corrected.known)
+        other = importing.run(books, PUBLISHED, source="other", chunk=50_000)
+        assert (other.recorded, other.duplicates) == (251_524, 0)
+        assert totals_by_kind(books, names) == {kind: 2 * total for kind, total in TOTALS.items()}
+        with books.transaction() as session:
+            assert survey_usage(session).differences == []
         books.engine.dispose()
+
+
+def killed_after(url: str, file: Path, *, chunk: int, chunks: int) -> None:
+    """Import a file in a process of its own, and kill that after so many chunks."""
+    command = [sys.executable, "-m", "tests.metering.imports.importing", url, str(file), str(chunk)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as running:
+        assert running.stdout is not None
+        for _ in range(chunks + 1):
+            running.stdout.readline()
+        running.kill()
 
 
 def totals_by_kind(books: Books, names: str) -> dict[str, Decimal]:

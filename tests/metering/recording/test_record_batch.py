@@ -67,6 +67,7 @@ def test_duplicates_and_conflicts_inside_one_batch_the_first_counts(world: World
 @pytest.mark.parametrize("limited", [False, True])
 def test_one_bad_event_never_fails_its_batch(world: World, limited: bool) -> None:
     org = world.org(t_sum={"allowance": 3 if limited else 1000})
+    world.run("UPDATE orgs SET clients_listed_only = true WHERE id = %s", (org,))
     batch = [
         event(), event("nothing"), event(quantity="-1"), event(client="nobody"), event(quantity="NaN"),
         event(occurred_at=NOW - timedelta(days=36)), event(occurred_at=NOW + timedelta(minutes=6)), event("t_people"),

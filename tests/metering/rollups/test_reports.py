@@ -62,7 +62,7 @@ def test_versions_of_a_plan_are_added_up_under_its_key(books: Books) -> None:
             (version, plan, number),
         )
         books.run(
-            "INSERT INTO subscription_terms (org_id, starts_at, plan_version_id) VALUES (%s, %s, %s)",
+            "INSERT INTO plans_in_force (org_id, starts_at, plan_version_id) VALUES (%s, %s, %s)",
             (org, NOW - timedelta(days=3 - number), version),
         )
         books.one(org, event("t_sum", number, occurred_at=NOW - timedelta(days=3 - number)))
@@ -82,6 +82,17 @@ def test_the_top_orgs_of_a_month_are_in_order(books: Books) -> None:
         found = reports.list_top_orgs(session, date(2026, 10, 21), books.meter("t_sum2"), 2)
     assert [each.org_id for each in found] == [orgs[2], orgs[1]]
     assert found[0].quantity == 3 * 10**12
+
+
+def test_the_top_orgs_of_days_count_these_days_only(books: Books) -> None:
+    early, late = books.org(), books.org()
+    for org, day, amount in ((early, 3, 4), (early, 9, 90), (late, 4, 5)):
+        at = NOW.replace(month=9, day=day)
+        books.imported(org, [event("t_sum2", amount * 10**12, occurred_at=at)])
+    books.fold()
+    with books.transaction() as session:
+        found = reports.list_top_orgs_of_days(session, date(2026, 9, 3), date(2026, 9, 8), books.meter("t_sum2"), 2)
+    assert [(each.org_id, each.quantity) for each in found] == [(late, 5 * 10**12), (early, 4 * 10**12)]
 
 
 def test_active_orgs_and_users_are_counted_once_each(books: Books) -> None:

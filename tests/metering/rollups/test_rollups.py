@@ -71,17 +71,6 @@ def test_max_and_unique_are_computed_per_day_and_month_and_never_added_up(books:
     assert months[date(2026, 11, 1), "t_kinds", "", ""] == 2
 
 
-def test_unique_values_are_true_on_the_page_while_their_day_waits_to_be_computed_anew(books: Books) -> None:
-    org = books.org()
-    books.one(org, event("t_kinds", kind="a"))
-    books.fold(rest=timedelta(hours=1))
-    assert books.kept("usage_days", org) == {}
-    assert books.days(org) == {(NOW.date(), "t_kinds", ""): 1}
-    assert books.differences(org) == []
-    books.fold()
-    assert books.kept("usage_days", org)[NOW.date(), "t_kinds", "", ""] == 1
-
-
 def test_days_are_cut_at_midnight_of_the_orgs_zone(books: Books) -> None:
     org = books.org(zone="Pacific/Auckland")  # UTC+13 in November
     at = datetime(2026, 11, 9, 11, 30, tzinfo=UTC)

@@ -8,17 +8,19 @@ from itertools import product
 
 import pytest
 import requests
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from app.accounts.models import Org
 from app.kit.actor import SYSTEM
 from app.kit.errors import Conflict, DomainError, InvalidRequest, NotAllowed, NotFound, Unavailable
 from app.payments.checkout import open_checkout
 from app.payments.checkout.attempts import record_attempt
 from app.payments.checkout.request import AlreadyPaid, CheckoutRequest, select_price
 from app.payments.gateway import EXTENSION, get_gateway
-from app.payments.models import BillingRecord, Checkout, StripePrice
+from app.payments.models import BillingRecord, Checkout, CustomerAttempt, StripePrice
 from app.payments.price_push.push import push_catalog
 from app.web.database import db
+from tests.factories import allow_any_change
 from tests.scenario import Scenario
 from tests.standin import hurried
 from tests.support.copy import copy
@@ -200,6 +202,51 @@ def test_a_call_whose_answer_never_came_is_repeated_without_a_second_object(
     org.has_paid_once_for(plan)
 
 
+@pytest.mark.parametrize("hours", [0.2, 25], ids=["key is remembered", "key is forgotten"])
+@pytest.mark.parametrize("renamed", [False, True], ids=["same name", "renamed meanwhile"])
+def test_a_customer_whose_making_was_not_heard_of_is_found_however_late(
+    scenario: Scenario, hours: float, renamed: bool
+) -> None:
+    """P24: the process dies, or the answer is lost, and the next click comes ten minutes or a day later."""
+    org, plan = scenario.org(), scenario.plan()
+    scenario.stripe.fail("reset", path="/v1/customers", method="POST")
+    with pytest.raises(Unavailable):
+        org.opens(plan)
+    scenario.later(hours=hours)
+    if renamed:
+        org.session.execute(update(Org).where(Org.id == org.id).values(name="Another name"))
+        scenario.session.commit()
+    org.opens(plan)
+    [made] = scenario.stripe.objects("customer")
+    assert org.customer is not None
+    assert org.customer.id == made["id"]
+
+
+def test_a_failure_that_stripe_keeps_for_the_customer_does_not_last(scenario: Scenario) -> None:
+    org, plan = scenario.org(), scenario.plan()
+    scenario.stripe.fail("500", path="/v1/customers", method="POST")
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            org.opens(plan)
+    scenario.later(minutes=3)
+    org.opens(plan)
+    assert len(scenario.stripe.objects("customer")) == 1
+
+
+def test_a_call_without_an_answer_is_repeated_under_its_own_key(scenario: Scenario) -> None:
+    """Another key would make a second customer, since Stripe may still be busy with the call."""
+    org, plan = scenario.org(), scenario.plan()
+    for _ in range(2):
+        scenario.stripe.fail("reset_before", path="/v1/customers", method="POST")
+        with pytest.raises(Unavailable):
+            org.opens(plan)
+        scenario.later(minutes=3)
+    org.opens(plan)
+    attempts = select(CustomerAttempt).where(CustomerAttempt.org_id == org.id)
+    assert len(scenario.session.scalars(attempts).all()) == 1
+    assert len(scenario.stripe.objects("customer")) == 1
+
+
 def test_a_failure_that_stripe_keeps_under_the_key_does_not_last(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     scenario.stripe.fail("500", path="/v1/checkout/sessions", method="POST")
@@ -219,6 +266,7 @@ def test_a_row_whose_key_stripe_has_forgotten_is_looked_for_among_the_sessions(s
     opened = org.opens(plan)
     org.pays(opened)
     scenario.session.rollback()
+    allow_any_change(scenario.session)
     row = scenario.session.get_one(Checkout, opened.checkout_id)
     row.session_id, row.state = None, "opening"  # as if the answer had never come
     scenario.session.commit()
@@ -265,6 +313,40 @@ def test_a_price_that_is_gone_at_stripe_is_told_in_words_and_mended_by_a_push(sc
     opened = org.opens(plan)
     org.pays(opened)
     assert org.returns(opened) == "paid"
+
+
+def test_a_price_that_was_archived_at_stripe_is_told_in_words_and_sold_again_after_a_push(scenario: Scenario) -> None:
+    """P16"""
+    org, plan = scenario.org().at_checkout(), scenario.plan()
+    price = scenario.org().opens(plan) and scenario.stripe.objects("price")[0]
+    scenario.stripe.client().v1.prices.update(price["id"], {"active": False})
+    for _ in range(2):
+        with pytest.raises(Unavailable, match=copy("returned.unpaid")):
+            org.opens(plan)
+    for _ in push_catalog(get_gateway(), scenario.clock.now()):
+        pass
+    org.pays(org.opens(plan))
+    assert org.returns() == "paid"
+
+
+@pytest.mark.parametrize("purpose", ["subscription", "card"])
+def test_a_page_whose_customer_was_deleted_at_stripe_is_not_handed_out_again(scenario: Scenario, purpose: str) -> None:
+    """P16: nobody can pay on it."""
+    org, plan = scenario.org(), scenario.plan()
+
+    def opens() -> str:
+        return (org.opens(plan) if purpose == "subscription" else org.opens_card_page()).url
+
+    dead, customer = opens(), org.customer_id
+    assert opens() == dead
+    scenario.stripe.client().v1.customers.delete(customer)
+    scenario.stripe.lose()
+    fresh = opens()
+    assert fresh != dead
+    visit = scenario.stripe.pay(fresh)
+    assert visit.location
+    assert org.returns() in {"paid", "saved"}
+    assert org.books["customers"] == 2
 
 
 def test_what_cannot_be_bought_is_refused_in_words_before_stripe_is_asked(scenario: Scenario) -> None:

@@ -62,7 +62,7 @@ def payer(session):
     make_member(session, org)
     follower = Follower(session, org.id)
     follower.see(facts(made.version_id, NOON, NOON), NOON)
-    customer = StripeCustomer(id=unique("cus"), org_id=org.id, delinquent=False, created_at=NOON, synced_at=NOON)
+    customer = StripeCustomer(id=unique("cus"), org_id=org.id, delinquent=False, created_at=NOON, retrieved_at=NOON)
     price = StripePrice(
         id=unique("price"), plan_version_id=made.version_id, interval="month", currency="USD", amount=1000,
         product_id="prod", lookup_key=unique("key"), pushed_at=NOON,
@@ -72,7 +72,7 @@ def payer(session):
     theirs = StripeSubscription(
         id=unique("sub"), org_id=org.id, customer_id=customer.id, subscription_id=follower.ours, status="past_due",
         item_id="si", price_id=price.id, period_start=NOON, period_end=NOON + 30 * DAY, anchor_at=NOON,
-        cancel_at_period_end=False, created_at=NOON, synced_at=NOON,
+        cancel_at_period_end=False, created_at=NOON, retrieved_at=NOON,
     )  # fmt: skip
     session.add(theirs)
     session.commit()
@@ -210,7 +210,7 @@ def test_the_letters_say_what_is_owed_until_when_and_where_to_pay(payer, clock, 
             id=unique("in"), org_id=payer.org_id, stripe_subscription_id=payer.theirs.id, status="open",
             currency="USD", total=4900, tax=0, amount_due=4900,
             amount_paid=0, amount_remaining=4900, period_start=NOON, period_end=NOON + 30 * DAY, attempt_count=1,
-            created_at=NOON, synced_at=NOON,
+            created_at=NOON, retrieved_at=NOON,
         )
     )  # fmt: skip
     schedule.open_dunning(session, payer.theirs, NOON)

@@ -17,7 +17,7 @@ from app.payments.gateway import get_gateway
 from app.payments.mirrors.sync_invoice import sync_invoice
 from app.payments.models import StripeInvoice
 from app.stripe_gateway import invoices
-from app.stripe_gateway.types import Card, Intent, Invoice
+from app.stripe_gateway.types import Card, Intent, RemoteInvoice
 from app.web.database import transaction
 from tests.factories import unique
 from tests.scenario import Org, Scenario
@@ -31,7 +31,7 @@ def org(scenario: Scenario) -> Org:
     return scenario.org().paying()
 
 
-def invoice(scenario: Scenario, org: Org, **more: object) -> Invoice:
+def invoice(scenario: Scenario, org: Org, **more: object) -> RemoteInvoice:
     """A renewal's invoice, open, with one try behind it."""
     record = org.record
     found = invoices.retrieve(get_gateway(), record.invoice_id or "")
@@ -49,7 +49,7 @@ def intent(**more: object) -> Intent:
     return replace(made, **more)  # type: ignore[arg-type]
 
 
-def paid(found: Invoice) -> Invoice:
+def paid(found: RemoteInvoice) -> RemoteInvoice:
     return replace(found, status="paid", amount_paid=1000, amount_remaining=0, paid_at=NOON + timedelta(hours=1))
 
 

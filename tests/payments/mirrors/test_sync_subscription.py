@@ -19,6 +19,8 @@ from app.subscriptions import queries as subscriptions
 from app.web.runtime import business_now
 from tests.payments.lifecycle import HOUR, RENEWED
 from tests.scenario import Org, Scenario
+from tests.scenario.buying import DECLINES
+from tests.scenario.webhook import event
 from tests.today import NOON
 
 
@@ -159,3 +161,22 @@ def test_a_planned_end_is_shown_and_taken_back(scenario: Scenario) -> None:
         assert mirror is not None
         assert ours is not None
         assert (mirror.cancel_at_period_end, ours.cancel_at) == (planned, mirror.period_end if planned else None)
+
+
+def test_a_late_subscription_heard_of_by_its_customer_comes_with_the_invoice_that_made_it_late(
+    scenario: Scenario,
+) -> None:
+    """The first email about the failure is written then, and names what is owed."""
+    org, _ = bought(scenario)
+    org.with_card(DECLINES)
+    scenario.settle()
+    scenario.at(RENEWED + timedelta(days=1)).stripe.run_due()
+    scenario.later(hours=2).stripe.run_due()
+    [sent] = scenario.stripe.events("customer.updated")[-1:]
+    scenario.stripe.lose()
+    scenario.send(event("customer.updated", sent["data"]["object"]))
+    scenario.work()
+    mirror = org.mirror
+    assert mirror is not None
+    assert mirror.status == "past_due"
+    assert [each.amount for each in queries.list_owed(org.session, org.id)] == [1000]

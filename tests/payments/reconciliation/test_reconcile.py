@@ -16,12 +16,16 @@ from app.kit.clock import Clocks
 from app.payments import cli, queries
 from app.payments.end_second import end_second_subscription
 from app.payments.gateway import get_gateway
-from app.payments.models import InboxEvent, StripeCursor, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
+from app.payments.models import StripeCursor, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
 from app.payments.reconciliation import compare_with_stripe
+from app.payments.reconciliation.everything import list_everything
 from app.payments.reconciliation.pending import list_pending
 from app.payments.reconciliation.reconcile import ReconciliationReport
-from app.payments.tasks import PERIODIC, TASKS, reconcile, resolve_pending_payments
+from app.payments.tasks import PERIODIC, TASKS, reconcile, reconcile_everything, resolve_pending_payments
+from app.payments.webhooks.models import InboxEvent
+from app.stripe_gateway.gateway import API_VERSION
 from app.web.runtime import business_now
+from tests.factories import allow_any_change
 from tests.scenario import Org, Scenario
 from tests.standin import StandIn
 from tests.support.database import own_database
@@ -72,7 +76,7 @@ def up_to_date(scenario: Scenario) -> None:
 
 def test_nothing_differs_after_a_purchase(scenario: Scenario) -> None:
     bought(scenario)
-    report = reconcile()
+    report = reconcile_everything()
     assert (report.fetched, report.differences) == ([], [])
     assert report.compared == 3  # a customer, a subscription, an invoice
 
@@ -82,7 +86,7 @@ def test_events_that_were_dropped_are_fetched_and_applied(scenario: Scenario) ->
     org = scenario.org().buys(returns=False)
     scenario.settle()
     assert org.mirror is None
-    report = reconcile()
+    report = reconcile_everything()
     sent = {each["id"] for each in scenario.stripe.events()}
     assert report.fetched
     assert set(report.fetched) <= sent
@@ -91,8 +95,8 @@ def test_events_that_were_dropped_are_fetched_and_applied(scenario: Scenario) ->
     assert queries.find_open_subscription(scenario.session, org.id) is not None
     row = scenario.session.get_one(InboxEvent, report.fetched[0])
     assert (row.source, row.state) == ("reconcile", "applied")
-    reconcile()  # fetches what our own calls have caused meanwhile
-    assert reconcile().fetched == []
+    reconcile_everything()  # fetches what our own calls have caused meanwhile
+    assert reconcile_everything().fetched == []
 
 
 def test_a_dispute_that_nobody_heard_of_is_fetched_for_a_person_to_see(scenario: Scenario) -> None:
@@ -101,21 +105,81 @@ def test_a_dispute_that_nobody_heard_of_is_fetched_for_a_person_to_see(scenario:
     scenario.later(hours=2)
     scenario.settle()
     [lost] = scenario.stripe.events("charge.dispute.created")
-    assert lost["id"] in reconcile().fetched
+    assert lost["id"] in reconcile_everything().fetched
     assert scenario.inbox(lost["id"]).state == "ignored"
 
 
 def test_the_next_run_reads_on_from_the_last(scenario: Scenario) -> None:
     scenario.org().at_checkout()
-    reconcile()
+    reconcile_everything()
     scenario.session.rollback()
     assert scenario.session.get_one(StripeCursor, "events").at == business_now()
     scenario.later(hours=3)
     asked = len(scenario.stripe.calls)
-    assert reconcile().fetched == []
+    assert reconcile_everything().fetched == []
     lists = [each.call.query for each in scenario.stripe.calls[asked:] if each.call.path == "/v1/events"]
     since = int((business_now() - timedelta(hours=4)).timestamp())
     assert str(since) in lists[0]
+
+
+def test_a_nightly_run_costs_what_changed_and_not_what_exists(scenario: Scenario) -> None:
+    """P25: its calls do not grow with the customers, and each names our version of Stripe's API."""
+    costs = []
+    for _ in range(2):
+        org = paying(scenario)
+        up_to_date(scenario)
+        reconcile()
+        up_to_date(scenario)
+        asked = len(scenario.stripe.calls)
+        assert reconcile().compared == 0
+        costs.append(len(scenario.stripe.calls) - asked)
+    assert costs[0] == costs[1] <= 2
+    mirror = org.mirror
+    assert mirror is not None
+    scenario.stripe.client().v1.subscriptions.update(mirror.id, {"cancel_at_period_end": True})
+    scenario.settle()
+    mirror = org.mirror
+    assert mirror is not None
+    mirror.status = "past_due"
+    scenario.session.commit()
+    asked = len(scenario.stripe.calls)
+    report = reconcile()
+    assert named(report, "subscription") == {"status": ("past_due", "active", True)}
+    assert report.compared == 2  # the subscription and its customer
+    assert {each.call.version for each in scenario.stripe.calls[asked:]} == {API_VERSION}
+
+
+def test_a_run_after_stripe_has_forgotten_compares_everything(scenario: Scenario) -> None:
+    paying(scenario)
+    scenario.later(days=29)
+    assert reconcile().compared == 0
+    scenario.later(days=32)
+    assert reconcile().compared == 3
+
+
+def test_events_in_the_account_s_own_version_are_fetched_and_applied(scenario: Scenario) -> None:
+    """P25: Stripe lists events in the version that was the account's when they happened, whatever a call names."""
+    scenario.stripe.world.account_version = "2020-08-27"
+    scenario.stripe.webhooks(drop=100)
+    org = scenario.org().buys(returns=False)
+    scenario.settle()
+    fetched = reconcile().fetched
+    assert fetched
+    assert {scenario.inbox(each).state for each in fetched} <= {"applied", "ignored"}
+    assert org.record.state == "completed"
+
+
+def test_an_event_that_was_refused_for_its_version_is_applied_by_the_next_run(scenario: Scenario) -> None:
+    """P6: nothing is lost though nobody replays it."""
+    org = paying(scenario)
+    scenario.stripe.client().v1.refunds.create({"payment_intent": str(org.record.transaction_id)})
+    [sent] = scenario.stripe.events("refund.created")
+    scenario.stripe.lose()
+    scenario.send({**sent, "api_version": "2020-08-27"})
+    scenario.work()
+    assert scenario.inbox(sent["id"]).state == "refused"
+    reconcile()
+    assert (scenario.inbox(sent["id"]).state, org.record.state) == ("applied", "refunded")
 
 
 def test_a_difference_of_a_subscription_is_named_and_repaired(scenario: Scenario) -> None:
@@ -124,7 +188,7 @@ def test_a_difference_of_a_subscription_is_named_and_repaired(scenario: Scenario
     assert mirror is not None
     mirror.status, mirror.cancel_at_period_end = "past_due", True
     scenario.session.commit()
-    report = reconcile()
+    report = reconcile_everything()
     assert named(report, "subscription") == {
         "status": ("past_due", "active", True),
         "cancel_at_period_end": ("True", "False", True),
@@ -136,10 +200,11 @@ def test_a_difference_of_a_subscription_is_named_and_repaired(scenario: Scenario
 def test_a_difference_of_an_invoice_and_of_its_record_is_named_and_repaired(scenario: Scenario) -> None:
     org = bought(scenario)
     record = org.record
+    allow_any_change(scenario.session)
     record.state, record.settled_at = "pending", None
     scenario.session.get_one(StripeInvoice, record.invoice_id).status = "open"
     scenario.session.commit()
-    report = reconcile()
+    report = reconcile_everything()
     assert named(report, "invoice") == {
         "status": ("open", "paid", True),
         "billing record": ("pending", "paid", True),
@@ -151,7 +216,7 @@ def test_what_is_missing_here_is_made(scenario: Scenario) -> None:
     org = paying(scenario)
     scenario.session.execute(text("DELETE FROM stripe_invoices WHERE org_id = :org"), {"org": org.id})
     scenario.session.commit()
-    assert named(reconcile(), "invoice") == {"existence": ("missing", "paid", True)}
+    assert named(reconcile_everything(), "invoice") == {"existence": ("missing", "paid", True)}
     assert scenario.session.get_one(StripeInvoice, org.record.invoice_id).status == "paid"
 
 
@@ -169,7 +234,7 @@ def test_a_purchase_of_which_nothing_is_known_here_is_made_without_any_event(sce
     )  # type: ignore[typeddict-item]
     scenario.stripe.lose()
     up_to_date(scenario)
-    report = reconcile()
+    report = reconcile_everything()
     assert report.remaining == []
     assert {(each.kind, each.field, each.here) for each in report.differences if each.org_id == org.id} == {
         (kind, "existence", "missing")
@@ -187,7 +252,7 @@ def test_a_customer_that_cannot_be_mirrored_is_told_every_night(scenario: Scenar
     scenario.stripe.lose()
     for _ in range(2):
         up_to_date(scenario)
-        assert [(each.id, each.here) for each in reconcile().remaining] == [(second, "missing")]
+        assert [(each.id, each.here) for each in reconcile_everything().remaining] == [(second, "missing")]
 
 
 def test_a_difference_of_a_customer_names_no_address(scenario: Scenario) -> None:
@@ -196,7 +261,7 @@ def test_a_difference_of_a_customer_names_no_address(scenario: Scenario) -> None
     assert mirror is not None
     mirror.email, mirror.card_id = "old@example.com", "pm_old"
     scenario.session.commit()
-    report = reconcile()
+    report = reconcile_everything()
     found = named(report, "customer")
     assert found["email"] == ("another", "another", True)
     assert found["card_id"][2]
@@ -212,7 +277,7 @@ def test_comparing_changes_nothing_at_stripe_and_a_card_chosen_unheard_of_is_nam
     chosen = v1.payment_methods.attach("pm_card_mastercard", {"customer": theirs["customer"]}).id
     v1.customers.update(theirs["customer"], {"invoice_settings": {"default_payment_method": chosen}})
     asked = len(scenario.stripe.calls)
-    every = list(compare_with_stripe.list_objects(get_gateway(), business_now()))
+    every = list(list_everything(get_gateway(), business_now(), []))
     assert {each.call.method for each in scenario.stripe.calls[asked:]} == {"GET"}
     found = [named for each in every for named in compare_with_stripe.repair(get_gateway(), each, business_now())]
     assert [(each.field, each.there, each.repaired) for each in found] == [("card_id", chosen, True)]
@@ -232,7 +297,7 @@ def test_what_cannot_be_repaired_remains_and_the_command_fails(scenario: Scenari
     facts = {column.name: getattr(kept, column.name) for column in StripePrice.__table__.columns}
     scenario.session.delete(kept)
     scenario.session.commit()
-    done = app.test_cli_runner().invoke(cli.group, ["reconcile"])
+    done = app.test_cli_runner().invoke(cli.group, ["reconcile", "--all"])
     assert done.exit_code == 1
     assert f"subscription {mirror.id}: status is past_due here, active at Stripe; repaired" in done.output
     assert (
@@ -241,7 +306,7 @@ def test_what_cannot_be_repaired_remains_and_the_command_fails(scenario: Scenari
     scenario.session.rollback()
     scenario.session.add(StripePrice(**facts))
     scenario.session.commit()
-    done = app.test_cli_runner().invoke(cli.group, ["reconcile", "--json"])
+    done = app.test_cli_runner().invoke(cli.group, ["reconcile", "--all", "--json"])
     assert done.exit_code == 0
     assert json.loads(done.output)["differences"] == []
 
@@ -249,7 +314,7 @@ def test_what_cannot_be_repaired_remains_and_the_command_fails(scenario: Scenari
 def test_a_pending_checkout_is_resolved_by_asking(scenario: Scenario) -> None:
     org = scenario.org().buys(returns=False)
     scenario.later(minutes=3)
-    report = reconcile()
+    report = reconcile_everything()
     assert org.record.state == "completed"
     assert report.differences == []
 
@@ -261,7 +326,7 @@ def test_a_draft_that_was_deleted_at_stripe_stops_nothing(scenario: Scenario) ->
     scenario.session.add(StripeInvoice(**facts | {"id": "in_deleted", "status": "draft"}))
     scenario.session.commit()
     scenario.later(days=70)
-    assert reconcile().compared == 2  # the customer and the subscription; the invoice is too old
+    assert reconcile_everything().compared == 2  # the customer and the subscription; the invoice is too old
 
 
 def test_one_that_breaks_stops_none_of_the_others(scenario: Scenario) -> None:
@@ -280,7 +345,7 @@ def test_one_that_breaks_stops_none_of_the_others(scenario: Scenario) -> None:
     card["card"]["last4"] = "none"
     scenario.session.get_one(StripeCustomer, customer).email = "old@example.com"
     scenario.session.commit()
-    assert [(each.id, each.field) for each in reconcile().remaining] == [(customer, "email")]
+    assert [(each.id, each.field) for each in reconcile_everything().remaining] == [(customer, "email")]
 
 
 def test_a_second_subscription_that_is_charged_for_nothing_is_told_every_night(scenario: Scenario) -> None:
@@ -291,13 +356,13 @@ def test_a_second_subscription_that_is_charged_for_nothing_is_told_every_night(s
         {"customer": mirror.customer_id, "items": [{"price": mirror.price_id}], "metadata": {}}
     )
     scenario.settle()
-    report = reconcile()
+    report = reconcile_everything()
     assert [(each.field, each.here, each.there) for each in report.remaining] == [("plan given", "none", "active")]
     end_second_subscription(org.id, report.remaining[0].id, actor=SYSTEM, now=business_now())
-    assert reconcile().remaining == []
+    assert reconcile_everything().remaining == []
 
 
-def test_reconciling_asks_about_all_that_waits_a_sweep_about_some(scenario: Scenario) -> None:
+def test_reconciling_asks_about_all_that_waits_a_sweep_on_the_hour_about_some(scenario: Scenario) -> None:
     org = scenario.org().at_checkout()
     scenario.session.execute(
         text(
@@ -310,7 +375,26 @@ def test_reconciling_asks_about_all_that_waits_a_sweep_about_some(scenario: Scen
     )
     found = list_pending(scenario.session, business_now() + timedelta(minutes=5), unlimited=True)
     assert len(found) == 251
-    assert len(list_pending(scenario.session, business_now() + timedelta(minutes=60), unlimited=False)) == 200
+    on_the_hour = business_now().replace(minute=0) + timedelta(hours=2)
+    assert len(list_pending(scenario.session, on_the_hour)) == 200
+    assert list_pending(scenario.session, on_the_hour + timedelta(minutes=30)) == []
+    scenario.session.rollback()
+
+
+def test_a_sweep_asks_first_about_what_is_newest_and_on_the_hour_about_what_is_oldest(scenario: Scenario) -> None:
+    org, now = scenario.org(), business_now().replace(minute=1)
+    scenario.session.execute(
+        text(
+            "INSERT INTO billing_records"
+            " (id, org_id, state, reason, description, amount, currency, invoice_id, created_at)"
+            " SELECT gen_random_uuid(), :org, 'pending', 'one_off', 'x', 1, 'USD', 'in_w' || n,"
+            "  :now - make_interval(mins => 3, secs => n) FROM generate_series(1, 6000, 12) n"
+        ),
+        {"org": org.id, "now": now},
+    )
+    numbers = [int(str(item.invoice_id)[4:]) for item in list_pending(scenario.session, now)]
+    assert numbers == [*range(1, 2400, 12), *range(5989, 3600, -12)][:400]
+    assert len(list_pending(scenario.session, now + timedelta(minutes=2))) == 200
     scenario.session.rollback()
 
 
@@ -334,12 +418,12 @@ def test_a_price_made_by_hand_is_named_and_all_else_repaired(scenario: Scenario)
     scenario.stripe.client().v1.subscriptions.update(org.mirror.id, {"cancel_at_period_end": True})
     scenario.stripe.lose()
     for _ in range(2):
-        report = reconcile()
+        report = reconcile_everything()
         assert [(each.field, each.there) for each in report.remaining] == [("plan", f"unknown price {price}")]
     assert org.subscription is not None
     assert org.subscription.cancel_at == org.subscription.billing_ends_at
     org.put_on_price(ours)
-    assert reconcile().remaining == []
+    assert reconcile_everything().remaining == []
 
 
 def test_a_subscription_made_by_hand_is_named_until_it_ends(scenario: Scenario) -> None:
@@ -350,6 +434,9 @@ def test_a_subscription_made_by_hand_is_named_until_it_ends(scenario: Scenario) 
     v1.subscriptions.cancel(org.mirror.id)
     made = v1.subscriptions.create({"customer": org.customer_id, "items": [{"price": price}]})
     scenario.settle()
-    assert {(each.id, each.field) for each in reconcile().remaining} == {(made.id, "plan"), (made.id, "plan given")}
+    assert {(each.id, each.field) for each in reconcile_everything().remaining} == {
+        (made.id, "plan"),
+        (made.id, "plan given"),
+    }
     v1.subscriptions.cancel(made.id)
-    assert reconcile().remaining == []
+    assert reconcile_everything().remaining == []

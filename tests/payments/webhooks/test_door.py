@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.kit.clock import Clocks
-from app.payments.models import InboxEvent
+from app.payments.webhooks.models import InboxEvent
 from app.payments.webhooks.views import MAX_BYTES
 from tests.scenario.webhook import event, post, sign
 from tests.standin import StandIn

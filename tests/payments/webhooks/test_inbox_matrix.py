@@ -16,14 +16,15 @@ from app.audit.models import AuditEntry
 from app.kit.actor import SYSTEM
 from app.payments import queries
 from app.payments.locks import org_lock
-from app.payments.models import InboxEvent
 from app.payments.tasks import resolve_pending_payments
 from app.payments.webhooks import inbox
 from app.payments.webhooks.apply import TRIES, apply_event
 from app.payments.webhooks.handlers import HANDLERS, IGNORED
+from app.payments.webhooks.models import InboxEvent
 from app.subscriptions.models import Subscription, SubscriptionEvent
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime, wall_now
+from tests.factories import allow_any_change
 from tests.scenario import Scenario, queue
 from tests.scenario.webhook import event, post
 from tests.standin import StandIn
@@ -80,6 +81,51 @@ def test_an_event_of_another_mode_account_or_version_is_stored_and_not_applied(
     assert org.mirror is None
 
 
+def refund_in_another_version(scenario: Scenario) -> tuple[Any, dict[str, Any]]:
+    """A payment that was refunded, and the event about it as an endpoint of another version sends it: refused."""
+    org = scenario.org().paying()
+    v1, paid = scenario.stripe.client().v1, org.record.transaction_id
+    made = v1.refunds.create({"payment_intent": str(paid)})
+    [sent] = scenario.stripe.events("refund.created")
+    scenario.stripe.lose()
+    assert made.status == "succeeded"
+    other = {**sent, "api_version": "2020-08-27"}
+    assert scenario.send(other) == 200
+    scenario.work()
+    assert (scenario.inbox(sent["id"]).state, org.record.state) == ("refused", "completed")
+    return org, sent
+
+
+def test_a_replay_of_an_event_that_was_refused_for_its_version_judges_it_anew(scenario: Scenario) -> None:
+    """P6: the endpoint was mended, and Stripe sends nothing again by itself."""
+    org, sent = refund_in_another_version(scenario)
+    inbox.reopen(scenario.session, sent["id"], actor=SYSTEM, now=business_now())
+    scenario.session.commit()
+    scenario.work()
+    assert (scenario.inbox(sent["id"]).state, org.record.state) == ("applied", "refunded")
+
+
+def test_an_event_that_was_refused_and_comes_again_in_a_right_form_is_applied(scenario: Scenario) -> None:
+    org, sent = refund_in_another_version(scenario)
+    assert scenario.send({**sent, "api_version": "2019-01-01"}) == 200
+    scenario.work()
+    assert scenario.inbox(sent["id"]).state == "refused"
+    assert scenario.send(sent) == 200
+    scenario.work()
+    assert (scenario.inbox(sent["id"]).state, org.record.state) == ("applied", "refunded")
+
+
+def test_an_event_of_another_mode_stays_refused_when_it_is_replayed(scenario: Scenario) -> None:
+    _, subscription = paid_subscription(scenario)
+    sent = about(scenario.stripe, "customer.subscription.created", subscription, livemode=True)
+    assert scenario.send(sent) == 200
+    scenario.work()
+    inbox.reopen(scenario.session, sent["id"], actor=SYSTEM, now=business_now())
+    scenario.session.commit()
+    scenario.work()
+    assert scenario.inbox(sent["id"]).state == "refused"
+
+
 def test_an_event_of_an_unknown_customer_is_tried_again_and_parked(scenario: Scenario) -> None:
     theirs = scenario.stripe.client().v1.customers.create({"email": "x@example.com"})
     sent = about(scenario.stripe, "customer.updated", theirs.to_dict())
@@ -101,6 +147,7 @@ def test_a_refund_of_a_payment_that_is_not_ours_settles(scenario: Scenario) -> N
     org = scenario.org().paying()
     theirs = scenario.stripe.objects("payment_intent")[0]
     record = org.record
+    allow_any_change(scenario.session)
     record.transaction_id = "pi_of_nobody"
     scenario.session.commit()
     sent = about(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
+from app.accounts import models as accounts
 from app.payments.tasks import advance_dunnings
 from sandbox.standin.engine import retry_settings
 from tests.pages import send, text_of
@@ -46,6 +47,11 @@ def newest_mail(org: Org) -> str:
     asked = text("SELECT body_text FROM mail_outbox WHERE to_address = (SELECT email FROM users WHERE id = :id)"
                  " ORDER BY id DESC LIMIT 1")  # fmt: skip
     return str(org.session.scalar(asked, {"id": org.owner}))
+
+
+def name(org: Org) -> str:
+    """What the org is called."""
+    return str(org.session.get_one(accounts.Org, org.id).name)
 
 
 def press(org: Org) -> str:
@@ -116,6 +122,159 @@ def test_an_older_invoice_left_open_beside_a_running_plan_can_be_paid(
     assert copy("next.before_tax") in page
     assert copy("billing.received", plan="Pro") in press(buyer)
     assert older["status"] == "paid"
+
+
+def loses_its_card(org: Org, standin: StandIn) -> None:
+    """Its card is removed on Stripe's page."""
+    for method in standin.objects("payment_method", customer=org.customer_id):
+        standin.client().v1.payment_methods.detach(method["id"])
+
+
+def test_a_paying_org_without_a_card_is_given_a_way_to_add_one_and_then_pays(
+    paid: Scenario, buyer: Org, standin: StandIn
+) -> None:
+    """P14"""
+    loses_its_card(buyer, standin)
+    paid.settle()
+    page = text_of(buyer.browser().get("/billing"))
+    assert copy("billing.no_card_pays") in page
+    paid.renew()
+    page = text_of(buyer.browser().get("/billing"))
+    assert copy("billing.no_card_late") in page
+    assert 'action="/billing/pay"' not in page
+    refused = send(buyer.browser(), "/billing/pay", "/billing")
+    assert refused.status_code == 409
+    assert copy("billing.no_card_to_charge") in text_of(refused, 409)
+    added = send(buyer.browser(), "/billing/card", "/billing")
+    assert added.status_code == 303
+    back = standin.pay(added.headers["Location"]).location
+    assert back
+    assert "Card saved" in text_of(buyer.browser().get(back.partition("localhost")[2] or back))
+    assert copy("billing.received", plan="Pro") in press(buyer)
+
+
+def test_a_link_payer_sees_link_and_pays_now(paid: Scenario, buyer: Org, standin: StandIn) -> None:
+    """P14: what has neither number nor expiry is a way to pay all the same."""
+    paid.renew()
+    for method in standin.objects("payment_method", customer=buyer.customer_id):
+        with standin.world.change():
+            method.pop("card", None)
+            method.update(type="link", link={"email": "ada@example.com"})
+            standin.world.save(method)
+    standin.client().v1.customers.update(buyer.customer_id, {"description": "a change to hear of"})
+    paid.settle()
+    page = text_of(buyer.browser().get("/billing"))
+    assert '<p class="card-figure">Link</p>' in page
+    assert copy("billing.no_card") not in page
+    assert copy("billing.received", plan="Pro") in press(buyer)
+    [newest, *_] = buyer.bills()[::-1]
+    assert (newest["state"], newest["card"]) == ("completed", "Link")
+
+
+@pytest.mark.parametrize(("act", "said"), [("void_invoice", "cancelled"), ("mark_uncollectible", "written_off")])
+@pytest.mark.parametrize("first", ["customer.subscription.updated", None], ids=["subscription first", "in order"])
+def test_an_unpaid_invoice_that_is_cancelled_or_written_off_is_not_told_as_paid(
+    paid: Scenario, buyer: Org, standin: StandIn, act: str, said: str, first: str | None
+) -> None:
+    """P9: whichever event comes first."""
+    paid.renew()
+    advance_dunnings()
+    [owed] = standin.objects("invoice", status="open")
+    getattr(standin.client().v1.invoices, act)(owed["id"])
+    if first:
+        sent = standin.events(first)[-1]
+        standin.lose()
+        paid.send(sent)
+        paid.work()
+    paid.settle()
+    mail = newest_mail(buyer)
+    assert copy(f"mail.{said}", org=name(buyer)) in mail
+    assert "received" not in mail
+    assert copy("billing.renews_on", plan="Pro") in text_of(buyer.browser().get("/billing"))
+
+
+def pauses(paid: Scenario, standin: StandIn) -> Org:
+    """An org whose trial of Pro ended without a card."""
+    org = paid.org().paying("pro")
+    loses_its_card(org, standin)
+    paid.settle()
+    with standin.world.change():
+        [subscription] = standin.objects("subscription", customer=org.customer_id)
+        subscription["status"] = "paused"
+        standin.world.save(subscription)
+        standin.world.emit("customer.subscription.paused", subscription)
+    paid.later(days=10)
+    paid.settle()
+    return org
+
+
+def test_a_plan_paused_after_a_trial_says_so_and_is_resumed_with_a_card(paid: Scenario, standin: StandIn) -> None:
+    """P12: nothing is owed."""
+    org = pauses(paid, standin)
+    browser = org.browser()
+    page = text_of(browser.get("/billing"))
+    assert copy("billing.paused", plan="Pro") in page
+    assert copy("billing.paused_add_card") in page
+    assert "overdue" not in page
+    assert copy("banner.paused", plan="Pro") in text_of(browser.get("/usage"))
+    back = standin.pay(send(browser, "/billing/card", "/billing").headers["Location"]).location
+    assert back
+    browser.get(back.partition("localhost")[2] or back)
+    paid.later(minutes=5)
+    assert send(browser, "/billing/resume", "/billing").status_code == 303
+    page = text_of(browser.get("/billing"))
+    assert copy("billing.resumed") in page
+    assert copy("billing.paused", plan="Pro") not in page
+    assert org.subscription is not None
+    assert (org.subscription.state, org.subscription.limited_at) == ("active", None)
+
+
+def test_a_plan_whose_resuming_is_not_paid_for_stays_paused_and_leads_to_the_invoice(
+    paid: Scenario, standin: StandIn
+) -> None:
+    org = pauses(paid, standin).with_card(DECLINES)
+    paid.settle()
+    for _ in range(2):
+        answer = send(org.browser(), "/billing/resume", "/billing")
+        [bill] = standin.objects("invoice", status="open")
+        assert (answer.status_code, answer.headers["Location"]) == (303, bill["hosted_invoice_url"])
+    assert org.mirror is not None
+    assert org.mirror.status == "paused"
+
+
+def test_a_one_off_with_thirty_days_stands_apart_from_the_next_payment(paid: Scenario, standin: StandIn) -> None:
+    """P15"""
+    org, v1 = paid.org().paying("pro"), standin.client().v1
+    made = v1.invoices.create(
+        {"customer": org.customer_id, "collection_method": "send_invoice", "days_until_due": 30, "auto_advance": False}
+    )
+    v1.invoice_items.create({"customer": org.customer_id, "invoice": made.id, "amount": 5000, "currency": "usd"})
+    final = v1.invoices.finalize_invoice(made.id)
+    paid.settle()
+    page = text_of(org.browser().get("/billing"))
+    assert copy("billing.open_invoice", number=final.number, amount="$50.00") in page
+    assert copy("billing.due_on", day="21 December 2026") in page
+    assert f'href="{final.hosted_invoice_url}"' in page
+    assert copy("next.before_tax") in page
+    assert copy("billing.renews_on", plan="Pro") in page
+
+
+def test_a_payment_of_which_a_part_went_back_is_shown_as_such_everywhere(
+    paid: Scenario, buyer: Org, standin: StandIn
+) -> None:
+    """P26"""
+    [paid_for] = buyer.records
+    standin.client().v1.refunds.create({"payment_intent": str(paid_for.transaction_id), "amount": 180})
+    paid.settle()
+    for path in ("/billing", "/billing?state=refunded"):
+        page = text_of(buyer.browser().get(path))
+        assert "Partly refunded" in page
+        assert "$1.80 refunded" in page
+    [line] = buyer.bills()
+    assert (line["state"], line["amount"], line["refunded"]) == ("completed", "49.00", "1.80")
+    [found] = buyer.reads("/billing/history?state=refunded")["records"]
+    assert (found["state"], found["refunded"]) == ("completed", 180)
+    assert "$1.80 refunded" in text_of(paid.staff().get(f"/admin/orgs/{buyer.id}"))
 
 
 @pytest.mark.parametrize("begun", [False, True])

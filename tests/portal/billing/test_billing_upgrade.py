@@ -12,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
+from app.accounts.models import Membership
 from app.catalog.models import Plan
 from app.payments.gateway import EXTENSION
 from app.web.database import transaction
@@ -74,6 +75,13 @@ def test_the_page_says_the_money_today_and_next_and_opens_nothing(paid: Scenario
     assert copy("upgrade.pay", amount="$49.00") in page
     assert 'data-label="Pro">50,000' in page
     assert not standin.calls
+
+
+def test_what_was_agreed_on_the_plan_that_is_left_is_named(paid: Scenario) -> None:
+    org = paid.org().agrees("allowance:api_calls", 3000).agrees("limit:jobs_at_once", 3, stays=True)
+    page = read(org.browser())
+    assert copy("upgrade.lost", plan="Free", what="API calls: allowance, 3,000 calls") in page
+    assert "Concurrent jobs, 3" not in page
 
 
 @pytest.mark.parametrize(
@@ -216,6 +224,36 @@ def test_the_address_of_the_return_page_proves_nothing(paid: Scenario, standin: 
     other = paid.org()
     address = f"/billing/return?checkout={checkout[1]}&session_id={session['id']}"
     assert other.browser().get(address).status_code == 404
+
+
+def test_the_return_page_belongs_to_the_purchase_whichever_organisation_was_switched_to(
+    paid: Scenario, standin: StandIn
+) -> None:
+    """P17: the owner of two pays for one and switches to the other meanwhile."""
+    org, other = paid.org(name="Acme"), paid.org(name="Beta")
+    location = standin.pay(press(org.browser())).location
+    paid.session.rollback()
+    paid.session.add(Membership(org_id=other.id, user_id=org.owner, role="viewer", created_at=org.now))
+    paid.session.commit()
+    browser = org.browser()
+    fields = {"csrf_token": csrf_token(browser, "/billing"), "org_id": str(other.id)}
+    assert browser.post("/orgs/switch", data=fields).status_code in {302, 303}
+    page = back(browser, location)
+    assert copy("returned.given", plan="Pro") in page
+    assert copy("returned.elsewhere", org="Acme") in page
+    assert "Switch to Acme" in page
+    assert org.subscription is not None
+    assert other.subscription is None
+
+
+def test_a_page_of_another_organisation_buys_nothing(paid: Scenario, standin: StandIn) -> None:
+    """The viewer switched in another tab, and presses the button of the page that was open before."""
+    org, other = paid.org(), paid.org()
+    assert f'name="org" value="{org.id}"' in read(org.browser())
+    answer = push(org.browser(), org=str(other.id))
+    assert copy("upgrade.switched") in text_of(answer, 409)
+    assert not standin.objects("checkout.session")
+    assert push(org.browser(), org=str(org.id)).status_code == 303
 
 
 def test_stripe_away_is_said_soon_after_the_page_limit_with_what_to_do(paid: Scenario, standin: StandIn) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from app.portal.billing import words
 from app.portal.billing.checkout_result import MAX_POLLS, build_return_view
-from app.portal.billing.overview import build_next_payment, list_troubles
+from app.portal.billing.overview import build_next_payment
+from app.portal.billing.troubles import list_troubles
 from app.portal.shell.banner import BannerFacts, build_banner
 from app.statements.wording import format_day
 from tests.portal import billing_specimens as specimens

@@ -79,7 +79,7 @@ def test_every_role_sees_the_same_figures(scenario: Scenario, role: str) -> None
 
 def test_over_an_allowance_that_bills_the_page_says_what_it_costs(scenario: Scenario) -> None:
     page = read(scenario.org().on("pro").uses(56_000).browser())
-    assert copy("state.over_billed", meters="API calls", over="6,000") in page
+    assert copy("state.over_billed", meters="API calls", over="6,000", cost="$60.00") in page
     assert copy("policy.billed_above", price="$0.01") in page
     assert "$109.00" in page
     assert copy("dashboard.cost", fee="$49.00", usage="$60.00") in page
@@ -106,10 +106,19 @@ def test_a_history_restore_gets_the_whole_page(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize(("calls", "role"), [(0, "owner"), (300, "owner"), (950, "owner"), (950, "viewer")])
 def test_the_dashboard_asks_the_database_little(scenario: Scenario, calls: int, role: str) -> None:
-    browser = scenario.org().uses(calls).browser(role)
+    browser = scenario.org().with_period().uses(calls).browser(role)
     with scenario.statements() as asked:
         read(browser)
     assert len(asked) + 1 <= 6, asked  # and one on the hot pool: who is it
+
+
+def test_in_an_orgs_first_minute_the_terms_are_resolved_in_memory(scenario: Scenario) -> None:
+    browser = scenario.org().browser()
+    with scenario.statements() as asked:
+        page = read(browser)
+    assert len(asked) + 1 <= 14, asked
+    assert "1,000" in page
+    assert not any(statement.lstrip().upper().startswith(("INSERT", "UPDATE")) for statement in asked)
 
 
 def test_home_is_for_visitors_and_sends_members_on(scenario: Scenario) -> None:
@@ -127,3 +136,11 @@ def test_an_open_page_has_one_heading_and_a_title(scenario: Scenario) -> None:
     page = read(scenario.org().uses(10).browser())
     assert page.count("<h1") == 1
     assert "<title>Dashboard" in page
+
+
+def test_a_meter_keeps_its_name_after_a_change_to_a_plan_without_it(scenario: Scenario) -> None:
+    org = scenario.org().uses(7, meter="tokens", at="2026-11-10 09:00")
+    org.on(scenario.plan(), since="2026-11-20 00:00")
+    for page in (text_of(org.browser().get("/dashboard")), text_of(scenario.staff().get(f"/admin/orgs/{org.id}"))):
+        assert 'data-label="Meter">Tokens<' in page
+        assert ">tokens<" not in page

@@ -6,6 +6,7 @@ import html
 
 import pytest
 
+from app.portal.docs import views
 from app.portal.docs.reference import build_reference, list_fields
 from app.web.problems import PROBLEMS
 from tests.scenario import Scenario
@@ -23,11 +24,35 @@ def test_the_document_is_public_openapi(scenario: Scenario) -> None:
 
 
 def test_the_reference_shows_every_call_with_a_line_to_copy(scenario: Scenario) -> None:
-    page = text(scenario, "/docs/api")
+    overview = text(scenario, "/docs/api")
     document = scenario.app.test_client().get("/api/v1/openapi.json").get_json()
     for path, methods in document["paths"].items():
-        for method in methods:
+        resource = path.split("/")[3]
+        page = text(scenario, f"/docs/api/{resource}")
+        for method, call in methods.items():
+            anchor = call["operationId"].replace(".", "-")
+            assert f'<a href="/docs/api/{resource}#{anchor}"><code>{method.upper()} {path}</code></a>' in overview
+            assert f'id="{anchor}"' in page
             assert f"{method.upper()} {path}" in page
+
+
+def test_an_unknown_resource_is_not_found(scenario: Scenario) -> None:
+    assert scenario.app.test_client().get("/docs/api/nope").status_code == 404
+
+
+def test_the_reference_is_built_once_for_everybody(scenario: Scenario) -> None:
+    app = scenario.app
+    kept = app.extensions["tollkeeper"].shared(views.ReferencePages)
+    first = app.test_client().get("/docs/api/usage")
+    app.test_client().get("/api/v1/openapi.json")
+    built = kept.groups["usage"], kept.bodies["usage"], kept.document
+    own = scenario.org().browser().get("/docs/api/usage")
+    app.test_client().get("/api/v1/openapi.json")
+    assert all(
+        is_ is was for is_, was in zip((kept.groups["usage"], kept.bodies["usage"], kept.document), built, strict=True)
+    )
+    body = first.text[first.text.index('<article class="card doc-call"') :].partition("</main>")[0]
+    assert body in own.text, "the reference is the same, the page around it is not"
 
 
 @pytest.mark.parametrize("code", sorted(PROBLEMS))
@@ -82,3 +107,12 @@ def test_nested_fields_carry_their_path() -> None:
     assert [(each.name, each.type) for each in call.body] == [("list", "list of any"), ("list[].n", "integer")]
     assert (call.scope, call.notes, call.problems) == ("usage:write", ["Words."], [("404", ["not_found"])])
     assert list_fields(document, None) == []
+
+
+def test_the_body_of_an_event_is_described_and_what_may_be_sent_instead(scenario: Scenario) -> None:
+    document = scenario.app.test_client().get("/api/v1/openapi.json").get_json()
+    [usage] = [group for group in build_reference(document) if group.anchor == "usage"]
+    fields = {field.name: field for field in usage.calls[0].body}
+    assert {"id", "meter", "quantity", "occurred_at", "kind", "metadata", "events"} <= fields.keys()
+    assert fields["id"].required
+    assert "Instead of the fields above" in fields["events"].note

@@ -24,7 +24,8 @@ def test_an_org_that_used_nothing_is_on_the_default_plan_with_its_allowances(sce
     found = call(scenario, scenario.org(), "/usage/current")
     assert found["plan"]["key"] == "free"
     calls = meter(found)
-    assert (calls["used"], calls["limit"], calls["percent"], calls["policy"]) == ("0", "1000", 0, "block")
+    assert (calls["used"], calls["limit"], calls["percent"], calls["policy"]) == ("0", "1000", 0, "charge")
+    assert (calls["cap"], calls["cap_source"]) == ("1000", "not_collected")
     assert found["period"] == {"start": "2026-11-01T00:00:00Z", "end": "2026-12-01T00:00:00Z", "time_zone": "UTC"}
 
 

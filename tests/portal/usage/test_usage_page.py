@@ -5,14 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import date
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from flask.testing import FlaskClient
 
-from app.portal.usage.view import _share
+from app.portal.usage.refusals import build_refused_rows
+from app.portal.usage.view import _change, _share
+from app.statements.wording import format_days
+from app.web.problems import PROBLEMS
+from tests import factories
 from tests.pages import text_of
-from tests.scenario import Org, Scenario
+from tests.scenario import Org, Scenario, mirrors
 from tests.support.copy import copy
 
 
@@ -72,7 +78,8 @@ def test_months_are_lines_that_open_to_their_days(org: Org) -> None:
 
 def test_the_days_before_are_compared(org: Org) -> None:
     page = read(org.browser(), "/usage?from=2026-11-01&to=2026-11-21")
-    assert copy("usage.before", days=21) in page
+    assert copy("usage.before", days="11–31 Oct 2026") in page
+    assert re.search(r'href="/usage\?period=before[^"]*"[^>]*>(?:(?!</a>).)*1–31 Oct 2026', page)
     assert "191 % more now" in page
 
 
@@ -109,7 +116,7 @@ def test_a_period_that_begins_within_a_day_says_what_its_counter_says(scenario: 
     with scenario.app.app_context():
         from app.catalog.queries import find_newest_version
         from app.kit.actor import SYSTEM
-        from app.metering.verification.recount import recount
+        from app.metering.verification.move import move_usage
         from app.subscriptions.service import assign_plan
         from app.web.database import transaction
 
@@ -118,8 +125,8 @@ def test_a_period_that_begins_within_a_day_says_what_its_counter_says(scenario: 
             assert pro is not None
             change = assign_plan(session, org.id, pro.id, interval="month", currency="USD", actor=SYSTEM,
                                  now=scenario.clock.at)  # fmt: skip
-            assert change.recount_from is not None
-            recount(session, org.id, change.recount_from, scenario.clock.at)
+            assert change.moved_from is not None
+            move_usage(session, org.id, change.moved_from, scenario.clock.at)
     org.uses(3, at="2026-11-21 12:00:00")
     current = scenario.app.test_client().get("/api/v1/usage/current", headers=org.api()).get_json()
     assert current["meters"][0]["used"] == "3"
@@ -133,8 +140,26 @@ def test_a_file_of_a_dimension_has_no_formula_in_it(org: Org) -> None:
     assert ["2026-11-12", "api_calls", "call", "kind", "'=HYPERLINK(1)", "50", "1"] in found
 
 
-def test_a_file_names_people_as_the_page_does(org: Org) -> None:
-    assert {row[4] for row in rows(org.browser(), "/usage.csv?by=user")[1:]} == {"maya", "tom"}
+def test_a_file_names_people_as_the_page_does_and_leaves_the_name_empty_where_there_is_none(org: Org) -> None:
+    found = {(row[4], row[5]) for row in rows(org.browser(), "/usage.csv?by=user")[1:]}
+    assert found == {("maya", "100"), ("tom", "50"), ("", "25")}
+
+
+def test_a_file_can_say_that_it_is_utf_8(org: Org) -> None:
+    address = re.search(r'href="([^"]+)"[^>]*>(?:(?!</a>).)*CSV for Excel', read(org.browser(), "/usage"))
+    assert address is not None
+    found = rows(org.browser(), address[1].replace("&amp;", "&"))
+    assert found[0][0] == "\ufeffday"
+    assert rows(org.browser(), "/usage.csv")[0][0] == "day"
+
+
+def test_values_beyond_the_largest_share_a_row(scenario: Scenario) -> None:
+    org = scenario.org()
+    for number in range(203):
+        org.uses(1, user=f"u{number}")
+    page = read(org.browser(), "/usage?by=user")
+    assert "3 others" in page
+    assert "No user" not in page
 
 
 def test_a_file_over_months_holds_every_day_once(org: Org) -> None:
@@ -144,14 +169,56 @@ def test_a_file_over_months_holds_every_day_once(org: Org) -> None:
     ]  # fmt: skip
 
 
-def test_refused_events_are_listed_with_their_reason(scenario: Scenario) -> None:
+def refused_rows(browser: FlaskClient) -> list[str]:
+    listed = read(browser, "/usage").partition("Refused events")[2]
+    return [re.sub(r"<svg.*?</svg>", "", row) for row in re.findall(r"<tr><th scope=.row.*?</tr>", listed, re.DOTALL)]
+
+
+def test_refused_events_are_grouped_by_reason_with_what_mends_it(scenario: Scenario) -> None:
     org = scenario.org().uses(1000)
     client = scenario.app.test_client()
-    client.post("/api/v1/usage/events", json={"id": "a", "meter": "no_such"}, headers=org.api())
-    client.post("/api/v1/usage/events", json={"id": "b", "meter": "api_calls"}, headers=org.api())
-    page = read(org.browser(), "/usage")
-    assert copy("usage.no_meter") in page
-    assert copy("usage.limit_reached") in page
+    headers = org.api()
+    for number in range(60):
+        sent = {"id": f"a{number}", "meter": f"no_such_{number}"}
+        client.post("/api/v1/usage/events", json=sent, headers=headers)
+    for number in range(3):
+        client.post("/api/v1/usage/events", json={"id": f"b{number}", "meter": "api_calls"}, headers=headers)
+    rows = {row.partition(copy("usage.no_meter"))[1] or "limit": row for row in refused_rows(org.browser())}
+    assert len(rows) == 2
+    unknown, limit = rows[copy("usage.no_meter")], rows["limit"]
+    assert ">60<" in unknown
+    assert "<code>a59</code>" in unknown
+    assert "/docs/problems/unknown_meter" in unknown
+    assert copy("usage.limit_reached", meter="API calls") in limit
+    assert ">3<" in limit
+    assert 'href="/plans"' in limit
+
+
+def test_every_reason_links_to_a_page_that_is_there(scenario: Scenario) -> None:
+    org = scenario.org()
+    with scenario.app.app_context():
+        row = SimpleNamespace(meter=None, events=1, at=scenario.clock.at, by_hour=False, event_id="", detail="")
+        found = build_refused_rows([SimpleNamespace(**vars(row), code=code) for code in PROBLEMS])
+    for href in {row.href for row in found}:
+        read(org.browser(), href)
+
+
+def test_on_paper_usage_and_billing_name_the_organisation_and_the_days(scenario: Scenario, org: Org) -> None:
+    name = scenario.session.get_one(factories.Org, org.id).name
+    usage = re.sub(r"<[^>]*>", "", read(org.browser(), "/usage?from=2026-11-01&to=2026-11-12"))
+    assert f"{name}. API calls, 1 Nov 2026 to 12 Nov 2026, UTC" in usage
+    payer = mirrors.payer(scenario, records=2)
+    billing = re.sub(r"<[^>]*>", "", read(payer.browser(), "/billing"))
+    assert "Payments from 2 Oct 2026 to 1 Nov 2026" in billing
+
+
+def test_refusals_that_were_only_counted_belong_to_their_reason(scenario: Scenario) -> None:
+    org = scenario.org()
+    batch = [{"id": f"c{number}", "meter": "no_such"} for number in range(250)]
+    scenario.app.test_client().post("/api/v1/usage/events", json={"events": batch}, headers=org.api())
+    [row] = refused_rows(org.browser())
+    assert ">250<" in row
+    assert "hour from" in row
 
 
 def test_an_org_without_use_is_told_so(scenario: Scenario) -> None:
@@ -179,6 +246,35 @@ def test_another_orgs_use_is_nowhere(scenario: Scenario, org: Org) -> None:
     assert len(rows(stranger, "/usage.csv")) == 1
 
 
-@pytest.mark.parametrize(("part", "share"), [("30.6", 31), ("30.5", 31), ("30.4", 30), ("-3", 0), ("100", 100)])
+def test_a_small_share_is_less_than_one_percent_not_none(scenario: Scenario) -> None:
+    org = scenario.org().on("pro").uses(215, kind="small").uses(60_711, kind="big")
+    page = read(org.browser(), "/usage?by=kind")
+    row = page[page.index(">small<") :].partition("</tr>")[0]
+    assert "<1 %" in row
+    few = scenario.org().on("pro").uses(3)
+    assert "<1 %" in read(few.browser(), "/dashboard")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [("2026-11-21", "2026-11-21", "21 Nov 2026"), ("2026-11-01", "2026-11-21", "1–21 Nov 2026"),
+     ("2026-09-28", "2026-10-04", "28 Sep – 4 Oct 2026"), ("2025-12-30", "2026-01-02", "30 Dec 2025 – 2 Jan 2026")],
+)  # fmt: skip
+def test_days_are_named_in_short(first: str, last: str, words: str) -> None:
+    assert format_days(date.fromisoformat(first), date.fromisoformat(last)) == words
+
+
+@pytest.mark.parametrize(
+    ("total", "before", "words"),
+    [("230769", "100", "About 2,300 times as much now"), ("1100", "100", "About 11 times as much now"),
+     ("1099", "100", "999 % more now"), ("50", "100", "50 % less now"), ("5", "0", "No usage then")],
+)  # fmt: skip
+def test_growth_of_ten_times_and_more_is_a_multiple(total: str, before: str, words: str) -> None:
+    assert _change(Decimal(total), Decimal(before))[0] == words
+
+
+@pytest.mark.parametrize(
+    ("part", "share"), [("0.9", 0), ("1", 1), ("30.6", 31), ("30.5", 31), ("30.4", 30), ("-3", 0), ("100", 100)]
+)
 def test_a_share_is_rounded_and_not_cut_off(part: str, share: int) -> None:
     assert _share(Decimal(part), Decimal(100)) == share

@@ -1,3 +1,3 @@
--- Orgs: name, time zone, currency, suspension and deletion.
+-- Orgs: name, time zone, currency, suspension and deletion, and whether events may make clients.
 CREATE OR REPLACE VIEW accounts_orgs AS
-SELECT id, name, time_zone, currency, created_at, suspended_at, deleted_at FROM orgs;
+SELECT id, name, time_zone, currency, created_at, suspended_at, deleted_at, clients_listed_only FROM orgs;

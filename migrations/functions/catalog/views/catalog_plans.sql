@@ -1,3 +1,3 @@
 -- Plans.
 CREATE OR REPLACE VIEW catalog_plans AS
-SELECT id, key, name, is_default, archived_at FROM plans;
+SELECT id, key, name, is_default, archived_at, summary, public, position FROM plans;

@@ -3,11 +3,12 @@
 -- counters at the end; the caller writes keys and events. Remaining quantities are kept in memory, so that a counter
 -- gets one new row version per batch.
 --
--- Arrays by meter and period are indexed (meter - 1) * periods + period, arrays by window (meter - 1) * 3 + span.
+-- Arrays by meter and period are indexed (meter - 1) * periods + period. The windows that the batch touches are numbered;
+-- each event has the numbers of its day, hour and minute, or NULL.
 CREATE OR REPLACE FUNCTION usage_admit(
   p_org uuid, p_now timestamptz, p_oldest timestamptz, p_newest timestamptz, p_billable boolean, p_limited boolean,
-  meter_ids integer[], aggregations text[], dimensions text[], client_ids uuid[],
-  starts timestamptz[], ends timestamptz[],
+  meter_ids integer[], aggregations text[], dimensions text[], client_ids uuid[], client_ends timestamptz[],
+  starts timestamptz[], ends timestamptz[], zones text[],
   p_keys uuid[], p_contents uuid[], p_meter integer[], p_quantity numeric[], p_at timestamptz[], p_client integer[],
   p_values bytea[],
   OUT admitted boolean[], OUT duplicates integer, OUT refused jsonb)
@@ -15,21 +16,21 @@ LANGUAGE plpgsql AS $$
 DECLARE
   periods integer := coalesce(cardinality(starts), 0);
   meters integer := cardinality(meter_ids);
-  zone text := (SELECT o.time_zone FROM accounts_orgs o WHERE o.id = p_org);
-  span_names text[] := ARRAY['day', 'hour', 'minute'];
-  today date := (p_now AT TIME ZONE zone)::date;
-  span_starts timestamptz[] := ARRAY[usage_midnight(today, zone), date_trunc('hour', p_now, zone),
-                                     date_trunc('minute', p_now)];
-  span_ends timestamptz[] := ARRAY[usage_midnight(today + 1, zone), span_starts[2] + interval '1 hour',
-                                   span_starts[3] + interval '1 minute'];
+  resolved boolean[];
   caps numeric[];
   used numeric[];
   reserved numeric[];
   taken numeric[];
+  freed numeric[];
   counts bigint[];
-  span_caps numeric[];
-  span_used numeric[];
-  span_taken numeric[];
+  win_meter integer[] := '{}';
+  win_span text[];
+  win_start timestamptz[];
+  win_end timestamptz[];
+  win_cap numeric[];
+  win_used numeric[];
+  win_taken numeric[];
+  windowed boolean;
   won bytea[] := array_fill(NULL::bytea, ARRAY[cardinality(p_keys)]);
   codes text[] := '{}';
   places bigint[] := '{}';
@@ -37,6 +38,7 @@ DECLARE
   e record;
   slot integer;
   place integer;
+  counted boolean;
   delta numeric;
   total numeric;
   code text;
@@ -44,31 +46,39 @@ DECLARE
 BEGIN
   duplicates := 0;
   admitted := array_fill(false, ARRAY[cardinality(p_keys)]);
-  SELECT array_agg(CASE l.policy WHEN 'block' THEN coalesce(l.hard_limit, l.allowance) ELSE l.hard_limit END
-                   ORDER BY m, p),
-         array_agg(coalesce(c.used, 0) ORDER BY m, p), array_agg(coalesce(c.reserved, 0) ORDER BY m, p)
-  INTO caps, used, reserved
+  SELECT array_agg(l.meter_id IS NOT NULL AND (l.valid_until IS NULL OR l.valid_until > p_now) ORDER BY m, p),
+         array_agg(l.cap ORDER BY m, p),
+         array_agg(coalesce(c.billable, 0) ORDER BY m, p), array_agg(coalesce(c.reserved, 0) ORDER BY m, p)
+  INTO resolved, caps, used, reserved
   FROM generate_series(1, meters) m CROSS JOIN generate_series(1, periods) p
-  LEFT JOIN subscriptions_limits l ON l.org_id = p_org AND l.meter_id = meter_ids[m] AND l.period_start = starts[p]
+  LEFT JOIN subscriptions_terms l ON l.org_id = p_org AND l.meter_id = meter_ids[m] AND l.period_start = starts[p]
   LEFT JOIN usage_counters c ON c.org_id = p_org AND c.meter_id = meter_ids[m] AND c.period_start = starts[p];
-  SELECT array_agg(CASE s WHEN 1 THEN l.per_day WHEN 2 THEN l.per_hour ELSE l.per_minute END ORDER BY m, p, s)
-  INTO span_caps
-  FROM generate_series(1, meters) m CROSS JOIN generate_series(1, periods) p CROSS JOIN generate_series(1, 3) s
-  LEFT JOIN subscriptions_limits l ON l.org_id = p_org AND l.meter_id = meter_ids[m] AND l.period_start = starts[p];
-  SELECT array_agg(coalesce(w.used, 0) ORDER BY m, s) INTO span_used
-  FROM generate_series(1, meters) m CROSS JOIN generate_series(1, 3) s
-  LEFT JOIN usage_windows w ON w.org_id = p_org AND w.meter_id = meter_ids[m] AND w.span = span_names[s]
-    AND w.starts_at = span_starts[s];
+  IF p_limited THEN
+    SELECT array_agg(g.m ORDER BY g.n), array_agg(g.span ORDER BY g.n), array_agg(g.starts_at ORDER BY g.n),
+           array_agg(g.ends_at ORDER BY g.n), array_agg(g.cap ORDER BY g.n), array_agg(g.used ORDER BY g.n)
+    INTO win_meter, win_span, win_start, win_end, win_cap, win_used
+    FROM usage_admit_windows(p_org, p_now, meter_ids, aggregations, starts, zones, p_meter, p_quantity, p_at) g;
+  END IF;
+  windowed := coalesce(cardinality(win_meter), 0) > 0;
   taken := array_fill(0::numeric, ARRAY[meters * periods]);
+  freed := taken;
   counts := array_fill(0::bigint, ARRAY[meters * periods]);
-  span_taken := array_fill(NULL::numeric, ARRAY[meters * 3]);
+  win_taken := array_fill(NULL::numeric, ARRAY[coalesce(cardinality(win_meter), 0)]);
 
   FOR e IN
     SELECT x.i, x.m, x.q, x.a, x.c, x.v, uuid_send(x.content) AS content, k.content AS known,
-           dense_rank() OVER (ORDER BY x.key)::integer AS nth
+           dense_rank() OVER (ORDER BY x.key)::integer AS nth, g.wins
     FROM unnest(p_keys, p_contents, p_meter, p_quantity, p_at, p_client, p_values)
       WITH ORDINALITY x (key, content, m, q, a, c, v, i)
     LEFT JOIN usage_keys k ON k.org_id = p_org AND k.key = x.key
+    LEFT JOIN (
+      SELECT s.m, s.period, s.minute, array_agg(n.n ORDER BY n.span) AS wins
+      FROM usage_batch_spans(p_org, p_now, meter_ids, aggregations, starts, zones, CASE WHEN windowed THEN p_meter END,
+                             p_quantity, p_at) s
+      JOIN unnest(win_meter, win_span, win_start) WITH ORDINALITY n (m, span, starts_at, n)
+        ON n.m = s.m AND n.span = s.span AND n.starts_at = s.starts_at
+      GROUP BY 1, 2, 3) g
+      ON g.m = x.m AND g.period = width_bucket(x.a, starts) AND g.minute = date_trunc('minute', x.a)
     ORDER BY x.i
   LOOP
     reason := NULL;
@@ -79,26 +89,34 @@ BEGIN
       WHEN e.a > p_newest THEN 'event_in_future'
       WHEN meter_ids[e.m] IS NULL THEN 'unknown_meter'
       WHEN e.c > 0 AND client_ids[e.c] IS NULL THEN 'unknown_client'
+      WHEN e.c > 0 AND e.a >= client_ends[e.c] THEN 'client_deleted'
       WHEN e.v IS NULL AND aggregations[e.m] = 'unique' THEN 'invalid_event' END;
     IF code = 'duplicate' THEN
       duplicates := duplicates + 1;
       CONTINUE;
     ELSIF code IS NULL THEN
       slot := (e.m - 1) * periods + width_bucket(e.a, starts);
-      delta := CASE aggregations[e.m] WHEN 'count' THEN 1 WHEN 'unique' THEN (
-          SELECT 1 - count(*) FROM usage_uniques u WHERE u.org_id = p_org AND u.meter_id = meter_ids[e.m]
-          AND u.period_start = starts[width_bucket(e.a, starts)] AND u.value_hash = e.v)
+      IF p_limited AND NOT resolved[slot] THEN
+        RAISE EXCEPTION 'the terms of a meter are unresolved' USING ERRCODE = 'TK004';
+      END IF;
+      counted := NULL;
+      IF aggregations[e.m] = 'unique' THEN
+        counted := usage_value_counted(p_org, meter_ids[e.m], starts[width_bucket(e.a, starts)], e.v);
+      END IF;
+      delta := CASE aggregations[e.m] WHEN 'count' THEN 1
+        WHEN 'unique' THEN CASE WHEN counted IS NULL OR (p_billable AND NOT counted) THEN 1 ELSE 0 END
         ELSE e.q END;
-      total := CASE aggregations[e.m] WHEN 'max' THEN delta ELSE used[slot] + reserved[slot] + delta END;
       IF p_limited AND delta > 0 THEN
+        total := CASE aggregations[e.m] WHEN 'max' THEN delta ELSE used[slot] + reserved[slot] + delta END;
         IF total > caps[slot] THEN
-          reason := usage_facts('period', caps[slot], used[slot], reserved[slot], ends[width_bucket(e.a, starts)]);
+          reason := usage_facts('period', caps[slot], used[slot], reserved[slot], starts[width_bucket(e.a, starts)],
+                                ends[width_bucket(e.a, starts)], delta, aggregations[e.m] = 'max');
         END IF;
-        FOR s IN 1..3 LOOP
-          place := (e.m - 1) * 3 + s;
-          total := CASE aggregations[e.m] WHEN 'max' THEN delta ELSE span_used[place] + delta END;
-          IF reason IS NULL AND total > span_caps[(slot - 1) * 3 + s] THEN
-            reason := usage_facts(span_names[s], span_caps[(slot - 1) * 3 + s], span_used[place], 0, span_ends[s]);
+        FOREACH place IN ARRAY coalesce(e.wins, '{}') LOOP
+          total := CASE aggregations[e.m] WHEN 'max' THEN delta ELSE win_used[place] + delta END;
+          IF reason IS NULL AND total > win_cap[place] THEN
+            reason := usage_facts(win_span[place], win_cap[place], win_used[place], 0, win_start[place],
+                                  win_end[place], delta, aggregations[e.m] = 'max');
           END IF;
         END LOOP;
       END IF;
@@ -109,21 +127,22 @@ BEGIN
         IF aggregations[e.m] = 'max' THEN
           taken[slot] := greatest(taken[slot], delta);
           used[slot] := greatest(used[slot], delta);
+        ELSIF counted IS FALSE THEN  -- brought by an import before: used already, it takes room from now on
+          freed[slot] := freed[slot] + delta;
+          used[slot] := used[slot] + delta;
         ELSE
           taken[slot] := taken[slot] + delta;
           used[slot] := used[slot] + delta;
         END IF;
-        FOR s IN 1..3 LOOP
-          IF p_limited AND span_caps[(slot - 1) * 3 + s] IS NOT NULL THEN
-            place := (e.m - 1) * 3 + s;
-            span_used[place] := CASE aggregations[e.m] WHEN 'max' THEN greatest(span_used[place], delta)
-                                ELSE span_used[place] + delta END;
-            span_taken[place] := span_used[place];
-          END IF;
+        FOREACH place IN ARRAY coalesce(e.wins, '{}') LOOP
+          win_used[place] := CASE aggregations[e.m] WHEN 'max' THEN greatest(win_used[place], delta)
+                             ELSE win_used[place] + delta END;
+          win_taken[place] := win_used[place];
         END LOOP;
         IF aggregations[e.m] = 'unique' AND delta > 0 THEN
-          INSERT INTO usage_uniques (org_id, meter_id, period_start, value_hash)
-          VALUES (p_org, meter_ids[e.m], starts[width_bucket(e.a, starts)], e.v);
+          INSERT INTO usage_uniques AS u (org_id, meter_id, period_start, value_hash, billable)
+          VALUES (p_org, meter_ids[e.m], starts[width_bucket(e.a, starts)], e.v, p_billable)
+          ON CONFLICT (org_id, meter_id, period_start, value_hash) DO UPDATE SET billable = true;
         END IF;
         CONTINUE;
       END IF;
@@ -138,6 +157,6 @@ BEGIN
 
   SELECT jsonb_agg(jsonb_build_object('index', r.i, 'code', r.c, 'facts', r.f)) INTO refused
   FROM unnest(places, codes, reasons) r (i, c, f);
-  PERFORM usage_consume_admitted(p_org, p_billable, meter_ids, aggregations, starts, taken, counts,
-                                 span_names, span_starts, span_taken);
+  PERFORM usage_consume_admitted(p_org, p_billable, meter_ids, aggregations, starts, taken, freed, counts,
+                                 win_meter, win_span, win_start, win_end, win_taken);
 END $$;

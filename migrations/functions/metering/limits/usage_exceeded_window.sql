@@ -1,12 +1,13 @@
--- Returns the first window that `quantity` more would exceed, as the facts of a refusal; NULL if it fits. Read-only.
+-- Returns the first window that `quantity` more at an instant would exceed, as the facts of a refusal; NULL if it fits.
+-- Read-only.
 CREATE OR REPLACE FUNCTION usage_exceeded_window(
-  org uuid, meter integer, at timestamptz, quantity numeric, greatest_only boolean,
+  org uuid, meter integer, zone text, at timestamptz, now timestamptz, quantity numeric, greatest_only boolean,
   per_minute numeric, per_hour numeric, per_day numeric)
 RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
-    SELECT usage_facts(s.span, s.cap, coalesce(w.used, 0), 0, s.ends_at)
-    FROM usage_spans(org, at, per_minute, per_hour, per_day) s
+    SELECT usage_facts(s.span, s.cap, coalesce(w.used, 0), 0, s.starts_at, s.ends_at, quantity, greatest_only)
+    FROM usage_spans(zone, at, now, per_minute, per_hour, per_day) s
     LEFT JOIN usage_windows w ON w.org_id = org AND w.meter_id = meter AND w.span = s.span AND w.starts_at = s.starts_at
     WHERE quantity > 0 AND CASE WHEN greatest_only THEN quantity ELSE coalesce(w.used, 0) + quantity END > s.cap
     LIMIT 1);

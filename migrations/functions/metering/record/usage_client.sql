@@ -1,12 +1,12 @@
--- Finds the client that an event names by the org's own reference or by id; NULL if there is none or it was deleted.
-CREATE OR REPLACE FUNCTION usage_client(org uuid, named text) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
-DECLARE
-  found_id uuid;
+-- Finds the client that an event names by id or by the org's own reference, also a deleted one, with the time of its
+-- deletion; NULLs if there is none. A reference that is the id of a client of the org means that client.
+CREATE OR REPLACE FUNCTION usage_client(org uuid, named text, OUT id uuid, OUT deleted_at timestamptz)
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  SELECT c.id INTO found_id FROM accounts_clients c WHERE c.org_id = org AND c.ref = named AND c.deleted_at IS NULL;
-  IF found_id IS NULL AND named ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN
-    SELECT c.id INTO found_id FROM accounts_clients c
-    WHERE c.org_id = org AND c.id = named::uuid AND c.deleted_at IS NULL;
+  IF named ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN
+    SELECT c.id, c.deleted_at INTO id, deleted_at FROM accounts_clients c WHERE c.org_id = org AND c.id = named::uuid;
   END IF;
-  RETURN found_id;
+  IF id IS NULL THEN
+    SELECT c.id, c.deleted_at INTO id, deleted_at FROM accounts_clients c WHERE c.org_id = org AND c.ref = named;
+  END IF;
 END $$;

@@ -1,9 +1,11 @@
 -- Records one event exactly once, in one round trip. Outcomes: recorded, duplicate, the refusals id_conflict,
--- event_too_old, event_in_future, unknown_meter, unknown_client, invalid_event and quota_exceeded (with facts), and
--- no_period, after which the caller opens the event's period and repeats.
+-- event_too_old, event_in_future, unknown_meter, unknown_client, client_deleted, invalid_event and quota_exceeded (with
+-- facts), and unresolved: the event's period is not open, or the meter's terms in it are missing or have run out. The
+-- caller has them resolved and repeats.
 --
 -- A refusal detected up front writes nothing. Losing a race while writing raises TK001 with the facts, and rolls the
--- event back. Rows are always locked in the order subjects, keys, uniques, windows, counters.
+-- event back; TK005, if somebody else made the client meanwhile: the caller repeats. Rows are always locked in the order
+-- subjects, keys, clients, uniques, windows, counters.
 --
 -- p_flush requires PostgreSQL 17 or newer and no synchronous standby: commit without waiting for the disk, which
 -- releases the hot counter's row at once, then flush the WAL, then return. The WAL is sequential, so the flush covers

@@ -1,13 +1,11 @@
--- Returns the opaque id of a host's user label. Creates it if missing, linked to the member with that external id.
+-- Returns the opaque id of a host's user label. Creates it if missing.
 CREATE OR REPLACE FUNCTION usage_subject(org uuid, wanted text) RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
   found_id uuid;
 BEGIN
   SELECT s.id INTO found_id FROM subjects s WHERE s.org_id = org AND s.label = wanted;
   IF found_id IS NULL THEN
-    INSERT INTO subjects (org_id, id, label, user_id)
-    VALUES (org, gen_random_uuid(), wanted,
-            (SELECT m.user_id FROM accounts_memberships m WHERE m.org_id = org AND m.external_id = wanted))
+    INSERT INTO subjects (org_id, id, label) VALUES (org, gen_random_uuid(), wanted)
     ON CONFLICT (org_id, label) DO NOTHING;
     SELECT s.id INTO found_id FROM subjects s WHERE s.org_id = org AND s.label = wanted;
   END IF;

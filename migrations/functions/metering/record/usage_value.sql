@@ -4,8 +4,8 @@ CREATE OR REPLACE FUNCTION usage_value(
   dimension text, kind text, provider text, endpoint text, language text, format text, subject uuid, client uuid,
   job text)
 RETURNS bytea LANGUAGE sql STABLE AS $$
-  SELECT substr(sha256(convert_to(CASE dimension
+  SELECT usage_value_hash(CASE dimension
     WHEN 'kind' THEN kind WHEN 'provider' THEN provider WHEN 'endpoint' THEN endpoint WHEN 'language' THEN language
     WHEN 'format' THEN format WHEN 'user' THEN subject::text WHEN 'client' THEN client::text WHEN 'job' THEN job
-  END, 'UTF8')), 1, 16)
+  END)
 $$;

@@ -37,24 +37,25 @@ BEGIN
     END IF;
 
     SELECT array_agg(a.meter_id), array_agg(a.day) INTO anew_meters, anew_days FROM (
-        SELECT c.meter_id, date_trunc(bucket, c.local_at)::date AS day FROM usage_counted c
-        WHERE c.org_id = org AND c.tx >= mark.upto AND c.seq > mark.floor_seq AND c.aggregation = 'unique'
-          AND c.occurred_at >= since - doubt AND c.occurred_at < until + doubt
-        UNION
-        SELECT n.meter_id, date_trunc(bucket, n.day::timestamp)::date FROM rollup_anew n
-        WHERE n.org_id = org AND n.day >= whole_from AND n.day < whole_to) a;
+        SELECT DISTINCT c.meter_id, date_trunc(bucket, c.local_at)::date AS day FROM usage_counted c
+        WHERE c.org_id = org AND c.tx >= mark.upto AND c.seq > mark.floor_seq AND c.aggregation = 'max' AND c.sign < 0
+          AND c.occurred_at >= since - doubt AND c.occurred_at < until + doubt) a;
 
     RETURN QUERY
     WITH tail AS (
-        SELECT date_trunc(bucket, c.local_at)::date AS day, c.meter_id, d.value,
+        SELECT date_trunc(bucket, c.local_at)::date AS day, c.meter_id, c.value,
                CASE WHEN c.aggregation = 'max' THEN max(c.amount) ELSE sum(c.amount) END AS quantity, count(*) AS events
-        FROM usage_counted c,
-             LATERAL (VALUES ('', ''), ('kind', c.kind), ('provider', c.provider), ('endpoint', c.endpoint),
-                             ('user', c."user"), ('client', c.client), ('key', c."key")) d (dimension, value)
+        FROM usage_by_dimension c
         WHERE c.org_id = org AND c.tx >= mark.upto AND c.seq > mark.floor_seq AND c.aggregation <> 'unique'
           AND c.occurred_at >= since - doubt AND c.occurred_at < until + doubt
-          AND c.local_at >= whole_from AND c.local_at < whole_to AND d.dimension = wanted AND d.value IS NOT NULL
+          AND c.local_at >= whole_from AND c.local_at < whole_to AND c.dimension = wanted
         GROUP BY 1, 2, 3, c.aggregation
+    ), items AS (
+        SELECT date_trunc(bucket, c.day::timestamp)::date AS day, c.meter_id, c.value, c.value_hash,
+               max(c.stood) AS stood, sum(c.added) AS days, sum(c.events) AS events
+        FROM rollup_value_changes(ARRAY[org], since - doubt, until + doubt, mark.upto, above, mark.floor_seq) c
+        WHERE c.dimension = wanted AND c.day >= whole_from AND c.day < whole_to
+        GROUP BY 1, 2, 3, 4
     ), rolled AS (
         SELECT d.day, d.meter_id, d.value, d.quantity, d.events FROM usage_days d
         WHERE bucket = 'day' AND d.org_id = org AND d.dimension = wanted AND d.day >= whole_from AND d.day < whole_to
@@ -70,7 +71,11 @@ BEGIN
     FROM (
         SELECT r.* FROM rolled r WHERE mark.valid AND (r.meter_id, r.day) NOT IN (SELECT a.meter_id, a.day FROM anew a)
         UNION ALL
-        SELECT t.* FROM tail t
+        SELECT t.* FROM tail t WHERE (t.meter_id, t.day) NOT IN (SELECT a.meter_id, a.day FROM anew a)
+        UNION ALL
+        SELECT i.day, i.meter_id, i.value,
+               CASE bucket WHEN 'day' THEN i.days ELSE rollup_month_added(i.stood, i.days) END, i.events
+        FROM items i
         UNION ALL
         SELECT f.day, f.meter_id, f.value, f.quantity, f.events
         FROM usage_figures(bucket, ARRAY[org], anew_meters,

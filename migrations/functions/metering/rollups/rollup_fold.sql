@@ -1,10 +1,10 @@
--- Folds one bounded step; call it again while `more`. `at` is the business time of the fold. Days in the queue wait for
--- `rest` before they are recomputed, so that a busy day is not recomputed at every step.
-CREATE OR REPLACE FUNCTION rollup_fold(
-    max_rows integer, at timestamptz, rest interval, OUT folded bigint, OUT more boolean)
+-- Folds one bounded step; call it again while `more`: a step that stops early or rebuilds something leaves more to do,
+-- transactions that end meanwhile do not. `at` is the business time of the fold.
+CREATE OR REPLACE FUNCTION rollup_fold(max_rows integer, at timestamptz, OUT folded bigint, OUT more boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
     state rollup_state;
+    ends bigint;
     waiting uuid[];
 BEGIN
     PERFORM pg_advisory_xact_lock(rollup_lock_key());
@@ -26,9 +26,9 @@ BEGIN
         PERFORM rollup_rebuild(waiting);
         RETURN;
     END IF;
-    SELECT rollup_fold_span(state, e.upto) + rollup_enqueue(state, e.upto, at), e.upto INTO folded, state.upto
-    FROM (SELECT rollup_fold_end(state, max_rows) AS upto) e;
-    UPDATE rollup_state SET upto = state.upto, floor_seq = state.floor_seq, folded_at = at;
-    more := rollup_drain_queue(state, at - rest, 200)
-        OR state.upto < pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+    SELECT e.upto, e.more INTO ends, more FROM rollup_fold_end(state, max_rows) e;
+    folded := rollup_fold_span(state, ends);
+    folded := folded + rollup_fold_values(state, ends);
+    PERFORM rollup_recompute_peaks(state, ends);
+    UPDATE rollup_state SET upto = ends, floor_seq = state.floor_seq, folded_at = at;
 END $$;

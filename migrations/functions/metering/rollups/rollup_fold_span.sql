@@ -1,5 +1,5 @@
 -- Folds the transactions [state.upto, upto) into days, months and totals. Sums and counts are added, maxima only grow;
--- rollup_enqueue queues the days that cannot be added to (unique values, maxima with reversals).
+-- rollup_fold_values folds unique values, and rollup_recompute_peaks lowers maxima whose event is reversed.
 --
 -- The planner cannot estimate a span's rows from the BRIN index on tx, so nested loops are disabled in favour of
 -- hashing.

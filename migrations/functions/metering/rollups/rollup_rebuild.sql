@@ -3,16 +3,18 @@ CREATE OR REPLACE FUNCTION rollup_rebuild(orgs uuid[]) RETURNS void LANGUAGE plp
 DECLARE state rollup_state;
 BEGIN
     SELECT * INTO state FROM rollup_state WHERE name = 'orgs';
-    PERFORM rollup_add_unique_totals(orgs, NULL, -1);
+    PERFORM rollup_add_unique_totals(orgs, -1);
     INSERT INTO rollup_orgs (org_id, time_zone, stale)
     SELECT o.id, o.time_zone, false FROM accounts_orgs o WHERE o.id = ANY (orgs)
     ON CONFLICT (org_id) DO UPDATE SET time_zone = excluded.time_zone, stale = false;
-    DELETE FROM rollup_anew a WHERE a.org_id = ANY (orgs);
+    DELETE FROM rollup_values v WHERE v.org_id = ANY (orgs);
     DELETE FROM usage_days d WHERE d.org_id = ANY (orgs);
     DELETE FROM usage_months m WHERE m.org_id = ANY (orgs);
     INSERT INTO usage_days (org_id, day, meter_id, dimension, value, quantity, events)
     SELECT * FROM usage_figures('day', orgs, NULL, '-infinity', 'infinity', state.upto, state.floor_seq);
     INSERT INTO usage_months (org_id, month, meter_id, dimension, value, quantity, events)
     SELECT * FROM usage_figures('month', orgs, NULL, '-infinity', 'infinity', state.upto, state.floor_seq);
-    PERFORM rollup_add_unique_totals(orgs, NULL, 1);
+    INSERT INTO rollup_values (org_id, meter_id, value_hash, day, standing)
+    SELECT * FROM rollup_value_figures(orgs, state.upto, state.floor_seq) ORDER BY 1, 2, 3, 4;
+    PERFORM rollup_add_unique_totals(orgs, 1);
 END $$;

@@ -6,7 +6,7 @@ BEGIN
     DELETE FROM usage_totals;
     INSERT INTO usage_totals (day, meter_id, dimension, value, quantity, events)
     SELECT * FROM usage_total_figures(NULL, '-infinity', 'infinity', state.upto, state.floor_seq);
-    PERFORM rollup_add_unique_totals(NULL, NULL, 1);
+    PERFORM rollup_add_unique_totals(NULL, 1);
     UPDATE rollup_state SET cluster = state.cluster, upto = state.upto, floor_seq = state.floor_seq
     WHERE name = 'totals';
 END $$;

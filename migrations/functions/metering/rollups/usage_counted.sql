@@ -1,6 +1,7 @@
 -- The events that count, billable or imported, with their amount, meter, and local time. Folding, the current part of
 -- pages, recounts and `flask usage verify` all read this view. The time zone is that of the org's roll-ups: a change of
--- the org's zone takes effect at the next fold.
+-- the org's zone takes effect at the next fold. A reversing event has the time (`occurred_at`) of the one it reverses: so
+-- they stand in the same period, day and month.
 CREATE OR REPLACE VIEW usage_counted AS
 SELECT e.org_id, e.meter_id, m.aggregation, e.occurred_at, e.recorded_at, e.seq, e.tx, e.source,
        e.occurred_at AT TIME ZONE coalesce(r.time_zone, o.time_zone) AS local_at,
@@ -18,4 +19,4 @@ FROM usage_events e
 JOIN catalog_meters m ON m.id = e.meter_id
 JOIN accounts_orgs o ON o.id = e.org_id
 LEFT JOIN rollup_orgs r ON r.org_id = e.org_id
-WHERE e.billable OR e.source = 'import';
+WHERE e.billable OR e.source IN ('import', 'void');

@@ -13,18 +13,16 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                ELSE sum(n.amount) END,
            sum(n.events)::bigint
     FROM (
-        SELECT c.org_id, c.meter_id, c.aggregation, d.dimension, d.value,
+        SELECT c.org_id, c.meter_id, c.aggregation, c.dimension, c.value,
                CASE bucket WHEN 'range' THEN DATE '1970-01-01' WHEN 'month' THEN date_trunc('month', c.local_at)::date
                     ELSE c.local_at::date END AS day,
                CASE WHEN c.aggregation = 'unique' THEN c.item END AS item,
                CASE WHEN c.aggregation = 'max' THEN abs(c.amount) END AS peak,
                sum(c.sign) AS standing, sum(c.amount) AS amount, count(*) AS events
-        FROM usage_counted c,
-             LATERAL (VALUES ('', ''), ('kind', c.kind), ('provider', c.provider), ('endpoint', c.endpoint),
-                             ('user', c."user"), ('client', c.client), ('key', c."key")) d (dimension, value)
+        FROM usage_by_dimension c
         WHERE c.org_id = ANY (orgs) AND c.occurred_at >= since AND c.occurred_at < until
           AND (meters IS NULL OR c.meter_id = ANY (meters))
-          AND (c.tx < upto OR c.seq <= floor) AND d.value IS NOT NULL
+          AND (c.tx < upto OR c.seq <= floor)
         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
     ) n
     GROUP BY n.org_id, n.day, n.meter_id, n.dimension, n.value, n.aggregation

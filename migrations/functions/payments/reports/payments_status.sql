@@ -1,17 +1,17 @@
 -- Billing status of an org: one row, with nulls if it never paid. `amount_remaining` to `confirm_url` sum up what it
 -- owes (`payments_owed`); `checkout_*` is its open checkout, if any. `unlisted_price_id` is the price of its
--- subscription if that names none of our plans.
+-- subscription if that names none of our plans; `contact_error` is what Stripe refused of its address or tax id.
 CREATE OR REPLACE FUNCTION payments_status(org uuid) RETURNS TABLE (
     stripe_id text, customer_id text, card_brand text, card_last4 text, card_exp_month integer, card_exp_year integer,
     grace_ends_at timestamptz, amount_remaining bigint, due_currency text, next_attempt_at timestamptz,
     due_invoices integer, confirm_url text,
     checkout_version_id uuid, checkout_interval text, checkout_currency text,
-    unlisted_price_id text)
+    unlisted_price_id text, contact_error text)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
 SELECT running.stripe_id, customer.id, customer.card_brand, customer.card_last4, customer.card_exp_month,
        customer.card_exp_year, dunning.grace_ends_at, due.amount, due.currency, due.next_attempt_at,
        due.invoices, due.confirm_url, checkout.plan_version_id, checkout.interval, checkout.currency,
-       unlisted.price_id
+       unlisted.price_id, customer.contact_error
 FROM (SELECT payments_open_subscription(org) AS stripe_id) running
 LEFT JOIN payments_prices_unknown unlisted ON unlisted.stripe_subscription_id = running.stripe_id
 LEFT JOIN stripe_customers customer ON customer.org_id = org AND customer.deleted_at IS NULL

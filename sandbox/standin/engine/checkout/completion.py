@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.standin.engine import customers, metadata
-from sandbox.standin.engine.invoices import life_cycle, totals
+from sandbox.standin.engine.invoices import discounts, drafts, life_cycle
 from sandbox.standin.engine.invoices.lines import build_invoice_item_line, build_pricing
 from sandbox.standin.engine.payments import attempts
 from sandbox.standin.engine.shapes import checkout_shape, invoice_shape
@@ -53,7 +53,7 @@ def _create_discounts(world: World, session: Obj, **more: Any) -> list[str]:
     discount_ids = []
     for row in session["discounts"] or []:
         coupon = world.get("coupon", row["coupon"])
-        discount = totals.new_discount(
+        discount = discounts.new_discount(
             world,
             coupon,
             customer=session["customer"],
@@ -88,7 +88,7 @@ def _create_invoice(world: World, session: Obj, customer: Obj | None, intent: Ob
         return
     data = session["_data"]["invoice_creation"].get("invoice_data") or {}
     session["customer"] = customer["id"]
-    invoice = life_cycle.draft(
+    invoice = drafts.draft(
         world, customer, currency=session["currency"], reason="manual", description=data.get("description"),
         metadata=metadata.merged({}, data.get("metadata")), discounts=_create_discounts(world, session),
     )  # fmt: skip
@@ -102,7 +102,7 @@ def _create_invoice(world: World, session: Obj, customer: Obj | None, intent: Ob
         )  # fmt: skip
         world.emit("invoiceitem.created", world.add(item))
         invoice["lines"]["data"].append(build_invoice_item_line(world, invoice, item))
-    life_cycle.publish(world, invoice)
+    drafts.publish(world, invoice)
     life_cycle.finalize(world, invoice, intent)
     if invoice["status"] == "open":
         life_cycle.mark_paid(world, invoice)

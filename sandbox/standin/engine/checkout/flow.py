@@ -8,7 +8,7 @@ from sandbox.standin.engine import cards, proration
 from sandbox.standin.engine.cards import CardForm, Verdict
 from sandbox.standin.engine.checkout import completion
 from sandbox.standin.engine.customers import get_active_customer
-from sandbox.standin.engine.payments import attempts, saved_cards
+from sandbox.standin.engine.payments import attempts, minimums, saved_cards
 from sandbox.standin.engine.subscriptions.settings import trial_end
 from sandbox.standin.store.schedule import scheduled
 from sandbox.standin.store.sqlite import Obj
@@ -154,6 +154,7 @@ def _ensure_payment_intent(world: World, session: Obj) -> Obj:
 
 
 def _is_usable(world: World, session: Obj, code: Obj) -> bool:
+    """Whether the code applies, and leaves nothing or enough to be charged."""
     coupon = world.find(code["promotion"]["coupon"] or "")
     if coupon is None or coupon.get("deleted") or not coupon["valid"]:
         return False
@@ -166,7 +167,10 @@ def _is_usable(world: World, session: Obj, code: Obj) -> bool:
         limited["max_redemptions"] is None or limited["times_redeemed"] < limited["max_redemptions"]
         for limited in (code, coupon)
     )
+    subtotal = session["amount_subtotal"]
+    if minimums.is_too_small(subtotal - proration.discount_amount(subtotal, coupon), session["currency"]):
+        return False
     least, first = code["restrictions"]["minimum_amount"], code["restrictions"]["first_time_transaction"]
     if first and session["customer"] and world.all("charge", customer=session["customer"], paid=True):
         return False
-    return below_maximum and (least is None or session["amount_subtotal"] >= least)
+    return below_maximum and (least is None or subtotal >= least)

@@ -70,7 +70,8 @@ def build_invoice_item_line(world: World, invoice: Obj, item: Obj) -> Obj:
         "proration_details": {"credited_items": None},
         "subscription": subscription,
     }
-    more = {name: item[name] for name in ("description", "discountable", "metadata", "pricing", "quantity")}
+    names = ("description", "discountable", "discounts", "metadata", "pricing", "quantity")
+    more = {name: item[name] for name in names}
     period = (item["period"]["start"], item["period"]["end"])
     parent = {"invoice_item_details": details, "subscription_item_details": None, "type": "invoice_item_details"}
     ident = world.new_id("il")

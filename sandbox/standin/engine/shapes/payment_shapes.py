@@ -74,10 +74,7 @@ def charge(ident: str, now: int, intent: Obj, method: Obj, refusal: cards.CardRe
         "metadata": dict(intent["metadata"]),
         "payment_intent": intent["id"],
         "payment_method": method["id"],
-        "payment_method_details": {
-            "card": _card_details(method["card"], intent["amount"], secured=secured),
-            "type": "card",
-        },
+        "payment_method_details": _method_details(method, intent["amount"], secured=secured),
         "radar_options": {},
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
@@ -90,6 +87,13 @@ def charge(ident: str, now: int, intent: Obj, method: Obj, refusal: cards.CardRe
         **_money(intent["amount"], paid=refusal is None),
         **_failure(refusal),
     }
+
+
+def _method_details(method: Obj, amount: int, *, secured: bool) -> Obj:
+    """What was charged: a card, or Link, which shows nothing of the card behind it."""
+    if method["type"] == "link":
+        return {"link": {"country": None}, "type": "link"}
+    return {"card": _card_details(method["card"], amount, secured=secured), "type": "card"}
 
 
 def _money(amount: int, *, paid: bool) -> Obj:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sandbox.standin.engine import proration, subscription_status
 from sandbox.standin.engine.cards import declined
-from sandbox.standin.engine.invoices import life_cycle
+from sandbox.standin.engine.invoices import collection, drafts, life_cycle
 from sandbox.standin.engine.invoices.lines import build_invoice_item_line, build_item_line, build_proration_line
 from sandbox.standin.engine.shapes import invoice_shape, subscription_shape
 from sandbox.standin.engine.subscriptions import pending_updates, renewals
@@ -112,7 +112,7 @@ def apply_change(world: World, subscription: Obj, change: ItemChange) -> None:
 
 def build_invoice(world: World, subscription: Obj, change: ItemChange) -> Obj:
     """Build the draft that bills the change at once; not yet in the world."""
-    invoice = life_cycle.build_subscription_draft(world, subscription, "subscription_update")
+    invoice = drafts.build_subscription_draft(world, subscription, "subscription_update")
     invoice["parent"]["subscription_details"]["subscription_proration_date"] = change.moment
     waiting = renewals.waiting_items(world, subscription)
     invoice["lines"]["data"] = [build_invoice_item_line(world, invoice, item) for item in waiting]
@@ -129,10 +129,10 @@ def _invoice_now(world: World, subscription: Obj, change: ItemChange, behavior: 
         subscription["latest_invoice"] = invoice["id"]
         if behavior == "pending_if_incomplete":
             subscription["_pending"] = {"invoice": invoice["id"], "items": change.after, "anchor": change.anchor}
-    life_cycle.publish(world, invoice)
+    drafts.publish(world, invoice)
     life_cycle.finalize(world, invoice)
     if invoice["status"] == "open":
-        verdict = life_cycle.pay(world, invoice)
+        verdict = collection.pay(world, invoice)
         if verdict.refusal is not None and behavior == "error_if_incomplete":
             raise declined(verdict.refusal, keep=False)
     if "_pending" in subscription:

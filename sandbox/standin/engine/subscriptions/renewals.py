@@ -1,10 +1,11 @@
-"""Scheduled work on subscriptions: renewals, payment retries, cancellation at a planned time."""
+"""Scheduled work on subscriptions: renewals, cancellation at a planned time."""
 
 from __future__ import annotations
 
 from sandbox.standin.engine import proration, subscription_status
-from sandbox.standin.engine.invoices import life_cycle, totals
+from sandbox.standin.engine.invoices import discounts, drafts
 from sandbox.standin.engine.invoices.lines import build_invoice_item_line, build_item_line
+from sandbox.standin.engine.subscriptions import pauses
 from sandbox.standin.store.schedule import scheduled
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
@@ -29,7 +30,7 @@ def renew(world: World, subscription: str, end: int) -> None:
         old = move_period(row)
         invoice = _publish_draft(world, row, old)
         row["latest_invoice"] = invoice["id"]
-        row["discounts"] = totals.discounts_on_renewal(world, row["discounts"], end)
+        row["discounts"] = discounts.discounts_on_renewal(world, row["discounts"], end)
     subscription_status.schedule_renewal(world, row)
 
 
@@ -45,9 +46,9 @@ def move_period(subscription: Obj) -> tuple[int, int]:
 
 def renewal_invoice(world: World, subscription: Obj, old: tuple[int, int]) -> Obj:
     """Build the draft for the current period, including pending invoice items; not yet in the world."""
-    discounts = totals.discounts_on_renewal(world, subscription["discounts"], old[1])
-    invoice = life_cycle.build_subscription_draft(
-        world, subscription, "subscription_cycle", period_start=old[0], period_end=old[1], discounts=discounts
+    kept = discounts.discounts_on_renewal(world, subscription["discounts"], old[1])
+    invoice = drafts.build_subscription_draft(
+        world, subscription, "subscription_cycle", period_start=old[0], period_end=old[1], discounts=kept
     )
     for item in waiting_items(world, subscription):
         invoice["lines"]["data"].append(build_invoice_item_line(world, invoice, item))
@@ -75,11 +76,17 @@ def assign_waiting_items(world: World, subscription: Obj, invoice: Obj) -> None:
 
 
 def _publish_draft(world: World, subscription: Obj, old: tuple[int, int]) -> Obj:
+    """The invoice of the period: a draft for the clock; only a draft if unpaid; as the pause has it if paused."""
     invoice = renewal_invoice(world, subscription, old)
     assign_waiting_items(world, subscription, invoice)
-    collect = subscription["status"] != "unpaid"
-    invoice["auto_advance"] = collect
-    return life_cycle.publish(world, invoice, finalize_in=life_cycle.HOUR if collect else None)
+    pause = subscription["pause_collection"]
+    by_clock = subscription["status"] != "unpaid" and pause is None
+    if not by_clock:
+        drafts.stop_clock(invoice)
+    drafts.publish(world, invoice, by_clock=by_clock)
+    if pause is not None:
+        pauses.close_draft(world, invoice, pause["behavior"])
+    return invoice
 
 
 def _may_continue(world: World, subscription: Obj) -> bool:
@@ -96,15 +103,6 @@ def _may_continue(world: World, subscription: Obj) -> bool:
         subscription["status"] = "paused"
     world.emit("customer.subscription.paused", subscription)
     return False
-
-
-@scheduled("retry_invoice")
-def retry_invoice(world: World, invoice: str) -> None:
-    """Retry a failed payment at its scheduled time."""
-    row = world.find(invoice)
-    if row is None or row["status"] != "open" or row["next_payment_attempt"] != world.now():
-        return
-    life_cycle.pay(world, row, automatic=True)
 
 
 @scheduled("cancel_subscription")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.standin.engine import subscription_status
-from sandbox.standin.engine.invoices import totals
+from sandbox.standin.engine.invoices import discounts, totals
 from sandbox.standin.engine.payments import saved_cards
 from sandbox.standin.engine.subscriptions.start import first_invoice
 from sandbox.standin.errors import invalid
@@ -98,16 +98,9 @@ def _merged(old: Any, new: Any) -> Any:
 
 
 def create_discounts(world: World, subscription: Obj, rows: list[Any]) -> list[str]:
-    discount_ids = []
-    for row in rows:
-        code = world.get("promotion_code", row["promotion_code"], "discounts") if row.get("promotion_code") else None
-        coupon = world.get("coupon", code["promotion"]["coupon"] if code else row.get("coupon", ""), "discounts")
-        ident = code["id"] if code else None
-        discount = totals.new_discount(
-            world, coupon, customer=subscription["customer"], code=ident, subscription=subscription["id"]
-        )
-        discount_ids.append(discount["id"])
-    return discount_ids
+    return discounts.redeem(
+        world, rows, subscription["customer"], subscription["currency"], subscription=subscription["id"]
+    )
 
 
 def set_cancellation_reasons(subscription: Obj, given: Obj) -> None:

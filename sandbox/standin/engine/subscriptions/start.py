@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sandbox.standin.engine import proration, subscription_status
-from sandbox.standin.engine.invoices import life_cycle
+from sandbox.standin.engine.invoices import drafts, life_cycle
 from sandbox.standin.engine.invoices.lines import build_item_line
 from sandbox.standin.engine.shapes import subscription_shape
 from sandbox.standin.errors import invalid, missing_param
@@ -71,7 +71,7 @@ def start_subscription(world: World, subscription: Obj, intent: Obj | None = Non
     invoice = first_invoice(world, subscription)
     subscription["latest_invoice"] = invoice["id"]
     world.emit("customer.subscription.created", world.save(subscription))
-    life_cycle.publish(world, invoice)
+    drafts.publish(world, invoice)
     life_cycle.finalize(world, invoice, intent)
     if intent is not None and invoice["status"] == "open":
         life_cycle.mark_paid(world, invoice)
@@ -86,7 +86,7 @@ def start_subscription(world: World, subscription: Obj, intent: Obj | None = Non
 
 def first_invoice(world: World, subscription: Obj) -> Obj:
     """Build the draft for the first period: its price, or zero on trial."""
-    invoice = life_cycle.build_subscription_draft(world, subscription, "subscription_create")
+    invoice = drafts.build_subscription_draft(world, subscription, "subscription_create")
     for item in subscription["items"]["data"]:
         period = (item["current_period_start"], item["current_period_end"])
         trial = subscription["trial_end"] is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from sandbox.standin.engine.invoices import life_cycle, totals
+from sandbox.standin.engine.invoices import drafts, totals
 from sandbox.standin.engine.shapes import subscription_shape
 from sandbox.standin.engine.subscriptions import renewals
 from sandbox.standin.store.schedule import scheduled
@@ -16,9 +16,9 @@ URL = "/v1/invoices"
 
 @scheduled("announce_renewal")
 def announce_renewal(world: World, subscription: str, end: int) -> None:
-    """Emit `invoice.upcoming` a week before a renewal; its preview cannot be retrieved."""
+    """Emit `invoice.upcoming` a week before a renewal, not while collection is paused; it cannot be retrieved."""
     row = world.find(subscription)
-    if row is None or row["status"] not in renewals.BILLED or not is_renewed(row):
+    if row is None or row["status"] not in renewals.BILLED or row["pause_collection"] or not is_renewed(row):
         return
     if row["items"]["data"][0]["current_period_end"] == end:
         world.emit("invoice.upcoming", as_preview(world, next_renewal(world, copy.deepcopy(row))))
@@ -34,7 +34,7 @@ def next_renewal(world: World, subscription: Obj) -> Obj:
     """Build the invoice of the next renewal. It moves the period of `subscription`, so pass a copy."""
     old = renewals.move_period(subscription)
     invoice = renewals.renewal_invoice(world, subscription, old)
-    invoice.update(created=old[1], next_payment_attempt=old[1] + life_cycle.HOUR)
+    invoice.update(created=old[1], next_payment_attempt=old[1] + drafts.HOUR)
     return invoice
 
 

@@ -1,4 +1,7 @@
-"""`/v1/invoiceitems`: amounts for the next invoice, or for a draft."""
+"""`/v1/invoiceitems`: amounts for the next invoice, or for a draft.
+
+`tax_behavior` and `tax_code` are taken, but the stand-in computes no tax, and Stripe shows neither on an item.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ from stripe.params import (
 
 from sandbox.standin.engine import metadata
 from sandbox.standin.engine.customers import get_active_customer
-from sandbox.standin.engine.invoices import totals
+from sandbox.standin.engine.invoices import discounts, totals
 from sandbox.standin.engine.invoices.lines import build_invoice_item_line, build_pricing
 from sandbox.standin.engine.shapes import invoice_shape
 from sandbox.standin.errors import invalid, missing_param
 from sandbox.standin.objects import lists
-from sandbox.standin.objects.params import allow_only
+from sandbox.standin.objects.params import allow_only, given_fields
 from sandbox.standin.routes import route
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
@@ -28,7 +31,7 @@ URL = "/v1/invoiceitems"
 MAX_ITEMS = 250
 CHANGED = (
     "amount", "description", "discountable", "metadata", "period", "pricing", "quantity", "quantity_decimal",
-    "unit_amount_decimal",
+    "unit_amount_decimal", "discounts", "tax_behavior", "tax_code",
 )  # fmt: skip
 
 lists.add_retrieve("invoiceitem", URL, InvoiceItemRetrieveParams)
@@ -43,24 +46,23 @@ def create(world: World, params: Obj) -> Obj:
     if not ident:
         raise missing_param("customer")
     customer = get_active_customer(world, ident, "customer")
+    if invoice is not None and invoice["customer"] != customer["id"]:
+        raise invalid("The invoice belongs to another customer.", param="invoice")
     fields = _parse_pricing(world, params)
     currency = params.get("currency") or fields.pop("currency", None) or (invoice or customer).get("currency") or "usd"
     if params.get("subscription"):
-        details = {"subscription": params["subscription"]}
+        details = {"subscription": world.get("subscription", params["subscription"], "subscription")["id"]}
         fields["parent"] = {"subscription_details": details, "type": "subscription_details"}
-    period = params.get("period") or {"start": world.now(), "end": world.now()}
     item = invoice_shape.invoice_item(
         world.new_id("ii"),
         world.now(),
         customer=customer["id"],
         currency=currency,
-        period=dict(period),
-        description=params.get("description"),
-        metadata=metadata.merged({}, params.get("metadata")),
-        discountable=params.get("discountable", True),
+        discountable=fields["amount"] >= 0,
         invoice=invoice and invoice["id"],
         **{name: value for name, value in fields.items() if name != "currency"},
     )
+    _apply(world, item, params)
     world.emit("invoiceitem.created", world.add(item))
     if invoice is not None:
         _add_line(world, invoice, item)
@@ -84,8 +86,7 @@ def update(world: World, params: Obj, ident: str) -> Obj:
     allow_only(params, *CHANGED)
     item = world.get("invoiceitem", ident)
     invoice = _get_draft(world, item["invoice"]) if item["invoice"] else None
-    item.update({name: params[name] for name in ("description", "discountable", "period") if name in params})
-    item["metadata"] = metadata.merged(item["metadata"], params.get("metadata"))
+    _apply(world, item, params)
     if {"amount", "quantity", "unit_amount_decimal", "pricing"} & params.keys():
         item.update({name: value for name, value in _parse_pricing(world, params).items() if name != "currency"})
     world.save(item)
@@ -107,6 +108,17 @@ def delete(world: World, _params: Obj, ident: str) -> Obj:
     world.remove(item)
     world.emit("invoiceitem.deleted", item)
     return {"id": ident, "object": "invoiceitem", "deleted": True}
+
+
+def _apply(world: World, item: Obj, params: Obj) -> None:
+    """Apply everything but the amount; a proration is never discountable."""
+    if item["proration"] and params.get("discountable"):
+        raise invalid("Prorations cannot be discountable.", param="discountable")
+    item.update(given_fields(params, "description", "discountable", "period"))
+    item["metadata"] = metadata.merged(item["metadata"], params.get("metadata"))
+    if "discounts" in params:
+        rows = params["discounts"] or []
+        item["discounts"] = discounts.redeem(world, rows, item["customer"], item["currency"], invoice_item=item["id"])
 
 
 def _parse_pricing(world: World, params: Obj) -> Obj:
@@ -141,7 +153,9 @@ def _parse_pricing(world: World, params: Obj) -> Obj:
 def _get_draft(world: World, ident: str) -> Obj:
     invoice = world.get("invoice", ident, "invoice")
     if invoice["status"] != "draft":
-        raise invalid("You can only change items of a draft invoice.", code="invoice_not_editable", param="invoice")
+        raise invalid(
+            "Invalid invoice: This invoice is no longer editable", code="invoice_not_editable", param="invoice"
+        )
     return invoice
 
 

@@ -1,25 +1,20 @@
-"""`/v1/invoices`: create, retrieve, list, update, delete, finalize, pay, void, mark uncollectible."""
+"""`/v1/invoices`: create, retrieve, list, update, delete. What moves an invoice on is in `invoice_transitions`."""
 
 from __future__ import annotations
 
 from stripe.params import (
     InvoiceCreateParams,
     InvoiceDeleteParams,
-    InvoiceFinalizeInvoiceParams,
     InvoiceListParams,
-    InvoiceMarkUncollectibleParams,
-    InvoicePayParams,
     InvoiceRetrieveParams,
     InvoiceUpdateParams,
-    InvoiceVoidInvoiceParams,
 )
 
 from sandbox.standin.engine import metadata, subscription_status
-from sandbox.standin.engine.cards import NEEDS_ACTION, Verdict, declined
 from sandbox.standin.engine.customers import get_active_customer
-from sandbox.standin.engine.invoices import life_cycle
+from sandbox.standin.engine.invoices import collection, discounts, drafts, totals
 from sandbox.standin.engine.invoices.lines import build_invoice_item_line
-from sandbox.standin.errors import StripeError, invalid
+from sandbox.standin.errors import invalid
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.params import allow_only
 from sandbox.standin.routes import route
@@ -27,54 +22,40 @@ from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
 
 URL = "/v1/invoices"
-SIMPLE = (
-    "description",
-    "footer",
-    "default_payment_method",
-    "due_date",
-    "statement_descriptor",
-    "automatically_finalizes_at",
-)
-CREATED = (
-    "customer", "subscription", "currency", "auto_advance", "metadata", "collection_method", "days_until_due",
-    "pending_invoice_items_behavior",
+DAY = 86_400
+SIMPLE = ("description", "footer", "custom_fields", "default_payment_method", "due_date", "statement_descriptor")
+CHANGED = (
+    *SIMPLE, "auto_advance", "automatically_finalizes_at", "collection_method", "days_until_due", "discounts",
+    "metadata",
 )  # fmt: skip
+CREATED = ("customer", "subscription", "currency", "pending_invoice_items_behavior")
+FINAL = frozenset({"auto_advance", "default_payment_method", "metadata"})
 
 lists.add_retrieve("invoice", URL, InvoiceRetrieveParams)
 
 
 @route("POST", URL, InvoiceCreateParams)
 def create(world: World, params: Obj) -> Obj:
-    """Create a draft by hand; it stays a draft unless `auto_advance` is set."""
-    allow_only(params, *SIMPLE, *CREATED)
-    subscription = (
-        world.get("subscription", params["subscription"], "subscription") if params.get("subscription") else None
-    )
-    ident = params.get("customer") or (subscription or {}).get("customer")
-    if not ident:
+    """Create a draft by hand; it stays one unless `auto_advance` is set, and takes pending items only if asked."""
+    allow_only(params, *CREATED, *CHANGED)
+    ident = params.get("subscription")
+    subscription = world.get("subscription", ident, "subscription") if ident else None
+    owner = params.get("customer") or (subscription or {}).get("customer")
+    if not owner:
         raise invalid("You must specify a customer.", code="parameter_missing", param="customer")
-    customer = get_active_customer(world, ident, "customer")
+    customer = get_active_customer(world, owner, "customer")
     currency = params.get("currency") or (subscription or customer).get("currency") or "usd"
-    advance = params.get("auto_advance", False)
-    invoice = life_cycle.draft(
-        world,
-        customer,
-        currency=currency,
-        reason="manual",
-        subscription=subscription,
-        auto_advance=advance,
-        metadata=metadata.merged({}, params.get("metadata")),
-        collection_method=params.get("collection_method", "charge_automatically"),
+    invoice = drafts.draft(
+        world, customer, currency=currency, reason="manual", subscription=subscription, auto_advance=False
     )
-    invoice.update({name: params[name] or None for name in SIMPLE if name in params})
-    if params.get("days_until_due"):
-        invoice["due_date"] = world.now() + params["days_until_due"] * 86_400
+    _require_due_date(params)
+    _apply(world, invoice, params)
     if params.get("pending_invoice_items_behavior") == "include":
-        for item in reversed(world.all("invoiceitem", customer=ident, invoice=None, currency=currency)):
-            item["invoice"] = invoice["id"]
-            world.save(item)
-            invoice["lines"]["data"].append(build_invoice_item_line(world, invoice, item))
-    return life_cycle.publish(world, invoice, finalize_in=life_cycle.HOUR if advance else None)
+        _take_pending_items(world, invoice)
+    drafts.publish(world, invoice, by_clock=params.get("auto_advance", False))
+    if params.get("automatically_finalizes_at"):
+        drafts.start_clock(world, invoice, params["automatically_finalizes_at"])
+    return invoice
 
 
 @route("GET", URL, InvoiceListParams)
@@ -91,107 +72,74 @@ def listing(world: World, params: Obj) -> Obj:
 
 @route("POST", URL + "/{ident}", InvoiceUpdateParams)
 def update(world: World, params: Obj, ident: str) -> Obj:
-    """Update text, metadata and `auto_advance`; `false` stops a draft's finalisation."""
-    allow_only(params, *SIMPLE, "metadata", "auto_advance")
+    """Update a draft; of a final invoice only metadata and card, and `auto_advance` while it is open."""
+    allow_only(params, *CHANGED)
     invoice = world.get("invoice", ident)
+    if invoice["status"] != "draft":
+        _refuse_final(invoice, params)
     with world.edit(invoice, "invoice.updated"):
-        invoice["metadata"] = metadata.merged(invoice["metadata"], params.get("metadata"))
-        invoice.update({name: params[name] or None for name in SIMPLE if name in params})
-        if "auto_advance" in params:
-            advance = invoice["auto_advance"] = params["auto_advance"]
-            if invoice["status"] == "draft":
-                invoice["automatically_finalizes_at"] = world.now() + life_cycle.HOUR if advance else None
-    if invoice["status"] == "draft" and (at := invoice["automatically_finalizes_at"]):
-        world.schedule(at, "finalize_invoice", invoice=ident)
+        _apply(world, invoice, params)
+        if "auto_advance" in params and invoice["status"] in {"draft", "open"}:
+            collection.set_auto_advance(world, invoice, on=params["auto_advance"])
+        if params.get("automatically_finalizes_at"):
+            drafts.start_clock(world, invoice, params["automatically_finalizes_at"])
+        if invoice["status"] == "draft":
+            totals.recompute(world, invoice)
     return invoice
 
 
 @route("DELETE", URL + "/{ident}", InvoiceDeleteParams)
 def delete(world: World, _params: Obj, ident: str) -> Obj:
     """Delete a draft that was created by hand."""
-    invoice = _get_in_status(world, ident, "draft")
+    invoice = world.get("invoice", ident)
     if subscription_status.subscription_id(invoice):
         raise invalid("You can't delete invoices created by subscriptions.")
+    if invoice["status"] != "draft":
+        raise invalid("You can only delete draft invoices.")
     world.remove(invoice)
     world.emit("invoice.deleted", invoice)
     return {"id": ident, "object": "invoice", "deleted": True}
 
 
-@route("POST", URL + "/{ident}/finalize", InvoiceFinalizeInvoiceParams)
-def finalize(world: World, params: Obj, ident: str) -> Obj:
-    """Finalise a draft; with `auto_advance` the payment is attempted at once."""
-    invoice = _get_in_status(world, ident, "draft")
-    get_active_customer(world, invoice["customer"])
-    invoice["auto_advance"] = params.get("auto_advance", invoice["auto_advance"])
-    life_cycle.finalize(world, invoice)
-    collect = invoice["auto_advance"] and invoice["collection_method"] == "charge_automatically"
-    if collect and invoice["status"] == "open":
-        life_cycle.pay(world, invoice, automatic=True)
-    return invoice
+def _apply(world: World, invoice: Obj, params: Obj) -> None:
+    """Apply what a call may set on a draft."""
+    invoice.update({name: params[name] or None for name in SIMPLE if name in params})
+    invoice["metadata"] = metadata.merged(invoice["metadata"], params.get("metadata"))
+    invoice["collection_method"] = params.get("collection_method", invoice["collection_method"])
+    if params.get("days_until_due"):
+        invoice["due_date"] = invoice["created"] + params["days_until_due"] * DAY
+    if "discounts" in params:
+        rows, currency = params["discounts"] or [], invoice["currency"]
+        invoice["discounts"] = discounts.redeem(world, rows, invoice["customer"], currency, invoice=invoice["id"])
 
 
-@route("POST", URL + "/{ident}/pay", InvoicePayParams)
-def pay(world: World, params: Obj, ident: str) -> Obj:
-    """Attempt the payment once more, now; raises 402 if the card is declined."""
-    allow_only(params, "payment_method", "off_session", "paid_out_of_band")
-    invoice = world.get("invoice", ident)
-    if invoice["status"] == "paid":
-        raise invalid("Invoice is already paid", code="invoice_already_paid")
-    get_active_customer(world, invoice["customer"])
-    if invoice["status"] == "draft":
-        life_cycle.finalize(world, invoice)
-    if invoice["status"] == "paid":
-        return invoice
-    if invoice["status"] not in {"open", "uncollectible"}:
-        raise invalid("This invoice can no longer be paid.", code="invoice_not_editable")
-    if params.get("paid_out_of_band"):
-        life_cycle.mark_paid(world, invoice, out_of_band=True)
-        return invoice
-    method = None
-    if params.get("payment_method"):
-        method = world.get("payment_method", params["payment_method"], "payment_method")
-        if method["customer"] != invoice["customer"]:
-            raise invalid("The payment method does not belong to the invoice's customer.", param="payment_method")
-    if method is None and life_cycle.find_default_method(world, invoice) is None:
+def _take_pending_items(world: World, invoice: Obj) -> None:
+    """Put the customer's pending items on the draft, newest first; on a subscription's, only that subscription's."""
+    owner = subscription_status.subscription_id(invoice)
+    match = {"customer": invoice["customer"], "currency": invoice["currency"]}
+    for item in world.all("invoiceitem", invoice=None, **match):
+        if owner in {None, subscription_status.subscription_id(item)}:
+            item["invoice"] = invoice["id"]
+            world.save(item)
+            invoice["lines"]["data"].append(build_invoice_item_line(world, invoice, item))
+
+
+def _require_due_date(params: Obj) -> None:
+    method = params.get("collection_method")
+    due = bool(params.get("due_date") or params.get("days_until_due"))
+    if method == "send_invoice" and not due:
         raise invalid(
-            "There is no `default_payment_method` set on this Customer or Invoice.",
-            code="invoice_no_payment_method_types",
+            "If invoice collection method is 'send_invoice', you must specify 'due_date' or 'days_until_due'."
         )
-    verdict = life_cycle.pay(world, invoice, method=method, off_session=params.get("off_session", True))
-    if verdict.kind != "paid":
-        raise build_refusal(world, invoice, verdict)
-    return invoice
-
-
-@route("POST", URL + "/{ident}/void", InvoiceVoidInvoiceParams)
-def void(world: World, _params: Obj, ident: str) -> Obj:
-    """Void an invoice."""
-    invoice = _get_in_status(world, ident, "open", "uncollectible")
-    life_cycle.close_unpaid(world, invoice, "void")
-    return invoice
-
-
-@route("POST", URL + "/{ident}/mark_uncollectible", InvoiceMarkUncollectibleParams)
-def mark_uncollectible(world: World, _params: Obj, ident: str) -> Obj:
-    """Write an invoice off; it can still be paid."""
-    invoice = _get_in_status(world, ident, "open")
-    life_cycle.close_unpaid(world, invoice, "uncollectible")
-    return invoice
-
-
-def build_refusal(world: World, invoice: Obj, verdict: Verdict) -> StripeError:
-    """The 402 for a failed attempt, whose changes are kept."""
-    if verdict.refusal is None:
-        return declined(NEEDS_ACTION)
-    intent = life_cycle.find_intent(world, invoice)
-    return declined(verdict.refusal, charge=intent["latest_charge"] if intent else None)
-
-
-def _get_in_status(world: World, ident: str, *statuses: str) -> Obj:
-    invoice = world.get("invoice", ident)
-    if invoice["status"] not in statuses:
-        wanted = " or ".join(statuses)
+    if method != "send_invoice" and due:
         raise invalid(
-            f"This invoice is {invoice['status']}; it must be {wanted} for this.", code="invoice_not_editable"
+            "You can only specify 'due_date' or 'days_until_due' if invoice collection method is 'send_invoice'."
         )
-    return invoice
+
+
+def _refuse_final(invoice: Obj, params: Obj) -> None:
+    """400 for what cannot change on a final invoice."""
+    over = invoice["status"] != "open" and params.get("auto_advance")
+    for name in params:
+        if name not in FINAL or (name == "auto_advance" and over):
+            raise invalid("Finalized invoices can't be updated in this way", param=name)

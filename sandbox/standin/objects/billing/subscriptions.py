@@ -14,8 +14,8 @@ from stripe.params import (
 from sandbox.standin.engine import metadata, subscription_status
 from sandbox.standin.engine.cards import declined
 from sandbox.standin.engine.customers import get_active_customer
-from sandbox.standin.engine.invoices import life_cycle
-from sandbox.standin.engine.subscriptions import changes, settings
+from sandbox.standin.engine.invoices import collection
+from sandbox.standin.engine.subscriptions import changes, pauses, settings
 from sandbox.standin.engine.subscriptions.start import build_subscription, start_subscription
 from sandbox.standin.errors import invalid, missing_param, not_found
 from sandbox.standin.objects import lists
@@ -54,7 +54,7 @@ def create(world: World, params: Obj) -> Obj:
     invoice = start_subscription(world, subscription)
     behavior = params.get("payment_behavior", "allow_incomplete")
     if invoice["status"] == "open" and behavior != "default_incomplete":
-        verdict = life_cycle.pay(world, invoice, off_session=params.get("off_session", False))
+        verdict = collection.pay(world, invoice, off_session=params.get("off_session", False))
         if verdict.refusal is not None and behavior == "error_if_incomplete":
             raise declined(verdict.refusal, keep=False)
     return subscription
@@ -88,6 +88,8 @@ def update(world: World, params: Obj, ident: str) -> Obj:
         if "discounts" in params:
             subscription["discounts"] = settings.create_discounts(world, subscription, params["discounts"] or [])
         settings.apply_cancellation(world, subscription, params)
+    if "pause_collection" in params:
+        pauses.plan_end(world, subscription)
     reset = (params.get("billing_cycle_anchor") or {}).get("type") == "now"
     if "trial_end" in params:
         reset = settings.move_trial(world, subscription, params["trial_end"]) or reset
@@ -109,7 +111,7 @@ def cancel(world: World, params: Obj, ident: str) -> Obj:
 
 @route("POST", URL + "/{ident}/resume", SubscriptionResumeParams)
 def resume(world: World, _params: Obj, ident: str) -> Obj:
-    """Resume a paused subscription in a new period from now."""
+    """Resume a paused subscription in a new period from now; it stays paused until the invoice for that is paid."""
     subscription = _get_running(world, ident)
     if subscription["status"] != "paused":
         raise invalid("Only paused subscriptions can be resumed.")
@@ -117,6 +119,11 @@ def resume(world: World, _params: Obj, ident: str) -> Obj:
     with world.edit(subscription, subscription_status.UPDATED):
         subscription["status"] = "active"
     changes.change_items(world, subscription, change, {"proration_behavior": "always_invoice"})
+    latest = world.find(subscription["latest_invoice"] or "")
+    if latest is not None and latest["status"] == "open":
+        with world.edit(subscription, subscription_status.UPDATED):
+            subscription["status"] = "paused"
+        return subscription
     world.emit("customer.subscription.resumed", subscription)
     return subscription
 

@@ -14,7 +14,7 @@ from stripe.params import (
 from sandbox.standin.engine.cards import declined
 from sandbox.standin.engine.customers import get_active_customer
 from sandbox.standin.engine.metadata import merged
-from sandbox.standin.engine.payments import attempts
+from sandbox.standin.engine.payments import attempts, minimums
 from sandbox.standin.errors import invalid
 from sandbox.standin.objects import lists
 from sandbox.standin.objects.params import allow_only, given_fields
@@ -36,8 +36,7 @@ def create(world: World, params: Obj) -> Obj:
         params, *PLAIN, "amount", "currency", "customer", "metadata", "payment_method", "confirm", "off_session",
         "automatic_payment_methods", "return_url", "error_on_requires_action",
     )  # fmt: skip
-    if params["amount"] < 1:
-        raise invalid("Invalid positive integer", code="parameter_invalid_integer", param="amount")
+    _require_chargeable(params["amount"], params["currency"].lower())
     customer = get_active_customer(world, params["customer"], "customer")["id"] if "customer" in params else None
     intent = attempts.create_payment_intent(
         world,
@@ -57,6 +56,7 @@ def update(world: World, params: Obj, ident: str) -> Obj:
     intent = get_unfinished(world, "payment_intent", ident)
     intent.update(given_fields(params, *PLAIN))
     intent["amount"] = params.get("amount", intent["amount"])
+    _require_chargeable(intent["amount"], intent["currency"])
     intent["metadata"] = merged(intent["metadata"], params.get("metadata"))
     set_card(world, intent, params)
     return world.save(intent)
@@ -75,6 +75,13 @@ def cancel(world: World, params: Obj, ident: str) -> Obj:
     intent = get_unfinished(world, "payment_intent", ident)
     attempts.cancel(world, intent, params.get("cancellation_reason", "requested_by_customer"))
     return intent
+
+
+def _require_chargeable(amount: int, currency: str) -> None:
+    if amount < 1:
+        raise invalid("Invalid positive integer", code="parameter_invalid_integer", param="amount")
+    if minimums.is_too_small(amount, currency):
+        raise minimums.too_small("Amount must be", currency, "amount")
 
 
 def _confirm(world: World, intent: Obj, params: Obj) -> Obj:

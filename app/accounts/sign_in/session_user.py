@@ -1,0 +1,96 @@
+"""The user of a session, read in one statement with their membership and organisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from flask_login import AnonymousUserMixin, UserMixin
+from sqlalchemy.orm import Session
+
+from app.accounts.identity import VISITOR, Caller
+from app.accounts.sign_in.sessions import IDLE
+from app.accounts.tokens import digest_token
+from app.web.runtime import runtime
+
+SEEN_EVERY = timedelta(minutes=1)
+
+_SESSION = """
+SELECT s.id, s.user_id, s.last_seen_at, s.authenticated_at, u.email, u.name, u.staff, u.theme,
+       u.email_verified_at IS NOT NULL, o.id, m.role, o.name, o.time_zone, o.currency, o.suspended_at IS NOT NULL,
+       (SELECT count(*) FROM memberships mine WHERE mine.user_id = s.user_id)
+FROM sessions s
+JOIN users u ON u.id = s.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
+LEFT JOIN memberships m ON m.org_id = s.org_id AND m.user_id = s.user_id
+LEFT JOIN orgs o ON o.id = m.org_id AND o.deleted_at IS NULL
+WHERE s.expires_at > %(now)s AND s.last_seen_at > %(now)s - %(idle)s
+"""
+_FIND_SESSION = f"{_SESSION} AND s.token_hash = %(digest)s"
+_HOLD_SESSION = f"{_SESSION} AND s.id = %(id)s FOR SHARE OF s, u"  # no input
+_MARK_SEEN = """
+UPDATE sessions SET last_seen_at = %(now)s, address = %(address)s
+WHERE id = %(id)s AND last_seen_at <= %(now)s - %(every)s
+"""
+
+
+class SessionUser(UserMixin):  # type: ignore[misc]  # Flask-Login carries no types
+    """Flask-Login's user. Its id is the session's token: the cookie names a row that can be deleted, never a user."""
+
+    def __init__(self, token: str, row: Sequence[Any]) -> None:
+        self._token = token
+        self.session_id: UUID = row[0]
+        self.user_id: UUID = row[1]
+        self.caller = _build_caller(row)
+
+    def get_id(self) -> str:
+        return self._token
+
+
+class Visitor(AnonymousUserMixin):  # type: ignore[misc]  # as above
+    """Nobody is signed in."""
+
+    caller = VISITOR
+
+
+def find_session_user(token: str, address: str | None, *, now: datetime) -> SessionUser | None:
+    """The user of an open session, or None. Marks the session as seen from `address`, at most once a minute."""
+    with runtime().pool.connection() as connection:
+        row = connection.execute(_FIND_SESSION, {"digest": digest_token(token), "now": now, "idle": IDLE}).fetchone()
+        if row is None:
+            return None
+        if now - row[2] >= SEEN_EVERY:
+            values = {"id": row[0], "now": now, "address": address, "every": SEEN_EVERY}
+            connection.execute(_MARK_SEEN, values)
+    return SessionUser(token, row)
+
+
+def hold_session(session: Session, session_id: UUID | None, *, now: datetime) -> Caller | None:
+    """Read an open session again and lock it and its user for sharing, until the transaction ends."""
+    values = {"id": session_id, "now": now, "idle": IDLE}
+    row = session.connection().exec_driver_sql(_HOLD_SESSION, values).fetchone()
+    return _build_caller(tuple(row)) if row is not None else None
+
+
+def _build_caller(row: Sequence[Any]) -> Caller:
+    session_id, user_id, _, authenticated_at, email, name, staff, theme, verified, *org = row
+    org_id, role, org_name, time_zone, currency, suspended, org_count = org
+    return Caller(
+        "user",
+        user_id=user_id,
+        org_id=org_id,
+        role=role if org_id else None,
+        staff=staff,
+        verified=verified,
+        suspended=bool(suspended),
+        email=email,
+        name=name,
+        org_name=org_name,
+        time_zone=time_zone or "UTC",
+        currency=currency,
+        theme=theme,
+        session_id=session_id,
+        authenticated_at=authenticated_at,
+        org_count=org_count,
+    )

@@ -1,0 +1,1 @@
+"""Staff read what billing runs have closed, what it came to, and what failed."""

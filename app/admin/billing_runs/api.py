@@ -1,0 +1,53 @@
+"""Staff API for billing runs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from app.admin.billing_runs.schemas import CLOSES, CloseOut, ClosesAnswer, ClosesQuery, CurrencyTotal
+from app.admin.restrictions.api import api
+from app.billing_runs import queries
+from app.billing_runs.queries import CloseFilter
+from app.web.database import session
+from app.web.runtime import business_now
+
+__all__ = ["api"]  # the factory imports the blueprint from here, once all its calls are registered
+
+
+@api.operation(
+    "GET", "/admin/billing-runs", query=ClosesQuery, response=ClosesAnswer, answer=CLOSES,
+    summary="Closed usage periods, what they came to, and what failed",
+    description="Latest first. The same figures as `flask billing report` and the staff page.",
+)  # fmt: skip
+def list_billing_runs(query: ClosesQuery) -> ClosesAnswer:
+    """The report of billing runs."""
+    shown = CloseFilter(business_now() - timedelta(days=query.days), failed=query.failed)
+    counts = queries.count_closes(session(), shown)
+    return ClosesAnswer(
+        closes=[_out(row) for row in queries.list_closes(session(), shown, query.limit)],
+        totals=[CurrencyTotal(row.currency, row.amount, row.periods) for row in queries.sum_closes(session(), shown)],
+        orgs=counts.orgs,
+        periods=counts.periods,
+        unfinished=counts.unfinished,
+        failing=counts.failing,
+    )
+
+
+def _out(row: Row[Any]) -> CloseOut:
+    return CloseOut(
+        org_id=str(row.org_id),
+        org=row.name,
+        period_start=row.period_start,
+        period_end=row.period_end,
+        rated_at=row.rated_at,
+        billed_at=row.billed_at,
+        amount=row.amount,
+        currency=row.currency,
+        invoice_kind=row.kind,
+        stripe_invoice_id=row.stripe_invoice_id,
+        failures=row.failures,
+        error=row.error,
+    )

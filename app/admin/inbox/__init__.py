@@ -1,0 +1,1 @@
+"""Staff read the inbox of Stripe's events and replay what failed."""

@@ -1,0 +1,1 @@
+"""Staff agree values with an organisation in place of its plan's."""

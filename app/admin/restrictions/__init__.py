@@ -1,0 +1,1 @@
+"""Staff suspend the restriction of an organisation that owes a payment."""

@@ -1,0 +1,57 @@
+"""Who collects what a usage period came to: Stripe, we ourselves, or nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.kit.periods import Period
+from app.payments import queries as payments
+from app.subscriptions import queries
+
+NOBODY, OFFLINE, STRIPE = "none", "offline", "stripe"
+_BILLED_AGAIN = frozenset({"active", "past_due", "trialing", "canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """How a period is collected, and from which customer and subscription at Stripe.
+
+    `finalizes` False: the subscription is unpaid, or it or its collection is paused; its drafts stay drafts until the
+    org pays or resumes.
+    """
+
+    how: str
+    customer_id: str | None = None
+    stripe_subscription_id: str | None = None
+    finalizes: bool = True
+    boundaries: tuple[datetime, ...] = ()
+    """Where the subscription's paid period begins and ends: a renewal has its draft at one of them, if any."""
+
+
+def find_collector(session: Session, org_id: UUID, period: Period) -> Collector:
+    """Find who collects a period: whoever did last in it. A subscription collects up to its last instant."""
+    collecting = [
+        row
+        for row in queries.list_subscriptions(session, org_id)
+        if row.collection != NOBODY and row.started_at < period.end and (row.ended_at or period.end) > period.start
+    ]
+    if not collecting:
+        return Collector(NOBODY)
+    last = collecting[0]
+    if last.collection != STRIPE:
+        return Collector(OFFLINE)
+    customer = payments.find_customer(session, org_id)
+    remote = payments.find_paying_subscription(session, org_id, last.id) or payments.find_open_subscription(
+        session, org_id
+    )
+    return Collector(
+        STRIPE,
+        customer.id if customer else None,
+        remote.id if remote else None,
+        finalizes=remote is None or (remote.status in _BILLED_AGAIN and remote.collection_paused is None),
+        boundaries=(remote.period_start, remote.period_end) if remote else (),
+    )

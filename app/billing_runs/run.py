@@ -1,0 +1,90 @@
+"""A billing run: holds renewal drafts, rates what has ended, bills what is rated. One org's failure stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.billing_runs import queries
+from app.billing_runs.bill import bill_period
+from app.billing_runs.failures import note_failure
+from app.billing_runs.rate import rate_period
+from app.billing_runs.renewals import hold_renewal, list_ended
+from app.kit.errors import Conflict, DomainError
+from app.stripe_gateway import Gateway
+from app.subscriptions.close import PeriodKey, list_due
+from app.web.database import transaction
+
+MOST = 500
+"""Periods a run; the rest follow a minute later."""
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What a run did: the periods it rated and finished, those that wait, and errors by period."""
+
+    rated: list[PeriodKey] = field(default_factory=list)
+    billed: list[PeriodKey] = field(default_factory=list)
+    waiting: dict[PeriodKey, str] = field(default_factory=dict)
+    errors: dict[PeriodKey, str] = field(default_factory=dict)
+
+    @property
+    def orgs(self) -> set[UUID]:
+        """The orgs of which something was rated or billed."""
+        return {key.org_id for key in (*self.rated, *self.billed)}
+
+
+def run_billing(gw: Gateway | None, now: datetime, grace: timedelta, org_id: UUID | None = None) -> RunReport:
+    """Close all periods that are due, or those of one org. Any order and number of runs come to the same.
+
+    Opens its own transactions: one to rate a period, some to bill it. Without a gateway, what Stripe collects is rated
+    and waits.
+    """
+    report = RunReport()
+    if gw is not None:
+        with transaction() as session:
+            ended = list_ended(session, now, MOST, org_id)
+        for key, period in ended:
+            _attempt(report, key, partial(hold_renewal, gw, key, period, now), now)
+    with transaction() as session:
+        due = list_due(session, now, grace, MOST, org_id)
+    for key in due:
+        if _attempt(report, key, partial(_rate, key, now), now):
+            report.rated.append(key)
+    with transaction() as session:
+        rated = queries.list_unbilled(session, MOST, org_id)
+    for key in rated:
+        if _attempt(report, key, partial(bill_period, gw, key, now), now):
+            report.billed.append(key)
+    return report
+
+
+def _rate(key: PeriodKey, now: datetime) -> None:
+    with transaction() as session:
+        rate_period(session, key, now)
+
+
+def _attempt(report: RunReport, key: PeriodKey, work: Callable[[], object], now: datetime) -> bool:
+    """Do one period's work; note and log a failure. `Conflict` is no failure: the period waits for a later run."""
+    try:
+        work()
+    except Conflict as wait:
+        report.waiting[key] = wait.detail
+    except (DomainError, SQLAlchemyError) as error:
+        report.errors[key] = error.detail if isinstance(error, DomainError) else type(error).__name__
+        note_failure(key, error, now)
+        log.warning(
+            "billing a period failed; will retry in the next run", org_id=str(key.org_id),
+            period=key.starts_at.isoformat(), error=type(error).__name__,
+        )  # fmt: skip
+    else:
+        return True
+    return False

@@ -1,0 +1,34 @@
+"""What a usage line is called on an invoice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.accounts import queries as accounts
+from app.catalog import queries as catalog
+from app.catalog.models import Meter
+from app.invoices.models import LATE, InvoiceLine
+from app.statements.wording import format_span
+from app.web.filters import quantity
+
+
+def describe_lines(session: Session, org_id: UUID, lines: Sequence[InvoiceLine]) -> list[str]:
+    """Describe an org's lines: "API calls, 1-30 Nov 2026: 60,000, of which 50,000 are included"."""
+    zone, meters = accounts.get_org(session, org_id).time_zone, catalog.get_meters_by_id(session)
+    return [_describe(line, meters, zone) for line in lines]
+
+
+def _describe(line: InvoiceLine, meters: Mapping[int, Meter], zone: str) -> str:
+    days = format_span(line.period_start, line.period_end, zone)
+    if line.meter_id is None:
+        return f"Overage before the change of plan, {days}"
+    meter = meters[line.meter_id]
+    if line.kind == LATE:
+        return f"Late usage, {meter.name}, {days}: {quantity(line.quantity)}"
+    words = f"{meter.name}, {days}: {quantity(line.quantity)}"
+    included = Decimal(line.breakdown.get("included", "0"))
+    return f"{words}, of which {quantity(included)} are included" if included else words

@@ -1,0 +1,117 @@
+"""Tables of invoices. A line is written once; afterwards only its invoice, and Stripe's item, are noted on it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.catalog.models import one_of, spelled
+from app.kit.db import Base
+from app.subscriptions.terms.resolver import NOT_COLLECTED
+
+RENEWAL, MANUAL, OFFLINE = "renewal", "manual", "offline"
+DRAFT, FINAL, DROPPED = "draft", "final", "dropped"
+USAGE, LATE, BEFORE_CHANGE = "usage", "late", "before_change"
+_CURRENCY = "^[A-Z]{3}$"
+
+
+class Invoice(Base):
+    """An invoice that carries usage lines: Stripe's own renewal, one that we make there, or ours (`offline`).
+
+    `boundary_at` is the end of the usage period whose close opened it. A draft becomes `final`, or is `dropped` where
+    Stripe's is gone or was finalised without any of its lines; they then wait for another.
+    """
+
+    __tablename__ = "invoices"
+    __table_args__ = (
+        one_of("kind", (RENEWAL, MANUAL, OFFLINE)),
+        spelled("currency", _CURRENCY),
+        one_of("state", (DRAFT, FINAL, DROPPED)),
+        UniqueConstraint("stripe_invoice_id"),
+        CheckConstraint("(state = 'draft') = (settled_at IS NULL)", name="settled"),
+        CheckConstraint("kind <> 'offline' OR stripe_invoice_id IS NULL", name="collector"),
+        CheckConstraint(
+            "kind <> 'renewal' OR num_nonnulls(stripe_subscription_id, stripe_invoice_id) = 2", name="renewal"
+        ),
+        # serves: the invoices of an org, newest first
+        Index(None, "org_id", "opened_at"),
+        # serves: the invoice that the close of a period fills; enforces one draft of a kind
+        Index(
+            "uq_invoices_boundary", "org_id", "boundary_at", "kind", unique=True,
+            postgresql_where=text("state = 'draft'"),
+        ),
+    )  # fmt: skip
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    kind: Mapped[str]
+    currency: Mapped[str]
+    state: Mapped[str]
+    stripe_subscription_id: Mapped[str | None]
+    stripe_invoice_id: Mapped[str | None]
+    boundary_at: Mapped[datetime]
+    opened_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+
+class InvoiceLine(Base):
+    """What a meter's usage of a closed period comes to; `late`: what usage recorded since then adds to it.
+
+    `before_change` is of no meter: what the usage before a change of plan came to beyond the whole period's.
+
+    `exact_amount` and `amount` are in minor units. Quantities and amounts of a period's lines add up to its rating.
+
+    `terms` are the terms in force at the close with the charge that they name, `breakdown` is what the rating returned;
+    quantities and amounts in them are decimal text, amounts in minor units. `reason` says why nothing is owed.
+    """
+
+    __tablename__ = "invoice_lines"
+    __table_args__ = (
+        one_of("kind", (USAGE, LATE, BEFORE_CHANGE)),
+        CheckConstraint("(kind = 'before_change') = (meter_id IS NULL)", name="meter"),
+        spelled("currency", _CURRENCY),
+        one_of("reason", (NOT_COLLECTED,)),
+        CheckConstraint("period_end > period_start", name="period"),
+        CheckConstraint("stripe_item_id IS NULL OR invoice_id IS NOT NULL", name="item"),
+        # serves: the lines of a period; enforces one a meter for what was counted when it was closed
+        Index(
+            "uq_invoice_lines_usage",
+            "org_id",
+            "period_start",
+            "meter_id",
+            unique=True,
+            postgresql_where=text("kind = 'usage'"),
+        ),
+        # serves: what a closed period was billed so far
+        Index(None, "org_id", "period_start"),
+        # serves: the lines of an invoice
+        Index(None, "invoice_id", postgresql_where=text("invoice_id IS NOT NULL")),
+        # serves: the lines of an org that wait for an invoice
+        Index("ix_invoice_lines_waiting", "org_id", postgresql_where=text("invoice_id IS NULL AND amount <> 0")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    kind: Mapped[str]
+    meter_id: Mapped[int | None] = mapped_column(ForeignKey("meters.id"))
+    period_start: Mapped[datetime]
+    period_end: Mapped[datetime]
+    plan_version_id: Mapped[UUID] = mapped_column(ForeignKey("plan_versions.id"))
+    quantity: Mapped[Decimal]
+    imported: Mapped[Decimal]
+    events: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str]
+    exact_amount: Mapped[Decimal]
+    amount: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str | None]
+    terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    breakdown: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    written_at: Mapped[datetime]
+    invoice_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoices.id"))
+    stripe_item_id: Mapped[str | None]

@@ -1,0 +1,138 @@
+"""Verbs on invoices: write lines, open a draft, put lines on it, settle it. The caller opens transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from app.invoices import queries
+from app.invoices.models import DRAFT, DROPPED, FINAL, USAGE, Invoice, InvoiceLine
+from app.kit.ids import new_id
+from app.kit.periods import Period
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceOpening:
+    """What an invoice is for: the org's usage up to a boundary, in one currency; `stripe` is Stripe's renewal draft."""
+
+    org_id: UUID
+    kind: str
+    currency: str
+    boundary_at: datetime
+    stripe: tuple[str, str] | None = None
+    """The ids of the subscription and of the draft."""
+
+
+def open_invoice(session: Session, opening: InvoiceOpening, now: datetime) -> Invoice:
+    """Open the invoice that the close of a period fills, or return the one that is open. Idempotent."""
+    known = queries.find_boundary_draft(session, opening.org_id, opening.boundary_at)
+    if known is not None:
+        return known
+    subscription_id, stripe_invoice_id = opening.stripe or (None, None)
+    invoice = Invoice(
+        id=new_id(),
+        org_id=opening.org_id,
+        kind=opening.kind,
+        currency=opening.currency,
+        state=DRAFT,
+        stripe_subscription_id=subscription_id,
+        stripe_invoice_id=stripe_invoice_id,
+        boundary_at=opening.boundary_at,
+        opened_at=now,
+    )
+    session.add(invoice)
+    session.flush()
+    return invoice
+
+
+@dataclass(frozen=True, slots=True)
+class LineFacts:
+    """What a meter's usage of a closed period comes to; see `models.InvoiceLine`."""
+
+    meter_id: int | None
+    period: Period
+    plan_version_id: UUID
+    quantity: Decimal
+    imported: Decimal
+    events: int
+    currency: str
+    exact_amount: Decimal
+    amount: int
+    reason: str | None
+    terms: Mapping[str, Any]
+    breakdown: Mapping[str, Any]
+    kind: str = USAGE
+
+
+def write_lines(session: Session, org_id: UUID, lines: Iterable[LineFacts], now: datetime) -> None:
+    """Write the lines of a period that is being closed; they wait for an invoice."""
+    for facts in lines:
+        session.add(
+            InvoiceLine(
+                id=new_id(),
+                org_id=org_id,
+                kind=facts.kind,
+                meter_id=facts.meter_id,
+                period_start=facts.period.start,
+                period_end=facts.period.end,
+                plan_version_id=facts.plan_version_id,
+                quantity=facts.quantity,
+                imported=facts.imported,
+                events=facts.events,
+                currency=facts.currency,
+                exact_amount=facts.exact_amount,
+                amount=facts.amount,
+                reason=facts.reason,
+                terms=dict(facts.terms),
+                breakdown=dict(facts.breakdown),
+                written_at=now,
+            )
+        )
+    session.flush()
+
+
+def note_made(session: Session, org_id: UUID, invoice_id: UUID, stripe_invoice_id: str) -> None:
+    """Note the id at Stripe of a draft that we made there."""
+    queries.get_invoice(session, org_id, invoice_id).stripe_invoice_id = stripe_invoice_id
+
+
+def note_sent(session: Session, line_id: UUID, stripe_item_id: str) -> None:
+    """Note Stripe's item of a line."""
+    session.execute(update(InvoiceLine).where(InvoiceLine.id == line_id).values(stripe_item_id=stripe_item_id))
+
+
+def add_lines(session: Session, invoice: Invoice, lines: Iterable[InvoiceLine]) -> None:
+    """Put waiting lines on a draft."""
+    for line in lines:
+        line.invoice_id = invoice.id
+    session.flush()
+
+
+def finalize(session: Session, invoice: Invoice, now: datetime) -> None:
+    """Mark a draft final: its lines are billed."""
+    invoice.state, invoice.settled_at = FINAL, now
+    session.flush()
+
+
+def release(session: Session, invoice: Invoice, there: Mapping[UUID, str], now: datetime) -> None:
+    """Settle a draft that Stripe no longer lets us fill.
+
+    `there` has Stripe's items by line: those are billed, and the invoice is final. The other lines wait for the next
+    one; where none is there, the invoice is dropped.
+    """
+    if invoice.state != DRAFT:
+        raise ValueError("only a draft can be released")
+    lines = queries.list_invoice_lines(session, invoice.org_id, invoice.id)
+    for line in lines:
+        line.stripe_item_id = there.get(line.id)
+        line.invoice_id = invoice.id if line.stripe_item_id else None
+    invoice.state = FINAL if any(line.invoice_id for line in lines) else DROPPED
+    invoice.settled_at = now
+    session.flush()

@@ -1,0 +1,1 @@
+"""Corrects recorded usage: a void is a new event that reverses another. Events themselves never change."""

@@ -1,0 +1,58 @@
+"""The result of an import or of its dry run: counts, the first bad lines, and the lines known from elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from app.metering.imports.known import KnownFrom
+from app.metering.schemas import Event
+
+LISTED = 20
+
+_WORDS = {
+    "id_conflict": "an event with this id and different content was already recorded",
+    "event_in_future": "occurred_at is in the future",
+    "unknown_meter": "there is no such meter",
+    "unknown_client": "the org has no such client, and events make no more clients in it",
+    "client_deleted": "the client was deleted before the event happened",
+    "invalid_event": "the event does not carry the dimension that its meter counts",
+}
+
+
+@dataclass
+class ImportReport:
+    """The result of an import. Counts include earlier interrupted runs; lists hold this run's first lines.
+
+    `duplicates` are lines that were recorded before. Those that another file brought, or the API, are also `known`.
+    """
+
+    file: str
+    dry_run: bool = False
+    resumed_after: int = 0
+    lines: int = 0
+    recorded: int = 0
+    duplicates: int = 0
+    bad: int = 0
+    orgs_created: int = 0
+    listed: list[tuple[int, str]] = field(default_factory=list)
+    known: Counter[KnownFrom] = field(default_factory=Counter)
+    known_lines: list[tuple[int, KnownFrom]] = field(default_factory=list)
+
+    def refuse(self, line: int, words: str) -> None:
+        """Count a bad line, and list it if it is among the first."""
+        self.bad += 1
+        if len(self.listed) < LISTED:
+            self.listed.append((line, words))
+
+    def note_known(self, line: int, source: KnownFrom) -> None:
+        """Count a line that another file or the API brought, and list it if it is among the first."""
+        self.known[source] += 1
+        if len(self.known_lines) < LISTED:
+            self.known_lines.append((line, source))
+
+
+def describe_refusal(code: str, event: Event, detail: str | None = None) -> str:
+    """Describe why a line's event was not recorded."""
+    about = f"{event.meter!r}: " if code == "unknown_meter" else ""
+    return f"{code}: {about}{detail or _WORDS.get(code, 'it cannot be recorded')}"

@@ -1,0 +1,92 @@
+"""Builds the answers of the API of usage invoices. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from app.invoices.breakdown import Breakdown, read_breakdown, read_number
+from app.invoices.models import LATE, Invoice, InvoiceLine
+from app.kit.money import ZERO, exponent, to_major
+from app.payments.models import StripeInvoice
+from app.payments.schemas import PlanHeld, Span
+from app.portal.invoices.explanation import list_formula
+from app.portal.invoices.lines import UsageLine
+from app.portal.invoices.schemas import ExplanationAnswer, InvoiceOut, RatedBy, UsageLineOut
+from app.rating.bounds import MAXIMUM, MINIMUM
+from app.rating.schemas import build_quote_line
+
+
+def build_invoice_out(invoice: Invoice, lines: Sequence[UsageLine], remote: StripeInvoice | None) -> InvoiceOut:
+    """An invoice with its lines, and what Stripe says of it."""
+    return InvoiceOut(
+        id=str(invoice.id),
+        kind=invoice.kind,  # type: ignore[arg-type]  # the table allows no other
+        state=invoice.state,  # type: ignore[arg-type]  # dropped ones are never shown
+        number=remote.number if remote else None,
+        status=remote.status if remote else None,
+        currency=invoice.currency,
+        usage_amount=sum(line.row.amount for line in lines),
+        total=remote.total if remote else None,
+        hosted_url=remote.hosted_url if remote else None,
+        pdf_url=remote.pdf_url if remote else None,
+        created_at=invoice.opened_at,
+        lines=[_build_line_out(line) for line in lines],
+    )
+
+
+def build_explanation_answer(line: UsageLine) -> ExplanationAnswer:
+    """The explanation of a line of an invoice."""
+    breakdown, row = read_breakdown(line.row.breakdown), line.row
+    places = exponent(row.currency)
+    return ExplanationAnswer(
+        line=_build_line_out(line),
+        formula=list_formula(line, breakdown),
+        units=breakdown.units if breakdown else ZERO,
+        steps=[build_quote_line(tier, places) for tier in breakdown.tiers] if breakdown else [],
+        minimum=_find_bound(breakdown, MINIMUM, places),
+        maximum=_find_bound(breakdown, MAXIMUM, places),
+        rated_by=_build_terms(row),
+    )
+
+
+def _build_line_out(line: UsageLine) -> UsageLineOut:
+    row, breakdown = line.row, read_breakdown(line.row.breakdown)
+    included = breakdown.included if breakdown else ZERO
+    if row.kind == LATE:
+        included = min(row.quantity, max(ZERO, included - (Decimal(row.breakdown["counted"]) - row.quantity)))
+    return UsageLineOut(
+        id=str(row.id),
+        kind=row.kind,  # type: ignore[arg-type]  # the table allows no other
+        meter=line.meter.key if line.meter else None,
+        name=line.name,
+        unit=line.unit or None,
+        plan=PlanHeld(line.plan.key, line.plan.name, line.plan.number),
+        period=Span(row.period_start, row.period_end),
+        quantity=row.quantity,
+        included=included,
+        excess=row.quantity - included,
+        imported=row.imported,
+        events=row.events,
+        amount=row.amount,
+        exact_amount=to_major(row.exact_amount, exponent(row.currency)),
+        currency=row.currency,
+    )
+
+
+def _find_bound(breakdown: Breakdown | None, kind: str, places: int) -> Decimal | None:
+    bound = breakdown.bound if breakdown else None
+    return to_major(bound.subtotal, places) if bound is not None and bound.kind == kind else None
+
+
+def _build_terms(row: InvoiceLine) -> RatedBy:
+    terms = row.terms
+    return RatedBy(
+        policy=terms.get("policy"),
+        allowance=read_number(terms.get("allowance")),
+        hard_limit=read_number(terms.get("hard_limit")),
+        cap=read_number(terms.get("cap")),
+        sources=terms.get("sources", {}),
+        model=terms.get("model"),
+        properties=terms.get("properties"),
+    )

@@ -1,0 +1,80 @@
+"""API: usage invoices, their lines, and how the amount of a line came about."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from uuid import UUID
+
+from app.accounts.guards import acting_org
+from app.invoices import queries
+from app.invoices.models import DROPPED, Invoice
+from app.kit.errors import NotFound
+from app.portal.invoices import examples
+from app.portal.invoices.answers import build_explanation_answer, build_invoice_out
+from app.portal.invoices.lines import UsageLine, load_lines, load_remote
+from app.portal.invoices.schemas import ExplanationAnswer, InvoiceOut, InvoicesAnswer, InvoicesQuery
+from app.web.api import Api
+from app.web.database import session
+from app.web.paging import encode_cursor, parse_time_id_cursor
+
+api = Api("invoices", __name__)
+
+
+@api.operation(
+    "GET", "/invoices", query=InvoicesQuery, response=InvoicesAnswer, answer=examples.INVOICES,
+    summary="List invoices with usage on them",
+    description="Newest first, with the usage lines of each. Invoices for a plan's fee alone are in"
+    " `GET /billing/history`. What costs nothing is on no invoice, and what is below the smallest charge waits for the"
+    " next one.",
+)  # fmt: skip
+def list_invoices(query: InvoicesQuery) -> InvoicesAnswer:
+    """List invoices, paged."""
+    org_id, before = acting_org(), parse_time_id_cursor(query.next)
+    rows = queries.list_invoices(session(), org_id, before, query.limit + 1)
+    shown = rows[: query.limit]
+    following = encode_cursor(shown[-1].opened_at.isoformat(), str(shown[-1].id)) if len(rows) > query.limit else None
+    return InvoicesAnswer(_load(org_id, shown), following)
+
+
+@api.operation(
+    "GET", "/invoices/<uuid:invoice_id>", response=InvoiceOut, answer=examples.INVOICE,
+    summary="Get an invoice with its usage lines",
+    description="A draft that Stripe deleted or issued without the usage is not found: its lines move to the next"
+    " invoice.",
+)  # fmt: skip
+def show_invoice(invoice_id: UUID) -> InvoiceOut:
+    """One invoice."""
+    return _load(acting_org(), [_get(acting_org(), invoice_id)])[0]
+
+
+@api.operation(
+    "GET", "/invoices/<uuid:invoice_id>/lines/<uuid:line_id>/explanation", response=ExplanationAnswer,
+    answer=examples.EXPLANATION, summary="Explain a line",
+    description="The formula, the steps from the quantity to the amount, and the terms that the line was rated by, as"
+    " they were stored when the period was closed. Nothing is calculated anew.",
+)  # fmt: skip
+def explain_line(invoice_id: UUID, line_id: UUID) -> ExplanationAnswer:
+    """One line."""
+    org_id = acting_org()
+    invoice = _get(org_id, invoice_id)
+    rows = [row for row in queries.list_invoice_lines(session(), org_id, invoice.id) if row.id == line_id]
+    if not rows:
+        raise NotFound("There is no such line on this invoice.")
+    return build_explanation_answer(load_lines(session(), org_id, rows)[0])
+
+
+def _get(org_id: UUID, invoice_id: UUID) -> Invoice:
+    found = queries.find_invoices(session(), org_id, [invoice_id]).get(invoice_id)
+    if found is None or found.state == DROPPED:
+        raise NotFound("There is no such invoice.")
+    return found
+
+
+def _load(org_id: UUID, invoices: list[Invoice]) -> list[InvoiceOut]:
+    """Load the lines of invoices and what Stripe says of them, in a fixed number of queries."""
+    rows = queries.list_lines_of_invoices(session(), org_id, [invoice.id for invoice in invoices])
+    remote = load_remote(session(), org_id, invoices)
+    lines: dict[UUID | None, list[UsageLine]] = defaultdict(list)
+    for line in load_lines(session(), org_id, rows):
+        lines[line.row.invoice_id].append(line)
+    return [build_invoice_out(invoice, lines[invoice.id], remote.get(invoice.id)) for invoice in invoices]

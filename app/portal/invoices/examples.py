@@ -1,0 +1,65 @@
+"""Examples of the API of usage invoices for the API reference; a test decodes each into its struct."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_LINE: dict[str, Any] = {
+    "id": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e31",
+    "meter": "api_calls",
+    "kind": "usage",
+    "name": "API calls",
+    "unit": "call",
+    "plan": {"key": "pro", "name": "Pro", "version": 1},
+    "period": {"start": "2026-11-01T00:00:00Z", "end": "2026-12-01T00:00:00Z"},
+    "quantity": "60000",
+    "included": "50000",
+    "excess": "10000",
+    "imported": "0",
+    "events": 412,
+    "amount": 2000,
+    "exact_amount": "20",
+    "currency": "USD",
+}
+INVOICE: dict[str, Any] = {
+    "id": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e30",
+    "kind": "renewal",
+    "state": "final",
+    "number": "TK-0002",
+    "status": "paid",
+    "currency": "USD",
+    "usage_amount": 2000,
+    "total": 6900,
+    "hosted_url": "https://invoice.stripe.com/i/acct_1/test_a1b2c3",
+    "pdf_url": "https://pay.stripe.com/invoice/acct_1/test_a1b2c3/pdf",
+    "created_at": "2026-12-01T00:05:00Z",
+    "lines": [_LINE],
+}
+INVOICES = {"invoices": [INVOICE], "next": None}
+EXPLANATION = {
+    "line": _LINE,
+    "formula": ["Each charged call costs the same.", "The amount is calculated exactly and rounded once, at the end."],
+    "units": "10000",
+    "steps": [
+        {
+            "from": "0",
+            "to": None,
+            "quantity": "10000",
+            "blocks": "10000",
+            "unit_amount": "0.002",
+            "flat_amount": "0",
+            "subtotal": "20",
+        }
+    ],
+    "minimum": None,
+    "maximum": None,
+    "rated_by": {
+        "policy": "charge",
+        "allowance": "50000",
+        "hard_limit": None,
+        "cap": None,
+        "sources": {},
+        "model": "per_unit",
+        "properties": {"unit_amount": "0.002"},
+    },
+}

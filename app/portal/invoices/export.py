@@ -1,0 +1,49 @@
+"""The lines of closed usage periods as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.invoices.breakdown import read_breakdown
+from app.kit.money import exponent, to_major
+from app.portal.invoices.lines import ClosedPeriod, UsageLine, list_closed_periods
+from app.portal.invoices.standing import describe_standing
+from app.web.csv_export import Cell
+
+HEAD = ("period_start", "period_end", "kind", "meter", "unit", "plan", "plan_version", "quantity", "included",
+        "above_allowance", "imported", "events", "model", "exact_amount", "amount", "currency", "invoice", "status",
+        "note")  # fmt: skip
+_FILE_PAGE = 50
+
+
+def iterate_file_rows(session: Session, org_id: UUID) -> Iterator[tuple[Cell, ...]]:
+    """Yield the lines of all closed periods, newest first, read in pages so that memory stays constant."""
+    before: datetime | None = None
+    while periods := list_closed_periods(session, org_id, before, _FILE_PAGE):
+        yield from iterate_period_rows(periods)
+        before = periods[-1].start
+        session.expunge_all()
+
+
+def iterate_period_rows(periods: Iterable[ClosedPeriod]) -> Iterator[tuple[Cell, ...]]:
+    """Yield the lines of some periods."""
+    for period in periods:
+        for line in period.lines:
+            yield _file_row(line, billed=period.billed_at is not None)
+
+
+def _file_row(line: UsageLine, *, billed: bool) -> tuple[Cell, ...]:
+    row, breakdown, standing = line.row, read_breakdown(line.row.breakdown), describe_standing(line, billed=billed)
+    places = exponent(row.currency)
+    return (
+        row.period_start, row.period_end, row.kind, line.meter.key if line.meter else None, line.unit,
+        line.plan.key, line.plan.number,
+        row.quantity, breakdown.included if breakdown else None, breakdown.excess if breakdown else None,
+        row.imported, row.events, row.terms.get("model"), to_major(row.exact_amount, places),
+        format(to_major(row.amount, places), "f"), row.currency,
+        line.remote.number if line.remote else None, standing.label, standing.note,
+    )  # fmt: skip

@@ -1,0 +1,113 @@
+"""Reads the lines of closed usage periods, each with what its explanation and its invoice are named by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from app.billing_runs import queries as billing_runs
+from app.catalog import queries as catalog
+from app.catalog.models import Meter
+from app.invoices import queries as invoices
+from app.invoices.models import LATE, Invoice, InvoiceLine
+from app.payments import queries as payments
+from app.payments.models import StripeInvoice
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLine:
+    """A line with its meter, its plan (key, name, number), and the invoice that it is on, ours and Stripe's.
+
+    `meter` is None for overage before a change of plan, which is a sum over meters.
+    """
+
+    row: InvoiceLine
+    meter: Meter | None
+    plan: Row[Any]
+    invoice: Invoice | None = None
+    remote: StripeInvoice | None = None
+
+    @property
+    def name(self) -> str:
+        """What the line is called."""
+        if self.meter is None:
+            return "Overage before the change of plan"
+        return f"{self.meter.name}, late usage" if self.row.kind == LATE else self.meter.name
+
+    @property
+    def unit(self) -> str:
+        """The meter's unit; empty where there is no meter."""
+        return self.meter.unit if self.meter else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPeriod:
+    """A closed usage period. `billed_at` is None while its lines are still being put on an invoice."""
+
+    start: datetime
+    end: datetime
+    billed_at: datetime | None
+    lines: Sequence[UsageLine]
+
+
+def list_closed_periods(session: Session, org_id: UUID, before: datetime | None, limit: int) -> list[ClosedPeriod]:
+    """List closed periods that start before an instant, newest first, in seven queries however many they are."""
+    closes = billing_runs.list_org_closes(session, org_id, before, limit)
+    if not closes:
+        return []
+    rows = invoices.list_lines_of_periods(session, org_id, [close.period_start for close in closes])
+    lines = load_lines(session, org_id, rows)
+    return [
+        ClosedPeriod(
+            close.period_start,
+            close.period_end,
+            close.billed_at,
+            [line for line in lines if line.row.period_start == close.period_start],
+        )
+        for close in closes
+    ]
+
+
+def list_periods_of_invoice(session: Session, invoice: Invoice) -> list[ClosedPeriod]:
+    """List the periods that an invoice bills, newest first, with its own lines only."""
+    lines = load_lines(session, invoice.org_id, invoices.list_invoice_lines(session, invoice.org_id, invoice.id))
+    lines.sort(key=lambda line: line.row.period_start, reverse=True)
+    return [
+        ClosedPeriod(start, end, invoice.opened_at, list(group))
+        for (start, end), group in groupby(lines, key=lambda line: (line.row.period_start, line.row.period_end))
+    ]
+
+
+def load_lines(session: Session, org_id: UUID, rows: Iterable[InvoiceLine]) -> list[UsageLine]:
+    """Load what lines are named by, in four queries; lines of no invoice need two."""
+    rows = list(rows)
+    if not rows:
+        return []
+    meters = catalog.get_meters_by_id(session)
+    plans = catalog.get_plans_of_versions(session, {row.plan_version_id for row in rows})
+    known = invoices.find_invoices(session, org_id, {row.invoice_id for row in rows if row.invoice_id})
+    remote = load_remote(session, org_id, known.values())
+    return [
+        UsageLine(
+            row,
+            meters[row.meter_id] if row.meter_id is not None else None,
+            plans[row.plan_version_id],
+            known.get(row.invoice_id) if row.invoice_id else None,
+            remote.get(row.invoice_id) if row.invoice_id else None,
+        )
+        for row in rows
+    ]
+
+
+def load_remote(session: Session, org_id: UUID, known: Iterable[Invoice]) -> dict[UUID, StripeInvoice]:
+    """Load Stripe's invoices, as mirrored, by the ids of ours."""
+    ids = {invoice.stripe_invoice_id: invoice.id for invoice in known if invoice.stripe_invoice_id}
+    mirrored = payments.find_invoices_by_id(session, org_id, list(ids)) if ids else {}
+    return {ids[stripe_id]: remote for stripe_id, remote in mirrored.items()}

@@ -1,0 +1,101 @@
+"""Requests and responses of the API of usage invoices. Amounts are integers in the currency's minor unit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from app.kit.fields import FreeObject, Instant
+from app.payments.schemas import PlanHeld, Span
+from app.rating.schemas import QuoteLine
+from app.web.paging import Limit
+
+
+class InvoicesQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """`next` is the cursor from the previous page."""
+
+    limit: Limit = 20
+    next: str | None = None
+
+
+class UsageLineOut(msgspec.Struct):
+    """What a meter's usage of a closed period comes to. `quantity` = `included` + `excess`, imported usage left out.
+
+    `kind`: `usage` is what was counted when the period was closed, `late` what was recorded or voided since then,
+    `before_change` is overage before a change of plan, of no meter.
+    """
+
+    id: str
+    kind: Literal["usage", "late", "before_change"]
+    meter: str | None
+    name: str
+    unit: str | None
+    plan: PlanHeld
+    period: Span
+    quantity: Decimal
+    included: Decimal
+    excess: Decimal
+    imported: Decimal
+    events: int
+    amount: int
+    exact_amount: Decimal
+    currency: str
+
+
+class InvoiceOut(msgspec.Struct):
+    """An invoice with usage on it.
+
+    `kind`: `renewal` is a plan's renewal at Stripe, `manual` one of its own there, `offline` one that we send. `state`
+    `draft`: not issued yet. `number`, `status`, `total` and the addresses are Stripe's, null where it has none;
+    `usage_amount` is what the lines come to, `total` has the plan's fee, tax and discounts in it.
+    """
+
+    id: str
+    kind: Literal["renewal", "manual", "offline"]
+    state: Literal["draft", "final"]
+    number: str | None
+    status: str | None
+    currency: str
+    usage_amount: int
+    total: int | None
+    hosted_url: str | None
+    pdf_url: str | None
+    created_at: Instant
+    lines: list[UsageLineOut]
+
+
+class InvoicesAnswer(msgspec.Struct):
+    """Newest first; `next` is null on the last page."""
+
+    invoices: list[InvoiceOut]
+    next: str | None
+
+
+class RatedBy(msgspec.Struct):
+    """The terms that a line was rated by. Null: unlimited, or none. `sources` names what is not the plan's own."""
+
+    policy: str | None
+    allowance: Decimal | None
+    hard_limit: Decimal | None
+    cap: Decimal | None
+    sources: dict[str, str]
+    model: str | None
+    properties: FreeObject | None
+
+
+class ExplanationAnswer(msgspec.Struct):
+    """How a line's amount came about; decimal strings are exact, in major units, as in `POST /quotes`.
+
+    `quantity` less `included` is the `excess`, which becomes `units` where the charge divides it. The subtotals of
+    `steps`, with `minimum` or `maximum` where they change anything, add up to `exact_amount`; `amount` is rounded.
+    """
+
+    line: UsageLineOut
+    formula: list[str]
+    units: Decimal
+    steps: list[QuoteLine]
+    minimum: Decimal | None
+    maximum: Decimal | None
+    rated_by: RatedBy

@@ -1,0 +1,95 @@
+"""Says where a line stands: on which invoice, waiting for one, or at no cost and why. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.invoices.breakdown import Breakdown, read_breakdown, read_number
+from app.invoices.models import DRAFT, OFFLINE
+from app.kit.money import ZERO
+from app.payments.models import StripeInvoice
+from app.portal.invoices.lines import UsageLine
+from app.statements.wording import format_amount
+from app.stripe_gateway.invoice_items import smallest_charge
+from app.web.filters import quantity
+
+FREE, WAITING, UNBILLED, OURS, DRAFTED, ISSUED = "free", "waiting", "unbilled", "ours", "drafted", "issued"
+_STATUS = {"paid": "Paid", "open": "Not paid yet", "void": "Void", "uncollectible": "Marked as uncollectible"}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a line stands: a key, a label with its tone and icon, a sentence, and Stripe's page of the invoice."""
+
+    key: str
+    label: str
+    tone: str
+    icon: str
+    note: str
+    url: str | None = None
+
+
+def describe_standing(line: UsageLine, *, billed: bool) -> Standing:
+    """Describe where a line stands; `billed`: its period has been billed, so a line without an invoice waits."""
+    if line.row.amount == 0:
+        return Standing(FREE, "No charge", "neutral", "minus", _explain_free(line))
+    if line.invoice is None:
+        return _wait(line) if billed else _bill_soon()
+    if line.invoice.kind == OFFLINE:
+        note = "Your Tollkeeper team bills you directly. The invoice for this has not been issued yet."
+        return Standing(OURS, "Invoice not issued yet", "accent", "clock", note)
+    if line.invoice.state == DRAFT or line.remote is None or line.remote.number is None:
+        note = "It is on a draft at Stripe. The invoice gets its number when it is issued."
+        return Standing(DRAFTED, "Invoice not issued yet", "accent", "clock", note)
+    return _issue(line.remote, line.remote.number)
+
+
+def _wait(line: UsageLine) -> Standing:
+    if line.row.amount < 0:
+        return Standing(
+            WAITING,
+            "Waits for the next invoice",
+            "accent",
+            "clock",
+            "It will be taken off the usage on your next invoices.",
+        )
+    least = format_amount(smallest_charge(line.row.currency), line.row.currency)
+    note = f"It will be on your next invoice. No invoice of its own is issued for less than {least}."
+    return Standing(WAITING, "Waits for the next invoice", "accent", "clock", note)
+
+
+def _bill_soon() -> Standing:
+    note = "The amount is final. It has not been put on an invoice yet."
+    return Standing(UNBILLED, "Not billed yet", "accent", "clock", note)
+
+
+def _issue(remote: StripeInvoice, number: str) -> Standing:
+    settled = remote.status == "paid" and remote.amount_due == 0 < remote.total
+    status = "Settled from your balance" if settled else _STATUS.get(remote.status, remote.status.capitalize())
+    tone, icon = ("good", "check") if remote.status == "paid" else ("neutral", "card")
+    return Standing(ISSUED, f"Invoice {number}", tone, icon, f"{status}.", remote.hosted_url)
+
+
+def _explain_free(line: UsageLine) -> str:
+    """Why nothing is owed. Usage within the allowance is never owed, whoever collects."""
+    row, breakdown = line.row, read_breakdown(line.row.breakdown)
+    allowance = read_number(row.terms.get("allowance"))
+    if row.quantity == 0:
+        return "Only imported usage, which is not charged." if row.imported else "Nothing was used."
+    if breakdown is not None:
+        return _explain_rated(breakdown)
+    if allowance is not None and row.quantity <= allowance:
+        return f"Within the allowance of {quantity(allowance)}."
+    if row.reason is not None:
+        return "Usage above the allowance was not charged: no payment was collected for your plan in this period."
+    if allowance is not None:
+        return "Your plan does not charge for usage above its allowance."
+    return "Your plan does not charge for this."
+
+
+def _explain_rated(breakdown: Breakdown) -> str:
+    if breakdown.excess == ZERO:
+        return "Within the allowance."
+    if any(tier.subtotal for tier in breakdown.tiers) and breakdown.bound is None:
+        return "The amount is too small to charge: it rounds to zero."
+    return "The price of this quantity is zero."

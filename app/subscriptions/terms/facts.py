@@ -1,0 +1,133 @@
+"""What the terms of an org depend on, read together, and what follows from it for a period. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Values
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from app.accounts import queries as accounts
+from app.kit.errors import Unavailable
+from app.kit.periods import Period
+from app.subscriptions import queries
+from app.subscriptions.models import Override, Subscription
+from app.subscriptions.overrides.active import find_active, instant_in
+from app.subscriptions.terms.resolver import Collection, MeterTerms, choose_currency, resolve_meter
+from app.subscriptions.terms.restriction import find_lift_end, is_restricted
+from app.subscriptions.terms.rules import PlanRules, load_rules
+
+_METERS = text("SELECT id, key, archived_at IS NULL AS in_use FROM catalog_meters ORDER BY id")
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodTerms:
+    """A period's currency, and the terms of every meter in it by id.
+
+    Terms of a meter hold until the instant in `valid_until`, if it is there.
+    """
+
+    currency: str
+    meters: Mapping[int, MeterTerms]
+    valid_until: Mapping[int, datetime]
+
+
+@dataclass(frozen=True)
+class TermsFacts:
+    """An org's subscriptions and overrides, the rules of the versions concerned, and the meters by id.
+
+    Each meter `in_use` has terms in every period, also where the plan does not mention it. `restricted_to` is the
+    default plan's rules while the org is restricted until it pays, since `restricted_at`; staff have lifted that until
+    `lifted_until`.
+    """
+
+    subscriptions: Sequence[Subscription]
+    currency: str | None
+    time_zone: str
+    rules: Mapping[UUID, PlanRules]
+    meters: Mapping[int, str]
+    in_use: Values[int]
+    overrides: Sequence[Override]
+    restricted_at: datetime | None
+    lifted_until: datetime | None
+    restricted_to: PlanRules | None
+
+    def collection_in(self, period: Period) -> Collection:
+        """Who collects in a period: at its last instant (or now, if it is running), and at any instant.
+
+        A subscription collects up to its last instant.
+        """
+        collecting = [row for row in self.subscriptions if row.collection != "none" and _overlaps(row, period)]
+        return Collection(now=any(_holds_end(row, period) for row in collecting), ever=bool(collecting))
+
+    def restriction_in(self, period: Period, now: datetime) -> PlanRules | None:
+        """The rules that a period is restricted to, as of now."""
+        begun = self.restricted_at is not None and self.restricted_at < period.end
+        holds = is_restricted(self.restricted_at, self.lifted_until, instant_in(period, now))
+        return self.restricted_to if begun and holds else None
+
+    def restriction_returns_in(self, period: Period, now: datetime) -> datetime | None:
+        """When the restriction returns, if that is in the period."""
+        end = find_lift_end(self.restricted_at, self.lifted_until, instant_in(period, now))
+        return end if end is not None and end < period.end else None
+
+    def resolve(self, period: Period, version_id: UUID, now: datetime) -> PeriodTerms:
+        """Resolve a period's terms, as of now, on a plan version, which is among the loaded ones."""
+        rules, collection = self.rules[version_id], self.collection_in(period)
+        at_end = [row for row in self.subscriptions if _overlaps(row, period) and _holds_end(row, period)]
+        currency = choose_currency(at_end[0].currency if at_end else None, self.currency, rules.currencies)
+        restricted, returns = self.restriction_in(period, now), self.restriction_returns_in(period, now)
+        active = find_active(self.overrides, period, rules.plan_id, now)
+        meters = {
+            meter_id: resolve_meter(
+                rules.find_rule(meter_id, currency),
+                collection,
+                overrides=active.for_meter(self.meters[meter_id], currency),
+                restricted_to=restricted.meters.get(meter_id) if restricted else None,
+            )
+            for meter_id in {*self.in_use, *rules.meters}
+        }
+        until = {meter_id: first(active.valid_until(self.meters[meter_id]), returns) for meter_id in meters}
+        return PeriodTerms(currency, meters, {meter_id: at for meter_id, at in until.items() if at is not None})
+
+
+def load_facts(session: Session, org_id: UUID, versions: Values[UUID]) -> TermsFacts:
+    """Load the facts for resolving terms on these plan versions. Raises `NotFound` (org), `Unavailable`."""
+    org = accounts.get_org(session, org_id)
+    subscriptions = queries.list_subscriptions(session, org_id)
+    current = next((row for row in subscriptions if row.ended_at is None), None)
+    restricted_at = current.limited_at if current else None
+    default = queries.get_default_version_id(session) if restricted_at else None
+    rules = load_rules(session, [*versions, default] if default else versions)
+    meters = session.execute(_METERS).all()
+    if missing := set(versions) - rules.keys():
+        raise Unavailable(f"Plan versions are not in the catalogue: {missing}.")
+    return TermsFacts(
+        subscriptions=subscriptions,
+        currency=org.currency,
+        time_zone=org.time_zone,
+        rules=rules,
+        meters={row.id: row.key for row in meters},
+        in_use=[row.id for row in meters if row.in_use],
+        overrides=list(session.scalars(select(Override).where(Override.org_id == org_id))),
+        restricted_at=restricted_at,
+        lifted_until=current.restriction_lifted_until if current else None,
+        restricted_to=rules[default] if default else None,
+    )
+
+
+def first(*instants: datetime | None) -> datetime | None:
+    """The earliest of the instants that there are."""
+    return min((at for at in instants if at is not None), default=None)
+
+
+def _overlaps(row: Subscription, period: Period) -> bool:
+    return row.started_at < period.end and (row.ended_at is None or row.ended_at > period.start)
+
+
+def _holds_end(row: Subscription, period: Period) -> bool:
+    return row.ended_at is None or row.ended_at >= period.end

@@ -1,0 +1,30 @@
+-- A payment, a checkout, a dunning and a Stripe event never return to an earlier state, and what a payment was about
+-- stays as it was when it was made. A full refund that fails makes the payment completed again; staff may replay an event.
+CREATE OR REPLACE FUNCTION states_only_move_forward() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  refused boolean;
+BEGIN
+  CASE TG_TABLE_NAME
+    WHEN 'billing_records' THEN
+      refused := CASE OLD.state
+        WHEN 'pending' THEN false
+        WHEN 'failed' THEN NEW.state = 'pending'
+        ELSE NEW.state NOT IN ('completed', 'refunded')
+          OR (NEW.amount, NEW.currency) IS DISTINCT FROM (OLD.amount, OLD.currency)
+          OR (OLD.transaction_id IS NOT NULL AND NEW.transaction_id IS DISTINCT FROM OLD.transaction_id)
+      END;
+    WHEN 'checkouts' THEN
+      refused := (OLD.state = 'open' AND NEW.state = 'opening')
+        OR (OLD.closed_at IS NOT NULL AND NEW.state IN ('opening', 'open'))
+        OR (OLD.state = 'completed' AND NEW.state <> 'completed');
+    WHEN 'dunnings' THEN
+      refused := OLD.ended_at IS NOT NULL OR NEW.mails < OLD.mails;
+    WHEN 'stripe_inbox' THEN
+      refused := OLD.state <> 'received' AND NEW.state NOT IN (OLD.state, 'received');
+  END CASE;
+  IF refused THEN
+    RAISE EXCEPTION '% %: its state only moves forward', TG_TABLE_NAME, OLD.id
+      USING ERRCODE = '23001';
+  END IF;
+  RETURN NEW;
+END $$;

@@ -1,0 +1,43 @@
+"""The table of billing runs: how far the close of each usage period has come."""
+
+from alembic import op
+
+from migrations.apply_functions import drop_functions
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+TABLES = """
+CREATE TABLE period_closes (
+    org_id uuid NOT NULL CONSTRAINT fk_period_closes_org_id_orgs REFERENCES orgs (id),
+    period_start timestamptz NOT NULL,
+    period_end timestamptz NOT NULL,
+    mark bigint,
+    cluster text,
+    rated_at timestamptz,
+    billed_at timestamptz,
+    failures integer NOT NULL DEFAULT 0,
+    replays integer NOT NULL DEFAULT 0,
+    failed_at timestamptz,
+    error text,
+    CONSTRAINT pk_period_closes PRIMARY KEY (org_id, period_start),
+    CONSTRAINT ck_period_closes_period CHECK (period_end > period_start),
+    CONSTRAINT ck_period_closes_mark CHECK (num_nonnulls(mark, cluster, rated_at) IN (0, 3)),
+    CONSTRAINT ck_period_closes_billed CHECK (billed_at IS NULL OR rated_at IS NOT NULL)
+);
+-- serves: the run that bills what is rated, and the report of what is not finished
+CREATE INDEX ix_period_closes_unbilled ON period_closes (period_end) WHERE billed_at IS NULL;
+-- serves: the report of a run
+CREATE INDEX ix_period_closes_rated_at ON period_closes (rated_at);
+"""
+
+
+def upgrade() -> None:
+    op.execute(TABLES)
+
+
+def downgrade() -> None:
+    drop_functions(op.get_bind(), "billing_runs")
+    op.execute("DROP TABLE period_closes")
