@@ -9,8 +9,6 @@ from collections.abc import Callable
 from bench.rows import ROWS
 from bench.world import portal, world
 
-ROUNDS = 3
-
 
 def main(wanted: list[str]) -> int:
     unknown = [name for name in wanted if name not in ROWS]
@@ -18,18 +16,18 @@ def main(wanted: list[str]) -> int:
         sys.exit(f"No such row: {', '.join(unknown)}. The rows are {', '.join(ROWS)}.")
     missed = []
     with world() as current, portal() as base:
-        print(f"PostgreSQL {current.postgres}, {ROUNDS} interleaved rounds, median and range\n", flush=True)
+        print(f"PostgreSQL {current.postgres}, interleaved rounds, median and range\n", flush=True)
         for name in wanted or list(ROWS):
             row = ROWS[name]
             if current.postgres < row.since:
                 print(f"{name} {row.title}: requires PostgreSQL {row.since} or newer", flush=True)
                 continue
-            ratios = [_round(row.measure, current, base) for _ in range(ROUNDS)]
+            ratios = [_round(row.measure, current, base) for _ in range(row.rounds)]
             figure = statistics.median(ratios)
-            met = figure >= row.floor
+            met = row.reaches(figure, row.floor)
             missed += [] if met else [name]
             beside = f"; {row.beside(current)}" if row.beside else ""
-            verdict = "aim met" if figure >= row.aim else "floor met" if met else "FLOOR MISSED"
+            verdict = "aim met" if row.reaches(figure, row.aim) else "floor met" if met else "FLOOR MISSED"
             print(f"{name} {row.title}: {figure:.2f} ({min(ratios):.2f} to {max(ratios):.2f}),"
                   f" floor {row.floor}, aim {row.aim}: {verdict}{beside}", flush=True)  # fmt: skip
     return 1 if missed else 0

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.billing_runs import issue
@@ -26,6 +28,16 @@ from app.stripe_gateway.invoice_items import smallest_charge
 from app.subscriptions.close import PeriodKey
 from app.subscriptions.periods import lock_usage
 from app.web.database import transaction
+
+_FINISH = text("""
+UPDATE period_closes close SET billed_at = :now, error = NULL
+WHERE close.billed_at IS NULL AND close.rated_at IS NOT NULL
+  AND (CAST(:org AS uuid) IS NULL OR close.org_id = :org)
+  AND NOT EXISTS (SELECT FROM invoices_waiting waiting WHERE waiting.org_id = close.org_id)
+  AND NOT EXISTS (SELECT FROM invoices_drafts draft
+                  WHERE draft.org_id = close.org_id AND draft.boundary_at = close.period_end)
+RETURNING close.org_id, close.period_start
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,11 @@ def bill_period(gw: Gateway | None, key: PeriodKey, now: datetime) -> None:
             issue.issue_draft(gw, draft, due.collector, now, attempt=due.replays)
     with transaction() as session:
         _mark_billed(session, key, now)
+
+
+def finish_unbillable(session: Session, now: datetime, org_id: UUID | None = None) -> list[PeriodKey]:
+    """Be done with the rated periods that there is nothing to bill for: no line waits, and no draft is held."""
+    return [PeriodKey(*row) for row in session.execute(_FINISH, {"now": now, "org": org_id})]
 
 
 def _load_due(session: Session, key: PeriodKey) -> RatedPeriod | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
@@ -23,17 +23,17 @@ _INSTANT = timedelta(microseconds=1)
 
 # Closed periods of which more, or less, is counted than was billed, with what was billed of each meter.
 _DIFFERING = text("""
-SELECT period.starts_at, counter.meter_id, coalesce(billed.quantity, 0) AS quantity,
+SELECT period.org_id, period.starts_at, counter.meter_id, coalesce(billed.quantity, 0) AS quantity,
        coalesce(billed.imported, 0) AS imported, coalesce(billed.events, 0) AS events,
        coalesce(billed.exact_amount, 0) AS exact_amount, coalesce(billed.amount, 0) AS amount
 FROM subscriptions_periods period
 JOIN metering_counters counter ON counter.org_id = period.org_id AND counter.period_start = period.starts_at
 LEFT JOIN invoices_billed billed ON billed.org_id = period.org_id AND billed.period_start = period.starts_at
      AND billed.meter_id = counter.meter_id
-WHERE period.org_id = :org AND counter.unsettled IS NULL AND period.closed_at IS NOT NULL
+WHERE period.org_id = ANY (:orgs) AND counter.unsettled IS NULL AND period.closed_at IS NOT NULL
   AND (counter.billable, counter.unbilled) IS DISTINCT FROM
       (coalesce(billed.quantity, 0), coalesce(billed.imported, 0))
-ORDER BY period.starts_at, counter.meter_id
+ORDER BY period.org_id, period.starts_at, counter.meter_id
 """)
 
 _BEFORE_BILLED = text("""
@@ -41,22 +41,22 @@ SELECT amount FROM invoices_billed WHERE org_id = :org AND period_start = :start
 """)
 
 
-def find_late_lines(session: Session, org_id: UUID) -> Iterator[LineFacts]:
-    """What differs between the closed periods of an org and their lines; the caller holds the org's usage lock.
+def find_late_lines(session: Session, orgs: Sequence[UUID]) -> Iterator[tuple[UUID, LineFacts]]:
+    """What differs between the closed periods of orgs and their lines, by org; the caller holds their usage locks.
 
     The difference is the rating of all that is counted now, less what was billed. It may be below zero: under `volume`
     more use can cost less.
     """
-    differing = session.execute(_DIFFERING, {"org": org_id}).all()
-    for starts_at, billed in groupby(differing, lambda row: row.starts_at):
+    differing = session.execute(_DIFFERING, {"orgs": orgs}).all()
+    for (org_id, starts_at), billed in groupby(differing, lambda row: (row.org_id, row.starts_at)):
         rows = statements.list_period_rows(session, org_id, starts_at, starts_at + _INSTANT)
         whole = {row.meter_id: state_line(row) for row in rows if row.meter_id is not None}
-        yield from (_subtract(whole[each.meter_id], each) for each in billed)
+        yield from ((org_id, _subtract(whole[each.meter_id], each)) for each in billed)
         owed = sum(line.amount for line in whole.values())
         told = session.scalar(_BEFORE_BILLED, {"org": org_id, "start": starts_at}) or 0
         before = find_before_change_line(session, org_id, rows, owed, told)
         if before is not None:
-            yield before
+            yield org_id, before
 
 
 def _subtract(whole: LineFacts, billed: Row[Any]) -> LineFacts:

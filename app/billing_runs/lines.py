@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row
 
 from app.invoices.breakdown import store_rating, write_number
 from app.invoices.service import LineFacts
 from app.kit.money import ZERO
 from app.kit.periods import Period
-from app.statements.period import rate_period_row
+from app.statements.period import Charges, rate_period_row
 from app.subscriptions.terms.resolver import CHARGE, NOT_COLLECTED
 
 
-def state_line(row: Row[Any]) -> LineFacts:
-    """Rate a row of `statements.queries.list_period_rows`."""
-    rated = rate_period_row(row)
+def state_line(row: Row[Any], parsed: Charges | None = None) -> LineFacts:
+    """Rate a row of `statements.queries.list_period_rows`; `parsed` keeps the charges of many rows."""
+    rated = rate_period_row(row, parsed)
     uncollected = (row.sources or {}).get(CHARGE) == NOT_COLLECTED
     return LineFacts(
         meter_id=row.meter_id,
@@ -44,5 +45,5 @@ def _describe_terms(row: Row[Any]) -> dict[str, Any]:
         "sources": row.sources or {},
         "charge_id": str(row.charge_id) if row.charge_id else None,
         "model": row.model,
-        "properties": row.properties,
+        "properties": msgspec.Raw(row.properties.encode()) if row.properties else None,
     }

@@ -45,11 +45,11 @@ FROM period_closes close WHERE {shown}
 
 
 def list_unbilled(session: Session, limit: int, org_id: UUID | None = None) -> list[PeriodKey]:
-    """List rated periods that are not billed, earliest first."""
+    """List rated periods that are not billed: those not tried before first, and those tried longest ago."""
     query = (
         select(PeriodClose.org_id, PeriodClose.period_start)
         .where(PeriodClose.billed_at.is_(None), PeriodClose.rated_at.is_not(None))
-        .order_by(PeriodClose.period_end, PeriodClose.org_id)
+        .order_by(PeriodClose.failed_at.nulls_first(), PeriodClose.period_end, PeriodClose.org_id)
         .limit(limit)
     )
     if org_id is not None:

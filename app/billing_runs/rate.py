@@ -1,46 +1,86 @@
-"""Rates a usage period that has ended, for good: its mark, its terms and one line a meter, in one transaction."""
+"""Rates usage periods that have ended, for good: their mark, their terms and one line a meter, in one transaction."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
 
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.billing_runs.before_change import find_before_change_line
 from app.billing_runs.late import find_late_lines
 from app.billing_runs.lines import state_line
-from app.billing_runs.models import PeriodClose
-from app.invoices.service import write_lines
-from app.kit.errors import Conflict
+from app.invoices.service import LineFacts, write_lines
 from app.kit.periods import Period
-from app.metering.verification.close_mark import take_mark
+from app.metering.verification.close_mark import CloseMark, take_mark
 from app.statements import queries as statements
-from app.subscriptions.close import PeriodKey, close_period, prepare_close
+from app.statements.period import Charges
+from app.subscriptions.close import PeriodKey, close_periods, prepare_closes
 
-_INSTANT = timedelta(microseconds=1)
+_NOTE = text("""
+INSERT INTO period_closes (org_id, period_start, period_end, rated_at, mark, cluster)
+SELECT *, :now, :mark, :cluster
+FROM unnest(CAST(:orgs AS uuid[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
+ON CONFLICT (org_id, period_start) DO UPDATE
+SET period_end = excluded.period_end, rated_at = excluded.rated_at, mark = excluded.mark, cluster = excluded.cluster,
+    error = NULL
+""")
 
 
-def rate_period(session: Session, key: PeriodKey, now: datetime) -> PeriodClose | None:
-    """Close a usage period: write its lines, and let neither its end nor its terms change again.
+@dataclass(frozen=True, slots=True)
+class RatedPeriods:
+    """The periods that were closed, and those that must wait, with why."""
 
-    None if that is done already, or the period is gone. Raises `Conflict` if it must wait: for a transaction that may
-    still hold some of its events, or for counters that a moved boundary left unsettled.
+    closed: Sequence[PeriodKey]
+    waiting: Mapping[PeriodKey, str]
+
+
+def rate_periods(session: Session, keys: Sequence[PeriodKey], now: datetime) -> RatedPeriods:
+    """Close usage periods: write their lines, and let neither their ends nor their terms change again.
+
+    What is closed already, or gone, is in neither part of the answer; nor is one of several whose org's usage is locked
+    at the moment. A period waits for a transaction that may still hold some of its events, and for counters that a
+    moved boundary left unsettled.
     """
-    period = prepare_close(session, key, now)
-    if period is None:
-        return None
-    span = Period(period.starts_at, period.ends_at)
-    mark = take_mark(session, key.org_id, span)
-    if mark.waits_for is not None:
-        raise Conflict(f"The period waits for {mark.waits_for}.")
-    rows = statements.list_period_rows(session, key.org_id, span.start, span.start + _INSTANT)
-    lines = [state_line(row) for row in rows if row.meter_id is not None]
-    before = find_before_change_line(session, key.org_id, rows, sum(line.amount for line in lines))
-    lines += [before] if before else []
-    write_lines(session, key.org_id, [*lines, *find_late_lines(session, key.org_id)], now)
-    close = session.get(PeriodClose, key) or PeriodClose(org_id=key.org_id, period_start=span.start)
-    close.period_end, close.rated_at, close.error = span.end, now, None
-    close.mark, close.cluster = mark.mark, mark.cluster
-    session.add(close)
-    close_period(session, period, now)
-    return close
+    spans = prepare_closes(session, keys, now, wait=len(keys) == 1)
+    if not spans:
+        return RatedPeriods([], {})
+    mark = take_mark(session, spans)
+    waiting = {key: f"The period waits for {what}." for key, what in mark.waiting.items()}
+    spans = {key: span for key, span in spans.items() if key not in waiting}
+    if spans:
+        write_lines(session, _state_lines(session, list(spans)), now)
+        _note_closes(session, spans, mark, now)
+        close_periods(session, list(spans), now)
+    return RatedPeriods(list(spans), waiting)
+
+
+def _state_lines(session: Session, keys: Sequence[PeriodKey]) -> dict[UUID, list[LineFacts]]:
+    """The lines of periods by org, with what was recorded late of earlier ones."""
+    parsed: Charges = {}
+    lines: dict[UUID, list[LineFacts]] = {key.org_id: [] for key in keys}
+    for (org_id, _), rows in statements.list_rows_of_periods(session, keys).items():
+        lines[org_id] += state_period(session, org_id, rows, parsed)
+    for org_id, late in find_late_lines(session, list(lines)):
+        lines[org_id].append(late)
+    return lines
+
+
+def state_period(session: Session, org_id: UUID, rows: Sequence[Row[Any]], parsed: Charges) -> list[LineFacts]:
+    """The lines of one period: one a meter, and what was owed before a change of plan."""
+    lines = [state_line(row, parsed) for row in rows if row.meter_id is not None]
+    before = find_before_change_line(session, org_id, rows, sum(line.amount for line in lines))
+    return [*lines, before] if before else lines
+
+
+def _note_closes(session: Session, spans: Mapping[PeriodKey, Period], mark: CloseMark, now: datetime) -> None:
+    named = {
+        "orgs": [key.org_id for key in spans],
+        "starts": [span.start for span in spans.values()],
+        "ends": [span.end for span in spans.values()],
+    }
+    session.execute(_NOTE, {**named, "now": now, "mark": mark.mark, "cluster": mark.cluster})

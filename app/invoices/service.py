@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
+import msgspec
+from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from app.invoices import queries
@@ -71,31 +72,42 @@ class LineFacts:
     kind: str = USAGE
 
 
-def write_lines(session: Session, org_id: UUID, lines: Iterable[LineFacts], now: datetime) -> None:
-    """Write the lines of a period that is being closed; they wait for an invoice."""
-    for facts in lines:
-        session.add(
-            InvoiceLine(
-                id=new_id(),
-                org_id=org_id,
-                kind=facts.kind,
-                meter_id=facts.meter_id,
-                period_start=facts.period.start,
-                period_end=facts.period.end,
-                plan_version_id=facts.plan_version_id,
-                quantity=facts.quantity,
-                imported=facts.imported,
-                events=facts.events,
-                currency=facts.currency,
-                exact_amount=facts.exact_amount,
-                amount=facts.amount,
-                reason=facts.reason,
-                terms=dict(facts.terms),
-                breakdown=dict(facts.breakdown),
-                written_at=now,
-            )
-        )
-    session.flush()
+_WRITE = text("""
+INSERT INTO invoice_lines (id, org_id, kind, meter_id, period_start, period_end, plan_version_id, quantity, imported,
+                           events, currency, exact_amount, amount, reason, terms, breakdown, written_at)
+SELECT id, org_id, kind, meter_id, period_start, period_end, plan_version_id, quantity, imported,
+       events, currency, exact_amount, amount, reason, terms, breakdown, written_at
+FROM json_populate_recordset(NULL::invoice_lines, CAST(:lines AS json))
+""")
+
+
+def write_lines(session: Session, lines: Mapping[UUID, Sequence[LineFacts]], now: datetime) -> None:
+    """Write the lines of periods that are being closed, by org; they wait for an invoice."""
+    rows = [_row(org_id, facts, now) for org_id, of in lines.items() for facts in of]
+    if rows:
+        session.execute(_WRITE, {"lines": msgspec.json.encode(rows).decode()})
+
+
+def _row(org_id: UUID, facts: LineFacts, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "org_id": org_id,
+        "kind": facts.kind,
+        "meter_id": facts.meter_id,
+        "period_start": facts.period.start,
+        "period_end": facts.period.end,
+        "plan_version_id": facts.plan_version_id,
+        "quantity": facts.quantity,
+        "imported": facts.imported,
+        "events": facts.events,
+        "currency": facts.currency,
+        "exact_amount": facts.exact_amount,
+        "amount": facts.amount,
+        "reason": facts.reason,
+        "terms": facts.terms,
+        "breakdown": facts.breakdown,
+        "written_at": now,
+    }
 
 
 def note_made(session: Session, org_id: UUID, invoice_id: UUID, stripe_invoice_id: str) -> None:

@@ -42,6 +42,8 @@ class Bounds:
         `portion` of the minimum is owed: 1 for a whole period, the share of its seconds for one that was cut short, 0
         where none is owed. The maximum is never reduced.
         """
+        if self.minimum is None and self.maximum is None:
+            return None
         with exactly():
             if self.minimum is not None and amount < (least := _share(self.minimum, portion)):
                 return Bound(MINIMUM, least - amount)

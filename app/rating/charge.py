@@ -43,7 +43,11 @@ class TierLine:
     def subtotal(self) -> Decimal:
         """What this tier adds to the amount."""
         with exactly():
-            return self.blocks * self.unit_amount + self.flat_amount
+            return self.add_up()
+
+    def add_up(self) -> Decimal:
+        """The subtotal, for callers that run under `kit.money.exactly` already."""
+        return self.blocks * self.unit_amount + self.flat_amount
 
     def mirrored(self) -> TierLine:
         """Return the tier for the negated quantity."""

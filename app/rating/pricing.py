@@ -29,11 +29,12 @@ def price(
         included = size if allowance is None else min(size, allowance)
         units = charge.division.apply(size - included)
         lines = charge.pricing.lines(units)
-        bound = charge.bounds.apply(sum((line.subtotal for line in lines), ZERO), minimum_portion)
+        amount = sum([line.add_up() for line in lines], ZERO)
+        bound = charge.bounds.apply(amount, minimum_portion)
+        amount += bound.subtotal if bound else ZERO
         if quantity < 0:
             lines, included, units = [line.mirrored() for line in lines], -included, -units
-            bound = bound and bound.mirrored()
-        amount = sum((line.subtotal for line in lines), bound.subtotal if bound else ZERO)
+            bound, amount = bound and bound.mirrored(), -amount
         rounded = round_half_away(amount, charge.step)
         return Rated(quantity, included, quantity - included, units, amount, rounded, tuple(lines), bound)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -65,14 +66,14 @@ LEFT JOIN LATERAL (
 ) windows ON true
 ORDER BY terms.mentioned IS NOT TRUE, meter.id
 """)
-# Usage in each period that starts in [:start, :end), with the charge it is rated by: what was used, and what is charged
-# for, for a minimum or a base fee is owed without use.
-_PERIODS = text("""
-SELECT period.starts_at, period.ends_at, period.time_zone, period.plan_version_id,
+# Usage in periods, with the charge it is rated by: what was used, and what is charged for, for a minimum or a base fee
+# is owed without use.
+_PERIODS = """
+SELECT period.org_id, period.starts_at, period.ends_at, period.time_zone, period.plan_version_id,
        coalesce(period.currency, 'USD') AS currency, meter.id AS meter_id, meter.key, meter.name, meter.unit,
        terms.policy, terms.allowance, terms.hard_limit, terms.cap, terms.sources, terms.charge_id,
        coalesce(counter.billable, 0) AS used, coalesce(counter.unbilled, 0) AS imported,
-       coalesce(counter.events, 0) AS events, charge.model, charge.properties,
+       coalesce(counter.events, 0) AS events, charge.model, charge.properties::text AS properties,
        EXISTS (SELECT FROM subscriptions_superseded before
                WHERE before.org_id = period.org_id AND before.period_start = period.starts_at) AS plan_changed
 FROM subscriptions_periods period
@@ -89,9 +90,17 @@ LEFT JOIN metering_counters counter ON counter.org_id = period.org_id AND counte
 LEFT JOIN subscriptions_terms terms ON terms.org_id = period.org_id AND terms.period_start = period.starts_at
      AND terms.meter_id = line.meter_id
 LEFT JOIN subscriptions_charges charge ON charge.id = terms.charge_id
-WHERE period.org_id = :org_id AND period.starts_at >= :start AND period.starts_at < :end
-ORDER BY period.starts_at, meter.id
-""")
+WHERE {those} ORDER BY period.org_id, period.starts_at, meter.id
+"""
+_PERIODS_BETWEEN = text(
+    _PERIODS.format(those="period.org_id = :org_id AND period.starts_at >= :start AND period.starts_at < :end")
+)
+_PERIODS_NAMED = text(
+    _PERIODS.format(
+        those="(period.org_id, period.starts_at) IN"
+        " (SELECT * FROM unnest(CAST(:orgs AS uuid[]), CAST(:starts AS timestamptz[])))"
+    )
+)
 # The open windows of meters whose terms are not stored yet: meter, minute, hour and day limits as parallel arrays.
 _WINDOWS = text("""
 SELECT terms.meter_id, jsonb_agg(jsonb_build_array(s.span, s.cap::text, coalesce(w.used, 0)::text, s.ends_at)
@@ -127,9 +136,21 @@ def list_current_rows(session: Session, org_id: UUID, now: datetime) -> Rows:
 def list_period_rows(session: Session, org_id: UUID, start: datetime, end: datetime) -> Rows:
     """One row per meter used or charged for in each usage period that starts in [start, end), oldest first.
 
+    `properties` is JSON as text: many rows name one charge, and few readers parse it.
+
     Worked example: two calendar months, one meter used in each: two rows, each with its month's allowance and charge.
     """
-    return session.execute(_PERIODS, {"org_id": org_id, "start": start, "end": end}).all()
+    return session.execute(_PERIODS_BETWEEN, {"org_id": org_id, "start": start, "end": end}).all()
+
+
+def list_rows_of_periods(session: Session, keys: Sequence[tuple[UUID, datetime]]) -> dict[tuple[UUID, datetime], Rows]:
+    """The rows of `list_period_rows` for some periods, each named by its org and start.
+
+    Worked example: the same month of two orgs, one meter used by each: two keys with a row each.
+    """
+    named = {"orgs": [org_id for org_id, _ in keys], "starts": [start for _, start in keys]}
+    rows = session.execute(_PERIODS_NAMED, named)
+    return {key: list(group) for key, group in groupby(rows, lambda row: (row.org_id, row.starts_at))}
 
 
 def get_windows(session: Session, org_id: UUID, terms: Mapping[int, MeterTerms], now: datetime) -> dict[int, Any]:

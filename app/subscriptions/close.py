@@ -7,11 +7,30 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from app.kit.periods import Period
 from app.subscriptions import periods
-from app.subscriptions.models import TermsInForce, UsagePeriod
+from app.subscriptions.models import UsagePeriod
+from app.subscriptions.terms.in_force import list_unresolved
+
+_LOCK = text("""
+SELECT org FROM unnest(CAST(:orgs AS uuid[])) org WHERE pg_try_advisory_xact_lock(usage_lock(org))
+""")
+_OPEN = text("""
+SELECT p.org_id, p.starts_at, p.ends_at FROM usage_periods p
+JOIN unnest(CAST(:orgs AS uuid[]), CAST(:starts AS timestamptz[])) key (org_id, starts_at) USING (org_id, starts_at)
+WHERE p.closed_at IS NULL ORDER BY p.org_id, p.starts_at FOR UPDATE OF p
+""")
+_CLOSE = text("""
+WITH key AS (SELECT * FROM unnest(CAST(:orgs AS uuid[]), CAST(:starts AS timestamptz[])) key (org_id, starts_at)),
+lasting AS (
+    UPDATE terms_in_force t SET valid_until = NULL FROM key
+    WHERE t.org_id = key.org_id AND t.period_start = key.starts_at AND t.valid_until IS NOT NULL
+)
+UPDATE usage_periods p SET closed_at = :now FROM key WHERE p.org_id = key.org_id AND p.starts_at = key.starts_at
+""")
 
 
 class PeriodKey(NamedTuple):
@@ -50,25 +69,30 @@ def find_next_close(session: Session, after: datetime, until: datetime, grace: t
     return None if end is None else end + grace
 
 
-def prepare_close(session: Session, key: PeriodKey, now: datetime) -> UsagePeriod | None:
-    """Lock the org's usage and get the period with its terms resolved; None if it is closed, or gone, meanwhile.
+def prepare_closes(
+    session: Session, keys: Sequence[PeriodKey], now: datetime, *, wait: bool
+) -> dict[PeriodKey, Period]:
+    """Lock the usage of orgs and get those of their periods that are open still, with their terms resolved.
 
-    No usage of the org is recorded until the transaction ends.
+    One period an org. No usage of these orgs is recorded until the transaction ends. Without `wait`, an org whose usage
+    is locked elsewhere is left out: whoever holds many locks waits for none.
     """
-    periods.lock_usage(session, key.org_id)
-    period = session.get(UsagePeriod, key, populate_existing=True, with_for_update=True)
-    if period is None or period.closed_at is not None:
-        return None
-    periods.ensure_period(session, key.org_id, key.starts_at, now)
-    return period
+    if wait:
+        for key in keys:
+            periods.lock_usage(session, key.org_id)
+    else:
+        free = set(session.scalars(_LOCK, {"orgs": [key.org_id for key in keys]}))
+        keys = [key for key in keys if key.org_id in free]
+    for org_id, starts_at in list_unresolved(session, keys, now):
+        periods.ensure_period(session, org_id, starts_at, now)
+    rows = session.execute(_OPEN, _named(keys))
+    return {PeriodKey(row.org_id, row.starts_at): Period(row.starts_at, row.ends_at) for row in rows}
 
 
-def close_period(session: Session, period: UsagePeriod, now: datetime) -> None:
-    """Mark the period closed; its terms hold from now on without an end. The caller holds the usage lock."""
-    session.execute(
-        update(TermsInForce)
-        .where(TermsInForce.org_id == period.org_id, TermsInForce.period_start == period.starts_at)
-        .values(valid_until=None)
-    )
-    period.closed_at = now
-    session.flush()
+def close_periods(session: Session, keys: Sequence[PeriodKey], now: datetime) -> None:
+    """Mark periods closed; their terms hold from now on without an end. The caller holds the usage locks."""
+    session.execute(_CLOSE, {**_named(keys), "now": now})
+
+
+def _named(keys: Sequence[PeriodKey]) -> dict[str, object]:
+    return {"orgs": [key.org_id for key in keys], "starts": [key.starts_at for key in keys]}

@@ -9,10 +9,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.kit.batches import batched
 from app.metering.imports import progress
 from app.metering.imports.job import ImportClock, ImportJob, OnProgress, Transaction
 from app.metering.imports.known import find_known
-from app.metering.imports.lines import EventLine, EventLines, Rows, batched
+from app.metering.imports.lines import EventLine, EventLines, Rows
 from app.metering.imports.models import UsageImport
 from app.metering.imports.report import ImportReport, describe_refusal
 from app.metering.imports.survey import refuse_other_content

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from app.kit.actor import SYSTEM
+from app.kit.batches import batched
 from app.metering.imports import source_file
 from app.metering.imports.column_mapping import Mapping
 from app.metering.imports.csv_rows import LineError
@@ -20,7 +20,6 @@ from app.metering.imports.orgs import OrgBook
 from app.metering.imports.report import ImportReport
 from app.metering.schemas import Event
 
-T = TypeVar("T")
 Rows = tuple[tuple[int, Any], ...]
 EventLine = tuple[int, Event]
 
@@ -83,10 +82,3 @@ class EventLines:
                 yield (line, *self._mapping.read(row))
             except LineError as error:
                 report.refuse(line, str(error))
-
-
-def batched(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
-    """Yield the items in tuples of `size`, the last one shorter."""
-    remaining = iter(items)
-    while part := tuple(islice(remaining, size)):
-        yield part

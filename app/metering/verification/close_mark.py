@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.kit.periods import Period
+from app.subscriptions.close import PeriodKey
 
+_HORIZON = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS mark, database_cluster() AS cluster")
 # An event of the period at or above the horizon could not be told from a late one. A moved boundary may have left a
 # maximum or unique values to be counted anew.
-_MARK = text("""
-SELECT horizon.mark, database_cluster() AS cluster,
-       EXISTS (SELECT FROM usage_events e
-               WHERE e.org_id = :org AND e.occurred_at >= :start AND e.occurred_at < :end AND e.tx >= horizon.mark)
-       AS recording,
-       EXISTS (SELECT FROM usage_counters c
-               WHERE c.org_id = :org AND c.period_start = :start AND c.unsettled IS NOT NULL) AS unsettled
-FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS mark) horizon
+_WAITING = text("""
+WITH period AS (
+    SELECT * FROM unnest(CAST(:orgs AS uuid[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
+                  period (org_id, starts_at, ends_at)
+)
+SELECT p.org_id, p.starts_at, 'its last events' AS waits_for FROM period p
+WHERE (p.org_id, p.starts_at) IN (
+    SELECT q.org_id, q.starts_at FROM usage_events e JOIN period q USING (org_id)
+    WHERE e.tx >= :mark AND e.occurred_at >= :first AND e.occurred_at < :last
+      AND e.occurred_at >= q.starts_at AND e.occurred_at < q.ends_at)
+UNION ALL
+SELECT p.org_id, p.starts_at, 'its counters to be settled' FROM period p
+WHERE EXISTS (SELECT FROM usage_counters c
+              WHERE c.org_id = p.org_id AND c.period_start = p.starts_at AND c.unsettled IS NOT NULL)
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class CloseMark:
-    """A transaction horizon of a database cluster. `waits_for` says why the period cannot be closed yet."""
+    """A transaction horizon of a database cluster. `waiting` says of periods why they cannot be closed yet."""
 
     mark: int
     cluster: str
-    waits_for: str | None
+    waiting: Mapping[PeriodKey, str]
 
 
-def take_mark(session: Session, org_id: UUID, period: Period) -> CloseMark:
-    """Take the mark for a period; the caller holds the org's usage lock, so none of its events are in flight."""
-    row = session.execute(_MARK, {"org": org_id, "start": period.start, "end": period.end}).one()
-    waits_for = "its counters to be settled" if row.unsettled else "its last events" if row.recording else None
-    return CloseMark(row.mark, row.cluster, waits_for)
+def take_mark(session: Session, periods: Mapping[PeriodKey, Period]) -> CloseMark:
+    """Take the mark for periods; the caller holds the orgs' usage locks, so none of their events are in flight."""
+    horizon = session.execute(_HORIZON).one()
+    spans = list(periods.values())
+    named = {
+        "orgs": [org_id for org_id, _ in periods],
+        "starts": [span.start for span in spans],
+        "ends": [span.end for span in spans],
+        "mark": horizon.mark,
+        "first": min(span.start for span in spans),
+        "last": max(span.end for span in spans),
+    }
+    waiting = {PeriodKey(row.org_id, row.starts_at): row.waits_for for row in session.execute(_WAITING, named)}
+    return CloseMark(horizon.mark, horizon.cluster, waiting)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -18,16 +18,24 @@ from app.subscriptions.terms.facts import load_facts
 from app.subscriptions.terms.resolver import MeterTerms
 from app.subscriptions.terms.unmetered import Unmetered, parse_rows, resolve_unmetered
 
-# A meter in use without valid terms in a period that ends after :since, or limits that have run out.
-_UNRESOLVED = text("""
-SELECT EXISTS (
-    SELECT FROM usage_periods p CROSS JOIN catalog_meters m
-    LEFT JOIN terms_in_force t ON t.org_id = p.org_id AND t.period_start = p.starts_at AND t.meter_id = m.id
-    WHERE p.org_id = :org AND p.ends_at > :since AND m.archived_at IS NULL
-      AND (t.meter_id IS NULL OR t.valid_until <= :now)
-) OR NOT EXISTS (SELECT FROM org_terms o WHERE o.org_id = :org)
+# Periods in which a meter in use has no valid terms.
+_WITHOUT_TERMS = """
+SELECT DISTINCT p.org_id, p.starts_at FROM usage_periods p CROSS JOIN catalog_meters m
+LEFT JOIN terms_in_force t ON t.org_id = p.org_id AND t.period_start = p.starts_at AND t.meter_id = m.id
+WHERE {those} AND m.archived_at IS NULL AND (t.meter_id IS NULL OR t.valid_until <= :now)
+"""
+# One that ends after :since, or limits that have run out.
+_ANY = """
+SELECT EXISTS ({periods})
+  OR NOT EXISTS (SELECT FROM org_terms o WHERE o.org_id = :org)
   OR EXISTS (SELECT FROM org_terms o WHERE o.org_id = :org AND o.valid_until <= :now)
-""")
+"""
+_UNRESOLVED = text(_ANY.format(periods=_WITHOUT_TERMS.format(those="p.org_id = :org AND p.ends_at > :since")))
+_UNRESOLVED_OF = text(
+    _WITHOUT_TERMS.format(
+        those="(p.org_id, p.starts_at) IN (SELECT * FROM unnest(CAST(:orgs AS uuid[]), CAST(:starts AS timestamptz[])))"
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,14 @@ class OrgTerms:
 def is_unresolved(session: Session, org_id: UUID, since: datetime, now: datetime) -> bool:
     """Whether terms of a period that ends after `since`, or the limits of now, have to be resolved first."""
     return bool(session.scalar(_UNRESOLVED, {"org": org_id, "since": since, "now": now}))
+
+
+def list_unresolved(
+    session: Session, keys: Sequence[tuple[UUID, datetime]], now: datetime
+) -> list[tuple[UUID, datetime]]:
+    """List those of some periods, each by org and start, in which the terms of a meter have to be resolved first."""
+    named = {"orgs": [org_id for org_id, _ in keys], "starts": [start for _, start in keys], "now": now}
+    return [(row.org_id, row.starts_at) for row in session.execute(_UNRESOLVED_OF, named)]
 
 
 def get_terms(session: Session, org_id: UUID, now: datetime) -> OrgTerms:

@@ -53,7 +53,7 @@ def closes(org: Org, span: Period, *used: Used, billed: bool = True, error: str 
     org.scenario.session.rollback()
     meters = {meter.key: meter.id for meter in list_meters(session)}
     facts = [_state(org, span, each, meters[each.meter]) for each in used]
-    write_lines(session, org.id, facts, now)
+    write_lines(session, {org.id: facts}, now)
     session.add(
         PeriodClose(
             org_id=org.id, period_start=span.start, period_end=span.end, mark=1, cluster="1", rated_at=now,
