@@ -73,29 +73,31 @@ class LineFacts:
 
 def write_lines(session: Session, org_id: UUID, lines: Iterable[LineFacts], now: datetime) -> None:
     """Write the lines of a period that is being closed; they wait for an invoice."""
-    for facts in lines:
-        session.add(
-            InvoiceLine(
-                id=new_id(),
-                org_id=org_id,
-                kind=facts.kind,
-                meter_id=facts.meter_id,
-                period_start=facts.period.start,
-                period_end=facts.period.end,
-                plan_version_id=facts.plan_version_id,
-                quantity=facts.quantity,
-                imported=facts.imported,
-                events=facts.events,
-                currency=facts.currency,
-                exact_amount=facts.exact_amount,
-                amount=facts.amount,
-                reason=facts.reason,
-                terms=dict(facts.terms),
-                breakdown=dict(facts.breakdown),
-                written_at=now,
-            )
-        )
+    session.add_all(build_line(org_id, facts, now) for facts in lines)
     session.flush()
+
+
+def build_line(org_id: UUID, facts: LineFacts, now: datetime) -> InvoiceLine:
+    """Build a line that is not stored yet."""
+    return InvoiceLine(
+        id=new_id(),
+        org_id=org_id,
+        kind=facts.kind,
+        meter_id=facts.meter_id,
+        period_start=facts.period.start,
+        period_end=facts.period.end,
+        plan_version_id=facts.plan_version_id,
+        quantity=facts.quantity,
+        imported=facts.imported,
+        events=facts.events,
+        currency=facts.currency,
+        exact_amount=facts.exact_amount,
+        amount=facts.amount,
+        reason=facts.reason,
+        terms=dict(facts.terms),
+        breakdown=dict(facts.breakdown),
+        written_at=now,
+    )
 
 
 def note_made(session: Session, org_id: UUID, invoice_id: UUID, stripe_invoice_id: str) -> None:
