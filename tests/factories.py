@@ -138,19 +138,24 @@ def find_plan(session: Session, key: str) -> MadePlan:
     return _made(catalog.find_newest_version(session, key))
 
 
+CENT_EACH = 'model = "per_unit"\nunit_amount = "0.01"'
+
+
 def make_plan(
-    session: Session, *, allowance: object = 10, policy: str = "block", charged: str = "", **more: object
-) -> MadePlan:
+    session: Session, *, allowance: object = 10, policy: str = "block", charged: str = "", priced: str = CENT_EACH,
+    **more: object,
+) -> MadePlan:  # fmt: skip
     """A public plan of its own with a meter of its own; under `charge` a unit above the allowance is a cent.
 
-    `charged` is further TOML of the charge. `more` are further keys of the allowance: per_day=5, hard_limit=20.
+    `priced` is the TOML of another price, `charged` further TOML of the charge. `more` are further keys of the
+    allowance: per_day=5, hard_limit=20.
     `apply_catalog` would compare with every plan there is: those of hundreds of tests.
     """
     _have_catalogue(session)
     key = unique("plan").replace("-", "_")
     granted = "".join(f"{name} = {json.dumps(value)}\n" for name, value in {"allowance": allowance, **more}.items())
     charge = f"""[[plans.{key}.charges]]\nkey = "use"\nmeter = "m_{key}"\ncurrency = "USD"
-        model = "per_unit"\nunit_amount = "0.01"\n{charged}
+        {priced}\n{charged}
     """
     text = f"""
         [meters.m_{key}]\nname = "Units"\nunit = "unit"\naggregation = "sum"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy import Row
 
+from app.billing_runs.proof.run import prove_periods
 from app.billing_runs.queries import CloseFilter, list_closes
 from app.billing_runs.tasks import close_periods
 from app.payments.cli import background_gateway
@@ -54,6 +55,32 @@ def report(days: int) -> None:
     for row in rows:
         click.echo(_describe(row))
     click.echo(f"{len(rows)} periods")
+
+
+@group.command("verify")
+@click.option("--org", "org_id", type=click.UUID, help="Only this organisation.")
+@click.option(
+    "--period",
+    "at",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
+    help="Only the usage periods that contain this day or time (UTC).",
+)
+def verify(org_id: UUID | None, at: datetime | None) -> None:
+    """Count the events of usage periods again, rate them again, and compare with what was kept, billed and sent.
+
+    Every difference is named, and events that are not what was recorded; exits 1 if there are any. Usage may be
+    recorded meanwhile. Takes as long as there are events.
+
+    Example: flask billing verify --period 2026-12-01
+    """
+    periods = figures = differences = 0
+    for proof in prove_periods(org_id, at.replace(tzinfo=UTC) if at else None, business_now()):
+        periods, figures = periods + 1, figures + proof.figures
+        for difference in proof.list_differences():
+            differences += 1
+            click.echo(f"org {proof.org_id}, period from {proof.period.start:%Y-%m-%dT%H:%M:%SZ}: {difference}")
+    click.echo(f"{differences} differences in {figures} figures of {periods} periods")
+    sys.exit(1 if differences else 0)
 
 
 def _describe(row: Row[Any]) -> str:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from itertools import groupby
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.billing_runs.before_change import find_before_change_line
 from app.billing_runs.lines import state_line
 from app.invoices.models import LATE
 from app.invoices.service import LineFacts
-from app.kit.money import plain
+from app.kit.money import ZERO, plain
 from app.statements import queries as statements
 
 _INSTANT = timedelta(microseconds=1)
@@ -41,6 +41,17 @@ SELECT amount FROM invoices_billed WHERE org_id = :org AND period_start = :start
 """)
 
 
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """What a meter's lines of a closed period come to so far."""
+
+    quantity: Decimal = ZERO
+    imported: Decimal = ZERO
+    events: int = 0
+    exact_amount: Decimal = ZERO
+    amount: int = 0
+
+
 def find_late_lines(session: Session, orgs: Sequence[UUID]) -> Iterator[tuple[UUID, LineFacts]]:
     """What differs between the closed periods of orgs and their lines, by org; the caller holds their usage locks.
 
@@ -51,7 +62,9 @@ def find_late_lines(session: Session, orgs: Sequence[UUID]) -> Iterator[tuple[UU
     for (org_id, starts_at), billed in groupby(differing, lambda row: (row.org_id, row.starts_at)):
         rows = statements.list_period_rows(session, org_id, starts_at, starts_at + _INSTANT)
         whole = {row.meter_id: state_line(row) for row in rows if row.meter_id is not None}
-        yield from ((org_id, _subtract(whole[each.meter_id], each)) for each in billed)
+        for row in billed:
+            so_far = Billed(row.quantity, row.imported, row.events, row.exact_amount, row.amount)
+            yield org_id, subtract_billed(whole[row.meter_id], so_far)
         owed = sum(line.amount for line in whole.values())
         told = session.scalar(_BEFORE_BILLED, {"org": org_id, "start": starts_at}) or 0
         before = find_before_change_line(session, org_id, rows, owed, told)
@@ -59,7 +72,8 @@ def find_late_lines(session: Session, orgs: Sequence[UUID]) -> Iterator[tuple[UU
             yield org_id, before
 
 
-def _subtract(whole: LineFacts, billed: Row[Any]) -> LineFacts:
+def subtract_billed(whole: LineFacts, billed: Billed) -> LineFacts:
+    """The line of what a period comes to beyond what was billed of it. Pure."""
     return replace(
         whole,
         kind=LATE,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.catalog import queries
-from app.catalog.definition import UNLIMITED, WINDOWS, Allowance, ChargeDef, MeterDef, PlanDef
+from app.catalog.definition import UNLIMITED, WINDOWS, Allowance, ChargeDef, MeterDef, PlanDef, canonicalise_property
 from app.catalog.from_db import build_meter_def, build_plan_def
 from app.catalog.models import LIMITS
 from app.kit.money import exponent, plain, to_major
@@ -24,6 +24,11 @@ def export_catalog(session: Session) -> str:
         parts.append("\n".join(["[features]", *(_pair(key, label) for key, label in labels.items())]))
     parts += ["\n".join(_plan(plan)) for plan in plans]
     return "\n\n".join(parts) + "\n"
+
+
+def render_charge(values: Mapping[str, Any]) -> str:
+    """Render keys of a charge as a catalogue file has them: `model = "per_unit"`, `unit_amount = "0.01"`."""
+    return "\n".join(_pair(key, canonicalise_property(value)) for key, value in values.items())
 
 
 def _meter(meter: MeterDef) -> Iterator[str]:

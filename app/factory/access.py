@@ -82,6 +82,8 @@ ACCESS: dict[str, Rule] = {
     "billing.upgrade": VIEWER,
     "docs.api": PUBLIC,
     "docs.api_calls": PUBLIC,
+    "docs.example_cases": PUBLIC,
+    "docs.examples": PUBLIC,
     "docs.index": PUBLIC,
     "docs.openapi": PUBLIC,
     "docs.problem": PUBLIC,

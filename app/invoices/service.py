@@ -88,6 +88,11 @@ def write_lines(session: Session, lines: Mapping[UUID, Sequence[LineFacts]], now
         session.execute(_WRITE, {"lines": msgspec.json.encode(rows).decode()})
 
 
+def build_line(org_id: UUID, facts: LineFacts, now: datetime) -> InvoiceLine:
+    """Build a line that is not stored yet."""
+    return InvoiceLine(**_row(org_id, facts, now))
+
+
 def _row(org_id: UUID, facts: LineFacts, now: datetime) -> dict[str, Any]:
     return {
         "id": new_id(),

@@ -25,6 +25,8 @@ TEMPLATES = {
     "templates/docs/api_calls.html": "docs-api-calls",
     "templates/docs/problems.html": "docs-problems",
     "templates/docs/problem.html": "docs-problem",
+    "templates/docs/examples.html": "docs-examples",
+    "templates/docs/example_cases.html": "docs-example-cases docs-example-late",
     "templates/docs/style.html": "docs-style",
     "templates/errors/error.html": "not-found return-foreign forbidden hidden-from-customers",
     "templates/accounts/sign_in/sign_in.html": "sign-in sign-in-empty sign-in-wrong",

@@ -69,6 +69,15 @@ def test_usage_counter_figures_are_what_usage_recount_writes(
     assert sql.rows(written, org) == [(meter, used, unbilled, 3, 1, None)]
 
 
+def test_usage_marked_figures_are_those_of_transactions_below_a_mark(sql: Sql) -> None:
+    org, meter = using(sql, "sum")
+    for quantity, tx in ((2, 10), (3, 11), (4, 12)):
+        sql.event(org, meter, quantity, tx=tx)
+    asked = "SELECT used, events FROM usage_marked_figures(%s, %s, %s, %s)"
+    assert sql.rows(asked, org, OCTOBER, DECEMBER, 12) == [(5, 2)]
+    assert sql.rows(asked, org, OCTOBER, DECEMBER, 10) == []
+
+
 def test_usage_unique_figures_are_what_usage_recount_writes(sql: Sql) -> None:
     org, meter = using(sql, "unique")
     for _ in range(2):

@@ -1,1 +1,1 @@
-"""Documentation pages: quick start, API reference, error codes, style guide. Knows nothing about organisations."""
+"""Documentation pages: quick start, API reference, worked examples, error codes. Knows nothing about organisations."""

@@ -1,4 +1,4 @@
-"""Documentation pages: quick start, API reference, error codes and, in the sandbox, the style guide."""
+"""Documentation pages: quick start, API reference, examples, error codes and, in the sandbox, the style guide."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from app.catalog import queries as catalog
 from app.kit.errors import NotFound
+from app.portal.docs.examples import SubjectView, build_subjects
 from app.portal.docs.reference import Document, Group, build_reference
 from app.portal.docs.style_guide import build_specimens
 from app.web.api import respond_raw
@@ -26,6 +27,7 @@ class ReferencePages:
         self.groups: dict[str, Group] = {}
         self.bodies: dict[str, Markup] = {}
         self.document: bytes | None = None
+        self.examples: dict[str, SubjectView] = {}
 
 
 @docs.get("/docs")
@@ -63,6 +65,27 @@ def openapi() -> Response:
     if pages.document is None:
         pages.document = encode(_document())
     return respond_raw(pages.document)
+
+
+@docs.get("/docs/examples")
+def examples() -> Response:
+    """What the worked examples are about, and how many there are."""
+    return render("docs/examples.html", subjects=_examples().values())
+
+
+@docs.get("/docs/examples/<subject>")
+def example_cases(subject: str) -> Response:
+    """The worked examples of one pricing model, or of late usage; the tests run the same files."""
+    subjects = _examples()
+    shown = subjects.get(subject)
+    if shown is None:
+        raise NotFound("There are no such examples.")
+    bodies = runtime().shared(ReferencePages).bodies
+    name = f"examples/{subject}"
+    if name not in bodies:
+        bodies[name] = Markup(render_template("docs/_cases.html", subject=shown))  # noqa: S704  # nosec B704  # our own template
+    tabs = [(each.title, url_for("docs.example_cases", subject=each.key), each is shown) for each in subjects.values()]
+    return render("docs/example_cases.html", subject=shown, tabs=tabs, body=bodies[name])
 
 
 @docs.get("/docs/problems")
@@ -107,3 +130,10 @@ def _groups() -> dict[str, Group]:
     if not pages.groups:
         pages.groups = {group.anchor: group for group in build_reference(_document())}
     return pages.groups
+
+
+def _examples() -> dict[str, SubjectView]:
+    """By the name in their page's address."""
+    pages = runtime().shared(ReferencePages)
+    pages.examples = pages.examples or build_subjects()
+    return pages.examples

@@ -1,0 +1,81 @@
+"""Reads what a proof compares: the events counted again, the counters, the roll-ups, the terms and the lines."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from app.billing_runs.models import PeriodClose
+from app.catalog import queries as catalog
+from app.catalog.models import Meter
+from app.invoices import queries as invoices
+from app.invoices.models import InvoiceLine
+from app.kit.periods import Period
+from app.metering.verification import period_figures
+from app.metering.verification.move import list_unsettled
+from app.metering.verification.period_figures import CountedUsage, DailyTotals, LeftOut
+from app.statements import queries as statements
+from app.subscriptions.models import UsagePeriod
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Of one period, by meter. `at_close` has what transactions below the mark recorded; None without a valid mark."""
+
+    org_id: UUID
+    period: Period
+    time_zone: str
+    closed: bool
+    meters: Mapping[int, Meter]
+    rows: Sequence[Row[Any]]
+    counted: Mapping[int, CountedUsage]
+    at_close: Mapping[int, CountedUsage] | None
+    days: Mapping[int, DailyTotals]
+    left_out: Mapping[int, Sequence[LeftOut]]
+    lines: Mapping[int | None, Sequence[InvoiceLine]]
+    unsettled: frozenset[int]
+
+    @property
+    def row_of(self) -> Mapping[int, Row[Any]]:
+        """The period's counters with their terms, by meter."""
+        return {row.meter_id: row for row in self.rows if row.meter_id is not None}
+
+
+def read_evidence(session: Session, org_id: UUID, usage_period: UsagePeriod) -> Evidence:
+    """Read everything that bears on a period's figures."""
+    period = Period(usage_period.starts_at, usage_period.ends_at)
+    left_out: dict[int, list[LeftOut]] = defaultdict(list)
+    for omission in period_figures.list_left_out(session, org_id, period):
+        left_out[omission.meter_id].append(omission)
+    lines: dict[int | None, list[InvoiceLine]] = defaultdict(list)
+    for line in invoices.list_period_lines(session, org_id, period.start):
+        lines[line.meter_id].append(line)
+    return Evidence(
+        org_id=org_id,
+        period=period,
+        time_zone=usage_period.time_zone,
+        closed=usage_period.closed_at is not None,
+        meters=catalog.get_meters_by_id(session),
+        rows=statements.list_period_rows(session, org_id, period.start, period.end),
+        counted=period_figures.count_events(session, org_id, period),
+        at_close=_count_at_close(session, org_id, period),
+        days=period_figures.compare_daily_totals(session, org_id, period),
+        left_out=left_out,
+        lines=lines,
+        unsettled=frozenset(
+            each.meter_id for each in list_unsettled(session, org_id) if each.starts_at == period.start
+        ),
+    )
+
+
+def _count_at_close(session: Session, org_id: UUID, period: Period) -> Mapping[int, CountedUsage] | None:
+    close = session.get(PeriodClose, (org_id, period.start))
+    if close is None or close.mark is None or close.cluster != period_figures.get_cluster(session):
+        return None
+    return period_figures.count_events(session, org_id, period, below=close.mark)

@@ -1,0 +1,1 @@
+"""Worked cases of rating, which the tests run and the documentation shows."""
