@@ -213,11 +213,11 @@ def _mail(read: Environment, sandbox: bool) -> dict[str, Any]:
 def _seller(read: Environment, sandbox: bool) -> dict[str, Any]:
     """Who invoices are from. A sandbox has a seller of its own, so that its documents look like documents."""
     name = read.text("SELLER_NAME", "Sandbox Ltd" if sandbox else "").strip()
-    lines = read.text("SELLER_ADDRESS", "12 Toll Street|London EC1A 1BB|United Kingdom" if sandbox else "").split("|")
+    lines = read.text("SELLER_ADDRESS", "12 Toll Street; London EC1A 1BB; United Kingdom" if sandbox else "").split(";")
     address = tuple(line.strip() for line in lines if line.strip())
     if not name or not address:
         read.problems.append(
-            "SELLER_NAME and SELLER_ADDRESS must be set: invoices are from them. Separate the address's lines with |"
+            "SELLER_NAME and SELLER_ADDRESS must be set: invoices are from them. Separate the address's lines with ;"
         )
     return {"seller_name": name, "seller_address": address, "seller_tax_id": read.optional("SELLER_TAX_ID")}
 

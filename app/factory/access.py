@@ -92,6 +92,7 @@ ACCESS: dict[str, Rule] = {
     "invoices_api.explain_line": key("billing:read"),
     "invoices_api.list_invoices": key("billing:read"),
     "invoices_api.show_invoice": key("billing:read"),
+    "invoices.statement_pdf": VIEWER,
     "invoices.usage": VIEWER,
     "invoices.usage_csv": VIEWER,
     "plans.choose": PUBLIC,

@@ -52,7 +52,7 @@ def _compile(document: Document, data: str, standards: list[Any]) -> bytes:
         format="pdf",
         sys_inputs={"data": data},
         pdf_standards=standards,
-        timestamp=document.dated.astimezone(UTC),
+        timestamp=document.dated.astimezone(UTC).replace(microsecond=0),
     )
     if not isinstance(made, bytes):
         raise TypeError("Typst returned no file")

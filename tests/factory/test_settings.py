@@ -19,7 +19,7 @@ GOOD = {
     "KEY_PEPPER": "p3pp3r-" + "0123456789abcdef" * 2,
     "DATABASE_URL": "postgresql://tollkeeper_web:pw@db/tollkeeper",
     "SELLER_NAME": "Example Ltd",
-    "SELLER_ADDRESS": "1 High Street | Leeds | United Kingdom",
+    "SELLER_ADDRESS": "1 High Street; Leeds; United Kingdom",
 }
 
 
@@ -44,7 +44,7 @@ def test_the_seller_has_a_name_and_an_address_of_lines(tmp_path: Path) -> None:
     assert settings.seller_name == "Example Ltd"
     assert settings.seller_address == ("1 High Street", "Leeds", "United Kingdom")
     assert settings.seller_tax_id == "GB123456789"
-    assert "SELLER_NAME and SELLER_ADDRESS must be set" in problems({**GOOD, "SELLER_ADDRESS": " | "})
+    assert "SELLER_NAME and SELLER_ADDRESS must be set" in problems({**GOOD, "SELLER_ADDRESS": " ; "})
     assert Settings.from_env(sandbox(tmp_path)).seller_address
 
 

@@ -18,7 +18,7 @@ _DOCUMENT = Document(
     number="1–30 Nov 2026",
     seller=Party("Sandbox Ltd", ("12 Toll Street", "London"), "GB123456789"),
     buyer=Party("Müller & Söhne GmbH", ("Straße 1", "10115 Berlin", "Germany"), "DE123456789"),
-    dated=datetime(2026, 12, 1, tzinfo=UTC),
+    dated=datetime(2026, 12, 1, 1, 2, 3, 456, tzinfo=UTC),
     facts=[("Plan", "Pro, version 1")],
     sections=[Section("Usage", LINE_COLUMNS, [_ROW], "Amounts are before tax.")],
     totals=[Total("Usage", "$100.00", strong=True)],
