@@ -45,7 +45,7 @@ def build_invoice_view(invoice: Invoice, periods: Sequence[ClosedPeriod], zone: 
     return UsageChargesView(
         zone=zone,
         span=_describe_span(periods, zone),
-        periods=[_build_period(period, zone) for period in periods],
+        periods=[_build_period(period, zone, whole=False) for period in periods],
         only=f"invoice {numbers[0]}" if numbers else "an invoice that is not issued yet",
         empty=_NO_LINES,
         csv_href=path_to("invoices.usage_csv", invoice=str(invoice.id)),
@@ -58,7 +58,7 @@ def _describe_span(periods: Sequence[ClosedPeriod], zone: str) -> str:
     return format_span(periods[-1].start, periods[0].end, zone) if periods else ""
 
 
-def _build_period(period: ClosedPeriod, zone: str) -> PeriodView:
+def _build_period(period: ClosedPeriod, zone: str, *, whole: bool = True) -> PeriodView:
     lines = [_build_line(line, describe_standing(line, billed=period.billed_at is not None)) for line in period.lines]
     issued = {line.standing.label: line.standing.url for line in lines if line.standing.key == ISSUED}
     plans = {f"{line.plan.name}, version {line.plan.number}": None for line in period.lines}
@@ -68,6 +68,7 @@ def _build_period(period: ClosedPeriod, zone: str) -> PeriodView:
         plan=" and ".join(plans),
         total=_total(period),
         summary=_summarise(period),
+        pdf_href=path_to("invoices.statement_pdf", period=encode_cursor(period.start.isoformat())) if whole else None,
         invoices=[(label, url) for label, url in issued.items() if url],
         lines=lines,
     )
