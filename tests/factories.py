@@ -142,24 +142,27 @@ CENT_EACH = 'model = "per_unit"\nunit_amount = "0.01"'
 
 
 def make_plan(
-    session: Session, *, allowance: object = 10, policy: str = "block", charged: str = "", priced: str = CENT_EACH,
-    **more: object,
+    session: Session, *, allowance: object = 10, policy: str = "block", charged: str = "", said: str = "",
+    sold: tuple[str, str, str] = ("USD", "10.00", "100.00"), priced: str = CENT_EACH, **more: object,
 ) -> MadePlan:  # fmt: skip
     """A public plan of its own with a meter of its own; under `charge` a unit above the allowance is a cent.
 
-    `priced` is the TOML of another price, `charged` further TOML of the charge. `more` are further keys of the
-    allowance: per_day=5, hard_limit=20.
+    `sold` is its currency and its prices a month and a year, `priced` the TOML of another price of a unit; `said` and
+    `charged` are further TOML of the plan and of its charge. `more` are further keys of the allowance: per_day=5,
+    hard_limit=20.
+
     `apply_catalog` would compare with every plan there is: those of hundreds of tests.
     """
     _have_catalogue(session)
-    key = unique("plan").replace("-", "_")
+    key, (currency, month, year) = unique("plan").replace("-", "_"), sold
     granted = "".join(f"{name} = {json.dumps(value)}\n" for name, value in {"allowance": allowance, **more}.items())
-    charge = f"""[[plans.{key}.charges]]\nkey = "use"\nmeter = "m_{key}"\ncurrency = "USD"
+    charge = f"""[[plans.{key}.charges]]\nkey = "use"\nmeter = "m_{key}"\ncurrency = "{currency}"
         {priced}\n{charged}
     """
     text = f"""
         [meters.m_{key}]\nname = "Units"\nunit = "unit"\naggregation = "sum"
-        [plans.{key}]\nname = "{key}"\nsummary = "A plan."\nprices.USD = {{ month = "10.00", year = "100.00" }}
+        [plans.{key}]\nname = "{key}"\nsummary = "A plan."\n{said}
+        prices.{currency} = {{ month = "{month}", year = "{year}" }}
         [plans.{key}.limits]\njobs_at_once = 1\nfile_bytes = 1000
         requests_per_minute = "unlimited"\nretention_days = 30
         [plans.{key}.meters.m_{key}]\npolicy = "{policy}"\n{granted}{charge if policy == "charge" else ""}

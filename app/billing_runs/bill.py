@@ -6,7 +6,7 @@ found by our ids in its metadata.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -16,9 +16,11 @@ from sqlalchemy.orm import Session
 
 from app.billing_runs import issue
 from app.billing_runs.collector import NOBODY, STRIPE, Collector, find_collector
+from app.billing_runs.discounts import find_discounts
 from app.billing_runs.models import PeriodClose
 from app.billing_runs.renewals import find_and_hold
 from app.invoices import queries
+from app.invoices.discounts import read_percentages
 from app.invoices.models import MANUAL, OFFLINE, InvoiceLine
 from app.invoices.service import InvoiceOpening, add_lines, open_invoice
 from app.kit.periods import Period
@@ -95,17 +97,18 @@ def _load_due(session: Session, key: PeriodKey) -> RatedPeriod | None:
     return RatedPeriod(period, collector, currency, total, held is not None, close.replays)
 
 
-def choose_lines(waiting: Sequence[InvoiceLine]) -> list[InvoiceLine]:
+def choose_lines(waiting: Sequence[InvoiceLine], discounts: Mapping[UUID, int] | None = None) -> list[InvoiceLine]:
     """Choose the waiting lines for an invoice: those above zero, and those below as long as the sum is not negative.
 
-    A negative line that is more than the usage beside it waits for more.
+    What counts is what `discounts` leave of them. A negative line that is more than the usage beside it waits for more.
     """
+    left = {line.id: line.amount - (discounts or {}).get(line.id, 0) for line in waiting}
     chosen = [line for line in waiting if line.amount > 0]
-    room = sum(line.amount for line in chosen)
+    room = sum(left[line.id] for line in chosen)
     for line in waiting:
-        if line.amount < 0 <= room + line.amount:
+        if line.amount < 0 <= room + left[line.id]:
             chosen.append(line)
-            room += line.amount
+            room += left[line.id]
     return chosen
 
 
@@ -132,15 +135,18 @@ def _place_lines(gw: Gateway, key: PeriodKey, due: RatedPeriod, now: datetime) -
     if not due.held and find_and_hold(gw, key, due.period, due.collector, now) is None and not due.total:
         return None
     with transaction() as session:
-        waiting = choose_lines(queries.list_waiting_lines(session, key.org_id, due.currency, key.starts_at))
         invoice = queries.find_boundary_draft(session, key.org_id, due.period.end)
+        percentages = read_percentages(invoice.discounts) if invoice else due.collector.discounts
+        waiting = queries.list_waiting_lines(session, key.org_id, due.currency, key.starts_at)
+        discounts = find_discounts(session, key.org_id, waiting, percentages)
+        chosen = choose_lines(waiting, discounts)
         if invoice is None:
-            if sum(line.amount for line in waiting) < smallest_charge(due.currency):
+            if sum(line.amount - discounts.get(line.id, 0) for line in chosen) < smallest_charge(due.currency):
                 return None  # they wait for the next invoice
-            opening = InvoiceOpening(key.org_id, MANUAL, due.currency, due.period.end)
+            opening = InvoiceOpening(key.org_id, MANUAL, due.currency, due.period.end, discounts=percentages)
             invoice = open_invoice(session, opening, now)
         if invoice.currency == due.currency:
-            add_lines(session, invoice, waiting)
+            add_lines(session, invoice, chosen, discounts)
         return issue.Draft.of(invoice)
 
 

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from app.invoices.discounts import Percentage, read_percentages
 from app.kit.periods import Period
 from app.payments import queries as payments
+from app.payments.models import StripeSubscription
 from app.subscriptions import queries
 
 NOBODY, OFFLINE, STRIPE = "none", "offline", "stripe"
@@ -30,6 +32,8 @@ class Collector:
     finalizes: bool = True
     boundaries: tuple[datetime, ...] = ()
     """Where the subscription's paid period begins and ends: a renewal has its draft at one of them, if any."""
+    discounts: tuple[Percentage, ...] = ()
+    """The subscription's percentage discounts that outlast the period."""
 
 
 def find_collector(session: Session, org_id: UUID, period: Period) -> Collector:
@@ -54,4 +58,12 @@ def find_collector(session: Session, org_id: UUID, period: Period) -> Collector:
         remote.id if remote else None,
         finalizes=remote is None or (remote.status in _BILLED_AGAIN and remote.collection_paused is None),
         boundaries=(remote.period_start, remote.period_end) if remote else (),
+        discounts=_list_discounts(remote, period.end) if remote else (),
     )
+
+
+def _list_discounts(remote: StripeSubscription, at: datetime) -> tuple[Percentage, ...]:
+    """As Stripe gives a renewal at that instant: one that ends then is over."""
+    ends = [each["ends_at"] and datetime.fromisoformat(each["ends_at"]) for each in remote.discounts]
+    lasting = [each for each, end in zip(remote.discounts, ends, strict=True) if end is None or end > at]
+    return tuple(read_percentages(lasting))

@@ -8,18 +8,20 @@ from uuid import UUID
 
 from app.billing_runs.collector import Collector
 from app.billing_runs.failures import reopen_close
-from app.billing_runs.wording import describe_lines
+from app.billing_runs.items import list_missing_items
 from app.invoices import queries
-from app.invoices.models import Invoice, InvoiceLine
+from app.invoices.models import Invoice
 from app.invoices.service import finalize, note_made, note_sent, release
 from app.kit.errors import Conflict
-from app.kit.periods import Period
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved, sync_retrieved
 from app.stripe_gateway import Gateway, invoices
 from app.stripe_gateway.errors import StripeMissing, StripeMisused
-from app.stripe_gateway.invoice_items import UsageItem, add_item, list_items
+from app.stripe_gateway.invoice_items import DISCOUNT, add_item, list_items
+from app.stripe_gateway.money_shapes import LINE
 from app.web.database import transaction
+
+_KEYS = {LINE: "line", DISCOUNT: "discount"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +82,16 @@ def _make(gw: Gateway, draft: Draft, customer_id: str, attempt: int) -> str:
 
 def _send_items(gw: Gateway, draft: Draft, customer_id: str, stripe_id: str, attempt: int) -> None:
     with transaction() as session:
-        lines = queries.list_invoice_lines(session, draft.org_id, draft.id)
-        missing = [line for line in lines if line.stripe_item_id is None]
-        items = [
-            _build_item(line, words)
-            for line, words in zip(missing, describe_lines(session, draft.org_id, missing), strict=True)
-        ]
-    if not items:
-        return
-    there = list_items(gw, stripe_id)
-    for item in items:
-        key = f"line-{item.line_id}-{draft.id}-{attempt}"
-        item_id = there.get(item.line_id) or add_item(gw, customer_id, stripe_id, item, key=key)
-        with transaction() as session:
-            note_sent(session, item.line_id, item_id)
-
-
-def _build_item(line: InvoiceLine, description: str) -> UsageItem:
-    return UsageItem(line.id, line.amount, line.currency, description, Period(line.period_start, line.period_end))
+        items = list_missing_items(session, draft.org_id, draft.id)
+    for names in (DISCOUNT, LINE):  # a line that is there is there with its discount
+        sent = [item for item in items if item.names == names]
+        there = list_items(gw, stripe_id, names) if sent else {}
+        for item in sent:
+            key = f"{_KEYS[names]}-{item.line_id}-{draft.id}-{attempt}"
+            item_id = there.get(item.line_id) or add_item(gw, customer_id, stripe_id, item, key=key)
+            if names == LINE:
+                with transaction() as session:
+                    note_sent(session, item.line_id, item_id)
 
 
 def _release(gw: Gateway, draft: Draft, stripe_id: str, now: datetime, refused: Exception) -> None:

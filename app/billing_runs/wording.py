@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 from app.accounts import queries as accounts
 from app.catalog import queries as catalog
 from app.catalog.models import Meter
+from app.invoices.discounts import Percentage
 from app.invoices.models import LATE, InvoiceLine
+from app.kit.money import plain
 from app.statements.wording import format_span
 from app.web.filters import quantity
 
@@ -20,6 +22,12 @@ def describe_lines(session: Session, org_id: UUID, lines: Sequence[InvoiceLine])
     """Describe an org's lines: "API calls, 1-30 Nov 2026: 60,000, of which 50,000 are included"."""
     zone, meters = accounts.get_org(session, org_id).time_zone, catalog.get_meters_by_id(session)
     return [_describe(line, meters, zone) for line in lines]
+
+
+def describe_discount(percentages: Sequence[Percentage], words: str) -> str:
+    """Describe what is taken off a line that is described by `words`: "20 % discount: API calls, …"."""
+    rates = " and ".join(f"{plain(each.percent_off)} %" for each in percentages)
+    return f"{rates} discount: {words}" if rates else f"Discount: {words}"
 
 
 def _describe(line: InvoiceLine, meters: Mapping[int, Meter], zone: str) -> str:

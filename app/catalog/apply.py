@@ -100,10 +100,14 @@ def publish_version(
     session: Session, plan: Plan, wanted: PlanDef, number: int, meters: dict[str, int], *, now: datetime
 ) -> PlanVersion:
     """Insert a version with all its parts, then mark it published; from then on the database rejects any change."""
-    version = PlanVersion(id=new_id(), plan_id=plan.id, number=number, content_hash=hash_terms(wanted.terms))
+    terms = wanted.terms
+    version = PlanVersion(
+        id=new_id(), plan_id=plan.id, number=number, content_hash=hash_terms(terms),
+        discount_usage=terms.discount_usage, tax_behavior=terms.tax_behavior, tax_code=terms.tax_code,
+    )  # fmt: skip
     session.add(version)
     session.flush()
-    session.add_all(_rows(version, wanted.terms, meters))
+    session.add_all(_rows(version, terms, meters))
     session.flush()
     version.published_at = now
     session.flush()

@@ -60,13 +60,20 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class PlanTerms:
-    """The contents of one plan version. Prices by (currency, interval), in minor units."""
+    """The contents of one plan version. Prices by (currency, interval), in minor units.
+
+    `discount_usage`: percentage discounts at Stripe also apply to usage. `tax_behavior` and `tax_code` are Stripe's
+    words for how fee and usage are taxed; None: as its account says.
+    """
 
     prices: Mapping[tuple[str, str], int] = field(default_factory=dict)
     charges: tuple[ChargeDef, ...] = ()
     meters: Mapping[str, Allowance] = field(default_factory=dict)
     limits: Mapping[str, Decimal | None] = field(default_factory=dict)
     features: Mapping[str, Feature] = field(default_factory=dict)
+    discount_usage: bool = False
+    tax_behavior: str | None = None
+    tax_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,7 @@ def canonicalise_property(value: Any) -> Any:
 
 
 def _facts(terms: PlanTerms) -> Iterator[tuple[str, str]]:
+    yield from _billing_facts(terms)
     for (currency, interval), amount in terms.prices.items():
         yield f"prices.{currency}.{interval}", plain(to_major(amount, exponent(currency)))
     for key, granted in terms.meters.items():
@@ -123,6 +131,15 @@ def _facts(terms: PlanTerms) -> Iterator[tuple[str, str]]:
     for key, feature in terms.features.items():
         yield f"features.{key}", json.dumps(feature.value, ensure_ascii=False)
         yield f"features.{key}.label", feature.label
+
+
+def _billing_facts(terms: PlanTerms) -> Iterator[tuple[str, str]]:
+    if terms.discount_usage:
+        yield "discount_usage", "true"
+    if terms.tax_behavior is not None:
+        yield "tax_behavior", terms.tax_behavior
+    if terms.tax_code is not None:
+        yield "tax_code", terms.tax_code
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:

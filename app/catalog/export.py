@@ -47,6 +47,11 @@ def _plan(plan: PlanDef) -> Iterator[str]:
     yield _pair("public", plan.public)
     if plan.default:
         yield _pair("default", value=True)
+    if plan.terms.discount_usage:
+        yield _pair("discount_usage", value=True)
+    for name in ("tax_behavior", "tax_code"):
+        if (value := getattr(plan.terms, name)) is not None:
+            yield _pair(name, value)
     yield from _section(f"plans.{plan.key}.prices", _prices(plan))
     yield from _section(f"plans.{plan.key}.limits", {key: _amount(plan.terms.limits.get(key)) for key in LIMITS})
     yield from _section(f"plans.{plan.key}.features", {k: f.value for k, f in plan.terms.features.items()})

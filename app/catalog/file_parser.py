@@ -16,7 +16,7 @@ from app.catalog.definition import (
     canonicalise_property,
     find_limit_mistake,
 )
-from app.catalog.models import AGGREGATIONS, COLLECT, INTERVALS, KEY, LIMITS, MODELS, POLICIES
+from app.catalog.models import AGGREGATIONS, COLLECT, INTERVALS, KEY, LIMITS, MODELS, POLICIES, TAX_BEHAVIORS, TAX_CODE
 from app.catalog.reader import Table
 from app.kit.errors import InvalidRequest
 from app.kit.money import exponent, parse_price, plain, to_minor
@@ -61,6 +61,9 @@ def read_plan(table: Table, position: int, labels: dict[str, str]) -> PlanDef:
         meters={meter.name: _allowance(meter) for meter in table.table("meters").subtables()},
         limits=_limits(table.table("limits", needed=True)),
         features=_features(table.table("features"), labels),
+        discount_usage=table.flag("discount_usage", default=False),
+        tax_behavior=table.choice("tax_behavior", TAX_BEHAVIORS, "") or None,
+        tax_code=_tax_code(table),
     )
     plan = PlanDef(
         key=table.name,
@@ -73,6 +76,13 @@ def read_plan(table: Table, position: int, labels: dict[str, str]) -> PlanDef:
     )
     table.reject_unknown_keys()
     return plan
+
+
+def _tax_code(table: Table) -> str | None:
+    code = table.text("tax_code", "") or None
+    if code is not None and not re.fullmatch(TAX_CODE, code):
+        table.add_mistake("tax_code", "must be one of Stripe's product tax codes, such as txcd_10103001")
+    return code
 
 
 def _prices(table: Table) -> dict[tuple[str, str], int]:

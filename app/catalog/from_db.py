@@ -33,4 +33,7 @@ def build_terms(version: PlanVersion) -> PlanTerms:
         },
         limits={limit.key: limit.value for limit in version.limits},
         features={feature.key: Feature(feature.label, feature.value) for feature in version.features},
+        discount_usage=version.discount_usage,
+        tax_behavior=version.tax_behavior,
+        tax_code=version.tax_code,
     )

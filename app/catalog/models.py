@@ -26,6 +26,8 @@ AGGREGATIONS = ("sum", "count", "max", "unique")
 POLICIES = ("block", "charge", "warn")
 INTERVALS = ("month", "year")
 COLLECT = ("period", "immediate")
+TAX_BEHAVIORS = ("exclusive", "inclusive")
+TAX_CODE = "^txcd_[0-9]{8}$"
 LIMITS = ("jobs_at_once", "file_bytes", "requests_per_minute", "retention_days")
 MODELS = ("flat", "per_unit", "graduated", "volume", "package", "stairstep", "percentage", "graduated_percentage")
 KEY = "^[a-z][a-z0-9_]{0,62}$"
@@ -82,13 +84,18 @@ class Plan(Base):
 
 
 class PlanVersion(Base):
-    """The terms of a plan: prices, charges, allowances, limits and features. `queries` loads them all."""
+    """The terms of a plan: prices, charges, allowances, limits and features. `queries` loads them all.
+
+    `discount_usage`, `tax_behavior` and `tax_code` are as in `definition.PlanTerms`.
+    """
 
     __tablename__ = "plan_versions"
     __table_args__ = (
         UniqueConstraint("plan_id", "number"),
         CheckConstraint("number > 0", name="number"),
         CheckConstraint("octet_length(content_hash) = 32", name="content_hash"),
+        one_of("tax_behavior", TAX_BEHAVIORS),
+        spelled("tax_code", TAX_CODE),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -96,6 +103,9 @@ class PlanVersion(Base):
     number: Mapped[int]
     published_at: Mapped[datetime | None]
     content_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    discount_usage: Mapped[bool] = mapped_column(server_default=text("false"))
+    tax_behavior: Mapped[str | None]
+    tax_code: Mapped[str | None]
 
     plan: Mapped[Plan] = relationship(lazy="raise")
     prices: Mapped[list[PlanPrice]] = relationship(

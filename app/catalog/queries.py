@@ -99,6 +99,13 @@ def find_plan_of_version(session: Session, version_id: UUID) -> Row[Any] | None:
     return row
 
 
+def get_billing_terms(session: Session, version_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+    """How the usage of each version is billed: discount_usage, tax_behavior and tax_code, by its id."""
+    columns = (PlanVersion.id, PlanVersion.discount_usage, PlanVersion.tax_behavior, PlanVersion.tax_code)
+    rows: Sequence[Row[Any]] = session.execute(select(*columns).where(PlanVersion.id.in_(version_ids))).all()  # type: ignore[assignment]  # rows of four
+    return {row.id: row for row in rows}
+
+
 def get_plans_of_versions(session: Session, version_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
     """The key and name of the plan, and the number, of each version by its id, without loading their parts."""
     plans = select(PlanVersion.id, PlanVersion.number, Plan.key, Plan.name).join(Plan, PlanVersion.plan_id == Plan.id)

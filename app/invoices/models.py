@@ -25,7 +25,8 @@ class Invoice(Base):
     """An invoice that carries usage lines: Stripe's own renewal, one that we make there, or ours (`offline`).
 
     `boundary_at` is the end of the usage period whose close opened it. A draft becomes `final`, or is `dropped` where
-    Stripe's is gone or was finalised without any of its lines; they then wait for another.
+    Stripe's is gone or was finalised without any of its lines; they then wait for another. `discounts` are the
+    percentages that apply to its fee: coupon, and percent_off as text.
     """
 
     __tablename__ = "invoices"
@@ -58,14 +59,16 @@ class Invoice(Base):
     boundary_at: Mapped[datetime]
     opened_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+    discounts: Mapped[list[dict[str, str]]] = mapped_column(JSONB, server_default=text("'[]'"))
 
 
 class InvoiceLine(Base):
-    """What a meter's usage of a closed period comes to; `late`: what usage recorded since then adds to it.
+    """What a meter's usage of a closed period comes to before discounts; `late`: what usage recorded since then adds.
 
     `before_change` is of no meter: what the usage before a change of plan came to beyond the whole period's.
 
-    `exact_amount` and `amount` are in minor units. Quantities and amounts of a period's lines add up to its rating.
+    `discount` is what its invoice takes off. `exact_amount`, `amount` and `discount` are in minor units.
+    Quantities and amounts of a period's lines add up to its rating.
 
     `terms` are the terms in force at the close with the charge that they name, `breakdown` is what the rating returned;
     quantities and amounts in them are decimal text, amounts in minor units. `reason` says why nothing is owed.
@@ -79,6 +82,8 @@ class InvoiceLine(Base):
         one_of("reason", (NOT_COLLECTED,)),
         CheckConstraint("period_end > period_start", name="period"),
         CheckConstraint("stripe_item_id IS NULL OR invoice_id IS NOT NULL", name="item"),
+        CheckConstraint("discount BETWEEN least(amount, 0) AND greatest(amount, 0)", name="discount"),
+        CheckConstraint("discount = 0 OR invoice_id IS NOT NULL", name="discounted"),
         # serves: the lines of a period; enforces one a meter for what was counted when it was closed
         Index(
             "uq_invoice_lines_usage",
@@ -114,4 +119,5 @@ class InvoiceLine(Base):
     breakdown: Mapped[dict[str, Any]] = mapped_column(JSONB)
     written_at: Mapped[datetime]
     invoice_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoices.id"))
+    discount: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     stripe_item_id: Mapped[str | None]

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.invoices.models import DRAFT, DROPPED, Invoice, InvoiceLine
@@ -46,6 +46,18 @@ def list_waiting_lines(session: Session, org_id: UUID, currency: str, until: dat
         InvoiceLine.period_start <= until,
     )
     return list(session.scalars(query.order_by(InvoiceLine.period_start, InvoiceLine.meter_id)))
+
+
+def sum_billed(session: Session, org_id: UUID, period_start: datetime, meter_id: int | None) -> tuple[int, int]:
+    """What the lines of a period and meter that stand on an invoice come to, and what was taken off them."""
+    query = select(func.sum(InvoiceLine.amount), func.sum(InvoiceLine.discount)).where(
+        InvoiceLine.org_id == org_id,
+        InvoiceLine.period_start == period_start,
+        InvoiceLine.meter_id.is_not_distinct_from(meter_id),
+        InvoiceLine.invoice_id.is_not(None),
+    )
+    amount, discount = session.execute(query).one()
+    return int(amount or 0), int(discount or 0)
 
 
 def find_boundary_draft(session: Session, org_id: UUID, boundary_at: datetime) -> Invoice | None:

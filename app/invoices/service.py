@@ -14,6 +14,7 @@ from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from app.invoices import queries
+from app.invoices.discounts import Percentage, store_percentages
 from app.invoices.models import DRAFT, DROPPED, FINAL, USAGE, Invoice, InvoiceLine
 from app.kit.ids import new_id
 from app.kit.periods import Period
@@ -29,6 +30,7 @@ class InvoiceOpening:
     boundary_at: datetime
     stripe: tuple[str, str] | None = None
     """The ids of the subscription and of the draft."""
+    discounts: Sequence[Percentage] = ()
 
 
 def open_invoice(session: Session, opening: InvoiceOpening, now: datetime) -> Invoice:
@@ -47,6 +49,7 @@ def open_invoice(session: Session, opening: InvoiceOpening, now: datetime) -> In
         stripe_invoice_id=stripe_invoice_id,
         boundary_at=opening.boundary_at,
         opened_at=now,
+        discounts=store_percentages(opening.discounts),
     )
     session.add(invoice)
     session.flush()
@@ -125,10 +128,12 @@ def note_sent(session: Session, line_id: UUID, stripe_item_id: str) -> None:
     session.execute(update(InvoiceLine).where(InvoiceLine.id == line_id).values(stripe_item_id=stripe_item_id))
 
 
-def add_lines(session: Session, invoice: Invoice, lines: Iterable[InvoiceLine]) -> None:
-    """Put waiting lines on a draft."""
+def add_lines(
+    session: Session, invoice: Invoice, lines: Iterable[InvoiceLine], discounts: Mapping[UUID, int] | None = None
+) -> None:
+    """Put waiting lines on a draft, each with what is taken off it."""
     for line in lines:
-        line.invoice_id = invoice.id
+        line.invoice_id, line.discount = invoice.id, (discounts or {}).get(line.id, 0)
     session.flush()
 
 
@@ -149,7 +154,8 @@ def release(session: Session, invoice: Invoice, there: Mapping[UUID, str], now: 
     lines = queries.list_invoice_lines(session, invoice.org_id, invoice.id)
     for line in lines:
         line.stripe_item_id = there.get(line.id)
-        line.invoice_id = invoice.id if line.stripe_item_id else None
+        if line.stripe_item_id is None:
+            line.invoice_id, line.discount = None, 0
     invoice.state = FINAL if any(line.invoice_id for line in lines) else DROPPED
     invoice.settled_at = now
     session.flush()

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from stripe.params import ProductCreateParams, ProductUpdateParams
+from stripe.params import PriceCreateParams, ProductCreateParams, ProductUpdateParams
 
 from app.stripe_gateway import reading
 from app.stripe_gateway.errors import StripeMissing
@@ -18,17 +18,26 @@ from app.stripe_gateway.types import RemotePrice
 MAX_LOOKUP_KEYS = 10
 
 
-def ensure_product(gw: Gateway, *, product_id: str, name: str, metadata: Mapping[str, str], key: str) -> str:
-    """Create the product with this id, or update the existing one with our name and metadata; returns the id."""
+def ensure_product(
+    gw: Gateway, *, product_id: str, name: str, metadata: Mapping[str, str], key: str, tax_code: str | None = None
+) -> str:
+    """Create the product with this id, or update the existing one with our name, metadata and tax code; returns the id.
+
+    Without a tax code of ours, Stripe's stays.
+    """
     validate_id(product_id)
-    changes: ProductUpdateParams = {"name": name, "metadata": dict(metadata)}
+    taxed: ProductUpdateParams = {"tax_code": tax_code} if tax_code is not None else {}
+    changes: ProductUpdateParams = {"name": name, "metadata": dict(metadata), **taxed}
     try:
         existing = gw.get(lambda v1: v1.products.retrieve(product_id))
     except StripeMissing:
         new: ProductCreateParams = {"id": product_id, "name": name, "metadata": dict(metadata)}
+        if tax_code is not None:
+            new["tax_code"] = tax_code
         return reading.text(gw.post(key, lambda v1, options: v1.products.create(new, options)), "id")
     current = reading.inner(existing, "metadata")
-    if reading.text(existing, "name") != name or any(current.get(entry) != metadata[entry] for entry in metadata):
+    known = tax_code is None or existing.get("tax_code") == tax_code
+    if reading.text(existing, "name") != name or not known or any(current.get(k) != metadata[k] for k in metadata):
         # Restoring an earlier name within a day must not be replayed, so the key includes the previous state.
         update_key = f"{key}-{_digest(existing)}"
         gw.post(update_key, lambda v1, options: v1.products.update(product_id, changes, options))
@@ -53,24 +62,20 @@ def create_price(
     lookup_key: str,
     metadata: Mapping[str, str],
     key: str,
+    tax_behavior: str | None = None,
 ) -> RemotePrice:
     """Create a price of `amount` minor units per `interval` (`month`, `year`)."""
-    return parse_price(
-        gw.post(
-            key,
-            lambda v1, options: v1.prices.create(
-                {
-                    "product": product_id,
-                    "unit_amount": reading.to_stripe(amount, currency),
-                    "currency": currency.lower(),
-                    "recurring": {"interval": interval},
-                    "lookup_key": lookup_key,
-                    "metadata": dict(metadata),
-                },
-                options,
-            ),
-        )
-    )
+    params: PriceCreateParams = {
+        "product": product_id,
+        "unit_amount": reading.to_stripe(amount, currency),
+        "currency": currency.lower(),
+        "recurring": {"interval": interval},
+        "lookup_key": lookup_key,
+        "metadata": dict(metadata),
+    }
+    if tax_behavior is not None:
+        params["tax_behavior"] = tax_behavior
+    return parse_price(gw.post(key, lambda v1, options: v1.prices.create(params, options)))
 
 
 def activate_price(gw: Gateway, price_id: str, *, key: str) -> RemotePrice:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from stripe.params import InvoiceItemCreateParams
+
 from app.kit.periods import Period
 from app.stripe_gateway import reading
 from app.stripe_gateway.gateway import Gateway, validate_id
 from app.stripe_gateway.money_shapes import LINE
 
+DISCOUNT = "tollkeeper_discount"
+"""The metadata of an item that is the discount of a line of ours: the line's id."""
 SMALLEST = {
     "USD": 50, "AED": 200, "AUD": 50, "BGN": 100, "BRL": 50, "CAD": 50, "CHF": 50, "CZK": 1500, "DKK": 250, "EUR": 50,
     "GBP": 30, "HKD": 400, "HUF": 17500, "INR": 50, "JPY": 50, "MXN": 1000, "MYR": 200, "NOK": 300, "NZD": 50,
@@ -21,13 +25,20 @@ SMALLEST_ELSEWHERE = 50
 
 @dataclass(frozen=True, slots=True)
 class UsageItem:
-    """A line to put on a draft: its id, amount in minor units, words, and the period that it bills."""
+    """A line to put on a draft: its id, amount in minor units, words, and the period that it bills.
+
+    `names` is the key of the metadata that has the id: `LINE`, or `DISCOUNT` for what is taken off a line. Tax is as
+    the plan says, None: as Stripe's account does.
+    """
 
     line_id: UUID
     amount: int
     currency: str
     description: str
     period: Period
+    tax_behavior: str | None = None
+    tax_code: str | None = None
+    names: str = LINE
 
 
 def smallest_charge(currency: str) -> int:
@@ -35,35 +46,34 @@ def smallest_charge(currency: str) -> int:
     return SMALLEST.get(currency, SMALLEST_ELSEWHERE)
 
 
-def list_items(gw: Gateway, invoice_id: str) -> dict[UUID, str]:
-    """List the items of ours on an invoice, by the id of their line."""
+def list_items(gw: Gateway, invoice_id: str, names: str = LINE) -> dict[UUID, str]:
+    """List the items of ours on an invoice, of lines or of their discounts, by the id of the line."""
     found: dict[UUID, str] = {}
     for raw in gw.pages(lambda v1, page: v1.invoice_items.list(page), {"invoice": validate_id(invoice_id)}):
-        line_id = reading.uuid_or_none(reading.inner_or_none(raw, "metadata"), LINE)
+        line_id = reading.uuid_or_none(reading.inner_or_none(raw, "metadata"), names)
         if line_id is not None:
             found[line_id] = reading.text(raw, "id")
     return found
 
 
 def add_item(gw: Gateway, customer_id: str, invoice_id: str, item: UsageItem, *, key: str) -> str:
-    """Put an item on a draft; returns Stripe's id of it. Discounts don't apply to usage.
+    """Put an item on a draft; returns Stripe's id of it. Stripe's discounts don't apply to it.
 
     Raises `StripeMisused` if the invoice is final.
     """
-    raw = gw.post(
-        key,
-        lambda v1, options: v1.invoice_items.create(
-            {
-                "customer": validate_id(customer_id),
-                "invoice": validate_id(invoice_id),
-                "amount": reading.to_stripe(item.amount, item.currency),
-                "currency": item.currency.lower(),
-                "description": item.description,
-                "period": {"start": int(item.period.start.timestamp()), "end": int(item.period.end.timestamp())},
-                "discountable": False,
-                "metadata": {LINE: str(item.line_id)},
-            },
-            options,
-        ),
-    )
+    params: InvoiceItemCreateParams = {
+        "customer": validate_id(customer_id),
+        "invoice": validate_id(invoice_id),
+        "amount": reading.to_stripe(item.amount, item.currency),
+        "currency": item.currency.lower(),
+        "description": item.description,
+        "period": {"start": int(item.period.start.timestamp()), "end": int(item.period.end.timestamp())},
+        "discountable": False,
+        "metadata": {item.names: str(item.line_id)},
+    }
+    if item.tax_behavior is not None:
+        params["tax_behavior"] = item.tax_behavior
+    if item.tax_code is not None:
+        params["tax_code"] = item.tax_code
+    raw = gw.post(key, lambda v1, options: v1.invoice_items.create(params, options))
     return reading.text(raw, "id")

@@ -39,8 +39,9 @@ def list_drafts(gw: Gateway, customer_id: str) -> list[RemoteInvoice]:
 
 
 def list_for_subscription(gw: Gateway, subscription_id: str, status: str) -> list[RemoteInvoice]:
-    """List a subscription's invoices in a status (`draft`, `open`), newest first."""
-    params = {"subscription": validate_id(subscription_id), "status": status, "expand": [f"data.{_PAYMENTS}"]}
+    """List a subscription's invoices in a status (`draft`, `open`), newest first, with their discounts."""
+    params = {"subscription": validate_id(subscription_id), "status": status,
+              "expand": [f"data.{_PAYMENTS}", "data.discounts.source.coupon"]}  # fmt: skip
     return [parse_invoice(raw) for raw in gw.pages(lambda v1, page: v1.invoices.list(page), params)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.stripe_gateway import reading
 from app.stripe_gateway.reading import Raw
-from app.stripe_gateway.shapes import CHECKOUT, parse_expanded_card
+from app.stripe_gateway.shapes import CHECKOUT, parse_discount, parse_expanded_card
 from app.stripe_gateway.types import Intent, InvoicePreview, Refund, RemoteInvoice, RemoteLine, SetupIntent
 
 LINE = "tollkeeper_line"
@@ -55,6 +55,7 @@ def parse_invoice(raw: Raw) -> RemoteInvoice:
         ),
         starting_balance=reading.amount(raw, "starting_balance"),
         ending_balance=None if raw.get("ending_balance") is None else reading.amount(raw, "ending_balance"),
+        discounts=tuple(parse_discount(each) for each in raw.get("discounts") or () if not isinstance(each, str)),
         lines=_parse_whole_list(raw),
     )
 

@@ -131,11 +131,12 @@ def parse_subscription(raw: Raw) -> RemoteSubscription:
         created_at=reading.moment(raw, "created"),
         trial_ends_at=reading.moment_or_none(raw, "trial_end"),
         collection_paused=reading.text(paused, "behavior") if paused else None,
-        discounts=tuple(_parse_discount(each) for each in reading.objects(raw, "discounts")),
+        discounts=tuple(parse_discount(each) for each in reading.objects(raw, "discounts")),
     )
 
 
-def _parse_discount(raw: Raw) -> RemoteDiscount:
+def parse_discount(raw: Raw) -> RemoteDiscount:
+    """Parse a discount with its coupon expanded; raises `StripeMisread`."""
     coupon = reading.inner(reading.inner(raw, "source"), "coupon")
     code = reading.text_or_none(coupon, "currency")
     off = reading.whole_or_none(coupon, "amount_off")

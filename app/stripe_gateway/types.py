@@ -151,8 +151,8 @@ class RemoteInvoice:
 
     `status`: draft, open, paid, void, uncollectible. `payment_intent_id` is the payment that paid it, else the one that
     will. `total` includes `tax`, and `discount` is taken off already. `own_id` is the id of ours that a draft was made
-    under. The customer's balance before and after it is below zero where it is a credit. `lines` is None where the
-    answer has only some of them.
+    under. `discounts` are known of a subscription's listed invoices only. The customer's balance before and after it is
+    below zero where it is a credit. `lines` is None where the answer has only some of them.
     """
 
     id: str
@@ -184,6 +184,7 @@ class RemoteInvoice:
     starting_balance: int = 0
     ending_balance: int | None = None
     lines: tuple[RemoteLine, ...] | None = None
+    discounts: tuple[RemoteDiscount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,9 @@ CREATE TABLE plan_versions (
     number integer NOT NULL CONSTRAINT ck_plan_versions_number CHECK (number > 0),
     published_at timestamptz,
     content_hash bytea NOT NULL CONSTRAINT ck_plan_versions_content_hash CHECK (octet_length(content_hash) = 32),
+    discount_usage boolean NOT NULL DEFAULT false,
+    tax_behavior text CONSTRAINT ck_plan_versions_tax_behavior CHECK (tax_behavior IN ('exclusive', 'inclusive')),
+    tax_code text CONSTRAINT ck_plan_versions_tax_code CHECK (tax_code ~ '^txcd_[0-9]{8}$'),
     CONSTRAINT uq_plan_versions_plan_id_number UNIQUE (plan_id, number)
 );
 

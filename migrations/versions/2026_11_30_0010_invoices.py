@@ -21,6 +21,7 @@ CREATE TABLE invoices (
     boundary_at timestamptz NOT NULL,
     opened_at timestamptz NOT NULL,
     settled_at timestamptz,
+    discounts jsonb NOT NULL DEFAULT '[]',
     CONSTRAINT uq_invoices_stripe_invoice_id UNIQUE (stripe_invoice_id),
     CONSTRAINT ck_invoices_settled CHECK ((state = 'draft') = (settled_at IS NULL)),
     CONSTRAINT ck_invoices_collector CHECK (kind <> 'offline' OR stripe_invoice_id IS NULL),
@@ -54,10 +55,13 @@ CREATE TABLE invoice_lines (
     breakdown jsonb NOT NULL,
     written_at timestamptz NOT NULL,
     invoice_id uuid CONSTRAINT fk_invoice_lines_invoice_id_invoices REFERENCES invoices (id),
+    discount bigint NOT NULL DEFAULT 0,
     stripe_item_id text,
     CONSTRAINT ck_invoice_lines_meter CHECK ((kind = 'before_change') = (meter_id IS NULL)),
     CONSTRAINT ck_invoice_lines_period CHECK (period_end > period_start),
-    CONSTRAINT ck_invoice_lines_item CHECK (stripe_item_id IS NULL OR invoice_id IS NOT NULL)
+    CONSTRAINT ck_invoice_lines_item CHECK (stripe_item_id IS NULL OR invoice_id IS NOT NULL),
+    CONSTRAINT ck_invoice_lines_discount CHECK (discount BETWEEN least(amount, 0) AND greatest(amount, 0)),
+    CONSTRAINT ck_invoice_lines_discounted CHECK (discount = 0 OR invoice_id IS NOT NULL)
 );
 -- serves: the lines of a period; and lets a meter have one for what was counted when it was closed
 CREATE UNIQUE INDEX uq_invoice_lines_usage ON invoice_lines (org_id, period_start, meter_id) WHERE kind = 'usage';

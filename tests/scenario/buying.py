@@ -20,11 +20,13 @@ DECLINES = "pm_card_chargeCustomerFail"
 class Buying(OrgBase):
     """Acts at Stripe's pages; webhooks wait until the scenario settles."""
 
-    def opens(self, plan: MadePlan | str | None = None, interval: str = "month") -> OpenedCheckout:
+    def opens(
+        self, plan: MadePlan | str | None = None, interval: str = "month", currency: str = "USD"
+    ) -> OpenedCheckout:
         """Somebody presses "pay", for a plan of its own unless one is named: a page of Stripe's is open."""
         self.plan = self.scenario.plan() if plan is None else self.scenario.plan_named(plan)
         made = open_checkout.open_checkout(
-            self.id, plan_key=self.plan.key, interval=interval, currency="USD", actor=SYSTEM, now=self.now
+            self.id, plan_key=self.plan.key, interval=interval, currency=currency, actor=SYSTEM, now=self.now
         )
         self.opened.append(made)
         return made

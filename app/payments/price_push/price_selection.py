@@ -19,6 +19,8 @@ class PriceSelection:
     interval: str
     currency: str
     amount: int
+    tax_behavior: str | None = None
+    tax_code: str | None = None
 
     @property
     def lookup_key(self) -> str:
@@ -37,7 +39,10 @@ def list_paid_prices(version: PlanVersion) -> list[PriceSelection]:
         return []
     plan = version.plan
     return [
-        PriceSelection(version.id, plan.key, plan.name, version.number, price.interval, price.currency, price.amount)
+        PriceSelection(
+            version.id, plan.key, plan.name, version.number, price.interval, price.currency, price.amount,
+            version.tax_behavior, version.tax_code,
+        )
         for price in version.prices
         if price.amount
-    ]
+    ]  # fmt: skip

@@ -145,6 +145,7 @@ def _create(gw: Gateway, selection: PriceSelection, products: set[str], now: dat
             name=selection.plan_name,
             metadata=metadata,
             key=f"product-{selection.product_id}-{minute}",
+            tax_code=selection.tax_code,
         )
         products.add(selection.product_id)
     return stripe_catalog.create_price(
@@ -156,6 +157,7 @@ def _create(gw: Gateway, selection: PriceSelection, products: set[str], now: dat
         lookup_key=selection.lookup_key,
         metadata={**metadata, "tollkeeper_version": str(selection.number)},
         key=f"price-{selection.lookup_key}-{minute}",
+        tax_behavior=selection.tax_behavior,
     )
 
 

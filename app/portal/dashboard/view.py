@@ -146,7 +146,8 @@ def _note(usage: CurrentUsage) -> str:
     if usage.extra_before_change:
         extra = wording.format_amount(usage.extra_before_change, usage.currency)
         apart = f" {extra} of it was used before the change of plan, which does not lower what is owed.{apart}"
-    return f"Cost so far: {' and '.join(parts)}, before tax. This is an estimate until the period ends.{apart}"
+    cost = f"Cost so far: {' and '.join(parts)}, before tax and discounts."
+    return f"{cost} This is an estimate until the period ends.{apart}"
 
 
 def _bar(meter: MeterFigures, usage: CurrentUsage) -> MeterBar:

@@ -10,6 +10,7 @@ from app.invoices.models import LATE, Invoice, InvoiceLine
 from app.kit.money import ZERO, exponent, to_major
 from app.payments.models import StripeInvoice
 from app.payments.schemas import PlanHeld, Span
+from app.portal.invoices.discounts import net_amount
 from app.portal.invoices.explanation import list_formula
 from app.portal.invoices.lines import UsageLine
 from app.portal.invoices.schemas import ExplanationAnswer, InvoiceOut, RatedBy, UsageLineOut
@@ -27,6 +28,7 @@ def build_invoice_out(invoice: Invoice, lines: Sequence[UsageLine], remote: Stri
         status=remote.status if remote else None,
         currency=invoice.currency,
         usage_amount=sum(line.row.amount for line in lines),
+        usage_discount=sum(line.row.discount for line in lines),
         total=remote.total if remote else None,
         hosted_url=remote.hosted_url if remote else None,
         pdf_url=remote.pdf_url if remote else None,
@@ -69,6 +71,8 @@ def _build_line_out(line: UsageLine) -> UsageLineOut:
         imported=row.imported,
         events=row.events,
         amount=row.amount,
+        discount=row.discount,
+        net_amount=net_amount(line),
         exact_amount=to_major(row.exact_amount, exponent(row.currency)),
         currency=row.currency,
     )

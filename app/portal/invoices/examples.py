@@ -18,6 +18,8 @@ _LINE: dict[str, Any] = {
     "imported": "0",
     "events": 412,
     "amount": 2000,
+    "discount": 0,
+    "net_amount": 2000,
     "exact_amount": "20",
     "currency": "USD",
 }
@@ -29,6 +31,7 @@ INVOICE: dict[str, Any] = {
     "status": "paid",
     "currency": "USD",
     "usage_amount": 2000,
+    "usage_discount": 0,
     "total": 6900,
     "hosted_url": "https://invoice.stripe.com/i/acct_1/test_a1b2c3",
     "pdf_url": "https://pay.stripe.com/invoice/acct_1/test_a1b2c3/pdf",

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.invoices.breakdown import Breakdown, read_breakdown, read_number
 from app.invoices.models import InvoiceLine
+from app.portal.invoices.discounts import add_discount, describe_discount
 from app.portal.invoices.formula import describe_formula
 from app.portal.invoices.lines import UsageLine
 from app.portal.invoices.steps import Step, build_steps
@@ -45,17 +46,20 @@ def build_explanation(line: UsageLine) -> Explanation:
     """
     breakdown = read_breakdown(line.row.breakdown)
     steps, total = build_steps(line, breakdown) if breakdown or line.meter is None else ((), ())
+    steps, total = add_discount(line, steps, total)
     return Explanation(list_formula(line, breakdown), steps, total, list(_list_facts(line)))
 
 
 def list_formula(line: UsageLine, breakdown: Breakdown | None) -> list[str]:
     """The formula in sentences."""
-    terms = line.row.terms
+    terms, discount = line.row.terms, describe_discount(line)
     if line.meter is None:
-        return [_BEFORE_CHANGE]
-    if breakdown is None:
-        return ["No price applied to this usage, so nothing was calculated."]
-    return describe_formula(terms["model"], terms["properties"], line.row.currency, line.unit)
+        formula = [_BEFORE_CHANGE]
+    elif breakdown is None:
+        formula = ["No price applied to this usage, so nothing was calculated."]
+    else:
+        formula = describe_formula(terms["model"], terms["properties"], line.row.currency, line.unit)
+    return [*formula, discount] if discount else formula
 
 
 def _list_facts(line: UsageLine) -> Iterator[tuple[str, str]]:

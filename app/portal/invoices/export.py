@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 
 from app.invoices.breakdown import read_breakdown
 from app.kit.money import exponent, to_major
+from app.portal.invoices.discounts import net_amount
 from app.portal.invoices.lines import ClosedPeriod, UsageLine, list_closed_periods
 from app.portal.invoices.standing import describe_standing
 from app.web.csv_export import Cell
 
 HEAD = ("period_start", "period_end", "kind", "meter", "unit", "plan", "plan_version", "quantity", "included",
-        "above_allowance", "imported", "events", "model", "exact_amount", "amount", "currency", "invoice", "status",
-        "note")  # fmt: skip
+        "above_allowance", "imported", "events", "model", "exact_amount", "amount", "discount", "net_amount",
+        "currency", "invoice", "status", "note")  # fmt: skip
 _FILE_PAGE = 50
 
 
@@ -44,6 +45,6 @@ def _file_row(line: UsageLine, *, billed: bool) -> tuple[Cell, ...]:
         line.plan.key, line.plan.number,
         row.quantity, breakdown.included if breakdown else None, breakdown.excess if breakdown else None,
         row.imported, row.events, row.terms.get("model"), to_major(row.exact_amount, places),
-        format(to_major(row.amount, places), "f"), row.currency,
+        *(format(to_major(part, places), "f") for part in (row.amount, row.discount, net_amount(line))), row.currency,
         line.remote.number if line.remote else None, standing.label, standing.note,
     )  # fmt: skip

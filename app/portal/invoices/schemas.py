@@ -24,7 +24,8 @@ class UsageLineOut(msgspec.Struct):
     """What a meter's usage of a closed period comes to. `quantity` = `included` + `excess`, imported usage left out.
 
     `kind`: `usage` is what was counted when the period was closed, `late` what was recorded or voided since then,
-    `before_change` is overage before a change of plan, of no meter.
+    `before_change` is overage before a change of plan, of no meter. `discount` is what the discounts on the plan take
+    off `amount`, 0 until the line is on an invoice; `net_amount` is what is left.
     """
 
     id: str
@@ -40,6 +41,8 @@ class UsageLineOut(msgspec.Struct):
     imported: Decimal
     events: int
     amount: int
+    discount: int
+    net_amount: int
     exact_amount: Decimal
     currency: str
 
@@ -49,7 +52,8 @@ class InvoiceOut(msgspec.Struct):
 
     `kind`: `renewal` is a plan's renewal at Stripe, `manual` one of its own there, `offline` one that we send. `state`
     `draft`: not issued yet. `number`, `status`, `total` and the addresses are Stripe's, null where it has none;
-    `usage_amount` is what the lines come to, `total` has the plan's fee, tax and discounts in it.
+    `usage_amount` is what the lines come to before `usage_discount`; `total` has the plan's fee, tax and discounts in
+    it.
     """
 
     id: str
@@ -59,6 +63,7 @@ class InvoiceOut(msgspec.Struct):
     status: str | None
     currency: str
     usage_amount: int
+    usage_discount: int
     total: int | None
     hosted_url: str | None
     pdf_url: str | None
@@ -89,7 +94,8 @@ class ExplanationAnswer(msgspec.Struct):
     """How a line's amount came about; decimal strings are exact, in major units, as in `POST /quotes`.
 
     `quantity` less `included` is the `excess`, which becomes `units` where the charge divides it. The subtotals of
-    `steps`, with `minimum` or `maximum` where they change anything, add up to `exact_amount`; `amount` is rounded.
+    `steps`, with `minimum` or `maximum` where they change anything, add up to `exact_amount`; `amount` is rounded,
+    `discount` is taken off that.
     """
 
     line: UsageLineOut

@@ -51,7 +51,7 @@ def build_steps(line: UsageLine, breakdown: Breakdown | None) -> tuple[Sequence[
     steps = [*_list_quantities(line, breakdown), *_list_tiers(line, breakdown)]
     if breakdown.bound is not None:
         label = "Raised to the minimum" if breakdown.bound.kind == MINIMUM else "Lowered to the maximum"
-        steps.append(Step(label, amount=_with_minus(format_exact(breakdown.bound.subtotal, row.currency))))
+        steps.append(Step(label, amount=with_minus(format_exact(breakdown.bound.subtotal, row.currency))))
     if row.kind == LATE:
         return [*steps, *_list_sums(row, _LATE)], total
     if row.exact_amount != row.amount:
@@ -64,7 +64,7 @@ def _list_sums(row: InvoiceLine, names: Mapping[str, tuple[str, int]]) -> Iterat
     """Stored amounts that add up to the line's, each under its label and with its sign."""
     for name, (label, sign) in names.items():
         if amount := row.breakdown[name]:
-            yield Step(label, amount=_with_minus(format_amount(sign * amount, row.currency)))
+            yield Step(label, amount=with_minus(format_amount(sign * amount, row.currency)))
 
 
 def _list_quantities(line: UsageLine, breakdown: Breakdown) -> Iterator[Step]:
@@ -73,7 +73,7 @@ def _list_quantities(line: UsageLine, breakdown: Breakdown) -> Iterator[Step]:
     allowance = line.row.terms.get("allowance")
     if breakdown.included:
         label = "Included in the allowance" if allowance is not None else "Included without limit"
-        yield Step(label, _with_minus(quantity(-breakdown.included)))
+        yield Step(label, with_minus(quantity(-breakdown.included)))
         yield Step("Charged for", quantity(breakdown.excess))
     properties = line.row.terms["properties"]
     if "divide_by" in properties:
@@ -124,6 +124,6 @@ def _is_short(rate: Decimal) -> bool:
     return rate == round(rate, 1)
 
 
-def _with_minus(number: str) -> str:
+def with_minus(number: str) -> str:
     """The number with a real minus sign, for display."""
     return number.replace("-", "\N{MINUS SIGN}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from app.invoices.breakdown import read_breakdown
 from app.invoices.models import USAGE, Invoice
 from app.kit.money import ZERO
+from app.portal.invoices.discounts import net_amount
 from app.portal.invoices.explanation import build_explanation
 from app.portal.invoices.lines import ClosedPeriod, UsageLine
 from app.portal.invoices.standing import ISSUED, Standing, describe_standing
@@ -75,15 +76,18 @@ def _build_period(period: ClosedPeriod, zone: str, *, whole: bool = True) -> Per
 
 
 def _total(period: ClosedPeriod) -> str:
-    """The sum of the lines' amounts, which all are in the period's currency."""
+    """The sum of what discounts leave of the lines, which all are in the period's currency."""
     if not period.lines:
         return ""
-    return format_amount(sum(line.row.amount for line in period.lines), period.lines[0].row.currency)
+    return format_amount(sum(net_amount(line) for line in period.lines), period.lines[0].row.currency)
 
 
 def _summarise(period: ClosedPeriod) -> str:
     if not period.lines:
         return "Nothing was used."
+    if any(line.row.discount for line in period.lines):
+        before = format_amount(sum(line.row.amount for line in period.lines), period.lines[0].row.currency)
+        return f"{before} before the discount on your plan."
     return "" if any(line.row.amount for line in period.lines) else "Nothing is charged for this usage."
 
 
@@ -95,7 +99,7 @@ def _build_line(line: UsageLine, standing: Standing) -> LineView:
         name=line.name,
         quantity=f"{quantity(row.quantity)} {unit_for(row.quantity, line.unit)}" if line.meter else "",
         included=f"{quantity(included)} included" if included else None,
-        amount=format_amount(row.amount, row.currency),
+        amount=format_amount(net_amount(line), row.currency),
         charged=row.amount != 0,
         standing=standing,
         explanation=build_explanation(line),

@@ -11,7 +11,7 @@ from app.portal.invoices.standing import Standing
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """A line. `included` is None where nothing was rated; `charged`: it has an amount."""
+    """A line. `included` is None where nothing was rated; `charged`: it has an amount. `amount` is after discounts."""
 
     id: str
     name: str

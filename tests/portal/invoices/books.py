@@ -13,6 +13,7 @@ from app.billing_runs.models import PeriodClose
 from app.catalog.queries import list_meters
 from app.invoices import queries
 from app.invoices.breakdown import store_rating
+from app.invoices.discounts import Percentage, compute_discount
 from app.invoices.models import Invoice, InvoiceLine
 from app.invoices.service import InvoiceOpening, LineFacts, add_lines, finalize, open_invoice, write_lines
 from app.kit.money import ZERO
@@ -66,13 +67,19 @@ def closes(org: Org, span: Period, *used: Used, billed: bool = True, error: str 
 
 
 def bills(
-    org: Org, lines: list[InvoiceLine], *, kind: str = "manual", status: str | None = "paid", **facts: Any
-) -> Invoice:
+    org: Org, lines: list[InvoiceLine], *, kind: str = "manual", status: str | None = "paid", percent_off: int = 0,
+    **facts: Any,
+) -> Invoice:  # fmt: skip
     """Put the lines with an amount on an invoice; `status` is Stripe's, None: nothing is at Stripe."""
     session, now = org.scenario.session, org.now
     charged = [line for line in lines if line.amount]
-    invoice = open_invoice(session, InvoiceOpening(org.id, kind, charged[0].currency, charged[0].period_end), now)
-    add_lines(session, invoice, charged)
+    opening = InvoiceOpening(
+        org.id, kind, charged[0].currency, charged[0].period_end,
+        discounts=[Percentage("coupon", Decimal(percent_off))] if percent_off else [],
+    )  # fmt: skip
+    invoice = open_invoice(session, opening, now)
+    taken = {line.id: compute_discount(line.amount, opening.discounts, line.currency) for line in charged}
+    add_lines(session, invoice, charged, taken)
     if status is not None:
         invoice.stripe_invoice_id = unique("in")
         session.add(_mirror(org, invoice, charged, status, **facts))

@@ -10,6 +10,7 @@ import pytest
 from app.invoices.service import release
 from tests.portal.invoices.books import Used, bills, closes, month
 from tests.scenario import Org, Scenario
+from tests.support.copy import copy
 
 GRADUATED = ("graduated", {"tiers": [{"up_to": 1000, "unit_amount": "0.0105"}, {"unit_amount": "0.005"}]})
 NOBODYS = "00000000-0000-7000-8000-00000000dead"
@@ -48,8 +49,19 @@ def test_invoices_have_their_lines_and_what_stripe_says_of_them(paid: Scenario) 
         "plan": {"key": "free", "name": "Free", "version": 1},
         "period": {"start": "2026-10-01T00:00:00Z", "end": "2026-11-01T00:00:00Z"},
         "quantity": "60000", "included": "50000", "excess": "10000", "imported": "5", "events": 7,
-        "amount": 10_000, "exact_amount": "100", "currency": "USD",
+        "amount": 10_000, "discount": 0, "net_amount": 10_000, "exact_amount": "100", "currency": "USD",
     }  # fmt: skip
+
+
+def test_a_discount_is_taken_off_the_line_and_named(paid: Scenario) -> None:
+    org = paid.org()
+    bills(org, closes(org, month(10), Used("60000")), percent_off=20)
+    [invoice] = get(org, "/invoices")["invoices"]
+    [line] = invoice["lines"]
+    assert (invoice["usage_amount"], invoice["usage_discount"]) == (10_000, 2_000)
+    assert (line["amount"], line["discount"], line["net_amount"]) == (10_000, 2_000, 8_000)
+    explanation = get(org, f"/invoices/{invoice['id']}/lines/{line['id']}/explanation")
+    assert explanation["formula"][-1] == copy("usage_charges.discount", rate="20 %")
 
 
 def test_an_offline_invoice_has_nothing_of_stripes(paid: Scenario) -> None:

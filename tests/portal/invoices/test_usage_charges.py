@@ -173,6 +173,21 @@ def test_the_terms_and_what_was_counted_are_named(paid: Scenario) -> None:
         assert words in page
 
 
+def test_a_discount_is_a_line_of_the_explanation(paid: Scenario) -> None:
+    """$100.00 less 20 %: page and file say $80.00, and what it was before."""
+    org = paid.org()
+    bills(org, closes(org, month(10), Used("60000")), percent_off=20)
+    page = read(org)
+    assert rows_of(page)[-3:] == [
+        ["Amount", "", "", "$100.00"], ["Discount, 20 %", "", "", "\N{MINUS SIGN}$20.00"],
+        ["After the discount", "", "", "$80.00"],
+    ]  # fmt: skip
+    assert copy("usage_charges.discount", rate="20 %") in page
+    assert "$100.00 before the discount on your plan." in page
+    [line] = csv.DictReader(io.StringIO(org.browser().get(f"{USAGE}/usage-charges.csv").text))
+    assert (line["amount"], line["discount"], line["net_amount"]) == ("100.00", "20.00", "80.00")
+
+
 def test_a_page_of_one_invoice_is_reached_from_the_history(paid: Scenario) -> None:
     from tests.scenario.mirrors import record
 

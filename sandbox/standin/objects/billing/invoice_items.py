@@ -1,6 +1,6 @@
 """`/v1/invoiceitems`: amounts for the next invoice, or for a draft.
 
-`tax_behavior` and `tax_code` are taken, but the stand-in computes no tax, and Stripe shows neither on an item.
+`tax_behavior` and `tax_code` are kept, but the stand-in computes no tax, and Stripe shows neither on an item.
 """
 
 from __future__ import annotations
@@ -115,6 +115,7 @@ def _apply(world: World, item: Obj, params: Obj) -> None:
     if item["proration"] and params.get("discountable"):
         raise invalid("Prorations cannot be discountable.", param="discountable")
     item.update(given_fields(params, "description", "discountable", "period"))
+    item.update({f"_{name}": params[name] for name in ("tax_behavior", "tax_code") if name in params})
     item["metadata"] = metadata.merged(item["metadata"], params.get("metadata"))
     if "discounts" in params:
         rows = params["discounts"] or []
