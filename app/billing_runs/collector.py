@@ -13,6 +13,7 @@ from app.kit.periods import Period
 from app.payments import queries as payments
 from app.payments.models import StripeSubscription
 from app.subscriptions import queries
+from app.subscriptions.overage.consents import has_consent_in
 
 NOBODY, OFFLINE, STRIPE = "none", "offline", "stripe"
 _BILLED_AGAIN = frozenset({"active", "past_due", "trialing", "canceled"})
@@ -37,18 +38,23 @@ class Collector:
 
 
 def find_collector(session: Session, org_id: UUID, period: Period) -> Collector:
-    """Find who collects a period: whoever did last in it. A subscription collects up to its last instant."""
+    """Find who collects a period: whoever did last in it. A subscription collects up to its last instant.
+
+    Where an org without one pays for overage, Stripe collects that from its customer.
+    """
     collecting = [
         row
         for row in queries.list_subscriptions(session, org_id)
         if row.collection != NOBODY and row.started_at < period.end and (row.ended_at or period.end) > period.start
     ]
-    if not collecting:
+    if not collecting and not has_consent_in(session, org_id, period):
         return Collector(NOBODY)
-    last = collecting[0]
-    if last.collection != STRIPE:
+    last = collecting[0] if collecting else None
+    if last is not None and last.collection != STRIPE:
         return Collector(OFFLINE)
     customer = payments.find_customer(session, org_id)
+    if last is None:
+        return Collector(STRIPE, customer.id if customer else None)
     remote = payments.find_paying_subscription(session, org_id, last.id) or payments.find_open_subscription(
         session, org_id
     )
