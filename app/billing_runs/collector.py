@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.invoices.discounts import Percentage, read_percentages
+from app.invoices.discounts import PercentOff, read_percentages
 from app.kit.periods import Period
 from app.payments import queries as payments
 from app.payments.models import StripeSubscription
@@ -33,7 +33,7 @@ class Collector:
     finalizes: bool = True
     boundaries: tuple[datetime, ...] = ()
     """Where the subscription's paid period begins and ends: a renewal has its draft at one of them, if any."""
-    discounts: tuple[Percentage, ...] = ()
+    discounts: tuple[PercentOff, ...] = ()
     """The subscription's percentage discounts that outlast the period."""
 
 
@@ -68,7 +68,7 @@ def find_collector(session: Session, org_id: UUID, period: Period) -> Collector:
     )
 
 
-def _list_discounts(remote: StripeSubscription, at: datetime) -> tuple[Percentage, ...]:
+def _list_discounts(remote: StripeSubscription, at: datetime) -> tuple[PercentOff, ...]:
     """As Stripe gives a renewal at that instant: one that ends then is over."""
     ends = [each["ends_at"] and datetime.fromisoformat(each["ends_at"]) for each in remote.discounts]
     lasting = [each for each, end in zip(remote.discounts, ends, strict=True) if end is None or end > at]

@@ -123,7 +123,7 @@ def render_page(*, trouble: str | None = None, status: int = 200) -> Response:
         people=plan_managers_to_ask(who),
         preview=preview,
         agreed=describe_overrides(list_overrides(session(), org, now), now),
-        overage=find_overage_state(session(), org, now) if at.collection == "none" else None,
+        overage=find_overage_state(session(), org, now) if at.collection == "none" and at.plan_key else None,
         trouble=trouble,
     )
     return render("billing/billing.html", fragments=("next",), status=status, view=view)
