@@ -12,7 +12,7 @@ from flask.cli import AppGroup
 from sqlalchemy import Row
 
 from app.billing_runs.proof.run import prove_periods
-from app.billing_runs.queries import CloseFilter, list_closes
+from app.billing_runs.queries import CloseFilter, list_closes, list_left_over
 from app.billing_runs.tasks import close_periods
 from app.payments.cli import background_gateway
 from app.statements.wording import format_amount
@@ -46,15 +46,19 @@ def close(org_id: UUID | None) -> None:
 @group.command("report")
 @click.option("--days", default=31, show_default=True, help="How far back.")
 def report(days: int) -> None:
-    """List the closed periods, what their usage came to, and what is not finished.
+    """List the closed periods, what their usage came to, what is not finished, and what no invoice will bill.
 
     Example: flask billing report --days 7
     """
     with transaction() as session:
         rows = list_closes(session, CloseFilter(business_now() - timedelta(days=days)), MOST)
+        left = list_left_over(session, business_now(), MOST)
     for row in rows:
         click.echo(_describe(row))
     click.echo(f"{len(rows)} periods")
+    for row in left:
+        amount = format_amount(row.amount, row.currency)
+        click.echo(f"left over  {row.name}  {amount}  the organisation pays in {row.running_currency} now")
 
 
 @group.command("verify")

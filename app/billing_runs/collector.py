@@ -8,11 +8,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.invoices.discounts import Percentage, read_percentages
+from app.invoices.discounts import PercentOff, read_percentages
 from app.kit.periods import Period
 from app.payments import queries as payments
 from app.payments.models import StripeSubscription
 from app.subscriptions import queries
+from app.subscriptions.overage.consents import has_consent_in
 
 NOBODY, OFFLINE, STRIPE = "none", "offline", "stripe"
 _BILLED_AGAIN = frozenset({"active", "past_due", "trialing", "canceled"})
@@ -32,23 +33,28 @@ class Collector:
     finalizes: bool = True
     boundaries: tuple[datetime, ...] = ()
     """Where the subscription's paid period begins and ends: a renewal has its draft at one of them, if any."""
-    discounts: tuple[Percentage, ...] = ()
+    discounts: tuple[PercentOff, ...] = ()
     """The subscription's percentage discounts that outlast the period."""
 
 
 def find_collector(session: Session, org_id: UUID, period: Period) -> Collector:
-    """Find who collects a period: whoever did last in it. A subscription collects up to its last instant."""
+    """Find who collects a period: whoever did last in it. A subscription collects up to its last instant.
+
+    Where an org without one pays for overage, Stripe collects that from its customer.
+    """
     collecting = [
         row
         for row in queries.list_subscriptions(session, org_id)
         if row.collection != NOBODY and row.started_at < period.end and (row.ended_at or period.end) > period.start
     ]
-    if not collecting:
+    if not collecting and not has_consent_in(session, org_id, period):
         return Collector(NOBODY)
-    last = collecting[0]
-    if last.collection != STRIPE:
+    last = collecting[0] if collecting else None
+    if last is not None and last.collection != STRIPE:
         return Collector(OFFLINE)
     customer = payments.find_customer(session, org_id)
+    if last is None:
+        return Collector(STRIPE, customer.id if customer else None)
     remote = payments.find_paying_subscription(session, org_id, last.id) or payments.find_open_subscription(
         session, org_id
     )
@@ -62,7 +68,7 @@ def find_collector(session: Session, org_id: UUID, period: Period) -> Collector:
     )
 
 
-def _list_discounts(remote: StripeSubscription, at: datetime) -> tuple[Percentage, ...]:
+def _list_discounts(remote: StripeSubscription, at: datetime) -> tuple[PercentOff, ...]:
     """As Stripe gives a renewal at that instant: one that ends then is over."""
     ends = [each["ends_at"] and datetime.fromisoformat(each["ends_at"]) for each in remote.discounts]
     lasting = [each for each, end in zip(remote.discounts, ends, strict=True) if end is None or end > at]

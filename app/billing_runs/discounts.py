@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
 from app.invoices import queries
-from app.invoices.discounts import Percentage, compute_discount, share_discount
+from app.invoices.discounts import PercentOff, compute_discount, share_discount
 from app.invoices.models import InvoiceLine
 
 
 def find_discounts(
-    session: Session, org_id: UUID, lines: Sequence[InvoiceLine], percentages: Sequence[Percentage]
+    session: Session, org_id: UUID, lines: Sequence[InvoiceLine], percentages: Sequence[PercentOff]
 ) -> dict[UUID, int]:
     """What the percentages take off waiting lines, by line; lines of plans that discount the fee alone are left out.
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.billing_runs.collector import STRIPE, Collector, find_collector
-from app.invoices.discounts import Percentage
+from app.invoices.discounts import PercentOff
 from app.invoices.models import RENEWAL, Invoice
 from app.invoices.queries import find_boundary_draft
 from app.invoices.service import InvoiceOpening, open_invoice
@@ -84,7 +84,7 @@ def find_and_hold(gw: Gateway, key: PeriodKey, period: Period, collector: Collec
             return None  # finalised meanwhile: the usage takes an invoice of its own
         opening = InvoiceOpening(
             key.org_id, RENEWAL, draft.currency, period.end, (collector.stripe_subscription_id, draft.id),
-            [Percentage(each.coupon_id, each.percent_off) for each in draft.discounts if each.percent_off is not None],
+            [PercentOff(each.coupon_id, each.percent_off) for each in draft.discounts if each.percent_off is not None],
         )  # fmt: skip
         with transaction() as session:
             return open_invoice(session, opening, now)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.accounts import queries as accounts
 from app.catalog import queries as catalog
 from app.catalog.models import Meter
-from app.invoices.discounts import Percentage
+from app.invoices.discounts import PercentOff
 from app.invoices.models import LATE, InvoiceLine
 from app.kit.money import plain
 from app.statements.wording import format_span
@@ -24,7 +24,7 @@ def describe_lines(session: Session, org_id: UUID, lines: Sequence[InvoiceLine])
     return [_describe(line, meters, zone) for line in lines]
 
 
-def describe_discount(percentages: Sequence[Percentage], words: str) -> str:
+def describe_discount(percentages: Sequence[PercentOff], words: str) -> str:
     """Describe what is taken off a line that is described by `words`: "20 % discount: API calls, …"."""
     rates = " and ".join(f"{plain(each.percent_off)} %" for each in percentages)
     return f"{rates} discount: {words}" if rates else f"Discount: {words}"

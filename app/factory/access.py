@@ -80,6 +80,8 @@ ACCESS: dict[str, Rule] = {
     "billing.index": VIEWER,
     "billing.pay": BILLING,
     "billing.resume": BILLING,
+    "billing.switch_overage_off": BILLING,
+    "billing.switch_overage_on": BILLING,
     "billing.undo_cancel": BILLING,
     "billing.upgrade": VIEWER,
     "docs.api": PUBLIC,

@@ -13,14 +13,14 @@ _WHOLE = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
-class Percentage:
+class PercentOff:
     """A discount of a subscription: so many per cent off, by a coupon at Stripe."""
 
     coupon: str
     percent_off: Decimal
 
 
-def compute_discount(amount: int, percentages: Sequence[Percentage], currency: str) -> int:
+def compute_discount(amount: int, percentages: Sequence[PercentOff], currency: str) -> int:
     """What several percentages take off an amount, each of what the one before leaves; rounded once, as a line is.
 
     Worked example: 20 % and 10 % off 100.00 USD are 28.00; off -100.00 they are -28.00.
@@ -46,15 +46,15 @@ def share_discount(amount: int, billed: int, discount: int, currency: str) -> in
     return -((2 * -amount * discount + billed * step) // (2 * billed * step)) * step
 
 
-def store_percentages(percentages: Iterable[Percentage]) -> list[dict[str, str]]:
+def store_percentages(percentages: Iterable[PercentOff]) -> list[dict[str, str]]:
     """Turn percentages into what an invoice stores."""
     return [{"coupon": each.coupon, "percent_off": plain(each.percent_off)} for each in percentages]
 
 
-def read_percentages(stored: Iterable[dict[str, Any]]) -> list[Percentage]:
+def read_percentages(stored: Iterable[dict[str, Any]]) -> list[PercentOff]:
     """Read stored discounts, an invoice's or a subscription's; amounts off are left out."""
     return [
-        Percentage(each["coupon"], Decimal(each["percent_off"]))
+        PercentOff(each["coupon"], Decimal(each["percent_off"]))
         for each in stored
         if each.get("percent_off") is not None
     ]

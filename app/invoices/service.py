@@ -14,7 +14,7 @@ from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from app.invoices import queries
-from app.invoices.discounts import Percentage, store_percentages
+from app.invoices.discounts import PercentOff, store_percentages
 from app.invoices.models import DRAFT, DROPPED, FINAL, USAGE, Invoice, InvoiceLine
 from app.kit.ids import new_id
 from app.kit.periods import Period
@@ -30,7 +30,7 @@ class InvoiceOpening:
     boundary_at: datetime
     stripe: tuple[str, str] | None = None
     """The ids of the subscription and of the draft."""
-    discounts: Sequence[Percentage] = ()
+    discounts: Sequence[PercentOff] = ()
 
 
 def open_invoice(session: Session, opening: InvoiceOpening, now: datetime) -> Invoice:

@@ -29,6 +29,7 @@ from app.payments.schemas import (
 from app.stripe_gateway import invoices
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
+from app.subscriptions.overage.switch import is_paying_for_overage
 from app.subscriptions.states import LATE, is_renewed
 from app.subscriptions.terms.restriction import find_lift_end, is_restricted
 from app.web.database import end_read_transaction
@@ -73,7 +74,9 @@ def build_billing_answer(session: Session, org_id: UUID, now: datetime) -> Billi
     )
     card = _build_card(queries.find_customer(session, org_id))
     seconds = [_build_second(row) for row in queries.list_second_subscriptions(session, org_id)]
-    return BillingAnswer(answer, card, _preview_next_invoice(preview_id) or _estimate_next_invoice(answer), seconds)
+    pays = is_paying_for_overage(session, org_id, now)
+    upcoming = _preview_next_invoice(preview_id) or _estimate_next_invoice(answer)
+    return BillingAnswer(answer, card, upcoming, seconds, pays)
 
 
 def build_record_out(row: BillingRecord, number: str | None) -> RecordOut:

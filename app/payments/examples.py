@@ -30,6 +30,7 @@ BILLING = {
     "payment_method": {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2034},
     "next_invoice": {"at": "2026-12-21T12:00:00Z", "amount": 4900, "currency": "USD", "exact": True},
     "second_subscriptions": [],
+    "pays_for_overage": False,
 }
 CARD: dict[str, Any] = {}
 PAGE = {"url": "https://billing.stripe.com/p/session/test_a1b2c3"}

@@ -109,13 +109,15 @@ class SecondSubscriptionOut(msgspec.Struct):
 class BillingAnswer(msgspec.Struct):
     """The subscription, its payment method and the next invoice (null if there is none).
 
-    `second_subscriptions` is empty unless the organisation is charged twice.
+    `second_subscriptions` is empty unless the organisation is charged twice. `pays_for_overage`: on a plan without a
+    fee, usage above the allowance is charged to the card, as a person has switched on at `/billing`.
     """
 
     subscription: SubscriptionAnswer
     payment_method: CardShown | None
     next_invoice: NextInvoice | None
     second_subscriptions: list[SecondSubscriptionOut]
+    pays_for_overage: bool
 
 
 class CardRequest(msgspec.Struct, forbid_unknown_fields=True):

@@ -19,6 +19,8 @@ from app.kit.ids import new_id
 from app.kit.periods import MONTH, YEAR, Period, anchored, boundary
 from app.subscriptions import events, periods, queries, realign_periods
 from app.subscriptions.models import Subscription, UsagePeriod
+from app.subscriptions.overage.consents import end_consent
+from app.subscriptions.overage.models import PLAN_CHANGED
 from app.subscriptions.terms.resolver import is_free
 
 MONTHS = {"month": MONTH, "year": YEAR}
@@ -150,6 +152,7 @@ def _replace(
 ) -> Subscription:
     """End the current subscription and open the chosen one."""
     anchor, billing = _find_dates(session, org_id, current, choice, now)
+    end_consent(session, org_id, now, PLAN_CHANGED, actor=actor, now=now)
     if current is not None:
         current.state, current.ended_at = "ended", now
         session.flush()

@@ -12,11 +12,13 @@ from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
 from app.audit.service import write as audit
-from app.kit.actor import Actor
+from app.kit.actor import SYSTEM, Actor
 from app.kit.ids import new_id
 from app.kit.periods import Period
 from app.subscriptions import events, payment_restriction, periods, queries, realign_periods, renewals, states
 from app.subscriptions.models import Subscription
+from app.subscriptions.overage.consents import end_consent
+from app.subscriptions.overage.models import PLAN_CHANGED
 from app.subscriptions.period_schedule import SKEW
 from app.subscriptions.service import PlanChange, describe_subscription
 from app.subscriptions.states import OWING, PAID, SUSPENDED
@@ -152,6 +154,7 @@ def _end(
     # Past periods keep the plan's own limits, however late we heard.
     payment_restriction.restore_limits(session, subscription, now)
     containing = realign_periods.open_period_at(session, org_id, at, now)
+    end_consent(session, org_id, at, PLAN_CHANGED, actor=actor, now=now)
     subscription.state, subscription.ended_at = "ended", at
     subscription.cancel_at = facts.cancel_at
     session.flush()
@@ -173,6 +176,7 @@ def _open(
 ) -> Subscription:
     """End the org's current subscription, open the one that Stripe's pays for, and start its usage period."""
     containing = realign_periods.open_period_at(session, org_id, at, now)
+    end_consent(session, org_id, at, PLAN_CHANGED, actor=SYSTEM, now=now)
     if current is not None:
         current.state, current.ended_at = "ended", at
         session.flush()

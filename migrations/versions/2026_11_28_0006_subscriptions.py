@@ -136,6 +136,25 @@ CREATE TABLE superseded_terms (
 );
 
 -- Exceptions for one org. `ended_at` is when it was taken back, replaced, or lost with its plan.
+CREATE TABLE overage_consents (
+    id uuid CONSTRAINT pk_overage_consents PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_overage_consents_org_id_orgs REFERENCES orgs (id),
+    plan_version_id uuid NOT NULL
+        CONSTRAINT fk_overage_consents_plan_version_id_plan_versions REFERENCES plan_versions (id),
+    currency text NOT NULL CONSTRAINT ck_overage_consents_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    started_at timestamptz NOT NULL,
+    started_by uuid,
+    ended_at timestamptz,
+    ended_for text CONSTRAINT ck_overage_consents_ended_for CHECK (
+        ended_for IN ('switched_off', 'replaced', 'plan_changed', 'card_removed')),
+    CONSTRAINT ck_overage_consents_times CHECK (ended_at >= started_at),
+    CONSTRAINT ck_overage_consents_ended CHECK ((ended_at IS NULL) = (ended_for IS NULL))
+);
+-- serves: the consents of an org, to resolve its terms
+CREATE INDEX ix_overage_consents_org_id_started_at ON overage_consents (org_id, started_at);
+-- serves: the consent in force; and lets an org have one
+CREATE UNIQUE INDEX uq_overage_consents_open ON overage_consents (org_id) WHERE ended_at IS NULL;
+
 CREATE TABLE overrides (
     id uuid CONSTRAINT pk_overrides PRIMARY KEY,
     org_id uuid NOT NULL CONSTRAINT fk_overrides_org_id_orgs REFERENCES orgs (id),
@@ -192,6 +211,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     drop_functions(op.get_bind(), "subscriptions")
     op.execute(
-        "DROP TABLE org_terms, overrides, superseded_terms, terms_in_force, usage_periods, plans_in_force,"
-        " subscription_events, subscriptions"
+        "DROP TABLE org_terms, overrides, overage_consents, superseded_terms, terms_in_force, usage_periods,"
+        " plans_in_force, subscription_events, subscriptions"
     )

@@ -13,6 +13,7 @@ from tests import factories
 from tests.pages import text_of
 from tests.portal.invoices.books import Used, bills, closes, month
 from tests.scenario import Org, Scenario
+from tests.support.copy import copy
 
 RUNS = "/admin/billing-runs"
 ERROR = "Our payment provider is not responding."
@@ -33,6 +34,18 @@ def report(scenario: Scenario, query: str = "", status: int = 200) -> Any:
     answer = scenario.client.get(f"/api/v1{RUNS}{query}", headers=scenario.api("admin:read"))
     assert answer.status_code == status, answer.text
     return answer.json
+
+
+def test_what_waits_in_a_currency_that_the_org_has_left_is_named(scenario: Scenario) -> None:
+    scenario.default_plan()
+    org, stays = scenario.org().with_period(), scenario.org().with_period()
+    closes(org, month(10), Used("50020", currency="EUR"))
+    closes(stays, month(10), Used("50020"))
+    page = read(scenario.staff())
+    assert copy("billing_runs.left_over") in page
+    assert "€0.20" in row_of(page, org)
+    found = [each for each in report(scenario)["left_over"] if each["org_id"] in {str(org.id), str(stays.id)}]
+    assert [(each["amount"], each["currency"], each["running_currency"]) for each in found] == [(20, "EUR", "USD")]
 
 
 def test_nobody_else_finds_the_page(scenario: Scenario) -> None:

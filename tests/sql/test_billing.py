@@ -62,6 +62,19 @@ def test_invoice_line_is_final(sql: Sql, statement: str) -> None:
     assert "invoice_line_is_final" in str(sql.fails(RESTRICT, statement, line).diag.context)
 
 
+def test_invoices_waiting_adds_up_what_stands_on_no_invoice_by_currency(sql: Sql) -> None:
+    org, version, invoice = sql.org(), published(sql), uuid4()
+    sql.insert("invoices", id=invoice, org_id=org, kind="manual", currency="USD", state="draft",
+               stripe_invoice_id="in_2", boundary_at=NOW, opened_at=NOW)  # fmt: skip
+    billed = write_line(sql, org, version, 500)
+    write_line(sql, org, version, 25)
+    write_line(sql, org, version, -5)
+    write_line(sql, org, version, 70, currency="EUR")
+    sql.rows("UPDATE invoice_lines SET invoice_id = %s WHERE id = %s", invoice, billed)
+    found = sql.rows("SELECT currency, amount, lines FROM invoices_waiting WHERE org_id = %s ORDER BY currency", org)
+    assert found == [("EUR", 70, 1), ("USD", 20, 2)]
+
+
 def test_invoices_usage_adds_up_a_period_by_currency(sql: Sql) -> None:
     org, version, invoice = sql.org(), published(sql), uuid4()
     sql.insert("invoices", id=invoice, org_id=org, kind="manual", currency="USD", state="draft",

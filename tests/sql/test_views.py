@@ -40,7 +40,7 @@ PUBLISHED = {
     " per_day charge_id sources valid_until",
     "subscriptions_superseded": "org_id period_start changed_at meter_id plan_version_id allowance charge_id",
     "invoices_billed": "org_id period_start meter_id quantity imported events exact_amount amount",
-    "invoices_waiting": "org_id period_start currency amount",
+    "invoices_waiting": "org_id currency amount lines",
     "invoices_drafts": "org_id boundary_at kind",
     "metering_counters": "org_id meter_id period_start used reserved unbilled billable events unsettled",
     "metering_windows": "org_id meter_id span starts_at used",

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from app.admin.billing_runs.schemas import CLOSES, CloseOut, ClosesAnswer, ClosesQuery, CurrencyTotal
+from app.admin.billing_runs.schemas import CLOSES, CloseOut, ClosesAnswer, ClosesQuery, CurrencyTotal, LeftOverOut
 from app.admin.restrictions.api import api
 from app.billing_runs import queries
 from app.billing_runs.queries import CloseFilter
@@ -33,6 +33,10 @@ def list_billing_runs(query: ClosesQuery) -> ClosesAnswer:
         periods=counts.periods,
         unfinished=counts.unfinished,
         failing=counts.failing,
+        left_over=[
+            LeftOverOut(str(row.org_id), row.name, row.amount, row.currency, row.running_currency)
+            for row in queries.list_left_over(session(), business_now(), query.limit)
+        ],
     )
 
 

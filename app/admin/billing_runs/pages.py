@@ -31,5 +31,6 @@ def billing_runs() -> Response:
         queries.count_closes(session(), shown),
         shown,
         days,
+        left_over=queries.list_left_over(session(), business_now(), _MANY),
     )
     return render("admin/billing_runs.html", view=view)

@@ -46,8 +46,18 @@ class CurrencyTotal(msgspec.Struct):
     periods: int
 
 
+class LeftOverOut(msgspec.Struct):
+    """Usage that waits in a currency that the organisation has left for `running_currency`: no invoice will bill it."""
+
+    org_id: str
+    org: str
+    amount: int
+    currency: str
+    running_currency: str
+
+
 class ClosesAnswer(msgspec.Struct):
-    """The latest closes, `limit` of `periods`; totals and counts are of all of them."""
+    """The latest closes, `limit` of `periods`; totals and counts are of all of them, `left_over` of all periods."""
 
     closes: list[CloseOut]
     totals: list[CurrencyTotal]
@@ -55,6 +65,7 @@ class ClosesAnswer(msgspec.Struct):
     periods: int
     unfinished: int
     failing: int
+    left_over: list[LeftOverOut]
 
 
 CLOSES = {
@@ -79,4 +90,5 @@ CLOSES = {
     "periods": 1,
     "unfinished": 0,
     "failing": 0,
+    "left_over": [],
 }

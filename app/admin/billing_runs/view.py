@@ -34,6 +34,17 @@ class CloseRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOver:
+    """Usage that waits in a currency that the organisation has left for `running_currency`."""
+
+    org_id: UUID
+    name: str
+    amount: str
+    lines: str
+    running_currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class BillingRunsView:
     """The closes of some days. `totals` has a figure per currency; `cut` says how many of them are shown."""
 
@@ -44,11 +55,13 @@ class BillingRunsView:
     states: Sequence[Link]
     days: Sequence[Link]
     cut: str | None
+    left_over: Sequence[LeftOver]
 
 
 def build_billing_runs_view(
-    rows: Sequence[Row[Any]], totals: Sequence[Row[Any]], counts: Row[Any], shown: CloseFilter, days: int
-) -> BillingRunsView:
+    rows: Sequence[Row[Any]], totals: Sequence[Row[Any]], counts: Row[Any], shown: CloseFilter, days: int, *,
+    left_over: Sequence[Row[Any]] = (),
+) -> BillingRunsView:  # fmt: skip
     """Build the page; amounts of different currencies are never added."""
     return BillingRunsView(
         rows=[build_close_row(row, "UTC") for row in rows],
@@ -63,6 +76,16 @@ def build_billing_runs_view(
             ("Failed", path_to("admin.billing_runs", days=days, state="failed"), shown.failed),
         ],
         days=[(words, _address(number, failed=shown.failed), number == days) for number, words in DAYS.items()],
+        left_over=[
+            LeftOver(
+                row.org_id,
+                row.name,
+                format_amount(row.amount, row.currency),
+                quantity(row.lines),
+                row.running_currency,
+            )
+            for row in left_over
+        ],
         cut=f"The latest {len(rows)} of {quantity(counts.periods)}." if counts.periods > len(rows) else None,
     )
 

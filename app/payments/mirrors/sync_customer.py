@@ -8,15 +8,18 @@ from uuid import UUID
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from app.kit.actor import SYSTEM
 from app.payments import queries
 from app.payments.errors import NotOurs
 from app.payments.mirrors.retrieved import mark_retrieved
 from app.payments.models import CustomerAttempt, StripeCustomer
 from app.stripe_gateway.types import Card, Customer
+from app.subscriptions.overage.models import CARD_REMOVED
+from app.subscriptions.overage.switch import switch_off
 
 
 def sync_customer(session: Session, org_id: UUID, remote: Customer, now: datetime) -> StripeCustomer:
-    """Sync the customer. A deleted one stays deleted.
+    """Sync the customer. A deleted one stays deleted. Without a card, pay for overage is switched off.
 
     If a running subscription has its own card, sync it after this: its invoices are charged to that card. Raises
     `NotOurs` when the customer belongs to another org, or the org already has a different one.
@@ -33,6 +36,8 @@ def sync_customer(session: Session, org_id: UUID, remote: Customer, now: datetim
         mirror.email, mirror.delinquent, mirror.balance = remote.email, remote.delinquent, remote.balance
         set_card(mirror, remote.card)
     session.flush()
+    if mirror.card_id is None:
+        switch_off(session, org_id, CARD_REMOVED, actor=SYSTEM, now=now)
     return mirror
 
 

@@ -9,6 +9,8 @@ from datetime import datetime
 from app.accounts.roles import PLAN_MANAGERS
 from app.portal.billing import words
 from app.portal.billing.history import HistoryView
+from app.portal.billing.overage import OverageView, build_overage_view
+from app.portal.billing.overage_state import OverageState
 from app.portal.billing.status import BillingStatus
 from app.portal.billing.troubles import Trouble, build_own_trouble, list_troubles
 from app.portal.shell.agreed import AgreedTerm
@@ -66,6 +68,11 @@ class BillingView:
     payments_on: bool
     history: HistoryView
     agreed: Sequence[AgreedTerm] = ()
+    overage: OverageView | None = None
+
+
+_PAYS_FOR_OVERAGE = "No fee is due. Usage above the allowance is charged at the end of each month."
+_USAGE_ALONE = NextPayment("Usage", None, ["What is used above the allowance, at the end of the month."])
 
 
 def build_billing_view(
@@ -77,6 +84,7 @@ def build_billing_view(
     people: Sequence[PlanManager] = (),
     preview: AmountPreview | None = None,
     agreed: Sequence[AgreedTerm] = (),
+    overage: OverageState | None = None,
     trouble: str | None = None,
 ) -> BillingView:
     """Build the page; `trouble` is an error from this request's own action."""
@@ -88,8 +96,8 @@ def build_billing_view(
         plan_name=at.plan_name,
         badge=_badge(at),
         price=words.describe_price(at.fee, at.currency, at.interval),
-        what_next=words.describe_next_payment(at),
-        next=build_next_payment(at, preview),
+        what_next=_PAYS_FOR_OVERAGE if overage and overage.on else words.describe_next_payment(at),
+        next=_USAGE_ALONE if overage and overage.on and at.due is None else build_next_payment(at, preview),
         card=at.card.words if at.card else None,
         card_notes=_card_notes(at),
         card_act=("Change the card" if at.card else "Add a card") if usable and at.customer else None,
@@ -100,6 +108,9 @@ def build_billing_view(
         payments_on=payments_on,
         history=history,
         agreed=agreed,
+        overage=build_overage_view(overage, at.card.words if at.card else None, at.time_zone, usable=usable)
+        if overage
+        else None,
     )
 
 

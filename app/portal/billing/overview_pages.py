@@ -19,6 +19,7 @@ from app.payments.queries import RecordFilter
 from app.portal.billing import history as histories
 from app.portal.billing import words
 from app.portal.billing.blueprint import billing, plan_managers_to_ask, redirect_to_stripe, render_failure
+from app.portal.billing.overage_state import find_overage_state
 from app.portal.billing.overview import AmountPreview, build_billing_view
 from app.portal.billing.requests import parse_records_query
 from app.portal.billing.status import BillingStatus, get_billing_status
@@ -37,7 +38,7 @@ from app.web.runtime import business_now
 @billing.get("")
 def index() -> Response:
     """Plan, next payment, card and history. With `exact`, fetches the next invoice's amount from Stripe."""
-    return _page()
+    return render_page()
 
 
 @billing.get("/history.csv")
@@ -64,7 +65,7 @@ def change_card() -> Response:
     try:
         url = card_page.open_card_page(get_org_id(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
-        return render_failure(trouble, _page)
+        return render_failure(trouble, render_page)
     return redirect_to_stripe(url)
 
 
@@ -75,14 +76,14 @@ def pay() -> Response:
     try:
         payment = arrears.pay_now(get_org_id(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
-        return render_failure(trouble, _page)
+        return render_failure(trouble, render_page)
     if payment.state == "paid":
         at = get_billing_status(session(), get_org_id(who), business_now())
         flash_message("success" if not at.late else "info", words.describe_paid(at))
         return redirect_to("billing.index")
     if payment.state in {"open", "confirm"} and payment.url:
         return redirect_to_stripe(payment.url)
-    return _page(trouble=_describe_decline(payment), status=402)
+    return render_page(trouble=_describe_decline(payment), status=402)
 
 
 @billing.post("/resume")
@@ -92,7 +93,7 @@ def resume() -> Response:
     try:
         result = resumption.resume_subscription(get_org_id(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
-        return render_failure(trouble, _page)
+        return render_failure(trouble, render_page)
     if not result.resumed and result.url:
         return redirect_to_stripe(result.url)
     words_of_it = "Your plan is running again." if result.resumed else "Your plan was not resumed. Nothing was charged."
@@ -108,7 +109,8 @@ def _describe_decline(payment: PaymentResult) -> str:
     return f"{before}, then the card was declined.{reason} Change the card and try again."
 
 
-def _page(*, trouble: str | None = None, status: int = 200) -> Response:
+def render_page(*, trouble: str | None = None, status: int = 200) -> Response:
+    """The billing page; `trouble` is an error that an act on it met."""
     who, now = guards.caller(), business_now()
     org = get_org_id(who)
     query, at = parse_records_query(request.args, who.time_zone), get_billing_status(session(), org, now)
@@ -121,6 +123,7 @@ def _page(*, trouble: str | None = None, status: int = 200) -> Response:
         people=plan_managers_to_ask(who),
         preview=preview,
         agreed=describe_overrides(list_overrides(session(), org, now), now),
+        overage=find_overage_state(session(), org, now) if at.collection == "none" and at.plan_key else None,
         trouble=trouble,
     )
     return render("billing/billing.html", fragments=("next",), status=status, view=view)

@@ -21,7 +21,7 @@ def describe_discount(line: UsageLine) -> str | None:
     if not line.row.discount:
         return None
     if line.row.amount < 0:
-        return "The usage that this takes back was discounted, so its part of the discount is taken back, too."
+        return "The usage that this reverses was discounted, so its part of the discount is reversed, too."
     return f"The discount on your plan takes {_rates(line)} off the rounded amount."
 
 
@@ -30,7 +30,7 @@ def add_discount(line: UsageLine, steps: Sequence[Step], total: Sequence[str]) -
     row = line.row
     if not row.discount:
         return steps, total
-    label = f"Discount, {_rates(line)}" if row.amount > 0 else "Discount taken back"
+    label = f"Discount, {_rates(line)}" if row.amount > 0 else "Discount reversed"
     less = with_minus(format_amount(-row.discount, row.currency))
     left = with_minus(format_amount(net_amount(line), row.currency))
     shown = [Step(total[0], amount=total[-1]), Step(label, amount=less)]

@@ -16,6 +16,8 @@ from app.kit.errors import Unavailable
 from app.kit.periods import Period
 from app.subscriptions import queries
 from app.subscriptions.models import Override, Subscription
+from app.subscriptions.overage.consents import list_consents, overlaps
+from app.subscriptions.overage.models import OverageConsent
 from app.subscriptions.overrides.active import find_active, instant_in
 from app.subscriptions.terms.resolver import Collection, MeterTerms, choose_currency, resolve_meter
 from app.subscriptions.terms.restriction import find_lift_end, is_restricted
@@ -38,7 +40,7 @@ class PeriodTerms:
 
 @dataclass(frozen=True)
 class TermsFacts:
-    """An org's subscriptions and overrides, the rules of the versions concerned, and the meters by id.
+    """An org's subscriptions, consents to pay for overage and overrides, the rules of versions, and the meters by id.
 
     Each meter `in_use` has terms in every period, also where the plan does not mention it. `restricted_to` is the
     default plan's rules while the org is restricted until it pays, since `restricted_at`; staff have lifted that until
@@ -46,6 +48,7 @@ class TermsFacts:
     """
 
     subscriptions: Sequence[Subscription]
+    consents: Sequence[OverageConsent]
     currency: str | None
     time_zone: str
     rules: Mapping[UUID, PlanRules]
@@ -56,12 +59,18 @@ class TermsFacts:
     lifted_until: datetime | None
     restricted_to: PlanRules | None
 
-    def collection_in(self, period: Period) -> Collection:
-        """Who collects in a period: at its last instant (or now, if it is running), and at any instant.
+    def collection_in(self, period: Period, rules: PlanRules, currency: str) -> Collection:
+        """Whether somebody collects in a period: at its last instant (or now, if it is running), and at any instant.
 
-        A subscription collects up to its last instant.
+        A subscription collects up to its last instant; a consent to pay for overage only by the prices agreed to.
         """
-        collecting = [row for row in self.subscriptions if row.collection != "none" and _overlaps(row, period)]
+        agreed = [
+            row
+            for row in self.consents
+            if row.currency == currency and self.rules[row.plan_version_id].overage == rules.overage
+        ]
+        collecting: list[Subscription | OverageConsent] = [row for row in agreed if overlaps(row, period)]
+        collecting += [row for row in self.subscriptions if row.collection != "none" and _overlaps(row, period)]
         return Collection(now=any(_holds_end(row, period) for row in collecting), ever=bool(collecting))
 
     def restriction_in(self, period: Period, now: datetime) -> PlanRules | None:
@@ -77,9 +86,10 @@ class TermsFacts:
 
     def resolve(self, period: Period, version_id: UUID, now: datetime) -> PeriodTerms:
         """Resolve a period's terms, as of now, on a plan version, which is among the loaded ones."""
-        rules, collection = self.rules[version_id], self.collection_in(period)
+        rules = self.rules[version_id]
         at_end = [row for row in self.subscriptions if _overlaps(row, period) and _holds_end(row, period)]
         currency = choose_currency(at_end[0].currency if at_end else None, self.currency, rules.currencies)
+        collection = self.collection_in(period, rules, currency)
         restricted, returns = self.restriction_in(period, now), self.restriction_returns_in(period, now)
         active = find_active(self.overrides, period, rules.plan_id, now)
         meters = {
@@ -98,16 +108,18 @@ class TermsFacts:
 def load_facts(session: Session, org_id: UUID, versions: Values[UUID]) -> TermsFacts:
     """Load the facts for resolving terms on these plan versions. Raises `NotFound` (org), `Unavailable`."""
     org = accounts.get_org(session, org_id)
-    subscriptions = queries.list_subscriptions(session, org_id)
+    subscriptions, consents = queries.list_subscriptions(session, org_id), list_consents(session, org_id)
     current = next((row for row in subscriptions if row.ended_at is None), None)
     restricted_at = current.limited_at if current else None
     default = queries.get_default_version_id(session) if restricted_at else None
-    rules = load_rules(session, [*versions, default] if default else versions)
+    agreed = {row.plan_version_id for row in consents}
+    rules = load_rules(session, {*versions, *agreed, *([default] if default else [])})
     meters = session.execute(_METERS).all()
     if missing := set(versions) - rules.keys():
         raise Unavailable(f"Plan versions are not in the catalogue: {missing}.")
     return TermsFacts(
         subscriptions=subscriptions,
+        consents=consents,
         currency=org.currency,
         time_zone=org.time_zone,
         rules=rules,
@@ -129,5 +141,5 @@ def _overlaps(row: Subscription, period: Period) -> bool:
     return row.started_at < period.end and (row.ended_at is None or row.ended_at > period.start)
 
 
-def _holds_end(row: Subscription, period: Period) -> bool:
+def _holds_end(row: Subscription | OverageConsent, period: Period) -> bool:
     return row.ended_at is None or row.ended_at >= period.end

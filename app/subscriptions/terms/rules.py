@@ -26,6 +26,11 @@ SELECT version.id, version.plan_id,
         FROM catalog_limits l WHERE l.plan_version_id = version.id) AS limits,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(f.key, f.label, f.value, f.position)), '[]')
         FROM catalog_features f WHERE f.plan_version_id = version.id) AS features,
+       (SELECT coalesce(jsonb_agg(to_jsonb(c) - '{id,plan_version_id}'::text[] ORDER BY c.meter_id, c.currency), '[]')
+        FROM catalog_charges c WHERE c.plan_version_id = version.id)::text ||
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(m.meter_id, m.policy, m.allowance, m.hard_limit)
+                                  ORDER BY m.meter_id), '[]')
+        FROM catalog_allowances m WHERE m.plan_version_id = version.id)::text AS overage,
        ARRAY(SELECT DISTINCT p.currency FROM catalog_prices p WHERE p.plan_version_id = version.id) AS currencies
 FROM catalog_versions version WHERE version.id = ANY (:versions)
 """)
@@ -44,7 +49,8 @@ class FeatureRule:
 class PlanRules:
     """What a plan version says about meters, limits and features; `currencies` are those of its prices.
 
-    `charges` by meter and currency: the charge, and whether it is to be paid for as the work is done.
+    `charges` by meter and currency: the charge, and whether it is to be paid for as the work is done. `overage` is
+    equal for versions that price usage alike: the same allowances, policies, hard limits and charges.
     """
 
     version_id: UUID
@@ -54,6 +60,7 @@ class PlanRules:
     limits: Mapping[str, Decimal | None]
     features: Mapping[str, FeatureRule]
     currencies: Collection[str]
+    overage: str
 
     def find_rule(self, meter_id: int, currency: str) -> MeterRule | None:
         """Find what the version says about a meter, with its charge in a currency."""
@@ -89,4 +96,5 @@ def _parse(row: Row[Any]) -> PlanRules:
         limits={key: None if value is None else Decimal(value) for key, value in row.limits},
         features={key: FeatureRule(label, value, position) for key, label, value, position in row.features},
         currencies=row.currencies,
+        overage=row.overage,
     )

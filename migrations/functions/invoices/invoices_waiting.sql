@@ -1,3 +1,4 @@
--- Lines with an amount that stand on no invoice yet.
+-- What waits for an invoice, by org and currency: the lines with an amount that stand on none.
 CREATE OR REPLACE VIEW invoices_waiting AS
-SELECT org_id, period_start, currency, amount FROM invoice_lines WHERE invoice_id IS NULL AND amount <> 0;
+SELECT org_id, currency, sum(amount)::bigint AS amount, count(*) AS lines
+FROM invoice_lines WHERE invoice_id IS NULL AND amount <> 0 GROUP BY org_id, currency;

@@ -13,7 +13,7 @@ from app.billing_runs.models import PeriodClose
 from app.catalog.queries import list_meters
 from app.invoices import queries
 from app.invoices.breakdown import store_rating
-from app.invoices.discounts import Percentage, compute_discount
+from app.invoices.discounts import PercentOff, compute_discount
 from app.invoices.models import Invoice, InvoiceLine
 from app.invoices.service import InvoiceOpening, LineFacts, add_lines, finalize, open_invoice, write_lines
 from app.kit.money import ZERO
@@ -75,7 +75,7 @@ def bills(
     charged = [line for line in lines if line.amount]
     opening = InvoiceOpening(
         org.id, kind, charged[0].currency, charged[0].period_end,
-        discounts=[Percentage("coupon", Decimal(percent_off))] if percent_off else [],
+        discounts=[PercentOff("coupon", Decimal(percent_off))] if percent_off else [],
     )  # fmt: skip
     invoice = open_invoice(session, opening, now)
     taken = {line.id: compute_discount(line.amount, opening.discounts, line.currency) for line in charged}
