@@ -115,3 +115,13 @@ class InvoiceLine(Base):
     written_at: Mapped[datetime]
     invoice_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoices.id"))
     stripe_item_id: Mapped[str | None]
+
+
+class NumberSeries(Base):
+    """The last number that was given in a series of documents. See `numbering`; a trigger lets it grow by one only."""
+
+    __tablename__ = "number_series"
+    __table_args__ = (CheckConstraint("last > 0", name="last"),)
+
+    series: Mapped[str] = mapped_column(primary_key=True)
+    last: Mapped[int]

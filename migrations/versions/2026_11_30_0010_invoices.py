@@ -67,6 +67,12 @@ CREATE INDEX ix_invoice_lines_org_id_period_start ON invoice_lines (org_id, peri
 CREATE INDEX ix_invoice_lines_invoice_id ON invoice_lines (invoice_id) WHERE invoice_id IS NOT NULL;
 -- serves: the lines of an org that wait for an invoice
 CREATE INDEX ix_invoice_lines_waiting ON invoice_lines (org_id) WHERE invoice_id IS NULL AND amount <> 0;
+
+-- The last number given in each series of our own documents.
+CREATE TABLE number_series (
+    series text CONSTRAINT pk_number_series PRIMARY KEY,
+    last integer NOT NULL CONSTRAINT ck_number_series_last CHECK (last > 0)
+);
 """
 
 GUARDS = """
@@ -79,15 +85,19 @@ CREATE TRIGGER invoice_lines_stay BEFORE UPDATE ON invoice_lines FOR EACH ROW
     EXECUTE FUNCTION invoice_line_is_final();
 CREATE TRIGGER invoice_lines_kept BEFORE DELETE ON invoice_lines FOR EACH ROW
     EXECUTE FUNCTION invoice_line_is_final();
+CREATE TRIGGER number_series_leave_no_gap BEFORE UPDATE ON number_series FOR EACH ROW
+    WHEN (NEW.series <> OLD.series OR NEW.last <> OLD.last + 1) EXECUTE FUNCTION number_series_has_no_gap();
+CREATE TRIGGER number_series_kept BEFORE DELETE ON number_series FOR EACH ROW
+    EXECUTE FUNCTION number_series_has_no_gap();
 """
 
 
 def upgrade() -> None:
     op.execute(TABLES)
-    create_functions(op.get_bind(), "invoice_line_is_final")
+    create_functions(op.get_bind(), "invoice_line_is_final", "number_series_has_no_gap")
     op.execute(GUARDS)
 
 
 def downgrade() -> None:
     drop_functions(op.get_bind(), "invoices")
-    op.execute("DROP TABLE invoice_lines, invoices")
+    op.execute("DROP TABLE number_series, invoice_lines, invoices")

@@ -73,3 +73,17 @@ def test_invoices_usage_adds_up_a_period_by_currency(sql: Sql) -> None:
     sql.rows("UPDATE invoice_lines SET invoice_id = %s WHERE id = %s", invoice, line)
     found = sql.rows("SELECT * FROM invoices_usage(%s, %s) ORDER BY currency", org, NOW - MONTH)
     assert found == [("EUR", 70, None, None), ("USD", 525, "manual", "in_1")]
+
+
+@pytest.mark.parametrize("statement", ["SET last = 9", "SET last = 7", "SET series = 'A-2027', last = 8"])
+def test_a_series_of_numbers_leaves_no_gap(sql: Sql, statement: str) -> None:
+    sql.insert("number_series", series="A-2026", last=7)
+    sql.rows("UPDATE number_series SET last = 8 WHERE series = 'A-2026'")
+    sql.rows("UPDATE number_series SET last = 9 WHERE series = 'A-2026'")
+    error = sql.fails(RESTRICT, f"UPDATE number_series {statement} WHERE series = 'A-2026'")
+    assert "number_series_has_no_gap" in str(error.diag.context)
+
+
+def test_a_series_of_numbers_stays(sql: Sql) -> None:
+    sql.insert("number_series", series="B-2026", last=7)
+    sql.fails(RESTRICT, "DELETE FROM number_series WHERE series = 'B-2026'")
