@@ -26,6 +26,7 @@ DECLARE
     "invitations": ["accepted_at", "revoked_at"],
     "invoice_lines": ["invoice_id", "stripe_item_id"],
     "invoices": ["state", "settled_at", "stripe_invoice_id"],
+    "issued_invoices": ["state", "paid", "credited", "reason", "settled_at", "mails", "next_mail_at"],
     "number_series": ["last"],
     "stripe_inbox": ["state", "attempts", "error", "org_id", "settled_at", "replayed_at", "api_version", "livemode",
       "account", "object_type", "object_id", "customer_id", "source", "body"],

@@ -48,6 +48,7 @@ def _out(row: Row[Any]) -> CloseOut:
         currency=row.currency,
         invoice_kind=row.kind,
         stripe_invoice_id=row.stripe_invoice_id,
+        number=row.number,
         failures=row.failures,
         error=row.error,
     )

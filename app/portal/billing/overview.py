@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.accounts.roles import PLAN_MANAGERS
 from app.portal.billing import words
 from app.portal.billing.history import HistoryView
+from app.portal.billing.ours import OurInvoices
 from app.portal.billing.status import BillingStatus
 from app.portal.billing.troubles import Trouble, build_own_trouble, list_troubles
 from app.portal.shell.agreed import AgreedTerm
@@ -24,6 +25,8 @@ _BADGES = {
     "incomplete": ("Waiting for payment", "accent", "clock"),
 }
 _SHORTER = "Stripe charges only part of it if the plan ends during that period."
+_BY_INVOICE = "Before tax, by an invoice that we send you then."
+_USAGE_BY_INVOICE = "Usage above your allowances is invoiced once each month has ended."
 _NO_CARD = "Without one, the next payment fails."
 _LIMITED, _ENDING = ("Limits reduced", "bad", "ban"), ("Ends soon", "near", "clock")
 
@@ -66,6 +69,7 @@ class BillingView:
     payments_on: bool
     history: HistoryView
     agreed: Sequence[AgreedTerm] = ()
+    ours: OurInvoices = field(default_factory=OurInvoices)
 
 
 def build_billing_view(
@@ -77,6 +81,7 @@ def build_billing_view(
     people: Sequence[PlanManager] = (),
     preview: AmountPreview | None = None,
     agreed: Sequence[AgreedTerm] = (),
+    ours: OurInvoices | None = None,
     trouble: str | None = None,
 ) -> BillingView:
     """Build the page; `trouble` is an error from this request's own action."""
@@ -93,14 +98,17 @@ def build_billing_view(
         card=at.card.words if at.card else None,
         card_notes=_card_notes(at),
         card_act=("Change the card" if at.card else "Add a card") if usable and at.customer else None,
-        troubles=[*build_own_trouble(trouble), *list_troubles(at, usable=usable)],
+        troubles=[
+            *build_own_trouble(trouble), *(ours.troubles if ours else ()), *list_troubles(at, usable=usable),
+        ],
         may_act=may_act,
         may_cancel=usable and running and at.ends_at is None,
         people=people,
         payments_on=payments_on,
         history=history,
         agreed=agreed,
-    )
+        ours=ours or OurInvoices(),
+    )  # fmt: skip
 
 
 def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> NextPayment:
@@ -110,6 +118,8 @@ def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> Next
     if at.second is not None and at.ends_at is not None and not at.is_renewed:
         amount = wording.format_amount(at.second.amount, at.second.currency)
         return NextPayment(amount, at.second.renews_at, ["For the second subscription, before tax and discounts."])
+    if at.collection == "offline" and at.fee and at.currency:
+        return NextPayment(wording.format_amount(at.fee, at.currency), at.renews_at, [_BY_INVOICE, _USAGE_BY_INVOICE])
     runs = at.paid_by_stripe and at.is_renewed and at.state in {"active", "trialing"}
     if not runs or at.fee == 0 or not at.currency:
         return NextPayment("Nothing", None, [_nothing(at)])
@@ -149,7 +159,7 @@ def _retry(at: BillingStatus) -> str:
 
 def _nothing(at: BillingStatus) -> str:
     if at.collection == "offline":
-        return "Your Tollkeeper team bills you directly."
+        return "Your Tollkeeper team sends you invoices."
     if at.ends_at is not None:
         return f"{at.plan_name} will not renew."
     return "No payment is scheduled."

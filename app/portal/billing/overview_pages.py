@@ -19,6 +19,7 @@ from app.payments.queries import RecordFilter
 from app.portal.billing import history as histories
 from app.portal.billing import words
 from app.portal.billing.blueprint import billing, plan_managers_to_ask, redirect_to_stripe, render_failure
+from app.portal.billing.ours import get_our_invoices
 from app.portal.billing.overview import AmountPreview, build_billing_view
 from app.portal.billing.requests import parse_records_query
 from app.portal.billing.status import BillingStatus, get_billing_status
@@ -120,6 +121,7 @@ def _page(*, trouble: str | None = None, status: int = 200) -> Response:
         payments_on=gateway.payments_on(),
         people=plan_managers_to_ask(who),
         preview=preview,
+        ours=get_our_invoices(session(), org, now),
         agreed=describe_overrides(list_overrides(session(), org, now), now),
         trouble=trouble,
     )

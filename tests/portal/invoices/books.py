@@ -13,8 +13,10 @@ from app.billing_runs.models import PeriodClose
 from app.catalog.queries import list_meters
 from app.invoices import queries
 from app.invoices.breakdown import store_rating
-from app.invoices.models import Invoice, InvoiceLine
+from app.invoices.models import OFFLINE, Invoice, InvoiceLine
+from app.invoices.offline.issue import Document, issue_invoice
 from app.invoices.service import InvoiceOpening, LineFacts, add_lines, finalize, open_invoice, write_lines
+from app.kit.actor import SYSTEM
 from app.kit.money import ZERO
 from app.kit.periods import Period
 from app.payments.models import StripeInvoice
@@ -68,12 +70,21 @@ def closes(org: Org, span: Period, *used: Used, billed: bool = True, error: str 
 def bills(
     org: Org, lines: list[InvoiceLine], *, kind: str = "manual", status: str | None = "paid", **facts: Any
 ) -> Invoice:
-    """Put the lines with an amount on an invoice; `status` is Stripe's, None: nothing is at Stripe."""
+    """Put the lines with an amount on an invoice; `status` is Stripe's, None: nothing is at Stripe.
+
+    One of ours is issued, with a number in a series of its own.
+    """
     session, now = org.scenario.session, org.now
     charged = [line for line in lines if line.amount]
     invoice = open_invoice(session, InvoiceOpening(org.id, kind, charged[0].currency, charged[0].period_end), now)
     add_lines(session, invoice, charged)
-    if status is not None:
+    if kind == OFFLINE:
+        document = Document(
+            series=unique("TEST"), time_zone="UTC", buyer={"name": "High Tide"},
+            lines=[{"description": "API calls", "amount": line.amount} for line in charged],
+        )  # fmt: skip
+        issue_invoice(session, invoice, document, actor=SYSTEM, now=now)
+    elif status is not None:
         invoice.stripe_invoice_id = unique("in")
         session.add(_mirror(org, invoice, charged, status, **facts))
         if status != "draft":
