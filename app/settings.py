@@ -54,6 +54,9 @@ class Settings:
     smtp_tls: bool = False
     mail_from: str = "Tollkeeper <billing@localhost>"
     mailbox_url: str | None = None
+    seller_name: str = ""
+    seller_address: tuple[str, ...] = ()
+    seller_tax_id: str | None = None
     metrics_token: str | None = field(default=None, repr=False)
     trusted_proxies: int = 0
     hot_pool_size: int = 8
@@ -136,7 +139,8 @@ class Settings:
         instance = Path(read.text("INSTANCE") or PROJECT / "instance").resolve()
         settings = cls(
             sandbox=sandbox, instance=instance,
-            **_core(read, sandbox, instance), **_mail(read, sandbox), **_bounds(read, sandbox), **_payments(read),
+            **_core(read, sandbox, instance), **_mail(read, sandbox), **_seller(read, sandbox),
+            **_bounds(read, sandbox), **_payments(read),
         )  # fmt: skip
         problems = read.problems + _stripe(settings) + (_reachable_sandbox(settings, env) if sandbox else [])
         if problems:
@@ -206,6 +210,18 @@ def _mail(read: Environment, sandbox: bool) -> dict[str, Any]:
         "mail_from": read.text("MAIL_FROM", "Tollkeeper <billing@localhost>"),
         "mailbox_url": read.optional("MAILBOX_URL") if sandbox else None,
     }
+
+
+def _seller(read: Environment, sandbox: bool) -> dict[str, Any]:
+    """Who invoices are from. A sandbox has a seller of its own, so that its documents look like documents."""
+    name = read.text("SELLER_NAME", "Sandbox Ltd" if sandbox else "").strip()
+    lines = read.text("SELLER_ADDRESS", "12 Toll Street; London EC1A 1BB; United Kingdom" if sandbox else "").split(";")
+    address = tuple(line.strip() for line in lines if line.strip())
+    if not name or not address:
+        read.problems.append(
+            "SELLER_NAME and SELLER_ADDRESS must be set: invoices are from them. Separate the address's lines with ;"
+        )
+    return {"seller_name": name, "seller_address": address, "seller_tax_id": read.optional("SELLER_TAX_ID")}
 
 
 def _bounds(read: Environment, sandbox: bool) -> dict[str, Any]:

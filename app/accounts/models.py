@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Index, UniqueConstraint
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kit.db import Base
@@ -16,12 +16,19 @@ ROLE_CHECK = "role IN ('owner', 'admin', 'billing', 'member', 'viewer')"
 
 
 class Org(Base):
-    """The account that is billed. `created_at` is business time: usage periods are counted from it."""
+    """The account that is billed. `created_at` is business time: usage periods are counted from it.
+
+    Invoices are made out to `legal_name`, else to the name, and copied to `billing_emails`.
+    """
 
     __tablename__ = "orgs"
     __table_args__ = (
         CheckConstraint("char_length(name) BETWEEN 1 AND 200", name="name"),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
+        CheckConstraint("char_length(legal_name) BETWEEN 1 AND 200", name="legal_name"),
+        CheckConstraint("cardinality(billing_emails) <= 5", name="billing_emails"),
+        CheckConstraint("char_length(order_number) BETWEEN 1 AND 100", name="order_number"),
+        CheckConstraint("char_length(invoice_note) BETWEEN 1 AND 140", name="invoice_note"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -30,6 +37,10 @@ class Org(Base):
     currency: Mapped[str | None] = mapped_column(CHAR(3))
     address: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}", default=dict)
     tax_id: Mapped[str | None]
+    legal_name: Mapped[str | None]
+    billing_emails: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}", default=list)
+    order_number: Mapped[str | None]
+    invoice_note: Mapped[str | None]
     clients_listed_only: Mapped[bool] = mapped_column(server_default="false", default=False)
     created_at: Mapped[datetime]
     suspended_at: Mapped[datetime | None]

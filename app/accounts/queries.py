@@ -18,7 +18,8 @@ from app.accounts.tokens import digest_token
 from app.kit.errors import NotFound
 
 _BILLING_CONTACT = text("""
-SELECT name, email, address, tax_id, digest FROM accounts_billing_contacts WHERE org_id = :org_id
+SELECT name, email, address, tax_id, digest, billing_emails, order_number, invoice_note
+FROM accounts_billing_contacts WHERE org_id = :org_id
 """)
 
 
@@ -96,7 +97,10 @@ def list_org_choices(session: Session, user_id: UUID) -> list[OrgChoice]:
 
 
 def find_billing_contact(session: Session, org_id: UUID) -> Row[Any]:
-    """Find whom bills are made out and sent to: name, email, address, tax_id. Raises `NotFound`."""
+    """Find whom bills are made out and sent to, and what they repeat: a row of `accounts_billing_contacts`.
+
+    Raises `NotFound`.
+    """
     row = session.execute(_BILLING_CONTACT, {"org_id": org_id}).one_or_none()
     if row is None:
         raise NotFound("There is no such organisation.")

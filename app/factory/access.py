@@ -12,6 +12,8 @@ ACCESS: dict[str, Rule] = {
     "health.metrics": OPERATOR,
     # accounts
     "accounts.accept_invitation": SIGNED_IN,
+    "accounts.billing_details": VIEWER,  # other roles are told whom to ask
+    "accounts.save_billing_details": BILLING,
     "accounts.change_email": SIGNED_IN,
     "accounts.change_label": ADMIN,
     "accounts.change_org": ADMIN,
@@ -90,6 +92,7 @@ ACCESS: dict[str, Rule] = {
     "invoices_api.explain_line": key("billing:read"),
     "invoices_api.list_invoices": key("billing:read"),
     "invoices_api.show_invoice": key("billing:read"),
+    "invoices.statement_pdf": VIEWER,
     "invoices.usage": VIEWER,
     "invoices.usage_csv": VIEWER,
     "plans.choose": PUBLIC,

@@ -126,8 +126,8 @@ def _ensure_person(session: Session, email: str, name: str, *, staff: bool = Fal
 
 def _set_up_org(session: Session, actor: CastMember, org_id: UUID, born: datetime) -> None:
     now = wall_now()
-    orgs.change_settings(session, org_id, name=actor.org, time_zone=actor.zone, address={}, tax_id=None,
-                         clients_listed_only=False, actor=SYSTEM, now=now)  # fmt: skip
+    orgs.change_settings(session, org_id, name=actor.org, time_zone=actor.zone, clients_listed_only=False,
+                         actor=SYSTEM, now=now)  # fmt: skip
     if actor.calls:
         for ref, name in CLIENTS.items():
             clients.create_client(session, org_id, ref, name, actor=SYSTEM, now=now, created_at=born)

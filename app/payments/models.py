@@ -169,7 +169,10 @@ class StripeSubscription(Base):
 
 
 class StripeInvoice(Base):
-    """The mirror of an invoice; amounts in minor units. `due_at` is set if it is to be paid by hand."""
+    """The mirror of an invoice; amounts in minor units. `due_at` is set if it is to be paid by hand.
+
+    `lines` are Stripe's, before discounts and tax: description, amount, start, end, and `line`, the id of ours.
+    """
 
     __tablename__ = "stripe_invoices"
     __table_args__ = (
@@ -203,6 +206,7 @@ class StripeInvoice(Base):
     discount: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     starting_balance: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     ending_balance: Mapped[int | None] = mapped_column(BigInteger)
+    lines: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
     retrieved_at: Mapped[datetime]
 
 

@@ -8,7 +8,11 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from stripe.params import CustomerCreateTaxIdParams, CustomerUpdateParams, CustomerUpdateParamsAddress
+from stripe.params import (
+    CustomerCreateTaxIdParams,
+    CustomerUpdateParams,
+    CustomerUpdateParamsAddress,
+)
 
 from app.stripe_gateway.errors import StripeMissing, StripeMisused
 from app.stripe_gateway.gateway import Gateway, validate_id
@@ -61,11 +65,25 @@ def list_created(gw: Gateway, created_from: datetime | None = None) -> Iterator[
 
 
 def update_contact(
-    gw: Gateway, customer_id: str, *, name: str, email: str | None, address: Mapping[str, str] | None, key: str
+    gw: Gateway,
+    customer_id: str,
+    *,
+    name: str,
+    email: str | None,
+    address: Mapping[str, str] | None,
+    fields: Mapping[str, str] | None,
+    key: str,
 ) -> Customer:
-    """Set name, email address and postal address; an address of None is left alone, an empty one is removed."""
+    """Set name, email address, postal address, and the fields that invoices repeat, by name.
+
+    An address of None is left alone, an empty one is removed; so are fields.
+    """
     validate_id(customer_id)
     changes: CustomerUpdateParams = {"name": name, "email": email or "", "expand": [_CARD]}
+    if fields is not None:
+        changes["invoice_settings"] = {
+            "custom_fields": [{"name": field, "value": value} for field, value in fields.items()] or ""
+        }
     if address is not None:
         changes["address"] = cast("CustomerUpdateParamsAddress", dict(address)) if address else ""
     return parse_customer(gw.post(key, lambda v1, options: v1.customers.update(customer_id, changes, options)))

@@ -8,8 +8,8 @@ from uuid import UUID
 from app.kit.periods import Period
 from app.stripe_gateway import reading
 from app.stripe_gateway.gateway import Gateway, validate_id
+from app.stripe_gateway.money_shapes import LINE
 
-LINE = "tollkeeper_line"
 SMALLEST = {
     "USD": 50, "AED": 200, "AUD": 50, "BGN": 100, "BRL": 50, "CAD": 50, "CHF": 50, "CZK": 1500, "DKK": 250, "EUR": 50,
     "GBP": 30, "HKD": 400, "HUF": 17500, "INR": 50, "JPY": 50, "MXN": 1000, "MYR": 200, "NOK": 300, "NZD": 50,

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from app.stripe_gateway.errors import StripeMisused
 from app.stripe_gateway.gateway import Gateway, validate_id
-from app.stripe_gateway.money_shapes import OWN_INVOICE, parse_invoice, parse_preview
+from app.stripe_gateway.money_shapes import OWN_INVOICE, parse_invoice, parse_line, parse_preview
 from app.stripe_gateway.types import InvoicePreview, RemoteInvoice
 
 _PAYMENTS = "payments"
 
 
 def retrieve(gw: Gateway, invoice_id: str) -> RemoteInvoice:
-    """Retrieve an invoice with its payment. Raises `StripeMissing`, also for a deleted draft."""
+    """Retrieve an invoice with its payment and all its lines. Raises `StripeMissing`, also for a deleted draft."""
     validate_id(invoice_id)
-    return parse_invoice(gw.get(lambda v1: v1.invoices.retrieve(invoice_id, {"expand": [_PAYMENTS]})))
+    invoice = parse_invoice(gw.get(lambda v1: v1.invoices.retrieve(invoice_id, {"expand": [_PAYMENTS]})))
+    if invoice.lines is not None:
+        return invoice
+    raw_lines = gw.pages(lambda v1, page: v1.invoices.line_items.list(invoice_id, page), {})
+    return replace(invoice, lines=tuple(parse_line(raw) for raw in raw_lines))
 
 
 def list_all(gw: Gateway, created_from: datetime) -> Iterator[RemoteInvoice]:

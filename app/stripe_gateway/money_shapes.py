@@ -5,8 +5,10 @@ from __future__ import annotations
 from app.stripe_gateway import reading
 from app.stripe_gateway.reading import Raw
 from app.stripe_gateway.shapes import CHECKOUT, parse_expanded_card
-from app.stripe_gateway.types import Intent, InvoicePreview, Refund, RemoteInvoice, SetupIntent
+from app.stripe_gateway.types import Intent, InvoicePreview, Refund, RemoteInvoice, RemoteLine, SetupIntent
 
+LINE = "tollkeeper_line"
+"""The metadata of a line that is one of ours: its id."""
 OWN_INVOICE = "tollkeeper_invoice"
 """The metadata of an invoice that we made: the id under which we did."""
 
@@ -53,6 +55,19 @@ def parse_invoice(raw: Raw) -> RemoteInvoice:
         ),
         starting_balance=reading.amount(raw, "starting_balance"),
         ending_balance=None if raw.get("ending_balance") is None else reading.amount(raw, "ending_balance"),
+        lines=_parse_whole_list(raw),
+    )
+
+
+def parse_line(raw: Raw) -> RemoteLine:
+    """Parse a line of an invoice; raises `StripeMisread`."""
+    period = reading.inner(raw, "period")
+    return RemoteLine(
+        description=reading.text_or_none(raw, "description") or "",
+        amount=reading.amount(raw, "amount"),
+        period_start=reading.moment(period, "start"),
+        period_end=reading.moment(period, "end"),
+        own_id=reading.uuid_or_none(reading.inner_or_none(raw, "metadata"), LINE),
     )
 
 
@@ -105,6 +120,14 @@ def parse_preview(raw: Raw) -> InvoicePreview:
     return InvoicePreview(
         total=reading.amount(raw, "total"), currency=reading.currency(raw), due_at=reading.moment(raw, "period_end")
     )
+
+
+def _parse_whole_list(raw: Raw) -> tuple[RemoteLine, ...] | None:
+    """The lines, if the invoice has all of them with it."""
+    lines = reading.inner(raw, "lines")
+    if reading.flag(lines, "has_more"):
+        return None
+    return tuple(parse_line(line) for line in reading.items(lines))
 
 
 def _find_subscription_details(raw: Raw) -> Raw | None:

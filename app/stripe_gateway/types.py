@@ -135,12 +135,24 @@ class RemoteSubscription:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteLine:
+    """A line of an invoice, before discounts and tax; `own_id` is our line's, where it is of one."""
+
+    description: str
+    amount: int
+    period_start: datetime
+    period_end: datetime
+    own_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteInvoice:
     """An invoice. The period is the subscription line's, else the invoice's own.
 
     `status`: draft, open, paid, void, uncollectible. `payment_intent_id` is the payment that paid it, else the one that
     will. `total` includes `tax`, and `discount` is taken off already. `own_id` is the id of ours that a draft was made
-    under. The customer's balance before and after it is below zero where it is a credit.
+    under. The customer's balance before and after it is below zero where it is a credit. `lines` is None where the
+    answer has only some of them.
     """
 
     id: str
@@ -171,6 +183,7 @@ class RemoteInvoice:
     discount: int = 0
     starting_balance: int = 0
     ending_balance: int | None = None
+    lines: tuple[RemoteLine, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

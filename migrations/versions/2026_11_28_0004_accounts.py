@@ -35,6 +35,11 @@ CREATE TABLE orgs (
     currency char(3) CONSTRAINT ck_orgs_currency CHECK (currency ~ '^[A-Z]{3}$'),
     address jsonb NOT NULL DEFAULT '{}',
     tax_id text,
+    legal_name text CONSTRAINT ck_orgs_legal_name CHECK (char_length(legal_name) BETWEEN 1 AND 200),
+    billing_emails text[] NOT NULL DEFAULT '{}'
+        CONSTRAINT ck_orgs_billing_emails CHECK (cardinality(billing_emails) <= 5),
+    order_number text CONSTRAINT ck_orgs_order_number CHECK (char_length(order_number) BETWEEN 1 AND 100),
+    invoice_note text CONSTRAINT ck_orgs_invoice_note CHECK (char_length(invoice_note) BETWEEN 1 AND 140),
     clients_listed_only boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL,
     suspended_at timestamptz,

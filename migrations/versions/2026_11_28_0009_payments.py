@@ -137,6 +137,7 @@ CREATE TABLE stripe_invoices (
     discount bigint NOT NULL DEFAULT 0,
     starting_balance bigint NOT NULL DEFAULT 0,
     ending_balance bigint,
+    lines jsonb,
     retrieved_at timestamptz NOT NULL
 );
 -- serves: the invoices of an org, newest first

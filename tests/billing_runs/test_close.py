@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
+from app.accounts.models import Org as OrgRow
 from app.billing_runs.models import PeriodClose
 from app.billing_runs.run import RunReport, run_billing
 from app.invoices.models import Invoice, InvoiceLine
@@ -99,6 +100,20 @@ def test_what_was_used_above_the_allowance_stands_on_the_renewal(scenario: Scena
     assert (invoice.kind, invoice.state, invoice.stripe_invoice_id) == ("renewal", "final", renewal["id"])
     [record] = [each for each in org.records if each.reason == "subscription_renewal"]
     assert (record.state, record.amount) == ("completed", 11_000)
+
+
+def test_the_receipt_lists_the_usage_and_goes_to_billing_contacts(scenario: Scenario) -> None:
+    org = on_pro(scenario, 60_000)
+    org.session.get_one(OrgRow, org.id).billing_emails = ["books@example.com"]
+    scenario.session.commit()
+    ends_and_closes(scenario, org)
+    [record] = [each for each in org.records if each.reason == "subscription_renewal"]
+    asked = text("SELECT to_address, body_text FROM mail_outbox WHERE key LIKE 'payment_received:' || :id || ':%'")
+    rows = scenario.session.execute(asked, {"id": str(record.id)}).all()
+    letters = {row.to_address: row.body_text for row in rows}
+    assert len(letters) == 2
+    assert "60,000, of which 50,000 are included: $100.00" in letters["books@example.com"]
+    assert "Total: $110.00" in letters["books@example.com"]
 
 
 def test_a_second_run_does_nothing(scenario: Scenario) -> None:

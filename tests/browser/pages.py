@@ -136,6 +136,11 @@ SETTINGS = {
     "org": Shown("/settings/org", "near"),
     "org-errors": Shown("/settings/org", "near", (fill(name=""), press("Save")), 422, sheet=False),
     "org-viewer": Shown("/settings/org", "viewer"),
+    "billing-details": Shown("/settings/billing", "near"),
+    "billing-details-errors": Shown(
+        "/settings/billing", "near", (fill(billing_emails="nobody", tax_id="1"), press("Save")), 422, sheet=False
+    ),
+    "billing-details-viewer": Shown("/settings/billing", "viewer", sheet=False),
     "members": Shown("/settings/members", "high"),
     "members-errors": Shown("/settings/members", "high", (press("Send invitation"),), 422, sheet=False),
     "members-viewer": Shown("/settings/members", "viewer"),

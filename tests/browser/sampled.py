@@ -38,6 +38,7 @@ TEMPLATES = {
     "templates/accounts/sign_in/reset_sent.html": "reset-sent",
     "templates/accounts/settings/profile.html": "profile profile-name profile-email profile-password",
     "templates/accounts/settings/org.html": "org org-errors org-viewer",
+    "templates/accounts/settings/billing_details.html": "billing-details billing-details-errors billing-details-viewer",
     "templates/accounts/settings/members.html": "members members-errors members-viewer members-invited",
     "templates/accounts/settings/member.html": "member member-self",
     "templates/accounts/sign_in/invitation.html": "invitation invitation-other invitation-errors",

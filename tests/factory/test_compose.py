@@ -28,6 +28,8 @@ DOT_ENV = {
     "MAIL_FROM": "Billing <billing@example.com>",
     "SECRET_KEY": "s3cr3t-" + "0123456789abcdef" * 2,
     "KEY_PEPPER": "p3pp3r-" + "0123456789abcdef" * 2,
+    "SELLER_NAME": "Example Ltd",
+    "SELLER_ADDRESS": "1 High Street; Leeds; United Kingdom",
     "POSTGRES_PASSWORD": "superuser",
     "OWNER_PASSWORD": "owner",
     "WEB_PASSWORD": "web",

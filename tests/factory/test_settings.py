@@ -18,6 +18,8 @@ GOOD = {
     "SECRET_KEY": "s3cr3t-" + "0123456789abcdef" * 2,
     "KEY_PEPPER": "p3pp3r-" + "0123456789abcdef" * 2,
     "DATABASE_URL": "postgresql://tollkeeper_web:pw@db/tollkeeper",
+    "SELLER_NAME": "Example Ltd",
+    "SELLER_ADDRESS": "1 High Street; Leeds; United Kingdom",
 }
 
 
@@ -35,6 +37,15 @@ def problems(env: dict[str, str]) -> str:
 def test_production_without_settings_names_each_that_is_missing() -> None:
     said = problems({"TOLLKEEPER_ENV": "production"})
     assert [name for name in GOOD if name != "TOLLKEEPER_ENV" and name not in said] == []
+
+
+def test_the_seller_has_a_name_and_an_address_of_lines(tmp_path: Path) -> None:
+    settings = Settings.from_env({**GOOD, "SELLER_TAX_ID": "GB123456789"})
+    assert settings.seller_name == "Example Ltd"
+    assert settings.seller_address == ("1 High Street", "Leeds", "United Kingdom")
+    assert settings.seller_tax_id == "GB123456789"
+    assert "SELLER_NAME and SELLER_ADDRESS must be set" in problems({**GOOD, "SELLER_ADDRESS": " ; "})
+    assert Settings.from_env(sandbox(tmp_path)).seller_address
 
 
 def test_a_sandbox_without_a_database_says_how_to_get_one(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from tests.pages import send
 
 NAMES = ("password", "new_password", "current_password", "token", "name", "reason", "next", "code", "external_id",
          "ref", "email", "role", "time_zone", "line1", "country", "tax_id", "scopes", "expires", "offer", "once",
-         "interval", "currency", "version", "theme", "org_id")  # fmt: skip
+         "interval", "currency", "version", "theme", "org_id", "legal_name", "billing_emails", "order_number",
+         "invoice_note")  # fmt: skip
 VALUES = {
     "blanks": "   ",
     "ideographic blanks": "\u3000\u3000",

@@ -21,6 +21,18 @@ CONTEXTS = {
     "grace_over": DUNNED | {"amount": None},
     "payment_recovered": MONEY | {"was_limited": True, "settled": "paid"},
     "payment_received": MONEY
-    | {"what": "Pro plan, monthly", "amount": "$49.00", "card": "Visa ending in 4242", "at": AT, "first": True},
+    | {
+        "what": "Pro plan, monthly",
+        "amount": "$49.00",
+        "card": "Visa ending in 4242",
+        "at": AT,
+        "first": True,
+        "number": "TK-0002",
+        "lines": [("Pro, 1 December to 1 January", "$49.00"), ("API calls: 60,000", "$100.00")],
+        "more": 2,
+        "discount": "-$9.80",
+        "taxed": "$26.45",
+        "total": "$165.65",
+    },
     "subscription_ended": MONEY | {"free": "the Free plan"},
 }

@@ -64,3 +64,18 @@ def test_a_letter_names_its_reader_the_org_and_the_billing_page(session):
 def test_an_unknown_org_is_refused(session):
     with pytest.raises(NotFound):
         notify(session, uuid4(), "payment_recovered", FACTS, key="x", now=NOON)
+
+
+def test_billing_contacts_get_a_copy_where_the_email_is_an_invoices(session):
+    org, key = make_org(session), str(uuid4())
+    member = make_member(session, org)
+    org.billing_emails = ["books@example.com", member.email]
+    session.flush()
+    for _ in range(2):
+        notify(session, org.id, "payment_recovered", FACTS, key=key, now=NOON, copies=True)
+    assert {row.to_address for row in outbox(session, key)} == {"books@example.com", member.email}
+    keys = session.scalars(text("SELECT key FROM mail_outbox WHERE to_address = 'books@example.com'")).all()
+    assert not any("books" in each for each in keys)
+    other = str(uuid4())
+    notify(session, org.id, "payment_recovered", FACTS, key=other, now=NOON)
+    assert {row.to_address for row in outbox(session, other)} == {member.email}

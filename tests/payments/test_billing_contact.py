@@ -64,6 +64,20 @@ def test_settings_reach_stripe_in_its_form(scenario: Scenario) -> None:
     assert (found["address"], found["tax_ids"]) == (None, [])
 
 
+def test_order_number_and_note_are_on_the_next_invoice(scenario: Scenario) -> None:
+    org = scenario.org().paying()
+    change(org, legal_name="Quill Holding", order_number="PO 4711", invoice_note="Cost centre 12")
+    found = there(scenario, org)
+    assert found["name"] == "Quill Holding"
+    fields = [{"name": "Purchase order", "value": "PO 4711"}, {"name": "Note", "value": "Cost centre 12"}]
+    assert found["invoice_settings"]["custom_fields"] == fields
+    assert found["invoice_settings"]["default_payment_method"]
+    scenario.renew()
+    assert fields in [each["custom_fields"] for each in scenario.stripe.objects("invoice", customer=org.customer_id)]
+    change(org, legal_name=None, order_number=None, invoice_note=None, billing_emails=["a@example.com"])
+    assert there(scenario, org)["invoice_settings"]["custom_fields"] is None
+
+
 def test_nothing_is_sent_while_nothing_changes_and_one_failure_is_made_good(scenario: Scenario) -> None:
     org, other = scenario.org().paying(), scenario.org().paying()
     send_billing_contacts()

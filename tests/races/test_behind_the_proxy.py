@@ -36,6 +36,8 @@ from tests.support.installation import app_on
 DOT_ENV = {
     "SMTP_HOST": "127.0.0.1",
     "MAIL_FROM": "Billing <billing@example.com>",
+    "SELLER_NAME": "Example Ltd",
+    "SELLER_ADDRESS": "1 High Street; Leeds",
     "SECRET_KEY": "s3cr3t-" + "0123456789abcdef" * 2,
     "KEY_PEPPER": "p3pp3r-" + "0123456789abcdef" * 2,
     **dict.fromkeys(("POSTGRES_PASSWORD", "OWNER_PASSWORD", "WEB_PASSWORD", "WORKER_PASSWORD"), "none"),

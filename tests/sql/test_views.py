@@ -28,7 +28,7 @@ PUBLISHED = {
     "accounts_orgs": "id name time_zone currency created_at suspended_at deleted_at clients_listed_only",
     "accounts_memberships": "org_id user_id role external_id created_at",
     "accounts_users": "id name email disabled_at deleted_at",
-    "accounts_billing_contacts": "org_id name email address tax_id digest",
+    "accounts_billing_contacts": "org_id name email address tax_id digest billing_emails order_number invoice_note",
     "accounts_clients": "id org_id ref name deleted_at made_by_event",
     "accounts_api_keys": "id org_id name revoked_at",
     "subscriptions_open": "org_id id plan_version_id state interval currency collection started_at billing_ends_at"

@@ -65,6 +65,10 @@ def line(start: int, end: int, *, proration: bool = False) -> dict[str, Any]:
     details = {"subscription_item": "si_1", "proration": proration}
     return {
         "object": "line_item",
+        "description": "1 × Pro",
+        "amount": 4900,
+        "currency": "usd",
+        "metadata": {},
         "period": {"start": start, "end": end},
         "parent": {"type": "subscription_item_details", "subscription_item_details": details},
     }

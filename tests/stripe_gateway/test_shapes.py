@@ -37,13 +37,15 @@ def test_an_invoice_is_of_the_subscription_of_its_parent() -> None:
 def test_an_invoice_without_a_subscription_has_its_own_period() -> None:
     quoted = {"type": "quote_details", "quote_details": {}, "subscription_details": None}
     for parent in (None, quoted):
-        found = money_shapes.parse_invoice(raw.invoice(parent=parent, lines={"data": []}, period_end=1_762_678_400))
+        found = money_shapes.parse_invoice(
+            raw.invoice(parent=parent, lines={"data": [], "has_more": False}, period_end=1_762_678_400)
+        )
         assert (found.subscription_id, found.checkout_id) == (None, None)
         assert (found.period_start, found.period_end) == (START, END)
 
 
 def test_the_lines_of_a_change_do_not_say_the_period() -> None:
-    lines = {"data": [raw.line(1, 2, proration=True), raw.line(1_760_000_000, 1_762_678_400)]}
+    lines = {"has_more": False, "data": [raw.line(1, 2, proration=True), raw.line(1_760_000_000, 1_762_678_400)]}
     assert money_shapes.parse_invoice(raw.invoice(lines=lines)).period_end == END
 
 
@@ -154,3 +156,15 @@ OLD_ITEM = {"id": "si_1", "price": {"id": "price_1"}}
 def test_another_shape_is_misread_and_never_taken_for_an_empty_field(read: Read, answer: dict[str, Any]) -> None:
     with pytest.raises(StripeMisread):
         read(answer)
+
+
+def test_the_lines_of_an_invoice_are_read_where_it_has_all_of_them() -> None:
+    ours = "0199c2f0-0000-7000-8000-000000000000"
+    rows = [raw.line(1_760_000_000, 1_762_678_400), raw.line(1, 2) | {"metadata": {"tollkeeper_line": ours}}]
+    lists = {"object": "list", "data": rows, "has_more": False}
+    found = money_shapes.parse_invoice(raw.invoice(lines=lists)).lines
+    assert found is not None
+    assert [(line.description, line.amount, str(line.own_id)) for line in found] == [
+        ("1 × Pro", 4900, "None"), ("1 × Pro", 4900, ours),
+    ]  # fmt: skip
+    assert money_shapes.parse_invoice(raw.invoice(lines=lists | {"has_more": True})).lines is None

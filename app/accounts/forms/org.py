@@ -11,18 +11,9 @@ from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from app.accounts.auth_models import ApiKey
 from app.accounts.roles import MEMBER, ORG_SCOPES, ROLES
-from app.kit.countries import list_countries
 from app.web.forms import NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField, choices_from
 
-LINE = Length(max=200, message="Use at most 200 characters.")
 LABEL = Length(max=255, message="Use at most 255 characters.")
-ADDRESS_LINES = {
-    "line1": ("Street and number", "address-line1"),
-    "line2": ("Address line 2", "address-line2"),
-    "postal_code": ("Postal code", "postal-code"),
-    "city": ("City", "address-level2"),
-    "region": ("State or region", "address-level1"),
-}
 EXPIRIES = {
     "30": ("In 30 days", timedelta(days=30)),
     "90": ("In 90 days", timedelta(days=90)),
@@ -37,35 +28,12 @@ def time_zones() -> list[str]:
     return ["UTC", *sorted(zone for zone in available_timezones() if zone.startswith(_AREAS))]
 
 
-def _address_field(name: str) -> PlainField:
-    label, autocomplete = ADDRESS_LINES[name]
-    return PlainField(label, [Optional(), LINE], render_kw={"autocomplete": autocomplete})
-
-
 class OrgForm(PageForm):
-    """The details of an organisation."""
+    """What an organisation is called, and how it works. Whom invoices are made out to is in `billing_details`."""
 
     name = PlainField("Name", [NEEDED, NAME_LENGTH], render_kw={"autocomplete": "organization"})
     time_zone = SelectField("Time zone", validators=[NEEDED])
-    line1 = _address_field("line1")
-    line2 = _address_field("line2")
-    postal_code = _address_field("postal_code")
-    city = _address_field("city")
-    region = _address_field("region")
-    country = SelectField(
-        "Country",
-        default="",
-        choices=choices_from([("", "Not given"), *list_countries().items()]),
-        validate_choice=True,
-        render_kw={"autocomplete": "country"},
-    )
-    tax_id = PlainField("Tax id", [Optional(), Length(max=50, message="Use at most 50 characters.")])
     clients_listed_only = BooleanField("Clients: listed only")
-
-    def validate_tax_id(self, field: PlainField) -> None:
-        """A number alone does not say whose it is."""
-        if field.data and not self.country.data:
-            raise ValidationError("Also choose the country that issued it.")
 
     def offer_zones(self, current: str) -> OrgForm:
         """Fill the list of time zones; the current one is always listed."""
@@ -73,11 +41,6 @@ class OrgForm(PageForm):
         choices = zones if current in zones else [current, *zones]
         self.time_zone.choices = choices_from((zone, zone.replace("_", " ")) for zone in choices)
         return self
-
-    @property
-    def address(self) -> dict[str, str]:
-        """The address lines that are filled in."""
-        return {name: self[name].data for name in (*ADDRESS_LINES, "country") if self[name].data}
 
 
 class InviteForm(PageForm):

@@ -56,8 +56,6 @@ def change_settings(
     *,
     name: str,
     time_zone: str,
-    address: dict[str, str],
-    tax_id: str | None,
     clients_listed_only: bool,
     actor: Actor,
     now: datetime,
@@ -65,13 +63,13 @@ def change_settings(
     """Change an org's details. The currency is fixed by the first payment and cannot be changed here."""
     org = queries.get_org(session, org_id)
     before = _settings(org)
-    org.name, org.time_zone, org.address, org.tax_id = name, time_zone, address, tax_id
+    org.name, org.time_zone = name, time_zone
     org.clients_listed_only = clients_listed_only
     session.flush()
     after = _settings(org)
     changed = {name for name in after if after[name] != before[name]}
     if changed:
-        # A personal org carries its owner's name and address, so the values are erasable; the names of the fields stay.
+        # A personal org carries its owner's name, so the values are erasable; the names of the fields stay.
         personal = {"before": _pick(before, changed), "after": _pick(after, changed)}
         facts = {"changed": sorted(changed)}
         write(session, actor, "org.changed", on=("org", org.id), org_id=org.id, after=facts, personal=personal, now=now)
@@ -88,8 +86,7 @@ def choose_org(session: Session, user_id: UUID, session_id: UUID, org_id: UUID, 
 
 
 def _settings(org: Org) -> dict[str, object]:
-    details = {"name": org.name, "time_zone": org.time_zone, "address": dict(org.address), "tax_id": org.tax_id}
-    return {**details, "clients_listed_only": org.clients_listed_only}
+    return {"name": org.name, "time_zone": org.time_zone, "clients_listed_only": org.clients_listed_only}
 
 
 def _pick(values: dict[str, object], names: set[str]) -> dict[str, object]:

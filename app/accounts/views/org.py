@@ -24,14 +24,13 @@ from app.web.runtime import wall_now
 def org_settings() -> Response:
     """Show the settings to every member; owners and admins can change them."""
     org = queries.get_org(session(), current_membership().org_id)
-    details = {"name": org.name, "time_zone": org.time_zone, "tax_id": org.tax_id, **org.address}
-    form = OrgForm(data={**details, "clients_listed_only": org.clients_listed_only})
+    form = OrgForm(data={"name": org.name, "time_zone": org.time_zone, "clients_listed_only": org.clients_listed_only})
     return _page(org, form.offer_zones(org.time_zone))
 
 
 @pages.post("/settings/org")
 def change_org() -> Response:
-    """Save name, time zone, address, tax id and who makes clients; the currency cannot be changed here."""
+    """Save name, time zone and who makes clients; the currency cannot be changed here."""
     org = queries.get_org(session(), current_membership().org_id)
     form = OrgForm().offer_zones(org.time_zone)
     if not form.validate_on_submit():
@@ -42,8 +41,6 @@ def change_org() -> Response:
             org.id,
             name=form.text("name"),
             time_zone=form.text("time_zone"),
-            address=form.address,
-            tax_id=form.text("tax_id") or None,
             clients_listed_only=bool(form.clients_listed_only.data),
             actor=guards.caller().actor,
             now=wall_now(),

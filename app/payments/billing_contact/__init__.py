@@ -1,1 +1,1 @@
-"""Keeps name, address, tax id and billing email of a paying organisation equal at Stripe. Must not know any page."""
+"""Keeps a paying organisation's billing details equal at Stripe. Must not know any page."""

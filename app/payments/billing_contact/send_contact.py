@@ -1,7 +1,7 @@
 """Sends what changed of an organisation's billing contact to its customer at Stripe.
 
-The organisation's settings decide. What they never said is left alone at Stripe, where a customer may have entered it
-on a payment page; what they said and no longer say is removed there too.
+The organisation's billing details decide. What they never said is left alone at Stripe, where a customer may have
+entered it on a payment page; what they said and no longer say is removed there too.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ ORDER BY customer.contact_digest IS NOT NULL, customer.id LIMIT :most
 """)
 _FIELDS = {"line1": "line1", "line2": "line2", "postal_code": "postal_code", "city": "city", "region": "state",
            "country": "country"}  # fmt: skip
+ORDER_NUMBER, NOTE = "Purchase order", "Note"
+"""What the fields of invoices are called at Stripe."""
 _NO_TYPE = "Stripe knows no tax id of this kind for the country."
 log = structlog.get_logger()
 
@@ -50,6 +52,7 @@ class _Sending:
     address: dict[str, Any]
     tax_id: str | None
     digest: str
+    fields: dict[str, str] | None
     sent_before: bool
     sent_tax_id: str | None
 
@@ -107,7 +110,11 @@ def _load(session: Session, org_id: UUID) -> _Sending | None:
     if mirror.contact_digest == row.digest:
         return None
     before = mirror.contact_digest is not None
-    return _Sending(mirror.id, row.name, row.email, row.address, row.tax_id, row.digest, before, mirror.tax_id_ref)
+    fields = {name: value for name, value in ((ORDER_NUMBER, row.order_number), (NOTE, row.invoice_note)) if value}
+    return _Sending(
+        mirror.id, row.name, row.email, row.address, row.tax_id, row.digest,
+        fields if before or fields else None, before, mirror.tax_id_ref,
+    )  # fmt: skip
 
 
 def _send_address(gw: Gateway, sending: _Sending) -> Customer:
@@ -124,8 +131,9 @@ def _send_address(gw: Gateway, sending: _Sending) -> Customer:
 
 def _update(gw: Gateway, sending: _Sending, address: dict[str, str] | None) -> Customer:
     return customers.update_contact(
-        gw, sending.customer_id, name=sending.name, email=sending.email, address=address, key=f"contact-{new_hex()}"
-    )
+        gw, sending.customer_id, name=sending.name, email=sending.email, address=address, fields=sending.fields,
+        key=f"contact-{new_hex()}",
+    )  # fmt: skip
 
 
 def _send_tax_id(gw: Gateway, sending: _Sending) -> tuple[str | None, str | None]:

@@ -18,20 +18,29 @@ from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
 from app.web.filters import estimate, payment_method
 
+_LINES = 30
+"""How many lines of an invoice a receipt lists."""
 _SAME_FAILURE = timedelta(hours=1)
 """A dunning starts with the failure of an invoice, which may be synced just before."""
 
 
-def queue_receipt(session: Session, record: BillingRecord, now: datetime) -> None:
-    """Queue the receipt for a completed first payment or renewal. One per record."""
+def queue_receipt(session: Session, record: BillingRecord, invoice: StripeInvoice, now: datetime) -> None:
+    """Queue the receipt for a completed first payment, renewal or usage invoice, with copies. One per record."""
+    lines = invoice.lines or []
     facts = {
         "what": record.description,
         "amount": _format_amount(record.amount, record.currency),
         "card": payment_method(record.card_brand, record.card_last4, " ending in ") or None,
         "at": record.settled_at or now,
         "first": record.reason == "subscription_start",
+        "number": invoice.number or "",
+        "lines": [(line["description"], _format_amount(line["amount"], invoice.currency)) for line in lines[:_LINES]],
+        "more": max(0, len(lines) - _LINES),
+        "taxed": _format_amount(invoice.tax, invoice.currency) if invoice.tax else None,
+        "discount": _format_amount(-invoice.discount, invoice.currency) if invoice.discount else None,
+        "total": _format_amount(invoice.total, invoice.currency),
     }
-    notify(session, record.org_id, "payment_received", facts, key=str(record.id), now=now)
+    notify(session, record.org_id, "payment_received", facts, key=str(record.id), now=now, copies=True)
 
 
 def queue_plan_ended(session: Session, org_id: UUID, subscription_id: UUID, now: datetime) -> None:

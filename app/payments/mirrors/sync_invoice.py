@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -16,7 +17,7 @@ from app.payments.dunning import emails
 from app.payments.errors import NotOurs
 from app.payments.mirrors.retrieved import mark_retrieved
 from app.payments.models import BillingRecord, StripeInvoice, StripeSubscription
-from app.stripe_gateway.types import Intent, RemoteInvoice
+from app.stripe_gateway.types import Intent, RemoteInvoice, RemoteLine
 
 REASONS = {
     "subscription_create": "subscription_start",
@@ -25,7 +26,7 @@ REASONS = {
     "subscription_threshold": "subscription_change",
 }
 USAGE = "usage"
-RECEIPTED = frozenset({"subscription_start", "subscription_renewal"})
+RECEIPTED = frozenset({"subscription_start", "subscription_renewal", USAGE})
 _RANK = {"draft": 0, "open": 1, "uncollectible": 2, "paid": 3, "void": 3}
 _CLOSED_UNPAID = {"void": "The invoice was cancelled.", "uncollectible": "The invoice was written off."}
 _FAILED = "The payment did not go through."
@@ -40,7 +41,7 @@ def sync_invoice(
     """Sync the invoice and settle its billing record; None for a draft.
 
     `intent` is the invoice's payment if it has one, for the card and Stripe's failure message. Paid, void and
-    written-off invoices never move back. The first payment and renewals are receipted by email.
+    written-off invoices never move back. The first payment, renewals and usage are receipted by email.
     """
     mirror = session.get(StripeInvoice, remote.id)
     if mirror is None:
@@ -60,7 +61,7 @@ def sync_invoice(
     if completed and record.amount > 0:
         fix_currency(session, org_id, record.currency)
         if record.reason in RECEIPTED:
-            emails.queue_receipt(session, record, now)
+            emails.queue_receipt(session, record, mirror, now)
     if completed:
         audit(session, SYSTEM, "payment.completed", on=("billing_record", record.id), org_id=org_id,
               after={"amount": record.amount, "currency": record.currency}, now=now)  # fmt: skip
@@ -85,7 +86,19 @@ def _copy_fields(mirror: StripeInvoice, remote: RemoteInvoice, now: datetime) ->
     mirror.finalized_at, mirror.paid_at = remote.finalized_at, remote.paid_at
     mirror.discount = remote.discount
     mirror.starting_balance, mirror.ending_balance = remote.starting_balance, remote.ending_balance
+    if remote.lines is not None:
+        mirror.lines = [_store_line(line) for line in remote.lines]
     mark_retrieved(mirror, now)
+
+
+def _store_line(line: RemoteLine) -> dict[str, Any]:
+    return {
+        "description": line.description,
+        "amount": line.amount,
+        "start": line.period_start.isoformat(),
+        "end": line.period_end.isoformat(),
+        "line": str(line.own_id) if line.own_id else None,
+    }
 
 
 def _ensure_record(session: Session, org_id: UUID, remote: RemoteInvoice) -> BillingRecord:

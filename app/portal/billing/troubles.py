@@ -152,7 +152,7 @@ def _open_invoice(at: BillingStatus, invoice: OpenInvoice, *, usable: bool) -> T
 
 def _contact_refused(*, usable: bool) -> Trouble:
     sentence = "Stripe does not accept the address or tax id of your organisation, so invoices do not show it."
-    act = Action("Open organisation settings", path_to("accounts.org_settings"))
+    act = Action("Open billing details", path_to("accounts.billing_details"))
     return Trouble("near", "Check your address and tax id", [sentence], [act] if usable else [])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -80,6 +80,12 @@ def list_closed_periods(session: Session, org_id: UUID, before: datetime | None,
         )
         for close in closes
     ]
+
+
+def find_closed_period(session: Session, org_id: UUID, start: datetime) -> ClosedPeriod | None:
+    """Find the closed period that starts at an instant."""
+    found = list_closed_periods(session, org_id, start + timedelta(microseconds=1), 1)
+    return found[0] if found and found[0].start == start else None
 
 
 def list_periods_of_invoice(session: Session, invoice: Invoice) -> list[ClosedPeriod]:

@@ -52,7 +52,7 @@ def build_invoice_view(
     return UsageChargesView(
         zone=zone,
         span=_describe_span(periods, zone),
-        periods=[_build_period(period, zone, now) for period in _leave_out_fees(periods, issued)],
+        periods=[_build_period(period, zone, now, whole=False) for period in _leave_out_fees(periods, issued)],
         issued=issued,
         only=_name(issued, numbers),
         empty=_NO_LINES,
@@ -80,7 +80,7 @@ def _describe_span(periods: Sequence[ClosedPeriod], zone: str) -> str:
     return format_span(periods[-1].start, periods[0].end, zone) if periods else ""
 
 
-def _build_period(period: ClosedPeriod, zone: str, now: datetime) -> PeriodView:
+def _build_period(period: ClosedPeriod, zone: str, now: datetime, *, whole: bool = True) -> PeriodView:
     billed = period.billed_at is not None
     lines = [_build_line(line, describe_standing(line, billed=billed, now=now)) for line in period.lines]
     issued = {line.standing.label: line.standing.url for line in lines if line.standing.key == ISSUED}
@@ -91,6 +91,7 @@ def _build_period(period: ClosedPeriod, zone: str, now: datetime) -> PeriodView:
         plan=" and ".join(plans),
         total=_total(period),
         summary=_summarise(period),
+        pdf_href=path_to("invoices.statement_pdf", period=encode_cursor(period.start.isoformat())) if whole else None,
         invoices=[(label, url) for label, url in issued.items() if url],
         lines=lines,
     )

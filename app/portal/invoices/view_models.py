@@ -26,13 +26,17 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class PeriodView:
-    """A closed period; `invoices` are (number, address) of the invoices that its lines are on."""
+    """A closed period; `invoices` are (number, address) of the invoices that its lines are on.
+
+    `pdf_href` is None where only some of its lines are shown.
+    """
 
     id: str
     title: str
     plan: str
     total: str
     summary: str
+    pdf_href: str | None
     invoices: Sequence[tuple[str, str]]
     lines: Sequence[LineView]
 

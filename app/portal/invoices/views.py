@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, request, stream_with_context
 
 from app.accounts import guards
+from app.accounts import queries as accounts
 from app.accounts.reads import EXPORTED_BILLING, audit_read
 from app.invoices import queries
 from app.invoices.models import Invoice
 from app.invoices.offline.queries import find_issued
+from app.invoices.parties import build_seller
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
 from app.payments.offline.record import list_payments
 from app.portal.invoices import export
-from app.portal.invoices.lines import list_closed_periods, list_periods_of_invoice
+from app.portal.invoices.lines import find_closed_period, list_closed_periods, list_periods_of_invoice
+from app.portal.invoices.pdf_answer import answer_pdf
+from app.portal.invoices.statement import StatementOf, build_statement
 from app.portal.invoices.view import build_invoice_view, build_view
 from app.portal.shell.issued import IssuedView, build_issued_view
 from app.portal.shell.people import get_org_id
@@ -25,7 +30,7 @@ from app.web import csv_export
 from app.web.database import session
 from app.web.pages import render
 from app.web.paging import parse_instant_cursor
-from app.web.runtime import business_now
+from app.web.runtime import business_now, runtime
 
 invoices = Blueprint("invoices", __name__, url_prefix="/billing/usage")
 
@@ -61,6 +66,23 @@ def usage_csv() -> Response:
     body = stream_with_context(csv_export.lines(export.HEAD, rows, bom=bool(request.args.get("bom"))))
     headers = {"Content-Disposition": 'attachment; filename="usage-charges.csv"'}
     return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+@invoices.get("/statement.pdf")
+def statement_pdf() -> Response:
+    """The statement of the closed period that starts at `period`. Audited."""
+    who = guards.caller()
+    org_id = get_org_id(who)
+    start = parse_instant_cursor(request.args.get("period") or None)
+    period = find_closed_period(session(), org_id, start) if start else None
+    if period is None:
+        raise NotFound("There is no such closed period.")
+    audit_read(who.actor, EXPORTED_BILLING, org_id)
+    contact = accounts.find_billing_contact(session(), org_id)
+    document = build_statement(
+        period, StatementOf(build_seller(runtime().settings), contact, who.time_zone, business_now())
+    )
+    return answer_pdf(document, f"usage-statement-{period.start.astimezone(ZoneInfo(who.time_zone)):%Y-%m-%d}")
 
 
 def _file_rows(org_id: UUID, invoice_id: UUID | None, now: datetime) -> Iterator[tuple[csv_export.Cell, ...]]:

@@ -27,6 +27,8 @@ from sandbox.standin.store.world import World
 
 PLAIN = ("address", "description", "email", "name", "phone", "shipping", "tax_exempt", "preferred_locales")
 
+MOST_FIELDS = 4
+FIELD_LENGTHS = {"name": 40, "value": 140}
 ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
 
 lists.add_list("customer", "/v1/customers", CustomerListParams, "email", "test_clock")
@@ -87,11 +89,32 @@ def _apply(world: World, customer: Obj, params: Obj) -> None:
     customer["metadata"] = merged(customer["metadata"], params.get("metadata"))
     settings = params.get("invoice_settings") or {}
     allow_only(settings, "default_payment_method", "custom_fields", "footer")
+    if settings:
+        customer["invoice_settings"] = {**customer["invoice_settings"], **_texts(settings)}
     if "default_payment_method" in settings:
         card = settings["default_payment_method"] or None
         if card is not None:
             saved_cards.get_customer_card(world, card, customer["id"], "invoice_settings[default_payment_method]")
         customer["invoice_settings"] = {**customer["invoice_settings"], "default_payment_method": card}
+
+
+def _texts(settings: Obj) -> Obj:
+    """What the customer's invoices repeat: up to four fields, and a footer."""
+    texts: Obj = {}
+    if "custom_fields" in settings:
+        fields = settings["custom_fields"] or []
+        if len(fields) > MOST_FIELDS:
+            raise invalid("You may set at most 4 custom fields.", param="invoice_settings[custom_fields]")
+        for index, field in enumerate(fields):
+            where = f"invoice_settings[custom_fields][{index}]"
+            allow_only(field, "name", "value")
+            for name, most in FIELD_LENGTHS.items():
+                if not 0 < len(field.get(name) or "") <= most:
+                    raise invalid(f"Invalid string: must be 1 to {most} characters.", param=f"{where}[{name}]")
+        texts["custom_fields"] = fields or None
+    if "footer" in settings:
+        texts["footer"] = settings["footer"] or None
+    return texts
 
 
 @includable("customer", "subscriptions")

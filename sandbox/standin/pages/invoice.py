@@ -78,11 +78,13 @@ def download(world: World, _form: dict[str, str], ident: str) -> Page:
     """Download the invoice as PDF."""
     invoice = world.get("invoice", ident)
     rows = [f"Invoice {invoice['number']}", "Sandbox: no money moves", f"Date: {format_day(invoice['created'])}"]
-    rows += [f"To: {invoice['customer_name'] or ''} {invoice['customer_email'] or ''}".rstrip(), ""]
+    rows += [f"To: {invoice['customer_name'] or ''} {invoice['customer_email'] or ''}".rstrip()]
+    rows += [*(f"{field['name']}: {field['value']}" for field in invoice["custom_fields"] or ()), ""]
     rows += [f"{line['description']}: {money(line['amount'], line['currency'])}" for line in invoice["lines"]["data"]]
     for part in invoice["total_discount_amounts"]:
         rows.append(f"Discount: {money(-part['amount'], invoice['currency'])}")
     rows += ["", f"Total: {money(invoice['total'], invoice['currency'])}", f"Status: {invoice['status']}"]
+    rows += ["", invoice["footer"]] if invoice["footer"] else []
     return Page(pdf.document(rows), kind="application/pdf")
 
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.accounts.models import Org
 from app.kit.ids import new_id
 from app.payments import tasks
 from app.payments.dunning import emails, schedule
@@ -230,15 +231,25 @@ def test_a_receipt_names_amount_card_and_time_and_leaves_once(payer, session):
     )  # fmt: skip
     session.add(record)
     session.flush()
+    lines = [
+        {"description": "Pro plan", "amount": 4900}, {"description": "API calls: 60,000.5", "amount": 10_000},
+    ]  # fmt: skip
+    invoice = StripeInvoice(number="TK-0007", currency="USD", tax=0, discount=980, total=13_920, lines=lines)
+    session.get_one(Org, payer.org_id).billing_emails = ["books@example.com"]
     for _ in range(2):
-        emails.queue_receipt(session, record, NOON)
+        emails.queue_receipt(session, record, invoice, NOON)
     asked = text("SELECT subject, body_text FROM mail_outbox WHERE key LIKE 'payment_received:' || :id || ':%'")
-    [row] = session.execute(asked, {"id": str(record.id)}).all()
+    row, copied = session.execute(asked, {"id": str(record.id)}).all()
+    assert "Hi there," in row.body_text + copied.body_text
     assert row.subject.startswith("Payment received: $49.00 for Org-")
     for words in (
         "Pro plan, monthly",
         "Visa ending in 4242",
         "21 November 2026, 12:00 UTC",
         copy("mail.thanks"),
+        "TK-0007",
+        "- API calls: 60,000.5: $100.00",
+        "- Discount: -$9.80",
+        "Total: $139.20",
     ):
         assert words in row.body_text

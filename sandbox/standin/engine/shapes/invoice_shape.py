@@ -31,7 +31,7 @@ def invoice(ident: str, now: int, *, customer: Obj, currency: str, billing_reaso
         **_totals(),
         **_collection(),
         **_progress(),
-        **_presentation(),
+        **_presentation(customer),
         **more,
     }
 
@@ -125,12 +125,13 @@ def _progress() -> Obj:
     }
 
 
-def _presentation() -> Obj:
-    """What a reader of the invoice sees besides its lines, and where."""
+def _presentation(customer: Obj) -> Obj:
+    """What a reader of the invoice sees besides its lines, and where. Fields and footer are the customer's."""
+    texts = customer.get("invoice_settings") or {}
     return {
-        "custom_fields": None,
+        "custom_fields": texts.get("custom_fields"),
         "description": None,
-        "footer": None,
+        "footer": texts.get("footer"),
         "hosted_invoice_url": None,
         "invoice_pdf": None,
         "number": None,
