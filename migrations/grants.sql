@@ -4,7 +4,7 @@
 -- partitions need no grants and cannot be used to bypass the parent's.
 DO $$
 DECLARE
-  append_only CONSTANT text[] := ARRAY['usage_keys', 'usage_events', 'audit_entries', 'sign_in_log'];
+  append_only CONSTANT text[] := ARRAY['usage_keys', 'usage_events', 'audit_entries', 'sign_in_log', 'issued_documents'];
   -- personal data, removed by erasure and retention in the worker
   erasable CONSTANT text[] := ARRAY['event_details', 'audit_persons', 'sign_in_details'];
   read_only CONSTANT text[] := ARRAY['alembic_version', 'schema_functions', 'usage_counted'];

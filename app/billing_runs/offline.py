@@ -17,8 +17,9 @@ from app.billing_runs.fees import write_fee_lines
 from app.billing_runs.wording import describe_lines
 from app.invoices import queries
 from app.invoices.models import FEE, OFFLINE, InvoiceLine
-from app.invoices.offline.issue import Document, issue_invoice
+from app.invoices.offline.issue import InvoiceText, issue_invoice
 from app.invoices.offline.models import IssuedInvoice
+from app.invoices.parties import build_buyer, build_seller
 from app.invoices.service import InvoiceOpening, add_lines, make_invoice
 from app.kit.actor import SYSTEM, Actor
 from app.kit.money import plain
@@ -44,18 +45,22 @@ def issue_waiting(
         if chosen := choose_lines(list(lines)):
             invoice = make_invoice(session, InvoiceOpening(org_id, OFFLINE, currency, boundary_at), now)
             add_lines(session, invoice, chosen)
-            document = _write_document(session, accounts.get_org(session, org_id), chosen)
-            issued.append(issue_invoice(session, invoice, document, actor=actor, now=now))
+            text = _write_text(session, accounts.get_org(session, org_id), chosen)
+            issued.append(issue_invoice(session, invoice, text, actor=actor, now=now))
     return issued
 
 
-def _write_document(session: Session, org: Org, charged: Sequence[InvoiceLine]) -> Document:
+def _write_text(session: Session, org: Org, charged: Sequence[InvoiceLine]) -> InvoiceText:
+    settings, contact = runtime().settings, accounts.find_billing_contact(session, org.id)
     lines = list(_with_free_usage(session, org.id, charged))
     words = describe_lines(session, org.id, lines)
-    return Document(
-        series=runtime().settings.invoice_series,
+    return InvoiceText(
+        series=settings.invoice_series,
         time_zone=org.time_zone,
-        buyer={"name": org.name, "address": org.address, "tax_id": org.tax_id},
+        seller=build_seller(settings),
+        buyer=build_buyer(contact),
+        order_number=contact.order_number,
+        note=contact.invoice_note,
         lines=[_write_line(line, description) for line, description in zip(lines, words, strict=True)],
     )
 

@@ -98,6 +98,7 @@ CREATE TABLE issued_invoices (
     due_on date NOT NULL CONSTRAINT ck_issued_invoices_due_on CHECK (due_on >= issued_on),
     due_at timestamptz NOT NULL,
     time_zone text NOT NULL,
+    seller jsonb NOT NULL,
     buyer jsonb NOT NULL,
     lines jsonb NOT NULL,
     state text NOT NULL CONSTRAINT ck_issued_invoices_state CHECK (state IN ('open', 'paid', 'void', 'written_off')),
@@ -125,6 +126,16 @@ CREATE INDEX ix_issued_invoices_open ON issued_invoices (due_at, invoice_id) WHE
 CREATE INDEX ix_issued_invoices_issued_at ON issued_invoices (issued_at, invoice_id);
 -- serves: the sweep that sends the next email
 CREATE INDEX ix_issued_invoices_next_mail_at ON issued_invoices (next_mail_at) WHERE next_mail_at IS NOT NULL;
+
+-- The PDF of each invoice of ours, as it was rendered when it was issued.
+CREATE TABLE issued_documents (
+    invoice_id uuid CONSTRAINT pk_issued_documents PRIMARY KEY
+        CONSTRAINT fk_issued_documents_invoice_id_issued_invoices REFERENCES issued_invoices (invoice_id),
+    org_id uuid NOT NULL CONSTRAINT fk_issued_documents_org_id_orgs REFERENCES orgs (id),
+    pdf bytea NOT NULL,
+    sha256 bytea NOT NULL CONSTRAINT ck_issued_documents_sha256 CHECK (sha256 = sha256(pdf)),
+    kept_at timestamptz NOT NULL
+);
 """
 
 GUARDS = """
@@ -134,13 +145,15 @@ CREATE TRIGGER invoices_kept BEFORE DELETE ON invoices FOR EACH ROW EXECUTE FUNC
 CREATE TRIGGER issued_invoices_stay BEFORE UPDATE ON issued_invoices FOR EACH ROW
     WHEN (OLD.state = 'void' OR NEW.paid < OLD.paid OR NEW.credited < OLD.credited OR
           (OLD.invoice_id, OLD.org_id, OLD.number, OLD.series, OLD.ordinal, OLD.currency, OLD.total, OLD.issued_at,
-           OLD.issued_on, OLD.due_on, OLD.due_at, OLD.time_zone, OLD.buyer, OLD.lines)
+           OLD.issued_on, OLD.due_on, OLD.due_at, OLD.time_zone, OLD.seller, OLD.buyer, OLD.lines)
           IS DISTINCT FROM
           (NEW.invoice_id, NEW.org_id, NEW.number, NEW.series, NEW.ordinal, NEW.currency, NEW.total, NEW.issued_at,
-           NEW.issued_on, NEW.due_on, NEW.due_at, NEW.time_zone, NEW.buyer, NEW.lines))
+           NEW.issued_on, NEW.due_on, NEW.due_at, NEW.time_zone, NEW.seller, NEW.buyer, NEW.lines))
     EXECUTE FUNCTION issued_invoice_is_final();
 CREATE TRIGGER issued_invoices_kept BEFORE DELETE ON issued_invoices FOR EACH ROW
     EXECUTE FUNCTION issued_invoice_is_final();
+CREATE TRIGGER issued_documents_stay BEFORE UPDATE OR DELETE ON issued_documents FOR EACH ROW
+    EXECUTE FUNCTION issued_document_is_final();
 CREATE TRIGGER invoice_lines_move BEFORE UPDATE OF invoice_id ON invoice_lines FOR EACH ROW
     WHEN (OLD.invoice_id IS DISTINCT FROM NEW.invoice_id) EXECUTE FUNCTION invoice_line_moves();
 CREATE TRIGGER invoice_lines_stay BEFORE UPDATE ON invoice_lines FOR EACH ROW
@@ -168,7 +181,8 @@ ALTER TABLE billing_records ADD CONSTRAINT fk_billing_records_offline_invoice_id
 def upgrade() -> None:
     op.execute(TABLES)
     create_functions(
-        op.get_bind(), "invoice_is_final", "issued_invoice_is_final", "invoice_line_is_final", "invoice_line_moves",
+        op.get_bind(), "invoice_is_final", "issued_document_is_final", "issued_invoice_is_final",
+        "invoice_line_is_final", "invoice_line_moves",
         "number_series_has_no_gap",
     )  # fmt: skip
     op.execute(RECORDS)
@@ -178,4 +192,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     drop_functions(op.get_bind(), "invoices")
     op.execute("ALTER TABLE billing_records DROP CONSTRAINT fk_billing_records_offline_invoice_id_invoices")
-    op.execute("DROP TABLE issued_invoices, invoice_terms, number_series, invoice_lines, invoices")
+    op.execute("DROP TABLE issued_documents, issued_invoices, invoice_terms, number_series, invoice_lines, invoices")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
+from app.invoices.offline.layout import build_document
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.invoices import tasks
 from app.invoices.models import InvoiceLine
 from app.invoices.offline import reminders
-from app.invoices.offline.models import IssuedInvoice
+from app.invoices.offline.keep import get_pdf, list_unkept
+from app.invoices.offline.models import IssuedDocument, IssuedInvoice
 from app.invoices.offline.queries import get_issued, sum_owed
 from app.invoices.offline.settle import void_invoice, write_off
 from app.kit.actor import SYSTEM
@@ -255,3 +258,43 @@ def test_what_is_owed_is_told_by_currency_with_the_part_that_is_overdue(scenario
     pays(scenario, first, 2_500)
     assert sum_owed(scenario.session, scenario.clock.at, org.id) == [("USD", 7_530, 2, 0, 0)]
     assert sum_owed(scenario.session, utc("2026-12-06"), org.id) == [("USD", 7_530, 2, 7_530, 2)]
+
+
+def test_the_pdf_is_rendered_once_and_kept_with_its_sha256(scenario: Scenario) -> None:
+    org = scenario.org()
+    invoice_id = invoice(org)
+    number = now_is(scenario, invoice_id).number
+    scenario.session.rollback()
+    for _ in range(2):
+        tasks.keep_document(str(invoice_id))
+        scenario.later(days=1)
+    with transaction() as session:
+        pdf = get_pdf(session, org.id, invoice_id)
+        [kept] = session.scalars(select(IssuedDocument).where(IssuedDocument.invoice_id == invoice_id))
+        assert (kept.sha256, kept.kept_at) == (hashlib.sha256(pdf).digest(), WRITTEN)
+        assert list_unkept(session, 1_000_000).count(invoice_id) == 0
+    assert pdf.startswith(b"%PDF-")
+    answer = org.browser().get(f"/billing/usage/invoices/{invoice_id}.pdf")
+    assert (answer.status_code, answer.data) == (200, pdf)
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{number}.pdf"'
+    assert scenario.staff().get(f"/admin/invoices/{invoice_id}.pdf").data == pdf
+    assert scenario.org().browser().get(f"/billing/usage/invoices/{invoice_id}.pdf").status_code == 404
+
+
+def test_a_pdf_that_is_not_there_yet_is_not_offered_and_made_by_the_sweep(scenario: Scenario) -> None:
+    org = scenario.org()
+    invoice_id = invoice(org)
+    path = f"/billing/usage?invoice={invoice_id}"
+    assert "Download PDF" not in org.page(path)
+    assert org.browser().get(f"/billing/usage/invoices/{invoice_id}.pdf").status_code == 404
+    tasks.keep_documents()
+    assert "Download PDF" in org.page(path)
+
+
+def test_the_document_says_what_was_issued(scenario: Scenario) -> None:
+    document = build_document(now_is(scenario, invoice(scenario.org())))
+    assert (document.seller.name, document.buyer.name) == ("Toll Ltd", "High Tide")
+    assert list(document.facts) == [("Issued", "21 November 2026"), ("Due", "5 December 2026")]
+    assert [row.cells for row in document.sections[0].rows] == [("API calls", "$100.00")]
+    assert document.totals[0].amount == "$100.00"
+    assert document.notes == [f"Please pay by bank transfer with the reference {document.number}."]

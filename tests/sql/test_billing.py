@@ -101,11 +101,11 @@ def issue(sql: Sql, org: UUID, state: str = "open") -> UUID:
     """A final invoice of ours over 500."""
     invoice, series = make_invoice(sql, org, state="final", settled_at=NOW), f"C-{uuid4().hex}"
     sql.insert("number_series", series=series, last=1)
-    closed = None if state == "open" else NOW
+    closed, reason = (None, None) if state == "open" else (NOW, "Mistake")
     sql.insert(
         "issued_invoices", invoice_id=invoice, org_id=org, number=f"{series}-1", series=series, ordinal=1,
-        currency="USD", total=500, issued_at=NOW, issued_on=NOW.date(), due_on=NOW.date(), due_at=NOW, time_zone="UTC",
-        buyer="{}", lines="[]", state=state, settled_at=closed, reason=None if state == "open" else "Mistake",
+        currency="USD", total=500, issued_at=NOW, issued_on=NOW.date(), due_on=NOW.date(), due_at=NOW,
+        time_zone="UTC", seller="{}", buyer="{}", lines="[]", state=state, settled_at=closed, reason=reason,
     )  # fmt: skip
     return invoice
 
@@ -185,3 +185,14 @@ def test_invoices_fees_are_apart_from_usage(sql: Sql) -> None:
     assert fees == [(NOW - MONTH, NOW, 4_900, "USD")]
     assert sql.rows("SELECT amount FROM invoices_usage(%s, %s)", org, NOW - MONTH) == [(25,)]
     assert sql.rows("SELECT amount FROM invoices_billed WHERE org_id = %s", org) == [(25,)]
+
+
+@pytest.mark.parametrize("statement", ["UPDATE issued_documents SET kept_at = now()", "DELETE FROM issued_documents"])
+def test_issued_document_is_final(sql: Sql, statement: str) -> None:
+    org = sql.org()
+    invoice = issue(sql, org)
+    kept = "INSERT INTO issued_documents VALUES (%s, %s, %s, sha256(%s), now())"
+    sql.fails("23514", kept, invoice, org, b"%PDF-1", b"%PDF-2")
+    sql.rows(kept, invoice, org, b"%PDF-1", b"%PDF-1")
+    error = sql.fails(RESTRICT, f"{statement} WHERE invoice_id = %s", invoice)
+    assert "issued_document_is_final" in str(error.diag.context)

@@ -16,6 +16,7 @@ from app.admin.offline.view import ALL, STATES, get_invoices_view
 from app.admin.org_pages import render_org_page
 from app.billing_runs.offline import issue_waiting
 from app.invoices.offline import settle
+from app.invoices.offline.keep import get_pdf, is_kept
 from app.invoices.offline.models import OPEN, IssuedInvoice
 from app.invoices.offline.queries import get_issued
 from app.invoices.offline.terms import set_terms_days
@@ -23,8 +24,10 @@ from app.kit.errors import Conflict, InvalidRequest
 from app.payments.offline.record import list_payments, record_payment
 from app.portal.shell.issued import build_issued_view
 from app.statements.wording import format_amount
+from app.web.addresses import path_to
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
+from app.web.pdf import send_pdf
 from app.web.runtime import business_now, runtime
 
 __all__ = ["pages"]  # the factory imports the blueprint from here, once all its routes are registered
@@ -47,6 +50,15 @@ def invoice(invoice_id: UUID) -> Response:
     """One invoice: what it says, its payments, and the forms. The look is audited."""
     issued = get_issued(session(), invoice_id)
     answer = _page(issued)
+    audit_read(actor_for(issued.org_id), VIEWED, issued.org_id)
+    return answer
+
+
+@pages.get("/admin/invoices/<uuid:invoice_id>.pdf")
+def invoice_pdf(invoice_id: UUID) -> Response:
+    """The PDF of an invoice, as it was issued. The look is audited."""
+    issued = get_issued(session(), invoice_id)
+    answer = send_pdf(get_pdf(session(), issued.org_id, invoice_id), issued.number)
     audit_read(actor_for(issued.org_id), VIEWED, issued.org_id)
     return answer
 
@@ -137,6 +149,11 @@ def _settle(issued: IssuedInvoice, act: Callable[..., bool], reason: str, words:
     return redirect_to("admin.invoice", invoice_id=invoice_id)
 
 
+def _find_pdf(issued: IssuedInvoice) -> str | None:
+    kept = is_kept(session(), issued.invoice_id)
+    return path_to("admin.invoice_pdf", invoice_id=str(issued.invoice_id)) if kept else None
+
+
 def _page(
     issued: IssuedInvoice,
     *,
@@ -152,7 +169,7 @@ def _page(
         status=status,
         org=accounts.get_org(session(), issued.org_id),
         issued=issued,
-        view=build_issued_view(issued, payments, business_now()),
+        view=build_issued_view(issued, payments, business_now(), _find_pdf(issued)),
         payment_form=payment_form or build_payment_form(issued),
         void_form=void_form or VoidForm(),
         write_off_form=write_off_form or WriteOffForm(),

@@ -32,9 +32,9 @@ class InvoiceTerms(Base):
 class IssuedInvoice(Base):
     """An invoice of ours as it was issued, and what has become of it. Minor units.
 
-    A trigger keeps number, days, amounts, `buyer` and `lines` as they are; only state, what is paid or credited and
-    the next email change. It is due to the end of `due_on` in the zone it was issued in: `due_at`. `reason` is that of
-    a void, or of writing it off; `settled_at` is when it was open no more.
+    A trigger keeps number, days, amounts, `seller`, `buyer` and `lines` as they are; only state, what is paid or
+    credited and the next email change. It is due to the end of `due_on` in the zone it was
+    issued in: `due_at`. `reason` is that of a void, or of writing it off; `settled_at` is when it was open no more.
     """
 
     __tablename__ = "issued_invoices"
@@ -78,6 +78,7 @@ class IssuedInvoice(Base):
     due_on: Mapped[date]
     due_at: Mapped[datetime]
     time_zone: Mapped[str]
+    seller: Mapped[dict[str, Any]] = mapped_column(JSONB)
     buyer: Mapped[dict[str, Any]] = mapped_column(JSONB)
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     state: Mapped[str]
@@ -97,6 +98,19 @@ class IssuedInvoice(Base):
     def is_overdue(self, now: datetime) -> bool:
         """Whether it is open after its due day; `overdue` is the same in SQL."""
         return self.state == OPEN and self.due_at <= now
+
+
+class IssuedDocument(Base):
+    """The PDF of an invoice of ours, kept as it was rendered when it was issued. A trigger lets it never change."""
+
+    __tablename__ = "issued_documents"
+    __table_args__ = (CheckConstraint("sha256 = sha256(pdf)", name="sha256"),)
+
+    invoice_id: Mapped[UUID] = mapped_column(ForeignKey("issued_invoices.invoice_id"), primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    pdf: Mapped[bytes]
+    sha256: Mapped[bytes]
+    kept_at: Mapped[datetime]
 
 
 def overdue(now: datetime) -> ColumnElement[bool]:

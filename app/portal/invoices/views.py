@@ -14,7 +14,8 @@ from app.accounts import queries as accounts
 from app.accounts.reads import EXPORTED_BILLING, audit_read
 from app.invoices import queries
 from app.invoices.models import Invoice
-from app.invoices.offline.queries import find_issued
+from app.invoices.offline.keep import get_pdf, is_kept
+from app.invoices.offline.queries import find_issued, get_issued
 from app.invoices.parties import build_seller
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
@@ -27,9 +28,11 @@ from app.portal.invoices.view import build_invoice_view, build_view
 from app.portal.shell.issued import IssuedView, build_issued_view
 from app.portal.shell.people import get_org_id
 from app.web import csv_export
+from app.web.addresses import path_to
 from app.web.database import session
 from app.web.pages import render
 from app.web.paging import parse_instant_cursor
+from app.web.pdf import send_pdf
 from app.web.runtime import business_now, runtime
 
 invoices = Blueprint("invoices", __name__, url_prefix="/billing/usage")
@@ -68,6 +71,17 @@ def usage_csv() -> Response:
     return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
 
 
+@invoices.get("/invoices/<uuid:invoice_id>.pdf")
+def invoice_pdf(invoice_id: UUID) -> Response:
+    """The PDF of an invoice of ours, as it was issued. Audited."""
+    who = guards.caller()
+    org_id = get_org_id(who)
+    number = get_issued(session(), invoice_id, org_id).number
+    pdf = get_pdf(session(), org_id, invoice_id)
+    audit_read(who.actor, EXPORTED_BILLING, org_id)
+    return send_pdf(pdf, number)
+
+
 @invoices.get("/statement.pdf")
 def statement_pdf() -> Response:
     """The statement of the closed period that starts at `period`. Audited."""
@@ -99,7 +113,8 @@ def _read_issued(invoice: Invoice) -> IssuedView | None:
     issued = find_issued(session(), invoice.org_id, [invoice.id]).get(invoice.id)
     if issued is None:
         return None
-    return build_issued_view(issued, list_payments(session(), invoice.org_id, invoice.id), business_now())
+    pdf = path_to("invoices.invoice_pdf", invoice_id=str(invoice.id)) if is_kept(session(), invoice.id) else None
+    return build_issued_view(issued, list_payments(session(), invoice.org_id, invoice.id), business_now(), pdf)
 
 
 def _find_invoice(org_id: UUID) -> Invoice | None:

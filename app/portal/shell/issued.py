@@ -44,6 +44,7 @@ class IssuedView:
     lines: Sequence[tuple[str, str]]
     total: str
     payments: Sequence[PaymentRow]
+    pdf_href: str | None = None
 
 
 def describe_issued_state(issued: IssuedInvoice, now: datetime) -> Badge:
@@ -67,8 +68,10 @@ def describe_due(issued: IssuedInvoice, now: datetime) -> str:
     return f"Was due on {format_date(issued.due_on)}, {late} {'day' if late == 1 else 'days'} ago."
 
 
-def build_issued_view(issued: IssuedInvoice, payments: Sequence[BillingRecord], now: datetime) -> IssuedView:
-    """Build what a page shows of an invoice."""
+def build_issued_view(
+    issued: IssuedInvoice, payments: Sequence[BillingRecord], now: datetime, pdf_href: str | None = None
+) -> IssuedView:
+    """Build what a page shows of an invoice; `pdf_href` is where its PDF is, once it is there."""
     return IssuedView(
         number=issued.number,
         badge=describe_issued_state(issued, now),
@@ -79,6 +82,7 @@ def build_issued_view(issued: IssuedInvoice, payments: Sequence[BillingRecord], 
         lines=[(line["description"], format_amount(line["amount"], issued.currency)) for line in issued.lines],
         total=format_amount(issued.total, issued.currency),
         payments=[_build_payment(row, issued.time_zone) for row in payments],
+        pdf_href=pdf_href,
     )
 
 
@@ -89,6 +93,8 @@ def format_date(day: date) -> str:
 
 def _list_facts(issued: IssuedInvoice) -> Iterator[tuple[str, str]]:
     yield "Billed to", describe_buyer(issued.buyer)
+    if issued.buyer["order_number"]:
+        yield "Purchase order", issued.buyer["order_number"]
     yield "Issued", format_date(issued.issued_on)
     yield "Due", format_date(issued.due_on)
     yield "Total", format_amount(issued.total, issued.currency)
@@ -104,9 +110,7 @@ def _list_facts(issued: IssuedInvoice) -> Iterator[tuple[str, str]]:
 
 def describe_buyer(buyer: dict[str, Any]) -> str:
     """Name, address and tax id as the invoice was issued with them, in one line."""
-    address = buyer.get("address") or {}
-    parts = [buyer["name"], *(str(value) for value in address.values() if value), buyer.get("tax_id") or ""]
-    return ", ".join(part for part in parts if part)
+    return ", ".join([buyer["name"], *buyer["address"], *([buyer["tax_id"]] if buyer["tax_id"] else [])])
 
 
 def _build_payment(row: BillingRecord, zone: str) -> PaymentRow:

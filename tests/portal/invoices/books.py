@@ -13,8 +13,9 @@ from app.billing_runs.models import PeriodClose
 from app.catalog.queries import list_meters
 from app.invoices import queries
 from app.invoices.breakdown import store_rating
+from app.invoices.document import Party
 from app.invoices.models import OFFLINE, Invoice, InvoiceLine
-from app.invoices.offline.issue import Document, issue_invoice
+from app.invoices.offline.issue import InvoiceText, issue_invoice
 from app.invoices.service import InvoiceOpening, LineFacts, add_lines, finalize, open_invoice, write_lines
 from app.kit.actor import SYSTEM
 from app.kit.money import ZERO
@@ -79,11 +80,12 @@ def bills(
     invoice = open_invoice(session, InvoiceOpening(org.id, kind, charged[0].currency, charged[0].period_end), now)
     add_lines(session, invoice, charged)
     if kind == OFFLINE:
-        document = Document(
-            series=unique("TEST"), time_zone="UTC", buyer={"name": "High Tide"},
+        text = InvoiceText(
+            series=unique("TEST"), time_zone="UTC", seller=Party("Toll Ltd", ["12 Toll Street"]),
+            buyer=Party("High Tide", ["1 Quay"]),
             lines=[{"description": "API calls", "amount": line.amount} for line in charged],
         )  # fmt: skip
-        issue_invoice(session, invoice, document, actor=SYSTEM, now=now)
+        issue_invoice(session, invoice, text, actor=SYSTEM, now=now)
     elif status is not None:
         invoice.stripe_invoice_id = unique("in")
         session.add(_mirror(org, invoice, charged, status, **facts))
