@@ -136,7 +136,10 @@ ACCESS: dict[str, Rule] = {
     "admin_api.list_billing_runs": key("admin:read"),
     "admin_api.list_inbox": key("admin:read"),
     "admin_api.list_orgs": key("admin:read"),
+    "admin_api.list_our_invoices": key("admin:read"),
     "admin_api.list_overrides": key("admin:read"),
+    "admin_api.put_invoice_payment": key("admin:write"),
+    "admin_api.put_invoice_terms": key("admin:write"),
     "admin_api.put_override": key("admin:write"),
     "admin_api.put_restriction": key("admin:write"),
     "admin_api.put_subscription": key("admin:write"),
@@ -144,4 +147,6 @@ ACCESS: dict[str, Rule] = {
     "admin_api.show_org": key("admin:read"),
     "admin_api.top": key("admin:read"),
     "admin_api.usage_analytics": key("admin:read"),
+    "admin_api.void_our_invoice": key("admin:write"),
+    "admin_api.write_off_our_invoice": key("admin:write"),
 }

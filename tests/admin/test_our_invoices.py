@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from app.billing_runs.run import run_billing
 from app.invoices.models import Invoice
 from app.invoices.offline.models import IssuedInvoice
 from app.invoices.offline.queries import get_issued
+from app.kit.ids import new_id
 from tests.admin.test_pages import press, read
 from tests.billing_runs.test_close import GRACE
 from tests.factories import unique
@@ -218,3 +220,51 @@ def test_another_org_does_not_find_the_invoice(scenario: Scenario) -> None:
     other = scenario.org()
     assert other.browser().get(f"/billing/usage?invoice={invoice_id}").status_code == 404
     assert scenario.client.get(f"/api/v1/invoices/{invoice_id}", headers=other.key).status_code == 404
+
+
+def call(scenario: Scenario, method: str, path: str, body: Any = None, status: int = 200, scope: str = "") -> Any:
+    headers = scenario.api(*([scope] if scope else ["admin:read", "admin:write"]))
+    answer = scenario.client.open(f"/api/v1/admin{path}", method=method, json=body, headers=headers)
+    assert answer.status_code == status, answer.text
+    return answer.get_json()
+
+
+def test_the_api_records_a_payment_once(scenario: Scenario) -> None:
+    org = scenario.org()
+    invoice_id, key = invoice(org).id, new_id()
+    path, sent = f"/invoices/{invoice_id}/payments/{key}", {"day": "2026-11-20", "amount": 2_500, "reference": "DE12"}
+    first, again = (call(scenario, "PUT", path, sent) for _ in range(2))
+    assert (first["recorded"], again["recorded"]) == (True, False)
+    assert first["invoice"] == again["invoice"]
+    assert (first["invoice"]["paid"], first["invoice"]["amount_due"]) == (2_500, 7_500)
+    other = f"/invoices/{invoice_id}/payments/{new_id()}"
+    assert call(scenario, "PUT", other, sent | {"amount": 7_501}, 400)["code"] == "invalid_request"
+    call(scenario, "PUT", other, sent, 403, scope="admin:read")
+    assert len(org.records) == 1
+
+
+def test_the_api_voids_writes_off_and_lists(scenario: Scenario) -> None:
+    first, second = (invoice(scenario.org()).id for _ in range(2))
+    reason = {"reason": "Wrong address"}
+    assert call(scenario, "POST", f"/invoices/{first}/void", reason)["state"] == "void"
+    assert call(scenario, "POST", f"/invoices/{first}/write-off", reason, 409)["code"] == "conflict"
+    assert call(scenario, "POST", f"/invoices/{second}/write-off", reason)["amount_due"] == 0
+    found = call(scenario, "GET", "/invoices?state=void&limit=200", scope="admin:read")
+    assert str(first) in [each["id"] for each in found["invoices"]]
+    assert {each["currency"] for each in found["owed"]} <= {"USD", "JPY"}
+    assert call(scenario, "GET", "/invoices?state=odd", status=400)["code"] == "invalid_request"
+    assert call(scenario, "POST", f"/invoices/{new_id()}/void", reason, 404)["code"] == "not_found"
+
+
+def test_the_api_sets_terms(scenario: Scenario) -> None:
+    org = scenario.org()
+    assert call(scenario, "PUT", f"/orgs/{org.id}/invoice-terms", {"days": 30}) == {"days": 30}
+    assert call(scenario, "PUT", f"/orgs/{org.id}/invoice-terms", {"days": 400}, 400)["code"] == "invalid_request"
+    assert call(scenario, "PUT", f"/orgs/{new_id()}/invoice-terms", {"days": 30}, 404)["code"] == "not_found"
+
+
+def test_a_members_key_cannot_settle_anything(scenario: Scenario) -> None:
+    org = scenario.org()
+    path = f"/api/v1/admin/invoices/{invoice(org).id}"
+    for act in ("void", "write-off"):
+        assert scenario.client.post(f"{path}/{act}", json={"reason": "Mine"}, headers=org.key).status_code == 403
