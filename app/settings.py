@@ -21,6 +21,7 @@ MAX_PORT = 65_535
 STRIPE = "https://api.stripe.com"
 STRIPE_PAGES = ("https://checkout.stripe.com", "https://billing.stripe.com", "https://invoice.stripe.com")
 _ORIGIN = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
+_SERIES = re.compile(r"[A-Z0-9]{1,12}", re.ASCII)
 
 
 class SettingsError(Exception):
@@ -71,6 +72,7 @@ class Settings:
     stripe_account: str | None = None
     grace: timedelta = timedelta(days=7)
     close_grace: timedelta = timedelta(hours=1)
+    invoice_series: str = "INV"
     is_background: bool = False
     statement_limit: timedelta | None = timedelta(seconds=5)
     # Costs and waits that no variable sets; tests lower them to run faster.
@@ -244,7 +246,16 @@ def _payments(read: Environment) -> dict[str, Any]:
         "stripe_account": read.optional("STRIPE_ACCOUNT"),
         "grace": timedelta(days=read.number("GRACE_DAYS", 7, most=365)),
         "close_grace": timedelta(minutes=read.number("CLOSE_GRACE_MINUTES", 60, most=24 * 60)),
+        "invoice_series": _series(read, "INVOICE_SERIES", "INV"),
     }
+
+
+def _series(read: Environment, name: str, default: str) -> str:
+    """What the numbers of a series of documents begin with."""
+    prefix = read.text(name, default)
+    if not _SERIES.fullmatch(prefix):
+        read.problems.append(f"{name} must be 1 to 12 capital letters and digits, such as {default}, not {prefix!r}")
+    return prefix
 
 
 def _stripe(settings: Settings) -> list[str]:

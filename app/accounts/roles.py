@@ -31,7 +31,7 @@ ORG_SCOPES: dict[str, str] = {
 
 STAFF_SCOPES: dict[str, str] = {
     "admin:read": "Read every organisation's usage and bills",
-    "admin:write": "Change every organisation's plan, overrides, credits and refunds, and void its usage",
+    "admin:write": "Change every organisation's plan, overrides, invoices, credits and refunds, and void its usage",
     "usage:correct": "Void recorded usage of every organisation",
 }
 

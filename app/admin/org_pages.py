@@ -19,6 +19,8 @@ from app.admin import org_payments, queries
 from app.admin.actors import actor_for
 from app.admin.billing_runs.view import build_close_row
 from app.admin.inbox.words import find_list_error
+from app.admin.offline.forms import TermsForm
+from app.admin.offline.view import get_org_invoices
 from app.admin.overrides.form import OverrideForm, build_override_form
 from app.admin.plans import AssignablePlan, assign_plan_and_move_usage, list_assignable_plans
 from app.admin.restrictions.form import RestrictionForm
@@ -159,6 +161,7 @@ def render_org_page(
     reason_form: ReasonForm | None = None,
     override_form: OverrideForm | None = None,
     restriction_form: RestrictionForm | None = None,
+    terms_form: TermsForm | None = None,
     status: int = 200,
 ) -> Response:
     """The page, with the form that was refused in place of an empty one. Raises `NotFound`."""
@@ -166,6 +169,7 @@ def render_org_page(
     if not rows:
         raise NotFound("There is no such organisation.")
     now = business_now()
+    ours = get_org_invoices(session(), org_id, rows[0].collection, now)
     usage, overrides = get_current_usage(session(), org_id, now), list_overrides(session(), org_id, now)
     return render(
         "admin/org.html",
@@ -186,6 +190,8 @@ def render_org_page(
             build_close_row(row, usage.time_zone)
             for row in list_closes(session(), CloseFilter(_EVER, org_id=org_id), _CLOSES)
         ],
+        ours=ours,
+        terms_form=terms_form or TermsForm(data={"terms_days": ours.days} if ours else None),
         list_error=find_list_error,
         plan_form=plan_form
         or _plan_form(list_assignable_plans(queries.list_offers(session())), _current_option(rows[0], usage)),

@@ -55,7 +55,8 @@ ORDER BY org.id DESC LIMIT :limit
 _ORG = """
 SELECT org.id, org.name, org.time_zone, org.currency, org.created_at, org.suspended_at,
        plan.name AS plan, plan.key AS plan_key, pv.number AS plan_version, pv.id AS plan_version_id,
-       subscription.state, subscription.interval, subscription.currency AS paid_in, subscription.started_at,
+       subscription.state, subscription.collection, subscription.interval, subscription.currency AS paid_in,
+       subscription.started_at,
        subscription.billing_ends_at, subscription.limited_at, subscription.restriction_lifted_until,
        member.role, member.created_at AS joined_at,
        person.id AS user_id, person.name AS user_name, person.email{more}
@@ -85,6 +86,7 @@ FROM catalog_newest newest JOIN catalog_features feature ON feature.plan_version
 GROUP BY feature.key ORDER BY label
 """)
 _NAMES = text("SELECT id, name FROM accounts_users WHERE id = ANY (:ids)")
+_ORG_NAMES = text("SELECT id, name FROM accounts_orgs WHERE id = ANY (:ids)")
 
 # A meter's totals over the days: overall and by plan, kind and provider; a version's id becomes its plan's name. Events
 # without a value have a row of their own, and values beyond the limit share one.
@@ -170,6 +172,11 @@ def list_features(session: Session) -> Rows:
 def list_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
     """The names of users by id; API keys among the ids have none."""
     return {row.id: row.name for row in session.execute(_NAMES, {"ids": list(ids)})} if ids else {}
+
+
+def list_org_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
+    """The names of organisations by id."""
+    return {row.id: row.name for row in session.execute(_ORG_NAMES, {"ids": list(ids)})} if ids else {}
 
 
 def _literal(search: str) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, timedelta
 from flask import Blueprint, Response, request
 
 from app.admin import queries
+from app.admin.offline.view import get_overdue
 from app.admin.overview import build_overview, parse_days
 from app.admin.owing import list_owing
 from app.catalog import queries as catalog
@@ -48,7 +49,7 @@ def index() -> Response:
         now=now,
         wall=wall,
     )
-    return render("admin/overview.html", view=view, owing=list_owing(session(), now))
+    return render("admin/overview.html", view=view, owing=list_owing(session(), now), ours=get_overdue(session(), now))
 
 
 @pages.get("/admin/orgs")

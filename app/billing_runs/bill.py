@@ -6,29 +6,29 @@ found by our ids in its metadata.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.billing_runs import issue
+from app.billing_runs.choose import choose_lines
 from app.billing_runs.collector import NOBODY, STRIPE, Collector, find_collector
 from app.billing_runs.discounts import find_discounts
 from app.billing_runs.models import PeriodClose
+from app.billing_runs.offline import issue_waiting
 from app.billing_runs.renewals import find_and_hold
 from app.invoices import queries
 from app.invoices.discounts import read_percentages
-from app.invoices.models import MANUAL, OFFLINE, InvoiceLine
+from app.invoices.models import MANUAL
 from app.invoices.service import InvoiceOpening, add_lines, open_invoice
 from app.kit.periods import Period
 from app.payments.locks import org_turn
 from app.stripe_gateway import Gateway
 from app.stripe_gateway.invoice_items import smallest_charge
 from app.subscriptions.close import PeriodKey
-from app.subscriptions.periods import lock_usage
 from app.web.database import transaction
 
 _FINISH = text("""
@@ -54,7 +54,7 @@ class RatedPeriod:
     replays: int
 
 
-def bill_period(gw: Gateway | None, key: PeriodKey, now: datetime) -> None:
+def bill_period(gw: Gateway | None, key: PeriodKey, now: datetime, grace: timedelta) -> None:
     """Bill a rated period. Idempotent; raises what keeps it from being finished, to be tried again.
 
     Opens its own transactions. Without a gateway only what needs no Stripe is billed.
@@ -64,7 +64,7 @@ def bill_period(gw: Gateway | None, key: PeriodKey, now: datetime) -> None:
         if due is None:
             return
         if due.collector.how != STRIPE:
-            _bill_here(session, key, due, now)
+            _bill_here(session, key, due, now, grace)
             return
     if gw is None:
         return
@@ -97,36 +97,15 @@ def _load_due(session: Session, key: PeriodKey) -> RatedPeriod | None:
     return RatedPeriod(period, collector, currency, total, held is not None, close.replays)
 
 
-def choose_lines(waiting: Sequence[InvoiceLine], discounts: Mapping[UUID, int] | None = None) -> list[InvoiceLine]:
-    """Choose the waiting lines for an invoice: those above zero, and those below as long as the sum is not negative.
-
-    What counts is what `discounts` leave of them. A negative line that is more than the usage beside it waits for more.
-    """
-    left = {line.id: line.amount - (discounts or {}).get(line.id, 0) for line in waiting}
-    chosen = [line for line in waiting if line.amount > 0]
-    room = sum(left[line.id] for line in chosen)
-    for line in waiting:
-        if line.amount < 0 <= room + left[line.id]:
-            chosen.append(line)
-            room += left[line.id]
-    return chosen
-
-
 def _find_currency(session: Session, key: PeriodKey) -> str:
     lines = queries.list_period_lines(session, *key)
     return lines[0].currency if lines else "USD"
 
 
-def _bill_here(session: Session, key: PeriodKey, due: RatedPeriod, now: datetime) -> None:
-    """What nobody collects has no amount; what we collect ourselves goes on an invoice of ours.
-
-    Under the usage lock: of two runs, one finds the lines.
-    """
-    lock_usage(session, key.org_id)
-    waiting = choose_lines(queries.list_waiting_lines(session, key.org_id, due.currency, key.starts_at))
-    if waiting and due.collector.how != NOBODY:
-        opening = InvoiceOpening(key.org_id, OFFLINE, due.currency, due.period.end)
-        add_lines(session, open_invoice(session, opening, now), waiting)
+def _bill_here(session: Session, key: PeriodKey, due: RatedPeriod, now: datetime, grace: timedelta) -> None:
+    """What nobody collects has no amount; what we collect ourselves goes on an invoice of ours."""
+    if due.collector.how != NOBODY:
+        issue_waiting(session, key.org_id, due.period.end, now, grace=grace)
     _mark_billed(session, key, now)
 
 

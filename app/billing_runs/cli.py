@@ -14,6 +14,7 @@ from sqlalchemy import Row
 from app.billing_runs.proof.run import prove_periods
 from app.billing_runs.queries import CloseFilter, list_closes, list_left_over
 from app.billing_runs.tasks import close_periods
+from app.invoices.offline.queries import sum_owed
 from app.payments.cli import background_gateway
 from app.statements.wording import format_amount
 from app.web.database import transaction
@@ -36,7 +37,7 @@ def close(org_id: UUID | None) -> None:
         report = close_periods(org_id)
     click.echo(
         f"{len(report.orgs)} organisations: {len(report.rated)} periods rated, {len(report.billed)} billed,"
-        f" {len(report.waiting)} wait, {len(report.errors)} failed"
+        f" {len(report.invoiced)} fees invoiced, {len(report.waiting)} wait, {len(report.errors)} failed"
     )
     for key, why in report.errors.items():
         click.echo(f"failed  {key.org_id}  {key.starts_at:%Y-%m-%d}  {why}", err=True)
@@ -46,19 +47,25 @@ def close(org_id: UUID | None) -> None:
 @group.command("report")
 @click.option("--days", default=31, show_default=True, help="How far back.")
 def report(days: int) -> None:
-    """List the closed periods, what their usage came to, what is not finished, and what no invoice will bill.
+    """List the closed periods, what their usage came to, what is not finished, left over, or open on our own invoices.
 
     Example: flask billing report --days 7
     """
     with transaction() as session:
-        rows = list_closes(session, CloseFilter(business_now() - timedelta(days=days)), MOST)
-        left = list_left_over(session, business_now(), MOST)
+        now = business_now()
+        rows = list_closes(session, CloseFilter(now - timedelta(days=days)), MOST)
+        left, owed = list_left_over(session, now, MOST), sum_owed(session, now)
     for row in rows:
         click.echo(_describe(row))
     click.echo(f"{len(rows)} periods")
     for row in left:
         amount = format_amount(row.amount, row.currency)
         click.echo(f"left over  {row.name}  {amount}  the organisation pays in {row.running_currency} now")
+    for row in owed:
+        click.echo(
+            f"our invoices: {format_amount(row.owed, row.currency)} open in {row.invoices},"
+            f" {format_amount(row.overdue, row.currency)} overdue in {row.overdue_invoices}"
+        )
 
 
 @group.command("verify")
@@ -90,6 +97,6 @@ def verify(org_id: UUID | None, at: datetime | None) -> None:
 def _describe(row: Row[Any]) -> str:
     amount = format_amount(row.amount, row.currency) if row.currency else "-"
     state = "billed" if row.billed_at else "rated" if row.rated_at else "open"
-    where = row.stripe_invoice_id or row.kind or ""
+    where = row.stripe_invoice_id or row.number or row.kind or ""
     error = f"  {row.error} ({row.failures} times)" if row.error else ""
     return f"{row.period_start:%Y-%m-%d}  {row.period_end:%Y-%m-%d}  {row.name}  {amount}  {state}  {where}{error}"

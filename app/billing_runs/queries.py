@@ -22,7 +22,8 @@ _SHOWN = """
 # With the org, what its usage came to, and the invoice that it stands on.
 _REPORT = """
 SELECT org.name, close.org_id, close.period_start, close.period_end, close.rated_at, close.billed_at, close.failures,
-       close.error, line.currency, line.amount, line.kind, line.stripe_invoice_id
+       close.error, line.currency, line.amount, line.kind, line.stripe_invoice_id,
+       line.number
 FROM period_closes close
 JOIN accounts_orgs org ON org.id = close.org_id
 LEFT JOIN LATERAL (SELECT * FROM invoices_usage(close.org_id, close.period_start)) line ON true

@@ -14,6 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.billing_runs import queries
 from app.billing_runs.bill import bill_period, finish_unbillable
 from app.billing_runs.failures import note_failure
+from app.billing_runs.fees import list_fees_due
+from app.billing_runs.offline import issue_waiting
 from app.billing_runs.rate import RatedPeriods, rate_periods
 from app.billing_runs.renewals import hold_renewal, list_ended
 from app.kit.batches import batched
@@ -32,17 +34,21 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class RunReport:
-    """What a run did: the periods it rated and finished, those that wait, and errors by period."""
+    """What a run did: the periods it rated and finished, those that wait, and errors by period.
+
+    `invoiced` are the orgs that it invoiced for a billing period apart from a close; errors of those are keyed by when.
+    """
 
     rated: list[PeriodKey] = field(default_factory=list)
     billed: list[PeriodKey] = field(default_factory=list)
+    invoiced: list[UUID] = field(default_factory=list)
     waiting: dict[PeriodKey, str] = field(default_factory=dict)
     errors: dict[PeriodKey, str] = field(default_factory=dict)
 
     @property
     def orgs(self) -> set[UUID]:
         """The orgs of which something was rated or billed."""
-        return {key.org_id for key in (*self.rated, *self.billed)}
+        return {key.org_id for key in (*self.rated, *self.billed)} | {*self.invoiced}
 
 
 def run_billing(gw: Gateway | None, now: datetime, grace: timedelta, org_id: UUID | None = None) -> RunReport:
@@ -65,9 +71,19 @@ def run_billing(gw: Gateway | None, now: datetime, grace: timedelta, org_id: UUI
         report.billed += finish_unbillable(session, now, org_id)
         rated = queries.list_unbilled(session, MOST, org_id)
     for key in rated:
-        if _attempt(report, key, partial(bill_period, gw, key, now), now):
+        if _attempt(report, key, partial(bill_period, gw, key, now, grace), now):
             report.billed.append(key)
+    with transaction() as session:
+        fees = list_fees_due(session, now, grace, MOST, org_id)
+    for each in fees:
+        if _attempt(report, PeriodKey(each, now), partial(_invoice_fees, each, now, grace), now):
+            report.invoiced.append(each)
     return report
+
+
+def _invoice_fees(org_id: UUID, now: datetime, grace: timedelta) -> None:
+    with transaction() as session:
+        issue_waiting(session, org_id, now, now, grace=grace)
 
 
 def _rate(report: RunReport, keys: Sequence[PeriodKey], now: datetime) -> None:

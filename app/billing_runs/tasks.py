@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from app.billing_runs.fees import find_next_fee
 from app.billing_runs.run import MOST, RunReport, run_billing
 from app.billing_runs.settle import settle_drafts
 from app.payments.gateway import get_gateway, payments_on
@@ -19,12 +20,13 @@ RUN_SECONDS = 30.0
 
 
 def close_due() -> int:
-    """Close what is due, in runs until no more is or half a minute is over; returns how many were rated or billed."""
+    """Close what is due, in runs until no more is or half a minute is over; returns how much was done."""
     until, done = time.monotonic() + RUN_SECONDS, 0
     while True:
         report = close_periods()
-        done += len(report.rated) + len(report.billed)
-        if max(len(report.rated), len(report.billed)) < MOST or time.monotonic() >= until:
+        found = len(report.rated), len(report.billed), len(report.invoiced)
+        done += sum(found)
+        if max(found) < MOST or time.monotonic() >= until:
             return done
 
 
@@ -47,5 +49,11 @@ def _find_next_close(session: Session, after: datetime, until: datetime) -> date
 
 TASKS: dict[str, Callable[..., object]] = {"billing_runs.close": close_due}
 SWEEPS = ("billing_runs.close",)
-FALLING_DUE = (_find_next_close,)
+
+
+def _find_next_fee(session: Session, after: datetime, until: datetime) -> datetime | None:
+    return find_next_fee(session, after, until, runtime().settings.close_grace)
+
+
+FALLING_DUE = (_find_next_close, _find_next_fee)
 PERIODIC: list[tuple[str, str]] = [("* * * * *", "billing_runs.close")]

@@ -1,4 +1,4 @@
-"""What a usage line is called on an invoice."""
+"""What a line is called on an invoice."""
 
 from __future__ import annotations
 
@@ -12,16 +12,31 @@ from app.accounts import queries as accounts
 from app.catalog import queries as catalog
 from app.catalog.models import Meter
 from app.invoices.discounts import PercentOff
-from app.invoices.models import LATE, InvoiceLine
+from app.invoices.models import FEE, LATE, InvoiceLine
 from app.kit.money import plain
+from app.payments.billing_records import INTERVAL_WORDS
 from app.statements.wording import format_span
 from app.web.filters import quantity
 
 
 def describe_lines(session: Session, org_id: UUID, lines: Sequence[InvoiceLine]) -> list[str]:
-    """Describe an org's lines: "API calls, 1-30 Nov 2026: 60,000, of which 50,000 are included"."""
+    """Describe an org's lines: "API calls, 1-30 Nov 2026: 60,000, of which 50,000 are included".
+
+    A fee: "Pro plan, monthly, 21 Nov - 20 Dec 2026".
+    """
     zone, meters = accounts.get_org(session, org_id).time_zone, catalog.get_meters_by_id(session)
-    return [_describe(line, meters, zone) for line in lines]
+    plans = catalog.get_plans_of_versions(session, {line.plan_version_id for line in lines if line.kind == FEE})
+    return [
+        _describe_fee(line, plans[line.plan_version_id].name, zone)
+        if line.kind == FEE
+        else _describe(line, meters, zone)
+        for line in lines
+    ]
+
+
+def _describe_fee(line: InvoiceLine, plan: str, zone: str) -> str:
+    days = format_span(line.period_start, line.period_end, zone)
+    return f"{plan} plan, {INTERVAL_WORDS[line.terms['interval']]}, {days}"
 
 
 def describe_discount(percentages: Sequence[PercentOff], words: str) -> str:

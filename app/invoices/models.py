@@ -17,16 +17,17 @@ from app.subscriptions.terms.resolver import NOT_COLLECTED
 
 RENEWAL, MANUAL, OFFLINE = "renewal", "manual", "offline"
 DRAFT, FINAL, DROPPED = "draft", "final", "dropped"
-USAGE, LATE, BEFORE_CHANGE = "usage", "late", "before_change"
+USAGE, LATE, BEFORE_CHANGE, FEE = "usage", "late", "before_change", "fee"
 _CURRENCY = "^[A-Z]{3}$"
 
 
 class Invoice(Base):
     """An invoice that carries usage lines: Stripe's own renewal, one that we make there, or ours (`offline`).
 
-    `boundary_at` is the end of the usage period whose close opened it. A draft becomes `final`, or is `dropped` where
-    Stripe's is gone or was finalised without any of its lines; they then wait for another. `discounts` are the
-    percentages that apply to its fee: coupon, and percent_off as text.
+    `boundary_at` is the end of the usage period whose close opened it; where a fee did, when it was due. What an
+    offline one says once it is final is an `IssuedInvoice`. A draft becomes `final`, or is `dropped` where
+    Stripe's is gone or was finalised without any of its lines; they then wait for another. `discounts`
+    are the percentages that apply to its fee: coupon, and percent_off as text.
     """
 
     __tablename__ = "invoices"
@@ -65,7 +66,8 @@ class Invoice(Base):
 class InvoiceLine(Base):
     """What a meter's usage of a closed period comes to before discounts; `late`: what usage recorded since then adds.
 
-    `before_change` is of no meter: what the usage before a change of plan came to beyond the whole period's.
+    `before_change` is of no meter: what the usage before a change of plan came to beyond the whole period's. Nor is
+    `fee`: a plan's price for a billing period, where we invoice it ourselves; its period is that one.
 
     `discount` is what its invoice takes off. `exact_amount`, `amount` and `discount` are in minor units.
     Quantities and amounts of a period's lines add up to its rating.
@@ -76,8 +78,8 @@ class InvoiceLine(Base):
 
     __tablename__ = "invoice_lines"
     __table_args__ = (
-        one_of("kind", (USAGE, LATE, BEFORE_CHANGE)),
-        CheckConstraint("(kind = 'before_change') = (meter_id IS NULL)", name="meter"),
+        one_of("kind", (USAGE, LATE, BEFORE_CHANGE, FEE)),
+        CheckConstraint("(kind IN ('before_change', 'fee')) = (meter_id IS NULL)", name="meter"),
         spelled("currency", _CURRENCY),
         one_of("reason", (NOT_COLLECTED,)),
         CheckConstraint("period_end > period_start", name="period"),
@@ -93,6 +95,8 @@ class InvoiceLine(Base):
             unique=True,
             postgresql_where=text("kind = 'usage'"),
         ),
+        # serves: which billing periods have their fee; enforces one each
+        Index("uq_invoice_lines_fee", "org_id", "period_start", unique=True, postgresql_where=text("kind = 'fee'")),
         # serves: what a closed period was billed so far
         Index(None, "org_id", "period_start"),
         # serves: the lines of an invoice
@@ -121,3 +125,13 @@ class InvoiceLine(Base):
     invoice_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoices.id"))
     discount: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     stripe_item_id: Mapped[str | None]
+
+
+class NumberSeries(Base):
+    """The last number that was given in a series of documents. See `numbering`; a trigger lets it grow by one only."""
+
+    __tablename__ = "number_series"
+    __table_args__ = (CheckConstraint("last > 0", name="last"),)
+
+    series: Mapped[str] = mapped_column(primary_key=True)
+    last: Mapped[int]

@@ -9,18 +9,22 @@ from uuid import UUID
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
-from app.invoices.models import DRAFT, DROPPED, Invoice, InvoiceLine
+from app.invoices.models import DRAFT, DROPPED, FEE, Invoice, InvoiceLine
 
 
 def list_period_lines(session: Session, org_id: UUID, period_start: datetime) -> list[InvoiceLine]:
-    """List the lines of a closed period, one per meter and kind."""
-    query = select(InvoiceLine).where(InvoiceLine.org_id == org_id, InvoiceLine.period_start == period_start)
+    """List the lines of a closed usage period, one per meter and kind."""
+    query = select(InvoiceLine).where(
+        InvoiceLine.org_id == org_id, InvoiceLine.period_start == period_start, InvoiceLine.kind != FEE
+    )
     return list(session.scalars(query.order_by(InvoiceLine.meter_id, InvoiceLine.kind)))
 
 
 def list_lines_of_periods(session: Session, org_id: UUID, starts: Collection[datetime]) -> list[InvoiceLine]:
-    """List the lines of closed periods, those with an amount first."""
-    query = select(InvoiceLine).where(InvoiceLine.org_id == org_id, InvoiceLine.period_start.in_(starts))
+    """List the lines of closed usage periods, those with an amount first."""
+    query = select(InvoiceLine).where(
+        InvoiceLine.org_id == org_id, InvoiceLine.period_start.in_(starts), InvoiceLine.kind != FEE
+    )
     return list(session.scalars(query.order_by(InvoiceLine.amount == 0, InvoiceLine.meter_id, InvoiceLine.kind)))
 
 
@@ -58,6 +62,15 @@ def sum_billed(session: Session, org_id: UUID, period_start: datetime, meter_id:
     )
     amount, discount = session.execute(query).one()
     return int(amount or 0), int(discount or 0)
+
+
+def list_all_waiting_lines(session: Session, org_id: UUID) -> list[InvoiceLine]:
+    """List the lines of the org with an amount that stand on no invoice yet, by currency, fees first, oldest first."""
+    query = select(InvoiceLine).where(
+        InvoiceLine.org_id == org_id, InvoiceLine.invoice_id.is_(None), InvoiceLine.amount != 0
+    )
+    order = (InvoiceLine.currency, InvoiceLine.kind != FEE, InvoiceLine.period_start, InvoiceLine.meter_id)
+    return list(session.scalars(query.order_by(*order)))
 
 
 def find_boundary_draft(session: Session, org_id: UUID, boundary_at: datetime) -> Invoice | None:

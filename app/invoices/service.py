@@ -38,6 +38,11 @@ def open_invoice(session: Session, opening: InvoiceOpening, now: datetime) -> In
     known = queries.find_boundary_draft(session, opening.org_id, opening.boundary_at)
     if known is not None:
         return known
+    return make_invoice(session, opening, now)
+
+
+def make_invoice(session: Session, opening: InvoiceOpening, now: datetime) -> Invoice:
+    """Make a draft, whatever others there are: the caller makes it final in the same transaction, or knows of none."""
     subscription_id, stripe_invoice_id = opening.stripe or (None, None)
     invoice = Invoice(
         id=new_id(),
@@ -138,7 +143,9 @@ def add_lines(
 
 
 def finalize(session: Session, invoice: Invoice, now: datetime) -> None:
-    """Mark a draft final: its lines are billed."""
+    """Mark a draft final: its lines are billed. Does nothing to one that is final."""
+    if invoice.state == FINAL:
+        return
     invoice.state, invoice.settled_at = FINAL, now
     session.flush()
 
@@ -156,6 +163,7 @@ def release(session: Session, invoice: Invoice, there: Mapping[UUID, str], now: 
         line.stripe_item_id = there.get(line.id)
         if line.stripe_item_id is None:
             line.invoice_id, line.discount = None, 0
+    session.flush()  # while the invoice is a draft: what is final keeps its lines
     invoice.state = FINAL if any(line.invoice_id for line in lines) else DROPPED
     invoice.settled_at = now
     session.flush()

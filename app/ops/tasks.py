@@ -7,6 +7,7 @@ from datetime import datetime
 
 from app.accounts import tasks as accounts
 from app.billing_runs import tasks as billing_runs
+from app.invoices import tasks as invoices
 from app.kit.queue import Due
 from app.mail import tasks as mail
 from app.metering import tasks as metering
@@ -15,11 +16,13 @@ from app.subscriptions import tasks as subscriptions
 from app.web import tasks as web
 from app.web.database import transaction
 
-ROOMS = (accounts, mail, subscriptions, metering, payments, billing_runs, web)
+ROOMS = (accounts, mail, subscriptions, metering, invoices, payments, billing_runs, web)
 SWEEP = "ops.sweep"
 MOST = 20
-SWEEPING = (metering, subscriptions, payments, billing_runs)
-FALLING_DUE: tuple[Due, ...] = (*subscriptions.FALLING_DUE, *payments.FALLING_DUE, *billing_runs.FALLING_DUE)
+SWEEPING = (metering, subscriptions, payments, billing_runs, invoices)
+FALLING_DUE: tuple[Due, ...] = (
+    *subscriptions.FALLING_DUE, *payments.FALLING_DUE, *billing_runs.FALLING_DUE, *invoices.FALLING_DUE,
+)  # fmt: skip
 
 
 def sweep() -> None:

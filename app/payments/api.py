@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.accounts.guards import acting_org, caller
+from app.invoices.offline.queries import find_issued
 from app.payments import examples, queries
 from app.payments.billing_summary import build_billing_answer, build_record_out, build_subscription_answer
 from app.payments.cancel import cancel_at_period_end, undo_cancel
@@ -118,7 +119,7 @@ def billing_history(query: BillingHistoryQuery) -> BillingHistoryAnswer:
     shown = rows[: query.limit]
     following = encode_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)) if len(rows) > query.limit else None
     numbers = _find_invoice_numbers(org_id, shown)
-    records = [build_record_out(row, numbers.get(row.invoice_id or "")) for row in shown]
+    records = [build_record_out(row, numbers.get(row.offline_invoice_id or row.invoice_id)) for row in shown]
     return BillingHistoryAnswer(records, _list_events(org_id, record_filter) if before is None else [], following)
 
 
@@ -131,6 +132,8 @@ def _list_events(org_id: UUID, record_filter: RecordFilter) -> list[Subscription
     ]
 
 
-def _find_invoice_numbers(org_id: UUID, rows: list[BillingRecord]) -> dict[str, str | None]:
+def _find_invoice_numbers(org_id: UUID, rows: list[BillingRecord]) -> dict[str | UUID | None, str | None]:
     ids = [row.invoice_id for row in rows if row.invoice_id]
-    return {key: invoice.number for key, invoice in queries.find_invoices_by_id(session(), org_id, ids).items()}
+    ours = find_issued(session(), org_id, {row.offline_invoice_id for row in rows if row.offline_invoice_id})
+    numbers: dict[str | UUID | None, str | None] = {key: issued.number for key, issued in ours.items()}
+    return numbers | {key: bill.number for key, bill in queries.find_invoices_by_id(session(), org_id, ids).items()}

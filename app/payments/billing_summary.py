@@ -92,6 +92,7 @@ def build_record_out(row: BillingRecord, number: str | None) -> RecordOut:
         card_brand=row.card_brand,
         card_last4=row.card_last4,
         failure=row.failure,
+        reference=row.reference,
         invoice_number=number,
         created_at=row.created_at,
         settled_at=row.settled_at,

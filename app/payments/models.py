@@ -19,7 +19,8 @@ from app.kit.db import Base
 PURPOSES = ("subscription", "card")
 CHECKOUT_STATES = ("opening", "open", "completed", "expired", "replaced", "failed")
 RECORD_STATES = ("pending", "completed", "failed", "refunded")
-REASONS = ("subscription_start", "subscription_renewal", "subscription_change", "usage", "one_off")
+REASONS = ("subscription_start", "subscription_renewal", "subscription_change", "usage", "one_off",
+           "offline_invoice")  # fmt: skip
 _LIVE = text("deleted_at IS NULL")
 _OPEN = text("state IN ('opening', 'open')")
 _RUNNING = text("ended_at IS NULL")
@@ -212,7 +213,8 @@ class StripeInvoice(Base):
 class BillingRecord(Base):
     """One payment: written as pending before the call to Stripe, then updated from Stripe. Minor units.
 
-    States only move forward: pending, failed, completed, refunded.
+    States only move forward: pending, failed, completed, refunded. A payment that staff recorded for an invoice of
+    ours (`offline_invoice_id`, with the bank's `reference`) is completed from the start, at the day it came.
     """
 
     __tablename__ = "billing_records"
@@ -225,9 +227,17 @@ class BillingRecord(Base):
         UniqueConstraint("checkout_id"),
         UniqueConstraint("invoice_id"),
         CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name="settled"),
+        CheckConstraint("length(reference) BETWEEN 1 AND 200", name="reference"),
+        CheckConstraint(
+            "(reason = 'offline_invoice') = (offline_invoice_id IS NOT NULL) AND "
+            "(offline_invoice_id IS NULL OR num_nonnulls(checkout_id, invoice_id, transaction_id) = 0)",
+            name="offline",
+        ),
         CheckConstraint("refunded BETWEEN 0 AND amount", name="refunded"),
         # serves: the billing history of an org, newest first, by page
         Index(None, "org_id", "created_at", "id"),
+        # serves: the payments of an invoice of ours
+        Index(None, "offline_invoice_id", postgresql_where=text("offline_invoice_id IS NOT NULL")),
         # serves: lookups by payment intent (refunds, disputes)
         Index(None, "transaction_id"),
         # serves: the sweep that resolves pending records
@@ -244,6 +254,8 @@ class BillingRecord(Base):
     currency: Mapped[str]
     checkout_id: Mapped[UUID | None] = mapped_column(ForeignKey("checkouts.id"))
     invoice_id: Mapped[str | None]
+    offline_invoice_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoices.id"))
+    reference: Mapped[str | None]
     transaction_id: Mapped[str | None]
     card_brand: Mapped[str | None]
     card_last4: Mapped[str | None]

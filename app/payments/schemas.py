@@ -144,7 +144,10 @@ class BillingHistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RecordOut(msgspec.Struct):
-    """A payment. `refunded` is the part of `amount` that was returned."""
+    """A payment. `refunded` is the part of `amount` that was returned.
+
+    `reference` is the bank's, of a payment of an invoice that we sent (`reason` is then `offline_invoice`).
+    """
 
     id: str
     state: str
@@ -156,6 +159,7 @@ class RecordOut(msgspec.Struct):
     card_brand: str | None
     card_last4: str | None
     failure: str | None
+    reference: str | None
     invoice_number: str | None
     created_at: Instant
     settled_at: Instant | None

@@ -149,13 +149,16 @@ CREATE TABLE billing_records (
     state text NOT NULL CONSTRAINT ck_billing_records_state CHECK (
         state IN ('pending', 'completed', 'failed', 'refunded')),
     reason text NOT NULL CONSTRAINT ck_billing_records_reason CHECK (
-        reason IN ('subscription_start', 'subscription_renewal', 'subscription_change', 'usage', 'one_off')),
+        reason IN ('subscription_start', 'subscription_renewal', 'subscription_change', 'usage', 'one_off',
+                   'offline_invoice')),
     description text NOT NULL,
     amount bigint NOT NULL CONSTRAINT ck_billing_records_amount CHECK (amount >= 0),
     refunded bigint NOT NULL DEFAULT 0,
     currency text NOT NULL CONSTRAINT ck_billing_records_currency CHECK (currency ~ '^[A-Z]{3}$'),
     checkout_id uuid CONSTRAINT fk_billing_records_checkout_id_checkouts REFERENCES checkouts (id),
     invoice_id text,
+    offline_invoice_id uuid,
+    reference text CONSTRAINT ck_billing_records_reference CHECK (length(reference) BETWEEN 1 AND 200),
     transaction_id text,
     card_brand text,
     card_last4 text CONSTRAINT ck_billing_records_card_last4 CHECK (card_last4 ~ '^[0-9]{4}$'),
@@ -166,10 +169,16 @@ CREATE TABLE billing_records (
     CONSTRAINT uq_billing_records_checkout_id UNIQUE (checkout_id),
     CONSTRAINT uq_billing_records_invoice_id UNIQUE (invoice_id),
     CONSTRAINT ck_billing_records_settled CHECK ((state = 'pending') = (settled_at IS NULL)),
+    CONSTRAINT ck_billing_records_offline CHECK (
+        (reason = 'offline_invoice') = (offline_invoice_id IS NOT NULL)
+        AND (offline_invoice_id IS NULL OR num_nonnulls(checkout_id, invoice_id, transaction_id) = 0)),
     CONSTRAINT ck_billing_records_refunded CHECK (refunded BETWEEN 0 AND amount)
 );
 -- serves: the billing history of an org, newest first, by page
 CREATE INDEX ix_billing_records_org_id_created_at_id ON billing_records (org_id, created_at, id);
+-- serves: the payments of an invoice of ours
+CREATE INDEX ix_billing_records_offline_invoice_id ON billing_records (offline_invoice_id)
+    WHERE offline_invoice_id IS NOT NULL;
 -- serves: what Stripe says of a payment intent (refunds, disputes)
 CREATE INDEX ix_billing_records_transaction_id ON billing_records (transaction_id);
 -- serves: the sweep that resolves what is pending by asking

@@ -38,7 +38,7 @@ CREATE TABLE invoice_lines (
     id uuid CONSTRAINT pk_invoice_lines PRIMARY KEY,
     org_id uuid NOT NULL CONSTRAINT fk_invoice_lines_org_id_orgs REFERENCES orgs (id),
     kind text NOT NULL CONSTRAINT ck_invoice_lines_kind CHECK (
-        kind IN ('usage', 'late', 'before_change')),
+        kind IN ('usage', 'late', 'before_change', 'fee')),
     meter_id integer CONSTRAINT fk_invoice_lines_meter_id_meters REFERENCES meters (id),
     period_start timestamptz NOT NULL,
     period_end timestamptz NOT NULL,
@@ -57,7 +57,7 @@ CREATE TABLE invoice_lines (
     invoice_id uuid CONSTRAINT fk_invoice_lines_invoice_id_invoices REFERENCES invoices (id),
     discount bigint NOT NULL DEFAULT 0,
     stripe_item_id text,
-    CONSTRAINT ck_invoice_lines_meter CHECK ((kind = 'before_change') = (meter_id IS NULL)),
+    CONSTRAINT ck_invoice_lines_meter CHECK ((kind IN ('before_change', 'fee')) = (meter_id IS NULL)),
     CONSTRAINT ck_invoice_lines_period CHECK (period_end > period_start),
     CONSTRAINT ck_invoice_lines_item CHECK (stripe_item_id IS NULL OR invoice_id IS NOT NULL),
     CONSTRAINT ck_invoice_lines_discount CHECK (discount BETWEEN least(amount, 0) AND greatest(amount, 0)),
@@ -65,15 +65,101 @@ CREATE TABLE invoice_lines (
 );
 -- serves: the lines of a period; and lets a meter have one for what was counted when it was closed
 CREATE UNIQUE INDEX uq_invoice_lines_usage ON invoice_lines (org_id, period_start, meter_id) WHERE kind = 'usage';
+-- serves: which billing periods have their fee; and lets each have one
+CREATE UNIQUE INDEX uq_invoice_lines_fee ON invoice_lines (org_id, period_start) WHERE kind = 'fee';
 -- serves: what a closed period was billed so far
 CREATE INDEX ix_invoice_lines_org_id_period_start ON invoice_lines (org_id, period_start);
 -- serves: the lines of an invoice
 CREATE INDEX ix_invoice_lines_invoice_id ON invoice_lines (invoice_id) WHERE invoice_id IS NOT NULL;
 -- serves: the lines of an org that wait for an invoice
 CREATE INDEX ix_invoice_lines_waiting ON invoice_lines (org_id) WHERE invoice_id IS NULL AND amount <> 0;
+
+-- The last number given in each series of our own documents.
+CREATE TABLE number_series (
+    series text CONSTRAINT pk_number_series PRIMARY KEY,
+    last integer NOT NULL CONSTRAINT ck_number_series_last CHECK (last > 0)
+);
+
+-- Within how many days an org pays our own invoices, where staff agreed other terms than the usual ones.
+CREATE TABLE invoice_terms (
+    org_id uuid CONSTRAINT pk_invoice_terms PRIMARY KEY CONSTRAINT fk_invoice_terms_org_id_orgs REFERENCES orgs (id),
+    days integer NOT NULL CONSTRAINT ck_invoice_terms_days CHECK (days BETWEEN 0 AND 365),
+    set_at timestamptz NOT NULL
+);
+
+-- Our own invoices, as they were issued, and what has become of them since.
+CREATE TABLE issued_invoices (
+    invoice_id uuid CONSTRAINT pk_issued_invoices PRIMARY KEY
+        CONSTRAINT fk_issued_invoices_invoice_id_invoices REFERENCES invoices (id),
+    org_id uuid NOT NULL CONSTRAINT fk_issued_invoices_org_id_orgs REFERENCES orgs (id),
+    number text NOT NULL,
+    series text NOT NULL CONSTRAINT fk_issued_invoices_series_number_series REFERENCES number_series (series),
+    ordinal integer NOT NULL CONSTRAINT ck_issued_invoices_ordinal CHECK (ordinal > 0),
+    currency text NOT NULL CONSTRAINT ck_issued_invoices_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    total bigint NOT NULL CONSTRAINT ck_issued_invoices_total CHECK (total >= 0),
+    issued_at timestamptz NOT NULL,
+    issued_on date NOT NULL,
+    due_on date NOT NULL CONSTRAINT ck_issued_invoices_due_on CHECK (due_on >= issued_on),
+    due_at timestamptz NOT NULL,
+    time_zone text NOT NULL,
+    seller jsonb NOT NULL,
+    buyer jsonb NOT NULL,
+    lines jsonb NOT NULL,
+    state text NOT NULL CONSTRAINT ck_issued_invoices_state CHECK (state IN ('open', 'paid', 'void', 'written_off')),
+    paid bigint NOT NULL DEFAULT 0 CONSTRAINT ck_issued_invoices_paid CHECK (paid >= 0),
+    credited bigint NOT NULL DEFAULT 0 CONSTRAINT ck_issued_invoices_credited CHECK (credited >= 0),
+    remaining bigint GENERATED ALWAYS AS (total - paid - credited) STORED,
+    reason text CONSTRAINT ck_issued_invoices_reason CHECK (length(reason) BETWEEN 1 AND 500),
+    settled_at timestamptz,
+    mails integer NOT NULL DEFAULT 0 CONSTRAINT ck_issued_invoices_mails CHECK (mails >= 0),
+    next_mail_at timestamptz,
+    CONSTRAINT uq_issued_invoices_number UNIQUE (number),
+    CONSTRAINT uq_issued_invoices_series UNIQUE (series, ordinal),
+    CONSTRAINT ck_issued_invoices_remaining CHECK (remaining >= 0),
+    CONSTRAINT ck_issued_invoices_settled CHECK ((state = 'open') = (settled_at IS NULL)),
+    CONSTRAINT ck_issued_invoices_all_paid CHECK ((state = 'paid') = (remaining = 0 AND state <> 'void')),
+    CONSTRAINT ck_issued_invoices_void CHECK (state <> 'void' OR paid + credited = 0),
+    CONSTRAINT ck_issued_invoices_explained CHECK (state NOT IN ('void', 'written_off') OR reason IS NOT NULL),
+    CONSTRAINT ck_issued_invoices_next_mail CHECK (next_mail_at IS NULL OR state = 'open')
+);
+-- serves: the invoices of an org, newest first
+CREATE INDEX ix_issued_invoices_org_id_issued_at ON issued_invoices (org_id, issued_at, invoice_id);
+-- serves: what is owed, the longest overdue first
+CREATE INDEX ix_issued_invoices_open ON issued_invoices (due_at, invoice_id) WHERE state = 'open';
+-- serves: staff's list of all, newest first
+CREATE INDEX ix_issued_invoices_issued_at ON issued_invoices (issued_at, invoice_id);
+-- serves: the sweep that sends the next email
+CREATE INDEX ix_issued_invoices_next_mail_at ON issued_invoices (next_mail_at) WHERE next_mail_at IS NOT NULL;
+
+-- The PDF of each invoice of ours, as it was rendered when it was issued.
+CREATE TABLE issued_documents (
+    invoice_id uuid CONSTRAINT pk_issued_documents PRIMARY KEY
+        CONSTRAINT fk_issued_documents_invoice_id_issued_invoices REFERENCES issued_invoices (invoice_id),
+    org_id uuid NOT NULL CONSTRAINT fk_issued_documents_org_id_orgs REFERENCES orgs (id),
+    pdf bytea NOT NULL,
+    sha256 bytea NOT NULL CONSTRAINT ck_issued_documents_sha256 CHECK (sha256 = sha256(pdf)),
+    kept_at timestamptz NOT NULL
+);
 """
 
 GUARDS = """
+CREATE TRIGGER invoices_stay BEFORE UPDATE ON invoices FOR EACH ROW
+    WHEN (OLD.state <> 'draft' AND OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION invoice_is_final();
+CREATE TRIGGER invoices_kept BEFORE DELETE ON invoices FOR EACH ROW EXECUTE FUNCTION invoice_is_final();
+CREATE TRIGGER issued_invoices_stay BEFORE UPDATE ON issued_invoices FOR EACH ROW
+    WHEN (OLD.state = 'void' OR NEW.paid < OLD.paid OR NEW.credited < OLD.credited OR
+          (OLD.invoice_id, OLD.org_id, OLD.number, OLD.series, OLD.ordinal, OLD.currency, OLD.total, OLD.issued_at,
+           OLD.issued_on, OLD.due_on, OLD.due_at, OLD.time_zone, OLD.seller, OLD.buyer, OLD.lines)
+          IS DISTINCT FROM
+          (NEW.invoice_id, NEW.org_id, NEW.number, NEW.series, NEW.ordinal, NEW.currency, NEW.total, NEW.issued_at,
+           NEW.issued_on, NEW.due_on, NEW.due_at, NEW.time_zone, NEW.seller, NEW.buyer, NEW.lines))
+    EXECUTE FUNCTION issued_invoice_is_final();
+CREATE TRIGGER issued_invoices_kept BEFORE DELETE ON issued_invoices FOR EACH ROW
+    EXECUTE FUNCTION issued_invoice_is_final();
+CREATE TRIGGER issued_documents_stay BEFORE UPDATE OR DELETE ON issued_documents FOR EACH ROW
+    EXECUTE FUNCTION issued_document_is_final();
+CREATE TRIGGER invoice_lines_move BEFORE UPDATE OF invoice_id ON invoice_lines FOR EACH ROW
+    WHEN (OLD.invoice_id IS DISTINCT FROM NEW.invoice_id) EXECUTE FUNCTION invoice_line_moves();
 CREATE TRIGGER invoice_lines_stay BEFORE UPDATE ON invoice_lines FOR EACH ROW
     WHEN ((OLD.id, OLD.org_id, OLD.kind, OLD.meter_id, OLD.period_start, OLD.period_end, OLD.quantity, OLD.imported,
            OLD.events, OLD.currency, OLD.exact_amount, OLD.amount, OLD.reason, OLD.terms, OLD.breakdown)
@@ -83,15 +169,31 @@ CREATE TRIGGER invoice_lines_stay BEFORE UPDATE ON invoice_lines FOR EACH ROW
     EXECUTE FUNCTION invoice_line_is_final();
 CREATE TRIGGER invoice_lines_kept BEFORE DELETE ON invoice_lines FOR EACH ROW
     EXECUTE FUNCTION invoice_line_is_final();
+CREATE TRIGGER number_series_leave_no_gap BEFORE UPDATE ON number_series FOR EACH ROW
+    WHEN (NEW.series <> OLD.series OR NEW.last <> OLD.last + 1) EXECUTE FUNCTION number_series_has_no_gap();
+CREATE TRIGGER number_series_kept BEFORE DELETE ON number_series FOR EACH ROW
+    EXECUTE FUNCTION number_series_has_no_gap();
+"""
+
+# A payment that staff record names the invoice that it pays.
+RECORDS = """
+ALTER TABLE billing_records ADD CONSTRAINT fk_billing_records_offline_invoice_id_invoices
+    FOREIGN KEY (offline_invoice_id) REFERENCES invoices (id);
 """
 
 
 def upgrade() -> None:
     op.execute(TABLES)
-    create_functions(op.get_bind(), "invoice_line_is_final")
+    create_functions(
+        op.get_bind(), "invoice_is_final", "issued_document_is_final", "issued_invoice_is_final",
+        "invoice_line_is_final", "invoice_line_moves",
+        "number_series_has_no_gap",
+    )  # fmt: skip
+    op.execute(RECORDS)
     op.execute(GUARDS)
 
 
 def downgrade() -> None:
     drop_functions(op.get_bind(), "invoices")
-    op.execute("DROP TABLE invoice_lines, invoices")
+    op.execute("ALTER TABLE billing_records DROP CONSTRAINT fk_billing_records_offline_invoice_id_invoices")
+    op.execute("DROP TABLE issued_documents, issued_invoices, invoice_terms, number_series, invoice_lines, invoices")

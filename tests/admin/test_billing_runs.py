@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from app.invoices.offline.queries import get_issued
 from tests import factories
 from tests.pages import text_of
 from tests.portal.invoices.books import Used, bills, closes, month
@@ -56,14 +57,15 @@ def test_nobody_else_finds_the_page(scenario: Scenario) -> None:
 def test_each_close_says_what_it_came_to_and_where_it_is(scenario: Scenario) -> None:
     billed, ours, waits, free, rated = (scenario.org() for _ in range(5))
     invoice = bills(billed, closes(billed, month(10), Used("60000")))
-    bills(ours, closes(ours, month(10), Used("60000")), kind="offline", status=None)
+    issued = bills(ours, closes(ours, month(10), Used("60000")), kind="offline", status=None)
+    number = get_issued(scenario.session, issued.id).number
     closes(waits, month(10), Used("50030"))
     closes(free, month(10), Used("4"))
     closes(rated, month(10), Used("60000"), billed=False)
     page = read(scenario.staff())
     for org, words in (
         (billed, ("$100.00", ">Billed", str(invoice.stripe_invoice_id))),
-        (ours, ("$100.00", ">Not issued yet", "Our invoice")),
+        (ours, ("$100.00", ">Billed", number)),
         (waits, ("$0.30", ">Waiting", "Waits for the next invoice")), (free, ("$0.00", ">Nothing to bill", "–")),
         (rated, ("$100.00", ">Rated", "–")),
     ):  # fmt: skip
@@ -133,7 +135,7 @@ def test_the_api_has_the_same_report(scenario: Scenario) -> None:
     assert close | {"rated_at": ""} == {
         "org_id": str(org.id), "org": name, "period_start": "2026-10-01T00:00:00Z",
         "period_end": "2026-11-01T00:00:00Z", "rated_at": "", "billed_at": None, "amount": 10_000, "currency": "USD",
-        "invoice_kind": None, "stripe_invoice_id": None, "failures": 3, "error": ERROR,
+        "invoice_kind": None, "stripe_invoice_id": None, "number": None, "failures": 3, "error": ERROR,
     }  # fmt: skip
     assert answer["failing"] == answer["periods"] >= 1
     assert answer["unfinished"] >= 1

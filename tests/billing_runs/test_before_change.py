@@ -28,8 +28,11 @@ def use(scenario: Scenario, org: Org, count: int, meter: str) -> None:
 
 
 def amounts(scenario: Scenario, org: Org) -> dict[str, int]:
+    """What usage came to, by the kind of its lines."""
     found: dict[str, int] = {}
     for line in lines(scenario, org):
+        if line.kind == "fee":
+            continue
         found[line.kind] = found.get(line.kind, 0) + line.amount
     return found
 

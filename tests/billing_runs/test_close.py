@@ -230,7 +230,7 @@ def test_what_nobody_collects_is_rated_zero_and_says_so(scenario: Scenario) -> N
     assert (line.amount, line.reason, line.invoice_id) == (0, "not_collected", None)
 
 
-def test_an_offline_orgs_usage_waits_on_an_invoice_of_ours(scenario: Scenario) -> None:
+def test_an_offline_orgs_usage_is_on_an_invoice_of_ours(scenario: Scenario) -> None:
     plan = scenario.plan(policy="charge", allowance=50_000)
     org = scenario.org().on(plan)
     scenario.later(days=1)
@@ -238,8 +238,8 @@ def test_an_offline_orgs_usage_waits_on_an_invoice_of_ours(scenario: Scenario) -
     scenario.later(days=40)
     assert run(scenario, org).errors == {}
     [invoice] = invoices(scenario, org)
-    assert (invoice.kind, invoice.state, invoice.stripe_invoice_id) == ("offline", "draft", None)
-    [line] = [line for line in lines(scenario, org) if line.amount]
+    assert (invoice.kind, invoice.state, invoice.stripe_invoice_id) == ("offline", "final", None)
+    [line] = [line for line in lines(scenario, org) if line.meter_id and line.amount]
     assert (line.amount, line.invoice_id) == (10_000, invoice.id)
 
 

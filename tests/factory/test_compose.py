@@ -98,6 +98,7 @@ def test_compose_refuses_to_start_without(missing: str) -> None:
         ("STRIPE_WEBHOOK_SECRETS", ""),
         ("STRIPE_ACCOUNT", "mine"),
         ("GRACE_DAYS", "a week"),
+        ("INVOICE_SERIES", "inv-"),
         ("WEB_NODES", "0"),
         ("SMTP_PORT", "smtp"),
         ("EVENT_MAX_AHEAD_MINUTES", "61"),

@@ -265,6 +265,9 @@ def test_a_stand_in_is_refused_without_a_test_key(key: str) -> None:
         ("STRIPE_PAGE_HOSTS", "https://pay.example.com/c"),
         ("STRIPE_ACCOUNT", "canary"),
         ("GRACE_DAYS", "-1"),
+        ("INVOICE_SERIES", ""),
+        ("INVOICE_SERIES", "INV-2026"),
+        ("INVOICE_SERIES", "ABCDEFGHIJKLM"),
     ],
 )
 def test_a_wrong_setting_of_payments_is_refused_by_name_and_not_repeated(name: str, value: str) -> None:

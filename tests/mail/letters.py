@@ -6,6 +6,10 @@ AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BASE = {"name": "Ada", "link": "https://billing.example/x/Zm9v", "expires_at": AT, "at": AT}
 MONEY = BASE | {"org_name": "Acme & Sons", "plan": "the Pro plan"}
 DUNNED = MONEY | {"free": "the Free plan", "amount": "$49.00", "limited_at": AT, "confirm": False}
+INVOICED = BASE | {
+    "org_name": "Acme & Sons", "number": "INV-2026-0041", "total": "$149.00", "due": "$100.00",
+    "issued_on": "1 December 2026", "due_on": "15 December 2026",
+}  # fmt: skip
 CONFIRM = {"confirm": True, "link": "https://invoice.stripe.com/i/x"}
 CONTEXTS = {
     "verify_email": BASE,
@@ -34,5 +38,10 @@ CONTEXTS = {
         "taxed": "$26.45",
         "total": "$165.65",
     },
+    "invoice_issued": INVOICED
+    | {"lines": [("Pro plan, monthly, 1–31 Dec 2026", "$49.00"), ("API calls: 60,000", "$100.00")], "more": 2},
+    "invoice_overdue": INVOICED | {"days": 7, "partly": True},
+    "invoice_payment": INVOICED | {"amount": "$49.00", "paid_on": "10 December 2026", "left": "$100.00"},
+    "invoice_void": INVOICED,
     "subscription_ended": MONEY | {"free": "the Free plan"},
 }

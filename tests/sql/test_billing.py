@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.sql.conftest import NOW, Sql
 from tests.sql.test_subscriptions import published
@@ -85,4 +86,126 @@ def test_invoices_usage_adds_up_a_period_by_currency(sql: Sql) -> None:
     write_line(sql, org, version, 9, period_start=NOW, period_end=NOW + MONTH)
     sql.rows("UPDATE invoice_lines SET invoice_id = %s WHERE id = %s", invoice, line)
     found = sql.rows("SELECT * FROM invoices_usage(%s, %s) ORDER BY currency", org, NOW - MONTH)
-    assert found == [("EUR", 70, None, None), ("USD", 525, "manual", "in_1")]
+    assert found == [("EUR", 70, None, None, None), ("USD", 525, "manual", "in_1", None)]
+
+
+@pytest.mark.parametrize("statement", ["SET last = 9", "SET last = 7", "SET series = 'A-2027', last = 8"])
+def test_a_series_of_numbers_leaves_no_gap(sql: Sql, statement: str) -> None:
+    sql.insert("number_series", series="A-2026", last=7)
+    sql.rows("UPDATE number_series SET last = 8 WHERE series = 'A-2026'")
+    sql.rows("UPDATE number_series SET last = 9 WHERE series = 'A-2026'")
+    error = sql.fails(RESTRICT, f"UPDATE number_series {statement} WHERE series = 'A-2026'")
+    assert "number_series_has_no_gap" in str(error.diag.context)
+
+
+def test_a_series_of_numbers_stays(sql: Sql) -> None:
+    sql.insert("number_series", series="B-2026", last=7)
+    sql.fails(RESTRICT, "DELETE FROM number_series WHERE series = 'B-2026'")
+
+
+def make_invoice(sql: Sql, org: UUID, **more: object) -> UUID:
+    invoice = uuid4()
+    facts = {"kind": "offline", "currency": "USD", "state": "draft", "boundary_at": NOW, "opened_at": NOW}
+    sql.insert("invoices", id=invoice, org_id=org, **(facts | more))
+    return invoice
+
+
+def issue(sql: Sql, org: UUID, state: str = "open") -> UUID:
+    """A final invoice of ours over 500."""
+    invoice, series = make_invoice(sql, org, state="final", settled_at=NOW), f"C-{uuid4().hex}"
+    sql.insert("number_series", series=series, last=1)
+    closed, reason = (None, None) if state == "open" else (NOW, "Mistake")
+    sql.insert(
+        "issued_invoices", invoice_id=invoice, org_id=org, number=f"{series}-1", series=series, ordinal=1,
+        currency="USD", total=500, issued_at=NOW, issued_on=NOW.date(), due_on=NOW.date(), due_at=NOW,
+        time_zone="UTC", seller="{}", buyer="{}", lines="[]", state=state, settled_at=closed, reason=reason,
+    )  # fmt: skip
+    return invoice
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE invoices SET currency = 'EUR' WHERE id = %s",
+        "UPDATE invoices SET state = 'draft', settled_at = NULL WHERE id = %s",
+        "DELETE FROM invoices WHERE id = %s",
+    ],
+)
+def test_invoice_is_final(sql: Sql, statement: str) -> None:
+    invoice = make_invoice(sql, sql.org(), state="final", settled_at=NOW)
+    assert "invoice_is_final" in str(sql.fails(RESTRICT, statement, invoice).diag.context)
+
+
+@pytest.mark.parametrize(
+    ("state", "statement"),
+    [
+        ("open", "UPDATE issued_invoices SET total = 1 WHERE invoice_id = %s"),
+        ("open", "UPDATE issued_invoices SET number = 'D' WHERE invoice_id = %s"),
+        ("open", "UPDATE issued_invoices SET paid = 100 WHERE invoice_id = %s;"),
+        ("void", "UPDATE issued_invoices SET state = 'open', settled_at = NULL WHERE invoice_id = %s"),
+        ("open", "DELETE FROM issued_invoices WHERE invoice_id = %s"),
+    ],
+)
+def test_issued_invoice_is_final(sql: Sql, state: str, statement: str) -> None:
+    """What is paid only grows; nothing else of it changes, and a void one stays as it is."""
+    invoice = issue(sql, sql.org(), state)
+    if "paid" in statement:
+        sql.rows("UPDATE issued_invoices SET paid = 200 WHERE invoice_id = %s", invoice)
+    assert "issued_invoice_is_final" in str(sql.fails(RESTRICT, statement.strip(";"), invoice).diag.context)
+
+
+def test_an_issued_invoice_is_paid_when_nothing_is_left_and_never_overpaid(sql: Sql) -> None:
+    check = "23514"  # check_violation
+    invoice = issue(sql, sql.org())
+    for change in (
+        "paid = 501",
+        "paid = 500",
+        "state = 'paid', settled_at = now()",
+        "state = 'void', settled_at = now()",
+    ):
+        sql.fails(check, f"UPDATE issued_invoices SET {change} WHERE invoice_id = %s", invoice)
+    sql.rows("UPDATE issued_invoices SET paid = 500, state = 'paid', settled_at = now() WHERE invoice_id = %s", invoice)
+
+
+def test_invoice_line_moves_from_waiting_to_a_draft_and_back(sql: Sql) -> None:
+    org, version = sql.org(), published(sql)
+    line, draft = write_line(sql, org, version, 500), make_invoice(sql, org)
+    for invoice in (draft, None, draft):
+        sql.rows("UPDATE invoice_lines SET invoice_id = %s WHERE id = %s", invoice, line)
+    final = issue(sql, org)
+    error = sql.fails(RESTRICT, "UPDATE invoice_lines SET invoice_id = %s WHERE id = %s", final, line)
+    assert "invoice_line_moves" in str(error.diag.context)
+    sql.rows("UPDATE invoices SET state = 'final', settled_at = now() WHERE id = %s", draft)
+    sql.fails(RESTRICT, "UPDATE invoice_lines SET invoice_id = NULL WHERE id = %s", line)
+
+
+def test_a_void_invoice_of_ours_lets_its_lines_go(sql: Sql) -> None:
+    org, version = sql.org(), published(sql)
+    line = write_line(sql, org, version, 500)
+    invoice = issue(sql, org, "void")
+    sql.rows("ALTER TABLE invoice_lines DISABLE TRIGGER invoice_lines_move")
+    sql.rows("UPDATE invoice_lines SET invoice_id = %s WHERE id = %s", invoice, line)
+    sql.rows("ALTER TABLE invoice_lines ENABLE TRIGGER invoice_lines_move")
+    sql.rows("UPDATE invoice_lines SET invoice_id = NULL WHERE id = %s", line)
+
+
+def test_invoices_fees_are_apart_from_usage(sql: Sql) -> None:
+    org, version = sql.org(), published(sql)
+    anchored = Jsonb({"anchor_at": NOW.isoformat(), "interval": "month"})
+    write_line(sql, org, version, 4_900, kind="fee", meter_id=None, terms=anchored)
+    write_line(sql, org, version, 25)
+    fees = sql.rows("SELECT period_start, anchor_at, amount, currency FROM invoices_fees WHERE org_id = %s", org)
+    assert fees == [(NOW - MONTH, NOW, 4_900, "USD")]
+    assert sql.rows("SELECT amount FROM invoices_usage(%s, %s)", org, NOW - MONTH) == [(25,)]
+    assert sql.rows("SELECT amount FROM invoices_billed WHERE org_id = %s", org) == [(25,)]
+
+
+@pytest.mark.parametrize("statement", ["UPDATE issued_documents SET kept_at = now()", "DELETE FROM issued_documents"])
+def test_issued_document_is_final(sql: Sql, statement: str) -> None:
+    org = sql.org()
+    invoice = issue(sql, org)
+    kept = "INSERT INTO issued_documents VALUES (%s, %s, %s, sha256(%s), now())"
+    sql.fails("23514", kept, invoice, org, b"%PDF-1", b"%PDF-2")
+    sql.rows(kept, invoice, org, b"%PDF-1", b"%PDF-1")
+    error = sql.fails(RESTRICT, f"{statement} WHERE invoice_id = %s", invoice)
+    assert "issued_document_is_final" in str(error.diag.context)

@@ -39,6 +39,9 @@ PUBLISHED = {
     "subscriptions_terms": "org_id meter_id period_start mentioned policy allowance hard_limit cap per_minute per_hour"
     " per_day charge_id sources valid_until",
     "subscriptions_superseded": "org_id period_start changed_at meter_id plan_version_id allowance charge_id",
+    "subscriptions_offline": "org_id id plan_version_id interval currency anchor_at started_at ended_at"
+    " billing_starts_at",
+    "invoices_fees": "org_id period_start period_end anchor_at amount currency",
     "invoices_billed": "org_id period_start meter_id quantity imported events exact_amount amount",
     "invoices_waiting": "org_id currency amount lines",
     "invoices_drafts": "org_id boundary_at kind",

@@ -14,7 +14,7 @@ from app.billing_runs.queries import CloseFilter
 from app.web.database import session
 from app.web.runtime import business_now
 
-__all__ = ["api"]  # the factory imports the blueprint from here, once all its calls are registered
+__all__ = ["api"]  # `offline.api` imports the blueprint from here, so that these calls are registered before its own
 
 
 @api.operation(
@@ -52,6 +52,7 @@ def _out(row: Row[Any]) -> CloseOut:
         currency=row.currency,
         invoice_kind=row.kind,
         stripe_invoice_id=row.stripe_invoice_id,
+        number=row.number,
         failures=row.failures,
         error=row.error,
     )

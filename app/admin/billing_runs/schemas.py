@@ -22,6 +22,7 @@ class CloseOut(msgspec.Struct):
     """The close of a usage period. `error` says why the last attempt failed; null once it is past.
 
     `amount` is null where there was no usage. `invoice_kind` null: it costs nothing, or waits for the next invoice.
+    `number` is that of an invoice of ours (`offline`).
     """
 
     org_id: str
@@ -34,6 +35,7 @@ class CloseOut(msgspec.Struct):
     currency: str | None
     invoice_kind: str | None
     stripe_invoice_id: str | None
+    number: str | None
     failures: int
     error: str | None
 
@@ -81,6 +83,7 @@ CLOSES = {
             "currency": "USD",
             "invoice_kind": "renewal",
             "stripe_invoice_id": "in_1QxY7rB2eZvKYlo2uS3dXk8q",
+            "number": None,
             "failures": 0,
             "error": None,
         }

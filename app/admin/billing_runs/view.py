@@ -10,7 +10,6 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from app.billing_runs.queries import CloseFilter
-from app.invoices.models import OFFLINE
 from app.portal.shell.links import Link
 from app.statements.wording import format_amount, format_span
 from app.web.addresses import path_to
@@ -110,16 +109,14 @@ def _describe_state(row: Row[Any]) -> Badge:
         return ("Rated", "accent", "clock") if row.rated_at else ("Open", "accent", "clock")
     if not row.amount:
         return "Nothing to bill", "neutral", "minus"
-    if row.kind == OFFLINE:
-        return "Not issued yet", "near", "clock"
     return ("Billed", "good", "check") if row.kind else ("Waiting", "near", "clock")
 
 
 def _describe_invoice(row: Row[Any]) -> str:
     if row.stripe_invoice_id is not None:
         return str(row.stripe_invoice_id)
-    if row.kind == OFFLINE:
-        return "Our invoice, not issued yet"
+    if row.number is not None:
+        return str(row.number)
     if row.kind is not None:
         return "Not made at Stripe yet"
     return "Waits for the next invoice" if row.amount and row.billed_at else "–"

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from app.invoices.offline.queries import find_issued
 from app.invoices.queries import find_ids_by_stripe_id
 from app.payments import queries as payments
 from app.payments.models import BillingRecord, StripeInvoice
@@ -78,18 +79,24 @@ _TONES = {
 
 
 def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> HistoryView:
-    """Read one page in five queries, however many rows it has."""
+    """Read one page in six queries, however many rows it has."""
     records = payments.list_billing_records(session, org_id, query.record_filter, query.cursor, PAGE + 1)
     shown = records[:PAGE]
     bills = _invoices(session, org_id, shown)
     usage = find_ids_by_stripe_id(session, org_id, list(bills))
+    numbers = _find_numbers(session, org_id, shown)
     totals = payments.list_totals(session, org_id, query.record_filter) if shown else []
     following = None
     if len(records) > PAGE:
         following = query.address(next=encode_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)))
     return HistoryView(
         rows=[
-            build_record_row(record, bills.get(record.invoice_id or ""), usage.get(record.invoice_id or ""))
+            build_record_row(
+                record,
+                bills.get(record.invoice_id or ""),
+                record.offline_invoice_id or usage.get(record.invoice_id or ""),
+                numbers.get(record.offline_invoice_id),
+            )
             for record in shown
         ],
         states=[("All", query.address(state=""), query.state is None)]
@@ -109,8 +116,13 @@ def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> His
     )
 
 
-def build_record_row(record: BillingRecord, invoice: StripeInvoice | None, usage_id: UUID | None = None) -> RecordRow:
-    """Build the table row of a record; `usage_id` is the id of our invoice with the usage that it pays. Pure."""
+def build_record_row(
+    record: BillingRecord, invoice: StripeInvoice | None, usage_id: UUID | None = None, number: str | None = None
+) -> RecordRow:
+    """Build the table row of a record. Pure.
+
+    `usage_id` is the id of our invoice with the usage that it pays; `number` is that of one that we issued ourselves.
+    """
     tone, icon = _TONES[record.state]
     open_bill = invoice is not None and invoice.status == "open" and invoice.amount_remaining > 0
     return RecordRow(
@@ -121,7 +133,7 @@ def build_record_row(record: BillingRecord, invoice: StripeInvoice | None, usage
         refunded=f"{wording.format_amount(record.refunded, record.currency)} refunded" if record.refunded else None,
         card=describe_card(record),
         note=record.failure if record.state == "failed" else None,
-        number=invoice.number if invoice else None,
+        number=number or (invoice.number if invoice else None),
         pdf=invoice.pdf_url if invoice else None,
         pay=invoice.hosted_url if invoice and open_bill else None,
         usage=path_to("invoices.usage", invoice=str(usage_id)) if usage_id else None,
@@ -129,7 +141,9 @@ def build_record_row(record: BillingRecord, invoice: StripeInvoice | None, usage
 
 
 def describe_card(record: BillingRecord) -> str:
-    """The card, or what else paid or was declined; empty if there was none."""
+    """The card, or what else paid or was declined; empty if there was none. Staff record the bank's reference."""
+    if record.reference is not None:
+        return f"Bank transfer, {record.reference}"
     return payment_method(record.card_brand, record.card_last4)
 
 
@@ -138,27 +152,34 @@ def iterate_file_rows(session: Session, org_id: UUID, record_filter: RecordFilte
     position: tuple[datetime, UUID] | None = None
     while True:
         records = payments.list_billing_records(session, org_id, record_filter, position, _FILE_PAGE)
-        bills = _invoices(session, org_id, records)
+        bills, numbers = _invoices(session, org_id, records), _find_numbers(session, org_id, records)
         for record in records:
-            yield _file_row(record, bills.get(record.invoice_id or ""))
+            invoice = bills.get(record.invoice_id or "")
+            yield _file_row(record, numbers.get(record.offline_invoice_id) or (invoice.number if invoice else None))
         if len(records) < _FILE_PAGE:
             return
         position = records[-1].created_at, records[-1].id
         session.expunge_all()
 
 
-def _file_row(record: BillingRecord, invoice: StripeInvoice | None) -> tuple[Cell, ...]:
+def _file_row(record: BillingRecord, number: str | None) -> tuple[Cell, ...]:
     return (
         record.created_at, record.settled_at, record.state, record.reason, record.description,
         words.format_exact_amount(record.amount, record.currency),
         words.format_exact_amount(record.refunded, record.currency), record.currency,
-        describe_card(record), invoice.number if invoice else None, record.transaction_id, record.failure,
+        describe_card(record), number, record.transaction_id, record.failure,
     )  # fmt: skip
 
 
 def _invoices(session: Session, org_id: UUID, records: Sequence[BillingRecord]) -> dict[str, StripeInvoice]:
     ids = [record.invoice_id for record in records if record.invoice_id]
     return payments.find_invoices_by_id(session, org_id, ids) if ids else {}
+
+
+def _find_numbers(session: Session, org_id: UUID, records: Sequence[BillingRecord]) -> dict[UUID | None, str]:
+    """The numbers of our own invoices that records pay."""
+    ids = {record.offline_invoice_id for record in records if record.offline_invoice_id}
+    return {key: issued.number for key, issued in find_issued(session, org_id, ids).items()}
 
 
 def _total(row: Row[Any], *, narrow: bool) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.accounts.roles import PLAN_MANAGERS
 from app.portal.billing import words
 from app.portal.billing.history import HistoryView
+from app.portal.billing.ours import OurInvoices
 from app.portal.billing.overage import OverageView, build_overage_view
 from app.portal.billing.overage_state import OverageState
 from app.portal.billing.status import BillingStatus
@@ -26,6 +27,8 @@ _BADGES = {
     "incomplete": ("Waiting for payment", "accent", "clock"),
 }
 _SHORTER = "Stripe charges only part of it if the plan ends during that period."
+_BY_INVOICE = "Before tax, by an invoice that we send you then."
+_USAGE_BY_INVOICE = "Usage above your allowances is invoiced once each month has ended."
 _NO_CARD = "Without one, the next payment fails."
 _LIMITED, _ENDING = ("Limits reduced", "bad", "ban"), ("Ends soon", "near", "clock")
 
@@ -69,6 +72,7 @@ class BillingView:
     history: HistoryView
     agreed: Sequence[AgreedTerm] = ()
     overage: OverageView | None = None
+    ours: OurInvoices = field(default_factory=OurInvoices)
 
 
 _PAYS_FOR_OVERAGE = "No fee is due. Usage above the allowance is charged at the end of each month."
@@ -85,6 +89,7 @@ def build_billing_view(
     preview: AmountPreview | None = None,
     agreed: Sequence[AgreedTerm] = (),
     overage: OverageState | None = None,
+    ours: OurInvoices | None = None,
     trouble: str | None = None,
 ) -> BillingView:
     """Build the page; `trouble` is an error from this request's own action."""
@@ -101,7 +106,9 @@ def build_billing_view(
         card=at.card.words if at.card else None,
         card_notes=_card_notes(at),
         card_act=("Change the card" if at.card else "Add a card") if usable and at.customer else None,
-        troubles=[*build_own_trouble(trouble), *list_troubles(at, usable=usable)],
+        troubles=[
+            *build_own_trouble(trouble), *(ours.troubles if ours else ()), *list_troubles(at, usable=usable),
+        ],
         may_act=may_act,
         may_cancel=usable and running and at.ends_at is None,
         people=people,
@@ -111,7 +118,8 @@ def build_billing_view(
         overage=build_overage_view(overage, at.card.words if at.card else None, at.time_zone, usable=usable)
         if overage
         else None,
-    )
+        ours=ours or OurInvoices(),
+    )  # fmt: skip
 
 
 def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> NextPayment:
@@ -121,6 +129,8 @@ def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> Next
     if at.second is not None and at.ends_at is not None and not at.is_renewed:
         amount = wording.format_amount(at.second.amount, at.second.currency)
         return NextPayment(amount, at.second.renews_at, ["For the second subscription, before tax and discounts."])
+    if at.collection == "offline" and at.fee and at.currency:
+        return NextPayment(wording.format_amount(at.fee, at.currency), at.renews_at, [_BY_INVOICE, _USAGE_BY_INVOICE])
     runs = at.paid_by_stripe and at.is_renewed and at.state in {"active", "trialing"}
     if not runs or at.fee == 0 or not at.currency:
         return NextPayment("Nothing", None, [_nothing(at)])
@@ -160,7 +170,7 @@ def _retry(at: BillingStatus) -> str:
 
 def _nothing(at: BillingStatus) -> str:
     if at.collection == "offline":
-        return "Your Tollkeeper team bills you directly."
+        return "Your Tollkeeper team sends you invoices."
     if at.ends_at is not None:
         return f"{at.plan_name} will not renew."
     return "No payment is scheduled."

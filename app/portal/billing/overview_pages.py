@@ -19,6 +19,7 @@ from app.payments.queries import RecordFilter
 from app.portal.billing import history as histories
 from app.portal.billing import words
 from app.portal.billing.blueprint import billing, plan_managers_to_ask, redirect_to_stripe, render_failure
+from app.portal.billing.ours import get_our_invoices
 from app.portal.billing.overage_state import find_overage_state
 from app.portal.billing.overview import AmountPreview, build_billing_view
 from app.portal.billing.requests import parse_records_query
@@ -122,6 +123,7 @@ def render_page(*, trouble: str | None = None, status: int = 200) -> Response:
         payments_on=gateway.payments_on(),
         people=plan_managers_to_ask(who),
         preview=preview,
+        ours=get_our_invoices(session(), org, now),
         agreed=describe_overrides(list_overrides(session(), org, now), now),
         overage=find_overage_state(session(), org, now) if at.collection == "none" and at.plan_key else None,
         trouble=trouble,

@@ -68,7 +68,7 @@ def describe_next_payment(at: BillingStatus) -> str:
         return "Nothing is due until you choose a paid plan."
     when = format_day(at.renews_at, zone)
     if at.collection == "offline":
-        return f"Your Tollkeeper team bills this plan by agreement. It is paid until {when}."
+        return f"Your Tollkeeper team invoices this plan. The billing period ends on {when}."
     if at.ends_at is not None and not at.is_renewed:
         return _describe_end(at, format_day(at.ends_at, zone))
     if at.late:

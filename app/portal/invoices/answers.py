@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from app.invoices.breakdown import Breakdown, read_breakdown, read_number
-from app.invoices.models import LATE, Invoice, InvoiceLine
+from app.invoices.models import FEE, LATE, Invoice, InvoiceLine
+from app.invoices.offline.models import IssuedInvoice
 from app.kit.money import ZERO, exponent, to_major
 from app.payments.models import StripeInvoice
 from app.payments.schemas import PlanHeld, Span
@@ -18,18 +19,24 @@ from app.rating.bounds import MAXIMUM, MINIMUM
 from app.rating.schemas import build_quote_line
 
 
-def build_invoice_out(invoice: Invoice, lines: Sequence[UsageLine], remote: StripeInvoice | None) -> InvoiceOut:
-    """An invoice with its lines, and what Stripe says of it."""
+def build_invoice_out(
+    invoice: Invoice, lines: Sequence[UsageLine], remote: StripeInvoice | None, issued: IssuedInvoice | None = None
+) -> InvoiceOut:
+    """An invoice with its lines, and what Stripe says of it, or what it says if it is one of ours."""
+    due = issued.due if issued else remote.amount_remaining if remote else None
+    document = issued or remote
     return InvoiceOut(
         id=str(invoice.id),
         kind=invoice.kind,  # type: ignore[arg-type]  # the table allows no other
         state=invoice.state,  # type: ignore[arg-type]  # dropped ones are never shown
-        number=remote.number if remote else None,
-        status=remote.status if remote else None,
+        number=document.number if document else None,
+        status=issued.state if issued else remote.status if remote else None,
         currency=invoice.currency,
-        usage_amount=sum(line.row.amount for line in lines),
+        usage_amount=sum(line.row.amount for line in lines if line.row.kind != FEE),
         usage_discount=sum(line.row.discount for line in lines),
-        total=remote.total if remote else None,
+        total=document.total if document else None,
+        amount_due=due,
+        due_at=document.due_at if document else None,
         hosted_url=remote.hosted_url if remote else None,
         pdf_url=remote.pdf_url if remote else None,
         created_at=invoice.opened_at,

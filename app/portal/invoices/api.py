@@ -11,7 +11,7 @@ from app.invoices.models import DROPPED, Invoice
 from app.kit.errors import NotFound
 from app.portal.invoices import examples
 from app.portal.invoices.answers import build_explanation_answer, build_invoice_out
-from app.portal.invoices.lines import UsageLine, load_lines, load_remote
+from app.portal.invoices.lines import UsageLine, load_issued, load_lines, load_remote
 from app.portal.invoices.schemas import ExplanationAnswer, InvoiceOut, InvoicesAnswer, InvoicesQuery
 from app.web.api import Api
 from app.web.database import session
@@ -23,7 +23,7 @@ api = Api("invoices", __name__)
 @api.operation(
     "GET", "/invoices", query=InvoicesQuery, response=InvoicesAnswer, answer=examples.INVOICES,
     summary="List invoices with usage on them",
-    description="Newest first, with the usage lines of each. Invoices for a plan's fee alone are in"
+    description="Newest first, with the lines of each. Stripe's invoices for a plan's fee alone are in"
     " `GET /billing/history`. What costs nothing is on no invoice, and what is below the smallest charge waits for the"
     " next one.",
 )  # fmt: skip
@@ -73,8 +73,11 @@ def _get(org_id: UUID, invoice_id: UUID) -> Invoice:
 def _load(org_id: UUID, invoices: list[Invoice]) -> list[InvoiceOut]:
     """Load the lines of invoices and what Stripe says of them, in a fixed number of queries."""
     rows = queries.list_lines_of_invoices(session(), org_id, [invoice.id for invoice in invoices])
-    remote = load_remote(session(), org_id, invoices)
+    remote, issued = load_remote(session(), org_id, invoices), load_issued(session(), org_id, invoices)
     lines: dict[UUID | None, list[UsageLine]] = defaultdict(list)
     for line in load_lines(session(), org_id, rows):
         lines[line.row.invoice_id].append(line)
-    return [build_invoice_out(invoice, lines[invoice.id], remote.get(invoice.id)) for invoice in invoices]
+    return [
+        build_invoice_out(invoice, lines[invoice.id], remote.get(invoice.id), issued.get(invoice.id))
+        for invoice in invoices
+    ]

@@ -33,6 +33,8 @@ INVOICE: dict[str, Any] = {
     "usage_amount": 2000,
     "usage_discount": 0,
     "total": 6900,
+    "amount_due": 0,
+    "due_at": None,
     "hosted_url": "https://invoice.stripe.com/i/acct_1/test_a1b2c3",
     "pdf_url": "https://pay.stripe.com/invoice/acct_1/test_a1b2c3/pdf",
     "created_at": "2026-12-01T00:05:00Z",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.invoices.breakdown import Breakdown, read_breakdown, read_number
-from app.invoices.models import InvoiceLine
+from app.invoices.models import FEE, InvoiceLine
 from app.portal.invoices.discounts import add_discount, describe_discount
 from app.portal.invoices.formula import describe_formula
 from app.portal.invoices.lines import UsageLine
@@ -25,6 +25,7 @@ _BEFORE_CHANGE = (
     "A change of plan does not lower what a period already owes: where the usage before it came to more by the terms of"
     " then than the whole period does by the terms at its end, the difference is charged."
 )
+_FEE = "The plan's price for the billing period, charged in advance."
 _POLICIES = {"block": "Refused", "charge": "Charged", "warn": "Counted, at no charge"}
 
 
@@ -53,6 +54,8 @@ def build_explanation(line: UsageLine) -> Explanation:
 def list_formula(line: UsageLine, breakdown: Breakdown | None) -> list[str]:
     """The formula in sentences."""
     terms, discount = line.row.terms, describe_discount(line)
+    if line.row.kind == FEE:
+        return [_FEE]
     if line.meter is None:
         formula = [_BEFORE_CHANGE]
     elif breakdown is None:

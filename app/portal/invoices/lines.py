@@ -16,16 +16,20 @@ from app.billing_runs import queries as billing_runs
 from app.catalog import queries as catalog
 from app.catalog.models import Meter
 from app.invoices import queries as invoices
-from app.invoices.models import LATE, Invoice, InvoiceLine
+from app.invoices.models import FEE, LATE, OFFLINE, Invoice, InvoiceLine
+from app.invoices.offline.models import IssuedInvoice
+from app.invoices.offline.queries import find_issued
 from app.payments import queries as payments
+from app.payments.billing_records import INTERVAL_WORDS
 from app.payments.models import StripeInvoice
 
 
 @dataclass(frozen=True, slots=True)
 class UsageLine:
-    """A line with its meter, its plan (key, name, number), and the invoice that it is on, ours and Stripe's.
+    """A line with its meter, its plan (key, name, number), and the invoice that it is on.
 
-    `meter` is None for overage before a change of plan, which is a sum over meters.
+    `remote` is Stripe's, `issued` one that we issued ourselves. `meter` is None for a plan's fee, and for overage
+    before a change of plan, which is a sum over meters.
     """
 
     row: InvoiceLine
@@ -33,10 +37,13 @@ class UsageLine:
     plan: Row[Any]
     invoice: Invoice | None = None
     remote: StripeInvoice | None = None
+    issued: IssuedInvoice | None = None
 
     @property
     def name(self) -> str:
         """What the line is called."""
+        if self.row.kind == FEE:
+            return f"{self.plan.name} plan, {INTERVAL_WORDS[self.row.terms['interval']]}"
         if self.meter is None:
             return "Overage before the change of plan"
         return f"{self.meter.name}, late usage" if self.row.kind == LATE else self.meter.name
@@ -58,7 +65,7 @@ class ClosedPeriod:
 
 
 def list_closed_periods(session: Session, org_id: UUID, before: datetime | None, limit: int) -> list[ClosedPeriod]:
-    """List closed periods that start before an instant, newest first, in seven queries however many they are."""
+    """List closed periods that start before an instant, newest first, in eight queries however many they are."""
     closes = billing_runs.list_org_closes(session, org_id, before, limit)
     if not closes:
         return []
@@ -92,7 +99,7 @@ def list_periods_of_invoice(session: Session, invoice: Invoice) -> list[ClosedPe
 
 
 def load_lines(session: Session, org_id: UUID, rows: Iterable[InvoiceLine]) -> list[UsageLine]:
-    """Load what lines are named by, in four queries; lines of no invoice need two."""
+    """Load what lines are named by, in at most five queries; lines of no invoice need two."""
     rows = list(rows)
     if not rows:
         return []
@@ -100,6 +107,7 @@ def load_lines(session: Session, org_id: UUID, rows: Iterable[InvoiceLine]) -> l
     plans = catalog.get_plans_of_versions(session, {row.plan_version_id for row in rows})
     known = invoices.find_invoices(session, org_id, {row.invoice_id for row in rows if row.invoice_id})
     remote = load_remote(session, org_id, known.values())
+    issued = load_issued(session, org_id, known.values())
     return [
         UsageLine(
             row,
@@ -107,6 +115,7 @@ def load_lines(session: Session, org_id: UUID, rows: Iterable[InvoiceLine]) -> l
             plans[row.plan_version_id],
             known.get(row.invoice_id) if row.invoice_id else None,
             remote.get(row.invoice_id) if row.invoice_id else None,
+            issued.get(row.invoice_id) if row.invoice_id else None,
         )
         for row in rows
     ]
@@ -117,3 +126,8 @@ def load_remote(session: Session, org_id: UUID, known: Iterable[Invoice]) -> dic
     ids = {invoice.stripe_invoice_id: invoice.id for invoice in known if invoice.stripe_invoice_id}
     mirrored = payments.find_invoices_by_id(session, org_id, list(ids)) if ids else {}
     return {ids[stripe_id]: remote for stripe_id, remote in mirrored.items()}
+
+
+def load_issued(session: Session, org_id: UUID, known: Iterable[Invoice]) -> dict[UUID, IssuedInvoice]:
+    """Load what our own invoices say, by their ids."""
+    return find_issued(session, org_id, [invoice.id for invoice in known if invoice.kind == OFFLINE])

@@ -24,12 +24,13 @@ class UsageLineOut(msgspec.Struct):
     """What a meter's usage of a closed period comes to. `quantity` = `included` + `excess`, imported usage left out.
 
     `kind`: `usage` is what was counted when the period was closed, `late` what was recorded or voided since then,
-    `before_change` is overage before a change of plan, of no meter. `discount` is what the discounts on the plan take
-    off `amount`, 0 until the line is on an invoice; `net_amount` is what is left.
+    `before_change` is overage before a change of plan, of no meter. `fee` is a plan's price for the billing period, on
+    an invoice that we send. `discount` is what the discounts on the plan take off `amount`, 0 until the line is on an
+    invoice; `net_amount` is what is left.
     """
 
     id: str
-    kind: Literal["usage", "late", "before_change"]
+    kind: Literal["usage", "late", "before_change", "fee"]
     meter: str | None
     name: str
     unit: str | None
@@ -51,9 +52,10 @@ class InvoiceOut(msgspec.Struct):
     """An invoice with usage on it.
 
     `kind`: `renewal` is a plan's renewal at Stripe, `manual` one of its own there, `offline` one that we send. `state`
-    `draft`: not issued yet. `number`, `status`, `total` and the addresses are Stripe's, null where it has none;
-    `usage_amount` is what the lines come to before `usage_discount`; `total` has the plan's fee, tax and discounts in
-    it.
+    `draft`: not issued yet. `number`, `status`, `total` and the addresses are Stripe's, null where it has none; of
+    one that we send, `status` is `open`, `paid`, `void` or `written_off`. `usage_amount` is what the usage comes to
+    before `usage_discount`, `total` has the plan's fee, tax and discounts in it. `amount_due` is still to be paid, by
+    `due_at`: null where Stripe charges a card. The lines of a void one move to another invoice.
     """
 
     id: str
@@ -65,6 +67,8 @@ class InvoiceOut(msgspec.Struct):
     usage_amount: int
     usage_discount: int
     total: int | None
+    amount_due: int | None
+    due_at: Instant | None
     hosted_url: str | None
     pdf_url: str | None
     created_at: Instant

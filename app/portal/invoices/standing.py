@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.invoices.breakdown import Breakdown, read_breakdown, read_number
-from app.invoices.models import DRAFT, OFFLINE
+from app.invoices.models import DRAFT
+from app.invoices.offline.models import IssuedInvoice
 from app.kit.money import ZERO
 from app.payments.models import StripeInvoice
 from app.portal.invoices.lines import UsageLine
+from app.portal.shell.issued import describe_due, describe_issued_state
 from app.statements.wording import format_amount
 from app.stripe_gateway.invoice_items import smallest_charge
+from app.web.addresses import path_to
 from app.web.filters import quantity
 
-FREE, WAITING, UNBILLED, OURS, DRAFTED, ISSUED = "free", "waiting", "unbilled", "ours", "drafted", "issued"
+FREE, WAITING, UNBILLED, DRAFTED, ISSUED = "free", "waiting", "unbilled", "drafted", "issued"
 _STATUS = {"paid": "Paid", "open": "Not paid yet", "void": "Void", "uncollectible": "Marked as uncollectible"}
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a line stands: a key, a label with its tone and icon, a sentence, and Stripe's page of the invoice."""
+    """Where a line stands: a key, a label with its tone and icon, a sentence, and the page of the invoice."""
 
     key: str
     label: str
@@ -29,15 +33,17 @@ class Standing:
     url: str | None = None
 
 
-def describe_standing(line: UsageLine, *, billed: bool) -> Standing:
-    """Describe where a line stands; `billed`: its period has been billed, so a line without an invoice waits."""
+def describe_standing(line: UsageLine, *, billed: bool, now: datetime) -> Standing:
+    """Describe where a line stands at `now`.
+
+    `billed`: its period has been billed, so that a line without an invoice waits for the next.
+    """
     if line.row.amount == 0:
         return Standing(FREE, "No charge", "neutral", "minus", _explain_free(line))
     if line.invoice is None:
         return _wait(line) if billed else _bill_soon()
-    if line.invoice.kind == OFFLINE:
-        note = "Your Tollkeeper team bills you directly. The invoice for this has not been issued yet."
-        return Standing(OURS, "Invoice not issued yet", "accent", "clock", note)
+    if line.issued is not None:
+        return _issue_ours(line.issued, now)
     if line.invoice.state == DRAFT or line.remote is None or line.remote.number is None:
         note = "It is on a draft at Stripe. The invoice gets its number when it is issued."
         return Standing(DRAFTED, "Invoice not issued yet", "accent", "clock", note)
@@ -68,6 +74,12 @@ def _issue(remote: StripeInvoice, number: str) -> Standing:
     status = "Settled from your balance" if settled else _STATUS.get(remote.status, remote.status.capitalize())
     tone, icon = ("good", "check") if remote.status == "paid" else ("neutral", "card")
     return Standing(ISSUED, f"Invoice {number}", tone, icon, f"{status}.", remote.hosted_url)
+
+
+def _issue_ours(issued: IssuedInvoice, now: datetime) -> Standing:
+    _, tone, icon = describe_issued_state(issued, now)
+    page = path_to("invoices.usage", invoice=str(issued.invoice_id))
+    return Standing(ISSUED, f"Invoice {issued.number}", tone, icon, describe_due(issued, now), page)
 
 
 def _explain_free(line: UsageLine) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -24,11 +25,12 @@ _NO_INVOICE = "This statement explains the usage on your invoice. It is not an i
 
 @dataclass(frozen=True, slots=True)
 class StatementOf:
-    """Whose statement it is: the seller, the buyer's billing contact, and the org's time zone."""
+    """Whose statement it is: the seller, the buyer's billing contact, and the org's time zone; `as_of` is now."""
 
     seller: Party
     contact: Row[Any]
     zone: str
+    as_of: datetime
 
 
 def build_statement(period: ClosedPeriod, of: StatementOf) -> Document:
@@ -43,10 +45,14 @@ def build_statement(period: ClosedPeriod, of: StatementOf) -> Document:
         seller=of.seller,
         buyer=build_buyer(of.contact),
         dated=max((line.row.written_at for line in period.lines), default=period.end),
-        facts=[*_list_facts(period, of.zone), *list_repeated_facts(of.contact)],
+        facts=[*_list_facts(period, of), *list_repeated_facts(of.contact)],
         sections=[
-            _build_section("Usage", usage, period, empty="Nothing was used."),
-            *([_build_section("Changes and late usage", other, period)] if other else []),
+            _build_section("Usage", [_build_row(line, period, of) for line in usage], "Nothing was used."),
+            *(
+                [_build_section("Changes and late usage", [_build_row(line, period, of) for line in other])]
+                if other
+                else []
+            ),
         ],
         totals=_list_totals(period),
         notes=[
@@ -58,24 +64,25 @@ def build_statement(period: ClosedPeriod, of: StatementOf) -> Document:
     )
 
 
-def _list_facts(period: ClosedPeriod, zone: str) -> Iterator[tuple[str, str]]:
+def _list_facts(period: ClosedPeriod, of: StatementOf) -> Iterator[tuple[str, str]]:
     plans = {f"{line.plan.name}, version {line.plan.number}": None for line in period.lines}
-    standings = [describe_standing(line, billed=period.billed_at is not None) for line in period.lines]
+    billed = period.billed_at is not None
+    standings = [describe_standing(line, billed=billed, now=of.as_of) for line in period.lines]
     invoices = {standing.label.removeprefix("Invoice "): None for standing in standings if standing.key == ISSUED}
-    yield "Days in", zone
+    yield "Days in", of.zone
     if plans:
         yield "Plan", " and ".join(plans)
     if invoices:
         yield "Invoice" if len(invoices) == 1 else "Invoices", ", ".join(invoices)
 
 
-def _build_section(title: str, lines: list[UsageLine], period: ClosedPeriod, empty: str = "") -> Section:
-    rows = [_build_row(line, billed=period.billed_at is not None) for line in lines]
+def _build_section(title: str, rows: list[PrintedRow], empty: str = "") -> Section:
     return Section(title, LINE_COLUMNS, rows, "" if rows else empty)
 
 
-def _build_row(line: UsageLine, *, billed: bool) -> PrintedRow:
-    row, standing, explanation = line.row, describe_standing(line, billed=billed), build_explanation(line)
+def _build_row(line: UsageLine, period: ClosedPeriod, of: StatementOf) -> PrintedRow:
+    row, explanation = line.row, build_explanation(line)
+    standing = describe_standing(line, billed=period.billed_at is not None, now=of.as_of)
     used = f"{quantity(row.quantity)} {unit_for(row.quantity, line.unit)}" if line.meter else ""
     facts = "; ".join(f"{name}: {value.rstrip('.')}" for name, value in explanation.facts if name != "Plan")
     return PrintedRow(

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.invoices.breakdown import Breakdown
-from app.invoices.models import LATE, InvoiceLine
+from app.invoices.models import FEE, LATE, InvoiceLine
 from app.kit.money import exactly
 from app.portal.invoices.formula import PERCENTAGES, describe_division, read_per
 from app.portal.invoices.lines import UsageLine
@@ -42,10 +42,12 @@ def build_steps(line: UsageLine, breakdown: Breakdown | None) -> tuple[Sequence[
     """The rows from the quantity to the last tier or bound, and the cells of the total.
 
     Late usage is rated with all of its period, less what was billed of that. Without a breakdown: overage before a
-    change of plan.
+    change of plan, or a fee, which has no steps.
     """
     row = line.row
     total = ("Amount", "", "", format_amount(row.amount, row.currency))
+    if row.kind == FEE:
+        return (), ()
     if breakdown is None:
         return list(_list_sums(row, _BEFORE_CHANGE)), total
     steps = [*_list_quantities(line, breakdown), *_list_tiers(line, breakdown)]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from app.invoices.breakdown import read_breakdown
-from app.invoices.models import USAGE, Invoice
+from app.invoices.models import FEE, USAGE, Invoice
 from app.kit.money import ZERO
 from app.portal.invoices.discounts import net_amount
 from app.portal.invoices.explanation import build_explanation
 from app.portal.invoices.lines import ClosedPeriod, UsageLine
 from app.portal.invoices.standing import ISSUED, Standing, describe_standing
 from app.portal.invoices.view_models import LineView, PeriodView, UsageChargesView
+from app.portal.shell.issued import IssuedView
 from app.statements.wording import format_amount, format_span, unit_for
 from app.web.addresses import path_to
 from app.web.filters import quantity
@@ -24,9 +27,11 @@ _NOTHING = (
 _NO_LINES = ("No usage on this invoice", "This invoice has no usage charges.")
 
 
-def build_view(periods: Sequence[ClosedPeriod], zone: str, *, more: bool, first: bool) -> UsageChargesView:
+def build_view(
+    periods: Sequence[ClosedPeriod], zone: str, now: datetime, *, more: bool, first: bool
+) -> UsageChargesView:
     """Build a page of periods; `more`: older ones follow."""
-    shown = [_build_period(period, zone) for period in periods]
+    shown = [_build_period(period, zone, now) for period in periods]
     cursor = encode_cursor(periods[-1].start.isoformat()) if more else None
     return UsageChargesView(
         zone=zone,
@@ -40,27 +45,45 @@ def build_view(periods: Sequence[ClosedPeriod], zone: str, *, more: bool, first:
     )
 
 
-def build_invoice_view(invoice: Invoice, periods: Sequence[ClosedPeriod], zone: str) -> UsageChargesView:
-    """Build the page of what one invoice bills."""
+def build_invoice_view(
+    invoice: Invoice, periods: Sequence[ClosedPeriod], zone: str, now: datetime, issued: IssuedView | None = None
+) -> UsageChargesView:
+    """Build the page of what one invoice bills; `issued` is what it says if it is one of ours."""
     numbers = [line.remote.number for period in periods for line in period.lines if line.remote and line.remote.number]
     return UsageChargesView(
         zone=zone,
         span=_describe_span(periods, zone),
-        periods=[_build_period(period, zone, whole=False) for period in periods],
-        only=f"invoice {numbers[0]}" if numbers else "an invoice that is not issued yet",
+        periods=[_build_period(period, zone, now, whole=False) for period in _leave_out_fees(periods, issued)],
+        issued=issued,
+        only=_name(issued, numbers),
         empty=_NO_LINES,
-        csv_href=path_to("invoices.usage_csv", invoice=str(invoice.id)),
+        csv_href=path_to("invoices.usage_csv", invoice=str(invoice.id)) if periods else None,
         next_href=None,
         first_href=path_to("invoices.usage"),
     )
+
+
+def _leave_out_fees(periods: Sequence[ClosedPeriod], issued: IssuedView | None) -> Sequence[ClosedPeriod]:
+    """The usage of an invoice of ours, whose fees are among its lines and need no explanation."""
+    if issued is None:
+        return periods
+    usage = [replace(period, lines=[line for line in period.lines if line.row.kind != FEE]) for period in periods]
+    return [period for period in usage if period.lines]
+
+
+def _name(issued: IssuedView | None, numbers: Sequence[str]) -> str:
+    if issued is not None:
+        return f"invoice {issued.number}"
+    return f"invoice {numbers[0]}" if numbers else "an invoice that is not issued yet"
 
 
 def _describe_span(periods: Sequence[ClosedPeriod], zone: str) -> str:
     return format_span(periods[-1].start, periods[0].end, zone) if periods else ""
 
 
-def _build_period(period: ClosedPeriod, zone: str, *, whole: bool = True) -> PeriodView:
-    lines = [_build_line(line, describe_standing(line, billed=period.billed_at is not None)) for line in period.lines]
+def _build_period(period: ClosedPeriod, zone: str, now: datetime, *, whole: bool = True) -> PeriodView:
+    billed = period.billed_at is not None
+    lines = [_build_line(line, describe_standing(line, billed=billed, now=now)) for line in period.lines]
     issued = {line.standing.label: line.standing.url for line in lines if line.standing.key == ISSUED}
     plans = {f"{line.plan.name}, version {line.plan.number}": None for line in period.lines}
     return PeriodView(

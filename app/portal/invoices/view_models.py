@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.portal.invoices.explanation import Explanation
 from app.portal.invoices.standing import Standing
+from app.portal.shell.issued import IssuedView
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,10 @@ class PeriodView:
 
 @dataclass(frozen=True, slots=True)
 class UsageChargesView:
-    """A page of periods, newest first. `only` names the invoice that the page is limited to."""
+    """A page of periods, newest first. `only` names the invoice that the page is limited to.
+
+    `issued` is what that invoice says, if it is one of ours.
+    """
 
     zone: str
     span: str
@@ -52,3 +56,4 @@ class UsageChargesView:
     csv_href: str | None
     next_href: str | None
     first_href: str | None
+    issued: IssuedView | None = None

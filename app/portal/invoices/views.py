@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -13,20 +14,26 @@ from app.accounts import queries as accounts
 from app.accounts.reads import EXPORTED_BILLING, audit_read
 from app.invoices import queries
 from app.invoices.models import Invoice
+from app.invoices.offline.keep import get_pdf, is_kept
+from app.invoices.offline.queries import find_issued, get_issued
 from app.invoices.parties import build_seller
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
+from app.payments.offline.record import list_payments
 from app.portal.invoices import export
 from app.portal.invoices.lines import find_closed_period, list_closed_periods, list_periods_of_invoice
 from app.portal.invoices.pdf_answer import answer_pdf
 from app.portal.invoices.statement import StatementOf, build_statement
 from app.portal.invoices.view import build_invoice_view, build_view
+from app.portal.shell.issued import IssuedView, build_issued_view
 from app.portal.shell.people import get_org_id
 from app.web import csv_export
+from app.web.addresses import path_to
 from app.web.database import session
 from app.web.pages import render
 from app.web.paging import parse_instant_cursor
-from app.web.runtime import runtime
+from app.web.pdf import send_pdf
+from app.web.runtime import business_now, runtime
 
 invoices = Blueprint("invoices", __name__, url_prefix="/billing/usage")
 
@@ -40,11 +47,14 @@ def usage() -> Response:
     org_id = get_org_id(who)
     invoice = _find_invoice(org_id)
     if invoice is not None:
-        view = build_invoice_view(invoice, list_periods_of_invoice(session(), invoice), who.time_zone)
+        periods, now = list_periods_of_invoice(session(), invoice), business_now()
+        view = build_invoice_view(invoice, periods, who.time_zone, now, _read_issued(invoice))
     else:
         before = parse_instant_cursor(request.args.get("next") or None)
         periods = list_closed_periods(session(), org_id, before, _PAGE + 1)
-        view = build_view(periods[:_PAGE], who.time_zone, more=len(periods) > _PAGE, first=before is None)
+        view = build_view(
+            periods[:_PAGE], who.time_zone, business_now(), more=len(periods) > _PAGE, first=before is None
+        )
     return render("invoices/usage.html", view=view)
 
 
@@ -55,10 +65,21 @@ def usage_csv() -> Response:
     org_id = get_org_id(who)
     invoice = _find_invoice(org_id)
     audit_read(who.actor, EXPORTED_BILLING, org_id)
-    rows = _file_rows(org_id, invoice.id if invoice else None)
+    rows = _file_rows(org_id, invoice.id if invoice else None, business_now())
     body = stream_with_context(csv_export.lines(export.HEAD, rows, bom=bool(request.args.get("bom"))))
     headers = {"Content-Disposition": 'attachment; filename="usage-charges.csv"'}
     return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+@invoices.get("/invoices/<uuid:invoice_id>.pdf")
+def invoice_pdf(invoice_id: UUID) -> Response:
+    """The PDF of an invoice of ours, as it was issued. Audited."""
+    who = guards.caller()
+    org_id = get_org_id(who)
+    number = get_issued(session(), invoice_id, org_id).number
+    pdf = get_pdf(session(), org_id, invoice_id)
+    audit_read(who.actor, EXPORTED_BILLING, org_id)
+    return send_pdf(pdf, number)
 
 
 @invoices.get("/statement.pdf")
@@ -72,17 +93,28 @@ def statement_pdf() -> Response:
         raise NotFound("There is no such closed period.")
     audit_read(who.actor, EXPORTED_BILLING, org_id)
     contact = accounts.find_billing_contact(session(), org_id)
-    document = build_statement(period, StatementOf(build_seller(runtime().settings), contact, who.time_zone))
+    document = build_statement(
+        period, StatementOf(build_seller(runtime().settings), contact, who.time_zone, business_now())
+    )
     return answer_pdf(document, f"usage-statement-{period.start.astimezone(ZoneInfo(who.time_zone)):%Y-%m-%d}")
 
 
-def _file_rows(org_id: UUID, invoice_id: UUID | None) -> Iterator[tuple[csv_export.Cell, ...]]:
+def _file_rows(org_id: UUID, invoice_id: UUID | None, now: datetime) -> Iterator[tuple[csv_export.Cell, ...]]:
     """Opens its own session while streaming: the view's session is closed by the time the body is sent."""
     if invoice_id is None:
-        yield from export.iterate_file_rows(session(), org_id)
+        yield from export.iterate_file_rows(session(), org_id, now)
     else:
         invoice = queries.get_invoice(session(), org_id, invoice_id)
-        yield from export.iterate_period_rows(list_periods_of_invoice(session(), invoice))
+        yield from export.iterate_period_rows(list_periods_of_invoice(session(), invoice), now)
+
+
+def _read_issued(invoice: Invoice) -> IssuedView | None:
+    """What the invoice says, if it is one of ours."""
+    issued = find_issued(session(), invoice.org_id, [invoice.id]).get(invoice.id)
+    if issued is None:
+        return None
+    pdf = path_to("invoices.invoice_pdf", invoice_id=str(invoice.id)) if is_kept(session(), invoice.id) else None
+    return build_issued_view(issued, list_payments(session(), invoice.org_id, invoice.id), business_now(), pdf)
 
 
 def _find_invoice(org_id: UUID) -> Invoice | None:

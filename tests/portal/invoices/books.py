@@ -14,8 +14,11 @@ from app.catalog.queries import list_meters
 from app.invoices import queries
 from app.invoices.breakdown import store_rating
 from app.invoices.discounts import PercentOff, compute_discount
-from app.invoices.models import Invoice, InvoiceLine
+from app.invoices.document import Party
+from app.invoices.models import OFFLINE, Invoice, InvoiceLine
+from app.invoices.offline.issue import InvoiceText, issue_invoice
 from app.invoices.service import InvoiceOpening, LineFacts, add_lines, finalize, open_invoice, write_lines
+from app.kit.actor import SYSTEM
 from app.kit.money import ZERO
 from app.kit.periods import Period
 from app.payments.models import StripeInvoice
@@ -70,7 +73,10 @@ def bills(
     org: Org, lines: list[InvoiceLine], *, kind: str = "manual", status: str | None = "paid", percent_off: int = 0,
     **facts: Any,
 ) -> Invoice:  # fmt: skip
-    """Put the lines with an amount on an invoice; `status` is Stripe's, None: nothing is at Stripe."""
+    """Put the lines with an amount on an invoice; `status` is Stripe's, None: nothing is at Stripe.
+
+    One of ours is issued, with a number in a series of its own.
+    """
     session, now = org.scenario.session, org.now
     charged = [line for line in lines if line.amount]
     opening = InvoiceOpening(
@@ -80,7 +86,14 @@ def bills(
     invoice = open_invoice(session, opening, now)
     taken = {line.id: compute_discount(line.amount, opening.discounts, line.currency) for line in charged}
     add_lines(session, invoice, charged, taken)
-    if status is not None:
+    if kind == OFFLINE:
+        text = InvoiceText(
+            series=unique("TEST"), time_zone="UTC", seller=Party("Toll Ltd", ["12 Toll Street"]),
+            buyer=Party("High Tide", ["1 Quay"]),
+            lines=[{"description": "API calls", "amount": line.amount} for line in charged],
+        )  # fmt: skip
+        issue_invoice(session, invoice, text, actor=SYSTEM, now=now)
+    elif status is not None:
         invoice.stripe_invoice_id = unique("in")
         session.add(_mirror(org, invoice, charged, status, **facts))
         if status != "draft":

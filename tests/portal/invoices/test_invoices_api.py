@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.invoices.offline.queries import get_issued
 from app.invoices.service import release
 from tests.portal.invoices.books import Used, bills, closes, month
 from tests.scenario import Org, Scenario
@@ -64,13 +65,16 @@ def test_a_discount_is_taken_off_the_line_and_named(paid: Scenario) -> None:
     assert explanation["formula"][-1] == copy("usage_charges.discount", rate="20 %")
 
 
-def test_an_offline_invoice_has_nothing_of_stripes(paid: Scenario) -> None:
+def test_an_invoice_of_ours_has_its_own_number_and_due_day(paid: Scenario) -> None:
     org = paid.org()
-    bills(org, closes(org, month(10), Used("60000")), kind="offline", status=None)
+    invoice = bills(org, closes(org, month(10), Used("60000")), kind="offline", status=None)
     [shown] = get(org, "/invoices")["invoices"]
-    assert (shown["kind"], shown["state"], shown["number"], shown["status"], shown["total"], shown["hosted_url"]) == (
-        "offline", "draft", None, None, None, None,
+    issued = get_issued(paid.session, invoice.id)
+    assert (shown["kind"], shown["state"], shown["number"], shown["status"]) == (
+        "offline", "final", issued.number, "open",
     )  # fmt: skip
+    assert (shown["total"], shown["amount_due"], shown["hosted_url"]) == (10_000, 10_000, None)
+    assert shown["due_at"] == f"{issued.due_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_invoices_come_by_page_newest_first(paid: Scenario) -> None:

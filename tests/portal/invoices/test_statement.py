@@ -18,6 +18,7 @@ from app.web.paging import encode_cursor
 from tests.pages import text_of
 from tests.portal.invoices.books import Used, bills, closes, month
 from tests.scenario import Org, Scenario
+from tests.today import WRITTEN as NOW
 
 TIERS = ("graduated", {"tiers": [{"up_to": 1000, "unit_amount": "0.01"}, {"up_to": None, "unit_amount": "0.005"}]})
 SELLER = Party("Example Ltd", ("1 High Street", "Leeds"), "GB1")
@@ -27,7 +28,7 @@ def statement(org: Org, number: int = 10) -> Document:
     session = org.scenario.session
     period = find_closed_period(session, org.id, month(number).start)
     assert period is not None
-    return build_statement(period, StatementOf(SELLER, accounts.find_billing_contact(session, org.id), "UTC"))
+    return build_statement(period, StatementOf(SELLER, accounts.find_billing_contact(session, org.id), "UTC", NOW))
 
 
 def change(org: Org, **facts: Any) -> None:
@@ -97,6 +98,6 @@ def test_a_period_with_very_many_lines_is_cut_and_says_so(paid: Scenario) -> Non
     assert period is not None
     long = type(period)(period.start, period.end, period.billed_at, [*period.lines] * (MOST_LINES + 5))
     contact = accounts.find_billing_contact(org.session, org.id)
-    made = build_statement(long, StatementOf(SELLER, contact, "UTC"))
+    made = build_statement(long, StatementOf(SELLER, contact, "UTC", NOW))
     assert "5 more lines are in the CSV file of usage charges." in made.notes
     assert render_pdf(made).startswith(b"%PDF-")

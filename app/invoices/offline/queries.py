@@ -1,0 +1,103 @@
+"""Reads of our own invoices; the org is the first argument where one asks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, func, select, tuple_
+from sqlalchemy.orm import Session
+
+from app.invoices.offline.models import OPEN, IssuedInvoice, overdue
+from app.kit.errors import NotFound
+
+OVERDUE = "overdue"
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedFilter:
+    """A filter on our own invoices: of one org or all, in a state (`overdue`: open after the due day) or any."""
+
+    org_id: UUID | None = None
+    state: str | None = None
+
+
+def get_issued(session: Session, invoice_id: UUID, org_id: UUID | None = None) -> IssuedInvoice:
+    """Get an invoice of ours as it is now, of the org if one is given. Raises `NotFound`."""
+    row = session.get(IssuedInvoice, invoice_id, populate_existing=True)
+    if row is None or (org_id is not None and row.org_id != org_id):
+        raise NotFound("There is no such invoice.")
+    return row
+
+
+def lock_issued(session: Session, invoice_id: UUID) -> IssuedInvoice:
+    """Lock an invoice of ours for a change. Raises `NotFound`."""
+    query = select(IssuedInvoice).where(IssuedInvoice.invoice_id == invoice_id).with_for_update()
+    row = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such invoice.")
+    return row
+
+
+def find_issued(session: Session, org_id: UUID, ids: Collection[UUID]) -> dict[UUID, IssuedInvoice]:
+    """Find invoices of ours by id."""
+    if not ids:
+        return {}
+    query = select(IssuedInvoice).where(IssuedInvoice.org_id == org_id, IssuedInvoice.invoice_id.in_(ids))
+    return {row.invoice_id: row for row in session.scalars(query)}
+
+
+def list_issued(
+    session: Session, shown: IssuedFilter, now: datetime, before: tuple[datetime, UUID] | None, limit: int
+) -> list[IssuedInvoice]:
+    """List invoices of ours, newest first; `before` is the last one of the page before."""
+    query = _narrow(select(IssuedInvoice), shown, now)
+    if before is not None:
+        query = query.where(tuple_(IssuedInvoice.issued_at, IssuedInvoice.invoice_id) < before)
+    order = (IssuedInvoice.issued_at.desc(), IssuedInvoice.invoice_id.desc())
+    return list(session.scalars(query.order_by(*order).limit(limit)))
+
+
+def list_owed(
+    session: Session, shown: IssuedFilter, now: datetime, after: tuple[datetime, UUID] | None, limit: int
+) -> list[IssuedInvoice]:
+    """List open invoices of ours, the longest overdue first; `after` is the last one of the page before."""
+    query = _narrow(select(IssuedInvoice), shown, now).where(IssuedInvoice.state == OPEN)
+    if after is not None:
+        query = query.where(tuple_(IssuedInvoice.due_at, IssuedInvoice.invoice_id) > after)
+    return list(session.scalars(query.order_by(IssuedInvoice.due_at, IssuedInvoice.invoice_id).limit(limit)))
+
+
+def sum_owed(session: Session, now: datetime, org_id: UUID | None = None) -> Sequence[Row[Any]]:
+    """What is open by currency, and the part that is overdue: currency, owed, invoices, overdue, overdue_invoices.
+
+    Worked example: 149.00 USD due tomorrow and 20.00 USD due last week, 5.00 of it paid: (USD, 16400, 2, 1500, 1).
+    """
+    late = overdue(now)
+    query = (
+        select(
+            IssuedInvoice.currency,
+            func.sum(IssuedInvoice.remaining).label("owed"),
+            func.count().label("invoices"),
+            func.coalesce(func.sum(IssuedInvoice.remaining).filter(late), 0).label("overdue"),
+            func.count().filter(late).label("overdue_invoices"),
+        )
+        .where(IssuedInvoice.state == OPEN)
+        .group_by(IssuedInvoice.currency)
+        .order_by(IssuedInvoice.currency)
+    )
+    if org_id is not None:
+        query = query.where(IssuedInvoice.org_id == org_id)
+    rows: Sequence[Row[Any]] = session.execute(query).all()  # type: ignore[assignment]  # rows of five
+    return rows
+
+
+def _narrow(query: Select[tuple[IssuedInvoice]], shown: IssuedFilter, now: datetime) -> Select[tuple[IssuedInvoice]]:
+    if shown.org_id is not None:
+        query = query.where(IssuedInvoice.org_id == shown.org_id)
+    if shown.state == OVERDUE:
+        return query.where(overdue(now))
+    return query if shown.state is None else query.where(IssuedInvoice.state == shown.state)

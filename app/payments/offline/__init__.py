@@ -1,0 +1,1 @@
+"""Payments of our own invoices, which staff record. Never calls Stripe."""
