@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from app.invoices.offline.layout import build_document
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
@@ -17,6 +16,7 @@ from app.invoices import tasks
 from app.invoices.models import InvoiceLine
 from app.invoices.offline import reminders
 from app.invoices.offline.keep import get_pdf, list_unkept
+from app.invoices.offline.layout import build_document
 from app.invoices.offline.models import IssuedDocument, IssuedInvoice
 from app.invoices.offline.queries import get_issued, sum_owed
 from app.invoices.offline.settle import void_invoice, write_off
@@ -297,4 +297,4 @@ def test_the_document_says_what_was_issued(scenario: Scenario) -> None:
     assert list(document.facts) == [("Issued", "21 November 2026"), ("Due", "5 December 2026")]
     assert [row.cells for row in document.sections[0].rows] == [("API calls", "$100.00")]
     assert document.totals[0].amount == "$100.00"
-    assert document.notes == [f"Please pay by bank transfer with the reference {document.number}."]
+    assert document.notes == [f"Please pay by bank transfer, with the reference {document.number}."]
