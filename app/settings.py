@@ -57,6 +57,7 @@ class Settings:
     seller_name: str = ""
     seller_address: tuple[str, ...] = ()
     seller_tax_id: str | None = None
+    seller_bank: str | None = None
     metrics_token: str | None = field(default=None, repr=False)
     trusted_proxies: int = 0
     hot_pool_size: int = 8
@@ -221,7 +222,13 @@ def _seller(read: Environment, sandbox: bool) -> dict[str, Any]:
         read.problems.append(
             "SELLER_NAME and SELLER_ADDRESS must be set: invoices are from them. Separate the address's lines with ;"
         )
-    return {"seller_name": name, "seller_address": address, "seller_tax_id": read.optional("SELLER_TAX_ID")}
+    bank = "IBAN GB00 SAND 0000 0000 0000 00" if sandbox else ""
+    return {
+        "seller_name": name,
+        "seller_address": address,
+        "seller_tax_id": read.optional("SELLER_TAX_ID"),
+        "seller_bank": read.text("SELLER_BANK", bank).strip() or None,
+    }
 
 
 def _bounds(read: Environment, sandbox: bool) -> dict[str, Any]:
@@ -246,15 +253,15 @@ def _payments(read: Environment) -> dict[str, Any]:
         "stripe_account": read.optional("STRIPE_ACCOUNT"),
         "grace": timedelta(days=read.number("GRACE_DAYS", 7, most=365)),
         "close_grace": timedelta(minutes=read.number("CLOSE_GRACE_MINUTES", 60, most=24 * 60)),
-        "invoice_series": _series(read, "INVOICE_SERIES", "INV"),
+        "invoice_series": _series(read),
     }
 
 
-def _series(read: Environment, name: str, default: str) -> str:
-    """What the numbers of a series of documents begin with."""
-    prefix = read.text(name, default)
+def _series(read: Environment) -> str:
+    """What the numbers of our own invoices begin with."""
+    prefix = read.text("INVOICE_SERIES", Settings.invoice_series)
     if not _SERIES.fullmatch(prefix):
-        read.problems.append(f"{name} must be 1 to 12 capital letters and digits, such as {default}, not {prefix!r}")
+        read.problems.append(f"INVOICE_SERIES must be 1 to 12 capital letters and digits, not {prefix!r}")
     return prefix
 
 

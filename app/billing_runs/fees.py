@@ -30,6 +30,7 @@ WAIT = timedelta(hours=6)
 # The last billing period of each subscription of ours, where the plan has a price and the period has no fee.
 _DUE = text("""
 SELECT DISTINCT sub.org_id FROM subscriptions_offline sub
+JOIN accounts_orgs org ON org.id = sub.org_id AND org.deleted_at IS NULL
 JOIN catalog_prices price ON price.plan_version_id = sub.plan_version_id AND price.currency = sub.currency
      AND price.interval = sub.interval AND price.amount > 0
 WHERE (CAST(:org AS uuid) IS NULL OR sub.org_id = :org)

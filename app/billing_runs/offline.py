@@ -59,6 +59,7 @@ def _write_text(session: Session, org: Org, charged: Sequence[InvoiceLine]) -> I
         time_zone=org.time_zone,
         seller=build_seller(settings),
         buyer=build_buyer(contact),
+        bank=settings.seller_bank,
         order_number=contact.order_number,
         note=contact.invoice_note,
         lines=[_write_line(line, description) for line, description in zip(lines, words, strict=True)],

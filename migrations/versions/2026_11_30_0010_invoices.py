@@ -114,7 +114,7 @@ CREATE TABLE issued_invoices (
     mails integer NOT NULL DEFAULT 0 CONSTRAINT ck_issued_invoices_mails CHECK (mails >= 0),
     next_mail_at timestamptz,
     CONSTRAINT uq_issued_invoices_number UNIQUE (number),
-    CONSTRAINT uq_issued_invoices_series UNIQUE (series, ordinal),
+    CONSTRAINT uq_issued_invoices_series_ordinal UNIQUE (series, ordinal),
     CONSTRAINT ck_issued_invoices_remaining CHECK (remaining >= 0),
     CONSTRAINT ck_issued_invoices_settled CHECK ((state = 'open') = (settled_at IS NULL)),
     CONSTRAINT ck_issued_invoices_all_paid CHECK ((state = 'paid') = (remaining = 0 AND state <> 'void')),
@@ -123,7 +123,7 @@ CREATE TABLE issued_invoices (
     CONSTRAINT ck_issued_invoices_next_mail CHECK (next_mail_at IS NULL OR state = 'open')
 );
 -- serves: the invoices of an org, newest first
-CREATE INDEX ix_issued_invoices_org_id_issued_at ON issued_invoices (org_id, issued_at, invoice_id);
+CREATE INDEX ix_issued_invoices_org_id_issued_at_invoice_id ON issued_invoices (org_id, issued_at, invoice_id);
 -- serves: what is owed, the longest overdue first
 CREATE INDEX ix_issued_invoices_open ON issued_invoices (due_at, invoice_id) WHERE state = 'open';
 -- serves: staff's list of all, newest first

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from app.accounts.models import Org as OrgRow
+from app.billing_runs.cli import group
 from app.billing_runs.fees import find_next_fee
 from app.invoices.models import Invoice
 from app.invoices.offline.models import IssuedInvoice
@@ -17,7 +19,7 @@ from app.kit.errors import InvalidRequest
 from app.subscriptions.tasks import open_periods
 from app.web.database import transaction
 from tests.billing_runs.test_close import GRACE, lines, run
-from tests.factories import utc
+from tests.factories import unique, utc
 from tests.scenario import Scenario
 from tests.scenario.org import Org
 from tests.today import WRITTEN
@@ -211,6 +213,22 @@ def test_the_next_fee_is_known_ahead(scenario: Scenario) -> None:
     with transaction() as session:
         assert find_next_fee(session, due - timedelta(seconds=1), due, GRACE) == due
         assert find_next_fee(session, due - timedelta(seconds=2), due - timedelta(seconds=1), GRACE) is None
+
+
+def test_the_report_names_our_invoice_and_says_what_is_owed(scenario: Scenario) -> None:
+    plan = scenario.plan(policy="charge", allowance=50_000)
+    org = scenario.org(name=unique("Reported")).on(plan).uses(60_000, meter=plan.meter, at="2026-11-21 12:00")
+    [_, invoice] = [row for when in ("2026-11-21 13:00", "2026-12-01 01:00") for row in runs(scenario, org, when)]
+    told = scenario.app.test_cli_runner().invoke(group, ["report"]).output
+    assert f"$100.00  billed  {invoice.number}" in told
+    assert re.search(r"our invoices: \$[\d,.]+ open in \d+, \$[\d,.]+ overdue in \d+", told)
+
+
+def test_a_deleted_org_is_not_invoiced(scenario: Scenario) -> None:
+    org = scenario.org().on(scenario.plan())
+    scenario.session.get_one(OrgRow, org.id).deleted_at = scenario.clock.at
+    scenario.session.commit()
+    assert runs(scenario, org, "2026-11-21 13:00") == []
 
 
 _PLAN = """

@@ -100,6 +100,7 @@ BILLING = {
     "billing-free": Shown("/billing", "near"),
     "billing-offline": Shown("/billing", "over"),
     "billing-viewer": Shown("/billing", "viewer"),
+    "invoice-ours": Shown("/billing", "over", (follow("INV-"),)),
     "usage-charges": Shown("/billing/usage", "over", (unfold,)),
     "usage-charges-none": Shown("/billing/usage", "new", sheet=False),
     "usage-charges-viewer": Shown("/billing/usage", "viewer", sheet=False),
@@ -194,6 +195,12 @@ ADMIN = {
     ),
     "admin-billing-runs": Shown("/admin/billing-runs?days=366", "staff"),
     "admin-billing-runs-failed": Shown("/admin/billing-runs?state=failed", "staff", sheet=False),
+    "admin-invoices": Shown("/admin/invoices", "staff"),
+    "admin-invoices-none": Shown("/admin/invoices?state=void", "staff", sheet=False),
+    "admin-invoice": Shown("/admin/invoices", "staff", (follow("INV-"),)),
+    "admin-invoice-errors": Shown(
+        "/admin/invoices", "staff", (follow("INV-"), press("Record payment")), 422, sheet=False
+    ),
     "admin-inbox": Shown("/admin/inbox", "staff"),
     "admin-inbox-none": Shown("/admin/inbox?state=failed&q=evt_none", "staff", sheet=False),
     "admin-inbox-event": Shown("/admin/inbox?type=price.", "staff", (follow("price.created"),)),

@@ -15,7 +15,7 @@ TEMPLATES = {
     " dashboard-over dashboard-viewer dashboard-member user-menu org-menu",
     "templates/usage/usage.html": "usage usage-empty usage-over usage-user usage-key usage-wrong-days",
     "templates/billing/billing.html": "billing-free billing-offline billing-viewer billing-paid billing-cancelled",
-    "templates/invoices/usage.html": "usage-charges usage-charges-none usage-charges-viewer",
+    "templates/invoices/usage.html": "invoice-ours usage-charges usage-charges-none usage-charges-viewer",
     "templates/billing/upgrade.html": "upgrade upgrade-yearly upgrade-viewer upgrade-default upgrade-left"
     " upgrade-current",
     "templates/billing/cancel.html": "cancel cancel-nothing",
@@ -57,6 +57,8 @@ TEMPLATES = {
     "templates/admin/orgs.html": "admin-orgs admin-orgs-none",
     "templates/admin/org.html": "admin-org admin-org-new admin-org-errors admin-org-override-errors",
     "templates/admin/billing_runs.html": "admin-billing-runs admin-billing-runs-failed",
+    "templates/admin/invoices.html": "admin-invoices admin-invoices-none",
+    "templates/admin/invoice.html": "admin-invoice admin-invoice-errors",
     "templates/admin/inbox.html": "admin-inbox admin-inbox-none",
     "templates/admin/inbox_event.html": "admin-inbox-event",
     f"{STANDIN}/checkout.html": "stripe-checkout stripe-declined stripe-secure-failed",

@@ -40,7 +40,8 @@ def test_production_without_settings_names_each_that_is_missing() -> None:
 
 
 def test_the_seller_has_a_name_and_an_address_of_lines(tmp_path: Path) -> None:
-    settings = Settings.from_env({**GOOD, "SELLER_TAX_ID": "GB123456789"})
+    settings = Settings.from_env({**GOOD, "SELLER_TAX_ID": "GB123456789", "SELLER_BANK": " IBAN GB00 "})
+    assert settings.seller_bank == "IBAN GB00"
     assert settings.seller_name == "Example Ltd"
     assert settings.seller_address == ("1 High Street", "Leeds", "United Kingdom")
     assert settings.seller_tax_id == "GB123456789"

@@ -297,4 +297,4 @@ def test_the_document_says_what_was_issued(scenario: Scenario) -> None:
     assert list(document.facts) == [("Issued", "21 November 2026"), ("Due", "5 December 2026")]
     assert [row.cells for row in document.sections[0].rows] == [("API calls", "$100.00")]
     assert document.totals[0].amount == "$100.00"
-    assert document.notes == [f"Please pay by bank transfer with the reference {document.number}."]
+    assert document.notes == [f"Please pay by bank transfer, with the reference {document.number}."]

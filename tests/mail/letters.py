@@ -8,6 +8,7 @@ MONEY = BASE | {"org_name": "Acme & Sons", "plan": "the Pro plan"}
 DUNNED = MONEY | {"free": "the Free plan", "amount": "$49.00", "limited_at": AT, "confirm": False}
 INVOICED = BASE | {
     "org_name": "Acme & Sons", "number": "INV-2026-0041", "total": "$149.00", "due": "$100.00",
+    "how": "Please pay by bank transfer to IBAN GB00, with the reference INV-2026-0041.",
     "issued_on": "1 December 2026", "due_on": "15 December 2026",
 }  # fmt: skip
 CONFIRM = {"confirm": True, "link": "https://invoice.stripe.com/i/x"}

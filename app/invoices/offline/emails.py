@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from app.invoices.offline.models import OPEN, IssuedInvoice
-from app.invoices.offline.wording import format_amount, format_day
+from app.invoices.offline.wording import describe_payment, format_amount, format_day
 from app.notifications.service import notify
 from app.web.addresses import absolute_url
 
@@ -62,5 +62,6 @@ def _build_facts(issued: IssuedInvoice) -> dict[str, Any]:
         "due": format_amount(issued.remaining, issued.currency),
         "issued_on": format_day(issued.issued_on),
         "due_on": format_day(issued.due_on),
+        "how": describe_payment(issued),
         "link": absolute_url("invoices.usage", invoice=str(issued.invoice_id)),
     }

@@ -30,7 +30,7 @@ _DAY = timedelta(days=1)
 class InvoiceText:
     """What an invoice says beside its number, days and total: from and to whom, and what for.
 
-    `series` begins its number; `order_number` and `note` are what the buyer wants on it.
+    `series` begins its number; `bank` is where to pay; `order_number` and `note` are what the buyer wants on it.
     """
 
     series: str
@@ -38,6 +38,7 @@ class InvoiceText:
     seller: Party
     buyer: Party
     lines: Sequence[Mapping[str, Any]]
+    bank: str | None = None
     order_number: str | None = None
     note: str | None = None
 
@@ -69,7 +70,7 @@ def issue_invoice(
         due_on=due_on,
         due_at=midnight(due_on + _DAY, text.time_zone),
         time_zone=text.time_zone,
-        seller=asdict(text.seller),
+        seller={**asdict(text.seller), "bank": text.bank},
         buyer={**asdict(text.buyer), "order_number": text.order_number, "note": text.note},
         lines=[dict(line) for line in text.lines],
         state=OPEN if total else PAID,

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.invoices.document import Column, Document, Party, Row, Section, Total
 from app.invoices.offline.models import IssuedInvoice
-from app.invoices.offline.wording import format_amount, format_day
+from app.invoices.offline.wording import describe_payment, format_amount, format_day
 from app.invoices.pdf import MOST_ROWS
 
 
@@ -38,7 +38,7 @@ def _list_facts(issued: IssuedInvoice) -> Iterator[tuple[str, str]]:
 
 def _list_notes(issued: IssuedInvoice) -> Iterator[str]:
     if issued.total:
-        yield f"Please pay by bank transfer with the reference {issued.number}."
+        yield describe_payment(issued)
     if issued.buyer.get("note"):
         yield issued.buyer["note"]
 

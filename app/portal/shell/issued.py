@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.invoices.offline.models import OPEN, PAID, VOID, WRITTEN_OFF, IssuedInvoice
+from app.invoices.offline.wording import describe_payment
 from app.payments.models import BillingRecord
 from app.statements.wording import format_amount
 
@@ -40,6 +41,7 @@ class IssuedView:
     due: bool
     figure: str
     sentence: str
+    how: str | None
     facts: Sequence[tuple[str, str]]
     lines: Sequence[tuple[str, str]]
     total: str
@@ -78,6 +80,7 @@ def build_issued_view(
         due=issued.due > 0,
         figure=format_amount(issued.due or issued.total, issued.currency),
         sentence=describe_due(issued, now),
+        how=describe_payment(issued) if issued.due else None,
         facts=list(_list_facts(issued)),
         lines=[(line["description"], format_amount(line["amount"], issued.currency)) for line in issued.lines],
         total=format_amount(issued.total, issued.currency),
