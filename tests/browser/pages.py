@@ -98,6 +98,8 @@ BILLING = {
     "billing-offline": Shown("/billing", "over"),
     "billing-viewer": Shown("/billing", "viewer"),
     "usage-charges": Shown("/billing/usage", "over", (unfold,)),
+    "usage-line": Shown("/billing/usage", "over", (unfold, follow("Events behind this line: API calls"))),
+    "invoice": Shown("/sign-up", steps=(*_BUYER, go("/billing"), follow("What it bills"))),
     "usage-charges-none": Shown("/billing/usage", "new", sheet=False),
     "usage-charges-viewer": Shown("/billing/usage", "viewer", sheet=False),
     "upgrade": Shown("/billing/upgrade/pro", "full"),

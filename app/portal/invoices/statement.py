@@ -8,13 +8,15 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from app.invoices.document import LINE_COLUMNS, Document, Party, Section, Total
+from app.invoices.document import LINE_COLUMNS, Column, Document, DocumentSection, DocumentTotal, Party
 from app.invoices.document import Row as PrintedRow
 from app.invoices.models import USAGE
 from app.invoices.parties import build_buyer, list_repeated_facts, list_repeated_notes
 from app.portal.invoices.explanation import build_explanation
+from app.portal.invoices.invoice_page import ShownInvoice
 from app.portal.invoices.lines import ClosedPeriod, UsageLine
 from app.portal.invoices.standing import ISSUED, describe_standing
+from app.portal.invoices.view_models import InvoiceView
 from app.statements.wording import format_amount, format_span, unit_for
 from app.web.filters import quantity
 
@@ -58,6 +60,37 @@ def build_statement(period: ClosedPeriod, of: StatementOf) -> Document:
     )
 
 
+def build_invoice_statement(shown: ShownInvoice, page: InvoiceView, of: StatementOf) -> Document:
+    """Build the statement of one invoice: what the page says of it, with every line explained."""
+    lines = shown.lines[:MOST_LINES]
+    usage = DocumentSection("Usage", LINE_COLUMNS, [_build_row(line, billed=True) for line in lines])
+    fees = [PrintedRow((fee.label, fee.days, "", fee.amount)) for fee in page.fees[:MOST_LINES]]
+    rest = len(shown.lines) - len(lines) + len(page.fees) - len(fees)
+    columns = (Column("Description"), Column("For"), Column("", True), Column("Amount", True))
+    dated = shown.ours.opened_at if shown.ours else shown.remote.created_at if shown.remote else None
+    if dated is None:
+        raise ValueError("an invoice is ours or Stripe's")
+    return Document(
+        title="Invoice explained",
+        number=page.title,
+        seller=of.seller,
+        buyer=build_buyer(of.contact),
+        dated=dated,
+        facts=[("Status", page.badge[0]), *page.facts, ("Days in", of.zone), *list_repeated_facts(of.contact)],
+        sections=[
+            *([DocumentSection("Plan and other charges", columns, fees)] if fees else []),
+            *([usage] if lines else []),
+        ],
+        totals=[DocumentTotal(label, amount, strong=label == "Total") for label, amount in page.sums],
+        notes=[
+            *([f"{rest} more lines are not shown."] if rest else []),
+            *list_repeated_notes(of.contact),
+            "This statement explains an invoice. It is not an invoice. Usage is before tax.",
+        ],
+        footer=of.seller.name,
+    )
+
+
 def _list_facts(period: ClosedPeriod, zone: str) -> Iterator[tuple[str, str]]:
     plans = {f"{line.plan.name}, version {line.plan.number}": None for line in period.lines}
     standings = [describe_standing(line, billed=period.billed_at is not None) for line in period.lines]
@@ -69,9 +102,9 @@ def _list_facts(period: ClosedPeriod, zone: str) -> Iterator[tuple[str, str]]:
         yield "Invoice" if len(invoices) == 1 else "Invoices", ", ".join(invoices)
 
 
-def _build_section(title: str, lines: list[UsageLine], period: ClosedPeriod, empty: str = "") -> Section:
+def _build_section(title: str, lines: list[UsageLine], period: ClosedPeriod, empty: str = "") -> DocumentSection:
     rows = [_build_row(line, billed=period.billed_at is not None) for line in lines]
-    return Section(title, LINE_COLUMNS, rows, "" if rows else empty)
+    return DocumentSection(title, LINE_COLUMNS, rows, "" if rows else empty)
 
 
 def _build_row(line: UsageLine, *, billed: bool) -> PrintedRow:
@@ -92,8 +125,8 @@ def _build_row(line: UsageLine, *, billed: bool) -> PrintedRow:
     )
 
 
-def _list_totals(period: ClosedPeriod) -> list[Total]:
+def _list_totals(period: ClosedPeriod) -> list[DocumentTotal]:
     if not period.lines:
         return []
     amount = sum(line.row.amount for line in period.lines)
-    return [Total("Usage before tax", format_amount(amount, period.lines[0].row.currency), strong=True)]
+    return [DocumentTotal("Usage before tax", format_amount(amount, period.lines[0].row.currency), strong=True)]

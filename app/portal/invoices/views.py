@@ -28,12 +28,12 @@ from app.web.pages import render
 from app.web.paging import parse_instant_cursor
 from app.web.runtime import runtime
 
-invoices = Blueprint("invoices", __name__, url_prefix="/billing/usage")
+invoices = Blueprint("invoices", __name__, url_prefix="/billing")
 
 _PAGE = 6
 
 
-@invoices.get("")
+@invoices.get("/usage")
 def usage() -> Response:
     """What each closed period came to, line by line, newest first; with `invoice`, what that invoice bills."""
     who = guards.caller()
@@ -48,7 +48,7 @@ def usage() -> Response:
     return render("invoices/usage.html", view=view)
 
 
-@invoices.get("/usage-charges.csv")
+@invoices.get("/usage/usage-charges.csv")
 def usage_csv() -> Response:
     """All lines as CSV, or those of one invoice. Audited."""
     who = guards.caller()
@@ -61,7 +61,7 @@ def usage_csv() -> Response:
     return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
 
 
-@invoices.get("/statement.pdf")
+@invoices.get("/usage/statement.pdf")
 def statement_pdf() -> Response:
     """The statement of the closed period that starts at `period`. Audited."""
     who = guards.caller()
