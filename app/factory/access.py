@@ -96,6 +96,7 @@ ACCESS: dict[str, Rule] = {
     "invoices.invoice_pdf": VIEWER,
     "invoices.line": VIEWER,
     "invoices.line_events_csv": VIEWER,
+    "invoices.receipt": VIEWER,
     "invoices.statement_pdf": VIEWER,
     "invoices.usage": VIEWER,
     "invoices.usage_csv": VIEWER,

@@ -100,6 +100,8 @@ BILLING = {
     "usage-charges": Shown("/billing/usage", "over", (unfold,)),
     "usage-line": Shown("/billing/usage", "over", (unfold, follow("Events behind this line: API calls"))),
     "invoice": Shown("/sign-up", steps=(*_BUYER, go("/billing"), follow("What it bills"))),
+    "receipt": Shown("/billing/receipt", "over"),
+    "receipt-none": Shown("/billing/receipt", "new", sheet=False),
     "usage-charges-none": Shown("/billing/usage", "new", sheet=False),
     "usage-charges-viewer": Shown("/billing/usage", "viewer", sheet=False),
     "upgrade": Shown("/billing/upgrade/pro", "full"),
