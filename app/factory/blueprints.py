@@ -16,7 +16,7 @@ from app.portal.billing.views import billing
 from app.portal.dashboard.views import pages as portal_pages
 from app.portal.docs.views import docs as docs_pages
 from app.portal.invoices.api import api as invoices_api
-from app.portal.invoices.views import invoices as invoice_pages
+from app.portal.invoices.contract.views import invoices as invoice_pages
 from app.portal.plans.views import plans as plan_pages
 from app.portal.usage.api import api as portal_api
 from app.portal.usage.views import usage as usage_pages

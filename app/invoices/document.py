@@ -39,7 +39,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class DocumentSection:
     """A titled table. `summary` is said below the title, and stands alone where there are no rows."""
 
     title: str
@@ -49,7 +49,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
+class DocumentTotal:
     """An amount at the foot, such as a tax or the sum; `strong` marks the one that counts."""
 
     label: str
@@ -80,8 +80,8 @@ class Document:
     dated: datetime
     number: str = ""
     facts: Sequence[tuple[str, str]] = ()
-    sections: Sequence[Section] = ()
-    totals: Sequence[Total] = ()
+    sections: Sequence[DocumentSection] = ()
+    totals: Sequence[DocumentTotal] = ()
     notes: Sequence[str] = ()
     footer: str = ""
     language: str = "en"

@@ -74,6 +74,7 @@ class InvoiceLine(Base):
 
     `terms` are the terms in force at the close with the charge that they name, `breakdown` is what the rating returned;
     quantities and amounts in them are decimal text, amounts in minor units. `reason` says why nothing is owed.
+    `seen` is the database snapshot under the org's usage lock: the line counts the events that it saw.
     """
 
     __tablename__ = "invoice_lines"
@@ -122,6 +123,7 @@ class InvoiceLine(Base):
     terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
     breakdown: Mapped[dict[str, Any]] = mapped_column(JSONB)
     written_at: Mapped[datetime]
+    seen: Mapped[str] = mapped_column(server_default=text("pg_current_snapshot()::text"))
     invoice_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoices.id"))
     discount: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     stripe_item_id: Mapped[str | None]

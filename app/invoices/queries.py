@@ -40,6 +40,23 @@ def list_invoice_lines(session: Session, org_id: UUID, invoice_id: UUID) -> list
     return list(session.scalars(query.order_by(InvoiceLine.period_start, InvoiceLine.meter_id)))
 
 
+def find_line(session: Session, org_id: UUID, line_id: UUID) -> InvoiceLine | None:
+    """Find a line of the org."""
+    line = session.get(InvoiceLine, line_id)
+    return line if line is not None and line.org_id == org_id else None
+
+
+def find_line_before(session: Session, line: InvoiceLine) -> InvoiceLine | None:
+    """Find the newest line of the same meter and period that was written before this one."""
+    query = select(InvoiceLine).where(
+        InvoiceLine.org_id == line.org_id,
+        InvoiceLine.period_start == line.period_start,
+        InvoiceLine.meter_id == line.meter_id,
+        tuple_(InvoiceLine.written_at, InvoiceLine.id) < (line.written_at, line.id),
+    )
+    return session.scalars(query.order_by(InvoiceLine.written_at.desc(), InvoiceLine.id.desc()).limit(1)).first()
+
+
 def list_waiting_lines(session: Session, org_id: UUID, currency: str, until: datetime) -> list[InvoiceLine]:
     """List the lines with an amount that stand on no invoice yet, of periods that start by `until`, oldest first."""
     query = select(InvoiceLine).where(

@@ -16,6 +16,9 @@ TEMPLATES = {
     "templates/usage/usage.html": "usage usage-empty usage-over usage-user usage-key usage-wrong-days",
     "templates/billing/billing.html": "billing-free billing-offline billing-viewer billing-paid billing-cancelled",
     "templates/invoices/usage.html": "invoice-ours usage-charges usage-charges-none usage-charges-viewer",
+    "templates/invoices/receipt.html": "receipt receipt-none",
+    "templates/invoices/line.html": "usage-line",
+    "templates/invoices/invoice.html": "invoice",
     "templates/billing/upgrade.html": "upgrade upgrade-yearly upgrade-viewer upgrade-default upgrade-left"
     " upgrade-current",
     "templates/billing/cancel.html": "cancel cancel-nothing",

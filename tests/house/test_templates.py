@@ -24,6 +24,7 @@ def trees() -> dict[str, nodes.Template]:
     return {
         path.relative_to(TEMPLATES).as_posix(): parse(path.read_text(encoding="utf-8"))
         for path in sorted(TEMPLATES.rglob("*.*"))
+        if path.suffix != ".typ"  # Typst's, which reads its data as JSON
     }
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.invoices import pdf
-from app.invoices.document import LINE_COLUMNS, Document, Party, Row, Section, Total
+from app.invoices.document import LINE_COLUMNS, Document, DocumentSection, DocumentTotal, Party, Row
 from app.invoices.pdf import render_pdf
 
 _ROW = Row(("API calls", "60,000 calls", "", "$100.00"), ("Each charged call costs the same.",),
@@ -20,8 +20,8 @@ _DOCUMENT = Document(
     buyer=Party("Müller & Söhne GmbH", ("Straße 1", "10115 Berlin", "Germany"), "DE123456789"),
     dated=datetime(2026, 12, 1, 1, 2, 3, 456, tzinfo=UTC),
     facts=[("Plan", "Pro, version 1")],
-    sections=[Section("Usage", LINE_COLUMNS, [_ROW], "Amounts are before tax.")],
-    totals=[Total("Usage", "$100.00", strong=True)],
+    sections=[DocumentSection("Usage", LINE_COLUMNS, [_ROW], "Amounts are before tax.")],
+    totals=[DocumentTotal("Usage", "$100.00", strong=True)],
     notes=["Thank you."],
 )
 
@@ -40,8 +40,8 @@ def test_markup_in_the_data_is_printed_as_it_is() -> None:
     rows = [Row((hostile,) * 4, (hostile,), [(hostile,) * 4])]
     made = replace(
         _DOCUMENT, title=hostile, number=hostile, seller=party, buyer=party, facts=[(hostile, hostile)],
-        sections=[Section(hostile, LINE_COLUMNS, rows, hostile)], totals=[Total(hostile, hostile)], notes=[hostile],
-        footer=hostile,
+        sections=[DocumentSection(hostile, LINE_COLUMNS, rows, hostile)], notes=[hostile],
+        totals=[DocumentTotal(hostile, hostile)], footer=hostile,
     )  # fmt: skip
     assert b"pdfaid" in render_pdf(made)
 
@@ -60,11 +60,11 @@ def test_letters_without_a_font_do_not_stop_a_document() -> None:
 
 def test_empty_document_and_table_without_rows_are_rendered() -> None:
     assert render_pdf(replace(_DOCUMENT, number="", facts=[], sections=[], totals=[], notes=[])).startswith(b"%PDF-")
-    nothing = Section("Usage", LINE_COLUMNS, [], "Nothing was used.")
+    nothing = DocumentSection("Usage", LINE_COLUMNS, [], "Nothing was used.")
     assert b"pdfaid" in render_pdf(replace(_DOCUMENT, sections=[nothing]))
 
 
 def test_document_with_too_many_rows_is_refused() -> None:
-    long = Section("Usage", LINE_COLUMNS, [_ROW] * (pdf.MOST_ROWS // 3 + 1))
+    long = DocumentSection("Usage", LINE_COLUMNS, [_ROW] * (pdf.MOST_ROWS // 3 + 1))
     with pytest.raises(ValueError, match="at most"):
         render_pdf(replace(_DOCUMENT, sections=[long]))

@@ -63,5 +63,5 @@ def _build_facts(issued: IssuedInvoice) -> dict[str, Any]:
         "issued_on": format_day(issued.issued_on),
         "due_on": format_day(issued.due_on),
         "how": describe_payment(issued),
-        "link": absolute_url("invoices.usage", invoice=str(issued.invoice_id)),
+        "link": absolute_url("invoices.invoice", invoice_id=str(issued.invoice_id)),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.invoices.document import Column, Document, Party, Row, Section, Total
+from app.invoices.document import Column, Document, DocumentSection, DocumentTotal, Party, Row
 from app.invoices.offline.models import IssuedInvoice
 from app.invoices.offline.wording import describe_payment, format_amount, format_day
 from app.invoices.pdf import MOST_ROWS
@@ -22,8 +22,8 @@ def build_document(issued: IssuedInvoice) -> Document:
         buyer=_read_party(issued.buyer),
         dated=issued.issued_at,
         facts=list(_list_facts(issued)),
-        sections=[Section("", (Column("Description"), Column("Amount", number=True)), rows[:MOST_ROWS])],
-        totals=[Total("Total", format_amount(issued.total, issued.currency), strong=True)],
+        sections=[DocumentSection("", (Column("Description"), Column("Amount", number=True)), rows[:MOST_ROWS])],
+        totals=[DocumentTotal("Total", format_amount(issued.total, issued.currency), strong=True)],
         notes=list(_list_notes(issued)),
         footer=seller.name,
     )

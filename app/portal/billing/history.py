@@ -37,7 +37,7 @@ HEAD = ("made", "settled", "state", "reason", "description", "amount", "refunded
 class RecordRow:
     """A billing record as the table shows it. `badge` is (label, tone, icon) of its state.
 
-    `usage` is the page that explains the usage on its invoice; None where it has none.
+    `page` is that of its invoice; None where it has none.
     """
 
     at: datetime
@@ -50,7 +50,7 @@ class RecordRow:
     number: str | None
     pdf: str | None
     pay: str | None
-    usage: str | None = None
+    page: str | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def build_record_row(
         number=number or (invoice.number if invoice else None),
         pdf=invoice.pdf_url if invoice else None,
         pay=invoice.hosted_url if invoice and open_bill else None,
-        usage=path_to("invoices.usage", invoice=str(usage_id)) if usage_id else None,
+        page=path_to("invoices.invoice", invoice_id=str(usage_id or invoice.id)) if invoice else None,
     )
 
 

@@ -73,4 +73,4 @@ def _build_trouble(issued: IssuedInvoice, now: datetime) -> Trouble:
 
 
 def _page(issued: IssuedInvoice) -> str:
-    return path_to("invoices.usage", invoice=str(issued.invoice_id))
+    return path_to("invoices.invoice", invoice_id=str(issued.invoice_id))

@@ -16,7 +16,7 @@ from app.statements.wording import pluralise, unit_for
 from app.subscriptions.terms.resolver import NOT_COLLECTED, OVERRIDE, RESTRICTION
 from app.web.filters import quantity
 
-_SOURCES = {
+SOURCES = {
     OVERRIDE: "agreed for your organisation",
     RESTRICTION: "reduced while a payment was overdue or the plan was paused",
     NOT_COLLECTED: "since no payment was collected",
@@ -93,5 +93,5 @@ def _describe_policy(row: InvoiceLine) -> str:
 
 
 def _with_source(words: str, terms: Mapping[str, Any], key: str) -> str:
-    source = _SOURCES.get(terms["sources"].get(key, ""))
+    source = SOURCES.get(terms["sources"].get(key, ""))
     return f"{words}, {source}" if source else words

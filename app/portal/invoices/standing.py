@@ -69,16 +69,22 @@ def _bill_soon() -> Standing:
     return Standing(UNBILLED, "Not billed yet", "accent", "clock", note)
 
 
-def _issue(remote: StripeInvoice, number: str) -> Standing:
+def describe_status(remote: StripeInvoice) -> tuple[str, str, str]:
+    """What became of an issued invoice: words, tone and icon."""
     settled = remote.status == "paid" and remote.amount_due == 0 < remote.total
     status = "Settled from your balance" if settled else _STATUS.get(remote.status, remote.status.capitalize())
     tone, icon = ("good", "check") if remote.status == "paid" else ("neutral", "card")
+    return status, tone, icon
+
+
+def _issue(remote: StripeInvoice, number: str) -> Standing:
+    status, tone, icon = describe_status(remote)
     return Standing(ISSUED, f"Invoice {number}", tone, icon, f"{status}.", remote.hosted_url)
 
 
 def _issue_ours(issued: IssuedInvoice, now: datetime) -> Standing:
     _, tone, icon = describe_issued_state(issued, now)
-    page = path_to("invoices.usage", invoice=str(issued.invoice_id))
+    page = path_to("invoices.invoice", invoice_id=str(issued.invoice_id))
     return Standing(ISSUED, f"Invoice {issued.number}", tone, icon, describe_due(issued, now), page)
 
 

@@ -9,13 +9,15 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from app.invoices.document import LINE_COLUMNS, Document, Party, Section, Total
+from app.invoices.document import LINE_COLUMNS, Column, Document, DocumentSection, DocumentTotal, Party
 from app.invoices.document import Row as PrintedRow
 from app.invoices.models import USAGE
 from app.invoices.parties import build_buyer, list_repeated_facts, list_repeated_notes
 from app.portal.invoices.explanation import build_explanation
+from app.portal.invoices.invoice_page import ShownInvoice
 from app.portal.invoices.lines import ClosedPeriod, UsageLine
 from app.portal.invoices.standing import ISSUED, describe_standing
+from app.portal.invoices.view_models import InvoiceView
 from app.statements.wording import format_amount, format_span, unit_for
 from app.web.filters import quantity
 
@@ -38,7 +40,7 @@ def build_statement(period: ClosedPeriod, of: StatementOf) -> Document:
     lines = period.lines[:MOST_LINES]
     usage = [line for line in lines if line.row.kind == USAGE]
     other = [line for line in lines if line.row.kind != USAGE]
-    rest = len(period.lines) - len(lines)
+    rest, billed = len(period.lines) - len(lines), period.billed_at is not None
     return Document(
         title="Usage statement",
         number=format_span(period.start, period.end, of.zone),
@@ -47,9 +49,9 @@ def build_statement(period: ClosedPeriod, of: StatementOf) -> Document:
         dated=max((line.row.written_at for line in period.lines), default=period.end),
         facts=[*_list_facts(period, of), *list_repeated_facts(of.contact)],
         sections=[
-            _build_section("Usage", [_build_row(line, period, of) for line in usage], "Nothing was used."),
+            _build_section("Usage", [_build_row(line, of, billed=billed) for line in usage], "Nothing was used."),
             *(
-                [_build_section("Changes and late usage", [_build_row(line, period, of) for line in other])]
+                [_build_section("Changes and late usage", [_build_row(line, of, billed=billed) for line in other])]
                 if other
                 else []
             ),
@@ -59,6 +61,37 @@ def build_statement(period: ClosedPeriod, of: StatementOf) -> Document:
             *([f"{rest} more lines are in the CSV file of usage charges."] if rest else []),
             *list_repeated_notes(of.contact),
             f"{_NO_INVOICE} Amounts are before tax.",
+        ],
+        footer=of.seller.name,
+    )
+
+
+def build_invoice_statement(shown: ShownInvoice, page: InvoiceView, of: StatementOf) -> Document:
+    """Build the statement of one invoice: what the page says of it, with every line explained."""
+    lines = shown.lines[:MOST_LINES]
+    usage = DocumentSection("Usage", LINE_COLUMNS, [_build_row(line, of, billed=True) for line in lines])
+    fees = [PrintedRow((fee.label, fee.days, "", fee.amount)) for fee in page.fees[:MOST_LINES]]
+    rest = len(shown.lines) - len(lines) + len(page.fees) - len(fees)
+    columns = (Column("Description"), Column("For"), Column("", True), Column("Amount", True))
+    dated = shown.ours.opened_at if shown.ours else shown.remote.created_at if shown.remote else None
+    if dated is None:
+        raise ValueError("an invoice is ours or Stripe's")
+    return Document(
+        title="Invoice explained",
+        number=page.title,
+        seller=of.seller,
+        buyer=build_buyer(of.contact),
+        dated=dated,
+        facts=[("Status", page.badge[0]), *page.facts, ("Days in", of.zone), *list_repeated_facts(of.contact)],
+        sections=[
+            *([DocumentSection("Plan and other charges", columns, fees)] if fees else []),
+            *([usage] if lines else []),
+        ],
+        totals=[DocumentTotal(label, amount, strong=label == "Total") for label, amount in page.sums],
+        notes=[
+            *([f"{rest} more lines are not shown."] if rest else []),
+            *list_repeated_notes(of.contact),
+            "This statement explains an invoice. It is not an invoice. Usage is before tax.",
         ],
         footer=of.seller.name,
     )
@@ -76,13 +109,13 @@ def _list_facts(period: ClosedPeriod, of: StatementOf) -> Iterator[tuple[str, st
         yield "Invoice" if len(invoices) == 1 else "Invoices", ", ".join(invoices)
 
 
-def _build_section(title: str, rows: list[PrintedRow], empty: str = "") -> Section:
-    return Section(title, LINE_COLUMNS, rows, "" if rows else empty)
+def _build_section(title: str, rows: list[PrintedRow], empty: str = "") -> DocumentSection:
+    return DocumentSection(title, LINE_COLUMNS, rows, "" if rows else empty)
 
 
-def _build_row(line: UsageLine, period: ClosedPeriod, of: StatementOf) -> PrintedRow:
+def _build_row(line: UsageLine, of: StatementOf, *, billed: bool) -> PrintedRow:
     row, explanation = line.row, build_explanation(line)
-    standing = describe_standing(line, billed=period.billed_at is not None, now=of.as_of)
+    standing = describe_standing(line, billed=billed, now=of.as_of)
     used = f"{quantity(row.quantity)} {unit_for(row.quantity, line.unit)}" if line.meter else ""
     facts = "; ".join(f"{name}: {value.rstrip('.')}" for name, value in explanation.facts if name != "Plan")
     return PrintedRow(
@@ -99,8 +132,8 @@ def _build_row(line: UsageLine, period: ClosedPeriod, of: StatementOf) -> Printe
     )
 
 
-def _list_totals(period: ClosedPeriod) -> list[Total]:
+def _list_totals(period: ClosedPeriod) -> list[DocumentTotal]:
     if not period.lines:
         return []
     amount = sum(line.row.amount for line in period.lines)
-    return [Total("Usage before tax", format_amount(amount, period.lines[0].row.currency), strong=True)]
+    return [DocumentTotal("Usage before tax", format_amount(amount, period.lines[0].row.currency), strong=True)]

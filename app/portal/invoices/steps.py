@@ -86,14 +86,15 @@ def _list_tiers(line: UsageLine, breakdown: Breakdown) -> Iterator[Step]:
     terms, currency = line.row.terms, line.row.currency
     for tier in breakdown.tiers:
         yield Step(
-            _name_tier(terms["model"], tier),
+            name_tier(terms["model"], tier),
             quantity(tier.quantity),
             " + ".join(_list_prices(terms, tier, currency)) or "No charge",
             format_exact(tier.subtotal, currency),
         )
 
 
-def _name_tier(model: str, tier: TierLine) -> str:
+def name_tier(model: str, tier: TierLine) -> str:
+    """What a tier is called, by its bounds."""
     if tier.start == 0 and tier.end is None:
         return _WHOLE.get(model, "At the unit price")
     if tier.end is None:

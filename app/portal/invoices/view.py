@@ -10,10 +10,12 @@ from app.invoices.breakdown import read_breakdown
 from app.invoices.models import FEE, USAGE, Invoice
 from app.kit.money import ZERO
 from app.portal.invoices.discounts import net_amount
+from app.portal.invoices.events import EventsView
 from app.portal.invoices.explanation import build_explanation
 from app.portal.invoices.lines import ClosedPeriod, UsageLine
 from app.portal.invoices.standing import ISSUED, Standing, describe_standing
-from app.portal.invoices.view_models import LineView, PeriodView, UsageChargesView
+from app.portal.invoices.tier_bars import build_tier_bars
+from app.portal.invoices.view_models import LinePageView, LineView, PeriodView, UsageChargesView
 from app.portal.shell.issued import IssuedView
 from app.statements.wording import format_amount, format_span, unit_for
 from app.web.addresses import path_to
@@ -77,13 +79,28 @@ def _name(issued: IssuedView | None, numbers: Sequence[str]) -> str:
     return f"invoice {numbers[0]}" if numbers else "an invoice that is not issued yet"
 
 
+def build_line_page(line: UsageLine, events: EventsView, zone: str, now: datetime) -> LinePageView:
+    """Build the page of one line."""
+    row = line.row
+    return LinePageView(
+        line=build_line(line, describe_standing(line, billed=True, now=now)),
+        title=line.name,
+        span=format_span(row.period_start, row.period_end, zone),
+        zone=zone,
+        bars=build_tier_bars(line),
+        events=events,
+        csv_href=path_to("invoices.line_events_csv", line_id=row.id),
+        invoice_href=path_to("invoices.invoice", invoice_id=str(row.invoice_id)) if row.invoice_id else None,
+    )
+
+
 def _describe_span(periods: Sequence[ClosedPeriod], zone: str) -> str:
     return format_span(periods[-1].start, periods[0].end, zone) if periods else ""
 
 
 def _build_period(period: ClosedPeriod, zone: str, now: datetime, *, whole: bool = True) -> PeriodView:
     billed = period.billed_at is not None
-    lines = [_build_line(line, describe_standing(line, billed=billed, now=now)) for line in period.lines]
+    lines = [build_line(line, describe_standing(line, billed=billed, now=now)) for line in period.lines]
     issued = {line.standing.label: line.standing.url for line in lines if line.standing.key == ISSUED}
     plans = {f"{line.plan.name}, version {line.plan.number}": None for line in period.lines}
     return PeriodView(
@@ -114,7 +131,8 @@ def _summarise(period: ClosedPeriod) -> str:
     return "" if any(line.row.amount for line in period.lines) else "Nothing is charged for this usage."
 
 
-def _build_line(line: UsageLine, standing: Standing) -> LineView:
+def build_line(line: UsageLine, standing: Standing) -> LineView:
+    """Build a line with its explanation."""
     row, breakdown = line.row, read_breakdown(line.row.breakdown)
     included = breakdown.included if breakdown and row.kind == USAGE else ZERO
     return LineView(
@@ -126,4 +144,5 @@ def _build_line(line: UsageLine, standing: Standing) -> LineView:
         charged=row.amount != 0,
         standing=standing,
         explanation=build_explanation(line),
+        events_href=path_to("invoices.line", line_id=row.id) if line.meter else None,
     )

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.portal.invoices.events import EventsView
 from app.portal.invoices.explanation import Explanation
 from app.portal.invoices.standing import Standing
+from app.portal.invoices.tier_bars import TierBar
 from app.portal.shell.issued import IssuedView
 
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """A line. `included` is None where nothing was rated; `charged`: it has an amount. `amount` is after discounts."""
+    """A line. `included` is None where nothing was rated; `charged`: it has an amount. `amount` is after discounts.
+
+    `events_href` is the page of its events.
+    """
 
     id: str
     name: str
@@ -22,6 +27,48 @@ class LineView:
     charged: bool
     standing: Standing
     explanation: Explanation
+    events_href: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinePageView:
+    """The page of a line: the line opened, drawn as bars, with its events."""
+
+    line: LineView
+    title: str
+    span: str
+    zone: str
+    bars: Sequence[TierBar]
+    events: EventsView
+    csv_href: str
+    invoice_href: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeeRow:
+    """A line of Stripe's that is no usage of ours: its words, the days it is for, its amount."""
+
+    label: str
+    days: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceView:
+    """The page of one invoice. `badge` is (label, tone, icon); `sums` are (name, amount), down to what is due."""
+
+    title: str
+    badge: tuple[str, str, str]
+    total: str
+    zone: str
+    facts: Sequence[tuple[str, str]]
+    fees: Sequence[FeeRow]
+    lines: Sequence[LineView]
+    sums: Sequence[tuple[str, str]]
+    pay_href: str | None
+    stripe_pdf_href: str | None
+    pdf_href: str
+    csv_href: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,41 +14,38 @@ from app.accounts import queries as accounts
 from app.accounts.reads import EXPORTED_BILLING, audit_read
 from app.invoices import queries
 from app.invoices.models import Invoice
-from app.invoices.offline.keep import get_pdf, is_kept
-from app.invoices.offline.queries import find_issued, get_issued
+from app.invoices.offline.keep import get_pdf
+from app.invoices.offline.queries import get_issued
 from app.invoices.parties import build_seller
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
-from app.payments.offline.record import list_payments
 from app.portal.invoices import export
+from app.portal.invoices.issued_page import read_invoice_view
 from app.portal.invoices.lines import find_closed_period, list_closed_periods, list_periods_of_invoice
 from app.portal.invoices.pdf_answer import answer_pdf
 from app.portal.invoices.statement import StatementOf, build_statement
-from app.portal.invoices.view import build_invoice_view, build_view
-from app.portal.shell.issued import IssuedView, build_issued_view
+from app.portal.invoices.view import build_view
 from app.portal.shell.people import get_org_id
 from app.web import csv_export
-from app.web.addresses import path_to
 from app.web.database import session
 from app.web.pages import render
 from app.web.paging import parse_instant_cursor
 from app.web.pdf import send_pdf
 from app.web.runtime import business_now, runtime
 
-invoices = Blueprint("invoices", __name__, url_prefix="/billing/usage")
+invoices = Blueprint("invoices", __name__, url_prefix="/billing")
 
 _PAGE = 6
 
 
-@invoices.get("")
+@invoices.get("/usage")
 def usage() -> Response:
     """What each closed period came to, line by line, newest first; with `invoice`, what that invoice bills."""
     who = guards.caller()
     org_id = get_org_id(who)
     invoice = _find_invoice(org_id)
     if invoice is not None:
-        periods, now = list_periods_of_invoice(session(), invoice), business_now()
-        view = build_invoice_view(invoice, periods, who.time_zone, now, _read_issued(invoice))
+        view = read_invoice_view(session(), invoice, who.time_zone)
     else:
         before = parse_instant_cursor(request.args.get("next") or None)
         periods = list_closed_periods(session(), org_id, before, _PAGE + 1)
@@ -58,7 +55,7 @@ def usage() -> Response:
     return render("invoices/usage.html", view=view)
 
 
-@invoices.get("/usage-charges.csv")
+@invoices.get("/usage/usage-charges.csv")
 def usage_csv() -> Response:
     """All lines as CSV, or those of one invoice. Audited."""
     who = guards.caller()
@@ -71,8 +68,8 @@ def usage_csv() -> Response:
     return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
 
 
-@invoices.get("/invoices/<uuid:invoice_id>.pdf")
-def invoice_pdf(invoice_id: UUID) -> Response:
+@invoices.get("/invoices/<uuid:invoice_id>/issued.pdf")
+def issued_pdf(invoice_id: UUID) -> Response:
     """The PDF of an invoice of ours, as it was issued. Audited."""
     who = guards.caller()
     org_id = get_org_id(who)
@@ -82,7 +79,7 @@ def invoice_pdf(invoice_id: UUID) -> Response:
     return send_pdf(pdf, number)
 
 
-@invoices.get("/statement.pdf")
+@invoices.get("/usage/statement.pdf")
 def statement_pdf() -> Response:
     """The statement of the closed period that starts at `period`. Audited."""
     who = guards.caller()
@@ -106,15 +103,6 @@ def _file_rows(org_id: UUID, invoice_id: UUID | None, now: datetime) -> Iterator
     else:
         invoice = queries.get_invoice(session(), org_id, invoice_id)
         yield from export.iterate_period_rows(list_periods_of_invoice(session(), invoice), now)
-
-
-def _read_issued(invoice: Invoice) -> IssuedView | None:
-    """What the invoice says, if it is one of ours."""
-    issued = find_issued(session(), invoice.org_id, [invoice.id]).get(invoice.id)
-    if issued is None:
-        return None
-    pdf = path_to("invoices.invoice_pdf", invoice_id=str(invoice.id)) if is_kept(session(), invoice.id) else None
-    return build_issued_view(issued, list_payments(session(), invoice.org_id, invoice.id), business_now(), pdf)
 
 
 def _find_invoice(org_id: UUID) -> Invoice | None:

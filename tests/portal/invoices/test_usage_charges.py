@@ -196,7 +196,7 @@ def test_a_page_of_one_invoice_is_reached_from_the_history(paid: Scenario) -> No
     lines = closes(org, month(10), Used("60000"), Used("3", meter="documents"))
     invoice = bills(org, lines)
     record(org, invoice_id=invoice.stripe_invoice_id)
-    assert f'href="{USAGE}?invoice={invoice.id}"' in read(org, "/billing")
+    assert f'href="/billing/invoices/{invoice.id}"' in read(org, "/billing")
     page = read(org, f"{USAGE}?invoice={invoice.id}")
     assert f"invoice TK-{invoice.stripe_invoice_id}" in page
     assert "1–31 Oct 2026" in page

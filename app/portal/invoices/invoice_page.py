@@ -1,0 +1,124 @@
+"""One invoice: what it bills, fees as Stripe lists them and usage that opens to its explanation, and what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.invoices import queries as invoices
+from app.invoices.models import DROPPED, Invoice
+from app.kit.ids import parse_id
+from app.payments import queries as payments
+from app.payments.models import StripeInvoice
+from app.portal.invoices.lines import UsageLine, load_lines
+from app.portal.invoices.standing import describe_standing, describe_status
+from app.portal.invoices.view import build_line
+from app.portal.invoices.view_models import FeeRow, InvoiceView
+from app.statements.wording import format_amount, format_day, format_span
+from app.web.addresses import path_to
+
+_NOT_LISTED = "Other charges, as on Stripe's invoice"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownInvoice:
+    """An invoice: ours with its lines where usage is on it, Stripe's where Stripe has it."""
+
+    ours: Invoice | None
+    remote: StripeInvoice | None
+    lines: Sequence[UsageLine]
+
+    @property
+    def currency(self) -> str:
+        """The currency of all its amounts."""
+        return self.remote.currency if self.remote else str(self.ours.currency if self.ours else "")
+
+
+def find_invoice(session: Session, org_id: UUID, named: str) -> ShownInvoice | None:
+    """Find an invoice of the org by our id, or by Stripe's where no usage is on it."""
+    ours_id = parse_id(named)
+    if ours_id is None:
+        ours_id = invoices.find_ids_by_stripe_id(session, org_id, [named]).get(named)
+    ours = invoices.find_invoices(session, org_id, [ours_id]).get(ours_id) if ours_id else None
+    if ours is not None and ours.state == DROPPED:
+        return None
+    remote_id = (ours.stripe_invoice_id if ours else named) or ""
+    remote = payments.find_invoices_by_id(session, org_id, [remote_id]).get(remote_id)
+    if ours is None and remote is None:
+        return None
+    rows = invoices.list_invoice_lines(session, org_id, ours.id) if ours else []
+    return ShownInvoice(ours, remote, load_lines(session, org_id, rows))
+
+
+def build_invoice_page(shown: ShownInvoice, zone: str, now: datetime, *, may_pay: bool) -> InvoiceView:
+    """Build the page. Pure; fees, usage, discount and tax add up to the total."""
+    remote, ours = shown.remote, shown.ours
+    named = str(ours.id if ours else remote.id if remote else "")
+    issued = remote is not None and remote.number is not None
+    opened = remote.hosted_url if remote and remote.status == "open" and remote.amount_remaining > 0 else None
+    return InvoiceView(
+        title=f"Invoice {remote.number}" if remote and remote.number else "Invoice, not issued yet",
+        badge=describe_status(remote) if remote and issued else ("Not issued yet", "accent", "clock"),
+        total=format_amount(_find_total(shown), shown.currency),
+        zone=zone,
+        facts=list(_list_facts(shown, zone)),
+        fees=list(_list_fees(shown, zone)),
+        lines=[build_line(line, describe_standing(line, billed=True, now=now)) for line in shown.lines],
+        sums=list(_list_sums(shown)),
+        pay_href=opened if may_pay else None,
+        stripe_pdf_href=remote.pdf_url if remote else None,
+        pdf_href=path_to("invoices.invoice_pdf", invoice_id=named),
+        csv_href=path_to("invoices.usage_csv", invoice=str(ours.id)) if ours else None,
+    )
+
+
+def _find_total(shown: ShownInvoice) -> int:
+    return shown.remote.total if shown.remote else sum(line.row.amount for line in shown.lines)
+
+
+def _list_facts(shown: ShownInvoice, zone: str) -> Iterator[tuple[str, str]]:
+    remote = shown.remote
+    if remote is None:
+        return
+    for label, at in (("Issued", remote.finalized_at), ("Due", remote.due_at), ("Paid", remote.paid_at)):
+        if at is not None:
+            yield label, format_day(at, zone)
+    if remote.status == "open" and remote.next_attempt_at is not None:
+        yield "Next attempt", format_day(remote.next_attempt_at, zone)
+
+
+def _list_fees(shown: ShownInvoice, zone: str) -> Iterator[FeeRow]:
+    """What Stripe bills beside our lines; what its lines do not explain stands as one row."""
+    remote = shown.remote
+    if remote is None:
+        return
+    ours = {str(line.row.id) for line in shown.lines}
+    fees = [line for line in remote.lines or [] if line["line"] not in ours]
+    for line in fees:
+        start, end = datetime.fromisoformat(line["start"]), datetime.fromisoformat(line["end"])
+        days = format_span(start, end, zone) if start < end else format_day(start, zone)
+        yield FeeRow(line["description"] or "No description", days, format_amount(line["amount"], remote.currency))
+    told = sum(line["amount"] for line in fees) + sum(line.row.amount for line in shown.lines)
+    rest = remote.total - remote.tax + remote.discount - told
+    if rest:
+        yield FeeRow(_NOT_LISTED, "", format_amount(rest, remote.currency))
+
+
+def _list_sums(shown: ShownInvoice) -> Iterator[tuple[str, str]]:
+    remote, currency = shown.remote, shown.currency
+    if remote is not None and remote.discount:
+        yield "Discount", format_amount(-remote.discount, currency)
+    if remote is not None and remote.tax:
+        yield "Tax", format_amount(remote.tax, currency)
+    yield "Total", format_amount(_find_total(shown), currency)
+    if remote is None or remote.number is None:
+        return
+    if remote.amount_due != remote.total:
+        yield "Balance and credits", format_amount(remote.amount_due - remote.total, currency)
+    if remote.amount_paid:
+        yield "Paid", format_amount(-remote.amount_paid, currency)
+    yield "Amount due", format_amount(remote.amount_remaining if remote.status == "open" else 0, currency)
