@@ -10,12 +10,13 @@ from app.billing_runs.before_change import find_before_change_line
 from app.billing_runs.late import find_late_lines
 from app.billing_runs.lines import state_line
 from app.billing_runs.models import PeriodClose
-from app.invoices.service import write_lines
+from app.invoices.service import LineFacts, write_lines
 from app.kit.errors import Conflict
 from app.kit.periods import Period
-from app.metering.verification.close_mark import take_mark
+from app.metering.verification.close_mark import CloseMark, take_mark
 from app.statements import queries as statements
 from app.subscriptions.close import PeriodKey, close_period, prepare_close
+from app.subscriptions.models import UsagePeriod
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -29,18 +30,26 @@ def rate_period(session: Session, key: PeriodKey, now: datetime) -> PeriodClose 
     period = prepare_close(session, key, now)
     if period is None:
         return None
-    span = Period(period.starts_at, period.ends_at)
-    mark = take_mark(session, key.org_id, span)
+    mark = take_mark(session, key.org_id, Period(period.starts_at, period.ends_at))
     if mark.waits_for is not None:
         raise Conflict(f"The period waits for {mark.waits_for}.")
-    rows = statements.list_period_rows(session, key.org_id, span.start, span.start + _INSTANT)
+    return write_close(session, period, mark, now)[0]
+
+
+def write_close(
+    session: Session, period: UsagePeriod, mark: CloseMark, now: datetime
+) -> tuple[PeriodClose, list[LineFacts]]:
+    """Write the close of a prepared period, with the lines that it writes; the caller holds the org's usage lock."""
+    org_id, span = period.org_id, Period(period.starts_at, period.ends_at)
+    rows = statements.list_period_rows(session, org_id, span.start, span.start + _INSTANT)
     lines = [state_line(row) for row in rows if row.meter_id is not None]
-    before = find_before_change_line(session, key.org_id, rows, sum(line.amount for line in lines))
+    before = find_before_change_line(session, org_id, rows, sum(line.amount for line in lines))
     lines += [before] if before else []
-    write_lines(session, key.org_id, [*lines, *find_late_lines(session, key.org_id)], now)
-    close = session.get(PeriodClose, key) or PeriodClose(org_id=key.org_id, period_start=span.start)
+    lines += find_late_lines(session, org_id)
+    write_lines(session, org_id, lines, now)
+    close = session.get(PeriodClose, (org_id, span.start)) or PeriodClose(org_id=org_id, period_start=span.start)
     close.period_end, close.rated_at, close.error = span.end, now, None
     close.mark, close.cluster = mark.mark, mark.cluster
     session.add(close)
     close_period(session, period, now)
-    return close
+    return close, lines

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint
 
 from app.accounts.views import pages as accounts_pages
-from app.admin.billing_runs.api import api as admin_api
 from app.admin.billing_runs.pages import pages as admin_pages
+from app.admin.billing_runs.rehearsal_api import api as admin_api
 from app.catalog.api import api as catalog_api
 from app.metering.corrections.api import api as metering_api
 from app.ops.clock_bar import bar as sandbox_bar
@@ -18,14 +18,15 @@ from app.portal.docs.views import docs as docs_pages
 from app.portal.invoices.api import api as invoices_api
 from app.portal.invoices.views import invoices as invoice_pages
 from app.portal.plans.views import plans as plan_pages
-from app.portal.usage.api import api as portal_api
+from app.portal.proof.api import api as portal_api
+from app.portal.proof.views import proof as proof_pages
 from app.portal.usage.views import usage as usage_pages
 from app.subscriptions.api import api as subscriptions_api
 from app.web.api import Api
 
 PAGES: list[Blueprint] = [
-    accounts_pages, portal_pages, plan_pages, usage_pages, billing, invoice_pages, docs_pages, admin_pages, webhooks,
-    sandbox_bar,
+    accounts_pages, portal_pages, plan_pages, usage_pages, billing, invoice_pages, proof_pages, docs_pages, admin_pages,
+    webhooks, sandbox_bar,
 ]  # fmt: skip
 # Called by programs, which send no cookies and so no CSRF token.
 MACHINES: list[Blueprint] = [webhooks]

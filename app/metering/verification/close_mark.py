@@ -25,15 +25,19 @@ FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS mark) hori
 
 @dataclass(frozen=True, slots=True)
 class CloseMark:
-    """A transaction horizon of a database cluster. `waits_for` says why the period cannot be closed yet."""
+    """A transaction horizon of a database cluster. `waits_for` says why the period cannot be closed yet.
+
+    `settled`: the counters are exact, as long as the caller holds the usage lock.
+    """
 
     mark: int
     cluster: str
     waits_for: str | None
+    settled: bool = True
 
 
 def take_mark(session: Session, org_id: UUID, period: Period) -> CloseMark:
     """Take the mark for a period; the caller holds the org's usage lock, so none of its events are in flight."""
     row = session.execute(_MARK, {"org": org_id, "start": period.start, "end": period.end}).one()
     waits_for = "its counters to be settled" if row.unsettled else "its last events" if row.recording else None
-    return CloseMark(row.mark, row.cluster, waits_for)
+    return CloseMark(row.mark, row.cluster, waits_for, not row.unsettled)

@@ -10,7 +10,7 @@ from app.kit.money import ZERO
 from app.portal.invoices.explanation import build_explanation
 from app.portal.invoices.lines import ClosedPeriod, UsageLine
 from app.portal.invoices.standing import ISSUED, Standing, describe_standing
-from app.portal.invoices.view_models import LineView, PeriodView, UsageChargesView
+from app.portal.invoices.view_models import LineView, PeriodView, RunningView, UsageChargesView
 from app.statements.wording import format_amount, format_span, unit_for
 from app.web.addresses import path_to
 from app.web.filters import quantity
@@ -23,7 +23,9 @@ _NOTHING = (
 _NO_LINES = ("No usage on this invoice", "This invoice has no usage charges.")
 
 
-def build_view(periods: Sequence[ClosedPeriod], zone: str, *, more: bool, first: bool) -> UsageChargesView:
+def build_view(
+    periods: Sequence[ClosedPeriod], zone: str, *, more: bool, first: bool, running: RunningView | None = None
+) -> UsageChargesView:
     """Build a page of periods; `more`: older ones follow."""
     shown = [_build_period(period, zone) for period in periods]
     cursor = encode_cursor(periods[-1].start.isoformat()) if more else None
@@ -36,6 +38,7 @@ def build_view(periods: Sequence[ClosedPeriod], zone: str, *, more: bool, first:
         csv_href=path_to("invoices.usage_csv") if shown else None,
         next_href=path_to("invoices.usage", next=cursor) if cursor else None,
         first_href=None if first else path_to("invoices.usage"),
+        running=running,
     )
 
 
@@ -68,6 +71,7 @@ def _build_period(period: ClosedPeriod, zone: str) -> PeriodView:
         plan=" and ".join(plans),
         total=_total(period),
         summary=_summarise(period),
+        verify_href=path_to("proof.show", at=period.start.isoformat()),
         invoices=[(label, url) for label, url in issued.items() if url],
         lines=lines,
     )

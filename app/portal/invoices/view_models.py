@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.portal.invoices.explanation import Explanation
 from app.portal.invoices.standing import Standing
@@ -32,8 +33,20 @@ class PeriodView:
     plan: str
     total: str
     summary: str
+    verify_href: str
     invoices: Sequence[tuple[str, str]]
     lines: Sequence[LineView]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningView:
+    """What the running period would come to: its days and lines (name, quantity, amount), as worked out at `as_of`."""
+
+    title: str
+    total: str
+    lines: Sequence[tuple[str, str, str]]
+    as_of: datetime
+    verify_href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +61,4 @@ class UsageChargesView:
     csv_href: str | None
     next_href: str | None
     first_href: str | None
+    running: RunningView | None = None

@@ -9,18 +9,23 @@ from flask import Blueprint, Response, request, stream_with_context
 
 from app.accounts import guards
 from app.accounts.reads import EXPORTED_BILLING, audit_read
+from app.billing_runs.rehearsal.queries import find_rehearsal
+from app.catalog import queries as catalog
 from app.invoices import queries
 from app.invoices.models import Invoice
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
 from app.portal.invoices import export
 from app.portal.invoices.lines import list_closed_periods, list_periods_of_invoice
+from app.portal.invoices.running import build_running_view
 from app.portal.invoices.view import build_invoice_view, build_view
+from app.portal.invoices.view_models import RunningView
 from app.portal.shell.people import get_org_id
 from app.web import csv_export
 from app.web.database import session
 from app.web.pages import render
 from app.web.paging import parse_instant_cursor
+from app.web.runtime import business_now
 
 invoices = Blueprint("invoices", __name__, url_prefix="/billing/usage")
 
@@ -38,7 +43,10 @@ def usage() -> Response:
     else:
         before = parse_instant_cursor(request.args.get("next") or None)
         periods = list_closed_periods(session(), org_id, before, _PAGE + 1)
-        view = build_view(periods[:_PAGE], who.time_zone, more=len(periods) > _PAGE, first=before is None)
+        running = _find_running(org_id, who.time_zone) if before is None else None
+        view = build_view(
+            periods[:_PAGE], who.time_zone, more=len(periods) > _PAGE, first=before is None, running=running
+        )
     return render("invoices/usage.html", view=view)
 
 
@@ -53,6 +61,11 @@ def usage_csv() -> Response:
     body = stream_with_context(csv_export.lines(export.HEAD, rows, bom=bool(request.args.get("bom"))))
     headers = {"Content-Disposition": 'attachment; filename="usage-charges.csv"'}
     return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _find_running(org_id: UUID, zone: str) -> RunningView | None:
+    rehearsal = find_rehearsal(session(), org_id, business_now())
+    return build_running_view(rehearsal, catalog.get_meters_by_id(session()), zone) if rehearsal else None
 
 
 def _file_rows(org_id: UUID, invoice_id: UUID | None) -> Iterator[tuple[csv_export.Cell, ...]]:
