@@ -150,6 +150,7 @@ def list_parts(counts: Row[Any], now: datetime, wall: datetime) -> list[Part]:
         Part("Queue", "late" if counts.parked or waited > _QUEUE_LATE else "ok", queue),
         Part("Roll-ups", "late" if lag is None or lag > _LAG_LATE else "ok", folded),
         Part("Subscriptions", "late" if counts.charged_twice else "ok", _describe_seconds(counts.charged_twice or ())),
+        Part("Rehearsal", "late" if counts.rehearsal_alarms else "ok", _describe_alarms(counts.rehearsal_alarms)),
         Part("Database", "ok", size),
     ]
 
@@ -161,6 +162,11 @@ def _describe_scheduler(counts: Row[Any], wall: datetime) -> Part:
         return Part("Scheduler", "late", "no worker has started yet")
     silent = wall - min(beats)
     return Part("Scheduler", "late" if silent > _SCHEDULER_LATE else "ok", f"last heartbeat {_span(silent)} ago")
+
+
+def _describe_alarms(alarms: int) -> str:
+    """Whether the nightly rehearsals of closes came to what pages estimate."""
+    return f"{alarms} failed or not as estimated: see billing runs" if alarms else "every close as estimated"
 
 
 def _describe_seconds(names: Sequence[str]) -> str:

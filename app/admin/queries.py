@@ -21,6 +21,7 @@ SELECT (SELECT count(*) FROM accounts_orgs WHERE deleted_at IS NULL) AS orgs,
        (SELECT count(*) FROM accounts_users WHERE deleted_at IS NULL) AS users,
        (SELECT array_agg(DISTINCT org.name ORDER BY org.name)
         FROM payments_second_subscriptions second JOIN accounts_orgs org ON org.id = second.org_id) AS charged_twice,
+       (SELECT count(*) FROM billing_runs_alarms) AS rehearsal_alarms,
        queue.waiting, queue.parked, queue.oldest, heartbeat.worker_at, heartbeat.scheduler_at, rollups.folded_at,
        coalesce((SELECT sum(events) FROM metering_totals WHERE day = :today AND dimension = ''), 0) AS events_today,
        current_setting('server_version') AS server, pg_database_size(current_database()) AS bytes,

@@ -13,7 +13,7 @@ from sqlalchemy import Row
 
 from app.billing_runs.proof.run import prove_periods
 from app.billing_runs.queries import CloseFilter, list_closes, list_left_over
-from app.billing_runs.tasks import close_periods
+from app.billing_runs.tasks import close_periods, rehearse_periods
 from app.invoices.offline.queries import sum_owed
 from app.payments.cli import background_gateway
 from app.statements.wording import format_amount
@@ -66,6 +66,21 @@ def report(days: int) -> None:
             f"our invoices: {format_amount(row.owed, row.currency)} open in {row.invoices},"
             f" {format_amount(row.overdue, row.currency)} overdue in {row.overdue_invoices}"
         )
+
+
+@group.command("rehearse")
+@click.option("--org", "org_id", type=click.UUID, help="Only this organisation's running period, again if need be.")
+def rehearse(org_id: UUID | None) -> None:
+    """Close every running period in a transaction that is rolled back, as the worker does each night.
+
+    Only what has not been rehearsed since 02:00 UTC. Exits 1 if one failed or differs from the running estimate.
+
+    Example: flask billing rehearse
+    """
+    report = rehearse_periods(org_id, seconds=float("inf"))
+    done = f"{report.rehearsed} periods rehearsed, {report.failed} failed"
+    click.echo(f"{done}, {report.alarms} differ from the running estimate")
+    sys.exit(1 if report.failed or report.alarms else 0)
 
 
 @group.command("verify")

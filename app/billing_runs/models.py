@@ -1,13 +1,16 @@
-"""How far the close of each usage period has come."""
+"""How far the close of each usage period has come, and what it would come to."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.catalog.models import spelled
 from app.kit.db import Base
 
 
@@ -40,4 +43,36 @@ class PeriodClose(Base):
     failures: Mapped[int] = mapped_column(server_default=text("0"))
     replays: Mapped[int] = mapped_column(server_default=text("0"))
     failed_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+
+
+class Rehearsal(Base):
+    """What closing an org's running period would have written, worked out in a transaction that was rolled back.
+
+    One a night; the last two are kept. `amount` is what the period's usage comes to, `late` what closed periods add,
+    `estimate` the running estimate of the same instant, which must equal `amount`; in minor units. `error`: it failed.
+    """
+
+    __tablename__ = "rehearsals"
+    __table_args__ = (
+        CheckConstraint("period_end > period_start", name="period"),
+        spelled("currency", "^[A-Z]{3}$"),
+        # serves: what staff see of a night, by when the periods end
+        Index(None, "night", "period_end"),
+        # serves: the alarms of a night
+        Index(
+            "ix_rehearsals_alarms", "night", postgresql_where=text("error IS NOT NULL OR amount <> estimate")
+        ),
+    )  # fmt: skip
+
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"), primary_key=True)
+    night: Mapped[datetime] = mapped_column(primary_key=True)
+    rehearsed_at: Mapped[datetime]
+    period_start: Mapped[datetime]
+    period_end: Mapped[datetime]
+    currency: Mapped[str | None]
+    amount: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    late: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    estimate: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     error: Mapped[str | None]

@@ -53,10 +53,19 @@ def rate_periods(session: Session, keys: Sequence[PeriodKey], now: datetime) -> 
     waiting = {key: f"The period waits for {what}." for key, what in mark.waiting.items()}
     spans = {key: span for key, span in spans.items() if key not in waiting}
     if spans:
-        write_lines(session, _state_lines(session, list(spans)), now)
-        _note_closes(session, spans, mark, now)
-        close_periods(session, list(spans), now)
+        write_closes(session, spans, mark, now)
     return RatedPeriods(list(spans), waiting)
+
+
+def write_closes(
+    session: Session, spans: Mapping[PeriodKey, Period], mark: CloseMark, now: datetime
+) -> dict[UUID, list[LineFacts]]:
+    """Write the closes of prepared periods, and the lines that they come to, by org; the caller holds the locks."""
+    lines = _state_lines(session, list(spans))
+    write_lines(session, lines, now)
+    _note_closes(session, spans, mark, now)
+    close_periods(session, list(spans), now)
+    return lines
 
 
 def _state_lines(session: Session, keys: Sequence[PeriodKey]) -> dict[UUID, list[LineFacts]]:

@@ -1,4 +1,4 @@
-"""Background task: closes the usage periods that are due, every minute, by the business clock."""
+"""Background tasks: close the usage periods that are due, and rehearse the running ones, by the business clock."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.billing_runs.fees import find_next_fee
+from app.billing_runs.rehearsal.night import NightReport, rehearse_night
 from app.billing_runs.run import MOST, RunReport, run_billing
 from app.billing_runs.settle import settle_drafts
 from app.payments.gateway import get_gateway, payments_on
@@ -43,17 +44,30 @@ def close_periods(org_id: UUID | None = None) -> RunReport:
     return report
 
 
+def rehearse_due() -> int:
+    """Rehearse the periods that were not since the night began, for half a minute at most; returns how many.
+
+    The night is no instant at which the sandbox's clock stops: nothing follows from a rehearsal.
+    """
+    report = rehearse_periods()
+    return report.rehearsed + report.failed
+
+
+def rehearse_periods(org_id: UUID | None = None, seconds: float = RUN_SECONDS) -> NightReport:
+    """Rehearse what is due, or one org's period whether it is due or not."""
+    return rehearse_night(business_now(), seconds, org_id)
+
+
 def _find_next_close(session: Session, after: datetime, until: datetime) -> datetime | None:
     return find_next_close(session, after, until, runtime().settings.close_grace)
-
-
-TASKS: dict[str, Callable[..., object]] = {"billing_runs.close": close_due}
-SWEEPS = ("billing_runs.close",)
 
 
 def _find_next_fee(session: Session, after: datetime, until: datetime) -> datetime | None:
     return find_next_fee(session, after, until, runtime().settings.close_grace)
 
 
+TASKS: dict[str, Callable[..., object]] = {"billing_runs.close": close_due, "rehearsals.run": rehearse_due}
+SWEEPS = ("billing_runs.close", "rehearsals.run")
 FALLING_DUE = (_find_next_close, _find_next_fee)
-PERIODIC: list[tuple[str, str]] = [("* * * * *", "billing_runs.close")]
+PERIODIC: list[tuple[str, str]] = [("* * * * *", "billing_runs.close"), ("*/10 * * * *", "rehearsals.run")]
+# The second has a queue of its own, so that it takes no slot from billing.

@@ -18,14 +18,15 @@ from app.portal.docs.views import docs as docs_pages
 from app.portal.invoices.api import api as invoices_api
 from app.portal.invoices.contract.views import invoices as invoice_pages
 from app.portal.plans.views import plans as plan_pages
-from app.portal.usage.api import api as portal_api
+from app.portal.proof.api import api as portal_api
+from app.portal.proof.views import proof as proof_pages
 from app.portal.usage.views import usage as usage_pages
 from app.subscriptions.api import api as subscriptions_api
 from app.web.api import Api
 
 PAGES: list[Blueprint] = [
-    accounts_pages, portal_pages, plan_pages, usage_pages, billing, invoice_pages, docs_pages, admin_pages, webhooks,
-    sandbox_bar,
+    accounts_pages, portal_pages, plan_pages, usage_pages, billing, invoice_pages, proof_pages, docs_pages, admin_pages,
+    webhooks, sandbox_bar,
 ]  # fmt: skip
 # Called by programs, which send no cookies and so no CSRF token.
 MACHINES: list[Blueprint] = [webhooks]

@@ -1,4 +1,4 @@
-"""The table of billing runs: how far the close of each usage period has come."""
+"""The tables of billing runs: how far the close of each usage period has come, and what it would come to."""
 
 from alembic import op
 
@@ -31,6 +31,27 @@ CREATE TABLE period_closes (
 CREATE INDEX ix_period_closes_unbilled ON period_closes (period_end) WHERE billed_at IS NULL;
 -- serves: the report of a run
 CREATE INDEX ix_period_closes_rated_at ON period_closes (rated_at);
+
+CREATE TABLE rehearsals (
+    org_id uuid NOT NULL CONSTRAINT fk_rehearsals_org_id_orgs REFERENCES orgs (id),
+    night timestamptz NOT NULL,
+    rehearsed_at timestamptz NOT NULL,
+    period_start timestamptz NOT NULL,
+    period_end timestamptz NOT NULL,
+    currency text,
+    amount bigint NOT NULL DEFAULT 0,
+    late bigint NOT NULL DEFAULT 0,
+    estimate bigint NOT NULL DEFAULT 0,
+    lines jsonb NOT NULL DEFAULT '[]',
+    error text,
+    CONSTRAINT pk_rehearsals PRIMARY KEY (org_id, night),
+    CONSTRAINT ck_rehearsals_period CHECK (period_end > period_start),
+    CONSTRAINT ck_rehearsals_currency CHECK (currency ~ '^[A-Z]{3}$')
+);
+-- serves: what staff see of a night, by when the periods end
+CREATE INDEX ix_rehearsals_night_period_end ON rehearsals (night, period_end);
+-- serves: the alarms of a night
+CREATE INDEX ix_rehearsals_alarms ON rehearsals (night) WHERE error IS NOT NULL OR amount <> estimate;
 """
 
 
@@ -40,4 +61,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     drop_functions(op.get_bind(), "billing_runs")
-    op.execute("DROP TABLE period_closes")
+    op.execute("DROP TABLE period_closes, rehearsals")

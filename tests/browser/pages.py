@@ -107,6 +107,8 @@ BILLING = {
     "receipt": Shown("/billing/receipt", "over"),
     "receipt-none": Shown("/billing/receipt", "new", sheet=False),
     "usage-charges-none": Shown("/billing/usage", "new", sheet=False),
+    "proof": Shown("/usage/verify", "over"),
+    "proof-closed": Shown("/usage/verify?at=2026-10-15", "over", sheet=False),
     "usage-charges-viewer": Shown("/billing/usage", "viewer", sheet=False),
     "upgrade": Shown("/billing/upgrade/pro", "full"),
     "upgrade-yearly": Shown("/billing/upgrade/pro?interval=year&currency=EUR", "near", sheet=False),
@@ -205,6 +207,9 @@ ADMIN = {
     "admin-invoice-errors": Shown(
         "/admin/invoices", "staff", (follow("INV-"), press("Record payment")), 422, sheet=False
     ),
+    "admin-rehearsal": Shown("/admin/billing-runs/rehearsal", "staff"),
+    "admin-rehearsal-alarms": Shown("/admin/billing-runs/rehearsal?show=alarms", "staff", sheet=False),
+    "admin-proof": Shown("/admin/billing-runs?days=366", "staff", (follow("Verify"),)),
     "admin-inbox": Shown("/admin/inbox", "staff"),
     "admin-inbox-none": Shown("/admin/inbox?state=failed&q=evt_none", "staff", sheet=False),
     "admin-inbox-event": Shown("/admin/inbox?type=price.", "staff", (follow("price.created"),)),

@@ -31,6 +31,7 @@ PUBLISHED = {
     "accounts_billing_contacts": "org_id name email address tax_id digest billing_emails order_number invoice_note",
     "accounts_clients": "id org_id ref name deleted_at made_by_event",
     "accounts_api_keys": "id org_id name revoked_at",
+    "billing_runs_alarms": "org_id night",
     "subscriptions_open": "org_id id plan_version_id state interval currency collection started_at billing_ends_at"
     " cancel_at limited_at restriction_lifted_until",
     "subscriptions_charges": "id model properties currency",

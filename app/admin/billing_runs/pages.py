@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from flask import Response, request
 
+from app.admin.billing_runs.rehearsal_pages import pages
 from app.admin.billing_runs.view import DAYS, build_billing_runs_view
-from app.admin.inbox.pages import pages
 from app.billing_runs import queries
 from app.billing_runs.queries import CloseFilter
 from app.web.database import session

@@ -30,6 +30,7 @@ class CloseRow:
     badge: Badge
     where: str
     note: str | None
+    verify_href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ def build_close_row(row: Row[Any], zone: str) -> CloseRow:
         badge=_describe_state(row),
         where=_describe_invoice(row),
         note=_describe_failure(row),
+        verify_href=path_to("admin.org_proof", org_id=row.org_id, at=row.period_start.isoformat()),
     )
 
 

@@ -37,6 +37,7 @@ def prove_period(session: Session, org_id: UUID, at: datetime, now: datetime, *,
     `contents`: also compare each event with what was sent, which takes as long as the period has events. The session
     must not be in a transaction. Raises `NotFound` if no period contains the instant.
     """
+    session.expire_all()
     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     session.execute(_READ_ONLY)
     period = queries.find_period(session, org_id, at)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.kit.periods import Period
 from app.subscriptions.close import PeriodKey
 
+UNSETTLED = "its counters to be settled"
 _HORIZON = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS mark, database_cluster() AS cluster")
 # An event of the period at or above the horizon could not be told from a late one. A moved boundary may have left a
 # maximum or unique values to be counted anew.
@@ -25,7 +26,7 @@ WHERE (p.org_id, p.starts_at) IN (
     WHERE e.tx >= :mark AND e.occurred_at >= :first AND e.occurred_at < :last
       AND e.occurred_at >= q.starts_at AND e.occurred_at < q.ends_at)
 UNION ALL
-SELECT p.org_id, p.starts_at, 'its counters to be settled' FROM period p
+SELECT p.org_id, p.starts_at, :unsettled FROM period p
 WHERE EXISTS (SELECT FROM usage_counters c
               WHERE c.org_id = p.org_id AND c.period_start = p.starts_at AND c.unsettled IS NOT NULL)
 """)
@@ -33,7 +34,10 @@ WHERE EXISTS (SELECT FROM usage_counters c
 
 @dataclass(frozen=True, slots=True)
 class CloseMark:
-    """A transaction horizon of a database cluster. `waiting` says of periods why they cannot be closed yet."""
+    """A transaction horizon of a database cluster. `waiting` says of periods why they cannot be closed yet.
+
+    Those that do not wait for `UNSETTLED` have exact counters, as long as the caller holds the usage lock.
+    """
 
     mark: int
     cluster: str
@@ -49,6 +53,7 @@ def take_mark(session: Session, periods: Mapping[PeriodKey, Period]) -> CloseMar
         "starts": [span.start for span in spans],
         "ends": [span.end for span in spans],
         "mark": horizon.mark,
+        "unsettled": UNSETTLED,
         "first": min(span.start for span in spans),
         "last": max(span.end for span in spans),
     }

@@ -40,7 +40,7 @@ def build_invoice_out(
         hosted_url=remote.hosted_url if remote else None,
         pdf_url=remote.pdf_url if remote else None,
         created_at=invoice.opened_at,
-        lines=[_build_line_out(line) for line in lines],
+        lines=[build_line_out(line) for line in lines],
     )
 
 
@@ -49,7 +49,7 @@ def build_explanation_answer(line: UsageLine) -> ExplanationAnswer:
     breakdown, row = read_breakdown(line.row.breakdown), line.row
     places = exponent(row.currency)
     return ExplanationAnswer(
-        line=_build_line_out(line),
+        line=build_line_out(line),
         formula=list_formula(line, breakdown),
         units=breakdown.units if breakdown else ZERO,
         steps=[build_quote_line(tier, places) for tier in breakdown.tiers] if breakdown else [],
@@ -59,7 +59,8 @@ def build_explanation_answer(line: UsageLine) -> ExplanationAnswer:
     )
 
 
-def _build_line_out(line: UsageLine) -> UsageLineOut:
+def build_line_out(line: UsageLine) -> UsageLineOut:
+    """A line, with what of it the allowance included."""
     row, breakdown = line.row, read_breakdown(line.row.breakdown)
     included = breakdown.included if breakdown else ZERO
     if row.kind == LATE:

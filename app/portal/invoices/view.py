@@ -15,7 +15,7 @@ from app.portal.invoices.explanation import build_explanation
 from app.portal.invoices.lines import ClosedPeriod, UsageLine
 from app.portal.invoices.standing import ISSUED, Standing, describe_standing
 from app.portal.invoices.tier_bars import build_tier_bars
-from app.portal.invoices.view_models import LinePageView, LineView, PeriodView, UsageChargesView
+from app.portal.invoices.view_models import LinePageView, LineView, PeriodView, RunningView, UsageChargesView
 from app.portal.shell.issued import IssuedView
 from app.statements.wording import format_amount, format_span, unit_for
 from app.web.addresses import path_to
@@ -30,7 +30,13 @@ _NO_LINES = ("No usage on this invoice", "This invoice has no usage charges.")
 
 
 def build_view(
-    periods: Sequence[ClosedPeriod], zone: str, now: datetime, *, more: bool, first: bool
+    periods: Sequence[ClosedPeriod],
+    zone: str,
+    now: datetime,
+    *,
+    more: bool,
+    first: bool,
+    running: RunningView | None = None,
 ) -> UsageChargesView:
     """Build a page of periods; `more`: older ones follow."""
     shown = [_build_period(period, zone, now) for period in periods]
@@ -44,6 +50,7 @@ def build_view(
         csv_href=path_to("invoices.usage_csv") if shown else None,
         next_href=path_to("invoices.usage", next=cursor) if cursor else None,
         first_href=None if first else path_to("invoices.usage"),
+        running=running,
     )
 
 
@@ -110,6 +117,7 @@ def _build_period(period: ClosedPeriod, zone: str, now: datetime, *, whole: bool
         total=_total(period),
         summary=_summarise(period),
         pdf_href=path_to("invoices.statement_pdf", period=encode_cursor(period.start.isoformat())) if whole else None,
+        verify_href=path_to("proof.show", at=period.start.isoformat()),
         invoices=[(label, url) for label, url in issued.items() if url],
         lines=lines,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.portal.invoices.events import EventsView
 from app.portal.invoices.explanation import Explanation
@@ -84,8 +85,20 @@ class PeriodView:
     total: str
     summary: str
     pdf_href: str | None
+    verify_href: str
     invoices: Sequence[tuple[str, str]]
     lines: Sequence[LineView]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningView:
+    """What the running period would come to: its days and lines (name, quantity, amount), as worked out at `as_of`."""
+
+    title: str
+    total: str
+    lines: Sequence[tuple[str, str, str]]
+    as_of: datetime
+    verify_href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +117,4 @@ class UsageChargesView:
     next_href: str | None
     first_href: str | None
     issued: IssuedView | None = None
+    running: RunningView | None = None

@@ -12,6 +12,8 @@ from flask import Blueprint, Response, request, stream_with_context
 from app.accounts import guards
 from app.accounts import queries as accounts
 from app.accounts.reads import EXPORTED_BILLING, audit_read
+from app.billing_runs.rehearsal.queries import find_rehearsal
+from app.catalog import queries as catalog
 from app.invoices import queries
 from app.invoices.models import Invoice
 from app.invoices.offline.keep import get_pdf
@@ -23,8 +25,10 @@ from app.portal.invoices import export
 from app.portal.invoices.issued_page import read_invoice_view
 from app.portal.invoices.lines import find_closed_period, list_closed_periods, list_periods_of_invoice
 from app.portal.invoices.pdf_answer import answer_pdf
+from app.portal.invoices.running import build_running_view
 from app.portal.invoices.statement import StatementOf, build_statement
 from app.portal.invoices.view import build_view
+from app.portal.invoices.view_models import RunningView
 from app.portal.shell.people import get_org_id
 from app.web import csv_export
 from app.web.database import session
@@ -49,8 +53,14 @@ def usage() -> Response:
     else:
         before = parse_instant_cursor(request.args.get("next") or None)
         periods = list_closed_periods(session(), org_id, before, _PAGE + 1)
+        running = _find_running(org_id, who.time_zone) if before is None else None
         view = build_view(
-            periods[:_PAGE], who.time_zone, business_now(), more=len(periods) > _PAGE, first=before is None
+            periods[:_PAGE],
+            who.time_zone,
+            business_now(),
+            more=len(periods) > _PAGE,
+            first=before is None,
+            running=running,
         )
     return render("invoices/usage.html", view=view)
 
@@ -94,6 +104,11 @@ def statement_pdf() -> Response:
         period, StatementOf(build_seller(runtime().settings), contact, who.time_zone, business_now())
     )
     return answer_pdf(document, f"usage-statement-{period.start.astimezone(ZoneInfo(who.time_zone)):%Y-%m-%d}")
+
+
+def _find_running(org_id: UUID, zone: str) -> RunningView | None:
+    rehearsal = find_rehearsal(session(), org_id, business_now())
+    return build_running_view(rehearsal, catalog.get_meters_by_id(session()), zone) if rehearsal else None
 
 
 def _file_rows(org_id: UUID, invoice_id: UUID | None, now: datetime) -> Iterator[tuple[csv_export.Cell, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
 
@@ -12,14 +13,19 @@ import msgspec
 from sqlalchemy import text
 
 from app.admin.plans import AssignablePlan, assign_plan_and_move_usage
+from app.billing_runs.rehearsal.close import rehearse_close
 from app.billing_runs.run import run_billing
 from app.catalog.apply import apply_catalog
 from app.catalog.schemas import read_catalog
+from app.invoices.models import LATE, InvoiceLine
+from app.invoices.queries import list_period_lines
+from app.invoices.service import LineFacts
 from app.kit.actor import SYSTEM
 from app.kit.errors import NotFound
 from app.metering.recorder import get_usage_recorder
 from app.metering.recording.batch import BatchTerms, record_batch
 from app.metering.schemas import Event
+from app.subscriptions.close import PeriodKey, list_due
 from app.subscriptions.overrides.service import NewOverride, end_override, give_override
 from app.subscriptions.periods import ensure_period
 from app.subscriptions.tasks import open_periods
@@ -35,6 +41,12 @@ _LINES = text("""
     SELECT l.org_id, m.key, l.period_start, l.period_end, l.quantity::text AS quantity, l.amount, l.currency
     FROM invoice_lines l JOIN meters m ON m.id = l.meter_id WHERE l.kind = 'usage'
 """)
+_REHEARSED = 3  # one in so many closes is rehearsed first
+_Fact = tuple[int, str, Decimal, int]
+
+
+def _fact(line: LineFacts | InvoiceLine) -> _Fact:
+    return line.meter_id or 0, line.kind, line.quantity, line.amount
 
 
 @dataclass
@@ -105,13 +117,29 @@ class Player:
         if act.facts.get("opens"):
             open_periods()
         until = time.monotonic() + 60
+        rehearsed = self.rehearse(act)
         while True:
             report = run_billing(None, act.at, GRACE, None if act.org is None else self.org_of(act))
             assert report.errors == {}
             if not report.waiting and not report.rated:
-                return
+                break
             assert time.monotonic() < until, report.waiting
             time.sleep(0.02 if report.waiting else 0)
+        for key, would in rehearsed.items():
+            with transaction() as session:
+                written = [_fact(line) for line in list_period_lines(session, *key) if line.kind != LATE]
+            assert sorted(written) == would
+
+    def rehearse(self, act: Act) -> dict[PeriodKey, list[_Fact]]:
+        """What closing some of the periods that are due would write; nothing changes before they are closed."""
+        would = {}
+        with transaction() as session:
+            due = list_due(session, act.at, GRACE, 500, None if act.org is None else self.org_of(act))
+        for key in due[::_REHEARSED]:
+            with transaction() as session:
+                lines = rehearse_close(session, key, act.at).lines
+            would[key] = sorted(_fact(line) for line in lines if line.kind != LATE)
+        return would
 
     def org_of(self, act: Act) -> UUID:
         assert act.org is not None
