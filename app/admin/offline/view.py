@@ -88,8 +88,10 @@ def get_invoices_view(session: Session, state: str, cursor: str | None, now: dat
 
 def get_overdue(session: Session, now: datetime) -> InvoicesView:
     """Read what the overview shows: the longest overdue, and what is owed by currency."""
-    rows = list_owed(session, IssuedFilter(state=OVERDUE), now, None, _FEW)
-    owed = [figure for row in sum_owed(session, now) for figure in _list_owed_figures(row)]
+    totals = sum_owed(session, now)
+    late = any(row.overdue_invoices for row in totals)
+    rows = list_owed(session, IssuedFilter(state=OVERDUE), now, None, _FEW) if late else []
+    owed = [figure for row in totals for figure in _list_owed_figures(row)]
     return InvoicesView(_build_rows(session, rows, now), owed, (), "No invoice is overdue.", None, None)
 
 

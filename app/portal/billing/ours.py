@@ -12,10 +12,9 @@ from sqlalchemy.orm import Session
 from app.invoices.offline.models import IssuedInvoice
 from app.invoices.offline.queries import IssuedFilter, list_issued
 from app.portal.billing.troubles import Trouble
-from app.portal.shell.issued import Badge, describe_due, describe_issued_state, format_date
+from app.portal.shell.issued import Badge, describe_due, describe_issued_state, find_page, format_date
 from app.portal.shell.page_parts import Action
 from app.statements.wording import format_amount
-from app.web.addresses import path_to
 
 _MOST = 24
 
@@ -56,7 +55,7 @@ def get_our_invoices(session: Session, org_id: UUID, now: datetime) -> OurInvoic
 def _build_row(issued: IssuedInvoice, now: datetime) -> OurInvoiceRow:
     return OurInvoiceRow(
         number=issued.number,
-        href=_page(issued),
+        href=find_page(issued),
         badge=describe_issued_state(issued, now),
         issued=format_date(issued.issued_on),
         due_on=format_date(issued.due_on),
@@ -68,9 +67,5 @@ def _build_row(issued: IssuedInvoice, now: datetime) -> OurInvoiceRow:
 def _build_trouble(issued: IssuedInvoice, now: datetime) -> Trouble:
     amount = format_amount(issued.due, issued.currency)
     words = [describe_due(issued, now), "Your plan and its limits are as before. If you have just paid, ignore this."]
-    act = Action("View the invoice", _page(issued))
+    act = Action("View the invoice", find_page(issued))
     return Trouble("strong", f"Invoice {issued.number} over {amount} is overdue", words, [act])
-
-
-def _page(issued: IssuedInvoice) -> str:
-    return path_to("invoices.invoice", invoice_id=str(issued.invoice_id))

@@ -11,10 +11,9 @@ from app.invoices.offline.models import IssuedInvoice
 from app.kit.money import ZERO
 from app.payments.models import StripeInvoice
 from app.portal.invoices.lines import UsageLine
-from app.portal.shell.issued import describe_due, describe_issued_state
+from app.portal.shell.issued import describe_due, describe_issued_state, find_page
 from app.statements.wording import format_amount
 from app.stripe_gateway.invoice_items import smallest_charge
-from app.web.addresses import path_to
 from app.web.filters import quantity
 
 FREE, WAITING, UNBILLED, DRAFTED, ISSUED = "free", "waiting", "unbilled", "drafted", "issued"
@@ -84,8 +83,8 @@ def _issue(remote: StripeInvoice, number: str) -> Standing:
 
 def _issue_ours(issued: IssuedInvoice, now: datetime) -> Standing:
     _, tone, icon = describe_issued_state(issued, now)
-    page = path_to("invoices.invoice", invoice_id=str(issued.invoice_id))
-    return Standing(ISSUED, f"Invoice {issued.number}", tone, icon, describe_due(issued, now), page)
+    note = describe_due(issued, now)
+    return Standing(ISSUED, f"Invoice {issued.number}", tone, icon, note, find_page(issued))
 
 
 def _explain_free(line: UsageLine) -> str:

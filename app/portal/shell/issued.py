@@ -12,6 +12,7 @@ from app.invoices.offline.models import OPEN, PAID, VOID, WRITTEN_OFF, IssuedInv
 from app.invoices.offline.wording import describe_payment
 from app.payments.models import BillingRecord
 from app.statements.wording import format_amount
+from app.web.addresses import path_to
 
 Badge = tuple[str, str, str]
 _BADGES = {
@@ -47,6 +48,11 @@ class IssuedView:
     total: str
     payments: Sequence[PaymentRow]
     pdf_href: str | None = None
+
+
+def find_page(issued: IssuedInvoice) -> str:
+    """Where a member reads the invoice."""
+    return path_to("invoices.invoice", invoice_id=str(issued.invoice_id))
 
 
 def describe_issued_state(issued: IssuedInvoice, now: datetime) -> Badge:
