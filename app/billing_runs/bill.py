@@ -17,7 +17,7 @@ from app.billing_runs.collector import NOBODY, STRIPE, Collector, find_collector
 from app.billing_runs.models import PeriodClose
 from app.billing_runs.renewals import find_and_hold
 from app.invoices import queries
-from app.invoices.models import MANUAL, OFFLINE, InvoiceLine
+from app.invoices.models import MANUAL, OFFLINE, Invoice, InvoiceLine
 from app.invoices.service import InvoiceOpening, add_lines, open_invoice
 from app.kit.periods import Period
 from app.payments.locks import org_turn
@@ -68,8 +68,8 @@ def _load_due(session: Session, key: PeriodKey) -> RatedPeriod | None:
         return None
     period = Period(close.period_start, close.period_end)
     currency = _find_currency(session, key)
-    waiting = choose_lines(queries.list_waiting_lines(session, key.org_id, currency, key.starts_at))
     held = queries.find_boundary_draft(session, key.org_id, period.end)
+    waiting = choose_lines(queries.list_waiting_lines(session, key.org_id, currency, key.starts_at), _get_fee(held))
     lines = waiting or (queries.list_invoice_lines(session, key.org_id, held.id) if held else [])
     collector = find_collector(session, key.org_id, period)
     if lines and collector.how == NOBODY:  # late usage of when somebody did
@@ -78,18 +78,23 @@ def _load_due(session: Session, key: PeriodKey) -> RatedPeriod | None:
     return RatedPeriod(period, collector, currency, total, held is not None, close.replays)
 
 
-def choose_lines(waiting: Sequence[InvoiceLine]) -> list[InvoiceLine]:
+def choose_lines(waiting: Sequence[InvoiceLine], fee: int = 0) -> list[InvoiceLine]:
     """Choose the waiting lines for an invoice: those above zero, and those below as long as the sum is not negative.
 
-    A negative line that is more than the usage beside it waits for more.
+    `fee` is what the invoice's other lines come to. A negative line that is more waits; the next close credits it.
     """
     chosen = [line for line in waiting if line.amount > 0]
-    room = sum(line.amount for line in chosen)
+    room = fee + sum(line.amount for line in chosen)
     for line in waiting:
         if line.amount < 0 <= room + line.amount:
             chosen.append(line)
             room += line.amount
     return chosen
+
+
+def _get_fee(draft: Invoice | None) -> int:
+    """What the lines of a held renewal come to beside ours."""
+    return draft.other_amount or 0 if draft is not None else 0
 
 
 def _find_currency(session: Session, key: PeriodKey) -> str:
@@ -115,8 +120,9 @@ def _place_lines(gw: Gateway, key: PeriodKey, due: RatedPeriod, now: datetime) -
     if not due.held and find_and_hold(gw, key, due.period, due.collector, now) is None and not due.total:
         return None
     with transaction() as session:
-        waiting = choose_lines(queries.list_waiting_lines(session, key.org_id, due.currency, key.starts_at))
         invoice = queries.find_boundary_draft(session, key.org_id, due.period.end)
+        found = queries.list_waiting_lines(session, key.org_id, due.currency, key.starts_at)
+        waiting = choose_lines(found, _get_fee(invoice))
         if invoice is None:
             if sum(line.amount for line in waiting) < smallest_charge(due.currency):
                 return None  # they wait for the next invoice

@@ -10,6 +10,7 @@ from app.billing_runs.before_change import find_before_change_line
 from app.billing_runs.late import find_late_lines
 from app.billing_runs.lines import state_line
 from app.billing_runs.models import PeriodClose
+from app.billing_runs.rests import Closing, write_differences
 from app.invoices.service import write_lines
 from app.kit.errors import Conflict
 from app.kit.periods import Period
@@ -37,7 +38,9 @@ def rate_period(session: Session, key: PeriodKey, now: datetime) -> PeriodClose 
     lines = [state_line(row) for row in rows if row.meter_id is not None]
     before = find_before_change_line(session, key.org_id, rows, sum(line.amount for line in lines))
     lines += [before] if before else []
-    write_lines(session, key.org_id, [*lines, *find_late_lines(session, key.org_id)], now)
+    write_lines(session, key.org_id, lines, now)
+    closing = Closing(key.org_id, span, rows[0].currency)
+    write_differences(session, closing, list(find_late_lines(session, key.org_id)), now)
     close = session.get(PeriodClose, key) or PeriodClose(org_id=key.org_id, period_start=span.start)
     close.period_end, close.rated_at, close.error = span.end, now, None
     close.mark, close.cluster = mark.mark, mark.cluster

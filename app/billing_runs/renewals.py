@@ -82,8 +82,9 @@ def find_and_hold(gw: Gateway, key: PeriodKey, period: Period, collector: Collec
         except StripeMisused:
             return None  # finalised meanwhile: the usage takes an invoice of its own
         opening = InvoiceOpening(
-            key.org_id, RENEWAL, draft.currency, period.end, (collector.stripe_subscription_id, draft.id)
-        )
+            key.org_id, RENEWAL, draft.currency, period.end, (collector.stripe_subscription_id, draft.id),
+            other_amount=draft.total - draft.tax,
+        )  # fmt: skip
         with transaction() as session:
             return open_invoice(session, opening, now)
     return None

@@ -1,4 +1,7 @@
-"""A billing run: holds renewal drafts, rates what has ended, bills what is rated. One org's failure stops no other."""
+"""A billing run: holds renewal drafts, rates what has ended, bills it, and issues credit notes.
+
+One org's failure stops no other.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.billing_runs import queries
+from app.billing_runs import credit, queries
 from app.billing_runs.bill import bill_period
 from app.billing_runs.failures import note_failure
 from app.billing_runs.rate import rate_period
 from app.billing_runs.renewals import hold_renewal, list_ended
+from app.invoices.credit_notes import list_pending
 from app.kit.errors import Conflict, DomainError
 from app.stripe_gateway import Gateway
 from app.subscriptions.close import PeriodKey, list_due
@@ -29,12 +33,14 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class RunReport:
-    """What a run did: the periods it rated and finished, those that wait, and errors by period."""
+    """What a run did: the periods it rated and finished, those that wait, errors by period; credit notes likewise."""
 
     rated: list[PeriodKey] = field(default_factory=list)
     billed: list[PeriodKey] = field(default_factory=list)
     waiting: dict[PeriodKey, str] = field(default_factory=dict)
     errors: dict[PeriodKey, str] = field(default_factory=dict)
+    credited: list[UUID] = field(default_factory=list)
+    credit_errors: dict[UUID, str] = field(default_factory=dict)
 
     @property
     def orgs(self) -> set[UUID]:
@@ -64,7 +70,26 @@ def run_billing(gw: Gateway | None, now: datetime, grace: timedelta, org_id: UUI
     for key in rated:
         if _attempt(report, key, partial(bill_period, gw, key, now), now):
             report.billed.append(key)
+    with transaction() as session:
+        pending = list_pending(session, MOST, org_id)
+    for owner, note_id in pending:
+        _issue_note(report, gw, owner, note_id, now)
     return report
+
+
+def _issue_note(report: RunReport, gw: Gateway | None, org_id: UUID, note_id: UUID, now: datetime) -> None:
+    """Issue a credit note; note and log a failure. `Conflict` waits for a later run, and says why."""
+    try:
+        if credit.issue_note(gw, org_id, note_id, now):
+            report.credited.append(note_id)
+    except (DomainError, SQLAlchemyError) as error:
+        credit.note_failure(org_id, note_id, error)
+        if not isinstance(error, Conflict):
+            report.credit_errors[note_id] = error.detail if isinstance(error, DomainError) else type(error).__name__
+            log.warning(
+                "a credit note failed; will retry in the next run", org_id=str(org_id), note=str(note_id),
+                error=type(error).__name__,
+            )  # fmt: skip
 
 
 def _rate(key: PeriodKey, now: datetime) -> None:

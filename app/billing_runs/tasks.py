@@ -19,11 +19,11 @@ RUN_SECONDS = 30.0
 
 
 def close_due() -> int:
-    """Close what is due, in runs until no more is or half a minute is over; returns how many were rated or billed."""
+    """Close what is due, in runs until no more is or half a minute is over; returns how many it did."""
     until, done = time.monotonic() + RUN_SECONDS, 0
     while True:
         report = close_periods()
-        done += len(report.rated) + len(report.billed)
+        done += len(report.rated) + len(report.billed) + len(report.credited)
         if max(len(report.rated), len(report.billed)) < MOST or time.monotonic() >= until:
             return done
 

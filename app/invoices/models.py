@@ -18,13 +18,15 @@ from app.subscriptions.terms.resolver import NOT_COLLECTED
 RENEWAL, MANUAL, OFFLINE = "renewal", "manual", "offline"
 DRAFT, FINAL, DROPPED = "draft", "final", "dropped"
 USAGE, LATE, BEFORE_CHANGE = "usage", "late", "before_change"
+PENDING, ISSUED = "pending", "issued"
 _CURRENCY = "^[A-Z]{3}$"
 
 
 class Invoice(Base):
     """An invoice that carries usage lines: Stripe's own renewal, one that we make there, or ours (`offline`).
 
-    `boundary_at` is the end of the usage period whose close opened it. A draft becomes `final`, or is `dropped` where
+    `boundary_at` is the end of the usage period whose close opened it. `other_amount` is what the lines of Stripe's
+    renewal came to when it was held: after discounts, before tax. A draft becomes `final`, or is `dropped` where
     Stripe's is gone or was finalised without any of its lines; they then wait for another.
     """
 
@@ -55,15 +57,60 @@ class Invoice(Base):
     state: Mapped[str]
     stripe_subscription_id: Mapped[str | None]
     stripe_invoice_id: Mapped[str | None]
+    other_amount: Mapped[int | None] = mapped_column(BigInteger)
     boundary_at: Mapped[datetime]
     opened_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
 
 
+class CreditNote(Base):
+    """What is taken back of the lines of a final invoice: `amount` before tax, above zero, in minor units.
+
+    Written `pending`, then `issued`: `due_amount` lowered what was due, `refund_amount` went back, `balance_amount` is
+    kept for the next invoices; with tax they may add up to more. `dropped`: nothing is owed of a void invoice. Its
+    lines are those with its id. `replays` numbers the attempts, as a close does.
+    """
+
+    __tablename__ = "credit_notes"
+    __table_args__ = (
+        spelled("currency", _CURRENCY),
+        CheckConstraint("amount > 0", name="amount"),
+        one_of("state", (PENDING, ISSUED, DROPPED)),
+        UniqueConstraint("stripe_credit_note_id"),
+        CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name="settled"),
+        CheckConstraint(
+            "num_nonnulls(due_amount, refund_amount, balance_amount) = CASE state WHEN 'issued' THEN 3 ELSE 0 END",
+            name="issued",
+        ),
+        # serves: the credit notes of invoices
+        Index(None, "invoice_id"),
+        # serves: the run that issues what is pending
+        Index("ix_credit_notes_pending", "opened_at", postgresql_where=text("state = 'pending'")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    invoice_id: Mapped[UUID] = mapped_column(ForeignKey("invoices.id"))
+    currency: Mapped[str]
+    amount: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str]
+    stripe_credit_note_id: Mapped[str | None]
+    number: Mapped[str | None]
+    pdf_url: Mapped[str | None]
+    due_amount: Mapped[int | None] = mapped_column(BigInteger)
+    refund_amount: Mapped[int | None] = mapped_column(BigInteger)
+    balance_amount: Mapped[int | None] = mapped_column(BigInteger)
+    opened_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    replays: Mapped[int] = mapped_column(server_default=text("0"))
+    error: Mapped[str | None]
+
+
 class InvoiceLine(Base):
     """What a meter's usage of a closed period comes to; `late`: what usage recorded since then adds to it.
 
-    `before_change` is of no meter: what the usage before a change of plan came to beyond the whole period's.
+    `before_change` is of no meter: what the usage before a change of plan came to beyond the whole period's. A line on
+    a credit note takes its amount off the line `credits_line_id` of a final invoice, and stands on no invoice itself.
 
     `exact_amount` and `amount` are in minor units. Quantities and amounts of a period's lines add up to its rating.
 
@@ -79,6 +126,11 @@ class InvoiceLine(Base):
         one_of("reason", (NOT_COLLECTED,)),
         CheckConstraint("period_end > period_start", name="period"),
         CheckConstraint("stripe_item_id IS NULL OR invoice_id IS NOT NULL", name="item"),
+        CheckConstraint(
+            "num_nonnulls(credit_note_id, credits_line_id) = 0"
+            " OR num_nonnulls(credit_note_id, credits_line_id) = 2 AND invoice_id IS NULL AND amount < 0",
+            name="credit",
+        ),
         # serves: the lines of a period; enforces one a meter for what was counted when it was closed
         Index(
             "uq_invoice_lines_usage",
@@ -92,8 +144,16 @@ class InvoiceLine(Base):
         Index(None, "org_id", "period_start"),
         # serves: the lines of an invoice
         Index(None, "invoice_id", postgresql_where=text("invoice_id IS NOT NULL")),
+        # serves: the lines of a credit note, and of the credit notes on an invoice
+        Index(None, "credit_note_id", postgresql_where=text("credit_note_id IS NOT NULL")),
+        # serves: what was credited of a line
+        Index(None, "credits_line_id", postgresql_where=text("credits_line_id IS NOT NULL")),
         # serves: the lines of an org that wait for an invoice
-        Index("ix_invoice_lines_waiting", "org_id", postgresql_where=text("invoice_id IS NULL AND amount <> 0")),
+        Index(
+            "ix_invoice_lines_waiting",
+            "org_id",
+            postgresql_where=text("invoice_id IS NULL AND credit_note_id IS NULL AND amount <> 0"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -115,3 +175,5 @@ class InvoiceLine(Base):
     written_at: Mapped[datetime]
     invoice_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoices.id"))
     stripe_item_id: Mapped[str | None]
+    credit_note_id: Mapped[UUID | None] = mapped_column(ForeignKey("credit_notes.id"))
+    credits_line_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoice_lines.id"))

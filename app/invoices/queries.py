@@ -6,10 +6,10 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from app.invoices.models import DRAFT, DROPPED, Invoice, InvoiceLine
+from app.invoices.models import DRAFT, DROPPED, CreditNote, Invoice, InvoiceLine
 
 
 def list_period_lines(session: Session, org_id: UUID, period_start: datetime) -> list[InvoiceLine]:
@@ -25,8 +25,10 @@ def list_lines_of_periods(session: Session, org_id: UUID, starts: Collection[dat
 
 
 def list_lines_of_invoices(session: Session, org_id: UUID, invoice_ids: Collection[UUID]) -> list[InvoiceLine]:
-    """List the lines of invoices, in the order of their periods."""
-    query = select(InvoiceLine).where(InvoiceLine.org_id == org_id, InvoiceLine.invoice_id.in_(invoice_ids))
+    """List the lines of invoices and of the credit notes on them, in the order of their periods."""
+    notes = select(CreditNote.id).where(CreditNote.invoice_id.in_(invoice_ids), CreditNote.state != DROPPED)
+    on_them = or_(InvoiceLine.invoice_id.in_(invoice_ids), InvoiceLine.credit_note_id.in_(notes))
+    query = select(InvoiceLine).where(InvoiceLine.org_id == org_id, on_them)
     return list(session.scalars(query.order_by(InvoiceLine.period_start, InvoiceLine.meter_id)))
 
 
@@ -37,10 +39,11 @@ def list_invoice_lines(session: Session, org_id: UUID, invoice_id: UUID) -> list
 
 
 def list_waiting_lines(session: Session, org_id: UUID, currency: str, until: datetime) -> list[InvoiceLine]:
-    """List the lines with an amount that stand on no invoice yet, of periods that start by `until`, oldest first."""
+    """List the lines with an amount that wait for an invoice, of periods that start by `until`, oldest first."""
     query = select(InvoiceLine).where(
         InvoiceLine.org_id == org_id,
         InvoiceLine.invoice_id.is_(None),
+        InvoiceLine.credit_note_id.is_(None),
         InvoiceLine.amount != 0,
         InvoiceLine.currency == currency,
         InvoiceLine.period_start <= until,

@@ -28,6 +28,8 @@ class InvoiceOpening:
     boundary_at: datetime
     stripe: tuple[str, str] | None = None
     """The ids of the subscription and of the draft."""
+    other_amount: int | None = None
+    """What the draft's own lines come to, after discounts and before tax."""
 
 
 def open_invoice(session: Session, opening: InvoiceOpening, now: datetime) -> Invoice:
@@ -44,12 +46,21 @@ def open_invoice(session: Session, opening: InvoiceOpening, now: datetime) -> In
         state=DRAFT,
         stripe_subscription_id=subscription_id,
         stripe_invoice_id=stripe_invoice_id,
+        other_amount=opening.other_amount,
         boundary_at=opening.boundary_at,
         opened_at=now,
     )
     session.add(invoice)
     session.flush()
     return invoice
+
+
+@dataclass(frozen=True, slots=True)
+class LineCredit:
+    """A credit note, and the line of its invoice that it takes an amount off."""
+
+    note_id: UUID
+    line_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +80,11 @@ class LineFacts:
     terms: Mapping[str, Any]
     breakdown: Mapping[str, Any]
     kind: str = USAGE
+    credit: LineCredit | None = None
 
 
 def write_lines(session: Session, org_id: UUID, lines: Iterable[LineFacts], now: datetime) -> None:
-    """Write the lines of a period that is being closed; they wait for an invoice."""
+    """Write the lines of a period that is being closed; they wait for an invoice, unless a credit note has them."""
     for facts in lines:
         session.add(
             InvoiceLine(
@@ -93,6 +105,8 @@ def write_lines(session: Session, org_id: UUID, lines: Iterable[LineFacts], now:
                 terms=dict(facts.terms),
                 breakdown=dict(facts.breakdown),
                 written_at=now,
+                credit_note_id=facts.credit.note_id if facts.credit else None,
+                credits_line_id=facts.credit.line_id if facts.credit else None,
             )
         )
     session.flush()

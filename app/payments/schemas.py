@@ -142,7 +142,7 @@ class BillingHistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RecordOut(msgspec.Struct):
-    """A payment. `refunded` is the part of `amount` that was returned."""
+    """A payment. `refunded` is the part of `amount` that was returned, `credit_notes` are numbers."""
 
     id: str
     state: str
@@ -155,6 +155,7 @@ class RecordOut(msgspec.Struct):
     card_last4: str | None
     failure: str | None
     invoice_number: str | None
+    credit_notes: list[str]
     created_at: Instant
     settled_at: Instant | None
 

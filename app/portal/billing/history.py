@@ -11,6 +11,8 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from app.invoices.credit_notes import list_issued
+from app.invoices.models import CreditNote
 from app.invoices.queries import find_ids_by_stripe_id
 from app.payments import queries as payments
 from app.payments.models import BillingRecord, StripeInvoice
@@ -29,14 +31,15 @@ PAGE = 20
 _FILE_PAGE = 500
 _EVENTS = 10
 HEAD = ("made", "settled", "state", "reason", "description", "amount", "refunded", "currency", "card", "invoice",
-        "transaction", "failure")  # fmt: skip
+        "transaction", "failure", "credit_notes")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class RecordRow:
     """A billing record as the table shows it. `badge` is (label, tone, icon) of its state.
 
-    `usage` is the page that explains the usage on its invoice; None where it has none.
+    `usage` is the page that explains the usage on its invoice; None where it has none. `credit_notes` are (number,
+    address) of those on it.
     """
 
     at: datetime
@@ -50,6 +53,7 @@ class RecordRow:
     pdf: str | None
     pay: str | None
     usage: str | None = None
+    credit_notes: Sequence[tuple[str, str | None]] = ()
 
 
 @dataclass(frozen=True)
@@ -78,19 +82,20 @@ _TONES = {
 
 
 def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> HistoryView:
-    """Read one page in five queries, however many rows it has."""
+    """Read one page in six queries, however many rows it has."""
     records = payments.list_billing_records(session, org_id, query.record_filter, query.cursor, PAGE + 1)
     shown = records[:PAGE]
     bills = _invoices(session, org_id, shown)
     usage = find_ids_by_stripe_id(session, org_id, list(bills))
+    notes = list_issued(session, org_id, list(usage))  # only usage is credited
     totals = payments.list_totals(session, org_id, query.record_filter) if shown else []
     following = None
     if len(records) > PAGE:
         following = query.address(next=encode_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)))
     return HistoryView(
         rows=[
-            build_record_row(record, bills.get(record.invoice_id or ""), usage.get(record.invoice_id or ""))
-            for record in shown
+            build_record_row(record, bills.get(key), usage.get(key), notes.get(key, ()))
+            for record, key in ((record, record.invoice_id or "") for record in shown)
         ],
         states=[("All", query.address(state=""), query.state is None)]
         + [(label, query.address(state=key), key == query.state) for key, label in words.STATES.items()],
@@ -109,7 +114,9 @@ def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> His
     )
 
 
-def build_record_row(record: BillingRecord, invoice: StripeInvoice | None, usage_id: UUID | None = None) -> RecordRow:
+def build_record_row(
+    record: BillingRecord, invoice: StripeInvoice | None, usage_id: UUID | None = None, notes: Sequence[CreditNote] = ()
+) -> RecordRow:
     """Build the table row of a record; `usage_id` is the id of our invoice with the usage that it pays. Pure."""
     tone, icon = _TONES[record.state]
     open_bill = invoice is not None and invoice.status == "open" and invoice.amount_remaining > 0
@@ -125,6 +132,7 @@ def build_record_row(record: BillingRecord, invoice: StripeInvoice | None, usage
         pdf=invoice.pdf_url if invoice else None,
         pay=invoice.hosted_url if invoice and open_bill else None,
         usage=path_to("invoices.usage", invoice=str(usage_id)) if usage_id else None,
+        credit_notes=[(note.number or "", note.pdf_url) for note in notes],
     )
 
 
@@ -139,20 +147,23 @@ def iterate_file_rows(session: Session, org_id: UUID, record_filter: RecordFilte
     while True:
         records = payments.list_billing_records(session, org_id, record_filter, position, _FILE_PAGE)
         bills = _invoices(session, org_id, records)
+        notes = list_issued(session, org_id, list(bills))
         for record in records:
-            yield _file_row(record, bills.get(record.invoice_id or ""))
+            key = record.invoice_id or ""
+            yield _file_row(record, bills.get(key), notes.get(key, ()))
         if len(records) < _FILE_PAGE:
             return
         position = records[-1].created_at, records[-1].id
         session.expunge_all()
 
 
-def _file_row(record: BillingRecord, invoice: StripeInvoice | None) -> tuple[Cell, ...]:
+def _file_row(record: BillingRecord, invoice: StripeInvoice | None, notes: Sequence[CreditNote]) -> tuple[Cell, ...]:
     return (
         record.created_at, record.settled_at, record.state, record.reason, record.description,
         words.format_exact_amount(record.amount, record.currency),
         words.format_exact_amount(record.refunded, record.currency), record.currency,
         describe_card(record), invoice.number if invoice else None, record.transaction_id, record.failure,
+        " ".join(note.number or "" for note in notes) or None,
     )  # fmt: skip
 
 

@@ -51,13 +51,14 @@ def show_invoice(invoice_id: UUID) -> InvoiceOut:
     "GET", "/invoices/<uuid:invoice_id>/lines/<uuid:line_id>/explanation", response=ExplanationAnswer,
     answer=examples.EXPLANATION, summary="Explain a line",
     description="The formula, the steps from the quantity to the amount, and the terms that the line was rated by, as"
-    " they were stored when the period was closed. Nothing is calculated anew.",
+    " they were stored when the period was closed. Nothing is calculated anew. Lines of credit notes have explanations,"
+    " too.",
 )  # fmt: skip
 def explain_line(invoice_id: UUID, line_id: UUID) -> ExplanationAnswer:
     """One line."""
     org_id = acting_org()
     invoice = _get(org_id, invoice_id)
-    rows = [row for row in queries.list_invoice_lines(session(), org_id, invoice.id) if row.id == line_id]
+    rows = [row for row in queries.list_lines_of_invoices(session(), org_id, [invoice.id]) if row.id == line_id]
     if not rows:
         raise NotFound("There is no such line on this invoice.")
     return build_explanation_answer(load_lines(session(), org_id, rows)[0])
@@ -74,7 +75,12 @@ def _load(org_id: UUID, invoices: list[Invoice]) -> list[InvoiceOut]:
     """Load the lines of invoices and what Stripe says of them, in a fixed number of queries."""
     rows = queries.list_lines_of_invoices(session(), org_id, [invoice.id for invoice in invoices])
     remote = load_remote(session(), org_id, invoices)
-    lines: dict[UUID | None, list[UsageLine]] = defaultdict(list)
+    lines: dict[UUID, list[UsageLine]] = defaultdict(list)
+    credited: dict[UUID, list[UsageLine]] = defaultdict(list)
     for line in load_lines(session(), org_id, rows):
-        lines[line.row.invoice_id].append(line)
-    return [build_invoice_out(invoice, lines[invoice.id], remote.get(invoice.id)) for invoice in invoices]
+        if line.invoice is not None:
+            (credited if line.note else lines)[line.invoice.id].append(line)
+    return [
+        build_invoice_out(invoice, lines[invoice.id], remote.get(invoice.id), credited[invoice.id])
+        for invoice in invoices
+    ]

@@ -34,6 +34,32 @@ INVOICE: dict[str, Any] = {
     "pdf_url": "https://pay.stripe.com/invoice/acct_1/test_a1b2c3/pdf",
     "created_at": "2026-12-01T00:05:00Z",
     "lines": [_LINE],
+    "credit_notes": [
+        {
+            "id": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e40",
+            "state": "issued",
+            "number": "TK-0002-CN-01",
+            "currency": "USD",
+            "amount": 60,
+            "due_amount": 0,
+            "refund_amount": 60,
+            "balance_amount": 0,
+            "pdf_url": "https://pay.stripe.com/credit_notes/acct_1/test_a1b2c3/pdf",
+            "created_at": "2027-01-01T01:00:00Z",
+            "issued_at": "2027-01-01T01:00:04Z",
+            "lines": [
+                {
+                    "id": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e41",
+                    "credits_line": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e31",
+                    "meter": "api_calls",
+                    "name": "API calls, corrected usage",
+                    "period": {"start": "2026-11-01T00:00:00Z", "end": "2026-12-01T00:00:00Z"},
+                    "quantity": "-300",
+                    "amount": 60,
+                }
+            ],
+        }
+    ],
 }
 INVOICES = {"invoices": [INVOICE], "next": None}
 EXPLANATION = {

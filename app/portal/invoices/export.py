@@ -16,7 +16,7 @@ from app.web.csv_export import Cell
 
 HEAD = ("period_start", "period_end", "kind", "meter", "unit", "plan", "plan_version", "quantity", "included",
         "above_allowance", "imported", "events", "model", "exact_amount", "amount", "currency", "invoice", "status",
-        "note")  # fmt: skip
+        "note", "credit_note")  # fmt: skip
 _FILE_PAGE = 50
 
 
@@ -46,4 +46,5 @@ def _file_row(line: UsageLine, *, billed: bool) -> tuple[Cell, ...]:
         row.imported, row.events, row.terms.get("model"), to_major(row.exact_amount, places),
         format(to_major(row.amount, places), "f"), row.currency,
         line.remote.number if line.remote else None, standing.label, standing.note,
+        line.note.number if line.note else None,
     )  # fmt: skip

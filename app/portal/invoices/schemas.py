@@ -44,12 +44,49 @@ class UsageLineOut(msgspec.Struct):
     currency: str
 
 
+class CreditedLineOut(msgspec.Struct):
+    """A line of a credit note: `amount`, above zero, is taken off the line `credits_line` of the invoice.
+
+    `quantity` is what was billed too much, below zero.
+    """
+
+    id: str
+    credits_line: str
+    meter: str | None
+    name: str
+    period: Span
+    quantity: Decimal
+    amount: int
+
+
+class CreditNoteOut(msgspec.Struct):
+    """A credit note on an invoice; `pending`: not issued yet, `number` and how it was settled are null.
+
+    `amount` is before tax. `due_amount` lowered what was due, `refund_amount` was refunded, `balance_amount` is kept
+    for the next invoices; with tax.
+    """
+
+    id: str
+    state: Literal["pending", "issued"]
+    number: str | None
+    currency: str
+    amount: int
+    due_amount: int | None
+    refund_amount: int | None
+    balance_amount: int | None
+    pdf_url: str | None
+    created_at: Instant
+    issued_at: Instant | None
+    lines: list[CreditedLineOut]
+
+
 class InvoiceOut(msgspec.Struct):
     """An invoice with usage on it.
 
     `kind`: `renewal` is a plan's renewal at Stripe, `manual` one of its own there, `offline` one that we send. `state`
     `draft`: not issued yet. `number`, `status`, `total` and the addresses are Stripe's, null where it has none;
-    `usage_amount` is what the lines come to, `total` has the plan's fee, tax and discounts in it.
+    `usage_amount` is what the lines come to, `total` has the plan's fee, tax and discounts in it. Neither changes once
+    the invoice is issued: what was billed too much is in `credit_notes`.
     """
 
     id: str
@@ -64,6 +101,7 @@ class InvoiceOut(msgspec.Struct):
     pdf_url: str | None
     created_at: Instant
     lines: list[UsageLineOut]
+    credit_notes: list[CreditNoteOut]
 
 
 class InvoicesAnswer(msgspec.Struct):
