@@ -139,7 +139,13 @@ def find_plan(session: Session, key: str) -> MadePlan:
 
 
 def make_plan(
-    session: Session, *, allowance: object = 10, policy: str = "block", charged: str = "", **more: object
+    session: Session,
+    *,
+    allowance: object = 10,
+    policy: str = "block",
+    charged: str = "",
+    aggregation: str = "sum",
+    **more: object,
 ) -> MadePlan:
     """A public plan of its own with a meter of its own; under `charge` a unit above the allowance is a cent.
 
@@ -153,7 +159,7 @@ def make_plan(
         model = "per_unit"\nunit_amount = "0.01"\n{charged}
     """
     text = f"""
-        [meters.m_{key}]\nname = "Units"\nunit = "unit"\naggregation = "sum"
+        [meters.m_{key}]\nname = "Units"\nunit = "unit"\naggregation = "{aggregation}"
         [plans.{key}]\nname = "{key}"\nsummary = "A plan."\nprices.USD = {{ month = "10.00", year = "100.00" }}
         [plans.{key}.limits]\njobs_at_once = 1\nfile_bytes = 1000
         requests_per_minute = "unlimited"\nretention_days = 30
