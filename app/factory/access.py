@@ -90,7 +90,10 @@ ACCESS: dict[str, Rule] = {
     "docs.style": PUBLIC,  # sandbox only
     "invoices_api.explain_line": key("billing:read"),
     "invoices_api.list_invoices": key("billing:read"),
+    "invoices_api.list_late": key("billing:read"),
     "invoices_api.show_invoice": key("billing:read"),
+    "invoices.late": VIEWER,
+    "invoices.late_csv": VIEWER,
     "invoices.usage": VIEWER,
     "invoices.usage_csv": VIEWER,
     "plans.choose": PUBLIC,

@@ -97,6 +97,7 @@ BILLING = {
     "billing-free": Shown("/billing", "near"),
     "billing-offline": Shown("/billing", "over"),
     "billing-viewer": Shown("/billing", "viewer"),
+    "late-usage": Shown("/billing/usage/late", "over"),
     "usage-charges": Shown("/billing/usage", "over", (unfold,)),
     "usage-charges-none": Shown("/billing/usage", "new", sheet=False),
     "usage-charges-viewer": Shown("/billing/usage", "viewer", sheet=False),
@@ -183,6 +184,9 @@ ADMIN = {
     ),
     "admin-org-override-errors": Shown(
         "/admin/orgs?q=Newcomer", "staff", (follow("Newcomer Ltd"), press("Agree")), 422, sheet=False
+    ),
+    "admin-corrections": Shown(
+        "/admin/orgs?q=Overflow", "staff", (follow("Overflow Imaging"), follow("Correct usage"))
     ),
     "admin-billing-runs": Shown("/admin/billing-runs?days=366", "staff"),
     "admin-billing-runs-failed": Shown("/admin/billing-runs?state=failed", "staff", sheet=False),

@@ -15,6 +15,7 @@ TEMPLATES = {
     " dashboard-over dashboard-viewer dashboard-member user-menu org-menu",
     "templates/usage/usage.html": "usage usage-empty usage-over usage-user usage-key usage-wrong-days",
     "templates/billing/billing.html": "billing-free billing-offline billing-viewer billing-paid billing-cancelled",
+    "templates/invoices/late.html": "late-usage",
     "templates/invoices/usage.html": "usage-charges usage-charges-none usage-charges-viewer",
     "templates/billing/upgrade.html": "upgrade upgrade-yearly upgrade-viewer upgrade-default upgrade-left"
     " upgrade-current",
@@ -53,6 +54,7 @@ TEMPLATES = {
     "templates/admin/overview.html": "admin admin-tokens",
     "templates/admin/orgs.html": "admin-orgs admin-orgs-none",
     "templates/admin/org.html": "admin-org admin-org-new admin-org-errors admin-org-override-errors",
+    "templates/admin/corrections.html": "admin-corrections",
     "templates/admin/billing_runs.html": "admin-billing-runs admin-billing-runs-failed",
     "templates/admin/inbox.html": "admin-inbox admin-inbox-none",
     "templates/admin/inbox_event.html": "admin-inbox-event",

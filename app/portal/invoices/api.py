@@ -11,8 +11,16 @@ from app.invoices.models import DROPPED, Invoice
 from app.kit.errors import NotFound
 from app.portal.invoices import examples
 from app.portal.invoices.answers import build_explanation_answer, build_invoice_out
+from app.portal.invoices.late import list_late_usage
+from app.portal.invoices.late_answers import build_late_out
 from app.portal.invoices.lines import UsageLine, load_lines, load_remote
-from app.portal.invoices.schemas import ExplanationAnswer, InvoiceOut, InvoicesAnswer, InvoicesQuery
+from app.portal.invoices.schemas import (
+    ExplanationAnswer,
+    InvoiceOut,
+    InvoicesAnswer,
+    InvoicesQuery,
+    LateUsageAnswer,
+)
 from app.web.api import Api
 from app.web.database import session
 from app.web.paging import encode_cursor, parse_time_id_cursor
@@ -34,6 +42,18 @@ def list_invoices(query: InvoicesQuery) -> InvoicesAnswer:
     shown = rows[: query.limit]
     following = encode_cursor(shown[-1].opened_at.isoformat(), str(shown[-1].id)) if len(rows) > query.limit else None
     return InvoicesAnswer(_load(org_id, shown), following)
+
+
+@api.operation(
+    "GET", "/invoices/late-usage", query=InvoicesQuery, response=LateUsageAnswer, answer=examples.LATE_USAGE,
+    summary="List late usage",
+    description="What was recorded, or voided, of a usage period after it was closed, and how it was billed: the line,"
+    " its amount, and the invoice or credit note that it is on. Of the newest fourteen closed periods.",
+)  # fmt: skip
+def list_late(query: InvoicesQuery) -> LateUsageAnswer:
+    """List late usage, paged."""
+    found = list_late_usage(session(), acting_org(), parse_time_id_cursor(query.next), query.limit)
+    return LateUsageAnswer([build_late_out(row) for row in found.rows], found.following)
 
 
 @api.operation(

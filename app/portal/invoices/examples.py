@@ -62,6 +62,30 @@ INVOICE: dict[str, Any] = {
     ],
 }
 INVOICES = {"invoices": [INVOICE], "next": None}
+LATE_USAGE = {
+    "events": [
+        {
+            "id": "scan-9-page-1",
+            "meter": "api_calls",
+            "quantity": "12",
+            "occurred_at": "2026-11-29T22:10:00Z",
+            "recorded_at": "2026-12-02T08:00:00Z",
+            "source": "api",
+            "voids": None,
+            "reason": None,
+            "period": {"start": "2026-11-01T00:00:00Z", "end": "2026-12-01T00:00:00Z"},
+            "closed_at": "2026-12-01T01:00:00Z",
+            "line": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e51",
+            "amount": 24,
+            "currency": "USD",
+            "invoice": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e52",
+            "invoice_number": "TK-0003",
+            "credit_note": None,
+            "standing": "Invoice TK-0003",
+        }
+    ],
+    "next": None,
+}
 EXPLANATION = {
     "line": _LINE,
     "formula": ["Each charged call costs the same.", "The amount is calculated exactly and rounded once, at the end."],

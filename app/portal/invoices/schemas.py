@@ -111,6 +111,39 @@ class InvoicesAnswer(msgspec.Struct):
     next: str | None
 
 
+class LateUsageOut(msgspec.Struct):
+    """An event that came after its usage period was closed, and the line that billed it; null: the next close does.
+
+    Events below zero are voids: `voids` is the id of the event that is reversed, `reason` says why. `amount` is the
+    line's, for all events that it bills; `credit_note` is the number of the credit note that it is on.
+    """
+
+    id: str
+    meter: str
+    quantity: Decimal
+    occurred_at: Instant
+    recorded_at: Instant
+    source: str
+    voids: str | None
+    reason: str | None
+    period: Span
+    closed_at: Instant
+    line: str | None
+    amount: int | None
+    currency: str | None
+    invoice: str | None
+    invoice_number: str | None
+    credit_note: str | None
+    standing: str
+
+
+class LateUsageAnswer(msgspec.Struct):
+    """Recorded last first; `next` is null on the last page."""
+
+    events: list[LateUsageOut]
+    next: str | None
+
+
 class RatedBy(msgspec.Struct):
     """The terms that a line was rated by. Null: unlimited, or none. `sources` names what is not the plan's own."""
 

@@ -13,18 +13,21 @@ from app.invoices import queries
 from app.invoices.models import Invoice
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
-from app.portal.invoices import export
+from app.portal.invoices import export, late_export
+from app.portal.invoices.late import list_late_usage
+from app.portal.invoices.late_view import build_late_view
 from app.portal.invoices.lines import list_closed_periods, list_periods_of_invoice
 from app.portal.invoices.view import build_invoice_view, build_view
 from app.portal.shell.people import get_org_id
 from app.web import csv_export
 from app.web.database import session
 from app.web.pages import render
-from app.web.paging import parse_instant_cursor
+from app.web.paging import parse_instant_cursor, parse_time_id_cursor
 
 invoices = Blueprint("invoices", __name__, url_prefix="/billing/usage")
 
 _PAGE = 6
+_LATE_PAGE = 25
 
 
 @invoices.get("")
@@ -52,6 +55,27 @@ def usage_csv() -> Response:
     rows = _file_rows(org_id, invoice.id if invoice else None)
     body = stream_with_context(csv_export.lines(export.HEAD, rows, bom=bool(request.args.get("bom"))))
     headers = {"Content-Disposition": 'attachment; filename="usage-charges.csv"'}
+    return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+@invoices.get("/late")
+def late() -> Response:
+    """What was recorded or voided of closed periods, and how it was billed."""
+    who = guards.caller()
+    before = parse_time_id_cursor(request.args.get("next") or None)
+    found = list_late_usage(session(), get_org_id(who), before, _LATE_PAGE)
+    return render("invoices/late.html", view=build_late_view(found, who.time_zone, first=before is None))
+
+
+@invoices.get("/late-usage.csv")
+def late_csv() -> Response:
+    """The same as CSV. Audited."""
+    who = guards.caller()
+    org_id = get_org_id(who)
+    audit_read(who.actor, EXPORTED_BILLING, org_id)
+    rows = late_export.iterate_rows(session(), org_id)
+    body = stream_with_context(csv_export.lines(late_export.HEAD, rows, bom=bool(request.args.get("bom"))))
+    headers = {"Content-Disposition": 'attachment; filename="late-usage.csv"'}
     return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
 
 
