@@ -143,7 +143,8 @@ CENT_EACH = 'model = "per_unit"\nunit_amount = "0.01"'
 
 def make_plan(
     session: Session, *, allowance: object = 10, policy: str = "block", charged: str = "", said: str = "",
-    sold: tuple[str, str, str] = ("USD", "10.00", "100.00"), priced: str = CENT_EACH, **more: object,
+    sold: tuple[str, str, str] = ("USD", "10.00", "100.00"), priced: str = CENT_EACH,
+    aggregation: str = "sum", **more: object,
 ) -> MadePlan:  # fmt: skip
     """A public plan of its own with a meter of its own; under `charge` a unit above the allowance is a cent.
 

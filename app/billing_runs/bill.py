@@ -22,7 +22,7 @@ from app.billing_runs.offline import issue_waiting
 from app.billing_runs.renewals import find_and_hold
 from app.invoices import queries
 from app.invoices.discounts import read_percentages
-from app.invoices.models import MANUAL
+from app.invoices.models import MANUAL, Invoice
 from app.invoices.service import InvoiceOpening, add_lines, open_invoice
 from app.kit.periods import Period
 from app.payments.locks import org_turn
@@ -87,14 +87,19 @@ def _load_due(session: Session, key: PeriodKey) -> RatedPeriod | None:
         return None
     period = Period(close.period_start, close.period_end)
     currency = _find_currency(session, key)
-    waiting = choose_lines(queries.list_waiting_lines(session, key.org_id, currency, key.starts_at))
     held = queries.find_boundary_draft(session, key.org_id, period.end)
+    waiting = choose_lines(queries.list_waiting_lines(session, key.org_id, currency, key.starts_at), fee=_get_fee(held))
     lines = waiting or (queries.list_invoice_lines(session, key.org_id, held.id) if held else [])
     collector = find_collector(session, key.org_id, period)
     if lines and collector.how == NOBODY:  # late usage of when somebody did
         collector = find_collector(session, key.org_id, Period(lines[0].period_start, lines[0].period_end))
     total = sum(line.amount for line in waiting)
     return RatedPeriod(period, collector, currency, total, held is not None, close.replays)
+
+
+def _get_fee(draft: Invoice | None) -> int:
+    """What the lines of a held renewal come to beside ours."""
+    return draft.other_amount or 0 if draft is not None else 0
 
 
 def _find_currency(session: Session, key: PeriodKey) -> str:
@@ -118,7 +123,7 @@ def _place_lines(gw: Gateway, key: PeriodKey, due: RatedPeriod, now: datetime) -
         percentages = read_percentages(invoice.discounts) if invoice else due.collector.discounts
         waiting = queries.list_waiting_lines(session, key.org_id, due.currency, key.starts_at)
         discounts = find_discounts(session, key.org_id, waiting, percentages)
-        chosen = choose_lines(waiting, discounts)
+        chosen = choose_lines(waiting, discounts, fee=_get_fee(invoice))
         if invoice is None:
             if sum(line.amount - discounts.get(line.id, 0) for line in chosen) < smallest_charge(due.currency):
                 return None  # they wait for the next invoice

@@ -8,14 +8,17 @@ from uuid import UUID
 from app.invoices.models import InvoiceLine
 
 
-def choose_lines(waiting: Sequence[InvoiceLine], discounts: Mapping[UUID, int] | None = None) -> list[InvoiceLine]:
+def choose_lines(
+    waiting: Sequence[InvoiceLine], discounts: Mapping[UUID, int] | None = None, fee: int = 0
+) -> list[InvoiceLine]:
     """Choose the waiting lines for an invoice: those above zero, and those below as long as the sum is not negative.
 
-    What counts is what `discounts` leave of them. A negative line that is more than the usage beside it waits for more.
+    What counts is what `discounts` leave of them; `fee` is what the invoice's other lines come to. A negative line that
+    is more waits; the next close credits it.
     """
     left = {line.id: line.amount - (discounts or {}).get(line.id, 0) for line in waiting}
     chosen = [line for line in waiting if line.amount > 0]
-    room = sum(left[line.id] for line in chosen)
+    room = fee + sum(left[line.id] for line in chosen)
     for line in waiting:
         if line.amount < 0 <= room + left[line.id]:
             chosen.append(line)

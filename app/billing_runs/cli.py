@@ -37,11 +37,14 @@ def close(org_id: UUID | None) -> None:
         report = close_periods(org_id)
     click.echo(
         f"{len(report.orgs)} organisations: {len(report.rated)} periods rated, {len(report.billed)} billed,"
-        f" {len(report.invoiced)} fees invoiced, {len(report.waiting)} wait, {len(report.errors)} failed"
+        f" {len(report.invoiced)} fees invoiced, {len(report.waiting)} wait, {len(report.errors)} failed;"
+        f" {len(report.credited)} credit notes issued"
     )
     for key, why in report.errors.items():
         click.echo(f"failed  {key.org_id}  {key.starts_at:%Y-%m-%d}  {why}", err=True)
-    sys.exit(1 if report.errors else 0)
+    for note_id, why in report.credit_errors.items():
+        click.echo(f"failed  credit note {note_id}  {why}", err=True)
+    sys.exit(1 if report.errors or report.credit_errors else 0)
 
 
 @group.command("report")

@@ -92,6 +92,15 @@ def list_org_closes(session: Session, org_id: UUID, before: datetime | None, lim
     return rows
 
 
+def list_marks(session: Session, org_id: UUID, limit: int) -> Sequence[Row[Any]]:
+    """List the newest closes of an org with what tells late events of them: the mark, its cluster, and when."""
+    query = select(
+        PeriodClose.period_start, PeriodClose.period_end, PeriodClose.mark, PeriodClose.cluster, PeriodClose.rated_at
+    ).where(PeriodClose.org_id == org_id, PeriodClose.rated_at.is_not(None))
+    rows: Sequence[Row[Any]] = session.execute(query.order_by(PeriodClose.period_start.desc()).limit(limit)).all()  # type: ignore[assignment]  # rows of five
+    return rows
+
+
 @dataclass(frozen=True, slots=True)
 class CloseFilter:
     """Closes since a time and all that are not finished; `failed`: only those whose last attempt failed."""

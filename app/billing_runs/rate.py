@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from app.billing_runs.before_change import find_before_change_line
 from app.billing_runs.late import find_late_lines
 from app.billing_runs.lines import state_line
+from app.billing_runs.rests import Closing, write_differences
+from app.invoices import queries as invoices
 from app.invoices.service import LineFacts, write_lines
 from app.kit.periods import Period
 from app.metering.verification.close_mark import CloseMark, take_mark
@@ -61,22 +63,27 @@ def write_closes(
     session: Session, spans: Mapping[PeriodKey, Period], mark: CloseMark, now: datetime
 ) -> dict[UUID, list[LineFacts]]:
     """Write the closes of prepared periods, and the lines that they come to, by org; the caller holds the locks."""
-    lines = _state_lines(session, list(spans))
+    parsed: Charges = {}
+    lines: dict[UUID, list[LineFacts]] = {key.org_id: [] for key in spans}
+    currencies = {}
+    for (org_id, start), rows in statements.list_rows_of_periods(session, list(spans)).items():
+        lines[org_id] += state_period(session, org_id, rows, parsed)
+        currencies[PeriodKey(org_id, start)] = rows[0].currency
     write_lines(session, lines, now)
+    for org_id, late in _find_differences(session, list(lines)).items():
+        key = min(key for key in spans if key.org_id == org_id)
+        lines[org_id] += write_differences(session, Closing(org_id, spans[key], currencies[key]), late, now)
     _note_closes(session, spans, mark, now)
     close_periods(session, list(spans), now)
     return lines
 
 
-def _state_lines(session: Session, keys: Sequence[PeriodKey]) -> dict[UUID, list[LineFacts]]:
-    """The lines of periods by org, with what was recorded late of earlier ones."""
-    parsed: Charges = {}
-    lines: dict[UUID, list[LineFacts]] = {key.org_id: [] for key in keys}
-    for (org_id, _), rows in statements.list_rows_of_periods(session, keys).items():
-        lines[org_id] += state_period(session, org_id, rows, parsed)
-    for org_id, late in find_late_lines(session, list(lines)):
-        lines[org_id].append(late)
-    return lines
+def _find_differences(session: Session, orgs: Sequence[UUID]) -> dict[UUID, list[LineFacts]]:
+    """What closed periods of orgs differ by since they were billed; also the orgs that wait for money back."""
+    found: dict[UUID, list[LineFacts]] = {org_id: [] for org_id in invoices.list_orgs_to_credit(session, orgs)}
+    for org_id, late in find_late_lines(session, orgs):
+        found.setdefault(org_id, []).append(late)
+    return found
 
 
 def state_period(session: Session, org_id: UUID, rows: Sequence[Row[Any]], parsed: Charges) -> list[LineFacts]:

@@ -85,6 +85,7 @@ def find_and_hold(gw: Gateway, key: PeriodKey, period: Period, collector: Collec
         opening = InvoiceOpening(
             key.org_id, RENEWAL, draft.currency, period.end, (collector.stripe_subscription_id, draft.id),
             [PercentOff(each.coupon_id, each.percent_off) for each in draft.discounts if each.percent_off is not None],
+            other_amount=draft.total - draft.tax,
         )  # fmt: skip
         with transaction() as session:
             return open_invoice(session, opening, now)

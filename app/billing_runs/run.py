@@ -1,4 +1,7 @@
-"""A billing run: holds renewal drafts, rates what has ended, bills what is rated. One org's failure stops no other."""
+"""A billing run: holds renewal drafts, rates what has ended, bills it, and issues credit notes.
+
+One org's failure stops no other.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,14 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.billing_runs import queries
+from app.billing_runs import credit, queries
 from app.billing_runs.bill import bill_period, finish_unbillable
 from app.billing_runs.failures import note_failure
 from app.billing_runs.fees import list_fees_due
 from app.billing_runs.offline import issue_waiting
 from app.billing_runs.rate import RatedPeriods, rate_periods
 from app.billing_runs.renewals import hold_renewal, list_ended
+from app.invoices.credit_notes import list_pending
 from app.kit.batches import batched
 from app.kit.errors import Conflict, DomainError
 from app.stripe_gateway import Gateway
@@ -37,6 +41,7 @@ class RunReport:
     """What a run did: the periods it rated and finished, those that wait, and errors by period.
 
     `invoiced` are the orgs that it invoiced for a billing period apart from a close; errors of those are keyed by when.
+    Credit notes likewise.
     """
 
     rated: list[PeriodKey] = field(default_factory=list)
@@ -44,6 +49,8 @@ class RunReport:
     invoiced: list[UUID] = field(default_factory=list)
     waiting: dict[PeriodKey, str] = field(default_factory=dict)
     errors: dict[PeriodKey, str] = field(default_factory=dict)
+    credited: list[UUID] = field(default_factory=list)
+    credit_errors: dict[UUID, str] = field(default_factory=dict)
 
     @property
     def orgs(self) -> set[UUID]:
@@ -78,7 +85,26 @@ def run_billing(gw: Gateway | None, now: datetime, grace: timedelta, org_id: UUI
     for each in fees:
         if _attempt(report, PeriodKey(each, now), partial(_invoice_fees, each, now, grace), now):
             report.invoiced.append(each)
+    with transaction() as session:
+        pending = list_pending(session, MOST, org_id)
+    for owner, note_id in pending:
+        _issue_note(report, gw, owner, note_id, now)
     return report
+
+
+def _issue_note(report: RunReport, gw: Gateway | None, org_id: UUID, note_id: UUID, now: datetime) -> None:
+    """Issue a credit note; note and log a failure. `Conflict` waits for a later run, and says why."""
+    try:
+        if credit.issue_note(gw, org_id, note_id, now):
+            report.credited.append(note_id)
+    except (DomainError, SQLAlchemyError) as error:
+        credit.note_failure(org_id, note_id, error)
+        if not isinstance(error, Conflict):
+            report.credit_errors[note_id] = error.detail if isinstance(error, DomainError) else type(error).__name__
+            log.warning(
+                "a credit note failed; will retry in the next run", org_id=str(org_id), note=str(note_id),
+                error=type(error).__name__,
+            )  # fmt: skip
 
 
 def _invoice_fees(org_id: UUID, now: datetime, grace: timedelta) -> None:

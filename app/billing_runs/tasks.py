@@ -25,7 +25,7 @@ def close_due() -> int:
     until, done = time.monotonic() + RUN_SECONDS, 0
     while True:
         report = close_periods()
-        found = len(report.rated), len(report.billed), len(report.invoiced)
+        found = len(report.rated), len(report.billed), len(report.invoiced), len(report.credited)
         done += sum(found)
         if max(found) < MOST or time.monotonic() >= until:
             return done

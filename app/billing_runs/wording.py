@@ -51,7 +51,7 @@ def _describe(line: InvoiceLine, meters: Mapping[int, Meter], zone: str) -> str:
         return f"Overage before the change of plan, {days}"
     meter = meters[line.meter_id]
     if line.kind == LATE:
-        return f"Late usage, {meter.name}, {days}: {quantity(line.quantity)}"
+        return f"{'Corrected' if line.amount < 0 else 'Late'} usage, {meter.name}, {days}: {quantity(line.quantity)}"
     words = f"{meter.name}, {days}: {quantity(line.quantity)}"
     included = Decimal(line.breakdown.get("included", "0"))
     return f"{words}, of which {quantity(included)} are included" if included else words

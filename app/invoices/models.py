@@ -18,6 +18,7 @@ from app.subscriptions.terms.resolver import NOT_COLLECTED
 RENEWAL, MANUAL, OFFLINE = "renewal", "manual", "offline"
 DRAFT, FINAL, DROPPED = "draft", "final", "dropped"
 USAGE, LATE, BEFORE_CHANGE, FEE = "usage", "late", "before_change", "fee"
+PENDING, ISSUED = "pending", "issued"
 _CURRENCY = "^[A-Z]{3}$"
 
 
@@ -27,7 +28,8 @@ class Invoice(Base):
     `boundary_at` is the end of the usage period whose close opened it; where a fee did, when it was due. What an
     offline one says once it is final is an `IssuedInvoice`. A draft becomes `final`, or is `dropped` where
     Stripe's is gone or was finalised without any of its lines; they then wait for another. `discounts`
-    are the percentages that apply to its fee: coupon, and percent_off as text.
+    are the percentages that apply to its fee: coupon, and percent_off as text. `other_amount` is what
+    the lines of Stripe's renewal came to when it was held: after discounts, before tax.
     """
 
     __tablename__ = "invoices"
@@ -57,10 +59,54 @@ class Invoice(Base):
     state: Mapped[str]
     stripe_subscription_id: Mapped[str | None]
     stripe_invoice_id: Mapped[str | None]
+    other_amount: Mapped[int | None] = mapped_column(BigInteger)
     boundary_at: Mapped[datetime]
     opened_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
     discounts: Mapped[list[dict[str, str]]] = mapped_column(JSONB, server_default=text("'[]'"))
+
+
+class CreditNote(Base):
+    """What is taken back of the lines of a final invoice: `amount` before tax, above zero, in minor units.
+
+    Written `pending`, then `issued`: `due_amount` lowered what was due, `refund_amount` went back, `balance_amount` is
+    kept for the next invoices; with tax they may add up to more. `dropped`: nothing is owed of a void invoice. Its
+    lines are those with its id. `replays` numbers the attempts, as a close does.
+    """
+
+    __tablename__ = "credit_notes"
+    __table_args__ = (
+        spelled("currency", _CURRENCY),
+        CheckConstraint("amount > 0", name="amount"),
+        one_of("state", (PENDING, ISSUED, DROPPED)),
+        UniqueConstraint("stripe_credit_note_id"),
+        CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name="settled"),
+        CheckConstraint(
+            "num_nonnulls(due_amount, refund_amount, balance_amount) = CASE state WHEN 'issued' THEN 3 ELSE 0 END",
+            name="issued",
+        ),
+        # serves: the credit notes of invoices
+        Index(None, "invoice_id"),
+        # serves: the run that issues what is pending
+        Index("ix_credit_notes_pending", "opened_at", postgresql_where=text("state = 'pending'")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    invoice_id: Mapped[UUID] = mapped_column(ForeignKey("invoices.id"))
+    currency: Mapped[str]
+    amount: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str]
+    stripe_credit_note_id: Mapped[str | None]
+    number: Mapped[str | None]
+    pdf_url: Mapped[str | None]
+    due_amount: Mapped[int | None] = mapped_column(BigInteger)
+    refund_amount: Mapped[int | None] = mapped_column(BigInteger)
+    balance_amount: Mapped[int | None] = mapped_column(BigInteger)
+    opened_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    replays: Mapped[int] = mapped_column(server_default=text("0"))
+    error: Mapped[str | None]
 
 
 class InvoiceLine(Base):
@@ -68,6 +114,7 @@ class InvoiceLine(Base):
 
     `before_change` is of no meter: what the usage before a change of plan came to beyond the whole period's. Nor is
     `fee`: a plan's price for a billing period, where we invoice it ourselves; its period is that one.
+    A line on a credit note takes its amount off the line `credits_line_id` of a final invoice, and is on no invoice.
 
     `discount` is what its invoice takes off. `exact_amount`, `amount` and `discount` are in minor units.
     Quantities and amounts of a period's lines add up to its rating.
@@ -87,6 +134,11 @@ class InvoiceLine(Base):
         CheckConstraint("stripe_item_id IS NULL OR invoice_id IS NOT NULL", name="item"),
         CheckConstraint("discount BETWEEN least(amount, 0) AND greatest(amount, 0)", name="discount"),
         CheckConstraint("discount = 0 OR invoice_id IS NOT NULL", name="discounted"),
+        CheckConstraint(
+            "num_nonnulls(credit_note_id, credits_line_id) = 0"
+            " OR num_nonnulls(credit_note_id, credits_line_id) = 2 AND invoice_id IS NULL AND amount < 0",
+            name="credit",
+        ),
         # serves: the lines of a period; enforces one a meter for what was counted when it was closed
         Index(
             "uq_invoice_lines_usage",
@@ -102,8 +154,16 @@ class InvoiceLine(Base):
         Index(None, "org_id", "period_start"),
         # serves: the lines of an invoice
         Index(None, "invoice_id", postgresql_where=text("invoice_id IS NOT NULL")),
+        # serves: the lines of a credit note, and of the credit notes on an invoice
+        Index(None, "credit_note_id", postgresql_where=text("credit_note_id IS NOT NULL")),
+        # serves: what was credited of a line
+        Index(None, "credits_line_id", postgresql_where=text("credits_line_id IS NOT NULL")),
         # serves: the lines of an org that wait for an invoice
-        Index("ix_invoice_lines_waiting", "org_id", postgresql_where=text("invoice_id IS NULL AND amount <> 0")),
+        Index(
+            "ix_invoice_lines_waiting",
+            "org_id",
+            postgresql_where=text("invoice_id IS NULL AND credit_note_id IS NULL AND amount <> 0"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -127,6 +187,8 @@ class InvoiceLine(Base):
     invoice_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoices.id"))
     discount: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     stripe_item_id: Mapped[str | None]
+    credit_note_id: Mapped[UUID | None] = mapped_column(ForeignKey("credit_notes.id"))
+    credits_line_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoice_lines.id"))
 
 
 class NumberSeries(Base):

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from app.invoices.models import DRAFT, DROPPED, FEE, Invoice, InvoiceLine
+from app.invoices.models import DRAFT, DROPPED, FEE, CreditNote, Invoice, InvoiceLine
 
 
 def list_period_lines(session: Session, org_id: UUID, period_start: datetime) -> list[InvoiceLine]:
@@ -29,8 +29,10 @@ def list_lines_of_periods(session: Session, org_id: UUID, starts: Collection[dat
 
 
 def list_lines_of_invoices(session: Session, org_id: UUID, invoice_ids: Collection[UUID]) -> list[InvoiceLine]:
-    """List the lines of invoices, in the order of their periods."""
-    query = select(InvoiceLine).where(InvoiceLine.org_id == org_id, InvoiceLine.invoice_id.in_(invoice_ids))
+    """List the lines of invoices and of the credit notes on them, in the order of their periods."""
+    notes = select(CreditNote.id).where(CreditNote.invoice_id.in_(invoice_ids), CreditNote.state != DROPPED)
+    on_them = or_(InvoiceLine.invoice_id.in_(invoice_ids), InvoiceLine.credit_note_id.in_(notes))
+    query = select(InvoiceLine).where(InvoiceLine.org_id == org_id, on_them)
     return list(session.scalars(query.order_by(InvoiceLine.period_start, InvoiceLine.meter_id)))
 
 
@@ -58,15 +60,27 @@ def find_line_before(session: Session, line: InvoiceLine) -> InvoiceLine | None:
 
 
 def list_waiting_lines(session: Session, org_id: UUID, currency: str, until: datetime) -> list[InvoiceLine]:
-    """List the lines with an amount that stand on no invoice yet, of periods that start by `until`, oldest first."""
+    """List the lines with an amount that wait for an invoice, of periods that start by `until`, oldest first."""
     query = select(InvoiceLine).where(
         InvoiceLine.org_id == org_id,
         InvoiceLine.invoice_id.is_(None),
+        InvoiceLine.credit_note_id.is_(None),
         InvoiceLine.amount != 0,
         InvoiceLine.currency == currency,
         InvoiceLine.period_start <= until,
     )
     return list(session.scalars(query.order_by(InvoiceLine.period_start, InvoiceLine.meter_id)))
+
+
+def list_orgs_to_credit(session: Session, orgs: Collection[UUID]) -> list[UUID]:
+    """List those of some orgs that have lines below zero which wait for an invoice."""
+    query = select(InvoiceLine.org_id).where(
+        InvoiceLine.org_id.in_(orgs),
+        InvoiceLine.invoice_id.is_(None),
+        InvoiceLine.credit_note_id.is_(None),
+        InvoiceLine.amount < 0,
+    )
+    return list(session.scalars(query.distinct()))
 
 
 def sum_billed(session: Session, org_id: UUID, period_start: datetime, meter_id: int | None) -> tuple[int, int]:
@@ -84,7 +98,10 @@ def sum_billed(session: Session, org_id: UUID, period_start: datetime, meter_id:
 def list_all_waiting_lines(session: Session, org_id: UUID) -> list[InvoiceLine]:
     """List the lines of the org with an amount that stand on no invoice yet, by currency, fees first, oldest first."""
     query = select(InvoiceLine).where(
-        InvoiceLine.org_id == org_id, InvoiceLine.invoice_id.is_(None), InvoiceLine.amount != 0
+        InvoiceLine.org_id == org_id,
+        InvoiceLine.invoice_id.is_(None),
+        InvoiceLine.credit_note_id.is_(None),
+        InvoiceLine.amount != 0,
     )
     order = (InvoiceLine.currency, InvoiceLine.kind != FEE, InvoiceLine.period_start, InvoiceLine.meter_id)
     return list(session.scalars(query.order_by(*order)))

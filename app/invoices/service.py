@@ -31,6 +31,8 @@ class InvoiceOpening:
     stripe: tuple[str, str] | None = None
     """The ids of the subscription and of the draft."""
     discounts: Sequence[PercentOff] = ()
+    other_amount: int | None = None
+    """What the draft's own lines come to, after discounts and before tax."""
 
 
 def open_invoice(session: Session, opening: InvoiceOpening, now: datetime) -> Invoice:
@@ -52,6 +54,7 @@ def make_invoice(session: Session, opening: InvoiceOpening, now: datetime) -> In
         state=DRAFT,
         stripe_subscription_id=subscription_id,
         stripe_invoice_id=stripe_invoice_id,
+        other_amount=opening.other_amount,
         boundary_at=opening.boundary_at,
         opened_at=now,
         discounts=store_percentages(opening.discounts),
@@ -59,6 +62,14 @@ def make_invoice(session: Session, opening: InvoiceOpening, now: datetime) -> In
     session.add(invoice)
     session.flush()
     return invoice
+
+
+@dataclass(frozen=True, slots=True)
+class LineCredit:
+    """A credit note, and the line of its invoice that it takes an amount off."""
+
+    note_id: UUID
+    line_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +89,22 @@ class LineFacts:
     terms: Mapping[str, Any]
     breakdown: Mapping[str, Any]
     kind: str = USAGE
+    credit: LineCredit | None = None
 
 
 _WRITE = text("""
 INSERT INTO invoice_lines (id, org_id, kind, meter_id, period_start, period_end, plan_version_id, quantity, imported,
-                           events, currency, exact_amount, amount, reason, terms, breakdown, written_at)
+                           events, currency, exact_amount, amount, reason, terms, breakdown, written_at, credit_note_id,
+                           credits_line_id)
 SELECT id, org_id, kind, meter_id, period_start, period_end, plan_version_id, quantity, imported,
-       events, currency, exact_amount, amount, reason, terms, breakdown, written_at
+       events, currency, exact_amount, amount, reason, terms, breakdown, written_at, credit_note_id,
+       credits_line_id
 FROM json_populate_recordset(NULL::invoice_lines, CAST(:lines AS json))
 """)
 
 
 def write_lines(session: Session, lines: Mapping[UUID, Sequence[LineFacts]], now: datetime) -> None:
-    """Write the lines of periods that are being closed, by org; they wait for an invoice."""
+    """Write the lines of periods that are being closed, by org; they wait for an invoice or have a credit note."""
     rows = [_row(org_id, facts, now) for org_id, of in lines.items() for facts in of]
     if rows:
         session.execute(_WRITE, {"lines": msgspec.json.encode(rows).decode()})
@@ -120,6 +134,8 @@ def _row(org_id: UUID, facts: LineFacts, now: datetime) -> dict[str, Any]:
         "terms": facts.terms,
         "breakdown": facts.breakdown,
         "written_at": now,
+        "credit_note_id": facts.credit.note_id if facts.credit else None,
+        "credits_line_id": facts.credit.line_id if facts.credit else None,
     }
 
 

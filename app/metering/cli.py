@@ -13,6 +13,9 @@ import click
 from flask.cli import AppGroup
 from tqdm import tqdm
 
+from app.kit.actor import SYSTEM
+from app.kit.errors import NotFound
+from app.metering.corrections.import_void import list_orgs, void_import_batch
 from app.metering.imports import job as imports
 from app.metering.imports import output, source_file
 from app.metering.imports.column_mapping import MappingError, Spec
@@ -104,6 +107,49 @@ def verify_usage(*, repair: bool, org_id: UUID | None, as_json: bool) -> None:
     else:
         click.echo("\n".join(verify.render_survey(survey)))
     sys.exit(1 if survey.differences else 0)
+
+
+@group.command("void-import")
+@click.argument("import_id", type=click.UUID)
+@click.option("--reason", required=True, help="Why; recorded with each event and in the audit log.")
+@click.option("--org", "org_id", type=click.UUID, help="Only this organisation's usage.")
+@click.option("--dry-run", is_flag=True, help="Show the organisations that the import brought usage; void nothing.")
+def void_import(*, import_id: UUID, reason: str, org_id: UUID | None, dry_run: bool) -> None:
+    """Void everything that an import brought, in batches; an interrupted run continues where it stopped.
+
+    Maxima and distinct values of open periods stay, and so does usage older than 400 days; the exit code is 1 then.
+
+    Example: flask usage void-import 0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e50 --reason "Wrong file"
+    """
+    with transaction() as session:
+        orgs = [org_id] if org_id else list_orgs(session, import_id)
+    if not orgs:
+        raise click.BadParameter("There is no usage of this import.", param_hint="IMPORT_ID")
+    left = 0
+    for each in orgs:
+        if dry_run:
+            click.echo(str(each))
+            continue
+        voided, kept = _void_import(each, import_id, reason)
+        left += kept
+        click.echo(f"{each}  {voided} voided, {kept} cannot be")
+    sys.exit(1 if left else 0)
+
+
+def _void_import(org_id: UUID, import_id: UUID, reason: str) -> tuple[int, int]:
+    """Void an import's usage of one org, a transaction a batch; returns how much was voided, and how much was not."""
+    voided, kept, after, more = 0, 0, None, True
+    while more:
+        with transaction() as session:
+            try:
+                batch = void_import_batch(
+                    session, org_id, import_id, reason, actor=SYSTEM, now=business_now(), after=after
+                )
+            except NotFound as missing:
+                raise click.BadParameter(missing.detail, param_hint="IMPORT_ID") from None
+        voided, kept = voided + batch.voided, kept + batch.period_open + batch.too_old
+        after, more = batch.following, batch.following is not None
+    return voided, kept
 
 
 @group.command("fold")

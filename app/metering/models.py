@@ -32,7 +32,11 @@ class UsageKey(Base):
     """Claims an event's id: the id (or its hash), the hash of the content first sent with it, and its import if any."""
 
     __tablename__ = "usage_keys"
-    __table_args__ = (CheckConstraint("octet_length(content) = 16", name="content"),)
+    __table_args__ = (
+        CheckConstraint("octet_length(content) = 16", name="content"),
+        # serves the void of an import
+        Index("ix_usage_keys_import_id", "import_id", "org_id", "key", postgresql_where=text("import_id IS NOT NULL")),
+    )
 
     org_id: Mapped[UUID] = mapped_column(primary_key=True)
     key: Mapped[UUID] = mapped_column(primary_key=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.accounts.guards import acting_org, caller
+from app.invoices.credit_notes import list_issued
 from app.invoices.offline.queries import find_issued
 from app.payments import examples, queries
 from app.payments.billing_summary import build_billing_answer, build_record_out, build_subscription_answer
@@ -119,7 +120,13 @@ def billing_history(query: BillingHistoryQuery) -> BillingHistoryAnswer:
     shown = rows[: query.limit]
     following = encode_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)) if len(rows) > query.limit else None
     numbers = _find_invoice_numbers(org_id, shown)
-    records = [build_record_out(row, numbers.get(row.offline_invoice_id or row.invoice_id)) for row in shown]
+    notes = list_issued(session(), org_id, [row.invoice_id for row in shown if row.invoice_id])
+    records = [
+        build_record_out(
+            row, numbers.get(row.offline_invoice_id or row.invoice_id), notes.get(row.invoice_id or "", ())
+        )
+        for row in shown
+    ]
     return BillingHistoryAnswer(records, _list_events(org_id, record_filter) if before is None else [], following)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
 from app.catalog.models import PlanVersion
+from app.invoices.models import CreditNote
 from app.kit.errors import DomainError, Unavailable
 from app.payments import queries
 from app.payments.gateway import get_gateway, payments_on
@@ -79,8 +81,8 @@ def build_billing_answer(session: Session, org_id: UUID, now: datetime) -> Billi
     return BillingAnswer(answer, card, upcoming, seconds, pays)
 
 
-def build_record_out(row: BillingRecord, number: str | None) -> RecordOut:
-    """Build a billing record's response; `number` is the number of its invoice."""
+def build_record_out(row: BillingRecord, number: str | None, notes: Sequence[CreditNote]) -> RecordOut:
+    """Build a billing record's response, with the number of its invoice and the credit notes on it."""
     return RecordOut(
         id=str(row.id),
         state=row.state,
@@ -94,6 +96,7 @@ def build_record_out(row: BillingRecord, number: str | None) -> RecordOut:
         failure=row.failure,
         reference=row.reference,
         invoice_number=number,
+        credit_notes=[note.number or "" for note in notes],
         created_at=row.created_at,
         settled_at=row.settled_at,
     )

@@ -49,6 +49,7 @@ HISTORY = {
             "failure": None,
             "reference": None,
             "invoice_number": "TK-0001",
+            "credit_notes": [],
             "created_at": "2026-11-21T11:58:00Z",
             "settled_at": "2026-11-21T12:00:00Z",
         }

@@ -144,7 +144,7 @@ class BillingHistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RecordOut(msgspec.Struct):
-    """A payment. `refunded` is the part of `amount` that was returned.
+    """A payment. `refunded` is the part of `amount` that was returned, `credit_notes` are numbers.
 
     `reference` is the bank's, of a payment of an invoice that we sent (`reason` is then `offline_invoice`).
     """
@@ -161,6 +161,7 @@ class RecordOut(msgspec.Struct):
     failure: str | None
     reference: str | None
     invoice_number: str | None
+    credit_notes: list[str]
     created_at: Instant
     settled_at: Instant | None
 

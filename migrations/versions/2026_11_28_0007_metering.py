@@ -25,6 +25,8 @@ CREATE TABLE usage_keys (
     CONSTRAINT pk_usage_keys PRIMARY KEY (org_id, key),
     CONSTRAINT ck_usage_keys_content CHECK (octet_length(content) = 16)
 );
+-- serves the void of an import
+CREATE INDEX ix_usage_keys_import_id ON usage_keys (import_id, org_id, key) WHERE import_id IS NOT NULL;
 
 CREATE TABLE usage_events (
     seq bigint NOT NULL DEFAULT nextval('usage_events_seq'),

@@ -18,6 +18,7 @@ CREATE TABLE invoices (
     state text NOT NULL CONSTRAINT ck_invoices_state CHECK (state IN ('draft', 'final', 'dropped')),
     stripe_subscription_id text,
     stripe_invoice_id text,
+    other_amount bigint,
     boundary_at timestamptz NOT NULL,
     opened_at timestamptz NOT NULL,
     settled_at timestamptz,
@@ -32,6 +33,34 @@ CREATE TABLE invoices (
 CREATE INDEX ix_invoices_org_id_opened_at ON invoices (org_id, opened_at);
 -- serves: the invoice that the close of a period fills; and lets there be one draft of a kind
 CREATE UNIQUE INDEX uq_invoices_boundary ON invoices (org_id, boundary_at, kind) WHERE state = 'draft';
+
+-- What is taken back of the lines of a final invoice. `due_amount` lowered what was due, the rest had been paid.
+CREATE TABLE credit_notes (
+    id uuid CONSTRAINT pk_credit_notes PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_credit_notes_org_id_orgs REFERENCES orgs (id),
+    invoice_id uuid NOT NULL CONSTRAINT fk_credit_notes_invoice_id_invoices REFERENCES invoices (id),
+    currency text NOT NULL CONSTRAINT ck_credit_notes_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    amount bigint NOT NULL CONSTRAINT ck_credit_notes_amount CHECK (amount > 0),
+    state text NOT NULL CONSTRAINT ck_credit_notes_state CHECK (state IN ('pending', 'issued', 'dropped')),
+    stripe_credit_note_id text,
+    number text,
+    pdf_url text,
+    due_amount bigint,
+    refund_amount bigint,
+    balance_amount bigint,
+    opened_at timestamptz NOT NULL,
+    settled_at timestamptz,
+    replays integer NOT NULL DEFAULT 0,
+    error text,
+    CONSTRAINT uq_credit_notes_stripe_credit_note_id UNIQUE (stripe_credit_note_id),
+    CONSTRAINT ck_credit_notes_settled CHECK ((state = 'pending') = (settled_at IS NULL)),
+    CONSTRAINT ck_credit_notes_issued CHECK (
+        num_nonnulls(due_amount, refund_amount, balance_amount) = CASE state WHEN 'issued' THEN 3 ELSE 0 END)
+);
+-- serves: the credit notes of invoices
+CREATE INDEX ix_credit_notes_invoice_id ON credit_notes (invoice_id);
+-- serves: the run that issues what is pending
+CREATE INDEX ix_credit_notes_pending ON credit_notes (opened_at) WHERE state = 'pending';
 
 -- What a meter's usage of a closed period comes to, with all that the amount follows from.
 CREATE TABLE invoice_lines (
@@ -59,11 +88,16 @@ CREATE TABLE invoice_lines (
     invoice_id uuid CONSTRAINT fk_invoice_lines_invoice_id_invoices REFERENCES invoices (id),
     discount bigint NOT NULL DEFAULT 0,
     stripe_item_id text,
+    credit_note_id uuid CONSTRAINT fk_invoice_lines_credit_note_id_credit_notes REFERENCES credit_notes (id),
+    credits_line_id uuid CONSTRAINT fk_invoice_lines_credits_line_id_invoice_lines REFERENCES invoice_lines (id),
     CONSTRAINT ck_invoice_lines_meter CHECK ((kind IN ('before_change', 'fee')) = (meter_id IS NULL)),
     CONSTRAINT ck_invoice_lines_period CHECK (period_end > period_start),
     CONSTRAINT ck_invoice_lines_item CHECK (stripe_item_id IS NULL OR invoice_id IS NOT NULL),
     CONSTRAINT ck_invoice_lines_discount CHECK (discount BETWEEN least(amount, 0) AND greatest(amount, 0)),
-    CONSTRAINT ck_invoice_lines_discounted CHECK (discount = 0 OR invoice_id IS NOT NULL)
+    CONSTRAINT ck_invoice_lines_discounted CHECK (discount = 0 OR invoice_id IS NOT NULL),
+    CONSTRAINT ck_invoice_lines_credit CHECK (
+        num_nonnulls(credit_note_id, credits_line_id) = 0
+        OR num_nonnulls(credit_note_id, credits_line_id) = 2 AND invoice_id IS NULL AND amount < 0)
 );
 -- serves: the lines of a period; and lets a meter have one for what was counted when it was closed
 CREATE UNIQUE INDEX uq_invoice_lines_usage ON invoice_lines (org_id, period_start, meter_id) WHERE kind = 'usage';
@@ -73,8 +107,13 @@ CREATE UNIQUE INDEX uq_invoice_lines_fee ON invoice_lines (org_id, period_start)
 CREATE INDEX ix_invoice_lines_org_id_period_start ON invoice_lines (org_id, period_start);
 -- serves: the lines of an invoice
 CREATE INDEX ix_invoice_lines_invoice_id ON invoice_lines (invoice_id) WHERE invoice_id IS NOT NULL;
+-- serves: the lines of a credit note, and of the credit notes on an invoice
+CREATE INDEX ix_invoice_lines_credit_note_id ON invoice_lines (credit_note_id) WHERE credit_note_id IS NOT NULL;
+-- serves: what was credited of a line
+CREATE INDEX ix_invoice_lines_credits_line_id ON invoice_lines (credits_line_id) WHERE credits_line_id IS NOT NULL;
 -- serves: the lines of an org that wait for an invoice
-CREATE INDEX ix_invoice_lines_waiting ON invoice_lines (org_id) WHERE invoice_id IS NULL AND amount <> 0;
+CREATE INDEX ix_invoice_lines_waiting ON invoice_lines (org_id)
+    WHERE invoice_id IS NULL AND credit_note_id IS NULL AND amount <> 0;
 
 -- The last number given in each series of our own documents.
 CREATE TABLE number_series (
@@ -198,4 +237,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     drop_functions(op.get_bind(), "invoices")
     op.execute("ALTER TABLE billing_records DROP CONSTRAINT fk_billing_records_offline_invoice_id_invoices")
-    op.execute("DROP TABLE issued_documents, issued_invoices, invoice_terms, number_series, invoice_lines, invoices")
+    op.execute(
+        "DROP TABLE issued_documents, issued_invoices, invoice_terms, number_series, invoice_lines, credit_notes,"
+        " invoices"
+    )

@@ -84,7 +84,7 @@ def test_late_usage_of_an_org_that_left_gets_an_invoice_of_its_own(scenario: Sce
 
 
 def test_a_void_of_a_closed_period_is_taken_off_the_usage_on_the_next_invoice(scenario: Scenario) -> None:
-    """$100 were billed, 300 calls of it are voided: $3 less; what the next month does not cover waits."""
+    """$100 were billed, $3 of it are voided: the next month covers $1 of them, $2 are credited on the original."""
     org = on_pro(scenario, 59_700, interval="year")
     use(org, 300, scenario.clock.at)
     events = scenario.client.get("/api/v1/usage/events", headers=org.api("usage:read")).get_json()["events"]
@@ -96,9 +96,10 @@ def test_a_void_of_a_closed_period_is_taken_off_the_usage_on_the_next_invoice(sc
     use(org, 50_100, scenario.clock.at)
     scenario.later(days=31)
     assert run(scenario, org).errors == {}
-    assert [each.amount for each in lines(scenario, org) if each.kind == "late"] == [-300]
-    assert sorted(each["total"] for each in manual(scenario, org)) == [100, 10_000]
+    assert sorted(each.amount for each in lines(scenario, org) if each.kind == "late") == [-200, -100]
+    assert [each["total"] for each in manual(scenario, org)] == [10_000]  # nothing is left to charge
     use(org, 50_900, scenario.clock.at)
     scenario.later(days=31)
     assert run(scenario, org).errors == {}
-    assert sorted(each["total"] for each in manual(scenario, org)) == [100, 600, 10_000]
+    assert sorted(each["total"] for each in manual(scenario, org)) == [900, 10_000]
+    assert [each["total"] for each in scenario.stripe.objects("credit_note")] == [200]

@@ -101,6 +101,7 @@ BILLING = {
     "billing-offline": Shown("/billing", "over"),
     "billing-viewer": Shown("/billing", "viewer"),
     "invoice-ours": Shown("/billing", "over", (follow("INV-"),)),
+    "late-usage": Shown("/billing/usage/late", "over"),
     "usage-charges": Shown("/billing/usage", "over", (unfold,)),
     "usage-line": Shown("/billing/usage", "over", (unfold, follow("Events behind this line: API calls"))),
     "invoice": Shown("/sign-up", steps=(*_BUYER, go("/billing"), follow("What it bills"))),
@@ -198,6 +199,9 @@ ADMIN = {
     ),
     "admin-org-override-errors": Shown(
         "/admin/orgs?q=Newcomer", "staff", (follow("Newcomer Ltd"), press("Agree")), 422, sheet=False
+    ),
+    "admin-corrections": Shown(
+        "/admin/orgs?q=Overflow", "staff", (follow("Overflow Imaging"), follow("Correct usage"))
     ),
     "admin-billing-runs": Shown("/admin/billing-runs?days=366", "staff"),
     "admin-billing-runs-failed": Shown("/admin/billing-runs?state=failed", "staff", sheet=False),

@@ -19,6 +19,7 @@ TEMPLATES = {
     "templates/invoices/receipt.html": "receipt receipt-none",
     "templates/invoices/line.html": "usage-line",
     "templates/invoices/invoice.html": "invoice",
+    "templates/invoices/late.html": "late-usage",
     "templates/billing/upgrade.html": "upgrade upgrade-yearly upgrade-viewer upgrade-default upgrade-left"
     " upgrade-current",
     "templates/billing/cancel.html": "cancel cancel-nothing",
@@ -62,6 +63,7 @@ TEMPLATES = {
     "templates/admin/overview.html": "admin admin-tokens",
     "templates/admin/orgs.html": "admin-orgs admin-orgs-none",
     "templates/admin/org.html": "admin-org admin-org-new admin-org-errors admin-org-override-errors",
+    "templates/admin/corrections.html": "admin-corrections",
     "templates/admin/billing_runs.html": "admin-billing-runs admin-billing-runs-failed",
     "templates/admin/invoices.html": "admin-invoices admin-invoices-none",
     "templates/admin/invoice.html": "admin-invoice admin-invoice-errors",

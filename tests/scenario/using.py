@@ -45,11 +45,11 @@ class Using(OrgBase):
         return self
 
     def uses(self, quantity: int | str, *, meter: str = "api_calls", at: str = "2026-11-10 12:00",
-             **fields: Any) -> Self:  # fmt: skip
-        """Record one event past all limits; nothing for a quantity of nothing."""
+             event: str = "", **fields: Any) -> Self:  # fmt: skip
+        """Record one event past all limits, under an id if one is given; nothing for a quantity of nothing."""
         if quantity == 0:
             return self
-        sent = Event(id=factories.unique("event"), meter=meter, quantity=msgspec.Raw(str(quantity).encode()),
+        sent = Event(id=event or factories.unique("event"), meter=meter, quantity=msgspec.Raw(str(quantity).encode()),
                      occurred_at=factories.utc(at), **fields)  # fmt: skip
         terms = BatchTerms(limited=False, oldest=factories.utc("2026-01-01 00:00"))
         done = record_batch(get_usage_recorder(), self.id, [sent], key_id=None, now=self.now, terms=terms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 
@@ -28,6 +29,26 @@ class VoidAnswer(msgspec.Struct):
     again: bool
 
 
+class ImportVoidRequest(msgspec.Struct, forbid_unknown_fields=True, rename={"import_id": "import"}):
+    """The import whose usage to void, and why; `next` is that of the answer before."""
+
+    import_id: UUID
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    next: UUID | None = None
+
+
+class ImportVoidAnswer(msgspec.Struct):
+    """What this call voided, and what it could not: usage of open periods, or older than 400 days.
+
+    Call again with `next` until that is null.
+    """
+
+    voided: int
+    period_open: int
+    too_old: int
+    next: UUID | None
+
+
 VOID = {"id": "scan-7-page-3", "reason": "Counted twice by a retry"}
 VOIDED = {
     "id": "scan-7-page-3",
@@ -37,3 +58,5 @@ VOIDED = {
     "closed": False,
     "again": False,
 }
+VOID_IMPORT = {"import": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e50", "reason": "The file had last year's usage"}
+IMPORT_VOIDED = {"voided": 412, "period_open": 0, "too_old": 0, "next": None}

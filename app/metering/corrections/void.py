@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.audit.service import write as audit
@@ -46,19 +47,12 @@ def void_event(
 ) -> VoidedUsage:
     """Void an event of the org by its id. Repeating it is safe; audited.
 
-    The difference to what a closed period was billed stands on the next invoice. Raises `NotFound`, and `Conflict`
+    The close of the next period bills the difference to what a closed one was billed. Raises `NotFound`, and `Conflict`
     (`period_open` for a maximum or distinct values of an open period, `void_too_old`).
     """
     periods.lock_usage(session, org_id)
     key = UUID(derive_key(event_id))
-    details = {"reason": reason, "actor": actor.kind, "actor_id": str(actor.id) if actor.id else None}
-    row = session.execute(
-        _VOID,
-        {
-            "org": org_id, "voided": key, "void": derive_void_key(key), "at": now, "oldest": now - OLDEST,
-            "salt": secrets.token_bytes(16), "details": msgspec.json.encode(details).decode(),
-        },
-    ).one()  # fmt: skip
+    row = write_void(session, org_id, key, reason, actor=actor, now=now)
     if row.outcome == "unknown":
         raise NotFound("There is no recorded event with this id.")
     if row.outcome == "period_open":
@@ -66,11 +60,23 @@ def void_event(
     if row.outcome == "too_old":
         raise Conflict("Usage can be voided for 400 days after it happened.", code="void_too_old")
     if row.outcome == "voided":
-        _settle(session, org_id)
+        settle_counters(session, org_id)
         audit(session, actor, "usage.voided", on=("event", key), org_id=org_id,
               before={"quantity": plain(row.quantity), "occurred_at": row.occurred_at}, after={"reason": reason},
               now=now)  # fmt: skip
     return VoidedUsage(row.meter, row.quantity, row.occurred_at, row.closed, row.outcome == "again")
+
+
+def write_void(session: Session, org_id: UUID, key: UUID, reason: str, *, actor: Actor, now: datetime) -> Row[Any]:
+    """Write the void of an event by its key, as `usage_void` does. The caller has the usage lock, and settles after."""
+    details = {"reason": reason, "actor": actor.kind, "actor_id": str(actor.id) if actor.id else None}
+    return session.execute(
+        _VOID,
+        {
+            "org": org_id, "voided": key, "void": derive_void_key(key), "at": now, "oldest": now - OLDEST,
+            "salt": secrets.token_bytes(16), "details": msgspec.json.encode(details).decode(),
+        },
+    ).one()  # fmt: skip
 
 
 def derive_void_key(key: UUID) -> UUID:
@@ -78,7 +84,7 @@ def derive_void_key(key: UUID) -> UUID:
     return UUID(bytes=sha256(b"void\x00" + key.bytes).digest()[:16])
 
 
-def _settle(session: Session, org_id: UUID) -> None:
+def settle_counters(session: Session, org_id: UUID) -> None:
     """Count maxima and distinct values anew, at once unless the period is large; the worker settles those."""
     for counter in move.list_unsettled(session, org_id, most_events=move.AT_ONCE):
         reading = move.begin(session, counter)

@@ -101,7 +101,7 @@ def _object_id(event: InboxRecord) -> str:
 _PREVIEW = "A preview; Stripe has no such object to retrieve."
 _INVOICED = "Invoice payments are handled by their invoices' events."
 _PERSON = "Kept for staff to review."
-_CREDIT = "Credit notes come with our own invoices."
+_CREDIT = "What a credit note changes is told by the events of its invoice and refund."
 _CATALOG = "Our catalogue is authoritative; `flask catalog push` compares it."
 
 HANDLERS: dict[str, Handler] = {

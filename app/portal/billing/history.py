@@ -11,6 +11,8 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from app.invoices.credit_notes import list_issued
+from app.invoices.models import CreditNote
 from app.invoices.offline.queries import find_issued
 from app.invoices.queries import find_ids_by_stripe_id
 from app.payments import queries as payments
@@ -30,14 +32,14 @@ PAGE = 20
 _FILE_PAGE = 500
 _EVENTS = 10
 HEAD = ("made", "settled", "state", "reason", "description", "amount", "refunded", "currency", "card", "invoice",
-        "transaction", "failure")  # fmt: skip
+        "transaction", "failure", "credit_notes")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class RecordRow:
     """A billing record as the table shows it. `badge` is (label, tone, icon) of its state.
 
-    `page` is that of its invoice; None where it has none.
+    `page` is that of its invoice; None where it has none. `credit_notes` are (number, address) of those on it.
     """
 
     at: datetime
@@ -51,6 +53,7 @@ class RecordRow:
     pdf: str | None
     pay: str | None
     page: str | None = None
+    credit_notes: Sequence[tuple[str, str | None]] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> His
     bills = _invoices(session, org_id, shown)
     usage = find_ids_by_stripe_id(session, org_id, list(bills))
     numbers = _find_numbers(session, org_id, shown)
+    notes = list_issued(session, org_id, list(usage))  # only usage is credited
     totals = payments.list_totals(session, org_id, query.record_filter) if shown else []
     following = None
     if len(records) > PAGE:
@@ -96,6 +100,7 @@ def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> His
                 bills.get(record.invoice_id or ""),
                 record.offline_invoice_id or usage.get(record.invoice_id or ""),
                 numbers.get(record.offline_invoice_id),
+                notes.get(record.invoice_id or "", ()),
             )
             for record in shown
         ],
@@ -117,7 +122,11 @@ def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> His
 
 
 def build_record_row(
-    record: BillingRecord, invoice: StripeInvoice | None, usage_id: UUID | None = None, number: str | None = None
+    record: BillingRecord,
+    invoice: StripeInvoice | None,
+    usage_id: UUID | None = None,
+    number: str | None = None,
+    notes: Sequence[CreditNote] = (),
 ) -> RecordRow:
     """Build the table row of a record. Pure.
 
@@ -137,6 +146,7 @@ def build_record_row(
         pdf=invoice.pdf_url if invoice else None,
         pay=invoice.hosted_url if invoice and open_bill else None,
         page=path_to("invoices.invoice", invoice_id=str(usage_id or invoice.id)) if invoice else None,
+        credit_notes=[(note.number or "", note.pdf_url) for note in notes],
     )
 
 
@@ -153,21 +163,24 @@ def iterate_file_rows(session: Session, org_id: UUID, record_filter: RecordFilte
     while True:
         records = payments.list_billing_records(session, org_id, record_filter, position, _FILE_PAGE)
         bills, numbers = _invoices(session, org_id, records), _find_numbers(session, org_id, records)
+        notes = list_issued(session, org_id, list(bills))
         for record in records:
             invoice = bills.get(record.invoice_id or "")
-            yield _file_row(record, numbers.get(record.offline_invoice_id) or (invoice.number if invoice else None))
+            number = numbers.get(record.offline_invoice_id) or (invoice.number if invoice else None)
+            yield _file_row(record, number, notes.get(record.invoice_id or "", ()))
         if len(records) < _FILE_PAGE:
             return
         position = records[-1].created_at, records[-1].id
         session.expunge_all()
 
 
-def _file_row(record: BillingRecord, number: str | None) -> tuple[Cell, ...]:
+def _file_row(record: BillingRecord, number: str | None, notes: Sequence[CreditNote]) -> tuple[Cell, ...]:
     return (
         record.created_at, record.settled_at, record.state, record.reason, record.description,
         words.format_exact_amount(record.amount, record.currency),
         words.format_exact_amount(record.refunded, record.currency), record.currency,
         describe_card(record), number, record.transaction_id, record.failure,
+        " ".join(note.number or "" for note in notes) or None,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from app.invoices.breakdown import Breakdown, read_breakdown, read_number
-from app.invoices.models import FEE, LATE, Invoice, InvoiceLine
+from app.invoices.models import FEE, LATE, CreditNote, Invoice, InvoiceLine
 from app.invoices.offline.models import IssuedInvoice
 from app.kit.money import ZERO, exponent, to_major
 from app.payments.models import StripeInvoice
@@ -14,17 +14,32 @@ from app.payments.schemas import PlanHeld, Span
 from app.portal.invoices.discounts import net_amount
 from app.portal.invoices.explanation import list_formula
 from app.portal.invoices.lines import UsageLine
-from app.portal.invoices.schemas import ExplanationAnswer, InvoiceOut, RatedBy, UsageLineOut
+from app.portal.invoices.schemas import (
+    CreditedLineOut,
+    CreditNoteOut,
+    ExplanationAnswer,
+    InvoiceOut,
+    RatedBy,
+    UsageLineOut,
+)
 from app.rating.bounds import MAXIMUM, MINIMUM
 from app.rating.schemas import build_quote_line
 
 
 def build_invoice_out(
-    invoice: Invoice, lines: Sequence[UsageLine], remote: StripeInvoice | None, issued: IssuedInvoice | None = None
+    invoice: Invoice,
+    lines: Sequence[UsageLine],
+    remote: StripeInvoice | None,
+    issued: IssuedInvoice | None = None,
+    credited: Sequence[UsageLine] = (),
 ) -> InvoiceOut:
-    """An invoice with its lines, and what Stripe says of it, or what it says if it is one of ours."""
+    """An invoice with its lines, and what Stripe says of it, or what it says if it is one of ours.
+
+    `credited` are the lines of its credit notes.
+    """
     due = issued.due if issued else remote.amount_remaining if remote else None
     document = issued or remote
+    notes = {line.note.id: line.note for line in credited if line.note is not None}
     return InvoiceOut(
         id=str(invoice.id),
         kind=invoice.kind,  # type: ignore[arg-type]  # the table allows no other
@@ -41,6 +56,37 @@ def build_invoice_out(
         pdf_url=remote.pdf_url if remote else None,
         created_at=invoice.opened_at,
         lines=[build_line_out(line) for line in lines],
+        credit_notes=[
+            _build_note_out(note, [line for line in credited if line.note is note]) for note in notes.values()
+        ],
+    )
+
+
+def _build_note_out(note: CreditNote, lines: Sequence[UsageLine]) -> CreditNoteOut:
+    return CreditNoteOut(
+        id=str(note.id),
+        state=note.state,  # type: ignore[arg-type]  # dropped ones are never shown
+        number=note.number,
+        currency=note.currency,
+        amount=note.amount,
+        due_amount=note.due_amount,
+        refund_amount=note.refund_amount,
+        balance_amount=note.balance_amount,
+        pdf_url=note.pdf_url,
+        created_at=note.opened_at,
+        issued_at=note.settled_at,
+        lines=[
+            CreditedLineOut(
+                id=str(line.row.id),
+                credits_line=str(line.row.credits_line_id),
+                meter=line.meter.key if line.meter else None,
+                name=line.name,
+                period=Span(line.row.period_start, line.row.period_end),
+                quantity=line.row.quantity,
+                amount=-line.row.amount,
+            )
+            for line in lines
+        ],
     )
 
 

@@ -11,8 +11,16 @@ from app.invoices.models import DROPPED, Invoice
 from app.kit.errors import NotFound
 from app.portal.invoices import examples
 from app.portal.invoices.answers import build_explanation_answer, build_invoice_out
+from app.portal.invoices.late import list_late_usage
+from app.portal.invoices.late_answers import build_late_out
 from app.portal.invoices.lines import UsageLine, load_issued, load_lines, load_remote
-from app.portal.invoices.schemas import ExplanationAnswer, InvoiceOut, InvoicesAnswer, InvoicesQuery
+from app.portal.invoices.schemas import (
+    ExplanationAnswer,
+    InvoiceOut,
+    InvoicesAnswer,
+    InvoicesQuery,
+    LateUsageAnswer,
+)
 from app.web.api import Api
 from app.web.database import session
 from app.web.paging import encode_cursor, parse_time_id_cursor
@@ -37,6 +45,18 @@ def list_invoices(query: InvoicesQuery) -> InvoicesAnswer:
 
 
 @api.operation(
+    "GET", "/invoices/late-usage", query=InvoicesQuery, response=LateUsageAnswer, answer=examples.LATE_USAGE,
+    summary="List late usage",
+    description="What was recorded, or voided, of a usage period after it was closed, and how it was billed: the line,"
+    " its amount, and the invoice or credit note that it is on. Of the newest fourteen closed periods.",
+)  # fmt: skip
+def list_late(query: InvoicesQuery) -> LateUsageAnswer:
+    """List late usage, paged."""
+    found = list_late_usage(session(), acting_org(), parse_time_id_cursor(query.next), query.limit)
+    return LateUsageAnswer([build_late_out(row) for row in found.rows], found.following)
+
+
+@api.operation(
     "GET", "/invoices/<uuid:invoice_id>", response=InvoiceOut, answer=examples.INVOICE,
     summary="Get an invoice with its usage lines",
     description="A draft that Stripe deleted or issued without the usage is not found: its lines move to the next"
@@ -51,13 +71,14 @@ def show_invoice(invoice_id: UUID) -> InvoiceOut:
     "GET", "/invoices/<uuid:invoice_id>/lines/<uuid:line_id>/explanation", response=ExplanationAnswer,
     answer=examples.EXPLANATION, summary="Explain a line",
     description="The formula, the steps from the quantity to the amount, and the terms that the line was rated by, as"
-    " they were stored when the period was closed. Nothing is calculated anew.",
+    " they were stored when the period was closed. Nothing is calculated anew. Lines of credit notes have explanations,"
+    " too.",
 )  # fmt: skip
 def explain_line(invoice_id: UUID, line_id: UUID) -> ExplanationAnswer:
     """One line."""
     org_id = acting_org()
     invoice = _get(org_id, invoice_id)
-    rows = [row for row in queries.list_invoice_lines(session(), org_id, invoice.id) if row.id == line_id]
+    rows = [row for row in queries.list_lines_of_invoices(session(), org_id, [invoice.id]) if row.id == line_id]
     if not rows:
         raise NotFound("There is no such line on this invoice.")
     return build_explanation_answer(load_lines(session(), org_id, rows)[0])
@@ -74,10 +95,14 @@ def _load(org_id: UUID, invoices: list[Invoice]) -> list[InvoiceOut]:
     """Load the lines of invoices and what Stripe says of them, in a fixed number of queries."""
     rows = queries.list_lines_of_invoices(session(), org_id, [invoice.id for invoice in invoices])
     remote, issued = load_remote(session(), org_id, invoices), load_issued(session(), org_id, invoices)
-    lines: dict[UUID | None, list[UsageLine]] = defaultdict(list)
+    lines: dict[UUID, list[UsageLine]] = defaultdict(list)
+    credited: dict[UUID, list[UsageLine]] = defaultdict(list)
     for line in load_lines(session(), org_id, rows):
-        lines[line.row.invoice_id].append(line)
+        if line.invoice is not None:
+            (credited if line.note else lines)[line.invoice.id].append(line)
     return [
-        build_invoice_out(invoice, lines[invoice.id], remote.get(invoice.id), issued.get(invoice.id))
+        build_invoice_out(
+            invoice, lines[invoice.id], remote.get(invoice.id), issued.get(invoice.id), credited[invoice.id]
+        )
         for invoice in invoices
     ]

@@ -39,8 +39,58 @@ INVOICE: dict[str, Any] = {
     "pdf_url": "https://pay.stripe.com/invoice/acct_1/test_a1b2c3/pdf",
     "created_at": "2026-12-01T00:05:00Z",
     "lines": [_LINE],
+    "credit_notes": [
+        {
+            "id": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e40",
+            "state": "issued",
+            "number": "TK-0002-CN-01",
+            "currency": "USD",
+            "amount": 60,
+            "due_amount": 0,
+            "refund_amount": 60,
+            "balance_amount": 0,
+            "pdf_url": "https://pay.stripe.com/credit_notes/acct_1/test_a1b2c3/pdf",
+            "created_at": "2027-01-01T01:00:00Z",
+            "issued_at": "2027-01-01T01:00:04Z",
+            "lines": [
+                {
+                    "id": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e41",
+                    "credits_line": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e31",
+                    "meter": "api_calls",
+                    "name": "API calls, corrected usage",
+                    "period": {"start": "2026-11-01T00:00:00Z", "end": "2026-12-01T00:00:00Z"},
+                    "quantity": "-300",
+                    "amount": 60,
+                }
+            ],
+        }
+    ],
 }
 INVOICES = {"invoices": [INVOICE], "next": None}
+LATE_USAGE = {
+    "events": [
+        {
+            "id": "scan-9-page-1",
+            "meter": "api_calls",
+            "quantity": "12",
+            "occurred_at": "2026-11-29T22:10:00Z",
+            "recorded_at": "2026-12-02T08:00:00Z",
+            "source": "api",
+            "voids": None,
+            "reason": None,
+            "period": {"start": "2026-11-01T00:00:00Z", "end": "2026-12-01T00:00:00Z"},
+            "closed_at": "2026-12-01T01:00:00Z",
+            "line": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e51",
+            "amount": 24,
+            "currency": "USD",
+            "invoice": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e52",
+            "invoice_number": "TK-0003",
+            "credit_note": None,
+            "standing": "Invoice TK-0003",
+        }
+    ],
+    "next": None,
+}
 EXPLANATION = {
     "line": _LINE,
     "formula": ["Each charged call costs the same.", "The amount is calculated exactly and rounded once, at the end."],

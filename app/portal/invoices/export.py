@@ -17,7 +17,7 @@ from app.web.csv_export import Cell
 
 HEAD = ("period_start", "period_end", "kind", "meter", "unit", "plan", "plan_version", "quantity", "included",
         "above_allowance", "imported", "events", "model", "exact_amount", "amount", "discount", "net_amount",
-        "currency", "invoice", "status", "note")  # fmt: skip
+        "currency", "invoice", "status", "note", "credit_note")  # fmt: skip
 _FILE_PAGE = 50
 
 
@@ -47,4 +47,5 @@ def _file_row(line: UsageLine, standing: Standing) -> tuple[Cell, ...]:
         row.imported, row.events, row.terms.get("model"), to_major(row.exact_amount, places),
         *(format(to_major(part, places), "f") for part in (row.amount, row.discount, net_amount(line))), row.currency,
         invoice.number if invoice else None, standing.label, standing.note,
+        line.note.number if line.note else None,
     )  # fmt: skip

@@ -19,11 +19,11 @@ from app.metering.line_events import LineSpan
 from app.portal.invoices.events import HEAD, find_span, iterate_event_rows, load_events
 from app.portal.invoices.invoice_page import ShownInvoice, build_invoice_page, find_invoice
 from app.portal.invoices.issued_page import read_invoice_view
+from app.portal.invoices.late_pages import invoices
 from app.portal.invoices.lines import UsageLine, load_lines
 from app.portal.invoices.pdf_answer import answer_pdf
 from app.portal.invoices.statement import StatementOf, build_invoice_statement
 from app.portal.invoices.view import build_line_page
-from app.portal.invoices.views import invoices
 from app.portal.shell.people import get_org_id
 from app.web import csv_export
 from app.web.database import session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +16,9 @@ from sqlalchemy.orm import Session
 from app.billing_runs import queries as billing_runs
 from app.catalog import queries as catalog
 from app.catalog.models import Meter
+from app.invoices import credit_notes
 from app.invoices import queries as invoices
-from app.invoices.models import FEE, LATE, OFFLINE, Invoice, InvoiceLine
+from app.invoices.models import FEE, LATE, OFFLINE, CreditNote, Invoice, InvoiceLine
 from app.invoices.offline.models import IssuedInvoice
 from app.invoices.offline.queries import find_issued
 from app.payments import queries as payments
@@ -29,7 +31,8 @@ class UsageLine:
     """A line with its meter, its plan (key, name, number), and the invoice that it is on.
 
     `remote` is Stripe's, `issued` one that we issued ourselves. `meter` is None for a plan's fee, and for overage
-    before a change of plan, which is a sum over meters.
+    before a change of plan, which is a sum over meters. A line on a credit note has the note, and the invoice that it
+    credits. `credited` is what credit notes took off what was due of the invoice.
     """
 
     row: InvoiceLine
@@ -38,6 +41,8 @@ class UsageLine:
     invoice: Invoice | None = None
     remote: StripeInvoice | None = None
     issued: IssuedInvoice | None = None
+    note: CreditNote | None = None
+    credited: int = 0
 
     @property
     def name(self) -> str:
@@ -46,7 +51,9 @@ class UsageLine:
             return f"{self.plan.name} plan, {INTERVAL_WORDS[self.row.terms['interval']]}"
         if self.meter is None:
             return "Overage before the change of plan"
-        return f"{self.meter.name}, late usage" if self.row.kind == LATE else self.meter.name
+        if self.row.kind != LATE:
+            return self.meter.name
+        return f"{self.meter.name}, {'corrected' if self.row.amount < 0 else 'late'} usage"
 
     @property
     def unit(self) -> str:
@@ -65,7 +72,7 @@ class ClosedPeriod:
 
 
 def list_closed_periods(session: Session, org_id: UUID, before: datetime | None, limit: int) -> list[ClosedPeriod]:
-    """List closed periods that start before an instant, newest first, in eight queries however many they are."""
+    """List closed periods that start before an instant, newest first, in ten queries however many they are."""
     closes = billing_runs.list_org_closes(session, org_id, before, limit)
     if not closes:
         return []
@@ -89,8 +96,8 @@ def find_closed_period(session: Session, org_id: UUID, start: datetime) -> Close
 
 
 def list_periods_of_invoice(session: Session, invoice: Invoice) -> list[ClosedPeriod]:
-    """List the periods that an invoice bills, newest first, with its own lines only."""
-    lines = load_lines(session, invoice.org_id, invoices.list_invoice_lines(session, invoice.org_id, invoice.id))
+    """List the periods that an invoice bills, newest first, with its own lines and those credited."""
+    lines = load_lines(session, invoice.org_id, invoices.list_lines_of_invoices(session, invoice.org_id, [invoice.id]))
     lines.sort(key=lambda line: line.row.period_start, reverse=True)
     return [
         ClosedPeriod(start, end, invoice.opened_at, list(group))
@@ -99,25 +106,32 @@ def list_periods_of_invoice(session: Session, invoice: Invoice) -> list[ClosedPe
 
 
 def load_lines(session: Session, org_id: UUID, rows: Iterable[InvoiceLine]) -> list[UsageLine]:
-    """Load what lines are named by, in at most five queries; lines of no invoice need two."""
+    """Load what lines are named by, in at most seven queries; lines of no invoice need two."""
     rows = list(rows)
     if not rows:
         return []
     meters = catalog.get_meters_by_id(session)
     plans = catalog.get_plans_of_versions(session, {row.plan_version_id for row in rows})
-    known = invoices.find_invoices(session, org_id, {row.invoice_id for row in rows if row.invoice_id})
+    notes = credit_notes.find_notes(session, org_id, {row.credit_note_id for row in rows if row.credit_note_id})
+    on = {row.id: notes[row.credit_note_id].invoice_id if row.credit_note_id else row.invoice_id for row in rows}
+    known = invoices.find_invoices(session, org_id, {invoice_id for invoice_id in on.values() if invoice_id})
     remote = load_remote(session, org_id, known.values())
     issued = load_issued(session, org_id, known.values())
+    credited: dict[UUID, int] = defaultdict(int)
+    for note in credit_notes.list_notes(session, org_id, list(known)):
+        credited[note.invoice_id] += note.due_amount or 0
     return [
         UsageLine(
             row,
             meters[row.meter_id] if row.meter_id is not None else None,
             plans[row.plan_version_id],
-            known.get(row.invoice_id) if row.invoice_id else None,
-            remote.get(row.invoice_id) if row.invoice_id else None,
-            issued.get(row.invoice_id) if row.invoice_id else None,
+            known.get(invoice_id) if invoice_id else None,
+            remote.get(invoice_id) if invoice_id else None,
+            issued.get(invoice_id) if invoice_id else None,
+            notes[row.credit_note_id] if row.credit_note_id else None,
+            credited[invoice_id] if invoice_id else 0,
         )
-        for row in rows
+        for row, invoice_id in ((row, on[row.id]) for row in rows)
     ]
 
 

@@ -48,6 +48,42 @@ class UsageLineOut(msgspec.Struct):
     currency: str
 
 
+class CreditedLineOut(msgspec.Struct):
+    """A line of a credit note: `amount`, above zero, is taken off the line `credits_line` of the invoice.
+
+    `quantity` is what was billed too much, below zero.
+    """
+
+    id: str
+    credits_line: str
+    meter: str | None
+    name: str
+    period: Span
+    quantity: Decimal
+    amount: int
+
+
+class CreditNoteOut(msgspec.Struct):
+    """A credit note on an invoice; `pending`: not issued yet, `number` and how it was settled are null.
+
+    `amount` is before tax. `due_amount` lowered what was due, `refund_amount` was refunded, `balance_amount` is kept
+    for the next invoices; with tax.
+    """
+
+    id: str
+    state: Literal["pending", "issued"]
+    number: str | None
+    currency: str
+    amount: int
+    due_amount: int | None
+    refund_amount: int | None
+    balance_amount: int | None
+    pdf_url: str | None
+    created_at: Instant
+    issued_at: Instant | None
+    lines: list[CreditedLineOut]
+
+
 class InvoiceOut(msgspec.Struct):
     """An invoice with usage on it.
 
@@ -55,7 +91,8 @@ class InvoiceOut(msgspec.Struct):
     `draft`: not issued yet. `number`, `status`, `total` and the addresses are Stripe's, null where it has none; of
     one that we send, `status` is `open`, `paid`, `void` or `written_off`. `usage_amount` is what the usage comes to
     before `usage_discount`, `total` has the plan's fee, tax and discounts in it. `amount_due` is still to be paid, by
-    `due_at`: null where Stripe charges a card. The lines of a void one move to another invoice.
+    `due_at`: null where Stripe charges a card. The lines of a void one move to another invoice. Neither amount
+    changes once the invoice is issued: what was billed too much is in `credit_notes`.
     """
 
     id: str
@@ -73,12 +110,46 @@ class InvoiceOut(msgspec.Struct):
     pdf_url: str | None
     created_at: Instant
     lines: list[UsageLineOut]
+    credit_notes: list[CreditNoteOut]
 
 
 class InvoicesAnswer(msgspec.Struct):
     """Newest first; `next` is null on the last page."""
 
     invoices: list[InvoiceOut]
+    next: str | None
+
+
+class LateUsageOut(msgspec.Struct):
+    """An event that came after its usage period was closed, and the line that billed it; null: the next close does.
+
+    Events below zero are voids: `voids` is the id of the event that is reversed, `reason` says why. `amount` is the
+    line's, for all events that it bills; `credit_note` is the number of the credit note that it is on.
+    """
+
+    id: str
+    meter: str
+    quantity: Decimal
+    occurred_at: Instant
+    recorded_at: Instant
+    source: str
+    voids: str | None
+    reason: str | None
+    period: Span
+    closed_at: Instant
+    line: str | None
+    amount: int | None
+    currency: str | None
+    invoice: str | None
+    invoice_number: str | None
+    credit_note: str | None
+    standing: str
+
+
+class LateUsageAnswer(msgspec.Struct):
+    """Recorded last first; `next` is null on the last page."""
+
+    events: list[LateUsageOut]
     next: str | None
 
 

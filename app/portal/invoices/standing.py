@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.invoices.breakdown import Breakdown, read_breakdown, read_number
-from app.invoices.models import DRAFT
+from app.invoices.models import DRAFT, DROPPED, PENDING, CreditNote
 from app.invoices.offline.models import IssuedInvoice
 from app.kit.money import ZERO
 from app.payments.models import StripeInvoice
@@ -17,6 +17,7 @@ from app.stripe_gateway.invoice_items import smallest_charge
 from app.web.filters import quantity
 
 FREE, WAITING, UNBILLED, DRAFTED, ISSUED = "free", "waiting", "unbilled", "drafted", "issued"
+CREDITED = "credited"
 _STATUS = {"paid": "Paid", "open": "Not paid yet", "void": "Void", "uncollectible": "Marked as uncollectible"}
 
 
@@ -39,6 +40,8 @@ def describe_standing(line: UsageLine, *, billed: bool, now: datetime) -> Standi
     """
     if line.row.amount == 0:
         return Standing(FREE, "No charge", "neutral", "minus", _explain_free(line))
+    if line.note is not None:
+        return _credit(line.note, line.remote.number if line.remote and line.remote.number else "")
     if line.invoice is None:
         return _wait(line) if billed else _bill_soon()
     if line.issued is not None:
@@ -46,7 +49,7 @@ def describe_standing(line: UsageLine, *, billed: bool, now: datetime) -> Standi
     if line.invoice.state == DRAFT or line.remote is None or line.remote.number is None:
         note = "It is on a draft at Stripe. The invoice gets its number when it is issued."
         return Standing(DRAFTED, "Invoice not issued yet", "accent", "clock", note)
-    return _issue(line.remote, line.remote.number)
+    return _issue(line.remote, line.remote.number, line.credited)
 
 
 def _wait(line: UsageLine) -> Standing:
@@ -56,7 +59,7 @@ def _wait(line: UsageLine) -> Standing:
             "Waits for the next invoice",
             "accent",
             "clock",
-            "It will be taken off the usage on your next invoices.",
+            "It will be taken off your next invoice.",
         )
     least = format_amount(smallest_charge(line.row.currency), line.row.currency)
     note = f"It will be on your next invoice. No invoice of its own is issued for less than {least}."
@@ -68,16 +71,34 @@ def _bill_soon() -> Standing:
     return Standing(UNBILLED, "Not billed yet", "accent", "clock", note)
 
 
-def describe_status(remote: StripeInvoice) -> tuple[str, str, str]:
-    """What became of an issued invoice: words, tone and icon."""
+def _credit(note: CreditNote, invoice: str) -> Standing:
+    """What became of an amount that is credited on the invoice that billed it."""
+    on = f"invoice {invoice}" if invoice else "the original invoice"
+    if note.state == PENDING:
+        return Standing(CREDITED, "Credit note not issued yet", "accent", "clock", f"It is being credited on {on}.")
+    if note.state == DROPPED:
+        return Standing(CREDITED, "Nothing to credit", "neutral", "minus", f"Nothing is owed of {on}: it is void.")
+    ways = (
+        (note.due_amount, "was taken off what was due"),
+        (note.refund_amount, "was refunded"),
+        (note.balance_amount, "is kept for your next invoices"),
+    )
+    told = [f"{format_amount(amount, note.currency)} {way}" for amount, way in ways if amount]
+    words = f"On {on}. Of this credit note, {' and '.join(told)}."
+    return Standing(CREDITED, f"Credit note {note.number}", "good", "check", words, note.pdf_url)
+
+
+def describe_status(remote: StripeInvoice, credited: int = 0) -> tuple[str, str, str]:
+    """What became of an issued invoice: words, tone and icon. `credited` was taken off it by credit notes."""
     settled = remote.status == "paid" and remote.amount_due == 0 < remote.total
-    status = "Settled from your balance" if settled else _STATUS.get(remote.status, remote.status.capitalize())
+    way = "by a credit note" if credited >= remote.total else "from your balance"
+    status = f"Settled {way}" if settled else _STATUS.get(remote.status, remote.status.capitalize())
     tone, icon = ("good", "check") if remote.status == "paid" else ("neutral", "card")
     return status, tone, icon
 
 
-def _issue(remote: StripeInvoice, number: str) -> Standing:
-    status, tone, icon = describe_status(remote)
+def _issue(remote: StripeInvoice, number: str, credited: int) -> Standing:
+    status, tone, icon = describe_status(remote, credited)
     return Standing(ISSUED, f"Invoice {number}", tone, icon, f"{status}.", remote.hosted_url)
 
 

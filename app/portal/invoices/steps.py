@@ -20,11 +20,13 @@ from app.web.filters import percent, quantity
 _WHOLE = {"flat": "Flat amount", "percentage": "At the rate", "graduated_percentage": "At the rate"}
 
 
-_LATE = {"amount": ("The whole period, rounded", 1), "billed_before": ("Billed before", -1)}
+_APART = {"apart": ("The rest of the difference, on a line of its own", -1)}
+_LATE = {"amount": ("The whole period, rounded", 1), "billed_before": ("Billed before", -1), **_APART}
 _BEFORE_CHANGE = {
     "owed_before": ("Usage before the change, by the terms of then", 1),
     "owed_by_the_period": ("The whole period, by the terms at its end", -1),
     "billed_before": ("Billed before", -1),
+    **_APART,
 }
 
 
@@ -65,7 +67,7 @@ def build_steps(line: UsageLine, breakdown: Breakdown | None) -> tuple[Sequence[
 def _list_sums(row: InvoiceLine, names: Mapping[str, tuple[str, int]]) -> Iterator[Step]:
     """Stored amounts that add up to the line's, each under its label and with its sign."""
     for name, (label, sign) in names.items():
-        if amount := row.breakdown[name]:
+        if amount := row.breakdown.get(name):
             yield Step(label, amount=with_minus(format_amount(sign * amount, row.currency)))
 
 

@@ -1,0 +1,14 @@
+"""The form that voids an event."""
+
+from __future__ import annotations
+
+from wtforms.validators import DataRequired, Length
+
+from app.web.forms import PageForm, PlainField
+
+
+class VoidForm(PageForm):
+    """The event's id, and why it is voided."""
+
+    event = PlainField("Event ID", [DataRequired("Enter the ID of the event."), Length(max=255)])
+    reason = PlainField("Reason", [DataRequired("Enter a reason."), Length(max=500)])

@@ -1,0 +1,41 @@
+"""The page of late usage and corrections, and its file."""
+
+from __future__ import annotations
+
+from flask import Response, request, stream_with_context
+
+from app.accounts import guards
+from app.accounts.reads import EXPORTED_BILLING, audit_read
+from app.portal.invoices import late_export
+from app.portal.invoices.late import list_late_usage
+from app.portal.invoices.late_view import build_late_view
+from app.portal.invoices.views import invoices
+from app.portal.shell.people import get_org_id
+from app.web import csv_export
+from app.web.database import session
+from app.web.pages import render
+from app.web.paging import parse_time_id_cursor
+
+__all__ = ["invoices"]  # the URL map imports the blueprint further on, so that these pages are registered too
+_LATE_PAGE = 25
+
+
+@invoices.get("/usage/late")
+def late() -> Response:
+    """What was recorded or voided of closed periods, and how it was billed."""
+    who = guards.caller()
+    before = parse_time_id_cursor(request.args.get("next") or None)
+    found = list_late_usage(session(), get_org_id(who), before, _LATE_PAGE)
+    return render("invoices/late.html", view=build_late_view(found, who.time_zone, first=before is None))
+
+
+@invoices.get("/usage/late-usage.csv")
+def late_csv() -> Response:
+    """The same as CSV. Audited."""
+    who = guards.caller()
+    org_id = get_org_id(who)
+    audit_read(who.actor, EXPORTED_BILLING, org_id)
+    rows = late_export.iterate_rows(session(), org_id)
+    body = stream_with_context(csv_export.lines(late_export.HEAD, rows, bom=bool(request.args.get("bom"))))
+    headers = {"Content-Disposition": 'attachment; filename="late-usage.csv"'}
+    return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
