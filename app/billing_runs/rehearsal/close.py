@@ -1,4 +1,4 @@
-"""Closes a period as a billing run does, and takes it back: what is left is what it would have written."""
+"""Closes a period as a billing run does, and rolls it back: what is left is what it would have written."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.billing_runs.rate import write_close
 from app.invoices.service import LineFacts
+from app.kit.db import rolled_back
 from app.kit.errors import Conflict
 from app.kit.periods import Period
 from app.metering.verification.close_mark import take_mark
@@ -43,9 +44,7 @@ def rehearse_close(session: Session, key: PeriodKey, now: datetime) -> Rehearsed
     Its end stays where it is. Nothing waits for the mark: under the usage lock the counters are exact. Raises
     `Conflict` if the period is closed, or its counters are not settled.
     """
-    session.flush()
-    savepoint = session.begin_nested()
-    try:
+    with rolled_back(session):
         period = prepare_close(session, key, now)
         if period is None:
             raise Conflict("The period is closed already.")
@@ -57,6 +56,3 @@ def rehearse_close(session: Session, key: PeriodKey, now: datetime) -> Rehearsed
         _, lines = write_close(session, period, mark, now)
         currency = lines[0].currency if lines else period.currency or "USD"
         return RehearsedClose(span, currency, lines, running.usage_cost if running else None)
-    finally:
-        savepoint.rollback()
-        session.expire_all()
