@@ -77,6 +77,18 @@ def transaction(session: Session) -> Iterator[Session]:
         raise
 
 
+@contextmanager
+def rolled_back(session: Session) -> Iterator[None]:
+    """Run the block in a savepoint and roll it back, with the locks that it took; its transaction goes on."""
+    session.flush()
+    savepoint = session.begin_nested()
+    try:
+        yield
+    finally:
+        savepoint.rollback()
+        session.expire_all()
+
+
 def engine_options(statement_limit: timedelta | None) -> dict[str, Any]:
     """Arguments of `create_engine`; call `limit_waits` on the engine with the same limit."""
     options = f"-c statement_timeout={server_limit(statement_limit)} -c lock_timeout=2s"

@@ -1,4 +1,4 @@
-"""Bill rehearsal (1-mission, item 13): each night the close of running periods, taken back; it equals the close."""
+"""Bill rehearsal (1-mission, item 13): each night the close of running periods, rolled back; it equals the close."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ REHEARSALS: dict[str, Any] = {
 @api.operation(
     "GET", "/admin/rehearsals", query=RehearsalsQuery, response=RehearsalsAnswer, answer=REHEARSALS,
     summary="What running periods would be billed if they closed now",
-    description="The close of every running period is carried out each night and taken back. The same figures as the"
+    description="The close of every running period is carried out each night and rolled back. The same figures as the"
     " staff page.",
 )  # fmt: skip
 def list_rehearsals(query: RehearsalsQuery) -> RehearsalsAnswer:

@@ -60,7 +60,11 @@ def build_rehearsal_view(
     return RehearsalView(
         rows=[_build_row(row) for row in rows],
         totals=[
-            (each.currency, format_amount(each.amount, each.currency), f"in {quantity(each.orgs)} periods")
+            (
+                each.currency,
+                format_amount(each.amount, each.currency),
+                f"in {quantity(each.orgs)} {'period' if each.orgs == 1 else 'periods'}",
+            )
             for each in totals
         ],
         counts=counts,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from app.billing_runs.proof.evidence import Evidence
-from app.billing_runs.proof.figures import COUNTER, DAILY_TOTALS, EVENTS, LINES, Figure, MeterProof, Omission
+from app.billing_runs.proof.figures import COUNTER, DAILY_TOTALS, EVENTS, LINES, MeterProof, Omission, SourceFigure
 from app.invoices.breakdown import read_number
 from app.invoices.models import USAGE
 from app.kit.money import ZERO, plain
@@ -22,7 +22,7 @@ def compare_meter(evidence: Evidence, meter_id: int) -> MeterProof:
     """Compare a meter's counter, roll-ups and lines with its events."""
     meter = evidence.meters[meter_id]
     now = evidence.counted.get(meter_id, CountedUsage())
-    figures = [Figure(EVENTS, now.billable, now.events, rate_again(evidence, meter_id, now.billable))]
+    figures = [SourceFigure(EVENTS, now.billable, now.events, rate_again(evidence, meter_id, now.billable))]
     figures.append(_compare_counter(evidence, meter_id, now))
     figures += _compare_days(evidence, meter_id)
     if evidence.closed:
@@ -55,27 +55,27 @@ def rate_again(evidence: Evidence, meter_id: int, quantity: Decimal) -> int:
     return rated.rounded if rated else 0
 
 
-def _compare_counter(evidence: Evidence, meter_id: int, now: CountedUsage) -> Figure:
+def _compare_counter(evidence: Evidence, meter_id: int, now: CountedUsage) -> SourceFigure:
     row = evidence.row_of.get(meter_id)
     counter = CountedUsage(row.used, row.imported, row.events) if row is not None else CountedUsage()
     if meter_id in evidence.unsettled:
-        return Figure(COUNTER, counter.billable, counter.events, note="being counted again after a change")
-    return Figure(COUNTER, counter.billable, counter.events, differs=_say_difference(counter, now))
+        return SourceFigure(COUNTER, counter.billable, counter.events, note="being counted again after a change")
+    return SourceFigure(COUNTER, counter.billable, counter.events, differs=_say_difference(counter, now))
 
 
-def _compare_days(evidence: Evidence, meter_id: int) -> Iterator[Figure]:
+def _compare_days(evidence: Evidence, meter_id: int) -> Iterator[SourceFigure]:
     days = evidence.days.get(meter_id)
     if days is None:
         return
     number = f"{days.days} {'day' if days.days == 1 else 'days'}"
     if days.differing:
         first = f"{days.first:%Y-%m-%d}"
-        yield Figure(DAILY_TOTALS, differs=f"{days.differing} of {number} differ from the events, first {first}")
+        yield SourceFigure(DAILY_TOTALS, differs=f"{days.differing} of {number} differ from the events, first {first}")
     else:
-        yield Figure(DAILY_TOTALS, note=f"{number}, each what its events come to")
+        yield SourceFigure(DAILY_TOTALS, note=f"{number}, each what its events come to")
 
 
-def _compare_lines(evidence: Evidence, meter_id: int, now: CountedUsage) -> Iterator[Figure]:
+def _compare_lines(evidence: Evidence, meter_id: int, now: CountedUsage) -> Iterator[SourceFigure]:
     lines = evidence.lines.get(meter_id, ())
     total = CountedUsage(
         sum((line.quantity for line in lines), ZERO),
@@ -90,7 +90,7 @@ def _compare_lines(evidence: Evidence, meter_id: int, now: CountedUsage) -> Iter
             note = "what was recorded or voided since is billed with the next close"
         else:
             differs = _say_difference(total, now)
-    yield Figure(LINES, total.billable, total.events, amount, differs, note)
+    yield SourceFigure(LINES, total.billable, total.events, amount, differs, note)
 
 
 def _judge_lines(evidence: Evidence, meter_id: int, total: CountedUsage, amount: int) -> str:

@@ -15,7 +15,7 @@ EVENTS, COUNTER, DAILY_TOTALS, LINES = "events", "counter", "daily_totals", "lin
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class SourceFigure:
     """A figure as one source has it. `amount` is in minor units; None: the source does not have it.
 
     `differs` says how it is not what the events come to, `note` what is to be known of one that agrees.
@@ -46,11 +46,11 @@ class MeterProof:
     name: str
     unit: str
     currency: str
-    figures: Sequence[Figure]
+    figures: Sequence[SourceFigure]
     left_out: Sequence[Omission] = ()
 
     @property
-    def differing(self) -> Sequence[Figure]:
+    def differing(self) -> Sequence[SourceFigure]:
         """The figures that are not what the events come to."""
         return [figure for figure in self.figures if figure.differs]
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.billing_runs.before_change import find_before_change_line
 from app.billing_runs.proof.compare import find_currency, rate_again
 from app.billing_runs.proof.evidence import Evidence
-from app.billing_runs.proof.figures import EVENTS, LINES, Figure, InvoiceProof, MeterProof
+from app.billing_runs.proof.figures import EVENTS, LINES, InvoiceProof, MeterProof, SourceFigure
 from app.invoices import queries
 from app.invoices.models import FINAL, MANUAL, Invoice
 from app.metering.verification.period_figures import CountedUsage
@@ -63,5 +63,5 @@ def compare_before_change(session: Session, evidence: Evidence, meters: Sequence
     differs = "" if expected == billed else (
         f"{format_amount(billed, currency)} where the events come to {format_amount(expected, currency)}"
     )  # fmt: skip
-    figures = [Figure(EVENTS, amount=expected), Figure(LINES, amount=billed, differs=differs)]
+    figures = [SourceFigure(EVENTS, amount=expected), SourceFigure(LINES, amount=billed, differs=differs)]
     return [MeterProof(None, "Overage before the change of plan", "", currency, figures)]

@@ -1,4 +1,4 @@
-"""Closes a period as a billing run does, and takes it back: what is left is what it would have written."""
+"""Closes a period as a billing run does, and rolls it back: what is left is what it would have written."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.billing_runs.rate import write_closes
 from app.invoices.service import LineFacts
+from app.kit.db import rolled_back
 from app.kit.errors import Conflict
 from app.kit.periods import Period
 from app.metering.verification.close_mark import UNSETTLED, take_mark
@@ -44,9 +45,7 @@ def rehearse_close(session: Session, key: PeriodKey, now: datetime) -> Rehearsed
     Its end stays where it is. Nothing waits for the mark: under the usage lock the counters are exact. Raises
     `Conflict` if the period is closed, or its counters are not settled.
     """
-    session.flush()
-    savepoint = session.begin_nested()
-    try:
+    with rolled_back(session):
         spans = prepare_closes(session, [key], now, wait=True)
         if not spans:
             raise Conflict("The period is closed already.")
@@ -57,9 +56,6 @@ def rehearse_close(session: Session, key: PeriodKey, now: datetime) -> Rehearsed
         lines = write_closes(session, spans, mark, now)[key.org_id]
         currency = lines[0].currency if lines else _get_currency(session, key)
         return RehearsedClose(span, currency, lines, running.usage_cost if running else None)
-    finally:
-        savepoint.rollback()
-        session.expire_all()
 
 
 def _get_currency(session: Session, key: PeriodKey) -> str:

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from app.billing_runs.proof.figures import EVENTS, LINES, Figure, MeterProof, PeriodProof
+from app.billing_runs.proof.figures import EVENTS, LINES, MeterProof, PeriodProof, SourceFigure
 from app.kit.money import ZERO, exponent, to_minor
 from app.portal.dashboard.view import build_bars
 from app.portal.invoices import export
@@ -26,7 +26,7 @@ from app.web.filters import quantity
 PAGE, API, CSV, DASHBOARD = "page", "api", "csv", "dashboard"
 
 _INSTANT = timedelta(microseconds=1)
-_Said = Mapping[str | None, Sequence[Figure]]
+_Said = Mapping[str | None, Sequence[SourceFigure]]
 
 
 def add_sources(session: Session, proof: PeriodProof, now: datetime) -> PeriodProof:
@@ -46,7 +46,7 @@ def add_sources(session: Session, proof: PeriodProof, now: datetime) -> PeriodPr
     return replace(proof, meters=meters)
 
 
-def _judge(figure: Figure, meter: MeterProof, against: str) -> Figure:
+def _judge(figure: SourceFigure, meter: MeterProof, against: str) -> SourceFigure:
     base = next(each for each in meter.figures if each.source == against)
     if figure.quantity is not None and base.quantity is not None and figure.quantity != base.quantity:
         return replace(figure, differs=f"{quantity(figure.quantity)} where it should be {quantity(base.quantity)}")
@@ -58,20 +58,20 @@ def _judge(figure: Figure, meter: MeterProof, against: str) -> Figure:
 
 def _read_current(session: Session, proof: PeriodProof, now: datetime) -> _Said:
     usage = get_current_usage(session, proof.org_id, now)
-    bars = {bar.key: Figure(DASHBOARD, bar.used) for bar in build_bars(usage)}
+    bars = {bar.key: SourceFigure(DASHBOARD, bar.used) for bar in build_bars(usage)}
     return {
-        meter.meter: [bars[meter.meter], Figure(API, meter.used, amount=meter.cost)]
+        meter.meter: [bars[meter.meter], SourceFigure(API, meter.used, amount=meter.cost)]
         for meter in build_current_answer(usage).meters
     }
 
 
 def _read_closed(session: Session, proof: PeriodProof, now: datetime) -> _Said:
     periods = list_closed_periods(session, proof.org_id, proof.period.start + _INSTANT, 1)
-    sums: dict[str | None, dict[str, Figure]] = defaultdict(dict)
+    sums: dict[str | None, dict[str, SourceFigure]] = defaultdict(dict)
     for period in periods:
         for key, figure in (*_read_page(period, proof.time_zone, now), *_read_api(period), *_read_csv(period, now)):
-            before = sums[key].get(figure.source, Figure(figure.source, ZERO, 0, 0))
-            sums[key][figure.source] = Figure(
+            before = sums[key].get(figure.source, SourceFigure(figure.source, ZERO, 0, 0))
+            sums[key][figure.source] = SourceFigure(
                 figure.source,
                 None if figure.quantity is None else (before.quantity or ZERO) + figure.quantity,
                 None if figure.events is None else (before.events or 0) + figure.events,
@@ -80,26 +80,26 @@ def _read_closed(session: Session, proof: PeriodProof, now: datetime) -> _Said:
     return {key: list(by_source.values()) for key, by_source in sums.items()}
 
 
-def _read_page(period: ClosedPeriod, zone: str, now: datetime) -> Iterator[tuple[str | None, Figure]]:
+def _read_page(period: ClosedPeriod, zone: str, now: datetime) -> Iterator[tuple[str | None, SourceFigure]]:
     shown = build_view([period], zone, now, more=False, first=True).periods[0].lines
     for line, view in zip(period.lines, shown, strict=True):
         amount = read_amount(view.amount, line.row.currency) + line.row.discount  # the page says what discounts leave
-        yield line.meter.key if line.meter else None, Figure(PAGE, amount=amount)
+        yield line.meter.key if line.meter else None, SourceFigure(PAGE, amount=amount)
 
 
-def _read_api(period: ClosedPeriod) -> Iterator[tuple[str | None, Figure]]:
+def _read_api(period: ClosedPeriod) -> Iterator[tuple[str | None, SourceFigure]]:
     for line in period.lines:
         answer = build_line_out(line)
-        yield answer.meter, Figure(API, answer.quantity if answer.meter else None, answer.events, answer.amount)
+        yield answer.meter, SourceFigure(API, answer.quantity if answer.meter else None, answer.events, answer.amount)
 
 
-def _read_csv(period: ClosedPeriod, now: datetime) -> Iterator[tuple[str | None, Figure]]:
+def _read_csv(period: ClosedPeriod, now: datetime) -> Iterator[tuple[str | None, SourceFigure]]:
     for row in export.iterate_period_rows([period], now):
         cells = dict(zip(export.HEAD, row, strict=True))
         key = str(cells["meter"]) if cells["meter"] is not None else None
         used = Decimal(str(cells["quantity"])) if key else None
         amount = int(to_minor(Decimal(str(cells["amount"])), exponent(str(cells["currency"]))))
-        yield key, Figure(CSV, used, int(str(cells["events"])), amount)
+        yield key, SourceFigure(CSV, used, int(str(cells["events"])), amount)
 
 
 def read_amount(words: str, currency: str) -> int:

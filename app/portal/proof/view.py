@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.billing_runs.proof.figures import Figure, InvoiceProof, MeterProof, PeriodProof, describe_finding
+from app.billing_runs.proof.figures import InvoiceProof, MeterProof, PeriodProof, SourceFigure, describe_finding
 from app.statements.wording import format_amount, format_span, unit_for
 from app.web.filters import quantity
 
@@ -107,7 +107,7 @@ def _build_meter(meter: MeterProof) -> MeterCard:
     return MeterCard(meter.name, [_build_row(figure, meter.currency) for figure in meter.figures], left_out)
 
 
-def _build_row(figure: Figure, currency: str) -> FigureRow:
+def _build_row(figure: SourceFigure, currency: str) -> FigureRow:
     return FigureRow(
         source=_NAMES[figure.source],
         quantity=_NONE if figure.quantity is None else quantity(figure.quantity),
