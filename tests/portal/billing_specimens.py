@@ -12,6 +12,7 @@ from app.portal.billing.cancellation import CancelView, build_sections
 from app.portal.billing.cancellation import build_heading as cancel_heading
 from app.portal.billing.checkout_result import Paid, build_return_view
 from app.portal.billing.history import HistoryView, RecordRow
+from app.portal.billing.overage import ADD_CARD, OFF, ON, OverageView
 from app.portal.billing.overview import AmountPreview, build_billing_view
 from app.portal.billing.status import BillingStatus, CardOnFile, Due, OpenCheckout, OpenInvoice, SecondSubscription
 from app.portal.billing.upgrade import (
@@ -127,6 +128,22 @@ def billing(kind: str = "paid", *, role: str = "owner", payments_on: bool = True
     return build_billing_view(STANDINGS[kind], found, role=role, payments_on=payments_on, people=people, **more)
 
 
+def overage(press: str | None) -> Any:
+    """The billing page of an org on the Free plan whose button does this."""
+    shown = OverageView(
+        on=press == OFF,
+        lead="Since 3 November 2026, usage above your plan's allowance is charged to Visa ending 4242 each month.",
+        points=["API calls: 1,000 calls a month included, then $0.01 each. No hard limit.",
+                "Documents scanned: 25 documents a month included, then $0.000000000001 each. Refused above 999,999."],
+        limits="There is no spend cap yet. Without a hard limit, nothing bounds what a month can cost.",
+        press=press,
+        label="Pay for overage with American Express ending 4242",
+        note="You can switch it off at any time.",
+        fields={"version": str(ORG), "card": "pm_1"} if press == ON else {},
+    )  # fmt: skip
+    return replace(billing("free"), overage=shown)
+
+
 def _choice() -> PlanDetailView:
     rows = [CompareRow("API calls a month", ["1,000", "50,000"]), CompareRow("Analytics", ["no", "yes"])]
     return PlanDetailView(
@@ -182,6 +199,7 @@ AWAY = "Our payment provider does not answer right now. Press the button again i
 with stage().app_context():  # view models name the pages they lead to
     PAGES: dict[str, tuple[str, Any]] = {
         **{f"billing-{kind}": ("billing/billing.html", billing(kind)) for kind in STANDINGS},
+        **{f"billing-overage-{press}": ("billing/billing.html", overage(press)) for press in (ON, OFF, ADD_CARD, None)},
         "billing-viewer": ("billing/billing.html", billing("past_due", role="viewer")),
         "billing-off": ("billing/billing.html", billing("free", payments_on=False)),
         "billing-trouble": ("billing/billing.html", billing(trouble=AWAY)),
