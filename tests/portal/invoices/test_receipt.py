@@ -30,6 +30,7 @@ def offer_of(org: Org) -> Offer:
     ("used", "verdict", "words"),
     [
         (Used("60000", PRO), AGREED, "Pro, version 1."),
+        (Used("3", None, allowance=None, meter="tokens", policy="warn"), AGREED, "Pro, version 1."),
         (
             Used("60000", PRO, allowance="55000", sources=(("allowance", "override"),)),
             CHANGED,
@@ -42,7 +43,7 @@ def offer_of(org: Org) -> Offer:
             "price since no payment was collected",
         ),
     ],
-    ids=["agreed", "override", "other-price", "not-collected"],
+    ids=["agreed", "not-mentioned", "override", "other-price", "not-collected"],
 )
 def test_a_closed_period_was_billed_as_agreed_or_it_says_why_not(
     scenario: Scenario, used: Used, verdict: tuple[str, str, str], words: str

@@ -54,13 +54,13 @@ def list_differences(line: UsageLine, offer: Offer) -> Iterator[tuple[str, str |
     """
     terms, meter = line.row.terms, line.meter.key if line.meter else ""
     granted, charge = offer.meters.get(meter), offer.charges.get((meter, line.row.currency))
-    charged = charge is not None and offer.terms(meter, line.row.currency).charge is not None
+    granting = offer.terms(meter, line.row.currency)  # also of a meter that the plan does not mention
     rule = granted.rule if granted else None
     agreed = {
-        "policy": rule.policy if rule else None,
-        "allowance": rule.allowance if rule else None,
+        "policy": granting.policy,
+        "allowance": granting.allowance,
         "hard_limit": rule.hard_limit if rule else None,
-        CHARGE: (charge.model, dict(charge.properties)) if charge and charged else None,
+        CHARGE: (charge.model, dict(charge.properties)) if charge and granting.charge is not None else None,
     }
     billed = {
         "policy": terms["policy"],
@@ -83,7 +83,7 @@ def _build_row(line: UsageLine, offer: Offer | None, zone: str, href: str) -> Co
 def _judge(line: UsageLine, offer: Offer | None) -> tuple[tuple[str, str, str], str]:
     plan = f"{line.plan.name}, version {line.plan.number}"
     if offer is None:
-        return UNEXPLAINED, f"{plan} is not known any more."
+        return UNEXPLAINED, f"{plan} is not in the catalogue."
     found = list(list_differences(line, offer))
     if not found:
         return AGREED, f"{plan}."

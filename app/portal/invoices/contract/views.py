@@ -20,7 +20,6 @@ from app.subscriptions import queries as subscriptions
 from app.web.addresses import path_to
 from app.web.database import session
 from app.web.pages import render
-from app.web.runtime import business_now
 
 __all__ = ["invoices"]  # the URL map imports the blueprint from here, so that this page is registered too
 _PERIODS = 6
@@ -36,12 +35,16 @@ def receipt() -> Response:
     agreement = _load_agreement(org_id, who.time_zone)
     offers = {version: _get_offer(version) for version in versions}
     rows = list_contract_rows(periods, offers, who.time_zone, lambda line_id: path_to("invoices.line", line_id=line_id))
-    return render("invoices/receipt.html", view=build_receipt_view(agreement, rows))
+    return render("invoices/receipt.html", view=build_receipt_view(agreement, rows) if agreement else None)
 
 
-def _load_agreement(org_id: UUID, zone: str) -> Agreement:
+def _load_agreement(org_id: UUID, zone: str) -> Agreement | None:
+    """What the org is on; None before a catalogue is applied."""
     current, org = subscriptions.find_subscription(session(), org_id), accounts.get_org(session(), org_id)
-    agreed = _get_offer(subscriptions.get_plan_in_force(session(), org_id, business_now()))
+    version_id = current.plan_version_id if current else catalog.find_default_version_id(session())
+    if version_id is None:
+        return None
+    agreed = _get_offer(version_id)
     newest = catalog.find_newest_version(session(), agreed.key)
     currency = (current.currency if current else None) or org.currency or "USD"
     interval = (current.interval if current else None) or "month"
