@@ -16,8 +16,9 @@ __all__ = ["api"]  # the factory imports the blueprint from here, once all its c
     summary="Prove the figures of a usage period",
     description="Counts the period's events again, rates them again by the terms that were stored, and shows every"
     " source of the same figure side by side. Events are also compared with what was sent, in periods of up to 20,000"
-    " events. `conflict`: the period has more than 200,000 events; an operator can prove it.",
-    errors=("conflict",),
+    " events. `not_found`: no usage period is open at that time. `conflict`: it has more than 200,000 events; an"
+    " operator can prove it.",
+    errors=("not_found", "conflict"),
 )  # fmt: skip
 def prove_usage(query: ProofQuery) -> ProofAnswer:
     """The proof of the running period, or of the one that contains a time."""

@@ -135,3 +135,10 @@ def test_amounts_are_read_as_pages_write_them(words: str, currency: str, amount:
 def test_the_instant_of_the_period_is_the_closes(closed: tuple[Org, MadePlan]) -> None:
     answer = closed[0].reads(f"/usage/proof?at={MONTH}")
     assert datetime.fromisoformat(answer["period"]["start"]).month == 12
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59Z"])
+def test_an_instant_at_the_ends_of_time_has_no_period(scenario: Scenario, at: str) -> None:
+    org = scenario.org().with_period()
+    assert org.scenario.client.get(f"/api/v1/usage/proof?at={at}", headers=org.key).status_code == 404
+    assert org.browser().get(f"/usage/verify?at={at}").status_code == 404
