@@ -98,7 +98,7 @@ BILLING = {
     "billing-offline": Shown("/billing", "over"),
     "billing-viewer": Shown("/billing", "viewer"),
     "usage-charges": Shown("/billing/usage", "over", (unfold,)),
-    "usage-line": Shown("/billing/usage", "over", (unfold, follow("Events behind this line: API calls"))),
+    "usage-line": Shown("/billing/usage", "over", (unfold, follow("Events behind this line"))),
     "invoice": Shown("/sign-up", steps=(*_BUYER, go("/billing"), follow("What it bills"))),
     "receipt": Shown("/billing/receipt", "over"),
     "receipt-none": Shown("/billing/receipt", "new", sheet=False),
