@@ -16,14 +16,17 @@ COUNTED, VOIDED, IMPORTED, UNBILLABLE, LATER, EARLIER = (
     "counted", "voided", "imported", "unbillable", "later", "earlier",
 )  # fmt: skip
 _PAGE = 1000
-_CALL = """usage_line_events(org => :org, meter => :meter, since => :since, until => :until, seen => :seen,
+_EVENTS = text("""
+SELECT * FROM usage_line_events(org => :org, meter => :meter, since => :since, until => :until, seen => :seen,
     seen_at => :seen_at, before => :before, before_at => :before_at, after_at => :after_at, after_key => :after_key,
-    most => :most)"""
-_EVENTS = text(f"SELECT * FROM {_CALL}")  # noqa: S608  # a constant
-_FIGURES = text(f"""
+    most => :most)
+""")
+_FIGURES = text("""
 SELECT standing, count(*) AS events, sum(amount) AS total, max(amount) AS greatest, count(DISTINCT item) AS items
-FROM {_CALL} GROUP BY standing ORDER BY standing
-""")  # noqa: S608  # a constant
+FROM usage_line_events(org => :org, meter => :meter, since => :since, until => :until, seen => :seen,
+    seen_at => :seen_at, before => :before, before_at => :before_at, after_at => NULL, after_key => NULL, most => NULL)
+GROUP BY standing ORDER BY standing
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +61,28 @@ def sum_line_events(session: Session, span: LineSpan, aggregation: str) -> list[
     Worked example: 60 and 40 recorded in time, 40 of it voided, 7 imported: counted 60 (1 event), imported 7 (1),
     voided 0 (2).
     """
-    rows = session.execute(_FIGURES, _name(span, None, None)).all()
+    rows = session.execute(_FIGURES, _name(span)).all()
     return [StandingFigures(row.standing, row.events, _pick(row, aggregation)) for row in rows]
 
 
 def iterate_line_events(session: Session, span: LineSpan) -> Iterator[Row[Any]]:
     """Yield the events of a line in the order of their time, read in pages so that memory stays constant."""
-    after: tuple[datetime, UUID] | None = None
+    after_at: datetime | None = None
+    after_key: UUID | None = None
     while True:
-        rows: Sequence[Row[Any]] = session.execute(_EVENTS, _name(span, after, _PAGE)).all()
+        rows: Sequence[Row[Any]] = session.execute(
+            _EVENTS, {**_name(span), "after_at": after_at, "after_key": after_key, "most": _PAGE}
+        ).all()
         yield from rows
         if len(rows) < _PAGE:
             return
-        after = rows[-1].occurred_at, rows[-1].key
+        after_at, after_key = rows[-1].occurred_at, rows[-1].key
 
 
-def _name(span: LineSpan, after: tuple[datetime, UUID] | None, most: int | None) -> dict[str, Any]:
-    after_at, after_key = after or (None, None)
+def _name(span: LineSpan) -> dict[str, Any]:
     return {
         "org": span.org_id, "meter": span.meter_id, "since": span.start, "until": span.end, "seen": span.seen,
-        "seen_at": span.seen_at, "before": span.before, "before_at": span.before_at, "after_at": after_at,
-        "after_key": after_key, "most": most,
+        "seen_at": span.seen_at, "before": span.before, "before_at": span.before_at,
     }  # fmt: skip
 
 

@@ -103,7 +103,7 @@ BILLING = {
     "invoice-ours": Shown("/billing", "over", (follow("INV-"),)),
     "late-usage": Shown("/billing/usage/late", "over"),
     "usage-charges": Shown("/billing/usage", "over", (unfold,)),
-    "usage-line": Shown("/billing/usage", "over", (unfold, follow("Events behind this line: API calls"))),
+    "usage-line": Shown("/billing/usage", "over", (unfold, follow("Events behind this line"))),
     "invoice": Shown("/sign-up", steps=(*_BUYER, go("/billing"), follow("What it bills"))),
     "receipt": Shown("/billing/receipt", "over"),
     "receipt-none": Shown("/billing/receipt", "new", sheet=False),
