@@ -31,8 +31,9 @@ class EventView:
     """An event that was looked up. `changes` says what its void does, `why_not` why it cannot be voided."""
 
     id: str
-    facts: Sequence[tuple[str, str]]
-    times: Sequence[tuple[str, datetime]]
+    facts: list[tuple[str, str]]
+    occurred_at: datetime
+    recorded_at: datetime
     changes: Sequence[str]
     why_not: str | None
 
@@ -55,7 +56,8 @@ def find_event_view(session: Session, org_id: UUID, event_id: str, zone: str, no
             ("From", _SOURCES.get(event.source, event.source)),
             *([("Import", str(event.import_id))] if event.import_id else []),
         ],
-        times=[("Happened", event.occurred_at), ("Recorded", event.recorded_at)],
+        occurred_at=event.occurred_at,
+        recorded_at=event.recorded_at,
         changes=_describe_changes(event, meter, rows, zone) if why_not is None else [],
         why_not=why_not,
     )
