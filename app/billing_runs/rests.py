@@ -28,7 +28,7 @@ from app.kit.periods import Period
 _PLACES = Decimal("0.000001")
 
 
-class Part(NamedTuple):
+class PlacedPart(NamedTuple):
     """A part of a difference, in minor units above zero, and the line it is taken off; None: the next invoice's."""
 
     amount: int
@@ -75,14 +75,14 @@ class _Placing:
         self.collects = not left
         self._credited: dict[UUID, int] = defaultdict(int)
 
-    def divide(self, line: LineFacts) -> list[Part]:
+    def divide(self, line: LineFacts) -> list[PlacedPart]:
         """Divide a difference into what the next invoice takes and what is credited."""
         rest = -line.amount
         taken = min(rest, max(0, self.room)) if line.currency == self.closing.currency else 0
         parts = list(self._credit(line.period.start, line.meter_id, rest - taken))
         taken = rest - sum(part.amount for part in parts)  # what no invoice can be credited waits
         self.room -= taken
-        return [Part(taken, None), *parts] if taken else parts
+        return [PlacedPart(taken, None), *parts] if taken else parts
 
     def credit_stuck(self, now: datetime) -> None:
         """Credit waiting lines below zero that no invoice has room for any more, where one original takes them."""
@@ -100,7 +100,7 @@ class _Placing:
                 self.session.flush()
                 self._credited.clear()  # it is in the books
 
-    def open_notes(self, parts: Sequence[Part], now: datetime) -> dict[UUID, UUID]:
+    def open_notes(self, parts: Sequence[PlacedPart], now: datetime) -> dict[UUID, UUID]:
         """Open one note for each invoice that the parts credit; returns their ids by invoice."""
         sums: dict[UUID, int] = defaultdict(int)
         for part in parts:
@@ -113,14 +113,14 @@ class _Placing:
             for invoice_id, amount in sums.items()
         }
 
-    def _fit(self, line: InvoiceLine) -> list[Part]:
+    def _fit(self, line: InvoiceLine) -> list[PlacedPart]:
         """The one original line that can be credited a whole line; empty if none can."""
         for original in list_creditable(self.session, self.closing.org_id, line.period_start, line.meter_id):
             if self._remaining(original) >= -line.amount:
                 return [self._take(original, -line.amount)]
         return []
 
-    def _credit(self, start: datetime, meter_id: int | None, rest: int) -> Iterator[Part]:
+    def _credit(self, start: datetime, meter_id: int | None, rest: int) -> Iterator[PlacedPart]:
         if rest == 0:
             return
         for original in list_creditable(self.session, self.closing.org_id, start, meter_id):
@@ -135,13 +135,13 @@ class _Placing:
             int(original.remaining_of_invoice) - self._credited[original.invoice_id],
         )
 
-    def _take(self, original: Row[Any], amount: int) -> Part:
+    def _take(self, original: Row[Any], amount: int) -> PlacedPart:
         self._credited[original.id] += amount
         self._credited[original.invoice_id] += amount
-        return Part(amount, original)
+        return PlacedPart(amount, original)
 
 
-def _split(line: LineFacts, parts: Sequence[Part], notes: dict[UUID, UUID]) -> Iterator[LineFacts]:
+def _split(line: LineFacts, parts: Sequence[PlacedPart], notes: dict[UUID, UUID]) -> Iterator[LineFacts]:
     """Split a difference into lines that add up to it. Shares are rounded; the last takes what is left."""
     left = line
     for number, part in enumerate(parts, start=1):

@@ -25,7 +25,7 @@ def test_page_file_and_api_say_how_late_usage_was_billed(scenario: Scenario) -> 
     use(org, 500, scenario.clock.at - timedelta(days=20), "late")
     [waits] = statement(org)["events"]
     assert (waits["id"], waits["quantity"], waits["line"], waits["amount"]) == ("late", "500", None, None)
-    assert waits["standing"] == "Billed when the current usage period is closed"
+    assert waits["standing"] == "Settled when the current usage period is closed"
     next_month(scenario, org)
     scenario.later(minutes=1)
     void(org, "extra")

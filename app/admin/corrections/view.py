@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
 from app.catalog.models import Meter
-from app.metering.corrections.lookup import RecordedEvent, find_event
+from app.metering.corrections.lookup import LookedUpEvent, find_event
 from app.metering.corrections.void import OLDEST
 from app.statements import queries as statements
 from app.statements.period import rate_period_row, rate_row
@@ -31,8 +31,9 @@ class EventView:
     """An event that was looked up. `changes` says what its void does, `why_not` why it cannot be voided."""
 
     id: str
-    facts: Sequence[tuple[str, str]]
-    times: Sequence[tuple[str, datetime]]
+    facts: list[tuple[str, str]]
+    occurred_at: datetime
+    recorded_at: datetime
     changes: Sequence[str]
     why_not: str | None
 
@@ -55,13 +56,14 @@ def find_event_view(session: Session, org_id: UUID, event_id: str, zone: str, no
             ("From", _SOURCES.get(event.source, event.source)),
             *([("Import", str(event.import_id))] if event.import_id else []),
         ],
-        times=[("Happened", event.occurred_at), ("Recorded", event.recorded_at)],
+        occurred_at=event.occurred_at,
+        recorded_at=event.recorded_at,
         changes=_describe_changes(event, meter, rows, zone) if why_not is None else [],
         why_not=why_not,
     )
 
 
-def _find_obstacle(event: RecordedEvent, meter: Meter, zone: str, now: datetime) -> str | None:
+def _find_obstacle(event: LookedUpEvent, meter: Meter, zone: str, now: datetime) -> str | None:
     if event.voided_at is not None:
         return f"This event was voided on {format_deadline(event.voided_at, zone)}: {event.reason or 'no reason kept'}."
     if event.occurred_at < now - OLDEST:
@@ -73,7 +75,7 @@ def _find_obstacle(event: RecordedEvent, meter: Meter, zone: str, now: datetime)
     return None
 
 
-def _describe_changes(event: RecordedEvent, meter: Meter, rows: Sequence[Row[Any]], zone: str) -> list[str]:
+def _describe_changes(event: LookedUpEvent, meter: Meter, rows: Sequence[Row[Any]], zone: str) -> list[str]:
     if event.starts_at is None or event.ends_at is None:
         return ["It belongs to no usage period, so nothing else changes."]
     span = format_span(event.starts_at, event.ends_at, zone)
@@ -86,12 +88,12 @@ def _describe_changes(event: RecordedEvent, meter: Meter, rows: Sequence[Row[Any
     return [lowers, *_describe_cost(event, meter, row)]
 
 
-def _count(event: RecordedEvent, meter: Meter) -> Decimal:
+def _count(event: LookedUpEvent, meter: Meter) -> Decimal:
     """What an event adds to its counter."""
     return Decimal(1) if meter.aggregation == "count" else event.quantity
 
 
-def _describe_cost(event: RecordedEvent, meter: Meter, row: Row[Any] | None) -> list[str]:
+def _describe_cost(event: LookedUpEvent, meter: Meter, row: Row[Any] | None) -> list[str]:
     """What the period comes to without the event, where that follows from the quantity alone."""
     if not event.billable:
         return ["It was imported without being billed, so no amount changes."]

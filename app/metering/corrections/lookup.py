@@ -30,7 +30,7 @@ WHERE claimed.org_id = :org AND claimed.key = :key AND event.reverses IS NULL
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedEvent:
+class LookedUpEvent:
     """An event. `starts_at` to `ends_at` is its usage period; `voided_at` and `reason` are those of its void."""
 
     event_id: str
@@ -48,11 +48,11 @@ class RecordedEvent:
     reason: str | None
 
 
-def find_event(session: Session, org_id: UUID, event_id: str) -> RecordedEvent | None:
+def find_event(session: Session, org_id: UUID, event_id: str) -> LookedUpEvent | None:
     """Find a recorded event of the org by the id that it was sent with.
 
     Worked example: an event of 12 calls that was voided as "a retry": quantity 12, with the time and the reason.
     """
     key = UUID(derive_key(event_id))
     row = session.execute(_EVENT, {"org": org_id, "key": key, "void": derive_void_key(key)}).one_or_none()
-    return None if row is None else RecordedEvent(*row)
+    return None if row is None else LookedUpEvent(*row)

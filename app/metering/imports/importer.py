@@ -56,6 +56,7 @@ def import_file(
     refuse_other_content(job, transaction, clock, on_progress)
     running = _start(job, lines, recorder, transaction, clock)
     report = running.report
+    report.import_id = running.import_id
     on_progress(report.resumed_after)
     for rows in lines.read_chunks():
         done = tuple(row for row in rows if row[0] <= report.resumed_after)

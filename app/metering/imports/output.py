@@ -19,6 +19,7 @@ def list_facts(report: ImportReport, seconds: float) -> dict[str, object]:
         "bad_lines": [{"line": line, "detail": words} for line, words in report.listed],
         "known_from": [{**_source(source), "lines": count} for source, count in report.known.items()],
         "known_lines": [{"line": line, "file": source.file} for line, source in report.known_lines],
+        "import": str(report.import_id) if report.import_id else None,
         "seconds": round(seconds, 3),
         "rows_per_second": round(report.lines / seconds) if seconds else None,
     }
@@ -41,6 +42,8 @@ def render_report(report: ImportReport, seconds: float) -> str:
         f"{report.file}: {report.recorded} recorded, {report.duplicates} duplicates, {report.bad} invalid,"
         f" {report.orgs_created} orgs created; {seconds:.1f} s, {rate}"
     )
+    if report.import_id:
+        lines.append(f"Import {report.import_id}")
     return "\n".join(lines)
 
 

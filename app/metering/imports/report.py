@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from app.metering.imports.known import KnownFrom
 from app.metering.schemas import Event
@@ -38,6 +39,7 @@ class ImportReport:
     listed: list[tuple[int, str]] = field(default_factory=list)
     known: Counter[KnownFrom] = field(default_factory=Counter)
     known_lines: list[tuple[int, KnownFrom]] = field(default_factory=list)
+    import_id: UUID | None = None
 
     def refuse(self, line: int, words: str) -> None:
         """Count a bad line, and list it if it is among the first."""

@@ -6,7 +6,7 @@ from app.payments.schemas import Span
 from app.portal.invoices.late import LateUsage
 from app.portal.invoices.schemas import LateUsageOut
 
-NOT_YET = "Billed when the current usage period is closed"
+NOT_YET = "Settled when the current usage period is closed"
 UNBILLED = "Imported without being billed"
 
 

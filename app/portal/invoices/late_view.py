@@ -12,6 +12,8 @@ from app.statements.wording import format_amount, format_span, unit_for
 from app.web.addresses import path_to
 from app.web.filters import quantity
 
+_MINUS = "\N{MINUS SIGN}"
+
 
 @dataclass(frozen=True, slots=True)
 class LateRow:
@@ -57,7 +59,7 @@ def _build_row(row: LateUsage, zone: str) -> LateRow:
         recorded_at=event.recorded_at,
         occurred_at=event.occurred_at,
         event=event.voids or event.event_id,
-        quantity=f"{quantity(event.quantity)} {unit_for(event.quantity, row.meter.unit)}",
+        quantity=f"{quantity(event.quantity)} {unit_for(event.quantity, row.meter.unit)}".replace("-", _MINUS),
         period=format_span(event.period_start, event.period_end, zone),
         why=_explain(row),
         billing=describe_billing(row),
