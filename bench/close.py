@@ -12,7 +12,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.billing_runs.rate import rate_periods
+from app.billing_runs.closing.rate import rate_periods
 from app.billing_runs.run import MOST, TOGETHER
 from app.kit.batches import batched
 from app.subscriptions.close import list_due

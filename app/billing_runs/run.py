@@ -16,10 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.billing_runs import credit, queries
 from app.billing_runs.bill import bill_period, finish_unbillable
+from app.billing_runs.closing.rate import RatedPeriods, rate_periods
 from app.billing_runs.failures import note_failure
 from app.billing_runs.fees import list_fees_due
 from app.billing_runs.offline import issue_waiting
-from app.billing_runs.rate import RatedPeriods, rate_periods
 from app.billing_runs.renewals import hold_renewal, list_ended
 from app.invoices.credit_notes import list_pending
 from app.kit.batches import batched

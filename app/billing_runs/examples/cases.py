@@ -13,8 +13,8 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from app.billing_runs.late import Billed, subtract_billed
-from app.billing_runs.lines import state_line
+from app.billing_runs.closing.late import Billed, subtract_billed
+from app.billing_runs.closing.lines import state_line
 from app.catalog.definition import canonicalise_property
 from app.invoices.service import LineFacts
 from app.kit.money import ZERO

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from app.billing_runs.before_change import find_before_change_line
+from app.billing_runs.closing.before_change import find_before_change_line
 from app.billing_runs.proof.compare import find_currency, rate_again
 from app.billing_runs.proof.evidence import Evidence
 from app.billing_runs.proof.figures import EVENTS, LINES, InvoiceProof, MeterProof, SourceFigure

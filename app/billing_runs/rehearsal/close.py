@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.billing_runs.rate import write_closes
+from app.billing_runs.closing.rate import write_closes
 from app.invoices.service import LineFacts
 from app.kit.db import rolled_back
 from app.kit.errors import Conflict

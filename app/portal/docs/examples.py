@@ -18,9 +18,9 @@ from app.invoices.breakdown import read_breakdown, store_rating
 from app.invoices.service import LineFacts, build_line
 from app.kit.money import ZERO
 from app.kit.periods import Period
-from app.portal.invoices.explanation import list_formula
+from app.portal.invoices.explain.explanation import list_formula
+from app.portal.invoices.explain.steps import Step, build_steps
 from app.portal.invoices.lines import UsageLine
-from app.portal.invoices.steps import Step, build_steps
 from app.rating import price
 from app.rating.bounds import WHOLE
 from app.rating.examples.cases import ChargeExample, RatingCase, read_cases

@@ -12,7 +12,7 @@ from app.kit.money import ZERO, exponent, to_major
 from app.payments.models import StripeInvoice
 from app.payments.schemas import PlanHeld, Span
 from app.portal.invoices.discounts import net_amount
-from app.portal.invoices.explanation import list_formula
+from app.portal.invoices.explain.explanation import list_formula
 from app.portal.invoices.lines import UsageLine
 from app.portal.invoices.schemas import (
     CreditedLineOut,

@@ -11,8 +11,8 @@ from app.invoices.models import DROPPED, Invoice
 from app.kit.errors import NotFound
 from app.portal.invoices import examples
 from app.portal.invoices.answers import build_explanation_answer, build_invoice_out
-from app.portal.invoices.late import list_late_usage
-from app.portal.invoices.late_answers import build_late_out
+from app.portal.invoices.late_usage.answers import build_late_out
+from app.portal.invoices.late_usage.listing import list_late_usage
 from app.portal.invoices.lines import UsageLine, load_issued, load_lines, load_remote
 from app.portal.invoices.schemas import (
     ExplanationAnswer,

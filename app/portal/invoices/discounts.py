@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from app.invoices.discounts import read_percentages
 from app.kit.money import plain
+from app.portal.invoices.explain.steps import Step, with_minus
 from app.portal.invoices.lines import UsageLine
-from app.portal.invoices.steps import Step, with_minus
 from app.statements.wording import format_amount
 
 

@@ -16,10 +16,10 @@ from app.invoices.models import OFFLINE
 from app.invoices.parties import build_seller
 from app.kit.errors import NotFound
 from app.metering.line_events import LineSpan
-from app.portal.invoices.events import HEAD, find_span, iterate_event_rows, load_events
+from app.portal.invoices.explain.events import HEAD, find_span, iterate_event_rows, load_events
 from app.portal.invoices.invoice_page import ShownInvoice, build_invoice_page, find_invoice
 from app.portal.invoices.issued_page import read_invoice_view
-from app.portal.invoices.late_pages import invoices
+from app.portal.invoices.late_usage.pages import invoices
 from app.portal.invoices.lines import UsageLine, load_lines
 from app.portal.invoices.pdf_answer import answer_pdf
 from app.portal.invoices.statement import StatementOf, build_invoice_statement

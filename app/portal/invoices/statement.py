@@ -13,7 +13,7 @@ from app.invoices.document import LINE_COLUMNS, Column, Document, DocumentSectio
 from app.invoices.document import Row as PrintedRow
 from app.invoices.models import USAGE
 from app.invoices.parties import build_buyer, list_repeated_facts, list_repeated_notes
-from app.portal.invoices.explanation import build_explanation
+from app.portal.invoices.explain.explanation import build_explanation
 from app.portal.invoices.invoice_page import ShownInvoice
 from app.portal.invoices.lines import ClosedPeriod, UsageLine
 from app.portal.invoices.standing import ISSUED, describe_standing

@@ -10,11 +10,11 @@ from app.invoices.breakdown import read_breakdown
 from app.invoices.models import FEE, USAGE, Invoice
 from app.kit.money import ZERO
 from app.portal.invoices.discounts import net_amount
-from app.portal.invoices.events import EventsView
-from app.portal.invoices.explanation import build_explanation
+from app.portal.invoices.explain.events import EventsView
+from app.portal.invoices.explain.explanation import build_explanation
+from app.portal.invoices.explain.tier_bars import build_tier_bars
 from app.portal.invoices.lines import ClosedPeriod, UsageLine
 from app.portal.invoices.standing import ISSUED, Standing, describe_standing
-from app.portal.invoices.tier_bars import build_tier_bars
 from app.portal.invoices.view_models import LinePageView, LineView, PeriodView, RunningView, UsageChargesView
 from app.portal.shell.issued import IssuedView
 from app.statements.wording import format_amount, format_span, unit_for

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.portal.invoices.events import EventsView
-from app.portal.invoices.explanation import Explanation
+from app.portal.invoices.explain.events import EventsView
+from app.portal.invoices.explain.explanation import Explanation
+from app.portal.invoices.explain.tier_bars import TierBar
 from app.portal.invoices.standing import Standing
-from app.portal.invoices.tier_bars import TierBar
 from app.portal.shell.issued import IssuedView
 
 

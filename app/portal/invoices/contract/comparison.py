@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.invoices.breakdown import read_number
-from app.portal.invoices.explanation import SOURCES
+from app.portal.invoices.explain.explanation import SOURCES
 from app.portal.invoices.lines import ClosedPeriod, UsageLine
 from app.statements.offers import Offer
 from app.statements.wording import format_amount, format_span

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.payments.schemas import Span
-from app.portal.invoices.late import LateUsage
+from app.portal.invoices.late_usage.listing import LateUsage
 from app.portal.invoices.schemas import LateUsageOut
 
 NOT_YET = "Settled when the current usage period is closed"

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.kit.money import exponent, to_major
-from app.portal.invoices.late import list_late_usage
-from app.portal.invoices.late_answers import describe_billing
+from app.portal.invoices.late_usage.answers import describe_billing
+from app.portal.invoices.late_usage.listing import list_late_usage
 from app.web.csv_export import Cell
 
 HEAD = ("recorded_at", "occurred_at", "event", "source", "voids", "reason", "meter", "quantity", "period_start",

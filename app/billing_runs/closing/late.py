@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.billing_runs.before_change import find_before_change_line
-from app.billing_runs.lines import state_line
+from app.billing_runs.closing.before_change import find_before_change_line
+from app.billing_runs.closing.lines import state_line
 from app.invoices.models import LATE
 from app.invoices.service import LineFacts
 from app.kit.money import ZERO, plain

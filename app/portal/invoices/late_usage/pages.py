@@ -6,9 +6,9 @@ from flask import Response, request, stream_with_context
 
 from app.accounts import guards
 from app.accounts.reads import EXPORTED_BILLING, audit_read
-from app.portal.invoices import late_export
-from app.portal.invoices.late import list_late_usage
-from app.portal.invoices.late_view import build_late_view
+from app.portal.invoices.late_usage import export
+from app.portal.invoices.late_usage.listing import list_late_usage
+from app.portal.invoices.late_usage.view import build_late_view
 from app.portal.invoices.views import invoices
 from app.portal.shell.people import get_org_id
 from app.web import csv_export
@@ -35,7 +35,7 @@ def late_csv() -> Response:
     who = guards.caller()
     org_id = get_org_id(who)
     audit_read(who.actor, EXPORTED_BILLING, org_id)
-    rows = late_export.iterate_rows(session(), org_id)
-    body = stream_with_context(csv_export.lines(late_export.HEAD, rows, bom=bool(request.args.get("bom"))))
+    rows = export.iterate_rows(session(), org_id)
+    body = stream_with_context(csv_export.lines(export.HEAD, rows, bom=bool(request.args.get("bom"))))
     headers = {"Content-Disposition": 'attachment; filename="late-usage.csv"'}
     return Response(body, content_type="text/csv; charset=utf-8", headers=headers)

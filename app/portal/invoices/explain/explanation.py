@@ -9,9 +9,9 @@ from typing import Any
 from app.invoices.breakdown import Breakdown, read_breakdown, read_number
 from app.invoices.models import FEE, InvoiceLine
 from app.portal.invoices.discounts import add_discount, describe_discount
-from app.portal.invoices.formula import describe_formula
+from app.portal.invoices.explain.formula import describe_formula
+from app.portal.invoices.explain.steps import Step, build_steps
 from app.portal.invoices.lines import UsageLine
-from app.portal.invoices.steps import Step, build_steps
 from app.statements.wording import pluralise, unit_for
 from app.subscriptions.terms.resolver import NOT_COLLECTED, OVERRIDE, RESTRICTION
 from app.web.filters import quantity

@@ -11,10 +11,10 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from app.billing_runs.before_change import find_before_change_line
-from app.billing_runs.late import find_late_lines
-from app.billing_runs.lines import state_line
-from app.billing_runs.rests import Closing, write_differences
+from app.billing_runs.closing.before_change import find_before_change_line
+from app.billing_runs.closing.late import find_late_lines
+from app.billing_runs.closing.lines import state_line
+from app.billing_runs.closing.rests import Closing, write_differences
 from app.invoices import queries as invoices
 from app.invoices.service import LineFacts, write_lines
 from app.kit.periods import Period

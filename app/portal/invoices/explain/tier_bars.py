@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from app.invoices.breakdown import read_breakdown
+from app.portal.invoices.explain.steps import name_tier
 from app.portal.invoices.lines import UsageLine
-from app.portal.invoices.steps import name_tier
 from app.statements.wording import format_exact
 from app.web.filters import quantity
 

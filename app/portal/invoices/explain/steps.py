@@ -10,7 +10,7 @@ from typing import Any
 from app.invoices.breakdown import Breakdown
 from app.invoices.models import FEE, LATE, InvoiceLine
 from app.kit.money import exactly
-from app.portal.invoices.formula import PERCENTAGES, describe_division, read_per
+from app.portal.invoices.explain.formula import PERCENTAGES, describe_division, read_per
 from app.portal.invoices.lines import UsageLine
 from app.rating import TierLine, UnitPrice
 from app.rating.bounds import MINIMUM

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.portal.invoices.late import LateUsage, LateUsagePage
-from app.portal.invoices.late_answers import describe_billing
+from app.portal.invoices.late_usage.answers import describe_billing
+from app.portal.invoices.late_usage.listing import LateUsage, LateUsagePage
 from app.statements.wording import format_amount, format_span, unit_for
 from app.web.addresses import path_to
 from app.web.filters import quantity
