@@ -161,7 +161,7 @@ def make_plan(
         {priced}\n{charged}
     """
     text = f"""
-        [meters.m_{key}]\nname = "Units"\nunit = "unit"\naggregation = "sum"
+        [meters.m_{key}]\nname = "Units"\nunit = "unit"\naggregation = "{aggregation}"
         [plans.{key}]\nname = "{key}"\nsummary = "A plan."\n{said}
         prices.{currency} = {{ month = "{month}", year = "{year}" }}
         [plans.{key}.limits]\njobs_at_once = 1\nfile_bytes = 1000

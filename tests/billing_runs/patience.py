@@ -17,6 +17,12 @@ def patiently(run: Callable[[], RunReport], seconds: float = 20) -> RunReport:
         time.sleep(0.02)
         again = run()
         report = RunReport(
-            report.rated + again.rated, report.billed + again.billed, again.waiting, report.errors | again.errors
+            rated=report.rated + again.rated,
+            billed=report.billed + again.billed,
+            invoiced=report.invoiced + again.invoiced,
+            waiting=again.waiting,
+            errors=report.errors | again.errors,
+            credited=report.credited + again.credited,
+            credit_errors=again.credit_errors,
         )
     return report

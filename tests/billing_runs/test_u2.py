@@ -21,7 +21,11 @@ PRO = {
 
 
 def on_plan(scenario: Scenario, calls: int, currency: str, interval: str = "month") -> Org:
-    plan: MadePlan = scenario.plan(policy="charge", allowance=50_000, priced=(currency, *PRO[currency]))
+    month, year, unit = PRO[currency]
+    plan: MadePlan = scenario.plan(
+        policy="charge", allowance=50_000, sold=(currency, month, year),
+        priced=f'model = "per_unit"\nunit_amount = "{unit}"',
+    )  # fmt: skip
     org = scenario.org()
     with background_gateway():
         opened = org.opens(plan, interval, currency)

@@ -274,11 +274,11 @@ def test_the_pdf_is_rendered_once_and_kept_with_its_sha256(scenario: Scenario) -
         assert (kept.sha256, kept.kept_at) == (hashlib.sha256(pdf).digest(), WRITTEN)
         assert list_unkept(session, 1_000_000).count(invoice_id) == 0
     assert pdf.startswith(b"%PDF-")
-    answer = org.browser().get(f"/billing/usage/invoices/{invoice_id}.pdf")
+    answer = org.browser().get(f"/billing/invoices/{invoice_id}/issued.pdf")
     assert (answer.status_code, answer.data) == (200, pdf)
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{number}.pdf"'
     assert scenario.staff().get(f"/admin/invoices/{invoice_id}.pdf").data == pdf
-    assert scenario.org().browser().get(f"/billing/usage/invoices/{invoice_id}.pdf").status_code == 404
+    assert scenario.org().browser().get(f"/billing/invoices/{invoice_id}/issued.pdf").status_code == 404
 
 
 def test_a_pdf_that_is_not_there_yet_is_not_offered_and_made_by_the_sweep(scenario: Scenario) -> None:
@@ -286,7 +286,7 @@ def test_a_pdf_that_is_not_there_yet_is_not_offered_and_made_by_the_sweep(scenar
     invoice_id = invoice(org)
     path = f"/billing/usage?invoice={invoice_id}"
     assert "Download PDF" not in org.page(path)
-    assert org.browser().get(f"/billing/usage/invoices/{invoice_id}.pdf").status_code == 404
+    assert org.browser().get(f"/billing/invoices/{invoice_id}/issued.pdf").status_code == 404
     tasks.keep_documents()
     assert "Download PDF" in org.page(path)
 

@@ -7,7 +7,7 @@ from wtforms.validators import DataRequired, Length
 from app.web.forms import PageForm, PlainField
 
 
-class VoidForm(PageForm):
+class EventVoidForm(PageForm):
     """The event's id, and why it is voided."""
 
     event = PlainField("Event ID", [DataRequired("Enter the ID of the event."), Length(max=255)])

@@ -10,7 +10,7 @@ from app.accounts import queries as accounts
 from app.accounts.reads import VIEWED, audit_read
 from app.admin.actors import actor_for
 from app.admin.billing_runs.pages import pages
-from app.admin.corrections.form import VoidForm
+from app.admin.corrections.form import EventVoidForm
 from app.admin.corrections.view import describe_voided, find_event_view
 from app.catalog import queries as catalog
 from app.kit.errors import Conflict, NotFound
@@ -27,7 +27,7 @@ _LONGEST = 255
 @pages.get("/admin/orgs/<uuid:org_id>/corrections")
 def org_corrections(org_id: UUID) -> Response:
     """An event by its id, and what its void would change. The look is audited."""
-    answer = _render(org_id, request.args.get("event", "").strip()[:_LONGEST], VoidForm(formdata=None))
+    answer = _render(org_id, request.args.get("event", "").strip()[:_LONGEST], EventVoidForm(formdata=None))
     audit_read(actor_for(org_id), VIEWED, org_id)
     return answer
 
@@ -35,7 +35,7 @@ def org_corrections(org_id: UUID) -> Response:
 @pages.post("/admin/orgs/<uuid:org_id>/corrections")
 def void_org_event(org_id: UUID) -> Response:
     """Void an event, with a reason; audited."""
-    form = VoidForm()
+    form = EventVoidForm()
     event_id = form.text("event")
     if not form.validate_on_submit():
         return _render(org_id, event_id, form, status=422)
@@ -55,7 +55,7 @@ def void_org_event(org_id: UUID) -> Response:
     return redirect_to("admin.org_corrections", org_id=org_id, event=event_id)
 
 
-def _render(org_id: UUID, event_id: str, form: VoidForm, status: int = 200) -> Response:
+def _render(org_id: UUID, event_id: str, form: EventVoidForm, status: int = 200) -> Response:
     org = accounts.get_org(session(), org_id)
     view = find_event_view(session(), org_id, event_id, org.time_zone, business_now()) if event_id else None
     if form.event.data is None:

@@ -1,4 +1,4 @@
-"""Compares the invoices of a period's lines with what Stripe says of them, as it is mirrored."""
+"""Compares the invoices of a period's lines with what Stripe says of them, as mirrored, or what ours said."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from app.billing_runs.proof.evidence import Evidence
 from app.billing_runs.proof.figures import EVENTS, LINES, InvoiceProof, MeterProof, SourceFigure
 from app.invoices import queries
 from app.invoices.models import FINAL, MANUAL, Invoice
+from app.invoices.offline.models import IssuedInvoice
+from app.invoices.offline.queries import find_issued
 from app.metering.verification.period_figures import CountedUsage
 from app.payments import queries as payments
 from app.payments.models import StripeInvoice
@@ -24,14 +26,31 @@ def compare_invoices(session: Session, evidence: Evidence) -> list[InvoiceProof]
     ours = queries.find_invoices(session, evidence.org_id, ids)
     remote_ids = [invoice.stripe_invoice_id for invoice in ours.values() if invoice.stripe_invoice_id]
     remote = payments.find_invoices_by_id(session, evidence.org_id, remote_ids) if remote_ids else {}
+    issued = find_issued(session, evidence.org_id, list(ours))
     return [
-        _compare(session, invoice, remote.get(invoice.stripe_invoice_id or ""))
+        _compare_issued(session, invoice, issued[invoice.id])
+        if invoice.id in issued
+        else _compare(session, invoice, remote.get(invoice.stripe_invoice_id or ""))
         for invoice in sorted(ours.values(), key=lambda each: each.opened_at)
     ]
 
 
+def _sum_lines(session: Session, invoice: Invoice) -> int:
+    lines = queries.list_invoice_lines(session, invoice.org_id, invoice.id)
+    return sum(line.amount - line.discount for line in lines)
+
+
+def _compare_issued(session: Session, invoice: Invoice, issued: IssuedInvoice) -> InvoiceProof:
+    """Compare the lines of an invoice of ours with what it said when it was issued."""
+    lines, differs = _sum_lines(session, invoice), ""
+    if lines != issued.total:
+        told, here = format_amount(issued.total, invoice.currency), format_amount(lines, invoice.currency)
+        differs = f"{told} on the invoice, {here} here"
+    return InvoiceProof(invoice.id, issued.number, invoice.currency, lines, issued.total, differs)
+
+
 def _compare(session: Session, invoice: Invoice, remote: StripeInvoice | None) -> InvoiceProof:
-    lines = sum(line.amount for line in queries.list_invoice_lines(session, invoice.org_id, invoice.id))
+    lines = _sum_lines(session, invoice)
     number = remote.number if remote else None
     if remote is None or invoice.kind != MANUAL or invoice.state != FINAL:
         return InvoiceProof(invoice.id, number, invoice.currency, lines, None)

@@ -52,7 +52,7 @@ def test_fees_usage_discount_and_tax_add_up_to_the_total(
     invoice = bills(org, closes(org, month(10), Used("60000")), **facts)
     shown = find_invoice(org.session, org.id, str(invoice.id))
     assert shown is not None
-    view = build_invoice_page(shown, "UTC", may_pay=True)
+    view = build_invoice_page(shown, "UTC", org.now, may_pay=True)
     assert list(view.sums) == expected
     assert [fee.amount for fee in view.fees] == (["$50.00"] if "discount" in facts else [])
     assert (view.pay_href is not None) == (facts.get("status") == "open")
