@@ -95,7 +95,10 @@ def test_changes_that_keep_every_sum_are_found_in_the_events(scenario: Scenario)
 def test_a_line_that_was_changed_is_named(scenario: Scenario) -> None:
     org, _, month = used(scenario)
     tamper(org, "UPDATE invoice_lines SET amount = amount + 5 WHERE org_id = :org AND amount > 0")
-    assert list(prove(org, month).list_differences()) == ["Units: lines: $2.05 where their quantity comes to $2.00"]
+    line, invoice = prove(org, month).list_differences()
+    assert line == "Units: lines: $2.05 where their quantity comes to $2.00"
+    assert invoice.startswith("invoice INV-")
+    assert invoice.endswith(" here")
 
 
 def test_the_command_finds_nothing_where_nothing_differs(scenario: Scenario) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from app.billing_runs.run import run_billing
+from tests.billing_runs.patience import patiently
 from tests.factories import utc
 from tests.pages import text_of
 from tests.portal.invoices.books import Used, bills, closes, month
@@ -46,7 +47,7 @@ def test_a_period_that_was_really_closed_is_explained_to_the_cent(scenario: Scen
     """60,000.5 calls on Pro, invoiced by us: the page shows what the close wrote."""
     org = scenario.org().on("pro").uses("60000.5")
     scenario.at("2026-12-02 00:00")
-    run_billing(None, scenario.clock.now(), timedelta(hours=1), org.id)
+    patiently(lambda: run_billing(None, scenario.clock.now(), timedelta(hours=1), org.id))
     page = read(org)
     assert "1–30 Nov 2026" in page
     assert "60,000.5 calls, 50,000 included" in page
