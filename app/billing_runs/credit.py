@@ -1,4 +1,4 @@
-"""Issues credit notes at Stripe. Idempotent: a note is written before it is asked for, and looked for before that."""
+"""Issues credit notes. Idempotent: one at Stripe is written before it is asked for, and looked for before that."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from app.audit.service import write as audit
+from app.billing_runs.credit_ours import issue_own_note
 from app.invoices import credit_notes as notes
 from app.invoices import queries
 from app.invoices.credit_notes import Settlement
-from app.invoices.models import PENDING
+from app.invoices.models import OFFLINE, PENDING
 from app.kit.actor import SYSTEM
 from app.kit.errors import Conflict, DomainError
 from app.kit.money import round_half_away
@@ -50,6 +51,12 @@ def issue_note(gw: Gateway | None, org_id: UUID, note_id: UUID, now: datetime) -
     On an open invoice it lowers what is due. What of it was paid goes back, as far as a payment brought it, and the
     rest is kept on the customer's balance for the next invoices. Opens its own transactions.
     """
+    with transaction() as session:
+        note = notes.get_note(session, org_id, note_id)
+        if note.state != PENDING:
+            return False
+        if queries.get_invoice(session, org_id, note.invoice_id).kind == OFFLINE:
+            return issue_own_note(session, note, now)
     pending = _load(org_id, note_id)
     if pending is None or gw is None:
         return False

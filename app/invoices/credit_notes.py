@@ -9,26 +9,31 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, select, text, update
 from sqlalchemy.orm import Session
 
-from app.invoices.models import DROPPED, ISSUED, PENDING, CreditNote, Invoice
+from app.invoices.models import DROPPED, ISSUED, PENDING, CreditNote, Invoice, InvoiceLine
 from app.kit.ids import new_id
 
 # What can be credited of the lines of a period and meter that are on final invoices: what is left of each, and of what
-# usage came to on its invoice. The line of the close comes first, then late ones. Lines of our own invoices, and lines
-# that a discount was taken off, are not credited: the difference waits for the next invoice.
+# usage came to on its invoice; of one of ours no more than what is still due. The line of the close comes first, then
+# late ones. Lines that a discount was taken off are not credited: the difference waits for the next invoice.
 _CREDITABLE = text("""
 SELECT line.id, line.invoice_id,
        line.amount + coalesce((SELECT sum(credit.amount) FROM invoice_lines credit
                                WHERE credit.credits_line_id = line.id), 0)::bigint AS remaining,
-       (SELECT sum(other.amount) FROM invoice_lines other WHERE other.invoice_id = line.invoice_id)::bigint
-       - coalesce((SELECT sum(note.amount) FROM credit_notes note WHERE note.invoice_id = line.invoice_id), 0)::bigint
+       least((SELECT sum(other.amount) FROM invoice_lines other
+              WHERE other.invoice_id = line.invoice_id AND other.kind <> 'fee')::bigint
+             - coalesce((SELECT sum(note.amount) FROM credit_notes note
+                         WHERE note.invoice_id = line.invoice_id AND note.state <> 'dropped'), 0)::bigint,
+             issued.remaining
+             - coalesce((SELECT sum(note.amount) FROM credit_notes note
+                         WHERE note.invoice_id = line.invoice_id AND note.state = 'pending'), 0)::bigint)
        AS remaining_of_invoice
 FROM invoice_lines line JOIN invoices invoice ON invoice.id = line.invoice_id AND invoice.state = 'final'
-     AND invoice.kind <> 'offline'
+LEFT JOIN issued_invoices issued ON issued.invoice_id = invoice.id
 WHERE line.org_id = :org AND line.period_start = :start AND line.meter_id IS NOT DISTINCT FROM :meter
-  AND line.amount > 0 AND line.discount = 0
+  AND line.amount > 0 AND line.discount = 0 AND line.kind <> 'fee' AND coalesce(issued.state, 'open') = 'open'
 ORDER BY line.kind <> 'usage', line.written_at, line.id
 """)
 # What a pending note takes off which items at Stripe, and what was taken off them by the notes before it.
@@ -143,8 +148,15 @@ def note_issued(session: Session, note: CreditNote, settled: Settlement, now: da
     return True
 
 
+def release_note(session: Session, note: CreditNote, now: datetime) -> None:
+    """Drop a pending note whose invoice has no room for it; its lines wait for the next invoice."""
+    freed = {"credit_note_id": None, "credits_line_id": None}
+    session.execute(update(InvoiceLine).where(InvoiceLine.credit_note_id == note.id).values(freed))
+    drop_note(session, note, now)
+
+
 def drop_note(session: Session, note: CreditNote, now: datetime) -> None:
-    """Drop a pending note: its invoice is void."""
+    """Drop a pending note: nothing is owed of its invoice, or its lines were freed."""
     note.state, note.settled_at, note.error = DROPPED, now, None
     session.flush()
 

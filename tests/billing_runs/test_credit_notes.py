@@ -10,8 +10,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from app.billing_runs.credit import issue_note
+from app.invoices.credit_notes import open_note
 from app.invoices.models import CreditNote
+from app.invoices.offline.models import IssuedInvoice
+from app.invoices.offline.queries import lock_issued
+from app.invoices.offline.settle import apply_payment
+from app.invoices.queries import get_invoice
 from app.kit.actor import SYSTEM
 from app.metering.corrections.void import void_event
 from app.web.database import transaction
@@ -282,3 +289,57 @@ def test_page_history_files_and_api_show_a_credit_note(scenario: Scenario) -> No
     assert f"Credit note {note['number']}" in only
     answer = scenario.client.get("/api/v1/billing/history", headers=org.api("billing:read")).get_json()
     assert [each["credit_notes"] for each in answer["records"] if each["reason"] == "usage"] == [[note["number"]]]
+
+
+def invoiced(scenario: Scenario) -> Org:
+    """An org without Stripe, whose November came to $100.00 on an invoice of ours; "extra" is $3.00 of it."""
+    scenario.at("2026-11-21 12:00")
+    plan = scenario.plan(policy="charge", allowance=50_000)
+    org = scenario.org().on(plan)
+    org.plan = plan
+    use(org, 59_700, scenario.clock.at)
+    use(org, 300, scenario.clock.at, "extra")
+    scenario.at("2026-12-01 02:00")
+    assert run(scenario, org).errors == {}
+    org.with_period()
+    return org
+
+
+def own_invoice(scenario: Scenario, org: Org) -> IssuedInvoice:
+    """That of the usage of November."""
+    scenario.session.rollback()
+    found = scenario.session.scalars(select(IssuedInvoice).where(IssuedInvoice.org_id == org.id))
+    return next(each for each in found if any(line["kind"] == "usage" for line in each.lines))
+
+
+def test_a_note_on_an_invoice_of_ours_takes_its_amount_off_what_is_due(scenario: Scenario) -> None:
+    org = invoiced(scenario)
+    due = own_invoice(scenario, org).remaining
+    void(org, "extra")
+    scenario.at("2027-01-01 02:00")
+    assert run(scenario, org).credit_errors == {}
+    [note] = ours(scenario, org)
+    assert (note.state, note.amount, note.due_amount, note.refund_amount) == ("issued", 300, 300, 0)
+    assert str(note.number).startswith("CN-2027-")
+    after = own_invoice(scenario, org)
+    assert (after.credited, after.remaining, after.state) == (300, due - 300, "open")
+    assert f"Credit note {note.number}" in org.page("/billing/usage")
+    assert run(scenario, org).credited == []
+
+
+def test_what_was_paid_of_an_invoice_of_ours_waits_for_the_next(scenario: Scenario) -> None:
+    """Also if it is paid between the close and the note."""
+    org = invoiced(scenario)
+    invoice = own_invoice(scenario, org)
+    void(org, "extra")
+    scenario.at("2027-01-01 02:00")
+    with transaction() as session:
+        note_id = open_note(session, get_invoice(session, org.id, invoice.invoice_id), 300, org.now)
+        apply_payment(session, lock_issued(session, invoice.invoice_id), invoice.remaining, org.now)
+    assert issue_note(None, org.id, note_id, org.now)
+    assert [note.state for note in ours(scenario, org)] == ["dropped"]
+    assert run(scenario, org).credit_errors == {}
+    assert [(each.amount, each.credit_note_id) for each in lines(scenario, org) if each.kind == "late"] == [
+        (-300, None)
+    ]
+    assert own_invoice(scenario, org).credited == 0

@@ -38,6 +38,15 @@ def apply_payment(session: Session, issued: IssuedInvoice, amount: int, now: dat
     session.refresh(issued)
 
 
+def apply_credit(session: Session, issued: IssuedInvoice, amount: int, now: datetime) -> None:
+    """Take a credit note off a locked open invoice, in minor units; the caller has checked that so much is left."""
+    if amount == issued.remaining:
+        _close(issued, PAID, now)
+    issued.credited += amount
+    session.flush()
+    session.refresh(issued)
+
+
 def void_invoice(session: Session, invoice_id: UUID, reason: str, *, actor: Actor, now: datetime) -> bool:
     """Void an invoice of which nothing is paid, on behalf of staff; it keeps its number. Audited.
 

@@ -65,7 +65,7 @@ def describe_issued_state(issued: IssuedInvoice, now: datetime) -> Badge:
 def describe_due(issued: IssuedInvoice, now: datetime) -> str:
     """What is to be done about an invoice, in a sentence."""
     if issued.state == PAID:
-        return "Paid in full." if issued.total else "Nothing is to be paid."
+        return "Paid in full." if issued.paid else "Nothing is to be paid."
     if issued.state == VOID:
         return "Void: nothing is to be paid. What was on it is billed by another invoice."
     if issued.state == WRITTEN_OFF:

@@ -50,7 +50,7 @@ def test_a_closed_period_is_the_same_number_everywhere(closed: tuple[Org, MadePl
     }  # fmt: skip
     page = org.page(f"/usage/verify?at={MONTH}")
     assert "Everything agrees" in page
-    assert page.count("$2.00") in {5, 6}  # the invoice may have a fee on it, too
+    assert page.count("$2.00") >= 5  # the invoice may have a fee on it, too
     assert "Every event is what was recorded" in page
 
 
