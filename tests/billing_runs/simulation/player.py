@@ -138,7 +138,8 @@ class Player:
         for key in due[::_REHEARSED]:
             with transaction() as session:
                 lines = rehearse_close(session, key, act.at).lines
-            would[key] = sorted(_fact(line) for line in lines if line.kind != LATE)
+            own = [line for line in lines if line.period.start == key.starts_at]
+            would[key] = sorted(_fact(line) for line in own if line.kind != LATE)
         return would
 
     def org_of(self, act: Act) -> UUID:
