@@ -10,13 +10,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
+from sqlalchemy.orm import Session
 
 from app.audit.service import write as audit
 from app.billing_runs.credit_ours import issue_own_note
 from app.invoices import credit_notes as notes
 from app.invoices import queries
 from app.invoices.credit_notes import Settlement
-from app.invoices.models import OFFLINE, PENDING
+from app.invoices.models import OFFLINE, PENDING, CreditNote, Invoice
 from app.kit.actor import SYSTEM
 from app.kit.errors import Conflict, DomainError
 from app.kit.money import round_half_away
@@ -55,10 +56,11 @@ def issue_note(gw: Gateway | None, org_id: UUID, note_id: UUID, now: datetime) -
         note = notes.get_note(session, org_id, note_id)
         if note.state != PENDING:
             return False
-        if queries.get_invoice(session, org_id, note.invoice_id).kind == OFFLINE:
+        invoice = queries.get_invoice(session, org_id, note.invoice_id)
+        if invoice.kind == OFFLINE:
             return issue_own_note(session, note, now)
-    pending = _load(org_id, note_id)
-    if pending is None or gw is None:
+        pending = _describe(session, note, invoice)
+    if gw is None:
         return False
     with org_turn(gw, org_id):
         remote = payments.find_credit_note(gw, pending.stripe_invoice_id, note_id)
@@ -79,18 +81,11 @@ def note_failure(org_id: UUID, note_id: UUID, error: Exception) -> None:
         notes.note_failure(session, notes.get_note(session, org_id, note_id), why, replayed=replayed)
 
 
-def _load(org_id: UUID, note_id: UUID) -> PendingNote | None:
-    with transaction() as session:
-        note = notes.get_note(session, org_id, note_id)
-        if note.state != PENDING:
-            return None
-        invoice = queries.get_invoice(session, org_id, note.invoice_id)
-        if invoice.stripe_invoice_id is None:
-            raise Conflict("The invoice is not one of Stripe's.")
-        return PendingNote(
-            note.id, org_id, note.currency, invoice.stripe_invoice_id, notes.list_parts(session, org_id, note_id),
-            note.replays,
-        )  # fmt: skip
+def _describe(session: Session, note: CreditNote, invoice: Invoice) -> PendingNote:
+    if invoice.stripe_invoice_id is None:
+        raise Conflict("The invoice is not one of Stripe's.")
+    parts = notes.list_parts(session, note.org_id, note.id)
+    return PendingNote(note.id, note.org_id, note.currency, invoice.stripe_invoice_id, parts, note.replays)
 
 
 def _issue(gw: Gateway, pending: PendingNote, paying: InvoicePayment) -> RemoteNote:

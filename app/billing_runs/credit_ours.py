@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.audit.service import write as audit
 from app.invoices import credit_notes as notes
 from app.invoices.credit_notes import Settlement
-from app.invoices.models import CreditNote
+from app.invoices.models import PENDING, CreditNote
 from app.invoices.numbering import allot_number
 from app.invoices.offline.models import OPEN
 from app.invoices.offline.queries import lock_issued
@@ -24,10 +24,14 @@ SERIES = "CN"
 def issue_own_note(session: Session, note: CreditNote, now: datetime) -> bool:
     """Issue a pending note on an invoice of ours, or drop it where the invoice no longer has room for it.
 
-    That is so once it was paid or settled otherwise: the lines of the note then wait for the next invoice. Audited.
+    That is so once it was paid or settled otherwise: the lines of the note then wait for the next invoice. False if
+    another run was first: the note is read again under the locks. Audited.
     """
     lock_usage(session, note.org_id)
     issued = lock_issued(session, note.invoice_id)
+    note = notes.get_note(session, note.org_id, note.id)
+    if note.state != PENDING:
+        return False
     facts = {"currency": note.currency, "amount": note.amount}
     if issued.state != OPEN or issued.remaining < note.amount:
         notes.release_note(session, note, now)

@@ -23,6 +23,7 @@ from app.kit.actor import SYSTEM
 from app.metering.corrections.void import void_event
 from app.web.database import transaction
 from tests.billing_runs.test_close import ends_and_closes, invoices, lines, manual, on_pro, renewals, run, to_the_end
+from tests.billing_runs.test_racing_runs import side_by_side
 from tests.scenario import Scenario
 from tests.scenario.buying import DECLINES
 from tests.scenario.org import Org
@@ -343,3 +344,13 @@ def test_what_was_paid_of_an_invoice_of_ours_waits_for_the_next(scenario: Scenar
         (-300, None)
     ]
     assert own_invoice(scenario, org).credited == 0
+
+
+def test_of_two_runs_at_once_one_issues_the_note_on_an_invoice_of_ours(scenario: Scenario) -> None:
+    org = invoiced(scenario)
+    invoice_id = own_invoice(scenario, org).invoice_id
+    with transaction() as session:
+        note_id = open_note(session, get_invoice(session, org.id, invoice_id), 300, org.now)
+    both = side_by_side(scenario, [lambda: issue_note(None, org.id, note_id, org.now)] * 4)
+    assert sorted(both) == [False, False, False, True]
+    assert own_invoice(scenario, org).credited == 300
