@@ -13,7 +13,7 @@ from typing import Any
 
 from app.kit.environment import Environment
 from app.kit.local_addresses import is_local_database, is_loopback
-from app.kit.privileges import find_excess_rights
+from app.kit.privileges import describe_excess_rights
 
 PROJECT = Path(__file__).resolve().parent.parent
 MOST_AHEAD_MINUTES = 60  # periods are not opened further ahead of an event
@@ -165,15 +165,6 @@ def read_settings(*, serving: str | None = None) -> Settings:
     if settings is None or problems:
         raise SystemExit("\n".join(["The settings cannot be used:", *problems]))
     return settings
-
-
-def describe_excess_rights(serving: str, env: Mapping[str, str]) -> list[str]:
-    """Say of what a database variable's role has too much; nothing while the database cannot be asked."""
-    name = serving if env.get(serving) else "DATABASE_URL"
-    found = find_excess_rights(env.get(name, ""))
-    return [
-        f"{name}: {excess}; web and worker need roles that own nothing, see migrations/roles.sql" for excess in found
-    ]
 
 
 def _core(read: Environment, sandbox: bool, instance: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -40,3 +40,12 @@ def find_excess_rights(url: str) -> list[str]:
         return ask_excess_rights(url)
     except psycopg.Error:
         return []
+
+
+def describe_excess_rights(serving: str, env: Mapping[str, str]) -> list[str]:
+    """Say of what a database variable's role has too much; nothing while the database cannot be asked."""
+    name = serving if env.get(serving) else "DATABASE_URL"
+    found = find_excess_rights(env.get(name, ""))
+    return [
+        f"{name}: {excess}; web and worker need roles that own nothing, see migrations/roles.sql" for excess in found
+    ]

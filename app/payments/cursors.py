@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from app.payments.models import StripeCursor
+from app.kit.db import Base
 
 EVENTS = "events"
 CUSTOMERS = "customers"
 """Every customer of an org that Stripe made before this cursor is known here."""
 OVERLAP = timedelta(hours=1)
 """Objects of the same moment come in no fixed order, so this much is read twice."""
+
+
+class StripeCursor(Base):
+    """How far we have read through one of Stripe's lists."""
+
+    __tablename__ = "stripe_cursors"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]
+    at: Mapped[datetime]
 
 
 def find_start(session: Session, name: str) -> datetime | None:

@@ -291,13 +291,3 @@ class Dunning(Base):
     limited_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None]
-
-
-class StripeCursor(Base):
-    """How far we have read through one of Stripe's lists."""
-
-    __tablename__ = "stripe_cursors"
-
-    name: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[str]
-    at: Mapped[datetime]

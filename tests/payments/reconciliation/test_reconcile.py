@@ -14,9 +14,10 @@ from sqlalchemy import text
 from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks
 from app.payments import cli, queries
+from app.payments.cursors import StripeCursor
 from app.payments.end_second import end_second_subscription
 from app.payments.gateway import get_gateway
-from app.payments.models import StripeCursor, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
+from app.payments.models import StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
 from app.payments.reconciliation import compare_with_stripe
 from app.payments.reconciliation.everything import list_everything
 from app.payments.reconciliation.pending import list_pending
