@@ -14,6 +14,7 @@ from app.payments import queries
 from app.payments.gateway import get_gateway
 from app.subscriptions.overage.models import SWITCHED_OFF
 from app.subscriptions.overage.switch import switch_off, switch_on
+from app.subscriptions.periods import lock_usage
 from app.web.filters import payment_method
 
 _NO_CARD = "Add a card first. Usage above your allowance is charged to it."
@@ -28,6 +29,7 @@ def pay_for_overage(
     Raises `Unavailable` (payments off), `NotAllowed` (suspended), `Conflict` (no card, or what was shown has changed).
     """
     get_gateway()
+    lock_usage(session, org_id)  # whoever removes the card ends the consent under it, too
     if accounts.get_org(session, org_id).suspended_at is not None:
         raise NotAllowed("Your organisation is suspended. Please contact us.", code="org_suspended")
     customer = queries.find_customer(session, org_id)

@@ -89,9 +89,9 @@ def switch_off(session: Session, org_id: UUID, reason: str, *, actor: Actor, now
 
     Audited; False if it was off. Takes the org's usage lock.
     """
+    periods.lock_usage(session, org_id)
     if find_consent(session, org_id) is None:
         return False
-    periods.lock_usage(session, org_id)
     periods.ensure_period(session, org_id, now, now)
     ended = end_consent(session, org_id, now, reason, actor=actor, now=now)
     write_terms(session, org_id, now, now)
