@@ -28,6 +28,7 @@ def sync_customer(session: Session, org_id: UUID, remote: Customer, now: datetim
     if mirror.org_id != org_id:
         raise NotOurs(f"Customer {remote.id} belongs to another organisation.")
     mark_retrieved(mirror, now)
+    had_card = mirror.card_id is not None
     if remote.deleted:
         mirror.deleted_at = mirror.deleted_at or now
         mirror.email = None
@@ -36,7 +37,7 @@ def sync_customer(session: Session, org_id: UUID, remote: Customer, now: datetim
         mirror.email, mirror.delinquent, mirror.balance = remote.email, remote.delinquent, remote.balance
         set_card(mirror, remote.card)
     session.flush()
-    if mirror.card_id is None:
+    if had_card and mirror.card_id is None:
         switch_off(session, org_id, CARD_REMOVED, actor=SYSTEM, now=now)
     return mirror
 
