@@ -29,16 +29,23 @@ LOOK_AFTER = timedelta(minutes=5)
 """How long after a boundary we ask Stripe for the draft if no event has told of it."""
 GIVE_UP = timedelta(hours=6)
 
-# Ended periods that are not closed, whose terms charge for usage, of orgs that Stripe collects from.
+# Ended periods that are not closed, whose terms charge for usage, of orgs whose paid period at Stripe begins or ends
+# there, and whose draft is not held. What failed before comes last, so that it never hides what was not tried.
 _ENDED = text("""
 SELECT period.org_id, period.starts_at, period.ends_at FROM subscriptions_periods period
 JOIN subscriptions_open subscription ON subscription.org_id = period.org_id AND subscription.collection = 'stripe'
+LEFT JOIN period_closes close ON close.org_id = period.org_id AND close.period_start = period.starts_at
 WHERE (CAST(:org AS uuid) IS NULL OR period.org_id = :org)
   AND period.closed_at IS NULL AND period.ends_at <= :now AND period.ends_at > :since
   AND EXISTS (SELECT FROM subscriptions_terms terms
               WHERE terms.org_id = period.org_id AND terms.period_start = period.starts_at
                 AND terms.charge_id IS NOT NULL)
-ORDER BY period.ends_at, period.org_id LIMIT :most
+  AND EXISTS (SELECT FROM payments_boundaries boundary
+              WHERE boundary.org_id = period.org_id
+                AND boundary.boundary BETWEEN period.ends_at - :near AND period.ends_at + :near)
+  AND NOT EXISTS (SELECT FROM invoices_drafts draft
+                  WHERE draft.org_id = period.org_id AND draft.boundary_at = period.ends_at)
+ORDER BY close.failed_at NULLS FIRST, period.ends_at, period.org_id LIMIT :most
 """)
 
 
@@ -46,7 +53,7 @@ def list_ended(
     session: Session, now: datetime, limit: int, org_id: UUID | None = None
 ) -> Sequence[tuple[PeriodKey, Period]]:
     """List the periods that ended in the last hours and may have a renewal draft to hold."""
-    rows = session.execute(_ENDED, {"now": now, "since": now - GIVE_UP, "most": limit, "org": org_id})
+    rows = session.execute(_ENDED, {"now": now, "since": now - GIVE_UP, "near": NEAR, "most": limit, "org": org_id})
     return [(PeriodKey(row.org_id, row.starts_at), Period(row.starts_at, row.ends_at)) for row in rows]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.billing_runs.collector import find_collector
@@ -18,7 +19,7 @@ from app.kit.periods import Period
 from app.payments import queries as payments
 from app.payments.locks import org_turn
 from app.stripe_gateway import Gateway
-from app.web.database import transaction
+from app.web.database import discard_failed_transaction, transaction
 
 MOST = 200
 _LAST = timedelta(microseconds=1)
@@ -36,6 +37,7 @@ def settle_drafts(gw: Gateway, now: datetime) -> None:
         drafts = list_drafts(session, MOST)
         final = payments.list_final_invoices(session, [each.stripe_invoice_id or "" for each in drafts])
         for draft in drafts:
+            draft.looked_at = now
             if draft.stripe_invoice_id in final and _is_sent(session, draft):
                 finalize(session, draft, now)
         left = [each for each in drafts if each.settled_at is None]
@@ -43,7 +45,8 @@ def settle_drafts(gw: Gateway, now: datetime) -> None:
     for overdue in late:
         try:
             _issue(gw, overdue, now, final=overdue.stripe_id in final)
-        except DomainError as error:
+        except (DomainError, SQLAlchemyError) as error:
+            discard_failed_transaction()
             log.warning("draft not issued; will retry", invoice=str(overdue.id), error=type(error).__name__)
 
 

@@ -29,7 +29,8 @@ class Invoice(Base):
     offline one says once it is final is an `IssuedInvoice`. A draft becomes `final`, or is `dropped` where
     Stripe's is gone or was finalised without any of its lines; they then wait for another. `discounts`
     are the percentages that apply to its fee: coupon, and percent_off as text. `other_amount` is what
-    the lines of Stripe's renewal came to when it was held: after discounts, before tax.
+    the lines of Stripe's renewal came to when it was held: after discounts, before tax. `looked_at` is when a sweep
+    last saw whether a draft can be settled.
     """
 
     __tablename__ = "invoices"
@@ -63,6 +64,7 @@ class Invoice(Base):
     boundary_at: Mapped[datetime]
     opened_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+    looked_at: Mapped[datetime | None]
     discounts: Mapped[list[dict[str, str]]] = mapped_column(JSONB, server_default=text("'[]'"))
 
 

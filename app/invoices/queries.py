@@ -151,6 +151,10 @@ def find_ids_by_stripe_id(session: Session, org_id: UUID, stripe_ids: Collection
 
 
 def list_drafts(session: Session, limit: int) -> list[Invoice]:
-    """List drafts at Stripe, oldest first."""
+    """List drafts at Stripe, locked: those not looked at yet first, then those looked at longest ago.
+
+    Those that somebody else settles at the moment are left out.
+    """
     query = select(Invoice).where(Invoice.state == DRAFT, Invoice.stripe_invoice_id.is_not(None))
-    return list(session.scalars(query.order_by(Invoice.opened_at).limit(limit)))
+    order = (Invoice.looked_at.nulls_first(), Invoice.opened_at)
+    return list(session.scalars(query.order_by(*order).limit(limit).with_for_update(skip_locked=True)))

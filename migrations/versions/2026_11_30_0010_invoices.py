@@ -22,6 +22,7 @@ CREATE TABLE invoices (
     boundary_at timestamptz NOT NULL,
     opened_at timestamptz NOT NULL,
     settled_at timestamptz,
+    looked_at timestamptz,
     discounts jsonb NOT NULL DEFAULT '[]',
     CONSTRAINT uq_invoices_stripe_invoice_id UNIQUE (stripe_invoice_id),
     CONSTRAINT ck_invoices_settled CHECK ((state = 'draft') = (settled_at IS NULL)),

@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 
 from app.accounts.models import Org as OrgRow
 from app.billing_runs.models import PeriodClose
+from app.billing_runs.renewals import list_ended
 from app.billing_runs.run import RunReport, run_billing
 from app.invoices.models import Invoice, InvoiceLine
 from app.kit.periods import boundary
@@ -38,14 +39,19 @@ def run(scenario: Scenario, *orgs: Org) -> RunReport:
 
 def on_pro(scenario: Scenario, calls: int, interval: str = "month") -> Org:
     """An org that bought a plan with 50,000 units for $10, a cent each above that, and used it a day later."""
+    org = buys_pro(scenario, interval)
+    scenario.later(days=1)
+    return org.uses(calls, meter=org.plan.meter, at=f"{scenario.clock.at:%Y-%m-%d %H:%M}")
+
+
+def buys_pro(scenario: Scenario, interval: str = "month") -> Org:
     org, plan = scenario.org(), scenario.plan(policy="charge", allowance=50_000)
     with background_gateway():
         opened = org.opens(plan, interval)
         org.pays(opened)
         org.returns(opened)
     scenario.stripe.lose()
-    scenario.later(days=1)
-    return org.uses(calls, meter=org.plan.meter, at=f"{scenario.clock.at:%Y-%m-%d %H:%M}")
+    return org
 
 
 def to_the_end(scenario: Scenario) -> datetime:
@@ -289,6 +295,29 @@ def test_a_balance_at_stripe_pays_its_part(scenario: Scenario) -> None:
     [renewal] = renewals(scenario, org)
     assert (renewal["total"], renewal["amount_paid"], renewal["starting_balance"]) == (11_000, 8_500, -2_500)
     assert [each.amount for each in org.records if each.reason == "subscription_renewal"] == [8_500]
+
+
+def to_hold(scenario: Scenario, *orgs: Org) -> list[Org]:
+    """Those of the orgs whose renewal drafts a run would look for, in its order."""
+    with background_gateway():
+        found = [key.org_id for key, _ in list_ended(scenario.session, scenario.clock.now(), 10_000)]
+    scenario.session.rollback()
+    return sorted((org for org in orgs if org.id in found), key=lambda org: found.index(org.id))
+
+
+def test_a_run_looks_for_the_drafts_that_it_does_not_hold_and_for_failed_ones_last(scenario: Scenario) -> None:
+    """A run looks for so many: what it has done, what never renews and what always fails must not hide the others."""
+    held, fails, fresh = (buys_pro(scenario) for _ in range(3))
+    yearly = buys_pro(scenario, "year")
+    end = to_the_end(scenario)
+    scenario.at(end + timedelta(minutes=6))
+    scenario.settle()
+    assert to_hold(scenario, held, fails, fresh, yearly) == [held, fails, fresh]
+    run(scenario, held)
+    scenario.stripe.fail("500", times=9, path="/v1/invoices")
+    assert run(scenario, fails).errors
+    scenario.stripe.world.faults.clear()
+    assert to_hold(scenario, held, fails, fresh) == [fresh, fails]
 
 
 def test_stripe_is_not_asked_for_a_draft_where_nothing_renews(scenario: Scenario) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from app.billing_runs.run import RunReport
 from app.billing_runs.tasks import close_periods
+from app.invoices.queries import list_drafts
 from app.payments.cli import background_gateway
 from sandbox.standin.engine import retry_settings
 from sandbox.standin.http.app import Exchange
@@ -232,6 +233,20 @@ def test_the_draft_of_an_unpaid_subscription_waits_until_it_is_paid(scenario: Sc
     assert org.mirror
     assert org.mirror.status == "active"
     assert billed(scenario, org) == OVERAGE
+
+
+def test_drafts_that_must_wait_never_keep_others_from_being_settled(scenario: Scenario) -> None:
+    """A sweep takes so many: those that it looked at longest ago."""
+    stuck = becomes_unpaid(scenario)
+    ends_and_closes(scenario, stuck)
+    sweep(scenario, stuck)
+    other = on_pro(scenario, 60_000)
+    for _ in (stuck, other):
+        to_the_end(scenario)
+    run(scenario, other)
+    found = [draft.org_id for draft in list_drafts(scenario.session, 10_000)]
+    scenario.session.rollback()
+    assert found.index(other.id) < found.index(stuck.id)
 
 
 @pytest.mark.parametrize("interval", ["month", "year"])

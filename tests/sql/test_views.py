@@ -51,6 +51,7 @@ PUBLISHED = {
     "metering_totals": "day dimension meter_id value quantity events",
     "metering_rollups": "name folded_at",
     "payments_dunnings_running": "org_id stripe_subscription_id started_at grace_ends_at",
+    "payments_boundaries": "org_id boundary",
     "payments_inbox": "id type state received_at",
     "payments_prices_on_offer": "plan_version_id interval currency amount price_id lookup_key",
     "payments_running_subscriptions": "org_id id status price_id period_end place",
