@@ -48,7 +48,7 @@ def get_our_invoices(session: Session, org_id: UUID, now: datetime) -> OurInvoic
     return OurInvoices(
         rows=[_build_row(row, now) for row in shown],
         troubles=[_build_trouble(row, now) for row in reversed(shown) if row.is_overdue(now)],
-        more=f"The latest {_MOST}. All of them are in `GET /invoices`." if len(found) > _MOST else None,
+        more=f"The latest {_MOST} invoices." if len(found) > _MOST else None,
     )
 
 

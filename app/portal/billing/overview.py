@@ -30,6 +30,8 @@ _SHORTER = "Stripe charges only part of it if the plan ends during that period."
 _BY_INVOICE = "Before tax, by an invoice that we send you then."
 _USAGE_BY_INVOICE = "Usage above your allowances is invoiced once each month has ended."
 _NO_CARD = "Without one, the next payment fails."
+_FIRST_CARD = "Stripe asks for one when you choose a paid plan."
+_PAYS_INVOICES = "You pay the invoices that we send you. Each says how."
 _LIMITED, _ENDING = ("Limits reduced", "bad", "ban"), ("Ends soon", "near", "clock")
 
 
@@ -61,12 +63,14 @@ class BillingView:
     price: str
     what_next: str
     next: NextPayment
-    card: str | None
+    card: str
     card_notes: Sequence[str]
     card_act: str | None
     troubles: Sequence[Trouble]
     may_act: bool
     may_cancel: bool
+    offers_plans: bool
+    """Whether an empty history leads to the plans: not where one is paid for."""
     people: Sequence[PlanManager]
     payments_on: bool
     history: HistoryView
@@ -103,7 +107,7 @@ def build_billing_view(
         price=words.describe_price(at.fee, at.currency, at.interval),
         what_next=_PAYS_FOR_OVERAGE if overage and overage.on else words.describe_next_payment(at),
         next=_USAGE_ALONE if overage and overage.on and at.due is None else build_next_payment(at, preview),
-        card=at.card.words if at.card else None,
+        card=at.card.words if at.card else _pays_without_card(at),
         card_notes=_card_notes(at),
         card_act=("Change the card" if at.card else "Add a card") if usable and at.customer else None,
         troubles=[
@@ -111,6 +115,7 @@ def build_billing_view(
         ],
         may_act=may_act,
         may_cancel=usable and running and at.ends_at is None,
+        offers_plans=may_act and at.collection == "none",
         people=people,
         payments_on=payments_on,
         history=history,
@@ -151,11 +156,17 @@ def _badge(at: BillingStatus) -> tuple[str, str, str]:
     return _ENDING if at.ends_at else _BADGES.get(at.state, ("Active", "good", "check"))
 
 
+def _pays_without_card(at: BillingStatus) -> str:
+    return "By invoice" if at.collection == "offline" else "No card"
+
+
 def _card_notes(at: BillingStatus) -> list[str]:
     if at.card is None:
         if at.paused:
             return []
-        return [_NO_CARD if at.paid_by_stripe else "Stripe asks for one when you choose a paid plan."]
+        if at.collection == "offline":
+            return [_PAYS_INVOICES]
+        return [_NO_CARD if at.paid_by_stripe else _FIRST_CARD]
     expiry, late = words.format_card_expiry(at.card), words.find_card_warning(at.card, at.as_of)
     return [*([f"Expires {expiry}."] if expiry else []), *([late] if late else [])]
 

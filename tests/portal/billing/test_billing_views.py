@@ -90,6 +90,19 @@ def test_what_is_taken_next(kind: str, amount: str, note: str) -> None:
     assert (found.amount, found.notes[0]) == (amount, note)
 
 
+@pytest.mark.parametrize(
+    ("kind", "card", "note", "plans"),
+    [
+        ("offline", copy("billing.by_invoice"), copy("billing.pays_invoices"), False),
+        ("free", copy("billing.no_card"), copy("billing.first_card"), True),
+        ("no_card", copy("billing.no_card"), copy("billing.no_card_pays"), False),
+    ],
+)
+def test_without_a_card_the_page_says_how_the_org_pays(kind: str, card: str, note: str, plans: bool) -> None:
+    view = specimens.billing(kind)
+    assert (view.card, view.card_notes, view.offers_plans) == (card, [note], plans)
+
+
 _SECOND = specimens.STANDINGS["second"].second
 _LATER = specimens.RENEWS + timedelta(days=9)
 
