@@ -8,8 +8,12 @@ BILLING = "billing"
 MEMBER = "member"
 VIEWER = "viewer"
 
+MANAGERS = frozenset({OWNER, ADMIN})
+"""Roles that may change members, keys and settings."""
 PLAN_MANAGERS = frozenset({OWNER, ADMIN, BILLING})
 """Roles that may change the plan and are told about its payments."""
+CLIENT_KEEPERS = frozenset({OWNER, ADMIN, MEMBER})
+"""Roles that may change clients."""
 
 ROLES: dict[str, str] = {
     OWNER: "Full access, including appointing owners.",
