@@ -32,7 +32,7 @@ from app.web.runtime import business_now, runtime, wall_now
 from tests.pages import Browser
 
 PASSWORD = "seven purple walruses"
-ALL_SCOPES = ("usage:write", "usage:read", "jobs:write", "billing:read", "billing:write")
+ALL_SCOPES = ("usage:write", "usage:read", "billing:read", "billing:write")
 
 
 def unique(word: str = "x") -> str:

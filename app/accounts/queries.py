@@ -143,7 +143,7 @@ def list_active_members(session: Session, org_id: UUID, roles: Collection[str]) 
     return list(session.scalars(query.order_by(Membership.role != OWNER, func.lower(User.name))))
 
 
-def list_members_with_role(session: Session, org_id: UUID, *roles: str) -> list[Member]:
+def list_members_with_role(session: Session, org_id: UUID, roles: Collection[str]) -> list[Member]:
     """List the members of an org that have one of these roles."""
     return [member for member in list_members(session, org_id) if member.role in roles]
 

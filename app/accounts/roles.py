@@ -8,14 +8,18 @@ BILLING = "billing"
 MEMBER = "member"
 VIEWER = "viewer"
 
+MANAGERS = frozenset({OWNER, ADMIN})
+"""Roles that may change members, keys and settings."""
 PLAN_MANAGERS = frozenset({OWNER, ADMIN, BILLING})
 """Roles that may change the plan and are told about its payments."""
+CLIENT_KEEPERS = frozenset({OWNER, ADMIN, MEMBER})
+"""Roles that may change clients."""
 
 ROLES: dict[str, str] = {
-    OWNER: "Full access, including deleting the organisation and appointing owners.",
+    OWNER: "Full access, including appointing owners.",
     ADMIN: "Manages members, API keys, clients and settings. Can see bills.",
     BILLING: "Manages plans, payment methods and invoices. Can see usage.",
-    MEMBER: "Works with usage and jobs. Can see remaining allowances.",
+    MEMBER: "Works with usage and clients. Can see remaining allowances.",
     VIEWER: "Can see usage and bills, but not change anything.",
 }
 
@@ -24,7 +28,6 @@ ROLE_ROWS: list[tuple[str, str]] = [(role.capitalize(), description) for role, d
 ORG_SCOPES: dict[str, str] = {
     "usage:write": "Report usage and check whether it is allowed",
     "usage:read": "Read usage, limits and analytics",
-    "jobs:write": "Start, complete and cancel jobs",
     "billing:read": "Read the plan, invoices and billing history",
     "billing:write": "Change the plan and payment method",
 }

@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Response
 from sqlalchemy import Row
 from wtforms import SelectField
-from wtforms.validators import DataRequired, InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired
 
 from app.accounts import guards
 from app.accounts.orgs.suspension import resume, suspend
@@ -39,7 +39,7 @@ from app.statements.current_usage import CurrentUsage, get_current_usage
 from app.subscriptions.overrides.held import list_overrides
 from app.subscriptions.terms.restriction import find_lift_end
 from app.web.database import session, transaction
-from app.web.forms import PageForm, PlainField
+from app.web.forms import REASON_LENGTH, PageForm, PlainField
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now, wall_now
 
@@ -61,7 +61,7 @@ class PlanForm(PageForm):
 class ReasonForm(PageForm):
     """The reason for an action, recorded in the audit log."""
 
-    reason = PlainField("Reason", [DataRequired("Enter a reason."), Length(max=500)])
+    reason = PlainField("Reason", [DataRequired("Enter a reason."), REASON_LENGTH])
 
 
 @pages.get("/admin/orgs/<uuid:org_id>")

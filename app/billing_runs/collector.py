@@ -14,9 +14,10 @@ from app.payments import queries as payments
 from app.payments.models import StripeSubscription
 from app.subscriptions import queries
 from app.subscriptions.overage.consents import has_consent_in
+from app.subscriptions.states import KEPT
 
 NOBODY, OFFLINE, STRIPE = "none", "offline", "stripe"
-_BILLED_AGAIN = frozenset({"active", "past_due", "trialing", "canceled"})
+_BILLED_AGAIN = KEPT | {"canceled"}
 
 
 @dataclass(frozen=True, slots=True)

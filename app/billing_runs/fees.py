@@ -56,8 +56,8 @@ JOIN catalog_prices price ON price.plan_version_id = sub.plan_version_id AND pri
 WHERE sub.org_id = :org ORDER BY sub.started_at
 """)
 _NEXT = text("""
-SELECT min(billing_starts_at) FROM subscriptions_offline
-WHERE ended_at IS NULL AND billing_starts_at > :after AND billing_starts_at <= :until
+SELECT min(sub.billing_starts_at) FROM subscriptions_offline sub JOIN subscriptions_open running ON running.id = sub.id
+WHERE sub.billing_starts_at > :after AND sub.billing_starts_at <= :until
 """)
 _KNOWN = text("SELECT anchor_at, period_start FROM invoices_fees WHERE org_id = :org")
 

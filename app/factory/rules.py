@@ -28,9 +28,9 @@ class Rule:
 PUBLIC = Rule("public")
 SIGNED_IN = Rule("signed_in")
 VIEWER = Rule("role", frozenset(roles.ROLES))
-MEMBER = Rule("role", frozenset({roles.OWNER, roles.ADMIN, roles.MEMBER}))
+MEMBER = Rule("role", roles.CLIENT_KEEPERS)
 BILLING = Rule("role", roles.PLAN_MANAGERS)
-ADMIN = Rule("role", frozenset({roles.OWNER, roles.ADMIN}))
+ADMIN = Rule("role", roles.MANAGERS)
 STAFF = Rule("staff")
 OPERATOR = Rule("operator")
 

@@ -34,7 +34,11 @@ def describe_mismatch(message: str) -> str:
 
 
 Instant = Annotated[datetime, Meta(tz=True)]
-ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
+MOST_NAME, MOST_LABEL, MOST_REASON = 200, 255, 500
+"""Characters of a name or one line, of an id or label that the host chooses, and of the reason for an act of staff."""
+ShortText = Annotated[str, Meta(min_length=1, max_length=MOST_NAME)]
+Label = Annotated[str, Meta(min_length=1, max_length=MOST_LABEL)]
+Reason = Annotated[str, Meta(min_length=1, max_length=MOST_REASON)]
 CurrencyCode = Annotated[str, matching(r"^[A-Z]{3}\Z", "three capital letters, such as USD")]
 # True is the default in JSON Schema, but without it TypeScript generators produce an empty object.
 _OBJECT = {"type": "object", "additionalProperties": True}

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from app.kit.fields import FreeObject, Instant, Quantity, QuantityOrOne
-from app.metering.schemas import ABSENT, Event, EventId, Label
+from app.kit.fields import FreeObject, Instant, Label, Quantity, QuantityOrOne
+from app.metering.schemas import ABSENT, Event, EventId
 from app.web.paging import Limit
 
 

@@ -6,17 +6,16 @@ from typing import Annotated
 
 from msgspec import Meta, Raw, Struct, field
 
-from app.kit.fields import Instant, QuantityOrOne, RawObjectOrNull, matching
+from app.kit.fields import Instant, Label, QuantityOrOne, RawObjectOrNull, matching
 
 MAX_EVENTS = 5000
 ABSENT = Raw(b"null")  # a singleton: `is ABSENT` tells it from a null that was sent
 
 EventId = Annotated[
-    str,
-    Meta(min_length=1, max_length=255, description="Chosen by you and unique in your organisation. UUIDv7 is fastest."),
+    Label,
+    Meta(description="Chosen by you and unique in your organisation. UUIDv7 is fastest."),
     matching(r"^[^\x00-\x1f\x7f-\x9f]+\Z", "text without control characters"),
 ]
-Label = Annotated[str, Meta(min_length=1, max_length=255)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Size = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Metadata = Annotated[

@@ -23,6 +23,8 @@ LIMIT_NAMES = {
     "requests_per_minute": "API requests a minute",
     "retention_days": "Event details kept for",
 }
+ENFORCED = ("requests_per_minute",)
+"""Limits that are held here. What nothing holds yet is not compared as if it were sold."""
 _UNITS = (("TB", 12), ("GB", 9), ("MB", 6), ("kB", 3))
 
 
@@ -52,8 +54,8 @@ def build_groups(offers: Sequence[Offer], currency: str) -> list[CompareGroup]:
     ]
     above = [CompareRow(m.name, [describe_overage(o, key, currency) for o in offers]) for key, m in meters.items()]
     limits = [
-        CompareRow(words, [_limit(o, key) for o in offers])
-        for key, words in LIMIT_NAMES.items()
+        CompareRow(LIMIT_NAMES[key], [_limit(o, key) for o in offers])
+        for key in ENFORCED
         if any(key in o.limits for o in offers)
     ]
     labels = {key: label for offer in offers for key, (label, _) in offer.features.items()}

@@ -27,19 +27,21 @@ class Replay:
     """What was used of each meter in a period, imports included, and the period's name.
 
     `now` is what the running period needs: what is used already, or its forecast if that is more. No plan that refuses
-    it is recommended.
+    it is recommended. `owed` is what this usage costs on the plan in force, in minor units, with all that was agreed:
+    the running period's own figure. None: not known, or imports, which nobody owes, are part of it.
     """
 
     words: str
     used: Mapping[str, Decimal]
     now: Mapping[str, Decimal] = field(default_factory=dict)
+    owed: int | None = None
 
 
 def build_replay_rows(offers: Sequence[Offer], context: PlanContext, replay: Replay) -> list[ReplayRow]:
     """Price a period's usage on each plan, fee plus overage; the cheapest plan that fits is marked."""
     if not any(replay.used.values()):
         return []
-    rows = [(offer, _price(offer, context, replay.used)) for offer in offers]
+    rows = [(offer, _price(offer, context, replay.used, replay)) for offer in offers]
     best = _find_cheapest(offers, context, replay.used, replay)
     places = exponent(context.currency)
     return [
@@ -63,17 +65,19 @@ def _find_cheapest(
     fitting = [
         (amount, number)
         for number, offer in enumerate(offers)
-        if (amount := _price(offer, context, used)) is not None and _note(offer, context, replay) is None
+        if (amount := _price(offer, context, used, replay)) is not None and _note(offer, context, replay) is None
     ]
     return offers[min(fitting)[1]] if fitting and any(used.values()) else None
 
 
-def _price(offer: Offer, context: PlanContext, used: Mapping[str, Decimal]) -> int | None:
+def _price(offer: Offer, context: PlanContext, used: Mapping[str, Decimal], replay: Replay) -> int | None:
     """Fee and usage in minor units; what a cap would have refused is not billed. None: a custom price."""
     fee = find_monthly_fee(offer, context)
     if fee is None:
         return None
     total = round_half_away(fee)
+    if replay.owed is not None and offer.key == context.plan and used == replay.used:
+        return total + replay.owed
     for meter, quantity in used.items():
         terms = offer.terms(meter, context.currency)
         rated = rate_usage(terms, MeterUse(quantity if terms.cap is None else min(quantity, terms.cap)))

@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.catalog.models import INTERVALS, POLICIES, one_of, spelled
@@ -71,6 +72,16 @@ class Subscription(Base):
     assigned_by: Mapped[UUID | None]
     limited_at: Mapped[datetime | None]
     restriction_lifted_until: Mapped[datetime | None]
+
+    @hybrid_property
+    def is_open(self) -> bool:
+        """Whether it is the org's current one; SQL of other rooms reads the view `subscriptions_open`."""
+        return self.ended_at is None
+
+    @is_open.inplace.expression
+    @classmethod
+    def _is_open(cls) -> ColumnElement[bool]:
+        return cls.ended_at.is_(None)
 
 
 class SubscriptionEvent(Base):

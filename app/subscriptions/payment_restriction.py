@@ -13,12 +13,11 @@ from sqlalchemy.orm import Session
 from app.audit.service import write as audit
 from app.kit.actor import SYSTEM, Actor
 from app.kit.errors import Conflict, FieldError, InvalidRequest
+from app.kit.fields import MOST_REASON
 from app.subscriptions import events, periods, queries
 from app.subscriptions.models import Subscription
 from app.subscriptions.terms.restriction import find_lift_end
 from app.subscriptions.terms.writer import write_terms
-
-MOST_REASON = 500
 
 
 def restrict(session: Session, org_id: UUID, now: datetime, *, actor: Actor = SYSTEM) -> bool:

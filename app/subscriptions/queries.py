@@ -43,7 +43,7 @@ class HistoryLine:
 
 def find_subscription(session: Session, org_id: UUID) -> Subscription | None:
     """Find the org's current subscription; None is the default plan. Always refreshed from the database."""
-    query = select(Subscription).where(Subscription.org_id == org_id, Subscription.ended_at.is_(None))
+    query = select(Subscription).where(Subscription.org_id == org_id, Subscription.is_open)
     return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
 
 

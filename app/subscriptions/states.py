@@ -12,6 +12,8 @@ from app.subscriptions.models import Subscription
 
 PAID = ("trialing", "active")
 OWING = ("past_due",)
+KEPT = frozenset({*PAID, *OWING})
+"""States in which the plan and its limits are kept."""
 SUSPENDED = ("unpaid", "paused")
 LATE = frozenset({*OWING, "unpaid"})
 """States in which a failed payment is still owed."""

@@ -22,15 +22,15 @@ _TO_OPEN = text("""
 _TO_REMAKE = text("""
     SELECT DISTINCT p.org_id FROM usage_periods p
     JOIN accounts_orgs o ON o.id = p.org_id
-    LEFT JOIN subscriptions s ON s.org_id = p.org_id AND s.ended_at IS NULL
+    LEFT JOIN subscriptions_open s ON s.org_id = p.org_id
     WHERE p.ends_at > :now AND o.deleted_at IS NULL
       AND (p.time_zone <> o.time_zone OR (s.id IS NULL AND p.starts_at > :now AND p.plan_version_id <> :default))
     LIMIT :most
 """)
 
 _TO_ROLL = text("""
-    SELECT id FROM subscriptions
-    WHERE ended_at IS NULL AND billing_ends_at <= :now AND collection <> 'stripe'
+    SELECT id FROM subscriptions_open
+    WHERE billing_ends_at <= :now AND collection <> 'stripe'
     ORDER BY billing_ends_at LIMIT :most
 """)
 
@@ -38,8 +38,8 @@ _TO_ROLL = text("""
 _NEXT_BOUNDARY = text("""
     SELECT min(at) FROM (
         SELECT min(ends_at) AS at FROM usage_periods WHERE ends_at > :after AND ends_at <= :until
-        UNION ALL SELECT min(billing_ends_at) FROM subscriptions
-        WHERE ended_at IS NULL AND collection <> 'stripe' AND billing_ends_at > :after AND billing_ends_at <= :until
+        UNION ALL SELECT min(billing_ends_at) FROM subscriptions_open
+        WHERE collection <> 'stripe' AND billing_ends_at > :after AND billing_ends_at <= :until
     ) known
 """)
 

@@ -14,9 +14,12 @@ from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # the stu
 from wtforms.form import BaseForm
 from wtforms.validators import DataRequired, Email, Length, StopValidation
 
+from app.kit.fields import MOST_LABEL, MOST_NAME, MOST_REASON
 from app.kit.text import hides_characters
 
-NAME_LENGTH = Length(max=200, message="Use at most 200 characters.")
+NAME_LENGTH, LABEL_LENGTH, REASON_LENGTH = (
+    Length(max=most, message=f"Use at most {most} characters.") for most in (MOST_NAME, MOST_LABEL, MOST_REASON)
+)
 EMPTY = "Please fill this in."
 NEEDED = DataRequired(EMPTY)  # judges what is left after trimming, as the database does
 # Initials of the categories that alone show nothing: separators, marks, and formats such as a zero-width space.

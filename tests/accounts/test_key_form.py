@@ -78,3 +78,11 @@ def test_somebody_elses_form_makes_no_second_key(app: Flask, page: FlaskClient, 
     assert SECRET.search(send(page, "/settings/keys", **fields).text)
     assert send(other, "/settings/keys", **fields).location == "/settings/keys"
     assert len(queries.list_keys(session, org.id)) == 1
+
+
+def test_no_scope_or_role_offers_what_is_not_there(page: FlaskClient) -> None:
+    """Jobs cannot be run yet, nor an organisation be deleted."""
+    for path in ("/settings/keys", "/settings/members"):
+        shown = page.get(path).text
+        assert "jobs" not in shown
+        assert "deleting" not in shown

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from flask.testing import FlaskClient
@@ -268,3 +268,12 @@ def test_a_members_key_cannot_settle_anything(scenario: Scenario) -> None:
     path = f"/api/v1/admin/invoices/{invoice(org).id}"
     for act in ("void", "write-off"):
         assert scenario.client.post(f"{path}/{act}", json={"reason": "Mine"}, headers=org.key).status_code == 403
+
+
+def test_a_call_of_staffs_with_a_body_and_no_organisation_is_repeated_by_its_key(scenario: Scenario) -> None:
+    """O8"""
+    path = f"/api/v1/admin/invoices/{uuid4()}/void"
+    headers = scenario.api("admin:write") | {"Idempotency-Key": str(uuid4())}
+    for _ in range(2):
+        answer = scenario.client.post(path, json={"reason": "Twice"}, headers=headers)
+        assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")

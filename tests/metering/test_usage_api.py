@@ -221,6 +221,7 @@ BAD_EVENTS = {
     "metadata with NUL": ({"metadata": {"a": "\x00"}}, "invalid_event"),
     "a label of 256 characters": ({"user": "x" * 256}, "invalid_event"),
     "an empty label": ({"kind": ""}, "invalid_event"),
+    "an id of 900 kB": ({"id": "x" * 900_000}, "invalid_event"),
 }
 
 

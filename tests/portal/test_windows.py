@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
+from flask import Response
 from flask.testing import FlaskClient
 
 from app.kit.periods import Period
@@ -138,3 +140,24 @@ def test_the_bar_has_the_colour_of_the_fullest_limit(day: int, used: str, pressu
 def test_a_window_that_is_less_full_than_the_period_says_nothing() -> None:
     assert made(Window("day", D(500), D(400), END), used="850").tight is None
     assert made(Window("day", D(500), D(450), END), aggregation="max").tight is None
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_what_a_day_refused_before_an_upgrade_is_told_of_the_period_that_ended(scenario: Scenario, batch: bool) -> None:
+    """M8: sent again on the new plan, it still belongs to a day of the old one, and no plan makes room there."""
+    org, late = scenario.org(), {"id": "late", "meter": "api_calls", "occurred_at": "2026-11-21T11:00:00Z"}
+    body = {"events": [late]} if batch else late
+
+    def refusal() -> tuple[Response, dict[str, Any]]:
+        answer = scenario.client.post("/api/v1/usage/events", json=body, headers=org.key)
+        return answer, answer.get_json()["refused"][0] if batch else answer.get_json()
+
+    assert org.reports(500) == 200
+    assert refusal()[1]["upgrade_url"]
+    org.on("pro", since="2026-11-21 12:00")
+    answer, told = refusal()
+    assert (told["code"], told["resets_at"], told.get("upgrade_url")) == ("quota_exceeded", None, None)
+    assert "Retry-After" not in answer.headers
+    span = "in the day from 2026-11-21T00:00:00Z to 2026-11-21T12:00:00Z"
+    assert told["detail"] == f"500 of 500 api_calls were used {span}; 1 more would exceed the limit."
+    assert org.may_use(1)

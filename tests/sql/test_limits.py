@@ -55,7 +55,7 @@ def test_use_of_more_than_two_days_ago_is_limited_by_day_alone(sql: Sql, days: i
     assert [span for (span,) in sql.rows(asked, NOW - timedelta(days=days), NOW)] == spans
 
 
-OVER = "SELECT usage_exceeded_window(%s, %s, 'UTC', %s, %s, %s, %s, NULL, NULL, 10)"
+OVER = "SELECT usage_exceeded_window(%s, %s, 'UTC', %s, %s, %s, %s, NULL, NULL, 10, %s)"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_usage_exceeded_window_and_usage_consume_windows_judge_alike(
     org, (meter, _) = sql.org(), sql.meter()
     start = NOW.replace(hour=0, minute=0, second=0)
     sql.window(org, meter, "day", start, used)
-    arguments = (org, meter, NOW, NOW, quantity, greatest)
+    arguments = (org, meter, NOW, NOW, quantity, greatest, MONTHS[2])
     facts = sql.value(OVER, *arguments)
     take = OVER.replace("usage_exceeded_window", "usage_consume_windows")
     if not refused:
@@ -87,6 +87,16 @@ def test_usage_exceeded_window_and_usage_consume_windows_judge_alike(
     assert (facts["starts_at"], facts["resets_at"]) == ("2026-11-21T00:00:00.000000Z", "2026-11-22T00:00:00.000000Z")
     assert (facts["adds"], facts["peak"]) == (str(quantity), greatest)
     assert json.loads(str(sql.fails("TK001", take, *arguments).diag.message_detail)) == facts
+
+
+@pytest.mark.parametrize(
+    ("period_ends", "ends"), [(1, 24), (0, 12), (-1, 11), (30, 24)], ids=lambda hours: f"{hours} h"
+)
+def test_usage_window_ends_with_a_period_that_is_over(sql: Sql, period_ends: int, ends: int) -> None:
+    midnight = NOW.replace(hour=0, minute=0, second=0)
+    noon = midnight + timedelta(hours=12)
+    asked = (midnight + timedelta(days=1), noon + timedelta(hours=period_ends), noon)
+    assert sql.value("SELECT usage_window_ends(%s, %s, %s)", *asked) == midnight + timedelta(hours=ends)
 
 
 def test_usage_facts_are_texts(sql: Sql) -> None:

@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg.types.json import Jsonb
 
+from app.subscriptions.models import STATES
+from app.subscriptions.states import LATE
 from tests.sql.conftest import NOW, Sql
 
 PUBLISHED = {
@@ -272,6 +274,13 @@ def test_a_second_subscription_is_one_that_runs_beside_the_one_in_force(sql: Sql
     assert {(each["id"], each["amount"], each["currency"]) for each in found} == {
         (first, 900, "CHF"), (newer, 900, "CHF"),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("state", sorted(set(STATES) - {"incomplete", "ended"}))
+def test_payments_owed_has_the_open_invoices_of_the_states_in_which_a_payment_is_late(sql: Sql, state: str) -> None:
+    there = AtStripe(sql)
+    there.invoice(1, 100, "open", there.subscribe(0, status=state))
+    assert sql.rows("SELECT amount FROM payments_owed(%s)", there.org) == [(100,)] * (state in LATE)
 
 
 @pytest.mark.parametrize(

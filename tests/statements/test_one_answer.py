@@ -131,6 +131,10 @@ def warned(scenario: Scenario) -> tuple[Org, Answer]:
     return org.uses(30, meter=meter, at=AT), Answer(meter, None, "plan", 30, 0)
 
 
+def plain_text(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+
+
 CASES = [below_a_minimum, divided, restricted, restricted_and_over, overridden, cheaper, with_imports, not_collected,
          at_a_hard_limit, at_a_windows_limit, warned]  # fmt: skip
 
@@ -164,10 +168,19 @@ def test_every_page_and_call_names_one_cap_one_use_and_one_cost(
     days = csv.DictReader(io.StringIO(org.page(f"/usage.csv?meter={expected.meter}&by=day").lstrip("\ufeff")))
     assert sum(D(row["quantity"]) for row in days) == whole
 
-    bars = [org.page("/dashboard"), text_of(scenario.staff().get(f"/admin/orgs/{org.id}"))]
-    for page in bars:
-        assert re.search(rf'id="meter-{expected.meter}".*?<strong>{expected.used:,}</strong>', page, re.DOTALL)
+    plan, cost = org.reads("/usage/current")["plan"], None
+    for page in (org.page("/dashboard"), text_of(scenario.staff().get(f"/admin/orgs/{org.id}"))):
+        bar = plain_text(page.partition(f'id="meter-{expected.meter}"')[2].partition("Resets")[0])
+        assert f" {expected.used:,} of " in bar
+        assert ("Refused" in bar) is (expected.cap is not None)
+        assert expected.cap is None or f"Refused above {expected.cap:,}." in bar or f"of {expected.cap:,} " in bar
         assert "All fine." not in page or not full
+        cost = f"${(plan['fee'] + expected.cost) / D(100):,.2f}"
+        assert cost in plain_text(page.partition("Cost so far")[2])[:20] or "Cost so far" not in page
+    if not expected.imported:  # which a replay prices, and nobody owes
+        replay = org.page("/plans").partition("What your usage in this period so far")[2]
+        [row] = [row for row in replay.split("</tr>") if f">{plan['name']}<" in row]
+        assert f" {cost} " in plain_text(row)
 
 
 def test_a_minimum_is_owed_without_use_in_the_running_period_and_in_the_history(scenario: Scenario) -> None:

@@ -23,6 +23,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CENT = parse_charge("per_unit", {"unit_amount": "0.001"}, "USD")
 D = Decimal
 BLOCKED, CHARGED = usage_terms("block", D(1000)), usage_terms("charge", D(1000), charge=CENT)
+BOUNDED = usage_terms("charge", D(1000), D(5000), charge=CENT)
 
 
 def standing(terms: UsageTerms, used: str, *, ever: bool = True) -> CurrentUsage:
@@ -47,6 +48,8 @@ def standing(terms: UsageTerms, used: str, *, ever: bool = True) -> CurrentUsage
         (usage_terms("warn", D(1000)), "1000", "full", copy("state.counted", meters="Minutes")),
         (CHARGED, "1500", "over", copy("state.over_billed", meters="Minutes", over="500", cost="$0.50")),
         (usage_terms("warn", D(1000)), "1500", "over", copy("state.over_free", meters="Minutes", over="500")),
+        (BOUNDED, "4900", "over", copy("state.over_billed", meters="Minutes", over="3,900", cost="$3.90")),
+        (BOUNDED, "5000", "over", copy("state.refused", meters="Minutes", date="1 December 2026")),
         (usage_terms(), "99999", "ok", copy("state.fine")),
     ],
 )

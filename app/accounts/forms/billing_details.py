@@ -13,7 +13,6 @@ from app.kit.countries import list_countries
 from app.kit.text import hides_characters
 from app.web.forms import NAME_LENGTH, PageForm, PlainField, choices_from
 
-LINE = Length(max=200, message="Use at most 200 characters.")
 ADDRESS_LINES = {
     "line1": ("Street and number", "address-line1"),
     "line2": ("Address line 2", "address-line2"),
@@ -26,7 +25,7 @@ _LONGEST_ADDRESS = 320
 
 def _address_field(name: str) -> PlainField:
     label, autocomplete = ADDRESS_LINES[name]
-    return PlainField(label, [Optional(), LINE], render_kw={"autocomplete": autocomplete})
+    return PlainField(label, [Optional(), NAME_LENGTH], render_kw={"autocomplete": autocomplete})
 
 
 class EmailsField(TextAreaField):

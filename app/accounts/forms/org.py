@@ -7,13 +7,12 @@ from datetime import timedelta
 from zoneinfo import available_timezones
 
 from wtforms import BooleanField, HiddenField, SelectField, SelectMultipleField
-from wtforms.validators import InputRequired, Length, Optional, ValidationError
+from wtforms.validators import InputRequired, Optional, ValidationError
 
 from app.accounts.auth_models import ApiKey
 from app.accounts.roles import MEMBER, ORG_SCOPES, ROLES
-from app.web.forms import NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField, choices_from
+from app.web.forms import LABEL_LENGTH, NAME_LENGTH, NEEDED, EmailField, PageForm, PlainField, choices_from
 
-LABEL = Length(max=255, message="Use at most 255 characters.")
 EXPIRIES = {
     "30": ("In 30 days", timedelta(days=30)),
     "90": ("In 90 days", timedelta(days=90)),
@@ -72,7 +71,7 @@ class RemoveMemberForm(PageForm):
 class LabelForm(PageForm):
     """The host product's own id for a member."""
 
-    external_id = PlainField("ID in your product", [Optional(), LABEL], render_kw={"autocomplete": "off"})
+    external_id = PlainField("ID in your product", [Optional(), LABEL_LENGTH], render_kw={"autocomplete": "off"})
 
 
 class KeyForm(PageForm):
@@ -109,7 +108,7 @@ class RevokeForm(PageForm):
 class ClientForm(PageForm):
     """A new client."""
 
-    ref = PlainField("Reference", [NEEDED, LABEL], render_kw={"autocomplete": "off", "spellcheck": "false"})
+    ref = PlainField("Reference", [NEEDED, LABEL_LENGTH], render_kw={"autocomplete": "off", "spellcheck": "false"})
     name = PlainField("Name", [NEEDED, NAME_LENGTH], render_kw={"autocomplete": "off"})
 
 

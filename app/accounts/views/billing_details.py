@@ -8,7 +8,7 @@ from app.accounts import guards, queries
 from app.accounts.forms.billing_details import BillingDetailsForm
 from app.accounts.models import Org
 from app.accounts.orgs.billing_details import change_billing_details, read_billing_details
-from app.accounts.roles import ADMIN, BILLING, OWNER, PLAN_MANAGERS
+from app.accounts.roles import PLAN_MANAGERS
 from app.accounts.views.blueprint import pages
 from app.accounts.views.context import current_membership
 from app.kit.countries import list_countries
@@ -50,7 +50,7 @@ def save_billing_details() -> Response:
 
 def _page(org: Org, form: BillingDetailsForm, status: int = 200) -> Response:
     may_change = current_membership().role in PLAN_MANAGERS
-    ask = [] if may_change else queries.list_members_with_role(session(), org.id, OWNER, ADMIN, BILLING)
+    ask = [] if may_change else queries.list_members_with_role(session(), org.id, PLAN_MANAGERS)
     country = list_countries().get(org.address.get("country", ""))
     return render(
         "accounts/settings/billing_details.html", org=org, form=form, may_change=may_change, ask=ask, country=country,

@@ -9,7 +9,7 @@ from flask import Response, request
 from app.accounts import guards, queries
 from app.accounts.forms.org import ClientForm, ClientNameForm
 from app.accounts.orgs import clients
-from app.accounts.roles import ADMIN, MEMBER, OWNER
+from app.accounts.roles import CLIENT_KEEPERS, MANAGERS
 from app.accounts.views.blueprint import pages
 from app.accounts.views.context import current_membership
 from app.kit.errors import Conflict
@@ -88,7 +88,7 @@ def delete_client(client_id: UUID) -> Response:
 
 def _page(form: ClientForm, status: int = 200) -> Response:
     current = current_membership()
-    may_change = current.role in {OWNER, ADMIN, MEMBER}
+    may_change = current.role in CLIENT_KEEPERS
     search = request.args.get("q", "")[:200].replace("\x00", "")
     rows = queries.list_clients(session(), current.org_id, search, _MOST + 1)
     return render(
@@ -99,5 +99,5 @@ def _page(form: ClientForm, status: int = 200) -> Response:
         more=len(rows) > _MOST,
         search=search,
         may_change=may_change,
-        ask=[] if may_change else queries.list_members_with_role(session(), current.org_id, OWNER, ADMIN),
+        ask=[] if may_change else queries.list_members_with_role(session(), current.org_id, MANAGERS),
     )

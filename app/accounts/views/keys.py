@@ -11,7 +11,7 @@ from app.accounts.api_keys import service
 from app.accounts.api_keys.key_form import KeyFormId, issue_form_id, read_form_id
 from app.accounts.api_keys.service import NewKey
 from app.accounts.forms.org import EXPIRIES, KeyForm, RevokeForm
-from app.accounts.roles import ADMIN, ORG_SCOPES, OWNER
+from app.accounts.roles import MANAGERS, ORG_SCOPES
 from app.accounts.sign_in.step_up import kept_fields
 from app.accounts.views.blueprint import pages
 from app.accounts.views.context import current_membership
@@ -25,12 +25,12 @@ from app.web.runtime import runtime, wall_now
 def keys() -> Response:
     """List the org's keys, for owners and admins; others are told whom to ask."""
     current = current_membership()
-    may_change = current.role in {OWNER, ADMIN}
+    may_change = current.role in MANAGERS
     return render(
         "accounts/keys/keys.html",
         rows=queries.list_keys(session(), current.org_id) if may_change else [],
         may_change=may_change,
-        ask=[] if may_change else queries.list_members_with_role(session(), current.org_id, OWNER, ADMIN),
+        ask=[] if may_change else queries.list_members_with_role(session(), current.org_id, MANAGERS),
         now=wall_now(),
     )
 

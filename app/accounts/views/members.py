@@ -12,7 +12,7 @@ from app.accounts import guards, queries
 from app.accounts.api_keys import service
 from app.accounts.forms.org import InviteForm, LabelForm, RemoveMemberForm, RoleForm
 from app.accounts.orgs import invitations, members
-from app.accounts.roles import ADMIN, OWNER, ROLE_ROWS, ROLES, may_assign_role
+from app.accounts.roles import MANAGERS, ROLE_ROWS, ROLES, may_assign_role
 from app.accounts.sign_in import login_throttle
 from app.accounts.sign_in.step_up import kept_fields
 from app.accounts.views.blueprint import pages
@@ -150,8 +150,8 @@ def _page(form: InviteForm, status: int = 200) -> Response:
         people=people,
         invited=queries.list_open_invitations(session(), current.org_id),
         roles=ROLE_ROWS,
-        may_change=current.role in {OWNER, ADMIN},
-        ask=[person for person in people if person.role in {OWNER, ADMIN}],
+        may_change=current.role in MANAGERS,
+        ask=[person for person in people if person.role in MANAGERS],
         now=wall_now(),
     )
 

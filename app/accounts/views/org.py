@@ -8,7 +8,7 @@ from app.accounts import guards, queries
 from app.accounts.forms.org import OrgForm
 from app.accounts.models import Org
 from app.accounts.orgs import members, service
-from app.accounts.roles import ADMIN, OWNER
+from app.accounts.roles import MANAGERS, OWNER
 from app.accounts.sign_in.login import signed_in_user
 from app.accounts.views.blueprint import pages
 from app.accounts.views.context import current_membership, home
@@ -66,7 +66,7 @@ def leave_org() -> Response:
     """Leave the org, after a page that explains the consequences."""
     form, current = ButtonForm(), current_membership()
     if not form.validate_on_submit():
-        owners = queries.list_members_with_role(session(), current.org_id, OWNER)
+        owners = queries.list_members_with_role(session(), current.org_id, {OWNER})
         is_last_owner = current.role == OWNER and len(owners) == 1
         return render("accounts/settings/leave.html", org_name=guards.caller().org_name, last_owner=is_last_owner)
     with transaction() as open_session:
@@ -76,6 +76,6 @@ def leave_org() -> Response:
 
 
 def _page(org: Org, form: OrgForm, status: int = 200) -> Response:
-    may_change = current_membership().role in {OWNER, ADMIN}
-    ask = [] if may_change else queries.list_members_with_role(session(), org.id, OWNER, ADMIN)
+    may_change = current_membership().role in MANAGERS
+    ask = [] if may_change else queries.list_members_with_role(session(), org.id, MANAGERS)
     return render("accounts/settings/org.html", org=org, form=form, may_change=may_change, ask=ask, status=status)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired
 
-from app.web.forms import PageForm, PlainField
+from app.web.forms import LABEL_LENGTH, REASON_LENGTH, PageForm, PlainField
 
 
 class EventVoidForm(PageForm):
     """The event's id, and why it is voided."""
 
-    event = PlainField("Event ID", [DataRequired("Enter the ID of the event."), Length(max=255)])
-    reason = PlainField("Reason", [DataRequired("Enter a reason."), Length(max=500)])
+    event = PlainField("Event ID", [DataRequired("Enter the ID of the event."), LABEL_LENGTH])
+    reason = PlainField("Reason", [DataRequired("Enter a reason."), REASON_LENGTH])

@@ -8,12 +8,12 @@ from wtforms import HiddenField, IntegerField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 
 from app.admin.days import DayField
-from app.invoices.offline.models import MOST_DAYS, MOST_REASON, IssuedInvoice
+from app.invoices.offline.models import MOST_DAYS, IssuedInvoice
 from app.kit.errors import InvalidRequest
 from app.kit.ids import new_id, parse_id
 from app.kit.money import exponent, parse_price, to_major, to_minor
 from app.payments.offline.record import MOST_REFERENCE, Payment
-from app.web.forms import PageForm, PlainField
+from app.web.forms import REASON_LENGTH, PageForm, PlainField
 
 
 class PaymentForm(PageForm):
@@ -54,13 +54,13 @@ class PaymentForm(PageForm):
 class VoidForm(PageForm):
     """Why an invoice is voided."""
 
-    void_reason = PlainField("Why it is void", [DataRequired("Enter a reason."), Length(max=MOST_REASON)])
+    void_reason = PlainField("Why it is void", [DataRequired("Enter a reason."), REASON_LENGTH])
 
 
 class WriteOffForm(PageForm):
     """Why what is left of an invoice is given up."""
 
-    write_off_reason = PlainField("Why it is written off", [DataRequired("Enter a reason."), Length(max=MOST_REASON)])
+    write_off_reason = PlainField("Why it is written off", [DataRequired("Enter a reason."), REASON_LENGTH])
 
 
 class TermsForm(PageForm):

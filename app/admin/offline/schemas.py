@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from app.invoices.offline.models import MOST_DAYS, MOST_REASON
-from app.kit.fields import Instant
+from app.invoices.offline.models import MOST_DAYS
+from app.kit.fields import Instant, Reason
 from app.payments.offline.record import MOST_REFERENCE
 from app.web.paging import Limit
 
@@ -76,7 +76,7 @@ class PaymentAnswer(msgspec.Struct):
 class SettleRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Why; recorded in the audit log."""
 
-    reason: Annotated[str, Meta(min_length=1, max_length=MOST_REASON)]
+    reason: Reason
 
 
 class TermsRequest(msgspec.Struct, forbid_unknown_fields=True):

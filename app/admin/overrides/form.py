@@ -16,8 +16,8 @@ from app.portal.shell.agreed import METER_KINDS, describe_what
 from app.statements.comparison import LIMIT_NAMES
 from app.statements.current_usage import CurrentUsage
 from app.subscriptions.overrides.keys import parse_key
-from app.subscriptions.overrides.service import MOST_REASON, NewOverride
-from app.web.forms import PageForm, PlainField
+from app.subscriptions.overrides.service import NewOverride
+from app.web.forms import REASON_LENGTH, PageForm, PlainField
 
 _KINDS = {**{kind: words for kind, words in METER_KINDS.items() if kind != "charge"},
           "limit": "Limit of the organisation", "feature": "Feature"}  # fmt: skip
@@ -38,7 +38,7 @@ class OverrideForm(PageForm):
     override_kind = SelectField("What", validators=[InputRequired("Choose what is agreed.")])
     override_subject = SelectField("For", validators=[InputRequired("Choose what it is for.")])
     override_value = PlainField("Value", [DataRequired("Enter a value."), Length(max=1000)])
-    override_reason = PlainField("Reason", [DataRequired("Enter a reason."), Length(max=MOST_REASON)])
+    override_reason = PlainField("Reason", [DataRequired("Enter a reason."), REASON_LENGTH])
     override_until = DayField("Until and including")
     override_stays = BooleanField("Keep after a plan change")
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
-from app.kit.fields import AnyValue, Instant
-from app.subscriptions.overrides.service import MOST_REASON
+from app.kit.fields import AnyValue, Instant, Reason
 
 
 class OverrideRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The value depends on the kind of key; null is unlimited for quantities. `stays`: it outlives the current plan."""
 
     value: AnyValue
-    reason: Annotated[str, Meta(min_length=1, max_length=MOST_REASON)]
+    reason: Reason
     ends_at: Instant | None = None
     stays: bool = False
 

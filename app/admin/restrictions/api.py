@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
 
 from app.admin.actors import actor_for
 from app.admin.overrides.api import api
 from app.kit.errors import NotFound
-from app.kit.fields import Instant
+from app.kit.fields import Instant, Reason
 from app.subscriptions import queries
-from app.subscriptions.payment_restriction import MOST_REASON, suspend_restriction
+from app.subscriptions.payment_restriction import suspend_restriction
 from app.subscriptions.terms.restriction import find_lift_end, is_restricted
 from app.web.database import transaction
 from app.web.runtime import business_now
@@ -25,7 +23,7 @@ class RestrictionRequest(msgspec.Struct, forbid_unknown_fields=True):
     """`lifted_until` null: the restriction applies again at once."""
 
     lifted_until: Instant | None
-    reason: Annotated[str, Meta(min_length=1, max_length=MOST_REASON)]
+    reason: Reason
 
 
 class RestrictionAnswer(msgspec.Struct):

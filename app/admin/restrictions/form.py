@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired
 
 from app.admin.days import DayField
-from app.subscriptions.payment_restriction import MOST_REASON
-from app.web.forms import PageForm, PlainField
+from app.web.forms import REASON_LENGTH, PageForm, PlainField
 
 
 class RestrictionForm(PageForm):
     """Until when a restriction is lifted, and why."""
 
     lift_until = DayField("Lifted until and including")
-    lift_reason = PlainField("Reason", [DataRequired("Enter a reason."), Length(max=MOST_REASON)])
+    lift_reason = PlainField("Reason", [DataRequired("Enter a reason."), REASON_LENGTH])

@@ -15,7 +15,7 @@ from app.kit.db import Base
 
 OPEN, PAID, VOID, WRITTEN_OFF = "open", "paid", "void", "written_off"
 STATES = (OPEN, PAID, VOID, WRITTEN_OFF)
-USUAL_DAYS, MOST_DAYS, MOST_REASON = 14, 365, 500
+USUAL_DAYS, MOST_DAYS = 14, 365
 
 
 class InvoiceTerms(Base):

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
 
-from app.kit.fields import Instant
+from app.kit.fields import Instant, Label, Reason
 
 
 class VoidRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The event to void, by its id, and why."""
 
-    id: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    id: Label
+    reason: Reason
 
 
 class VoidAnswer(msgspec.Struct):
@@ -33,7 +32,7 @@ class ImportVoidRequest(msgspec.Struct, forbid_unknown_fields=True, rename={"imp
     """The import whose usage to void, and why; `next` is that of the answer before."""
 
     import_id: UUID
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    reason: Reason
     next: UUID | None = None
 
 

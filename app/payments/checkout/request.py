@@ -12,6 +12,7 @@ from app.catalog import queries as catalog
 from app.kit.errors import Conflict, FieldError, InvalidRequest, NotAllowed, NotFound
 from app.payments import queries
 from app.payments.price_push.price_selection import PriceSelection, list_paid_prices
+from app.subscriptions.states import LATE
 
 
 class AlreadyPaid(Conflict):
@@ -66,7 +67,7 @@ def ensure_no_running_plan(session: Session, org_id: UUID, selected: PriceSelect
         selected.plan_key, selected.interval, selected.currency,
     ):  # fmt: skip
         raise AlreadyPaid(f"Your organisation is already on {name}. You were not charged again.")
-    if running.status in {"past_due", "unpaid"}:
+    if running.status in LATE:
         raise Conflict(f"Your organisation is on {name} and has an unpaid invoice. Pay it on the billing page first.")
     raise Conflict(
         f"Your organisation is on {name}. To switch plans, cancel it on the billing page and choose again once the paid"

@@ -25,9 +25,8 @@ from app.payments.models import StripeCustomer, StripePrice, StripeSubscription
 from app.stripe_gateway.types import RemoteDiscount, RemoteSubscription
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
+from app.subscriptions.states import OWING, PAID
 from app.subscriptions.sync_from_stripe import OVER, StripeFacts, sync_from_stripe
-
-HEALTHY = frozenset({"active", "trialing"})
 
 
 def sync_subscription(session: Session, org_id: UUID, remote: RemoteSubscription, now: datetime) -> StripeSubscription:
@@ -153,9 +152,9 @@ def _build_facts(mirror: StripeSubscription, terms: StripePrice | Subscription) 
 
 def update_dunning(session: Session, mirror: StripeSubscription, now: datetime) -> None:
     """Open dunning when past due; close it on payment or when the subscription ends."""
-    if mirror.status == "past_due":
+    if mirror.status in OWING:
         schedule.open_dunning(session, mirror, now)
-    elif mirror.status in HEALTHY:
+    elif mirror.status in PAID:
         schedule.close_dunning(session, mirror, "recovered", now)
     elif mirror.ended_at is not None:
         schedule.close_dunning(session, mirror, "ended", now)

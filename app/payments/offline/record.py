@@ -18,11 +18,12 @@ from app.invoices.offline.queries import lock_issued
 from app.invoices.offline.settle import apply_payment
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, FieldError, InvalidRequest
+from app.kit.fields import MOST_NAME
 from app.kit.periods import midnight
 from app.payments.models import BillingRecord
 
 REASON = "offline_invoice"
-MOST_REFERENCE = 200
+MOST_REFERENCE = MOST_NAME
 _EARLIEST = timedelta(days=366)
 
 

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, StripeSubscription
 from app.stripe_gateway.types import Card, Customer, RemoteInvoice, RemoteSubscription
+from app.subscriptions.states import KEPT
 
 _SUBSCRIPTION = ("status", "price_id", "period_start", "period_end", "anchor_at", "cancel_at",
                  "cancel_at_period_end", "latest_invoice_id", "trial_ends_at", "collection_paused")  # fmt: skip
-_GRANTING = frozenset({"trialing", "active", "past_due"})
 _INVOICE = ("status", "number", "currency", "total", "tax", "amount_due", "amount_paid", "amount_remaining",
             "attempt_count", "next_attempt_at", "discount", "starting_balance", "ending_balance")  # fmt: skip
 _SETTLED = {"paid": {"completed", "refunded"}, "void": {"failed"}, "uncollectible": {"failed"}}
@@ -52,7 +52,7 @@ def compare_subscription(mirror: StripeSubscription | None, remote: RemoteSubscr
     differing = _compare(mirror, remote, _SUBSCRIPTION) + plan
     if (mirror.ended_at is None) != (remote.ended_at is None):
         differing.append(("ended_at", _render(mirror.ended_at), _render(remote.ended_at)))
-    if mirror.subscription_id is None and remote.status in _GRANTING:
+    if mirror.subscription_id is None and remote.status in KEPT:
         differing.append(
             ("plan given", "none", remote.status)
         )  # an org's second subscription: charged, but grants nothing

@@ -17,6 +17,7 @@ from app.portal.billing.troubles import Trouble, build_own_trouble, list_trouble
 from app.portal.shell.agreed import AgreedTerm
 from app.portal.shell.people import PlanManager
 from app.statements import wording
+from app.subscriptions.states import KEPT, PAID
 
 _BADGES = {
     "active": ("Active", "good", "check"),
@@ -99,7 +100,7 @@ def build_billing_view(
     """Build the page; `trouble` is an error from this request's own action."""
     may_act = role in PLAN_MANAGERS
     usable = may_act and payments_on
-    running = at.paid_by_stripe and at.state in {"active", "trialing", "past_due"}
+    running = at.paid_by_stripe and at.state in KEPT
     return BillingView(
         zone=at.time_zone,
         plan_name=at.plan_name,
@@ -136,7 +137,7 @@ def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> Next
         return NextPayment(amount, at.second.renews_at, ["For the second subscription, before tax and discounts."])
     if at.collection == "offline" and at.fee and at.currency:
         return NextPayment(wording.format_amount(at.fee, at.currency), at.renews_at, [_BY_INVOICE, _USAGE_BY_INVOICE])
-    runs = at.paid_by_stripe and at.is_renewed and at.state in {"active", "trialing"}
+    runs = at.paid_by_stripe and at.is_renewed and at.state in PAID
     if not runs or at.fee == 0 or not at.currency:
         return NextPayment("Nothing", None, [_nothing(at)])
     if preview is not None and preview.amount is not None:

@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 
 from app.accounts import guards
 from app.accounts.identity import Caller
-from app.accounts.roles import PLAN_MANAGERS
+from app.accounts.roles import MANAGERS, PLAN_MANAGERS
 from app.kit.errors import DomainError
 from app.kit.periods import month_of
 from app.metering.queries import list_latest_events
@@ -34,7 +34,6 @@ from app.web.runtime import business_now, runtime
 pages = Blueprint("portal", __name__)
 
 LATEST = 10
-_MAY_MANAGE = frozenset({"owner", "admin"})
 
 
 @pages.get("/")
@@ -94,7 +93,7 @@ def _steps(usage: CurrentUsage, events: list[EventRow], who: Caller) -> list[Che
     if not first_steps.is_shown(usage, events):
         return []
     facts = queries.get_first_step_facts(session(), usage.org_id)
-    steps = first_steps.list_steps(usage, facts, runtime().settings.base_url, may_manage=who.role in _MAY_MANAGE)
+    steps = first_steps.list_steps(usage, facts, runtime().settings.base_url, may_manage=who.role in MANAGERS)
     return steps if any(not step.done for step in steps) else []
 
 

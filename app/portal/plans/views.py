@@ -93,7 +93,8 @@ def _replay(usage: CurrentUsage) -> Replay | None:
     so_far = {meter.key: meter.use.used + meter.use.imported for meter in usage.meters}
     if not any(so_far.values()):
         return None
-    return Replay("this period so far", so_far, _list_needed(usage))
+    owed = None if any(meter.use.imported for meter in usage.meters) else usage.usage_cost
+    return Replay("this period so far", so_far, _list_needed(usage), owed)
 
 
 def _list_needed(usage: CurrentUsage) -> dict[str, Decimal]:

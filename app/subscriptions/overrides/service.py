@@ -15,6 +15,7 @@ from app.audit.service import write as audit
 from app.catalog import queries as catalog
 from app.kit.actor import Actor
 from app.kit.errors import FieldError, InvalidRequest, NotFound
+from app.kit.fields import MOST_REASON
 from app.kit.ids import new_id
 from app.kit.periods import Period
 from app.subscriptions import periods
@@ -26,7 +27,6 @@ from app.subscriptions.overrides.keys import PRICES, OverrideKey, parse_key, par
 from app.subscriptions.terms.in_force import get_terms, preview_terms
 from app.subscriptions.terms.writer import write_terms
 
-MOST_REASON = 500
 _AGREED = ("key", "value", "currency", "reason", "plan_id", "ends_at")
 
 

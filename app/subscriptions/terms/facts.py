@@ -109,7 +109,7 @@ def load_facts(session: Session, org_id: UUID, versions: Values[UUID]) -> TermsF
     """Load the facts for resolving terms on these plan versions. Raises `NotFound` (org), `Unavailable`."""
     org = accounts.get_org(session, org_id)
     subscriptions, consents = queries.list_subscriptions(session, org_id), list_consents(session, org_id)
-    current = next((row for row in subscriptions if row.ended_at is None), None)
+    current = next((row for row in subscriptions if row.is_open), None)
     restricted_at = current.limited_at if current else None
     default = queries.get_default_version_id(session) if restricted_at else None
     agreed = {row.plan_version_id for row in consents}

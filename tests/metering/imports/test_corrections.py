@@ -160,3 +160,14 @@ def test_the_command_says_what_another_file_brought(app: Flask, books: Books, or
     assert json.loads(facts.stdout)["known_from"][0]["lines"] == 1
     both = runner.invoke(group, ["import", other, *options, "--id", "{who}", "--source", "x"])
     assert both.exit_code == 2
+
+
+@pytest.mark.parametrize("digits", [7, 9])
+def test_digits_below_a_microsecond_are_cut_as_the_api_cuts_them(
+    books: Books, org: UUID, tmp_path: Path, digits: int
+) -> None:
+    file = tmp_path / f"{uuid4().hex}.csv"
+    file.write_text(f"org,at,n,who\n{org},2026-10-31T23:59:59.{'9' * digits}Z,1,ada\n")
+    assert counts(imported(books, file)) == (1, 0, 0)
+    [(at,)] = books.run("SELECT occurred_at::text FROM usage_events WHERE org_id = %s", (org,))
+    assert at.startswith("2026-10-31 23:59:59.999999")

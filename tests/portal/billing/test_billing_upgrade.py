@@ -73,6 +73,7 @@ def test_the_page_says_the_money_today_and_next_and_opens_nothing(paid: Scenario
     assert "<dt>Today</dt><dd><strong>$49.00</strong>" in page
     assert "21 Dec 2026, 13:00 Europe/Berlin" in page
     assert copy("upgrade.pay", amount="$49.00") in page
+    assert copy("upgrade.begins") in page
     assert 'data-label="Pro">50,000' in page
     assert not standin.calls
 

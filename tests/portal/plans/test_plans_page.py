@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
+from app.portal.plans.view import build_plans_view
+from app.statements.plan_context import PlanContext
 from tests.pages import text_of
+from tests.portal.specimens import OFFERS
 from tests.scenario import Scenario
 from tests.support.copy import copy
 
@@ -23,7 +27,6 @@ def test_a_visitor_compares_plans_in_a_real_table(scenario: Scenario) -> None:
     assert '<th scope="row">API calls' in table
     assert "50,000" in table
     assert "$0.01 each" in table
-    assert "10 MB" in table
     assert "Choose Pro, $49 a month" in page
     assert copy("plans.sign_up") in page
 
@@ -101,3 +104,25 @@ def test_the_page_asks_the_database_little(scenario: Scenario) -> None:
         with scenario.statements() as asked:
             read(browser, path)
         assert len(asked) + 1 <= 6, asked
+
+
+def test_a_plan_without_a_yearly_price_names_its_own_interval_on_the_yearly_page(scenario: Scenario) -> None:
+    free, pro, business = OFFERS
+    monthly = replace(pro, prices={("USD", "month"): 1900})
+    with scenario.app.app_context():
+        view = build_plans_view([free, monthly, business], PlanContext("USD", "year", plan="free"), ["USD"], None)
+    [column] = [each for each in view.plans if each.key == "pro"]
+    assert (column.price, column.per, column.price_note) == (19, "a month", "Billed monthly only")
+    assert column.button_label == "Upgrade, $19 a month"
+
+
+def test_only_limits_that_hold_are_compared(scenario: Scenario) -> None:
+    """What nothing enforces yet is not sold: jobs, files, and how long details are kept."""
+    page = read(scenario.app.test_client())
+    assert '<th scope="row">API requests a minute' in page
+    for name in ("Concurrent jobs", "Maximum file size", "Event details kept for"):
+        assert name not in page
+
+
+def test_the_questions_say_where_usage_begins_after_an_upgrade(scenario: Scenario) -> None:
+    assert copy("plans.begins") in read(scenario.app.test_client())

@@ -116,7 +116,8 @@ BEGIN
           total := CASE aggregations[e.m] WHEN 'max' THEN delta ELSE win_used[place] + delta END;
           IF reason IS NULL AND total > win_cap[place] THEN
             reason := usage_facts(win_span[place], win_cap[place], win_used[place], 0, win_start[place],
-                                  win_end[place], delta, aggregations[e.m] = 'max');
+                                  usage_window_ends(win_end[place], ends[width_bucket(e.a, starts)], p_now), delta,
+                                  aggregations[e.m] = 'max');
           END IF;
         END LOOP;
       END IF;

@@ -17,7 +17,7 @@ LANGUAGE sql STABLE AS $$
          coalesce(c.reserved, 0), coalesce(c.unbilled, 0), d.delta,
          CASE WHEN num_nonnulls(l.per_minute, l.per_hour, l.per_day) > 0 THEN usage_exceeded_window(
            p_org, m.id, p.time_zone, p_now, p_now, d.delta, m.aggregation = 'max', l.per_minute, l.per_hour,
-           l.per_day) END
+           l.per_day, p.ends_at) END
   FROM (SELECT) AS call
   LEFT JOIN subscriptions_periods p ON p.org_id = p_org AND p.starts_at <= p_now AND p.ends_at > p_now
   LEFT JOIN catalog_meters m ON m.key = p_meter AND m.archived_at IS NULL

@@ -2,7 +2,7 @@
 -- be exceeded. Windows without a row yet have been checked by usage_exceeded_window.
 CREATE OR REPLACE FUNCTION usage_consume_windows(
   org uuid, meter integer, zone text, at timestamptz, now timestamptz, quantity numeric, greatest_only boolean,
-  per_minute numeric, per_hour numeric, per_day numeric)
+  per_minute numeric, per_hour numeric, per_day numeric, period_ends timestamptz)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   s record;
@@ -15,7 +15,7 @@ BEGIN
       WHERE quantity = 0 OR CASE WHEN greatest_only THEN quantity ELSE w.used + quantity END <= s.cap;
     IF NOT FOUND THEN
       RAISE EXCEPTION 'the limit is reached' USING ERRCODE = 'TK001', DETAIL = usage_exceeded_window(
-        org, meter, zone, at, now, quantity, greatest_only, per_minute, per_hour, per_day)::text;
+        org, meter, zone, at, now, quantity, greatest_only, per_minute, per_hour, per_day, period_ends)::text;
     END IF;
   END LOOP;
 END $$;

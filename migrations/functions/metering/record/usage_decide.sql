@@ -80,7 +80,7 @@ BEGIN
   ELSIF num_nonnulls(state.per_minute, state.per_hour, state.per_day) > 0 THEN
     facts := usage_exceeded_window(
       p_org, state.meter_id, state.time_zone, p_event.at, p_now, delta, is_max, state.per_minute, state.per_hour,
-      state.per_day);
+      state.per_day, state.ends_at);
   END IF;
   IF facts IS NOT NULL AND value IS NOT NULL AND usage_value_counted(p_org, state.meter_id, state.starts_at, value) THEN
     delta := 0;  -- this value filled the limit concurrently, and is not counted twice

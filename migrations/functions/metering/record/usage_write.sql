@@ -46,7 +46,7 @@ BEGIN
   END IF;
   IF num_nonnulls(p_decision.per_minute, p_decision.per_hour, p_decision.per_day) > 0 THEN
     PERFORM usage_consume_windows(p_org, p_decision.meter_id, p_decision.time_zone, p_event.at, p_now, delta, is_max,
-                                  p_decision.per_minute, p_decision.per_hour, p_decision.per_day);
+                                  p_decision.per_minute, p_decision.per_hour, p_decision.per_day, p_decision.ends_at);
   END IF;
   INSERT INTO usage_counters AS c (org_id, meter_id, period_start, used, events)
   VALUES (p_org, p_decision.meter_id, p_decision.starts_at, delta, 1)
