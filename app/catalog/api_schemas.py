@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from app.catalog.models import PlanMeter, PlanVersion
+from app.catalog.models import PlanCharge, PlanMeter, PlanVersion
 from app.kit.fields import FreeObject
 
 
@@ -100,9 +100,14 @@ def build_offered_plan(version: PlanVersion, currency: str | None = None) -> Off
     )
 
 
+def build_usage_price(charge: PlanCharge) -> UsagePrice:
+    """Build the API's view of a charge."""
+    return UsagePrice(charge.key, charge.currency, charge.model, charge.properties, charge.collect)
+
+
 def _meter(granted: PlanMeter, version: PlanVersion, currency: str | None) -> PlanMeterTerms:
     charges = [
-        UsagePrice(charge.key, charge.currency, charge.model, charge.properties, charge.collect)
+        build_usage_price(charge)
         for charge in version.charges
         if charge.meter_id == granted.meter_id and currency in (None, charge.currency)
     ]

@@ -68,7 +68,9 @@ ACCESS: dict[str, Rule] = {
     "payments_api.cancel_plan": key("billing:write"),
     "payments_api.change_card": key("billing:write"),
     "payments_api.show_billing": key("billing:read"),
+    "payments_api.show_overage": key("billing:read"),
     "payments_api.show_subscription": key("billing:read"),
+    "payments_api.switch_overage": key("billing:write"),
     "payments_api.take_plan": key("billing:write"),
     "webhooks.stripe": PUBLIC,  # authenticated by its signature
     # portal

@@ -10,7 +10,7 @@ from app.admin.offline.pages import pages as admin_pages
 from app.catalog.api import api as catalog_api
 from app.metering.corrections.api import api as metering_api
 from app.ops.clock_bar import bar as sandbox_bar
-from app.payments.api import api as payments_api
+from app.payments.overage_api import api as payments_api
 from app.payments.webhooks.views import webhooks
 from app.portal.billing.views import billing
 from app.portal.dashboard.views import pages as portal_pages

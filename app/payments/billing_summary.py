@@ -74,7 +74,7 @@ def build_billing_answer(session: Session, org_id: UUID, now: datetime) -> Billi
     preview_id = (
         stripe_subscription.id if stripe_subscription and answer.state not in LATE and _is_renewed(answer) else None
     )
-    card = _build_card(queries.find_customer(session, org_id))
+    card = build_card(queries.find_customer(session, org_id))
     seconds = [_build_second(row) for row in queries.list_second_subscriptions(session, org_id)]
     pays = is_paying_for_overage(session, org_id, now)
     upcoming = _preview_next_invoice(preview_id) or _estimate_next_invoice(answer)
@@ -127,7 +127,8 @@ def _build_second(row: Row[Any]) -> SecondSubscriptionOut:
     return SecondSubscriptionOut(plan, row.amount, row.currency, row.interval, row.period_end)
 
 
-def _build_card(customer: StripeCustomer | None) -> CardShown | None:
+def build_card(customer: StripeCustomer | None) -> CardShown | None:
+    """Build the card that the org's invoices are charged to."""
     if customer is None or customer.card_id is None:
         return None
     return CardShown(customer.card_brand, customer.card_last4, customer.card_exp_month, customer.card_exp_year)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from app.catalog.models import PlanCharge, PlanMeter
 from app.kit.money import ZERO
-from app.portal.billing.overage_state import OverageState
+from app.payments.payment_methods.overage_state import OverageState
 from app.rating import overage_price
 from app.rating.schemas import parse_charge
 from app.statements.wording import format_day, format_unit_price, unit_for

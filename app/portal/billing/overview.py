@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.accounts.roles import PLAN_MANAGERS
+from app.payments.payment_methods.overage_state import OverageState
 from app.portal.billing import words
 from app.portal.billing.history import HistoryView
 from app.portal.billing.ours import OurInvoices
 from app.portal.billing.overage import OverageView, build_overage_view
-from app.portal.billing.overage_state import OverageState
 from app.portal.billing.status import BillingStatus
 from app.portal.billing.troubles import Trouble, build_own_trouble, list_troubles
 from app.portal.shell.agreed import AgreedTerm

@@ -15,12 +15,12 @@ from app.payments import resume as resumption
 from app.payments.checkout import card_page
 from app.payments.payment_methods import arrears
 from app.payments.payment_methods.arrears import PaymentResult
+from app.payments.payment_methods.overage_state import find_overage_state
 from app.payments.queries import RecordFilter
 from app.portal.billing import history as histories
 from app.portal.billing import words
 from app.portal.billing.blueprint import billing, plan_managers_to_ask, redirect_to_stripe, render_failure
 from app.portal.billing.ours import get_our_invoices
-from app.portal.billing.overage_state import find_overage_state
 from app.portal.billing.overview import AmountPreview, build_billing_view
 from app.portal.billing.requests import parse_records_query
 from app.portal.billing.status import BillingStatus, get_billing_status
