@@ -15,6 +15,7 @@ from app.payments.models import StripeSubscription
 from app.subscriptions import queries
 from app.subscriptions.overage.consents import has_consent_in
 from app.subscriptions.states import KEPT
+from app.subscriptions.terms.facts import list_collecting
 
 NOBODY, OFFLINE, STRIPE = "none", "offline", "stripe"
 _BILLED_AGAIN = KEPT | {"canceled"}
@@ -43,11 +44,7 @@ def find_collector(session: Session, org_id: UUID, period: Period) -> Collector:
 
     Where an org without one pays for overage, Stripe collects that from its customer.
     """
-    collecting = [
-        row
-        for row in queries.list_subscriptions(session, org_id)
-        if row.collection != NOBODY and row.started_at < period.end and (row.ended_at or period.end) > period.start
-    ]
+    collecting = list_collecting(queries.list_subscriptions(session, org_id), period)
     if not collecting and not has_consent_in(session, org_id, period):
         return Collector(NOBODY)
     last = collecting[0] if collecting else None

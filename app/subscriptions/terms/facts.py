@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection as Values
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -70,7 +70,7 @@ class TermsFacts:
             if row.currency == currency and self.rules[row.plan_version_id].overage == rules.overage
         ]
         collecting: list[Subscription | OverageConsent] = [row for row in agreed if overlaps(row, period)]
-        collecting += [row for row in self.subscriptions if row.collection != "none" and _overlaps(row, period)]
+        collecting += list_collecting(self.subscriptions, period)
         return Collection(now=any(_holds_end(row, period) for row in collecting), ever=bool(collecting))
 
     def restriction_in(self, period: Period, now: datetime) -> PlanRules | None:
@@ -130,6 +130,11 @@ def load_facts(session: Session, org_id: UUID, versions: Values[UUID]) -> TermsF
         lifted_until=current.restriction_lifted_until if current else None,
         restricted_to=rules[default] if default else None,
     )
+
+
+def list_collecting(subscriptions: Iterable[Subscription], period: Period) -> list[Subscription]:
+    """List those by which somebody collects payment in a period. A subscription collects up to its last instant."""
+    return [row for row in subscriptions if row.collection != "none" and _overlaps(row, period)]
 
 
 def first(*instants: datetime | None) -> datetime | None:
