@@ -11,8 +11,9 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy import Row
 
+from app.billing_runs.open_ends import OpenEnds, find_open_ends
 from app.billing_runs.proof.run import prove_periods
-from app.billing_runs.queries import CloseFilter, list_closes, list_left_over
+from app.billing_runs.queries import CloseFilter, list_closes
 from app.billing_runs.tasks import close_periods, rehearse_periods
 from app.invoices.offline.queries import sum_owed
 from app.payments.cli import background_gateway
@@ -29,7 +30,8 @@ MOST = 10_000
 def close(org_id: UUID | None) -> None:
     """Rate and bill every usage period that is due, as the worker does each minute. Safe to repeat.
 
-    Exits 1 if a period failed; the others are done all the same.
+    Says which credit notes fail and which lines wait. Exits 1 if a period or a credit note failed; the others are done
+    all the same.
 
     Example: flask billing close
     """
@@ -42,28 +44,26 @@ def close(org_id: UUID | None) -> None:
     )
     for key, why in report.errors.items():
         click.echo(f"failed  {key.org_id}  {key.starts_at:%Y-%m-%d}  {why}", err=True)
-    for note_id, why in report.credit_errors.items():
-        click.echo(f"failed  credit note {note_id}  {why}", err=True)
+    with transaction() as session:
+        _echo_open_ends(find_open_ends(session, business_now(), MOST, org_id))
     sys.exit(1 if report.errors or report.credit_errors else 0)
 
 
 @group.command("report")
 @click.option("--days", default=31, show_default=True, help="How far back.")
 def report(days: int) -> None:
-    """List the closed periods, what their usage came to, what is not finished, left over, or open on our own invoices.
+    """List the closed periods, what their usage came to, what is not finished, waits, or is open on our own invoices.
 
     Example: flask billing report --days 7
     """
     with transaction() as session:
         now = business_now()
         rows = list_closes(session, CloseFilter(now - timedelta(days=days)), MOST)
-        left, owed = list_left_over(session, now, MOST), sum_owed(session, now)
+        ends, owed = find_open_ends(session, now, MOST), sum_owed(session, now)
     for row in rows:
         click.echo(_describe(row))
     click.echo(f"{len(rows)} periods")
-    for row in left:
-        amount = format_amount(row.amount, row.currency)
-        click.echo(f"left over  {row.name}  {amount}  the organisation pays in {row.running_currency} now")
+    _echo_open_ends(ends)
     for row in owed:
         click.echo(
             f"our invoices: {format_amount(row.owed, row.currency)} open in {row.invoices},"
@@ -110,6 +110,18 @@ def verify(org_id: UUID | None, at: datetime | None) -> None:
             click.echo(f"org {proof.org_id}, period from {proof.period.start:%Y-%m-%dT%H:%M:%SZ}: {difference}")
     click.echo(f"{differences} differences in {figures} figures of {periods} periods")
     sys.exit(1 if differences else 0)
+
+
+def _echo_open_ends(ends: OpenEnds) -> None:
+    """What is open, as staff's page lists it; what fails goes to the standard error."""
+    for row in ends.failing_notes:
+        amount = format_amount(row.amount, row.currency)
+        click.echo(f"failed  credit note {row.id}  {row.name}  {amount} on {row.invoice}  {row.error}", err=True)
+    for row in ends.left_over:
+        amount = format_amount(row.amount, row.currency)
+        click.echo(f"left over  {row.name}  {amount}  the organisation pays in {row.running_currency} now")
+    for row in ends.waiting:
+        click.echo(f"waits  {row.name}  {format_amount(row.amount, row.currency)}  for the next invoice")
 
 
 def _describe(row: Row[Any]) -> str:

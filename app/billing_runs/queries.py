@@ -45,29 +45,6 @@ FROM period_closes close WHERE {shown}
 """
 
 
-# Usage that waits in a currency in which the org's running period is not priced any more.
-_LEFT_OVER = text("""
-SELECT org.name, waiting.org_id, waiting.currency, waiting.amount, waiting.lines, period.currency AS running_currency
-FROM invoices_waiting waiting
-JOIN accounts_orgs org ON org.id = waiting.org_id
-CROSS JOIN LATERAL (
-    SELECT currency FROM subscriptions_periods
-    WHERE org_id = waiting.org_id AND starts_at <= :now AND currency IS NOT NULL
-    ORDER BY starts_at DESC LIMIT 1
-) period
-WHERE waiting.currency <> period.currency
-ORDER BY org.name, waiting.org_id, waiting.currency LIMIT :most
-""")
-
-
-def list_left_over(session: Session, now: datetime, limit: int) -> Sequence[Row[Any]]:
-    """List what waits in a currency that its org has left. No close bills it: Stripe takes one currency at a time.
-
-    Worked example: 30 cents of a plan in dollars, of an org that pays in euros now: (USD, 30, 1 line, EUR).
-    """
-    return session.execute(_LEFT_OVER, {"now": now, "most": limit}).all()
-
-
 def list_unbilled(session: Session, limit: int, org_id: UUID | None = None) -> list[PeriodKey]:
     """List rated periods that are not billed: those not tried before first, and those tried longest ago."""
     query = (

@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from app.accounts.queries import get_org
+from app.billing_runs.cli import group
+from app.invoices.credit_notes import get_note, open_note
+from app.invoices.models import CreditNote
 from app.invoices.offline.queries import get_issued
 from tests import factories
 from tests.pages import text_of
@@ -45,8 +49,38 @@ def test_what_waits_in_a_currency_that_the_org_has_left_is_named(scenario: Scena
     page = read(scenario.staff())
     assert copy("billing_runs.left_over") in page
     assert "€0.20" in row_of(page, org)
-    found = [each for each in report(scenario)["left_over"] if each["org_id"] in {str(org.id), str(stays.id)}]
-    assert [(each["amount"], each["currency"], each["running_currency"]) for each in found] == [(20, "EUR", "USD")]
+    told = report(scenario, "?limit=200")["waiting"]
+    found = [each for each in told if each["org_id"] in {str(org.id), str(stays.id)}]
+    assert [(each["amount"], each["currency"], each["running_currency"], each["left"]) for each in found] == [
+        (20, "EUR", "USD", True),
+        (20, "USD", "USD", False),
+    ]
+
+
+def fails(scenario: Scenario, org: Org, why: str) -> CreditNote:
+    """A credit note of $3.00 on an invoice at Stripe that could not be issued."""
+    invoice = bills(org, closes(org, month(10), Used("60000")))
+    note_id = open_note(scenario.session, invoice, 300, scenario.clock.at)
+    note = get_note(scenario.session, org.id, note_id)
+    note.error = why
+    scenario.session.commit()
+    return note
+
+
+def test_credit_notes_that_fail_are_named_by_page_api_and_command(scenario: Scenario) -> None:
+    name = factories.unique("Credited")
+    org, other = scenario.org(name=name), scenario.org()
+    note = fails(scenario, org, ERROR)
+    closes(other, month(10), Used("50020"))
+    row = row_of(read(scenario.staff()).partition('id="notes"')[2], org)
+    assert [word for word in (name, "$3.00", ERROR) if word not in row] == []
+    [told] = [each for each in report(scenario, "?limit=200")["failing_notes"] if each["id"] == str(note.id)]
+    assert (told["org_id"], told["amount"], told["currency"], told["error"]) == (str(org.id), 300, "USD", ERROR)
+    for command in (["report"], ["close", "--org", str(org.id)]):
+        said = scenario.app.test_cli_runner().invoke(group, command).output
+        assert f"failed  credit note {note.id}  {name}  $3.00" in said
+    said = scenario.app.test_cli_runner().invoke(group, ["report"]).output
+    assert f"waits  {get_org(scenario.session, other.id).name}  $0.20" in said
 
 
 def test_nobody_else_finds_the_page(scenario: Scenario) -> None:
@@ -152,4 +186,4 @@ def test_the_page_asks_the_database_little(scenario: Scenario) -> None:
     staff = scenario.staff()
     with scenario.statements() as asked:
         read(staff)
-    assert len(asked) + 1 <= 5, asked
+    assert len(asked) + 1 <= 6, asked

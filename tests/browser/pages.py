@@ -203,6 +203,11 @@ ADMIN = {
     "admin-corrections": Shown(
         "/admin/orgs?q=Overflow", "staff", (follow("Overflow Imaging"), follow("Correct usage"))
     ),
+    "admin-import-void": Shown(
+        "/admin/orgs?q=Overflow",
+        "staff",
+        (follow("Overflow Imaging"), follow("Correct usage"), follow("Void a whole import")),
+    ),
     "admin-billing-runs": Shown("/admin/billing-runs?days=366", "staff"),
     "admin-billing-runs-failed": Shown("/admin/billing-runs?state=failed", "staff", sheet=False),
     "admin-invoices": Shown("/admin/invoices", "staff"),

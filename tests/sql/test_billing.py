@@ -76,6 +76,18 @@ def test_invoices_waiting_adds_up_what_stands_on_no_invoice_by_currency(sql: Sql
     assert found == [("EUR", 70, 1), ("USD", 20, 2)]
 
 
+def test_invoices_failing_notes_are_pending_ones_with_an_error(sql: Sql) -> None:
+    org, invoice = sql.org(), uuid4()
+    sql.insert("invoices", id=invoice, org_id=org, kind="manual", currency="USD", state="final",
+               stripe_invoice_id="in_3", boundary_at=NOW, opened_at=NOW, settled_at=NOW)  # fmt: skip
+    facts = {"org_id": org, "invoice_id": invoice, "currency": "USD", "opened_at": NOW}
+    for amount, state, error in ((1, "pending", None), (2, "pending", "refused"), (3, "dropped", "void")):
+        settled = None if state == "pending" else NOW
+        sql.insert("credit_notes", id=uuid4(), amount=amount, state=state, error=error, settled_at=settled, **facts)
+    found = sql.rows("SELECT amount, error, invoice FROM invoices_failing_notes WHERE org_id = %s", org)
+    assert found == [(2, "refused", "in_3")]
+
+
 def test_invoices_usage_adds_up_a_period_by_currency(sql: Sql) -> None:
     org, version, invoice = sql.org(), published(sql), uuid4()
     sql.insert("invoices", id=invoice, org_id=org, kind="manual", currency="USD", state="draft",

@@ -48,6 +48,7 @@ PUBLISHED = {
     "invoices_billed": "org_id period_start meter_id quantity imported events exact_amount amount",
     "invoices_waiting": "org_id currency amount lines",
     "invoices_drafts": "org_id boundary_at kind",
+    "invoices_failing_notes": "id org_id currency amount error opened_at invoice",
     "metering_counters": "org_id meter_id period_start used reserved unbilled billable events unsettled",
     "metering_windows": "org_id meter_id span starts_at used",
     "metering_totals": "day dimension meter_id value quantity events",

@@ -65,3 +65,21 @@ def test_usage_void_takes_an_event_from_its_counter(
 def test_usage_void_says_why_not(sql: Sql, oldest: datetime, known: bool, outcome: str) -> None:
     org, _, key = recorded(sql, "sum")
     assert sql.rows(CALL, org, key if known else uuid4(), uuid4(), NOW, oldest)[0][0] == outcome
+
+
+@pytest.mark.parametrize(
+    ("at", "aggregation", "closed", "outcome"),
+    [
+        (NOW, "sum", False, "voided"),
+        (NOW, "count", None, "voided"),
+        (NOW, "max", False, "period_open"),
+        (NOW, "unique", None, "period_open"),
+        (NOW, "max", True, "voided"),
+        (OLDEST, "sum", True, "voided"),
+        (OLDEST - timedelta(microseconds=1), "sum", True, "too_old"),
+        (OLDEST - timedelta(microseconds=1), "max", False, "too_old"),
+    ],
+)
+def test_usage_void_outcome(sql: Sql, at: datetime, aggregation: str, closed: bool | None, outcome: str) -> None:
+    called = "SELECT usage_void_outcome(occurred_at => %s, oldest => %s, aggregation => %s, closed => %s)"
+    assert sql.value(called, at, OLDEST, aggregation, closed) == outcome

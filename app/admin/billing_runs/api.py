@@ -7,9 +7,18 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from app.admin.billing_runs.schemas import CLOSES, CloseOut, ClosesAnswer, ClosesQuery, CurrencyTotal, LeftOverOut
+from app.admin.billing_runs.schemas import (
+    CLOSES,
+    CloseOut,
+    ClosesAnswer,
+    ClosesQuery,
+    CurrencyTotal,
+    FailingNoteOut,
+    WaitingOut,
+)
 from app.admin.restrictions.api import api
 from app.billing_runs import queries
+from app.billing_runs.open_ends import find_open_ends
 from app.billing_runs.queries import CloseFilter
 from app.web.database import session
 from app.web.runtime import business_now
@@ -26,6 +35,7 @@ def list_billing_runs(query: ClosesQuery) -> ClosesAnswer:
     """The report of billing runs."""
     shown = CloseFilter(business_now() - timedelta(days=query.days), failed=query.failed)
     counts = queries.count_closes(session(), shown)
+    ends = find_open_ends(session(), business_now(), query.limit)
     return ClosesAnswer(
         closes=[_out(row) for row in queries.list_closes(session(), shown, query.limit)],
         totals=[CurrencyTotal(row.currency, row.amount, row.periods) for row in queries.sum_closes(session(), shown)],
@@ -33,9 +43,17 @@ def list_billing_runs(query: ClosesQuery) -> ClosesAnswer:
         periods=counts.periods,
         unfinished=counts.unfinished,
         failing=counts.failing,
-        left_over=[
-            LeftOverOut(str(row.org_id), row.name, row.amount, row.currency, row.running_currency)
-            for row in queries.list_left_over(session(), business_now(), query.limit)
+        waiting=[
+            WaitingOut(
+                str(row.org_id), row.name, row.amount, row.currency, row.lines, row.running_currency, left=row.left
+            )
+            for row in (*ends.left_over, *ends.waiting)
+        ],
+        failing_notes=[
+            FailingNoteOut(
+                str(row.id), str(row.org_id), row.name, row.invoice, row.amount, row.currency, row.opened_at, row.error
+            )
+            for row in ends.failing_notes
         ],
     )
 

@@ -9,6 +9,7 @@ from flask import Response, request
 from app.admin.billing_runs.rehearsal_pages import pages
 from app.admin.billing_runs.view import DAYS, build_billing_runs_view
 from app.billing_runs import queries
+from app.billing_runs.open_ends import find_open_ends
 from app.billing_runs.queries import CloseFilter
 from app.web.database import session
 from app.web.pages import render
@@ -31,6 +32,6 @@ def billing_runs() -> Response:
         queries.count_closes(session(), shown),
         shown,
         days,
-        left_over=queries.list_left_over(session(), business_now(), _MANY),
+        ends=find_open_ends(session(), business_now(), _MANY),
     )
     return render("admin/billing_runs.html", view=view)

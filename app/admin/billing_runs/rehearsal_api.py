@@ -16,7 +16,7 @@ from app.web.database import session
 from app.web.paging import Limit
 from app.web.runtime import business_now
 
-__all__ = ["api"]  # the factory imports the blueprint from here, once all its calls are registered
+__all__ = ["api"]  # `corrections.import_api` imports the blueprint from here, once this call is registered
 
 
 class RehearsalsQuery(msgspec.Struct, forbid_unknown_fields=True):

@@ -48,18 +48,42 @@ class CurrencyTotal(msgspec.Struct):
     periods: int
 
 
-class LeftOverOut(msgspec.Struct):
-    """Usage that waits in a currency that the organisation has left for `running_currency`: no invoice will bill it."""
+class WaitingOut(msgspec.Struct):
+    """Lines that wait for an invoice. `left`: the organisation pays in `running_currency` now, so none will bill them.
+
+    `amount` is below zero where it is to be taken off the next invoice.
+    """
 
     org_id: str
     org: str
     amount: int
     currency: str
-    running_currency: str
+    lines: int
+    running_currency: str | None
+    left: bool
+
+
+class FailingNoteOut(msgspec.Struct):
+    """A credit note that is not issued: it failed, or waits, as `error` says. `amount` is before tax.
+
+    `invoice` is the number of an invoice of ours, or Stripe's id.
+    """
+
+    id: str
+    org_id: str
+    org: str
+    invoice: str | None
+    amount: int
+    currency: str
+    opened_at: Instant
+    error: str
 
 
 class ClosesAnswer(msgspec.Struct):
-    """The latest closes, `limit` of `periods`; totals and counts are of all of them, `left_over` of all periods."""
+    """The latest closes, `limit` of `periods`; totals and counts are of all of them.
+
+    `waiting`, what no invoice will bill first, and `failing_notes` are of all periods, at most `limit` of each.
+    """
 
     closes: list[CloseOut]
     totals: list[CurrencyTotal]
@@ -67,7 +91,8 @@ class ClosesAnswer(msgspec.Struct):
     periods: int
     unfinished: int
     failing: int
-    left_over: list[LeftOverOut]
+    waiting: list[WaitingOut]
+    failing_notes: list[FailingNoteOut]
 
 
 CLOSES = {
@@ -93,5 +118,16 @@ CLOSES = {
     "periods": 1,
     "unfinished": 0,
     "failing": 0,
-    "left_over": [],
+    "waiting": [
+        {
+            "org_id": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e21",
+            "org": "High Tide Documents",
+            "amount": 20,
+            "currency": "USD",
+            "lines": 1,
+            "running_currency": "EUR",
+            "left": True,
+        }
+    ],
+    "failing_notes": [],
 }

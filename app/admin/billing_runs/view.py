@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
 
+from app.billing_runs.open_ends import OpenEnds
 from app.billing_runs.queries import CloseFilter
 from app.portal.shell.links import Link
 from app.statements.wording import format_amount, format_span
@@ -34,14 +36,26 @@ class CloseRow:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOver:
-    """Usage that waits in a currency that the organisation has left for `running_currency`."""
+class WaitingRow:
+    """Lines of an organisation that wait for an invoice; `running_currency` is what it pays in now."""
 
     org_id: UUID
     name: str
     amount: str
     lines: str
     running_currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRow:
+    """A credit note that is not issued, on which invoice, and why not."""
+
+    org_id: UUID
+    name: str
+    invoice: str
+    amount: str
+    since: datetime
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +69,20 @@ class BillingRunsView:
     states: Sequence[Link]
     days: Sequence[Link]
     cut: str | None
-    left_over: Sequence[LeftOver]
+    left_over: Sequence[WaitingRow]
+    waiting: Sequence[WaitingRow]
+    failing_notes: Sequence[NoteRow]
 
 
 def build_billing_runs_view(
-    rows: Sequence[Row[Any]], totals: Sequence[Row[Any]], counts: Row[Any], shown: CloseFilter, days: int, *,
-    left_over: Sequence[Row[Any]] = (),
-) -> BillingRunsView:  # fmt: skip
+    rows: Sequence[Row[Any]],
+    totals: Sequence[Row[Any]],
+    counts: Row[Any],
+    shown: CloseFilter,
+    days: int,
+    *,
+    ends: OpenEnds,
+) -> BillingRunsView:
     """Build the page; amounts of different currencies are never added."""
     return BillingRunsView(
         rows=[build_close_row(row, "UTC") for row in rows],
@@ -76,18 +97,21 @@ def build_billing_runs_view(
             ("Failed", path_to("admin.billing_runs", days=days, state="failed"), shown.failed),
         ],
         days=[(words, _address(number, failed=shown.failed), number == days) for number, words in DAYS.items()],
-        left_over=[
-            LeftOver(
-                row.org_id,
-                row.name,
-                format_amount(row.amount, row.currency),
-                quantity(row.lines),
-                row.running_currency,
-            )
-            for row in left_over
-        ],
+        left_over=[_build_waiting(row) for row in ends.left_over],
+        waiting=[] if shown.failed else [_build_waiting(row) for row in ends.waiting],
+        failing_notes=[_build_note(row) for row in ends.failing_notes],
         cut=f"The latest {len(rows)} of {quantity(counts.periods)}." if counts.periods > len(rows) else None,
     )
+
+
+def _build_waiting(row: Row[Any]) -> WaitingRow:
+    amount = format_amount(row.amount, row.currency)
+    return WaitingRow(row.org_id, row.name, amount, quantity(row.lines), row.running_currency or row.currency)
+
+
+def _build_note(row: Row[Any]) -> NoteRow:
+    amount = format_amount(row.amount, row.currency)
+    return NoteRow(row.org_id, row.name, row.invoice or "–", amount, row.opened_at, row.error)
 
 
 def build_close_row(row: Row[Any], zone: str) -> CloseRow:

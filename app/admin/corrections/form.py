@@ -1,4 +1,4 @@
-"""The form that voids an event."""
+"""The forms that void an event, and an import."""
 
 from __future__ import annotations
 
@@ -11,4 +11,10 @@ class EventVoidForm(PageForm):
     """The event's id, and why it is voided."""
 
     event = PlainField("Event ID", [DataRequired("Enter the ID of the event."), LABEL_LENGTH])
+    reason = PlainField("Reason", [DataRequired("Enter a reason."), REASON_LENGTH])
+
+
+class ImportVoidForm(PageForm):
+    """Why an import is voided."""
+
     reason = PlainField("Reason", [DataRequired("Enter a reason."), REASON_LENGTH])

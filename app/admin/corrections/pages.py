@@ -19,7 +19,7 @@ from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now
 
-__all__ = ["pages"]  # the factory imports the blueprint from here, once all its routes are registered
+__all__ = ["pages"]  # `import_pages` imports the blueprint from here, once these routes are registered
 
 _LONGEST = 255
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.accounts import queries as accounts
 from app.admin.actors import actor_for
-from app.admin.billing_runs.rehearsal_api import api
+from app.admin.corrections.import_api import api
 from app.admin.offline import schemas
 from app.admin.offline.schemas import (
     IssuedAnswer,

@@ -10,7 +10,7 @@ from flask import Response, request
 from app.accounts import queries as accounts
 from app.accounts.reads import VIEWED, audit_read
 from app.admin.actors import actor_for
-from app.admin.corrections.pages import pages
+from app.admin.corrections.import_pages import pages
 from app.admin.offline.forms import PaymentForm, TermsForm, VoidForm, WriteOffForm, build_payment_form
 from app.admin.offline.view import ALL, STATES, get_invoices_view
 from app.admin.org_pages import render_org_page

@@ -30,8 +30,8 @@ BEGIN
         outcome := 'again';
         RETURN;
     END IF;
-    outcome := CASE WHEN event.occurred_at < oldest THEN 'too_old'
-                    WHEN kind_of IN ('max', 'unique') AND NOT closed THEN 'period_open' ELSE 'voided' END;
+    outcome := usage_void_outcome(
+        occurred_at => event.occurred_at, oldest => oldest, aggregation => kind_of, closed => closed);
     IF outcome <> 'voided' THEN
         RETURN;
     END IF;
