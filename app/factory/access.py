@@ -99,6 +99,7 @@ ACCESS: dict[str, Rule] = {
     "invoices_api.explain_line": key("billing:read"),
     "invoices_api.list_invoices": key("billing:read"),
     "invoices_api.list_late": key("billing:read"),
+    "invoices_api.list_line_events": key("billing:read"),  # and usage:read
     "invoices_api.show_invoice": key("billing:read"),
     "invoices.invoice": VIEWER,
     "invoices.invoice_pdf": VIEWER,
