@@ -20,7 +20,7 @@ DECLARE
     "api_keys": ["revoked_at", "last_used_at", "last_used_address"],
     "audit_heads": ["seq", "hash"],
     "billing_records": ["state", "settled_at", "amount", "currency", "description", "refunded", "checkout_id",
-      "invoice_id", "transaction_id", "card_brand", "card_last4", "failure_code", "failure"],
+      "invoice_id", "transaction_id", "card_brand", "card_last4", "failure_code", "failure", "reversed_at", "reversed_for"],
     "checkouts": ["state", "session_id", "closed_at", "failure"],
     "dunnings": ["mails", "next_mail_at", "limited_at", "ended_at", "outcome"],
     "invitations": ["accepted_at", "revoked_at"],

@@ -99,6 +99,7 @@ ACCESS: dict[str, Rule] = {
     "invoices_api.explain_line": key("billing:read"),
     "invoices_api.list_invoices": key("billing:read"),
     "invoices_api.list_late": key("billing:read"),
+    "invoices_api.list_line_events": key("billing:read"),  # and usage:read
     "invoices_api.show_invoice": key("billing:read"),
     "invoices.invoice": VIEWER,
     "invoices.invoice_pdf": VIEWER,
@@ -150,6 +151,7 @@ ACCESS: dict[str, Rule] = {
     "admin.rehearsal": STAFF,
     "admin.rehearsal_csv": STAFF,
     "admin.replay_event": STAFF,
+    "admin.reverse_invoice_payment": STAFF,
     "admin.resume_org": STAFF,
     "admin.suspend_org": STAFF,
     "admin.void_invoice": STAFF,
@@ -169,6 +171,7 @@ ACCESS: dict[str, Rule] = {
     "admin_api.put_restriction": key("admin:write"),
     "admin_api.put_subscription": key("admin:write"),
     "admin_api.replay_event": key("admin:write"),
+    "admin_api.reverse_our_payment": key("admin:write"),
     "admin_api.show_import": key("admin:read"),
     "admin_api.show_org": key("admin:read"),
     "admin_api.top": key("admin:read"),

@@ -65,18 +65,26 @@ def sum_line_events(session: Session, span: LineSpan, aggregation: str) -> list[
     return [StandingFigures(row.standing, row.events, _pick(row, aggregation)) for row in rows]
 
 
+def list_line_events(
+    session: Session, span: LineSpan, after: tuple[datetime, UUID] | None, limit: int
+) -> Sequence[Row[Any]]:
+    """List the events of a line in the order of their time; `after` is the (occurred_at, key) of the last one seen.
+
+    Worked example: of events on 1, 2 and 3 May after the one of 1 May, at most one: that of 2 May.
+    """
+    after_at, after_key = after or (None, None)
+    return session.execute(_EVENTS, {**_name(span), "after_at": after_at, "after_key": after_key, "most": limit}).all()
+
+
 def iterate_line_events(session: Session, span: LineSpan) -> Iterator[Row[Any]]:
     """Yield the events of a line in the order of their time, read in pages so that memory stays constant."""
-    after_at: datetime | None = None
-    after_key: UUID | None = None
+    after: tuple[datetime, UUID] | None = None
     while True:
-        rows: Sequence[Row[Any]] = session.execute(
-            _EVENTS, {**_name(span), "after_at": after_at, "after_key": after_key, "most": _PAGE}
-        ).all()
+        rows = list_line_events(session, span, after, _PAGE)
         yield from rows
         if len(rows) < _PAGE:
             return
-        after_at, after_key = rows[-1].occurred_at, rows[-1].key
+        after = rows[-1].occurred_at, rows[-1].key
 
 
 def _name(span: LineSpan) -> dict[str, Any]:

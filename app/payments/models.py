@@ -18,7 +18,7 @@ from app.kit.db import Base
 
 PURPOSES = ("subscription", "card")
 CHECKOUT_STATES = ("opening", "open", "completed", "expired", "replaced", "failed")
-RECORD_STATES = ("pending", "completed", "failed", "refunded")
+RECORD_STATES = ("pending", "completed", "failed", "refunded", "reversed")
 REASONS = ("subscription_start", "subscription_renewal", "subscription_change", "usage", "one_off",
            "offline_invoice")  # fmt: skip
 _LIVE = text("deleted_at IS NULL")
@@ -214,7 +214,8 @@ class BillingRecord(Base):
     """One payment: written as pending before the call to Stripe, then updated from Stripe. Minor units.
 
     States only move forward: pending, failed, completed, refunded. A payment that staff recorded for an invoice of
-    ours (`offline_invoice_id`, with the bank's `reference`) is completed from the start, at the day it came.
+    ours (`offline_invoice_id`, with the bank's `reference`) is completed from the start, at the day it came; `reversed`
+    if it was recorded by mistake, `reversed_for` says why.
     """
 
     __tablename__ = "billing_records"
@@ -234,6 +235,12 @@ class BillingRecord(Base):
             name="offline",
         ),
         CheckConstraint("refunded BETWEEN 0 AND amount", name="refunded"),
+        CheckConstraint(
+            "num_nonnulls(reversed_at, reversed_for) = CASE state WHEN 'reversed' THEN 2 ELSE 0 END AND "
+            "(state <> 'reversed' OR offline_invoice_id IS NOT NULL)",
+            name="reversed",
+        ),
+        CheckConstraint("length(reversed_for) BETWEEN 1 AND 500", name="reversed_for"),
         # serves: the billing history of an org, newest first, by page
         Index(None, "org_id", "created_at", "id"),
         # serves: the payments of an invoice of ours
@@ -263,6 +270,8 @@ class BillingRecord(Base):
     failure: Mapped[str | None]
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+    reversed_at: Mapped[datetime | None]
+    reversed_for: Mapped[str | None]
 
 
 class Dunning(Base):

@@ -136,7 +136,7 @@ class BillingHistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
     `refunded` also finds payments of which only a part went back; their state stays `completed`.
     """
 
-    state: Literal["pending", "completed", "failed", "refunded"] | None = None
+    state: Literal["pending", "completed", "failed", "refunded", "reversed"] | None = None
     start: Instant | None = msgspec.field(default=None, name="from")
     end: Instant | None = msgspec.field(default=None, name="to")
     limit: Limit = 50
@@ -146,7 +146,8 @@ class BillingHistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
 class RecordOut(msgspec.Struct):
     """A payment. `refunded` is the part of `amount` that was returned, `credit_notes` are numbers.
 
-    `reference` is the bank's, of a payment of an invoice that we sent (`reason` is then `offline_invoice`).
+    `reference` is the bank's, of a payment of an invoice that we sent (`reason` is then `offline_invoice`). Such a
+    payment is `reversed` if we recorded it by mistake: no money came.
     """
 
     id: str

@@ -147,7 +147,7 @@ CREATE TABLE billing_records (
     id uuid CONSTRAINT pk_billing_records PRIMARY KEY,
     org_id uuid NOT NULL CONSTRAINT fk_billing_records_org_id_orgs REFERENCES orgs (id),
     state text NOT NULL CONSTRAINT ck_billing_records_state CHECK (
-        state IN ('pending', 'completed', 'failed', 'refunded')),
+        state IN ('pending', 'completed', 'failed', 'refunded', 'reversed')),
     reason text NOT NULL CONSTRAINT ck_billing_records_reason CHECK (
         reason IN ('subscription_start', 'subscription_renewal', 'subscription_change', 'usage', 'one_off',
                    'offline_invoice')),
@@ -166,13 +166,18 @@ CREATE TABLE billing_records (
     failure text,
     created_at timestamptz NOT NULL,
     settled_at timestamptz,
+    reversed_at timestamptz,
+    reversed_for text CONSTRAINT ck_billing_records_reversed_for CHECK (length(reversed_for) BETWEEN 1 AND 500),
     CONSTRAINT uq_billing_records_checkout_id UNIQUE (checkout_id),
     CONSTRAINT uq_billing_records_invoice_id UNIQUE (invoice_id),
     CONSTRAINT ck_billing_records_settled CHECK ((state = 'pending') = (settled_at IS NULL)),
     CONSTRAINT ck_billing_records_offline CHECK (
         (reason = 'offline_invoice') = (offline_invoice_id IS NOT NULL)
         AND (offline_invoice_id IS NULL OR num_nonnulls(checkout_id, invoice_id, transaction_id) = 0)),
-    CONSTRAINT ck_billing_records_refunded CHECK (refunded BETWEEN 0 AND amount)
+    CONSTRAINT ck_billing_records_refunded CHECK (refunded BETWEEN 0 AND amount),
+    CONSTRAINT ck_billing_records_reversed CHECK (
+        num_nonnulls(reversed_at, reversed_for) = CASE state WHEN 'reversed' THEN 2 ELSE 0 END
+        AND (state <> 'reversed' OR offline_invoice_id IS NOT NULL))
 );
 -- serves: the billing history of an org, newest first, by page
 CREATE INDEX ix_billing_records_org_id_created_at_id ON billing_records (org_id, created_at, id);

@@ -189,7 +189,7 @@ CREATE TRIGGER invoices_stay BEFORE UPDATE ON invoices FOR EACH ROW
     WHEN (OLD.state <> 'draft' AND OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION invoice_is_final();
 CREATE TRIGGER invoices_kept BEFORE DELETE ON invoices FOR EACH ROW EXECUTE FUNCTION invoice_is_final();
 CREATE TRIGGER issued_invoices_stay BEFORE UPDATE ON issued_invoices FOR EACH ROW
-    WHEN (OLD.state = 'void' OR NEW.paid < OLD.paid OR NEW.credited < OLD.credited OR
+    WHEN (OLD.state = 'void' OR NEW.credited < OLD.credited OR
           (OLD.invoice_id, OLD.org_id, OLD.number, OLD.series, OLD.ordinal, OLD.currency, OLD.total, OLD.issued_at,
            OLD.issued_on, OLD.due_on, OLD.due_at, OLD.time_zone, OLD.seller, OLD.buyer, OLD.lines)
           IS DISTINCT FROM

@@ -7,6 +7,7 @@ import html
 import io
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import text
 
@@ -82,3 +83,41 @@ def test_late_usage_is_told_apart_from_what_was_counted_in_time(scenario: Scenar
         ("no", "on an earlier line"), ("yes", ""),
     ]  # fmt: skip
     assert "come to exactly the quantity" in read(org, CALLS.format(late.id))
+
+
+def asks(org: Org, invoice_id: object, line: InvoiceLine, query: str = "", scopes: tuple[str, ...] = ()) -> Any:
+    path = f"/api/v1/invoices/{invoice_id}/lines/{line.id}/events{query}"
+    return org.scenario.client.get(path, headers=org.api(*scopes or ("billing:read", "usage:read")))
+
+
+def test_the_api_pages_through_the_same_events(scenario: Scenario) -> None:
+    org = on_pro(scenario, 49_000)
+    for used in ("11000", "500", "300"):
+        org.uses(used, meter=org.plan.meter, at=f"{scenario.clock.at:%Y-%m-%d %H:%M}")
+    voids(org, "500")
+    ends_and_closes(scenario, org)
+    [line] = [line for line in lines(scenario, org) if line.amount]
+    found, following = [], ""
+    while True:
+        page = asks(org, line.invoice_id, line, f"?limit=2{following}").json
+        assert len(page["events"]) <= 2
+        found += page["events"]
+        if page["next"] is None:
+            break
+        following = f"&next={page['next']}"
+    shown = [(each["id"], each["quantity"], "yes" if each["counted"] else "no", each["reason"] or "") for each in found]
+    assert shown == [(row["id"], row["quantity"], row["counted"], row["reason"]) for row in events_of(org, line)]
+    assert sum(Decimal(each["quantity"]) for each in found if each["counted"]) == line.quantity
+
+
+def test_a_lines_events_need_both_scopes_and_are_its_orgs_alone(scenario: Scenario) -> None:
+    org = on_pro(scenario, 60_000)
+    ends_and_closes(scenario, org)
+    [line] = [line for line in lines(scenario, org) if line.amount]
+    [bill] = invoices(scenario, org)
+    assert asks(org, bill.id, line).status_code == 200
+    for scope in ("billing:read", "usage:read"):
+        assert asks(org, bill.id, line, scopes=(scope,)).json["code"] == "scope_missing"
+    assert asks(scenario.org(), bill.id, line).status_code == 404
+    assert asks(org, line.id, line).status_code == 404
+    assert asks(org, bill.id, line, "?next=odd").status_code == 400

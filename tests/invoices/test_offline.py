@@ -172,7 +172,15 @@ def test_what_is_written_off_is_owed_no_more_and_can_still_be_paid(scenario: Sce
 
 @pytest.mark.parametrize(
     "change",
-    ["number = 'X-1'", "total = 1", "due_on = due_on + 1", "lines = '[]'", "buyer = '{}'", "paid = 0", "org_id = NULL"],
+    [
+        "number = 'X-1'",
+        "total = 1",
+        "due_on = due_on + 1",
+        "lines = '[]'",
+        "buyer = '{}'",
+        "credited = -1",
+        "org_id = NULL",
+    ],
 )
 def test_a_final_invoice_never_changes(scenario: Scenario, change: str) -> None:
     invoice_id = invoice(scenario.org())

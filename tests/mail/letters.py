@@ -43,6 +43,7 @@ CONTEXTS = {
     | {"lines": [("Pro plan, monthly, 1–31 Dec 2026", "$49.00"), ("API calls: 60,000", "$100.00")], "more": 2},
     "invoice_overdue": INVOICED | {"days": 7, "partly": True},
     "invoice_payment": INVOICED | {"amount": "$49.00", "paid_on": "10 December 2026", "left": "$100.00"},
+    "invoice_payment_reversed": INVOICED | {"amount": "$49.00", "paid_on": "10 December 2026", "left": "$100.00"},
     "invoice_void": INVOICED,
     "subscription_ended": MONEY | {"free": "the Free plan"},
 }

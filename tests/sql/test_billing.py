@@ -153,17 +153,17 @@ def test_invoice_is_final(sql: Sql, statement: str) -> None:
     [
         ("open", "UPDATE issued_invoices SET total = 1 WHERE invoice_id = %s"),
         ("open", "UPDATE issued_invoices SET number = 'D' WHERE invoice_id = %s"),
-        ("open", "UPDATE issued_invoices SET paid = 100 WHERE invoice_id = %s;"),
+        ("open", "UPDATE issued_invoices SET credited = 100 WHERE invoice_id = %s"),
         ("void", "UPDATE issued_invoices SET state = 'open', settled_at = NULL WHERE invoice_id = %s"),
         ("open", "DELETE FROM issued_invoices WHERE invoice_id = %s"),
     ],
 )
 def test_issued_invoice_is_final(sql: Sql, state: str, statement: str) -> None:
-    """What is paid only grows; nothing else of it changes, and a void one stays as it is."""
+    """What is credited only grows; nothing else of it changes, and a void one stays as it is."""
     invoice = issue(sql, sql.org(), state)
-    if "paid" in statement:
-        sql.rows("UPDATE issued_invoices SET paid = 200 WHERE invoice_id = %s", invoice)
-    assert "issued_invoice_is_final" in str(sql.fails(RESTRICT, statement.strip(";"), invoice).diag.context)
+    if "credited" in statement:
+        sql.rows("UPDATE issued_invoices SET credited = 200 WHERE invoice_id = %s", invoice)
+    assert "issued_invoice_is_final" in str(sql.fails(RESTRICT, statement, invoice).diag.context)
 
 
 def test_an_issued_invoice_is_paid_when_nothing_is_left_and_never_overpaid(sql: Sql) -> None:

@@ -15,6 +15,7 @@ from app.admin.offline.schemas import (
     OwedTotal,
     PaymentAnswer,
     PaymentRequest,
+    ReversalAnswer,
     SettleRequest,
     TermsAnswer,
     TermsRequest,
@@ -24,6 +25,7 @@ from app.invoices.offline.queries import IssuedFilter, get_issued, list_issued, 
 from app.invoices.offline.settle import void_invoice, write_off
 from app.invoices.offline.terms import set_terms_days
 from app.payments.offline.record import Payment, record_payment
+from app.payments.offline.reverse import reverse_payment
 from app.web.database import session, transaction
 from app.web.paging import encode_cursor, parse_time_id_cursor
 from app.web.runtime import business_now
@@ -65,6 +67,21 @@ def put_invoice_payment(request: PaymentRequest, invoice_id: UUID, payment_id: U
         actor = actor_for(get_issued(open_session, invoice_id).org_id)
         _, new = record_payment(open_session, invoice_id, payment, actor=actor, now=business_now())
         return PaymentAnswer(new, _out(get_issued(open_session, invoice_id)))
+
+
+@api.operation(
+    "POST", "/admin/invoices/<uuid:invoice_id>/payments/<uuid:payment_id>/reverse", request=SettleRequest,
+    response=ReversalAnswer, example=schemas.MISTAKE, answer=schemas.REVERSED,
+    summary="Reverse a payment of one of our invoices",
+    description="For a payment that was recorded by mistake. It stays in the history as `reversed`, the invoice is owed"
+    " again and its reminders continue. Repeating the call changes nothing. To record the right payment, use a new id.",
+)  # fmt: skip
+def reverse_our_payment(request: SettleRequest, invoice_id: UUID, payment_id: UUID) -> ReversalAnswer:
+    """The same as the form on the invoice's page."""
+    with transaction() as open_session:
+        actor = actor_for(get_issued(open_session, invoice_id).org_id)
+        done = reverse_payment(open_session, invoice_id, payment_id, request.reason, actor=actor, now=business_now())
+        return ReversalAnswer(done, _out(get_issued(open_session, invoice_id)))
 
 
 @api.operation(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
-from wtforms import HiddenField, IntegerField
+from wtforms import HiddenField, IntegerField, SelectField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 
 from app.admin.days import DayField
@@ -12,7 +13,10 @@ from app.invoices.offline.models import MOST_DAYS, IssuedInvoice
 from app.kit.errors import InvalidRequest
 from app.kit.ids import new_id, parse_id
 from app.kit.money import exponent, parse_price, to_major, to_minor
+from app.payments.models import BillingRecord
 from app.payments.offline.record import MOST_REFERENCE, Payment
+from app.portal.shell.issued import format_paid_on
+from app.statements.wording import format_amount
 from app.web.forms import REASON_LENGTH, PageForm, PlainField
 
 
@@ -63,6 +67,13 @@ class WriteOffForm(PageForm):
     write_off_reason = PlainField("Why it is written off", [DataRequired("Enter a reason."), REASON_LENGTH])
 
 
+class ReversalForm(PageForm):
+    """The payment that was recorded by mistake, and why it is reversed."""
+
+    reversed_payment = SelectField("Payment", validators=[InputRequired("Choose a payment.")])
+    reversal_reason = PlainField("Why it is reversed", [DataRequired("Enter a reason."), REASON_LENGTH])
+
+
 class TermsForm(PageForm):
     """Within how many days invoices are due."""
 
@@ -70,6 +81,21 @@ class TermsForm(PageForm):
         "Due within (days)",
         [InputRequired("Enter a number of days."), NumberRange(0, MOST_DAYS, f"Enter 0 to {MOST_DAYS} days.")],
     )
+
+
+def build_reversal_form(issued: IssuedInvoice, payments: Sequence[BillingRecord]) -> ReversalForm | None:
+    """The form with the payments that can be reversed; None if there are none."""
+    left = [row for row in payments if row.reversed_at is None]
+    choices = [(str(row.id), _describe_payment(row, issued.time_zone)) for row in left]
+    if not choices:
+        return None
+    form = ReversalForm()
+    form.reversed_payment.choices = choices
+    return form
+
+
+def _describe_payment(row: BillingRecord, zone: str) -> str:
+    return f"{format_amount(row.amount, row.currency)}, {format_paid_on(row, zone)}, {row.reference}"
 
 
 def build_payment_form(issued: IssuedInvoice) -> PaymentForm:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from flask import Response, request
+from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
 from app.accounts.reads import VIEWED, audit_read
 from app.admin.actors import actor_for
 from app.admin.corrections.import_pages import pages
-from app.admin.offline.forms import PaymentForm, TermsForm, VoidForm, WriteOffForm, build_payment_form
+from app.admin.offline.forms import (
+    PaymentForm,
+    ReversalForm,
+    TermsForm,
+    VoidForm,
+    WriteOffForm,
+    build_payment_form,
+    build_reversal_form,
+)
 from app.admin.offline.view import ALL, STATES, get_invoices_view
 from app.admin.org_pages import render_org_page
 from app.billing_runs.offline import issue_waiting
@@ -21,7 +32,9 @@ from app.invoices.offline.models import OPEN, IssuedInvoice
 from app.invoices.offline.queries import get_issued
 from app.invoices.offline.terms import set_terms_days
 from app.kit.errors import Conflict, InvalidRequest
+from app.kit.ids import parse_id
 from app.payments.offline.record import list_payments, record_payment
+from app.payments.offline.reverse import reverse_payment
 from app.portal.shell.issued import build_issued_view
 from app.statements.wording import format_amount
 from app.web.addresses import path_to
@@ -84,6 +97,27 @@ def record_invoice_payment(invoice_id: UUID) -> Response:
     else:
         flash_message("success" if new else "info", words if new else "This payment was recorded before.")
     return redirect_to("admin.invoice", invoice_id=invoice_id)
+
+
+@pages.post("/admin/invoices/<uuid:invoice_id>/reversals")
+def reverse_invoice_payment(invoice_id: UUID) -> Response:
+    """Reverse a payment that was recorded by mistake; the invoice is owed again."""
+    issued = get_issued(session(), invoice_id)
+    form = build_reversal_form(issued, list_payments(session(), issued.org_id, invoice_id))
+    if form is None:
+        flash_message("error", "There is no payment to reverse.")
+        return redirect_to("admin.invoice", invoice_id=invoice_id)
+    payment_id = parse_id(form.reversed_payment.data or "")
+    if not form.validate_on_submit() or payment_id is None:
+        return _page(issued, reversal_form=form, status=422)
+    reverse = partial(_reverse, payment_id)
+    return _settle(
+        issued, reverse, form.text("reversal_reason"), "The payment is reversed. Members are told what is due."
+    )  # fmt: skip
+
+
+def _reverse(payment_id: UUID, open_session: Session, invoice_id: UUID, reason: str, **more: Any) -> bool:
+    return reverse_payment(open_session, invoice_id, payment_id, reason, **more)
 
 
 @pages.post("/admin/invoices/<uuid:invoice_id>/void")
@@ -160,6 +194,7 @@ def _page(
     payment_form: PaymentForm | None = None,
     void_form: VoidForm | None = None,
     write_off_form: WriteOffForm | None = None,
+    reversal_form: ReversalForm | None = None,
     status: int = 200,
 ) -> Response:
     """The page, with the form that was refused in place of an empty one."""
@@ -173,4 +208,5 @@ def _page(
         payment_form=payment_form or build_payment_form(issued),
         void_form=void_form or VoidForm(),
         write_off_form=write_off_form or WriteOffForm(),
+        reversal_form=reversal_form or build_reversal_form(issued, payments),
     )

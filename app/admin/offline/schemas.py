@@ -73,6 +73,13 @@ class PaymentAnswer(msgspec.Struct):
     invoice: IssuedOut
 
 
+class ReversalAnswer(msgspec.Struct):
+    """Whether the payment was reversed by this call, and the invoice after it."""
+
+    reversed: bool
+    invoice: IssuedOut
+
+
 class SettleRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Why; recorded in the audit log."""
 
@@ -115,5 +122,7 @@ ISSUED_LIST = {
     "next": None,
 }
 PAID = {"recorded": True, "invoice": ISSUED}
+MISTAKE = {"reason": "Another customer's transfer"}
+REVERSED = {"reversed": True, "invoice": ISSUED}
 VOIDED = ISSUED | {"state": "void", "paid": 0, "amount_due": 0, "reason": "Wrong address"}
 WRITTEN = ISSUED | {"state": "written_off", "amount_due": 0, "reason": "Wrong address"}

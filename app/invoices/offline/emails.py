@@ -49,6 +49,18 @@ def queue_payment(
     notify(session, issued.org_id, "invoice_payment", facts, key=str(record_id), now=now, copies=True)
 
 
+def queue_reversal(
+    session: Session, issued: IssuedInvoice, record_id: UUID, *, amount: int, day: date, now: datetime
+) -> None:
+    """Queue the notice that a payment was recorded by mistake, and of what is due."""
+    facts = _build_facts(issued) | {
+        "amount": format_amount(amount, issued.currency),
+        "paid_on": format_day(day),
+        "left": format_amount(issued.remaining, issued.currency) if issued.state == OPEN else None,
+    }
+    notify(session, issued.org_id, "invoice_payment_reversed", facts, key=str(record_id), now=now, copies=True)
+
+
 def queue_void(session: Session, issued: IssuedInvoice, now: datetime) -> None:
     """Queue the notice that an invoice that was sent is void."""
     notify(

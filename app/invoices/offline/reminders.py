@@ -51,8 +51,16 @@ def send_due_email(session: Session, invoice_id: UUID, now: datetime) -> None:
         done = 1 + sum(at <= now for at in reminders)
         emails.queue_overdue(session, issued, done - 1, now)
     issued.mails = done
-    issued.next_mail_at = reminders[done - 1] if done <= len(reminders) else None
+    issued.next_mail_at = find_next_email(issued, now)
     session.flush()
+
+
+def find_next_email(issued: IssuedInvoice, now: datetime) -> datetime | None:
+    """When the next email about an open invoice is due; None after the last reminder."""
+    if issued.mails == 0:
+        return now
+    reminders = list_reminders(issued)
+    return reminders[issued.mails - 1] if issued.mails <= len(reminders) else None
 
 
 def list_reminders(issued: IssuedInvoice) -> list[datetime]:

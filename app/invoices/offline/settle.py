@@ -13,6 +13,7 @@ from app.invoices.models import InvoiceLine
 from app.invoices.offline import emails
 from app.invoices.offline.models import OPEN, PAID, VOID, WRITTEN_OFF, IssuedInvoice
 from app.invoices.offline.queries import get_issued, lock_issued
+from app.invoices.offline.reminders import find_next_email
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, FieldError, InvalidRequest
 from app.subscriptions.periods import lock_usage
@@ -34,6 +35,20 @@ def apply_payment(session: Session, issued: IssuedInvoice, amount: int, now: dat
     if amount == issued.remaining:
         _close(issued, PAID, now)
     issued.paid += amount
+    session.flush()
+    session.refresh(issued)
+
+
+def take_back_payment(session: Session, issued: IssuedInvoice, amount: int, now: datetime) -> None:
+    """Take a payment that was recorded by mistake off a locked invoice, in minor units, which is then owed again.
+
+    Its reminders go on where they stopped. One that had been written off before it was paid is written off again.
+    """
+    issued.paid -= amount
+    if issued.state == PAID and issued.reason is not None:
+        _close(issued, WRITTEN_OFF, now)
+    elif issued.state == PAID:
+        issued.state, issued.settled_at, issued.next_mail_at = OPEN, None, find_next_email(issued, now)
     session.flush()
     session.refresh(issued)
 

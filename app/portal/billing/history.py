@@ -78,6 +78,7 @@ _TONES = {
     "completed": ("good", "check"),
     "failed": ("bad", "cross"),
     "refunded": ("neutral", "arrow"),
+    "reversed": ("neutral", "ban"),
 }
 
 
@@ -141,7 +142,7 @@ def build_record_row(
         amount=wording.format_amount(record.amount, record.currency),
         refunded=f"{wording.format_amount(record.refunded, record.currency)} refunded" if record.refunded else None,
         card=describe_card(record),
-        note=record.failure if record.state == "failed" else None,
+        note=words.describe_record_note(record.state, record.failure),
         number=number or (invoice.number if invoice else None),
         pdf=invoice.pdf_url if invoice else None,
         pay=invoice.hosted_url if invoice and open_bill else None,

@@ -16,6 +16,7 @@ STATES = {
     "completed": "Paid",
     "failed": "Failed",
     "refunded": "Refunded",
+    "reversed": "Reversed",
 }
 _EVENTS = {
     "started": "{plan} started",
@@ -108,6 +109,13 @@ def describe_event(kind: str, plan: str) -> str:
 def describe_record_state(state: str, refunded: int, amount: int) -> str:
     """A billing record's state for display; a payment of which a part went back stays completed, and says so."""
     return "Partly refunded" if 0 < refunded < amount else STATES.get(state, state)
+
+
+def describe_record_note(state: str, failure: str | None) -> str | None:
+    """What is said beside a billing record: why it failed, or that it was recorded by mistake."""
+    if state == "reversed":
+        return "Recorded by mistake; no payment was received."
+    return failure if state == "failed" else None
 
 
 def format_exact_amount(minor: int, currency: str) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row
 
 from app.invoices.breakdown import Breakdown, read_breakdown, read_number
 from app.invoices.models import FEE, LATE, CreditNote, Invoice, InvoiceLine
@@ -12,6 +15,7 @@ from app.kit.money import ZERO, exponent, to_major
 from app.payments.models import StripeInvoice
 from app.payments.schemas import PlanHeld, Span
 from app.portal.invoices.discounts import net_amount
+from app.portal.invoices.explain.events import REASONS
 from app.portal.invoices.explain.explanation import list_formula
 from app.portal.invoices.lines import UsageLine
 from app.portal.invoices.schemas import (
@@ -19,6 +23,7 @@ from app.portal.invoices.schemas import (
     CreditNoteOut,
     ExplanationAnswer,
     InvoiceOut,
+    LineEventOut,
     RatedBy,
     UsageLineOut,
 )
@@ -147,4 +152,19 @@ def _build_terms(row: InvoiceLine) -> RatedBy:
         sources=terms.get("sources", {}),
         model=terms.get("model"),
         properties=terms.get("properties"),
+    )
+
+
+def build_line_event_out(event: Row[Any]) -> LineEventOut:
+    """An event behind a line, and whether the line counts it."""
+    reason = REASONS.get(event.standing)
+    return LineEventOut(
+        id=event.event_id,
+        occurred_at=event.occurred_at,
+        recorded_at=event.recorded_at,
+        source=event.source,
+        quantity=event.quantity,
+        value=event.item,
+        counted=reason is None,
+        reason=reason,  # type: ignore[arg-type]  # one of those that the schema names
     )

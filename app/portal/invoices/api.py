@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from uuid import UUID
 
-from app.accounts.guards import acting_org
+from app.accounts.guards import acting_org, caller, require_scope
 from app.invoices import queries
 from app.invoices.models import DROPPED, Invoice
 from app.kit.errors import NotFound
+from app.metering import line_events
 from app.portal.invoices import examples
-from app.portal.invoices.answers import build_explanation_answer, build_invoice_out
+from app.portal.invoices.answers import build_explanation_answer, build_invoice_out, build_line_event_out
+from app.portal.invoices.explain.events import find_span
 from app.portal.invoices.late_usage.answers import build_late_out
 from app.portal.invoices.late_usage.listing import list_late_usage
 from app.portal.invoices.lines import UsageLine, load_issued, load_lines, load_remote
@@ -20,6 +22,8 @@ from app.portal.invoices.schemas import (
     InvoicesAnswer,
     InvoicesQuery,
     LateUsageAnswer,
+    LineEventsAnswer,
+    LineEventsQuery,
 )
 from app.web.api import Api
 from app.web.database import session
@@ -76,12 +80,34 @@ def show_invoice(invoice_id: UUID) -> InvoiceOut:
 )  # fmt: skip
 def explain_line(invoice_id: UUID, line_id: UUID) -> ExplanationAnswer:
     """One line."""
-    org_id = acting_org()
+    return build_explanation_answer(_get_line(acting_org(), invoice_id, line_id))
+
+
+@api.operation(
+    "GET", "/invoices/<uuid:invoice_id>/lines/<uuid:line_id>/events", query=LineEventsQuery,
+    response=LineEventsAnswer, answer=examples.LINE_EVENTS, summary="List the events behind a line",
+    description="Each event of the line's period and meter, in the order of its time: whether the line counts it, and"
+    " why not. The same as the file on the line's page. A plan's fee has none. The key needs `usage:read`, too.",
+)  # fmt: skip
+def list_line_events(query: LineEventsQuery, invoice_id: UUID, line_id: UUID) -> LineEventsAnswer:
+    """The events of one line, paged."""
+    require_scope(caller(), "usage:read")
+    after = parse_time_id_cursor(query.next)
+    span = find_span(session(), _get_line(acting_org(), invoice_id, line_id))
+    rows = line_events.list_line_events(session(), span, after, query.limit + 1) if span else []
+    shown = rows[: query.limit]
+    following = (
+        encode_cursor(shown[-1].occurred_at.isoformat(), str(shown[-1].key)) if len(rows) > query.limit else None
+    )
+    return LineEventsAnswer([build_line_event_out(row) for row in shown], following)
+
+
+def _get_line(org_id: UUID, invoice_id: UUID, line_id: UUID) -> UsageLine:
     invoice = _get(org_id, invoice_id)
     rows = [row for row in queries.list_lines_of_invoices(session(), org_id, [invoice.id]) if row.id == line_id]
     if not rows:
         raise NotFound("There is no such line on this invoice.")
-    return build_explanation_answer(load_lines(session(), org_id, rows)[0])
+    return load_lines(session(), org_id, rows)[0]
 
 
 def _get(org_id: UUID, invoice_id: UUID) -> Invoice:

@@ -118,3 +118,28 @@ EXPLANATION = {
         "properties": {"unit_amount": "0.002"},
     },
 }
+LINE_EVENTS = {
+    "events": [
+        {
+            "id": "scan-7-page-3",
+            "occurred_at": "2026-11-21T09:30:00Z",
+            "recorded_at": "2026-11-21T09:30:01Z",
+            "source": "api",
+            "quantity": "1",
+            "value": None,
+            "counted": True,
+            "reason": None,
+        },
+        {
+            "id": "scan-7-page-4",
+            "occurred_at": "2026-11-21T09:31:00Z",
+            "recorded_at": "2026-12-02T10:00:00Z",
+            "source": "api",
+            "quantity": "1",
+            "value": None,
+            "counted": False,
+            "reason": "recorded later",
+        },
+    ],
+    "next": None,
+}

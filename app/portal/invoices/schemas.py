@@ -180,3 +180,33 @@ class ExplanationAnswer(msgspec.Struct):
     minimum: Decimal | None
     maximum: Decimal | None
     rated_by: RatedBy
+
+
+class LineEventsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """`next` is the cursor from the previous page."""
+
+    limit: Limit = 50
+    next: str | None = None
+
+
+class LineEventOut(msgspec.Struct):
+    """An event of a line's period. `counted`: it is in the line's quantity; otherwise `reason` says why not.
+
+    `value` is what a `unique` meter counts of it.
+    """
+
+    id: str
+    occurred_at: Instant
+    recorded_at: Instant
+    source: str
+    quantity: Decimal
+    value: str | None
+    counted: bool
+    reason: Literal["voided", "imported", "not billed", "on an earlier line", "recorded later"] | None
+
+
+class LineEventsAnswer(msgspec.Struct):
+    """Events in the order of their time; `next` is null on the last page."""
+
+    events: list[LineEventOut]
+    next: str | None

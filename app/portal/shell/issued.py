@@ -26,11 +26,12 @@ _OVERDUE, _PARTLY = ("Overdue", "bad", "alert"), ("Partly paid", "accent", "cloc
 
 @dataclass(frozen=True, slots=True)
 class PaymentRow:
-    """A payment that was recorded."""
+    """A payment that was recorded; `note` says that it was reversed."""
 
     day: str
     reference: str
     amount: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,13 @@ def describe_buyer(buyer: dict[str, Any]) -> str:
     return ", ".join([buyer["name"], *buyer["address"], *([buyer["tax_id"]] if buyer["tax_id"] else [])])
 
 
-def _build_payment(row: BillingRecord, zone: str) -> PaymentRow:
+def format_paid_on(row: BillingRecord, zone: str) -> str:
+    """The day a payment came."""
     paid_at = row.settled_at or row.created_at
-    day = format_date(paid_at.astimezone(ZoneInfo(zone)).date())
-    return PaymentRow(day, row.reference or "–", format_amount(row.amount, row.currency))
+    return format_date(paid_at.astimezone(ZoneInfo(zone)).date())
+
+
+def _build_payment(row: BillingRecord, zone: str) -> PaymentRow:
+    day = format_paid_on(row, zone)
+    note = "Reversed: recorded by mistake" if row.reversed_at else ""
+    return PaymentRow(day, row.reference or "–", format_amount(row.amount, row.currency), note)

@@ -1,5 +1,6 @@
 -- A payment, a checkout, a dunning and a Stripe event never return to an earlier state, and what a payment was about
--- stays as it was when it was made. A full refund that fails makes the payment completed again; staff may replay an event.
+-- stays as it was when it was made. A full refund that fails makes the payment completed again; what
+-- staff recorded by mistake is reversed for good; staff may replay an event.
 CREATE OR REPLACE FUNCTION states_only_move_forward() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   refused boolean;
@@ -7,9 +8,10 @@ BEGIN
   CASE TG_TABLE_NAME
     WHEN 'billing_records' THEN
       refused := CASE OLD.state
-        WHEN 'pending' THEN false
-        WHEN 'failed' THEN NEW.state = 'pending'
-        ELSE NEW.state NOT IN ('completed', 'refunded')
+        WHEN 'pending' THEN NEW.state = 'reversed'
+        WHEN 'failed' THEN NEW.state IN ('pending', 'reversed')
+        WHEN 'reversed' THEN true
+        ELSE NOT (NEW.state IN ('completed', 'refunded') OR (OLD.state = 'completed' AND NEW.state = 'reversed'))
           OR (NEW.amount, NEW.currency) IS DISTINCT FROM (OLD.amount, OLD.currency)
           OR (OLD.transaction_id IS NOT NULL AND NEW.transaction_id IS DISTINCT FROM OLD.transaction_id)
       END;

@@ -39,8 +39,8 @@ _NAMES = {
     EARLIER: "Counted on an earlier line of this period",
     LATER: "Recorded or voided later: on a later line",
 }
-_REASONS = {VOIDED: "voided", IMPORTED: "imported", UNBILLABLE: "not billed", EARLIER: "on an earlier line",
-            LATER: "recorded later"}  # fmt: skip
+REASONS = {VOIDED: "voided", IMPORTED: "imported", UNBILLABLE: "not billed", EARLIER: "on an earlier line",
+           LATER: "recorded later"}  # fmt: skip
 _SUMMED = frozenset({"sum", "count"})
 
 
@@ -97,7 +97,7 @@ def build_events_view(line: UsageLine, figures: Sequence[StandingFigures]) -> Ev
 def iterate_event_rows(session: Session, span: LineSpan) -> Iterator[tuple[Cell, ...]]:
     """Yield the file's rows: each event of the period, whether the line counts it, and why not."""
     for event in iterate_line_events(session, span):
-        reason = _REASONS.get(event.standing)
+        reason = REASONS.get(event.standing)
         yield (
             event.event_id, event.occurred_at, event.recorded_at, event.source, event.quantity, event.item,
             "no" if reason else "yes", reason,
