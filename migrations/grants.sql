@@ -4,7 +4,8 @@
 -- partitions need no grants and cannot be used to bypass the parent's.
 DO $$
 DECLARE
-  append_only CONSTANT text[] := ARRAY['usage_keys', 'usage_events', 'audit_entries', 'sign_in_log', 'issued_documents'];
+  append_only CONSTANT text[] := ARRAY['usage_keys', 'usage_events', 'audit_entries', 'sign_in_log', 'issued_documents',
+    'stripe_balance_movements'];
   -- personal data, removed by erasure and retention in the worker
   erasable CONSTANT text[] := ARRAY['event_details', 'audit_persons', 'sign_in_details'];
   read_only CONSTANT text[] := ARRAY['alembic_version', 'schema_functions', 'usage_counted'];
@@ -28,7 +29,8 @@ DECLARE
       "balance_amount", "settled_at", "replays", "error"],
     "invoice_lines": ["invoice_id", "stripe_item_id", "credit_note_id", "credits_line_id"],
     "invoices": ["state", "settled_at", "stripe_invoice_id"],
-    "issued_invoices": ["state", "paid", "credited", "reason", "settled_at", "mails", "next_mail_at"],
+    "issued_invoices": ["state", "paid", "credited", "reason", "settled_at", "written_off",
+      "written_off_at", "mails", "next_mail_at"],
     "number_series": ["last"],
     "stripe_inbox": ["state", "attempts", "error", "org_id", "settled_at", "replayed_at", "api_version", "livemode",
       "account", "object_type", "object_id", "customer_id", "source", "body"],

@@ -24,10 +24,9 @@ from app.kit.money import round_half_away
 from app.payments.locks import org_turn
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import InvoicePayment, Retrieved, sync_retrieved
-from app.payments.mirrors.sync_refund import RefundedPayment
-from app.stripe_gateway import Gateway, payments
+from app.stripe_gateway import Gateway, credit_notes, payments
+from app.stripe_gateway.credit_notes import FinalLine, NoteDraft, NoteLine, RemoteNote
 from app.stripe_gateway.errors import StripeAway
-from app.stripe_gateway.payments import FinalLine, NoteDraft, NoteLine, RemoteNote
 from app.web.database import discard_failed_transaction, transaction
 
 MEMO = "Usage corrected after the invoice was issued"
@@ -63,7 +62,7 @@ def issue_note(gw: Gateway | None, org_id: UUID, note_id: UUID, now: datetime) -
     if gw is None:
         return False
     with org_turn(gw, org_id):
-        remote = payments.find_credit_note(gw, pending.stripe_invoice_id, note_id)
+        remote = credit_notes.find_issued(gw, pending.stripe_invoice_id, note_id)
         if remote is None:
             paying = retrieve.invoice_only(gw, pending.stripe_invoice_id)
             if paying[0].status == "void":
@@ -92,7 +91,8 @@ def _issue(gw: Gateway, pending: PendingNote, paying: InvoicePayment) -> RemoteN
     invoice, _ = paying
     if invoice.status not in _CREDITABLE:
         raise Conflict(f"The invoice is {invoice.status} at Stripe: only open and paid ones can be credited.")
-    lines = {line.item_id: line for line in payments.list_final_lines(gw, pending.stripe_invoice_id) if line.item_id}
+    final = credit_notes.list_final_lines(gw, pending.stripe_invoice_id)
+    lines = {line.item_id: line for line in final if line.item_id}
     credited = [(lines[part.stripe_item_id], part) for part in pending.parts]
     total = sum(part.amount + _share_tax(line, part) for line, part in credited)
     paid = total - min(total, invoice.amount_remaining)
@@ -106,7 +106,7 @@ def _issue(gw: Gateway, pending: PendingNote, paying: InvoicePayment) -> RemoteN
         balance=paid - refund,
         memo=MEMO,
     )
-    return payments.issue_credit_note(gw, draft, key=f"credit-note-{pending.id}-{pending.replays}")
+    return credit_notes.issue(gw, draft, key=f"credit-note-{pending.id}-{pending.replays}")
 
 
 def _share_tax(line: FinalLine, part: Row[Any]) -> int:
@@ -128,12 +128,14 @@ def _count_refundable(gw: Gateway, paying: InvoicePayment) -> int:
 def _settle(gw: Gateway, pending: PendingNote, remote: RemoteNote, now: datetime) -> bool:
     """Mirror what the note changed at Stripe, as webhooks do, and mark it issued; audited."""
     paying = retrieve.invoice_only(gw, pending.stripe_invoice_id)
-    refunded = _retrieve_refunds(gw, paying) if remote.refunded else None
+    intent = paying[1]
+    refunded = retrieve.refunded_payment(gw, intent.id) if remote.refunded and intent is not None else None
+    changed = Retrieved(invoices=(paying,), credit_notes=(remote,), refund=refunded)
     settled = Settlement(
         remote.id, remote.number, remote.pdf_url, remote.due, remote.refunded, remote.paid - remote.refunded
     )
     with transaction() as session:
-        sync_retrieved(session, pending.org_id, Retrieved(invoices=(paying,), refund=refunded), now)
+        sync_retrieved(session, pending.org_id, changed, now)
         note = notes.get_note(session, pending.org_id, pending.id)
         if not notes.note_issued(session, note, settled, now):
             return False
@@ -141,14 +143,6 @@ def _settle(gw: Gateway, pending: PendingNote, remote: RemoteNote, now: datetime
               after={"number": settled.number, "currency": note.currency, "amount": note.amount,
                      "due": settled.due, "refund": settled.refund, "balance": settled.balance}, now=now)  # fmt: skip
         return True
-
-
-def _retrieve_refunds(gw: Gateway, paying: InvoicePayment) -> RefundedPayment | None:
-    intent = paying[1]
-    if intent is None:
-        return None
-    done = sum(each.amount for each in payments.list_refunds(gw, intent.id) if each.status == "succeeded")
-    return RefundedPayment(intent.id, done)
 
 
 def _drop(org_id: UUID, note_id: UUID, now: datetime) -> bool:

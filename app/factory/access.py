@@ -96,6 +96,10 @@ ACCESS: dict[str, Rule] = {
     "docs.problem": PUBLIC,
     "docs.problems": PUBLIC,
     "docs.style": PUBLIC,  # sandbox only
+    "statement_api.show_statement": key("billing:read"),
+    "statement.csv_file": VIEWER,
+    "statement.index": VIEWER,
+    "statement.pdf_file": VIEWER,
     "invoices_api.explain_line": key("billing:read"),
     "invoices_api.list_invoices": key("billing:read"),
     "invoices_api.list_late": key("billing:read"),

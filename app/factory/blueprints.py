@@ -12,6 +12,8 @@ from app.metering.corrections.api import api as metering_api
 from app.ops.clock_bar import bar as sandbox_bar
 from app.payments.overage_api import api as payments_api
 from app.payments.webhooks.views import webhooks
+from app.portal.account_statement.api import api as statement_api
+from app.portal.account_statement.pages import statement as statement_pages
 from app.portal.billing.views import billing
 from app.portal.dashboard.views import pages as portal_pages
 from app.portal.docs.views import docs as docs_pages
@@ -25,9 +27,11 @@ from app.subscriptions.api import api as subscriptions_api
 from app.web.api import Api
 
 PAGES: list[Blueprint] = [
-    accounts_pages, portal_pages, plan_pages, usage_pages, billing, invoice_pages, proof_pages, docs_pages, admin_pages,
-    webhooks, sandbox_bar,
+    accounts_pages, portal_pages, plan_pages, usage_pages, billing, statement_pages, invoice_pages, proof_pages,
+    docs_pages, admin_pages, webhooks, sandbox_bar,
 ]  # fmt: skip
 # Called by programs, which send no cookies and so no CSRF token.
 MACHINES: list[Blueprint] = [webhooks]
-APIS: list[Api] = [catalog_api, subscriptions_api, metering_api, payments_api, invoices_api, portal_api, admin_api]
+APIS: list[Api] = [
+    catalog_api, subscriptions_api, metering_api, payments_api, statement_api, invoices_api, portal_api, admin_api,
+]  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -119,22 +118,6 @@ def find_notes(session: Session, org_id: UUID, ids: Collection[UUID]) -> dict[UU
         return {}
     query = select(CreditNote).where(CreditNote.org_id == org_id, CreditNote.id.in_(ids))
     return {note.id: note for note in session.scalars(query)}
-
-
-def list_issued(session: Session, org_id: UUID, stripe_invoice_ids: Collection[str]) -> dict[str, list[CreditNote]]:
-    """List the issued notes on invoices at Stripe, by the invoice's id there."""
-    if not stripe_invoice_ids:
-        return {}
-    query = (
-        select(Invoice.stripe_invoice_id, CreditNote)
-        .join(CreditNote, CreditNote.invoice_id == Invoice.id)
-        .where(Invoice.org_id == org_id, Invoice.stripe_invoice_id.in_(stripe_invoice_ids), CreditNote.state == ISSUED)
-        .order_by(CreditNote.opened_at, CreditNote.id)
-    )
-    found: dict[str, list[CreditNote]] = defaultdict(list)
-    for stripe_id, note in session.execute(query):
-        found[stripe_id or ""].append(note)
-    return found
 
 
 def note_issued(session: Session, note: CreditNote, settled: Settlement, now: datetime) -> bool:

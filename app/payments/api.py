@@ -5,13 +5,13 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.accounts.guards import acting_org, caller
-from app.invoices.credit_notes import list_issued
 from app.invoices.offline.queries import find_issued
 from app.payments import examples, queries
 from app.payments.billing_summary import build_billing_answer, build_record_out, build_subscription_answer
 from app.payments.cancel import cancel_at_period_end, undo_cancel
 from app.payments.checkout.card_page import open_card_page
 from app.payments.checkout.open_checkout import AlreadyPaid, open_checkout
+from app.payments.mirrors.queries import list_credit_notes, list_refunds
 from app.payments.models import BillingRecord
 from app.payments.queries import RecordFilter
 from app.payments.schemas import (
@@ -120,10 +120,15 @@ def billing_history(query: BillingHistoryQuery) -> BillingHistoryAnswer:
     shown = rows[: query.limit]
     following = encode_cursor(shown[-1].created_at.isoformat(), str(shown[-1].id)) if len(rows) > query.limit else None
     numbers = _find_invoice_numbers(org_id, shown)
-    notes = list_issued(session(), org_id, [row.invoice_id for row in shown if row.invoice_id])
+    notes = list_credit_notes(session(), org_id, [row.invoice_id for row in shown if row.invoice_id])
+    refunded = [row.transaction_id for row in shown if row.transaction_id and row.refunded]
+    refunds = list_refunds(session(), org_id, refunded)
     records = [
         build_record_out(
-            row, numbers.get(row.offline_invoice_id or row.invoice_id), notes.get(row.invoice_id or "", ())
+            row,
+            numbers.get(row.offline_invoice_id or row.invoice_id),
+            notes.get(row.invoice_id or "", ()),
+            refunds.get(row.transaction_id or "", ()),
         )
         for row in shown
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -55,6 +56,13 @@ def find_by_transaction(session: Session, org_id: UUID, transaction_id: str) -> 
     """Find the org's record that a payment intent paid."""
     query = select(BillingRecord).where(BillingRecord.transaction_id == transaction_id)
     return session.scalars(query.where(BillingRecord.org_id == org_id)).first()
+
+
+def find_payers(session: Session, transaction_ids: Collection[str]) -> dict[str, UUID]:
+    """Find the orgs of some payment intents, as far as they paid one of our records."""
+    query = select(BillingRecord.transaction_id, BillingRecord.org_id)
+    found = session.execute(query.where(BillingRecord.transaction_id.in_(transaction_ids)))
+    return {transaction_id: org_id for transaction_id, org_id in found if transaction_id is not None}
 
 
 def complete(record: BillingRecord, *, at: datetime, transaction_id: str | None, card: Card | None) -> bool:

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
 from app.catalog.models import PlanVersion
-from app.invoices.models import CreditNote
 from app.kit.errors import DomainError, Unavailable
 from app.payments import queries
 from app.payments.gateway import get_gateway, payments_on
+from app.payments.mirrors.models import StripeCreditNote, StripeRefund
 from app.payments.models import BillingRecord, StripeCustomer
 from app.payments.schemas import (
     BillingAnswer,
@@ -24,6 +24,7 @@ from app.payments.schemas import (
     Overdue,
     PlanHeld,
     RecordOut,
+    RefundOut,
     SecondSubscriptionOut,
     Span,
     SubscriptionAnswer,
@@ -81,8 +82,10 @@ def build_billing_answer(session: Session, org_id: UUID, now: datetime) -> Billi
     return BillingAnswer(answer, card, upcoming, seconds, pays)
 
 
-def build_record_out(row: BillingRecord, number: str | None, notes: Sequence[CreditNote]) -> RecordOut:
-    """Build a billing record's response, with the number of its invoice and the credit notes on it."""
+def build_record_out(
+    row: BillingRecord, number: str | None, notes: Sequence[StripeCreditNote], refunds: Sequence[StripeRefund]
+) -> RecordOut:
+    """Build a billing record's response, with the number of its invoice, the credit notes on it, and its refunds."""
     return RecordOut(
         id=str(row.id),
         state=row.state,
@@ -96,7 +99,8 @@ def build_record_out(row: BillingRecord, number: str | None, notes: Sequence[Cre
         failure=row.failure,
         reference=row.reference,
         invoice_number=number,
-        credit_notes=[note.number or "" for note in notes],
+        credit_notes=[note.number for note in notes if note.voided_at is None],
+        refunds=[RefundOut(refund.amount, refund.created_at) for refund in refunds],
         created_at=row.created_at,
         settled_at=row.settled_at,
     )

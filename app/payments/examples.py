@@ -50,6 +50,7 @@ HISTORY = {
             "reference": None,
             "invoice_number": "TK-0001",
             "credit_notes": [],
+            "refunds": [],
             "created_at": "2026-11-21T11:58:00Z",
             "settled_at": "2026-11-21T12:00:00Z",
         }

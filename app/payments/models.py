@@ -172,6 +172,7 @@ class StripeInvoice(Base):
     """The mirror of an invoice; amounts in minor units. `due_at` is set if it is to be paid by hand.
 
     `lines` are Stripe's, before discounts and tax: description, amount, start, end, and `line`, the id of ours.
+    `payments` are those that came: id, amount, at, transaction. `uncollectible_at` stays when it is paid after all.
     """
 
     __tablename__ = "stripe_invoices"
@@ -207,6 +208,9 @@ class StripeInvoice(Base):
     starting_balance: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     ending_balance: Mapped[int | None] = mapped_column(BigInteger)
     lines: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
+    voided_at: Mapped[datetime | None]
+    uncollectible_at: Mapped[datetime | None]
+    payments: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     retrieved_at: Mapped[datetime]
 
 

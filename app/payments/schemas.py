@@ -143,8 +143,15 @@ class BillingHistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
     next: str | None = None
 
 
+class RefundOut(msgspec.Struct):
+    """A refund of a payment, and when it was made."""
+
+    amount: int
+    at: Instant
+
+
 class RecordOut(msgspec.Struct):
-    """A payment. `refunded` is the part of `amount` that was returned, `credit_notes` are numbers.
+    """A payment. `refunded` is the part of `amount` that was returned, by `refunds`; `credit_notes` are numbers.
 
     `reference` is the bank's, of a payment of an invoice that we sent (`reason` is then `offline_invoice`). Such a
     payment is `reversed` if we recorded it by mistake: no money came.
@@ -163,6 +170,7 @@ class RecordOut(msgspec.Struct):
     reference: str | None
     invoice_number: str | None
     credit_notes: list[str]
+    refunds: list[RefundOut]
     created_at: Instant
     settled_at: Instant | None
 

@@ -16,8 +16,9 @@ from stripe.params import (
 
 from app.stripe_gateway.errors import StripeMissing, StripeMisused
 from app.stripe_gateway.gateway import Gateway, validate_id
+from app.stripe_gateway.money_shapes import parse_balance_movement
 from app.stripe_gateway.shapes import ORG, parse_customer, parse_tax_id
-from app.stripe_gateway.types import Customer, TaxId
+from app.stripe_gateway.types import BalanceMovement, Customer, TaxId
 
 _CARD = "invoice_settings.default_payment_method"
 
@@ -62,6 +63,14 @@ def list_created(gw: Gateway, created_from: datetime | None = None) -> Iterator[
         params["created"] = {"gte": int(created_from.timestamp())}
     for raw in gw.pages(lambda v1, page: v1.customers.list(page), params):
         yield parse_customer(raw)
+
+
+def list_balance_movements(gw: Gateway, customer_id: str, after_id: str | None = None) -> list[BalanceMovement]:
+    """List what changed a customer's balance, all or since a change, in no fixed order. Raises `StripeMissing`."""
+    validate_id(customer_id)
+    params = {} if after_id is None else {"ending_before": after_id}
+    raw_rows = gw.pages(lambda v1, page: v1.customers.balance_transactions.list(customer_id, page), params)
+    return [parse_balance_movement(raw) for raw in raw_rows]
 
 
 def update_contact(

@@ -5,7 +5,16 @@ from __future__ import annotations
 from app.stripe_gateway import reading
 from app.stripe_gateway.reading import Raw
 from app.stripe_gateway.shapes import CHECKOUT, parse_discount, parse_expanded_card
-from app.stripe_gateway.types import Intent, InvoicePreview, Refund, RemoteInvoice, RemoteLine, SetupIntent
+from app.stripe_gateway.types import (
+    BalanceMovement,
+    Intent,
+    InvoicePreview,
+    ReceivedPayment,
+    Refund,
+    RemoteInvoice,
+    RemoteLine,
+    SetupIntent,
+)
 
 LINE = "tollkeeper_line"
 """The metadata of a line that is one of ours: its id."""
@@ -57,6 +66,9 @@ def parse_invoice(raw: Raw) -> RemoteInvoice:
         ending_balance=None if raw.get("ending_balance") is None else reading.amount(raw, "ending_balance"),
         discounts=tuple(parse_discount(each) for each in raw.get("discounts") or () if not isinstance(each, str)),
         lines=_parse_whole_list(raw),
+        voided_at=reading.moment_or_none(times, "voided_at"),
+        uncollectible_at=reading.moment_or_none(times, "marked_uncollectible_at"),
+        payments=_parse_payments(raw),
     )
 
 
@@ -112,6 +124,25 @@ def parse_refund(raw: Raw) -> Refund:
         amount=reading.amount(raw, "amount"),
         currency=reading.currency(raw),
         payment_intent_id=reading.object_id(raw, "payment_intent"),
+        created_at=reading.moment(raw, "created"),
+    )
+
+
+def parse_balance_movement(raw: Raw) -> BalanceMovement:
+    """Parse a transaction on a customer's balance; raises `StripeMisread`."""
+    customer_id = reading.object_id(reading.ensure_kind(raw, "customer_balance_transaction"), "customer")
+    if customer_id is None:
+        raise reading.misread("a balance transaction without a customer")
+    return BalanceMovement(
+        id=reading.text(raw, "id"),
+        customer_id=customer_id,
+        type=reading.text(raw, "type"),
+        amount=reading.amount(raw, "amount"),
+        currency=reading.currency(raw),
+        invoice_id=reading.object_id(raw, "invoice"),
+        credit_note_id=reading.object_id(raw, "credit_note"),
+        description=reading.text_or_none(raw, "description"),
+        created_at=reading.moment(raw, "created"),
     )
 
 
@@ -149,6 +180,23 @@ def _find_period(raw: Raw) -> tuple[tuple[Raw, str], tuple[Raw, str]]:
             period = reading.inner(line, "period")
             return (period, "start"), (period, "end")
     return (raw, "period_start"), (raw, "period_end")
+
+
+def _parse_payments(raw: Raw) -> tuple[ReceivedPayment, ...]:
+    """What has been paid so far, oldest first."""
+    paid = [entry for entry in reading.items(reading.inner(raw, "payments")) if reading.text(entry, "status") == "paid"]
+    return tuple(sorted((_parse_payment(entry) for entry in paid), key=lambda payment: (payment.at, payment.id)))
+
+
+def _parse_payment(entry: Raw) -> ReceivedPayment:
+    payment = reading.inner(entry, "payment")
+    by_intent = reading.text(payment, "type") == "payment_intent"
+    return ReceivedPayment(
+        id=reading.text(entry, "id"),
+        amount=reading.amount(entry, "amount_paid"),
+        at=reading.moment(reading.inner(entry, "status_transitions"), "paid_at"),
+        transaction_id=reading.object_id(payment, "payment_intent") if by_intent else None,
+    )
 
 
 def _find_payment_intent(raw: Raw) -> str | None:

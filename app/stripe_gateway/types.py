@@ -146,13 +146,24 @@ class RemoteLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceivedPayment:
+    """Money that came for an invoice; several may pay one. `transaction_id` is its payment intent, if it has one."""
+
+    id: str
+    amount: int
+    at: datetime
+    transaction_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteInvoice:
     """An invoice. The period is the subscription line's, else the invoice's own.
 
     `status`: draft, open, paid, void, uncollectible. `payment_intent_id` is the payment that paid it, else the one that
     will. `total` includes `tax`, and `discount` is taken off already. `own_id` is the id of ours that a draft was made
     under. `discounts` are known of a subscription's listed invoices only. The customer's balance before and after it is
-    below zero where it is a credit. `lines` is None where the answer has only some of them.
+    below zero where it is a credit. `lines` is None where the answer has only some of them. `uncollectible_at` stays
+    when a written-off invoice is paid or voided after all. `payments` are those that succeeded.
     """
 
     id: str
@@ -185,6 +196,9 @@ class RemoteInvoice:
     ending_balance: int | None = None
     lines: tuple[RemoteLine, ...] | None = None
     discounts: tuple[RemoteDiscount, ...] = ()
+    voided_at: datetime | None = None
+    uncollectible_at: datetime | None = None
+    payments: tuple[ReceivedPayment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +237,25 @@ class Refund:
     amount: int
     currency: str
     payment_intent_id: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceMovement:
+    """A change of a customer's balance: below zero it is credit for the next invoices. Never changed by Stripe.
+
+    `type` says what did it: an invoice, a credit note, or an `adjustment` by hand.
+    """
+
+    id: str
+    customer_id: str
+    type: str
+    amount: int
+    currency: str
+    invoice_id: str | None
+    credit_note_id: str | None
+    description: str | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,10 +138,70 @@ CREATE TABLE stripe_invoices (
     starting_balance bigint NOT NULL DEFAULT 0,
     ending_balance bigint,
     lines jsonb,
+    voided_at timestamptz,
+    uncollectible_at timestamptz,
+    payments jsonb NOT NULL DEFAULT '[]',
     retrieved_at timestamptz NOT NULL
 );
 -- serves: the invoices of an org, newest first
 CREATE INDEX ix_stripe_invoices_org_id_created_at ON stripe_invoices (org_id, created_at);
+
+CREATE TABLE stripe_credit_notes (
+    id text CONSTRAINT pk_stripe_credit_notes PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_stripe_credit_notes_org_id_orgs REFERENCES orgs (id),
+    invoice_id text NOT NULL,
+    own_id uuid,
+    number text NOT NULL,
+    status text NOT NULL CONSTRAINT ck_stripe_credit_notes_status CHECK (status IN ('issued', 'void')),
+    currency text NOT NULL CONSTRAINT ck_stripe_credit_notes_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    total bigint NOT NULL,
+    due bigint NOT NULL,
+    paid bigint NOT NULL,
+    outside bigint NOT NULL,
+    refunds jsonb NOT NULL,
+    pdf_url text,
+    created_at timestamptz NOT NULL,
+    voided_at timestamptz,
+    retrieved_at timestamptz NOT NULL,
+    CONSTRAINT ck_stripe_credit_notes_voided CHECK ((status = 'void') = (voided_at IS NOT NULL))
+);
+-- serves: the credit notes of an org's account, and those of some of its invoices
+CREATE INDEX ix_stripe_credit_notes_org_id_invoice_id ON stripe_credit_notes (org_id, invoice_id);
+
+CREATE TABLE stripe_refunds (
+    id text CONSTRAINT pk_stripe_refunds PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_stripe_refunds_org_id_orgs REFERENCES orgs (id),
+    transaction_id text NOT NULL,
+    amount bigint NOT NULL CONSTRAINT ck_stripe_refunds_amount CHECK (amount > 0),
+    currency text NOT NULL CONSTRAINT ck_stripe_refunds_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    status text NOT NULL CONSTRAINT ck_stripe_refunds_status CHECK (
+        status IN ('pending', 'requires_action', 'succeeded', 'failed', 'canceled')),
+    created_at timestamptz NOT NULL,
+    failed_at timestamptz,
+    retrieved_at timestamptz NOT NULL,
+    CONSTRAINT ck_stripe_refunds_failed CHECK ((status IN ('failed', 'canceled')) = (failed_at IS NOT NULL))
+);
+-- serves: the refunds of an org's account, and those of some of its payments
+CREATE INDEX ix_stripe_refunds_org_id_transaction_id ON stripe_refunds (org_id, transaction_id);
+
+CREATE TABLE stripe_balance_movements (
+    id text CONSTRAINT pk_stripe_balance_movements PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_stripe_balance_movements_org_id_orgs REFERENCES orgs (id),
+    customer_id text NOT NULL
+        CONSTRAINT fk_stripe_balance_movements_customer_id_stripe_customers REFERENCES stripe_customers (id),
+    type text NOT NULL,
+    amount bigint NOT NULL CONSTRAINT ck_stripe_balance_movements_amount CHECK (amount <> 0),
+    currency text NOT NULL CONSTRAINT ck_stripe_balance_movements_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    invoice_id text,
+    credit_note_id text,
+    description text,
+    created_at timestamptz NOT NULL
+);
+-- serves: the movements of an org's account
+CREATE INDEX ix_stripe_balance_movements_org_id_created_at ON stripe_balance_movements (org_id, created_at);
+-- serves: the movements that an invoice brought
+CREATE INDEX ix_stripe_balance_movements_invoice_id ON stripe_balance_movements (invoice_id)
+    WHERE invoice_id IS NOT NULL;
 
 CREATE TABLE billing_records (
     id uuid CONSTRAINT pk_billing_records PRIMARY KEY,
@@ -262,6 +322,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     drop_functions(op.get_bind(), "payments")
     op.execute(
-        "DROP TABLE stripe_cursors, stripe_inbox, dunnings, billing_records, stripe_invoices, stripe_subscriptions,"
+        "DROP TABLE stripe_cursors, stripe_inbox, dunnings, billing_records, stripe_balance_movements, stripe_refunds,"
+        " stripe_credit_notes, stripe_invoices, stripe_subscriptions,"
         " checkouts, stripe_prices, customer_attempts, stripe_customers"
     )

@@ -153,6 +153,8 @@ CREATE TABLE issued_invoices (
     remaining bigint GENERATED ALWAYS AS (total - paid - credited) STORED,
     reason text CONSTRAINT ck_issued_invoices_reason CHECK (length(reason) BETWEEN 1 AND 500),
     settled_at timestamptz,
+    written_off bigint,
+    written_off_at timestamptz,
     mails integer NOT NULL DEFAULT 0 CONSTRAINT ck_issued_invoices_mails CHECK (mails >= 0),
     next_mail_at timestamptz,
     CONSTRAINT uq_issued_invoices_number UNIQUE (number),
@@ -162,6 +164,8 @@ CREATE TABLE issued_invoices (
     CONSTRAINT ck_issued_invoices_all_paid CHECK ((state = 'paid') = (remaining = 0 AND state <> 'void')),
     CONSTRAINT ck_issued_invoices_void CHECK (state <> 'void' OR paid + credited = 0),
     CONSTRAINT ck_issued_invoices_explained CHECK (state NOT IN ('void', 'written_off') OR reason IS NOT NULL),
+    CONSTRAINT ck_issued_invoices_written_off CHECK (
+        num_nonnulls(written_off, written_off_at) <> 1 AND (state <> 'written_off' OR written_off IS NOT NULL)),
     CONSTRAINT ck_issued_invoices_next_mail CHECK (next_mail_at IS NULL OR state = 'open')
 );
 -- serves: the invoices of an org, newest first

@@ -135,7 +135,7 @@ def picture(session: Session, org: Org) -> Picture:
         "inbox": sorted({row.state for row in _rows(session, InboxEvent, org.id)}),
         "customer": _facts(session, StripeCustomer, org, _IDS | {"email", "card_id"}),
         "subscription": _facts(session, StripeSubscription, org, _IDS | {"item_id", "price_id", "latest_invoice_id"}),
-        "invoices": _facts(session, StripeInvoice, org, _IDS | {"number", "hosted_url", "pdf_url", "lines"}),
+        "invoices": _facts(session, StripeInvoice, org, _IDS | _TEXTS),
         "records": _facts(session, BillingRecord, org, _IDS | {"description", "checkout_id", "invoice_id"}),
         "checkouts": [each.state for each in _rows(session, Checkout, org.id)],
         "running dunnings": [each.id for each in _rows(session, Dunning, org.id) if each.ended_at is None],
@@ -161,6 +161,7 @@ def picture(session: Session, org: Org) -> Picture:
     }  # fmt: skip
 
 
+_TEXTS = frozenset({"number", "hosted_url", "pdf_url", "lines", "payments"})
 _IDS = frozenset({"id", "org_id", "customer_id", "subscription_id", "stripe_subscription_id", "transaction_id",
                   "retrieved_at"})  # fmt: skip
 

@@ -75,9 +75,14 @@ def line(start: int, end: int, *, proration: bool = False) -> dict[str, Any]:
 
 
 def payment(intent: str, status: str, *, default: bool) -> dict[str, Any]:
+    paid = status == "paid"
     return {
+        "id": "inpay_1",
         "object": "invoice_payment",
+        "amount_paid": 4900 if paid else None,
+        "currency": "usd",
         "status": status,
+        "status_transitions": {"canceled_at": None, "paid_at": 1_760_000_001 if paid else None},
         "is_default": default,
         "payment": {"type": "payment_intent", "payment_intent": intent},
     }
@@ -115,7 +120,12 @@ def invoice(**more: Any) -> dict[str, Any]:
         "hosted_invoice_url": "https://invoice.stripe.com/i/1",
         "invoice_pdf": None,
         "created": 1_760_000_000,
-        "status_transitions": {"finalized_at": 1_760_000_000, "paid_at": 1_760_000_001},
+        "status_transitions": {
+            "finalized_at": 1_760_000_000,
+            "paid_at": 1_760_000_001,
+            "voided_at": None,
+            "marked_uncollectible_at": None,
+        },
         **more,
     }
 

@@ -35,6 +35,7 @@ class IssuedInvoice(Base):
     A trigger keeps number, days, amounts, `seller`, `buyer` and `lines` as they are; only state, what is paid or
     credited and the next email change. It is due to the end of `due_on` in the zone it was
     issued in: `due_at`. `reason` is that of a void, or of writing it off; `settled_at` is when it was open no more.
+    `written_off` is what was given up at `written_off_at`, also of what was paid after all.
     """
 
     __tablename__ = "issued_invoices"
@@ -53,6 +54,10 @@ class IssuedInvoice(Base):
         CheckConstraint("(state = 'paid') = (remaining = 0 AND state <> 'void')", name="all_paid"),
         CheckConstraint("state <> 'void' OR paid + credited = 0", name="void"),
         CheckConstraint("state NOT IN ('void', 'written_off') OR reason IS NOT NULL", name="explained"),
+        CheckConstraint(
+            "num_nonnulls(written_off, written_off_at) <> 1 AND (state <> 'written_off' OR written_off IS NOT NULL)",
+            name="written_off",
+        ),
         CheckConstraint("next_mail_at IS NULL OR state = 'open'", name="next_mail"),
         UniqueConstraint("number"),
         UniqueConstraint("series", "ordinal"),
@@ -87,6 +92,8 @@ class IssuedInvoice(Base):
     remaining: Mapped[int] = mapped_column(BigInteger, Computed("total - paid - credited", persisted=True))
     reason: Mapped[str | None]
     settled_at: Mapped[datetime | None]
+    written_off: Mapped[int | None] = mapped_column(BigInteger)
+    written_off_at: Mapped[datetime | None]
     mails: Mapped[int] = mapped_column(server_default=text("0"))
     next_mail_at: Mapped[datetime | None]
 

@@ -95,6 +95,7 @@ def write_off(session: Session, invoice_id: UUID, reason: str, *, actor: Actor, 
     if issued.state != OPEN:
         raise Conflict(f"Only an open invoice can be written off, and {issued.number} is {_describe(issued)}.")
     issued.reason = reason
+    issued.written_off, issued.written_off_at = issued.remaining, now
     _close(issued, WRITTEN_OFF, now)
     session.flush()
     _audit(session, issued, "invoice.written_off", actor, now)

@@ -6,7 +6,7 @@ Event handlers and reconciliation share this: an event only hints that an object
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -15,14 +15,28 @@ from sqlalchemy.orm import Session
 
 from app.payments import queries
 from app.payments.locks import ensure_no_transaction
+from app.payments.mirrors.sync_balance import (
+    compute_known_balance,
+    find_newest_movement,
+    sync_balance_movements,
+)
 from app.payments.mirrors.sync_checkout import sync_checkout
+from app.payments.mirrors.sync_credit_note import sync_credit_note
 from app.payments.mirrors.sync_customer import sync_customer
 from app.payments.mirrors.sync_invoice import sync_invoice
 from app.payments.mirrors.sync_refund import RefundedPayment, sync_refund
 from app.payments.mirrors.sync_subscription import mirror_subscription, update_dunning
 from app.payments.models import StripeCustomer, StripeSubscription
-from app.stripe_gateway import Gateway, customers, invoices, payments, subscriptions
-from app.stripe_gateway.types import CheckoutSession, Customer, Intent, RemoteInvoice, RemoteSubscription
+from app.stripe_gateway import Gateway, credit_notes, customers, invoices, payments, subscriptions
+from app.stripe_gateway.credit_notes import RemoteNote
+from app.stripe_gateway.types import (
+    BalanceMovement,
+    CheckoutSession,
+    Customer,
+    Intent,
+    RemoteInvoice,
+    RemoteSubscription,
+)
 from app.subscriptions.states import LATE
 from app.web.database import end_read_transaction
 from app.web.database import session as reading
@@ -39,6 +53,8 @@ class Retrieved:
     invoices: tuple[InvoicePayment, ...] = ()
     checkout: CheckoutSession | None = None
     refund: RefundedPayment | None = None
+    credit_notes: tuple[RemoteNote, ...] = ()
+    movements: tuple[BalanceMovement, ...] = ()
 
 
 def sync_retrieved(session: Session, org_id: UUID, retrieved: Retrieved, now: datetime) -> None:
@@ -47,6 +63,7 @@ def sync_retrieved(session: Session, org_id: UUID, retrieved: Retrieved, now: da
         sync_checkout(session, org_id, retrieved.checkout, now)
     if retrieved.customer is not None:
         sync_customer(session, org_id, retrieved.customer, now)
+    sync_balance_movements(session, org_id, retrieved.movements)
     mirrors = [mirror_subscription(session, org_id, subscription, now) for subscription in retrieved.subscriptions]
     for invoice, intent in retrieved.invoices:
         sync_invoice(session, org_id, invoice, now, intent=intent)
@@ -54,6 +71,8 @@ def sync_retrieved(session: Session, org_id: UUID, retrieved: Retrieved, now: da
         update_dunning(session, mirror, now)  # last: its emails tell what became of the invoices
     if retrieved.refund is not None:
         sync_refund(session, org_id, retrieved.refund, now)
+    for note in retrieved.credit_notes:
+        sync_credit_note(session, org_id, note, now)
 
 
 def describe_unapplied(session: Session, retrieved: Retrieved) -> str | None:
@@ -100,6 +119,42 @@ def invoice_only(gw: Gateway, invoice_id: str) -> InvoicePayment:
     ensure_no_transaction()
     remote = invoices.retrieve(gw, invoice_id)
     return remote, payments.retrieve_intent(gw, remote.payment_intent_id) if remote.payment_intent_id else None
+
+
+def credit_note(gw: Gateway, note_id: str) -> Retrieved:
+    """Retrieve a credit note with its invoice."""
+    ensure_no_transaction()
+    note = credit_notes.retrieve(gw, note_id)
+    return replace(invoice(gw, note.invoice_id), credit_notes=(note,))
+
+
+def refund_of(gw: Gateway, payment_intent: str) -> Retrieved:
+    """Retrieve all refunds of a payment with its invoice."""
+    ensure_no_transaction()
+    refunded = refunded_payment(gw, payment_intent)
+    invoice_id = payments.find_invoice_id(gw, payment_intent)
+    return replace(invoice(gw, invoice_id) if invoice_id else Retrieved(), refund=refunded)
+
+
+def refunded_payment(gw: Gateway, payment_intent: str) -> RefundedPayment:
+    """Retrieve all refunds of a payment."""
+    return RefundedPayment(payment_intent, tuple(payments.list_refunds(gw, payment_intent)))
+
+
+def with_movements(gw: Gateway, retrieved: Retrieved) -> Retrieved:
+    """Add the movements of a retrieved customer's balance since those that are mirrored; all, if any are missing.
+
+    The log of events names none of them, and two can cancel each other out, so that the balance alone does not tell.
+    """
+    customer = retrieved.customer
+    if customer is None or customer.deleted:
+        return retrieved
+    newest, known = find_newest_movement(reading(), customer.id), compute_known_balance(reading(), customer.id)
+    end_read_transaction()
+    movements = customers.list_balance_movements(gw, customer.id, newest)
+    if known + sum(movement.amount for movement in movements) != customer.balance and newest is not None:
+        movements = customers.list_balance_movements(gw, customer.id)
+    return replace(retrieved, movements=tuple(movements))
 
 
 def has_another_card(remote: RemoteSubscription) -> bool:

@@ -17,7 +17,7 @@ from app.payments.dunning import emails
 from app.payments.errors import NotOurs
 from app.payments.mirrors.retrieved import mark_retrieved
 from app.payments.models import BillingRecord, StripeInvoice, StripeSubscription
-from app.stripe_gateway.types import Intent, RemoteInvoice, RemoteLine
+from app.stripe_gateway.types import Intent, ReceivedPayment, RemoteInvoice, RemoteLine
 
 REASONS = {
     "subscription_create": "subscription_start",
@@ -84,6 +84,8 @@ def _copy_fields(mirror: StripeInvoice, remote: RemoteInvoice, now: datetime) ->
     mirror.due_at = remote.due_at
     mirror.hosted_url, mirror.pdf_url = remote.hosted_url, remote.pdf_url
     mirror.finalized_at, mirror.paid_at = remote.finalized_at, remote.paid_at
+    mirror.voided_at, mirror.uncollectible_at = remote.voided_at, remote.uncollectible_at
+    mirror.payments = [_store_payment(payment) for payment in remote.payments]
     mirror.discount = remote.discount
     mirror.starting_balance, mirror.ending_balance = remote.starting_balance, remote.ending_balance
     if remote.lines is not None:
@@ -99,6 +101,11 @@ def _store_line(line: RemoteLine) -> dict[str, Any]:
         "end": line.period_end.isoformat(),
         "line": str(line.own_id) if line.own_id else None,
     }
+
+
+def _store_payment(payment: ReceivedPayment) -> dict[str, Any]:
+    at = payment.at.isoformat()
+    return {"id": payment.id, "amount": payment.amount, "at": at, "transaction": payment.transaction_id}
 
 
 def _ensure_record(session: Session, org_id: UUID, remote: RemoteInvoice) -> BillingRecord:

@@ -11,18 +11,21 @@ from sqlalchemy import select
 
 from app.accounts import queries as accounts
 from app.payments import cursors
+from app.payments.billing_records import find_payers
 from app.payments.models import StripeCustomer
 from app.payments.reconciliation.compare_with_stripe import (
     MirroredObject,
+    build_credit_note,
     build_customer,
     build_invoice,
+    build_refund,
     build_subscription,
     find_own_card,
 )
 from app.payments.webhooks.envelope import Envelope, find_customer_id
-from app.stripe_gateway import Gateway, customers, invoices, subscriptions
+from app.stripe_gateway import Gateway, credit_notes, customers, invoices, payments, subscriptions
 from app.stripe_gateway.errors import StripeMissing
-from app.stripe_gateway.types import Customer
+from app.stripe_gateway.types import Customer, Refund
 from app.web.database import transaction
 
 
@@ -33,13 +36,17 @@ class ChangedObjects:
     customers: set[str] = field(default_factory=set)
     subscriptions: set[str] = field(default_factory=set)
     invoices: set[str] = field(default_factory=set)
+    credit_notes: set[str] = field(default_factory=set)
+    refunds: set[str] = field(default_factory=set)
 
     def add(self, event: Envelope) -> None:
         """Add the object of an event and its customer."""
         customer_id, about = find_customer_id(event.data), event.data.object
         if customer_id is not None:
             self.customers.add(customer_id)
-        ids = {"subscription": self.subscriptions, "invoice": self.invoices}.get(str(about.get("object")))
+        by_kind = {"subscription": self.subscriptions, "invoice": self.invoices, "credit_note": self.credit_notes,
+                   "refund": self.refunds}  # fmt: skip
+        ids = by_kind.get(str(about.get("object")))
         if ids is not None and isinstance(about.get("id"), str):
             ids.add(str(about["id"]))
 
@@ -81,6 +88,21 @@ def list_changed(gw: Gateway, changed: ChangedObjects, unknown: UnknownCustomers
             invoice = invoices.retrieve(gw, invoice_id)
             if invoice.customer_id in orgs:
                 yield build_invoice(orgs[invoice.customer_id], invoice)
+    for note_id in sorted(changed.credit_notes):
+        with suppress(StripeMissing):
+            note = credit_notes.retrieve(gw, note_id)
+            if note.customer_id in orgs:
+                yield build_credit_note(orgs[note.customer_id], note)
+    yield from list_refunds_of_ours([payments.retrieve_refund(gw, refund_id) for refund_id in sorted(changed.refunds)])
+
+
+def list_refunds_of_ours(refunds: Sequence[Refund]) -> Iterator[MirroredObject]:
+    """List those of some refunds that went back from a payment of ours: a refund may name no customer."""
+    with transaction() as session:
+        owners = find_payers(session, [refund.payment_intent_id for refund in refunds if refund.payment_intent_id])
+    for refund in refunds:
+        if refund.payment_intent_id in owners:
+            yield build_refund(owners[refund.payment_intent_id], refund)
 
 
 def _retrieve_customer(gw: Gateway, org_id: UUID, customer_id: str) -> MirroredObject:

@@ -1,4 +1,4 @@
-"""Compares a customer, subscription or invoice at Stripe with its mirror, and syncs what differs."""
+"""Compares an object at Stripe with its mirror, and syncs what differs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from app.kit.errors import DomainError
 from app.payments import billing_records, queries
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
+from app.payments.mirrors.models import StripeCreditNote, StripeRefund
 from app.payments.mirrors.retrieve import Retrieved
+from app.payments.mirrors.sync_balance import compute_known_balance, count_unexplained
 from app.payments.models import StripeCustomer, StripeInvoice, StripeSubscription
 from app.payments.payment_methods.default_payment_method import retrieve_and_align_customer
 from app.payments.reconciliation import drift_report
 from app.payments.reconciliation.drift_report import Fields, StripeDifference
-from app.stripe_gateway import Gateway
+from app.stripe_gateway import Gateway, payments
+from app.stripe_gateway.credit_notes import RemoteNote
 from app.stripe_gateway.errors import StripeAway
-from app.stripe_gateway.types import Card, Customer, RemoteInvoice, RemoteSubscription
+from app.stripe_gateway.types import Card, Customer, Refund, RemoteInvoice, RemoteSubscription
 from app.web.database import transaction
 
 log = structlog.get_logger()
@@ -52,6 +55,16 @@ def build_subscription(org_id: UUID, remote: RemoteSubscription) -> MirroredObje
 def build_invoice(org_id: UUID, remote: RemoteInvoice) -> MirroredObject:
     """An invoice as retrieved."""
     return MirroredObject(org_id, "invoice", remote.id, _compare_invoice(remote))
+
+
+def build_credit_note(org_id: UUID, remote: RemoteNote) -> MirroredObject:
+    """A credit note as retrieved."""
+    return MirroredObject(org_id, "credit_note", remote.id, _compare_credit_note(remote))
+
+
+def build_refund(org_id: UUID, remote: Refund) -> MirroredObject:
+    """A refund of a payment of ours as retrieved."""
+    return MirroredObject(org_id, "refund", remote.id, _compare_refund(remote))
 
 
 def repair(gw: Gateway, item: MirroredObject, now: datetime) -> list[StripeDifference]:
@@ -86,9 +99,15 @@ def _sync_and_compare(gw: Gateway, item: MirroredObject, now: datetime) -> Field
 
 
 _RETRIEVE: dict[str, Callable[[Gateway, UUID, str], Retrieved]] = {
-    "customer": retrieve_and_align_customer,
+    "customer": lambda gw, org_id, stripe_id: retrieve.with_movements(
+        gw, retrieve_and_align_customer(gw, org_id, stripe_id)
+    ),
     "subscription": lambda gw, _, stripe_id: retrieve.subscription(gw, stripe_id),
     "invoice": lambda gw, _, stripe_id: retrieve.invoice(gw, stripe_id),
+    "credit_note": lambda gw, _, stripe_id: retrieve.credit_note(gw, stripe_id),
+    "refund": lambda gw, _, stripe_id: retrieve.refund_of(
+        gw, payments.retrieve_refund(gw, stripe_id).payment_intent_id or ""
+    ),
 }
 
 
@@ -97,6 +116,10 @@ def _compare_retrieved(item: MirroredObject, retrieved: Retrieved) -> Callable[[
         return _compare_customer(item.id, retrieved.customer, find_own_card(retrieved.subscriptions))
     if item.kind == "subscription":
         return _compare_subscription(retrieved.subscriptions[0])
+    if item.kind == "credit_note":
+        return _compare_credit_note(retrieved.credit_notes[0])
+    if item.kind == "refund" and retrieved.refund is not None:
+        return _compare_refund(next(refund for refund in retrieved.refund.refunds if refund.id == item.id))
     return _compare_invoice(retrieved.invoices[0][0])
 
 
@@ -110,7 +133,9 @@ def _compare_customer(customer_id: str, remote: Customer | None, own_card: Card 
         mirror = session.get(StripeCustomer, customer_id)
         if mirror is None or remote is None:
             return [("existence", "missing", "there")]
-        return drift_report.compare_customer(mirror, remote, remote.card or own_card)
+        differing = drift_report.compare_customer(mirror, remote, remote.card or own_card)
+        known, unexplained = compute_known_balance(session, customer_id), count_unexplained(session, mirror.org_id)
+        return differing + drift_report.compare_movements(known, unexplained, remote)
 
     return fields
 
@@ -121,6 +146,14 @@ def _compare_subscription(remote: RemoteSubscription) -> Callable[[Session], Fie
         return drift_report.compare_subscription(session.get(StripeSubscription, remote.id), remote, known_price=known)
 
     return fields
+
+
+def _compare_credit_note(remote: RemoteNote) -> Callable[[Session], Fields]:
+    return lambda session: drift_report.compare_credit_note(session.get(StripeCreditNote, remote.id), remote)
+
+
+def _compare_refund(remote: Refund) -> Callable[[Session], Fields]:
+    return lambda session: drift_report.compare_refund(session.get(StripeRefund, remote.id), remote)
 
 
 def _compare_invoice(remote: RemoteInvoice) -> Callable[[Session], Fields]:

@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from app.payments.mirrors.models import StripeCreditNote, StripeRefund
 from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, StripeSubscription
-from app.stripe_gateway.types import Card, Customer, RemoteInvoice, RemoteSubscription
+from app.stripe_gateway.credit_notes import RemoteNote
+from app.stripe_gateway.types import Card, Customer, Refund, RemoteInvoice, RemoteSubscription
 from app.subscriptions.states import KEPT
 
 _SUBSCRIPTION = ("status", "price_id", "period_start", "period_end", "anchor_at", "cancel_at",
                  "cancel_at_period_end", "latest_invoice_id", "trial_ends_at", "collection_paused")  # fmt: skip
 _INVOICE = ("status", "number", "currency", "total", "tax", "amount_due", "amount_paid", "amount_remaining",
-            "attempt_count", "next_attempt_at", "discount", "starting_balance", "ending_balance")  # fmt: skip
+            "attempt_count", "next_attempt_at", "discount", "starting_balance", "ending_balance",
+            "voided_at", "uncollectible_at")  # fmt: skip
+_NOTE = ("status", "number", "currency", "total", "due", "paid", "outside")
+_REFUND = ("status", "amount", "currency")
 _SETTLED = {"paid": {"completed", "refunded"}, "void": {"failed"}, "uncollectible": {"failed"}}
 
 
@@ -83,6 +88,28 @@ def compare_customer(mirror: StripeCustomer, remote: Customer, card: Card | None
     if mirror.card_id != (card.id if card else None):
         differing.append(("card_id", _render(mirror.card_id), _render(card.id if card else None)))
     return differing
+
+
+def compare_movements(known: int, unexplained: int, remote: Customer) -> Fields:
+    """List how the movements of a customer's balance fall short of it, or of what its invoices took from it."""
+    if remote.deleted:
+        return []
+    differing = [] if known == remote.balance else [("balance movements", str(known), str(remote.balance))]
+    return differing + ([("balance movements of invoices", "missing", str(unexplained))] if unexplained else [])
+
+
+def compare_credit_note(mirror: StripeCreditNote | None, remote: RemoteNote) -> Fields:
+    """List how a credit note's mirror differs."""
+    if mirror is None:
+        return [("existence", "missing", remote.status)]
+    refunded = sum(int(part["amount"]) for part in mirror.refunds)
+    refunds = [] if refunded == remote.refunded else [("refunds", str(refunded), str(remote.refunded))]
+    return _compare(mirror, remote, _NOTE) + refunds
+
+
+def compare_refund(mirror: StripeRefund | None, remote: Refund) -> Fields:
+    """List how a refund's mirror differs."""
+    return [("existence", "missing", remote.status)] if mirror is None else _compare(mirror, remote, _REFUND)
 
 
 def _compare(mirror: object, remote: object, names: tuple[str, ...]) -> Fields:

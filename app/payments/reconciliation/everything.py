@@ -9,21 +9,24 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from app.kit.batches import batched
 from app.payments.models import StripeCustomer, StripeInvoice
-from app.payments.reconciliation.changed import UnknownCustomers
+from app.payments.reconciliation.changed import UnknownCustomers, list_refunds_of_ours
 from app.payments.reconciliation.compare_with_stripe import (
     MirroredObject,
+    build_credit_note,
     build_customer,
     build_invoice,
     build_subscription,
 )
-from app.stripe_gateway import Gateway, customers, invoices, subscriptions
+from app.stripe_gateway import Gateway, credit_notes, customers, invoices, payments, subscriptions
 from app.stripe_gateway.errors import StripeMissing
 from app.stripe_gateway.types import Card, RemoteInvoice
 from app.web.database import transaction
 
-RECENT_INVOICES = timedelta(days=62)
-"""Older invoices are compared only while they are open here."""
+RECENT = timedelta(days=62)
+"""Older invoices are compared only while they are open here; older credit notes and refunds are not."""
+_PAGE = 100
 
 
 def list_everything(gw: Gateway, now: datetime, unknown: UnknownCustomers) -> Iterator[MirroredObject]:
@@ -42,6 +45,11 @@ def list_everything(gw: Gateway, now: datetime, unknown: UnknownCustomers) -> It
     for invoice in _list_invoices(gw, now):
         if invoice.customer_id in orgs:
             yield build_invoice(orgs[invoice.customer_id], invoice)
+    for note in credit_notes.list_all(gw, now - RECENT):
+        if note.customer_id in orgs:
+            yield build_credit_note(orgs[note.customer_id], note)
+    for page in batched(payments.list_all_refunds(gw, now - RECENT), _PAGE):
+        yield from list_refunds_of_ours(page)
 
 
 def _list_customers(gw: Gateway, orgs: dict[str, UUID], live: set[str]) -> Iterator[MirroredObject]:
@@ -61,7 +69,7 @@ def _list_customers(gw: Gateway, orgs: dict[str, UUID], live: set[str]) -> Itera
 
 
 def _list_invoices(gw: Gateway, now: datetime) -> Iterator[RemoteInvoice]:
-    start = now - RECENT_INVOICES
+    start = now - RECENT
     with transaction() as session:
         older = select(StripeInvoice.id).where(
             StripeInvoice.status.in_(("draft", "open")), StripeInvoice.created_at < start

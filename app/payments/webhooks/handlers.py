@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from uuid import UUID
 
 from app.payments.checkout.fulfil import retrieve_checkout, retrieve_own_session
@@ -11,7 +10,6 @@ from app.payments.errors import UnknownOwner, UnknownPayment
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
 from app.payments.mirrors.sync_refund import UNKNOWN as UNKNOWN_PAYMENT
-from app.payments.mirrors.sync_refund import RefundedPayment
 from app.payments.payment_methods.default_payment_method import (
     align_subscription,
     retrieve_and_align_customer,
@@ -31,8 +29,8 @@ def handle_checkout(gw: Gateway, org_id: UUID, event: InboxRecord) -> Retrieved:
 
 
 def handle_customer(gw: Gateway, org_id: UUID, event: InboxRecord) -> Retrieved:
-    """Retrieve the customer and its running subscriptions."""
-    return retrieve_and_align_customer(gw, org_id, event.customer_id or _object_id(event))
+    """Retrieve the customer, its running subscriptions, and what changed its balance."""
+    return retrieve.with_movements(gw, retrieve_and_align_customer(gw, org_id, event.customer_id or _object_id(event)))
 
 
 def handle_subscription(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
@@ -73,16 +71,16 @@ def handle_setup_intent(gw: Gateway, org_id: UUID, event: InboxRecord) -> Retrie
 
 
 def handle_refund(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
-    """Sum all refunds of the payment, because a refund can fail long after it was created."""
+    """Retrieve all refunds of the payment, because a refund can fail long after it was created."""
     payment_intent = event.object.get("payment_intent")
     if not isinstance(payment_intent, str):
         raise UnknownPayment(UNKNOWN_PAYMENT)
-    refunded = sum(
-        refund.amount for refund in payments.list_refunds(gw, payment_intent) if refund.status == "succeeded"
-    )
-    invoice_id = payments.find_invoice_id(gw, payment_intent)
-    retrieved = retrieve.invoice(gw, invoice_id) if invoice_id else Retrieved()
-    return replace(retrieved, refund=RefundedPayment(payment_intent, refunded))
+    return retrieve.refund_of(gw, payment_intent)
+
+
+def handle_credit_note(gw: Gateway, _org_id: UUID, event: InboxRecord) -> Retrieved:
+    """Retrieve the note and its invoice. What it refunds is told by the refund's own events."""
+    return retrieve.credit_note(gw, _object_id(event))
 
 
 def _retrieve_subscription(gw: Gateway, subscription_id: str) -> Retrieved:
@@ -101,7 +99,6 @@ def _object_id(event: InboxRecord) -> str:
 _PREVIEW = "A preview; Stripe has no such object to retrieve."
 _INVOICED = "Invoice payments are handled by their invoices' events."
 _PERSON = "Kept for staff to review."
-_CREDIT = "What a credit note changes is told by the events of its invoice and refund."
 _CATALOG = "Our catalogue is authoritative; `flask catalog push` compares it."
 
 HANDLERS: dict[str, Handler] = {
@@ -147,14 +144,14 @@ HANDLERS: dict[str, Handler] = {
     "refund.updated": handle_refund,
     "refund.failed": handle_refund,
     "charge.refunded": handle_refund,
+    "credit_note.created": handle_credit_note,
+    "credit_note.updated": handle_credit_note,
+    "credit_note.voided": handle_credit_note,
 }
 IGNORED: dict[str, str] = {
     "invoice.upcoming": _PREVIEW,
     "payment_intent.succeeded": _INVOICED,
     "payment_intent.payment_failed": _INVOICED,
-    "credit_note.created": _CREDIT,
-    "credit_note.updated": _CREDIT,
-    "credit_note.voided": _CREDIT,
     "charge.dispute.created": _PERSON,
     "charge.dispute.updated": _PERSON,
     "charge.dispute.closed": _PERSON,

@@ -11,11 +11,11 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from app.invoices.credit_notes import list_issued
-from app.invoices.models import CreditNote
 from app.invoices.offline.queries import find_issued
 from app.invoices.queries import find_ids_by_stripe_id
 from app.payments import queries as payments
+from app.payments.mirrors.models import StripeCreditNote, StripeRefund
+from app.payments.mirrors.queries import list_credit_notes, list_refunds
 from app.payments.models import BillingRecord, StripeInvoice
 from app.payments.queries import RecordFilter
 from app.portal.billing import words
@@ -32,14 +32,24 @@ PAGE = 20
 _FILE_PAGE = 500
 _EVENTS = 10
 HEAD = ("made", "settled", "state", "reason", "description", "amount", "refunded", "currency", "card", "invoice",
-        "transaction", "failure", "credit_notes")  # fmt: skip
+        "transaction", "failure", "credit_notes", "refunded_at")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class NoteLink:
+    """A credit note on a record's invoice, and where its PDF is."""
+
+    number: str
+    at: datetime
+    void: bool
+    pdf: str | None
 
 
 @dataclass(frozen=True)
 class RecordRow:
     """A billing record as the table shows it. `badge` is (label, tone, icon) of its state.
 
-    `page` is that of its invoice; None where it has none. `credit_notes` are (number, address) of those on it.
+    `page` is that of its invoice; None where it has none. `refunds` are (amount, when) of what went back.
     """
 
     at: datetime
@@ -53,7 +63,8 @@ class RecordRow:
     pdf: str | None
     pay: str | None
     page: str | None = None
-    credit_notes: Sequence[tuple[str, str | None]] = ()
+    credit_notes: Sequence[NoteLink] = ()
+    refunds: Sequence[tuple[str, datetime]] = ()
 
 
 @dataclass(frozen=True)
@@ -83,13 +94,13 @@ _TONES = {
 
 
 def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> HistoryView:
-    """Read one page in six queries, however many rows it has."""
+    """Read one page in seven queries at most, however many rows it has."""
     records = payments.list_billing_records(session, org_id, query.record_filter, query.cursor, PAGE + 1)
     shown = records[:PAGE]
     bills = _invoices(session, org_id, shown)
     usage = find_ids_by_stripe_id(session, org_id, list(bills))
     numbers = _find_numbers(session, org_id, shown)
-    notes = list_issued(session, org_id, list(usage))  # only usage is credited
+    notes, refunds = list_credit_notes(session, org_id, list(bills)), _find_refunds(session, org_id, shown)
     totals = payments.list_totals(session, org_id, query.record_filter) if shown else []
     following = None
     if len(records) > PAGE:
@@ -102,6 +113,7 @@ def get_history_view(session: Session, org_id: UUID, query: RecordsQuery) -> His
                 record.offline_invoice_id or usage.get(record.invoice_id or ""),
                 numbers.get(record.offline_invoice_id),
                 notes.get(record.invoice_id or "", ()),
+                refunds=refunds.get(record.transaction_id or "", ()),
             )
             for record in shown
         ],
@@ -127,7 +139,9 @@ def build_record_row(
     invoice: StripeInvoice | None,
     usage_id: UUID | None = None,
     number: str | None = None,
-    notes: Sequence[CreditNote] = (),
+    notes: Sequence[StripeCreditNote] = (),
+    *,
+    refunds: Sequence[StripeRefund] = (),
 ) -> RecordRow:
     """Build the table row of a record. Pure.
 
@@ -147,7 +161,10 @@ def build_record_row(
         pdf=invoice.pdf_url if invoice else None,
         pay=invoice.hosted_url if invoice and open_bill else None,
         page=path_to("invoices.invoice", invoice_id=str(usage_id or invoice.id)) if invoice else None,
-        credit_notes=[(note.number or "", note.pdf_url) for note in notes],
+        credit_notes=[
+            NoteLink(note.number, note.created_at, note.voided_at is not None, note.pdf_url) for note in notes
+        ],
+        refunds=[(wording.format_amount(refund.amount, refund.currency), refund.created_at) for refund in refunds],
     )
 
 
@@ -164,25 +181,34 @@ def iterate_file_rows(session: Session, org_id: UUID, record_filter: RecordFilte
     while True:
         records = payments.list_billing_records(session, org_id, record_filter, position, _FILE_PAGE)
         bills, numbers = _invoices(session, org_id, records), _find_numbers(session, org_id, records)
-        notes = list_issued(session, org_id, list(bills))
+        notes, refunds = list_credit_notes(session, org_id, list(bills)), _find_refunds(session, org_id, records)
         for record in records:
             invoice = bills.get(record.invoice_id or "")
             number = numbers.get(record.offline_invoice_id) or (invoice.number if invoice else None)
-            yield _file_row(record, number, notes.get(record.invoice_id or "", ()))
+            mine = refunds.get(record.transaction_id or "", ())
+            yield _file_row(record, number, notes.get(record.invoice_id or "", ()), mine)
         if len(records) < _FILE_PAGE:
             return
         position = records[-1].created_at, records[-1].id
         session.expunge_all()
 
 
-def _file_row(record: BillingRecord, number: str | None, notes: Sequence[CreditNote]) -> tuple[Cell, ...]:
+def _file_row(
+    record: BillingRecord, number: str | None, notes: Sequence[StripeCreditNote], refunds: Sequence[StripeRefund]
+) -> tuple[Cell, ...]:
     return (
         record.created_at, record.settled_at, record.state, record.reason, record.description,
         words.format_exact_amount(record.amount, record.currency),
         words.format_exact_amount(record.refunded, record.currency), record.currency,
         describe_card(record), number, record.transaction_id, record.failure,
-        " ".join(note.number or "" for note in notes) or None,
+        " ".join(note.number for note in notes if note.voided_at is None) or None,
+        " ".join(refund.created_at.isoformat() for refund in refunds) or None,
     )  # fmt: skip
+
+
+def _find_refunds(session: Session, org_id: UUID, records: Sequence[BillingRecord]) -> dict[str, list[StripeRefund]]:
+    ids = [record.transaction_id for record in records if record.transaction_id and record.refunded]
+    return list_refunds(session, org_id, ids)
 
 
 def _invoices(session: Session, org_id: UUID, records: Sequence[BillingRecord]) -> dict[str, StripeInvoice]:

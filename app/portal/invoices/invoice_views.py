@@ -21,9 +21,9 @@ from app.portal.invoices.invoice_page import ShownInvoice, build_invoice_page, f
 from app.portal.invoices.issued_page import read_invoice_view
 from app.portal.invoices.late_usage.pages import invoices
 from app.portal.invoices.lines import UsageLine, load_lines
-from app.portal.invoices.pdf_answer import answer_pdf
 from app.portal.invoices.statement import StatementOf, build_invoice_statement
 from app.portal.invoices.view import build_line_page
+from app.portal.shell.pdf_answer import answer_pdf
 from app.portal.shell.people import get_org_id
 from app.web import csv_export
 from app.web.database import session

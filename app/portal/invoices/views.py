@@ -24,11 +24,11 @@ from app.kit.ids import parse_id
 from app.portal.invoices import export
 from app.portal.invoices.issued_page import read_invoice_view
 from app.portal.invoices.lines import find_closed_period, list_closed_periods, list_periods_of_invoice
-from app.portal.invoices.pdf_answer import answer_pdf
 from app.portal.invoices.running import build_running_view
 from app.portal.invoices.statement import StatementOf, build_statement
 from app.portal.invoices.view import build_view
 from app.portal.invoices.view_models import RunningView
+from app.portal.shell.pdf_answer import answer_pdf
 from app.portal.shell.people import get_org_id
 from app.web import csv_export
 from app.web.database import session

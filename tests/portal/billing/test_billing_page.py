@@ -216,7 +216,7 @@ def test_members_read_what_is_agreed_and_others_read_nothing_of_it(paid: Scenari
 
 @pytest.mark.parametrize("role", ["owner", "viewer"])
 @pytest.mark.parametrize(
-    ("path", "budget"), [("/billing", 10), ("/billing/upgrade/pro", 8), ("/billing/cancel", 8), ("/plans", 7)]
+    ("path", "budget"), [("/billing", 11), ("/billing/upgrade/pro", 8), ("/billing/cancel", 8), ("/plans", 7)]
 )
 def test_the_pages_ask_the_database_little(paid: Scenario, role: str, path: str, budget: int) -> None:
     browser = payer(paid, records=5).browser(role)
