@@ -193,10 +193,21 @@ def issued(sql: Sql, org: UUID, total: int, **more: Any) -> UUID:
     return key
 
 
-def pays(sql: Sql, org: UUID, key: UUID, amount: int, at: int, recorded: int) -> None:
-    sql.insert("billing_records", id=uuid4(), org_id=org, state="completed", reason="offline_invoice", description="x",
-               amount=amount, currency="USD", offline_invoice_id=key, reference="REF", created_at=day(recorded),
-               settled_at=day(at))  # fmt: skip
+def pays(sql: Sql, org: UUID, key: UUID, amount: int, at: int, recorded: int, **more: Any) -> None:
+    given = {"id": uuid4(), "org_id": org, "state": "completed", "reason": "offline_invoice", "description": "x",
+             "amount": amount, "currency": "USD", "offline_invoice_id": key, "reference": "REF",
+             "created_at": day(recorded), "settled_at": day(at)}  # fmt: skip
+    sql.insert("billing_records", **{**given, **more})
+
+
+def test_payments_account_offline_keeps_a_payment_by_mistake_and_takes_it_back_when_it_was_reversed(sql: Sql) -> None:
+    org = sql.org()
+    key = issued(sql, org, 100, paid=40)
+    pays(sql, org, key, 40, 2, 3)
+    pays(sql, org, key, 60, 4, 5, state="reversed", reversed_at=day(6), reversed_for="Twice")
+    assert sorted(moved(sql, org, "payments_account_offline")) == [
+        ("paid_offline", 2, -40), ("paid_offline", 4, -60), ("payment_reversed", 6, 60),
+    ]  # fmt: skip
 
 
 def test_invoices_account_says_what_became_of_our_own(sql: Sql) -> None:

@@ -79,6 +79,7 @@ _EVENTS: dict[str, tuple[str, Callable[[str, str], str]]] = {
     "paid": (PAYMENT, _by_card),
     "paid_outside": (PAYMENT, lambda number, _: f"Payment of invoice {number} by other means"),
     "paid_offline": (PAYMENT, lambda n, ref: f"Payment of invoice {n}" + (f", bank transfer {ref}" if ref else "")),
+    "payment_reversed": (PAYMENT, lambda n, why: f"Payment of invoice {n} reversed" + (f": {why}" if why else "")),
     "invoice_voided": (CHARGE, lambda number, _: f"Invoice {number} voided"),
 }
 _ORDER = {event: place for place, event in enumerate(_EVENTS)}
