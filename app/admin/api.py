@@ -28,6 +28,7 @@ from app.catalog import queries as catalog
 from app.catalog.models import Meter
 from app.kit.errors import FieldError, InvalidRequest, NotFound, Refused
 from app.kit.ids import parse_id
+from app.metering.recording.refusals import describe_unknown_meter
 from app.metering.rollups import reports
 from app.portal.usage.schemas import build_current_answer
 from app.statements.current_usage import get_current_usage
@@ -164,7 +165,7 @@ def _days(query: AnalyticsQuery) -> tuple[date, date]:
 def _meter(meters: list[Meter], key: str) -> Meter:
     found = next((meter for meter in meters if meter.key == key), None)
     if found is None:
-        raise Refused(f"There is no meter {key!r}.", code="unknown_meter")
+        raise Refused(describe_unknown_meter(key), code="unknown_meter")
     return found
 
 

@@ -35,6 +35,7 @@ from app.metering.recorder import get_usage_recorder
 from app.metering.recording import refused_events
 from app.metering.recording.body import parse_events
 from app.metering.recording.intake import record_many, record_one
+from app.metering.recording.refusals import describe_unknown_meter
 from app.metering.schemas import ABSENT, Event
 from app.metering.upgrade_url import upgrade_url
 from app.web.addresses import absolute_url
@@ -95,7 +96,7 @@ def check_usage(body: CheckRequest) -> Response:
     if body.checks is not None:
         return respond_raw(msgspec.json.encode({"checks": [_check_answer(answer) for answer in answers]}))
     if answers[0].reason == "unknown_meter":
-        raise Refused(f"There is no meter {body.meter!r}.", code="unknown_meter")
+        raise Refused(describe_unknown_meter(body.meter or ""), code="unknown_meter")
     return respond_raw(msgspec.json.encode(_check_answer(answers[0])))
 
 

@@ -117,7 +117,7 @@ def _record(running: _Run, org_id: UUID, lines: tuple[EventLine, ...]) -> None:
     running.brought += outcome.recorded
     for refusal in outcome.refused:
         line, event = lines[refusal.index]
-        report.refuse(line, describe_refusal(refusal.code, event, refusal.detail))
+        report.refuse(line, describe_refusal(refusal.code, event, refusal.facts, refusal.detail))
 
 
 def _note_known(running: _Run, org_id: UUID, lines: tuple[EventLine, ...]) -> None:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from app.metering.imports.known import KnownFrom
+from app.metering.recording.refusals import describe_reason
 from app.metering.schemas import Event
 
 LISTED = 20
-
-_WORDS = {
-    "id_conflict": "an event with this id and different content was already recorded",
-    "event_in_future": "occurred_at is in the future",
-    "unknown_meter": "there is no such meter",
-    "unknown_client": "the org has no such client, and events make no more clients in it",
-    "client_deleted": "the client was deleted before the event happened",
-    "invalid_event": "the event does not carry the dimension that its meter counts",
-}
 
 
 @dataclass
@@ -54,7 +48,6 @@ class ImportReport:
             self.known_lines.append((line, source))
 
 
-def describe_refusal(code: str, event: Event, detail: str | None = None) -> str:
-    """Describe why a line's event was not recorded."""
-    about = f"{event.meter!r}: " if code == "unknown_meter" else ""
-    return f"{code}: {about}{detail or _WORDS.get(code, 'it cannot be recorded')}"
+def describe_refusal(code: str, event: Event, facts: Mapping[str, Any] | None = None, detail: str | None = None) -> str:
+    """Describe why a line's event was not recorded, in the API's words. An import meets no limit."""
+    return f"{code}: {detail or describe_reason(code, event, facts)}"

@@ -81,7 +81,7 @@ def _recordable(
         elif event.meter not in meters:
             report.refuse(line, describe_refusal("unknown_meter", event))
         elif (dimension := meters[event.meter]) and getattr(event, dimension) is None:
-            report.refuse(line, describe_refusal("invalid_event", event))
+            report.refuse(line, describe_refusal("invalid_event", event, {"dimension": dimension}))
         else:
             yield line, event
 

@@ -62,8 +62,13 @@ def describe_refusal(code: str, event: Event, facts: Mapping[str, Any] | None, n
     """Describe to the sender why an event was refused."""
     if code == "quota_exceeded":
         return describe_limit(event.meter, parse_limit_state(facts or {}), now)
+    return describe_reason(code, event, facts)
+
+
+def describe_reason(code: str, event: Event, facts: Mapping[str, Any] | None = None) -> str:
+    """Describe why an event was refused for anything but a limit."""
     if code == "unknown_meter":
-        return f"There is no meter {event.meter!r}."
+        return describe_unknown_meter(event.meter)
     if code == "unknown_client":
         return f"There is no client {event.client!r}, and events make no more clients in this organisation."
     if code == "client_deleted":
@@ -72,6 +77,11 @@ def describe_refusal(code: str, event: Event, facts: Mapping[str, Any] | None, n
         dimension = (facts or {}).get("dimension")
         return f"The meter {event.meter!r} counts distinct values of {dimension}; this event has none."
     return _WORDS[code]
+
+
+def describe_unknown_meter(key: str) -> str:
+    """Say that no meter has this key."""
+    return f"There is no meter {key!r}."
 
 
 def describe_limit(meter: str, state: LimitState, now: datetime) -> str:

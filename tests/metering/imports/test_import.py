@@ -152,7 +152,7 @@ def test_bad_lines_are_counted_listed_and_kept_out(books: Books, tmp_path: Path)
         "quantity '0.1234567'": [org, "0.1234567", at, "t_sum"],
         "occurred_at: 'yesterday' is not a time": [org, "1", "yesterday", "t_sum"],
         "event_in_future": [org, "1", "2027-01-01T00:00:00Z", "t_sum"],
-        "unknown_meter: 'nothing'": [org, "1", at, "nothing"],
+        "unknown_meter: There is no meter 'nothing'.": [org, "1", at, "nothing"],
         "invalid_event": [org, "1", at, "t_people"],
         "NUL": [org, "1", at, "t\0sum"],
         "column 'meter' is missing": [org, "1", at],
