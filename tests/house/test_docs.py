@@ -66,6 +66,17 @@ def test_every_test_that_the_security_page_names_exists() -> None:
     assert missing == []
 
 
+def test_every_test_of_a_mended_fault_exists() -> None:
+    listed = re.findall(r"(\S+\.py)::(test_\w+)", (PROJECT / "tests" / "mended.txt").read_text(encoding="utf-8"))
+    assert len(listed) > 150
+    known: dict[str, set[str]] = {}
+    for path, _ in listed:
+        if path not in known:
+            tree = ast.parse((PROJECT / "tests" / path).read_text(encoding="utf-8"))
+            known[path] = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    assert [f"{path}::{name}" for path, name in listed if name not in known[path]] == []
+
+
 def environment_names() -> Iterator[str]:
     """Every name that the settings and the embedded server read from the environment."""
     for module in ("app/settings.py", "sandbox/postgres/cluster.py"):
