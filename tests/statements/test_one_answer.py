@@ -115,6 +115,14 @@ def not_collected(scenario: Scenario) -> tuple[Org, Answer]:
     return org, Answer("api_calls", 1_000, "not_collected", 1_000, 0)
 
 
+def on_an_old_version(scenario: Scenario) -> tuple[Org, Answer]:
+    """What is sold today includes less."""
+    made: MadePlan = scenario.plan(policy="charge", allowance=10, hard_limit=40)
+    org = scenario.org().on(made).uses(15, meter=made.meter, at=AT)
+    factories.publish_again(scenario.session, made, allowance=3)
+    return org, Answer(made.meter, 40, "plan", 15, 5)
+
+
 def at_a_hard_limit(scenario: Scenario) -> tuple[Org, Answer]:
     org, meter = on_a_plan(scenario, policy="charge", allowance=10, hard_limit=50)
     return org.uses(50, meter=meter, at=AT), Answer(meter, 50, "plan", 50, 40)
@@ -136,7 +144,7 @@ def plain_text(page: str) -> str:
 
 
 CASES = [below_a_minimum, divided, restricted, restricted_and_over, overridden, cheaper, with_imports, not_collected,
-         at_a_hard_limit, at_a_windows_limit, warned]  # fmt: skip
+         on_an_old_version, at_a_hard_limit, at_a_windows_limit, warned]  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
