@@ -13,7 +13,8 @@ from tests.sql.conftest import NOW, Sql
 
 COLUMNS = "org_id at event amount currency document invoice detail source"
 VIEWS = ("invoices_account", "payments_account", "payments_account_invoices", "payments_account_receipts",
-         "payments_account_credits", "payments_account_balance", "payments_account_offline")  # fmt: skip
+         "payments_account_credits", "payments_account_balance", "payments_account_offline",
+         "payments_account_reversals")  # fmt: skip
 Rows = list[tuple[Any, ...]]
 
 
@@ -253,3 +254,16 @@ def test_payments_account_offline_and_invoices_recoveries_end_a_write_off_as_far
     assert moved(sql, org, "payments_account_offline") == expected
     recovered = sql.value("SELECT recovered FROM invoices_recoveries WHERE invoice_id = %s", key)
     assert recovered == sum(amount for event, _, amount in expected if event == "written_off_paid")
+
+
+def test_payments_account_reversals_gives_up_what_a_payment_by_mistake_had_covered(sql: Sql) -> None:
+    """40 paid, 60 written off, and the 40 never came: 100 is given up."""
+    org = sql.org()
+    key = issued(sql, org, 100, state="written_off", reason="x", settled_at=day(5), written_off=60,
+                 written_off_at=day(5))  # fmt: skip
+    sql.insert("billing_records", id=uuid4(), org_id=org, state="reversed", reason="offline_invoice", description="x",
+               amount=40, currency="USD", offline_invoice_id=key, reference="REF", created_at=day(3),
+               settled_at=day(2), reversed_at=day(7), reversed_for="Twice")  # fmt: skip
+    assert moved(sql, org, "payments_account_reversals") == [("written_off", 7, -40)]
+    issued(sql, org, 100, state="written_off", reason="x", settled_at=day(5), written_off=100, written_off_at=day(5))
+    assert len(moved(sql, org, "payments_account_reversals")) == 1

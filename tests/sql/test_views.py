@@ -60,6 +60,7 @@ PUBLISHED = {
     "payments_account_credits": "org_id at event amount currency document invoice detail source",
     "payments_account_invoices": "org_id at event amount currency document invoice detail source",
     "payments_account_offline": "org_id at event amount currency document invoice detail source",
+    "payments_account_reversals": "org_id at event amount currency document invoice detail source",
     "payments_account_receipts": "org_id at event amount currency document invoice detail source",
     "payments_dunnings_running": "org_id stripe_subscription_id started_at grace_ends_at",
     "payments_boundaries": "org_id boundary",

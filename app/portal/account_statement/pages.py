@@ -15,7 +15,7 @@ from app.portal.account_statement.account import AccountStatement, StatementSpan
 from app.portal.account_statement.export import HEAD, iterate_file_rows
 from app.portal.account_statement.printed import build_document
 from app.portal.account_statement.queries import get_statement
-from app.portal.account_statement.requests import parse_span
+from app.portal.account_statement.requests import parse_span, read_days
 from app.portal.account_statement.view import build_statement_view, build_trouble_view
 from app.portal.shell.pdf_answer import answer_pdf
 from app.portal.shell.people import get_org_id
@@ -36,7 +36,7 @@ def index() -> Response:
     try:
         found = _get_statement(who)
     except InvalidRequest as trouble:
-        view = build_trouble_view(who.time_zone, trouble.detail, _address, now)
+        view = build_trouble_view(who.time_zone, trouble.detail, read_days(request.args), _address, now)
         return render("statement/statement.html", status=400, view=view)
     view = build_statement_view(found, _address, find_pages(who, found), now)
     return render("statement/statement.html", view=view)

@@ -15,7 +15,7 @@ from app.portal.account_statement.account import AccountStatement, CurrencyAccou
 from app.portal.account_statement.view import describe_balance, list_figures
 from app.statements.wording import format_amount, format_day, format_days
 
-_COLUMNS = (Column("Day"), Column("Description"), Column("Amount", number=True), Column("Balance", number=True))
+_COLUMNS = (Column("Description"), Column("Day"), Column("Amount", number=True), Column("Balance", number=True))
 _SIGNS = "Charges and refunds raise the balance; payments and credits lower it. Below zero it is in your favour."
 
 
@@ -46,12 +46,12 @@ def _build_section(account: CurrencyAccount, zone: str) -> DocumentSection:
         return format_amount(amount, account.currency)
 
     rows = [
-        PrintedRow((format_day(row.movement.at, zone), row.movement.words, printed(row.movement.amount),
+        PrintedRow((row.movement.words, format_day(row.movement.at, zone), printed(row.movement.amount),
                     printed(row.balance)))
         for row in account.rows
     ]  # fmt: skip
-    opening = PrintedRow(("", "Opening balance", "", printed(account.opening)))
-    closing = PrintedRow(("", "Closing balance", "", printed(account.closing)))
+    opening = PrintedRow(("Opening balance", "", "", printed(account.opening)))
+    closing = PrintedRow(("Closing balance", "", "", printed(account.closing)))
     summary = describe_balance(account.closing, account.currency)
     return DocumentSection(f"Account in {account.currency}", _COLUMNS, [opening, *rows, closing], summary)
 

@@ -41,6 +41,17 @@ def usual_span(zone: str, now: datetime) -> StatementSpan:
     return build_span(None, None, zone, now)
 
 
+def read_days(args: Mapping[str, str]) -> tuple[date | None, date | None]:
+    """The days as far as they are dates, to show again what was typed."""
+    days: list[date | None] = []
+    for name in ("from", "to"):
+        try:
+            days.append(_parse_day(args, name))
+        except InvalidRequest:
+            days.append(None)
+    return days[0], days[1]
+
+
 def _parse_day(args: Mapping[str, str], name: str) -> date | None:
     given = args.get(name)
     if not given:

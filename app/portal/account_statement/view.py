@@ -71,10 +71,12 @@ def build_statement_view(
     )
 
 
-def build_trouble_view(zone: str, detail: str, address: Addresses, now: datetime) -> StatementView:
+def build_trouble_view(
+    zone: str, detail: str, days: tuple[date | None, date | None], address: Addresses, now: datetime
+) -> StatementView:
     """Build the page for days that make no statement."""
     presets = list_presets(None, address, now, zone)
-    return StatementView(zone, "", None, None, presets, (), None, None, trouble=detail)
+    return StatementView(zone, "", *days, presets, (), None, None, trouble=detail)
 
 
 def list_presets(shown: StatementSpan | None, address: Addresses, now: datetime, zone: str = "") -> list[Link]:

@@ -141,7 +141,7 @@ def test_page_file_pdf_and_api_say_the_same(paid: Scenario) -> None:
 
     document = build_document(found, Party("Toll Ltd"), accounts.find_billing_contact(org.session, org.id), org.now)
     printed = [row.cells for section in document.sections for row in section.rows]
-    assert [cells[1:] for cells in printed if cells[0]] == [
+    assert [(cells[0], *cells[2:]) for cells in printed if cells[1]] == [
         (words, format_amount(amount, currency), format_amount(balance, currency))
         for currency, words, amount, balance in expected
     ]
@@ -184,6 +184,7 @@ def test_days_that_make_no_statement_are_said_on_the_page_and_refused_in_files(
     page = html.unescape(text_of(browser.get(f"/billing/statement?{query}"), 400))
     assert words in page
     assert "Download" not in page
+    assert ('value="2026-11-01"' in page) is ("to=2026-11-01" in query)  # what was typed is still there
     for kind in ("csv", "pdf"):
         assert browser.get(f"/billing/statement.{kind}?{query}").status_code == 400
 

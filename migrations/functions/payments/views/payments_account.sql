@@ -4,4 +4,5 @@ SELECT * FROM payments_account_invoices
 UNION ALL SELECT * FROM payments_account_receipts
 UNION ALL SELECT * FROM payments_account_credits
 UNION ALL SELECT * FROM payments_account_balance
-UNION ALL SELECT * FROM payments_account_offline;
+UNION ALL SELECT * FROM payments_account_offline
+UNION ALL SELECT * FROM payments_account_reversals;
