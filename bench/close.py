@@ -10,11 +10,10 @@ from uuid import UUID
 
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
-from app.billing_runs.closing.rate import rate_periods
-from app.billing_runs.run import MOST, TOGETHER
-from app.kit.batches import batched
+from app.billing_runs.closing.lanes import LANES, rate_together
+from app.billing_runs.run import DUE
 from app.subscriptions.close import list_due
 from bench.reference import org_loop
 from bench.world import World
@@ -81,16 +80,15 @@ def _org(number: int, each: int) -> UUID:
 
 
 def _close(world: World) -> None:
-    engine = sa.create_engine(world.url.replace("postgresql://", "postgresql+psycopg://", 1), pool_size=1)
+    engine = sa.create_engine(world.url.replace("postgresql://", "postgresql+psycopg://", 1), pool_size=LANES)
     now, grace = datetime.now(UTC), timedelta(hours=1)
+    door = sessionmaker(engine).begin
     while True:
         with Session(engine) as session:
-            due = list_due(session, now, grace, MOST)
+            due = list_due(session, now, grace, DUE)
         if not due:
             break
-        for some in batched(due, TOGETHER):
-            with Session(engine) as session, session.begin():
-                assert len(rate_periods(session, some, now).closed) == len(some)
+        assert len(rate_together(door, due, now).closed) == len(due)
     engine.dispose()
 
 

@@ -5,33 +5,36 @@ One org's failure stops no other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 import structlog
+from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app.billing_runs import credit, queries
 from app.billing_runs.bill import bill_period, finish_unbillable
-from app.billing_runs.closing.rate import RatedPeriods, rate_periods
+from app.billing_runs.closing.lanes import Door, rate_together
+from app.billing_runs.closing.rate import rate_periods
 from app.billing_runs.failures import note_failure
 from app.billing_runs.fees import list_fees_due
 from app.billing_runs.offline import issue_waiting
 from app.billing_runs.renewals import hold_renewal, list_ended
 from app.invoices.credit_notes import list_pending
-from app.kit.batches import batched
 from app.kit.errors import Conflict, DomainError
 from app.stripe_gateway import Gateway
 from app.subscriptions.close import PeriodKey, list_due
-from app.web.database import discard_failed_transaction, transaction
+from app.web.database import transaction
 
 MOST = 500
-"""Periods a run; the rest follow a minute later."""
-TOGETHER = 100
-"""Periods that are rated in one transaction. Usage of their orgs waits for it: some hundredths of a second."""
+"""Periods a run that are billed; the rest follow a minute later."""
+DUE = 2_000
+"""Periods a run that are rated."""
 
 log = structlog.get_logger()
 
@@ -71,9 +74,8 @@ def run_billing(gw: Gateway | None, now: datetime, grace: timedelta, org_id: UUI
         for key, period in ended:
             _attempt(report, key, partial(hold_renewal, gw, key, period, now), now)
     with transaction() as session:
-        due = list_due(session, now, grace, MOST, org_id)
-    for some in batched(due, TOGETHER):
-        _rate(report, some, now)
+        due = list_due(session, now, grace, DUE, org_id)
+    _rate(report, due, now)
     with transaction() as session:
         report.billed += finish_unbillable(session, now, org_id)
         rated = queries.list_unbilled(session, MOST, org_id)
@@ -114,17 +116,26 @@ def _invoice_fees(org_id: UUID, now: datetime, grace: timedelta) -> None:
 
 def _rate(report: RunReport, keys: Sequence[PeriodKey], now: datetime) -> None:
     """Rate periods together; those whose org is busy, and all of a transaction that failed, one by one."""
-    try:
-        with transaction() as session:
-            done = rate_periods(session, keys, now)
-    except (DomainError, SQLAlchemyError):
-        done = RatedPeriods([], {})
-        discard_failed_transaction()
-    report.rated += done.closed
-    report.waiting.update(done.waiting)
+    if len(keys) > 1:
+        done = rate_together(_open_in_lane(), keys, now)
+        report.rated += done.closed
+        report.waiting.update(done.waiting)
+        settled = {*done.closed, *done.waiting}
+        keys = [key for key in keys if key not in settled]
     for key in keys:
-        if key not in done.closed and key not in done.waiting:
-            _attempt(report, key, partial(_rate_alone, report, key, now), now)
+        _attempt(report, key, partial(_rate_alone, report, key, now), now)
+
+
+def _open_in_lane() -> Door:
+    """Opens a transaction of this app in another thread."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # the app behind the thread's own proxy
+
+    @contextmanager
+    def door() -> Iterator[Session]:
+        with app.app_context(), transaction() as session:
+            yield session
+
+    return door
 
 
 def _rate_alone(report: RunReport, key: PeriodKey, now: datetime) -> None:

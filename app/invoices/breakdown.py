@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from app.kit.money import plain
+from app.kit.money import ZERO, plain
 from app.rating import Rated, TierLine
 from app.rating.bounds import Bound
+
+_WRITTEN = 6
+"""Of the numbers of a tier, those that its subtotal follows from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +27,13 @@ class Breakdown:
 
 
 def store_rating(rated: Rated) -> dict[str, Any]:
-    """Turn a rating into what a line stores."""
+    """Turn a rating into what a line stores. A tier is a list of its numbers, as `TierLine.write` has them."""
+    excess = plain(rated.excess)
     return {
         "included": plain(rated.included),
-        "excess": plain(rated.excess),
-        "units": plain(rated.units),
-        "lines": [_store_tier(tier) for tier in rated.lines],
+        "excess": excess,
+        "units": excess if rated.units is rated.excess else plain(rated.units),
+        "lines": [tier.write() for tier in rated.lines],
         "bound": {"kind": rated.bound.kind, "subtotal": plain(rated.bound.subtotal)} if rated.bound else None,
     }
 
@@ -58,24 +62,6 @@ def read_number(text: str | int | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def _store_tier(tier: TierLine) -> dict[str, Any]:
-    return {
-        "from": plain(tier.start),
-        "to": write_number(tier.end),
-        "quantity": plain(tier.quantity),
-        "unit_amount": plain(tier.unit_amount),
-        "flat_amount": plain(tier.flat_amount),
-        "block_size": write_number(tier.block_size),
-        "subtotal": plain(tier.subtotal),
-    }
-
-
-def _read_tier(tier: Mapping[str, Any]) -> TierLine:
-    return TierLine(
-        Decimal(tier["from"]),
-        read_number(tier["to"]),
-        Decimal(tier["quantity"]),
-        Decimal(tier["unit_amount"]),
-        Decimal(tier["flat_amount"]),
-        read_number(tier["block_size"]),
-    )
+def _read_tier(tier: Sequence[str | None]) -> TierLine:
+    start, end, quantity, unit_amount, flat_amount, block_size = map(read_number, tier[:_WRITTEN])
+    return TierLine(start or ZERO, end, quantity or ZERO, unit_amount or ZERO, flat_amount or ZERO, block_size)

@@ -20,6 +20,7 @@ DRAFT, FINAL, DROPPED = "draft", "final", "dropped"
 USAGE, LATE, BEFORE_CHANGE, FEE = "usage", "late", "before_change", "fee"
 PENDING, ISSUED = "pending", "issued"
 _CURRENCY = "^[A-Z]{3}$"
+_ONCE = text("NULLIF(kind = 'usage', false)")
 
 
 class Invoice(Base):
@@ -119,11 +120,11 @@ class InvoiceLine(Base):
     A line on a credit note takes its amount off the line `credits_line_id` of a final invoice, and is on no invoice.
 
     `discount` is what its invoice takes off. `exact_amount`, `amount` and `discount` are in minor units.
-    Quantities and amounts of a period's lines add up to its rating.
+    Quantities and amounts of a period's lines add up to its rating. Meter and plan version are looked up by a trigger.
 
-    `terms` are the terms in force at the close with the charge that they name, `breakdown` is what the rating returned;
-    quantities and amounts in them are decimal text, amounts in minor units. `reason` says why nothing is owed.
-    `seen` is the database snapshot under the org's usage lock: the line counts the events that it saw.
+    `terms` are the terms in force at the close, which name the charge by its id; `breakdown` is what the rating
+    returned. Quantities and amounts in them are decimal text, amounts in minor units. `reason` says why nothing is
+    owed. `seen` is the database snapshot under the org's usage lock: the line counts the events that it saw.
     """
 
     __tablename__ = "invoice_lines"
@@ -141,19 +142,11 @@ class InvoiceLine(Base):
             " OR num_nonnulls(credit_note_id, credits_line_id) = 2 AND invoice_id IS NULL AND amount < 0",
             name="credit",
         ),
-        # serves: the lines of a period; enforces one a meter for what was counted when it was closed
-        Index(
-            "uq_invoice_lines_usage",
-            "org_id",
-            "period_start",
-            "meter_id",
-            unique=True,
-            postgresql_where=text("kind = 'usage'"),
-        ),
+        # serves: the lines of a period, and what it was billed so far; enforces one a meter for what was counted when
+        # it was closed (of other lines the last column is null, and nulls differ)
+        Index("uq_invoice_lines_usage", "org_id", "period_start", "meter_id", _ONCE, unique=True),
         # serves: which billing periods have their fee; enforces one each
         Index("uq_invoice_lines_fee", "org_id", "period_start", unique=True, postgresql_where=text("kind = 'fee'")),
-        # serves: what a closed period was billed so far
-        Index(None, "org_id", "period_start"),
         # serves: the lines of an invoice
         Index(None, "invoice_id", postgresql_where=text("invoice_id IS NOT NULL")),
         # serves: the lines of a credit note, and of the credit notes on an invoice
@@ -171,10 +164,10 @@ class InvoiceLine(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
     kind: Mapped[str]
-    meter_id: Mapped[int | None] = mapped_column(ForeignKey("meters.id"))
+    meter_id: Mapped[int | None]
     period_start: Mapped[datetime]
     period_end: Mapped[datetime]
-    plan_version_id: Mapped[UUID] = mapped_column(ForeignKey("plan_versions.id"))
+    plan_version_id: Mapped[UUID]
     quantity: Mapped[Decimal]
     imported: Mapped[Decimal]
     events: Mapped[int] = mapped_column(BigInteger)

@@ -6,10 +6,16 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy import func, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from app.invoices.models import DRAFT, DROPPED, FEE, CreditNote, Invoice, InvoiceLine
+from app.kit.arrays import encode_ids
+
+_TO_CREDIT = text("""
+SELECT DISTINCT org_id FROM invoice_lines
+WHERE org_id = ANY (CAST(:orgs AS uuid[])) AND invoice_id IS NULL AND credit_note_id IS NULL AND amount < 0
+""")
 
 
 def list_period_lines(session: Session, org_id: UUID, period_start: datetime) -> list[InvoiceLine]:
@@ -74,13 +80,7 @@ def list_waiting_lines(session: Session, org_id: UUID, currency: str, until: dat
 
 def list_orgs_to_credit(session: Session, orgs: Collection[UUID]) -> list[UUID]:
     """List those of some orgs that have lines below zero which wait for an invoice."""
-    query = select(InvoiceLine.org_id).where(
-        InvoiceLine.org_id.in_(orgs),
-        InvoiceLine.invoice_id.is_(None),
-        InvoiceLine.credit_note_id.is_(None),
-        InvoiceLine.amount < 0,
-    )
-    return list(session.scalars(query.distinct()))
+    return list(session.scalars(_TO_CREDIT, {"orgs": encode_ids(orgs)}).all())
 
 
 def sum_billed(session: Session, org_id: UUID, period_start: datetime, meter_id: int | None) -> tuple[int, int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -16,8 +17,11 @@ from sqlalchemy.orm import Session
 from app.invoices import queries
 from app.invoices.discounts import PercentOff, store_percentages
 from app.invoices.models import DRAFT, DROPPED, FINAL, USAGE, Invoice, InvoiceLine
-from app.kit.ids import new_id
+from app.kit.copying import copy_rows
+from app.kit.ids import new_hex, new_id
 from app.kit.periods import Period
+
+_ENCODE = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +68,14 @@ def make_invoice(session: Session, opening: InvoiceOpening, now: datetime) -> In
     return invoice
 
 
-@dataclass(frozen=True, slots=True)
-class LineCredit:
+class LineCredit(NamedTuple):
     """A credit note, and the line of its invoice that it takes an amount off."""
 
     note_id: UUID
     line_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class LineFacts:
+class LineFacts(NamedTuple):
     """What a meter's usage of a closed period comes to; see `models.InvoiceLine`."""
 
     meter_id: int | None
@@ -92,51 +94,54 @@ class LineFacts:
     credit: LineCredit | None = None
 
 
-_WRITE = text("""
-INSERT INTO invoice_lines (id, org_id, kind, meter_id, period_start, period_end, plan_version_id, quantity, imported,
-                           events, currency, exact_amount, amount, reason, terms, breakdown, written_at, credit_note_id,
-                           credits_line_id)
-SELECT id, org_id, kind, meter_id, period_start, period_end, plan_version_id, quantity, imported,
-       events, currency, exact_amount, amount, reason, terms, breakdown, written_at, credit_note_id,
-       credits_line_id
-FROM json_populate_recordset(NULL::invoice_lines, CAST(:lines AS json))
-""")
+_SEEN = text("SELECT pg_current_snapshot()::text")
+_WRITE = """
+COPY invoice_lines (id, org_id, kind, meter_id, period_start, period_end, plan_version_id, quantity, imported, events,
+                    currency, exact_amount, amount, reason, terms, breakdown, written_at, seen, credit_note_id,
+                    credits_line_id) FROM STDIN
+"""
 
 
 def write_lines(session: Session, lines: Mapping[UUID, Sequence[LineFacts]], now: datetime) -> None:
     """Write the lines of periods that are being closed, by org; they wait for an invoice or have a credit note."""
-    rows = [_row(org_id, facts, now) for org_id, of in lines.items() for facts in of]
-    if rows:
-        session.execute(_WRITE, {"lines": msgspec.json.encode(rows).decode()})
+    if any(lines.values()):
+        copy_rows(session, _WRITE, _list_rows(lines, str(now), session.scalar(_SEEN)))
 
 
 def build_line(org_id: UUID, facts: LineFacts, now: datetime) -> InvoiceLine:
     """Build a line that is not stored yet."""
-    return InvoiceLine(**_row(org_id, facts, now))
+    named = facts._asdict()
+    period, credit = named.pop("period"), named.pop("credit")
+    return InvoiceLine(
+        id=new_id(),
+        org_id=org_id,
+        period_start=period.start,
+        period_end=period.end,
+        written_at=now,
+        credit_note_id=credit.note_id if credit else None,
+        credits_line_id=credit.line_id if credit else None,
+        **named,
+    )
 
 
-def _row(org_id: UUID, facts: LineFacts, now: datetime) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "org_id": org_id,
-        "kind": facts.kind,
-        "meter_id": facts.meter_id,
-        "period_start": facts.period.start,
-        "period_end": facts.period.end,
-        "plan_version_id": facts.plan_version_id,
-        "quantity": facts.quantity,
-        "imported": facts.imported,
-        "events": facts.events,
-        "currency": facts.currency,
-        "exact_amount": facts.exact_amount,
-        "amount": facts.amount,
-        "reason": facts.reason,
-        "terms": facts.terms,
-        "breakdown": facts.breakdown,
-        "written_at": now,
-        "credit_note_id": facts.credit.note_id if facts.credit else None,
-        "credits_line_id": facts.credit.line_id if facts.credit else None,
-    }
+def _list_rows(lines: Mapping[UUID, Sequence[LineFacts]], now: str, seen: str | None) -> Iterator[Sequence[object]]:
+    """The rows of `_WRITE`. What repeats is turned into text once: an org's id and period, terms that many share."""
+    text_of = cache(str)
+    terms: dict[int, str] = {}
+    for org_id, of in lines.items():
+        org, period, start, end = str(org_id), None, "", ""
+        for line in of:
+            if line.period is not period:
+                period, start, end = line.period, str(line.period.start), str(line.period.end)
+            key = id(line.terms)
+            if key not in terms:
+                terms[key] = _ENCODE(line.terms).decode()
+            note_id, line_id = line.credit or (None, None)
+            yield (
+                new_hex(), org, line.kind, line.meter_id, start, end, text_of(line.plan_version_id), line.quantity,
+                line.imported, line.events, line.currency, line.exact_amount, line.amount, line.reason, terms[key],
+                _ENCODE(line.breakdown).decode(), now, seen, note_id, line_id,
+            )  # fmt: skip
 
 
 def note_made(session: Session, org_id: UUID, invoice_id: UUID, stripe_invoice_id: str) -> None:

@@ -1,18 +1,12 @@
-"""Encodes columns of events as PostgreSQL array literals, with repeated labels listed once.
-
-Faster than binding lists, whose values psycopg adapts one by one.
-"""
+"""Encodes columns of events as PostgreSQL array literals (`kit.arrays`), with repeated labels listed once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+from app.kit.arrays import encode_plain
 
 NULL = "NULL"
-
-
-def encode_plain(values: Iterable[str]) -> str:
-    """Encode values that need no quotes: numbers, hex, ISO times."""
-    return "{" + ",".join(values) + "}"
 
 
 def encode_integers(values: Sequence[int | None]) -> str | None:

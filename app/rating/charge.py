@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from app.kit.money import ZERO, exactly
+from app.kit.money import ZERO, exactly, multiply_add, plain
 from app.rating.bounds import UNBOUNDED, Bound, Bounds
 from app.rating.division import UNDIVIDED, Division
 
@@ -19,7 +19,7 @@ class TierLine:
 
     subtotal = `blocks` x `unit_amount` + `flat_amount`. `blocks` is the quantity itself or, under `package`, the number
     of blocks of `block_size` units, counting a partial block as a whole one. `end` is inclusive; None means no upper
-    bound.
+    bound. `subtotal` is what the tier adds to the amount.
     """
 
     start: Decimal
@@ -28,6 +28,12 @@ class TierLine:
     unit_amount: Decimal = ZERO
     flat_amount: Decimal = ZERO
     block_size: Decimal | None = None
+    subtotal: Decimal = field(init=False, compare=False)
+    _written: tuple[str | None, ...] | None = field(init=False, compare=False, repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        subtotal = multiply_add(self.blocks, self.unit_amount, self.flat_amount)
+        object.__setattr__(self, "subtotal", subtotal)
 
     @property
     def blocks(self) -> Decimal:
@@ -39,15 +45,21 @@ class TierLine:
             started = whole + ONE if rest else whole
             return started.copy_sign(self.quantity)
 
-    @property
-    def subtotal(self) -> Decimal:
-        """What this tier adds to the amount."""
-        with exactly():
-            return self.add_up()
+    def write(self) -> tuple[str | None, ...]:
+        """All numbers as decimal text, in the order of the fields. Kept: those of a filled tier never differ."""
+        if self._written is None:
+            numbers = (self.start, self.end, self.quantity, self.unit_amount, self.flat_amount, self.block_size)
+            texts = tuple([None if number is None else plain(number) for number in (*numbers, self.subtotal)])
+            object.__setattr__(self, "_written", texts)
+            return texts
+        return self._written
 
-    def add_up(self) -> Decimal:
-        """The subtotal, for callers that run under `kit.money.exactly` already."""
-        return self.blocks * self.unit_amount + self.flat_amount
+    def holding(self, quantity: Decimal) -> TierLine:
+        """Return the tier for another quantity. Of its numbers, only those that differ are written anew."""
+        line = TierLine(self.start, self.end, quantity, self.unit_amount, self.flat_amount, self.block_size)
+        start, end, _, *prices, _ = self.write()
+        object.__setattr__(line, "_written", (start, end, plain(quantity), *prices, plain(line.subtotal)))
+        return line
 
     def mirrored(self) -> TierLine:
         """Return the tier for the negated quantity."""
@@ -78,8 +90,7 @@ class Charge:
     step: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Rated:
+class Rated(NamedTuple):
     """A priced quantity. `amount` is exact, `rounded` is the amount on an invoice line; both in minor units.
 
     `quantity` = `included` (covered by the allowance) + `excess`, in units of the meter; `units` is the excess as it is

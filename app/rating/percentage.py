@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from app.kit.money import ZERO
 from app.rating.charge import TierLine
-from app.rating.graduated import graduated_lines
+from app.rating.graduated import Graduated
 from app.rating.reader import Reader
 from app.rating.tiers import Tier, read_tiers
 
@@ -29,14 +29,8 @@ class Percentage:
         return [TierLine(ZERO, None, quantity, self.rate, self.fixed_fee)]
 
 
-@dataclass(frozen=True, slots=True)
-class GraduatedPercentage:
+class GraduatedPercentage(Graduated):
     """Tiers over an amount of money; a tier's unit amount is its rate."""
-
-    tiers: tuple[Tier, ...]
-
-    def lines(self, quantity: Decimal) -> list[TierLine]:
-        return graduated_lines(self.tiers, quantity)
 
 
 def read_percentage(reader: Reader) -> Percentage:

@@ -27,16 +27,18 @@ def price(
     with exactly():
         size = abs(quantity)
         included = size if allowance is None else min(size, allowance)
-        units = charge.division.apply(size - included)
+        excess = size - included
+        units = charge.division.apply(excess)
         lines = charge.pricing.lines(units)
-        amount = sum([line.add_up() for line in lines], ZERO)
+        amount = sum([line.subtotal for line in lines], ZERO)
         bound = charge.bounds.apply(amount, minimum_portion)
         amount += bound.subtotal if bound else ZERO
         if quantity < 0:
-            lines, included, units = [line.mirrored() for line in lines], -included, -units
+            lines, included = [line.mirrored() for line in lines], -included
+            excess, units = -excess, -units
             bound, amount = bound and bound.mirrored(), -amount
         rounded = round_half_away(amount, charge.step)
-        return Rated(quantity, included, quantity - included, units, amount, rounded, tuple(lines), bound)
+        return Rated(quantity, included, excess, units, amount, rounded, tuple(lines), bound)
 
 
 @dataclass(frozen=True, slots=True)

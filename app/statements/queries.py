@@ -4,18 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from itertools import groupby
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from app.kit.arrays import encode_keys
 from app.rating import Charge
 from app.rating.schemas import parse_charge
 from app.subscriptions.terms.resolver import MeterTerms
 
 Rows = Sequence[Row[Any]]
+
+
+class PeriodRow(NamedTuple):
+    """A meter used or charged for in a usage period, or none; the rows of `list_period_rows` begin with these columns.
+
+    `sources` is JSON as text: many rows say the same. `policy` is None where the meter has no terms.
+    """
+
+    org_id: UUID
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+    plan_version_id: UUID
+    currency: str
+    meter_id: int | None
+    policy: str | None
+    allowance: Decimal | None
+    hard_limit: Decimal | None
+    cap: Decimal | None
+    sources: str | None
+    charge_id: UUID | None
+    used: Decimal
+    imported: Decimal
+    events: int
+    plan_changed: bool
+
 
 # Plan, subscription and the period that contains :now, then every meter with its terms, counter and open windows.
 # Before the period is open, meters have no terms.
@@ -66,39 +95,41 @@ LEFT JOIN LATERAL (
 ) windows ON true
 ORDER BY terms.mentioned IS NOT TRUE, meter.id
 """)
-# Usage in periods, with the charge it is rated by: what was used, and what is charged for, for a minimum or a base fee
-# is owed without use.
+# Usage in periods: what was used, and what is charged for, for a minimum or a base fee is owed without use. A counter
+# without terms is that of a meter which the catalogue has archived since.
 _PERIODS = """
 SELECT period.org_id, period.starts_at, period.ends_at, period.time_zone, period.plan_version_id,
-       coalesce(period.currency, 'USD') AS currency, meter.id AS meter_id, meter.key, meter.name, meter.unit,
-       terms.policy, terms.allowance, terms.hard_limit, terms.cap, terms.sources, terms.charge_id,
-       coalesce(counter.billable, 0) AS used, coalesce(counter.unbilled, 0) AS imported,
-       coalesce(counter.events, 0) AS events, charge.model, charge.properties::text AS properties,
+       coalesce(period.currency, 'USD') AS currency, line.meter_id, line.policy, line.allowance, line.hard_limit,
+       line.cap, line.sources::text AS sources, line.charge_id, coalesce(line.billable, 0) AS used,
+       coalesce(line.unbilled, 0) AS imported, coalesce(line.events, 0) AS events,
        EXISTS (SELECT FROM subscriptions_superseded before
-               WHERE before.org_id = period.org_id AND before.period_start = period.starts_at) AS plan_changed
+               WHERE before.org_id = period.org_id AND before.period_start = period.starts_at) AS plan_changed {more}
 FROM subscriptions_periods period
 LEFT JOIN LATERAL (
-    SELECT counter.meter_id FROM metering_counters counter
-    WHERE counter.org_id = period.org_id AND counter.period_start = period.starts_at
-    UNION
-    SELECT terms.meter_id FROM subscriptions_terms terms
-    WHERE terms.org_id = period.org_id AND terms.period_start = period.starts_at AND terms.charge_id IS NOT NULL
+    SELECT meter_id, terms.policy, terms.allowance, terms.hard_limit, terms.cap, terms.sources, terms.charge_id,
+           counter.billable, counter.unbilled, counter.events
+    FROM (SELECT * FROM subscriptions_terms WHERE org_id = period.org_id AND period_start = period.starts_at) terms
+    FULL JOIN (SELECT * FROM metering_counters
+               WHERE org_id = period.org_id AND period_start = period.starts_at) counter USING (meter_id)
+    WHERE terms.charge_id IS NOT NULL OR counter.meter_id IS NOT NULL
 ) line ON true
-LEFT JOIN catalog_meters meter ON meter.id = line.meter_id
-LEFT JOIN metering_counters counter ON counter.org_id = period.org_id AND counter.period_start = period.starts_at
-     AND counter.meter_id = line.meter_id
-LEFT JOIN subscriptions_terms terms ON terms.org_id = period.org_id AND terms.period_start = period.starts_at
-     AND terms.meter_id = line.meter_id
-LEFT JOIN subscriptions_charges charge ON charge.id = terms.charge_id
-WHERE {those} ORDER BY period.org_id, period.starts_at, meter.id
+{joined} WHERE {those} ORDER BY period.org_id, period.starts_at, line.meter_id
 """
+# With what a page says of the meter and of its charge.
 _PERIODS_BETWEEN = text(
-    _PERIODS.format(those="period.org_id = :org_id AND period.starts_at >= :start AND period.starts_at < :end")
+    _PERIODS.format(
+        more=", meter.key, meter.name, meter.unit, charge.model, charge.properties::text AS properties",
+        joined="LEFT JOIN catalog_meters meter ON meter.id = line.meter_id"
+        " LEFT JOIN subscriptions_charges charge ON charge.id = line.charge_id",
+        those="period.org_id = :org_id AND period.starts_at >= :start AND period.starts_at < :end",
+    )
 )
 _PERIODS_NAMED = text(
     _PERIODS.format(
-        those="(period.org_id, period.starts_at) IN"
-        " (SELECT * FROM unnest(CAST(:orgs AS uuid[]), CAST(:starts AS timestamptz[])))"
+        more="",
+        joined="JOIN unnest(CAST(:orgs AS uuid[]), CAST(:starts AS timestamptz[])) key (org_id, starts_at)"
+        " ON key.org_id = period.org_id AND key.starts_at = period.starts_at",
+        those="true",
     )
 )
 # The open windows of meters whose terms are not stored yet: meter, minute, hour and day limits as parallel arrays.
@@ -136,21 +167,22 @@ def list_current_rows(session: Session, org_id: UUID, now: datetime) -> Rows:
 def list_period_rows(session: Session, org_id: UUID, start: datetime, end: datetime) -> Rows:
     """One row per meter used or charged for in each usage period that starts in [start, end), oldest first.
 
-    `properties` is JSON as text: many rows name one charge, and few readers parse it.
+    They begin with the columns of `PeriodRow`. `properties` is JSON as text too.
 
     Worked example: two calendar months, one meter used in each: two rows, each with its month's allowance and charge.
     """
     return session.execute(_PERIODS_BETWEEN, {"org_id": org_id, "start": start, "end": end}).all()
 
 
-def list_rows_of_periods(session: Session, keys: Sequence[tuple[UUID, datetime]]) -> dict[tuple[UUID, datetime], Rows]:
-    """The rows of `list_period_rows` for some periods, each named by its org and start.
+def list_rows_of_periods(
+    session: Session, keys: Sequence[tuple[UUID, datetime]]
+) -> dict[tuple[UUID, datetime], list[PeriodRow]]:
+    """The rows of some periods, each named by its org and start. A namedtuple's fields are read faster than a row's.
 
     Worked example: the same month of two orgs, one meter used by each: two keys with a row each.
     """
-    named = {"orgs": [org_id for org_id, _ in keys], "starts": [start for _, start in keys]}
-    rows = session.execute(_PERIODS_NAMED, named)
-    return {key: list(group) for key, group in groupby(rows, lambda row: (row.org_id, row.starts_at))}
+    rows = map(PeriodRow._make, session.execute(_PERIODS_NAMED, encode_keys(keys)).all())
+    return {key: list(group) for key, group in groupby(rows, itemgetter(0, 1))}
 
 
 def get_windows(session: Session, org_id: UUID, terms: Mapping[int, MeterTerms], now: datetime) -> dict[int, Any]:

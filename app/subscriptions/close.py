@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from app.kit.arrays import encode_ids, encode_keys
 from app.kit.periods import Period
 from app.subscriptions import periods
 from app.subscriptions.models import UsagePeriod
@@ -81,18 +82,14 @@ def prepare_closes(
         for key in keys:
             periods.lock_usage(session, key.org_id)
     else:
-        free = set(session.scalars(_LOCK, {"orgs": [key.org_id for key in keys]}))
+        free = set(session.scalars(_LOCK, {"orgs": encode_ids(key.org_id for key in keys)}).all())
         keys = [key for key in keys if key.org_id in free]
     for org_id, starts_at in list_unresolved(session, keys, now):
         periods.ensure_period(session, org_id, starts_at, now)
-    rows = session.execute(_OPEN, _named(keys))
+    rows = session.execute(_OPEN, encode_keys(keys)).all()
     return {PeriodKey(row.org_id, row.starts_at): Period(row.starts_at, row.ends_at) for row in rows}
 
 
 def close_periods(session: Session, keys: Sequence[PeriodKey], now: datetime) -> None:
     """Mark periods closed; their terms hold from now on without an end. The caller holds the usage locks."""
-    session.execute(_CLOSE, {**_named(keys), "now": now})
-
-
-def _named(keys: Sequence[PeriodKey]) -> dict[str, object]:
-    return {"orgs": [key.org_id for key in keys], "starts": [key.starts_at for key in keys]}
+    session.execute(_CLOSE, {**encode_keys(keys), "now": now})

@@ -63,17 +63,17 @@ CREATE INDEX ix_credit_notes_invoice_id ON credit_notes (invoice_id);
 -- serves: the run that issues what is pending
 CREATE INDEX ix_credit_notes_pending ON credit_notes (opened_at) WHERE state = 'pending';
 
--- What a meter's usage of a closed period comes to, with all that the amount follows from.
+-- What a meter's usage of a closed period comes to, with all that the amount follows from. A trigger looks up the
+-- meters and plan versions that new lines name.
 CREATE TABLE invoice_lines (
     id uuid CONSTRAINT pk_invoice_lines PRIMARY KEY,
     org_id uuid NOT NULL CONSTRAINT fk_invoice_lines_org_id_orgs REFERENCES orgs (id),
     kind text NOT NULL CONSTRAINT ck_invoice_lines_kind CHECK (
         kind IN ('usage', 'late', 'before_change', 'fee')),
-    meter_id integer CONSTRAINT fk_invoice_lines_meter_id_meters REFERENCES meters (id),
+    meter_id integer,
     period_start timestamptz NOT NULL,
     period_end timestamptz NOT NULL,
-    plan_version_id uuid NOT NULL
-        CONSTRAINT fk_invoice_lines_plan_version_id_plan_versions REFERENCES plan_versions (id),
+    plan_version_id uuid NOT NULL,
     quantity numeric NOT NULL,
     imported numeric NOT NULL,
     events bigint NOT NULL,
@@ -100,12 +100,12 @@ CREATE TABLE invoice_lines (
         num_nonnulls(credit_note_id, credits_line_id) = 0
         OR num_nonnulls(credit_note_id, credits_line_id) = 2 AND invoice_id IS NULL AND amount < 0)
 );
--- serves: the lines of a period; and lets a meter have one for what was counted when it was closed
-CREATE UNIQUE INDEX uq_invoice_lines_usage ON invoice_lines (org_id, period_start, meter_id) WHERE kind = 'usage';
+-- serves: the lines of a period, and what it was billed so far; and lets a meter have one for what was counted when it
+-- was closed: of other lines the last column is null, and nulls differ
+CREATE UNIQUE INDEX uq_invoice_lines_usage
+    ON invoice_lines (org_id, period_start, meter_id, nullif(kind = 'usage', false));
 -- serves: which billing periods have their fee; and lets each have one
 CREATE UNIQUE INDEX uq_invoice_lines_fee ON invoice_lines (org_id, period_start) WHERE kind = 'fee';
--- serves: what a closed period was billed so far
-CREATE INDEX ix_invoice_lines_org_id_period_start ON invoice_lines (org_id, period_start);
 -- serves: the lines of an invoice
 CREATE INDEX ix_invoice_lines_invoice_id ON invoice_lines (invoice_id) WHERE invoice_id IS NOT NULL;
 -- serves: the lines of a credit note, and of the credit notes on an invoice
@@ -204,6 +204,8 @@ CREATE TRIGGER issued_invoices_kept BEFORE DELETE ON issued_invoices FOR EACH RO
     EXECUTE FUNCTION issued_invoice_is_final();
 CREATE TRIGGER issued_documents_stay BEFORE UPDATE OR DELETE ON issued_documents FOR EACH ROW
     EXECUTE FUNCTION issued_document_is_final();
+CREATE TRIGGER invoice_lines_named AFTER INSERT ON invoice_lines REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION invoice_lines_are_named();
 CREATE TRIGGER invoice_lines_move BEFORE UPDATE OF invoice_id ON invoice_lines FOR EACH ROW
     WHEN (OLD.invoice_id IS DISTINCT FROM NEW.invoice_id) EXECUTE FUNCTION invoice_line_moves();
 CREATE TRIGGER invoice_lines_stay BEFORE UPDATE ON invoice_lines FOR EACH ROW
@@ -232,7 +234,7 @@ def upgrade() -> None:
     op.execute(TABLES)
     create_functions(
         op.get_bind(), "invoice_is_final", "issued_document_is_final", "issued_invoice_is_final",
-        "invoice_line_is_final", "invoice_line_moves",
+        "invoice_line_is_final", "invoice_line_moves", "invoice_lines_are_named",
         "number_series_has_no_gap",
     )  # fmt: skip
     op.execute(RECORDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
@@ -61,6 +62,24 @@ def test_what_a_closed_period_is_not_rated_by_may_change(sql: Sql) -> None:
 def test_invoice_line_is_final(sql: Sql, statement: str) -> None:
     line = write_line(sql, sql.org(), published(sql), 500)
     assert "invoice_line_is_final" in str(sql.fails(RESTRICT, statement, line).diag.context)
+
+
+def test_invoice_lines_are_named_by_meters_and_plan_versions_of_the_catalogue(sql: Sql) -> None:
+    org, version = close_period(sql), published(sql)
+    write_line(sql, org, version, 100)
+    write_line(sql, org, version, 100, kind="fee", meter_id=None)
+    for unknown in ({"meter_id": 999_999}, {"plan_version_id": uuid4()}):
+        with pytest.raises(psycopg.errors.ForeignKeyViolation) as caught, sql.connection.transaction():
+            write_line(sql, org, version, 100, **unknown)
+        assert "invoice_lines_are_named" in str(caught.value.diag.context)
+
+
+def test_a_meter_has_one_line_of_what_was_counted_at_the_close_and_any_number_of_late_ones(sql: Sql) -> None:
+    org, version, (meter, _) = close_period(sql), published(sql), sql.meter()
+    for kind in ("usage", "late", "late"):
+        write_line(sql, org, version, 100, kind=kind, meter_id=meter)
+    with pytest.raises(psycopg.errors.UniqueViolation), sql.connection.transaction():
+        write_line(sql, org, version, 100, meter_id=meter)
 
 
 def test_invoices_waiting_adds_up_what_stands_on_no_invoice_by_currency(sql: Sql) -> None:

@@ -14,10 +14,11 @@ from app.invoices.service import LineFacts
 from app.kit.money import ZERO
 from app.kit.periods import Period
 from app.statements.before_change import get_owed_before
+from app.statements.queries import PeriodRow
 
 
 def find_before_change_line(
-    session: Session, org_id: UUID, rows: Sequence[Row[Any]], owed: int, billed: int = 0
+    session: Session, org_id: UUID, rows: Sequence[PeriodRow | Row[Any]], owed: int, billed: int = 0
 ) -> LineFacts | None:
     """The line of a period, or the difference to what was `billed` as one; None where there is nothing to add.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -13,9 +13,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.billing_runs.closing.before_change import find_before_change_line
-from app.billing_runs.closing.lines import state_line
+from app.billing_runs.closing.lines import state_row
 from app.invoices.models import LATE
 from app.invoices.service import LineFacts
+from app.kit.arrays import encode_ids
 from app.kit.money import ZERO, plain
 from app.statements import queries as statements
 
@@ -30,7 +31,7 @@ FROM subscriptions_periods period
 JOIN metering_counters counter ON counter.org_id = period.org_id AND counter.period_start = period.starts_at
 LEFT JOIN invoices_billed billed ON billed.org_id = period.org_id AND billed.period_start = period.starts_at
      AND billed.meter_id = counter.meter_id
-WHERE period.org_id = ANY (:orgs) AND counter.unsettled IS NULL AND period.closed_at IS NOT NULL
+WHERE period.org_id = ANY (CAST(:orgs AS uuid[])) AND counter.unsettled IS NULL AND period.closed_at IS NOT NULL
   AND (counter.billable, counter.unbilled) IS DISTINCT FROM
       (coalesce(billed.quantity, 0), coalesce(billed.imported, 0))
 ORDER BY period.org_id, period.starts_at, counter.meter_id
@@ -58,10 +59,10 @@ def find_late_lines(session: Session, orgs: Sequence[UUID]) -> Iterator[tuple[UU
     The difference is the rating of all that is counted now, less what was billed. It may be below zero: under `volume`
     more use can cost less.
     """
-    differing = session.execute(_DIFFERING, {"orgs": orgs}).all()
+    differing = session.execute(_DIFFERING, {"orgs": encode_ids(orgs)}).all()
     for (org_id, starts_at), billed in groupby(differing, lambda row: (row.org_id, row.starts_at)):
         rows = statements.list_period_rows(session, org_id, starts_at, starts_at + _INSTANT)
-        whole = {row.meter_id: state_line(row) for row in rows if row.meter_id is not None}
+        whole = {row.meter_id: state_row(row) for row in rows if row.meter_id is not None}
         for row in billed:
             so_far = Billed(row.quantity, row.imported, row.events, row.exact_amount, row.amount)
             yield org_id, subtract_billed(whole[row.meter_id], so_far)
@@ -74,8 +75,7 @@ def find_late_lines(session: Session, orgs: Sequence[UUID]) -> Iterator[tuple[UU
 
 def subtract_billed(whole: LineFacts, billed: Billed) -> LineFacts:
     """The line of what a period comes to beyond what was billed of it. Pure."""
-    return replace(
-        whole,
+    return whole._replace(
         kind=LATE,
         quantity=whole.quantity - billed.quantity,
         imported=whole.imported - billed.imported,

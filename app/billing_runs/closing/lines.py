@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row
 
@@ -10,41 +13,55 @@ from app.invoices.breakdown import store_rating, write_number
 from app.invoices.service import LineFacts
 from app.kit.money import ZERO
 from app.kit.periods import Period
-from app.statements.period import Charges, parse_row_charge, rate_period_row
+from app.rating import Charge
+from app.statements.period import parse_row_charge, rate_by
+from app.statements.queries import PeriodRow
 from app.subscriptions.terms.resolver import CHARGE, NOT_COLLECTED
 
 
-def state_line(row: Row[Any], parsed: Charges | None = None) -> LineFacts:
-    """Rate a row of `statements.queries.list_period_rows`; `parsed` keeps the charges of many rows."""
-    parsed = {} if parsed is None else parsed
-    rated = rate_period_row(row, parsed)
-    uncollected = (row.sources or {}).get(CHARGE) == NOT_COLLECTED
-    return LineFacts(
-        meter_id=row.meter_id,
-        period=Period(row.starts_at, row.ends_at),
-        plan_version_id=row.plan_version_id,
-        quantity=row.used,
-        imported=row.imported,
-        events=row.events,
-        currency=row.currency,
-        exact_amount=rated.amount if rated else ZERO,
-        amount=rated.rounded if rated else 0,
-        reason=NOT_COLLECTED if uncollected else None,
-        terms=_describe_terms(row, parsed),
-        breakdown=store_rating(rated) if rated else {},
-    )
+class LineRater:
+    """Rates many rows. `charges` are those that the rows name; rows with equal terms share one object."""
+
+    def __init__(self, charges: Mapping[UUID, Charge]) -> None:
+        self.charges = charges
+        self._known: dict[tuple[object, ...], tuple[dict[str, Any], Charge | None]] = {}
+
+    def state_line(self, row: PeriodRow, period: Period) -> LineFacts:
+        """Rate a row of a period."""
+        key = (row.policy, row.allowance, row.hard_limit, row.cap, row.sources, row.charge_id)
+        terms, charge = self._known.get(key) or self._know(key)
+        rated = rate_by(charge, row, row.used)
+        return LineFacts(
+            row.meter_id,
+            period,
+            row.plan_version_id,
+            row.used,
+            row.imported,
+            row.events,
+            row.currency,
+            rated.amount if rated else ZERO,
+            rated.rounded if rated else 0,
+            NOT_COLLECTED if terms["sources"].get(CHARGE) == NOT_COLLECTED else None,
+            terms,
+            store_rating(rated) if rated else {},
+        )
+
+    def _know(self, key: tuple[Any, ...]) -> tuple[dict[str, Any], Charge | None]:
+        """The terms in force, as the close found them, and the charge that they name: it never changes under its id."""
+        policy, allowance, hard_limit, cap, sources, charge_id = key
+        terms = {
+            "policy": policy,
+            "allowance": write_number(allowance),
+            "hard_limit": write_number(hard_limit),
+            "cap": write_number(cap),
+            "sources": json.loads(sources) if sources else {},
+            "charge_id": str(charge_id) if charge_id else None,
+        }
+        known = self._known[key] = terms, self.charges.get(charge_id)
+        return known
 
 
-def _describe_terms(row: Row[Any], parsed: Charges) -> dict[str, Any]:
-    """The terms in force, as the close found them, with the charge that they name."""
-    found = parse_row_charge(row, parsed)
-    return {
-        "policy": row.policy,
-        "allowance": write_number(row.allowance),
-        "hard_limit": write_number(row.hard_limit),
-        "cap": write_number(row.cap),
-        "sources": row.sources or {},
-        "charge_id": str(row.charge_id) if row.charge_id else None,
-        "model": row.model,
-        "properties": found.properties if found else None,
-    }
+def state_row(row: Row[Any]) -> LineFacts:
+    """Rate one row of `statements.queries.list_period_rows`, which has its charge."""
+    charge, shown = parse_row_charge(row), PeriodRow._make(row[: len(PeriodRow._fields)])
+    return LineRater({row.charge_id: charge} if charge else {}).state_line(shown, Period(row.starts_at, row.ends_at))

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.billing_runs.closing.before_change import find_before_change_line
 from app.billing_runs.closing.late import find_late_lines
-from app.billing_runs.closing.lines import state_line
+from app.billing_runs.closing.lines import LineRater
 from app.billing_runs.closing.rests import Closing, write_differences
 from app.invoices import queries as invoices
 from app.invoices.service import LineFacts, write_lines
+from app.kit.arrays import encode_keys, encode_times
 from app.kit.periods import Period
 from app.metering.verification.close_mark import CloseMark, take_mark
 from app.statements import queries as statements
-from app.statements.period import Charges
+from app.statements.queries import PeriodRow
 from app.subscriptions.close import PeriodKey, close_periods, prepare_closes
 
 _NOTE = text("""
@@ -63,16 +63,16 @@ def write_closes(
     session: Session, spans: Mapping[PeriodKey, Period], mark: CloseMark, now: datetime
 ) -> dict[UUID, list[LineFacts]]:
     """Write the closes of prepared periods, and the lines that they come to, by org; the caller holds the locks."""
-    parsed: Charges = {}
     lines: dict[UUID, list[LineFacts]] = {key.org_id: [] for key in spans}
-    currencies = {}
-    for (org_id, start), rows in statements.list_rows_of_periods(session, list(spans)).items():
-        lines[org_id] += state_period(session, org_id, rows, parsed)
-        currencies[PeriodKey(org_id, start)] = rows[0].currency
+    found = statements.list_rows_of_periods(session, list(spans))
+    named = {row.charge_id for rows in found.values() for row in rows if row.charge_id}
+    rater = LineRater(statements.get_charges(session, named))
+    for (org_id, _), rows in found.items():
+        lines[org_id] += state_period(session, org_id, rows, rater)
     write_lines(session, lines, now)
     for org_id, late in _find_differences(session, list(lines)).items():
         key = min(key for key in spans if key.org_id == org_id)
-        lines[org_id] += write_differences(session, Closing(org_id, spans[key], currencies[key]), late, now)
+        lines[org_id] += write_differences(session, Closing(org_id, spans[key], found[key][0].currency), late, now)
     _note_closes(session, spans, mark, now)
     close_periods(session, list(spans), now)
     return lines
@@ -86,17 +86,17 @@ def _find_differences(session: Session, orgs: Sequence[UUID]) -> dict[UUID, list
     return found
 
 
-def state_period(session: Session, org_id: UUID, rows: Sequence[Row[Any]], parsed: Charges) -> list[LineFacts]:
+def state_period(session: Session, org_id: UUID, rows: Sequence[PeriodRow], rater: LineRater) -> list[LineFacts]:
     """The lines of one period: one a meter, and what was owed before a change of plan."""
-    lines = [state_line(row, parsed) for row in rows if row.meter_id is not None]
+    period = Period(rows[0].starts_at, rows[0].ends_at)
+    lines = [rater.state_line(row, period) for row in rows if row.meter_id is not None]
     before = find_before_change_line(session, org_id, rows, sum(line.amount for line in lines))
     return [*lines, before] if before else lines
 
 
 def _note_closes(session: Session, spans: Mapping[PeriodKey, Period], mark: CloseMark, now: datetime) -> None:
     named = {
-        "orgs": [key.org_id for key in spans],
-        "starts": [span.start for span in spans.values()],
-        "ends": [span.end for span in spans.values()],
+        **encode_keys(list(spans)),
+        "ends": encode_times(span.end for span in spans.values()),
     }
     session.execute(_NOTE, {**named, "now": now, "mark": mark.mark, "cluster": mark.cluster})

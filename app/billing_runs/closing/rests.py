@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -149,10 +149,9 @@ def _split(line: LineFacts, parts: Sequence[PlacedPart], notes: dict[UUID, UUID]
         last = number == len(parts)
         share = left if last else _share(left, line, part.amount)
         breakdown = {**line.breakdown, "apart": line.amount + part.amount} if len(parts) > 1 else line.breakdown
-        yield replace(share, amount=-part.amount, breakdown=breakdown, credit=credit)
+        yield share._replace(amount=-part.amount, breakdown=breakdown, credit=credit)
         if not last:
-            left = replace(
-                left,
+            left = left._replace(
                 quantity=left.quantity - share.quantity,
                 imported=ZERO,
                 events=left.events - share.events,
@@ -163,8 +162,7 @@ def _split(line: LineFacts, parts: Sequence[PlacedPart], notes: dict[UUID, UUID]
 def _share(left: LineFacts, whole: LineFacts, amount: int) -> LineFacts:
     quantity = whole.quantity * amount / -whole.amount
     step = Decimal(1) if whole.quantity == whole.quantity.to_integral_value() else _PLACES
-    return replace(
-        left,
+    return left._replace(
         quantity=quantity.quantize(step),
         events=whole.events * amount // -whole.amount,
         exact_amount=ZERO - amount,

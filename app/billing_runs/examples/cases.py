@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
-
 from app.billing_runs.closing.late import Billed, subtract_billed
-from app.billing_runs.closing.lines import state_line
+from app.billing_runs.closing.lines import LineRater
 from app.catalog.definition import canonicalise_property
 from app.invoices.service import LineFacts
 from app.kit.money import ZERO
+from app.kit.periods import Period
 from app.rating.examples.cases import ChargeExample, read_toml
+from app.rating.schemas import parse_charge
+from app.statements.queries import PeriodRow
 
 _FILE = Path(__file__).parent / "late.toml"
 _NOBODY = UUID(int=0)
+_NOVEMBER = Period(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +42,6 @@ class LateCase:
     closes: Sequence[ExampleClose]
 
 
-@dataclass(frozen=True, slots=True)
-class _PeriodRow:
-    """A row of `statements.queries.list_period_rows` for an example: one meter in November 2026."""
-
-    used: Decimal
-    events: int
-    model: str
-    properties: str
-    currency: str
-    allowance: Decimal
-    meter_id: int = 1
-    starts_at: datetime = datetime(2026, 11, 1, tzinfo=UTC)
-    ends_at: datetime = datetime(2026, 12, 1, tzinfo=UTC)
-    time_zone: str = "UTC"
-    plan_version_id: UUID = _NOBODY
-    charge_id: UUID = _NOBODY
-    imported: Decimal = ZERO
-    policy: str = "charge"
-    hard_limit: None = None
-    cap: None = None
-    sources: dict[str, str] = field(default_factory=dict)
-
-
 def read_late_cases() -> list[LateCase]:
     """Read all cases, in the order of the file."""
     return [_read(case) for case in read_toml(_FILE)["case"]]
@@ -71,17 +49,26 @@ def read_late_cases() -> list[LateCase]:
 
 def rate_case(case: LateCase) -> Iterator[LineFacts]:
     """Rate the closes of a case: the period's line, then the line of each difference."""
-    used, events, billed = ZERO, 0, Billed()
+    charge, used, events, billed = case.charge, ZERO, 0, Billed()
+    rater = LineRater({_NOBODY: parse_charge(charge.model, canonicalise(charge), charge.currency)})
     for close in case.closes:
         used, events = used + sum(close.events), events + len(close.events)
-        whole = state_line(cast("Row[Any]", _build_row(case.charge, used, events)))
+        whole = rater.state_line(_build_row(charge, used, events), _NOVEMBER)
         yield subtract_billed(whole, billed) if billed.events else whole
         billed = Billed(used, ZERO, events, whole.exact_amount, whole.amount)
 
 
-def _build_row(charge: ChargeExample, used: Decimal, events: int) -> _PeriodRow:
-    properties = {key: canonicalise_property(value) for key, value in charge.properties.items()}
-    return _PeriodRow(used, events, charge.model, json.dumps(properties), charge.currency, charge.allowance)
+def canonicalise(charge: ChargeExample) -> dict[str, Any]:
+    """The properties of an example's charge, as the catalogue stores them."""
+    return {key: canonicalise_property(value) for key, value in charge.properties.items()}
+
+
+def _build_row(charge: ChargeExample, used: Decimal, events: int) -> PeriodRow:
+    """One meter in November 2026."""
+    return PeriodRow(
+        _NOBODY, _NOVEMBER.start, _NOVEMBER.end, "UTC", _NOBODY, charge.currency, 1, "charge", charge.allowance, None,
+        None, "{}", _NOBODY, used, ZERO, events, plan_changed=False,
+    )  # fmt: skip
 
 
 def _read(case: dict[str, Any]) -> LateCase:

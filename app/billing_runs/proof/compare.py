@@ -43,12 +43,12 @@ def rate_again(evidence: Evidence, meter_id: int, quantity: Decimal) -> int:
         row = evidence.row_of.get(meter_id)
         rated = rate_row(row, quantity) if row is not None else None
         return rated.rounded if rated else 0
-    terms, line = lines[0].terms, lines[0]
-    if terms["model"] is None:
+    line, charge = lines[0], evidence.charges.get(lines[0].id)
+    if charge is None:
         return 0
     usage_terms = UsageTerms(
-        allowance=read_number(terms["allowance"]),
-        charge=parse_charge(terms["model"], terms["properties"], line.currency),
+        allowance=read_number(line.terms["allowance"]),
+        charge=parse_charge(charge.model, charge.properties, line.currency),
         minimum_portion=share_of_month(Period(line.period_start, line.period_end), evidence.time_zone),
     )
     rated = rate_usage(usage_terms, MeterUse(quantity))

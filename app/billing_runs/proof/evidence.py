@@ -15,6 +15,7 @@ from app.billing_runs.models import PeriodClose
 from app.catalog import queries as catalog
 from app.catalog.models import Meter
 from app.invoices import queries as invoices
+from app.invoices.charges import LineCharge, load_charges
 from app.invoices.models import InvoiceLine
 from app.kit.periods import Period
 from app.metering.verification import period_figures
@@ -26,7 +27,10 @@ from app.subscriptions.models import UsagePeriod
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Of one period, by meter. `at_close` has what transactions below the mark recorded; None without a valid mark."""
+    """Of one period, by meter; `charges` by line.
+
+    `at_close` has what transactions below the mark recorded; None without a valid mark.
+    """
 
     org_id: UUID
     period: Period
@@ -39,6 +43,7 @@ class Evidence:
     days: Mapping[int, DailyTotals]
     left_out: Mapping[int, Sequence[LeftOut]]
     lines: Mapping[int | None, Sequence[InvoiceLine]]
+    charges: Mapping[UUID, LineCharge]
     unsettled: frozenset[int]
 
     @property
@@ -68,6 +73,7 @@ def read_evidence(session: Session, org_id: UUID, usage_period: UsagePeriod) -> 
         days=period_figures.compare_daily_totals(session, org_id, period),
         left_out=left_out,
         lines=lines,
+        charges=load_charges(session, [line for of in lines.values() for line in of]),
         unsettled=frozenset(
             each.meter_id for each in list_unsettled(session, org_id) if each.starts_at == period.start
         ),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.kit.arrays import encode_keys, encode_times
 from app.kit.periods import Period
 from app.subscriptions.close import PeriodKey
 
@@ -49,9 +50,8 @@ def take_mark(session: Session, periods: Mapping[PeriodKey, Period]) -> CloseMar
     horizon = session.execute(_HORIZON).one()
     spans = list(periods.values())
     named = {
-        "orgs": [org_id for org_id, _ in periods],
-        "starts": [span.start for span in spans],
-        "ends": [span.end for span in spans],
+        **encode_keys(list(periods)),
+        "ends": encode_times(span.end for span in spans),
         "mark": horizon.mark,
         "unsettled": UNSETTLED,
         "first": min(span.start for span in spans),

@@ -10,11 +10,11 @@ from itertools import groupby
 from typing import cast
 from uuid import UUID
 
-from app.billing_runs.examples.cases import ExampleClose, LateCase, rate_case, read_late_cases
-from app.catalog.definition import canonicalise_property
+from app.billing_runs.examples.cases import ExampleClose, LateCase, canonicalise, rate_case, read_late_cases
 from app.catalog.export import render_charge
 from app.catalog.models import Meter
 from app.invoices.breakdown import read_breakdown, store_rating
+from app.invoices.charges import LineCharge
 from app.invoices.service import LineFacts, build_line
 from app.kit.money import ZERO
 from app.kit.periods import Period
@@ -113,20 +113,20 @@ def _build_group(cases: Sequence[RatingCase]) -> GroupView:
 def _rate(case: RatingCase) -> UsageLine:
     """A line of an invoice for a case, from what the rating returns."""
     charge = case.charge
-    properties = {key: canonicalise_property(value) for key, value in charge.properties.items()}
+    properties = canonicalise(charge)
     parsed = parse_charge(charge.model, properties, charge.currency)
     rated = price(parsed, case.quantity, charge.allowance, minimum_portion=charge.portion)
-    terms = {"model": charge.model, "properties": properties, "allowance": str(charge.allowance)}
+    terms = {"allowance": str(charge.allowance)}
     facts = LineFacts(
         1, _MONTH, _NOBODY, case.quantity, ZERO, 1, charge.currency, rated.amount, rated.rounded, None, terms,
         store_rating(rated),
     )  # fmt: skip
-    return _name(facts)
+    return _name(facts, LineCharge(charge.model, properties))
 
 
-def _name(facts: LineFacts) -> UsageLine:
+def _name(facts: LineFacts, charge: LineCharge) -> UsageLine:
     line = build_line(_NOBODY, facts, _MONTH.end)
-    return UsageLine(line, cast("Meter", _Units()), plan=None)  # type: ignore[arg-type]  # an example is of no plan
+    return UsageLine(line, cast("Meter", _Units()), plan=None, charge=charge)  # type: ignore[arg-type]  # an example is of no plan
 
 
 def _build_late(cases: Sequence[LateCase]) -> SubjectView:
@@ -139,7 +139,8 @@ def _build_late(cases: Sequence[LateCase]) -> SubjectView:
 
 
 def _build_late_group(case: LateCase) -> GroupView:
-    lines = [_name(facts) for facts in rate_case(case)]
+    charge = LineCharge(case.charge.model, canonicalise(case.charge))
+    lines = [_name(facts, charge) for facts in rate_case(case)]
     return GroupView(
         title=case.name,
         charge=_render(case.charge),

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from app.invoices.breakdown import Breakdown, read_breakdown, read_number
-from app.invoices.models import FEE, LATE, CreditNote, Invoice, InvoiceLine
+from app.invoices.models import FEE, LATE, CreditNote, Invoice
 from app.invoices.offline.models import IssuedInvoice
 from app.kit.money import ZERO, exponent, to_major
 from app.payments.models import StripeInvoice
@@ -106,7 +106,7 @@ def build_explanation_answer(line: UsageLine) -> ExplanationAnswer:
         steps=[build_quote_line(tier, places) for tier in breakdown.tiers] if breakdown else [],
         minimum=_find_bound(breakdown, MINIMUM, places),
         maximum=_find_bound(breakdown, MAXIMUM, places),
-        rated_by=_build_terms(row),
+        rated_by=_build_terms(line),
     )
 
 
@@ -142,16 +142,16 @@ def _find_bound(breakdown: Breakdown | None, kind: str, places: int) -> Decimal 
     return to_major(bound.subtotal, places) if bound is not None and bound.kind == kind else None
 
 
-def _build_terms(row: InvoiceLine) -> RatedBy:
-    terms = row.terms
+def _build_terms(line: UsageLine) -> RatedBy:
+    terms, charge = line.row.terms, line.charge
     return RatedBy(
         policy=terms.get("policy"),
         allowance=read_number(terms.get("allowance")),
         hard_limit=read_number(terms.get("hard_limit")),
         cap=read_number(terms.get("cap")),
         sources=terms.get("sources", {}),
-        model=terms.get("model"),
-        properties=terms.get("properties"),
+        model=charge.model if charge else None,
+        properties=dict(charge.properties) if charge else None,
     )
 
 

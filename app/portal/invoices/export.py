@@ -44,7 +44,7 @@ def _file_row(line: UsageLine, standing: Standing) -> tuple[Cell, ...]:
         row.period_start, row.period_end, row.kind, line.meter.key if line.meter else None, line.unit,
         line.plan.key, line.plan.number,
         row.quantity, breakdown.included if breakdown else None, breakdown.excess if breakdown else None,
-        row.imported, row.events, row.terms.get("model"), to_major(row.exact_amount, places),
+        row.imported, row.events, line.charge.model if line.charge else None, to_major(row.exact_amount, places),
         *(format(to_major(part, places), "f") for part in (row.amount, row.discount, net_amount(line))), row.currency,
         invoice.number if invoice else None, standing.label, standing.note,
         line.note.number if line.note else None,

@@ -18,6 +18,7 @@ from app.catalog import queries as catalog
 from app.catalog.models import Meter
 from app.invoices import credit_notes
 from app.invoices import queries as invoices
+from app.invoices.charges import LineCharge, load_charges
 from app.invoices.models import FEE, LATE, OFFLINE, CreditNote, Invoice, InvoiceLine
 from app.invoices.offline.models import IssuedInvoice
 from app.invoices.offline.queries import find_issued
@@ -32,7 +33,7 @@ class UsageLine:
 
     `remote` is Stripe's, `issued` one that we issued ourselves. `meter` is None for a plan's fee, and for overage
     before a change of plan, which is a sum over meters. A line on a credit note has the note, and the invoice that it
-    credits. `credited` is what credit notes took off what was due of the invoice.
+    credits. `credited` is what credit notes took off what was due of the invoice. `charge` is what it was rated by.
     """
 
     row: InvoiceLine
@@ -43,6 +44,14 @@ class UsageLine:
     issued: IssuedInvoice | None = None
     note: CreditNote | None = None
     credited: int = 0
+    charge: LineCharge | None = None
+
+    @property
+    def rated_by(self) -> LineCharge:
+        """The charge of a line that was rated."""
+        if self.charge is None:
+            raise ValueError("nothing was rated for this line")
+        return self.charge
 
     @property
     def name(self) -> str:
@@ -72,7 +81,7 @@ class ClosedPeriod:
 
 
 def list_closed_periods(session: Session, org_id: UUID, before: datetime | None, limit: int) -> list[ClosedPeriod]:
-    """List closed periods that start before an instant, newest first, in ten queries however many they are."""
+    """List closed periods that start before an instant, newest first, in eleven queries however many they are."""
     closes = billing_runs.list_org_closes(session, org_id, before, limit)
     if not closes:
         return []
@@ -106,12 +115,13 @@ def list_periods_of_invoice(session: Session, invoice: Invoice) -> list[ClosedPe
 
 
 def load_lines(session: Session, org_id: UUID, rows: Iterable[InvoiceLine]) -> list[UsageLine]:
-    """Load what lines are named by, in at most seven queries; lines of no invoice need two."""
+    """Load what lines are named by, in at most eight queries; lines of no invoice need three."""
     rows = list(rows)
     if not rows:
         return []
     meters = catalog.get_meters_by_id(session)
     plans = catalog.get_plans_of_versions(session, {row.plan_version_id for row in rows})
+    charges = load_charges(session, rows)
     notes = credit_notes.find_notes(session, org_id, {row.credit_note_id for row in rows if row.credit_note_id})
     on = {row.id: notes[row.credit_note_id].invoice_id if row.credit_note_id else row.invoice_id for row in rows}
     known = invoices.find_invoices(session, org_id, {invoice_id for invoice_id in on.values() if invoice_id})
@@ -130,6 +140,7 @@ def load_lines(session: Session, org_id: UUID, rows: Iterable[InvoiceLine]) -> l
             issued.get(invoice_id) if invoice_id else None,
             notes[row.credit_note_id] if row.credit_note_id else None,
             credited[invoice_id] if invoice_id else 0,
+            charges.get(row.id),
         )
         for row, invoice_id in ((row, on[row.id]) for row in rows)
     ]

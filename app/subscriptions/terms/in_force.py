@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from app.kit.arrays import encode_keys
 from app.kit.periods import Period, month_of
 from app.subscriptions import queries
 from app.subscriptions.models import OrgTerm, TermsInForce
@@ -20,9 +21,11 @@ from app.subscriptions.terms.unmetered import Unmetered, parse_rows, resolve_unm
 
 # Periods in which a meter in use has no valid terms.
 _WITHOUT_TERMS = """
-SELECT DISTINCT p.org_id, p.starts_at FROM usage_periods p CROSS JOIN catalog_meters m
-LEFT JOIN terms_in_force t ON t.org_id = p.org_id AND t.period_start = p.starts_at AND t.meter_id = m.id
-WHERE {those} AND m.archived_at IS NULL AND (t.meter_id IS NULL OR t.valid_until <= :now)
+SELECT p.org_id, p.starts_at FROM usage_periods p
+WHERE {those} AND NOT ARRAY(
+    SELECT t.meter_id FROM terms_in_force t
+    WHERE t.org_id = p.org_id AND t.period_start = p.starts_at AND (t.valid_until <= :now) IS NOT TRUE
+) @> ARRAY(SELECT m.id FROM catalog_meters m WHERE m.archived_at IS NULL)
 """
 # One that ends after :since, or limits that have run out.
 _ANY = """
@@ -57,8 +60,8 @@ def list_unresolved(
     session: Session, keys: Sequence[tuple[UUID, datetime]], now: datetime
 ) -> list[tuple[UUID, datetime]]:
     """List those of some periods, each by org and start, in which the terms of a meter have to be resolved first."""
-    named = {"orgs": [org_id for org_id, _ in keys], "starts": [start for _, start in keys], "now": now}
-    return [(row.org_id, row.starts_at) for row in session.execute(_UNRESOLVED_OF, named)]
+    rows = session.execute(_UNRESOLVED_OF, {**encode_keys(keys), "now": now})
+    return [(row.org_id, row.starts_at) for row in rows]
 
 
 def get_terms(session: Session, org_id: UUID, now: datetime) -> OrgTerms:

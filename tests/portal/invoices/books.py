@@ -19,11 +19,13 @@ from app.invoices.models import OFFLINE, Invoice, InvoiceLine
 from app.invoices.offline.issue import InvoiceText, issue_invoice
 from app.invoices.service import InvoiceOpening, LineFacts, add_lines, finalize, open_invoice, write_lines
 from app.kit.actor import SYSTEM
+from app.kit.ids import new_id
 from app.kit.money import ZERO
 from app.kit.periods import Period
 from app.payments.models import StripeInvoice
 from app.rating.pricing import price
 from app.rating.schemas import parse_charge
+from app.subscriptions.models import Override
 from tests.factories import unique, utc
 from tests.scenario import Org
 
@@ -121,15 +123,28 @@ def _state(org: Org, span: Period, used: Used, meter_id: int) -> LineFacts:
     if used.charge is not None:
         allowance = None if used.allowance is None else Decimal(used.allowance)
         rated = price(parse_charge(*used.charge, used.currency), Decimal(used.quantity), allowance)
-    model, properties = used.charge or (None, None)
     return LineFacts(
         meter_id=meter_id, period=span, plan_version_id=org.plan_version, quantity=Decimal(used.quantity),
         imported=Decimal(used.imported), events=7, currency=used.currency,
         exact_amount=rated.amount if rated else ZERO, amount=rated.rounded if rated else 0, reason=used.reason,
         terms={"policy": used.policy, "allowance": used.allowance, "hard_limit": None, "cap": used.cap,
-               "sources": dict(used.sources), "charge_id": None, "model": model, "properties": properties},
+               "sources": dict(used.sources), "charge_id": _keep_charge(org, used)},
         breakdown=store_rating(rated) if rated else {},
     )  # fmt: skip
+
+
+def _keep_charge(org: Org, used: Used) -> str | None:
+    """Keep a charge where terms can name it: as one agreed with an org, long over."""
+    if used.charge is None:
+        return None
+    override = Override(
+        id=new_id(), org_id=org.id, key=f"charge:{used.meter}", currency=used.currency, reason="Worked example",
+        value={"model": used.charge[0], "properties": used.charge[1]}, given_at=org.now, starts_at=org.now,
+        ended_at=org.now,
+    )  # fmt: skip
+    org.scenario.session.add(override)
+    org.scenario.session.commit()  # reading the org again would roll it back
+    return str(override.id)
 
 
 def find_lines(session: Session, org: Org) -> list[InvoiceLine]:

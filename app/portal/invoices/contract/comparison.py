@@ -66,7 +66,7 @@ def list_differences(line: UsageLine, offer: Offer) -> Iterator[tuple[str, str |
         "policy": terms["policy"],
         "allowance": read_number(terms["allowance"]),
         "hard_limit": read_number(terms["hard_limit"]),
-        CHARGE: (terms["model"], terms["properties"]) if terms["model"] else None,
+        CHARGE: line.charge and (line.charge.model, dict(line.charge.properties)),
     }
     for name, value in billed.items():
         if value != agreed[name]:

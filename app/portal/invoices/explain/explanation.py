@@ -53,7 +53,7 @@ def build_explanation(line: UsageLine) -> Explanation:
 
 def list_formula(line: UsageLine, breakdown: Breakdown | None) -> list[str]:
     """The formula in sentences."""
-    terms, discount = line.row.terms, describe_discount(line)
+    discount = describe_discount(line)
     if line.row.kind == FEE:
         return [_FEE]
     if line.meter is None:
@@ -61,7 +61,7 @@ def list_formula(line: UsageLine, breakdown: Breakdown | None) -> list[str]:
     elif breakdown is None:
         formula = ["No price applied to this usage, so nothing was calculated."]
     else:
-        formula = describe_formula(terms["model"], terms["properties"], line.row.currency, line.unit)
+        formula = describe_formula(*line.rated_by, line.row.currency, line.unit)
     return [*formula, discount] if discount else formula
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from app.invoices.breakdown import Breakdown
+from app.invoices.charges import LineCharge
 from app.invoices.models import FEE, LATE, InvoiceLine
 from app.kit.money import exactly
 from app.portal.invoices.explain.formula import PERCENTAGES, describe_division, read_per
@@ -79,18 +79,18 @@ def _list_quantities(line: UsageLine, breakdown: Breakdown) -> Iterator[Step]:
         label = "Included in the allowance" if allowance is not None else "Included without limit"
         yield Step(label, with_minus(quantity(-breakdown.included)))
         yield Step("Charged for", quantity(breakdown.excess))
-    properties = line.row.terms["properties"]
+    properties = line.rated_by.properties
     if "divide_by" in properties:
         yield Step(f"Divided {describe_division(properties)}", quantity(breakdown.units))
 
 
 def _list_tiers(line: UsageLine, breakdown: Breakdown) -> Iterator[Step]:
-    terms, currency = line.row.terms, line.row.currency
+    charge, currency = line.rated_by, line.row.currency
     for tier in breakdown.tiers:
         yield Step(
-            name_tier(terms["model"], tier),
+            name_tier(charge.model, tier),
             quantity(tier.quantity),
-            " + ".join(_list_prices(terms, tier, currency)) or "No charge",
+            " + ".join(_list_prices(charge, tier, currency)) or "No charge",
             format_exact(tier.subtotal, currency),
         )
 
@@ -108,9 +108,9 @@ def name_tier(model: str, tier: TierLine) -> str:
     )
 
 
-def _list_prices(terms: Mapping[str, Any], tier: TierLine, currency: str) -> Iterator[str]:
+def _list_prices(charge: LineCharge, tier: TierLine, currency: str) -> Iterator[str]:
     """The price of a tier's units, then its flat amount."""
-    model, properties = terms["model"], terms["properties"]
+    model, properties = charge
     if model == "package" and tier.unit_amount:
         size, unit = quantity(Decimal(str(properties["size"]))), format_exact(tier.unit_amount, currency)
         yield f"{quantity(tier.blocks)} {'block' if tier.blocks == 1 else 'blocks'} of {size} at {unit}"

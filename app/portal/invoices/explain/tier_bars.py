@@ -42,7 +42,7 @@ def build_tier_bars(line: UsageLine) -> Sequence[TierBar]:
                             Decimal(0)))  # fmt: skip
     for tier in tiers:
         width = _percent(tier.subtotal, total)
-        label = f"{name_tier(line.row.terms['model'], tier)}: {quantity(tier.quantity)}"
+        label = f"{name_tier(line.rated_by.model, tier)}: {quantity(tier.quantity)}"
         bars.append(TierBar(label, format_exact(tier.subtotal, currency), _percent(reached, total),
                             max(width, _LEAST) if tier.subtotal else width))  # fmt: skip
         reached += tier.subtotal
