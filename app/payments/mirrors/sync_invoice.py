@@ -17,12 +17,15 @@ from app.payments.dunning import emails
 from app.payments.errors import NotOurs
 from app.payments.mirrors.retrieved import mark_retrieved
 from app.payments.models import BillingRecord, StripeInvoice, StripeSubscription
+from app.payments.plan_changes.attempts import find_record_to_bill
 from app.stripe_gateway.types import Intent, RemoteInvoice, RemoteLine
 
+CHANGED = "subscription_update"
+"""The billing reason of the invoice of a change of plan."""
 REASONS = {
     "subscription_create": "subscription_start",
     "subscription_cycle": "subscription_renewal",
-    "subscription_update": "subscription_change",
+    CHANGED: "subscription_change",
     "subscription_threshold": "subscription_change",
 }
 USAGE = "usage"
@@ -95,6 +98,7 @@ def _store_line(line: RemoteLine) -> dict[str, Any]:
     return {
         "description": line.description,
         "amount": line.amount,
+        "discount": line.discount,
         "start": line.period_start.isoformat(),
         "end": line.period_end.isoformat(),
         "line": str(line.own_id) if line.own_id else None,
@@ -107,6 +111,8 @@ def _ensure_record(session: Session, org_id: UUID, remote: RemoteInvoice) -> Bil
         record = billing_records.find_by_checkout(session, org_id, remote.checkout_id)
         if record is not None and record.invoice_id is not None:
             record = None
+    if record is None and remote.billing_reason == CHANGED and remote.subscription_id is not None:
+        record = find_record_to_bill(session, org_id, remote.subscription_id)
     if record is None:
         record = BillingRecord(
             id=new_id(),

@@ -10,7 +10,8 @@ from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, St
 from app.stripe_gateway.types import Card, Customer, RemoteInvoice, RemoteSubscription
 
 _SUBSCRIPTION = ("status", "price_id", "period_start", "period_end", "anchor_at", "cancel_at",
-                 "cancel_at_period_end", "latest_invoice_id", "trial_ends_at", "collection_paused")  # fmt: skip
+                 "cancel_at_period_end", "latest_invoice_id", "trial_ends_at", "collection_paused",
+                 "pending_price_id", "pending_expires_at")  # fmt: skip
 _GRANTING = frozenset({"trialing", "active", "past_due"})
 _INVOICE = ("status", "number", "currency", "total", "tax", "amount_due", "amount_paid", "amount_remaining",
             "attempt_count", "next_attempt_at", "discount", "starting_balance", "ending_balance")  # fmt: skip

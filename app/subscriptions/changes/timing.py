@@ -12,6 +12,8 @@ from typing import Literal
 from app.subscriptions.changes.rank import PlanPrices, find_monthly_price, rank_plan
 
 Timing = Literal["at_once", "at_period_end", "choose", "first", "refused"]
+OpenPayment = Literal["past_due", "unpaid", "paused", "pending_update", "processing"]
+CardKind = Literal["card", "delayed", "none"]
 Reason = Literal[
     "same", "default", "no_price", "credit",
     "past_due", "unpaid", "paused", "pending_update", "processing", "ending", "no_card", "delayed_card", "other_price",
@@ -35,10 +37,10 @@ class ChangeStanding:
     `known_price`: its price is one of the catalogue's.
     """
 
-    open_payment: Literal["past_due", "unpaid", "paused", "pending_update", "processing"] | None = None
+    open_payment: OpenPayment | None = None
     trialing: bool = False
     ending: bool = False
-    card: Literal["card", "delayed", "none"] = "card"
+    card: CardKind = "card"
     known_price: bool = True
 
 
