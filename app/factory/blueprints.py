@@ -12,6 +12,7 @@ from app.metering.corrections.api import api as metering_api
 from app.ops.clock_bar import bar as sandbox_bar
 from app.payments.api import api as payments_api
 from app.payments.webhooks.views import webhooks
+from app.portal.billing.api import api as billing_api
 from app.portal.billing.views import billing
 from app.portal.dashboard.views import pages as portal_pages
 from app.portal.docs.views import docs as docs_pages
@@ -30,4 +31,13 @@ PAGES: list[Blueprint] = [
 ]  # fmt: skip
 # Called by programs, which send no cookies and so no CSRF token.
 MACHINES: list[Blueprint] = [webhooks]
-APIS: list[Api] = [catalog_api, subscriptions_api, metering_api, payments_api, invoices_api, portal_api, admin_api]
+APIS: list[Api] = [
+    catalog_api,
+    subscriptions_api,
+    metering_api,
+    payments_api,
+    billing_api,
+    invoices_api,
+    portal_api,
+    admin_api,
+]

@@ -35,6 +35,7 @@ def describe_mismatch(message: str) -> str:
 
 Instant = Annotated[datetime, Meta(tz=True)]
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
+SignedText = Annotated[str, Meta(min_length=1, max_length=4000)]
 CurrencyCode = Annotated[str, matching(r"^[A-Z]{3}\Z", "three capital letters, such as USD")]
 # True is the default in JSON Schema, but without it TypeScript generators produce an empty object.
 _OBJECT = {"type": "object", "additionalProperties": True}

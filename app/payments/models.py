@@ -219,7 +219,7 @@ class PlanChangeAttempt(Base):
 
     Written as `asked` before Stripe is: `applied`; `waiting` for its payment; `failed`: it was not done; `lapsed`: it
     was not paid in time. `amount` is what the quote said is due today; `expected` is the total by our own formula and
-    `previewed` the provider's, both before tax (None: not compared). More than rounding between them is drift.
+    `previewed` the provider's, both before tax (None: not compared); `drifts`: they differ by more than rounding.
     """
 
     __tablename__ = "plan_changes"
@@ -247,6 +247,7 @@ class PlanChangeAttempt(Base):
     amount: Mapped[int] = mapped_column(BigInteger)
     expected: Mapped[int | None] = mapped_column(BigInteger)
     previewed: Mapped[int | None] = mapped_column(BigInteger)
+    drifts: Mapped[bool] = mapped_column(server_default=text("false"))
     prorated_at: Mapped[datetime]
     state: Mapped[str]
     invoice_id: Mapped[str | None]

@@ -158,6 +158,7 @@ CREATE TABLE plan_changes (
     amount bigint NOT NULL CONSTRAINT ck_plan_changes_amount CHECK (amount >= 0),
     expected bigint,
     previewed bigint,
+    drifts boolean NOT NULL DEFAULT false,
     prorated_at timestamptz NOT NULL,
     state text NOT NULL CONSTRAINT ck_plan_changes_state CHECK (
         state IN ('asked', 'waiting', 'applied', 'failed', 'lapsed')),

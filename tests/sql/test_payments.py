@@ -131,6 +131,15 @@ def _subscription(sql: Sql, org: object, name: str) -> None:
                cancel_at_period_end=False, retrieved_at=NOW)  # fmt: skip
 
 
+def test_payments_drifting_changes_are_those_that_drift(sql: Sql) -> None:
+    agreed, drifted = (_row(sql, "plan_changes", "applied") for _ in range(2))
+    sql.rows("UPDATE plan_changes SET drifts = true, expected = 100, previewed = 102 WHERE id = %s", drifted)
+    found = sql.rows(
+        "SELECT id, expected, previewed FROM payments_drifting_changes WHERE id IN (%s, %s)", agreed, drifted
+    )
+    assert found == [(drifted, 100, 102)]
+
+
 def _version(sql: Sql) -> object:
     plan, version = uuid4(), uuid4()
     sql.insert(

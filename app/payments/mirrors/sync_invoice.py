@@ -29,7 +29,7 @@ REASONS = {
     "subscription_threshold": "subscription_change",
 }
 USAGE = "usage"
-RECEIPTED = frozenset({"subscription_start", "subscription_renewal", USAGE})
+RECEIPTED = frozenset({"subscription_start", "subscription_renewal", "subscription_change", USAGE})
 _RANK = {"draft": 0, "open": 1, "uncollectible": 2, "paid": 3, "void": 3}
 _CLOSED_UNPAID = {"void": "The invoice was cancelled.", "uncollectible": "The invoice was written off."}
 _FAILED = "The payment did not go through."
@@ -44,7 +44,7 @@ def sync_invoice(
     """Sync the invoice and settle its billing record; None for a draft.
 
     `intent` is the invoice's payment if it has one, for the card and Stripe's failure message. Paid, void and
-    written-off invoices never move back. The first payment, renewals and usage are receipted by email.
+    written-off invoices never move back. The first payment, renewals, changes of plan and usage are receipted by email.
     """
     mirror = session.get(StripeInvoice, remote.id)
     if mirror is None:

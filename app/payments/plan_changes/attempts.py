@@ -49,7 +49,7 @@ def record_attempt(
     row = PlanChangeAttempt(
         id=quote_id, org_id=quote.org_id, stripe_subscription_id=quote.stripe_id, plan_version_id=quote.version_id,
         interval=quote.interval, currency=quote.currency, price_id=quote.price_id, amount=quote.amount_due,
-        expected=quoted.expected, previewed=quoted.previewed, prorated_at=quote.at, state="asked",
+        expected=quoted.expected, previewed=quoted.previewed, drifts=quoted.drifts, prorated_at=quote.at, state="asked",
         asked_by=actor.id, asked_at=now,
     )  # fmt: skip
     session.add(row)

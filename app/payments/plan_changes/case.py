@@ -71,7 +71,7 @@ def load_case(
     ours, mirror = subscriptions.find_subscription(session, org_id), queries.find_open_subscription(session, org_id)
     if ours is None or ours.collection != "stripe" or mirror is None:
         raise Conflict("Your organisation has no plan that is paid through Stripe. Nothing was charged.")
-    own = catalog.find_version(session, ours.plan_version_id)
+    own = catalog.find_priced_version(session, ours.plan_version_id)
     if own is None:
         raise NotFound("There is no such plan.")
     target = _get_target(session, own, plan_key, ours.currency, interval)
@@ -142,7 +142,7 @@ def _get_target(session: Session, own: PlanVersion, plan_key: str, currency: str
     """The version that is changed to: of the own plan the own one, where that has the price, else the newest."""
     if own.plan.key == plan_key and interval in build_plan_prices(own, currency).prices:
         return own
-    version = catalog.find_newest_version(session, plan_key)
+    version = catalog.find_newest_priced_version(session, plan_key)
     if version is None or not (version.plan.public or version.plan.key == own.plan.key):
         raise NotFound("There is no such plan.")
     return version

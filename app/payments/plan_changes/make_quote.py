@@ -48,6 +48,11 @@ class QuotedChange:
         """The preview's total before tax."""
         return sum(line.amount - line.discount for line in self.preview.lines)
 
+    @property
+    def drifts(self) -> bool:
+        """Whether the preview and our formula differ by more than rounding."""
+        return self.expected is not None and is_drift(self.expected, self.previewed)
+
 
 def make_quote(gw: Gateway, case: ChangeCase, now: datetime, *, at: datetime | None = None) -> QuotedChange:
     """Ask for the preview of a change at `at`, by default now. Makes three calls, with no transaction open.
@@ -170,7 +175,7 @@ def _describe_discount(discount: RemoteDiscount) -> list[str]:
 
 
 def _report_drift(quoted: QuotedChange) -> None:
-    if quoted.expected is not None and is_drift(quoted.expected, quoted.previewed):
+    if quoted.drifts:
         log.warning(
             "change of plan costs another amount at Stripe than here", stripe_subscription=quoted.quote.stripe_id,
             here=quoted.expected, there=quoted.previewed,

@@ -23,7 +23,7 @@ def find_change_name(session: Session, before: Subscription, after: Subscription
 
 
 def _load(session: Session, row: Subscription, currency: str) -> PricedPlan:
-    version = catalog.find_version(session, row.plan_version_id)
+    version = catalog.find_priced_version(session, row.plan_version_id)
     if version is None:
         raise RuntimeError(f"subscription {row.id} names no version")
     return PricedPlan(build_plan_prices(version, currency), row.interval)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -25,7 +27,7 @@ from app.payments.plan_changes.quote import sign_quote
 from app.payments.price_push.price_selection import list_paid_prices
 from app.payments.price_push.push import ensure_price
 from app.payments.tasks import resolve_pending_payments
-from app.web.database import transaction
+from app.web.database import db, transaction
 from app.web.runtime import runtime
 from tests.factories import MadePlan
 from tests.scenario import Org, Scenario
@@ -55,9 +57,10 @@ def push(org: Org, plan: MadePlan) -> None:
         ensure_price(get_gateway(), selection, org.now)
 
 
-def confirm(org: Org, change: QuotedChange) -> ChangeResult:
+def confirm(org: Org, change: QuotedChange, *, hurried: bool = False) -> ChangeResult:
+    """Press the button, however busy the machine is, unless the page's own patience matters."""
     secret = runtime().settings.secret_key
-    with background_gateway():
+    with nullcontext() if hurried else background_gateway():
         return confirm_change(org.id, sign_quote(change.quote, secret), actor=ACTOR, now=org.now)
 
 
@@ -190,6 +193,16 @@ def balance(scenario: Scenario, org: Org) -> None:
     v1.customers.balance_transactions.create(org.customer_id, {"amount": -700, "currency": "usd"})
 
 
+def test_an_amount_that_is_not_ours_is_kept_as_drift(scenario: Scenario) -> None:
+    org, dearer = started(scenario)
+    v1: Any = scenario.stripe.client().v1
+    v1.invoice_items.create({"customer": org.customer_id, "amount": 300, "currency": "usd", "description": "By hand"})
+    change = quoted(org, dearer)
+    assert (change.expected, change.previewed, change.drifts) == (1500, 1800, True)
+    assert confirm(org, change).amount == 1800
+    assert [row.drifts for row in changes(scenario, org)] == [True]
+
+
 @pytest.mark.parametrize("happens", [coupon, balance])
 def test_what_changes_the_amount_ends_the_quote(scenario: Scenario, happens: Any) -> None:
     org, dearer = started(scenario)
@@ -285,16 +298,43 @@ def visit_invoice(scenario: Scenario, url: str, secure: str) -> str:
     return visit.text
 
 
-def test_a_lost_answer_is_asked_about_and_nothing_is_charged_twice(scenario: Scenario) -> None:
+@pytest.mark.parametrize("kind", ["reset", "reset_before", "timeout"])
+def test_a_lost_answer_is_asked_about_and_nothing_is_charged_twice(scenario: Scenario, kind: str) -> None:
+    """Also what a process leaves that was killed between its row and the call, or between the call and its answer."""
     org, dearer = started(scenario)
     change = quoted(org, dearer)
-    scenario.stripe.fail("reset", path="/v1/subscriptions", method="POST", times=3)
+    scenario.stripe.fail(kind, path="/v1/subscriptions", method="POST", times=3, seconds=3)
     with pytest.raises(Unavailable) as lost:
-        confirm(org, change)
+        confirm(org, change, hurried=True)
     assert lost.value.code == "outcome_unknown"
     assert [each.state for each in changes(scenario, org)] == ["asked"]
+    with pytest.raises(AssertionError, match="processing"):
+        quoted(org, dearer)
+    scenario.stripe.world.faults.clear()
     assert confirm(org, change).state == "applied"
     assert charges(scenario, org) == [1000, 1500]
+
+
+def test_two_presses_at_once_change_and_charge_once(scenario: Scenario) -> None:
+    org, dearer = started(scenario)
+    change, other = quoted(org, dearer), quoted(org, dearer)
+    states: list[str] = []
+
+    def click(shown: QuotedChange) -> None:
+        with scenario.app.app_context():
+            states.append(confirm(org, shown, hurried=True).state)
+            db.session.remove()
+
+    scenario.session.rollback()
+    with background_gateway():
+        threads = [threading.Thread(target=click, args=(shown,)) for shown in (change, change, other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert states == ["applied"] * 3
+    assert charges(scenario, org) == [1000, 1500]
+    assert len(changes(scenario, org)) == 1
 
 
 def test_a_lost_answer_is_found_out_by_the_sweep(scenario: Scenario) -> None:
