@@ -35,6 +35,7 @@ _PARTS = (
     selectinload(PlanVersion.limits),
     selectinload(PlanVersion.features),
 )
+_PRICED = (joinedload(PlanVersion.plan), selectinload(PlanVersion.prices))
 
 
 def _newest() -> Select[PlanVersion]:
@@ -55,6 +56,18 @@ def get_meters_by_id(session: Session) -> dict[int, Meter]:
 def find_version(session: Session, version_id: UUID) -> PlanVersion | None:
     """Find a version, published or not, with its plan and all its parts."""
     return session.scalars(select(PlanVersion).where(PlanVersion.id == version_id).options(*_PARTS)).one_or_none()
+
+
+def find_priced_version(session: Session, version_id: UUID) -> PlanVersion | None:
+    """Find a version with its plan and prices, without its other parts."""
+    return session.scalars(select(PlanVersion).where(PlanVersion.id == version_id).options(*_PRICED)).one_or_none()
+
+
+def find_newest_priced_version(session: Session, plan_key: str) -> PlanVersion | None:
+    """Find what `find_newest_version` does, with prices alone."""
+    return session.scalars(
+        _newest().where(Plan.key == plan_key, Plan.archived_at.is_(None)).options(*_PRICED)
+    ).one_or_none()
 
 
 def find_newest_version(session: Session, plan_key: str) -> PlanVersion | None:

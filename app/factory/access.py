@@ -74,6 +74,7 @@ ACCESS: dict[str, Rule] = {
     "payments_api.take_plan": key("billing:write"),
     "webhooks.stripe": PUBLIC,  # authenticated by its signature
     # portal
+    "billing_api.preview_change": key("billing:read"),
     "billing.buy": BILLING,
     "billing.cancel_plan": BILLING,
     "billing.change_card": BILLING,

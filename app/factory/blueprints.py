@@ -14,6 +14,7 @@ from app.payments.overage_api import api as payments_api
 from app.payments.webhooks.views import webhooks
 from app.portal.account_statement.api import api as statement_api
 from app.portal.account_statement.pages import statement as statement_pages
+from app.portal.billing.api import api as billing_api
 from app.portal.billing.views import billing
 from app.portal.dashboard.views import pages as portal_pages
 from app.portal.docs.views import docs as docs_pages
@@ -33,5 +34,13 @@ PAGES: list[Blueprint] = [
 # Called by programs, which send no cookies and so no CSRF token.
 MACHINES: list[Blueprint] = [webhooks]
 APIS: list[Api] = [
-    catalog_api, subscriptions_api, metering_api, payments_api, statement_api, invoices_api, portal_api, admin_api,
-]  # fmt: skip
+    catalog_api,
+    subscriptions_api,
+    metering_api,
+    payments_api,
+    statement_api,
+    billing_api,
+    invoices_api,
+    portal_api,
+    admin_api,
+]

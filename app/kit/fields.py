@@ -39,6 +39,7 @@ MOST_NAME, MOST_LABEL, MOST_REASON = 200, 255, 500
 ShortText = Annotated[str, Meta(min_length=1, max_length=MOST_NAME)]
 Label = Annotated[str, Meta(min_length=1, max_length=MOST_LABEL)]
 Reason = Annotated[str, Meta(min_length=1, max_length=MOST_REASON)]
+SignedText = Annotated[str, Meta(min_length=1, max_length=4000)]
 CurrencyCode = Annotated[str, matching(r"^[A-Z]{3}\Z", "three capital letters, such as USD")]
 # True is the default in JSON Schema, but without it TypeScript generators produce an empty object.
 _OBJECT = {"type": "object", "additionalProperties": True}

@@ -151,6 +151,7 @@ _CHECKS: dict[str, Check] = {
     "default plan": _default_plan,
     "stripe prices": doctor_payments.check_prices,
     "stripe subscriptions": doctor_payments.check_subscriptions,
+    "plan changes": doctor_payments.check_changes,
     "second subscriptions": doctor_payments.check_seconds,
     "stripe inbox": doctor_payments.check_inbox,
 }

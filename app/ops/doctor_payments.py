@@ -15,6 +15,10 @@ from app.stripe_gateway.errors import StripeAway, StripeDenied
 _ON_OFFER = "SELECT price_id, lookup_key FROM payments_prices_on_offer ORDER BY lookup_key"
 # Subscriptions at Stripe whose price names none of our plans.
 _UNKNOWN = "SELECT stripe_subscription_id, price_id FROM payments_prices_unknown ORDER BY 1"
+_DRIFTING = """
+SELECT count(*) OVER (), stripe_subscription_id, expected, previewed FROM payments_drifting_changes
+WHERE asked_at > now() - interval '30 days' ORDER BY asked_at DESC LIMIT 1
+"""
 _PUSH = "Run: flask catalog push"
 _SECONDS = """
 SELECT count(*) OVER (), org_id FROM payments_second_subscriptions ORDER BY id LIMIT 1
@@ -94,6 +98,17 @@ def check_seconds(connection: psycopg.Connection, _: Settings) -> Finding:
     detail = f"{row[0]} run beside the one in force, of organisation {row[1]}" + (" and others" if row[0] > 1 else "")
     fix = "End them on the organisation's page at /admin/orgs, and refund what they cost at Stripe."
     return Finding("second subscriptions", "warning", detail, fix)
+
+
+def check_changes(connection: psycopg.Connection, _: Settings) -> Finding:
+    """Whether Stripe charged what our own formula says for the changes of plan of the last thirty days."""
+    row = connection.execute(_DRIFTING).fetchone()
+    if row is None:
+        return Finding("plan changes", "ok", "cost at Stripe what they cost by our formula")
+    count, stripe_id, expected, previewed = row
+    last = f"the last, of {stripe_id}: {previewed}, not {expected}"
+    fix = "Compare its invoices at Stripe. Customers paid what the page had shown."
+    return Finding("plan changes", "warning", f"{count} cost another amount at Stripe than by our formula; {last}", fix)
 
 
 def check_inbox(connection: psycopg.Connection, _: Settings) -> Finding:

@@ -13,6 +13,7 @@ from app.payments.checkout.card_page import open_card_page
 from app.payments.checkout.open_checkout import AlreadyPaid, open_checkout
 from app.payments.mirrors.queries import list_credit_notes, list_refunds
 from app.payments.models import BillingRecord
+from app.payments.plan_changes.take import take_quote
 from app.payments.queries import RecordFilter
 from app.payments.schemas import (
     BillingAnswer,
@@ -48,16 +49,24 @@ def show_subscription() -> SubscriptionAnswer:
 
 @api.operation(
     "POST", "/subscription", request=PlanChosen, response=ChangeAnswer, example=examples.CHOOSE,
-    answer=examples.CHOSEN, errors=("not_found", *_PAGE_AT_STRIPE), outside=True,
+    answer=examples.CHOSEN, outside=True,
+    errors=("not_found", "payment_refused", "quote_expired", *_PAGE_AT_STRIPE),
     statuses={202: "Payment is needed first, on the page at `checkout_url`."},
-    summary="Start a paid plan",
+    summary="Start or change a paid plan",
     description="Returns 202 with the address of a Stripe payment page. Repeating the call returns the same page;"
     " choosing another plan expires it. Returns 200 if the organisation already has the plan, and undoes a planned"
-    " cancellation. Switching from one paid plan to another is refused with 409: cancel first.",
+    " cancellation. Who pays for another plan sends the `quote` of `POST /subscription/preview`. The change is made and"
+    " charged at once (200), or waits for the cardholder's bank (202). A declined card is 402, with the invoice's"
+    " `pay_url`: paid there within 23 hours, the change is made, else it is dropped. If the amount differs, 409"
+    " `quote_expired` carries a new `quote` and its `amount_due`. Repeating a quote charges nothing more.",
 )  # fmt: skip
 def take_plan(chosen: PlanChosen) -> tuple[ChangeAnswer, int]:
-    """Start the first paid plan through Checkout."""
+    """Start the first paid plan through Checkout, or change a running one by its quote."""
     org_id, actor, now = acting_org(), caller().actor, business_now()
+    if chosen.quote is not None:
+        result = take_quote(org_id, chosen, chosen.quote, actor=actor, now=now)
+        applied = result.state == "applied"
+        return ChangeAnswer(applied=applied, checkout_url=result.pay_url, checkout_id=None), 200 if applied else 202
     try:
         opened = open_checkout(
             org_id, plan_key=chosen.plan, interval=chosen.interval, currency=chosen.currency, actor=actor, now=now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.kit.errors import Busy, DomainError
+from app.kit.errors import Busy, Conflict, DomainError
 
 
 class UnknownOwner(DomainError):
@@ -24,3 +24,13 @@ class LockLost(Busy):
 
     Its code is `outcome_unknown` where something may have been done before that.
     """
+
+
+class QuoteExpired(Conflict):
+    """A quote that no longer says what a change would cost, or has ended. Nothing was charged; make a new one."""
+
+    code = "quote_expired"
+
+
+class ChangeNotNow(Conflict):
+    """A change that does not take effect at once as things are; the decision about it says why."""

@@ -18,6 +18,7 @@ from app.kit.db import Base
 
 PURPOSES = ("subscription", "card")
 CHECKOUT_STATES = ("opening", "open", "completed", "expired", "replaced", "failed")
+CHANGE_STATES = ("asked", "waiting", "applied", "failed", "lapsed")
 RECORD_STATES = ("pending", "completed", "failed", "refunded", "reversed")
 REASONS = ("subscription_start", "subscription_renewal", "subscription_change", "usage", "one_off",
            "offline_invoice")  # fmt: skip
@@ -140,7 +141,8 @@ class StripeSubscription(Base):
     """The mirror of a Stripe subscription; `subscription_id` is the row of ours that it pays for.
 
     `price_id` need not be one of `stripe_prices`: staff can put any price on a subscription at Stripe. `discounts` are
-    those in force: coupon, percent_off as text or amount_off in minor units of currency, ends_at.
+    those in force: coupon, percent_off as text or amount_off in minor units of currency, ends_at. `pending_price_id` is
+    the price of a change that waits for its payment until `pending_expires_at`.
     """
 
     __tablename__ = "stripe_subscriptions"
@@ -165,13 +167,15 @@ class StripeSubscription(Base):
     trial_ends_at: Mapped[datetime | None]
     collection_paused: Mapped[str | None]
     discounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    pending_price_id: Mapped[str | None]
+    pending_expires_at: Mapped[datetime | None]
     retrieved_at: Mapped[datetime]
 
 
 class StripeInvoice(Base):
     """The mirror of an invoice; amounts in minor units. `due_at` is set if it is to be paid by hand.
 
-    `lines` are Stripe's, before discounts and tax: description, amount, start, end, and `line`, the id of ours.
+    `lines` are Stripe's, before discounts and tax: description, amount, discount, start, end, and the id of our `line`.
     `payments` are those that came: id, amount, at, transaction. `uncollectible_at` stays when it is paid after all.
     """
 
@@ -214,12 +218,56 @@ class StripeInvoice(Base):
     retrieved_at: Mapped[datetime]
 
 
+class PlanChangeAttempt(Base):
+    """A change of plan that somebody confirmed, under the id of its quote, which is also Stripe's idempotency key.
+
+    Written as `asked` before Stripe is: `applied`; `waiting` for its payment; `failed`: it was not done; `lapsed`: it
+    was not paid in time. `amount` is what the quote said is due today; `expected` is the total by our own formula and
+    `previewed` the provider's, both before tax (None: not compared); `drifts`: they differ by more than rounding.
+    """
+
+    __tablename__ = "plan_changes"
+    __table_args__ = (
+        one_of("interval", INTERVALS),
+        spelled("currency", _CURRENCY),
+        CheckConstraint("amount >= 0", name="amount"),
+        one_of("state", CHANGE_STATES),
+        CheckConstraint("(state IN ('asked', 'waiting')) = (settled_at IS NULL)", name="settled"),
+        # serves: the change of an org that is under way; enforces one
+        Index("uq_plan_changes_open", "org_id", unique=True, postgresql_where=text("settled_at IS NULL")),
+        # serves: the changes of an org, newest first
+        Index(None, "org_id", "asked_at"),
+        # serves: the sweep that asks Stripe what became of a change
+        Index("ix_plan_changes_asked", "asked_at", postgresql_where=text("state = 'asked'")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    stripe_subscription_id: Mapped[str] = mapped_column(ForeignKey("stripe_subscriptions.id"))
+    plan_version_id: Mapped[UUID] = mapped_column(ForeignKey("plan_versions.id"))
+    interval: Mapped[str]
+    currency: Mapped[str]
+    price_id: Mapped[str]
+    amount: Mapped[int] = mapped_column(BigInteger)
+    expected: Mapped[int | None] = mapped_column(BigInteger)
+    previewed: Mapped[int | None] = mapped_column(BigInteger)
+    drifts: Mapped[bool] = mapped_column(server_default=text("false"))
+    prorated_at: Mapped[datetime]
+    state: Mapped[str]
+    invoice_id: Mapped[str | None]
+    failure: Mapped[str | None]
+    asked_by: Mapped[UUID | None]
+    asked_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+
 class BillingRecord(Base):
     """One payment: written as pending before the call to Stripe, then updated from Stripe. Minor units.
 
     States only move forward: pending, failed, completed, refunded. A payment that staff recorded for an invoice of
     ours (`offline_invoice_id`, with the bank's `reference`) is completed from the start, at the day it came; `reversed`
     if it was recorded by mistake, `reversed_for` says why.
+    `plan_change_id` is the change of plan that it pays for.
     """
 
     __tablename__ = "billing_records"
@@ -230,6 +278,7 @@ class BillingRecord(Base):
         spelled("currency", _CURRENCY),
         spelled("card_last4", _LAST4),
         UniqueConstraint("checkout_id"),
+        UniqueConstraint("plan_change_id"),
         UniqueConstraint("invoice_id"),
         CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name="settled"),
         CheckConstraint("length(reference) BETWEEN 1 AND 200", name="reference"),
@@ -264,6 +313,7 @@ class BillingRecord(Base):
     refunded: Mapped[int] = mapped_column(BigInteger, server_default="0")
     currency: Mapped[str]
     checkout_id: Mapped[UUID | None] = mapped_column(ForeignKey("checkouts.id"))
+    plan_change_id: Mapped[UUID | None] = mapped_column(ForeignKey("plan_changes.id"))
     invoice_id: Mapped[str | None]
     offline_invoice_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoices.id"))
     reference: Mapped[str | None]

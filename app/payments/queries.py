@@ -105,6 +105,19 @@ def find_renewal_draft(
     return session.scalars(query).first()
 
 
+def list_subscription_invoices(
+    session: Session, org_id: UUID, stripe_subscription_id: str, since: datetime
+) -> Sequence[StripeInvoice]:
+    """List the final, collectable invoices of a subscription that were created since, oldest first."""
+    query = select(StripeInvoice).where(
+        StripeInvoice.org_id == org_id,
+        StripeInvoice.stripe_subscription_id == stripe_subscription_id,
+        StripeInvoice.status.in_(("open", "paid")),
+        StripeInvoice.created_at >= since,
+    )
+    return session.scalars(query.order_by(StripeInvoice.created_at)).all()
+
+
 def list_final_invoices(session: Session, ids: Collection[str]) -> set[str]:
     """List which of some invoices are drafts no more, as we know them."""
     query = select(StripeInvoice.id).where(StripeInvoice.id.in_(ids), StripeInvoice.status != "draft")

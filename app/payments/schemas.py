@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from app.kit.fields import CurrencyCode, Instant, ShortText
+from app.kit.fields import CurrencyCode, Instant, ShortText, SignedText
 from app.web.paging import Limit
 
 
@@ -62,12 +62,21 @@ class SubscriptionAnswer(msgspec.Struct):
     overdue: Overdue | None
 
 
-class PlanChosen(msgspec.Struct, forbid_unknown_fields=True):
-    """A plan to start, by key: its newest published version, at one of its prices."""
+class PlanWanted(msgspec.Struct, forbid_unknown_fields=True):
+    """A plan, by key, at one of its prices."""
 
     plan: ShortText
     currency: CurrencyCode
     interval: Literal["month", "year"] = "month"
+
+
+class PlanChosen(PlanWanted, forbid_unknown_fields=True):
+    """A plan to start, by key: its newest published version, at one of its prices.
+
+    Who pays for another plan sends the `quote` of `POST /subscription/preview`: what it says is charged, nothing else.
+    """
+
+    quote: SignedText | None = None
 
 
 class ChangeAnswer(msgspec.Struct):
@@ -76,6 +85,47 @@ class ChangeAnswer(msgspec.Struct):
     applied: bool
     checkout_url: str | None
     checkout_id: str | None
+
+
+class QuoteLine(msgspec.Struct):
+    """A credit for unused time (below zero) or a charge, before discounts and tax."""
+
+    description: str
+    amount: int
+    period: Span
+
+
+class QuotedNext(msgspec.Struct):
+    """The next payment after a change, with discounts and tax as they are today."""
+
+    at: Instant
+    amount: int
+
+
+class ChangePreviewAnswer(msgspec.Struct):
+    """What a change costs and when it takes effect.
+
+    `timing`: `at_once` with a `quote`, which holds until `expires_at`; `at_period_end`; `choose`: yearly at once, or
+    monthly at the period's end; `first`: `reason` says what comes before (`past_due`, `ending`, `no_card`, …);
+    `checkout`: nothing is paid through Stripe yet, so `POST /subscription` opens a payment page, and `total` is before
+    tax; `refused`: `same`, `default` or `no_price`.
+    `amount_due` is charged today: `total` less the `balance` from earlier invoices. `usage_owed` is what the running
+    period's usage stays owed though the new plan would include it.
+    """
+
+    timing: Literal["at_once", "at_period_end", "choose", "first", "refused", "checkout"]
+    reason: str | None
+    quote: str | None
+    expires_at: Instant | None
+    currency: str
+    lines: list[QuoteLine]
+    discount: int
+    tax: int
+    total: int
+    balance: int
+    amount_due: int
+    next_payment: QuotedNext | None
+    usage_owed: int
 
 
 class CardShown(msgspec.Struct):

@@ -81,6 +81,10 @@ def parse_line(raw: Raw) -> RemoteLine:
         period_start=reading.moment(period, "start"),
         period_end=reading.moment(period, "end"),
         own_id=reading.uuid_or_none(reading.inner_or_none(raw, "metadata"), LINE),
+        discount=reading.from_stripe(
+            sum(reading.whole(each, "amount") for each in reading.objects(raw, "discount_amounts")),
+            reading.currency(raw),
+        ),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from app.stripe_gateway import reading
 from app.stripe_gateway.reading import Raw
 from app.stripe_gateway.types import (
@@ -111,6 +113,7 @@ def parse_subscription(raw: Raw) -> RemoteSubscription:
     metadata, period_end = reading.inner(raw, "metadata"), reading.moment(items[0], "current_period_end")
     cancels_with_period = reading.flag(raw, "cancel_at_period_end")
     paused = reading.inner_or_none(raw, "pause_collection")
+    pending_price_id, pending_expires_at = _parse_pending_update(raw)
     return RemoteSubscription(
         id=reading.text(raw, "id"),
         customer_id=customer_id,
@@ -132,7 +135,18 @@ def parse_subscription(raw: Raw) -> RemoteSubscription:
         trial_ends_at=reading.moment_or_none(raw, "trial_end"),
         collection_paused=reading.text(paused, "behavior") if paused else None,
         discounts=tuple(parse_discount(each) for each in reading.objects(raw, "discounts")),
+        pending_price_id=pending_price_id,
+        pending_expires_at=pending_expires_at,
     )
+
+
+def _parse_pending_update(raw: Raw) -> tuple[str | None, datetime | None]:
+    """The price of a change that waits for its payment, and until when. An update of something else has no items."""
+    pending = reading.inner_or_none(raw, "pending_update")
+    items = reading.objects(pending, "subscription_items") if pending is not None else []
+    if pending is None or not items:
+        return None, None
+    return reading.object_id(items[0], "price"), reading.moment(pending, "expires_at")
 
 
 def parse_discount(raw: Raw) -> RemoteDiscount:

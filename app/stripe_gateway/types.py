@@ -110,6 +110,8 @@ class RemoteSubscription:
 
     `cancel_at` is when it will end, however that was planned. Stripe plans it in two ways: `cancel_at_period_end` (our
     own page) and a time alone (its portal and dashboard in flexible billing mode).
+
+    `pending_price_id` is the price of a change that waits for its payment until `pending_expires_at`.
     """
 
     id: str
@@ -132,17 +134,23 @@ class RemoteSubscription:
     trial_ends_at: datetime | None = None
     collection_paused: str | None = None
     discounts: tuple[RemoteDiscount, ...] = ()
+    pending_price_id: str | None = None
+    pending_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteLine:
-    """A line of an invoice, before discounts and tax; `own_id` is our line's, where it is of one."""
+    """A line of an invoice, before discounts and tax; `own_id` is our line's, where it is of one.
+
+    `discount` is what the invoice's discounts take off it.
+    """
 
     description: str
     amount: int
     period_start: datetime
     period_end: datetime
     own_id: UUID | None
+    discount: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,3 +273,19 @@ class InvoicePreview:
     total: int
     currency: str
     due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePreview:
+    """The invoice of a change of plan at an instant. `total` includes `tax`; `amount_due` takes the balance off it.
+
+    `starting_balance` is the customer's, below zero where it is a credit.
+    """
+
+    lines: tuple[RemoteLine, ...]
+    currency: str
+    discount: int
+    tax: int
+    total: int
+    starting_balance: int
+    amount_due: int

@@ -19,8 +19,8 @@ from app.subscriptions.terms.resolver import SOURCES
 STATES = ("incomplete", "trialing", "active", "past_due", "unpaid", "paused", "ended")
 COLLECTIONS = ("none", "offline", "stripe")
 EVENTS = (
-    "started", "renewed", "plan_changed", "cancel_planned", "cancel_undone",
-    "past_due", "limited", "recovered", "ended",
+    "started", "renewed", "plan_changed", "upgraded", "downgraded", "interval_changed",
+    "cancel_planned", "cancel_undone", "past_due", "limited", "recovered", "ended",
 )  # fmt: skip
 OVERRIDE_KINDS = (
     "allowance", "policy", "hard_limit", "per_minute", "per_hour", "per_day", "charge", "overage_price",

@@ -16,6 +16,7 @@ from app.kit.actor import SYSTEM, Actor
 from app.kit.ids import new_id
 from app.kit.periods import Period
 from app.subscriptions import events, payment_restriction, periods, queries, realign_periods, renewals, states
+from app.subscriptions.changes.plans import find_change_name
 from app.subscriptions.models import Subscription
 from app.subscriptions.overage.consents import end_consent
 from app.subscriptions.overage.models import PLAN_CHANGED
@@ -208,7 +209,8 @@ def _change_plan(session: Session, subscription: Subscription, facts: StripeFact
     session.flush()
     realign_periods.open_period_at(session, subscription.org_id, at, now)
     realign_periods.move_to_plan(session, subscription.org_id, at, now)
-    events.record_event(session, opened, "plan_changed", key=at.isoformat(), at=at, now=now)
+    kind = find_change_name(session, subscription, opened)
+    events.record_event(session, opened, kind, key=at.isoformat(), at=at, now=now)
     return opened
 
 

@@ -35,6 +35,9 @@ class Problem(msgspec.Struct):
     requested: str = ""
     resets_at: Instant | msgspec.UnsetType = msgspec.UNSET
     upgrade_url: str = ""
+    quote: str = ""
+    amount_due: int = 0
+    pay_url: str = ""
 
 
 def document(

@@ -52,8 +52,8 @@ CREATE TABLE subscription_events (
     subscription_id uuid NOT NULL
         CONSTRAINT fk_subscription_events_subscription_id_subscriptions REFERENCES subscriptions (id),
     kind text NOT NULL CONSTRAINT ck_subscription_events_kind CHECK (kind IN (
-        'started', 'renewed', 'plan_changed', 'cancel_planned', 'cancel_undone', 'past_due', 'limited',
-        'recovered', 'ended')),
+        'started', 'renewed', 'plan_changed', 'upgraded', 'downgraded', 'interval_changed', 'cancel_planned',
+        'cancel_undone', 'past_due', 'limited', 'recovered', 'ended')),
     key text NOT NULL,
     plan_version_id uuid NOT NULL
         CONSTRAINT fk_subscription_events_plan_version_id_plan_versions REFERENCES plan_versions (id),

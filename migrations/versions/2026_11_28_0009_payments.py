@@ -106,6 +106,8 @@ CREATE TABLE stripe_subscriptions (
     trial_ends_at timestamptz,
     collection_paused text,
     discounts jsonb NOT NULL DEFAULT '[]',
+    pending_price_id text,
+    pending_expires_at timestamptz,
     retrieved_at timestamptz NOT NULL
 );
 -- serves: the Stripe subscriptions of an org, newest first
@@ -203,6 +205,37 @@ CREATE INDEX ix_stripe_balance_movements_org_id_created_at ON stripe_balance_mov
 CREATE INDEX ix_stripe_balance_movements_invoice_id ON stripe_balance_movements (invoice_id)
     WHERE invoice_id IS NOT NULL;
 
+CREATE TABLE plan_changes (
+    id uuid CONSTRAINT pk_plan_changes PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_plan_changes_org_id_orgs REFERENCES orgs (id),
+    stripe_subscription_id text NOT NULL
+        CONSTRAINT fk_plan_changes_stripe_subscription_id_stripe_subscriptions REFERENCES stripe_subscriptions (id),
+    plan_version_id uuid NOT NULL
+        CONSTRAINT fk_plan_changes_plan_version_id_plan_versions REFERENCES plan_versions (id),
+    interval text NOT NULL CONSTRAINT ck_plan_changes_interval CHECK (interval IN ('month', 'year')),
+    currency text NOT NULL CONSTRAINT ck_plan_changes_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    price_id text NOT NULL,
+    amount bigint NOT NULL CONSTRAINT ck_plan_changes_amount CHECK (amount >= 0),
+    expected bigint,
+    previewed bigint,
+    drifts boolean NOT NULL DEFAULT false,
+    prorated_at timestamptz NOT NULL,
+    state text NOT NULL CONSTRAINT ck_plan_changes_state CHECK (
+        state IN ('asked', 'waiting', 'applied', 'failed', 'lapsed')),
+    invoice_id text,
+    failure text,
+    asked_by uuid,
+    asked_at timestamptz NOT NULL,
+    settled_at timestamptz,
+    CONSTRAINT ck_plan_changes_settled CHECK ((state IN ('asked', 'waiting')) = (settled_at IS NULL))
+);
+-- serves: the change of an org that is under way; and lets it have one only
+CREATE UNIQUE INDEX uq_plan_changes_open ON plan_changes (org_id) WHERE settled_at IS NULL;
+-- serves: the changes of an org, newest first
+CREATE INDEX ix_plan_changes_org_id_asked_at ON plan_changes (org_id, asked_at);
+-- serves: the sweep that asks Stripe what became of a change
+CREATE INDEX ix_plan_changes_asked ON plan_changes (asked_at) WHERE state = 'asked';
+
 CREATE TABLE billing_records (
     id uuid CONSTRAINT pk_billing_records PRIMARY KEY,
     org_id uuid NOT NULL CONSTRAINT fk_billing_records_org_id_orgs REFERENCES orgs (id),
@@ -216,6 +249,7 @@ CREATE TABLE billing_records (
     refunded bigint NOT NULL DEFAULT 0,
     currency text NOT NULL CONSTRAINT ck_billing_records_currency CHECK (currency ~ '^[A-Z]{3}$'),
     checkout_id uuid CONSTRAINT fk_billing_records_checkout_id_checkouts REFERENCES checkouts (id),
+    plan_change_id uuid CONSTRAINT fk_billing_records_plan_change_id_plan_changes REFERENCES plan_changes (id),
     invoice_id text,
     offline_invoice_id uuid,
     reference text CONSTRAINT ck_billing_records_reference CHECK (length(reference) BETWEEN 1 AND 200),
@@ -229,6 +263,7 @@ CREATE TABLE billing_records (
     reversed_at timestamptz,
     reversed_for text CONSTRAINT ck_billing_records_reversed_for CHECK (length(reversed_for) BETWEEN 1 AND 500),
     CONSTRAINT uq_billing_records_checkout_id UNIQUE (checkout_id),
+    CONSTRAINT uq_billing_records_plan_change_id UNIQUE (plan_change_id),
     CONSTRAINT uq_billing_records_invoice_id UNIQUE (invoice_id),
     CONSTRAINT ck_billing_records_settled CHECK ((state = 'pending') = (settled_at IS NULL)),
     CONSTRAINT ck_billing_records_offline CHECK (
@@ -315,14 +350,14 @@ CREATE TRIGGER {table}_only_forward BEFORE UPDATE ON {table}
 def upgrade() -> None:
     op.execute(TABLES)
     create_functions(op.get_bind(), "states_only_move_forward")
-    for table in ("billing_records", "checkouts", "dunnings", "stripe_inbox"):
+    for table in ("billing_records", "checkouts", "dunnings", "plan_changes", "stripe_inbox"):
         op.execute(FORWARD.format(table=table))
 
 
 def downgrade() -> None:
     drop_functions(op.get_bind(), "payments")
     op.execute(
-        "DROP TABLE stripe_cursors, stripe_inbox, dunnings, billing_records, stripe_balance_movements, stripe_refunds,"
-        " stripe_credit_notes, stripe_invoices, stripe_subscriptions,"
+        "DROP TABLE stripe_cursors, stripe_inbox, dunnings, billing_records, plan_changes, stripe_balance_movements,"
+        " stripe_refunds, stripe_credit_notes, stripe_invoices, stripe_subscriptions,"
         " checkouts, stripe_prices, customer_attempts, stripe_customers"
     )

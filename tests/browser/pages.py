@@ -96,6 +96,7 @@ DASHBOARDS = {
 }
 # A customer of its own buys: the demo's accounts stay on the plans that other pages show them on.
 _BUYER = (customer, go("/billing/upgrade/pro"), pay)
+_TO_YEARLY, _PAY_YEARLY = go("/billing/upgrade/pro?interval=year"), press("Pay yearly, $441.00 today")
 BILLING = {
     "billing-free": Shown("/billing", "near"),
     "billing-offline": Shown("/billing", "over"),
@@ -126,6 +127,11 @@ BILLING = {
     ),
     "return-paid": Shown("/sign-up", steps=_BUYER),
     "billing-paid": Shown("/sign-up", steps=(*_BUYER, go("/billing"))),
+    "upgrade-change": Shown("/sign-up", steps=(*_BUYER, _TO_YEARLY)),
+    "billing-changed": Shown("/sign-up", steps=(*_BUYER, _TO_YEARLY, _PAY_YEARLY), sheet=False),
+    "upgrade-period-end": Shown(
+        "/sign-up", steps=(*_BUYER, _TO_YEARLY, _PAY_YEARLY, go("/billing/upgrade/pro?interval=month")), sheet=False
+    ),
     "upgrade-current": Shown("/sign-up", steps=(*_BUYER, go("/billing/upgrade/pro")), sheet=False),
     "cancel": Shown("/sign-up", steps=(*_BUYER, go("/billing/cancel"))),
     "billing-cancelled": Shown("/sign-up", steps=(*_BUYER, go("/billing/cancel"), press("Cancel Pro"))),

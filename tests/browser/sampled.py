@@ -14,7 +14,8 @@ TEMPLATES = {
     "templates/dashboard/dashboard.html": "dashboard-new dashboard-steady dashboard-near dashboard-high dashboard-full"
     " dashboard-over dashboard-viewer dashboard-member user-menu org-menu",
     "templates/usage/usage.html": "usage usage-empty usage-over usage-user usage-key usage-wrong-days",
-    "templates/billing/billing.html": "billing-free billing-offline billing-viewer billing-paid billing-cancelled",
+    "templates/billing/billing.html": "billing-free billing-offline billing-viewer billing-paid billing-cancelled"
+    " billing-changed",
     "templates/statement/statement.html": "statement statement-paid statement-empty statement-wrong-days",
     "templates/invoices/usage.html": "invoice-ours usage-charges usage-charges-none usage-charges-viewer",
     "templates/invoices/receipt.html": "receipt receipt-none",
@@ -22,7 +23,7 @@ TEMPLATES = {
     "templates/invoices/invoice.html": "invoice",
     "templates/invoices/late.html": "late-usage",
     "templates/billing/upgrade.html": "upgrade upgrade-yearly upgrade-viewer upgrade-default upgrade-left"
-    " upgrade-current",
+    " upgrade-current upgrade-change upgrade-period-end",
     "templates/billing/cancel.html": "cancel cancel-nothing",
     "templates/billing/return.html": "return-paid",
     "templates/proof/proof.html": "proof proof-closed",

@@ -10,11 +10,21 @@ from uuid import UUID
 from app.accounts.queries import OrgChoice
 from app.portal.billing.cancellation import CancelView, build_sections
 from app.portal.billing.cancellation import build_heading as cancel_heading
+from app.portal.billing.change import USAGE_GOES_ON, ChangeForm
+from app.portal.billing.change_obstacles import ChangeSubject, build_change_obstacle, build_unpriced
 from app.portal.billing.checkout_result import Paid, build_return_view
 from app.portal.billing.history import HistoryView, RecordRow
 from app.portal.billing.overage import ADD_CARD, OFF, ON, OverageView
 from app.portal.billing.overview import AmountPreview, build_billing_view
-from app.portal.billing.status import BillingStatus, CardOnFile, Due, OpenCheckout, OpenInvoice, SecondSubscription
+from app.portal.billing.status import (
+    BillingStatus,
+    CardOnFile,
+    Due,
+    OpenCheckout,
+    OpenInvoice,
+    PendingChange,
+    SecondSubscription,
+)
 from app.portal.billing.upgrade import (
     LEFT,
     UNCHANGED,
@@ -29,6 +39,7 @@ from app.portal.shell.page_parts import Notice, Section, build_trouble_notice
 from app.portal.shell.people import PlanManager
 from app.portal.shell.plan_detail import PlanDetailView
 from app.statements.comparison import CompareRow
+from app.subscriptions.changes.timing import ChangeDecision
 from tests.web.stage import stage
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -41,6 +52,9 @@ PEOPLE = [
 ]
 CARD = CardOnFile("visa", "4242", 12, 2034)
 DUE = Due(4900, "USD", NOW + timedelta(days=3))
+PENDING = PendingChange("Max", "month", NOW + timedelta(hours=23), 2500, "USD", "https://invoice.stripe.com/i/1",
+                        "Your card was declined.", confirms=False)  # fmt: skip
+FIRST = ("past_due", "unpaid", "paused", "pending_update", "processing", "ending", "no_card", "other_price")
 RETURNS = ("paid", "saved", "waiting", "open", "expired", "failed", "away")
 
 
@@ -57,6 +71,10 @@ def standing(**changed: Any) -> BillingStatus:
 
 STANDINGS: dict[str, BillingStatus] = {
     "paid": standing(),
+    "change-declined": standing(pending=PENDING),
+    "change-confirm": standing(pending=replace(PENDING, confirms=True)),
+    "change-processing": standing(pending=replace(PENDING, failure=None)),
+    "change-asked": standing(change_asked=True),
     "free": standing(plan_key="free", plan_name="Free", collection="none", fee=0, currency=None,
                      renews_at=None, customer=False, stripe_id=None, card=None),
     "visit": standing(plan_key="free", plan_name="Free", collection="none", fee=0, renews_at=None, card=None,
@@ -175,6 +193,24 @@ def upgrade(kind: str = "buy", *, notice: Notice | None = None, resumes: bool = 
                        None if kind == "current" else UNCHANGED)  # fmt: skip
 
 
+def change(timing: Any = "at_once", reason: Any = None) -> UpgradeView:
+    """The page of Max for an org that pays for Pro: with its money, or why it is not changed at once."""
+    plan, at = replace(_choice(), key="max", name="Max"), standing(pending=PENDING if reason else None)
+    form = ChangeForm(
+        zone=ZONE, interval="month",
+        rows=[("Unused time on Pro after 06 Dec 2026", "-$24.50"), ("Remaining time on Max after 6 Dec 2026", "$49.50"),
+              ("Discount", "-$4.95"), ("Tax", "$3.81"), ("Balance from earlier invoices", "-$1.00")],
+        due="$22.86", next_amount="$99.00", next_at=RENEWS, quote="WyJ.x", button="Upgrade, $22.86 today",
+        notes=[("lock", "Visa ending 4242 is charged."), ("info", "Usage before the change stays owed: $200.00.")],
+    )  # fmt: skip
+    subject = ChangeSubject("max", "Max", "month", "USD", at)
+    stopped = (
+        None if timing == "at_once" else build_unpriced(subject, AWAY) if timing == "away"
+        else build_change_obstacle(ChangeDecision(timing, reason), subject)
+    )  # fmt: skip
+    return UpgradeView("Upgrade to Max", plan, None, None, stopped, USAGE_GOES_ON, None if stopped else form)
+
+
 def cancel(kind: str = "ask", *, late: bool = False, trouble: str | None = None) -> CancelView:
     """The page before cancelling, as it is for an org in a standing that leads to this `kind`."""
     at = standing(collection="none" if kind == "nothing" else "stripe", ends_at=RENEWS if kind == "cancelled" else None,
@@ -211,7 +247,20 @@ with stage().app_context():  # view models name the pages they lead to
         "billing-filtered": ("billing/billing.html", billing(found=history(narrow=True))),
         **{
             f"upgrade-{kind}": ("billing/upgrade.html", upgrade(kind))
-            for kind in ("buy", "current", "role", "off", "agreement", "paying", "default")
+            for kind in ("buy", "current", "role", "off", "agreement", "change_role", "default")
+        },
+        "upgrade-change": ("billing/upgrade.html", change()),
+        **{f"upgrade-change-{reason}": ("billing/upgrade.html", change("first", reason)) for reason in FIRST},
+        **{
+            f"upgrade-change-{timing}-{reason}": ("billing/upgrade.html", change(timing, reason))
+            for timing, reason in (
+                ("at_period_end", None),
+                ("at_period_end", "credit"),
+                ("at_period_end", "delayed_card"),
+                ("choose", None),
+                ("away", None),
+                ("refused", "no_price"),
+            )
         },
         "upgrade-left": ("billing/upgrade.html", upgrade(notice=LEFT, resumes=True)),
         "upgrade-trouble": ("billing/upgrade.html", upgrade(notice=build_trouble_notice(AWAY), offline=True)),

@@ -35,6 +35,8 @@ def test_stripe_receive_stores_an_event_and_its_task_once(
         ("billing_records", "pending completed"),
         ("checkouts", "opening open expired completed"),
         ("checkouts", "opening failed"),
+        ("plan_changes", "asked waiting applied"),
+        ("plan_changes", "asked failed"),
         ("stripe_inbox", "received parked received applied received"),
     ],
 )
@@ -58,6 +60,8 @@ def test_states_only_move_forward_lets_them_move_on(sql: Sql, table: str, states
         ("checkouts", "open opening"),
         ("checkouts", "expired open"),
         ("checkouts", "completed expired"),
+        ("plan_changes", "waiting asked"),
+        ("plan_changes", "lapsed applied"),
         ("stripe_inbox", "applied ignored"),
         ("stripe_inbox", "failed applied"),
     ],
@@ -80,7 +84,9 @@ def test_what_was_paid_stays_as_it_was_paid(sql: Sql, change: str) -> None:
 
 def test_every_book_of_payments_is_watched(sql: Sql) -> None:
     watched = "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgfoid = 'states_only_move_forward'::regproc"
-    assert {table for (table,) in sql.rows(watched)} == {"billing_records", "checkouts", "dunnings", "stripe_inbox"}
+    assert {table for (table,) in sql.rows(watched)} == {
+        "billing_records", "checkouts", "dunnings", "plan_changes", "stripe_inbox",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("change", ["ended_at = NULL, outcome = NULL", "grace_ends_at = now()", "mails = 9"])
@@ -88,6 +94,9 @@ def test_an_ended_dunning_has_ended(sql: Sql, change: str) -> None:
     row = _row(sql, "dunnings", "ended")
     with pytest.raises(RestrictViolation):
         sql.rows(f"UPDATE dunnings SET {change} WHERE id = %s", row)
+
+
+_OPEN = {"pending", "opening", "open", "asked", "waiting"}
 
 
 def _row(sql: Sql, table: str, state: str) -> object:
@@ -101,13 +110,16 @@ def _row(sql: Sql, table: str, state: str) -> object:
     elif table == "checkouts":
         sql.insert(table, id=row, org_id=org, purpose="card", state=state, opened_at=NOW, session_id=str(row),
                    closed_at=None if state in {"opening", "open"} else NOW)  # fmt: skip
-    elif table == "dunnings":
-        sql.insert("stripe_customers", id=f"cus_{row}", org_id=org, delinquent=False, created_at=NOW, retrieved_at=NOW)
-        sql.insert("stripe_subscriptions", id=f"sub_{row}", org_id=org, customer_id=f"cus_{row}", status="active",
-                   item_id="si", price_id="price", period_start=NOW, period_end=NOW, anchor_at=NOW, created_at=NOW,
-                   cancel_at_period_end=False, retrieved_at=NOW)  # fmt: skip
-        sql.insert(table, id=row, org_id=org, stripe_subscription_id=f"sub_{row}", started_at=NOW, grace_ends_at=NOW,
-                   mails=2, ended_at=NOW, outcome="recovered")  # fmt: skip
+    elif table in {"dunnings", "plan_changes"}:
+        _subscription(sql, org, f"sub_{row}")
+        if table == "dunnings":
+            sql.insert(table, id=row, org_id=org, stripe_subscription_id=f"sub_{row}", started_at=NOW,
+                       grace_ends_at=NOW, mails=2, ended_at=NOW, outcome="recovered")  # fmt: skip
+        else:
+            sql.insert(table, id=row, org_id=org, stripe_subscription_id=f"sub_{row}",
+                       plan_version_id=_version(sql), interval="month",
+                       currency="USD", price_id="price", amount=100, prorated_at=NOW, asked_at=NOW, state=state,
+                       settled_at=None if state in {"asked", "waiting"} else NOW)  # fmt: skip
     else:
         row = f"evt_{row}"
         sql.insert(table, id=row, type="x", livemode=False, object_type="x", source="webhook", body="{}", state=state,
@@ -115,9 +127,34 @@ def _row(sql: Sql, table: str, state: str) -> object:
     return row
 
 
+def _subscription(sql: Sql, org: object, name: str) -> None:
+    sql.insert("stripe_customers", id=f"cus_{name}", org_id=org, delinquent=False, created_at=NOW, retrieved_at=NOW)
+    sql.insert("stripe_subscriptions", id=name, org_id=org, customer_id=f"cus_{name}", status="active",
+               item_id="si", price_id="price", period_start=NOW, period_end=NOW, anchor_at=NOW, created_at=NOW,
+               cancel_at_period_end=False, retrieved_at=NOW)  # fmt: skip
+
+
+def test_payments_drifting_changes_are_those_that_drift(sql: Sql) -> None:
+    agreed, drifted = (_row(sql, "plan_changes", "applied") for _ in range(2))
+    sql.rows("UPDATE plan_changes SET drifts = true, expected = 100, previewed = 102 WHERE id = %s", drifted)
+    found = sql.rows(
+        "SELECT id, expected, previewed FROM payments_drifting_changes WHERE id IN (%s, %s)", agreed, drifted
+    )
+    assert found == [(drifted, 100, 102)]
+
+
+def _version(sql: Sql) -> object:
+    plan, version = uuid4(), uuid4()
+    sql.insert(
+        "plans", id=plan, key=f"p_{plan.hex[:12]}", name="P", summary="", public=True, is_default=False, position=1
+    )
+    sql.insert("plan_versions", id=version, plan_id=plan, number=1, content_hash=b"0" * 32)
+    return version
+
+
 def _move(sql: Sql, table: str, row: object, state: str) -> None:
-    ends = {"billing_records": "settled_at", "checkouts": "closed_at"}.get(table)
-    end = f", {ends} = coalesce({ends}, now())" if ends and state not in {"pending", "opening", "open"} else ""
+    ends = {"billing_records": "settled_at", "checkouts": "closed_at", "plan_changes": "settled_at"}.get(table)
+    end = f", {ends} = coalesce({ends}, now())" if ends and state not in _OPEN else ""
     if table == "checkouts" and state in {"opening", "open"}:
         end = ", closed_at = NULL"
     sql.rows(f"UPDATE {table} SET state = %s{end} WHERE id = %s", state, row)

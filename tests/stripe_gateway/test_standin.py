@@ -11,10 +11,21 @@ from uuid import UUID
 import pytest
 
 from app.kit.ids import new_id
-from app.stripe_gateway import Gateway, catalog, checkout, customers, events, invoices, payments, subscriptions
+from app.stripe_gateway import (
+    Gateway,
+    catalog,
+    checkout,
+    customers,
+    events,
+    invoices,
+    payments,
+    plan_changes,
+    subscriptions,
+)
 from app.stripe_gateway.circuit import Circuit
 from app.stripe_gateway.errors import StripeAway, StripeKeyReused, StripeMissing, StripeRefused
-from app.stripe_gateway.types import CheckoutSession, Customer, RemotePrice
+from app.stripe_gateway.plan_changes import ItemSwap
+from app.stripe_gateway.types import CheckoutSession, Customer, RemotePrice, RemoteSubscription
 from tests.standin import StandIn
 from tests.support.settings import make_settings
 from tests.today import FixedClock, months_later
@@ -300,3 +311,52 @@ def test_work_done_without_an_answer_is_found_again_under_its_key(gw: Gateway, s
     assert away.value.sent
     made = customers.create(gw, org_id=org_id, email="a@x.org", name="A", key="once")
     assert [each["id"] for each in standin.objects("customer")] == [made.id]
+
+
+def test_a_change_is_previewed_and_costs_that(
+    gw: Gateway, opened: Open, payer: Customer, price: RemotePrice, standin: StandIn, clock: FixedClock
+) -> None:
+    running, dearer = subscribed(gw, opened, payer, standin), another_price(gw, price, 9900)
+    clock.advance(timedelta(days=15))
+    swap = ItemSwap(running.id, running.item_id, dearer.id, clock.now())
+    shown = plan_changes.preview_change(gw, swap)
+    assert [line.amount for line in shown.lines] == [-2450, 4950]
+    assert (shown.total, shown.amount_due, shown.tax, shown.discount, shown.currency) == (2500, 2500, 0, 0, "USD")
+    assert {line.period_end for line in shown.lines} == {running.period_end}
+    assert plan_changes.preview_after(gw, swap).total == 9900
+    changed = plan_changes.change_price(gw, swap, key="change-1")
+    assert (changed.price_id, changed.pending_price_id) == (dearer.id, None)
+    assert changed.latest_invoice_id
+    paid = invoices.retrieve(gw, changed.latest_invoice_id)
+    assert (paid.status, paid.total, paid.billing_reason) == ("paid", 2500, "subscription_update")
+    assert plan_changes.change_price(gw, swap, key="change-1") == changed, "the same key charges once"
+
+
+def test_a_change_that_is_declined_waits_until_it_lapses(
+    gw: Gateway, opened: Open, payer: Customer, price: RemotePrice, standin: StandIn, clock: FixedClock
+) -> None:
+    running, dearer = subscribed(gw, opened, payer, standin), another_price(gw, price, 9900)
+    v1 = standin.client().v1
+    declining = v1.payment_methods.attach("pm_card_chargeCustomerFail", {"customer": payer.id}).id
+    subscriptions.set_default_card(gw, running.id, declining, key="card")
+    clock.advance(timedelta(days=15))
+    changed = plan_changes.change_price(gw, ItemSwap(running.id, running.item_id, dearer.id, clock.now()), key="c-1")
+    assert (changed.status, changed.price_id, changed.pending_price_id) == ("active", price.id, dearer.id)
+    assert changed.pending_expires_at == clock.now() + timedelta(hours=23)
+    assert changed.latest_invoice_id
+    assert invoices.retrieve(gw, changed.latest_invoice_id).status == "open"
+
+
+def subscribed(gw: Gateway, opened: Open, payer: Customer, standin: StandIn) -> RemoteSubscription:
+    session = opened(checkout_id=new_id())
+    assert session.url
+    standin.pay(session.url)
+    [running] = subscriptions.list_for_customer(gw, payer.id)
+    return running
+
+
+def another_price(gw: Gateway, price: RemotePrice, amount: int) -> RemotePrice:
+    return catalog.create_price(
+        gw, product_id=price.product_id, amount=amount, currency="USD", interval="month",
+        lookup_key=f"tollkeeper_pro_{amount}", metadata={}, key=f"price-{amount}",
+    )  # fmt: skip

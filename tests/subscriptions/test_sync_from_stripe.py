@@ -214,7 +214,7 @@ def test_another_price_at_stripe_changes_the_plan_for_the_whole_running_period(d
     assert queries.get_plan_in_force(db, follower.org, now) == plan("business")
     assert queries.get_plan_in_force(db, follower.org, now - DAY) == plan("pro")
     assert [each.state for each in queries.list_subscriptions(db, follower.org)] == ["active", "ended"]
-    assert follower.noted("plan_changed") == [("plan_changed", now)]
+    assert follower.noted("upgraded") == [("upgraded", now)]
     assert follower.see(facts(plan("business"), JANUARY, now), now).changed is False
 
 
@@ -347,7 +347,7 @@ def test_the_history_names_what_happened_on_which_plan_newest_first(db, follower
     follower.see(over(plan("business"), NOW, NOW + 2 * DAY), NOW + 2 * DAY)
     lines = queries.list_history(db, follower.org)
     assert [(line.kind, line.plan.key) for line in lines] == [
-        ("ended", "business"), ("plan_changed", "business"), ("started", "pro"),
+        ("ended", "business"), ("upgraded", "business"), ("started", "pro"),
     ]  # fmt: skip
     assert queries.list_history(db, uuid4()) == []
 

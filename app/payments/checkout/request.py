@@ -70,6 +70,6 @@ def ensure_no_running_plan(session: Session, org_id: UUID, selected: PriceSelect
     if running.status in LATE:
         raise Conflict(f"Your organisation is on {name} and has an unpaid invoice. Pay it on the billing page first.")
     raise Conflict(
-        f"Your organisation is on {name}. To switch plans, cancel it on the billing page and choose again once the paid"
-        " period has ended, or contact us. Nothing was charged."
+        f"Your organisation pays for {name} already. A change of plan needs a quote: open the plan's page, or call"
+        " POST /subscription/preview. Nothing was charged."
     )

@@ -25,7 +25,7 @@ _SAME_FAILURE = timedelta(hours=1)
 
 
 def queue_receipt(session: Session, record: BillingRecord, invoice: StripeInvoice, now: datetime) -> None:
-    """Queue the receipt for a completed first payment, renewal or usage invoice, with copies. One per record."""
+    """Queue the receipt for a completed first payment, renewal, change of plan or usage invoice. One per record."""
     lines = invoice.lines or []
     facts = {
         "what": record.description,

@@ -17,16 +17,19 @@ from app.payments.dunning import emails
 from app.payments.errors import NotOurs
 from app.payments.mirrors.retrieved import mark_retrieved
 from app.payments.models import BillingRecord, StripeInvoice, StripeSubscription
+from app.payments.plan_changes.attempts import find_record_to_bill
 from app.stripe_gateway.types import Intent, ReceivedPayment, RemoteInvoice, RemoteLine
 
+CHANGED = "subscription_update"
+"""The billing reason of the invoice of a change of plan."""
 REASONS = {
     "subscription_create": "subscription_start",
     "subscription_cycle": "subscription_renewal",
-    "subscription_update": "subscription_change",
+    CHANGED: "subscription_change",
     "subscription_threshold": "subscription_change",
 }
 USAGE = "usage"
-RECEIPTED = frozenset({"subscription_start", "subscription_renewal", USAGE})
+RECEIPTED = frozenset({"subscription_start", "subscription_renewal", "subscription_change", USAGE})
 _RANK = {"draft": 0, "open": 1, "uncollectible": 2, "paid": 3, "void": 3}
 _CLOSED_UNPAID = {"void": "The invoice was cancelled.", "uncollectible": "The invoice was written off."}
 _FAILED = "The payment did not go through."
@@ -41,7 +44,7 @@ def sync_invoice(
     """Sync the invoice and settle its billing record; None for a draft.
 
     `intent` is the invoice's payment if it has one, for the card and Stripe's failure message. Paid, void and
-    written-off invoices never move back. The first payment, renewals and usage are receipted by email.
+    written-off invoices never move back. The first payment, renewals, changes of plan and usage are receipted by email.
     """
     mirror = session.get(StripeInvoice, remote.id)
     if mirror is None:
@@ -97,6 +100,7 @@ def _store_line(line: RemoteLine) -> dict[str, Any]:
     return {
         "description": line.description,
         "amount": line.amount,
+        "discount": line.discount,
         "start": line.period_start.isoformat(),
         "end": line.period_end.isoformat(),
         "line": str(line.own_id) if line.own_id else None,
@@ -114,6 +118,8 @@ def _ensure_record(session: Session, org_id: UUID, remote: RemoteInvoice) -> Bil
         record = billing_records.find_by_checkout(session, org_id, remote.checkout_id)
         if record is not None and record.invoice_id is not None:
             record = None
+    if record is None and remote.billing_reason == CHANGED and remote.subscription_id is not None:
+        record = find_record_to_bill(session, org_id, remote.subscription_id)
     if record is None:
         record = BillingRecord(
             id=new_id(),

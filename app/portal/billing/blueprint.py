@@ -31,7 +31,7 @@ def plan_managers_to_ask(who: Caller) -> list[PlanManager]:
 
 def render_failure(trouble: DomainError, page: Callable[..., Response]) -> Response:
     """Render `page` with the error's message and status, and a Retry-After header where the delay is known."""
-    answer = page(trouble=_detail(trouble), status=_status(trouble))
+    answer = page(trouble=describe_failure(trouble), status=_status(trouble))
     if trouble.code in RETRY_SECONDS:
         answer.headers["Retry-After"] = str(RETRY_SECONDS[trouble.code])
     return answer
@@ -42,7 +42,7 @@ def _status(trouble: DomainError) -> int:
     return 409 if trouble.code == "payments_off" else get_problem_type(trouble.code).status
 
 
-def _detail(trouble: DomainError) -> str:
+def describe_failure(trouble: DomainError) -> str:
     """The error's message, with advice where the error itself gives none."""
     if isinstance(trouble, StripeAway):
         return "Stripe is not responding at the moment. Try again in a minute: you will not be charged twice."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from uuid import UUID
 
 from flask import Response, request
 
@@ -12,21 +13,34 @@ from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import DomainError, NotFound
 from app.payments import cancel, gateway
 from app.payments.checkout import open_checkout
-from app.portal.billing.blueprint import billing, plan_managers_to_ask, redirect_to_stripe, render_failure
+from app.payments.plan_changes import confirm
+from app.payments.plan_changes.offer import offer_change
+from app.payments.plan_changes.quote import UnreadableQuote
+from app.portal.billing.blueprint import (
+    billing,
+    describe_failure,
+    plan_managers_to_ask,
+    redirect_to_stripe,
+    render_failure,
+)
 from app.portal.billing.cancellation import build_cancel_view
+from app.portal.billing.change import calculate_extra_owed, describe_result
 from app.portal.billing.status import get_billing_status
-from app.portal.billing.upgrade import build_upgrade_view
+from app.portal.billing.upgrade import PricedChange, build_upgrade_view, find_kind
 from app.portal.shell.agreed import describe_overrides
 from app.portal.shell.people import get_org_id
 from app.portal.shell.plan_detail import build_plan_detail_view
 from app.statements.current_usage import CurrentUsage, get_current_usage
 from app.statements.offers import Offer, list_offers
-from app.statements.plan_context import INTERVALS, PlanContext, list_currencies
+from app.statements.plan_context import INTERVALS, PlanContext, find_fee, list_currencies
 from app.subscriptions.overrides.held import list_overrides
 from app.web.database import session
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now
 
+_STALE = (
+    "This page is out of date, or you have switched to another organisation. Nothing was charged. Please review it."
+)
 _SWITCHED = (
     "You have switched to another organisation since you opened this page. Nothing was charged. Please review it again."
 )
@@ -40,8 +54,13 @@ def upgrade(key: str) -> Response:
 
 @billing.post("/upgrade/<key>")
 def buy(key: str) -> Response:
-    """Open a Stripe Checkout session and redirect to it. Submitting twice, or in two tabs, opens the same session."""
+    """Open a Stripe Checkout session and redirect to it. Submitting twice, or in two tabs, opens the same session.
+
+    With a quote, which who pays already is shown, confirm that instead.
+    """
     who, form = guards.caller(), request.form
+    if form.get("quote"):
+        return _confirm(key, form["quote"])
     offer = _named(key, list_offers(session()))
     if form.get("version") != str(offer.version_id):
         return _upgrade_page(
@@ -65,6 +84,21 @@ def buy(key: str) -> Response:
     except DomainError as trouble:
         return render_failure(trouble, partial(_upgrade_page, key))
     return redirect_to_stripe(opened.url)
+
+
+def _confirm(key: str, quote: str) -> Response:
+    """Make the change of a quote; on to the billing page, or to the bank's question."""
+    who = guards.caller()
+    try:
+        result = confirm.confirm_change(get_org_id(who), quote, actor=who.actor, now=business_now())
+    except UnreadableQuote:
+        return _upgrade_page(key, trouble=_STALE, status=409)
+    except DomainError as trouble:
+        return render_failure(trouble, partial(_upgrade_page, key))
+    if result.state == "confirm" and result.pay_url:
+        return redirect_to_stripe(result.pay_url)
+    flash_message(*describe_result(result))
+    return redirect_to("billing.index")
 
 
 @billing.get("/cancel")
@@ -106,18 +140,32 @@ def _upgrade_page(key: str, *, trouble: str | None = None, status: int = 200) ->
     currencies = [code for code in list_currencies([offer]) if who.currency in {None, code}]
     context = _build_context(currencies, usage, may_change=who.role in PLAN_MANAGERS)
     current = next((offer for offer in offers if offer.key == usage.plan_key), None)
+    payments_on = gateway.payments_on()
+    changes = find_kind(offer, context, at, payments_on=payments_on) == "change"
+    priced = _price_change(org, offer, context, usage) if changes else None
     view = build_upgrade_view(
         offer,
         build_plan_detail_view(offer, current, context, usage, plan_managers_to_ask(who)),
         context,
         at,
         currencies=currencies,
-        payments_on=gateway.payments_on(),
+        payments_on=payments_on,
         agreed=describe_overrides(list_overrides(session(), org, now), now),
+        priced=priced,
         left="left" in request.args,
         trouble=trouble,
     )
     return render("billing/upgrade.html", status=status, view=view)
+
+
+def _price_change(org: UUID, offer: Offer, context: PlanContext, usage: CurrentUsage) -> PricedChange:
+    """Have the change priced by Stripe; if that fails, say why and show the page all the same."""
+    _, interval = find_fee(offer, context)
+    try:
+        offered = offer_change(org, offer.key, interval, business_now())
+    except DomainError as failure:
+        return PricedChange(None, describe_failure(failure))
+    return PricedChange(offered, extra=calculate_extra_owed(usage, offer))
 
 
 def _cancel_page(*, trouble: str | None = None, status: int = 200) -> Response:
@@ -143,7 +191,7 @@ def _build_context(currencies: Sequence[str], usage: CurrentUsage, *, may_change
     if currency not in currencies:
         currency = usage.currency if usage.currency in currencies or not currencies else currencies[0]
     interval = interval if interval in INTERVALS else usage.interval
-    return PlanContext(currency, interval, usage.plan_key, may_change=may_change)
+    return PlanContext(currency, interval, usage.plan_key, may_change=may_change, paying=usage.collection == "stripe")
 
 
 def _list_sold(offers: Sequence[Offer], usage: CurrentUsage, key: str) -> Sequence[Offer]:

@@ -24,6 +24,7 @@ SELECT org.time_zone, org.currency AS org_currency, org.suspended_at,
        ours.cancel_at, ours.limited_at, ours.restriction_lifted_until,
        money.*, checkout_version.plan_key AS checkout_plan,
        fallback.name AS default_name,
+       pending_version.plan_name AS pending_plan,
        second_version.plan_name AS second_plan, second.amount AS second_amount, second.currency AS second_currency,
        second.interval AS second_interval, second.period_end AS second_renews_at,
        (SELECT jsonb_agg(to_jsonb(bill) ORDER BY bill.created_at, bill.invoice_id)
@@ -36,6 +37,7 @@ LEFT JOIN catalog_prices price ON price.plan_version_id = pv.id AND price.curren
      AND price.interval = ours.interval
 CROSS JOIN LATERAL payments_status(org.id) money
 LEFT JOIN catalog_versions checkout_version ON checkout_version.id = money.checkout_version_id
+LEFT JOIN catalog_versions pending_version ON pending_version.id = money.pending_version_id
 LEFT JOIN LATERAL (SELECT * FROM payments_second_subscriptions WHERE org_id = org.id ORDER BY id LIMIT 1) second ON true
 LEFT JOIN catalog_versions second_version ON second_version.id = second.plan_version_id
 WHERE org.id = :org_id
@@ -81,6 +83,24 @@ class OpenCheckout:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingChange:
+    """A change of plan that waits for its payment, in minor units, until `until`; then it is dropped.
+
+    `confirms`: the bank asks the cardholder to confirm it. `failure` is the bank's reason; without one, the money is on
+    its way. The plan is None if its price is none of ours.
+    """
+
+    plan_name: str | None
+    interval: str | None
+    until: datetime
+    amount: int | None
+    currency: str | None
+    pay_url: str | None
+    failure: str | None
+    confirms: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SecondSubscription:
     """A subscription that Stripe charges beside the one in force; minor units."""
 
@@ -108,7 +128,8 @@ class BillingStatus:
 
     `state` and `collection` are the subscription's; without a subscription they are "active" and "none". `renews_at` is
     the end of the paid period, `ends_at` a planned end, which may be another time. `contact_refused`: Stripe does not
-    take the organisation's address or tax id. `grace_ends_at` is when limits fall if nothing is paid: when the grace
+    take the organisation's address or tax id. `change_asked`: what became of a change of plan is not known yet.
+    `grace_ends_at` is when limits fall if nothing is paid: when the grace
     period ends, or the time for which staff have lifted the restriction.
     """
 
@@ -135,6 +156,8 @@ class BillingStatus:
     open_invoices: Sequence[OpenInvoice] = ()
     contact_refused: bool = False
     suspended: bool = False
+    pending: PendingChange | None = None
+    change_asked: bool = False
 
     @property
     def paid_by_stripe(self) -> bool:
@@ -198,6 +221,8 @@ def _build_status(row: Row[Any], now: datetime) -> BillingStatus:
         open_invoices=[_open_invoice(bill) for bill in row.open_invoices or ()],
         contact_refused=row.contact_error is not None,
         suspended=row.suspended_at is not None,
+        pending=_pending(row),
+        change_asked=bool(row.change_asked),
     )
 
 
@@ -224,6 +249,15 @@ def _checkout(row: Row[Any]) -> OpenCheckout | None:
     if row.checkout_plan is None:
         return None
     return OpenCheckout(row.checkout_plan, row.checkout_interval, row.checkout_currency)
+
+
+def _pending(row: Row[Any]) -> PendingChange | None:
+    if row.pending_expires_at is None:
+        return None
+    return PendingChange(
+        row.pending_plan, row.pending_interval, row.pending_expires_at, row.pending_amount, row.pending_currency,
+        row.pending_url, row.pending_failure, row.pending_confirm,
+    )  # fmt: skip
 
 
 def _second(row: Row[Any]) -> SecondSubscription | None:

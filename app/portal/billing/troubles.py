@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.portal.billing import words
-from app.portal.billing.status import BillingStatus, Due, OpenCheckout, OpenInvoice, SecondSubscription
+from app.portal.billing.status import (
+    BillingStatus,
+    Due,
+    OpenCheckout,
+    OpenInvoice,
+    PendingChange,
+    SecondSubscription,
+)
 from app.portal.shell.links import purchase_url
 from app.portal.shell.page_parts import Action
 from app.statements import wording
@@ -36,6 +43,7 @@ def list_troubles(at: BillingStatus, *, usable: bool) -> list[Trouble]:
         troubles.append(_late(at, usable=usable))
     elif at.due is not None:
         troubles.append(_left_open(at, at.due, usable=usable))
+    troubles += _list_changes(at, usable=usable)
     troubles += [_open_invoice(at, invoice, usable=usable) for invoice in at.open_invoices]
     if at.contact_refused:
         troubles.append(_contact_refused(usable=usable))
@@ -54,6 +62,39 @@ def list_troubles(at: BillingStatus, *, usable: bool) -> list[Trouble]:
             Trouble("info", "A payment page is still open", [sentence], [_resume(at.checkout)] if usable else [])
         )
     return troubles
+
+
+def _list_changes(at: BillingStatus, *, usable: bool) -> list[Trouble]:
+    if at.pending is not None:
+        return [_pending(at, at.pending, usable=usable)]
+    return [_asked(at)] if at.change_asked else []
+
+
+def _pending(at: BillingStatus, pending: PendingChange, *, usable: bool) -> Trouble:
+    """A change that is made once it is paid, and dropped if it is not."""
+    name, until = pending.plan_name or "another price", wording.format_deadline(pending.until, at.time_zone)
+    owed = wording.format_amount(pending.amount, pending.currency) if pending.amount and pending.currency else None
+    stays = f"You are still on {at.plan_name}, and nothing was charged for the change."
+    if pending.failure is None:
+        waits = f"{stays} {name} starts as soon as the payment is confirmed."
+        return Trouble("info", f"Your change to {name} is being paid", [waits])
+    ends = f"Pay by {until}, or the change is dropped and {at.plan_name} goes on as before."
+    if pending.confirms:
+        title, label = f"Confirm the payment for {name}", "Confirm the payment"
+        lines = [f"Your bank asks you to confirm {owed or 'it'} (3-D Secure). {stays}", ends]
+    else:
+        title, label = f"The payment for {name} was declined", f"Pay {owed}" if owed else "Pay"
+        lines = [f"{pending.failure} {stays}", f"{ends} You can use another card."]
+    acts = [Action(label, pending.pay_url, "primary")] if pending.pay_url and usable else []
+    return Trouble("strong", title, lines, acts)
+
+
+def _asked(at: BillingStatus) -> Trouble:
+    lines = [
+        "We did not get an answer about your change of plan. We keep asking, and show the outcome here within minutes.",
+        f"Until then you are on {at.plan_name}. Nothing is charged twice.",
+    ]
+    return Trouble("info", "Checking with Stripe", lines)
 
 
 def _suspended(at: BillingStatus) -> Trouble:

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.payments.plan_changes.offer import ChangeOffer
 from app.portal.billing import words
+from app.portal.billing.change import USAGE_GOES_ON, ChangeForm, build_change_form
+from app.portal.billing.change_obstacles import ChangeSubject, build_change_obstacle, build_unpriced
 from app.portal.billing.status import BillingStatus, OpenCheckout
 from app.portal.billing.upgrade_obstacles import ObstacleContext, build_obstacle
 from app.portal.shell.agreed import AgreedTerm, list_lost
@@ -47,9 +50,18 @@ class Purchase:
     notes: Sequence[tuple[str, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class PricedChange:
+    """A change as it is offered, or why no price could be had. `extra` is the usage that stays owed (minor units)."""
+
+    offer: ChangeOffer | None
+    failure: str | None = None
+    extra: int = 0
+
+
 @dataclass(frozen=True)
 class UpgradeView:
-    """What templates/billing/upgrade.html shows: a purchase form, or the obstacle to it."""
+    """What templates/billing/upgrade.html shows: a form to buy or change a plan, or the obstacle to it."""
 
     heading: str
     plan: PlanDetailView
@@ -57,6 +69,7 @@ class UpgradeView:
     purchase: Purchase | None
     obstacle: Section | None
     changes_note: str | None
+    change: ChangeForm | None = None
 
 
 def build_upgrade_view(
@@ -68,25 +81,33 @@ def build_upgrade_view(
     currencies: Sequence[str],
     payments_on: bool,
     agreed: Sequence[AgreedTerm] = (),
+    priced: PricedChange | None = None,
     left: bool = False,
     trouble: str | None = None,
 ) -> UpgradeView:
     """Build the page of `offer` in the currency and interval of `context`. Prices are before tax, which Stripe adds.
 
-    `agreed` are the organisation's overrides, of which those that end with its current plan are named.
+    `agreed` are the organisation's overrides, of which those that end with its current plan are named. `priced` is the
+    change as it is offered to who pays through Stripe and may change the plan.
     """
     fee, interval = find_fee(offer, context)
-    kind = _kind(offer, fee, context, at, payments_on=payments_on)
+    kind = find_kind(offer, context, at, payments_on=payments_on)
     amount = wording.format_amount(fee, context.currency) if fee else ""
     buys, lost = kind == "buy", list_lost(agreed, at.as_of) if at.plan_key != offer.key else []
+    change = _build_change(priced, at, lost) if priced is not None else None
+    subject = ChangeSubject(offer.key, offer.name, interval, context.currency, at)
+    others = _list_other_prices(offer, context, at)
     return UpgradeView(
-        heading=build_heading(kind, offer.name),
+        heading=_build_change_heading(subject, change) if kind == "change" else build_heading(kind, offer.name),
         plan=choice,
         notice=build_trouble_notice(trouble) if trouble else LEFT if left else None,
         purchase=_purchase(offer, context, at, currencies, amount, lost=lost) if buys else None,
-        obstacle=None if buys else build_obstacle(kind, ObstacleContext(choice, amount, interval, at)),
-        changes_note=None if kind == "current" else UNCHANGED,
-    )
+        change=change,
+        obstacle=None if buys or change is not None
+        else _build_change_obstacle(priced, subject) if priced is not None
+        else build_obstacle(kind, ObstacleContext(choice, amount, interval, at, others)),
+        changes_note=None if kind == "current" else USAGE_GOES_ON if kind.startswith("change") else UNCHANGED,
+    )  # fmt: skip
 
 
 def build_heading(kind: str, plan: str) -> str:
@@ -138,19 +159,56 @@ def _purchase(
     )
 
 
-def _kind(offer: Offer, fee: int | None, context: PlanContext, at: BillingStatus, *, payments_on: bool) -> str:
-    """Either "buy" or the kind of obstacle."""
-    if at.plan_key == offer.key and (at.collection != "offline" or fee is None or not offer.public):
+def find_kind(offer: Offer, context: PlanContext, at: BillingStatus, *, payments_on: bool) -> str:
+    """Either "buy", "change" or the kind of obstacle."""
+    fee, interval = find_fee(offer, context)
+    if at.plan_key == offer.key and _is_current(offer, fee, interval, at):
         return "current"
     if offer.is_default or fee == 0:
         return "default"
     if fee is None:
         return "agreement"
-    if at.paid_by_stripe:
-        return "paying"
+    if at.paid_by_stripe and payments_on:
+        return "change" if context.may_change else "change_role"
     if not payments_on:
         return "off"
     return "buy" if context.may_change else "role"
+
+
+def _is_current(offer: Offer, fee: int | None, interval: str, at: BillingStatus) -> bool:
+    """Whether the organisation has the plan as it is shown: one that it pays for, at the interval that it pays."""
+    if at.paid_by_stripe:
+        return interval == at.interval or fee is None
+    return at.collection != "offline" or fee is None or not offer.public
+
+
+def _list_other_prices(offer: Offer, context: PlanContext, at: BillingStatus) -> list[Link]:
+    """The plan's other intervals, for who pays for it through Stripe."""
+    if not at.paid_by_stripe or not context.may_change:
+        return []
+    return [
+        (f"see what it costs by the {interval}", purchase_url(offer.key, interval, context.currency), False)
+        for interval in INTERVALS
+        if interval != at.interval and offer.fee(context.currency, interval)
+    ]
+
+
+def _build_change(priced: PricedChange, at: BillingStatus, lost: Sequence[str]) -> ChangeForm | None:
+    if priced.offer is None or priced.offer.quoted is None:
+        return None
+    return build_change_form(priced.offer, at, priced.extra, lost)
+
+
+def _build_change_obstacle(priced: PricedChange, subject: ChangeSubject) -> Section:
+    if priced.offer is None:
+        return build_unpriced(subject, priced.failure or "Please try again.")
+    return build_change_obstacle(priced.offer.decision, subject)
+
+
+def _build_change_heading(subject: ChangeSubject, change: ChangeForm | None) -> str:
+    if subject.same_plan:
+        return f"Pay for {subject.name} by the {subject.interval}"
+    return f"Upgrade to {subject.name}" if change is not None else f"Change to {subject.name}"
 
 
 def _intervals(offer: Offer, context: PlanContext, shown: str) -> list[Link]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.portal.billing.status import BillingStatus
-from app.portal.shell.page_parts import Section, Sentence, TextSpan
+from app.portal.shell.links import Link
+from app.portal.shell.page_parts import Section, TextSpan
 from app.portal.shell.plan_detail import PlanDetailView
 from app.web.addresses import path_to
 from app.web.filters import when
@@ -21,6 +23,8 @@ class ObstacleContext:
     amount: str
     interval: str
     at: BillingStatus
+    others: Sequence[Link] = ()
+    """The plan's other prices that can be changed to: label, URL, and False."""
 
     @property
     def until(self) -> str:
@@ -29,7 +33,7 @@ class ObstacleContext:
 
 
 def build_obstacle(kind: str, context: ObstacleContext) -> Section:
-    """The card shown instead of the form. `kind` is current, role, off, agreement, paying or default."""
+    """The card shown instead of the form. `kind` is current, role, change_role, off, agreement or default."""
     return _OBSTACLES[kind](context)
 
 
@@ -39,21 +43,15 @@ def _current(context: ObstacleContext) -> Section:
     if context.at.ends_at:
         billing = TextSpan("open billing", path_to("billing.index"))
         lead = ["It ends on ", context.until, ". To keep it, undo the cancellation: ", billing]
-    return Section("You are on this plan", [[*lead, ", or ", compare, "."]])
+    others = [span for label, url, _ in context.others for span in (", ", TextSpan(label, url))]
+    return Section("You are on this plan", [[*lead, *others, ", or ", compare, "."]])
 
 
-def _paying(context: ObstacleContext) -> Section:
-    name, current = context.plan.name, context.at.plan_name
-    first: Sentence
-    if context.at.ends_at:
-        first = [f"{current} ends on ", context.until, f". After that you can choose {name} here."]
-    else:
-        cancel = TextSpan(f"Cancel {current}", path_to("billing.confirm_cancel"))
-        more = f", and you are not charged for it again. Then choose {name} here."
-        first = [cancel, ": it ends on ", context.until, more]
-    lead = f"Switching directly from one paid plan to another is not available yet. There are two ways to get {name}:"
-    points = [first, "Or contact your Tollkeeper team, who can move you sooner."]
-    return Section(f"You already pay for {current}", [lead], points, last=_FREE_PAGE)
+def _change_role(context: ObstacleContext) -> Section:
+    price = f"{context.plan.name} is {context.amount} a {context.interval}, before tax."
+    more = "Who can change the plan sees here what the change costs today."
+    return Section("Ask an owner", [f"{price} {more}"], ask="Your role cannot change the plan.",
+                   people=context.plan.people)  # fmt: skip
 
 
 def _role(context: ObstacleContext) -> Section:
@@ -90,7 +88,7 @@ def _agreement(context: ObstacleContext) -> Section:
 
 _OBSTACLES = {
     "current": _current,
-    "paying": _paying,
+    "change_role": _change_role,
     "role": _role,
     "off": _off,
     "default": _default,

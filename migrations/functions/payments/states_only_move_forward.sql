@@ -1,5 +1,5 @@
--- A payment, a checkout, a dunning and a Stripe event never return to an earlier state, and what a payment was about
--- stays as it was when it was made. A full refund that fails makes the payment completed again; what
+-- A payment, a checkout, a change of plan, a dunning and a Stripe event never return to an earlier state, and what a
+-- payment was about stays as it was when it was made. A full refund that fails makes the payment completed again; what
 -- staff recorded by mistake is reversed for good; staff may replay an event.
 CREATE OR REPLACE FUNCTION states_only_move_forward() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -19,6 +19,8 @@ BEGIN
       refused := (OLD.state = 'open' AND NEW.state = 'opening')
         OR (OLD.closed_at IS NOT NULL AND NEW.state IN ('opening', 'open'))
         OR (OLD.state = 'completed' AND NEW.state <> 'completed');
+    WHEN 'plan_changes' THEN
+      refused := (OLD.settled_at IS NOT NULL AND NEW.state <> OLD.state) OR (OLD.state = 'waiting' AND NEW.state = 'asked');
     WHEN 'dunnings' THEN
       refused := OLD.ended_at IS NOT NULL OR NEW.mails < OLD.mails;
     WHEN 'stripe_inbox' THEN
