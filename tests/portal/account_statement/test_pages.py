@@ -22,6 +22,7 @@ from app.kit.errors import InvalidRequest
 from app.kit.money import exponent, to_major
 from app.payments.mirrors.models import StripeBalanceMovement
 from app.payments.offline.record import Payment, record_payment
+from app.payments.offline.reverse import reverse_payment
 from app.portal.account_statement import queries
 from app.portal.account_statement.account import AccountStatement
 from app.portal.account_statement.printed import build_document
@@ -92,6 +93,23 @@ def test_an_invoice_of_ours_is_written_off_and_paid_after_all(paid: Scenario) ->
         pays(org, kept, amount)
         [account] = agrees(org).accounts
     assert (account.closing, account.sums["write_off"], account.sums["payment"]) == (0, 0, -10000)
+
+
+def test_a_payment_reversed_on_an_invoice_that_was_written_off_is_given_up_too(paid: Scenario) -> None:
+    org = paid.org()
+    invoice = ours(org, 8)
+    payment = Payment(uuid4(), org.now.date(), 4000, "REF-8")
+    with transaction() as session:
+        record_payment(session, invoice.id, payment, actor=SYSTEM, now=org.now)
+    paid.later(days=1)
+    with transaction() as session:
+        write_off(session, invoice.id, "Gone", actor=SYSTEM, now=org.now)
+    agrees(org)
+    paid.later(days=1)
+    with transaction() as session:
+        reverse_payment(session, invoice.id, payment.id, "Another customer's", actor=SYSTEM, now=org.now)
+    [account] = agrees(org).accounts
+    assert (account.closing, account.sums["payment"], account.sums["write_off"]) == (0, 0, -10000)
 
 
 def amounts(found: AccountStatement) -> list[tuple[str, str, int, int]]:
