@@ -87,7 +87,7 @@ class ChangeAnswer(msgspec.Struct):
     checkout_id: str | None
 
 
-class QuoteLine(msgspec.Struct):
+class ChangeLine(msgspec.Struct):
     """A credit for unused time (below zero) or a charge, before discounts and tax."""
 
     description: str
@@ -118,7 +118,7 @@ class ChangePreviewAnswer(msgspec.Struct):
     quote: str | None
     expires_at: Instant | None
     currency: str
-    lines: list[QuoteLine]
+    lines: list[ChangeLine]
     discount: int
     tax: int
     total: int

@@ -6,13 +6,23 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain
 
-from app.kit.money import plain
+from app.kit.money import exponent, plain, to_major
 
-Cell = str | int | Decimal | date | datetime | None
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in minor units; the file has it in major units, with all places of its currency: 4720 USD is 47.20."""
+
+    minor: int
+    currency: str
+
+
+Cell = str | int | Decimal | Money | date | datetime | None
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "＝", "＋", "－", "＠")
 # Where a comma is the decimal point, spreadsheets split lines at semicolons, whatever is quoted further to the left.
 _FORMULA_INSIDE = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@|＝＋－＠])")
@@ -37,6 +47,8 @@ def cell(value: Cell) -> str:
     """The text of a cell. Text that a spreadsheet would evaluate gets an apostrophe (CWE-1236); numbers do not."""
     if value is None:
         return ""
+    if isinstance(value, Money):
+        return format(to_major(value.minor, exponent(value.currency)), "f")
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, date):

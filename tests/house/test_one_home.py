@@ -62,7 +62,7 @@ def sql(tree: ast.Module) -> Iterator[str]:
     ("find", "homes"),
     [
         (groups_of_roles, {"app/accounts/roles.py"}),
-        (groups_of_states, {"app/subscriptions/states.py", "app/subscriptions/models.py"}),
+        (groups_of_states, {f"app/subscriptions/{name}.py" for name in ("states", "models", "changes/timing")}),
         (lengths, {"app/kit/fields.py"}),
         (sql, set()),
     ],

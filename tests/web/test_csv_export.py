@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.web.csv_export import cell, lines
+from app.web.csv_export import Money, cell, lines
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "|calc", "＝1"])
@@ -29,6 +29,13 @@ def test_text_that_a_spreadsheet_would_compute_gets_an_apostrophe(text: str) -> 
 )
 def test_text_behind_a_semicolon_is_no_formula_either(text: str, written: str) -> None:
     assert cell(text) == written
+
+
+def test_money_has_the_places_of_its_currency_and_no_apostrophe_below_zero() -> None:
+    """A program reads it: "'-3.00" would be text, "47.2" an amount of another precision."""
+    assert [cell(Money(*each)) for each in ((-300, "USD"), (4_720, "USD"), (-7, "JPY"), (1_500, "KWD"))] == [
+        "-3.00", "47.20", "-7", "1.500",
+    ]  # fmt: skip
 
 
 def test_numbers_and_times_stay_what_they_are() -> None:

@@ -11,11 +11,10 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from app.billing_runs.rehearsal.queries import RehearsalFilter
-from app.kit.money import exponent, to_major
 from app.portal.shell.links import Link
 from app.statements.wording import format_amount, format_span
 from app.web.addresses import path_to
-from app.web.csv_export import Cell
+from app.web.csv_export import Cell, Money
 from app.web.filters import quantity
 
 Badge = tuple[str, str, str]
@@ -79,11 +78,10 @@ def build_rehearsal_view(
 def iterate_file_rows(rows: Iterable[Row[Any]]) -> Iterator[tuple[Cell, ...]]:
     """Yield rehearsals as rows of the file."""
     for row in rows:
-        places = exponent(row.currency) if row.currency else 2
         amounts = (row.amount, row.late, row.amount_before, row.estimate)
         yield (
             str(row.org_id), row.name, row.period_start, row.period_end, row.rehearsed_at,
-            *(None if amount is None else format(to_major(amount, places), "f") for amount in amounts),
+            *(None if amount is None else Money(amount, row.currency or "USD") for amount in amounts),
             row.currency, "yes" if row.alarm else "no", row.error,
         )  # fmt: skip
 

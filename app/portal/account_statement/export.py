@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from app.kit.money import exponent, to_major
 from app.portal.account_statement.account import AccountStatement, CurrencyAccount
-from app.web.csv_export import Cell
+from app.web.csv_export import Cell, Money
 
 HEAD = ("date", "kind", "event", "description", "number", "amount", "balance", "currency", "at", "id")
 
@@ -21,7 +20,7 @@ def iterate_file_rows(statement: AccountStatement) -> Iterator[tuple[Cell, ...]]
             moved = row.movement
             yield (
                 moved.at.astimezone(zone).date(), moved.kind, moved.event, moved.words, moved.document,
-                _exact(moved.amount, account.currency), _exact(row.balance, account.currency), account.currency,
+                Money(moved.amount, account.currency), Money(row.balance, account.currency), account.currency,
                 moved.at, moved.source,
             )  # fmt: skip
         yield _edge_row(statement, account, "closing_balance")
@@ -31,8 +30,4 @@ def _edge_row(statement: AccountStatement, account: CurrencyAccount, kind: str) 
     opens = kind == "opening_balance"
     day, balance = (statement.span.first, account.opening) if opens else (statement.span.last, account.closing)
     words = "Opening balance" if opens else "Closing balance"
-    return day, kind, None, words, None, None, _exact(balance, account.currency), account.currency, None, None
-
-
-def _exact(minor: int, currency: str) -> Cell:
-    return to_major(minor, exponent(currency))
+    return day, kind, None, words, None, None, Money(balance, account.currency), account.currency, None, None

@@ -10,7 +10,7 @@ from app.kit.errors import FieldError, InvalidRequest
 from app.payments import examples
 from app.payments.checkout.request import select_price
 from app.payments.plan_changes.offer import ChangeOffer, offer_change
-from app.payments.schemas import ChangePreviewAnswer, PlanWanted, QuotedNext, QuoteLine, Span
+from app.payments.schemas import ChangeLine, ChangePreviewAnswer, PlanWanted, QuotedNext, Span
 from app.portal.billing.change import calculate_extra_owed
 from app.statements.current_usage import get_current_usage
 from app.statements.offers import list_offers
@@ -63,7 +63,8 @@ def _answer_quoted(offer: ChangeOffer, usage_owed: int) -> ChangePreviewAnswer:
         expires_at=quote.expires_at,
         currency=quote.currency,
         lines=[
-            QuoteLine(line.description, line.amount, Span(line.period_start, line.period_end)) for line in preview.lines
+            ChangeLine(line.description, line.amount, Span(line.period_start, line.period_end))
+            for line in preview.lines
         ],
         discount=preview.discount,
         tax=preview.tax,

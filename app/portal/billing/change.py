@@ -18,7 +18,7 @@ from app.stripe_gateway.types import ChangePreview
 from app.web.filters import clock
 
 USAGE_GOES_ON = (
-    "Your usage period goes on: what you have used counts towards the new allowances, which replace the old ones."
+    "Your usage period continues: what you have used counts towards the new allowances, which replace the old ones."
     " Members, keys, clients and past usage stay."
 )
 
@@ -116,7 +116,7 @@ def _list_notes(offer: ChangeOffer, at: BillingStatus, extra: int, lost: Sequenc
     if extra:
         owed = wording.format_amount(extra, quote.currency)
         notes.append(
-            ("info", f"Usage before the change stays owed: {owed} of it goes on the invoice for this usage period.")
+            ("info", f"Usage before the change stays owed: {owed} of it is on the invoice for this usage period.")
         )
     if lost:
         notes.append(("info", f"Agreed for your organisation, and ends with {at.plan_name}: {'; '.join(lost)}."))

@@ -24,7 +24,7 @@ from app.portal.shell.links import Link
 from app.statements import wording
 from app.subscriptions import queries as subscriptions
 from app.web.addresses import path_to
-from app.web.csv_export import Cell
+from app.web.csv_export import Cell, Money
 from app.web.filters import payment_method
 from app.web.paging import encode_cursor
 
@@ -198,8 +198,8 @@ def _file_row(
 ) -> tuple[Cell, ...]:
     return (
         record.created_at, record.settled_at, record.state, record.reason, record.description,
-        words.format_exact_amount(record.amount, record.currency),
-        words.format_exact_amount(record.refunded, record.currency), record.currency,
+        Money(record.amount, record.currency),
+        Money(record.refunded, record.currency), record.currency,
         describe_card(record), number, record.transaction_id, record.failure,
         " ".join(note.number for note in notes if note.voided_at is None) or None,
         " ".join(refund.created_at.isoformat() for refund in refunds) or None,

@@ -78,7 +78,7 @@ def _pending(at: BillingStatus, pending: PendingChange, *, usable: bool) -> Trou
     if pending.failure is None:
         waits = f"{stays} {name} starts as soon as the payment is confirmed."
         return Trouble("info", f"Your change to {name} is being paid", [waits])
-    ends = f"Pay by {until}, or the change is dropped and {at.plan_name} goes on as before."
+    ends = f"Pay by {until}, or the change is dropped and {at.plan_name} continues as before."
     if pending.confirms:
         title, label = f"Confirm the payment for {name}", "Confirm the payment"
         lines = [f"Your bank asks you to confirm {owed or 'it'} (3-D Secure). {stays}", ends]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from app.kit.money import exponent, to_major
 from app.kit.periods import MONTH, YEAR, boundary
 from app.portal.billing.status import BillingStatus, CardOnFile
 from app.statements import wording
@@ -119,8 +118,3 @@ def describe_record_note(state: str, failure: str | None) -> str | None:
     if state == "reversed":
         return "Recorded by mistake; no payment was received."
     return failure if state == "failed" else None
-
-
-def format_exact_amount(minor: int, currency: str) -> str:
-    """The amount in major units with all its decimal places, for CSV files: 4720 USD is 47.20."""
-    return format(to_major(minor, exponent(currency)), "f")

@@ -13,7 +13,7 @@ from app.kit.money import exponent, to_major
 from app.portal.invoices.discounts import net_amount
 from app.portal.invoices.lines import ClosedPeriod, UsageLine, list_closed_periods
 from app.portal.invoices.standing import Standing, describe_standing
-from app.web.csv_export import Cell
+from app.web.csv_export import Cell, Money
 
 HEAD = ("period_start", "period_end", "kind", "meter", "unit", "plan", "plan_version", "quantity", "included",
         "above_allowance", "imported", "events", "model", "exact_amount", "amount", "discount", "net_amount",
@@ -45,7 +45,7 @@ def _file_row(line: UsageLine, standing: Standing) -> tuple[Cell, ...]:
         line.plan.key, line.plan.number,
         row.quantity, breakdown.included if breakdown else None, breakdown.excess if breakdown else None,
         row.imported, row.events, line.charge.model if line.charge else None, to_major(row.exact_amount, places),
-        *(format(to_major(part, places), "f") for part in (row.amount, row.discount, net_amount(line))), row.currency,
+        *(Money(part, row.currency) for part in (row.amount, row.discount, net_amount(line))), row.currency,
         invoice.number if invoice else None, standing.label, standing.note,
         line.note.number if line.note else None,
     )  # fmt: skip

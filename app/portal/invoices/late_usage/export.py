@@ -8,10 +8,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.kit.money import exponent, to_major
 from app.portal.invoices.late_usage.answers import describe_billing
 from app.portal.invoices.late_usage.listing import list_late_usage
-from app.web.csv_export import Cell
+from app.web.csv_export import Cell, Money
 
 HEAD = ("recorded_at", "occurred_at", "event", "source", "voids", "reason", "meter", "quantity", "period_start",
         "period_end", "closed_at", "line_amount", "currency", "invoice", "credit_note", "billing")  # fmt: skip
@@ -25,7 +24,7 @@ def iterate_rows(session: Session, org_id: UUID) -> Iterator[tuple[Cell, ...]]:
         page = list_late_usage(session, org_id, before, _FILE_PAGE)
         for row in page.rows:
             event, line = row.event, row.line
-            amount = format(to_major(line.row.amount, exponent(line.row.currency)), "f") if line else None
+            amount = Money(line.row.amount, line.row.currency) if line else None
             yield (
                 event.recorded_at, event.occurred_at, event.event_id, event.source, event.voids, event.reason,
                 row.meter.key, event.quantity, event.period_start, event.period_end, event.closed_at, amount,
