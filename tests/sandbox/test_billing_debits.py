@@ -70,6 +70,10 @@ def test_a_renewal_under_way_is_neither_paid_nor_overdue(shop: Shop, standin: St
     assert shop.v1.subscriptions.retrieve(subscription.id).status == "active"
     assert "invoice.payment_failed" not in shop.types()
     shop.v1.invoices.pay(renewal.id)  # nothing is paid twice
+    page = Visit(standin.url)
+    page.open(str(renewal.hosted_invoice_url))
+    page.submit("pay", number="4242424242424242", expiry="12 / 34", cvc="123", name="Asa Ek")
+    assert "A bank debit is under way" in page.text
     clock.at = at(2026, 5, 6)
     standin.run_due()
     assert shop.v1.invoices.retrieve(renewal.id).status == "paid"

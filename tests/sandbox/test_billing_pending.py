@@ -66,8 +66,8 @@ def test_a_pending_update_lapses_with_the_trial(shop: Shop, standin: StandIn, cl
     trial = shop.v1.subscriptions.create(params)
     clock.at = at(2026, 4, 7, 20)
     shop.save_card("pm_card_chargeCustomerFail")
-    ending: Any = {"billing_cycle_anchor": {"type": "now"}}
-    waiting = swap(shop, trial, shop.make_price(4900), **ending)
+    waiting = swap(shop, trial, shop.make_price(4900), trial_end="now")
+    assert (waiting.status, waiting.trial_end) == ("trialing", trial.trial_end)
     assert waiting.pending_update.expires_at == trial.trial_end
     clock.at = at(2026, 4, 8)
     standin.run_due()
@@ -82,6 +82,12 @@ def test_it_holds_metadata_until_it_is_paid(shop: Shop) -> None:
     shop.v1.invoices.pay(str(waiting.latest_invoice))
     assert shop.v1.subscriptions.retrieve(waiting.id).metadata["plan"] == "pro"
     assert shop.types().count("customer.subscription.pending_update_applied") == 1
+
+
+def test_settings_alone_change_at_once(shop: Shop) -> None:
+    subscription = shop.subscribe()
+    params: Any = {"metadata": {"plan": "pro"}, "payment_behavior": "pending_if_incomplete"}
+    assert shop.v1.subscriptions.update(subscription.id, params).metadata["plan"] == "pro"
 
 
 def test_what_it_cannot_hold_is_refused(shop: Shop) -> None:

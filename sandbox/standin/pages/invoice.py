@@ -127,6 +127,8 @@ def _find_card_to_confirm(world: World, invoice: Obj) -> Obj | None:
 
 
 def _render_invoice(world: World, invoice: Obj, typed: dict[str, str] | None = None, error: str | None = None) -> Page:
+    if collection.is_processing(world, invoice):
+        error = "A bank debit is under way. Its bank answers within days."
     return render(
         "invoice.html", invoice=invoice, error=error, cards=cards.CARDS, typed=card_form.typed_values(typed),
         customer_email=True, saved=_find_card_to_confirm(world, invoice),

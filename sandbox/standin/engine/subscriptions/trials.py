@@ -59,6 +59,12 @@ def changed(world: World, subscription: Obj, change: ItemChange, requested: str 
     return replace(change, after=items, fields={**change.fields, **fields})
 
 
+def end_now(world: World, subscription: Obj) -> bool:
+    """Announce the end of a trial that is ended now; True if that is all, for want of a card."""
+    world.emit(WILL_END, subscription)
+    return end_without_card(world, subscription)
+
+
 def end_without_card(world: World, subscription: Obj) -> bool:
     """Do what the subscription says for a trial's end without a card; False if it goes on and is billed."""
     behavior = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]

@@ -91,23 +91,19 @@ def update(world: World, params: Obj, ident: str) -> Obj:
     allow_only(params, *CHANGED, *ALTERED)
     subscription = _get_running(world, ident)
     _require_possible(world, subscription, params)
-    held: Obj = {}
-    if pending_updates.is_asked(params):
+    reset = (params.get("billing_cycle_anchor") or {}).get("type") == "now"
+    bills, held = bool(params.get("items") or reset or "trial_end" in params), {}
+    if bills and pending_updates.is_asked(params):
         held = settings.held_fields(world, subscription, params)
     else:
         _change_settings(world, subscription, params)
-    reset = (params.get("billing_cycle_anchor") or {}).get("type") == "now"
-    if not (params.get("items") or reset or "trial_end" in params):
+    if not bills or (params.get("trial_end") == "now" and trials.end_now(world, subscription)):
         return subscription
-    moment = params.get("proration_date")
-    change = changes.plan_change(world, subscription, params.get("items") or [], moment=moment, reset=reset)
+    rows, moment = params.get("items") or [], params.get("proration_date")
+    change = changes.plan_change(world, subscription, rows, moment=moment, reset=reset)
     change = replace(change, fields=held, discounts=held.get("discounts", change.discounts))
     if "trial_end" in params:
         change = trials.changed(world, subscription, change, params["trial_end"])
-        if params["trial_end"] == "now":
-            world.emit(trials.WILL_END, subscription)
-            if trials.end_without_card(world, subscription):
-                return subscription
     changes.change_items(world, subscription, change, params)
     if subscription["status"] == "trialing" and "trial_end" in params:
         trials.announce(world, subscription)
@@ -122,6 +118,9 @@ def _require_possible(world: World, subscription: Obj, params: Obj) -> None:
         settings.get_card(world, params, subscription["customer"])
     if "trial_end" in params:
         trials.require_possible(world, subscription, params["trial_end"])
+    elif "billing_cycle_anchor" in params and subscription["status"] == "trialing":
+        message = "The stand-in begins no new period in a trial. Set `trial_end` to `now`."
+        raise invalid(message, param="billing_cycle_anchor")
 
 
 def _change_settings(world: World, subscription: Obj, params: Obj) -> None:
