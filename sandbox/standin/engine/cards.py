@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from sandbox.standin.errors import StripeError
 
-Kind = Literal["paid", "declined", "authenticate"]
+Kind = Literal["paid", "declined", "authenticate", "processing"]
 Secure = Literal["never", "setup", "always"]
 
 
@@ -65,6 +65,11 @@ class Verdict:
 
 DECLINED = CardRefusal("card_declined", "generic_decline", "Your card was declined.")
 NO_FUNDS = CardRefusal("card_declined", "insufficient_funds", "Your card has insufficient funds.")
+BANK_REFUSED = CardRefusal(
+    "payment_intent_payment_attempt_failed",
+    "insufficient_funds",
+    "The payment could not be completed: the bank account has insufficient funds.",
+)
 LAPSED = CardRefusal("expired_card", "expired_card", "Your card has expired.")
 NOT_AUTHENTICATED = CardRefusal(
     "payment_intent_authentication_failure",

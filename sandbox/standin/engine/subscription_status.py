@@ -38,6 +38,23 @@ def after_payment(world: World, invoice: Obj) -> None:
     }:
         with world.edit(subscription, UPDATED):
             subscription["status"] = "trialing" if _is_on_trial(world, subscription) else "active"
+            subscription.pop("status_details", None)
+
+
+def pause(world: World, subscription: Obj, reason: str) -> None:
+    """Pause the subscription: no further invoices until it is resumed. `reason` is Stripe's word."""
+    with world.edit(subscription, UPDATED):
+        details = {"subscription": {"type": reason}, "transitioned_at": world.now(), "type": "subscription"}
+        subscription.update(status="paused", status_details={"paused": details})
+    world.emit("customer.subscription.paused", subscription)
+
+
+def while_processing(world: World, invoice: Obj) -> None:
+    """While a bank has not answered, a subscription that awaits its first payment runs."""
+    subscription = find_subscription(world, invoice)
+    if subscription is not None and subscription["status"] == "incomplete":
+        with world.edit(subscription, UPDATED):
+            subscription["status"] = "active"
 
 
 def after_failure(world: World, invoice: Obj, *, last: bool) -> None:
@@ -65,7 +82,13 @@ def after_failure(world: World, invoice: Obj, *, last: bool) -> None:
 def after_closing_unpaid(world: World, invoice: Obj) -> None:
     """The latest invoice is void or uncollectible: arrears end; voiding the first one expires the subscription."""
     subscription = find_subscription(world, invoice)
-    if subscription is None or subscription["latest_invoice"] != invoice["id"]:
+    if subscription is None:
+        return
+    if subscription.get("_pending", {}).get("invoice") == invoice["id"]:
+        with world.edit(subscription, UPDATED):
+            subscription.pop("_pending")
+            subscription["pending_update"] = None
+    if subscription["latest_invoice"] != invoice["id"]:
         return
     if subscription["status"] == "past_due":
         with world.edit(subscription, UPDATED):
@@ -81,12 +104,25 @@ def end(world: World, subscription: Obj, reason: str) -> None:
     subscription.update(status="canceled", ended_at=now, canceled_at=subscription["canceled_at"] or now)
     subscription["cancellation_details"]["reason"] = subscription["cancellation_details"]["reason"] or reason
     subscription["pending_update"] = None
-    subscription.pop("_pending", None)
+    for name in ("_pending", "status_details"):
+        subscription.pop(name, None)
     world.save(subscription)
     for invoice in world.all("invoice", customer=subscription["customer"]):
         if subscription_id(invoice) == subscription["id"]:
             stop_collecting(world, invoice)
+    _end_schedule(world, subscription, reason)
     world.emit("customer.subscription.deleted", subscription)
+
+
+def _end_schedule(world: World, subscription: Obj, reason: str) -> None:
+    """A schedule ends with its subscription: aborted where payments failed, else cancelled."""
+    schedule = world.find(subscription["schedule"] or "")
+    if schedule is None:
+        return
+    schedule.update(status="canceled", canceled_at=world.now(), current_phase=None)
+    subscription["schedule"] = None
+    kind = "aborted" if reason == "payment_failed" else "canceled"
+    world.emit(f"subscription_schedule.{kind}", world.save(schedule))
 
 
 def stop_collecting(world: World, invoice: Obj) -> None:
@@ -101,13 +137,36 @@ def apply_pending(world: World, subscription: Obj, invoice: Obj) -> None:
     pending = subscription.get("_pending")
     if not pending or pending["invoice"] != invoice["id"]:
         return
+    shown = subscription["pending_update"] is not None
     with world.edit(subscription, UPDATED):
-        subscription.pop("_pending")
-        subscription["pending_update"] = None
-        subscription["items"]["data"] = pending["items"]
-        subscription["billing_cycle_anchor"] = pending["anchor"]
-    world.emit("customer.subscription.pending_update_applied", subscription)
-    schedule_renewal(world, subscription)
+        moved = put_into_effect(subscription, pending)
+        if subscription["status"] != "trialing":
+            subscription["discounts"] = lasting_discounts(world, subscription["discounts"])
+    if shown:
+        world.emit("customer.subscription.pending_update_applied", subscription)
+    if moved:
+        schedule_renewal(world, subscription)
+
+
+def put_into_effect(subscription: Obj, pending: Obj) -> bool:
+    """Make a change of items what holds; returns whether the period ends at another time."""
+    subscription.pop("_pending", None)
+    old = subscription["items"]["data"][0]["current_period_end"]
+    subscription["items"].update(data=pending["items"], total_count=len(pending["items"]))
+    subscription.update(billing_cycle_anchor=pending["anchor"], pending_update=None, **pending["fields"])
+    end = pending["items"][0]["current_period_end"]
+    if subscription["cancel_at_period_end"]:
+        subscription["cancel_at"] = end
+    return bool(old != end)
+
+
+def lasting_discounts(world: World, idents: list[str]) -> list[str]:
+    """What is left of a subscription's discounts after an invoice that charges: "once" is used up by the first.
+
+    Source: https://docs.stripe.com/billing/subscriptions/coupons#coupon-duration. That of a trial uses nothing up.
+    """
+    coupons = {ident: world.find(world.get("discount", ident)["source"]["coupon"] or "") for ident in idents}
+    return [ident for ident, coupon in coupons.items() if coupon is not None and coupon["duration"] != "once"]
 
 
 def schedule_renewal(world: World, subscription: Obj) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.standin.engine import cards
+from sandbox.standin.engine import bank_debits, cards
+from sandbox.standin.engine.bank_debits import DebitForm
 from sandbox.standin.engine.cards import Verdict
 from sandbox.standin.engine.checkout import flow
 from sandbox.standin.pages import card_form
@@ -36,6 +37,20 @@ def pay(world: World, form: dict[str, str], ident: str) -> Page:
     if isinstance(typed, str):
         return _render_checkout(world, session, form, error=typed)
     return _respond(world, session, flow.submit(world, session, typed), form)
+
+
+@page("POST", URL + "/debit")
+def debit(world: World, form: dict[str, str], ident: str) -> Page:
+    """Pay from a bank account; the bank answers days later."""
+    session = world.get("checkout.session", ident)
+    known = {account.iban for account in bank_debits.ACCOUNTS}
+    if session["status"] != "open" or not flow.needs_card(session):
+        return _return_to_shop(session)
+    iban = bank_debits.normalised(form.get("iban", ""))
+    if iban not in known:
+        return _render_checkout(world, session, form, error="Choose one of the test accounts.")
+    holder = DebitForm(iban, form.get("name", "").strip() or None, form.get("email", "").strip() or None)
+    return _respond(world, session, flow.submit(world, session, holder), form)
 
 
 @page("POST", URL + "/code")
@@ -78,7 +93,7 @@ def answer_secure(world: World, form: dict[str, str], ident: str) -> Page:
 
 def _respond(world: World, session: Obj, verdict: Verdict, form: dict[str, str]) -> Page:
     """The next page after an attempt: the shop, the bank, or the form with the reason."""
-    if verdict.kind == "paid":
+    if verdict.kind in {"paid", "processing"}:
         return _return_to_shop(session)
     if verdict.kind == "authenticate":
         return redirect(flow.secure_address(world, session))
@@ -111,6 +126,7 @@ def _render_checkout(
         code_error=code_error,
         error=error,
         cards=cards.CARDS,
+        accounts=bank_debits.ACCOUNTS,
         typed=card_form.typed_values(typed),
         customer_email=email,
     )

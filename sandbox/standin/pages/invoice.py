@@ -83,6 +83,8 @@ def download(world: World, _form: dict[str, str], ident: str) -> Page:
     rows += [f"{line['description']}: {money(line['amount'], line['currency'])}" for line in invoice["lines"]["data"]]
     for part in invoice["total_discount_amounts"]:
         rows.append(f"Discount: {money(-part['amount'], invoice['currency'])}")
+    for part in invoice["total_taxes"]:
+        rows.append(f"Tax: {money(part['amount'], invoice['currency'])}")
     rows += ["", f"Total: {money(invoice['total'], invoice['currency'])}", f"Status: {invoice['status']}"]
     rows += ["", invoice["footer"]] if invoice["footer"] else []
     return Page(pdf.document(rows), kind="application/pdf")
@@ -100,7 +102,8 @@ def _respond(world: World, invoice: Obj, method: Obj, verdict: Verdict, form: di
         return redirect(f"/invoice/{invoice['id']}/secure")
     if verdict.refusal is not None:
         return _render_invoice(world, invoice, form, verdict.refusal.message)
-    _keep_card(world, invoice, method)
+    if verdict.kind == "paid":
+        _keep_card(world, invoice, method)
     return redirect(f"/invoice/{invoice['id']}")
 
 
@@ -124,6 +127,8 @@ def _find_card_to_confirm(world: World, invoice: Obj) -> Obj | None:
 
 
 def _render_invoice(world: World, invoice: Obj, typed: dict[str, str] | None = None, error: str | None = None) -> Page:
+    if collection.is_processing(world, invoice):
+        error = "A bank debit is under way. Its bank answers within days."
     return render(
         "invoice.html", invoice=invoice, error=error, cards=cards.CARDS, typed=card_form.typed_values(typed),
         customer_email=True, saved=_find_card_to_confirm(world, invoice),

@@ -9,14 +9,14 @@ from sandbox.standin.engine.invoices import discounts, drafts, life_cycle
 from sandbox.standin.engine.invoices.lines import build_invoice_item_line, build_pricing
 from sandbox.standin.engine.payments import attempts
 from sandbox.standin.engine.shapes import checkout_shape, invoice_shape
-from sandbox.standin.engine.subscriptions.settings import trial_end
 from sandbox.standin.engine.subscriptions.start import build_subscription, start_subscription
+from sandbox.standin.engine.subscriptions.trials import parse_end
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
 
 
 def complete(world: World, session: Obj, method: Obj | None, intent: Obj | None) -> None:
-    """Complete a session that was paid or needs no payment. `intent` paid it, or saved the card in setup mode."""
+    """Complete a session that is paid, being paid or free. `intent` pays it, or saved the card in setup mode."""
     customer = _ensure_customer(world, session, method)
     if method is not None and customer is not None:
         attempts.attach(world, method, customer)
@@ -29,12 +29,18 @@ def complete(world: World, session: Obj, method: Obj | None, intent: Obj | None)
     elif session["mode"] == "payment":
         _create_invoice(world, session, customer, intent)
     _count_discounts(world, session)
-    paid = session["mode"] != "setup" and session["amount_total"] > 0
-    session.update(status="complete", url=None, payment_status="paid" if paid else "no_payment_required")
+    session.update(status="complete", url=None, payment_status=_payment_status(session, intent))
     session["customer"] = customer and customer["id"]
     details = method["billing_details"] if method else {}
     session["customer_details"] = checkout_shape.customer_details(customer, details.get("email"), details.get("name"))
     world.emit("checkout.session.completed", world.save(session))
+
+
+def _payment_status(session: Obj, intent: Obj | None) -> str:
+    """What was paid: a debit that is under way is `unpaid` until the bank answers."""
+    if session["mode"] == "setup" or session["amount_total"] == 0:
+        return "no_payment_required"
+    return "unpaid" if intent is not None and intent["status"] == "processing" else "paid"
 
 
 def _ensure_customer(world: World, session: Obj, method: Obj | None) -> Obj | None:
@@ -69,7 +75,7 @@ def _create_subscription(world: World, session: Obj, customer: Obj, method: Obj 
     data = session["_data"]["subscription_data"]
     rows = [(world.get("price", line["price"]["id"]), line["quantity"]) for line in session["_lines"]]
     subscription = build_subscription(
-        world, customer, rows, trial_end=trial_end(world, data),
+        world, customer, rows, trial_end=parse_end(world, data),
         metadata=metadata.merged({}, data.get("metadata")), description=data.get("description"),
         default_payment_method=method and method["id"],
     )  # fmt: skip
@@ -104,7 +110,7 @@ def _create_invoice(world: World, session: Obj, customer: Obj | None, intent: Ob
         invoice["lines"]["data"].append(build_invoice_item_line(world, invoice, item))
     drafts.publish(world, invoice)
     life_cycle.finalize(world, invoice, intent)
-    if invoice["status"] == "open":
+    if invoice["status"] == "open" and (intent is None or intent["status"] == "succeeded"):
         life_cycle.mark_paid(world, invoice)
     session["invoice"] = invoice["id"]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.standin.engine import cards, proration
+from sandbox.standin.engine import bank_debits, cards, proration
+from sandbox.standin.engine.bank_debits import DebitForm
 from sandbox.standin.engine.cards import CardForm, Verdict
 from sandbox.standin.engine.checkout import completion
 from sandbox.standin.engine.customers import get_active_customer
 from sandbox.standin.engine.payments import attempts, minimums, saved_cards
-from sandbox.standin.engine.subscriptions.settings import trial_end
+from sandbox.standin.engine.subscriptions.trials import parse_end
 from sandbox.standin.store.schedule import scheduled
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
@@ -23,7 +24,7 @@ def set_discount(world: World, session: Obj, coupon_id: str | None, code_id: str
     chosen_coupon = code["promotion"]["coupon"] if code else coupon_id
     coupon = world.get("coupon", chosen_coupon, "discounts") if chosen_coupon else None
     session["discounts"] = [{"coupon": coupon["id"], "promotion_code": code_id}] if coupon else []
-    trial = trial_end(world, session["_data"]["subscription_data"]) is not None
+    trial = parse_end(world, session["_data"]["subscription_data"]) is not None
     for line in session["_lines"]:
         whole = 0 if trial else int(line["price"]["unit_amount"] or 0) * int(line["quantity"])
         line.update(amount_subtotal=whole, amount_discount=0, amount_total=whole)
@@ -56,8 +57,8 @@ def needs_card(session: Obj) -> bool:
     return not (free and (session["mode"] == "payment" or session["payment_method_collection"] == "if_required"))
 
 
-def submit(world: World, session: Obj, form: CardForm | None) -> Verdict:
-    """Submit the card form (None if no card is needed): paid, declined, or on to 3-D Secure."""
+def submit(world: World, session: Obj, form: CardForm | DebitForm | None) -> Verdict:
+    """Submit a card or an account (None if none is needed): paid, declined, with the bank, or on to 3-D Secure."""
     if form is None:
         completion.complete(world, session, None, None)
         return Verdict("paid")
@@ -104,6 +105,18 @@ def expire_due(world: World, session: str) -> None:
         expire(world, row)
 
 
+@scheduled("settle_session")
+def settle_due(world: World, session: str) -> None:
+    """Tell how a debit ended; the bank's answer came just before."""
+    row = world.get("checkout.session", session)
+    intent = _find_intent(world, row)
+    if row["payment_status"] != "unpaid" or intent is None:
+        return
+    paid = intent["status"] == "succeeded"
+    row["payment_status"] = "paid" if paid else "unpaid"
+    world.emit(f"checkout.session.async_payment_{'succeeded' if paid else 'failed'}", world.save(row))
+
+
 def secure_address(world: World, session: Obj) -> str:
     """The URL of the 3-D Secure page."""
     return world.url(f"/c/pay/{session['id']}/secure")
@@ -119,8 +132,10 @@ def _attempt(world: World, session: Obj, method: Obj, *, authenticated: bool) ->
         verdict = attempts.attempt(world, intent, method, off_session=False, authenticated=authenticated, back=back)
     else:
         verdict = cards.verdict_on_save(cards.get_test_card(method), authenticated=authenticated)
-    if verdict.kind == "paid":
+    if verdict.kind in {"paid", "processing"}:
         completion.complete(world, session, method, intent)
+    if verdict.kind == "processing":
+        world.schedule(world.now() + bank_debits.SETTLES_S, "settle_session", session=session["id"])
     elif verdict.kind == "declined":
         session["_method"] = None
         world.save(session)

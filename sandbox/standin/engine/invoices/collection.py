@@ -69,6 +69,12 @@ def find_default_method(world: World, invoice: Obj) -> Obj | None:
     return None
 
 
+def is_processing(world: World, invoice: Obj) -> bool:
+    """Whether a payment of the invoice is under way at a bank."""
+    intent = life_cycle.find_intent(world, invoice)
+    return intent is not None and bool(intent["status"] == "processing")
+
+
 def pay(
     world: World,
     invoice: Obj,
@@ -82,6 +88,8 @@ def pay(
     method, intent = method or find_default_method(world, invoice), life_cycle.find_intent(world, invoice)
     if intent is None:
         raise LookupError(f"{invoice['id']} has no payment intent")
+    if intent["status"] == "processing":
+        return Verdict("processing")
     if method is None:
         verdict = Verdict("declined", NO_CARD)
         attempts.record_decline(world, intent, None, NO_CARD)
@@ -93,12 +101,17 @@ def pay(
     if verdict.kind == "paid":
         invoice["attempt_count"] += 1 if automatic else 0
         life_cycle.mark_paid(world, invoice)
+    elif verdict.kind == "processing":
+        with world.edit(invoice, "invoice.updated"):
+            invoice.update(attempted=True, next_payment_attempt=None)
+        subscription_status.while_processing(world, invoice)
     else:
-        _record_failure(world, invoice, verdict, automatic=automatic)
+        record_failure(world, invoice, verdict, automatic=automatic)
     return verdict
 
 
-def _record_failure(world: World, invoice: Obj, verdict: Verdict, *, automatic: bool) -> None:
+def record_failure(world: World, invoice: Obj, verdict: Verdict, *, automatic: bool) -> None:
+    """Count a failed attempt, plan the next one, and let the subscription be past due."""
     first = invoice.setdefault("_first_failed", world.now())
     with world.edit(invoice, "invoice.updated"):
         invoice["attempted"] = True

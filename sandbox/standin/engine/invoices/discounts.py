@@ -42,17 +42,10 @@ def new_discount(world: World, coupon: Obj, *, customer: str | None, code: str |
     )
 
 
-def discounts_on_renewal(world: World, discounts: list[str], moment: int) -> list[str]:
-    """List the discounts that apply to a renewal at this moment; "once" applied only to the first invoice."""
-    applicable = []
-    for ident in discounts:
-        discount = world.get("discount", ident)
-        coupon = find_coupon(world, discount)
-        if coupon is None or coupon["duration"] == "once":
-            continue
-        if discount["end"] is None or discount["end"] > moment:
-            applicable.append(ident)
-    return applicable
+def in_force(world: World, idents: list[str], moment: int) -> list[str]:
+    """The discounts of a subscription that count at this moment."""
+    ends = {ident: world.get("discount", ident)["end"] for ident in idents}
+    return [ident for ident, end in ends.items() if end is None or end > moment]
 
 
 def redeem(world: World, rows: list[Obj], customer: str, currency: str, **owner: Any) -> list[str]:

@@ -30,9 +30,10 @@ def draft(
 
 
 def build_subscription_draft(world: World, subscription: Obj, reason: str, **more: Any) -> Obj:
-    """Build the draft of a subscription's own invoice, with all its discounts unless `more` overrides them."""
+    """Build the draft of a subscription's own invoice, with its discounts and tax rates unless `more` says else."""
     customer = world.get("customer", subscription["customer"])
-    fields = {"discounts": list(subscription["discounts"]), **more}
+    names = ("discounts", "default_tax_rates")
+    fields = {**{name: list(subscription[name]) for name in names}, **more}
     currency = subscription["currency"]
     return draft(world, customer, currency=currency, reason=reason, subscription=subscription, **fields)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sandbox.standin.engine import proration, subscription_status
 from sandbox.standin.engine.shapes import invoice_shape
@@ -67,11 +68,12 @@ def build_invoice_item_line(world: World, invoice: Obj, item: Obj) -> Obj:
     details = {
         "invoice_item": item["id"],
         "proration": item["proration"],
-        "proration_details": {"credited_items": None},
+        "proration_details": {"credited_items": item.get("_credited_items")},
         "subscription": subscription,
     }
     names = ("description", "discountable", "discounts", "metadata", "pricing", "quantity")
     more = {name: item[name] for name in names}
+    more |= {name: item[name] for name in ("_credits", "_tax_rates") if name in item}
     period = (item["period"]["start"], item["period"]["end"])
     parent = {"invoice_item_details": details, "subscription_item_details": None, "type": "invoice_item_details"}
     ident = world.new_id("il")
@@ -88,21 +90,24 @@ def build_invoice_item_line(world: World, invoice: Obj, item: Obj) -> Obj:
     )
 
 
-def build_proration_line(world: World, invoice: Obj, item: Obj, moment: int, *, credit: bool) -> Obj:
-    """The charge, or credit, for the rest of the item's period; by the second, from `moment`."""
-    start, end = item["current_period_start"], item["current_period_end"]
-    amount = proration.prorated(amount_of(item), start, end, moment)
-    name, day = product_name(world, item["price"]), datetime.fromtimestamp(moment, UTC).strftime("%d %b %Y")
+def build_proration_line(
+    world: World, invoice: Obj, item: Obj, amount: int, period: tuple[int, int], **more: Any
+) -> Obj:
+    """A charge for the rest of a period, or below zero a credit of it; `amount` is net of discounts."""
+    day = datetime.fromtimestamp(period[0], UTC).strftime("%d %b %Y")
     quantity = int(item.get("quantity") or 1)
-    more = {"pricing": build_pricing(item["price"]), "quantity": quantity, "quantity_decimal": str(quantity)}
-    return invoice_shape.line(
-        world.new_id("il"),
-        invoice["id"],
-        -amount if credit else amount,
-        item["price"]["currency"],
-        (moment, end),
-        description=f"{'Unused' if credit else 'Remaining'} time on {name} after {day}",
-        discountable=not credit,
-        parent=subscription_parent(item, proration=True),
+    name = product_name(world, item["price"])
+    fields = {
+        "description": f"{'Unused' if amount < 0 else 'Remaining'} time on {_counted(quantity, name)} after {day}",
+        "discountable": False,
+        "parent": subscription_parent(item, proration=True),
+        "pricing": build_pricing(item["price"]),
+        "quantity": quantity,
+        "quantity_decimal": str(quantity),
         **more,
-    )
+    }
+    return invoice_shape.line(world.new_id("il"), invoice["id"], amount, item["price"]["currency"], period, **fields)
+
+
+def _counted(quantity: int, name: str) -> str:
+    return name if quantity == 1 else f"{quantity} × {name}"

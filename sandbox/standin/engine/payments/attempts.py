@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.standin.engine import cards
+from sandbox.standin.engine import bank_debits, cards
+from sandbox.standin.engine.bank_debits import DebitForm
 from sandbox.standin.engine.cards import CardForm, CardRefusal, Verdict
 from sandbox.standin.engine.payments import disputes
 from sandbox.standin.engine.shapes import intent_shapes, payment_shapes
@@ -15,8 +16,8 @@ from sandbox.standin.store.world import World
 OVER = frozenset({"succeeded", "canceled"})
 
 
-def create_payment_method(world: World, form: CardForm) -> Obj:
-    """Create a payment method from a card form; it has no customer until `attach`."""
+def create_payment_method(world: World, form: CardForm | DebitForm) -> Obj:
+    """Create a payment method from a card or an account; it has no customer until `attach`."""
     return world.add(payment_shapes.payment_method(world.new_id("pm"), world.now(), form))
 
 
@@ -44,6 +45,8 @@ def attempt(
     world: World, intent: Obj, method: Obj, *, off_session: bool, authenticated: bool = False, back: str | None = None
 ) -> Verdict:
     """Charge the card for the intent's amount. `back` is where a 3-D Secure step leads; emits the outcome's events."""
+    if bank_debits.is_delayed(method):
+        return _begin_debit(world, intent, method)
     verdict = cards.verdict_on_charge(cards.get_test_card(method), off_session=off_session, authenticated=authenticated)
     intent["next_action"] = None
     if verdict.kind == "authenticate":
@@ -59,6 +62,33 @@ def attempt(
     intent["last_payment_error"] = None
     world.emit("payment_intent.succeeded", world.save(intent))
     return verdict
+
+
+def settle(world: World, intent: Obj) -> CardRefusal | None:
+    """End a debit that is under way; returns why it failed, if it did."""
+    charge, method = world.get("charge", intent["latest_charge"]), world.get("payment_method", intent["payment_method"])
+    refusal = None if bank_debits.pays(method) else cards.BANK_REFUSED
+    charge.update(payment_shapes.outcome(intent["amount"], refusal))
+    world.emit("charge.succeeded" if refusal is None else "charge.failed", world.save(charge))
+    if refusal is not None:
+        record_decline(world, intent, method, refusal, charge)
+        return refusal
+    intent.update(status="succeeded", amount_received=intent["amount"])
+    world.emit("payment_intent.succeeded", world.save(intent))
+    return None
+
+
+def _begin_debit(world: World, intent: Obj, method: Obj) -> Verdict:
+    """Send a debit to the bank, which answers days later."""
+    ident = world.new_id("ch")
+    charge = payment_shapes.charge(ident, world.now(), intent, method, None, secured=False)
+    charge = world.add({**charge, **payment_shapes.pending_outcome(intent["amount"])})
+    intent.update(status="processing", payment_method=method["id"], latest_charge=ident, last_payment_error=None)
+    world.emit("charge.pending", charge)
+    world.emit("payment_intent.processing", world.save(intent))
+    at = world.now() + bank_debits.SETTLES_S
+    world.schedule(at, "settle_debit", intent=intent["id"], charge=ident)
+    return Verdict("processing")
 
 
 def record_decline(
@@ -93,7 +123,7 @@ def build_error(refusal: CardRefusal, method: Obj | None, charge: Obj | None = N
         error["charge"] = charge["id"]
     if method is not None:
         error["payment_method"] = public(method)
-        error["payment_method_type"] = "card"
+        error["payment_method_type"] = method["type"]
     return error
 
 

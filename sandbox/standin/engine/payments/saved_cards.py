@@ -30,6 +30,16 @@ def get_customer_card(world: World, identifier: str, customer: str, param: str) 
     return card
 
 
+def find_default(world: World, subscription: Obj) -> Obj | None:
+    """Find the method that a subscription is charged to: its own, else the customer's."""
+    customer = world.get("customer", subscription["customer"])
+    for ident in (subscription["default_payment_method"], customer["invoice_settings"]["default_payment_method"]):
+        method = world.find(ident) if ident else None
+        if method is not None and method["customer"] == customer["id"]:
+            return method
+    return None
+
+
 def attach(world: World, identifier: str, customer: Obj) -> Obj:
     """Save the card for the customer; raises 402 if it cannot be saved, 400 if it belongs to another customer."""
     card = get_payment_method(world, identifier, "payment_method")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.standin.engine import cards
+from sandbox.standin.engine import bank_debits, cards
+from sandbox.standin.engine.bank_debits import DebitForm
 from sandbox.standin.engine.cards import CardForm
 
 Obj = dict[str, Any]
@@ -15,8 +16,8 @@ CARD_FIELDS = (
 )  # fmt: skip
 
 
-def payment_method(ident: str, now: int, form: CardForm) -> Obj:
-    """A card that is not attached to a customer yet."""
+def payment_method(ident: str, now: int, form: CardForm | DebitForm) -> Obj:
+    """A card or account that is not attached to a customer yet."""
     return {
         "id": ident,
         "object": "payment_method",
@@ -28,13 +29,29 @@ def payment_method(ident: str, now: int, form: CardForm) -> Obj:
             "phone": None,
             "tax_id": None,
         },
-        "card": _card(form),
         "created": now,
         "customer": None,
         "customer_account": None,
         "livemode": False,
         "metadata": {},
-        "type": "card",
+        **_kind(form),
+    }
+
+
+def _kind(form: CardForm | DebitForm) -> Obj:
+    if isinstance(form, CardForm):
+        return {"card": _card(form), "type": "card"}
+    return {bank_debits.KIND: {**_account(form.iban), "generated_from": None}, "type": bank_debits.KIND}
+
+
+def _account(iban: str) -> Obj:
+    number = bank_debits.normalised(iban)
+    return {
+        "bank_code": number[4:9],
+        "branch_code": None,
+        "country": number[:2],
+        "fingerprint": bank_debits.fingerprint(number),
+        "last4": number[-4:],
     }
 
 
@@ -90,10 +107,25 @@ def charge(ident: str, now: int, intent: Obj, method: Obj, refusal: cards.CardRe
 
 
 def _method_details(method: Obj, amount: int, *, secured: bool) -> Obj:
-    """What was charged: a card, or Link, which shows nothing of the card behind it."""
+    """What was charged: a card, an account, or Link, which shows nothing of the card behind it."""
     if method["type"] == "link":
         return {"link": {"country": None}, "type": "link"}
+    if method["type"] == bank_debits.KIND:
+        account = {name: part for name, part in method[bank_debits.KIND].items() if name != "generated_from"}
+        return {bank_debits.KIND: {**account, "mandate": None}, "type": bank_debits.KIND}
     return {"card": _card_details(method["card"], amount, secured=secured), "type": "card"}
+
+
+def outcome(amount: int, refusal: cards.CardRefusal | None) -> Obj:
+    """What a charge says of its end: succeeded, or failed with the given refusal."""
+    paid = refusal is None
+    progress = {"amount_captured": amount if paid else 0, "captured": paid, "paid": paid}
+    return {**progress, "status": "succeeded" if paid else "failed", **_failure(refusal)}
+
+
+def pending_outcome(amount: int) -> Obj:
+    """What a charge says while its bank has not answered."""
+    return {**outcome(amount, None), "captured": True, "paid": False, "status": "pending"}
 
 
 def _money(amount: int, *, paid: bool) -> Obj:

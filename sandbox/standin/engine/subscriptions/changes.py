@@ -1,192 +1,116 @@
-"""Changes a subscription's items: new prices or quantities, their proration, and when they are billed."""
+"""Changes of a subscription's items: planned, billed at once or with the next invoice, and put into effect.
+
+In flexible billing mode nothing but `billing_cycle_anchor` moves the anchor: another interval alone is billed for the
+rest of its period counted from the old one (https://docs.stripe.com/billing/subscriptions/billing-mode/compare).
+Prorations count from `proration_date`; a new period begins at the time of the call.
+"""
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sandbox.standin.engine import proration, subscription_status
 from sandbox.standin.engine.cards import declined
-from sandbox.standin.engine.invoices import collection, drafts, life_cycle
-from sandbox.standin.engine.invoices.lines import build_invoice_item_line, build_item_line, build_proration_line
-from sandbox.standin.engine.shapes import invoice_shape, subscription_shape
+from sandbox.standin.engine.invoices import collection, discounts, drafts, life_cycle
+from sandbox.standin.engine.invoices.lines import build_invoice_item_line
 from sandbox.standin.engine.subscriptions import pending_updates, renewals
-from sandbox.standin.engine.subscriptions.start import require_same_terms
-from sandbox.standin.errors import invalid, missing_param, not_found
+from sandbox.standin.engine.subscriptions.item_rows import changed_items, is_other_interval
+from sandbox.standin.engine.subscriptions.prorations import ItemChange, add_pending_items, build_lines
+from sandbox.standin.errors import invalid
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
-
-
-@dataclass(frozen=True, slots=True)
-class ItemChange:
-    """The items before and after. `fresh`: a new period starts at `anchor`; `credits`: the old period is credited."""
-
-    before: list[Obj]
-    after: list[Obj]
-    anchor: int
-    moment: int
-    fresh: bool
-    credits: bool = True
 
 
 def plan_change(
     world: World, subscription: Obj, rows: list[Obj], *, moment: int | None = None, reset: bool = False
 ) -> ItemChange:
-    """Compute the effect of the parameter `items` at `moment` (default: now); 400 for an unknown item or price."""
-    at = world.now() if moment is None else moment
-    before = subscription["items"]["data"]
-    after = {item["id"]: copy.deepcopy(item) for item in before}
-    for index, row in enumerate(rows):
-        _apply_row(world, subscription, after, row, f"items[{index}]")
-    items = list(after.values())
-    price = require_same_terms([item["price"] for item in items])
-    if price["currency"] != subscription["currency"]:
-        raise invalid("The price must have the subscription's currency.", param="items")
-    fields = ("interval", "interval_count")
-    interval_changed = any(price["recurring"][name] != before[0]["price"]["recurring"][name] for name in fields)
-    fresh = reset or (interval_changed and subscription["status"] != "trialing")  # a trial keeps its end
-    anchor = at if fresh else subscription["billing_cycle_anchor"]
+    """Compute the effect of the parameter `items`, prorated from `moment` (default: now).
+
+    Raises 400 for an unknown item or price, or a moment outside the period.
+    """
+    now, before = world.now(), subscription["items"]["data"]
+    at, trial = now if moment is None else moment, subscription["status"] == "trialing"
     start, end = before[0]["current_period_start"], before[0]["current_period_end"]
-    period = (at, proration.period_boundary(at, price["recurring"], 1)) if fresh else (start, end)
+    if moment is not None and not start <= at <= end:
+        raise invalid("Cannot specify a proration date outside of the current period.", param="proration_date")
+    items = changed_items(world, subscription, rows)
+    recurring = items[0]["price"]["recurring"]
+    fresh, anchor = reset, now if reset else subscription["billing_cycle_anchor"]
+    if fresh:
+        period = (now, proration.period_boundary(now, recurring, 1))
+    elif not trial and is_other_interval(items[0]["price"], before[0]["price"]):
+        period = proration.period_at(anchor, recurring, at)
+    else:
+        period = (start, end)  # a trial keeps its end
     for item in items:
         item["current_period_start"], item["current_period_end"] = period
-    return ItemChange(before, items, anchor, at, fresh)
-
-
-def build_lines(world: World, invoice: Obj, change: ItemChange) -> list[Obj]:
-    """Build the credits for removed items and the charges for new ones."""
-    remaining = {item["id"]: item for item in change.after}
-    old = {item["id"]: item for item in change.before}
-    credited = [
-        item
-        for item in change.before
-        if change.fresh or item["id"] not in remaining or _is_different(item, remaining[item["id"]])
-    ]
-    if not change.credits:
-        credited = []
-    built = [build_proration_line(world, invoice, item, change.moment, credit=True) for item in credited]
-    for item in change.after:
-        if change.fresh:
-            period = (item["current_period_start"], item["current_period_end"])
-            built.append(build_item_line(world, invoice, item, period))
-        elif item["id"] not in old or _is_different(old[item["id"]], item):
-            built.append(build_proration_line(world, invoice, item, change.moment, credit=False))
-    return built
+    return ItemChange(before, items, anchor, at, fresh, subscription["discounts"], trial=trial and not fresh)
 
 
 def change_items(world: World, subscription: Obj, change: ItemChange, params: Obj) -> None:
     """Change the items and bill the difference as `proration_behavior` and `payment_behavior` say."""
     how = params.get("proration_behavior", "create_prorations")
-    billed = billed_now(subscription, change, how)
-    if billed is not None:
-        _invoice_now(world, subscription, billed, params.get("payment_behavior", "allow_incomplete"))
+    pending_updates.replace_pending(world, subscription)
+    billed = billed_now(change, how)
+    if billed is not None and (invoice := build_invoice(world, subscription, billed))["lines"]["data"]:
+        _invoice_now(world, subscription, billed, invoice, params)
         return
-    if prorates(subscription, how):
-        _add_pending_items(world, subscription, change)
+    if prorates(change, how):
+        add_pending_items(world, subscription, build_lines(world, subscription, {"id": None}, change))
     apply_change(world, subscription, change)
 
 
-def billed_now(subscription: Obj, change: ItemChange, how: str) -> ItemChange | None:
+def billed_now(change: ItemChange, how: str) -> ItemChange | None:
     """The part of the change that gets its own invoice under `proration_behavior`; None if no part does."""
-    if subscription["status"] == "trialing" or not (change.fresh or how == "always_invoice"):
+    if not (change.fresh or how == "always_invoice"):
         return None
     return replace(change, credits=how != "none")
 
 
-def prorates(subscription: Obj, how: str) -> bool:
-    """Whether the rest of the period is billed; on trial nothing was paid, so nothing is credited."""
-    return how != "none" and subscription["status"] != "trialing"
+def prorates(change: ItemChange, how: str) -> bool:
+    """Whether the rest of the period is billed with the next invoice; on trial nothing is."""
+    return how != "none" and not change.trial
 
 
 def apply_change(world: World, subscription: Obj, change: ItemChange) -> None:
     """Put the change into effect."""
+    pending = pending_updates.described(change, None)
     with world.edit(subscription, subscription_status.UPDATED):
-        subscription["items"]["data"] = change.after
-        subscription["items"]["total_count"] = len(change.after)
-        subscription["billing_cycle_anchor"] = change.anchor
-        subscription["pending_update"] = None
-        subscription.pop("_pending", None)
-    if change.fresh:
+        moved = subscription_status.put_into_effect(subscription, pending)
+    if moved:
         subscription_status.schedule_renewal(world, subscription)
 
 
 def build_invoice(world: World, subscription: Obj, change: ItemChange) -> Obj:
     """Build the draft that bills the change at once; not yet in the world."""
-    invoice = drafts.build_subscription_draft(world, subscription, "subscription_update")
+    kept = discounts.in_force(world, change.discounts, change.moment)
+    invoice = drafts.build_subscription_draft(world, subscription, "subscription_update", discounts=kept)
     invoice["parent"]["subscription_details"]["subscription_proration_date"] = change.moment
-    waiting = renewals.waiting_items(world, subscription)
-    invoice["lines"]["data"] = [build_invoice_item_line(world, invoice, item) for item in waiting]
-    invoice["lines"]["data"] += build_lines(world, invoice, change)
+    lines = build_lines(world, subscription, invoice, change)
+    waiting = renewals.waiting_items(world, subscription) if lines else []
+    invoice["lines"]["data"] = [build_invoice_item_line(world, invoice, item) for item in waiting] + lines
     return invoice
 
 
-def _invoice_now(world: World, subscription: Obj, change: ItemChange, behavior: str) -> None:
-    invoice = build_invoice(world, subscription, change)
+def _invoice_now(world: World, subscription: Obj, change: ItemChange, invoice: Obj, params: Obj) -> None:
+    behavior = params.get("payment_behavior", "allow_incomplete")
     renewals.assign_waiting_items(world, subscription, invoice)
-    if behavior != "pending_if_incomplete":
+    waits = behavior == "pending_if_incomplete"
+    if not waits:
         apply_change(world, subscription, change)
     with world.edit(subscription, subscription_status.UPDATED):
         subscription["latest_invoice"] = invoice["id"]
-        if behavior == "pending_if_incomplete":
-            subscription["_pending"] = {"invoice": invoice["id"], "items": change.after, "anchor": change.anchor}
+        if waits:
+            subscription["_pending"] = pending_updates.described(change, invoice["id"])
+        elif not change.trial:
+            subscription["discounts"] = subscription_status.lasting_discounts(world, subscription["discounts"])
     drafts.publish(world, invoice)
     life_cycle.finalize(world, invoice)
-    if invoice["status"] == "open":
-        verdict = collection.pay(world, invoice)
+    if invoice["status"] == "open" and behavior != "default_incomplete":
+        verdict = collection.pay(world, invoice, off_session=params.get("off_session", False))
         if verdict.refusal is not None and behavior == "error_if_incomplete":
             raise declined(verdict.refusal, keep=False)
+    if invoice["status"] == "open" and not waits and not collection.is_processing(world, invoice):
+        subscription_status.after_failure(world, invoice, last=False)
     if "_pending" in subscription:
-        pending_updates.hold_change(world, subscription, change.after, change.anchor if change.fresh else None)
-
-
-def _add_pending_items(world: World, subscription: Obj, change: ItemChange) -> None:
-    """Record the difference as invoice items for the next invoice."""
-    for line in build_lines(world, {"id": None}, change):
-        ident = line["parent"]["subscription_item_details"]["subscription_item"]
-        details = {"subscription": subscription["id"], "subscription_item": ident}
-        names = ("description", "discountable", "period", "pricing", "quantity", "quantity_decimal")
-        item = invoice_shape.invoice_item(
-            world.new_id("ii"),
-            world.now(),
-            customer=subscription["customer"],
-            amount=line["amount"],
-            currency=line["currency"],
-            proration=True,
-            parent={"subscription_details": details, "type": "subscription_details"},
-            **{name: line[name] for name in names},
-        )
-        world.emit("invoiceitem.created", world.add(item))
-
-
-def _apply_row(world: World, subscription: Obj, after: dict[str, Obj], row: Obj, path: str) -> None:
-    price = world.get("price", row["price"], f"{path}[price]") if row.get("price") else None
-    if "id" not in row:
-        if price is None:
-            raise missing_param(f"{path}[price]")
-        fresh = subscription_shape.item(
-            world.new_id("si"), world.now(), subscription["id"], price, row.get("quantity", 1), period=(0, 0)
-        )
-        after[fresh["id"]] = fresh
-        return
-    if row["id"] not in after:
-        raise not_found("subscription_item", row["id"], f"{path}[id]", 400)
-    if row.get("deleted"):
-        del after[row["id"]]
-        return
-    item = after[row["id"]]
-    if price is not None:
-        item.update(price=price, plan=subscription_shape.plan(price))
-    item["quantity"] = row.get("quantity", item.get("quantity", 1))
-
-
-def _is_different(first: Obj, second: Obj) -> bool:
-    return bool(first["price"]["id"] != second["price"]["id"] or first.get("quantity") != second.get("quantity"))
-
-
-def get_item_with_subscription(world: World, ident: str) -> tuple[Obj, Obj]:
-    """Get a subscription item and its subscription by the item's id; raises 404."""
-    for subscription in world.all("subscription"):
-        for item in subscription["items"]["data"]:
-            if item["id"] == ident:
-                return item, subscription
-    raise not_found("subscription_item", ident)
+        pending_updates.hold_change(world, subscription)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from sandbox.standin.engine import proration, subscription_status
 from sandbox.standin.engine.invoices import discounts, drafts
-from sandbox.standin.engine.invoices.lines import build_invoice_item_line, build_item_line
-from sandbox.standin.engine.subscriptions import pauses
+from sandbox.standin.engine.invoices.lines import (
+    amount_of,
+    build_invoice_item_line,
+    build_item_line,
+    build_proration_line,
+)
+from sandbox.standin.engine.subscriptions import pauses, pending_updates, phases, trials
 from sandbox.standin.store.schedule import scheduled
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
@@ -19,18 +24,22 @@ def renew(world: World, subscription: str, end: int) -> None:
     row = world.find(subscription)
     if row is None or row["status"] not in BILLED or row["items"]["data"][0]["current_period_end"] != end:
         return
+    pending_updates.lapse(world, row)
+    if phases.reach(world, row, end):
+        return
     if row["cancel_at"] is not None and row["cancel_at"] <= end:
         subscription_status.end(world, row, "cancellation_requested")
         return
-    if row["status"] == "trialing" and not _may_continue(world, row):
+    if row["status"] == "trialing" and trials.end_without_card(world, row):
         return
     with world.edit(row, subscription_status.UPDATED):
         if row["status"] == "trialing":
             row["status"] = "active"
         old = move_period(row)
+        row["discounts"] = discounts.in_force(world, row["discounts"], end)
         invoice = _publish_draft(world, row, old)
         row["latest_invoice"] = invoice["id"]
-        row["discounts"] = discounts.discounts_on_renewal(world, row["discounts"], end)
+        row["discounts"] = subscription_status.lasting_discounts(world, row["discounts"])
     subscription_status.schedule_renewal(world, row)
 
 
@@ -46,16 +55,24 @@ def move_period(subscription: Obj) -> tuple[int, int]:
 
 def renewal_invoice(world: World, subscription: Obj, old: tuple[int, int]) -> Obj:
     """Build the draft for the current period, including pending invoice items; not yet in the world."""
-    kept = discounts.discounts_on_renewal(world, subscription["discounts"], old[1])
+    kept = discounts.in_force(world, subscription["discounts"], old[1])
     invoice = drafts.build_subscription_draft(
         world, subscription, "subscription_cycle", period_start=old[0], period_end=old[1], discounts=kept
     )
     for item in waiting_items(world, subscription):
         invoice["lines"]["data"].append(build_invoice_item_line(world, invoice, item))
     for item in subscription["items"]["data"]:
-        period = (item["current_period_start"], item["current_period_end"])
-        invoice["lines"]["data"].append(build_item_line(world, invoice, item, period))
+        invoice["lines"]["data"].append(_period_line(world, invoice, item, old[1]))
     return invoice
+
+
+def _period_line(world: World, invoice: Obj, item: Obj, moment: int) -> Obj:
+    """The line of an item's new period; of its rest from `moment` on where the anchor lies before that."""
+    start, end = item["current_period_start"], item["current_period_end"]
+    if start == moment:
+        return build_item_line(world, invoice, item, (start, end))
+    amount = proration.prorated(amount_of(item), start, end, moment)
+    return build_proration_line(world, invoice, item, amount, (moment, end), discountable=True)
 
 
 def waiting_items(world: World, subscription: Obj) -> list[Obj]:
@@ -87,22 +104,6 @@ def _publish_draft(world: World, subscription: Obj, old: tuple[int, int]) -> Obj
     if pause is not None:
         pauses.close_draft(world, invoice, pause["behavior"])
     return invoice
-
-
-def _may_continue(world: World, subscription: Obj) -> bool:
-    """End a trial: the subscription continues with a card, or if an invoice is to be created anyway."""
-    missing_card_behavior = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
-    customer = world.get("customer", subscription["customer"])
-    card = subscription["default_payment_method"] or customer["invoice_settings"]["default_payment_method"]
-    if card or missing_card_behavior == "create_invoice":
-        return True
-    if missing_card_behavior == "cancel":
-        subscription_status.end(world, subscription, "payment_failed")
-        return False
-    with world.edit(subscription, subscription_status.UPDATED):
-        subscription["status"] = "paused"
-    world.emit("customer.subscription.paused", subscription)
-    return False
 
 
 @scheduled("cancel_subscription")

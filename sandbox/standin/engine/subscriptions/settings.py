@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.standin.engine import subscription_status
-from sandbox.standin.engine.invoices import discounts, totals
+from sandbox.standin.engine import metadata
+from sandbox.standin.engine.invoices import discounts, taxes, totals
 from sandbox.standin.engine.payments import saved_cards
 from sandbox.standin.engine.subscriptions.start import first_invoice
 from sandbox.standin.errors import invalid
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
 
-DAY = 86_400
 SIMPLE = (
     "description",
     "days_until_due",
@@ -42,31 +41,8 @@ def apply_cancellation(world: World, subscription: Obj, params: Obj) -> None:
         subscription["canceled_at"] = world.now() if at else None
         subscription["cancellation_details"]["reason"] = "cancellation_requested" if at else None
     subscription["cancel_at"], subscription["cancel_at_period_end"] = at, bool(params.get("cancel_at_period_end"))
-    if at and at != end:
+    if at and not subscription["cancel_at_period_end"]:
         world.schedule(at, "cancel_subscription", subscription=subscription["id"], moment=at)
-
-
-def move_trial(world: World, subscription: Obj, requested: str | int) -> bool:
-    """End the running trial now or at another time; True if a new period starts now. 400 without a trial."""
-    if subscription["status"] != "trialing":
-        raise invalid("The stand-in moves the end of a trial only while it runs.", param="trial_end")
-    at = world.now() if requested == "now" else int(requested)
-    with world.edit(subscription, subscription_status.UPDATED):
-        subscription.update(
-            trial_end=at, billing_cycle_anchor=at, status="active" if requested == "now" else "trialing"
-        )
-        for item in subscription["items"]["data"]:
-            item["current_period_end"] = at
-    subscription_status.schedule_renewal(world, subscription)
-    return requested == "now"
-
-
-def trial_end(world: World, params: Obj) -> int | None:
-    """When the trial ends, from `trial_end` or `trial_period_days`."""
-    if params.get("trial_period_days"):
-        return world.now() + int(params["trial_period_days"]) * DAY
-    requested = params.get("trial_end")
-    return int(requested) if requested and requested != "now" else None
 
 
 def amount_today(world: World, subscription: Obj) -> int:
@@ -95,6 +71,26 @@ def _merged(old: Any, new: Any) -> Any:
     if isinstance(old, dict) and isinstance(new, dict):
         return {**old, **{name: _merged(old.get(name), value) for name, value in new.items()}}
     return None if new == "" else new
+
+
+def apply_tax_rates(world: World, fields: Obj, params: Obj) -> None:
+    """Set `default_tax_rates`, which the subscription shows as objects."""
+    if "default_tax_rates" in params:
+        idents = params["default_tax_rates"] or []
+        fields["default_tax_rates"] = taxes.get_rates(world, idents, "default_tax_rates")
+
+
+def held_fields(world: World, subscription: Obj, params: Obj) -> Obj:
+    """The settings that change only when a pending update is paid."""
+    held: Obj = {}
+    if "metadata" in params:
+        held["metadata"] = metadata.merged(subscription["metadata"], params["metadata"])
+    if "discounts" in params:
+        held["discounts"] = create_discounts(world, subscription, params["discounts"] or [])
+    if "cancel_at_period_end" in params:
+        held["cancel_at_period_end"] = params["cancel_at_period_end"]
+        held["cancel_at"] = None
+    return held
 
 
 def create_discounts(world: World, subscription: Obj, rows: list[Any]) -> list[str]:

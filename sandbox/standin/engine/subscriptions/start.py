@@ -9,13 +9,13 @@ from sandbox.standin.engine import proration, subscription_status
 from sandbox.standin.engine.invoices import drafts, life_cycle
 from sandbox.standin.engine.invoices.lines import build_item_line
 from sandbox.standin.engine.shapes import subscription_shape
+from sandbox.standin.engine.subscriptions import trials
 from sandbox.standin.errors import invalid, missing_param
 from sandbox.standin.store.schedule import scheduled
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
 
-DAY, HOUR = 86_400, 3600
-INCOMPLETE_FOR = 23 * HOUR
+INCOMPLETE_FOR = 23 * 3600
 Row = tuple[Obj, int]
 
 
@@ -70,15 +70,16 @@ def start_subscription(world: World, subscription: Obj, intent: Obj | None = Non
     world.add(subscription)
     invoice = first_invoice(world, subscription)
     subscription["latest_invoice"] = invoice["id"]
+    if subscription["status"] != "trialing":
+        subscription["discounts"] = subscription_status.lasting_discounts(world, subscription["discounts"])
     world.emit("customer.subscription.created", world.save(subscription))
     drafts.publish(world, invoice)
     life_cycle.finalize(world, invoice, intent)
-    if intent is not None and invoice["status"] == "open":
+    if intent is not None and intent["status"] == "succeeded" and invoice["status"] == "open":
         life_cycle.mark_paid(world, invoice)
     subscription_status.schedule_renewal(world, subscription)
     if subscription["status"] == "trialing":
-        at = max(world.now(), subscription["trial_end"] - 3 * DAY)
-        world.schedule(at, "trial_will_end", subscription=subscription["id"])
+        trials.announce(world, subscription)
     if subscription["status"] == "incomplete":
         world.schedule(world.now() + INCOMPLETE_FOR, "expire_incomplete", subscription=subscription["id"])
     return invoice
@@ -100,11 +101,3 @@ def expire_incomplete(world: World, subscription: str) -> None:
     row = world.find(subscription)
     if row is not None and row["status"] == "incomplete":
         life_cycle.close_unpaid(world, world.get("invoice", row["latest_invoice"]), "void")
-
-
-@scheduled("trial_will_end")
-def trial_will_end(world: World, subscription: str) -> None:
-    """Announce the end of a trial three days before."""
-    row = world.find(subscription)
-    if row is not None and row["status"] == "trialing":
-        world.emit("customer.subscription.trial_will_end", row)

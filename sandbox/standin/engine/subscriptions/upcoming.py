@@ -6,7 +6,7 @@ import copy
 
 from sandbox.standin.engine.invoices import drafts, totals
 from sandbox.standin.engine.shapes import subscription_shape
-from sandbox.standin.engine.subscriptions import renewals
+from sandbox.standin.engine.subscriptions import phases, renewals
 from sandbox.standin.store.schedule import scheduled
 from sandbox.standin.store.sqlite import Obj
 from sandbox.standin.store.world import World
@@ -32,6 +32,7 @@ def is_renewed(subscription: Obj) -> bool:
 
 def next_renewal(world: World, subscription: Obj) -> Obj:
     """Build the invoice of the next renewal. It moves the period of `subscription`, so pass a copy."""
+    phases.foresee(world, subscription, subscription["items"]["data"][0]["current_period_end"])
     old = renewals.move_period(subscription)
     invoice = renewals.renewal_invoice(world, subscription, old)
     invoice.update(created=old[1], next_payment_attempt=old[1] + drafts.HOUR)

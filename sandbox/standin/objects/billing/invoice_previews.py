@@ -9,6 +9,7 @@ from stripe.params import InvoiceCreatePreviewParams, InvoiceLineItemListParams
 from sandbox.standin.engine import subscription_status
 from sandbox.standin.engine.customers import get_active_customer
 from sandbox.standin.engine.subscriptions import changes
+from sandbox.standin.engine.subscriptions.prorations import build_lines
 from sandbox.standin.engine.subscriptions.start import build_subscription, first_invoice
 from sandbox.standin.engine.subscriptions.upcoming import URL, as_preview, is_renewed, next_renewal
 from sandbox.standin.errors import invalid
@@ -40,15 +41,20 @@ def create_preview(world: World, params: Obj) -> Obj:
         if ends or details.get("cancel_now"):
             raise _no_upcoming()
         return as_preview(world, next_renewal(world, subscription))
+    how = details.get("proration_behavior", "create_prorations")
+    if how == "none" and "proration_date" in details:
+        raise invalid(
+            "You cannot pass `proration_date` without prorations.", param="subscription_details[proration_date]"
+        )
     moment = details.get("proration_date")
     change = changes.plan_change(world, subscription, details.get("items") or [], moment=moment, reset=reset)
-    how = details.get("proration_behavior", "create_prorations")
-    if (billed := changes.billed_now(subscription, change, how)) is not None:
+    if (billed := changes.billed_now(change, how)) is not None:
         return as_preview(world, changes.build_invoice(world, subscription, billed))
+    draft: Obj = {"id": None}
+    lines = build_lines(world, subscription, draft, change) if changes.prorates(change, how) else []
     subscription["items"]["data"] = change.after
     invoice = next_renewal(world, subscription)
-    if changes.prorates(subscription, how):
-        invoice["lines"]["data"] = changes.build_lines(world, invoice, change) + invoice["lines"]["data"]
+    invoice["lines"]["data"] = lines + invoice["lines"]["data"]
     return as_preview(world, invoice)
 
 

@@ -57,7 +57,7 @@ def pay(world: World, params: Obj, ident: str) -> Obj:
         return invoice
     method = _get_method(world, invoice, params)
     verdict = collection.pay(world, invoice, method=method, off_session=params.get("off_session", True))
-    if verdict.kind != "paid":
+    if verdict.kind not in {"paid", "processing"}:
         raise _build_refusal(world, invoice, verdict)
     return invoice
 

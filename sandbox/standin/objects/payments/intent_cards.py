@@ -11,7 +11,7 @@ from sandbox.standin.store.world import World
 def get_unfinished(world: World, kind: str, identifier: str) -> Obj:
     """Get the intent; raises 400 if it has succeeded or was cancelled, 404 if there is none."""
     intent = world.get(kind, identifier)
-    if intent["status"] in attempts.OVER:
+    if intent["status"] in attempts.OVER | {"processing"}:
         message = (
             f"This {kind.title().replace('_', '')}'s status is {intent['status']}; nothing more can be done to it."
         )

@@ -13,6 +13,8 @@ from stripe.params import (
     PaymentMethodUpdateParams,
 )
 
+from sandbox.standin.engine import bank_debits
+from sandbox.standin.engine.bank_debits import DebitForm
 from sandbox.standin.engine.cards import CardForm
 from sandbox.standin.engine.customers import get_active_customer
 from sandbox.standin.engine.metadata import merged
@@ -29,15 +31,23 @@ lists.add_retrieve("payment_method", "/v1/payment_methods", PaymentMethodRetriev
 
 @route("POST", "/v1/payment_methods", PaymentMethodCreateParams)
 def create(world: World, params: Obj) -> Obj:
-    allow_only(params, "type", "card", "billing_details", "metadata")
+    allow_only(params, "type", "card", "sepa_debit", "billing_details", "metadata")
+    method = attempts.create_payment_method(world, _parse_form(params))
+    method["metadata"] = merged({}, params.get("metadata"))
+    return method
+
+
+def _parse_form(params: Obj) -> CardForm | DebitForm:
     card, details = params.get("card") or {}, params.get("billing_details") or {}
+    if params.get("type") == bank_debits.KIND:
+        for name in ("name", "email"):
+            if not details.get(name):
+                raise missing_param(f"billing_details[{name}]")
+        return DebitForm(params.get("sepa_debit", {}).get("iban", ""), details["name"], details["email"])
     for name in ("number", "exp_month", "exp_year"):
         if name not in card:
             raise missing_param(f"card[{name}]")
-    form = CardForm(card["number"], card["exp_month"], card["exp_year"], details.get("name"), details.get("email"))
-    method = attempts.create_payment_method(world, form)
-    method["metadata"] = merged({}, params.get("metadata"))
-    return method
+    return CardForm(card["number"], card["exp_month"], card["exp_year"], details.get("name"), details.get("email"))
 
 
 @route("GET", "/v1/payment_methods", PaymentMethodListParams)
