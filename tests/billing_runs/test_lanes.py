@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import sleep
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -17,6 +18,19 @@ from tests.billing_runs.test_racing_runs import ended
 from tests.scenario import Org, Scenario
 
 MONTHS = 3
+
+
+def let_events_settle(scenario: Scenario) -> None:
+    """Wait until no transaction of the cluster, other tests' included, is older than the events recorded so far."""
+    scenario.session.rollback()
+    now = scenario.session.scalar(text("SELECT pg_current_xact_id()::text::bigint"))
+    scenario.session.rollback()
+    for _ in range(600):
+        if scenario.session.scalar(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")) > now:
+            break
+        scenario.session.rollback()
+        sleep(0.1)
+    scenario.session.rollback()
 
 
 def doors(scenario: Scenario, *, shut: int = 0) -> Door:
@@ -47,6 +61,7 @@ def some_orgs(scenario: Scenario) -> list[Org]:
     plan = scenario.plan(policy="charge", allowance=50_000)
     orgs = [ended(scenario, plan, months=MONTHS) for _ in range(2 * LANES)]
     scenario.later(days=120)
+    let_events_settle(scenario)
     return orgs
 
 
