@@ -144,7 +144,7 @@ def test_page_file_pdf_and_api_say_the_same(paid: Scenario) -> None:
         assert Decimal(row["amount"]) == to_major(amount, exponent(currency))
         assert Decimal(row["balance"]) == to_major(balance, exponent(currency))
     closing = {row["currency"]: row["balance"] for row in rows if row["kind"] == "closing_balance"}
-    assert closing == {"EUR": "60", "USD": "-2"}
+    assert closing == {"EUR": "60.00", "USD": "-2.00"}
 
     answer = paid.client.get("/api/v1/billing/statement", headers=org.api("billing:read")).get_json()
     assert (answer["from"], answer["to"], answer["time_zone"]) == ("2025-11-22", "2026-11-21", "UTC")
