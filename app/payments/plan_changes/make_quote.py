@@ -37,9 +37,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class QuotedChange:
-    """A quote with the preview that it stands on. `expected` is the total before tax by our formula, if we know it."""
+    """A quote with the preview that it stands on, and of what. `expected` is the total before tax by our formula, if
+    we know it.
+    """
 
     quote: PlanQuote
+    swap: ItemSwap
     preview: ChangePreview
     expected: int | None
 
@@ -68,14 +71,14 @@ def make_quote(gw: Gateway, case: ChangeCase, now: datetime, *, at: datetime | N
     at = (at or now).replace(microsecond=0)
     if not remote.period_start <= at < remote.period_end or now >= remote.period_end:
         raise Conflict(_RENEWING)
-    swap = ItemSwap(remote.id, remote.item_id, case.wanted.price_id, at)
+    swap = ItemSwap(remote.id, remote.item_id, case.wanted.price_id, at, begins_period=not _keeps_period(case, remote))
     try:
         preview, after = plan_changes.preview_change(gw, swap), plan_changes.preview_after(gw, swap)
     except (StripeMisused, StripeMissing) as refused:
         log.warning("change not previewed", plan=case.wanted.key, reason=refused.detail)
         raise Unavailable(_NOT_SOLD) from refused
     expected = _calculate(case, remote, at)
-    quoted = QuotedChange(_build(case, remote, (preview, after), at, now), preview, expected)
+    quoted = QuotedChange(_build(case, remote, (preview, after), at, now), swap, preview, expected)
     _report_drift(quoted)
     return quoted
 
@@ -97,7 +100,7 @@ def _build(
 ) -> PlanQuote:
     preview, after = previews
     wanted = case.wanted
-    keeps = wanted.interval == case.current.interval or remote.status == "trialing"
+    keeps = _keeps_period(case, remote)
     return PlanQuote(
         id=new_id(),
         org_id=case.org_id,
@@ -120,6 +123,11 @@ def _build(
         issued_at=now,
         expires_at=min(now + LIFETIME, remote.period_end),
     )
+
+
+def _keeps_period(case: ChangeCase, remote: RemoteSubscription) -> bool:
+    """Whether the running period goes on with the new price: at the same interval, and in a trial."""
+    return case.wanted.interval == case.current.interval or remote.status == "trialing"
 
 
 def _calculate(case: ChangeCase, remote: RemoteSubscription, at: datetime) -> int | None:
