@@ -95,7 +95,7 @@ def test_the_page_says_the_money_line_by_line(payer: Org, higher: MadePlan) -> N
     assert "21 Dec 2026, 12:00 UTC" in page
     assert "Upgrade, $25.00 today" in page
     assert "This amount holds until 12:30 UTC" in page
-    assert "Your usage period goes on" in page
+    assert "Your usage period continues" in page
     assert "not available yet" not in page
 
 
