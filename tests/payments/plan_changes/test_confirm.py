@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import select
 
@@ -15,6 +16,7 @@ from app.catalog.queries import find_version
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, DomainError, Unavailable
 from app.kit.ids import new_id
+from app.ops.doctor_payments import check_changes
 from app.payments.cli import background_gateway
 from app.payments.errors import ChangeNotNow, QuoteExpired
 from app.payments.gateway import get_gateway
@@ -201,6 +203,11 @@ def test_an_amount_that_is_not_ours_is_kept_as_drift(scenario: Scenario) -> None
     assert (change.expected, change.previewed, change.drifts) == (1500, 1800, True)
     assert confirm(org, change).amount == 1800
     assert [row.drifts for row in changes(scenario, org)] == [True]
+    settings = runtime().settings
+    with psycopg.connect(settings.database_url) as connection:
+        found = check_changes(connection, settings)
+    assert found.status == "warning"
+    assert "1800, not 1500" in found.detail
 
 
 @pytest.mark.parametrize("happens", [coupon, balance])
