@@ -24,12 +24,17 @@ _EXPANDED = ["default_payment_method", "discounts.source.coupon"]
 
 @dataclass(frozen=True, slots=True)
 class ItemSwap:
-    """Another price on a subscription's item, at an instant of its running period."""
+    """Another price on a subscription's item, at an instant of its running period.
+
+    `restarts`: a whole new period begins with it, which Stripe does not do of itself when the interval is another:
+    https://docs.stripe.com/billing/subscriptions/billing-mode/compare
+    """
 
     subscription_id: str
     item_id: str
     price_id: str
     at: datetime
+    restarts: bool = False
 
 
 def preview_change(gw: Gateway, swap: ItemSwap) -> ChangePreview:
@@ -54,6 +59,8 @@ def change_price(gw: Gateway, swap: ItemSwap, *, key: str) -> RemoteSubscription
         "proration_date": int(swap.at.timestamp()),
         "expand": _EXPANDED,
     }
+    if swap.restarts:
+        params["billing_cycle_anchor"] = {"type": "now"}
     subscription_id = validate_id(swap.subscription_id)
     return parse_subscription(
         gw.post(key, lambda v1, options: v1.subscriptions.update(subscription_id, params, options))
@@ -65,6 +72,8 @@ def _preview(gw: Gateway, swap: ItemSwap, how: Details) -> ChangePreview:
         "items": [{"id": validate_id(swap.item_id), "price": validate_id(swap.price_id)}],
         **how,
     }
+    if swap.restarts:
+        details["billing_cycle_anchor"] = {"type": "now"}
     params: InvoiceCreatePreviewParams = {
         "subscription": validate_id(swap.subscription_id), "subscription_details": details,
     }  # fmt: skip

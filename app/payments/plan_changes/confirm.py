@@ -112,7 +112,7 @@ def _ask_again(gw: Gateway, case: ChangeCase, quote: PlanQuote, now: datetime) -
 
 def _change(gw: Gateway, quote: PlanQuote, now: datetime) -> None:
     """Change the subscription at Stripe and sync what came of it. What Stripe has not done is settled as such."""
-    swap = ItemSwap(quote.stripe_id, quote.item_id, quote.price_id, quote.at)
+    swap = ItemSwap(quote.stripe_id, quote.item_id, quote.price_id, quote.at, restarts=quote.restarts)
     try:
         changed = plan_changes.change_price(gw, swap, key=f"change-{quote.id}")
     except StripeDenied as denied:

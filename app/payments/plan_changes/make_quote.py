@@ -68,7 +68,7 @@ def make_quote(gw: Gateway, case: ChangeCase, now: datetime, *, at: datetime | N
     at = (at or now).replace(microsecond=0)
     if not remote.period_start <= at < remote.period_end or now >= remote.period_end:
         raise Conflict(_RENEWING)
-    swap = ItemSwap(remote.id, remote.item_id, case.wanted.price_id, at)
+    swap = ItemSwap(remote.id, remote.item_id, case.wanted.price_id, at, restarts=_restarts(case, remote))
     try:
         preview, after = plan_changes.preview_change(gw, swap), plan_changes.preview_after(gw, swap)
     except (StripeMisused, StripeMissing) as refused:
@@ -88,6 +88,11 @@ def _retrieve(gw: Gateway, case: ChangeCase) -> RemoteSubscription:
     return remote
 
 
+def _restarts(case: ChangeCase, remote: RemoteSubscription) -> bool:
+    """Whether a whole new period begins: at another interval, but a trial keeps its end."""
+    return case.wanted.interval != case.current.interval and remote.status != "trialing"
+
+
 def _build(
     case: ChangeCase,
     remote: RemoteSubscription,
@@ -97,7 +102,6 @@ def _build(
 ) -> PlanQuote:
     preview, after = previews
     wanted = case.wanted
-    keeps = wanted.interval == case.current.interval or remote.status == "trialing"
     return PlanQuote(
         id=new_id(),
         org_id=case.org_id,
@@ -108,12 +112,13 @@ def _build(
         plan=wanted.key,
         version_id=wanted.version_id,
         interval=wanted.interval,
+        restarts=_restarts(case, remote),
         currency=preview.currency,
         at=at,
         total=preview.total,
         amount_due=preview.amount_due,
         next_amount=after.total,
-        next_at=remote.period_end if keeps else boundary(at, 1, "UTC", _MONTHS[wanted.interval]),
+        next_at=boundary(at, 1, "UTC", _MONTHS[wanted.interval]) if _restarts(case, remote) else remote.period_end,
         discounts=_digest([_describe_discount(discount) for discount in remote.discounts]),
         price=_digest([case.current.amount, wanted.amount, remote.period_start.isoformat(), remote.status]),
         tax=_digest([preview.tax, _find_contact(case)]),
@@ -129,8 +134,7 @@ def _calculate(case: ChangeCase, remote: RemoteSubscription, at: datetime) -> in
         return 0
     if not billed or case.wanted.amount is None:
         return None
-    same_interval = case.wanted.interval == case.current.interval
-    rest = Period(remote.period_start, remote.period_end) if same_interval else None
+    rest = None if _restarts(case, remote) else Period(remote.period_start, remote.period_end)
     discounts = [_to_discount(discount) for discount in remote.discounts if _holds(discount, at)]
     return calculate_change(billed, case.wanted.amount, discounts, at, rest).total
 

@@ -28,7 +28,8 @@ SAME_PLAN = "Only how you pay changes: your usage period and allowances stay as 
 class ChangeForm:
     """The money and the confirmation form. `rows` are (what, amount), `due` is charged by the press.
 
-    `quote` is submitted with the form, so that nothing else is charged. `notes` are (icon, words) below the button.
+    `next_exact`: the time of the next payment is known, else its day. `quote` is submitted with the form, so that
+    nothing else is charged. `notes` are (icon, words) below the button.
     """
 
     zone: str
@@ -37,6 +38,7 @@ class ChangeForm:
     due: str
     next_amount: str
     next_at: datetime
+    next_exact: bool
     quote: str
     button: str
     notes: Sequence[tuple[str, str]]
@@ -55,6 +57,7 @@ def build_change_form(offer: ChangeOffer, at: BillingStatus, extra: int, lost: S
         due=due,
         next_amount=wording.format_amount(quote.next_amount, quote.currency),
         next_at=quote.next_at,
+        next_exact=not quote.restarts,
         quote=offer.signed,
         button=build_button_label(due if quote.amount_due else None, same_plan=wanted.key == at.plan_key),
         notes=_list_notes(offer, at, extra, lost),
