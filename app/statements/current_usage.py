@@ -57,6 +57,11 @@ class CurrentUsage:
     owed_before: int = 0
 
     @property
+    def paid_interval(self) -> str | None:
+        """The interval by which Stripe collects the plan's fee; None: it does not."""
+        return self.interval if self.collection == "stripe" else None
+
+    @property
     def fee_due(self) -> int:
         """The part of the plan's fee that belongs to this period; a yearly fee is paid separately."""
         return self.fee if self.interval == "month" else 0

@@ -13,13 +13,21 @@ INTERVALS = {"month": "Monthly", "year": "Yearly"}
 
 @dataclass(frozen=True, slots=True)
 class PlanContext:
-    """The viewer of a plan page. `plan` is None for a visitor; `paying` means Stripe collects for the current plan."""
+    """The viewer of a plan page. `plan` is None for a visitor.
+
+    `interval` is the one looked at; `paid_interval` is that by which Stripe collects for the current plan, if it does.
+    """
 
     currency: str
     interval: str = "month"
     plan: str | None = None
     may_change: bool = True
-    paying: bool = False
+    paid_interval: str | None = None
+
+    @property
+    def paying(self) -> bool:
+        """Whether Stripe collects for the current plan."""
+        return self.paid_interval is not None
 
 
 def list_currencies(offers: Sequence[Offer]) -> list[str]:

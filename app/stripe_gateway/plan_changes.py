@@ -26,15 +26,15 @@ _EXPANDED = ["default_payment_method", "discounts.source.coupon"]
 class ItemSwap:
     """Another price on a subscription's item, at an instant of its running period.
 
-    `begins_period`: a whole new period begins with it. A price of another interval alone doesn't move the billing date:
-    https://docs.stripe.com/billing/subscriptions/billing-mode/compare#reset-the-billing-cycle-anchor
+    `restarts`: a whole new period begins with it, which Stripe does not do of itself when the interval is another:
+    https://docs.stripe.com/billing/subscriptions/billing-mode/compare
     """
 
     subscription_id: str
     item_id: str
     price_id: str
     at: datetime
-    begins_period: bool = False
+    restarts: bool = False
 
 
 def preview_change(gw: Gateway, swap: ItemSwap) -> ChangePreview:
@@ -59,7 +59,7 @@ def change_price(gw: Gateway, swap: ItemSwap, *, key: str) -> RemoteSubscription
         "proration_date": int(swap.at.timestamp()),
         "expand": _EXPANDED,
     }
-    if swap.begins_period:
+    if swap.restarts:
         params["billing_cycle_anchor"] = {"type": "now"}
     subscription_id = validate_id(swap.subscription_id)
     return parse_subscription(
@@ -72,7 +72,7 @@ def _preview(gw: Gateway, swap: ItemSwap, how: Details) -> ChangePreview:
         "items": [{"id": validate_id(swap.item_id), "price": validate_id(swap.price_id)}],
         **how,
     }
-    if swap.begins_period:
+    if swap.restarts:
         details["billing_cycle_anchor"] = {"type": "now"}
     params: InvoiceCreatePreviewParams = {
         "subscription": validate_id(swap.subscription_id), "subscription_details": details,

@@ -10,7 +10,7 @@ from uuid import UUID
 from app.accounts.queries import OrgChoice
 from app.portal.billing.cancellation import CancelView, build_sections
 from app.portal.billing.cancellation import build_heading as cancel_heading
-from app.portal.billing.change import USAGE_GOES_ON, ChangeForm
+from app.portal.billing.change import USAGE_CONTINUES, ChangeForm
 from app.portal.billing.change_obstacles import ChangeSubject, build_change_obstacle, build_unpriced
 from app.portal.billing.checkout_result import Paid, build_return_view
 from app.portal.billing.history import HistoryView, RecordRow
@@ -200,7 +200,8 @@ def change(timing: Any = "at_once", reason: Any = None) -> UpgradeView:
         zone=ZONE, interval="month",
         rows=[("Unused time on Pro after 06 Dec 2026", "-$24.50"), ("Remaining time on Max after 6 Dec 2026", "$49.50"),
               ("Discount", "-$4.95"), ("Tax", "$3.81"), ("Balance from earlier invoices", "-$1.00")],
-        due="$22.86", next_amount="$99.00", next_at=RENEWS, quote="WyJ.x", button="Upgrade, $22.86 today",
+        due="$22.86", next_amount="$99.00", next_at=RENEWS, next_exact=True, quote="WyJ.x",
+        button="Upgrade, $22.86 today",
         notes=[("lock", "Visa ending 4242 is charged."), ("info", "Usage before the change stays owed: $200.00.")],
     )  # fmt: skip
     subject = ChangeSubject("max", "Max", "month", "USD", at)
@@ -208,7 +209,7 @@ def change(timing: Any = "at_once", reason: Any = None) -> UpgradeView:
         None if timing == "at_once" else build_unpriced(subject, AWAY) if timing == "away"
         else build_change_obstacle(ChangeDecision(timing, reason), subject)
     )  # fmt: skip
-    return UpgradeView("Upgrade to Max", plan, None, None, stopped, USAGE_GOES_ON, None if stopped else form)
+    return UpgradeView("Upgrade to Max", plan, None, None, stopped, USAGE_CONTINUES, None if stopped else form)
 
 
 def cancel(kind: str = "ask", *, late: bool = False, trouble: str | None = None) -> CancelView:

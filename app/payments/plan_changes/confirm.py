@@ -23,6 +23,7 @@ from app.payments.plan_changes.quote import PlanQuote, read_quote
 from app.payments.plan_changes.resolve import ask_stripe, ensure_nothing_asked, sync_change
 from app.stripe_gateway import Gateway, plan_changes
 from app.stripe_gateway.errors import StripeAway, StripeDenied, StripeMissing, StripeMisused, StripeRefused
+from app.stripe_gateway.plan_changes import ItemSwap
 from app.subscriptions.changes.timing import settle_timing
 from app.web.database import mark_sent, transaction
 from app.web.runtime import runtime
@@ -55,7 +56,7 @@ def confirm_change(org_id: UUID, signed: str, *, actor: Actor, now: datetime) ->
             if attempts.find_attempt(session, org_id, quote.id) is None:
                 ensure_nothing_asked(session, org_id)
                 attempts.record_attempt(session, quoted, quote.id, actor=actor, now=now)
-        _change(gw, quoted, now)
+        _change(gw, quote, now)
         with transaction() as session:
             return describe_result(session, attempts.get_attempt(session, org_id, quote.id))
 
@@ -109,11 +110,11 @@ def _ask_again(gw: Gateway, case: ChangeCase, quote: PlanQuote, now: datetime) -
     return replace(again, quote=quote)
 
 
-def _change(gw: Gateway, quoted: QuotedChange, now: datetime) -> None:
+def _change(gw: Gateway, quote: PlanQuote, now: datetime) -> None:
     """Change the subscription at Stripe and sync what came of it. What Stripe has not done is settled as such."""
-    quote = quoted.quote
+    swap = ItemSwap(quote.stripe_id, quote.item_id, quote.price_id, quote.at, restarts=quote.restarts)
     try:
-        changed = plan_changes.change_price(gw, quoted.swap, key=f"change-{quote.id}")
+        changed = plan_changes.change_price(gw, swap, key=f"change-{quote.id}")
     except StripeDenied as denied:
         _drop(quote, denied, now)
         raise

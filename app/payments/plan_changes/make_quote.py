@@ -37,12 +37,9 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class QuotedChange:
-    """A quote with the preview that it stands on, and of what. `expected` is the total before tax by our formula, if
-    we know it.
-    """
+    """A quote with the preview that it stands on. `expected` is the total before tax by our formula, if we know it."""
 
     quote: PlanQuote
-    swap: ItemSwap
     preview: ChangePreview
     expected: int | None
 
@@ -71,14 +68,14 @@ def make_quote(gw: Gateway, case: ChangeCase, now: datetime, *, at: datetime | N
     at = (at or now).replace(microsecond=0)
     if not remote.period_start <= at < remote.period_end or now >= remote.period_end:
         raise Conflict(_RENEWING)
-    swap = ItemSwap(remote.id, remote.item_id, case.wanted.price_id, at, begins_period=not _keeps_period(case, remote))
+    swap = ItemSwap(remote.id, remote.item_id, case.wanted.price_id, at, restarts=_restarts(case, remote))
     try:
         preview, after = plan_changes.preview_change(gw, swap), plan_changes.preview_after(gw, swap)
     except (StripeMisused, StripeMissing) as refused:
         log.warning("change not previewed", plan=case.wanted.key, reason=refused.detail)
         raise Unavailable(_NOT_SOLD) from refused
     expected = _calculate(case, remote, at)
-    quoted = QuotedChange(_build(case, remote, (preview, after), at, now), swap, preview, expected)
+    quoted = QuotedChange(_build(case, remote, (preview, after), at, now), preview, expected)
     _report_drift(quoted)
     return quoted
 
@@ -91,6 +88,11 @@ def _retrieve(gw: Gateway, case: ChangeCase) -> RemoteSubscription:
     return remote
 
 
+def _restarts(case: ChangeCase, remote: RemoteSubscription) -> bool:
+    """Whether a whole new period begins: at another interval, but a trial keeps its end."""
+    return case.wanted.interval != case.current.interval and remote.status != "trialing"
+
+
 def _build(
     case: ChangeCase,
     remote: RemoteSubscription,
@@ -100,7 +102,6 @@ def _build(
 ) -> PlanQuote:
     preview, after = previews
     wanted = case.wanted
-    keeps = _keeps_period(case, remote)
     return PlanQuote(
         id=new_id(),
         org_id=case.org_id,
@@ -111,23 +112,19 @@ def _build(
         plan=wanted.key,
         version_id=wanted.version_id,
         interval=wanted.interval,
+        restarts=_restarts(case, remote),
         currency=preview.currency,
         at=at,
         total=preview.total,
         amount_due=preview.amount_due,
         next_amount=after.total,
-        next_at=remote.period_end if keeps else boundary(at, 1, "UTC", _MONTHS[wanted.interval]),
+        next_at=boundary(at, 1, "UTC", _MONTHS[wanted.interval]) if _restarts(case, remote) else remote.period_end,
         discounts=_digest([_describe_discount(discount) for discount in remote.discounts]),
         price=_digest([case.current.amount, wanted.amount, remote.period_start.isoformat(), remote.status]),
         tax=_digest([preview.tax, _find_contact(case)]),
         issued_at=now,
         expires_at=min(now + LIFETIME, remote.period_end),
     )
-
-
-def _keeps_period(case: ChangeCase, remote: RemoteSubscription) -> bool:
-    """Whether the running period goes on with the new price: at the same interval, and in a trial."""
-    return case.wanted.interval == case.current.interval or remote.status == "trialing"
 
 
 def _calculate(case: ChangeCase, remote: RemoteSubscription, at: datetime) -> int | None:
@@ -137,8 +134,7 @@ def _calculate(case: ChangeCase, remote: RemoteSubscription, at: datetime) -> in
         return 0
     if not billed or case.wanted.amount is None:
         return None
-    same_interval = case.wanted.interval == case.current.interval
-    rest = Period(remote.period_start, remote.period_end) if same_interval else None
+    rest = None if _restarts(case, remote) else Period(remote.period_start, remote.period_end)
     discounts = [_to_discount(discount) for discount in remote.discounts if _holds(discount, at)]
     return calculate_change(billed, case.wanted.amount, discounts, at, rest).total
 

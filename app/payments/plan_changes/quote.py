@@ -24,7 +24,8 @@ _SHOWN_ONLY = frozenset({"id", "issued_at", "expires_at"})
 class PlanQuote:
     """A quote. Amounts are minor units of `currency`, tax included; `amount_due` is `total` less the balance.
 
-    `at` is the instant from which it is prorated. `discounts`, `price` and `tax` are fingerprints of what the
+    `at` is the instant from which it is prorated; `restarts`: a whole new period begins when it is confirmed, so that
+    `next_at` is only its day. `discounts`, `price` and `tax` are fingerprints of what the
     subscription is discounted by, what the plans cost, and what the customer is taxed by.
     """
 
@@ -37,6 +38,7 @@ class PlanQuote:
     plan: str
     version_id: UUID
     interval: str
+    restarts: bool
     currency: str
     at: datetime
     total: int
@@ -82,7 +84,7 @@ def read_quote(signed: str, secret: str, org_id: UUID) -> PlanQuote:
     return quote
 
 
-_READ: dict[str, Any] = {"UUID": UUID, "str": str, "int": int, "datetime": datetime.fromisoformat}
+_READ: dict[str, Any] = {"UUID": UUID, "str": str, "int": int, "bool": bool, "datetime": datetime.fromisoformat}
 
 
 def _to_json(value: object) -> object:

@@ -17,17 +17,19 @@ from app.statements.offers import Offer
 from app.stripe_gateway.types import ChangePreview
 from app.web.filters import clock
 
-USAGE_GOES_ON = (
+USAGE_CONTINUES = (
     "Your usage period continues: what you have used counts towards the new allowances, which replace the old ones."
     " Members, keys, clients and past usage stay."
 )
+SAME_PLAN = "Only how you pay changes: your usage period and allowances stay as they are."
 
 
 @dataclass(frozen=True)
 class ChangeForm:
     """The money and the confirmation form. `rows` are (what, amount), `due` is charged by the press.
 
-    `quote` is submitted with the form, so that nothing else is charged. `notes` are (icon, words) below the button.
+    `next_exact`: the time of the next payment is known, else its day. `quote` is submitted with the form, so that
+    nothing else is charged. `notes` are (icon, words) below the button.
     """
 
     zone: str
@@ -36,6 +38,7 @@ class ChangeForm:
     due: str
     next_amount: str
     next_at: datetime
+    next_exact: bool
     quote: str
     button: str
     notes: Sequence[tuple[str, str]]
@@ -54,6 +57,7 @@ def build_change_form(offer: ChangeOffer, at: BillingStatus, extra: int, lost: S
         due=due,
         next_amount=wording.format_amount(quote.next_amount, quote.currency),
         next_at=quote.next_at,
+        next_exact=not quote.restarts,
         quote=offer.signed,
         button=build_button_label(due if quote.amount_due else None, same_plan=wanted.key == at.plan_key),
         notes=_list_notes(offer, at, extra, lost),
@@ -85,7 +89,7 @@ def describe_result(result: ChangeResult) -> tuple[str, str]:
     money = wording.format_amount(result.amount, result.currency)
     if result.state == "applied":
         charged = f"{money} was charged." if result.amount else "Nothing more was charged."
-        return "success", f"You are on {result.plan_name} now. {charged} Its limits apply."
+        return "success", f"You are on {result.plan_name} now, paid by the {result.interval}. {charged}"
     if result.state == "processing":
         return "info", f"Your change to {result.plan_name} starts as soon as the payment of {money} is confirmed."
     return "error", f"The payment of {money} for {result.plan_name} did not go through. Your plan is as before."
@@ -108,9 +112,11 @@ def _list_notes(offer: ChangeOffer, at: BillingStatus, extra: int, lost: Sequenc
         return []
     quote, name = offer.quoted.quote, offer.case.wanted.name
     charged = f"{at.card.words} is charged. " if at.card else ""
+    fails = f"{charged}If the payment fails, nothing changes: you stay on {at.plan_name} as it is."
+    starts = ("check", f"The limits of {name} apply as soon as the payment is confirmed.")
     notes = [
-        ("lock", f"{charged}If the payment fails, nothing changes: you stay on {at.plan_name} as it is."),
-        ("check", f"The limits of {name} apply as soon as the payment is confirmed."),
+        ("lock", fails),
+        *([starts] if offer.case.wanted.key != at.plan_key else []),
         ("clock", f"This amount holds until {clock(quote.expires_at, at.time_zone)}. Nothing else will be charged."),
     ]
     if extra:

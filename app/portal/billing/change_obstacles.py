@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.portal.billing.status import BillingStatus
 from app.portal.shell.links import purchase_url
 from app.portal.shell.page_parts import Action, Section, Sentence, TextSpan
+from app.statements import wording
 from app.subscriptions.changes.timing import ChangeDecision
 from app.web.addresses import path_to
 from app.web.filters import when
@@ -57,14 +58,13 @@ def _at_period_end(decision: ChangeDecision, subject: ChangeSubject) -> Section:
     why = {
         "credit": "More of the current period is left than the change would cost, so it is not made at once.",
         "delayed_card": f"Your payment method takes days to confirm a payment. With a card, {name} can start at once.",
-    }.get(
-        decision.reason or "", "A change to a lower plan, or from years to months, waits until what you paid for ends."
-    )
+    }.get(decision.reason or "", _WAITS)
     then = f"Then choose {name} here" + (f", by the {subject.interval}." if subject.same_plan else ".")
     cancel = TextSpan(f"cancel {current}", path_to("billing.confirm_cancel"))
     how: Sentence = ["To get there, ", cancel, ": it stays as it is until ", TextSpan(subject.until), ". ", then]
     actions = [_add_card()] if decision.reason == "delayed_card" else []
-    title = f"{name} can start on {subject.until}" if subject.at.last_day else f"{name} can start later"
+    day = wording.format_day(subject.at.last_day, subject.at.time_zone) if subject.at.last_day else None
+    title = f"{name} can start on {day}" if day else f"{name} can start later"
     return Section(title, [why, how], actions=actions, note=_FREE_PAGE)
 
 
@@ -94,7 +94,8 @@ def _resume_first(subject: ChangeSubject) -> Section:
 def _pending(subject: ChangeSubject) -> Section:
     pending = subject.at.pending
     name = (pending.plan_name if pending else None) or "another plan"
-    until = f" Unpaid, it is dropped on {when(pending.until, subject.at.time_zone)}." if pending else ""
+    day = wording.format_deadline(pending.until, subject.at.time_zone) if pending else None
+    until = f" Unpaid, it is dropped on {day}." if day else ""
     line = f"Your change to {name} waits for its payment.{until} Then you can change again."
     act = Action("Open billing and pay", path_to("billing.index"), "primary")
     return Section("Another change waits for its payment", [line], actions=[act], note=_FREE_PAGE)

@@ -191,7 +191,7 @@ def _build_context(currencies: Sequence[str], usage: CurrentUsage, *, may_change
     if currency not in currencies:
         currency = usage.currency if usage.currency in currencies or not currencies else currencies[0]
     interval = interval if interval in INTERVALS else usage.interval
-    return PlanContext(currency, interval, usage.plan_key, may_change=may_change, paying=usage.collection == "stripe")
+    return PlanContext(currency, interval, usage.plan_key, may_change=may_change, paid_interval=usage.paid_interval)
 
 
 def _list_sold(offers: Sequence[Offer], usage: CurrentUsage, key: str) -> Sequence[Offer]:

@@ -8,14 +8,14 @@ from datetime import datetime
 
 from app.payments.plan_changes.offer import ChangeOffer
 from app.portal.billing import words
-from app.portal.billing.change import USAGE_GOES_ON, ChangeForm, build_change_form
+from app.portal.billing.change import SAME_PLAN, USAGE_CONTINUES, ChangeForm, build_change_form
 from app.portal.billing.change_obstacles import ChangeSubject, build_change_obstacle, build_unpriced
 from app.portal.billing.status import BillingStatus, OpenCheckout
 from app.portal.billing.upgrade_obstacles import ObstacleContext, build_obstacle
 from app.portal.shell.agreed import AgreedTerm, list_lost
 from app.portal.shell.links import Link, purchase_url
 from app.portal.shell.page_parts import Notice, Section, build_trouble_notice
-from app.portal.shell.plan_detail import PlanDetailView
+from app.portal.shell.plan_detail import PlanDetailView, list_other_prices
 from app.statements import wording
 from app.statements.offers import Offer
 from app.statements.plan_context import INTERVALS, PlanContext, find_fee
@@ -96,7 +96,7 @@ def build_upgrade_view(
     buys, lost = kind == "buy", list_lost(agreed, at.as_of) if at.plan_key != offer.key else []
     change = _build_change(priced, at, lost) if priced is not None else None
     subject = ChangeSubject(offer.key, offer.name, interval, context.currency, at)
-    others = _list_other_prices(offer, context, at)
+    others = list_other_prices(offer, context)
     return UpgradeView(
         heading=_build_change_heading(subject, change) if kind == "change" else build_heading(kind, offer.name),
         plan=choice,
@@ -106,7 +106,7 @@ def build_upgrade_view(
         obstacle=None if buys or change is not None
         else _build_change_obstacle(priced, subject) if priced is not None
         else build_obstacle(kind, ObstacleContext(choice, amount, interval, at, others)),
-        changes_note=None if kind == "current" else USAGE_GOES_ON if kind.startswith("change") else UNCHANGED,
+        changes_note=_describe_rest(kind, subject),
     )  # fmt: skip
 
 
@@ -182,17 +182,6 @@ def _is_current(offer: Offer, fee: int | None, interval: str, at: BillingStatus)
     return at.collection != "offline" or fee is None or not offer.public
 
 
-def _list_other_prices(offer: Offer, context: PlanContext, at: BillingStatus) -> list[Link]:
-    """The plan's other intervals, for who pays for it through Stripe."""
-    if not at.paid_by_stripe or not context.may_change:
-        return []
-    return [
-        (f"see what it costs by the {interval}", purchase_url(offer.key, interval, context.currency), False)
-        for interval in INTERVALS
-        if interval != at.interval and offer.fee(context.currency, interval)
-    ]
-
-
 def _build_change(priced: PricedChange, at: BillingStatus, lost: Sequence[str]) -> ChangeForm | None:
     if priced.offer is None or priced.offer.quoted is None:
         return None
@@ -203,6 +192,15 @@ def _build_change_obstacle(priced: PricedChange, subject: ChangeSubject) -> Sect
     if priced.offer is None:
         return build_unpriced(subject, priced.failure or "Please try again.")
     return build_change_obstacle(priced.offer.decision, subject)
+
+
+def _describe_rest(kind: str, subject: ChangeSubject) -> str | None:
+    """What does not change with the plan."""
+    if kind == "current":
+        return None
+    if not kind.startswith("change"):
+        return UNCHANGED
+    return SAME_PLAN if subject.same_plan else USAGE_CONTINUES
 
 
 def _build_change_heading(subject: ChangeSubject, change: ChangeForm | None) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.portal.billing.status import BillingStatus
-from app.portal.shell.links import Link
-from app.portal.shell.page_parts import Section, TextSpan
+from app.portal.shell.page_parts import Section, Sentence, TextSpan
 from app.portal.shell.plan_detail import PlanDetailView
 from app.web.addresses import path_to
 from app.web.filters import when
@@ -23,8 +22,8 @@ class ObstacleContext:
     amount: str
     interval: str
     at: BillingStatus
-    others: Sequence[Link] = ()
-    """The plan's other prices that can be changed to: label, URL, and False."""
+    others: Sequence[tuple[str, str]] = ()
+    """The plan's other prices that can be changed to: label and URL."""
 
     @property
     def until(self) -> str:
@@ -43,8 +42,8 @@ def _current(context: ObstacleContext) -> Section:
     if context.at.ends_at:
         billing = TextSpan("open billing", path_to("billing.index"))
         lead = ["It ends on ", context.until, ". To keep it, undo the cancellation: ", billing]
-    others = [span for label, url, _ in context.others for span in (", ", TextSpan(label, url))]
-    return Section("You are on this plan", [[*lead, *others, ", or ", compare, "."]])
+    others: list[Sentence] = [[TextSpan(label, url), "."] for label, url in context.others]
+    return Section("You are on this plan", [[*lead, ", or ", compare, "."], *others])
 
 
 def _change_role(context: ObstacleContext) -> Section:

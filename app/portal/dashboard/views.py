@@ -106,7 +106,7 @@ def _advice(usage: CurrentUsage, who: Caller) -> dict[str, UpgradeHint]:
         words = hint_whom_to_ask(people.list_plan_managers(session(), usage.org_id))
         return {meter.key: words for meter in meters}
     sold = list_offers(session(), usage.plan_version_id)
-    context = PlanContext(usage.currency, usage.interval, usage.plan_key, paying=usage.collection == "stripe")
+    context = PlanContext(usage.currency, usage.interval, usage.plan_key, paid_interval=usage.paid_interval)
     return {meter.key: hint_larger_plan(meter, sold, context) for meter in meters}
 
 

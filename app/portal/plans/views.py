@@ -78,7 +78,7 @@ def _build_context(offers: Sequence[Offer], usage: CurrentUsage | None, who: Cal
     interval = interval if interval in INTERVALS else usage.interval if usage else "month"
     return PlanContext(currency, interval, usage.plan_key if usage else None,
                 may_change=usage is None or who.role in PLAN_MANAGERS,
-                paying=usage is not None and usage.collection == "stripe")  # fmt: skip
+                paid_interval=usage.paid_interval if usage else None)  # fmt: skip
 
 
 def _replay(usage: CurrentUsage) -> Replay | None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.portal.shell.links import comparison_url, upgrade_url
+from app.portal.shell.links import comparison_url, purchase_url, upgrade_url
 from app.portal.shell.page_parts import Action, Section, Sentence, TextSpan
 from app.portal.shell.people import PlanManager
 from app.statements import wording
 from app.statements.comparison import CompareRow, list_changes, list_exceeded_limits
 from app.statements.current_usage import CurrentUsage
 from app.statements.offers import Offer
-from app.statements.plan_context import PlanContext, find_fee
+from app.statements.plan_context import INTERVALS, PlanContext, find_fee
 from app.web.addresses import path_to
 
 _PURCHASE = "How to get it"
@@ -66,7 +66,8 @@ def build_plan_detail_view(
 def _build_purchase(offer: Offer, context: PlanContext, people: Sequence[PlanManager], *, signed_in: bool) -> Section:
     if offer.key == context.plan:
         compare = TextSpan("Compare it with the others", comparison_url(context))
-        return Section("You are on this plan", [["There is nothing to change. ", compare, "."]])
+        others: list[Sentence] = [[TextSpan(label, url), "."] for label, url in list_other_prices(offer, context)]
+        return Section("You are on this plan", [["There is nothing to change. ", compare, "."], *others])
     if not signed_in:
         first = f"Create an account first: it starts on the free plan. Then choose {offer.name} here."
         sign_up = Action("Create an account", path_to("accounts.sign_up_page"), "primary")
@@ -75,6 +76,17 @@ def _build_purchase(offer: Offer, context: PlanContext, people: Sequence[PlanMan
     if not context.may_change:
         return Section("Ask an owner", ask="Your role cannot change the plan.", people=people)
     return Section(_PURCHASE, _list_options(offer, context), note="You won't be charged for anything on this page.")
+
+
+def list_other_prices(offer: Offer, context: PlanContext) -> list[tuple[str, str]]:
+    """Links to what the current plan costs at its other intervals, for who pays for it through Stripe."""
+    if context.paid_interval is None or not context.may_change:
+        return []
+    return [
+        (f"See what it costs by the {interval}", purchase_url(offer.key, interval, context.currency))
+        for interval in INTERVALS
+        if interval != context.paid_interval and offer.fee(context.currency, interval)
+    ]
 
 
 def _list_options(offer: Offer, context: PlanContext) -> list[Sentence]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import select
 
@@ -15,6 +16,7 @@ from app.catalog.queries import find_version
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, DomainError, Unavailable
 from app.kit.ids import new_id
+from app.ops.doctor_payments import check_changes
 from app.payments.cli import background_gateway
 from app.payments.errors import ChangeNotNow, QuoteExpired
 from app.payments.gateway import get_gateway
@@ -26,6 +28,7 @@ from app.payments.plan_changes.outcome import ChangeResult
 from app.payments.plan_changes.quote import sign_quote
 from app.payments.price_push.price_selection import list_paid_prices
 from app.payments.price_push.push import ensure_price
+from app.payments.queries import find_version_price
 from app.payments.tasks import resolve_pending_payments
 from app.web.database import db, transaction
 from app.web.runtime import runtime
@@ -188,6 +191,47 @@ def coupon(scenario: Scenario, org: Org) -> None:
     v1.subscriptions.update(scenario.stripe.objects("subscription")[0]["id"], {"discounts": [{"coupon": made.id}]})
 
 
+def test_a_discount_is_taken_off_what_comes_and_what_was_billed_is_credited(scenario: Scenario) -> None:
+    org, dearer = started(scenario)
+    coupon(scenario, org)
+    change = quoted(org, dearer)
+    assert (change.quote.total, change.expected, change.drifts) == (500, 500, False)
+    assert confirm(org, change).amount == 500
+    highest = scenario.plan(sold=("USD", "90.00", "900.00"))
+    scenario.later(days=3, hours=5)
+    again = quoted(org, highest)
+    assert not again.drifts, (again.expected, again.previewed)
+    assert confirm(org, again).amount == again.quote.amount_due
+    yearly = quoted(org, highest, "year")
+    assert not yearly.drifts, (yearly.expected, yearly.previewed)
+
+
+def test_a_change_in_a_trial_is_free_and_keeps_its_end(scenario: Scenario) -> None:
+    org, plan, dearer = scenario.org(), scenario.plan(), scenario.plan(sold=("USD", "40.00", "400.00"))
+    opened = org.opens_card_page()
+    org.pays(opened)
+    org.returns(opened)
+    push(org, plan)
+    price = find_version_price(org.session, plan.version_id, "month", "USD")
+    assert price is not None
+    v1: Any = scenario.stripe.client().v1
+    made = v1.subscriptions.create(
+        {"customer": org.customer_id, "items": [{"price": price.id}], "trial_period_days": 14,
+         "metadata": {"tollkeeper_org": str(org.id)}}
+    )  # fmt: skip
+    scenario.settle()
+    for interval in ("month", "year"):
+        change = quoted(org, dearer, interval)
+        assert (change.quote.total, change.drifts) == (0, False)
+        assert confirm(org, change).state == "applied"
+        scenario.later(days=1)
+    assert org.mirror is not None
+    assert org.mirror.trial_ends_at is not None
+    assert int(org.mirror.trial_ends_at.timestamp()) == made["trial_end"]
+    assert org.plan_version == dearer.version_id
+    assert [each for each in scenario.stripe.objects("charge") if each["paid"]] == []
+
+
 def balance(scenario: Scenario, org: Org) -> None:
     v1: Any = scenario.stripe.client().v1
     v1.customers.balance_transactions.create(org.customer_id, {"amount": -700, "currency": "usd"})
@@ -201,6 +245,11 @@ def test_an_amount_that_is_not_ours_is_kept_as_drift(scenario: Scenario) -> None
     assert (change.expected, change.previewed, change.drifts) == (1500, 1800, True)
     assert confirm(org, change).amount == 1800
     assert [row.drifts for row in changes(scenario, org)] == [True]
+    settings = runtime().settings
+    with psycopg.connect(settings.database_url) as connection:
+        found = check_changes(connection, settings)
+    assert found.status == "warning"
+    assert "1800, not 1500" in found.detail
 
 
 @pytest.mark.parametrize("happens", [coupon, balance])

@@ -89,7 +89,7 @@ def test_the_page_says_the_money_line_by_line(payer: Org, higher: MadePlan) -> N
     assert "Unused time on Pro" in page
     assert f"Remaining time on {higher.key}" in page
     assert "-$24.50" in page
-    assert "<dd>$49.50</dd>" in page
+    assert "$49.50</td>" in page
     assert "<dt>Today</dt><dd><strong>$25.00</strong>" in page
     assert "<dt>Next payment</dt><dd><strong>$99.00</strong>" in page
     assert "21 Dec 2026, 12:00 UTC" in page
@@ -103,7 +103,7 @@ def test_one_press_changes_the_plan(payer: Org, higher: MadePlan) -> None:
     answer = press(payer, page_of(higher))
     assert answer.status_code == 303
     page = read(payer, "/billing")
-    assert f"You are on {higher.key} now. $25.00 was charged." in page
+    assert f"You are on {higher.key} now, paid by the month. $25.00 was charged." in page
     assert f"Upgraded to {higher.key}" in page
     assert "payment_received" in payer.letters
 
@@ -117,10 +117,11 @@ def test_pressing_again_from_the_page_before_charges_nothing(paid: Scenario, pay
 
 
 def test_paying_yearly_is_a_page_and_a_press_of_its_own(payer: Org) -> None:
-    assert "see what it costs by the year" in read(payer, "/billing/upgrade/pro")
+    assert "See what it costs by the year" in read(payer, "/billing/upgrade/pro")
     page = read(payer, YEARLY)
     assert "Pay for Pro by the year" in page
     assert "Pay yearly, $465.50 today" in page
+    assert "Only how you pay changes" in page
     assert press(payer, YEARLY).status_code == 303
     assert "Billing interval of Pro changed" in read(payer, "/billing")
 
@@ -180,6 +181,7 @@ def test_the_banks_question_leads_to_its_page(paid: Scenario, payer: Org, higher
 def test_a_lower_plan_waits_for_the_end_of_what_is_paid(payer: Org, lower: MadePlan) -> None:
     page = read(payer, page_of(lower))
     assert f"{lower.key} can start on" in page
+    assert f"{lower.key} can start on 21 December 2026" in page
     assert "21 Dec 2026, 12:00 UTC" in page
     assert "cancel Pro" in page
     assert 'name="quote"' not in page

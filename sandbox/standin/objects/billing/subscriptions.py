@@ -169,13 +169,13 @@ def resume(world: World, params: Obj, ident: str) -> Obj:
     if subscription["status"] != "paused":
         raise invalid("Only paused subscriptions can be resumed.")
     change = replace(changes.plan_change(world, subscription, [], reset=True), fields={"status": "active"})
-    details = subscription.pop("status_details", None)
+    details = {"status_details": subscription.pop("status_details")} if "status_details" in subscription else {}
     how = {"proration_behavior": "always_invoice", "off_session": True}
     changes.change_items(world, subscription, change, how)
     latest = world.find(subscription["latest_invoice"] or "")
     if latest is not None and latest["status"] == "open":
         with world.edit(subscription, subscription_status.UPDATED):
-            subscription.update(status="paused", status_details=details)
+            subscription.update(status="paused", **details)
         return subscription
     world.emit("customer.subscription.resumed", subscription)
     return subscription
