@@ -37,10 +37,10 @@ WHERE claimed.import_id = :import AND claimed.org_id = :org ORDER BY claimed.key
 _COUNTED = text(f"""
 SELECT meter_id, billable, starts_at, ends_at, closed, outcome, count(*) AS events, sum(quantity) AS quantity
 FROM ({_BROUGHT}) brought GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY starts_at, meter_id, billable, outcome
-""")  # noqa: S608  # constant
+""")  # noqa: S608  # nosec B608  # fixed words
 _FIRST = text(f"""
 SELECT key FROM ({_BROUGHT}) brought WHERE outcome = 'voided' ORDER BY key LIMIT 1
-""")  # noqa: S608  # constant
+""")  # noqa: S608  # nosec B608  # fixed words
 _FILES = text("""
 SELECT id, file, started_at FROM usage_imports import
 WHERE EXISTS (SELECT FROM usage_keys claimed WHERE claimed.import_id = import.id AND claimed.org_id = :org)

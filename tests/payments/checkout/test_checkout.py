@@ -156,7 +156,7 @@ def test_the_same_page_paid_meanwhile_is_given_too_and_then_again_nothing_opens(
 def test_an_org_that_pays_is_told_what_it_can_do_about_another_plan(scenario: Scenario) -> None:
     org, plan, other = scenario.org(), scenario.plan(), scenario.plan()
     org.paying(plan)
-    with pytest.raises(Conflict, match=r"cancel it on the billing page.*Nothing was charged"):
+    with pytest.raises(Conflict, match=r"needs a quote.*Nothing was charged"):
         org.opens(other)
     assert len(scenario.sessions()) == 1
 
