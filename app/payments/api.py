@@ -13,7 +13,7 @@ from app.payments.checkout.card_page import open_card_page
 from app.payments.checkout.open_checkout import AlreadyPaid, open_checkout
 from app.payments.mirrors.queries import list_credit_notes, list_refunds
 from app.payments.models import BillingRecord
-from app.payments.plan_changes.take import take_quote
+from app.payments.plan_changes.take import take_later, take_quote
 from app.payments.queries import RecordFilter
 from app.payments.schemas import (
     BillingAnswer,
@@ -58,7 +58,9 @@ def show_subscription() -> SubscriptionAnswer:
     " cancellation. Who pays for another plan sends the `quote` of `POST /subscription/preview`. The change is made and"
     " charged at once (200), or waits for the cardholder's bank (202). A declined card is 402, with the invoice's"
     " `pay_url`: paid there within 23 hours, the change is made, else it is dropped. If the amount differs, 409"
-    " `quote_expired` carries a new `quote` and its `amount_due`. Repeating a quote charges nothing more.",
+    " `quote_expired` carries a new `quote` and its `amount_due`. Repeating a quote charges nothing more."
+    " A change that waits for the end of the paid period needs no quote: it is planned (200, `takes_effect_at`), and"
+    " undone by choosing the running plan.",
 )  # fmt: skip
 def take_plan(chosen: PlanChosen) -> tuple[ChangeAnswer, int]:
     """Start the first paid plan through Checkout, or change a running one by its quote."""
@@ -67,6 +69,9 @@ def take_plan(chosen: PlanChosen) -> tuple[ChangeAnswer, int]:
         result = take_quote(org_id, chosen, chosen.quote, actor=actor, now=now)
         applied = result.state == "applied"
         return ChangeAnswer(applied=applied, checkout_url=result.pay_url, checkout_id=None), 200 if applied else 202
+    later = take_later(org_id, chosen, actor=actor, now=now)
+    if later is not None:
+        return ChangeAnswer(applied=False, checkout_url=None, checkout_id=None, takes_effect_at=later), 200
     try:
         opened = open_checkout(
             org_id, plan_key=chosen.plan, interval=chosen.interval, currency=chosen.currency, actor=actor, now=now

@@ -16,13 +16,15 @@ from app.kit.errors import DomainError, Unavailable
 from app.payments import queries
 from app.payments.gateway import get_gateway, payments_on
 from app.payments.mirrors.models import StripeCreditNote, StripeRefund
-from app.payments.models import BillingRecord, StripeCustomer
+from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice
 from app.payments.schemas import (
     BillingAnswer,
     CardShown,
     NextInvoice,
     Overdue,
+    PendingChangeOut,
     PlanHeld,
+    PlannedChangeOut,
     RecordOut,
     RefundOut,
     SecondSubscriptionOut,
@@ -31,6 +33,7 @@ from app.payments.schemas import (
 )
 from app.stripe_gateway import invoices
 from app.subscriptions import queries as subscriptions
+from app.subscriptions.changes.planned import find_planned
 from app.subscriptions.models import Subscription
 from app.subscriptions.overage.switch import is_paying_for_overage
 from app.subscriptions.states import LATE, is_renewed
@@ -49,6 +52,7 @@ def build_subscription_answer(session: Session, org_id: UUID, now: datetime) -> 
         return SubscriptionAnswer(
             plan=plan, state="active", collection="none", interval=None, currency=None, fee=0, started_at=None,
             period=None, cancel_at_period_end=False, ends_at=None, limited=False, overdue=None,
+            planned_change=None, pending_change=None,
         )  # fmt: skip
     return SubscriptionAnswer(
         plan=plan,
@@ -65,6 +69,8 @@ def build_subscription_answer(session: Session, org_id: UUID, now: datetime) -> 
         overdue=_build_overdue(
             session, org_id, find_lift_end(current.limited_at, current.restriction_lifted_until, now)
         ),
+        planned_change=_build_planned(session, org_id),
+        pending_change=_build_pending(session, org_id),
     )
 
 
@@ -104,6 +110,31 @@ def build_record_out(
         created_at=row.created_at,
         settled_at=row.settled_at,
     )
+
+
+def _build_planned(session: Session, org_id: UUID) -> PlannedChangeOut | None:
+    row = find_planned(session, org_id)
+    plan = _find_plan(session, row.plan_version_id) if row is not None else None
+    return PlannedChangeOut(plan, row.interval, row.effective_at) if row is not None and plan is not None else None
+
+
+def _build_pending(session: Session, org_id: UUID) -> PendingChangeOut | None:
+    theirs = queries.find_open_subscription(session, org_id)
+    if theirs is None or theirs.pending_price_id is None or theirs.pending_expires_at is None:
+        return None
+    price = queries.find_price(session, theirs.pending_price_id)
+    invoice = session.get(StripeInvoice, theirs.latest_invoice_id) if theirs.latest_invoice_id else None
+    return PendingChangeOut(
+        _find_plan(session, price.plan_version_id) if price is not None else None,
+        price.interval if price is not None else None,
+        theirs.pending_expires_at,
+        invoice.hosted_url if invoice is not None and invoice.status == "open" else None,
+    )
+
+
+def _find_plan(session: Session, version_id: UUID) -> PlanHeld | None:
+    plan = catalog.find_plan_of_version(session, version_id)
+    return PlanHeld(plan.key, plan.name, plan.number) if plan is not None else None
 
 
 def _find_fee(session: Session, version: PlanVersion, current: Subscription) -> int | None:

@@ -16,6 +16,7 @@ from app.payments import queries
 from app.payments.gateway import get_gateway
 from app.payments.locks import org_turn
 from app.payments.mirrors.sync_subscription import sync_subscription
+from app.payments.plan_changes.plan_ahead import release_planned
 from app.stripe_gateway import Gateway
 from app.stripe_gateway import subscriptions as stripe_subscriptions
 from app.stripe_gateway.types import RemoteSubscription
@@ -61,6 +62,7 @@ def _set_cancellation(org_id: UUID, *, cancels: bool, actor: Actor, now: datetim
             running = _get_running(session, org_id)
         if running.ends_in_time if cancels else running.cancel_at is None:
             return False
+        release_planned(gw, org_id, actor=actor, now=now)  # a schedule decides how the subscription ends
         # Setting the same value twice is harmless, so every click gets its own key. A fixed key would replay the first
         # response to someone who cancels, undoes it and cancels again.
         remote = _change_at_stripe(gw, running.id, cancels=cancels, key=f"cancel-{new_hex()}")

@@ -17,6 +17,8 @@ SUBSCRIPTION: dict[str, Any] = {
     "ends_at": None,
     "limited": False,
     "overdue": None,
+    "planned_change": None,
+    "pending_change": None,
 }
 CANCELLED = {**SUBSCRIPTION, "cancel_at_period_end": True, "ends_at": "2026-12-21T12:00:00Z"}
 WANTED = {"plan": "max", "currency": "USD", "interval": "month"}
@@ -51,6 +53,7 @@ CHOSEN = {
     "applied": False,
     "checkout_url": "https://checkout.stripe.com/c/pay/cs_test_a1b2c3",
     "checkout_id": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e21",
+    "takes_effect_at": None,
 }
 BILLING = {
     "subscription": SUBSCRIPTION,

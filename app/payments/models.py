@@ -142,12 +142,16 @@ class StripeSubscription(Base):
 
     `price_id` need not be one of `stripe_prices`: staff can put any price on a subscription at Stripe. `discounts` are
     those in force: coupon, percent_off as text or amount_off in minor units of currency, ends_at. `pending_price_id` is
-    the price of a change that waits for its payment until `pending_expires_at`.
+    the price of a change that waits for its payment until `pending_expires_at`, `schedule_id` its schedule.
     """
 
     __tablename__ = "stripe_subscriptions"
-    # serves: the Stripe subscriptions of an org, newest first
-    __table_args__ = (Index(None, "org_id", "created_at"),)
+    __table_args__ = (
+        # serves: the Stripe subscriptions of an org, newest first
+        Index(None, "org_id", "created_at"),
+        # serves: the sweep that releases schedules of planned changes that are made
+        Index(None, "schedule_id", postgresql_where=text("schedule_id IS NOT NULL AND ended_at IS NULL")),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
@@ -169,6 +173,7 @@ class StripeSubscription(Base):
     discounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     pending_price_id: Mapped[str | None]
     pending_expires_at: Mapped[datetime | None]
+    schedule_id: Mapped[str | None]
     retrieved_at: Mapped[datetime]
 
 

@@ -39,6 +39,23 @@ class Overdue(msgspec.Struct):
     confirm_url: str | None
 
 
+class PlannedChangeOut(msgspec.Struct):
+    """A change that takes effect at the end of the paid period, and can be undone until then."""
+
+    plan: PlanHeld
+    interval: str
+    at: Instant
+
+
+class PendingChangeOut(msgspec.Struct):
+    """A change that waits for its payment at `pay_url`, a Stripe page; unpaid at `expires_at`, it is dropped."""
+
+    plan: PlanHeld | None
+    interval: str | None
+    expires_at: Instant
+    pay_url: str | None
+
+
 class SubscriptionAnswer(msgspec.Struct):
     """The organisation's current subscription.
 
@@ -60,6 +77,8 @@ class SubscriptionAnswer(msgspec.Struct):
     ends_at: Instant | None
     limited: bool
     overdue: Overdue | None
+    planned_change: PlannedChangeOut | None
+    pending_change: PendingChangeOut | None
 
 
 class PlanWanted(msgspec.Struct, forbid_unknown_fields=True):
@@ -80,11 +99,15 @@ class PlanChosen(PlanWanted, forbid_unknown_fields=True):
 
 
 class ChangeAnswer(msgspec.Struct):
-    """`applied`: the organisation is on the plan. Otherwise payment is needed at `checkout_url`, a Stripe page."""
+    """`applied`: the organisation is on the plan. Otherwise payment is needed at `checkout_url`, a Stripe page.
+
+    `takes_effect_at`: the change is planned for then, the end of the paid period.
+    """
 
     applied: bool
     checkout_url: str | None
     checkout_id: str | None
+    takes_effect_at: Instant | None = None
 
 
 class ChangeLine(msgspec.Struct):

@@ -137,6 +137,7 @@ def parse_subscription(raw: Raw) -> RemoteSubscription:
         discounts=tuple(parse_discount(each) for each in reading.objects(raw, "discounts")),
         pending_price_id=pending_price_id,
         pending_expires_at=pending_expires_at,
+        schedule_id=reading.object_id(raw, "schedule"),
     )
 
 

@@ -111,7 +111,8 @@ class RemoteSubscription:
     `cancel_at` is when it will end, however that was planned. Stripe plans it in two ways: `cancel_at_period_end` (our
     own page) and a time alone (its portal and dashboard in flexible billing mode).
 
-    `pending_price_id` is the price of a change that waits for its payment until `pending_expires_at`.
+    `pending_price_id` is the price of a change that waits for its payment until `pending_expires_at`; `schedule_id` is
+    the schedule that manages it.
     """
 
     id: str
@@ -136,6 +137,7 @@ class RemoteSubscription:
     discounts: tuple[RemoteDiscount, ...] = ()
     pending_price_id: str | None = None
     pending_expires_at: datetime | None = None
+    schedule_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ STATES = ("incomplete", "trialing", "active", "past_due", "unpaid", "paused", "e
 COLLECTIONS = ("none", "offline", "stripe")
 EVENTS = (
     "started", "renewed", "plan_changed", "upgraded", "downgraded", "interval_changed",
-    "cancel_planned", "cancel_undone", "past_due", "limited", "recovered", "ended",
+    "change_planned", "change_undone", "cancel_planned", "cancel_undone", "past_due", "limited", "recovered", "ended",
 )  # fmt: skip
 OVERRIDE_KINDS = (
     "allowance", "policy", "hard_limit", "per_minute", "per_hour", "per_day", "charge", "overage_price",

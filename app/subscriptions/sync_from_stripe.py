@@ -16,6 +16,7 @@ from app.kit.actor import SYSTEM, Actor
 from app.kit.ids import new_id
 from app.kit.periods import Period
 from app.subscriptions import events, payment_restriction, periods, queries, realign_periods, renewals, states
+from app.subscriptions.changes.planned import settle_planned
 from app.subscriptions.changes.plans import find_change_name
 from app.subscriptions.models import Subscription
 from app.subscriptions.overage.consents import end_consent
@@ -161,6 +162,7 @@ def _end(
     session.flush()
     realign_periods.restart_periods(session, org_id, containing, at, now)
     events.record_event(session, subscription, "ended", key=at.isoformat(), at=at, now=now)
+    settle_planned(session, subscription, now)
     audit(session, actor, "subscription.ended", on=("subscription", subscription.id), org_id=org_id,
           before=before, after=describe_subscription(session, subscription), now=now)  # fmt: skip
     return PlanChange(True, moved_from or at, subscription.id)
@@ -211,6 +213,7 @@ def _change_plan(session: Session, subscription: Subscription, facts: StripeFact
     realign_periods.move_to_plan(session, subscription.org_id, at, now)
     kind = find_change_name(session, subscription, opened)
     events.record_event(session, opened, kind, key=at.isoformat(), at=at, now=now)
+    settle_planned(session, opened, now)
     return opened
 
 

@@ -52,8 +52,8 @@ CREATE TABLE subscription_events (
     subscription_id uuid NOT NULL
         CONSTRAINT fk_subscription_events_subscription_id_subscriptions REFERENCES subscriptions (id),
     kind text NOT NULL CONSTRAINT ck_subscription_events_kind CHECK (kind IN (
-        'started', 'renewed', 'plan_changed', 'upgraded', 'downgraded', 'interval_changed', 'cancel_planned',
-        'cancel_undone', 'past_due', 'limited', 'recovered', 'ended')),
+        'started', 'renewed', 'plan_changed', 'upgraded', 'downgraded', 'interval_changed', 'change_planned',
+        'change_undone', 'cancel_planned', 'cancel_undone', 'past_due', 'limited', 'recovered', 'ended')),
     key text NOT NULL,
     plan_version_id uuid NOT NULL
         CONSTRAINT fk_subscription_events_plan_version_id_plan_versions REFERENCES plan_versions (id),
@@ -136,6 +136,28 @@ CREATE TABLE superseded_terms (
 );
 
 -- Exceptions for one org. `ended_at` is when it was taken back, replaced, or lost with its plan.
+CREATE TABLE planned_changes (
+    id uuid CONSTRAINT pk_planned_changes PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_planned_changes_org_id_orgs REFERENCES orgs (id),
+    subscription_id uuid NOT NULL
+        CONSTRAINT fk_planned_changes_subscription_id_subscriptions REFERENCES subscriptions (id),
+    plan_version_id uuid NOT NULL
+        CONSTRAINT fk_planned_changes_plan_version_id_plan_versions REFERENCES plan_versions (id),
+    interval text NOT NULL CONSTRAINT ck_planned_changes_interval CHECK (interval IN ('month', 'year')),
+    currency text NOT NULL CONSTRAINT ck_planned_changes_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    effective_at timestamptz NOT NULL,
+    schedule_ref text,
+    planned_by uuid,
+    planned_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    outcome text CONSTRAINT ck_planned_changes_outcome CHECK (outcome IN ('applied', 'undone', 'replaced', 'lost')),
+    CONSTRAINT ck_planned_changes_ended CHECK ((ended_at IS NULL) = (outcome IS NULL))
+);
+-- serves: the planned change of an org; and lets it have one only
+CREATE UNIQUE INDEX uq_planned_changes_open ON planned_changes (org_id) WHERE ended_at IS NULL;
+-- serves: whether a schedule at Stripe is one of ours
+CREATE INDEX ix_planned_changes_schedule_ref ON planned_changes (schedule_ref);
+
 CREATE TABLE overage_consents (
     id uuid CONSTRAINT pk_overage_consents PRIMARY KEY,
     org_id uuid NOT NULL CONSTRAINT fk_overage_consents_org_id_orgs REFERENCES orgs (id),
@@ -211,6 +233,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     drop_functions(op.get_bind(), "subscriptions")
     op.execute(
-        "DROP TABLE org_terms, overrides, overage_consents, superseded_terms, terms_in_force, usage_periods,"
-        " plans_in_force, subscription_events, subscriptions"
+        "DROP TABLE org_terms, overrides, overage_consents, planned_changes, superseded_terms, terms_in_force,"
+        " usage_periods, plans_in_force, subscription_events, subscriptions"
     )

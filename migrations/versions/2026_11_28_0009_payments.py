@@ -108,10 +108,14 @@ CREATE TABLE stripe_subscriptions (
     discounts jsonb NOT NULL DEFAULT '[]',
     pending_price_id text,
     pending_expires_at timestamptz,
+    schedule_id text,
     retrieved_at timestamptz NOT NULL
 );
 -- serves: the Stripe subscriptions of an org, newest first
 CREATE INDEX ix_stripe_subscriptions_org_id_created_at ON stripe_subscriptions (org_id, created_at);
+-- serves: the sweep that releases schedules of planned changes that are made
+CREATE INDEX ix_stripe_subscriptions_schedule_id ON stripe_subscriptions (schedule_id)
+    WHERE schedule_id IS NOT NULL AND ended_at IS NULL;
 
 CREATE TABLE stripe_invoices (
     id text CONSTRAINT pk_stripe_invoices PRIMARY KEY,

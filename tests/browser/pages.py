@@ -132,6 +132,16 @@ BILLING = {
     "upgrade-period-end": Shown(
         "/sign-up", steps=(*_BUYER, _TO_YEARLY, _PAY_YEARLY, go("/billing/upgrade/pro?interval=month")), sheet=False
     ),
+    "billing-planned": Shown(
+        "/sign-up",
+        steps=(
+            *_BUYER,
+            _TO_YEARLY,
+            _PAY_YEARLY,
+            go("/billing/upgrade/pro?interval=month"),
+            press("Pay by the month on 21 November 2027"),
+        ),
+    ),
     "upgrade-current": Shown("/sign-up", steps=(*_BUYER, go("/billing/upgrade/pro")), sheet=False),
     "cancel": Shown("/sign-up", steps=(*_BUYER, go("/billing/cancel"))),
     "billing-cancelled": Shown("/sign-up", steps=(*_BUYER, go("/billing/cancel"), press("Cancel Pro"))),

@@ -15,7 +15,7 @@ TEMPLATES = {
     " dashboard-over dashboard-viewer dashboard-member user-menu org-menu",
     "templates/usage/usage.html": "usage usage-empty usage-over usage-user usage-key usage-wrong-days",
     "templates/billing/billing.html": "billing-free billing-offline billing-viewer billing-paid billing-cancelled"
-    " billing-changed",
+    " billing-changed billing-planned",
     "templates/statement/statement.html": "statement statement-paid statement-empty statement-wrong-days",
     "templates/invoices/usage.html": "invoice-ours usage-charges usage-charges-none usage-charges-viewer",
     "templates/invoices/receipt.html": "receipt receipt-none",

@@ -23,6 +23,7 @@ from app.portal.billing.status import (
     OpenCheckout,
     OpenInvoice,
     PendingChange,
+    PlannedMove,
     SecondSubscription,
 )
 from app.portal.billing.upgrade import (
@@ -54,7 +55,8 @@ CARD = CardOnFile("visa", "4242", 12, 2034)
 DUE = Due(4900, "USD", NOW + timedelta(days=3))
 PENDING = PendingChange("Max", "month", NOW + timedelta(hours=23), 2500, "USD", "https://invoice.stripe.com/i/1",
                         "Your card was declined.", confirms=False)  # fmt: skip
-FIRST = ("past_due", "unpaid", "paused", "pending_update", "processing", "ending", "no_card", "other_price")
+PLANNED = PlannedMove("Starter", "month", RENEWS, 1900)
+FIRST = ("past_due", "unpaid", "paused", "pending_update", "processing", "ending", "planned", "no_card", "other_price")
 RETURNS = ("paid", "saved", "waiting", "open", "expired", "failed", "away")
 
 
@@ -75,6 +77,7 @@ STANDINGS: dict[str, BillingStatus] = {
     "change-confirm": standing(pending=replace(PENDING, confirms=True)),
     "change-processing": standing(pending=replace(PENDING, failure=None)),
     "change-asked": standing(change_asked=True),
+    "change-planned": standing(planned=PLANNED),
     "free": standing(plan_key="free", plan_name="Free", collection="none", fee=0, currency=None,
                      renews_at=None, customer=False, stripe_id=None, card=None),
     "visit": standing(plan_key="free", plan_name="Free", collection="none", fee=0, renews_at=None, card=None,
@@ -195,7 +198,7 @@ def upgrade(kind: str = "buy", *, notice: Notice | None = None, resumes: bool = 
 
 def change(timing: Any = "at_once", reason: Any = None) -> UpgradeView:
     """The page of Max for an org that pays for Pro: with its money, or why it is not changed at once."""
-    plan, at = replace(_choice(), key="max", name="Max"), standing(pending=PENDING if reason else None)
+    plan, at = replace(_choice(), key="max", name="Max"), standing(pending=PENDING if reason else None, planned=PLANNED)
     form = ChangeForm(
         zone=ZONE, interval="month",
         rows=[("Unused time on Pro after 06 Dec 2026", "-$24.50"), ("Remaining time on Max after 6 Dec 2026", "$49.50"),
@@ -204,7 +207,7 @@ def change(timing: Any = "at_once", reason: Any = None) -> UpgradeView:
         button="Upgrade, $22.86 today",
         notes=[("lock", "Visa ending 4242 is charged."), ("info", "Usage before the change stays owed: $200.00.")],
     )  # fmt: skip
-    subject = ChangeSubject("max", "Max", "month", "USD", at)
+    subject = ChangeSubject("max", "Max", "month", "USD", at, "1", "$99.00 a month, before tax")
     stopped = (
         None if timing == "at_once" else build_unpriced(subject, AWAY) if timing == "away"
         else build_change_obstacle(ChangeDecision(timing, reason), subject)

@@ -32,6 +32,18 @@ def published(sql: Sql, *, default: bool = False) -> UUID:
     return made
 
 
+def test_subscriptions_planned_are_those_that_stand(sql: Sql) -> None:
+    org, version, subscription = sql.org(), published(sql), uuid4()
+    sql.insert("subscriptions", id=subscription, org_id=org, plan_version_id=version, state="active", interval="month",
+               currency="CHF", collection="stripe", anchor_at=NOW, started_at=NOW, billing_starts_at=NOW,
+               billing_ends_at=NOW + timedelta(days=30))  # fmt: skip
+    for ended, outcome in ((NOW, "undone"), (None, None)):
+        sql.insert("planned_changes", id=uuid4(), org_id=org, subscription_id=subscription, plan_version_id=version,
+                   interval="month", currency="CHF", effective_at=NOW, planned_at=NOW, ended_at=ended,
+                   outcome=outcome)  # fmt: skip
+    assert sql.rows("SELECT plan_version_id FROM subscriptions_planned WHERE org_id = %s", org) == [(version,)]
+
+
 @pytest.mark.parametrize(("days", "place"), [(-30, "default"), (0, "first"), (9, "first"), (10, "second")])
 def test_plan_in_force(sql: Sql, days: int, place: str) -> None:
     org = sql.org()

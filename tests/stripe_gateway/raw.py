@@ -50,6 +50,7 @@ def subscription(**more: Any) -> dict[str, Any]:
         "cancel_at_period_end": False,
         "pause_collection": None,
         "pending_update": None,
+        "schedule": None,
         "canceled_at": None,
         "ended_at": None,
         "latest_invoice": {"id": "in_1", "object": "invoice"},

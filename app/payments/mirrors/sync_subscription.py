@@ -22,7 +22,7 @@ from app.payments.errors import NotOurs
 from app.payments.mirrors.retrieved import mark_retrieved
 from app.payments.mirrors.sync_customer import set_card
 from app.payments.models import StripeCustomer, StripePrice, StripeSubscription
-from app.payments.plan_changes.attempts import settle_attempts
+from app.payments.plan_changes.attempts import drop_unmirrored, settle_attempts
 from app.stripe_gateway.types import RemoteDiscount, RemoteSubscription
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
@@ -53,6 +53,7 @@ def mirror_subscription(
     settle_attempts(session, mirror, now)
     _set_customer_card(session, mirror, remote)
     _apply(session, mirror, now)
+    drop_unmirrored(session, mirror, now)
     if mirror.ended_at is not None:
         _activate_second(session, org_id, now)
     return mirror
@@ -109,6 +110,7 @@ def _copy_fields(mirror: StripeSubscription, remote: RemoteSubscription, now: da
     mirror.latest_invoice_id = remote.latest_invoice_id
     mirror.trial_ends_at, mirror.collection_paused = remote.trial_ends_at, remote.collection_paused
     mirror.pending_price_id, mirror.pending_expires_at = remote.pending_price_id, remote.pending_expires_at
+    mirror.schedule_id = remote.schedule_id
     mirror.discounts = [_describe_discount(discount) for discount in remote.discounts]
     mirror.ended_at = _find_ended_at(remote, now)
     mark_retrieved(mirror, now)

@@ -16,6 +16,8 @@ from app.kit.ids import new_id
 from app.payments import billing_records
 from app.payments.models import BillingRecord, PlanChangeAttempt, StripeSubscription
 from app.payments.plan_changes.make_quote import QuotedChange
+from app.subscriptions.changes.models import UNDONE
+from app.subscriptions.changes.planned import end_planned, find_planned
 
 NOT_DONE = "The change was not made, and nothing was charged."
 LAPSED = "The change was not paid in time and was dropped."
@@ -82,6 +84,14 @@ def settle_attempts(session: Session, mirror: StripeSubscription, now: datetime)
         _settle(row, "lapsed", LAPSED, None, now)
         _fail_record(session, row, LAPSED, now)
     session.flush()
+
+
+def drop_unmirrored(session: Session, mirror: StripeSubscription, now: datetime) -> None:
+    """End the planned change of an organisation whose schedule was released at Stripe, by whomever."""
+    planned = find_planned(session, mirror.org_id)
+    followed = planned is not None and planned.subscription_id == mirror.subscription_id
+    if planned is not None and followed and planned.schedule_ref not in {None, mirror.schedule_id}:
+        end_planned(session, planned, UNDONE, now)
 
 
 def drop_attempt(session: Session, row: PlanChangeAttempt, reason: str, now: datetime) -> None:

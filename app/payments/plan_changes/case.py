@@ -16,6 +16,7 @@ from app.kit.errors import Conflict, NotAllowed, NotFound
 from app.payments import queries
 from app.payments.models import BillingRecord, PlanChangeAttempt, StripeCustomer, StripeInvoice, StripeSubscription
 from app.subscriptions import queries as subscriptions
+from app.subscriptions.changes.planned import find_planned, is_schedule_ours
 from app.subscriptions.changes.plans import build_plan_prices
 from app.subscriptions.changes.timing import (
     CardKind,
@@ -94,10 +95,12 @@ def find_standing(
     return ChangeStanding(
         open_payment="processing" if unknown else _find_open_payment(session, mirror),
         trialing=mirror.status == "trialing",
+        planned=find_planned(session, mirror.org_id) is not None,
         ending=mirror.cancel_at is not None and mirror.cancel_at > now,
         card=_find_card(queries.find_customer(session, mirror.org_id)),
         known_price=queries.has_known_price(session, mirror.price_id, mirror.status)
-        and mirror.collection_paused is None,
+        and mirror.collection_paused is None
+        and (mirror.schedule_id is None or is_schedule_ours(session, mirror.org_id, mirror.schedule_id)),
     )
 
 

@@ -19,6 +19,7 @@ from app.payments.plan_changes import attempts
 from app.payments.plan_changes.case import ChangeCase, load_case
 from app.payments.plan_changes.make_quote import QuotedChange, make_quote
 from app.payments.plan_changes.outcome import ChangeResult, describe_result
+from app.payments.plan_changes.plan_ahead import release_planned
 from app.payments.plan_changes.quote import PlanQuote, read_quote
 from app.payments.plan_changes.resolve import ask_stripe, ensure_nothing_asked, sync_change
 from app.stripe_gateway import Gateway, plan_changes
@@ -50,6 +51,7 @@ def confirm_change(org_id: UUID, signed: str, *, actor: Actor, now: datetime) ->
         case = _load_case(quote, now)
         if case is None:
             return _describe_unneeded(quote)
+        release_planned(gw, org_id, actor=actor, now=now)  # of a change that is made, whose schedule still stands
         quoted = _ask_again(gw, case, quote, now)
         mark_sent(sent=False)  # roles are read again, right before the change
         with transaction() as session:

@@ -29,7 +29,7 @@ from app.web.database import end_read_transaction
 from app.web.database import session as reading
 
 _MONTHS = {"month": MONTH, "year": YEAR}
-_NOT_SOLD = "This plan cannot be purchased at the moment. Nothing was charged. Please contact us."
+NOT_SOLD = "This plan cannot be purchased at the moment. Nothing was charged. Please contact us."
 _CHANGED = "Your subscription has just changed. Nothing was charged. Try again in a minute."
 _RENEWING = "Your plan is renewing at this moment. Nothing was charged. Try again in a few minutes."
 log = structlog.get_logger()
@@ -62,7 +62,7 @@ def make_quote(gw: Gateway, case: ChangeCase, now: datetime, *, at: datetime | N
     """
     if case.wanted.price_id is None:
         log.warning("price missing at Stripe; run flask catalog push", plan=case.wanted.key)
-        raise Unavailable(_NOT_SOLD)
+        raise Unavailable(NOT_SOLD)
     end_read_transaction()
     remote = _retrieve(gw, case)
     at = (at or now).replace(microsecond=0)
@@ -73,7 +73,7 @@ def make_quote(gw: Gateway, case: ChangeCase, now: datetime, *, at: datetime | N
         preview, after = plan_changes.preview_change(gw, swap), plan_changes.preview_after(gw, swap)
     except (StripeMisused, StripeMissing) as refused:
         log.warning("change not previewed", plan=case.wanted.key, reason=refused.detail)
-        raise Unavailable(_NOT_SOLD) from refused
+        raise Unavailable(NOT_SOLD) from refused
     expected = _calculate(case, remote, at)
     quoted = QuotedChange(_build(case, remote, (preview, after), at, now), preview, expected)
     _report_drift(quoted)

@@ -18,6 +18,7 @@ from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.sync_checkout import close_checkout, sync_checkout
 from app.payments.models import BillingRecord, Checkout
+from app.payments.plan_changes.plan_ahead import ensure_schedule, list_unmirrored
 from app.payments.plan_changes.resolve import ask_stripe, list_asked
 from app.stripe_gateway import Gateway
 from app.stripe_gateway.errors import StripeAway
@@ -34,13 +35,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class PendingItem:
-    """An org's checkout, invoice or change of plan whose outcome is unknown here."""
+    """A checkout, invoice or change of plan whose outcome is unknown; `plans`: a planned one is not at Stripe."""
 
     org_id: UUID
     since: datetime
     checkout_id: UUID | None = None
     invoice_id: str | None = None
     change_id: UUID | None = None
+    plans: bool = False
 
 
 def list_pending(session: Session, now: datetime, *, unlimited: bool = False) -> list[PendingItem]:
@@ -62,6 +64,7 @@ def list_pending(session: Session, now: datetime, *, unlimited: bool = False) ->
     items = [PendingItem(org, at, checkout_id=checkout) for org, at, checkout in session.execute(checkouts)]
     items += [PendingItem(org, at, invoice_id=invoice) for org, at, invoice in session.execute(invoices)]
     items += [PendingItem(org, at, change_id=change) for org, at, change in list_asked(session, now, QUIET)]
+    items += [PendingItem(org, at, plans=True) for org, at in list_unmirrored(session, now, QUIET)]
     items.sort(key=lambda item: item.since)
     if unlimited:
         return items
@@ -73,7 +76,9 @@ def list_pending(session: Session, now: datetime, *, unlimited: bool = False) ->
 def resolve_pending(gw: Gateway, item: PendingItem, now: datetime) -> None:
     """Poll Stripe for one item under the org's lock and sync the response."""
     with org_lock(item.org_id):
-        if item.change_id is not None:
+        if item.plans:
+            ensure_schedule(gw, item.org_id, now)
+        elif item.change_id is not None:
             ask_stripe(gw, item.org_id, item.change_id, now)
         elif item.invoice_id is not None:
             retrieved = retrieve.invoice(gw, item.invoice_id)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from app.portal.billing import words
 from app.portal.billing.status import BillingStatus
 from app.portal.shell.links import purchase_url
 from app.portal.shell.page_parts import Action, Section, Sentence, TextSpan
@@ -19,13 +20,20 @@ _FREE_PAGE = "You won't be charged for anything on this page."
 
 @dataclass(frozen=True, slots=True)
 class ChangeSubject:
-    """The plan that is wanted, at which interval, and the organisation's billing status."""
+    """The plan that is wanted, in which version, at which price in words, and the organisation's billing status."""
 
     key: str
     name: str
     interval: str
     currency: str
     at: BillingStatus
+    version: str = ""
+    price: str = ""
+
+    @property
+    def day(self) -> str:
+        """The day on which the current plan's paid period ends."""
+        return wording.format_day(self.at.last_day, self.at.time_zone) if self.at.last_day else "the end of its period"
 
     @property
     def until(self) -> str:
@@ -38,12 +46,12 @@ class ChangeSubject:
         return self.key == self.at.plan_key
 
 
-def build_change_obstacle(decision: ChangeDecision, subject: ChangeSubject) -> Section:
-    """The card in place of the form, for any decision but `at_once`."""
+def build_change_obstacle(decision: ChangeDecision, subject: ChangeSubject, lost: Sequence[str] = ()) -> Section:
+    """The card in place of the form, unless it is `at_once`; `lost` is what was agreed and ends with the plan."""
     if decision.timing == "at_period_end":
-        return _at_period_end(decision, subject)
+        return _at_period_end(decision, subject, lost)
     if decision.timing == "choose":
-        return _choose(subject)
+        return _choose(subject, lost)
     return _BUILDERS[decision.reason or "other_price"](subject)
 
 
@@ -53,30 +61,52 @@ def build_unpriced(subject: ChangeSubject, reason: str) -> Section:
     return Section(f"No price for {subject.name} right now", [reason], actions=[again, _back()], note=_FREE_PAGE)
 
 
-def _at_period_end(decision: ChangeDecision, subject: ChangeSubject) -> Section:
-    current, name = subject.at.plan_name, subject.name
+def _at_period_end(decision: ChangeDecision, subject: ChangeSubject, lost: Sequence[str]) -> Section:
+    name = subject.name
     why = {
         "credit": "More of the current period is left than the change would cost, so it is not made at once.",
         "delayed_card": f"Your payment method takes days to confirm a payment. With a card, {name} can start at once.",
     }.get(decision.reason or "", _WAITS)
-    then = f"Then choose {name} here" + (f", by the {subject.interval}." if subject.same_plan else ".")
-    cancel = TextSpan(f"cancel {current}", path_to("billing.confirm_cancel"))
-    how: Sentence = ["To get there, ", cancel, ": it stays as it is until ", TextSpan(subject.until), ". ", then]
-    actions = [_add_card()] if decision.reason == "delayed_card" else []
-    day = wording.format_day(subject.at.last_day, subject.at.time_zone) if subject.at.last_day else None
-    title = f"{name} can start on {day}" if day else f"{name} can start later"
-    return Section(title, [why, how], actions=actions, note=_FREE_PAGE)
+    stays = f"Until then, {subject.at.plan_name} stays as it is, and you can undo the change."
+    money = f"Nothing is charged today. From then on: {subject.price}."
+    points = [f"Agreed for your organisation, and ends with {subject.at.plan_name}: {'; '.join(lost)}."] if lost else []
+    actions = [_plan(subject), *([_add_card()] if decision.reason == "delayed_card" else []), _back()]
+    title = (
+        f"{name} starts on {subject.day}" if not subject.same_plan else f"By the {subject.interval} from {subject.day}"
+    )
+    return Section(title, [why, stays, money], points, actions=actions, note=_FREE_PAGE)
 
 
-def _choose(subject: ChangeSubject) -> Section:
-    name, current = subject.name, subject.at.plan_name
+def _choose(subject: ChangeSubject, lost: Sequence[str]) -> Section:
+    name = subject.name
     yearly = TextSpan("see what it costs today", purchase_url(subject.key, "year", subject.currency))
-    cancel = TextSpan(f"cancel {current}", path_to("billing.confirm_cancel"))
     points: list[Sentence] = [
         [f"{name} by the year, at once: ", yearly, ". What is left of your paid year is taken off."],
-        [f"{name} by the month, from ", TextSpan(subject.until), ": ", cancel, f", then choose {name} here."],
+        f"{name} by the month, from {subject.day}: {subject.price}. Nothing is charged today.",
     ]
-    return Section("You pay by the year", [f"There are two ways to get {name}:"], points, last=_FREE_PAGE)
+    if lost:
+        points.append(f"Agreed for your organisation, and ends with {subject.at.plan_name}: {'; '.join(lost)}.")
+    lead = [f"There are two ways to get {name}:"]
+    return Section("You pay by the year", lead, points, actions=[_plan(subject), _back()], note=_FREE_PAGE)
+
+
+def _planned(subject: ChangeSubject) -> Section:
+    planned = subject.at.planned
+    what = (
+        words.describe_planned(subject.at.plan_name, planned, subject.at.time_zone)
+        if planned
+        else "A change is planned"
+    )
+    keep = Action(f"Keep {subject.at.plan_name} as it is", path_to("billing.undo_change"), "primary", posts=True)
+    line = f"{what}. To change to {subject.name} instead, undo that first."
+    return Section("Another change is planned", [line], actions=[keep, _back()], note=_FREE_PAGE)
+
+
+def _plan(subject: ChangeSubject) -> Action:
+    how = {"interval": subject.interval, "currency": subject.currency, "version": subject.version}
+    url = path_to("billing.plan_change", key=subject.key, **how)
+    label = f"Pay by the {subject.interval}" if subject.same_plan else f"Change to {subject.name}"
+    return Action(f"{label} on {subject.day}", url, "primary", posts=True)
 
 
 def _pay_first(subject: ChangeSubject) -> Section:
@@ -149,6 +179,7 @@ _BUILDERS: dict[str, Callable[[ChangeSubject], Section]] = {
     "pending_update": _pending,
     "processing": _processing,
     "ending": _ending,
+    "planned": _planned,
     "no_card": _no_card,
     "other_price": _other_price,
     "no_price": _no_price,

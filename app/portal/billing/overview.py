@@ -147,7 +147,8 @@ def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> Next
         notes.append(_SHORTER)
     if preview is not None and preview.trouble:
         notes.append(preview.trouble)
-    amount = "Custom price" if at.fee is None else wording.format_amount(at.fee, at.currency)
+    fee = at.planned.fee if at.planned is not None else at.fee
+    amount = "Custom price" if fee is None else wording.format_amount(fee, at.currency)
     return NextPayment(amount, at.renews_at, notes, ask=preview is None)
 
 

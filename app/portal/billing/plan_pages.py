@@ -49,7 +49,7 @@ _SWITCHED = (
 @billing.get("/upgrade/<key>")
 def upgrade(key: str) -> Response:
     """Price today and next time, and what changes. Opens nothing at Stripe."""
-    return _upgrade_page(key)
+    return upgrade_page(key)
 
 
 @billing.post("/upgrade/<key>")
@@ -63,12 +63,12 @@ def buy(key: str) -> Response:
         return _confirm(key, form["quote"])
     offer = _named(key, list_offers(session()))
     if form.get("version") != str(offer.version_id):
-        return _upgrade_page(
+        return upgrade_page(
             key, trouble="The plan has changed since you opened this page. Please review it again.", status=409
         )
     org = get_org_id(who)
     if form.get("org", str(org)) != str(org):
-        return _upgrade_page(key, trouble=_SWITCHED, status=409)
+        return upgrade_page(key, trouble=_SWITCHED, status=409)
     try:
         opened = open_checkout.open_checkout(
             org,
@@ -82,7 +82,7 @@ def buy(key: str) -> Response:
         flash_message("success", f"{offer.name} is already paid for and active.")
         return redirect_to("billing.index")
     except DomainError as trouble:
-        return render_failure(trouble, partial(_upgrade_page, key))
+        return render_failure(trouble, partial(upgrade_page, key))
     return redirect_to_stripe(opened.url)
 
 
@@ -92,9 +92,9 @@ def _confirm(key: str, quote: str) -> Response:
     try:
         result = confirm.confirm_change(get_org_id(who), quote, actor=who.actor, now=business_now())
     except UnreadableQuote:
-        return _upgrade_page(key, trouble=_STALE, status=409)
+        return upgrade_page(key, trouble=_STALE, status=409)
     except DomainError as trouble:
-        return render_failure(trouble, partial(_upgrade_page, key))
+        return render_failure(trouble, partial(upgrade_page, key))
     if result.state == "confirm" and result.pay_url:
         return redirect_to_stripe(result.pay_url)
     flash_message(*describe_result(result))
@@ -131,7 +131,8 @@ def undo_cancel() -> Response:
     return redirect_to("billing.index")
 
 
-def _upgrade_page(key: str, *, trouble: str | None = None, status: int = 200) -> Response:
+def upgrade_page(key: str, *, trouble: str | None = None, status: int = 200) -> Response:
+    """The page of a plan to buy or change to; `trouble` is an error that an act on it met."""
     who, now = guards.caller(), business_now()
     org = get_org_id(who)
     at, usage = get_billing_status(session(), org, now), get_current_usage(session(), org, now)

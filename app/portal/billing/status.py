@@ -25,6 +25,8 @@ SELECT org.time_zone, org.currency AS org_currency, org.suspended_at,
        money.*, checkout_version.plan_key AS checkout_plan,
        fallback.name AS default_name,
        pending_version.plan_name AS pending_plan,
+       planned_version.plan_name AS planned_plan, planned.interval AS planned_interval,
+       planned.effective_at AS planned_at, planned_price.amount AS planned_fee,
        second_version.plan_name AS second_plan, second.amount AS second_amount, second.currency AS second_currency,
        second.interval AS second_interval, second.period_end AS second_renews_at,
        (SELECT jsonb_agg(to_jsonb(bill) ORDER BY bill.created_at, bill.invoice_id)
@@ -37,6 +39,10 @@ LEFT JOIN catalog_prices price ON price.plan_version_id = pv.id AND price.curren
      AND price.interval = ours.interval
 CROSS JOIN LATERAL payments_status(org.id) money
 LEFT JOIN catalog_versions checkout_version ON checkout_version.id = money.checkout_version_id
+LEFT JOIN subscriptions_planned planned ON planned.org_id = org.id
+LEFT JOIN catalog_versions planned_version ON planned_version.id = planned.plan_version_id
+LEFT JOIN catalog_prices planned_price ON planned_price.plan_version_id = planned.plan_version_id
+     AND planned_price.currency = planned.currency AND planned_price.interval = planned.interval
 LEFT JOIN catalog_versions pending_version ON pending_version.id = money.pending_version_id
 LEFT JOIN LATERAL (SELECT * FROM payments_second_subscriptions WHERE org_id = org.id ORDER BY id LIMIT 1) second ON true
 LEFT JOIN catalog_versions second_version ON second_version.id = second.plan_version_id
@@ -101,6 +107,16 @@ class PendingChange:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedMove:
+    """A change of plan at the end of the paid period; `fee` in minor units per `interval`."""
+
+    plan_name: str
+    interval: str
+    at: datetime
+    fee: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class SecondSubscription:
     """A subscription that Stripe charges beside the one in force; minor units."""
 
@@ -157,6 +173,7 @@ class BillingStatus:
     contact_refused: bool = False
     suspended: bool = False
     pending: PendingChange | None = None
+    planned: PlannedMove | None = None
     change_asked: bool = False
 
     @property
@@ -222,6 +239,7 @@ def _build_status(row: Row[Any], now: datetime) -> BillingStatus:
         contact_refused=row.contact_error is not None,
         suspended=row.suspended_at is not None,
         pending=_pending(row),
+        planned=_planned(row),
         change_asked=bool(row.change_asked),
     )
 
@@ -249,6 +267,12 @@ def _checkout(row: Row[Any]) -> OpenCheckout | None:
     if row.checkout_plan is None:
         return None
     return OpenCheckout(row.checkout_plan, row.checkout_interval, row.checkout_currency)
+
+
+def _planned(row: Row[Any]) -> PlannedMove | None:
+    if row.planned_at is None:
+        return None
+    return PlannedMove(row.planned_plan, row.planned_interval, row.planned_at, row.planned_fee)
 
 
 def _pending(row: Row[Any]) -> PendingChange | None:

@@ -12,6 +12,7 @@ from app.portal.billing.status import (
     OpenCheckout,
     OpenInvoice,
     PendingChange,
+    PlannedMove,
     SecondSubscription,
 )
 from app.portal.shell.links import purchase_url
@@ -67,7 +68,16 @@ def list_troubles(at: BillingStatus, *, usable: bool) -> list[Trouble]:
 def _list_changes(at: BillingStatus, *, usable: bool) -> list[Trouble]:
     if at.pending is not None:
         return [_pending(at, at.pending, usable=usable)]
-    return [_asked(at)] if at.change_asked else []
+    if at.change_asked:
+        return [_asked(at)]
+    return [_planned(at, at.planned, usable=usable)] if at.planned is not None else []
+
+
+def _planned(at: BillingStatus, planned: PlannedMove, *, usable: bool) -> Trouble:
+    price = words.describe_price(planned.fee, at.currency, planned.interval)
+    lines = [f"Nothing changes until then. After that: {price}."]
+    keep = Action(f"Keep {at.plan_name} as it is", path_to("billing.undo_change"), "primary", posts=True)
+    return Trouble("near", words.describe_planned(at.plan_name, planned, at.time_zone), lines, [keep] if usable else [])
 
 
 def _pending(at: BillingStatus, pending: PendingChange, *, usable: bool) -> Trouble:

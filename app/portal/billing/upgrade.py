@@ -95,7 +95,8 @@ def build_upgrade_view(
     amount = wording.format_amount(fee, context.currency) if fee else ""
     buys, lost = kind == "buy", list_lost(agreed, at.as_of) if at.plan_key != offer.key else []
     change = _build_change(priced, at, lost) if priced is not None else None
-    subject = ChangeSubject(offer.key, offer.name, interval, context.currency, at)
+    price = words.describe_price(fee, context.currency, interval)
+    subject = ChangeSubject(offer.key, offer.name, interval, context.currency, at, str(offer.version_id), price)
     others = list_other_prices(offer, context)
     return UpgradeView(
         heading=_build_change_heading(subject, change) if kind == "change" else build_heading(kind, offer.name),
@@ -104,7 +105,7 @@ def build_upgrade_view(
         purchase=_purchase(offer, context, at, currencies, amount, lost=lost) if buys else None,
         change=change,
         obstacle=None if buys or change is not None
-        else _build_change_obstacle(priced, subject) if priced is not None
+        else _build_change_obstacle(priced, subject, lost) if priced is not None
         else build_obstacle(kind, ObstacleContext(choice, amount, interval, at, others)),
         changes_note=_describe_rest(kind, subject),
     )  # fmt: skip
@@ -188,10 +189,10 @@ def _build_change(priced: PricedChange, at: BillingStatus, lost: Sequence[str]) 
     return build_change_form(priced.offer, at, priced.extra, lost)
 
 
-def _build_change_obstacle(priced: PricedChange, subject: ChangeSubject) -> Section:
+def _build_change_obstacle(priced: PricedChange, subject: ChangeSubject, lost: Sequence[str]) -> Section:
     if priced.offer is None:
         return build_unpriced(subject, priced.failure or "Please try again.")
-    return build_change_obstacle(priced.offer.decision, subject)
+    return build_change_obstacle(priced.offer.decision, subject, lost)
 
 
 def _describe_rest(kind: str, subject: ChangeSubject) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.portal.billing import words
 from app.portal.billing.status import BillingStatus
 from app.portal.shell.page_parts import Section, Sentence, TextSpan
 from app.portal.shell.plan_detail import PlanDetailView
@@ -42,6 +43,9 @@ def _current(context: ObstacleContext) -> Section:
     if context.at.ends_at:
         billing = TextSpan("open billing", path_to("billing.index"))
         lead = ["It ends on ", context.until, ". To keep it, undo the cancellation: ", billing]
+    if context.at.planned is not None:
+        what = words.describe_planned(context.at.plan_name, context.at.planned, context.at.time_zone)
+        lead = [f"{what}. To keep it as it is, ", TextSpan("undo that", path_to("billing.index"))]
     others: list[Sentence] = [[TextSpan(label, url), "."] for label, url in context.others]
     return Section("You are on this plan", [[*lead, ", or ", compare, "."], *others])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from app.kit.periods import MONTH, YEAR, boundary
-from app.portal.billing.status import BillingStatus, CardOnFile
+from app.portal.billing.status import BillingStatus, CardOnFile, PlannedMove
 from app.statements import wording
 from app.statements.wording import format_day
 
@@ -24,6 +24,8 @@ _EVENTS = {
     "upgraded": "Upgraded to {plan}",
     "downgraded": "Downgraded to {plan}",
     "interval_changed": "Billing interval of {plan} changed",
+    "change_planned": "Change from {plan} scheduled",
+    "change_undone": "Scheduled change from {plan} undone",
     "cancel_planned": "Cancellation of {plan} scheduled",
     "cancel_undone": "Cancellation of {plan} undone",
     "past_due": "A payment for {plan} failed",
@@ -78,7 +80,21 @@ def describe_next_payment(at: BillingStatus) -> str:
         return "A payment is due. Once it is paid, your plan continues as before."
     if at.paused:
         return "Your plan is paused. No payment is scheduled."
+    return _describe_renewal(at, when)
+
+
+def _describe_renewal(at: BillingStatus, when: str) -> str:
+    if at.planned is not None:
+        return f"{describe_planned(at.plan_name, at.planned, at.time_zone)}."
     return f"{at.plan_name} renews on {when}{_describe_further(at)}."
+
+
+def describe_planned(current: str, planned: PlannedMove, zone: str) -> str:
+    """A planned change: "Max changes to Pro on 21 December 2026"."""
+    day = format_day(planned.at, zone)
+    if planned.plan_name == current:
+        return f"{current} is paid by the {planned.interval} from {day}"
+    return f"{current} changes to {planned.plan_name} on {day}"
 
 
 def _describe_end(at: BillingStatus, end: str) -> str:

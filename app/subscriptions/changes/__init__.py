@@ -1,1 +1,1 @@
-"""Changes of plan: which plan ranks higher, when a change takes effect, what it costs. Pure, but for `plans`."""
+"""Changes of plan: which ranks higher, when a change takes effect, what it costs (pure), and those that are planned."""

@@ -16,7 +16,8 @@ OpenPayment = Literal["past_due", "unpaid", "paused", "pending_update", "process
 CardKind = Literal["card", "delayed", "none"]
 Reason = Literal[
     "same", "default", "no_price", "credit",
-    "past_due", "unpaid", "paused", "pending_update", "processing", "ending", "no_card", "delayed_card", "other_price",
+    "past_due", "unpaid", "paused", "pending_update", "processing", "ending", "planned", "no_card",
+    "delayed_card", "other_price",
 ]  # fmt: skip
 
 
@@ -32,14 +33,16 @@ class PricedPlan:
 class ChangeStanding:
     """What the organisation's subscription at Stripe allows now.
 
-    `open_payment` is the payment that has to be settled before anything is changed; `ending`: its end is planned.
+    `open_payment` is the payment that has to be settled before anything is changed; `ending`: its end is planned;
+    `planned`: another change is.
     `card` says how a payment now would be made: with a card, by a method that takes days (`delayed`), or not (`none`).
-    `known_price`: its price is one of the catalogue's.
+    `known_price`: its price is one of the catalogue's, and nobody manages it by hand.
     """
 
     open_payment: OpenPayment | None = None
     trialing: bool = False
     ending: bool = False
+    planned: bool = False
     card: CardKind = "card"
     known_price: bool = True
 
@@ -97,6 +100,8 @@ def _find_first(standing: ChangeStanding) -> Reason | None:
         return standing.open_payment
     if not standing.known_price:
         return "other_price"
+    if standing.planned:
+        return "planned"
     return "ending" if standing.ending else None
 
 

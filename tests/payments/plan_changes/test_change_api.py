@@ -12,6 +12,7 @@ from app.payments.price_push.price_selection import list_paid_prices
 from app.payments.price_push.push import ensure_price
 from app.web.database import transaction
 from tests.factories import MadePlan
+from tests.payments.plan_changes.test_confirm import push
 from tests.payments.test_billing_api import Caller, problem
 from tests.scenario import Org, Scenario
 
@@ -93,6 +94,7 @@ def test_a_card_that_does_not_pay_at_once(made: Made, scenario: Scenario, card: 
     shown = call("POST", "/subscription/preview", wanted(dearer)).json
     answer = call("POST", "/subscription", wanted(dearer, quote=shown["quote"]))
     assert answer.status_code == status
+    assert call("GET", "/subscription").json["pending_change"]["pay_url"].startswith(scenario.stripe.url)
     assert answer.json["pay_url" if status == 402 else "checkout_url"].startswith(scenario.stripe.url)
     again = call("POST", "/subscription/preview", wanted(dearer)).json
     assert (again["timing"], again["reason"], again["quote"]) == ("first", "pending_update", None)
@@ -106,6 +108,25 @@ def test_what_is_not_at_once_has_no_quote(made: Made, scenario: Scenario) -> Non
     same = call("POST", "/subscription/preview", wanted(org.plan)).json
     assert (same["timing"], same["reason"]) == ("refused", "same")
     assert problem(call("POST", "/subscription/preview", wanted(dearer, currency="EUR"))) == (400, "invalid_request")
+
+
+def test_a_lower_plan_is_planned_read_and_undone(made: Made, scenario: Scenario) -> None:
+    org, dearer, call = made
+    lower = scenario.plan(sold=("USD", "5.00", "50.00"))
+    push(org, lower)
+    end = call("GET", "/subscription").json["period"]["end"]
+    for _ in range(2):
+        done = call("POST", "/subscription", wanted(lower))
+        assert (done.status_code, done.json["applied"], done.json["takes_effect_at"]) == (200, False, end)
+    found = call("GET", "/subscription").json["planned_change"]
+    assert (found["plan"]["key"], found["interval"], found["at"]) == (lower.key, "month", end)
+    blocked = call("POST", "/subscription/preview", wanted(dearer)).json
+    assert (blocked["timing"], blocked["reason"]) == ("first", "planned")
+    assert call("POST", "/subscription", wanted(org.plan)).status_code == 200
+    assert call("GET", "/subscription").json["planned_change"] is None
+    call("POST", "/subscription", wanted(lower))
+    ended = call("DELETE", "/subscription").json
+    assert (ended["planned_change"], ended["cancel_at_period_end"]) == (None, True)
 
 
 def test_who_pays_nothing_yet_is_told_the_first_payment(scenario: Scenario) -> None:

@@ -1,0 +1,88 @@
+"""Plans a change for the end of the billing period, and ends the plan. The caller opens the transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.audit.service import write as audit
+from app.kit.actor import SYSTEM, Actor
+from app.kit.ids import new_id
+from app.subscriptions import events
+from app.subscriptions.changes.models import APPLIED, LOST, UNDONE, PlannedChange
+from app.subscriptions.models import Subscription
+
+
+def find_planned(session: Session, org_id: UUID) -> PlannedChange | None:
+    """Find the change that is planned for an org, as it is stored now."""
+    query = select(PlannedChange).where(PlannedChange.org_id == org_id, PlannedChange.ended_at.is_(None))
+    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def plan_change(
+    session: Session, subscription: Subscription, plan_version_id: UUID, interval: str, *, actor: Actor, now: datetime
+) -> PlannedChange:
+    """Plan a change of a subscription for the end of its billing period. Audited; recorded as an event."""
+    row = PlannedChange(
+        id=new_id(), org_id=subscription.org_id, subscription_id=subscription.id, plan_version_id=plan_version_id,
+        interval=interval, currency=subscription.currency, effective_at=subscription.billing_ends_at,
+        planned_by=actor.id, planned_at=now,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    events.record_event(session, subscription, "change_planned", key=str(row.id), at=now, now=now)
+    after = {"version": plan_version_id, "interval": interval, "at": row.effective_at}
+    audit(session, actor, "subscription.change_planned", on=("planned_change", row.id), org_id=row.org_id,
+          after=after, now=now)  # fmt: skip
+    return row
+
+
+def end_planned(session: Session, row: PlannedChange, outcome: str, now: datetime, *, actor: Actor = SYSTEM) -> None:
+    """End a planned change; one that was taken back is recorded as an event. Audited."""
+    row.ended_at, row.outcome = now, outcome
+    session.flush()
+    if outcome == UNDONE:
+        subscription = session.get_one(Subscription, row.subscription_id)
+        events.record_event(session, subscription, "change_undone", key=str(row.id), at=now, now=now)
+    audit(session, actor, f"subscription.planned_change_{outcome}", on=("planned_change", row.id), org_id=row.org_id,
+          now=now)  # fmt: skip
+
+
+def note_schedule(session: Session, row: PlannedChange, schedule_ref: str) -> None:
+    """Note Stripe's schedule that mirrors a planned change."""
+    row.schedule_ref = schedule_ref
+    session.flush()
+
+
+def list_unsent(session: Session, until: datetime) -> list[tuple[UUID, datetime]]:
+    """List organisations whose planned change has no schedule yet, and when it was planned, if that was by `until`."""
+    query = select(PlannedChange.org_id, PlannedChange.planned_at).where(
+        PlannedChange.ended_at.is_(None), PlannedChange.schedule_ref.is_(None), PlannedChange.planned_at <= until
+    )
+    return [(org_id, at) for org_id, at in session.execute(query)]
+
+
+def is_schedule_ours(session: Session, org_id: UUID, schedule_ref: str) -> bool:
+    """Whether a schedule mirrors a planned change of the org, or did."""
+    query = select(PlannedChange.id).where(PlannedChange.org_id == org_id, PlannedChange.schedule_ref == schedule_ref)
+    return session.scalar(select(query.exists())) or False
+
+
+def list_ended_refs(session: Session, refs: Collection[str]) -> list[str]:
+    """List which of some schedules mirror a planned change that has ended."""
+    query = select(PlannedChange.schedule_ref).where(
+        PlannedChange.schedule_ref.in_(refs), PlannedChange.ended_at.is_not(None)
+    )
+    return [ref for ref in session.scalars(query) if ref is not None]
+
+
+def settle_planned(session: Session, changed: Subscription, now: datetime) -> None:
+    """End the planned change of an org whose subscription changed: as applied, if it is what was planned."""
+    row = find_planned(session, changed.org_id)
+    if row is not None:
+        applied = (row.plan_version_id, row.interval) == (changed.plan_version_id, changed.interval)
+        end_planned(session, row, APPLIED if applied and changed.ended_at is None else LOST, now)
