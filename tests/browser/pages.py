@@ -139,7 +139,7 @@ BILLING = {
             _TO_YEARLY,
             _PAY_YEARLY,
             go("/billing/upgrade/pro?interval=month"),
-            press("Pay by the month on 21 November 2027"),
+            press("Pay by the month from 21 November 2027"),
         ),
     ),
     "upgrade-current": Shown("/sign-up", steps=(*_BUYER, go("/billing/upgrade/pro")), sheet=False),

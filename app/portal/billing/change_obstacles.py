@@ -105,8 +105,8 @@ def _planned(subject: ChangeSubject) -> Section:
 def _plan(subject: ChangeSubject) -> Action:
     how = {"interval": subject.interval, "currency": subject.currency, "version": subject.version}
     url = path_to("billing.plan_change", key=subject.key, **how)
-    label = f"Pay by the {subject.interval}" if subject.same_plan else f"Change to {subject.name}"
-    return Action(f"{label} on {subject.day}", url, "primary", posts=True)
+    label = f"Pay by the {subject.interval} from" if subject.same_plan else f"Change to {subject.name} on"
+    return Action(f"{label} {subject.day}", url, "primary", posts=True)
 
 
 def _pay_first(subject: ChangeSubject) -> Section:
