@@ -27,7 +27,7 @@ class PlanCaps(NamedTuple):
     caps: tuple[Decimal | None, ...]
 
 
-class _PlansOnSale(dict[str, tuple[float, list[PlanCaps]]]):
+class PlansOnSale(dict[str, tuple[float, list[PlanCaps]]]):
     """By meter: when its plans were read, and the plans."""
 
     def __init__(self, _pool: HotPool) -> None:
@@ -54,7 +54,7 @@ def find_smallest_plan(plans: Sequence[PlanCaps], span: str, used: Decimal, refu
 
 
 def _load_plans(pool: HotPool, meter: str) -> list[PlanCaps]:
-    kept, read_at = pool.shared(_PlansOnSale), time.monotonic()
+    kept, read_at = pool.shared(PlansOnSale), time.monotonic()
     cached = kept.get(meter)
     if cached is not None and read_at - cached[0] < _KEPT_SECONDS:
         return cached[1]

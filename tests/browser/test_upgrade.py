@@ -171,7 +171,7 @@ def test_two_tabs_lead_to_one_payment(begin: Begin, stack: Stack) -> None:
     first_tab = Journey(stack, journey.buyer, journey.tabs[0])
     first_tab.pay(OTHER_GOOD)
     first_tab.returned()
-    journey.page.get_by_role("button", name="Subscribe").click()
+    journey.page.get_by_role("button", name="Subscribe", exact=True).click()
     journey.returned()
     sold(journey, card="Mastercard", last4="4444")
 
@@ -184,7 +184,7 @@ def test_two_tabs_with_different_choices_leave_one_to_be_paid(begin: Begin) -> N
     journey.new_tab().goto("/billing/upgrade/pro?interval=year&currency=USD")
     journey.to_payment()
     stale = journey.tabs[0].page
-    stale.get_by_role("button", name="Subscribe").click()
+    stale.get_by_role("button", name="Subscribe", exact=True).click()
     expect(stale.get_by_role("heading", level=1)).to_have_text("This page has expired")
     journey.pay(GOOD)
     journey.returned()
@@ -198,7 +198,7 @@ def test_a_double_click_buys_once(begin: Begin, js: bool) -> None:
     journey.page.get_by_role("button", name=re.compile(copy("upgrade.pay_verb"))).dblclick(delay=10)
     journey.at_stripe()
     journey.type_card(GOOD)
-    journey.page.get_by_role("button", name="Subscribe").dblclick(delay=10)
+    journey.page.get_by_role("button", name="Subscribe", exact=True).dblclick(delay=10)
     journey.returned()
     books = sold(journey)
     assert len(books.sessions) == 1
@@ -280,7 +280,7 @@ def test_what_is_not_paid_for_grants_nothing(begin: Begin, stack: Stack) -> None
     unpaid.type_card(GOOD)
     stack.flask("clock", "advance", "25h")
     until(lambda: _session_states(stack, unpaid, declined, cancelled) == {"expired"}, "the pages to expire")
-    unpaid.page.get_by_role("button", name="Subscribe").click()
+    unpaid.page.get_by_role("button", name="Subscribe", exact=True).click()
     expect(unpaid.page.get_by_role("heading", level=1)).to_have_text("This page has expired")
     for journey in (unpaid, declined, cancelled):
         upgrade_books.settled(stack, journey.buyer.org_id).sold_nothing("expired")

@@ -93,7 +93,7 @@ class Journey:
     def pay(self, number: str = GOOD) -> None:
         """Send the card form."""
         self.type_card(number)
-        self.page.get_by_role("button", name="Subscribe").click()
+        self.page.get_by_role("button", name="Subscribe", exact=True).click()
 
     def refused(self, words: str) -> None:
         """Stripe's page says why a card did not do."""
@@ -113,7 +113,7 @@ class Journey:
             led.append(route.fetch(max_redirects=0).headers["location"])
 
         self.page.route(f"{self.stack.stripe}/c/pay/**", send_only)
-        self.page.get_by_role("button", name="Subscribe").click(no_wait_after=True)
+        self.page.get_by_role("button", name="Subscribe", exact=True).click(no_wait_after=True)
         while not led:
             self.page.wait_for_timeout(20)
         assert RETURNED.search(led[0])

@@ -69,6 +69,11 @@ def ensure_no_running_plan(session: Session, org_id: UUID, selected: PriceSelect
         raise AlreadyPaid(f"Your organisation is already on {name}. You were not charged again.")
     if running.status in LATE:
         raise Conflict(f"Your organisation is on {name} and has an unpaid invoice. Pay it on the billing page first.")
+    if version is None:
+        raise Conflict(
+            "Your organisation already pays a price that is not in our catalogue. To change it, contact us. Nothing"
+            " was charged."
+        )
     raise Conflict(
         f"Your organisation pays for {name} already. A change of plan needs a quote: open the plan's page, or call"
         " POST /subscription/preview. Nothing was charged."

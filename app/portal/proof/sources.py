@@ -21,6 +21,7 @@ from app.portal.invoices.view import build_view
 from app.portal.usage.schemas import build_current_answer
 from app.statements.current_usage import get_current_usage
 from app.statements.wording import format_amount
+from app.web.csv_export import cell
 from app.web.filters import quantity
 
 PAGE, API, CSV, DASHBOARD = "page", "api", "csv", "dashboard"
@@ -95,11 +96,11 @@ def _read_api(period: ClosedPeriod) -> Iterator[tuple[str | None, SourceFigure]]
 
 def _read_csv(period: ClosedPeriod, now: datetime) -> Iterator[tuple[str | None, SourceFigure]]:
     for row in export.iterate_period_rows([period], now):
-        cells = dict(zip(export.HEAD, row, strict=True))
-        key = str(cells["meter"]) if cells["meter"] is not None else None
-        used = Decimal(str(cells["quantity"])) if key else None
-        amount = int(to_minor(Decimal(str(cells["amount"])), exponent(str(cells["currency"]))))
-        yield key, SourceFigure(CSV, used, int(str(cells["events"])), amount)
+        cells = dict(zip(export.HEAD, map(cell, row), strict=True))
+        key = cells["meter"] or None
+        used = Decimal(cells["quantity"]) if key else None
+        amount = int(to_minor(Decimal(cells["amount"]), exponent(cells["currency"])))
+        yield key, SourceFigure(CSV, used, int(cells["events"]), amount)
 
 
 def read_amount(words: str, currency: str) -> int:

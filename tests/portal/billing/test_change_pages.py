@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from app.catalog.models import Plan
+from app.metering.upgrade_url import PlansOnSale
 from app.payments.gateway import get_gateway
 from app.payments.price_push.push import push_catalog
 from tests.factories import MadePlan, make_plan
@@ -49,6 +50,7 @@ class only_here:  # noqa: N801  # used as a function
         session.rollback()
         session.execute(update(Plan).where(Plan.key == self.made.key).values(archived_at=self.paid.clock.at))
         session.commit()
+        self.paid.app.extensions["tollkeeper"].pool.shared(PlansOnSale).clear()
 
 
 @pytest.fixture
