@@ -8,6 +8,7 @@ from decimal import Decimal
 from app.kit.money import exponent, to_major
 from app.portal.plans.view_models import PlanColumn, PlansView
 from app.portal.shell.links import Link, comparison_url, upgrade_url
+from app.portal.shell.plan_detail import list_other_prices
 from app.statements import comparison, wording
 from app.statements.offers import Offer
 from app.statements.plan_context import INTERVALS, PlanContext, find_fee, find_monthly_fee, is_sold
@@ -41,7 +42,7 @@ def build_plans_view(
 def _column(offer: Offer, shown: Sequence[Offer], context: PlanContext, *, suggested: bool) -> PlanColumn:
     fee, interval = find_fee(offer, context)
     current = offer.key == context.plan
-    label, href = _button(offer, shown, context)
+    label, href = _own_button(offer, context) if current else _button(offer, shown, context)
     return PlanColumn(
         key=offer.key,
         name=offer.name,
@@ -49,8 +50,8 @@ def _column(offer: Offer, shown: Sequence[Offer], context: PlanContext, *, sugge
         price=None if fee is None else to_major(fee, exponent(context.currency)),
         price_note=_price_note(fee, interval, context),
         per=f"a {interval}",
-        button_label=None if current else label,
-        button_href=None if current else href,
+        button_label=label,
+        button_href=href,
         current=current,
         suggested=suggested and not current,
         highlights=_highlights(offer),
@@ -65,6 +66,13 @@ def _price_note(fee: int | None, interval: str, context: PlanContext) -> str:
     if interval == "year":
         return f"{wording.format_amount(Decimal(fee) / 12, context.currency)} a month, billed yearly"
     return "Billed monthly only" if context.interval == "year" else "Billed monthly"
+
+
+def _own_button(offer: Offer, context: PlanContext) -> tuple[str | None, str | None]:
+    """At an interval that the viewer does not pay by, a link to what their plan costs by it; else nothing."""
+    if context.interval == context.paid_interval:
+        return None, None
+    return next(iter(list_other_prices(offer, context)), (None, None))
 
 
 def _button(offer: Offer, shown: Sequence[Offer], context: PlanContext) -> tuple[str, str]:

@@ -120,6 +120,8 @@ def test_pressing_again_from_the_page_before_charges_nothing(paid: Scenario, pay
 
 def test_paying_yearly_is_a_page_and_a_press_of_its_own(payer: Org) -> None:
     assert "See what it costs by the year" in read(payer, "/billing/upgrade/pro")
+    assert "See what it costs by the year" in read(payer, "/plans?interval=year")
+    assert "See what it costs by" not in read(payer, "/plans")
     page = read(payer, YEARLY)
     assert "Pay for Pro by the year" in page
     assert "Pay yearly, $465.50 today" in page
