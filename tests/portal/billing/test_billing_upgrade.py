@@ -14,6 +14,7 @@ from sqlalchemy import update
 
 from app.accounts.models import Membership
 from app.catalog.models import Plan
+from app.metering.upgrade_url import PlansOnSale
 from app.payments.gateway import EXTENSION
 from app.web.database import transaction
 from tests.pages import csrf_token, send, text_of
@@ -47,6 +48,15 @@ def back(browser: FlaskClient, location: str | None) -> str:
     assert location
     parts = urlsplit(location)
     return read(browser, f"{parts.path}?{parts.query}")
+
+
+@pytest.fixture
+def only_the_catalogue(paid: Scenario) -> None:
+    """Plans that other tests made are on sale no more, nor remembered as such."""
+    with paid.app.app_context(), transaction() as session:
+        made = Plan.key.startswith("plan_", autoescape=True)
+        session.execute(update(Plan).where(made).values(archived_at=paid.clock.at))
+    paid.app.extensions["tollkeeper"].pool.shared(PlansOnSale).clear()
 
 
 @contextmanager
@@ -319,6 +329,7 @@ def test_an_unknown_plan_is_not_found(paid: Scenario) -> None:
     assert paid.org().browser().get("/billing/upgrade/nope").status_code == 404
 
 
+@pytest.mark.usefixtures("only_the_catalogue")
 def test_the_prompt_the_plans_page_and_the_refusal_lead_to_the_same_page(paid: Scenario) -> None:
     org = paid.org().uses(1000)
     assert 'href="/billing/upgrade/pro?interval=month&currency=USD"' in read(org.browser(), "/dashboard")
@@ -331,6 +342,7 @@ def test_the_prompt_the_plans_page_and_the_refusal_lead_to_the_same_page(paid: S
     assert refused.json["upgrade_url"] == "http://localhost/billing/upgrade/pro"
 
 
+@pytest.mark.usefixtures("only_the_catalogue")
 def test_no_plan_is_named_for_a_meter_that_none_has(paid: Scenario) -> None:
     asked = {"checks": [{"meter": "no_such"}, {"meter": "api_calls", "quantity": 5000}]}
     headers = paid.org().api()
