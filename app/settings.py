@@ -13,7 +13,7 @@ from typing import Any
 
 from app.kit.environment import Environment
 from app.kit.local_addresses import is_local_database, is_loopback
-from app.kit.privileges import describe_excess_rights
+from app.kit.postgres.privileges import describe_excess_rights
 
 PROJECT = Path(__file__).resolve().parent.parent
 MOST_AHEAD_MINUTES = 60  # periods are not opened further ahead of an event

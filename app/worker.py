@@ -27,8 +27,8 @@ from procrastinate.jobs import Status
 from procrastinate.retry import RetryStrategy
 
 from app.factory import create_app
-from app.kit.connections import TCP, LimitedAsyncConnection
-from app.kit.privileges import ask_excess_rights
+from app.kit.postgres.connections import TCP, LimitedAsyncConnection
+from app.kit.postgres.privileges import ask_excess_rights
 from app.kit.queue import queue_of
 from app.ops import tasks as ops
 from app.settings import Settings, read_settings

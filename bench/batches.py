@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import psycopg
 import sqlalchemy as sa
 
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.metering.recorder import UsageRecorder
 from app.metering.recording.batch import record_batch
 from app.metering.schemas import Event

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psycopg
 import sqlalchemy as sa
 
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from bench import batches, close, load, webhooks
 from bench.proof import counted
 from bench.world import KEYS, World

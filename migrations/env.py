@@ -8,7 +8,7 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import create_engine, text
 
-from app.kit.connections import TCP
+from app.kit.postgres.connections import TCP
 from migrations.apply_functions import apply_functions
 
 ADVISORY_LOCK = 7_205_759_403

@@ -14,7 +14,7 @@ from app.factory.application import PageSessions, Portal, cookie_settings
 from app.factory.blueprints import APIS, MACHINES, PAGES
 from app.kit.clock import Clocks, OffsetClock, SystemClock
 from app.kit.db import engine_options, limit_waits
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.payments.gateway import EXTENSION, build_gateway
 from app.settings import PROJECT, Settings
 from app.web import errors, filters, openapi

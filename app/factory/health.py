@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
 
 from app.kit.db import SCHEMA_STATE
-from app.kit.privileges import EXCESS_RIGHTS, name_excess_rights
+from app.kit.postgres.privileges import EXCESS_RIGHTS, name_excess_rights
 from app.payments.webhooks import inbox
 from app.settings import PROJECT
 from app.web.database import discard_failed_transaction, session

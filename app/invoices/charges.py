@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.invoices.models import InvoiceLine
-from app.kit.arrays import encode_plain
+from app.kit.postgres.arrays import encode_plain
 
 _CHARGES = text("""
 SELECT id::text AS id, model, properties FROM subscriptions_charges WHERE id = ANY (CAST(:ids AS uuid[]))

@@ -10,7 +10,7 @@ from sqlalchemy import func, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from app.invoices.models import DRAFT, DROPPED, FEE, CreditNote, Invoice, InvoiceLine
-from app.kit.arrays import encode_ids
+from app.kit.postgres.arrays import encode_ids
 
 _TO_CREDIT = text("""
 SELECT DISTINCT org_id FROM invoice_lines

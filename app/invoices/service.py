@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from app.invoices import queries
 from app.invoices.discounts import PercentOff, store_percentages
 from app.invoices.models import DRAFT, DROPPED, FINAL, USAGE, Invoice, InvoiceLine
-from app.kit.copying import copy_rows
 from app.kit.ids import new_hex, new_id
 from app.kit.periods import Period
+from app.kit.postgres.copying import copy_rows
 
 _ENCODE = msgspec.json.Encoder().encode
 

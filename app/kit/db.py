@@ -14,8 +14,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
 from app.kit.clock import Clocks
-from app.kit.connections import TCP, LimitedConnection, check_in, check_out, extend_wait, server_limit, set_limit
-from app.kit.lost_answers import explain, is_lost
+from app.kit.postgres.connections import (
+    TCP,
+    LimitedConnection,
+    check_in,
+    check_out,
+    extend_wait,
+    server_limit,
+    set_limit,
+)
+from app.kit.postgres.lost_answers import explain, is_lost
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -1,10 +1,10 @@
-"""Encodes columns of events as PostgreSQL array literals (`kit.arrays`), with repeated labels listed once."""
+"""Encodes columns of events as PostgreSQL array literals (`kit.postgres.arrays`), with repeated labels listed once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.kit.arrays import encode_plain
+from app.kit.postgres.arrays import encode_plain
 
 NULL = "NULL"
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.subscriptions import periods
 from app.web.database import transaction
 from app.web.runtime import runtime

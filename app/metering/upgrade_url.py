@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from app.catalog.queries import PLANS_ON_SALE_SQL
 from app.kit.errors import Unavailable
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.subscriptions.terms.resolver import COLLECTED, MeterRule, resolve_meter
 from app.web.addresses import absolute_url
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Annotated, NamedTuple, get_type_hints
 from uuid import UUID
 
-from app.kit.hot_statement import HotStatement
+from app.kit.postgres.hot_statement import HotStatement
 
 Text = Annotated[str | None, "text"]
 Number = Annotated[int | None, "integer"]

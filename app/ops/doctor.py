@@ -9,9 +9,9 @@ from datetime import timedelta
 import psycopg
 from alembic.script import ScriptDirectory
 
-from app.kit.connections import connect
 from app.kit.db import SCHEMA_STATE
-from app.kit.privileges import EXCESS_RIGHTS, name_excess_rights
+from app.kit.postgres.connections import connect
+from app.kit.postgres.privileges import EXCESS_RIGHTS, name_excess_rights
 from app.ops import doctor_payments
 from app.ops.findings import Finding
 from app.settings import PROJECT, Settings

@@ -17,8 +17,8 @@ import psycopg.errors
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.kit.connections import LimitedConnection, connect
 from app.kit.errors import Busy, OutcomeUnknown
+from app.kit.postgres.connections import LimitedConnection, connect
 from app.payments.errors import LockLost
 from app.stripe_gateway import Gateway
 from app.web.database import db, end_read_transaction, fence_transactions, is_maybe_done, mark_sent

@@ -1,4 +1,4 @@
-"""Checkouts, mirrors of Stripe's objects, billing records, dunning and cursors.
+"""Checkouts, mirrors of Stripe's objects and billing records.
 
 Mirrors are keyed by Stripe's ids and written only by the `sync_` functions, from API responses.
 """
@@ -18,13 +18,11 @@ from app.kit.db import Base
 
 PURPOSES = ("subscription", "card")
 CHECKOUT_STATES = ("opening", "open", "completed", "expired", "replaced", "failed")
-CHANGE_STATES = ("asked", "waiting", "applied", "failed", "lapsed")
 RECORD_STATES = ("pending", "completed", "failed", "refunded", "reversed")
 REASONS = ("subscription_start", "subscription_renewal", "subscription_change", "usage", "one_off",
            "offline_invoice")  # fmt: skip
 _LIVE = text("deleted_at IS NULL")
 _OPEN = text("state IN ('opening', 'open')")
-_RUNNING = text("ended_at IS NULL")
 _LAST4 = "^[0-9]{4}$"
 _CURRENCY = "^[A-Z]{3}$"
 
@@ -223,49 +221,6 @@ class StripeInvoice(Base):
     retrieved_at: Mapped[datetime]
 
 
-class PlanChangeAttempt(Base):
-    """A change of plan that somebody confirmed, under the id of its quote, which is also Stripe's idempotency key.
-
-    Written as `asked` before Stripe is: `applied`; `waiting` for its payment; `failed`: it was not done; `lapsed`: it
-    was not paid in time. `amount` is what the quote said is due today; `expected` is the total by our own formula and
-    `previewed` the provider's, both before tax (None: not compared); `drifts`: they differ by more than rounding.
-    """
-
-    __tablename__ = "plan_changes"
-    __table_args__ = (
-        one_of("interval", INTERVALS),
-        spelled("currency", _CURRENCY),
-        CheckConstraint("amount >= 0", name="amount"),
-        one_of("state", CHANGE_STATES),
-        CheckConstraint("(state IN ('asked', 'waiting')) = (settled_at IS NULL)", name="settled"),
-        # serves: the change of an org that is under way; enforces one
-        Index("uq_plan_changes_open", "org_id", unique=True, postgresql_where=text("settled_at IS NULL")),
-        # serves: the changes of an org, newest first
-        Index(None, "org_id", "asked_at"),
-        # serves: the sweep that asks Stripe what became of a change
-        Index("ix_plan_changes_asked", "asked_at", postgresql_where=text("state = 'asked'")),
-    )
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
-    stripe_subscription_id: Mapped[str] = mapped_column(ForeignKey("stripe_subscriptions.id"))
-    plan_version_id: Mapped[UUID] = mapped_column(ForeignKey("plan_versions.id"))
-    interval: Mapped[str]
-    currency: Mapped[str]
-    price_id: Mapped[str]
-    amount: Mapped[int] = mapped_column(BigInteger)
-    expected: Mapped[int | None] = mapped_column(BigInteger)
-    previewed: Mapped[int | None] = mapped_column(BigInteger)
-    drifts: Mapped[bool] = mapped_column(server_default=text("false"))
-    prorated_at: Mapped[datetime]
-    state: Mapped[str]
-    invoice_id: Mapped[str | None]
-    failure: Mapped[str | None]
-    asked_by: Mapped[UUID | None]
-    asked_at: Mapped[datetime]
-    settled_at: Mapped[datetime | None]
-
-
 class BillingRecord(Base):
     """One payment: written as pending before the call to Stripe, then updated from Stripe. Minor units.
 
@@ -331,31 +286,3 @@ class BillingRecord(Base):
     settled_at: Mapped[datetime | None]
     reversed_at: Mapped[datetime | None]
     reversed_for: Mapped[str | None]
-
-
-class Dunning(Base):
-    """Dunning from a failed renewal until it is paid or the subscription ends: the next email, the end of the grace."""
-
-    __tablename__ = "dunnings"
-    __table_args__ = (
-        CheckConstraint("mails >= 0", name="mails"),
-        one_of("outcome", ("recovered", "ended")),
-        CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended"),
-        # serves: the open dunning of a subscription; enforces one
-        Index("uq_dunnings_open", "stripe_subscription_id", unique=True, postgresql_where=_RUNNING),
-        # serves: the banner of an org
-        Index(None, "org_id", postgresql_where=_RUNNING),
-        # serves: the sweep that sends the next email; the last one ends the grace period
-        Index(None, "next_mail_at", postgresql_where=_RUNNING),
-    )
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
-    stripe_subscription_id: Mapped[str] = mapped_column(ForeignKey("stripe_subscriptions.id"))
-    started_at: Mapped[datetime]
-    mails: Mapped[int] = mapped_column(server_default="0")
-    next_mail_at: Mapped[datetime | None]
-    grace_ends_at: Mapped[datetime]
-    limited_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
-    outcome: Mapped[str | None]

@@ -12,15 +12,8 @@ from sqlalchemy import Row, func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
-from app.payments.models import (
-    BillingRecord,
-    Checkout,
-    Dunning,
-    StripeCustomer,
-    StripeInvoice,
-    StripePrice,
-    StripeSubscription,
-)
+from app.payments.dunning.models import Dunning
+from app.payments.models import BillingRecord, Checkout, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
 from app.subscriptions.sync_from_stripe import OVER
 
 RENEWAL = "subscription_cycle"

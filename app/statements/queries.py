@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from app.kit.arrays import encode_keys
+from app.kit.postgres.arrays import encode_keys
 from app.rating import Charge
 from app.rating.schemas import parse_charge
 from app.subscriptions.terms.resolver import MeterTerms

@@ -20,12 +20,12 @@ from stripe._v1_services import V1Services
 from app.kit.errors import DomainError, OutcomeUnknown
 from app.settings import Settings
 from app.stripe_gateway import reading
-from app.stripe_gateway.budget import Budget
-from app.stripe_gateway.circuit import Circuit
+from app.stripe_gateway.client.budget import Budget
+from app.stripe_gateway.client.circuit import Circuit
+from app.stripe_gateway.client.failures import find_request_id, is_away, translate_error
+from app.stripe_gateway.client.transport import Transport
 from app.stripe_gateway.errors import StripeAway, StripeMissing, StripeMisused, StripeRefused
-from app.stripe_gateway.failures import find_request_id, is_away, translate_error
 from app.stripe_gateway.reading import Raw
-from app.stripe_gateway.transport import Transport
 
 API_VERSION = "2026-10-28.endive"
 RETRIES = 2

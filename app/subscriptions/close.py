@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from app.kit.arrays import encode_ids, encode_keys
 from app.kit.periods import Period
+from app.kit.postgres.arrays import encode_ids, encode_keys
 from app.subscriptions import periods
 from app.subscriptions.models import UsagePeriod
 from app.subscriptions.terms.in_force import list_unresolved

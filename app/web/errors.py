@@ -13,7 +13,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from app.kit.errors import DomainError, InvalidRequest, OutcomeUnknown, Unavailable
-from app.kit.lost_answers import UNKNOWN, explain
+from app.kit.postgres.lost_answers import UNKNOWN, explain
 from app.web.addresses import absolute_url
 from app.web.database import is_maybe_done
 from app.web.json import encode

@@ -10,7 +10,7 @@ from flask import current_app
 from werkzeug.local import LocalProxy
 
 from app.kit.clock import Clocks
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.settings import Settings
 
 T = TypeVar("T")

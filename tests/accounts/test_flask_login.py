@@ -29,7 +29,7 @@ from app.accounts.auth_models import DeviceSession
 from app.accounts.identity import FRESH
 from app.accounts.models import Org, User
 from app.factory.access import ACCESS
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from tests.accounts.conftest import new_browser
 from tests.factories import PASSWORD, bearer, make_key, make_member, make_org, make_user, signed_in, unique
 from tests.house.test_access import routes

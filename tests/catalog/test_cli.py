@@ -7,7 +7,7 @@ from flask import Flask
 
 from app.catalog.cli import group
 from app.kit.clock import Clocks
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.web.database import db
 from app.web.runtime import Runtime
 from tests.catalog.conftest import NOW

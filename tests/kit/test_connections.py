@@ -16,12 +16,12 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.factory import create_app
-from app.kit import connections
-from app.kit.connections import TCP, ConnectionLost, LimitedAsyncConnection, LimitedConnection, connect
 from app.kit.db import engine_options, extend_limits, limit_waits
 from app.kit.errors import Unavailable
-from app.kit.hot_statement import HotStatement
-from app.kit.pool import HotPool
+from app.kit.postgres import connections
+from app.kit.postgres.connections import TCP, ConnectionLost, LimitedAsyncConnection, LimitedConnection, connect
+from app.kit.postgres.hot_statement import HotStatement
+from app.kit.postgres.pool import HotPool
 from app.web.database import db
 from tests.support.settings import make_settings
 

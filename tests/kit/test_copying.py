@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from app.kit.copying import copy_rows
+from app.kit.postgres.copying import copy_rows
 
 COPY = "COPY copied (id, words) FROM STDIN"
 

@@ -13,7 +13,7 @@ from aiosmtpd.smtp import AuthResult
 from flask import Flask
 
 from app.kit.clock import Clocks
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.web.database import db
 from app.web.runtime import Runtime
 from tests.support.settings import make_settings

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from tests.metering.books import Books
 from tests.metering.world import World
 

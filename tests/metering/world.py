@@ -12,7 +12,7 @@ import msgspec
 import psycopg
 from msgspec import Raw
 
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.metering.recorder import UsageRecorder
 from app.metering.recording.batch import BatchOutcome, record_batch
 from app.metering.recording.record import Outcome, record_event

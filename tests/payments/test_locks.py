@@ -20,7 +20,7 @@ from app.payments.errors import LockLost
 from app.payments.gateway import get_gateway
 from app.payments.locks import ensure_no_transaction, org_lock, org_turn
 from app.payments.mirrors.customers import resync_customer
-from app.stripe_gateway import budget
+from app.stripe_gateway.client import budget
 from app.stripe_gateway.errors import StripeAway
 from app.web.database import transaction
 from tests.scenario import Scenario

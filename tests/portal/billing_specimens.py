@@ -8,14 +8,24 @@ from typing import Any
 from uuid import UUID
 
 from app.accounts.queries import OrgChoice
-from app.portal.billing.cancellation import CancelView, build_sections
-from app.portal.billing.cancellation import build_heading as cancel_heading
-from app.portal.billing.change import USAGE_CONTINUES, ChangeForm
-from app.portal.billing.change_obstacles import ChangeSubject, build_change_obstacle, build_unpriced
 from app.portal.billing.checkout_result import Paid, build_return_view
 from app.portal.billing.history import HistoryView, RecordRow
 from app.portal.billing.overage import ADD_CARD, OFF, ON, OverageView
 from app.portal.billing.overview import AmountPreview, build_billing_view
+from app.portal.billing.plan.cancellation import CancelView, build_sections
+from app.portal.billing.plan.cancellation import build_heading as cancel_heading
+from app.portal.billing.plan.change import USAGE_CONTINUES, ChangeForm
+from app.portal.billing.plan.change_obstacles import ChangeSubject, build_change_obstacle, build_unpriced
+from app.portal.billing.plan.upgrade import (
+    LEFT,
+    UNCHANGED,
+    Purchase,
+    UpgradeView,
+    build_button_label,
+    build_heading,
+    list_notes,
+)
+from app.portal.billing.plan.upgrade_obstacles import ObstacleContext, build_obstacle
 from app.portal.billing.status import (
     BillingStatus,
     CardOnFile,
@@ -26,16 +36,6 @@ from app.portal.billing.status import (
     PlannedMove,
     SecondSubscription,
 )
-from app.portal.billing.upgrade import (
-    LEFT,
-    UNCHANGED,
-    Purchase,
-    UpgradeView,
-    build_button_label,
-    build_heading,
-    list_notes,
-)
-from app.portal.billing.upgrade_obstacles import ObstacleContext, build_obstacle
 from app.portal.shell.page_parts import Notice, Section, build_trouble_notice
 from app.portal.shell.people import PlanManager
 from app.portal.shell.plan_detail import PlanDetailView

@@ -10,7 +10,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from app.kit.errors import Unavailable
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from tests.metering.world import World, event
 
 T = TypeVar("T")

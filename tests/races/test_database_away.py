@@ -18,7 +18,7 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from app.factory import create_app
-from app.kit.connections import IDLE_SECONDS
+from app.kit.postgres.connections import IDLE_SECONDS
 from app.web.database import db
 from sandbox.postgres import server as postgres
 from sandbox.postgres.cluster import socket_folder

@@ -10,7 +10,7 @@ from threading import Barrier
 
 import pytest
 
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from tests.metering.world import World, event
 from tests.races import crowd
 

@@ -14,7 +14,7 @@ import pytest
 from flask_migrate import upgrade
 
 from app.kit.errors import Unavailable
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from sandbox.postgres import server as postgres
 from tests.metering.world import World, event
 from tests.support.database import migrator, run_as_admin

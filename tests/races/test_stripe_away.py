@@ -21,7 +21,7 @@ from flask.testing import FlaskClient
 
 from app.payments.gateway import EXTENSION
 from app.stripe_gateway import Gateway
-from app.stripe_gateway.circuit import Circuit
+from app.stripe_gateway.client.circuit import Circuit
 from tests.factories import unique
 from tests.pages import csrf_token
 from tests.portal.billing.test_billing_upgrade import back, press

@@ -10,15 +10,8 @@ from sqlalchemy import select, update
 
 from app.catalog.queries import find_newest_version
 from app.kit.ids import new_id
-from app.payments.models import (
-    BillingRecord,
-    Checkout,
-    Dunning,
-    StripeCustomer,
-    StripeInvoice,
-    StripePrice,
-    StripeSubscription,
-)
+from app.payments.dunning.models import Dunning
+from app.payments.models import BillingRecord, Checkout, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
 from app.subscriptions.models import Subscription
 from tests.factories import utc
 from tests.scenario import Org, Scenario

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from app.stripe_gateway import Gateway
-from app.stripe_gateway.circuit import Circuit
+from app.stripe_gateway.client.circuit import Circuit
 from tests.stripe_gateway.servers import KEY
 
 Make = Callable[..., Gateway]

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from app.stripe_gateway import Gateway, customers
-from app.stripe_gateway.circuit import Circuit
+from app.stripe_gateway.client.circuit import Circuit
 from app.stripe_gateway.errors import StripeAway, StripeMissing, StripeRefused
 from tests.stripe_gateway import raw
 from tests.stripe_gateway.conftest import Make, Seconds

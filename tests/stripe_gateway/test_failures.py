@@ -125,7 +125,7 @@ def test_the_sdk_is_silent_also_where_its_own_log_is_asked_for() -> None:
         "import logging; logging.basicConfig(level=logging.DEBUG)\n"
         "from uuid import UUID\n"
         "from app.stripe_gateway import Gateway, customers\n"
-        "from app.stripe_gateway.circuit import Circuit\n"
+        "from app.stripe_gateway.client.circuit import Circuit\n"
         "from tests.stripe_gateway import raw\n"
         "from tests.stripe_gateway.servers import KEY, answer, serving\n"
         "with serving(answer(200, raw.customer())) as server:\n"

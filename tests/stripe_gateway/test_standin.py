@@ -22,7 +22,7 @@ from app.stripe_gateway import (
     plan_changes,
     subscriptions,
 )
-from app.stripe_gateway.circuit import Circuit
+from app.stripe_gateway.client.circuit import Circuit
 from app.stripe_gateway.errors import StripeAway, StripeKeyReused, StripeMissing, StripeRefused
 from app.stripe_gateway.plan_changes import ItemSwap
 from app.stripe_gateway.types import CheckoutSession, Customer, RemotePrice, RemoteSubscription

@@ -19,7 +19,7 @@ from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
 from app.kit.clock import Clocks
 from app.kit.ids import new_id
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.web.database import db as web_db
 from app.web.runtime import Runtime
 from tests.support.database import own_database

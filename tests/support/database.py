@@ -14,7 +14,7 @@ from flask import Flask
 from flask_migrate import Migrate, upgrade
 
 from app.kit.clock import Clocks
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.settings import PROJECT
 from app.web.database import db
 from app.web.runtime import Runtime

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from app.kit.clock import Clocks
 from app.kit.errors import NotFound, Refused, Unavailable
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.portal.docs.views import docs
 from app.web import errors
 from app.web.api import Api

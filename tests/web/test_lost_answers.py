@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Org, User
-from app.kit.connections import LimitedConnection
-from app.kit.hot_statement import HotStatement
-from app.kit.pool import HotPool
+from app.kit.postgres.connections import LimitedConnection
+from app.kit.postgres.hot_statement import HotStatement
+from app.kit.postgres.pool import HotPool
 from app.metering import write_calls
 from app.web import problems
 from tests.accounts.conftest import org, owner, page

@@ -14,7 +14,7 @@ from flask import current_app
 from app.accounts.api_keys.key_format import LENGTH, hash_key, is_well_formed
 from app.accounts.api_keys.last_used import LastUsed
 from app.accounts.identity import Caller
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.settings import Settings
 from app.web.runtime import runtime
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 
 from app.kit.errors import Unavailable
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 
 MARK_INTERVAL = timedelta(minutes=1)
 _DELAY_SECONDS = 2.0

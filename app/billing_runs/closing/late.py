@@ -16,8 +16,8 @@ from app.billing_runs.closing.before_change import find_before_change_line
 from app.billing_runs.closing.lines import state_row
 from app.invoices.models import LATE
 from app.invoices.service import LineFacts
-from app.kit.arrays import encode_ids
 from app.kit.money import ZERO, plain
+from app.kit.postgres.arrays import encode_ids
 from app.statements import queries as statements
 
 _INSTANT = timedelta(microseconds=1)

@@ -16,8 +16,8 @@ from app.billing_runs.closing.lines import LineRater
 from app.billing_runs.closing.rests import Closing, write_differences
 from app.invoices import queries as invoices
 from app.invoices.service import LineFacts, write_lines
-from app.kit.arrays import encode_keys, encode_times
 from app.kit.periods import Period
+from app.kit.postgres.arrays import encode_keys, encode_times
 from app.metering.verification.close_mark import CloseMark, take_mark
 from app.statements import queries as statements
 from app.statements.queries import PeriodRow

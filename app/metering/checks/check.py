@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.kit.errors import Unavailable
 from app.kit.money import ZERO
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.metering.checks.price import estimate_cost
 from app.metering.checks.rows import CheckInput, CheckRow, load_rows
 from app.metering.recorder import UsageRecorder

@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from app.kit.money import ZERO, exponent, to_major
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.metering.checks.rows import CheckRow
 from app.rating import Charge, marginal_price, price
 from app.rating.schemas import parse_charge

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from app.kit.arrays import encode_plain
-from app.kit.hot_statement import HotStatement
 from app.kit.money import plain
-from app.kit.pool import HotPool
+from app.kit.postgres.arrays import encode_plain
+from app.kit.postgres.hot_statement import HotStatement
+from app.kit.postgres.pool import HotPool
 from app.metering.pg_arrays import encode_json, encode_texts
 
 _COLUMNS = """

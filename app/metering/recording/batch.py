@@ -11,8 +11,8 @@ from uuid import UUID
 
 import psycopg
 
-from app.kit.arrays import encode_plain
 from app.kit.errors import Unavailable
+from app.kit.postgres.arrays import encode_plain
 from app.metering.pg_arrays import NULL, encode_integers, encode_json, encode_labels, encode_texts
 from app.metering.recorder import CLIENT_MADE, ONE_BY_ONE, UNRESOLVED, UsageRecorder, sqlstate
 from app.metering.recording.fingerprint import BadContentError, canonicalise, derive_key, hash_content

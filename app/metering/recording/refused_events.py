@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.catalog.sql_views import METERS
 from app.kit.ids import new_id
 from app.kit.money import ZERO
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.metering.models import RefusedEvent, RefusedQuota, RefusedTally
 from app.metering.recording.fingerprint import MAX_DEPTH, is_nested_within
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.kit.arrays import encode_keys, encode_times
 from app.kit.periods import Period
+from app.kit.postgres.arrays import encode_keys, encode_times
 from app.subscriptions.close import PeriodKey
 
 UNSETTLED = "its counters to be settled"

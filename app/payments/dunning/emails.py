@@ -13,7 +13,8 @@ from app.catalog import queries as catalog
 from app.kit.money import exponent, to_major
 from app.notifications.service import notify
 from app.payments import queries
-from app.payments.models import BillingRecord, Dunning, StripeInvoice, StripeSubscription
+from app.payments.dunning.models import Dunning
+from app.payments.models import BillingRecord, StripeInvoice, StripeSubscription
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
 from app.web.filters import estimate, payment_method

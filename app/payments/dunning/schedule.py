@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from app.kit.ids import new_id
 from app.payments.dunning import emails
-from app.payments.models import Dunning, StripeSubscription
+from app.payments.dunning.models import Dunning
+from app.payments.models import StripeSubscription
 from app.subscriptions import payment_restriction, periods
 from app.web.runtime import runtime
 

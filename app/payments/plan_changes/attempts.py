@@ -14,8 +14,9 @@ from app.kit.actor import Actor
 from app.kit.errors import NotFound
 from app.kit.ids import new_id
 from app.payments import billing_records
-from app.payments.models import BillingRecord, PlanChangeAttempt, StripeSubscription
+from app.payments.models import BillingRecord, StripeSubscription
 from app.payments.plan_changes.make_quote import QuotedChange
+from app.payments.plan_changes.models import PlanChangeAttempt
 from app.subscriptions.changes.models import UNDONE
 from app.subscriptions.changes.planned import end_planned, find_planned
 

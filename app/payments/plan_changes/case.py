@@ -14,7 +14,8 @@ from app.catalog import queries as catalog
 from app.catalog.models import PlanVersion
 from app.kit.errors import Conflict, NotAllowed, NotFound
 from app.payments import queries
-from app.payments.models import BillingRecord, PlanChangeAttempt, StripeCustomer, StripeInvoice, StripeSubscription
+from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, StripeSubscription
+from app.payments.plan_changes.models import PlanChangeAttempt
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.changes.planned import find_planned, is_schedule_ours
 from app.subscriptions.changes.plans import build_plan_prices

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from app.payments import billing_records
 from app.payments.mirrors.sync_invoice import CONFIRM
-from app.payments.models import PlanChangeAttempt, StripeInvoice, StripeSubscription
+from app.payments.models import StripeInvoice, StripeSubscription
 from app.payments.plan_changes.attempts import get_plan_name
+from app.payments.plan_changes.models import PlanChangeAttempt
 
 
 @dataclass(frozen=True, slots=True)

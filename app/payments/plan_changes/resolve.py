@@ -16,9 +16,9 @@ from app.kit.errors import Conflict
 from app.payments.gateway import IN_FLIGHT
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
-from app.payments.models import PlanChangeAttempt
 from app.payments.plan_changes import attempts
 from app.payments.plan_changes.case import find_open_attempt
+from app.payments.plan_changes.models import PlanChangeAttempt
 from app.stripe_gateway import Gateway, subscriptions
 from app.stripe_gateway.errors import StripeAway
 from app.stripe_gateway.types import RemoteSubscription

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.payments import cursors
 from app.payments.reconciliation import compare_with_stripe
 from app.payments.reconciliation.changed import ChangedObjects, list_changed, list_unknown_customers

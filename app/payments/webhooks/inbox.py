@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from app.audit.service import write as audit
 from app.kit.actor import Actor
 from app.kit.errors import NotFound
-from app.kit.hot_statement import HotStatement
-from app.kit.pool import HotPool
+from app.kit.postgres.hot_statement import HotStatement
+from app.kit.postgres.pool import HotPool
 from app.kit.queue import defer
 from app.payments.webhooks import redaction
 from app.payments.webhooks.envelope import Envelope, clean_text, find_customer_id

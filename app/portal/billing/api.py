@@ -11,7 +11,7 @@ from app.payments import examples
 from app.payments.checkout.request import select_price
 from app.payments.plan_changes.offer import ChangeOffer, offer_change
 from app.payments.schemas import ChangeLine, ChangePreviewAnswer, PlanWanted, QuotedNext, Span
-from app.portal.billing.change import calculate_extra_owed
+from app.portal.billing.plan.change import calculate_extra_owed
 from app.statements.current_usage import get_current_usage
 from app.statements.offers import list_offers
 from app.subscriptions import queries as subscriptions

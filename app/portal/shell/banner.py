@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import Unavailable
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.payments.resume import PAUSED
 from app.statements.wording import format_deadline
 from app.subscriptions.states import LATE

@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.kit.arrays import encode_keys
 from app.kit.periods import Period, month_of
+from app.kit.postgres.arrays import encode_keys
 from app.subscriptions import queries
 from app.subscriptions.models import OrgTerm, TermsInForce
 from app.subscriptions.overrides.active import find_active

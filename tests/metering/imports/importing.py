@@ -10,7 +10,7 @@ from app.catalog import queries as catalog
 from app.catalog.apply import apply_catalog
 from app.catalog.schemas import read_catalog
 from app.kit.actor import SYSTEM
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.metering.imports import source_file
 from app.metering.imports.column_mapping import Spec
 from app.metering.imports.importer import import_file

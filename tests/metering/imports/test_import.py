@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 import pytest
 from flask import Flask
 
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.metering.cli import group
 from app.metering.imports.column_mapping import MappingError
 from app.metering.imports.source_file import FileError, inspect_file

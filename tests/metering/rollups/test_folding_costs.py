@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from app.kit.pool import HotPool
+from app.kit.postgres.pool import HotPool
 from app.metering.rollups.fold import fold_rollups
 from app.metering.verification import repair
 from tests.metering.books import Books

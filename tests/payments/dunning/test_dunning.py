@@ -14,7 +14,8 @@ from app.accounts.models import Org
 from app.kit.ids import new_id
 from app.payments import tasks
 from app.payments.dunning import emails, schedule
-from app.payments.models import BillingRecord, Dunning, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
+from app.payments.dunning.models import Dunning
+from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
 from app.subscriptions import queries
 from app.web.database import db
 from tests.factories import make_member, make_org, make_plan, unique

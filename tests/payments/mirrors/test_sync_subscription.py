@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import select, text
 
 from app.payments import queries
+from app.payments.dunning.models import Dunning
 from app.payments.errors import NotOurs
 from app.payments.gateway import get_gateway
 from app.payments.mirrors.sync_subscription import sync_subscription
-from app.payments.models import Dunning, StripeSubscription
+from app.payments.models import StripeSubscription
 from app.stripe_gateway import subscriptions as theirs
 from app.stripe_gateway.types import RemoteSubscription
 from app.subscriptions import queries as subscriptions

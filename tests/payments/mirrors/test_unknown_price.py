@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from app.payments import queries
 from app.payments.billing_summary import build_subscription_answer
-from app.payments.models import Dunning
+from app.payments.dunning.models import Dunning
 from app.payments.webhooks.models import InboxEvent
 from app.subscriptions import queries as subscriptions
 from tests.pages import text_of

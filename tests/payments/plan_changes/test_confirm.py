@@ -20,10 +20,11 @@ from app.ops.doctor_payments import check_changes
 from app.payments.cli import background_gateway
 from app.payments.errors import ChangeNotNow, QuoteExpired
 from app.payments.gateway import get_gateway
-from app.payments.models import BillingRecord, PlanChangeAttempt
+from app.payments.models import BillingRecord
 from app.payments.plan_changes.case import load_case
 from app.payments.plan_changes.confirm import confirm_change
 from app.payments.plan_changes.make_quote import QuotedChange, make_quote
+from app.payments.plan_changes.models import PlanChangeAttempt
 from app.payments.plan_changes.outcome import ChangeResult
 from app.payments.plan_changes.quote import sign_quote
 from app.payments.price_push.price_selection import list_paid_prices

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from app.kit.connections import connect
+from app.kit.postgres.connections import connect
 
 _LIMIT = timedelta(seconds=5)
 # A member of the owner's role can act as the owner.

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from app.stripe_gateway.client.transport import Limits
 from app.stripe_gateway.errors import StripeAway
-from app.stripe_gateway.transport import Limits
 
 CONNECT, READ = 0.2, 0.8  # shares of a page's budget: of the usual five seconds, one to connect, four to read
 PATIENT = Limits(connect=3.05, read=20.0)

@@ -12,7 +12,7 @@ from app.kit.ids import parse_id
 from app.payments.plan_changes.plan_ahead import plan_ahead, undo_planned
 from app.portal.billing.blueprint import billing, render_failure
 from app.portal.billing.overview_pages import render_page
-from app.portal.billing.plan_pages import upgrade_page
+from app.portal.billing.plan.plan_pages import upgrade_page
 from app.portal.shell.people import get_org_id
 from app.statements.wording import format_day
 from app.web.pages import flash_message, redirect_to

@@ -14,10 +14,10 @@ from weakref import WeakSet
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from app.kit.connections import TCP, CallWatch, LimitedConnection, server_limit, set_limit
 from app.kit.errors import Unavailable
-from app.kit.hot_statement import HotStatement
-from app.kit.lost_answers import AWAY, explain
+from app.kit.postgres.connections import TCP, CallWatch, LimitedConnection, server_limit, set_limit
+from app.kit.postgres.hot_statement import HotStatement
+from app.kit.postgres.lost_answers import AWAY, explain
 
 T = TypeVar("T")
 

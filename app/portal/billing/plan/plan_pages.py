@@ -23,10 +23,10 @@ from app.portal.billing.blueprint import (
     redirect_to_stripe,
     render_failure,
 )
-from app.portal.billing.cancellation import build_cancel_view
-from app.portal.billing.change import calculate_extra_owed, describe_result
+from app.portal.billing.plan.cancellation import build_cancel_view
+from app.portal.billing.plan.change import calculate_extra_owed, describe_result
+from app.portal.billing.plan.upgrade import PricedChange, build_upgrade_view, find_kind
 from app.portal.billing.status import get_billing_status
-from app.portal.billing.upgrade import PricedChange, build_upgrade_view, find_kind
 from app.portal.shell.agreed import describe_overrides
 from app.portal.shell.people import get_org_id
 from app.portal.shell.plan_detail import build_plan_detail_view

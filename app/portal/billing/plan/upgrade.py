@@ -8,10 +8,10 @@ from datetime import datetime
 
 from app.payments.plan_changes.offer import ChangeOffer
 from app.portal.billing import words
-from app.portal.billing.change import SAME_PLAN, USAGE_CONTINUES, ChangeForm, build_change_form
-from app.portal.billing.change_obstacles import ChangeSubject, build_change_obstacle, build_unpriced
+from app.portal.billing.plan.change import SAME_PLAN, USAGE_CONTINUES, ChangeForm, build_change_form
+from app.portal.billing.plan.change_obstacles import ChangeSubject, build_change_obstacle, build_unpriced
+from app.portal.billing.plan.upgrade_obstacles import ObstacleContext, build_obstacle
 from app.portal.billing.status import BillingStatus, OpenCheckout
-from app.portal.billing.upgrade_obstacles import ObstacleContext, build_obstacle
 from app.portal.shell.agreed import AgreedTerm, list_lost
 from app.portal.shell.links import Link, purchase_url
 from app.portal.shell.page_parts import Notice, Section, build_trouble_notice

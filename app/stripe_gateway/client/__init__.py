@@ -1,0 +1,1 @@
+"""How calls reach Stripe: time limits, turns, the circuit breaker and errors. Knows no object of Stripe."""
