@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,8 +13,17 @@ import pytest
 
 from sandbox.postgres import server as postgres
 from tests.metering.conftest import world
+from tests.races import closer
 
 __all__ = ["world"]
+
+
+@pytest.fixture(scope="module")
+def forks() -> ForkServerContext:
+    """Clean processes, forked from one that has imported the app: each closes periods until it is killed."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([closer.__name__])
+    return context
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
-from multiprocessing import get_context
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from random import Random
@@ -19,7 +18,6 @@ from app.kit.clock import Clocks
 from app.metering.partitions import ensure_partitions
 from app.payments.cli import background_gateway
 from tests.billing_runs.test_close import to_the_end
-from tests.races import closer
 from tests.races.billed import beside, billed, bills, buys, nothing_is_left, renewals, untouched
 from tests.races.killer import Killer
 from tests.scenario import Scenario
@@ -38,14 +36,6 @@ def app(server: Path, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]
     with own_database(server, "killed") as url, app_on(url, clocks, **settings) as made:
         furnish(made, clocks.business.now())
         yield made
-
-
-@pytest.fixture(scope="module")
-def forks() -> ForkServerContext:
-    """Clean processes, forked from one that has imported the app."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload([closer.__name__])
-    return context
 
 
 @pytest.mark.timeout(1200)

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from multiprocessing import get_context
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from random import Random
@@ -23,7 +22,6 @@ from app.payments.cli import background_gateway
 from sandbox.standin.http.app import Exchange
 from tests.billing_runs.test_close import GRACE, to_the_end
 from tests.billing_runs.test_other_hands import pause, resume
-from tests.races import closer
 from tests.races.billed import (
     beside,
     billed,
@@ -53,14 +51,6 @@ def app(server: Path, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]
     with own_database(server, "unissued") as url, app_on(url, clocks, **settings) as made:
         furnish(made, clocks.business.now())
         yield made
-
-
-@pytest.fixture(scope="module")
-def forks() -> ForkServerContext:
-    """Clean processes, forked from one that has imported the app."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload([closer.__name__])
-    return context
 
 
 @dataclass

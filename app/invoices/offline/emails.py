@@ -41,11 +41,7 @@ def queue_payment(
     session: Session, issued: IssuedInvoice, record_id: UUID, *, amount: int, day: date, now: datetime
 ) -> None:
     """Queue the confirmation of a payment that staff recorded."""
-    facts = _build_facts(issued) | {
-        "amount": format_amount(amount, issued.currency),
-        "paid_on": format_day(day),
-        "left": format_amount(issued.remaining, issued.currency) if issued.state == OPEN else None,
-    }
+    facts = _build_payment_facts(issued, amount, day)
     notify(session, issued.org_id, "invoice_payment", facts, key=str(record_id), now=now, copies=True)
 
 
@@ -53,11 +49,7 @@ def queue_reversal(
     session: Session, issued: IssuedInvoice, record_id: UUID, *, amount: int, day: date, now: datetime
 ) -> None:
     """Queue the notice that a payment was recorded by mistake, and of what is due."""
-    facts = _build_facts(issued) | {
-        "amount": format_amount(amount, issued.currency),
-        "paid_on": format_day(day),
-        "left": format_amount(issued.remaining, issued.currency) if issued.state == OPEN else None,
-    }
+    facts = _build_payment_facts(issued, amount, day)
     notify(session, issued.org_id, "invoice_payment_reversed", facts, key=str(record_id), now=now, copies=True)
 
 
@@ -66,6 +58,15 @@ def queue_void(session: Session, issued: IssuedInvoice, now: datetime) -> None:
     notify(
         session, issued.org_id, "invoice_void", _build_facts(issued), key=str(issued.invoice_id), now=now, copies=True
     )
+
+
+def _build_payment_facts(issued: IssuedInvoice, amount: int, day: date) -> dict[str, Any]:
+    """A payment, and what is due once it has been recorded or reversed."""
+    return _build_facts(issued) | {
+        "amount": format_amount(amount, issued.currency),
+        "paid_on": format_day(day),
+        "left": format_amount(issued.remaining, issued.currency) if issued.state == OPEN else None,
+    }
 
 
 def _build_facts(issued: IssuedInvoice) -> dict[str, Any]:
