@@ -113,10 +113,10 @@ def verify(org_id: UUID | None, at: datetime | None) -> None:
 
 
 def _echo_open_ends(ends: OpenEnds) -> None:
-    """What is open, as staff's page lists it; what fails goes to the standard error."""
+    """What is open, as staff's page lists it; what could not be issued goes to the standard error."""
     for row in ends.failing_notes:
         amount = format_amount(row.amount, row.currency)
-        click.echo(f"failed  credit note {row.id}  {row.name}  {amount} on {row.invoice}  {row.error}", err=True)
+        click.echo(f"not issued  credit note {row.id}  {row.name}  {amount} on {row.invoice}  {row.error}", err=True)
     for row in ends.left_over:
         amount = format_amount(row.amount, row.currency)
         click.echo(f"left over  {row.name}  {amount}  the organisation pays in {row.running_currency} now")

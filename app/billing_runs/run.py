@@ -140,7 +140,7 @@ def _open_in_lane() -> Door:
 
 def _rate_alone(report: RunReport, key: PeriodKey, now: datetime) -> None:
     with transaction() as session:
-        done = rate_periods(session, [key], now)
+        done = rate_periods(session, [key], now, wait=True)
     report.rated += done.closed
     report.waiting.update(done.waiting)
 

@@ -55,8 +55,8 @@ def show_subscription() -> SubscriptionAnswer:
     summary="Start or change a paid plan",
     description="Returns 202 with the address of a Stripe payment page. Repeating the call returns the same page;"
     " choosing another plan expires it. Returns 200 if the organisation already has the plan, and undoes a planned"
-    " cancellation. Who pays for another plan sends the `quote` of `POST /subscription/preview`. The change is made and"
-    " charged at once (200), or waits for the cardholder's bank (202). A declined card is 402, with the invoice's"
+    " cancellation. If you already pay for a plan, send the `quote` of `POST /subscription/preview`. The change is made"
+    " and charged at once (200), or waits for the cardholder's bank (202). A declined card is 402, with the invoice's"
     " `pay_url`: paid there within 23 hours, the change is made, else it is dropped. If the amount differs, 409"
     " `quote_expired` carries a new `quote` and its `amount_due`. Repeating a quote charges nothing more."
     " A change that waits for the end of the paid period needs no quote: it is planned (200, `takes_effect_at`), and"

@@ -92,7 +92,8 @@ class PlanWanted(msgspec.Struct, forbid_unknown_fields=True):
 class PlanChosen(PlanWanted, forbid_unknown_fields=True):
     """A plan to start, by key: its newest published version, at one of its prices.
 
-    Who pays for another plan sends the `quote` of `POST /subscription/preview`: what it says is charged, nothing else.
+    If you already pay for a plan, send the `quote` of `POST /subscription/preview`: what it says is charged, nothing
+    else.
     """
 
     quote: SignedText | None = None

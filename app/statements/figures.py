@@ -191,9 +191,17 @@ def _percent(used: Decimal, limit: Decimal | None) -> int | None:
 
 def rate_usage(terms: UsageTerms, use: MeterUse) -> Rated | None:
     """Rate a period's usage, less the allowance, by the charge in force; None if nothing is owed."""
-    if terms.charge is None:
-        return None
-    return price(terms.charge, use.used, terms.allowance, minimum_portion=terms.minimum_portion)
+    return rate_quantity(terms.charge, use.used, terms.allowance, terms.minimum_portion)
+
+
+def rate_quantity(
+    charge: Charge | None, used: Decimal, allowance: Decimal | None, minimum_portion: Fraction
+) -> Rated | None:
+    """Price a period's usage: what pages, API, close and proof all come to. None: nothing is charged.
+
+    `minimum_portion` is the part of a month that a minimum is owed for.
+    """
+    return None if charge is None else price(charge, used, allowance, minimum_portion=minimum_portion)
 
 
 def _next_unit(terms: UsageTerms, use: MeterUse) -> Decimal:

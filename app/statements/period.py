@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Row
 
 from app.kit.periods import Period, share_of_month
-from app.rating import Charge, Rated, price
+from app.rating import Charge, Rated
 from app.rating.bounds import WHOLE
 from app.rating.schemas import parse_charge
+from app.statements.figures import rate_quantity
 from app.statements.queries import PeriodRow
 
 
@@ -31,7 +32,7 @@ def rate_by(charge: Charge | None, row: PeriodRow | Row[Any], used: Decimal) -> 
         return None
     bounded = charge.bounds.minimum is not None
     portion = share_of_month(Period(row.starts_at, row.ends_at), row.time_zone) if bounded else WHOLE
-    return price(charge, used, row.allowance, minimum_portion=portion)
+    return rate_quantity(charge, used, row.allowance, portion)
 
 
 def parse_row_charge(row: Row[Any]) -> Charge | None:

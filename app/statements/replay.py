@@ -28,7 +28,8 @@ class Replay:
 
     `now` is what the running period needs: what is used already, or its forecast if that is more. No plan that refuses
     it is recommended. `owed` is what this usage costs on the plan in force, in minor units, with all that was agreed:
-    the running period's own figure. None: not known, or imports, which nobody owes, are part of it.
+    the running period's own figure. None: not known in the
+    currency that is looked at, or imports, which nobody owes, are part of it.
     """
 
     words: str

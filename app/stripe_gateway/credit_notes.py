@@ -139,20 +139,16 @@ def issue(gw: Gateway, note: NoteDraft, *, key: str) -> RemoteNote:
 def _parse_line(raw: Raw) -> FinalLine:
     parent = reading.inner_or_none(raw, "parent")
     item = reading.inner_or_none(parent, "invoice_item_details") if parent is not None else None
-    added = [each for each in reading.objects(raw, "taxes") if each.get("tax_behavior") == "exclusive"]
-    currency = reading.currency(raw)
     return FinalLine(
         id=reading.text(raw, "id"),
         item_id=reading.object_id(item, "invoice_item") if item is not None else None,
         amount=reading.amount(raw, "amount"),
-        tax=reading.from_stripe(sum(reading.whole(each, "amount") for each in added), currency),
+        tax=reading.added_tax(raw, "taxes"),
     )
 
 
 def _parse_note(raw: Raw) -> RemoteNote:
-    invoice_id = reading.object_id(reading.ensure_kind(raw, "credit_note"), "invoice")
-    if invoice_id is None:
-        raise reading.misread("a credit note without an invoice")
+    invoice_id = reading.linked_id(reading.ensure_kind(raw, "credit_note"), "invoice")
     return RemoteNote(
         id=reading.text(raw, "id"),
         own_id=reading.uuid_or_none(reading.inner_or_none(raw, "metadata"), NOTE),

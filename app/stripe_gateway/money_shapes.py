@@ -24,9 +24,7 @@ OWN_INVOICE = "tollkeeper_invoice"
 
 def parse_invoice(raw: Raw) -> RemoteInvoice:
     """Parse an invoice with `payments` expanded. Since basil its subscription is under `parent`, its payments apart."""
-    customer_id = reading.object_id(reading.ensure_kind(raw, "invoice"), "customer")
-    if customer_id is None:
-        raise reading.misread("an invoice without a customer")
+    customer_id = reading.linked_id(reading.ensure_kind(raw, "invoice"), "customer")
     times = reading.inner(raw, "status_transitions")
     parent = _find_subscription_details(raw)
     period = _find_period(raw)
@@ -134,9 +132,7 @@ def parse_refund(raw: Raw) -> Refund:
 
 def parse_balance_movement(raw: Raw) -> BalanceMovement:
     """Parse a transaction on a customer's balance; raises `StripeMisread`."""
-    customer_id = reading.object_id(reading.ensure_kind(raw, "customer_balance_transaction"), "customer")
-    if customer_id is None:
-        raise reading.misread("a balance transaction without a customer")
+    customer_id = reading.linked_id(reading.ensure_kind(raw, "customer_balance_transaction"), "customer")
     return BalanceMovement(
         id=reading.text(raw, "id"),
         customer_id=customer_id,

@@ -87,7 +87,7 @@ def _parse_preview(raw: Raw) -> ChangePreview:
         lines=_parse_lines(raw),
         currency=code,
         discount=_sum(raw, "total_discount_amounts", code),
-        tax=_sum(raw, "total_taxes", code),
+        tax=reading.added_tax(raw, "total_taxes"),
         total=reading.amount(raw, "total"),
         starting_balance=reading.amount(raw, "starting_balance"),
         amount_due=reading.amount(raw, "amount_due"),

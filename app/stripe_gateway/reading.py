@@ -136,6 +136,20 @@ def object_id(raw: Raw, name: str) -> str | None:
     return text(value, "id") if isinstance(value, dict) else text_or_none(raw, name)
 
 
+def added_tax(raw: Raw, name: str) -> int:
+    """Read the taxes of a list that are added to the amounts, in minor units: inclusive ones are part of them."""
+    added = (each for each in objects(raw, name) if each.get("tax_behavior") == "exclusive")
+    return from_stripe(sum(whole(each, "amount") for each in added), currency(raw))
+
+
+def linked_id(raw: Raw, name: str) -> str:
+    """Read the id of another object, which must be there."""
+    value = object_id(raw, name)
+    if value is None:
+        raise misread(f"{name} is null")
+    return value
+
+
 def uuid_or_none(metadata: Raw | None, name: str) -> UUID | None:
     """Read an id that we wrote into metadata; None if it is missing or no longer an id, as people can edit it."""
     try:

@@ -73,9 +73,7 @@ def parse_tax_id(raw: Raw) -> TaxId:
 
 def parse_price(raw: Raw) -> RemotePrice:
     """Parse a recurring price with a fixed amount."""
-    product_id = reading.object_id(reading.ensure_kind(raw, "price"), "product")
-    if product_id is None:
-        raise reading.misread("product is null")
+    product_id = reading.linked_id(reading.ensure_kind(raw, "price"), "product")
     return RemotePrice(
         id=reading.text(raw, "id"),
         product_id=product_id,
@@ -107,9 +105,9 @@ def parse_checkout_session(raw: Raw) -> CheckoutSession:
 def parse_subscription(raw: Raw) -> RemoteSubscription:
     """Parse a subscription with its card and its discounts' coupons expanded. Since basil the item has the period."""
     items = reading.items(reading.inner(reading.ensure_kind(raw, "subscription"), "items"))
-    customer_id = reading.object_id(raw, "customer")
-    if not items or customer_id is None:
-        raise reading.misread("a subscription without an item or a customer")
+    customer_id = reading.linked_id(raw, "customer")
+    if not items:
+        raise reading.misread("a subscription without an item")
     metadata, period_end = reading.inner(raw, "metadata"), reading.moment(items[0], "current_period_end")
     cancels_with_period = reading.flag(raw, "cancel_at_period_end")
     paused = reading.inner_or_none(raw, "pause_collection")

@@ -135,7 +135,7 @@ CREATE TABLE superseded_terms (
         REFERENCES usage_periods (org_id, starts_at) ON DELETE CASCADE
 );
 
--- Exceptions for one org. `ended_at` is when it was taken back, replaced, or lost with its plan.
+-- Changes of plan for the end of a billing period.
 CREATE TABLE planned_changes (
     id uuid CONSTRAINT pk_planned_changes PRIMARY KEY,
     org_id uuid NOT NULL CONSTRAINT fk_planned_changes_org_id_orgs REFERENCES orgs (id),
@@ -177,6 +177,7 @@ CREATE INDEX ix_overage_consents_org_id_started_at ON overage_consents (org_id, 
 -- serves: the consent in force; and lets an org have one
 CREATE UNIQUE INDEX uq_overage_consents_open ON overage_consents (org_id) WHERE ended_at IS NULL;
 
+-- Exceptions for one org. `ended_at` is when it was taken back, replaced, or lost with its plan.
 CREATE TABLE overrides (
     id uuid CONSTRAINT pk_overrides PRIMARY KEY,
     org_id uuid NOT NULL CONSTRAINT fk_overrides_org_id_orgs REFERENCES orgs (id),

@@ -210,10 +210,12 @@ CREATE TRIGGER invoice_lines_move BEFORE UPDATE OF invoice_id ON invoice_lines F
     WHEN (OLD.invoice_id IS DISTINCT FROM NEW.invoice_id) EXECUTE FUNCTION invoice_line_moves();
 CREATE TRIGGER invoice_lines_stay BEFORE UPDATE ON invoice_lines FOR EACH ROW
     WHEN ((OLD.id, OLD.org_id, OLD.kind, OLD.meter_id, OLD.period_start, OLD.period_end, OLD.quantity, OLD.imported,
-           OLD.events, OLD.currency, OLD.exact_amount, OLD.amount, OLD.reason, OLD.terms, OLD.breakdown, OLD.seen)
+           OLD.events, OLD.currency, OLD.exact_amount, OLD.amount, OLD.reason, OLD.terms, OLD.breakdown, OLD.seen,
+           OLD.plan_version_id, OLD.written_at)
           IS DISTINCT FROM
           (NEW.id, NEW.org_id, NEW.kind, NEW.meter_id, NEW.period_start, NEW.period_end, NEW.quantity, NEW.imported,
-           NEW.events, NEW.currency, NEW.exact_amount, NEW.amount, NEW.reason, NEW.terms, NEW.breakdown, NEW.seen))
+           NEW.events, NEW.currency, NEW.exact_amount, NEW.amount, NEW.reason, NEW.terms, NEW.breakdown, NEW.seen,
+           NEW.plan_version_id, NEW.written_at))
     EXECUTE FUNCTION invoice_line_is_final();
 CREATE TRIGGER invoice_lines_kept BEFORE DELETE ON invoice_lines FOR EACH ROW
     EXECUTE FUNCTION invoice_line_is_final();

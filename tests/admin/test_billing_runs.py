@@ -78,7 +78,7 @@ def test_credit_notes_that_fail_are_named_by_page_api_and_command(scenario: Scen
     assert (told["org_id"], told["amount"], told["currency"], told["error"]) == (str(org.id), 300, "USD", ERROR)
     for command in (["report"], ["close", "--org", str(org.id)]):
         said = scenario.app.test_cli_runner().invoke(group, command).output
-        assert f"failed  credit note {note.id}  {name}  $3.00" in said
+        assert f"not issued  credit note {note.id}  {name}  $3.00" in said
     said = scenario.app.test_cli_runner().invoke(group, ["report"]).output
     assert f"waits  {get_org(scenario.session, other.id).name}  $0.20" in said
 

@@ -82,7 +82,8 @@ def renewals(scenario: Scenario, org: Org) -> list[dict[str, Any]]:
 def lines(scenario: Scenario, org: Org) -> list[InvoiceLine]:
     scenario.session.rollback()
     query = select(InvoiceLine).where(InvoiceLine.org_id == org.id)
-    return list(scenario.session.scalars(query.order_by(InvoiceLine.period_start, InvoiceLine.meter_id)))
+    order = (InvoiceLine.period_start, InvoiceLine.meter_id, InvoiceLine.written_at, InvoiceLine.id)
+    return list(scenario.session.scalars(query.order_by(*order)))
 
 
 def invoices(scenario: Scenario, org: Org) -> list[Invoice]:

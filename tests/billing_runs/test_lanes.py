@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import sleep
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -18,6 +20,8 @@ from tests.billing_runs.test_racing_runs import ended
 from tests.scenario import Org, Scenario
 
 MONTHS = 3
+LOCKED = 1.5
+"""Seconds: less than a transaction waits for a lock."""
 
 
 def let_events_settle(scenario: Scenario) -> None:
@@ -88,11 +92,17 @@ def test_a_batch_that_fails_leaves_its_periods_open_and_stops_no_other(scenario:
     assert bool(done.closed) == (lanes > 1)
 
 
-def test_an_org_that_is_busy_is_left_out(scenario: Scenario) -> None:
-    orgs = some_orgs(scenario)
-    keys, busy = due(scenario, *orgs), orgs[0].id
+@pytest.mark.parametrize("most", [None, 1], ids=["beside others", "alone in its batch"])
+def test_an_org_that_is_busy_is_left_out(scenario: Scenario, most: int | None) -> None:
+    """A lane waits for nobody, whether it has many periods or one."""
+    orgs = some_orgs(scenario)[:most]
+    busy = orgs[0].id
+    keys = due(scenario, *orgs)[: most and 1]
     with Session(scenario.session.get_bind()) as other:
         other.execute(text("SELECT pg_advisory_xact_lock(usage_lock(:org))"), {"org": busy})
+        began = time.monotonic()
         done = rate_together(doors(scenario), keys, scenario.clock.now())
+        assert most is None or time.monotonic() - began < LOCKED
     assert {key.org_id for key in done.closed} == {org.id for org in orgs} - {busy}
     assert {key.org_id for key in due(scenario, *orgs)} == {busy}
+    assert done.waiting == {}

@@ -201,6 +201,13 @@ def pays(sql: Sql, org: UUID, key: UUID, amount: int, at: int, recorded: int, **
     sql.insert("billing_records", **{**given, **more})
 
 
+@pytest.mark.parametrize("view", ["payments_account", "invoices_account"])
+def test_the_account_of_an_org_reads_that_orgs_rows(sql: Sql, view: str) -> None:
+    """No part of it is worked out for all organisations first."""
+    plan = "\n".join(row for (row,) in sql.rows(f"EXPLAIN SELECT * FROM {view} WHERE org_id = %s", sql.org()))
+    assert "CTE" not in plan, plan
+
+
 def test_payments_account_offline_keeps_a_payment_by_mistake_and_takes_it_back_when_it_was_reversed(sql: Sql) -> None:
     org = sql.org()
     key = issued(sql, org, 100, paid=40)

@@ -207,3 +207,16 @@ def test_the_plans_page_and_the_limits_speak_of_the_version_that_one_is_on(scena
     page = org.page(f"/plans/{made.key}")
     assert "You are on this plan" in page
     assert org.reads("/usage/current")["usage_cost"] == 5
+
+
+def test_a_cost_in_one_currency_is_not_added_to_a_price_in_another(scenario: Scenario) -> None:
+    """100 calls above Pro at half a cent come to 50 cents in dollars; in euros they cost what the plan says there."""
+    org = scenario.org().on("pro").agrees("overage_price:api_calls", "0.005").uses(50_100, at=AT)
+
+    def replayed(currency: str) -> str:
+        replay = org.page(f"/plans?currency={currency}").partition("What your usage in this period so far")[2]
+        return plain_text(next(row for row in replay.split("</tr>") if ">Pro<" in row))
+
+    assert "$49.50 " in replayed("USD")
+    assert "€" in replayed("EUR")
+    assert ".50 " not in replayed("EUR")

@@ -41,14 +41,14 @@ class RatedPeriods:
     waiting: Mapping[PeriodKey, str]
 
 
-def rate_periods(session: Session, keys: Sequence[PeriodKey], now: datetime) -> RatedPeriods:
+def rate_periods(session: Session, keys: Sequence[PeriodKey], now: datetime, *, wait: bool) -> RatedPeriods:
     """Close usage periods: write their lines, and let neither their ends nor their terms change again.
 
-    What is closed already, or gone, is in neither part of the answer; nor is one of several whose org's usage is locked
-    at the moment. A period waits for a transaction that may still hold some of its events, and for counters that a
-    moved boundary left unsettled.
+    What is closed already, or gone, is in neither part of the answer; nor, without `wait`, is one whose org's usage is
+    locked at the moment. A period waits for a transaction that may still hold some of its events, and for counters
+    that a moved boundary left unsettled.
     """
-    spans = prepare_closes(session, keys, now, wait=len(keys) == 1)
+    spans = prepare_closes(session, keys, now, wait=wait)
     if not spans:
         return RatedPeriods([], {})
     mark = take_mark(session, spans)

@@ -17,7 +17,7 @@ from app.payments.gateway import get_gateway
 from app.payments.locks import org_turn
 from app.payments.plan_changes import attempts
 from app.payments.plan_changes.case import ChangeCase, load_case
-from app.payments.plan_changes.make_quote import QuotedChange, make_quote
+from app.payments.plan_changes.make_quote import NOT_SOLD, QuotedChange, make_quote
 from app.payments.plan_changes.outcome import ChangeResult, describe_result
 from app.payments.plan_changes.plan_ahead import release_planned
 from app.payments.plan_changes.quote import PlanQuote, read_quote
@@ -33,7 +33,6 @@ _ENDED = "The quote has expired. Nothing was charged. Look at the new amount and
 _ANOTHER = "The amount has changed since this quote. Nothing was charged. Look at the new amount and confirm it."
 _NOT_NOW = "This change can no longer take effect at once. Nothing was charged."
 _FAILED = "Our payment provider had a problem. Nothing was charged and your plan is as before. Please try again."
-_NOT_SOLD = "This plan cannot be purchased at the moment. Nothing was charged. Please contact us."
 
 
 def confirm_change(org_id: UUID, signed: str, *, actor: Actor, now: datetime) -> ChangeResult:
@@ -125,7 +124,7 @@ def _change(gw: Gateway, quote: PlanQuote, now: datetime) -> None:
         raise
     except (StripeMisused, StripeMissing) as misused:
         _drop(quote, misused, now)
-        raise Unavailable(_NOT_SOLD) from misused
+        raise Unavailable(NOT_SOLD) from misused
     except StripeAway as away:
         _find_out(gw, quote, away, now)
     else:

@@ -31,7 +31,7 @@ from app.web.database import session as reading
 _MONTHS = {"month": MONTH, "year": YEAR}
 NOT_SOLD = "This plan cannot be purchased at the moment. Nothing was charged. Please contact us."
 _CHANGED = "Your subscription has just changed. Nothing was charged. Try again in a minute."
-_RENEWING = "Your plan is renewing at this moment. Nothing was charged. Try again in a few minutes."
+RENEWING = "Your plan is renewing at this moment. Nothing was charged. Try again in a few minutes."
 log = structlog.get_logger()
 
 
@@ -67,7 +67,7 @@ def make_quote(gw: Gateway, case: ChangeCase, now: datetime, *, at: datetime | N
     remote = _retrieve(gw, case)
     at = (at or now).replace(microsecond=0)
     if not remote.period_start <= at < remote.period_end or now >= remote.period_end:
-        raise Conflict(_RENEWING)
+        raise Conflict(RENEWING)
     swap = ItemSwap(remote.id, remote.item_id, case.wanted.price_id, at, restarts=_restarts(case, remote))
     try:
         preview, after = plan_changes.preview_change(gw, swap), plan_changes.preview_after(gw, swap)

@@ -20,8 +20,8 @@ from app.payments.errors import ChangeNotNow
 from app.payments.gateway import get_gateway
 from app.payments.locks import org_turn
 from app.payments.models import StripeSubscription
-from app.payments.plan_changes.case import load_case
-from app.payments.plan_changes.make_quote import NOT_SOLD
+from app.payments.plan_changes.case import ChangeCase, load_case
+from app.payments.plan_changes.make_quote import NOT_SOLD, RENEWING, make_quote
 from app.payments.plan_changes.resolve import sync_change
 from app.stripe_gateway import Gateway, schedules, subscriptions
 from app.stripe_gateway.types import RemoteSubscription
@@ -32,13 +32,17 @@ from app.subscriptions.changes.planned import (
     find_planned,
     list_ended_refs,
     list_unsent,
+    move_planned,
     note_schedule,
     plan_change,
 )
-from app.web.database import transaction
+from app.subscriptions.changes.timing import settle_timing
+from app.web.database import mark_sent, transaction
 
 _MANAGED = "Your subscription is managed by a schedule that was made by hand. Nothing was changed. Please contact us."
 _NOT_THEN = "This change does not wait for the end of the paid period. Nothing was changed."
+_FIRST = "This change cannot be planned yet. Nothing was changed. The plan's page says what comes first."
+_UNDO_FIRST = "Another change is planned. Undo that first. Nothing was changed."
 
 
 def plan_ahead(
@@ -53,12 +57,19 @@ def plan_ahead(
     gw = get_gateway()
     with org_turn(gw, org_id):
         with transaction() as session:
+            known = _find_same(session, org_id, plan_key, interval)
+            case = load_case(session, org_id, plan_key, interval, now) if known is None else None
+        if case is not None:
+            _ensure_later(gw, case, interval, now)
+        mark_sent(sent=False)  # roles are read again, right before the row is written
+        with transaction() as session:
             planned = _find_same(session, org_id, plan_key, interval)
             if planned is None:
                 planned = _record(session, org_id, plan_key, interval, version_id, actor=actor, now=now)
-            effective_at = planned.effective_at
         ensure_schedule(gw, org_id, now)
-    return effective_at
+        with transaction() as session:
+            moved = find_planned(session, org_id)
+            return moved.effective_at if moved is not None else now
 
 
 def undo_planned(org_id: UUID, *, actor: Actor, now: datetime) -> bool:
@@ -93,14 +104,11 @@ def ensure_schedule(gw: Gateway, org_id: UUID, now: datetime) -> None:
     with transaction() as session:
         planned, mirror = find_planned(session, org_id), queries.find_open_subscription(session, org_id)
         left = planned is None and mirror is not None and mirror.schedule_id is not None
-        if not left and (planned is None or mirror is None or planned.schedule_ref is not None):
-            return
     if left:
         release_planned(gw, org_id, actor=SYSTEM, now=now)
         return
     with transaction() as session:
-        planned, mirror = find_planned(session, org_id), queries.find_open_subscription(session, org_id)
-        if planned is None or mirror is None:
+        if planned is None or mirror is None or planned.schedule_ref is not None:
             return
         price = queries.find_version_price(session, planned.plan_version_id, planned.interval, planned.currency)
         current = ours.get_subscription(session, org_id, planned.subscription_id)
@@ -109,9 +117,13 @@ def ensure_schedule(gw: Gateway, org_id: UUID, now: datetime) -> None:
     if price_id is None:
         raise Unavailable(NOT_SOLD)
     remote = subscriptions.retrieve(gw, stripe_id)
+    with transaction() as session:
+        planned = find_planned(session, org_id)
+        if planned is not None:  # while Stripe was away, the period that it was planned in may have ended
+            move_planned(session, planned, remote.period_end, now)
     schedule = _ensure_created(gw, remote, planned_id)
     if not schedule.planned:
-        schedules.plan_price(gw, schedule.id, price_id, restarts=restarts, key=f"phases-{planned_id}")
+        schedules.plan_price(gw, schedule.id, price_id, restarts=restarts, key=f"phases-{schedule.id}")
     remote = subscriptions.retrieve(gw, stripe_id)
     with transaction() as session:
         planned = find_planned(session, org_id)
@@ -144,11 +156,29 @@ def list_unmirrored(session: Session, now: datetime, quiet: timedelta) -> list[t
 
 def _ensure_created(gw: Gateway, remote: RemoteSubscription, planned_id: UUID) -> schedules.RemoteSchedule:
     if remote.schedule_id is None:
-        return schedules.create(gw, remote.id, planned_id, key=f"schedule-{planned_id}")
+        # Of another period another key: a schedule that ended with its period must not be replayed.
+        key = f"schedule-{planned_id}-{int(remote.period_end.timestamp())}"
+        return schedules.create(gw, remote.id, planned_id, key=key)
     schedule = schedules.retrieve(gw, remote.schedule_id)
     if schedule.own_id != planned_id:
         raise Conflict(_MANAGED)
     return schedule
+
+
+def _ensure_later(gw: Gateway, case: ChangeCase, interval: str, now: datetime) -> None:
+    """Raise `ChangeNotNow` unless a change waits for the period's end; where it may be at once, its price decides."""
+    _refuse_first(case)
+    decision = case.decision
+    if decision.timing == "at_once":
+        decision = settle_timing(decision, make_quote(gw, case, now).quote.total)
+    if decision.timing != "at_period_end" and not is_later(decision.timing, interval):
+        raise ChangeNotNow(_NOT_THEN, reason=decision.reason)
+
+
+def _refuse_first(case: ChangeCase) -> None:
+    decision = case.decision
+    if decision.timing in {"first", "refused"}:
+        raise ChangeNotNow(_UNDO_FIRST if decision.reason == "planned" else _FIRST, reason=decision.reason)
 
 
 def _find_same(session: Session, org_id: UUID, plan_key: str, interval: str) -> PlannedChange | None:
@@ -171,8 +201,7 @@ def _record(
     now: datetime,
 ) -> PlannedChange:
     case = load_case(session, org_id, plan_key, interval, now)
-    if case.decision.timing != "at_period_end" and not is_later(case.decision.timing, interval):
-        raise ChangeNotNow(_NOT_THEN, reason=case.decision.reason)
+    _refuse_first(case)
     if version_id is not None and version_id != case.wanted.version_id:
         raise Conflict("The plan has changed since you opened this page. Please review it again.")
     if case.wanted.price_id is None:
@@ -180,4 +209,6 @@ def _record(
     subscription = ours.find_subscription(session, org_id)
     if subscription is None:
         raise Conflict(_NOT_THEN)
+    if subscription.billing_ends_at <= now:
+        raise Conflict(RENEWING)
     return plan_change(session, subscription, case.wanted.version_id, interval, actor=actor, now=now)

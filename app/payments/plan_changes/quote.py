@@ -13,9 +13,9 @@ from uuid import UUID
 from itsdangerous import BadData, URLSafeSerializer
 
 from app.kit.errors import Conflict
+from app.payments.errors import QuoteExpired
 
 LIFETIME = timedelta(minutes=30)
-EXPIRED = "quote_expired"
 _PURPOSE = "plan-quote-1"
 _SHOWN_ONLY = frozenset({"id", "issued_at", "expires_at"})
 
@@ -60,7 +60,7 @@ class PlanQuote:
 class UnreadableQuote(Conflict):
     """A quote that is not ours, or of another organisation. Nothing was charged."""
 
-    code = EXPIRED
+    code = QuoteExpired.code
 
 
 def sign_quote(quote: PlanQuote, secret: str) -> str:

@@ -56,6 +56,8 @@ def take_later(org_id: UUID, chosen: PlanChosen, *, actor: Actor, now: datetime)
     decision = _find_decision(org_id, chosen, now)
     if decision is None:
         return None
+    if decision.timing == "at_once":  # unless more is credited than charged, which the price tells
+        decision = offer_change(org_id, chosen.plan, chosen.interval, now).decision
     if decision.reason == "same":
         undo_planned(org_id, actor=actor, now=now)
         return None

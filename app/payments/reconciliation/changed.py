@@ -93,7 +93,9 @@ def list_changed(gw: Gateway, changed: ChangedObjects, unknown: UnknownCustomers
             note = credit_notes.retrieve(gw, note_id)
             if note.customer_id in orgs:
                 yield build_credit_note(orgs[note.customer_id], note)
-    yield from list_refunds_of_ours([payments.retrieve_refund(gw, refund_id) for refund_id in sorted(changed.refunds)])
+    for refund_id in sorted(changed.refunds):
+        with suppress(StripeMissing):
+            yield from list_refunds_of_ours([payments.retrieve_refund(gw, refund_id)])
 
 
 def list_refunds_of_ours(refunds: Sequence[Refund]) -> Iterator[MirroredObject]:

@@ -32,7 +32,7 @@ def build_document(statement: AccountStatement, seller: Party, contact: Row[Any]
         sections=[_build_section(account, span.zone) for account in accounts],
         totals=_list_totals(accounts),
         notes=[
-            *(["There were no movements in these days."] if not accounts else []),
+            *(["There were no movements in this period."] if not accounts else []),
             *list_repeated_notes(contact),
             _SIGNS,
             "This statement is not an invoice.",

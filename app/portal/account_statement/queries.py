@@ -34,5 +34,5 @@ def get_statement(session: Session, org_id: UUID, span: StatementSpan) -> Accoun
     asked = {"org": org_id, "start": period.start, "end": period.end, "most": MOST_MOVEMENTS + 1}
     movements = [Movement(*row) for row in session.execute(_MOVEMENTS, asked)]
     if len(movements) > MOST_MOVEMENTS:
-        raise InvalidRequest(f"There are more than {MOST_MOVEMENTS:,} movements in these days. Choose fewer days.")
+        raise InvalidRequest(f"There are more than {MOST_MOVEMENTS:,} movements in this period. Choose fewer days.")
     return compute_statement(span, {currency: int(opening) for currency, opening in openings}, movements)

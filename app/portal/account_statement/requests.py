@@ -12,7 +12,7 @@ from app.portal.account_statement.account import StatementSpan
 MOST_MONTHS = 24
 _USUAL_MONTHS = 12
 _DAY = timedelta(days=1)
-_FIRST, _LAST = date(2000, 1, 1), date(2200, 1, 1)
+_FIRST, _LAST = date(2000, 1, 1), date(2199, 12, 31)
 _NOT_A_DATE = "must be a date, such as 2026-11-01"
 
 
@@ -26,9 +26,10 @@ def build_span(first: date | None, last: date | None, zone: str, now: datetime) 
     """The span of some days. Raises `InvalidRequest` if they are in the wrong order, too many, or out of this world."""
     today = now.astimezone(ZoneInfo(zone)).date()
     last = last or max(today, first or today)
+    for name, day in (("from", first), ("to", last)):
+        if day is not None and not _FIRST <= day <= _LAST:
+            raise _invalid(FieldError(name, "must be from 2000 to 2199"))
     first = first or _months_before(last, _USUAL_MONTHS)
-    if not (_FIRST <= first <= _LAST and _FIRST <= last <= _LAST):
-        raise _invalid(FieldError("from" if not _FIRST <= first <= _LAST else "to", "must be from 2000 to 2199"))
     if first > last:
         raise _invalid(FieldError("to", "must not be before the first day"))
     if first < _months_before(last, MOST_MONTHS):

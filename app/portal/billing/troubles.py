@@ -87,7 +87,7 @@ def _pending(at: BillingStatus, pending: PendingChange, *, usable: bool) -> Trou
     stays = f"You are still on {at.plan_name}, and nothing was charged for the change."
     if pending.failure is None:
         waits = f"{stays} {name} starts as soon as the payment is confirmed."
-        return Trouble("info", f"Your change to {name} is being paid", [waits])
+        return Trouble("info", f"Payment for {name} is on its way", [waits])
     ends = f"Pay by {until}, or the change is dropped and {at.plan_name} continues as before."
     if pending.confirms:
         title, label = f"Confirm the payment for {name}", "Confirm the payment"

@@ -38,7 +38,7 @@ def index() -> Response:
     offers = list_offers(session(), usage.plan_version_id if usage else None)
     context = _build_context(offers, usage, guards.caller())
     choices = [context.currency] if _fixed(guards.caller()) else list_currencies(offers)
-    replay = _replay(usage) if usage else None
+    replay = _replay(usage, context.currency) if usage else None
     return render("plans/plans.html", view=build_plans_view(offers, context, choices, replay))
 
 
@@ -81,7 +81,7 @@ def _build_context(offers: Sequence[Offer], usage: CurrentUsage | None, who: Cal
                 paid_interval=usage.paid_interval if usage else None)  # fmt: skip
 
 
-def _replay(usage: CurrentUsage) -> Replay | None:
+def _replay(usage: CurrentUsage, currency: str) -> Replay | None:
     """The last period with any usage, the current one if there is none before it; and what the current one needs."""
     start = usage.period.start
     rows = [row for row in queries.list_period_rows(session(), usage.org_id, start - _LOOK_BACK, start) if row.key]
@@ -93,7 +93,8 @@ def _replay(usage: CurrentUsage) -> Replay | None:
     so_far = {meter.key: meter.use.used + meter.use.imported for meter in usage.meters}
     if not any(so_far.values()):
         return None
-    owed = None if any(meter.use.imported for meter in usage.meters) else usage.usage_cost
+    known = usage.currency == currency and not any(meter.use.imported for meter in usage.meters)
+    owed = usage.usage_cost if known else None
     return Replay("this period so far", so_far, _list_needed(usage), owed)
 
 

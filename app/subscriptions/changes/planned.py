@@ -52,6 +52,17 @@ def end_planned(session: Session, row: PlannedChange, outcome: str, now: datetim
           now=now)  # fmt: skip
 
 
+def move_planned(session: Session, row: PlannedChange, at: datetime, now: datetime) -> bool:
+    """Let a planned change take effect at the end of the period that runs now; False if that is its day. Audited."""
+    if row.effective_at == at:
+        return False
+    before, row.effective_at = row.effective_at, at
+    session.flush()
+    audit(session, SYSTEM, "subscription.planned_change_moved", on=("planned_change", row.id), org_id=row.org_id,
+          before={"at": before}, after={"at": at}, now=now)  # fmt: skip
+    return True
+
+
 def note_schedule(session: Session, row: PlannedChange, schedule_ref: str) -> None:
     """Note Stripe's schedule that mirrors a planned change."""
     row.schedule_ref = schedule_ref

@@ -13,6 +13,7 @@ from app.payments.price_push.push import ensure_price
 from app.web.database import transaction
 from tests.factories import MadePlan
 from tests.payments.plan_changes.test_confirm import push
+from tests.payments.plan_changes.test_planned import nearly_free
 from tests.payments.test_billing_api import Caller, problem
 from tests.scenario import Org, Scenario
 
@@ -127,6 +128,16 @@ def test_a_lower_plan_is_planned_read_and_undone(made: Made, scenario: Scenario)
     call("POST", "/subscription", wanted(lower))
     ended = call("DELETE", "/subscription").json
     assert (ended["planned_change"], ended["cancel_at_period_end"]) == (None, True)
+
+
+def test_more_credit_than_charge_is_planned_as_the_preview_says(made: Made, scenario: Scenario) -> None:
+    _, dearer, call = made
+    nearly_free(scenario)
+    shown = call("POST", "/subscription/preview", wanted(dearer)).json
+    assert (shown["timing"], shown["reason"], shown["quote"]) == ("at_period_end", "credit", None)
+    done = call("POST", "/subscription", wanted(dearer))
+    assert (done.status_code, done.json["applied"]) == (200, False)
+    assert call("GET", "/subscription").json["planned_change"]["plan"]["key"] == dearer.key
 
 
 def test_who_pays_nothing_yet_is_told_the_first_payment(scenario: Scenario) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.kit.errors import Unavailable
+from app.kit.errors import Conflict, Unavailable
 from app.payments.cancel import cancel_at_period_end
 from app.payments.cli import background_gateway
 from app.payments.errors import ChangeNotNow
@@ -144,6 +144,52 @@ def test_a_schedule_that_was_made_by_hand_is_left_alone(scenario: Scenario) -> N
     with pytest.raises(ChangeNotNow):
         plan(org, lower)
     assert schedules(scenario) == ["active"]
+
+
+def nearly_free(scenario: Scenario) -> None:
+    """A coupon that makes a dearer plan cost less than what is left of the one that was paid in full."""
+    v1: Any = scenario.stripe.client().v1
+    made = v1.coupons.create({"percent_off": 90, "duration": "forever"})
+    v1.subscriptions.update(scenario.stripe.objects("subscription")[0]["id"], {"discounts": [{"coupon": made.id}]})
+    scenario.settle()
+
+
+def test_a_change_with_more_credit_than_charge_is_planned(scenario: Scenario) -> None:
+    """40.00 less 90 % is 2.00 for half a month, and 5.00 of the 10.00 are left: nothing at once, all of it later."""
+    org, _ = started(scenario)
+    dearer = scenario.plan(sold=("USD", "40.00", "400.00"))
+    push(org, dearer)
+    nearly_free(scenario)
+    assert org.subscription is not None
+    assert plan(org, dearer) == org.subscription.billing_ends_at
+    scenario.renew()
+    assert (org.plan_version, outcomes(org), paid(scenario)) == (dearer.version_id, ["applied"], [400, 1000])
+
+
+def test_what_stripe_hears_of_after_the_period_says_its_new_day(scenario: Scenario) -> None:
+    """Planned, and Stripe away until the plan had renewed: it waits for the end of what was paid then."""
+    org, lower = started(scenario)
+    scenario.stripe.fail("reset_before", path="/v1/subscription_schedules", method="POST", times=3)
+    with pytest.raises(Unavailable):
+        plan(org, lower)
+    scenario.stripe.world.faults.clear()
+    scenario.renew()
+    resolve()
+    scenario.settle()
+    assert org.subscription is not None
+    moved = org.session.scalars(select(PlannedChange).where(PlannedChange.org_id == org.id)).one()
+    assert (moved.effective_at, moved.outcome) == (org.subscription.billing_ends_at, None)
+    scenario.renew()
+    assert (org.plan_version, outcomes(org)) == (lower.version_id, ["applied"])
+
+
+def test_nothing_is_planned_while_the_plan_renews(scenario: Scenario) -> None:
+    org, lower = started(scenario)
+    assert org.subscription is not None
+    scenario.at(org.subscription.billing_ends_at)
+    with pytest.raises(Conflict, match="renewing"):
+        plan(org, lower)
+    assert outcomes(org) == []
 
 
 def test_a_change_at_once_is_not_planned(scenario: Scenario) -> None:

@@ -123,7 +123,9 @@ def test_days_are_the_last_twelve_months_unless_they_are_given(
         ({"from": "soon"}, "from", "The first day must be a date, such as 2026-11-01."),
         ({"to": "2026-02-30"}, "to", "The last day must be a date, such as 2026-11-01."),
         ({"to": "9999-01-01", "from": "9998-01-01"}, "from", "The first day must be from 2000 to 2199."),
-        ({"to": "1999-12-31"}, "from", "The first day must be from 2000 to 2199."),
+        ({"to": "1999-12-31"}, "to", "The last day must be from 2000 to 2199."),
+        ({"to": "0001-01-01"}, "to", "The last day must be from 2000 to 2199."),
+        ({"from": "2200-01-01"}, "from", "The first day must be from 2000 to 2199."),
     ],
     ids=str,
 )  # fmt: skip

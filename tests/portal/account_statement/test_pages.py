@@ -174,9 +174,9 @@ def test_days_are_the_org_s_and_what_was_before_is_the_opening_balance(paid: Sce
     page = html.unescape(text_of(org.browser().get("/billing/statement?from=2026-11-22&to=2026-11-22"), 200))
     assert "Payment of invoice" in page
     before = text_of(org.browser().get("/billing/statement?from=2026-11-01&to=2026-11-21"), 200)
-    assert "No movements in these days" in before
+    assert "No movements in this period" in before
     later = text_of(org.browser().get("/billing/statement?from=2026-11-23&to=2026-11-30"), 200)
-    assert "No movements in these days" in later
+    assert "No movements in this period" in later
 
 
 def test_an_account_without_movements_still_has_its_balance(paid: Scenario) -> None:
@@ -243,7 +243,7 @@ def test_the_page_asks_the_database_little_however_long_it_is(paid: Scenario, ro
 def test_a_statement_is_of_one_org(paid: Scenario) -> None:
     with_history(paid)
     other = paid.org()
-    assert "No movements in these days" in text_of(other.browser().get("/billing/statement"), 200)
+    assert "No movements in this period" in text_of(other.browser().get("/billing/statement"), 200)
     assert other.browser().get("/billing/statement.csv").get_data(as_text=True).count("\n") == 1
 
 

@@ -12,6 +12,7 @@ import pytest
 from app.portal.billing import words
 from app.portal.billing.checkout_result import MAX_POLLS, build_return_view
 from app.portal.billing.overview import build_next_payment
+from app.portal.billing.plan.cancellation import build_sections
 from app.portal.billing.troubles import list_troubles
 from app.portal.shell.banner import BannerFacts, build_banner
 from app.statements.wording import format_day
@@ -168,3 +169,11 @@ def test_a_card_is_good_to_the_end_of_its_month() -> None:
         assert found
         assert said in found
     assert words.find_card_warning(card, specimens.NOW) is None
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_who_cancels_is_told_that_a_planned_change_ends_with_it(*, planned: bool) -> None:
+    at = specimens.STANDINGS["change-planned"] if planned else specimens.standing()
+    sections = build_sections("ask", at, "Free", [], [])
+    said = "undoing the cancellation does not bring it back." in str([section.lines for section in sections])
+    assert said is planned

@@ -94,6 +94,10 @@ def build_sections(
     if kind == "cancelled":
         return [_cancelled(at)]
     sections = [_until(at), _second(at.second) if at.second else _after(next_plan, unfit)]
+    if at.planned is not None:
+        planned = wording.describe_planned(at.plan_name, at.planned, at.time_zone)
+        dropped = f"{planned}. Cancelling ends that plan, and undoing the cancellation does not bring it back."
+        sections.append(Section("Your planned change", [dropped]))
     if lost:
         sections.append(Section("Agreed for your organisation", [f"This ends with {at.plan_name}:"], lost))
     if kind == "off":

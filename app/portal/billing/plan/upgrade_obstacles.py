@@ -52,7 +52,7 @@ def _current(context: ObstacleContext) -> Section:
 
 def _change_role(context: ObstacleContext) -> Section:
     price = f"{context.plan.name} is {context.amount} a {context.interval}, before tax."
-    more = "Who can change the plan sees here what the change costs today."
+    more = "People who can change the plan see the cost here."
     return Section("Ask an owner", [f"{price} {more}"], ask="Your role cannot change the plan.",
                    people=context.plan.people)  # fmt: skip
 

@@ -1,12 +1,12 @@
 -- What credit notes and refunds at Stripe did to an org's account. The columns of `invoices_account`. What goes back to
 -- the card is credited with the refund, on its day, whether a note made the refund, names it later, or never does; so a
--- note counts without it, and a refund that fails takes its credit along.
+-- note counts without it, and a refund that fails takes its credit along. Not materialized, so that an org's own are read.
 CREATE OR REPLACE VIEW payments_account_credits AS
-WITH notes AS (
+WITH notes AS NOT MATERIALIZED (
     SELECT note.*, note.total - (SELECT coalesce(sum((part ->> 'amount')::bigint), 0)::bigint
                                  FROM jsonb_array_elements(note.refunds) part) AS kept, invoice.number AS invoice_number
     FROM stripe_credit_notes note LEFT JOIN stripe_invoices invoice ON invoice.id = note.invoice_id
-), refunds AS (
+), refunds AS NOT MATERIALIZED (
     SELECT refund.*, note.number, note.invoice_id, record.description
     FROM stripe_refunds refund
     LEFT JOIN LATERAL (

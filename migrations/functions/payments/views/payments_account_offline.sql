@@ -2,11 +2,11 @@
 -- written off ends that: of several payments the latest. One that was recorded by mistake stays, and is taken back when it
 -- was reversed. The columns of `invoices_account`.
 CREATE OR REPLACE VIEW payments_account_offline AS
-WITH received AS (
+WITH received AS NOT MATERIALIZED (
     SELECT record.org_id, record.id, record.settled_at, record.amount, record.currency, record.reference,
            issued.number, record.offline_invoice_id, issued.written_off_at,
            least(record.amount, greatest(issued.recovered - (
-               sum(record.amount) OVER (PARTITION BY record.offline_invoice_id
+               sum(record.amount) OVER (PARTITION BY record.org_id, record.offline_invoice_id
                                         ORDER BY record.created_at DESC, record.id DESC) - record.amount
            ), 0))::bigint AS recovered
     FROM billing_records record
