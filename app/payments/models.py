@@ -166,6 +166,7 @@ class StripeSubscription(Base):
     latest_invoice_id: Mapped[str | None]
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    trial_starts_at: Mapped[datetime | None]
     trial_ends_at: Mapped[datetime | None]
     collection_paused: Mapped[str | None]
     discounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))

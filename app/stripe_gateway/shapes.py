@@ -130,6 +130,7 @@ def parse_subscription(raw: Raw) -> RemoteSubscription:
         checkout_id=reading.uuid_or_none(metadata, CHECKOUT),
         org_id=reading.uuid_or_none(metadata, ORG),
         created_at=reading.moment(raw, "created"),
+        trial_starts_at=reading.moment_or_none(raw, "trial_start"),
         trial_ends_at=reading.moment_or_none(raw, "trial_end"),
         collection_paused=reading.text(paused, "behavior") if paused else None,
         discounts=tuple(parse_discount(each) for each in reading.objects(raw, "discounts")),

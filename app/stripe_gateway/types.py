@@ -132,6 +132,7 @@ class RemoteSubscription:
     checkout_id: UUID | None
     org_id: UUID | None
     created_at: datetime
+    trial_starts_at: datetime | None = None
     trial_ends_at: datetime | None = None
     collection_paused: str | None = None
     discounts: tuple[RemoteDiscount, ...] = ()

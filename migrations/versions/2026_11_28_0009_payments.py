@@ -103,6 +103,7 @@ CREATE TABLE stripe_subscriptions (
     latest_invoice_id text,
     created_at timestamptz NOT NULL,
     ended_at timestamptz,
+    trial_starts_at timestamptz,
     trial_ends_at timestamptz,
     collection_paused text,
     discounts jsonb NOT NULL DEFAULT '[]',

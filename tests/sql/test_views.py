@@ -19,7 +19,7 @@ PUBLISHED = {
     "catalog_meters": "id key name unit aggregation dimension archived_at",
     "catalog_plans": "id key name is_default archived_at summary public position",
     "catalog_newest": "plan_id version_id number",
-    "catalog_versions": "id plan_id number published_at plan_key plan_name is_default",
+    "catalog_versions": "id plan_id number published_at trial_overage plan_key plan_name is_default",
     "catalog_default_version": "id number plan_key plan_name",
     "catalog_offers": "key name summary public is_default position version_id number",
     "catalog_prices": "plan_version_id currency interval amount",

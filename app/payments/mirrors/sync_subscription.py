@@ -108,7 +108,8 @@ def _copy_fields(mirror: StripeSubscription, remote: RemoteSubscription, now: da
     mirror.cancel_at = remote.cancel_at
     mirror.cancel_at_period_end = remote.cancel_at_period_end
     mirror.latest_invoice_id = remote.latest_invoice_id
-    mirror.trial_ends_at, mirror.collection_paused = remote.trial_ends_at, remote.collection_paused
+    mirror.trial_starts_at, mirror.trial_ends_at = remote.trial_starts_at, remote.trial_ends_at
+    mirror.collection_paused = remote.collection_paused
     mirror.pending_price_id, mirror.pending_expires_at = remote.pending_price_id, remote.pending_expires_at
     mirror.schedule_id = remote.schedule_id
     mirror.discounts = [_describe_discount(discount) for discount in remote.discounts]
@@ -152,7 +153,14 @@ def _build_facts(mirror: StripeSubscription, terms: StripePrice | Subscription) 
         cancel_at=mirror.cancel_at,
         ended_at=mirror.ended_at,
         ours=mirror.subscription_id,
+        trial=_find_trial(mirror),
     )
+
+
+def _find_trial(mirror: StripeSubscription) -> Period | None:
+    if mirror.trial_starts_at is None or mirror.trial_ends_at is None or mirror.trial_starts_at >= mirror.trial_ends_at:
+        return None
+    return Period(mirror.trial_starts_at, mirror.trial_ends_at)
 
 
 def update_dunning(session: Session, mirror: StripeSubscription, now: datetime) -> None:
