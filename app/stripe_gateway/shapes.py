@@ -33,6 +33,7 @@ def parse_card(raw: Raw) -> Card:
         exp_month=month,
         exp_year=year,
         created_at=reading.moment(raw, "created"),
+        fingerprint=details.get("fingerprint"),
     )
 
 

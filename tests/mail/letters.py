@@ -45,5 +45,7 @@ CONTEXTS = {
     "invoice_payment": INVOICED | {"amount": "$49.00", "paid_on": "10 December 2026", "left": "$100.00"},
     "invoice_payment_reversed": INVOICED | {"amount": "$49.00", "paid_on": "10 December 2026", "left": "$100.00"},
     "invoice_void": INVOICED,
+    "trial_ending": MONEY | {"free": "the Free plan", "price": "$49.00 a month", "card": "Visa ending in 4242"},
+    "trial_refused": MONEY | {"known": "card", "price": "$49.00 a month"},
     "subscription_ended": MONEY | {"free": "the Free plan"},
 }

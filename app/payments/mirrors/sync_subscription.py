@@ -23,6 +23,7 @@ from app.payments.mirrors.retrieved import mark_retrieved
 from app.payments.mirrors.sync_customer import set_card
 from app.payments.models import StripeCustomer, StripePrice, StripeSubscription
 from app.payments.plan_changes.attempts import drop_unmirrored, settle_attempts
+from app.payments.trials.judge import grants_plan, judge_trial
 from app.stripe_gateway.types import RemoteDiscount, RemoteSubscription
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
@@ -50,6 +51,7 @@ def mirror_subscription(
         return mirror
     _copy_fields(mirror, remote, now)
     session.flush()
+    judge_trial(session, mirror, remote, now)
     settle_attempts(session, mirror, now)
     _set_customer_card(session, mirror, remote)
     _apply(session, mirror, now)
@@ -61,7 +63,7 @@ def mirror_subscription(
 
 def _apply(session: Session, mirror: StripeSubscription, now: datetime) -> None:
     terms = _find_terms(session, mirror)
-    if terms is None:
+    if terms is None or not grants_plan(mirror):
         return
     change = sync_from_stripe(session, mirror.org_id, _build_facts(mirror, terms), actor=SYSTEM, now=now)
     mirror.subscription_id = change.subscription_id or mirror.subscription_id
