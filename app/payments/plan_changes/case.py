@@ -27,6 +27,7 @@ from app.subscriptions.changes.timing import (
     PricedPlan,
     decide_change,
 )
+from app.subscriptions.states import TRIALING
 
 # Payment methods whose success or failure is known days later.
 DELAYED = frozenset({
@@ -95,7 +96,7 @@ def find_standing(
     unknown = asked is not None and asked.state == "asked" and asked.id != quote_id
     return ChangeStanding(
         open_payment="processing" if unknown else _find_open_payment(session, mirror),
-        trialing=mirror.status == "trialing",
+        trialing=mirror.status == TRIALING,
         planned=find_planned(session, mirror.org_id) is not None,
         ending=mirror.cancel_at is not None and mirror.cancel_at > now,
         card=_find_card(queries.find_customer(session, mirror.org_id)),

@@ -13,9 +13,9 @@ from app.payments.gateway import get_gateway, payments_on
 from app.payments.locks import ensure_no_transaction, org_lock
 from app.payments.mirrors.sync_subscription import sync_subscription
 from app.payments.models import StripeSubscription
-from app.payments.trials.judge import TRIALING
 from app.payments.trials.models import GRANTED
 from app.stripe_gateway import Gateway, subscriptions
+from app.subscriptions.states import TRIALING
 from app.web.database import transaction
 
 _MOST = 200

@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from app.payments.models import StripeSubscription
 from app.payments.trials import mails
-from app.payments.trials.judge import TRIALING
+from app.subscriptions.states import TRIALING
 
 BEFORE = timedelta(days=3)
 """How long before its end. Of a shorter trial the email comes at its start."""

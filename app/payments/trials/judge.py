@@ -15,9 +15,9 @@ from app.payments.trials import mails
 from app.payments.trials.models import GRANTED
 from app.payments.trials.uses import claim_trial
 from app.stripe_gateway.types import RemoteSubscription
+from app.subscriptions.states import TRIALING
 
 END_REFUSED = "payments.end_refused_trials"
-TRIALING = "trialing"
 
 
 def judge_trial(session: Session, mirror: StripeSubscription, remote: RemoteSubscription, now: datetime) -> None:
