@@ -120,7 +120,7 @@ class ChangeLine(msgspec.Struct):
 
 
 class QuotedNext(msgspec.Struct):
-    """The next payment after a change, with discounts and tax as they are today."""
+    """The next payment after a change, with discounts and tax as they are today; before tax if a change is planned."""
 
     at: Instant
     amount: int
