@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.catalog.models import one_of, spelled
 from app.kit.db import Base
-from app.subscriptions.terms.resolver import NOT_COLLECTED
+from app.subscriptions.terms.resolver import UNBILLED
 
 RENEWAL, MANUAL, OFFLINE = "renewal", "manual", "offline"
 DRAFT, FINAL, DROPPED = "draft", "final", "dropped"
@@ -133,7 +133,7 @@ class InvoiceLine(Base):
         one_of("kind", (USAGE, LATE, BEFORE_CHANGE, FEE)),
         CheckConstraint("(kind IN ('before_change', 'fee')) = (meter_id IS NULL)", name="meter"),
         spelled("currency", _CURRENCY),
-        one_of("reason", (NOT_COLLECTED,)),
+        one_of("reason", UNBILLED),
         CheckConstraint("period_end > period_start", name="period"),
         CheckConstraint("stripe_item_id IS NULL OR invoice_id IS NOT NULL", name="item"),
         CheckConstraint("discount BETWEEN least(amount, 0) AND greatest(amount, 0)", name="discount"),

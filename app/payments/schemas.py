@@ -63,6 +63,7 @@ class SubscriptionAnswer(msgspec.Struct):
     the price per `interval`; null for a custom plan. `limited`: the Free plan's limits apply, since a payment is
     overdue (`overdue`) or the plan is paused (`state`).
     `ends_at` is when the plan ends, if an end is planned; `cancel_at_period_end`: that is when `period` ends.
+    `trial_ends_at` is set in a trial: until then nothing is charged, and then the first `fee`, unless it ends before.
     """
 
     plan: PlanHeld
@@ -75,6 +76,7 @@ class SubscriptionAnswer(msgspec.Struct):
     period: Span | None
     cancel_at_period_end: bool
     ends_at: Instant | None
+    trial_ends_at: Instant | None
     limited: bool
     overdue: Overdue | None
     planned_change: PlannedChangeOut | None
@@ -132,7 +134,8 @@ class ChangePreviewAnswer(msgspec.Struct):
     `timing`: `at_once` with a `quote`, which holds until `expires_at`; `at_period_end`; `choose`: yearly at once, or
     monthly at the period's end; `first`: `reason` says what comes before (`past_due`, `ending`, `no_card`, …);
     `checkout`: nothing is paid through Stripe yet, so `POST /subscription` opens a payment page, and `total` is before
-    tax; `refused`: `same`, `default` or `no_price`.
+    tax: 0 for a plan that is tried first, with the `next_payment` at the trial's end; `refused`: `same`, `default` or
+    `no_price`.
     `amount_due` is charged today: `total` less the `balance` from earlier invoices. `usage_owed` is what the running
     period's usage stays owed though the new plan would include it.
     """

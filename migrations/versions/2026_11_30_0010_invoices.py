@@ -80,7 +80,7 @@ CREATE TABLE invoice_lines (
     currency text NOT NULL CONSTRAINT ck_invoice_lines_currency CHECK (currency ~ '^[A-Z]{3}$'),
     exact_amount numeric NOT NULL,
     amount bigint NOT NULL,
-    reason text CONSTRAINT ck_invoice_lines_reason CHECK (reason IN ('not_collected')),
+    reason text CONSTRAINT ck_invoice_lines_reason CHECK (reason IN ('not_collected', 'trial')),
     terms jsonb NOT NULL,
     breakdown jsonb NOT NULL,
     written_at timestamptz NOT NULL,
