@@ -100,7 +100,7 @@ def _list_options(offer: Offer, context: PlanContext) -> list[Sentence]:
         return [f"{offer.name} has a custom price. Contact your Tollkeeper team."]
     if trial := find_trial(offer, context):
         return [_describe_trial(trial, offer, context), [Action(f"Start {trial}-day trial", href, "primary")]]
-    had = ["Your organisation has had its free trial."] if has_used_trial(offer, context) else []
+    had = ["Your organisation has no free trial left."] if has_used_trial(offer, context) else []
     today = f"{_today(offer, context)} Its limits apply as soon as the payment is confirmed."
     return [*had, today, [Action(f"Upgrade to {offer.name}", href, "primary")]]
 
