@@ -13,6 +13,7 @@ from app.subscriptions.terms.resolver import UNMENTIONED
 from app.web.filters import quantity
 
 MOST_POINTS = 5
+_PER = {"minute": "per-minute", "hour": "hourly", "day": "daily"}
 
 
 def find_base(offer: Offer, shown: Sequence[Offer]) -> Offer | None:
@@ -46,18 +47,20 @@ def within_sentence(name: str) -> str:
 def _list_meter_points(meter: OfferMeter, base: Offer | None) -> list[str]:
     before = None if base is None else base.meters.get(meter.key)
     allowance, name = meter.rule.allowance, within_sentence(meter.name)
-    points = []
-    more = base is None or (before is not None and _exceeds(allowance, before.rule.allowance))
-    if more and allowance != 0:
-        points.append(f"{'Unlimited' if allowance is None else quantity(allowance)} {name} a month")
-    if before is not None:
-        points += [
-            f"No limit of {name} {each}" if (cap := getattr(meter.rule, f"per_{span}")) is None
-            else f"{quantity(cap)} {name} {each}"
-            for span, each in EACH.items()
-            if _exceeds(getattr(meter.rule, f"per_{span}"), getattr(before.rule, f"per_{span}"))
-        ]  # fmt: skip
-    return points
+    granted = f"{'Unlimited' if allowance is None else quantity(allowance)} {name} a month"
+    windows = {span: getattr(meter.rule, f"per_{span}") for span in EACH}
+    if base is None:
+        capped = [f"at most {quantity(cap)} {EACH[span]}" for span, cap in windows.items() if cap is not None]
+        return [", ".join([granted, *capped])] if allowance != 0 else []
+    if before is None:
+        return []
+    points = [granted] if _exceeds(allowance, before.rule.allowance) else []
+    more = [span for span, cap in windows.items() if _exceeds(cap, getattr(before.rule, f"per_{span}"))]
+    return points + [_describe_window(name, span, windows[span]) for span in more]
+
+
+def _describe_window(name: str, span: str, cap: Decimal | None) -> str:
+    return f"No {_PER[span]} limit on {name}" if cap is None else f"{quantity(cap)} {name} {EACH[span]}"
 
 
 def _includes(offer: Offer, base: Offer) -> bool:

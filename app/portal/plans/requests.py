@@ -13,17 +13,17 @@ from app.portal.plans.replay_view import MONTHS
 
 
 @dataclass(frozen=True, slots=True)
-class PlansQuery:
+class ComparisonQuery:
     """The query of /plans, made sane: what cannot be read counts as not given."""
 
     costs: CostAsked
     months: int
 
 
-def parse_plans_query(args: Mapping[str, str]) -> PlansQuery:
+def parse_comparison_query(args: Mapping[str, str]) -> ComparisonQuery:
     """Parse the query."""
     months = next((count for count in MONTHS if str(count) == args.get("months")), MONTHS[0])
-    return PlansQuery(CostAsked(args.get("meter"), _number(args, "usage"), _number(args, "top")), months)
+    return ComparisonQuery(CostAsked(args.get("meter"), _number(args, "usage"), _number(args, "top")), months)
 
 
 def _number(args: Mapping[str, str], name: str) -> Decimal | None:

@@ -10,7 +10,7 @@ from app.kit.money import exponent, to_major
 from app.portal.plans.costs import build_costs_view
 from app.portal.plans.hierarchy import find_base, list_points
 from app.portal.plans.replay_view import build_replay_view
-from app.portal.plans.requests import PlansQuery, parse_plans_query
+from app.portal.plans.requests import ComparisonQuery, parse_comparison_query
 from app.portal.plans.view_models import PlanColumn, PlansView
 from app.portal.shell.links import Link, comparison_url, upgrade_url
 from app.portal.shell.plan_detail import list_other_prices
@@ -38,10 +38,10 @@ def build_plans_view(
     *,
     usage: CurrentUsage | None = None,
     past: Sequence[PastPeriod] = (),
-    asked: PlansQuery | None = None,
+    asked: ComparisonQuery | None = None,
 ) -> PlansView:
     """Build the page from the plans sold in the chosen currency; a member's usage is priced on each of them."""
-    asked = asked or parse_plans_query({})
+    asked = asked or parse_comparison_query({})
     shown = [offer for offer in offers if is_sold(offer, context)]
     replay = build_replay(shown, context, usage, past) if usage else None
     best = find_best_fit(replay) if replay else None

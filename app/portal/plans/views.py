@@ -10,7 +10,7 @@ from app.accounts import guards
 from app.accounts.identity import Caller
 from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import NotFound
-from app.portal.plans.requests import parse_plans_query
+from app.portal.plans.requests import parse_comparison_query
 from app.portal.plans.view import build_plans_view
 from app.portal.shell import people as shell_people
 from app.portal.shell.plan_detail import build_plan_detail_view
@@ -34,7 +34,7 @@ def index() -> Response:
     offers = list_offers(session(), usage.plan_version_id if usage else None)
     context = _build_context(offers, usage, guards.caller())
     choices = [context.currency] if _fixed(guards.caller()) else list_currencies(offers)
-    asked = parse_plans_query(request.args)
+    asked = parse_comparison_query(request.args)
     past = list_past_periods(session(), usage, asked.months) if usage else []
     return render(
         "plans/plans.html", view=build_plans_view(offers, context, choices, usage=usage, past=past, asked=asked)

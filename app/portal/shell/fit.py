@@ -45,7 +45,7 @@ def build_fit_view(report: FitReport, zone: str) -> FitView:
     misfits, basis = report.misfits, words.describe_basis(report)
     lead = f"Compared with {basis}."
     if misfits:
-        lead += " Nothing is deleted, but in a month like these:"
+        lead += " Nothing is deleted. In a month like these, this would be refused or cost more:"
     elif not any(line.verdict == "unknown" for line in report.lines):
         lead = f"Yes: {report.plan} would refuse nothing, and your usage would cost no more. {lead}"
     return FitView(

@@ -123,7 +123,7 @@ def test_a_plan_without_a_yearly_price_names_its_own_interval_on_the_yearly_page
     free, pro, business = OFFERS
     monthly = replace(pro, prices={("USD", "month"): 1900})
     with scenario.app.app_context():
-        view = build_plans_view([free, monthly, business], PlanContext("USD", "year", plan="free"), ["USD"], None)
+        view = build_plans_view([free, monthly, business], PlanContext("USD", "year", plan="free"), ["USD"])
     [column] = [each for each in view.plans if each.key == "pro"]
     assert (column.price, column.per, column.price_note) == (19, "a month", "Billed monthly only")
     assert column.button_label == "Upgrade, $19 a month"
