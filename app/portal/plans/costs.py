@@ -94,7 +94,7 @@ def build_costs_view(
     return CostsView(
         meter=meter.key,
         name=within_sentence(meter.name),
-        lead=_describe(curve, usage, len(meters)),
+        lead=_describe(curve, context, usage, len(meters)),
         used=curve.here.used,
         top=top,
         place=_find_place(curve),
@@ -110,9 +110,11 @@ def build_costs_view(
     )
 
 
-def _describe(curve: CostCurve, usage: CurrentUsage | None, meters: int) -> str:
+def _describe(curve: CostCurve, context: PlanContext, usage: CurrentUsage | None, meters: int) -> str:
     name = within_sentence(curve.meter.name)
     lead = f"What a month costs by {name}, fee and usage together, before tax."
+    if context.interval == "year":
+        lead += " A yearly price counts as a twelfth."
     if usage is None or curve.own is None:
         return lead
     others = " All other usage is counted as it is now." if meters > 1 else ""
