@@ -32,7 +32,7 @@ DECLARE
     "issued_invoices": ["state", "paid", "credited", "reason", "settled_at", "written_off",
       "written_off_at", "mails", "next_mail_at"],
     "number_series": ["last"],
-    "planned_changes": ["schedule_ref", "effective_at", "ended_at", "outcome"],
+    "planned_changes": ["schedule_ref", "released_at", "effective_at", "ended_at", "outcome"],
     "plan_changes": ["state", "invoice_id", "failure", "settled_at"],
     "stripe_inbox": ["state", "attempts", "error", "org_id", "settled_at", "replayed_at", "api_version", "livemode",
       "account", "object_type", "object_id", "customer_id", "source", "body"],

@@ -154,6 +154,7 @@ CREATE TABLE planned_changes (
     schedule_ref text,
     planned_by uuid,
     planned_at timestamptz NOT NULL,
+    released_at timestamptz,
     ended_at timestamptz,
     outcome text CONSTRAINT ck_planned_changes_outcome CHECK (outcome IN ('applied', 'undone', 'replaced', 'lost')),
     CONSTRAINT ck_planned_changes_ended CHECK ((ended_at IS NULL) = (outcome IS NULL))

@@ -23,6 +23,7 @@ from app.payments.mirrors.retrieved import mark_retrieved
 from app.payments.mirrors.sync_customer import set_card
 from app.payments.models import StripeCustomer, StripePrice, StripeSubscription
 from app.payments.plan_changes.attempts import drop_unmirrored, settle_attempts
+from app.payments.plan_changes.emails import queue_change_emails
 from app.payments.trials.judge import grants_plan, judge_trial
 from app.stripe_gateway.types import RemoteDiscount, RemoteSubscription
 from app.subscriptions import queries as subscriptions
@@ -32,9 +33,10 @@ from app.subscriptions.sync_from_stripe import OVER, StripeFacts, sync_from_stri
 
 
 def sync_subscription(session: Session, org_id: UUID, remote: RemoteSubscription, now: datetime) -> StripeSubscription:
-    """Sync the subscription and its dunning. Raises as `mirror_subscription`."""
+    """Sync the subscription and its dunning, with their emails. Raises as `mirror_subscription`."""
     mirror = mirror_subscription(session, org_id, remote, now)
     update_dunning(session, mirror, now)
+    queue_change_emails(session, org_id, now)
     return mirror
 
 
@@ -43,8 +45,8 @@ def mirror_subscription(
 ) -> StripeSubscription:
     """Sync the subscription, apply it to ours, and move usage where periods moved.
 
-    `update_dunning` is to follow, once what is known of its invoices is synced too. The customer must be mirrored
-    already (`sync_customer`). An ended subscription stays ended. Raises `NotOurs`.
+    `update_dunning` and the emails about changes are to follow, once what is known of its invoices is synced too. The
+    customer must be mirrored already (`sync_customer`). An ended subscription stays ended. Raises `NotOurs`.
     """
     mirror = _ensure_mirror(session, org_id, remote)
     if mirror.ended_at is not None and remote.status not in OVER:
