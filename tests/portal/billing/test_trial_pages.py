@@ -46,7 +46,8 @@ def test_who_has_had_a_trial_is_told_so_and_offered_the_price(paid: Scenario, or
     assert "no free trial left" in org.page(f"/plans/{plan.key}")
 
 
-def test_a_running_trial_says_until_when_and_what_happens_then(paid: Scenario, org: Org) -> None:
+def test_a_running_trial_says_until_when_and_what_happens_then(paid: Scenario, org: Org, plan: MadePlan) -> None:
+    assert "Your trial runs until" in org.page(f"/billing/upgrade/{plan.key}")
     billing = org.page("/billing")
     assert "Your trial ends on" in billing
     assert "is then charged to your card, unless you cancel before" in billing
