@@ -10,7 +10,7 @@ from uuid import uuid4
 from playwright.sync_api import Page
 
 from tests.browser.people import PASSWORD
-from tests.browser.stack import Stack
+from tests.browser.stack import Stack, until
 
 Step = Callable[[Page, Stack], None]
 _numbers = count(1)
@@ -109,6 +109,19 @@ def go(path: str) -> Step:
     return step
 
 
+def go_until(path: str, words: str) -> Step:
+    """Open another page again and again, until what a webhook brings is on it."""
+
+    def step(page: Page, _: Stack) -> None:
+        def shown() -> bool:
+            page.goto(path)
+            return page.get_by_text(words).count() > 0
+
+        until(shown, f"{words!r} on {path}", 30)
+
+    return step
+
+
 def to_payment(page: Page, _: Stack) -> None:
     """Press the button that leads to Stripe's page, and wait there."""
     with page.expect_navigation():
@@ -123,6 +136,21 @@ def card(number: str) -> Step:
             page.locator(f"#pay [name={name}]").fill(value)
         with page.expect_navigation():
             page.locator("#pay button").click()
+
+    return step
+
+
+def other_card(number: str) -> Step:
+    """Add a card in the stand-in's portal, which future payments are charged to; its bank agrees to that."""
+
+    def step(page: Page, _: Stack) -> None:
+        for name, value in {"number": number, "expiry": "12 / 34", "cvc": "123", "name": "Asa Ek"}.items():
+            page.locator(f"#add-card [name={name}]").fill(value)
+        with page.expect_navigation():
+            page.locator("#add-card button").click()
+        if page.locator("#authenticate").count():
+            with page.expect_navigation():
+                page.locator("#authenticate button").first.click()
 
     return step
 
