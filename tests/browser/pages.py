@@ -103,7 +103,7 @@ _PORTAL = (*_BUYER, go("/billing"), press("Change the card"))
 _DECLINED = (*_PORTAL, other_card("4000000000000341"), go_until("/billing", "ending 0341"), _TO_YEARLY, _PAY_YEARLY)
 _AT_BANK_FOR_YEARLY = (
     *_PORTAL,
-    other_card("4000002760003184"),
+    other_card("4000002760003184", asks=True),
     go_until("/billing", "ending 3184"),
     _TO_YEARLY,
     _PAY_YEARLY,

@@ -115,7 +115,7 @@ def go_until(path: str, words: str) -> Step:
     def step(page: Page, _: Stack) -> None:
         def shown() -> bool:
             page.goto(path)
-            return page.get_by_text(words).count() > 0
+            return words in page.get_by_role("main").inner_text()
 
         until(shown, f"{words!r} on {path}", 30)
 
@@ -140,15 +140,15 @@ def card(number: str) -> Step:
     return step
 
 
-def other_card(number: str) -> Step:
-    """Add a card in the stand-in's portal, which future payments are charged to; its bank agrees to that."""
+def other_card(number: str, *, asks: bool = False) -> Step:
+    """Add a card in the stand-in's portal, which is charged from then on. If its bank `asks`, that is confirmed."""
 
     def step(page: Page, _: Stack) -> None:
         for name, value in {"number": number, "expiry": "12 / 34", "cvc": "123", "name": "Asa Ek"}.items():
             page.locator(f"#add-card [name={name}]").fill(value)
         with page.expect_navigation():
             page.locator("#add-card button").click()
-        if page.locator("#authenticate").count():
+        if asks:
             with page.expect_navigation():
                 page.locator("#authenticate button").first.click()
 
