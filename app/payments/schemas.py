@@ -63,6 +63,7 @@ class SubscriptionAnswer(msgspec.Struct):
     the price per `interval`; null for a custom plan. `limited`: the Free plan's limits apply, since a payment is
     overdue (`overdue`) or the plan is paused (`state`).
     `ends_at` is when the plan ends, if an end is planned; `cancel_at_period_end`: that is when `period` ends.
+    `trial_ends_at` is set in a trial: until then nothing is charged, and then the first `fee`, unless it ends before.
     """
 
     plan: PlanHeld
@@ -75,6 +76,7 @@ class SubscriptionAnswer(msgspec.Struct):
     period: Span | None
     cancel_at_period_end: bool
     ends_at: Instant | None
+    trial_ends_at: Instant | None
     limited: bool
     overdue: Overdue | None
     planned_change: PlannedChangeOut | None
@@ -109,47 +111,6 @@ class ChangeAnswer(msgspec.Struct):
     checkout_url: str | None
     checkout_id: str | None
     takes_effect_at: Instant | None = None
-
-
-class ChangeLine(msgspec.Struct):
-    """A credit for unused time (below zero) or a charge, before discounts and tax."""
-
-    description: str
-    amount: int
-    period: Span
-
-
-class QuotedNext(msgspec.Struct):
-    """The next payment after a change, with discounts and tax as they are today; before tax if a change is planned."""
-
-    at: Instant
-    amount: int
-
-
-class ChangePreviewAnswer(msgspec.Struct):
-    """What a change costs and when it takes effect.
-
-    `timing`: `at_once` with a `quote`, which holds until `expires_at`; `at_period_end`; `choose`: yearly at once, or
-    monthly at the period's end; `first`: `reason` says what comes before (`past_due`, `ending`, `no_card`, …);
-    `checkout`: nothing is paid through Stripe yet, so `POST /subscription` opens a payment page, and `total` is before
-    tax; `refused`: `same`, `default` or `no_price`.
-    `amount_due` is charged today: `total` less the `balance` from earlier invoices. `usage_owed` is what the running
-    period's usage stays owed though the new plan would include it.
-    """
-
-    timing: Literal["at_once", "at_period_end", "choose", "first", "refused", "checkout"]
-    reason: str | None
-    quote: str | None
-    expires_at: Instant | None
-    currency: str
-    lines: list[ChangeLine]
-    discount: int
-    tax: int
-    total: int
-    balance: int
-    amount_due: int
-    next_payment: QuotedNext | None
-    usage_owed: int
 
 
 class CardShown(msgspec.Struct):

@@ -20,6 +20,7 @@ from app.rating.schemas import parse_charge
 from app.statements import queries
 from app.statements.before_change import get_owed_before
 from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, build_usage_terms, compute_figures
+from app.statements.projection import LEAST_ELAPSED
 from app.statements.windows import parse_windows
 from app.subscriptions.states import LATE
 from app.subscriptions.terms.in_force import preview_terms
@@ -34,6 +35,7 @@ class CurrentUsage:
     `meters` are in catalogue order, the plan's own first. `collection` says who collects the plan's fee;
     `own_price`: it is one made by hand at Stripe, which `fee` leaves out. `late` means a
     failed payment is owed; `limited` means it is overdue or the plan paused, and the Free plan's limits apply.
+    `is_trial`: the plan is being tried in this period, so neither fee nor usage is charged.
     `owed_before` is what the period's usage came to before its plan was changed: it owes no less.
     """
 
@@ -55,6 +57,7 @@ class CurrentUsage:
     late: bool = False
     limited: bool = False
     owed_before: int = 0
+    is_trial: bool = False
 
     @property
     def paid_interval(self) -> str | None:
@@ -62,9 +65,14 @@ class CurrentUsage:
         return self.interval if self.collection == "stripe" else None
 
     @property
+    def has_forecast(self) -> bool:
+        """Whether the period is old enough to tell its pace."""
+        return self.as_of - self.period.start >= LEAST_ELAPSED
+
+    @property
     def fee_due(self) -> int:
-        """The part of the plan's fee that belongs to this period; a yearly fee is paid separately."""
-        return self.fee if self.interval == "month" else 0
+        """The part of the plan's fee that belongs to this period; a yearly fee is paid separately, a trial is free."""
+        return self.fee if self.interval == "month" and not self.is_trial else 0
 
     @cached_property
     def usage_cost(self) -> int:
@@ -87,9 +95,14 @@ class CurrentUsage:
         return self.fee_due + self.usage_cost
 
     @cached_property
+    def projected_usage_cost(self) -> int:
+        """Cost of usage at the period's end, at the current pace."""
+        return max(sum(meter.projected_cost for meter in self.meters), self.owed_before)
+
+    @property
     def projected_cost(self) -> int:
         """Fee plus usage at the period's end, at the current pace."""
-        return self.fee_due + max(sum(meter.projected_cost for meter in self.meters), self.owed_before)
+        return self.fee_due + self.projected_usage_cost
 
 
 def get_current_usage(session: Session, org_id: UUID, now: datetime) -> CurrentUsage:
@@ -124,6 +137,7 @@ def get_current_usage(session: Session, org_id: UUID, now: datetime) -> CurrentU
         late=head.state in LATE,
         limited=is_restricted(head.limited_at, head.restriction_lifted_until, now),
         owed_before=_find_owed_before(session, org_id, head),
+        is_trial=head.is_trial,
     )
 
 

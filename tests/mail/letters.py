@@ -63,4 +63,6 @@ CONTEXTS = {
     | {"free": "the Free plan", "ends_at": AT, "renews": False, "due": True, "dropped": "the Starter plan, monthly"},
     "cancel_undone": MONEY | {"renews_at": AT, "due": False},
     "subscription_ended": MONEY | {"free": "the Free plan", "usage": True},
+    "trial_ending": MONEY | {"free": "the Free plan", "price": "$49.00 a month", "card": "Visa ending in 4242"},
+    "trial_refused": MONEY | {"known": "card", "price": "$49.00 a month"},
 }

@@ -27,6 +27,7 @@ from app.subscriptions.changes.timing import (
     PricedPlan,
     decide_change,
 )
+from app.subscriptions.states import TRIALING
 
 # Payment methods whose success or failure is known days later.
 DELAYED = frozenset({
@@ -102,7 +103,7 @@ def find_standing(
     unknown = asked is not None and asked.state == "asked" and asked.id != quote_id
     return ChangeStanding(
         open_payment="processing" if unknown else _find_open_payment(session, mirror),
-        trialing=mirror.status == "trialing",
+        trialing=mirror.status == TRIALING,
         planned=planned is not None and planned.effective_at - now < _TIME_TO_PAY,
         ending=mirror.cancel_at is not None and mirror.cancel_at > now,
         card=_find_card(queries.find_customer(session, mirror.org_id)),

@@ -25,6 +25,7 @@ from app.stripe_gateway.errors import StripeMissing, StripeMisused
 from app.stripe_gateway.plan_changes import ItemSwap
 from app.stripe_gateway.types import ChangePreview, RemoteDiscount, RemoteSubscription
 from app.subscriptions.changes.proration import BilledLine, ChangeDiscount, calculate_change, is_drift
+from app.subscriptions.states import TRIALING
 from app.web.database import end_read_transaction
 from app.web.database import session as reading
 
@@ -91,7 +92,7 @@ def _retrieve(gw: Gateway, case: ChangeCase) -> RemoteSubscription:
 
 def _restarts(case: ChangeCase, remote: RemoteSubscription) -> bool:
     """Whether a whole new period begins: at another interval, but a trial keeps its end."""
-    return case.wanted.interval != case.current.interval and remote.status != "trialing"
+    return case.wanted.interval != case.current.interval and remote.status != TRIALING
 
 
 def _build(
@@ -143,7 +144,7 @@ def _estimate_next(case: ChangeCase, remote: RemoteSubscription, at: datetime) -
 def _calculate(case: ChangeCase, remote: RemoteSubscription, at: datetime) -> int | None:
     """The total before tax by our own formula; None if we don't know what was billed."""
     billed = find_billed_lines(case, remote)
-    if remote.status == "trialing":
+    if remote.status == TRIALING:
         return 0
     if not billed or case.wanted.amount is None:
         return None
