@@ -158,7 +158,7 @@ BILLING = {
     ),
     "billing-change-declined": Shown("/sign-up", steps=(*_DECLINED, go_until("/billing", "was declined"))),
     "billing-change-secure": Shown(
-        "/sign-up", steps=(*_AT_BANK_FOR_YEARLY, go_until("/billing", "Confirm the payment for Pro"))
+        "/sign-up", steps=(*_AT_BANK_FOR_YEARLY, go_until("/billing", "Confirm the payment for Pro by the year"))
     ),
     "billing-change-secure-failed": Shown(
         "/sign-up", steps=(*_FAILS_AT_BANK, go_until("/billing", "You are still on Pro")), sheet=False

@@ -117,7 +117,7 @@ def go_until(path: str, words: str) -> Step:
             page.goto(path)
             return words in page.get_by_role("main").inner_text()
 
-        until(shown, f"{words!r} on {path}", 30)
+        until(shown, f"{words!r} on {path}", 60)
 
     return step
 
