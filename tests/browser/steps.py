@@ -113,11 +113,7 @@ def go_until(path: str, words: str) -> Step:
     """Open another page again and again, until what a webhook brings is on it."""
 
     def step(page: Page, _: Stack) -> None:
-        def shown() -> bool:
-            page.goto(path)
-            return words in page.get_by_role("main").inner_text()
-
-        until(shown, f"{words!r} on {path}", 60)
+        until(lambda: page.goto(path) and page.get_by_text(words).count(), f"{words!r} on {path}", 60)
 
     return step
 
