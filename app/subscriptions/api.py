@@ -60,8 +60,8 @@ class LimitMeter(MeterLimits):
     """A meter's terms in the current period. Meters not listed are unlimited and not billed.
 
     Usage above `cap` is refused, whatever the policy; null: never. `source` says what sets the cap: the `plan`, an
-    `override`, a `restriction` (a payment is overdue), or `not_collected` (nobody collects payment for the plan, so
-    what it would charge for is refused). `sources` has the source of every other value that is not the plan's.
+    `override`, a `restriction` (a payment is overdue), `not_collected` (nobody collects payment for the plan, so what
+    it would charge for is refused), or a `trial`. `sources` has the source of every other value that is not the plan's.
     """
 
     cap: Decimal | None

@@ -58,7 +58,7 @@ PENDING = PendingChange("Max", "month", NOW + timedelta(hours=23), 2500, "USD", 
                         "Your card was declined.", confirms=False)  # fmt: skip
 PLANNED = PlannedMove("Starter", "month", RENEWS, 1900)
 FIRST = ("past_due", "unpaid", "paused", "pending_update", "processing", "ending", "planned", "no_card", "other_price")
-RETURNS = ("paid", "saved", "waiting", "open", "expired", "failed", "away")
+RETURNS = ("paid", "saved", "waiting", "open", "expired", "refused", "failed", "away")
 
 
 def standing(**changed: Any) -> BillingStatus:
@@ -96,6 +96,9 @@ STANDINGS: dict[str, BillingStatus] = {
     "left_open": standing(due=replace(DUE, next_attempt_at=None)),
     "cancels": standing(ends_at=RENEWS),
     "ends_later": standing(ends_at=RENEWS + timedelta(days=9)),
+    "trial": standing(state="trialing"),
+    "trial_no_card": standing(state="trialing", card=None),
+    "trial_cancels": standing(state="trialing", ends_at=RENEWS),
     "paused": standing(state="paused", limited=True),
     "paused_no_card": standing(state="paused", limited=True, card=None),
     "suspended": standing(suspended=True),

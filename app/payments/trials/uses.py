@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from uuid import UUID
 
@@ -32,14 +32,27 @@ def claim_trial(session: Session, org_id: UUID, fingerprint: str | None, now: da
     commit. An org that was refused is known from then on: it is offered plans without a trial.
     """
     marks = [*([(CARD, fingerprint)] if fingerprint else []), *_list_marks(session, org_id)]
-    with session.begin_nested() as claim:
-        taken = next((kind for kind, value in marks if not _take(session, kind, value, now)), None)
-        if taken is not None:
-            claim.rollback()
-    if taken is None:
-        return GRANTED
-    _take(session, ORG, str(org_id), now)
-    return taken
+    try:
+        with session.begin_nested():
+            _take_all(session, marks, now)
+    except _Known as known:
+        _take(session, ORG, str(org_id), now)
+        return known.kind
+    return GRANTED
+
+
+class _Known(Exception):
+    """What had its trial before; it leaves the savepoint, which takes back what was taken."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+def _take_all(session: Session, marks: Iterable[tuple[str, str]], now: datetime) -> None:
+    for kind, value in marks:
+        if not _take(session, kind, value, now):
+            raise _Known(kind)
 
 
 def _list_marks(session: Session, org_id: UUID) -> Iterator[tuple[str, str]]:

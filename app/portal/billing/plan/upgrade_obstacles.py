@@ -40,6 +40,9 @@ def build_obstacle(kind: str, context: ObstacleContext) -> Section:
 def _current(context: ObstacleContext) -> Section:
     compare = TextSpan("compare it with the others", context.plan.back)
     lead: list[str | TextSpan] = ["There is nothing to change. ", TextSpan("Open billing", path_to("billing.index"))]
+    if context.at.is_trial:
+        free = ". A larger plan raises your allowances at once and is free until then, too. "
+        lead = ["Your trial runs until ", context.until, free, TextSpan("Open billing", path_to("billing.index"))]
     if context.at.ends_at:
         billing = TextSpan("open billing", path_to("billing.index"))
         lead = ["It ends on ", context.until, ". To keep it, undo the cancellation: ", billing]
