@@ -63,6 +63,7 @@ class SubscriptionAnswer(msgspec.Struct):
     the price per `interval`; null for a custom plan. `limited`: the Free plan's limits apply, since a payment is
     overdue (`overdue`) or the plan is paused (`state`).
     `ends_at` is when the plan ends, if an end is planned; `cancel_at_period_end`: that is when `period` ends.
+    `trial_ends_at` is set in a trial: until then nothing is charged, and then the first `fee`, unless it ends before.
     """
 
     plan: PlanHeld
@@ -75,6 +76,7 @@ class SubscriptionAnswer(msgspec.Struct):
     period: Span | None
     cancel_at_period_end: bool
     ends_at: Instant | None
+    trial_ends_at: Instant | None
     limited: bool
     overdue: Overdue | None
     planned_change: PlannedChangeOut | None

@@ -21,16 +21,16 @@ from app.subscriptions.terms.rules import parse_meter_rule
 _OFFERS = text("""
 WITH own AS (
     SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.position,
-           version.id AS version_id, version.number
+           version.id AS version_id, version.number, version.trial_days
     FROM catalog_versions version JOIN catalog_plans plan ON plan.id = version.plan_id
     WHERE version.id = CAST(:own AS uuid)
 ),
 plan AS (
-    SELECT key, name, summary, is_default, public, position, version_id, number FROM catalog_offers
+    SELECT key, name, summary, is_default, public, position, version_id, number, trial_days FROM catalog_offers
     WHERE public AND NOT EXISTS (SELECT FROM own WHERE own.key = catalog_offers.key)
     UNION ALL TABLE own
 )
-SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.version_id, plan.number,
+SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.version_id, plan.number, plan.trial_days,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(currency, interval, amount)), '[]')
         FROM catalog_prices WHERE plan_version_id = plan.version_id) AS prices,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(m.key, m.name, m.unit, p.policy, p.allowance::text,
@@ -74,7 +74,8 @@ class OfferCharge:
 class Offer:
     """A plan as sold today, or as its subscriber has it.
 
-    `prices` by (currency, interval) in minor units; `charges` by (meter, currency).
+    `prices` by (currency, interval) in minor units; `charges` by (meter, currency). `trial_days`: how long it may be
+    tried before it is paid for; None: not at all.
     """
 
     key: str
@@ -89,6 +90,7 @@ class Offer:
     charges: Mapping[tuple[str, str], OfferCharge]
     limits: Mapping[str, Decimal | None]
     features: Mapping[str, tuple[str, Any]]
+    trial_days: int | None = None
 
     @property
     def collection(self) -> Collection:
@@ -139,6 +141,7 @@ def _offer(row: Row[Any]) -> Offer:
         },
         limits={key: _number(value) for key, value in row.limits},
         features={key: (label, value) for key, label, value in row.features},
+        trial_days=row.trial_days,
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.accounts.guards import acting_org
 from app.kit.errors import FieldError, InvalidRequest
-from app.payments.checkout.request import select_price
+from app.payments.checkout.request import find_trial_days, select_price
 from app.payments.plan_changes.offer import ChangeOffer, offer_change
 from app.payments.schemas import PlanWanted, Span
 from app.portal.billing import examples
@@ -38,9 +40,11 @@ def preview_change(wanted: PlanWanted) -> ChangePreviewAnswer:
     target = next((each for each in list_offers(session(), usage.plan_version_id) if each.key == wanted.plan), None)
     if current is None or current.collection != "stripe":
         price = select_price(session(), org_id, wanted.plan, wanted.interval, wanted.currency)
-        return _build_answer(
-            "checkout", None, wanted.currency, _find_fit(target, usage), total=price.amount, amount_due=price.amount
-        )
+        fit, days = _find_fit(target, usage), find_trial_days(session(), org_id, price)
+        if days is not None:
+            first = QuotedNext(now + timedelta(days=days), price.amount)
+            return _build_answer("checkout", None, wanted.currency, fit, next_payment=first)
+        return _build_answer("checkout", None, wanted.currency, fit, total=price.amount, amount_due=price.amount)
     if current.currency != wanted.currency:
         reason = f"your organisation pays in {current.currency}"
         raise InvalidRequest(f"Your organisation pays in {current.currency}.", [FieldError("currency", reason)])
@@ -84,9 +88,16 @@ def _answer_quoted(offer: ChangeOffer, usage_owed: int, fit: PlanFit | None) -> 
 
 
 def _build_answer(
-    timing: str, reason: str | None, currency: str, fit: PlanFit | None, *, total: int = 0, amount_due: int = 0
+    timing: str,
+    reason: str | None,
+    currency: str,
+    fit: PlanFit | None,
+    *,
+    total: int = 0,
+    amount_due: int = 0,
+    next_payment: QuotedNext | None = None,
 ) -> ChangePreviewAnswer:
     return ChangePreviewAnswer(
         timing=timing, reason=reason, quote=None, expires_at=None, currency=currency, lines=[], discount=0, tax=0,  # type: ignore[arg-type]  # one of its words
-        total=total, balance=0, amount_due=amount_due, next_payment=None, usage_owed=0, fit=fit,
+        total=total, balance=0, amount_due=amount_due, next_payment=next_payment, usage_owed=0, fit=fit,
     )  # fmt: skip

@@ -56,7 +56,7 @@ class ChangeLine(msgspec.Struct):
 
 
 class QuotedNext(msgspec.Struct):
-    """The next payment after a change, with discounts and tax as they are today."""
+    """The next payment after a change, with discounts and tax as they are today; before tax if a change is planned."""
 
     at: Instant
     amount: int
@@ -68,7 +68,8 @@ class ChangePreviewAnswer(msgspec.Struct):
     `timing`: `at_once` with a `quote`, which holds until `expires_at`; `at_period_end`; `choose`: yearly at once, or
     monthly at the period's end; `first`: `reason` says what comes before (`past_due`, `ending`, `no_card`, …);
     `checkout`: nothing is paid through Stripe yet, so `POST /subscription` opens a payment page, and `total` is before
-    tax; `refused`: `same`, `default` or `no_price`.
+    tax: 0 for a plan that is tried first, with the `next_payment` at the trial's end; `refused`: `same`, `default` or
+    `no_price`.
     `amount_due` is charged today: `total` less the `balance` from earlier invoices. `usage_owed` is what the running
     period's usage stays owed though the new plan would include it. `fit` compares the plan with your usage; null for
     the plan you are on.

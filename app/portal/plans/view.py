@@ -24,6 +24,7 @@ from app.statements.plan_context import (
     PlanContext,
     find_fee,
     find_monthly_fee,
+    find_trial,
     find_yearly_saving,
     is_sold,
 )
@@ -75,12 +76,13 @@ def _column(offer: Offer, shown: Sequence[Offer], context: PlanContext, *, sugge
     current = offer.key == context.plan
     base = find_base(offer, shown)
     label, href = _own_button(offer, context) if current else _button(offer, shown, context)
+    trial = None if current else find_trial(offer, context)
     return PlanColumn(
         key=offer.key,
         name=offer.name,
         summary=offer.summary,
         price=None if fee is None else to_major(fee, exponent(context.currency)),
-        price_note=_price_note(fee, interval, context),
+        price_note=_price_note(fee, interval, context) if trial is None else _trial_note(trial, fee, interval, context),
         per=f"a {interval}",
         button_label=label,
         button_href=href,
@@ -100,6 +102,10 @@ def _price_note(fee: int | None, interval: str, context: PlanContext) -> str:
     if interval == "year":
         return f"{wording.format_amount(Decimal(fee) / 12, context.currency)} a month, billed yearly"
     return "Billed monthly only" if context.interval == "year" else "Billed monthly"
+
+
+def _trial_note(days: int, fee: int | None, interval: str, context: PlanContext) -> str:
+    return f"{days} days free, then {wording.format_amount(fee or 0, context.currency)} a {interval}"
 
 
 def _describe_saving(offer: Offer, context: PlanContext) -> str | None:
@@ -131,6 +137,8 @@ def _button(offer: Offer, shown: Sequence[Offer], context: PlanContext) -> tuple
     )
     if fee is None or not context.may_change:
         return f"Ask for {offer.name}", url
+    if trial := find_trial(offer, context):
+        return f"Start {trial}-day trial", url
     money = f"{wording.format_amount(fee, context.currency).replace('.00', '')} a {interval}"
     if context.plan is None:
         return f"Choose {offer.name}, {money}", url
