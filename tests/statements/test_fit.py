@@ -99,6 +99,11 @@ def test_the_busiest_day_is_compared_with_a_days_limit() -> None:
     assert words(report)[1] == "Calls: 800 used on 3 Nov 2026, Free allows 500 a day."
 
 
+def test_a_day_limit_without_any_use_fits() -> None:
+    day = fit(windowed(per_day=D(500)), 0, day=Peak(D(0), D(0))).lines[1]
+    assert (day.verdict, describe_now(day), describe_worst(day, "UTC")) == ("fits", "0 today", "None")
+
+
 def test_hours_and_minutes_that_are_not_recorded_are_said_to_be_unknown() -> None:
     report = fit(windowed(per_hour=D(50), per_minute=D(5)), 10, minute=Peak(D(4), D(0)))
     hour, minute = report.lines[1:]

@@ -164,7 +164,7 @@ def _compare_window(meter: OfferMeter, span: Span, peaks: Mapping[tuple[str, Spa
         allowance=None,
         now=peak.now if peak else None,
         expected=None,
-        worst=peak.most if peak else None,
+        worst=(peak.most or None) if peak else None,
         worst_period=None,
         worst_day=peak.on if peak else None,
         verdict=verdict,
