@@ -228,6 +228,8 @@ ADMIN = {
         "staff",
         (follow("Overflow Imaging"), follow("Correct usage"), follow("Void a whole import")),
     ),
+    "admin-plans": Shown("/admin/plans", "staff"),
+    "admin-plan": Shown("/admin/plans", "staff", (follow("Pro"),)),
     "admin-billing-runs": Shown("/admin/billing-runs?days=366", "staff"),
     "admin-billing-runs-failed": Shown("/admin/billing-runs?state=failed", "staff", sheet=False),
     "admin-invoices": Shown("/admin/invoices", "staff"),

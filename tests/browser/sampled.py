@@ -67,6 +67,8 @@ TEMPLATES = {
     "templates/admin/org.html": "admin-org admin-org-new admin-org-errors admin-org-override-errors",
     "templates/admin/corrections.html": "admin-corrections",
     "templates/admin/import_void.html": "admin-import-void",
+    "templates/admin/plans.html": "admin-plans",
+    "templates/admin/plan.html": "admin-plan",
     "templates/admin/billing_runs.html": "admin-billing-runs admin-billing-runs-failed",
     "templates/admin/invoices.html": "admin-invoices admin-invoices-none",
     "templates/admin/invoice.html": "admin-invoice admin-invoice-errors",
