@@ -13,17 +13,9 @@ Rows = Sequence[Row[Any]]
 
 MOST_VERSIONS = 500
 
-# The running usage period says which version an organisation is on.
-_HELD = """
-SELECT org.id AS org_id, org.name, period.plan_version_id
-FROM accounts_orgs org
-CROSS JOIN LATERAL (SELECT plan_version_id, ends_at FROM subscriptions_periods
-                    WHERE org_id = org.id AND starts_at <= :now ORDER BY starts_at DESC LIMIT 1) period
-WHERE org.deleted_at IS NULL AND period.ends_at > :now
-"""
-_VERSIONS = """
+_VERSIONS = text("""
 WITH held AS MATERIALIZED (
-    SELECT running.plan_version_id, count(*) AS orgs FROM ({held}) running GROUP BY running.plan_version_id
+    SELECT plan_version_id, count(*) AS orgs FROM subscriptions_holders(:now) GROUP BY plan_version_id
 )
 SELECT plan.key, plan.name, plan.summary, plan.public, plan.is_default, plan.archived_at,
        version.id AS version_id, version.number, version.published_at,
@@ -37,17 +29,15 @@ JOIN catalog_newest newest ON newest.plan_id = plan.id
 LEFT JOIN held ON held.plan_version_id = version.id
 WHERE CAST(:key AS text) IS NULL OR plan.key = :key
 ORDER BY plan.archived_at IS NOT NULL, plan.position, plan.key, version.number DESC LIMIT :limit
-"""
-_ORGS = """
+""")
+_ORGS = text("""
 SELECT running.org_id, running.name, version.number, ours.interval, ours.currency, ours.collection
-FROM ({held}) running
+FROM subscriptions_holders(:now) running
 JOIN catalog_versions version ON version.id = running.plan_version_id
 LEFT JOIN subscriptions_open ours ON ours.org_id = running.org_id
 WHERE version.plan_key = :key AND (CAST(:number AS integer) IS NULL OR version.number = :number)
 ORDER BY lower(running.name), running.org_id LIMIT :limit
-"""
-_VERSIONS_READ = text(_VERSIONS.format(held=_HELD))
-_ORGS_READ = text(_ORGS.format(held=_HELD))
+""")
 
 
 def list_versions(session: Session, now: datetime, key: str | None = None, limit: int = MOST_VERSIONS) -> Rows:
@@ -56,7 +46,7 @@ def list_versions(session: Session, now: datetime, key: str | None = None, limit
     `orgs` counts the organisations whose running usage period is on the version. Worked example: Free, and Pro with a
     version that three organisations stayed on: (free, 1), (pro, 2), (pro, 1, orgs 3).
     """
-    return session.execute(_VERSIONS_READ, {"now": now, "key": key, "limit": limit}).all()
+    return session.execute(_VERSIONS, {"now": now, "key": key, "limit": limit}).all()
 
 
 def list_version_orgs(session: Session, key: str, number: int | None, now: datetime, limit: int) -> Rows:
@@ -64,4 +54,4 @@ def list_version_orgs(session: Session, key: str, number: int | None, now: datet
 
     Worked example: two organisations on Pro's version 1 and one on 2: with number 1 the first two, by name.
     """
-    return session.execute(_ORGS_READ, {"key": key, "number": number, "now": now, "limit": limit}).all()
+    return session.execute(_ORGS, {"key": key, "number": number, "now": now, "limit": limit}).all()

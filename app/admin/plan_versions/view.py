@@ -39,6 +39,7 @@ class PlanRow:
     name: str
     summary: str
     badges: Sequence[tuple[str, str]]
+    archived: bool
     versions: Sequence[VersionRow]
 
     @property
@@ -134,7 +135,8 @@ def _build_plan(rows: Sequence[Row[Any]]) -> PlanRow:
         VersionRow(row.number, row.version_id, row.published_at, format_prices(row.prices), row.orgs, row.is_newest)
         for row in rows
     ]
-    return PlanRow(head.key, head.name, head.summary, [mark for mark in marks if mark], versions)
+    return PlanRow(head.key, head.name, head.summary, [mark for mark in marks if mark], head.archived_at is not None,
+                   versions)  # fmt: skip
 
 
 def _describe_payment(row: Row[Any]) -> str:
