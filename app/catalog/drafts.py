@@ -55,7 +55,7 @@ def read_draft(session: Session, text: str) -> Draft:
     if problems:
         raise CatalogError(problems)
     key = next(iter(catalog.plans))
-    return Draft(key, catalog, next(iter(difference.plans), None), _find_newest_number(session, key))
+    return Draft(key, catalog, next(iter(difference.plans), None), queries.find_newest_number(session, key) or 0)
 
 
 def publish_draft(session: Session, text: str, *, after: int, actor: Actor, now: datetime) -> int | None:
@@ -106,10 +106,3 @@ def _list_foreign(session: Session, catalog: Catalog, difference: CatalogDiffere
         row = session.scalars(select(Plan).where(Plan.key == plan.key)).one_or_none()
         if plan.default != (row is not None and row.is_default):
             yield catalog.build_mistake(("plans", plan.key, "default"), f"the default plan {_WHOLE_FILE}")
-
-
-def _find_newest_number(session: Session, key: str) -> int:
-    query = (
-        select(func.max(PlanVersion.number)).join(Plan).where(Plan.key == key, PlanVersion.published_at.is_not(None))
-    )
-    return session.scalar(query) or 0

@@ -83,6 +83,11 @@ def find_newest_version(session: Session, plan_key: str) -> PlanVersion | None:
     ).one_or_none()
 
 
+def find_newest_number(session: Session, plan_key: str) -> int | None:
+    """Find the number of a plan's newest published version, archived or not, without loading it."""
+    return session.scalar(_newest().where(Plan.key == plan_key).with_only_columns(PlanVersion.number))
+
+
 def find_default_version(session: Session) -> PlanVersion | None:
     """Find the newest version of the default plan, for orgs without a subscription. None before any catalogue."""
     return session.scalars(_newest().where(Plan.is_default).options(*_PARTS)).one_or_none()

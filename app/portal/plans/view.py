@@ -9,6 +9,7 @@ from app.kit.money import exponent, to_major
 from app.portal.plans.view_models import PlanColumn, PlansView
 from app.portal.shell.links import Link, comparison_url, upgrade_url
 from app.portal.shell.plan_detail import list_other_prices
+from app.portal.shell.todays_version import describe_today
 from app.statements import comparison, wording
 from app.statements.offers import Offer
 from app.statements.plan_context import INTERVALS, PlanContext, find_fee, find_monthly_fee, is_sold
@@ -55,6 +56,7 @@ def _column(offer: Offer, shown: Sequence[Offer], context: PlanContext, *, sugge
         current=current,
         suggested=suggested and not current,
         highlights=_highlights(offer),
+        today=describe_today(offer.today, context.currency, interval),
     )
 
 

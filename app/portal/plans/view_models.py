@@ -13,7 +13,10 @@ from app.statements.replay import ReplayRow
 
 @dataclass(frozen=True)
 class PlanColumn:
-    """One plan of the comparison. `price` is None for a custom price; `per` is the interval that it is for."""
+    """One plan of the comparison. `price` is None for a custom price; `per` is the interval that it is for.
+
+    `today` says what the viewer's own plan is sold as today, where that is another version.
+    """
 
     key: str
     name: str
@@ -26,6 +29,7 @@ class PlanColumn:
     current: bool = False
     suggested: bool = False
     highlights: Sequence[str] = ()
+    today: str | None = None
 
 
 @dataclass(frozen=True)
