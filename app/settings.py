@@ -74,6 +74,7 @@ class Settings:
     grace: timedelta = timedelta(days=7)
     close_grace: timedelta = timedelta(hours=1)
     invoice_series: str = "INV"
+    trial_per_domain: bool = False
     is_background: bool = False
     statement_limit: timedelta | None = timedelta(seconds=5)
     # Costs and waits that no variable sets; tests lower them to run faster.
@@ -245,6 +246,7 @@ def _payments(read: Environment) -> dict[str, Any]:
         "grace": timedelta(days=read.number("GRACE_DAYS", 7, most=365)),
         "close_grace": timedelta(minutes=read.number("CLOSE_GRACE_MINUTES", 60, most=24 * 60)),
         "invoice_series": _series(read),
+        "trial_per_domain": read.flag("TRIAL_PER_DOMAIN"),
     }
 
 

@@ -5,7 +5,7 @@
 DO $$
 DECLARE
   append_only CONSTANT text[] := ARRAY['usage_keys', 'usage_events', 'audit_entries', 'sign_in_log', 'issued_documents',
-    'stripe_balance_movements'];
+    'stripe_balance_movements', 'trial_uses'];
   -- personal data, removed by erasure and retention in the worker
   erasable CONSTANT text[] := ARRAY['event_details', 'audit_persons', 'sign_in_details'];
   read_only CONSTANT text[] := ARRAY['alembic_version', 'schema_functions', 'usage_counted'];
@@ -22,7 +22,7 @@ DECLARE
     "audit_heads": ["seq", "hash"],
     "billing_records": ["state", "settled_at", "amount", "currency", "description", "refunded", "checkout_id",
       "invoice_id", "transaction_id", "card_brand", "card_last4", "failure_code", "failure", "reversed_at", "reversed_for"],
-    "checkouts": ["state", "session_id", "closed_at", "failure"],
+    "checkouts": ["state", "session_id", "closed_at", "failure", "trial_refused"],
     "dunnings": ["mails", "next_mail_at", "limited_at", "ended_at", "outcome"],
     "invitations": ["accepted_at", "revoked_at"],
     "credit_notes": ["state", "stripe_credit_note_id", "number", "pdf_url", "due_amount", "refund_amount",
@@ -32,7 +32,7 @@ DECLARE
     "issued_invoices": ["state", "paid", "credited", "reason", "settled_at", "written_off",
       "written_off_at", "mails", "next_mail_at"],
     "number_series": ["last"],
-    "planned_changes": ["schedule_ref", "effective_at", "ended_at", "outcome"],
+    "planned_changes": ["schedule_ref", "released_at", "effective_at", "ended_at", "outcome"],
     "plan_changes": ["state", "invoice_id", "failure", "settled_at"],
     "stripe_inbox": ["state", "attempts", "error", "org_id", "settled_at", "replayed_at", "api_version", "livemode",
       "account", "object_type", "object_id", "customer_id", "source", "body"],

@@ -18,6 +18,8 @@ _EXAMPLE = {
             "version": 1,
             "version_id": "0199e7a0-5a3c-7cc0-9c1b-6f0f5c9d4e21",
             "default": False,
+            "trial_days": 14,
+            "trial_overage": "block",
             "prices": [{"currency": "USD", "interval": "month", "amount": 4900}],
             "meters": [
                 {

@@ -64,7 +64,11 @@ class PlanFeatureValue(msgspec.Struct):
 
 
 class OfferedPlan(msgspec.Struct):
-    """The newest version of a plan. A null limit is unlimited."""
+    """The newest version of a plan. A null limit is unlimited.
+
+    `trial_days`: how many days a new subscriber may try it for free; null: it has no trial. `trial_overage` says what
+    happens above an allowance in the trial: `block`, or `charge`, which records it. Nothing used in a trial is billed.
+    """
 
     key: str
     name: str
@@ -72,6 +76,8 @@ class OfferedPlan(msgspec.Struct):
     version: int
     version_id: str
     default: bool
+    trial_days: int | None
+    trial_overage: str | None
     prices: list[Price]
     meters: list[PlanMeterTerms]
     limits: dict[str, Decimal | None]
@@ -93,6 +99,8 @@ def build_offered_plan(version: PlanVersion, currency: str | None = None) -> Off
         version=version.number,
         version_id=str(version.id),
         default=version.plan.is_default,
+        trial_days=version.trial_days,
+        trial_overage=version.trial_overage if version.trial_days else None,
         prices=[Price(p.currency, p.interval, p.amount) for p in version.prices if currency in (None, p.currency)],
         meters=[_meter(plan_meter, version, currency) for plan_meter in version.meters],
         limits={limit.key: limit.value for limit in version.limits},

@@ -109,6 +109,7 @@ def publish_version(
     version = PlanVersion(
         id=new_id(), plan_id=plan.id, number=number, content_hash=hash_terms(terms),
         discount_usage=terms.discount_usage, tax_behavior=terms.tax_behavior, tax_code=terms.tax_code,
+        trial_days=terms.trial_days, trial_overage=terms.trial_overage,
     )  # fmt: skip
     session.add(version)
     session.flush()

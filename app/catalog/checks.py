@@ -14,6 +14,7 @@ def check_catalog(meters: Mapping[str, MeterDef], plans: Mapping[str, PlanDef]) 
     mistakes = list(_one_default(plans))
     for plan in plans.values():
         mistakes += _prices(plan)
+        mistakes += _trial(plan)
         mistakes += _allowances(plan, meters)
         mistakes += _charges(plan, meters)
         mistakes += _charged_everywhere(plan)
@@ -33,6 +34,14 @@ def _prices(plan: PlanDef) -> Iterator[Mistake]:
         if plan.default and amount:
             path = ("plans", plan.key, "prices", currency, interval)
             yield path, "must be 0: orgs are on the default plan without having agreed to pay"
+
+
+def _trial(plan: PlanDef) -> Iterator[Mistake]:
+    """A trial ends in payment, so there must be something to pay."""
+    if plan.terms.trial_days is not None and not any(plan.terms.prices.values()):
+        yield ("plans", plan.key, "trial_days"), "a trial needs a price above 0: it ends in payment"
+    if plan.terms.trial_days is None and plan.terms.trial_overage != "block":
+        yield ("plans", plan.key, "trial_overage"), "never applies: the plan has no trial_days"
 
 
 def _allowances(plan: PlanDef, meters: Mapping[str, MeterDef]) -> Iterator[Mistake]:

@@ -63,7 +63,9 @@ class PlanTerms:
     """The contents of one plan version. Prices by (currency, interval), in minor units.
 
     `discount_usage`: percentage discounts at Stripe also apply to usage. `tax_behavior` and `tax_code` are Stripe's
-    words for how fee and usage are taxed; None: as its account says.
+    words for how fee and usage are taxed; None: as its account says. `trial_days`: how long the plan may be tried
+    before it is paid for; above an allowance the trial refuses usage (`trial_overage` block) or records it (charge).
+    Nothing used in a trial is billed.
     """
 
     prices: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -74,6 +76,8 @@ class PlanTerms:
     discount_usage: bool = False
     tax_behavior: str | None = None
     tax_code: str | None = None
+    trial_days: int | None = None
+    trial_overage: str = "block"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,10 @@ def _billing_facts(terms: PlanTerms) -> Iterator[tuple[str, str]]:
         yield "tax_behavior", terms.tax_behavior
     if terms.tax_code is not None:
         yield "tax_code", terms.tax_code
+    if terms.trial_days is not None:
+        yield "trial_days", str(terms.trial_days)
+    if terms.trial_overage != "block":
+        yield "trial_overage", terms.trial_overage
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:

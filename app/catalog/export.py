@@ -61,9 +61,11 @@ def _plan(plan: PlanDef) -> Iterator[str]:
         yield _pair("default", value=True)
     if plan.terms.discount_usage:
         yield _pair("discount_usage", value=True)
-    for name in ("tax_behavior", "tax_code"):
+    for name in ("tax_behavior", "tax_code", "trial_days"):
         if (value := getattr(plan.terms, name)) is not None:
             yield _pair(name, value)
+    if plan.terms.trial_overage != "block":
+        yield _pair("trial_overage", plan.terms.trial_overage)
     yield from _section(f"plans.{plan.key}.prices", _prices(plan))
     yield from _section(f"plans.{plan.key}.limits", {key: _amount(plan.terms.limits.get(key)) for key in LIMITS})
     yield from _section(f"plans.{plan.key}.features", {k: f.value for k, f in plan.terms.features.items()})

@@ -16,7 +16,19 @@ from app.catalog.definition import (
     canonicalise_property,
     find_limit_mistake,
 )
-from app.catalog.models import AGGREGATIONS, COLLECT, INTERVALS, KEY, LIMITS, MODELS, POLICIES, TAX_BEHAVIORS, TAX_CODE
+from app.catalog.models import (
+    AGGREGATIONS,
+    COLLECT,
+    INTERVALS,
+    KEY,
+    LIMITS,
+    MODELS,
+    MOST_TRIAL_DAYS,
+    POLICIES,
+    TAX_BEHAVIORS,
+    TAX_CODE,
+    TRIAL_OVERAGE,
+)
 from app.catalog.reader import Table
 from app.kit.errors import InvalidRequest
 from app.kit.money import exponent, parse_price, plain, to_minor
@@ -64,6 +76,8 @@ def read_plan(table: Table, position: int, labels: dict[str, str]) -> PlanDef:
         discount_usage=table.flag("discount_usage", default=False),
         tax_behavior=table.choice("tax_behavior", TAX_BEHAVIORS, "") or None,
         tax_code=_tax_code(table),
+        trial_days=_trial_days(table),
+        trial_overage=table.choice("trial_overage", TRIAL_OVERAGE, "block"),
     )
     plan = PlanDef(
         key=table.name,
@@ -83,6 +97,14 @@ def _tax_code(table: Table) -> str | None:
     if code is not None and not re.fullmatch(TAX_CODE, code):
         table.add_mistake("tax_code", "must be one of Stripe's product tax codes, such as txcd_10103001")
     return code
+
+
+def _trial_days(table: Table) -> int | None:
+    days = table.raw("trial_days")
+    if days is None or (isinstance(days, int) and not isinstance(days, bool) and 1 <= days <= MOST_TRIAL_DAYS):
+        return days
+    table.add_mistake("trial_days", f"must be a whole number of days from 1 to {MOST_TRIAL_DAYS}")
+    return None
 
 
 def _prices(table: Table) -> dict[tuple[str, str], int]:

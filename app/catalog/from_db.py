@@ -36,4 +36,6 @@ def build_terms(version: PlanVersion) -> PlanTerms:
         discount_usage=version.discount_usage,
         tax_behavior=version.tax_behavior,
         tax_code=version.tax_code,
+        trial_days=version.trial_days,
+        trial_overage=version.trial_overage,
     )

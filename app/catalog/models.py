@@ -27,6 +27,8 @@ POLICIES = ("block", "charge", "warn")
 INTERVALS = ("month", "year")
 COLLECT = ("period", "immediate")
 TAX_BEHAVIORS = ("exclusive", "inclusive")
+MOST_TRIAL_DAYS = 90
+TRIAL_OVERAGE = ("block", "charge")
 TAX_CODE = "^txcd_[0-9]{8}$"
 LIMITS = ("jobs_at_once", "file_bytes", "requests_per_minute", "retention_days")
 MODELS = ("flat", "per_unit", "graduated", "volume", "package", "stairstep", "percentage", "graduated_percentage")
@@ -86,7 +88,7 @@ class Plan(Base):
 class PlanVersion(Base):
     """The terms of a plan: prices, charges, allowances, limits and features. `queries` loads them all.
 
-    `discount_usage`, `tax_behavior` and `tax_code` are as in `definition.PlanTerms`.
+    `discount_usage`, `tax_behavior`, `tax_code`, `trial_days` and `trial_overage` are as in `definition.PlanTerms`.
     """
 
     __tablename__ = "plan_versions"
@@ -96,6 +98,8 @@ class PlanVersion(Base):
         CheckConstraint("octet_length(content_hash) = 32", name="content_hash"),
         one_of("tax_behavior", TAX_BEHAVIORS),
         spelled("tax_code", TAX_CODE),
+        CheckConstraint(f"trial_days BETWEEN 1 AND {MOST_TRIAL_DAYS}", name="trial_days"),
+        one_of("trial_overage", TRIAL_OVERAGE),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -106,6 +110,8 @@ class PlanVersion(Base):
     discount_usage: Mapped[bool] = mapped_column(server_default=text("false"))
     tax_behavior: Mapped[str | None]
     tax_code: Mapped[str | None]
+    trial_days: Mapped[int | None]
+    trial_overage: Mapped[str] = mapped_column(server_default=text("'block'"))
 
     plan: Mapped[Plan] = relationship(lazy="raise")
     prices: Mapped[list[PlanPrice]] = relationship(

@@ -15,13 +15,13 @@ from app.invoices.models import DROPPED, ISSUED, PENDING, CreditNote, Invoice, I
 from app.kit.ids import new_id
 
 # What can be credited of the lines of a period and meter that are on final invoices: what is left of each, and of what
-# usage came to on its invoice; of one of ours no more than what is still due. The line of the close comes first, then
-# late ones. Lines that a discount was taken off are not credited: the difference waits for the next invoice.
+# usage came to on its invoice after discounts; of one of ours no more than what is still due. The line of the close
+# comes first, then late ones.
 _CREDITABLE = text("""
-SELECT line.id, line.invoice_id,
+SELECT line.id, line.invoice_id, line.amount, line.discount, line.currency,
        line.amount + coalesce((SELECT sum(credit.amount) FROM invoice_lines credit
                                WHERE credit.credits_line_id = line.id), 0)::bigint AS remaining,
-       least((SELECT sum(other.amount) FROM invoice_lines other
+       least((SELECT sum(other.amount - other.discount) FROM invoice_lines other
               WHERE other.invoice_id = line.invoice_id AND other.kind <> 'fee')::bigint
              - coalesce((SELECT sum(note.amount) FROM credit_notes note
                          WHERE note.invoice_id = line.invoice_id AND note.state <> 'dropped'), 0)::bigint,
@@ -32,13 +32,13 @@ SELECT line.id, line.invoice_id,
 FROM invoice_lines line JOIN invoices invoice ON invoice.id = line.invoice_id AND invoice.state = 'final'
 LEFT JOIN issued_invoices issued ON issued.invoice_id = invoice.id
 WHERE line.org_id = :org AND line.period_start = :start AND line.meter_id IS NOT DISTINCT FROM :meter
-  AND line.amount > 0 AND line.discount = 0 AND line.kind <> 'fee' AND coalesce(issued.state, 'open') = 'open'
+  AND line.amount > 0 AND line.kind <> 'fee' AND coalesce(issued.state, 'open') = 'open'
 ORDER BY line.kind <> 'usage', line.written_at, line.id
 """)
 # What a pending note takes off which items at Stripe, and what was taken off them by the notes before it.
 _PARTS = text("""
-SELECT original.stripe_item_id, -line.amount AS amount,
-       -coalesce((SELECT sum(earlier.amount) FROM invoice_lines earlier
+SELECT original.stripe_item_id, line.discount - line.amount AS amount,
+       coalesce((SELECT sum(earlier.discount - earlier.amount) FROM invoice_lines earlier
                   JOIN credit_notes note ON note.id = earlier.credit_note_id
                   WHERE earlier.credits_line_id = original.id AND note.state = 'issued'), 0)::bigint AS credited
 FROM invoice_lines line JOIN invoice_lines original ON original.id = line.credits_line_id
@@ -95,7 +95,7 @@ def get_note(session: Session, org_id: UUID, note_id: UUID) -> CreditNote:
 
 
 def list_parts(session: Session, org_id: UUID, note_id: UUID) -> list[Row[Any]]:
-    """List what a pending note takes off the items of its invoice.
+    """List what a pending note takes off the items of its invoice, after discounts.
 
     Worked example: $3.00 off an item of which $2.00 was credited before: (ii_1, 300, 200).
     """
@@ -133,7 +133,7 @@ def note_issued(session: Session, note: CreditNote, settled: Settlement, now: da
 
 def release_note(session: Session, note: CreditNote, now: datetime) -> None:
     """Drop a pending note whose invoice has no room for it; its lines wait for the next invoice."""
-    freed = {"credit_note_id": None, "credits_line_id": None}
+    freed = {"credit_note_id": None, "credits_line_id": None, "discount": 0}
     session.execute(update(InvoiceLine).where(InvoiceLine.credit_note_id == note.id).values(freed))
     drop_note(session, note, now)
 

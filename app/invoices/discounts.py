@@ -46,6 +46,16 @@ def share_discount(amount: int, billed: int, discount: int, currency: str) -> in
     return -((2 * -amount * discount + billed * step) // (2 * billed * step)) * step
 
 
+def share_credited(credited: int, line: int, discount: int, currency: str) -> int:
+    """The part of a line's discount that belongs to what is credited of it, from the first note to the last.
+
+    The last takes what is left, so that notes over a whole line give back what was paid of it.
+
+    Worked example: 100.00 were billed less 17.00: of 40.00 it is 6.80, of all 17.00.
+    """
+    return -share_discount(-credited, line, discount, currency)
+
+
 def store_percentages(percentages: Iterable[PercentOff]) -> list[dict[str, str]]:
     """Turn percentages into what an invoice stores."""
     return [{"coupon": each.coupon, "percent_off": plain(each.percent_off)} for each in percentages]

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.catalog.models import one_of, spelled
 from app.kit.db import Base
-from app.subscriptions.terms.resolver import NOT_COLLECTED
+from app.subscriptions.terms.resolver import UNBILLED
 
 RENEWAL, MANUAL, OFFLINE = "renewal", "manual", "offline"
 DRAFT, FINAL, DROPPED = "draft", "final", "dropped"
@@ -119,8 +119,9 @@ class InvoiceLine(Base):
     `fee`: a plan's price for a billing period, where we invoice it ourselves; its period is that one.
     A line on a credit note takes its amount off the line `credits_line_id` of a final invoice, and is on no invoice.
 
-    `discount` is what its invoice takes off. `exact_amount`, `amount` and `discount` are in minor units.
-    Quantities and amounts of a period's lines add up to its rating. Meter and plan version are looked up by a trigger.
+    `discount` is what its invoice takes off; on a credit note, the part of it that is not given back. `exact_amount`,
+    `amount` and `discount` are in minor units. Quantities and amounts of a period's lines add up to its rating. Meter
+    and plan version are looked up by a trigger.
 
     `terms` are the terms in force at the close, which name the charge by its id; `breakdown` is what the rating
     returned. Quantities and amounts in them are decimal text, amounts in minor units. `reason` says why nothing is
@@ -132,11 +133,11 @@ class InvoiceLine(Base):
         one_of("kind", (USAGE, LATE, BEFORE_CHANGE, FEE)),
         CheckConstraint("(kind IN ('before_change', 'fee')) = (meter_id IS NULL)", name="meter"),
         spelled("currency", _CURRENCY),
-        one_of("reason", (NOT_COLLECTED,)),
+        one_of("reason", UNBILLED),
         CheckConstraint("period_end > period_start", name="period"),
         CheckConstraint("stripe_item_id IS NULL OR invoice_id IS NOT NULL", name="item"),
         CheckConstraint("discount BETWEEN least(amount, 0) AND greatest(amount, 0)", name="discount"),
-        CheckConstraint("discount = 0 OR invoice_id IS NOT NULL", name="discounted"),
+        CheckConstraint("discount = 0 OR invoice_id IS NOT NULL OR credit_note_id IS NOT NULL", name="discounted"),
         CheckConstraint(
             "num_nonnulls(credit_note_id, credits_line_id) = 0"
             " OR num_nonnulls(credit_note_id, credits_line_id) = 2 AND invoice_id IS NULL AND amount < 0",

@@ -69,10 +69,14 @@ def make_invoice(session: Session, opening: InvoiceOpening, now: datetime) -> In
 
 
 class LineCredit(NamedTuple):
-    """A credit note, and the line of its invoice that it takes an amount off."""
+    """A credit note, and the line of its invoice that it takes an amount off.
+
+    `discount` is the part of that line's discount that goes with the amount, like it below zero.
+    """
 
     note_id: UUID
     line_id: UUID
+    discount: int
 
 
 class LineFacts(NamedTuple):
@@ -98,7 +102,7 @@ _SEEN = text("SELECT pg_current_snapshot()::text")
 _WRITE = """
 COPY invoice_lines (id, org_id, kind, meter_id, period_start, period_end, plan_version_id, quantity, imported, events,
                     currency, exact_amount, amount, reason, terms, breakdown, written_at, seen, credit_note_id,
-                    credits_line_id) FROM STDIN
+                    credits_line_id, discount) FROM STDIN
 """
 
 
@@ -120,6 +124,7 @@ def build_line(org_id: UUID, facts: LineFacts, now: datetime) -> InvoiceLine:
         written_at=now,
         credit_note_id=credit.note_id if credit else None,
         credits_line_id=credit.line_id if credit else None,
+        discount=credit.discount if credit else 0,
         **named,
     )
 
@@ -136,11 +141,11 @@ def _list_rows(lines: Mapping[UUID, Sequence[LineFacts]], now: str, seen: str | 
             key = id(line.terms)
             if key not in terms:
                 terms[key] = _ENCODE(line.terms).decode()
-            note_id, line_id = line.credit or (None, None)
+            note_id, line_id, discount = line.credit or (None, None, 0)
             yield (
                 new_hex(), org, line.kind, line.meter_id, start, end, text_of(line.plan_version_id), line.quantity,
                 line.imported, line.events, line.currency, line.exact_amount, line.amount, line.reason, terms[key],
-                _ENCODE(line.breakdown).decode(), now, seen, note_id, line_id,
+                _ENCODE(line.breakdown).decode(), now, seen, note_id, line_id, discount,
             )  # fmt: skip
 
 

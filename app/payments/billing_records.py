@@ -33,8 +33,10 @@ def ensure_pending_record(
     record = reuse or BillingRecord(
         id=new_id(), org_id=checkout.org_id, state="pending", reason="subscription_start", refunded=0, created_at=now
     )
-    record.checkout_id, record.amount, record.currency = checkout.id, checkout.amount, checkout.currency
-    record.description = describe_plan(session, checkout.plan_version_id, checkout.interval or "month")
+    trial = f", {checkout.trial_days}-day trial" if checkout.trial_days else ""
+    amount = 0 if trial else checkout.amount
+    record.checkout_id, record.amount, record.currency = checkout.id, amount, checkout.currency
+    record.description = describe_plan(session, checkout.plan_version_id, checkout.interval or "month") + trial
     session.add(record)
     session.flush()
     return record

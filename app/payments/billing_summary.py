@@ -36,7 +36,7 @@ from app.subscriptions import queries as subscriptions
 from app.subscriptions.changes.planned import find_planned
 from app.subscriptions.models import Subscription
 from app.subscriptions.overage.switch import is_paying_for_overage
-from app.subscriptions.states import LATE, is_renewed
+from app.subscriptions.states import LATE, TRIALING, is_renewed
 from app.subscriptions.terms.restriction import find_lift_end, is_restricted
 from app.web.database import end_read_transaction
 
@@ -53,7 +53,7 @@ def build_subscription_answer(session: Session, org_id: UUID, now: datetime) -> 
         return SubscriptionAnswer(
             plan=plan, newest_version=newest, state="active", collection="none", interval=None,
             currency=None, fee=0, started_at=None, period=None, cancel_at_period_end=False,
-            ends_at=None, limited=False, overdue=None, planned_change=None, pending_change=None,
+            ends_at=None, trial_ends_at=None, limited=False, overdue=None, planned_change=None, pending_change=None,
         )  # fmt: skip
     return SubscriptionAnswer(
         plan=plan,
@@ -67,6 +67,7 @@ def build_subscription_answer(session: Session, org_id: UUID, now: datetime) -> 
         period=Span(current.billing_starts_at, current.billing_ends_at),
         cancel_at_period_end=current.cancel_at == current.billing_ends_at,
         ends_at=current.cancel_at,
+        trial_ends_at=current.trial_ends_at if current.state == TRIALING else None,
         limited=is_restricted(current.limited_at, current.restriction_lifted_until, now),
         overdue=_build_overdue(
             session, org_id, find_lift_end(current.limited_at, current.restriction_lifted_until, now)

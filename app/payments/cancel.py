@@ -10,17 +10,20 @@ from sqlalchemy.orm import Session
 
 from app.audit.service import write as audit
 from app.kit.actor import Actor
-from app.kit.errors import Conflict
+from app.kit.errors import Conflict, DomainError
 from app.kit.ids import new_hex
 from app.payments import queries
 from app.payments.gateway import get_gateway
 from app.payments.locks import org_turn
 from app.payments.mirrors.sync_subscription import sync_subscription
-from app.payments.plan_changes.plan_ahead import release_planned
+from app.payments.plan_changes.schedule import put_aside, try_schedule
 from app.stripe_gateway import Gateway
 from app.stripe_gateway import subscriptions as stripe_subscriptions
+from app.stripe_gateway.errors import StripeAway
 from app.stripe_gateway.types import RemoteSubscription
 from app.subscriptions import queries as subscriptions
+from app.subscriptions.changes.models import REPLACED
+from app.subscriptions.changes.planned import end_planned, find_planned
 from app.subscriptions.states import is_renewed
 from app.web.database import transaction
 
@@ -62,11 +65,12 @@ def _set_cancellation(org_id: UUID, *, cancels: bool, actor: Actor, now: datetim
             running = _get_running(session, org_id)
         if running.ends_in_time if cancels else running.cancel_at is None:
             return False
-        release_planned(gw, org_id, actor=actor, now=now)  # a schedule decides how the subscription ends
-        # Setting the same value twice is harmless, so every click gets its own key. A fixed key would replay the first
-        # response to someone who cancels, undoes it and cancels again.
-        remote = _change_at_stripe(gw, running.id, cancels=cancels, key=f"cancel-{new_hex()}")
+        put_aside(gw, org_id, now)  # a schedule decides how the subscription ends
+        remote = _change_at_stripe(gw, org_id, running.id, cancels=cancels, now=now)
         with transaction() as session:
+            planned = find_planned(session, org_id)
+            if planned is not None:
+                end_planned(session, planned, REPLACED, now, actor=actor)
             mirror = sync_subscription(session, org_id, remote, now)
             action = "subscription.cancel_planned" if cancels else "subscription.cancel_undone"
             audit(session, actor, action, on=("subscription", mirror.subscription_id or mirror.id), org_id=org_id,
@@ -74,11 +78,24 @@ def _set_cancellation(org_id: UUID, *, cancels: bool, actor: Actor, now: datetim
     return True
 
 
-def _change_at_stripe(gw: Gateway, subscription_id: str, *, cancels: bool, key: str) -> RemoteSubscription:
-    """Plan the end, or clear it. How it was planned is asked first: the mirror may be behind."""
-    if cancels:
-        return stripe_subscriptions.cancel_at_period_end(gw, subscription_id, key=key)
-    return stripe_subscriptions.clear_cancellation(gw, stripe_subscriptions.retrieve(gw, subscription_id), key=key)
+def _change_at_stripe(gw: Gateway, org_id: UUID, subscription_id: str, *, cancels: bool, now: datetime
+                      ) -> RemoteSubscription:  # fmt: skip
+    """Plan the end, or clear it. How it was planned is asked first: the mirror may be behind.
+
+    What is refused leaves a planned change as it was; after a lost answer, the sweep finds out about both.
+    """
+    # Setting the same value twice is harmless, so every click gets its own key. A fixed key would replay the first
+    # response to someone who cancels, undoes it and cancels again.
+    key = f"cancel-{new_hex()}"
+    try:
+        if cancels:
+            return stripe_subscriptions.cancel_at_period_end(gw, subscription_id, key=key)
+        return stripe_subscriptions.clear_cancellation(gw, stripe_subscriptions.retrieve(gw, subscription_id), key=key)
+    except StripeAway:
+        raise
+    except DomainError:
+        try_schedule(gw, org_id, now)
+        raise
 
 
 def _get_running(session: Session, org_id: UUID) -> _Running:

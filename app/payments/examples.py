@@ -16,6 +16,7 @@ SUBSCRIPTION: dict[str, Any] = {
     "period": {"start": "2026-11-21T12:00:00Z", "end": "2026-12-21T12:00:00Z"},
     "cancel_at_period_end": False,
     "ends_at": None,
+    "trial_ends_at": None,
     "limited": False,
     "overdue": None,
     "planned_change": None,

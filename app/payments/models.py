@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.catalog.models import INTERVALS, one_of, spelled
 from app.kit.db import Base
+from app.payments.trials.models import KINDS, VERDICTS
 
 PURPOSES = ("subscription", "card")
 CHECKOUT_STATES = ("opening", "open", "completed", "expired", "replaced", "failed")
@@ -98,7 +99,10 @@ class StripePrice(Base):
 
 
 class Checkout(Base):
-    """An attempt to pay or save a card on Stripe's page. Its id is the idempotency key for creating the session."""
+    """An attempt to pay or save a card on Stripe's page. Its id is the idempotency key for creating the session.
+
+    `trial_days` is the trial it was opened with; `trial_refused` is what of the org had had one, as its card told.
+    """
 
     __tablename__ = "checkouts"
     __table_args__ = (
@@ -107,6 +111,8 @@ class Checkout(Base):
         spelled("currency", _CURRENCY),
         CheckConstraint("amount >= 0", name="amount"),
         one_of("state", CHECKOUT_STATES),
+        CheckConstraint("trial_days > 0", name="trial_days"),
+        one_of("trial_refused", KINDS),
         UniqueConstraint("session_id"),
         CheckConstraint(
             "(purpose = 'subscription') = (num_nonnulls(plan_version_id, interval, currency, amount) = 4)",
@@ -133,6 +139,8 @@ class Checkout(Base):
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     failure: Mapped[str | None]
+    trial_days: Mapped[int | None]
+    trial_refused: Mapped[str | None]
 
 
 class StripeSubscription(Base):
@@ -141,6 +149,8 @@ class StripeSubscription(Base):
     `price_id` need not be one of `stripe_prices`: staff can put any price on a subscription at Stripe. `discounts` are
     those in force: coupon, percent_off as text or amount_off in minor units of currency, ends_at. `pending_price_id` is
     the price of a change that waits for its payment until `pending_expires_at`, `schedule_id` its schedule.
+    `trial_verdict` is what became of its trial when it was first seen: granted, or what of the org was known already.
+    `trial_told_for` is the end of the trial that the org has been told of.
     """
 
     __tablename__ = "stripe_subscriptions"
@@ -149,6 +159,9 @@ class StripeSubscription(Base):
         Index(None, "org_id", "created_at"),
         # serves: the sweep that releases schedules of planned changes that are made
         Index(None, "schedule_id", postgresql_where=text("schedule_id IS NOT NULL AND ended_at IS NULL")),
+        # serves: the sweeps that tell of a trial's end and that end refused ones
+        Index(None, "trial_ends_at", postgresql_where=text("status = 'trialing' AND ended_at IS NULL")),
+        one_of("trial_verdict", VERDICTS),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -166,7 +179,10 @@ class StripeSubscription(Base):
     latest_invoice_id: Mapped[str | None]
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    trial_starts_at: Mapped[datetime | None]
     trial_ends_at: Mapped[datetime | None]
+    trial_verdict: Mapped[str | None]
+    trial_told_for: Mapped[datetime | None]
     collection_paused: Mapped[str | None]
     discounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     pending_price_id: Mapped[str | None]

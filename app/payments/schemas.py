@@ -64,6 +64,7 @@ class SubscriptionAnswer(msgspec.Struct):
     overdue (`overdue`) or the plan is paused (`state`).
     `ends_at` is when the plan ends, if an end is planned; `cancel_at_period_end`: that is when `period` ends.
     `newest_version` is the one that the plan is sold as today; `plan.version` is the organisation's own.
+    `trial_ends_at` is set in a trial: until then nothing is charged, and then the first `fee`, unless it ends before.
     """
 
     plan: PlanHeld
@@ -77,6 +78,7 @@ class SubscriptionAnswer(msgspec.Struct):
     period: Span | None
     cancel_at_period_end: bool
     ends_at: Instant | None
+    trial_ends_at: Instant | None
     limited: bool
     overdue: Overdue | None
     planned_change: PlannedChangeOut | None
@@ -122,7 +124,7 @@ class ChangeLine(msgspec.Struct):
 
 
 class QuotedNext(msgspec.Struct):
-    """The next payment after a change, with discounts and tax as they are today."""
+    """The next payment after a change, with discounts and tax as they are today; before tax if a change is planned."""
 
     at: Instant
     amount: int
@@ -134,7 +136,8 @@ class ChangePreviewAnswer(msgspec.Struct):
     `timing`: `at_once` with a `quote`, which holds until `expires_at`; `at_period_end`; `choose`: yearly at once, or
     monthly at the period's end; `first`: `reason` says what comes before (`past_due`, `ending`, `no_card`, …);
     `checkout`: nothing is paid through Stripe yet, so `POST /subscription` opens a payment page, and `total` is before
-    tax; `refused`: `same`, `default` or `no_price`.
+    tax: 0 for a plan that is tried first, with the `next_payment` at the trial's end; `refused`: `same`, `default` or
+    `no_price`.
     `amount_due` is charged today: `total` less the `balance` from earlier invoices. `usage_owed` is what the running
     period's usage stays owed though the new plan would include it.
     """

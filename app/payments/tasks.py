@@ -14,6 +14,9 @@ from app.payments.price_push.push import DIFFERS, PUSH, push_catalog
 from app.payments.reconciliation.pending import list_pending, resolve_all
 from app.payments.reconciliation.reconcile import ReconciliationReport
 from app.payments.reconciliation.reconcile import reconcile as _reconcile
+from app.payments.trials import ending
+from app.payments.trials.end_refused import sweep_refused_trials
+from app.payments.trials.judge import END_REFUSED
 from app.payments.webhooks import inbox
 from app.payments.webhooks.apply import apply_event
 from app.web.database import transaction
@@ -55,6 +58,25 @@ def advance_dunnings() -> int:
     return done
 
 
+def end_refused_trials() -> int:
+    """Cancel subscriptions whose trial was refused and that still run at Stripe; returns how many."""
+    return sweep_refused_trials(business_now())
+
+
+def tell_trial_ends() -> int:
+    """Email organisations whose trial ends within three days; returns how many. One transaction each."""
+    now, done = business_now(), 0
+    with transaction() as session:
+        due = list(ending.list_ending(session, now, MOST))
+    for subscription_id in due:
+        try:
+            with transaction() as session:
+                done += ending.tell_ending(session, subscription_id, now)
+        except Exception as error:  # noqa: BLE001  (one failure must not stop the others)
+            log.warning("trial end not told; will retry", subscription=subscription_id, error=type(error).__name__)
+    return done
+
+
 def reconcile(*, everything: bool = False) -> ReconciliationReport:
     """Compare what changed since the last run, or `everything`, and repair it. Does nothing when payments are off."""
     if not payments_on():
@@ -88,15 +110,25 @@ TASKS: dict[str, Callable[..., object]] = {
     "payments.advance_dunnings": advance_dunnings,
     "payments.send_contacts": send_billing_contacts,
     PUSH: push_prices,
+    END_REFUSED: end_refused_trials,
+    "payments.tell_trial_ends": tell_trial_ends,
     "payments.reconcile": reconcile,
     "payments.reconcile_everything": reconcile_everything,
 }
-SWEEPS = ("payments.resolve_pending", "payments.advance_dunnings", "payments.send_contacts")
-FALLING_DUE = (schedule.find_next_due,)
+SWEEPS = (
+    "payments.resolve_pending",
+    "payments.advance_dunnings",
+    "payments.send_contacts",
+    END_REFUSED,
+    "payments.tell_trial_ends",
+)
+FALLING_DUE = (schedule.find_next_due, ending.find_next_ending)
 PERIODIC: list[tuple[str, str]] = [
     ("*/2 * * * *", "payments.resolve_pending"),
     ("* * * * *", "payments.advance_dunnings"),
     ("* * * * *", "payments.send_contacts"),
+    ("*/2 * * * *", END_REFUSED),
+    ("*/5 * * * *", "payments.tell_trial_ends"),
     ("40 3 * * 1-6", "payments.reconcile"),
     ("40 3 * * 0", "payments.reconcile_everything"),
 ]

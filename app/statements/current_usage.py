@@ -34,6 +34,7 @@ class CurrentUsage:
     `meters` are in catalogue order, the plan's own first. `collection` says who collects the plan's fee;
     `own_price`: it is one made by hand at Stripe, which `fee` leaves out. `late` means a
     failed payment is owed; `limited` means it is overdue or the plan paused, and the Free plan's limits apply.
+    `is_trial`: the plan is being tried in this period, so neither fee nor usage is charged.
     `owed_before` is what the period's usage came to before its plan was changed: it owes no less.
     """
 
@@ -55,6 +56,7 @@ class CurrentUsage:
     late: bool = False
     limited: bool = False
     owed_before: int = 0
+    is_trial: bool = False
 
     @property
     def paid_interval(self) -> str | None:
@@ -63,8 +65,8 @@ class CurrentUsage:
 
     @property
     def fee_due(self) -> int:
-        """The part of the plan's fee that belongs to this period; a yearly fee is paid separately."""
-        return self.fee if self.interval == "month" else 0
+        """The part of the plan's fee that belongs to this period; a yearly fee is paid separately, a trial is free."""
+        return self.fee if self.interval == "month" and not self.is_trial else 0
 
     @cached_property
     def usage_cost(self) -> int:
@@ -124,6 +126,7 @@ def get_current_usage(session: Session, org_id: UUID, now: datetime) -> CurrentU
         late=head.state in LATE,
         limited=is_restricted(head.limited_at, head.restriction_lifted_until, now),
         owed_before=_find_owed_before(session, org_id, head),
+        is_trial=head.is_trial,
     )
 
 

@@ -21,19 +21,20 @@ from app.subscriptions.terms.rules import parse_meter_rule
 _OFFERS = text("""
 WITH own AS (
     SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.position,
-           version.id AS version_id, version.number, newest.number AS newest_number, newest.version_id AS newest_id
+           version.id AS version_id, version.number, version.trial_days,
+           newest.number AS newest_number, newest.version_id AS newest_id
     FROM catalog_versions version JOIN catalog_plans plan ON plan.id = version.plan_id
     JOIN catalog_newest newest ON newest.plan_id = version.plan_id
     WHERE version.id = CAST(:own AS uuid)
 ),
 plan AS (
-    SELECT key, name, summary, is_default, public, position, version_id, number,
+    SELECT key, name, summary, is_default, public, position, version_id, number, trial_days,
            number AS newest_number, version_id AS newest_id
     FROM catalog_offers
     WHERE public AND NOT EXISTS (SELECT FROM own WHERE own.key = catalog_offers.key)
     UNION ALL TABLE own
 )
-SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.version_id, plan.number,
+SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.version_id, plan.number, plan.trial_days,
        plan.newest_number,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(currency, interval, amount)), '[]') FROM catalog_prices
         WHERE plan_version_id = plan.newest_id AND plan.newest_id <> plan.version_id) AS newest_prices,
@@ -88,8 +89,8 @@ class TodaysVersion:
 class Offer:
     """A plan as sold today, or as its subscriber has it.
 
-    `prices` by (currency, interval) in minor units; `charges` by (meter, currency).
-    `today` None: it is the version that is sold today.
+    `prices` by (currency, interval) in minor units; `charges` by (meter, currency). `trial_days`: how long it may be
+    tried before it is paid for; None: not at all. `today` None: it is the version that is sold today.
     """
 
     key: str
@@ -104,6 +105,7 @@ class Offer:
     charges: Mapping[tuple[str, str], OfferCharge]
     limits: Mapping[str, Decimal | None]
     features: Mapping[str, tuple[str, Any]]
+    trial_days: int | None = None
     today: TodaysVersion | None = None
 
     @property
@@ -155,6 +157,7 @@ def _offer(row: Row[Any]) -> Offer:
         },
         limits={key: _number(value) for key, value in row.limits},
         features={key: (label, value) for key, label, value in row.features},
+        trial_days=row.trial_days,
         today=TodaysVersion(row.newest_number, _prices(row.newest_prices)) if row.newest_number != row.number else None,
     )
 

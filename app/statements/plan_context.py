@@ -16,6 +16,7 @@ class PlanContext:
     """The viewer of a plan page. `plan` is None for a visitor.
 
     `interval` is the one looked at; `paid_interval` is that by which Stripe collects for the current plan, if it does.
+    `may_try`: no trial of theirs is known.
     """
 
     currency: str
@@ -23,6 +24,7 @@ class PlanContext:
     plan: str | None = None
     may_change: bool = True
     paid_interval: str | None = None
+    may_try: bool = True
 
     @property
     def paying(self) -> bool:
@@ -50,6 +52,17 @@ def find_fee(offer: Offer, context: PlanContext) -> tuple[int | None, str]:
     if fee is None and context.interval == "year":
         return offer.fee(context.currency, "month"), "month"
     return fee, context.interval
+
+
+def find_trial(offer: Offer, context: PlanContext) -> int | None:
+    """The days for which the viewer could try the plan; None: it has no trial, or they have had theirs or pay."""
+    fee, _ = find_fee(offer, context)
+    return offer.trial_days if fee and context.may_try and not context.paying else None
+
+
+def has_used_trial(offer: Offer, context: PlanContext) -> bool:
+    """Whether the plan could be tried, but not by this viewer any more."""
+    return offer.trial_days is not None and not context.may_try and not context.paying
 
 
 def find_monthly_fee(offer: Offer, context: PlanContext) -> Decimal | None:

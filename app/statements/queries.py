@@ -51,7 +51,7 @@ class PeriodRow(NamedTuple):
 _CURRENT = text("""
 WITH org AS (SELECT created_at, time_zone FROM accounts_orgs WHERE id = :org_id),
 subscription AS (
-    SELECT interval, collection, state, limited_at, restriction_lifted_until
+    SELECT interval, collection, state, limited_at, restriction_lifted_until, trial_ends_at
     FROM subscriptions_open WHERE org_id = :org_id
 ),
 period AS (
@@ -62,6 +62,7 @@ SELECT org.created_at AS org_since, org.time_zone, period.currency, period.start
        pv.plan_key, pv.plan_name, pv.number AS plan_version, pv.id AS plan_version_id,
        subscription.interval, subscription.collection, subscription.state,
        subscription.limited_at, subscription.restriction_lifted_until,
+       coalesce(period.ends_at <= subscription.trial_ends_at, false) AS is_trial,
        EXISTS (SELECT FROM payments_prices_unknown unknown WHERE unknown.org_id = :org_id) AS own_price,
        fees.amounts AS fees, meter.id AS meter_id, meter.key, meter.name, meter.unit, meter.aggregation,
        terms.meter_id IS NOT NULL AS resolved, coalesce(terms.valid_until <= :now, false) AS expired,

@@ -25,8 +25,11 @@ def open_session(
     success_url: str,
     cancel_url: str,
     key: str,
+    trial_days: int | None = None,
 ) -> CheckoutSession:
     """Open a session: `subscription` with a price, or `setup` with a currency, to save a card.
+
+    A trial asks for a card, too; if there is none at its end, the subscription is cancelled.
 
     Stripe does not copy metadata to the objects a session creates, so we set it on both.
     """
@@ -42,6 +45,9 @@ def open_session(
         params["mode"] = "subscription"
         params["line_items"] = [{"price": price_id, "quantity": 1}]
         params["subscription_data"] = {"metadata": metadata}
+        if trial_days is not None:
+            params["subscription_data"]["trial_period_days"] = trial_days
+            params["subscription_data"]["trial_settings"] = {"end_behavior": {"missing_payment_method": "cancel"}}
         params["allow_promotion_codes"] = True
     elif mode == "setup" and currency is not None:
         params["mode"] = "setup"

@@ -33,6 +33,7 @@ def parse_card(raw: Raw) -> Card:
         exp_month=month,
         exp_year=year,
         created_at=reading.moment(raw, "created"),
+        fingerprint=details.get("fingerprint"),
     )
 
 
@@ -130,6 +131,7 @@ def parse_subscription(raw: Raw) -> RemoteSubscription:
         checkout_id=reading.uuid_or_none(metadata, CHECKOUT),
         org_id=reading.uuid_or_none(metadata, ORG),
         created_at=reading.moment(raw, "created"),
+        trial_starts_at=reading.moment_or_none(raw, "trial_start"),
         trial_ends_at=reading.moment_or_none(raw, "trial_end"),
         collection_paused=reading.text(paused, "behavior") if paused else None,
         discounts=tuple(parse_discount(each) for each in reading.objects(raw, "discounts")),

@@ -10,7 +10,10 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A payment method, typed at `created_at`. If it is no card, `brand` is its type (`link`); the rest may be None."""
+    """A payment method, typed at `created_at`. If it is no card, `brand` is its type (`link`); the rest may be None.
+
+    `fingerprint` is the same for the same number, whoever types it.
+    """
 
     id: str
     brand: str
@@ -18,6 +21,7 @@ class Card:
     exp_month: int | None
     exp_year: int | None
     created_at: datetime
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,7 @@ class RemoteSubscription:
     checkout_id: UUID | None
     org_id: UUID | None
     created_at: datetime
+    trial_starts_at: datetime | None = None
     trial_ends_at: datetime | None = None
     collection_paused: str | None = None
     discounts: tuple[RemoteDiscount, ...] = ()

@@ -1,9 +1,12 @@
-"""Records the events of a subscription's history, once each."""
+"""Records the events of a subscription's history, once each, and lists those that were just recorded."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -31,3 +34,11 @@ def record_event(
     }
     statement = insert(SubscriptionEvent).values(values).on_conflict_do_nothing().returning(SubscriptionEvent.id)
     return session.scalar(statement) is not None
+
+
+def list_noted(session: Session, org_id: UUID, kinds: Iterable[str], now: datetime) -> Sequence[SubscriptionEvent]:
+    """List the events of some kinds that were recorded for an org at `now`, in order."""
+    query = select(SubscriptionEvent).where(
+        SubscriptionEvent.org_id == org_id, SubscriptionEvent.noted_at == now, SubscriptionEvent.kind.in_(list(kinds))
+    )
+    return session.scalars(query.order_by(SubscriptionEvent.id)).all()

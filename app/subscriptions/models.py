@@ -14,12 +14,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.catalog.models import INTERVALS, POLICIES, one_of, spelled
 from app.kit.db import Base
+from app.kit.periods import Period
+from app.subscriptions.period_schedule import SKEW
 from app.subscriptions.terms.resolver import SOURCES
 
 STATES = ("incomplete", "trialing", "active", "past_due", "unpaid", "paused", "ended")
 COLLECTIONS = ("none", "offline", "stripe")
 EVENTS = (
-    "started", "renewed", "plan_changed", "upgraded", "downgraded", "interval_changed",
+    "started", "trial_started", "trial_ended", "renewed", "plan_changed", "upgraded", "downgraded", "interval_changed",
     "change_planned", "change_undone", "cancel_planned", "cancel_undone", "past_due", "limited", "recovered", "ended",
 )  # fmt: skip
 OVERRIDE_KINDS = (
@@ -34,6 +36,7 @@ class Subscription(Base):
 
     `collection` says who collects the money: nobody (the Free plan), us (offline), or Stripe. It determines usage
     periods: calendar months for the first two, months from `anchor_at` for Stripe. `cancel_at` is a planned end.
+    Between `trial_starts_at` and `trial_ends_at` it is tried: usage is not billed, and the first paid period follows.
     `limited_at` is when the org was restricted until it pays; whether that holds is `terms.restriction`'s rule.
     """
 
@@ -46,6 +49,9 @@ class Subscription(Base):
         CheckConstraint("(state = 'ended') = (ended_at IS NOT NULL)", name="ended"),
         CheckConstraint("ended_at >= started_at", name="times"),
         CheckConstraint("billing_ends_at > billing_starts_at", name="billing_period"),
+        CheckConstraint(
+            "(trial_starts_at IS NULL) = (trial_ends_at IS NULL) AND trial_ends_at >= trial_starts_at", name="trial"
+        ),
         # serves: the current subscription of an org; enforces one per org
         Index("uq_subscriptions_open", "org_id", unique=True, postgresql_where=_OPEN),
         # serves: the billing history of an org, newest first
@@ -72,6 +78,14 @@ class Subscription(Base):
     assigned_by: Mapped[UUID | None]
     limited_at: Mapped[datetime | None]
     restriction_lifted_until: Mapped[datetime | None]
+    trial_starts_at: Mapped[datetime | None]
+    trial_ends_at: Mapped[datetime | None]
+
+    def tries(self, period: Period) -> bool:
+        """Whether a usage period lies in the trial. Stripe's clock and ours may differ by seconds."""
+        if self.trial_starts_at is None or self.trial_ends_at is None:
+            return False
+        return self.trial_starts_at - SKEW <= period.start and period.end <= self.trial_ends_at
 
     @hybrid_property
     def is_open(self) -> bool:

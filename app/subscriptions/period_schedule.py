@@ -20,14 +20,18 @@ MAX_PERIODS = 1_200
 class PeriodSchedule:
     """The schedule of an org's periods. `anchor` None: calendar months in the zone (Free plan, offline collection).
 
-    Anchored months are Stripe's, which calculates in UTC, so their `zone` is "UTC".
+    Anchored months are Stripe's, which calculates in UTC, so their `zone` is "UTC". Until `trial_ends_at` a trial runs,
+    which is a period of its own however long it is.
     """
 
     zone: str
     anchor: datetime | None = None
+    trial_ends_at: datetime | None = None
 
     def first_end(self, start: datetime) -> datetime:
         """The end of a period that starts at any time; a start just before the anchor counts as on it."""
+        if self.trial_ends_at is not None and start + SKEW < self.trial_ends_at:
+            return self.trial_ends_at
         return self._period_at(start if self.anchor is None else start + SKEW).end
 
     def next_end(self, start: datetime) -> datetime:

@@ -126,7 +126,8 @@ def get_opening(session: Session, org_id: UUID) -> Opening:
     if subscription is None:
         return Opening(zone, PeriodSchedule(zone), queries.get_default_version_id(session))
     at_stripe = subscription.collection == "stripe"
-    schedule = PeriodSchedule("UTC", subscription.anchor_at) if at_stripe else PeriodSchedule(zone)
+    anchored = PeriodSchedule("UTC", subscription.anchor_at, subscription.trial_ends_at)
+    schedule = anchored if at_stripe else PeriodSchedule(zone)
     return Opening(zone, schedule, subscription.plan_version_id)
 
 

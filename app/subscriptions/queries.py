@@ -55,6 +55,16 @@ def get_subscription(session: Session, org_id: UUID, subscription_id: UUID) -> S
     return row
 
 
+def find_previous(session: Session, subscription: Subscription) -> Subscription | None:
+    """Find the subscription that gave way to another, at whose start it ended."""
+    query = select(Subscription).where(
+        Subscription.org_id == subscription.org_id,
+        Subscription.ended_at == subscription.started_at,
+        Subscription.id != subscription.id,
+    )
+    return session.scalars(query.order_by(Subscription.started_at.desc(), Subscription.id.desc())).first()
+
+
 def list_subscriptions(session: Session, org_id: UUID) -> list[Subscription]:
     """List all subscriptions of the org, including ended ones, newest first."""
     query = select(Subscription).where(Subscription.org_id == org_id)

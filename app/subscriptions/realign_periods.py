@@ -9,8 +9,9 @@ from sqlalchemy import delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from app.kit.periods import Period
 from app.subscriptions import periods, queries
-from app.subscriptions.models import PlanInForce, SupersededTerms, TermsInForce, UsagePeriod
+from app.subscriptions.models import PlanInForce, Subscription, SupersededTerms, TermsInForce, UsagePeriod
 from app.subscriptions.period_schedule import SKEW, SLACK
 from app.subscriptions.terms.writer import write_terms
 
@@ -93,6 +94,20 @@ def align_boundary(session: Session, org_id: UUID, at: datetime, now: datetime, 
     periods.open_missing(session, org_id, at, max(at, now + periods.AHEAD), now)
     write_terms(session, org_id, ending.starts_at, now)
     return first if first <= now + SKEW else None
+
+
+def lengthen_trial(session: Session, subscription: Subscription, now: datetime) -> None:
+    """Let the running period of a trial last until the trial's end, where that was moved to later."""
+    running, end = queries.find_period(session, subscription.org_id, now), subscription.trial_ends_at
+    if running is None or end is None or not now < running.ends_at < end:
+        return
+    if not subscription.tries(Period(running.starts_at, running.ends_at)):
+        return
+    periods.drop_periods_ahead(session, subscription.org_id, running)
+    running.ends_at = end
+    session.flush()
+    periods.open_missing(session, subscription.org_id, end, max(end, now + periods.AHEAD), now)
+    write_terms(session, subscription.org_id, running.starts_at, now)
 
 
 def _ending_near(session: Session, org_id: UUID, at: datetime) -> UsagePeriod | None:

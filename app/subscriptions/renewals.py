@@ -29,14 +29,20 @@ def apply_billing_period(
 
 
 def record_renewals(session: Session, subscription: Subscription, since: datetime, now: datetime) -> None:
-    """Record every renewal after `since` up to the current billing period, including those we received no event for."""
+    """Record every renewal after `since` up to the current billing period, including those we received no event for.
+
+    The first paid period after a trial is the trial's end, not a renewal.
+    """
     start = subscription.billing_starts_at
     anchor = (
         subscription.anchor_at if subscription.interval == "month" else start
     )  # a yearly subscription's `anchor_at` is for usage only
-    while start > since + SLACK:
+    trial_end = subscription.trial_ends_at
+    while start > since + SLACK and (trial_end is None or start > trial_end):
         events.record_event(session, subscription, "renewed", key=start.isoformat(), at=start, now=now)
         start = anchored(anchor, start - SLACK, "UTC", MONTHS[subscription.interval]).start
+    if trial_end is not None and since < trial_end <= subscription.billing_starts_at:
+        events.record_event(session, subscription, "trial_ended", key=trial_end.isoformat(), at=trial_end, now=now)
 
 
 def align_periods(session: Session, subscription: Subscription, now: datetime) -> datetime | None:
@@ -44,6 +50,7 @@ def align_periods(session: Session, subscription: Subscription, now: datetime) -
 
     The first period starts with the subscription; a start that is off only by clock skew makes no sliver of a period.
     """
+    realign_periods.lengthen_trial(session, subscription, now)
     moved = [
         realign_periods.align_boundary(session, subscription.org_id, at, now, far=subscription.interval == "month")
         for at in (subscription.billing_starts_at, subscription.billing_ends_at)

@@ -10,7 +10,8 @@ from app.kit.actor import Actor
 from app.subscriptions import events, payment_restriction
 from app.subscriptions.models import Subscription
 
-PAID = ("trialing", "active")
+TRIALING = "trialing"
+PAID = (TRIALING, "active")
 OWING = ("past_due",)
 KEPT = frozenset({*PAID, *OWING})
 """States in which the plan and its limits are kept."""

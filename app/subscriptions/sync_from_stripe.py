@@ -36,7 +36,7 @@ class StripeFacts:
 
     `ref` is Stripe's id, `state` Stripe's status. `ours` is the row of ours that it pays for, None until there is one
     (`sync_from_stripe` returns it as `subscription_id`). `cancel_at` is a planned end; `ended_at` is set for canceled
-    and incomplete_expired.
+    and incomplete_expired. `trial` is Stripe's, running or over.
     """
 
     ref: str
@@ -50,6 +50,7 @@ class StripeFacts:
     cancel_at: datetime | None
     ended_at: datetime | None
     ours: UUID | None
+    trial: Period | None = None
 
     @property
     def begins_at(self) -> datetime:
@@ -114,6 +115,7 @@ def _update(
         return PlanChange(changed=False, subscription_id=subscription.id)
     periods.extend_periods(session, org_id, now, now + periods.AHEAD, now)
     before, previous = describe_subscription(session, subscription), subscription
+    _set_trial(subscription, facts)
     if (subscription.plan_version_id, subscription.interval, subscription.currency) != (
         facts.plan_version_id,
         facts.interval,
@@ -187,7 +189,8 @@ def _open(
     session.add(opened)
     session.flush()
     realign_periods.restart_periods(session, org_id, containing, at, now)
-    events.record_event(session, opened, "started", key=at.isoformat(), at=at, now=now)
+    kind = "trial_started" if facts.trial and at < facts.trial.end else "started"
+    events.record_event(session, opened, kind, key=at.isoformat(), at=at, now=now)
     renewals.record_renewals(session, opened, at, now)
     return opened
 
@@ -217,8 +220,13 @@ def _change_plan(session: Session, subscription: Subscription, facts: StripeFact
     return opened
 
 
+def _set_trial(row: Subscription, facts: StripeFacts) -> None:
+    row.trial_starts_at = facts.trial.start if facts.trial else None
+    row.trial_ends_at = facts.trial.end if facts.trial else None
+
+
 def _build_row(org_id: UUID, facts: StripeFacts, at: datetime) -> Subscription:
-    return Subscription(
+    row = Subscription(
         id=new_id(),
         org_id=org_id,
         plan_version_id=facts.plan_version_id,
@@ -232,3 +240,5 @@ def _build_row(org_id: UUID, facts: StripeFacts, at: datetime) -> Subscription:
         billing_ends_at=facts.billing.end,
         cancel_at=None,
     )
+    _set_trial(row, facts)
+    return row

@@ -48,6 +48,9 @@ CREATE TABLE plan_versions (
     discount_usage boolean NOT NULL DEFAULT false,
     tax_behavior text CONSTRAINT ck_plan_versions_tax_behavior CHECK (tax_behavior IN ('exclusive', 'inclusive')),
     tax_code text CONSTRAINT ck_plan_versions_tax_code CHECK (tax_code ~ '^txcd_[0-9]{8}$'),
+    trial_days integer CONSTRAINT ck_plan_versions_trial_days CHECK (trial_days BETWEEN 1 AND 90),
+    trial_overage text NOT NULL DEFAULT 'block'
+        CONSTRAINT ck_plan_versions_trial_overage CHECK (trial_overage IN ('block', 'charge')),
     CONSTRAINT uq_plan_versions_plan_id_number UNIQUE (plan_id, number)
 );
 

@@ -33,9 +33,13 @@ CREATE TABLE subscriptions (
     assigned_by uuid,
     limited_at timestamptz,
     restriction_lifted_until timestamptz,
+    trial_starts_at timestamptz,
+    trial_ends_at timestamptz,
     CONSTRAINT ck_subscriptions_ended CHECK ((state = 'ended') = (ended_at IS NOT NULL)),
     CONSTRAINT ck_subscriptions_times CHECK (ended_at >= started_at),
-    CONSTRAINT ck_subscriptions_billing_period CHECK (billing_ends_at > billing_starts_at)
+    CONSTRAINT ck_subscriptions_billing_period CHECK (billing_ends_at > billing_starts_at),
+    CONSTRAINT ck_subscriptions_trial CHECK (
+        (trial_starts_at IS NULL) = (trial_ends_at IS NULL) AND trial_ends_at >= trial_starts_at)
 );
 -- serves: the subscription an org is on now; and lets it be on one only
 CREATE UNIQUE INDEX uq_subscriptions_open ON subscriptions (org_id) WHERE ended_at IS NULL;
@@ -52,8 +56,9 @@ CREATE TABLE subscription_events (
     subscription_id uuid NOT NULL
         CONSTRAINT fk_subscription_events_subscription_id_subscriptions REFERENCES subscriptions (id),
     kind text NOT NULL CONSTRAINT ck_subscription_events_kind CHECK (kind IN (
-        'started', 'renewed', 'plan_changed', 'upgraded', 'downgraded', 'interval_changed', 'change_planned',
-        'change_undone', 'cancel_planned', 'cancel_undone', 'past_due', 'limited', 'recovered', 'ended')),
+        'started', 'trial_started', 'trial_ended', 'renewed', 'plan_changed', 'upgraded', 'downgraded',
+        'interval_changed', 'change_planned', 'change_undone', 'cancel_planned', 'cancel_undone', 'past_due',
+        'limited', 'recovered', 'ended')),
     key text NOT NULL,
     plan_version_id uuid NOT NULL
         CONSTRAINT fk_subscription_events_plan_version_id_plan_versions REFERENCES plan_versions (id),
@@ -149,6 +154,7 @@ CREATE TABLE planned_changes (
     schedule_ref text,
     planned_by uuid,
     planned_at timestamptz NOT NULL,
+    released_at timestamptz,
     ended_at timestamptz,
     outcome text CONSTRAINT ck_planned_changes_outcome CHECK (outcome IN ('applied', 'undone', 'replaced', 'lost')),
     CONSTRAINT ck_planned_changes_ended CHECK ((ended_at IS NULL) = (outcome IS NULL))
@@ -207,7 +213,7 @@ CREATE TABLE org_terms (
     label text,
     position integer,
     source text NOT NULL CONSTRAINT ck_org_terms_source CHECK (
-        source IN ('plan', 'override', 'restriction', 'not_collected')),
+        source IN ('plan', 'override', 'restriction', 'not_collected', 'trial')),
     valid_until timestamptz,
     CONSTRAINT pk_org_terms PRIMARY KEY (org_id, key)
 );

@@ -74,6 +74,8 @@ CREATE TABLE checkouts (
     opened_at timestamptz NOT NULL,
     closed_at timestamptz,
     failure text,
+    trial_days integer CONSTRAINT ck_checkouts_trial_days CHECK (trial_days > 0),
+    trial_refused text CONSTRAINT ck_checkouts_trial_refused CHECK (trial_refused IN ('org', 'card', 'domain')),
     CONSTRAINT uq_checkouts_session_id UNIQUE (session_id),
     CONSTRAINT ck_checkouts_subject CHECK (
         (purpose = 'subscription') = (num_nonnulls(plan_version_id, interval, currency, amount) = 4)),
@@ -103,7 +105,11 @@ CREATE TABLE stripe_subscriptions (
     latest_invoice_id text,
     created_at timestamptz NOT NULL,
     ended_at timestamptz,
+    trial_starts_at timestamptz,
     trial_ends_at timestamptz,
+    trial_verdict text CONSTRAINT ck_stripe_subscriptions_trial_verdict CHECK (
+        trial_verdict IN ('granted', 'org', 'card', 'domain')),
+    trial_told_for timestamptz,
     collection_paused text,
     discounts jsonb NOT NULL DEFAULT '[]',
     pending_price_id text,
@@ -116,6 +122,17 @@ CREATE INDEX ix_stripe_subscriptions_org_id_created_at ON stripe_subscriptions (
 -- serves: the sweep that releases schedules of planned changes that are made
 CREATE INDEX ix_stripe_subscriptions_schedule_id ON stripe_subscriptions (schedule_id)
     WHERE schedule_id IS NOT NULL AND ended_at IS NULL;
+-- serves: the sweeps that tell of a trial's end and that end refused ones
+CREATE INDEX ix_stripe_subscriptions_trial_ends_at ON stripe_subscriptions (trial_ends_at)
+    WHERE status = 'trialing' AND ended_at IS NULL;
+
+-- Who has had a trial, as keyed hashes: they name nobody, and erasure leaves them.
+CREATE TABLE trial_uses (
+    kind text NOT NULL CONSTRAINT ck_trial_uses_kind CHECK (kind IN ('org', 'card', 'domain')),
+    digest bytea NOT NULL CONSTRAINT ck_trial_uses_digest CHECK (octet_length(digest) = 32),
+    used_at timestamptz NOT NULL,
+    CONSTRAINT pk_trial_uses PRIMARY KEY (kind, digest)
+);
 
 CREATE TABLE stripe_invoices (
     id text CONSTRAINT pk_stripe_invoices PRIMARY KEY,
@@ -361,7 +378,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     drop_functions(op.get_bind(), "payments")
     op.execute(
-        "DROP TABLE stripe_cursors, stripe_inbox, dunnings, billing_records, plan_changes, stripe_balance_movements,"
-        " stripe_refunds, stripe_credit_notes, stripe_invoices, stripe_subscriptions,"
+        "DROP TABLE trial_uses, stripe_cursors, stripe_inbox, dunnings, billing_records, plan_changes,"
+        " stripe_balance_movements, stripe_refunds, stripe_credit_notes, stripe_invoices, stripe_subscriptions,"
         " checkouts, stripe_prices, customer_attempts, stripe_customers"
     )

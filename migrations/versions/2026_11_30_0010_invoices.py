@@ -80,7 +80,7 @@ CREATE TABLE invoice_lines (
     currency text NOT NULL CONSTRAINT ck_invoice_lines_currency CHECK (currency ~ '^[A-Z]{3}$'),
     exact_amount numeric NOT NULL,
     amount bigint NOT NULL,
-    reason text CONSTRAINT ck_invoice_lines_reason CHECK (reason IN ('not_collected')),
+    reason text CONSTRAINT ck_invoice_lines_reason CHECK (reason IN ('not_collected', 'trial')),
     terms jsonb NOT NULL,
     breakdown jsonb NOT NULL,
     written_at timestamptz NOT NULL,
@@ -95,7 +95,8 @@ CREATE TABLE invoice_lines (
     CONSTRAINT ck_invoice_lines_period CHECK (period_end > period_start),
     CONSTRAINT ck_invoice_lines_item CHECK (stripe_item_id IS NULL OR invoice_id IS NOT NULL),
     CONSTRAINT ck_invoice_lines_discount CHECK (discount BETWEEN least(amount, 0) AND greatest(amount, 0)),
-    CONSTRAINT ck_invoice_lines_discounted CHECK (discount = 0 OR invoice_id IS NOT NULL),
+    CONSTRAINT ck_invoice_lines_discounted CHECK (
+        discount = 0 OR invoice_id IS NOT NULL OR credit_note_id IS NOT NULL),
     CONSTRAINT ck_invoice_lines_credit CHECK (
         num_nonnulls(credit_note_id, credits_line_id) = 0
         OR num_nonnulls(credit_note_id, credits_line_id) = 2 AND invoice_id IS NULL AND amount < 0)

@@ -48,6 +48,22 @@ def test_so_is_what_a_staff_key_reads_of_it(scenario: Scenario, path: str) -> No
     assert (look.act.actor_kind, look.act.acting_for) == ("staff", org.id)
 
 
+def test_so_is_every_page_and_call_of_an_org(scenario: Scenario) -> None:
+    """All that staff read at an address with the org in it and nothing else; an export is told as that."""
+    rules, found = scenario.app.url_map.iter_rules(), 0
+    for rule in (each for each in rules if each.arguments == {"org_id"} and "GET" in (each.methods or ())):
+        org = scenario.org()
+        path = rule.rule.replace("<uuid:org_id>", str(org.id))
+        if path.startswith("/api/"):
+            answer = scenario.app.test_client().get(path, headers=scenario.api("admin:read"))
+        else:
+            answer = scenario.staff().get(path)
+        looks = entries(scenario, org, VIEWED) + entries(scenario, org, EXPORTED_BILLING)
+        assert (answer.status_code, len(looks)) in {(200, 1), (404, 0)}, path
+        found += len(looks)
+    assert found >= 5
+
+
 @pytest.mark.parametrize(
     ("path", "action"), [("/usage.csv", EXPORTED_USAGE), ("/billing/history.csv", EXPORTED_BILLING)]
 )

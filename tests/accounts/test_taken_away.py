@@ -23,10 +23,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.accounts.api_keys.key_form import issue_form_id
+from app.accounts.api_keys.key_format import hash_key
 from app.accounts.membership_lock import _LOCK, _SEED
 from app.accounts.models import Membership, Org, User
+from app.accounts.roles import STAFF_SCOPES
 from app.web.runtime import runtime, wall_now
-from tests.factories import make_member, make_org, signed_in
+from tests.factories import bearer, make_key, make_member, make_org, signed_in
 from tests.house.test_access import routes
 
 LOCK = str(_LOCK).replace(":id", "%(id)s").replace(":seed", "%(seed)s")
@@ -180,6 +182,29 @@ def test_no_route_acts_for_a_session_that_ends_meanwhile(app: Flask, session: Se
         if each.acts() or status >= 500:
             acted.append(f"{route.rule}: {status}")
     assert acted == []
+
+
+@pytest.mark.parametrize("staffs", [False, True], ids=["an org's", "staff's"])
+def test_no_call_acts_with_a_key_that_was_revoked(desk: Desk, staffs: bool) -> None:
+    """Every call that writes, once: the process still knew the key a second ago. A key in use is waited for nowhere."""
+    session, client = desk.session, desk.app.test_client()
+    calls = [(route, method) for route, method, rule in routes(desk.app) if rule.kind == "key" and method != "GET"]
+    assert len(calls) >= 20
+    key = make_key(session, None, scopes=STAFF_SCOPES) if staffs else make_key(session, desk.org)
+    headers = bearer(key) | ({"Tollkeeper-Organization": str(desk.org.id)} if staffs else {})
+    assert client.get("/api/v1/usage/refused", headers=headers).status_code == 200
+    session.execute(text("UPDATE api_keys SET revoked_at = now() WHERE key_hash = :hash"), {"hash": key_digest(key)})
+    session.commit()
+    time.sleep(runtime().settings.key_memory.total_seconds())
+    for route, method in calls:
+        path = re.sub(r"<(?:[^:<>]+:)?org_id>", str(desk.org.id), route.rule)
+        path = re.sub(r"<[^>]+>", str(uuid4()), path)
+        answer = client.open(path, method=method, json={}, headers=headers)
+        assert (answer.status_code, answer.json["code"]) == (401, "invalid_key"), path
+
+
+def key_digest(key: str) -> bytes:
+    return hash_key(key, runtime().settings.key_pepper.encode())
 
 
 def test_an_act_under_way_is_waited_for(desk: Desk) -> None:

@@ -8,6 +8,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
+from app.accounts.reads import VIEWED
+from app.admin.corrections.import_preview import preview_import
+from app.admin.corrections.import_view import build_import_view
 from app.admin.corrections.import_void import Pressed, void_some
 from app.audit.models import AuditEntry
 from app.kit.actor import SYSTEM
@@ -15,6 +18,7 @@ from app.kit.ids import new_id
 from app.metering.corrections.import_void import void_import_batch
 from app.web.database import transaction
 from tests.admin.test_pages import press, read
+from tests.factories import find_plan, publish_again
 from tests.metering.corrections.test_import_void import brings, counted
 from tests.scenario import Org, Scenario
 
@@ -156,3 +160,69 @@ def test_a_void_beside_the_preview_changes_what_is_left(scenario: Scenario, org:
     body = ask(org, import_id).json
     assert (body["events"], body["voided"]) == (5, 3)
     assert body["usage"][0]["quantity"] == "4"
+
+
+def test_more_events_than_are_counted_can_still_be_voided(scenario: Scenario, org: Org) -> None:
+    """Of seven events four are counted; the rest of them is found when those are voided."""
+    import_id = brings(org, 7)
+    for voided, left in ((0, 4), (4, 0)):
+        with transaction() as session:
+            preview = preview_import(session, org.id, import_id, org.now, most=4)
+            assert preview is not None
+        assert (preview.events, preview.voided, preview.left, preview.complete, preview.can_void) == (
+            4, voided, left, False, True,
+        )  # fmt: skip
+        view = build_import_view(preview, "UTC")
+        assert view.press == "Void this import"
+        assert view.lead.startswith("More than 4 events came with this import.")
+        assert "The table counts 4 events." in view.notes[0]
+        void_some(org.id, import_id, "Wrong file", actor=SYSTEM, now=org.now, batches=2, most=2)
+    void_some(org.id, import_id, "Wrong file", actor=SYSTEM, now=org.now)
+    with transaction() as session:
+        preview = preview_import(session, org.id, import_id, org.now, most=4)
+    assert preview is not None
+    assert not preview.can_void
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "quantity", "words"), [("count", "3", "3 units"), ("max", None, "Worked out anew")]
+)
+def test_a_quantity_is_what_no_longer_counts(
+    scenario: Scenario, aggregation: str, quantity: str | None, words: str
+) -> None:
+    plan = scenario.plan(policy="charge", allowance=1, aggregation=aggregation)
+    org = scenario.org().on(plan)
+    org.plan = plan
+    import_id = brings(org.with_period(), 3)
+    with transaction() as session:
+        session.execute(text("UPDATE usage_periods SET currency = 'USD', closed_at = :now WHERE org_id = :org"),
+                        {"org": org.id, "now": org.now})  # fmt: skip
+    [usage] = ask(org, import_id).json["usage"]
+    assert (usage["events"], usage["quantity"]) == (3, quantity)
+    assert words in read(scenario.staff(), path(org, import_id))
+
+
+def test_a_period_in_which_the_plan_changed_says_so(scenario: Scenario, org: Org) -> None:
+    import_id = brings(org, 12)
+    scenario.later(hours=1)
+    publish_again(scenario.session, org.plan, allowance=20, policy="charge")
+    org.on(find_plan(scenario.session, org.plan.key), since=f"{org.now:%Y-%m-%d %H:%M}")
+    [usage] = ask(org, import_id).json["usage"]
+    assert usage["plan_changed"] is True
+    assert "overage before the change is worked out again" in read(scenario.staff(), path(org, import_id))
+
+
+def test_one_event_is_and_two_are(scenario: Scenario, org: Org) -> None:
+    import_id, staff = brings(org, 1), scenario.staff()
+    press(staff, path(org, import_id), path(org), **{"import": str(import_id), "reason": "Wrong file"})
+    page = read(staff, path(org, import_id))
+    assert "1 event was voided." in page
+    assert "1 event is voided." in page
+
+
+def test_a_look_by_api_is_audited(org: Org) -> None:
+    import_id = brings(org, 1)
+    ask(org, import_id)
+    org.scenario.session.rollback()
+    seen = select(AuditEntry).where(AuditEntry.org_id == org.id, AuditEntry.action == VIEWED)
+    assert len(list(org.scenario.session.scalars(seen))) == 1

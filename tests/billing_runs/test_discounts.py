@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from app.payments.cli import background_gateway
-from tests.billing_runs.test_close import ends_and_closes, invoices, lines, manual, renewals, run
+from tests.billing_runs.test_close import ends_and_closes, invoices, lines, manual, renewals, run, to_the_end
+from tests.billing_runs.test_credit_notes import balanced, next_month, notes, ours, use, void
 from tests.scenario import Scenario
 from tests.scenario.org import Org
 
@@ -124,3 +125,47 @@ def test_items_carry_the_tax_of_their_plan(scenario: Scenario) -> None:
     [fee] = scenario.stripe.objects("subscription", customer=org.customer_id)[0]["items"]["data"]
     assert fee["price"]["tax_behavior"] == "exclusive"
     assert scenario.stripe.world.get("product", fee["price"]["product"])["tax_code"] == "txcd_10103001"
+
+
+def test_notes_of_a_discounted_line_give_back_what_was_paid_of_it(scenario: Scenario) -> None:
+    """$100.00 less 17 % was paid. Voided in three steps, each note is less its part of the $17.00: $83.00 in all."""
+    org = on_plan(scenario, 49_000, "discount_usage = true", "year")
+    discounted(scenario, org, {"percent_off": 17})
+    for event, count in (("a", 4_000), ("b", 3_333), ("c", 3_667)):
+        use(org, count, scenario.clock.at, event)
+    next_month(scenario, org)
+    [record] = [each for each in org.records if each.reason == "usage"]
+    assert record.amount == 8_300
+    for event in ("a", "b", "c"):
+        void(org, event)
+        next_month(scenario, org)
+    assert [each["total"] for each in reversed(notes(scenario))] == [3_320, 2_766, 2_214]
+    assert [each.amount for each in ours(scenario, org)] == [3_320, 2_766, 2_214]
+    credited = [each for each in lines(scenario, org) if each.credit_note_id]
+    assert sorted((each.amount, each.discount) for each in credited) == [(-4_000, -680), (-3_333, -567), (-2_667, -453)]
+    assert [each.refunded for each in org.records if each.reason == "usage"] == [8_300]
+    balanced(scenario, org, 0)
+
+
+def test_of_an_org_that_left_a_discounted_line_is_credited_too(scenario: Scenario) -> None:
+    """$3.00 of $100.00 less 20 %: $2.40 go back. Page, API and file of the line and its period add up."""
+    org = on_plan(scenario, 59_700, "discount_usage = true")
+    discounted(scenario, org, {"percent_off": 20})
+    use(org, 300, scenario.clock.at, "extra")
+    [running] = scenario.stripe.objects("subscription", customer=org.customer_id)
+    scenario.stripe.client().v1.subscriptions.update(running["id"], {"cancel_at_period_end": True})
+    scenario.settle()
+    to_the_end(scenario)
+    scenario.later(hours=2)
+    assert run(scenario, org).errors == {}
+    scenario.settle()
+    [usage] = manual(scenario, org)
+    void(org, "extra")
+    scenario.later(days=45)
+    run(scenario, org)
+    scenario.settle()
+    off = usage["total"] - 10_000
+    expected = 300 + off * 300 // 10_000
+    assert [each["total"] for each in notes(scenario)] == [expected]
+    [credit] = [each for each in lines(scenario, org) if each.credit_note_id]
+    assert (credit.amount, credit.amount - credit.discount) == (-300, -expected)

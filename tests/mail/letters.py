@@ -12,6 +12,7 @@ INVOICED = BASE | {
     "issued_on": "1 December 2026", "due_on": "15 December 2026",
 }  # fmt: skip
 CONFIRM = {"confirm": True, "link": "https://invoice.stripe.com/i/x"}
+CHANGED = BASE | {"org_name": "Acme & Sons", "was": "the Pro plan, monthly", "plan": "the Max plan, monthly"}
 CONTEXTS = {
     "verify_email": BASE,
     "reset_password": BASE,
@@ -45,5 +46,23 @@ CONTEXTS = {
     "invoice_payment": INVOICED | {"amount": "$49.00", "paid_on": "10 December 2026", "left": "$100.00"},
     "invoice_payment_reversed": INVOICED | {"amount": "$49.00", "paid_on": "10 December 2026", "left": "$100.00"},
     "invoice_void": INVOICED,
-    "subscription_ended": MONEY | {"free": "the Free plan"},
+    "plan_changed": CHANGED
+    | {
+        "planned": False,
+        "charged": "$25.00",
+        "price": "$99.00 a month",
+        "renews_at": AT,
+        "dropped": "the Starter plan, monthly",
+    },
+    "change_planned": CHANGED | {"price": "$19.00 a month", "dropped": "the Starter plan, yearly"},
+    "change_undone": CHANGED | {"stays": "the Pro plan, monthly"},
+    "change_waiting": CHANGED | {"stays": "the Pro plan, monthly", "amount": "$25.00", "until": AT, "confirm": False},
+    "change_lapsed": CHANGED
+    | {"stays": "the Pro plan, monthly", "planned": "the Starter plan, monthly", "planned_at": AT},
+    "cancel_planned": MONEY
+    | {"free": "the Free plan", "ends_at": AT, "renews": False, "due": True, "dropped": "the Starter plan, monthly"},
+    "cancel_undone": MONEY | {"renews_at": AT, "due": False},
+    "subscription_ended": MONEY | {"free": "the Free plan", "usage": True},
+    "trial_ending": MONEY | {"free": "the Free plan", "price": "$49.00 a month", "card": "Visa ending in 4242"},
+    "trial_refused": MONEY | {"known": "card", "price": "$49.00 a month"},
 }

@@ -203,7 +203,7 @@ def change(timing: Any = "at_once", reason: Any = None) -> UpgradeView:
         zone=ZONE, interval="month",
         rows=[("Unused time on Pro after 06 Dec 2026", "-$24.50"), ("Remaining time on Max after 6 Dec 2026", "$49.50"),
               ("Discount", "-$4.95"), ("Tax", "$3.81"), ("Balance from earlier invoices", "-$1.00")],
-        due="$22.86", next_amount="$99.00", next_at=RENEWS, next_exact=True, quote="WyJ.x",
+        due="$22.86", next_amount="$99.00", next_at=RENEWS, next_exact=True, next_estimated=False, quote="WyJ.x",
         button="Upgrade, $22.86 today",
         notes=[("lock", "Visa ending 4242 is charged."), ("info", "Usage before the change stays owed: $200.00.")],
     )  # fmt: skip

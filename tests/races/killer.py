@@ -1,4 +1,4 @@
-"""Kills a billing run in a process of its own: after some calls to Stripe, a change of a kind, or some time."""
+"""Kills a process of its own: after some calls to Stripe, a change of a kind, or some time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerContext
 from random import Random
 from threading import Timer
+from typing import Any
 
 from sandbox.standin.http.app import Exchange
 from tests.races import closer
@@ -24,12 +25,14 @@ CALLS = {
 
 @dataclass
 class Killer:
-    """Runs the close in a process that may not end; counts what it hit."""
+    """Runs the close, or another `task`, in a process that may not end; counts what it hit."""
 
     scenario: Scenario
     forks: ForkServerContext
     chance: Random
     met: Counter[str] = field(default_factory=Counter)
+    task: Callable[..., None] = closer.close_once
+    given: tuple[Any, ...] = ()
 
     def after_calls(self, most: int) -> None:
         """Kill it after up to so many calls, whatever they ask for; now and then after some time instead."""
@@ -37,6 +40,10 @@ class Killer:
             self._run("anywhere", self.chance.randint(1, most), lambda _: True, seconds=60)
         else:
             self._run("anywhere", 0, lambda _: True, seconds=self.chance.uniform(0.3, 2))
+
+    def after(self, nth: int, pause: float) -> None:
+        """Kill it when Stripe has done the nth call, before the answer is there, or some moments later."""
+        self._run(f"call {nth}", nth, lambda _: True, seconds=60, pause=pause)
 
     def at_a_change(self, kind: str, nth: int) -> None:
         """Kill it when Stripe has done the nth change of a kind: before the answer is there, or some moments later."""
@@ -53,8 +60,8 @@ class Killer:
         self, kind: str, nth: int, counts: Callable[[Exchange], bool], *, seconds: float, pause: float = 0
     ) -> None:
         settings = self.scenario.app.extensions["tollkeeper"].settings
-        given = (settings.database_url, self.scenario.stripe.stripe_settings(), self.scenario.clock.at)
-        child = self.forks.Process(target=closer.close_once, args=given)
+        given = (settings.database_url, self.scenario.stripe.stripe_settings(), self.scenario.clock.at, *self.given)
+        child = self.forks.Process(target=self.task, args=given)
         left = nth
 
         def watch(exchange: Exchange) -> None:

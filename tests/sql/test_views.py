@@ -19,9 +19,9 @@ PUBLISHED = {
     "catalog_meters": "id key name unit aggregation dimension archived_at",
     "catalog_plans": "id key name is_default archived_at summary public position",
     "catalog_newest": "plan_id version_id number",
-    "catalog_versions": "id plan_id number published_at plan_key plan_name is_default",
+    "catalog_versions": "id plan_id number published_at trial_days trial_overage plan_key plan_name is_default",
     "catalog_default_version": "id number plan_key plan_name",
-    "catalog_offers": "key name summary public is_default position version_id number",
+    "catalog_offers": "key name summary public is_default position version_id number trial_days",
     "catalog_prices": "plan_version_id currency interval amount",
     "catalog_charges": "id plan_version_id meter_id currency model properties collect",
     "catalog_allowances": "plan_version_id meter_id allowance policy hard_limit per_minute per_hour per_day",
@@ -35,7 +35,7 @@ PUBLISHED = {
     "accounts_api_keys": "id org_id name revoked_at",
     "billing_runs_alarms": "org_id night",
     "subscriptions_open": "org_id id plan_version_id state interval currency collection started_at billing_ends_at"
-    " cancel_at limited_at restriction_lifted_until",
+    " cancel_at limited_at restriction_lifted_until trial_ends_at",
     "subscriptions_charges": "id model properties currency",
     "subscriptions_plans": "org_id starts_at plan_version_id",
     "subscriptions_periods": "org_id starts_at ends_at plan_version_id time_zone currency opened_at closed_at",
@@ -65,6 +65,8 @@ PUBLISHED = {
     "payments_dunnings_running": "org_id stripe_subscription_id started_at grace_ends_at",
     "payments_boundaries": "org_id boundary",
     "payments_inbox": "id type state received_at",
+    "payments_pending_changes": "org_id stripe_subscription_id plan_version_id interval expires_at amount currency url"
+    " failure confirm",
     "payments_prices_on_offer": "plan_version_id interval currency amount price_id lookup_key",
     "payments_running_subscriptions": "org_id id status price_id period_end place",
     "payments_second_subscriptions": "org_id id status plan_version_id interval currency amount period_end",
@@ -267,6 +269,31 @@ def test_payments_status_tells_what_is_owed_the_grace_and_the_open_checkout(sql:
     sql.rows("UPDATE dunnings SET ended_at = %s, outcome = 'recovered' WHERE org_id = %s", NOW, there.org)
     assert there.status("grace_ends_at") == (None,)
     assert sql.rows("SELECT FROM payments_dunnings_running WHERE org_id = %s", there.org) == []
+
+
+@pytest.mark.parametrize("code", ["authentication_required", "card_declined", None])
+def test_payments_pending_changes_say_what_is_to_be_paid_and_how_that_failed(sql: Sql, code: str | None) -> None:
+    there = AtStripe(sql)
+    waits = {"pending_price_id": there.price, "pending_expires_at": NOW}
+    there.subscribe(0, status="canceled", ended_at=NOW, **waits)
+    theirs = there.subscribe(1, **waits)
+    bill = there.invoice(1, 100, "open", theirs)
+    sql.rows("UPDATE stripe_subscriptions SET latest_invoice_id = %s WHERE id = %s", bill, theirs)
+    if code:
+        there.failed(bill, code)
+        sql.rows("UPDATE billing_records SET failure = 'No.' WHERE invoice_id = %s", bill)
+    asked = "SELECT plan_version_id, interval, expires_at, amount, url, failure, confirm FROM payments_pending_changes"
+    expected = (
+        there.version,
+        "month",
+        NOW,
+        100,
+        "https://pay/1",
+        "No." if code else None,
+        code is not None and "auth" in code,
+    )
+    assert sql.rows(f"{asked} WHERE org_id = %s", there.org) == [expected]
+    assert there.status("pending_amount, pending_url, pending_failure") == (100, "https://pay/1", expected[5])
 
 
 def test_a_second_subscription_is_one_that_runs_beside_the_one_in_force(sql: Sql) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.sql.conftest import NOW, Sql
 
-CALL = "SELECT outcome, closed FROM usage_void(%s, %s, %s, %s, %s, '\\x00'::bytea, '{\"reason\": \"x\"}'::jsonb)"
+CALL = "SELECT outcome, closed FROM usage_void(%s, %s, %s, %s, '\\x00'::bytea, '{\"reason\": \"x\"}'::jsonb)"
 OLDEST = NOW - timedelta(days=400)
 
 
@@ -49,13 +50,12 @@ def test_usage_void_takes_an_event_from_its_counter(
     org, meter, key = recorded(sql, aggregation, **values)
     if closed:
         close(sql, org)
-    void = uuid4()
-    [(outcome, was_closed)] = sql.rows(CALL, org, key, void, NOW, OLDEST)
+    [(outcome, was_closed)] = sql.rows(CALL, org, key, NOW, OLDEST)
     counter = sql.rows("SELECT used, unbilled, events, unsettled IS NOT NULL FROM usage_counters"
                        " WHERE org_id = %s AND meter_id = %s", org, meter)  # fmt: skip
     assert (outcome, *counter[0], was_closed) == (*left, closed)
     if outcome == "voided":
-        assert sql.rows(CALL, org, key, void, NOW, OLDEST)[0][0] == "again"
+        assert sql.rows(CALL, org, key, NOW, OLDEST)[0][0] == "again"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_usage_void_takes_an_event_from_its_counter(
 )
 def test_usage_void_says_why_not(sql: Sql, oldest: datetime, known: bool, outcome: str) -> None:
     org, _, key = recorded(sql, "sum")
-    assert sql.rows(CALL, org, key if known else uuid4(), uuid4(), NOW, oldest)[0][0] == outcome
+    assert sql.rows(CALL, org, key if known else uuid4(), NOW, oldest)[0][0] == outcome
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,9 @@ def test_usage_void_says_why_not(sql: Sql, oldest: datetime, known: bool, outcom
 def test_usage_void_outcome(sql: Sql, at: datetime, aggregation: str, closed: bool | None, outcome: str) -> None:
     called = "SELECT usage_void_outcome(occurred_at => %s, oldest => %s, aggregation => %s, closed => %s)"
     assert sql.value(called, at, OLDEST, aggregation, closed) == outcome
+
+
+def test_usage_void_key_hashes_the_key_of_the_event(sql: Sql) -> None:
+    key = uuid4()
+    expected = UUID(bytes=sha256(b"void\x00" + key.bytes).digest()[:16])
+    assert sql.value("SELECT usage_void_key(%s)", key) == expected

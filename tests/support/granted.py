@@ -25,12 +25,13 @@ STATE_COLUMNS = {
         "state", "settled_at", "amount", "currency", "description", "refunded", "checkout_id", "invoice_id",
         "transaction_id", "card_brand", "card_last4", "failure_code", "failure", "reversed_at", "reversed_for",
     },
-    "checkouts": {"state", "session_id", "closed_at", "failure"},
+    "checkouts": {"state", "session_id", "closed_at", "failure", "trial_refused"},
     "dunnings": {"mails", "next_mail_at", "limited_at", "ended_at", "outcome"},
     "invitations": {"accepted_at", "revoked_at"},
-    "planned_changes": {"schedule_ref", "effective_at", "ended_at", "outcome"},
+    "planned_changes": {"schedule_ref", "released_at", "effective_at", "ended_at", "outcome"},
     "plan_changes": {"state", "invoice_id", "failure", "settled_at"},
     "sign_in_log": set(),
+    "trial_uses": set(),
     # an event that was refused and comes again is stored as it comes now
     "stripe_inbox": {
         "state", "attempts", "error", "org_id", "settled_at", "replayed_at", "api_version", "livemode", "account",

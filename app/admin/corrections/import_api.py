@@ -9,6 +9,8 @@ from uuid import UUID
 import msgspec
 
 from app.accounts import queries as accounts
+from app.accounts.reads import VIEWED, audit_read
+from app.admin.actors import actor_for
 from app.admin.billing_runs.rehearsal_api import api
 from app.admin.corrections.import_preview import preview_import
 from app.kit.errors import NotFound
@@ -22,9 +24,10 @@ __all__ = ["api"]  # `offline.api` imports the blueprint from here, once this ca
 class ImportedUsage(msgspec.Struct):
     """Usage that the void takes from a meter in a usage period (null: it lies in none).
 
-    `difference` is what that changes of the period's amount, in minor units: null where nothing is charged, or where it
-    does not follow from the quantity alone. `closed`: the period is billed already. `billable` is false for usage that
-    was imported without being billed.
+    `quantity` no longer counts; null for maxima and distinct values, which are counted anew. `difference` is what that
+    changes of the period's amount, in minor units: null where nothing is charged, or where it does not follow from the
+    quantity alone. `plan_changed`: what is owed for the plan before is worked out again, beside it. `closed`: the
+    period is billed already. `billable` is false for usage that was imported without being billed.
     """
 
     meter: str
@@ -33,9 +36,10 @@ class ImportedUsage(msgspec.Struct):
     closed: bool
     billable: bool
     events: int
-    quantity: Decimal
+    quantity: Decimal | None
     difference: int | None
     currency: str | None
+    plan_changed: bool
 
 
 class ImportAnswer(msgspec.Struct, rename={"import_id": "import"}):
@@ -74,6 +78,7 @@ PREVIEW: dict[str, Any] = {
             "quantity": "824",
             "difference": -824,
             "currency": "USD",
+            "plan_changed": False,
         }
     ],
 }
@@ -88,6 +93,7 @@ PREVIEW: dict[str, Any] = {
 def show_import(org_id: UUID, import_id: UUID) -> ImportAnswer:
     """The same as the staff page."""
     accounts.get_org(session(), org_id)
+    audit_read(actor_for(org_id), VIEWED, org_id)
     preview = preview_import(session(), org_id, import_id, business_now())
     if preview is None:
         raise NotFound("This import brought the organisation no usage.")
@@ -110,6 +116,7 @@ def show_import(org_id: UUID, import_id: UUID) -> ImportAnswer:
                 quantity=each.quantity,
                 difference=each.difference,
                 currency=each.currency,
+                plan_changed=each.plan_changed,
             )
             for each in preview.usage
         ],

@@ -11,7 +11,7 @@ from app.accounts.reads import VIEWED, audit_read
 from app.admin.actors import actor_for
 from app.admin.corrections.form import ImportVoidForm
 from app.admin.corrections.import_preview import preview_import
-from app.admin.corrections.import_view import build_import_view, count_events
+from app.admin.corrections.import_view import build_import_view, events_are
 from app.admin.corrections.import_void import void_some
 from app.admin.corrections.pages import pages
 from app.kit.errors import NotFound
@@ -24,6 +24,7 @@ from app.web.runtime import business_now
 __all__ = ["pages"]  # `offline.pages` imports the blueprint from here, once these routes are registered
 
 _LONGEST = 36
+_WERE = ("was", "were")
 
 
 @pages.get("/admin/orgs/<uuid:org_id>/corrections/imports")
@@ -50,7 +51,7 @@ def void_org_import(org_id: UUID) -> Response:
         flash_message("error", refused.detail)
     else:
         more = " Press again to void the rest." if done.more else ""
-        flash_message("success" if done.voided else "info", f"{count_events(done.voided)} were voided.{more}")
+        flash_message("success" if done.voided else "info", f"{events_are(done.voided, _WERE)} voided.{more}")
     return redirect_to("admin.org_imports", org_id=org_id, **{"import": asked})
 
 

@@ -13,13 +13,12 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from app.admin.corrections.taken import calculate_difference, count_taken
 from app.catalog import queries as catalog
 from app.catalog.models import Meter
-from app.metering.corrections.import_lookup import BroughtUsage, list_brought
+from app.metering.corrections.import_lookup import PREVIEWED, BroughtUsage, find_start, list_brought
 from app.statements import queries as statements
-from app.statements.period import rate_period_row, rate_row
 
-COUNTED_ANEW = frozenset({"max", "unique"})
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -27,8 +26,9 @@ _INSTANT = timedelta(microseconds=1)
 class UsageTaken:
     """Usage that a void takes from a meter in a period, and what that changes of the period's amount.
 
-    `difference` is in minor units of `currency`, below zero where it lowers the amount. None: it does not follow from
-    the quantity alone, or nothing is charged.
+    `quantity` is what no longer counts; None: the period is counted anew without the events. `difference` is in minor
+    units of `currency`, below zero where it lowers the amount. None: it does not follow from the quantity alone, or
+    nothing is charged. `plan_changed`: what is owed for the plan before is worked out again, and not in the difference.
     """
 
     meter: Meter
@@ -37,16 +37,18 @@ class UsageTaken:
     closed: bool
     billable: bool
     events: int
-    quantity: Decimal
+    quantity: Decimal | None
     difference: int | None
     currency: str | None
+    plan_changed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ImportPreview:
     """What an import brought: how many events, and of these how many are voided, can be, or cannot.
 
-    `complete` False: it brought more events than are counted here, and no differences are worked out.
+    `complete` False: it brought more events than are counted here, and no differences are worked out. `can_void`: an
+    event is left that a void takes, counted here or not.
     """
 
     events: int
@@ -55,12 +57,15 @@ class ImportPreview:
     period_open: int
     too_old: int
     complete: bool
+    can_void: bool
     usage: Sequence[UsageTaken]
 
 
-def preview_import(session: Session, org_id: UUID, import_id: UUID, now: datetime) -> ImportPreview | None:
-    """Preview the void; None if the import brought the org nothing."""
-    brought, complete = list_brought(session, org_id, import_id, now)
+def preview_import(
+    session: Session, org_id: UUID, import_id: UUID, now: datetime, most: int = PREVIEWED
+) -> ImportPreview | None:
+    """Preview the void, of `most` events; None if the import brought the org nothing."""
+    brought, complete = list_brought(session, org_id, import_id, now, most)
     if not brought:
         return None
 
@@ -68,6 +73,7 @@ def preview_import(session: Session, org_id: UUID, import_id: UUID, now: datetim
         return sum(each.events for each in brought if each.outcome == outcome)
 
     going = [each for each in brought if each.outcome == "voided"]
+    beyond = not complete and not going and find_start(session, org_id, import_id, now) is not None
     return ImportPreview(
         events=sum(each.events for each in brought),
         voided=count("again"),
@@ -75,6 +81,7 @@ def preview_import(session: Session, org_id: UUID, import_id: UUID, now: datetim
         period_open=count("period_open"),
         too_old=count("too_old"),
         complete=complete,
+        can_void=bool(going) or beyond,
         usage=_rate(session, org_id, going, complete=complete),
     )
 
@@ -90,11 +97,10 @@ def _rate(session: Session, org_id: UUID, going: Sequence[BroughtUsage], *, comp
 
 
 def _take(usage: BroughtUsage, meter: Meter, rows: Mapping[tuple[Any, int], Row[Any]]) -> UsageTaken:
-    row, difference = rows.get((usage.starts_at, usage.meter_id)), None
-    if row is not None and usage.billable and meter.aggregation not in COUNTED_ANEW:
-        taken = Decimal(usage.events) if meter.aggregation == "count" else usage.quantity
-        before, after = rate_period_row(row), rate_row(row, row.used - taken)
-        difference = after.rounded - before.rounded if before and after else None
+    row, difference = rows.get((usage.starts_at, usage.meter_id)) if usage.billable else None, None
+    taken = count_taken(meter.aggregation, usage.events, usage.quantity)
+    if row is not None and row.model is not None and taken is not None:
+        difference = calculate_difference(row, taken)
     return UsageTaken(
         meter=meter,
         starts_at=usage.starts_at,
@@ -102,9 +108,10 @@ def _take(usage: BroughtUsage, meter: Meter, rows: Mapping[tuple[Any, int], Row[
         closed=usage.closed,
         billable=usage.billable,
         events=usage.events,
-        quantity=usage.quantity,
+        quantity=taken,
         difference=difference,
         currency=row.currency if row is not None and difference is not None else None,
+        plan_changed=row is not None and row.plan_changed,
     )
 
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.admin.corrections.import_preview import COUNTED_ANEW, ImportPreview, UsageTaken, sum_differences
+from app.admin.corrections.import_preview import ImportPreview, UsageTaken, sum_differences
+from app.admin.corrections.taken import CLOSED, PLAN_CHANGED
 from app.metering.corrections.void import OLDEST
 from app.statements.wording import format_amount, format_span, pluralise, unit_for
 from app.web.filters import quantity
 
 _ANEW, _NOT_BILLED, _NOTHING = "Worked out anew", "Not billed", "No change"
-_CLOSED = (
-    "What a closed period was billed too much is taken off the next invoice, when the current usage period is closed;"
-    " what that cannot cover is credited on the original invoice."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ def build_import_view(preview: ImportPreview, zone: str) -> ImportView:
         rows=[_build_row(each, zone, complete=preview.complete) for each in preview.usage],
         sums=_sum(preview),
         notes=list(_list_notes(preview)),
-        press="Void this import" if preview.left else None,
+        press="Void this import" if preview.can_void else None,
     )
 
 
@@ -47,19 +44,30 @@ def count_events(number: int) -> str:
     return f"{quantity(number)} {'event' if number == 1 else pluralise('event')}"
 
 
+def events_are(number: int, verbs: tuple[str, str] = ("is", "are")) -> str:
+    """Say a number of events and its verb: 1 event is, 2 events are."""
+    return f"{count_events(number)} {verbs[number != 1]}"
+
+
 def _lead(preview: ImportPreview) -> str:
     more = "" if preview.complete else "More than "
-    total = f"{more}{count_events(preview.events - (not preview.complete))} came with this import."
-    if preview.voided and not preview.left:
-        return f"{total} {count_events(preview.voided)} are voided."
-    return f"{total} {count_events(preview.voided)} are voided already." if preview.voided else total
+    total = f"{more}{count_events(preview.events)} came with this import."
+    if not preview.voided:
+        return total
+    return f"{total} {events_are(preview.voided)} voided{' already' if preview.can_void else ''}."
 
 
 def _build_row(taken: UsageTaken, zone: str, *, complete: bool) -> tuple[str, str, str, str, str]:
     span = format_span(taken.starts_at, taken.ends_at, zone) if taken.starts_at and taken.ends_at else "None"
     closed = " (closed)" if taken.closed else ""
-    amount = f"{quantity(taken.quantity)} {unit_for(taken.quantity, taken.meter.unit)}"
-    return taken.meter.name, f"{span}{closed}", quantity(taken.events), amount, _describe(taken, complete=complete)
+    amount = _describe(taken, complete=complete)
+    return taken.meter.name, f"{span}{closed}", quantity(taken.events), _count(taken), amount
+
+
+def _count(taken: UsageTaken) -> str:
+    if taken.quantity is None:
+        return _ANEW
+    return f"{quantity(taken.quantity)} {unit_for(taken.quantity, taken.meter.unit)}"
 
 
 def _describe(taken: UsageTaken, *, complete: bool) -> str:
@@ -67,7 +75,7 @@ def _describe(taken: UsageTaken, *, complete: bool) -> str:
         return _NOT_BILLED
     if not complete:
         return "Not worked out"
-    if taken.meter.aggregation in COUNTED_ANEW:
+    if taken.quantity is None:
         return _ANEW
     if not taken.difference or taken.currency is None:
         return _NOTHING
@@ -85,14 +93,16 @@ def _sum(preview: ImportPreview) -> str:
 
 def _list_notes(preview: ImportPreview) -> Iterator[str]:
     if not preview.complete:
-        yield "Larger imports are not counted to the end here. Use flask usage void-import to void them in one go."
+        counted = count_events(preview.events)
+        yield f"The table counts {counted}. flask usage void-import voids the whole import in one go."
     if preview.period_open:
         yield (
             f"{count_events(preview.period_open)} of maxima or distinct values can be voided once the usage period is"
             " closed."
         )
     if preview.too_old:
-        older = count_events(preview.too_old)
-        yield f"Usage can be voided for {OLDEST.days} days after it happened; {older} are older."
+        yield f"Usage can be voided for {OLDEST.days} days after it happened; {events_are(preview.too_old)} older."
     if any(taken.closed and taken.billable for taken in preview.usage):
-        yield _CLOSED
+        yield CLOSED
+    if any(taken.plan_changed for taken in preview.usage):
+        yield PLAN_CHANGED

@@ -14,6 +14,7 @@ from app.admin.corrections.form import EventVoidForm
 from app.admin.corrections.view import describe_voided, find_event_view
 from app.catalog import queries as catalog
 from app.kit.errors import Conflict, NotFound
+from app.kit.fields import MOST_LABEL
 from app.metering.corrections.void import void_event
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
@@ -21,13 +22,11 @@ from app.web.runtime import business_now
 
 __all__ = ["pages"]  # `import_pages` imports the blueprint from here, once these routes are registered
 
-_LONGEST = 255
-
 
 @pages.get("/admin/orgs/<uuid:org_id>/corrections")
 def org_corrections(org_id: UUID) -> Response:
     """An event by its id, and what its void would change. The look is audited."""
-    answer = _render(org_id, request.args.get("event", "").strip()[:_LONGEST], EventVoidForm(formdata=None))
+    answer = _render(org_id, request.args.get("event", "").strip()[:MOST_LABEL], EventVoidForm(formdata=None))
     audit_read(actor_for(org_id), VIEWED, org_id)
     return answer
 

@@ -12,17 +12,16 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from app.admin.corrections.taken import CLOSED, PLAN_CHANGED, calculate_difference, count_taken
 from app.catalog import queries as catalog
 from app.catalog.models import Meter
 from app.metering.corrections.lookup import LookedUpEvent, find_event
 from app.metering.corrections.void import OLDEST
 from app.statements import queries as statements
-from app.statements.period import rate_period_row, rate_row
 from app.statements.wording import format_amount, format_deadline, format_span, unit_for
 from app.web.filters import quantity
 
 _INSTANT = timedelta(microseconds=1)
-_COUNTED_ANEW = frozenset({"max", "unique"})
 _SOURCES = {"api": "The API", "import": "An import", "job": "A job"}
 
 
@@ -68,7 +67,7 @@ def _find_obstacle(event: LookedUpEvent, meter: Meter, zone: str, now: datetime)
         return f"This event was voided on {format_deadline(event.voided_at, zone)}: {event.reason or 'no reason kept'}."
     if event.occurred_at < now - OLDEST:
         return f"Usage can be voided for {OLDEST.days} days after it happened."
-    if meter.aggregation in _COUNTED_ANEW and event.closed_at is None:
+    if _count(event, meter) is None and event.closed_at is None:
         until = f" It ends on {format_deadline(event.ends_at, zone)}." if event.ends_at else ""
         what = "a maximum" if meter.aggregation == "max" else "distinct values"
         return f"{meter.name} counts {what}, which can be corrected once the usage period is closed.{until}"
@@ -80,7 +79,7 @@ def _describe_changes(event: LookedUpEvent, meter: Meter, rows: Sequence[Row[Any
         return ["It belongs to no usage period, so nothing else changes."]
     span = format_span(event.starts_at, event.ends_at, zone)
     amount = _count(event, meter)
-    if meter.aggregation in _COUNTED_ANEW:
+    if amount is None:
         lowers = f"{meter.name} of {span} is worked out without this event."
     else:
         lowers = f"Lowers {span} by {quantity(amount)} {unit_for(amount, meter.unit)}."
@@ -88,9 +87,8 @@ def _describe_changes(event: LookedUpEvent, meter: Meter, rows: Sequence[Row[Any
     return [lowers, *_describe_cost(event, meter, row)]
 
 
-def _count(event: LookedUpEvent, meter: Meter) -> Decimal:
-    """What an event adds to its counter."""
-    return Decimal(1) if meter.aggregation == "count" else event.quantity
+def _count(event: LookedUpEvent, meter: Meter) -> Decimal | None:
+    return count_taken(meter.aggregation, 1, event.quantity)
 
 
 def _describe_cost(event: LookedUpEvent, meter: Meter, row: Row[Any] | None) -> list[str]:
@@ -99,22 +97,23 @@ def _describe_cost(event: LookedUpEvent, meter: Meter, row: Row[Any] | None) -> 
         return ["It was imported without being billed, so no amount changes."]
     if row is None or row.model is None:
         return ["Nothing is charged for this usage, so no amount changes."]
-    told = []
-    if meter.aggregation not in _COUNTED_ANEW:
-        before, after = rate_period_row(row), rate_row(row, row.used - _count(event, meter))
-        difference = after.rounded - before.rounded if before and after else 0
-        if difference == 0:
-            return ["The amount of the period stays the same."]
-        words = format_amount(abs(difference), row.currency)
-        told.append(f"The difference is {words} {'less' if difference < 0 else 'more'}, before tax.")
-    if event.closed_at is not None:
-        told.append(
-            "The period is billed already. What it was billed too much is taken off the next invoice, when the current"
-            " usage period is closed; what that cannot cover is credited on the original invoice."
-        )
+    told, difference = [], None
+    taken = _count(event, meter)
+    if taken is not None:
+        difference = calculate_difference(row, taken)
+        told.append(_describe_difference(difference, row.currency))
+    if event.closed_at is not None and difference != 0:
+        told.append(f"The period is billed already. {CLOSED}")
     if row.plan_changed:
-        told.append("The plan changed in this period: its line for overage before the change is worked out again.")
+        told.append(PLAN_CHANGED)
     return told
+
+
+def _describe_difference(difference: int, currency: str) -> str:
+    if difference == 0:
+        return "The amount of the period stays the same."
+    words = f"{format_amount(abs(difference), currency)} {'less' if difference < 0 else 'more'}"
+    return f"The difference is {words}, before tax."
 
 
 def describe_voided(quantity_voided: Decimal, meter: Meter) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.accounts import queries as accounts
+from app.accounts.reads import VIEWED, audit_read
 from app.admin.actors import actor_for
 from app.admin.inbox.api import api
 from app.admin.overrides.schemas import (
@@ -41,8 +42,9 @@ _KEYS = (
     description="Overrides that apply now or later. Those that have ended are in the audit log.",
 )  # fmt: skip
 def list_overrides(org_id: UUID) -> OverridesAnswer:
-    """List an organisation's overrides."""
+    """List an organisation's overrides. The look is audited."""
     accounts.get_org(session(), org_id)
+    audit_read(actor_for(org_id), VIEWED, org_id)
     return OverridesAnswer([_build_out(row) for row in held.list_overrides(session(), org_id, business_now())])
 
 

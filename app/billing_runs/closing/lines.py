@@ -16,7 +16,7 @@ from app.kit.periods import Period
 from app.rating import Charge
 from app.statements.period import parse_row_charge, rate_by
 from app.statements.queries import PeriodRow
-from app.subscriptions.terms.resolver import CHARGE, NOT_COLLECTED
+from app.subscriptions.terms.resolver import CHARGE, UNBILLED
 
 
 class LineRater:
@@ -41,7 +41,7 @@ class LineRater:
             row.currency,
             rated.amount if rated else ZERO,
             rated.rounded if rated else 0,
-            NOT_COLLECTED if terms["sources"].get(CHARGE) == NOT_COLLECTED else None,
+            terms["sources"].get(CHARGE) if terms["sources"].get(CHARGE) in UNBILLED else None,
             terms,
             store_rating(rated) if rated else {},
         )

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from app.billing_runs.collector import NOBODY, find_collector
 from app.invoices import queries
 from app.invoices.credit_notes import list_creditable, open_note
+from app.invoices.discounts import share_credited
 from app.invoices.models import InvoiceLine
 from app.invoices.service import LineCredit, LineFacts, write_lines
 from app.kit.money import ZERO
@@ -29,10 +30,14 @@ _PLACES = Decimal("0.000001")
 
 
 class PlacedPart(NamedTuple):
-    """A part of a difference, in minor units above zero, and the line it is taken off; None: the next invoice's."""
+    """A part of a difference, in minor units above zero, and the line it is taken off; None: the next invoice's.
+
+    `discount` is the part of that line's discount that goes with it, which is not given back.
+    """
 
     amount: int
     original: Row[Any] | None
+    discount: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,7 @@ class _Placing:
                 notes = self.open_notes(parts, now)
                 [original] = [part.original for part in parts if part.original is not None]
                 line.credit_note_id, line.credits_line_id = notes[original.invoice_id], original.id
+                line.discount = -parts[0].discount
                 self.session.flush()
                 self._credited.clear()  # it is in the books
 
@@ -105,7 +111,7 @@ class _Placing:
         sums: dict[UUID, int] = defaultdict(int)
         for part in parts:
             if part.original is not None:
-                sums[part.original.invoice_id] += part.amount
+                sums[part.original.invoice_id] += part.amount - part.discount
         return {
             invoice_id: open_note(
                 self.session, queries.get_invoice(self.session, self.closing.org_id, invoice_id), amount, now
@@ -116,7 +122,7 @@ class _Placing:
     def _fit(self, line: InvoiceLine) -> list[PlacedPart]:
         """The one original line that can be credited a whole line; empty if none can."""
         for original in list_creditable(self.session, self.closing.org_id, line.period_start, line.meter_id):
-            if self._remaining(original) >= -line.amount:
+            if self._count_left(original) >= -line.amount and self._has_room(original, -line.amount):
                 return [self._take(original, -line.amount)]
         return []
 
@@ -124,28 +130,45 @@ class _Placing:
         if rest == 0:
             return
         for original in list_creditable(self.session, self.closing.org_id, start, meter_id):
-            amount = min(rest, self._remaining(original))
-            if amount > 0:
+            amount = min(rest, self._count_left(original))
+            if amount > 0 and self._has_room(original, amount):
                 rest -= amount
                 yield self._take(original, amount)
 
-    def _remaining(self, original: Row[Any]) -> int:
-        return min(
-            int(original.remaining) - self._credited[original.id],
-            int(original.remaining_of_invoice) - self._credited[original.invoice_id],
+    def _count_left(self, original: Row[Any]) -> int:
+        """What is left of a line before its discount; without one, no more than its invoice can be credited."""
+        left = int(original.remaining) - self._credited[original.id]
+        return left if original.discount else min(left, self._count_room(original))
+
+    def _count_room(self, original: Row[Any]) -> int:
+        return int(original.remaining_of_invoice) - self._credited[original.invoice_id]
+
+    def _has_room(self, original: Row[Any], amount: int) -> bool:
+        """Whether its invoice can be credited what a discount leaves of an amount; there is no note of nothing."""
+        return 0 < amount - self._share_discount(original, amount) <= self._count_room(original)
+
+    def _share_discount(self, original: Row[Any], amount: int) -> int:
+        """The part of a line's discount that goes with the next `amount` that is credited of it."""
+        before = original.amount - int(original.remaining) + self._credited[original.id]
+        until, gone = (
+            share_credited(each, original.amount, original.discount, original.currency)
+            for each in (before + amount, before)
         )
+        return until - gone
 
     def _take(self, original: Row[Any], amount: int) -> PlacedPart:
+        part = PlacedPart(amount, original, self._share_discount(original, amount))
         self._credited[original.id] += amount
-        self._credited[original.invoice_id] += amount
-        return PlacedPart(amount, original)
+        self._credited[original.invoice_id] += amount - part.discount
+        return part
 
 
 def _split(line: LineFacts, parts: Sequence[PlacedPart], notes: dict[UUID, UUID]) -> Iterator[LineFacts]:
     """Split a difference into lines that add up to it. Shares are rounded; the last takes what is left."""
     left = line
     for number, part in enumerate(parts, start=1):
-        credit = LineCredit(notes[part.original.invoice_id], part.original.id) if part.original else None
+        original, discount = part.original, -part.discount
+        credit = LineCredit(notes[original.invoice_id], original.id, discount) if original else None
         last = number == len(parts)
         share = left if last else _share(left, line, part.amount)
         breakdown = {**line.breakdown, "apart": line.amount + part.amount} if len(parts) > 1 else line.breakdown

@@ -21,8 +21,8 @@ _LISTED = 20
 _BROUGHT = """
 SELECT claimed.key, event.meter_id, event.billable, event.quantity, period.starts_at, period.ends_at,
        period.closed_at IS NOT NULL AS closed,
-       CASE WHEN EXISTS (SELECT FROM usage_events void WHERE void.org_id = event.org_id
-                           AND void.occurred_at = event.occurred_at AND void.reverses = event.key) THEN 'again'
+       CASE WHEN EXISTS (SELECT FROM usage_keys void WHERE void.org_id = claimed.org_id
+                           AND void.key = usage_void_key(claimed.key)) THEN 'again'
             ELSE usage_void_outcome(occurred_at => event.occurred_at, oldest => :oldest,
                                     aggregation => meter.aggregation, closed => period.closed_at IS NOT NULL)
        END AS outcome
@@ -41,6 +41,9 @@ FROM ({_BROUGHT}) brought GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY starts_at, meter_id
 _FIRST = text(f"""
 SELECT key FROM ({_BROUGHT}) brought WHERE outcome = 'voided' ORDER BY key LIMIT 1
 """)  # noqa: S608  # nosec B608  # fixed words
+_MORE = text("""
+SELECT EXISTS (SELECT FROM usage_keys WHERE import_id = :import AND org_id = :org OFFSET :most)
+""")
 _FILES = text("""
 SELECT id, file, started_at FROM usage_imports import
 WHERE EXISTS (SELECT FROM usage_keys claimed WHERE claimed.import_id = import.id AND claimed.org_id = :org)
@@ -68,14 +71,14 @@ class BroughtUsage:
 def list_brought(
     session: Session, org_id: UUID, import_id: UUID, now: datetime, most: int = PREVIEWED
 ) -> tuple[list[BroughtUsage], bool]:
-    """List what an import brought the org, and whether that is all: events beyond `most` are not counted.
+    """List what an import brought the org, and whether that is all: of more events than `most`, so many are counted.
 
     Worked example: five events of 2 calls in November, two of them voided: (3 events, 6 calls, voided) and (2, 4,
     again).
     """
-    asked = {"org": org_id, "import": import_id, "oldest": now - OLDEST, "most": most + 1}
+    asked = {"org": org_id, "import": import_id, "oldest": now - OLDEST, "most": most}
     found = [BroughtUsage(*row) for row in session.execute(_COUNTED, asked)]
-    return found, sum(each.events for each in found) <= most
+    return found, not session.scalar(_MORE, asked)
 
 
 def find_start(session: Session, org_id: UUID, import_id: UUID, now: datetime) -> UUID | None:

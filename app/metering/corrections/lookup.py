@@ -10,7 +10,6 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.metering.corrections.void import derive_void_key
 from app.metering.recording.fingerprint import derive_key
 
 _EVENT = text("""
@@ -22,7 +21,8 @@ JOIN usage_events event ON event.org_id = claimed.org_id AND event.occurred_at =
      AND event.key = claimed.key
 LEFT JOIN subscriptions_periods period ON period.org_id = event.org_id AND period.starts_at <= event.occurred_at
      AND period.ends_at > event.occurred_at
-LEFT JOIN usage_events void ON void.org_id = event.org_id AND void.occurred_at = event.occurred_at AND void.key = :void
+LEFT JOIN usage_events void ON void.org_id = event.org_id AND void.occurred_at = event.occurred_at
+     AND void.key = usage_void_key(claimed.key)
 LEFT JOIN event_details details ON details.org_id = void.org_id AND details.key = void.key
      AND details.occurred_at = void.occurred_at
 WHERE claimed.org_id = :org AND claimed.key = :key AND event.reverses IS NULL
@@ -54,5 +54,5 @@ def find_event(session: Session, org_id: UUID, event_id: str) -> LookedUpEvent |
     Worked example: an event of 12 calls that was voided as "a retry": quantity 12, with the time and the reason.
     """
     key = UUID(derive_key(event_id))
-    row = session.execute(_EVENT, {"org": org_id, "key": key, "void": derive_void_key(key)}).one_or_none()
+    row = session.execute(_EVENT, {"org": org_id, "key": key}).one_or_none()
     return None if row is None else LookedUpEvent(*row)

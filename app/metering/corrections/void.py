@@ -6,7 +6,6 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +25,7 @@ OLDEST = timedelta(days=400)
 """How old usage may be that is voided. Voids change invoices, which are kept open for corrections this long."""
 
 _VOID = text("""
-SELECT * FROM usage_void(org => :org, voided => :voided, void => :void, at => :at, oldest => :oldest, salt => :salt,
+SELECT * FROM usage_void(org => :org, voided => :voided, at => :at, oldest => :oldest, salt => :salt,
                          details => CAST(:details AS jsonb))
 """)
 
@@ -73,15 +72,10 @@ def write_void(session: Session, org_id: UUID, key: UUID, reason: str, *, actor:
     return session.execute(
         _VOID,
         {
-            "org": org_id, "voided": key, "void": derive_void_key(key), "at": now, "oldest": now - OLDEST,
+            "org": org_id, "voided": key, "at": now, "oldest": now - OLDEST,
             "salt": secrets.token_bytes(16), "details": msgspec.json.encode(details).decode(),
         },
     ).one()  # fmt: skip
-
-
-def derive_void_key(key: UUID) -> UUID:
-    """Derive the key of an event's void. No id of an event has it: those are hashed without the prefix."""
-    return UUID(bytes=sha256(b"void\x00" + key.bytes).digest()[:16])
 
 
 def settle_counters(session: Session, org_id: UUID) -> None:

@@ -38,9 +38,8 @@ def load_attempt(session: Session, row: Checkout) -> CheckoutAttempt:
     version = catalog.find_version(session, row.plan_version_id) if row.plan_version_id else None
     offered = list_paid_prices(version) if version else []
     price = next((price for price in offered if (price.interval, price.currency) == (row.interval, row.currency)), None)
-    return CheckoutAttempt(
-        row.id, row.org_id, CheckoutRequest(row.purpose, row.currency or "USD", price), row.session_id, row.opened_at
-    )
+    request = CheckoutRequest(row.purpose, row.currency or "USD", price, row.trial_days)
+    return CheckoutAttempt(row.id, row.org_id, request, row.session_id, row.opened_at)
 
 
 def record_attempt(
@@ -58,9 +57,11 @@ def record_attempt(
         session.flush()
         if request.price is not None:
             billing_records.ensure_pending_record(session, row, now, reuse=reuse)
-        after = {"purpose": request.purpose, "currency": request.currency}
+        after: dict[str, object] = {"purpose": request.purpose, "currency": request.currency}
         if request.price is not None:
             after |= {"plan": request.price.plan_key, "interval": request.price.interval}
+        if request.trial_days is not None:
+            after |= {"trial_days": request.trial_days}
         audit(session, actor, "checkout.opened", on=("checkout", row.id), org_id=org_id, after=after, now=now)
         return load_attempt(session, row)
 
@@ -84,6 +85,7 @@ def _build_row(org_id: UUID, request: CheckoutRequest, actor: Actor, now: dateti
         state="opening",
         opened_by=actor.id,
         opened_at=now,
+        trial_days=request.trial_days,
     )
 
 

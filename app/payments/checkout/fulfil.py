@@ -21,12 +21,13 @@ from app.payments.mirrors.retrieve import Retrieved
 from app.payments.mirrors.sync_checkout import find_checkout
 from app.payments.models import Checkout
 from app.payments.payment_methods.default_payment_method import align_cards, retrieve_and_align_customer
+from app.payments.trials.end_refused import end_refused_trial, list_refused
 from app.stripe_gateway import Gateway, checkout, customers, payments, subscriptions
 from app.stripe_gateway.errors import StripeAway
 from app.stripe_gateway.types import CheckoutSession
 from app.web.database import transaction
 
-FulfilmentState = Literal["paid", "saved", "waiting", "open", "expired", "away"]
+FulfilmentState = Literal["paid", "saved", "waiting", "open", "expired", "refused", "away"]
 _NOT_FOUND = "There is no such checkout."
 
 
@@ -34,8 +35,9 @@ def fulfil_checkout(org_id: UUID, session_id: str, now: datetime) -> FulfilmentS
     """Apply the current state of a checkout session to the org. Takes the org's lock; opens its own transactions.
 
     Returns: paid, the plan is in force; saved, the card is stored (purpose card); waiting, completed but the money has
-    not arrived, or another process is fulfilling it; open, not paid yet or declined; expired; away, Stripe is
-    unreachable, so retry. Raises `NotFound` when the session is not the org's, `Unavailable` (`payments_off`).
+    not arrived, or another process is fulfilling it; open, not paid yet or declined; expired; refused, there is no
+    trial for this card, and nothing is charged; away, Stripe is unreachable, so retry. Raises `NotFound` when the
+    session is not the org's, `Unavailable` (`payments_off`).
     """
     gw = get_gateway()
     try:
@@ -54,7 +56,16 @@ def apply_checkout_session(
     retrieved = retrieve_checkout(gw, org_id, checkout_session)
     with transaction() as session:
         retrieve.sync_retrieved(session, org_id, retrieved, now)
-    return _fulfilment_state(checkout_session)
+        refused = list_refused(session, org_id)
+    for _, subscription_id in refused:
+        end_refused_trial(gw, org_id, subscription_id, now)
+    return "refused" if _is_refused(org_id, checkout_session) else _fulfilment_state(checkout_session)
+
+
+def _is_refused(org_id: UUID, checkout_session: CheckoutSession) -> bool:
+    with transaction() as session:
+        row = find_checkout(session, org_id, checkout_session)
+        return row is not None and row.trial_refused is not None
 
 
 def retrieve_own_session(gw: Gateway, org_id: UUID, session_id: str) -> CheckoutSession:

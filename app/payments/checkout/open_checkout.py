@@ -18,7 +18,13 @@ from app.payments import queries
 from app.payments.catch_up import catch_up
 from app.payments.checkout.attempts import CheckoutAttempt, close_attempt, load_attempt, record_attempt
 from app.payments.checkout.fulfil import apply_checkout_session
-from app.payments.checkout.request import AlreadyPaid, CheckoutRequest, ensure_no_running_plan, select_price
+from app.payments.checkout.request import (
+    AlreadyPaid,
+    CheckoutRequest,
+    ensure_no_running_plan,
+    find_trial_days,
+    select_price,
+)
 from app.payments.checkout.sessions import expire_session, find_session, open_session
 from app.payments.gateway import get_gateway
 from app.payments.locks import org_turn
@@ -60,7 +66,8 @@ def open_checkout(
         catch_up(gw, org_id, runtime().started_at, now)
         with transaction() as session:
             ensure_no_running_plan(session, org_id, price)
-        return _open(gw, org_id, CheckoutRequest("subscription", currency, price), actor, now)
+            trial_days = find_trial_days(session, org_id, price)
+        return _open(gw, org_id, CheckoutRequest("subscription", currency, price, trial_days), actor, now)
 
 
 def open_card_setup(org_id: UUID, *, currency: str, actor: Actor, now: datetime) -> OpenedCheckout:
@@ -112,7 +119,10 @@ def _resume(gw: Gateway, older: CheckoutAttempt, request: CheckoutRequest, now: 
         with transaction() as session:
             sync_checkout(session, older.org_id, checkout_session, now)
         return checkout_session if checkout_session.status == "open" else None
-    if apply_checkout_session(gw, older.org_id, checkout_session, now) == "waiting":
+    state = apply_checkout_session(gw, older.org_id, checkout_session, now)
+    if state == "refused":
+        raise Conflict("This card has had its free trial. Nothing was charged. You can pay for the plan now.")
+    if state == "waiting":
         raise Conflict(
             "Your payment is being processed. We will email you when it completes. You were not charged again."
         )

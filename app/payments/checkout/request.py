@@ -12,6 +12,7 @@ from app.catalog import queries as catalog
 from app.kit.errors import Conflict, FieldError, InvalidRequest, NotAllowed, NotFound
 from app.payments import queries
 from app.payments.price_push.price_selection import PriceSelection, list_paid_prices
+from app.payments.trials.uses import may_try
 from app.subscriptions.states import LATE
 
 
@@ -21,11 +22,12 @@ class AlreadyPaid(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class CheckoutRequest:
-    """What a checkout is for: a plan at `price`, or a card saved for invoices in `currency`."""
+    """What a checkout is for: a plan at `price`, tried for `trial_days` first, or a card saved for invoices."""
 
     purpose: str
     currency: str
     price: PriceSelection | None = None
+    trial_days: int | None = None
 
 
 def select_price(session: Session, org_id: UUID, plan_key: str, interval: str, currency: str) -> PriceSelection:
@@ -53,6 +55,13 @@ def select_price(session: Session, org_id: UUID, plan_key: str, interval: str, c
             return price
     reason = f"{version.plan.name} has no price per {interval} in {currency}"
     raise InvalidRequest(f"{reason}.", [FieldError("currency", reason)])
+
+
+def find_trial_days(session: Session, org_id: UUID, selected: PriceSelection) -> int | None:
+    """How long the org may try a plan before it is charged; None: the plan has no trial, or the org has had one."""
+    version = catalog.find_version(session, selected.version_id)
+    days = version.trial_days if version else None
+    return days if days is not None and may_try(session, org_id) else None
 
 
 def ensure_no_running_plan(session: Session, org_id: UUID, selected: PriceSelection) -> None:

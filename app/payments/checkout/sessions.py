@@ -34,6 +34,7 @@ def open_session(gw: Gateway, attempt: CheckoutAttempt, now: datetime) -> Checko
         checkout_id=attempt.id,
         org_id=attempt.org_id,
         price_id=price_id,
+        trial_days=request.trial_days,
         currency=None if price_id else request.currency,
         success_url=f"{return_url}&session_id={{CHECKOUT_SESSION_ID}}",
         cancel_url=upgrade_url or absolute_url("billing.index"),

@@ -30,16 +30,16 @@ def queue_receipt(session: Session, record: BillingRecord, invoice: StripeInvoic
     lines = invoice.lines or []
     facts = {
         "what": record.description,
-        "amount": _format_amount(record.amount, record.currency),
+        "amount": format_amount(record.amount, record.currency),
         "card": payment_method(record.card_brand, record.card_last4, " ending in ") or None,
         "at": record.settled_at or now,
         "first": record.reason == "subscription_start",
         "number": invoice.number or "",
-        "lines": [(line["description"], _format_amount(line["amount"], invoice.currency)) for line in lines[:_LINES]],
+        "lines": [(line["description"], format_amount(line["amount"], invoice.currency)) for line in lines[:_LINES]],
         "more": max(0, len(lines) - _LINES),
-        "taxed": _format_amount(invoice.tax, invoice.currency) if invoice.tax else None,
-        "discount": _format_amount(-invoice.discount, invoice.currency) if invoice.discount else None,
-        "total": _format_amount(invoice.total, invoice.currency),
+        "taxed": format_amount(invoice.tax, invoice.currency) if invoice.tax else None,
+        "discount": format_amount(-invoice.discount, invoice.currency) if invoice.discount else None,
+        "total": format_amount(invoice.total, invoice.currency),
     }
     notify(session, record.org_id, "payment_received", facts, key=str(record.id), now=now, copies=True)
 
@@ -47,12 +47,14 @@ def queue_receipt(session: Session, record: BillingRecord, invoice: StripeInvoic
 def queue_plan_ended(session: Session, org_id: UUID, subscription_id: UUID, now: datetime) -> None:
     """Queue the notice that a subscription (ours) has ended and the Free plan applies. One per subscription."""
     subscription = subscriptions.get_subscription(session, org_id, subscription_id)
+    version = catalog.find_version(session, subscription.plan_version_id)
     facts = {
         "plan": _plan_name(session, subscription),
-        "free": _free_plan_name(session),
+        "free": free_plan_name(session),
         "at": subscription.ended_at or now,
+        "usage": bool(version and version.charges),
     }
-    notify(session, org_id, "subscription_ended", facts, key=str(subscription_id), now=now)
+    notify(session, org_id, "subscription_ended", facts, key=str(subscription_id), now=now, copies=True)
 
 
 def queue_reminder(session: Session, row: Dunning, template: str, number: int, now: datetime) -> None:
@@ -60,7 +62,7 @@ def queue_reminder(session: Session, row: Dunning, template: str, number: int, n
 
     Where the bank asks the cardholder to confirm, it leads to the invoice's page at Stripe instead of the billing page.
     """
-    facts = _build_facts(session, row) | {"free": _free_plan_name(session), "limited_at": row.grace_ends_at}
+    facts = _build_facts(session, row) | {"free": free_plan_name(session), "limited_at": row.grace_ends_at}
     confirm_url = next((due.confirm_url for due in queries.list_owed(session, row.org_id) if due.confirm_url), None)
     facts |= {"confirm": True, "link": confirm_url} if confirm_url else {"confirm": False}
     notify(session, row.org_id, template, facts, key=f"{row.id}:{number}", now=now)
@@ -101,7 +103,7 @@ def _build_facts(session: Session, row: Dunning) -> dict[str, Any]:
     owed = queries.list_owed(session, row.org_id)
     return {
         "plan": _plan_name(session, subscription) if subscription else "your plan",
-        "amount": _format_amount(sum(invoice.amount for invoice in owed), owed[0].currency) if owed else None,
+        "amount": format_amount(sum(invoice.amount for invoice in owed), owed[0].currency) if owed else None,
     }
 
 
@@ -112,10 +114,12 @@ def _plan_name(session: Session, subscription: Subscription) -> str:
     return f"the {plan.name} plan"
 
 
-def _free_plan_name(session: Session) -> str:
+def free_plan_name(session: Session) -> str:
+    """The plan of who pays for none: "the Free plan"."""
     version = catalog.find_default_version(session)
     return f"the {version.plan.name} plan" if version else "the default plan"
 
 
-def _format_amount(minor: int, currency: str) -> str:
+def format_amount(minor: int, currency: str) -> str:
+    """An amount in minor units, for an email."""
     return estimate(to_major(minor, exponent(currency)), currency)

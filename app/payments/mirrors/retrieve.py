@@ -27,6 +27,7 @@ from app.payments.mirrors.sync_invoice import sync_invoice
 from app.payments.mirrors.sync_refund import RefundedPayment, sync_refund
 from app.payments.mirrors.sync_subscription import mirror_subscription, update_dunning
 from app.payments.models import StripeCustomer, StripeSubscription
+from app.payments.plan_changes.emails import queue_change_emails
 from app.stripe_gateway import Gateway, credit_notes, customers, invoices, payments, subscriptions
 from app.stripe_gateway.credit_notes import RemoteNote
 from app.stripe_gateway.types import (
@@ -69,6 +70,8 @@ def sync_retrieved(session: Session, org_id: UUID, retrieved: Retrieved, now: da
         sync_invoice(session, org_id, invoice, now, intent=intent)
     for mirror in mirrors:
         update_dunning(session, mirror, now)  # last: its emails tell what became of the invoices
+    if mirrors:
+        queue_change_emails(session, org_id, now)
     if retrieved.refund is not None:
         sync_refund(session, org_id, retrieved.refund, now)
     for note in retrieved.credit_notes:

@@ -23,6 +23,8 @@ from app.payments.mirrors.retrieved import mark_retrieved
 from app.payments.mirrors.sync_customer import set_card
 from app.payments.models import StripeCustomer, StripePrice, StripeSubscription
 from app.payments.plan_changes.attempts import drop_unmirrored, settle_attempts
+from app.payments.plan_changes.emails import queue_change_emails
+from app.payments.trials.judge import grants_plan, judge_trial
 from app.stripe_gateway.types import RemoteDiscount, RemoteSubscription
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
@@ -31,9 +33,10 @@ from app.subscriptions.sync_from_stripe import OVER, StripeFacts, sync_from_stri
 
 
 def sync_subscription(session: Session, org_id: UUID, remote: RemoteSubscription, now: datetime) -> StripeSubscription:
-    """Sync the subscription and its dunning. Raises as `mirror_subscription`."""
+    """Sync the subscription and its dunning, with their emails. Raises as `mirror_subscription`."""
     mirror = mirror_subscription(session, org_id, remote, now)
     update_dunning(session, mirror, now)
+    queue_change_emails(session, org_id, now)
     return mirror
 
 
@@ -42,14 +45,15 @@ def mirror_subscription(
 ) -> StripeSubscription:
     """Sync the subscription, apply it to ours, and move usage where periods moved.
 
-    `update_dunning` is to follow, once what is known of its invoices is synced too. The customer must be mirrored
-    already (`sync_customer`). An ended subscription stays ended. Raises `NotOurs`.
+    `update_dunning` and the emails about changes are to follow, once what is known of its invoices is synced too. The
+    customer must be mirrored already (`sync_customer`). An ended subscription stays ended. Raises `NotOurs`.
     """
     mirror = _ensure_mirror(session, org_id, remote)
     if mirror.ended_at is not None and remote.status not in OVER:
         return mirror
     _copy_fields(mirror, remote, now)
     session.flush()
+    judge_trial(session, mirror, remote, now)
     settle_attempts(session, mirror, now)
     _set_customer_card(session, mirror, remote)
     _apply(session, mirror, now)
@@ -61,7 +65,7 @@ def mirror_subscription(
 
 def _apply(session: Session, mirror: StripeSubscription, now: datetime) -> None:
     terms = _find_terms(session, mirror)
-    if terms is None:
+    if terms is None or not grants_plan(mirror):
         return
     change = sync_from_stripe(session, mirror.org_id, _build_facts(mirror, terms), actor=SYSTEM, now=now)
     mirror.subscription_id = change.subscription_id or mirror.subscription_id
@@ -108,7 +112,8 @@ def _copy_fields(mirror: StripeSubscription, remote: RemoteSubscription, now: da
     mirror.cancel_at = remote.cancel_at
     mirror.cancel_at_period_end = remote.cancel_at_period_end
     mirror.latest_invoice_id = remote.latest_invoice_id
-    mirror.trial_ends_at, mirror.collection_paused = remote.trial_ends_at, remote.collection_paused
+    mirror.trial_starts_at, mirror.trial_ends_at = remote.trial_starts_at, remote.trial_ends_at
+    mirror.collection_paused = remote.collection_paused
     mirror.pending_price_id, mirror.pending_expires_at = remote.pending_price_id, remote.pending_expires_at
     mirror.schedule_id = remote.schedule_id
     mirror.discounts = [_describe_discount(discount) for discount in remote.discounts]
@@ -152,7 +157,14 @@ def _build_facts(mirror: StripeSubscription, terms: StripePrice | Subscription) 
         cancel_at=mirror.cancel_at,
         ended_at=mirror.ended_at,
         ours=mirror.subscription_id,
+        trial=_find_trial(mirror),
     )
+
+
+def _find_trial(mirror: StripeSubscription) -> Period | None:
+    if mirror.trial_starts_at is None or mirror.trial_ends_at is None or mirror.trial_starts_at >= mirror.trial_ends_at:
+        return None
+    return Period(mirror.trial_starts_at, mirror.trial_ends_at)
 
 
 def update_dunning(session: Session, mirror: StripeSubscription, now: datetime) -> None:

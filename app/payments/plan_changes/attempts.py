@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from app.audit.service import write as audit
@@ -17,8 +18,9 @@ from app.payments import billing_records
 from app.payments.models import BillingRecord, StripeSubscription
 from app.payments.plan_changes.make_quote import QuotedChange
 from app.payments.plan_changes.models import PlanChangeAttempt
-from app.subscriptions.changes.models import UNDONE
+from app.subscriptions.changes.models import REPLACED, UNDONE
 from app.subscriptions.changes.planned import end_planned, find_planned
+from app.subscriptions.models import Subscription
 
 NOT_DONE = "The change was not made, and nothing was charged."
 LAPSED = "The change was not paid in time and was dropped."
@@ -28,6 +30,27 @@ def find_attempt(session: Session, org_id: UUID, quote_id: UUID) -> PlanChangeAt
     """Find the attempt of a quote."""
     query = select(PlanChangeAttempt).where(PlanChangeAttempt.org_id == org_id, PlanChangeAttempt.id == quote_id)
     return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def find_applied(session: Session, opened: Subscription, now: datetime) -> PlanChangeAttempt | None:
+    """Find the confirmed change that was applied at `now` and brought a subscription of ours."""
+    query = select(PlanChangeAttempt).where(
+        PlanChangeAttempt.org_id == opened.org_id,
+        PlanChangeAttempt.plan_version_id == opened.plan_version_id,
+        PlanChangeAttempt.interval == opened.interval,
+        PlanChangeAttempt.state == "applied",
+        PlanChangeAttempt.settled_at == now,
+    )
+    return session.scalars(query.order_by(PlanChangeAttempt.asked_at.desc())).first()
+
+
+def list_news(session: Session, org_id: UUID, now: datetime) -> Sequence[PlanChangeAttempt]:
+    """List the changes of an org that wait for their payment, and those that lapsed at `now`."""
+    lapsed = and_(PlanChangeAttempt.state == "lapsed", PlanChangeAttempt.settled_at == now)
+    query = select(PlanChangeAttempt).where(
+        PlanChangeAttempt.org_id == org_id, or_(PlanChangeAttempt.state == "waiting", lapsed)
+    )
+    return session.scalars(query.order_by(PlanChangeAttempt.asked_at)).all()
 
 
 def get_attempt(session: Session, org_id: UUID, quote_id: UUID) -> PlanChangeAttempt:
@@ -88,10 +111,17 @@ def settle_attempts(session: Session, mirror: StripeSubscription, now: datetime)
 
 
 def drop_unmirrored(session: Session, mirror: StripeSubscription, now: datetime) -> None:
-    """End the planned change of an organisation whose schedule was released at Stripe, by whomever."""
+    """End the planned change of an organisation whose schedule was released at Stripe, by whomever.
+
+    If it was released to make way for a cancellation, that has to have been planned.
+    """
     planned = find_planned(session, mirror.org_id)
-    followed = planned is not None and planned.subscription_id == mirror.subscription_id
-    if planned is not None and followed and planned.schedule_ref not in {None, mirror.schedule_id}:
+    if planned is None or planned.subscription_id != mirror.subscription_id:
+        return
+    if planned.released_at is not None:
+        if mirror.cancel_at is not None:
+            end_planned(session, planned, REPLACED, now)
+    elif planned.schedule_ref not in {None, mirror.schedule_id}:
         end_planned(session, planned, UNDONE, now)
 
 

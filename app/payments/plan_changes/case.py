@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -27,11 +27,14 @@ from app.subscriptions.changes.timing import (
     PricedPlan,
     decide_change,
 )
+from app.subscriptions.states import TRIALING
 
 # Payment methods whose success or failure is known days later.
 DELAYED = frozenset({
     "sepa_debit", "us_bank_account", "bacs_debit", "au_becs_debit", "acss_debit", "nz_bank_account", "customer_balance",
 })  # fmt: skip
+_TIME_TO_PAY = timedelta(hours=25)
+"""How long before a planned change another can be made: Stripe drops one that is not paid after 23 hours."""
 _LATE: dict[str, OpenPayment] = {"past_due": "past_due", "unpaid": "unpaid", "paused": "paused"}
 
 
@@ -49,7 +52,10 @@ class PlanAtStripe:
 
 @dataclass(frozen=True, slots=True)
 class ChangeCase:
-    """A change that is wanted, and when it may take effect. `stripe_id` is the subscription's at Stripe."""
+    """A change that is wanted, and when it may take effect; `replaces`: another one is planned.
+
+    `stripe_id` is the subscription's at Stripe.
+    """
 
     org_id: UUID
     stripe_id: str
@@ -57,6 +63,7 @@ class ChangeCase:
     current: PlanAtStripe
     wanted: PlanAtStripe
     decision: ChangeDecision
+    replaces: bool = False
 
 
 def load_case(
@@ -84,19 +91,20 @@ def load_case(
     )
     wanted = _describe(session, target, interval, ours.currency)
     current = _describe(session, own, ours.interval, ours.currency, price_id=mirror.price_id)
-    return ChangeCase(org_id, mirror.id, ours.currency, current, wanted, decision)
+    replaces = find_planned(session, org_id) is not None
+    return ChangeCase(org_id, mirror.id, ours.currency, current, wanted, decision, replaces)
 
 
 def find_standing(
     session: Session, mirror: StripeSubscription, now: datetime, quote_id: UUID | None = None
 ) -> ChangeStanding:
     """What a running subscription allows now: open payments first of all."""
-    asked = find_open_attempt(session, mirror.org_id)
+    asked, planned = find_open_attempt(session, mirror.org_id), find_planned(session, mirror.org_id)
     unknown = asked is not None and asked.state == "asked" and asked.id != quote_id
     return ChangeStanding(
         open_payment="processing" if unknown else _find_open_payment(session, mirror),
-        trialing=mirror.status == "trialing",
-        planned=find_planned(session, mirror.org_id) is not None,
+        trialing=mirror.status == TRIALING,
+        planned=planned is not None and planned.effective_at - now < _TIME_TO_PAY,
         ending=mirror.cancel_at is not None and mirror.cancel_at > now,
         card=_find_card(queries.find_customer(session, mirror.org_id)),
         known_price=queries.has_known_price(session, mirror.price_id, mirror.status)

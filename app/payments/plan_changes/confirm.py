@@ -19,9 +19,9 @@ from app.payments.plan_changes import attempts
 from app.payments.plan_changes.case import ChangeCase, load_case
 from app.payments.plan_changes.make_quote import NOT_SOLD, QuotedChange, make_quote
 from app.payments.plan_changes.outcome import ChangeResult, describe_result
-from app.payments.plan_changes.plan_ahead import release_planned
 from app.payments.plan_changes.quote import PlanQuote, read_quote
 from app.payments.plan_changes.resolve import ask_stripe, ensure_nothing_asked, sync_change
+from app.payments.plan_changes.schedule import put_aside, try_schedule
 from app.stripe_gateway import Gateway, plan_changes
 from app.stripe_gateway.errors import StripeAway, StripeDenied, StripeMissing, StripeMisused, StripeRefused
 from app.stripe_gateway.plan_changes import ItemSwap
@@ -50,14 +50,19 @@ def confirm_change(org_id: UUID, signed: str, *, actor: Actor, now: datetime) ->
         case = _load_case(quote, now)
         if case is None:
             return _describe_unneeded(quote)
-        release_planned(gw, org_id, actor=actor, now=now)  # of a change that is made, whose schedule still stands
         quoted = _ask_again(gw, case, quote, now)
         mark_sent(sent=False)  # roles are read again, right before the change
         with transaction() as session:
-            if attempts.find_attempt(session, org_id, quote.id) is None:
+            begun = attempts.find_attempt(session, org_id, quote.id) is not None
+            if not begun:
                 ensure_nothing_asked(session, org_id)
                 attempts.record_attempt(session, quoted, quote.id, actor=actor, now=now)
-        _change(gw, quote, now)
+        try:
+            _release(gw, quote, now, begun=begun)
+            _change(gw, quote, now)
+        except DomainError:
+            try_schedule(gw, org_id, now)
+            raise
         with transaction() as session:
             return describe_result(session, attempts.get_attempt(session, org_id, quote.id))
 
@@ -109,6 +114,17 @@ def _ask_again(gw: Gateway, case: ChangeCase, quote: PlanQuote, now: datetime) -
     if settle_timing(case.decision, again.quote.total).timing != "at_once":
         raise ChangeNotNow(_NOT_NOW, reason="credit")
     return replace(again, quote=quote)
+
+
+def _release(gw: Gateway, quote: PlanQuote, now: datetime, *, begun: bool) -> None:
+    """Release the schedule of what is planned. If that fails nothing was asked, unless an earlier press had `begun`."""
+    try:
+        put_aside(gw, quote.org_id, now)
+    except StripeAway as away:
+        if begun:
+            raise
+        _drop(quote, away, now)
+        raise Unavailable(_FAILED) from away
 
 
 def _change(gw: Gateway, quote: PlanQuote, now: datetime) -> None:

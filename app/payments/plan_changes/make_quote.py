@@ -25,6 +25,7 @@ from app.stripe_gateway.errors import StripeMissing, StripeMisused
 from app.stripe_gateway.plan_changes import ItemSwap
 from app.stripe_gateway.types import ChangePreview, RemoteDiscount, RemoteSubscription
 from app.subscriptions.changes.proration import BilledLine, ChangeDiscount, calculate_change, is_drift
+from app.subscriptions.states import TRIALING
 from app.web.database import end_read_transaction
 from app.web.database import session as reading
 
@@ -55,7 +56,7 @@ class QuotedChange:
 
 
 def make_quote(gw: Gateway, case: ChangeCase, now: datetime, *, at: datetime | None = None) -> QuotedChange:
-    """Ask for the preview of a change at `at`, by default now. Makes three calls, with no transaction open.
+    """Ask for the preview of a change at `at`, by default now. Makes up to three calls, with no transaction open.
 
     Raises `Conflict` (the subscription is another than we know, or renews now), `Unavailable` (not sold at the moment,
     or Stripe is away). Writes nothing.
@@ -70,7 +71,8 @@ def make_quote(gw: Gateway, case: ChangeCase, now: datetime, *, at: datetime | N
         raise Conflict(RENEWING)
     swap = ItemSwap(remote.id, remote.item_id, case.wanted.price_id, at, restarts=_restarts(case, remote))
     try:
-        preview, after = plan_changes.preview_change(gw, swap), plan_changes.preview_after(gw, swap)
+        preview = plan_changes.preview_change(gw, swap)
+        after = None if _is_estimated(case, swap) else plan_changes.preview_after(gw, swap).total
     except (StripeMisused, StripeMissing) as refused:
         log.warning("change not previewed", plan=case.wanted.key, reason=refused.detail)
         raise Unavailable(NOT_SOLD) from refused
@@ -90,18 +92,19 @@ def _retrieve(gw: Gateway, case: ChangeCase) -> RemoteSubscription:
 
 def _restarts(case: ChangeCase, remote: RemoteSubscription) -> bool:
     """Whether a whole new period begins: at another interval, but a trial keeps its end."""
-    return case.wanted.interval != case.current.interval and remote.status != "trialing"
+    return case.wanted.interval != case.current.interval and remote.status != TRIALING
 
 
 def _build(
     case: ChangeCase,
     remote: RemoteSubscription,
-    previews: tuple[ChangePreview, ChangePreview],
+    previews: tuple[ChangePreview, int | None],
     at: datetime,
     now: datetime,
 ) -> PlanQuote:
     preview, after = previews
     wanted = case.wanted
+    next_at = boundary(at, 1, "UTC", _MONTHS[wanted.interval]) if _restarts(case, remote) else remote.period_end
     return PlanQuote(
         id=new_id(),
         org_id=case.org_id,
@@ -117,8 +120,9 @@ def _build(
         at=at,
         total=preview.total,
         amount_due=preview.amount_due,
-        next_amount=after.total,
-        next_at=boundary(at, 1, "UTC", _MONTHS[wanted.interval]) if _restarts(case, remote) else remote.period_end,
+        next_amount=_estimate_next(case, remote, next_at) if after is None else after,
+        next_at=next_at,
+        next_estimated=after is None,
         discounts=_digest([_describe_discount(discount) for discount in remote.discounts]),
         price=_digest([case.current.amount, wanted.amount, remote.period_start.isoformat(), remote.status]),
         tax=_digest([preview.tax, _find_contact(case)]),
@@ -127,10 +131,20 @@ def _build(
     )
 
 
+def _is_estimated(case: ChangeCase, swap: ItemSwap) -> bool:
+    """Whether the next payment is ours to calculate: Stripe's preview would be that of the change that is planned."""
+    return case.replaces and not swap.restarts
+
+
+def _estimate_next(case: ChangeCase, remote: RemoteSubscription, at: datetime) -> int:
+    discounts = [_to_discount(discount) for discount in remote.discounts if _holds(discount, at)]
+    return calculate_change((), case.wanted.amount or 0, discounts, at, None).total
+
+
 def _calculate(case: ChangeCase, remote: RemoteSubscription, at: datetime) -> int | None:
     """The total before tax by our own formula; None if we don't know what was billed."""
     billed = find_billed_lines(case, remote)
-    if remote.status == "trialing":
+    if remote.status == TRIALING:
         return 0
     if not billed or case.wanted.amount is None:
         return None

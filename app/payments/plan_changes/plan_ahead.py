@@ -1,48 +1,37 @@
-"""Plans a change for the end of the paid period, and takes it back: our row first, then Stripe's schedule mirrors it.
+"""Plans a change for the end of the paid period, in place of one that was planned before, and takes it back.
 
-The schedule is made and filled in two calls. Both are repeated until Stripe has them: by the next press, or the sweep.
+Our row comes first, then the schedule at Stripe, which the next press or the sweep makes if this could not.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
-from app.kit.actor import SYSTEM, Actor
+from app.kit.actor import Actor
 from app.kit.errors import Conflict, Unavailable
-from app.kit.ids import new_hex
 from app.payments import queries
 from app.payments.errors import ChangeNotNow
 from app.payments.gateway import get_gateway
 from app.payments.locks import org_turn
-from app.payments.models import StripeSubscription
 from app.payments.plan_changes.case import ChangeCase, load_case
+from app.payments.plan_changes.emails import queue_change_emails
 from app.payments.plan_changes.make_quote import NOT_SOLD, RENEWING, make_quote
 from app.payments.plan_changes.resolve import sync_change
-from app.stripe_gateway import Gateway, schedules, subscriptions
-from app.stripe_gateway.types import RemoteSubscription
+from app.payments.plan_changes.schedule import ensure_schedule, release_ours
+from app.stripe_gateway import Gateway, subscriptions
 from app.subscriptions import queries as ours
 from app.subscriptions.changes.models import REPLACED, UNDONE, PlannedChange
-from app.subscriptions.changes.planned import (
-    end_planned,
-    find_planned,
-    list_ended_refs,
-    list_unsent,
-    move_planned,
-    note_schedule,
-    plan_change,
-)
+from app.subscriptions.changes.planned import end_planned, find_planned, plan_change
 from app.subscriptions.changes.timing import settle_timing
 from app.web.database import mark_sent, transaction
 
-_MANAGED = "Your subscription is managed by a schedule that was made by hand. Nothing was changed. Please contact us."
 _NOT_THEN = "This change does not wait for the end of the paid period. Nothing was changed."
 _FIRST = "This change cannot be planned yet. Nothing was changed. The plan's page says what comes first."
-_UNDO_FIRST = "Another change is planned. Undo that first. Nothing was changed."
+_UNDO_FIRST = "Another change takes effect within a day. Undo that first. Nothing was changed."
 
 
 def plan_ahead(
@@ -66,6 +55,7 @@ def plan_ahead(
             planned = _find_same(session, org_id, plan_key, interval)
             if planned is None:
                 planned = _record(session, org_id, plan_key, interval, version_id, actor=actor, now=now)
+                queue_change_emails(session, org_id, now)
         ensure_schedule(gw, org_id, now)
         with transaction() as session:
             moved = find_planned(session, org_id)
@@ -73,96 +63,30 @@ def plan_ahead(
 
 
 def undo_planned(org_id: UUID, *, actor: Actor, now: datetime) -> bool:
-    """Take the planned change back; False if none was planned. Raises `Unavailable`."""
+    """Take the planned change back; False if none was planned. Raises `Unavailable`.
+
+    If this stops once the schedule is released, the next sync of the subscription takes it back.
+    """
     gw = get_gateway()
     with org_turn(gw, org_id):
-        return release_planned(gw, org_id, UNDONE, actor=actor, now=now)
-
-
-def release_planned(gw: Gateway, org_id: UUID, outcome: str = REPLACED, *, actor: Actor, now: datetime) -> bool:
-    """Release the schedule and end the planned change; False if there is none. The caller holds the org's lock."""
-    with transaction() as session:
-        planned, mirror = find_planned(session, org_id), queries.find_open_subscription(session, org_id)
-        stands, stripe_id = planned is not None, mirror.id if mirror else None
-        scheduled = mirror is not None and mirror.schedule_id is not None
-    if stripe_id is None or not (stands or scheduled):
-        return False
-    remote = release_ours(gw, subscriptions.retrieve(gw, stripe_id))
-    with transaction() as session:
-        planned = find_planned(session, org_id)
-        if planned is not None:
-            end_planned(session, planned, outcome, now, actor=actor)
-    sync_change(gw, org_id, remote, now)
-    return stands
-
-
-def ensure_schedule(gw: Gateway, org_id: UUID, now: datetime) -> None:
-    """Let Stripe's schedule say what is planned, and nothing else. Safe to repeat after any failure.
-
-    The caller holds the org's lock.
-    """
-    with transaction() as session:
-        planned, mirror = find_planned(session, org_id), queries.find_open_subscription(session, org_id)
-        left = planned is None and mirror is not None and mirror.schedule_id is not None
-    if left:
-        release_planned(gw, org_id, actor=SYSTEM, now=now)
-        return
-    with transaction() as session:
-        if planned is None or mirror is None or planned.schedule_ref is not None:
-            return
-        price = queries.find_version_price(session, planned.plan_version_id, planned.interval, planned.currency)
-        current = ours.get_subscription(session, org_id, planned.subscription_id)
-        planned_id, stripe_id, restarts = planned.id, mirror.id, planned.interval != current.interval
-        price_id = price.id if price else None
-    if price_id is None:
-        raise Unavailable(NOT_SOLD)
-    remote = subscriptions.retrieve(gw, stripe_id)
-    with transaction() as session:
-        planned = find_planned(session, org_id)
-        if planned is not None:  # while Stripe was away, the period that it was planned in may have ended
-            move_planned(session, planned, remote.period_end, now)
-    schedule = _ensure_created(gw, remote, planned_id)
-    if not schedule.planned:
-        schedules.plan_price(gw, schedule.id, price_id, restarts=restarts, key=f"phases-{schedule.id}")
-    remote = subscriptions.retrieve(gw, stripe_id)
-    with transaction() as session:
-        planned = find_planned(session, org_id)
-        if planned is not None:
-            note_schedule(session, planned, schedule.id)
-    sync_change(gw, org_id, remote, now)
+        with transaction() as session:
+            planned, mirror = find_planned(session, org_id), queries.find_open_subscription(session, org_id)
+            stands, stripe_id = planned is not None, mirror.id if mirror else None
+        if not stands or stripe_id is None:
+            return False
+        remote = release_ours(gw, subscriptions.retrieve(gw, stripe_id))
+        with transaction() as session:
+            planned = find_planned(session, org_id)
+            if planned is not None:
+                end_planned(session, planned, UNDONE, now, actor=actor)
+                queue_change_emails(session, org_id, now)
+        sync_change(gw, org_id, remote, now)
+        return True
 
 
 def is_later(timing: str, interval: str) -> bool:
     """Who pays yearly may choose a higher plan by the month, then."""
     return timing == "choose" and interval == "month"
-
-
-def release_ours(gw: Gateway, remote: RemoteSubscription) -> RemoteSubscription:
-    """Release a schedule of ours, also one whose change is made: while it stands, it decides what else may change."""
-    if remote.schedule_id is None or schedules.retrieve(gw, remote.schedule_id).own_id is None:
-        return remote
-    schedules.release(gw, remote.schedule_id, key=f"release-{new_hex()}")
-    return subscriptions.retrieve(gw, remote.id)
-
-
-def list_unmirrored(session: Session, now: datetime, quiet: timedelta) -> list[tuple[UUID, datetime]]:
-    """List organisations whose planned change is not at Stripe after a while, or is still there once it is made."""
-    left = select(StripeSubscription.schedule_id, StripeSubscription.org_id, StripeSubscription.retrieved_at).where(
-        StripeSubscription.schedule_id.is_not(None), StripeSubscription.ended_at.is_(None)
-    )
-    found = {schedule_id: (org_id, at) for schedule_id, org_id, at in session.execute(left) if schedule_id}
-    return [*list_unsent(session, now - quiet), *(found[ref] for ref in list_ended_refs(session, found))]
-
-
-def _ensure_created(gw: Gateway, remote: RemoteSubscription, planned_id: UUID) -> schedules.RemoteSchedule:
-    if remote.schedule_id is None:
-        # Of another period another key: a schedule that ended with its period must not be replayed.
-        key = f"schedule-{planned_id}-{int(remote.period_end.timestamp())}"
-        return schedules.create(gw, remote.id, planned_id, key=key)
-    schedule = schedules.retrieve(gw, remote.schedule_id)
-    if schedule.own_id != planned_id:
-        raise Conflict(_MANAGED)
-    return schedule
 
 
 def _ensure_later(gw: Gateway, case: ChangeCase, interval: str, now: datetime) -> None:
@@ -211,4 +135,7 @@ def _record(
         raise Conflict(_NOT_THEN)
     if subscription.billing_ends_at <= now:
         raise Conflict(RENEWING)
+    replaced = find_planned(session, org_id)
+    if replaced is not None:
+        end_planned(session, replaced, REPLACED, now, actor=actor)
     return plan_change(session, subscription, case.wanted.version_id, interval, actor=actor, now=now)

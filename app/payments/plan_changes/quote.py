@@ -16,7 +16,7 @@ from app.kit.errors import Conflict
 from app.payments.errors import QuoteExpired
 
 LIFETIME = timedelta(minutes=30)
-_PURPOSE = "plan-quote-1"
+_PURPOSE = "plan-quote-2"
 _SHOWN_ONLY = frozenset({"id", "issued_at", "expires_at"})
 
 
@@ -25,8 +25,9 @@ class PlanQuote:
     """A quote. Amounts are minor units of `currency`, tax included; `amount_due` is `total` less the balance.
 
     `at` is the instant from which it is prorated; `restarts`: a whole new period begins when it is confirmed, so that
-    `next_at` is only its day. `discounts`, `price` and `tax` are fingerprints of what the
-    subscription is discounted by, what the plans cost, and what the customer is taxed by.
+    `next_at` is only its day. `next_estimated`: `next_amount` is before tax, by our own formula. `discounts`, `price`
+    and `tax` are fingerprints of what the subscription is discounted by, what the plans cost, and what the customer is
+    taxed by.
     """
 
     id: UUID
@@ -45,6 +46,7 @@ class PlanQuote:
     amount_due: int
     next_amount: int
     next_at: datetime
+    next_estimated: bool
     discounts: str
     price: str
     tax: str

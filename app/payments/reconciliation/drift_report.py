@@ -13,7 +13,7 @@ from app.stripe_gateway.types import Card, Customer, Refund, RemoteInvoice, Remo
 from app.subscriptions.states import KEPT
 
 _SUBSCRIPTION = ("status", "price_id", "period_start", "period_end", "anchor_at", "cancel_at",
-                 "cancel_at_period_end", "latest_invoice_id", "trial_ends_at", "collection_paused",
+                 "cancel_at_period_end", "latest_invoice_id", "trial_starts_at", "trial_ends_at", "collection_paused",
                  "pending_price_id", "pending_expires_at", "schedule_id")  # fmt: skip
 _INVOICE = ("status", "number", "currency", "total", "tax", "amount_due", "amount_paid", "amount_remaining",
             "attempt_count", "next_attempt_at", "discount", "starting_balance", "ending_balance",

@@ -18,8 +18,8 @@ from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.sync_checkout import close_checkout, sync_checkout
 from app.payments.models import BillingRecord, Checkout
-from app.payments.plan_changes.plan_ahead import ensure_schedule, list_unmirrored
 from app.payments.plan_changes.resolve import ask_stripe, list_asked
+from app.payments.plan_changes.schedule import ensure_schedule, list_unmirrored
 from app.stripe_gateway import Gateway
 from app.stripe_gateway.errors import StripeAway
 from app.web.database import transaction

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.accounts.guards import acting_org
 from app.kit.errors import FieldError, InvalidRequest
 from app.payments import examples
-from app.payments.checkout.request import select_price
+from app.payments.checkout.request import find_trial_days, select_price
 from app.payments.plan_changes.offer import ChangeOffer, offer_change
 from app.payments.schemas import ChangeLine, ChangePreviewAnswer, PlanWanted, QuotedNext, Span
 from app.portal.billing.plan.change import calculate_extra_owed
@@ -36,6 +36,10 @@ def preview_change(wanted: PlanWanted) -> ChangePreviewAnswer:
     current = subscriptions.find_subscription(session(), org_id)
     if current is None or current.collection != "stripe":
         price = select_price(session(), org_id, wanted.plan, wanted.interval, wanted.currency)
+        days = find_trial_days(session(), org_id, price)
+        if days is not None:
+            first = QuotedNext(now + timedelta(days=days), price.amount)
+            return _build_answer("checkout", None, wanted.currency, next_payment=first)
         return _build_answer("checkout", None, wanted.currency, total=price.amount, amount_due=price.amount)
     if current.currency != wanted.currency:
         reason = f"your organisation pays in {current.currency}"
@@ -77,9 +81,15 @@ def _answer_quoted(offer: ChangeOffer, usage_owed: int) -> ChangePreviewAnswer:
 
 
 def _build_answer(
-    timing: str, reason: str | None, currency: str, *, total: int = 0, amount_due: int = 0
+    timing: str,
+    reason: str | None,
+    currency: str,
+    *,
+    total: int = 0,
+    amount_due: int = 0,
+    next_payment: QuotedNext | None = None,
 ) -> ChangePreviewAnswer:
     return ChangePreviewAnswer(
         timing=timing, reason=reason, quote=None, expires_at=None, currency=currency, lines=[], discount=0, tax=0,  # type: ignore[arg-type]  # one of its words
-        total=total, balance=0, amount_due=amount_due, next_payment=None, usage_owed=0,
+        total=total, balance=0, amount_due=amount_due, next_payment=next_payment, usage_owed=0,
     )  # fmt: skip

@@ -84,7 +84,19 @@ Outcome = tuple[str, str, list[str]]
 def _paid(plan: str, at: BillingStatus, _: bool) -> Outcome:
     if at.plan_name != plan:
         return "good", "Payment confirmed", [f"{plan} has been paid for. You are on {at.plan_name} now."]
+    if at.is_trial and at.renews_at is not None:
+        end = words.format_day(at.renews_at, at.time_zone)
+        then = f"It ends on {end}. Nothing that you use until then is charged."
+        return "good", f"Your trial of {plan} has started", [f"Nothing was charged. {then}"]
     return "good", f"You are on {plan}", [f"Stripe confirmed the payment. The limits of {plan} apply now."]
+
+
+def _refused(plan: str, _at: BillingStatus, _: bool) -> Outcome:
+    lines = [
+        "There is one trial for each organisation and card, and this one has been used. Nothing was charged.",
+        f"You can have {plan} without a trial.",
+    ]
+    return "near", f"No trial of {plan}", lines
 
 
 def _saved(_plan: str, _at: BillingStatus, _: bool) -> Outcome:
@@ -129,6 +141,7 @@ _OUTCOMES = {
     "waiting": _waiting,
     "open": _open,
     "expired": _expired,
+    "refused": _refused,
     "failed": _failed,
     "away": _away,
 }
@@ -137,11 +150,16 @@ _OUTCOMES = {
 def _facts(at: BillingStatus, paid: Paid | None) -> list[tuple[str, str]]:
     facts = []
     if paid is not None:
-        facts.append(("Paid", paid.amount))
+        facts.append(("Paid", paid.amount if not at.is_trial else "Nothing"))
         if paid.card:
             facts.append(("Card", paid.card))
     if at.paid_by_stripe and at.renews_at is not None and at.fee and at.currency:
-        facts.append(("Next payment", f"{wording.format_amount(at.fee, at.currency)}, before tax and discounts"))
+        facts.append(
+            (
+                "First payment" if at.is_trial else "Next payment",
+                f"{wording.format_amount(at.fee, at.currency)}, before tax and discounts",
+            )
+        )
         facts.append(("Date", words.format_deadline(at.renews_at, at.time_zone)))
     return facts
 

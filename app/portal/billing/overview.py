@@ -32,6 +32,7 @@ _SHORTER = "Stripe charges only part of it if the plan ends during that period."
 _BY_INVOICE = "Before tax, by an invoice that we send you then."
 _USAGE_BY_INVOICE = "Usage above your allowances is invoiced once each month has ended."
 _NO_CARD = "Without one, the next payment fails."
+_NO_CARD_IN_TRIAL = "Without one, your plan ends with the trial."
 _FIRST_CARD = "Stripe asks for one when you choose a paid plan."
 _PAYS_INVOICES = "You pay the invoices that we send you. Each says how."
 _LIMITED, _ENDING = ("Limits reduced", "bad", "ban"), ("Ends soon", "near", "clock")
@@ -142,7 +143,7 @@ def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> Next
         return NextPayment(amount, at.second.renews_at, ["For the second subscription, before tax and discounts."])
     if at.collection == "offline" and at.fee and at.currency:
         return NextPayment(wording.format_amount(at.fee, at.currency), at.renews_at, [_BY_INVOICE, _USAGE_BY_INVOICE])
-    runs = at.paid_by_stripe and at.is_renewed and at.state in PAID
+    runs = at.paid_by_stripe and at.is_renewed and at.state in PAID and not (at.is_trial and at.card is None)
     if not runs or at.fee == 0 or not at.currency:
         return NextPayment("Nothing", None, [_nothing(at)])
     if preview is not None and preview.amount is not None:
@@ -173,6 +174,8 @@ def _card_notes(at: BillingStatus) -> list[str]:
             return []
         if at.collection == "offline":
             return [_PAYS_INVOICES]
+        if at.is_trial:
+            return [_NO_CARD_IN_TRIAL]
         return [_NO_CARD if at.paid_by_stripe else _FIRST_CARD]
     expiry, late = words.format_card_expiry(at.card), words.find_card_warning(at.card, at.as_of)
     return [*([f"Expires {expiry}."] if expiry else []), *([late] if late else [])]
@@ -189,6 +192,8 @@ def _retry(at: BillingStatus) -> str:
 def _nothing(at: BillingStatus) -> str:
     if at.collection == "offline":
         return "Your Tollkeeper team sends you invoices."
+    if at.is_trial:
+        return "Your plan ends with the trial."
     if at.ends_at is not None:
         return f"{at.plan_name} will not renew."
     return "No payment is scheduled."

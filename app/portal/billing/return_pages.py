@@ -82,6 +82,8 @@ def _count_polls() -> int:
 def _state(checkout: Checkout, org: UUID, sent: str) -> str:
     """The state already known locally, otherwise Stripe's answer."""
     completed = checkout.state == "completed"
+    if checkout.trial_refused is not None:
+        return "refused"
     if completed and (checkout.purpose != "subscription" or _has_moved(org, checkout)):
         return "paid" if checkout.purpose == "subscription" else "saved"
     if not completed and checkout.state not in payments.OPEN_CHECKOUT:

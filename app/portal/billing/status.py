@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.kit.errors import NotFound
 from app.payments.resume import PAUSED
 from app.statements.offers import TodaysVersion
-from app.subscriptions.states import LATE, is_renewed
+from app.subscriptions.states import LATE, TRIALING, is_renewed
 from app.subscriptions.terms.restriction import find_lift_end, is_restricted
 from app.web.filters import payment_method
 
@@ -203,6 +203,11 @@ class BillingStatus:
     def paused(self) -> bool:
         """Whether Stripe paused the subscription, as it does when a trial ends without a card. Nothing is owed then."""
         return self.paid_by_stripe and self.state == PAUSED
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether the plan is being tried: `renews_at` is then the trial's end, and nothing has been charged."""
+        return self.paid_by_stripe and self.state == TRIALING
 
     @property
     def late(self) -> bool:

@@ -66,16 +66,17 @@ def list_troubles(at: BillingStatus, *, usable: bool) -> list[Trouble]:
 
 
 def _list_changes(at: BillingStatus, *, usable: bool) -> list[Trouble]:
+    planned = [_planned(at, at.planned, usable=usable)] if at.planned is not None else []
     if at.pending is not None:
-        return [_pending(at, at.pending, usable=usable)]
-    if at.change_asked:
-        return [_asked(at)]
-    return [_planned(at, at.planned, usable=usable)] if at.planned is not None else []
+        return [_pending(at, at.pending, usable=usable), *planned]
+    return [_asked(at)] if at.change_asked else planned
 
 
 def _planned(at: BillingStatus, planned: PlannedMove, *, usable: bool) -> Trouble:
     price = words.describe_price(planned.fee, at.currency, planned.interval)
     lines = [f"Nothing changes until then. After that: {price}."]
+    if at.pending is not None:
+        lines.append(f"This is dropped if the change to {at.pending.plan_name or 'another price'} is paid.")
     keep = Action(f"Keep {at.plan_name} as it is", path_to("billing.undo_change"), "primary", posts=True)
     return Trouble("near", words.describe_planned(at.plan_name, planned, at.time_zone), lines, [keep] if usable else [])
 

@@ -19,6 +19,8 @@ STATES = {
 }
 _EVENTS = {
     "started": "{plan} started",
+    "trial_started": "Trial of {plan} started",
+    "trial_ended": "Trial of {plan} ended, first paid period started",
     "renewed": "{plan} renewed",
     "plan_changed": "Plan changed to {plan}",
     "upgraded": "Upgraded to {plan}",
@@ -80,7 +82,17 @@ def describe_next_payment(at: BillingStatus) -> str:
         return "A payment is due. Once it is paid, your plan continues as before."
     if at.paused:
         return "Your plan is paused. No payment is scheduled."
-    return _describe_renewal(at, when)
+    return _describe_trial(at, when) if at.is_trial else _describe_renewal(at, when)
+
+
+def _describe_trial(at: BillingStatus, end: str) -> str:
+    """When a trial ends, and what happens then."""
+    lead = f"Your trial ends on {end}. Nothing that you use until then is charged."
+    if at.card is None:
+        return f"{lead} Without a card, you move to {at.default_name} then."
+    if at.planned is not None:
+        return f"{lead} {describe_planned(at.plan_name, at.planned, at.time_zone)}."
+    return f"{lead} {at.plan_name} is then charged to your card, unless you cancel before."
 
 
 def _describe_renewal(at: BillingStatus, when: str) -> str:
@@ -98,6 +110,8 @@ def describe_planned(current: str, planned: PlannedMove, zone: str) -> str:
 
 
 def _describe_end(at: BillingStatus, end: str) -> str:
+    if at.is_trial and at.second is None:
+        return f"Your trial ends on {end}, and you move to {at.default_name}. Nothing is charged."
     if at.second is not None:
         return f"{at.plan_name} ends on {end}. The second subscription, to {at.second.plan_name}, continues."
     return f"No more payments. {at.plan_name} ends on {end}, and you move to {at.default_name}."

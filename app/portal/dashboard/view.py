@@ -49,6 +49,7 @@ def build_dashboard(
         events=events,
         steps=steps,
         poll_seconds=_poll(usage, events, watched=watched),
+        is_trial=usage.is_trial,
     )
 
 
@@ -137,6 +138,8 @@ def build_cost(usage: CurrentUsage) -> CostView | None:
 
 
 def _note(usage: CurrentUsage) -> str:
+    if usage.is_trial:
+        return "Your plan is on trial: neither its price nor what you use is charged until the trial ends."
     fee = wording.format_amount(usage.fee, usage.currency)
     parts = [f"{wording.format_amount(usage.usage_cost, usage.currency)} for usage"]
     if usage.fee_due:

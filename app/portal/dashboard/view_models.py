@@ -96,6 +96,7 @@ class DashboardView:
     events: Sequence[EventRow] = ()
     steps: Sequence[ChecklistStep] = ()
     poll_seconds: int = 30
+    is_trial: bool = False
 
     @property
     def state_icon(self) -> str:

@@ -14,11 +14,16 @@ from app.portal.invoices.lines import UsageLine
 from app.portal.shell.issued import describe_due, describe_issued_state, find_page
 from app.statements.wording import format_amount
 from app.stripe_gateway.invoice_items import smallest_charge
+from app.subscriptions.terms.resolver import NOT_COLLECTED, TRIAL
 from app.web.filters import quantity
 
 FREE, WAITING, UNBILLED, DRAFTED, ISSUED = "free", "waiting", "unbilled", "drafted", "issued"
 CREDITED = "credited"
 _STATUS = {"paid": "Paid", "open": "Not paid yet", "void": "Void", "uncollectible": "Marked as uncollectible"}
+_UNBILLED = {
+    NOT_COLLECTED: "Usage above the allowance was not charged: no payment was collected for your plan in this period.",
+    TRIAL: "Nothing that was used in the trial is charged.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ def _explain_free(line: UsageLine) -> str:
     if allowance is not None and row.quantity <= allowance:
         return f"Within the allowance of {quantity(allowance)}."
     if row.reason is not None:
-        return "Usage above the allowance was not charged: no payment was collected for your plan in this period."
+        return _UNBILLED[row.reason]
     if allowance is not None:
         return "Your plan does not charge for usage above its allowance."
     return "Your plan does not charge for this."

@@ -12,7 +12,7 @@ from app.portal.shell.plan_detail import list_other_prices
 from app.portal.shell.todays_version import describe_today
 from app.statements import comparison, wording
 from app.statements.offers import Offer
-from app.statements.plan_context import INTERVALS, PlanContext, find_fee, find_monthly_fee, is_sold
+from app.statements.plan_context import INTERVALS, PlanContext, find_fee, find_monthly_fee, find_trial, is_sold
 from app.statements.replay import Replay, build_replay_rows, find_best_fit
 from app.web.addresses import path_to
 from app.web.filters import quantity
@@ -44,12 +44,13 @@ def _column(offer: Offer, shown: Sequence[Offer], context: PlanContext, *, sugge
     fee, interval = find_fee(offer, context)
     current = offer.key == context.plan
     label, href = _own_button(offer, context) if current else _button(offer, shown, context)
+    trial = None if current else find_trial(offer, context)
     return PlanColumn(
         key=offer.key,
         name=offer.name,
         summary=offer.summary,
         price=None if fee is None else to_major(fee, exponent(context.currency)),
-        price_note=_price_note(fee, interval, context),
+        price_note=_price_note(fee, interval, context) if trial is None else _trial_note(trial, fee, interval, context),
         per=f"a {interval}",
         button_label=label,
         button_href=href,
@@ -70,6 +71,10 @@ def _price_note(fee: int | None, interval: str, context: PlanContext) -> str:
     return "Billed monthly only" if context.interval == "year" else "Billed monthly"
 
 
+def _trial_note(days: int, fee: int | None, interval: str, context: PlanContext) -> str:
+    return f"{days} days free, then {wording.format_amount(fee or 0, context.currency)} a {interval}"
+
+
 def _own_button(offer: Offer, context: PlanContext) -> tuple[str | None, str | None]:
     """At an interval that the viewer does not pay by, a link to what their plan costs by it; else nothing."""
     if context.interval == context.paid_interval:
@@ -87,6 +92,8 @@ def _button(offer: Offer, shown: Sequence[Offer], context: PlanContext) -> tuple
     )
     if fee is None or not context.may_change:
         return f"Ask for {offer.name}", url
+    if trial := find_trial(offer, context):
+        return f"Start {trial}-day trial", url
     money = f"{wording.format_amount(fee, context.currency).replace('.00', '')} a {interval}"
     if context.plan is None:
         return f"Choose {offer.name}, {money}", url

@@ -16,6 +16,7 @@ from app.kit.errors import NotFound
 from app.kit.periods import Period
 from app.portal.plans.view import build_plans_view
 from app.portal.shell import people as shell_people
+from app.portal.shell.may_try import may_still_try
 from app.portal.shell.plan_detail import build_plan_detail_view
 from app.statements import queries
 from app.statements.current_usage import CurrentUsage, get_current_usage
@@ -78,7 +79,8 @@ def _build_context(offers: Sequence[Offer], usage: CurrentUsage | None, who: Cal
     interval = interval if interval in INTERVALS else usage.interval if usage else "month"
     return PlanContext(currency, interval, usage.plan_key if usage else None,
                 may_change=usage is None or who.role in PLAN_MANAGERS,
-                paid_interval=usage.paid_interval if usage else None)  # fmt: skip
+                paid_interval=usage.paid_interval if usage else None,
+                may_try=usage is None or may_still_try(offers, usage))  # fmt: skip
 
 
 def _replay(usage: CurrentUsage, currency: str) -> Replay | None:

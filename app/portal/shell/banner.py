@@ -1,4 +1,4 @@
-"""The banner above every page when a payment is late, limits are reduced, or the plan is ending."""
+"""The banner above every page: a payment is late, limits are reduced, a change is unpaid, or the plan is ending."""
 
 from __future__ import annotations
 
@@ -25,13 +25,28 @@ SELECT ours.state, ours.limited_at, ours.restriction_lifted_until, ours.cancel_a
        ours.state = ANY(%s)
          AND EXISTS (SELECT FROM payments_owed(ours.org_id) owed WHERE owed.confirm_url IS NOT NULL),
        ours.cancel_at IS NOT NULL
-         AND EXISTS (SELECT FROM payments_second_subscriptions other WHERE other.org_id = ours.org_id)
-FROM subscriptions_open ours WHERE ours.org_id = %s
+         AND EXISTS (SELECT FROM payments_second_subscriptions other WHERE other.org_id = ours.org_id),
+       pending.expires_at, pending.confirm, pending.url,
+       (SELECT pv.plan_name FROM catalog_versions pv WHERE pv.id = pending.plan_version_id)
+FROM subscriptions_open ours
+LEFT JOIN LATERAL (SELECT * FROM payments_pending_changes change
+                   WHERE change.org_id = ours.org_id AND change.failure IS NOT NULL LIMIT 1) pending ON true
+WHERE ours.org_id = %s
 """
 _STYLES = {"near": "is-info", "strong": "is-warning", "full": "is-error"}
 _FAILED = "A payment failed", "Go to billing"
 _CONFIRM = "Confirm it"
 _ASK = "Ask an owner of your organisation to take care of it."
+
+
+@dataclass(frozen=True, slots=True)
+class UnpaidChange:
+    """A change of plan whose payment failed, or has to be confirmed (`confirms`); dropped if unpaid at `until`."""
+
+    until: datetime
+    confirms: bool
+    url: str | None
+    plan_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +64,18 @@ class BannerFacts:
     plan_name: str
     confirms: bool = False
     goes_on: bool = False
+    unpaid: UnpaidChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """A banner; `kind` is near, strong or full, as for prompts."""
+    """A banner; `kind` is near, strong or full, as for prompts. Its action leads to `url`, else to the billing page."""
 
     kind: str
     title: str
     words: str
     action: str | None
+    url: str | None = None
 
     @property
     def style(self) -> str:
@@ -82,9 +99,11 @@ def find_banner_facts(pool: HotPool, org_id: UUID, now: datetime) -> BannerFacts
 
 
 def _build_facts(row: Sequence[Any], now: datetime) -> BannerFacts:
-    state, limited_at, lifted_until, ends_at, grace_ends_at, *rest = row
+    state, limited_at, lifted_until, ends_at, grace_ends_at, name, confirms, goes_on, *pending = row
     limited = is_restricted(limited_at, lifted_until, now)
-    return BannerFacts(state, limited, ends_at, find_lift_end(limited_at, lifted_until, now) or grace_ends_at, *rest)
+    grace_ends_at = find_lift_end(limited_at, lifted_until, now) or grace_ends_at
+    unpaid = UnpaidChange(*pending) if pending[0] is not None else None
+    return BannerFacts(state, limited, ends_at, grace_ends_at, name, confirms, goes_on, unpaid)
 
 
 def build_banner(facts: BannerFacts | None, role: str | None, zone: str) -> Banner | None:
@@ -103,12 +122,26 @@ def build_banner(facts: BannerFacts | None, role: str | None, zone: str) -> Bann
     if facts.state in LATE:
         title, action = ("A payment needs your confirmation", _CONFIRM) if facts.confirms else _FAILED
         return Banner("strong", title, _with(_grace(facts, zone), may_act=may_act), action if may_act else None)
+    if facts.unpaid is not None:
+        return _unpaid(facts, facts.unpaid, zone, may_act=may_act)
+    return _ending(facts, zone, may_act=may_act)
+
+
+def _ending(facts: BannerFacts, zone: str, *, may_act: bool) -> Banner | None:
     if facts.ends_at is not None:
         until = day(facts.ends_at, zone, plain=True)
         then = "the second subscription continues" if facts.goes_on else "the free plan's limits apply"
         words = f"Nothing changes until then. After that, {then}."
         return Banner("near", f"{facts.plan_name} ends on {until}", words, "View or undo" if may_act else None)
     return None
+
+
+def _unpaid(facts: BannerFacts, change: UnpaidChange, zone: str, *, may_act: bool) -> Banner:
+    name, act = change.plan_name or "another price", _CONFIRM if change.confirms else "Pay it"
+    title = f"The payment for {name} {'needs your confirmation' if change.confirms else 'was declined'}"
+    until = format_deadline(change.until, zone)
+    words = f"You are still on {facts.plan_name}. Unpaid on {until}, the change is dropped."
+    return Banner("strong", title, _with(words, may_act=may_act), act if may_act else None, change.url)
 
 
 def _grace(facts: BannerFacts, zone: str) -> str:

@@ -13,7 +13,7 @@ from app.statements import wording
 from app.statements.comparison import CompareRow, list_changes, list_exceeded_limits
 from app.statements.current_usage import CurrentUsage
 from app.statements.offers import Offer
-from app.statements.plan_context import INTERVALS, PlanContext, find_fee
+from app.statements.plan_context import INTERVALS, PlanContext, find_fee, find_trial, has_used_trial
 from app.web.addresses import path_to
 
 _PURCHASE = "How to get it"
@@ -103,8 +103,11 @@ def _list_options(offer: Offer, context: PlanContext) -> list[Sentence]:
                 [Action("Cancel the current plan", href)] if href else agreed]  # fmt: skip
     if href is None:
         return [f"{offer.name} has a custom price. Contact your Tollkeeper team."]
+    if trial := find_trial(offer, context):
+        return [_describe_trial(trial, offer, context), [Action(f"Start {trial}-day trial", href, "primary")]]
+    had = ["Your organisation has had its free trial."] if has_used_trial(offer, context) else []
     today = f"{_today(offer, context)} Its limits apply as soon as the payment is confirmed."
-    return [today, [Action(f"Upgrade to {offer.name}", href, "primary")]]
+    return [*had, today, [Action(f"Upgrade to {offer.name}", href, "primary")]]
 
 
 def _money(offer: Offer, context: PlanContext) -> str:
@@ -112,6 +115,12 @@ def _money(offer: Offer, context: PlanContext) -> str:
     if fee is None:
         return "Custom price"
     return f"{wording.format_amount(fee, context.currency)} a {interval}, before tax" if fee else "Free"
+
+
+def _describe_trial(days: int, offer: Offer, context: PlanContext) -> str:
+    fee, interval = find_fee(offer, context)
+    price = f"{wording.format_amount(fee or 0, context.currency)} a {interval}"
+    return f"Nothing is due today: {offer.name} is free for {days} days, then {price}. You can cancel before that."
 
 
 def _today(offer: Offer, context: PlanContext) -> str:

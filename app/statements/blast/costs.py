@@ -23,11 +23,15 @@ from app.subscriptions.terms.facts import PeriodTerms, TermsFacts
 
 @dataclass(frozen=True, slots=True)
 class UsageUnder:
-    """What a period's usage costs under a version, in minor units; `exceeded`: the meters used beyond its limits."""
+    """What a period's usage costs under a version, in minor units; `exceeded`: the meters used beyond its limits.
+
+    `is_trial`: the plan was tried in the period, so no fee is charged for it.
+    """
 
     amount: int
     currency: str
     exceeded: Sequence[int]
+    is_trial: bool
 
 
 def rate_as_is(session: Session, rows: Sequence[PeriodRow], charges: Mapping[UUID, Charge]) -> int:
@@ -66,7 +70,7 @@ def rate_under(
             exceeded.append(meter_id)
         rated = rate_usage(usage, MeterUse(_within(quantity, usage.cap)))
         total += rated.rounded if rated else 0
-    return UsageUnder(total, terms.currency, exceeded)
+    return UsageUnder(total, terms.currency, exceeded, known.trial_in(period, version.rules) is not None)
 
 
 def _within(quantity: Decimal, cap: Decimal | None) -> Decimal:

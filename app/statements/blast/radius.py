@@ -22,7 +22,7 @@ from app.kit.money import round_half_away
 from app.rating import Charge
 from app.statements import queries as statements
 from app.statements.blast import queries
-from app.statements.blast.costs import rate_as_is, rate_under
+from app.statements.blast.costs import UsageUnder, rate_as_is, rate_under
 from app.statements.blast.effects import BlastRadius, CostChange, CurrencySums, OrgEffect, RevenueChange
 from app.statements.blast.version import PricedVersion
 from app.statements.queries import PeriodRow
@@ -80,15 +80,14 @@ def _find_effect(session: Session, holder: Row[Any], known: _Known) -> OrgEffect
     currency = holder.currency or under.currency
     fee = None if holder.own_price else known.version.fee(currency, holder.interval)
     due = _Fees(holder, known, currency, fee)
+    now = rate_as_is(session, rows, known.charges)
     effect = OrgEffect(
         org_id=holder.org_id,
         name=holder.name,
         number=holder.number,
         currency=currency,
         interval=holder.interval,
-        running=CostChange(
-            due.before(holder.plan_version_id) + rate_as_is(session, rows, known.charges), due.after + under.amount
-        ),
+        running=due.add(holder.plan_version_id, now, under),
         closed=None,
         exceeded=[known.meters[meter_id].name for meter_id in under.exceeded],
         sold=holder.own_price or fee is not None,
@@ -96,30 +95,28 @@ def _find_effect(session: Session, holder: Row[Any], known: _Known) -> OrgEffect
     if holder.closed_start is None:
         return effect
     past = known.rows[holder.org_id, holder.closed_start]
-    paid = due.before(holder.closed_version_id) + rate_as_is(session, past, known.charges)
-    would = due.after + rate_under(session, facts, known.version, past, known.now).amount
-    return replace(effect, closed=CostChange(paid, would))
+    then = rate_as_is(session, past, known.charges)
+    would = rate_under(session, facts, known.version, past, known.now)
+    return replace(effect, closed=due.add(holder.closed_version_id, then, would))
 
 
 @dataclass(frozen=True, slots=True)
 class _Fees:
-    """The fee that belongs to a usage period: that of a month; a year's is paid apart, a price made by hand is kept."""
+    """The fee that belongs to a usage period: that of a month; a year's is paid apart, a trial is free, a price made by
+    hand is kept.
+    """
 
     holder: Row[Any]
     known: _Known
     currency: str
     fee: int | None
 
-    def before(self, version_id: UUID) -> int:
-        """Of the version that the organisation is on, or was."""
-        if self.holder.interval != "month" or self.holder.own_price:
-            return 0
-        return self.known.prices.get((version_id, self.currency, "month"), 0)
-
-    @property
-    def after(self) -> int:
-        """Of the version that is looked at."""
-        return (self.fee or 0) if self.holder.interval == "month" else 0
+    def add(self, version_id: UUID, usage: int, under: UsageUnder) -> CostChange:
+        """Add them to what a period's usage came to, and would have come to. `version_id` is the period's version."""
+        if self.holder.interval != "month" or self.holder.own_price or under.is_trial:
+            return CostChange(usage, under.amount)
+        paid = self.known.prices.get((version_id, self.currency, "month"), 0)
+        return CostChange(paid + usage, (self.fee or 0) + under.amount)
 
 
 def _sum_by_currency(effects: Sequence[OrgEffect]) -> list[CurrencySums]:

@@ -17,8 +17,10 @@ APPLIED, UNDONE, REPLACED, LOST = "applied", "undone", "replaced", "lost"
 class PlannedChange(Base):
     """A planned change: to a plan version at an interval, at `effective_at`. One stands at a time per org.
 
-    Stripe's schedule `schedule_ref` mirrors it; None: not there yet. It ends when it takes effect (`applied`), is taken
-    back (`undone`), gives way to a cancellation (`replaced`), or the subscription ends or changes before (`lost`).
+    Stripe's schedule `schedule_ref` mirrors it; None: not there yet. At `released_at` that was released to make way for
+    another change or a cancellation: unless that is done, another schedule is made. It ends when it takes effect
+    (`applied`), is taken back (`undone`), gives way to what was done instead (`replaced`), or the subscription ends or
+    changes before (`lost`).
     """
 
     __tablename__ = "planned_changes"
@@ -43,5 +45,6 @@ class PlannedChange(Base):
     schedule_ref: Mapped[str | None]
     planned_by: Mapped[UUID | None]
     planned_at: Mapped[datetime]
+    released_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None]

@@ -6,14 +6,14 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.audit.service import write as audit
 from app.kit.actor import SYSTEM, Actor
 from app.kit.ids import new_id
 from app.subscriptions import events
-from app.subscriptions.changes.models import APPLIED, LOST, UNDONE, PlannedChange
+from app.subscriptions.changes.models import APPLIED, LOST, REPLACED, UNDONE, PlannedChange
 from app.subscriptions.models import Subscription
 
 
@@ -21,6 +21,18 @@ def find_planned(session: Session, org_id: UUID) -> PlannedChange | None:
     """Find the change that is planned for an org, as it is stored now."""
     query = select(PlannedChange).where(PlannedChange.org_id == org_id, PlannedChange.ended_at.is_(None))
     return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def get_planned(session: Session, org_id: UUID, planned_id: UUID) -> PlannedChange:
+    """Get a planned change of the org, ended or not."""
+    query = select(PlannedChange).where(PlannedChange.org_id == org_id, PlannedChange.id == planned_id)
+    return session.scalars(query).one()
+
+
+def list_ended_planned(session: Session, org_id: UUID, at: datetime) -> list[PlannedChange]:
+    """List the planned changes of an org that ended at an instant."""
+    query = select(PlannedChange).where(PlannedChange.org_id == org_id, PlannedChange.ended_at == at)
+    return list(session.scalars(query.order_by(PlannedChange.planned_at, PlannedChange.id)))
 
 
 def plan_change(
@@ -63,17 +75,23 @@ def move_planned(session: Session, row: PlannedChange, at: datetime, now: dateti
     return True
 
 
+def set_aside(session: Session, row: PlannedChange, now: datetime) -> None:
+    """Note that the schedule of a planned change is about to be released for something else; the plan stands."""
+    row.released_at = row.released_at or now
+    session.flush()
+
+
 def note_schedule(session: Session, row: PlannedChange, schedule_ref: str) -> None:
     """Note Stripe's schedule that mirrors a planned change."""
-    row.schedule_ref = schedule_ref
+    row.schedule_ref, row.released_at = schedule_ref, None
     session.flush()
 
 
 def list_unsent(session: Session, until: datetime) -> list[tuple[UUID, datetime]]:
-    """List organisations whose planned change has no schedule yet, and when it was planned, if that was by `until`."""
-    query = select(PlannedChange.org_id, PlannedChange.planned_at).where(
-        PlannedChange.ended_at.is_(None), PlannedChange.schedule_ref.is_(None), PlannedChange.planned_at <= until
-    )
+    """List organisations whose planned change has no schedule, and since when, if that was by `until`."""
+    since = func.coalesce(PlannedChange.released_at, PlannedChange.planned_at)
+    unsent = or_(PlannedChange.schedule_ref.is_(None), PlannedChange.released_at.is_not(None))
+    query = select(PlannedChange.org_id, since).where(PlannedChange.ended_at.is_(None), unsent, since <= until)
     return [(org_id, at) for org_id, at in session.execute(query)]
 
 
@@ -94,6 +112,8 @@ def list_ended_refs(session: Session, refs: Collection[str]) -> list[str]:
 def settle_planned(session: Session, changed: Subscription, now: datetime) -> None:
     """End the planned change of an org whose subscription changed: as applied, if it is what was planned."""
     row = find_planned(session, changed.org_id)
-    if row is not None:
-        applied = (row.plan_version_id, row.interval) == (changed.plan_version_id, changed.interval)
-        end_planned(session, row, APPLIED if applied and changed.ended_at is None else LOST, now)
+    if row is None:
+        return
+    applied = (row.plan_version_id, row.interval) == (changed.plan_version_id, changed.interval)
+    otherwise = LOST if row.released_at is None else REPLACED
+    end_planned(session, row, APPLIED if applied and changed.ended_at is None else otherwise, now)

@@ -34,7 +34,7 @@ class ChangeStanding:
     """What the organisation's subscription at Stripe allows now.
 
     `open_payment` is the payment that has to be settled before anything is changed; `ending`: its end is planned;
-    `planned`: another change is.
+    `planned`: another change takes effect so soon that one at once might lapse unpaid after it.
     `card` says how a payment now would be made: with a card, by a method that takes days (`delayed`), or not (`none`).
     `known_price`: its price is one of the catalogue's, and nobody manages it by hand.
     """
@@ -100,13 +100,13 @@ def _find_first(standing: ChangeStanding) -> Reason | None:
         return standing.open_payment
     if not standing.known_price:
         return "other_price"
-    if standing.planned:
-        return "planned"
     return "ending" if standing.ending else None
 
 
 def _decide_by_card(timing: Timing, standing: ChangeStanding) -> ChangeDecision:
-    """A change at once is paid at once: it needs a card."""
+    """A change at once is paid at once: it needs a card, and time in which to be paid."""
+    if timing == "at_once" and standing.planned:
+        return ChangeDecision("first", "planned")
     if timing == "at_once" and standing.card == "none":
         return ChangeDecision("first", "no_card")
     if timing == "at_once" and standing.card == "delayed":

@@ -73,6 +73,11 @@ class TermsFacts:
         collecting += list_collecting(self.subscriptions, period)
         return Collection(now=any(_holds_end(row, period) for row in collecting), ever=bool(collecting))
 
+    def trial_in(self, period: Period, rules: PlanRules) -> str | None:
+        """What holds above the allowances of a period that is a trial's; None where it is paid for."""
+        tried = any(row.tries(period) for row in self.subscriptions if _overlaps(row, period))
+        return rules.trial_overage if tried else None
+
     def restriction_in(self, period: Period, now: datetime) -> PlanRules | None:
         """The rules that a period is restricted to, as of now."""
         begun = self.restricted_at is not None and self.restricted_at < period.end
@@ -90,6 +95,7 @@ class TermsFacts:
         at_end = [row for row in self.subscriptions if _overlaps(row, period) and _holds_end(row, period)]
         currency = choose_currency(at_end[0].currency if at_end else None, self.currency, rules.currencies)
         collection = self.collection_in(period, rules, currency)
+        trial = self.trial_in(period, rules)
         restricted, returns = self.restriction_in(period, now), self.restriction_returns_in(period, now)
         active = find_active(self.overrides, period, rules.plan_id, now)
         meters = {
@@ -97,6 +103,7 @@ class TermsFacts:
                 rules.find_rule(meter_id, currency),
                 collection,
                 overrides=active.for_meter(self.meters[meter_id], currency),
+                trial=trial,
                 restricted_to=restricted.meters.get(meter_id) if restricted else None,
             )
             for meter_id in {*self.in_use, *rules.meters}

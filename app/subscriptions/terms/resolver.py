@@ -1,6 +1,7 @@
-"""Resolves what an org is granted: plan, overrides, collection, restriction, in this order. Pure; the only such rule.
+"""Resolves what an org is granted: plan, overrides, collection, trial, restriction, in this order.
 
-Rules: `docs/concepts.md`, "Terms in force". Nobody else turns a plan into a limit or decides what is billed.
+Pure; the only such rule. Rules: `docs/concepts.md`, "Terms in force". Nobody else turns a plan into a limit or decides
+what is billed.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-PLAN, OVERRIDE, RESTRICTION, NOT_COLLECTED = "plan", "override", "restriction", "not_collected"
-SOURCES = (PLAN, OVERRIDE, RESTRICTION, NOT_COLLECTED)
+PLAN, OVERRIDE, RESTRICTION, NOT_COLLECTED, TRIAL = "plan", "override", "restriction", "not_collected", "trial"
+SOURCES = (PLAN, OVERRIDE, RESTRICTION, NOT_COLLECTED, TRIAL)
+UNBILLED = (NOT_COLLECTED, TRIAL)
+"""Why a charge of the plan bills nothing."""
 WINDOWS = ("per_minute", "per_hour", "per_day")
 CAP, CHARGE = "cap", "charge"
 
@@ -89,21 +92,26 @@ def resolve_meter(
     collection: Collection,
     *,
     overrides: Mapping[str, Any] | None = None,
+    trial: str | None = None,
     restricted_to: MeterRule | None = None,
 ) -> MeterTerms:
     """Resolve a meter's terms. `rule` is the plan's, None if the plan does not mention the meter.
 
-    `overrides` maps names of `MeterRule`'s fields to values. `restricted_to` is the default plan's rule, for an org
-    that is restricted until it pays: it lowers cap and windows and changes nothing that is owed.
+    `overrides` maps names of `MeterRule`'s fields to values. `trial` is what holds above the allowance while the plan
+    is tried: "block", or "charge", which lets the policy hold; nothing used then is billed. `restricted_to` is the
+    default plan's rule, for an org that is restricted until it pays: it lowers cap and windows and changes nothing
+    that is owed.
     """
     own = replace(rule or UNMENTIONED, **(overrides or {}))
     if own.immediate and "charge_id" not in (overrides or {}):
         collection = UNCOLLECTED
     sources = {CHARGE if name == "charge_id" else name: OVERRIDE for name in overrides or ()}
     cap, sources[CAP] = _resolve_cap(own, collection, sources)
-    bills = own.policy == "charge" and collection.ever
-    if own.policy == "charge" and not collection.ever:
-        sources[CHARGE] = NOT_COLLECTED
+    if trial == "block" and _is_lower(own.allowance, cap) and own.policy != "block":
+        cap, sources[CAP] = own.allowance, TRIAL
+    bills = own.policy == "charge" and collection.ever and trial is None
+    if own.policy == "charge" and not bills:
+        sources[CHARGE] = NOT_COLLECTED if trial is None else TRIAL
     values: dict[str, Decimal | None] = {CAP: cap, **{name: getattr(own, name) for name in WINDOWS}}
     if restricted_to is not None:
         lower = resolve_meter(restricted_to, UNCOLLECTED)

@@ -15,7 +15,7 @@ from app.subscriptions.terms.resolver import MeterRule
 
 # Numbers are sent as text because Python would decode JSON numbers as floats.
 _RULES = text("""
-SELECT version.id, version.plan_id,
+SELECT version.id, version.plan_id, version.trial_overage,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(
                    m.meter_id, m.policy, m.allowance::text, m.hard_limit::text, m.per_minute::text, m.per_hour::text,
                    m.per_day::text)), '[]')
@@ -50,7 +50,8 @@ class PlanRules:
     """What a plan version says about meters, limits and features; `currencies` are those of its prices.
 
     `charges` by meter and currency: the charge, and whether it is to be paid for as the work is done. `overage` is
-    equal for versions that price usage alike: the same allowances, policies, hard limits and charges.
+    equal for versions that price usage alike: the same allowances, policies, hard limits and charges. `trial_overage`
+    is what holds above an allowance in a trial.
     """
 
     version_id: UUID
@@ -61,6 +62,7 @@ class PlanRules:
     features: Mapping[str, FeatureRule]
     currencies: Collection[str]
     overage: str
+    trial_overage: str
 
     def find_rule(self, meter_id: int, currency: str) -> MeterRule | None:
         """Find what the version says about a meter, with its charge in a currency."""
@@ -97,4 +99,5 @@ def _parse(row: Row[Any]) -> PlanRules:
         features={key: FeatureRule(label, value, position) for key, label, value, position in row.features},
         currencies=row.currencies,
         overage=row.overage,
+        trial_overage=row.trial_overage,
     )

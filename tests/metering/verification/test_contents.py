@@ -84,7 +84,7 @@ def test_what_could_have_been_renamed_or_erased_is_not_held_against_the_event(bo
 def test_a_void_fits_what_it_reverses(books: Books, org: UUID) -> None:
     key = books.run("SELECT key FROM usage_events WHERE org_id = %s AND event_id = 'plain'", (org,))[0][0]
     books.run(
-        "SELECT usage_void(org => %s, voided => %s, void => gen_random_uuid(), at => now(), oldest => '-infinity',"
+        "SELECT usage_void(org => %s, voided => %s, at => now(), oldest => '-infinity',"
         " salt => '\\x00', details => '{}')",
         (org, key),
     )

@@ -121,8 +121,13 @@ def test_a_lower_plan_is_planned_read_and_undone(made: Made, scenario: Scenario)
         assert (done.status_code, done.json["applied"], done.json["takes_effect_at"]) == (200, False, end)
     found = call("GET", "/subscription").json["planned_change"]
     assert (found["plan"]["key"], found["interval"], found["at"]) == (lower.key, "month", end)
-    blocked = call("POST", "/subscription/preview", wanted(dearer)).json
-    assert (blocked["timing"], blocked["reason"]) == ("first", "planned")
+    instead = call("POST", "/subscription/preview", wanted(dearer)).json
+    assert (instead["timing"], instead["next_payment"]["amount"]) == ("at_once", 4000)
+    lowest = scenario.plan(sold=("USD", "3.00", "30.00"))
+    push(org, lowest)
+    for plan in (lowest, lower):
+        assert call("POST", "/subscription", wanted(plan)).json["takes_effect_at"] == end
+        assert call("GET", "/subscription").json["planned_change"]["plan"]["key"] == plan.key
     assert call("POST", "/subscription", wanted(org.plan)).status_code == 200
     assert call("GET", "/subscription").json["planned_change"] is None
     call("POST", "/subscription", wanted(lower))

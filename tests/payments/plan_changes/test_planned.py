@@ -108,16 +108,6 @@ def test_a_cancellation_takes_its_place(scenario: Scenario) -> None:
     assert org.subscription.cancel_at == org.subscription.billing_ends_at
 
 
-def test_another_change_waits_until_it_is_taken_back(scenario: Scenario) -> None:
-    org, lower = started(scenario)
-    dearer = scenario.plan(sold=("USD", "40.00", "400.00"))
-    plan(org, lower)
-    with pytest.raises(AssertionError, match="planned"):
-        quoted(org, dearer)
-    undo(org)
-    assert confirm(org, quoted(org, dearer)).state == "applied"
-
-
 @pytest.mark.parametrize("swept", [True, False])
 def test_after_a_planned_change_everything_can_be_changed_again(scenario: Scenario, swept: bool) -> None:
     org, lower = started(scenario)

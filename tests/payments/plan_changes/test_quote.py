@@ -15,8 +15,8 @@ SECRET = "x" * 40
 QUOTE = PlanQuote(
     id=new_id(), org_id=new_id(), stripe_id="sub_1", item_id="si_1", old_price_id="price_1", price_id="price_2",
     plan="max", version_id=new_id(), interval="month", restarts=False, currency="USD", at=NOON, total=2500,
-    amount_due=2500, next_amount=9900, next_at=NOON + timedelta(days=15), discounts="d", price="p", tax="t",
-    issued_at=NOON,
+    amount_due=2500, next_amount=9900, next_at=NOON + timedelta(days=15), next_estimated=False,
+    discounts="d", price="p", tax="t", issued_at=NOON,
     expires_at=NOON + timedelta(minutes=30),
 )  # fmt: skip
 

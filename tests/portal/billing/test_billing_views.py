@@ -14,7 +14,7 @@ from app.portal.billing.checkout_result import MAX_POLLS, build_return_view
 from app.portal.billing.overview import build_next_payment
 from app.portal.billing.plan.cancellation import build_sections
 from app.portal.billing.troubles import list_troubles
-from app.portal.shell.banner import BannerFacts, build_banner
+from app.portal.shell.banner import BannerFacts, UnpaidChange, build_banner
 from app.statements.wording import format_day
 from tests.portal import billing_specimens as specimens
 from tests.support.copy import copy
@@ -145,6 +145,9 @@ def test_who_may_not_act_gets_no_buttons() -> None:
         ({"state": "unpaid", "limited": True, "confirms": True}, "owner", "full", copy("banner.confirm")),
         ({"state": "past_due", "limited": True, "ends_at": specimens.RENEWS}, "owner", "full", "Pay now"),
         ({"ends_at": specimens.RENEWS}, "admin", "near", copy("banner.undo")),
+        ({"unpaid": UnpaidChange(specimens.RENEWS, False, "https://x", "Max")}, "owner", "strong", "Pay it"),
+        ({"unpaid": UnpaidChange(specimens.RENEWS, True, "https://x", "Max")}, "owner", "strong", "Confirm it"),
+        ({"unpaid": UnpaidChange(specimens.RENEWS, True, "https://x", "Max")}, "viewer", "strong", None),
     ],
 )
 def test_the_banner_says_the_most_pressing(

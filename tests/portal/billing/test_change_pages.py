@@ -163,11 +163,16 @@ def test_a_declined_card_is_said_with_a_way_to_pay(paid: Scenario, payer: Org, h
     assert "You are still on Pro, and nothing was charged for the change." in page
     assert "Pay $25.00" in page
     assert "7 December 2026, 11:00 UTC" in page
+    dashboard = read(payer, "/dashboard")
+    assert f"<strong>The payment for {higher.key} was declined.</strong>" in dashboard
+    assert "You are still on Pro. Unpaid on 7 December 2026, 11:00 UTC, the change is dropped." in dashboard
+    assert f'<a href="{paid.stripe.url}' in dashboard
     assert "from an earlier invoice is unpaid" not in page
     again = read(payer, page_of(higher))
     assert "Another change waits for its payment" in again
     paid.later(hours=24)
     paid.settle()
+    assert "was declined" not in read(payer, "/dashboard")
     assert "was declined" not in read(payer, "/billing").replace("Your card was declined", "")
     assert 'name="quote"' in read(payer, page_of(higher))
 
@@ -193,8 +198,11 @@ def test_a_lower_plan_waits_for_the_end_of_what_is_paid(payer: Org, lower: MadeP
     assert "Your change is planned for 21 December 2026." in page
     assert f"<h2>Pro changes to {lower.key} on 21 December 2026</h2>" in page
     assert '<p class="card-figure">$19.00</p>' in page
-    assert "Another change is planned" in read(payer, YEARLY)
-    assert "Another change is planned" in read(payer, page_of(lower))
+    assert f"<h2>Planned: Pro changes to {lower.key} on 21 December 2026</h2>" in read(payer, page_of(lower))
+    yearly = read(payer, YEARLY)
+    instead = f"Instead of what is planned now: Pro changes to {lower.key} on 21 December 2026. If the payment fails,"
+    assert instead in yearly
+    assert "This replaces what is planned now: Pro changes to" in read(payer, page_of(lower, "year"))
     assert "undo that" in read(payer, "/billing/upgrade/pro")
     assert post(payer, page, "Keep Pro as it is").status_code == 303
     page = read(payer, "/billing")
@@ -261,3 +269,34 @@ def test_the_page_asks_the_database_little(paid: Scenario, payer: Org, higher: M
     with paid.statements() as asked:
         text_of(browser.get(page_of(higher)))
     assert len(asked) + 1 <= 22, asked
+
+
+def test_an_upgrade_takes_the_place_of_what_is_planned(paid: Scenario, payer: Org, lower: MadePlan) -> None:
+    post(payer, read(payer, page_of(lower)), f"Change to {lower.key} on 21 December 2026")
+    with only_here(paid, ("USD", "99.00", "990.00")) as higher:
+        page = read(payer, page_of(higher))
+        assert "<strong>$99.00</strong>" in page
+        assert "then every month, before tax" in page
+        assert press(payer, page_of(higher)).status_code == 303
+        assert f"You are on {higher.key} now" in read(payer, "/billing")
+        assert "Keep Pro as it is" not in read(payer, "/billing")
+
+
+def test_an_unpaid_upgrade_is_shown_beside_what_stays_planned(paid: Scenario, payer: Org, lower: MadePlan) -> None:
+    post(payer, read(payer, page_of(lower)), f"Change to {lower.key} on 21 December 2026")
+    use_card(paid, payer, DECLINES)
+    with only_here(paid, ("USD", "99.00", "990.00")) as higher:
+        press(payer, page_of(higher))
+        page = read(payer, "/billing")
+        assert f"The payment for {higher.key} was declined" in page
+        assert f"<h2>Pro changes to {lower.key} on 21 December 2026</h2>" in page
+        assert f"This is dropped if the change to {higher.key} is paid." in page
+
+
+def test_in_the_last_day_of_what_is_planned_it_is_undone_first(paid: Scenario, payer: Org, lower: MadePlan) -> None:
+    post(payer, read(payer, page_of(lower)), f"Change to {lower.key} on 21 December 2026")
+    paid.later(days=14, hours=12)
+    page = read(payer, YEARLY)
+    assert "Another change takes effect soon" in page
+    assert post(payer, page, "Keep Pro as it is").status_code == 303
+    assert 'name="quote"' in read(payer, YEARLY)

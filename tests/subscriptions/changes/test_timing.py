@@ -83,6 +83,7 @@ def test_an_open_payment_comes_first(reason: str, wanted: PlanPrices) -> None:
 def test_what_else_comes_first() -> None:
     assert decide(PRO, "month", MAX, "month", ChangeStanding(ending=True)) == "first: ending"
     assert decide(PRO, "month", MAX, "month", ChangeStanding(planned=True)) == "first: planned"
+    assert decide(PRO, "month", STARTER, "month", ChangeStanding(planned=True)) == "at_period_end"
     assert decide(PRO, "month", MAX, "month", ChangeStanding(known_price=False)) == "first: other_price"
     assert decide(PRO, "month", MAX, "month", ChangeStanding(card="none")) == "first: no_card"
     assert decide(PRO, "month", STARTER, "month", ChangeStanding(card="none")) == "at_period_end"

@@ -125,6 +125,9 @@ def _cancelled(at: BillingStatus) -> Section:
 def _until(at: BillingStatus) -> Section:
     title = f"Until {words.format_day(at.renews_at, at.time_zone)}" if at.renews_at else "Until the paid period ends"
     end = TextSpan(_end(at))
+    if at.is_trial:
+        kept = "Nothing changes until the end of your trial: "
+        return Section(title, [[kept, end, ". You can undo the cancellation until then. Nothing is charged."]])
     if not at.late:
         lead = "Nothing changes until the end of the paid period: "
         more = ". You can undo the cancellation until then. Payments already made are not refunded."

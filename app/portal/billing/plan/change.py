@@ -9,6 +9,7 @@ from datetime import datetime
 from app.kit.money import ZERO
 from app.payments.plan_changes.offer import ChangeOffer
 from app.payments.plan_changes.outcome import ChangeResult
+from app.portal.billing import words
 from app.portal.billing.status import BillingStatus
 from app.statements import wording
 from app.statements.current_usage import CurrentUsage
@@ -28,8 +29,8 @@ SAME_PLAN = "Only how you pay changes: your usage period and allowances stay as 
 class ChangeForm:
     """The money and the confirmation form. `rows` are (what, amount), `due` is charged by the press.
 
-    `next_exact`: the time of the next payment is known, else its day. `quote` is submitted with the form, so that
-    nothing else is charged. `notes` are (icon, words) below the button.
+    `next_exact`: the time of the next payment is known, else its day; `next_estimated`: its amount is before tax.
+    `quote` is submitted with the form, so that nothing else is charged. `notes` are (icon, words) below the button.
     """
 
     zone: str
@@ -39,6 +40,7 @@ class ChangeForm:
     next_amount: str
     next_at: datetime
     next_exact: bool
+    next_estimated: bool
     quote: str
     button: str
     notes: Sequence[tuple[str, str]]
@@ -58,6 +60,7 @@ def build_change_form(offer: ChangeOffer, at: BillingStatus, extra: int, lost: S
         next_amount=wording.format_amount(quote.next_amount, quote.currency),
         next_at=quote.next_at,
         next_exact=not quote.restarts,
+        next_estimated=quote.next_estimated,
         quote=offer.signed,
         button=build_button_label(due if quote.amount_due else None, same_plan=wanted.key == at.plan_key),
         notes=_list_notes(offer, at, extra, lost),
@@ -119,6 +122,11 @@ def _list_notes(offer: ChangeOffer, at: BillingStatus, extra: int, lost: Sequenc
         *([starts] if offer.case.wanted.key != at.plan_key else []),
         ("clock", f"This amount holds until {clock(quote.expires_at, at.time_zone)}. Nothing else will be charged."),
     ]
+    if at.planned is not None:
+        planned = words.describe_planned(at.plan_name, at.planned, at.time_zone)
+        notes.append(
+            ("calendar", f"Instead of what is planned now: {planned}. If the payment fails, that stays planned.")
+        )
     if extra:
         owed = wording.format_amount(extra, quote.currency)
         notes.append(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app.portal.billing import words
-from app.portal.billing.status import BillingStatus
+from app.portal.billing.status import BillingStatus, PlannedMove
 from app.portal.shell.links import purchase_url
 from app.portal.shell.page_parts import Action, Section, Sentence, TextSpan
 from app.statements import wording
@@ -62,6 +62,9 @@ def build_unpriced(subject: ChangeSubject, reason: str) -> Section:
 
 
 def _at_period_end(decision: ChangeDecision, subject: ChangeSubject, lost: Sequence[str]) -> Section:
+    planned = subject.at.planned
+    if planned is not None and (planned.plan_name, planned.interval) == (subject.name, subject.interval):
+        return _planned_already(subject, planned)
     name = subject.name
     why = {
         "credit": "More of the current period is left than the change would cost, so it is not made at once.",
@@ -69,12 +72,13 @@ def _at_period_end(decision: ChangeDecision, subject: ChangeSubject, lost: Seque
     }.get(decision.reason or "", _WAITS)
     stays = f"Until then, {subject.at.plan_name} stays as it is, and you can undo the change."
     money = f"Nothing is charged today. From then on: {subject.price}."
+    replaced = [_replaces(subject, planned)] if planned is not None else []
     points = [f"Agreed for your organisation, and ends with {subject.at.plan_name}: {'; '.join(lost)}."] if lost else []
     actions = [_plan(subject), *([_add_card()] if decision.reason == "delayed_card" else []), _back()]
     title = (
         f"{name} starts on {subject.day}" if not subject.same_plan else f"By the {subject.interval} from {subject.day}"
     )
-    return Section(title, [why, stays, money], points, actions=actions, note=_FREE_PAGE)
+    return Section(title, [why, stays, money, *replaced], points, actions=actions, note=_FREE_PAGE)
 
 
 def _choose(subject: ChangeSubject, lost: Sequence[str]) -> Section:
@@ -84,22 +88,39 @@ def _choose(subject: ChangeSubject, lost: Sequence[str]) -> Section:
         [f"{name} by the year, at once: ", yearly, ". What is left of your paid year is taken off."],
         f"{name} by the month, from {subject.day}: {subject.price}. Nothing is charged today.",
     ]
+    if subject.at.planned is not None:
+        points.append(_replaces(subject, subject.at.planned))
     if lost:
         points.append(f"Agreed for your organisation, and ends with {subject.at.plan_name}: {'; '.join(lost)}.")
     lead = [f"There are two ways to get {name}:"]
     return Section("You pay by the year", lead, points, actions=[_plan(subject), _back()], note=_FREE_PAGE)
 
 
+def _replaces(subject: ChangeSubject, planned: PlannedMove) -> str:
+    what = words.describe_planned(subject.at.plan_name, planned, subject.at.time_zone)
+    return f"This replaces what is planned now: {what}."
+
+
+def _planned_already(subject: ChangeSubject, planned: PlannedMove) -> Section:
+    what = words.describe_planned(subject.at.plan_name, planned, subject.at.time_zone)
+    line = f"Nothing is charged today. From then on: {subject.price}. You can undo the change until then."
+    return Section(f"Planned: {what}", [line], actions=[_keep(subject), _back()], note=_FREE_PAGE)
+
+
 def _planned(subject: ChangeSubject) -> Section:
+    """A change takes effect so soon that one at once might lapse unpaid after it."""
     planned = subject.at.planned
     what = (
         words.describe_planned(subject.at.plan_name, planned, subject.at.time_zone)
         if planned
         else "A change is planned"
     )
-    keep = Action(f"Keep {subject.at.plan_name} as it is", path_to("billing.undo_change"), "primary", posts=True)
-    line = f"{what}. To change to {subject.name} instead, undo that first."
-    return Section("Another change is planned", [line], actions=[keep, _back()], note=_FREE_PAGE)
+    line = f"{what}, which is soon. To change to {subject.name} before that, undo it first."
+    return Section("Another change takes effect soon", [line], actions=[_keep(subject), _back()], note=_FREE_PAGE)
+
+
+def _keep(subject: ChangeSubject) -> Action:
+    return Action(f"Keep {subject.at.plan_name} as it is", path_to("billing.undo_change"), "primary", posts=True)
 
 
 def _plan(subject: ChangeSubject) -> Action:

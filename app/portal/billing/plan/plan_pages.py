@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from app.portal.billing.plan.change import calculate_extra_owed, describe_result
 from app.portal.billing.plan.upgrade import PricedChange, build_upgrade_view, find_kind
 from app.portal.billing.status import get_billing_status
 from app.portal.shell.agreed import describe_overrides
+from app.portal.shell.may_try import may_still_try
 from app.portal.shell.people import get_org_id
 from app.portal.shell.plan_detail import build_plan_detail_view
 from app.statements.current_usage import CurrentUsage, get_current_usage
@@ -115,7 +117,9 @@ def cancel_plan() -> Response:
         cancel.cancel_at_period_end(get_org_id(who), actor=who.actor, now=business_now())
     except DomainError as trouble:
         return render_failure(trouble, _cancel_page)
-    flash_message("success", "Your plan will end with the paid period. You can undo this here until then.")
+    at = get_billing_status(session(), get_org_id(who), business_now())
+    with_what = "trial. Nothing will be charged" if at.is_trial else "paid period"
+    flash_message("success", f"Your plan will end with the {with_what}. You can undo this here until then.")
     return redirect_to("billing.index")
 
 
@@ -139,7 +143,9 @@ def upgrade_page(key: str, *, trouble: str | None = None, status: int = 200) -> 
     offers = list_offers(session(), usage.plan_version_id)
     offer = _named(key, _list_sold(offers, usage, key))
     currencies = [code for code in list_currencies([offer]) if who.currency in {None, code}]
-    context = _build_context(currencies, usage, may_change=who.role in PLAN_MANAGERS)
+    context = replace(
+        _build_context(currencies, usage, may_change=who.role in PLAN_MANAGERS), may_try=may_still_try([offer], usage)
+    )
     current = next((offer for offer in offers if offer.key == usage.plan_key), None)
     payments_on = gateway.payments_on()
     changes = find_kind(offer, context, at, payments_on=payments_on) == "change"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.payments.plan_changes.offer import ChangeOffer
 from app.portal.billing import words
@@ -18,7 +18,7 @@ from app.portal.shell.page_parts import Notice, Section, build_trouble_notice
 from app.portal.shell.plan_detail import PlanDetailView, list_other_prices
 from app.statements import wording
 from app.statements.offers import Offer
-from app.statements.plan_context import INTERVALS, PlanContext, find_fee
+from app.statements.plan_context import INTERVALS, PlanContext, find_fee, find_trial, has_used_trial
 
 LEFT = Notice(
     "info",
@@ -35,7 +35,7 @@ class Purchase:
     """The price and the purchase form.
 
     `amount` is charged today and at each renewal. `version` is submitted with the form so that nobody pays a price they
-    haven't seen. `notes` are (icon, words) below the button.
+    haven't seen. `notes` are (icon, words) below the button. `trial_days`: nothing is charged before `next_at`.
     """
 
     zone: str
@@ -48,6 +48,7 @@ class Purchase:
     currencies: Sequence[Link]
     button: str
     notes: Sequence[tuple[str, str]]
+    trial_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ def build_upgrade_view(
     subject = ChangeSubject(offer.key, offer.name, interval, context.currency, at, str(offer.version_id), price)
     others = list_other_prices(offer, context)
     return UpgradeView(
-        heading=_build_change_heading(subject, change) if kind == "change" else build_heading(kind, offer.name),
+        heading=_build_change_heading(subject, change) if kind == "change"
+        else build_heading(kind, offer.name, trial=buys and find_trial(offer, context) is not None),
         plan=choice,
         notice=build_trouble_notice(trouble) if trouble else LEFT if left else None,
         purchase=_purchase(offer, context, at, currencies, amount, lost=lost) if buys else None,
@@ -111,23 +113,41 @@ def build_upgrade_view(
     )  # fmt: skip
 
 
-def build_heading(kind: str, plan: str) -> str:
+def build_heading(kind: str, plan: str, *, trial: bool = False) -> str:
     """The page's heading."""
+    if trial:
+        return f"Try {plan}"
     return plan if kind == "current" else f"Upgrade to {plan}"
 
 
-def build_button_label(amount: str, *, resumes: bool) -> str:
+def build_button_label(amount: str, *, resumes: bool, trial: int | None = None) -> str:
     """The button's label: it opens Stripe Checkout, or `resumes` an open session."""
+    if trial is not None:
+        return f"Go back to payment, {amount} today" if resumes else f"Start {trial}-day trial"
     return f"Go back to payment, {amount} today" if resumes else f"Go to payment, {amount} today"
 
 
-def list_notes(plan: str, current: str, *, offline: bool, lost: Sequence[str] = ()) -> list[tuple[str, str]]:
+def list_trial_notes(plan: str, ends: str) -> list[tuple[str, str]]:
+    """What to know before a trial that ends on a day."""
+    return [
+        ("lock", "You enter your card on Stripe's page. Card data never reaches us. Nothing is charged today."),
+        ("check", f"{plan} and its allowances are yours at once. Nothing that you use in the trial is charged."),
+        ("refresh", f"Cancel before {ends} and nothing is charged. Without a card, you move to the free plan then."),
+        ("info", "There is one trial for each organisation and card. If your card has had one, no trial starts."),
+    ]
+
+
+def list_notes(
+    plan: str, current: str, *, offline: bool, lost: Sequence[str] = (), had_trial: bool = False
+) -> list[tuple[str, str]]:
     """What to know before paying; `offline` means the current plan is billed by agreement, `lost` ends with it."""
     points = [
         ("lock", "You pay on Stripe's page. Card data never reaches us. You can enter a promotion code there."),
         ("check", f"The limits of {plan} apply as soon as Stripe confirms the payment."),
         ("refresh", "Cancel at any time: your plan then runs to the end of the paid period."),
     ]
+    if had_trial:
+        points.insert(0, ("info", f"Your organisation has had its free trial, so {plan} is paid for from today."))
     if offline:
         ends = f"It ends when {plan} starts; ask your Tollkeeper team about what you have already paid."
         points.append(("info", f"{current} is billed by agreement. {ends}"))
@@ -146,17 +166,28 @@ def _purchase(
     lost: Sequence[str],
 ) -> Purchase:
     _, interval = find_fee(offer, context)
+    trial = find_trial(offer, context)
+    next_at = words.calculate_next_payment(at.as_of, interval) if trial is None else at.as_of + timedelta(days=trial)
+    resumes = at.checkout == OpenCheckout(offer.key, interval, context.currency)
+    today = amount if trial is None else wording.format_amount(0, context.currency)
+    notes = (
+        list_notes(offer.name, at.plan_name, offline=at.collection == "offline", lost=lost,
+                   had_trial=has_used_trial(offer, context))
+        if trial is None
+        else list_trial_notes(offer.name, wording.format_day(next_at, at.time_zone))
+    )  # fmt: skip
     return Purchase(
         zone=at.time_zone,
         interval=interval,
         currency=context.currency,
         version=str(offer.version_id),
         amount=amount,
-        next_at=words.calculate_next_payment(at.as_of, interval),
+        next_at=next_at,
         intervals=_intervals(offer, context, interval),
         currencies=[(code, purchase_url(offer.key, interval, code), code == context.currency) for code in currencies],
-        button=build_button_label(amount, resumes=at.checkout == OpenCheckout(offer.key, interval, context.currency)),
-        notes=list_notes(offer.name, at.plan_name, offline=at.collection == "offline", lost=lost),
+        button=build_button_label(today, resumes=resumes, trial=trial),
+        notes=notes,
+        trial_days=trial,
     )
 
 

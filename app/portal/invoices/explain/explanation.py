@@ -13,13 +13,14 @@ from app.portal.invoices.explain.formula import describe_formula
 from app.portal.invoices.explain.steps import Step, build_steps
 from app.portal.invoices.lines import UsageLine
 from app.statements.wording import pluralise, unit_for
-from app.subscriptions.terms.resolver import NOT_COLLECTED, OVERRIDE, RESTRICTION
+from app.subscriptions.terms.resolver import NOT_COLLECTED, OVERRIDE, RESTRICTION, TRIAL
 from app.web.filters import quantity
 
 SOURCES = {
     OVERRIDE: "agreed for your organisation",
     RESTRICTION: "reduced while a payment was overdue or the plan was paused",
     NOT_COLLECTED: "since no payment was collected",
+    TRIAL: "during the trial",
 }
 _BEFORE_CHANGE = (
     "A change of plan does not lower what a period already owes: where the usage before it came to more by the terms of"

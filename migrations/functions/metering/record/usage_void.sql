@@ -3,10 +3,11 @@
 -- Returns voided, or why not: unknown, again (it is voided already), period_open, too_old. The caller must hold the org's
 -- usage lock exclusively.
 CREATE OR REPLACE FUNCTION usage_void(
-    org uuid, voided uuid, void uuid, at timestamptz, oldest timestamptz, salt bytea, details jsonb,
+    org uuid, voided uuid, at timestamptz, oldest timestamptz, salt bytea, details jsonb,
     OUT outcome text, OUT meter integer, OUT quantity numeric, OUT occurred_at timestamptz, OUT closed boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
+    void uuid := usage_void_key(voided);
     event usage_events;
     kind_of text;
     period record;

@@ -28,15 +28,7 @@ LEFT JOIN LATERAL (
            (array_agg(owed.confirm_url ORDER BY owed.created_at, owed.invoice_id)
               FILTER (WHERE owed.confirm_url IS NOT NULL))[1] AS confirm_url
     FROM payments_owed(org) owed HAVING count(*) > 0) due ON true
-LEFT JOIN LATERAL (
-    SELECT price.plan_version_id, price.interval, changing.pending_expires_at AS expires_at,
-           invoice.amount_remaining AS amount, invoice.currency, invoice.hosted_url AS url, record.failure,
-           coalesce(record.failure_code = 'authentication_required', false) AS confirm
-    FROM stripe_subscriptions changing
-    LEFT JOIN stripe_prices price ON price.id = changing.pending_price_id
-    LEFT JOIN stripe_invoices invoice ON invoice.id = changing.latest_invoice_id AND invoice.status = 'open'
-    LEFT JOIN billing_records record ON record.invoice_id = invoice.id
-    WHERE changing.id = running.stripe_id AND changing.pending_price_id IS NOT NULL) pending ON true
+LEFT JOIN payments_pending_changes pending ON pending.stripe_subscription_id = running.stripe_id
 LEFT JOIN checkouts checkout ON checkout.org_id = org AND checkout.purpose = 'subscription'
      AND checkout.state IN ('opening', 'open')
 $$;
