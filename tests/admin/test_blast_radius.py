@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.billing_runs.run import run_billing
@@ -16,6 +17,7 @@ from app.statements.blast.effects import BlastRadius, CostChange, OrgEffect
 from app.statements.blast.radius import find_blast_radius, find_monthly_price
 from app.statements.blast.version import PricedVersion, load_priced_version
 from app.statements.current_usage import get_current_usage
+from app.subscriptions.models import Subscription
 from app.web.database import transaction
 from tests import factories
 from tests.factories import MadePlan, unique
@@ -124,6 +126,25 @@ def test_who_pays_by_what_the_version_is_not_sold_by_is_not_counted(scenario: Sc
         radius = find_blast_radius(session, version, scenario.clock.at)
     assert (only(radius, org).sold, radius.unsold, radius.sums) == (False, 1, [])
     assert (radius.revenue[0].unsold, radius.revenue[0].monthly) == (1, CostChange(0, 0))
+
+
+def test_a_trial_is_free_now_and_under_the_version(scenario: Scenario, plan: MadePlan) -> None:
+    org = scenario.org().on(plan).uses(50, meter=plan.meter)
+    ends = (
+        update(Subscription)
+        .where(Subscription.org_id == org.id)
+        .values(
+            trial_starts_at=factories.utc("2026-11-01 00:00"),
+            trial_ends_at=factories.utc("2026-12-01 00:00"),
+            collection="stripe",
+            state="trialing",
+        )
+    )
+    scenario.session.execute(ends)
+    scenario.session.commit()
+    factories.publish_again(scenario.session, plan, allowance=20, policy="charge")
+    effect = only(radius_of(scenario, plan), org)
+    assert effect.running == CostChange(own_cost(scenario, org), 0) == CostChange(0, 0)
 
 
 def test_an_org_without_a_subscription_pays_no_fee(scenario: Scenario) -> None:

@@ -68,6 +68,25 @@ def test_the_difference_names_each_term_with_both_values(scenario: Scenario, pla
     assert "Version 1 against version 2" in turned
 
 
+def test_what_a_move_would_change_is_shown_on_real_usage(scenario: Scenario) -> None:
+    scenario.at("2026-11-20 12:00")
+    plan = scenario.plan(allowance=100, policy="charge")
+    org = scenario.org(name=unique("Moved")).on(plan).uses(300, meter=plan.meter)
+    name = org.rows("SELECT name FROM orgs WHERE id = :org")[0][0]
+    factories.publish_again(scenario.session, plan, allowance=250, policy="charge")
+    staff = scenario.staff()
+    page = text_of(staff.get(f"/admin/plans/{plan.key}"))
+    assert "See what a move would change" in page
+    assert 'id="radius"' not in page
+    page = text_of(staff.get(f"/admin/plans/{plan.key}?version=2&against=1&effects=1"))
+    card = page[page.index('id="radius"') :].partition("</section>")[0]
+    assert "Organisations on version 1" in card
+    row = card[card.index(name) :].partition("</tr>")[0]
+    assert "$12.00 → $12.50" in row
+    back = text_of(staff.get(f"/admin/plans/{plan.key}?version=1&against=2"))
+    assert "See what a move would change" not in back
+
+
 def test_a_private_plan_is_marked(scenario: Scenario) -> None:
     made = scenario.plan()
     scenario.session.execute(factories.sa.text("UPDATE plans SET public = false WHERE key = :k"), {"k": made.key})

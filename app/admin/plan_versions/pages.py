@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from flask import Response, request
 
 from app.admin.offline.pages import pages
 from app.admin.plan_versions import view as views
 from app.admin.plan_versions.queries import list_version_orgs, list_versions
+from app.admin.plan_versions.radius_view import RadiusView, build_radius_view
 from app.admin.plan_versions.view import PlanView, VersionRow
 from app.catalog import queries as catalog
 from app.catalog.compare import compare_terms
 from app.catalog.definition import PlanTerms
 from app.catalog.from_db import build_terms
 from app.kit.errors import NotFound
+from app.statements.blast.radius import find_blast_radius
+from app.statements.blast.version import load_priced_version
 from app.web.database import session
 from app.web.pages import render
 from app.web.runtime import business_now
@@ -52,12 +56,21 @@ def plan(key: str) -> Response:
         holders=views.build_holders(holders),
         only=only,
         cut=views.describe_holders_cut(holders, shown.orgs if asked else row.orgs),
+        radius=_find_radius(shown, against, now) if against and "effects" in request.args else None,
     )
     return render("admin/plan.html", view=view)
 
 
 def _find(versions: Sequence[VersionRow], number: str) -> VersionRow | None:
     return next((version for version in versions if str(version.number) == number), None)
+
+
+def _find_radius(shown: VersionRow, against: VersionRow, now: datetime) -> RadiusView | None:
+    version = catalog.find_version(session(), shown.version_id)
+    if version is None:
+        return None
+    radius = find_blast_radius(session(), load_priced_version(session(), version), now, number=against.number)
+    return build_radius_view(radius, shown.number, f"on version {against.number}")
 
 
 def _compare(key: str, against: VersionRow | None, shown: VersionRow) -> dict[str, tuple[str, str]]:

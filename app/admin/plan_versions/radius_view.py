@@ -45,11 +45,11 @@ class RadiusView:
     notes: Sequence[str]
 
 
-def build_radius_view(radius: BlastRadius, number: int) -> RadiusView:
-    """Build the card of a version's blast radius."""
+def build_radius_view(radius: BlastRadius, number: int, holders: str = "on the plan") -> RadiusView:
+    """Build the card of a version's blast radius; `holders` says which organisations it is about."""
     return RadiusView(
         stats=[
-            ("Organisations on the plan", quantity(radius.orgs), None),
+            (f"Organisations {holders}", quantity(radius.orgs), None),
             ("Pay more", quantity(radius.dearer), "for the running period"),
             ("Pay less", quantity(radius.cheaper), "for the running period"),
             ("Beyond a limit", quantity(radius.exceeding), "with what they have used by now"),

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from app.admin.plan_versions.queries import MOST_VERSIONS
+from app.admin.plan_versions.radius_view import RadiusView
 from app.statements.wording import format_amount
 from app.web.filters import quantity
 
@@ -79,7 +80,10 @@ class HolderRow:
 
 @dataclass(frozen=True)
 class PlanView:
-    """The page of one plan. `shown` is the version looked at, compared with the one before it, or with `against`."""
+    """The page of one plan. `shown` is the version looked at, compared with the one before it, or with `against`.
+
+    `radius`, where it was asked for: what moving those on `against` to `shown` would change.
+    """
 
     plan: PlanRow
     shown: VersionRow
@@ -88,6 +92,12 @@ class PlanView:
     holders: Sequence[HolderRow]
     only: int | None
     cut: str | None
+    radius: RadiusView | None
+
+    @property
+    def offers_radius(self) -> bool:
+        """Whether anybody is on the version that is compared with, whom a move would concern."""
+        return self.against is not None and self.against.orgs > 0 and self.radius is None
 
     @property
     def difference_title(self) -> str:
