@@ -28,7 +28,7 @@ _WHOLE_FILE = "cannot change with one plan; apply a whole catalogue file with fl
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class PlanDraft:
     """A draft that can be published. `after` is the plan's newest version, 0 for a new plan.
 
     `change` None: it says what is published already.
@@ -47,7 +47,7 @@ class Draft:
         return self.change.number
 
 
-def read_draft(session: Session, text: str) -> Draft:
+def read_draft(session: Session, text: str) -> PlanDraft:
     """Read a draft and compare it. Raises `CatalogError` with the line and key of every mistake."""
     catalog = _take_place(session, _ensure_single(read_catalog(text, FILE)))
     difference = compare_catalog(session, catalog)
@@ -55,7 +55,7 @@ def read_draft(session: Session, text: str) -> Draft:
     if problems:
         raise CatalogError(problems)
     key = next(iter(catalog.plans))
-    return Draft(key, catalog, next(iter(difference.plans), None), queries.find_newest_number(session, key) or 0)
+    return PlanDraft(key, catalog, next(iter(difference.plans), None), queries.find_newest_number(session, key) or 0)
 
 
 def publish_draft(session: Session, text: str, *, after: int, actor: Actor, now: datetime) -> int | None:
@@ -74,7 +74,7 @@ def publish_draft(session: Session, text: str, *, after: int, actor: Actor, now:
     return draft.number
 
 
-def find_published(session: Session, draft: Draft) -> PlanVersion:
+def find_published(session: Session, draft: PlanDraft) -> PlanVersion:
     """The version that a draft has become, with all its parts."""
     version = queries.find_version_of(session, draft.key, draft.number or draft.after)
     if version is None or version.content_hash != hash_terms(draft.catalog.plans[draft.key].terms):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.admin.plan_versions.drafting import CheckedDraft
 from app.admin.plan_versions.radius_view import RadiusView, build_radius_view
 from app.admin.plan_versions.view import Term, build_terms
-from app.catalog.drafts import Draft
+from app.catalog.drafts import PlanDraft
 
 _SAME = "This is what is published. Nothing would change."
 _WORDS_ONLY = (
@@ -50,7 +50,7 @@ def build_draft_view(checked: CheckedDraft) -> DraftView:
     )
 
 
-def _lead(draft: Draft, *, default: bool) -> str:
+def _lead(draft: PlanDraft, *, default: bool) -> str:
     if draft.change is None:
         return _SAME
     if draft.number is None:
@@ -60,7 +60,7 @@ def _lead(draft: Draft, *, default: bool) -> str:
     return (_FOLLOW if default else _STAY).format(number=draft.number)
 
 
-def _press(draft: Draft) -> str | None:
+def _press(draft: PlanDraft) -> str | None:
     if draft.change is None:
         return None
     return "Save the description" if draft.number is None else f"Publish version {draft.number}"

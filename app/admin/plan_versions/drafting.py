@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.catalog.drafts import Draft, find_published, publish_draft, read_draft
+from app.catalog.drafts import PlanDraft, find_published, publish_draft, read_draft
 from app.kit.actor import SYSTEM, Actor
 from app.kit.db import rolled_back
 from app.kit.queue import defer
@@ -23,7 +23,7 @@ MOST_TEXT = 50_000
 class CheckedDraft:
     """A draft that can be published. `radius` None: nobody can be on it, or it changes no terms."""
 
-    draft: Draft
+    draft: PlanDraft
     radius: BlastRadius | None
 
 

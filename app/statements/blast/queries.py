@@ -9,10 +9,9 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-Rows = Sequence[Row[Any]]
+from app.subscriptions.states import RECURRING
 
-COUNTED = ("active", "past_due")
-"""States of a subscription whose fee is recurring revenue."""
+Rows = Sequence[Row[Any]]
 
 # The last closed period counts where it was on the same plan, whichever version.
 _HOLDERS = text("""
@@ -63,7 +62,7 @@ def list_fees(session: Session, key: str, number: int | None, now: datetime) -> 
 
     Worked example: three pay 49 USD a month, one 490 USD a year: (USD, month, 4900, 3), (USD, year, 49000, 1).
     """
-    return session.execute(_FEES, {"key": key, "number": number, "now": now, "counted": list(COUNTED)}).all()
+    return session.execute(_FEES, {"key": key, "number": number, "now": now, "counted": sorted(RECURRING)}).all()
 
 
 def get_prices(session: Session, key: str) -> dict[tuple[Any, str, str], int]:
