@@ -28,7 +28,7 @@ from app.statements.blast.version import PricedVersion
 from app.statements.queries import PeriodRow
 from app.subscriptions.terms.facts import load_facts
 
-MOST = 300
+MOST = 200
 """Organisations whose usage is rated; fees are summed for all."""
 
 
