@@ -121,6 +121,7 @@ ACCESS: dict[str, Rule] = {
     "invoices.usage_csv": VIEWER,
     "plans.choose": PUBLIC,
     "plans.index": PUBLIC,
+    "plans_api.replay_plans": key("usage:read"),
     "portal.dashboard": VIEWER,
     "portal.home": PUBLIC,
     "portal_api.make_quote": key("usage:read"),

@@ -20,6 +20,7 @@ from app.portal.dashboard.views import pages as portal_pages
 from app.portal.docs.views import docs as docs_pages
 from app.portal.invoices.api import api as invoices_api
 from app.portal.invoices.contract.views import invoices as invoice_pages
+from app.portal.plans.api import api as plans_api
 from app.portal.plans.views import plans as plan_pages
 from app.portal.proof.api import api as portal_api
 from app.portal.proof.views import proof as proof_pages
@@ -41,6 +42,7 @@ APIS: list[Api] = [
     statement_api,
     billing_api,
     invoices_api,
+    plans_api,
     portal_api,
     admin_api,
 ]

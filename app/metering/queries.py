@@ -33,6 +33,16 @@ class UsageFigure:
 
 
 @dataclass(frozen=True, slots=True)
+class BusiestDay:
+    """The day on which most was used of a meter, by key; `last_quantity` is that of the last day asked for."""
+
+    meter: str
+    day: date
+    quantity: Decimal
+    last_quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Lifetime:
     """A meter over all periods: the sum, the maximum (`max`) or the number of distinct values (`unique`)."""
 
@@ -67,6 +77,13 @@ _SERIES = text("""
     FROM usage_series(:bucket, :org, :first, :last, :since, :until, :dimension)
     WHERE CAST(:meter AS integer) IS NULL OR meter_id = :meter
     ORDER BY day, meter_id, value
+""")
+# Of each meter the day with the most use, and the use on the last day.
+_BUSIEST = text("""
+    SELECT DISTINCT ON (s.meter_id) m.key AS meter, s.day, s.quantity,
+           coalesce(sum(s.quantity) FILTER (WHERE s.day = :last) OVER (PARTITION BY s.meter_id), 0) AS last_quantity
+    FROM usage_series('day', :org, :first, :last, NULL, NULL, '') s JOIN catalog_meters m ON m.id = s.meter_id
+    ORDER BY s.meter_id, s.quantity DESC, s.day DESC
 """)
 _LIFETIME = text("""
     SELECT c.meter_id, sum(c.events)::bigint AS events,
@@ -127,6 +144,11 @@ def list_monthly_usage(
     values = {"org": org_id, "first": from_month, "last": to_month, "since": None, "until": None}
     rows = _rows(session, _SERIES, bucket="month", meter=meter_id, dimension=dimension, **values)
     return [UsageFigure(**row) for row in rows]
+
+
+def list_busiest_days(session: Session, org_id: UUID, from_day: date, to_day: date) -> list[BusiestDay]:
+    """List each meter's busiest day in the org's time zone, both days inclusive; the latest of several."""
+    return [BusiestDay(**row) for row in _rows(session, _BUSIEST, org=org_id, first=from_day, last=to_day)]
 
 
 def list_lifetime_usage(session: Session, org_id: UUID) -> list[Lifetime]:

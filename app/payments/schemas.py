@@ -115,48 +115,6 @@ class ChangeAnswer(msgspec.Struct):
     takes_effect_at: Instant | None = None
 
 
-class ChangeLine(msgspec.Struct):
-    """A credit for unused time (below zero) or a charge, before discounts and tax."""
-
-    description: str
-    amount: int
-    period: Span
-
-
-class QuotedNext(msgspec.Struct):
-    """The next payment after a change, with discounts and tax as they are today; before tax if a change is planned."""
-
-    at: Instant
-    amount: int
-
-
-class ChangePreviewAnswer(msgspec.Struct):
-    """What a change costs and when it takes effect.
-
-    `timing`: `at_once` with a `quote`, which holds until `expires_at`; `at_period_end`; `choose`: yearly at once, or
-    monthly at the period's end; `first`: `reason` says what comes before (`past_due`, `ending`, `no_card`, …);
-    `checkout`: nothing is paid through Stripe yet, so `POST /subscription` opens a payment page, and `total` is before
-    tax: 0 for a plan that is tried first, with the `next_payment` at the trial's end; `refused`: `same`, `default` or
-    `no_price`.
-    `amount_due` is charged today: `total` less the `balance` from earlier invoices. `usage_owed` is what the running
-    period's usage stays owed though the new plan would include it.
-    """
-
-    timing: Literal["at_once", "at_period_end", "choose", "first", "refused", "checkout"]
-    reason: str | None
-    quote: str | None
-    expires_at: Instant | None
-    currency: str
-    lines: list[ChangeLine]
-    discount: int
-    tax: int
-    total: int
-    balance: int
-    amount_due: int
-    next_payment: QuotedNext | None
-    usage_owed: int
-
-
 class CardShown(msgspec.Struct):
     """The payment method for invoices. If it is not a card, `brand` is its type and the rest may be null."""
 

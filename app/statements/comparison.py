@@ -9,7 +9,6 @@ from typing import Any
 
 from app.rating import overage_price
 from app.statements import wording
-from app.statements.current_usage import CurrentUsage
 from app.statements.offers import Offer
 from app.statements.windows import EACH
 from app.web.filters import quantity
@@ -147,18 +146,6 @@ def format_feature(value: Any) -> str:
 def list_changes(shown: Sequence[Offer], currency: str) -> list[CompareRow]:
     """The rows in which two plans differ, or every row if there is only one plan."""
     return [row for row in _rows(shown, currency) if len(shown) == 1 or row.cells[0] != row.cells[1]]
-
-
-def list_exceeded_limits(offer: Offer, usage: CurrentUsage) -> list[str]:
-    """One sentence for each meter whose use this period exceeds the plan's limit."""
-    exceeded = []
-    for meter in usage.meters:
-        cap = offer.terms(meter.key, usage.currency).cap
-        if cap is not None and meter.use.used > cap:
-            exceeded.append(
-                f"{meter.name}: {quantity(meter.use.used)} used this period, {offer.name} allows {quantity(cap)}."
-            )
-    return exceeded
 
 
 def _rows(shown: Sequence[Offer], currency: str) -> list[CompareRow]:

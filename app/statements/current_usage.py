@@ -20,6 +20,7 @@ from app.rating.schemas import parse_charge
 from app.statements import queries
 from app.statements.before_change import get_owed_before
 from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, build_usage_terms, compute_figures
+from app.statements.projection import LEAST_ELAPSED
 from app.statements.windows import parse_windows
 from app.subscriptions.states import LATE
 from app.subscriptions.terms.in_force import preview_terms
@@ -64,6 +65,11 @@ class CurrentUsage:
         return self.interval if self.collection == "stripe" else None
 
     @property
+    def has_forecast(self) -> bool:
+        """Whether the period is old enough to tell its pace."""
+        return self.as_of - self.period.start >= LEAST_ELAPSED
+
+    @property
     def fee_due(self) -> int:
         """The part of the plan's fee that belongs to this period; a yearly fee is paid separately, a trial is free."""
         return self.fee if self.interval == "month" and not self.is_trial else 0
@@ -89,9 +95,14 @@ class CurrentUsage:
         return self.fee_due + self.usage_cost
 
     @cached_property
+    def projected_usage_cost(self) -> int:
+        """Cost of usage at the period's end, at the current pace."""
+        return max(sum(meter.projected_cost for meter in self.meters), self.owed_before)
+
+    @property
     def projected_cost(self) -> int:
         """Fee plus usage at the period's end, at the current pace."""
-        return self.fee_due + max(sum(meter.projected_cost for meter in self.meters), self.owed_before)
+        return self.fee_due + self.projected_usage_cost
 
 
 def get_current_usage(session: Session, org_id: UUID, now: datetime) -> CurrentUsage:

@@ -71,3 +71,9 @@ def find_monthly_fee(offer: Offer, context: PlanContext) -> Decimal | None:
     if fee is None:
         return None
     return Decimal(fee) / (12 if interval == "year" else 1)
+
+
+def find_yearly_saving(offer: Offer, currency: str) -> int | None:
+    """What a year paid at once costs less than twelve months, in minor units; None if nothing, or not sold so."""
+    month, year = offer.fee(currency, "month"), offer.fee(currency, "year")
+    return 12 * month - year if month and year and 12 * month > year else None

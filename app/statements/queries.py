@@ -145,6 +145,15 @@ LEFT JOIN metering_windows w
        ON w.org_id = :org_id AND w.meter_id = terms.meter_id AND w.span = s.span AND w.starts_at = s.starts_at
 GROUP BY terms.meter_id
 """)
+# The fullest hours and minutes of the last two days, for which they are kept, and the running ones.
+_BUSIEST_WINDOWS = text("""
+SELECT meter.key, busy.span, max(busy.used) AS most,
+       coalesce(max(busy.used) FILTER (WHERE busy.starts_at > :now - ('1 ' || busy.span)::interval), 0) AS now
+FROM metering_windows busy JOIN catalog_meters meter ON meter.id = busy.meter_id
+WHERE busy.org_id = :org_id AND busy.span IN ('hour', 'minute')
+  AND busy.starts_at > :now - interval '2 days' AND busy.starts_at <= :now
+GROUP BY meter.key, busy.span
+""")
 # Charges by id, for terms that are not stored yet.
 _CHARGES = text("SELECT id, model, properties, currency FROM subscriptions_charges WHERE id = ANY (:ids)")
 # The organisation's plans over time.
@@ -202,6 +211,14 @@ def get_windows(session: Session, org_id: UUID, terms: Mapping[int, MeterTerms],
     }
     rows = session.execute(_WINDOWS, {"org_id": org_id, "now": now, **arguments})
     return {row.meter_id: row.found for row in rows}
+
+
+def list_busiest_windows(session: Session, org_id: UUID, now: datetime) -> Rows:
+    """The most used of each meter in an hour and in a minute of the last two days, where such a limit holds, and now.
+
+    Worked example: at most 60 calls a minute, 40 used at 14:03, none now: ("api_calls", "minute", 40, 0).
+    """
+    return session.execute(_BUSIEST_WINDOWS, {"org_id": org_id, "now": now}).all()
 
 
 def get_charges(session: Session, ids: Collection[UUID]) -> dict[UUID, Charge]:

@@ -1,4 +1,7 @@
-"""Replays a period's usage on every plan: what it would have cost, and which plan fits. Pure functions."""
+"""Replays the running and past usage periods on every plan: what each would have cost, and what it would have refused.
+
+Pure functions. Which plan is advised: `advice.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,95 +9,125 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from app.kit.money import ZERO, exponent, round_half_away, to_major
-from app.statements.figures import MeterUse, rate_usage
+from app.kit.money import ZERO, round_half_away
+from app.kit.periods import Period
+from app.statements.current_usage import CurrentUsage
 from app.statements.offers import Offer
+from app.statements.past_usage import PastPeriod
 from app.statements.plan_context import PlanContext, find_monthly_fee
+from app.statements.plan_costs import calculate_usage_cost, find_terms, is_own
 
 
-@dataclass(frozen=True)
-class ReplayRow:
-    """What a period's usage would have cost on a plan."""
+@dataclass(frozen=True, slots=True)
+class ReplayedPeriod:
+    """A usage period and what was used in it, imports included; of the running one, what it will have used at its end.
 
-    plan: str
-    amount: Decimal
-    cheapest: bool = False
-    note: str | None = None
+    `full`: meters of which the organisation's own limit was reached.
+    """
+
+    period: Period
+    used: Mapping[str, Decimal]
+    running: bool = False
+    full: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedCost:
+    """A period on a plan, in minor units. `refused`: meters of which the plan would have refused some use.
+
+    `short`: meters of which the own limit was reached where the plan's is no higher, so that it may have refused more.
+    """
+
+    fee: int
+    usage: int
+    refused: Sequence[str] = ()
+    short: Sequence[str] = ()
+
+    @property
+    def amount(self) -> int:
+        """Fee and usage."""
+        return self.fee + self.usage
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedPlan:
+    """A plan with its cost in each period. The plan of an organisation is its own version, with what was agreed."""
+
+    offer: Offer
+    own: bool
+    costs: Sequence[ReplayedCost]
+
+    @property
+    def total(self) -> int:
+        """The sum over the periods."""
+        return sum(cost.amount for cost in self.costs)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the plan would have refused nothing in any of the periods."""
+        return not any(cost.refused or cost.short for cost in self.costs)
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What was used of each meter in a period, imports included, and the period's name.
+    """Periods, oldest first and the running one last, and each plan that has a price with its costs in them.
 
-    `now` is what the running period needs: what is used already, or its forecast if that is more. No plan that refuses
-    it is recommended. `owed` is what this usage costs on the plan in force, in minor units, with all that was agreed:
-    the running period's own figure. None: not known in the
-    currency that is looked at, or imports, which nobody owes, are part of it.
+    `seasoned`: the organisation has been on its plan for a whole period, and the running one has a forecast.
     """
 
-    words: str
-    used: Mapping[str, Decimal]
-    now: Mapping[str, Decimal] = field(default_factory=dict)
-    owed: int | None = None
+    periods: Sequence[ReplayedPeriod]
+    plans: Sequence[ReplayedPlan]
+    seasoned: bool = False
 
 
-def build_replay_rows(offers: Sequence[Offer], context: PlanContext, replay: Replay) -> list[ReplayRow]:
-    """Price a period's usage on each plan, fee plus overage; the cheapest plan that fits is marked."""
-    if not any(replay.used.values()):
-        return []
-    rows = [(offer, _price(offer, context, replay.used, replay)) for offer in offers]
-    best = _find_cheapest(offers, context, replay.used, replay)
-    places = exponent(context.currency)
-    return [
-        ReplayRow(offer.name, to_major(amount, places), cheapest=offer is best, note=_note(offer, context, replay))
-        for offer, amount in rows
-        if amount is not None
+def build_replay(
+    offers: Sequence[Offer], context: PlanContext, usage: CurrentUsage, past: Sequence[PastPeriod]
+) -> Replay:
+    """Price the running period and past ones on each plan that has a price, in the context's currency and interval.
+
+    Worked example: 60,000 calls in October and 10,000 so far, a third into November, with Pro at $49 for 50,000 and a
+    cent above them: $149 for October, $49 for November with its forecast of 30,000.
+    """
+    periods = [ReplayedPeriod(each.period, each.used, full=each.full) for each in past]
+    periods.append(_forecast(usage))
+    plans = [
+        ReplayedPlan(offer, is_own(offer, usage), [_price(offer, fee, context, usage, each) for each in periods])
+        for offer in offers
+        if (fee := _find_fee(offer, context, usage)) is not None
     ]
+    known = any(each.plan_version_id == usage.plan_version_id for each in past)
+    return Replay(periods, plans, seasoned=known and usage.has_forecast)
 
 
-def find_best_fit(offers: Sequence[Offer], context: PlanContext, replay: Replay) -> str | None:
-    """The name of the plan that costs least for what the running period needs, or the last one if that was more."""
-    needed = {meter: max(replay.used.get(meter, ZERO), used) for meter, used in replay.now.items()}
-    best = _find_cheapest(offers, context, dict(replay.used) | needed, replay)
-    return best.name if best else None
+def _forecast(usage: CurrentUsage) -> ReplayedPeriod:
+    """The running period as it will be at its end; while there is no forecast, as it is."""
+    used = {each.key: max(each.use.used, each.projected_use) + each.use.imported for each in usage.meters}
+    caps = {each.key: each.terms.cap for each in usage.meters}
+    full = frozenset(each.key for each in usage.meters if (cap := caps[each.key]) and each.use.used >= cap)
+    return ReplayedPeriod(usage.period, used, running=True, full=full)
 
 
-def _find_cheapest(
-    offers: Sequence[Offer], context: PlanContext, used: Mapping[str, Decimal], replay: Replay
-) -> Offer | None:
-    """The cheapest plan for this usage, among those that would have refused nothing and refuse nothing now."""
-    fitting = [
-        (amount, number)
-        for number, offer in enumerate(offers)
-        if (amount := _price(offer, context, used, replay)) is not None and _note(offer, context, replay) is None
-    ]
-    return offers[min(fitting)[1]] if fitting and any(used.values()) else None
-
-
-def _price(offer: Offer, context: PlanContext, used: Mapping[str, Decimal], replay: Replay) -> int | None:
-    """Fee and usage in minor units; what a cap would have refused is not billed. None: a custom price."""
+def _find_fee(offer: Offer, context: PlanContext, usage: CurrentUsage) -> int | None:
+    """The fee a month in minor units; None: a custom price, or one made by hand."""
     fee = find_monthly_fee(offer, context)
-    if fee is None:
+    if fee is None or (usage.own_price and is_own(offer, usage)):
         return None
-    total = round_half_away(fee)
-    if replay.owed is not None and offer.key == context.plan and used == replay.used:
-        return total + replay.owed
-    for meter, quantity in used.items():
-        terms = offer.terms(meter, context.currency)
-        rated = rate_usage(terms, MeterUse(quantity if terms.cap is None else min(quantity, terms.cap)))
-        total += rated.rounded if rated else 0
-    return total
+    return round_half_away(fee)
 
 
-def _note(offer: Offer, context: PlanContext, replay: Replay) -> str | None:
-    """What the plan would have refused, or would refuse in the running period."""
-    if names := _list_refused(offer, context, replay.used):
-        return f"{names} would have been refused above the limit"
-    if names := _list_refused(offer, context, replay.now):
-        return f"{names} would be refused above the limit in the running period"
-    return None
+def _is_known(offer: Offer, context: PlanContext, usage: CurrentUsage) -> bool:
+    """Whether the running period's own figure is the plan's cost: not with imports, which nobody owes."""
+    imported = any(each.use.imported for each in usage.meters)
+    return is_own(offer, usage) and context.currency == usage.currency and not imported
 
 
-def _list_refused(offer: Offer, context: PlanContext, used: Mapping[str, Decimal]) -> str:
-    caps = {meter: offer.terms(meter, context.currency).cap for meter in used}
-    return ", ".join(offer.meters[meter].name for meter, cap in caps.items() if cap is not None and used[meter] > cap)
+def _price(offer: Offer, fee: int, context: PlanContext, usage: CurrentUsage, replayed: ReplayedPeriod) -> ReplayedCost:
+    used = dict.fromkeys(offer.meters, ZERO) | dict(replayed.used)  # a minimum is owed without use
+    terms = {meter: find_terms(offer, meter, context.currency, usage) for meter in used}
+    cost = sum(calculate_usage_cost(terms[meter], quantity) for meter, quantity in used.items())
+    if replayed.running and _is_known(offer, context, usage):
+        cost = usage.projected_usage_cost
+    caps = {meter: cap for meter, each in terms.items() if (cap := each.cap) is not None}
+    refused = [meter for meter, cap in caps.items() if used[meter] > cap]
+    short = [meter for meter in caps if meter in replayed.full and meter not in refused]
+    return ReplayedCost(fee, cost, refused, [meter for meter in short if caps[meter] <= used[meter]])

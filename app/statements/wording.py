@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime
 
 from app.kit.money import exactly, exponent, to_major
+from app.kit.periods import Period
 from app.rating import UnitPrice
 from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterFigures
@@ -180,6 +181,15 @@ def format_span(start: datetime, end: datetime, zone: str) -> str:
     """Format the days of a period, [start, end), in a time zone: "1–30 Nov 2026"."""
     local = ZoneInfo(zone)
     return format_days(start.astimezone(local).date(), (end - _INSTANT).astimezone(local).date())
+
+
+def format_period(period: Period, zone: str) -> str:
+    """Name a whole calendar month by month, any other period by its days: "October 2026", "5 Oct – 4 Nov 2026"."""
+    local = ZoneInfo(zone)
+    start, last = period.start.astimezone(local), (period.end - _INSTANT).astimezone(local)
+    if start.day == 1 and (last + timedelta(days=1)).day == 1 and start.month == last.month:
+        return f"{start:%B %Y}"
+    return format_days(start.date(), last.date())
 
 
 def format_exact(minor: Decimal, currency: str) -> str:

@@ -89,6 +89,8 @@ DASHBOARDS = {
     "usage-wrong-days": Shown("/usage?from=2026-13-45&to=never", "near", sheet=False),
     "plans-free": Shown("/plans", "full"),
     "plans-paid": Shown("/plans", "over", sheet=False),
+    "plans-usage": Shown("/plans?interval=year&months=12&usage=51000", "over", (unfold,), sheet=False),
+    "plans-new": Shown("/plans", "new", sheet=False),
     "plans-viewer": Shown("/plans", "viewer", sheet=False),
     "plan-upgrade": Shown("/plans/pro", "full"),
     "plan-downgrade": Shown("/plans/free", "over"),

@@ -9,7 +9,7 @@ from tests.support.sampling import Page, Pick, left_out, pick
 STANDIN = "sandbox/standin/pages/templates"
 TEMPLATES = {
     "templates/dashboard/home.html": "home",
-    "templates/plans/plans.html": "plans plans-yearly plans-free plans-paid plans-viewer",
+    "templates/plans/plans.html": "plans plans-yearly plans-free plans-paid plans-usage plans-new plans-viewer",
     "templates/plans/plan.html": "plan plan-upgrade plan-downgrade plan-current plan-viewer",
     "templates/dashboard/dashboard.html": "dashboard-new dashboard-steady dashboard-near dashboard-high dashboard-full"
     " dashboard-over dashboard-viewer dashboard-member user-menu org-menu",

@@ -36,6 +36,7 @@ from app.portal.billing.status import (
     PlannedMove,
     SecondSubscription,
 )
+from app.portal.shell.fit import FitRow, FitView
 from app.portal.shell.page_parts import Notice, Section, build_trouble_notice
 from app.portal.shell.people import PlanManager
 from app.portal.shell.plan_detail import PlanDetailView
@@ -165,6 +166,19 @@ def overage(press: str | None) -> Any:
     return replace(billing("free"), overage=shown)
 
 
+def _fit() -> FitView:
+    """The fit report with every result."""
+    rows = [
+        FitRow("API calls", "1,000", "1,200, about 2,400 expected", "2,300 in October 2026",
+               ("Would be refused", "bad", "ban")),
+        FitRow("Documents", "200 included", "240", "None", ("$20.00 dearer", "high", "alert")),
+        FitRow("API calls an hour", "50 an hour", "Not recorded", "Not recorded", ("Not known", "neutral", None)),
+        FitRow("Tokens", "Unlimited", "12,000,000", "15,000,000 in September 2026", ("Fits", "good", "check")),
+    ]  # fmt: skip
+    points = ["API calls: 1,200 used this period, Pro allows 1,000."]
+    return FitView("Does your usage fit Pro?", "Pro", "Compared with this period so far.", points, rows)
+
+
 def _choice() -> PlanDetailView:
     rows = [CompareRow("API calls a month", ["1,000", "50,000"]), CompareRow("Analytics", ["no", "yes"])]
     return PlanDetailView(
@@ -174,7 +188,7 @@ def _choice() -> PlanDetailView:
         "$49.00 a month, before tax",
         ["Now", "Pro"],
         rows,
-        ["API calls: 2,000 used this period, Pro allows 1,000."],
+        _fit(),
         PEOPLE,
         "/plans",
         Section("Ask an owner"),
@@ -221,9 +235,10 @@ def cancel(kind: str = "ask", *, late: bool = False, trouble: str | None = None)
                   state="past_due" if late else "active")  # fmt: skip
     return CancelView(
         heading=cancel_heading(kind, "Pro"), notice=build_trouble_notice(trouble) if trouble else None,
-        sections=build_sections(kind, at, "Free", _choice().unfit, PEOPLE),
+        sections=build_sections(kind, at, "Free", PEOPLE),
         confirm="Cancel Pro" if kind == "ask" else None, keep="Keep Pro", next_plan="Free",
         changes=[] if kind in {"nothing", "cancelled"} else _choice().changes,
+        fit=None if kind in {"nothing", "cancelled"} else _fit(),
     )  # fmt: skip
 
 

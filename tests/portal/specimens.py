@@ -26,8 +26,8 @@ from app.rating.schemas import parse_charge
 from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterFigures, MeterUse, Pace, compute_figures
 from app.statements.offers import Offer, OfferCharge, OfferMeter
+from app.statements.past_usage import PastPeriod
 from app.statements.plan_context import PlanContext
-from app.statements.replay import Replay
 from app.subscriptions.terms.resolver import MeterRule
 from tests.support.terms import usage_terms
 from tests.web.stage import staged
@@ -133,7 +133,7 @@ def _offer(key: str, name: str, summary: str, fee: int | None, granted: dict[str
         "requests_per_minute": None, "retention_days": D(30) if free else None,
     }  # fmt: skip
     features = {"formats": ("Formats", ["docx"] if free else ["docx", "xlsx"]), "analytics": ("Analytics", not free)}
-    return Offer(key, name, summary, free, True, ORG, 1, prices, meters, charges, limits, features)
+    return Offer(key, name, summary, free, True, uuid4(), 1, prices, meters, charges, limits, features)
 
 
 OFFERS = [
@@ -149,9 +149,13 @@ OFFERS = [
 @staged
 def plans(*, signed_in: bool = True) -> PlansView:
     """The comparison, to an org on Free that fits Pro, or to a visitor."""
-    used = Replay("October 2026", {"sessions": D(60), "minutes": D(800), "exports": D(244)})
     seen = PlanContext("USD", plan="free" if signed_in else None)
-    return build_plans_view(OFFERS, seen, ["USD", "EUR"], used if signed_in else None)
+    if not signed_in:
+        return build_plans_view(OFFERS, seen, ["USD", "EUR"])
+    used = {"sessions": D(60), "minutes": D(800), "exports": D(244)}
+    before = PastPeriod(Period(START - timedelta(days=31), START), ORG, used)
+    usage = replace(standing("ok"), plan_key="free", plan_name="Free", plan_version_id=OFFERS[0].version_id)
+    return build_plans_view(OFFERS, seen, ["USD", "EUR"], usage=usage, past=[before])
 
 
 @staged

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.audit.service import write as audit
 from app.kit import queue
 from app.kit.actor import SYSTEM
+from app.payments import billing_records
 from app.payments.models import Checkout, StripeSubscription
 from app.payments.trials import mails
 from app.payments.trials.models import GRANTED
@@ -35,6 +36,9 @@ def judge_trial(session: Session, mirror: StripeSubscription, remote: RemoteSubs
         mirror.trial_verdict = GRANTED
         return
     mirror.trial_verdict = checkout.trial_refused = verdict
+    record = billing_records.find_by_checkout(session, mirror.org_id, checkout.id)
+    if record is not None:
+        record.description += " (not started)"
     audit(session, SYSTEM, "trial.refused", on=("stripe_subscription", mirror.id), org_id=mirror.org_id,
           after={"known": verdict}, now=now)  # fmt: skip
     mails.queue_refused(session, checkout, verdict, now)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 from app.accounts.guards import acting_org
 from app.kit.errors import FieldError, InvalidRequest
-from app.payments import examples
 from app.payments.checkout.request import find_trial_days, select_price
 from app.payments.plan_changes.offer import ChangeOffer, offer_change
-from app.payments.schemas import ChangeLine, ChangePreviewAnswer, PlanWanted, QuotedNext, Span
+from app.payments.schemas import PlanWanted, Span
+from app.portal.billing import examples
 from app.portal.billing.plan.change import calculate_extra_owed
-from app.statements.current_usage import get_current_usage
-from app.statements.offers import list_offers
+from app.portal.billing.schemas import ChangeLine, ChangePreviewAnswer, PlanFit, QuotedNext, build_plan_fit
+from app.statements.current_usage import CurrentUsage, get_current_usage
+from app.statements.fit.load import load_fit
+from app.statements.offers import Offer, list_offers
 from app.subscriptions import queries as subscriptions
 from app.web.api import Api
 from app.web.database import session
@@ -28,35 +29,40 @@ api = Api("billing", __name__)
     summary="Preview a change of plan",
     description="What a change costs today, line by line, what is paid next, and when it takes effect. Where that is at"
     " once, the answer has a signed `quote` to send to `POST /subscription`. It holds for 30 minutes, to the end of the"
-    " paid period at most, and ends when discounts, prices or billing details change. Charges nothing.",
+    " paid period at most, and ends when discounts, prices or billing details change. `fit` says what the plan would"
+    " refuse or make dearer; for a cancellation, ask about the default plan. Charges nothing.",
 )  # fmt: skip
 def preview_change(wanted: PlanWanted) -> ChangePreviewAnswer:
     """Price a change; for who pays nothing through Stripe yet, the first payment."""
     org_id, now = acting_org(), business_now()
     current = subscriptions.find_subscription(session(), org_id)
+    usage = get_current_usage(session(), org_id, now)
+    target = next((each for each in list_offers(session(), usage.plan_version_id) if each.key == wanted.plan), None)
     if current is None or current.collection != "stripe":
         price = select_price(session(), org_id, wanted.plan, wanted.interval, wanted.currency)
-        days = find_trial_days(session(), org_id, price)
+        fit, days = _find_fit(target, usage), find_trial_days(session(), org_id, price)
         if days is not None:
             first = QuotedNext(now + timedelta(days=days), price.amount)
-            return _build_answer("checkout", None, wanted.currency, next_payment=first)
-        return _build_answer("checkout", None, wanted.currency, total=price.amount, amount_due=price.amount)
+            return _build_answer("checkout", None, wanted.currency, fit, next_payment=first)
+        return _build_answer("checkout", None, wanted.currency, fit, total=price.amount, amount_due=price.amount)
     if current.currency != wanted.currency:
         reason = f"your organisation pays in {current.currency}"
         raise InvalidRequest(f"Your organisation pays in {current.currency}.", [FieldError("currency", reason)])
+    fit = _find_fit(target, usage)
     offer = offer_change(org_id, wanted.plan, wanted.interval, now)
-    return _answer_quoted(offer, _find_usage_owed(org_id, wanted.plan, now)) if offer.quoted else _build_answer(
-        offer.decision.timing, offer.decision.reason, wanted.currency
-    )  # fmt: skip
+    if offer.quoted is None:
+        return _build_answer(offer.decision.timing, offer.decision.reason, wanted.currency, fit)
+    return _answer_quoted(offer, calculate_extra_owed(usage, target) if target is not None else 0, fit)
 
 
-def _find_usage_owed(org_id: UUID, plan: str, now: datetime) -> int:
-    usage = get_current_usage(session(), org_id, now)
-    wanted = next((offer for offer in list_offers(session(), usage.plan_version_id) if offer.key == plan), None)
-    return calculate_extra_owed(usage, wanted) if wanted is not None else 0
+def _find_fit(target: Offer | None, usage: CurrentUsage) -> PlanFit | None:
+    """Whether usage fits another plan than the own one."""
+    if target is None or target.key == usage.plan_key:
+        return None
+    return build_plan_fit(load_fit(session(), target, usage), usage.time_zone)
 
 
-def _answer_quoted(offer: ChangeOffer, usage_owed: int) -> ChangePreviewAnswer:
+def _answer_quoted(offer: ChangeOffer, usage_owed: int, fit: PlanFit | None) -> ChangePreviewAnswer:
     if offer.quoted is None:
         raise ValueError("a change that is not quoted has no money")
     quote, preview = offer.quoted.quote, offer.quoted.preview
@@ -77,6 +83,7 @@ def _answer_quoted(offer: ChangeOffer, usage_owed: int) -> ChangePreviewAnswer:
         amount_due=quote.amount_due,
         next_payment=QuotedNext(quote.next_at, quote.next_amount),
         usage_owed=usage_owed,
+        fit=fit,
     )
 
 
@@ -84,6 +91,7 @@ def _build_answer(
     timing: str,
     reason: str | None,
     currency: str,
+    fit: PlanFit | None,
     *,
     total: int = 0,
     amount_due: int = 0,
@@ -91,5 +99,5 @@ def _build_answer(
 ) -> ChangePreviewAnswer:
     return ChangePreviewAnswer(
         timing=timing, reason=reason, quote=None, expires_at=None, currency=currency, lines=[], discount=0, tax=0,  # type: ignore[arg-type]  # one of its words
-        total=total, balance=0, amount_due=amount_due, next_payment=next_payment, usage_owed=0,
+        total=total, balance=0, amount_due=amount_due, next_payment=next_payment, usage_owed=0, fit=fit,
     )  # fmt: skip

@@ -86,7 +86,7 @@ def _paid(plan: str, at: BillingStatus, _: bool) -> Outcome:
         return "good", "Payment confirmed", [f"{plan} has been paid for. You are on {at.plan_name} now."]
     if at.is_trial and at.renews_at is not None:
         end = words.format_day(at.renews_at, at.time_zone)
-        then = f"It ends on {end}. Nothing that you use until then is charged."
+        then = f"It ends on {end}. Usage until then is free."
         return "good", f"Your trial of {plan} has started", [f"Nothing was charged. {then}"]
     return "good", f"You are on {plan}", [f"Stripe confirmed the payment. The limits of {plan} apply now."]
 

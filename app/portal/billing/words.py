@@ -87,7 +87,7 @@ def describe_next_payment(at: BillingStatus) -> str:
 
 def _describe_trial(at: BillingStatus, end: str) -> str:
     """When a trial ends, and what happens then."""
-    lead = f"Your trial ends on {end}. Nothing that you use until then is charged."
+    lead = f"Your trial ends on {end}. Usage until then is free."
     if at.card is None:
         return f"{lead} Without a card, you move to {at.default_name} then."
     if at.planned is not None:

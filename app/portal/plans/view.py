@@ -3,46 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from app.kit.money import exponent, to_major
+from app.portal.plans.costs import build_costs_view
+from app.portal.plans.hierarchy import find_base, list_points
+from app.portal.plans.replay_view import build_replay_view
+from app.portal.plans.requests import ComparisonQuery, parse_comparison_query
 from app.portal.plans.view_models import PlanColumn, PlansView
 from app.portal.shell.links import Link, comparison_url, upgrade_url
 from app.portal.shell.plan_detail import list_other_prices
 from app.portal.shell.todays_version import describe_today
 from app.statements import comparison, wording
+from app.statements.advice import find_best_fit
+from app.statements.current_usage import CurrentUsage
 from app.statements.offers import Offer
-from app.statements.plan_context import INTERVALS, PlanContext, find_fee, find_monthly_fee, find_trial, is_sold
-from app.statements.replay import Replay, build_replay_rows, find_best_fit
+from app.statements.past_usage import PastPeriod
+from app.statements.plan_context import (
+    INTERVALS,
+    PlanContext,
+    find_fee,
+    find_monthly_fee,
+    find_trial,
+    find_yearly_saving,
+    is_sold,
+)
+from app.statements.replay import build_replay
 from app.web.addresses import path_to
-from app.web.filters import quantity
-
-_HIGHLIGHTS = 4
 
 
 def build_plans_view(
-    offers: Sequence[Offer], context: PlanContext, currencies: Sequence[str], replay: Replay | None
+    offers: Sequence[Offer],
+    context: PlanContext,
+    currencies: Sequence[str],
+    *,
+    usage: CurrentUsage | None = None,
+    past: Sequence[PastPeriod] = (),
+    asked: ComparisonQuery | None = None,
 ) -> PlansView:
-    """Build the page from the plans sold in the chosen currency."""
+    """Build the page from the plans sold in the chosen currency; a member's usage is priced on each of them."""
+    asked = asked or parse_comparison_query({})
     shown = [offer for offer in offers if is_sold(offer, context)]
-    replayed = build_replay_rows(shown, context, replay) if replay else []
-    best = find_best_fit(shown, context, replay) if replay else None
+    replay = build_replay(shown, context, usage, past) if usage else None
+    best = find_best_fit(replay) if replay else None
+    columns = [_column(offer, shown, context, suggested=best is not None and offer is best.offer) for offer in shown]
     return PlansView(
         currency=context.currency,
         interval=context.interval,
         intervals=_intervals(offers, context),
         currencies=[(code, comparison_url(context, currency=code), code == context.currency) for code in currencies],
-        plans=[_column(offer, shown, context, suggested=offer.name == best) for offer in shown],
+        plans=_choose_primary(columns),
         groups=comparison.build_groups(shown, context.currency),
         tax_note=f"Prices in {context.currency}, before tax. Usage above an allowance costs extra.",
-        replay=replayed,
-        replay_period=replay.words if replay else None,
+        costs=build_costs_view(shown, context, usage, asked.costs),
+        replay=build_replay_view(replay, context, usage.time_zone, asked.months) if replay and usage else None,
     )
+
+
+def _choose_primary(columns: Sequence[PlanColumn]) -> list[PlanColumn]:
+    """Mark one button: the plan that fits best, else the one above the own. A visitor's: the first. Own fits: none."""
+    own = next((number for number, plan in enumerate(columns) if plan.current), -1)
+    suggested = next((number for number, plan in enumerate(columns) if plan.suggested), None)
+    chosen = own + 1 if suggested is None else suggested
+    return [
+        replace(plan, primary=number == chosen and not plan.current and plan.button_href is not None)
+        for number, plan in enumerate(columns)
+    ]
 
 
 def _column(offer: Offer, shown: Sequence[Offer], context: PlanContext, *, suggested: bool) -> PlanColumn:
     fee, interval = find_fee(offer, context)
     current = offer.key == context.plan
+    base = find_base(offer, shown)
     label, href = _own_button(offer, context) if current else _button(offer, shown, context)
     trial = None if current else find_trial(offer, context)
     return PlanColumn(
@@ -55,8 +88,10 @@ def _column(offer: Offer, shown: Sequence[Offer], context: PlanContext, *, sugge
         button_label=label,
         button_href=href,
         current=current,
-        suggested=suggested and not current,
-        highlights=_highlights(offer),
+        suggested=suggested,
+        highlights=list_points(offer, base),
+        base=base.name if base else None,
+        saving=_describe_saving(offer, context),
         today=describe_today(offer.today, context.currency, interval),
     )
 
@@ -73,6 +108,18 @@ def _price_note(fee: int | None, interval: str, context: PlanContext) -> str:
 
 def _trial_note(days: int, fee: int | None, interval: str, context: PlanContext) -> str:
     return f"{days} days free, then {wording.format_amount(fee or 0, context.currency)} a {interval}"
+
+
+def _describe_saving(offer: Offer, context: PlanContext) -> str | None:
+    """What a year paid at once saves; by the month, with its price."""
+    saving = find_yearly_saving(offer, context.currency)
+    if saving is None:
+        return None
+    words, yearly = (
+        wording.format_amount(amount, context.currency).removesuffix(".00")
+        for amount in (saving, offer.fee(context.currency, "year") or 0)
+    )
+    return f"Saves {words} a year" if context.interval == "year" else f"{yearly} by the year, saves {words}"
 
 
 def _own_button(offer: Offer, context: PlanContext) -> tuple[str | None, str | None]:
@@ -102,21 +149,6 @@ def _button(offer: Offer, shown: Sequence[Offer], context: PlanContext) -> tuple
     if current_fee is not None and offered_fee is not None and offered_fee < current_fee:
         return f"Downgrade to {offer.name}", url
     return f"Upgrade, {money}", url
-
-
-def _highlights(offer: Offer) -> list[str]:
-    points = []
-    for meter in offer.meters.values():
-        allowance = meter.rule.allowance
-        if allowance != 0:
-            amount = "Unlimited" if allowance is None else quantity(allowance)
-            points.append(f"{amount} {_within(meter.name)} a month")
-    return points[:_HIGHLIGHTS]
-
-
-def _within(name: str) -> str:
-    """A meter's name inside a sentence: "Minutes" becomes "minutes", "API calls" stays."""
-    return name if name[1:2].isupper() else f"{name[:1].lower()}{name[1:]}"
 
 
 def _intervals(offers: Sequence[Offer], context: PlanContext) -> list[Link]:

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from app.portal.plans.costs import CostsView
+from app.portal.plans.replay_view import ReplayView
 from app.portal.shell.links import Link
 from app.statements.comparison import CompareGroup
-from app.statements.replay import ReplayRow
 
 
 @dataclass(frozen=True)
 class PlanColumn:
     """One plan of the comparison. `price` is None for a custom price; `per` is the interval that it is for.
 
+    `base` is the plan of which it has everything, plus the highlights. `saving` says what paying by the year saves.
+    `primary`: the one button of the page that stands out.
     `today` says what the viewer's own plan is sold as today, where that is another version.
     """
 
@@ -29,6 +32,9 @@ class PlanColumn:
     current: bool = False
     suggested: bool = False
     highlights: Sequence[str] = ()
+    base: str | None = None
+    saving: str | None = None
+    primary: bool = False
     today: str | None = None
 
 
@@ -43,5 +49,5 @@ class PlansView:
     plans: Sequence[PlanColumn]
     groups: Sequence[CompareGroup]
     tax_note: str
-    replay: Sequence[ReplayRow] = ()
-    replay_period: str | None = None
+    costs: CostsView | None = None
+    replay: ReplayView | None = None

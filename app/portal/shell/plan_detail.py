@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.portal.shell.fit import FitView, build_fit_view
 from app.portal.shell.links import comparison_url, purchase_url, upgrade_url
 from app.portal.shell.page_parts import Action, Section, Sentence, TextSpan
 from app.portal.shell.people import PlanManager
 from app.portal.shell.todays_version import describe_today
 from app.statements import wording
-from app.statements.comparison import CompareRow, list_changes, list_exceeded_limits
-from app.statements.current_usage import CurrentUsage
+from app.statements.comparison import CompareRow, list_changes
+from app.statements.fit.report import FitReport
 from app.statements.offers import Offer
-from app.statements.plan_context import INTERVALS, PlanContext, find_fee, find_trial, has_used_trial
+from app.statements.plan_context import INTERVALS, PlanContext, find_fee, find_monthly_fee, find_trial, has_used_trial
 from app.web.addresses import path_to
 
 _PURCHASE = "How to get it"
@@ -32,7 +33,7 @@ class PlanDetailView:
     money: str
     headings: Sequence[str]
     changes: Sequence[CompareRow]
-    unfit: Sequence[str]
+    fit: FitView | None
     people: Sequence[PlanManager]
     back: str
     purchase: Section
@@ -42,12 +43,16 @@ def build_plan_detail_view(
     offer: Offer,
     current: Offer | None,
     context: PlanContext,
-    usage: CurrentUsage | None,
     people: Sequence[PlanManager],
     *,
+    fit: FitReport | None = None,
+    zone: str = "UTC",
     signed_in: bool = True,
 ) -> PlanDetailView:
-    """Build the page of `offer` for an organisation on `current`; `current` and `usage` are None for a visitor."""
+    """Build the page of `offer` for an organisation on `current`; `current` is None for a visitor.
+
+    `fit` is shown where the plan is a lower one, or would refuse something or make it dearer.
+    """
     is_current = offer.key == context.plan
     shown = [offer] if current is None or is_current else [current, offer]
     return PlanDetailView(
@@ -57,11 +62,18 @@ def build_plan_detail_view(
         money=_money(offer, context),
         headings=["Now", offer.name] if len(shown) == 2 else [offer.name],
         changes=list_changes(shown, context.currency),
-        unfit=[] if usage is None or is_current else list_exceeded_limits(offer, usage),
+        fit=build_fit_view(fit, zone) if fit and (fit.misfits or is_lower(offer, current, context)) else None,
         people=people,
         back=comparison_url(context),
         purchase=_build_purchase(offer, context, people, signed_in=signed_in),
     )
+
+
+def is_lower(offer: Offer, current: Offer | None, context: PlanContext) -> bool:
+    """Whether a plan costs less a month than the current one, as far as both prices are known."""
+    own = find_monthly_fee(current, context) if current is not None else None
+    wanted = find_monthly_fee(offer, context)
+    return own is not None and wanted is not None and wanted < own
 
 
 def _build_purchase(offer: Offer, context: PlanContext, people: Sequence[PlanManager], *, signed_in: bool) -> Section:
@@ -105,7 +117,7 @@ def _list_options(offer: Offer, context: PlanContext) -> list[Sentence]:
         return [f"{offer.name} has a custom price. Contact your Tollkeeper team."]
     if trial := find_trial(offer, context):
         return [_describe_trial(trial, offer, context), [Action(f"Start {trial}-day trial", href, "primary")]]
-    had = ["Your organisation has had its free trial."] if has_used_trial(offer, context) else []
+    had = ["Your organisation has no free trial left."] if has_used_trial(offer, context) else []
     today = f"{_today(offer, context)} Its limits apply as soon as the payment is confirmed."
     return [*had, today, [Action(f"Upgrade to {offer.name}", href, "primary")]]
 

@@ -90,6 +90,7 @@ def test_a_second_trial_by_the_same_card_is_cancelled_before_anything_is_charged
     scenario.settle()
     assert (states(scenario, second), charges(scenario, second)) == (["canceled"], [])
     assert second.subscription is None
+    assert second.record.description.endswith("14-day trial (not started)")
     assert second.plan_version == scenario.default_plan().version_id
     assert second.letters == ["trial_refused"]
     assert not may_try(scenario.session, second.id)

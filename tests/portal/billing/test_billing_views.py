@@ -177,6 +177,6 @@ def test_a_card_is_good_to_the_end_of_its_month() -> None:
 @pytest.mark.parametrize("planned", [False, True])
 def test_who_cancels_is_told_that_a_planned_change_ends_with_it(*, planned: bool) -> None:
     at = specimens.STANDINGS["change-planned"] if planned else specimens.standing()
-    sections = build_sections("ask", at, "Free", [], [])
+    sections = build_sections("ask", at, "Free", [])
     said = "undoing the cancellation does not bring it back." in str([section.lines for section in sections])
     assert said is planned

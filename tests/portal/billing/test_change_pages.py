@@ -268,7 +268,7 @@ def test_the_page_asks_the_database_little(paid: Scenario, payer: Org, higher: M
     browser = payer.browser()
     with paid.statements() as asked:
         text_of(browser.get(page_of(higher)))
-    assert len(asked) + 1 <= 22, asked
+    assert len(asked) + 1 <= 23, asked
 
 
 def test_an_upgrade_takes_the_place_of_what_is_planned(paid: Scenario, payer: Org, lower: MadePlan) -> None:

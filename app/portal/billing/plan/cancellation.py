@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from app.portal.billing import words as wording
 from app.portal.billing.status import BillingStatus, SecondSubscription
 from app.portal.shell.agreed import AgreedTerm, list_lost
+from app.portal.shell.fit import FitView, build_fit_view
 from app.portal.shell.page_parts import Action, Notice, Section, TextSpan, build_trouble_notice
 from app.portal.shell.people import PlanManager
 from app.statements import wording as words
-from app.statements.comparison import CompareRow, list_changes, list_exceeded_limits
+from app.statements.comparison import CompareRow, list_changes
 from app.statements.current_usage import CurrentUsage
+from app.statements.fit.report import FitReport
 from app.statements.offers import Offer
 from app.web.addresses import path_to
 from app.web.filters import when
@@ -31,6 +33,7 @@ class CancelView:
     keep: str
     next_plan: str
     changes: Sequence[CompareRow]
+    fit: FitView | None = None
 
 
 def build_cancel_view(
@@ -42,6 +45,7 @@ def build_cancel_view(
     payments_on: bool,
     people: Sequence[PlanManager] = (),
     agreed: Sequence[AgreedTerm] = (),
+    fit: FitReport | None = None,
     trouble: str | None = None,
 ) -> CancelView:
     """Build the page: the current plan next to the default plan that every organisation falls back to.
@@ -60,7 +64,6 @@ def build_cancel_view(
             kind,
             at,
             next_plan,
-            list_exceeded_limits(fallback, usage) if fallback else [],
             people,
             lost=list_lost(agreed, at.last_day),
         ),
@@ -68,6 +71,7 @@ def build_cancel_view(
         keep=f"Keep {at.plan_name}",
         next_plan=next_plan,
         changes=list_changes([current, fallback], usage.currency) if has_plan and current and fallback else [],
+        fit=build_fit_view(fit, at.time_zone) if fit and has_plan else None,
     )
 
 
@@ -80,7 +84,6 @@ def build_sections(
     kind: str,
     at: BillingStatus,
     next_plan: str,
-    unfit: Sequence[str],
     people: Sequence[PlanManager],
     *,
     lost: Sequence[str] = (),
@@ -93,7 +96,7 @@ def build_sections(
         return [_nothing()]
     if kind == "cancelled":
         return [_cancelled(at)]
-    sections = [_until(at), _second(at.second) if at.second else _after(next_plan, unfit)]
+    sections = [_until(at), _second(at.second) if at.second else _after(next_plan)]
     if at.planned is not None:
         planned = wording.describe_planned(at.plan_name, at.planned, at.time_zone)
         dropped = f"{planned}. Cancelling ends that plan, and undoing the cancellation does not bring it back."
@@ -139,12 +142,9 @@ def _until(at: BillingStatus) -> Section:
     return Section(title, [[f"{at.plan_name} ends on ", end, renewed], [owed, pay, fall]])
 
 
-def _after(next_plan: str, unfit: Sequence[str]) -> Section:
+def _after(next_plan: str) -> Section:
     kept = "Nothing is deleted: usage, bills, members and keys are kept."
-    lines = [f"Nothing more is charged. You move to {next_plan}, and its limits apply. {kept}"]
-    if unfit:
-        lines.append("In a period like this one, usage above these limits would be refused:")
-    return Section("After that", lines, unfit)
+    return Section("After that", [f"Nothing more is charged. You move to {next_plan}, and its limits apply. {kept}"])
 
 
 def _second(second: SecondSubscription) -> Section:

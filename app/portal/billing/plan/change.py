@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.kit.money import ZERO
 from app.payments.plan_changes.offer import ChangeOffer
 from app.payments.plan_changes.outcome import ChangeResult
 from app.portal.billing import words
 from app.portal.billing.status import BillingStatus
 from app.statements import wording
 from app.statements.current_usage import CurrentUsage
-from app.statements.figures import MeterUse, rate_usage
 from app.statements.offers import Offer
+from app.statements.plan_costs import calculate_usage_cost
 from app.stripe_gateway.types import ChangePreview
 from app.web.filters import clock
 
@@ -78,13 +77,8 @@ def calculate_extra_owed(usage: CurrentUsage, wanted: Offer) -> int:
     A change never lowers it (rule 2.6). Worked example: 5,000 of 1,000 documents used on Starter at 0.05 each, then
     Pro, which includes them: 20000.
     """
-    after = ZERO
-    for meter in usage.meters:
-        terms = wanted.terms(meter.key, usage.currency)
-        used = meter.use.used if terms.cap is None else min(meter.use.used, terms.cap)
-        rated = rate_usage(terms, MeterUse(used))
-        after += rated.rounded if rated else 0
-    return max(0, usage.usage_cost - int(after))
+    after = sum(calculate_usage_cost(wanted.terms(meter.key, usage.currency), meter.use.used) for meter in usage.meters)
+    return max(0, usage.usage_cost - after)
 
 
 def describe_result(result: ChangeResult) -> tuple[str, str]:

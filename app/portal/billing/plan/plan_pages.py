@@ -33,6 +33,7 @@ from app.portal.shell.may_try import may_still_try
 from app.portal.shell.people import get_org_id
 from app.portal.shell.plan_detail import build_plan_detail_view
 from app.statements.current_usage import CurrentUsage, get_current_usage
+from app.statements.fit.load import load_fit
 from app.statements.offers import Offer, list_offers
 from app.statements.plan_context import INTERVALS, PlanContext, find_fee, list_currencies
 from app.subscriptions.overrides.held import list_overrides
@@ -149,10 +150,11 @@ def upgrade_page(key: str, *, trouble: str | None = None, status: int = 200) -> 
     current = next((offer for offer in offers if offer.key == usage.plan_key), None)
     payments_on = gateway.payments_on()
     changes = find_kind(offer, context, at, payments_on=payments_on) == "change"
+    fit = None if offer.key == usage.plan_key else load_fit(session(), offer, usage)
     priced = _price_change(org, offer, context, usage) if changes else None
     view = build_upgrade_view(
         offer,
-        build_plan_detail_view(offer, current, context, usage, plan_managers_to_ask(who)),
+        build_plan_detail_view(offer, current, context, plan_managers_to_ask(who), fit=fit, zone=usage.time_zone),
         context,
         at,
         currencies=currencies,
@@ -179,10 +181,13 @@ def _cancel_page(*, trouble: str | None = None, status: int = 200) -> Response:
     who, now = guards.caller(), business_now()
     org = get_org_id(who)
     at, usage = get_billing_status(session(), org, now), get_current_usage(session(), org, now)
+    offers = list_offers(session(), usage.plan_version_id)
+    fallback = next((offer for offer in offers if offer.is_default), None)
     view = build_cancel_view(
         at,
         usage,
-        list_offers(session(), usage.plan_version_id),
+        offers,
+        fit=load_fit(session(), fallback, usage) if fallback and at.paid_by_stripe else None,
         may_change=who.role in PLAN_MANAGERS,
         payments_on=gateway.payments_on(),
         people=plan_managers_to_ask(who),

@@ -131,7 +131,7 @@ def list_trial_notes(plan: str, ends: str) -> list[tuple[str, str]]:
     """What to know before a trial that ends on a day."""
     return [
         ("lock", "You enter your card on Stripe's page. Card data never reaches us. Nothing is charged today."),
-        ("check", f"{plan} and its allowances are yours at once. Nothing that you use in the trial is charged."),
+        ("check", f"{plan} and its allowances are yours at once. Usage in the trial is free."),
         ("refresh", f"Cancel before {ends} and nothing is charged. Without a card, you move to the free plan then."),
         ("info", "There is one trial for each organisation and card. If your card has had one, no trial starts."),
     ]
@@ -147,7 +147,7 @@ def list_notes(
         ("refresh", "Cancel at any time: your plan then runs to the end of the paid period."),
     ]
     if had_trial:
-        points.insert(0, ("info", f"Your organisation has had its free trial, so {plan} is paid for from today."))
+        points.insert(0, ("info", f"Your organisation has no free trial left, so {plan} is paid for from today."))
     if offline:
         ends = f"It ends when {plan} starts; ask your Tollkeeper team about what you have already paid."
         points.append(("info", f"{current} is billed by agreement. {ends}"))
