@@ -48,6 +48,12 @@ def fill(**values: str) -> Step:
     return step
 
 
+def reprice(page: Page, _: Stack) -> None:
+    """Make a draft of a plan dearer, and allow less."""
+    text = page.locator("main [name=toml]")
+    text.fill(re.sub(r'(month|allowance) = "\d+"', r'\1 = "123"', text.input_value()))
+
+
 def menu(name: str) -> Step:
     """Open a menu of the side bar."""
 
