@@ -111,7 +111,7 @@ def resume_org(org_id: UUID) -> Response:
 def end_plan(org_id: UUID) -> Response:
     """End the plan at Stripe with its paid period, so that nothing more is charged."""
     return _change_plan_end(
-        org_id, cancel_at_period_end, "The plan ends with its paid period. Nothing more is charged."
+        org_id, cancel_at_period_end, "The plan ends with its paid period. No further fee is charged."
     )
 
 

@@ -37,7 +37,7 @@ def apply_catalog(
     A published version is never modified: changed terms become the plan's next version. Every change is audited.
     Raises `CatalogError` if the file changes something that is fixed.
     """
-    session.execute(_LOCK)
+    lock_catalog(session)
     difference = compare_catalog(session, catalog, archive_missing=archive_missing)
     for meter in difference.meters:
         _write_meter(session, meter, actor, now)
@@ -51,6 +51,11 @@ def apply_catalog(
         _write_plan(session, change, ids, actor, now)
     session.flush()
     return difference
+
+
+def lock_catalog(session: Session) -> None:
+    """Lock the catalogue for the transaction, so that nobody else applies a file or publishes a draft meanwhile."""
+    session.execute(_LOCK)
 
 
 def _clear_default(session: Session, difference: CatalogDifference) -> None:

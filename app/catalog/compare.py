@@ -9,9 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.catalog import queries
-from app.catalog.definition import MeterDef, PlanDef, flatten_terms
+from app.catalog.definition import MeterDef, PlanDef, PlanTerms, flatten_terms
 from app.catalog.errors import CatalogError, CatalogMistake
-from app.catalog.from_db import build_plan_def
+from app.catalog.from_db import build_plan_def, build_terms
 from app.catalog.models import Meter, Plan, PlanVersion
 from app.catalog.schemas import Catalog
 
@@ -61,7 +61,7 @@ def compare_catalog(session: Session, catalog: Catalog, *, archive_missing: bool
     """Compare a file with the database. Raises `CatalogError` if the file changes something that is fixed."""
     rows = {meter.key: meter for meter in session.scalars(select(Meter))}
     plans = {plan.key: plan for plan in session.scalars(select(Plan))}
-    versions = {version.plan.key: version for version in queries.list_newest_versions(session)}
+    versions = {version.plan.key: version for version in queries.list_newest_versions(session, catalog.plans)}
     problems = [*_meanings(catalog, rows), *_default(catalog, plans)]
     if problems:
         raise CatalogError(problems)
@@ -115,7 +115,7 @@ def _plan_changes(
         words = _changed(_described(row), _described(wanted)) if row else {}
         if row and row.archived_at:
             words["archived"] = ("yes", "no")
-        facts = _changed(flatten_terms(build_plan_def(version).terms) if version else {}, flatten_terms(wanted.terms))
+        facts = compare_terms(build_terms(version) if version else PlanTerms(), wanted.terms)
         if row is None or version is None or words or facts:
             yield CatalogPlanChange(wanted, row, version, words, facts)
     yield from _demoted(catalog, plans, versions)
@@ -128,6 +128,11 @@ def _demoted(catalog: Catalog, plans: dict[str, Plan], versions: dict[str, PlanV
         if taken and row.is_default and key not in catalog.plans:
             wanted = replace(build_plan_def(versions[key]), default=False)  # a default plan always has a version
             yield CatalogPlanChange(wanted, row, versions[key], {"default": ("yes", "no")}, {})
+
+
+def compare_terms(old: PlanTerms, new: PlanTerms) -> dict[str, tuple[str, str]]:
+    """The terms that differ, by path as a catalogue file has it: old and new value; a dash where there is none."""
+    return _changed(flatten_terms(old), flatten_terms(new))
 
 
 def _described(plan: Plan | PlanDef) -> dict[str, str]:

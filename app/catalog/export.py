@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,24 +11,36 @@ from sqlalchemy.orm import Session
 from app.catalog import queries
 from app.catalog.definition import UNLIMITED, WINDOWS, Allowance, ChargeDef, MeterDef, PlanDef, canonicalise_property
 from app.catalog.from_db import build_meter_def, build_plan_def
-from app.catalog.models import LIMITS
+from app.catalog.models import LIMITS, PlanVersion
 from app.kit.money import exponent, plain, to_major
 
 
 def export_catalog(session: Session) -> str:
     """Render every meter in use and the newest version of every live plan as a catalogue file."""
     plans = [build_plan_def(version) for version in queries.list_offered_versions(session, public=False)]
-    labels = {key: feature.label for plan in plans for key, feature in plan.terms.features.items()}
-    parts = ["\n".join(_meter(build_meter_def(meter))) for meter in queries.list_meters(session)]
-    if labels:
-        parts.append("\n".join(["[features]", *(_pair(key, label) for key, label in labels.items())]))
-    parts += ["\n".join(_plan(plan)) for plan in plans]
-    return "\n\n".join(parts) + "\n"
+    return _render([build_meter_def(meter) for meter in queries.list_meters(session)], plans)
+
+
+def export_plan(session: Session, version: PlanVersion) -> str:
+    """Render a version of one plan as a draft has it, with the meters that it uses. Publishing that changes nothing."""
+    plan = build_plan_def(version)
+    named = {*plan.terms.meters, *(charge.meter for charge in plan.terms.charges)}
+    meters = [meter for meter in queries.get_meters_by_id(session).values() if meter.key in named]
+    return _render([build_meter_def(meter) for meter in meters], [plan])
 
 
 def render_charge(values: Mapping[str, Any]) -> str:
     """Render keys of a charge as a catalogue file has them: `model = "per_unit"`, `unit_amount = "0.01"`."""
     return "\n".join(_pair(key, canonicalise_property(value)) for key, value in values.items())
+
+
+def _render(meters: Sequence[MeterDef], plans: Sequence[PlanDef]) -> str:
+    labels = {key: feature.label for plan in plans for key, feature in plan.terms.features.items()}
+    parts = ["\n".join(_meter(meter)) for meter in meters]
+    if labels:
+        parts.append("\n".join(["[features]", *(_pair(key, label) for key, label in labels.items())]))
+    parts += ["\n".join(_plan(plan)) for plan in plans]
+    return "\n\n".join(parts) + "\n"
 
 
 def _meter(meter: MeterDef) -> Iterator[str]:

@@ -43,6 +43,12 @@ def _newest() -> Select[PlanVersion]:
     return select(PlanVersion).join(NEWEST, NEWEST.c.version_id == PlanVersion.id).join(PlanVersion.plan)
 
 
+def find_version_of(session: Session, plan_key: str, number: int) -> PlanVersion | None:
+    """Find a published version of a plan by its number, with all its parts."""
+    query = select(PlanVersion).join(PlanVersion.plan).where(Plan.key == plan_key, PlanVersion.number == number)
+    return session.scalars(query.where(PlanVersion.published_at.is_not(None)).options(*_PARTS)).one_or_none()
+
+
 def list_meters(session: Session) -> list[Meter]:
     """List the meters in use, by key."""
     return list(session.scalars(select(Meter).where(Meter.archived_at.is_(None)).order_by(Meter.key)))
@@ -77,6 +83,11 @@ def find_newest_version(session: Session, plan_key: str) -> PlanVersion | None:
     ).one_or_none()
 
 
+def find_newest_number(session: Session, plan_key: str) -> int | None:
+    """Find the number of a plan's newest published version, archived or not, without loading it."""
+    return session.scalar(_newest().where(Plan.key == plan_key).with_only_columns(PlanVersion.number))
+
+
 def find_default_version(session: Session) -> PlanVersion | None:
     """Find the newest version of the default plan, for orgs without a subscription. None before any catalogue."""
     return session.scalars(_newest().where(Plan.is_default).options(*_PARTS)).one_or_none()
@@ -87,9 +98,9 @@ def find_default_version_id(session: Session) -> UUID | None:
     return session.scalar(_newest().where(Plan.is_default).with_only_columns(PlanVersion.id))
 
 
-def list_newest_versions(session: Session) -> list[PlanVersion]:
-    """List the newest published version of every plan, including archived ones, with all parts."""
-    return list(session.scalars(_newest().options(*_PARTS)))
+def list_newest_versions(session: Session, keys: Collection[str]) -> list[PlanVersion]:
+    """List the newest published version of the plans with these keys, archived or not, and of the default plan."""
+    return list(session.scalars(_newest().where(Plan.key.in_(keys) | Plan.is_default).options(*_PARTS)))
 
 
 def list_offered_versions(session: Session, *, public: bool = True, currency: str | None = None) -> list[PlanVersion]:

@@ -48,14 +48,16 @@ def build_subscription_answer(session: Session, org_id: UUID, now: datetime) -> 
         raise Unavailable("The plan in force is not in the catalogue.")
     current = subscriptions.find_subscription(session, org_id)
     plan = PlanHeld(version.plan.key, version.plan.name, version.number)
+    newest = catalog.find_newest_number(session, version.plan.key) or version.number
     if current is None:
         return SubscriptionAnswer(
-            plan=plan, state="active", collection="none", interval=None, currency=None, fee=0, started_at=None,
-            period=None, cancel_at_period_end=False, ends_at=None, trial_ends_at=None, limited=False, overdue=None,
-            planned_change=None, pending_change=None,
+            plan=plan, newest_version=newest, state="active", collection="none", interval=None,
+            currency=None, fee=0, started_at=None, period=None, cancel_at_period_end=False,
+            ends_at=None, trial_ends_at=None, limited=False, overdue=None, planned_change=None, pending_change=None,
         )  # fmt: skip
     return SubscriptionAnswer(
         plan=plan,
+        newest_version=newest,
         state=current.state,
         collection=current.collection,
         interval=current.interval,

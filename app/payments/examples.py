@@ -6,6 +6,7 @@ from typing import Any
 
 SUBSCRIPTION: dict[str, Any] = {
     "plan": {"key": "pro", "name": "Pro", "version": 1},
+    "newest_version": 1,
     "state": "active",
     "collection": "stripe",
     "interval": "month",

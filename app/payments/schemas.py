@@ -63,10 +63,12 @@ class SubscriptionAnswer(msgspec.Struct):
     the price per `interval`; null for a custom plan. `limited`: the Free plan's limits apply, since a payment is
     overdue (`overdue`) or the plan is paused (`state`).
     `ends_at` is when the plan ends, if an end is planned; `cancel_at_period_end`: that is when `period` ends.
+    `newest_version` is the one that the plan is sold as today; `plan.version` is the organisation's own.
     `trial_ends_at` is set in a trial: until then nothing is charged, and then the first `fee`, unless it ends before.
     """
 
     plan: PlanHeld
+    newest_version: int
     state: str
     collection: str
     interval: str | None

@@ -10,6 +10,7 @@ import structlog
 from app.payments.billing_contact.send_contact import send_contacts
 from app.payments.dunning import schedule
 from app.payments.gateway import get_gateway, payments_on
+from app.payments.price_push.push import DIFFERS, PUSH, push_catalog
 from app.payments.reconciliation.pending import list_pending, resolve_all
 from app.payments.reconciliation.reconcile import ReconciliationReport
 from app.payments.reconciliation.reconcile import reconcile as _reconcile
@@ -94,11 +95,21 @@ def send_billing_contacts() -> None:
         send_contacts(get_gateway(), business_now())
 
 
+def push_prices() -> None:
+    """Push the prices of every live plan to Stripe, after one was published. Safe to repeat."""
+    if not payments_on():
+        return
+    for pushed in push_catalog(get_gateway(), business_now()):
+        if pushed.outcome == DIFFERS:
+            log.warning("a price is not at Stripe", price=pushed.selection.lookup_key, why=pushed.why)
+
+
 TASKS: dict[str, Callable[..., object]] = {
     inbox.TASK: apply_event,
     "payments.resolve_pending": resolve_pending_payments,
     "payments.advance_dunnings": advance_dunnings,
     "payments.send_contacts": send_billing_contacts,
+    PUSH: push_prices,
     END_REFUSED: end_refused_trials,
     "payments.tell_trial_ends": tell_trial_ends,
     "payments.reconcile": reconcile,

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from app.kit.money import ZERO, round_half_away
 from app.statements.current_usage import CurrentUsage
+from app.statements.figures import UsageTerms
 from app.statements.offers import Offer, OfferMeter
 from app.statements.plan_context import PlanContext, find_monthly_fee
 from app.statements.plan_costs import calculate_usage_cost, find_terms
@@ -46,30 +48,26 @@ class CostCurve:
     top: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class _Rates:
-    """What the cost of a plan at any usage follows from."""
+class _PlanRate(NamedTuple):
+    """What a plan's cost follows from at any usage of the meter: its terms of it, and all other costs (`base`)."""
 
-    offers: Sequence[Offer]
-    context: PlanContext
-    usage: CurrentUsage | None
-    meter: str
+    terms: UsageTerms
+    base: int
 
-    def point(self, used: Decimal) -> CurvePoint:
-        return CurvePoint(used, [self._price(offer, used) for offer in self.offers])
-
-    def cap(self, offer: Offer) -> Decimal | None:
-        return find_terms(offer, self.meter, self.context.currency, self.usage).cap
-
-    def _price(self, offer: Offer, used: Decimal) -> int | None:
-        cap, fee = self.cap(offer), find_monthly_fee(offer, self.context)
-        if fee is None or (cap is not None and used > cap):
+    def price(self, used: Decimal) -> int | None:
+        if self.terms.cap is not None and used > self.terms.cap:
             return None
-        others = {**dict.fromkeys(offer.meters, ZERO), **find_expected_use(self.usage)}
-        return round_half_away(fee) + sum(
-            calculate_usage_cost(find_terms(offer, meter, self.context.currency, self.usage), quantity)
-            for meter, quantity in {**others, self.meter: used}.items()
-        )
+        return self.base + calculate_usage_cost(self.terms, used)
+
+
+def _rate_plan(offer: Offer, context: PlanContext, usage: CurrentUsage | None, meter: str) -> _PlanRate:
+    others = {**dict.fromkeys(offer.meters, ZERO), **find_expected_use(usage)}
+    base = round_half_away(find_monthly_fee(offer, context) or ZERO) + sum(
+        calculate_usage_cost(find_terms(offer, other, context.currency, usage), used)
+        for other, used in others.items()
+        if other != meter
+    )
+    return _PlanRate(find_terms(offer, meter, context.currency, usage), base)
 
 
 def find_expected_use(usage: CurrentUsage | None) -> Mapping[str, Decimal]:
@@ -123,20 +121,24 @@ def build_cost_curve(
 
     `at` is the usage that is looked at: if it is not given the own one, or half of the range.
     """
-    rates = _Rates(offers, context, usage, meter.key)
+    plans = [_rate_plan(offer, context, usage, meter.key) for offer in offers]
     own = find_expected_use(usage).get(meter.key)
     steps = int(min(Decimal(STEPS), top))
     here = at if at is not None else own if own is not None else top / 2
-    caps = [rates.cap(offer) for offer in offers]
+    caps = [plan.terms.cap for plan in plans]
     return CostCurve(
         meter=meter,
         offers=offers,
-        ends=[rates.point(cap) if cap is not None and cap < top else None for cap in caps],
-        points=[rates.point(top * step / steps) for step in range(steps + 1)],
-        here=rates.point(here),
+        ends=[_price_all(plans, cap) if cap is not None and cap < top else None for cap in caps],
+        points=[_price_all(plans, top * step / steps) for step in range(steps + 1)],
+        here=_price_all(plans, here),
         own=own,
         top=top,
     )
+
+
+def _price_all(plans: Sequence[_PlanRate], used: Decimal) -> CurvePoint:
+    return CurvePoint(used, [plan.price(used) for plan in plans])
 
 
 def _refuses(meter: OfferMeter) -> bool:

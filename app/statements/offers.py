@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -21,16 +21,23 @@ from app.subscriptions.terms.rules import parse_meter_rule
 _OFFERS = text("""
 WITH own AS (
     SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.position,
-           version.id AS version_id, version.number, version.trial_days
+           version.id AS version_id, version.number, version.trial_days,
+           newest.number AS newest_number, newest.version_id AS newest_id
     FROM catalog_versions version JOIN catalog_plans plan ON plan.id = version.plan_id
+    JOIN catalog_newest newest ON newest.plan_id = version.plan_id
     WHERE version.id = CAST(:own AS uuid)
 ),
 plan AS (
-    SELECT key, name, summary, is_default, public, position, version_id, number, trial_days FROM catalog_offers
+    SELECT key, name, summary, is_default, public, position, version_id, number, trial_days,
+           number AS newest_number, version_id AS newest_id
+    FROM catalog_offers
     WHERE public AND NOT EXISTS (SELECT FROM own WHERE own.key = catalog_offers.key)
     UNION ALL TABLE own
 )
 SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.version_id, plan.number, plan.trial_days,
+       plan.newest_number,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(currency, interval, amount)), '[]') FROM catalog_prices
+        WHERE plan_version_id = plan.newest_id AND plan.newest_id <> plan.version_id) AS newest_prices,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(currency, interval, amount)), '[]')
         FROM catalog_prices WHERE plan_version_id = plan.version_id) AS prices,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(m.key, m.name, m.unit, p.policy, p.allowance::text,
@@ -71,11 +78,19 @@ class OfferCharge:
 
 
 @dataclass(frozen=True, slots=True)
+class TodaysVersion:
+    """What a plan is sold as today, where that is another version than the subscriber's own; prices as an offer's."""
+
+    number: int
+    prices: Mapping[tuple[str, str], int]
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """A plan as sold today, or as its subscriber has it.
 
     `prices` by (currency, interval) in minor units; `charges` by (meter, currency). `trial_days`: how long it may be
-    tried before it is paid for; None: not at all.
+    tried before it is paid for; None: not at all. `today` None: it is the version that is sold today.
     """
 
     key: str
@@ -91,6 +106,7 @@ class Offer:
     limits: Mapping[str, Decimal | None]
     features: Mapping[str, tuple[str, Any]]
     trial_days: int | None = None
+    today: TodaysVersion | None = None
 
     @property
     def collection(self) -> Collection:
@@ -133,7 +149,7 @@ def _offer(row: Row[Any]) -> Offer:
         public=row.public,
         version_id=row.version_id,
         number=row.number,
-        prices={(currency, interval): amount for currency, interval, amount in row.prices},
+        prices=_prices(row.prices),
         meters={key: OfferMeter(key, name, unit, parse_meter_rule(*rule)) for key, name, unit, *rule in row.meters},
         charges={
             (meter, currency): OfferCharge(UUID(charge), model, properties, collect)
@@ -142,7 +158,12 @@ def _offer(row: Row[Any]) -> Offer:
         limits={key: _number(value) for key, value in row.limits},
         features={key: (label, value) for key, label, value in row.features},
         trial_days=row.trial_days,
+        today=TodaysVersion(row.newest_number, _prices(row.newest_prices)) if row.newest_number != row.number else None,
     )
+
+
+def _prices(rows: Iterable[tuple[str, str, int]]) -> dict[tuple[str, str], int]:
+    return {(currency, interval): amount for currency, interval, amount in rows}
 
 
 def _number(value: str | None) -> Decimal | None:

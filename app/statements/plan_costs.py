@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -17,13 +18,20 @@ def is_own(offer: Offer, usage: CurrentUsage | None) -> bool:
     return usage is not None and offer.version_id == usage.plan_version_id
 
 
+def find_own(offers: Sequence[Offer], usage: CurrentUsage | None) -> Offer | None:
+    """The version that the organisation is on, among offers."""
+    return next((offer for offer in offers if is_own(offer, usage)), None)
+
+
 def find_terms(offer: Offer, meter: str, currency: str, usage: CurrentUsage | None) -> UsageTerms:
     """The terms of a meter on a plan: of the own one those in force, overrides included; of others the plan's.
 
-    A restriction until a payment is made is no part of the own plan. Worked example: Pro with an agreed allowance of
+    Neither a restriction until a payment is made nor a trial is part of the own plan: its own terms return.
+
+    Worked example: Pro with an agreed allowance of
     80,000 calls: 80,000 on the own Pro, 50,000 on the Pro that others buy.
     """
-    if usage is not None and is_own(offer, usage) and currency == usage.currency:
+    if usage is not None and is_own(offer, usage) and currency == usage.currency and not usage.is_trial:
         terms = next((each.terms for each in usage.meters if each.key == meter), None)
         if terms is not None and terms.cap_source != RESTRICTION:
             return replace(terms, minimum_portion=WHOLE)

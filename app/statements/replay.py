@@ -116,9 +116,9 @@ def _find_fee(offer: Offer, context: PlanContext, usage: CurrentUsage) -> int | 
 
 
 def _is_known(offer: Offer, context: PlanContext, usage: CurrentUsage) -> bool:
-    """Whether the running period's own figure is the plan's cost: not with imports, which nobody owes."""
+    """Whether the running period's own figure is the plan's cost: imports and trials cost nothing."""
     imported = any(each.use.imported for each in usage.meters)
-    return is_own(offer, usage) and context.currency == usage.currency and not imported
+    return is_own(offer, usage) and context.currency == usage.currency and not imported and not usage.is_trial
 
 
 def _price(offer: Offer, fee: int, context: PlanContext, usage: CurrentUsage, replayed: ReplayedPeriod) -> ReplayedCost:

@@ -199,6 +199,13 @@ def format_exact(minor: Decimal, currency: str) -> str:
         return unit_price(amount, currency, places=exponent(currency), most=max(12, -int(amount.as_tuple().exponent)))
 
 
+def name_unpaid_change(current: str, wanted: str | None, interval: str | None) -> str:
+    """What a change that waits for its payment is to: "Max"; "Pro by the year", if only that is another."""
+    if wanted is None:
+        return "another price"
+    return f"{wanted} by the {interval}" if wanted == current and interval else wanted
+
+
 def format_deadline(at: datetime, zone: str) -> str:
     """Format a deadline: day, time and time zone."""
     return f"{format_day(at, zone)}, {clock(at, zone)}"

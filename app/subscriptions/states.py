@@ -15,6 +15,8 @@ PAID = (TRIALING, "active")
 OWING = ("past_due",)
 KEPT = frozenset({*PAID, *OWING})
 """States in which the plan and its limits are kept."""
+RECURRING = KEPT - {TRIALING}
+"""States in which the fee is recurring revenue: a trial pays none yet."""
 SUSPENDED = ("unpaid", "paused")
 LATE = frozenset({*OWING, "unpaid"})
 """States in which a failed payment is still owed."""

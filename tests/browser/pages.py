@@ -13,13 +13,16 @@ from tests.browser.steps import (
     follow,
     give_up,
     go,
+    go_until,
     hosted_invoice,
     invite,
     leave_browser,
     mailed,
     menu,
+    other_card,
     pay,
     press,
+    reprice,
     sign_up,
     to_payment,
     unfold,
@@ -99,6 +102,16 @@ DASHBOARDS = {
 # A customer of its own buys: the demo's accounts stay on the plans that other pages show them on.
 _BUYER = (customer, go("/billing/upgrade/pro"), pay)
 _TO_YEARLY, _PAY_YEARLY = go("/billing/upgrade/pro?interval=year"), press("Pay yearly, $441.00 today")
+_PORTAL = (*_BUYER, go("/billing"), press("Change the card"))
+_DECLINED = (*_PORTAL, other_card("4000000000000341"), go_until("/billing", "ending 0341"), _TO_YEARLY, _PAY_YEARLY)
+_AT_BANK_FOR_YEARLY = (
+    *_PORTAL,
+    other_card("4000002760003184", asks=True),
+    go_until("/billing", "ending 3184"),
+    _TO_YEARLY,
+    _PAY_YEARLY,
+)
+_FAILS_AT_BANK = (*_AT_BANK_FOR_YEARLY, press("Confirm with Visa ending 3184"), press("Fail"))
 BILLING = {
     "billing-free": Shown("/billing", "near"),
     "billing-offline": Shown("/billing", "over"),
@@ -144,6 +157,15 @@ BILLING = {
             press("Pay by the month from 21 November 2027"),
         ),
     ),
+    "billing-change-declined": Shown("/sign-up", steps=(*_DECLINED, go_until("/billing", "was declined"))),
+    "billing-change-secure": Shown(
+        "/sign-up", steps=(*_AT_BANK_FOR_YEARLY, go_until("/billing", "Confirm the payment for Pro by the year"))
+    ),
+    "billing-change-secure-failed": Shown(
+        "/sign-up", steps=(*_FAILS_AT_BANK, go_until("/billing", "You are still on Pro")), sheet=False
+    ),
+    "upgrade-change-pending": Shown("/sign-up", steps=(*_DECLINED, _TO_YEARLY), sheet=False),
+    "dashboard-change-declined": Shown("/sign-up", steps=(*_DECLINED, go("/dashboard")), sheet=False),
     "upgrade-current": Shown("/sign-up", steps=(*_BUYER, go("/billing/upgrade/pro")), sheet=False),
     "cancel": Shown("/sign-up", steps=(*_BUYER, go("/billing/cancel"))),
     "billing-cancelled": Shown("/sign-up", steps=(*_BUYER, go("/billing/cancel"), press("Cancel Pro"))),
@@ -230,6 +252,11 @@ ADMIN = {
         "staff",
         (follow("Overflow Imaging"), follow("Correct usage"), follow("Void a whole import")),
     ),
+    "admin-plans": Shown("/admin/plans", "staff"),
+    "admin-plan": Shown("/admin/plans", "staff", (follow("Pro"),)),
+    "admin-plan-draft": Shown("/admin/plan-draft?plan=pro", "staff", sheet=False),
+    "admin-plan-draft-checked": Shown("/admin/plan-draft?plan=pro", "staff", (reprice, press("Check"))),
+    "admin-plan-draft-errors": Shown("/admin/plan-draft", "staff", (press("Check"),), 422, sheet=False),
     "admin-billing-runs": Shown("/admin/billing-runs?days=366", "staff"),
     "admin-billing-runs-failed": Shown("/admin/billing-runs?state=failed", "staff", sheet=False),
     "admin-invoices": Shown("/admin/invoices", "staff"),

@@ -12,10 +12,10 @@ TEMPLATES = {
     "templates/plans/plans.html": "plans plans-yearly plans-free plans-paid plans-usage plans-new plans-viewer",
     "templates/plans/plan.html": "plan plan-upgrade plan-downgrade plan-current plan-viewer",
     "templates/dashboard/dashboard.html": "dashboard-new dashboard-steady dashboard-near dashboard-high dashboard-full"
-    " dashboard-over dashboard-viewer dashboard-member user-menu org-menu",
+    " dashboard-over dashboard-viewer dashboard-member dashboard-change-declined user-menu org-menu",
     "templates/usage/usage.html": "usage usage-empty usage-over usage-user usage-key usage-wrong-days",
     "templates/billing/billing.html": "billing-free billing-offline billing-viewer billing-paid billing-cancelled"
-    " billing-changed billing-planned",
+    " billing-changed billing-planned billing-change-declined billing-change-secure billing-change-secure-failed",
     "templates/statement/statement.html": "statement statement-paid statement-empty statement-wrong-days",
     "templates/invoices/usage.html": "invoice-ours usage-charges usage-charges-none usage-charges-viewer",
     "templates/invoices/receipt.html": "receipt receipt-none",
@@ -23,7 +23,7 @@ TEMPLATES = {
     "templates/invoices/invoice.html": "invoice",
     "templates/invoices/late.html": "late-usage",
     "templates/billing/upgrade.html": "upgrade upgrade-yearly upgrade-viewer upgrade-default upgrade-left"
-    " upgrade-current upgrade-change upgrade-period-end",
+    " upgrade-current upgrade-change upgrade-period-end upgrade-change-pending",
     "templates/billing/cancel.html": "cancel cancel-nothing",
     "templates/billing/return.html": "return-paid",
     "templates/proof/proof.html": "proof proof-closed",
@@ -67,6 +67,9 @@ TEMPLATES = {
     "templates/admin/org.html": "admin-org admin-org-new admin-org-errors admin-org-override-errors",
     "templates/admin/corrections.html": "admin-corrections",
     "templates/admin/import_void.html": "admin-import-void",
+    "templates/admin/plans.html": "admin-plans",
+    "templates/admin/plan.html": "admin-plan",
+    "templates/admin/plan_draft.html": "admin-plan-draft admin-plan-draft-checked admin-plan-draft-errors",
     "templates/admin/billing_runs.html": "admin-billing-runs admin-billing-runs-failed",
     "templates/admin/invoices.html": "admin-invoices admin-invoices-none",
     "templates/admin/invoice.html": "admin-invoice admin-invoice-errors",

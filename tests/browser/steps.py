@@ -10,7 +10,7 @@ from uuid import uuid4
 from playwright.sync_api import Page
 
 from tests.browser.people import PASSWORD
-from tests.browser.stack import Stack
+from tests.browser.stack import Stack, until
 
 Step = Callable[[Page, Stack], None]
 _numbers = count(1)
@@ -46,6 +46,12 @@ def fill(**values: str) -> Step:
             page.locator(f"main [name={name}]").fill(value)
 
     return step
+
+
+def reprice(page: Page, _: Stack) -> None:
+    """Make a draft of a plan dearer, and allow less."""
+    text = page.locator("main [name=toml]")
+    text.fill(re.sub(r'(month|allowance) = "\d+"', r'\1 = "123"', text.input_value()))
 
 
 def menu(name: str) -> Step:
@@ -109,6 +115,15 @@ def go(path: str) -> Step:
     return step
 
 
+def go_until(path: str, words: str) -> Step:
+    """Open another page again and again, until what a webhook brings is on it."""
+
+    def step(page: Page, _: Stack) -> None:
+        until(lambda: page.goto(path) and page.get_by_text(words).count(), f"{words!r} on {path}", 60)
+
+    return step
+
+
 def to_payment(page: Page, _: Stack) -> None:
     """Press the button that leads to Stripe's page, and wait there."""
     with page.expect_navigation():
@@ -123,6 +138,21 @@ def card(number: str) -> Step:
             page.locator(f"#pay [name={name}]").fill(value)
         with page.expect_navigation():
             page.locator("#pay button").click()
+
+    return step
+
+
+def other_card(number: str, *, asks: bool = False) -> Step:
+    """Add a card in the stand-in's portal, which is charged from then on. If its bank `asks`, that is confirmed."""
+
+    def step(page: Page, _: Stack) -> None:
+        for name, value in {"number": number, "expiry": "12 / 34", "cvc": "123", "name": "Asa Ek"}.items():
+            page.locator(f"#add-card [name={name}]").fill(value)
+        with page.expect_navigation():
+            page.locator("#add-card button").click()
+        if asks:
+            with page.expect_navigation():
+                page.locator("#authenticate button").first.click()
 
     return step
 

@@ -40,7 +40,7 @@ def app(server: Path, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]
         yield made
 
 
-CALLS = 11
+CALLS = 9
 """How many calls to Stripe a press makes: the previews, the release, the change, what is read after them."""
 
 

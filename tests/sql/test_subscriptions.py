@@ -51,3 +51,23 @@ def test_plan_in_force(sql: Sql, days: int, place: str) -> None:
     for name, start in (("first", 0), ("second", 10)):
         sql.insert("plans_in_force", org_id=org, starts_at=NOW + timedelta(days=start), plan_version_id=plans[name])
     assert sql.value("SELECT plan_in_force(%s, %s)", org, NOW + timedelta(days=days)) == plans[place]
+
+
+@pytest.mark.parametrize(("days", "held"), [(-1, None), (0, "first"), (29, "first"), (30, "second"), (60, None)])
+def test_subscriptions_holders_are_on_the_version_of_their_period_of_then(
+    sql: Sql, days: int, held: str | None
+) -> None:
+    org, versions = uuid4(), {"first": published(sql), "second": published(sql)}
+    sql.rows("INSERT INTO orgs (id, name, time_zone, created_at) VALUES (%s, 'org', 'UTC', %s)", org, NOW)
+    before = None
+    for name, start in (("first", 0), ("second", 30)):
+        span = {"starts_at": NOW + timedelta(days=start), "ends_at": NOW + timedelta(days=start + 30)}
+        sql.insert("usage_periods", org_id=org, plan_version_id=versions[name], time_zone="UTC", opened_at=NOW,
+                   previous_end=before, **span)  # fmt: skip
+        before = span["ends_at"]
+    query = "SELECT plan_version_id, period_start FROM subscriptions_holders(%s) WHERE org_id = %s"
+    found = sql.rows(query, NOW + timedelta(days=days), org)
+    begun = {"first": NOW, "second": NOW + timedelta(days=30)}
+    assert found == ([(versions[held], begun[held])] if held else [])
+    sql.rows("UPDATE orgs SET deleted_at = %s WHERE id = %s", NOW, org)
+    assert sql.rows(query, NOW + timedelta(days=days), org) == []

@@ -13,15 +13,17 @@ from app.statements.fit.report import FitLine, FitReport, Peak, Span, build_fit
 from app.statements.fit.wording import describe_line, describe_now, describe_worst
 from app.statements.offers import Offer, OfferMeter
 from app.subscriptions.terms.resolver import RESTRICTION, MeterRule
-from tests.statements.test_replay import FREE, MAX, PRO, on, past
+from tests.statements.test_replay import FREE, MAX, PRO, offer, on, past
 
 D = Decimal
 BLOCKS = replace(FREE, meters={"calls": OfferMeter("calls", "Calls", "call", MeterRule("block", D(1000)))})
 
+FREE_OF_CAP = offer("starter", 900, 1000)
 
-def fit(offer: Offer, used: int = 0, *before: int, at: int = 16, **peaks: Peak) -> FitReport:
+
+def fit(wanted: Offer, used: int = 0, *before: int, at: int = 16, **peaks: Peak) -> FitReport:
     named: dict[tuple[str, Span], Peak] = {("calls", span): peak for span, peak in peaks.items()}  # type: ignore[misc]
-    return build_fit(offer, on(PRO, used, day=at), past(PRO, *before), named)
+    return build_fit(wanted, on(PRO, used, day=at), past(PRO, *before), named)
 
 
 def line(report: FitReport) -> FitLine:
@@ -60,14 +62,22 @@ def test_usage_that_costs_more_than_on_the_own_plan_is_dearer() -> None:
     """100,000 calls: $500 above Pro's allowance, nothing above Max's."""
     report = build_fit(PRO, on(MAX, 10), past(MAX, 100_000), {})
     assert (line(report).verdict, line(report).extra) == ("dearer", 50_000)
-    assert "costs $500.00 a month on Pro, $0.00 on Max" in words(report)[0]
+    assert words(report) == ["Calls: 100,000 in a month cost $500.00 on Pro for usage, $0.00 on Max."]
     assert line(build_fit(MAX, on(PRO, 10), past(PRO, 100_000), {})).verdict == "fits"
 
 
 def test_a_restriction_is_not_what_the_own_plan_costs() -> None:
     held = UsageTerms("charge", D(50_000), D(1000), PRO.terms("calls", "USD").charge, RESTRICTION)
-    report = build_fit(MAX, on(PRO, 600_000, day=30, terms=held), [], {})
+    report = build_fit(MAX, on(PRO, 600_000, day=30, terms=held), [], {}, PRO)
     assert line(report).verdict == "fits"  # the same cent above Max's larger allowance
+
+
+def test_a_trial_is_not_what_the_own_plan_costs() -> None:
+    """Nothing used in a trial is billed; afterwards the plan's prices hold, with which another plan is compared."""
+    tried = replace(on(PRO, 60_000, terms=UsageTerms("charge", D(50_000), D(50_000))), is_trial=True)
+    dearer = build_fit(FREE_OF_CAP, tried, [], {}, PRO)
+    assert line(dearer).own_cost == 70_000  # 120,000 are expected
+    assert line(build_fit(MAX, tried, [], {}, PRO)).verdict == "fits"
 
 
 def test_a_meter_that_the_plan_does_not_limit_fits() -> None:
@@ -87,6 +97,11 @@ def test_the_busiest_day_is_compared_with_a_days_limit() -> None:
     assert (day.span, day.verdict, describe_now(day)) == ("day", "refused", "20 today")
     assert describe_worst(day, "UTC") == "800 on 3 Nov 2026"
     assert words(report)[1] == "Calls: 800 used on 3 Nov 2026, Free allows 500 a day."
+
+
+def test_a_day_limit_without_any_use_fits() -> None:
+    day = fit(windowed(per_day=D(500)), 0, day=Peak(D(0), D(0))).lines[1]
+    assert (day.verdict, describe_now(day), describe_worst(day, "UTC")) == ("fits", "0 today", "None")
 
 
 def test_hours_and_minutes_that_are_not_recorded_are_said_to_be_unknown() -> None:

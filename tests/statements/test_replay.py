@@ -108,6 +108,11 @@ def test_a_restriction_is_no_part_of_the_own_plan() -> None:
     assert (own.costs[0].amount, own.fits) == (14_900, True)
 
 
+def test_a_trial_is_priced_as_the_plan_is_afterwards() -> None:
+    tried = replace(on(PRO, 30_000, terms=UsageTerms("charge", D(50_000), D(50_000))), is_trial=True)
+    assert [cost.amount for cost in plan(replayed(tried, []), "pro").costs] == [4_900 + 10_000]
+
+
 def test_what_was_owed_before_a_change_is_part_of_the_running_period() -> None:
     own = plan(replayed(replace(on(PRO, 100), owed_before=7_000), []), "pro")
     assert own.costs[0].usage == 7_000

@@ -30,7 +30,7 @@ from app.web.database import session, transaction
 from app.web.paging import encode_cursor, parse_time_id_cursor
 from app.web.runtime import business_now
 
-__all__ = ["api"]  # the factory imports the blueprint from here, once all its calls are registered
+__all__ = ["api"]  # `plan_versions.api` imports the blueprint from here, once these calls are registered
 
 
 @api.operation(

@@ -43,7 +43,7 @@ from app.web.pages import flash_message, redirect_to, render
 from app.web.pdf import send_pdf
 from app.web.runtime import business_now, runtime
 
-__all__ = ["pages"]  # the factory imports the blueprint from here, once all its routes are registered
+__all__ = ["pages"]  # `plan_versions.pages` imports the blueprint from here, once these routes are registered
 
 
 @pages.get("/admin/invoices")

@@ -26,7 +26,7 @@ _SAME_FAILURE = timedelta(hours=1)
 
 
 def queue_receipt(session: Session, record: BillingRecord, invoice: StripeInvoice, now: datetime) -> None:
-    """Queue the receipt for a completed first payment, renewal, change of plan or usage invoice. One per record."""
+    """Queue the receipt for a completed payment of an invoice at Stripe. One per record."""
     lines = invoice.lines or []
     facts = {
         "what": record.description,

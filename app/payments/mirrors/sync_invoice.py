@@ -29,7 +29,6 @@ REASONS = {
     "subscription_threshold": "subscription_change",
 }
 USAGE = "usage"
-RECEIPTED = frozenset({"subscription_start", "subscription_renewal", "subscription_change", USAGE})
 _RANK = {"draft": 0, "open": 1, "uncollectible": 2, "paid": 3, "void": 3}
 _CLOSED_UNPAID = {"void": "The invoice was cancelled.", "uncollectible": "The invoice was written off."}
 _FAILED = "The payment did not go through."
@@ -44,7 +43,7 @@ def sync_invoice(
     """Sync the invoice and settle its billing record; None for a draft.
 
     `intent` is the invoice's payment if it has one, for the card and Stripe's failure message. Paid, void and
-    written-off invoices never move back. The first payment, renewals, changes of plan and usage are receipted by email.
+    written-off invoices never move back. Every payment is receipted by email.
     """
     mirror = session.get(StripeInvoice, remote.id)
     if mirror is None:
@@ -63,8 +62,7 @@ def sync_invoice(
     session.flush()
     if completed and record.amount > 0:
         fix_currency(session, org_id, record.currency)
-        if record.reason in RECEIPTED:
-            emails.queue_receipt(session, record, mirror, now)
+        emails.queue_receipt(session, record, mirror, now)
     if completed:
         audit(session, SYSTEM, "payment.completed", on=("billing_record", record.id), org_id=org_id,
               after={"amount": record.amount, "currency": record.currency}, now=now)  # fmt: skip

@@ -17,6 +17,7 @@ from app.payments import queries
 from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, StripeSubscription
 from app.payments.plan_changes.models import PlanChangeAttempt
 from app.subscriptions import queries as subscriptions
+from app.subscriptions.changes.models import PlannedChange
 from app.subscriptions.changes.planned import find_planned, is_schedule_ours
 from app.subscriptions.changes.plans import build_plan_prices
 from app.subscriptions.changes.timing import (
@@ -83,23 +84,22 @@ def load_case(
     own = catalog.find_priced_version(session, ours.plan_version_id)
     if own is None:
         raise NotFound("There is no such plan.")
-    target = _get_target(session, own, plan_key, ours.currency, interval)
+    target, planned = _get_target(session, own, plan_key, ours.currency, interval), find_planned(session, org_id)
     decision = decide_change(
         PricedPlan(build_plan_prices(own, ours.currency), ours.interval),
         PricedPlan(build_plan_prices(target, ours.currency), interval),
-        find_standing(session, mirror, now, quote_id),
+        _find_standing(session, mirror, planned, now, quote_id),
     )
     wanted = _describe(session, target, interval, ours.currency)
     current = _describe(session, own, ours.interval, ours.currency, price_id=mirror.price_id)
-    replaces = find_planned(session, org_id) is not None
-    return ChangeCase(org_id, mirror.id, ours.currency, current, wanted, decision, replaces)
+    return ChangeCase(org_id, mirror.id, ours.currency, current, wanted, decision, replaces=planned is not None)
 
 
-def find_standing(
-    session: Session, mirror: StripeSubscription, now: datetime, quote_id: UUID | None = None
+def _find_standing(
+    session: Session, mirror: StripeSubscription, planned: PlannedChange | None, now: datetime, quote_id: UUID | None
 ) -> ChangeStanding:
     """What a running subscription allows now: open payments first of all."""
-    asked, planned = find_open_attempt(session, mirror.org_id), find_planned(session, mirror.org_id)
+    asked = find_open_attempt(session, mirror.org_id)
     unknown = asked is not None and asked.state == "asked" and asked.id != quote_id
     return ChangeStanding(
         open_payment="processing" if unknown else _find_open_payment(session, mirror),

@@ -38,9 +38,10 @@ def queue_change_emails(session: Session, org_id: UUID, now: datetime) -> None:
         if facts is not None:
             notify(session, org_id, template, facts, key=str(event.id), now=now, copies=True)
     for row in attempts.list_news(session, org_id, now):
-        facts = _describe_waiting(session, row) if row.state == "waiting" else _describe_lapsed(session, row)
+        template, describe = _NEWS[row.state]
+        facts = describe(session, row)
         if facts is not None:
-            notify(session, org_id, f"change_{row.state}", facts, key=str(row.id), now=now, copies=True)
+            notify(session, org_id, template, facts, key=str(row.id), now=now, copies=True)
 
 
 def _describe_changed(session: Session, event: SubscriptionEvent, opened: Subscription) -> _Facts:
@@ -94,7 +95,7 @@ def _describe_cancelled(session: Session, event: SubscriptionEvent, running: Sub
     }
 
 
-def _describe_kept(session: Session, event: SubscriptionEvent, running: Subscription) -> _Facts:  # noqa: ARG001
+def _describe_kept(session: Session, event: SubscriptionEvent, running: Subscription) -> _Facts:  # noqa: ARG001  (called as the others are)
     return None if running.cancel_at is not None else {
         "plan": _name_plan(session, running), "renews_at": running.billing_ends_at, "due": running.state in LATE,
     }  # fmt: skip
@@ -158,4 +159,8 @@ _EMAILS: dict[str, tuple[str, Callable[[Session, SubscriptionEvent, Subscription
     "change_undone": ("change_undone", _describe_undone),
     "cancel_planned": ("cancel_planned", _describe_cancelled),
     "cancel_undone": ("cancel_undone", _describe_kept),
+}
+_NEWS: dict[str, tuple[str, Callable[[Session, PlanChangeAttempt], _Facts]]] = {
+    "waiting": ("change_waiting", _describe_waiting),
+    "lapsed": ("change_lapsed", _describe_lapsed),
 }

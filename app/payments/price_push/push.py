@@ -26,6 +26,8 @@ from app.stripe_gateway import catalog as stripe_catalog
 from app.stripe_gateway.types import RemotePrice
 from app.web.database import end_read_transaction, transaction
 
+PUSH = "payments.push_prices"
+"""The task that pushes what was published."""
 KEPT, FOUND, CREATED, ACTIVATED, DIFFERS = "kept", "found", "created", "activated", "differs"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from app.accounts.guards import acting_org
@@ -37,10 +38,11 @@ def preview_change(wanted: PlanWanted) -> ChangePreviewAnswer:
     org_id, now = acting_org(), business_now()
     current = subscriptions.find_subscription(session(), org_id)
     usage = get_current_usage(session(), org_id, now)
-    target = next((each for each in list_offers(session(), usage.plan_version_id) if each.key == wanted.plan), None)
+    offers = list_offers(session(), usage.plan_version_id)
+    target = next((each for each in offers if each.key == wanted.plan), None)
     if current is None or current.collection != "stripe":
         price = select_price(session(), org_id, wanted.plan, wanted.interval, wanted.currency)
-        fit, days = _find_fit(target, usage), find_trial_days(session(), org_id, price)
+        fit, days = _find_fit(target, usage, offers), find_trial_days(session(), org_id, price)
         if days is not None:
             first = QuotedNext(now + timedelta(days=days), price.amount)
             return _build_answer("checkout", None, wanted.currency, fit, next_payment=first)
@@ -48,18 +50,18 @@ def preview_change(wanted: PlanWanted) -> ChangePreviewAnswer:
     if current.currency != wanted.currency:
         reason = f"your organisation pays in {current.currency}"
         raise InvalidRequest(f"Your organisation pays in {current.currency}.", [FieldError("currency", reason)])
-    fit = _find_fit(target, usage)
+    fit = _find_fit(target, usage, offers)
     offer = offer_change(org_id, wanted.plan, wanted.interval, now)
     if offer.quoted is None:
         return _build_answer(offer.decision.timing, offer.decision.reason, wanted.currency, fit)
     return _answer_quoted(offer, calculate_extra_owed(usage, target) if target is not None else 0, fit)
 
 
-def _find_fit(target: Offer | None, usage: CurrentUsage) -> PlanFit | None:
+def _find_fit(target: Offer | None, usage: CurrentUsage, offers: Sequence[Offer]) -> PlanFit | None:
     """Whether usage fits another plan than the own one."""
     if target is None or target.key == usage.plan_key:
         return None
-    return build_plan_fit(load_fit(session(), target, usage), usage.time_zone)
+    return build_plan_fit(load_fit(session(), target, usage, offers), usage.time_zone)
 
 
 def _answer_quoted(offer: ChangeOffer, usage_owed: int, fit: PlanFit | None) -> ChangePreviewAnswer:

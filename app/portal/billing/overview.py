@@ -16,6 +16,7 @@ from app.portal.billing.status import BillingStatus
 from app.portal.billing.troubles import Trouble, build_own_trouble, list_troubles
 from app.portal.shell.agreed import AgreedTerm
 from app.portal.shell.people import PlanManager
+from app.portal.shell.todays_version import describe_today
 from app.statements import wording
 from app.subscriptions.states import KEPT, PAID
 
@@ -62,6 +63,8 @@ class BillingView:
     zone: str
     plan_name: str
     badge: tuple[str, str, str]
+    version: str | None
+    today: str | None
     price: str
     what_next: str
     next: NextPayment
@@ -106,6 +109,8 @@ def build_billing_view(
         zone=at.time_zone,
         plan_name=at.plan_name,
         badge=_badge(at),
+        version=f"Version {at.version}" if at.version else None,
+        today=describe_today(at.today, at.currency, at.interval),
         price=words.describe_price(at.fee, at.currency, at.interval),
         what_next=_PAYS_FOR_OVERAGE if overage and overage.on else words.describe_next_payment(at),
         next=_USAGE_ALONE if overage and overage.on and at.due is None else build_next_payment(at, preview),

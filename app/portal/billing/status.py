@@ -13,13 +13,15 @@ from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
 from app.payments.resume import PAUSED
+from app.statements.offers import TodaysVersion
 from app.subscriptions.states import LATE, TRIALING, is_renewed
 from app.subscriptions.terms.restriction import find_lift_end, is_restricted
 from app.web.filters import payment_method
 
 _STATUS = text("""
 SELECT org.time_zone, org.currency AS org_currency, org.suspended_at,
-       pv.plan_key, pv.plan_name, price.amount AS fee,
+       pv.plan_key, pv.plan_name, pv.number AS version, price.amount AS fee,
+       newest.number AS newest_number, newest_price.amount AS newest_fee,
        ours.state, ours.collection, ours.interval, ours.currency, ours.billing_ends_at,
        ours.cancel_at, ours.limited_at, ours.restriction_lifted_until,
        money.*, checkout_version.plan_key AS checkout_plan,
@@ -37,6 +39,9 @@ LEFT JOIN catalog_versions pv ON pv.id = plan_in_force(org.id, :now)
 LEFT JOIN catalog_plans fallback ON fallback.is_default AND fallback.archived_at IS NULL
 LEFT JOIN catalog_prices price ON price.plan_version_id = pv.id AND price.currency = ours.currency
      AND price.interval = ours.interval
+LEFT JOIN catalog_newest newest ON newest.plan_id = pv.plan_id AND newest.version_id <> pv.id
+LEFT JOIN catalog_prices newest_price ON newest_price.plan_version_id = newest.version_id
+     AND newest_price.currency = ours.currency AND newest_price.interval = ours.interval
 CROSS JOIN LATERAL payments_status(org.id) money
 LEFT JOIN catalog_versions checkout_version ON checkout_version.id = money.checkout_version_id
 LEFT JOIN subscriptions_planned planned ON planned.org_id = org.id
@@ -145,6 +150,7 @@ class BillingStatus:
     `state` and `collection` are the subscription's; without a subscription they are "active" and "none". `renews_at` is
     the end of the paid period, `ends_at` a planned end, which may be another time. `contact_refused`: Stripe does not
     take the organisation's address or tax id. `change_asked`: what became of a change of plan is not known yet.
+    `version` is the plan's; `today` the one that is sold today, if that is another.
     `grace_ends_at` is when limits fall if nothing is paid: when the grace
     period ends, or the time for which staff have lifted the restriction.
     """
@@ -175,6 +181,8 @@ class BillingStatus:
     pending: PendingChange | None = None
     planned: PlannedMove | None = None
     change_asked: bool = False
+    version: int | None = None
+    today: TodaysVersion | None = None
 
     @property
     def paid_by_stripe(self) -> bool:
@@ -246,7 +254,16 @@ def _build_status(row: Row[Any], now: datetime) -> BillingStatus:
         pending=_pending(row),
         planned=_planned(row),
         change_asked=bool(row.change_asked),
+        version=row.version,
+        today=_today(row),
     )
+
+
+def _today(row: Row[Any]) -> TodaysVersion | None:
+    if row.newest_number is None:
+        return None
+    known = row.newest_fee is not None and not row.unlisted_price_id
+    return TodaysVersion(row.newest_number, {(row.currency, row.interval): row.newest_fee} if known else {})
 
 
 def _fee(row: Row[Any]) -> int | None:

@@ -83,7 +83,8 @@ def _planned(at: BillingStatus, planned: PlannedMove, *, usable: bool) -> Troubl
 
 def _pending(at: BillingStatus, pending: PendingChange, *, usable: bool) -> Trouble:
     """A change that is made once it is paid, and dropped if it is not."""
-    name, until = pending.plan_name or "another price", wording.format_deadline(pending.until, at.time_zone)
+    name = wording.name_unpaid_change(at.plan_name, pending.plan_name, pending.interval)
+    until = wording.format_deadline(pending.until, at.time_zone)
     owed = wording.format_amount(pending.amount, pending.currency) if pending.amount and pending.currency else None
     stays = f"You are still on {at.plan_name}, and nothing was charged for the change."
     if pending.failure is None:

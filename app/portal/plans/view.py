@@ -14,6 +14,7 @@ from app.portal.plans.requests import ComparisonQuery, parse_comparison_query
 from app.portal.plans.view_models import PlanColumn, PlansView
 from app.portal.shell.links import Link, comparison_url, upgrade_url
 from app.portal.shell.plan_detail import list_other_prices
+from app.portal.shell.todays_version import describe_today
 from app.statements import comparison, wording
 from app.statements.advice import find_best_fit
 from app.statements.current_usage import CurrentUsage
@@ -91,6 +92,7 @@ def _column(offer: Offer, shown: Sequence[Offer], context: PlanContext, *, sugge
         highlights=list_points(offer, base),
         base=base.name if base else None,
         saving=_describe_saving(offer, context),
+        today=describe_today(offer.today, context.currency, interval),
     )
 
 

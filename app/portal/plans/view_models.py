@@ -18,6 +18,7 @@ class PlanColumn:
 
     `base` is the plan of which it has everything, plus the highlights. `saving` says what paying by the year saves.
     `primary`: the one button of the page that stands out.
+    `today` says what the viewer's own plan is sold as today, where that is another version.
     """
 
     key: str
@@ -34,6 +35,7 @@ class PlanColumn:
     base: str | None = None
     saving: str | None = None
     primary: bool = False
+    today: str | None = None
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def choose(key: str) -> Response:
         raise NotFound("There is no such plan.")
     current = next((offer for offer in offers if usage and offer.key == usage.plan_key), None)
     people = [] if context.may_change or who.org_id is None else shell_people.list_plan_managers(session(), who.org_id)
-    fit = load_fit(session(), offer, usage) if usage and not is_own(offer, usage) else None
+    fit = load_fit(session(), offer, usage, offers) if usage and not is_own(offer, usage) else None
     view = build_plan_detail_view(
         offer, current, context, people, fit=fit, zone=who.time_zone, signed_in=bool(who.user_id)
     )

@@ -12,7 +12,7 @@ from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import Unavailable
 from app.kit.postgres.pool import HotPool
 from app.payments.resume import PAUSED
-from app.statements.wording import format_deadline
+from app.statements.wording import format_deadline, name_unpaid_change
 from app.subscriptions.states import LATE
 from app.subscriptions.terms.restriction import find_lift_end, is_restricted
 from app.web.filters import day
@@ -26,7 +26,7 @@ SELECT ours.state, ours.limited_at, ours.restriction_lifted_until, ours.cancel_a
          AND EXISTS (SELECT FROM payments_owed(ours.org_id) owed WHERE owed.confirm_url IS NOT NULL),
        ours.cancel_at IS NOT NULL
          AND EXISTS (SELECT FROM payments_second_subscriptions other WHERE other.org_id = ours.org_id),
-       pending.expires_at, pending.confirm, pending.url,
+       pending.expires_at, pending.confirm, pending.url, pending.interval,
        (SELECT pv.plan_name FROM catalog_versions pv WHERE pv.id = pending.plan_version_id)
 FROM subscriptions_open ours
 LEFT JOIN LATERAL (SELECT * FROM payments_pending_changes change
@@ -46,6 +46,7 @@ class UnpaidChange:
     until: datetime
     confirms: bool
     url: str | None
+    interval: str | None
     plan_name: str | None
 
 
@@ -137,7 +138,8 @@ def _ending(facts: BannerFacts, zone: str, *, may_act: bool) -> Banner | None:
 
 
 def _unpaid(facts: BannerFacts, change: UnpaidChange, zone: str, *, may_act: bool) -> Banner:
-    name, act = change.plan_name or "another price", _CONFIRM if change.confirms else "Pay it"
+    name = name_unpaid_change(facts.plan_name, change.plan_name, change.interval)
+    act = _CONFIRM if change.confirms else "Pay it"
     title = f"The payment for {name} {'needs your confirmation' if change.confirms else 'was declined'}"
     until = format_deadline(change.until, zone)
     words = f"You are still on {facts.plan_name}. Unpaid on {until}, the change is dropped."

@@ -44,7 +44,9 @@ def build_fit_view(report: FitReport, zone: str) -> FitView:
     """Build the card of a plan that is wanted instead of the own one."""
     misfits, basis = report.misfits, words.describe_basis(report)
     lead = f"Compared with {basis}."
-    if misfits:
+    if not any(line.most for line in report.lines):
+        lead = "Nothing is used so far, so there is nothing to compare yet."
+    elif misfits:
         lead += " Nothing is deleted. In a month like these, this would be refused or cost more:"
     elif not any(line.verdict == "unknown" for line in report.lines):
         lead = f"Yes: {report.plan} would refuse nothing, and your usage would cost no more. {lead}"

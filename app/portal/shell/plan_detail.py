@@ -9,6 +9,7 @@ from app.portal.shell.fit import FitView, build_fit_view
 from app.portal.shell.links import comparison_url, purchase_url, upgrade_url
 from app.portal.shell.page_parts import Action, Section, Sentence, TextSpan
 from app.portal.shell.people import PlanManager
+from app.portal.shell.todays_version import describe_today
 from app.statements import wording
 from app.statements.comparison import CompareRow, list_changes
 from app.statements.fit.report import FitReport
@@ -79,7 +80,11 @@ def _build_purchase(offer: Offer, context: PlanContext, people: Sequence[PlanMan
     if offer.key == context.plan:
         compare = TextSpan("Compare it with the others", comparison_url(context))
         others: list[Sentence] = [[TextSpan(label, url), "."] for label, url in list_other_prices(offer, context)]
-        return Section("You are on this plan", [["There is nothing to change. ", compare, "."], *others])
+        today = describe_today(offer.today, context.currency, context.interval)
+        sold: list[Sentence] = (
+            [[f"{today} ", TextSpan("See what differs", path_to("invoices.receipt"))]] if today else []
+        )
+        return Section("You are on this plan", [["There is nothing to change. ", compare, "."], *sold, *others])
     if not signed_in:
         first = f"Create an account first: it starts on the free plan. Then choose {offer.name} here."
         sign_up = Action("Create an account", path_to("accounts.sign_up_page"), "primary")

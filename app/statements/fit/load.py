@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -14,17 +15,19 @@ from app.statements.current_usage import CurrentUsage
 from app.statements.fit.report import FitReport, Peak, Span, build_fit
 from app.statements.offers import Offer
 from app.statements.past_usage import list_past_periods
+from app.statements.plan_costs import find_own
 
 _YEAR = timedelta(days=365)
 
 
-def load_fit(session: Session, offer: Offer, usage: CurrentUsage) -> FitReport:
-    """Whether an organisation's usage of the running period and of the last twelve fits a plan.
+def load_fit(session: Session, offer: Offer, usage: CurrentUsage, offers: Sequence[Offer]) -> FitReport:
+    """Whether an organisation's usage of the running period and of the last twelve fits a plan. Own: among `offers`.
 
     One query, and one more for each kind of window that the plan limits: days, or hours and minutes. Hours and minutes
     are known of the last two days only, and only where such a limit holds already.
     """
-    return build_fit(offer, usage, list_past_periods(session, usage), _find_peaks(session, offer, usage))
+    past, peaks = list_past_periods(session, usage), _find_peaks(session, offer, usage)
+    return build_fit(offer, usage, past, peaks, find_own(offers, usage))
 
 
 def _find_peaks(session: Session, offer: Offer, usage: CurrentUsage) -> dict[tuple[str, Span], Peak]:

@@ -7,7 +7,7 @@ preview show this report.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -18,8 +18,7 @@ from app.statements.current_usage import CurrentUsage
 from app.statements.figures import UsageTerms
 from app.statements.offers import Offer, OfferMeter
 from app.statements.past_usage import PastPeriod
-from app.statements.plan_costs import calculate_usage_cost
-from app.subscriptions.terms.resolver import RESTRICTION
+from app.statements.plan_costs import calculate_usage_cost, find_terms
 
 Verdict = Literal["fits", "dearer", "refused", "unknown"]
 Span = Literal["period", "day", "hour", "minute"]
@@ -43,9 +42,9 @@ class FitLine:
     """A limit or an allowance of the wanted plan, and what was used of it.
 
     `limit` is what is refused above, `allowance` what is included; None: no such limit. `expected` is the running
-    period's forecast. `worst` is the most of the past: of the period `worst_period`, or on `worst_day`. `extra` is what
-    a period like the dearest of these would cost more in usage than on the own plan, in minor units: `cost` less
-    `own_cost`. None in `now`: not known.
+    period's forecast. `worst` is the most of the past: of the period `worst_period`, or on `worst_day`. `cost` and
+    `own_cost` are what `priced` units in a period cost on the wanted and on the own plan, without fees: of these
+    figures the one that makes the greatest difference. None in `now`: not known.
     """
 
     meter: str
@@ -62,6 +61,7 @@ class FitLine:
     verdict: Verdict
     cost: int = 0
     own_cost: int = 0
+    priced: Decimal = ZERO
 
     @property
     def extra(self) -> int:
@@ -95,6 +95,7 @@ def build_fit(
     usage: CurrentUsage,
     past: Sequence[PastPeriod],
     peaks: Mapping[tuple[str, Span], Peak],
+    own: Offer | None = None,
 ) -> FitReport:
     """Compare a plan with the running period, its forecast, and the worst of the past periods, imports included.
 
@@ -102,22 +103,24 @@ def build_fit(
     """
     lines: list[FitLine] = []
     for meter in offer.meters.values():
-        lines.append(_compare_period(offer, meter, usage, past))
+        lines.append(_compare_period(offer, meter, usage, past, own))
         lines += [line for span in WINDOWS if (line := _compare_window(meter, span, peaks)) is not None]
     return FitReport(offer.name, usage.plan_name, usage.currency, len(past), lines)
 
 
-def _compare_period(offer: Offer, meter: OfferMeter, usage: CurrentUsage, past: Sequence[PastPeriod]) -> FitLine:
+def _compare_period(
+    offer: Offer, meter: OfferMeter, usage: CurrentUsage, past: Sequence[PastPeriod], own_offer: Offer | None
+) -> FitLine:
     figures = next((each for each in usage.meters if each.key == meter.key), None)
     now = figures.use.used if figures else ZERO
     expected = max(now, figures.projected_use) if figures else ZERO
     worst = max(past, key=lambda period: period.used.get(meter.key, ZERO), default=None)
     most = worst.used.get(meter.key, ZERO) if worst else ZERO
     terms = offer.terms(meter.key, usage.currency)
-    own = _find_own_terms(meter.key, usage)
-    cost, own_cost = max(
-        ((calculate_usage_cost(terms, used), calculate_usage_cost(own, used)) for used in {now, expected, most}),
-        key=lambda pair: pair[0] - pair[1],
+    own = _find_own_terms(own_offer, meter.key, usage)
+    cost, own_cost, priced = max(
+        ((calculate_usage_cost(terms, used), calculate_usage_cost(own, used), used) for used in (now, expected, most)),
+        key=lambda found: (found[0] - found[1], found[2]),
     )
     refused = terms.cap is not None and max(expected, most) > terms.cap
     return FitLine(
@@ -135,13 +138,15 @@ def _compare_period(offer: Offer, meter: OfferMeter, usage: CurrentUsage, past: 
         verdict="refused" if refused else "dearer" if cost > own_cost else "fits",
         cost=cost,
         own_cost=own_cost,
+        priced=priced,
     )
 
 
-def _find_own_terms(meter: str, usage: CurrentUsage) -> UsageTerms:
-    """The meter's terms on the own plan, without a restriction until a payment; none if it has no such meter."""
-    terms = next((each.terms for each in usage.meters if each.key == meter), UsageTerms())
-    return replace(terms, cap=None) if terms.cap_source == RESTRICTION else terms
+def _find_own_terms(own: Offer | None, meter: str, usage: CurrentUsage) -> UsageTerms:
+    """The meter's terms on the own plan; of one that is not on offer those in force, if it has the meter."""
+    if own is not None:
+        return find_terms(own, meter, usage.currency, usage)
+    return next((each.terms for each in usage.meters if each.key == meter), UsageTerms())
 
 
 def _compare_window(meter: OfferMeter, span: Span, peaks: Mapping[tuple[str, Span], Peak]) -> FitLine | None:
@@ -159,7 +164,7 @@ def _compare_window(meter: OfferMeter, span: Span, peaks: Mapping[tuple[str, Spa
         allowance=None,
         now=peak.now if peak else None,
         expected=None,
-        worst=peak.most if peak else None,
+        worst=(peak.most or None) if peak else None,
         worst_period=None,
         worst_day=peak.on if peak else None,
         verdict=verdict,

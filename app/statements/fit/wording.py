@@ -21,9 +21,8 @@ def describe_line(line: FitLine, report: FitReport, zone: str) -> str:
         return f"{line.name}: {_most(line, zone)}, {report.plan} allows {_limit(line)}."
     if line.verdict == "dearer":
         cost, own = (wording.format_amount(amount, report.currency) for amount in (line.cost, line.own_cost))
-        included = "none" if not line.allowance else quantity(line.allowance)
-        usage = f"{line.name}: {_most(line, zone)}, {report.plan} includes {included}."
-        return f"{usage} That usage costs {cost} a month on {report.plan}, {own} on {report.own_plan}."
+        usage = f"{quantity(line.priced)} in a month cost {cost} on {report.plan} for usage"
+        return f"{line.name}: {usage}, {own} on {report.own_plan}."
     if line.verdict == "unknown":
         return f"{line.name}: {report.plan} allows {_limit(line)}. How much you use {_PER[line.span]} is not recorded."
     if line.limit is None and line.allowance is not None and line.most > line.allowance:

@@ -173,3 +173,16 @@ def test_an_end_that_is_planned_at_stripe_is_told_with_its_day(scenario: Scenari
     [mail] = letters(org)
     assert mail.template == "cancel_planned"
     assert f"ends on {at:%-d %B %Y, %H:%M} UTC. It renews as usual until then." in words(mail)
+
+
+def test_a_one_off_has_a_receipt(scenario: Scenario) -> None:
+    org, v1 = scenario.org().paying(scenario.plan()), scenario.stripe.client().v1
+    made = v1.invoices.create({"customer": str(org.customer_id), "auto_advance": False})
+    item = {"customer": org.customer_id, "invoice": made.id, "amount": 5000, "currency": "usd", "description": "Set-up"}
+    v1.invoice_items.create(item)  # type: ignore[arg-type]
+    number = v1.invoices.finalize_invoice(made.id).number
+    v1.invoices.pay(made.id)
+    scenario.settle()
+    _, receipt = letters(org, "payment_received")
+    assert f"For: Invoice {number}" in words(receipt)
+    assert "Set-up: $50.00" in words(receipt)

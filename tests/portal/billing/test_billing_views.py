@@ -148,9 +148,14 @@ def test_who_may_not_act_gets_no_buttons() -> None:
         ({"state": "unpaid", "limited": True, "confirms": True}, "owner", "full", copy("banner.confirm")),
         ({"state": "past_due", "limited": True, "ends_at": specimens.RENEWS}, "owner", "full", "Pay now"),
         ({"ends_at": specimens.RENEWS}, "admin", "near", copy("banner.undo")),
-        ({"unpaid": UnpaidChange(specimens.RENEWS, False, "https://x", "Max")}, "owner", "strong", "Pay it"),
-        ({"unpaid": UnpaidChange(specimens.RENEWS, True, "https://x", "Max")}, "owner", "strong", "Confirm it"),
-        ({"unpaid": UnpaidChange(specimens.RENEWS, True, "https://x", "Max")}, "viewer", "strong", None),
+        ({"unpaid": UnpaidChange(specimens.RENEWS, False, "https://x", "month", "Max")}, "owner", "strong", "Pay it"),
+        (
+            {"unpaid": UnpaidChange(specimens.RENEWS, True, "https://x", "month", "Max")},
+            "owner",
+            "strong",
+            "Confirm it",
+        ),
+        ({"unpaid": UnpaidChange(specimens.RENEWS, True, "https://x", "month", "Max")}, "viewer", "strong", None),
     ],
 )
 def test_the_banner_says_the_most_pressing(
@@ -160,6 +165,13 @@ def test_the_banner_says_the_most_pressing(
     found = build_banner(stands, role, "UTC")
     assert (found.kind if found else None, found.action if found else None) == (kind, action)
     assert build_banner(None, role, "UTC") is None
+
+
+def test_an_unpaid_change_of_the_interval_alone_names_it() -> None:
+    change = UnpaidChange(specimens.RENEWS, False, "https://x", "year", "Pro")
+    found = build_banner(replace(BannerFacts("active", False, None, None, "Pro"), unpaid=change), "owner", "UTC")
+    assert found
+    assert (found.title, found.url) == ("The payment for Pro by the year was declined", "https://x")
 
 
 def test_the_second_payment_is_counted_in_utc_and_clamped_as_stripe_does() -> None:

@@ -47,6 +47,11 @@ def test_usage_that_fits_is_said_to_fit(scenario: Scenario) -> None:
     assert "Would be refused" not in page
 
 
+def test_without_any_use_there_is_nothing_to_compare(scenario: Scenario) -> None:
+    page = fit_of(text_of(scenario.org().on("pro").browser().get("/plans/free")))
+    assert copy("fit.nothing") in page
+
+
 def test_a_higher_plan_that_fits_shows_no_report(scenario: Scenario) -> None:
     assert not fit_of(text_of(scenario.org().uses(5).browser().get("/plans/pro")))
 

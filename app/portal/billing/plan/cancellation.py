@@ -143,8 +143,9 @@ def _until(at: BillingStatus) -> Section:
 
 
 def _after(next_plan: str) -> Section:
+    fee = "No further fee is charged. Usage that is owed until then follows on a last invoice."
     kept = "Nothing is deleted: usage, bills, members and keys are kept."
-    return Section("After that", [f"Nothing more is charged. You move to {next_plan}, and its limits apply. {kept}"])
+    return Section("After that", [f"{fee} You move to {next_plan}, and its limits apply. {kept}"])
 
 
 def _second(second: SecondSubscription) -> Section:

@@ -150,7 +150,7 @@ def upgrade_page(key: str, *, trouble: str | None = None, status: int = 200) -> 
     current = next((offer for offer in offers if offer.key == usage.plan_key), None)
     payments_on = gateway.payments_on()
     changes = find_kind(offer, context, at, payments_on=payments_on) == "change"
-    fit = None if offer.key == usage.plan_key else load_fit(session(), offer, usage)
+    fit = None if offer.key == usage.plan_key else load_fit(session(), offer, usage, offers)
     priced = _price_change(org, offer, context, usage) if changes else None
     view = build_upgrade_view(
         offer,
@@ -187,7 +187,7 @@ def _cancel_page(*, trouble: str | None = None, status: int = 200) -> Response:
         at,
         usage,
         offers,
-        fit=load_fit(session(), fallback, usage) if fallback and at.paid_by_stripe else None,
+        fit=load_fit(session(), fallback, usage, offers) if fallback and at.paid_by_stripe else None,
         may_change=who.role in PLAN_MANAGERS,
         payments_on=gateway.payments_on(),
         people=plan_managers_to_ask(who),

@@ -20,6 +20,7 @@ from app.subscriptions import queries as subscriptions
 from app.web.addresses import path_to
 from app.web.database import session
 from app.web.pages import render
+from app.web.runtime import business_now
 
 __all__ = ["invoices"]  # the URL map imports the blueprint from here, so that this page is registered too
 _PERIODS = 6
@@ -41,10 +42,9 @@ def receipt() -> Response:
 def _load_agreement(org_id: UUID, zone: str) -> Agreement | None:
     """What the org is on; None before a catalogue is applied."""
     current, org = subscriptions.find_subscription(session(), org_id), accounts.get_org(session(), org_id)
-    version_id = current.plan_version_id if current else catalog.find_default_version_id(session())
-    if version_id is None:
+    if catalog.find_default_version_id(session()) is None:
         return None
-    agreed = _get_offer(version_id)
+    agreed = _get_offer(subscriptions.get_plan_in_force(session(), org_id, business_now()))
     newest = catalog.find_newest_version(session(), agreed.key)
     currency = (current.currency if current else None) or org.currency or "USD"
     interval = (current.interval if current else None) or "month"

@@ -1,0 +1,157 @@
+"""The blast radius of a plan version: bills, recurring revenue and limits that it would change, on real usage.
+
+It answers what would change if every organisation on the plan were moved to the version, or those on one version.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from app.catalog import queries as catalog
+from app.catalog.models import Meter
+from app.kit.money import round_half_away
+from app.rating import Charge
+from app.statements import queries as statements
+from app.statements.blast import queries
+from app.statements.blast.costs import UsageUnder, rate_as_is, rate_under
+from app.statements.blast.effects import BlastRadius, CostChange, CurrencySums, OrgEffect, RevenueChange
+from app.statements.blast.version import PricedVersion
+from app.statements.queries import PeriodRow
+from app.subscriptions.terms.facts import load_facts
+
+MOST = 200
+"""Organisations whose usage is rated; fees are summed for all."""
+
+
+def find_blast_radius(
+    session: Session, version: PricedVersion, now: datetime, *, number: int | None = None, most: int = MOST
+) -> BlastRadius:
+    """Find what a version would change for the organisations on its plan, or on its version `number` alone."""
+    holders = queries.list_holders(session, version.plan_key, number, now, most)
+    prices = queries.get_prices(session, version.plan_key)
+    meters = catalog.get_meters_by_id(session)
+    running = [(row.org_id, row.period_start) for row in holders]
+    closed = [(row.org_id, row.closed_start) for row in holders if row.closed_start is not None]
+    rows = statements.list_rows_of_periods(session, running + closed) if holders else {}
+    charges = statements.get_charges(session, {r.charge_id for g in rows.values() for r in g if r.charge_id})
+    known = _Known(version, prices, meters, rows, charges, now)
+    effects = [_find_effect(session, row, known) for row in holders]
+    return BlastRadius(
+        orgs=holders[0].total if holders else 0,
+        effects=sorted(effects, key=lambda each: (-abs(each.running.difference), each.name.lower())),
+        sums=_sum_by_currency(effects),
+        revenue=_sum_revenue(queries.list_fees(session, version.plan_key, number, now), version),
+    )
+
+
+def find_monthly_price(amount: int, interval: str) -> int:
+    """A fee per month, in minor units: a year's is divided by twelve, rounded half away.
+
+    Worked example: 100.00 a year is 8.33 a month.
+    """
+    return round_half_away(Decimal(amount) / (12 if interval == "year" else 1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is read once for all organisations."""
+
+    version: PricedVersion
+    prices: Mapping[tuple[Any, str, str], int]
+    meters: Mapping[int, Meter]
+    rows: Mapping[tuple[UUID, datetime], list[PeriodRow]]
+    charges: Mapping[UUID, Charge]
+    now: datetime
+
+
+def _find_effect(session: Session, holder: Row[Any], known: _Known) -> OrgEffect:
+    facts = load_facts(session, holder.org_id, set())
+    rows = known.rows[holder.org_id, holder.period_start]
+    under = rate_under(session, facts, known.version, rows, known.now)
+    currency = holder.currency or under.currency
+    fee = None if holder.own_price else known.version.fee(currency, holder.interval)
+    due = _Fees(holder, known, currency, fee)
+    now = rate_as_is(session, rows, known.charges)
+    effect = OrgEffect(
+        org_id=holder.org_id,
+        name=holder.name,
+        number=holder.number,
+        currency=currency,
+        interval=holder.interval,
+        running=due.add(holder.plan_version_id, now, under),
+        closed=None,
+        exceeded=[known.meters[meter_id].name for meter_id in under.exceeded],
+        sold=holder.own_price or fee is not None,
+    )
+    if holder.closed_start is None:
+        return effect
+    past = known.rows[holder.org_id, holder.closed_start]
+    then = rate_as_is(session, past, known.charges)
+    would = rate_under(session, facts, known.version, past, known.now)
+    return replace(effect, closed=due.add(holder.closed_version_id, then, would))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fees:
+    """The fee that belongs to a usage period: that of a month; a year's is paid apart, a trial is free, a price made by
+    hand is kept.
+    """
+
+    holder: Row[Any]
+    known: _Known
+    currency: str
+    fee: int | None
+
+    def add(self, version_id: UUID, usage: int, under: UsageUnder) -> CostChange:
+        """Add them to what a period's usage came to, and would have come to. `version_id` is the period's version."""
+        if self.holder.interval != "month" or self.holder.own_price or under.is_trial:
+            return CostChange(usage, under.amount)
+        paid = self.known.prices.get((version_id, self.currency, "month"), 0)
+        return CostChange(paid + usage, (self.fee or 0) + under.amount)
+
+
+def _sum_by_currency(effects: Sequence[OrgEffect]) -> list[CurrencySums]:
+    groups: dict[str, list[OrgEffect]] = defaultdict(list)
+    for each in effects:
+        if each.sold:
+            groups[each.currency].append(each)
+    return [
+        CurrencySums(
+            currency, len(group), _add([each.running for each in group]),
+            _add([each.closed for each in group if each.closed is not None]),
+        )
+        for currency, group in sorted(groups.items())
+    ]  # fmt: skip
+
+
+def _sum_revenue(fees: queries.Rows, version: PricedVersion) -> list[RevenueChange]:
+    groups: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in fees:
+        groups[row.currency].append(row)
+    return [_build_revenue(currency, rows, version) for currency, rows in groups.items()]
+
+
+def _build_revenue(currency: str, rows: Sequence[Row[Any]], version: PricedVersion) -> RevenueChange:
+    changes, orgs, unsold = [], 0, 0
+    for row in rows:
+        wanted = version.fee(currency, row.interval)
+        orgs += row.orgs
+        if wanted is None:
+            unsold += row.orgs
+            continue
+        before = find_monthly_price(row.amount or 0, row.interval) * row.orgs
+        changes.append(CostChange(before, find_monthly_price(wanted, row.interval) * row.orgs))
+    return RevenueChange(currency, orgs, unsold, _add(changes))
+
+
+def _add(changes: Sequence[CostChange]) -> CostChange:
+    return CostChange(sum(each.before for each in changes), sum(each.after for each in changes))
