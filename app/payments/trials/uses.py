@@ -35,13 +35,13 @@ def claim_trial(session: Session, org_id: UUID, fingerprint: str | None, now: da
     try:
         with session.begin_nested():
             _take_all(session, marks, now)
-    except _Known as known:
+    except _AlreadyTried as known:
         _take(session, ORG, str(org_id), now)
         return known.kind
     return GRANTED
 
 
-class _Known(Exception):
+class _AlreadyTried(Exception):
     """What had its trial before; it leaves the savepoint, which takes back what was taken."""
 
     def __init__(self, kind: str) -> None:
@@ -52,7 +52,7 @@ class _Known(Exception):
 def _take_all(session: Session, marks: Iterable[tuple[str, str]], now: datetime) -> None:
     for kind, value in marks:
         if not _take(session, kind, value, now):
-            raise _Known(kind)
+            raise _AlreadyTried(kind)
 
 
 def _list_marks(session: Session, org_id: UUID) -> Iterator[tuple[str, str]]:

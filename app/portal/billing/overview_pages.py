@@ -22,8 +22,9 @@ from app.portal.billing import words
 from app.portal.billing.blueprint import billing, plan_managers_to_ask, redirect_to_stripe, render_failure
 from app.portal.billing.ours import get_our_invoices
 from app.portal.billing.overview import AmountPreview, build_billing_view
+from app.portal.billing.read_status import get_billing_status
 from app.portal.billing.requests import parse_records_query
-from app.portal.billing.status import BillingStatus, get_billing_status
+from app.portal.billing.status import BillingStatus
 from app.portal.shell.agreed import describe_overrides
 from app.portal.shell.people import get_org_id
 from app.statements.wording import format_amount

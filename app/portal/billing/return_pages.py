@@ -19,7 +19,7 @@ from app.payments.models import Checkout
 from app.portal.billing import history as histories
 from app.portal.billing.blueprint import billing
 from app.portal.billing.checkout_result import Paid, build_return_view
-from app.portal.billing.status import get_billing_status
+from app.portal.billing.read_status import get_billing_status
 from app.portal.shell.links import purchase_url
 from app.portal.shell.people import get_org_id
 from app.statements.wording import format_amount

@@ -27,7 +27,7 @@ from app.portal.billing.blueprint import (
 from app.portal.billing.plan.cancellation import build_cancel_view
 from app.portal.billing.plan.change import calculate_extra_owed, describe_result
 from app.portal.billing.plan.upgrade import PricedChange, build_upgrade_view, find_kind
-from app.portal.billing.status import get_billing_status
+from app.portal.billing.read_status import get_billing_status
 from app.portal.shell.agreed import describe_overrides
 from app.portal.shell.may_try import may_still_try
 from app.portal.shell.people import get_org_id
