@@ -13,7 +13,7 @@ from app.stripe_gateway.errors import StripeAway, StripeDenied
 
 # Prices that we sell, with what `flask catalog push` has noted of them.
 _ON_OFFER = "SELECT price_id, lookup_key FROM payments_prices_on_offer ORDER BY lookup_key"
-# Subscriptions at Stripe whose price names none of our plans.
+# Subscriptions at Stripe that are billed otherwise than a plan of ours.
 _UNKNOWN = "SELECT stripe_subscription_id, price_id FROM payments_prices_unknown ORDER BY 1"
 _DRIFTING = """
 SELECT count(*) OVER (), stripe_subscription_id, expected, previewed FROM payments_drifting_changes
@@ -86,8 +86,8 @@ def check_subscriptions(connection: psycopg.Connection, _: Settings) -> Finding:
         return Finding("stripe subscriptions", "ok", "all on prices of the catalogue")
     named = ", ".join(f"{stripe_id} ({price_id})" for stripe_id, price_id in rows[:3])
     more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
-    fix = "At Stripe, put a price of the catalogue on it. Until then its plan stays; all else is followed."
-    return Finding("stripe subscriptions", "warning", f"on a price that matches no plan: {named}{more}", fix)
+    fix = "At Stripe, leave one item with a price of the catalogue and the quantity 1. Until then its plan stays."
+    return Finding("stripe subscriptions", "warning", f"not billed as a plan of the catalogue: {named}{more}", fix)
 
 
 def check_seconds(connection: psycopg.Connection, _: Settings) -> Finding:

@@ -141,9 +141,9 @@ def _find_plan(session: Session, version_id: UUID) -> PlanHeld | None:
 
 
 def _find_fee(session: Session, version: PlanVersion, current: Subscription) -> int | None:
-    """The fee of the org's version; None for a custom plan, and for a price that was made by hand at Stripe."""
+    """The fee of the org's version; None for a custom plan, and for a price made or changed by hand at Stripe."""
     theirs = queries.find_open_subscription(session, current.org_id) if current.collection == "stripe" else None
-    if theirs is not None and not queries.has_known_price(session, theirs.price_id, theirs.status):
+    if theirs is not None and queries.find_own_terms(session, theirs) is not None:
         return None
     wanted = (current.interval, current.currency)
     return next((price.amount for price in version.prices if (price.interval, price.currency) == wanted), None)

@@ -146,7 +146,8 @@ class Checkout(Base):
 class StripeSubscription(Base):
     """The mirror of a Stripe subscription; `subscription_id` is the row of ours that it pays for.
 
-    `price_id` need not be one of `stripe_prices`: staff can put any price on a subscription at Stripe. `discounts` are
+    `price_id` need not be one of `stripe_prices`: staff can put any price on a subscription at Stripe, more than once
+    (`quantity`), and other items beside it (`item_count`). `discounts` are
     those in force: coupon, percent_off as text or amount_off in minor units of currency, ends_at. `pending_price_id` is
     the price of a change that waits for its payment until `pending_expires_at`, `schedule_id` its schedule.
     `trial_verdict` is what became of its trial when it was first seen: granted, or what of the org was known already.
@@ -188,6 +189,8 @@ class StripeSubscription(Base):
     pending_price_id: Mapped[str | None]
     pending_expires_at: Mapped[datetime | None]
     schedule_id: Mapped[str | None]
+    quantity: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
+    item_count: Mapped[int] = mapped_column(server_default=text("1"))
     retrieved_at: Mapped[datetime]
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.kit.errors import NotFound
 from app.payments.dunning.models import Dunning
 from app.payments.models import BillingRecord, Checkout, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
+from app.stripe_gateway.types import RemoteSubscription
 from app.subscriptions.sync_from_stripe import OVER
 
 RENEWAL = "subscription_cycle"
@@ -135,9 +136,18 @@ def find_price(session: Session, price_id: str) -> StripePrice | None:
     return session.get(StripePrice, price_id)
 
 
-def has_known_price(session: Session, price_id: str, status: str) -> bool:
-    """Whether a subscription's price names one of our plans; once the subscription has ended, none is needed."""
-    return status in OVER or find_price(session, price_id) is not None
+def find_own_terms(session: Session, billed: StripeSubscription | RemoteSubscription) -> str | None:
+    """Say in what a subscription is not billed as one of our plans; None: it is, or it has ended.
+
+    Such as "price price_1 matches no plan" or "quantity 3". The view `payments_prices_unknown` lists the same.
+    """
+    if billed.status in OVER:
+        return None
+    if find_price(session, billed.price_id) is None:
+        return f"price {billed.price_id} matches no plan"
+    if billed.item_count != 1:
+        return f"{billed.item_count} items"
+    return f"quantity {billed.quantity}" if billed.quantity != 1 else None
 
 
 def find_version_price(session: Session, plan_version_id: UUID, interval: str, currency: str) -> StripePrice | None:

@@ -138,6 +138,8 @@ def parse_subscription(raw: Raw) -> RemoteSubscription:
         pending_price_id=pending_price_id,
         pending_expires_at=pending_expires_at,
         schedule_id=reading.object_id(raw, "schedule"),
+        quantity=1 if (quantity := reading.whole_or_none(items[0], "quantity")) is None else quantity,
+        item_count=len(items),
     )
 
 

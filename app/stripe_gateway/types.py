@@ -107,7 +107,9 @@ class RemoteDiscount:
 
 @dataclass(frozen=True, slots=True)
 class RemoteSubscription:
-    """A subscription with a single item; the period is the item's. `card` is its own, not its customer's.
+    """A subscription; item, price, `quantity` and period are its first item's. `card` is its own, not its customer's.
+
+    We make subscriptions of one item with the quantity 1. `item_count` says how many it has.
 
     `collection_paused` says what becomes of invoices while collection is paused: keep_as_draft, mark_uncollectible,
     void. None: it is not.
@@ -143,6 +145,8 @@ class RemoteSubscription:
     pending_price_id: str | None = None
     pending_expires_at: datetime | None = None
     schedule_id: str | None = None
+    quantity: int = 1
+    item_count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

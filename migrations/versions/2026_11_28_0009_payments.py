@@ -115,6 +115,8 @@ CREATE TABLE stripe_subscriptions (
     pending_price_id text,
     pending_expires_at timestamptz,
     schedule_id text,
+    quantity bigint NOT NULL DEFAULT 1,
+    item_count integer NOT NULL DEFAULT 1,
     retrieved_at timestamptz NOT NULL
 );
 -- serves: the Stripe subscriptions of an org, newest first

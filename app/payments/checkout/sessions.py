@@ -10,6 +10,7 @@ from app.payments import queries
 from app.payments.checkout.attempts import CheckoutAttempt
 from app.payments.gateway import IN_FLIGHT, KEY_LIFETIME
 from app.payments.mirrors.customers import ensure_customer
+from app.payments.price_push.price_selection import PriceSelection
 from app.payments.price_push.push import ensure_price
 from app.stripe_gateway import Gateway, checkout
 from app.stripe_gateway.errors import StripeAway, StripeDenied, StripeKeyReused, StripeMissing, StripeMisused
@@ -26,7 +27,6 @@ def open_session(gw: Gateway, attempt: CheckoutAttempt, now: datetime) -> Checko
     customer_id = ensure_customer(gw, attempt.org_id, now)
     price_id = ensure_price(gw, request.price, now) if request.price else None
     return_url = absolute_url("billing.checkout_return", checkout=attempt.id)
-    upgrade_url = absolute_url("billing.upgrade", key=request.price.plan_key, left=1) if request.price else None
     return checkout.open_session(
         gw,
         mode=_MODES[request.purpose],
@@ -37,9 +37,17 @@ def open_session(gw: Gateway, attempt: CheckoutAttempt, now: datetime) -> Checko
         trial_days=request.trial_days,
         currency=None if price_id else request.currency,
         success_url=f"{return_url}&session_id={{CHECKOUT_SESSION_ID}}",
-        cancel_url=upgrade_url or absolute_url("billing.index"),
+        cancel_url=_build_way_back(request.price),
         key=f"checkout-{attempt.id}",
     )
+
+
+def _build_way_back(price: PriceSelection | None) -> str:
+    """The page of what was being bought, at its interval and in its currency; for a card, that of billing."""
+    if price is None:
+        return absolute_url("billing.index")
+    chosen = {"interval": price.interval, "currency": price.currency}
+    return absolute_url("billing.upgrade", key=price.plan_key, **chosen, left=1)
 
 
 def find_session(gw: Gateway, attempt: CheckoutAttempt, now: datetime) -> CheckoutSession | None:

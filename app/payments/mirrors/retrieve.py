@@ -79,10 +79,11 @@ def sync_retrieved(session: Session, org_id: UUID, retrieved: Retrieved, now: da
 
 
 def describe_unapplied(session: Session, retrieved: Retrieved) -> str | None:
-    """Say what of the retrieved objects cannot be applied: the plan of a subscription whose price names none."""
+    """Say what of the retrieved objects cannot be applied: what a subscription costs, where that is no plan's price."""
     for remote in retrieved.subscriptions:
-        if not queries.has_known_price(session, remote.price_id, remote.status):
-            return f"All but the plan was applied: price {remote.price_id} of {remote.id} matches no plan."
+        own_terms = queries.find_own_terms(session, remote)
+        if own_terms is not None:
+            return f"{remote.id} is not billed as a plan of the catalogue: {own_terms}. All else was applied."
     return None
 
 

@@ -116,6 +116,7 @@ def _copy_fields(mirror: StripeSubscription, remote: RemoteSubscription, now: da
     mirror.collection_paused = remote.collection_paused
     mirror.pending_price_id, mirror.pending_expires_at = remote.pending_price_id, remote.pending_expires_at
     mirror.schedule_id = remote.schedule_id
+    mirror.quantity, mirror.item_count = remote.quantity, remote.item_count
     mirror.discounts = [_describe_discount(discount) for discount in remote.discounts]
     mirror.ended_at = _find_ended_at(remote, now)
     mark_retrieved(mirror, now)

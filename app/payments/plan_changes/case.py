@@ -107,7 +107,7 @@ def _find_standing(
         planned=planned is not None and planned.effective_at - now < _TIME_TO_PAY,
         ending=mirror.cancel_at is not None and mirror.cancel_at > now,
         card=_find_card(queries.find_customer(session, mirror.org_id)),
-        known_price=queries.has_known_price(session, mirror.price_id, mirror.status)
+        known_price=queries.find_own_terms(session, mirror) is None
         and mirror.collection_paused is None
         and (mirror.schedule_id is None or is_schedule_ours(session, mirror.org_id, mirror.schedule_id)),
     )

@@ -142,8 +142,8 @@ def _compare_customer(customer_id: str, remote: Customer | None, own_card: Card 
 
 def _compare_subscription(remote: RemoteSubscription) -> Callable[[Session], Fields]:
     def fields(session: Session) -> Fields:
-        known = queries.has_known_price(session, remote.price_id, remote.status)
-        return drift_report.compare_subscription(session.get(StripeSubscription, remote.id), remote, known_price=known)
+        own_terms, mirror = queries.find_own_terms(session, remote), session.get(StripeSubscription, remote.id)
+        return drift_report.compare_subscription(mirror, remote, own_terms)
 
     return fields
 

@@ -14,7 +14,7 @@ from app.subscriptions.states import KEPT
 
 _SUBSCRIPTION = ("status", "price_id", "period_start", "period_end", "anchor_at", "cancel_at",
                  "cancel_at_period_end", "latest_invoice_id", "trial_starts_at", "trial_ends_at", "collection_paused",
-                 "pending_price_id", "pending_expires_at", "schedule_id")  # fmt: skip
+                 "pending_price_id", "pending_expires_at", "schedule_id", "quantity", "item_count")  # fmt: skip
 _INVOICE = ("status", "number", "currency", "total", "tax", "amount_due", "amount_paid", "amount_remaining",
             "attempt_count", "next_attempt_at", "discount", "starting_balance", "ending_balance",
             "voided_at", "uncollectible_at")  # fmt: skip
@@ -50,9 +50,14 @@ Fields = list[tuple[str, str, str]]
 """(field, here, there)"""
 
 
-def compare_subscription(mirror: StripeSubscription | None, remote: RemoteSubscription, *, known_price: bool) -> Fields:
-    """List how a subscription's mirror differs. A price that names no plan remains until staff replace it at Stripe."""
-    plan = [] if known_price else [("plan", "kept", f"unknown price {remote.price_id}")]
+def compare_subscription(
+    mirror: StripeSubscription | None, remote: RemoteSubscription, own_terms: str | None
+) -> Fields:
+    """List how a subscription's mirror differs.
+
+    What it has of its own instead of a plan's price, in words, remains until staff change it at Stripe.
+    """
+    plan = [("plan", "kept", own_terms)] if own_terms else []
     if mirror is None:
         return [("existence", "missing", remote.status), *plan]
     differing = _compare(mirror, remote, _SUBSCRIPTION) + plan

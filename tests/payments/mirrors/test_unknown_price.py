@@ -1,14 +1,20 @@
-"""A price made by hand at Stripe: all but the plan is followed, and staff are told of the plan."""
+"""A price made by hand at Stripe, a quantity, a second item: all but the plan is followed, and staff are told."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from app.payments import queries
 from app.payments.billing_summary import build_subscription_answer
+from app.payments.cli import background_gateway
 from app.payments.dunning.models import Dunning
+from app.payments.gateway import get_gateway
+from app.payments.reconciliation.drift_report import compare_subscription
 from app.payments.webhooks.models import InboxEvent
+from app.stripe_gateway import subscriptions as stripe_subscriptions
 from app.subscriptions import queries as subscriptions
 from tests.pages import text_of
 from tests.payments.lifecycle import HOUR, RENEWED
@@ -37,7 +43,8 @@ def test_the_plan_stays_and_the_inbox_names_what_could_not_be_applied(scenario: 
     told = org.session.scalars(select(InboxEvent).where(InboxEvent.type == "customer.subscription.updated")).all()
     assert {event.state for event in told} == {"applied"}
     [named] = [event.id for event in told if price in (event.error or "")]
-    assert f"price {price} of {org.mirror.id} matches no plan" in text_of(scenario.staff().get(f"/admin/inbox/{named}"))
+    words = f"{org.mirror.id} is not billed as a plan of the catalogue: price {price} matches no plan"
+    assert words in text_of(scenario.staff().get(f"/admin/inbox/{named}"))
 
 
 def test_an_end_is_followed(scenario: Scenario, org: Org) -> None:
@@ -124,3 +131,29 @@ def test_no_page_and_no_answer_names_the_plans_price(scenario: Scenario, org: Or
     assert "$10" not in page.split("History")[0]
     assert build_subscription_answer(org.session, org.id, org.now).fee is None
     assert subscriptions.find_subscription(org.session, org.id) is not None
+
+
+@pytest.mark.parametrize(("also", "told"), [({"quantity": 3}, "quantity 3"), ({}, "2 items")])
+def test_a_quantity_and_a_second_item_are_named_and_no_price_of_the_plans_is(
+    scenario: Scenario, org: Org, also: dict[str, int], told: str
+) -> None:
+    """Fault P19. The plan stays; pages, drift, doctor and inbox say that it is billed otherwise."""
+    assert org.mirror is not None
+    item: dict[str, Any] = {"id": org.mirror.item_id, **also}
+    v1 = scenario.stripe.client().v1
+    price = v1.prices.retrieve(org.mirror.price_id)
+    beside = {"product": price.product, "currency": "usd", "unit_amount": 700, "recurring": {"interval": "month"}}
+    second = [] if also else [{"price": v1.prices.create(beside).id}]  # type: ignore[arg-type]
+    v1.subscriptions.update(org.mirror.id, {"items": [item, *second], "proration_behavior": "none"})  # type: ignore[list-item]
+    scenario.settle()
+    assert org.plan is not None
+    assert org.plan_version == org.plan.version_id
+    assert "Custom price" in org.page("/billing")
+    assert build_subscription_answer(org.session, org.id, org.now).fee is None
+    noted = select(InboxEvent.error).where(InboxEvent.org_id == org.id, InboxEvent.error.is_not(None))
+    assert all(told in str(error) for error in org.session.scalars(noted).all() or [""])
+    with background_gateway():
+        remote = stripe_subscriptions.retrieve(get_gateway(), org.mirror.id)
+    assert compare_subscription(org.mirror, remote, queries.find_own_terms(org.session, remote)) == [
+        ("plan", "kept", told)
+    ]

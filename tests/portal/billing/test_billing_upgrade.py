@@ -350,3 +350,15 @@ def test_no_plan_is_named_for_a_meter_that_none_has(paid: Scenario) -> None:
     assert answer
     links = ["http://localhost/plans", "http://localhost/billing/upgrade/pro"]
     assert [each["upgrade_url"] for each in answer["checks"]] == links
+
+
+def test_who_leaves_stripes_page_comes_back_to_what_they_were_buying(paid: Scenario) -> None:
+    """Fault P13: Pro by the year in euros; the next press resumes the same page of Stripe's."""
+    org = paid.org()
+    at_stripe = press(org.browser(), f"{UPGRADE}?interval=year&currency=EUR")
+    [session] = paid.stripe.objects("checkout.session", customer=org.customer_id)
+    parts = urlsplit(session["cancel_url"])
+    page = f"{parts.path}?{parts.query}"
+    shown = read(org.browser(), page)
+    assert "€460" in shown
+    assert press(org.browser(), page) == at_stripe
