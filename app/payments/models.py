@@ -195,7 +195,8 @@ class StripeSubscription(Base):
 
 
 class StripeInvoice(Base):
-    """The mirror of an invoice; amounts in minor units. `due_at` is set if it is to be paid by hand.
+    """The mirror of an invoice; amounts in minor units. `included_tax` is the part of `tax` that is within the lines'
+    amounts, the rest was added to them. `due_at` is set if it is to be paid by hand.
 
     `lines` are Stripe's, before discounts and tax: description, amount, discount, start, end, and the id of our `line`.
     `payments` are those that came: id, amount, at, transaction. `uncollectible_at` stays when it is paid after all.
@@ -217,6 +218,7 @@ class StripeInvoice(Base):
     currency: Mapped[str]
     total: Mapped[int] = mapped_column(BigInteger)
     tax: Mapped[int] = mapped_column(BigInteger)
+    included_tax: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     amount_due: Mapped[int] = mapped_column(BigInteger)
     amount_paid: Mapped[int] = mapped_column(BigInteger)
     amount_remaining: Mapped[int] = mapped_column(BigInteger)

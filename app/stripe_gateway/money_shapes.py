@@ -38,9 +38,8 @@ def parse_invoice(raw: Raw) -> RemoteInvoice:
         billing_reason=reading.text_or_none(raw, "billing_reason"),
         currency=reading.currency(raw),
         total=reading.amount(raw, "total"),
-        tax=reading.from_stripe(
-            sum(reading.whole(tax, "amount") for tax in reading.objects(raw, "total_taxes")), reading.currency(raw)
-        ),
+        tax=reading.tax(raw, "total_taxes"),
+        included_tax=reading.tax(raw, "total_taxes", "inclusive"),
         amount_due=reading.amount(raw, "amount_due"),
         amount_paid=reading.amount(raw, "amount_paid"),
         amount_remaining=reading.amount(raw, "amount_remaining"),

@@ -136,10 +136,15 @@ def object_id(raw: Raw, name: str) -> str | None:
     return text(value, "id") if isinstance(value, dict) else text_or_none(raw, name)
 
 
+def tax(raw: Raw, name: str, behavior: str | None = None) -> int:
+    """Sum the taxes of a list, in minor units: all, those added to the amounts (exclusive) or within (inclusive)."""
+    taxes = [each for each in objects(raw, name) if behavior in {None, each.get("tax_behavior")}]
+    return from_stripe(sum(whole(each, "amount") for each in taxes), currency(raw))
+
+
 def added_tax(raw: Raw, name: str) -> int:
-    """Read the taxes of a list that are added to the amounts, in minor units: inclusive ones are part of them."""
-    added = (each for each in objects(raw, name) if each.get("tax_behavior") == "exclusive")
-    return from_stripe(sum(whole(each, "amount") for each in added), currency(raw))
+    """Read the taxes of a list that are added to the amounts, in minor units."""
+    return tax(raw, name, "exclusive")
 
 
 def linked_id(raw: Raw, name: str) -> str:

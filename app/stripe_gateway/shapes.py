@@ -138,7 +138,7 @@ def parse_subscription(raw: Raw) -> RemoteSubscription:
         pending_price_id=pending_price_id,
         pending_expires_at=pending_expires_at,
         schedule_id=reading.object_id(raw, "schedule"),
-        quantity=1 if (quantity := reading.whole_or_none(items[0], "quantity")) is None else quantity,
+        quantity=reading.whole(items[0], "quantity") if "quantity" in items[0] else 1,
         item_count=len(items),
     )
 

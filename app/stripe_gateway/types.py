@@ -179,10 +179,11 @@ class RemoteInvoice:
     """An invoice. The period is the subscription line's, else the invoice's own.
 
     `status`: draft, open, paid, void, uncollectible. `payment_intent_id` is the payment that paid it, else the one that
-    will. `total` includes `tax`, and `discount` is taken off already. `own_id` is the id of ours that a draft was made
-    under. `discounts` are known of a subscription's listed invoices only. The customer's balance before and after it is
-    below zero where it is a credit. `lines` is None where the answer has only some of them. `uncollectible_at` stays
-    when a written-off invoice is paid or voided after all. `payments` are those that succeeded.
+    will. `total` includes `tax`, of which `included_tax` is part of the lines' amounts; `discount` is taken off
+    already. `own_id` is the id of ours that a draft was made under. `discounts` are known of a subscription's listed
+    invoices only. The customer's balance before and after it is below zero where it is a credit. `lines` is None where
+    the answer has only some of them. `uncollectible_at` stays when a written-off invoice is paid or voided after all.
+    `payments` are those that succeeded.
     """
 
     id: str
@@ -195,6 +196,7 @@ class RemoteInvoice:
     currency: str
     total: int
     tax: int
+    included_tax: int
     amount_due: int
     amount_paid: int
     amount_remaining: int

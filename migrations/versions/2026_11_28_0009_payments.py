@@ -146,6 +146,7 @@ CREATE TABLE stripe_invoices (
     currency text NOT NULL CONSTRAINT ck_stripe_invoices_currency CHECK (currency ~ '^[A-Z]{3}$'),
     total bigint NOT NULL,
     tax bigint NOT NULL,
+    included_tax bigint NOT NULL DEFAULT 0,
     amount_due bigint NOT NULL,
     amount_paid bigint NOT NULL,
     amount_remaining bigint NOT NULL,

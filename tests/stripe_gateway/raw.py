@@ -55,6 +55,7 @@ def subscription(**more: Any) -> dict[str, Any]:
         "ended_at": None,
         "latest_invoice": {"id": "in_1", "object": "invoice"},
         "default_payment_method": CARD,
+        "trial_start": None,
         "trial_end": None,
         "discounts": [],
         "metadata": MARKS,

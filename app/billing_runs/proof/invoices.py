@@ -54,8 +54,8 @@ def _compare(session: Session, invoice: Invoice, remote: StripeInvoice | None) -
     number = remote.number if remote else None
     if remote is None or invoice.kind != MANUAL or invoice.state != FINAL:
         return InvoiceProof(invoice.id, number, invoice.currency, lines, None)
-    before_tax = remote.total + remote.discount - remote.tax
-    if lines in {before_tax, remote.total + remote.discount}:  # tax beside the amounts, or within them
+    before_tax = remote.total + remote.discount - (remote.tax - remote.included_tax)
+    if lines == before_tax:
         return InvoiceProof(invoice.id, number, invoice.currency, lines, lines)
     differs = f"{format_amount(before_tax, invoice.currency)} at Stripe, {format_amount(lines, invoice.currency)} here"
     return InvoiceProof(invoice.id, number, invoice.currency, lines, before_tax, differs)

@@ -27,7 +27,7 @@ _SAME_FAILURE = timedelta(hours=1)
 
 def queue_receipt(session: Session, record: BillingRecord, invoice: StripeInvoice, now: datetime) -> None:
     """Queue the receipt for a completed payment of an invoice at Stripe. One per record."""
-    lines = invoice.lines or []
+    lines, added = invoice.lines or [], invoice.tax - invoice.included_tax
     facts = {
         "what": record.description,
         "amount": format_amount(record.amount, record.currency),
@@ -37,7 +37,7 @@ def queue_receipt(session: Session, record: BillingRecord, invoice: StripeInvoic
         "number": invoice.number or "",
         "lines": [(line["description"], format_amount(line["amount"], invoice.currency)) for line in lines[:_LINES]],
         "more": max(0, len(lines) - _LINES),
-        "taxed": format_amount(invoice.tax, invoice.currency) if invoice.tax else None,
+        "taxed": format_amount(added, invoice.currency) if added else None,
         "discount": format_amount(-invoice.discount, invoice.currency) if invoice.discount else None,
         "total": format_amount(invoice.total, invoice.currency),
     }

@@ -78,6 +78,7 @@ def _copy_fields(mirror: StripeInvoice, remote: RemoteInvoice, now: datetime) ->
     mirror.stripe_subscription_id = remote.subscription_id
     mirror.number, mirror.status, mirror.billing_reason = remote.number, remote.status, remote.billing_reason
     mirror.currency, mirror.total, mirror.tax = remote.currency, remote.total, remote.tax
+    mirror.included_tax = remote.included_tax
     mirror.amount_due, mirror.amount_paid = remote.amount_due, remote.amount_paid
     mirror.amount_remaining = remote.amount_remaining
     mirror.period_start, mirror.period_end = remote.period_start, remote.period_end

@@ -15,8 +15,8 @@ from app.subscriptions.states import KEPT
 _SUBSCRIPTION = ("status", "price_id", "period_start", "period_end", "anchor_at", "cancel_at",
                  "cancel_at_period_end", "latest_invoice_id", "trial_starts_at", "trial_ends_at", "collection_paused",
                  "pending_price_id", "pending_expires_at", "schedule_id", "quantity", "item_count")  # fmt: skip
-_INVOICE = ("status", "number", "currency", "total", "tax", "amount_due", "amount_paid", "amount_remaining",
-            "attempt_count", "next_attempt_at", "discount", "starting_balance", "ending_balance",
+_INVOICE = ("status", "number", "currency", "total", "tax", "included_tax", "amount_due", "amount_paid",
+            "amount_remaining", "attempt_count", "next_attempt_at", "discount", "starting_balance", "ending_balance",
             "voided_at", "uncollectible_at")  # fmt: skip
 _NOTE = ("status", "number", "currency", "total", "due", "paid", "outside")
 _REFUND = ("status", "amount", "currency")

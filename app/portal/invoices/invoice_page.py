@@ -103,7 +103,7 @@ def _list_fees(shown: ShownInvoice, zone: str) -> Iterator[FeeRow]:
         days = format_span(start, end, zone) if start < end else format_day(start, zone)
         yield FeeRow(line["description"] or "No description", days, format_amount(line["amount"], remote.currency))
     told = sum(line["amount"] for line in fees) + sum(line.row.amount for line in shown.lines)
-    rest = remote.total - remote.tax + remote.discount - told
+    rest = remote.total - (remote.tax - remote.included_tax) + remote.discount - told
     if rest:
         yield FeeRow(_NOT_LISTED, "", format_amount(rest, remote.currency))
 
@@ -112,9 +112,11 @@ def _list_sums(shown: ShownInvoice) -> Iterator[tuple[str, str]]:
     remote, currency = shown.remote, shown.currency
     if remote is not None and remote.discount:
         yield "Discount", format_amount(-remote.discount, currency)
-    if remote is not None and remote.tax:
-        yield "Tax", format_amount(remote.tax, currency)
+    if remote is not None and remote.tax != remote.included_tax:
+        yield "Tax", format_amount(remote.tax - remote.included_tax, currency)
     yield "Total", format_amount(_find_total(shown), currency)
+    if remote is not None and remote.included_tax:
+        yield "Of which tax", format_amount(remote.included_tax, currency)
     if remote is None or remote.number is None:
         return
     if remote.amount_due != remote.total:

@@ -235,7 +235,9 @@ def test_a_receipt_names_amount_card_and_time_and_leaves_once(payer, session):
     lines = [
         {"description": "Pro plan", "amount": 4900}, {"description": "API calls: 60,000.5", "amount": 10_000},
     ]  # fmt: skip
-    invoice = StripeInvoice(number="TK-0007", currency="USD", tax=0, discount=980, total=13_920, lines=lines)
+    invoice = StripeInvoice(
+        number="TK-0007", currency="USD", tax=0, included_tax=0, discount=980, total=13_920, lines=lines
+    )
     session.get_one(Org, payer.org_id).billing_emails = ["books@example.com"]
     for _ in range(2):
         emails.queue_receipt(session, record, invoice, NOON)

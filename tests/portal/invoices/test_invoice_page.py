@@ -37,13 +37,17 @@ def test_events_that_do_not_add_up_to_the_line_are_said_to(paid: Scenario) -> No
             [("Tax", "$19.00"), ("Total", "$119.00"), ("Paid", "-$119.00"), ("Amount due", "$0.00")],
         ),
         (
+            {"tax": 1_597, "included_tax": 1_597},
+            [("Total", "$100.00"), ("Of which tax", "$15.97"), ("Paid", "-$100.00"), ("Amount due", "$0.00")],
+        ),
+        (
             {"total": 14_000, "discount": 1_000, "amount_due": 12_000, "amount_paid": 0, "status": "open",
              "amount_remaining": 12_000},
             [("Discount", "-$10.00"), ("Total", "$140.00"), ("Balance and credits", "-$20.00"),
              ("Amount due", "$120.00")],
         ),
     ],
-    ids=["plain", "taxed", "open"],
+    ids=["plain", "taxed", "tax within", "open"],
 )  # fmt: skip
 def test_fees_usage_discount_and_tax_add_up_to_the_total(
     paid: Scenario, facts: dict[str, Any], expected: list[tuple[str, str]]
