@@ -102,6 +102,7 @@ DASHBOARDS = {
 # A customer of its own buys: the demo's accounts stay on the plans that other pages show them on.
 _BUYER = (customer, go("/billing/upgrade/pro"), pay)
 _TO_YEARLY, _PAY_YEARLY = go("/billing/upgrade/pro?interval=year"), press("Pay yearly, $441.00 today")
+_TO_MONTHLY = go_until("/billing/upgrade/pro?interval=month", "from 21 November 2027")
 _PORTAL = (*_BUYER, go("/billing"), press("Change the card"))
 _DECLINED = (*_PORTAL, other_card("4000000000000341"), go_until("/billing", "ending 0341"), _TO_YEARLY, _PAY_YEARLY)
 _AT_BANK_FOR_YEARLY = (
@@ -144,16 +145,14 @@ BILLING = {
     "billing-paid": Shown("/sign-up", steps=(*_BUYER, go("/billing"))),
     "upgrade-change": Shown("/sign-up", steps=(*_BUYER, _TO_YEARLY)),
     "billing-changed": Shown("/sign-up", steps=(*_BUYER, _TO_YEARLY, _PAY_YEARLY), sheet=False),
-    "upgrade-period-end": Shown(
-        "/sign-up", steps=(*_BUYER, _TO_YEARLY, _PAY_YEARLY, go("/billing/upgrade/pro?interval=month")), sheet=False
-    ),
+    "upgrade-period-end": Shown("/sign-up", steps=(*_BUYER, _TO_YEARLY, _PAY_YEARLY, _TO_MONTHLY), sheet=False),
     "billing-planned": Shown(
         "/sign-up",
         steps=(
             *_BUYER,
             _TO_YEARLY,
             _PAY_YEARLY,
-            go("/billing/upgrade/pro?interval=month"),
+            _TO_MONTHLY,
             press("Pay by the month from 21 November 2027"),
         ),
     ),

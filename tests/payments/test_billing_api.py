@@ -38,9 +38,10 @@ def test_a_free_org_reads_the_free_plan(scenario: Scenario) -> None:
     default = scenario.default_plan()
     call = Caller(scenario.org())
     assert call("GET", "/subscription").json == {
-        "plan": {"key": default.key, "name": "Free", "version": 1}, "state": "active", "collection": "none",
+        "plan": {"key": default.key, "name": "Free", "version": 1}, "newest_version": 1, "state": "active",
+        "collection": "none",
         "interval": None, "currency": None, "fee": 0, "started_at": None, "period": None,
-        "cancel_at_period_end": False, "ends_at": None, "limited": False, "overdue": None,
+        "cancel_at_period_end": False, "ends_at": None, "trial_ends_at": None, "limited": False, "overdue": None,
         "planned_change": None, "pending_change": None,
     }  # fmt: skip
     billing = call("GET", "/billing").json
