@@ -154,6 +154,7 @@ ACCESS: dict[str, Rule] = {
     "admin.org": STAFF,
     "admin.org_imports": STAFF,
     "admin.org_proof": STAFF,
+    "admin.org_statement": STAFF,
     "admin.org_corrections": STAFF,
     "admin.orgs": STAFF,
     "admin.plan": STAFF,

@@ -251,6 +251,9 @@ ADMIN = {
         "staff",
         (follow("Overflow Imaging"), follow("Correct usage"), follow("Void a whole import")),
     ),
+    "admin-statement": Shown(
+        "/admin/orgs?q=Overflow", "staff", (follow("Overflow Imaging"), follow("Statement of account"))
+    ),
     "admin-plans": Shown("/admin/plans", "staff"),
     "admin-plan": Shown("/admin/plans", "staff", (follow("Pro"),)),
     "admin-plan-draft": Shown("/admin/plan-draft?plan=pro", "staff", sheet=False),

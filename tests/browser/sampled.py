@@ -28,6 +28,7 @@ TEMPLATES = {
     "templates/billing/return.html": "return-paid",
     "templates/proof/proof.html": "proof proof-closed",
     "templates/admin/proof.html": "admin-proof",
+    "templates/admin/statement.html": "admin-statement",
     "templates/admin/rehearsal.html": "admin-rehearsal admin-rehearsal-alarms",
     "templates/docs/index.html": "docs",
     "templates/docs/api.html": "docs-api",

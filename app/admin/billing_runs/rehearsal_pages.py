@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from flask import Response, request
 
-from app.admin.billing_runs.proof import pages
 from app.admin.billing_runs.rehearsal_view import (
     HEAD,
     SHOWN,
@@ -14,6 +13,7 @@ from app.admin.billing_runs.rehearsal_view import (
     iterate_file_rows,
     parse_filter,
 )
+from app.admin.statement_pages import pages
 from app.billing_runs.rehearsal import queries
 from app.billing_runs.rehearsal.queries import RehearsalFilter
 from app.web import csv_export
