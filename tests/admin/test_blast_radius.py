@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import update
@@ -20,6 +21,7 @@ from app.statements.current_usage import get_current_usage
 from app.subscriptions.models import Subscription
 from app.web.database import transaction
 from tests import factories
+from tests.billing_runs.patience import patiently
 from tests.factories import MadePlan, unique
 from tests.scenario import Scenario
 from tests.scenario.org import Org
@@ -92,7 +94,7 @@ def test_the_last_closed_period_is_rated_by_both(scenario: Scenario, plan: MadeP
     org = scenario.org().on(plan).uses(400, meter=plan.meter)
     scenario.at("2026-12-03 12:00")
     org.with_period()
-    run_billing(None, scenario.clock.at, timedelta(0), org.id)
+    patiently(partial(run_billing, None, scenario.clock.at, timedelta(0), org.id))
     factories.publish_again(scenario.session, plan, allowance=350, policy="charge")
     effect = only(radius_of(scenario, plan), org)
     assert effect.closed == CostChange(1000 + 300, 1200 + 50)

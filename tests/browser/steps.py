@@ -185,4 +185,4 @@ def give_up(page: Page, stack: Stack) -> None:
     """Leave Stripe's page without paying."""
     to_payment(page, stack)
     page.locator("a.back").click()
-    page.wait_for_url("**/billing/upgrade/pro?left=1**")
+    page.wait_for_url(re.compile(r"/billing/upgrade/pro\?.*\bleft=1\b"))
