@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,6 +18,7 @@ from app.invoices.offline.models import IssuedInvoice
 from app.invoices.offline.queries import get_issued
 from app.kit.ids import new_id
 from tests.admin.test_pages import press, read
+from tests.billing_runs.patience import patiently
 from tests.billing_runs.test_close import GRACE
 from tests.factories import unique
 from tests.portal.invoices.books import Used, bills, closes, month
@@ -119,7 +121,7 @@ def test_a_payment_that_cannot_be_is_refused_at_its_field(
 
 def test_an_invoice_is_voided_with_a_reason_and_issued_again(scenario: Scenario) -> None:
     org, staff = scenario.org().on("pro"), scenario.staff()
-    run_billing(None, scenario.clock.at, GRACE, org.id)
+    patiently(partial(run_billing, None, scenario.clock.at, GRACE, org.id))
     [first] = scenario.session.query(IssuedInvoice).filter_by(org_id=org.id).all()
     path = f"{LIST}/{first.invoice_id}"
     assert press(staff, path, f"{path}/void", void_reason=" ")[0] == 422
@@ -157,7 +159,7 @@ def test_terms_are_changed_on_the_orgs_page(scenario: Scenario) -> None:
         assert press(staff, home, f"{home}/invoice-terms", terms_days=wrong)[0] == 422
     assert press(staff, home, f"{home}/invoice-terms", terms_days="30")[0] == 303
     assert "New invoices are due within 30 days." in read(staff, home)
-    run_billing(None, scenario.clock.at, GRACE, org.id)
+    patiently(partial(run_billing, None, scenario.clock.at, GRACE, org.id))
     [issued] = scenario.session.query(IssuedInvoice).filter_by(org_id=org.id).all()
     assert (issued.due_on - issued.issued_on).days == 30
     assert 'id="invoices"' not in read(staff, f"/admin/orgs/{scenario.org().id}")
@@ -165,7 +167,7 @@ def test_terms_are_changed_on_the_orgs_page(scenario: Scenario) -> None:
 
 def test_members_see_their_invoices_and_what_is_overdue(scenario: Scenario) -> None:
     org, staff = scenario.org().on("pro"), scenario.staff()
-    run_billing(None, scenario.clock.at, GRACE, org.id)
+    patiently(partial(run_billing, None, scenario.clock.at, GRACE, org.id))
     [issued] = scenario.session.query(IssuedInvoice).filter_by(org_id=org.id).all()
     page = org.page("/billing")
     assert issued.number in page
@@ -196,7 +198,7 @@ def test_members_see_their_invoices_and_what_is_overdue(scenario: Scenario) -> N
 
 def test_a_void_invoice_is_shown_with_what_was_on_it(scenario: Scenario) -> None:
     org, staff = scenario.org().on("pro"), scenario.staff()
-    run_billing(None, scenario.clock.at, GRACE, org.id)
+    patiently(partial(run_billing, None, scenario.clock.at, GRACE, org.id))
     [issued] = scenario.session.query(IssuedInvoice).filter_by(org_id=org.id).all()
     path = f"{LIST}/{issued.invoice_id}"
     press(staff, path, f"{path}/void", void_reason="Wrong address")
