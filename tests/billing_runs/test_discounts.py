@@ -169,3 +169,6 @@ def test_of_an_org_that_left_a_discounted_line_is_credited_too(scenario: Scenari
     assert [each["total"] for each in notes(scenario)] == [expected]
     [credit] = [each for each in lines(scenario, org) if each.credit_note_id]
     assert (credit.amount, credit.amount - credit.discount) == (-300, -expected)
+    invoices = scenario.client.get("/api/v1/invoices", headers=org.api("billing:read")).json["invoices"]
+    [note] = [note for each in invoices for note in each["credit_notes"]]
+    assert (note["amount"], [each["amount"] for each in note["lines"]]) == (expected, [expected])

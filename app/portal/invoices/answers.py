@@ -88,7 +88,7 @@ def _build_note_out(note: CreditNote, lines: Sequence[UsageLine]) -> CreditNoteO
                 name=line.name,
                 period=Span(line.row.period_start, line.row.period_end),
                 quantity=line.row.quantity,
-                amount=-line.row.amount,
+                amount=-net_amount(line),
             )
             for line in lines
         ],

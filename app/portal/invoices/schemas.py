@@ -51,7 +51,8 @@ class UsageLineOut(msgspec.Struct):
 class CreditedLineOut(msgspec.Struct):
     """A line of a credit note: `amount`, above zero, is taken off the line `credits_line` of the invoice.
 
-    `quantity` is what was billed too much, below zero.
+    It is before tax, and after the part of a discount that went with it: the lines add up to the note. `quantity` is
+    what was billed too much, below zero.
     """
 
     id: str
