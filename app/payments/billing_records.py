@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
 from app.kit.ids import new_id
-from app.payments.models import BillingRecord, Checkout
+from app.payments.checkout_models import Checkout
+from app.payments.models import BillingRecord
 from app.stripe_gateway.types import Card
 
 _RANK = {"pending": 0, "failed": 1, "completed": 2, "refunded": 3}

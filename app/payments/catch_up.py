@@ -19,11 +19,12 @@ from app.kit.actor import SYSTEM
 from app.kit.errors import Conflict
 from app.kit.ids import new_hex
 from app.payments import queries
+from app.payments.checkout_models import Checkout
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.customers import find_named_customer, resync_customer
 from app.payments.mirrors.retrieve import InvoicePayment, Retrieved
 from app.payments.mirrors.sync_customer import sync_customer
-from app.payments.models import Checkout, StripeCustomer, StripeInvoice, StripeSubscription
+from app.payments.models import StripeCustomer, StripeInvoice, StripeSubscription
 from app.stripe_gateway import Gateway, checkout, subscriptions
 from app.stripe_gateway.types import RemoteSubscription
 from app.web.database import mark_sent, transaction

@@ -12,8 +12,9 @@ from sqlalchemy import Row, func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
+from app.payments.checkout_models import Checkout
 from app.payments.dunning.models import Dunning
-from app.payments.models import BillingRecord, Checkout, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
+from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
 from app.stripe_gateway.types import RemoteSubscription
 from app.subscriptions.sync_from_stripe import OVER
 

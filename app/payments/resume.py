@@ -16,7 +16,7 @@ from app.payments.locks import org_turn
 from app.payments.mirrors import retrieve
 from app.payments.payment_methods.default_payment_method import retrieve_and_align_customer
 from app.stripe_gateway import Gateway, invoices, subscriptions
-from app.stripe_gateway.types import RemoteInvoice
+from app.stripe_gateway.invoice_types import RemoteInvoice
 from app.web.database import transaction
 
 PAUSED = "paused"

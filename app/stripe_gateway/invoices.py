@@ -9,8 +9,8 @@ from uuid import UUID
 
 from app.stripe_gateway.errors import StripeMisused
 from app.stripe_gateway.gateway import Gateway, validate_id
+from app.stripe_gateway.invoice_types import InvoicePreview, RemoteInvoice
 from app.stripe_gateway.money_shapes import OWN_INVOICE, parse_invoice, parse_line, parse_preview
-from app.stripe_gateway.types import InvoicePreview, RemoteInvoice
 
 _PAYMENTS = "payments"
 

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from app.stripe_gateway import reading
+from app.stripe_gateway.invoice_types import InvoicePreview, ReceivedPayment, RemoteInvoice, RemoteLine
 from app.stripe_gateway.reading import Raw
 from app.stripe_gateway.shapes import CHECKOUT, parse_discount, parse_expanded_card
-from app.stripe_gateway.types import (
-    BalanceMovement,
-    Intent,
-    InvoicePreview,
-    ReceivedPayment,
-    Refund,
-    RemoteInvoice,
-    RemoteLine,
-    SetupIntent,
-)
+from app.stripe_gateway.types import BalanceMovement, Intent, Refund, SetupIntent
 
 LINE = "tollkeeper_line"
 """The metadata of a line that is one of ours: its id."""

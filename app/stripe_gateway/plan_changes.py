@@ -14,10 +14,11 @@ from stripe.params._invoice_create_preview_params import InvoiceCreatePreviewPar
 
 from app.stripe_gateway import reading
 from app.stripe_gateway.gateway import Gateway, validate_id
+from app.stripe_gateway.invoice_types import ChangePreview, RemoteLine
 from app.stripe_gateway.money_shapes import parse_line
 from app.stripe_gateway.reading import Raw
 from app.stripe_gateway.shapes import parse_subscription
-from app.stripe_gateway.types import ChangePreview, RemoteLine, RemoteSubscription
+from app.stripe_gateway.types import RemoteSubscription
 
 _EXPANDED = ["default_payment_method", "discounts.source.coupon"]
 

@@ -12,9 +12,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.payments.checkout_models import Checkout
 from app.payments.cli import background_gateway
 from app.payments.dunning.models import Dunning
-from app.payments.models import BillingRecord, Checkout, StripeCustomer, StripeInvoice, StripeSubscription
+from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, StripeSubscription
 from app.payments.webhooks.models import InboxEvent
 from app.subscriptions import periods, queries
 from app.subscriptions.entitlements import get_entitlements

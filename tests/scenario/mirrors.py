@@ -10,8 +10,9 @@ from sqlalchemy import select, update
 
 from app.catalog.queries import find_newest_version
 from app.kit.ids import new_id
+from app.payments.checkout_models import Checkout
 from app.payments.dunning.models import Dunning
-from app.payments.models import BillingRecord, Checkout, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
+from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
 from app.subscriptions.models import Subscription
 from tests.factories import utc
 from tests.scenario import Org, Scenario

@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import Select, func, select, text
 
 from app.payments import queries as payments
-from app.payments.models import BillingRecord, Checkout, StripeCustomer, StripeSubscription
+from app.payments.checkout_models import Checkout
+from app.payments.models import BillingRecord, StripeCustomer, StripeSubscription
 from app.subscriptions import queries
 from app.subscriptions.models import Subscription, UsagePeriod
 from tests.scenario.base import OrgBase

@@ -14,8 +14,9 @@ from app.kit.actor import Actor
 from app.kit.ids import new_id
 from app.payments import billing_records, queries
 from app.payments.checkout.request import CheckoutRequest
+from app.payments.checkout_models import Checkout
 from app.payments.mirrors.sync_checkout import close_checkout
-from app.payments.models import BillingRecord, Checkout
+from app.payments.models import BillingRecord
 from app.payments.price_push.price_selection import list_paid_prices
 from app.web.database import transaction
 

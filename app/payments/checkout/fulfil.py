@@ -14,12 +14,12 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.kit.errors import Busy, NotFound
+from app.payments.checkout_models import Checkout
 from app.payments.gateway import get_gateway
 from app.payments.locks import org_turn
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import Retrieved
 from app.payments.mirrors.sync_checkout import find_checkout
-from app.payments.models import Checkout
 from app.payments.payment_methods.default_payment_method import align_cards, retrieve_and_align_customer
 from app.payments.trials.end_refused import end_refused_trial, list_refused
 from app.stripe_gateway import Gateway, checkout, customers, payments, subscriptions

@@ -30,14 +30,8 @@ from app.payments.models import StripeCustomer, StripeSubscription
 from app.payments.plan_changes.emails import queue_change_emails
 from app.stripe_gateway import Gateway, credit_notes, customers, invoices, payments, subscriptions
 from app.stripe_gateway.credit_notes import RemoteNote
-from app.stripe_gateway.types import (
-    BalanceMovement,
-    CheckoutSession,
-    Customer,
-    Intent,
-    RemoteInvoice,
-    RemoteSubscription,
-)
+from app.stripe_gateway.invoice_types import RemoteInvoice
+from app.stripe_gateway.types import BalanceMovement, CheckoutSession, Customer, Intent, RemoteSubscription
 from app.subscriptions.states import LATE
 from app.web.database import end_read_transaction
 from app.web.database import session as reading

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.payments import billing_records
-from app.payments.models import Checkout
+from app.payments.checkout_models import Checkout
 from app.payments.queries import OPEN_CHECKOUT
 from app.stripe_gateway.types import CheckoutSession
 

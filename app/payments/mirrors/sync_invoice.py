@@ -18,7 +18,8 @@ from app.payments.errors import NotOurs
 from app.payments.mirrors.retrieved import mark_retrieved
 from app.payments.models import BillingRecord, StripeInvoice, StripeSubscription
 from app.payments.plan_changes.attempts import find_record_to_bill
-from app.stripe_gateway.types import Intent, ReceivedPayment, RemoteInvoice, RemoteLine
+from app.stripe_gateway.invoice_types import ReceivedPayment, RemoteInvoice, RemoteLine
+from app.stripe_gateway.types import Intent
 
 CHANGED = "subscription_update"
 """The billing reason of the invoice of a change of plan."""

@@ -26,7 +26,7 @@ from app.payments.mirrors.sync_invoice import CONFIRM
 from app.payments.payment_methods.default_payment_method import align_cards
 from app.stripe_gateway import Gateway, customers, invoices, subscriptions
 from app.stripe_gateway.errors import StripeMissing, StripeRefused
-from app.stripe_gateway.types import RemoteInvoice
+from app.stripe_gateway.invoice_types import RemoteInvoice
 from app.web.database import transaction
 
 _CONFIRM = frozenset({CONFIRM, "invoice_payment_intent_requires_action"})

@@ -22,8 +22,9 @@ from app.payments.plan_changes.case import ChangeCase
 from app.payments.plan_changes.quote import LIFETIME, PlanQuote
 from app.stripe_gateway import Gateway, plan_changes, subscriptions
 from app.stripe_gateway.errors import StripeMissing, StripeMisused
+from app.stripe_gateway.invoice_types import ChangePreview
 from app.stripe_gateway.plan_changes import ItemSwap
-from app.stripe_gateway.types import ChangePreview, RemoteDiscount, RemoteSubscription
+from app.stripe_gateway.types import RemoteDiscount, RemoteSubscription
 from app.subscriptions.changes.proration import BilledLine, ChangeDiscount, calculate_change, is_drift
 from app.subscriptions.states import TRIALING
 from app.web.database import end_read_transaction

@@ -24,7 +24,8 @@ from app.payments.reconciliation.drift_report import Fields, StripeDifference
 from app.stripe_gateway import Gateway, payments
 from app.stripe_gateway.credit_notes import RemoteNote
 from app.stripe_gateway.errors import StripeAway
-from app.stripe_gateway.types import Card, Customer, Refund, RemoteInvoice, RemoteSubscription
+from app.stripe_gateway.invoice_types import RemoteInvoice
+from app.stripe_gateway.types import Card, Customer, Refund, RemoteSubscription
 from app.web.database import transaction
 
 log = structlog.get_logger()

@@ -9,7 +9,8 @@ from uuid import UUID
 from app.payments.mirrors.models import StripeCreditNote, StripeRefund
 from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, StripeSubscription
 from app.stripe_gateway.credit_notes import RemoteNote
-from app.stripe_gateway.types import Card, Customer, Refund, RemoteInvoice, RemoteSubscription
+from app.stripe_gateway.invoice_types import RemoteInvoice
+from app.stripe_gateway.types import Card, Customer, Refund, RemoteSubscription
 from app.subscriptions.states import KEPT
 
 _SUBSCRIPTION = ("status", "price_id", "period_start", "period_end", "anchor_at", "cancel_at",

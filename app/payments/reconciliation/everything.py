@@ -21,7 +21,8 @@ from app.payments.reconciliation.compare_with_stripe import (
 )
 from app.stripe_gateway import Gateway, credit_notes, customers, invoices, payments, subscriptions
 from app.stripe_gateway.errors import StripeMissing
-from app.stripe_gateway.types import Card, RemoteInvoice
+from app.stripe_gateway.invoice_types import RemoteInvoice
+from app.stripe_gateway.types import Card
 from app.web.database import transaction
 
 RECENT = timedelta(days=62)

@@ -14,10 +14,11 @@ from app.payments import queries
 from app.payments.checkout.attempts import load_attempt
 from app.payments.checkout.fulfil import apply_checkout_session
 from app.payments.checkout.sessions import find_session
+from app.payments.checkout_models import Checkout
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.sync_checkout import close_checkout, sync_checkout
-from app.payments.models import BillingRecord, Checkout
+from app.payments.models import BillingRecord
 from app.payments.plan_changes.resolve import ask_stripe, list_asked
 from app.payments.plan_changes.schedule import ensure_schedule, list_unmirrored
 from app.stripe_gateway import Gateway

@@ -11,7 +11,8 @@ from app.audit.service import write as audit
 from app.kit import queue
 from app.kit.actor import SYSTEM
 from app.payments import billing_records
-from app.payments.models import Checkout, StripeSubscription
+from app.payments.checkout_models import Checkout
+from app.payments.models import StripeSubscription
 from app.payments.trials import mails
 from app.payments.trials.models import GRANTED
 from app.payments.trials.uses import claim_trial

@@ -10,7 +10,8 @@ from app.catalog import queries as catalog
 from app.kit.money import exponent, to_major
 from app.notifications.service import notify
 from app.payments import queries
-from app.payments.models import Checkout, StripeCustomer, StripeSubscription
+from app.payments.checkout_models import Checkout
+from app.payments.models import StripeCustomer, StripeSubscription
 from app.web.addresses import absolute_url
 from app.web.filters import estimate, payment_method
 

@@ -15,7 +15,7 @@ from app.kit.errors import DomainError, NotFound
 from app.kit.ids import parse_id
 from app.payments import queries as payments
 from app.payments.checkout import fulfil
-from app.payments.models import Checkout
+from app.payments.checkout_models import Checkout
 from app.portal.billing import history as histories
 from app.portal.billing.blueprint import billing
 from app.portal.billing.checkout_result import Paid, build_return_view

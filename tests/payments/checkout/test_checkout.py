@@ -16,8 +16,9 @@ from app.kit.errors import Conflict, DomainError, InvalidRequest, NotAllowed, No
 from app.payments.checkout import open_checkout
 from app.payments.checkout.attempts import record_attempt
 from app.payments.checkout.request import AlreadyPaid, CheckoutRequest, select_price
+from app.payments.checkout_models import Checkout
 from app.payments.gateway import EXTENSION, get_gateway
-from app.payments.models import BillingRecord, Checkout, CustomerAttempt, StripePrice
+from app.payments.models import BillingRecord, CustomerAttempt, StripePrice
 from app.payments.price_push.push import push_catalog
 from app.web.database import db
 from tests.factories import allow_any_change

@@ -17,7 +17,8 @@ from app.payments.gateway import get_gateway
 from app.payments.mirrors.sync_invoice import sync_invoice
 from app.payments.models import StripeInvoice
 from app.stripe_gateway import invoices
-from app.stripe_gateway.types import Card, Intent, RemoteInvoice
+from app.stripe_gateway.invoice_types import RemoteInvoice
+from app.stripe_gateway.types import Card, Intent
 from app.web.database import transaction
 from tests.factories import unique
 from tests.scenario import Org, Scenario

@@ -14,7 +14,7 @@ from app.statements import wording
 from app.statements.current_usage import CurrentUsage
 from app.statements.offers import Offer
 from app.statements.plan_costs import calculate_usage_cost
-from app.stripe_gateway.types import ChangePreview
+from app.stripe_gateway.invoice_types import ChangePreview
 from app.web.filters import clock
 
 USAGE_CONTINUES = (
