@@ -65,6 +65,17 @@ def next_month(scenario: Scenario, org: Org) -> None:
     scenario.settle()
 
 
+def leaves(scenario: Scenario, org: Org) -> None:
+    """It cancels, its last period ends, and what it used is billed."""
+    [running] = scenario.stripe.objects("subscription", customer=org.customer_id)
+    scenario.stripe.client().v1.subscriptions.update(running["id"], {"cancel_at_period_end": True})
+    scenario.settle()
+    to_the_end(scenario)
+    scenario.later(hours=2)
+    assert run(scenario, org).errors == {}
+    scenario.settle()
+
+
 def notes(scenario: Scenario) -> list[dict[str, Any]]:
     return scenario.stripe.objects("credit_note")
 
@@ -178,13 +189,7 @@ def test_what_no_payment_brought_goes_to_the_balance(scenario: Scenario) -> None
 def test_of_an_org_that_left_all_is_credited_on_the_original(scenario: Scenario) -> None:
     org = on_pro(scenario, 59_700)
     use(org, 300, scenario.clock.at, "extra")
-    [running] = scenario.stripe.objects("subscription", customer=org.customer_id)
-    scenario.stripe.client().v1.subscriptions.update(running["id"], {"cancel_at_period_end": True})
-    scenario.settle()
-    to_the_end(scenario)
-    scenario.later(hours=2)
-    assert run(scenario, org).errors == {}
-    scenario.settle()
+    leaves(scenario, org)
     void(org, "extra")
     scenario.later(days=45)
     run(scenario, org)
