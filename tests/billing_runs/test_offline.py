@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
 from app.accounts.models import Org as OrgRow
@@ -15,6 +18,7 @@ from app.invoices.models import Invoice
 from app.invoices.offline.models import IssuedInvoice
 from app.invoices.offline.terms import set_terms_days
 from app.kit.actor import SYSTEM
+from app.kit.clock import Clocks
 from app.kit.errors import InvalidRequest
 from app.subscriptions.tasks import open_periods
 from app.web.database import transaction
@@ -22,7 +26,16 @@ from tests.billing_runs.test_close import GRACE, lines, run
 from tests.factories import unique, utc
 from tests.scenario import Scenario
 from tests.scenario.org import Org
+from tests.standin import StandIn
+from tests.support.installation import opened
 from tests.today import WRITTEN
+
+
+@pytest.fixture(scope="module")
+def app(server: Path, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]:
+    """On a database of its own: the sweep opens the periods of every organisation in it."""
+    with opened(server, "offline", clocks, **stripe_server.stripe_settings()) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
