@@ -11,7 +11,6 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
-from app.catalog.models import PlanVersion
 from app.kit.errors import DomainError, Unavailable
 from app.payments import queries
 from app.payments.gateway import get_gateway, payments_on
@@ -62,7 +61,7 @@ def build_subscription_answer(session: Session, org_id: UUID, now: datetime) -> 
         collection=current.collection,
         interval=current.interval,
         currency=current.currency,
-        fee=_find_fee(session, version, current),
+        fee=_find_fee(session, current),
         started_at=current.started_at,
         period=Span(current.billing_starts_at, current.billing_ends_at),
         cancel_at_period_end=current.cancel_at == current.billing_ends_at,
@@ -140,13 +139,14 @@ def _find_plan(session: Session, version_id: UUID) -> PlanHeld | None:
     return PlanHeld(plan.key, plan.name, plan.number) if plan is not None else None
 
 
-def _find_fee(session: Session, version: PlanVersion, current: Subscription) -> int | None:
-    """The fee of the org's version; None for a custom plan, and for a price made or changed by hand at Stripe."""
+def _find_fee(session: Session, current: Subscription) -> int | None:
+    """The fee of the subscription's own version; None for a custom plan, and for a price made by hand at Stripe."""
     theirs = queries.find_open_subscription(session, current.org_id) if current.collection == "stripe" else None
     if theirs is not None and queries.find_own_terms(session, theirs) is not None:
         return None
-    wanted = (current.interval, current.currency)
-    return next((price.amount for price in version.prices if (price.interval, price.currency) == wanted), None)
+    version = catalog.find_priced_version(session, current.plan_version_id)
+    prices = {(price.interval, price.currency): price.amount for price in version.prices} if version else {}
+    return prices.get((current.interval, current.currency))
 
 
 def _build_overdue(session: Session, org_id: UUID, lifted_until: datetime | None) -> Overdue | None:

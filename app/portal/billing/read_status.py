@@ -43,7 +43,7 @@ FROM accounts_orgs org
 LEFT JOIN subscriptions_open ours ON ours.org_id = org.id
 LEFT JOIN catalog_versions pv ON pv.id = plan_in_force(org.id, :now)
 LEFT JOIN catalog_plans fallback ON fallback.is_default AND fallback.archived_at IS NULL
-LEFT JOIN catalog_prices price ON price.plan_version_id = pv.id AND price.currency = ours.currency
+LEFT JOIN catalog_prices price ON price.plan_version_id = ours.plan_version_id AND price.currency = ours.currency
      AND price.interval = ours.interval
 LEFT JOIN catalog_newest newest ON newest.plan_id = pv.plan_id AND newest.version_id <> pv.id
 LEFT JOIN catalog_prices newest_price ON newest_price.plan_version_id = newest.version_id
