@@ -77,10 +77,11 @@ class AnnouncedMove:
 
 def find_announced_move(session: Session, org_id: UUID) -> AnnouncedMove | None:
     """Find the move of an organisation that staff planned and that has not taken effect altogether."""
-    row, current = find_planned(session, org_id), subscriptions.find_subscription(session, org_id)
-    if row is None or row.origin != STAFF or current is None:
+    row = find_planned(session, org_id)
+    if row is None or row.origin != STAFF:
         return None
-    return describe_move(session, row, current)
+    current = subscriptions.find_subscription(session, org_id)
+    return describe_move(session, row, current) if current is not None else None
 
 
 def describe_move(session: Session, row: PlannedChange, current: Subscription) -> AnnouncedMove:

@@ -83,8 +83,7 @@ def assign_plan(
     (no such price).
     """
     accounts.get_org(session, org_id)
-    version = _get_assignable(session, plan_version_id)
-    _check_price(version, interval, currency)
+    version = check_assignable(session, plan_version_id, interval, currency)
     choice = PlanChoice(version.id, interval, currency, find_collection(version))
     periods.lock_usage(session, org_id)
     current = queries.find_subscription(session, org_id)
@@ -144,6 +143,13 @@ def find_collection(version: PlanVersion) -> str:
     amounts = [price.amount for price in version.prices]
     free = is_free(default=version.plan.is_default, amounts=amounts, charged=bool(version.charges))
     return "none" if free else "offline"
+
+
+def check_assignable(session: Session, version_id: UUID, interval: str, currency: str) -> PlanVersion:
+    """Get a version that staff may assign at a price. Raises as `assign_plan` does."""
+    version = _get_assignable(session, version_id)
+    _check_price(version, interval, currency)
+    return version
 
 
 def _get_assignable(session: Session, version_id: UUID) -> PlanVersion:

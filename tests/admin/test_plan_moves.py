@@ -22,6 +22,7 @@ from app.subscriptions.service import assign_plan
 from app.web.database import transaction
 from tests import factories
 from tests.factories import MadePlan
+from tests.pages import csrf_token, text_of
 from tests.scenario import Scenario
 from tests.scenario.org import Org
 
@@ -214,3 +215,26 @@ def test_staff_who_assign_another_plan_meanwhile_end_what_was_planned(scenario: 
         )
     assert [row.outcome for row in planned(org)] == ["lost"]
     assert not undo_staff_move(org.id, actor=STAFF, now=org.now)
+
+
+def test_staff_see_who_moves_and_when_press_and_take_it_back(scenario: Scenario, plan: MadePlan) -> None:
+    org = scenario.org().on(plan, since="2026-11-15 09:00").with_period()
+    factories.publish_again(scenario.session, plan, allowance=50, policy="charge")
+    staff, path = scenario.staff(), f"/admin/plans/{plan.key}/move?from=1&to=2"
+    shown = text_of(staff.get(path))
+    assert "usage from 1 January 2027, fee from 15 January 2027" in shown.lower().replace("january", "January")
+    fields = {"csrf_token": csrf_token(staff, path), "reason": "Prices of 2027", "orgs": "1"}
+    assert staff.post(path, data=fields).status_code == 422
+    assert staff.post(path, data={**fields, "confirmed": "y", "orgs": "2"}).status_code == 409
+    assert not planned(org)
+    answer = staff.post(path, data={**fields, "confirmed": "y"})
+    assert answer.status_code == 303
+    move_orgs()
+    page = answer.headers["Location"]
+    assert "Planned" in text_of(staff.get(page))
+    told = text_of(org.browser().get("/billing"))
+    assert "From 1 January 2027 your plan changes to today's version" in told
+    assert staff.post(f"{page}/undo", data=fields).status_code == 303
+    move_orgs()
+    assert "Undone" in text_of(staff.get(page))
+    assert "plan changes" not in text_of(org.browser().get("/billing"))

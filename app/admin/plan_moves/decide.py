@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.payments import queries as payments
 from app.statements.blast.effects import OrgEffect
+from app.statements.blast.version import PricedVersion
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.changes.dates import MoveDates, find_move_dates, find_usage_start
 from app.subscriptions.changes.models import STAFF, PlannedChange
@@ -27,6 +28,14 @@ ALREADY, BEGUN, FOLLOWS, GONE, OWN_PRICE, UNSOLD = "already", "begun", "follows"
 
 
 @dataclass(frozen=True, slots=True)
+class MoveClock:
+    """Now, and when the notice has run."""
+
+    now: datetime
+    not_before: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class MoveDecision:
     """When an organisation is moved; `kept`: it is not, for `reason`. `dates` of one that follows by itself: then."""
 
@@ -34,24 +43,32 @@ class MoveDecision:
     dates: MoveDates | None = None
     reason: str | None = None
 
+    @property
+    def token(self) -> str:
+        """Equal for decisions that people would call the same: what a page showed is what is done."""
+        dates = (self.dates.fee_at, self.dates.usage_at) if self.dates and self.kind == "planned" else ()
+        return " ".join([self.kind, self.reason or "", *(at.isoformat() for at in dates if at)])
+
 
 def decide_move(
-    session: Session, effect: OrgEffect, target: PlannedTarget, not_before: datetime, now: datetime
+    session: Session, effect: OrgEffect, version: PricedVersion, target: PlannedTarget, clock: MoveClock
 ) -> MoveDecision:
-    """Decide about a move to `target`, whose effect on the organisation is known.
+    """Decide about a move to `target`, a way to pay for `version`, whose effect on the organisation is known.
 
     Worked example: a limit rises and the fee stays: at once. The fee rises: from the first billing period after the
     notice.
     """
     current = subscriptions.find_subscription(session, effect.org_id)
     if current is None:
-        return MoveDecision("kept", MoveDates(find_usage_start(session, effect.org_id, now)), FOLLOWS)
-    reason = _find_reason(session, effect, current, target, now)
+        return MoveDecision("kept", MoveDates(find_usage_start(session, effect.org_id, clock.now)), FOLLOWS)
+    reason = _find_reason(session, effect, current, target, clock.now)
+    if reason is None and version.prices and (target.currency, target.interval) not in version.prices:
+        reason = UNSOLD
     if reason is not None:
         return MoveDecision("kept", None, reason)
     if effect.at_once and _pays_alike(current, target):
-        return MoveDecision("at_once", _find_dates_now(current, now))
-    return MoveDecision("planned", _find_dates(session, current, target, not_before))
+        return MoveDecision("at_once", _find_dates_now(current, clock.now))
+    return MoveDecision("planned", _find_dates(session, current, target, clock.not_before))
 
 
 def _find_reason(
@@ -65,7 +82,7 @@ def _find_reason(
         return ENDING
     if effect.own_price or _is_managed(session, current):
         return OWN_PRICE
-    return None if effect.sold else UNSOLD
+    return None
 
 
 def _find_standing(planned: PlannedChange | None, current: Subscription, target: PlannedTarget) -> str | None:

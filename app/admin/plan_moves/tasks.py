@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from app.admin.plan_moves.act import move_org
-from app.admin.plan_moves.decide import GONE
+from app.admin.plan_moves.decide import GONE, MoveClock
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, DomainError
 from app.payments.plan_changes.apply_moves import undo_staff_move
@@ -63,10 +63,9 @@ def _plan(session: Session, move: PlanMove, row: PlanMoveOrg, now: datetime) -> 
         move_rows.note_move_org(session, row, MOVE_UNDONE if current else KEPT, now, note=None if current else GONE)
         return
     target = PlannedTarget(move.to_version_id, current.interval, current.currency)
-    done = move_org(
-        session, row.org_id, target, not_before=max(move.not_before, now), reason=move.reason,
-        actor=_act_for(row.org_id, move.asked_by), now=now,
-    )  # fmt: skip
+    clock = MoveClock(now, max(move.not_before, now))
+    actor = _act_for(row.org_id, move.asked_by)
+    done = move_org(session, row.org_id, target, clock, reason=move.reason, actor=actor)
     if done.planned is None:
         move_rows.note_move_org(session, row, KEPT, now, note=done.decision.reason)
     else:
