@@ -204,7 +204,10 @@ def _hide_plans_of_other_tests(session: Session, key: str) -> None:
     session.execute(update(Plan).where(*others).values(public=False))
 
 
-def publish_again(session: Session, plan: MadePlan, *, allowance: object, policy: str = "block") -> None:
+def publish_again(
+    session: Session, plan: MadePlan, *, allowance: object, policy: str = "block", month: str = "12.00",
+    year: str = "120.00",
+) -> None:  # fmt: skip
     """A newer version of a plan of `make_plan` with another allowance; under `charge` a unit above it is a cent."""
     charge = f"""[[plans.{plan.key}.charges]]\nkey = "use"\nmeter = "{plan.meter}"\ncurrency = "USD"
         model = "per_unit"\nunit_amount = "0.01"
@@ -212,7 +215,7 @@ def publish_again(session: Session, plan: MadePlan, *, allowance: object, policy
     text = f"""
         [meters.{plan.meter}]\nname = "Units"\nunit = "unit"\naggregation = "sum"
         [plans.{plan.key}]\nname = "{plan.key}"\nsummary = "A plan."
-        prices.USD = {{ month = "12.00", year = "120.00" }}
+        prices.USD = {{ month = "{month}", year = "{year}" }}
         [plans.{plan.key}.meters.{plan.meter}]\npolicy = "{policy}"\nallowance = {allowance}
         {charge if policy == "charge" else ""}
         [plans.{plan.key}.limits]\njobs_at_once = 1\nfile_bytes = 1000

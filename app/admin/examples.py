@@ -49,4 +49,4 @@ TOP = {
     "orgs": [{"id": _ORG_ID, "name": "High Tide Documents", "quantity": "56000", "events": 60}],
 }
 ASSIGN = {"plan": "pro", "currency": "USD", "interval": "month"}
-ASSIGNED = {"changed": True, "usage": CURRENT}
+ASSIGNED = {"changed": True, "usage": CURRENT, "takes_effect_at": None, "usage_takes_effect_at": None}

@@ -69,6 +69,13 @@ def find_priced_version(session: Session, version_id: UUID) -> PlanVersion | Non
     return session.scalars(select(PlanVersion).where(PlanVersion.id == version_id).options(*_PRICED)).one_or_none()
 
 
+def is_sold(session: Session, version_id: UUID, interval: str, currency: str) -> bool:
+    """Whether a version has a price at an interval and currency; one without prices is sold by agreement."""
+    version = find_priced_version(session, version_id)
+    prices = {(price.interval, price.currency) for price in version.prices} if version else set()
+    return version is not None and (not prices or (interval, currency) in prices)
+
+
 def find_newest_priced_version(session: Session, plan_key: str) -> PlanVersion | None:
     """Find what `find_newest_version` does, with prices alone."""
     return session.scalars(

@@ -10,6 +10,7 @@ import structlog
 from app.payments.billing_contact.send_contact import send_contacts
 from app.payments.dunning import schedule
 from app.payments.gateway import get_gateway, payments_on
+from app.payments.plan_changes.apply_moves import apply_moves
 from app.payments.price_push.push import DIFFERS, PUSH, push_catalog
 from app.payments.reconciliation.pending import list_pending, resolve_all
 from app.payments.reconciliation.reconcile import ReconciliationReport
@@ -19,6 +20,7 @@ from app.payments.trials.end_refused import sweep_refused_trials
 from app.payments.trials.judge import END_REFUSED
 from app.payments.webhooks import inbox
 from app.payments.webhooks.apply import apply_event
+from app.subscriptions.changes.moves import find_next_due
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime
 
@@ -89,6 +91,11 @@ def reconcile_everything() -> ReconciliationReport:
     return reconcile(everything=True)
 
 
+def apply_planned_moves() -> int:
+    """Let moves that staff planned take effect; returns for how many organisations."""
+    return apply_moves(business_now())
+
+
 def send_billing_contacts() -> None:
     """Send names, addresses, tax ids and email addresses that changed to Stripe."""
     if payments_on():
@@ -112,18 +119,21 @@ TASKS: dict[str, Callable[..., object]] = {
     PUSH: push_prices,
     END_REFUSED: end_refused_trials,
     "payments.tell_trial_ends": tell_trial_ends,
+    "payments.apply_moves": apply_planned_moves,
     "payments.reconcile": reconcile,
     "payments.reconcile_everything": reconcile_everything,
 }
 SWEEPS = (
+    "payments.apply_moves",
     "payments.resolve_pending",
     "payments.advance_dunnings",
     "payments.send_contacts",
     END_REFUSED,
     "payments.tell_trial_ends",
 )
-FALLING_DUE = (schedule.find_next_due, ending.find_next_ending)
+FALLING_DUE = (find_next_due, schedule.find_next_due, ending.find_next_ending)
 PERIODIC: list[tuple[str, str]] = [
+    ("* * * * *", "payments.apply_moves"),
     ("*/2 * * * *", "payments.resolve_pending"),
     ("* * * * *", "payments.advance_dunnings"),
     ("* * * * *", "payments.send_contacts"),

@@ -148,6 +148,14 @@ def list_changes(shown: Sequence[Offer], currency: str) -> list[CompareRow]:
     return [row for row in _rows(shown, currency) if len(shown) == 1 or row.cells[0] != row.cells[1]]
 
 
+def describe_offer_price(offer: Offer, currency: str, interval: str) -> str:
+    """What a plan costs at an interval."""
+    fee = offer.fee(currency, interval)
+    if fee is None:
+        return "Custom price"
+    return f"{wording.format_amount(fee, currency)} a {interval}, before tax and discounts"
+
+
 def _rows(shown: Sequence[Offer], currency: str) -> list[CompareRow]:
     return [row for group in build_groups(shown, currency) for row in _named(group.title, group.rows)]
 
