@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from app.payments.tasks import send_billing_contacts
@@ -23,7 +25,9 @@ def sends_contact(scenario: Scenario, org: Org) -> None:
 
 
 @pytest.mark.parametrize("meanwhile", [hears_nothing, sends_contact])
-def test_a_change_is_charged_to_the_card_chosen_just_before_it(scenario: Scenario, meanwhile) -> None:
+def test_a_change_is_charged_to_the_card_chosen_just_before_it(
+    scenario: Scenario, meanwhile: Callable[[Scenario, Org], None]
+) -> None:
     org, dearer = started(scenario)
     org.with_card(DECLINES)
     meanwhile(scenario, org)
