@@ -39,14 +39,14 @@ class Subscriber:
     def main(self) -> Locator:
         return self.page.get_by_role("main")
 
-    def buys(self, plan: str, name: str, interval: str = "month", card: str = GOOD) -> None:
-        """From the plan's page over Stripe's to the plan."""
+    def buys(self, plan: str, welcome: str, interval: str = "month", card: str = GOOD) -> None:
+        """From the plan's page over Stripe's to the page that says `welcome`."""
         self.page.goto(f"/billing/upgrade/{plan}?interval={interval}")
         self.main.get_by_role("button", name=re.compile("payment|trial")).click()
         self.journey.at_stripe()
         self.journey.type_card(card)
         self.page.locator("#pay button").click()
-        self.journey.returned(f"You are on {name}")
+        self.journey.returned(welcome)
 
     def gets_coupon(self, percent: int) -> None:
         """Staff take so many per cent off at Stripe, for ever."""

@@ -37,7 +37,7 @@ def begin(stack: Stack, customers: Iterator[Customer], open_page: Callable[..., 
     def make() -> Subscriber:
         buyer = next(customers)
         begun.append(Subscriber(Journey(stack, buyer, open_page(state=buyer.state))))
-        begun[-1].buys("pro", "Pro")
+        begun[-1].buys("pro", "You are on Pro")
         return begun[-1]
 
     yield make
@@ -112,12 +112,15 @@ def test_a_bank_that_refuses_leaves_the_plan_and_can_be_asked_again(begin: Begin
     who.looks_at("pro", "year")
     today = who.shown("Today")
     who.confirms()
+    who.page.get_by_role("button", name="Confirm with Visa ending 3184").wait_for()
+    invoice = who.page.url
     who.page.get_by_role("button", name="Confirm with Visa ending 3184").click()
     who.page.get_by_role("button", name="Fail").click()
+    expect(who.page).to_have_url(re.compile("/billing|/invoice/"))
     changed_nothing(who)
     who.page.goto("/billing")
     who.reads("You are still on Pro")
-    who.page.go_back()
+    who.page.goto(invoice)
     who.page.get_by_role("button", name="Confirm with Visa ending 3184").click()
     who.page.get_by_role("button", name="Complete").click()
     until(lambda: who.charges() == [4900, today], "the change to be paid", 30)
@@ -239,7 +242,9 @@ def test_each_kind_of_change_charges_what_it_showed_and_so_does_the_next_renewal
 
 def change(who: Subscriber, kind: Kind, percent: int | None) -> int:
     """Buy the plan, change it, and return what is shown as the next payment."""
-    who.buys(kind.plan, kind.plan.capitalize(), kind.interval, OTHER_GOOD if percent else GOOD)
+    name = kind.plan.capitalize()
+    welcome = f"Your trial of {name} has started" if kind.plan == "tried" else f"You are on {name}"
+    who.buys(kind.plan, welcome, kind.interval, OTHER_GOOD if percent else GOOD)
     if percent:
         who.gets_coupon(percent)
     if not kind.later:
