@@ -21,7 +21,7 @@ from tests.browser.changing import Subscriber
 from tests.browser.chrome import Watched, new_context, watch
 from tests.browser.inside import Customer, make_customers
 from tests.browser.stack import Stack, running, until
-from tests.browser.steps import other_card
+from tests.browser.steps import card, other_card
 from tests.browser.upgrade import GOOD, MOST, OTHER_GOOD, Journey
 
 Begin = Callable[[], Subscriber]
@@ -121,7 +121,7 @@ def test_a_bank_that_refuses_leaves_the_plan_and_can_be_asked_again(begin: Begin
     who.page.goto("/billing")
     who.reads("You are still on Pro")
     who.page.goto(invoice)
-    who.page.get_by_role("button", name="Confirm with Visa ending 3184").click()
+    card(SECURE)(who.page, who.stack)
     who.page.get_by_role("button", name="Complete").click()
     until(lambda: who.charges() == [4900, today], "the change to be paid", 30)
     until(lambda: who.holds() == ("pro", "year"), "the plan to change", 30)
