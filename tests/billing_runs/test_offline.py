@@ -24,6 +24,8 @@ from app.subscriptions.tasks import open_periods
 from app.web.database import transaction
 from tests.billing_runs.test_close import GRACE, lines, run
 from tests.factories import unique, utc
+from tests.pages import send, text_of
+from tests.portal.invoices.books import Used, closes, month
 from tests.scenario import Scenario
 from tests.scenario.org import Org
 from tests.standin import StandIn
@@ -248,3 +250,20 @@ _PLAN = """
     SELECT p.name FROM subscriptions s JOIN plan_versions v ON v.id = s.plan_version_id JOIN plans p ON p.id = v.plan_id
     WHERE s.org_id = :org AND s.ended_at IS NULL
 """
+
+
+def test_what_waits_in_a_currency_that_the_org_has_left_is_billed_by_a_press(scenario: Scenario) -> None:
+    """Stripe charges in dollars, so euros from before go on an invoice of ours; dollars wait for Stripe."""
+    org = scenario.org().paying()
+    closes(org, month(10), Used("50020", currency="EUR"), Used("50030", meter="tokens"))
+    assert run(scenario, org).errors == {}
+    assert issued(scenario, org) == []
+    page = text_of(scenario.staff().get(f"/admin/orgs/{org.id}"))
+    assert "€0.20 waits for the next invoice" in page
+    staff = scenario.staff()
+    assert send(staff, f"/admin/orgs/{org.id}/invoices", page=f"/admin/orgs/{org.id}").status_code == 303
+    [invoice] = issued(scenario, org)
+    assert (invoice.currency, invoice.total, invoice.state) == ("EUR", 20, "open")
+    assert [(line.currency, line.invoice_id is None) for line in lines(scenario, org) if line.amount] == [
+        ("EUR", False), ("USD", True),
+    ]  # fmt: skip
