@@ -16,11 +16,14 @@ from app.catalog.models import PlanVersion
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, FieldError, InvalidRequest, NotFound
 from app.kit.ids import new_id
+from app.kit.money import ZERO
 from app.kit.periods import MONTH, YEAR, Period, anchored, boundary
 from app.subscriptions import events, periods, queries, realign_periods
 from app.subscriptions.models import Subscription, UsagePeriod
 from app.subscriptions.overage.consents import end_consent
 from app.subscriptions.overage.models import PLAN_CHANGED
+from app.subscriptions.recurring.facts import RecurringFee
+from app.subscriptions.recurring.record import record_charge
 from app.subscriptions.terms.resolver import is_free
 
 MONTHS = {"month": MONTH, "year": YEAR}
@@ -96,6 +99,7 @@ def assign_plan(
     running = realign_periods.open_period_at(session, org_id, now, now)
     restart = not choice.same_periods(current)
     assigned = _replace(session, org_id, current, choice, actor=actor, now=now)
+    record_charge(session, assigned, fees=_find_fees(version, choice), at=now, now=now)
     _move_periods(session, org_id, running, restart=restart, now=now)
     kind = "started" if current is None else "plan_changed"
     events.record_event(session, assigned, kind, key=now.isoformat(), at=now, now=now)
@@ -174,6 +178,12 @@ def _replace(
     session.add(opened)
     session.flush()
     return opened
+
+
+def _find_fees(version: PlanVersion, choice: PlanChoice) -> list[RecurringFee]:
+    """The version's price; a custom plan has none."""
+    sold = [p.amount for p in version.prices if (p.currency, p.interval) == (choice.currency, choice.interval)]
+    return [RecurringFee(ZERO + amount, choice.interval) for amount in sold]
 
 
 def _find_dates(

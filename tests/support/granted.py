@@ -30,6 +30,7 @@ STATE_COLUMNS = {
     "invitations": {"accepted_at", "revoked_at"},
     "planned_changes": {"schedule_ref", "released_at", "effective_at", "ended_at", "outcome"},
     "plan_changes": {"state", "invoice_id", "failure", "settled_at"},
+    "recurring_charges": set(),
     "sign_in_log": set(),
     "trial_uses": set(),
     # an event that was refused and comes again is stored as it comes now
