@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from functools import cached_property
 from uuid import UUID
@@ -16,9 +17,12 @@ from app.analytics.history import count_orgs_at, list_timelines
 from app.analytics.months import MonthRange, last_instant
 from app.analytics.movements import KINDS, MonthMovements
 from app.analytics.ratios import RevenueRatios, compute_conversion
+from app.analytics.revenue import RevenueEntry
+from app.analytics.takings import Takings, list_revenue, sum_takings
 from app.analytics.timeline import Timeline, list_currencies
 
 MOST_MONTHS = 36
+_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +37,15 @@ class ReportFilter:
 
 @dataclass(frozen=True)
 class CurrencyReport:
-    """One currency over the months asked for; `book` has as many months before them, to compare with."""
+    """One currency over the months asked for; `book` has as many months before them, to compare with.
+
+    `takings` is the revenue of these months, `takings_before` that of the months before.
+    """
 
     book: RevenueBook
     span: MonthRange
+    takings: Takings
+    takings_before: Takings
 
     @property
     def currency(self) -> str:
@@ -109,19 +118,30 @@ def get_report(session: Session, asked: ReportFilter, now: datetime) -> RevenueR
     whole = MonthRange(asked.span.before.first, asked.span.last)
     until = last_instant(asked.span.last, now)
     timelines = list_timelines(session, until, asked.org_id)
-    currencies = tuple(list_currencies(timelines))
+    entries = list_revenue(session, whole.start, until + _INSTANT, asked.org_id)
+    currencies = tuple(list_currencies(timelines, (entry.currency for entry in entries)))
     shown = [code for code in currencies if asked.currency in {None, code}]
     existing = count_orgs_at(session, whole.months, asked.org_id)
     return RevenueReport(
         asked=asked,
         as_of=until,
-        currencies=tuple(
-            CurrencyReport(build_book(timelines, code, whole, now, asked.plan), asked.span) for code in shown
-        ),
+        currencies=tuple(_report_currency(code, timelines, entries, asked, now) for code in shown),
         all_currencies=currencies,
         plans=_list_plans(timelines),
         timelines=tuple(timelines),
         free=count_conversions(timelines, existing, whole, now),
+    )
+
+
+def _report_currency(
+    code: str, timelines: Sequence[Timeline], entries: Sequence[RevenueEntry], asked: ReportFilter, now: datetime
+) -> CurrencyReport:
+    before = asked.span.before
+    return CurrencyReport(
+        build_book(timelines, code, MonthRange(before.first, asked.span.last), now, asked.plan),
+        asked.span,
+        sum_takings(entries, code, asked.span, timelines, asked.plan),
+        sum_takings(entries, code, before, timelines, asked.plan),
     )
 
 

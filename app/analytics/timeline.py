@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -98,7 +98,7 @@ class Timeline:
                 yield at, stretch, paid
 
 
-def list_currencies(timelines: Sequence[Timeline]) -> list[str]:
-    """The currencies in which anything was ever charged, USD first."""
-    found = {each.charge.currency for timeline in timelines for each in timeline.stretches if each.costs}
-    return sorted(found, key=lambda code: (code != "USD", code))
+def list_currencies(timelines: Sequence[Timeline], more: Iterable[str] = ()) -> list[str]:
+    """The currencies in which anything was ever charged, and `more`; USD first."""
+    charged = {each.charge.currency for timeline in timelines for each in timeline.stretches if each.costs}
+    return sorted(charged | set(more), key=lambda code: (code != "USD", code))

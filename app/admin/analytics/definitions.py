@@ -54,6 +54,15 @@ DEFINITIONS = {
             " had MRR when it ended. All plans and currencies."
         ),
     ),
+    "revenue": (
+        "Revenue",
+        (
+            "What was paid of invoice lines in these months, less credit notes and refunds of these months, without"
+            " tax, and on the day the money moved: a year paid in advance counts in its month. Credit given by hand"
+            " counts against revenue when it is given."
+        ),
+    ),
+    "overage": ("Overage", "The part of revenue that was paid for usage above allowances."),
     "new": ("New", "MRR at the end of a month from organisations that had none at the end of any month before."),
     "expansion": ("Expansion", "MRR that rose during a month, of organisations that had some when it began."),
     "reactivation": (

@@ -16,7 +16,7 @@ _PLACES = 6
 HEAD = (
     "month", "currency", "mrr_start", *(f"mrr_{kind}" for kind in KINDS), "mrr_end", "orgs_start",
     *(f"orgs_{kind}" for kind in KINDS), "orgs_end", "arpa", "logo_churn", "revenue_churn", "nrr", "grr", "quick_ratio",
-    "ltv", "trials_ended", "trials_paid",
+    "ltv", "trials_ended", "trials_paid", "revenue_fees", "revenue_overage", "revenue_other", "revenue",
 )  # fmt: skip
 
 
@@ -32,6 +32,7 @@ def iterate_revenue(report: RevenueReport) -> Iterator[Sequence[Cell]]:
                 moved.payers_before, *(moved.counts[kind] for kind in KINDS), moved.payers_after,
                 _money(ratios.arpa, code), exact(ratios.logo_churn), exact(ratios.revenue_churn), exact(ratios.nrr),
                 exact(ratios.grr), exact(ratios.quick_ratio), _money(ratios.ltv, code), *trials,
+                *(Money(part, code) for part in (*each.takings.months[month], sum(each.takings.months[month]))),
             )  # fmt: skip
 
 

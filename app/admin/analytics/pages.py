@@ -36,7 +36,7 @@ def revenue_csv() -> Response:
     """The report as CSV, a line for each month and currency."""
     now = business_now()
     report = get_report(session(), parse_report_filter(request.args, now), now)
-    return _file("revenue.csv", files.HEAD, files.iterate_revenue(report))
+    return make_file("revenue.csv", files.HEAD, files.iterate_revenue(report))
 
 
 @pages.get("/admin/analytics/movements")
@@ -50,7 +50,7 @@ def revenue_rows() -> Response:
 def revenue_rows_csv() -> Response:
     """The same as CSV, whole."""
     report, each, kind = _read_rows()
-    return _file("movements.csv", rows.FILE_HEAD, rows.iterate_file(report, each, kind))
+    return make_file("movements.csv", rows.FILE_HEAD, rows.iterate_file(report, each, kind))
 
 
 def _read_rows() -> tuple[RevenueReport, CurrencyReport, str | None]:
@@ -64,7 +64,8 @@ def _read_rows() -> tuple[RevenueReport, CurrencyReport, str | None]:
     return report, report.currencies[0], kind if kind in KINDS else None
 
 
-def _file(name: str, head: Sequence[str], lines: Iterable[Sequence[Cell]]) -> Response:
+def make_file(name: str, head: Sequence[str], lines: Iterable[Sequence[Cell]]) -> Response:
+    """A CSV to save, with a byte order mark for Excel if `bom` is asked for."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     body = "".join(csv_export.lines(head, lines, bom=bool(request.args.get("bom"))))
     return Response(body, content_type="text/csv; charset=utf-8", headers=headers)

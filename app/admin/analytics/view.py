@@ -21,6 +21,8 @@ from app.admin.analytics.wording import (
 from app.analytics.months import MonthRange, add_months
 from app.analytics.movements import CHURN, CONTRACTION, KINDS, MonthMovements
 from app.analytics.report import CurrencyReport, ReportFilter, RevenueReport
+from app.analytics.takings import Takings
+from app.kit.money import ZERO
 from app.portal.shell.links import Link
 from app.statements.wording import format_amount
 from app.web import charts
@@ -61,6 +63,17 @@ class PlanLine:
     href: str
 
 
+@dataclass(frozen=True, slots=True)
+class TakingsLine:
+    """Revenue of a month or a plan: fees, overage, what belongs to no line, and all of it."""
+
+    name: str
+    fees: str
+    overage: str
+    other: str
+    total: str
+
+
 @dataclass(frozen=True)
 class CurrencySection:
     """What the page shows of one currency."""
@@ -71,6 +84,11 @@ class CurrencySection:
     description: str
     months: Sequence[MonthLine]
     plans: Sequence[PlanLine]
+    money: Sequence[FigureCard]
+    money_chart: charts.Chart
+    money_description: str
+    money_months: Sequence[TakingsLine]
+    money_plans: Sequence[TakingsLine]
 
 
 @dataclass(frozen=True)
@@ -159,7 +177,38 @@ def _build_section(each: CurrencyReport, asked: ReportFilter) -> CurrencySection
         description=f"MRR in {code}: {format_amount(each.start, code)} at the start, {amount} at the end.",
         months=[_build_month(month, moved, code, asked) for month, moved in reversed(each.months)],
         plans=[_build_plan(row, each, asked) for row in each.book.by_plan],
+        money=list_money(each, asked),
+        money_chart=_chart_money(each.takings),
+        money_description=f"Revenue in {code}: {format_amount(each.takings.total, code)}.",
+        money_months=[
+            _line(format_month_short(month), parts, code) for month, parts in reversed(each.takings.months.items())
+        ],
+        money_plans=[_line(row.name, (row.fees, row.overage, 0), code) for row in each.takings.plans],
     )
+
+
+def list_money(each: CurrencyReport, asked: ReportFilter) -> list[FigureCard]:
+    """Revenue and the overage in it, each beside that of the months before."""
+    now, then, code = each.takings, each.takings_before, each.currency
+    rows = report_path("admin.top_orgs", asked, currency=code)
+    return [
+        _card("revenue", format_amount(now.total, code), format_amount(then.total, code), rows),
+        _card("overage", format_amount(now.overage, code), format_amount(then.overage, code), rows),
+    ]
+
+
+def _chart_money(takings: Takings) -> charts.Chart:
+    """Columns of fees and overage; what a month gave back beyond what it took is drawn as nothing."""
+    months = takings.months
+    series = [
+        charts.Series(name, [max(in_major(parts[index], takings.currency), ZERO) for parts in months.values()], tone)
+        for name, index, tone in (("fees", 0, 1), ("overage", 1, 2))
+    ]
+    return charts.bars([format_month_short(month) for month in months], series, head="Month")
+
+
+def _line(name: str, parts: tuple[int, int, int], currency: str) -> TakingsLine:
+    return TakingsLine(name, *(format_amount(part, currency) for part in (*parts, sum(parts))))
 
 
 def list_figures(each: CurrencyReport, asked: ReportFilter) -> list[FigureCard]:
