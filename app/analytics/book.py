@@ -9,7 +9,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from app.analytics.months import MonthRange, add_months, last_instant, month_at
-from app.analytics.movements import MonthMovements, Movement, collect_movements
+from app.analytics.movements import MonthMovements, MrrMovement, collect_movements
 from app.analytics.ratios import RevenueRatios, compute_ratios
 from app.analytics.timeline import Timeline
 
@@ -18,8 +18,8 @@ from app.analytics.timeline import Timeline
 class RevenueBook:
     """One currency over `span`. `mrr` has of each organisation the revenue at the span's start and at each month's end.
 
-    `committed` is of the span's last instant; `by_plan` is the revenue then by plan: (key, name, revenue, payers).
-    `trials` are how many trials ended in each month, and how many of them are paid for.
+    `committed`, `past_due` (the part of organisations that are past due) and `by_plan` (key, name, revenue, payers) are
+    of the span's last instant. `trials` are how many trials ended in each month, and how many of them are paid for.
     """
 
     currency: str
@@ -27,6 +27,7 @@ class RevenueBook:
     months: tuple[MonthMovements, ...]
     mrr: dict[UUID, tuple[int, ...]]
     committed: int
+    past_due: int
     by_plan: tuple[tuple[str, str, int, int], ...]
     trials: tuple[tuple[int, int], ...]
 
@@ -42,7 +43,7 @@ class RevenueBook:
     def ratios(self, span: MonthRange) -> RevenueRatios:
         """The ratios of a part of the span."""
         index = self.span.months.index(span.first)
-        whole = [Movement(org, mrr[index], mrr[index + len(span)], known=True) for org, mrr in self.mrr.items()]
+        whole = [MrrMovement(org, mrr[index], mrr[index + len(span)], known=True) for org, mrr in self.mrr.items()]
         return compute_ratios(self.over(span), whole)
 
     def trial_counts(self, span: MonthRange) -> tuple[int, int]:
@@ -62,30 +63,31 @@ def build_book(
     mrr = {each.org_id: tuple(each.mrr(at, currency, plan) for at in instants) for each in timelines}
     mrr = {org: amounts for org, amounts in mrr.items() if any(amounts)}
     paying = [each for each in timelines if each.org_id in mrr]
-    known = {each.org_id: _was_paying(each, span, currency, plan, mrr[each.org_id]) for each in paying}
+    since = {each.org_id: _find_first(each, span, currency, plan, mrr[each.org_id]) for each in paying}
     return RevenueBook(
         currency=currency,
         span=span,
-        months=tuple(collect_movements(_move(mrr, known, index)) for index in range(len(span))),
+        months=tuple(collect_movements(_move(mrr, since, index)) for index in range(len(span))),
         mrr=mrr,
         committed=sum(each.committed(instants[-1], currency, plan) for each in timelines),
+        past_due=sum(each.mrr(instants[-1], currency, plan) for each in paying if each.is_past_due(instants[-1])),
         by_plan=_sum_plans(paying, instants[-1], currency, plan),
         trials=_count_trials(timelines, currency, span, plan),
     )
 
 
-def _was_paying(timeline: Timeline, span: MonthRange, currency: str, plan: str | None, mrr: tuple[int, ...]) -> bool:
-    """Whether it had revenue at the end of a month before the span."""
-    if mrr[0]:
-        return True
+def _find_first(timeline: Timeline, span: MonthRange, currency: str, plan: str | None, mrr: tuple[int, ...]) -> int:
+    """The first of `mrr` that is above zero; -1 where there was revenue at the end of a month before the span."""
+    first = next(index for index, amount in enumerate(mrr) if amount)
+    if first == 0:
+        return 0
     ends = timeline.list_month_ends(add_months(span.first, -2), span.start)
-    return any(timeline.mrr(at, currency, plan) for _, at in ends)
+    return -1 if any(timeline.mrr(at, currency, plan) for _, at in ends) else first
 
 
-def _move(mrr: dict[UUID, tuple[int, ...]], known: dict[UUID, bool], index: int) -> Iterator[Movement]:
+def _move(mrr: dict[UUID, tuple[int, ...]], since: dict[UUID, int], index: int) -> Iterator[MrrMovement]:
     for org, amounts in mrr.items():
-        before = known[org] or any(amounts[: index + 1])
-        yield Movement(org, amounts[index], amounts[index + 1], known=before)
+        yield MrrMovement(org, amounts[index], amounts[index + 1], known=since[org] <= index)
 
 
 def _sum_plans(

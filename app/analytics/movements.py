@@ -16,7 +16,7 @@ KINDS = (NEW, EXPANSION, REACTIVATION, CONTRACTION, CHURN)
 
 
 @dataclass(frozen=True, slots=True)
-class Movement:
+class MrrMovement:
     """What moved for one organisation in a month; `known`: it had revenue at the end of an earlier month."""
 
     org_id: UUID
@@ -39,7 +39,7 @@ class Movement:
 class MonthMovements:
     """The movements of a month in one currency, an organisation each, without those that had none at either end."""
 
-    rows: tuple[Movement, ...]
+    rows: tuple[MrrMovement, ...]
     sums: dict[str, int] = field(init=False)
     counts: dict[str, int] = field(init=False)
 
@@ -87,6 +87,6 @@ def classify(before: int, after: int, *, known: bool) -> str | None:
     return EXPANSION if after > before else CONTRACTION
 
 
-def collect_movements(rows: Iterable[Movement]) -> MonthMovements:
+def collect_movements(rows: Iterable[MrrMovement]) -> MonthMovements:
     """The movements of a month, without organisations that have no revenue at either end."""
     return MonthMovements(tuple(row for row in rows if row.before or row.after))

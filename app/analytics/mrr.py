@@ -7,10 +7,11 @@ week's, 365/12 of a day's. Rounded once for an organisation, halves away from ze
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from functools import lru_cache
 
 from app.kit.money import round_fraction
 from app.subscriptions.changes.proration import ChangeDiscount, discount_price
@@ -46,7 +47,7 @@ def mrr_at(charge: ChargeFacts, at: datetime) -> int:
     """
     if not is_counted(charge, at):
         return 0
-    return _per_month(charge.fees, [each for each in charge.discounts if _holds(each, at)], charge.currency)
+    return _per_month(charge.fees, tuple(each for each in charge.discounts if _holds(each, at)), charge.currency)
 
 
 def committed_at(charge: ChargeFacts, at: datetime, planned: Sequence[RecurringFee] | None = None) -> int:
@@ -57,8 +58,8 @@ def committed_at(charge: ChargeFacts, at: datetime, planned: Sequence[RecurringF
     """
     if not is_counted(charge, at) or charge.cancel_at is not None:
         return 0
-    lasting = [each for each in charge.discounts if each.lasts]
-    return _per_month(charge.fees if planned is None else planned, lasting, charge.currency)
+    lasting = tuple(each for each in charge.discounts if each.lasts)
+    return _per_month(charge.fees if planned is None else tuple(planned), lasting, charge.currency)
 
 
 def is_counted(charge: ChargeFacts, at: datetime) -> bool:
@@ -67,13 +68,14 @@ def is_counted(charge: ChargeFacts, at: datetime) -> bool:
     return charge.state in RECURRING and not charge.paused and not tried
 
 
-def _per_month(fees: Iterable[RecurringFee], discounts: Sequence[RecurringDiscount], currency: str) -> int:
+@lru_cache(maxsize=4096)  # thousands of organisations on a few plans, looked at month by month
+def _per_month(fees: tuple[RecurringFee, ...], discounts: tuple[RecurringDiscount, ...], currency: str) -> int:
     """Discounts come off each invoice; what is billed together is discounted together."""
     invoices: defaultdict[tuple[str, int], Fraction] = defaultdict(Fraction)
     for fee in fees:
         invoices[fee.interval, fee.every] += Fraction(fee.amount) * fee.quantity
     off = [_read(each) for each in discounts if each.amount_off is None or each.currency == currency]
-    months = (discount_price(sum_, off) * A_MONTH[unit] / every for (unit, every), sum_ in invoices.items())
+    months = (discount_price(sum_, off) * Fraction(A_MONTH[unit], every) for (unit, every), sum_ in invoices.items())
     return round_fraction(sum(months, Fraction(0)))
 
 

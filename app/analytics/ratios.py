@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from app.analytics.movements import CHURN, CONTRACTION, EXPANSION, NEW, REACTIVATION, MonthMovements, Movement
+from app.analytics.movements import CHURN, CONTRACTION, EXPANSION, NEW, REACTIVATION, MonthMovements, MrrMovement
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class RevenueRatios:
     ltv: Fraction | None
 
 
-def compute_ratios(months: Sequence[MonthMovements], span: Sequence[Movement]) -> RevenueRatios:
+def compute_ratios(months: Sequence[MonthMovements], span: Sequence[MrrMovement]) -> RevenueRatios:
     """The ratios of a span of months. `span` is what each organisation had at its start and has at its end.
 
     Worked example: 100.00 at the start of a month, 10.00 of it lost by churn, 10.00 by contraction, and 10.00 gained by
@@ -43,7 +43,7 @@ def compute_ratios(months: Sequence[MonthMovements], span: Sequence[Movement]) -
         nrr=_divide(sum(each.after for each in span if each.before), start),
         grr=_divide(sum(min(each.before, each.after) for each in span), start),
         quick_ratio=_divide(_sum(months, NEW, EXPANSION, REACTIVATION), lost),
-        ltv=None if arpa is None or not logo_churn else arpa / logo_churn,
+        ltv=None if arpa is None or not logo_churn else Fraction(arpa, logo_churn),
     )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.analytics.book import RevenueBook, build_book
 from app.analytics.conversion import FreeCounts, count_conversions
 from app.analytics.history import count_orgs_at, list_timelines
-from app.analytics.months import MonthRange, last_instant
+from app.analytics.months import MonthRange, last_instant, month_at
 from app.analytics.movements import KINDS, MonthMovements
 from app.analytics.ratios import RevenueRatios, compute_conversion
 from app.analytics.revenue import RevenueEntry
@@ -131,6 +131,17 @@ def get_report(session: Session, asked: ReportFilter, now: datetime) -> RevenueR
         timelines=tuple(timelines),
         free=count_conversions(timelines, existing, whole, now),
     )
+
+
+def list_books(session: Session, now: datetime) -> list[RevenueBook]:
+    """The running month's book of each currency in which anything is charged, or was in it.
+
+    Worked example: on 21 November one organisation pays 49 USD a month since the 5th: one book, 49.00, all of it new.
+    """
+    month = month_at(now)
+    timelines = list_timelines(session, now)
+    books = (build_book(timelines, code, MonthRange(month, month), now) for code in list_currencies(timelines))
+    return [book for book in books if book.mrr]
 
 
 def _report_currency(

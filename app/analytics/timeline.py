@@ -10,7 +10,7 @@ from uuid import UUID
 from app.analytics.months import add_months, last_instant, month_at
 from app.analytics.mrr import ChargeFacts, committed_at, is_counted, mrr_at
 from app.subscriptions.recurring.facts import RecurringFee
-from app.subscriptions.states import TRIALING
+from app.subscriptions.states import LATE, TRIALING
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,11 @@ class Timeline:
             return False
         trial = stretch.charge.trial_ends_at
         return stretch.charge.state == TRIALING or (trial is not None and at < trial)
+
+    def is_past_due(self, at: datetime) -> bool:
+        """Whether a payment to Stripe was owed at an instant."""
+        stretch = self.find(at)
+        return stretch is not None and stretch.charge.state in LATE
 
     def list_month_ends(self, until: date, now: datetime) -> Iterator[tuple[date, datetime]]:
         """The months from the first stretch up to `until`, each with its last instant."""

@@ -159,6 +159,8 @@ ACCESS: dict[str, Rule] = {
     "admin.org_statement": STAFF,
     "admin.org_corrections": STAFF,
     "admin.orgs": STAFF,
+    "admin.past_due": STAFF,
+    "admin.past_due_csv": STAFF,
     "admin.plan": STAFF,
     "admin.plan_draft": STAFF,
     "admin.plans": STAFF,

@@ -119,7 +119,7 @@ def lines(
 
 
 @dataclass(frozen=True)
-class Step:
+class WaterfallStep:
     """A step of a waterfall: a level where `total`, else what is added to the level before. `words` is the figure."""
 
     name: str
@@ -129,7 +129,7 @@ class Step:
     total: bool = False
 
 
-def waterfall(steps: Sequence[Step]) -> Chart:
+def waterfall(steps: Sequence[WaterfallStep]) -> Chart:
     """Columns that rise and fall from one level to the next; levels are never below zero."""
     spans: list[tuple[Decimal, Decimal]] = []
     level = Decimal(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.admin.analytics.definitions import DEFINITIONS
+from app.billing_runs.offline import issue_waiting
 from app.kit.actor import SYSTEM
 from app.subscriptions import service
 from tests.factories import MadePlan, utc
@@ -19,7 +21,7 @@ from tests.scenario import Org, Scenario
 from tests.scenario.mirrors import record
 
 REVENUE, REPORTS = "/admin/analytics/revenue", "/api/v1/admin/billing/reports"
-PAGES = ("revenue", "movements", "cohorts", "top")
+PAGES = ("revenue", "movements", "cohorts", "top", "past-due")
 
 
 def read(browser: FlaskClient, path: str = REVENUE) -> str:
@@ -127,6 +129,44 @@ def test_who_first_paid_is_in_a_cohort_and_who_paid_most_is_on_top(scenario: Sce
     assert [(row["org"], row["mrr"]) for row in lines(staff, "/admin/analytics/top.csv?currency=DKK")] == [
         ("Skagen Prints", "20.00")
     ]
+
+
+def test_the_api_ranks_by_what_was_paid(scenario: Scenario) -> None:
+    headers = scenario.api("admin:read")
+    plan = scenario.plan(sold=("PLN", "20.00", "210.00"))
+    for name in ("Wisla Docs", "Odra Docs"):
+        put_on(scenario.org(name=name), plan, "2026-11-05 12:00", "PLN")
+    found = scenario.client.get("/api/v1/admin/top?by=cost&currency=PLN&month=2026-11", headers=headers).get_json()
+    assert (found["month"], found["currency"], found["meter"]) == ("2026-11-01", "PLN", None)
+    assert [(row["name"], row["revenue"], row["mrr"]) for row in found["orgs"]] == [
+        ("Wisla Docs", 0, 2000),
+        ("Odra Docs", 0, 2000),
+    ]
+    for query in ("?by=cost", "?by=usage", ""):
+        assert scenario.client.get(f"/api/v1/admin/top{query}", headers=headers).status_code == 400
+
+
+def test_who_is_past_due_is_on_the_worklist_with_what_depends_on_it(scenario: Scenario) -> None:
+    plan = scenario.plan(sold=("HUF", "20.00", "210.00"))
+    org = put_on(scenario.org(name="Duna Archive"), plan, "2026-11-05 12:00", "HUF")
+    issue_waiting(org.session, org.id, utc("2026-11-06 12:00"), utc("2026-11-06 12:00"), grace=timedelta(hours=1))
+    scenario.session.commit()
+    staff = scenario.at("2026-11-18 12:00").staff()
+    assert "Duna Archive" not in read(staff, "/admin/analytics/past-due")
+    scenario.at("2026-11-27 12:00")
+    page = read(staff, "/admin/analytics/past-due")
+    assert "Duna Archive" in page
+    assert "record the payment of INV-" in page
+    [row] = [row for row in lines(staff, "/admin/analytics/past-due.csv") if row["org"] == "Duna Archive"]
+    assert (row["owed"], row["mrr"], row["collector"]) == ("20.00", "20.00", "Invoice")
+
+
+def test_the_overview_shows_mrr_and_what_moved_this_month(scenario: Scenario) -> None:
+    plan = scenario.plan(sold=("CZK", "20.00", "210.00"))
+    put_on(scenario.org(), plan, "2026-11-05 12:00", "CZK")
+    page = read(scenario.staff(), "/admin")
+    assert "MRR in CZK" in page
+    assert "MRR in CZK this month: CZK0.00 at the start, CZK20.00 now." in page
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -5,12 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from app.analytics.movements import KINDS, Movement, collect_movements
+from app.analytics.movements import KINDS, MrrMovement, collect_movements
 from app.analytics.ratios import RevenueRatios, compute_conversion, compute_ratios
 
 
 def org(number, before, after, known=None):
-    return Movement(UUID(int=number), before, after, known=bool(before) if known is None else known)
+    return MrrMovement(UUID(int=number), before, after, known=bool(before) if known is None else known)
 
 
 def ratios(*moves):

@@ -116,6 +116,8 @@ def test_a_failed_renewal_is_no_revenue_and_counts_until_it_is_given_up(scenario
     org.past_due()
     found = told(scenario, org)
     assert (found.end, found.takings.total) == (1000, 0)
-    org.with_card().pays_what_is_owed()
+    org.with_card()
+    scenario.settle()
+    org.pays_what_is_owed()
     scenario.settle()
     assert told(scenario, org).takings.total == 1000

@@ -1,4 +1,4 @@
-"""Staff pages of cohorts and of the organisations that bring most, and both as files."""
+"""Staff pages of cohorts, of the organisations that bring most, and of who is past due, each with its file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from flask import Response, request
 
 from app.admin.analytics.cohort_view import FILE_HEAD, build_cohorts_view, iterate_cohorts
 from app.admin.analytics.pages import make_file, pages
+from app.admin.analytics.past_due import FILE_HEAD as WORK_HEAD
+from app.admin.analytics.past_due import build_work_view, iterate_work, list_work
 from app.admin.analytics.requests import parse_report_filter
 from app.admin.analytics.top import FILE_HEAD as TOP_HEAD
 from app.admin.analytics.top import build_top_view, iterate_top
@@ -44,6 +46,19 @@ def top_orgs() -> Response:
 def top_orgs_csv() -> Response:
     """The same as CSV, whole."""
     return make_file("top.csv", TOP_HEAD, iterate_top(_read_report()))
+
+
+@pages.get("/admin/analytics/past-due")
+def past_due() -> Response:
+    """Who is past due, the longest first."""
+    now = business_now()
+    return render("admin/analytics/past_due.html", view=build_work_view(list_work(session(), now), now))
+
+
+@pages.get("/admin/analytics/past-due.csv")
+def past_due_csv() -> Response:
+    """The same as CSV."""
+    return make_file("past-due.csv", WORK_HEAD, iterate_work(list_work(session(), business_now())))
 
 
 def _read_report() -> RevenueReport:

@@ -11,7 +11,7 @@ from app.admin.analytics.definitions import DEFINITIONS, LABELS
 from app.admin.analytics.requests import format_month, report_path
 from app.admin.analytics.view import REVENUE, ROWS
 from app.admin.analytics.wording import format_change, format_month_name
-from app.analytics.movements import KINDS, Movement
+from app.analytics.movements import KINDS, MrrMovement
 from app.analytics.report import CurrencyReport, ReportFilter, RevenueReport
 from app.portal.shell.links import Link
 from app.statements.wording import format_amount
@@ -20,6 +20,7 @@ from app.web.csv_export import Cell, Money
 
 FILE_HEAD = ("month", "org_id", "org", "currency", "kind", "mrr_start", "mrr_end", "change")
 MOST_SHOWN = 500
+USUAL_CURRENCY = "USD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +50,19 @@ class RowsView:
     csv_href: str
 
 
-def list_rows(each: CurrencyReport, kind: str | None) -> list[Movement]:
+def list_rows(each: CurrencyReport | None, kind: str | None) -> list[MrrMovement]:
     """The organisations of the last month, of one kind of movement or all, the greatest change first."""
+    if each is None:
+        return []
     rows = [row for row in each.months[-1][1].rows if kind is None or row.kind == kind]
     return sorted(rows, key=lambda row: (-abs(row.amount), -row.after, row.org_id))
 
 
-def build_rows_view(report: RevenueReport, each: CurrencyReport, kind: str | None) -> RowsView:
-    """Build the page of a month's rows."""
+def build_rows_view(report: RevenueReport, each: CurrencyReport | None, kind: str | None) -> RowsView:
+    """Build the page of a month's rows; `each` None: nothing was ever charged in the currency."""
     names = {timeline.org_id: timeline.name for timeline in report.timelines}
-    rows, code, month = list_rows(each, kind), each.currency, each.span.last
+    rows, month = list_rows(each, kind), report.asked.span.last
+    code = each.currency if each is not None else report.asked.currency or USUAL_CURRENCY
     amounts = [sum(row.before for row in rows), sum(row.after for row in rows), sum(row.amount for row in rows)]
     return RowsView(
         month=format_month_name(month),
@@ -74,16 +78,16 @@ def build_rows_view(report: RevenueReport, each: CurrencyReport, kind: str | Non
     )
 
 
-def iterate_file(report: RevenueReport, each: CurrencyReport, kind: str | None) -> Iterator[Sequence[Cell]]:
+def iterate_file(report: RevenueReport, each: CurrencyReport | None, kind: str | None) -> Iterator[Sequence[Cell]]:
     """The same rows for a file."""
     names = {timeline.org_id: timeline.name for timeline in report.timelines}
-    code = each.currency
     for row in list_rows(each, kind):
+        code = each.currency if each is not None else USUAL_CURRENCY
         amounts = (Money(row.before, code), Money(row.after, code), Money(row.amount, code))
-        yield format_month(each.span.last), str(row.org_id), names[row.org_id], code, row.kind, *amounts
+        yield format_month(report.asked.span.last), str(row.org_id), names[row.org_id], code, row.kind, *amounts
 
 
-def _line(row: Movement, names: dict[UUID, str], currency: str) -> OrgLine:
+def _line(row: MrrMovement, names: dict[UUID, str], currency: str) -> OrgLine:
     return OrgLine(
         path_to("admin.org", org_id=row.org_id),
         names[row.org_id],

@@ -10,6 +10,7 @@ from fractions import Fraction
 from app.admin.analytics.definitions import DEFINITIONS, LABELS
 from app.admin.analytics.requests import PRESETS, format_month, report_path
 from app.admin.analytics.wording import (
+    NONE,
     format_average,
     format_change,
     format_month_short,
@@ -34,7 +35,7 @@ _TOTAL, _GAIN, _LOSS = 1, 2, 3
 
 @dataclass(frozen=True, slots=True)
 class FigureCard:
-    """A figure, what it was in as many months before, what it means, and the page of its rows."""
+    """A figure, what it was in as many months before if it was anything, what it means, and the page of its rows."""
 
     key: str
     label: str
@@ -234,15 +235,17 @@ def list_figures(each: CurrencyReport, asked: ReportFilter) -> list[FigureCard]:
 
 def build_waterfall(start: int, sums: dict[str, int], end: int, currency: str) -> charts.Chart:
     """From MRR at the start by what moved to MRR at the end."""
-    steps = [charts.Step("Start", in_major(start, currency), format_amount(start, currency), _TOTAL, total=True)]
+    steps = [
+        charts.WaterfallStep("Start", in_major(start, currency), format_amount(start, currency), _TOTAL, total=True)
+    ]
     steps += [
-        charts.Step(
+        charts.WaterfallStep(
             LABELS[kind], in_major(sums[kind], currency), format_change(sums[kind], currency),
             _LOSS if kind in {CONTRACTION, CHURN} else _GAIN,
         )
         for kind in KINDS
     ]  # fmt: skip
-    steps.append(charts.Step("End", in_major(end, currency), format_amount(end, currency), _TOTAL, total=True))
+    steps.append(charts.WaterfallStep("End", in_major(end, currency), format_amount(end, currency), _TOTAL, total=True))
     return charts.waterfall(steps)
 
 
@@ -270,4 +273,4 @@ def _rows_href(asked: ReportFilter, currency: str, month: date, kind: str | None
 
 def _card(key: str, value: str, before: str | None = None, rows_href: str | None = None) -> FigureCard:
     label, definition = DEFINITIONS[key]
-    return FigureCard(key, label, value, before, definition, rows_href)
+    return FigureCard(key, label, value, None if before == NONE else before, definition, rows_href)
