@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
+from app.kit.money import round_fraction
 from app.kit.periods import Period
 
 
@@ -61,11 +62,11 @@ def calculate_change(
     """
     discounted = discount_price(price, discounts)
     charge = discounted if rest is None else discounted * _share_left(rest, at)
-    credited = tuple(-_rounded(line.amount * _share_left(line.period, at), step) for line in billed)
-    return ChangeCost(credited, _rounded(charge, step))
+    credited = tuple(-round_fraction(line.amount * _share_left(line.period, at), step) for line in billed)
+    return ChangeCost(credited, round_fraction(charge, step))
 
 
-def discount_price(price: int, discounts: Sequence[ChangeDiscount]) -> Fraction:
+def discount_price(price: int | Fraction, discounts: Sequence[ChangeDiscount]) -> Fraction:
     """A price after discounts, one after the other, never below zero; exact."""
     left = Fraction(price)
     for discount in discounts:
@@ -84,9 +85,3 @@ def _share_left(period: Period, at: datetime) -> Fraction:
     """The part of the period that is left at `at`, by whole seconds."""
     left = Fraction(int((period.end - at).total_seconds()), period.seconds)
     return min(Fraction(1), max(Fraction(0), left))
-
-
-def _rounded(value: Fraction, step: int) -> int:
-    """To a multiple of `step` minor units, halves away from zero."""
-    whole = int(abs(value) / step + Fraction(1, 2)) * step
-    return whole if value >= 0 else -whole
