@@ -75,6 +75,7 @@ class Settings:
     close_grace: timedelta = timedelta(hours=1)
     invoice_series: str = "INV"
     trial_per_domain: bool = False
+    plan_move_notice: timedelta = timedelta(days=30)
     is_background: bool = False
     statement_limit: timedelta | None = timedelta(seconds=5)
     # Costs and waits that no variable sets; tests lower them to run faster.
@@ -247,6 +248,7 @@ def _payments(read: Environment) -> dict[str, Any]:
         "close_grace": timedelta(minutes=read.number("CLOSE_GRACE_MINUTES", 60, most=24 * 60)),
         "invoice_series": _series(read),
         "trial_per_domain": read.flag("TRIAL_PER_DOMAIN"),
+        "plan_move_notice": timedelta(days=read.number("PLAN_MOVE_NOTICE_DAYS", 30, most=365)),
     }
 
 

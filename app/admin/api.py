@@ -141,7 +141,9 @@ def _list_top_payers(month: date, query: TopQuery) -> list[TopOut]:
 @api.operation(
     "PUT", "/admin/orgs/<uuid:org_id>/subscription", request=PlanRequest, response=OrgPlanAnswer, errors=("conflict",),
     summary="Put an organisation on a plan", example=examples.ASSIGN, answer=examples.ASSIGNED,
-    description="The plan's limits apply at once. Repeating the call changes nothing.",
+    description="A plan that starts or ends does so at once. An organisation that we invoice is moved to another plan,"
+    " version or interval at once only where nothing of its running period becomes dearer, or less; else with the first"
+    " periods after the notice (`PLAN_MOVE_NOTICE_DAYS`), and it is told by email. Repeating the call changes nothing.",
 )  # fmt: skip
 def put_subscription(request: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
     """The same as the form on the staff page."""
@@ -152,8 +154,11 @@ def put_subscription(request: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
     choice = AssignablePlan(version.id, request.interval, request.currency, version.plan.name)
     actor = actor_for(org_id)
     with transaction() as open_session:
-        changed = assign_plan_and_move_usage(open_session, org_id, choice, actor=actor, now=now)
-    return OrgPlanAnswer(changed, build_current_answer(get_current_usage(session(), org_id, now)))
+        done = assign_plan_and_move_usage(open_session, org_id, choice, actor=actor, now=now)
+        fee_at = done.planned.effective_at if done.planned else None
+        usage_at = done.planned.usage_at if done.planned else None
+    usage = build_current_answer(get_current_usage(session(), org_id, now))
+    return OrgPlanAnswer(done.changed, usage, fee_at, usage_at or fee_at)
 
 
 def _figures(

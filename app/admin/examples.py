@@ -59,4 +59,4 @@ TOP = {
     ],
 }
 ASSIGN = {"plan": "pro", "currency": "USD", "interval": "month"}
-ASSIGNED = {"changed": True, "usage": CURRENT}
+ASSIGNED = {"changed": True, "usage": CURRENT, "takes_effect_at": None, "usage_takes_effect_at": None}

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from flask import Response
 from sqlalchemy import Row
-from wtforms import SelectField
+from wtforms import HiddenField, SelectField
 from wtforms.validators import DataRequired, InputRequired
 
 from app.accounts import guards
+from app.accounts import queries as accounts
 from app.accounts.orgs.suspension import resume, suspend
 from app.accounts.reads import VIEWED, audit_read
 from app.admin import org_payments, queries
@@ -22,7 +23,14 @@ from app.admin.inbox.words import find_list_error
 from app.admin.offline.forms import TermsForm
 from app.admin.offline.view import get_org_invoices
 from app.admin.overrides.form import OverrideForm, build_override_form
-from app.admin.plans import AssignablePlan, assign_plan_and_move_usage, list_assignable_plans
+from app.admin.plan_moves.words import describe_dates
+from app.admin.plans import (
+    AssignablePlan,
+    assign_plan_and_move_usage,
+    describe_assigned,
+    list_assignable_plans,
+    preview_assignment,
+)
 from app.admin.restrictions.form import RestrictionForm
 from app.admin.views import pages
 from app.audit import queries as audit
@@ -31,11 +39,13 @@ from app.kit.errors import DomainError, NotFound, Unavailable
 from app.metering.queries import list_latest_events
 from app.payments.cancel import cancel_at_period_end, undo_cancel
 from app.payments.end_second import end_second_subscription
+from app.payments.plan_changes.apply_moves import undo_staff_move
 from app.portal.dashboard.events import build_event_rows
 from app.portal.dashboard.view import build_bars
 from app.portal.shell.agreed import describe_overrides
 from app.statements import wording
 from app.statements.current_usage import CurrentUsage, get_current_usage
+from app.statements.moves import find_announced_move
 from app.subscriptions.overrides.held import list_overrides
 from app.subscriptions.terms.restriction import find_lift_end
 from app.web.database import session, transaction
@@ -56,6 +66,8 @@ class PlanForm(PageForm):
     """A plan at one of its prices."""
 
     offer = SelectField("Plan and price", validators=[InputRequired("Choose a plan.")])
+    shown = HiddenField()
+    """The token of the decision that the page showed: a plan that is planned is not taken for one at once."""
 
 
 class ReasonForm(PageForm):
@@ -74,24 +86,42 @@ def org(org_id: UUID) -> Response:
 
 @pages.post("/admin/orgs/<uuid:org_id>/plan")
 def assign_plan(org_id: UUID) -> Response:
-    """Put the organisation on a plan version; its limits apply at once."""
+    """Put the organisation on a plan version: at once, or planned, once its days have been shown."""
     plans = list_assignable_plans(queries.list_offers(session()))
     form = _plan_form(plans)
     if not form.validate_on_submit():
         return render_org_page(org_id, plan_form=form, status=422)
     chosen = next(plan for plan in plans if plan.value == form.offer.data)
+    decision = preview_assignment(session(), org_id, chosen, business_now())
+    token = decision.token if decision else ""
+    if decision is not None and decision.kind == "planned" and form.text("shown") != token:
+        form.shown.data = token
+        return render_org_page(org_id, plan_form=form, assigning=describe_dates(decision, find_zone(org_id)))
     try:
         with transaction() as open_session:
-            changed = assign_plan_and_move_usage(
-                open_session, org_id, chosen, actor=actor_for(org_id), now=business_now()
+            done = assign_plan_and_move_usage(
+                open_session, org_id, chosen, actor=actor_for(org_id), now=business_now(), shown=token
             )
+            words = describe_assigned(done, chosen, find_zone(org_id))
     except DomainError as refused:
         if isinstance(refused, NotFound | Unavailable):
             raise
         form.offer.errors = [refused.detail]
         return render_org_page(org_id, plan_form=form, status=422)
-    words = f"The plan is now {chosen.label}." if changed else "The organisation is already on that plan."
-    flash_message("success" if changed else "info", words)
+    flash_message("success" if done.changed else "info", words)
+    return redirect_to("admin.org", org_id=org_id)
+
+
+@pages.post("/admin/orgs/<uuid:org_id>/plan/undo")
+def undo_org_move(org_id: UUID) -> Response:
+    """Take back what staff planned for the organisation, until it takes effect; it is told."""
+    try:
+        undone = undo_staff_move(org_id, actor=actor_for(org_id), now=business_now())
+    except DomainError as trouble:
+        flash_message("error", trouble.detail)
+    else:
+        words = "The move is undone. The organisation has been told." if undone else "No move is planned."
+        flash_message("success" if undone else "info", words)
     return redirect_to("admin.org", org_id=org_id)
 
 
@@ -162,6 +192,7 @@ def render_org_page(
     override_form: OverrideForm | None = None,
     restriction_form: RestrictionForm | None = None,
     terms_form: TermsForm | None = None,
+    assigning: str | None = None,
     status: int = 200,
 ) -> Response:
     """The page, with the form that was refused in place of an empty one. Raises `NotFound`."""
@@ -169,8 +200,8 @@ def render_org_page(
     if not rows:
         raise NotFound("There is no such organisation.")
     now = business_now()
-    ours = get_org_invoices(session(), org_id, rows[0].collection, now)
     usage, overrides = get_current_usage(session(), org_id, now), list_overrides(session(), org_id, now)
+    ours = get_org_invoices(session(), org_id, rows[0].collection, usage.currency, now)
     return render(
         "admin/org.html",
         status=status,
@@ -195,6 +226,8 @@ def render_org_page(
         list_error=find_list_error,
         plan_form=plan_form
         or _plan_form(list_assignable_plans(queries.list_offers(session())), _current_option(rows[0], usage)),
+        assigning=assigning,
+        move=find_announced_move(session(), org_id),
         reason_form=reason_form or ReasonForm(),
         overrides=describe_overrides(overrides, now),
         givers=queries.list_names(session(), [row.given_by for row in overrides if row.given_by]),
@@ -202,6 +235,11 @@ def render_org_page(
         restriction_form=restriction_form or RestrictionForm(),
         override_form=override_form or build_override_form(usage, queries.list_features(session())),
     )
+
+
+def find_zone(org_id: UUID) -> str:
+    """The organisation's time zone, by which its days are named."""
+    return accounts.get_org(session(), org_id).time_zone
 
 
 def _plan_form(plans: Sequence[AssignablePlan], chosen: str | None = None) -> PlanForm:

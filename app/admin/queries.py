@@ -23,7 +23,8 @@ SELECT (SELECT count(*) FROM accounts_orgs WHERE deleted_at IS NULL) AS orgs,
         FROM payments_second_subscriptions second JOIN accounts_orgs org ON org.id = second.org_id) AS charged_twice,
        (SELECT count(*) FROM billing_runs_alarms) AS rehearsal_alarms,
        queue.waiting, queue.parked, queue.oldest, heartbeat.worker_at, heartbeat.scheduler_at, rollups.folded_at,
-       coalesce((SELECT sum(events) FROM metering_totals WHERE day = :today AND dimension = ''), 0) AS events_today,
+       (SELECT coalesce(sum(events), 0)::bigint FROM metering_totals
+        WHERE day = :today AND dimension = '') AS events_today,
        current_setting('server_version') AS server, pg_database_size(current_database()) AS bytes,
        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()) AS connections
 FROM (SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,
@@ -87,6 +88,7 @@ FROM catalog_newest newest JOIN catalog_features feature ON feature.plan_version
 GROUP BY feature.key ORDER BY label
 """)
 _NAMES = text("SELECT id, name FROM accounts_users WHERE id = ANY (:ids)")
+_ZONES = text("SELECT id, time_zone FROM accounts_orgs WHERE id = ANY (:ids)")
 _ORG_NAMES = text("SELECT id, name FROM accounts_orgs WHERE id = ANY (:ids)")
 
 # A meter's totals over the days: overall and by plan, kind and provider; a version's id becomes its plan's name. Events
@@ -158,6 +160,14 @@ def list_org_rows(session: Session, org_id: UUID) -> Rows:
 def list_org_rows_with_stripe(session: Session, org_id: UUID, *, limit: int) -> Rows:
     """`list_org_rows` with a `stripe` column for `parse_payments`: the newest `limit` records and events."""
     return session.execute(_ORG_WITH_STRIPE, {"org_id": org_id, "limit": limit}).all()
+
+
+def list_zones(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
+    """The time zones of organisations, by id.
+
+    Worked example: one in Zurich: Europe/Zurich.
+    """
+    return {row.id: row.time_zone for row in session.execute(_ZONES, {"ids": list(ids)})}
 
 
 def list_offers(session: Session) -> Rows:

@@ -136,7 +136,13 @@ class PlanRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OrgPlanAnswer(msgspec.Struct):
-    """Whether anything changed, and the organisation's current usage."""
+    """Whether anything changed, and the organisation's current usage.
+
+    `takes_effect_at`: the plan is planned for then, the first billing period after the notice, as the organisation has
+    been told; its usage follows at `usage_takes_effect_at`. Null: the plan holds already.
+    """
 
     changed: bool
     usage: CurrentAnswer
+    takes_effect_at: Instant | None = None
+    usage_takes_effect_at: Instant | None = None

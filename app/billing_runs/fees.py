@@ -20,7 +20,7 @@ from app.invoices.models import FEE
 from app.invoices.service import LineFacts, write_lines
 from app.kit.money import ZERO
 from app.kit.periods import Period, anchored
-from app.subscriptions.service import MONTHS
+from app.subscriptions.period_schedule import MONTHS
 
 SAME = timedelta(days=2)
 """How far a period's start may move, with the org's zone, and still be that period's."""

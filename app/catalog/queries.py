@@ -13,9 +13,10 @@ from app.catalog.models import Meter, Plan, PlanCharge, PlanMeter, PlanVersion
 from app.catalog.sql_views import NEWEST
 
 # For the hot pool: the public plans on sale, in catalogue order (smallest first), with what they say about a meter
-# (NULL: they do not mention it) and their requests per minute.
+# (NULL: they do not mention it), their requests per minute, and what holds above an allowance in a trial.
 PLANS_ON_SALE_SQL = """
-SELECT plan.key, meter.aggregation, requests.value, granted.policy, granted.allowance, granted.hard_limit,
+SELECT plan.key, meter.aggregation, requests.value, plan.trial_overage,
+       granted.policy, granted.allowance, granted.hard_limit,
        granted.per_minute, granted.per_hour, granted.per_day, NULL,
        EXISTS (SELECT FROM plan_charges charge WHERE charge.plan_version_id = plan.version_id
                  AND charge.meter_id = meter.id AND charge.collect = 'immediate')
@@ -67,6 +68,13 @@ def find_version(session: Session, version_id: UUID) -> PlanVersion | None:
 def find_priced_version(session: Session, version_id: UUID) -> PlanVersion | None:
     """Find a version with its plan and prices, without its other parts."""
     return session.scalars(select(PlanVersion).where(PlanVersion.id == version_id).options(*_PRICED)).one_or_none()
+
+
+def is_sold(session: Session, version_id: UUID, interval: str, currency: str) -> bool:
+    """Whether a version has a price at an interval and currency; one without prices is sold by agreement."""
+    version = find_priced_version(session, version_id)
+    prices = {(price.interval, price.currency) for price in version.prices} if version else set()
+    return version is not None and (not prices or (interval, currency) in prices)
 
 
 def find_newest_priced_version(session: Session, plan_key: str) -> PlanVersion | None:

@@ -83,9 +83,9 @@ def round_half_away(value: Decimal, step: int = 1) -> int:
         return int((whole + (2 * rest >= step)).copy_sign(value)) * step
 
 
-def round_fraction(value: Fraction) -> int:
-    """Round to the nearest whole number, halves away from zero: what is exact but no decimal, such as a third."""
-    whole = (2 * abs(value.numerator) + value.denominator) // (2 * value.denominator)
+def round_fraction(value: Fraction, step: int = 1) -> int:
+    """Round to a multiple of `step`, halves away from zero: what is exact but no decimal, such as a third."""
+    whole = int(abs(value) / step + Fraction(1, 2)) * step
     return whole if value >= 0 else -whole
 
 

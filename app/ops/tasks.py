@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from app.accounts import tasks as accounts
+from app.admin.plan_moves import tasks as plan_moves
 from app.billing_runs import tasks as billing_runs
 from app.invoices import tasks as invoices
 from app.kit.queue import Due
@@ -16,10 +17,10 @@ from app.subscriptions import tasks as subscriptions
 from app.web import tasks as web
 from app.web.database import transaction
 
-ROOMS = (accounts, mail, subscriptions, metering, invoices, payments, billing_runs, web)
+ROOMS = (accounts, mail, subscriptions, metering, invoices, payments, billing_runs, plan_moves, web)
 SWEEP = "ops.sweep"
 MOST = 20
-SWEEPING = (metering, subscriptions, payments, billing_runs, invoices)
+SWEEPING = (metering, subscriptions, plan_moves, payments, billing_runs, invoices)
 FALLING_DUE: tuple[Due, ...] = (
     *subscriptions.FALLING_DUE, *payments.FALLING_DUE, *billing_runs.FALLING_DUE, *invoices.FALLING_DUE,
 )  # fmt: skip

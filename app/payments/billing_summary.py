@@ -11,7 +11,8 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
-from app.catalog.models import PlanVersion
+from app.catalog.compare import compare_terms
+from app.catalog.from_db import build_terms
 from app.kit.errors import DomainError, Unavailable
 from app.payments import queries
 from app.payments.gateway import get_gateway, payments_on
@@ -30,9 +31,11 @@ from app.payments.schemas import (
     SecondSubscriptionOut,
     Span,
     SubscriptionAnswer,
+    TermChange,
 )
 from app.stripe_gateway import invoices
 from app.subscriptions import queries as subscriptions
+from app.subscriptions.changes.models import STAFF, PlannedChange
 from app.subscriptions.changes.planned import find_planned
 from app.subscriptions.models import Subscription
 from app.subscriptions.overage.switch import is_paying_for_overage
@@ -62,7 +65,7 @@ def build_subscription_answer(session: Session, org_id: UUID, now: datetime) -> 
         collection=current.collection,
         interval=current.interval,
         currency=current.currency,
-        fee=_find_fee(session, version, current),
+        fee=_find_fee(session, current),
         started_at=current.started_at,
         period=Span(current.billing_starts_at, current.billing_ends_at),
         cancel_at_period_end=current.cancel_at == current.billing_ends_at,
@@ -72,7 +75,7 @@ def build_subscription_answer(session: Session, org_id: UUID, now: datetime) -> 
         overdue=_build_overdue(
             session, org_id, find_lift_end(current.limited_at, current.restriction_lifted_until, now)
         ),
-        planned_change=_build_planned(session, org_id),
+        planned_change=_build_planned(session, current),
         pending_change=_build_pending(session, org_id),
     )
 
@@ -115,10 +118,27 @@ def build_record_out(
     )
 
 
-def _build_planned(session: Session, org_id: UUID) -> PlannedChangeOut | None:
-    row = find_planned(session, org_id)
+def _build_planned(session: Session, current: Subscription) -> PlannedChangeOut | None:
+    row = find_planned(session, current.org_id)
     plan = _find_plan(session, row.plan_version_id) if row is not None else None
-    return PlannedChangeOut(plan, row.interval, row.effective_at) if row is not None and plan is not None else None
+    if row is None or plan is None:
+        return None
+    return PlannedChangeOut(
+        plan=plan,
+        interval=row.interval,
+        at=row.effective_at,
+        fee=_find_price(session, row.plan_version_id, row.interval, row.currency),
+        announced_by="staff" if row.origin == STAFF else "organisation",
+        usage_at=row.usage_at or row.effective_at,
+        differences=_list_differences(session, current, row) if row.origin == STAFF else [],
+    )
+
+
+def _list_differences(session: Session, current: Subscription, row: PlannedChange) -> list[TermChange]:
+    before = current.plan_version_id if current.plan_version_id != row.plan_version_id else current.terms_version_id
+    versions = [catalog.find_version(session, each) for each in (before, row.plan_version_id)]
+    terms = [build_terms(version) for version in versions if version is not None]
+    return [TermChange(path, *values) for path, values in compare_terms(*terms).items()] if len(terms) == 2 else []
 
 
 def _build_pending(session: Session, org_id: UUID) -> PendingChangeOut | None:
@@ -140,13 +160,18 @@ def _find_plan(session: Session, version_id: UUID) -> PlanHeld | None:
     return PlanHeld(plan.key, plan.name, plan.number) if plan is not None else None
 
 
-def _find_fee(session: Session, version: PlanVersion, current: Subscription) -> int | None:
-    """The fee of the org's version; None for a custom plan, and for a price made or changed by hand at Stripe."""
+def _find_fee(session: Session, current: Subscription) -> int | None:
+    """The fee of the subscription's own version; None for a custom plan, and for a price made by hand at Stripe."""
     theirs = queries.find_open_subscription(session, current.org_id) if current.collection == "stripe" else None
     if theirs is not None and queries.find_own_terms(session, theirs) is not None:
         return None
-    wanted = (current.interval, current.currency)
-    return next((price.amount for price in version.prices if (price.interval, price.currency) == wanted), None)
+    return _find_price(session, current.plan_version_id, current.interval, current.currency)
+
+
+def _find_price(session: Session, version_id: UUID, interval: str, currency: str) -> int | None:
+    version = catalog.find_priced_version(session, version_id)
+    prices = {(price.interval, price.currency): price.amount for price in version.prices} if version else {}
+    return prices.get((interval, currency))
 
 
 def _build_overdue(session: Session, org_id: UUID, lifted_until: datetime | None) -> Overdue | None:
@@ -193,4 +218,7 @@ def _estimate_next_invoice(current: SubscriptionAnswer) -> NextInvoice | None:
     """The plan's fee at the start of the next period, for when there is no preview from Stripe."""
     if current.collection == "none" or current.period is None or not _is_renewed(current) or current.currency is None:
         return None
-    return NextInvoice(current.period.end, current.fee, current.currency, exact=False) if current.fee else None
+    planned = current.planned_change
+    follows = planned is not None and planned.announced_by == "staff" and planned.at <= current.period.end
+    fee = planned.fee if planned is not None and follows else current.fee
+    return NextInvoice(current.period.end, fee, current.currency, exact=False) if fee else None

@@ -39,12 +39,29 @@ class Overdue(msgspec.Struct):
     confirm_url: str | None
 
 
+class TermChange(msgspec.Struct):
+    """A term that differs: its path as in a catalogue file, and both values; a dash where there is none."""
+
+    path: str
+    before: str
+    after: str
+
+
 class PlannedChangeOut(msgspec.Struct):
-    """A change that takes effect at the end of the paid period, and can be undone until then."""
+    """A change that takes effect with the billing period that begins at `at`.
+
+    `announced_by` is `organisation`, which can undo it until then, or `staff`, who have told it: then `usage_at` is
+    when limits and prices of usage follow, and `differences` are the terms that differ. `fee` is the price per
+    `interval` from `at` on; null for a custom plan.
+    """
 
     plan: PlanHeld
     interval: str
     at: Instant
+    fee: int | None
+    announced_by: Literal["organisation", "staff"]
+    usage_at: Instant
+    differences: list[TermChange]
 
 
 class PendingChangeOut(msgspec.Struct):

@@ -10,6 +10,7 @@ import structlog
 from app.payments.billing_contact.send_contact import send_contacts
 from app.payments.dunning import schedule
 from app.payments.gateway import get_gateway, payments_on
+from app.payments.plan_changes.apply_moves import apply_moves
 from app.payments.price_push.push import DIFFERS, PUSH, push_catalog
 from app.payments.reconciliation.pending import list_pending, resolve_all
 from app.payments.reconciliation.reconcile import ReconciliationReport
@@ -19,8 +20,10 @@ from app.payments.trials.end_refused import sweep_refused_trials
 from app.payments.trials.judge import END_REFUSED
 from app.payments.webhooks import inbox
 from app.payments.webhooks.apply import apply_event
+from app.subscriptions.changes.moves import find_next_due
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime
+from app.web.sweeps import run_each_in_transaction
 
 MOST = 200
 LOST_AFTER = timedelta(minutes=5)
@@ -42,20 +45,11 @@ def resolve_pending_payments() -> None:
 
 
 def advance_dunnings() -> int:
-    """Send dunning emails and end grace periods; returns how many. One transaction each: one failure stops no other."""
-    now, done = business_now(), 0
+    """Send dunning emails and end grace periods; returns how many."""
+    now = business_now()
     with transaction() as session:
         due_ids = list(schedule.list_due(session, now, MOST))
-    for dunning_id in due_ids:
-        try:
-            with transaction() as session:
-                schedule.advance_dunning(session, dunning_id, now)
-            done += 1
-        except Exception as error:  # noqa: BLE001  (one failure must not stop the others)
-            log.warning(
-                "dunning failed; will retry in the next sweep", dunning=str(dunning_id), error=type(error).__name__
-            )
-    return done
+    return run_each_in_transaction(due_ids, schedule.advance_dunning, now, "dunning failed")
 
 
 def end_refused_trials() -> int:
@@ -64,17 +58,11 @@ def end_refused_trials() -> int:
 
 
 def tell_trial_ends() -> int:
-    """Email organisations whose trial ends within three days; returns how many. One transaction each."""
-    now, done = business_now(), 0
+    """Email organisations whose trial ends within three days; returns how many."""
+    now = business_now()
     with transaction() as session:
         due = list(ending.list_ending(session, now, MOST))
-    for subscription_id in due:
-        try:
-            with transaction() as session:
-                done += ending.tell_ending(session, subscription_id, now)
-        except Exception as error:  # noqa: BLE001  (one failure must not stop the others)
-            log.warning("trial end not told; will retry", subscription=subscription_id, error=type(error).__name__)
-    return done
+    return run_each_in_transaction(due, ending.tell_ending, now, "trial end not told")
 
 
 def reconcile(*, everything: bool = False) -> ReconciliationReport:
@@ -87,6 +75,11 @@ def reconcile(*, everything: bool = False) -> ReconciliationReport:
 def reconcile_everything() -> ReconciliationReport:
     """Compare everything with Stripe, including what no event tells of, and repair it."""
     return reconcile(everything=True)
+
+
+def apply_planned_moves() -> int:
+    """Let moves that staff planned take effect; returns for how many organisations."""
+    return apply_moves(business_now())
 
 
 def send_billing_contacts() -> None:
@@ -112,18 +105,21 @@ TASKS: dict[str, Callable[..., object]] = {
     PUSH: push_prices,
     END_REFUSED: end_refused_trials,
     "payments.tell_trial_ends": tell_trial_ends,
+    "payments.apply_moves": apply_planned_moves,
     "payments.reconcile": reconcile,
     "payments.reconcile_everything": reconcile_everything,
 }
 SWEEPS = (
+    "payments.apply_moves",
     "payments.resolve_pending",
     "payments.advance_dunnings",
     "payments.send_contacts",
     END_REFUSED,
     "payments.tell_trial_ends",
 )
-FALLING_DUE = (schedule.find_next_due, ending.find_next_ending)
+FALLING_DUE = (find_next_due, schedule.find_next_due, ending.find_next_ending)
 PERIODIC: list[tuple[str, str]] = [
+    ("* * * * *", "payments.apply_moves"),
     ("*/2 * * * *", "payments.resolve_pending"),
     ("* * * * *", "payments.advance_dunnings"),
     ("* * * * *", "payments.send_contacts"),

@@ -51,7 +51,7 @@ class PeriodRow(NamedTuple):
 _CURRENT = text("""
 WITH org AS (SELECT created_at, time_zone FROM accounts_orgs WHERE id = :org_id),
 subscription AS (
-    SELECT interval, collection, state, limited_at, restriction_lifted_until, trial_ends_at
+    SELECT plan_version_id, interval, collection, state, limited_at, restriction_lifted_until, trial_ends_at
     FROM subscriptions_open WHERE org_id = :org_id
 ),
 period AS (
@@ -79,7 +79,7 @@ LEFT JOIN subscription ON true
 LEFT JOIN catalog_versions pv ON pv.id = coalesce(period.plan_version_id, plan_in_force(:org_id, :now))
 LEFT JOIN LATERAL (
     SELECT jsonb_object_agg(currency || ' ' || interval, amount) AS amounts FROM catalog_prices
-    WHERE plan_version_id = pv.id) fees ON true
+    WHERE plan_version_id = coalesce(subscription.plan_version_id, pv.id)) fees ON true
 LEFT JOIN catalog_meters meter ON true
 LEFT JOIN subscriptions_terms terms
        ON terms.org_id = :org_id AND terms.period_start = period.starts_at AND terms.meter_id = meter.id

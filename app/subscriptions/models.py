@@ -22,7 +22,8 @@ STATES = ("incomplete", "trialing", "active", "past_due", "unpaid", "paused", "e
 COLLECTIONS = ("none", "offline", "stripe")
 EVENTS = (
     "started", "trial_started", "trial_ended", "renewed", "plan_changed", "upgraded", "downgraded", "interval_changed",
-    "change_planned", "change_undone", "cancel_planned", "cancel_undone", "past_due", "limited", "recovered", "ended",
+    "change_planned", "change_undone", "move_planned", "move_undone", "cancel_planned", "cancel_undone", "past_due",
+    "limited", "recovered", "ended",
 )  # fmt: skip
 OVERRIDE_KINDS = (
     "allowance", "policy", "hard_limit", "per_minute", "per_hour", "per_day", "charge", "overage_price",
@@ -38,6 +39,8 @@ class Subscription(Base):
     periods: calendar months for the first two, months from `anchor_at` for Stripe. `cancel_at` is a planned end.
     Between `trial_starts_at` and `trial_ends_at` it is tried: usage is not billed, and the first paid period follows.
     `limited_at` is when the org was restricted until it pays; whether that holds is `terms.restriction`'s rule.
+    `usage_version_id` is the version whose terms of usage hold, where a move by staff has fee and usage follow at
+    different times: the fee is that of `plan_version_id` until both are the same again.
     """
 
     __tablename__ = "subscriptions"
@@ -65,6 +68,7 @@ class Subscription(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
     plan_version_id: Mapped[UUID] = mapped_column(ForeignKey("plan_versions.id"))
+    usage_version_id: Mapped[UUID | None] = mapped_column(ForeignKey("plan_versions.id"))
     state: Mapped[str]
     interval: Mapped[str]
     currency: Mapped[str]
@@ -86,6 +90,11 @@ class Subscription(Base):
         if self.trial_starts_at is None or self.trial_ends_at is None:
             return False
         return self.trial_starts_at - SKEW <= period.start and period.end <= self.trial_ends_at
+
+    @property
+    def terms_version_id(self) -> UUID:
+        """The version whose terms of usage hold."""
+        return self.usage_version_id or self.plan_version_id
 
     @hybrid_property
     def is_open(self) -> bool:

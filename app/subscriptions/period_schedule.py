@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.kit.periods import Period, anchored, month_of
+from app.kit.periods import MONTH, YEAR, Period, anchored, month_of
+
+MONTHS = {"month": MONTH, "year": YEAR}
 
 # Time zones are at most 26 hours apart, so a period after one in another zone starts at most that far off the new
 # zone's boundary. Looking this far ahead finds the intended month and avoids a sliver of a period.

@@ -128,7 +128,7 @@ def get_opening(session: Session, org_id: UUID) -> Opening:
     at_stripe = subscription.collection == "stripe"
     anchored = PeriodSchedule("UTC", subscription.anchor_at, subscription.trial_ends_at)
     schedule = anchored if at_stripe else PeriodSchedule(zone)
-    return Opening(zone, schedule, subscription.plan_version_id)
+    return Opening(zone, schedule, subscription.terms_version_id)
 
 
 def drop_periods_ahead(session: Session, org_id: UUID, running: UsagePeriod) -> None:

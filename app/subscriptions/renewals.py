@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 from app.kit.periods import Period, anchored
 from app.subscriptions import events, realign_periods
 from app.subscriptions.models import Subscription
-from app.subscriptions.period_schedule import SKEW, SLACK
-from app.subscriptions.service import MONTHS
+from app.subscriptions.period_schedule import MONTHS, SKEW, SLACK
 
 
 def apply_billing_period(

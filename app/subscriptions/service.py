@@ -17,16 +17,17 @@ from app.kit.actor import Actor
 from app.kit.errors import Conflict, FieldError, InvalidRequest, NotFound
 from app.kit.ids import new_id
 from app.kit.money import ZERO
-from app.kit.periods import MONTH, YEAR, Period, anchored, boundary
+from app.kit.periods import Period, anchored, boundary
 from app.subscriptions import events, periods, queries, realign_periods
+from app.subscriptions.changes.planned import settle_planned
 from app.subscriptions.models import Subscription, UsagePeriod
 from app.subscriptions.overage.consents import end_consent
 from app.subscriptions.overage.models import PLAN_CHANGED
+from app.subscriptions.period_schedule import MONTHS
 from app.subscriptions.recurring.facts import RecurringFee
 from app.subscriptions.recurring.record import record_charge
 from app.subscriptions.terms.resolver import is_free
 
-MONTHS = {"month": MONTH, "year": YEAR}
 _PAID_AT_STRIPE = (
     "This organisation pays for its plan through Stripe. Cancel that subscription first; once it has ended, you can"
     " assign another plan."
@@ -85,8 +86,7 @@ def assign_plan(
     (no such price).
     """
     accounts.get_org(session, org_id)
-    version = _get_assignable(session, plan_version_id)
-    _check_price(version, interval, currency)
+    version = check_assignable(session, plan_version_id, interval, currency)
     choice = PlanChoice(version.id, interval, currency, find_collection(version))
     periods.lock_usage(session, org_id)
     current = queries.find_subscription(session, org_id)
@@ -96,17 +96,38 @@ def assign_plan(
         return PlanChange(changed=False)
     if current is not None:
         now = max(now, current.started_at)  # another change may have gone through while we waited for the lock
-    running = realign_periods.open_period_at(session, org_id, now, now)
+    change, assigned = replace_subscription(session, org_id, current, choice, at=now, actor=actor, now=now)
+    settle_planned(session, assigned, now)
+    return change
+
+
+def replace_subscription(
+    session: Session,
+    org_id: UUID,
+    current: Subscription | None,
+    choice: PlanChoice,
+    *,
+    at: datetime,
+    actor: Actor,
+    now: datetime,
+    usage_version_id: UUID | None = None,
+) -> tuple[PlanChange, Subscription]:
+    """Put an org on a choice at `at`, and return the change and its new subscription. The caller holds the usage lock.
+
+    With `usage_version_id` usage keeps the terms of that version; else it follows, in the whole period of `at`.
+    """
+    running = realign_periods.open_period_at(session, org_id, at, now)
     restart = not choice.same_periods(current)
-    assigned = _replace(session, org_id, current, choice, actor=actor, now=now)
-    record_charge(session, assigned, fees=_find_fees(version, choice), at=now, now=now)
-    _move_periods(session, org_id, running, restart=restart, now=now)
+    before = describe_subscription(session, current)
+    assigned = _replace(session, org_id, current, choice, actor=actor, now=at)
+    assigned.usage_version_id = None if restart else usage_version_id
+    record_charge(session, assigned, fees=_find_fees(session, choice), at=at, now=now)
+    _move_periods(session, org_id, running, at, restart=restart, now=now)
     kind = "started" if current is None else "plan_changed"
-    events.record_event(session, assigned, kind, key=now.isoformat(), at=now, now=now)
-    before, after = describe_subscription(session, current), describe_subscription(session, assigned)
+    events.record_event(session, assigned, kind, key=at.isoformat(), at=at, now=now)
     audit(session, actor, "subscription.plan_assigned", on=("subscription", assigned.id), org_id=org_id,
-          before=before, after=after, now=now)  # fmt: skip
-    return PlanChange(True, now if restart else None, assigned.id)
+          before=before, after=describe_subscription(session, assigned), now=now)  # fmt: skip
+    return PlanChange(True, at if restart else None, assigned.id), assigned
 
 
 def roll_billing_period(session: Session, subscription_id: UUID, now: datetime) -> None:
@@ -126,6 +147,13 @@ def find_collection(version: PlanVersion) -> str:
     amounts = [price.amount for price in version.prices]
     free = is_free(default=version.plan.is_default, amounts=amounts, charged=bool(version.charges))
     return "none" if free else "offline"
+
+
+def check_assignable(session: Session, version_id: UUID, interval: str, currency: str) -> PlanVersion:
+    """Get a version that staff may assign at a price. Raises as `assign_plan` does."""
+    version = _get_assignable(session, version_id)
+    _check_price(version, interval, currency)
+    return version
 
 
 def _get_assignable(session: Session, version_id: UUID) -> PlanVersion:
@@ -180,9 +208,14 @@ def _replace(
     return opened
 
 
-def _find_fees(version: PlanVersion, choice: PlanChoice) -> list[RecurringFee]:
+def _find_fees(session: Session, choice: PlanChoice) -> list[RecurringFee]:
     """The version's price; a custom plan has none."""
-    sold = [p.amount for p in version.prices if (p.currency, p.interval) == (choice.currency, choice.interval)]
+    version = catalog.find_version(session, choice.version_id)
+    sold = [
+        p.amount
+        for p in (version.prices if version else ())
+        if (p.currency, p.interval) == (choice.currency, choice.interval)
+    ]
     return [RecurringFee(ZERO + amount, choice.interval) for amount in sold]
 
 
@@ -196,12 +229,14 @@ def _find_dates(
     return now, Period(now, boundary(now, 1, zone, MONTHS[choice.interval]))
 
 
-def _move_periods(session: Session, org_id: UUID, running: UsagePeriod, *, restart: bool, now: datetime) -> None:
+def _move_periods(
+    session: Session, org_id: UUID, running: UsagePeriod, at: datetime, *, restart: bool, now: datetime
+) -> None:
     """Apply the new subscription to periods and terms. The caller holds the lock."""
     if restart:
-        realign_periods.restart_periods(session, org_id, running, now, now)
+        realign_periods.restart_periods(session, org_id, running, at, now)
     else:
-        realign_periods.move_to_plan(session, org_id, now, now)
+        realign_periods.move_to_plan(session, org_id, at, now)
         periods.extend_periods(session, org_id, now, now + periods.AHEAD, now)
 
 

@@ -214,6 +214,8 @@ def _open(
     kind = "trial_started" if facts.trial and at < facts.trial.end else "started"
     events.record_event(session, opened, kind, key=at.isoformat(), at=at, now=now)
     renewals.record_renewals(session, opened, at, now)
+    if current is not None:
+        settle_planned(session, opened, now)
     return opened
 
 
@@ -230,6 +232,8 @@ def _change_plan(session: Session, subscription: Subscription, facts: StripeFact
     opened.state, opened.cancel_at = state, subscription.cancel_at
     opened.limited_at = subscription.limited_at
     opened.restriction_lifted_until = subscription.restriction_lifted_until
+    if facts.plan_version_id == subscription.plan_version_id:  # another interval of it: usage keeps its terms
+        opened.usage_version_id = subscription.usage_version_id
     if facts.interval == "year":
         opened.anchor_at = subscription.anchor_at  # usage periods stay monthly; only the paid period is longer
     session.add(opened)

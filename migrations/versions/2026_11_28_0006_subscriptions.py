@@ -19,6 +19,8 @@ CREATE TABLE subscriptions (
     org_id uuid NOT NULL CONSTRAINT fk_subscriptions_org_id_orgs REFERENCES orgs (id),
     plan_version_id uuid NOT NULL
         CONSTRAINT fk_subscriptions_plan_version_id_plan_versions REFERENCES plan_versions (id),
+    usage_version_id uuid
+        CONSTRAINT fk_subscriptions_usage_version_id_plan_versions REFERENCES plan_versions (id),
     state text NOT NULL CONSTRAINT ck_subscriptions_state CHECK (
         state IN ('incomplete', 'trialing', 'active', 'past_due', 'unpaid', 'paused', 'ended')),
     interval text NOT NULL CONSTRAINT ck_subscriptions_interval CHECK (interval IN ('month', 'year')),
@@ -57,7 +59,8 @@ CREATE TABLE subscription_events (
         CONSTRAINT fk_subscription_events_subscription_id_subscriptions REFERENCES subscriptions (id),
     kind text NOT NULL CONSTRAINT ck_subscription_events_kind CHECK (kind IN (
         'started', 'trial_started', 'trial_ended', 'renewed', 'plan_changed', 'upgraded', 'downgraded',
-        'interval_changed', 'change_planned', 'change_undone', 'cancel_planned', 'cancel_undone', 'past_due',
+        'interval_changed', 'change_planned', 'change_undone', 'move_planned', 'move_undone',
+        'cancel_planned', 'cancel_undone', 'past_due',
         'limited', 'recovered', 'ended')),
     key text NOT NULL,
     plan_version_id uuid NOT NULL
@@ -140,6 +143,24 @@ CREATE TABLE superseded_terms (
         REFERENCES usage_periods (org_id, starts_at) ON DELETE CASCADE
 );
 
+-- Moves of everybody on a version of a plan to another one, asked for by staff; and the organisations they concern.
+CREATE TABLE plan_moves (
+    id uuid CONSTRAINT pk_plan_moves PRIMARY KEY,
+    from_version_id uuid NOT NULL
+        CONSTRAINT fk_plan_moves_from_version_id_plan_versions REFERENCES plan_versions (id),
+    to_version_id uuid NOT NULL CONSTRAINT fk_plan_moves_to_version_id_plan_versions REFERENCES plan_versions (id),
+    reason text NOT NULL,
+    not_before timestamptz NOT NULL,
+    asked_by uuid,
+    asked_at timestamptz NOT NULL,
+    stopped_by uuid,
+    stopped_at timestamptz,
+    CONSTRAINT ck_plan_moves_versions CHECK (from_version_id <> to_version_id),
+    CONSTRAINT ck_plan_moves_notice CHECK (not_before >= asked_at)
+);
+-- serves: the moves of a plan's versions, on staff's page of it
+CREATE INDEX ix_plan_moves_to_version_id_asked_at ON plan_moves (to_version_id, asked_at);
+
 -- Changes of plan for the end of a billing period.
 CREATE TABLE planned_changes (
     id uuid CONSTRAINT pk_planned_changes PRIMARY KEY,
@@ -151,18 +172,41 @@ CREATE TABLE planned_changes (
     interval text NOT NULL CONSTRAINT ck_planned_changes_interval CHECK (interval IN ('month', 'year')),
     currency text NOT NULL CONSTRAINT ck_planned_changes_currency CHECK (currency ~ '^[A-Z]{3}$'),
     effective_at timestamptz NOT NULL,
+    origin text NOT NULL CONSTRAINT ck_planned_changes_origin CHECK (origin IN ('org', 'staff')),
+    not_before timestamptz,
+    usage_at timestamptz,
+    usage_applied_at timestamptz,
+    reason text,
     schedule_ref text,
     planned_by uuid,
     planned_at timestamptz NOT NULL,
     released_at timestamptz,
     ended_at timestamptz,
     outcome text CONSTRAINT ck_planned_changes_outcome CHECK (outcome IN ('applied', 'undone', 'replaced', 'lost')),
-    CONSTRAINT ck_planned_changes_ended CHECK ((ended_at IS NULL) = (outcome IS NULL))
+    CONSTRAINT ck_planned_changes_ended CHECK ((ended_at IS NULL) = (outcome IS NULL)),
+    CONSTRAINT ck_planned_changes_notice CHECK ((origin = 'staff') = (not_before IS NOT NULL)),
+    CONSTRAINT ck_planned_changes_usage CHECK (usage_applied_at IS NULL OR usage_at IS NOT NULL)
 );
 -- serves: the planned change of an org; and lets it have one only
 CREATE UNIQUE INDEX uq_planned_changes_open ON planned_changes (org_id) WHERE ended_at IS NULL;
 -- serves: whether a schedule at Stripe is one of ours
 CREATE INDEX ix_planned_changes_schedule_ref ON planned_changes (schedule_ref);
+-- serves: the sweep that lets staff's changes take effect
+CREATE INDEX ix_planned_changes_staff ON planned_changes (effective_at) WHERE ended_at IS NULL AND origin = 'staff';
+
+CREATE TABLE plan_move_orgs (
+    move_id uuid NOT NULL CONSTRAINT fk_plan_move_orgs_move_id_plan_moves REFERENCES plan_moves (id),
+    org_id uuid NOT NULL CONSTRAINT fk_plan_move_orgs_org_id_orgs REFERENCES orgs (id),
+    state text NOT NULL CONSTRAINT ck_plan_move_orgs_state CHECK (
+        state IN ('waiting', 'planned', 'kept', 'failed', 'undoing', 'undone')),
+    note text,
+    planned_id uuid CONSTRAINT fk_plan_move_orgs_planned_id_planned_changes REFERENCES planned_changes (id),
+    tried_at timestamptz,
+    CONSTRAINT pk_plan_move_orgs PRIMARY KEY (move_id, org_id),
+    CONSTRAINT ck_plan_move_orgs_planned CHECK (state <> 'planned' OR planned_id IS NOT NULL)
+);
+-- serves: the task that plans the moves of organisations, and takes them back
+CREATE INDEX ix_plan_move_orgs_open ON plan_move_orgs (tried_at) WHERE state IN ('waiting', 'kept', 'undoing');
 
 -- What an org is charged on a recurring basis from `starts_at` on, as it was known at `noted_at`. Never updated.
 CREATE TABLE recurring_charges (
@@ -264,6 +308,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     drop_functions(op.get_bind(), "subscriptions")
     op.execute(
-        "DROP TABLE org_terms, overrides, overage_consents, recurring_charges, planned_changes, superseded_terms,"
-        " terms_in_force, usage_periods, plans_in_force, subscription_events, subscriptions"
+        "DROP TABLE org_terms, overrides, overage_consents, recurring_charges, plan_move_orgs, planned_changes,"
+        " plan_moves, superseded_terms, terms_in_force,"
+        " usage_periods, plans_in_force, subscription_events, subscriptions"
     )

@@ -49,12 +49,22 @@ CONTEXTS = {
     "plan_changed": CHANGED
     | {
         "planned": False,
+        "announced": False,
         "charged": "$25.00",
         "price": "$99.00 a month",
         "renews_at": AT,
         "dropped": "the Starter plan, monthly",
     },
     "change_planned": CHANGED | {"price": "$19.00 a month", "dropped": "the Starter plan, yearly"},
+    "move_planned": CHANGED
+    | {
+        "at_once": False,
+        "fee_at": AT,
+        "usage_at": AT,
+        "together": False,
+        "differences": [["API calls a month", "50,000", "40,000"], ["Price", "$49.00 a month", "$59.00 a month"]],
+    },
+    "move_undone": CHANGED | {"stays": "version 1 of the Pro plan, monthly"},
     "change_undone": CHANGED | {"stays": "the Pro plan, monthly"},
     "change_waiting": CHANGED | {"stays": "the Pro plan, monthly", "amount": "$25.00", "until": AT, "confirm": False},
     "change_lapsed": CHANGED

@@ -39,7 +39,7 @@ def test_subscriptions_planned_are_those_that_stand(sql: Sql) -> None:
                billing_ends_at=NOW + timedelta(days=30))  # fmt: skip
     for ended, outcome in ((NOW, "undone"), (None, None)):
         sql.insert("planned_changes", id=uuid4(), org_id=org, subscription_id=subscription, plan_version_id=version,
-                   interval="month", currency="CHF", effective_at=NOW, planned_at=NOW, ended_at=ended,
+                   origin="org", interval="month", currency="CHF", effective_at=NOW, planned_at=NOW, ended_at=ended,
                    outcome=outcome)  # fmt: skip
     assert sql.rows("SELECT plan_version_id FROM subscriptions_planned WHERE org_id = %s", org) == [(version,)]
 

@@ -21,7 +21,7 @@ PUBLISHED = {
     "catalog_newest": "plan_id version_id number",
     "catalog_versions": "id plan_id number published_at trial_days trial_overage plan_key plan_name is_default",
     "catalog_default_version": "id number plan_key plan_name",
-    "catalog_offers": "key name summary public is_default position version_id number trial_days",
+    "catalog_offers": "key name summary public is_default position version_id number trial_days trial_overage",
     "catalog_prices": "plan_version_id currency interval amount",
     "catalog_charges": "id plan_version_id meter_id currency model properties collect",
     "catalog_allowances": "plan_version_id meter_id allowance policy hard_limit per_minute per_hour per_day",

@@ -28,7 +28,12 @@ STATE_COLUMNS = {
     "checkouts": {"state", "session_id", "closed_at", "failure", "trial_refused"},
     "dunnings": {"mails", "next_mail_at", "limited_at", "ended_at", "outcome"},
     "invitations": {"accepted_at", "revoked_at"},
-    "planned_changes": {"schedule_ref", "released_at", "effective_at", "ended_at", "outcome"},
+    "planned_changes": {
+        "schedule_ref", "released_at", "effective_at", "ended_at", "outcome", "subscription_id", "interval",
+        "usage_at", "usage_applied_at",
+    },
+    "plan_moves": {"stopped_by", "stopped_at"},
+    "plan_move_orgs": {"state", "note", "planned_id", "tried_at"},
     "plan_changes": {"state", "invoice_id", "failure", "settled_at"},
     "recurring_charges": set(),
     "sign_in_log": set(),

@@ -9,7 +9,7 @@ from flask import Response, request
 from app.admin.analytics import files, rows
 from app.admin.analytics.requests import parse_month, parse_report_filter
 from app.admin.analytics.view import build_revenue_view
-from app.admin.plan_versions.draft_pages import pages
+from app.admin.plan_moves.pages import pages
 from app.analytics.months import MonthRange, month_at
 from app.analytics.movements import KINDS
 from app.analytics.report import CurrencyReport, ReportFilter, RevenueReport, get_report

@@ -19,6 +19,7 @@ from app.catalog.from_db import build_terms
 from app.kit.errors import NotFound
 from app.statements.blast.radius import find_blast_radius
 from app.statements.blast.version import load_priced_version
+from app.subscriptions.changes.move_rows import list_moves
 from app.web.database import session
 from app.web.pages import render
 from app.web.runtime import business_now
@@ -56,6 +57,7 @@ def plan(key: str) -> Response:
         holders=views.build_holders(holders),
         only=only,
         cut=views.describe_holders_cut(holders, shown.orgs if asked else row.orgs),
+        moves=views.build_move_rows(list_moves(session(), key, views.MOVES)),
         radius=_find_radius(shown, against, now) if against and "effects" in request.args else None,
     )
     return render("admin/plan.html", view=view)

@@ -17,6 +17,7 @@ from app.statements.wording import format_amount
 from app.web.filters import quantity
 
 MANY = 25
+MOVES = 5
 _COLLECTED = {"stripe": "Stripe", "offline": "our invoices", "none": "nobody"}
 
 
@@ -78,6 +79,17 @@ class HolderRow:
     price: str
 
 
+@dataclass(frozen=True, slots=True)
+class MoveRow:
+    """A move between two versions of the plan."""
+
+    move_id: UUID
+    title: str
+    asked_at: datetime
+    orgs: int
+    stopped: bool
+
+
 @dataclass(frozen=True)
 class PlanView:
     """The page of one plan. `shown` is the version looked at, compared with the one before it, or with `against`.
@@ -93,6 +105,7 @@ class PlanView:
     only: int | None
     cut: str | None
     radius: RadiusView | None
+    moves: Sequence[MoveRow] = ()
 
     @property
     def offers_radius(self) -> bool:
@@ -120,6 +133,17 @@ def describe_cut(rows: Sequence[Row[Any]]) -> str | None:
 def build_terms(facts: Mapping[str, tuple[str, str]]) -> list[Term]:
     """The terms that differ, by path."""
     return [Term(path, before, after) for path, (before, after) in facts.items()]
+
+
+def build_move_rows(rows: Sequence[Row[Any]]) -> list[MoveRow]:
+    """The moves between versions of a plan."""
+    return [
+        MoveRow(
+            row.id, f"Version {row.from_number} to version {row.to_number}", row.asked_at, row.orgs,
+            row.stopped_at is not None,
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 def build_holders(rows: Sequence[Row[Any]]) -> list[HolderRow]:

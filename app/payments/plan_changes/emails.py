@@ -21,7 +21,7 @@ from app.payments.plan_changes.models import PlanChangeAttempt
 from app.payments.plan_changes.outcome import describe_result
 from app.subscriptions import events
 from app.subscriptions import queries as subscriptions
-from app.subscriptions.changes.models import APPLIED, PlannedChange
+from app.subscriptions.changes.models import APPLIED, ORG, STAFF, PlannedChange
 from app.subscriptions.changes.planned import find_planned, get_planned, list_ended_planned
 from app.subscriptions.models import Subscription, SubscriptionEvent
 from app.subscriptions.states import LATE, is_renewed
@@ -34,7 +34,8 @@ def queue_change_emails(session: Session, org_id: UUID, now: datetime) -> None:
     for event in events.list_noted(session, org_id, _EMAILS, now):
         subscription = subscriptions.get_subscription(session, org_id, event.subscription_id)
         template, build = _EMAILS[event.kind]
-        facts = build(session, event, subscription) if subscription.collection == "stripe" else None
+        told = subscription.collection == "stripe" or event.kind in _OF_STAFF
+        facts = build(session, event, subscription) if told else None
         if facts is not None:
             notify(session, org_id, template, facts, key=str(event.id), now=now, copies=True)
     for row in attempts.list_news(session, org_id, now):
@@ -52,11 +53,13 @@ def _describe_changed(session: Session, event: SubscriptionEvent, opened: Subscr
     ended = list_ended_planned(session, event.org_id, event.noted_at)
     confirmed = attempts.find_applied(session, opened, event.noted_at)
     charged = None if confirmed is None else format_amount(confirmed.amount, confirmed.currency)
+    describe = _describe_version if _is_other_version(session, before, opened) else _describe_plan
     return {
-        "was": _describe_plan(session, before),
-        "plan": _describe_plan(session, opened),
+        "was": describe(session, before),
+        "plan": describe(session, opened),
         "at": event.at,
-        "planned": any(row.outcome == APPLIED for row in ended),
+        "planned": any(row.outcome == APPLIED and row.origin == ORG for row in ended),
+        "announced": any(row.outcome == APPLIED and row.origin == STAFF for row in ended),
         "charged": charged if confirmed is None or confirmed.amount else "nothing",
         "price": _describe_price(session, opened),
         "renews_at": opened.billing_ends_at if opened.cancel_at is None else None,
@@ -73,6 +76,13 @@ def _describe_planned(session: Session, event: SubscriptionEvent, running: Subsc
         "price": _describe_price(session, row),
         "dropped": _name_dropped(session, list_ended_planned(session, event.org_id, event.noted_at)),
     }
+
+
+def _describe_move_undone(session: Session, event: SubscriptionEvent, running: Subscription) -> _Facts:
+    row = get_planned(session, event.org_id, UUID(event.key))
+    return {
+        "stays": _describe_version(session, running), "plan": _describe_version(session, row), "at": row.first_at,
+    }  # fmt: skip
 
 
 def _describe_undone(session: Session, event: SubscriptionEvent, running: Subscription) -> _Facts:
@@ -135,6 +145,18 @@ def _describe_plan(session: Session, row: Subscription | PlannedChange | PlanCha
     return f"the {billing_records.describe_plan(session, row.plan_version_id, row.interval)}"
 
 
+def _is_other_version(session: Session, before: Subscription, opened: Subscription) -> bool:
+    plans = [catalog.find_plan_of_version(session, row.plan_version_id) for row in (before, opened)]
+    keys = {plan.key for plan in plans if plan is not None}
+    return len(keys) == 1 and before.plan_version_id != opened.plan_version_id
+
+
+def _describe_version(session: Session, row: Subscription | PlannedChange) -> str:
+    """With its version, where another one of the same plan is named beside it."""
+    plan = catalog.find_plan_of_version(session, row.plan_version_id)
+    return f"version {plan.number} of {_describe_plan(session, row)}" if plan else "your plan"
+
+
 def _name_plan(session: Session, row: Subscription) -> str:
     plan = catalog.find_plan_of_version(session, row.plan_version_id)
     return f"the {plan.name} plan" if plan else "your plan"
@@ -157,9 +179,12 @@ _EMAILS: dict[str, tuple[str, Callable[[Session, SubscriptionEvent, Subscription
     ),
     "change_planned": ("change_planned", _describe_planned),
     "change_undone": ("change_undone", _describe_undone),
+    "move_undone": ("move_undone", _describe_move_undone),
     "cancel_planned": ("cancel_planned", _describe_cancelled),
     "cancel_undone": ("cancel_undone", _describe_kept),
 }
+_OF_STAFF = frozenset({"move_undone"})
+"""Told however the plan is paid. Of the move itself `statements/moves` tells, which knows what differs."""
 _NEWS: dict[str, tuple[str, Callable[[Session, PlanChangeAttempt], _Facts]]] = {
     "waiting": ("change_waiting", _describe_waiting),
     "lapsed": ("change_lapsed", _describe_lapsed),

@@ -24,9 +24,11 @@ from app.payments.plan_changes.resolve import sync_change
 from app.payments.plan_changes.schedule import ensure_schedule, release_ours
 from app.stripe_gateway import Gateway, subscriptions
 from app.subscriptions import queries as ours
-from app.subscriptions.changes.models import REPLACED, UNDONE, PlannedChange
+from app.subscriptions.changes.models import ORG, REPLACED, STAFF, UNDONE, PlannedChange
+from app.subscriptions.changes.moves import ensure_not_begun
 from app.subscriptions.changes.planned import end_planned, find_planned, plan_change
 from app.subscriptions.changes.timing import settle_timing
+from app.subscriptions.periods import lock_usage
 from app.web.database import mark_sent, transaction
 
 _NOT_THEN = "This change does not wait for the end of the paid period. Nothing was changed."
@@ -62,22 +64,25 @@ def plan_ahead(
             return moved.effective_at if moved is not None else now
 
 
-def undo_planned(org_id: UUID, *, actor: Actor, now: datetime) -> bool:
-    """Take the planned change back; False if none was planned. Raises `Unavailable`.
+def undo_planned(org_id: UUID, *, actor: Actor, now: datetime, origin: str = ORG) -> bool:
+    """Take back what the organisation planned, or with `origin` staff; False if that is not what is planned.
 
-    If this stops once the schedule is released, the next sync of the subscription takes it back.
+    If this stops once the schedule is released, the next sync of the subscription takes it back. Raises `Unavailable`,
+    and `Conflict` if what staff planned has begun to take effect.
     """
     gw = get_gateway()
     with org_turn(gw, org_id):
         with transaction() as session:
             planned, mirror = find_planned(session, org_id), queries.find_open_subscription(session, org_id)
-            stands, stripe_id = planned is not None, mirror.id if mirror else None
+            stands, stripe_id = planned is not None and planned.origin == origin, mirror.id if mirror else None
+            if planned is not None and stands and origin == STAFF:
+                ensure_not_begun(session, planned)
         if not stands or stripe_id is None:
             return False
         remote = release_ours(gw, subscriptions.retrieve(gw, stripe_id))
         with transaction() as session:
             planned = find_planned(session, org_id)
-            if planned is not None:
+            if planned is not None and planned.origin == origin:
                 end_planned(session, planned, UNDONE, now, actor=actor)
                 queue_change_emails(session, org_id, now)
         sync_change(gw, org_id, remote, now)
@@ -108,7 +113,7 @@ def _refuse_first(case: ChangeCase) -> None:
 def _find_same(session: Session, org_id: UUID, plan_key: str, interval: str) -> PlannedChange | None:
     """The planned change, if it is this one."""
     planned = find_planned(session, org_id)
-    if planned is None or planned.interval != interval:
+    if planned is None or planned.interval != interval or planned.origin != ORG:
         return None
     plan = catalog.find_plan_of_version(session, planned.plan_version_id)
     return planned if plan is not None and plan.key == plan_key else None
@@ -124,6 +129,7 @@ def _record(
     actor: Actor,
     now: datetime,
 ) -> PlannedChange:
+    lock_usage(session, org_id)  # staff may be planning a move
     case = load_case(session, org_id, plan_key, interval, now)
     _refuse_first(case)
     if version_id is not None and version_id != case.wanted.version_id:

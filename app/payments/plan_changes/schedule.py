@@ -32,6 +32,7 @@ from app.subscriptions.changes.planned import (
     note_schedule,
     set_aside,
 )
+from app.subscriptions.period_schedule import SLACK
 from app.web.database import transaction
 
 _MANAGED = "Your subscription is managed by a schedule that was made by hand. Nothing was changed. Please contact us."
@@ -111,6 +112,8 @@ def list_unmirrored(session: Session, now: datetime, quiet: timedelta) -> list[t
 def _find_unsent(session: Session, org_id: UUID) -> _Unsent | None:
     planned, mirror = find_planned(session, org_id), queries.find_open_subscription(session, org_id)
     if planned is None or mirror is None or (planned.schedule_ref is not None and planned.released_at is None):
+        return None
+    if mirror.period_end < planned.effective_at - SLACK:  # not the last paid period before it
         return None
     if mirror.pending_price_id is not None or find_open_attempt(session, org_id) is not None:
         return None

@@ -18,6 +18,7 @@ from app.portal.shell.agreed import AgreedTerm
 from app.portal.shell.people import PlanManager
 from app.portal.shell.todays_version import describe_today
 from app.statements import wording
+from app.statements.moves import AnnouncedMove
 from app.subscriptions.states import KEPT, PAID
 
 _BADGES = {
@@ -82,6 +83,7 @@ class BillingView:
     agreed: Sequence[AgreedTerm] = ()
     overage: OverageView | None = None
     ours: OurInvoices = field(default_factory=OurInvoices)
+    move: AnnouncedMove | None = None
 
 
 _PAYS_FOR_OVERAGE = "No fee is due. Usage above the allowance is charged at the end of each month."
@@ -99,6 +101,7 @@ def build_billing_view(
     agreed: Sequence[AgreedTerm] = (),
     overage: OverageState | None = None,
     ours: OurInvoices | None = None,
+    move: AnnouncedMove | None = None,
     trouble: str | None = None,
 ) -> BillingView:
     """Build the page; `trouble` is an error from this request's own action."""
@@ -131,6 +134,7 @@ def build_billing_view(
         if overage
         else None,
         ours=ours or OurInvoices(),
+        move=move,
     )  # fmt: skip
 
 
@@ -141,8 +145,9 @@ def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> Next
     if at.second is not None and at.ends_at is not None and not at.is_renewed:
         amount = wording.format_amount(at.second.amount, at.second.currency)
         return NextPayment(amount, at.second.renews_at, ["For the second subscription, before tax and discounts."])
-    if at.collection == "offline" and at.fee and at.currency:
-        return NextPayment(wording.format_amount(at.fee, at.currency), at.renews_at, [_BY_INVOICE, _USAGE_BY_INVOICE])
+    coming = at.fee if at.moved_fee is None else at.moved_fee
+    if at.collection == "offline" and coming and at.currency:
+        return NextPayment(wording.format_amount(coming, at.currency), at.renews_at, [_BY_INVOICE, _USAGE_BY_INVOICE])
     runs = at.paid_by_stripe and at.is_renewed and at.state in PAID and not (at.is_trial and at.card is None)
     if not runs or at.fee == 0 or not at.currency:
         return NextPayment("Nothing", None, [_nothing(at)])
@@ -153,7 +158,7 @@ def build_next_payment(at: BillingStatus, preview: AmountPreview | None) -> Next
         notes.append(_SHORTER)
     if preview is not None and preview.trouble:
         notes.append(preview.trouble)
-    fee = at.planned.fee if at.planned is not None else at.fee
+    fee = at.planned.fee if at.planned is not None else coming
     amount = "Custom price" if fee is None else wording.format_amount(fee, at.currency)
     return NextPayment(amount, at.renews_at, notes, ask=preview is None)
 

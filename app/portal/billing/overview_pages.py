@@ -27,6 +27,7 @@ from app.portal.billing.requests import parse_records_query
 from app.portal.billing.status import BillingStatus
 from app.portal.shell.agreed import describe_overrides
 from app.portal.shell.people import get_org_id
+from app.statements.moves import find_announced_move
 from app.statements.wording import format_amount
 from app.stripe_gateway import invoices
 from app.stripe_gateway.errors import StripeMissing
@@ -127,6 +128,7 @@ def render_page(*, trouble: str | None = None, status: int = 200) -> Response:
         ours=get_our_invoices(session(), org, now),
         agreed=describe_overrides(list_overrides(session(), org, now), now),
         overage=find_overage_state(session(), org, now) if at.collection == "none" and at.plan_key else None,
+        move=find_announced_move(session(), org),
         trouble=trouble,
     )
     return render("billing/billing.html", fragments=("next",), status=status, view=view)

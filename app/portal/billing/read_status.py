@@ -35,6 +35,7 @@ SELECT org.time_zone, org.currency AS org_currency, org.suspended_at,
        pending_version.plan_name AS pending_plan,
        planned_version.plan_name AS planned_plan, planned.interval AS planned_interval,
        planned.effective_at AS planned_at, planned_price.amount AS planned_fee,
+       moved_price.amount AS moved_fee,
        second_version.plan_name AS second_plan, second.amount AS second_amount, second.currency AS second_currency,
        second.interval AS second_interval, second.period_end AS second_renews_at,
        (SELECT jsonb_agg(to_jsonb(bill) ORDER BY bill.created_at, bill.invoice_id)
@@ -43,14 +44,18 @@ FROM accounts_orgs org
 LEFT JOIN subscriptions_open ours ON ours.org_id = org.id
 LEFT JOIN catalog_versions pv ON pv.id = plan_in_force(org.id, :now)
 LEFT JOIN catalog_plans fallback ON fallback.is_default AND fallback.archived_at IS NULL
-LEFT JOIN catalog_prices price ON price.plan_version_id = pv.id AND price.currency = ours.currency
+LEFT JOIN catalog_prices price ON price.plan_version_id = ours.plan_version_id AND price.currency = ours.currency
      AND price.interval = ours.interval
 LEFT JOIN catalog_newest newest ON newest.plan_id = pv.plan_id AND newest.version_id <> pv.id
 LEFT JOIN catalog_prices newest_price ON newest_price.plan_version_id = newest.version_id
      AND newest_price.currency = ours.currency AND newest_price.interval = ours.interval
 CROSS JOIN LATERAL payments_status(org.id) money
 LEFT JOIN catalog_versions checkout_version ON checkout_version.id = money.checkout_version_id
-LEFT JOIN subscriptions_planned planned ON planned.org_id = org.id
+LEFT JOIN subscriptions_planned planned ON planned.org_id = org.id AND planned.origin = 'org'
+LEFT JOIN subscriptions_planned moved ON moved.org_id = org.id AND moved.origin = 'staff'
+     AND moved.effective_at <= ours.billing_ends_at + interval '36 hours'
+LEFT JOIN catalog_prices moved_price ON moved_price.plan_version_id = moved.plan_version_id
+     AND moved_price.currency = moved.currency AND moved_price.interval = moved.interval
 LEFT JOIN catalog_versions planned_version ON planned_version.id = planned.plan_version_id
 LEFT JOIN catalog_prices planned_price ON planned_price.plan_version_id = planned.plan_version_id
      AND planned_price.currency = planned.currency AND planned_price.interval = planned.interval
@@ -99,6 +104,7 @@ def _build_status(row: Row[Any], now: datetime) -> BillingStatus:
         suspended=row.suspended_at is not None,
         pending=_pending(row),
         planned=_planned(row),
+        moved_fee=row.moved_fee,
         change_asked=bool(row.change_asked),
         version=row.version,
         today=_today(row),

@@ -28,6 +28,8 @@ _EVENTS = {
     "interval_changed": "Billing interval of {plan} changed",
     "change_planned": "Change from {plan} scheduled",
     "change_undone": "Scheduled change from {plan} undone",
+    "move_planned": "New terms of {plan} announced",
+    "move_undone": "Announced change of {plan} undone",
     "cancel_planned": "Cancellation of {plan} scheduled",
     "cancel_undone": "Cancellation of {plan} undone",
     "past_due": "A payment for {plan} failed",

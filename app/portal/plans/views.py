@@ -17,6 +17,7 @@ from app.portal.shell.may_try import may_still_try
 from app.portal.shell.plan_detail import build_plan_detail_view
 from app.statements.current_usage import CurrentUsage, get_current_usage
 from app.statements.fit.load import load_fit
+from app.statements.moves import AnnouncedMove, find_announced_move
 from app.statements.offers import Offer, list_offers
 from app.statements.past_usage import list_past_periods
 from app.statements.plan_context import INTERVALS, PlanContext, is_sold, list_currencies
@@ -37,9 +38,8 @@ def index() -> Response:
     choices = [context.currency] if _fixed(guards.caller()) else list_currencies(offers)
     asked = parse_comparison_query(request.args)
     past = list_past_periods(session(), usage, asked.months) if usage else []
-    return render(
-        "plans/plans.html", view=build_plans_view(offers, context, choices, usage=usage, past=past, asked=asked)
-    )
+    view = build_plans_view(offers, context, choices, usage=usage, past=past, asked=asked)
+    return render("plans/plans.html", view=view, move=_find_move(guards.caller()))
 
 
 @plans.get("/plans/<key>")
@@ -58,11 +58,17 @@ def choose(key: str) -> Response:
     view = build_plan_detail_view(
         offer, current, context, people, fit=fit, zone=who.time_zone, signed_in=bool(who.user_id)
     )
-    return render("plans/plan.html", view=view)
+    own = usage is not None and usage.plan_key == key
+    return render("plans/plan.html", view=view, move=_find_move(who) if own else None)
 
 
 def _find_usage(who: Caller) -> CurrentUsage | None:
     return get_current_usage(session(), who.org_id, business_now()) if who.org_id and who.user_id else None
+
+
+def _find_move(who: Caller) -> AnnouncedMove | None:
+    """What staff announced to the caller's organisation."""
+    return find_announced_move(session(), who.org_id) if who.org_id and who.user_id else None
 
 
 def _fixed(who: Caller) -> bool:
@@ -75,7 +81,7 @@ def _build_context(offers: Sequence[Offer], usage: CurrentUsage | None, who: Cal
     preferred = usage.currency if usage else "USD"
     requested = request.args.get("currency", "")
     currency = requested if requested in currencies and not _fixed(who) else preferred
-    if currency not in currencies and currencies:
+    if currency not in currencies and currencies and not _fixed(who):
         currency = currencies[0]
     interval = request.args.get("interval", "")
     interval = interval if interval in INTERVALS else usage.interval if usage else "month"

@@ -25,7 +25,8 @@ class OrgEffect:
     """What the version changes for one organisation: fee and usage of its running period, and of its last closed one.
 
     `closed` None: no period on this plan is closed. `sold` False: the version has no price at its interval and
-    currency. `exceeded` names the meters whose present usage is beyond the version's limit.
+    currency. `exceeded` names the meters whose present usage is beyond the version's limit. `at_once`: nothing of the
+    running period becomes dearer or less, whatever is used of it. `own_price`: it pays a price made by hand.
     """
 
     org_id: UUID
@@ -37,6 +38,8 @@ class OrgEffect:
     closed: CostChange | None
     exceeded: Sequence[str]
     sold: bool
+    at_once: bool = False
+    own_price: bool = False
 
 
 @dataclass(frozen=True, slots=True)

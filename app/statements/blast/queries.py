@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
@@ -14,8 +15,9 @@ from app.subscriptions.states import RECURRING
 Rows = Sequence[Row[Any]]
 
 # The last closed period counts where it was on the same plan, whichever version.
-_HOLDERS = text("""
+_SELECT = """
 SELECT holder.org_id, holder.name, version.number, holder.period_start, holder.plan_version_id,
+       version.plan_key, coalesce(ours.plan_version_id, holder.plan_version_id) AS paid_version_id,
        ours.interval, ours.currency, closed.starts_at AS closed_start, closed.plan_version_id AS closed_version_id,
        EXISTS (SELECT FROM payments_prices_unknown unknown WHERE unknown.org_id = holder.org_id) AS own_price,
        count(*) OVER () AS total
@@ -28,16 +30,19 @@ LEFT JOIN LATERAL (
     WHERE period.org_id = holder.org_id AND period.closed_at IS NOT NULL AND period.starts_at < holder.period_start
     ORDER BY period.starts_at DESC LIMIT 1
 ) closed ON true
+"""
+_HOLDERS = text(f"""{_SELECT}
 WHERE version.plan_key = :key AND (CAST(:number AS integer) IS NULL OR version.number = :number)
 ORDER BY holder.org_id LIMIT :limit
 """)
+_ORG = text(f"{_SELECT} WHERE holder.org_id = :org")
 # Fees of all of them, however many: by version, interval and currency.
 _FEES = text("""
 SELECT ours.currency, ours.interval, price.amount, count(*) AS orgs
 FROM subscriptions_holders(:now) holder
 JOIN catalog_versions version ON version.id = holder.plan_version_id
 JOIN subscriptions_open ours ON ours.org_id = holder.org_id AND ours.state = ANY (:counted)
-LEFT JOIN catalog_prices price ON price.plan_version_id = holder.plan_version_id
+LEFT JOIN catalog_prices price ON price.plan_version_id = ours.plan_version_id
                               AND price.currency = ours.currency AND price.interval = ours.interval
 WHERE version.plan_key = :key AND (CAST(:number AS integer) IS NULL OR version.number = :number)
   AND NOT EXISTS (SELECT FROM payments_prices_unknown unknown WHERE unknown.org_id = holder.org_id)
@@ -45,7 +50,7 @@ GROUP BY ours.currency, ours.interval, price.amount ORDER BY ours.currency, ours
 """)
 _PRICES = text("""
 SELECT plan_version_id, currency, interval, amount FROM catalog_prices
-WHERE plan_version_id IN (SELECT id FROM catalog_versions WHERE plan_key = :key)
+WHERE plan_version_id IN (SELECT id FROM catalog_versions WHERE plan_key = ANY (:keys))
 """)
 
 
@@ -57,6 +62,14 @@ def list_holders(session: Session, key: str, number: int | None, now: datetime, 
     return session.execute(_HOLDERS, {"key": key, "number": number, "now": now, "limit": limit}).all()
 
 
+def list_org(session: Session, org_id: UUID, now: datetime) -> Rows:
+    """The same of one organisation, on whichever plan; none before its first usage period is open.
+
+    Worked example: one on Free since it signed up: one row, without an interval.
+    """
+    return session.execute(_ORG, {"org": org_id, "now": now}).all()
+
+
 def list_fees(session: Session, key: str, number: int | None, now: datetime) -> Rows:
     """What the organisations on a plan pay for it: by currency, interval and fee, with how many pay it.
 
@@ -65,10 +78,10 @@ def list_fees(session: Session, key: str, number: int | None, now: datetime) -> 
     return session.execute(_FEES, {"key": key, "number": number, "now": now, "counted": sorted(RECURRING)}).all()
 
 
-def get_prices(session: Session, key: str) -> dict[tuple[Any, str, str], int]:
-    """The prices of every version of a plan, by version, currency and interval.
+def get_prices(session: Session, keys: Collection[str]) -> dict[tuple[Any, str, str], int]:
+    """The prices of every version of some plans, by version, currency and interval.
 
     Worked example: Pro in two versions, in USD by month and year: four prices.
     """
-    rows = session.execute(_PRICES, {"key": key})
+    rows = session.execute(_PRICES, {"keys": sorted(keys)})
     return {(row.plan_version_id, row.currency, row.interval): row.amount for row in rows}

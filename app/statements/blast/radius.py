@@ -19,14 +19,16 @@ from sqlalchemy.orm import Session
 from app.catalog import queries as catalog
 from app.catalog.models import Meter
 from app.kit.money import round_half_away
+from app.kit.periods import Period
 from app.rating import Charge
 from app.statements import queries as statements
 from app.statements.blast import queries
 from app.statements.blast.costs import UsageUnder, rate_as_is, rate_under
 from app.statements.blast.effects import BlastRadius, CostChange, CurrencySums, OrgEffect, RevenueChange
 from app.statements.blast.version import PricedVersion
+from app.statements.blast.worse import TermsComparison
 from app.statements.queries import PeriodRow
-from app.subscriptions.terms.facts import load_facts
+from app.subscriptions.terms.facts import TermsFacts, load_facts
 
 MOST = 200
 """Organisations whose usage is rated; fees are summed for all."""
@@ -37,20 +39,30 @@ def find_blast_radius(
 ) -> BlastRadius:
     """Find what a version would change for the organisations on its plan, or on its version `number` alone."""
     holders = queries.list_holders(session, version.plan_key, number, now, most)
-    prices = queries.get_prices(session, version.plan_key)
-    meters = catalog.get_meters_by_id(session)
-    running = [(row.org_id, row.period_start) for row in holders]
-    closed = [(row.org_id, row.closed_start) for row in holders if row.closed_start is not None]
-    rows = statements.list_rows_of_periods(session, running + closed) if holders else {}
-    charges = statements.get_charges(session, {r.charge_id for g in rows.values() for r in g if r.charge_id})
-    known = _Known(version, prices, meters, rows, charges, now)
-    effects = [_find_effect(session, row, known) for row in holders]
+    effects = _find_effects(session, version, holders, now)
     return BlastRadius(
         orgs=holders[0].total if holders else 0,
         effects=sorted(effects, key=lambda each: (-abs(each.running.difference), each.name.lower())),
         sums=_sum_by_currency(effects),
         revenue=_sum_revenue(queries.list_fees(session, version.plan_key, number, now), version),
     )
+
+
+def find_org_effect(session: Session, version: PricedVersion, org_id: UUID, now: datetime) -> OrgEffect | None:
+    """Find what a version would change for one organisation, on whichever plan; None: it has no usage period yet."""
+    holders = queries.list_org(session, org_id, now)
+    return next(iter(_find_effects(session, version, holders, now)), None)
+
+
+def _find_effects(session: Session, version: PricedVersion, holders: queries.Rows, now: datetime) -> list[OrgEffect]:
+    prices = queries.get_prices(session, {version.plan_key, *(row.plan_key for row in holders)})
+    meters = catalog.get_meters_by_id(session)
+    running = [(row.org_id, row.period_start) for row in holders]
+    closed = [(row.org_id, row.closed_start) for row in holders if row.closed_start is not None]
+    rows = statements.list_rows_of_periods(session, running + closed) if holders else {}
+    charges = statements.get_charges(session, {r.charge_id for g in rows.values() for r in g if r.charge_id})
+    known = _Known(version, prices, meters, rows, charges, TermsComparison(version.version_id, now), now)
+    return [_find_effect(session, row, known) for row in holders]
 
 
 def find_monthly_price(amount: int, interval: str) -> int:
@@ -70,11 +82,13 @@ class _Known:
     meters: Mapping[int, Meter]
     rows: Mapping[tuple[UUID, datetime], list[PeriodRow]]
     charges: Mapping[UUID, Charge]
+    comparison: TermsComparison
     now: datetime
 
 
 def _find_effect(session: Session, holder: Row[Any], known: _Known) -> OrgEffect:
-    facts = load_facts(session, holder.org_id, set())
+    facts = load_facts(session, holder.org_id, {holder.plan_version_id})
+    facts = replace(facts, rules={**facts.rules, known.version.version_id: known.version.rules})
     rows = known.rows[holder.org_id, holder.period_start]
     under = rate_under(session, facts, known.version, rows, known.now)
     currency = holder.currency or under.currency
@@ -87,17 +101,27 @@ def _find_effect(session: Session, holder: Row[Any], known: _Known) -> OrgEffect
         number=holder.number,
         currency=currency,
         interval=holder.interval,
-        running=due.add(holder.plan_version_id, now, under),
+        running=due.add(holder.paid_version_id, now, under),
         closed=None,
         exceeded=[known.meters[meter_id].name for meter_id in under.exceeded],
         sold=holder.own_price or fee is not None,
+        own_price=holder.own_price,
     )
+    effect = replace(effect, at_once=_is_at_once(session, effect, due, facts, rows[0]))
     if holder.closed_start is None:
         return effect
     past = known.rows[holder.org_id, holder.closed_start]
     then = rate_as_is(session, past, known.charges)
     would = rate_under(session, facts, known.version, past, known.now)
     return replace(effect, closed=due.add(holder.closed_version_id, then, would))
+
+
+def _is_at_once(session: Session, effect: OrgEffect, fees: _Fees, facts: TermsFacts, head: PeriodRow) -> bool:
+    """Whether nothing becomes dearer: not the fee, not what is used by now, and not what can still be used."""
+    if not effect.sold or fees.rises or effect.running.difference > 0 or effect.exceeded:
+        return False
+    period, known = Period(head.starts_at, head.ends_at), fees.known
+    return not known.comparison.is_worse(session, facts, fees.holder.plan_version_id, period)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +134,15 @@ class _Fees:
     known: _Known
     currency: str
     fee: int | None
+
+    @property
+    def rises(self) -> bool:
+        """Whether the fee is higher at the interval that is paid."""
+        if self.holder.own_price:
+            return False
+        return (self.fee or 0) > self.known.prices.get(
+            (self.holder.paid_version_id, self.currency, self.holder.interval), 0
+        )
 
     def add(self, version_id: UUID, usage: int, under: UsageUnder) -> CostChange:
         """Add them to what a period's usage came to, and would have come to. `version_id` is the period's version."""

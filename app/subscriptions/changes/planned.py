@@ -10,11 +10,14 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.audit.service import write as audit
+from app.catalog import queries as catalog
 from app.kit.actor import SYSTEM, Actor
 from app.kit.ids import new_id
 from app.subscriptions import events
-from app.subscriptions.changes.models import APPLIED, LOST, REPLACED, UNDONE, PlannedChange
+from app.subscriptions.changes.dates import find_move_dates
+from app.subscriptions.changes.models import APPLIED, LOST, ORG, REPLACED, STAFF, UNDONE, PlannedChange
 from app.subscriptions.models import Subscription
+from app.subscriptions.period_schedule import SLACK
 
 
 def find_planned(session: Session, org_id: UUID) -> PlannedChange | None:
@@ -41,7 +44,7 @@ def plan_change(
     """Plan a change of a subscription for the end of its billing period. Audited; recorded as an event."""
     row = PlannedChange(
         id=new_id(), org_id=subscription.org_id, subscription_id=subscription.id, plan_version_id=plan_version_id,
-        interval=interval, currency=subscription.currency, effective_at=subscription.billing_ends_at,
+        interval=interval, currency=subscription.currency, effective_at=subscription.billing_ends_at, origin=ORG,
         planned_by=actor.id, planned_at=now,
     )  # fmt: skip
     session.add(row)
@@ -59,7 +62,8 @@ def end_planned(session: Session, row: PlannedChange, outcome: str, now: datetim
     session.flush()
     if outcome == UNDONE:
         subscription = session.get_one(Subscription, row.subscription_id)
-        events.record_event(session, subscription, "change_undone", key=str(row.id), at=now, now=now)
+        kind = "move_undone" if row.origin == STAFF else "change_undone"
+        events.record_event(session, subscription, kind, key=str(row.id), at=now, now=now)
     audit(session, actor, f"subscription.planned_change_{outcome}", on=("planned_change", row.id), org_id=row.org_id,
           now=now)  # fmt: skip
 
@@ -91,7 +95,13 @@ def list_unsent(session: Session, until: datetime) -> list[tuple[UUID, datetime]
     """List organisations whose planned change has no schedule, and since when, if that was by `until`."""
     since = func.coalesce(PlannedChange.released_at, PlannedChange.planned_at)
     unsent = or_(PlannedChange.schedule_ref.is_(None), PlannedChange.released_at.is_not(None))
-    query = select(PlannedChange.org_id, since).where(PlannedChange.ended_at.is_(None), unsent, since <= until)
+    # A schedule says what follows the running period: what staff planned for later waits for the last one before.
+    due = (Subscription.billing_ends_at >= PlannedChange.effective_at - SLACK) & (Subscription.collection == "stripe")
+    query = (
+        select(PlannedChange.org_id, since)
+        .join(Subscription, (Subscription.org_id == PlannedChange.org_id) & Subscription.is_open)
+        .where(PlannedChange.ended_at.is_(None), unsent, since <= until, due)
+    )
     return [(org_id, at) for org_id, at in session.execute(query)]
 
 
@@ -110,10 +120,32 @@ def list_ended_refs(session: Session, refs: Collection[str]) -> list[str]:
 
 
 def settle_planned(session: Session, changed: Subscription, now: datetime) -> None:
-    """End the planned change of an org whose subscription changed: as applied, if it is what was planned."""
+    """End the planned change of an org whose subscription changed: as applied, if it is what was planned.
+
+    What staff planned follows where the version is the same and only the way changed in which it is paid.
+    """
     row = find_planned(session, changed.org_id)
-    if row is None:
+    if row is None or _follow(session, row, changed, now):
         return
     applied = (row.plan_version_id, row.interval) == (changed.plan_version_id, changed.interval)
     otherwise = LOST if row.released_at is None else REPLACED
     end_planned(session, row, APPLIED if applied and changed.ended_at is None else otherwise, now)
+
+
+def _follow(session: Session, row: PlannedChange, changed: Subscription, now: datetime) -> bool:
+    """Let a move by staff follow another interval of the version that it moves from, at the days that hold then."""
+    left = session.get_one(Subscription, row.subscription_id)
+    same = (left.plan_version_id, left.currency) == (changed.plan_version_id, changed.currency)
+    if row.not_before is None or changed.ended_at is not None or not same:
+        return False
+    if not catalog.is_sold(session, row.plan_version_id, changed.interval, changed.currency):
+        return False
+    dates = find_move_dates(session, changed, max(row.not_before, now))
+    before = {"interval": row.interval, "at": row.effective_at}
+    row.subscription_id, row.interval, row.effective_at = changed.id, changed.interval, dates.fee_at
+    if row.usage_applied_at is None:
+        row.usage_at = dates.usage_at
+    session.flush()
+    audit(session, SYSTEM, "subscription.planned_change_moved", on=("planned_change", row.id), org_id=row.org_id,
+          before=before, after={"interval": row.interval, "at": row.effective_at}, now=now)  # fmt: skip
+    return True

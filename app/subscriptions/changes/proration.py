@@ -15,9 +15,6 @@ from fractions import Fraction
 from app.kit.money import round_fraction
 from app.kit.periods import Period
 
-TOLERANCE = 1
-"""Minor units in which our formula and the preview may differ; more is drift."""
-
 
 @dataclass(frozen=True, slots=True)
 class BilledLine:
@@ -49,17 +46,24 @@ class ChangeCost:
 
 
 def calculate_change(
-    billed: Sequence[BilledLine], price: int, discounts: Sequence[ChangeDiscount], at: datetime, rest: Period | None
+    billed: Sequence[BilledLine],
+    price: int,
+    discounts: Sequence[ChangeDiscount],
+    at: datetime,
+    rest: Period | None,
+    *,
+    step: int = 1,
 ) -> ChangeCost:
     """The cost of a change at `at`. `rest` is the running billing period; None: a whole new period of `price`.
+
+    `step` is what the currency's lines are rounded to (`kit.money.line_step`).
 
     Worked example: 19.00 billed for 30 days, changed to 49.00 halfway: -9.50 and 24.50.
     """
     discounted = discount_price(price, discounts)
     charge = discounted if rest is None else discounted * _share_left(rest, at)
-    return ChangeCost(
-        tuple(-round_fraction(line.amount * _share_left(line.period, at)) for line in billed), round_fraction(charge)
-    )
+    credited = tuple(-round_fraction(line.amount * _share_left(line.period, at), step) for line in billed)
+    return ChangeCost(credited, round_fraction(charge, step))
 
 
 def discount_price(price: int | Fraction, discounts: Sequence[ChangeDiscount]) -> Fraction:
@@ -72,9 +76,9 @@ def discount_price(price: int | Fraction, discounts: Sequence[ChangeDiscount]) -
     return left
 
 
-def is_drift(ours: int, theirs: int) -> bool:
-    """Whether a preview differs from our formula by more than rounding."""
-    return abs(ours - theirs) > TOLERANCE
+def is_drift(ours: int, theirs: int, step: int = 1) -> bool:
+    """Whether a preview differs from our formula by more than rounding, which is one `step`."""
+    return abs(ours - theirs) > step
 
 
 def _share_left(period: Period, at: datetime) -> Fraction:

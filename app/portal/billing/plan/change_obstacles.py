@@ -110,11 +110,10 @@ def _planned_already(subject: ChangeSubject, planned: PlannedMove) -> Section:
 def _planned(subject: ChangeSubject) -> Section:
     """A change takes effect so soon that one at once might lapse unpaid after it."""
     planned = subject.at.planned
-    what = (
-        words.describe_planned(subject.at.plan_name, planned, subject.at.time_zone)
-        if planned
-        else "A change is planned"
-    )
+    if planned is None:  # one that staff announced
+        line = f"The terms of {subject.at.plan_name} change within a day. Change to {subject.name} after that."
+        return Section("Another change takes effect soon", [line], actions=[_back()], note=_FREE_PAGE)
+    what = words.describe_planned(subject.at.plan_name, planned, subject.at.time_zone)
     line = f"{what}, which is soon. To change to {subject.name} before that, undo it first."
     return Section("Another change takes effect soon", [line], actions=[_keep(subject), _back()], note=_FREE_PAGE)
 

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.portal.invoices.contract.comparison import ContractRow
-from app.statements.comparison import CompareRow, list_changes
+from app.statements.comparison import CompareRow, describe_offer_price, list_changes
 from app.statements.offers import Offer
-from app.statements.wording import format_amount, format_day
-
-_INTERVALS = {"month": "a month", "year": "a year"}
+from app.statements.wording import format_day
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What an org is on, in which currency and interval, since when; `today` is the plan's newest version."""
+    """What an org is on, in which currency and interval, since when; `today` is the plan's newest version.
+
+    `paid` has the price: another version than `agreed` where a move by staff has it follow later.
+    """
 
     agreed: Offer
     today: Offer
+    paid: Offer
     currency: str
     interval: str
     since: datetime
@@ -46,7 +48,7 @@ def build_receipt_view(agreement: Agreement, watch: Sequence[ContractRow]) -> Re
     return ReceiptView(
         facts=[
             ("Plan", f"{agreed.name}, version {agreed.number}"),
-            ("Price", _describe_price(agreed, agreement)),
+            ("Price", describe_offer_price(agreement.paid, agreement.currency, agreement.interval)),
             ("Since", format_day(agreement.since, agreement.zone)),
         ],
         terms=list_changes([agreed], agreement.currency),
@@ -61,13 +63,6 @@ def build_receipt_view(agreement: Agreement, watch: Sequence[ContractRow]) -> Re
 def _list_changes(agreement: Agreement) -> list[CompareRow]:
     """The rows in which today's version differs, the price first."""
     shown = [agreement.agreed, agreement.today]
-    prices = [_describe_price(offer, agreement) for offer in shown]
+    prices = [describe_offer_price(offer, agreement.currency, agreement.interval) for offer in shown]
     changed = [CompareRow("Price", prices)] if prices[0] != prices[1] else []
     return [*changed, *list_changes(shown, agreement.currency)]
-
-
-def _describe_price(offer: Offer, agreement: Agreement) -> str:
-    fee = offer.fee(agreement.currency, agreement.interval)
-    if fee is None:
-        return "Custom price"
-    return f"{format_amount(fee, agreement.currency)} {_INTERVALS[agreement.interval]}, before tax and discounts"

@@ -1,0 +1,61 @@
+"""Reads what a move would do: its blast radius, and for the organisations listed when it takes effect."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from app.accounts import queries as accounts
+from app.admin.plan_moves.decide import MoveClock, decide_move
+from app.admin.plan_moves.view import MovePreview, WhenRow
+from app.admin.plan_moves.words import describe_decision
+from app.admin.plan_versions import view as views
+from app.admin.plan_versions.radius_view import SHOWN, build_radius_view
+from app.catalog import queries as catalog
+from app.catalog.compare import compare_terms
+from app.catalog.from_db import build_terms
+from app.catalog.models import PlanVersion
+from app.kit.errors import NotFound
+from app.statements.blast.effects import OrgEffect
+from app.statements.blast.radius import find_blast_radius
+from app.statements.blast.version import PricedVersion, load_priced_version
+from app.subscriptions import queries as subscriptions
+from app.subscriptions.changes.moves import PlannedTarget
+
+
+def find_versions(session: Session, key: str, from_number: int, to_number: int) -> tuple[PlanVersion, PlanVersion]:
+    """Find the two published versions of a plan. Raises `NotFound`."""
+    before, after = (catalog.find_version_of(session, key, number) for number in (from_number, to_number))
+    if before is None or after is None or before.id == after.id:
+        raise NotFound("There are no two such versions.")
+    return before, after
+
+
+def build_preview(
+    session: Session, before: PlanVersion, after: PlanVersion, notice: timedelta, now: datetime
+) -> MovePreview:
+    """Build the page: the figures are those of everybody on the version, as they are now."""
+    version = load_priced_version(session, after)
+    radius = find_blast_radius(session, version, now, number=before.number)
+    clock = MoveClock(now, now + notice)
+    return MovePreview(
+        key=after.plan.key,
+        name=after.plan.name,
+        from_number=before.number,
+        to_number=after.number,
+        notice_days=notice.days,
+        terms=views.build_terms(compare_terms(build_terms(before), build_terms(after))),
+        radius=build_radius_view(radius, after.number, f"on version {before.number}"),
+        rows=[_build_row(session, effect, version, clock) for effect in radius.effects[:SHOWN]],
+        orgs=radius.orgs,
+    )
+
+
+def _build_row(session: Session, effect: OrgEffect, version: PricedVersion, clock: MoveClock) -> WhenRow:
+    current = subscriptions.find_subscription(session, effect.org_id)
+    interval, currency = (current.interval, current.currency) if current else ("month", effect.currency)
+    target = PlannedTarget(version.version_id, interval, currency)
+    zone = accounts.get_org(session, effect.org_id).time_zone
+    decision = decide_move(session, effect, version, target, clock)
+    return WhenRow(effect.org_id, effect.name, describe_decision(decision, zone))
