@@ -5,7 +5,7 @@
 DO $$
 DECLARE
   append_only CONSTANT text[] := ARRAY['usage_keys', 'usage_events', 'audit_entries', 'sign_in_log', 'issued_documents',
-    'stripe_balance_movements', 'trial_uses'];
+    'stripe_balance_movements', 'trial_uses', 'recurring_charges'];
   -- personal data, removed by erasure and retention in the worker
   erasable CONSTANT text[] := ARRAY['event_details', 'audit_persons', 'sign_in_details'];
   read_only CONSTANT text[] := ARRAY['alembic_version', 'schema_functions', 'usage_counted'];

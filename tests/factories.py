@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.api_keys import service
@@ -146,7 +147,9 @@ def make_plan(
     sold: tuple[str, str, str] = ("USD", "10.00", "100.00"), priced: str = CENT_EACH,
     aggregation: str = "sum", **more: object,
 ) -> MadePlan:  # fmt: skip
-    """A public plan of its own with a meter of its own; under `charge` a unit above the allowance is a cent.
+    """A public plan of its own, until the next test makes one; under `charge` a unit above the allowance is a cent.
+
+    Plans share a meter for each aggregation: terms are written for every meter there is.
 
     `sold` is its currency and its prices a month and a year, `priced` the TOML of another price of a unit; `said` and
     `charged` are further TOML of the plan and of its charge. `more` are further keys of the allowance: per_day=5,
@@ -155,22 +158,25 @@ def make_plan(
     `apply_catalog` would compare with every plan there is: those of hundreds of tests.
     """
     _have_catalogue(session)
-    key, (currency, month, year) = unique("plan").replace("-", "_"), sold
+    key, measure, (currency, month, year) = unique("plan").replace("-", "_"), f"units_{aggregation}", sold
+    _hide_plans_of_other_tests(session, key)
     granted = "".join(f"{name} = {json.dumps(value)}\n" for name, value in {"allowance": allowance, **more}.items())
-    charge = f"""[[plans.{key}.charges]]\nkey = "use"\nmeter = "m_{key}"\ncurrency = "{currency}"
+    charge = f"""[[plans.{key}.charges]]\nkey = "use"\nmeter = "{measure}"\ncurrency = "{currency}"
         {priced}\n{charged}
     """
     text = f"""
-        [meters.m_{key}]\nname = "Units"\nunit = "unit"\naggregation = "{aggregation}"
+        [meters.{measure}]\nname = "Units"\nunit = "unit"\naggregation = "{aggregation}"
         [plans.{key}]\nname = "{key}"\nsummary = "A plan."\n{said}
         prices.{currency} = {{ month = "{month}", year = "{year}" }}
         [plans.{key}.limits]\njobs_at_once = 1\nfile_bytes = 1000
         requests_per_minute = "unlimited"\nretention_days = 30
-        [plans.{key}.meters.m_{key}]\npolicy = "{policy}"\n{granted}{charge if policy == "charge" else ""}
+        [plans.{key}.meters.{measure}]\npolicy = "{policy}"\n{granted}{charge if policy == "charge" else ""}
     """
     read = read_catalog(text, "factory")
-    wanted, measured = read.plans[key], read.meters[f"m_{key}"]
-    meter = Meter(key=measured.key, name=measured.name, unit=measured.unit, aggregation=measured.aggregation)
+    wanted, measured = read.plans[key], read.meters[measure]
+    meter = session.scalar(select(Meter).where(Meter.key == measure)) or Meter(
+        key=measured.key, name=measured.name, unit=measured.unit, aggregation=measured.aggregation
+    )
     plan = Plan(
         id=new_id(), key=key, name=wanted.name, summary=wanted.summary, public=True, is_default=False,
         position=wanted.position,
@@ -181,6 +187,21 @@ def make_plan(
     made = MadePlan(version.id, key, (meter.key,))
     session.commit()
     return made
+
+
+_made_by: dict[str, set[str]] = {}
+"""Plans that the running test has made, by its name: one entry."""
+
+
+def _hide_plans_of_other_tests(session: Session, key: str) -> None:
+    """Keep what a page offers to what a test has made, so that a page is as fast after hundreds of them."""
+    test = os.environ["PYTEST_CURRENT_TEST"].rsplit(" ", 1)[0]
+    if test not in _made_by:
+        _made_by.clear()
+    own = _made_by.setdefault(test, set())
+    own.add(key)
+    others = Plan.public, Plan.key.like("plan\\_%"), Plan.key.not_in(own)
+    session.execute(update(Plan).where(*others).values(public=False))
 
 
 def publish_again(

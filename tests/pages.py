@@ -5,11 +5,15 @@ from __future__ import annotations
 import html
 import re
 from contextvars import Context
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
+from flask import Flask
 from flask.testing import FlaskClient
 from flask_login import FlaskLoginClient
 from werkzeug.test import TestResponse
+
+from app.web.api import PREFIX, Api, Shape
 
 
 class Browser(FlaskLoginClient):  # type: ignore[misc]  # Flask-Login carries no types
@@ -20,7 +24,34 @@ class Browser(FlaskLoginClient):  # type: ignore[misc]  # Flask-Login carries no
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         kwargs.setdefault("buffered", True)  # a file is streamed, and its context is gone once `open` returns
-        return Context().run(super().open, *args, **kwargs)
+        answer: TestResponse = Context().run(super().open, *args, **kwargs)
+        _check_types(self.application, answer)
+        return answer
+
+
+def _check_types(app: Flask, answer: TestResponse) -> None:
+    """An API answer is of a declared type: no number is sent as text because the database made it one by a sum."""
+    asked = answer.request
+    if answer.status_code >= 300 or not asked.path.startswith(PREFIX) or answer.mimetype != "application/json":
+        return
+    found = app.url_map.bind("").match(asked.path, asked.environ["REQUEST_METHOD"])
+    declared = _declared(app).get(found[0])
+    refused = [why for shape in get_args(declared) or (declared or Any,) if (why := _refusal(answer.data, shape))]
+    assert len(refused) < (len(get_args(declared)) or 1), f"{asked.path}: {refused}"
+
+
+def _declared(app: Flask) -> dict[str, Shape]:
+    """What each call of the API answers."""
+    rooms = [each for each in app.blueprints.values() if isinstance(each, Api)]
+    return {op.endpoint: op.response for room in rooms for op in room.operations}
+
+
+def _refusal(body: bytes, shape: Any) -> str | None:
+    try:
+        msgspec.json.decode(body, type=shape)
+    except msgspec.ValidationError as why:
+        return str(why)
+    return None
 
 
 _TOKEN = re.compile(r'name="csrf_token"[^>]* value="([^"]+)"')

@@ -8,6 +8,7 @@ from uuid import UUID
 from app.accounts.reads import VIEWED, audit_read
 from app.admin import examples, queries
 from app.admin.actors import actor_for
+from app.admin.analytics.top import rank_payers
 from app.admin.plans import AssignablePlan, assign_plan_and_move_usage
 from app.admin.schemas import (
     AnalyticsAnswer,
@@ -24,6 +25,8 @@ from app.admin.schemas import (
     TopOut,
     TopQuery,
 )
+from app.analytics.months import MonthRange
+from app.analytics.report import ReportFilter, get_report
 from app.catalog import queries as catalog
 from app.catalog.models import Meter
 from app.kit.errors import FieldError, InvalidRequest, NotFound, Refused
@@ -107,15 +110,32 @@ def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
 
 @api.operation(
     "GET", "/admin/top", query=TopQuery, response=TopAnswer, errors=("unknown_meter",),
-    summary="The organisations that used a meter most in a month", answer=examples.TOP,
-    description="Highest usage first. The month is in each organisation's own time zone; by default this month.",
+    summary="The organisations that used a meter most in a month, or paid most", answer=examples.TOP,
+    description="Highest first; by default this month. `by=usage` needs `meter`: the month is in each organisation's"
+    " own time zone. `by=cost` needs `currency`: what was paid in the month in UTC, without tax, less what was given"
+    " back.",
 )  # fmt: skip
 def top(query: TopQuery) -> TopAnswer:
-    """The top organisations of a month, each in its own time zone."""
+    """The top organisations of a month, by usage or by money."""
     month = date.fromisoformat(f"{query.month}-01") if query.month else _today().replace(day=1)
+    if query.by == "cost":
+        return TopAnswer(month, None, query.currency, _list_top_payers(month, query))
+    if query.meter is None:
+        raise InvalidRequest("A meter is needed.", [FieldError("meter", "is needed to rank by usage")])
     meter = _meter(catalog.list_meters(session()), query.meter)
     rows = reports.list_top_orgs(session(), month, meter.id, query.limit)
-    return TopAnswer(month, meter.key, [TopOut(str(r.org_id), r.name, r.quantity, r.events) for r in rows])
+    return TopAnswer(month, meter.key, None, [TopOut(str(r.org_id), r.name, r.quantity, r.events) for r in rows])
+
+
+def _list_top_payers(month: date, query: TopQuery) -> list[TopOut]:
+    if query.currency is None:
+        raise InvalidRequest("A currency is needed.", [FieldError("currency", "is needed to rank by cost")])
+    report = get_report(session(), ReportFilter(MonthRange(month, month), currency=query.currency), business_now())
+    return [
+        TopOut(str(row.org_id), row.name, revenue=row.revenue, mrr=row.mrr)
+        for each in report.currencies
+        for row in rank_payers(report, each)[: query.limit]
+    ]
 
 
 @api.operation(

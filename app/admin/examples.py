@@ -46,7 +46,17 @@ ANALYTICS = {
 TOP = {
     "month": "2026-11-01",
     "meter": "api_calls",
-    "orgs": [{"id": _ORG_ID, "name": "High Tide Documents", "quantity": "56000", "events": 60}],
+    "currency": None,
+    "orgs": [
+        {
+            "id": _ORG_ID,
+            "name": "High Tide Documents",
+            "quantity": "56000",
+            "events": 60,
+            "revenue": None,
+            "mrr": None,
+        }
+    ],
 }
 ASSIGN = {"plan": "pro", "currency": "USD", "interval": "month"}
 ASSIGNED = {"changed": True, "usage": CURRENT, "takes_effect_at": None, "usage_takes_effect_at": None}

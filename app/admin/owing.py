@@ -25,10 +25,11 @@ WITH late AS MATERIALIZED (
     WHERE ours.collection = 'stripe' AND ours.state = ANY (:late)
     ORDER BY dunning.started_at NULLS LAST, org.id LIMIT :limit
 )
-SELECT late.*, pv.plan_name AS plan, owed.amount, owed.currency, owed.invoices
+SELECT late.*, pv.plan_name AS plan, owed.amount, owed.currency, owed.invoices, owed.next_attempt_at
 FROM late
 LEFT JOIN catalog_versions pv ON pv.id = late.plan_version_id
-CROSS JOIN LATERAL (SELECT sum(due.amount)::bigint AS amount, min(due.currency) AS currency, count(*) AS invoices
+CROSS JOIN LATERAL (SELECT sum(due.amount)::bigint AS amount, min(due.currency) AS currency, count(*) AS invoices,
+                           min(due.next_attempt_at) AS next_attempt_at
                     FROM payments_owed(late.id) due) owed
 ORDER BY late.since NULLS LAST, late.id
 """)
@@ -38,7 +39,8 @@ ORDER BY late.since NULLS LAST, late.id
 class Owing:
     """An organisation that is past due. `amount` in minor units, None while no invoice of it is known.
 
-    `since`: when the payment failed. `grace_ends_at`: when limits fall if nothing is paid; None once they have.
+    `since`: when the payment failed. `next_attempt_at`: when Stripe tries again. `grace_ends_at`: when limits fall if
+    nothing is paid; None once they have.
     """
 
     org_id: UUID
@@ -50,6 +52,7 @@ class Owing:
     invoices: int
     restricted: bool
     grace_ends_at: datetime | None
+    next_attempt_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,6 @@ def list_owing(session: Session, now: datetime, limit: int = 25) -> OwingOrgs:
         falls = find_lift_end(row.limited_at, row.restriction_lifted_until, now) or row.grace_ends_at
         rows.append(
             Owing(row.id, row.name, row.plan or "–", row.since, row.amount, row.currency, row.invoices,
-                  restricted, None if restricted else falls)
+                  restricted, None if restricted else falls, row.next_attempt_at)
         )  # fmt: skip
     return OwingOrgs(rows, found[0].total if found else 0)

@@ -23,7 +23,8 @@ SELECT (SELECT count(*) FROM accounts_orgs WHERE deleted_at IS NULL) AS orgs,
         FROM payments_second_subscriptions second JOIN accounts_orgs org ON org.id = second.org_id) AS charged_twice,
        (SELECT count(*) FROM billing_runs_alarms) AS rehearsal_alarms,
        queue.waiting, queue.parked, queue.oldest, heartbeat.worker_at, heartbeat.scheduler_at, rollups.folded_at,
-       coalesce((SELECT sum(events) FROM metering_totals WHERE day = :today AND dimension = ''), 0) AS events_today,
+       (SELECT coalesce(sum(events), 0)::bigint FROM metering_totals
+        WHERE day = :today AND dimension = '') AS events_today,
        current_setting('server_version') AS server, pg_database_size(current_database()) AS bytes,
        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()) AS connections
 FROM (SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,

@@ -96,28 +96,34 @@ class AnalyticsAnswer(msgspec.Struct):
 
 
 class TopQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`month` is a calendar month such as 2026-11; by default this month."""
+    """`month` is a calendar month such as 2026-11; by default this month. By usage a `meter` is needed, by cost a
+    `currency`.
+    """
 
-    meter: ShortText
+    meter: ShortText | None = None
+    currency: CurrencyCode | None = None
     month: Annotated[str, matching(r"^20[0-9]{2}-(0[1-9]|1[0-2])\Z", "a month such as 2026-11")] | None = None
     limit: Limit = 10
-    by: Literal["usage"] = "usage"
+    by: Literal["usage", "cost"] = "usage"
 
 
 class TopOut(msgspec.Struct):
-    """An organisation and its usage."""
+    """An organisation and its usage; by cost what it paid in the month without tax, in minor units, and its MRR."""
 
     id: str
     name: str
-    quantity: Decimal
-    events: int
+    quantity: Decimal | None = None
+    events: int | None = None
+    revenue: int | None = None
+    mrr: int | None = None
 
 
 class TopAnswer(msgspec.Struct):
-    """Highest usage first, as of the latest roll-up."""
+    """Highest first. Usage is as of the latest roll-up, in each organisation's time zone; money is in UTC."""
 
     month: date
-    meter: str
+    meter: str | None
+    currency: str | None
     orgs: list[TopOut]
 
 

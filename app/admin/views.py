@@ -7,9 +7,11 @@ from datetime import UTC, timedelta
 from flask import Blueprint, Response, request
 
 from app.admin import queries
+from app.admin.analytics.overview import build_money_now
 from app.admin.offline.view import get_overdue
 from app.admin.overview import build_overview, parse_days
 from app.admin.owing import list_owing
+from app.analytics.report import list_books
 from app.catalog import queries as catalog
 from app.kit.errors import NotFound
 from app.kit.ids import parse_id
@@ -49,7 +51,13 @@ def index() -> Response:
         now=now,
         wall=wall,
     )
-    return render("admin/overview.html", view=view, owing=list_owing(session(), now), ours=get_overdue(session(), now))
+    return render(
+        "admin/overview.html",
+        view=view,
+        money=[build_money_now(book) for book in list_books(session(), now)],
+        owing=list_owing(session(), now),
+        ours=get_overdue(session(), now),
+    )
 
 
 @pages.get("/admin/orgs")

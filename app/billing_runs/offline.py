@@ -24,6 +24,7 @@ from app.invoices.service import InvoiceOpening, add_lines, make_invoice
 from app.kit.actor import SYSTEM, Actor
 from app.kit.money import plain
 from app.payments import queries as payments
+from app.subscriptions import queries as subscriptions
 from app.subscriptions.periods import lock_usage
 from app.web.runtime import runtime
 
@@ -33,21 +34,32 @@ def issue_waiting(
 ) -> list[IssuedInvoice]:
     """Invoice all that an org owes by now and that is on no invoice: one invoice a currency.
 
-    Under the org's usage lock: of two that do this at once, one finds the lines. What waits for Stripe is left to it.
+    Under the org's usage lock: of two that do this at once, one finds the lines. What Stripe will bill is left to it.
     """
     lock_usage(session, org_id)
     write_fee_lines(session, org_id, now, grace)
-    waiting = queries.list_all_waiting_lines(session, org_id)
-    if payments.find_open_subscription(session, org_id) is not None:
-        waiting = [line for line in waiting if line.kind == FEE]
     issued = []
-    for currency, lines in groupby(waiting, key=lambda line: line.currency):
+    for currency, lines in groupby(list_invoiceable(session, org_id), key=lambda line: line.currency):
         if chosen := choose_lines(list(lines)):
             invoice = make_invoice(session, InvoiceOpening(org_id, OFFLINE, currency, boundary_at), now)
             add_lines(session, invoice, chosen)
             text = _write_text(session, accounts.get_org(session, org_id), chosen)
             issued.append(issue_invoice(session, invoice, text, actor=actor, now=now))
     return issued
+
+
+def list_invoiceable(session: Session, org_id: UUID) -> list[InvoiceLine]:
+    """List the waiting lines that an invoice of ours takes, by currency.
+
+    While Stripe collects, that is fees, and what is in a currency that the org has left: Stripe charges a customer in
+    one currency.
+    """
+    waiting = queries.list_all_waiting_lines(session, org_id)
+    if payments.find_open_subscription(session, org_id) is None:
+        return waiting
+    running = subscriptions.find_subscription(session, org_id)
+    paid_in = running.currency if running is not None else None
+    return [line for line in waiting if line.kind == FEE or (paid_in and line.currency != paid_in)]
 
 
 def _write_text(session: Session, org: Org, charged: Sequence[InvoiceLine]) -> InvoiceText:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.billing_runs.collector import find_collector
@@ -14,17 +12,15 @@ from app.billing_runs.renewals import GIVE_UP
 from app.invoices.models import Invoice
 from app.invoices.queries import list_drafts, list_invoice_lines
 from app.invoices.service import finalize
-from app.kit.errors import DomainError
 from app.kit.periods import Period
 from app.payments import queries as payments
 from app.payments.locks import org_turn
 from app.stripe_gateway import Gateway
-from app.web.database import discard_failed_transaction, transaction
+from app.web.database import transaction
+from app.web.sweeps import run_each
 
 MOST = 200
 _LAST = timedelta(microseconds=1)
-
-log = structlog.get_logger()
 
 
 def settle_drafts(gw: Gateway, now: datetime) -> None:
@@ -42,12 +38,7 @@ def settle_drafts(gw: Gateway, now: datetime) -> None:
                 finalize(session, draft, now)
         left = [each for each in drafts if each.settled_at is None]
         late = [Draft.of(each) for each in left if each.stripe_invoice_id in final or each.opened_at <= now - GIVE_UP]
-    for overdue in late:
-        try:
-            _issue(gw, overdue, now, final=overdue.stripe_id in final)
-        except (DomainError, SQLAlchemyError) as error:
-            discard_failed_transaction()
-            log.warning("draft not issued; will retry", invoice=str(overdue.id), error=type(error).__name__)
+    run_each(late, lambda draft: _issue(gw, draft, now, final=draft.stripe_id in final), "draft not issued")
 
 
 def _is_sent(session: Session, draft: Invoice) -> bool:

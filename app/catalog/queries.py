@@ -13,9 +13,10 @@ from app.catalog.models import Meter, Plan, PlanCharge, PlanMeter, PlanVersion
 from app.catalog.sql_views import NEWEST
 
 # For the hot pool: the public plans on sale, in catalogue order (smallest first), with what they say about a meter
-# (NULL: they do not mention it) and their requests per minute.
+# (NULL: they do not mention it), their requests per minute, and what holds above an allowance in a trial.
 PLANS_ON_SALE_SQL = """
-SELECT plan.key, meter.aggregation, requests.value, granted.policy, granted.allowance, granted.hard_limit,
+SELECT plan.key, meter.aggregation, requests.value, plan.trial_overage,
+       granted.policy, granted.allowance, granted.hard_limit,
        granted.per_minute, granted.per_hour, granted.per_day, NULL,
        EXISTS (SELECT FROM plan_charges charge WHERE charge.plan_version_id = plan.version_id
                  AND charge.meter_id = meter.id AND charge.collect = 'immediate')

@@ -93,7 +93,9 @@ def _refuse(caller: Caller, allowed: int, share: int, wait: int) -> None:
         raise Refused(words, code="rate_limited", limit=str(share), retry_after=wait)
     raise Refused(
         f"Your plan allows {allowed} requests a minute{here}.", code="rate_limited", limit=str(share), retry_after=wait,
-        upgrade_url=upgrade_url(runtime().pool, "", "requests", used=Decimal(allowed), refused=Decimal(1)),
+        upgrade_url=upgrade_url(
+            runtime().pool, caller.org_id, "", "requests", used=Decimal(allowed), refused=Decimal(1)
+        ),
     )  # fmt: skip
 
 

@@ -5,36 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-import structlog
-
 from app.invoices.offline import keep, reminders
 from app.invoices.offline.layout import build_document
 from app.invoices.offline.queries import get_issued
 from app.invoices.pdf import render_pdf
 from app.web.database import transaction
 from app.web.runtime import business_now
+from app.web.sweeps import run_each, run_each_in_transaction
 
 MOST = 200
 
-log = structlog.get_logger()
-
 
 def send_invoice_emails() -> int:
-    """Queue the emails that are due; returns how many. One transaction each: one failure stops no other."""
-    now, done = business_now(), 0
+    """Queue the emails that are due; returns how many."""
+    now = business_now()
     with transaction() as session:
         due_ids = list(reminders.list_due(session, now, MOST))
-    for invoice_id in due_ids:
-        try:
-            with transaction() as session:
-                reminders.send_due_email(session, invoice_id, now)
-            done += 1
-        except Exception as error:  # noqa: BLE001  (one failure must not stop the others)
-            log.warning(
-                "invoice email failed; will retry in the next sweep", invoice=str(invoice_id),
-                error=type(error).__name__,
-            )  # fmt: skip
-    return done
+    return run_each_in_transaction(due_ids, reminders.send_due_email, now, "invoice email failed")
 
 
 def keep_document(invoice_id: str) -> None:
@@ -53,11 +40,7 @@ def keep_documents() -> None:
     """Keep the PDFs that no task has: one whose task was lost or parked."""
     with transaction() as session:
         unkept = keep.list_unkept(session, MOST)
-    for invoice_id in unkept:
-        try:
-            keep_document(str(invoice_id))
-        except Exception as error:  # noqa: BLE001  (one failure must not stop the others)
-            log.warning("invoice not rendered; will retry", invoice=str(invoice_id), error=type(error).__name__)
+    run_each(map(str, unkept), keep_document, "invoice not rendered")
 
 
 TASKS: dict[str, Callable[..., object]] = {

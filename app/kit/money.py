@@ -20,6 +20,7 @@ from decimal import (
     Underflow,
     localcontext,
 )
+from fractions import Fraction
 
 from babel.numbers import get_currency_precision, list_currencies
 
@@ -80,6 +81,12 @@ def round_half_away(value: Decimal, step: int = 1) -> int:
     with exactly():
         whole, rest = divmod(abs(value), step)
         return int((whole + (2 * rest >= step)).copy_sign(value)) * step
+
+
+def round_fraction(value: Fraction, step: int = 1) -> int:
+    """Round to a multiple of `step`, halves away from zero: what is exact but no decimal, such as a third."""
+    whole = int(abs(value) / step + Fraction(1, 2)) * step
+    return whole if value >= 0 else -whole
 
 
 def plain(value: Decimal) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from flask import Response, after_this_request
@@ -92,12 +93,13 @@ def check_usage(body: CheckRequest) -> Response:
 
     Raises `Refused` for an unknown meter in a single check.
     """
-    answers = check_limits(get_usage_recorder(), acting_org(), _questions(body), now=business_now())
+    org_id = acting_org()
+    answers = check_limits(get_usage_recorder(), org_id, _questions(body), now=business_now())
     if body.checks is not None:
-        return respond_raw(msgspec.json.encode({"checks": [_check_answer(answer) for answer in answers]}))
+        return respond_raw(msgspec.json.encode({"checks": [_check_answer(org_id, answer) for answer in answers]}))
     if answers[0].reason == "unknown_meter":
         raise Refused(describe_unknown_meter(body.meter or ""), code="unknown_meter")
-    return respond_raw(msgspec.json.encode(_check_answer(answers[0])))
+    return respond_raw(msgspec.json.encode(_check_answer(org_id, answers[0])))
 
 
 @api.operation(
@@ -178,7 +180,7 @@ def _quantity(raw: Raw) -> Decimal:
         raise Refused(f"quantity {error}", code="bad_quantity") from None
 
 
-def _check_answer(answer: CheckResult) -> dict[str, Any]:
+def _check_answer(org_id: UUID, answer: CheckResult) -> dict[str, Any]:
     """Build a `CheckAnswer` as a dict ready for JSON, since this is a hot path."""
     return {
         "meter": answer.meter,
@@ -196,15 +198,15 @@ def _check_answer(answer: CheckResult) -> dict[str, Any]:
         "currency": answer.currency,
         "price": _text(answer.price),
         "next_unit_price": _text(answer.next_unit),
-        "upgrade_url": None if answer.allowed else _upgrade_url(answer),
+        "upgrade_url": None if answer.allowed else _upgrade_url(org_id, answer),
     }
 
 
-def _upgrade_url(answer: CheckResult) -> str:
+def _upgrade_url(org_id: UUID, answer: CheckResult) -> str:
     if answer.reason == "unknown_meter":
         return absolute_url("plans.index")  # no plan has this meter
     used = answer.used + answer.reserved
-    return upgrade_url(runtime().pool, answer.meter, answer.span, used=used, refused=answer.requested)
+    return upgrade_url(runtime().pool, org_id, answer.meter, answer.span, used=used, refused=answer.requested)
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-
-from app.kit.errors import Unavailable
 from app.metering.partitions import ensure_partitions, remove_expired
 from app.metering.rollups.fold import fold_rollups
 from app.metering.verification import move
 from app.subscriptions import periods
 from app.web.database import transaction
 from app.web.runtime import business_now
+from app.web.sweeps import run_each
 
 FOLD_SECONDS = SETTLE_SECONDS = 30.0
-
-log = structlog.get_logger()
 
 
 def fold_due(seconds: float = FOLD_SECONDS) -> int:
@@ -42,14 +38,7 @@ def settle_due() -> None:
     with transaction() as session:
         due = move.list_unsettled(session)
     until = time.monotonic() + SETTLE_SECONDS
-    for counter in due:
-        if time.monotonic() >= until:
-            break
-        try:
-            _settle(counter)
-        except (SQLAlchemyError, Unavailable) as error:
-            log.warning("counter not settled; will retry in the next run", org_id=str(counter.org_id),
-                        meter_id=counter.meter_id, error=type(error).__name__)  # fmt: skip
+    run_each(takewhile(lambda _: time.monotonic() < until, due), _settle, "counter not settled")
 
 
 def _settle(counter: move.UnsettledCounter) -> None:

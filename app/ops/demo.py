@@ -34,6 +34,7 @@ from app.metering.recording.batch import BatchTerms, record_batch
 from app.metering.rollups.fold import fold_rollups
 from app.metering.schemas import Event
 from app.ops.demo_cast import CALLER, CAST, CATALOGUE, CLIENTS, GUESTS, MONTHS_BEFORE, CastMember, DemoUse, Guest, uses
+from app.ops.demo_money import ensure_companies
 from app.settings import PROJECT
 from app.subscriptions.overrides.service import NewOverride, give_override
 from app.subscriptions.service import assign_plan
@@ -62,6 +63,7 @@ def seed(report: Callable[[str], None], kept_key: str | None) -> tuple[list[Acco
     ensure_partitions(back=MONTHS_BEFORE + 2)
     accounts = [_ensure_actor(actor, report) for actor in CAST]
     accounts += [_ensure_guest(guest) for guest in GUESTS]
+    ensure_companies(report)
     _update_rollups()
     return accounts, _ensure_key(kept_key)
 

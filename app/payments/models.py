@@ -99,9 +99,10 @@ class StripeSubscription(Base):
     """The mirror of a Stripe subscription; `subscription_id` is the row of ours that it pays for.
 
     `price_id` need not be one of `stripe_prices`: staff can put any price on a subscription at Stripe, more than once
-    (`quantity`), and other items beside it (`item_count`). `discounts` are
-    those in force: coupon, percent_off as text or amount_off in minor units of currency, ends_at. `pending_price_id` is
-    the price of a change that waits for its payment until `pending_expires_at`, `schedule_id` its schedule.
+    (`quantity`), and other items beside it (`item_count`). `fees` are what all of them cost each period, `discounts`
+    those in force: coupon, percent_off as text or amount_off in minor units of currency, ends_at, once.
+    `pending_price_id` is the price of a change that waits for its payment until `pending_expires_at`, `schedule_id` its
+    schedule.
     `trial_verdict` is what became of its trial when it was first seen: granted, or what of the org was known already.
     `trial_told_for` is the end of the trial that the org has been told of.
     """
@@ -143,6 +144,7 @@ class StripeSubscription(Base):
     schedule_id: Mapped[str | None]
     quantity: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
     item_count: Mapped[int] = mapped_column(server_default=text("1"))
+    fees: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     retrieved_at: Mapped[datetime]
 
 

@@ -23,6 +23,7 @@ from app.payments.webhooks.apply import apply_event
 from app.subscriptions.changes.moves import find_next_due
 from app.web.database import transaction
 from app.web.runtime import business_now, runtime
+from app.web.sweeps import run_each_in_transaction
 
 MOST = 200
 LOST_AFTER = timedelta(minutes=5)
@@ -44,20 +45,11 @@ def resolve_pending_payments() -> None:
 
 
 def advance_dunnings() -> int:
-    """Send dunning emails and end grace periods; returns how many. One transaction each: one failure stops no other."""
-    now, done = business_now(), 0
+    """Send dunning emails and end grace periods; returns how many."""
+    now = business_now()
     with transaction() as session:
         due_ids = list(schedule.list_due(session, now, MOST))
-    for dunning_id in due_ids:
-        try:
-            with transaction() as session:
-                schedule.advance_dunning(session, dunning_id, now)
-            done += 1
-        except Exception as error:  # noqa: BLE001  (one failure must not stop the others)
-            log.warning(
-                "dunning failed; will retry in the next sweep", dunning=str(dunning_id), error=type(error).__name__
-            )
-    return done
+    return run_each_in_transaction(due_ids, schedule.advance_dunning, now, "dunning failed")
 
 
 def end_refused_trials() -> int:
@@ -66,17 +58,11 @@ def end_refused_trials() -> int:
 
 
 def tell_trial_ends() -> int:
-    """Email organisations whose trial ends within three days; returns how many. One transaction each."""
-    now, done = business_now(), 0
+    """Email organisations whose trial ends within three days; returns how many."""
+    now = business_now()
     with transaction() as session:
         due = list(ending.list_ending(session, now, MOST))
-    for subscription_id in due:
-        try:
-            with transaction() as session:
-                done += ending.tell_ending(session, subscription_id, now)
-        except Exception as error:  # noqa: BLE001  (one failure must not stop the others)
-            log.warning("trial end not told; will retry", subscription=subscription_id, error=type(error).__name__)
-    return done
+    return run_each_in_transaction(due, ending.tell_ending, now, "trial end not told")
 
 
 def reconcile(*, everything: bool = False) -> ReconciliationReport:

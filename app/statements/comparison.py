@@ -44,8 +44,8 @@ class CompareGroup:
     rows: Sequence[CompareRow]
 
 
-def build_groups(offers: Sequence[Offer], currency: str) -> list[CompareGroup]:
-    """Every row in which the plans may differ, grouped; empty groups are left out."""
+def build_groups(offers: Sequence[Offer], currency: str, *, trials: bool = False) -> list[CompareGroup]:
+    """Every row in which the plans may differ, grouped; empty groups are left out. `trials`: free trials too."""
     meters = {meter.key: meter for offer in offers for meter in offer.meters.values()}
     allowances = [
         CompareRow(m.name, [describe_allowance(o, key) for o in offers], wording.pluralise(m.unit))
@@ -64,8 +64,19 @@ def build_groups(offers: Sequence[Offer], currency: str) -> list[CompareGroup]:
         CompareGroup("Above the allowance", above),
         CompareGroup("Limits", _windows(offers) + limits),
         CompareGroup("Features", features),
+        CompareGroup("Free trial", _trials(offers) if trials else []),
     ]
     return [group for group in groups if group.rows]
+
+
+def _trials(offers: Sequence[Offer]) -> list[CompareRow]:
+    if not any(offer.trial_days for offer in offers):
+        return []
+    above = {"block": "Refused", "charge": "Counted at no cost"}
+    return [
+        CompareRow("Length", [f"{o.trial_days} days" if o.trial_days else _ABSENT for o in offers]),
+        CompareRow("Above an allowance", [above[o.trial_overage] if o.trial_days else _ABSENT for o in offers]),
+    ]
 
 
 def describe_allowance(offer: Offer, meter: str) -> str:

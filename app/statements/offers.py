@@ -21,21 +21,21 @@ from app.subscriptions.terms.rules import parse_meter_rule
 _OFFERS = text("""
 WITH own AS (
     SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.position,
-           version.id AS version_id, version.number, version.trial_days,
+           version.id AS version_id, version.number, version.trial_days, version.trial_overage,
            newest.number AS newest_number, newest.version_id AS newest_id
     FROM catalog_versions version JOIN catalog_plans plan ON plan.id = version.plan_id
     JOIN catalog_newest newest ON newest.plan_id = version.plan_id
     WHERE version.id = CAST(:own AS uuid)
 ),
 plan AS (
-    SELECT key, name, summary, is_default, public, position, version_id, number, trial_days,
+    SELECT key, name, summary, is_default, public, position, version_id, number, trial_days, trial_overage,
            number AS newest_number, version_id AS newest_id
     FROM catalog_offers
     WHERE public AND NOT EXISTS (SELECT FROM own WHERE own.key = catalog_offers.key)
     UNION ALL TABLE own
 )
 SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.version_id, plan.number, plan.trial_days,
-       plan.newest_number,
+       plan.trial_overage, plan.newest_number,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(currency, interval, amount)), '[]') FROM catalog_prices
         WHERE plan_version_id = plan.newest_id AND plan.newest_id <> plan.version_id) AS newest_prices,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(currency, interval, amount)), '[]')
@@ -90,7 +90,8 @@ class Offer:
     """A plan as sold today, or as its subscriber has it.
 
     `prices` by (currency, interval) in minor units; `charges` by (meter, currency). `trial_days`: how long it may be
-    tried before it is paid for; None: not at all. `today` None: it is the version that is sold today.
+    tried before it is paid for; None: not at all. `trial_overage`: what holds above an allowance then. `today` None: it
+    is the version that is sold today.
     """
 
     key: str
@@ -106,6 +107,7 @@ class Offer:
     limits: Mapping[str, Decimal | None]
     features: Mapping[str, tuple[str, Any]]
     trial_days: int | None = None
+    trial_overage: str = "block"
     today: TodaysVersion | None = None
 
     @property
@@ -158,6 +160,7 @@ def _offer(row: Row[Any]) -> Offer:
         limits={key: _number(value) for key, value in row.limits},
         features={key: (label, value) for key, label, value in row.features},
         trial_days=row.trial_days,
+        trial_overage=row.trial_overage,
         today=TodaysVersion(row.newest_number, _prices(row.newest_prices)) if row.newest_number != row.number else None,
     )
 

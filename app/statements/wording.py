@@ -15,7 +15,7 @@ from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterFigures
 from app.statements.windows import describe_full_window, describe_tight_window
 from app.subscriptions.terms.resolver import RESTRICTION
-from app.web.filters import clock, day, estimate, quantity, unit_price
+from app.web.filters import clock, day, estimate, quantity, round_money, unit_price
 
 _SOON = timedelta(days=6)
 _INSTANT = timedelta(microseconds=1)
@@ -24,6 +24,11 @@ _INSTANT = timedelta(microseconds=1)
 def format_amount(minor: Decimal | int, currency: str) -> str:
     """Format minor units for display: 4900 USD is $49.00."""
     return estimate(to_major(minor, exponent(currency)), currency)
+
+
+def format_price(minor: int, currency: str) -> str:
+    """Format the price of a plan: 4900 USD is $49, 4950 USD is $49.50."""
+    return round_money(to_major(minor, exponent(currency)), currency)
 
 
 def format_unit_price(price: UnitPrice, currency: str) -> str:

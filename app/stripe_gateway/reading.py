@@ -13,6 +13,7 @@ from uuid import UUID
 
 import structlog
 
+from app.kit.money import exactly
 from app.stripe_gateway.errors import StripeMisread
 
 Raw = Mapping[str, Any]
@@ -70,13 +71,19 @@ def from_stripe(units: int, code: str) -> int:
     return ours
 
 
+def from_stripe_exactly(units: Decimal, code: str) -> Decimal:
+    """Stripe's amount as ours, fractions of a minor unit included: unit prices have up to twelve decimal places."""
+    with exactly():
+        return units / _STRIPE_UNITS.get(code, 1)
+
+
 def to_stripe(minor: int, code: str) -> int:
     """Our amount as Stripe takes it: 50 ISK are 5000."""
     return minor * _STRIPE_UNITS.get(code, 1)
 
 
-def percentage_or_none(raw: Raw, name: str) -> Decimal | None:
-    """Read a percentage, or None where Stripe sends null: 20 and 12.5 are what JSON says, digit by digit."""
+def decimal_or_none(raw: Raw, name: str) -> Decimal | None:
+    """Read a decimal, or None where Stripe sends null: 20 and 12.5 are what JSON says, digit by digit."""
     value = field(raw, name)
     if value is None:
         return None

@@ -11,6 +11,7 @@ from app.stripe_gateway.types import (
     CheckoutSession,
     Customer,
     RemoteDiscount,
+    RemoteFee,
     RemotePrice,
     RemoteSubscription,
     TaxId,
@@ -140,6 +141,21 @@ def parse_subscription(raw: Raw) -> RemoteSubscription:
         schedule_id=reading.object_id(raw, "schedule"),
         quantity=reading.whole(items[0], "quantity") if "quantity" in items[0] else 1,
         item_count=len(items),
+        fees=tuple(fee for item in items if (fee := _parse_fee(item)) is not None),
+    )
+
+
+def _parse_fee(item: Raw) -> RemoteFee | None:
+    """What an item costs each period; None for usage that Stripe meters, and for tiers."""
+    price = reading.inner(item, "price")
+    recurring, unit = reading.inner(price, "recurring"), reading.decimal_or_none(price, "unit_amount_decimal")
+    if unit is None or recurring.get("usage_type") == "metered":
+        return None
+    return RemoteFee(
+        amount=reading.from_stripe_exactly(unit, reading.currency(price)),
+        interval=reading.text(recurring, "interval"),
+        quantity=reading.whole(item, "quantity") if "quantity" in item else 1,
+        every=reading.whole(recurring, "interval_count"),
     )
 
 
@@ -159,8 +175,9 @@ def parse_discount(raw: Raw) -> RemoteDiscount:
     off = reading.whole_or_none(coupon, "amount_off")
     return RemoteDiscount(
         coupon_id=reading.text(coupon, "id"),
-        percent_off=reading.percentage_or_none(coupon, "percent_off"),
+        percent_off=reading.decimal_or_none(coupon, "percent_off"),
         amount_off=None if off is None or code is None else reading.from_stripe(off, code.upper()),
         currency=code and code.upper(),
         ends_at=reading.moment_or_none(raw, "end"),
+        once=reading.text(coupon, "duration") == "once",
     )

@@ -96,20 +96,35 @@ class CheckoutSession:
 
 @dataclass(frozen=True, slots=True)
 class RemoteDiscount:
-    """A discount of a subscription: a percentage, or an amount in minor units of `currency`; until `ends_at`."""
+    """A discount of a subscription: a percentage, or an amount in minor units of `currency`; until `ends_at`.
+
+    `once`: it comes off the next invoice only.
+    """
 
     coupon_id: str
     percent_off: Decimal | None
     amount_off: int | None
     currency: str | None
     ends_at: datetime | None
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFee:
+    """A fixed price of a subscription's item: `amount` in our minor units, exact, every `every` intervals."""
+
+    amount: Decimal
+    interval: str
+    quantity: int
+    every: int
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteSubscription:
     """A subscription; item, price, `quantity` and period are its first item's. `card` is its own, not its customer's.
 
-    We make subscriptions of one item with the quantity 1. `item_count` says how many it has.
+    We make subscriptions of one item with the quantity 1. `item_count` says how many it has, `fees` what all of them
+    cost each period; usage that Stripe meters is no fee.
 
     `collection_paused` says what becomes of invoices while collection is paused: keep_as_draft, mark_uncollectible,
     void. None: it is not.
@@ -147,6 +162,7 @@ class RemoteSubscription:
     schedule_id: str | None = None
     quantity: int = 1
     item_count: int = 1
+    fees: tuple[RemoteFee, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

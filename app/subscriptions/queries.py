@@ -19,6 +19,11 @@ RATE_SQL = """
 SELECT amount FROM org_terms
 WHERE org_id = %(org_id)s AND key = 'limit:requests_per_minute' AND (valid_until IS NULL OR valid_until > %(now)s)
 """
+# For the hot pool: the key of the plan that the org subscribes to, and whether it is trying it.
+OWN_PLAN_SQL = """
+SELECT version.plan_key, own.state = 'trialing'
+FROM subscriptions_open own JOIN catalog_versions version ON version.id = own.plan_version_id WHERE own.org_id = %s
+"""
 _NO_CATALOGUE = "No catalogue with a default plan has been applied yet."
 
 

@@ -16,6 +16,7 @@ from app.catalog.models import PlanVersion
 from app.kit.actor import Actor
 from app.kit.errors import Conflict, FieldError, InvalidRequest, NotFound
 from app.kit.ids import new_id
+from app.kit.money import ZERO
 from app.kit.periods import Period, anchored, boundary
 from app.subscriptions import events, periods, queries, realign_periods
 from app.subscriptions.changes.planned import settle_planned
@@ -23,6 +24,8 @@ from app.subscriptions.models import Subscription, UsagePeriod
 from app.subscriptions.overage.consents import end_consent
 from app.subscriptions.overage.models import PLAN_CHANGED
 from app.subscriptions.period_schedule import MONTHS
+from app.subscriptions.recurring.facts import RecurringFee
+from app.subscriptions.recurring.record import record_charge
 from app.subscriptions.terms.resolver import is_free
 
 _PAID_AT_STRIPE = (
@@ -118,6 +121,7 @@ def replace_subscription(
     before = describe_subscription(session, current)
     assigned = _replace(session, org_id, current, choice, actor=actor, now=at)
     assigned.usage_version_id = None if restart else usage_version_id
+    record_charge(session, assigned, fees=_find_fees(session, choice), at=at, now=now)
     _move_periods(session, org_id, running, at, restart=restart, now=now)
     kind = "started" if current is None else "plan_changed"
     events.record_event(session, assigned, kind, key=at.isoformat(), at=at, now=now)
@@ -202,6 +206,17 @@ def _replace(
     session.add(opened)
     session.flush()
     return opened
+
+
+def _find_fees(session: Session, choice: PlanChoice) -> list[RecurringFee]:
+    """The version's price; a custom plan has none."""
+    version = catalog.find_version(session, choice.version_id)
+    sold = [
+        p.amount
+        for p in (version.prices if version else ())
+        if (p.currency, p.interval) == (choice.currency, choice.interval)
+    ]
+    return [RecurringFee(ZERO + amount, choice.interval) for amount in sold]
 
 
 def _find_dates(

@@ -22,6 +22,8 @@ from app.subscriptions.models import Subscription
 from app.subscriptions.overage.consents import end_consent
 from app.subscriptions.overage.models import PLAN_CHANGED
 from app.subscriptions.period_schedule import SKEW
+from app.subscriptions.recurring.facts import RecurringDiscount, RecurringFee
+from app.subscriptions.recurring.record import record_charge
 from app.subscriptions.service import PlanChange, describe_subscription
 from app.subscriptions.states import OWING, PAID, SUSPENDED
 
@@ -36,7 +38,8 @@ class StripeFacts:
 
     `ref` is Stripe's id, `state` Stripe's status. `ours` is the row of ours that it pays for, None until there is one
     (`sync_from_stripe` returns it as `subscription_id`). `cancel_at` is a planned end; `ended_at` is set for canceled
-    and incomplete_expired. `trial` is Stripe's, running or over.
+    and incomplete_expired. `trial` is Stripe's, running or over. `fees` and `discounts` are what it costs each period;
+    `paused`: nothing is collected.
     """
 
     ref: str
@@ -51,6 +54,9 @@ class StripeFacts:
     ended_at: datetime | None
     ours: UUID | None
     trial: Period | None = None
+    fees: tuple[RecurringFee, ...] = ()
+    discounts: tuple[RecurringDiscount, ...] = ()
+    paused: bool = False
 
     @property
     def begins_at(self) -> datetime:
@@ -102,6 +108,7 @@ def _start(session: Session, org_id: UUID, facts: StripeFacts, *, actor: Actor, 
     opened = _open(session, org_id, facts, at, current=current, now=now)
     moved = renewals.align_periods(session, opened, now)
     states.apply_status(session, opened, facts.state, cancel_at=facts.cancel_at, actor=actor, now=now)
+    _record(session, opened, facts, at, now)
     audit(session, actor, "subscription.started", on=("subscription", opened.id), org_id=org_id,
           before=before, after=describe_subscription(session, opened), now=now)  # fmt: skip
     return PlanChange(True, min(at, moved or at), opened.id)
@@ -115,6 +122,7 @@ def _update(
         return PlanChange(changed=False, subscription_id=subscription.id)
     periods.extend_periods(session, org_id, now, now + periods.AHEAD, now)
     before, previous = describe_subscription(session, subscription), subscription
+    tried = subscription.state == states.TRIALING
     _set_trial(subscription, facts)
     if (subscription.plan_version_id, subscription.interval, subscription.currency) != (
         facts.plan_version_id,
@@ -126,6 +134,8 @@ def _update(
         renewals.apply_billing_period(session, subscription, facts.billing, facts.anchor_at, now)
     moved = renewals.align_periods(session, subscription, now)
     states.apply_status(session, subscription, facts.state, cancel_at=facts.cancel_at, actor=actor, now=now)
+    at = subscription.started_at if subscription is not previous else _find_change(subscription, tried=tried, now=now)
+    _record(session, subscription, facts, at, now)
     after = describe_subscription(session, subscription)
     changed = subscription is not previous or before != after
     if changed:
@@ -150,6 +160,7 @@ def _end(
         if facts.state != "canceled" or started >= at or queries.find_subscription(session, org_id) is not None:
             return PlanChange(changed=False)
         subscription, moved_from = _open(session, org_id, facts, started, current=None, now=now), started
+        _record(session, subscription, facts, started, now)
     elif subscription.ended_at is not None:
         return PlanChange(changed=False, subscription_id=subscription.id)
     before, at = describe_subscription(session, subscription), max(at, subscription.started_at)
@@ -162,12 +173,23 @@ def _end(
     subscription.state, subscription.ended_at = "ended", at
     subscription.cancel_at = facts.cancel_at
     session.flush()
+    _record(session, subscription, facts, at, now)
     realign_periods.restart_periods(session, org_id, containing, at, now)
     events.record_event(session, subscription, "ended", key=at.isoformat(), at=at, now=now)
     settle_planned(session, subscription, now)
     audit(session, actor, "subscription.ended", on=("subscription", subscription.id), org_id=org_id,
           before=before, after=describe_subscription(session, subscription), now=now)  # fmt: skip
     return PlanChange(True, moved_from or at, subscription.id)
+
+
+def _find_change(subscription: Subscription, *, tried: bool, now: datetime) -> datetime:
+    """When what it costs changed: a trial ends at its own time, of all else we know only when we heard of it."""
+    over = tried and subscription.state != states.TRIALING
+    return min(subscription.trial_ends_at, now) if over and subscription.trial_ends_at is not None else now
+
+
+def _record(session: Session, row: Subscription, facts: StripeFacts, at: datetime, now: datetime) -> None:
+    record_charge(session, row, fees=facts.fees, discounts=facts.discounts, paused=facts.paused, at=at, now=now)
 
 
 def _start_time(session: Session, org_id: UUID, facts: StripeFacts, now: datetime) -> datetime:

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from uuid import UUID
-
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
-from app.kit.errors import DomainError
 from app.subscriptions import periods, service, sweep
 from app.web.database import transaction
 from app.web.runtime import business_now
+from app.web.sweeps import run_each_in_transaction
 
 MOST = 500
 """Orgs per run; the rest follow a minute later."""
-
-log = structlog.get_logger()
 
 
 def open_periods() -> int:
@@ -38,27 +30,10 @@ def open_periods() -> int:
         to_rebuild = sweep.list_orgs_to_rebuild(reading, default, now, MOST)
         to_roll = sweep.list_subscriptions_to_roll(reading, now, MOST)
     return (
-        _run_each(to_rebuild, periods.rebuild_periods_ahead, now)
-        + _run_each(to_open, periods.open_periods_ahead, now)
-        + _run_each(to_roll, service.roll_billing_period, now)
+        run_each_in_transaction(to_rebuild, periods.rebuild_periods_ahead, now, "periods not rebuilt")
+        + run_each_in_transaction(to_open, periods.open_periods_ahead, now, "periods not opened")
+        + run_each_in_transaction(to_roll, service.roll_billing_period, now, "billing period not advanced")
     )
-
-
-def _run_each(ids: list[UUID], verb: Callable[[Session, UUID, datetime], None], now: datetime) -> int:
-    done = 0
-    for row_id in ids:
-        try:
-            with transaction() as open_session:
-                verb(open_session, row_id, now)
-            done += 1
-        except (DomainError, SQLAlchemyError) as error:
-            log.warning(
-                "period task failed; will retry in the next sweep",
-                verb=verb.__name__,
-                id=str(row_id),
-                error=type(error).__name__,
-            )
-    return done
 
 
 TASKS: dict[str, Callable[..., object]] = {"subscriptions.open_periods": open_periods}

@@ -118,6 +118,42 @@ def lines(
     return _chart(labels, series, scale, head, lines=shapes, marks=marks)
 
 
+@dataclass(frozen=True)
+class WaterfallStep:
+    """A step of a waterfall: a level where `total`, else what is added to the level before. `words` is the figure."""
+
+    name: str
+    value: Decimal
+    words: str
+    tone: int = 1
+    total: bool = False
+
+
+def waterfall(steps: Sequence[WaterfallStep]) -> Chart:
+    """Columns that rise and fall from one level to the next; levels are never below zero."""
+    spans: list[tuple[Decimal, Decimal]] = []
+    level = Decimal(0)
+    for step in steps:
+        base, level = (Decimal(0) if step.total else level), (step.value if step.total else level + step.value)
+        spans.append((min(base, level), max(base, level)))
+    scale = nice_scale(max((high for _, high in spans), default=Decimal(0)))
+    labels = [step.name for step in steps]
+    slot = _slot(labels)
+    shapes = [
+        Bar(
+            x=_two(slot * i + slot * GAP / 2),
+            y=_y(high, scale[-1]),
+            width=_two(slot * (1 - GAP)),
+            height=max(_two((high - low) / scale[-1] * 100), Decimal("0.5")),
+            tone=step.tone,
+            title=f"{step.name}: {step.words}",
+        )
+        for i, (step, (low, high)) in enumerate(zip(steps, spans, strict=True))
+        if high > low
+    ]
+    return _chart(labels, [], scale, "", bars=shapes, marks=())
+
+
 def nice_scale(top: Decimal, steps: int = 4) -> list[Decimal]:
     """Round marks from 0 to at least `top` in at most `steps` steps: 8,200 gives 0, 2,500, 5,000, 7,500, 10,000."""
     if top <= 0:

@@ -8,17 +8,18 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta
-from babel.numbers import format_compact_decimal, format_currency, format_decimal, get_currency_precision, parse_pattern
+from babel.numbers import format_compact_decimal, format_decimal, get_currency_symbol, parse_pattern
 from flask import Flask
 from markupsafe import Markup
+
+from app.kit.money import exponent, to_major
 
 NO_BREAK = "\u00a0"
 
 
 def money(minor: int, currency: str, locale: str = "en") -> str:
-    """An amount in the currency's minor unit: 4900 USD is $49.00, 4900 JPY is ¥4,900."""
-    amount = Decimal(minor).scaleb(-get_currency_precision(currency))
-    return format_currency(amount, currency, locale=locale)
+    """An amount in the currency's minor unit: 4900 USD is $49.00, 4900 JPY is ¥4,900, 4900 KWD is KWD 4.900."""
+    return estimate(to_major(minor, exponent(currency)), currency, locale)
 
 
 def brand(name: str | None) -> str:
@@ -34,8 +35,15 @@ def payment_method(name: str | None, last4: str | None, between: str = " ") -> s
 
 
 def estimate(amount: Decimal, currency: str, locale: str = "en") -> str:
-    """An exact amount in major units, displayed with the currency's usual decimals; only the display is rounded."""
-    return format_currency(amount, currency, locale=locale)
+    """An exact amount in major units, displayed with the decimals of its minor unit; only the display is rounded."""
+    places = exponent(currency)
+    return unit_price(amount, currency, locale, places=places, most=places)
+
+
+def round_money(amount: Decimal, currency: str, locale: str = "en") -> str:
+    """The price of a plan, as `estimate`, but without decimals that are all zero: $49, $49.50, KWD 15."""
+    places = 0 if amount == amount.to_integral_value() else exponent(currency)
+    return unit_price(amount, currency, locale, places=places, most=max(places, exponent(currency)))
 
 
 def unit_price(amount: Decimal, currency: str, locale: str = "en", places: int = 4, most: int = 12) -> str:
@@ -43,10 +51,20 @@ def unit_price(amount: Decimal, currency: str, locale: str = "en", places: int =
 
     Babel's `format_currency` would round 0.0010 to the currency's two places: $0.00.
     """
-    pattern = parse_pattern(Locale.parse(locale).currency_formats["standard"].pattern)
+    pattern = parse_pattern(_find_pattern(currency, locale))
     pattern.frac_prec = (places, most)
     formatted: str = pattern.apply(amount, locale, currency=currency, currency_digits=False)
     return formatted
+
+
+def _find_pattern(currency: str, locale: str) -> str:
+    """The locale's pattern for amounts, with a space between a currency that ends in a letter and its number: KWD 3.
+
+    Babel does not apply CLDR's rule for that: https://unicode.org/reports/tr35/tr35-numbers.html#Currencies
+    """
+    pattern: str = Locale.parse(locale).currency_formats["standard"].pattern
+    spaced = get_currency_symbol(currency, locale)[-1].isalpha()
+    return pattern.replace("\u00a4#", f"\u00a4{NO_BREAK}#") if spaced else pattern
 
 
 def quantity(value: Decimal | int, locale: str = "en") -> str:
@@ -111,5 +129,6 @@ def _time(at: datetime, text: str, title: str | None = None) -> Markup:
 
 def register(app: Flask) -> None:
     """Add the filters to the app's templates."""
-    for function in (money, estimate, unit_price, quantity, compact, percent, share, when, day, clock, relative):
+    amounts, times = (money, estimate, round_money, unit_price), (when, day, clock, relative)
+    for function in (*amounts, quantity, compact, percent, share, *times):
         app.jinja_env.filters[function.__name__] = function

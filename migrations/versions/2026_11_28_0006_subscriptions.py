@@ -208,6 +208,30 @@ CREATE TABLE plan_move_orgs (
 -- serves: the task that plans the moves of organisations, and takes them back
 CREATE INDEX ix_plan_move_orgs_open ON plan_move_orgs (tried_at) WHERE state IN ('waiting', 'kept', 'undoing');
 
+-- What an org is charged on a recurring basis from `starts_at` on, as it was known at `noted_at`. Never updated.
+CREATE TABLE recurring_charges (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_recurring_charges PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_recurring_charges_org_id_orgs REFERENCES orgs (id),
+    subscription_id uuid NOT NULL
+        CONSTRAINT fk_recurring_charges_subscription_id_subscriptions REFERENCES subscriptions (id),
+    plan_version_id uuid NOT NULL
+        CONSTRAINT fk_recurring_charges_plan_version_id_plan_versions REFERENCES plan_versions (id),
+    state text NOT NULL CONSTRAINT ck_recurring_charges_state CHECK (
+        state IN ('incomplete', 'trialing', 'active', 'past_due', 'unpaid', 'paused', 'ended')),
+    collection text NOT NULL CONSTRAINT ck_recurring_charges_collection CHECK (
+        collection IN ('none', 'offline', 'stripe')),
+    currency text NOT NULL CONSTRAINT ck_recurring_charges_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    fees jsonb NOT NULL,
+    discounts jsonb NOT NULL,
+    paused boolean NOT NULL,
+    trial_ends_at timestamptz,
+    cancel_at timestamptz,
+    starts_at timestamptz NOT NULL,
+    noted_at timestamptz NOT NULL
+);
+-- serves: the last row of an org, and the order in which its rows were noted
+CREATE INDEX ix_recurring_charges_org_id_id ON recurring_charges (org_id, id);
+
 CREATE TABLE overage_consents (
     id uuid CONSTRAINT pk_overage_consents PRIMARY KEY,
     org_id uuid NOT NULL CONSTRAINT fk_overage_consents_org_id_orgs REFERENCES orgs (id),
@@ -284,7 +308,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     drop_functions(op.get_bind(), "subscriptions")
     op.execute(
-        "DROP TABLE org_terms, overrides, overage_consents, plan_move_orgs, planned_changes, plan_moves,"
-        " superseded_terms, terms_in_force,"
+        "DROP TABLE org_terms, overrides, overage_consents, recurring_charges, plan_move_orgs, planned_changes,"
+        " plan_moves, superseded_terms, terms_in_force,"
         " usage_periods, plans_in_force, subscription_events, subscriptions"
     )

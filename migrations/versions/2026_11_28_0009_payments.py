@@ -117,6 +117,7 @@ CREATE TABLE stripe_subscriptions (
     schedule_id text,
     quantity bigint NOT NULL DEFAULT 1,
     item_count integer NOT NULL DEFAULT 1,
+    fees jsonb NOT NULL DEFAULT '[]',
     retrieved_at timestamptz NOT NULL
 );
 -- serves: the Stripe subscriptions of an org, newest first

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
 from app.accounts.models import Org as OrgRow
@@ -15,14 +18,26 @@ from app.invoices.models import Invoice
 from app.invoices.offline.models import IssuedInvoice
 from app.invoices.offline.terms import set_terms_days
 from app.kit.actor import SYSTEM
+from app.kit.clock import Clocks
 from app.kit.errors import InvalidRequest
 from app.subscriptions.tasks import open_periods
 from app.web.database import transaction
 from tests.billing_runs.test_close import GRACE, lines, run
 from tests.factories import unique, utc
+from tests.pages import send, text_of
+from tests.portal.invoices.books import Used, closes, month
 from tests.scenario import Scenario
 from tests.scenario.org import Org
+from tests.standin import StandIn
+from tests.support.installation import opened
 from tests.today import WRITTEN
+
+
+@pytest.fixture(scope="module")
+def app(server: Path, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]:
+    """On a database of its own: the sweep opens the periods of every organisation in it."""
+    with opened(server, "offline", clocks, **stripe_server.stripe_settings()) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -235,3 +250,20 @@ _PLAN = """
     SELECT p.name FROM subscriptions s JOIN plan_versions v ON v.id = s.plan_version_id JOIN plans p ON p.id = v.plan_id
     WHERE s.org_id = :org AND s.ended_at IS NULL
 """
+
+
+def test_what_waits_in_a_currency_that_the_org_has_left_is_billed_by_a_press(scenario: Scenario) -> None:
+    """Stripe charges in dollars, so euros from before go on an invoice of ours; dollars wait for Stripe."""
+    org = scenario.org().paying()
+    closes(org, month(10), Used("50020", currency="EUR"), Used("50030", meter="tokens"))
+    assert run(scenario, org).errors == {}
+    assert issued(scenario, org) == []
+    page = text_of(scenario.staff().get(f"/admin/orgs/{org.id}"))
+    assert "€0.20 waits for the next invoice" in page
+    staff = scenario.staff()
+    assert send(staff, f"/admin/orgs/{org.id}/invoices", page=f"/admin/orgs/{org.id}").status_code == 303
+    [invoice] = issued(scenario, org)
+    assert (invoice.currency, invoice.total, invoice.state) == ("EUR", 20, "open")
+    assert [(line.currency, line.invoice_id is None) for line in lines(scenario, org) if line.amount] == [
+        ("EUR", False), ("USD", True),
+    ]  # fmt: skip

@@ -233,6 +233,12 @@ SETTINGS = {
 }  # fmt: skip
 ADMIN = {
     "admin": Shown("/admin", "staff"),
+    "admin-revenue": Shown("/admin/analytics/revenue", "staff"),
+    "admin-revenue-none": Shown("/admin/analytics/revenue?currency=XAF", "staff", sheet=False),
+    "admin-movements": Shown("/admin/analytics/movements?currency=USD", "staff"),
+    "admin-cohorts": Shown("/admin/analytics/cohorts", "staff"),
+    "admin-top": Shown("/admin/analytics/top", "staff", sheet=False),
+    "admin-past-due": Shown("/admin/analytics/past-due", "staff", sheet=False),
     "admin-tokens": Shown("/admin?meter=tokens", "staff", sheet=False),
     "admin-orgs": Shown("/admin/orgs", "staff"),
     "admin-orgs-none": Shown("/admin/orgs?q=zzzz", "staff", sheet=False),

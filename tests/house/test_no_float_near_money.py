@@ -8,7 +8,7 @@ import pytest
 from tests.house.source import parsed
 
 APP = Path(__file__).parents[2] / "app"
-FILES = [*sorted((APP / "rating").glob("*.py")), APP / "kit" / "money.py"]
+FILES = [*sorted((APP / "rating").glob("*.py")), *sorted((APP / "analytics").glob("*.py")), APP / "kit" / "money.py"]
 
 
 def offences(tree):

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.metering.upgrade_url import SPANS, PlanCaps, find_smallest_plan
+from app.metering.upgrade_url import SPANS, OwnPlan, PlanCaps, find_smallest_plan
 
 
 def room(plan: str, aggregation: str, **caps: int) -> PlanCaps:
@@ -35,6 +35,21 @@ def rooms(aggregation: str) -> list[PlanCaps]:
 )
 def test_what_is_held_and_what_was_refused_must_fit_together(span: str, held: int, refused: int, plan: str) -> None:
     assert find_smallest_plan(rooms("sum"), span, Decimal(held), Decimal(refused)) == plan
+
+
+def test_no_refusal_leads_to_the_plan_that_the_org_has() -> None:
+    """Its own version allows less than the one on sale, say, or a trial does."""
+    assert find_smallest_plan(rooms("sum"), "period", Decimal(90), Decimal(10), OwnPlan("small")) == "large"
+    assert find_smallest_plan(rooms("sum"), "period", Decimal(900), Decimal(101), OwnPlan("endless")) is None
+
+
+def test_in_a_trial_the_next_plan_must_have_room_in_its_trial() -> None:
+    plans = [room("own", "sum")._replace(tried=Decimal(10)), room("next", "sum")._replace(tried=Decimal(50)),
+             room("last", "sum", period=1000)._replace(tried=Decimal(1000))]  # fmt: skip
+    trying = OwnPlan("own", trying=True)
+    assert find_smallest_plan(plans, "period", Decimal(10), Decimal(1), trying) == "next"
+    assert find_smallest_plan(plans, "period", Decimal(50), Decimal(1), trying) == "last"
+    assert find_smallest_plan(plans, "day", Decimal(50), Decimal(1), trying) == "next"
 
 
 def test_a_meter_of_highest_values_needs_room_for_the_highest_only() -> None:

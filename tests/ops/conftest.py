@@ -27,13 +27,20 @@ def app(server: Path, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]
 
 @pytest.fixture
 def moving(app: Flask, clocks: Clocks, tmp_path: Path) -> Iterator[OffsetClock]:
-    """The clock that a sandbox has, in an app that knows no Stripe and waits a moment only."""
+    """The clock that a sandbox has, in an app that knows no Stripe."""
     held = app.extensions["tollkeeper"]
     clock = OffsetClock(tmp_path / "clock")
     start_at(clock.path)
     settings = replace(held.settings, stripe_secret_key="")
     app.extensions["tollkeeper"] = replace(held, clocks=replace(clocks, business=clock), settings=settings)
-    held.shared(Patience).seconds = SHORT
     yield clock
-    held.shared(Patience).seconds = Patience.seconds
     app.extensions["tollkeeper"] = held
+
+
+@pytest.fixture
+def impatient(app: Flask) -> Iterator[None]:
+    """For a clock that is to stop: what does not become quiet is waited for a moment only."""
+    patience = app.extensions["tollkeeper"].shared(Patience)
+    patience.seconds = SHORT
+    yield
+    patience.seconds = Patience.seconds

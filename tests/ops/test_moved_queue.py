@@ -53,6 +53,7 @@ def wait(session: Session, task: str, **args: str) -> int:
     return made
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_stuck_queue_stops_the_clock_and_is_named(session: Session, moving: OffsetClock, worker: None) -> None:
     before = moving.now()
     job = wait(session, "payments.apply", event_id="evt_stuck")
@@ -63,11 +64,13 @@ def test_a_stuck_queue_stops_the_clock_and_is_named(session: Session, moving: Of
     assert moving.now() - before < SOON
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_worker_that_takes_no_sweep_stops_the_clock(session: Session, moving: OffsetClock, worker: None) -> None:
     with pytest.raises(Stopped, match=r"ops\.sweep \(job \d+\) waits"):
         move_clock(moving, moving.now() + HOUR)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_sweep_that_failed_stops_the_clock(session: Session, moving: OffsetClock, worker: None) -> None:
     def fail() -> None:
         session.execute(text("UPDATE procrastinate_jobs SET status = 'failed'"))
@@ -133,6 +136,7 @@ def test_the_second_of_two_is_told_that_the_clock_moves(session: Session, moving
     assert move_clock(moving, target + HOUR) >= target + HOUR
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_stripe_that_does_not_answer_stops_the_clock(scenario: Scenario, moving: OffsetClock) -> None:
     from dataclasses import replace
 

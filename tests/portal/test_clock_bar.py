@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
@@ -18,10 +19,18 @@ from app.kit.periods import month_of
 from app.ops.clock.move import Patience
 from tests.pages import text_of
 from tests.scenario import Scenario
+from tests.support.installation import opened
 from tests.today import WRITTEN, start_at
 
 SOON = timedelta(seconds=30)
 """How long a test takes at most: its clock runs."""
+
+
+@pytest.fixture(scope="module")
+def app(server: Path, clocks: Clocks) -> Iterator[Flask]:
+    """On a database of its own: a moved clock brings due what every organisation in it waits for."""
+    with opened(server, "bar", clocks) as made:
+        yield made
 
 
 @pytest.fixture

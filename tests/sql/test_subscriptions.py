@@ -71,3 +71,51 @@ def test_subscriptions_holders_are_on_the_version_of_their_period_of_then(
     assert found == ([(versions[held], begun[held])] if held else [])
     sql.rows("UPDATE orgs SET deleted_at = %s WHERE id = %s", NOW, org)
     assert sql.rows(query, NOW + timedelta(days=days), org) == []
+
+
+def charged(sql: Sql, org: UUID, version: UUID, *starts: int) -> None:
+    """Rows of recurring charges in the order in which they were noted, each from so many days after NOW."""
+    subscription = uuid4()
+    sql.insert("subscriptions", id=subscription, org_id=org, plan_version_id=version, state="active", interval="month",
+               currency="CHF", collection="stripe", anchor_at=NOW, started_at=NOW, billing_starts_at=NOW,
+               billing_ends_at=NOW + timedelta(days=30))  # fmt: skip
+    for days in starts:
+        sql.insert("recurring_charges", org_id=org, subscription_id=subscription, plan_version_id=version,
+                   state="active", collection="stripe", currency="CHF", fees="[]", discounts="[]", paused=False,
+                   starts_at=NOW + timedelta(days=days), noted_at=NOW)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("starts", "held"),
+    [
+        ([], []),
+        ([0], [(0, None)]),
+        ([0, 5, 9], [(0, 5), (5, 9), (9, None)]),
+        ([0, 9, 5], [(0, 5), (5, None)]),
+        ([0, 9, 5, 7], [(0, 5), (5, 7), (7, None)]),
+        ([5, 5], [(5, None)]),
+        ([5, 0], [(0, None)]),
+    ],
+)
+def test_subscriptions_recurring_is_what_was_noted_last_about_each_instant(
+    sql: Sql, starts: list[int], held: list[tuple[int, int | None]]
+) -> None:
+    org, other, version = sql.org(), sql.org(), published(sql)
+    charged(sql, other, version, 3)
+    charged(sql, org, version, *starts)
+    asked = "SELECT starts_at, ends_at FROM subscriptions_recurring WHERE org_id = %s ORDER BY starts_at"
+    at = {None: None} | {days: NOW + timedelta(days=days) for days in range(10)}
+    assert sql.rows(asked, org) == [(at[start], at[end]) for start, end in held]
+
+
+@pytest.mark.parametrize(("days", "planned"), [(-1, False), (0, True), (4, True), (5, False)])
+def test_subscriptions_planned_at_is_what_was_planned_then(sql: Sql, days: int, planned: bool) -> None:
+    org, version, subscription = sql.org(), published(sql), uuid4()
+    sql.insert("subscriptions", id=subscription, org_id=org, plan_version_id=version, state="active", interval="month",
+               currency="CHF", collection="stripe", anchor_at=NOW, started_at=NOW, billing_starts_at=NOW,
+               billing_ends_at=NOW + timedelta(days=30))  # fmt: skip
+    sql.insert("planned_changes", id=uuid4(), org_id=org, subscription_id=subscription, plan_version_id=version,
+               interval="month", currency="CHF", effective_at=NOW, planned_at=NOW, ended_at=NOW + timedelta(days=5),
+               outcome="undone")  # fmt: skip
+    asked = "SELECT plan_version_id FROM subscriptions_planned_at(%s) WHERE org_id = %s"
+    assert sql.rows(asked, NOW + timedelta(days=days), org) == ([(version,)] if planned else [])

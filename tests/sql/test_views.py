@@ -21,7 +21,7 @@ PUBLISHED = {
     "catalog_newest": "plan_id version_id number",
     "catalog_versions": "id plan_id number published_at trial_days trial_overage plan_key plan_name is_default",
     "catalog_default_version": "id number plan_key plan_name",
-    "catalog_offers": "key name summary public is_default position version_id number trial_days",
+    "catalog_offers": "key name summary public is_default position version_id number trial_days trial_overage",
     "catalog_prices": "plan_version_id currency interval amount",
     "catalog_charges": "id plan_version_id meter_id currency model properties collect",
     "catalog_allowances": "plan_version_id meter_id allowance policy hard_limit per_minute per_hour per_day",
@@ -36,6 +36,8 @@ PUBLISHED = {
     "billing_runs_alarms": "org_id night",
     "subscriptions_open": "org_id id plan_version_id state interval currency collection started_at billing_ends_at"
     " cancel_at limited_at restriction_lifted_until trial_ends_at",
+    "subscriptions_recurring": "org_id id subscription_id plan_version_id state collection currency fees discounts"
+    " paused trial_ends_at cancel_at starts_at ends_at",
     "subscriptions_charges": "id model properties currency",
     "subscriptions_plans": "org_id starts_at plan_version_id",
     "subscriptions_periods": "org_id starts_at ends_at plan_version_id time_zone currency opened_at closed_at",
@@ -62,6 +64,9 @@ PUBLISHED = {
     "payments_account_offline": "org_id at event amount currency document invoice detail source",
     "payments_account_reversals": "org_id at event amount currency document invoice detail source",
     "payments_account_receipts": "org_id at event amount currency document invoice detail source",
+    "invoices_offline": "org_id invoice_id currency total lines",
+    "payments_first_paid": "org_id currency at",
+    "payments_settled": "org_id invoice_id at amount",
     "payments_dunnings_running": "org_id stripe_subscription_id started_at grace_ends_at",
     "payments_boundaries": "org_id boundary",
     "payments_inbox": "id type state received_at",

@@ -32,10 +32,15 @@ def customer(**more: Any) -> dict[str, Any]:
     }
 
 
+def price(unit: str | None = "4900", interval: str = "month", every: int = 1, **more: Any) -> dict[str, Any]:
+    recurring = {"interval": interval, "interval_count": every, "usage_type": "licensed", **more}
+    return {"id": "price_1", "currency": "usd", "unit_amount_decimal": unit, "recurring": recurring}
+
+
 def subscription(**more: Any) -> dict[str, Any]:
     item = {
         "id": "si_1",
-        "price": {"id": "price_1"},
+        "price": price(),
         "current_period_start": 1_760_000_000,
         "current_period_end": 1_762_678_400,
     }

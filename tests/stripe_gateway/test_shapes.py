@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import pytest
 
 from app.stripe_gateway import money_shapes, shapes
 from app.stripe_gateway.errors import StripeMisread
+from app.stripe_gateway.types import RemoteFee
 from tests.stripe_gateway import raw
 
 START = datetime.fromtimestamp(1_760_000_000, UTC)
@@ -24,6 +26,18 @@ def test_a_subscriptions_period_is_that_of_its_item() -> None:
     assert (found.org_id, found.checkout_id) == (UUID(raw.ORG), UUID(raw.CHECKOUT))
     assert found.card
     assert (found.card.brand, found.card.last4) == ("visa", "4242")
+
+
+def test_what_a_subscription_costs_is_the_fixed_prices_of_all_its_items() -> None:
+    """Fractions of a cent are kept; what Stripe meters, and tiers, which have no one price, are no fee."""
+    period = {"id": "si_1", "current_period_start": 1_760_000_000, "current_period_end": 1_762_678_400}
+    prices = [raw.price(), raw.price("0.125", "year", 2), raw.price(usage_type="metered"), raw.price(None)]
+    items = [{**period, "price": price, "quantity": number} for number, price in enumerate(prices, start=1)]
+    found = shapes.parse_subscription({**raw.subscription(), "items": {"object": "list", "data": items}})
+    assert found.fees == (
+        RemoteFee(Decimal(4900), "month", 1, 1),
+        RemoteFee(Decimal("0.125"), "year", 2, 2),
+    )
 
 
 def test_an_invoice_is_of_the_subscription_of_its_parent() -> None:

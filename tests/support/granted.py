@@ -35,6 +35,7 @@ STATE_COLUMNS = {
     "plan_moves": {"stopped_by", "stopped_at"},
     "plan_move_orgs": {"state", "note", "planned_id", "tried_at"},
     "plan_changes": {"state", "invoice_id", "failure", "settled_at"},
+    "recurring_charges": set(),
     "sign_in_log": set(),
     "trial_uses": set(),
     # an event that was refused and comes again is stored as it comes now

@@ -72,3 +72,22 @@ def test_line_ends_in_the_middle_of_the_last_slot() -> None:
     chart = charts.lines(["a", "b"], [charts.Series("x", [Decimal(0), Decimal(10)])], area=True)
     assert chart.lines[0].points == "25.00,100.00 75.00,0.00"
     assert chart.lines[0].area == "25.00,100 25.00,100.00 75.00,0.00 75.00,100"
+
+
+def test_a_waterfall_goes_from_level_to_level() -> None:
+    """Each column begins where the one before ended, and the last level stands on the ground."""
+    steps = [
+        charts.WaterfallStep("Start", Decimal(100), "$100", total=True),
+        charts.WaterfallStep("New", Decimal(60), "+$60", 2),
+        charts.WaterfallStep("Nothing", Decimal(0), "–", 2),
+        charts.WaterfallStep("Churn", Decimal(-40), "−$40", 3),
+        charts.WaterfallStep("End", Decimal(120), "$120", total=True),
+    ]
+    chart = charts.waterfall(steps)
+    assert [bar.title for bar in chart.bars] == ["Start: $100", "New: +$60", "Churn: −$40", "End: $120"]
+    assert [(bar.y, bar.height) for bar in chart.bars] == [(50, 50), (20, 30), (20, 20), (40, 60)]
+    assert [label.text for label in chart.labels] == ["Start", "New", "Nothing", "Churn", "End"]
+
+
+def test_a_waterfall_of_nothing_draws_nothing() -> None:
+    assert charts.waterfall([charts.WaterfallStep("Start", Decimal(0), "$0", total=True)]).bars == []

@@ -15,11 +15,21 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     ("minor", "currency", "words"),
-    [(4900, "USD", "$49.00"), (4900, "JPY", "¥4,900"), (4900, "KWD", "KWD4.900"), (-1250, "EUR", "-€12.50"),
-     (10**15, "USD", "$10,000,000,000,000.00")],
+    [(4900, "USD", "$49.00"), (4900, "JPY", "¥4,900"), (4900, "KWD", "KWD\u00a04.900"), (-1250, "EUR", "-€12.50"),
+     (10**15, "USD", "$10,000,000,000,000.00"), (-4900, "KWD", "-KWD\u00a04.900"), (4900, "CHF", "CHF\u00a049.00"),
+     (4900, "CAD", "CA$49.00"), (4900, "IQD", "IQD\u00a04.900")],
 )  # fmt: skip
 def test_money_has_the_places_of_its_currency(minor: int, currency: str, words: str) -> None:
-    assert filters.money(minor, currency).replace("\u00a0", "") == words
+    assert filters.money(minor, currency) == words
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "words"),
+    [("49", "USD", "$49"), ("49.5", "USD", "$49.50"), ("7400", "JPY", "¥7,400"), ("15.000", "KWD", "KWD\u00a015"),
+     ("3.005", "KWD", "KWD\u00a03.005")],
+)  # fmt: skip
+def test_a_price_is_without_decimals_that_are_all_zero(amount: str, currency: str, words: str) -> None:
+    assert filters.round_money(Decimal(amount), currency) == words
 
 
 def test_money_follows_the_locale() -> None:

@@ -12,10 +12,10 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.admin import queries
+from app.billing_runs.offline import list_invoiceable
 from app.invoices.offline.models import OPEN, PAID, VOID, WRITTEN_OFF, IssuedInvoice
 from app.invoices.offline.queries import OVERDUE, IssuedFilter, list_issued, list_owed, sum_owed
 from app.invoices.offline.terms import get_terms_days
-from app.invoices.queries import list_all_waiting_lines
 from app.portal.shell.issued import Badge, describe_issued_state, format_date
 from app.portal.shell.links import Link
 from app.statements.wording import format_amount
@@ -95,14 +95,19 @@ def get_overdue(session: Session, now: datetime) -> InvoicesView:
     return InvoicesView(_build_rows(session, rows, now), owed, (), "No invoice is overdue.", None, None)
 
 
-def get_org_invoices(session: Session, org_id: UUID, collection: str | None, now: datetime) -> OrgInvoices | None:
-    """Read what an organisation's page shows of our invoices; None if it has none and pays in another way."""
+def get_org_invoices(
+    session: Session, org_id: UUID, collection: str | None, paid_in: str, now: datetime
+) -> OrgInvoices | None:
+    """Read what an organisation's page shows of our invoices; None if it has none and pays in another way.
+
+    What waits in another currency than it pays in (`paid_in`) only an invoice of ours can bill.
+    """
     rows = list_issued(session, IssuedFilter(org_id), now, None, _FEW + 1)
-    if not rows and collection != "offline":
-        return None
     waiting: dict[str, int] = {}
-    for line in list_all_waiting_lines(session, org_id):
+    for line in list_invoiceable(session, org_id):
         waiting[line.currency] = waiting.get(line.currency, 0) + line.amount
+    if not rows and collection != "offline" and not waiting.keys() - {paid_in}:
+        return None
     return OrgInvoices(
         rows=_build_rows(session, rows[:_FEW], now),
         days=get_terms_days(session, org_id),

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select, tuple_
+from sqlalchemy import BigInteger, Row, Select, cast, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.invoices.offline.models import OPEN, IssuedInvoice, overdue
@@ -80,9 +80,9 @@ def sum_owed(session: Session, now: datetime, org_id: UUID | None = None) -> Seq
     query = (
         select(
             IssuedInvoice.currency,
-            func.sum(IssuedInvoice.remaining).label("owed"),
+            cast(func.sum(IssuedInvoice.remaining), BigInteger).label("owed"),
             func.count().label("invoices"),
-            func.coalesce(func.sum(IssuedInvoice.remaining).filter(late), 0).label("overdue"),
+            cast(func.coalesce(func.sum(IssuedInvoice.remaining).filter(late), 0), BigInteger).label("overdue"),
             func.count().filter(late).label("overdue_invoices"),
         )
         .where(IssuedInvoice.state == OPEN)

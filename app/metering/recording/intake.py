@@ -52,7 +52,7 @@ def record_one(
         return DUPLICATE
     words, url = describe_refusal(outcome.code, event, outcome.facts, now), None
     if outcome.code == "quota_exceeded":
-        url = _upgrade_url(recorder, event.meter, parse_limit_state(outcome.facts or {}), now)
+        url = _upgrade_url(recorder, org_id, event.meter, parse_limit_state(outcome.facts or {}), now)
         refused_events.count_refused(recorder.pool, org_id, [(event.meter, outcome.quantity)], now)
     else:
         refused_events.store_refused(
@@ -80,7 +80,7 @@ def record_many(
         if refusal.code == "quota_exceeded":
             state = parse_limit_state(refusal.facts or {})
             if (event.meter, state) not in urls:  # refusals of a batch are often alike
-                urls[event.meter, state] = _upgrade_url(recorder, event.meter, state, now)
+                urls[event.meter, state] = _upgrade_url(recorder, org_id, event.meter, state, now)
             item.meter, item.requested = event.meter, Decimal(refusal.quantity)
             item.upgrade_url = urls[event.meter, state]
             for name, value in list_facts(state, now).items():
@@ -94,8 +94,8 @@ def record_many(
     return RecordAnswer(outcome.recorded, outcome.duplicates, items)
 
 
-def _upgrade_url(recorder: UsageRecorder, meter: str, state: LimitState, now: datetime) -> str | None:
+def _upgrade_url(recorder: UsageRecorder, org_id: UUID, meter: str, state: LimitState, now: datetime) -> str | None:
     """Link to a plan that would have allowed it; none for a span that has ended, since no plan makes room there now."""
     if state.is_over(now):
         return None
-    return upgrade_url(recorder.pool, meter, state.span, used=state.used + state.reserved, refused=state.adds)
+    return upgrade_url(recorder.pool, org_id, meter, state.span, used=state.used + state.reserved, refused=state.adds)

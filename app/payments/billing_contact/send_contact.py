@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import structlog
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -26,6 +25,7 @@ from app.stripe_gateway import Gateway, customers
 from app.stripe_gateway.errors import StripeAway, StripeDenied, StripeMissing, StripeMisused
 from app.stripe_gateway.types import Customer
 from app.web.database import transaction
+from app.web.sweeps import run_each
 
 MOST = 100
 _DUE = text("""
@@ -39,7 +39,6 @@ _FIELDS = {"line1": "line1", "line2": "line2", "postal_code": "postal_code", "ci
 ORDER_NUMBER, NOTE = "Purchase order", "Note"
 """What the fields of invoices are called at Stripe."""
 _NO_TYPE = "Stripe knows no tax id of this kind for the country."
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +88,10 @@ def send_contact(gw: Gateway, org_id: UUID, now: datetime) -> None:
 
 
 def send_contacts(gw: Gateway, now: datetime) -> None:
-    """Send all contacts that changed. One failure does not stop the others."""
+    """Send all contacts that changed."""
     with transaction() as session:
         due = list_due_contacts(session)
-    for org_id in due:
-        try:
-            send_contact(gw, org_id, now)
-        except StripeAway:
-            log.warning("stripe is away; contacts follow in the next run")
-            return
-        except Exception as error:  # noqa: BLE001  (one failure must not stop the others)
-            log.warning("billing contact not sent", org_id=str(org_id), error=type(error).__name__)
+    run_each(due, lambda org_id: send_contact(gw, org_id, now), "billing contact not sent", stops=(StripeAway,))
 
 
 def _load(session: Session, org_id: UUID) -> _Sending | None:

@@ -28,6 +28,7 @@ from app.payments.trials.judge import grants_plan, judge_trial
 from app.stripe_gateway.types import RemoteDiscount, RemoteSubscription
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.models import Subscription
+from app.subscriptions.recurring.facts import RecurringFee, read_discounts, read_fees, store_fees
 from app.subscriptions.states import OWING, PAID
 from app.subscriptions.sync_from_stripe import OVER, StripeFacts, sync_from_stripe
 
@@ -118,6 +119,7 @@ def _copy_fields(mirror: StripeSubscription, remote: RemoteSubscription, now: da
     mirror.schedule_id = remote.schedule_id
     mirror.quantity, mirror.item_count = remote.quantity, remote.item_count
     mirror.discounts = [_describe_discount(discount) for discount in remote.discounts]
+    mirror.fees = store_fees(RecurringFee(f.amount, f.interval, f.quantity, f.every) for f in remote.fees)
     mirror.ended_at = _find_ended_at(remote, now)
     mark_retrieved(mirror, now)
 
@@ -129,6 +131,7 @@ def _describe_discount(discount: RemoteDiscount) -> dict[str, Any]:
         "amount_off": discount.amount_off,
         "currency": discount.currency,
         "ends_at": None if discount.ends_at is None else discount.ends_at.isoformat(),
+        "once": discount.once,
     }
 
 
@@ -159,6 +162,9 @@ def _build_facts(mirror: StripeSubscription, terms: StripePrice | Subscription) 
         ended_at=mirror.ended_at,
         ours=mirror.subscription_id,
         trial=_find_trial(mirror),
+        fees=read_fees(mirror.fees),
+        discounts=read_discounts(mirror.discounts),
+        paused=mirror.collection_paused is not None,
     )
 
 

@@ -15,6 +15,8 @@ from app.kit.errors import Conflict, DomainError, Unavailable
 from app.payments.errors import ChangeNotNow, QuoteExpired
 from app.payments.gateway import get_gateway
 from app.payments.locks import org_turn
+from app.payments.mirrors.retrieve import Retrieved, sync_retrieved
+from app.payments.payment_methods.default_payment_method import align_subscription
 from app.payments.plan_changes import attempts
 from app.payments.plan_changes.case import ChangeCase, load_case
 from app.payments.plan_changes.make_quote import NOT_SOLD, QuotedChange, make_quote
@@ -22,7 +24,7 @@ from app.payments.plan_changes.outcome import ChangeResult, describe_result
 from app.payments.plan_changes.quote import PlanQuote, read_quote
 from app.payments.plan_changes.resolve import ask_stripe, ensure_nothing_asked, sync_change
 from app.payments.plan_changes.schedule import put_aside, try_schedule
-from app.stripe_gateway import Gateway, plan_changes
+from app.stripe_gateway import Gateway, plan_changes, subscriptions
 from app.stripe_gateway.errors import StripeAway, StripeDenied, StripeMissing, StripeMisused, StripeRefused
 from app.stripe_gateway.plan_changes import ItemSwap
 from app.subscriptions.changes.timing import settle_timing
@@ -47,6 +49,7 @@ def confirm_change(org_id: UUID, signed: str, *, actor: Actor, now: datetime) ->
         known = _find_known(gw, quote, now)
         if known is not None:
             return known
+        _align_card(gw, quote, now)
         case = _load_case(quote, now)
         if case is None:
             return _describe_unneeded(quote)
@@ -80,6 +83,14 @@ def _find_known(gw: Gateway, quote: PlanQuote, now: datetime) -> ChangeResult | 
         raise QuoteExpired(_ENDED)
     with transaction() as session:
         return describe_result(session, attempts.get_attempt(session, quote.org_id, quote.id))
+
+
+def _align_card(gw: Gateway, quote: PlanQuote, now: datetime) -> None:
+    """Charge the card chosen last; one chosen in Stripe's portal becomes the subscription's when its event is heard."""
+    remote = subscriptions.retrieve(gw, quote.stripe_id)
+    aligned = align_subscription(gw, Retrieved(None, (remote,)))
+    with transaction() as session:
+        sync_retrieved(session, quote.org_id, aligned, now)
 
 
 def _load_case(quote: PlanQuote, now: datetime) -> ChangeCase | None:

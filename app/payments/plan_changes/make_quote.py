@@ -14,6 +14,7 @@ import structlog
 from app.accounts import queries as accounts
 from app.kit.errors import Conflict, Unavailable
 from app.kit.ids import new_id
+from app.kit.money import line_step
 from app.kit.periods import MONTH, YEAR, Period, boundary
 from app.payments import queries
 from app.payments.locks import ensure_no_transaction
@@ -53,7 +54,7 @@ class QuotedChange:
     @property
     def drifts(self) -> bool:
         """Whether the preview and our formula differ by more than rounding."""
-        return self.expected is not None and is_drift(self.expected, self.previewed)
+        return self.expected is not None and is_drift(self.expected, self.previewed, line_step(self.quote.currency))
 
 
 def make_quote(gw: Gateway, case: ChangeCase, now: datetime, *, at: datetime | None = None) -> QuotedChange:
@@ -139,7 +140,7 @@ def _is_estimated(case: ChangeCase, swap: ItemSwap) -> bool:
 
 def _estimate_next(case: ChangeCase, remote: RemoteSubscription, at: datetime) -> int:
     discounts = [_to_discount(discount) for discount in remote.discounts if _holds(discount, at)]
-    return calculate_change((), case.wanted.amount or 0, discounts, at, None).total
+    return calculate_change((), case.wanted.amount or 0, discounts, at, None, step=line_step(case.currency)).total
 
 
 def _calculate(case: ChangeCase, remote: RemoteSubscription, at: datetime) -> int | None:
@@ -151,7 +152,7 @@ def _calculate(case: ChangeCase, remote: RemoteSubscription, at: datetime) -> in
         return None
     rest = None if _restarts(case, remote) else Period(remote.period_start, remote.period_end)
     discounts = [_to_discount(discount) for discount in remote.discounts if _holds(discount, at)]
-    return calculate_change(billed, case.wanted.amount, discounts, at, rest).total
+    return calculate_change(billed, case.wanted.amount, discounts, at, rest, step=line_step(case.currency)).total
 
 
 def find_billed_lines(case: ChangeCase, remote: RemoteSubscription) -> Sequence[BilledLine]:

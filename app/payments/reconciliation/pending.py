@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import structlog
 from sqlalchemy import select, union
 from sqlalchemy.orm import Session
 
@@ -24,14 +23,13 @@ from app.payments.plan_changes.schedule import ensure_schedule, list_unmirrored
 from app.stripe_gateway import Gateway
 from app.stripe_gateway.errors import StripeAway
 from app.web.database import transaction
+from app.web.sweeps import run_each
 
 QUIET = timedelta(minutes=2)
 FREQUENT = timedelta(hours=1)
 """A checkout is polled at every run for this long, then once an hour, since Stripe keeps it open for a day."""
 MOST = 200
 _NO_SESSION = "Stripe has no session for this checkout."
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +88,10 @@ def resolve_pending(gw: Gateway, item: PendingItem, now: datetime) -> None:
 
 
 def resolve_all(gw: Gateway, items: list[PendingItem], now: datetime) -> int:
-    """Poll Stripe for every item; one failure does not stop the others. Returns how many were resolved."""
-    resolved = 0
-    for item in items:
-        try:
-            resolve_pending(gw, item, now)
-            resolved += 1
-        except StripeAway:
-            log.warning("stripe is away; retrying in the next run", left=len(items) - resolved)
-            break
-        except Exception as error:  # noqa: BLE001  (one failure must not stop the others)
-            log.warning("pending payment not resolved", org_id=str(item.org_id), checkout=str(item.checkout_id),
-                        invoice=item.invoice_id, error=type(error).__name__)  # fmt: skip
-    return resolved
+    """Poll Stripe for every item; returns how many were resolved."""
+    return run_each(
+        items, lambda item: resolve_pending(gw, item, now), "pending payment not resolved", stops=(StripeAway,)
+    )
 
 
 def _resolve_checkout(gw: Gateway, org_id: UUID, checkout_id: UUID, now: datetime) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -17,9 +16,9 @@ from app.payments.trials.models import GRANTED
 from app.stripe_gateway import Gateway, subscriptions
 from app.subscriptions.states import TRIALING
 from app.web.database import transaction
+from app.web.sweeps import run_each
 
 _MOST = 200
-log = structlog.get_logger()
 
 
 def end_refused_trial(gw: Gateway, org_id: UUID, subscription_id: str, now: datetime) -> None:
@@ -31,20 +30,19 @@ def end_refused_trial(gw: Gateway, org_id: UUID, subscription_id: str, now: date
 
 
 def sweep_refused_trials(now: datetime) -> int:
-    """End all that still run; returns how many. One org's failure stops no other."""
+    """End all that still run; returns how many."""
     if not payments_on():
         return 0
-    gw, done = get_gateway(), 0
+    gw = get_gateway()
     with transaction() as session:
         waiting = list_refused(session)
-    for org_id, subscription_id in waiting:
-        try:
-            with org_lock(org_id):
-                end_refused_trial(gw, org_id, subscription_id, now)
-            done += 1
-        except Exception as error:  # noqa: BLE001  (one failure must not stop the others)
-            log.warning("refused trial not ended; will retry", org_id=str(org_id), error=type(error).__name__)
-    return done
+
+    def end(refused: tuple[UUID, str]) -> None:
+        org_id, subscription_id = refused
+        with org_lock(org_id):
+            end_refused_trial(gw, org_id, subscription_id, now)
+
+    return run_each(waiting, end, "refused trial not ended")
 
 
 def list_refused(session: Session, org_id: UUID | None = None) -> list[tuple[UUID, str]]:

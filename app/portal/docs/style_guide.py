@@ -89,6 +89,13 @@ def _charts() -> tuple[charts.Chart, charts.Chart]:
     )
 
 
+def _waterfall() -> charts.Chart:
+    moved = (("Start", 9800, 1), ("New", 4900, 2), ("Expansion", 3000, 2), ("Churn", -1900, 3), ("End", 15800, 1))
+    return charts.waterfall(
+        [charts.WaterfallStep(name, Decimal(value), f"{value:,}", tone, total=tone == 1) for name, value, tone in moved]
+    )
+
+
 def build_specimens() -> dict[str, Any]:
     """The context of templates/docs/style.html."""
     columns, running = _charts()
@@ -100,6 +107,7 @@ def build_specimens() -> dict[str, Any]:
         "wrong_form": _form(wrong=True),
         "columns": columns,
         "running": running,
+        "steps": _waterfall(),
         "start": date(2026, 11, 1),
         "end": date(2026, 11, 30),
         "unit_amount": Decimal("0.001"),

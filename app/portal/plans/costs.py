@@ -26,7 +26,7 @@ from app.statements.plan_context import PlanContext
 from app.statements.wording import format_amount
 from app.web.addresses import path_to
 from app.web.charts import AxisLabel, Chart, Line, Mark, Tick, nice_scale
-from app.web.filters import compact, quantity
+from app.web.filters import compact, quantity, round_money
 
 REFUSED = "Refused"
 TONES = 6
@@ -184,9 +184,7 @@ def _label(curve: CostCurve, x: Decimal) -> AxisLabel:
 
 
 def _money(value: Decimal, currency: str) -> str:
-    places = exponent(currency)
-    words = format_amount(value.scaleb(places), currency)
-    return words.removesuffix(".00")
+    return round_money(value, currency)
 
 
 def _x(curve: CostCurve, used: Decimal) -> Decimal:

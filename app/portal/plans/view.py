@@ -12,7 +12,7 @@ from app.portal.plans.hierarchy import find_base, list_points
 from app.portal.plans.replay_view import build_replay_view
 from app.portal.plans.requests import ComparisonQuery, parse_comparison_query
 from app.portal.plans.view_models import PlanColumn, PlansView
-from app.portal.shell.links import Link, comparison_url, upgrade_url
+from app.portal.shell.links import Link, comparison_url, plan_url, upgrade_url
 from app.portal.shell.plan_detail import list_other_prices
 from app.portal.shell.todays_version import describe_today
 from app.statements import comparison, wording
@@ -54,7 +54,7 @@ def build_plans_view(
         intervals=_intervals(offers, context),
         currencies=[(code, comparison_url(context, currency=code), code == context.currency) for code in currencies],
         plans=_choose_primary(columns),
-        groups=comparison.build_groups(shown, context.currency),
+        groups=comparison.build_groups(shown, context.currency, trials=context.may_try and not context.paying),
         tax_note=f"Prices in {context.currency}, before tax. Usage above an allowance costs extra.",
         costs=build_costs_view(shown, context, usage, asked.costs),
         replay=build_replay_view(replay, context, usage.time_zone, asked.months) if replay and usage else None,
@@ -116,8 +116,7 @@ def _describe_saving(offer: Offer, context: PlanContext) -> str | None:
     if saving is None:
         return None
     words, yearly = (
-        wording.format_amount(amount, context.currency).removesuffix(".00")
-        for amount in (saving, offer.fee(context.currency, "year") or 0)
+        wording.format_price(amount, context.currency) for amount in (saving, offer.fee(context.currency, "year") or 0)
     )
     return f"Saves {words} a year" if context.interval == "year" else f"{yearly} by the year, saves {words}"
 
@@ -134,14 +133,12 @@ def _button(offer: Offer, shown: Sequence[Offer], context: PlanContext) -> tuple
     if context.plan is None and offer.is_default:
         return "Create an account", path_to("accounts.sign_up_page")
     fee, interval = find_fee(offer, context)
-    url = upgrade_url(offer, context) or path_to(
-        "plans.choose", key=offer.key, interval=context.interval, currency=context.currency
-    )
+    url = upgrade_url(offer, context) or plan_url(offer.key, context)
     if fee is None or not context.may_change:
         return f"Ask for {offer.name}", url
     if trial := find_trial(offer, context):
         return f"Start {trial}-day trial", url
-    money = f"{wording.format_amount(fee, context.currency).replace('.00', '')} a {interval}"
+    money = f"{wording.format_price(fee, context.currency)} a {interval}"
     if context.plan is None:
         return f"Choose {offer.name}, {money}", url
     current_fee = next((find_monthly_fee(offer, context) for offer in shown if offer.key == context.plan), None)

@@ -81,7 +81,7 @@ def _build_context(offers: Sequence[Offer], usage: CurrentUsage | None, who: Cal
     preferred = usage.currency if usage else "USD"
     requested = request.args.get("currency", "")
     currency = requested if requested in currencies and not _fixed(who) else preferred
-    if currency not in currencies and currencies:
+    if currency not in currencies and currencies and not _fixed(who):
         currency = currencies[0]
     interval = request.args.get("interval", "")
     interval = interval if interval in INTERVALS else usage.interval if usage else "month"

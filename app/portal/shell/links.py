@@ -24,6 +24,11 @@ def comparison_url(context: PlanContext, *, interval: str | None = None, currenc
     return path_to("plans.index", interval=interval or context.interval, currency=currency or context.currency)
 
 
+def plan_url(key: str, context: PlanContext) -> str:
+    """The page of a plan at the viewer's interval and currency."""
+    return path_to("plans.choose", key=key, interval=context.interval, currency=context.currency)
+
+
 def purchase_url(key: str, interval: str, currency: str) -> str:
     """The purchase page of a plan at one of its prices."""
     return path_to("billing.upgrade", key=key, interval=interval, currency=currency)

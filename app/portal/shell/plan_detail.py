@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.portal.shell.fit import FitView, build_fit_view
-from app.portal.shell.links import comparison_url, purchase_url, upgrade_url
+from app.portal.shell.links import comparison_url, plan_url, purchase_url, upgrade_url
 from app.portal.shell.page_parts import Action, Section, Sentence, TextSpan
 from app.portal.shell.people import PlanManager
 from app.portal.shell.todays_version import describe_today
@@ -86,13 +86,19 @@ def _build_purchase(offer: Offer, context: PlanContext, people: Sequence[PlanMan
         )
         return Section("You are on this plan", [["There is nothing to change. ", compare, "."], *sold, *others])
     if not signed_in:
-        first = f"Create an account first: it starts on the free plan. Then choose {offer.name} here."
-        sign_up = Action("Create an account", path_to("accounts.sign_up_page"), "primary")
-        line = "Every new account starts on this plan." if offer.is_default else first
-        return Section(_PURCHASE, [line, [sign_up, " ", Action("Sign in", path_to("accounts.sign_in"))]])
+        return Section(_PURCHASE, _list_ways_in(offer, context))
     if not context.may_change:
         return Section("Ask an owner", ask="Your role cannot change the plan.", people=people)
     return Section(_PURCHASE, _list_options(offer, context), note="You won't be charged for anything on this page.")
+
+
+def _list_ways_in(offer: Offer, context: PlanContext) -> list[Sentence]:
+    """What a visitor does first. They come back to this page, at the price that they chose."""
+    first = f"Create an account first: it starts on the free plan. Then choose {offer.name} here."
+    line = "Every new account starts on this plan." if offer.is_default else first
+    here = None if offer.is_default else plan_url(offer.key, context)
+    sign_up = Action("Create an account", path_to("accounts.sign_up_page", next=here), "primary")
+    return [line, [sign_up, " ", Action("Sign in", path_to("accounts.sign_in", next=here))]]
 
 
 def list_other_prices(offer: Offer, context: PlanContext) -> list[tuple[str, str]]:

@@ -60,4 +60,4 @@ def hint_whom_to_ask(people: Sequence[PlanManager]) -> UpgradeHint:
 
 def _price(offer: Offer, context: PlanContext) -> str:
     fee, interval = find_fee(offer, context)
-    return "" if fee is None else f"{wording.format_amount(fee, context.currency).replace('.00', '')} a {interval}"
+    return "" if fee is None else f"{wording.format_price(fee, context.currency)} a {interval}"

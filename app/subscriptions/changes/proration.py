@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
+from app.kit.money import round_fraction
 from app.kit.periods import Period
-
-TOLERANCE = 1
-"""Minor units in which our formula and the preview may differ; more is drift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +46,27 @@ class ChangeCost:
 
 
 def calculate_change(
-    billed: Sequence[BilledLine], price: int, discounts: Sequence[ChangeDiscount], at: datetime, rest: Period | None
+    billed: Sequence[BilledLine],
+    price: int,
+    discounts: Sequence[ChangeDiscount],
+    at: datetime,
+    rest: Period | None,
+    *,
+    step: int = 1,
 ) -> ChangeCost:
     """The cost of a change at `at`. `rest` is the running billing period; None: a whole new period of `price`.
+
+    `step` is what the currency's lines are rounded to (`kit.money.line_step`).
 
     Worked example: 19.00 billed for 30 days, changed to 49.00 halfway: -9.50 and 24.50.
     """
     discounted = discount_price(price, discounts)
     charge = discounted if rest is None else discounted * _share_left(rest, at)
-    return ChangeCost(tuple(-_rounded(line.amount * _share_left(line.period, at)) for line in billed), _rounded(charge))
+    credited = tuple(-round_fraction(line.amount * _share_left(line.period, at), step) for line in billed)
+    return ChangeCost(credited, round_fraction(charge, step))
 
 
-def discount_price(price: int, discounts: Sequence[ChangeDiscount]) -> Fraction:
+def discount_price(price: int | Fraction, discounts: Sequence[ChangeDiscount]) -> Fraction:
     """A price after discounts, one after the other, never below zero; exact."""
     left = Fraction(price)
     for discount in discounts:
@@ -69,18 +76,12 @@ def discount_price(price: int, discounts: Sequence[ChangeDiscount]) -> Fraction:
     return left
 
 
-def is_drift(ours: int, theirs: int) -> bool:
-    """Whether a preview differs from our formula by more than rounding."""
-    return abs(ours - theirs) > TOLERANCE
+def is_drift(ours: int, theirs: int, step: int = 1) -> bool:
+    """Whether a preview differs from our formula by more than rounding, which is one `step`."""
+    return abs(ours - theirs) > step
 
 
 def _share_left(period: Period, at: datetime) -> Fraction:
     """The part of the period that is left at `at`, by whole seconds."""
     left = Fraction(int((period.end - at).total_seconds()), period.seconds)
     return min(Fraction(1), max(Fraction(0), left))
-
-
-def _rounded(value: Fraction) -> int:
-    """To the minor unit, halves away from zero."""
-    whole = int(abs(value) + Fraction(1, 2))
-    return whole if value >= 0 else -whole

@@ -38,23 +38,24 @@ def period_at(anchor: int, recurring: Recurring, moment: int) -> tuple[int, int]
     return period_boundary(anchor, recurring, number), period_boundary(anchor, recurring, number + 1)
 
 
-def rounded(value: Fraction) -> int:
-    """Round to the nearest minor unit, halves away from zero."""
-    whole = int(abs(value) + Fraction(1, 2))
+def rounded(value: Fraction, currency: str = "usd") -> int:
+    """Round to the nearest amount that can be charged in the currency, halves away from zero."""
+    step = 10 if currency in THREE_DECIMALS else 1
+    whole = int(abs(value) / step + Fraction(1, 2)) * step
     return whole if value >= 0 else -whole
 
 
-def prorated(amount: int, start: int, end: int, moment: int) -> int:
+def prorated(amount: int, start: int, end: int, moment: int, currency: str = "usd") -> int:
     """The price of the rest of [start, end) after the moment, in minor units."""
-    return rounded(Fraction(amount * (end - moment), max(end - start, 1)))
+    return rounded(Fraction(amount * (end - moment), max(end - start, 1)), currency)
 
 
-def discount_amount(amount: int, coupon: dict[str, Any] | None) -> int:
+def discount_amount(amount: int, coupon: dict[str, Any] | None, currency: str = "usd") -> int:
     """The discount of a coupon on an amount, in minor units; never more than the amount."""
     if coupon is None or amount <= 0:
         return 0
     if coupon["percent_off"] is not None:
-        return min(amount, rounded(Fraction(amount) * Fraction(str(coupon["percent_off"])) / 100))
+        return min(amount, rounded(Fraction(amount) * Fraction(str(coupon["percent_off"])) / 100, currency))
     return min(amount, int(coupon["amount_off"]))
 
 
@@ -63,9 +64,13 @@ def format_money(amount: int, currency: str) -> str:
     if currency.lower() in NO_MINOR:
         return f"{currency.upper()} {amount:,}"
     sign = "-" if amount < 0 else ""
+    if currency.lower() in THREE_DECIMALS:
+        return f"{currency.upper()} {sign}{abs(amount) // 1000:,}.{abs(amount) % 1000:03d}"
     return f"{currency.upper()} {sign}{abs(amount) // 100:,}.{abs(amount) % 100:02d}"
 
 
+# Source: https://docs.stripe.com/currencies#three-decimal; amounts end in 0
+THREE_DECIMALS = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 # Source: https://docs.stripe.com/currencies#zero-decimal
 NO_MINOR = frozenset(
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"]

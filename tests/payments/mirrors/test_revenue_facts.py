@@ -32,7 +32,7 @@ def test_discounts_are_kept_with_what_they_take_off(scenario: Scenario) -> None:
     update(scenario, org, discounts=[{"coupon": part.id}])
     subscription, _ = mirrors(scenario, org)
     assert subscription.discounts == [
-        {"coupon": part.id, "percent_off": "12.5", "amount_off": None, "currency": None, "ends_at": None}
+        {"coupon": part.id, "percent_off": "12.5", "amount_off": None, "currency": None, "ends_at": None, "once": False}
     ]
     amount = v1.coupons.create({"amount_off": 300, "currency": "usd", "duration": "forever"})
     update(scenario, org, discounts=[{"coupon": amount.id}])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import urlsplit
+
 import pytest
 from sqlalchemy import text
 
 from tests.factories import MadePlan
+from tests.pages import text_of
 from tests.scenario import Scenario
 from tests.scenario.org import Org
 
@@ -35,6 +39,28 @@ def test_a_plan_with_a_trial_is_offered_with_it(paid: Scenario, plan: MadePlan) 
     wanted = {"plan": plan.key, "currency": "USD", "interval": "month"}
     answer = paid.client.post("/api/v1/subscription/preview", json=wanted, headers=org.key).get_json()
     assert (answer["timing"], answer["total"], answer["next_payment"]["amount"]) == ("checkout", 0, 4900)
+
+
+def test_the_comparison_says_how_long_a_trial_is_and_what_holds_in_it(paid: Scenario, plan: MadePlan) -> None:
+    """Who is trying the plan, or has done so, reads no offer that is not for them."""
+    lenient = paid.plan(policy="charge", allowance=100, said='trial_days = 7\ntrial_overage = "charge"')
+    table = text_of(paid.client.get("/plans")).partition("Free trial")[2]
+    assert "Length" in table
+    columns = set(re.findall(r"<td[^>]*>\s*([^<]+?)\s*</td>", table))
+    assert {"14 days", "7 days", "Counted at no cost", "Refused"} <= columns, (plan.key, lenient.key)
+    org = paid.org().buys(plan)
+    assert "Free trial" not in org.page("/plans")
+
+
+@pytest.mark.parametrize("asked", ["events", "check"])
+def test_a_refusal_in_a_trial_leads_to_another_plan(paid: Scenario, org: Org, plan: MadePlan, asked: str) -> None:
+    """A trial of the plan refuses above its allowance. The plan itself would not, but it is no upgrade."""
+    body = {"meter": plan.meter, "quantity": 101} | ({"id": "e1"} if asked == "events" else {})
+    answer = paid.client.post(f"/api/v1/usage/{asked}", json=body, headers=org.key)
+    assert answer.status_code == (429 if asked == "events" else 200)
+    leads_to = urlsplit(answer.get_json()["upgrade_url"]).path
+    assert leads_to.startswith(("/plans", "/billing/upgrade/"))
+    assert plan.key not in leads_to
 
 
 def test_who_has_had_a_trial_is_told_so_and_offered_the_price(paid: Scenario, org: Org, plan: MadePlan) -> None:

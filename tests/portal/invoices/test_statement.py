@@ -61,7 +61,9 @@ def test_every_meter_is_on_it_with_its_steps_and_its_invoice(paid: Scenario) -> 
 
 
 @pytest.mark.parametrize(
-    ("currency", "price", "amount"), [("JPY", "3", "¥6,000"), ("KWD", "0.0015", "KWD3.000")], ids=["JPY", "KWD"]
+    ("currency", "price", "amount"),
+    [("JPY", "3", "¥6,000"), ("KWD", "0.0015", "KWD\u00a03.000")],
+    ids=["JPY", "KWD"],
 )
 def test_amounts_are_in_the_currencys_own_places(scenario: Scenario, currency: str, price: str, amount: str) -> None:
     org = scenario.org()

@@ -29,7 +29,7 @@ def set_discount(world: World, session: Obj, coupon_id: str | None, code_id: str
         whole = 0 if trial else int(line["price"]["unit_amount"] or 0) * int(line["quantity"])
         line.update(amount_subtotal=whole, amount_discount=0, amount_total=whole)
     subtotal = sum(line["amount_subtotal"] for line in session["_lines"])
-    remaining = off = proration.discount_amount(subtotal, coupon)
+    remaining = off = proration.discount_amount(subtotal, coupon, session["currency"])
     for index, line in enumerate(session["_lines"]):
         last = index == len(session["_lines"]) - 1
         part = remaining if last else off * line["amount_subtotal"] // max(subtotal, 1)
@@ -183,7 +183,8 @@ def _is_usable(world: World, session: Obj, code: Obj) -> bool:
         for limited in (code, coupon)
     )
     subtotal = session["amount_subtotal"]
-    if minimums.is_too_small(subtotal - proration.discount_amount(subtotal, coupon), session["currency"]):
+    off = proration.discount_amount(subtotal, coupon, session["currency"])
+    if minimums.is_too_small(subtotal - off, session["currency"]):
         return False
     least, first = code["restrictions"]["minimum_amount"], code["restrictions"]["first_time_transaction"]
     if first and session["customer"] and world.all("charge", customer=session["customer"], paid=True):

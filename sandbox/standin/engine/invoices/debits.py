@@ -37,7 +37,8 @@ class Debit:
     def credit(self, moment: int) -> tuple[int, tuple[int, int]]:
         """The amount, above zero, and the time that are taken back from `moment` on."""
         start = max(moment, self.start)
-        return proration.rounded(Fraction(self.net * (self.until - start), self.end - self.start)), (start, self.until)
+        amount = Fraction(self.net * (self.until - start), self.end - self.start)
+        return proration.rounded(amount, self.source["currency"]), (start, self.until)
 
 
 def list_open(world: World, subscription: Obj, item: str, moment: int) -> list[Debit]:

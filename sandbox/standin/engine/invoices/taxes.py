@@ -24,10 +24,10 @@ def get_rates(world: World, idents: list[str], param: str) -> list[Obj]:
 def tax_lines(world: World, invoice: Obj) -> None:
     """Set every line's taxes."""
     usual = [rate["id"] for rate in invoice["default_tax_rates"]]
-    exempt = invoice["customer_tax_exempt"] in EXEMPT
+    exempt, code = invoice["customer_tax_exempt"] in EXEMPT, invoice["currency"]
     for line in invoice["lines"]["data"]:
         own: list[str] = line.get("_tax_rates", usual)
-        line["taxes"] = [_tax(world.get("tax_rate", ident), net(line), exempt=exempt) for ident in own]
+        line["taxes"] = [_tax(world.get("tax_rate", ident), net(line), code, exempt=exempt) for ident in own]
 
 
 def net(line: Obj) -> int:
@@ -55,11 +55,11 @@ def amount(parts: list[Obj], *, inclusive: bool) -> int:
     return sum(part["amount"] for part in parts if part["tax_behavior"] == behavior)
 
 
-def _tax(rate: Obj, taxable: int, *, exempt: bool) -> Obj:
+def _tax(rate: Obj, taxable: int, currency: str, *, exempt: bool) -> Obj:
     percent = Fraction(str(rate["percentage"]))
     part = percent / (100 + percent) if rate["inclusive"] else percent / 100
     return {
-        "amount": 0 if exempt else proration.rounded(taxable * part),
+        "amount": 0 if exempt else proration.rounded(taxable * part, currency),
         "tax_behavior": "inclusive" if rate["inclusive"] else "exclusive",
         "tax_rate_details": {"tax_rate": rate["id"]},
         "taxability_reason": "customer_exempt" if exempt else "not_available",

@@ -7,6 +7,8 @@ discounts that its amount is net of, each with the amount 0 (`proration_discount
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 from sandbox.standin.engine import proration
 from sandbox.standin.engine.invoices import taxes
 from sandbox.standin.engine.invoices.discounts import find_coupon
@@ -35,9 +37,10 @@ def recompute(world: World, invoice: Obj) -> None:
     invoice["amount_due"] = invoice["amount_remaining"] = max(due, 0)
 
 
-def after_discounts(world: World, amounts: list[int], idents: list[str]) -> list[int]:
-    """What is left of each of these amounts where these discounts are an invoice's."""
-    lines: list[Obj] = [{"amount": amount, "discountable": True, "discount_amounts": []} for amount in amounts]
+def after_discounts(world: World, amounts: list[tuple[int, str]], idents: list[str]) -> list[int]:
+    """What is left of each of these amounts (with its currency) where these discounts are an invoice's."""
+    blank = {"discountable": True, "discount_amounts": []}
+    lines: list[Obj] = [{"amount": amount, "currency": code, **deepcopy(blank)} for amount, code in amounts]
     for ident in idents:
         _discount(world, lines, ident)
     return [taxes.net(line) for line in lines]
@@ -56,7 +59,7 @@ def _discount(world: World, lines: list[Obj], ident: str) -> Obj:
     coupon = find_coupon(world, world.get("discount", ident))
     open_lines = [line for line in lines if line["discountable"] and taxes.net(line) > 0]
     total = sum(taxes.net(line) for line in open_lines)
-    amount = remaining = proration.discount_amount(total, coupon)
+    amount = remaining = proration.discount_amount(total, coupon, lines[0]["currency"] if lines else "usd")
     for place, line in enumerate(open_lines):
         last = place == len(open_lines) - 1
         part = remaining if last else amount * taxes.net(line) // total

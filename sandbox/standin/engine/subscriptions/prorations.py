@@ -68,14 +68,14 @@ def build_credits(world: World, subscription: Obj, invoice: Obj, items: list[Obj
 def build_charge(world: World, invoice: Obj, item: Obj, price: int, change: ItemChange) -> Obj:
     """Build the charge for an item from the change to the end of its period; `price` is that of a whole one."""
     start, end = item["current_period_start"], item["current_period_end"]
-    amount = proration.prorated(price, start, end, change.moment)
+    amount = proration.prorated(price, start, end, change.moment, item["price"]["currency"])
     return build_proration_line(world, invoice, item, amount, (change.moment, end), discounts=list(change.discounts))
 
 
 def net_prices(world: World, change: ItemChange) -> list[int]:
     """The price of each item for a whole period after discounts, which are spread over all items as on an invoice."""
     kept = discounts.in_force(world, change.discounts, change.moment)
-    return totals.after_discounts(world, [amount_of(item) for item in change.after], kept)
+    return totals.after_discounts(world, [(amount_of(item), item["price"]["currency"]) for item in change.after], kept)
 
 
 def add_pending_items(world: World, subscription: Obj, lines: list[Obj]) -> None:

@@ -71,7 +71,7 @@ def _period_line(world: World, invoice: Obj, item: Obj, moment: int) -> Obj:
     start, end = item["current_period_start"], item["current_period_end"]
     if start == moment:
         return build_item_line(world, invoice, item, (start, end))
-    amount = proration.prorated(amount_of(item), start, end, moment)
+    amount = proration.prorated(amount_of(item), start, end, moment, item["price"]["currency"])
     return build_proration_line(world, invoice, item, amount, (moment, end), discountable=True)
 
 
