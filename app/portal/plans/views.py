@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flask import Blueprint, Response, request
 
@@ -39,7 +40,7 @@ def index() -> Response:
     asked = parse_comparison_query(request.args)
     past = list_past_periods(session(), usage, asked.months) if usage else []
     view = build_plans_view(offers, context, choices, usage=usage, past=past, asked=asked)
-    return render("plans/plans.html", view=view, move=_find_move(usage, guards.caller()))
+    return render("plans/plans.html", view=replace(view, move=_find_move(usage, guards.caller())))
 
 
 @plans.get("/plans/<key>")
@@ -59,7 +60,7 @@ def choose(key: str) -> Response:
         offer, current, context, people, fit=fit, zone=who.time_zone, signed_in=bool(who.user_id)
     )
     own = usage is not None and usage.plan_key == key
-    return render("plans/plan.html", view=view, move=_find_move(usage, who) if own else None)
+    return render("plans/plan.html", view=replace(view, move=_find_move(usage, who) if own else None))
 
 
 def _find_usage(who: Caller) -> CurrentUsage | None:
