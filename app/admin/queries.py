@@ -60,6 +60,8 @@ SELECT org.id, org.name, org.time_zone, org.currency, org.created_at, org.suspen
        subscription.state, subscription.collection, subscription.interval, subscription.currency AS paid_in,
        subscription.started_at,
        subscription.billing_ends_at, subscription.limited_at, subscription.restriction_lifted_until,
+       EXISTS (SELECT FROM subscriptions_planned planned
+               WHERE planned.org_id = org.id AND planned.origin = 'staff') AS moves,
        member.role, member.created_at AS joined_at,
        person.id AS user_id, person.name AS user_name, person.email{more}
 FROM accounts_orgs org
