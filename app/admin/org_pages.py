@@ -201,7 +201,7 @@ def render_org_page(
         raise NotFound("There is no such organisation.")
     now = business_now()
     usage, overrides = get_current_usage(session(), org_id, now), list_overrides(session(), org_id, now)
-    ours = get_org_invoices(session(), org_id, rows[0].collection, usage.currency, now)
+    ours = get_org_invoices(session(), rows[0], usage.currency, now)
     return render(
         "admin/org.html",
         status=status,

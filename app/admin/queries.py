@@ -74,7 +74,12 @@ WHERE org.id = :org_id AND org.deleted_at IS NULL
 ORDER BY array_position(ARRAY['owner', 'admin', 'billing', 'member', 'viewer'], member.role), lower(person.name)
 """
 _ORG_ALONE = text(_ORG.format(more=""))
-_ORG_WITH_STRIPE = text(_ORG.format(more=", (SELECT payments_at_stripe(:org_id, :limit)) AS stripe"))
+_ORG_WITH_STRIPE = text(
+    _ORG.format(
+        more=", (SELECT payments_at_stripe(:org_id, :limit)) AS stripe,"
+        " ARRAY(SELECT currency FROM invoices_waiting WHERE org_id = :org_id) AS waiting_in"
+    )
+)
 # The plans staff can assign: the newest published version of every live plan, including private ones, a row per price.
 _OFFERS = text("""
 SELECT plan.key, plan.name, plan.public, plan.is_default, plan.version_id, plan.number,
