@@ -166,7 +166,7 @@ def test_the_overview_shows_mrr_and_what_moved_this_month(scenario: Scenario) ->
     put_on(scenario.org(), plan, "2026-11-05 12:00", "CZK")
     page = read(scenario.staff(), "/admin")
     assert "MRR in CZK" in page
-    assert "MRR in CZK this month: CZK0.00 at the start, CZK20.00 now." in page
+    assert "MRR in CZK this month: CZK 0.00 at the start, CZK 20.00 now." in page
 
 
 @pytest.mark.parametrize("page", PAGES)
