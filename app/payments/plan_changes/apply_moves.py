@@ -5,11 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-
 from app.kit.actor import Actor
-from app.kit.errors import DomainError
 from app.metering.verification.move import move_usage
 from app.payments import queries
 from app.payments.plan_changes.emails import queue_change_emails
@@ -19,24 +15,16 @@ from app.subscriptions.changes.moves import apply_due, list_due, undo_move
 from app.subscriptions.changes.planned import find_planned
 from app.subscriptions.periods import lock_usage
 from app.web.database import transaction
+from app.web.sweeps import run_each
 
 MOST = 500
-
-log = structlog.get_logger()
 
 
 def apply_moves(now: datetime) -> int:
     """Apply what is due; returns for how many organisations. A failure is logged and tried again in the next run."""
     with transaction() as session:
         due = list_due(session, now, MOST)
-    done = 0
-    for org_id in due:
-        try:
-            apply_org(org_id, now)
-            done += 1
-        except (DomainError, SQLAlchemyError) as error:
-            log.warning("move not applied; will retry", org=str(org_id), error=type(error).__name__)
-    return done
+    return run_each(due, lambda org_id: apply_org(org_id, now), "a staff move was not applied")
 
 
 def apply_org(org_id: UUID, now: datetime) -> None:
