@@ -201,7 +201,7 @@ def render_org_page(
         raise NotFound("There is no such organisation.")
     now = business_now()
     usage, overrides = get_current_usage(session(), org_id, now), list_overrides(session(), org_id, now)
-    ours = get_org_invoices(session(), org_id, rows[0].collection, usage.currency, now)
+    ours = get_org_invoices(session(), rows[0], usage.currency, now)
     return render(
         "admin/org.html",
         status=status,
@@ -227,7 +227,7 @@ def render_org_page(
         plan_form=plan_form
         or _plan_form(list_assignable_plans(queries.list_offers(session())), _current_option(rows[0], usage)),
         assigning=assigning,
-        move=find_announced_move(session(), org_id),
+        move=find_announced_move(session(), org_id) if rows[0].moves else None,
         reason_form=reason_form or ReasonForm(),
         overrides=describe_overrides(overrides, now),
         givers=queries.list_names(session(), [row.given_by for row in overrides if row.given_by]),

@@ -60,6 +60,8 @@ SELECT org.id, org.name, org.time_zone, org.currency, org.created_at, org.suspen
        subscription.state, subscription.collection, subscription.interval, subscription.currency AS paid_in,
        subscription.started_at,
        subscription.billing_ends_at, subscription.limited_at, subscription.restriction_lifted_until,
+       EXISTS (SELECT FROM subscriptions_planned planned
+               WHERE planned.org_id = org.id AND planned.origin = 'staff') AS moves,
        member.role, member.created_at AS joined_at,
        person.id AS user_id, person.name AS user_name, person.email{more}
 FROM accounts_orgs org
@@ -72,7 +74,12 @@ WHERE org.id = :org_id AND org.deleted_at IS NULL
 ORDER BY array_position(ARRAY['owner', 'admin', 'billing', 'member', 'viewer'], member.role), lower(person.name)
 """
 _ORG_ALONE = text(_ORG.format(more=""))
-_ORG_WITH_STRIPE = text(_ORG.format(more=", (SELECT payments_at_stripe(:org_id, :limit)) AS stripe"))
+_ORG_WITH_STRIPE = text(
+    _ORG.format(
+        more=", (SELECT payments_at_stripe(:org_id, :limit)) AS stripe,"
+        " ARRAY(SELECT currency FROM invoices_waiting WHERE org_id = :org_id) AS waiting_in"
+    )
+)
 # The plans staff can assign: the newest published version of every live plan, including private ones, a row per price.
 _OFFERS = text("""
 SELECT plan.key, plan.name, plan.public, plan.is_default, plan.version_id, plan.number,

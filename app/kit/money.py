@@ -85,7 +85,8 @@ def round_half_away(value: Decimal, step: int = 1) -> int:
 
 def round_fraction(value: Fraction, step: int = 1) -> int:
     """Round to a multiple of `step`, halves away from zero: what is exact but no decimal, such as a third."""
-    whole = int(abs(value) / step + Fraction(1, 2)) * step
+    numerator, denominator = abs(value.numerator), value.denominator * step
+    whole = (2 * numerator + denominator) // (2 * denominator) * step
     return whole if value >= 0 else -whole
 
 

@@ -26,12 +26,12 @@ from app.payments.schemas import (
     PendingChangeOut,
     PlanHeld,
     PlannedChangeOut,
+    PlannedTerm,
     RecordOut,
     RefundOut,
     SecondSubscriptionOut,
     Span,
     SubscriptionAnswer,
-    TermChange,
 )
 from app.stripe_gateway import invoices
 from app.subscriptions import queries as subscriptions
@@ -134,11 +134,11 @@ def _build_planned(session: Session, current: Subscription) -> PlannedChangeOut 
     )
 
 
-def _list_differences(session: Session, current: Subscription, row: PlannedChange) -> list[TermChange]:
+def _list_differences(session: Session, current: Subscription, row: PlannedChange) -> list[PlannedTerm]:
     before = current.plan_version_id if current.plan_version_id != row.plan_version_id else current.terms_version_id
     versions = [catalog.find_version(session, each) for each in (before, row.plan_version_id)]
     terms = [build_terms(version) for version in versions if version is not None]
-    return [TermChange(path, *values) for path, values in compare_terms(*terms).items()] if len(terms) == 2 else []
+    return [PlannedTerm(path, *values) for path, values in compare_terms(*terms).items()] if len(terms) == 2 else []
 
 
 def _build_pending(session: Session, org_id: UUID) -> PendingChangeOut | None:

@@ -39,7 +39,7 @@ class Overdue(msgspec.Struct):
     confirm_url: str | None
 
 
-class TermChange(msgspec.Struct):
+class PlannedTerm(msgspec.Struct):
     """A term that differs: its path as in a catalogue file, and both values; a dash where there is none."""
 
     path: str
@@ -61,7 +61,7 @@ class PlannedChangeOut(msgspec.Struct):
     fee: int | None
     announced_by: Literal["organisation", "staff"]
     usage_at: Instant
-    differences: list[TermChange]
+    differences: list[PlannedTerm]
 
 
 class PendingChangeOut(msgspec.Struct):

@@ -37,6 +37,7 @@ class CurrentUsage:
     failed payment is owed; `limited` means it is overdue or the plan paused, and the Free plan's limits apply.
     `is_trial`: the plan is being tried in this period, so neither fee nor usage is charged.
     `owed_before` is what the period's usage came to before its plan was changed: it owes no less.
+    `moves`: staff have announced another version or plan.
     """
 
     org_id: UUID
@@ -58,6 +59,7 @@ class CurrentUsage:
     limited: bool = False
     owed_before: int = 0
     is_trial: bool = False
+    moves: bool = False
 
     @property
     def paid_interval(self) -> str | None:
@@ -138,6 +140,7 @@ def get_current_usage(session: Session, org_id: UUID, now: datetime) -> CurrentU
         limited=is_restricted(head.limited_at, head.restriction_lifted_until, now),
         owed_before=_find_owed_before(session, org_id, head),
         is_trial=head.is_trial,
+        moves=head.moves,
     )
 
 

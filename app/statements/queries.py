@@ -64,6 +64,7 @@ SELECT org.created_at AS org_since, org.time_zone, period.currency, period.start
        subscription.limited_at, subscription.restriction_lifted_until,
        coalesce(period.ends_at <= subscription.trial_ends_at, false) AS is_trial,
        EXISTS (SELECT FROM payments_prices_unknown unknown WHERE unknown.org_id = :org_id) AS own_price,
+       EXISTS (SELECT FROM subscriptions_planned move WHERE move.org_id = :org_id AND move.origin = 'staff') AS moves,
        fees.amounts AS fees, meter.id AS meter_id, meter.key, meter.name, meter.unit, meter.aggregation,
        terms.meter_id IS NOT NULL AS resolved, coalesce(terms.valid_until <= :now, false) AS expired,
        terms.mentioned, terms.policy, terms.allowance, terms.hard_limit, terms.cap, terms.sources, terms.charge_id,

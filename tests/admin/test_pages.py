@@ -139,7 +139,7 @@ def test_orgs_are_paged_newest_first(scenario: Scenario) -> None:
 
 
 def test_the_audit_shows_the_changed_fields_only(scenario: Scenario) -> None:
-    org, staff = scenario.org().on("pro"), scenario.staff()
+    org, staff = scenario.org().on("pro", since=f"{scenario.clock.at:%Y-%m-%d %H:%M}"), scenario.staff()
     value = offer(staff, org.id, "Pro, $490.00 a year, USD")
     press(staff, f"/admin/orgs/{org.id}", f"/admin/orgs/{org.id}/plan", offer=value)
     page = read(staff, f"/admin/orgs/{org.id}")

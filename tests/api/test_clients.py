@@ -48,7 +48,7 @@ def customer(app: Flask, clock: FixedClock, wall: FixedClock) -> tuple[str, str]
         subscribe(session, org, plan)
         key = make_key(session, org)
         db.session.remove()
-    return key, f"m_{plan.key}"
+    return key, plan.meter
 
 
 @pytest.fixture(scope="module")

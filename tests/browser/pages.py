@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tests.browser.moving import moved, two_versions
 from tests.browser.steps import (
     Step,
     at_stripe,
@@ -265,6 +266,11 @@ ADMIN = {
     "admin-plan-draft": Shown("/admin/plan-draft?plan=pro", "staff", sheet=False),
     "admin-plan-draft-checked": Shown("/admin/plan-draft?plan=pro", "staff", (reprice, press("Check"))),
     "admin-plan-draft-errors": Shown("/admin/plan-draft", "staff", (press("Check"),), 422, sheet=False),
+    "admin-plan-move": Shown("/admin/plans", "staff", (two_versions,)),
+    "admin-plan-move-errors": Shown(
+        "/admin/plans", "staff", (two_versions, press("Move to version 2")), 422, sheet=False
+    ),
+    "admin-plan-moved": Shown("/admin/plans", "staff", (moved,)),
     "admin-billing-runs": Shown("/admin/billing-runs?days=366", "staff"),
     "admin-billing-runs-failed": Shown("/admin/billing-runs?state=failed", "staff", sheet=False),
     "admin-invoices": Shown("/admin/invoices", "staff"),

@@ -76,6 +76,8 @@ TEMPLATES = {
     "templates/admin/plans.html": "admin-plans",
     "templates/admin/plan.html": "admin-plan",
     "templates/admin/plan_draft.html": "admin-plan-draft admin-plan-draft-checked admin-plan-draft-errors",
+    "templates/admin/plan_move_preview.html": "admin-plan-move admin-plan-move-errors",
+    "templates/admin/plan_move.html": "admin-plan-moved",
     "templates/admin/billing_runs.html": "admin-billing-runs admin-billing-runs-failed",
     "templates/admin/invoices.html": "admin-invoices admin-invoices-none",
     "templates/admin/invoice.html": "admin-invoice admin-invoice-errors",

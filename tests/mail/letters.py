@@ -62,6 +62,7 @@ CONTEXTS = {
         "fee_at": AT,
         "usage_at": AT,
         "together": False,
+        "at_stripe": True,
         "differences": [["API calls a month", "50,000", "40,000"], ["Price", "$49.00 a month", "$59.00 a month"]],
     },
     "move_undone": CHANGED | {"stays": "version 1 of the Pro plan, monthly"},

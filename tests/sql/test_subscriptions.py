@@ -115,7 +115,7 @@ def test_subscriptions_planned_at_is_what_was_planned_then(sql: Sql, days: int, 
                currency="CHF", collection="stripe", anchor_at=NOW, started_at=NOW, billing_starts_at=NOW,
                billing_ends_at=NOW + timedelta(days=30))  # fmt: skip
     sql.insert("planned_changes", id=uuid4(), org_id=org, subscription_id=subscription, plan_version_id=version,
-               interval="month", currency="CHF", effective_at=NOW, planned_at=NOW, ended_at=NOW + timedelta(days=5),
-               outcome="undone")  # fmt: skip
+               origin="org", interval="month", currency="CHF", effective_at=NOW, planned_at=NOW,
+               ended_at=NOW + timedelta(days=5), outcome="undone")  # fmt: skip
     asked = "SELECT plan_version_id FROM subscriptions_planned_at(%s) WHERE org_id = %s"
     assert sql.rows(asked, NOW + timedelta(days=days), org) == ([(version,)] if planned else [])

@@ -95,22 +95,20 @@ def get_overdue(session: Session, now: datetime) -> InvoicesView:
     return InvoicesView(_build_rows(session, rows, now), owed, (), "No invoice is overdue.", None, None)
 
 
-def get_org_invoices(
-    session: Session, org_id: UUID, collection: str | None, paid_in: str, now: datetime
-) -> OrgInvoices | None:
+def get_org_invoices(session: Session, org: Row[Any], paid_in: str, now: datetime) -> OrgInvoices | None:
     """Read what an organisation's page shows of our invoices; None if it has none and pays in another way.
 
     What waits in another currency than it pays in (`paid_in`) only an invoice of ours can bill.
     """
-    rows = list_issued(session, IssuedFilter(org_id), now, None, _FEW + 1)
-    waiting: dict[str, int] = {}
-    for line in list_invoiceable(session, org_id):
-        waiting[line.currency] = waiting.get(line.currency, 0) + line.amount
-    if not rows and collection != "offline" and not waiting.keys() - {paid_in}:
+    rows = list_issued(session, IssuedFilter(org.id), now, None, _FEW + 1)
+    if not rows and org.collection != "offline" and not set(org.waiting_in) - {paid_in}:
         return None
+    waiting: dict[str, int] = {}
+    for line in list_invoiceable(session, org.id) if org.waiting_in else ():
+        waiting[line.currency] = waiting.get(line.currency, 0) + line.amount
     return OrgInvoices(
         rows=_build_rows(session, rows[:_FEW], now),
-        days=get_terms_days(session, org_id),
+        days=get_terms_days(session, org.id),
         waiting=[format_amount(amount, currency) for currency, amount in waiting.items()],
         more=f"The latest {_FEW}." if len(rows) > _FEW else None,
     )

@@ -13,5 +13,5 @@ class MoveForm(PageForm):
     """The reason, and how many organisations were shown."""
 
     reason = PlainField("Reason", [DataRequired("Enter a reason."), REASON_LENGTH])
-    confirmed = BooleanField("Move these organisations and tell them", [DataRequired("Tick this to go on.")])
+    confirmed = BooleanField("Move these organisations and tell them", [DataRequired("Tick this to move them.")])
     orgs = IntegerField("Organisations", [InputRequired()], widget=HiddenInput())

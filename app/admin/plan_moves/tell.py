@@ -21,6 +21,7 @@ def tell_move(session: Session, row: PlannedChange, current: Subscription, now: 
         "at_once": move.first_at <= now,
         "fee_at": move.fee_at,
         "usage_at": move.usage_at,
+        "at_stripe": current.collection == "stripe",
         "together": move.fee_at == move.usage_at,
         "differences": [[each.label, *each.cells] for each in move.rows],
     }

@@ -18,7 +18,7 @@ from app.subscriptions.changes.move_rows import ENDING, OWN_CHANGE
 NOTES = {
     ALREADY: "Is on it, or will be",
     BEGUN: "An earlier move has begun to take effect",
-    GONE: "Has no subscription any more",
+    GONE: "Its subscription has ended",
     OWN_CHANGE: "Has planned a change itself; moved after it, if it is still on this version",
     ENDING: "Its plan ends; moved if it is kept after all",
     OWN_PRICE: "Pays a price made by hand at Stripe, which stays",

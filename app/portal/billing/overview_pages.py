@@ -128,7 +128,7 @@ def render_page(*, trouble: str | None = None, status: int = 200) -> Response:
         ours=get_our_invoices(session(), org, now),
         agreed=describe_overrides(list_overrides(session(), org, now), now),
         overage=find_overage_state(session(), org, now) if at.collection == "none" and at.plan_key else None,
-        move=find_announced_move(session(), org),
+        move=find_announced_move(session(), org) if at.moves else None,
         trouble=trouble,
     )
     return render("billing/billing.html", fragments=("next",), status=status, view=view)

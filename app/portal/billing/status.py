@@ -107,7 +107,8 @@ class BillingStatus:
     `state` and `collection` are the subscription's; without a subscription they are "active" and "none". `renews_at` is
     the end of the paid period, `ends_at` a planned end, which may be another time. `contact_refused`: Stripe does not
     take the organisation's address or tax id. `change_asked`: what became of a change of plan is not known yet.
-    `planned` is the organisation's own; `moved_fee`: the next payment's, where a move by staff has it change with it.
+    `planned` is the organisation's own; `moved_fee`: the next payment's, where a move by staff has it change with it;
+    `moves`: such a move is planned.
     `version` is the plan's; `today` the one that is sold today, if that is another.
     `grace_ends_at` is when limits fall if nothing is paid: when the grace
     period ends, or the time for which staff have lifted the restriction.
@@ -139,6 +140,7 @@ class BillingStatus:
     pending: PendingChange | None = None
     planned: PlannedMove | None = None
     moved_fee: int | None = None
+    moves: bool = False
     change_asked: bool = False
     version: int | None = None
     today: TodaysVersion | None = None

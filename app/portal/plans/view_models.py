@@ -10,6 +10,7 @@ from app.portal.plans.costs import CostsView
 from app.portal.plans.replay_view import ReplayView
 from app.portal.shell.links import Link
 from app.statements.comparison import CompareGroup
+from app.statements.moves import AnnouncedMove
 
 
 @dataclass(frozen=True)
@@ -51,3 +52,4 @@ class PlansView:
     tax_note: str
     costs: CostsView | None = None
     replay: ReplayView | None = None
+    move: AnnouncedMove | None = None

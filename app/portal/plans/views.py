@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flask import Blueprint, Response, request
 
@@ -39,7 +40,7 @@ def index() -> Response:
     asked = parse_comparison_query(request.args)
     past = list_past_periods(session(), usage, asked.months) if usage else []
     view = build_plans_view(offers, context, choices, usage=usage, past=past, asked=asked)
-    return render("plans/plans.html", view=view, move=_find_move(guards.caller()))
+    return render("plans/plans.html", view=replace(view, move=_find_move(usage, guards.caller())))
 
 
 @plans.get("/plans/<key>")
@@ -59,16 +60,16 @@ def choose(key: str) -> Response:
         offer, current, context, people, fit=fit, zone=who.time_zone, signed_in=bool(who.user_id)
     )
     own = usage is not None and usage.plan_key == key
-    return render("plans/plan.html", view=view, move=_find_move(who) if own else None)
+    return render("plans/plan.html", view=replace(view, move=_find_move(usage, who) if own else None))
 
 
 def _find_usage(who: Caller) -> CurrentUsage | None:
     return get_current_usage(session(), who.org_id, business_now()) if who.org_id and who.user_id else None
 
 
-def _find_move(who: Caller) -> AnnouncedMove | None:
+def _find_move(usage: CurrentUsage | None, who: Caller) -> AnnouncedMove | None:
     """What staff announced to the caller's organisation."""
-    return find_announced_move(session(), who.org_id) if who.org_id and who.user_id else None
+    return find_announced_move(session(), who.org_id) if usage and usage.moves and who.org_id else None
 
 
 def _fixed(who: Caller) -> bool:

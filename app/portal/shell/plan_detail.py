@@ -13,6 +13,7 @@ from app.portal.shell.todays_version import describe_today
 from app.statements import wording
 from app.statements.comparison import CompareRow, list_changes
 from app.statements.fit.report import FitReport
+from app.statements.moves import AnnouncedMove
 from app.statements.offers import Offer
 from app.statements.plan_context import INTERVALS, PlanContext, find_fee, find_monthly_fee, find_trial, has_used_trial
 from app.web.addresses import path_to
@@ -37,6 +38,7 @@ class PlanDetailView:
     people: Sequence[PlanManager]
     back: str
     purchase: Section
+    move: AnnouncedMove | None = None
 
 
 def build_plan_detail_view(

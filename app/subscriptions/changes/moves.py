@@ -25,7 +25,7 @@ from app.subscriptions.changes.models import APPLIED, REPLACED, STAFF, UNDONE, P
 from app.subscriptions.changes.planned import end_planned, find_planned
 from app.subscriptions.models import Subscription
 
-_HAPPENED = "This change has begun to take effect, so it can't be taken back. Move the organisation again instead."
+_HAPPENED = "This change has begun to take effect, so it can't be undone. Move the organisation again instead."
 # Usage that is due, and fees that Stripe does not bill.
 _DUE = """
 FROM planned_changes planned

@@ -16,16 +16,16 @@ from app.statements.wording import format_day
 class Agreement:
     """What an org is on, in which currency and interval, since when; `today` is the plan's newest version.
 
-    `paid` has the price: another version than `agreed` where a move by staff has it follow later.
+    `paid` has the price, where a move by staff has it follow later than the rest.
     """
 
     agreed: Offer
     today: Offer
-    paid: Offer
     currency: str
     interval: str
     since: datetime
     zone: str
+    paid: Offer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def build_receipt_view(agreement: Agreement, watch: Sequence[ContractRow]) -> Re
     return ReceiptView(
         facts=[
             ("Plan", f"{agreed.name}, version {agreed.number}"),
-            ("Price", describe_offer_price(agreement.paid, agreement.currency, agreement.interval)),
+            ("Price", describe_offer_price(agreement.paid or agreed, agreement.currency, agreement.interval)),
             ("Since", format_day(agreement.since, agreement.zone)),
         ],
         terms=list_changes([agreed], agreement.currency),

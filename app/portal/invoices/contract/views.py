@@ -45,12 +45,12 @@ def _load_agreement(org_id: UUID, zone: str) -> Agreement | None:
     if catalog.find_default_version_id(session()) is None:
         return None
     agreed = _get_offer(subscriptions.get_plan_in_force(session(), org_id, business_now()))
-    paid = agreed if current is None or current.usage_version_id is None else _get_offer(current.plan_version_id)
+    paid = _get_offer(current.plan_version_id) if current and current.usage_version_id else None
     newest = catalog.find_newest_version(session(), agreed.key)
     currency = (current.currency if current else None) or org.currency or "USD"
     interval = (current.interval if current else None) or "month"
     since = current.started_at if current else org.created_at
-    return Agreement(agreed, _get_offer(newest.id) if newest else agreed, paid, currency, interval, since, zone)
+    return Agreement(agreed, _get_offer(newest.id) if newest else agreed, currency, interval, since, zone, paid)
 
 
 def _get_offer(version_id: UUID) -> Offer:
