@@ -145,11 +145,11 @@ CENT_EACH = 'model = "per_unit"\nunit_amount = "0.01"'
 def make_plan(
     session: Session, *, allowance: object = 10, policy: str = "block", charged: str = "", said: str = "",
     sold: tuple[str, str, str] = ("USD", "10.00", "100.00"), priced: str = CENT_EACH,
-    aggregation: str = "sum", **more: object,
+    aggregation: str = "sum", meter: str = "", **more: object,
 ) -> MadePlan:  # fmt: skip
     """A public plan of its own, until the next test makes one; under `charge` a unit above the allowance is a cent.
 
-    Plans share a meter for each aggregation: terms are written for every meter there is.
+    Plans share a meter for each aggregation, unless they name one: terms are written for every meter there is.
 
     `sold` is its currency and its prices a month and a year, `priced` the TOML of another price of a unit; `said` and
     `charged` are further TOML of the plan and of its charge. `more` are further keys of the allowance: per_day=5,
@@ -158,7 +158,7 @@ def make_plan(
     `apply_catalog` would compare with every plan there is: those of hundreds of tests.
     """
     _have_catalogue(session)
-    key, measure, (currency, month, year) = unique("plan").replace("-", "_"), f"units_{aggregation}", sold
+    key, measure, (currency, month, year) = unique("plan").replace("-", "_"), meter or f"units_{aggregation}", sold
     _hide_plans_of_other_tests(session, key)
     granted = "".join(f"{name} = {json.dumps(value)}\n" for name, value in {"allowance": allowance, **more}.items())
     charge = f"""[[plans.{key}.charges]]\nkey = "use"\nmeter = "{measure}"\ncurrency = "{currency}"
@@ -174,17 +174,17 @@ def make_plan(
     """
     read = read_catalog(text, "factory")
     wanted, measured = read.plans[key], read.meters[measure]
-    meter = session.scalar(select(Meter).where(Meter.key == measure)) or Meter(
+    used = session.scalar(select(Meter).where(Meter.key == measure)) or Meter(
         key=measured.key, name=measured.name, unit=measured.unit, aggregation=measured.aggregation
     )
     plan = Plan(
         id=new_id(), key=key, name=wanted.name, summary=wanted.summary, public=True, is_default=False,
         position=wanted.position,
     )  # fmt: skip
-    session.add_all([meter, plan])
+    session.add_all([used, plan])
     session.flush()
-    version = publish_version(session, plan, wanted, 1, {meter.key: meter.id}, now=business_now())
-    made = MadePlan(version.id, key, (meter.key,))
+    version = publish_version(session, plan, wanted, 1, {used.key: used.id}, now=business_now())
+    made = MadePlan(version.id, key, (used.key,))
     session.commit()
     return made
 

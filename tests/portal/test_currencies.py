@@ -59,7 +59,7 @@ def plans(scenario: Scenario, currency: str) -> tuple[MadePlan, MadePlan]:
     unit = f'model = "per_unit"\nunit_amount = "{sold.unit}"'
     return (
         scenario.plan(sold=(currency, sold.month, sold.year), priced=unit, **terms),
-        scenario.plan(sold=(currency, *sold.dearer), priced=unit, **terms),
+        scenario.plan(sold=(currency, *sold.dearer), priced=unit, meter="more_units", **terms),
     )
 
 

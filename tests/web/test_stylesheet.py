@@ -18,7 +18,7 @@ CSS = PROJECT / "static" / "css"
 FILES = sorted(CSS.rglob("*.css"))
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 # Classes that are put together from a kind, a state or a number: class="badge is-{{ tone }}".
-MADE_UP = re.compile(r"(?:is|tone|at)-")
+MADE_UP = re.compile(r"(?:is|tone|at|level)-")
 WRITTEN = re.compile(r"""class="((?:\{\{.*?\}\}|\{%.*?%\}|[^"])*)"|_class %\}(.*?)\{%""")
 
 

@@ -26,5 +26,6 @@ def test_answers_go_when_they_are_no_longer_replayed(session: Session, wall: Fix
 
 
 def test_the_worker_runs_the_tasks_of_every_room() -> None:
-    rooms = {path.parent.name for path in (PROJECT / "app").glob("*/tasks.py")}
+    app = PROJECT / "app"
+    rooms = {path.relative_to(app).parts[0] for path in app.rglob("tasks.py")}
     assert {room.__name__.split(".")[1] for room in worker.ROOMS} == rooms
