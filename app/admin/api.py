@@ -143,7 +143,8 @@ def _list_top_payers(month: date, query: TopQuery) -> list[TopOut]:
     summary="Put an organisation on a plan", example=examples.ASSIGN, answer=examples.ASSIGNED,
     description="A plan that starts or ends does so at once. An organisation that we invoice is moved to another plan,"
     " version or interval at once only where nothing of its running period becomes dearer, or less; else with the first"
-    " periods after the notice (`PLAN_MOVE_NOTICE_DAYS`), and it is told by email. Repeating the call changes nothing.",
+    " periods after the notice (`PLAN_MOVE_NOTICE_DAYS`), and it is told by email. With `requested`, since the"
+    " organisation asked for the plan itself, it has it at once. Repeating the call changes nothing.",
 )  # fmt: skip
 def put_subscription(request: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
     """The same as the form on the staff page."""
@@ -154,7 +155,9 @@ def put_subscription(request: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
     choice = AssignablePlan(version.id, request.interval, request.currency, version.plan.name)
     actor = actor_for(org_id)
     with transaction() as open_session:
-        done = assign_plan_and_move_usage(open_session, org_id, choice, actor=actor, now=now)
+        done = assign_plan_and_move_usage(
+            open_session, org_id, choice, actor=actor, now=now, requested=request.requested
+        )
         fee_at = done.planned.effective_at if done.planned else None
         usage_at = done.planned.usage_at if done.planned else None
     usage = build_current_answer(get_current_usage(session(), org_id, now))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from flask import Response
 from sqlalchemy import Row
-from wtforms import HiddenField, SelectField
+from wtforms import BooleanField, HiddenField, SelectField
 from wtforms.validators import DataRequired, InputRequired
 
 from app.accounts import guards
@@ -68,6 +68,7 @@ class PlanForm(PageForm):
     offer = SelectField("Plan and price", validators=[InputRequired("Choose a plan.")])
     shown = HiddenField()
     """The token of the decision that the page showed: a plan that is planned is not taken for one at once."""
+    requested = BooleanField("The organisation asked for this plan: start now, without the notice")
 
 
 class ReasonForm(PageForm):
@@ -100,8 +101,9 @@ def assign_plan(org_id: UUID) -> Response:
     try:
         with transaction() as open_session:
             done = assign_plan_and_move_usage(
-                open_session, org_id, chosen, actor=actor_for(org_id), now=business_now(), shown=token
-            )
+                open_session, org_id, chosen, actor=actor_for(org_id), now=business_now(), shown=token,
+                requested=form.requested.data,
+            )  # fmt: skip
             words = describe_assigned(done, chosen, find_zone(org_id))
     except DomainError as refused:
         if isinstance(refused, NotFound | Unavailable):

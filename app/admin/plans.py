@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.admin.plan_moves.act import move_org, preview_move
 from app.admin.plan_moves.decide import ALREADY, BEGUN, OWN_PRICE, UNSOLD, MoveClock, MoveDecision
 from app.admin.plan_moves.words import describe_move_dates
+from app.audit.service import write as audit
 from app.catalog import queries as catalog
 from app.kit.actor import Actor
 from app.kit.errors import Conflict
@@ -72,19 +73,24 @@ class Assigned:
 
 
 def assign_plan_and_move_usage(
-    session: Session, org_id: UUID, choice: AssignablePlan, *, actor: Actor, now: datetime, shown: str | None = None
-) -> Assigned:
+    session: Session, org_id: UUID, choice: AssignablePlan, *, actor: Actor, now: datetime, shown: str | None = None,
+    requested: bool = False,
+) -> Assigned:  # fmt: skip
     """Put the organisation on the plan; if its usage period moved, move usage in the same transaction.
 
     One that we invoice is moved: at once only where nothing of the running period becomes dearer, else after the
-    notice. `shown` is the token of the decision that was shown. Raises the errors of `assign_plan`, and `Conflict`.
+    notice. The notice protects the organisation: where it `requested` the plan itself, it has it at once, audited.
+    `shown` is the token of the decision that was shown. Raises the errors of `assign_plan`, and `Conflict`.
     """
     lock_usage(session, org_id)
     check_assignable(session, choice.version_id, choice.interval, choice.currency)
     decision = preview_assignment(session, org_id, choice, now)
     if (decision.token if decision else "") != (shown or "") and shown is not None:
         raise Conflict(_LOOK_AGAIN)
-    if decision is not None and decision.kind != "at_once":
+    if decision is not None and decision.kind == "planned" and requested:
+        audit(session, actor, "subscription.notice_waived", on=("org", org_id), org_id=org_id,
+              after={"version": str(choice.version_id)}, now=now)  # fmt: skip
+    elif decision is not None and decision.kind != "at_once":
         done = move_org(session, org_id, _build_target(choice), _build_clock(now), reason=None, actor=actor)
         if done.decision.reason == ALREADY:
             return Assigned(False, find_planned(session, org_id))

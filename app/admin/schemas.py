@@ -128,11 +128,12 @@ class TopAnswer(msgspec.Struct):
 
 
 class PlanRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """The plan's key; its newest published version is assigned."""
+    """The plan's key; its newest published version is assigned. `requested`: the organisation asked for it itself."""
 
     plan: ShortText
     currency: CurrencyCode
     interval: Literal["month", "year"] = "month"
+    requested: bool = False
 
 
 class OrgPlanAnswer(msgspec.Struct):

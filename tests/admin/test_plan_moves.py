@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy import select, update
 
 from app.accounts.models import Org as OrgRow
 from app.admin.plan_moves.tasks import move_orgs
+from app.audit.models import AuditEntry
 from app.catalog import queries as catalog
 from app.kit.actor import Actor
 from app.kit.ids import new_id
@@ -238,3 +240,22 @@ def test_staff_see_who_moves_and_when_press_and_take_it_back(scenario: Scenario,
     move_orgs()
     assert "Undone" in text_of(staff.get(page))
     assert "plan changes" not in text_of(org.browser().get("/billing"))
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_dearer_plan_is_assigned_at_once_only_if_the_organisation_asked_for_it(
+    scenario: Scenario, plan: MadePlan, asked: bool
+) -> None:
+    org, dearer = scenario.org().on(plan).with_period(), scenario.plan(allowance=100, sold=("USD", "90.00", "900.00"))
+    scenario.later(days=2)
+    staff, path = scenario.staff(), f"/admin/orgs/{org.id}"
+    sent = {"csrf_token": csrf_token(staff, path), "offer": f"{dearer.version_id} month USD"}
+    page = text_of(staff.post(f"{path}/plan", data=sent))
+    assert "takes effect after the notice" in page
+    token = re.findall(r'name="shown"[^>]* value="([^"]+)"', page)[0]
+    more = {"requested": "y"} if asked else {}
+    assert staff.post(f"{path}/plan", data={**sent, **more, "shown": token}).status_code == 303
+    assert bool(planned(org)) is not asked
+    assert (org.plan_version == dearer.version_id) is asked
+    noted = select(AuditEntry.action).where(AuditEntry.org_id == org.id, AuditEntry.action.like("%waived"))
+    assert list(scenario.session.scalars(noted)) == ["subscription.notice_waived"] * asked

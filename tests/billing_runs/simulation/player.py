@@ -86,7 +86,7 @@ class Player:
         db.session().rollback()
         choice = AssignablePlan(version, "month", act.facts["currency"], "")
         with transaction() as session:
-            assign_plan_and_move_usage(session, self.org_of(act), choice, actor=SYSTEM, now=act.at)
+            assign_plan_and_move_usage(session, self.org_of(act), choice, actor=SYSTEM, now=act.at, requested=True)
 
     def agree(self, act: Act) -> None:
         facts = act.facts
