@@ -249,7 +249,7 @@ def test_a_dearer_plan_is_assigned_at_once_only_if_the_organisation_asked_for_it
     org, dearer = scenario.org().on(plan).with_period(), scenario.plan(allowance=100, sold=("USD", "90.00", "900.00"))
     scenario.later(days=2)
     staff, path = scenario.staff(), f"/admin/orgs/{org.id}"
-    sent = {"csrf_token": csrf_token(staff, path), "offer": f"{dearer.version_id} month USD"}
+    sent = {"csrf_token": csrf_token(staff, path), "offer": f"{dearer.version_id}:month:USD"}
     page = text_of(staff.post(f"{path}/plan", data=sent))
     assert "takes effect after the notice" in page
     token = re.findall(r'name="shown"[^>]* value="([^"]+)"', page)[0]
