@@ -237,9 +237,9 @@ def test_a_form_without_its_token_does_nothing(scenario: Scenario) -> None:
     assert "Suspended since" not in read(staff, f"/admin/orgs/{org.id}")
 
 
-@pytest.mark.parametrize(("path", "budget"), [("/admin", 10), ("/admin/orgs", 6), ("/admin/orgs/{org}", 10)])
+@pytest.mark.parametrize(("path", "budget"), [("/admin", 11), ("/admin/orgs", 6), ("/admin/orgs/{org}", 11)])
 def test_each_page_asks_the_database_little(scenario: Scenario, path: str, budget: int) -> None:
-    org, staff = scenario.org().uses(5), scenario.staff()
+    org, staff = scenario.org().on(scenario.plan()).with_period(), scenario.staff()
     read(staff, path.format(org=org.id))  # the first look of an hour is audited
     with scenario.statements() as asked:
         read(staff, path.format(org=org.id))
