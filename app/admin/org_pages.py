@@ -18,7 +18,7 @@ from app.accounts.orgs.suspension import resume, suspend
 from app.accounts.reads import VIEWED, audit_read
 from app.admin import org_payments, queries
 from app.admin.actors import actor_for
-from app.admin.billing_runs.view import build_close_row
+from app.admin.billing_runs.view import CloseRow, build_close_row
 from app.admin.inbox.words import find_list_error
 from app.admin.offline.forms import TermsForm
 from app.admin.offline.view import get_org_invoices
@@ -219,10 +219,7 @@ def render_org_page(
         keep_changes=audit.keep_changes,
         people=_people(rows),
         payments=org_payments.parse_payments(rows[0].stripe),
-        closes=[
-            build_close_row(row, usage.time_zone)
-            for row in list_closes(session(), CloseFilter(_EVER, org_id=org_id), _CLOSES)
-        ],
+        closes=_list_closes(org_id, usage.time_zone),
         ours=ours,
         terms_form=terms_form or TermsForm(data={"terms_days": ours.days} if ours else None),
         list_error=find_list_error,
@@ -237,6 +234,10 @@ def render_org_page(
         restriction_form=restriction_form or RestrictionForm(),
         override_form=override_form or build_override_form(usage, queries.list_features(session())),
     )
+
+
+def _list_closes(org_id: UUID, zone: str) -> list[CloseRow]:
+    return [build_close_row(row, zone) for row in list_closes(session(), CloseFilter(_EVER, org_id=org_id), _CLOSES)]
 
 
 def find_zone(org_id: UUID) -> str:
