@@ -87,7 +87,7 @@ def assign_plan_and_move_usage(
     decision = preview_assignment(session, org_id, choice, now)
     if (decision.token if decision else "") != (shown or "") and shown is not None:
         raise Conflict(_LOOK_AGAIN)
-    if decision is not None and decision.kind == "planned" and requested:
+    if requested and decision is not None and _waits(session, org_id, choice, decision):
         audit(session, actor, "subscription.notice_waived", on=("org", org_id), org_id=org_id,
               after={"version": str(choice.version_id)}, now=now)  # fmt: skip
     elif decision is not None and decision.kind != "at_once":
@@ -102,6 +102,13 @@ def assign_plan_and_move_usage(
     if change.moved_from is not None:
         move_usage(session, org_id, change.moved_from, now)
     return Assigned(change.changed)
+
+
+def _waits(session: Session, org_id: UUID, choice: AssignablePlan, decision: MoveDecision) -> bool:
+    """Whether the plan would begin only after the notice, or does so already."""
+    planned = find_planned(session, org_id)
+    begins = planned is not None and planned.plan_version_id == choice.version_id
+    return decision.kind == "planned" or (decision.reason == ALREADY and begins)
 
 
 def describe_assigned(done: Assigned, choice: AssignablePlan, zone: str) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 
 from app.accounts.models import Org as OrgRow
 from app.admin.plan_moves.tasks import move_orgs
+from app.admin.plans import AssignablePlan, assign_plan_and_move_usage
 from app.audit.models import AuditEntry
 from app.catalog import queries as catalog
 from app.kit.actor import Actor
@@ -259,3 +260,14 @@ def test_a_dearer_plan_is_assigned_at_once_only_if_the_organisation_asked_for_it
     assert (org.plan_version == dearer.version_id) is asked
     noted = select(AuditEntry.action).where(AuditEntry.org_id == org.id, AuditEntry.action.like("%waived"))
     assert list(scenario.session.scalars(noted)) == ["subscription.notice_waived"] * asked
+
+
+def test_what_is_planned_already_begins_at_once_when_the_organisation_asks(scenario: Scenario, plan: MadePlan) -> None:
+    org, dearer = scenario.org().on(plan).with_period(), scenario.plan(allowance=100, sold=("USD", "90.00", "900.00"))
+    scenario.later(days=2)
+    choice = AssignablePlan(dearer.version_id, "month", "USD", "Dearer")
+    for asked, outcomes in ((False, [None]), (True, ["applied"])):
+        with transaction() as session:
+            assign_plan_and_move_usage(session, org.id, choice, actor=STAFF, now=scenario.clock.at, requested=asked)
+        assert [row.outcome for row in planned(org)] == outcomes
+    assert org.plan_version == dearer.version_id
