@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from app.payments.tasks import send_billing_contacts
+from app.payments.billing_contact.send_contact import send_contact
+from app.payments.gateway import get_gateway
 from tests.payments.plan_changes.test_confirm import DECLINES, changes, confirm, quoted, started, unchanged
 from tests.scenario import Org, Scenario
 
@@ -19,7 +20,7 @@ def hears_nothing(scenario: Scenario, org: Org) -> None:
 
 def sends_contact(scenario: Scenario, org: Org) -> None:
     """The billing contact is sent meanwhile; the answer has the customer's new card."""
-    send_billing_contacts()
+    send_contact(get_gateway(), org.id, scenario.clock.at)
     assert org.customer is not None
     assert org.customer.card_last4 == "0341"
 
