@@ -24,7 +24,21 @@ _WALK = text(
      ORDER BY coalesce(e.chain, h.chain), e.seq
     """
 )
+# The entry before the stretch, the stretch, and one entry more, which tells whether the chain goes on.
+_STRETCH = text(
+    """
+    SELECT e.*, p.salt, p.data, h.seq AS head_seq, h.hash AS head_hash
+      FROM (SELECT 1) once
+      LEFT JOIN audit_heads h ON h.chain = :chain
+      LEFT JOIN LATERAL (SELECT * FROM audit_entries WHERE chain = :chain AND seq >= :first - 1
+                         ORDER BY seq LIMIT :limit) e ON true
+      LEFT JOIN audit_persons p ON p.entry_id = e.id
+     ORDER BY e.seq
+    """
+)
 _PAGE = 1000
+STRETCH = 5_000
+"""How many entries a page verifies at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,25 @@ class ChainReport:
     problems: list[ChainProblem]
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The entries `first` to `last` of a chain whose newest is `head`; `whole` if none follow after `last`.
+
+    With a problem, `last` is the last good entry.
+    """
+
+    first: int
+    last: int
+    head: int
+    whole: bool
+    problem: ChainProblem | None
+
+    @property
+    def entries(self) -> int:
+        """How many were checked and found intact."""
+        return max(0, self.last - self.first + 1)
+
+
 def survey(session: Session, chain: str | None = None) -> ChainReport:
     """Verify every chain, or the one named (an org's id as text, or "installation"); count chains and entries.
 
@@ -69,18 +102,44 @@ def survey(session: Session, chain: str | None = None) -> ChainReport:
     return ChainReport(chains, entries, problems)
 
 
+def verify_stretch(session: Session, chain: str, first: int = 1, *, most: int = STRETCH) -> Stretch:
+    """Verify at most `most` entries of a chain from number `first` on, against the stored hash of the one before.
+
+    Compares with the chain's head where the stretch reaches the end.
+    """
+    asked = {"chain": chain, "first": first, "limit": most + 1 + (first > 1)}
+    rows = session.execute(_STRETCH, asked).mappings().all()
+    before, head = first - 1, rows[0]["head_seq"] or 0
+    if rows[0]["id"] is None and (before > head or head == 0):
+        return Stretch(first, before, head, True, None)
+    if before and rows[0]["seq"] == before:
+        walk, given = _Walk(chain, before, bytes(rows[0]["hash"])), rows[1:]
+    else:
+        walk, given = _Walk(chain, max(0, before - 1)), rows
+    problem = next((found for row in given[:most] if (found := walk.step(row))), None)
+    walk.read_head(rows[0])
+    whole = len(given) <= most
+    if problem is None and whole:
+        problem = walk.end()
+    return Stretch(first, walk.seq, head, whole, problem)
+
+
 class _Walk:
     """The state of one chain's verification: number and hash of the last good entry, and what the head records."""
 
-    def __init__(self, chain: str) -> None:
+    def __init__(self, chain: str, seq: int = 0, last_hash: bytes = b"") -> None:
         self.chain = chain
-        self.seq = 0
-        self.hash = genesis(chain)
+        self.seq = seq
+        self.hash = last_hash or genesis(chain)
         self.head: tuple[int, bytes] | None = None
+
+    def read_head(self, row: RowMapping) -> None:
+        """Note what the head records."""
+        self.head = None if row["head_seq"] is None else (row["head_seq"], bytes(row["head_hash"]))
 
     def step(self, row: RowMapping) -> ChainProblem | None:
         """Check the next entry and move to it; return the problem if there is one."""
-        self.head = None if row["head_seq"] is None else (row["head_seq"], bytes(row["head_hash"]))
+        self.read_head(row)
         if row["id"] is None:
             return None
         if row["seq"] != self.seq + 1:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint
 
 from app.accounts.views import pages as accounts_pages
-from app.admin.analytics.api import api as admin_api
-from app.admin.analytics.more_pages import pages as admin_pages
+from app.admin.audit_log.api import api as admin_api
+from app.admin.audit_log.pages import pages as admin_pages
 from app.catalog.api import api as catalog_api
 from app.metering.corrections.api import api as metering_api
 from app.ops.clock_bar import bar as sandbox_bar

@@ -81,6 +81,8 @@ TEMPLATES = {
     "templates/admin/billing_runs.html": "admin-billing-runs admin-billing-runs-failed",
     "templates/admin/invoices.html": "admin-invoices admin-invoices-none",
     "templates/admin/invoice.html": "admin-invoice admin-invoice-errors",
+    "templates/admin/audit.html": "admin-audit admin-audit-none admin-audit-choices admin-audit-verified",
+    "templates/admin/audit_entry.html": "admin-audit-entry",
     "templates/admin/inbox.html": "admin-inbox admin-inbox-none",
     "templates/admin/inbox_event.html": "admin-inbox-event",
     f"{STANDIN}/checkout.html": "stripe-checkout stripe-declined stripe-secure-failed",
