@@ -68,7 +68,7 @@ def audit_entry(entry_id: int) -> Response:
         chain=chain,
         chain_href=url_for("admin.audit_log", org=org_id),
         acting_for=orgs.get(entry.act.acting_for) if entry.act.acting_for not in {None, org_id} else None,
-        who=view.describe_actor(entry.act, list_actor_names(session(), [entry.act.actor_id])),
+        actor=view.describe_actor(entry.act, list_actor_names(session(), [entry.act.actor_id])),
         changes=view.list_changes(entry.act),
         personal=view.list_personal(entry),
         erased=view.is_erased(entry),
