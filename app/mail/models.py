@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kit.db import Base
@@ -20,6 +20,9 @@ class Mail(Base):
     __tablename__ = "mail_outbox"
     __table_args__ = (
         UniqueConstraint("key"),
+        Index("ix_mail_outbox_open", "state", "id", postgresql_where=text("state <> 'sent'")),
+        Index(None, "template", "id"),
+        Index(None, "to_address", "id"),
         CheckConstraint("state IN ('waiting', 'sent', 'failed')", name="state"),
         CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at"),
         CheckConstraint("state = 'sent' OR (body_text IS NOT NULL AND body_html IS NOT NULL)", name="body"),

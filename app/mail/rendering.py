@@ -40,6 +40,13 @@ def render_email(template: str, context: Mapping[str, Any]) -> RenderedEmail:
     return RenderedEmail(subject, plain.render(values).strip() + "\n", _inliner().inline(html))
 
 
+@cache
+def list_templates() -> list[str]:
+    """The names of the emails that there are, without the frame they share."""
+    names = _environment().list_templates(filter_func=lambda name: name.startswith("email/") and name.endswith(".txt"))
+    return [name[len("email/") : -len(".txt")] for name in names if name != "email/base.txt"]
+
+
 def one_line(value: Any) -> Any:
     """Remove line breaks, control and direction characters from strings, also in lists; other values are unchanged."""
     if isinstance(value, str):

@@ -88,12 +88,17 @@ def record_delivery(session: Session, mail_id: UUID, failure: NotSent | None, *,
     session.flush()
 
 
-def retry_email(session: Session, mail_id: UUID) -> None:
-    """Retry a failed email with a fresh set of attempts; does nothing to any other. Raises `NotFound`."""
+def retry_email(session: Session, mail_id: UUID) -> Mail | None:
+    """Retry a failed email with a fresh set of attempts; returns it, or None if it had not failed. Raises `NotFound`.
+
+    The state is read under the row's lock, so two at once queue it once, and what is sent is never sent again.
+    """
     mail = session.get(Mail, mail_id, with_for_update=True)
     if mail is None:
         raise NotFound("There is no such email.")
-    if mail.state == "failed":
-        mail.state, mail.attempts = "waiting", 0
-        session.flush()
-        queue.defer(session, TASK, mail_id=str(mail_id))
+    if mail.state != "failed":
+        return None
+    mail.state, mail.attempts = "waiting", 0
+    session.flush()
+    queue.defer(session, TASK, mail_id=str(mail_id))
+    return mail

@@ -30,7 +30,11 @@ def upgrade() -> None:
           CONSTRAINT ck_mail_outbox_body CHECK (state = 'sent' OR (body_text IS NOT NULL AND body_html IS NOT NULL)),
           CONSTRAINT ck_mail_outbox_attempts CHECK (attempts >= 0),
           CONSTRAINT ck_mail_outbox_claimed_until CHECK (claimed_until IS NULL OR state = 'waiting')
-        )
+        );
+        -- staff's list of emails: those that are not sent, of one template, to one recipient; newest first
+        CREATE INDEX ix_mail_outbox_open ON mail_outbox (state, id) WHERE state <> 'sent';
+        CREATE INDEX ix_mail_outbox_template_id ON mail_outbox (template, id);
+        CREATE INDEX ix_mail_outbox_to_address_id ON mail_outbox (to_address, id)
         """
     )
 

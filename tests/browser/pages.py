@@ -287,6 +287,8 @@ ADMIN = {
     "admin-audit-choices": Shown("/admin/audit?org=i", "staff", sheet=False),
     "admin-audit-verified": Shown("/admin/audit", "staff", (press("Verify this chain"),), sheet=False),
     "admin-audit-entry": Shown("/admin/audit?action=catalog.", "staff", (follow("catalog."),)),
+    "admin-mail": Shown("/admin/mail", "staff"),
+    "admin-mail-none": Shown("/admin/mail?state=failed&to=nobody@demo.example", "staff", sheet=False),
     "admin-inbox": Shown("/admin/inbox", "staff"),
     "admin-inbox-none": Shown("/admin/inbox?state=failed&q=evt_none", "staff", sheet=False),
     "admin-inbox-event": Shown("/admin/inbox?type=price.", "staff", (follow("price.created"),)),
