@@ -23,15 +23,22 @@ import procrastinate.exceptions
 import psycopg
 import structlog
 from flask import Flask
+from procrastinate.job_context import JobContext
 from procrastinate.jobs import Status
 from procrastinate.retry import RetryStrategy
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.factory import create_app
+from app.factory.logs import redact_text
+from app.factory.tracebacks import describe_error
 from app.kit.postgres.connections import TCP, LimitedAsyncConnection
 from app.kit.postgres.privileges import ask_excess_rights
 from app.kit.queue import queue_of
+from app.kit.queue_failures import note_failure
 from app.ops import tasks as ops
 from app.settings import Settings, read_settings
+from app.web.database import transaction
+from app.web.runtime import wall_now
 
 ROOMS = (*ops.ROOMS, ops)
 RETRY = RetryStrategy(max_attempts=4, exponential_wait=10)  # four retries after the first attempt: five in all
@@ -80,20 +87,31 @@ def build_queue(flask_app: Flask) -> procrastinate.App:
 
 
 def _register(queue: procrastinate.App, flask_app: Flask, name: str, work: Callable[..., None]) -> Any:
-    def run(**args: Any) -> None:
+    def run(context: JobContext, **args: Any) -> None:
         with flask_app.app_context():
-            work(**args)
+            try:
+                work(**args)
+            except Exception as error:
+                _keep_error(context.job.id, error)
+                raise
 
-    return queue.task(name=name, queue=queue_of(name), retry=RETRY)(run)
+    return queue.task(name=name, queue=queue_of(name), retry=RETRY, pass_context=True)(run)
+
+
+def _keep_error(job_id: int | None, error: Exception) -> None:
+    """Keep what staff see of a failed task; the log has the rest, and has it also if the database is away."""
+    if job_id is not None:
+        with contextlib.suppress(SQLAlchemyError), transaction() as session:
+            note_failure(session, job_id, redact_text(describe_error(error)), now=wall_now())
 
 
 def _periodic(queue: procrastinate.App, cron: str, name: str, task: Any) -> None:
-    def due(timestamp: int) -> None:  # noqa: ARG001  (procrastinate passes the scheduled time)
-        task.func()
+    def due(context: JobContext, timestamp: int) -> None:  # noqa: ARG001  (procrastinate passes the scheduled time)
+        task.func(context)
 
     # A late worker runs a sweep once, not once for every tick it missed, and a long run is not joined by the next.
     once = f"{name}.due"
-    periodic = queue.task(name=once, queue=queue_of(name), queueing_lock=once, lock=once)(due)
+    periodic = queue.task(name=once, queue=queue_of(name), queueing_lock=once, lock=once, pass_context=True)(due)
     queue.periodic(cron=cron, periodic_id=name)(periodic)
 
 

@@ -59,5 +59,10 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
         if any(word in name.lower() for word in _NAMES):
             event[name] = "[redacted]"
         elif isinstance(value, str):
-            event[name] = _MAIL.sub("[mail]", _SECRET.sub(r"\1[redacted]", value))
+            event[name] = redact_text(value)
     return event
+
+
+def redact_text(text: str) -> str:
+    """The text without secrets and email addresses."""
+    return _MAIL.sub("[mail]", _SECRET.sub(r"\1[redacted]", text))

@@ -1,4 +1,4 @@
-"""The queue of background tasks, and the record of applied SQL functions.
+"""The queue of background tasks, the errors of those that fail, and the record of applied SQL functions.
 
 The queue is procrastinate's own schema, as shipped with the pinned release. Upgrading procrastinate requires a
 migration that runs its published upgrade scripts.
@@ -19,6 +19,14 @@ def upgrade() -> None:
     op.get_bind().exec_driver_sql(schema.replace("%", "%%"))
     op.execute(
         """
+        CREATE TABLE queue_failures (
+          job_id bigint CONSTRAINT pk_queue_failures PRIMARY KEY
+            CONSTRAINT fk_queue_failures_job_id_procrastinate_jobs REFERENCES procrastinate_jobs (id) ON DELETE CASCADE,
+          failures integer NOT NULL,
+          error text NOT NULL,
+          failed_at timestamptz NOT NULL,
+          CONSTRAINT ck_queue_failures_failures CHECK (failures >= 1)
+        );
         CREATE TABLE schema_functions (
           name text CONSTRAINT pk_schema_functions PRIMARY KEY,
           room text NOT NULL,
@@ -29,7 +37,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE schema_functions")
+    op.execute("DROP TABLE schema_functions, queue_failures")
     op.execute(
         """
         DO $$ DECLARE object record; BEGIN

@@ -289,6 +289,8 @@ ADMIN = {
     "admin-audit-entry": Shown("/admin/audit?action=catalog.", "staff", (follow("catalog."),)),
     "admin-mail": Shown("/admin/mail", "staff"),
     "admin-mail-none": Shown("/admin/mail?state=failed&to=nobody@demo.example", "staff", sheet=False),
+    "admin-tasks": Shown("/admin/tasks", "staff"),
+    "admin-tasks-none": Shown("/admin/tasks?state=failed&queue=none", "staff", sheet=False),
     "admin-inbox": Shown("/admin/inbox", "staff"),
     "admin-inbox-none": Shown("/admin/inbox?state=failed&q=evt_none", "staff", sheet=False),
     "admin-inbox-event": Shown("/admin/inbox?type=price.", "staff", (follow("price.created"),)),

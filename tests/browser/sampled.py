@@ -84,6 +84,7 @@ TEMPLATES = {
     "templates/admin/audit.html": "admin-audit admin-audit-none admin-audit-choices admin-audit-verified",
     "templates/admin/audit_entry.html": "admin-audit-entry",
     "templates/admin/mail.html": "admin-mail admin-mail-none",
+    "templates/admin/tasks.html": "admin-tasks admin-tasks-none",
     "templates/admin/inbox.html": "admin-inbox admin-inbox-none",
     "templates/admin/inbox_event.html": "admin-inbox-event",
     f"{STANDIN}/checkout.html": "stripe-checkout stripe-declined stripe-secure-failed",

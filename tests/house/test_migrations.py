@@ -87,7 +87,7 @@ def test_models_say_what_the_migrations_made(app: Flask, database: str) -> None:
 def _ours(thing: object, name: str | None, kind: str, reflected: bool, compare_to: object) -> bool:
     """The queue's tables are procrastinate's, some are the migrations' own; partitions are made by the month."""
     if kind == "table" and name is not None:
-        return not name.startswith(("procrastinate_", "alembic_", "schema_functions")) and not (
+        return not name.startswith(("procrastinate_", "queue_", "alembic_", "schema_functions")) and not (
             reflected and compare_to is None and _partition(name)
         )
     return True

@@ -14,7 +14,10 @@ from app.subscriptions.states import LATE
 from tests.sql.conftest import NOW, Sql
 
 PUBLISHED = {
-    "queue_jobs": "task_name args status scheduled_at",
+    "queue_jobs": "task_name args status scheduled_at id queue",
+    "queue_events": "job_id at",
+    "queue_errors": "job_id failures error failed_at",
+    "queue_periodic": "name queued_at",
     "queue_heartbeat": "worker_at scheduler_at",
     "catalog_meters": "id key name unit aggregation dimension archived_at",
     "catalog_plans": "id key name is_default archived_at summary public position",

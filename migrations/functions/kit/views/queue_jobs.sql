@@ -1,3 +1,3 @@
 -- Background jobs and their status.
 CREATE OR REPLACE VIEW queue_jobs AS
-SELECT task_name, args, status, scheduled_at FROM procrastinate_jobs;
+SELECT task_name, args, status, scheduled_at, id, queue_name AS queue FROM procrastinate_jobs;
