@@ -65,7 +65,7 @@ class ChainReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class ChainStretch:
     """The entries `first` to `last` of a chain whose newest is `head`; `whole` if none follow after `last`.
 
     With a problem, `last` is the last good entry.
@@ -102,7 +102,7 @@ def survey(session: Session, chain: str | None = None) -> ChainReport:
     return ChainReport(chains, entries, problems)
 
 
-def verify_stretch(session: Session, chain: str, first: int = 1, *, most: int = STRETCH) -> Stretch:
+def verify_stretch(session: Session, chain: str, first: int = 1, *, most: int = STRETCH) -> ChainStretch:
     """Verify at most `most` entries of a chain from number `first` on, against the stored hash of the one before.
 
     Compares with the chain's head where the stretch reaches the end.
@@ -111,7 +111,7 @@ def verify_stretch(session: Session, chain: str, first: int = 1, *, most: int = 
     rows = session.execute(_STRETCH, asked).mappings().all()
     before, head = first - 1, rows[0]["head_seq"] or 0
     if rows[0]["id"] is None and (before > head or head == 0):
-        return Stretch(first, before, head, True, None)
+        return ChainStretch(first, before, head, True, None)
     if before and rows[0]["seq"] == before:
         walk, given = _Walk(chain, before, bytes(rows[0]["hash"])), rows[1:]
     else:
@@ -121,7 +121,7 @@ def verify_stretch(session: Session, chain: str, first: int = 1, *, most: int = 
     whole = len(given) <= most
     if problem is None and whole:
         problem = walk.end()
-    return Stretch(first, walk.seq, head, whole, problem)
+    return ChainStretch(first, walk.seq, head, whole, problem)
 
 
 class _Walk:

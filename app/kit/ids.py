@@ -24,3 +24,12 @@ def parse_id(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def parse_number(text: str) -> int | None:
+    """The number of a row, as tables without ids have it; None for anything else, also above 18 digits.
+
+    >>> parse_number("42"), parse_number("-1"), parse_number("9" * 19)
+    (42, None, None)
+    """
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None

@@ -37,12 +37,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE schema_functions, queue_failures")
+    op.execute("DROP TABLE schema_functions")
     op.execute(
         """
         DO $$ DECLARE object record; BEGIN
           FOR object IN SELECT oid::regclass AS name FROM pg_class
-                    WHERE relname LIKE 'procrastinate\\_%' AND relkind = 'r'
+                    WHERE relname ~ '^(procrastinate|queue)_' AND relkind = 'r'
                       AND relnamespace = 'public'::regnamespace LOOP
             EXECUTE format('DROP TABLE IF EXISTS %s CASCADE', object.name); END LOOP;
           FOR object IN SELECT oid::regprocedure AS name FROM pg_proc

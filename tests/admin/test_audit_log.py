@@ -14,7 +14,7 @@ from app.admin.audit_log import view
 from app.audit.models import AuditEntry
 from app.audit.queries import list_entries
 from app.audit.service import erase_person, write
-from app.audit.verify import ChainProblem, Stretch
+from app.audit.verify import ChainProblem, ChainStretch
 from app.kit.actor import SYSTEM, Actor
 from app.web.database import transaction
 from tests import factories
@@ -195,16 +195,17 @@ def test_a_press_without_its_token_verifies_nothing(scenario: Scenario) -> None:
 @pytest.mark.parametrize(
     ("stretch", "words", "following"),
     [
-        (Stretch(1, 0, 0, True, None), "There are no entries to verify.", None),
-        (Stretch(1, 1, 1, True, None), "The only entry is intact.", None),
-        (Stretch(1, 1234, 1234, True, None), "All 1,234 entries are intact.", None),
-        (Stretch(1, 5000, 12345, False, None), "Entries 1 to 5,000 of 12,345 are intact.", "Verify the next 5,000"),
-        (Stretch(5001, 10000, 12345, False, None), "Entries 5,001 to 10,000 of 12,345 are intact.",
+        (ChainStretch(1, 0, 0, True, None), "There are no entries to verify.", None),
+        (ChainStretch(1, 1, 1, True, None), "The only entry is intact.", None),
+        (ChainStretch(1, 1234, 1234, True, None), "All 1,234 entries are intact.", None),
+        (ChainStretch(1, 5000, 12345, False, None), "Entries 1 to 5,000 of 12,345 are intact.",
+         "Verify the next 5,000"),
+        (ChainStretch(5001, 10000, 12345, False, None), "Entries 5,001 to 10,000 of 12,345 are intact.",
          "Verify the next 2,345"),
-        (Stretch(10001, 12345, 12345, True, None), "Entries 10,001 to 12,345, the newest, are intact.", None),
+        (ChainStretch(10001, 12345, 12345, True, None), "Entries 10,001 to 12,345, the newest, are intact.", None),
     ],
 )  # fmt: skip
-def test_what_a_stretch_came_to_is_said(stretch: Stretch, words: str, following: str | None) -> None:
+def test_what_a_stretch_came_to_is_said(stretch: ChainStretch, words: str, following: str | None) -> None:
     found = view.describe_stretch(stretch)
     assert (found.words, found.intact) == (words, True)
     assert (found.next_label if found.next_first else None, found.next_first) == (
@@ -217,7 +218,7 @@ def test_what_a_stretch_came_to_is_said(stretch: Stretch, words: str, following:
     [(0, "No entry before it was checked."), (1, "Entry 1 is intact."), (2000, "Entries 1 to 2,000 are intact.")],
 )
 def test_the_first_bad_entry_is_named_with_what_was_checked(last: int, checked: str) -> None:
-    found = view.describe_stretch(Stretch(1, last, 9000, False, ChainProblem("x", last + 1, None, "missing")))
+    found = view.describe_stretch(ChainStretch(1, last, 9000, False, ChainProblem("x", last + 1, None, "missing")))
     assert found.words == f"Entry {last + 1:,}: missing. {checked} {view.ALTERED}"
     assert not found.intact
     assert found.next_first is None

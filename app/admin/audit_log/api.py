@@ -11,7 +11,7 @@ from app.admin.audit_log.view import is_erased
 from app.audit.models import INSTALLATION as INSTALLATION_CHAIN
 from app.audit.queries import Entry
 from app.kit.errors import FieldError, InvalidRequest, NotFound
-from app.kit.ids import parse_id
+from app.kit.ids import parse_id, parse_number
 from app.web.database import session
 from app.web.paging import encode_cursor, parse_cursor
 
@@ -53,9 +53,10 @@ def _parse_below(cursor: str | None) -> int | None:
     if position is None:
         return None
     (text,) = position
-    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
+    below = parse_number(text)
+    if below is None:
         raise InvalidRequest("The cursor is not valid.", [FieldError("next", "must be the unchanged `next` of a page")])
-    return int(text)
+    return below
 
 
 def _out(entry: Entry) -> AuditEntryOut:

@@ -21,9 +21,9 @@ from app.admin.audit_log.search import (
 from app.admin.queries import list_org_names
 from app.audit.models import INSTALLATION as INSTALLATION_CHAIN
 from app.audit.queries import get_entry, keep_changes
-from app.audit.verify import Stretch, verify_stretch
+from app.audit.verify import ChainStretch, verify_stretch
 from app.kit.errors import NotFound
-from app.kit.ids import parse_id
+from app.kit.ids import parse_id, parse_number
 from app.web.database import session
 from app.web.pages import render
 
@@ -49,16 +49,20 @@ def verify_audit_log() -> Response:
     """Verify a stretch of the chain that is shown; changes nothing."""
     org_id, first = request.form.get("org", ""), request.form.get("first", "1")
     chain = next(iter(find_chains(session(), org_id)), None) if not org_id or parse_id(org_id) else None
-    if chain is None or not (first.isascii() and first.isdecimal() and len(first) <= 15):
+    number = parse_number(first)
+    if chain is None or number is None:
         raise NotFound("There is no such audit log.")
-    stretch = verify_stretch(session(), str(chain.org_id or INSTALLATION_CHAIN), max(1, int(first)))
+    stretch = verify_stretch(session(), str(chain.org_id or INSTALLATION_CHAIN), max(1, number))
     return _render_log(chain, Search(), stretch)
 
 
-@pages.get("/admin/audit/<int:entry_id>")
-def audit_entry(entry_id: int) -> Response:
+@pages.get("/admin/audit/<entry_id>")
+def audit_entry(entry_id: str) -> Response:
     """One entry: what changed, who, when, and its personal part."""
-    entry = get_entry(session(), entry_id)
+    number = parse_number(entry_id)
+    if number is None:
+        raise NotFound("There is no such audit entry.")
+    entry = get_entry(session(), number)
     org_id = entry.act.org_id
     orgs = list_org_names(session(), [each for each in (org_id, entry.act.acting_for) if each])
     chain = Chain(org_id, orgs.get(org_id, str(org_id))) if org_id else INSTALLATION
@@ -77,8 +81,8 @@ def audit_entry(entry_id: int) -> Response:
     return answer
 
 
-def _render_log(chain: Chain, search: Search, stretch: Stretch | None = None) -> Response:
-    below = _parse_below(request.args.get("next", ""))
+def _render_log(chain: Chain, search: Search, stretch: ChainStretch | None = None) -> Response:
+    below = parse_number(request.args.get("next", ""))
     found = find_entries(session(), chain, search, limit=_MANY, below=below)
     answer = render(
         "admin/audit.html",
@@ -110,7 +114,3 @@ def _tabs(chain: Chain | None) -> list[tuple[str, str, bool]]:
     if chain is not None and chain.org_id is not None:
         tabs.append((chain.name, url_for("admin.audit_log", org=chain.org_id), True))
     return tabs
-
-
-def _parse_below(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 15 else None

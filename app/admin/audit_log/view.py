@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.audit.models import AuditEntry
 from app.audit.queries import Entry, keep_changes
-from app.audit.verify import STRETCH, Stretch
+from app.audit.verify import STRETCH, ChainStretch
 
 _KINDS = {"user": "User", "key": "API key", "staff": "Staff", "system": "System", "visitor": "Visitor"}
 ALTERED = (
@@ -71,7 +71,7 @@ def is_erased(entry: Entry) -> bool:
     return entry.act.personal_hash is not None and not entry.personal
 
 
-def describe_stretch(stretch: Stretch) -> Verification:
+def describe_stretch(stretch: ChainStretch) -> Verification:
     """Worked example: 1 to 5,000 of 7,345: "Entries 1 to 5,000 of 7,345 are intact.", and the next from 5,001."""
     if stretch.problem is not None:
         problem = f"Entry {stretch.problem.seq:,}: {stretch.problem.what}."
@@ -89,7 +89,7 @@ def describe_stretch(stretch: Stretch) -> Verification:
     return Verification(f"All {stretch.entries:,} entries are intact.", True, None)
 
 
-def _describe_checked(stretch: Stretch) -> str:
+def _describe_checked(stretch: ChainStretch) -> str:
     if not stretch.entries:
         return "No entry before it was checked."
     if stretch.entries == 1:

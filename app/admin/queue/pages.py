@@ -11,7 +11,8 @@ from app.admin.actors import actor_for
 from app.admin.outbox.pages import pages
 from app.admin.queue.queries import TASK_STATES, TaskFilter, count_tasks, list_periodic, list_tasks
 from app.audit.service import write as audit
-from app.kit.errors import Conflict
+from app.kit.errors import Conflict, NotFound
+from app.kit.ids import parse_number
 from app.kit.queue_failures import retry_job
 from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
@@ -21,7 +22,6 @@ __all__ = ["pages"]  # the factory imports the blueprint from here, once all its
 
 _MANY = 50
 _WORDS = {"failed": "Failed", "doing": "Running", "todo": "Waiting"}
-_LONGEST_ID = 15
 
 
 @pages.get("/admin/tasks")
@@ -50,21 +50,25 @@ def tasks() -> Response:
     )
 
 
-@pages.post("/admin/tasks/<int:job_id>/retry")
-def retry_task(job_id: int) -> Response:
+@pages.post("/admin/tasks/<job_id>/retry")
+def retry_task(job_id: str) -> Response:
     """Queue a failed task again; any other stays as it is. Audited."""
-    task = None
+    task, number = None, parse_number(job_id)
+    if number is None:
+        raise NotFound("There is no such task.")
     try:
         with transaction() as open_session:
-            task = retry_job(open_session, job_id, now=wall_now()) if job_id < 2**63 else None
+            task = retry_job(open_session, number, now=wall_now())
             if task is not None:
-                audit(open_session, actor_for(None), "task.retried", on=("task", job_id), before={"state": "failed"},
+                audit(open_session, actor_for(None), "task.retried", on=("task", number), before={"state": "failed"},
                       after={"state": "waiting", "task": task}, now=business_now())  # fmt: skip
     except Conflict as refused:
         flash_message("info", refused.detail)
     else:
         words = "The task is queued again. It leaves this list once it has succeeded."
-        flash_message(*(("success", words) if task else ("info", "This task has not failed. Nothing was changed.")))
+        flash_message(
+            *(("success", words) if task else ("info", "This task is no longer failed. Nothing was changed."))
+        )
     return redirect_to("admin.tasks", **_query(_parse_filters()), before=_parse_before())
 
 
@@ -85,8 +89,7 @@ def _parse_filters() -> TaskFilter:
 
 
 def _parse_before() -> int | None:
-    text = request.args.get("before", "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ID else None
+    return parse_number(request.args.get("before", ""))
 
 
 def _query(filters: TaskFilter) -> dict[str, str | None]:
