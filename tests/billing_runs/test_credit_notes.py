@@ -248,6 +248,25 @@ def test_a_second_run_credits_nothing_again(scenario: Scenario) -> None:
     assert len(notes(scenario)) == 1
 
 
+@pytest.mark.slow
+def test_what_a_note_credited_that_was_voided_at_stripe_is_on_the_next_invoice(scenario: Scenario) -> None:
+    """$3.00 were taken off an open invoice; somebody voids that note in the dashboard, and all is due of it again."""
+    org = billed(scenario, card=DECLINES)
+    void(org, "extra")
+    next_month(scenario, org)
+    [note] = notes(scenario)
+    scenario.stripe.client().v1.credit_notes.void_credit_note(note["id"])
+    scenario.settle()
+    assert manual(scenario, org)[0]["amount_remaining"] == 10_000
+    assert [each.state for each in ours(scenario, org)] == ["dropped"]
+    [line] = [each for each in lines(scenario, org) if each.quantity == -300]
+    assert (line.amount, line.credit_note_id, line.credits_line_id, line.invoice_id) == (-300, None, None, None)
+    use(org, 51_000, scenario.clock.at)
+    next_month(scenario, org)
+    assert [each["total"] for each in manual(scenario, org)[-2:]].count(700) == 1
+    balanced(scenario, org, 9_700)
+
+
 def test_a_note_on_an_invoice_that_was_voided_is_dropped(scenario: Scenario) -> None:
     org = billed(scenario, card=DECLINES)
     scenario.stripe.client().v1.invoices.void_invoice(manual(scenario, org)[0]["id"])
