@@ -87,7 +87,7 @@ def build_queue(flask_app: Flask) -> procrastinate.App:
 
 
 def _register(queue: procrastinate.App, flask_app: Flask, name: str, work: Callable[..., None]) -> Any:
-    def run(context: JobContext, **args: Any) -> None:
+    def run(context: JobContext, /, **args: Any) -> None:
         with flask_app.app_context():
             try:
                 work(**args)

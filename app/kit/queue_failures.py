@@ -39,6 +39,7 @@ def retry_job(session: Session, job_id: int, *, now: datetime) -> str | None:
     """
     try:
         with session.begin_nested():
-            return session.scalar(_RETRY, {"id": job_id, "now": now})
+            row = session.execute(_RETRY, {"id": job_id, "now": now}).one_or_none()
     except IntegrityError:
         raise Conflict("The same task is already waiting, so this one is not needed.") from None
+    return str(row.task_name) if row else None

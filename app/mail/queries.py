@@ -38,7 +38,8 @@ def list_emails(session: Session, filters: MailFilter, before: UUID | None, limi
         page = page.where(Mail.to_address.in_({filters.to, filters.to.lower()}))
     if before is not None:
         page = page.where(Mail.id < before)
-    return session.execute(page.order_by(Mail.id.desc()).limit(limit)).all()
+    rows: Sequence[Row[Any]] = session.execute(page.order_by(Mail.id.desc()).limit(limit)).all()  # type: ignore[assignment]  # rows of nine
+    return rows
 
 
 def count_open(session: Session) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -44,7 +45,7 @@ class Search:
     actor: str = ""
     object: str = ""
 
-    def on(self, chain: Chain) -> dict[str, str | None]:
+    def on(self, chain: Chain) -> dict[str, Any]:
         """The query string of the same search in a chain."""
         org = str(chain.org_id) if chain.org_id else None
         return {"org": org, "action": self.action or None, "actor": self.actor or None, "object": self.object or None}

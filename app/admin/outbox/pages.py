@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from flask import Response, request, url_for
@@ -77,5 +78,5 @@ def _parse_filters() -> MailFilter:
     )
 
 
-def _query(filters: MailFilter) -> dict[str, str | None]:
+def _query(filters: MailFilter) -> dict[str, Any]:
     return {"state": filters.state, "template": filters.template, "to": filters.to}

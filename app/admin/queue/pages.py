@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from flask import Response, request, url_for
 
@@ -92,5 +93,5 @@ def _parse_before() -> int | None:
     return parse_number(request.args.get("before", ""))
 
 
-def _query(filters: TaskFilter) -> dict[str, str | None]:
+def _query(filters: TaskFilter) -> dict[str, Any]:
     return {"state": filters.state, "queue": filters.queue}
