@@ -44,10 +44,10 @@ def audit_log() -> Response:
     )
 
 
-@pages.post("/admin/audit/verify")
+@pages.post("/admin/audit")
 def verify_audit_log() -> Response:
     """Verify a stretch of the chain that is shown; changes nothing."""
-    org_id, first = request.form.get("org", ""), request.form.get("first", "1")
+    org_id, first = request.args.get("org", ""), request.form.get("first", "1")
     chain = next(iter(find_chains(session(), org_id)), None) if not org_id or parse_id(org_id) else None
     number = parse_number(first)
     if chain is None or number is None:
