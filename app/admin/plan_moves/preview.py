@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
-from app.admin.plan_moves.decide import MoveClock, decide_move
-from app.admin.plan_moves.view import MovePreview, WhenRow
+from app.admin.plan_moves.decide import MoveClock, MoveDecision, decide_move
+from app.admin.plan_moves.view import MovePreview, MovesPage, WhenRow
 from app.admin.plan_moves.words import describe_decision
 from app.admin.plan_versions import view as views
 from app.admin.plan_versions.radius_view import SHOWN, build_radius_view
@@ -18,7 +19,7 @@ from app.catalog.from_db import build_terms
 from app.catalog.models import PlanVersion
 from app.kit.errors import NotFound
 from app.statements.blast.effects import OrgEffect
-from app.statements.blast.radius import find_blast_radius
+from app.statements.blast.radius import find_blast_radius, list_effects
 from app.statements.blast.version import PricedVersion, load_priced_version
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.changes.moves import PlannedTarget
@@ -52,10 +53,22 @@ def build_preview(
     )
 
 
-def _build_row(session: Session, effect: OrgEffect, version: PricedVersion, clock: MoveClock) -> WhenRow:
+def list_moves_page(
+    session: Session, versions: tuple[PlanVersion, PlanVersion], clock: MoveClock, *, after: UUID | None, limit: int
+) -> MovesPage:
+    """List what a move from the first version to the second would do, from the organisation `after`."""
+    version = load_priced_version(session, versions[1])
+    found = list_effects(session, version, clock.now, versions[0].number, after=after, limit=limit + 1)
+    moves = [(effect, _decide(session, effect, version, clock)) for effect in found[:limit]]
+    return MovesPage(moves, found[limit - 1].org_id if len(found) > limit else None)
+
+
+def _decide(session: Session, effect: OrgEffect, version: PricedVersion, clock: MoveClock) -> MoveDecision:
     current = subscriptions.find_subscription(session, effect.org_id)
     interval, currency = (current.interval, current.currency) if current else ("month", effect.currency)
-    target = PlannedTarget(version.version_id, interval, currency)
+    return decide_move(session, effect, version, PlannedTarget(version.version_id, interval, currency), clock)
+
+
+def _build_row(session: Session, effect: OrgEffect, version: PricedVersion, clock: MoveClock) -> WhenRow:
     zone = accounts.get_org(session, effect.org_id).time_zone
-    decision = decide_move(session, effect, version, target, clock)
-    return WhenRow(effect.org_id, effect.name, describe_decision(decision, zone))
+    return WhenRow(effect.org_id, effect.name, describe_decision(_decide(session, effect, version, clock), zone))
