@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from app.subscriptions.changes.models import APPLIED, FAILED, KEPT, PLANNED, UNDONE, WAITING
 
 Progress = Literal["waiting", "planned", "moved", "kept", "failed", "undoing", "undone", "replaced"]
+_OUTCOMES: dict[str, Progress] = {APPLIED: "moved", UNDONE: "undone"}
 
 
 def find_progress(state: str, outcome: str | None) -> Progress:
@@ -19,7 +20,7 @@ def find_progress(state: str, outcome: str | None) -> Progress:
     """
     if state != PLANNED or outcome is None:
         return cast("Progress", state)
-    return {APPLIED: "moved", UNDONE: "undone"}.get(outcome, "replaced")  # type: ignore[return-value]
+    return _OUTCOMES.get(outcome, "replaced")
 
 
 def sum_progress(counts: Mapping[tuple[str, str | None], int]) -> dict[Progress, int]:
