@@ -86,6 +86,12 @@ def list_subscriptions_of(session: Session, org_ids: Collection[UUID]) -> dict[U
     return found
 
 
+def list_open(session: Session, org_ids: Collection[UUID]) -> dict[UUID, Subscription]:
+    """List the open subscriptions of several orgs, by org, as they are stored now."""
+    query = select(Subscription).where(Subscription.org_id.in_(org_ids), Subscription.is_open)
+    return {row.org_id: row for row in session.scalars(query.execution_options(populate_existing=True))}
+
+
 def list_history(session: Session, org_id: UUID, limit: int = 200) -> list[HistoryLine]:
     """List the events of the org's subscriptions, newest first."""
     query = (

@@ -75,7 +75,7 @@ def list_move_effects(query: MoveEffectsQuery, key: str) -> MoveEffectsAnswer:
     versions = find_versions(session(), key, query.from_version, query.to_version)
     page = list_moves_page(session(), versions, clock, after=parse_id_cursor(query.next), limit=query.limit)
     return MoveEffectsAnswer(
-        orgs=[build_effect(effect, decision) for effect, decision in page.moves],
+        orgs=[build_effect(each.effect, each.decision) for each in page.moves],
         next=encode_cursor(str(page.following)) if page.following else None,
     )
 

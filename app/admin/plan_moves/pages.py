@@ -49,8 +49,7 @@ def plan_move_orgs(key: str) -> Response:
     except InvalidRequest:
         after = None
     page = list_moves_page(session(), versions, clock, after=after, limit=MANY_EFFECTS)
-    view = build_effects_view(page, versions, list_zones(session(), [effect.org_id for effect, _ in page.moves]))
-    return render("admin/plan_move_orgs.html", view=view, first=after is None)
+    return render("admin/plan_move_orgs.html", view=build_effects_view(page, versions), first=after is None)
 
 
 @pages.post("/admin/plans/<key>/move")

@@ -71,12 +71,21 @@ class EffectsView:
 
 
 @dataclass(frozen=True, slots=True)
+class OrgMove:
+    """What a move changes for an organisation, and when; `zone` is that of its days."""
+
+    effect: OrgEffect
+    decision: MoveDecision
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
 class MovesPage:
     """Some of the organisations on a version, by id: what a move changes for each, and when. `following`: the last of
     them, if more follow.
     """
 
-    moves: Sequence[tuple[OrgEffect, MoveDecision]]
+    moves: Sequence[OrgMove]
     following: UUID | None
 
 
@@ -123,9 +132,7 @@ def count_states(counts: Mapping[tuple[str, str | None], int]) -> list[tuple[str
     return [(words, quantity(sums[progress])) for progress, (words, _) in _BADGES.items() if progress in sums]
 
 
-def build_effects_view(
-    page: MovesPage, versions: tuple[PlanVersion, PlanVersion], zones: Mapping[UUID, str]
-) -> EffectsView:
+def build_effects_view(page: MovesPage, versions: tuple[PlanVersion, PlanVersion]) -> EffectsView:
     """Build a page of everybody whom a move concerns."""
     before, after = versions
     return EffectsView(
@@ -133,12 +140,14 @@ def build_effects_view(
         name=after.plan.name,
         from_number=before.number,
         to_number=after.number,
-        rows=[
-            (build_effect_row(effect), describe_decision(decision, zones.get(effect.org_id, "UTC")))
-            for effect, decision in page.moves
-        ],
+        rows=[(build_effect_row(each.effect), describe_move(each)) for each in page.moves],
         following=encode_cursor(str(page.following)) if page.following else None,
     )
+
+
+def describe_move(move: OrgMove) -> str:
+    """When an organisation would be moved, or why not."""
+    return describe_decision(move.decision, move.zone)
 
 
 def _build_row(row: Row[Any], zone: str) -> MovedRow:
