@@ -92,6 +92,7 @@ def subscribed(scenario: Scenario, plan: MadePlan, currency: str) -> Org:
 
 
 @pytest.mark.parametrize("currency", SOLD)
+@pytest.mark.slow
 def test_every_place_speaks_the_organisations_currency(paid: Scenario, currency: str) -> None:
     sold, (plan, dearer) = SOLD[currency], plans(paid, currency)
     org = subscribed(paid, plan, currency)
@@ -166,6 +167,7 @@ def test_mails_receipts_and_credit_notes_are_in_the_organisations_currency(paid:
 
 
 @pytest.mark.parametrize("currency", SOLD)
+@pytest.mark.slow
 def test_a_change_charges_what_it_shows_in_amounts_that_can_be_charged(paid: Scenario, currency: str) -> None:
     """14.496 dinars cannot be charged: a line is rounded to ten fils, by Stripe's preview and our formula alike."""
     plan, dearer = plans(paid, currency)
