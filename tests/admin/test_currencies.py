@@ -94,9 +94,8 @@ def mails(org: Org) -> dict[str, str]:
     return {mail.template: f"{mail.subject}\n{mail.body_text}\n{read(mail.body_html or '')}" for mail in found}
 
 
-@pytest.mark.parametrize(
-    "currency", [pytest.param("EUR", marks=pytest.mark.long), pytest.param("JPY", marks=pytest.mark.long), "KWD"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("currency", INVOICED)
 def test_who_is_invoiced_reads_and_is_read_in_their_own_currency(scenario: Scenario, currency: str) -> None:
     shown = INVOICED[currency]
     scenario.at("2026-11-01 00:00")

@@ -59,6 +59,7 @@ def calls(who: Subscriber) -> dict[str, Any]:
     return next(meter for meter in found["meters"] if meter["meter"] == "api_calls")
 
 
+@pytest.mark.slow
 def test_the_switch_names_the_card_that_stripe_has_and_charges_nothing_by_itself(
     stack: Stack, customers: Iterator[Customer], open_page: Callable[..., Watched]
 ) -> None:
