@@ -53,17 +53,17 @@ class MoveDecision:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class MoveFacts:
     """What holds for an organisation now: its subscription and the change that is planned, if there are any."""
 
     current: Subscription | None
     planned: PlannedChange | None
 
 
-def load_standings(session: Session, org_ids: Collection[UUID]) -> dict[UUID, Standing]:
+def load_move_facts(session: Session, org_ids: Collection[UUID]) -> dict[UUID, MoveFacts]:
     """Load what holds for organisations, as it is stored now: two statements for any number of them."""
     held, planned = subscriptions.list_open(session, org_ids), list_planned(session, org_ids)
-    return {org_id: Standing(held.get(org_id), planned.get(org_id)) for org_id in org_ids}
+    return {org_id: MoveFacts(held.get(org_id), planned.get(org_id)) for org_id in org_ids}
 
 
 def decide_move(
@@ -73,17 +73,17 @@ def decide_move(
     target: PlannedTarget,
     clock: MoveClock,
     *,
-    standing: Standing,
+    facts: MoveFacts,
 ) -> MoveDecision:
     """Decide about a move to `target`, a way to pay for `version`, whose effect on the organisation is known.
 
     Worked example: a limit rises and the fee stays: at once. The fee rises: from the first billing period after the
     notice.
     """
-    current = standing.current
+    current = facts.current
     if current is None:
         return MoveDecision("kept", MoveDates(find_usage_start(session, effect.org_id, clock.now)), FOLLOWS)
-    reason = _find_standing(standing.planned, current, target) or _find_obstacle(session, effect, current, clock.now)
+    reason = _find_standing(facts.planned, current, target) or _find_obstacle(session, effect, current, clock.now)
     if reason is None and version.prices and (target.currency, target.interval) not in version.prices:
         reason = UNSOLD
     if reason is not None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
-from app.admin.plan_moves.decide import MoveClock, decide_move, load_standings
+from app.admin.plan_moves.decide import MoveClock, decide_move, load_move_facts
 from app.admin.plan_moves.view import MovePreview, MovesPage, OrgMove, WhenRow, describe_move
 from app.admin.plan_versions import view as views
 from app.admin.plan_versions.radius_view import SHOWN, build_radius_view
@@ -65,12 +65,12 @@ def list_moves_page(
 def _decide(session: Session, effects: Sequence[OrgEffect], version: PricedVersion, clock: MoveClock) -> list[OrgMove]:
     """Decide about each, in its organisation's zone. The organisations are loaded for all decisions at once."""
     org_ids = [effect.org_id for effect in effects]
-    orgs, standings = accounts.get_orgs(session, org_ids), load_standings(session, org_ids)
+    orgs, facts = accounts.get_orgs(session, org_ids), load_move_facts(session, org_ids)
     moves = []
     for effect in effects:
-        current = standings[effect.org_id].current
+        current = facts[effect.org_id].current
         interval, currency = (current.interval, current.currency) if current else ("month", effect.currency)
         target = PlannedTarget(version.version_id, interval, currency)
-        decision = decide_move(session, effect, version, target, clock, standing=standings[effect.org_id])
+        decision = decide_move(session, effect, version, target, clock, facts=facts[effect.org_id])
         moves.append(OrgMove(effect, decision, orgs[effect.org_id].time_zone))
     return moves
