@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from uuid import uuid4
 
 from playwright.sync_api import Page
 
@@ -14,6 +15,8 @@ from tests.browser.stack import Stack, until
 from tests.browser.steps import fill, new_customer, press, reprice
 
 _numbers = count(1)
+_OWN = uuid4().hex[:6]
+"""This process's own: others publish at the same installation meanwhile."""
 _PLAN = """[meters.api_calls]
 name = "API calls"
 unit = "call"
@@ -89,8 +92,8 @@ def _move(page: Page, stack: Stack) -> None:
 
 
 def _publish_twice(page: Page, stack: Stack, email: str) -> None:
-    number = next(_numbers)
-    key = f"moving_{number}"
+    number = f"{_OWN}-{next(_numbers)}"
+    key = f"moving_{number.replace('-', '_')}"
     _publish(page, stack, _PLAN.format(key=key, number=number))
     page.goto(f"{stack.base}/admin/orgs?q={email}")
     page.get_by_role("main").get_by_role("row").nth(1).get_by_role("link").first.click()
