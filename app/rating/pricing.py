@@ -26,7 +26,7 @@ def price(
         raise ValueError("an allowance cannot be negative")
     with exactly():
         size = abs(quantity)
-        included = size if allowance is None else min(size, allowance)
+        included = size if allowance is None or size < allowance else allowance
         excess = size - included
         units = charge.division.apply(excess)
         lines = charge.pricing.lines(units)

@@ -89,7 +89,7 @@ def _find_differences(session: Session, orgs: Sequence[UUID]) -> dict[UUID, list
 def state_period(session: Session, org_id: UUID, rows: Sequence[PeriodRow], rater: LineRater) -> list[LineFacts]:
     """The lines of one period: one a meter, and what was owed before a change of plan."""
     period = Period(rows[0].starts_at, rows[0].ends_at)
-    lines = [rater.state_line(row, period) for row in rows if row.meter_id is not None]
+    lines = rater.state_lines(rows, period)
     before = find_before_change_line(session, org_id, rows, sum(line.amount for line in lines))
     return [*lines, before] if before else lines
 
