@@ -104,6 +104,7 @@ COPY invoice_lines (id, org_id, kind, meter_id, period_start, period_end, plan_v
                     currency, exact_amount, amount, reason, terms, breakdown, written_at, seen, credit_note_id,
                     credits_line_id, discount) FROM STDIN
 """
+_NO_CREDIT = "\\N\t\\N\t0"
 
 
 def write_lines(session: Session, lines: Mapping[UUID, Sequence[LineFacts]], now: datetime) -> None:
@@ -134,25 +135,26 @@ def _encode_rows(lines: Mapping[UUID, Sequence[LineFacts]], now: str, seen: str 
     encode, write = cache(encode_field), cache(str)
     terms: dict[int, str] = {}
     for org_id, of in lines.items():
-        org, known, span = str(org_id), None, ""
+        org, known, span = org_id.hex, None, ""
         for (
             meter_id, period, plan_version_id, quantity, imported, events, currency, exact_amount, amount, reason,
             under, breakdown, kind, credit,
         ) in of:  # fmt: skip
             if period is not known:
-                known, span = period, f"{period.start}\t{period.end}"
-            if id(under) not in terms:
-                terms[id(under)] = escape(_ENCODE(under).decode())
+                known, span = period, f"{write(period.start)}\t{write(period.end)}"
+            written = terms.get(id(under))
+            if written is None:
+                written = terms[id(under)] = escape(_ENCODE(under).decode())
             yield (
                 f"{new_hex()}\t{org}\t{encode(kind)}\t{encode(meter_id)}\t{span}\t{write(plan_version_id)}"
                 f"\t{quantity!s}\t{imported!s}\t{events}\t{encode(currency)}\t{exact_amount!s}\t{amount}"
-                f"\t{encode(reason)}\t{terms[id(under)]}\t{escape(_ENCODE(breakdown).decode())}\t{now}\t{seen}"
-                f"\t{_encode_credit(credit)}"
+                f"\t{encode(reason)}\t{written}\t{escape(_ENCODE(breakdown).decode())}\t{now}\t{seen}"
+                f"\t{_encode_credit(credit) if credit else _NO_CREDIT}"
             )
 
 
-def _encode_credit(credit: LineCredit | None) -> str:
-    return f"{credit.note_id}\t{credit.line_id}\t{credit.discount}" if credit else "\\N\t\\N\t0"
+def _encode_credit(credit: LineCredit) -> str:
+    return f"{credit.note_id}\t{credit.line_id}\t{credit.discount}"
 
 
 def note_made(session: Session, org_id: UUID, invoice_id: UUID, stripe_invoice_id: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
@@ -93,7 +93,7 @@ class Charge:
     step: int = 1
 
 
-class Rated(NamedTuple):
+class Rated(Struct, frozen=True, eq=False):
     """A priced quantity. `amount` is exact, `rounded` is the amount on an invoice line; both in minor units.
 
     `quantity` = `included` (covered by the allowance) + `excess`, in units of the meter; `units` is the excess as it is

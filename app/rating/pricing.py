@@ -30,7 +30,9 @@ def price(
         excess = size - included
         units = charge.division.apply(excess)
         lines = charge.pricing.lines(units)
-        amount = sum([line.subtotal for line in lines], ZERO)
+        amount = ZERO
+        for line in lines:
+            amount += line.subtotal
         bound = charge.bounds.apply(amount, minimum_portion)
         amount += bound.subtotal if bound else ZERO
         if quantity < 0:

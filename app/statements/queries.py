@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -162,7 +163,9 @@ WHERE busy.org_id = :org_id AND busy.span IN ('hour', 'minute')
 GROUP BY meter.key, busy.span
 """)
 # Charges by id, for terms that are not stored yet.
-_CHARGES = text("SELECT id, model, properties, currency FROM subscriptions_charges WHERE id = ANY (:ids)")
+_CHARGES = text(
+    "SELECT id, model, properties::text AS properties, currency FROM subscriptions_charges WHERE id = ANY (:ids)"
+)
 # The organisation's plans over time.
 _TERMS = text("""
 SELECT term.starts_at, pv.plan_key AS key, pv.plan_name AS name
@@ -200,9 +203,13 @@ def list_rows_of_periods(
     """
     parse = cache(UUID)
     found = {}
-    for number, rows in groupby(session.execute(_PERIODS_NAMED, encode_keys(keys)).all(), itemgetter(0)):
+    rows = session.execute(_PERIODS_NAMED, encode_keys(keys)).all()
+    for number, group in groupby(rows, itemgetter(0)):
         key = keys[number - 1]
-        found[key] = [PeriodRow(*key, *row[1:-2], parse(row[-2]), parse(row[-1]) if row[-1] else None) for row in rows]
+        found[key] = [
+            PeriodRow._make((*key, *shown, parse(version), parse(charge) if charge else None))
+            for _, *shown, version, charge in group
+        ]
     return found
 
 
@@ -240,7 +247,13 @@ def get_charges(session: Session, ids: Collection[UUID]) -> dict[UUID, Charge]:
     if not ids:
         return {}
     rows = session.execute(_CHARGES, {"ids": list(ids)})
-    return {row.id: parse_charge(row.model, row.properties, row.currency) for row in rows}
+    return {row.id: parse_stored(row.model, row.properties, row.currency) for row in rows}
+
+
+@lru_cache(maxsize=10_000)
+def parse_stored(model: str, properties: str, currency: str) -> Charge:
+    """Parse a charge from its properties as JSON text, once per process: many periods name the same few."""
+    return parse_charge(model, json.loads(properties), currency)
 
 
 def list_plan_terms(session: Session, org_id: UUID) -> Rows:
