@@ -1,9 +1,10 @@
 # Each target does all the set-up it needs, on a machine with Python 3.11 and make, and is safe to repeat.
 #   make run        the portal on 127.0.0.1:5000 with database, worker, mailbox and demo accounts
-#   make test       make check, then all tests but the long ones, with coverage and seconds a room; SHUFFLE=7 reorders
+#   make test       make check, then all tests but the long ones, and of the slow ones a sample, with coverage and seconds
+#                   a room; SHUFFLE=7 reorders
 #   make test-unit  test-db, test-stack, test-browser: one tier of them (tests/support/tiers.py)
 #   make test-dates the tests that read a clock, at month ends, leap days, changes of the clocks, New Year
-#   make test-long  seeds, kills and long histories
+#   make test-long  seeds, kills, long histories and all slow tests
 #   make check      ruff, mypy, import-linter, bandit
 #   make picture    docs/house.svg, drawn from the code
 #   make walks      the files that one event, webhook, dashboard and purchase go through
@@ -61,7 +62,7 @@ test-dates: $(READY)
 
 test-long: $(READY)
 	@long() { $(BIN)/python -m pytest --timeout=3600 -vv -rP "$$@"; }
-	long -m "long and not alone" -n 2 --dist worksteal
+	long -m "(long or slow) and not alone" -n 2 --dist worksteal
 	long -m "long and alone"
 
 check: $(READY)

@@ -84,7 +84,8 @@ def launch(installation: Installation, base_env: Mapping[str, str], supervisor: 
     mailbox = [PYTHON, "-m", "sandbox.mailbox", *mail, "--smtp-port", str(installation.smtp_port)]
     supervisor.add(Process("mailbox", mailbox, env, installation.log("mailbox")))
     supervisor.add(Process("stripe", _standin_command(installation, env), env, installation.log("stripe")))
-    _run_command([*FLASK, "demo"], owner, supervisor)
+    say("Making demo accounts ...")
+    _run_command([*FLASK, "demo"], owner, supervisor, installation.log("demo"), shown=True)
     supervisor.add(Process("web", _granian_command(installation), env, installation.log("web")))
     supervisor.add(Process("worker", [PYTHON, "-m", "app.worker"], env, installation.log("worker")))
     _wait_for(installation.log("stripe"), "The stand-in for Stripe", installation.stripe_port, "/style.css", supervisor)
@@ -126,11 +127,16 @@ def _standin_command(installation: Installation, env: Mapping[str, str]) -> list
     return arguments  # its secrets are in the environment, which other users of the machine cannot read
 
 
-def _run_command(arguments: list[str], env: dict[str, str], supervisor: Supervisor, log: Path | None = None) -> None:
-    """Run a command and wait, with output to the terminal or a log; raises `RunError` if it fails."""
-    output = log.open("wb") if log else None
-    try:
-        child = subprocess.Popen(arguments, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+def _run_command(
+    arguments: list[str], env: dict[str, str], supervisor: Supervisor, log: Path, *, shown: bool = False
+) -> None:
+    """Run a command and wait, with output to a log, or with `shown` to the terminal; raises `RunError` if it fails.
+
+    Its errors and log lines go to the log in either case.
+    """
+    with log.open("wb") as words:
+        output = None if shown else words
+        child = subprocess.Popen(arguments, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=words)
         try:
             while child.poll() is None:
                 _check_alive(supervisor)
@@ -138,9 +144,6 @@ def _run_command(arguments: list[str], env: dict[str, str], supervisor: Supervis
         finally:
             child.kill()
             child.wait()
-    finally:
-        if output:
-            output.close()
     if child.returncode:
         raise RunError(f"`{' '.join(arguments[1:])}` failed.{_tail(log)}")
 

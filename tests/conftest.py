@@ -9,7 +9,8 @@ import inspect
 import os
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -34,6 +35,7 @@ pytest_plugins = (
     "tests.support.matrices",  # which pages of the matrices a run looked at
     "tests.support.order",
     "tests.support.seconds",
+    "tests.support.slow",
     "tests.support.tiers",
 )
 # The cluster may be lost with the machine: waiting for its disk would be most of what a small test does.
@@ -53,9 +55,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asked = set(getattr(item, "fixturenames", ()))
         if {"clock", "clocks", "wall", "stack"} & asked:
             item.add_marker("clock")
-        told = inspect.getsource(item.function) if isinstance(item, pytest.Function) else ""
-        if {"written", "paid_app"} & asked or _DATE.search(told):
+        if {"written", "paid_app"} & asked or (isinstance(item, pytest.Function) and _has_dates(item.function)):
             item.add_marker("dated")
+
+
+@cache
+def _has_dates(test: Callable[..., None]) -> bool:
+    """Whether dates are written out in the test. Its cases share the answer: there are twice as many."""
+    return _DATE.search(inspect.getsource(test)) is not None
 
 
 @pytest.fixture(scope="session")

@@ -132,15 +132,28 @@ def note_issued(session: Session, note: CreditNote, settled: Settlement, now: da
 
 
 def release_note(session: Session, note: CreditNote, now: datetime) -> None:
-    """Drop a pending note whose invoice has no room for it; its lines wait for the next invoice."""
+    """Drop a note that credits nothing: its invoice has no room for it, or it was voided at Stripe.
+
+    Its lines wait for the next invoice.
+    """
     freed = {"credit_note_id": None, "credits_line_id": None, "discount": 0}
     session.execute(update(InvoiceLine).where(InvoiceLine.credit_note_id == note.id).values(freed))
     drop_note(session, note, now)
 
 
+def release_voided(session: Session, org_id: UUID, note_id: UUID, stripe_id: str, now: datetime) -> bool:
+    """Release an issued note of the org that Stripe knows as `stripe_id` and says is void; False if there is none."""
+    note = find_notes(session, org_id, [note_id]).get(note_id)
+    if note is None or (note.state, note.stripe_credit_note_id) != (ISSUED, stripe_id):
+        return False
+    release_note(session, note, now)
+    return True
+
+
 def drop_note(session: Session, note: CreditNote, now: datetime) -> None:
-    """Drop a pending note: nothing is owed of its invoice, or its lines were freed."""
+    """Drop a note: nothing is owed of its invoice, or its lines were freed."""
     note.state, note.settled_at, note.error = DROPPED, now, None
+    note.due_amount = note.refund_amount = note.balance_amount = None
     session.flush()
 
 

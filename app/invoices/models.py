@@ -73,8 +73,9 @@ class CreditNote(Base):
     """What is taken back of the lines of a final invoice: `amount` before tax, above zero, in minor units.
 
     Written `pending`, then `issued`: `due_amount` lowered what was due, `refund_amount` went back, `balance_amount` is
-    kept for the next invoices; with tax they may add up to more. `dropped`: nothing is owed of a void invoice. Its
-    lines are those with its id. `replays` numbers the attempts, as a close does.
+    kept for the next invoices; with tax they may add up to more. `dropped`: it credits nothing, since nothing is owed
+    of a void invoice, or its lines went on to the next. Its lines are those with its id. `replays` numbers the
+    attempts, as a close does.
     """
 
     __tablename__ = "credit_notes"

@@ -46,6 +46,7 @@ def refund(scenario: Scenario, org: Org, amount: int) -> None:
     scenario.settle()
 
 
+@pytest.mark.slow
 def test_a_purchase_is_recurring_and_paid(scenario: Scenario) -> None:
     org = scenario.org().paying()
     found = told(scenario, org)
@@ -64,6 +65,7 @@ def test_what_is_refunded_is_revenue_no_more(scenario: Scenario) -> None:
     assert (found.takings.total, found.end) == (600, 1000)
 
 
+@pytest.mark.slow
 def test_a_credit_note_kept_on_the_balance_is_taken_off_once(scenario: Scenario) -> None:
     """Off the month of the note; the next invoice is paid with it."""
     org = scenario.org().paying()
@@ -75,6 +77,7 @@ def test_a_credit_note_kept_on_the_balance_is_taken_off_once(scenario: Scenario)
     assert told(scenario, org).takings.total == 1000
 
 
+@pytest.mark.slow
 def test_credit_given_by_hand_is_no_money(scenario: Scenario) -> None:
     org = scenario.org().paying()
     v1 = scenario.stripe.client().v1
@@ -111,6 +114,7 @@ def test_a_price_by_hand_counts_as_what_is_charged(scenario: Scenario) -> None:
     assert told(scenario, org).end == 2300
 
 
+@pytest.mark.slow
 def test_a_failed_renewal_is_no_revenue_and_counts_until_it_is_given_up(scenario: Scenario) -> None:
     org = scenario.org().paying()
     org.past_due()

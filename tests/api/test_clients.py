@@ -88,6 +88,7 @@ GENERATORS = {"fetch": generate_fetch, "zod": generate_zod}
 
 
 @pytest.mark.parametrize("client", ["fetch", pytest.param("zod", marks=pytest.mark.long)])
+@pytest.mark.slow
 def test_a_typescript_client_records_reads_and_checks(
     folder: Path, document: Path, base: str, customer: tuple[str, str], client: str
 ) -> None:
@@ -117,6 +118,7 @@ def python(document: Path) -> Iterator[str]:
     sys.path.remove(str(document.parent))
 
 
+@pytest.mark.slow
 def test_a_python_client_records_reads_and_checks(python: str, base: str, customer: tuple[str, str]) -> None:
     def part(name: str) -> Any:
         return importlib.import_module(f"{python}.{name}")

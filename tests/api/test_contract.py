@@ -38,6 +38,7 @@ def paths(app: Flask) -> set[str]:
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("examples", [4, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.slow
 def test_every_call_keeps_what_its_description_promises(
     app: Flask, keys: dict[str, str], mode: str, examples: int
 ) -> None:

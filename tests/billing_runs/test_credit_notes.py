@@ -91,6 +91,7 @@ def balanced(scenario: Scenario, org: Org, amount: int) -> None:
     assert sum(each.amount for each in found if each.period_start == found[0].period_start) == amount
 
 
+@pytest.mark.slow
 def test_what_the_next_invoice_does_not_cover_is_refunded_by_a_credit_note_on_the_original(scenario: Scenario) -> None:
     org = billed(scenario)
     [original] = manual(scenario, org)
@@ -112,6 +113,7 @@ def test_what_the_next_invoice_does_not_cover_is_refunded_by_a_credit_note_on_th
     assert (line.quantity, line.amount, line.invoice_id) == (-300, -300, None)
 
 
+@pytest.mark.slow
 def test_the_next_invoice_takes_what_its_other_lines_come_to(scenario: Scenario) -> None:
     """$2.00 of new usage cover $2.00 of $3.00; the invoice of nothing is not issued, and its lines wait."""
     org = billed(scenario)
@@ -131,6 +133,7 @@ def test_the_next_invoice_takes_what_its_other_lines_come_to(scenario: Scenario)
 
 
 @pytest.mark.parametrize(("extra", "renewal", "credited"), [(300, 700, []), (1_500, 0, [500])])
+@pytest.mark.slow
 def test_a_renewals_fee_covers_a_difference(scenario: Scenario, extra: int, renewal: int, credited: list[int]) -> None:
     """The next invoice is the renewal: $10.00, less what was billed too much. The fee itself is never credited."""
     org = billed(scenario, extra=extra, interval="month")
@@ -144,6 +147,7 @@ def test_a_renewals_fee_covers_a_difference(scenario: Scenario, extra: int, rene
     balanced(scenario, org, 10_000 - extra)
 
 
+@pytest.mark.slow
 def test_a_coupon_on_the_fee_leaves_less_room_for_a_difference(scenario: Scenario) -> None:
     """40 % off the fee: of $7.00, the renewal takes $6.00."""
     org = billed(scenario, extra=700, interval="month")
@@ -157,6 +161,7 @@ def test_a_coupon_on_the_fee_leaves_less_room_for_a_difference(scenario: Scenari
     assert [each["total"] for each in notes(scenario)] == [100]
 
 
+@pytest.mark.slow
 def test_on_an_open_invoice_a_credit_note_lowers_what_is_due(scenario: Scenario) -> None:
     org = billed(scenario, card=DECLINES)
     [original] = manual(scenario, org)
@@ -171,6 +176,7 @@ def test_on_an_open_invoice_a_credit_note_lowers_what_is_due(scenario: Scenario)
     assert (record.state, record.amount) == ("failed", 9_700)
 
 
+@pytest.mark.slow
 def test_what_no_payment_brought_goes_to_the_balance(scenario: Scenario) -> None:
     """$98.00 of the invoice were paid out of the balance, $2.00 by card: of $3.00, $2.00 go back to the card."""
     org = on_pro(scenario, 59_700, "year")
@@ -186,6 +192,7 @@ def test_what_no_payment_brought_goes_to_the_balance(scenario: Scenario) -> None
     assert scenario.stripe.objects("customer", id=org.customer_id)[0]["balance"] == -100
 
 
+@pytest.mark.slow
 def test_of_an_org_that_left_all_is_credited_on_the_original(scenario: Scenario) -> None:
     org = on_pro(scenario, 59_700)
     use(org, 300, scenario.clock.at, "extra")
@@ -199,6 +206,7 @@ def test_of_an_org_that_left_all_is_credited_on_the_original(scenario: Scenario)
 
 
 @pytest.mark.parametrize("kind", ["429", "500", "503", "reset", "reset_before"])
+@pytest.mark.slow
 def test_whatever_stripe_answers_one_credit_note_is_issued(scenario: Scenario, kind: str) -> None:
     org = billed(scenario)
     void(org, "extra")
@@ -212,6 +220,7 @@ def test_whatever_stripe_answers_one_credit_note_is_issued(scenario: Scenario, k
     assert [(each.state, each.error) for each in ours(scenario, org)] == [("issued", None)]
 
 
+@pytest.mark.slow
 def test_notes_of_a_line_add_up_to_it_and_never_to_more(scenario: Scenario) -> None:
     """Everything above the allowance is voided in three steps, a month between them: $100.00 in all."""
     org = on_pro(scenario, 49_000, "year")
@@ -229,6 +238,7 @@ def test_notes_of_a_line_add_up_to_it_and_never_to_more(scenario: Scenario) -> N
     assert len(notes(scenario)) == 3
 
 
+@pytest.mark.slow
 def test_a_second_run_credits_nothing_again(scenario: Scenario) -> None:
     org = billed(scenario)
     void(org, "extra")
@@ -236,6 +246,25 @@ def test_a_second_run_credits_nothing_again(scenario: Scenario) -> None:
     again = run(scenario, org)
     assert (again.rated, again.billed, again.credited) == ([], [], [])
     assert len(notes(scenario)) == 1
+
+
+@pytest.mark.slow
+def test_what_a_note_credited_that_was_voided_at_stripe_is_on_the_next_invoice(scenario: Scenario) -> None:
+    """$3.00 were taken off an open invoice; somebody voids that note in the dashboard, and all is due of it again."""
+    org = billed(scenario, card=DECLINES)
+    void(org, "extra")
+    next_month(scenario, org)
+    [note] = notes(scenario)
+    scenario.stripe.client().v1.credit_notes.void_credit_note(note["id"])
+    scenario.settle()
+    assert manual(scenario, org)[0]["amount_remaining"] == 10_000
+    assert [each.state for each in ours(scenario, org)] == ["dropped"]
+    [line] = [each for each in lines(scenario, org) if each.quantity == -300]
+    assert (line.amount, line.credit_note_id, line.credits_line_id, line.invoice_id) == (-300, None, None, None)
+    use(org, 51_000, scenario.clock.at)
+    next_month(scenario, org)
+    assert [each["total"] for each in manual(scenario, org)[-2:]].count(700) == 1
+    balanced(scenario, org, 9_700)
 
 
 def test_a_note_on_an_invoice_that_was_voided_is_dropped(scenario: Scenario) -> None:
@@ -259,6 +288,7 @@ def test_a_difference_of_what_still_waits_for_an_invoice_waits_with_it(scenario:
     balanced(scenario, org, 0)
 
 
+@pytest.mark.slow
 def test_late_usage_and_a_void_of_one_period_are_one_difference(scenario: Scenario) -> None:
     org = billed(scenario)
     void(org, "extra")
@@ -268,6 +298,7 @@ def test_late_usage_and_a_void_of_one_period_are_one_difference(scenario: Scenar
     assert notes(scenario) == []
 
 
+@pytest.mark.slow
 def test_page_history_files_and_api_show_a_credit_note(scenario: Scenario) -> None:
     org = billed(scenario)
     void(org, "extra")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from app.payments.cli import background_gateway
 from tests.billing_runs.test_close import ends_and_closes, invoices, lines, manual, renewals, run
 from tests.billing_runs.test_credit_notes import balanced, leaves, next_month, notes, ours, use, void
@@ -41,6 +43,7 @@ def closed(scenario: Scenario, said: str, *coupons: dict[str, Any], calls: int =
     return org
 
 
+@pytest.mark.slow
 def test_a_coupon_takes_its_part_of_the_fee_alone(scenario: Scenario) -> None:
     """$49.00 less 20 %, and $100.00: $139.20."""
     org = closed(scenario, "", {"percent_off": 20})
@@ -49,6 +52,7 @@ def test_a_coupon_takes_its_part_of_the_fee_alone(scenario: Scenario) -> None:
     assert [line.discount for line in lines(scenario, org)] == [0]
 
 
+@pytest.mark.slow
 def test_where_the_plan_says_so_it_takes_its_part_of_the_usage_too(scenario: Scenario) -> None:
     """$49.00 and $100.00, less 20 %: $119.20."""
     org = closed(scenario, "discount_usage = true", {"percent_off": 20})
@@ -68,6 +72,7 @@ def renewal_coupon(scenario: Scenario) -> str:
     return str(scenario.stripe.objects("coupon")[0]["id"])
 
 
+@pytest.mark.slow
 def test_an_amount_off_is_taken_off_the_fee_alone(scenario: Scenario) -> None:
     """$49.00 less 10 % and $5.00, and $100.00 less 10 %: $39.10 and $90.00."""
     org = closed(
@@ -77,6 +82,7 @@ def test_an_amount_off_is_taken_off_the_fee_alone(scenario: Scenario) -> None:
     assert renewal["total"] == 3_910 + 9_000
 
 
+@pytest.mark.slow
 def test_a_part_of_a_cent_is_rounded_half_away(scenario: Scenario) -> None:
     """12.5 % of 10.20 is 1.275: 1.28 are taken off."""
     org = closed(scenario, "discount_usage = true", {"percent_off": 12.5}, calls=51_020)
@@ -105,6 +111,7 @@ def test_what_is_below_the_smallest_charge_after_the_discount_waits(scenario: Sc
     assert (line.amount, line.discount, line.invoice_id) == (60, 0, None)
 
 
+@pytest.mark.slow
 def test_whatever_stripe_answers_the_discount_is_taken_once(scenario: Scenario) -> None:
     org = on_plan(scenario, 60_000, "discount_usage = true", interval="year")
     discounted(scenario, org, {"percent_off": 20})
@@ -117,6 +124,7 @@ def test_whatever_stripe_answers_the_discount_is_taken_once(scenario: Scenario) 
     assert [each["total"] for each in manual(scenario, org)] == [8_000]
 
 
+@pytest.mark.slow
 def test_items_carry_the_tax_of_their_plan(scenario: Scenario) -> None:
     said = 'discount_usage = true\ntax_behavior = "exclusive"\ntax_code = "txcd_10103001"'
     org = closed(scenario, said, {"percent_off": 20})
@@ -127,6 +135,7 @@ def test_items_carry_the_tax_of_their_plan(scenario: Scenario) -> None:
     assert scenario.stripe.world.get("product", fee["price"]["product"])["tax_code"] == "txcd_10103001"
 
 
+@pytest.mark.slow
 def test_notes_of_a_discounted_line_give_back_what_was_paid_of_it(scenario: Scenario) -> None:
     """$100.00 less 17 % was paid. Voided in three steps, each note is less its part of the $17.00: $83.00 in all."""
     org = on_plan(scenario, 49_000, "discount_usage = true", "year")
@@ -147,6 +156,7 @@ def test_notes_of_a_discounted_line_give_back_what_was_paid_of_it(scenario: Scen
     balanced(scenario, org, 0)
 
 
+@pytest.mark.slow
 def test_of_an_org_that_left_a_discounted_line_is_credited_too(scenario: Scenario) -> None:
     """$3.00 of $100.00 less 20 %: $2.40 go back, and the API's lines of the note add up to it."""
     org = on_plan(scenario, 59_700, "discount_usage = true")

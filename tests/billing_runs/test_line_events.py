@@ -9,6 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from app.invoices.models import InvoiceLine
@@ -41,6 +42,7 @@ def voids(org: Org, used: str) -> None:
         void_event(session, org.id, str(event_id), "Counted twice", actor=SYSTEM, now=org.now)
 
 
+@pytest.mark.slow
 def test_a_line_is_rated_by_hand_from_the_events_that_it_names(scenario: Scenario) -> None:
     """60,000.5 calls in three events, one of them voided, one imported: 50,000 are included, a cent each above that."""
     org = on_pro(scenario, 49_000)
@@ -68,6 +70,7 @@ def test_a_line_is_rated_by_hand_from_the_events_that_it_names(scenario: Scenari
     assert org.browser("viewer").get(f"/billing/invoices/{bill.id}/explained.pdf").data.startswith(b"%PDF-")
 
 
+@pytest.mark.slow
 def test_late_usage_is_told_apart_from_what_was_counted_in_time(scenario: Scenario) -> None:
     org = on_pro(scenario, 50_000)
     used_at = f"{scenario.clock.at + timedelta(minutes=5):%Y-%m-%d %H:%M}"
@@ -90,6 +93,7 @@ def asks(org: Org, invoice_id: object, line: InvoiceLine, query: str = "", scope
     return org.scenario.client.get(path, headers=org.api(*scopes or ("billing:read", "usage:read")))
 
 
+@pytest.mark.slow
 def test_the_api_pages_through_the_same_events(scenario: Scenario) -> None:
     org = on_pro(scenario, 49_000)
     for used in ("11000", "500", "300"):
@@ -110,6 +114,7 @@ def test_the_api_pages_through_the_same_events(scenario: Scenario) -> None:
     assert sum(Decimal(each["quantity"]) for each in found if each["counted"]) == line.quantity
 
 
+@pytest.mark.slow
 def test_a_lines_events_need_both_scopes_and_are_its_orgs_alone(scenario: Scenario) -> None:
     org = on_pro(scenario, 60_000)
     ends_and_closes(scenario, org)

@@ -61,6 +61,7 @@ def billed(scenario: Scenario, org: Org) -> int:
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["held before", "never seen"])
+@pytest.mark.slow
 def test_stripe_away_for_two_hours_across_a_renewal(scenario: Scenario, known: bool) -> None:
     """Held before, the draft waits; else Stripe finalises it without us, and the usage takes an invoice of its own."""
     org = on_pro(scenario, 60_000)
@@ -87,6 +88,7 @@ def test_stripe_away_for_two_hours_across_a_renewal(scenario: Scenario, known: b
     assert billed(scenario, org) == OVERAGE
 
 
+@pytest.mark.slow
 def test_invoice_created_is_never_delivered(scenario: Scenario) -> None:
     """Five minutes after the boundary we ask."""
     org, door = on_pro(scenario, 60_000), scenario.stripe._receiver
@@ -107,6 +109,7 @@ def test_invoice_created_is_never_delivered(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("interval", ["month", "year"])
+@pytest.mark.slow
 def test_drafts_and_items_made_in_the_dashboard_beside_ours(scenario: Scenario, interval: str) -> None:
     org = on_pro(scenario, 60_000, interval)
     v1, customer = scenario.stripe.client().v1, org.customer_id
@@ -129,6 +132,7 @@ def test_drafts_and_items_made_in_the_dashboard_beside_ours(scenario: Scenario, 
     ]
 
 
+@pytest.mark.slow
 def test_a_held_draft_is_finalised_in_the_dashboard(scenario: Scenario) -> None:
     """Before the close: the renewal is paid without usage, which takes an invoice of its own."""
     org = on_pro(scenario, 60_000)
@@ -168,6 +172,7 @@ def two_lines_for_one_invoice(scenario: Scenario) -> Org:
 
 
 @pytest.mark.parametrize("told_first", [False, True])
+@pytest.mark.slow
 def test_a_draft_with_some_of_its_lines_is_finalised_in_the_dashboard(scenario: Scenario, told_first: bool) -> None:
     """What stands on it is billed by it; the rest takes another, whether or not we hear of it before we try again."""
     org = two_lines_for_one_invoice(scenario)
@@ -187,6 +192,7 @@ def test_a_draft_with_some_of_its_lines_is_finalised_in_the_dashboard(scenario: 
 
 @pytest.mark.parametrize("after", ["/v1/invoices", "/v1/invoiceitems"], ids=["empty", "filled"])
 @pytest.mark.parametrize("done", ["deleted", "finalised"])
+@pytest.mark.slow
 def test_a_draft_of_ours_is_gone_before_we_finalise_it(scenario: Scenario, after: str, done: str) -> None:
     org = on_pro(scenario, 60_000, "year")
     scenario.later(days=33)
@@ -218,6 +224,7 @@ def becomes_unpaid(scenario: Scenario) -> Org:
     return org.uses(60_000, meter=org.plan.meter, at=f"{scenario.clock.at:%Y-%m-%d %H:%M}")
 
 
+@pytest.mark.slow
 def test_the_draft_of_an_unpaid_subscription_waits_until_it_is_paid(scenario: Scenario) -> None:
     org = becomes_unpaid(scenario)
     ends_and_closes(scenario, org)
@@ -235,6 +242,7 @@ def test_the_draft_of_an_unpaid_subscription_waits_until_it_is_paid(scenario: Sc
     assert billed(scenario, org) == OVERAGE
 
 
+@pytest.mark.slow
 def test_drafts_that_must_wait_never_keep_others_from_being_settled(scenario: Scenario) -> None:
     """A sweep takes so many: those that it looked at longest ago."""
     stuck = becomes_unpaid(scenario)
@@ -250,6 +258,7 @@ def test_drafts_that_must_wait_never_keep_others_from_being_settled(scenario: Sc
 
 
 @pytest.mark.parametrize("interval", ["month", "year"])
+@pytest.mark.slow
 def test_a_draft_of_paused_collection_waits_until_it_is_resumed(scenario: Scenario, interval: str) -> None:
     org = on_pro(scenario, 60_000, interval)
     pause(scenario, org, "keep_as_draft")
@@ -270,6 +279,7 @@ def test_a_draft_of_paused_collection_waits_until_it_is_resumed(scenario: Scenar
 
 
 @pytest.mark.parametrize("behavior", ["void", "mark_uncollectible"])
+@pytest.mark.slow
 def test_a_pause_that_closes_renewals_keeps_the_usage_for_later(scenario: Scenario, behavior: str) -> None:
     """What was used is owed all the same; it is asked for once collection is resumed."""
     org = on_pro(scenario, 60_000)
@@ -284,6 +294,7 @@ def test_a_pause_that_closes_renewals_keeps_the_usage_for_later(scenario: Scenar
     assert billed(scenario, org) == OVERAGE
 
 
+@pytest.mark.slow
 def test_a_waiting_draft_that_somebody_deletes_is_made_again(scenario: Scenario) -> None:
     """The usage is owed, and its close is long done."""
     org = on_pro(scenario, 60_000, "year")

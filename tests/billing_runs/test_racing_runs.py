@@ -64,6 +64,7 @@ def side_by_side(scenario: Scenario, works: list[Callable[[], Any]]) -> list[Any
         return list(threads.map(one, works))
 
 
+@pytest.mark.slow
 def test_runs_that_race_rate_each_period_once(scenario: Scenario) -> None:
     plan = scenario.plan(policy="charge", allowance=50_000)
     orgs = [ended(scenario, plan, months=3) for _ in range(4)]
@@ -85,6 +86,7 @@ def test_runs_that_race_rate_each_period_once(scenario: Scenario) -> None:
         assert len(fees) == len(set(fees)) >= 3
 
 
+@pytest.mark.slow
 def test_runs_that_race_at_stripe_bill_each_overage_once(scenario: Scenario) -> None:
     monthly, yearly = on_pro(scenario, 60_000), on_pro(scenario, 60_000, "year")
     for _ in range(2):
@@ -149,6 +151,7 @@ def event(plan: MadePlan, at: datetime) -> schemas.Event:
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 10))])
+@pytest.mark.slow
 def test_any_order_and_number_of_runs_is_one_run(scenario: Scenario, seed: int) -> None:
     chance, plan = Random(seed), scenario.plan(policy="charge", allowance=50_000)
     often, once = ([ended(scenario, plan, months=3) for _ in range(2)] for _ in range(2))

@@ -29,6 +29,7 @@ _PRODUCT = re.compile(r"^\s*(from|import) (app|sandbox)\b", re.MULTILINE)
 @pytest.mark.parametrize(
     ("name", "seed", "orgs", "months"), [*SAMPLE, *(pytest.param(*each, marks=pytest.mark.long) for each in WHOLE)]
 )
+@pytest.mark.slow
 def test_every_line_is_what_files_and_events_say(
     server: Path, clocks: Clocks, clock: FixedClock, name: str, seed: int, orgs: int, months: int
 ) -> None:

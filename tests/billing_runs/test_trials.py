@@ -54,6 +54,7 @@ def trial_ends(scenario: Scenario, org: Org, **more: float) -> Any:
     return report
 
 
+@pytest.mark.slow
 def test_use_above_the_allowance_in_the_trial_of_a_charge_plan_is_recorded_and_never_billed(scenario: Scenario) -> None:
     org = tries(scenario)
     use(scenario, org, 60_000)
@@ -67,6 +68,7 @@ def test_use_above_the_allowance_in_the_trial_of_a_charge_plan_is_recorded_and_n
     assert invoices(scenario, org) == [] or all(invoice.state != "issued" for invoice in invoices(scenario, org))
 
 
+@pytest.mark.slow
 def test_the_first_paid_period_has_its_own_allowance_and_bills_what_is_above_it(scenario: Scenario) -> None:
     org = tries(scenario)
     use(scenario, org, 60_000)
@@ -77,6 +79,7 @@ def test_the_first_paid_period_has_its_own_allowance_and_bills_what_is_above_it(
     assert org.reads("/usage/current")["usage_cost"] == 100
 
 
+@pytest.mark.slow
 def test_a_trial_owes_no_minimum(scenario: Scenario) -> None:
     org = tries(scenario, priced=f'{CENT}\nminimum = "5.00"')
     use(scenario, org, 60_000)
@@ -85,6 +88,7 @@ def test_a_trial_owes_no_minimum(scenario: Scenario) -> None:
     assert [each["total"] for each in renewals(scenario, org)] == [4_900]
 
 
+@pytest.mark.slow
 def test_a_change_in_the_trial_leaves_nothing_owed_from_before_it(scenario: Scenario) -> None:
     org = tries(scenario)
     use(scenario, org, 60_000)
@@ -96,6 +100,7 @@ def test_a_change_in_the_trial_leaves_nothing_owed_from_before_it(scenario: Scen
     assert [each["total"] for each in renewals(scenario, org)] == [9_000]
 
 
+@pytest.mark.slow
 def test_above_its_allowance_a_trial_refuses_unless_the_plan_says_otherwise(scenario: Scenario) -> None:
     org = tries(scenario, said="trial_days = 14")
     assert org.plan is not None
@@ -109,6 +114,7 @@ def test_above_its_allowance_a_trial_refuses_unless_the_plan_says_otherwise(scen
     assert org.may_use(60_000, meter)
 
 
+@pytest.mark.slow
 def test_a_late_event_of_the_trial_is_not_billed_either(scenario: Scenario) -> None:
     org = tries(scenario)
     use(scenario, org, 60_000)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
 from app.payments.cli import background_gateway
 from tests.billing_runs.test_close import ends_and_closes, lines, manual, on_pro, renewals, run, to_the_end
 from tests.factories import MadePlan
@@ -36,6 +38,7 @@ def on_plan(scenario: Scenario, calls: int, currency: str, interval: str = "mont
     return org.uses(calls, meter=plan.meter, at=f"{scenario.clock.at:%Y-%m-%d %H:%M}")
 
 
+@pytest.mark.slow
 def test_in_dollars_the_renewal_is_149(scenario: Scenario) -> None:
     org = on_plan(scenario, 60_000, "USD")
     assert ends_and_closes(scenario, org).errors == {}
@@ -43,6 +46,7 @@ def test_in_dollars_the_renewal_is_149(scenario: Scenario) -> None:
     assert (renewal["status"], renewal["total"], renewal["amount_paid"]) == ("paid", 14_900, 14_900)
 
 
+@pytest.mark.slow
 def test_in_yen_it_is_22_400(scenario: Scenario) -> None:
     """7,400 yen and 10,000 calls at 1.5: a yen has no smaller unit."""
     org = on_plan(scenario, 60_000, "JPY")
@@ -53,6 +57,7 @@ def test_in_yen_it_is_22_400(scenario: Scenario) -> None:
     assert (line.amount, line.currency) == (15_000, "JPY")
 
 
+@pytest.mark.slow
 def test_half_a_yen_is_rounded_at_the_line(scenario: Scenario) -> None:
     org = on_plan(scenario, 50_001, "JPY")
     assert ends_and_closes(scenario, org).errors == {}
@@ -60,6 +65,7 @@ def test_half_a_yen_is_rounded_at_the_line(scenario: Scenario) -> None:
     assert (line.exact_amount, line.amount) == (Decimal("1.5"), 2)
 
 
+@pytest.mark.slow
 def test_in_dinars_of_three_decimals_a_line_is_rounded_to_ten_fils(scenario: Scenario) -> None:
     """10,001 calls at 0.0033 dinars are 33.0033: 33.000 is charged, beside 15.000."""
     org = on_plan(scenario, 60_001, "KWD")
@@ -70,6 +76,7 @@ def test_in_dinars_of_three_decimals_a_line_is_rounded_to_ten_fils(scenario: Sce
     assert (line.exact_amount, line.amount) == (Decimal("33003.3"), 33_000)
 
 
+@pytest.mark.slow
 def test_thirty_cents_of_a_month_of_a_year_go_on_the_next_renewal(scenario: Scenario) -> None:
     """Used in the last month but one; the last has no usage. The renewal: a year at $100.00, and 30 cents."""
     org = on_pro(scenario, 0, interval="year")

@@ -62,6 +62,7 @@ def changed_nothing(who: Subscriber) -> None:
 
 
 @coupons
+@pytest.mark.slow
 def test_the_amount_on_the_page_is_charged(begin: Begin, percent: int | None) -> None:
     who = begin()
     if percent:
@@ -70,6 +71,7 @@ def test_the_amount_on_the_page_is_charged(begin: Begin, percent: int | None) ->
     assert who.next_payment() == (39_200 if percent else 49_000)
 
 
+@pytest.mark.slow
 def test_a_double_press_changes_once(begin: Begin) -> None:
     who = begin()
     who.looks_at("pro", "year")
@@ -79,6 +81,7 @@ def test_a_double_press_changes_once(begin: Begin) -> None:
     changed_once(who, today)
 
 
+@pytest.mark.slow
 def test_two_tabs_and_the_back_button_change_once(begin: Begin) -> None:
     who = begin()
     who.looks_at("pro", "year")
@@ -94,6 +97,7 @@ def test_two_tabs_and_the_back_button_change_once(begin: Begin) -> None:
     changed_once(who, today)
 
 
+@pytest.mark.slow
 def test_a_declined_card_that_was_chosen_a_moment_ago_changes_nothing(begin: Begin) -> None:
     """No webhook is waited for: the confirmation charges the card that was chosen last."""
     who = begin()

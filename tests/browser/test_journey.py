@@ -62,6 +62,7 @@ def test_the_line_that_make_run_prints_moves_the_bar_of_its_account(open_page: O
 
 @both
 @pytest.mark.usefixtures("alone")
+@pytest.mark.slow
 def test_from_sign_up_to_the_limit(open_page: Open, stack: Stack, js: bool) -> None:
     stack.leave_days_in_month(3)
     watched = open_page(js=js)
@@ -115,6 +116,7 @@ def test_one_click_from_a_meter_says_what_eats_it_and_page_api_and_csv_agree(
     assert sum(Decimal(each["quantity"]) for each in in_file) == Decimal(in_api["used"]) == 258
 
 
+@pytest.mark.slow
 def test_a_revoked_key_is_refused_within_a_second(open_page: Open, stack: Stack, customers: Iterator[Customer]) -> None:
     customer = next(customers)
     page = open_page(state=customer.state).page
@@ -126,6 +128,7 @@ def test_a_revoked_key_is_refused_within_a_second(open_page: Open, stack: Stack,
 
 
 @either
+@pytest.mark.slow
 def test_an_invited_colleague_joins_from_the_mailbox(
     open_page: Open, stack: Stack, customers: Iterator[Customer], js: bool
 ) -> None:
@@ -148,6 +151,7 @@ def test_an_invited_colleague_joins_from_the_mailbox(
 
 
 @either
+@pytest.mark.slow
 def test_signing_out_makes_the_cookie_worthless(open_page: Open, stack: Stack, js: bool) -> None:
     page = open_page(js=js).page
     sign_in(page, "high@demo.example", stack.password("high@demo.example"))

@@ -46,6 +46,7 @@ def mailbox(tmp_path: Path) -> Iterator[tuple[str, MailFolder]]:
         *(pytest.param(*each, marks=pytest.mark.long) for each in (("dark", 375), ("light", 1280))),
     ],
 )
+@pytest.mark.slow
 def test_no_page_of_the_mailbox_has_a_finding(
     chromium: Browser, mailbox: tuple[str, MailFolder], theme: str, width: int
 ) -> None:
@@ -61,6 +62,7 @@ def test_no_page_of_the_mailbox_has_a_finding(
     context.close()
 
 
+@pytest.mark.slow
 def test_mail_is_read_and_deleted_without_javascript(chromium: Browser, mailbox: tuple[str, MailFolder]) -> None:
     base, _ = mailbox
     context = new_context(chromium, base, js=False)

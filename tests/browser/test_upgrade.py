@@ -58,6 +58,7 @@ def sold(journey: Journey, amount: int = 4900, **shown: Any) -> upgrade_books.Bo
 
 
 @both
+@pytest.mark.slow
 def test_from_a_limit_to_the_larger_plan(begin: Begin, js: bool) -> None:
     journey = begin(js=js)
     journey.to_stripe()
@@ -68,6 +69,7 @@ def test_from_a_limit_to_the_larger_plan(begin: Begin, js: bool) -> None:
     sold(journey)
 
 
+@pytest.mark.slow
 def test_a_declined_card_then_a_good_one(begin: Begin) -> None:
     journey = begin()
     journey.to_stripe()
@@ -80,6 +82,7 @@ def test_a_declined_card_then_a_good_one(begin: Begin) -> None:
     assert sorted(each["status"] for each in books.charges) == ["failed", "succeeded"]
 
 
+@pytest.mark.slow
 def test_a_card_that_the_bank_refuses_and_then_lets_through(begin: Begin) -> None:
     journey = begin()
     journey.to_stripe()
@@ -110,6 +113,7 @@ def test_a_promotion_code(begin: Begin, stack: Stack) -> None:
     sold(journey, 3920, paid="$39.20")
 
 
+@pytest.mark.slow
 def test_a_closed_tab_leaves_it_to_the_webhook(begin: Begin, stack: Stack, open_page: Callable[..., Watched]) -> None:
     journey = begin()
     journey.to_stripe()
@@ -160,6 +164,7 @@ def test_the_return_page_looks_again_while_stripe_is_away(begin: Begin, stack: S
     sold(journey)
 
 
+@pytest.mark.slow
 def test_two_tabs_lead_to_one_payment(begin: Begin, stack: Stack) -> None:
     journey = begin()
     journey.to_stripe()
@@ -192,6 +197,7 @@ def test_two_tabs_with_different_choices_leave_one_to_be_paid(begin: Begin) -> N
 
 
 @both
+@pytest.mark.slow
 def test_a_double_click_buys_once(begin: Begin, js: bool) -> None:
     journey = begin(js=js)
     journey.at_limit()

@@ -64,6 +64,7 @@ def test_a_sandbox_without_a_database_says_how_to_get_one(tmp_path: Path) -> Non
     ],
     ids=["command", "worker", "web"],
 )
+@pytest.mark.slow
 def test_a_process_without_settings_ends_with_their_names_and_no_traceback(words: list[str], tmp_path: Path) -> None:
     env = {**{name: value for name, value in os.environ.items() if name not in GOOD}, "INSTANCE": str(tmp_path)}
     ended = subprocess.run([sys.executable, *words], cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
@@ -72,6 +73,7 @@ def test_a_process_without_settings_ends_with_their_names_and_no_traceback(words
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_command_without_its_database_says_how_to_start_it(tmp_path: Path) -> None:
     env = {**os.environ, **sandbox(tmp_path), "DATABASE_URL": f"postgresql://nobody@/nothing?host={tmp_path}"}
     words = [sys.executable, "-m", "flask", "--app", "wsgi", "audit", "verify"]

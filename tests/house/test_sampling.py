@@ -11,6 +11,8 @@ from tests.browser.pages import PAGES
 from tests.browser.sampled import TEMPLATE_OF, TEMPLATES
 from tests.support.changes import leans_on, own_files, renderers
 from tests.support.sampling import LOOKS, MANY, MOST, Page, Pick, left_out, pick, told
+from tests.support.slow import MOST as MOST_SLOW
+from tests.support.slow import Slow, choose
 
 KEYS = "templates/accounts/keys/keys.html"
 SHELL = frozenset({"templates/base.html", "templates/layouts/app.html"})
@@ -113,3 +115,29 @@ def test_a_template_leans_on_layouts_and_components_at_any_depth_also_by_a_choic
 def test_a_page_is_changed_by_who_renders_it_and_by_what_that_imports_beside_it() -> None:
     assert "app/portal/usage/views.py" in renderers("templates/usage/usage.html")
     assert "app/portal/usage/view.py" in own_files("templates/usage/usage.html")
+
+
+PRICES = "tests/catalog/prices/test_prices.py"
+LIMITS = "tests/metering/test_limits.py"
+
+
+def slow(file: str, tests: int) -> list[Slow]:
+    return [Slow(f"{file}::{number}", file) for number in range(tests)]
+
+
+def test_of_slow_tests_one_in_four_of_each_file_runs() -> None:
+    chosen = choose([*slow(PRICES, 5), *slow(LIMITS, 1)], [])
+    assert chosen == {f"{PRICES}::0", f"{PRICES}::4", f"{LIMITS}::0"}
+
+
+@pytest.mark.parametrize("changed", [PRICES, "app/catalog/prices/money.py"])
+def test_slow_tests_of_what_changed_all_run(changed: str) -> None:
+    chosen = choose([*slow(PRICES, 5), *slow(LIMITS, 5)], [changed])
+    assert chosen == {each.name for each in slow(PRICES, 5)} | {f"{LIMITS}::0", f"{LIMITS}::4"}
+
+
+def test_of_a_large_change_only_so_many_slow_tests_run_besides_the_sample() -> None:
+    tests = slow(PRICES, 400)
+    chosen = choose(tests, [PRICES])
+    assert len(chosen) == 100 + MOST_SLOW
+    assert chosen > choose(tests, [])

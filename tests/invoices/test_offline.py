@@ -205,6 +205,7 @@ def sends(scenario: Scenario, org: Org, *times: str) -> list[list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_invoice_is_mailed_and_then_reminders_on_days_1_7_and_14(scenario: Scenario) -> None:
     org = scenario.org()
     invoice_id = invoice(org)
@@ -289,6 +290,7 @@ def test_the_pdf_is_rendered_once_and_kept_with_its_sha256(scenario: Scenario) -
     assert scenario.org().browser().get(f"/billing/invoices/{invoice_id}/issued.pdf").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_pdf_that_is_not_there_yet_is_not_offered_and_made_by_the_sweep(scenario: Scenario) -> None:
     org = scenario.org()
     invoice_id = invoice(org)

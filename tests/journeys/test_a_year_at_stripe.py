@@ -121,6 +121,7 @@ def payer(scenario: Scenario) -> Org:
 
 
 @pytest.mark.parametrize("months", [2, pytest.param(12, marks=pytest.mark.long)])
+@pytest.mark.slow
 def test_months_then_a_card_that_fails_then_payment(payer: Org, box: tuple[MailFolder, int], months: int) -> None:
     payer.scenario.at(BOUGHT).settle()
     assert copy("returned.given", plan="Team") in payer.buys_on_pages("team")

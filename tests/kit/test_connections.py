@@ -63,6 +63,7 @@ def test_a_call_that_blocks_in_libpq_ends_there_too(pool: HotPool) -> None:
     assert pool.rows(PID, ()), "the connection is replaced"
 
 
+@pytest.mark.slow
 def test_a_statement_within_its_limit_is_left_alone(pool: HotPool) -> None:
     pool.rows(PID, ())
     pool._watch._limit = 1.5
@@ -115,6 +116,7 @@ def test_the_engine_replaces_what_has_died(database: str, monkeypatch: pytest.Mo
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_transaction_that_needs_longer_gets_it_at_both_ends_and_the_next_does_not(database: str) -> None:
     engine = create_engine(database.replace("postgresql://", "postgresql+psycopg://", 1), **engine_options(SHORT))
     limit_waits(engine, SHORT)

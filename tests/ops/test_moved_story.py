@@ -28,6 +28,7 @@ def boundary(payer: Org) -> datetime:
     return datetime.fromtimestamp(running["items"]["data"][0]["current_period_end"], UTC)
 
 
+@pytest.mark.slow
 def test_two_renewals_are_seen_as_drafts_and_then_as_paid(payer: Org) -> None:
     scenario, first = payer.scenario, boundary(payer)
     seen: dict[datetime, list[str]] = {}
@@ -43,6 +44,7 @@ def test_two_renewals_are_seen_as_drafts_and_then_as_paid(payer: Org) -> None:
     assert [seen[at + HOUR] for at in drafts] == [["paid"], ["paid", "paid"]]
 
 
+@pytest.mark.slow
 def test_a_draft_is_known_before_it_is_final(payer: Org) -> None:
     """`invoice.created` is applied while the invoice can still be changed."""
     scenario = payer.scenario
@@ -55,6 +57,7 @@ def test_a_draft_is_known_before_it_is_final(payer: Org) -> None:
     assert scenario.stripe.world.get("invoice", invoice)["description"] == "Usage of the month"
 
 
+@pytest.mark.slow
 def test_every_letter_of_a_payment_that_fails_has_its_own_day(payer: Org) -> None:
     scenario = payer.with_card("pm_card_chargeCustomerFail").scenario
     scenario.sweeps = SWEEPS
@@ -81,6 +84,7 @@ def test_periods_of_an_org_that_pays_nothing_end_one_by_one(scenario: Scenario) 
 
 
 @pytest.mark.parametrize("fault", [{"drop": 3}, {"delay": 600.0}, {"hold": True}, {"reorder": True}, {"duplicate": 2}])
+@pytest.mark.slow
 def test_faults_of_the_webhooks_stop_no_clock(payer: Org, fault: dict[str, object]) -> None:
     scenario, first = payer.scenario, boundary(payer)
     scenario.stripe.webhooks(**fault)
@@ -90,6 +94,7 @@ def test_faults_of_the_webhooks_stop_no_clock(payer: Org, fault: dict[str, objec
     assert paid["status"] == "paid"
 
 
+@pytest.mark.slow
 def test_a_webhook_that_is_refused_waits_for_its_next_try_and_not_the_clock(payer: Org) -> None:
     scenario, first = payer.scenario, boundary(payer)
     scenario.stripe.deliver_to(lambda *_: 500)

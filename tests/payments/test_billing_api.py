@@ -66,6 +66,7 @@ def test_an_org_that_we_invoice_reads_its_plan_and_its_fee(scenario: Scenario) -
     assert scenario.stripe.calls == []
 
 
+@pytest.mark.slow
 def test_a_plan_is_bought_read_cancelled_and_taken_back(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     call = Caller(org)
@@ -96,6 +97,7 @@ def test_a_plan_is_bought_read_cancelled_and_taken_back(scenario: Scenario) -> N
     assert problem(call("POST", "/subscription", choice(other))) == (409, "conflict")
 
 
+@pytest.mark.slow
 def test_the_history_comes_by_page_and_by_filter(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     org.paying(plan)
@@ -215,6 +217,7 @@ def test_billing_is_told_without_stripe_too(scenario: Scenario) -> None:
     assert (found.json["next_invoice"]["amount"], found.json["next_invoice"]["exact"]) == (1000, False)
 
 
+@pytest.mark.slow
 def test_an_overdue_payment_is_told_with_the_day_the_limits_fall(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     org.paying(plan)

@@ -46,6 +46,7 @@ def change(org: Customer, **facts: Any) -> None:
     send_billing_contacts()
 
 
+@pytest.mark.slow
 def test_settings_reach_stripe_in_its_form(scenario: Scenario) -> None:
     """P8"""
     org = scenario.org().paying()
@@ -64,6 +65,7 @@ def test_settings_reach_stripe_in_its_form(scenario: Scenario) -> None:
     assert (found["address"], found["tax_ids"]) == (None, [])
 
 
+@pytest.mark.slow
 def test_order_number_and_note_are_on_the_next_invoice(scenario: Scenario) -> None:
     org = scenario.org().paying()
     change(org, legal_name="Quill Holding", order_number="PO 4711", invoice_note="Cost centre 12")
@@ -143,6 +145,7 @@ def test_a_line_that_is_no_longer_there_is_gone_at_stripe_too(scenario: Scenario
     assert there(scenario, org)["address"]["line2"] is None
 
 
+@pytest.mark.slow
 def test_what_a_customer_typed_on_a_page_of_stripes_is_left_alone(scenario: Scenario) -> None:
     org = scenario.org().paying()
     v1 = scenario.stripe.client().v1

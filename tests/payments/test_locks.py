@@ -28,6 +28,7 @@ from tests.scenario import Scenario
 pytestmark = pytest.mark.usefixtures("brief_lock_wait")
 
 
+@pytest.mark.slow
 def test_a_second_holder_waits_as_long_as_a_page_does_and_is_told(app: Flask, session: Session) -> None:
     org_id, held, done = uuid4(), Event(), Event()
 
@@ -49,6 +50,7 @@ def test_a_second_holder_waits_as_long_as_a_page_does_and_is_told(app: Flask, se
             pass
 
 
+@pytest.mark.slow
 def test_it_is_taken_again_by_who_holds_it_and_ends_with_the_outer_one(app: Flask, session: Session) -> None:
     org_id = uuid4()
 
@@ -114,6 +116,7 @@ def test_those_who_wait_for_one_org_take_no_turn_at_stripe_from_others(app: Flas
         assert {type(click.exception()) for click in clicks} <= {type(None), Busy}
 
 
+@pytest.mark.slow
 def test_a_thread_of_the_process_stays_free_however_many_wait(app: Flask, scenario: Scenario) -> None:
     """Turns and waiting together leave one of four threads: further clicks are told at once to wait."""
     org_id, gw = uuid4(), get_gateway()
@@ -141,6 +144,7 @@ def test_waiting_for_the_lock_is_part_of_a_page_s_time(app: Flask, scenario: Sce
             gw.get(lambda v1: v1.customers.retrieve("cus_1"))
 
 
+@pytest.mark.slow
 def test_what_was_retrieved_is_not_written_once_the_lock_is_lost(scenario: Scenario) -> None:
     """P23: the connection that holds it dies while Stripe is asked."""
     org = scenario.org().buys()

@@ -41,6 +41,7 @@ def doctors_word(scenario: Scenario) -> tuple[str, str]:
     return found["second subscriptions"].status, found["second subscriptions"].detail
 
 
+@pytest.mark.slow
 def test_both_sides_see_it_and_staff_end_it_by_a_press(scenario: Scenario) -> None:
     org, plan, second = charged_twice(scenario)
     staff, theirs = scenario.staff(), f"/admin/orgs/{org.id}"
@@ -65,6 +66,7 @@ def test_both_sides_see_it_and_staff_end_it_by_a_press(scenario: Scenario) -> No
     assert org.session.execute(told, {"o": org.id}).all() == [("staff", second)]
 
 
+@pytest.mark.slow
 def test_the_banner_of_a_planned_end_says_that_the_second_goes_on(scenario: Scenario) -> None:
     org, _, _ = charged_twice(scenario)
     assert cancel_at_period_end(org.id, actor=SYSTEM, now=org.now)

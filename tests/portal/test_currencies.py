@@ -91,6 +91,7 @@ def foreign(words: str, currency: str) -> set[str]:
 
 
 @pytest.mark.parametrize("currency", SOLD)
+@pytest.mark.slow
 def test_every_place_speaks_the_organisations_currency(paid: Scenario, currency: str) -> None:
     sold, (plan, dearer) = SOLD[currency], plans(paid, currency)
     org = subscribed(paid, plan, currency)
@@ -131,6 +132,7 @@ def test_every_place_speaks_the_organisations_currency(paid: Scenario, currency:
 
 
 @pytest.mark.parametrize("currency", SOLD)
+@pytest.mark.slow
 def test_a_change_charges_what_it_shows_in_amounts_that_can_be_charged(paid: Scenario, currency: str) -> None:
     """14.496 dinars cannot be charged: a line is rounded to ten fils, by Stripe's preview and our formula alike."""
     plan, dearer = plans(paid, currency)

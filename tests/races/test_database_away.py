@@ -88,6 +88,7 @@ def portal(own_server: Path, request: pytest.FixtureRequest) -> Iterator[Portal]
         db.engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_database_that_is_away_is_said_quickly_and_its_return_is_noticed(own_server: Path, portal: Portal) -> None:
     assert {what: ask().status_code for what, ask in portal.asked.items()} == dict.fromkeys(portal.asked, 200)
     postgres.stop(own_server)
@@ -105,6 +106,7 @@ def test_a_database_that_is_away_is_said_quickly_and_its_return_is_noticed(own_s
     assert probe.get("/readyz").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_frozen_database_holds_nobody_longer_than_six_seconds(own_server: Path, portal: Portal) -> None:
     portal.answers_all()
     with frozen(own_server):
@@ -114,6 +116,7 @@ def test_a_frozen_database_holds_nobody_longer_than_six_seconds(own_server: Path
     portal.answers_all()
 
 
+@pytest.mark.slow
 def test_a_way_that_stops_forwarding_holds_nobody_longer_than_six_seconds(portal: Portal, relay: Relay) -> None:
     portal.answers_all()
     relay.cut.set()
@@ -123,6 +126,7 @@ def test_a_way_that_stops_forwarding_holds_nobody_longer_than_six_seconds(portal
     portal.answers_all()
 
 
+@pytest.mark.slow
 def test_connections_that_idled_through_a_restart_are_replaced(own_server: Path, portal: Portal) -> None:
     for _ in range(3):
         with ThreadPoolExecutor(12) as threads:  # each pool with as many connections as it has

@@ -28,6 +28,7 @@ def forks() -> BaseContext:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.slow
 def test_32_threads_over_4_processes_never_pass_the_limit_and_lose_nothing_that_fits(
     world: World, forks: BaseContext, seed: int
 ) -> None:

@@ -49,6 +49,7 @@ CALLS = 9
     "rounds",
     [pytest.param([7], id="1 round"), pytest.param(range(20), id="20 rounds", marks=[pytest.mark.long])],
 )
+@pytest.mark.slow
 def test_a_change_killed_between_any_two_steps_has_one_effect(
     scenario: Scenario, forks: ForkServerContext, rounds: list[int]
 ) -> None:

@@ -43,6 +43,7 @@ def app(server: Path, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]
     "rounds",
     [pytest.param(2, id="2 rounds"), pytest.param(20, id="20 rounds", marks=[pytest.mark.long, pytest.mark.alone])],
 )
+@pytest.mark.slow
 def test_what_is_killed_in_the_close_is_billed_once_when_repeated(
     scenario: Scenario, forks: ForkServerContext, rounds: int
 ) -> None:

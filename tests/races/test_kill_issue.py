@@ -107,6 +107,7 @@ class Cast:
     "rounds",
     [pytest.param(1, id="1 round"), pytest.param(20, id="20 rounds", marks=[pytest.mark.long, pytest.mark.alone])],
 )
+@pytest.mark.slow
 def test_what_is_killed_while_it_is_issued_is_billed_once_when_repeated(
     scenario: Scenario, forks: ForkServerContext, rounds: int
 ) -> None:

@@ -88,6 +88,7 @@ class Killer:
     "rounds",
     [pytest.param(1, id="1 round"), pytest.param(20, id="20 rounds", marks=[pytest.mark.long, pytest.mark.alone])],
 )
+@pytest.mark.slow
 def test_the_numbers_have_no_gap_whatever_is_killed(scenario: Scenario, forks: ForkServerContext, rounds: int) -> None:
     scenario.at("2026-11-21 12:00")
     plan = scenario.plan()

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
 from app.factory.node_counts import NodeCounts
 from app.settings import PROJECT
 
@@ -21,6 +23,7 @@ print(*[counts.count(UUID(sys.argv[3]), 7) for _ in range(int(sys.argv[4]))])
 """
 
 
+@pytest.mark.slow
 def test_processes_and_threads_count_each_request_once(tmp_path: Path) -> None:
     secret, key = str(uuid4()), uuid4()
     command = [sys.executable, "-c", COUNTING, secret, str(tmp_path), str(key), "2000"]
@@ -35,6 +38,7 @@ def test_processes_and_threads_count_each_request_once(tmp_path: Path) -> None:
     assert counts.count(key, 7) == 6001
 
 
+@pytest.mark.slow
 def test_what_a_process_counted_stays_counted_when_it_has_ended(tmp_path: Path) -> None:
     secret, key = str(uuid4()), uuid4()
     command = [sys.executable, "-c", COUNTING, secret, str(tmp_path), str(key), "5"]
@@ -44,6 +48,7 @@ def test_what_a_process_counted_stays_counted_when_it_has_ended(tmp_path: Path) 
     assert NodeCounts(secret, tmp_path).count(key, 7) == 11
 
 
+@pytest.mark.slow
 def test_processes_forked_after_the_first_count_have_tables_of_their_own(tmp_path: Path) -> None:
     secret, key = str(uuid4()), uuid4()
     program = f"""
@@ -74,6 +79,7 @@ sys.stdin.read()
     assert NodeCounts(secret, tmp_path).count(key, 7) == 6002
 
 
+@pytest.mark.slow
 def test_without_room_for_its_table_a_process_counts_alone(tmp_path: Path) -> None:
     bounded = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n" + COUNTING
     command = [sys.executable, "-c", bounded, str(uuid4()), str(tmp_path), str(uuid4()), "3"]

@@ -113,6 +113,7 @@ def impatient(paid: Scenario) -> None:
 
 
 @pytest.mark.parametrize("kinds", some([LIKELY], [*LIKELY.split(), "timeout", "reset", "reset_before"]))
+@pytest.mark.slow
 def test_pages_say_what_to_do_in_time_and_nobody_else_notices(paid: Scenario, standin: StandIn, kinds: str) -> None:
     fresh, waiting, payer = paid.org(), paid.org(), paid.org().buys("pro")
     came_back = _path(standin.pay(press(waiting.browser())).location)
@@ -159,6 +160,7 @@ def _pages_say_what_to_do(pages: dict[str, Page]) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/customers", "/v1/checkout/sessions"])
 @pytest.mark.parametrize("kind", some(["timeout"], ["reset"]))
+@pytest.mark.slow
 def test_a_press_whose_answer_was_lost_is_pressed_again_and_leads_to_one_payment(
     paid: Scenario, standin: StandIn, path: str, kind: str
 ) -> None:
@@ -175,6 +177,7 @@ def test_a_press_whose_answer_was_lost_is_pressed_again_and_leads_to_one_payment
 
 
 @pytest.mark.parametrize("kind", some(["timeout"], ["500", "reset", "reset_before"]))
+@pytest.mark.slow
 def test_what_is_owed_is_paid_once_also_when_the_answer_was_lost(paid: Scenario, standin: StandIn, kind: str) -> None:
     org = paid.org().buys("pro").past_due().with_card()  # a good card is there, and nobody has paid with it yet
     paid.settle()

@@ -98,6 +98,7 @@ def until(true: Callable[[], bool], supervisor: Supervisor | None = None, second
     return time.monotonic() - began
 
 
+@pytest.mark.long
 def test_killed_together_all_come_back_with_the_data_and_a_stop_leaves_none(installation: Installation) -> None:
     with launched(installation) as (supervisor, env):
         _another_run_is_refused(installation)

@@ -103,6 +103,7 @@ def wait(done: Callable[[], Any], seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_objects_answers_and_time(tmp_path: Path, door: tuple[str, list[tuple[bytes, str]]]) -> None:
     url, got = door
     start_at(tmp_path / "clock")
@@ -140,6 +141,7 @@ def test_a_clock_with_a_mover_is_moved_by_it(tmp_path: Path) -> None:
     assert float((tmp_path / "clock").read_text(encoding="ascii")) == pytest.approx(float(before) + 10)
 
 
+@pytest.mark.slow
 def test_who_moves_the_clock_asks_what_is_due_and_what_waits(tmp_path: Path) -> None:
     """Until the webhook has been taken; one that is tried again later does not count."""
     start_at(tmp_path / "clock")

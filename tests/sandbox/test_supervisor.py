@@ -52,6 +52,7 @@ def until(true: Callable[[], bool], seconds: float = 5.0) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_started_again_within_a_second(
     supervisor: Supervisor, said: list[str], tmp_path: Path
 ) -> None:
@@ -81,6 +82,7 @@ def test_what_a_killed_leader_leaves_is_ended_before_the_restart(supervisor: Sup
     until(lambda: orphan not in group(kept) and not _lives(orphan))
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_at_once_is_started_once_a_second(
     supervisor: Supervisor, said: list[str], tmp_path: Path
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_process_that_dies_at_once_is_started_once_a_second(
     assert len(said) == 2
 
 
+@pytest.mark.slow
 def test_stop_leaves_nothing_not_even_what_will_not_hear(tmp_path: Path, said: list[str]) -> None:
     supervisor = Supervisor(said.append, patience=0.5)
     kept, stubborn = process(tmp_path, WITH_CHILD, "parent"), process(tmp_path, STUBBORN, "stubborn")

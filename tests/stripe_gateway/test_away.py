@@ -89,12 +89,14 @@ def test_a_worker_tries_again_under_the_same_key(gateway: Make, reply: Reply) ->
         assert server.asked[0].body == server.asked[1].body
 
 
+@pytest.mark.slow
 def test_a_worker_gives_up_after_two_repeats(gateway: Make) -> None:
     with serving(reset) as server:
         away(gateway(server.url, patient=True))
         assert len(server.asked) == 3
 
 
+@pytest.mark.slow
 def test_a_worker_waits_longer_than_a_page(gateway: Make) -> None:
     with serving(after(1.2, GOOD)) as server:
         assert customers.retrieve(gateway(server.url, patient=True), "cus_1").id == "cus_1"
@@ -115,6 +117,7 @@ def test_a_worker_gives_up_on_429_after_two_pauses(gateway: Make, slept: list[fl
     assert slept == pytest.approx([1, 2], abs=1.1)
 
 
+@pytest.mark.slow
 def test_a_page_of_several_slow_calls_ends_soon_after_its_limit(gateway: Make) -> None:
     with serving(after(1.2, GOOD)) as server:
         gw = gateway(server.url, page=timedelta(seconds=3))
@@ -134,6 +137,7 @@ def test_a_budget_within_a_budget_does_not_lengthen_it(gateway: Make) -> None:
             away(gw)
 
 
+@pytest.mark.slow
 def test_one_page_waits_for_a_turn_and_the_next_is_told_at_once_so_that_a_thread_stays_free(gateway: Make) -> None:
     gw, done = gateway("http://127.0.0.1:9"), Event()
 
@@ -151,6 +155,7 @@ def test_one_page_waits_for_a_turn_and_the_next_is_told_at_once_so_that_a_thread
     assert 0.9 < told[1] < 2
 
 
+@pytest.mark.slow
 def test_a_budget_does_not_hurry_a_worker(gateway: Make) -> None:
     with serving(after(1, GOOD)) as server:
         gw = gateway(server.url, patient=True)

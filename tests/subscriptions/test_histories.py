@@ -46,6 +46,7 @@ WRONG_TERMS = text("""
 
 
 @pytest.mark.parametrize("examples", [12, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.slow
 def test_periods_tile_and_carry_the_limits_of_their_plan_after_any_history(engine, make_org, examples):
     @example(history=[("buy", "pro", 0), ("wait", 200 * 86_400), ("told", "unpaid")])
     @settings(max_examples=examples, deadline=None)

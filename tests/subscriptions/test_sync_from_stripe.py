@@ -392,6 +392,7 @@ def told(version, moment):
 
 
 @EXAMPLES
+@pytest.mark.slow
 def test_whatever_of_a_life_is_seen_and_however_often_the_end_is_one(engine, make_org, plan, whole_life, examples):
     moments = life(plan("pro"))
 
@@ -405,6 +406,7 @@ def test_whatever_of_a_life_is_seen_and_however_often_the_end_is_one(engine, mak
 
 
 @EXAMPLES
+@pytest.mark.slow
 def test_stale_answers_in_any_order_neither_reopen_nor_bend_what_has_ended(
     engine, make_org, plan, whole_life, examples
 ):

@@ -55,8 +55,8 @@ def pick(pages: Mapping[str, Page], changed: Collection[str]) -> dict[str, Pick]
     """
     own, kinds, shared = _own(pages, changed), _kinds(pages), _of_templates(pages, changed)
     reasons = shared | kinds | own
-    more = _spread([name for name in own if name not in kinds], MOST)
-    more += _spread([name for name in shared if name not in own | kinds], MOST - len(more))
+    more = spread([name for name in own if name not in kinds], MOST)
+    more += spread([name for name in shared if name not in own | kinds], MOST - len(more))
     whole = set(own) if len(own) <= MANY else set()
     turns = iter(range(len(pages)))
     return {
@@ -103,7 +103,7 @@ def _of_templates(pages: Mapping[str, Page], changed: Collection[str]) -> dict[s
     return {name: f"{file} changed" for name in firsts if (file := _shared(pages[name], changed))}
 
 
-def _spread(names: Sequence[str], most: int) -> list[str]:
+def spread(names: Sequence[str], most: int) -> list[str]:
     """At most so many of them, at even distances."""
     wanted = min(most, len(names))
     return [names[number * len(names) // wanted] for number in range(wanted)]

@@ -84,6 +84,7 @@ def test_a_page_whose_commit_was_not_confirmed_says_that_nobody_knows(
     assert owner.name == "Done All The Same"
 
 
+@pytest.mark.slow
 def test_a_page_that_meets_a_lock_says_that_the_database_is_busy(
     database: str, page: FlaskClient, session: Session, owner: User
 ) -> None:
@@ -108,6 +109,7 @@ def test_an_event_whose_answer_was_lost_is_sent_again_with_its_id(
     assert client.post("/api/v1/usage/events", **event).get_json()["duplicates"] == 1
 
 
+@pytest.mark.slow
 def test_an_event_that_meets_a_lock_is_refused_as_busy(
     client: FlaskClient, database: str, session: Session, org: Org, event: dict[str, Any]
 ) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.audit.service import write as audit
+from app.invoices.credit_notes import release_voided
 from app.kit.actor import SYSTEM
 from app.payments.errors import NotOurs
 from app.payments.mirrors.models import StripeCreditNote
@@ -20,6 +21,7 @@ VOID = "void"
 def sync_credit_note(session: Session, org_id: UUID, remote: RemoteNote, now: datetime) -> StripeCreditNote:
     """Sync a note, under the org's lock. A void one stays void. Audited, unless the close issued it and says so.
 
+    What a void note of ours credited waits for the next invoice.
     What it changes on its invoice, refunds and the customer's balance is synced from these. Raises `NotOurs`.
     """
     mirror = session.get(StripeCreditNote, remote.id)
@@ -37,6 +39,8 @@ def sync_credit_note(session: Session, org_id: UUID, remote: RemoteNote, now: da
         _audit(session, "credit_note.issued", mirror, now)
     if remote.status == VOID != before:
         _audit(session, "credit_note.voided", mirror, now)
+        if remote.own_id is not None:
+            release_voided(session, org_id, remote.own_id, remote.id, now)
     return mirror
 
 

@@ -92,6 +92,7 @@ def test_importing_again_adds_nothing_also_packed_anew(books: Books, file: Path,
     assert totals(books, model) == before
 
 
+@pytest.mark.slow
 def test_killed_half_way_and_started_again_it_ends_at_the_same_totals(books: Books, file: Path) -> None:
     model = file.name.removesuffix(".csv.gz")
     killed_after(books.url, file, chunk=10, chunks=1)
@@ -290,6 +291,7 @@ def test_the_command_answers_with_figures_and_exit_codes(app: Flask, books: Book
 
 
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the published trace is not beside this checkout")
+@pytest.mark.slow
 def test_the_published_traces_first_lines_end_at_their_own_totals(books: Books, tmp_path: Path) -> None:
     importing.have_catalogue(books)
     model = f"m-{uuid4().hex[:8]}"

@@ -129,6 +129,7 @@ def test_two_folds_at_once_count_once(books: Books) -> None:
     assert books.kept("usage_days", org) == {(NOW.date(), "t_sum", "", ""): 200}
 
 
+@pytest.mark.slow
 def test_in_another_database_cluster_the_fold_starts_again_from_the_recorded_rows(books: Books) -> None:
     org, quiet = books.org(), books.org()
     books.many(org, [event("t_sum", 4, kind="k"), event("t_max", 4), event("t_kinds", kind="k")])
@@ -149,6 +150,7 @@ def test_in_another_database_cluster_the_fold_starts_again_from_the_recorded_row
     assert books.differences(org, quiet) == []
 
 
+@pytest.mark.slow
 def test_restored_rows_with_any_transaction_ids_are_counted_once(books: Books) -> None:
     org = books.org()
     books.fold()
@@ -208,6 +210,7 @@ _STEP = st.one_of(st.lists(_EVENT, min_size=1, max_size=8), st.sampled_from(["fo
 
 
 @pytest.mark.parametrize("examples", [8, pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
+@pytest.mark.slow
 def test_counters_roll_ups_and_events_agree_after_any_history(books: Books, examples: int) -> None:
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(

@@ -163,6 +163,7 @@ _ZONES = ["UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Apia"]
 
 
 @pytest.mark.parametrize("examples", [4, pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(1800)])])
+@pytest.mark.slow
 def test_after_any_history_with_reversals_everything_equals_the_events(books: Books, examples: int) -> None:
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(history=st.lists(_STEP, min_size=4, max_size=40), zones=st.permutations(_ZONES))

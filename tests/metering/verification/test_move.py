@@ -194,6 +194,7 @@ def live(books: Books, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
+@pytest.mark.slow
 def test_after_any_history_of_moves_the_counters_say_what_the_events_say(books: Books, seed: int) -> None:
     live(books, seed)
 

@@ -108,6 +108,7 @@ def test_what_is_reserved_survives_the_mending(books: Books, org: UUID) -> None:
     assert books.run("SELECT DISTINCT reserved FROM usage_counters WHERE org_id = %s", (org,)) == [(3,)]
 
 
+@pytest.mark.slow
 def test_verify_sees_one_snapshot_while_usage_goes_on(books: Books, org: UUID) -> None:
     stop = threading.Event()
 
@@ -201,6 +202,7 @@ def test_a_period_that_is_gone_leaves_its_reservations_to_the_running_one(books:
     assert rows == [(NOVEMBER, 5, 4)]
 
 
+@pytest.mark.slow
 def test_staffs_totals_are_compared_and_mended(books: Books, org: UUID, app: Flask) -> None:
     day = date(2026, 9, 13)
     books.imported(books.org(), [event("t_sum2", 5, occurred_at=NOW.replace(month=9, day=13))])

@@ -78,6 +78,7 @@ def test_reload_and_back_lead_to_the_same_page(scenario: Scenario) -> None:
     assert len(scenario.sessions()) == 1
 
 
+@pytest.mark.slow
 def test_another_choice_expires_the_older_page_and_takes_its_record(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     older = org.opens(plan)
@@ -303,6 +304,7 @@ def test_a_customer_deleted_at_stripe_is_made_anew(scenario: Scenario) -> None:
     assert org.books["customers"] == 2
 
 
+@pytest.mark.slow
 def test_a_price_that_is_gone_at_stripe_is_told_in_words_and_mended_by_a_push(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     org.opens(plan)
@@ -316,6 +318,7 @@ def test_a_price_that_is_gone_at_stripe_is_told_in_words_and_mended_by_a_push(sc
     assert org.returns(opened) == "paid"
 
 
+@pytest.mark.slow
 def test_a_price_that_was_archived_at_stripe_is_told_in_words_and_sold_again_after_a_push(scenario: Scenario) -> None:
     """P16"""
     org, plan = scenario.org().at_checkout(), scenario.plan()

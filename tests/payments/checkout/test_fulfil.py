@@ -46,6 +46,7 @@ def test_the_webhook_alone_gives_the_plan(scenario: Scenario) -> None:
     org.has_paid_once_for(plan)
 
 
+@pytest.mark.slow
 def test_all_together_in_any_order_and_twice_give_it_once(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     session_id = org.buys(plan).session_id()
@@ -87,6 +88,7 @@ def test_an_open_page_gives_nothing(scenario: Scenario) -> None:
     assert org.books["records"] == ["pending"]
 
 
+@pytest.mark.slow
 def test_a_declined_card_gives_nothing_and_the_next_card_pays_once(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     opened = org.opens(plan)
@@ -100,6 +102,7 @@ def test_a_declined_card_gives_nothing_and_the_next_card_pays_once(scenario: Sce
     org.has_paid_once_for(plan)
 
 
+@pytest.mark.slow
 def test_a_bank_that_asks_and_is_refused_gives_nothing_then_confirmed_it_does(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     opened = org.opens(plan)
@@ -143,6 +146,7 @@ def test_an_address_that_somebody_made_up_is_not_found(scenario: Scenario, sessi
         org.returns(session_id)
 
 
+@pytest.mark.slow
 def test_a_session_whose_id_was_never_written_down_is_the_orgs_by_its_mark(scenario: Scenario) -> None:
     org, plan, other = scenario.org(), scenario.plan(), scenario.org()
     scenario.stripe.fail("reset", path="/v1/checkout/sessions", method="POST")
@@ -169,6 +173,7 @@ def test_stripe_away_is_a_state_and_the_next_look_finds_the_payment(scenario: Sc
     org.has_paid_once_for(plan)
 
 
+@pytest.mark.slow
 def test_a_card_that_is_only_saved_becomes_the_one_that_is_charged(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     org.paying(plan)
@@ -191,6 +196,7 @@ def test_a_card_that_is_only_saved_becomes_the_one_that_is_charged(scenario: Sce
     assert (renewal.reason, renewal.state, renewal.card_last4) == ("subscription_renewal", "completed", "4444")
 
 
+@pytest.mark.slow
 def test_what_a_failed_renewal_left_open_is_paid_with_a_new_card_once(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     org.paying(plan)

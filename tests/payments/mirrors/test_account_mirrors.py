@@ -134,6 +134,7 @@ def test_every_movement_of_the_balance_is_kept_even_if_two_cancel_out(org: Org) 
 
 
 @pytest.mark.parametrize("end", ["void", "uncollectible"])
+@pytest.mark.slow
 def test_an_invoice_given_up_keeps_the_day(scenario: Scenario, end: str) -> None:
     org = scenario.org().paying()
     org.past_due()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from app.payments import queries
 from app.payments.models import StripeCustomer, StripeInvoice, StripeSubscription
 from tests.scenario import Scenario
@@ -25,6 +27,7 @@ def update(scenario: Scenario, org: Org, **changes: Any) -> None:
     scenario.stripe.client().v1.subscriptions.update(running["id"], changes)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_discounts_are_kept_with_what_they_take_off(scenario: Scenario) -> None:
     org = scenario.org().paying()
     v1 = scenario.stripe.client().v1
@@ -53,6 +56,7 @@ def test_a_pause_of_collection_is_kept_until_it_ends(scenario: Scenario) -> None
     assert mirrors(scenario, org)[0].collection_paused is None
 
 
+@pytest.mark.slow
 def test_a_balance_is_kept_on_the_customer_and_on_the_invoice_that_it_pays(scenario: Scenario) -> None:
     org = scenario.org().paying()
     v1 = scenario.stripe.client().v1

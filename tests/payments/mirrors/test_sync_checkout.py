@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.payments import queries
 from app.payments.gateway import get_gateway
 from app.payments.mirrors.sync_checkout import close_checkout, sync_checkout
@@ -17,6 +19,7 @@ def state(scenario: Scenario, org: Org) -> tuple[str, str]:
     return queries.get_checkout(scenario.session, org.id, org.checkout_id).state, record.state
 
 
+@pytest.mark.slow
 def test_a_paid_session_completes_the_checkout_and_its_record(scenario: Scenario) -> None:
     org = scenario.org().buys(returns=False)
     assert state(scenario, org) == ("open", "pending")
@@ -41,6 +44,7 @@ def test_a_session_of_another_org_is_nobodys(scenario: Scenario) -> None:
     assert sync_checkout(scenario.session, scenario.org().id, found, NOON) is None
 
 
+@pytest.mark.slow
 def test_a_checkout_given_up_and_paid_all_the_same_counts(scenario: Scenario) -> None:
     org = scenario.org().buys(returns=False)
     row = queries.get_checkout(scenario.session, org.id, org.checkout_id)

@@ -65,6 +65,7 @@ def test_a_renewal_moves_the_period(scenario: Scenario) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_failed_renewal_begins_dunning_and_payment_ends_it(scenario: Scenario) -> None:
     org = past_due(scenario)
     mirror = org.mirror
@@ -86,6 +87,7 @@ def test_a_failed_renewal_begins_dunning_and_payment_ends_it(scenario: Scenario)
     assert org.records[-1].state == "completed"
 
 
+@pytest.mark.slow
 def test_an_end_frees_the_org_and_ends_dunning(scenario: Scenario) -> None:
     org = past_due(scenario)
     mirror = org.mirror

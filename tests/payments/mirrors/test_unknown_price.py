@@ -58,6 +58,7 @@ def test_an_end_is_followed(scenario: Scenario, org: Org) -> None:
     assert "Nothing is due until you choose a paid plan." in org.page("/billing")
 
 
+@pytest.mark.slow
 def test_a_planned_end_a_renewal_and_its_invoice_are_followed(scenario: Scenario, org: Org) -> None:
     org.on_price_by_hand()
     scenario.settle()
@@ -71,6 +72,7 @@ def test_a_planned_end_a_renewal_and_its_invoice_are_followed(scenario: Scenario
     assert org.subscription.cancel_at == org.subscription.billing_ends_at
 
 
+@pytest.mark.slow
 def test_a_failure_is_followed_until_it_is_paid(scenario: Scenario, org: Org) -> None:
     org.on_price_by_hand()
     scenario.settle()
@@ -86,6 +88,7 @@ def test_a_failure_is_followed_until_it_is_paid(scenario: Scenario, org: Org) ->
     assert org.session.scalars(select(Dunning.outcome).where(Dunning.org_id == org.id)).all() == ["recovered"]
 
 
+@pytest.mark.slow
 def test_a_card_is_followed(scenario: Scenario, org: Org) -> None:
     org.on_price_by_hand()
     scenario.settle()

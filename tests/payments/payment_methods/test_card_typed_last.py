@@ -142,6 +142,7 @@ def replay(scenario: Scenario, *kinds: str) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.slow
 def test_the_card_typed_last_is_charged_whatever_arrives_when(scenario: Scenario, seed: int) -> None:
     print("seed", seed)
     with background_gateway():
@@ -163,6 +164,7 @@ def test_the_card_typed_last_is_charged_whatever_arrives_when(scenario: Scenario
         pytest.param("invoice.paid", marks=pytest.mark.long),
     ],
 )
+@pytest.mark.slow
 def test_a_purchase_with_another_card_and_a_closed_tab_is_charged_to_that_card(scenario: Scenario, first: str) -> None:
     customer = returning(scenario, Random(0))
     scenario.stripe.hold()
@@ -178,6 +180,7 @@ def test_a_purchase_with_another_card_and_a_closed_tab_is_charged_to_that_card(s
 
 @pytest.mark.parametrize("change", ["types_in_portal", "chooses_in_portal"])
 @pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.slow
 def test_a_card_chosen_in_the_portal_after_the_purchase_survives_a_late_fulfilment(
     scenario: Scenario, change: str, heard: bool
 ) -> None:
@@ -246,6 +249,7 @@ def test_a_saved_card_that_was_removed_since_is_left_alone(scenario: Scenario) -
     assert_known(customer)
 
 
+@pytest.mark.slow
 def test_a_card_chosen_beyond_stripes_memory_is_told_by_when_it_was_typed(scenario: Scenario) -> None:
     customer = Customer(scenario, scenario.org().paying(), Random(2))
     scenario.later(minutes=5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from app.kit.actor import SYSTEM
@@ -35,6 +36,7 @@ def attach(scenario: Scenario) -> str:
     return scenario.stripe.client().v1.payment_methods.attach("pm_card_mastercard", {"customer": customer["id"]}).id
 
 
+@pytest.mark.slow
 def test_a_card_chosen_twice_in_a_day_is_charged_both_times(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     org.paying(plan)
@@ -48,6 +50,7 @@ def test_a_card_chosen_twice_in_a_day_is_charged_both_times(scenario: Scenario) 
     )
 
 
+@pytest.mark.slow
 def test_an_old_checkout_for_a_card_heard_of_again_does_not_bring_its_card_back(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     org.paying(plan)

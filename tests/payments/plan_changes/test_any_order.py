@@ -99,6 +99,7 @@ def picture(scenario: Scenario, org: Org, names: dict[Any, str]) -> Picture:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.slow
 def test_events_of_a_change_twice_late_and_in_any_order_lead_to_one_end(scenario: Scenario, seed: int) -> None:
     way = [*WAYS][seed % 3]
     with background_gateway():

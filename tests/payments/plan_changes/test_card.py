@@ -26,6 +26,7 @@ def sends_contact(scenario: Scenario, org: Org) -> None:
 
 
 @pytest.mark.parametrize("meanwhile", [hears_nothing, sends_contact])
+@pytest.mark.slow
 def test_a_change_is_charged_to_the_card_chosen_just_before_it(
     scenario: Scenario, meanwhile: Callable[[Scenario, Org], None]
 ) -> None:

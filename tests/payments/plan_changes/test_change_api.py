@@ -111,6 +111,7 @@ def test_what_is_not_at_once_has_no_quote(made: Made, scenario: Scenario) -> Non
     assert problem(call("POST", "/subscription/preview", wanted(dearer, currency="EUR"))) == (400, "invalid_request")
 
 
+@pytest.mark.slow
 def test_a_lower_plan_is_planned_read_and_undone(made: Made, scenario: Scenario) -> None:
     org, dearer, call = made
     lower = scenario.plan(sold=("USD", "5.00", "50.00"))
@@ -135,6 +136,7 @@ def test_a_lower_plan_is_planned_read_and_undone(made: Made, scenario: Scenario)
     assert (ended["planned_change"], ended["cancel_at_period_end"]) == (None, True)
 
 
+@pytest.mark.slow
 def test_more_credit_than_charge_is_planned_as_the_preview_says(made: Made, scenario: Scenario) -> None:
     _, dearer, call = made
     nearly_free(scenario)

@@ -91,6 +91,7 @@ def unchanged(scenario: Scenario, org: Org) -> None:
     assert charges(scenario, org) == [1000]
 
 
+@pytest.mark.slow
 def test_what_was_quoted_is_charged_and_the_plan_is_changed(scenario: Scenario) -> None:
     org, dearer = started(scenario)
     change = quoted(org, dearer)
@@ -120,6 +121,7 @@ def test_a_longer_interval_begins_a_whole_new_period(scenario: Scenario) -> None
     assert change.expected == change.previewed
 
 
+@pytest.mark.slow
 def test_the_running_usage_period_goes_on_with_one_allowance(scenario: Scenario) -> None:
     org, dearer = started(scenario)
     before = org.period
@@ -159,6 +161,7 @@ def test_a_second_tab_charges_nothing_more(scenario: Scenario) -> None:
     assert charges(scenario, org) == [1000, 1500]
 
 
+@pytest.mark.slow
 def test_a_quote_ends_after_thirty_minutes(scenario: Scenario) -> None:
     org, dearer = started(scenario)
     change = quoted(org, dearer)
@@ -192,6 +195,7 @@ def coupon(scenario: Scenario, org: Org) -> None:
     v1.subscriptions.update(scenario.stripe.objects("subscription")[0]["id"], {"discounts": [{"coupon": made.id}]})
 
 
+@pytest.mark.slow
 def test_a_discount_is_taken_off_what_comes_and_what_was_billed_is_credited(scenario: Scenario) -> None:
     org, dearer = started(scenario)
     coupon(scenario, org)
@@ -207,6 +211,7 @@ def test_a_discount_is_taken_off_what_comes_and_what_was_billed_is_credited(scen
     assert not yearly.drifts, (yearly.expected, yearly.previewed)
 
 
+@pytest.mark.slow
 def test_a_change_in_a_trial_is_free_and_keeps_its_end(scenario: Scenario) -> None:
     org, plan, dearer = scenario.org(), scenario.plan(), scenario.plan(sold=("USD", "40.00", "400.00"))
     opened = org.opens_card_page()
@@ -254,6 +259,7 @@ def test_an_amount_that_is_not_ours_is_kept_as_drift(scenario: Scenario) -> None
 
 
 @pytest.mark.parametrize("happens", [coupon, balance])
+@pytest.mark.slow
 def test_what_changes_the_amount_ends_the_quote(scenario: Scenario, happens: Any) -> None:
     org, dearer = started(scenario)
     change = quoted(org, dearer)
@@ -275,6 +281,7 @@ def test_an_address_that_is_changed_ends_the_quote(scenario: Scenario) -> None:
     unchanged(scenario, org)
 
 
+@pytest.mark.slow
 def test_a_declined_card_changes_nothing_and_the_change_can_be_paid(scenario: Scenario) -> None:
     org, dearer = started(scenario)
     org.with_card(DECLINES)
@@ -311,6 +318,7 @@ def own_card(scenario: Scenario, org: Org) -> None:
     scenario.settle()
 
 
+@pytest.mark.slow
 def test_a_change_that_is_not_paid_in_time_lapses(scenario: Scenario) -> None:
     org, dearer = started(scenario)
     org.with_card(DECLINES)
@@ -325,6 +333,7 @@ def test_a_change_that_is_not_paid_in_time_lapses(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("passes", [True, False])
+@pytest.mark.slow
 def test_a_bank_that_asks_decides(scenario: Scenario, passes: bool) -> None:
     org, dearer = started(scenario)
     org.with_card(SECURE)
@@ -349,6 +358,7 @@ def visit_invoice(scenario: Scenario, url: str, secure: str) -> str:
 
 
 @pytest.mark.parametrize("kind", ["reset", "reset_before", "timeout"])
+@pytest.mark.slow
 def test_a_lost_answer_is_asked_about_and_nothing_is_charged_twice(scenario: Scenario, kind: str) -> None:
     """Also what a process leaves that was killed between its row and the call, or between the call and its answer."""
     org, dearer = started(scenario)
@@ -365,6 +375,7 @@ def test_a_lost_answer_is_asked_about_and_nothing_is_charged_twice(scenario: Sce
     assert charges(scenario, org) == [1000, 1500]
 
 
+@pytest.mark.slow
 def test_two_presses_at_once_change_and_charge_once(scenario: Scenario) -> None:
     org, dearer = started(scenario)
     change, other = quoted(org, dearer), quoted(org, dearer)
@@ -387,6 +398,7 @@ def test_two_presses_at_once_change_and_charge_once(scenario: Scenario) -> None:
     assert len(changes(scenario, org)) == 1
 
 
+@pytest.mark.slow
 def test_a_lost_answer_is_found_out_by_the_sweep(scenario: Scenario) -> None:
     org, dearer = started(scenario)
     scenario.stripe.fail("reset", path="/v1/subscriptions", method="POST", times=3)
@@ -407,6 +419,7 @@ def resolve() -> None:
         resolve_pending_payments()
 
 
+@pytest.mark.slow
 def test_stripes_own_failure_charges_nothing(scenario: Scenario) -> None:
     org, dearer = started(scenario)
     change = quoted(org, dearer)

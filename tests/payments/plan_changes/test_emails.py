@@ -45,6 +45,7 @@ def cancel(org: Org) -> bool:
         return cancel_at_period_end(org.id, actor=ACTOR, now=org.now)
 
 
+@pytest.mark.slow
 def test_a_change_names_both_plans_what_was_charged_and_from_when(scenario: Scenario) -> None:
     org, dearer = started(scenario)
     session = org.session
@@ -67,6 +68,7 @@ def test_a_change_names_both_plans_what_was_charged_and_from_when(scenario: Scen
     assert kinds(org) == ["plan_changed"]
 
 
+@pytest.mark.slow
 def test_a_planned_change_is_told_when_it_is_planned_undone_and_made(scenario: Scenario) -> None:
     org, lower = started_lower(scenario)
     for _ in range(2):
@@ -88,6 +90,7 @@ def test_a_planned_change_is_told_when_it_is_planned_undone_and_made(scenario: S
     assert "Charged" not in made
 
 
+@pytest.mark.slow
 def test_a_schedule_that_is_released_at_stripe_is_told_as_undone(scenario: Scenario) -> None:
     org, lower = started_lower(scenario)
     plan(org, lower)
@@ -101,6 +104,7 @@ def test_a_schedule_that_is_released_at_stripe_is_told_as_undone(scenario: Scena
     ("card", "said"),
     [(DECLINES, "was declined. Nothing was charged"), (SECURE, "Your bank asks you to confirm the payment")],
 )
+@pytest.mark.slow
 def test_an_unpaid_change_is_told_with_a_way_to_pay_and_dropped(scenario: Scenario, card: str, said: str) -> None:
     org, dearer = started(scenario)
     org.with_card(card)
@@ -120,6 +124,7 @@ def test_an_unpaid_change_is_told_with_a_way_to_pay_and_dropped(scenario: Scenar
     assert "was not paid in time and is dropped. Nothing was charged for it." in words(letters(org)[-1])
 
 
+@pytest.mark.slow
 def test_a_change_that_is_paid_in_time_is_told_as_made(scenario: Scenario) -> None:
     org, dearer = started(scenario)
     org.with_card(SECURE)
@@ -142,6 +147,7 @@ def pay_confirmed(scenario: Scenario, org: Org, invoice: Any) -> None:
     scenario.settle()
 
 
+@pytest.mark.slow
 def test_a_cancellation_is_told_when_it_is_planned_undone_and_over(scenario: Scenario) -> None:
     org, lower = started_lower(scenario)
     plan(org, lower)

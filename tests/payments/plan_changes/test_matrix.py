@@ -182,6 +182,7 @@ def cancel(who: Subscriber) -> None:
     ("name", "currency", "percent", "start"),
     [*SAMPLE, *(pytest.param(*each, marks=pytest.mark.long) for each in WHOLE if each not in SAMPLE)],
 )
+@pytest.mark.slow
 def test_what_was_shown_is_what_is_charged(
     request: pytest.FixtureRequest, server: Path, clocks: Clocks, clock: FixedClock, stripe_server: StandIn,
     name: str, currency: str, percent: int | None, start: tuple[str, str],

@@ -54,6 +54,7 @@ def paid(scenario: Scenario) -> list[int]:
     return sorted(each["amount"] for each in scenario.stripe.objects("charge") if each["paid"])
 
 
+@pytest.mark.slow
 def test_a_lower_plan_begins_with_the_next_period(scenario: Scenario) -> None:
     org, lower = started(scenario)
     assert org.subscription is not None
@@ -74,6 +75,7 @@ def test_a_lower_plan_begins_with_the_next_period(scenario: Scenario) -> None:
     assert (schedules(scenario), org.mirror and org.mirror.schedule_id) == (["completed"], None)
 
 
+@pytest.mark.slow
 def test_a_year_becomes_months_at_its_end(scenario: Scenario) -> None:
     org, _ = started(scenario, "year")
     assert org.plan is not None
@@ -86,6 +88,7 @@ def test_a_year_becomes_months_at_its_end(scenario: Scenario) -> None:
     assert outcomes(org) == ["applied"]
 
 
+@pytest.mark.slow
 def test_it_is_taken_back_and_planned_again(scenario: Scenario) -> None:
     org, lower = started(scenario)
     for _ in range(2):
@@ -109,6 +112,7 @@ def test_a_cancellation_takes_its_place(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("swept", [True, False])
+@pytest.mark.slow
 def test_after_a_planned_change_everything_can_be_changed_again(scenario: Scenario, swept: bool) -> None:
     org, lower = started(scenario)
     dearer = scenario.plan(sold=("USD", "40.00", "400.00"))
@@ -144,6 +148,7 @@ def nearly_free(scenario: Scenario) -> None:
     scenario.settle()
 
 
+@pytest.mark.slow
 def test_a_change_with_more_credit_than_charge_is_planned(scenario: Scenario) -> None:
     """40.00 less 90 % is 2.00 for half a month, and 5.00 of the 10.00 are left: nothing at once, all of it later."""
     org, _ = started(scenario)
@@ -156,6 +161,7 @@ def test_a_change_with_more_credit_than_charge_is_planned(scenario: Scenario) ->
     assert (org.plan_version, outcomes(org), paid(scenario)) == (dearer.version_id, ["applied"], [400, 1000])
 
 
+@pytest.mark.slow
 def test_what_stripe_hears_of_after_the_period_says_its_new_day(scenario: Scenario) -> None:
     """Planned, and Stripe away until the plan had renewed: it waits for the end of what was paid then."""
     org, lower = started(scenario)
@@ -193,6 +199,7 @@ def test_a_change_at_once_is_not_planned(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("lost", [1, 2])
 @pytest.mark.parametrize("kind", ["reset", "reset_before"])
+@pytest.mark.slow
 def test_what_stripe_did_not_hear_is_sent_again(scenario: Scenario, kind: str, lost: int) -> None:
     org, lower = started(scenario)
     path = "/v1/subscription_schedules" if lost == 1 else "/v1/subscription_schedules/"

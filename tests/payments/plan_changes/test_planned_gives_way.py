@@ -53,6 +53,7 @@ def is_kept(scenario: Scenario, org: Org, lower: MadePlan) -> None:
     assert (org.plan_version, outcomes(org)) == (lower.version_id, ["applied"])
 
 
+@pytest.mark.slow
 def test_an_upgrade_that_is_paid_takes_its_place(scenario: Scenario) -> None:
     org, _, dearer = planned(scenario)
     assert confirm(org, quoted(org, dearer)).state == "applied"
@@ -70,6 +71,7 @@ def test_the_quote_names_the_next_payment_after_the_change(scenario: Scenario) -
 
 
 @pytest.mark.parametrize("card", [DECLINES, SECURE])
+@pytest.mark.slow
 def test_an_upgrade_that_is_not_paid_leaves_it_planned(scenario: Scenario, card: str) -> None:
     org, lower, dearer = planned(scenario)
     org.with_card(card)
@@ -98,6 +100,7 @@ def test_an_upgrade_that_is_not_paid_leaves_it_planned(scenario: Scenario, card:
         {"kind": "reset", "path": "/v1/subscription_schedules"},
     ],
 )
+@pytest.mark.slow
 def test_an_upgrade_that_fails_at_stripe_leaves_it_planned(scenario: Scenario, fault: dict[str, str]) -> None:
     org, lower, dearer = planned(scenario)
     change = quoted(org, dearer)
@@ -113,6 +116,7 @@ def test_an_upgrade_that_fails_at_stripe_leaves_it_planned(scenario: Scenario, f
     assert paid(scenario) == [400, 1000]
 
 
+@pytest.mark.slow
 def test_a_lost_answer_decides_what_becomes_of_it(scenario: Scenario) -> None:
     org, lower, dearer = planned(scenario)
     change = quoted(org, dearer)
@@ -131,6 +135,7 @@ def test_a_lost_answer_decides_what_becomes_of_it(scenario: Scenario) -> None:
         is_kept(scenario, org, lower)
 
 
+@pytest.mark.slow
 def test_in_its_last_day_no_upgrade_could_lapse_before_it(scenario: Scenario) -> None:
     org, _, dearer = planned(scenario)
     assert org.subscription is not None
@@ -143,6 +148,7 @@ def test_in_its_last_day_no_upgrade_could_lapse_before_it(scenario: Scenario) ->
     quoted(org, dearer)
 
 
+@pytest.mark.slow
 def test_another_planned_change_takes_its_place(scenario: Scenario) -> None:
     org, _, _ = planned(scenario)
     lowest = scenario.plan(sold=("USD", "3.00", "30.00"))
@@ -156,6 +162,7 @@ def test_another_planned_change_takes_its_place(scenario: Scenario) -> None:
     assert (org.plan_version, outcomes(org)) == (lowest.version_id, ["replaced", "applied"])
 
 
+@pytest.mark.slow
 def test_another_planned_change_that_stripe_did_not_hear_of_is_sent_later(scenario: Scenario) -> None:
     org, _, _ = planned(scenario)
     lowest = scenario.plan(sold=("USD", "3.00", "30.00"))
@@ -175,6 +182,7 @@ def test_another_planned_change_that_stripe_did_not_hear_of_is_sent_later(scenar
 
 @pytest.mark.parametrize("path", ["/v1/subscriptions/", "/v1/subscription_schedules/"])
 @pytest.mark.parametrize("kind", ["503", "500", "reset", "reset_before"])
+@pytest.mark.slow
 def test_a_cancellation_that_fails_leaves_it_planned_or_is_made(scenario: Scenario, kind: str, path: str) -> None:
     org, lower, _ = planned(scenario)
     scenario.stripe.fail(kind, path=path, method="POST", times=3)
@@ -191,6 +199,7 @@ def test_a_cancellation_that_fails_leaves_it_planned_or_is_made(scenario: Scenar
         assert "active" not in schedules(scenario)
 
 
+@pytest.mark.slow
 def test_a_cancellation_that_was_made_before_a_kill_takes_its_place(scenario: Scenario) -> None:
     org, _, _ = planned(scenario)
     killed_after(scenario, org, lambda v1, theirs: v1.subscriptions.update(theirs, {"cancel_at_period_end": True}))

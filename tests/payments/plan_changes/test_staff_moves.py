@@ -70,6 +70,7 @@ def standing(org: Org) -> PlannedChange:
     return org.session.scalars(query).one()
 
 
+@pytest.mark.slow
 def test_the_schedule_is_made_in_the_last_period_before_and_the_fee_follows(scenario: Scenario) -> None:
     org = scenario.org().paying(scenario.plan())
     assert org.plan is not None
@@ -92,6 +93,7 @@ def test_the_schedule_is_made_in_the_last_period_before_and_the_fee_follows(scen
     assert "plan_changed" in org.letters
 
 
+@pytest.mark.slow
 def test_who_pays_yearly_has_the_new_usage_first_and_the_fee_at_the_years_end(scenario: Scenario) -> None:
     org = scenario.org().paying(scenario.plan())
     assert org.plan is not None
@@ -119,6 +121,7 @@ def test_who_pays_yearly_has_the_new_usage_first_and_the_fee_at_the_years_end(sc
     assert outcomes(org)[-1] == "applied"
 
 
+@pytest.mark.slow
 def test_at_stripe_what_is_no_dearer_holds_at_once_and_the_fee_with_the_next_period(scenario: Scenario) -> None:
     org = scenario.org().paying(scenario.plan())
     assert org.plan is not None
@@ -161,6 +164,7 @@ def note(scenario: Scenario, move_id: UUID, org: Org) -> tuple[str, str | None]:
         return row.state, row.note
 
 
+@pytest.mark.slow
 def test_staff_take_it_back_at_stripe_too(scenario: Scenario) -> None:
     org = scenario.org().paying(scenario.plan())
     assert org.plan is not None
@@ -190,6 +194,7 @@ def test_another_interval_of_the_version_takes_the_move_along(scenario: Scenario
 
 
 @pytest.mark.parametrize("kind", ["stripe", "offline", "free"])
+@pytest.mark.slow
 def test_every_page_and_answer_names_the_right_version_and_the_radius_is_what_happened(
     scenario: Scenario, kind: str
 ) -> None:

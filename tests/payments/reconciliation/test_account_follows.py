@@ -40,6 +40,7 @@ def at_the_dashboard(org: Org) -> None:
     stripe.lose()
 
 
+@pytest.mark.slow
 def test_a_whole_run_finds_notes_refunds_and_movements(scenario: Scenario) -> None:
     org = paying(scenario)
     at_the_dashboard(org)
@@ -71,6 +72,7 @@ def test_a_credit_and_the_invoice_that_used_it_up_are_found_though_they_come_to_
 
 
 @pytest.mark.parametrize("run", [reconcile, reconcile_everything], ids=["nightly", "whole"])
+@pytest.mark.slow
 def test_events_about_an_account_that_were_lost_are_made_up_for(scenario: Scenario, run: Run) -> None:
     org = paying(scenario)
     at_the_dashboard(org)

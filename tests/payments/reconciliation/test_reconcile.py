@@ -75,6 +75,7 @@ def up_to_date(scenario: Scenario) -> None:
     scenario.session.commit()
 
 
+@pytest.mark.slow
 def test_nothing_differs_after_a_purchase(scenario: Scenario) -> None:
     bought(scenario)
     report = reconcile_everything()
@@ -82,6 +83,7 @@ def test_nothing_differs_after_a_purchase(scenario: Scenario) -> None:
     assert report.compared == 3  # a customer, a subscription, an invoice
 
 
+@pytest.mark.slow
 def test_events_that_were_dropped_are_fetched_and_applied(scenario: Scenario) -> None:
     scenario.stripe.webhooks(drop=100)
     org = scenario.org().buys(returns=False)
@@ -100,6 +102,7 @@ def test_events_that_were_dropped_are_fetched_and_applied(scenario: Scenario) ->
     assert reconcile_everything().fetched == []
 
 
+@pytest.mark.slow
 def test_a_dispute_that_nobody_heard_of_is_fetched_for_a_person_to_see(scenario: Scenario) -> None:
     scenario.stripe.webhooks(drop=100)
     scenario.org().buys(returns=False, card="4000000000000259")
@@ -123,6 +126,7 @@ def test_the_next_run_reads_on_from_the_last(scenario: Scenario) -> None:
     assert str(since) in lists[0]
 
 
+@pytest.mark.slow
 def test_a_nightly_run_costs_what_changed_and_not_what_exists(scenario: Scenario) -> None:
     """P25: its calls do not grow with the customers, and each names our version of Stripe's API."""
     costs = []
@@ -158,6 +162,7 @@ def test_a_run_after_stripe_has_forgotten_compares_everything(scenario: Scenario
     assert reconcile().compared == 3
 
 
+@pytest.mark.slow
 def test_events_in_the_account_s_own_version_are_fetched_and_applied(scenario: Scenario) -> None:
     """P25: Stripe lists events in the version that was the account's when they happened, whatever a call names."""
     scenario.stripe.world.account_version = "2020-08-27"
@@ -198,6 +203,7 @@ def test_a_difference_of_a_subscription_is_named_and_repaired(scenario: Scenario
     assert scenario.session.get_one(StripeSubscription, mirror.id, populate_existing=True).status == "active"
 
 
+@pytest.mark.slow
 def test_a_difference_of_an_invoice_and_of_its_record_is_named_and_repaired(scenario: Scenario) -> None:
     org = bought(scenario)
     record = org.record
@@ -311,6 +317,7 @@ def test_what_cannot_be_repaired_remains_and_the_command_fails(scenario: Scenari
     assert json.loads(done.output)["differences"] == []
 
 
+@pytest.mark.slow
 def test_a_pending_checkout_is_resolved_by_asking(scenario: Scenario) -> None:
     org = scenario.org().buys(returns=False)
     scenario.later(minutes=3)
@@ -348,6 +355,7 @@ def test_one_that_breaks_stops_none_of_the_others(scenario: Scenario) -> None:
     assert [(each.id, each.field) for each in reconcile_everything().remaining] == [(customer, "email")]
 
 
+@pytest.mark.slow
 def test_a_second_subscription_that_is_charged_for_nothing_is_told_every_night(scenario: Scenario) -> None:
     org = paying(scenario)
     mirror = org.mirror
@@ -398,6 +406,7 @@ def test_a_sweep_asks_first_about_what_is_newest_and_on_the_hour_about_what_is_o
     scenario.session.rollback()
 
 
+@pytest.mark.slow
 def test_a_replay_from_the_command_line_says_what_became_of_it(scenario: Scenario, app: Flask) -> None:
     bought(scenario)
     event_id = scenario.stripe.events("invoice.paid")[0]["id"]
@@ -410,6 +419,7 @@ def test_every_periodic_task_is_a_task() -> None:
     assert {name for _, name in PERIODIC} < TASKS.keys()
 
 
+@pytest.mark.slow
 def test_a_price_made_by_hand_is_named_and_all_else_repaired(scenario: Scenario) -> None:
     org = paying(scenario)
     price = org.on_price_by_hand()
@@ -426,6 +436,7 @@ def test_a_price_made_by_hand_is_named_and_all_else_repaired(scenario: Scenario)
     assert reconcile_everything().remaining == []
 
 
+@pytest.mark.slow
 def test_a_subscription_made_by_hand_is_named_until_it_ends(scenario: Scenario) -> None:
     org = paying(scenario)
     price = org.on_price_by_hand()

@@ -44,6 +44,7 @@ def kinds(org: Org) -> list[str]:
     return [row.kind for row in org.rows("SELECT kind FROM subscription_events WHERE org_id = :org ORDER BY noted_at")]
 
 
+@pytest.mark.slow
 def test_a_first_purchase_of_a_plan_with_a_trial_is_tried_free_and_then_paid(scenario: Scenario) -> None:
     org, plan = scenario.org(), tried(scenario)
     org.buys(plan)
@@ -61,6 +62,7 @@ def test_a_first_purchase_of_a_plan_with_a_trial_is_tried_free_and_then_paid(sce
     assert kinds(org) == ["trial_started", "trial_ended"]
 
 
+@pytest.mark.slow
 def test_an_org_has_one_trial_and_pays_at_once_the_second_time(scenario: Scenario) -> None:
     org, plan = scenario.org(), tried(scenario)
     assert may_try(scenario.session, org.id)
@@ -76,6 +78,7 @@ def test_an_org_has_one_trial_and_pays_at_once_the_second_time(scenario: Scenari
 
 
 @pytest.mark.parametrize("by_webhook", [False, True])
+@pytest.mark.slow
 def test_a_second_trial_by_the_same_card_is_cancelled_before_anything_is_charged(
     scenario: Scenario, by_webhook: bool
 ) -> None:
@@ -99,6 +102,7 @@ def test_a_second_trial_by_the_same_card_is_cancelled_before_anything_is_charged
     assert charges(scenario, second) == [4900]
 
 
+@pytest.mark.slow
 def test_a_refused_trial_that_could_not_be_cancelled_is_cancelled_by_the_sweep(scenario: Scenario) -> None:
     plan = tried(scenario)
     scenario.org().buys(plan)
@@ -113,6 +117,7 @@ def test_a_refused_trial_that_could_not_be_cancelled_is_cancelled_by_the_sweep(s
     assert (states(scenario, second), charges(scenario, second)) == (["canceled"], [])
 
 
+@pytest.mark.slow
 def test_a_declined_card_at_the_end_of_the_trial_is_a_payment_overdue(scenario: Scenario) -> None:
     org = scenario.org().buys(tried(scenario)).with_card(DECLINES)
     scenario.settle()
@@ -127,6 +132,7 @@ def test_a_declined_card_at_the_end_of_the_trial_is_a_payment_overdue(scenario: 
     assert org.subscription.limited_at is not None  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_a_trial_without_a_card_ends_in_the_free_plan(scenario: Scenario) -> None:
     org = scenario.org().buys(tried(scenario))
     client = scenario.stripe.client()
@@ -139,6 +145,7 @@ def test_a_trial_without_a_card_ends_in_the_free_plan(scenario: Scenario) -> Non
     assert kinds(org)[-1] == "ended"
 
 
+@pytest.mark.slow
 def test_a_plan_changed_in_a_trial_is_free_keeps_the_end_and_is_paid_from_then_on(scenario: Scenario) -> None:
     org = scenario.org().buys(tried(scenario))
     ends = org.subscription.trial_ends_at  # type: ignore[union-attr]
@@ -153,6 +160,7 @@ def test_a_plan_changed_in_a_trial_is_free_keeps_the_end_and_is_paid_from_then_o
     assert charges(scenario, org) == [9000]
 
 
+@pytest.mark.slow
 def test_a_cancellation_in_a_trial_costs_nothing_and_can_be_undone(scenario: Scenario) -> None:
     org = scenario.org().buys(tried(scenario))
     assert cancel_at_period_end(org.id, actor=SYSTEM, now=org.now)
@@ -177,6 +185,7 @@ def test_the_end_of_a_trial_is_told_three_days_before_once_and_without_stripes_e
     assert org.letters.count("trial_ending") == 1
 
 
+@pytest.mark.slow
 def test_who_has_cancelled_is_not_told_that_the_trial_ends(scenario: Scenario) -> None:
     org = scenario.org().buys(tried(scenario))
     cancel_at_period_end(org.id, actor=SYSTEM, now=org.now)

@@ -27,6 +27,7 @@ def ordered(scenario: Scenario) -> Picture:
     return _ordered[0]
 
 
+@pytest.mark.slow
 def test_the_life_in_order_ends_on_the_free_plan_with_three_payments(scenario: Scenario) -> None:
     end = ordered(scenario)
     assert end["inbox"] == ["applied"]
@@ -41,6 +42,7 @@ def test_the_life_in_order_ends_on_the_free_plan_with_three_payments(scenario: S
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.slow
 def test_events_twice_late_and_in_any_order_end_where_the_ordered_ones_end(scenario: Scenario, seed: int) -> None:
     print("seed", seed)
     expected = ordered(scenario)

@@ -142,6 +142,7 @@ def test_an_event_of_an_unknown_customer_is_tried_again_and_parked(scenario: Sce
     assert (scenario.inbox(sent["id"]).state, scenario.inbox(sent["id"]).attempts) == ("parked", TRIES)
 
 
+@pytest.mark.slow
 def test_a_refund_of_a_payment_that_is_not_ours_settles(scenario: Scenario) -> None:
     """Somebody charged our customer by hand: its customer is known, and no record of ours will ever be."""
     org = scenario.org().paying()
@@ -309,6 +310,7 @@ def test_an_event_is_tried_on_for_as_long_as_stripe_is_away(scenario: Scenario) 
     assert org.mirror is not None
 
 
+@pytest.mark.slow
 def test_the_task_of_an_event_that_a_killed_worker_lost_is_put_back(scenario: Scenario) -> None:
     sent = event()
     assert scenario.send(sent) == 200
@@ -339,6 +341,7 @@ def work_on(app: Flask, event_id: str) -> None:
 
 
 @pytest.mark.usefixtures("brief_lock_wait")
+@pytest.mark.slow
 def test_an_event_of_an_org_waits_while_another_works_on_it(scenario: Scenario, app: Flask) -> None:
     org, subscription = paid_subscription(scenario)
     sent = about(scenario.stripe, "customer.subscription.created", subscription)
@@ -353,6 +356,7 @@ def test_an_event_of_an_org_waits_while_another_works_on_it(scenario: Scenario, 
 
 
 @pytest.mark.usefixtures("brief_lock_wait")
+@pytest.mark.slow
 def test_a_try_that_comes_to_nothing_leaves_alone_what_another_has_settled_meanwhile(
     scenario: Scenario, app: Flask
 ) -> None:
@@ -388,6 +392,7 @@ def test_what_waits_or_needs_a_person_is_counted_by_state(scenario: Scenario) ->
     assert (after.get("parked", 0), "ignored" in after) == (before.get("parked", 0) + 2, False)
 
 
+@pytest.mark.slow
 def test_nothing_secret_is_left_in_rows_or_logs(scenario: Scenario, capfd: pytest.CaptureFixture[str]) -> None:
     org = scenario.org().buys(returns=False)
     url = org.opened[-1].url

@@ -206,6 +206,7 @@ SEEDS = [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in ran
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.slow
 def test_today_s_balance_is_what_is_due_less_what_is_kept(paid: Scenario, seed: int) -> None:
     random = Random(seed)
     org = paid.org().paying(paid.plan())

@@ -83,6 +83,7 @@ def test_what_stripe_was_told_is_recorded_though_the_role_is_taken_away_meanwhil
     assert send(browser, "/billing/cancel/undo").status_code == 403
 
 
+@pytest.mark.slow
 def test_an_end_planned_in_stripes_portal_is_shown_everywhere_and_undone(
     paid: Scenario, buyer: Org, standin: StandIn
 ) -> None:
@@ -105,6 +106,7 @@ def test_an_end_planned_in_stripes_portal_is_shown_everywhere_and_undone(
     assert theirs["cancel_at"] is None
 
 
+@pytest.mark.slow
 def test_a_plan_that_ends_after_its_next_renewal_says_both(paid: Scenario, buyer: Org, standin: StandIn) -> None:
     [theirs] = standin.objects("subscription")
     standin.client().v1.subscriptions.update(theirs["id"], {"cancel_at": int(utc("2027-01-05 12:00").timestamp())})

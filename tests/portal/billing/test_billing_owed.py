@@ -61,6 +61,7 @@ def press(org: Org) -> str:
     return text_of(browser.get("/billing"))
 
 
+@pytest.mark.slow
 def test_paying_reactivates_a_plan_unpaid_for_months_and_says_so(paid: Scenario, buyer: Org, standin: StandIn) -> None:
     unpaid_since(paid, standin, 3, "unpaid")
     assert states(standin) == ["draft", "draft", "open", "paid", "unpaid"]
@@ -79,6 +80,7 @@ def test_paying_reactivates_a_plan_unpaid_for_months_and_says_so(paid: Scenario,
     assert buyer.books["records"] == ["completed"] * 4
 
 
+@pytest.mark.slow
 def test_three_failed_months_are_owed_together_on_page_api_and_mail(
     paid: Scenario, buyer: Org, standin: StandIn
 ) -> None:
@@ -94,6 +96,7 @@ def test_three_failed_months_are_owed_together_on_page_api_and_mail(
     assert states(standin) == ["paid"] * 4 + ["active"]
 
 
+@pytest.mark.slow
 def test_a_card_that_fails_halfway_is_told_with_what_was_paid(paid: Scenario, buyer: Org, standin: StandIn) -> None:
     unpaid_since(paid, standin, 2, "unpaid")
     buyer.with_card()
@@ -107,6 +110,7 @@ def test_a_card_that_fails_halfway_is_told_with_what_was_paid(paid: Scenario, bu
     assert 'action="/billing/pay"' in page
 
 
+@pytest.mark.slow
 def test_an_older_invoice_left_open_beside_a_running_plan_can_be_paid(
     paid: Scenario, buyer: Org, standin: StandIn
 ) -> None:
@@ -130,6 +134,7 @@ def loses_its_card(org: Org, standin: StandIn) -> None:
         standin.client().v1.payment_methods.detach(method["id"])
 
 
+@pytest.mark.slow
 def test_a_paying_org_without_a_card_is_given_a_way_to_add_one_and_then_pays(
     paid: Scenario, buyer: Org, standin: StandIn
 ) -> None:
@@ -153,6 +158,7 @@ def test_a_paying_org_without_a_card_is_given_a_way_to_add_one_and_then_pays(
     assert copy("billing.received", plan="Pro") in press(buyer)
 
 
+@pytest.mark.slow
 def test_a_link_payer_sees_link_and_pays_now(paid: Scenario, buyer: Org, standin: StandIn) -> None:
     """P14: what has neither number nor expiry is a way to pay all the same."""
     paid.renew()
@@ -173,6 +179,7 @@ def test_a_link_payer_sees_link_and_pays_now(paid: Scenario, buyer: Org, standin
 
 @pytest.mark.parametrize(("act", "said"), [("void_invoice", "cancelled"), ("mark_uncollectible", "written_off")])
 @pytest.mark.parametrize("first", ["customer.subscription.updated", None], ids=["subscription first", "in order"])
+@pytest.mark.slow
 def test_an_unpaid_invoice_that_is_cancelled_or_written_off_is_not_told_as_paid(
     paid: Scenario, buyer: Org, standin: StandIn, act: str, said: str, first: str | None
 ) -> None:
@@ -208,6 +215,7 @@ def pauses(paid: Scenario, standin: StandIn) -> Org:
     return org
 
 
+@pytest.mark.slow
 def test_a_plan_paused_after_a_trial_says_so_and_is_resumed_with_a_card(paid: Scenario, standin: StandIn) -> None:
     """P12: nothing is owed."""
     org = pauses(paid, standin)
@@ -229,6 +237,7 @@ def test_a_plan_paused_after_a_trial_says_so_and_is_resumed_with_a_card(paid: Sc
     assert (org.subscription.state, org.subscription.limited_at) == ("active", None)
 
 
+@pytest.mark.slow
 def test_a_plan_whose_resuming_is_not_paid_for_stays_paused_and_leads_to_the_invoice(
     paid: Scenario, standin: StandIn
 ) -> None:
@@ -259,6 +268,7 @@ def test_a_one_off_with_thirty_days_stands_apart_from_the_next_payment(paid: Sce
     assert copy("billing.renews_on", plan="Pro") in page
 
 
+@pytest.mark.slow
 def test_a_payment_of_which_a_part_went_back_is_shown_as_such_everywhere(
     paid: Scenario, buyer: Org, standin: StandIn
 ) -> None:
@@ -278,6 +288,7 @@ def test_a_payment_of_which_a_part_went_back_is_shown_as_such_everywhere(
 
 
 @pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.slow
 def test_a_renewal_that_needs_3d_secure_leads_to_its_confirmation(
     paid: Scenario, standin: StandIn, begun: bool
 ) -> None:

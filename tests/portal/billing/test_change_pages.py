@@ -101,6 +101,7 @@ def test_the_page_says_the_money_line_by_line(payer: Org, higher: MadePlan) -> N
     assert "not available yet" not in page
 
 
+@pytest.mark.slow
 def test_one_press_changes_the_plan(payer: Org, higher: MadePlan) -> None:
     answer = press(payer, page_of(higher))
     assert answer.status_code == 303
@@ -110,6 +111,7 @@ def test_one_press_changes_the_plan(payer: Org, higher: MadePlan) -> None:
     assert "payment_received" in payer.letters
 
 
+@pytest.mark.slow
 def test_pressing_again_from_the_page_before_charges_nothing(paid: Scenario, payer: Org, higher: MadePlan) -> None:
     page = read(payer, page_of(higher))
     fields = dict(re.findall(r'name="(quote|csrf_token)" value="([^"]*)"', page))
@@ -118,6 +120,7 @@ def test_pressing_again_from_the_page_before_charges_nothing(paid: Scenario, pay
     assert sorted(each["amount"] for each in paid.stripe.objects("charge") if each["paid"]) == [2500, 4900]
 
 
+@pytest.mark.slow
 def test_paying_yearly_is_a_page_and_a_press_of_its_own(payer: Org) -> None:
     assert "See what it costs by the year" in read(payer, "/billing/upgrade/pro")
     assert "See what it costs by the year" in read(payer, "/plans?interval=year")
@@ -141,6 +144,7 @@ def test_a_quote_that_has_ended_is_shown_anew(paid: Scenario, payer: Org, higher
     assert fields["quote"] not in text
 
 
+@pytest.mark.slow
 def test_a_quote_of_another_organisation_is_not_taken(paid: Scenario, payer: Org, higher: MadePlan) -> None:
     page = read(payer, page_of(higher))
     fields = dict(re.findall(r'name="(quote|csrf_token)" value="([^"]*)"', page))
@@ -154,6 +158,7 @@ def token(org: Org, plan: MadePlan) -> str:
     return found
 
 
+@pytest.mark.slow
 def test_a_declined_card_is_said_with_a_way_to_pay(paid: Scenario, payer: Org, higher: MadePlan) -> None:
     use_card(paid, payer, DECLINES)
     assert press(payer, page_of(higher)).status_code == 303
@@ -177,6 +182,7 @@ def test_a_declined_card_is_said_with_a_way_to_pay(paid: Scenario, payer: Org, h
     assert 'name="quote"' in read(payer, page_of(higher))
 
 
+@pytest.mark.slow
 def test_the_banks_question_leads_to_its_page(paid: Scenario, payer: Org, higher: MadePlan) -> None:
     use_card(paid, payer, SECURE)
     answer = press(payer, page_of(higher))
@@ -187,6 +193,7 @@ def test_the_banks_question_leads_to_its_page(paid: Scenario, payer: Org, higher
     assert "Your bank asks you to confirm $25.00 (3-D Secure)." in page
 
 
+@pytest.mark.slow
 def test_a_lower_plan_waits_for_the_end_of_what_is_paid(payer: Org, lower: MadePlan) -> None:
     page = read(payer, page_of(lower))
     assert f"{lower.key} starts on 21 December 2026" in page
@@ -220,6 +227,7 @@ def post(org: Org, page: str, button: str) -> Any:
     return org.browser().post(action[1].replace("&amp;", "&"), data={"csrf_token": token[1]})
 
 
+@pytest.mark.slow
 def test_who_pays_yearly_is_offered_a_higher_plan_both_ways(payer: Org, higher: MadePlan) -> None:
     press(payer, YEARLY)
     page = read(payer, page_of(higher))
@@ -228,6 +236,7 @@ def test_who_pays_yearly_is_offered_a_higher_plan_both_ways(payer: Org, higher: 
     assert "Upgrade, " in read(payer, page_of(higher, "year"))
 
 
+@pytest.mark.slow
 def test_what_is_due_is_paid_first(paid: Scenario, higher: MadePlan) -> None:
     org = paid.org().paying("pro").past_due(days=1)
     page = read(org, page_of(higher))
@@ -271,6 +280,7 @@ def test_the_page_asks_the_database_little(paid: Scenario, payer: Org, higher: M
     assert len(asked) + 1 <= 23, asked
 
 
+@pytest.mark.slow
 def test_an_upgrade_takes_the_place_of_what_is_planned(paid: Scenario, payer: Org, lower: MadePlan) -> None:
     post(payer, read(payer, page_of(lower)), f"Change to {lower.key} on 21 December 2026")
     with only_here(paid, ("USD", "99.00", "990.00")) as higher:
@@ -282,6 +292,7 @@ def test_an_upgrade_takes_the_place_of_what_is_planned(paid: Scenario, payer: Or
         assert "Keep Pro as it is" not in read(payer, "/billing")
 
 
+@pytest.mark.slow
 def test_an_unpaid_upgrade_is_shown_beside_what_stays_planned(paid: Scenario, payer: Org, lower: MadePlan) -> None:
     post(payer, read(payer, page_of(lower)), f"Change to {lower.key} on 21 December 2026")
     use_card(paid, payer, DECLINES)
@@ -293,6 +304,7 @@ def test_an_unpaid_upgrade_is_shown_beside_what_stays_planned(paid: Scenario, pa
         assert f"This is dropped if the change to {higher.key} is paid." in page
 
 
+@pytest.mark.slow
 def test_in_the_last_day_of_what_is_planned_it_is_undone_first(paid: Scenario, payer: Org, lower: MadePlan) -> None:
     post(payer, read(payer, page_of(lower)), f"Change to {lower.key} on 21 December 2026")
     paid.later(days=14, hours=12)
