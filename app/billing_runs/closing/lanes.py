@@ -25,8 +25,8 @@ TOGETHER = 250
 LANES = 2
 """More gain nothing: while one computes, no other thread of the process can."""
 TURN = 0.0005
-"""Seconds that a lane computes before the other may. By default ten times as many: a lane, whose statements each end by
-a wait for its turn, would leave PostgreSQL idle for most of them."""
+"""Seconds that a lane computes before the other may: a tenth of what is usual. Each statement ends by a wait for a
+turn, during which PostgreSQL has nothing to do for the lane."""
 
 Door = Callable[[], AbstractContextManager[Session]]
 """Opens a transaction, in whatever thread it is called."""
