@@ -60,6 +60,15 @@ def get_org(session: Session, org_id: UUID) -> Org:
     return row
 
 
+def get_orgs(session: Session, org_ids: Collection[UUID]) -> dict[UUID, Org]:
+    """Get several orgs by id, in one statement; `NotFound` if one is unknown or deleted."""
+    found = session.scalars(select(Org).where(Org.id.in_(org_ids), Org.deleted_at.is_(None)))
+    orgs = {org.id: org for org in found}
+    if set(org_ids) - orgs.keys():
+        raise NotFound("There is no such organisation.")
+    return orgs
+
+
 def is_org(session: Session, org_id: UUID) -> bool:
     """Whether an org with this id exists or existed."""
     return session.get(Org, org_id) is not None

@@ -33,7 +33,7 @@ class PeriodClose(Base):
         Index(None, "rated_at"),
     )
 
-    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"), primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
     period_start: Mapped[datetime] = mapped_column(primary_key=True)
     period_end: Mapped[datetime]
     mark: Mapped[int | None] = mapped_column(BigInteger)

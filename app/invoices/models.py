@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -121,8 +121,8 @@ class InvoiceLine(Base):
     A line on a credit note takes its amount off the line `credits_line_id` of a final invoice, and is on no invoice.
 
     `discount` is what its invoice takes off; on a credit note, the part of it that is not given back. `exact_amount`,
-    `amount` and `discount` are in minor units. Quantities and amounts of a period's lines add up to its rating. Meter
-    and plan version are looked up by a trigger.
+    `amount` and `discount` are in minor units. Quantities and amounts of a period's lines add up to its rating. Org,
+    meter and plan version are looked up by triggers.
 
     `terms` are the terms in force at the close, which name the charge by its id; `breakdown` is what the rating
     returned. Quantities and amounts in them are decimal text, amounts in minor units. `reason` says why nothing is
@@ -164,7 +164,7 @@ class InvoiceLine(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    org_id: Mapped[UUID]
     kind: Mapped[str]
     meter_id: Mapped[int | None]
     period_start: Mapped[datetime]
@@ -177,8 +177,8 @@ class InvoiceLine(Base):
     exact_amount: Mapped[Decimal]
     amount: Mapped[int] = mapped_column(BigInteger)
     reason: Mapped[str | None]
-    terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    breakdown: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    terms: Mapped[dict[str, Any]] = mapped_column(JSON)
+    breakdown: Mapped[dict[str, Any]] = mapped_column(JSON)
     written_at: Mapped[datetime]
     seen: Mapped[str] = mapped_column(server_default=text("pg_current_snapshot()::text"))
     invoice_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoices.id"))

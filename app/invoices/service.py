@@ -19,7 +19,7 @@ from app.invoices.discounts import PercentOff, store_percentages
 from app.invoices.models import DRAFT, DROPPED, FINAL, USAGE, Invoice, InvoiceLine
 from app.kit.ids import new_hex, new_id
 from app.kit.periods import Period
-from app.kit.postgres.copying import copy_rows
+from app.kit.postgres.copying import copy_rows, encode_field, escape
 
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -104,12 +104,13 @@ COPY invoice_lines (id, org_id, kind, meter_id, period_start, period_end, plan_v
                     currency, exact_amount, amount, reason, terms, breakdown, written_at, seen, credit_note_id,
                     credits_line_id, discount) FROM STDIN
 """
+_NO_CREDIT = "\\N\t\\N\t0"
 
 
 def write_lines(session: Session, lines: Mapping[UUID, Sequence[LineFacts]], now: datetime) -> None:
     """Write the lines of periods that are being closed, by org; they wait for an invoice or have a credit note."""
     if any(lines.values()):
-        copy_rows(session, _WRITE, _list_rows(lines, str(now), session.scalar(_SEEN)))
+        copy_rows(session, _WRITE, _encode_rows(lines, str(now), session.scalar(_SEEN)))
 
 
 def build_line(org_id: UUID, facts: LineFacts, now: datetime) -> InvoiceLine:
@@ -129,24 +130,31 @@ def build_line(org_id: UUID, facts: LineFacts, now: datetime) -> InvoiceLine:
     )
 
 
-def _list_rows(lines: Mapping[UUID, Sequence[LineFacts]], now: str, seen: str | None) -> Iterator[Sequence[object]]:
+def _encode_rows(lines: Mapping[UUID, Sequence[LineFacts]], now: str, seen: str | None) -> Iterator[str]:
     """The rows of `_WRITE`. What repeats is turned into text once: an org's id and period, terms that many share."""
-    text_of = cache(str)
+    encode, write = cache(encode_field), cache(str)
     terms: dict[int, str] = {}
     for org_id, of in lines.items():
-        org, period, start, end = str(org_id), None, "", ""
-        for line in of:
-            if line.period is not period:
-                period, start, end = line.period, str(line.period.start), str(line.period.end)
-            key = id(line.terms)
-            if key not in terms:
-                terms[key] = _ENCODE(line.terms).decode()
-            note_id, line_id, discount = line.credit or (None, None, 0)
+        org, known, span = org_id.hex, None, ""
+        for (
+            meter_id, period, plan_version_id, quantity, imported, events, currency, exact_amount, amount, reason,
+            under, breakdown, kind, credit,
+        ) in of:  # fmt: skip
+            if period is not known:
+                known, span = period, f"{write(period.start)}\t{write(period.end)}"
+            written = terms.get(id(under))
+            if written is None:
+                written = terms[id(under)] = escape(_ENCODE(under).decode())
             yield (
-                new_hex(), org, line.kind, line.meter_id, start, end, text_of(line.plan_version_id), line.quantity,
-                line.imported, line.events, line.currency, line.exact_amount, line.amount, line.reason, terms[key],
-                _ENCODE(line.breakdown).decode(), now, seen, note_id, line_id, discount,
-            )  # fmt: skip
+                f"{new_hex()}\t{org}\t{encode(kind)}\t{encode(meter_id)}\t{span}\t{write(plan_version_id)}"
+                f"\t{quantity!s}\t{imported!s}\t{events}\t{encode(currency)}\t{exact_amount!s}\t{amount}"
+                f"\t{encode(reason)}\t{written}\t{escape(_ENCODE(breakdown).decode())}\t{now}\t{seen}"
+                f"\t{_encode_credit(credit) if credit else _NO_CREDIT}"
+            )
+
+
+def _encode_credit(credit: LineCredit) -> str:
+    return f"{credit.note_id}\t{credit.line_id}\t{credit.discount}"
 
 
 def note_made(session: Session, org_id: UUID, invoice_id: UUID, stripe_invoice_id: str) -> None:

@@ -7,7 +7,7 @@ Arithmetic runs under `exactly()`, where an inexact result is an error and never
 from __future__ import annotations
 
 import re
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from decimal import (
     ROUND_HALF_UP,
     Clamped,
@@ -18,7 +18,8 @@ from decimal import (
     InvalidOperation,
     Overflow,
     Underflow,
-    localcontext,
+    getcontext,
+    setcontext,
 )
 from fractions import Fraction
 
@@ -39,15 +40,33 @@ _PRICE = re.compile(rf"{_WHOLE}(?:\.[0-9]{{1,12}})?\Z", re.ASCII)
 # 38 digits for a counter times 27 for a price, with room to add up tiers.
 _EXACT = Context(prec=120, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow, Underflow, Clamped])
 
+_ENTERED = nullcontext()
+
 _THREE = 3
 _KNOWN = frozenset(list_currencies())
 # CLDR says how people write a currency; money moves in ISO 4217 units, which differ for these.
 _ISO_4217 = dict.fromkeys(("AFN", "ALL", "IRR", "KPW", "LAK", "LBP", "MMK", "RSD", "SOS", "SYP", "YER"), 2) | {"IQD": 3}
 
 
-def exactly() -> AbstractContextManager[Context]:
-    """A decimal context in which inexact results raise `decimal.Inexact`."""
-    return localcontext(_EXACT)
+class _Exactly:
+    """Enters the one exact context, which nobody changes, and leaves it for the one before."""
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = getcontext()
+        setcontext(_EXACT)
+
+    def __exit__(self, *_: object) -> None:
+        setcontext(self._before)
+
+
+def exactly() -> AbstractContextManager[None]:
+    """A decimal context in which inexact results raise `decimal.Inexact`.
+
+    Entering it again within costs little: whoever rates many quantities enters it once around them all.
+    """
+    return _ENTERED if getcontext() is _EXACT else _Exactly()
 
 
 def multiply_add(factor: Decimal, other: Decimal, term: Decimal) -> Decimal:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from app.kit.money import ZERO, exactly, multiply_add, plain
 from app.rating.bounds import UNBOUNDED, Bound, Bounds
@@ -13,8 +16,7 @@ from app.rating.division import UNDIVIDED, Division
 ONE = Decimal(1)
 
 
-@dataclass(frozen=True, slots=True)
-class TierLine:
+class TierLine(Struct, frozen=True, eq=False):
     """One tier's share of an amount. Bounds and `quantity` are in priced units, amounts in exact minor units.
 
     subtotal = `blocks` x `unit_amount` + `flat_amount`. `blocks` is the quantity itself or, under `package`, the number
@@ -28,12 +30,12 @@ class TierLine:
     unit_amount: Decimal = ZERO
     flat_amount: Decimal = ZERO
     block_size: Decimal | None = None
-    subtotal: Decimal = field(init=False, compare=False)
-    _written: tuple[str | None, ...] | None = field(init=False, compare=False, repr=False, default=None)
+    subtotal: Decimal = ZERO
+    _written: tuple[str | None, ...] | None = None
 
     def __post_init__(self) -> None:
-        subtotal = multiply_add(self.blocks, self.unit_amount, self.flat_amount)
-        object.__setattr__(self, "subtotal", subtotal)
+        blocks = self.quantity if self.block_size is None else self.blocks
+        force_setattr(self, "subtotal", multiply_add(blocks, self.unit_amount, self.flat_amount))
 
     @property
     def blocks(self) -> Decimal:
@@ -50,20 +52,21 @@ class TierLine:
         if self._written is None:
             numbers = (self.start, self.end, self.quantity, self.unit_amount, self.flat_amount, self.block_size)
             texts = tuple([None if number is None else plain(number) for number in (*numbers, self.subtotal)])
-            object.__setattr__(self, "_written", texts)
+            force_setattr(self, "_written", texts)
             return texts
         return self._written
 
     def holding(self, quantity: Decimal) -> TierLine:
         """Return the tier for another quantity. Of its numbers, only those that differ are written anew."""
         line = TierLine(self.start, self.end, quantity, self.unit_amount, self.flat_amount, self.block_size)
-        start, end, _, *prices, _ = self.write()
-        object.__setattr__(line, "_written", (start, end, plain(quantity), *prices, plain(line.subtotal)))
+        start, end, _, unit_amount, flat_amount, block_size, _ = self.write()
+        subtotal = plain(line.subtotal)
+        force_setattr(line, "_written", (start, end, plain(quantity), unit_amount, flat_amount, block_size, subtotal))
         return line
 
     def mirrored(self) -> TierLine:
         """Return the tier for the negated quantity."""
-        return replace(self, quantity=-self.quantity, flat_amount=-self.flat_amount)
+        return TierLine(self.start, self.end, -self.quantity, self.unit_amount, -self.flat_amount, self.block_size)
 
 
 class PricingModel(Protocol):
@@ -90,7 +93,7 @@ class Charge:
     step: int = 1
 
 
-class Rated(NamedTuple):
+class Rated(Struct, frozen=True, eq=False):
     """A priced quantity. `amount` is exact, `rounded` is the amount on an invoice line; both in minor units.
 
     `quantity` = `included` (covered by the allowance) + `excess`, in units of the meter; `units` is the excess as it is

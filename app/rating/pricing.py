@@ -26,11 +26,13 @@ def price(
         raise ValueError("an allowance cannot be negative")
     with exactly():
         size = abs(quantity)
-        included = size if allowance is None else min(size, allowance)
+        included = size if allowance is None or size < allowance else allowance
         excess = size - included
         units = charge.division.apply(excess)
         lines = charge.pricing.lines(units)
-        amount = sum([line.subtotal for line in lines], ZERO)
+        amount = ZERO
+        for line in lines:
+            amount += line.subtotal
         bound = charge.bounds.apply(amount, minimum_portion)
         amount += bound.subtotal if bound else ZERO
         if quantity < 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import Any
 
@@ -11,9 +10,8 @@ from sqlalchemy import Row
 from app.kit.periods import Period, share_of_month
 from app.rating import Charge, Rated
 from app.rating.bounds import WHOLE
-from app.rating.schemas import parse_charge
 from app.statements.figures import rate_quantity
-from app.statements.queries import PeriodRow
+from app.statements.queries import PeriodRow, parse_stored
 
 
 def rate_period_row(row: Row[Any]) -> Rated | None:
@@ -37,4 +35,4 @@ def rate_by(charge: Charge | None, row: PeriodRow | Row[Any], used: Decimal) -> 
 
 def parse_row_charge(row: Row[Any]) -> Charge | None:
     """Parse the charge that a row's terms name."""
-    return None if row.model is None else parse_charge(row.model, json.loads(row.properties), row.currency)
+    return None if row.model is None else parse_stored(row.model, row.properties, row.currency)

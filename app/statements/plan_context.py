@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -77,3 +77,16 @@ def find_yearly_saving(offer: Offer, currency: str) -> int | None:
     """What a year paid at once costs less than twelve months, in minor units; None if nothing, or not sold so."""
     month, year = offer.fee(currency, "month"), offer.fee(currency, "year")
     return 12 * month - year if month and year and 12 * month > year else None
+
+
+def find_most_saved(offers: Iterable[Offer], currency: str) -> int | None:
+    """The most that a year paid at once saves on any plan, in whole percent, rounded down; None if nothing.
+
+    Worked example: 49 a month and 490 a year: 98 of 588, so 16.
+    """
+    saved = [
+        100 * saving // (12 * month)
+        for offer in offers
+        if (saving := find_yearly_saving(offer, currency)) and (month := offer.fee(currency, "month"))
+    ]
+    return max(saved, default=0) or None

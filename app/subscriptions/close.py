@@ -17,11 +17,13 @@ from app.subscriptions.models import UsagePeriod
 from app.subscriptions.terms.in_force import list_unresolved
 
 _LOCK = text("""
-SELECT org FROM unnest(CAST(:orgs AS uuid[])) org WHERE pg_try_advisory_xact_lock(usage_lock(org))
+SELECT number FROM unnest(CAST(:orgs AS uuid[])) WITH ORDINALITY key (org, number)
+WHERE pg_try_advisory_xact_lock(usage_lock(org))
 """)
 _OPEN = text("""
-SELECT p.org_id, p.starts_at, p.ends_at FROM usage_periods p
-JOIN unnest(CAST(:orgs AS uuid[]), CAST(:starts AS timestamptz[])) key (org_id, starts_at) USING (org_id, starts_at)
+SELECT key.number, p.ends_at FROM usage_periods p
+JOIN unnest(CAST(:orgs AS uuid[]), CAST(:starts AS timestamptz[])) WITH ORDINALITY key (org_id, starts_at, number)
+  USING (org_id, starts_at)
 WHERE p.closed_at IS NULL ORDER BY p.org_id, p.starts_at FOR UPDATE OF p
 """)
 _CLOSE = text("""
@@ -82,12 +84,12 @@ def prepare_closes(
         for key in keys:
             periods.lock_usage(session, key.org_id)
     else:
-        free = set(session.scalars(_LOCK, {"orgs": encode_ids(key.org_id for key in keys)}).all())
-        keys = [key for key in keys if key.org_id in free]
+        free = session.scalars(_LOCK, {"orgs": encode_ids(key.org_id for key in keys)})
+        keys = [keys[number - 1] for number in free]
     for org_id, starts_at in list_unresolved(session, keys, now):
         periods.ensure_period(session, org_id, starts_at, now)
-    rows = session.execute(_OPEN, encode_keys(keys)).all()
-    return {PeriodKey(row.org_id, row.starts_at): Period(row.starts_at, row.ends_at) for row in rows}
+    rows = session.execute(_OPEN, encode_keys(keys))
+    return {(key := keys[number - 1]): Period(key.starts_at, ends_at) for number, ends_at in rows}
 
 
 def close_periods(session: Session, keys: Sequence[PeriodKey], now: datetime) -> None:

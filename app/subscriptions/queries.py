@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -74,6 +75,21 @@ def list_subscriptions(session: Session, org_id: UUID) -> list[Subscription]:
     """List all subscriptions of the org, including ended ones, newest first."""
     query = select(Subscription).where(Subscription.org_id == org_id)
     return list(session.scalars(query.order_by(Subscription.started_at.desc(), Subscription.id.desc())))
+
+
+def list_subscriptions_of(session: Session, org_ids: Collection[UUID]) -> dict[UUID, list[Subscription]]:
+    """List the same of several orgs, by org."""
+    query = select(Subscription).where(Subscription.org_id.in_(org_ids))
+    found: dict[UUID, list[Subscription]] = {org_id: [] for org_id in org_ids}
+    for row in session.scalars(query.order_by(Subscription.started_at.desc(), Subscription.id.desc())):
+        found[row.org_id].append(row)
+    return found
+
+
+def list_open(session: Session, org_ids: Collection[UUID]) -> dict[UUID, Subscription]:
+    """List the open subscriptions of several orgs, by org, as they are stored now."""
+    query = select(Subscription).where(Subscription.org_id.in_(org_ids), Subscription.is_open)
+    return {row.org_id: row for row in session.scalars(query.execution_options(populate_existing=True))}
 
 
 def list_history(session: Session, org_id: UUID, limit: int = 200) -> list[HistoryLine]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 import psycopg
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json
 
 from app.invoices.breakdown import store_rating
 from app.rating import Charge, price
@@ -47,5 +47,5 @@ def close(connection: psycopg.Connection, org_id: UUID, start: datetime, charges
             terms = {"policy": policy, "allowance": str(allowance), "hard_limit": hard_limit, "cap": cap,
                      "sources": sources, "charge_id": str(charge_id)}  # fmt: skip
             lines.append((uuid4(), org_id, meter, start, *closed, used, imported, events, rated.amount, rated.rounded,
-                          Jsonb(terms), Jsonb(store_rating(rated)), now))  # fmt: skip
+                          Json(terms), Json(store_rating(rated)), now))  # fmt: skip
         connection.cursor().executemany(_LINE, lines)

@@ -63,11 +63,11 @@ CREATE INDEX ix_credit_notes_invoice_id ON credit_notes (invoice_id);
 -- serves: the run that issues what is pending
 CREATE INDEX ix_credit_notes_pending ON credit_notes (opened_at) WHERE state = 'pending';
 
--- What a meter's usage of a closed period comes to, with all that the amount follows from. A trigger looks up the
--- meters and plan versions that new lines name.
+-- What a meter's usage of a closed period comes to, with all that the amount follows from. Triggers look up the orgs,
+-- meters and plan versions that new lines name. Terms and breakdown are written once and read whole.
 CREATE TABLE invoice_lines (
     id uuid CONSTRAINT pk_invoice_lines PRIMARY KEY,
-    org_id uuid NOT NULL CONSTRAINT fk_invoice_lines_org_id_orgs REFERENCES orgs (id),
+    org_id uuid NOT NULL,
     kind text NOT NULL CONSTRAINT ck_invoice_lines_kind CHECK (
         kind IN ('usage', 'late', 'before_change', 'fee')),
     meter_id integer,
@@ -81,8 +81,8 @@ CREATE TABLE invoice_lines (
     exact_amount numeric NOT NULL,
     amount bigint NOT NULL,
     reason text CONSTRAINT ck_invoice_lines_reason CHECK (reason IN ('not_collected', 'trial')),
-    terms jsonb NOT NULL,
-    breakdown jsonb NOT NULL,
+    terms json NOT NULL,
+    breakdown json NOT NULL,
     written_at timestamptz NOT NULL,
     -- what was committed when the line was written: which events it counts, and which are late
     seen text NOT NULL DEFAULT pg_current_snapshot()::text,
@@ -205,18 +205,20 @@ CREATE TRIGGER issued_invoices_kept BEFORE DELETE ON issued_invoices FOR EACH RO
     EXECUTE FUNCTION issued_invoice_is_final();
 CREATE TRIGGER issued_documents_stay BEFORE UPDATE OR DELETE ON issued_documents FOR EACH ROW
     EXECUTE FUNCTION issued_document_is_final();
+CREATE TRIGGER invoice_lines_of_orgs AFTER INSERT ON invoice_lines REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION rows_name_orgs();
 CREATE TRIGGER invoice_lines_named AFTER INSERT ON invoice_lines REFERENCING NEW TABLE AS added
     FOR EACH STATEMENT EXECUTE FUNCTION invoice_lines_are_named();
 CREATE TRIGGER invoice_lines_move BEFORE UPDATE OF invoice_id ON invoice_lines FOR EACH ROW
     WHEN (OLD.invoice_id IS DISTINCT FROM NEW.invoice_id) EXECUTE FUNCTION invoice_line_moves();
 CREATE TRIGGER invoice_lines_stay BEFORE UPDATE ON invoice_lines FOR EACH ROW
     WHEN ((OLD.id, OLD.org_id, OLD.kind, OLD.meter_id, OLD.period_start, OLD.period_end, OLD.quantity, OLD.imported,
-           OLD.events, OLD.currency, OLD.exact_amount, OLD.amount, OLD.reason, OLD.terms, OLD.breakdown, OLD.seen,
-           OLD.plan_version_id, OLD.written_at)
+           OLD.events, OLD.currency, OLD.exact_amount, OLD.amount, OLD.reason, OLD.terms::text, OLD.breakdown::text,
+           OLD.seen, OLD.plan_version_id, OLD.written_at)
           IS DISTINCT FROM
           (NEW.id, NEW.org_id, NEW.kind, NEW.meter_id, NEW.period_start, NEW.period_end, NEW.quantity, NEW.imported,
-           NEW.events, NEW.currency, NEW.exact_amount, NEW.amount, NEW.reason, NEW.terms, NEW.breakdown, NEW.seen,
-           NEW.plan_version_id, NEW.written_at))
+           NEW.events, NEW.currency, NEW.exact_amount, NEW.amount, NEW.reason, NEW.terms::text, NEW.breakdown::text,
+           NEW.seen, NEW.plan_version_id, NEW.written_at))
     EXECUTE FUNCTION invoice_line_is_final();
 CREATE TRIGGER invoice_lines_kept BEFORE DELETE ON invoice_lines FOR EACH ROW
     EXECUTE FUNCTION invoice_line_is_final();
@@ -238,7 +240,7 @@ def upgrade() -> None:
     create_functions(
         op.get_bind(), "invoice_is_final", "issued_document_is_final", "issued_invoice_is_final",
         "invoice_line_is_final", "invoice_line_moves", "invoice_lines_are_named",
-        "number_series_has_no_gap",
+        "number_series_has_no_gap", "rows_name_orgs",
     )  # fmt: skip
     op.execute(RECORDS)
     op.execute(GUARDS)

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.apply_functions import drop_functions
+from migrations.apply_functions import create_functions, drop_functions
 
 revision = "0011"
 down_revision = "0010"
@@ -10,8 +10,9 @@ branch_labels = None
 depends_on = None
 
 TABLES = """
+-- A trigger looks up the orgs that new rows name.
 CREATE TABLE period_closes (
-    org_id uuid NOT NULL CONSTRAINT fk_period_closes_org_id_orgs REFERENCES orgs (id),
+    org_id uuid NOT NULL,
     period_start timestamptz NOT NULL,
     period_end timestamptz NOT NULL,
     mark bigint,
@@ -54,9 +55,16 @@ CREATE INDEX ix_rehearsals_night_period_end ON rehearsals (night, period_end);
 CREATE INDEX ix_rehearsals_alarms ON rehearsals (night) WHERE error IS NOT NULL OR amount <> estimate;
 """
 
+GUARDS = """
+CREATE TRIGGER period_closes_of_orgs AFTER INSERT ON period_closes REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION rows_name_orgs();
+"""
+
 
 def upgrade() -> None:
     op.execute(TABLES)
+    create_functions(op.get_bind(), "rows_name_orgs")
+    op.execute(GUARDS)
 
 
 def downgrade() -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.billing_runs.run import run_billing
 from app.catalog import queries as catalog
 from app.statements.blast.effects import BlastRadius, CostChange, OrgEffect
-from app.statements.blast.radius import find_blast_radius, find_monthly_price
+from app.statements.blast.radius import find_blast_radius, find_monthly_price, list_effects
 from app.statements.blast.version import PricedVersion, load_priced_version
 from app.statements.current_usage import get_current_usage
 from app.subscriptions.models import Subscription
@@ -25,6 +25,7 @@ from tests.billing_runs.patience import patiently
 from tests.factories import MadePlan, unique
 from tests.scenario import Scenario
 from tests.scenario.org import Org
+from tests.support.crowd import copy_org
 
 
 @contextmanager
@@ -110,6 +111,34 @@ def test_fees_of_all_are_summed_though_usage_is_rated_for_some(scenario: Scenari
     [revenue] = radius.revenue
     assert (revenue.currency, revenue.orgs, revenue.unsold) == ("USD", 3, 0)
     assert revenue.monthly == CostChange(2 * 1000 + 833, 2 * 1200 + 1000)
+
+
+def test_hundreds_are_rated_to_the_cent_by_a_bounded_number_of_statements(scenario: Scenario, plan: MadePlan) -> None:
+    first = scenario.org().on(plan).uses(300, meter=plan.meter)
+    used = [300, *range(450)]
+    copy_org(scenario.session, first.id, used[1:])
+    factories.publish_again(scenario.session, plan, allowance=250, policy="charge")
+    with scenario.statements() as asked:
+        radius = radius_of(scenario, plan)
+    assert (radius.orgs, len(radius.effects), radius.complete) == (451, 451, True)
+    [sums] = radius.sums
+    now, then = (sum(fee + max(0, each - free) for each in used) for fee, free in ((1000, 100), (1200, 250)))
+    assert (sums.orgs, sums.running) == (451, CostChange(now, then))
+    assert radius.dearer == sum(200 + max(0, each - 250) > max(0, each - 100) for each in used)
+    assert len(asked) <= 45, asked
+
+
+def test_everybody_is_listed_page_by_page(scenario: Scenario, plan: MadePlan) -> None:
+    first = scenario.org().on(plan).uses(300, meter=plan.meter)
+    everybody = {first.id, *copy_org(scenario.session, first.id, range(6))}
+    factories.publish_again(scenario.session, plan, allowance=250, policy="charge")
+    whole = {each.org_id: each for each in radius_of(scenario, plan).effects}
+    found, after = [], None
+    with reading(scenario) as session:
+        while page := list_effects(session, newest(session, plan), scenario.clock.at, 1, after=after, limit=3):
+            found, after = [*found, *page], page[-1].org_id
+    assert [each.org_id for each in found] == sorted(everybody)
+    assert all(whole[each.org_id] == each for each in found)
 
 
 def test_one_version_alone_can_be_looked_at(scenario: Scenario, plan: MadePlan) -> None:

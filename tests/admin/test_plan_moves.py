@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,17 +18,19 @@ from app.admin.plans import AssignablePlan, assign_plan_and_move_usage
 from app.audit.models import AuditEntry
 from app.catalog import queries as catalog
 from app.kit.actor import Actor
+from app.kit.errors import Conflict
 from app.kit.ids import new_id
 from app.payments.plan_changes.apply_moves import apply_moves, undo_staff_move
 from app.subscriptions.changes import move_rows
-from app.subscriptions.changes.models import PlannedChange
+from app.subscriptions.changes.models import PlanMoveOrg, PlannedChange
 from app.subscriptions.service import assign_plan
 from app.web.database import transaction
 from tests import factories
-from tests.factories import MadePlan
+from tests.factories import MadePlan, unique
 from tests.pages import csrf_token, text_of
 from tests.scenario import Scenario
 from tests.scenario.org import Org
+from tests.support.crowd import copy_org
 
 STAFF = Actor("staff", new_id())
 NOTICE = timedelta(days=30)
@@ -177,6 +180,20 @@ def test_one_is_taken_out_and_the_others_move(scenario: Scenario, plan: MadePlan
     assert terms(stays) == (2, 50, 1200)
 
 
+def test_one_that_was_moved_is_not_undone(scenario: Scenario, plan: MadePlan) -> None:
+    late, done = (scenario.org().on(plan).with_period() for _ in range(2))
+    factories.publish_again(scenario.session, plan, allowance=50, policy="charge")
+    move_id = start(scenario, plan)
+    with transaction() as session:
+        assert move_rows.undo_move_org(session, move_id, late.id, actor=STAFF, now=scenario.clock.at)
+    apply_at(scenario, "2027-01-25 12:00")  # before the task came to it
+    move_orgs()
+    with transaction() as session, pytest.raises(Conflict, match="has been moved"):
+        move_rows.undo_move_org(session, move_id, done.id, actor=STAFF, now=scenario.clock.at)
+    assert {(row.state, row.outcome) for row in rows(scenario, move_id).values()} == {("planned", "applied")}
+    assert terms(late) == terms(done) == (2, 50, 1200)
+
+
 def test_one_that_fails_stops_no_other_and_is_tried_again(scenario: Scenario, plan: MadePlan) -> None:
     broken, sound = (scenario.org().on(plan).with_period() for _ in range(2))
     factories.publish_again(scenario.session, plan, allowance=50, policy="charge")
@@ -218,6 +235,31 @@ def test_staff_who_assign_another_plan_meanwhile_end_what_was_planned(scenario: 
         )
     assert [row.outcome for row in planned(org)] == ["lost"]
     assert not undo_staff_move(org.id, actor=STAFF, now=org.now)
+
+
+def test_all_of_them_are_listed_page_by_page(scenario: Scenario, plan: MadePlan) -> None:
+    org = scenario.org(name=unique("Alike")).on(plan, since="2026-11-15 09:00").uses(140, meter=plan.meter)
+    copy_org(scenario.session, org.id, range(60))
+    factories.publish_again(scenario.session, plan, allowance=50, policy="charge")
+    staff, path = scenario.staff(), f"/admin/plans/{plan.key}/move"
+    assert "All 61 organisations" in text_of(staff.get(f"{path}?from=1&to=2"))
+    with scenario.statements() as asked:
+        first = staff.get(f"{path}/orgs?from=1&to=2").text
+    assert len(asked) <= 28 + 50, asked  # one for each that is listed: when its usage period begins
+    following = re.findall(r'href="([^"]+)" rel="next"', first)[0]
+    second = text_of(staff.get(html.unescape(following)))
+    assert [page.count('<th scope="row"') for page in (first, second)] == [50, 11]
+    assert second.count("Usage from 1 January 2027, fee from 15 January 2027") == 11
+    assert 'rel="next"' not in second
+    move_id = start(scenario, plan, runs=False)
+    with transaction() as session:
+        session.execute(update(PlanMoveOrg).where(PlanMoveOrg.move_id == move_id).values(state="kept", note="already"))
+    copies = copy_org(scenario.session, org.id, range(60))
+    with transaction() as session:
+        session.add_all(PlanMoveOrg(move_id=move_id, org_id=each, state="failed", note="Lost") for each in copies)
+    shown = [staff.get(f"/admin/plan-moves/{move_id}?skip={skip}").text for skip in (0, 100)]
+    assert [page.count(">Stays<") for page in shown] == [40 + 1, 21 + 1]
+    assert ['rel="next"' in page for page in shown] == [True, False]
 
 
 def test_staff_see_who_moves_and_when_press_and_take_it_back(scenario: Scenario, plan: MadePlan) -> None:

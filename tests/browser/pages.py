@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.browser.moving import moved, two_versions
+from tests.browser.moving import announced, everybody, moved, taken_back, two_versions
 from tests.browser.steps import (
     Step,
     at_stripe,
@@ -157,6 +157,8 @@ BILLING = {
             press("Pay by the month from 21 November 2027"),
         ),
     ),
+    "billing-move": Shown("/sign-up", steps=(announced,)),
+    "billing-move-undone": Shown("/sign-up", steps=(taken_back,), sheet=False),
     "billing-change-declined": Shown("/sign-up", steps=(*_DECLINED, go_until("/billing", "was declined"))),
     "billing-change-secure": Shown(
         "/sign-up", steps=(*_AT_BANK_FOR_YEARLY, go_until("/billing", "Confirm the payment for Pro by the year"))
@@ -270,6 +272,7 @@ ADMIN = {
     "admin-plan-move-errors": Shown(
         "/admin/plans", "staff", (two_versions, press("Move to version 2")), 422, sheet=False
     ),
+    "admin-plan-move-orgs": Shown("/admin/plans", "staff", (everybody,), sheet=False),
     "admin-plan-moved": Shown("/admin/plans", "staff", (moved,)),
     "admin-billing-runs": Shown("/admin/billing-runs?days=366", "staff"),
     "admin-billing-runs-failed": Shown("/admin/billing-runs?state=failed", "staff", sheet=False),

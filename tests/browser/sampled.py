@@ -15,7 +15,8 @@ TEMPLATES = {
     " dashboard-over dashboard-viewer dashboard-member dashboard-change-declined user-menu org-menu",
     "templates/usage/usage.html": "usage usage-empty usage-over usage-user usage-key usage-wrong-days",
     "templates/billing/billing.html": "billing-free billing-offline billing-viewer billing-paid billing-cancelled"
-    " billing-changed billing-planned billing-change-declined billing-change-secure billing-change-secure-failed",
+    " billing-changed billing-planned billing-move billing-move-undone billing-change-declined billing-change-secure"
+    " billing-change-secure-failed",
     "templates/statement/statement.html": "statement statement-paid statement-empty statement-wrong-days",
     "templates/invoices/usage.html": "invoice-ours usage-charges usage-charges-none usage-charges-viewer",
     "templates/invoices/receipt.html": "receipt receipt-none",
@@ -77,6 +78,7 @@ TEMPLATES = {
     "templates/admin/plan.html": "admin-plan",
     "templates/admin/plan_draft.html": "admin-plan-draft admin-plan-draft-checked admin-plan-draft-errors",
     "templates/admin/plan_move_preview.html": "admin-plan-move admin-plan-move-errors",
+    "templates/admin/plan_move_orgs.html": "admin-plan-move-orgs",
     "templates/admin/plan_move.html": "admin-plan-moved",
     "templates/admin/billing_runs.html": "admin-billing-runs admin-billing-runs-failed",
     "templates/admin/invoices.html": "admin-invoices admin-invoices-none",

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from app.kit.postgres.copying import copy_rows
+from app.kit.postgres.copying import copy_rows, encode_field
 
 COPY = "COPY copied (id, words) FROM STDIN"
 
@@ -28,14 +28,24 @@ def rows(session: Session) -> list[tuple[int, str | None]]:
     return [tuple(row) for row in session.execute(text("SELECT id, words FROM copied ORDER BY id"))]
 
 
+def encoded(*fields: object) -> str:
+    return "\t".join(map(encode_field, fields))
+
+
 def test_rows_are_copied_whatever_their_text_holds(session: Session) -> None:
-    words = ["tab\there", "back\\slash", "line\nbreak", "\\N", "", None, '{"a": "\\u0041"}']
-    copy_rows(session, COPY, enumerate(words))
+    words = ["tab\there", "back\\slash", "line\nbreak", "return\rhere", "\\N", "\\.", "", None, '{"a": "\\u0041"}']
+    copy_rows(session, COPY, [encoded(*row) for row in enumerate(words)])
     assert rows(session) == list(enumerate(words))
 
 
+def test_any_number_of_rows_is_copied(session: Session) -> None:
+    copy_rows(session, COPY, [])
+    copy_rows(session, COPY, [encoded(number, "word") for number in range(1001)])
+    assert len(rows(session)) == 1001
+
+
 def test_copied_rows_go_with_their_transaction(session: Session) -> None:
-    copy_rows(session, COPY, [(1, "one")])
+    copy_rows(session, COPY, [encoded(1, "one")])
     session.rollback()
     assert rows(session) == []
 
@@ -43,6 +53,6 @@ def test_copied_rows_go_with_their_transaction(session: Session) -> None:
 @pytest.mark.parametrize(("bad", "error"), [((1, "again"), IntegrityError), (("one", "no number"), DataError)])
 def test_a_refused_row_is_an_error_of_sqlalchemys(session: Session, bad: tuple[object, str], error: type) -> None:
     with pytest.raises(error):
-        copy_rows(session, COPY, [(1, "one"), bad])
+        copy_rows(session, COPY, [encoded(1, "one"), encoded(*bad)])
     session.rollback()
     assert rows(session) == []

@@ -10,15 +10,19 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import select
 
+from app.kit.actor import SYSTEM
 from app.kit.money import line_step
 from app.mail.models import Mail
+from app.metering.corrections.void import void_event
 from app.payments.cli import background_gateway
+from app.web.database import transaction
 from app.web.filters import money
 from tests.billing_runs.test_close import ends_and_closes
 from tests.factories import PASSWORD, MadePlan, unique
 from tests.pages import send, text_of
 from tests.payments.plan_changes.test_confirm import push
 from tests.scenario import Org, Scenario
+from tests.support.amounts import ANY, foreign, misplaced, read
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,17 @@ SOLD = {
     "KWD": Sold("15.000", "150.000", ("30.000", "300.000"), "0.0035", "KWD 15", "KWD 15.000", "KWD 0.0035 each",
                  "KWD 3.500", "KWD 18.500", "18.500", 18_500),
 }  # fmt: skip
-ANY = re.compile(r"(?:[$€¥£]|\b(?:USD|EUR|JPY|KWD)\s)[\d,]+(?:\.\d+)?")
-"""An amount on a page."""
+
+
+def mails(org: Org) -> list[Mail]:
+    """What its members were sent, oldest first."""
+    [email] = [row.email for row in org.rows("SELECT email FROM users u JOIN memberships m ON m.user_id = u.id"
+                                             " WHERE m.org_id = :org")]  # fmt: skip
+    return list(org.session.scalars(select(Mail).where(Mail.to_address == email).order_by(Mail.id)))
+
+
+def speaks(words: str, currency: str, where: str) -> None:
+    assert (foreign(words, currency), misplaced(words, currency)) == (set(), set()), where
 
 
 def plans(scenario: Scenario, currency: str) -> tuple[MadePlan, MadePlan]:
@@ -76,18 +89,6 @@ def subscribed(scenario: Scenario, plan: MadePlan, currency: str) -> Org:
     assert ends_and_closes(scenario, org).errors == {}
     scenario.later(days=1)
     return org.uses(2001, meter=plan.meter, at=f"{scenario.clock.at:%Y-%m-%d %H:%M}")
-
-
-def read(page: str) -> str:
-    """What people read of a page's main part."""
-    main = page[page.index("<main") :]
-    return re.sub(r"(?s)<[^>]+>", " ", re.sub(r"(?s)<(script|svg).*?</\1>", "", main))
-
-
-def foreign(words: str, currency: str) -> set[str]:
-    """Amounts in another currency."""
-    sign = {"EUR": "€", "JPY": "¥", "KWD": "KWD"}[currency]
-    return {amount for amount in ANY.findall(words) if not amount.startswith(sign)}
 
 
 @pytest.mark.parametrize("currency", SOLD)
@@ -116,7 +117,7 @@ def test_every_place_speaks_the_organisations_currency(paid: Scenario, currency:
         words = read(text_of(org.browser().get(path)))
         assert foreign(words, currency) == set(), path
         for amount in shown:
-            assert amount in words, (path, amount, sorted(set(ANY.findall(words))))
+            assert amount in words, (path, amount, sorted(found[0] for found in ANY.finditer(words)))
     assert [row["amount"] for row in org.bills()][-1] == sold.csv
     for path in ("/billing/usage/usage-charges.csv", "/billing/statement.csv?from=2026-11-01&to=2026-12-31"):
         answer = org.browser().get(path)
@@ -129,6 +130,39 @@ def test_every_place_speaks_the_organisations_currency(paid: Scenario, currency:
     )  # fmt: skip
     asked = {"plan": dearer.key, "currency": "USD", "interval": "month"}
     assert paid.client.post("/api/v1/subscription/preview", json=asked, headers=org.key).status_code == 400
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("currency", SOLD)
+def test_mails_receipts_and_credit_notes_are_in_the_organisations_currency(paid: Scenario, currency: str) -> None:
+    """A month's usage is billed and partly voided: the rest of it is refunded when the plan has ended."""
+    sold, (plan, dearer) = SOLD[currency], plans(paid, currency)
+    org = subscribed(paid, plan, currency)
+    push(org, dearer)
+    for [event] in org.rows("SELECT event_id FROM usage_events WHERE org_id = :org"):
+        with transaction() as session:
+            void_event(session, org.id, event, "a retry", actor=SYSTEM, now=org.now)
+    path = f"/billing/upgrade/{dearer.key}"
+    quote = re.search(r'name="quote" value="([^"]+)"', org.page(path))
+    assert quote
+    assert org.press(path, quote=quote[1]).status_code == 303
+    paid.settle()
+    [running] = paid.stripe.objects("subscription", customer=org.customer_id, status="active")
+    paid.stripe.client().v1.subscriptions.update(running["id"], {"cancel_at_period_end": True})
+    paid.settle()
+    assert ends_and_closes(paid, org).errors == {}
+    [note] = paid.stripe.objects("credit_note")
+    assert (note["currency"], note["total"] % line_step(currency)) == (currency.lower(), 0)
+    sent = mails(org)
+    assert {"payment_received", "plan_changed", "cancel_planned"} <= {mail.template for mail in sent}
+    for mail in sent:
+        speaks(f"{mail.subject}\n{mail.body_text}\n{read(mail.body_html or '')}", currency, mail.template)
+    assert any(sold.fee in mail.subject.replace("\u00a0", " ") for mail in sent)
+    credit = money(note["total"], currency).replace("\u00a0", " ")
+    for path, shown in (("/billing/statement?from=2026-11-01&to=2027-01-31", credit), ("/billing/usage", sold.usage)):
+        words = read(text_of(org.browser().get(path)))
+        assert foreign(words, currency) == set(), path
+        assert shown in words, (path, shown)
 
 
 @pytest.mark.parametrize("currency", SOLD)

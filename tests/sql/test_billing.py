@@ -74,6 +74,21 @@ def test_invoice_lines_are_named_by_meters_and_plan_versions_of_the_catalogue(sq
         assert "invoice_lines_are_named" in str(caught.value.diag.context)
 
 
+def test_rows_name_orgs_that_exist(sql: Sql) -> None:
+    """Lines and closes; one row of an org that does not exist refuses all rows of the statement."""
+    org, other, late, version = close_period(sql), sql.org(), sql.org(), published(sql)
+    closes = "INSERT INTO period_closes (org_id, period_start, period_end) SELECT org, %s, %s FROM unnest(%s) org"
+    sql.rows(closes, NOW - MONTH, NOW, [org, other])
+    write_line(sql, org, version, 100)
+    for attempt in (
+        lambda: sql.rows(closes, NOW - MONTH, NOW, [late, uuid4()]),
+        lambda: write_line(sql, uuid4(), version, 100),
+    ):
+        with pytest.raises(psycopg.errors.ForeignKeyViolation) as caught, sql.connection.transaction():
+            attempt()
+        assert "rows_name_orgs" in str(caught.value.diag.context)
+
+
 def test_a_meter_has_one_line_of_what_was_counted_at_the_close_and_any_number_of_late_ones(sql: Sql) -> None:
     org, version, (meter, _) = close_period(sql), published(sql), sql.meter()
     for kind in ("usage", "late", "late"):

@@ -22,7 +22,7 @@ from app.admin.analytics.schemas import (
     RevenueOut,
 )
 from app.admin.owing import OwingOrgs, list_owing
-from app.admin.plan_versions.draft_api import api
+from app.admin.plan_moves.api import api
 from app.analytics.months import add_months, month_at
 from app.analytics.ratios import RevenueRatios
 from app.analytics.report import MOST_MONTHS, CurrencyReport, ReportFilter, get_report

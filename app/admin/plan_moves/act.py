@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.admin.plan_moves.decide import MoveClock, MoveDecision, decide_move
+from app.admin.plan_moves.decide import MoveClock, MoveDecision, decide_move, load_move_facts
 from app.admin.plan_moves.tell import tell_move
 from app.catalog import queries as catalog
 from app.kit.actor import Actor
@@ -68,7 +68,8 @@ def preview_move(session: Session, org_id: UUID, target: PlannedTarget, clock: M
     effect = find_org_effect(session, version, org_id, clock.now)
     if effect is None:
         raise Conflict("The organisation's first usage period is not open yet. Try again in a minute.")
-    return decide_move(session, effect, version, target, clock)
+    facts = load_move_facts(session, [org_id])[org_id]
+    return decide_move(session, effect, version, target, clock, facts=facts)
 
 
 def load_target(session: Session, version_id: UUID) -> PricedVersion:

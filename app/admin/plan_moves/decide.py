@@ -6,9 +6,11 @@ periods that begin after the notice.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -20,7 +22,7 @@ from app.subscriptions.changes.dates import MoveDates, find_move_dates, find_usa
 from app.subscriptions.changes.models import STAFF, PlannedChange
 from app.subscriptions.changes.move_rows import ENDING, OWN_CHANGE
 from app.subscriptions.changes.moves import PlannedTarget
-from app.subscriptions.changes.planned import find_planned, is_schedule_ours
+from app.subscriptions.changes.planned import is_schedule_ours, list_planned
 from app.subscriptions.models import Subscription
 
 Kind = Literal["at_once", "planned", "kept"]
@@ -50,18 +52,38 @@ class MoveDecision:
         return " ".join([self.kind, self.reason or "", *(at.isoformat() for at in dates if at)])
 
 
+@dataclass(frozen=True, slots=True)
+class MoveFacts:
+    """What holds for an organisation now: its subscription and the change that is planned, if there are any."""
+
+    current: Subscription | None
+    planned: PlannedChange | None
+
+
+def load_move_facts(session: Session, org_ids: Collection[UUID]) -> dict[UUID, MoveFacts]:
+    """Load what holds for organisations, as it is stored now: two statements for any number of them."""
+    held, planned = subscriptions.list_open(session, org_ids), list_planned(session, org_ids)
+    return {org_id: MoveFacts(held.get(org_id), planned.get(org_id)) for org_id in org_ids}
+
+
 def decide_move(
-    session: Session, effect: OrgEffect, version: PricedVersion, target: PlannedTarget, clock: MoveClock
+    session: Session,
+    effect: OrgEffect,
+    version: PricedVersion,
+    target: PlannedTarget,
+    clock: MoveClock,
+    *,
+    facts: MoveFacts,
 ) -> MoveDecision:
     """Decide about a move to `target`, a way to pay for `version`, whose effect on the organisation is known.
 
     Worked example: a limit rises and the fee stays: at once. The fee rises: from the first billing period after the
     notice.
     """
-    current = subscriptions.find_subscription(session, effect.org_id)
+    current = facts.current
     if current is None:
         return MoveDecision("kept", MoveDates(find_usage_start(session, effect.org_id, clock.now)), FOLLOWS)
-    reason = _find_reason(session, effect, current, target, clock.now)
+    reason = _find_standing(facts.planned, current, target) or _find_obstacle(session, effect, current, clock.now)
     if reason is None and version.prices and (target.currency, target.interval) not in version.prices:
         reason = UNSOLD
     if reason is not None:
@@ -71,13 +93,7 @@ def decide_move(
     return MoveDecision("planned", _find_dates(session, current, target, clock.not_before))
 
 
-def _find_reason(
-    session: Session, effect: OrgEffect, current: Subscription, target: PlannedTarget, now: datetime
-) -> str | None:
-    planned = find_planned(session, current.org_id)
-    standing = _find_standing(planned, current, target)
-    if standing is not None:
-        return standing
+def _find_obstacle(session: Session, effect: OrgEffect, current: Subscription, now: datetime) -> str | None:
     if current.cancel_at is not None and current.cancel_at > now:
         return ENDING
     if effect.own_price or _is_managed(session, current):

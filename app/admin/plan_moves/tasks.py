@@ -17,6 +17,7 @@ from app.payments.plan_changes.apply_moves import undo_staff_move
 from app.subscriptions import queries
 from app.subscriptions.changes import move_rows
 from app.subscriptions.changes.models import FAILED, KEPT, MOVE_UNDONE, PLANNED, UNDOING, PlanMove, PlanMoveOrg
+from app.subscriptions.changes.models import UNDONE as PLAN_UNDONE
 from app.subscriptions.changes.moves import PlannedTarget
 from app.subscriptions.changes.planned import find_planned
 from app.web.database import transaction
@@ -73,11 +74,16 @@ def _plan(session: Session, move: PlanMove, row: PlanMoveOrg, now: datetime) -> 
 
 
 def _undo(move_id: UUID, org_id: UUID, actor: Actor, now: datetime) -> None:
-    """Take back what the move planned, unless that has begun: then it stays planned, and says why."""
+    """Take back what the move planned, unless that has begun: then it stays planned, and says why.
+
+    What has taken effect since the press, or given way to another change, stays what it is.
+    """
     state, note = MOVE_UNDONE, None
     with transaction() as session:
         row, standing = move_rows.lock_move_org(session, move_id, org_id), find_planned(session, org_id)
         ours = row is not None and standing is not None and row.planned_id == standing.id
+        if row is not None and move_rows.find_outcome(session, row) not in {None, PLAN_UNDONE}:
+            state = PLANNED
     try:
         if ours:
             undo_staff_move(org_id, actor=actor, now=now)

@@ -10,26 +10,27 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from app.admin.plan_moves.words import NOTES, describe_move_dates
-from app.admin.plan_versions.radius_view import RadiusView
+from app.admin.plan_moves.decide import MoveDecision
+from app.admin.plan_moves.progress import Progress, find_progress, may_undo, sum_progress
+from app.admin.plan_moves.words import NOTES, describe_decision, describe_move_dates
+from app.admin.plan_versions.radius_view import EffectRow, RadiusView, build_effect_row
 from app.admin.plan_versions.view import Term
+from app.catalog.models import PlanVersion
+from app.statements.blast.effects import OrgEffect
 from app.subscriptions.changes.dates import MoveDates
 from app.web.filters import quantity
+from app.web.paging import encode_cursor
 
-MANY = 100
-_STATES = {
-    "waiting": ("Waiting", "neutral"),
+MANY, MANY_EFFECTS = 100, 50
+_BADGES: dict[Progress, tuple[str, str]] = {
+    "moved": ("Moved", "good"),
     "planned": ("Planned", "accent"),
+    "waiting": ("Waiting", "neutral"),
     "kept": ("Stays", "near"),
     "failed": ("Failed", "bad"),
     "undoing": ("Being undone", "neutral"),
     "undone": ("Undone", "neutral"),
-}
-_OUTCOMES = {
-    "applied": ("Moved", "good"),
-    "undone": ("Undone", "neutral"),
     "replaced": ("Gave way to another change", "near"),
-    "lost": ("Gave way to another change", "near"),
 }
 
 
@@ -44,7 +45,7 @@ class WhenRow:
 
 @dataclass(frozen=True)
 class MovePreview:
-    """The page before the press. `at_once` and `orgs` count those that were rated and all."""
+    """The page before the press; `orgs` counts all on the version."""
 
     key: str
     name: str
@@ -55,6 +56,37 @@ class MovePreview:
     radius: RadiusView
     rows: Sequence[WhenRow]
     orgs: int
+
+
+@dataclass(frozen=True)
+class EffectsView:
+    """The organisations that a move concerns, and when it takes effect for each; `following`: where the next begin."""
+
+    key: str
+    name: str
+    from_number: int
+    to_number: int
+    rows: Sequence[tuple[EffectRow, str]]
+    following: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrgMove:
+    """What a move changes for an organisation, and when; `zone` is that of its days."""
+
+    effect: OrgEffect
+    decision: MoveDecision
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class MovesPage:
+    """Some of the organisations on a version, by id: what a move changes for each, and when. `following`: the last of
+    them, if more follow.
+    """
+
+    moves: Sequence[OrgMove]
+    following: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +115,8 @@ class MoveView:
     stopped_at: datetime | None
     stats: Sequence[tuple[str, str]]
     rows: Sequence[MovedRow]
-    cut: str | None
+    skip: int
+    following: int | None
     failed: int
     may_undo: bool
 
@@ -95,29 +128,31 @@ def build_moved_rows(rows: Sequence[Row[Any]], zones: Mapping[UUID, str]) -> lis
 
 def count_states(counts: Mapping[tuple[str, str | None], int]) -> list[tuple[str, str]]:
     """How many are moved, planned, and so on; what is not there is left out but for the first two."""
-    sums: dict[str, int] = {"Moved": 0, "Planned": 0}
-    for (state, outcome), orgs in counts.items():
-        label, _ = _find_badge(state, outcome)
-        sums[label] = sums.get(label, 0) + orgs
-    return [(label, quantity(orgs)) for label, orgs in sums.items()]
+    sums: dict[Progress, int] = {"moved": 0, "planned": 0, **sum_progress(counts)}
+    return [(words, quantity(sums[progress])) for progress, (words, _) in _BADGES.items() if progress in sums]
 
 
-def describe_cut(shown: int, total: int) -> str | None:
-    """Say so where not all are listed."""
-    return f"{quantity(shown)} of {quantity(total)} are listed." if shown < total else None
+def build_effects_view(page: MovesPage, versions: tuple[PlanVersion, PlanVersion]) -> EffectsView:
+    """Build a page of everybody whom a move concerns."""
+    before, after = versions
+    return EffectsView(
+        key=after.plan.key,
+        name=after.plan.name,
+        from_number=before.number,
+        to_number=after.number,
+        rows=[(build_effect_row(each.effect), describe_move(each)) for each in page.moves],
+        following=encode_cursor(str(page.following)) if page.following else None,
+    )
+
+
+def describe_move(move: OrgMove) -> str:
+    """When an organisation would be moved, or why not."""
+    return describe_decision(move.decision, move.zone)
 
 
 def _build_row(row: Row[Any], zone: str) -> MovedRow:
-    begun = row.usage_applied_at is not None or bool(row.pays)
-    standing = row.state == "planned" and row.outcome is None
-    return MovedRow(
-        row.org_id, row.name, _find_badge(row.state, row.outcome), _describe(row, zone),
-        may_undo=row.state in {"waiting", "kept", "failed"} or (standing and not begun),
-    )  # fmt: skip
-
-
-def _find_badge(state: str, outcome: str | None) -> tuple[str, str]:
-    return _OUTCOMES[outcome] if state == "planned" and outcome is not None else _STATES[state]
+    badge = _BADGES[find_progress(row.state, row.outcome)]
+    return MovedRow(row.org_id, row.name, badge, _describe(row, zone), may_undo(row))
 
 
 def _describe(row: Row[Any], zone: str) -> str:

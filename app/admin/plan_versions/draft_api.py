@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from app.admin.actors import actor_for
 from app.admin.plan_versions import draft_schemas
 from app.admin.plan_versions.api import api
-from app.admin.plan_versions.draft_schemas import (
-    AmountChange,
-    DraftAnswer,
-    DraftRequest,
-    PublishedAnswer,
-    PublishRequest,
-    Radius,
-    RadiusOrg,
-    RadiusRevenue,
-    RadiusSums,
-    TermChange,
-)
+from app.admin.plan_versions.draft_schemas import DraftAnswer, DraftRequest, PublishedAnswer, PublishRequest
 from app.admin.plan_versions.drafting import CheckedDraft, check_draft, publish
+from app.admin.plan_versions.radius_answer import build_radius, list_terms
 from app.catalog.drafts import read_draft
 from app.catalog.errors import CatalogError
 from app.kit.errors import FieldError, InvalidRequest
-from app.statements.blast.effects import BlastRadius, CostChange, OrgEffect
 from app.web.database import session, transaction
 from app.web.runtime import business_now
 
-__all__ = ["api"]  # the factory imports the blueprint from here, once all its calls are registered
+__all__ = ["api"]  # `plan_moves.api` imports the blueprint from here, once these calls are registered
 
-_MANY = 100
 _OTHER_PLAN = "The draft is of another plan."
 
 
@@ -81,42 +67,7 @@ def _build_answer(checked: CheckedDraft) -> DraftAnswer:
         plan=draft.key,
         newest_version=draft.after,
         version=draft.number,
-        terms=_list_terms(change.facts) if change else [],
-        description=_list_terms(change.words) if change else [],
-        radius=_build_radius(checked.radius) if checked.radius else None,
+        terms=list_terms(change.facts) if change else [],
+        description=list_terms(change.words) if change else [],
+        radius=build_radius(checked.radius) if checked.radius else None,
     )
-
-
-def _list_terms(facts: Mapping[str, tuple[str, str]]) -> list[TermChange]:
-    return [TermChange(path, before, after) for path, (before, after) in facts.items()]
-
-
-def _build_radius(radius: BlastRadius) -> Radius:
-    return Radius(
-        orgs=radius.orgs,
-        complete=radius.complete,
-        dearer=radius.dearer,
-        cheaper=radius.cheaper,
-        exceeding=radius.exceeding,
-        unsold=radius.unsold,
-        revenue=[RadiusRevenue(e.currency, e.orgs, e.unsold, _change(e.monthly)) for e in radius.revenue],
-        sums=[RadiusSums(e.currency, e.orgs, _change(e.running), _change(e.closed)) for e in radius.sums],
-        largest=[_build_org(effect) for effect in radius.effects[:_MANY]],
-    )
-
-
-def _build_org(effect: OrgEffect) -> RadiusOrg:
-    return RadiusOrg(
-        org_id=str(effect.org_id),
-        name=effect.name,
-        version=effect.number,
-        currency=effect.currency,
-        running=_change(effect.running),
-        last_closed=_change(effect.closed) if effect.closed else None,
-        exceeded=list(effect.exceeded),
-        sold=effect.sold,
-    )
-
-
-def _change(change: CostChange) -> AmountChange:
-    return AmountChange(change.before, change.after)

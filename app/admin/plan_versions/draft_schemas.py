@@ -75,12 +75,14 @@ class RadiusOrg(msgspec.Struct):
 
 
 class Radius(msgspec.Struct):
-    """What would change if all `orgs` on the plan were moved. `complete` is false if usage of only some was rated.
+    """What would change if all `orgs` on the plan were moved. Usage of `rated` of them was rated: these are in `sums`,
+    and counted as dearer, cheaper, exceeding and unsold. `complete`: all of them. `revenue` is that of all.
 
     `largest` lists at most 100 organisations, the largest difference first.
     """
 
     orgs: int
+    rated: int
     complete: bool
     dearer: int
     cheaper: int
@@ -124,6 +126,7 @@ CHECKED: dict[str, Any] = {
     "description": [],
     "radius": {
         "orgs": 1,
+        "rated": 1,
         "complete": True,
         "dearer": 1,
         "cheaper": 0,

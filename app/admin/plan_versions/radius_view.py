@@ -55,7 +55,7 @@ def build_radius_view(radius: BlastRadius, number: int, holders: str = "on the p
             ("Beyond a limit", quantity(radius.exceeding), "with what they have used by now"),
         ],
         sums=list(_list_sums(radius)),
-        rows=[_build_row(each) for each in radius.effects[:SHOWN]],
+        rows=[build_effect_row(each) for each in radius.effects[:SHOWN]],
         notes=list(_list_notes(radius, number)),
     )
 
@@ -83,7 +83,8 @@ def _sum(label: str, change: CostChange, currency: str) -> SumRow:
     )  # fmt: skip
 
 
-def _build_row(effect: OrgEffect) -> EffectRow:
+def build_effect_row(effect: OrgEffect) -> EffectRow:
+    """Build the row of one organisation."""
     return EffectRow(
         org_id=effect.org_id,
         name=effect.name,
@@ -107,8 +108,12 @@ def _note(effect: OrgEffect) -> str | None:
 
 def _list_notes(radius: BlastRadius, number: int) -> Iterator[str]:
     if not radius.complete:
-        yield f"Usage was rated for {quantity(len(radius.effects))} of {quantity(radius.orgs)} organisations."
-    elif len(radius.effects) > SHOWN:
+        yield (
+            f"Usage was rated for {quantity(len(radius.effects))} of {quantity(radius.orgs)} organisations: the sums of"
+            " periods, and those counted as paying more, less or beyond a limit, are theirs. Recurring revenue is that"
+            " of all."
+        )
+    if len(radius.effects) > SHOWN:
         yield f"The {SHOWN} with the largest difference are listed."
     if radius.unsold:
         yield f"{quantity(radius.unsold)} pay by an interval or currency that version {number} has no price for."

@@ -67,8 +67,8 @@ def write_closes(
     found = statements.list_rows_of_periods(session, list(spans))
     named = {row.charge_id for rows in found.values() for row in rows if row.charge_id}
     rater = LineRater(statements.get_charges(session, named))
-    for (org_id, _), rows in found.items():
-        lines[org_id] += state_period(session, org_id, rows, rater)
+    for key, span in spans.items():
+        lines[key.org_id] += state_period(session, key.org_id, span, found[key], rater)
     write_lines(session, lines, now)
     for org_id, late in _find_differences(session, list(lines)).items():
         key = min(key for key in spans if key.org_id == org_id)
@@ -86,10 +86,11 @@ def _find_differences(session: Session, orgs: Sequence[UUID]) -> dict[UUID, list
     return found
 
 
-def state_period(session: Session, org_id: UUID, rows: Sequence[PeriodRow], rater: LineRater) -> list[LineFacts]:
+def state_period(
+    session: Session, org_id: UUID, period: Period, rows: Sequence[PeriodRow], rater: LineRater
+) -> list[LineFacts]:
     """The lines of one period: one a meter, and what was owed before a change of plan."""
-    period = Period(rows[0].starts_at, rows[0].ends_at)
-    lines = [rater.state_line(row, period) for row in rows if row.meter_id is not None]
+    lines = rater.state_lines(rows, period)
     before = find_before_change_line(session, org_id, rows, sum(line.amount for line in lines))
     return [*lines, before] if before else lines
 

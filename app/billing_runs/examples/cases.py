@@ -66,8 +66,8 @@ def canonicalise(charge: ChargeExample) -> dict[str, Any]:
 def _build_row(charge: ChargeExample, used: Decimal, events: int) -> PeriodRow:
     """One meter in November 2026."""
     return PeriodRow(
-        _NOBODY, _NOVEMBER.start, _NOVEMBER.end, "UTC", _NOBODY, charge.currency, 1, "charge", charge.allowance, None,
-        None, "{}", _NOBODY, used, ZERO, events, plan_changed=False,
+        _NOBODY, _NOVEMBER.start, _NOVEMBER.end, "UTC", charge.currency, 1, "charge", charge.allowance, None, None,
+        "{}", used, ZERO, events, plan_changed=False, plan_version_id=_NOBODY, charge_id=_NOBODY,
     )  # fmt: skip
 
 

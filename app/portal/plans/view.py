@@ -25,6 +25,7 @@ from app.statements.plan_context import (
     PlanContext,
     find_fee,
     find_monthly_fee,
+    find_most_saved,
     find_trial,
     find_yearly_saving,
     is_sold,
@@ -150,8 +151,10 @@ def _button(offer: Offer, shown: Sequence[Offer], context: PlanContext) -> tuple
 
 def _intervals(offers: Sequence[Offer], context: PlanContext) -> list[Link]:
     known = {interval for offer in offers for currency, interval in offer.prices if currency == context.currency}
+    saved = find_most_saved(offers, context.currency)
+    labels = INTERVALS | ({"year": f"{INTERVALS['year']}, save up to {saved} %"} if saved else {})
     return [
         (words, comparison_url(context, interval=key), key == context.interval)
-        for key, words in INTERVALS.items()
+        for key, words in labels.items()
         if key in known
     ]

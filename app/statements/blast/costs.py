@@ -8,17 +8,15 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from app.kit.money import ZERO
 from app.kit.periods import Period, share_of_month
 from app.rating import Charge
-from app.statements.before_change import get_owed_before
+from app.statements.before_change import OwedBefore
 from app.statements.blast.version import PricedVersion
 from app.statements.figures import MeterUse, build_usage_terms, rate_usage
 from app.statements.period import rate_by
-from app.statements.queries import PeriodRow, get_charges
-from app.subscriptions.terms.facts import PeriodTerms, TermsFacts
+from app.statements.queries import PeriodRow
+from app.subscriptions.terms.facts import TermsFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +32,25 @@ class UsageUnder:
     is_trial: bool
 
 
-def rate_as_is(session: Session, rows: Sequence[PeriodRow], charges: Mapping[UUID, Charge]) -> int:
-    """What a period's usage comes to by its own terms: what the close would bill."""
+def rate_as_is(
+    rows: Sequence[PeriodRow], charges: Mapping[UUID, Charge], owed: Mapping[tuple[UUID, datetime], OwedBefore]
+) -> int:
+    """What a period's usage comes to by its own terms: what the close would bill.
+
+    `owed` by period: what those whose plan was changed owed before.
+    """
     total = 0
     for row in rows:
         rated = rate_by(charges.get(row.charge_id) if row.charge_id else None, row, row.used)
         total += rated.rounded if rated else 0
-    head = rows[0]
-    if not head.plan_changed:
-        return total
-    owed = get_owed_before(session, head.org_id, head.starts_at, head.ends_at)
-    return max(total, owed[head.starts_at].amount if head.starts_at in owed else 0)
+    before = owed.get((rows[0].org_id, rows[0].starts_at))
+    return max(total, before.amount if before else 0)
 
 
 def rate_under(
-    session: Session, facts: TermsFacts, version: PricedVersion, rows: Sequence[PeriodRow], now: datetime
+    facts: TermsFacts, version: PricedVersion, agreed: Mapping[UUID, Charge], rows: Sequence[PeriodRow], now: datetime
 ) -> UsageUnder:
-    """Rate a period's usage under a version, with what was agreed with the organisation.
+    """Rate a period's usage under a version, with what was agreed with the organisation: its charges are in `agreed`.
 
     What a limit would have refused is not billed, as in a replay.
     """
@@ -58,13 +58,13 @@ def rate_under(
     period = Period(head.starts_at, head.ends_at)
     known = replace(facts, rules={**facts.rules, version.version_id: version.rules})
     terms = known.resolve(period, version.version_id, now)
-    charges = _list_charges(session, terms, version)
     used = {row.meter_id: row.used for row in rows if row.meter_id is not None}
     portion = share_of_month(period, head.time_zone)
     total, exceeded = 0, []
     for meter_id, resolved in terms.meters.items():
         quantity = used.get(meter_id, ZERO)
-        charge = charges.get(resolved.charge_id) if resolved.charge_id else None
+        charge_id = resolved.charge_id
+        charge = (version.charges.get(charge_id) or agreed.get(charge_id)) if charge_id else None
         usage = replace(build_usage_terms(resolved, charge), minimum_portion=portion)
         if usage.cap is not None and quantity > usage.cap:
             exceeded.append(meter_id)
@@ -75,10 +75,3 @@ def rate_under(
 
 def _within(quantity: Decimal, cap: Decimal | None) -> Decimal:
     return quantity if cap is None else min(quantity, cap)
-
-
-def _list_charges(session: Session, terms: PeriodTerms, version: PricedVersion) -> Mapping[UUID, Charge]:
-    """The version's charges, with those that were agreed in their place."""
-    named = {found.charge_id for found in terms.meters.values() if found.charge_id is not None}
-    agreed = named - version.charges.keys()
-    return {**version.charges, **get_charges(session, agreed)} if agreed else version.charges

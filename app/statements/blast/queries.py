@@ -33,6 +33,7 @@ LEFT JOIN LATERAL (
 """
 _HOLDERS = text(f"""{_SELECT}
 WHERE version.plan_key = :key AND (CAST(:number AS integer) IS NULL OR version.number = :number)
+  AND (CAST(:after AS uuid) IS NULL OR holder.org_id > :after)
 ORDER BY holder.org_id LIMIT :limit
 """)
 _ORG = text(f"{_SELECT} WHERE holder.org_id = :org")
@@ -54,12 +55,26 @@ WHERE plan_version_id IN (SELECT id FROM catalog_versions WHERE plan_key = ANY (
 """)
 
 
-def list_holders(session: Session, key: str, number: int | None, now: datetime, limit: int) -> Rows:
-    """At most `limit` organisations on a plan, or on one of its versions; `total` is how many there are.
+def list_holders(
+    session: Session, key: str, number: int | None, now: datetime, *, limit: int, after: UUID | None = None
+) -> Rows:
+    """At most `limit` organisations on a plan, or on one of its versions, by id; `total` is how many there are.
+
+    With `after`, those that follow it.
 
     Worked example: two on Pro's version 1, one of them since this month: both, that one without a closed period.
     """
-    return session.execute(_HOLDERS, {"key": key, "number": number, "now": now, "limit": limit}).all()
+    asked = {"key": key, "number": number, "now": now, "limit": limit, "after": after}
+    return session.execute(_HOLDERS, asked).all()
+
+
+def count_holders(session: Session, key: str, number: int, now: datetime) -> int:
+    """How many organisations are on a version of a plan.
+
+    Worked example: two on Pro's version 1: 2.
+    """
+    rows = list_holders(session, key, number, now, limit=1)
+    return rows[0].total if rows else 0
 
 
 def list_org(session: Session, org_id: UUID, now: datetime) -> Rows:

@@ -18,27 +18,30 @@ from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
 from app.catalog.models import Meter
+from app.kit.batches import batched
 from app.kit.money import round_half_away
 from app.kit.periods import Period
 from app.rating import Charge
 from app.statements import queries as statements
+from app.statements.before_change import OwedBefore, get_owed_before_of
 from app.statements.blast import queries
 from app.statements.blast.costs import UsageUnder, rate_as_is, rate_under
 from app.statements.blast.effects import BlastRadius, CostChange, CurrencySums, OrgEffect, RevenueChange
 from app.statements.blast.version import PricedVersion
 from app.statements.blast.worse import TermsComparison
 from app.statements.queries import PeriodRow
-from app.subscriptions.terms.facts import TermsFacts, load_facts
+from app.subscriptions.terms.facts import TermsFacts, load_facts_of
 
-MOST = 200
-"""Organisations whose usage is rated; fees are summed for all."""
+MOST = 2000
+"""Organisations whose usage is rated for the sums; fees are summed for all, and `list_effects` pages through all."""
+_BATCH = 200
 
 
 def find_blast_radius(
     session: Session, version: PricedVersion, now: datetime, *, number: int | None = None, most: int = MOST
 ) -> BlastRadius:
     """Find what a version would change for the organisations on its plan, or on its version `number` alone."""
-    holders = queries.list_holders(session, version.plan_key, number, now, most)
+    holders = queries.list_holders(session, version.plan_key, number, now, limit=most)
     effects = _find_effects(session, version, holders, now)
     return BlastRadius(
         orgs=holders[0].total if holders else 0,
@@ -46,6 +49,14 @@ def find_blast_radius(
         sums=_sum_by_currency(effects),
         revenue=_sum_revenue(queries.list_fees(session, version.plan_key, number, now), version),
     )
+
+
+def list_effects(
+    session: Session, version: PricedVersion, now: datetime, number: int, *, after: UUID | None, limit: int
+) -> list[OrgEffect]:
+    """List what a version would change for the organisations on its version `number`, by id, from the one `after`."""
+    holders = queries.list_holders(session, version.plan_key, number, now, limit=limit, after=after)
+    return _find_effects(session, version, holders, now)
 
 
 def find_org_effect(session: Session, version: PricedVersion, org_id: UUID, now: datetime) -> OrgEffect | None:
@@ -57,12 +68,27 @@ def find_org_effect(session: Session, version: PricedVersion, org_id: UUID, now:
 def _find_effects(session: Session, version: PricedVersion, holders: queries.Rows, now: datetime) -> list[OrgEffect]:
     prices = queries.get_prices(session, {version.plan_key, *(row.plan_key for row in holders)})
     meters = catalog.get_meters_by_id(session)
+    common = _Common(version, prices, meters, TermsComparison(version.version_id, now), now)
+    return [
+        _find_effect(session, row, known)
+        for batch in batched(holders, _BATCH)
+        for known in [_load_batch(session, batch, common)]
+        for row in batch
+    ]
+
+
+def _load_batch(session: Session, holders: Sequence[Row[Any]], common: _Common) -> _Known:
+    """Load what the effects of some organisations depend on, by as many statements as for one."""
     running = [(row.org_id, row.period_start) for row in holders]
     closed = [(row.org_id, row.closed_start) for row in holders if row.closed_start is not None]
-    rows = statements.list_rows_of_periods(session, running + closed) if holders else {}
-    charges = statements.get_charges(session, {r.charge_id for g in rows.values() for r in g if r.charge_id})
-    known = _Known(version, prices, meters, rows, charges, TermsComparison(version.version_id, now), now)
-    return [_find_effect(session, row, known) for row in holders]
+    rows = statements.list_rows_of_periods(session, running + closed)
+    changed = [key for key, group in rows.items() if group[0].plan_changed]
+    versions = {row.plan_version_id for row in holders}
+    facts = load_facts_of(session, [row.org_id for row in holders], versions)
+    agreed = {each.id for found in facts.values() for each in found.overrides if each.currency is not None}
+    named = {row.charge_id for group in rows.values() for row in group if row.charge_id}
+    charges = statements.get_charges(session, named | agreed)
+    return _Known(common, facts, rows, charges, get_owed_before_of(session, changed))
 
 
 def find_monthly_price(amount: int, interval: str) -> int:
@@ -74,36 +100,45 @@ def find_monthly_price(amount: int, interval: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Common:
     """What is read once for all organisations."""
 
     version: PricedVersion
     prices: Mapping[tuple[Any, str, str], int]
     meters: Mapping[int, Meter]
-    rows: Mapping[tuple[UUID, datetime], list[PeriodRow]]
-    charges: Mapping[UUID, Charge]
     comparison: TermsComparison
     now: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is read for a batch of organisations."""
+
+    common: _Common
+    facts: Mapping[UUID, TermsFacts]
+    rows: Mapping[tuple[UUID, datetime], list[PeriodRow]]
+    charges: Mapping[UUID, Charge]
+    owed: Mapping[tuple[UUID, datetime], OwedBefore]
+
+
 def _find_effect(session: Session, holder: Row[Any], known: _Known) -> OrgEffect:
-    facts = load_facts(session, holder.org_id, {holder.plan_version_id})
-    facts = replace(facts, rules={**facts.rules, known.version.version_id: known.version.rules})
+    version, at = known.common.version, known.common.now
+    facts = known.facts[holder.org_id]
+    facts = replace(facts, rules={**facts.rules, version.version_id: version.rules})
     rows = known.rows[holder.org_id, holder.period_start]
-    under = rate_under(session, facts, known.version, rows, known.now)
+    under = rate_under(facts, version, known.charges, rows, at)
     currency = holder.currency or under.currency
-    fee = None if holder.own_price else known.version.fee(currency, holder.interval)
-    due = _Fees(holder, known, currency, fee)
-    now = rate_as_is(session, rows, known.charges)
+    fee = None if holder.own_price else version.fee(currency, holder.interval)
+    due = _Fees(holder, known.common, currency, fee)
     effect = OrgEffect(
         org_id=holder.org_id,
         name=holder.name,
         number=holder.number,
         currency=currency,
         interval=holder.interval,
-        running=due.add(holder.paid_version_id, now, under),
+        running=due.add(holder.paid_version_id, rate_as_is(rows, known.charges, known.owed), under),
         closed=None,
-        exceeded=[known.meters[meter_id].name for meter_id in under.exceeded],
+        exceeded=[known.common.meters[meter_id].name for meter_id in under.exceeded],
         sold=holder.own_price or fee is not None,
         own_price=holder.own_price,
     )
@@ -111,8 +146,8 @@ def _find_effect(session: Session, holder: Row[Any], known: _Known) -> OrgEffect
     if holder.closed_start is None:
         return effect
     past = known.rows[holder.org_id, holder.closed_start]
-    then = rate_as_is(session, past, known.charges)
-    would = rate_under(session, facts, known.version, past, known.now)
+    then = rate_as_is(past, known.charges, known.owed)
+    would = rate_under(facts, version, known.charges, past, at)
     return replace(effect, closed=due.add(holder.closed_version_id, then, would))
 
 
@@ -131,7 +166,7 @@ class _Fees:
     """
 
     holder: Row[Any]
-    known: _Known
+    known: _Common
     currency: str
     fee: int | None
 

@@ -26,6 +26,12 @@ def find_planned(session: Session, org_id: UUID) -> PlannedChange | None:
     return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
 
 
+def list_planned(session: Session, org_ids: Collection[UUID]) -> dict[UUID, PlannedChange]:
+    """List the changes that are planned for orgs, by org, as they are stored now."""
+    query = select(PlannedChange).where(PlannedChange.org_id.in_(org_ids), PlannedChange.ended_at.is_(None))
+    return {row.org_id: row for row in session.scalars(query.execution_options(populate_existing=True))}
+
+
 def get_planned(session: Session, org_id: UUID, planned_id: UUID) -> PlannedChange:
     """Get a planned change of the org, ended or not."""
     query = select(PlannedChange).where(PlannedChange.org_id == org_id, PlannedChange.id == planned_id)

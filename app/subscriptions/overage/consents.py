@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -25,6 +25,15 @@ def list_consents(session: Session, org_id: UUID) -> Sequence[OverageConsent]:
     """List all consents of the org, ended ones too, newest first."""
     query = select(OverageConsent).where(OverageConsent.org_id == org_id)
     return session.scalars(query.order_by(OverageConsent.started_at.desc())).all()
+
+
+def list_consents_of(session: Session, org_ids: Collection[UUID]) -> dict[UUID, list[OverageConsent]]:
+    """List the same of several orgs, by org."""
+    query = select(OverageConsent).where(OverageConsent.org_id.in_(org_ids))
+    found: dict[UUID, list[OverageConsent]] = {org_id: [] for org_id in org_ids}
+    for row in session.scalars(query.order_by(OverageConsent.started_at.desc())):
+        found[row.org_id].append(row)
+    return found
 
 
 def has_consent_in(session: Session, org_id: UUID, period: Period) -> bool:

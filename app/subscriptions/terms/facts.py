@@ -12,11 +12,12 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
+from app.accounts.models import Org
 from app.kit.errors import Unavailable
 from app.kit.periods import Period
 from app.subscriptions import queries
 from app.subscriptions.models import Override, Subscription
-from app.subscriptions.overage.consents import list_consents, overlaps
+from app.subscriptions.overage.consents import list_consents_of, overlaps
 from app.subscriptions.overage.models import OverageConsent
 from app.subscriptions.overrides.active import find_active, instant_in
 from app.subscriptions.terms.resolver import Collection, MeterTerms, choose_currency, resolve_meter
@@ -114,29 +115,45 @@ class TermsFacts:
 
 def load_facts(session: Session, org_id: UUID, versions: Values[UUID]) -> TermsFacts:
     """Load the facts for resolving terms on these plan versions. Raises `NotFound` (org), `Unavailable`."""
-    org = accounts.get_org(session, org_id)
-    subscriptions, consents = queries.list_subscriptions(session, org_id), list_consents(session, org_id)
-    current = next((row for row in subscriptions if row.is_open), None)
-    restricted_at = current.limited_at if current else None
-    default = queries.get_default_version_id(session) if restricted_at else None
-    agreed = {row.plan_version_id for row in consents}
+    return _load(session, {org_id: accounts.get_org(session, org_id)}, versions)[org_id]
+
+
+def load_facts_of(session: Session, org_ids: Values[UUID], versions: Values[UUID]) -> dict[UUID, TermsFacts]:
+    """Load the facts of several orgs by as many statements as those of one. Raises `NotFound`, `Unavailable`."""
+    return _load(session, accounts.get_orgs(session, org_ids), versions) if org_ids else {}
+
+
+def _load(session: Session, orgs: Mapping[UUID, Org], versions: Values[UUID]) -> dict[UUID, TermsFacts]:
+    subscriptions, consents = queries.list_subscriptions_of(session, orgs), list_consents_of(session, orgs)
+    current = {row.org_id: row for rows in subscriptions.values() for row in rows if row.is_open}
+    restricted = any(row.limited_at for row in current.values())
+    default = queries.get_default_version_id(session) if restricted else None
+    agreed = {row.plan_version_id for rows in consents.values() for row in rows}
     rules = load_rules(session, {*versions, *agreed, *([default] if default else [])})
     meters = session.execute(_METERS).all()
     if missing := set(versions) - rules.keys():
         raise Unavailable(f"Plan versions are not in the catalogue: {missing}.")
-    return TermsFacts(
-        subscriptions=subscriptions,
-        consents=consents,
-        currency=org.currency,
-        time_zone=org.time_zone,
-        rules=rules,
-        meters={row.id: row.key for row in meters},
-        in_use=[row.id for row in meters if row.in_use],
-        overrides=list(session.scalars(select(Override).where(Override.org_id == org_id))),
-        restricted_at=restricted_at,
-        lifted_until=current.restriction_lifted_until if current else None,
-        restricted_to=rules[default] if default else None,
-    )
+    overrides: dict[UUID, list[Override]] = {org_id: [] for org_id in orgs}
+    for override in session.scalars(select(Override).where(Override.org_id.in_(orgs))):
+        overrides[override.org_id].append(override)
+    keys, in_use = {row.id: row.key for row in meters}, [row.id for row in meters if row.in_use]
+    return {
+        org_id: TermsFacts(
+            subscriptions=subscriptions[org_id],
+            consents=consents[org_id],
+            currency=org.currency,
+            time_zone=org.time_zone,
+            rules=rules,
+            meters=keys,
+            in_use=in_use,
+            overrides=overrides[org_id],
+            restricted_at=open_row.limited_at if open_row else None,
+            lifted_until=open_row.restriction_lifted_until if open_row else None,
+            restricted_to=rules[default] if default and open_row and open_row.limited_at else None,
+        )
+        for org_id, org in orgs.items()
+        for open_row in [current.get(org_id)]
+    }
 
 
 def list_collecting(subscriptions: Iterable[Subscription], period: Period) -> list[Subscription]:

@@ -119,6 +119,26 @@ def test_the_page_asks_the_database_little(scenario: Scenario) -> None:
         assert len(asked) + 1 <= 6, asked
 
 
+@pytest.mark.parametrize(
+    ("fees", "words"),
+    [((4900, 49_000), "Yearly, save up to 16 %"), ((1000, 9600), "Yearly, save up to 20 %"),
+     ((1000, 12_000), "Yearly"), ((1000, 11_990), "Yearly")],
+)  # fmt: skip
+def test_the_choice_of_a_year_says_what_it_saves_rounded_down(
+    scenario: Scenario, fees: tuple[int, int], words: str
+) -> None:
+    free, pro, _ = OFFERS
+    sold = replace(pro, prices={("USD", "month"): fees[0], ("USD", "year"): fees[1]})
+    with scenario.app.app_context():
+        view = build_plans_view([free, sold], PlanContext("USD"), ["USD"])
+    assert [label for label, _, _ in view.intervals] == ["Monthly", words]
+
+
+def test_the_comparison_names_the_interval_of_each_price(scenario: Scenario) -> None:
+    page = read(scenario.app.test_client(), "/plans?interval=year")
+    assert ">$490 a year</span>" in page[page.index('<table class="table compare"') :]
+
+
 def test_a_plan_without_a_yearly_price_names_its_own_interval_on_the_yearly_page(scenario: Scenario) -> None:
     free, pro, business = OFFERS
     monthly = replace(pro, prices={("USD", "month"): 1900})
