@@ -43,7 +43,7 @@ OPTIONS = {
     "listen_addresses": "",
     "shared_buffers": "256MB",
     "max_wal_size": "4GB",
-    "max_connections": "150",
+    "max_connections": "300",  # two processes of tests, each with crowds
     "random_page_cost": "1.1",
     "jit": "off",
     "timezone": "UTC",

@@ -15,6 +15,7 @@ from tests.browser.stack import Stack, until
 Step = Callable[[Page, Stack], None]
 _numbers = count(1)
 _DOMAIN = f"{uuid4().hex[:8]}.shown.example"
+_addresses: list[str] = []  # of the people whom steps made, the last at the end
 """This process's own: others sign up at the same installation meanwhile."""
 
 
@@ -87,7 +88,7 @@ def new_customer(page: Page, stack: Stack) -> str:
 
 
 def _sign_up(page: Page, stack: Stack) -> str:
-    email = f"page{next(_numbers)}@{_DOMAIN}"
+    email = _new_address("page")
     fill(name="Paula Page", email=email, password=PASSWORD)(page, stack)
     press("Create account")(page, stack)
     return email
@@ -97,14 +98,20 @@ def mailed(path: str) -> Step:
     """Open the newest link below `path` that was mailed to the address of the last sign-up or invitation."""
 
     def step(page: Page, stack: Stack) -> None:
-        page.goto(stack.link(_DOMAIN, path))
+        page.goto(stack.link(_addresses[-1], path))
 
     return step
 
 
+def _new_address(who: str) -> str:
+    """An address that nobody has: the mail of an earlier one may be the newest until this one's has arrived."""
+    _addresses.append(f"{who}{next(_numbers)}@{_DOMAIN}")
+    return _addresses[-1]
+
+
 def invite(page: Page, stack: Stack) -> None:
     """Invite somebody new."""
-    fill(email=f"guest{next(_numbers)}@{_DOMAIN}")(page, stack)
+    fill(email=_new_address("guest"))(page, stack)
     press("Send invitation")(page, stack)
 
 
