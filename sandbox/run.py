@@ -173,8 +173,8 @@ def _is_ready(port: int, path: str) -> bool:
             return False
 
 
-def _tail(log: Path | None) -> str:
-    if log is None or not log.exists():
+def _tail(log: Path) -> str:
+    if not log.exists():
         return ""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
     return f" End of {log}:\n" + "\n".join(f"    {line}" for line in lines)

@@ -24,6 +24,7 @@ from app.kit.money import round_half_away
 from app.payments.locks import org_turn
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.retrieve import InvoicePayment, Retrieved, sync_retrieved
+from app.payments.mirrors.sync_credit_note import VOID
 from app.stripe_gateway import Gateway, credit_notes, payments
 from app.stripe_gateway.credit_notes import FinalLine, NoteDraft, NoteLine, RemoteNote
 from app.stripe_gateway.errors import StripeAway
@@ -126,7 +127,10 @@ def _count_refundable(gw: Gateway, paying: InvoicePayment) -> int:
 
 
 def _settle(gw: Gateway, pending: PendingNote, remote: RemoteNote, now: datetime) -> bool:
-    """Mirror what the note changed at Stripe, as webhooks do, and mark it issued; audited."""
+    """Mirror what the note changed at Stripe, as webhooks do, and mark it issued; audited.
+
+    One that somebody has voided meanwhile is dropped.
+    """
     paying = retrieve.invoice_only(gw, pending.stripe_invoice_id)
     intent = paying[1]
     refunded = retrieve.refunded_payment(gw, intent.id) if remote.refunded and intent is not None else None
@@ -139,6 +143,9 @@ def _settle(gw: Gateway, pending: PendingNote, remote: RemoteNote, now: datetime
         note = notes.get_note(session, pending.org_id, pending.id)
         if not notes.note_issued(session, note, settled, now):
             return False
+        if remote.status == VOID:
+            notes.release_voided(session, note.org_id, note.id, remote.id, now)
+            return True
         audit(session, SYSTEM, "credit_note.issued", on=("credit_note", note.id), org_id=pending.org_id,
               after={"number": settled.number, "currency": note.currency, "amount": note.amount,
                      "due": settled.due, "refund": settled.refund, "balance": settled.balance}, now=now)  # fmt: skip

@@ -221,6 +221,25 @@ def test_whatever_stripe_answers_one_credit_note_is_issued(scenario: Scenario, k
 
 
 @pytest.mark.slow
+def test_a_note_that_was_voided_before_we_heard_of_it_frees_its_lines(scenario: Scenario) -> None:
+    """Its answer is lost, somebody voids it in the dashboard, and only then do we look for it."""
+    org = billed(scenario, card=DECLINES)
+    void(org, "extra")
+    scenario.later(days=32)
+    scenario.stripe.fail("reset", times=3, path="/v1/credit_notes", method="POST")
+    run(scenario, org)
+    [note] = notes(scenario)
+    scenario.stripe.client().v1.credit_notes.void_credit_note(note["id"])
+    assert [each.state for each in ours(scenario, org)] == ["pending"]
+    run(scenario, org)
+    assert [each.state for each in ours(scenario, org)] == ["dropped"]
+    [line] = [each for each in lines(scenario, org) if each.quantity == -300]
+    assert (line.credit_note_id, line.invoice_id) == (None, None)
+    scenario.settle()
+    assert [each.state for each in ours(scenario, org)] == ["dropped"]
+
+
+@pytest.mark.slow
 def test_notes_of_a_line_add_up_to_it_and_never_to_more(scenario: Scenario) -> None:
     """Everything above the allowance is voided in three steps, a month between them: $100.00 in all."""
     org = on_pro(scenario, 49_000, "year")

@@ -1,4 +1,4 @@
-"""Tests over two seconds, marked `slow`: `make test-long` runs them all, `make test` one in four of each file.
+"""Tests of a second or more, marked `slow`: `make test-long` runs them all, `make test` one in four of each file.
 
 Besides these `make test` runs those whose code changed, up to a bound. What it leaves out is marked `long`.
 """

@@ -5,10 +5,9 @@ Must not know Flask: the caller says how a transaction is opened.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial
 
@@ -24,9 +23,6 @@ TOGETHER = 250
 """Periods that are rated in one transaction. Usage of their orgs waits for it: about a tenth of a second."""
 LANES = 2
 """More gain nothing: while one computes, no other thread of the process can."""
-TURN = 0.0005
-"""Seconds that a lane computes before the other may: a tenth of what is usual. Each statement ends by a wait for a
-turn, during which PostgreSQL has nothing to do for the lane."""
 
 Door = Callable[[], AbstractContextManager[Session]]
 """Opens a transaction, in whatever thread it is called."""
@@ -38,20 +34,10 @@ def rate_together(door: Door, keys: Sequence[PeriodKey], now: datetime) -> Rated
     A batch that failed is in neither part of the answer, like a period whose org was busy: close those one by one.
     """
     lanes = [[key for key in keys if key.org_id.int % LANES == lane] for lane in range(LANES)]
-    with _short_turns(), ThreadPoolExecutor(LANES, "rate") as threads:
+    with ThreadPoolExecutor(LANES, "rate") as threads:
         done = [each for lane in threads.map(partial(_rate_lane, door, now), lanes) for each in lane]
     closed = [key for each in done for key in each.closed]
     return RatedPeriods(closed, {key: why for each in done for key, why in each.waiting.items()})
-
-
-@contextmanager
-def _short_turns() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, TURN))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 def _rate_lane(door: Door, now: datetime, keys: Sequence[PeriodKey]) -> list[RatedPeriods]:
