@@ -137,8 +137,9 @@ CREATE TABLE usage_uniques (
 );
 """
 
-# Roll-ups derive from events alone, so dropping them loses nothing that a fold cannot rebuild. Only quantity and events
-# are updated, and no index contains them, so that updates stay on their page (HOT).
+# Roll-ups derive from events alone, so dropping them loses nothing that a fold cannot rebuild. Only figures are
+# updated, and no index has them, so that updates stay on their page (HOT). `unbilled` is part of the quantity, `free`
+# is not; both only of sums and counts. The last three are packed histograms; NULL where no event has any.
 ROLLUPS = """
 CREATE TABLE usage_days (
     org_id uuid NOT NULL,
@@ -148,9 +149,16 @@ CREATE TABLE usage_days (
     value text NOT NULL,
     quantity numeric(38, 6) NOT NULL,
     events bigint NOT NULL,
+    unbilled numeric(38, 6),
+    free numeric(38, 6),
+    free_events bigint,
+    responses numeric,
+    latency numeric,
+    sizes numeric,
     CONSTRAINT pk_usage_days PRIMARY KEY (org_id, dimension, day, meter_id, value),
     CONSTRAINT ck_usage_days_dimension
-        CHECK (dimension IN ('', 'kind', 'provider', 'endpoint', 'user', 'client', 'key'))
+        CHECK (dimension IN ('', 'kind', 'provider', 'endpoint', 'user', 'client', 'key', 'plan', 'language', 'format',
+                             'attempt', 'status', 'hour'))
 ) WITH (fillfactor = 70);
 -- serves: the top orgs over days by meter (staff)
 CREATE INDEX ix_usage_days_day_meter_id ON usage_days (day, meter_id) WHERE dimension = '';
@@ -163,9 +171,16 @@ CREATE TABLE usage_months (
     value text NOT NULL,
     quantity numeric(38, 6) NOT NULL,
     events bigint NOT NULL,
+    unbilled numeric(38, 6),
+    free numeric(38, 6),
+    free_events bigint,
+    responses numeric,
+    latency numeric,
+    sizes numeric,
     CONSTRAINT pk_usage_months PRIMARY KEY (org_id, dimension, month, meter_id, value),
     CONSTRAINT ck_usage_months_dimension
-        CHECK (dimension IN ('', 'kind', 'provider', 'endpoint', 'user', 'client', 'key')),
+        CHECK (dimension IN ('', 'kind', 'provider', 'endpoint', 'user', 'client', 'key', 'plan', 'language', 'format',
+                             'attempt', 'status', 'hour')),
     CONSTRAINT ck_usage_months_month CHECK (extract(day FROM month) = 1)
 ) WITH (fillfactor = 70);
 -- serves: the top orgs of a month by meter (staff)
@@ -178,8 +193,14 @@ CREATE TABLE usage_totals (
     value text NOT NULL,
     quantity numeric(38, 6) NOT NULL,
     events bigint NOT NULL,
+    unbilled numeric(38, 6),
+    free numeric(38, 6),
+    free_events bigint,
+    responses numeric,
+    latency numeric,
+    sizes numeric,
     CONSTRAINT pk_usage_totals PRIMARY KEY (day, dimension, meter_id, value),
-    CONSTRAINT ck_usage_totals_dimension CHECK (dimension IN ('', 'plan', 'kind', 'provider'))
+    CONSTRAINT ck_usage_totals_dimension CHECK (dimension IN ('', 'plan', 'kind', 'provider', 'endpoint', 'hour'))
 ) WITH (fillfactor = 50);
 
 CREATE TABLE rollup_state (

@@ -101,11 +101,11 @@ class Books(World):
             return self._named(queries.list_monthly_usage(session, org_id, FIRST, LAST, dimension=dimension))
 
     def kept(self, table: str, org_id: UUID) -> dict[tuple[date, str, str, str], Decimal]:
-        """The roll-up rows themselves, without a tail."""
+        """The roll-up rows themselves, without a tail; not by hour and plan, which every event has."""
         column = {"usage_days": "day", "usage_months": "month"}[table]
         rows = self.run(
             f"SELECT r.{column}, m.key, r.dimension, r.value, r.quantity FROM {table} r"
-            " JOIN meters m ON m.id = r.meter_id WHERE r.org_id = %s",
+            " JOIN meters m ON m.id = r.meter_id WHERE r.org_id = %s AND r.dimension NOT IN ('hour', 'plan')",
             (org_id,),
         )
         return {(day, key, dimension, value): quantity for day, key, dimension, value, quantity in rows}

@@ -53,9 +53,8 @@ def test_usage_figures(sql: Sql, aggregation: str, figure: int, bucket: str, day
     org, meter = counted(sql, aggregation, 2, 3, 4)
     asked = "SELECT day, meter_id, dimension, value, quantity, events FROM usage_figures(%s, %s, NULL, %s, %s, %s, 0)"
     arguments = (bucket, [org], MONTHS[1], MONTHS[2])
-    assert sorted(sql.rows(asked, *arguments, 11)) == [
-        (day, meter, "", "", figure, 3), (day, meter, "kind", "k", figure, 3),
-    ]  # fmt: skip
+    named = [("", ""), *([("hour", "12")] if aggregation != "unique" else []), ("kind", "k")]
+    assert sorted(sql.rows(asked, *arguments, 11)) == [(day, meter, *each, figure, 3) for each in named]
     assert sql.rows(asked, *arguments, 10) == []
 
 
@@ -63,7 +62,9 @@ def test_usage_total_figures_take_the_greatest_of_any_org(sql: Sql) -> None:
     _, meter = counted(sql, "max", 4)
     sql.event(sql.org(), meter, 7, tx=10)
     asked = "SELECT day, dimension, value, quantity, events FROM usage_total_figures(%s, %s, %s, 11, 0) ORDER BY 2"
-    assert sql.rows(asked, [meter], MONTHS[1], MONTHS[2]) == [(TODAY, "", "", 7, 2), (TODAY, "kind", "k", 4, 1)]
+    assert sql.rows(asked, [meter], MONTHS[1], MONTHS[2]) == [
+        (TODAY, "", "", 7, 2), (TODAY, "hour", "12", 7, 2), (TODAY, "kind", "k", 4, 1),
+    ]  # fmt: skip
 
 
 def test_rollup_add_unique_totals_adds_and_subtracts_orgs_days(sql: Sql) -> None:
@@ -212,7 +213,7 @@ def test_rollup_value_figures_are_what_rollup_rebuild_writes(sql: Sql) -> None:
 def test_usage_by_dimension_has_a_row_for_each_dimension_that_an_event_names(sql: Sql) -> None:
     org, _ = counted(sql, "sum", 5, provider="p")
     found = sql.rows("SELECT dimension, value, amount FROM usage_by_dimension WHERE org_id = %s ORDER BY 1", org)
-    assert found == [("", "", 5), ("kind", "k", 5), ("provider", "p", 5)]
+    assert found == [("", "", 5), ("hour", "12", 5), ("kind", "k", 5), ("provider", "p", 5)]
 
 
 def test_rollup_recompute_peaks_recomputes_days_of_reversed_maxima(sql: Sql) -> None:
@@ -277,3 +278,120 @@ def test_usage_window_figures(sql: Sql, aggregation: str, total: int) -> None:
         sql.window(org, meter, span, start, 1)
         found = sql.rows("SELECT used, counted FROM usage_window_figures(%s) WHERE span = %s", [org], span)
         assert found == [(1, figure)]
+
+
+MEASURES = "unbilled, free, free_events, responses, latency, sizes"
+ANSWERED = {"status_code": 404, "response_ms": 9, "file_bytes": 10_001}
+PACKED = (10**12, 10 ** (12 * 5), 10 ** (12 * 2))
+
+
+def measured(sql: Sql, org: UUID, dimension: str = "", table: str = "usage_days") -> list[tuple[Any, ...]]:
+    asked = f"SELECT value, quantity, events, {MEASURES} FROM {table} WHERE org_id = %s AND dimension = %s ORDER BY 1"
+    return sql.rows(asked, org, dimension)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("response", [(200, 0), (399, 0), (400, 1), (499, 1), (500, 2), (599, 2), (7, 0), (999, 2)]),
+        ("latency", [(0, 0), (1, 0), (2, 1), (12, 5), (13, 6), (60_000, 23), (60_001, 24), (2**31 - 1, 24)]),
+        ("size", [(0, 0), (1_000, 0), (1_001, 1), (5_000_000_000, 13), (2**62, 14)]),
+    ],
+)
+def test_usage_recorded_has_the_bucket_whose_bound_is_not_passed(
+    sql: Sql, column: str, values: list[tuple[int, int]]
+) -> None:
+    org, (meter, _) = sql.org(), sql.meter()
+    field = {"response": "status_code", "latency": "response_ms", "size": "file_bytes"}[column]
+    for value, _ in values:
+        sql.event(org, meter, **{field: value})
+    found = sql.rows(f"SELECT {column} FROM usage_recorded WHERE org_id = %s ORDER BY seq", org)
+    assert [row[0] for row in found] == [bucket for _, bucket in values]
+
+
+def test_histograms_have_a_bucket_for_every_bound_and_one_above(sql: Sql) -> None:
+    latency, sizes = sql.value("SELECT usage_latency_bounds()"), sql.value("SELECT usage_size_bounds()")
+    assert latency == sorted(set(latency))
+    assert sizes == sorted(set(sizes))
+    for bounds in (latency, sizes):
+        assert sql.value("SELECT usage_packed(%s)", len(bounds)) == 10 ** (12 * len(bounds))
+    assert sql.rows("SELECT usage_packed(25), usage_packed(NULL)") == [(None, None)]
+
+
+@pytest.mark.parametrize(("kept", "more", "sum_"), [(None, None, None), (1, None, 1), (None, 2, 2), (1, -1, 0)])
+def test_usage_added(sql: Sql, kept: int | None, more: int | None, sum_: int | None) -> None:
+    assert sql.value("SELECT usage_added(%s, %s)", kept, more) == sum_
+
+
+@pytest.mark.parametrize(
+    ("event", "shown"),
+    [({}, (1, 1)), ({"billable": False}, (0, 0)), ({"billable": False, "source": "import"}, (1, 1)),
+     ({"billable": False, "source": "job", "billing_reason": "retry"}, (0, 0)),
+     ({"billable": False, "source": "void", "billing_reason": "retry", "reverses": uuid4()}, (0, 0)),
+     ({"billable": False, "source": "void", "reverses": uuid4()}, (1, 1))],
+)  # fmt: skip
+def test_a_void_counts_if_what_it_reverses_does(sql: Sql, event: dict[str, Any], shown: tuple[int, int]) -> None:
+    org, (meter, _) = sql.org(), sql.meter()
+    sql.event(org, meter, **event)
+    asked = "SELECT count(*) FILTER (WHERE counted), (SELECT count(*) FROM usage_counted WHERE org_id = %s)"
+    assert sql.rows(f"{asked} FROM usage_recorded WHERE org_id = %s", org, org) == [shown]
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "row"),
+    [
+        ("sum", (12, 2, 7, 3, 1)),
+        ("count", (2, 2, 1, 1, 1)),
+        ("max", (7, 2, None, None, 1)),
+        ("unique", (0, 0, None, None, 1)),
+    ],
+)
+def test_a_fold_keeps_what_is_imported_and_what_is_free_apart(sql: Sql, aggregation: str, row: tuple[Any, ...]) -> None:
+    """Of a unique meter, rollup_fold_values adds quantity and events."""
+    org, (meter, _) = sql.org(), sql.meter(aggregation, "kind" if aggregation == "unique" else None)
+    sql.event(org, meter, 5, tx=ABOVE)
+    sql.event(org, meter, 7, tx=ABOVE, source="import", billable=False)
+    sql.event(org, meter, 3, tx=ABOVE, source="job", billable=False, billing_reason="retry", attempt="retry")
+    sql.value(f"SELECT rollup_fold_span({ORGS}, %s)", ABOVE, ABOVE + 1)
+    assert [found[1:6] for found in measured(sql, org)] == [row]
+    assert [found[:3] for found in measured(sql, org, "attempt")] == [("retry", 0, 0)]
+
+
+def test_a_fold_adds_histograms_and_a_void_takes_them_back(sql: Sql) -> None:
+    org, meter = counted(sql, "sum", 2, tx=ABOVE, **ANSWERED)
+    sql.value(f"SELECT rollup_fold_span({ORGS}, %s)", ABOVE, ABOVE + 1)
+    assert [row[6:] for row in measured(sql, org)] == [PACKED]
+    assert [row[6:] for row in measured(sql, org, "kind", "usage_months")] == [PACKED]
+    assert [(row[0], *row[6:]) for row in measured(sql, org, "status")] == [("404", None, None, None)]
+    sql.event(org, meter, -2, tx=ABOVE + 1, kind="k", source="void", reverses=uuid4(), **ANSWERED)
+    sql.value(f"SELECT rollup_fold_span({ORGS}, %s)", ABOVE + 1, ABOVE + 2)
+    assert [row[6:] for row in measured(sql, org)] == [(0, 0, 0)]
+    total = f"SELECT {MEASURES} FROM usage_totals WHERE meter_id = %s AND dimension = 'hour'"
+    assert sql.rows(total, meter) == [(None, None, None, 0, 0, 0)]
+
+
+def test_a_rebuild_computes_what_folds_added(sql: Sql) -> None:
+    org, meter = counted(sql, "sum", 2, 3, endpoint="/x", language="en", **ANSWERED)
+    sql.event(org, meter, 4, tx=10, source="job", billable=False, billing_reason="retry")
+    sql.value(f"SELECT rollup_fold_span({ORGS}, 11)", 10)
+    tables = {table: measured(sql, org, "kind", table) for table in ("usage_days", "usage_months")}
+    totals = f"SELECT dimension, value, quantity, events, {MEASURES} FROM usage_totals WHERE meter_id = %s ORDER BY 1"
+    total = sql.rows(totals, meter)
+    mark(sql, 11)
+    sql.rows("SELECT rollup_rebuild(%s)", [org])
+    sql.rows("SELECT rollup_rebuild_totals()")
+    assert {table: measured(sql, org, "kind", table) for table in tables} == tables
+    assert sql.rows(totals, meter) == total
+    for bucket, day in (("day", TODAY), ("month", TODAY.replace(day=1))):
+        asked = f"SELECT day, {MEASURES} FROM usage_measures(%s, %s, 11, 0) WHERE dimension = ''"
+        twice = [2 * figure for figure in PACKED]
+        assert sql.rows(asked, bucket, [org]) == [(day, None, 4, 1, *twice)]
+    asked = f"SELECT day, value, {MEASURES} FROM usage_total_measures(11, 0) WHERE meter_id = %s AND dimension = 'hour'"
+    assert sql.rows(asked, meter) == [(TODAY, "12", None, 4, 1, *twice)]
+
+
+def test_usage_measured_has_histograms_for_dimensions_with_few_values(sql: Sql) -> None:
+    org, _ = counted(sql, "sum", 5, provider="p", language="en", format="srt", **ANSWERED)
+    found = sql.rows("SELECT dimension FROM usage_measured WHERE org_id = %s AND latency IS NOT NULL ORDER BY 1", org)
+    assert [row[0] for row in found] == ["", "hour", "kind", "provider"]
+    assert sql.value("SELECT count(*) FROM usage_measured WHERE org_id = %s", org) == 7

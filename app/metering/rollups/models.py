@@ -6,17 +6,37 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, Numeric, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kit.db import Base
 from app.metering.models import TOTAL
 
-DIMENSIONS = ("", "kind", "provider", "endpoint", "user", "client", "key")
-_DIMENSION = "dimension IN ('', 'kind', 'provider', 'endpoint', 'user', 'client', 'key')"
+DIMENSIONS = (
+    "", "kind", "provider", "endpoint", "user", "client", "key", "plan", "language", "format", "attempt", "status",
+    "hour",
+)  # fmt: skip
+MEASURED = ("", "kind", "provider", "endpoint", "key", "hour")
+"""The dimensions that have histograms: a response time by user would be kept for each of many."""
+_DIMENSION = f"dimension IN ({', '.join(repr(name) for name in DIMENSIONS)})"
 
 
-class UsageDay(Base):
+class Measures:
+    """What a roll-up has besides quantity and events. None where no event has any.
+
+    `unbilled` is part of the quantity (imports), `free` and `free_events` are not: retries and other work that is never
+    billed. Both only of sums and counts. The histograms are packed (`usage_packed`).
+    """
+
+    unbilled: Mapped[Decimal | None] = mapped_column(TOTAL)
+    free: Mapped[Decimal | None] = mapped_column(TOTAL)
+    free_events: Mapped[int | None] = mapped_column(BigInteger)
+    responses: Mapped[Decimal | None] = mapped_column(Numeric)
+    latency: Mapped[Decimal | None] = mapped_column(Numeric)
+    sizes: Mapped[Decimal | None] = mapped_column(Numeric)
+
+
+class UsageDay(Measures, Base):
     """An org's usage of a meter on a day in its time zone. `dimension` '' is the total, with `value` ''."""
 
     __tablename__ = "usage_days"
@@ -35,7 +55,7 @@ class UsageDay(Base):
     events: Mapped[int] = mapped_column(BigInteger)
 
 
-class UsageMonth(Base):
+class UsageMonth(Measures, Base):
     """An org's usage of a meter in a calendar month of its time zone, keyed by the first day."""
 
     __tablename__ = "usage_months"
@@ -55,11 +75,13 @@ class UsageMonth(Base):
     events: Mapped[int] = mapped_column(BigInteger)
 
 
-class UsageTotal(Base):
+class UsageTotal(Measures, Base):
     """All orgs' usage of a meter on a UTC day, for staff. For dimension `plan`, `value` is a plan version's id."""
 
     __tablename__ = "usage_totals"
-    __table_args__ = (CheckConstraint("dimension IN ('', 'plan', 'kind', 'provider')", name="dimension"),)
+    __table_args__ = (
+        CheckConstraint("dimension IN ('', 'plan', 'kind', 'provider', 'endpoint', 'hour')", name="dimension"),
+    )
 
     day: Mapped[date] = mapped_column(primary_key=True)
     dimension: Mapped[str] = mapped_column(primary_key=True)

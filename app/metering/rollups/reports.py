@@ -98,7 +98,7 @@ _TOTALS = text("""
 _TOP = text("""
     SELECT u.org_id, o.name, u.quantity, u.events
     FROM (SELECT org_id, quantity, events FROM usage_months
-          WHERE month = :month AND meter_id = :meter AND dimension = ''
+          WHERE month = :month AND meter_id = :meter AND dimension = '' AND events > 0
           ORDER BY quantity DESC, org_id LIMIT :limit) u
     JOIN accounts_orgs o ON o.id = u.org_id
     ORDER BY u.quantity DESC, u.org_id
@@ -109,7 +109,7 @@ _TOP_OF_DAYS = text("""
     FROM (SELECT d.org_id, CASE WHEN m.aggregation = 'max' THEN max(d.quantity) ELSE sum(d.quantity) END AS quantity,
                  sum(d.events)::bigint AS events
           FROM usage_days d JOIN catalog_meters m ON m.id = d.meter_id
-          WHERE d.day BETWEEN :first AND :last AND d.meter_id = :meter AND d.dimension = ''
+          WHERE d.day BETWEEN :first AND :last AND d.meter_id = :meter AND d.dimension = '' AND d.events > 0
           GROUP BY d.org_id, m.aggregation
           ORDER BY quantity DESC, d.org_id LIMIT :limit) u
     JOIN accounts_orgs o ON o.id = u.org_id
@@ -118,9 +118,9 @@ _TOP_OF_DAYS = text("""
 # Orgs by ix_usage_months_month_meter_id, their users by the primary key.
 _ACTIVE = text("""
     SELECT (SELECT count(DISTINCT u.org_id) FROM usage_months u
-            WHERE u.month BETWEEN :first AND :last AND u.dimension = '') AS orgs,
+            WHERE u.month BETWEEN :first AND :last AND u.dimension = '' AND u.events > 0) AS orgs,
            (SELECT count(DISTINCT (u.org_id, u.value)) FROM usage_months u
-            WHERE u.month BETWEEN :first AND :last AND u.dimension = 'user') AS users
+            WHERE u.month BETWEEN :first AND :last AND u.dimension = 'user' AND u.events > 0) AS users
 """)
 _AS_OF = text("SELECT folded_at FROM rollup_watermark(NULL)")
 

@@ -14,6 +14,8 @@ from uuid import UUID
 from sqlalchemy import Boolean, Text, TextClause, Uuid, case, column, func, null, select, text, union_all
 from sqlalchemy.orm import Session
 
+from app.metering.verification.rollup_checks import ROLLED, TOTALS
+
 CHUNK = 500
 
 Progress = Callable[[int, int], None]
@@ -78,40 +80,6 @@ _UNIQUES = text("""
     FULL JOIN usage_unique_figures(:orgs) f USING (org_id, meter_id, period_start, value_hash)
     JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
 """)
-_DAYS = text("""
-    SELECT org_id, format('%s, %s %s %s', m.key, day, dimension, value) AS what,
-           format('quantity %s, events %s', trim_scale(d.quantity), d.events) AS kept,
-           format('quantity %s, events %s', trim_scale(f.quantity), f.events) AS counted,
-           d.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
-           (coalesce(d.quantity, 0), coalesce(d.events, 0))
-               <> (coalesce(f.quantity, 0), coalesce(f.events, 0)) AS differs
-    FROM (SELECT * FROM usage_days WHERE org_id = ANY (:orgs)) d
-    FULL JOIN usage_figures('day', :orgs, NULL, '-infinity', 'infinity', :upto, :floor) f
-        USING (org_id, day, meter_id, dimension, value)
-    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
-""")
-_MONTHS = text("""
-    SELECT org_id, format('%s, month of %s %s %s', m.key, day, dimension, value) AS what,
-           format('quantity %s, events %s', trim_scale(d.quantity), d.events) AS kept,
-           format('quantity %s, events %s', trim_scale(f.quantity), f.events) AS counted,
-           d.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
-           (coalesce(d.quantity, 0), coalesce(d.events, 0))
-               <> (coalesce(f.quantity, 0), coalesce(f.events, 0)) AS differs
-    FROM (SELECT org_id, month AS day, meter_id, dimension, value, quantity, events
-          FROM usage_months WHERE org_id = ANY (:orgs)) d
-    FULL JOIN usage_figures('month', :orgs, NULL, '-infinity', 'infinity', :upto, :floor) f
-        USING (org_id, day, meter_id, dimension, value)
-    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
-""")
-_VALUES = text("""
-    SELECT org_id, format('%s, %s, value %s', m.key, day, encode(value_hash, 'hex')) AS what,
-           'standing ' || v.standing AS kept, 'standing ' || f.standing AS counted,
-           v.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
-           coalesce(v.standing, 0) <> coalesce(f.standing, 0) AS differs
-    FROM (SELECT * FROM rollup_values WHERE org_id = ANY (:orgs)) v
-    FULL JOIN rollup_value_figures(:orgs, :upto, :floor) f USING (org_id, meter_id, value_hash, day)
-    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
-""")
 _KEYS = text("""
     SELECT org_id, 'key ' || key || coalesce(', id ' || e.event_id, '') AS what,
            'claimed for ' || k.occurred_at AS kept, e.n || ' event at ' || e.occurred_at AS counted,
@@ -128,22 +96,6 @@ _WINDOWS = text("""
            'used ' || trim_scale(w.used) AS kept, 'used ' || trim_scale(coalesce(w.counted, 0)) AS counted,
            true AS is_kept, true AS is_counted, w.used > coalesce(w.counted, 0) AS differs
     FROM usage_window_figures(:orgs) w JOIN catalog_meters m ON m.id = w.meter_id
-""")
-_TOTALS = text("""
-    SELECT CAST(NULL AS uuid) AS org_id, format('%s, %s %s %s', m.key, day, dimension, value) AS what,
-           format('quantity %s, events %s', trim_scale(t.quantity), t.events) AS kept,
-           format('quantity %s, events %s', trim_scale(f.quantity), f.events) AS counted,
-           t.day IS NOT NULL AS is_kept, f.day IS NOT NULL AS is_counted,
-           (coalesce(t.quantity, 0), coalesce(t.events, 0))
-               <> (coalesce(f.quantity, 0), coalesce(f.events, 0)) AS differs
-    FROM usage_totals t
-    FULL JOIN (
-        SELECT * FROM usage_total_figures(NULL, '-infinity', 'infinity', :upto, :floor)
-        UNION ALL
-        SELECT d.day, d.meter_id, d.dimension, d.value, sum(d.quantity), sum(d.events)::bigint
-        FROM usage_days d JOIN catalog_meters u ON u.id = d.meter_id AND u.aggregation = 'unique'
-        WHERE d.dimension IN ('', 'kind', 'provider') GROUP BY 1, 2, 3, 4) f USING (day, meter_id, dimension, value)
-    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
 """)
 _STALE = text("SELECT r.org_id FROM rollup_orgs r WHERE r.org_id = ANY (:orgs) AND r.stale")
 _COLUMNS = (
@@ -177,12 +129,13 @@ def survey_usage(session: Session, on_progress: Progress = _silent, *, only: Col
         stale = set(session.scalars(_STALE, {"orgs": orgs}) if mark.valid else orgs)
         result.waiting += len(stale)
         fresh = [org_id for org_id in orgs if org_id not in stale]
-        for name, check in (("days", _DAYS), ("months", _MONTHS), ("values by day", _VALUES)):
+        for name, check in ROLLED.items():
             _compare(session, result, name, check, {"orgs": fresh, **bounds})
         done += len(orgs)
         on_progress(done, of)
     if mark.totals_valid and only is None:
-        _compare(session, result, "totals", _TOTALS, bounds)
+        for name, check in TOTALS.items():
+            _compare(session, result, name, check, bounds)
     return result
 
 

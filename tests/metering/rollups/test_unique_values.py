@@ -19,9 +19,11 @@ from tests.metering.world import MONTHS, NOW
 TODAY = NOW.date()
 INSERT = """
 INSERT INTO usage_events (org_id, key, quantity, occurred_at, recorded_at, meter_id, billable, event_id, source, kind,
-                          provider, subject_id, reverses)
+                          provider, subject_id, reverses, billing_reason, attempt, language, status_code, response_ms,
+                          file_bytes)
 SELECT %(org)s, %(key)s, %(quantity)s, %(at)s, now(), id, %(billable)s, 'e', %(source)s, %(kind)s, %(provider)s,
-       %(user)s, %(reverses)s FROM meters WHERE key = %(meter)s
+       %(user)s, %(reverses)s, %(reason)s, %(attempt)s, %(language)s, %(status)s, %(ms)s, %(bytes)s
+FROM meters WHERE key = %(meter)s
 """
 FIGURES = """
 SELECT f.day, f.meter_id, f.dimension, f.value, f.quantity, f.events
@@ -46,7 +48,8 @@ class Story:
     def event(self, meter: str = "t_kinds", kind: str | None = "a", at: datetime = NOW, **row: Any) -> dict[str, Any]:
         mine = None if kind is None else f"{self.org}-{kind}"
         given = {"org": self.org, "key": uuid4(), "quantity": 1, "at": at, "billable": True, "source": "api",
-                 "kind": mine, "provider": "p", "user": None, "reverses": None, "meter": meter}  # fmt: skip
+                 "kind": mine, "provider": "p", "user": None, "reverses": None, "meter": meter, "reason": None,
+                 "attempt": None, "language": None, "status": None, "ms": None, "bytes": None}  # fmt: skip
         self.books.run(INSERT, given | row)  # type: ignore[arg-type]
         return given | row
 
@@ -155,7 +158,12 @@ _EVENT = st.fixed_dictionaries(
             st.integers(0, 50).map(lambda hours: NOW - timedelta(days=2, hours=hours)),
             st.integers(0, 40).map(lambda days: NOW - timedelta(days=days)),
         ),
-        "source": st.sampled_from(["api", "api", "import"]),
+        "source": st.sampled_from(["api", "api", "import", "job"]),
+        "attempt": st.sampled_from([None, "original", "rerun"]),
+        "language": st.sampled_from([None, "en"]),
+        "status": st.sampled_from([None, 200, 404, 503, 7]),
+        "ms": st.sampled_from([None, 0, 9, 70_000]),
+        "bytes": st.sampled_from([None, 5, 10**10]),
     }
 )
 _STEP = st.one_of(_EVENT, _EVENT, _EVENT, st.integers(0, 30), st.sampled_from(["fold", "fold small", "zone", "stale"]))
@@ -177,7 +185,8 @@ def _live(story: Story, history: list[Any], zones: list[str]) -> None:
     standing: list[dict[str, Any]] = []
     for step in history:
         if isinstance(step, dict):
-            standing.append(story.event(**step | {"billable": step["source"] == "api"}))
+            free = {"reason": "retry", "attempt": "retry"} if step["source"] == "job" else {}
+            standing.append(story.event(**step | {"billable": step["source"] == "api"} | free))
         elif isinstance(step, int) and standing:
             story.reverse(standing.pop(step % len(standing)))
         elif step == "zone":

@@ -58,6 +58,11 @@ DAMAGE = {
         "UPDATE rollup_values SET standing = standing + 1 WHERE org_id = %s",
         "DELETE FROM rollup_values WHERE org_id = %s",
     ],
+    "parts of days": [
+        "UPDATE usage_days SET unbilled = 1 WHERE org_id = %s AND dimension = ''",
+        "UPDATE usage_days SET latency = 1 WHERE org_id = %s AND dimension = 'hour'",
+    ],
+    "parts of months": ["UPDATE usage_months SET free_events = 1 WHERE org_id = %s"],
     "windows": ["UPDATE usage_windows SET used = used + 1 WHERE org_id = %s"],
 }
 
@@ -204,16 +209,18 @@ def test_a_period_that_is_gone_leaves_its_reservations_to_the_running_one(books:
 
 @pytest.mark.slow
 def test_staffs_totals_are_compared_and_mended(books: Books, org: UUID, app: Flask) -> None:
-    day = date(2026, 9, 13)
+    day, meter = date(2026, 9, 13), books.meter("t_sum2")
     books.imported(books.org(), [event("t_sum2", 5, occurred_at=NOW.replace(month=9, day=13))])
     books.fold()
-    books.run("UPDATE usage_totals SET quantity = 6 WHERE day = %s", (day,))
+    books.run("UPDATE usage_totals SET quantity = 6, unbilled = 3 WHERE day = %s AND meter_id = %s", (day, meter))
     told = app.test_cli_runner().invoke(group, ["verify"])
     assert told.exit_code == 1
     assert "totals: t_sum2, 2026-09-13  : kept quantity 6, events 1; events say quantity 5, events 1" in told.stdout
+    assert "parts of totals: t_sum2, 2026-09-13  : kept unbilled 3, " in told.stdout
     with books.transaction() as session:
         repair.repair_totals(session)
-    assert books.run("SELECT DISTINCT quantity FROM usage_totals WHERE day = %s", (day,)) == [(5,)]
+    asked = "SELECT DISTINCT quantity, unbilled FROM usage_totals WHERE day = %s AND meter_id = %s"
+    assert books.run(asked, (day, meter)) == [(5, 5)]
 
 
 def test_the_command_mends_an_org_and_counts_what_it_checked(books: Books, org: UUID, app: Flask) -> None:

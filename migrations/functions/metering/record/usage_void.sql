@@ -43,12 +43,13 @@ BEGIN
     INSERT INTO usage_events (
         org_id, meter_id, quantity, occurred_at, recorded_at, key, event_id, kind, provider, endpoint, language, format,
         subject_id, client_id, api_key_id, job_id, plan_version_id, billable, billing_reason, source, reverses, attempt,
-        details_hash)
+        status_code, response_ms, file_bytes, details_hash)
     VALUES (
         org, event.meter_id, -event.quantity, event.occurred_at, at, void, 'void of ' || event.event_id, event.kind,
         event.provider, event.endpoint, event.language, event.format, event.subject_id, event.client_id,
         event.api_key_id, event.job_id, event.plan_version_id, event.billable, event.billing_reason, 'void', voided,
-        event.attempt, sha256(usage_void.salt || convert_to(details::text, 'UTF8')));
+        event.attempt, event.status_code, event.response_ms, event.file_bytes,
+        sha256(usage_void.salt || convert_to(details::text, 'UTF8')));
     amount := CASE kind_of WHEN 'count' THEN 1 WHEN 'sum' THEN event.quantity ELSE 0 END;
     UPDATE usage_counters c
     SET used = CASE WHEN kind_of = 'max' THEN 0 ELSE c.used - amount END,

@@ -59,10 +59,11 @@ BEGIN
     ), rolled AS (
         SELECT d.day, d.meter_id, d.value, d.quantity, d.events FROM usage_days d
         WHERE bucket = 'day' AND d.org_id = org AND d.dimension = wanted AND d.day >= whole_from AND d.day < whole_to
+          AND d.events > 0
         UNION ALL
         SELECT m.month, m.meter_id, m.value, m.quantity, m.events FROM usage_months m
         WHERE bucket = 'month' AND m.org_id = org AND m.dimension = wanted AND m.month >= whole_from
-          AND m.month < whole_to
+          AND m.month < whole_to AND m.events > 0
     ), anew AS (
         SELECT a.meter_id, a.day FROM unnest(anew_meters, anew_days) a (meter_id, day)
     )

@@ -11,12 +11,13 @@ BEGIN
            CASE WHEN m.aggregation = 'max' THEN max(u.quantity) ELSE sum(u.quantity) END, sum(u.events)::bigint
     FROM (
         SELECT t.day, t.meter_id, t.value, t.quantity, t.events FROM usage_totals t
-        WHERE mark.valid AND t.day BETWEEN first AND last AND t.dimension = wanted
+        WHERE mark.valid AND t.day BETWEEN first AND last AND t.dimension = wanted AND t.events > 0
         UNION ALL
         SELECT (c.occurred_at AT TIME ZONE 'UTC')::date, c.meter_id, d.value,
                CASE WHEN c.aggregation = 'max' THEN max(c.amount) ELSE sum(c.amount) END, count(*)
         FROM usage_counted c,
-             LATERAL (VALUES ('', ''), ('plan', c.plan), ('kind', c.kind), ('provider', c.provider))
+             LATERAL (VALUES ('', ''), ('plan', c.plan), ('kind', c.kind), ('provider', c.provider),
+                             ('endpoint', c.endpoint), ('hour', to_char(c.occurred_at AT TIME ZONE 'UTC', 'HH24')))
                  d (dimension, value)
         WHERE c.tx >= mark.upto AND c.seq > mark.floor_seq AND c.aggregation <> 'unique'
           AND c.occurred_at >= first::timestamp AT TIME ZONE 'UTC'

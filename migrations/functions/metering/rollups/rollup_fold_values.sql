@@ -35,7 +35,7 @@ BEGIN
     ), into_totals AS (
         INSERT INTO usage_totals AS r (day, meter_id, dimension, value, quantity, events)
         SELECT d.day, d.meter_id, d.dimension, d.value, sum(d.quantity), sum(d.events)::bigint
-        FROM days d WHERE d.dimension IN ('', 'kind', 'provider') GROUP BY 1, 2, 3, 4
+        FROM days d WHERE d.dimension IN ('', 'kind', 'provider', 'endpoint') GROUP BY 1, 2, 3, 4
         ON CONFLICT (day, dimension, meter_id, value)
         DO UPDATE SET quantity = r.quantity + excluded.quantity, events = r.events + excluded.events
     )

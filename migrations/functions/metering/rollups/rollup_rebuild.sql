@@ -14,6 +14,22 @@ BEGIN
     SELECT * FROM usage_figures('day', orgs, NULL, '-infinity', 'infinity', state.upto, state.floor_seq);
     INSERT INTO usage_months (org_id, month, meter_id, dimension, value, quantity, events)
     SELECT * FROM usage_figures('month', orgs, NULL, '-infinity', 'infinity', state.upto, state.floor_seq);
+    INSERT INTO usage_days (org_id, day, meter_id, dimension, value, quantity, events, unbilled, free, free_events,
+                            responses, latency, sizes)
+    SELECT m.org_id, m.day, m.meter_id, m.dimension, m.value, 0, 0, m.unbilled, m.free, m.free_events, m.responses,
+           m.latency, m.sizes
+    FROM usage_measures('day', orgs, state.upto, state.floor_seq) m
+    ON CONFLICT (org_id, dimension, day, meter_id, value)
+    DO UPDATE SET unbilled = excluded.unbilled, free = excluded.free, free_events = excluded.free_events,
+        responses = excluded.responses, latency = excluded.latency, sizes = excluded.sizes;
+    INSERT INTO usage_months (org_id, month, meter_id, dimension, value, quantity, events, unbilled, free, free_events,
+                            responses, latency, sizes)
+    SELECT m.org_id, m.day, m.meter_id, m.dimension, m.value, 0, 0, m.unbilled, m.free, m.free_events, m.responses,
+           m.latency, m.sizes
+    FROM usage_measures('month', orgs, state.upto, state.floor_seq) m
+    ON CONFLICT (org_id, dimension, month, meter_id, value)
+    DO UPDATE SET unbilled = excluded.unbilled, free = excluded.free, free_events = excluded.free_events,
+        responses = excluded.responses, latency = excluded.latency, sizes = excluded.sizes;
     INSERT INTO rollup_values (org_id, meter_id, value_hash, day, standing)
     SELECT * FROM rollup_value_figures(orgs, state.upto, state.floor_seq) ORDER BY 1, 2, 3, 4;
     PERFORM rollup_add_unique_totals(orgs, 1);

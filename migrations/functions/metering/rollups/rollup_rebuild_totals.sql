@@ -7,6 +7,14 @@ BEGIN
     INSERT INTO usage_totals (day, meter_id, dimension, value, quantity, events)
     SELECT * FROM usage_total_figures(NULL, '-infinity', 'infinity', state.upto, state.floor_seq);
     PERFORM rollup_add_unique_totals(NULL, 1);
+    INSERT INTO usage_totals (day, meter_id, dimension, value, quantity, events, unbilled, free, free_events, responses,
+                              latency, sizes)
+    SELECT m.day, m.meter_id, m.dimension, m.value, 0, 0, m.unbilled, m.free, m.free_events, m.responses, m.latency,
+           m.sizes
+    FROM usage_total_measures(state.upto, state.floor_seq) m
+    ON CONFLICT (day, dimension, meter_id, value)
+    DO UPDATE SET unbilled = excluded.unbilled, free = excluded.free, free_events = excluded.free_events,
+        responses = excluded.responses, latency = excluded.latency, sizes = excluded.sizes;
     UPDATE rollup_state SET cluster = state.cluster, upto = state.upto, floor_seq = state.floor_seq
     WHERE name = 'totals';
 END $$;

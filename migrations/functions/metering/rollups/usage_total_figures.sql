@@ -15,7 +15,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                CASE WHEN c.aggregation = 'max' THEN abs(c.amount) END AS peak,
                sum(c.sign) AS standing, sum(c.amount) AS amount, count(*) AS events
         FROM usage_counted c,
-             LATERAL (VALUES ('', ''), ('plan', c.plan), ('kind', c.kind), ('provider', c.provider))
+             LATERAL (VALUES ('', ''), ('plan', c.plan), ('kind', c.kind), ('provider', c.provider),
+                             ('endpoint', c.endpoint), ('hour', to_char(c.occurred_at AT TIME ZONE 'UTC', 'HH24')))
                  d (dimension, value)
         WHERE c.occurred_at >= since AND c.occurred_at < until AND (meters IS NULL OR c.meter_id = ANY (meters))
           AND c.aggregation <> 'unique' AND (c.tx < upto OR c.seq <= floor) AND d.value IS NOT NULL

@@ -1,0 +1,108 @@
+"""How the roll-ups are compared with the events below their watermark, one statement for each check.
+
+Like every check, each returns org, what, kept, counted, and whether a row is stored, is counted, and differs.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import TextClause, text
+
+_DAYS = text("""
+    SELECT org_id, format('%s, %s %s %s', m.key, day, dimension, value) AS what,
+           format('quantity %s, events %s', trim_scale(d.quantity), d.events) AS kept,
+           format('quantity %s, events %s', trim_scale(f.quantity), f.events) AS counted,
+           d.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
+           (coalesce(d.quantity, 0), coalesce(d.events, 0))
+               <> (coalesce(f.quantity, 0), coalesce(f.events, 0)) AS differs
+    FROM (SELECT * FROM usage_days WHERE org_id = ANY (:orgs)) d
+    FULL JOIN usage_figures('day', :orgs, NULL, '-infinity', 'infinity', :upto, :floor) f
+        USING (org_id, day, meter_id, dimension, value)
+    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
+""")
+_MONTHS = text("""
+    SELECT org_id, format('%s, month of %s %s %s', m.key, day, dimension, value) AS what,
+           format('quantity %s, events %s', trim_scale(d.quantity), d.events) AS kept,
+           format('quantity %s, events %s', trim_scale(f.quantity), f.events) AS counted,
+           d.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
+           (coalesce(d.quantity, 0), coalesce(d.events, 0))
+               <> (coalesce(f.quantity, 0), coalesce(f.events, 0)) AS differs
+    FROM (SELECT org_id, month AS day, meter_id, dimension, value, quantity, events
+          FROM usage_months WHERE org_id = ANY (:orgs)) d
+    FULL JOIN usage_figures('month', :orgs, NULL, '-infinity', 'infinity', :upto, :floor) f
+        USING (org_id, day, meter_id, dimension, value)
+    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
+""")
+_VALUES = text("""
+    SELECT org_id, format('%s, %s, value %s', m.key, day, encode(value_hash, 'hex')) AS what,
+           'standing ' || v.standing AS kept, 'standing ' || f.standing AS counted,
+           v.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
+           coalesce(v.standing, 0) <> coalesce(f.standing, 0) AS differs
+    FROM (SELECT * FROM rollup_values WHERE org_id = ANY (:orgs)) v
+    FULL JOIN rollup_value_figures(:orgs, :upto, :floor) f USING (org_id, meter_id, value_hash, day)
+    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
+""")
+_TOTALS = text("""
+    SELECT CAST(NULL AS uuid) AS org_id, format('%s, %s %s %s', m.key, day, dimension, value) AS what,
+           format('quantity %s, events %s', trim_scale(t.quantity), t.events) AS kept,
+           format('quantity %s, events %s', trim_scale(f.quantity), f.events) AS counted,
+           t.day IS NOT NULL AS is_kept, f.day IS NOT NULL AS is_counted,
+           (coalesce(t.quantity, 0), coalesce(t.events, 0))
+               <> (coalesce(f.quantity, 0), coalesce(f.events, 0)) AS differs
+    FROM usage_totals t
+    FULL JOIN (
+        SELECT * FROM usage_total_figures(NULL, '-infinity', 'infinity', :upto, :floor)
+        UNION ALL
+        SELECT d.day, d.meter_id, d.dimension, d.value, sum(d.quantity), sum(d.events)::bigint
+        FROM usage_days d JOIN catalog_meters u ON u.id = d.meter_id AND u.aggregation = 'unique'
+        WHERE d.dimension IN ('', 'kind', 'provider', 'endpoint')
+        GROUP BY 1, 2, 3, 4) f USING (day, meter_id, dimension, value)
+    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
+""")
+# Parts and histograms of days, months and totals.
+_PARTS = """
+    SELECT {org} AS org_id, format('%s, {bucket}%s %s %s', m.key, day, dimension, value) AS what,
+           {kept} AS kept, {counted} AS counted, k.day IS NOT NULL AS is_kept, f.day IS NOT NULL AS is_counted,
+           ({kept_row}) <> ({counted_row}) AS differs
+    FROM {table} k FULL JOIN {figures} f USING ({key}day, meter_id, dimension, value)
+    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
+"""
+
+
+def _parts(bucket: str, table: str, figures: str, *, key: str = "org_id, ", org: str = "org_id") -> TextClause:
+    names = ("unbilled", "free", "free_events", "responses", "latency", "sizes")
+    said = {
+        side: "format('unbilled %s, free %s (%s events), responses %s, latency %s, sizes %s', "
+        + ", ".join(f"trim_scale({side}.{name})" for name in names)
+        + ")"
+        for side in "kf"
+    }
+    rows = {side: ", ".join(f"coalesce({side}.{name}, 0)" for name in names) for side in "kf"}
+    return text(
+        _PARTS.format(
+            org=org,
+            bucket=bucket,
+            table=table,
+            figures=figures,
+            key=key,
+            kept=said["k"],
+            counted=said["f"],
+            kept_row=rows["k"],
+            counted_row=rows["f"],
+        )
+    )
+
+
+_PARTS_OF_DAYS = _parts(
+    "", "(SELECT * FROM usage_days WHERE org_id = ANY (:orgs))", "usage_measures('day', :orgs, :upto, :floor)"
+)
+_PARTS_OF_MONTHS = _parts(
+    "month of ",
+    "(SELECT u.*, u.month AS day FROM usage_months u WHERE u.org_id = ANY (:orgs))",
+    "usage_measures('month', :orgs, :upto, :floor)",
+)
+_PARTS_OF_TOTALS = _parts("", "usage_totals", "usage_total_measures(:upto, :floor)", key="", org="CAST(NULL AS uuid)")
+ROLLED = {
+    "days": _DAYS, "months": _MONTHS, "values by day": _VALUES, "parts of days": _PARTS_OF_DAYS,
+    "parts of months": _PARTS_OF_MONTHS,
+}  # fmt: skip
+TOTALS = {"totals": _TOTALS, "parts of totals": _PARTS_OF_TOTALS}
