@@ -126,6 +126,7 @@ ACCESS: dict[str, Rule] = {
     "portal.home": PUBLIC,
     "portal_api.make_quote": key("usage:read"),
     "portal_api.prove_usage": key("billing:read"),
+    "portal_api.usage_analytics": key("usage:read"),
     "portal_api.usage_current": key("usage:read"),
     "portal_api.usage_history": key("usage:read"),
     "portal_api.usage_summary": key("usage:read"),

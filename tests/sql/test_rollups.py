@@ -395,3 +395,32 @@ def test_usage_measured_has_histograms_for_dimensions_with_few_values(sql: Sql) 
     found = sql.rows("SELECT dimension FROM usage_measured WHERE org_id = %s AND latency IS NOT NULL ORDER BY 1", org)
     assert [row[0] for row in found] == ["", "hour", "kind", "provider"]
     assert sql.value("SELECT count(*) FROM usage_measured WHERE org_id = %s", org) == 7
+
+
+@pytest.mark.parametrize("upto", [0, 11, 99])
+@pytest.mark.parametrize(("bucket", "first"), [("day", TODAY), ("month", TODAY.replace(day=1))])
+def test_usage_analytics_is_true_wherever_the_mark_is(sql: Sql, upto: int, bucket: str, first: date) -> None:
+    org, meter = counted(sql, "sum", 2, 3, **ANSWERED)
+    sql.event(org, meter, 4, tx=20, source="job", billable=False, billing_reason="retry", kind="l")
+    sql.event(org, meter, 7, tx=20, source="import", billable=False, kind="k", occurred_at=MONTHS[0])
+    mark(sql, upto)
+    sql.rows("SELECT rollup_rebuild(%s)", [org])
+    figures = [2 * figure for figure in PACKED]
+    asked = "SELECT * FROM usage_analytics(%s, %s, %s, %s, %s) ORDER BY value"
+    assert sql.rows(asked, bucket, org, TODAY, TODAY, "kind") == [
+        (first, meter, "k", 5, 2, None, None, None, *figures), (first, meter, "l", 0, 0, None, 4, 1, None, None, None),
+    ]  # fmt: skip
+    assert sql.rows(asked, bucket, org, TODAY, TODAY, "") == [(first, meter, "", 5, 2, None, 4, 1, *figures)]
+    asked = "SELECT value, free_events, sizes FROM usage_measure_series(%s, %s, %s, %s, 'kind') ORDER BY 1"
+    assert sql.rows(asked, bucket, org, TODAY, TODAY) == [("k", None, figures[2]), ("l", 1, None)]
+
+
+def test_usage_reference_is_what_the_host_product_calls_it(sql: Sql) -> None:
+    org, subject, client = sql.org(), uuid4(), uuid4()
+    sql.insert("subjects", org_id=org, id=subject, label="ada")
+    sql.insert("clients", org_id=org, id=client, ref="c1", name="Client", created_at=NOW, made_by_event=False)
+    asked = "SELECT usage_reference(%s, %s, %s)"
+    assert sql.value(asked, org, "user", str(subject)) == "ada"
+    assert sql.value(asked, sql.org(), "user", str(subject)) is None
+    assert sql.value(asked, org, "client", str(client)) == "c1"
+    assert sql.value(asked, org, "kind", "scan") == "scan"

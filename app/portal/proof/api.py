@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.accounts.guards import acting_org
 from app.portal.proof.prove import prove
 from app.portal.proof.schemas import PROOF, ProofAnswer, ProofQuery, build_proof_answer
-from app.portal.usage.api import api
+from app.portal.usage.analytics_api import api
 from app.web.runtime import business_now
 
 __all__ = ["api"]  # the factory imports the blueprint from here, once all its calls are registered

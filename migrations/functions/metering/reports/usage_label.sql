@@ -9,5 +9,6 @@ CREATE OR REPLACE FUNCTION usage_label(org uuid, dimension text, value text) RET
       WHERE s.org_id = org AND s.id = value::uuid)
     WHEN 'client' THEN (SELECT c.name FROM accounts_clients c WHERE c.org_id = org AND c.id = value::uuid)
     WHEN 'key' THEN (SELECT k.name FROM accounts_api_keys k WHERE k.org_id = org AND k.id = value::uuid)
+    WHEN 'plan' THEN (SELECT v.plan_name || ', version ' || v.number FROM catalog_versions v WHERE v.id = value::uuid)
     ELSE value END
 $$;
