@@ -101,7 +101,8 @@ _LIFETIME = text("""
 _LATEST = text("""
     SELECT e.event_id, m.key AS meter, m.name AS meter_name, m.unit, e.quantity, e.occurred_at, e.recorded_at,
            e.kind, e.provider, e.endpoint, s.label AS "user", c.ref AS client, e.billable, e.billing_reason, e.source
-    FROM (SELECT * FROM usage_events WHERE org_id = :org ORDER BY occurred_at DESC LIMIT :limit) e
+    FROM (SELECT * FROM usage_events WHERE org_id = :org AND (CAST(:subject AS uuid) IS NULL OR subject_id = :subject)
+          ORDER BY occurred_at DESC LIMIT :limit) e
     JOIN catalog_meters m ON m.id = e.meter_id
     LEFT JOIN subjects s ON s.org_id = :org AND s.id = e.subject_id
     LEFT JOIN accounts_clients c ON c.org_id = :org AND c.id = e.client_id
@@ -156,9 +157,12 @@ def list_lifetime_usage(session: Session, org_id: UUID) -> list[Lifetime]:
     return [Lifetime(**row) for row in _rows(session, _LIFETIME, org=org_id)]
 
 
-def list_latest_events(session: Session, org_id: UUID, limit: int = 10) -> list[RecordedEvent]:
-    """List the most recent events, newest first."""
-    return [RecordedEvent(**row) for row in _rows(session, _LATEST, org=org_id, limit=min(limit, MAX_LIMIT))]
+def list_latest_events(
+    session: Session, org_id: UUID, limit: int = 10, *, subject_id: UUID | None = None
+) -> list[RecordedEvent]:
+    """List the most recent events, newest first; `subject_id`: of one user."""
+    asked = {"org": org_id, "limit": min(limit, MAX_LIMIT), "subject": subject_id}
+    return [RecordedEvent(**row) for row in _rows(session, _LATEST, **asked)]
 
 
 def _rows(session: Session, statement: Any, **values: Any) -> Collection[RowMapping]:

@@ -64,6 +64,16 @@ class HistoryMonth(msgspec.Struct):
     plan_changed: bool
 
 
+@dataclass(frozen=True)
+class MonthFrame:
+    """A calendar month without its usage. `costs` by currency and meter, in minor units; None: owed before a change."""
+
+    month: date
+    costs: Mapping[str, Mapping[int | None, int]]
+    plan: str | None
+    plan_changed: bool
+
+
 def get_history(session: Session, org_id: UUID, now: datetime, zone: str, count: int) -> History:
     """Read the last `count` calendar months in the organisation's time zone, including the current one.
 
@@ -72,24 +82,39 @@ def get_history(session: Session, org_id: UUID, now: datetime, zone: str, count:
     Quantities are roll-ups plus later events; costs are those of the usage periods that began in the month.
     """
     firsts = list_months(now.astimezone(ZoneInfo(zone)).date(), count)
-    start, end = midnight(firsts[0], zone), midnight(next_month(firsts[-1]), zone)
     meters = catalog.get_meters_by_id(session)
     figures = metering.list_monthly_usage(session, org_id, firsts[0], firsts[-1])
+    months = [
+        HistoryMonth(
+            month=frame.month,
+            meters=build_totals((figure for figure in figures if figure.day == frame.month), meters),
+            usage_cost=[Amount(currency, sum(amounts.values())) for currency, amounts in frame.costs.items()],
+            plan=frame.plan,
+            plan_changed=frame.plan_changed,
+        )
+        for frame in list_month_frames(session, org_id, now, zone, firsts)
+    ]
+    return History(months, meters)
+
+
+def list_month_frames(
+    session: Session, org_id: UUID, now: datetime, zone: str, firsts: Sequence[date]
+) -> list[MonthFrame]:
+    """Costs and plans of calendar months, given by their first days. Two queries, or three after a change of plan."""
+    start, end = midnight(firsts[0], zone), midnight(next_month(firsts[-1]), zone)
     rows = queries.list_period_rows(session, org_id, start, end)
     changed = any(row.plan_changed for row in rows)
     costs = _costs(rows, get_owed_before(session, org_id, start, end) if changed else {}, zone)
     changes = queries.list_plan_terms(session, org_id)
-    months = [
-        HistoryMonth(
+    return [
+        MonthFrame(
             month=first,
-            meters=build_totals((figure for figure in figures if figure.day == first), meters),
-            usage_cost=[Amount(currency, amount) for currency, amount in costs.get(first, {}).items()],
+            costs=costs.get(first, {}),
             plan=_plan_at(changes, min(midnight(next_month(first), zone), now)),
             plan_changed=_changed(changes, midnight(first, zone), min(midnight(next_month(first), zone), now)),
         )
         for first in firsts
     ]
-    return History(months, meters)
 
 
 def build_totals(
@@ -117,17 +142,21 @@ def _used(figure: metering.UsageFigure | metering.Lifetime) -> Decimal:
     return figure.used if isinstance(figure, metering.Lifetime) else figure.quantity
 
 
-def _costs(rows: Sequence[Line], owed_before: Mapping[datetime, OwedBefore], zone: str) -> dict[date, dict[str, int]]:
-    """Costs by month and currency; amounts in different currencies are never added."""
-    periods: dict[tuple[datetime, str], int] = {}
+def _costs(
+    rows: Sequence[Line], owed_before: Mapping[datetime, OwedBefore], zone: str
+) -> dict[date, dict[str, dict[int | None, int]]]:
+    """Costs by month, currency and meter; amounts in different currencies are never added."""
+    periods: dict[tuple[datetime, str], dict[int | None, int]] = {}
     for row in rows:
-        key = (row.starts_at, row.currency)
-        periods[key] = periods.get(key, 0) + (_price(row) if row.key else 0)
-    costs: dict[date, dict[str, int]] = {}
-    for (starts_at, currency), cost in periods.items():
+        meters = periods.setdefault((row.starts_at, row.currency), {})
+        meters[row.meter_id] = meters.get(row.meter_id, 0) + (_price(row) if row.key else 0)
+    costs: dict[date, dict[str, dict[int | None, int]]] = {}
+    for (starts_at, currency), meters in periods.items():
         least = owed_before[starts_at].amount if starts_at in owed_before else 0
-        amounts = costs.setdefault(starts_at.astimezone(ZoneInfo(zone)).date().replace(day=1), {})
-        amounts[currency] = amounts.get(currency, 0) + max(cost, least)
+        month = costs.setdefault(starts_at.astimezone(ZoneInfo(zone)).date().replace(day=1), {})
+        amounts = month.setdefault(currency, {})
+        for meter_id, amount in {**meters, None: max(0, least - sum(meters.values()))}.items():
+            amounts[meter_id] = amounts.get(meter_id, 0) + amount
     return costs
 
 

@@ -203,6 +203,25 @@ CREATE TABLE usage_totals (
     CONSTRAINT ck_usage_totals_dimension CHECK (dimension IN ('', 'plan', 'kind', 'provider', 'endpoint', 'hour'))
 ) WITH (fillfactor = 50);
 
+-- What a user used in a month, by a dimension with few values; the user's total is a row of usage_months. Quantities
+-- are of sums and counts only. The order of the key serves all that is kept of a user over some months.
+CREATE TABLE usage_user_months (
+    org_id uuid NOT NULL,
+    subject_id uuid NOT NULL,
+    month date NOT NULL,
+    meter_id integer NOT NULL,
+    dimension text NOT NULL,
+    value text NOT NULL,
+    quantity numeric(38, 6),
+    events bigint NOT NULL,
+    unbilled numeric(38, 6),
+    free numeric(38, 6),
+    free_events bigint,
+    CONSTRAINT pk_usage_user_months PRIMARY KEY (org_id, subject_id, month, meter_id, dimension, value),
+    CONSTRAINT ck_usage_user_months_dimension CHECK (dimension IN ('kind', 'provider', 'format', 'attempt')),
+    CONSTRAINT ck_usage_user_months_month CHECK (extract(day FROM month) = 1)
+) WITH (fillfactor = 70);
+
 CREATE TABLE rollup_state (
     name text CONSTRAINT pk_rollup_state PRIMARY KEY,
     upto bigint NOT NULL,
@@ -370,9 +389,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     drop_functions(op.get_bind(), "metering")
     op.execute(
-        "DROP TABLE usage_imports, rollup_values, rollup_orgs, rollup_state, usage_totals, usage_months, usage_days,"
-        " refused_hours, refused_quota, refused_events, usage_uniques, usage_windows, usage_counters, subjects,"
-        " event_details, usage_events, usage_keys"
+        "DROP TABLE usage_imports, rollup_values, rollup_orgs, rollup_state, usage_totals, usage_user_months,"
+        " usage_months, usage_days, refused_hours, refused_quota, refused_events, usage_uniques, usage_windows,"
+        " usage_counters, subjects, event_details, usage_events, usage_keys"
     )
     op.execute("DROP SEQUENCE usage_events_seq")
     op.execute("DROP TYPE usage_decision, usage_event_input")

@@ -424,3 +424,55 @@ def test_usage_reference_is_what_the_host_product_calls_it(sql: Sql) -> None:
     assert sql.value(asked, sql.org(), "user", str(subject)) is None
     assert sql.value(asked, org, "client", str(client)) == "c1"
     assert sql.value(asked, org, "kind", "scan") == "scan"
+
+
+def test_months_of_users_are_folded_and_rebuilt_alike(sql: Sql) -> None:
+    user = uuid4()
+    org, meter = counted(sql, "sum", 2, 3, tx=ABOVE, subject_id=user, format="srt")
+    sql.event(org, meter, 9, tx=ABOVE, kind="k")  # of no user
+    free = {"source": "job", "billable": False, "billing_reason": "retry", "attempt": "retry"}
+    sql.event(org, meter, 4, tx=ABOVE + 1, subject_id=user, kind="k", **free)
+    for upto in (ABOVE, ABOVE + 1):
+        sql.rows(f"SELECT rollup_fold_users({ORGS}, %s)", upto, upto + 1)
+    asked = "SELECT * FROM {} WHERE org_id = %s ORDER BY dimension"
+    kept = sql.rows(asked.format("usage_user_months"), org)
+    assert [row[1:] for row in kept] == [
+        (user, TODAY.replace(day=1), meter, dimension, value, *figures)
+        for dimension, value, figures in (
+            ("attempt", "retry", (0, 0, None, 4, 1)), ("format", "srt", (5, 2, None, None, None)),
+            ("kind", "k", (5, 2, None, 4, 1)),
+        )
+    ]  # fmt: skip
+    assert sorted(sql.rows("SELECT * FROM usage_user_figures(%s, %s, 0)", [org], ABOVE + 2)) == sorted(kept)
+    assert sql.value("SELECT count(*) FROM usage_by_user WHERE org_id = %s", org) == 6
+    mark(sql, ABOVE + 2)
+    sql.rows("SELECT rollup_rebuild(%s)", [org])
+    assert sql.rows(asked.format("usage_user_months"), org) == kept
+
+
+@pytest.mark.parametrize("upto", [0, 11, 99])
+@pytest.mark.parametrize("valid", [True, False])
+def test_a_users_months_are_true_wherever_the_mark_is(sql: Sql, upto: int, valid: bool) -> None:
+    user, november, october = uuid4(), TODAY.replace(day=1), date(2026, 10, 1)
+    org, meter = counted(sql, "sum", 2, 3, subject_id=user, provider="p")
+    sql.event(org, meter, 9, tx=10, kind="k")  # of no user
+    sql.event(org, meter, 4, tx=20, subject_id=user, kind="l", source="import", billable=False)
+    sql.event(org, meter, 7, tx=20, subject_id=user, kind="k", occurred_at=MONTHS[0])
+    mark(sql, upto)
+    sql.rows("SELECT rollup_rebuild(%s)", [org])
+    sql.rows("UPDATE rollup_orgs SET stale = %s WHERE org_id = %s", not valid, org)
+    asked = "SELECT * FROM usage_user_series(%s, %s, %s) ORDER BY 1"
+    assert sql.rows(asked, org, user, TODAY) == [
+        (october, meter, 7, 1, None, None, None), (november, meter, 9, 3, 4, None, None),
+    ]  # fmt: skip
+    asked = (
+        "SELECT month, dimension, value, quantity, events FROM usage_month_parts(%s, %s, %s, %s, %s) ORDER BY 1, 2, 3"
+    )
+    assert sql.rows(asked, org, user, TODAY, TODAY, 9) == [
+        (november, "kind", "k", 5, 2), (november, "kind", "l", 4, 1), (november, "provider", "p", 5, 2),
+    ]  # fmt: skip
+    assert sql.rows(asked, org, user, october, TODAY, 9)[0] == (october, "kind", "k", 7, 1)
+    assert sql.rows(asked, org, None, TODAY, TODAY, 1) == [
+        (november, "", "", 18, 4), (november, "kind", "k", 14, 3), (november, "kind", None, 4, 1),
+        (november, "provider", "p", 5, 2),
+    ]  # fmt: skip

@@ -75,6 +75,31 @@ class UsageMonth(Measures, Base):
     events: Mapped[int] = mapped_column(BigInteger)
 
 
+class UsageUserMonth(Base):
+    """What a user used of a meter in a calendar month of the org's time zone, by a dimension with few values.
+
+    The user's total is a row of `usage_months`. `quantity` and parts are of sums and counts only.
+    """
+
+    __tablename__ = "usage_user_months"
+    __table_args__ = (
+        CheckConstraint("dimension IN ('kind', 'provider', 'format', 'attempt')", name="dimension"),
+        CheckConstraint("extract(day FROM month) = 1", name="month"),
+    )
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    subject_id: Mapped[UUID] = mapped_column(primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    meter_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    dimension: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    quantity: Mapped[Decimal | None] = mapped_column(TOTAL)
+    events: Mapped[int] = mapped_column(BigInteger)
+    unbilled: Mapped[Decimal | None] = mapped_column(TOTAL)
+    free: Mapped[Decimal | None] = mapped_column(TOTAL)
+    free_events: Mapped[int | None] = mapped_column(BigInteger)
+
+
 class UsageTotal(Measures, Base):
     """All orgs' usage of a meter on a UTC day, for staff. For dimension `plan`, `value` is a plan version's id."""
 

@@ -15,7 +15,7 @@ from app.metering.verification.verify import UsageDifference
 from app.subscriptions import periods
 
 COUNTED = {"counters", "unique values"}
-ROLLED = {"days", "months", "values by day", "parts of days", "parts of months"}
+ROLLED = {"days", "months", "values by day", "parts of days", "parts of months", "months by user"}
 
 _LOCK = text("SELECT pg_advisory_xact_lock(rollup_lock_key())")
 _REBUILD = text("SELECT rollup_rebuild(ARRAY[CAST(:org AS uuid)])")

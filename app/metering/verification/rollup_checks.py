@@ -58,6 +58,21 @@ _TOTALS = text("""
         GROUP BY 1, 2, 3, 4) f USING (day, meter_id, dimension, value)
     JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
 """)
+_USERS = text("""
+    SELECT org_id, format('%s, month of %s, user %s, %s %s', m.key, month, subject_id, dimension, value) AS what,
+           format('quantity %s, events %s, unbilled %s, free %s (%s events)', trim_scale(u.quantity), u.events,
+                  trim_scale(u.unbilled), trim_scale(u.free), u.free_events) AS kept,
+           format('quantity %s, events %s, unbilled %s, free %s (%s events)', trim_scale(f.quantity), f.events,
+                  trim_scale(f.unbilled), trim_scale(f.free), f.free_events) AS counted,
+           u.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
+           (coalesce(u.quantity, 0), coalesce(u.events, 0), coalesce(u.unbilled, 0), coalesce(u.free, 0),
+            coalesce(u.free_events, 0))
+           <> (coalesce(f.quantity, 0), coalesce(f.events, 0), coalesce(f.unbilled, 0), coalesce(f.free, 0),
+               coalesce(f.free_events, 0)) AS differs
+    FROM (SELECT * FROM usage_user_months WHERE org_id = ANY (:orgs)) u
+    FULL JOIN usage_user_figures(:orgs, :upto, :floor) f USING (org_id, subject_id, month, meter_id, dimension, value)
+    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
+""")
 # Parts and histograms of days, months and totals.
 _PARTS = """
     SELECT {org} AS org_id, format('%s, {bucket}%s %s %s', m.key, day, dimension, value) AS what,
@@ -103,6 +118,6 @@ _PARTS_OF_MONTHS = _parts(
 _PARTS_OF_TOTALS = _parts("", "usage_totals", "usage_total_measures(:upto, :floor)", key="", org="CAST(NULL AS uuid)")
 ROLLED = {
     "days": _DAYS, "months": _MONTHS, "values by day": _VALUES, "parts of days": _PARTS_OF_DAYS,
-    "parts of months": _PARTS_OF_MONTHS,
+    "parts of months": _PARTS_OF_MONTHS, "months by user": _USERS,
 }  # fmt: skip
 TOTALS = {"totals": _TOTALS, "parts of totals": _PARTS_OF_TOTALS}

@@ -7,18 +7,21 @@ from uuid import UUID
 from app.accounts.guards import caller
 from app.kit.errors import NotFound
 from app.metering import queries as metering
+from app.metering.rollups.months import find_subject
 from app.portal.usage import examples
 from app.portal.usage.schemas import (
     CurrentAnswer,
     SummaryAnswer,
     UsageHistoryAnswer,
     UsageHistoryQuery,
+    UsageSummaryQuery,
     build_current_answer,
     build_latest_events,
 )
 from app.rating.schemas import QuoteAnswer, QuoteRequest, quote
 from app.statements.current_usage import get_current_usage
 from app.statements.history import build_totals, get_history
+from app.statements.monthly import build_lifetime, get_months
 from app.web.api import Api
 from app.web.database import session
 from app.web.runtime import business_now
@@ -38,22 +41,33 @@ def usage_current() -> CurrentAnswer:
 
 
 @api.operation(
-    "GET", "/usage/summary", response=SummaryAnswer, answer=examples.SUMMARY,
-    summary="This month, all time, and the last twelve months",
+    "GET", "/usage/summary", query=UsageSummaryQuery, response=SummaryAnswer, answer=examples.SUMMARY,
+    summary="This month, all time, and the last twelve months, of all or of one user",
     description="Totals for the current calendar month in the organisation's time zone, lifetime totals, the ten "
-    "latest events, and the last twelve months, oldest first.",
+    "latest events, and the last twelve months, oldest first: what was used, billed and free, original work, retries "
+    "and reruns, by kind, provider and format, its cost, and the plan. With `user` all of it is that user's, but for "
+    "the plan: the cost is a share of the organisation's by what was billed in the month, an estimate; months' numbers "
+    "of distinct values do not add up, so `lifetime` has none. `not_found`: nothing was ever recorded for this user.",
+    errors=("not_found",),
 )  # fmt: skip
-def usage_summary() -> SummaryAnswer:
+def usage_summary(query: UsageSummaryQuery) -> SummaryAnswer:
     """The current month, lifetime totals, the ten latest events, twelve months."""
     org, now = _org(), business_now()
-    past = get_history(session(), org, now, caller().time_zone, 12)
+    subject = find_subject(session(), org, query.user) if query.user else None
+    if query.user and subject is None:
+        raise NotFound("Nothing was recorded for this user.")
+    past = get_months(session(), org, subject, now, caller().time_zone)
     running = past.months[-1]
-    lifetime = metering.list_lifetime_usage(session(), org)
+    if subject is None:
+        lifetime = build_totals(metering.list_lifetime_usage(session(), org), past.meters)
+    else:
+        lifetime = build_lifetime(past.totals, past.meters)
     return SummaryAnswer(
         month=running.month,
+        user=query.user,
         meters=running.meters,
-        lifetime=build_totals(lifetime, past.meters),
-        latest_events=build_latest_events(metering.list_latest_events(session(), org, 10)),
+        lifetime=lifetime,
+        latest_events=build_latest_events(metering.list_latest_events(session(), org, 10, subject_id=subject)),
         trend=past.months,
         as_of=now,
     )

@@ -79,9 +79,22 @@ _MONTH = {
     "plan_changed": False,
 }
 HISTORY = {"months": [_MONTH], "as_of": "2026-11-21T12:00:00Z"}
+_METER_MONTH = {
+    **_TOTALS[0],
+    "billed": "50000",
+    "free": "40",
+    "originals": 50100,
+    "retries": 0,
+    "reruns": 150,
+    "free_retries": 40,
+    "by_kind": [{"value": "scan", "used": "50250", "events": 50250, "free": "40", "free_events": 40}],
+    "by_provider": [],
+    "by_format": [],
+}
 SUMMARY = {
     "month": "2026-11-01",
-    "meters": _TOTALS,
+    "user": None,
+    "meters": [_METER_MONTH],
     "lifetime": _TOTALS,
     "latest_events": [
         {
@@ -94,6 +107,6 @@ SUMMARY = {
             "billable": True,
         }
     ],
-    "trend": [_MONTH],
+    "trend": [{**_MONTH, "meters": [_METER_MONTH]}],
     "as_of": "2026-11-21T12:00:00Z",
 }

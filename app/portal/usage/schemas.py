@@ -11,12 +11,13 @@ from typing import Annotated
 
 import msgspec
 
-from app.kit.fields import Instant
+from app.kit.fields import Instant, Label
 from app.kit.money import exponent, to_major
 from app.metering.queries import RecordedEvent as Recorded
 from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterFigures
 from app.statements.history import HistoryMonth, MeterTotal
+from app.statements.monthly import MeterMonth, SummaryMonth
 from app.statements.projection import METHOD
 
 
@@ -122,14 +123,21 @@ class LatestEvent(msgspec.Struct):
     billable: bool
 
 
+class UsageSummaryQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """`user`: what you call the user whose usage alone is meant."""
+
+    user: Label | None = None
+
+
 class SummaryAnswer(msgspec.Struct):
     """The current month, lifetime totals, the ten latest events, and the last twelve months, oldest first."""
 
     month: date
-    meters: list[MeterTotal]
+    user: str | None
+    meters: list[MeterMonth]
     lifetime: list[MeterTotal]
     latest_events: list[LatestEvent]
-    trend: list[HistoryMonth]
+    trend: list[SummaryMonth]
     as_of: Instant
 
 

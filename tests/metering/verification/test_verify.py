@@ -27,7 +27,7 @@ def org(books: Books) -> UUID:
     """An org with usage of all four aggregations, some of it imported, all folded."""
     made = books.org(t_sum={"policy": "block", "allowance": 1000, "per_day": 500, "per_minute": 400})
     books.imported(made, [event("t_sum", 8), event("t_max", 9), event("t_people", user="old"), event("t_count")])
-    books.many(made, [event("t_max", 5), event("t_people", user="old"), event("t_people", user="new")])
+    books.many(made, [event("t_max", 5), event("t_people", user="old"), event("t_people", user="new", provider="p")])
     books.many(made, [event("t_sum", 30, kind="a"), event("t_kinds", kind="a")])
     books.fold()
     return made
@@ -63,6 +63,10 @@ DAMAGE = {
         "UPDATE usage_days SET latency = 1 WHERE org_id = %s AND dimension = 'hour'",
     ],
     "parts of months": ["UPDATE usage_months SET free_events = 1 WHERE org_id = %s"],
+    "months by user": [
+        "UPDATE usage_user_months SET events = 9 WHERE org_id = %s",
+        "DELETE FROM usage_user_months WHERE org_id = %s",
+    ],
     "windows": ["UPDATE usage_windows SET used = used + 1 WHERE org_id = %s"],
 }
 

@@ -10,6 +10,7 @@ BEGIN
     DELETE FROM rollup_values v WHERE v.org_id = ANY (orgs);
     DELETE FROM usage_days d WHERE d.org_id = ANY (orgs);
     DELETE FROM usage_months m WHERE m.org_id = ANY (orgs);
+    DELETE FROM usage_user_months u WHERE u.org_id = ANY (orgs);
     INSERT INTO usage_days (org_id, day, meter_id, dimension, value, quantity, events)
     SELECT * FROM usage_figures('day', orgs, NULL, '-infinity', 'infinity', state.upto, state.floor_seq);
     INSERT INTO usage_months (org_id, month, meter_id, dimension, value, quantity, events)
@@ -30,6 +31,9 @@ BEGIN
     ON CONFLICT (org_id, dimension, month, meter_id, value)
     DO UPDATE SET unbilled = excluded.unbilled, free = excluded.free, free_events = excluded.free_events,
         responses = excluded.responses, latency = excluded.latency, sizes = excluded.sizes;
+    INSERT INTO usage_user_months (org_id, subject_id, month, meter_id, dimension, value, quantity, events, unbilled, free,
+                                   free_events)
+    SELECT * FROM usage_user_figures(orgs, state.upto, state.floor_seq);
     INSERT INTO rollup_values (org_id, meter_id, value_hash, day, standing)
     SELECT * FROM rollup_value_figures(orgs, state.upto, state.floor_seq) ORDER BY 1, 2, 3, 4;
     PERFORM rollup_add_unique_totals(orgs, 1);
