@@ -5,16 +5,17 @@ Pages, API, CSV and mail show these figures and compute none of their own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from app.forecast import Forecast
 from app.kit.money import ZERO
-from app.kit.periods import Period
 from app.rating import Charge, Rated, UnitPrice, marginal_price, overage_price, price
 from app.rating.bounds import WHOLE
-from app.statements.projection import Projection, project
+from app.statements.ahead import Pace, look_ahead
 from app.statements.windows import Window
 from app.subscriptions.terms.resolver import PLAN, MeterTerms
 
@@ -68,21 +69,12 @@ class MeterUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """The time span for projections. `since` is when use could start: an org may be younger than its period."""
-
-    period: Period
-    since: datetime
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class MeterFigures:
     """Everything shown about a meter. Money is in minor units: `cost` rounded as on an invoice, `exact_cost` unrounded.
 
     `percent` is rounded down, so 100 means the limit is reached; it can exceed 100. `state` is ok, near (80 %), high
-    (90 %), full (100 %), over or unlimited. `reaches_limit_at` is None if the limit is already reached, or won't be
-    before the period ends. `next_unit` is the price of one more unit now, `overage` of units above the allowance.
+    (90 %), full (100 %), over or unlimited. `next_unit` is the price of one more unit now, `overage` of units above the
+    allowance. `ahead` is None while there is too little to go by; `days` is the use of single days, up to today.
     """
 
     key: str
@@ -98,10 +90,20 @@ class MeterFigures:
     exact_cost: Decimal
     next_unit: Decimal
     overage: UnitPrice | None
-    projected_use: Decimal
+    ahead: Forecast | None
     projected_cost: int
-    reaches_limit_at: datetime | None
     windows: tuple[Window, ...] = ()
+    days: Mapping[date, Decimal] = field(default_factory=dict)
+
+    @property
+    def projected_use(self) -> Decimal:
+        """What is expected to be used at the period's end; what is used now where there is no forecast."""
+        return self.ahead.end.total if self.ahead else self.use.used
+
+    @property
+    def reaches_limit_at(self) -> datetime | None:
+        """When the limit is expected to be reached; None if it is already, or won't be before the period ends."""
+        return self.ahead.reaches_at if self.ahead else None
 
     @property
     def shut(self) -> Window | None:
@@ -140,11 +142,11 @@ class MeterFigures:
 
 
 def compute_figures(key: str, name: str, unit: str, aggregation: str, *, terms: UsageTerms, use: MeterUse, pace: Pace,
-            windows: tuple[Window, ...] = ()) -> MeterFigures:  # fmt: skip
-    """Compute a meter's figures."""
+            windows: tuple[Window, ...] = (), days: Mapping[date, Decimal] | None = None) -> MeterFigures:  # fmt: skip
+    """Compute a meter's figures. `days` is the use of single days of the organisation, today's included."""
     limit = terms.limit
     rated = rate_usage(terms, use)
-    ahead = _ahead(aggregation, terms, use, pace)
+    ahead = look_ahead(aggregation, use.used, limit, days or {}, pace)
     return MeterFigures(
         key=key,
         name=name,
@@ -159,10 +161,10 @@ def compute_figures(key: str, name: str, unit: str, aggregation: str, *, terms: 
         exact_cost=rated.amount if rated else ZERO,
         next_unit=_next_unit(terms, use),
         overage=_overage(terms),
-        projected_use=ahead.used,
-        projected_cost=_projected_cost(terms, use, ahead.used),
-        reaches_limit_at=ahead.reaches_at,
+        ahead=ahead,
+        projected_cost=_projected_cost(terms, use, ahead.end.total if ahead else use.used),
         windows=windows,
+        days=days or {},
     )
 
 
@@ -213,14 +215,6 @@ def _next_unit(terms: UsageTerms, use: MeterUse) -> Decimal:
 
 def _overage(terms: UsageTerms) -> UnitPrice | None:
     return None if terms.charge is None or terms.allowance is None else overage_price(terms.charge)
-
-
-def _ahead(aggregation: str, terms: UsageTerms, use: MeterUse, pace: Pace) -> Projection:
-    still = Projection(use.used, None)
-    if aggregation == "max":  # a maximum has no pace
-        return still
-    since = max(pace.since, pace.period.start)
-    return project(use.used, terms.limit, since=since, end=pace.period.end, now=pace.now) or still
 
 
 def _projected_cost(terms: UsageTerms, use: MeterUse, at_end: Decimal) -> int:
