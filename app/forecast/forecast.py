@@ -11,7 +11,7 @@ from enum import StrEnum
 from app.forecast.days import LEAST_DAYS, ROOM, WEEKDAY_DAYS, DailyUsage, weigh_weekdays
 from app.forecast.level import find_level, find_spread
 from app.forecast.pace import project
-from app.forecast.stretches import Stretch, list_stretches
+from app.forecast.remaining_days import RemainingDay, list_remaining_days
 
 _PLACES = Decimal("0.000001")
 _MICROSECOND = timedelta(microseconds=1)
@@ -74,7 +74,7 @@ def forecast(
     if len(days.amounts) < LEAST_DAYS:
         return _keep_pace(used, limit, since=since, now=now, end=end)
     with localcontext(ROOM):
-        return _follow_days(used, limit, days, list(list_stretches(now, end, zone)))
+        return _follow_days(used, limit, days, list(list_remaining_days(now, end, zone)))
 
 
 def _keep_pace(
@@ -87,19 +87,19 @@ def _keep_pace(
     return Forecast(Basis.PACE, points, ahead.reaches_at)
 
 
-def _follow_days(used: Decimal, limit: Decimal | None, days: DailyUsage, left: Sequence[Stretch]) -> Forecast:
+def _follow_days(used: Decimal, limit: Decimal | None, days: DailyUsage, left: Sequence[RemainingDay]) -> Forecast:
     weekdays = weigh_weekdays(days)
     level = find_level(days, weekdays)
     middle, low, high = [used], [used], [used]
     ahead = Decimal(0)
-    for stretch in left:
-        ahead += stretch.share
-        middle.append(middle[-1] + level.per_day * weekdays[stretch.weekday] * stretch.share)
+    for day in left:
+        ahead += day.share
+        middle.append(middle[-1] + level.per_day * weekdays[day.weekday] * day.share)
         spread = find_spread(level, ahead)
         low.append(max(low[-1], middle[-1] - spread))
         high.append(middle[-1] + spread)
     rounded = _places(used, days)
-    times = [left[0].start, *(stretch.end for stretch in left)]
+    times = [left[0].start, *(day.end for day in left)]
     points = [
         Point(at, *(value.quantize(rounded, ROUND_HALF_UP) for value in edge))
         for at, *edge in zip(times, middle, low, high, strict=True)

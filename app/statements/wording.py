@@ -88,6 +88,11 @@ def summarise_usage(usage: CurrentUsage) -> tuple[str, str]:
     return ("ok", "All fine.") if meter is None else _describe_meter(kind, meter, usage)
 
 
+def find_meter_to_report(usage: CurrentUsage) -> MeterFigures | None:
+    """The meter that the summary is about: nearest to its limit, or first to run out; None if all is fine."""
+    return _worst(usage)[1]
+
+
 def _share_of_window(meter: MeterFigures) -> Decimal:
     return meter.tight.used / meter.tight.limit if meter.tight else Decimal(0)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from app.kit.money import exponent, to_major
+from app.portal.dashboard.running_total import build_running_total
 from app.portal.dashboard.view_models import ChecklistStep, CostView, DashboardView, EventRow, MeterBar, PromptView
 from app.portal.shell.upgrade_hints import UpgradeHint
 from app.statements import windows, wording
@@ -45,6 +46,7 @@ def build_dashboard(
         state_sentence=sentence,
         meters=build_bars(usage),
         cost=build_cost(usage),
+        running=build_running_total(usage),
         prompts=[build_suspended(usage)] * suspended + _prompts(usage, advice or {}, may_upgrade=may_upgrade),
         events=events,
         steps=steps,

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from app.web.running_chart import RunningChart
+
 
 @dataclass(frozen=True)
 class MeterBar:
@@ -80,6 +82,16 @@ class CostView:
 
 
 @dataclass(frozen=True)
+class RunningTotalView:
+    """The chart of the meter that presses most. `description` says all of it in words, `sentences` what lies ahead."""
+
+    title: str
+    description: str
+    sentences: Sequence[str]
+    chart: RunningChart
+
+
+@dataclass(frozen=True)
 class DashboardView:
     """The dashboard. `state_kind` is ok, near, high, full, over or empty; the checklist shows while steps are left."""
 
@@ -92,6 +104,7 @@ class DashboardView:
     state_sentence: str
     meters: Sequence[MeterBar]
     cost: CostView | None = None
+    running: RunningTotalView | None = None
     prompts: Sequence[PromptView] = ()
     events: Sequence[EventRow] = ()
     steps: Sequence[ChecklistStep] = ()

@@ -15,7 +15,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class RemainingDay:
     """A local day, or the part of it that is left: [start, end). `share` is how much of the day that is."""
 
     start: datetime
@@ -24,7 +24,7 @@ class Stretch:
     share: Decimal
 
 
-def list_stretches(start: datetime, end: datetime, zone: str) -> Iterator[Stretch]:
+def list_remaining_days(start: datetime, end: datetime, zone: str) -> Iterator[RemainingDay]:
     """Cut [start, end) into local days. A day over a clock change is a whole day, whatever its hours."""
     day = start.astimezone(ZoneInfo(zone)).date()
     at = start
@@ -33,6 +33,6 @@ def list_stretches(start: datetime, end: datetime, zone: str) -> Iterator[Stretc
         until = min(closes, end)
         if until > at:
             share = ROOM.divide(Decimal((until - at) // _MICROSECOND), Decimal((closes - opens) // _MICROSECOND))
-            yield Stretch(at, until, day.weekday(), share)
+            yield RemainingDay(at, until, day.weekday(), share)
             at = until
         day += timedelta(days=1)
