@@ -16,7 +16,7 @@ from app.kit.money import ZERO
 from app.rating import Charge, Rated, UnitPrice, marginal_price, overage_price, price
 from app.rating.bounds import WHOLE
 from app.statements.ahead import Pace, look_ahead
-from app.statements.windows import Window
+from app.statements.windows import Window, find_fullest
 from app.subscriptions.terms.resolver import PLAN, MeterTerms
 
 NEAR, HIGH, FULL = 80, 90, 100
@@ -123,7 +123,7 @@ class MeterFigures:
         """The fullest window at 80 % or more that is fuller than the period's limit; None while a window is full."""
         if self.aggregation == "max" or self.shut is not None:
             return None
-        fullest = max(self.windows, key=lambda window: window.used / window.limit, default=None)
+        fullest = find_fullest(self.windows)
         if fullest is None or fullest.percent < NEAR or fullest.percent <= (self.percent or 0):
             return None
         return fullest

@@ -74,6 +74,28 @@ def _total_before(meter: MeterFigures, day: date, first: date, total: Decimal) -
     return max(total - meter.days.get(day, ZERO), ZERO)
 
 
+def describe_forecast(meter: MeterFigures, usage: CurrentUsage) -> str | None:
+    """The line beside a bar: when the limit will be reached, or what is expected; None while there is no forecast."""
+    ahead = meter.ahead
+    if ahead is None or meter.state in {"full", "over"}:
+        return None
+    if ahead.reaches_at is not None:
+        return f"Full around {_moment(ahead.reaches_at, usage)}{_describe_dates(ahead, usage)}."
+    if ahead.end.total <= meter.use.used:
+        return None
+    if ahead.end.low is None or ahead.end.high is None:
+        return f"About {quantity(ahead.end.total)} at this pace."
+    return f"About {quantity(ahead.end.total)} expected, {quantity(ahead.end.low)} to {quantity(ahead.end.high)}."
+
+
+def _describe_dates(ahead: Forecast, usage: CurrentUsage) -> str:
+    if ahead.earliest is None:
+        return ""
+    if ahead.latest is None:
+        return f", at the earliest {_moment(ahead.earliest, usage)}"
+    return f", between {_moment(ahead.earliest, usage)} and {_moment(ahead.latest, usage)}"
+
+
 def describe_outlook(meter: MeterFigures, usage: CurrentUsage) -> list[str]:
     """Sentences on where a meter is heading, how sure that is, and when it meets its limit."""
     if meter.ahead is None:

@@ -62,15 +62,6 @@ def describe_policy(meter: MeterFigures, currency: str) -> str:
     return sentence if cap is None else f"{sentence} Refused above {quantity(cap)}."
 
 
-def describe_forecast(meter: MeterFigures, usage: CurrentUsage) -> str | None:
-    """When the limit will be reached, or the projected total; None while there is no projection."""
-    if meter.reaches_limit_at is not None:
-        return f"Full around {format_moment(meter.reaches_limit_at, usage.as_of, usage.time_zone)}."
-    if meter.projected_use <= meter.use.used or meter.state in {"full", "over"}:
-        return None
-    return f"About {quantity(meter.projected_use)} at this pace."
-
-
 def summarise_usage(usage: CurrentUsage) -> tuple[str, str]:
     """Summarise usage as a state (ok, near, high, full, over, empty) and one sentence."""
     if not usage.ever_used:

@@ -52,6 +52,7 @@ def stand(*meters: MeterFigures, period: Period = PERIOD, fee: int = 4900, ever_
 BEGAN = Period(datetime(2026, 11, 20, 23, tzinfo=START.tzinfo), datetime(2026, 12, 20, 23, tzinfo=START.tzinfo))
 BLOCK, CHARGE = usage_terms("block", D(10_000)), usage_terms("charge", D(10_000), charge=CENT)
 DAY_LIMIT = (Window("day", D(500), D(410), datetime(2026, 11, 21, 23, tzinfo=END.tzinfo)),)
+USUAL = meter(usage_terms("warn", None), days(56, 300, 80, 40), key="tokens", name="Tokens")
 
 USAGES: dict[str, Callable[[], CurrentUsage]] = {
     "no-usage": lambda: stand(meter(BLOCK, {}), ever_used=False, fee=0),
@@ -60,7 +61,7 @@ USAGES: dict[str, Callable[[], CurrentUsage]] = {
     "first-hours": lambda: stand(meter(BLOCK, {TODAY: D(12)}, since=NOW - timedelta(hours=3)), fee=0),
     "little-history": lambda: stand(meter(BLOCK, days(4, 500, 500, 200), since=NOW - timedelta(days=4))),
     "few-days": lambda: stand(meter(BLOCK, days(10, 300, 100, 120))),
-    "fine": lambda: stand(meter(BLOCK, days(56, 250, 40, 100), windows=DAY_LIMIT)),
+    "fine": lambda: stand(meter(BLOCK, days(56, 250, 40, 100), windows=DAY_LIMIT), USUAL),
     "meets-limit": lambda: stand(meter(BLOCK, days(56, 520, 90, 200), windows=DAY_LIMIT)),
     "over-limit": lambda: stand(meter(BLOCK, days(56, 800, 90, 200))),
     "charge": lambda: stand(meter(CHARGE, days(56, 900, 90, 200))),

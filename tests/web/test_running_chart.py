@@ -20,10 +20,8 @@ def draw(
     totals = [ChartTotal(START + i * DAY, D(total)) for i, total in enumerate(past)]
     last = len(past) - 1
     expected = [
-        ChartTotal(
-            START + (last + i) * DAY, D(total), None if low is None else D(low), None if high is None else D(high)
-        )
-        for i, (total, low, high) in enumerate(ahead)
+        ChartTotal(START + (last + i) * DAY, D(total), *(None if edge is None else D(edge) for edge in edges))
+        for i, (total, *edges) in enumerate(ahead)
     ]
     return draw_running_chart(
         totals, expected, end=START + 10 * DAY, limit=None if limit is None else (D(limit), f"Limit {limit}"),

@@ -12,7 +12,7 @@ from app.portal.dashboard.view_models import RunningTotalView
 from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterFigures
 from app.statements.outlook import describe_outlook, find_pressing, list_running_totals
-from app.statements.wording import format_moment, unit_for
+from app.statements.wording import format_moment, is_refused, unit_for
 from app.web.filters import quantity
 from app.web.running_chart import ChartTotal, draw_running_chart
 
@@ -29,7 +29,7 @@ def build_running_total(usage: CurrentUsage) -> RunningTotalView | None:
         return None
     zone = usage.time_zone
     past = [ChartTotal(each.at, each.total) for each in list_running_totals(meter, usage.period, usage.as_of, zone)]
-    ahead = [ChartTotal(each.at, each.total, each.low, each.high) for each in meter.ahead.points] if meter.ahead else []
+    ahead = _list_expected(meter)
     meeting = meter.reaches_limit_at
     sentences = describe_outlook(meter, usage)
     return RunningTotalView(
@@ -46,6 +46,13 @@ def build_running_total(usage: CurrentUsage) -> RunningTotalView | None:
             rows=_list_rows(past, ahead, zone),
         ),
     )
+
+
+def _list_expected(meter: MeterFigures) -> list[ChartTotal]:
+    """The forecast's totals; none where further use is refused, for then the total stays where it is."""
+    if meter.ahead is None or is_refused(meter):
+        return []
+    return [ChartTotal(each.at, each.total, each.low, each.high) for each in meter.ahead.points]
 
 
 def _describe_use(meter: MeterFigures) -> str:

@@ -11,11 +11,24 @@ from datetime import datetime
 from decimal import Decimal
 
 from app.web.running_chart import RunningChart
+from app.web.sparkline import Sparkline
+
+
+@dataclass(frozen=True)
+class WindowBar:
+    """The fullest minute, hour or day limit of a meter: how full it is, as figure, state and sentence."""
+
+    percent: int
+    state: str
+    words: str
 
 
 @dataclass(frozen=True)
 class MeterBar:
-    """One meter of the open period. `state` is ok, near (80), high (90), full (100), over or unlimited."""
+    """One meter of the open period. `state` is ok, near (80), high (90), full (100), over or unlimited.
+
+    It is that of the fullest limit, `bar_state` that of the period's.
+    """
 
     key: str
     name: str
@@ -25,12 +38,15 @@ class MeterBar:
     percent: int
     resets_at: datetime
     state: str = "ok"
+    bar_state: str | None = None
     policy: str | None = None
     forecast: str | None = None
     reserved: Decimal = Decimal(0)
     reserved_percent: int = 0
     href: str | None = None
     windows: str | None = None
+    window: WindowBar | None = None
+    spark: Sparkline | None = None
 
 
 @dataclass(frozen=True)

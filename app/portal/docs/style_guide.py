@@ -95,9 +95,7 @@ def _ahead() -> RunningChart:
     day = timedelta(days=1)
     past = [ChartTotal(start + i * day, Decimal(530 * i)) for i in range(21)]
     ahead = [
-        ChartTotal(
-            start + i * day, Decimal(530 * i), Decimal(530 * i - 60 * (i - 20)), Decimal(530 * i + 60 * (i - 20))
-        )
+        ChartTotal(start + i * day, Decimal(530 * i), Decimal(470 * i + 1200), Decimal(590 * i - 1200))
         for i in range(20, 31)
     ]
     meeting = start + timedelta(days=26, hours=10)
