@@ -37,9 +37,13 @@ def format_unit_price(price: UnitPrice, currency: str) -> str:
     return f"{amount} each" if price.units == 1 else f"{amount} per {quantity(price.units)}"
 
 
-def format_moment(at: datetime, now: datetime, zone: str) -> str:
-    """Format a future time, more precise the nearer it is: "Tuesday 14:00" within six days, else "27 November"."""
-    pattern = "EEEE HH:00" if at - now < _SOON else "d MMMM"
+def format_moment(at: datetime, now: datetime, zone: str, *, short: bool = False) -> str:
+    """Format a future time, more precise the nearer it is: "Tuesday 14:00" within six days, else "27 November".
+
+    `short` is for charts: "Tue 14:00", "27 Nov".
+    """
+    day = "EEE" if short else "EEEE"
+    pattern = f"{day} HH:00" if at - now < _SOON else "d MMM" if short else "d MMMM"
     return format_datetime(at, pattern, tzinfo=ZoneInfo(zone), locale="en")
 
 

@@ -88,9 +88,9 @@ def scale_for(past: Sequence[ChartTotal], ahead: Sequence[ChartTotal], limit: De
     return nice_scale(max(seen, min(highest, seen * _TALLEST)))
 
 
-def place_limit(plot: Plot, limit: Decimal, text: str, meeting: datetime | None) -> Note:
-    """The limit's text stands at the end of its line where the forecast does not meet it."""
-    right = meeting is not None and plot.x(meeting) < _MIDDLE
+def place_limit(plot: Plot, limit: Decimal, text: str, meeting: datetime | None, used: Decimal) -> Note:
+    """The limit's text stands at the end of its line where the total does not meet it."""
+    right = used >= limit or (meeting is not None and plot.x(meeting) < _MIDDLE)
     y = plot.y(limit)
     return Note(_HUNDRED if right else Decimal(0), y, text, "end" if right else "start", below=y < _TOP)
 
@@ -134,7 +134,7 @@ def draw_running_chart(
         area=f"{plot.x(past[0].at)},100 {used} {plot.x(now.at)},100",
         ahead=plot.line([(each.at, each.total) for each in ahead]) or None,
         range=ranged,
-        limit=place_limit(plot, *limit, meeting[0] if meeting else None) if limit else None,
+        limit=place_limit(plot, *limit, meeting[0] if meeting else None, now.total) if limit else None,
         today=place_note(plot, now.at, now.total, "Today"),
         meeting=place_note(plot, meeting[0], limit[0], meeting[1]) if meeting and limit else None,
     )

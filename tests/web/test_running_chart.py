@@ -68,6 +68,9 @@ def test_words_keep_out_of_each_others_way() -> None:
     assert late.limit is not None
     assert late.meeting is not None
     assert (late.limit.anchor, late.meeting.anchor, late.meeting.below) == ("start", "end", False)
+    passed = draw([0, 200], limit=100).limit
+    assert passed is not None
+    assert passed.anchor == "end"
     at_the_top = draw([0, 10], limit=100).limit
     assert at_the_top is not None
     assert at_the_top.below

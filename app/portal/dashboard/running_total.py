@@ -41,7 +41,7 @@ def build_running_total(usage: CurrentUsage) -> RunningTotalView | None:
             ahead,
             end=usage.period.end,
             limit=(meter.limit, _name_limit(meter, meter.limit)) if meter.limit is not None else None,
-            meeting=(meeting, format_moment(meeting, usage.as_of, zone)) if meeting else None,
+            meeting=(meeting, format_moment(meeting, usage.as_of, zone, short=True)) if meeting else None,
             labels=_list_labels(usage.period, zone),
             rows=_list_rows(past, ahead, zone),
         ),
