@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.billing_runs import credit, queries
 from app.billing_runs.bill import bill_period, finish_unbillable
-from app.billing_runs.closing.lanes import MANY, Lanes, rate_here
+from app.billing_runs.closing.lanes import Lanes, rate_here
 from app.billing_runs.closing.rate import rate_periods
 from app.billing_runs.failures import note_failure
 from app.billing_runs.fees import list_fees_due
@@ -116,7 +116,7 @@ def _invoice_fees(org_id: UUID, now: datetime, grace: timedelta) -> None:
 def _rate(report: RunReport, keys: Sequence[PeriodKey], now: datetime, lanes: Lanes | None) -> None:
     """Rate periods together; those whose org is busy, and all of a transaction that failed, one by one."""
     if len(keys) > 1:
-        done = lanes.rate(keys, now) if lanes and len(keys) >= MANY else rate_here(transaction, keys, now)
+        done = lanes.rate(keys, now) if lanes and len(keys) >= lanes.many else rate_here(transaction, keys, now)
         report.rated += done.closed
         report.waiting.update(done.waiting)
         settled = {*done.closed, *done.waiting}

@@ -15,10 +15,10 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.billing_runs import run
 from app.billing_runs.closing.lane_process import Door
-from app.billing_runs.closing.lanes import LANES, TOGETHER, Lanes, rate_here
+from app.billing_runs.closing.lanes import LANES, Lanes, rate_here
 from app.billing_runs.closing.rate import RatedPeriods
+from app.billing_runs.run import run_billing
 from app.billing_runs.tasks import open_lanes
 from app.kit.errors import Conflict
 from app.subscriptions.close import PeriodKey, list_due
@@ -109,14 +109,11 @@ def test_all_periods_are_closed_those_of_an_org_in_their_order(scenario: Scenari
     assert due(scenario, *orgs) == []
 
 
-def test_a_batch_that_fails_leaves_its_periods_open_and_stops_no_other(
-    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.billing_runs.closing.lanes.TOGETHER", MONTHS)
+@pytest.mark.slow
+def test_a_batch_that_fails_leaves_its_periods_open_and_stops_no_other(scenario: Scenario) -> None:
     keys = due(scenario, *some_orgs(scenario))
-    done = rate_here(doors(scenario, shut=1), keys, scenario.clock.now())
+    done = rate_here(doors(scenario, shut=1), keys, scenario.clock.now(), together=MONTHS)
     assert list(done.closed) == list(keys[MONTHS:])
-    assert MONTHS < TOGETHER
 
 
 @pytest.mark.slow
@@ -137,23 +134,11 @@ def test_a_lane_that_is_killed_leaves_its_periods_open_and_another_takes_its_pla
     assert {*lanes.rate(left, now).closed} == {*left}
 
 
-def test_a_run_rates_what_is_many_in_lanes(scenario: Scenario, lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And closes one by one what a lane left."""
-    orgs = some_orgs(scenario)
-    monkeypatch.setattr(run, "MANY", 2)
-    asked: list[PeriodKey] = []
-    rated = lanes.rate
-
-    def rate_but_one(keys: Sequence[PeriodKey], now: datetime) -> RatedPeriods:
-        asked.extend(keys)
-        return rated([key for key in keys if key.org_id != orgs[0].id], now)
-
-    monkeypatch.setattr(lanes, "rate", rate_but_one)
-    keys = due(scenario, *orgs)
-    report = run.run_billing(None, scenario.clock.now(), GRACE, lanes=lanes)
-    assert {*keys} <= {*asked}
-    assert {*keys} <= {*report.rated}
-    assert due(scenario, *orgs) == []
+def test_a_run_rates_what_is_many_in_lanes(scenario: Scenario, lanes: Lanes) -> None:
+    org = some_orgs(scenario)[0]
+    keys = due(scenario, org)
+    lanes.many = len(keys)
+    assert run_billing(None, scenario.clock.now(), GRACE, org.id, lanes).rated == list(keys)
 
 
 @pytest.mark.slow

@@ -29,18 +29,22 @@ MANY = 1_000
 """Periods that are worth the second in which the processes start."""
 
 
-def rate_here(door: Door, keys: Sequence[PeriodKey], now: datetime) -> RatedPeriods:
+def rate_here(door: Door, keys: Sequence[PeriodKey], now: datetime, together: int = TOGETHER) -> RatedPeriods:
     """Close usage periods, many a transaction, in the order of the keys.
 
     A batch that failed is in neither part of the answer, like a period whose org was busy: close those one by one.
     """
-    return _join(rate_batch(door, some, now) for some in batched(keys, TOGETHER))
+    return _join(rate_batch(door, some, now) for some in batched(keys, together))
 
 
 class Lanes:
-    """Processes that rate periods side by side, each with a connection of its own. They start when first needed."""
+    """Processes that rate periods side by side, each with a connection of its own. They start when first needed.
 
-    def __init__(self, url: str, statement_limit: timedelta | None) -> None:
+    `many`: how many periods they are worth their start for.
+    """
+
+    def __init__(self, url: str, statement_limit: timedelta | None, many: int = MANY) -> None:
+        self.many = many
         self._first = Start(url, None if statement_limit is None else statement_limit.total_seconds())
         self._lanes: list[_Lane] = []
 
