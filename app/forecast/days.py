@@ -1,11 +1,14 @@
-"""Whole days of usage, and how the days of a week differ. Pure."""
+"""The whole days before today, how the days of a week differ, and the days that are left of a period. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
+from zoneinfo import ZoneInfo
+
+from app.kit.periods import midnight
 
 LEAST_DAYS = 7
 """Whole days since the first use below which there is no range: only the pace of the period so far."""
@@ -16,7 +19,7 @@ MOST_DAYS = 56
 ROOM = Context(prec=60)
 """What everything here is calculated in: every counter fits, with places to spare."""
 
-_DAY = timedelta(days=1)
+_DAY, _MICROSECOND = timedelta(days=1), timedelta(microseconds=1)
 _ONE = Decimal(1)
 
 
@@ -56,3 +59,27 @@ def weigh_weekdays(days: DailyUsage) -> Sequence[Decimal]:
         sums[weekday] += amount
         counts[weekday] += 1
     return [ROOM.divide(ROOM.divide(sums[i], mean) + 1, Decimal(counts[i] + 1)) for i in range(7)]
+
+
+@dataclass(frozen=True, slots=True)
+class RemainingDay:
+    """A local day, or the part of it that is left: [start, end). `share` is how much of the day that is."""
+
+    start: datetime
+    end: datetime
+    weekday: int
+    share: Decimal
+
+
+def list_remaining_days(start: datetime, end: datetime, zone: str) -> Iterator[RemainingDay]:
+    """Cut [start, end) into local days. A day over a clock change is a whole day, whatever its hours."""
+    day = start.astimezone(ZoneInfo(zone)).date()
+    at = start
+    while at < end:
+        opens, closes = midnight(day, zone), midnight(day + _DAY, zone)
+        until = min(closes, end)
+        if until > at:
+            share = ROOM.divide(Decimal((until - at) // _MICROSECOND), Decimal((closes - opens) // _MICROSECOND))
+            yield RemainingDay(at, until, day.weekday(), share)
+            at = until
+        day += _DAY

@@ -8,10 +8,17 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from enum import StrEnum
 
-from app.forecast.days import LEAST_DAYS, ROOM, WEEKDAY_DAYS, DailyUsage, weigh_weekdays
+from app.forecast.days import (
+    LEAST_DAYS,
+    ROOM,
+    WEEKDAY_DAYS,
+    DailyUsage,
+    RemainingDay,
+    list_remaining_days,
+    weigh_weekdays,
+)
 from app.forecast.level import find_level, find_spread
 from app.forecast.pace import project
-from app.forecast.remaining_days import RemainingDay, list_remaining_days
 
 _PLACES = Decimal("0.000001")
 _MICROSECOND = timedelta(microseconds=1)
