@@ -15,17 +15,20 @@ _WEEK = 7
 def find_typical_error(days: DailyUsage) -> Decimal | None:
     """The median error of forecasts a week ahead over the last weeks, as a share of what was used; None for too few.
 
-    Weeks without use have no share and are left out; of two in the middle the greater counts. Worked example: 10 a day
-    for two weeks, 20 a day in the third: the second week was forecast exactly, the third as 70 of 140, so 0.5.
+    Weeks without use have no share and are left out, as are weeks that a limit held down; of two in the middle the
+    greater counts. Worked example: 10 a day for two weeks, 20 a day in the third: the second week was forecast exactly,
+    the third as 70 of 140, so 0.5.
     """
     errors = []
     for back in range(1, MOST_WEEKS + 1):
-        known = len(days.amounts) - back * _WEEK
-        if known < LEAST_DAYS:
+        gone = len(days.amounts) - back * _WEEK
+        before = days.until(max(gone, 0))
+        if len(before.known) < LEAST_DAYS:
             break
-        actual = sum(days.amounts[known : known + _WEEK], Decimal(0))
-        if actual:
-            total, _ = forecast_days(days.until(known), _WEEK)
+        week = days.until(gone + _WEEK).known[len(before.known) :]
+        actual = sum((amount for _, amount in week), Decimal(0))
+        if actual and len(week) == _WEEK:
+            total, _ = forecast_days(before, _WEEK)
             errors.append(ROOM.divide(abs(total - actual), actual))
     return sorted(errors)[len(errors) // 2] if len(errors) >= LEAST_WEEKS else None
 

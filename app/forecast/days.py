@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
@@ -20,23 +20,32 @@ ROOM = Context(prec=60)
 """What everything here is calculated in: every counter fits, with places to spare."""
 
 _DAY, _MICROSECOND = timedelta(days=1), timedelta(microseconds=1)
-_ONE = Decimal(1)
+_ZERO, _ONE = Decimal(0), Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
 class DailyUsage:
-    """What was used on whole days, one after the other; the first of them has use."""
+    """What was used on whole days, one after the other; the first of them has use.
+
+    None: a limit held the day's use down, so what it would have been is not known.
+    """
 
     first: date
-    amounts: tuple[Decimal, ...]
+    amounts: tuple[Decimal | None, ...]
 
     @classmethod
-    def before(cls, today: date, used: Mapping[date, Decimal]) -> DailyUsage:
+    def before(cls, today: date, used: Mapping[date, Decimal], held: Container[date] = ()) -> DailyUsage:
         """The days from the first use, at most eight weeks back, to yesterday. Days without an entry had no use."""
-        known = [day for day, amount in used.items() if today - MOST_DAYS * _DAY <= day < today and amount > 0]
-        first = min(known, default=today)
+        began = [day for day, amount in used.items() if today - MOST_DAYS * _DAY <= day < today and amount > 0]
+        first = min(began, default=today)
         days = [first + i * _DAY for i in range((today - first).days)]
-        return cls(first, tuple(max(used.get(day, Decimal(0)), Decimal(0)) for day in days))
+        return cls(first, tuple(None if day in held else max(used.get(day, _ZERO), _ZERO) for day in days))
+
+    @property
+    def known(self) -> Sequence[tuple[int, Decimal]]:
+        """The days whose use is known: weekday, Monday is 0, and amount."""
+        start = self.first.weekday()
+        return [((start + i) % 7, amount) for i, amount in enumerate(self.amounts) if amount is not None]
 
     def until(self, count: int) -> DailyUsage:
         """Only the first `count` days."""
@@ -49,13 +58,13 @@ def weigh_weekdays(days: DailyUsage) -> Sequence[Decimal]:
     A weekday's mean counts as often as it came, the average day once: a single free Friday does not empty all Fridays.
     Worked example: two weeks of 10 on weekdays and none at the weekend: (2 x 1.4 + 1) / 3 = 1.27 and 1/3.
     """
-    total = sum(days.amounts)
-    if len(days.amounts) < WEEKDAY_DAYS or not total:
+    known = days.known
+    total = sum((amount for _, amount in known), _ZERO)
+    if len(known) < WEEKDAY_DAYS or not total:
         return [_ONE] * 7
-    mean = ROOM.divide(total, Decimal(len(days.amounts)))
-    sums, counts = [Decimal(0)] * 7, [0] * 7
-    for i, amount in enumerate(days.amounts):
-        weekday = (days.first.weekday() + i) % 7
+    mean = ROOM.divide(total, Decimal(len(known)))
+    sums, counts = [_ZERO] * 7, [0] * 7
+    for weekday, amount in known:
         sums[weekday] += amount
         counts[weekday] += 1
     return [ROOM.divide(ROOM.divide(sums[i], mean) + 1, Decimal(counts[i] + 1)) for i in range(7)]

@@ -78,7 +78,7 @@ def forecast(
     """
     if now >= end:
         return None
-    if len(days.amounts) < LEAST_DAYS:
+    if len(days.known) < LEAST_DAYS:
         return _keep_pace(used, limit, since=since, now=now, end=end)
     with localcontext(ROOM):
         return _follow_days(used, limit, days, list(list_remaining_days(now, end, zone)))
@@ -111,13 +111,13 @@ def _follow_days(used: Decimal, limit: Decimal | None, days: DailyUsage, left: S
         Point(at, *(value.quantize(rounded, ROUND_HALF_UP) for value in edge))
         for at, *edge in zip(times, middle, low, high, strict=True)
     ]
-    basis = Basis.WEEKDAYS if len(days.amounts) >= WEEKDAY_DAYS else Basis.DAYS
+    basis = Basis.WEEKDAYS if len(days.known) >= WEEKDAY_DAYS else Basis.DAYS
     return Forecast(basis, points, *(_find_meeting(limit, edge, times) for edge in (middle, high, low)))
 
 
 def _places(used: Decimal, days: DailyUsage) -> Decimal:
     """Whole usage stays whole."""
-    whole = all(amount == amount.to_integral_value() for amount in (used, *days.amounts))
+    whole = all(amount == amount.to_integral_value() for amount in (used, *(amount for _, amount in days.known)))
     return Decimal(1) if whole else _PLACES
 
 

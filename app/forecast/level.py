@@ -34,20 +34,20 @@ def find_level(days: DailyUsage, weekdays: Sequence[Decimal]) -> Level:
     A day is expected to bring the level times its weekday's weight. A weekday with little weight moves the level
     little: one event on a Sunday says nothing about Mondays.
     """
-    start = days.first.weekday()
-    weights = [weekdays[(start + i) % 7] for i in range(len(days.amounts))]
-    head = weights[:LEAST_DAYS]
-    level = ROOM.divide(sum(days.amounts[:LEAST_DAYS], Decimal(0)), sum(head, Decimal(0)))
+    known = [(amount, weekdays[weekday]) for weekday, amount in days.known]
+    head = known[:LEAST_DAYS]
+    amounts, weights = zip(*head, strict=True)
+    level = ROOM.divide(sum(amounts, Decimal(0)), sum(weights, Decimal(0)))
     doubt = ROOM.divide(Decimal(1), Decimal(len(head)))
     squares = Decimal(0)
-    for i, (amount, weight) in enumerate(zip(days.amounts, weights, strict=True)):
+    for i, (amount, weight) in enumerate(known):
         surprise = ROOM.subtract(amount, ROOM.multiply(level, weight))
         squares = ROOM.fma(surprise, surprise, squares)
         if i >= LEAST_DAYS:
             step = ROOM.multiply(ALPHA, min(weight, ROOM.divide(Decimal(1), weight)))
             level = ROOM.fma(step, surprise, level)
             doubt = ROOM.multiply(doubt, (1 - ALPHA) ** 2)
-    variance = ROOM.divide(squares, Decimal(max(1, len(weights) - 1)))
+    variance = ROOM.divide(squares, Decimal(max(1, len(known) - 1)))
     return Level(max(level, Decimal(0)), variance, doubt)
 
 

@@ -19,7 +19,7 @@ from app.kit.money import ZERO
 from app.kit.periods import Period, month_of, share_of_month
 from app.rating.schemas import parse_charge
 from app.statements import queries
-from app.statements.ahead import Pace
+from app.statements.ahead import Days, Pace
 from app.statements.before_change import get_owed_before
 from app.statements.figures import MeterFigures, MeterUse, UsageTerms, build_usage_terms, compute_figures
 from app.statements.windows import parse_windows
@@ -215,5 +215,9 @@ def _figures(row: Row[Any], terms: UsageTerms, windows: Any, pace: Pace) -> Mete
         use=MeterUse(row.used, row.reserved, row.imported),
         pace=pace,
         windows=parse_windows(windows),
-        days={date.fromisoformat(day): Decimal(used) for day, used in (row.days or {}).items()},
+        days=Days(_parse_days(row.days), _parse_days(row.refused)),
     )
+
+
+def _parse_days(days: Mapping[str, str] | None) -> dict[date, Decimal]:
+    return {date.fromisoformat(day): Decimal(quantity) for day, quantity in (days or {}).items()}

@@ -5,9 +5,8 @@ Pages, API, CSV and mail show these figures and compute none of their own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
@@ -15,7 +14,7 @@ from app.forecast import Forecast
 from app.kit.money import ZERO
 from app.rating import Charge, Rated, UnitPrice, marginal_price, overage_price, price
 from app.rating.bounds import WHOLE
-from app.statements.ahead import Pace, look_ahead
+from app.statements.ahead import Days, Pace, look_ahead
 from app.statements.windows import Window, find_fullest
 from app.subscriptions.terms.resolver import PLAN, MeterTerms
 
@@ -93,7 +92,7 @@ class MeterFigures:
     ahead: Forecast | None
     projected_cost: int
     windows: tuple[Window, ...] = ()
-    days: Mapping[date, Decimal] = field(default_factory=dict)
+    days: Days = field(default_factory=Days)
 
     @property
     def projected_use(self) -> Decimal:
@@ -142,11 +141,11 @@ class MeterFigures:
 
 
 def compute_figures(key: str, name: str, unit: str, aggregation: str, *, terms: UsageTerms, use: MeterUse, pace: Pace,
-            windows: tuple[Window, ...] = (), days: Mapping[date, Decimal] | None = None) -> MeterFigures:  # fmt: skip
+            windows: tuple[Window, ...] = (), days: Days | None = None) -> MeterFigures:  # fmt: skip
     """Compute a meter's figures. `days` is the use of single days of the organisation, today's included."""
     limit = terms.limit
     rated = rate_usage(terms, use)
-    ahead = look_ahead(aggregation, use.used, limit, days or {}, pace)
+    ahead = look_ahead(aggregation, use.used, limit, days or Days(), pace)
     return MeterFigures(
         key=key,
         name=name,
@@ -164,7 +163,7 @@ def compute_figures(key: str, name: str, unit: str, aggregation: str, *, terms: 
         ahead=ahead,
         projected_cost=_projected_cost(terms, use, ahead.end.total if ahead else use.used),
         windows=windows,
-        days=days or {},
+        days=days or Days(),
     )
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from app.forecast import LEAST_DAYS, DailyUsage, Forecast, Point, find_typical_error
+from app.forecast import LEAST_DAYS, Forecast, Point, find_typical_error
 from app.kit.money import ZERO
 from app.kit.periods import Period, midnight
+from app.statements.ahead import Days
 from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterFigures
 from app.statements.wording import find_meter_to_report, format_day, format_moment, unit_for
@@ -69,9 +69,9 @@ def list_running_totals(meter: MeterFigures, period: Period, now: datetime, zone
 
 def _total_before(meter: MeterFigures, day: date, first: date, total: Decimal) -> Decimal:
     if meter.aggregation == "max":
-        before = [amount for at, amount in meter.days.items() if first <= at < day]
+        before = [amount for at, amount in meter.days.used.items() if first <= at < day]
         return min(max(before, default=ZERO), total)
-    return max(total - meter.days.get(day, ZERO), ZERO)
+    return max(total - meter.days.used.get(day, ZERO), ZERO)
 
 
 def describe_forecast(meter: MeterFigures, usage: CurrentUsage) -> str | None:
@@ -146,9 +146,9 @@ def _moment(at: datetime, usage: CurrentUsage) -> str:
     return format_moment(at, usage.as_of, usage.time_zone)
 
 
-def _describe_error(days: Mapping[date, Decimal], usage: CurrentUsage) -> str:
+def _describe_error(days: Days, usage: CurrentUsage) -> str:
     today = usage.as_of.astimezone(ZoneInfo(usage.time_zone)).date()
-    error = find_typical_error(DailyUsage.before(today, days))
+    error = find_typical_error(days.before(today))
     if error is None:
         return "It takes three weeks of use to say how far off a forecast usually is here."
     share = (error * 100).to_integral_value()

@@ -66,7 +66,7 @@ def test_the_first_hours_of_the_first_days_say_nothing() -> None:
 def test_days_before_the_first_use_are_no_history_and_days_after_it_are() -> None:
     past = DailyUsage.before(date(2026, 11, 21), {date(2026, 11, 11): D(5), date(2026, 11, 21): D(9)})
     assert (past.first, len(past.amounts)) == (date(2026, 11, 11), 10)
-    assert sum(past.amounts) == 5
+    assert sum(amount for _, amount in past.known) == 5
 
 
 def test_eight_weeks_are_looked_back_on() -> None:
@@ -144,6 +144,23 @@ def test_whole_usage_stays_whole_and_other_usage_keeps_six_places() -> None:
     assert part is not None
     assert whole.end.total == whole.end.total.to_integral_value()
     assert part.end.total.as_tuple().exponent == -6
+
+
+def test_days_that_a_limit_held_down_are_not_taken_for_habit() -> None:
+    used = {FIRST - (i + 1) * DAY: D(100 if i >= 7 else 0) for i in range(28)}
+    held = {FIRST - (i + 1) * DAY for i in range(7)}
+    blocked = ahead(0, 1000, DailyUsage.before(FIRST, used))
+    known = ahead(0, 1000, DailyUsage.before(FIRST, used, held))
+    assert blocked is not None
+    assert known is not None
+    assert blocked.end.total < 1000 < known.end.total == 3000
+    assert known.basis is Basis.WEEKDAYS
+
+
+def test_a_week_that_a_limit_held_down_says_nothing_about_past_forecasts() -> None:
+    used = {FIRST - (i + 1) * DAY: D(10) for i in range(35)}
+    assert find_typical_error(DailyUsage.before(FIRST, {**used, FIRST - DAY: D(1)}, {FIRST - DAY})) == 0
+    assert find_typical_error(DailyUsage.before(FIRST, used, {FIRST - i * DAY for i in range(1, 29)})) is None
 
 
 def test_the_typical_error_is_the_median_of_weeks_forecast_from_the_days_before() -> None:

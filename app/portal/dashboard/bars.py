@@ -60,7 +60,7 @@ def _build_spark(meter: MeterFigures, usage: CurrentUsage) -> Sparkline | None:
     """The last 30 days up to today, also where nothing limits the meter; None if nothing was used on them."""
     today = usage.as_of.astimezone(ZoneInfo(usage.time_zone)).date()
     days = [today - i * _DAY for i in range(SPARK_DAYS - 1, -1, -1)]
-    values = [max(meter.days.get(day, ZERO), ZERO) for day in days]
+    values = [max(meter.days.used.get(day, ZERO), ZERO) for day in days]
     if not any(values):
         return None
     busiest = max(zip(values, days, strict=True))

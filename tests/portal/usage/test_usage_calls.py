@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
+from app.statements.current_usage import get_current_usage
 from tests.scenario import Scenario
 
 
@@ -139,3 +140,17 @@ def test_a_staff_key_reads_for_the_org_that_it_names(scenario: Scenario) -> None
     assert client.get("/api/v1/usage/current", headers=headers).status_code == 400
     unknown = headers | {"Tollkeeper-Organization": "00000000-0000-7000-8000-00000000dead"}
     assert client.get("/api/v1/usage/current", headers=unknown).status_code == 404
+
+
+def test_a_day_on_which_a_limit_refused_is_no_habit(scenario: Scenario) -> None:
+    org = scenario.org()
+    for day in range(1, 21):
+        org.uses(48, at=f"2026-11-{day:02} 09:00")
+    assert [org.reports(100), org.reports(2)] == [429, 200]
+    scenario.clock.at += timedelta(days=2)
+    with scenario.app.app_context():
+        usage = get_current_usage(scenario.session, org.id, scenario.clock.at)
+    days = usage.meters[0].days
+    assert days.refused == {date(2026, 11, 21): 100}
+    assert days.used[date(2026, 11, 21)] == 2
+    assert days.before(date(2026, 11, 23)).amounts[-2:] == (None, 0)
