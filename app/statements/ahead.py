@@ -32,7 +32,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
+class MeterDays:
     """A meter's use by day of the organisation, up to today, and what limits refused on them."""
 
     used: Mapping[date, Decimal] = field(default_factory=dict)
@@ -48,13 +48,13 @@ class Days:
         return DailyUsage.before(today, self.used, held)
 
 
-def look_ahead(aggregation: str, used: Decimal, limit: Decimal | None, days: Days, pace: Pace) -> Forecast | None:
+def look_ahead(aggregation: str, used: Decimal, limit: Decimal | None, days: MeterDays, pace: Pace) -> Forecast | None:
     """Forecast a meter's use at the period's end. `days` may reach back before the period: habits outlast it.
 
     A maximum has no pace. Distinct values of single days do not add up, so for them only the pace so far counts.
     """
     if aggregation == "max":
         return None
-    known = (Days() if aggregation == "unique" else days).before(pace.today)
+    known = (MeterDays() if aggregation == "unique" else days).before(pace.today)
     since = max(pace.since, pace.period.start)
     return forecast(used, limit, known, since=since, now=pace.now, end=pace.period.end, zone=pace.zone)

@@ -19,7 +19,7 @@ from app.kit.money import ZERO
 from app.kit.periods import Period, month_of, share_of_month
 from app.rating.schemas import parse_charge
 from app.statements import queries
-from app.statements.ahead import Days, Pace
+from app.statements.ahead import MeterDays, Pace
 from app.statements.before_change import get_owed_before
 from app.statements.figures import MeterFigures, MeterUse, UsageTerms, build_usage_terms, compute_figures
 from app.statements.windows import parse_windows
@@ -215,7 +215,7 @@ def _figures(row: Row[Any], terms: UsageTerms, windows: Any, pace: Pace) -> Mete
         use=MeterUse(row.used, row.reserved, row.imported),
         pace=pace,
         windows=parse_windows(windows),
-        days=Days(_parse_days(row.days), _parse_days(row.refused)),
+        days=MeterDays(_parse_days(row.days), _parse_days(row.refused)),
     )
 
 

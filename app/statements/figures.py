@@ -14,7 +14,7 @@ from app.forecast import Forecast
 from app.kit.money import ZERO
 from app.rating import Charge, Rated, UnitPrice, marginal_price, overage_price, price
 from app.rating.bounds import WHOLE
-from app.statements.ahead import Days, Pace, look_ahead
+from app.statements.ahead import MeterDays, Pace, look_ahead
 from app.statements.windows import Window, find_fullest
 from app.subscriptions.terms.resolver import PLAN, MeterTerms
 
@@ -92,7 +92,7 @@ class MeterFigures:
     ahead: Forecast | None
     projected_cost: int
     windows: tuple[Window, ...] = ()
-    days: Days = field(default_factory=Days)
+    days: MeterDays = field(default_factory=MeterDays)
 
     @property
     def projected_use(self) -> Decimal:
@@ -141,11 +141,11 @@ class MeterFigures:
 
 
 def compute_figures(key: str, name: str, unit: str, aggregation: str, *, terms: UsageTerms, use: MeterUse, pace: Pace,
-            windows: tuple[Window, ...] = (), days: Days | None = None) -> MeterFigures:  # fmt: skip
+            windows: tuple[Window, ...] = (), days: MeterDays | None = None) -> MeterFigures:  # fmt: skip
     """Compute a meter's figures. `days` is the use of single days of the organisation, today's included."""
     limit = terms.limit
     rated = rate_usage(terms, use)
-    ahead = look_ahead(aggregation, use.used, limit, days or Days(), pace)
+    ahead = look_ahead(aggregation, use.used, limit, days or MeterDays(), pace)
     return MeterFigures(
         key=key,
         name=name,
@@ -163,7 +163,7 @@ def compute_figures(key: str, name: str, unit: str, aggregation: str, *, terms: 
         ahead=ahead,
         projected_cost=_projected_cost(terms, use, ahead.end.total if ahead else use.used),
         windows=windows,
-        days=days or Days(),
+        days=days or MeterDays(),
     )
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from app.forecast import LEAST_DAYS, Forecast, Point, find_typical_error
 from app.kit.money import ZERO
 from app.kit.periods import Period, midnight
-from app.statements.ahead import Days
+from app.statements.ahead import MeterDays
 from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterFigures
 from app.statements.wording import find_meter_to_report, format_day, format_moment, unit_for
@@ -146,7 +146,7 @@ def _moment(at: datetime, usage: CurrentUsage) -> str:
     return format_moment(at, usage.as_of, usage.time_zone)
 
 
-def _describe_error(days: Days, usage: CurrentUsage) -> str:
+def _describe_error(days: MeterDays, usage: CurrentUsage) -> str:
     today = usage.as_of.astimezone(ZoneInfo(usage.time_zone)).date()
     error = find_typical_error(days.before(today))
     if error is None:

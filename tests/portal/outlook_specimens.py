@@ -11,7 +11,7 @@ from app.kit.periods import Period
 from app.portal.dashboard.view import build_dashboard
 from app.portal.dashboard.view_models import DashboardView
 from app.rating.schemas import parse_charge
-from app.statements.ahead import Days, Pace
+from app.statements.ahead import MeterDays, Pace
 from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterFigures, MeterUse, UsageTerms, compute_figures
 from app.statements.windows import Window
@@ -39,7 +39,7 @@ def meter(terms: UsageTerms, used: dict[date, Decimal], *, key: str = "calls",
     first = period.start.date() + timedelta(days=1 if period.start.hour else 0)
     total = sum((amount for day, amount in used.items() if day >= first), D(0))
     return compute_figures(key, name, "call", "sum", terms=terms, use=MeterUse(total), windows=windows,
-                           pace=Pace(period, since, NOW, ZONE), days=Days(used))  # fmt: skip
+                           pace=Pace(period, since, NOW, ZONE), days=MeterDays(used))  # fmt: skip
 
 
 def stand(*meters: MeterFigures, period: Period = PERIOD, fee: int = 4900, ever_used: bool = True) -> CurrentUsage:

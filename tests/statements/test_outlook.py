@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.statements.ahead import Days
+from app.statements.ahead import MeterDays
 from app.statements.outlook import describe_outlook, find_pressing, list_running_totals
 from tests.portal.outlook_specimens import BLOCK, TODAY, USAGES, days, meter, stand
 from tests.portal.specimens import NOW, PERIOD, START, ZONE
@@ -78,7 +78,7 @@ def test_the_running_total_ends_with_what_is_used_and_rises_by_the_days() -> Non
 
 def test_imported_usage_of_the_period_takes_no_room_in_its_running_total() -> None:
     made = meter(BLOCK, days(20, 10, 10))
-    imported = replace(made, days=Days({**made.days.used, TODAY - timedelta(days=20): D(5000)}))
+    imported = replace(made, days=MeterDays({**made.days.used, TODAY - timedelta(days=20): D(5000)}))
     totals = list_running_totals(imported, PERIOD, NOW, ZONE)
     assert [each.total for each in totals] == sorted(each.total for each in totals)
     assert totals[-1].total == made.use.used
