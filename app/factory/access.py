@@ -58,6 +58,7 @@ ACCESS: dict[str, Rule] = {
     "subscriptions_api.limits": key("usage:read"),
     # metering
     "metering_api.check_usage": key("usage:read"),
+    "metering_api.export_usage": key("usage:read"),
     "metering_api.list_events": key("usage:read"),
     "metering_api.list_refused": key("usage:read"),
     "metering_api.record_events": key("usage:write"),

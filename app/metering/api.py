@@ -28,10 +28,9 @@ from app.metering.api_schemas import (
     RefusedMore,
     RefusedOut,
     RefusedQuery,
-    UsageEventOut,
 )
+from app.metering.built_events import build_event
 from app.metering.checks.check import CheckResult, UsageQuestion, check_limits
-from app.metering.models import UsageEvent
 from app.metering.recorder import get_usage_recorder
 from app.metering.recording import refused_events
 from app.metering.recording.body import parse_events
@@ -118,7 +117,7 @@ def list_events(query: EventsQuery) -> EventsAnswer:
     if len(rows) > query.limit:
         last = shown[-1].UsageEvent
         following = encode_cursor(last.occurred_at.isoformat(), str(last.key))
-    return EventsAnswer([_event_out(row) for row in shown], following)
+    return EventsAnswer([build_event(row) for row in shown], following)
 
 
 @api.operation(
@@ -211,15 +210,3 @@ def _upgrade_url(org_id: UUID, answer: CheckResult) -> str:
 
 def _text(value: Decimal | None) -> str | None:
     return None if value is None else plain(value)
-
-
-def _event_out(row: Any) -> UsageEventOut:
-    event: UsageEvent = row.UsageEvent
-    return UsageEventOut(
-        id=event.event_id, meter=row.meter, quantity=event.quantity, occurred_at=event.occurred_at,
-        recorded_at=event.recorded_at, kind=event.kind, provider=event.provider, endpoint=event.endpoint,
-        language=event.language, format=event.format, user=row.user, client=row.client, job=event.job_id,
-        status_code=event.status_code, response_ms=event.response_ms, file_bytes=event.file_bytes,
-        metadata=row.metadata, attempt=event.attempt or "original", billable=event.billable,
-        billing_reason=event.billing_reason, plan=row.plan, source=event.source,
-    )  # fmt: skip

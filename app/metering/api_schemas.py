@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
@@ -115,6 +115,20 @@ class EventsQuery(Struct, forbid_unknown_fields=True):
     client: Label | None = None
     limit: Limit = 50
     next: str | None = None
+
+
+class EventsExportQuery(Struct, forbid_unknown_fields=True):
+    """Filters; the time range is half-open, `[from, to)`."""
+
+    start: Instant | None = field(default=None, name="from")
+    end: Instant | None = field(default=None, name="to")
+    meter: Label | None = None
+    kind: Label | None = None
+    provider: Label | None = None
+    endpoint: Label | None = None
+    user: Label | None = None
+    client: Label | None = None
+    format: Literal["csv", "jsonl"] = "csv"
 
 
 class UsageEventOut(Struct):

@@ -31,7 +31,8 @@ Answer = msgspec.Struct | tuple[msgspec.Struct, int] | Response
 class Operation:
     """What the API reference says about a call; `request`, `query` and `response` are msgspec structs.
 
-    `statuses` are the success statuses besides 200, with their meaning.
+    `statuses` are the success statuses besides 200, with their meaning. `media` are the types of an answer that is a
+    file: its lines are of `response`.
     """
 
     endpoint: str
@@ -47,6 +48,7 @@ class Operation:
     errors: tuple[str, ...] = ()
     idempotent: bool = False
     statuses: Mapping[int, str] = field(default_factory=dict)
+    media: tuple[str, ...] = ()
 
 
 class Api(Blueprint):
@@ -70,6 +72,7 @@ class Api(Blueprint):
         answer: Any = None,
         errors: tuple[str, ...] = (),
         statuses: Mapping[int, str] | None = None,
+        media: tuple[str, ...] = (),
         raw: bool = False,
         idempotent: bool | None = None,
         outside: bool = False,
@@ -85,7 +88,7 @@ class Api(Blueprint):
             op = Operation(
                 endpoint=f"{self.name}.{view.__name__}", method=method, path=path, summary=summary,
                 description=description, request=request, query=query, response=response, example=example,
-                answer=answer, errors=errors, statuses=statuses or {}, idempotent=honours_key,
+                answer=answer, errors=errors, statuses=statuses or {}, media=media, idempotent=honours_key,
             )  # fmt: skip
             self.operations.append(op)
             handler = _build_handler(

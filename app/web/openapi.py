@@ -131,7 +131,8 @@ def _responses(op: Operation, schemas: dict[Shape, Any], *, public: bool) -> dic
     content: dict[str, Any] = {"schema": schemas[op.response]}
     if op.answer is not None:
         content["examples"] = {"example": {"value": op.answer}}
-    success: dict[str, Any] = {"description": "Success.", "content": {"application/json": content}}
+    files = {name: {"schema": {"type": "string"}} for name in op.media}
+    success: dict[str, Any] = {"description": "Success.", "content": files or {"application/json": content}}
     answers: dict[str, Any] = {"200": success}
     answers |= {str(status): {**success, "description": meaning} for status, meaning in op.statuses.items()}
     codes: dict[int, list[str]] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from app.accounts.guards import acting_org, caller
 from app.catalog import queries as catalog
-from app.metering.api import api
 from app.metering.corrections.import_void import void_import_batch
 from app.metering.corrections.schemas import (
     IMPORT_VOIDED,
@@ -17,6 +16,7 @@ from app.metering.corrections.schemas import (
     VoidRequest,
 )
 from app.metering.corrections.void import void_event
+from app.metering.export_api import api
 from app.web.database import transaction
 from app.web.runtime import business_now
 
