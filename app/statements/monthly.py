@@ -90,10 +90,11 @@ def get_months(session: Session, org_id: UUID, subject_id: UUID | None, now: dat
     firsts = list_firsts(now.astimezone(ZoneInfo(zone)).date(), 12)
     meters = catalog.get_meters_by_id(session)
     frames = list_month_frames(session, org_id, now, zone, firsts)
-    whole = months.list_month_parts(session, org_id, None, firsts[0], firsts[-1])
-    org_totals = [_total(part) for part in whole if part.dimension == ""]
     if subject_id is None:
+        whole = months.list_month_parts(session, org_id, None, firsts[0], firsts[-1])
+        org_totals = [_total(part) for part in whole if part.dimension == ""]
         return Monthly([_month(frame, org_totals, whole, meters, _whole_cost) for frame in frames], meters, [])
+    org_totals = months.list_org_months(session, org_id, firsts[0], firsts[-1])
     totals = months.list_user_months(session, org_id, subject_id, firsts[-1])
     parts = months.list_month_parts(session, org_id, subject_id, firsts[0], firsts[-1])
     cost = _Share(org_totals, totals, meters)

@@ -16,6 +16,10 @@ from sqlalchemy.orm import Session
 MOST_VALUES = 20
 
 _SUBJECT = text("SELECT id FROM subjects WHERE org_id = :org AND label = :label")
+_ORG = text("""
+    SELECT day AS month, meter_id, quantity, events, unbilled, free, free_events
+    FROM usage_analytics('month', :org, :first, :last, '') ORDER BY month, meter_id
+""")
 _USER = text("""
     SELECT month, meter_id, quantity, events, unbilled, free, free_events
     FROM usage_user_series(:org, :subject, :last) ORDER BY month, meter_id
@@ -62,6 +66,12 @@ def find_subject(session: Session, org_id: UUID, label: str) -> UUID | None:
     """Find the id under which the usage of the host product's user is kept."""
     found: UUID | None = session.scalar(_SUBJECT, {"org": org_id, "label": label})
     return found
+
+
+def list_org_months(session: Session, org_id: UUID, first: date, last: date) -> list[MonthTotal]:
+    """List an org's totals by month and meter, both months inclusive, without its parts."""
+    rows = session.execute(_ORG, {"org": org_id, "first": first, "last": last}).mappings()
+    return [MonthTotal(**row) for row in rows]
 
 
 def list_user_months(session: Session, org_id: UUID, subject_id: UUID, last: date) -> list[MonthTotal]:
