@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, func, literal_column
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -29,6 +29,8 @@ class Org(Base):
         CheckConstraint("cardinality(billing_emails) <= 5", name="billing_emails"),
         CheckConstraint("char_length(order_number) BETWEEN 1 AND 100", name="order_number"),
         CheckConstraint("char_length(invoice_note) BETWEEN 1 AND 140", name="invoice_note"),
+        # staff's list of orgs by name
+        Index("ix_orgs_name", func.lower(literal_column("name")), "id", postgresql_where="deleted_at IS NULL"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

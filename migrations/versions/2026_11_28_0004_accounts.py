@@ -45,6 +45,8 @@ CREATE TABLE orgs (
     suspended_at timestamptz,
     deleted_at timestamptz
 );
+-- serves: staff's list of orgs by name
+CREATE INDEX ix_orgs_name ON orgs (lower(name), id) WHERE deleted_at IS NULL;
 
 CREATE TABLE users (
     id uuid CONSTRAINT pk_users PRIMARY KEY,

@@ -243,6 +243,7 @@ ADMIN = {
     "admin-past-due": Shown("/admin/analytics/past-due", "staff", sheet=False),
     "admin-tokens": Shown("/admin?meter=tokens", "staff", sheet=False),
     "admin-orgs": Shown("/admin/orgs", "staff"),
+    "admin-orgs-sorted": Shown("/admin/orgs?state=active&sort=name", "staff", sheet=False),
     "admin-orgs-none": Shown("/admin/orgs?q=zzzz", "staff", sheet=False),
     "admin-org": Shown("/admin/orgs?q=Overflow", "staff", (follow("Overflow Imaging"),)),
     "admin-org-new": Shown("/admin/orgs?q=Newcomer", "staff", (follow("Newcomer Ltd"),), sheet=False),

@@ -34,6 +34,7 @@ PUBLISHED = {
     "accounts_memberships": "org_id user_id role external_id created_at",
     "accounts_users": "id name email disabled_at deleted_at",
     "accounts_billing_contacts": "org_id name email address tax_id digest billing_emails order_number invoice_note",
+    "accounts_billing_emails": "org_id email",
     "accounts_clients": "id org_id ref name deleted_at made_by_event",
     "accounts_api_keys": "id org_id name revoked_at",
     "billing_runs_alarms": "org_id night",
@@ -73,6 +74,7 @@ PUBLISHED = {
     "payments_dunnings_running": "org_id stripe_subscription_id started_at grace_ends_at",
     "payments_boundaries": "org_id boundary",
     "payments_inbox": "id type state received_at",
+    "payments_stripe_ids": "id org_id",
     "payments_pending_changes": "org_id stripe_subscription_id plan_version_id interval expires_at amount currency url"
     " failure confirm",
     "payments_prices_on_offer": "plan_version_id interval currency amount price_id lookup_key",
