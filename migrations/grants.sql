@@ -10,7 +10,7 @@ DECLARE
   erasable CONSTANT text[] := ARRAY['event_details', 'audit_persons', 'sign_in_details'];
   read_only CONSTANT text[] := ARRAY['alembic_version', 'schema_functions', 'usage_counted'];
   -- rows that end with what they stand for; both roles delete them
-  transient CONSTANT text[] := ARRAY['attempts', 'idempotency_keys', 'memberships', 'org_terms',
+  transient CONSTANT text[] := ARRAY['attempts', 'idempotency_keys', 'memberships', 'org_notes', 'org_terms',
     'plans_in_force', 'refused_events', 'refused_hours', 'refused_quota', 'sessions',
     'usage_counters', 'usage_periods', 'usage_uniques', 'usage_windows'];
   -- the queue's, and what is computed again from the events: only the worker deletes them

@@ -27,6 +27,7 @@ class Caller:
     role: str | None = None
     scopes: frozenset[str] = frozenset()
     staff: bool = False
+    staff_owner: bool = False
     verified: bool = False
     suspended: bool = False
     email: str | None = None

@@ -57,7 +57,8 @@ ORDER BY array_position(ARRAY['owner', 'admin', 'billing', 'member', 'viewer'], 
 _ORG_ALONE = text(_ORG.format(more=""))
 _ORG_WITH_STRIPE = text(
     _ORG.format(
-        more=", (SELECT payments_at_stripe(:org_id, :limit)) AS stripe,"
+        more=", (SELECT count(*) FROM accounts_org_notes note WHERE note.org_id = org.id) AS notes"
+        ", (SELECT payments_at_stripe(:org_id, :limit)) AS stripe,"
         " ARRAY(SELECT currency FROM invoices_waiting WHERE org_id = :org_id) AS waiting_in"
     )
 )

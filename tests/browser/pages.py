@@ -264,6 +264,21 @@ ADMIN = {
     "admin-statement": Shown(
         "/admin/orgs?q=Overflow", "staff", (follow("Overflow Imaging"), follow("Statement of account"))
     ),
+    "admin-notes": Shown(
+        "/admin/orgs?q=Overflow",
+        "staff",
+        (follow("Overflow Imaging"), follow("Notes"), fill(note="Pays by bank.\nCalls back."), press("Write note")),
+    ),
+    "admin-notes-none": Shown(
+        "/admin/orgs?q=Newcomer", "staff", (follow("Newcomer Ltd"), follow("Notes")), sheet=False
+    ),
+    "admin-notes-errors": Shown(
+        "/admin/orgs?q=Newcomer",
+        "staff",
+        (follow("Newcomer Ltd"), follow("Notes"), press("Write note")),
+        422,
+        sheet=False,
+    ),
     "admin-plans": Shown("/admin/plans", "staff"),
     "admin-plan": Shown("/admin/plans", "staff", (follow("Pro"),)),
     "admin-plan-draft": Shown("/admin/plan-draft?plan=pro", "staff", sheet=False),

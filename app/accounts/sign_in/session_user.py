@@ -18,7 +18,8 @@ from app.web.runtime import runtime
 SEEN_EVERY = timedelta(minutes=1)
 
 _SESSION = """
-SELECT s.id, s.user_id, s.last_seen_at, s.authenticated_at, u.email, u.name, u.staff, u.theme,
+SELECT s.id, s.user_id, s.last_seen_at, s.authenticated_at, u.email, u.name, u.staff, u.staff_owner,
+       u.theme,
        u.email_verified_at IS NOT NULL, o.id, m.role, o.name, o.time_zone, o.currency, o.suspended_at IS NOT NULL,
        (SELECT count(*) FROM memberships mine WHERE mine.user_id = s.user_id)
 FROM sessions s
@@ -74,7 +75,7 @@ def hold_session(session: Session, session_id: UUID | None, *, now: datetime) ->
 
 
 def _build_caller(row: Sequence[Any]) -> Caller:
-    session_id, user_id, _, authenticated_at, email, name, staff, theme, verified, *org = row
+    session_id, user_id, _, authenticated_at, email, name, staff, staff_owner, theme, verified, *org = row
     org_id, role, org_name, time_zone, currency, suspended, org_count = org
     return Caller(
         "user",
@@ -82,6 +83,7 @@ def _build_caller(row: Sequence[Any]) -> Caller:
         org_id=org_id,
         role=role if org_id else None,
         staff=staff,
+        staff_owner=staff_owner,
         verified=verified,
         suspended=bool(suspended),
         email=email,

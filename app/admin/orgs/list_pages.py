@@ -13,7 +13,7 @@ from app.kit.errors import InvalidRequest
 from app.web.database import session
 from app.web.pages import render
 
-__all__ = ["pages"]  # the factory imports the blueprint from here, once all its routes are registered
+__all__ = ["pages"]  # `note_pages` imports the blueprint from here, once this route is registered
 
 _MANY = 25
 _STATE_WORDS = {"active": "Active", "suspended": "Suspended", "owing": "Payment failed", "trial": "In a trial"}
