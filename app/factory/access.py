@@ -167,6 +167,7 @@ ACCESS: dict[str, Rule] = {
     "admin.org_imports": STAFF,
     "admin.delete_org_note": STAFF,
     "admin.org_notes": STAFF,
+    "admin.org_timeline": STAFF,
     "admin.write_org_note": STAFF,
     "admin.org_proof": STAFF,
     "admin.org_statement": STAFF,

@@ -264,6 +264,13 @@ ADMIN = {
     "admin-statement": Shown(
         "/admin/orgs?q=Overflow", "staff", (follow("Overflow Imaging"), follow("Statement of account"))
     ),
+    "admin-timeline": Shown("/admin/orgs?q=Overflow", "staff", (follow("Overflow Imaging"), follow("Timeline"))),
+    "admin-timeline-none": Shown(
+        "/admin/orgs?q=Newcomer",
+        "staff",
+        (follow("Newcomer Ltd"), follow("Timeline"), follow("Stripe events")),
+        sheet=False,
+    ),
     "admin-notes": Shown(
         "/admin/orgs?q=Overflow",
         "staff",

@@ -70,6 +70,7 @@ TEMPLATES = {
     "templates/accounts/settings/leave.html": "leave leave-last-owner",
     "templates/accounts/sign_in/confirm_password.html": "confirm-password confirm-password-wrong",
     "templates/admin/overview.html": "admin admin-tokens",
+    "templates/admin/timeline.html": "admin-timeline admin-timeline-none",
     "templates/admin/notes.html": "admin-notes admin-notes-none admin-notes-errors",
     "templates/admin/orgs.html": "admin-orgs admin-orgs-sorted admin-orgs-none",
     "templates/admin/org.html": "admin-org admin-org-new admin-org-errors admin-org-override-errors",

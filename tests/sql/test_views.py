@@ -13,6 +13,7 @@ from app.subscriptions.models import STATES
 from app.subscriptions.states import LATE
 from tests.sql.conftest import NOW, Sql
 
+TIMELINE = "org_id at kind key what actor_id facts"
 PUBLISHED = {
     "queue_jobs": "task_name args status scheduled_at id queue",
     "queue_events": "job_id at",
@@ -30,6 +31,12 @@ PUBLISHED = {
     "catalog_allowances": "plan_version_id meter_id allowance policy hard_limit per_minute per_hour per_day",
     "catalog_limits": "plan_version_id key value",
     "catalog_features": "plan_version_id key label value position",
+    "accounts_timeline": TIMELINE,
+    "audit_timeline": TIMELINE,
+    "mail_timeline": TIMELINE,
+    "invoices_timeline": TIMELINE,
+    "subscriptions_timeline": TIMELINE,
+    "payments_timeline": TIMELINE,
     "accounts_orgs": "id name time_zone currency created_at suspended_at deleted_at clients_listed_only",
     "accounts_memberships": "org_id user_id role external_id created_at",
     "accounts_users": "id name email disabled_at deleted_at",

@@ -21,7 +21,7 @@ from app.web.forms import PageForm, PlainTextField
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now
 
-__all__ = ["pages"]  # the factory imports the blueprint from here, once all its routes are registered
+__all__ = ["pages"]  # `timeline_pages` imports the blueprint from here, once these routes are registered
 
 _MANY = 25
 _LENGTH = Length(max=MOST_NOTE, message=f"Use at most {MOST_NOTE:,} characters.")
