@@ -53,6 +53,9 @@ PROBLEMS: dict[str, ProblemType] = {
     "csrf": ProblemType(
         403, "The form has expired", "Go back, reload the page and send the form again. What you typed was not saved."
     ),
+    "viewing": ProblemType(
+        403, "You are viewing a customer's pages", "They can be read, not changed. Stop viewing to go on as staff."
+    ),
     "not_found": ProblemType(404, "Not found", "Check the address. Other organisations' data is not shown."),
     "method_not_allowed": ProblemType(405, "Method not allowed", "See the `Allow` header."),
     "not_acceptable": ProblemType(406, "No such representation", "Request application/json."),

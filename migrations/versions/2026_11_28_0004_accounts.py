@@ -1,6 +1,6 @@
 """The tables of accounts: orgs, users, members, invitations, sessions, tokens, the sign-in log, API keys, clients.
 
-Notes in `org_notes` are staff's.
+Notes in `org_notes` are staff's, and so are views of a customer's pages in `org_views`.
 
 A trigger makes `sign_in_log` append-only. Personal data (IP address, browser, the email as typed) is kept separately in
 `sign_in_details`; the log row keeps its salted hash, so that a person can be erased and the log still verifies.
@@ -16,6 +16,7 @@ branch_labels = None
 depends_on = None
 
 TABLES = (
+    "org_views",
     "org_notes",
     "clients",
     "api_keys",
@@ -211,6 +212,18 @@ CREATE TABLE org_notes (
 );
 -- serves: the notes on an org, newest first, their bound, and its timeline
 CREATE INDEX ix_org_notes_org_id_created_at_id ON org_notes (org_id, created_at, id);
+
+CREATE TABLE org_views (
+    id uuid CONSTRAINT pk_org_views PRIMARY KEY,
+    session_id uuid NOT NULL,
+    user_id uuid NOT NULL CONSTRAINT fk_org_views_user_id_users REFERENCES users,
+    org_id uuid NOT NULL CONSTRAINT fk_org_views_org_id_orgs REFERENCES orgs,
+    opened_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL CONSTRAINT ck_org_views_length CHECK (ends_at > opened_at),
+    closed_at timestamptz
+);
+-- one open view a session; serves every request of a session
+CREATE UNIQUE INDEX uq_org_views_open ON org_views (session_id) WHERE closed_at IS NULL;
 """
 
 

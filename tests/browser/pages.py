@@ -28,6 +28,7 @@ from tests.browser.steps import (
     to_payment,
     unfold,
 )
+from tests.browser.viewing import refused, viewed
 
 
 @dataclass(frozen=True)
@@ -286,6 +287,8 @@ ADMIN = {
         422,
         sheet=False,
     ),
+    "viewing": Shown("/admin/orgs", "staff", (viewed,)),
+    "viewing-refused": Shown("/admin/orgs", "staff", (refused,), 403, sheet=False),
     "admin-plans": Shown("/admin/plans", "staff"),
     "admin-plan": Shown("/admin/plans", "staff", (follow("Pro"),)),
     "admin-plan-draft": Shown("/admin/plan-draft?plan=pro", "staff", sheet=False),

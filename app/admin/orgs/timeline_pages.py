@@ -18,7 +18,7 @@ from app.web.database import session
 from app.web.pages import render
 from app.web.runtime import business_now
 
-__all__ = ["pages"]  # the factory imports the blueprint from here, once all its routes are registered
+__all__ = ["pages"]  # `view_pages` imports the blueprint from here, once this route is registered
 
 _MANY = 50
 
