@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from uuid import UUID
 
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
-from app.billing_runs.closing.lanes import LANES, rate_together
+from app.billing_runs.closing.lanes import Lanes
 from app.billing_runs.run import DUE
 from app.subscriptions.close import list_due
 from bench.reference import org_loop
@@ -43,15 +44,25 @@ FROM terms_in_force t WHERE t.org_id BETWEEN %(first)s AND %(last)s AND t.charge
 
 def against_a_loop(world: World, _base: str) -> tuple[float, float]:
     """Orgs closed a second: by the close, and by a loop with a transaction an org."""
-    ours = _timed(world, ORGS, lambda _orgs, _start: _close(world))
+    with _lanes(world) as lanes:
+        ours = _timed(world, ORGS, lambda _orgs, _start: _close(world, lanes))
     looped = _timed(world, LOOPED, lambda orgs, start: _loop(world, orgs, start))
     return ours, looped
 
 
 def many_against_few(world: World, _base: str) -> tuple[float, float]:
     """Seconds that 100,000 orgs take, and seconds that 10,000 take."""
-    few, many = (orgs / _timed(world, orgs, lambda _orgs, _start: _close(world)) for orgs in (ORGS, MANY))
+    with _lanes(world) as lanes:
+        few, many = (orgs / _timed(world, orgs, lambda _orgs, _start: _close(world, lanes)) for orgs in (ORGS, MANY))
     return many, few
+
+
+@contextmanager
+def _lanes(world: World) -> Iterator[Lanes]:
+    """Lanes that run. A worker starts them once for half a minute of runs, or the close of some 100,000 orgs."""
+    with Lanes(_url(world), timedelta(seconds=30)) as lanes:
+        lanes.start()
+        yield lanes
 
 
 def _timed(world: World, orgs: int, close: Callable[[list[UUID], datetime], None]) -> float:
@@ -79,17 +90,20 @@ def _org(number: int, each: int) -> UUID:
     return UUID(f"00000000-0000-7000-{number + 36864:x}-{each:012x}")
 
 
-def _close(world: World) -> None:
-    engine = sa.create_engine(world.url.replace("postgresql://", "postgresql+psycopg://", 1), pool_size=LANES)
+def _close(world: World, lanes: Lanes) -> None:
+    engine = sa.create_engine(_url(world))
     now, grace = datetime.now(UTC), timedelta(hours=1)
-    door = sessionmaker(engine).begin
     while True:
         with Session(engine) as session:
             due = list_due(session, now, grace, DUE)
         if not due:
             break
-        assert len(rate_together(door, due, now).closed) == len(due)
+        assert len(lanes.rate(due, now).closed) == len(due)
     engine.dispose()
+
+
+def _url(world: World) -> str:
+    return world.url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
 def _loop(world: World, orgs: list[UUID], start: datetime) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Row
 from app.billing_runs.open_ends import OpenEnds, find_open_ends
 from app.billing_runs.proof.run import prove_periods
 from app.billing_runs.queries import CloseFilter, list_closes
-from app.billing_runs.tasks import close_periods, rehearse_periods
+from app.billing_runs.tasks import close_periods, open_lanes, rehearse_periods
 from app.invoices.offline.queries import sum_owed
 from app.payments.cli import background_gateway
 from app.statements.wording import format_amount
@@ -35,8 +35,8 @@ def close(org_id: UUID | None) -> None:
 
     Example: flask billing close
     """
-    with background_gateway():
-        report = close_periods(org_id)
+    with background_gateway(), open_lanes() as lanes:
+        report = close_periods(org_id, lanes)
     click.echo(
         f"{len(report.orgs)} organisations: {len(report.rated)} periods rated, {len(report.billed)} billed,"
         f" {len(report.invoiced)} fees invoiced, {len(report.waiting)} wait, {len(report.errors)} failed;"

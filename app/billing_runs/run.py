@@ -5,21 +5,18 @@ One org's failure stops no other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 import structlog
-from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from app.billing_runs import credit, queries
 from app.billing_runs.bill import bill_period, finish_unbillable
-from app.billing_runs.closing.lanes import Door, rate_together
+from app.billing_runs.closing.lanes import Lanes, rate_here
 from app.billing_runs.closing.rate import rate_periods
 from app.billing_runs.failures import note_failure
 from app.billing_runs.fees import list_fees_due
@@ -61,11 +58,13 @@ class RunReport:
         return {key.org_id for key in (*self.rated, *self.billed)} | {*self.invoiced}
 
 
-def run_billing(gw: Gateway | None, now: datetime, grace: timedelta, org_id: UUID | None = None) -> RunReport:
+def run_billing(
+    gw: Gateway | None, now: datetime, grace: timedelta, org_id: UUID | None = None, lanes: Lanes | None = None
+) -> RunReport:
     """Close all periods that are due, or those of one org. Any order and number of runs come to the same.
 
     Opens its own transactions: one to rate a period, some to bill it. Without a gateway, what Stripe collects is rated
-    and waits.
+    and waits. `lanes` rate side by side what is many.
     """
     report = RunReport()
     if gw is not None:
@@ -75,7 +74,7 @@ def run_billing(gw: Gateway | None, now: datetime, grace: timedelta, org_id: UUI
             _attempt(report, key, partial(hold_renewal, gw, key, period, now), now)
     with transaction() as session:
         due = list_due(session, now, grace, DUE, org_id)
-    _rate(report, due, now)
+    _rate(report, due, now, lanes)
     with transaction() as session:
         report.billed += finish_unbillable(session, now, org_id)
         rated = queries.list_unbilled(session, MOST, org_id)
@@ -114,28 +113,16 @@ def _invoice_fees(org_id: UUID, now: datetime, grace: timedelta) -> None:
         issue_waiting(session, org_id, now, now, grace=grace)
 
 
-def _rate(report: RunReport, keys: Sequence[PeriodKey], now: datetime) -> None:
+def _rate(report: RunReport, keys: Sequence[PeriodKey], now: datetime, lanes: Lanes | None) -> None:
     """Rate periods together; those whose org is busy, and all of a transaction that failed, one by one."""
     if len(keys) > 1:
-        done = rate_together(_open_in_lane(), keys, now)
+        done = lanes.rate(keys, now) if lanes and len(keys) >= lanes.many else rate_here(transaction, keys, now)
         report.rated += done.closed
         report.waiting.update(done.waiting)
         settled = {*done.closed, *done.waiting}
         keys = [key for key in keys if key not in settled]
     for key in keys:
         _attempt(report, key, partial(_rate_alone, report, key, now), now)
-
-
-def _open_in_lane() -> Door:
-    """Opens a transaction of this app in another thread."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]  # the app behind the thread's own proxy
-
-    @contextmanager
-    def door() -> Iterator[Session]:
-        with app.app_context(), transaction() as session:
-            yield session
-
-    return door
 
 
 def _rate_alone(report: RunReport, key: PeriodKey, now: datetime) -> None:

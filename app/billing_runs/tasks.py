@@ -9,12 +9,14 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from app.billing_runs.closing.lanes import Lanes
 from app.billing_runs.fees import find_next_fee
 from app.billing_runs.rehearsal.night import NightReport, rehearse_night
 from app.billing_runs.run import MOST, RunReport, run_billing
 from app.billing_runs.settle import settle_drafts
 from app.payments.gateway import get_gateway, payments_on
 from app.subscriptions.close import find_next_close
+from app.web.database import db
 from app.web.runtime import business_now, runtime
 
 RUN_SECONDS = 30.0
@@ -23,22 +25,28 @@ RUN_SECONDS = 30.0
 def close_due() -> int:
     """Close what is due, in runs until no more is or half a minute is over; returns how much was done."""
     until, done = time.monotonic() + RUN_SECONDS, 0
-    while True:
-        report = close_periods()
-        found = len(report.rated), len(report.billed), len(report.invoiced), len(report.credited)
-        done += sum(found)
-        if max(found) < MOST or time.monotonic() >= until:
-            return done
+    with open_lanes() as lanes:
+        while True:
+            report = close_periods(lanes=lanes)
+            found = len(report.rated), len(report.billed), len(report.invoiced), len(report.credited)
+            done += sum(found)
+            if max(found) < MOST or time.monotonic() >= until:
+                return done
 
 
-def close_periods(org_id: UUID | None = None) -> RunReport:
+def open_lanes() -> Lanes:
+    """Lanes on the app's database, with its limits."""
+    return Lanes(db.engine.url.render_as_string(hide_password=False), runtime().settings.statement_limit)
+
+
+def close_periods(org_id: UUID | None = None, lanes: Lanes | None = None) -> RunReport:
     """Close what is due, of one org or of all.
 
     Safe to repeat and to race: each period is rated under its org's usage lock, once.
     """
     gw = get_gateway() if payments_on() else None
     now = business_now()
-    report = run_billing(gw, now, runtime().settings.close_grace, org_id)
+    report = run_billing(gw, now, runtime().settings.close_grace, org_id, lanes)
     if gw is not None:
         settle_drafts(gw, now)
     return report

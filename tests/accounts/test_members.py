@@ -229,6 +229,7 @@ def invite(app: Flask, session: Session, org: Org, email: str, role: str = "memb
     assert answer.status_code == 303
 
 
+@pytest.mark.slow
 def test_a_day_has_three_invitations_for_a_person_and_fifty_for_an_org(
     app: Flask, session: Session, org: Org, wall: FixedClock
 ) -> None:

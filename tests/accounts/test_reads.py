@@ -101,6 +101,7 @@ def test_two_first_reads_at_once_are_one_entry(scenario: Scenario, database: str
     assert len(entries(scenario, org, VIEWED)) == 2
 
 
+@pytest.mark.slow
 def test_an_audited_read_that_fails_has_done_nothing(scenario: Scenario, database: str) -> None:
     org = scenario.org()
     headers = scenario.api("admin:read") | {"Tollkeeper-Organization": str(org.id)}

@@ -164,6 +164,7 @@ def test_who_is_no_longer_staff_suspends_nobody(desk: Desk) -> None:
     assert desk.acts() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("desk")
 @pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.long)])
 def test_no_route_acts_for_a_session_that_ends_meanwhile(app: Flask, session: Session, every: int) -> None:

@@ -64,6 +64,7 @@ def test_a_link_that_was_used_up_or_ended_is_followed_by_another(
         ask(new_browser(app), "/reset", owner.email)
 
 
+@pytest.mark.slow
 def test_strangers_cause_few_letters(app: Flask, session: Session, owner: User, wall: FixedClock) -> None:
     for _ in range(6):
         strangers_ask(app, "/reset", owner.email, times=6)
@@ -137,6 +138,7 @@ def test_the_signed_in_owner_has_resends_of_their_own(app: Flask, session: Sessi
     assert letters(session, "verify_email", user.email) == before + 1
 
 
+@pytest.mark.slow
 def test_one_account_mails_few_addresses_and_throwaway_accounts_of_a_network_few(app: Flask, session: Session) -> None:
     taken = make_user(session).email
     for _ in range(10):

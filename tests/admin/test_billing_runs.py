@@ -67,6 +67,7 @@ def fails(scenario: Scenario, org: Org, why: str) -> CreditNote:
     return note
 
 
+@pytest.mark.slow
 def test_credit_notes_that_fail_are_named_by_page_api_and_command(scenario: Scenario) -> None:
     name = factories.unique("Credited")
     org, other = scenario.org(name=name), scenario.org()

@@ -102,6 +102,7 @@ def test_the_last_closed_period_is_rated_by_both(scenario: Scenario, plan: MadeP
     assert effect.running == CostChange(1000, 1200)
 
 
+@pytest.mark.slow
 def test_fees_of_all_are_summed_though_usage_is_rated_for_some(scenario: Scenario, plan: MadePlan) -> None:
     for interval in ("month", "month", "year"):
         scenario.org().on(plan, interval=interval).with_period()
@@ -113,6 +114,7 @@ def test_fees_of_all_are_summed_though_usage_is_rated_for_some(scenario: Scenari
     assert revenue.monthly == CostChange(2 * 1000 + 833, 2 * 1200 + 1000)
 
 
+@pytest.mark.slow
 def test_hundreds_are_rated_to_the_cent_by_a_bounded_number_of_statements(scenario: Scenario, plan: MadePlan) -> None:
     first = scenario.org().on(plan).uses(300, meter=plan.meter)
     used = [300, *range(450)]

@@ -104,6 +104,7 @@ def test_scopes_are_needed_and_the_organisation_must_exist(scenario: Scenario) -
     assert call(scenario, "DELETE", f"{nobody}/allowance:api_calls").status_code == 404
 
 
+@pytest.mark.slow
 def test_of_overrides_given_at_the_same_moment_one_holds_and_each_other_was_replaced(scenario: Scenario) -> None:
     org, key, headers = scenario.org().on("pro"), "hard_limit:api_calls", scenario.api("admin:write")
     url, many = f"/api/v1/admin/orgs/{org.id}/overrides/{key}", 12

@@ -108,6 +108,7 @@ def test_a_dearer_version_follows_after_the_notice_usage_and_fee_each_with_its_p
     assert [row.outcome for row in planned(org)] == ["applied"]
 
 
+@pytest.mark.slow
 def test_a_fee_may_follow_before_usage_does(scenario: Scenario, plan: MadePlan) -> None:
     org = scenario.org().on(plan, since="2026-10-25 09:00").with_period()
     factories.publish_again(scenario.session, plan, allowance=50, policy="charge")
@@ -147,6 +148,7 @@ def test_free_follows_with_its_usage_period(scenario: Scenario) -> None:
     assert terms(org) == (2, 50, 0)
 
 
+@pytest.mark.slow
 def test_it_is_taken_back_for_all_until_it_takes_effect(scenario: Scenario, plan: MadePlan) -> None:
     early = scenario.org().on(plan, since="2026-10-25 09:00").with_period()
     late = scenario.org().on(plan, since="2026-11-15 09:00").with_period()
@@ -180,6 +182,7 @@ def test_one_is_taken_out_and_the_others_move(scenario: Scenario, plan: MadePlan
     assert terms(stays) == (2, 50, 1200)
 
 
+@pytest.mark.slow
 def test_one_that_was_moved_is_not_undone(scenario: Scenario, plan: MadePlan) -> None:
     late, done = (scenario.org().on(plan).with_period() for _ in range(2))
     factories.publish_again(scenario.session, plan, allowance=50, policy="charge")
@@ -237,6 +240,7 @@ def test_staff_who_assign_another_plan_meanwhile_end_what_was_planned(scenario: 
     assert not undo_staff_move(org.id, actor=STAFF, now=org.now)
 
 
+@pytest.mark.slow
 def test_all_of_them_are_listed_page_by_page(scenario: Scenario, plan: MadePlan) -> None:
     org = scenario.org(name=unique("Alike")).on(plan, since="2026-11-15 09:00").uses(140, meter=plan.meter)
     copy_org(scenario.session, org.id, range(60))
@@ -262,6 +266,7 @@ def test_all_of_them_are_listed_page_by_page(scenario: Scenario, plan: MadePlan)
     assert ['rel="next"' in page for page in shown] == [True, False]
 
 
+@pytest.mark.slow
 def test_staff_see_who_moves_and_when_press_and_take_it_back(scenario: Scenario, plan: MadePlan) -> None:
     org = scenario.org().on(plan, since="2026-11-15 09:00").with_period()
     factories.publish_again(scenario.session, plan, allowance=50, policy="charge")

@@ -54,6 +54,7 @@ def count_moves(scenario: Scenario, plan: MadePlan) -> int:
     return scenario.session.scalar(found) or 0
 
 
+@pytest.mark.slow
 def test_what_is_foretold_is_what_is_done(scenario: Scenario, plan: MadePlan) -> None:
     org = on_it(scenario, plan)
     factories.publish_again(scenario.session, plan, allowance=50, policy="charge")
@@ -128,6 +129,7 @@ def test_moves_are_listed_newest_first(scenario: Scenario, plan: MadePlan) -> No
     assert read(scenario, "plan-moves?limit=1")["moves"]
 
 
+@pytest.mark.slow
 def test_a_move_is_undone_for_one_and_for_all(scenario: Scenario, plan: MadePlan) -> None:
     one, other = on_it(scenario, plan), on_it(scenario, plan)
     factories.publish_again(scenario.session, plan, allowance=50, policy="charge")

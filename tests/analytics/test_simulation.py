@@ -175,6 +175,7 @@ def classify(models: list[Model], number: int) -> dict[str, int]:
     return {kind: amount for kind, amount in sums.items() if amount}
 
 
+@pytest.mark.slow
 def test_movements_add_up_to_what_a_model_of_the_test_comes_to(scenario: Scenario) -> None:
     scenario.opening = FIRST
     check(scenario, play(scenario, 9, seed=5))

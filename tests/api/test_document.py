@@ -25,6 +25,7 @@ def document(app: Flask) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_every_schema_compiles_and_every_example_is_valid(document: dict[str, Any], tmp_path: Path) -> None:
     need(NODE_PACKAGES / "ajv", NODE_PACKAGES / "ajv-formats")
     (tmp_path / "node_modules").symlink_to(NODE_PACKAGES)

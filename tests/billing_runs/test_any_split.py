@@ -134,6 +134,7 @@ def test_a_split_that_needs_a_line_and_a_credit_note_ends_at_the_rating_of_all(s
     assert [note.amount for note in notes] == [100]
 
 
+@pytest.mark.slow
 def test_any_split_ends_at_the_rating_of_all(scenario: Scenario) -> None:
     check(scenario, 6)
 

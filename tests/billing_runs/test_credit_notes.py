@@ -286,6 +286,7 @@ def test_what_a_note_credited_that_was_voided_at_stripe_is_on_the_next_invoice(s
     balanced(scenario, org, 9_700)
 
 
+@pytest.mark.slow
 def test_a_note_on_an_invoice_that_was_voided_is_dropped(scenario: Scenario) -> None:
     org = billed(scenario, card=DECLINES)
     scenario.stripe.client().v1.invoices.void_invoice(manual(scenario, org)[0]["id"])

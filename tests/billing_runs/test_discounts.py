@@ -90,6 +90,7 @@ def test_a_part_of_a_cent_is_rounded_half_away(scenario: Scenario) -> None:
     assert (line.amount, line.discount) == (1_020, 128)
 
 
+@pytest.mark.slow
 def test_the_invoice_of_a_yearly_subscribers_month_is_discounted_too(scenario: Scenario) -> None:
     org = on_plan(scenario, 60_000, "discount_usage = true", interval="year")
     discounted(scenario, org, {"percent_off": 20})
@@ -100,6 +101,7 @@ def test_the_invoice_of_a_yearly_subscribers_month_is_discounted_too(scenario: S
     assert (invoice["status"], invoice["total"]) == ("paid", 8_000)
 
 
+@pytest.mark.slow
 def test_what_is_below_the_smallest_charge_after_the_discount_waits(scenario: Scenario) -> None:
     """60 cents less 20 % are 48: less than Stripe charges."""
     org = on_plan(scenario, 50_060, "discount_usage = true", interval="year")

@@ -1,17 +1,25 @@
-"""Many periods at once: two lanes, an org in one of them, and what fails or is busy is left to be closed alone."""
+"""Many periods at once, here or in lanes: what fails or is busy is left to be closed alone."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
+from signal import SIGSTOP
 from time import sleep
 
 import pytest
+from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.billing_runs.closing.lanes import LANES, Door, rate_together
+from app.billing_runs.closing.lane_process import Door
+from app.billing_runs.closing.lanes import LANES, Lanes, rate_here
+from app.billing_runs.closing.rate import RatedPeriods
+from app.billing_runs.run import run_billing
+from app.billing_runs.tasks import open_lanes
 from app.kit.errors import Conflict
 from app.subscriptions.close import PeriodKey, list_due
 from app.web.database import transaction
@@ -38,7 +46,7 @@ def let_events_settle(scenario: Scenario) -> None:
 
 
 def doors(scenario: Scenario, *, shut: int = 0) -> Door:
-    """Transactions in any thread; the first of them fail."""
+    """Transactions of this process; the first of them fail."""
     failing = iter(range(shut))
 
     @contextmanager
@@ -49,6 +57,27 @@ def doors(scenario: Scenario, *, shut: int = 0) -> Door:
             yield session
 
     return door
+
+
+Rate = Callable[[Sequence[PeriodKey], datetime], RatedPeriods]
+
+
+@pytest.fixture(scope="module")
+def lanes(app: Flask) -> Iterator[Lanes]:
+    """Lanes that run: they start once for the tests of this file."""
+    with app.app_context():
+        opened = open_lanes()
+    with opened:
+        yield opened
+
+
+@pytest.fixture(params=["here", "in lanes"])
+def rate(request: pytest.FixtureRequest, scenario: Scenario) -> Rate:
+    """The two ways to rate many periods."""
+    if request.param == "here":
+        return lambda keys, now: rate_here(doors(scenario), keys, now)
+    opened: Lanes = request.getfixturevalue("lanes")
+    return opened.rate
 
 
 def due(scenario: Scenario, *orgs: Org) -> list[PeriodKey]:
@@ -69,10 +98,10 @@ def some_orgs(scenario: Scenario) -> list[Org]:
     return orgs
 
 
-def test_all_periods_are_closed_those_of_an_org_in_their_order(scenario: Scenario) -> None:
+def test_all_periods_are_closed_those_of_an_org_in_their_order(scenario: Scenario, rate: Rate) -> None:
     orgs = some_orgs(scenario)
     keys = due(scenario, *orgs)
-    done = rate_together(doors(scenario), keys, scenario.clock.now())
+    done = rate(keys, scenario.clock.now())
     assert (sorted(done.closed), done.waiting) == (sorted(keys), {})
     for org in orgs:
         assert [key for key in done.closed if key.org_id == org.id] == [key for key in keys if key.org_id == org.id]
@@ -80,28 +109,60 @@ def test_all_periods_are_closed_those_of_an_org_in_their_order(scenario: Scenari
     assert due(scenario, *orgs) == []
 
 
+@pytest.mark.slow
 def test_a_batch_that_fails_leaves_its_periods_open_and_stops_no_other(scenario: Scenario) -> None:
-    orgs = some_orgs(scenario)
+    keys = due(scenario, *some_orgs(scenario))
+    done = rate_here(doors(scenario, shut=1), keys, scenario.clock.now(), together=MONTHS)
+    assert list(done.closed) == list(keys[MONTHS:])
+
+
+@pytest.mark.slow
+def test_a_lane_that_is_killed_leaves_its_periods_open_and_another_takes_its_place(
+    scenario: Scenario, lanes: Lanes
+) -> None:
+    orgs, now = some_orgs(scenario), scenario.clock.now()
     keys = due(scenario, *orgs)
-    lanes = len({key.org_id.int % LANES for key in keys})
-    done = rate_together(doors(scenario, shut=1), keys, scenario.clock.now())
-    left = due(scenario, *orgs)
-    assert {*done.closed, *left} == {*keys}
-    assert left, "one batch failed"
-    assert len({key.org_id.int % LANES for key in left}) == 1
-    assert bool(done.closed) == (lanes > 1)
+    share = [key for key in keys if key.org_id.int % LANES == keys[0].org_id.int % LANES]
+    lanes.start()
+    victim = lanes._lanes[keys[0].org_id.int % LANES]._process
+    victim.send_signal(SIGSTOP)
+    with ThreadPoolExecutor(1) as beside:
+        rating = beside.submit(lanes.rate, keys, now)
+        while due(scenario, *orgs) != share:  # the others are done, so the victim's share was sent too
+            sleep(0.1)
+        victim.kill()
+        done = rating.result()
+    assert [key for key in keys if key not in done.closed] == share
+    assert {*lanes.rate(share, now).closed} == {*share}
+
+
+def test_a_run_rates_what_is_many_in_lanes(scenario: Scenario, lanes: Lanes) -> None:
+    org = some_orgs(scenario)[0]
+    keys = due(scenario, org)
+    lanes.many = len(keys)
+    assert run_billing(None, scenario.clock.now(), GRACE, org.id, lanes).rated == list(keys)
+
+
+@pytest.mark.slow
+def test_lanes_end_with_their_parent(scenario: Scenario) -> None:
+    with scenario.app.app_context(), open_lanes() as opened:
+        opened.start()
+        processes = [lane._process for lane in opened._lanes]
+        assert [process.poll() for process in processes] == [None] * LANES
+    assert [process.poll() for process in processes] == [0] * LANES
 
 
 @pytest.mark.parametrize("most", [None, 1], ids=["beside others", "alone in its batch"])
-def test_an_org_that_is_busy_is_left_out(scenario: Scenario, most: int | None) -> None:
-    """A lane waits for nobody, whether it has many periods or one."""
+def test_an_org_that_is_busy_is_left_out(scenario: Scenario, rate: Rate, most: int | None) -> None:
+    """Nobody who holds many locks waits for one."""
     orgs = some_orgs(scenario)[:most]
     busy = orgs[0].id
     keys = due(scenario, *orgs)[: most and 1]
+    rate([], scenario.clock.now())  # the lanes have started
     with Session(scenario.session.get_bind()) as other:
         other.execute(text("SELECT pg_advisory_xact_lock(usage_lock(:org))"), {"org": busy})
         began = time.monotonic()
-        done = rate_together(doors(scenario), keys, scenario.clock.now())
+        done = rate(keys, scenario.clock.now())
         assert most is None or time.monotonic() - began < LOCKED
     assert {key.org_id for key in done.closed} == {org.id for org in orgs} - {busy}
     assert {key.org_id for key in due(scenario, *orgs)} == {busy}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from app.payments.cancel import cancel_at_period_end
 from tests.billing_runs.test_before_change import amounts
 from tests.billing_runs.test_close import run, to_the_end
@@ -14,6 +16,7 @@ from tests.scenario import Scenario
 FIVE_CENTS = 'model = "per_unit"\nunit_amount = "0.05"'
 
 
+@pytest.mark.slow
 def test_the_overage_before_an_upgrade_in_the_last_hour_is_quoted_and_billed(scenario: Scenario) -> None:
     starter = scenario.plan(policy="charge", allowance=1000, priced=FIVE_CENTS, sold=("USD", "19.00", "190.00"))
     pro = scenario.plan(sold=("USD", "49.00", "490.00"))

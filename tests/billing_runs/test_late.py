@@ -27,6 +27,7 @@ def closed(scenario: Scenario, calls: int) -> tuple[Org, datetime]:
     return org, first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "late", "first", "second"),
     [
@@ -54,6 +55,7 @@ def test_late_usage_stands_on_the_next_invoice_with_what_it_adds(
     assert "The whole period, rounded" in page or not first + second
 
 
+@pytest.mark.slow
 def test_more_late_usage_is_billed_by_what_is_left_of_the_difference(scenario: Scenario) -> None:
     org, month = closed(scenario, 60_000)
     for late in (100, 50):
@@ -67,6 +69,7 @@ def test_more_late_usage_is_billed_by_what_is_left_of_the_difference(scenario: S
     assert sum(each.amount for each in lines(scenario, org)) == 10_150
 
 
+@pytest.mark.slow
 def test_late_usage_of_an_org_that_left_gets_an_invoice_of_its_own(scenario: Scenario) -> None:
     org = on_pro(scenario, 50_000)
     month = scenario.clock.at
@@ -83,6 +86,7 @@ def test_late_usage_of_an_org_that_left_gets_an_invoice_of_its_own(scenario: Sce
     assert [(each["status"], each["total"]) for each in manual(scenario, org)] == [("paid", 400)]
 
 
+@pytest.mark.slow
 def test_a_void_of_a_closed_period_is_taken_off_the_usage_on_the_next_invoice(scenario: Scenario) -> None:
     """$100 were billed, $3 of it are voided: the next month covers $1 of them, $2 are credited on the original."""
     org = on_pro(scenario, 59_700, interval="year")

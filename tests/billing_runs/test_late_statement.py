@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from tests.billing_runs.test_credit_notes import billed, next_month, notes, use, void
 from tests.scenario import Scenario
 from tests.scenario.org import Org
@@ -18,6 +20,7 @@ def statement(org: Org, query: str = "") -> Any:
     return answer.get_json()
 
 
+@pytest.mark.slow
 def test_page_file_and_api_say_how_late_usage_was_billed(scenario: Scenario) -> None:
     org = billed(scenario)
     assert statement(org) == {"events": [], "next": None}

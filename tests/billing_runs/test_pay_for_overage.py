@@ -93,6 +93,7 @@ def test_switched_off_it_refuses_at_once_and_what_was_recorded_stays_owed(scenar
     assert (free.cap(), free.granted()["sources"]["charge"]) == (FREE, "not_collected")
 
 
+@pytest.mark.slow
 def test_it_is_off_again_after_a_cancellation(scenario: Scenario, free: Org) -> None:
     switch_on(free)
     scenario.later(days=1)
@@ -105,6 +106,7 @@ def test_it_is_off_again_after_a_cancellation(scenario: Scenario, free: Org) -> 
     assert (free.subscription, free.cap()) == (None, FREE)
 
 
+@pytest.mark.slow
 def test_what_was_used_before_a_plan_was_bought_is_billed(scenario: Scenario, free: Org) -> None:
     switch_on(free)
     use(free, FREE + 200)

@@ -99,6 +99,7 @@ def test_no_specimen_has_a_finding_in_any_theme_or_width(findings: Any, name: st
     assert findings(name, LOOKS) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names", [pytest.param(PICKS, id="picked"), pytest.param(PAGES, id="all", marks=pytest.mark.long)]
 )

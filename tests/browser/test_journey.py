@@ -51,6 +51,7 @@ class Live:
         assert not self.js or self.page.evaluate("window.neverReloaded === true")
 
 
+@pytest.mark.slow
 def test_the_line_that_make_run_prints_moves_the_bar_of_its_account(open_page: Open, stack: Stack) -> None:
     page = open_page().page
     sign_in(page, "steady@demo.example", stack.password("steady@demo.example"))
@@ -96,6 +97,7 @@ def test_from_sign_up_to_the_limit(open_page: Open, stack: Stack, js: bool) -> N
     assert watched.findings == []
 
 
+@pytest.mark.slow
 @either
 def test_one_click_from_a_meter_says_what_eats_it_and_page_api_and_csv_agree(
     open_page: Open, stack: Stack, customers: Iterator[Customer], js: bool

@@ -76,6 +76,7 @@ def test_the_skip_link_is_the_first_stop_and_leads_past_the_navigation(as_person
     expect(page.get_by_role("main").get_by_role("link").first).to_be_focused()
 
 
+@pytest.mark.slow
 def test_the_account_menu_opens_by_enter_closes_by_escape_and_gives_the_focus_back(
     as_person: AsPerson,
 ) -> None:

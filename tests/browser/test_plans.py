@@ -34,6 +34,7 @@ def test_the_slider_shows_the_servers_prices(open_page: Open, demo_states: dict[
     assert watched.findings == []
 
 
+@pytest.mark.slow
 def test_without_scripts_the_form_asks_the_server(open_page: Open, demo_states: dict[str, State]) -> None:
     page = open_page(js=False, state=demo_states["over"]).page
     page.goto("/plans")

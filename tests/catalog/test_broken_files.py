@@ -260,6 +260,7 @@ def test_an_empty_file_is_refused():
     assert problems("") == ["x.toml:1 plans: is missing; it must be a table"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", sorted((PROJECT / "catalogs").glob("*.toml")), ids=lambda file: file.stem)
 def test_no_single_missing_line_of_a_catalogue_breaks_more_than_the_reading(file):
     rows = file.read_text().splitlines(keepends=True)

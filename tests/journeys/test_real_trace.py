@@ -29,6 +29,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.slow
 def test_totals_of_a_real_trace_equal_the_files(client: FlaskClient, session: Session) -> None:
     meters = [make_plan(session, meter=f"trace_{number}").meter for number in range(3)]
     key = make_key(session, make_org(session))

@@ -95,6 +95,7 @@ def live(world: World, examples: int, steps: int) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_counters_equal_events_and_the_model_after_each_step(world: World) -> None:
     live(world, examples=12, steps=25)
 

@@ -68,6 +68,7 @@ def test_writers_go_on_while_a_partition_is_attached(world: World) -> None:
         making.rollback()
 
 
+@pytest.mark.slow
 def test_a_reader_in_the_way_is_waited_for_a_second_and_no_longer(world: World) -> None:
     with psycopg.connect(world.url) as reading:
         reading.execute("SELECT count(*) FROM usage_events")  # holds every partition, also the default one

@@ -365,6 +365,7 @@ def _bombs() -> tuple[bytes, bytes]:
     return gzip.compress(b" " * (1 << 30), 1), gzip.compress(b" " * (5 << 20)) * 50
 
 
+@pytest.mark.slow
 def test_a_bomb_of_gzip_is_413_and_unpacked_no_further_than_the_limit(host: Host, world: World) -> None:
     host.headers |= {"Content-Encoding": "gzip"}
     for bomb in _bombs():

@@ -130,6 +130,7 @@ def test_what_stripe_does_not_take_is_said_and_not_sent_again(scenario: Scenario
     assert there(scenario, org)["tax_ids"] == [("eu_vat", "DE123456789")]
 
 
+@pytest.mark.slow
 def test_an_address_that_stripe_refuses_does_not_cost_the_one_before(scenario: Scenario) -> None:
     org = scenario.org().paying()
     change(org, address=HOME)

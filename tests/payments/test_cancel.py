@@ -22,6 +22,7 @@ def planned(org: Org) -> bool:
     return org.subscription.cancel_at is not None
 
 
+@pytest.mark.slow
 def test_a_cancelled_plan_runs_to_the_end_of_what_is_paid_and_then_is_free(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     org.paying(plan)
@@ -39,6 +40,7 @@ def test_a_cancelled_plan_runs_to_the_end_of_what_is_paid_and_then_is_free(scena
         undo_cancel(org.id, actor=ACTOR, now=scenario.clock.now())
 
 
+@pytest.mark.slow
 def test_a_cancellation_is_taken_back_as_often_as_wanted(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     org.paying(plan)
@@ -52,6 +54,7 @@ def test_a_cancellation_is_taken_back_as_often_as_wanted(scenario: Scenario) -> 
     assert org.books["records"] == ["completed", "completed"]
 
 
+@pytest.mark.slow
 def test_who_cancelled_stands_in_the_audit_log(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     org.paying(plan)
@@ -62,6 +65,7 @@ def test_who_cancelled_stands_in_the_audit_log(scenario: Scenario) -> None:
     assert actions == ["subscription.cancel_planned", "subscription.cancel_undone"]
 
 
+@pytest.mark.slow
 def test_a_cancellation_whose_answer_never_came_arrives_by_webhook(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     org.paying(plan)

@@ -104,6 +104,7 @@ def test_a_customer_is_asked_about_once_after_each_start(scenario: Scenario, res
         assert paths == ["/v1/subscriptions"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [False, True], ids=["first purchase", "returning customer"])
 def test_a_purchase_that_is_not_known_here_is_given_and_no_second_one_opens(
     scenario: Scenario, restart: Restart, known: bool
@@ -147,6 +148,7 @@ def test_a_card_page_makes_no_second_customer(scenario: Scenario, restart: Resta
     assert [each["id"] for each in scenario.stripe.objects("customer")] == [lost]
 
 
+@pytest.mark.slow
 def test_of_two_customers_the_one_that_pays_is_taken(scenario: Scenario, restart: Restart) -> None:
     org, plan = scenario.org(), on_sale(scenario)
     customer_at_stripe(org)

@@ -32,6 +32,7 @@ def test_what_is_agreed_to_is_read_with_prices_limits_and_card(free: Org) -> Non
     assert (meter["charge"]["model"], meter["charge"]["properties"]) == ("per_unit", {"unit_amount": "0.01"})
 
 
+@pytest.mark.slow
 def test_it_is_switched_on_and_off_and_repeating_changes_nothing(scenario: Scenario, free: Org) -> None:
     use(free, FREE)
     call = Caller(free)

@@ -29,6 +29,7 @@ def restored(scenario: Scenario):
     scenario.app.extensions["tollkeeper"] = kept
 
 
+@pytest.mark.slow
 def test_free_admits_120_a_minute_and_says_so(scenario: Scenario) -> None:
     org = scenario.org()
     first = scenario.app.test_client().get(URL, headers=org.api())
@@ -40,6 +41,7 @@ def test_free_admits_120_a_minute_and_says_so(scenario: Scenario) -> None:
     assert "120 requests a minute" in last.get_json()["detail"]
 
 
+@pytest.mark.slow
 def test_each_node_admits_its_share_and_names_it(restored: Scenario) -> None:
     with_settings(restored.app, web_nodes=4)
     org = restored.org()

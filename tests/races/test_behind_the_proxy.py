@@ -176,6 +176,7 @@ def test_one_address_holds_no_more_than_its_bound(portal: Portal) -> None:
         _is_served(portal)
 
 
+@pytest.mark.slow
 def test_the_largest_batch_passes_and_a_larger_one_is_told_the_limit(portal: Portal) -> None:
     headers = {"Authorization": f"Bearer {portal.key}", "Content-Type": "application/json"}
     answer, body = portal.at.ask(EVENTS, _batch(portal, MAX_BODY), headers)

@@ -47,6 +47,7 @@ def test_a_fault_meets_only_the_calls_it_names(standin: StandIn) -> None:
     assert client.v1.products.create({"name": "Pro"}).id
 
 
+@pytest.mark.slow
 def test_the_sdk_tries_again_under_the_same_key(standin: StandIn) -> None:
     standin.fail("503", times=2)
     standin.client(max_network_retries=2).v1.customers.create({})

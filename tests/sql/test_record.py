@@ -170,6 +170,7 @@ def test_usage_new_clients_are_ids_for_the_missing_ones(sql: Sql) -> None:
     assert sql.value("SELECT usage_new_clients(%s, %s)", org, [known, None]) == [None, None]
 
 
+@pytest.mark.slow
 def test_usage_new_clients_stops_at_100000_an_org(sql: Sql) -> None:
     org = sql.org()
     sql.rows(

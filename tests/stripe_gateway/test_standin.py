@@ -264,6 +264,7 @@ def test_refunds_are_read(gw: Gateway, opened: Open, standin: StandIn) -> None:
     assert refund.payment_intent_id == invoice.payment_intent_id
 
 
+@pytest.mark.slow
 def test_events_come_oldest_first_since_a_time(gw: Gateway, standin: StandIn, clock: FixedClock) -> None:
     began = clock.now()
     made = customers.create(gw, org_id=new_id(), email="a@x.org", name="N", key="n")

@@ -88,6 +88,7 @@ def test_an_instant_on_a_boundary_belongs_to_the_period_that_starts_there(db, ma
     assert periods.ensure_period(db, org, last, NOW).starts_at == utc(2026, 11, 1)
 
 
+@pytest.mark.slow
 def test_many_connections_at_once_open_each_period_once(engine, db, make_org):
     instants = [NOW + timedelta(days=31 * n) for n in (-3, -2, -1, 0, 0, 0, 1, 2, 3, 0, -3, 3)]
     for _ in range(4):
@@ -113,6 +114,7 @@ ZONES = ["UTC", "Pacific/Apia", "America/New_York", "Asia/Tokyo", "Europe/Berlin
 INSTANTS = st.integers(-500, 500).map(lambda days: NOW + timedelta(days=days, microseconds=days))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(zones=st.lists(st.sampled_from(ZONES), min_size=1, max_size=3), instants=st.lists(INSTANTS, max_size=5))
 def test_periods_tile_time_whatever_is_asked_in_whatever_order_and_zone(engine, make_org, zones, instants):

@@ -1,4 +1,4 @@
-"""Tests of a second or more, marked `slow`: `make test-long` runs them all, `make test` one in four of each file.
+"""Tests of about a second or more, marked `slow`: `make test-long` runs all, `make test` one in eight of each file.
 
 Besides these `make test` runs those whose code changed, up to a bound. What it leaves out is marked `long`.
 """
@@ -14,7 +14,7 @@ import pytest
 from tests.support.changes import changed_files
 from tests.support.sampling import spread
 
-ONE_IN = 4
+ONE_IN = 8
 MOST = 24
 """So many of those whose code changed; a larger change is make test-long's."""
 

@@ -41,6 +41,7 @@ def test_every_task_has_one_lane(app: Flask) -> None:
     assert {queue: sum(queue in lane.queues for lane in LANES) for queue in queues} == dict.fromkeys(queues, 1)
 
 
+@pytest.mark.slow
 def test_a_silent_mail_server_holds_up_no_payment(server: Path, silent: socket.socket) -> None:
     clocks = Clocks(business=FixedClock(NOON), wall=FixedClock(NOON))
     port = silent.getsockname()[1]

@@ -1,52 +1,122 @@
-"""Rates many periods in batches, on two connections at a time: one computes while the database works for the other.
+"""Rates many periods in batches: few of them here, many in processes, since one interpreter is what bounds a close.
 
-Must not know Flask: the caller says how a transaction is opened.
+Must not know Flask: the caller says how a transaction is opened, or where the database is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+from types import TracebackType
 
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+import msgspec
 
-from app.billing_runs.closing.rate import RatedPeriods, rate_periods
+from app.billing_runs.closing.lane_process import Done, Door, Start, Work, rate_batch
+from app.billing_runs.closing.rate import RatedPeriods
 from app.kit.batches import batched
-from app.kit.errors import DomainError
+from app.settings import PROJECT
 from app.subscriptions.close import PeriodKey
 
 TOGETHER = 250
 """Periods that are rated in one transaction. Usage of their orgs waits for it: about a tenth of a second."""
-LANES = 2
-"""More gain nothing: while one computes, no other thread of the process can."""
+LANES = 3
+"""On two cores: while one computes and the database writes for another, the third is not left waiting for the disk."""
+MANY = 1_000
+"""Periods that are worth the second in which the processes start."""
 
-Door = Callable[[], AbstractContextManager[Session]]
-"""Opens a transaction, in whatever thread it is called."""
 
-
-def rate_together(door: Door, keys: Sequence[PeriodKey], now: datetime) -> RatedPeriods:
-    """Close usage periods, many a transaction. All periods of an org are in one lane, in the order of the keys.
+def rate_here(door: Door, keys: Sequence[PeriodKey], now: datetime, together: int = TOGETHER) -> RatedPeriods:
+    """Close usage periods, many a transaction, in the order of the keys.
 
     A batch that failed is in neither part of the answer, like a period whose org was busy: close those one by one.
     """
-    lanes = [[key for key in keys if key.org_id.int % LANES == lane] for lane in range(LANES)]
-    with ThreadPoolExecutor(LANES, "rate") as threads:
-        done = [each for lane in threads.map(partial(_rate_lane, door, now), lanes) for each in lane]
-    closed = [key for each in done for key in each.closed]
-    return RatedPeriods(closed, {key: why for each in done for key, why in each.waiting.items()})
+    return _join(rate_batch(door, some, now) for some in batched(keys, together))
 
 
-def _rate_lane(door: Door, now: datetime, keys: Sequence[PeriodKey]) -> list[RatedPeriods]:
-    return [_rate_batch(door, now, some) for some in batched(keys, TOGETHER)]
+class Lanes:
+    """Processes that rate periods side by side, each with a connection of its own. They start when first needed.
+
+    `many`: how many periods they are worth their start for.
+    """
+
+    def __init__(self, url: str, statement_limit: timedelta | None, many: int = MANY) -> None:
+        self.many = many
+        self._first = Start(url, None if statement_limit is None else statement_limit.total_seconds())
+        self._lanes: list[_Lane] = []
+
+    def __enter__(self) -> Lanes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for lane in self._lanes:
+            lane.close()
+        self._lanes = []
+
+    def start(self) -> None:
+        """Start what does not run, or died, and wait until it is ready."""
+        for dead in [lane for lane in self._lanes if not lane.runs()]:
+            dead.close()
+            self._lanes.remove(dead)
+        new = [_Lane(self._first) for _ in range(LANES - len(self._lanes))]
+        self._lanes += new
+        for lane in new:
+            lane.receive()
+
+    def rate(self, keys: Sequence[PeriodKey], now: datetime) -> RatedPeriods:
+        """As `rate_here`. All periods of an org are in one lane, in the order of the keys."""
+        self.start()
+        shares = [[key for key in keys if key.org_id.int % LANES == number] for number in range(LANES)]
+        with ThreadPoolExecutor(LANES, "lane") as threads:
+            return _join(threads.map(partial(_Lane.rate, now=now), self._lanes, shares))
 
 
-def _rate_batch(door: Door, now: datetime, keys: Sequence[PeriodKey]) -> RatedPeriods:
-    try:
-        with door() as session:
-            return rate_periods(session, keys, now, wait=False)
-    except (DomainError, SQLAlchemyError):
-        return RatedPeriods([], {})
+class _Lane:
+    """A process, and the pipes to it and back."""
+
+    def __init__(self, first: Start) -> None:
+        words = [sys.executable, "-m", "app.billing_runs.closing.lane_process"]
+        self._process = subprocess.Popen(words, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._send(first)
+
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
+    def rate(self, keys: Sequence[PeriodKey], now: datetime) -> RatedPeriods:
+        return _join(self._ask(some, now) for some in batched(keys, TOGETHER))
+
+    def receive(self) -> bytes:
+        """The next answer; empty if it died."""
+        return self._process.stdout.readline() if self._process.stdout is not None else b""
+
+    def close(self) -> None:
+        """It ends with its input."""
+        self._process.communicate()
+
+    def _ask(self, keys: Sequence[PeriodKey], now: datetime) -> RatedPeriods:
+        """Have a batch rated. Of a process that died nobody knows whether it did: to close them again does no harm."""
+        try:
+            self._send(Work(list(keys), now))
+            done = msgspec.json.decode(self.receive(), type=Done)
+        except (OSError, msgspec.DecodeError):
+            return RatedPeriods([], {})
+        return RatedPeriods([keys[n] for n in done.closed], {keys[n]: why for n, why in done.waiting.items()})
+
+    def _send(self, message: Start | Work) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.write(msgspec.json.encode(message) + b"\n")
+            self._process.stdin.flush()
+
+
+def _join(done: Iterable[RatedPeriods]) -> RatedPeriods:
+    closed: list[PeriodKey] = []
+    waiting: dict[PeriodKey, str] = {}
+    for each in done:
+        closed += each.closed
+        waiting.update(each.waiting)
+    return RatedPeriods(closed, waiting)

@@ -173,6 +173,7 @@ def test_a_crash_after_the_row_and_before_stripe_is_made_good_by_the_next_click(
     assert org.books == {"checkouts": ["open"], "records": ["pending"], "subscriptions": 0, "customers": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "path"),
     [
@@ -249,6 +250,7 @@ def test_a_call_without_an_answer_is_repeated_under_its_own_key(scenario: Scenar
     assert len(scenario.stripe.objects("customer")) == 1
 
 
+@pytest.mark.slow
 def test_a_failure_that_stripe_keeps_under_the_key_does_not_last(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     scenario.stripe.fail("500", path="/v1/checkout/sessions", method="POST")
@@ -291,6 +293,7 @@ def test_an_expired_page_is_followed_by_a_new_one(scenario: Scenario) -> None:
     org.was_given_nothing()
 
 
+@pytest.mark.slow
 def test_a_customer_deleted_at_stripe_is_made_anew(scenario: Scenario) -> None:
     org, plan = scenario.org(), scenario.plan()
     org.opens(plan)

@@ -55,6 +55,7 @@ def test_a_checkout_given_up_and_paid_all_the_same_counts(scenario: Scenario) ->
     assert state(scenario, org) == ("completed", "completed")
 
 
+@pytest.mark.slow
 def test_a_checkout_that_nothing_was_heard_of_is_asked_about(scenario: Scenario) -> None:
     org = scenario.org().buys(returns=False)
     scenario.stripe.hold()

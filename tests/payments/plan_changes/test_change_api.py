@@ -40,6 +40,7 @@ def wanted(plan: MadePlan | None, **changed: Any) -> dict[str, Any]:
     return {"plan": plan.key, "currency": "USD", **changed}
 
 
+@pytest.mark.slow
 def test_a_quote_is_previewed_and_taken(made: Made, scenario: Scenario) -> None:
     org, dearer, call = made
     shown = call("POST", "/subscription/preview", wanted(dearer)).json
@@ -65,6 +66,7 @@ def test_without_a_quote_nothing_is_changed(made: Made) -> None:
     assert problem(call("POST", "/subscription", wanted(dearer))) == (409, "conflict")
 
 
+@pytest.mark.slow
 def test_a_quote_that_ended_comes_with_a_new_one(made: Made, scenario: Scenario) -> None:
     _, dearer, call = made
     shown = call("POST", "/subscription/preview", wanted(dearer)).json
@@ -82,6 +84,7 @@ def test_a_quote_is_for_one_plan(made: Made) -> None:
     assert problem(call("POST", "/subscription", wanted(dearer, quote="x.y"))) == (409, "quote_expired")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("card", "status"), [("pm_card_chargeCustomerFail", 402), ("pm_card_authenticationRequired", 202)]
 )

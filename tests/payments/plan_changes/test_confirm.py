@@ -110,6 +110,7 @@ def test_what_was_quoted_is_charged_and_the_plan_is_changed(scenario: Scenario) 
     assert org.books["records"] == ["completed", "completed"]
 
 
+@pytest.mark.slow
 def test_a_longer_interval_begins_a_whole_new_period(scenario: Scenario) -> None:
     org, dearer = started(scenario)
     change = quoted(org, dearer, "year")
@@ -145,6 +146,7 @@ def test_a_second_hop_agrees_with_our_formula(scenario: Scenario) -> None:
     assert abs(change.expected - change.previewed) <= 1
 
 
+@pytest.mark.slow
 def test_the_same_quote_changes_and_charges_once(scenario: Scenario) -> None:
     org, dearer = started(scenario)
     change = quoted(org, dearer)
@@ -152,6 +154,7 @@ def test_the_same_quote_changes_and_charges_once(scenario: Scenario) -> None:
     assert charges(scenario, org) == [1000, 1500]
 
 
+@pytest.mark.slow
 def test_a_second_tab_charges_nothing_more(scenario: Scenario) -> None:
     org, dearer = started(scenario)
     first, second = quoted(org, dearer), quoted(org, dearer)
@@ -243,6 +246,7 @@ def balance(scenario: Scenario, org: Org) -> None:
     v1.customers.balance_transactions.create(org.customer_id, {"amount": -700, "currency": "usd"})
 
 
+@pytest.mark.slow
 def test_an_amount_that_is_not_ours_is_kept_as_drift(scenario: Scenario) -> None:
     org, dearer = started(scenario)
     v1: Any = scenario.stripe.client().v1

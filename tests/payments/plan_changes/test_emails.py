@@ -170,6 +170,7 @@ def test_a_cancellation_is_told_when_it_is_planned_undone_and_over(scenario: Sce
     assert "nothing more will be charged" not in words(letters(org)[-1])
 
 
+@pytest.mark.slow
 def test_an_end_that_is_planned_at_stripe_is_told_with_its_day(scenario: Scenario) -> None:
     org, _ = started(scenario)
     at = org.now + timedelta(days=60)
@@ -181,6 +182,7 @@ def test_an_end_that_is_planned_at_stripe_is_told_with_its_day(scenario: Scenari
     assert f"ends on {at:%-d %B %Y, %H:%M} UTC. It renews as usual until then." in words(mail)
 
 
+@pytest.mark.slow
 def test_a_one_off_has_a_receipt(scenario: Scenario) -> None:
     org, v1 = scenario.org().paying(scenario.plan()), scenario.stripe.client().v1
     made = v1.invoices.create({"customer": str(org.customer_id), "auto_advance": False})

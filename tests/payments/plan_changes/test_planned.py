@@ -101,6 +101,7 @@ def test_it_is_taken_back_and_planned_again(scenario: Scenario) -> None:
     assert paid(scenario) == [1000, 1000]
 
 
+@pytest.mark.slow
 def test_a_cancellation_takes_its_place(scenario: Scenario) -> None:
     org, lower = started(scenario)
     plan(org, lower)
@@ -130,6 +131,7 @@ def test_after_a_planned_change_everything_can_be_changed_again(scenario: Scenar
     assert org.subscription.cancel_at == org.subscription.billing_ends_at
 
 
+@pytest.mark.slow
 def test_a_schedule_that_was_made_by_hand_is_left_alone(scenario: Scenario) -> None:
     org, lower = started(scenario)
     theirs = scenario.stripe.objects("subscription")[0]["id"]
@@ -216,6 +218,7 @@ def test_what_stripe_did_not_hear_is_sent_again(scenario: Scenario, kind: str, l
     assert (org.plan_version, outcomes(org)) == (lower.version_id, ["applied"])
 
 
+@pytest.mark.slow
 def test_a_schedule_that_is_released_at_stripe_takes_it_back(scenario: Scenario) -> None:
     org, lower = started(scenario)
     plan(org, lower)

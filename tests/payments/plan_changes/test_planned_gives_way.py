@@ -64,6 +64,7 @@ def test_an_upgrade_that_is_paid_takes_its_place(scenario: Scenario) -> None:
     assert (org.plan_version, paid(scenario)) == (dearer.version_id, [1000, 1500, 4000])
 
 
+@pytest.mark.slow
 def test_the_quote_names_the_next_payment_after_the_change(scenario: Scenario) -> None:
     org, _, dearer = planned(scenario)
     quote = quoted(org, dearer).quote

@@ -54,6 +54,7 @@ def test_a_whole_run_finds_notes_refunds_and_movements(scenario: Scenario) -> No
     assert reconcile_everything().differences == []
 
 
+@pytest.mark.slow
 def test_a_credit_and_the_invoice_that_used_it_up_are_found_though_they_come_to_nothing(scenario: Scenario) -> None:
     org = paying(scenario)
     scenario.stripe.client().v1.customers.balance_transactions.create(

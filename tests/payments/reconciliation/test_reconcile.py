@@ -113,6 +113,7 @@ def test_a_dispute_that_nobody_heard_of_is_fetched_for_a_person_to_see(scenario:
     assert scenario.inbox(lost["id"]).state == "ignored"
 
 
+@pytest.mark.slow
 def test_the_next_run_reads_on_from_the_last(scenario: Scenario) -> None:
     scenario.org().at_checkout()
     reconcile_everything()
@@ -154,6 +155,7 @@ def test_a_nightly_run_costs_what_changed_and_not_what_exists(scenario: Scenario
     assert {each.call.version for each in scenario.stripe.calls[asked:]} == {API_VERSION}
 
 
+@pytest.mark.slow
 def test_a_run_after_stripe_has_forgotten_compares_everything(scenario: Scenario) -> None:
     paying(scenario)
     scenario.later(days=29)
@@ -227,6 +229,7 @@ def test_what_is_missing_here_is_made(scenario: Scenario) -> None:
     assert scenario.session.get_one(StripeInvoice, org.record.invoice_id).status == "paid"
 
 
+@pytest.mark.slow
 def test_a_purchase_of_which_nothing_is_known_here_is_made_without_any_event(scenario: Scenario) -> None:
     """As after a restore: Stripe forgets events in thirty days, but neither customers nor subscriptions."""
     payer, org = paying(scenario), scenario.org()
@@ -251,6 +254,7 @@ def test_a_purchase_of_which_nothing_is_known_here_is_made_without_any_event(sce
     assert [each.state for each in org.records] == ["completed"]
 
 
+@pytest.mark.slow
 def test_a_customer_that_cannot_be_mirrored_is_told_every_night(scenario: Scenario) -> None:
     """The org has another one, so this one grants nothing; the list begins no later because of it."""
     org = paying(scenario)
@@ -326,6 +330,7 @@ def test_a_pending_checkout_is_resolved_by_asking(scenario: Scenario) -> None:
     assert report.differences == []
 
 
+@pytest.mark.slow
 def test_a_draft_that_was_deleted_at_stripe_stops_nothing(scenario: Scenario) -> None:
     org = paying(scenario)
     kept = scenario.session.get_one(StripeInvoice, org.record.invoice_id)
@@ -336,6 +341,7 @@ def test_a_draft_that_was_deleted_at_stripe_stops_nothing(scenario: Scenario) ->
     assert reconcile_everything().compared == 2  # the customer and the subscription; the invoice is too old
 
 
+@pytest.mark.slow
 def test_one_that_breaks_stops_none_of_the_others(scenario: Scenario) -> None:
     """Stripe says something that our tables do not take."""
     broken, whole = scenario.org().buys(returns=False), scenario.org().buys(returns=False)

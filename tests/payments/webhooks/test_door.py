@@ -184,6 +184,7 @@ def test_secrets_and_page_addresses_are_not_stored(client: FlaskClient, session:
     assert body["data"]["object"]["amount_total"] == 1000
 
 
+@pytest.mark.slow
 def test_a_database_that_is_away_has_stripe_send_it_again(clocks: Clocks, wall: FixedClock) -> None:
     from app.factory import create_app
 

@@ -65,6 +65,7 @@ def with_history(paid: Scenario) -> Org:
     return org
 
 
+@pytest.mark.slow
 def test_credits_refunds_and_our_own_invoices_add_up_by_currency(paid: Scenario) -> None:
     org = with_history(paid)
     found = agrees(org)
@@ -121,6 +122,7 @@ def amounts(found: AccountStatement) -> list[tuple[str, str, int, int]]:
     ]
 
 
+@pytest.mark.slow
 def test_page_file_pdf_and_api_say_the_same(paid: Scenario) -> None:
     org = with_history(paid)
     found = statement(org)
@@ -169,6 +171,7 @@ def test_page_file_pdf_and_api_say_the_same(paid: Scenario) -> None:
     assert pdf.headers["Content-Disposition"] == 'attachment; filename="statement-2025-11-22-2026-11-21.pdf"'
 
 
+@pytest.mark.slow
 def test_days_are_the_org_s_and_what_was_before_is_the_opening_balance(paid: Scenario) -> None:
     org = paid.org(zone="Pacific/Auckland").paying(paid.plan())  # paid on 22 November there
     page = html.unescape(text_of(org.browser().get("/billing/statement?from=2026-11-22&to=2026-11-22"), 200))
@@ -207,6 +210,7 @@ def test_days_that_make_no_statement_are_said_on_the_page_and_refused_in_files(
         assert browser.get(f"/billing/statement.{kind}?{query}").status_code == 400
 
 
+@pytest.mark.slow
 def test_too_many_movements_are_refused_rather_than_cut(paid: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     org = paid.org().paying(paid.plan())
     session = paid.session
@@ -226,12 +230,14 @@ def test_too_many_movements_are_refused_rather_than_cut(paid: Scenario, monkeypa
     assert queries.MOST_MOVEMENTS == MOST_MOVEMENTS
 
 
+@pytest.mark.slow
 def test_a_reference_of_a_bank_is_no_formula_in_the_file(paid: Scenario) -> None:
     org = with_history(paid)
     file = org.browser().get("/billing/statement.csv").get_data(as_text=True)
     assert all(not cell.startswith("=") for row in csv.reader(io.StringIO(file)) for cell in row)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["viewer", "owner"])
 def test_the_page_asks_the_database_little_however_long_it_is(paid: Scenario, role: str) -> None:
     browser = with_history(paid).browser(role)
@@ -240,6 +246,7 @@ def test_the_page_asks_the_database_little_however_long_it_is(paid: Scenario, ro
     assert len(asked) + 1 <= 6, asked
 
 
+@pytest.mark.slow
 def test_a_statement_is_of_one_org(paid: Scenario) -> None:
     with_history(paid)
     other = paid.org()
@@ -247,6 +254,7 @@ def test_a_statement_is_of_one_org(paid: Scenario) -> None:
     assert other.browser().get("/billing/statement.csv").get_data(as_text=True).count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_billing_page_leads_to_it_and_shows_notes_and_refunds_with_their_days(paid: Scenario) -> None:
     org = with_history(paid)
     page = html.unescape(text_of(org.browser().get("/billing"), 200))

@@ -129,6 +129,7 @@ def test_a_plan_that_ends_after_its_next_renewal_says_both(paid: Scenario, buyer
     assert theirs["cancel_at"] is None
 
 
+@pytest.mark.slow
 def test_cancelling_twice_says_the_same(buyer: Org) -> None:
     for _ in range(2):
         assert send(buyer.browser(), "/billing/cancel").status_code == 303
@@ -155,6 +156,7 @@ def test_a_viewer_reads_whom_to_ask(paid: Scenario) -> None:
     assert 'action="/billing/cancel"' not in page
 
 
+@pytest.mark.slow
 def test_the_card_is_changed_on_the_page_of_stripe(buyer: Org, standin: StandIn) -> None:
     answer = send(buyer.browser(), "/billing/card", "/billing")
     assert answer.status_code == 303

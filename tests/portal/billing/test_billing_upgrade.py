@@ -267,6 +267,7 @@ def test_a_page_of_another_organisation_buys_nothing(paid: Scenario, standin: St
     assert push(org.browser(), org=str(org.id)).status_code == 303
 
 
+@pytest.mark.slow
 def test_stripe_away_is_said_soon_after_the_page_limit_with_what_to_do(paid: Scenario, standin: StandIn) -> None:
     paid.app.extensions[EXTENSION] = hurried(paid.app)
     browser = paid.org().browser()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from tests.pages import text_of
 from tests.scenario import Org, Scenario
 from tests.support.copy import copy
@@ -56,6 +58,7 @@ def test_a_higher_plan_that_fits_shows_no_report(scenario: Scenario) -> None:
     assert not fit_of(text_of(scenario.org().uses(5).browser().get("/plans/pro")))
 
 
+@pytest.mark.slow
 def test_the_preview_of_the_default_plan_says_what_a_cancellation_would_refuse(paid: Scenario) -> None:
     org = paid.org().paying("pro").uses(2_400, at="2026-11-21 12:00")
     paid.later(days=3)

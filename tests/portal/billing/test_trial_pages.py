@@ -41,6 +41,7 @@ def test_a_plan_with_a_trial_is_offered_with_it(paid: Scenario, plan: MadePlan) 
     assert (answer["timing"], answer["total"], answer["next_payment"]["amount"]) == ("checkout", 0, 4900)
 
 
+@pytest.mark.slow
 def test_the_comparison_says_how_long_a_trial_is_and_what_holds_in_it(paid: Scenario, plan: MadePlan) -> None:
     """Who is trying the plan, or has done so, reads no offer that is not for them."""
     lenient = paid.plan(policy="charge", allowance=100, said='trial_days = 7\ntrial_overage = "charge"')
@@ -63,6 +64,7 @@ def test_a_refusal_in_a_trial_leads_to_another_plan(paid: Scenario, org: Org, pl
     assert plan.key not in leads_to
 
 
+@pytest.mark.slow
 def test_who_has_had_a_trial_is_told_so_and_offered_the_price(paid: Scenario, org: Org, plan: MadePlan) -> None:
     paid.stripe.client().v1.subscriptions.cancel(org.mirror.id)  # type: ignore[union-attr]
     paid.settle()

@@ -93,6 +93,7 @@ def test_what_is_no_closed_period_of_the_org_is_not_found(paid: Scenario) -> Non
     assert org.browser().get("/billing/usage/statement.pdf?period=never").status_code in {400, 404, 422}
 
 
+@pytest.mark.slow
 def test_a_period_with_very_many_lines_is_cut_and_says_so(paid: Scenario) -> None:
     org = paid.org()
     closes(org, month(10), Used("60000"))
