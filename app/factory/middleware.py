@@ -90,8 +90,8 @@ def _admit(asked: Request) -> Response | None:
     if endpoint is None or asked.routing_exception is not None:
         return None  # Flask answers 404 and 405
     rule = ACCESS[endpoint]
-    if rule.kind not in {"key", "operator"} and not asked.path.startswith(MACHINE_PREFIXES):
-        ended = viewing.admit(rule, asked)
+    if _has_a_person(rule, asked) and guards.caller().viewing is not None:
+        ended = viewing.admit(rule, guards.caller(), safe=asked.method in SAFE_METHODS)
         if ended is not None:
             return ended
     if rule.kind == "key":
@@ -101,6 +101,13 @@ def _admit(asked: Request) -> Response | None:
     elif rule.kind != "public":
         return _admit_person(rule)
     return None
+
+
+def _has_a_person(rule: Rule, asked: Request) -> bool:
+    """Whether a session counts. To read a public page none does, and probes must not need the database."""
+    if rule.kind == "public":
+        return asked.method not in SAFE_METHODS and not asked.path.startswith(MACHINE_PREFIXES)
+    return rule.kind not in {"key", "operator"}
 
 
 def _admit_key(rule: Rule, asked: Request) -> None:
@@ -147,7 +154,8 @@ def _require_still(rule: Rule, session: Session) -> None:
 
 
 def _require(rule: Rule, caller: Caller) -> None:
-    viewing.require(rule, caller, safe=request.method in SAFE_METHODS)
+    if caller.viewing is not None:
+        viewing.require(rule, caller, safe=request.method in SAFE_METHODS)
     if rule.kind == "staff" and not caller.staff:
         raise NotFound("There is nothing at this address.")
     if rule.kind == "role" and caller.role not in rule.roles:

@@ -219,6 +219,19 @@ def test_a_view_ends_by_itself_and_what_was_sent_too_late_is_not_done(shown: Org
     assert "You are viewing" not in read(staff, f"/admin/orgs/{shown.id}")
 
 
+@pytest.mark.parametrize(("action", "leads_to"), [("/viewing/stop", "/admin/orgs/"), ("/sign-out", "/")])
+def test_the_ways_out_stay_open_after_the_end(shown: Org, action: str, leads_to: str) -> None:
+    user, staff = member_of_staff(shown.scenario)
+    view(staff, shown)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', read(staff, "/dashboard"))
+    assert token is not None
+    later(shown.scenario, VIEW_LASTS)
+    answer = staff.post(action, data={"csrf_token": token[1]})
+    assert answer.status_code == 303
+    assert leads_to in answer.headers["Location"]
+    assert acts(shown)[-1] == ("org.view_closed", user)
+
+
 def test_the_page_after_the_end_is_staffs_own(shown: Org) -> None:
     _, staff = member_of_staff(shown.scenario, org=True)
     view(staff, shown)
