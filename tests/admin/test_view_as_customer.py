@@ -120,7 +120,6 @@ def test_the_pages_are_those_of_a_viewer(shown: Org) -> None:
     assert staff.get("/settings/keys/new").status_code == 403
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("tokenless")
 def test_every_writing_request_is_refused(shown: Org) -> None:
     """Each address of the URL map, each method that writes. Nothing is written but the log of the request itself."""
