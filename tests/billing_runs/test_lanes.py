@@ -131,6 +131,7 @@ def test_a_lane_that_is_killed_leaves_its_periods_open_and_another_takes_its_pla
         while due(scenario, *orgs) != share:  # the others are done, so the victim's share was sent too
             sleep(0.1)
         victim.kill()
+        victim.wait()
         done = rating.result()
     assert [key for key in keys if key not in done.closed] == share
     assert {*lanes.rate(share, now).closed} == {*share}
