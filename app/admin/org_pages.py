@@ -40,8 +40,8 @@ from app.metering.queries import list_latest_events
 from app.payments.cancel import cancel_at_period_end, undo_cancel
 from app.payments.end_second import end_second_subscription
 from app.payments.plan_changes.apply_moves import undo_staff_move
+from app.portal.dashboard.bars import build_bars
 from app.portal.dashboard.events import build_event_rows
-from app.portal.dashboard.view import build_bars
 from app.portal.shell.agreed import describe_overrides
 from app.statements import wording
 from app.statements.current_usage import CurrentUsage, get_current_usage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -13,14 +13,15 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from app.forecast import LEAST_ELAPSED, MOST_DAYS
 from app.kit.errors import NotFound, Unavailable
 from app.kit.money import ZERO
 from app.kit.periods import Period, month_of, share_of_month
 from app.rating.schemas import parse_charge
 from app.statements import queries
+from app.statements.ahead import MeterDays, Pace
 from app.statements.before_change import get_owed_before
-from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, build_usage_terms, compute_figures
-from app.statements.projection import LEAST_ELAPSED
+from app.statements.figures import MeterFigures, MeterUse, UsageTerms, build_usage_terms, compute_figures
 from app.statements.windows import parse_windows
 from app.subscriptions.states import LATE
 from app.subscriptions.terms.in_force import preview_terms
@@ -68,8 +69,8 @@ class CurrentUsage:
 
     @property
     def has_forecast(self) -> bool:
-        """Whether the period is old enough to tell its pace."""
-        return self.as_of - self.period.start >= LEAST_ELAPSED
+        """Whether days before the period tell its course, or it is old enough to tell its pace."""
+        return self.as_of - self.period.start >= LEAST_ELAPSED or any(meter.ahead for meter in self.meters)
 
     @property
     def fee_due(self) -> int:
@@ -98,28 +99,29 @@ class CurrentUsage:
 
     @cached_property
     def projected_usage_cost(self) -> int:
-        """Cost of usage at the period's end, at the current pace."""
+        """Cost of usage at the period's end, by the forecast of each meter."""
         return max(sum(meter.projected_cost for meter in self.meters), self.owed_before)
 
     @property
     def projected_cost(self) -> int:
-        """Fee plus usage at the period's end, at the current pace."""
+        """Fee plus usage at the period's end, by the forecast of each meter."""
         return self.fee_due + self.projected_usage_cost
 
 
-def get_current_usage(session: Session, org_id: UUID, now: datetime) -> CurrentUsage:
+def get_current_usage(session: Session, org_id: UUID, now: datetime, *, ahead: bool = True) -> CurrentUsage:
     """Compute the figures at `now`, from a single query once the org's terms are resolved and no change was in between.
 
+    Without `ahead` the days before are not read: for those who want no forecast, such as the rehearsal of many orgs.
     Raises `NotFound` if the organisation does not exist.
     """
-    rows = queries.list_current_rows(session, org_id, now)
+    rows = queries.list_current_rows(session, org_id, now, back=MOST_DAYS if ahead else 0)
     if not rows:
         raise NotFound("There is no such organisation.")
     head = rows[0]
     preview = _find_preview(session, org_id, rows, now)
     currency, interval = head.currency or (preview.currency if preview else "USD"), head.interval or "month"
     period = Period(head.starts_at, head.ends_at) if head.starts_at else month_of(now, head.time_zone)
-    pace = Pace(period, head.org_since, now)
+    pace = Pace(period, head.org_since, now, head.time_zone)
     return CurrentUsage(
         org_id=org_id,
         plan_key=head.plan_key,
@@ -213,4 +215,9 @@ def _figures(row: Row[Any], terms: UsageTerms, windows: Any, pace: Pace) -> Mete
         use=MeterUse(row.used, row.reserved, row.imported),
         pace=pace,
         windows=parse_windows(windows),
+        days=MeterDays(_parse_days(row.days), _parse_days(row.refused)),
     )
+
+
+def _parse_days(days: Mapping[str, str] | None) -> dict[date, Decimal]:
+    return {date.fromisoformat(day): Decimal(quantity) for day, quantity in (days or {}).items()}

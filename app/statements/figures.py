@@ -5,17 +5,17 @@ Pages, API, CSV and mail show these figures and compute none of their own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from app.forecast import Forecast
 from app.kit.money import ZERO
-from app.kit.periods import Period
 from app.rating import Charge, Rated, UnitPrice, marginal_price, overage_price, price
 from app.rating.bounds import WHOLE
-from app.statements.projection import Projection, project
-from app.statements.windows import Window
+from app.statements.ahead import MeterDays, Pace, look_ahead
+from app.statements.windows import Window, find_fullest
 from app.subscriptions.terms.resolver import PLAN, MeterTerms
 
 NEAR, HIGH, FULL = 80, 90, 100
@@ -68,21 +68,12 @@ class MeterUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """The time span for projections. `since` is when use could start: an org may be younger than its period."""
-
-    period: Period
-    since: datetime
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class MeterFigures:
     """Everything shown about a meter. Money is in minor units: `cost` rounded as on an invoice, `exact_cost` unrounded.
 
     `percent` is rounded down, so 100 means the limit is reached; it can exceed 100. `state` is ok, near (80 %), high
-    (90 %), full (100 %), over or unlimited. `reaches_limit_at` is None if the limit is already reached, or won't be
-    before the period ends. `next_unit` is the price of one more unit now, `overage` of units above the allowance.
+    (90 %), full (100 %), over or unlimited. `next_unit` is the price of one more unit now, `overage` of units above the
+    allowance. `ahead` is None while there is too little to go by; `days` is the use of single days, up to today.
     """
 
     key: str
@@ -98,10 +89,20 @@ class MeterFigures:
     exact_cost: Decimal
     next_unit: Decimal
     overage: UnitPrice | None
-    projected_use: Decimal
+    ahead: Forecast | None
     projected_cost: int
-    reaches_limit_at: datetime | None
     windows: tuple[Window, ...] = ()
+    days: MeterDays = field(default_factory=MeterDays)
+
+    @property
+    def projected_use(self) -> Decimal:
+        """What is expected to be used at the period's end; what is used now where there is no forecast."""
+        return self.ahead.end.total if self.ahead else self.use.used
+
+    @property
+    def reaches_limit_at(self) -> datetime | None:
+        """When the limit is expected to be reached; None if it is already, or won't be before the period ends."""
+        return self.ahead.reaches_at if self.ahead else None
 
     @property
     def shut(self) -> Window | None:
@@ -121,7 +122,7 @@ class MeterFigures:
         """The fullest window at 80 % or more that is fuller than the period's limit; None while a window is full."""
         if self.aggregation == "max" or self.shut is not None:
             return None
-        fullest = max(self.windows, key=lambda window: window.used / window.limit, default=None)
+        fullest = find_fullest(self.windows)
         if fullest is None or fullest.percent < NEAR or fullest.percent <= (self.percent or 0):
             return None
         return fullest
@@ -140,11 +141,11 @@ class MeterFigures:
 
 
 def compute_figures(key: str, name: str, unit: str, aggregation: str, *, terms: UsageTerms, use: MeterUse, pace: Pace,
-            windows: tuple[Window, ...] = ()) -> MeterFigures:  # fmt: skip
-    """Compute a meter's figures."""
+            windows: tuple[Window, ...] = (), days: MeterDays | None = None) -> MeterFigures:  # fmt: skip
+    """Compute a meter's figures. `days` is the use of single days of the organisation, today's included."""
     limit = terms.limit
     rated = rate_usage(terms, use)
-    ahead = _ahead(aggregation, terms, use, pace)
+    ahead = look_ahead(aggregation, use.used, limit, days or MeterDays(), pace)
     return MeterFigures(
         key=key,
         name=name,
@@ -159,10 +160,10 @@ def compute_figures(key: str, name: str, unit: str, aggregation: str, *, terms: 
         exact_cost=rated.amount if rated else ZERO,
         next_unit=_next_unit(terms, use),
         overage=_overage(terms),
-        projected_use=ahead.used,
-        projected_cost=_projected_cost(terms, use, ahead.used),
-        reaches_limit_at=ahead.reaches_at,
+        ahead=ahead,
+        projected_cost=_projected_cost(terms, use, ahead.end.total if ahead else use.used),
         windows=windows,
+        days=days or MeterDays(),
     )
 
 
@@ -213,14 +214,6 @@ def _next_unit(terms: UsageTerms, use: MeterUse) -> Decimal:
 
 def _overage(terms: UsageTerms) -> UnitPrice | None:
     return None if terms.charge is None or terms.allowance is None else overage_price(terms.charge)
-
-
-def _ahead(aggregation: str, terms: UsageTerms, use: MeterUse, pace: Pace) -> Projection:
-    still = Projection(use.used, None)
-    if aggregation == "max":  # a maximum has no pace
-        return still
-    since = max(pace.since, pace.period.start)
-    return project(use.used, terms.limit, since=since, end=pace.period.end, now=pace.now) or still
 
 
 def _projected_cost(terms: UsageTerms, use: MeterUse, at_end: Decimal) -> int:

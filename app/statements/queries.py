@@ -49,7 +49,7 @@ class PeriodRow(NamedTuple):
 
 
 # Plan, subscription and the period that contains :now, then every meter with its terms, counter and open windows.
-# Before the period is open, meters have no terms.
+# Before the period is open, meters have no terms. `days` is each meter's use by day, from :back days ago.
 _CURRENT = text("""
 WITH org AS (SELECT created_at, time_zone FROM accounts_orgs WHERE id = :org_id),
 subscription AS (
@@ -59,6 +59,19 @@ subscription AS (
 period AS (
     SELECT starts_at, ends_at, plan_version_id, time_zone, currency FROM subscriptions_periods
     WHERE org_id = :org_id AND starts_at <= :now AND ends_at > :now
+),
+days AS (
+    SELECT day.meter_id, jsonb_object_agg(day.day, day.quantity::text) AS used
+    FROM org, usage_series('day', :org_id, (:now AT TIME ZONE org.time_zone)::date - CAST(:back AS integer),
+                           (:now AT TIME ZONE org.time_zone)::date, NULL, NULL, '') day
+    WHERE CAST(:back AS integer) > 0
+    GROUP BY day.meter_id
+),
+refused AS (
+    SELECT day.meter_id, jsonb_object_agg(day.day, day.quantity::text) AS quantities
+    FROM (SELECT meter_id, (hour AT TIME ZONE org.time_zone)::date AS day, sum(quantity) AS quantity
+          FROM org, metering_refused WHERE org_id = :org_id AND CAST(:back AS integer) > 0 GROUP BY 1, 2) day
+    GROUP BY day.meter_id
 )
 SELECT org.created_at AS org_since, org.time_zone, period.currency, period.starts_at, period.ends_at,
        pv.plan_key, pv.plan_name, pv.number AS plan_version, pv.id AS plan_version_id,
@@ -72,7 +85,7 @@ SELECT org.created_at AS org_since, org.time_zone, period.currency, period.start
        terms.mentioned, terms.policy, terms.allowance, terms.hard_limit, terms.cap, terms.sources, terms.charge_id,
        counter.meter_id IS NOT NULL AS counted, coalesce(counter.billable, 0) AS used,
        coalesce(counter.reserved, 0) AS reserved, coalesce(counter.unbilled, 0) AS imported,
-       charge.model, charge.properties, windows.found AS windows,
+       charge.model, charge.properties, windows.found AS windows, days.used AS days, refused.quantities AS refused,
        EXISTS (SELECT FROM metering_counters WHERE org_id = :org_id) AS ever_used,
        EXISTS (SELECT FROM subscriptions_superseded before
                WHERE before.org_id = :org_id AND before.period_start = period.starts_at) AS plan_changed
@@ -97,6 +110,8 @@ LEFT JOIN LATERAL (
            ON w.org_id = :org_id AND w.meter_id = meter.id AND w.span = s.span AND w.starts_at = s.starts_at
     WHERE num_nonnulls(terms.per_minute, terms.per_hour, terms.per_day) > 0
 ) windows ON true
+LEFT JOIN days ON days.meter_id = meter.id
+LEFT JOIN refused ON refused.meter_id = meter.id
 ORDER BY terms.mentioned IS NOT TRUE, meter.id
 """)
 # Usage in periods: what was used, and what is charged for, for a minimum or a base fee is owed without use. A counter
@@ -175,13 +190,16 @@ WHERE term.org_id = :org_id ORDER BY term.starts_at
 """)
 
 
-def list_current_rows(session: Session, org_id: UUID, now: datetime) -> Rows:
+def list_current_rows(session: Session, org_id: UUID, now: datetime, *, back: int) -> Rows:
     """Plan, period and currency at `now`, one row per meter of the catalogue; a row without a meter if it has none.
+
+    `days` has the last `back` days and today, {"2026-11-21": "12"}, and `refused` what limits refused on days; with 0
+    they are not read.
 
     Empty if the organisation does not exist. Worked example: an org on Free with two metered allowances, one of them
     used, and a third meter in the catalogue: three rows that repeat plan, period and currency; used is 0 on two.
     """
-    return session.execute(_CURRENT, {"org_id": org_id, "now": now}).all()
+    return session.execute(_CURRENT, {"org_id": org_id, "now": now, "back": back}).all()
 
 
 def list_period_rows(session: Session, org_id: UUID, start: datetime, end: datetime) -> Rows:

@@ -58,6 +58,17 @@ def describe_windows(windows: Sequence[Window]) -> str | None:
     return " ".join(sentences) or None
 
 
+def find_fullest(windows: Sequence[Window]) -> Window | None:
+    """The window of which the largest share is used."""
+    return max(windows, key=lambda window: window.used / window.limit, default=None)
+
+
+def describe_fill(name: str, window: Window, zone: str) -> str:
+    """Say how full a meter's window is and when it resets, as a bar is read out."""
+    used = f"{quantity(window.used)} of {quantity(window.limit)} {name} used {_SO_FAR[window.span]}"
+    return f"{used}, {window.percent} percent, resets {_reset(window, zone)}"
+
+
 def describe_full_window(name: str, window: Window, zone: str) -> str:
     """Say that a meter's window is full, and when it resets in the organisation's time zone."""
     limit = f"{_WHOSE[window.span]} limit of {quantity(window.limit)} {name}"

@@ -37,9 +37,13 @@ def format_unit_price(price: UnitPrice, currency: str) -> str:
     return f"{amount} each" if price.units == 1 else f"{amount} per {quantity(price.units)}"
 
 
-def format_moment(at: datetime, now: datetime, zone: str) -> str:
-    """Format a future time, more precise the nearer it is: "Tuesday 14:00" within six days, else "27 November"."""
-    pattern = "EEEE HH:00" if at - now < _SOON else "d MMMM"
+def format_moment(at: datetime, now: datetime, zone: str, *, short: bool = False) -> str:
+    """Format a future time, more precise the nearer it is: "Tuesday 14:00" within six days, else "27 November".
+
+    `short` is for charts: "Tue 14:00", "27 Nov".
+    """
+    day = "EEE" if short else "EEEE"
+    pattern = f"{day} HH:00" if at - now < _SOON else "d MMM" if short else "d MMMM"
     return format_datetime(at, pattern, tzinfo=ZoneInfo(zone), locale="en")
 
 
@@ -62,15 +66,6 @@ def describe_policy(meter: MeterFigures, currency: str) -> str:
     return sentence if cap is None else f"{sentence} Refused above {quantity(cap)}."
 
 
-def describe_forecast(meter: MeterFigures, usage: CurrentUsage) -> str | None:
-    """When the limit will be reached, or the projected total; None while there is no projection."""
-    if meter.reaches_limit_at is not None:
-        return f"Full around {format_moment(meter.reaches_limit_at, usage.as_of, usage.time_zone)}."
-    if meter.projected_use <= meter.use.used or meter.state in {"full", "over"}:
-        return None
-    return f"About {quantity(meter.projected_use)} at this pace."
-
-
 def summarise_usage(usage: CurrentUsage) -> tuple[str, str]:
     """Summarise usage as a state (ok, near, high, full, over, empty) and one sentence."""
     if not usage.ever_used:
@@ -86,6 +81,11 @@ def summarise_usage(usage: CurrentUsage) -> tuple[str, str]:
     if tight and tight.tight and kind not in {"full", "over"}:
         return tight.pressure, describe_tight_window(tight.name, tight.tight, usage.time_zone)
     return ("ok", "All fine.") if meter is None else _describe_meter(kind, meter, usage)
+
+
+def find_meter_to_report(usage: CurrentUsage) -> MeterFigures | None:
+    """The meter that the summary is about: nearest to its limit, or first to run out; None if all is fine."""
+    return _worst(usage)[1]
 
 
 def _share_of_window(meter: MeterFigures) -> Decimal:

@@ -16,7 +16,7 @@ from tests.browser.checkers import AXE
 from tests.browser.chrome import watch
 from tests.browser.visits import judged_by_axe, too_wide
 from tests.node import need
-from tests.portal import billing_specimens, specimens
+from tests.portal import billing_specimens, outlook_specimens, specimens
 from tests.support.changes import changed_files, leans_on, own_files
 from tests.support.sampling import LOOKS, Look, Page, pick
 from tests.web.stage import OWNER, VISITOR, page, stage
@@ -30,6 +30,8 @@ PAGES: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "style": ("docs/style.html", VISITOR, components()),
     **{f"dashboard-{kind}": ("dashboard/dashboard.html", OWNER, {"view": specimens.dashboard(kind)})
        for kind in ("ok", "near", "full", "empty", "hard")},
+    **{f"outlook-{kind}": ("dashboard/dashboard.html", OWNER, {"view": outlook_specimens.dashboard(kind)})
+       for kind in outlook_specimens.USAGES},
     "plans": ("plans/plans.html", OWNER, {"view": specimens.plans()}),
     "plans-visitor": ("plans/plans.html", VISITOR, {"view": specimens.plans(signed_in=False)}),
     "usage": ("usage/usage.html", OWNER, {"view": specimens.usage()}),

@@ -23,8 +23,9 @@ from app.portal.usage.requests import list_presets, parse_usage_query
 from app.portal.usage.view import MeterRef, UsageData, build_usage_view
 from app.portal.usage.view_models import UsageView
 from app.rating.schemas import parse_charge
+from app.statements.ahead import Pace
 from app.statements.current_usage import CurrentUsage
-from app.statements.figures import MeterFigures, MeterUse, Pace, compute_figures
+from app.statements.figures import MeterFigures, MeterUse, compute_figures
 from app.statements.offers import Offer, OfferCharge, OfferMeter
 from app.statements.past_usage import PastPeriod
 from app.statements.plan_context import PlanContext

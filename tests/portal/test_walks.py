@@ -71,8 +71,9 @@ def _button(org: Org) -> Callable[[], Any]:
 
 
 # What it is today, Flask's own plumbing and every tool of `kit` and `web` included: it may only fall.
-# A purchase enters two files more after other tests of its process than alone.
-BOUNDS = {usage_event: 22, webhook: 70, dashboard: 40, purchase: 113}
+# A purchase enters two files more after other tests of its process than alone. The dashboard rose once, by six, when it
+# came to draw a forecast, windows and days: four of `forecast`, and what draws them.
+BOUNDS = {usage_event: 22, webhook: 70, dashboard: 46, purchase: 113}
 
 
 @pytest.mark.parametrize("act", BOUNDS, ids=lambda act: act.__name__)

@@ -13,7 +13,8 @@ from flask.testing import FlaskClient
 
 from app.kit.periods import Period
 from app.statements import windows
-from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, compute_figures
+from app.statements.ahead import Pace
+from app.statements.figures import MeterFigures, MeterUse, UsageTerms, compute_figures
 from app.statements.windows import Window, parse_windows
 from tests import factories
 from tests.portal.dashboard.test_dashboard import read

@@ -67,6 +67,7 @@ PUBLISHED = {
     "invoices_recoveries": "org_id invoice_id number written_off_at recovered",
     "metering_counters": "org_id meter_id period_start used reserved unbilled billable events unsettled",
     "metering_windows": "org_id meter_id span starts_at used",
+    "metering_refused": "org_id meter_id hour quantity",
     "metering_totals": "day dimension meter_id value quantity events",
     "metering_rollups": "name folded_at",
     "payments_account": "org_id at event amount currency document invoice detail source",

@@ -9,7 +9,8 @@ import pytest
 
 from app.kit.periods import Period
 from app.rating.schemas import parse_charge
-from app.statements.figures import MeterFigures, MeterUse, Pace, UsageTerms, classify_use, compute_figures
+from app.statements.ahead import Pace
+from app.statements.figures import MeterFigures, MeterUse, UsageTerms, classify_use, compute_figures
 from tests.support.terms import usage_terms
 
 START, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)

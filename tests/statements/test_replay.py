@@ -12,8 +12,9 @@ import pytest
 
 from app.kit.periods import Period
 from app.statements.advice import find_best_fit
+from app.statements.ahead import Pace
 from app.statements.current_usage import CurrentUsage
-from app.statements.figures import MeterUse, Pace, UsageTerms, compute_figures
+from app.statements.figures import MeterUse, UsageTerms, compute_figures
 from app.statements.offers import Offer, OfferCharge, OfferMeter
 from app.statements.past_usage import PastPeriod
 from app.statements.plan_context import PlanContext

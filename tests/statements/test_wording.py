@@ -12,9 +12,10 @@ import pytest
 from app.kit.periods import Period
 from app.rating.schemas import parse_charge
 from app.statements import wording
+from app.statements.ahead import Pace
 from app.statements.comparison import format_size
 from app.statements.current_usage import CurrentUsage
-from app.statements.figures import MeterUse, Pace, UsageTerms, compute_figures
+from app.statements.figures import MeterUse, UsageTerms, compute_figures
 from tests.support.copy import copy
 from tests.support.terms import usage_terms
 

@@ -52,7 +52,7 @@ def rehearse_close(session: Session, key: PeriodKey, now: datetime) -> Rehearsed
         span, mark = spans[key], take_mark(session, spans)
         if mark.waiting.get(key) == UNSETTLED:
             raise Conflict(f"The period waits for {UNSETTLED}.")
-        running = get_current_usage(session, key.org_id, now) if now in span else None
+        running = get_current_usage(session, key.org_id, now, ahead=False) if now in span else None
         lines = write_closes(session, spans, mark, now)[key.org_id]
         currency = lines[0].currency if lines else _get_currency(session, key)
         return RehearsedClose(span, currency, lines, running.usage_cost if running else None)

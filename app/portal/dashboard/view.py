@@ -7,7 +7,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 from app.kit.money import exponent, to_major
-from app.portal.dashboard.view_models import ChecklistStep, CostView, DashboardView, EventRow, MeterBar, PromptView
+from app.portal.dashboard.bars import build_bars
+from app.portal.dashboard.running_total import build_running_total
+from app.portal.dashboard.view_models import ChecklistStep, CostView, DashboardView, EventRow, PromptView
 from app.portal.shell.upgrade_hints import UpgradeHint
 from app.statements import windows, wording
 from app.statements.current_usage import CurrentUsage
@@ -45,6 +47,7 @@ def build_dashboard(
         state_sentence=sentence,
         meters=build_bars(usage),
         cost=build_cost(usage),
+        running=build_running_total(usage),
         prompts=[build_suspended(usage)] * suspended + _prompts(usage, advice or {}, may_upgrade=may_upgrade),
         events=events,
         steps=steps,
@@ -62,11 +65,6 @@ def build_suspended(usage: CurrentUsage) -> PromptView:
         words=f"Its API keys are refused, so nothing is counted.{charged} You can still open usage, plans and exports."
         " Contact your Tollkeeper team to have it reactivated.",
     )
-
-
-def build_bars(usage: CurrentUsage) -> list[MeterBar]:
-    """One bar per meter, the plan's own first, in catalogue order."""
-    return [_bar(meter, usage) for meter in usage.meters]
 
 
 def list_pressing_meters(usage: CurrentUsage) -> list[MeterFigures]:
@@ -151,26 +149,6 @@ def _note(usage: CurrentUsage) -> str:
         apart = f" {extra} of it was used before the change of plan, which does not lower what is owed.{apart}"
     cost = f"Cost so far: {' and '.join(parts)}, before tax and discounts."
     return f"{cost} This is an estimate until the period ends.{apart}"
-
-
-def _bar(meter: MeterFigures, usage: CurrentUsage) -> MeterBar:
-    share = int(meter.use.reserved * 100 // meter.limit) if meter.limit else 0
-    return MeterBar(
-        key=meter.key,
-        name=meter.name,
-        unit=wording.unit_for(meter.use.used if meter.limit is None else meter.limit, meter.unit),
-        used=meter.use.used,
-        limit=meter.limit,
-        percent=meter.percent or 0,
-        resets_at=usage.period.end,
-        state=meter.pressure,
-        policy=wording.describe_policy(meter, usage.currency),
-        forecast=wording.describe_forecast(meter, usage),
-        reserved=meter.use.reserved,
-        reserved_percent=share,
-        href=path_to("usage.index", meter=meter.key),
-        windows=windows.describe_windows(meter.windows),
-    )
 
 
 def _poll(usage: CurrentUsage, events: Sequence[EventRow], *, watched: bool) -> int:

@@ -10,10 +10,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from app.web.running_chart import RunningChart
+from app.web.sparkline import Sparkline
+
+
+@dataclass(frozen=True)
+class WindowBar:
+    """The fullest minute, hour or day limit of a meter: how full it is, as figure, state and sentence."""
+
+    percent: int
+    state: str
+    words: str
+
 
 @dataclass(frozen=True)
 class MeterBar:
-    """One meter of the open period. `state` is ok, near (80), high (90), full (100), over or unlimited."""
+    """One meter of the open period. `state` is ok, near (80), high (90), full (100), over or unlimited.
+
+    It is that of the fullest limit, `bar_state` that of the period's.
+    """
 
     key: str
     name: str
@@ -23,12 +38,15 @@ class MeterBar:
     percent: int
     resets_at: datetime
     state: str = "ok"
+    bar_state: str | None = None
     policy: str | None = None
     forecast: str | None = None
     reserved: Decimal = Decimal(0)
     reserved_percent: int = 0
     href: str | None = None
     windows: str | None = None
+    window: WindowBar | None = None
+    spark: Sparkline | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +98,16 @@ class CostView:
 
 
 @dataclass(frozen=True)
+class RunningTotalView:
+    """The chart of the meter that presses most. `description` says all of it in words, `sentences` what lies ahead."""
+
+    title: str
+    description: str
+    sentences: Sequence[str]
+    chart: RunningChart
+
+
+@dataclass(frozen=True)
 class DashboardView:
     """The dashboard. `state_kind` is ok, near, high, full, over or empty; the checklist shows while steps are left."""
 
@@ -92,6 +120,7 @@ class DashboardView:
     state_sentence: str
     meters: Sequence[MeterBar]
     cost: CostView | None = None
+    running: RunningTotalView | None = None
     prompts: Sequence[PromptView] = ()
     events: Sequence[EventRow] = ()
     steps: Sequence[ChecklistStep] = ()

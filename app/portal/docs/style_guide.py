@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Form, PasswordField, RadioField, SelectField, StringField, TextAreaField, validators
 
 from app.web import charts
+from app.web.running_chart import ChartTotal, RunningChart, draw_running_chart
 
 RESET = datetime(2026, 11, 30, 23, 0, tzinfo=UTC)
 ZONE = "Europe/Berlin"
@@ -89,6 +90,29 @@ def _charts() -> tuple[charts.Chart, charts.Chart]:
     )
 
 
+def _ahead() -> RunningChart:
+    start = datetime(2026, 11, 1, tzinfo=UTC)
+    day = timedelta(days=1)
+    past = [ChartTotal(start + i * day, Decimal(530 * i)) for i in range(21)]
+    ahead = [
+        ChartTotal(start + i * day, Decimal(530 * i), Decimal(470 * i + 1200), Decimal(590 * i - 1200))
+        for i in range(20, 31)
+    ]
+    meeting = start + timedelta(days=26, hours=10)
+    return draw_running_chart(
+        past,
+        ahead,
+        end=start + 30 * day,
+        limit=(Decimal(14_000), "Limit 14,000"),
+        meeting=(meeting, "27 November"),
+        labels=[(start + i * day, f"{i + 1} Nov") for i in range(0, 29, 4)],
+        rows=[
+            ["Now", past[-1].total, None, None, None],
+            ["30 Nov", None, ahead[-1].total, ahead[-1].low, ahead[-1].high],
+        ],
+    )
+
+
 def _waterfall() -> charts.Chart:
     moved = (("Start", 9800, 1), ("New", 4900, 2), ("Expansion", 3000, 2), ("Churn", -1900, 3), ("End", 15800, 1))
     return charts.waterfall(
@@ -107,6 +131,7 @@ def build_specimens() -> dict[str, Any]:
         "wrong_form": _form(wrong=True),
         "columns": columns,
         "running": running,
+        "ahead": _ahead(),
         "steps": _waterfall(),
         "start": date(2026, 11, 1),
         "end": date(2026, 11, 30),

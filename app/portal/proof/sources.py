@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.billing_runs.proof.figures import EVENTS, LINES, MeterProof, PeriodProof, SourceFigure
 from app.kit.money import ZERO, exponent, to_minor
-from app.portal.dashboard.view import build_bars
+from app.portal.dashboard.bars import build_bars
 from app.portal.invoices import export
 from app.portal.invoices.answers import build_line_out
 from app.portal.invoices.lines import ClosedPeriod, list_closed_periods

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.statements.ahead import METHOD
+
 QUOTE = {
     "charge": {"model": "per_unit", "currency": "USD", "properties": {"unit_amount": "0.01"}},
     "quantity": "1250",
@@ -58,6 +60,9 @@ CURRENT: dict[str, Any] = {
             "exact_cost": "2.5",
             "next_unit_price": "0.01",
             "projected_use": "73536",
+            "projected_low": "66210",
+            "projected_high": "80862",
+            "projection_basis": "weekdays",
             "projected_cost": 23536,
             "reaches_limit_at": None,
             "windows": [{"span": "day", "limit": "5000", "used": "320", "resets_at": "2026-11-22T00:00:00Z"}],
@@ -68,7 +73,7 @@ CURRENT: dict[str, Any] = {
     "exact_usage_cost": "2.5",
     "cost": 5150,
     "projected_cost": 28436,
-    "method": "linear: the pace since the period began, kept to its end",
+    "method": METHOD,
 }
 _TOTALS = [{"meter": "api_calls", "name": "API calls", "unit": "call", "used": "50250", "events": 50250}]
 _MONTH = {

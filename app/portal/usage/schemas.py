@@ -14,10 +14,10 @@ import msgspec
 from app.kit.fields import Instant
 from app.kit.money import exponent, to_major
 from app.metering.queries import RecordedEvent as Recorded
+from app.statements.ahead import METHOD
 from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterFigures
 from app.statements.history import HistoryMonth, MeterTotal
-from app.statements.projection import METHOD
 
 
 class PlanNow(msgspec.Struct):
@@ -53,8 +53,9 @@ class MeterNow(msgspec.Struct):
     `limit` is what `percent` is measured against: the cap where it comes first, otherwise the allowance; null is
     unlimited. `imported` is what imports brought besides `used`: it takes no room and costs nothing. Usage above
     `cap` is refused; `cap_source` says what sets it, as in `GET /limits`.
-    `cost` is rounded as on the invoice. `reaches_limit_at` is null if the limit is already reached, or won't be before
-    the period ends at the current pace.
+    `cost` is rounded as on the invoice. `projected_use` is what is expected at the period's end; eight outcomes in ten
+    lie between `projected_low` and `projected_high`, which are null while `projection_basis` is `pace` or null.
+    `reaches_limit_at` is null if the limit is already reached, or isn't expected to be before the period ends.
     """
 
     meter: str
@@ -76,6 +77,9 @@ class MeterNow(msgspec.Struct):
     exact_cost: Decimal
     next_unit_price: Decimal
     projected_use: Decimal
+    projected_low: Decimal | None
+    projected_high: Decimal | None
+    projection_basis: str | None
     projected_cost: int
     reaches_limit_at: Instant | None
     windows: list[WindowNow]
@@ -171,6 +175,9 @@ def _meter(meter: MeterFigures, places: int) -> MeterNow:
         exact_cost=to_major(meter.exact_cost, places),
         next_unit_price=to_major(meter.next_unit, places),
         projected_use=meter.projected_use,
+        projected_low=meter.ahead.end.low if meter.ahead else None,
+        projected_high=meter.ahead.end.high if meter.ahead else None,
+        projection_basis=meter.ahead.basis.value if meter.ahead else None,
         projected_cost=meter.projected_cost,
         reaches_limit_at=meter.reaches_limit_at,
         windows=[WindowNow(window.span, window.limit, window.used, window.resets_at) for window in meter.windows],

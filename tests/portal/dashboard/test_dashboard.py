@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from tests.pages import text_of
 from tests.scenario import Scenario
+from tests.scenario.org import Org
 from tests.support.copy import copy
 
 HTMX = {"HX-Request": "true", "HX-Target": "bars"}
@@ -83,6 +84,50 @@ def test_over_an_allowance_that_bills_the_page_says_what_it_costs(scenario: Scen
     assert copy("policy.billed_above", price="$0.01") in page
     assert "$109.00" in page
     assert copy("dashboard.cost", fee="$49.00", usage="$60.00") in page
+
+
+def three_weeks(scenario: Scenario) -> Org:
+    """35 calls a day before the period and in it, fewer at weekends."""
+    org = scenario.org()
+    for day in range(1, 32):
+        org.uses(35, at=f"2026-10-{day:02} 09:00")
+    for day in range(1, 21):
+        org.uses(5 if day % 7 in {0, 1} else 35, at=f"2026-11-{day:02} 09:00")
+    return org
+
+
+def test_the_chart_ends_with_the_figures_of_the_api(scenario: Scenario) -> None:
+    org = three_weeks(scenario)
+    page = read(org.browser())
+    calls = {each["meter"]: each for each in org.reads("/usage/current")["meters"]}["api_calls"]
+    numbers = page.partition('<details class="chart-data">')[2].partition("</details>")[0]
+    assert numbers.count("<tr>") == 1 + 20 + 1 + 10
+    assert f'<td class="num">{calls["used"]}</td>' in numbers
+    for edge in ("projected_low", "projected_use", "projected_high"):
+        assert f'<td class="num">{calls[edge]}</td>' in numbers
+    assert f"Expected by 1 December 2026: about {calls['projected_use']} calls; eight times in ten between" in page
+    assert f"About {calls['projected_use']} expected, {calls['projected_low']} to {calls['projected_high']}." in page
+
+
+def test_a_forecast_costs_no_statement_more(scenario: Scenario) -> None:
+    browser = three_weeks(scenario).with_period().browser()
+    with scenario.statements() as asked:
+        read(browser)
+    assert len(asked) + 1 <= 5, asked
+
+
+def test_a_meter_that_runs_out_is_drawn_with_the_hour(scenario: Scenario) -> None:
+    page = read(scenario.org().uses(940, at="2026-11-18 00:00").browser())
+    said = re.search(r"API calls will run out around (\w{3})\w+( \d\d:00)\.", page)
+    assert said is not None
+    assert 'class="chart-note is-meeting at-start"' in page or 'class="chart-note is-meeting at-end"' in page
+    assert f">{said[1]}{said[2]}</text>" in page
+
+
+def test_a_new_organisation_has_no_chart(scenario: Scenario) -> None:
+    page = read(scenario.org().browser())
+    assert 'id="running"' not in page
+    assert "<h2>Forecast</h2>" not in page
 
 
 def test_a_full_org_still_sees_everything(scenario: Scenario) -> None:

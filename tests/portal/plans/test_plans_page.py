@@ -89,9 +89,9 @@ def test_right_after_an_upgrade_the_new_plan_fits_best(scenario: Scenario) -> No
 
 
 def test_overage_is_part_of_what_a_plan_would_have_cost(scenario: Scenario) -> None:
-    page = read(scenario.org().on("pro").uses(51_000).browser())
+    page = read(scenario.org().on("pro").uses(51_000, at="2026-11-18 00:00").browser())
     assert copy("plans.running") in page
-    assert "$295.34" in page  # 74,634 calls are expected
+    assert "$295.34" in page  # 74,634 calls are expected: too few days to know more than the pace
 
 
 def test_a_plan_says_its_money_and_how_to_get_it(scenario: Scenario) -> None:

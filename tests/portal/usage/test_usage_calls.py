@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
+from app.statements.current_usage import get_current_usage
 from tests.scenario import Scenario
 
 
@@ -44,9 +45,25 @@ def test_a_yearly_fee_is_no_part_of_the_months_cost(scenario: Scenario) -> None:
 
 
 def test_the_pace_gives_the_end_and_the_day_of_the_limit(scenario: Scenario) -> None:
-    calls = meter(call(scenario, scenario.org().uses(820), "/usage/current"))
+    org = scenario.org().uses(820, at="2026-11-18 00:00")
+    calls = meter(call(scenario, org, "/usage/current"))
     assert calls["projected_use"] == "1200"  # 20.5 of 30 days have passed
     assert calls["reaches_limit_at"] == "2026-11-26T00:00:00Z"
+    assert (calls["projection_basis"], calls["projected_low"], calls["projected_high"]) == ("pace", None, None)
+
+
+def test_days_before_the_period_tell_its_end_and_how_sure_that_is(scenario: Scenario) -> None:
+    org = scenario.org()
+    for day in range(20, 32):
+        org.uses(10, at=f"2026-10-{day} 09:00")
+    for day in range(1, 21):
+        org.uses(10 if day % 2 else 50, at=f"2026-11-{day:02} 09:00")
+    calls = meter(call(scenario, org, "/usage/current"))
+    assert calls["used"] == "600"
+    assert calls["projection_basis"] == "weekdays"
+    low, expected, high = (int(calls[f"projected_{edge}"]) for edge in ("low", "use", "high"))
+    assert 600 < low < expected < high
+    assert 800 < expected < 1000
 
 
 def test_the_period_is_the_orgs_own_month(scenario: Scenario) -> None:
@@ -123,3 +140,17 @@ def test_a_staff_key_reads_for_the_org_that_it_names(scenario: Scenario) -> None
     assert client.get("/api/v1/usage/current", headers=headers).status_code == 400
     unknown = headers | {"Tollkeeper-Organization": "00000000-0000-7000-8000-00000000dead"}
     assert client.get("/api/v1/usage/current", headers=unknown).status_code == 404
+
+
+def test_a_day_on_which_a_limit_refused_is_no_habit(scenario: Scenario) -> None:
+    org = scenario.org()
+    for day in range(1, 21):
+        org.uses(48, at=f"2026-11-{day:02} 09:00")
+    assert [org.reports(100), org.reports(2)] == [429, 200]
+    scenario.clock.at += timedelta(days=2)
+    with scenario.app.app_context():
+        usage = get_current_usage(scenario.session, org.id, scenario.clock.at)
+    days = usage.meters[0].days
+    assert days.refused == {date(2026, 11, 21): 100}
+    assert days.used[date(2026, 11, 21)] == 2
+    assert days.before(date(2026, 11, 23)).amounts[-2:] == (None, 0)

@@ -1,4 +1,4 @@
-"""Linear projection of usage to the end of the period. Pure.
+"""The pace so far: what is expected of a period while there are too few days of use to learn from. Pure.
 
 Usage since `since` is averaged over the elapsed time, and that pace is extended to the period's end. There is no
 projection in the first hours: the pace is not meaningful yet.
@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 
 LEAST_ELAPSED = timedelta(hours=6)
-METHOD = "linear: the pace since the period began, kept to its end"
 _PLACES = Decimal("0.000001")
 _ROOM = Context(prec=60, rounding=ROUND_HALF_UP)
 _MICROSECOND = timedelta(microseconds=1)
