@@ -14,6 +14,8 @@ COPY catalogs catalogs
 COPY static static
 COPY templates templates
 COPY app app
+# Nobody can write there later, and the worker starts processes to close periods: none compiles the app again.
+RUN /venv/bin/python -m compileall -q app wsgi.py
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

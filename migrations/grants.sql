@@ -10,7 +10,7 @@ DECLARE
   erasable CONSTANT text[] := ARRAY['event_details', 'audit_persons', 'sign_in_details'];
   read_only CONSTANT text[] := ARRAY['alembic_version', 'schema_functions', 'usage_counted'];
   -- rows that end with what they stand for; both roles delete them
-  transient CONSTANT text[] := ARRAY['attempts', 'idempotency_keys', 'memberships', 'org_terms',
+  transient CONSTANT text[] := ARRAY['attempts', 'idempotency_keys', 'memberships', 'org_notes', 'org_terms',
     'plans_in_force', 'refused_events', 'refused_hours', 'refused_quota', 'sessions',
     'usage_counters', 'usage_periods', 'usage_uniques', 'usage_windows'];
   -- the queue's, and what is computed again from the events: only the worker deletes them
@@ -33,6 +33,7 @@ DECLARE
     "issued_invoices": ["state", "paid", "credited", "reason", "settled_at", "written_off",
       "written_off_at", "mails", "next_mail_at"],
     "number_series": ["last"],
+    "org_views": ["closed_at"],
     "planned_changes": ["schedule_ref", "released_at", "effective_at", "ended_at", "outcome", "subscription_id", "interval",
       "usage_at", "usage_applied_at"],
     "plan_moves": ["stopped_by", "stopped_at"],

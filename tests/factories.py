@@ -48,15 +48,18 @@ def make_user(
     password: str | None = None,
     verified: bool = True,
     staff: bool = False,
+    staff_owner: bool = False,
+    name: str = "Ada Example",
 ) -> User:
     """A user without an org. Without a password none is hashed, which saves 40 ms."""
     user = User(
         id=new_id(),
         email=email or f"{unique('user')}@example.com",
-        name="Ada Example",
+        name=name,
         password_hash=passwords.hash_password(password) if password else None,
         email_verified_at=wall_now() if verified else None,
-        staff=staff,
+        staff=staff or staff_owner,
+        staff_owner=staff_owner,
         created_at=wall_now(),
     )
     session.add(user)

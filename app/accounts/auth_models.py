@@ -34,6 +34,28 @@ class DeviceSession(Base):
     authenticated_at: Mapped[datetime]
 
 
+class OrgView(Base):
+    """One of the staff looks at an org's own pages in a session, read-only, until `ends_at` at the latest.
+
+    The session may be gone before: no foreign key, so that the row stays.
+    """
+
+    __tablename__ = "org_views"
+    __table_args__ = (
+        CheckConstraint("ends_at > opened_at", name="length"),
+        # one open view a session; serves every request of a session
+        Index("uq_org_views_open", "session_id", unique=True, postgresql_where="closed_at IS NULL"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    session_id: Mapped[UUID]
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    opened_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+
 class EmailToken(Base):
     """A single-use secret sent by email to verify an address, reset a password or change an address."""
 

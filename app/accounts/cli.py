@@ -31,10 +31,13 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON 
 @click.argument("email")
 @click.option("--name", help="The display name. Default: the part of the address before the @.")
 @click.option("--staff", is_flag=True, help="Give access to the staff pages.")
+@click.option("--staff-owner", is_flag=True, help="The same, and let them delete what others of the staff wrote.")
 @click.option("--verified", is_flag=True, help="Mark the address as confirmed.")
 @click.password_option(help="Prompted for if omitted. Other users of the machine can see command-line arguments.")
 @_AS_JSON
-def create_user(email: str, name: str | None, password: str, *, staff: bool, verified: bool, as_json: bool) -> None:
+def create_user(
+    email: str, name: str | None, password: str, *, staff: bool, staff_owner: bool, verified: bool, as_json: bool
+) -> None:
     """Create a user with their own organisation.
 
     Example: flask accounts create-user ada@example.com --name "Ada Lovelace" --staff --verified
@@ -55,13 +58,14 @@ def create_user(email: str, name: str | None, password: str, *, staff: bool, ver
             hashed,
             verified=verified,
             staff=staff,
+            staff_owner=staff_owner,
             actor=SYSTEM,
             now=wall_now(),
             opened_at=business_now(),
         )
         if user is None:
             raise click.ClickException(f"{email} already has an account.")
-        created = {"id": str(user.id), "email": email, "staff": staff, "verified": verified}
+        created = {"id": str(user.id), "email": email, "staff": staff or staff_owner, "verified": verified}
     _print(created, f"Created {email}.", as_json=as_json)
 
 

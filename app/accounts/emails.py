@@ -48,7 +48,9 @@ def queue_invitation(session: Session, row: Invitation, org: Org, inviter: User,
         "link": absolute_url("accounts.invitation", token=token),
         "expires_at": row.expires_at,
     }
-    queue_email(session, "invitation", row.email, context=context, key=f"invitation:{row.id}", now=now)
+    queue_email(
+        session, "invitation", row.email, context=context, key=f"invitation:{row.id}", now=now, about=row.org_id
+    )
 
 
 def queue_new_sign_in(session: Session, user: User, origin: RequestOrigin, *, key: str, now: datetime) -> None:
@@ -80,4 +82,4 @@ def queue_key_created(session: Session, user: User, key: ApiKey, org: Org, *, no
         "at": now,
         "link": absolute_url("accounts.keys"),
     }
-    queue_email(session, "key_created", user.email, context=context, key=f"key_created:{key.id}", now=now)
+    queue_email(session, "key_created", user.email, context=context, key=f"key_created:{key.id}", now=now, about=org.id)

@@ -14,11 +14,22 @@ FRESH = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
+class Viewing:
+    """Staff's look at an org's own pages, read-only. `over`: it has ended, and nothing is shown by it any more."""
+
+    id: UUID
+    org_id: UUID
+    ends_at: datetime
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """`kind` is visitor, user, key or staff_key. `org_id` is the org that the request is about, if any.
 
     `role` is the user's role in that org; `scopes` are a key's. `verified` means that the user's email address is
-    confirmed. `time_zone` and `currency` are the org's.
+    confirmed. `time_zone` and `currency` are the org's. With `viewing`, one of the staff looks at the org's pages as a
+    viewer of it: until then they are not `staff`.
     """
 
     kind: str
@@ -27,6 +38,7 @@ class Caller:
     role: str | None = None
     scopes: frozenset[str] = frozenset()
     staff: bool = False
+    staff_owner: bool = False
     verified: bool = False
     suspended: bool = False
     email: str | None = None
@@ -39,15 +51,16 @@ class Caller:
     key_id: UUID | None = None
     authenticated_at: datetime | None = None
     org_count: int = 0
+    viewing: Viewing | None = None
 
     @property
     def actor(self) -> Actor:
         """The caller as recorded in audit entries, with the request's id and address if there is a request."""
         in_request = has_request_context()
         return Actor(
-            kind="staff" if self.kind == "staff_key" else self.kind,
+            kind="staff" if self.kind == "staff_key" or self.viewing else self.kind,
             id=self.user_id or self.key_id,
-            acting_for=self.org_id if self.kind == "staff_key" else None,
+            acting_for=self.viewing.org_id if self.viewing else self.org_id if self.kind == "staff_key" else None,
             request_id=g.get("request_id") if in_request else None,
             address=request.remote_addr if in_request else None,
         )

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, func, literal_column
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kit.db import Base
 
+MOST_NOTE = 4_000
 ROLE_CHECK = "role IN ('owner', 'admin', 'billing', 'member', 'viewer')"
 
 
@@ -29,6 +30,8 @@ class Org(Base):
         CheckConstraint("cardinality(billing_emails) <= 5", name="billing_emails"),
         CheckConstraint("char_length(order_number) BETWEEN 1 AND 100", name="order_number"),
         CheckConstraint("char_length(invoice_note) BETWEEN 1 AND 140", name="invoice_note"),
+        # staff's list of orgs by name
+        Index("ix_orgs_name", func.lower(literal_column("name")), "id", postgresql_where="deleted_at IS NULL"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -48,12 +51,16 @@ class Org(Base):
 
 
 class User(Base):
-    """A person who signs in. The email address is lower case; without a password hash there is no password sign-in."""
+    """A person who signs in. The email address is lower case; without a password hash there is no password sign-in.
+
+    A `staff_owner` is one of the staff, and may delete what others of the staff wrote.
+    """
 
     __tablename__ = "users"
     __table_args__ = (
         CheckConstraint("email = lower(email) AND char_length(email) BETWEEN 3 AND 320", name="email"),
         CheckConstraint("char_length(name) BETWEEN 1 AND 200", name="name"),
+        CheckConstraint("staff OR NOT staff_owner", name="staff_owner"),
         CheckConstraint("theme IN ('system', 'light', 'dark')", name="theme"),
     )
 
@@ -63,6 +70,7 @@ class User(Base):
     password_hash: Mapped[str | None]
     email_verified_at: Mapped[datetime | None]
     staff: Mapped[bool] = mapped_column(server_default="false", default=False)
+    staff_owner: Mapped[bool] = mapped_column(server_default="false", default=False)
     theme: Mapped[str] = mapped_column(server_default="system", default="system")
     locale: Mapped[str] = mapped_column(server_default="en", default="en")
     created_at: Mapped[datetime]
@@ -154,3 +162,19 @@ class Client(Base):
     created_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
     made_by_event: Mapped[bool] = mapped_column(server_default="false", default=False)
+
+
+class OrgNote(Base):
+    """What staff noted on an org, for staff alone. `created_at` is business time, as on the org's timeline."""
+
+    __tablename__ = "org_notes"
+    __table_args__ = (
+        CheckConstraint(f"char_length(words) BETWEEN 1 AND {MOST_NOTE}", name="words"),
+        Index(None, "org_id", "created_at", "id"),  # the notes on an org, newest first, their bound, its timeline
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"))
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    words: Mapped[str]
+    created_at: Mapped[datetime]

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from app.accounts.sign_in import log, login_throttle, sessions
+from app.accounts.sign_in import log, login_throttle, sessions, viewing
 from app.web.database import session, transaction
 from app.web.runtime import wall_now
 
 
 def sweep() -> None:
-    """Delete expired sessions, and attempt windows that have ended."""
+    """Delete expired sessions, close views that are over, and delete attempt windows that have ended."""
     now = wall_now()
     with transaction() as open_session:
         sessions.sweep(open_session, now)
+        viewing.sweep_views(open_session, now)
         login_throttle.sweep(open_session, now)
 
 

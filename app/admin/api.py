@@ -9,6 +9,7 @@ from app.accounts.reads import VIEWED, audit_read
 from app.admin import examples, queries
 from app.admin.actors import actor_for
 from app.admin.analytics.top import rank_payers
+from app.admin.orgs.search import OrgSearch, find_orgs
 from app.admin.plans import AssignablePlan, assign_plan_and_move_usage
 from app.admin.schemas import (
     AnalyticsAnswer,
@@ -30,14 +31,12 @@ from app.analytics.report import ReportFilter, get_report
 from app.catalog import queries as catalog
 from app.catalog.models import Meter
 from app.kit.errors import FieldError, InvalidRequest, NotFound, Refused
-from app.kit.ids import parse_id
 from app.metering.recording.refusals import describe_unknown_meter
 from app.metering.rollups import reports
 from app.portal.usage.schemas import build_current_answer
 from app.statements.current_usage import get_current_usage
 from app.web.api import Api
 from app.web.database import session, transaction
-from app.web.paging import encode_cursor, parse_cursor
 from app.web.runtime import business_now
 
 api = Api("admin", __name__)
@@ -47,21 +46,20 @@ _MOST_DAYS = 400
 
 @api.operation(
     "GET", "/admin/orgs", query=OrgsQuery, response=OrgsAnswer, answer=examples.ORGS,
-    summary="Every organisation, newest first",
-    description="`search` matches part of an organisation's name or of a member's email address.",
+    summary="Organisations by search, plan and state",
+    description="`search` is an organisation's id, the id of its customer, subscription or invoice at Stripe, or part"
+    " of its name, of a member's email address or of an address that invoices are copied to. `plan` is a plan's key;"
+    " `owing` are those with a failed payment.",
 )  # fmt: skip
 def list_orgs(query: OrgsQuery) -> OrgsAnswer:
-    """Search by name or member's email address, paged."""
-    position = parse_cursor(query.next, 1)
-    before = parse_id(position[0]) if position else None
-    rows = queries.list_orgs(session(), search=query.search, before=before, limit=query.limit + 1)
-    shown = rows[: query.limit]
-    following = encode_cursor(str(shown[-1].id)) if len(rows) > query.limit else None
+    """The staff page's search, paged."""
+    search = OrgSearch(query.search, query.plan, query.state, query.sort)
+    found = find_orgs(session(), search, limit=query.limit, cursor=query.next)
     orgs = [
         OrgOut(str(row.id), row.name, row.owner, row.members, row.plan_key, row.created_at, row.suspended_at)
-        for row in shown
+        for row in found.rows
     ]
-    return OrgsAnswer(orgs, following)
+    return OrgsAnswer(orgs, found.next)
 
 
 @api.operation(

@@ -34,25 +34,6 @@ FROM (SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,
      queue_heartbeat heartbeat,
      (SELECT min(folded_at) AS folded_at FROM metering_rollups) rollups
 """)
-# A page of organisations, newest first; the search matches names and members' email addresses.
-_ORGS = text("""
-SELECT org.id, org.name, org.created_at, org.suspended_at, plan.name AS plan, plan.key AS plan_key,
-       subscription.interval, subscription.currency, people.members, people.owner
-FROM accounts_orgs org
-LEFT JOIN subscriptions_open subscription ON subscription.org_id = org.id
-LEFT JOIN catalog_versions pv ON pv.id = subscription.plan_version_id
-LEFT JOIN catalog_plans plan ON plan.id = pv.plan_id OR (pv.id IS NULL AND plan.is_default)
-LEFT JOIN LATERAL (
-    SELECT count(*) AS members, min(u.email) FILTER (WHERE m.role = 'owner') AS owner
-    FROM accounts_memberships m JOIN accounts_users u ON u.id = m.user_id WHERE m.org_id = org.id
-) people ON true
-WHERE org.deleted_at IS NULL
-  AND (CAST(:before AS uuid) IS NULL OR org.id < CAST(:before AS uuid))
-  AND (CAST(:pattern AS text) IS NULL OR org.name ILIKE :pattern OR org.id IN (
-      SELECT m.org_id FROM accounts_memberships m JOIN accounts_users u ON u.id = m.user_id
-      WHERE u.email LIKE lower(:pattern)))
-ORDER BY org.id DESC LIMIT :limit
-""")
 # One organisation with its members: one row per member, at least one.
 _ORG = """
 SELECT org.id, org.name, org.time_zone, org.currency, org.created_at, org.suspended_at,
@@ -76,7 +57,8 @@ ORDER BY array_position(ARRAY['owner', 'admin', 'billing', 'member', 'viewer'], 
 _ORG_ALONE = text(_ORG.format(more=""))
 _ORG_WITH_STRIPE = text(
     _ORG.format(
-        more=", (SELECT payments_at_stripe(:org_id, :limit)) AS stripe,"
+        more=", (SELECT count(*) FROM accounts_org_notes note WHERE note.org_id = org.id) AS notes"
+        ", (SELECT payments_at_stripe(:org_id, :limit)) AS stripe,"
         " ARRAY(SELECT currency FROM invoices_waiting WHERE org_id = :org_id) AS waiting_in"
     )
 )
@@ -153,12 +135,6 @@ def list_shares(session: Session, meter: Meter, first: date, last: date, limit: 
     return session.execute(_SHARES, asked).all()
 
 
-def list_orgs(session: Session, *, search: str | None, before: UUID | None, limit: int) -> Rows:
-    """At most `limit` organisations older than `before`, newest first; `search` matches names and email addresses."""
-    pattern = f"%{_literal(search)}%" if search else None
-    return session.execute(_ORGS, {"pattern": pattern, "before": before, "limit": limit}).all()
-
-
 def list_org_rows(session: Session, org_id: UUID) -> Rows:
     """An organisation with its plan, one row per member; empty if it does not exist."""
     return session.execute(_ORG_ALONE, {"org_id": org_id}).all()
@@ -195,8 +171,3 @@ def list_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
 def list_org_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
     """The names of organisations by id."""
     return {row.id: row.name for row in session.execute(_ORG_NAMES, {"ids": list(ids)})} if ids else {}
-
-
-def _literal(search: str) -> str:
-    """Escape the wildcards of ILIKE."""
-    return search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -8,15 +8,19 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from app.admin.orgs.search import OrgSort, OrgState
 from app.kit.fields import CurrencyCode, Instant, ShortText, matching
 from app.portal.usage.schemas import CurrentAnswer
 from app.web.paging import Limit
 
 
 class OrgsQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`search` matches names and members' email addresses; `next` is the cursor from the previous page."""
+    """`search` is an id, or part of a name or an email address; `next` is the cursor from the previous page."""
 
     search: ShortText | None = None
+    plan: ShortText | None = None
+    state: OrgState | None = None
+    sort: OrgSort = "newest"
     limit: Limit = 50
     next: str | None = None
 
@@ -34,7 +38,7 @@ class OrgOut(msgspec.Struct):
 
 
 class OrgsAnswer(msgspec.Struct):
-    """Newest first; `next` is null on the last page."""
+    """In the order asked for; `next` is null on the last page."""
 
     orgs: list[OrgOut]
     next: str | None

@@ -1,4 +1,4 @@
-"""Staff pages: overview and list of organisations."""
+"""The staff's overview."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from app.admin.owing import list_owing
 from app.analytics.report import list_books
 from app.catalog import queries as catalog
 from app.kit.errors import NotFound
-from app.kit.ids import parse_id
 from app.metering.rollups import reports
 from app.web.database import session
 from app.web.pages import render
@@ -22,7 +21,6 @@ from app.web.runtime import business_now, wall_now
 
 pages = Blueprint("admin", __name__)
 
-_MANY = 25
 _TOP = 10
 
 
@@ -58,13 +56,3 @@ def index() -> Response:
         owing=list_owing(session(), now),
         ours=get_overdue(session(), now),
     )
-
-
-@pages.get("/admin/orgs")
-def orgs() -> Response:
-    """All organisations, newest first; the search matches names and members' email addresses."""
-    search = request.args.get("q", "").replace("\x00", "").strip()[:200]
-    before = parse_id(request.args.get("before", ""))
-    rows = queries.list_orgs(session(), search=search or None, before=before, limit=_MANY + 1)
-    following = rows[_MANY - 1].id if len(rows) > _MANY else None
-    return render("admin/orgs.html", rows=rows[:_MANY], search=search, following=following, first=before is None)

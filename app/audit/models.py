@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, LargeBinary, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -24,6 +24,7 @@ class AuditEntry(Base):
     __tablename__ = "audit_entries"
     __table_args__ = (
         UniqueConstraint("chain", "seq"),  # also serves a page of one chain, newest first, and its verification
+        Index(None, "org_id", "at", postgresql_where="org_id IS NOT NULL"),  # an org's timeline, newest first
         CheckConstraint("seq >= 1", name="seq"),
         CheckConstraint("chain = coalesce(org_id::text, 'installation')", name="chain"),
         CheckConstraint("length(hash) = 32 AND length(prev_hash) = 32", name="hash"),

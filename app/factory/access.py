@@ -34,7 +34,7 @@ ACCESS: dict[str, Rule] = {
     "accounts.invite": ADMIN.fresh("accounts.members_page"),
     "accounts.join": PUBLIC,
     "accounts.keys": VIEWER,  # other roles are told whom to ask
-    "accounts.leave_org": VIEWER,
+    "accounts.leave_org": VIEWER.while_viewing(False),  # about oneself
     "accounts.member": ADMIN,
     "accounts.members_page": VIEWER,
     "accounts.new_key": ADMIN.fresh("accounts.new_key"),
@@ -48,7 +48,8 @@ ACCESS: dict[str, Rule] = {
     "accounts.sessions": SIGNED_IN,
     "accounts.settings": SIGNED_IN,
     "accounts.sign_in": PUBLIC,
-    "accounts.sign_out": PUBLIC,  # a no-op for visitors
+    "accounts.sign_out": PUBLIC.while_viewing(True),  # a no-op for visitors
+    "accounts.stop_viewing": SIGNED_IN.while_viewing(True),  # a no-op for who views nothing
     "accounts.sign_up_page": PUBLIC,
     "accounts.sign_up_sent": PUBLIC,
     "accounts.switch_org": SIGNED_IN,
@@ -79,7 +80,7 @@ ACCESS: dict[str, Rule] = {
     "billing.buy": BILLING,
     "billing.cancel_plan": BILLING,
     "billing.change_card": BILLING,
-    "billing.checkout_return": VIEWER,
+    "billing.checkout_return": VIEWER.while_viewing(False),  # it fulfils what was bought
     "billing.confirm_cancel": VIEWER,  # other roles are told whom to ask
     "billing.history_csv": VIEWER,
     "billing.index": VIEWER,
@@ -167,6 +168,11 @@ ACCESS: dict[str, Rule] = {
     "admin.lift_org_restriction": STAFF,
     "admin.org": STAFF,
     "admin.org_imports": STAFF,
+    "admin.delete_org_note": STAFF,
+    "admin.org_notes": STAFF,
+    "admin.org_timeline": STAFF,
+    "admin.view_org": STAFF,
+    "admin.write_org_note": STAFF,
     "admin.org_proof": STAFF,
     "admin.org_statement": STAFF,
     "admin.org_corrections": STAFF,

@@ -6,7 +6,7 @@ from flask import Blueprint
 
 from app.accounts.views import pages as accounts_pages
 from app.admin.audit_log.api import api as admin_api
-from app.admin.queue.pages import pages as admin_pages
+from app.admin.orgs.view_pages import pages as admin_pages
 from app.catalog.api import api as catalog_api
 from app.metering.corrections.api import api as metering_api
 from app.ops.clock_bar import bar as sandbox_bar

@@ -22,7 +22,7 @@ from app.accounts.identity import Caller
 from app.accounts.reads import VIEWED, audit_read
 from app.accounts.sign_in import step_up
 from app.accounts.sign_in.login import login_manager
-from app.factory import assets, headers, rate
+from app.factory import assets, headers, rate, viewing
 from app.factory.access import ACCESS
 from app.factory.rules import Rule
 from app.kit.errors import NotAllowed, NotFound, RightLost
@@ -90,6 +90,10 @@ def _admit(asked: Request) -> Response | None:
     if endpoint is None or asked.routing_exception is not None:
         return None  # Flask answers 404 and 405
     rule = ACCESS[endpoint]
+    if _has_a_person(rule, asked) and guards.caller().viewing is not None:
+        ended = viewing.admit(rule, guards.caller(), safe=asked.method in SAFE_METHODS)
+        if ended is not None:
+            return ended
     if rule.kind == "key":
         _admit_key(rule, asked)
     elif rule.kind == "operator":
@@ -97,6 +101,13 @@ def _admit(asked: Request) -> Response | None:
     elif rule.kind != "public":
         return _admit_person(rule)
     return None
+
+
+def _has_a_person(rule: Rule, asked: Request) -> bool:
+    """Whether a session counts. To read a public page none does, and probes must not need the database."""
+    if rule.kind == "public":
+        return asked.method not in SAFE_METHODS and not asked.path.startswith(MACHINE_PREFIXES)
+    return rule.kind not in {"key", "operator"}
 
 
 def _admit_key(rule: Rule, asked: Request) -> None:
@@ -143,6 +154,8 @@ def _require_still(rule: Rule, session: Session) -> None:
 
 
 def _require(rule: Rule, caller: Caller) -> None:
+    if caller.viewing is not None:
+        viewing.require(rule, caller, safe=request.method in SAFE_METHODS)
     if rule.kind == "staff" and not caller.staff:
         raise NotFound("There is nothing at this address.")
     if rule.kind == "role" and caller.role not in rule.roles:

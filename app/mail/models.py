@@ -14,7 +14,8 @@ from app.kit.db import Base
 class Mail(Base):
     """An email. `key` makes it unique and determines its Message-ID; the body is deleted once it is sent.
 
-    `claimed_until` is when the worker that is sending it counts as dead.
+    `claimed_until` is when the worker that is sending it counts as dead. `about` is the id of what it is about, as
+    whoever queued it named it, and `at` when that was by the business clock.
     """
 
     __tablename__ = "mail_outbox"
@@ -23,9 +24,11 @@ class Mail(Base):
         Index("ix_mail_outbox_open", "state", "id", postgresql_where=text("state <> 'sent'")),
         Index(None, "template", "id"),
         Index(None, "to_address", "id"),
+        Index(None, "about", "at", postgresql_where=text("about IS NOT NULL")),
         CheckConstraint("state IN ('waiting', 'sent', 'failed')", name="state"),
         CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at"),
         CheckConstraint("state = 'sent' OR (body_text IS NOT NULL AND body_html IS NOT NULL)", name="body"),
+        CheckConstraint("(about IS NULL) = (at IS NULL)", name="about"),
         CheckConstraint("attempts >= 0", name="attempts"),
         CheckConstraint("claimed_until IS NULL OR state = 'waiting'", name="claimed_until"),
     )
@@ -43,3 +46,5 @@ class Mail(Base):
     claimed_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    about: Mapped[UUID | None]
+    at: Mapped[datetime | None]

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.kit import queue
+from app.kit.db import read_clocks
 from app.kit.errors import NotFound
 from app.kit.ids import new_id
 from app.mail.models import Mail
@@ -24,12 +25,20 @@ TASK = "mail.send"
 
 
 def queue_email(
-    session: Session, template: str, to: str, *, context: Mapping[str, Any], key: str, now: datetime
+    session: Session,
+    template: str,
+    to: str,
+    *,
+    context: Mapping[str, Any],
+    key: str,
+    now: datetime,
+    about: UUID | None = None,
 ) -> UUID:
     """Store an email in the outbox and queue its task, both with the caller's commit. Returns its id.
 
     `key` identifies the email: a second one with the same key is not created and the first one's id is returned. `now`
-    is wall-clock time. Raises `ValueError` when `to` is not exactly one address.
+    is wall-clock time. `about` is the id of an org, if the email is about one. Raises `ValueError` when `to` is not
+    exactly one address.
     """
     parse_address(to)
     email = render_email(template, context)
@@ -42,6 +51,8 @@ def queue_email(
         "body_text": email.text,
         "body_html": email.html,
         "created_at": now,
+        "about": about,
+        "at": read_clocks(session, now)[0] if about else None,
     }
     inserted = session.execute(
         insert(Mail).values(values).on_conflict_do_nothing(index_elements=["key"]).returning(Mail.id)

@@ -37,13 +37,17 @@ def notify(session: Session, org_id: UUID, template: str, context: Mapping[str, 
         log.warning("no recipients for notification", org_id=str(org_id), template=template)
     for user in people:
         facts = {"org_name": org.name, "link": absolute_url("billing.index"), **context, "name": user.name}
-        queue_email(session, template, user.email, context=facts, key=f"{template}:{key}:{user.id}", now=now)
+        queue_email(
+            session, template, user.email, context=facts, key=f"{template}:{key}:{user.id}", now=now, about=org_id
+        )
     written = {user.email for user in people}
     for address in org.billing_emails if copies else ():
         if address not in written:
             facts = {"org_name": org.name, "link": absolute_url("billing.index"), **context, "name": _NOBODY}
             copy = hashlib.sha256(address.encode()).hexdigest()[:32]  # a key is seen where an address must not be
-            queue_email(session, template, address, context=facts, key=f"{template}:{key}:{copy}", now=now)
+            queue_email(
+                session, template, address, context=facts, key=f"{template}:{key}:{copy}", now=now, about=org_id
+            )
     return len(people)
 
 

@@ -256,6 +256,8 @@ class Override(Base):
         CheckConstraint("ends_at > starts_at", name="length"),
         # serves: the overrides of an org that hold or will; enforces one at a time per key
         Index("uq_overrides_open", "org_id", "key", unique=True, postgresql_where=_OPEN),
+        # serves: all overrides that an org has had, for its timeline
+        Index(None, "org_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -10,11 +10,13 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
 from app.kit import db as kit_db
+from app.kit.errors import DomainError
 from app.web.runtime import runtime
 
 db = SQLAlchemy(model_class=kit_db.Base)
 # In the request's environ: `g` belongs to the application context, which may outlive a request.
 _GUARD, _SENT, _DONE = "tollkeeper.transaction_guard", "tollkeeper.sent", "tollkeeper.maybe_done"
+_READ_ONLY = "tollkeeper.read_only"
 
 
 def session() -> Session:
@@ -51,6 +53,8 @@ def transaction(*, counts: bool = True) -> Iterator[Session]:
     if current.info.get("in_transaction"):
         yield current
         return
+    if counts:
+        _check_read_only()
     current.info["in_transaction"] = True
     kit_db.bind_clocks(current, runtime().clocks)
     try:
@@ -93,6 +97,17 @@ def guard_transactions(check: Callable[[Session], None]) -> None:
     Not after a remote call: what was sent stands and has to be recorded, whoever has lost which right meanwhile.
     """
     request.environ[_GUARD] = check
+
+
+def make_read_only(refusal: DomainError) -> None:
+    """Refuse every transaction of this request with this error, but records of the request itself (`counts`)."""
+    request.environ[_READ_ONLY] = refusal
+
+
+def _check_read_only() -> None:
+    refusal: DomainError | None = request.environ.get(_READ_ONLY) if has_request_context() else None
+    if refusal is not None:
+        raise refusal
 
 
 def mark_sent(*, sent: bool = True) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import request
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import CombinedMultiDict
-from wtforms import StringField
+from wtforms import StringField, TextAreaField
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # the stubs are of 3.2, before it
 from wtforms.form import BaseForm
 from wtforms.validators import DataRequired, Email, Length, StopValidation
@@ -54,6 +54,19 @@ class PlainField(StringField):
         if text and not visible:
             raise StopValidation(EMPTY)
         if hides_characters(text):
+            raise StopValidation("This contains characters that are not allowed.")
+
+
+class PlainTextField(TextAreaField):
+    """Several lines of text: trimmed, normalised (NFC), with something to see and nothing hidden."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if valuelist:
+            lines = unicodedata.normalize("NFC", valuelist[0]).replace("\r\n", "\n").replace("\t", "    ").split("\n")
+            self.data = "\n".join(line.rstrip() for line in lines).strip("\n")
+
+    def pre_validate(self, form: BaseForm) -> None:  # noqa: ARG002  # WTForms calls it so
+        if any(hides_characters(line) for line in (self.data or "").split("\n")):
             raise StopValidation("This contains characters that are not allowed.")
 
 

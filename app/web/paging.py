@@ -61,6 +61,12 @@ def parse_time_id_cursor(cursor: str | None) -> tuple[datetime, UUID] | None:
     return None if moment is None else (moment[0], _parse_id(moment[1]))
 
 
+def parse_text_id_cursor(cursor: str | None) -> tuple[str, UUID] | None:
+    """Parse the cursor of a list sorted by a text and id; raises `InvalidRequest` if it is not valid."""
+    values = parse_cursor(cursor, 2)
+    return None if values is None else (values[0], _parse_id(values[1]))
+
+
 def _parse_instant(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)

@@ -53,6 +53,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "csrf": ProblemType(
         403, "The form has expired", "Go back, reload the page and send the form again. What you typed was not saved."
     ),
+    "viewing": ProblemType(403, "A customer's pages can only be read", "Stop viewing to return to the staff pages."),
     "not_found": ProblemType(404, "Not found", "Check the address. Other organisations' data is not shown."),
     "method_not_allowed": ProblemType(405, "Method not allowed", "See the `Allow` header."),
     "not_acceptable": ProblemType(406, "No such representation", "Request application/json."),

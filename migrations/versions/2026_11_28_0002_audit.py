@@ -37,7 +37,9 @@ def upgrade() -> None:
           CONSTRAINT ck_audit_entries_seq CHECK (seq >= 1),
           CONSTRAINT ck_audit_entries_chain CHECK (chain = coalesce(org_id::text, 'installation')),
           CONSTRAINT ck_audit_entries_hash CHECK (length(hash) = 32 AND length(prev_hash) = 32)
-        )
+        );
+        -- serves: an org's timeline, newest first
+        CREATE INDEX ix_audit_entries_org_id_at ON audit_entries (org_id, at) WHERE org_id IS NOT NULL
         """
     )
     op.execute(

@@ -1,5 +1,7 @@
 """The tables of accounts: orgs, users, members, invitations, sessions, tokens, the sign-in log, API keys, clients.
 
+Notes in `org_notes` are staff's, and so are views of a customer's pages in `org_views`.
+
 A trigger makes `sign_in_log` append-only. Personal data (IP address, browser, the email as typed) is kept separately in
 `sign_in_details`; the log row keeps its salted hash, so that a person can be erased and the log still verifies.
 """
@@ -14,6 +16,8 @@ branch_labels = None
 depends_on = None
 
 TABLES = (
+    "org_views",
+    "org_notes",
     "clients",
     "api_keys",
     "attempts",
@@ -45,6 +49,8 @@ CREATE TABLE orgs (
     suspended_at timestamptz,
     deleted_at timestamptz
 );
+-- serves: staff's list of orgs by name
+CREATE INDEX ix_orgs_name ON orgs (lower(name), id) WHERE deleted_at IS NULL;
 
 CREATE TABLE users (
     id uuid CONSTRAINT pk_users PRIMARY KEY,
@@ -54,6 +60,7 @@ CREATE TABLE users (
     password_hash text,
     email_verified_at timestamptz,
     staff boolean NOT NULL DEFAULT false,
+    staff_owner boolean NOT NULL DEFAULT false CONSTRAINT ck_users_staff_owner CHECK (staff OR NOT staff_owner),
     theme text NOT NULL DEFAULT 'system' CONSTRAINT ck_users_theme CHECK (theme IN ('system', 'light', 'dark')),
     locale text NOT NULL DEFAULT 'en',
     created_at timestamptz NOT NULL,
@@ -195,10 +202,34 @@ CREATE TABLE clients (
 CREATE INDEX ix_clients_org_id_made_by_event ON clients (org_id) WHERE made_by_event;
 """
 
+NOTES = """
+CREATE TABLE org_notes (
+    id uuid CONSTRAINT pk_org_notes PRIMARY KEY,
+    org_id uuid NOT NULL CONSTRAINT fk_org_notes_org_id_orgs REFERENCES orgs,
+    author_id uuid NOT NULL CONSTRAINT fk_org_notes_author_id_users REFERENCES users,
+    words text NOT NULL CONSTRAINT ck_org_notes_words CHECK (char_length(words) BETWEEN 1 AND 4000),
+    created_at timestamptz NOT NULL
+);
+-- serves: the notes on an org, newest first, their bound, and its timeline
+CREATE INDEX ix_org_notes_org_id_created_at_id ON org_notes (org_id, created_at, id);
+
+CREATE TABLE org_views (
+    id uuid CONSTRAINT pk_org_views PRIMARY KEY,
+    session_id uuid NOT NULL,
+    user_id uuid NOT NULL CONSTRAINT fk_org_views_user_id_users REFERENCES users,
+    org_id uuid NOT NULL CONSTRAINT fk_org_views_org_id_orgs REFERENCES orgs,
+    opened_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL CONSTRAINT ck_org_views_length CHECK (ends_at > opened_at),
+    closed_at timestamptz
+);
+-- one open view a session; serves every request of a session
+CREATE UNIQUE INDEX uq_org_views_open ON org_views (session_id) WHERE closed_at IS NULL;
+"""
+
 
 def upgrade() -> None:
     create_functions(op.get_bind(), "sign_in_log_is_append_only")
-    for statements in (PEOPLE, SESSIONS, KEYS):
+    for statements in (PEOPLE, SESSIONS, KEYS, NOTES):
         op.get_bind().exec_driver_sql(statements)
 
 

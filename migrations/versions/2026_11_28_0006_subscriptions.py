@@ -271,6 +271,8 @@ CREATE TABLE overrides (
 );
 -- serves: the overrides of an org that hold or will; and lets one hold at a time a key
 CREATE UNIQUE INDEX uq_overrides_open ON overrides (org_id, key) WHERE ended_at IS NULL;
+-- serves: all overrides that an org has had, for its timeline
+CREATE INDEX ix_overrides_org_id ON overrides (org_id);
 
 -- What belongs to no meter, now: limits (`limit:<key>`, with an amount) and features (`feature:<key>`, with a value).
 CREATE TABLE org_terms (

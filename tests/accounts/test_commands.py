@@ -48,6 +48,14 @@ def test_a_user_is_made_with_a_typed_password(app: Flask, session: Session) -> N
     assert [each.role for each in queries.list_org_choices(session, user.id)] == ["owner"]
 
 
+def test_an_owner_of_the_staff_is_one_of_the_staff(app: Flask, session: Session) -> None:
+    email = f"{unique('operator')}@example.com"
+    assert run(app, "create-user", email, "--staff-owner", typed=f"{PASSWORD}\n{PASSWORD}\n")[0] == 0
+    user = queries.find_user_by_email(session, email)
+    assert user is not None
+    assert (user.staff, user.staff_owner) == (True, True)
+
+
 @pytest.mark.parametrize(
     ("email", "password", "code"), [("nobody", PASSWORD, 2), ("a@example.com", "password1", 2), ("known", PASSWORD, 1)]
 )

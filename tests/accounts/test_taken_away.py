@@ -41,6 +41,12 @@ SIGNED_OUT = ("DELETE FROM sessions WHERE user_id = %(user)s",)
 DISABLED = ("UPDATE users SET disabled_at = now() WHERE id = %(user)s",)
 NO_STAFF = ("UPDATE users SET staff = false WHERE id = %(user)s",)
 
+VIEWS = (
+    """INSERT INTO org_views (id, session_id, user_id, org_id, opened_at, ends_at)
+       SELECT gen_random_uuid(), s.id, s.user_id, %(org)s, now(), now() + interval '30 minutes'
+       FROM sessions s WHERE s.user_id = %(user)s""",
+)
+
 
 @dataclass
 class Desk:
@@ -98,6 +104,12 @@ def role_of(desk: Desk, user_id: UUID) -> str | None:
     desk.session.rollback()
     found = desk.session.get(Membership, (desk.org.id, user_id))
     return found.role if found else None
+
+
+def test_what_was_on_its_way_when_staff_opened_a_customers_pages_is_refused(desk: Desk) -> None:
+    assert desk.acts_while(VIEWS, "/settings/org", name="Renamed", time_zone="UTC") == 403
+    assert _count(desk.session, "SELECT count(*) FROM orgs WHERE id = :id AND name = 'Renamed'", id=desk.org.id) == 0
+    assert desk.acts() == 0
 
 
 @pytest.mark.parametrize("round_", range(3))

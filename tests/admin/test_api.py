@@ -78,11 +78,11 @@ def test_days_before_the_calendar_are_left_out(scenario: Scenario) -> None:
 
 
 def test_the_greatest_users_of_a_month(scenario: Scenario) -> None:
-    org = scenario.org().on("pro").uses(90_000_000)
+    org = scenario.org().on("pro").uses(91_000_000)
     scenario.fold()
     found = get(scenario, "/admin/top?meter=api_calls&month=2026-11&limit=1").get_json()
     assert found["orgs"][0] | {"name": ""} == {"revenue": None, "mrr": None} | {
-        "id": str(org.id), "name": "", "quantity": "90000000", "events": 1,
+        "id": str(org.id), "name": "", "quantity": "91000000", "events": 1,
     }  # fmt: skip
 
 

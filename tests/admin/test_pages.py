@@ -133,7 +133,7 @@ def test_orgs_are_paged_newest_first(scenario: Scenario) -> None:
     first = read(staff, f"/admin/orgs?q={word}")
     assert first.index(f"{word} 26") < first.index(f"{word} 25")
     assert f"{word} 01" not in first
-    following = re.search(r'href="(/admin/orgs\?[^"]*before=[^"]+)"', first)
+    following = re.search(r'href="(/admin/orgs\?[^"]*next=[^"]+)"', first)
     assert following is not None
     assert f"{word} 01" in read(staff, following[1])
 

@@ -28,6 +28,7 @@ from tests.browser.steps import (
     to_payment,
     unfold,
 )
+from tests.browser.viewing import refused, viewed
 
 
 @dataclass(frozen=True)
@@ -243,6 +244,7 @@ ADMIN = {
     "admin-past-due": Shown("/admin/analytics/past-due", "staff", sheet=False),
     "admin-tokens": Shown("/admin?meter=tokens", "staff", sheet=False),
     "admin-orgs": Shown("/admin/orgs", "staff"),
+    "admin-orgs-sorted": Shown("/admin/orgs?state=active&sort=name", "staff", sheet=False),
     "admin-orgs-none": Shown("/admin/orgs?q=zzzz", "staff", sheet=False),
     "admin-org": Shown("/admin/orgs?q=Overflow", "staff", (follow("Overflow Imaging"),)),
     "admin-org-new": Shown("/admin/orgs?q=Newcomer", "staff", (follow("Newcomer Ltd"),), sheet=False),
@@ -263,6 +265,30 @@ ADMIN = {
     "admin-statement": Shown(
         "/admin/orgs?q=Overflow", "staff", (follow("Overflow Imaging"), follow("Statement of account"))
     ),
+    "admin-timeline": Shown("/admin/orgs?q=Overflow", "staff", (follow("Overflow Imaging"), follow("Timeline"))),
+    "admin-timeline-none": Shown(
+        "/admin/orgs?q=Newcomer",
+        "staff",
+        (follow("Newcomer Ltd"), follow("Timeline"), follow("Stripe events")),
+        sheet=False,
+    ),
+    "admin-notes": Shown(
+        "/admin/orgs?q=Overflow",
+        "staff",
+        (follow("Overflow Imaging"), follow("Notes"), fill(note="Pays by bank.\nCalls back."), press("Write note")),
+    ),
+    "admin-notes-none": Shown(
+        "/admin/orgs?q=Newcomer", "staff", (follow("Newcomer Ltd"), follow("Notes")), sheet=False
+    ),
+    "admin-notes-errors": Shown(
+        "/admin/orgs?q=Newcomer",
+        "staff",
+        (follow("Newcomer Ltd"), follow("Notes"), press("Write note")),
+        422,
+        sheet=False,
+    ),
+    "viewing": Shown("/admin/orgs", "staff", (viewed,)),
+    "viewing-refused": Shown("/admin/orgs", "staff", (refused,), 403, sheet=False),
     "admin-plans": Shown("/admin/plans", "staff"),
     "admin-plan": Shown("/admin/plans", "staff", (follow("Pro"),)),
     "admin-plan-draft": Shown("/admin/plan-draft?plan=pro", "staff", sheet=False),

@@ -12,7 +12,7 @@ TEMPLATES = {
     "templates/plans/plans.html": "plans plans-yearly plans-free plans-paid plans-usage plans-new plans-viewer",
     "templates/plans/plan.html": "plan plan-upgrade plan-downgrade plan-current plan-viewer",
     "templates/dashboard/dashboard.html": "dashboard-new dashboard-steady dashboard-near dashboard-high dashboard-full"
-    " dashboard-over dashboard-viewer dashboard-member dashboard-change-declined user-menu org-menu",
+    " dashboard-over dashboard-viewer dashboard-member dashboard-change-declined user-menu org-menu viewing",
     "templates/usage/usage.html": "usage usage-empty usage-over usage-user usage-key usage-wrong-days",
     "templates/billing/billing.html": "billing-free billing-offline billing-viewer billing-paid billing-cancelled"
     " billing-changed billing-planned billing-move billing-move-undone billing-change-declined billing-change-secure"
@@ -44,7 +44,7 @@ TEMPLATES = {
     "templates/docs/examples.html": "docs-examples",
     "templates/docs/example_cases.html": "docs-example-cases docs-example-late",
     "templates/docs/style.html": "docs-style",
-    "templates/errors/error.html": "not-found return-foreign forbidden hidden-from-customers",
+    "templates/errors/error.html": "not-found return-foreign forbidden hidden-from-customers viewing-refused",
     "templates/accounts/sign_in/sign_in.html": "sign-in sign-in-empty sign-in-wrong",
     "templates/accounts/sign_in/sign_up.html": "sign-up sign-up-errors",
     "templates/accounts/sign_in/sign_up_sent.html": "sign-up-sent",
@@ -70,7 +70,9 @@ TEMPLATES = {
     "templates/accounts/settings/leave.html": "leave leave-last-owner",
     "templates/accounts/sign_in/confirm_password.html": "confirm-password confirm-password-wrong",
     "templates/admin/overview.html": "admin admin-tokens",
-    "templates/admin/orgs.html": "admin-orgs admin-orgs-none",
+    "templates/admin/timeline.html": "admin-timeline admin-timeline-none",
+    "templates/admin/notes.html": "admin-notes admin-notes-none admin-notes-errors",
+    "templates/admin/orgs.html": "admin-orgs admin-orgs-sorted admin-orgs-none",
     "templates/admin/org.html": "admin-org admin-org-new admin-org-errors admin-org-override-errors",
     "templates/admin/corrections.html": "admin-corrections",
     "templates/admin/import_void.html": "admin-import-void",

@@ -13,6 +13,7 @@ from app.subscriptions.models import STATES
 from app.subscriptions.states import LATE
 from tests.sql.conftest import NOW, Sql
 
+TIMELINE = "org_id at kind key what actor_id facts"
 PUBLISHED = {
     "queue_jobs": "task_name args status scheduled_at id queue",
     "queue_events": "job_id at",
@@ -30,10 +31,18 @@ PUBLISHED = {
     "catalog_allowances": "plan_version_id meter_id allowance policy hard_limit per_minute per_hour per_day",
     "catalog_limits": "plan_version_id key value",
     "catalog_features": "plan_version_id key label value position",
+    "accounts_timeline": TIMELINE,
+    "audit_timeline": TIMELINE,
+    "mail_timeline": TIMELINE,
+    "invoices_timeline": TIMELINE,
+    "subscriptions_timeline": TIMELINE,
+    "payments_timeline": TIMELINE,
     "accounts_orgs": "id name time_zone currency created_at suspended_at deleted_at clients_listed_only",
     "accounts_memberships": "org_id user_id role external_id created_at",
     "accounts_users": "id name email disabled_at deleted_at",
     "accounts_billing_contacts": "org_id name email address tax_id digest billing_emails order_number invoice_note",
+    "accounts_billing_emails": "org_id email",
+    "accounts_org_notes": "org_id id created_at author_id author words",
     "accounts_clients": "id org_id ref name deleted_at made_by_event",
     "accounts_api_keys": "id org_id name revoked_at",
     "billing_runs_alarms": "org_id night",
@@ -74,6 +83,7 @@ PUBLISHED = {
     "payments_dunnings_running": "org_id stripe_subscription_id started_at grace_ends_at",
     "payments_boundaries": "org_id boundary",
     "payments_inbox": "id type state received_at",
+    "payments_stripe_ids": "id org_id",
     "payments_pending_changes": "org_id stripe_subscription_id plan_version_id interval expires_at amount currency url"
     " failure confirm",
     "payments_prices_on_offer": "plan_version_id interval currency amount price_id lookup_key",

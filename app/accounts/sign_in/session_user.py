@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,8 @@ from uuid import UUID
 from flask_login import AnonymousUserMixin, UserMixin
 from sqlalchemy.orm import Session
 
-from app.accounts.identity import VISITOR, Caller
+from app.accounts.identity import VISITOR, Caller, Viewing
+from app.accounts.roles import VIEWER
 from app.accounts.sign_in.sessions import IDLE
 from app.accounts.tokens import digest_token
 from app.web.runtime import runtime
@@ -18,13 +20,18 @@ from app.web.runtime import runtime
 SEEN_EVERY = timedelta(minutes=1)
 
 _SESSION = """
-SELECT s.id, s.user_id, s.last_seen_at, s.authenticated_at, u.email, u.name, u.staff, u.theme,
+SELECT s.id, s.user_id, s.last_seen_at, s.authenticated_at, u.email, u.name, u.staff, u.staff_owner,
+       u.theme,
        u.email_verified_at IS NOT NULL, o.id, m.role, o.name, o.time_zone, o.currency, o.suspended_at IS NOT NULL,
-       (SELECT count(*) FROM memberships mine WHERE mine.user_id = s.user_id)
+       (SELECT count(*) FROM memberships mine WHERE mine.user_id = s.user_id),
+       v.id, v.org_id, v.ends_at, v.ends_at <= %(now)s OR NOT u.staff OR seen.id IS NULL,
+       seen.name, seen.time_zone, seen.currency, seen.suspended_at IS NOT NULL
 FROM sessions s
 JOIN users u ON u.id = s.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
 LEFT JOIN memberships m ON m.org_id = s.org_id AND m.user_id = s.user_id
 LEFT JOIN orgs o ON o.id = m.org_id AND o.deleted_at IS NULL
+LEFT JOIN org_views v ON v.session_id = s.id AND v.closed_at IS NULL
+LEFT JOIN orgs seen ON seen.id = v.org_id AND seen.deleted_at IS NULL
 WHERE s.expires_at > %(now)s AND s.last_seen_at > %(now)s - %(idle)s
 """
 _FIND_SESSION = f"{_SESSION} AND s.token_hash = %(digest)s"
@@ -74,14 +81,15 @@ def hold_session(session: Session, session_id: UUID | None, *, now: datetime) ->
 
 
 def _build_caller(row: Sequence[Any]) -> Caller:
-    session_id, user_id, _, authenticated_at, email, name, staff, theme, verified, *org = row
-    org_id, role, org_name, time_zone, currency, suspended, org_count = org
-    return Caller(
+    session_id, user_id, _, authenticated_at, email, name, staff, staff_owner, theme, verified, *org = row
+    org_id, role, org_name, time_zone, currency, suspended, org_count, *view = org
+    own = Caller(
         "user",
         user_id=user_id,
         org_id=org_id,
         role=role if org_id else None,
         staff=staff,
+        staff_owner=staff_owner,
         verified=verified,
         suspended=bool(suspended),
         email=email,
@@ -93,4 +101,25 @@ def _build_caller(row: Sequence[Any]) -> Caller:
         session_id=session_id,
         authenticated_at=authenticated_at,
         org_count=org_count,
+    )
+    return own if view[0] is None else _as_viewer(own, view)
+
+
+def _as_viewer(own: Caller, view: Sequence[Any]) -> Caller:
+    """One of the staff as a viewer of the org that they look at; once the view is over, of none."""
+    view_id, org_id, ends_at, over, org_name, time_zone, currency, suspended = view
+    viewing = Viewing(view_id, org_id, ends_at, over)
+    nobody = replace(
+        own, staff=False, staff_owner=False, org_id=None, role=None, org_name=None, org_count=0, viewing=viewing
+    )
+    if over:
+        return nobody
+    return replace(
+        nobody,
+        org_id=org_id,
+        role=VIEWER,
+        org_name=org_name,
+        time_zone=time_zone,
+        currency=currency,
+        suspended=suspended,
     )

@@ -27,6 +27,7 @@ def create_user(
     *,
     verified: bool = False,
     staff: bool = False,
+    staff_owner: bool = False,
     actor: Actor,
     now: datetime,
     opened_at: datetime,
@@ -41,7 +42,8 @@ def create_user(
         "name": name,
         "password_hash": password_hash,
         "email_verified_at": now if verified else None,
-        "staff": staff,
+        "staff": staff or staff_owner,
+        "staff_owner": staff_owner,
         "created_at": now,
     }
     creation = insert(User).values(values).on_conflict_do_nothing(index_elements=[User.email]).returning(User.id)
@@ -50,7 +52,7 @@ def create_user(
         return None
     user_actor = replace(actor, kind="user", id=user_id) if actor.kind == "visitor" else actor
     create_org(session, name, owner_id=user_id, actor=user_actor, now=now, opened_at=opened_at)
-    after = {"staff": staff, "verified": verified}
+    after = {"staff": staff or staff_owner, "staff_owner": staff_owner, "verified": verified}
     write(session, user_actor, "user.created", on=("user", user_id), after=after, now=now)
     return session.get_one(User, user_id)
 

@@ -12,6 +12,7 @@ from app.accounts.views import (
     sign_in,
     sign_up,
     verify,
+    viewing,
 )
 from app.accounts.views.blueprint import pages
 
@@ -28,4 +29,5 @@ __all__ = [
     "sign_in",
     "sign_up",
     "verify",
+    "viewing",
 ]

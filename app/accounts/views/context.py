@@ -10,7 +10,7 @@ from flask import Response, request
 
 from app.accounts import guards, queries
 from app.accounts.identity import Caller, request_origin
-from app.accounts.sign_in import device_cookie, login, login_throttle, passwords, service
+from app.accounts.sign_in import device_cookie, login, login_throttle, passwords, service, viewing
 from app.accounts.sign_in.session_user import SessionUser
 from app.kit.errors import NotAllowed
 from app.web.addresses import path_to
@@ -67,6 +67,7 @@ def sign_out_browser() -> None:
     user = login.request_user()
     if isinstance(user, SessionUser):
         with transaction() as open_session:
+            viewing.close_view(open_session, user.caller, "signed_out", now=wall_now())
             service.sign_out(open_session, user.user_id, user.session_id, request_origin(), now=wall_now())
     login.log_out()
 

@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.accounts.queries import find_user_by_email
-from app.admin.queries import list_org_names, list_orgs
+from app.admin.orgs.search import OrgSearch, find_orgs
+from app.admin.queries import list_org_names
 from app.audit.queries import EntryFilter, FoundEntries, search_entries
 from app.kit.ids import parse_id
 
@@ -71,7 +72,7 @@ def find_chains(session: Session, org: str) -> list[Chain]:
         return [INSTALLATION]
     if org_id := parse_id(org):
         return [Chain(found, name) for found, name in list_org_names(session, [org_id]).items()]
-    return [Chain(row.id, row.name) for row in list_orgs(session, search=org, before=None, limit=MOST_CHOICES)]
+    return [Chain(row.id, row.name) for row in find_orgs(session, OrgSearch(org), limit=MOST_CHOICES).rows]
 
 
 def find_entries(

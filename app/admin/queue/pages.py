@@ -19,7 +19,7 @@ from app.web.database import session, transaction
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now, wall_now
 
-__all__ = ["pages"]  # the factory imports the blueprint from here, once all its routes are registered
+__all__ = ["pages"]  # `orgs.list_pages` imports the blueprint from here, once these routes are registered
 
 _MANY = 50
 _WORDS = {"failed": "Failed", "doing": "Running", "todo": "Waiting"}

@@ -80,8 +80,13 @@ class _Lane:
     """A process, and the pipes to it and back."""
 
     def __init__(self, first: Start) -> None:
-        words = [sys.executable, "-m", "app.billing_runs.closing.lane_process"]
-        self._process = subprocess.Popen(words, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "app.billing_runs.closing.lane_process"],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the parent, which ends it when its runs are done
+        )
         self._send(first)
 
     def runs(self) -> bool:
