@@ -11,6 +11,7 @@ from flask import Response, stream_with_context
 
 from app.accounts.guards import acting_org, caller
 from app.accounts.reads import EXPORTED_USAGE, audit_read
+from app.metering import examples
 from app.metering.api import api
 from app.metering.api_schemas import EventsExportQuery, UsageEventOut
 from app.metering.built_events import build_event
@@ -28,6 +29,7 @@ _TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 
 @api.operation(
     "GET", "/usage/export", query=EventsExportQuery, response=UsageEventOut, media=("text/csv", "application/jsonl"),
+    answer=examples.RECORDED_EVENT,
     summary="Raw events as CSV or JSON lines",
     description="All events of a range, newest first, each as in `GET /usage/events`: with `format` csv (the default) "
     "a line with a header, in which metadata is JSON and text that a spreadsheet would evaluate has an apostrophe "

@@ -131,7 +131,10 @@ def _responses(op: Operation, schemas: dict[Shape, Any], *, public: bool) -> dic
     content: dict[str, Any] = {"schema": schemas[op.response]}
     if op.answer is not None:
         content["examples"] = {"example": {"value": op.answer}}
-    files = {name: {"schema": {"type": "string"}} for name in op.media}
+    files: dict[str, Any] = {name: {"schema": {"type": "string"}} for name in op.media}
+    if "application/jsonl" in files:
+        line = msgspec.json.encode(op.answer).decode() + "\n"
+        files["application/jsonl"]["examples"] = {"example": {"value": line}}
     success: dict[str, Any] = {"description": "Success.", "content": files or {"application/json": content}}
     answers: dict[str, Any] = {"200": success}
     answers |= {str(status): {**success, "description": meaning} for status, meaning in op.statuses.items()}

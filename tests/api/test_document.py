@@ -51,7 +51,8 @@ def test_every_answer_has_a_type_and_an_example(document: dict[str, Any]) -> Non
     for operation in operations(document):
         answers = operation["responses"]["200"]["content"]
         if operation["operationId"] == "metering.export_usage":
-            assert answers == {key: {"schema": {"type": "string"}} for key in ("text/csv", "application/jsonl")}
+            assert [answers[type_]["schema"] for type_ in ("text/csv", "application/jsonl")] == [{"type": "string"}] * 2
+            assert json.loads(answers["application/jsonl"]["examples"]["example"]["value"])["meter"]
             continue
         content = answers["application/json"]
         assert content["schema"].keys() == {"$ref"}, operation["operationId"]
