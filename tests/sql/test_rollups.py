@@ -433,7 +433,7 @@ def test_months_of_users_are_folded_and_rebuilt_alike(sql: Sql) -> None:
     free = {"source": "job", "billable": False, "billing_reason": "retry", "attempt": "retry"}
     sql.event(org, meter, 4, tx=ABOVE + 1, subject_id=user, kind="k", **free)
     for upto in (ABOVE, ABOVE + 1):
-        sql.rows(f"SELECT rollup_fold_users({ORGS}, %s)", upto, upto + 1)
+        sql.rows(f"SELECT rollup_fold_span({ORGS}, %s)", upto, upto + 1)
     asked = "SELECT * FROM {} WHERE org_id = %s ORDER BY dimension"
     kept = sql.rows(asked.format("usage_user_months"), org)
     assert [row[1:] for row in kept] == [

@@ -29,7 +29,6 @@ BEGIN
     SELECT e.upto, e.more INTO ends, more FROM rollup_fold_end(state, max_rows) e;
     folded := rollup_fold_span(state, ends);
     folded := folded + rollup_fold_values(state, ends);
-    PERFORM rollup_fold_users(state, ends);
     PERFORM rollup_recompute_peaks(state, ends);
     UPDATE rollup_state SET upto = ends, floor_seq = state.floor_seq, folded_at = at;
 END $$;

@@ -1,6 +1,6 @@
 -- Folds the transactions [state.upto, upto) into days, months and totals. Sums and counts are added, maxima only grow;
 -- rollup_fold_values folds unique values, and rollup_recompute_peaks lowers maxima whose event is reversed. What is
--- neither, the parts that are not billed and the histograms, is added here for all meters. `coarse` leaves out the
+-- neither, the months of users, the parts that are not billed and the histograms, is added here for all meters. `coarse` leaves out the
 -- dimensions with many values: most of a span's events are alike then, and the other dimensions are summed from few rows.
 --
 -- The planner cannot estimate a span's rows from the BRIN index on tx, so nested loops are disabled in favour of
@@ -23,15 +23,16 @@ BEGIN
                date_part('hour', c.occurred_at AT TIME ZONE 'UTC')::integer AS utc_hour,
                c.kind, c.provider, c.endpoint, c."user", c.client, c."key", c.plan, c.language, c.format, c.attempt,
                c.status, c.counted, c.aggregation IN ('sum', 'count') AND c.unbilled AS is_part,
-               c.aggregation = 'max' AS is_peak,
+               c.aggregation = 'max' AS is_peak, c.aggregation IN ('sum', 'count') AS is_sum,
                CASE c.aggregation WHEN 'max' THEN greatest(max(c.amount), 0) WHEN 'unique' THEN 0
                                   ELSE sum(c.amount) END AS quantity,
-               CASE WHEN c.aggregation <> 'unique' THEN count(*) ELSE 0 END AS events, sum(c.sign) AS signs,
+               CASE WHEN c.aggregation <> 'unique' THEN count(*) ELSE 0 END AS events, count(*) AS numbered,
+               sum(c.sign) AS signs,
                sum(c.sign) * usage_packed(c.response) AS responses, sum(c.sign) * usage_packed(c.latency) AS latency,
                sum(c.sign) * usage_packed(c.size) AS sizes
         FROM usage_recorded c
         WHERE c.tx >= state.upto AND c.tx < upto AND c.seq > state.floor_seq
-        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, c.aggregation, c.response,
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, c.aggregation, c.response,
                  c.latency, c.size
     ), coarse AS MATERIALIZED (
         SELECT b.org_id, b.meter_id, b.day, b.utc_day, b.hour, b.utc_hour, b.kind, b.provider, b."key", b.plan,
@@ -103,6 +104,24 @@ BEGIN
             free_events = usage_added(r.free_events, excluded.free_events),
             responses = usage_added(r.responses, excluded.responses),
             latency = usage_added(r.latency, excluded.latency), sizes = usage_added(r.sizes, excluded.sizes)
+    ), into_users AS (
+        INSERT INTO usage_user_months AS r (org_id, subject_id, month, meter_id, dimension, value, quantity, events,
+                                            unbilled, free, free_events)
+        SELECT b.org_id, b."user"::uuid, date_trunc('month', b.day)::date, b.meter_id, d.dimension, d.value,
+               CASE WHEN b.is_sum THEN coalesce(sum(b.quantity) FILTER (WHERE b.counted), 0) END,
+               coalesce(sum(b.numbered) FILTER (WHERE b.counted), 0)::bigint,
+               sum(b.quantity) FILTER (WHERE b.is_part AND b.counted),
+               sum(b.quantity) FILTER (WHERE b.is_part AND NOT b.counted),
+               sum(b.signs) FILTER (WHERE NOT b.counted)::bigint
+        FROM batch b,
+             LATERAL (VALUES ('kind', b.kind), ('provider', b.provider), ('format', b.format), ('attempt', b.attempt))
+                 d (dimension, value)
+        WHERE b."user" IS NOT NULL AND d.value IS NOT NULL
+        GROUP BY 1, 2, 3, 4, 5, 6, b.is_sum ORDER BY 1, 2
+        ON CONFLICT (org_id, subject_id, month, meter_id, dimension, value) DO UPDATE
+        SET quantity = r.quantity + excluded.quantity, events = r.events + excluded.events,
+            unbilled = usage_added(r.unbilled, excluded.unbilled), free = usage_added(r.free, excluded.free),
+            free_events = usage_added(r.free_events, excluded.free_events)
     ), into_totals AS (
         INSERT INTO usage_totals AS r (day, meter_id, dimension, value, quantity, events, unbilled, free, free_events,
                                        responses, latency, sizes)
