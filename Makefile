@@ -61,9 +61,11 @@ test-dates: $(READY)
 	@exec $(BIN)/python -m tests.dates
 
 test-long: $(READY)
-	@long() { $(BIN)/python -m pytest --timeout=3600 -vv -rP "$$@"; }
+	@failed=0
+	long() { $(BIN)/python -m pytest --timeout=3600 -vv -rP "$$@" || failed=1; }
 	long -m "(long or slow) and not alone" -n 2 --dist worksteal
 	long -m "long and alone"
+	exit $$failed
 
 check: $(READY)
 	@$(BIN)/ruff check .

@@ -129,8 +129,8 @@ def go(path: str) -> Step:
     return step
 
 
-def go_until(path: str, words: str) -> Step:
-    """Open another page again and again, until what a webhook brings is on it."""
+def go_until(path: str, words: str | re.Pattern[str]) -> Step:
+    """Open another page again and again, until what a webhook brings is on it. Others may have moved the clock."""
 
     def step(page: Page, _: Stack) -> None:
         until(lambda: page.goto(path) and page.get_by_text(words).count(), f"{words!r} on {path}", 60)

@@ -1,7 +1,7 @@
 -- Reverses an event: writes its negative, with its time and everything that it is counted by, and takes it from its
 -- counter. What `max` and `unique` come to without it is left to be settled (usage_settle). Windows stay as they are.
--- Returns voided, or why not: unknown, again (it is voided already), period_open, too_old. The caller must hold the org's
--- usage lock exclusively.
+-- Returns voided, or why not: unknown, again (it is voided already), period_open, too_old. The caller must hold the
+-- org's usage lock exclusively.
 CREATE OR REPLACE FUNCTION usage_void(
     org uuid, voided uuid, at timestamptz, oldest timestamptz, salt bytea, details jsonb,
     OUT outcome text, OUT meter integer, OUT quantity numeric, OUT occurred_at timestamptz, OUT closed boolean)

@@ -1,5 +1,5 @@
--- Returns the name to show for a value of a dimension: a user's label, after the name of the member whose external id it
--- is now; a client's or API key's name by its id; else the value itself. NULL once the name is erased.
+-- Returns the name to show for a value of a dimension: a user's label, after the name of the member whose external id
+-- it is now; a client's or API key's name by its id; else the value itself. NULL once the name is erased.
 CREATE OR REPLACE FUNCTION usage_label(org uuid, dimension text, value text) RETURNS text LANGUAGE sql STABLE AS $$
   SELECT CASE dimension
     WHEN 'user' THEN (

@@ -1,6 +1,6 @@
--- Returns a user's usage by month of the org's zone up to the month of `last`, each month with any: the roll-up plus the
--- events above the watermark. A number of distinct values is as of the last fold, and so is a maximum that is reversed
--- since. Reads a row for each month and meter, however many users there are.
+-- Returns a user's usage by month of the org's zone up to the month of `last`, each month with any: the roll-up plus
+-- the events above the watermark. A number of distinct values is as of the last fold, and so is a maximum that is
+-- reversed since. Reads a row for each month and meter, however many users there are.
 CREATE OR REPLACE FUNCTION usage_user_series(org uuid, subject uuid, last date)
 RETURNS TABLE (month date, meter_id integer, quantity numeric, events bigint, unbilled numeric, free numeric,
                free_events bigint)

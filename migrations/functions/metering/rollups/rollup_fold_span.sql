@@ -1,7 +1,8 @@
 -- Folds the transactions [state.upto, upto) into days, months and totals. Sums and counts are added, maxima only grow;
 -- rollup_fold_values folds unique values, and rollup_recompute_peaks lowers maxima whose event is reversed. What is
--- neither, the months of users, the parts that are not billed and the histograms, is added here for all meters. `coarse` leaves out the
--- dimensions with many values: most of a span's events are alike then, and the other dimensions are summed from few rows.
+-- neither, the months of users, the parts that are not billed and the histograms, is added here for all meters.
+-- `coarse` leaves out the dimensions with many values: most of a span's events are alike then, and the other dimensions
+-- are summed from few rows.
 --
 -- The planner cannot estimate a span's rows from the BRIN index on tx, so nested loops are disabled in favour of
 -- hashing.

@@ -1,7 +1,8 @@
--- All events, with what roll-ups keep of them: amount, meter, local time, dimensions, and the bucket of each histogram. `counted` tells those that count, billable or imported, from what is free: retries and other work that is
--- not billed. A reversing event has the time and all facts of the one it reverses: so they stand in the same place, and
--- one takes away what the other added. The time zone is that of the org's roll-ups: a change of the org's zone takes
--- effect at the next fold. A status that no HTTP answer has is `other`, so that there are at most 501. The buckets of `response`
+-- All events, with what roll-ups keep of them: amount, meter, local time, dimensions, and the bucket of each histogram.
+-- `counted` tells those that count, billable or imported, from what is free: retries and other work that is not billed.
+-- A reversing event has the time and all facts of the one it reverses: so they stand in the same place, and one takes
+-- away what the other added. The time zone is that of the org's roll-ups: a change of the org's zone takes effect at
+-- the next fold. A status that no HTTP answer has is `other`, so that there are at most 501. The buckets of `response`
 -- are good answers, client's errors and server's errors.
 CREATE OR REPLACE VIEW usage_recorded AS
 SELECT e.org_id, e.meter_id, m.aggregation, e.occurred_at, e.recorded_at, e.seq, e.tx, e.source,

@@ -1,5 +1,6 @@
 -- What payments adds to an org's timeline: what moved its account at Stripe, payments recorded by staff, payments that
--- failed or are pending, and Stripe's events at Stripe's time. The columns of `accounts_timeline`; amounts in minor units.
+-- failed or are pending, and Stripe's events at Stripe's time. The columns of `accounts_timeline`; amounts in minor
+-- units.
 CREATE OR REPLACE VIEW payments_timeline AS
 SELECT org_id, at,
        CASE WHEN event IN ('paid', 'paid_outside', 'paid_offline', 'payment_reversed', 'refund', 'refund_outside',

@@ -1,5 +1,5 @@
--- What subscriptions adds to an org's timeline: changes of plan and state, overrides given and ended, usage periods begun
--- and closed. The columns of `accounts_timeline`.
+-- What subscriptions adds to an org's timeline: changes of plan and state, overrides given and ended, usage periods
+-- begun and closed. The columns of `accounts_timeline`.
 CREATE OR REPLACE VIEW subscriptions_timeline AS
 SELECT event.org_id, event.at, 'plan' AS kind, 'plan:' || event.id AS key, event.kind AS what, NULL::uuid AS actor_id,
        jsonb_build_object('plan', version.plan_name, 'version', version.number) AS facts
