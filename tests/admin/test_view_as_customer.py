@@ -218,6 +218,24 @@ def test_a_view_ends_by_itself_and_what_was_sent_too_late_is_not_done(shown: Org
     assert "You are viewing" not in read(staff, f"/admin/orgs/{shown.id}")
 
 
+def test_what_was_sent_too_late_is_not_done_though_the_sweep_closed_the_view_before(shown: Org) -> None:
+    scenario = shown.scenario
+    user, staff = member_of_staff(scenario, org=True)
+    view(staff, shown)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', read(staff, "/dashboard"))
+    assert token is not None
+    later(scenario, VIEW_LASTS)
+    with scenario.app.app_context():
+        sweep()
+    form = {"csrf_token": token[1], "name": "Hijacked", "time_zone": "UTC"}
+    answer = staff.post("/settings/org", data=form)
+    assert (answer.status_code, "has ended" in answer.get_data(as_text=True)) == (403, True)
+    assert shown.session.scalar(text("SELECT count(*) FROM orgs WHERE name = 'Hijacked'")) == 0
+    assert [act for act, _ in acts(shown)] == ["org.view_opened", "org.view_closed"]
+    view(staff, shown)
+    assert acts(shown)[-1] == ("org.view_opened", user)
+
+
 @pytest.mark.parametrize(("action", "leads_to"), [("/viewing/stop", "/admin/orgs/"), ("/sign-out", "/")])
 def test_the_ways_out_stay_open_after_the_end(shown: Org, action: str, leads_to: str) -> None:
     user, staff = member_of_staff(shown.scenario)
