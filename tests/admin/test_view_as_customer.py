@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
@@ -290,6 +291,23 @@ def test_views_that_nobody_closed_are_closed_by_the_sweep(shown: Org) -> None:
         with transaction() as session:
             assert sweep_views(session, shown.now) == 0
     assert [act for act, _ in acts(shown)].count("org.view_closed") == 2
+
+
+def test_the_sweep_waits_for_no_request_that_closes_a_view(shown: Org) -> None:
+    """Of two views of an org, a request holds one and waits for the org's log, which the sweep holds for the other."""
+    scenario = shown.scenario
+    (user, staff), (_, other) = member_of_staff(scenario), member_of_staff(scenario)
+    view(staff, shown)
+    view(other, shown)
+    later(scenario, VIEW_LASTS)
+    with psycopg.connect(scenario.app.extensions["tollkeeper"].settings.database_url) as closing:
+        assert closing.execute("SELECT FROM org_views WHERE user_id = %s FOR UPDATE", (user,)).rowcount == 1
+        with scenario.app.app_context():
+            sweep()
+        assert acts(shown)[2:] == [("org.view_closed", None)]
+    with scenario.app.app_context():
+        sweep()
+    assert acts(shown)[3:] == [("org.view_closed", None)]
 
 
 def test_a_view_is_opened_of_an_org_that_is_there_by_staff_and_one_a_session(shown: Org) -> None:

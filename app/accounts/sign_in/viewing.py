@@ -58,7 +58,9 @@ def sweep_views(session: Session, now: datetime) -> int:
     ended = and_(OrgView.closed_at.is_(None), OrgView.ends_at <= now)
     over = select(OrgView.id, alive).where(OrgView.left_at.is_(None), or_(ended, ~alive))
     closed = 0
-    for view_id, signed_in in session.execute(over.order_by(OrgView.org_id, OrgView.id)).all():
+    # a request locks its view before the org's log; so are all of these, but those that a request is closing
+    found = over.order_by(OrgView.org_id, OrgView.id).with_for_update(of=OrgView, skip_locked=True)
+    for view_id, signed_in in session.execute(found).all():
         why = "expired" if signed_in else "session_ended"
         closed += _close(session, view_id, why, leaves=not signed_in, actor=SYSTEM, now=now)
     return closed
