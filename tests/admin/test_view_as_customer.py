@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -235,6 +236,27 @@ def test_what_was_sent_too_late_is_not_done_though_the_sweep_closed_the_view_bef
     assert [act for act, _ in acts(shown)] == ["org.view_opened", "org.view_closed"]
     view(staff, shown)
     assert acts(shown)[-1] == ("org.view_opened", user)
+
+
+def test_a_page_of_before_takes_no_part_of_another_orgs(shown: Org) -> None:
+    """The dashboard asks for its bars every few seconds; in another tab staff begin to view, and stop."""
+    _, staff = member_of_staff(shown.scenario, org=True)
+
+    def asked_by(page: str) -> tuple[int, str | None]:
+        found = re.search(r"""hx-headers='([^']+)'""", page)
+        assert found is not None
+        part = staff.get("/dashboard", headers={"HX-Request": "true", "HX-Target": "bars"} | json.loads(found[1]))
+        return part.status_code, part.headers.get("HX-Refresh")
+
+    own = read(staff, "/dashboard")
+    assert asked_by(own) == (200, None)
+    view(staff, shown)
+    assert asked_by(own) == (204, "true")
+    theirs = read(staff, "/dashboard")
+    assert asked_by(theirs) == (200, None)
+    send(staff, "/viewing/stop", "/dashboard")
+    assert asked_by(theirs) == (204, "true")
+    assert asked_by(own) == (200, None)
 
 
 @pytest.mark.parametrize(("action", "leads_to"), [("/viewing/stop", "/admin/orgs/"), ("/sign-out", "/")])
