@@ -6,8 +6,10 @@ import html
 import re
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from flask import Flask
 from sqlalchemy import insert, text
 
 from app.accounts.orgs.notes import write_note
@@ -103,6 +105,18 @@ def test_the_page_shows_who_did_it_and_leads_to_more(busy: Org) -> None:
     assert "Stella Staff" in page
     for href in (f"/admin/orgs/{busy.id}/notes", "/admin/inbox/evt_", "/admin/audit/", "/admin/mail?to="):
         assert f'href="{href}' in page, href
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [("key", "Importer", "Importer (API key)"), ("key", None, "API key"), ("staff", "Ada", "Ada (staff)"),
+     ("user", "Ada", "Ada"), ("system", None, "System"), (None, "Ada", "Ada"), (None, None, "")],
+)  # fmt: skip
+def test_who_did_it_is_said_as_in_the_audit_log(app: Flask, kind: str | None, name: str | None, words: str) -> None:
+    facts = {"id": 1, "actor_kind": kind, "before": None, "after": None}
+    entry = TimelineEntry(factories.utc("2026-11-21"), "audit", "audit:1", "test.acted", None, facts, name)
+    with app.test_request_context():
+        assert build_row(entry, UUID(int=0), "UTC").who == words
 
 
 def test_each_page_is_one_statement_and_few_besides(busy: Org) -> None:
