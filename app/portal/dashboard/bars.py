@@ -11,8 +11,8 @@ from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterFigures, classify_use
 from app.statements.outlook import describe_forecast
 from app.web.addresses import path_to
+from app.web.charts import Sparkline, draw_sparkline
 from app.web.filters import quantity
-from app.web.sparkline import Sparkline, draw_sparkline
 
 SPARK_DAYS = 30
 _DAY = timedelta(days=1)

@@ -13,8 +13,8 @@ from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterFigures
 from app.statements.outlook import describe_outlook, find_pressing, list_running_totals
 from app.statements.wording import format_moment, unit_for
+from app.web.charts import ChartTotal, draw_running_chart
 from app.web.filters import quantity
-from app.web.running_chart import ChartTotal, draw_running_chart
 
 _DAY, _INSTANT = timedelta(days=1), timedelta(microseconds=1)
 _LABELS = 8

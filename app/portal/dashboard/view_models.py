@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from app.web.running_chart import RunningChart
-from app.web.sparkline import Sparkline
+from app.web.charts import RunningChart, Sparkline
 
 
 @dataclass(frozen=True)
