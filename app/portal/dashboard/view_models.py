@@ -88,7 +88,7 @@ class EventRow:
 
 @dataclass(frozen=True)
 class CostView:
-    """Cost of the open period: the plan's fee plus overage, and the forecast at the current pace."""
+    """Cost of the open period: the plan's fee plus usage, so far and by the forecast of each meter."""
 
     currency: str
     so_far: Decimal
