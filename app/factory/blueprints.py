@@ -6,7 +6,7 @@ from flask import Blueprint
 
 from app.accounts.views import pages as accounts_pages
 from app.admin.audit_log.api import api as admin_api
-from app.admin.orgs.view_pages import pages as admin_pages
+from app.admin.find.pages import pages as admin_pages
 from app.catalog.api import api as catalog_api
 from app.metering.corrections.api import api as metering_api
 from app.ops.clock_bar import bar as sandbox_bar
@@ -18,6 +18,7 @@ from app.portal.billing.api import api as billing_api
 from app.portal.billing.views import billing
 from app.portal.dashboard.views import pages as portal_pages
 from app.portal.docs.views import docs as docs_pages
+from app.portal.find.views import find as find_pages
 from app.portal.invoices.api import api as invoices_api
 from app.portal.invoices.contract.views import invoices as invoice_pages
 from app.portal.plans.api import api as plans_api
@@ -30,7 +31,7 @@ from app.web.api import Api
 
 PAGES: list[Blueprint] = [
     accounts_pages, portal_pages, plan_pages, usage_pages, billing, statement_pages, invoice_pages, proof_pages,
-    docs_pages, admin_pages, webhooks, sandbox_bar,
+    find_pages, docs_pages, admin_pages, webhooks, sandbox_bar,
 ]  # fmt: skip
 # Called by programs, which send no cookies and so no CSRF token.
 MACHINES: list[Blueprint] = [webhooks]

@@ -188,6 +188,13 @@ def find_invoices_by_id(session: Session, org_id: UUID, ids: list[str]) -> dict[
     return {invoice.id: invoice for invoice in session.scalars(query)}
 
 
+def search_invoices_by_number(session: Session, org_id: UUID, part: str, limit: int) -> list[StripeInvoice]:
+    """Search the org's invoices at Stripe for part of a number, in any case, newest first."""
+    matching = StripeInvoice.org_id == org_id, StripeInvoice.number.icontains(part, autoescape=True)
+    query = select(StripeInvoice).where(*matching).order_by(StripeInvoice.created_at.desc())
+    return list(session.scalars(query.limit(limit)))
+
+
 def list_owed(session: Session, org_id: UUID) -> Sequence[OwedInvoice]:
     """List the invoices that the org owes for its running subscription, oldest first.
 

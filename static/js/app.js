@@ -36,6 +36,31 @@
     if (open) { open.open = false; open.querySelector("summary").focus(); }
   });
 
+  /* Find: Ctrl-K opens the dialog, arrows go through what was found, Enter opens the first. */
+  const finder = document.getElementById("find");
+  const toggleFinder = () => {
+    if (finder.open) { finder.close(); return; }
+    finder.showModal();
+    finder.querySelector("input").select();
+    window.htmx?.trigger(finder.querySelector("form"), "submit");
+  };
+  document.addEventListener("keydown", (event) => {
+    if (finder && event.key === "k" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); toggleFinder(); return; }
+    const form = event.target.closest?.(".find-form, .found")?.parentElement;
+    const links = form ? [...form.querySelectorAll(".found a")] : [];
+    if (event.key === "Enter" && event.target.id === "find-words" && links.length) { event.preventDefault(); links[0].click(); }
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step || !links.length) return;
+    event.preventDefault();
+    const next = links.indexOf(event.target) + step;
+    (links[next] ?? form.querySelector("input")).focus();
+  });
+  finder?.addEventListener("click", (event) => { if (event.target === finder) finder.close(); });
+  if (finder) document.querySelector(".side .nav a[href$='/find']")?.addEventListener("click", (event) => {
+    event.preventDefault();
+    toggleFinder();
+  });
+
   /* Ignores repeated submits; the server is idempotent anyway. */
   document.addEventListener("submit", (event) => {
     const form = event.target;

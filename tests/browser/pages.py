@@ -83,6 +83,8 @@ VISITOR = {
 DASHBOARDS = {
     **{f"dashboard-{who}": Shown("/dashboard", who) for who in ("new", "steady", "near", "high", "full", "over")},
     "dashboard-viewer": Shown("/dashboard", "viewer"),
+    "find": Shown("/find?q=inv", "over"),
+    "find-nothing": Shown("/find?q=nothing+like+it", "viewer", sheet=False),
     "dashboard-member": Shown("/dashboard", "member", sheet=False),
     "user-menu": Shown("/dashboard", "steady", steps=(menu("Account of"),)),
     "org-menu": Shown("/dashboard", "billing", steps=(menu("Organisation"),)),
@@ -318,6 +320,7 @@ ADMIN = {
     "admin-audit-verified": Shown("/admin/audit", "staff", (press("Verify this chain"),), sheet=False),
     "admin-audit-entry": Shown("/admin/audit?action=catalog.", "staff", (follow("catalog."),)),
     "admin-mail": Shown("/admin/mail", "staff"),
+    "admin-find": Shown("/admin/find?q=over", "staff", sheet=False),
     "admin-mail-none": Shown("/admin/mail?state=failed&to=nobody@demo.example", "staff", sheet=False),
     "admin-tasks": Shown("/admin/tasks", "staff"),
     "admin-tasks-none": Shown("/admin/tasks?state=failed&queue=none", "staff", sheet=False),

@@ -113,6 +113,24 @@ def test_another_organisation_is_chosen_by_keys(open_page: Open, stack: Stack) -
     expect(page.locator("summary").filter(has_text="Organisation")).to_contain_text(name)
 
 
+def test_find_opens_by_keys_and_leads_to_what_was_typed(as_person: AsPerson) -> None:
+    page = as_person("over")
+    page.keyboard.press("Control+k")
+    words, first = page.locator("#find-words"), page.locator("#found a").first
+    expect(words).to_be_focused()
+    page.keyboard.type("receipt")
+    expect(page.locator("#found a")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    expect(first).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(words).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Plan receipt")
+    page.keyboard.press("Control+k")
+    page.keyboard.press("Escape")
+    expect(page.locator("#find")).to_be_hidden()
+
+
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-up", "/reset"])
 def test_a_form_with_errors_puts_the_focus_on_the_summary_whose_links_lead_to_the_fields(
     open_page: Open, path: str

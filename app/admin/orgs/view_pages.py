@@ -14,7 +14,7 @@ from app.web.database import transaction
 from app.web.pages import redirect_to
 from app.web.runtime import wall_now
 
-__all__ = ["pages"]  # the factory imports the blueprint from here, once all its routes are registered
+__all__ = ["pages"]  # `find` imports the blueprint from here, once these routes are registered
 
 
 @pages.post("/admin/orgs/<uuid:org_id>/view")

@@ -50,6 +50,18 @@ def find_issued(session: Session, org_id: UUID, ids: Collection[UUID]) -> dict[U
     return {row.invoice_id: row for row in session.scalars(query)}
 
 
+def find_by_number(session: Session, number: str) -> IssuedInvoice | None:
+    """Find the invoice of ours with this number, of any org."""
+    return session.scalars(select(IssuedInvoice).where(IssuedInvoice.number == number)).one_or_none()
+
+
+def search_by_number(session: Session, org_id: UUID, part: str, limit: int) -> list[IssuedInvoice]:
+    """Search the org's invoices of ours for part of a number, in any case, newest first."""
+    matching = IssuedInvoice.org_id == org_id, IssuedInvoice.number.icontains(part, autoescape=True)
+    query = select(IssuedInvoice).where(*matching).order_by(IssuedInvoice.issued_at.desc())
+    return list(session.scalars(query.limit(limit)))
+
+
 def list_issued(
     session: Session, shown: IssuedFilter, now: datetime, before: tuple[datetime, UUID] | None, limit: int
 ) -> list[IssuedInvoice]:

@@ -1,0 +1,1 @@
+"""Find for staff: organisations, plans, our invoices, pages."""
