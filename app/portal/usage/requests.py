@@ -85,6 +85,10 @@ class UsageQuery:
         """URL of the same view with parameters changed."""
         return path_to("usage.index", **{**self.values(), **changed})
 
+    def events(self, form: str) -> str:
+        """URL of the file of events, `csv` or `jsonl`."""
+        return path_to("usage.events", form=form, **self.values())
+
     def filtered(self, value: str | None, dimension: str = "") -> str:
         """URL of the same view of the events that name this value of the dimension, too; None: that name none."""
         return self.address(**{dimension or self.by: value or ""})

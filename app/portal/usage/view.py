@@ -156,6 +156,10 @@ def _exports(query: UsageQuery) -> list[ExportLink]:
     return [
         ExportLink("Figures as CSV", query.csv(), "The figures of this page by day."),
         ExportLink("Figures as CSV for Excel", query.csv(bom="1"), "The same, marked as UTF-8."),
+        ExportLink(
+            "Events as CSV", query.events("csv"), "Every event of these days and filters, with all that it names."
+        ),
+        ExportLink("Events as JSON lines", query.events("jsonl"), "The same, one object a line, as the API has them."),
     ]
 
 
