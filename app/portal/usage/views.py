@@ -86,11 +86,19 @@ def _frame() -> UsageFrame:
     meter = next(named, None) if query.meter else listed[0]
     if meter is None:
         raise NotFound("There is no such meter.")
-    query = query if meter.adds_up or not query.filters else query.only_first_filter()
+    query = query if meter.adds_up else query.only_first_filter()
     return UsageFrame(org, who.time_zone, now, period, query, meter, listed)
 
 
 def _meter(row: Row[Any]) -> MeterRef:
     return MeterRef(
-        row.id, row.key, row.name, row.unit, row.aggregation, allowance=row.allowance, cap=row.cap, per_day=row.per_day
+        row.id,
+        row.key,
+        row.name,
+        row.unit,
+        row.aggregation,
+        allowance=row.allowance,
+        cap=row.cap,
+        per_day=row.per_day,
+        per_hour=row.per_hour,
     )
