@@ -7,11 +7,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -166,7 +168,19 @@ def _build_event(use: DemoUse) -> Event:
         endpoint="/v1/scan" if use.kind != "contract" else "/v1/analyze",
         user=use.user,
         client=use.client,
+        **_answer(use),
     )
+
+
+def _answer(use: DemoUse) -> dict[str, Any]:
+    """How the call was answered, or what was scanned: the same in every run."""
+    chance = zlib.crc32(use.id.encode()) % 1000
+    if use.meter == "documents":
+        return {"file_bytes": 40_000 * (chance + 1), "language": ("de", "en", "fr")[chance % 3]}
+    if use.meter != "api_calls":
+        return {}
+    status = 500 if chance < 8 else 422 if chance < 35 else 200
+    return {"status_code": status, "response_ms": 40 + chance * chance // 900}
 
 
 def _ensure_guest(guest: Guest) -> Account:

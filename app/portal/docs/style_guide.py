@@ -76,16 +76,19 @@ def _form(*, wrong: bool) -> SpecimenForm:
     return form
 
 
-def _charts() -> tuple[charts.Chart, charts.Chart]:
+def _charts() -> tuple[charts.ColumnChart, charts.Chart]:
     days = [date(2026, 11, 1) + timedelta(days=i) for i in range(30)]
     labels = [f"{day.day} Nov" for day in days]
     calls = [Decimal(400 + (i * 137) % 260 + (250 if i % 7 < 5 else 0)) for i in range(21)] + [Decimal(0)] * 9
-    retries = [value // 5 for value in calls]
-    columns = [charts.Series("original", calls, 1), charts.Series("rerun", retries, 2)]
+    names = ["scan", "convert", "translate", "index", "export", "3 others", "No kind"]
+    tones = [*"12345", charts.OTHERS, charts.NOT_GIVEN]
+    parts = [charts.ColumnPart(name, [value // (i + 1) for value in calls], tones[i]) for i, name in enumerate(names)]
     total = [sum(calls[: i + 1], Decimal(0)) for i in range(30)]
     before = [value * 9 // 10 for value in total]
     return (
-        charts.bars(labels, columns, marks=[21]),
+        charts.draw_columns(
+            labels, parts, ghost=("October", [Decimal(1500)] * 30), limit=(Decimal(2000), "2,000 a day"), marks=[21]
+        ),
         charts.lines(labels, [charts.Series("this period", total, 1), charts.Series("before", before, 6)], area=True),
     )
 
@@ -120,6 +123,14 @@ def _waterfall() -> charts.Chart:
     )
 
 
+def _heat() -> charts.HeatMap:
+    days = ("Monday", "Tuesday", "Wednesday")
+    rows = [
+        (day, [Decimal(max(0, (hour * 37 + i * 11) % 90 - 20)) for hour in range(24)]) for i, day in enumerate(days)
+    ]
+    return charts.draw_heat_map(rows, [f"{hour:02}" for hour in range(24)], "calls")
+
+
 def build_specimens() -> dict[str, Any]:
     """The context of templates/docs/style.html."""
     columns, running = _charts()
@@ -133,6 +144,7 @@ def build_specimens() -> dict[str, Any]:
         "running": running,
         "ahead": _ahead(),
         "steps": _waterfall(),
+        "heat": _heat(),
         "start": date(2026, 11, 1),
         "end": date(2026, 11, 30),
         "unit_amount": Decimal("0.001"),

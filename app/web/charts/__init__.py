@@ -3,6 +3,8 @@
 Positions are percentages of the plot from its top left corner, with two decimals.
 """
 
+from app.web.charts.columns import NOT_GIVEN, OTHERS, ColumnChart, ColumnPart, draw_columns
+from app.web.charts.heat import HeatMap, draw_heat_map
 from app.web.charts.parts import AxisLabel, Line, Mark, Tick, nice_scale
 from app.web.charts.running import ChartTotal, RunningChart, draw_running_chart
 from app.web.charts.series import MAX_LABELS, WIDEST, Chart, Series, WaterfallStep, bars, lines, waterfall
@@ -10,10 +12,15 @@ from app.web.charts.sparkline import Sparkline, draw_sparkline
 
 __all__ = [
     "MAX_LABELS",
+    "NOT_GIVEN",
+    "OTHERS",
     "WIDEST",
     "AxisLabel",
     "Chart",
     "ChartTotal",
+    "ColumnChart",
+    "ColumnPart",
+    "HeatMap",
     "Line",
     "Mark",
     "RunningChart",
@@ -22,6 +29,8 @@ __all__ = [
     "Tick",
     "WaterfallStep",
     "bars",
+    "draw_columns",
+    "draw_heat_map",
     "draw_running_chart",
     "draw_sparkline",
     "lines",

@@ -124,7 +124,7 @@ def _chart(
     slot = _slot(labels)
     return Chart(
         ticks=[Tick(_y(value, scale[-1]), compact(value).striptags()) for value in scale],
-        labels=_axis(labels, slot),
+        labels=place_labels(labels),
         legend=[(entry.tone, entry.name) for entry in series] if len(series) > 1 else [],
         table_head=[head, *(entry.name for entry in series)],
         table=[[label, *(entry.values[i] for entry in series)] for i, label in enumerate(labels)],
@@ -151,7 +151,9 @@ def _slot(labels: Sequence[str]) -> Decimal:
     return Decimal(100) / max(len(labels), 1)
 
 
-def _axis(labels: Sequence[str], slot: Decimal) -> list[AxisLabel]:
+def place_labels(labels: Sequence[str]) -> list[AxisLabel]:
+    """The labels under columns or points: at most eight, each in the middle of its slot."""
+    slot = _slot(labels)
     every = -(-len(labels) // MAX_LABELS) or 1
     shown = range(0, len(labels), every)
     return [
