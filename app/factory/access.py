@@ -156,6 +156,8 @@ ACCESS: dict[str, Rule] = {
     "admin.retry_move": STAFF,
     "admin.start_plan_move": STAFF,
     "admin.undo_move": STAFF,
+    "admin.usage": STAFF,
+    "admin.usage_csv": STAFF,
     "admin.undo_move_org": STAFF,
     "admin.undo_org_move": STAFF,
     "admin.inbox_event": STAFF,

@@ -143,6 +143,10 @@ def _set_up_org(session: Session, actor: CastMember, org_id: UUID, born: datetim
         give_override(session, org_id, agreed, actor=SYSTEM, now=business_now())
 
 
+_STATUSES = dict.fromkeys(range(6), 422) | dict.fromkeys(range(6, 9), 503)
+"""What is answered by how much of 256."""
+
+
 def _record(org_id: UUID, actor: CastMember, base: datetime) -> None:
     """Record all usage of the actor; events recorded before are not counted again."""
     pending = uses(actor, base)
@@ -156,6 +160,8 @@ def _record(org_id: UUID, actor: CastMember, base: datetime) -> None:
 
 
 def _build_event(use: DemoUse) -> Event:
+    """The event; answer, time and file size follow from its id, so that a second run sends the same."""
+    chance = hashlib.sha256(use.id.encode()).digest()
     return Event(
         id=use.id,
         meter=use.meter,
@@ -166,6 +172,9 @@ def _build_event(use: DemoUse) -> Event:
         endpoint="/v1/scan" if use.kind != "contract" else "/v1/analyze",
         user=use.user,
         client=use.client,
+        status_code=_STATUSES.get(chance[0], 200),
+        response_ms=30 + chance[1] + chance[2] ** 2 // (20 if use.kind == "contract" else 60),
+        file_bytes=10_000 * (1 + chance[3]) * (1 + chance[4] // 32) if use.meter == "documents" else None,
     )
 
 

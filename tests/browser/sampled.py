@@ -35,6 +35,7 @@ TEMPLATES = {
     "templates/admin/analytics/cohorts.html": "admin-cohorts",
     "templates/admin/analytics/top.html": "admin-top",
     "templates/admin/analytics/past_due.html": "admin-past-due",
+    "templates/admin/usage.html": "admin-usage admin-usage-kinds admin-usage-plan admin-usage-none",
     "templates/admin/rehearsal.html": "admin-rehearsal admin-rehearsal-alarms",
     "templates/docs/index.html": "docs",
     "templates/docs/api.html": "docs-api",

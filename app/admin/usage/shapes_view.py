@@ -1,0 +1,72 @@
+"""Builds what the page shows of hours, endpoints, file sizes and active organisations. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from app.admin.usage.columns import HEADS, list_starts, name_start
+from app.admin.usage.report import UsageReport
+from app.kit.money import ZERO
+from app.metering.rollups.active import ActiveCount
+from app.metering.rollups.reports import TopOrg
+from app.metering.rollups.total_parts import Span
+from app.metering.rollups.total_shapes import EndpointUse, UsageShapes
+from app.portal.shell.measures import ResponseRow, build_response_row, draw_file_sizes
+from app.web import charts
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+BY_MONTH: dict[bool, Span] = {False: "day", True: "month"}
+_HOURS = range(24)
+
+
+@dataclass(frozen=True)
+class ShapesView:
+    """What a meter's usage looks like; each is None or empty where nothing is known."""
+
+    hours: charts.HeatMap | None
+    hours_unit: str
+    endpoints: Sequence[ResponseRow]
+    sizes: charts.ColumnChart | None
+    top: Sequence[TopOrg]
+
+
+def build_shapes_view(report: UsageReport, shapes: UsageShapes, unit: str) -> ShapesView:
+    """Hours of the week in units where they add up, else in events; endpoints only if any is named."""
+    shown = unit if report.adds else "events"
+    named = any(each.part == "value" for each in shapes.endpoints)
+    return ShapesView(
+        hours=draw_hours(shapes, shown, by_events=not report.adds),
+        hours_unit=shown,
+        endpoints=[_endpoint(each) for each in shapes.endpoints] if named else [],
+        sizes=draw_file_sizes(shapes.sizes),
+        top=report.top or [],
+    )
+
+
+def draw_hours(shapes: UsageShapes, unit: str, *, by_events: bool) -> charts.HeatMap | None:
+    """Weekdays by hours of the day, in UTC; None without any. Reversals may take an hour below zero."""
+    if not shapes.hours:
+        return None
+    known = {(each.weekday, each.hour): Decimal(each.events) if by_events else each.quantity for each in shapes.hours}
+    rows = [(name, [known.get((number, hour), ZERO) for hour in _HOURS]) for number, name in enumerate(WEEKDAYS, 1)]
+    return charts.draw_heat_map(rows, [f"{hour:02}" for hour in _HOURS], unit)
+
+
+def draw_active(report: UsageReport) -> charts.Chart:
+    """Organisations and their users, as lines; no users of one plan."""
+    active, span = report.active, BY_MONTH[report.active.by_month]
+    known = {each.starts_on: each for each in active.spans}
+    starts = list_starts(report.asked.first, report.asked.last, span)
+    found = [known.get(start, ActiveCount(start, 0, 0)) for start in starts]
+    series = [charts.Series("Organisations", [Decimal(each.orgs) for each in found], 1)]
+    if active.whole.users is not None:
+        series.append(charts.Series("Users", [Decimal(each.users or 0) for each in found], 2))
+    return charts.lines([name_start(start, span) for start in starts], series, head=HEADS[span])
+
+
+def _endpoint(use: EndpointUse) -> ResponseRow:
+    names = {"others": f"{use.values:,} {'other' if use.values == 1 else 'others'}", "not given": "No endpoint"}
+    label = "All" if use.part == "whole" else names.get(use.part, use.value or "")
+    return build_response_row(label, use.events, use.quantity, use.responses, use.latency)

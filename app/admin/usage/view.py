@@ -1,0 +1,227 @@
+"""Builds staff's page of usage: figures with their definitions, columns, parts, and what shapes the days. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from app.admin.analytics.view import FigureCard
+from app.admin.usage.answers import average
+from app.admin.usage.columns import USAGE, draw_usage, name_part, part_href
+from app.admin.usage.definitions import DEFINITIONS
+from app.admin.usage.report import UsageReport
+from app.admin.usage.requests import BY, PRESETS, UsageFilter, usage_path
+from app.admin.usage.shapes_view import ShapesView, build_shapes_view, draw_active
+from app.catalog.models import Meter
+from app.kit.money import ZERO
+from app.metering.rollups.total_parts import UsagePart
+from app.portal.shell.links import Link
+from app.statements import wording
+from app.web import charts
+from app.web.filters import clock, day, percent, quantity
+
+_NONE = "\N{EN DASH}"
+_TENTH = Decimal("0.1")
+_WHOLE = {"max": "peak", "unique": "distinct"}
+
+
+@dataclass(frozen=True, slots=True)
+class PartLine:
+    """A row of the parts: its quantity and events, its share where parts add up, and what it was before."""
+
+    name: str
+    href: str | None
+    quantity: str
+    share: str
+    events: str
+    before: str
+
+
+@dataclass(frozen=True)
+class UsageChoices:
+    """What can be chosen above the page. `chips` are filters in force: (words, address without it)."""
+
+    meters: Sequence[Link]
+    by: Sequence[Link]
+    first: date
+    last: date
+    presets: Sequence[Link]
+    hidden: dict[str, str]
+    chips: Sequence[tuple[str, str]]
+    clear: str
+
+
+@dataclass(frozen=True)
+class StaffUsageView:
+    """The page. `lines` end with what is not given and sum to `foot`; `shapes` is None of one plan."""
+
+    meter: Meter
+    unit: str
+    period: str
+    before: str
+    choices: UsageChoices
+    figures: Sequence[FigureCard]
+    chart: charts.ColumnChart | None
+    title: str
+    description: str
+    by: str
+    lines: Sequence[PartLine]
+    foot: Sequence[str]
+    note: str | None
+    active: charts.Chart | None
+    and_users: str
+    active_note: str
+    top_note: str
+    shapes: ShapesView | None
+    glossary: Sequence[tuple[str, str]]
+    files: dict[str, str]
+    as_of: datetime
+
+
+def build_usage_view(report: UsageReport, meters: Sequence[Meter], now: datetime) -> StaffUsageView:
+    """Build the page."""
+    meter, asked = report.meter, report.asked
+    unit, whole = wording.pluralise(meter.unit), report.part("whole")
+    then = report.part("whole", before=True)
+    period = describe_days(asked.first, asked.last)
+    total = quantity(whole.quantity or ZERO) if whole else "0"
+    lines = _list_lines(report)
+    return StaffUsageView(
+        meter=meter,
+        unit=unit,
+        period=period,
+        before=describe_days(*report.before),
+        choices=_build_choices(report, meters),
+        figures=_list_figures(report),
+        chart=draw_usage(report, unit) if whole or then else None,
+        title=f"{meter.name} by {asked.span}",
+        description=f"{meter.name} of all organisations, {period}: {total} {unit}.",
+        by="version" if asked.plan else asked.by,
+        lines=lines,
+        foot=_build_foot(whole, then, report),
+        note=None if report.adds else "Maxima and distinct values do not add up: parts may overlap.",
+        active=draw_active(report) if report.active.spans else None,
+        and_users="" if report.active.whole.users is None else " and users",
+        active_note=_describe_zones(report, "Whole calendar months" if report.active.by_month else "Days"),
+        top_note=_describe_zones(report, "Days"),
+        shapes=build_shapes_view(report, report.shapes, unit) if report.shapes else None,
+        glossary=[DEFINITIONS["error_rate"], DEFINITIONS["p95"]],
+        files={name: usage_path("admin.usage_csv", meter.key, asked, name=name) for name in _list_files(asked)},
+        as_of=now,
+    )
+
+
+def describe_days(first: date, last: date) -> str:
+    """3 November 2026, or two of them."""
+    names = [str(day(each, plain=True)) for each in (first, last)]
+    return names[0] if first == last else " to ".join(names)
+
+
+def _describe_zones(report: UsageReport, spans: str) -> str:
+    as_of = report.active.as_of
+    rolled_up = f"as of {clock(as_of)} on {day(as_of, plain=True)}" if as_of else "not rolled up yet"
+    return f"{spans} in each organisation\N{RIGHT SINGLE QUOTATION MARK}s own time zone, {rolled_up}."
+
+
+def _list_files(asked: UsageFilter) -> tuple[str, ...]:
+    every = ("parts", "active", "hours", "endpoints", "file-sizes", "organisations")
+    return every[:2] if asked.plan else every
+
+
+def _build_choices(report: UsageReport, meters: Sequence[Meter]) -> UsageChoices:
+    meter, asked = report.meter.key, report.asked
+    anywhere: dict[str, None] = {"days": None, "from": None, "to": None}
+    clear = usage_path(USAGE, meter, asked, plan=None)
+    return UsageChoices(
+        meters=[(each.name, usage_path(USAGE, each.key, asked), each.key == meter) for each in meters],
+        by=[] if asked.plan else [
+            (f"By {by}", usage_path(USAGE, meter, asked, by=by), by == asked.by) for by in BY
+        ],
+        first=asked.first,
+        last=asked.last,
+        presets=[
+            (words, usage_path(USAGE, meter, asked, **(anywhere | {"days": key})), key == asked.preset)
+            for key, (words, _) in PRESETS.items()
+        ],
+        hidden={"meter": meter, "by": asked.by} | ({"plan": asked.plan} if asked.plan else {}),
+        chips=[(f"Plan: {_name_plan(report)}", clear)] if asked.plan else [],
+        clear=clear,
+    )  # fmt: skip
+
+
+def _name_plan(report: UsageReport) -> str:
+    """The plan's name, as its versions say it; its key if nothing was used on it."""
+    labels = [row.label.rpartition(", version ")[0] for row in report.parts if row.label]
+    return labels[0] if labels else report.asked.plan or ""
+
+
+def _list_figures(report: UsageReport) -> list[FigureCard]:
+    now, then, active = report.part("whole"), report.part("whole", before=True), report.active
+    used, events = (now.quantity or ZERO, now.events) if now else (ZERO, 0)
+    known = then is not None
+    rows = "#organisations" if report.top else None
+    was = (then.quantity or ZERO, then.events) if then else (ZERO, 0)
+    found = [
+        _card(_WHOLE.get(report.meter.aggregation, "total"), quantity(used), quantity(was[0]) if known else None, rows),
+        _card("events", quantity(events), quantity(was[1]) if known else None),
+    ]
+    if report.adds:
+        days = (report.asked.last - report.asked.first).days + 1
+        found.append(
+            _card("per_day", _rounded(average(used, days)), _rounded(average(was[0], days)) if known else None)
+        )
+        found.append(_card("per_org", _rounded(average(used, active.whole.orgs))))
+    found.append(_card("orgs", quantity(active.whole.orgs), rows_href="#active"))
+    if active.whole.users is not None:
+        found.append(_card("users", quantity(active.whole.users), rows_href="#active"))
+    return found
+
+
+def _card(key: str, value: str, before: str | None = None, rows_href: str | None = None) -> FigureCard:
+    label, definition = DEFINITIONS[key]
+    return FigureCard(key, label, value, before, definition, rows_href)
+
+
+def _rounded(value: Decimal | None) -> str:
+    """An average with one decimal, or whole from 100 on."""
+    return _NONE if value is None else quantity(value.quantize(Decimal(1) if value >= 100 else _TENTH))
+
+
+def _list_lines(report: UsageReport) -> list[PartLine]:
+    """Parts over all the days: values, others, not given. What there was only before is in the others or comes last."""
+    order = ("value", "others", "not given")
+    rows = [row for row in report.parts if row.starts_on is None and row.part != "whole"]
+    now = {(row.part, row.value): row for row in rows if not row.before}
+    then = {(row.part, row.value): row for row in rows if row.before}
+    keys = sorted(list(now) + [key for key in then if key not in now], key=lambda key: order.index(key[0]))
+    whole = report.part("whole")
+    return [_build_line(now.get(key) or then[key], now.get(key), then.get(key), whole, report) for key in keys]
+
+
+def _build_line(
+    row: UsagePart, now: UsagePart | None, then: UsagePart | None, whole: UsagePart | None, report: UsageReport
+) -> PartLine:
+    used = now.quantity if now else ZERO
+    total = whole.quantity if whole and report.adds else None
+    share = percent((used * 100 / total).quantize(_TENTH)) if used is not None and total else _NONE
+    return PartLine(
+        name_part(row, report), part_href(row, report), _known(used), share, quantity(now.events if now else 0),
+        _known(then.quantity if then else ZERO),
+    )  # fmt: skip
+
+
+def _known(value: Decimal | None) -> str:
+    return _NONE if value is None else quantity(value)
+
+
+def _build_foot(now: UsagePart | None, then: UsagePart | None, report: UsageReport) -> list[str]:
+    share = [percent(100)] if report.adds else [_NONE]
+    return [
+        "All",
+        _known(now.quantity if now else ZERO),
+        *share,
+        quantity(now.events if now else 0),
+        _known(then.quantity if then else ZERO),
+    ]
