@@ -158,6 +158,7 @@ ACCESS: dict[str, Rule] = {
     "admin.undo_move": STAFF,
     "admin.usage": STAFF,
     "admin.usage_csv": STAFF,
+    "admin.usage_orgs": STAFF,
     "admin.undo_move_org": STAFF,
     "admin.undo_org_move": STAFF,
     "admin.inbox_event": STAFF,

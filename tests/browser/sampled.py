@@ -36,6 +36,7 @@ TEMPLATES = {
     "templates/admin/analytics/top.html": "admin-top",
     "templates/admin/analytics/past_due.html": "admin-past-due",
     "templates/admin/usage.html": "admin-usage admin-usage-kinds admin-usage-plan admin-usage-none",
+    "templates/admin/usage_orgs.html": "admin-usage-orgs admin-usage-orgs-plan admin-usage-orgs-none",
     "templates/admin/rehearsal.html": "admin-rehearsal admin-rehearsal-alarms",
     "templates/docs/index.html": "docs",
     "templates/docs/api.html": "docs-api",

@@ -58,7 +58,7 @@ def average(whole: Decimal, parts: int) -> Decimal | None:
 
 
 def build_averages(
-    parts: Iterable[UsagePart], meters: Mapping[int, Meter], days: int, active: Active
+    parts: Iterable[UsagePart], meters: Mapping[int, Meter], days: int, orgs: int | None
 ) -> list[MeterAverage]:
     """Of meters that add up."""
     found = []
@@ -68,10 +68,11 @@ def build_averages(
             continue
         per_day = average(row.quantity, days)
         if row.part == "whole" and row.starts_on is None and not row.before and per_day is not None:
-            found.append(MeterAverage(meter.key, per_day, average(row.quantity, active.whole.orgs)))
+            found.append(MeterAverage(meter.key, per_day, average(row.quantity, orgs or 0)))
     return found
 
 
-def build_active(active: Active) -> list[ActiveOut]:
-    """By day or month."""
-    return [ActiveOut(each.starts_on, each.orgs, each.users) for each in active.spans if each.starts_on]
+def build_active(active: Active | None) -> list[ActiveOut]:
+    """By day or month; none where nobody was counted."""
+    spans = active.spans if active else ()
+    return [ActiveOut(each.starts_on, each.orgs, each.users) for each in spans if each.starts_on]

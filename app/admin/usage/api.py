@@ -42,7 +42,7 @@ def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
     question, meters = _read(query)
     days, by_span = (question.first, question.last), query.span != "range"
     parts = list_usage_parts(session(), question, "day" if query.span == "range" else query.span)
-    active = count_active(session(), *days, plan=query.plan)
+    active = count_active(session(), *days, plan=query.plan) if query.active else None
     shaped = query.group_by in _SHAPES
     return AnalyticsAnswer(
         start=question.first,
@@ -55,11 +55,11 @@ def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
             parts, meters, before=False, by_span=by_span
         ),
         before=build_figures(parts, meters, before=True, by_span=by_span),
-        averages=build_averages(parts, meters, question.days, active),
-        active_orgs=active.whole.orgs,
-        active_users=active.whole.users,
+        averages=build_averages(parts, meters, question.days, active.whole.orgs if active else None),
+        active_orgs=active.whole.orgs if active else None,
+        active_users=active.whole.users if active else None,
         active=build_active(active),
-        as_of=active.as_of,
+        as_of=active.as_of if active else None,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from app.metering.rollups.total_parts import DAY, Span, UsagePart
 from app.web import charts
 from app.web.filters import NO_BREAK
 
-USAGE = "admin.usage"
+USAGE, USERS = "admin.usage", "admin.usage_orgs"
 HEADS: dict[Span, str] = {"day": "Day", "week": "Week from", "month": "Month"}
 _DRAWN = 5
 """How many values have a tone of their own."""

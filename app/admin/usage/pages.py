@@ -9,8 +9,9 @@ from flask import Response, request
 from app.admin.analytics.more_pages import pages
 from app.admin.analytics.pages import make_file
 from app.admin.usage.files import FILES, iterate_file
-from app.admin.usage.report import get_usage_report
+from app.admin.usage.report import get_usage_report, get_users_report
 from app.admin.usage.requests import UsageFilter, find_meter, parse_usage_filter
+from app.admin.usage.users_view import build_users_view
 from app.admin.usage.view import build_usage_view
 from app.catalog import queries as catalog
 from app.kit.errors import NotFound
@@ -32,6 +33,14 @@ def usage() -> Response:
     meter, asked = find_meter(meters, request.args.get("meter")), _read_filter()
     report = get_usage_report(session(), meter, asked, _SHOWN)
     return render("admin/usage.html", view=build_usage_view(report, meters, business_now()))
+
+
+@pages.get("/admin/analytics/usage/organisations")
+def usage_orgs() -> Response:
+    """Who uses a meter: active organisations and users, and the organisations that use most."""
+    meters = catalog.list_meters(session())
+    report = get_users_report(session(), find_meter(meters, request.args.get("meter")), _read_filter())
+    return render("admin/usage_orgs.html", view=build_users_view(report, meters, business_now()))
 
 
 @pages.get("/admin/analytics/usage/<name>.csv")

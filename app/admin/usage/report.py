@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy.orm import Session
@@ -42,10 +42,16 @@ class UsageTotals:
 
 @dataclass(frozen=True)
 class UsageReport(UsageTotals):
-    """And who used any meter. Shapes and top organisations are None of one plan: they are not kept by plan."""
+    """And what shapes the days; None of one plan, for that is kept of all plans together."""
+
+    shapes: UsageShapes | None
+
+
+@dataclass(frozen=True)
+class UsersReport(UsageTotals):
+    """And who used any meter, and which organisations used this one most; None of one plan."""
 
     active: Active
-    shapes: UsageShapes | None
     top: Sequence[TopOrg] | None
 
 
@@ -56,15 +62,15 @@ def get_usage_totals(session: Session, meter: Meter, asked: UsageFilter, most: i
 
 
 def get_usage_report(session: Session, meter: Meter, asked: UsageFilter, most: int = MOST) -> UsageReport:
-    """Read the report in four statements."""
+    """Read usage and its shapes in two statements."""
     totals, days = get_usage_totals(session, meter, asked, most), (asked.first, asked.last)
-    whole = asked.plan is None
-    return UsageReport(
-        totals.meter,
-        totals.asked,
-        totals.before,
-        totals.parts,
-        active=count_active(session, *days, plan=asked.plan),
-        shapes=get_usage_shapes(session, meter.id, meter.aggregation, days) if whole else None,
-        top=list_top_orgs_of_days(session, *days, meter.id, TOP) if whole else None,
-    )
+    shapes = None if asked.plan else get_usage_shapes(session, meter.id, meter.aggregation, days)
+    return UsageReport(totals.meter, totals.asked, totals.before, totals.parts, shapes)
+
+
+def get_users_report(session: Session, meter: Meter, asked: UsageFilter) -> UsersReport:
+    """Read who used it in three statements."""
+    totals, days = get_usage_totals(session, meter, replace(asked, by="")), (asked.first, asked.last)
+    active = count_active(session, *days, plan=asked.plan)
+    top = None if asked.plan else list_top_orgs_of_days(session, *days, meter.id, TOP)
+    return UsersReport(totals.meter, asked, totals.before, totals.parts, active, top)

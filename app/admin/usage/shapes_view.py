@@ -6,18 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from app.admin.usage.columns import HEADS, list_starts, name_start
 from app.admin.usage.report import UsageReport
 from app.kit.money import ZERO
-from app.metering.rollups.active import ActiveCount
-from app.metering.rollups.reports import TopOrg
-from app.metering.rollups.total_parts import Span
 from app.metering.rollups.total_shapes import EndpointUse, UsageShapes
 from app.portal.shell.measures import ResponseRow, build_response_row, draw_file_sizes
 from app.web import charts
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-BY_MONTH: dict[bool, Span] = {False: "day", True: "month"}
 _HOURS = range(24)
 
 
@@ -29,7 +24,6 @@ class ShapesView:
     hours_unit: str
     endpoints: Sequence[ResponseRow]
     sizes: charts.ColumnChart | None
-    top: Sequence[TopOrg]
 
 
 def build_shapes_view(report: UsageReport, shapes: UsageShapes, unit: str) -> ShapesView:
@@ -41,7 +35,6 @@ def build_shapes_view(report: UsageReport, shapes: UsageShapes, unit: str) -> Sh
         hours_unit=shown,
         endpoints=[_endpoint(each) for each in shapes.endpoints] if named else [],
         sizes=draw_file_sizes(shapes.sizes),
-        top=report.top or [],
     )
 
 
@@ -52,18 +45,6 @@ def draw_hours(shapes: UsageShapes, unit: str, *, by_events: bool) -> charts.Hea
     known = {(each.weekday, each.hour): Decimal(each.events) if by_events else each.quantity for each in shapes.hours}
     rows = [(name, [known.get((number, hour), ZERO) for hour in _HOURS]) for number, name in enumerate(WEEKDAYS, 1)]
     return charts.draw_heat_map(rows, [f"{hour:02}" for hour in _HOURS], unit)
-
-
-def draw_active(report: UsageReport) -> charts.Chart:
-    """Organisations and their users, as lines; no users of one plan."""
-    active, span = report.active, BY_MONTH[report.active.by_month]
-    known = {each.starts_on: each for each in active.spans}
-    starts = list_starts(report.asked.first, report.asked.last, span)
-    found = [known.get(start, ActiveCount(start, 0, 0)) for start in starts]
-    series = [charts.Series("Organisations", [Decimal(each.orgs) for each in found], 1)]
-    if active.whole.users is not None:
-        series.append(charts.Series("Users", [Decimal(each.users or 0) for each in found], 2))
-    return charts.lines([name_start(start, span) for start in starts], series, head=HEADS[span])
 
 
 def _endpoint(use: EndpointUse) -> ResponseRow:

@@ -9,21 +9,23 @@ from decimal import Decimal
 
 from app.admin.analytics.view import FigureCard
 from app.admin.usage.answers import average
-from app.admin.usage.columns import USAGE, draw_usage, name_part, part_href
+from app.admin.usage.columns import USAGE, USERS, draw_usage, name_part, part_href
 from app.admin.usage.definitions import DEFINITIONS
-from app.admin.usage.report import UsageReport
-from app.admin.usage.requests import BY, PRESETS, UsageFilter, usage_path
-from app.admin.usage.shapes_view import ShapesView, build_shapes_view, draw_active
+from app.admin.usage.report import UsageReport, UsageTotals
+from app.admin.usage.requests import BY, PRESETS, usage_path
+from app.admin.usage.shapes_view import ShapesView, build_shapes_view
 from app.catalog.models import Meter
 from app.kit.money import ZERO
 from app.metering.rollups.total_parts import UsagePart
 from app.portal.shell.links import Link
 from app.statements import wording
 from app.web import charts
-from app.web.filters import clock, day, percent, quantity
+from app.web.addresses import path_to
+from app.web.filters import day, percent, quantity
 
 _NONE = "\N{EN DASH}"
 _TENTH = Decimal("0.1")
+_PAGES = ((USAGE, "Usage"), (USERS, "Organisations"))
 _WHOLE = {"max": "peak", "unique": "distinct"}
 
 
@@ -43,8 +45,10 @@ class PartLine:
 class UsageChoices:
     """What can be chosen above the page. `chips` are filters in force: (words, address without it)."""
 
+    pages: Sequence[Link]
     meters: Sequence[Link]
     by: Sequence[Link]
+    action: str
     first: date
     last: date
     presets: Sequence[Link]
@@ -70,10 +74,6 @@ class StaffUsageView:
     lines: Sequence[PartLine]
     foot: Sequence[str]
     note: str | None
-    active: charts.Chart | None
-    and_users: str
-    active_note: str
-    top_note: str
     shapes: ShapesView | None
     glossary: Sequence[tuple[str, str]]
     files: dict[str, str]
@@ -93,7 +93,7 @@ def build_usage_view(report: UsageReport, meters: Sequence[Meter], now: datetime
         unit=unit,
         period=period,
         before=describe_days(*report.before),
-        choices=_build_choices(report, meters),
+        choices=build_choices(report, meters, USAGE),
         figures=_list_figures(report),
         chart=draw_usage(report, unit) if whole or then else None,
         title=f"{meter.name} by {asked.span}",
@@ -102,13 +102,9 @@ def build_usage_view(report: UsageReport, meters: Sequence[Meter], now: datetime
         lines=lines,
         foot=_build_foot(whole, then, report),
         note=None if report.adds else "Maxima and distinct values do not add up: parts may overlap.",
-        active=draw_active(report) if report.active.spans else None,
-        and_users="" if report.active.whole.users is None else " and users",
-        active_note=_describe_zones(report, "Whole calendar months" if report.active.by_month else "Days"),
-        top_note=_describe_zones(report, "Days"),
         shapes=build_shapes_view(report, report.shapes, unit) if report.shapes else None,
         glossary=[DEFINITIONS["error_rate"], DEFINITIONS["p95"]],
-        files={name: usage_path("admin.usage_csv", meter.key, asked, name=name) for name in _list_files(asked)},
+        files=build_files(report, ("parts",) if asked.plan else ("parts", "hours", "endpoints", "file-sizes")),
         as_of=now,
     )
 
@@ -119,72 +115,65 @@ def describe_days(first: date, last: date) -> str:
     return names[0] if first == last else " to ".join(names)
 
 
-def _describe_zones(report: UsageReport, spans: str) -> str:
-    as_of = report.active.as_of
-    rolled_up = f"as of {clock(as_of)} on {day(as_of, plain=True)}" if as_of else "not rolled up yet"
-    return f"{spans} in each organisation\N{RIGHT SINGLE QUOTATION MARK}s own time zone, {rolled_up}."
+def build_files(totals: UsageTotals, names: Sequence[str]) -> dict[str, str]:
+    """The addresses of the page's files."""
+    return {name: usage_path("admin.usage_csv", totals.meter.key, totals.asked, name=name) for name in names}
 
 
-def _list_files(asked: UsageFilter) -> tuple[str, ...]:
-    every = ("parts", "active", "hours", "endpoints", "file-sizes", "organisations")
-    return every[:2] if asked.plan else every
-
-
-def _build_choices(report: UsageReport, meters: Sequence[Meter]) -> UsageChoices:
-    meter, asked = report.meter.key, report.asked
+def build_choices(totals: UsageTotals, meters: Sequence[Meter], endpoint: str) -> UsageChoices:
+    """The choices above a page of usage."""
+    meter, asked = totals.meter.key, totals.asked
     anywhere: dict[str, None] = {"days": None, "from": None, "to": None}
-    clear = usage_path(USAGE, meter, asked, plan=None)
+    clear = usage_path(endpoint, meter, asked, plan=None)
     return UsageChoices(
-        meters=[(each.name, usage_path(USAGE, each.key, asked), each.key == meter) for each in meters],
+        pages=[(words, usage_path(each, meter, asked), each == endpoint) for each, words in _PAGES],
+        meters=[(each.name, usage_path(endpoint, each.key, asked), each.key == meter) for each in meters],
         by=[] if asked.plan else [
-            (f"By {by}", usage_path(USAGE, meter, asked, by=by), by == asked.by) for by in BY
+            (f"By {by}", usage_path(endpoint, meter, asked, by=by), by == asked.by) for by in BY
         ],
+        action=path_to(endpoint),
         first=asked.first,
         last=asked.last,
         presets=[
-            (words, usage_path(USAGE, meter, asked, **(anywhere | {"days": key})), key == asked.preset)
+            (words, usage_path(endpoint, meter, asked, **(anywhere | {"days": key})), key == asked.preset)
             for key, (words, _) in PRESETS.items()
         ],
         hidden={"meter": meter, "by": asked.by} | ({"plan": asked.plan} if asked.plan else {}),
-        chips=[(f"Plan: {_name_plan(report)}", clear)] if asked.plan else [],
+        chips=[(f"Plan: {_name_plan(totals)}", clear)] if asked.plan else [],
         clear=clear,
     )  # fmt: skip
 
 
-def _name_plan(report: UsageReport) -> str:
+def _name_plan(report: UsageTotals) -> str:
     """The plan's name, as its versions say it; its key if nothing was used on it."""
     labels = [row.label.rpartition(", version ")[0] for row in report.parts if row.label]
     return labels[0] if labels else report.asked.plan or ""
 
 
 def _list_figures(report: UsageReport) -> list[FigureCard]:
-    now, then, active = report.part("whole"), report.part("whole", before=True), report.active
+    now, then = report.part("whole"), report.part("whole", before=True)
     used, events = (now.quantity or ZERO, now.events) if now else (ZERO, 0)
-    known = then is not None
-    rows = "#organisations" if report.top else None
-    was = (then.quantity or ZERO, then.events) if then else (ZERO, 0)
+    was = (then.quantity or ZERO, then.events) if then else None
+    rows = usage_path(USERS, report.meter.key, report.asked) if now else None
+    whole = _WHOLE.get(report.meter.aggregation, "total")
     found = [
-        _card(_WHOLE.get(report.meter.aggregation, "total"), quantity(used), quantity(was[0]) if known else None, rows),
-        _card("events", quantity(events), quantity(was[1]) if known else None),
+        build_card(whole, quantity(used), quantity(was[0]) if was else None, rows),
+        build_card("events", quantity(events), quantity(was[1]) if was else None, rows),
     ]
     if report.adds:
         days = (report.asked.last - report.asked.first).days + 1
-        found.append(
-            _card("per_day", _rounded(average(used, days)), _rounded(average(was[0], days)) if known else None)
-        )
-        found.append(_card("per_org", _rounded(average(used, active.whole.orgs))))
-    found.append(_card("orgs", quantity(active.whole.orgs), rows_href="#active"))
-    if active.whole.users is not None:
-        found.append(_card("users", quantity(active.whole.users), rows_href="#active"))
+        daily = rounded(average(was[0], days)) if was else None
+        found.append(build_card("per_day", rounded(average(used, days)), daily, rows))
     return found
 
 
-def _card(key: str, value: str, before: str | None = None, rows_href: str | None = None) -> FigureCard:
+def build_card(key: str, value: str, before: str | None = None, rows_href: str | None = None) -> FigureCard:
+    """A figure with its definition and the page of its rows."""
     label, definition = DEFINITIONS[key]
     return FigureCard(key, label, value, before, definition, rows_href)
 
 
-def _rounded(value: Decimal | None) -> str:
+def rounded(value: Decimal | None) -> str:
     """An average with one decimal, or whole from 100 on."""
     return _NONE if value is None else quantity(value.quantize(Decimal(1) if value >= 100 else _TENTH))
 

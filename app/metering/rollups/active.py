@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-MOST_DAYS = 62
+MOST_DAYS = 31
 """Longer ranges are counted by whole calendar months, from roll-ups by month."""
 
 
@@ -39,7 +39,7 @@ _ACTIVE = text("""
 
 
 def count_active(session: Session, first: date, last: date, plan: str | None = None) -> Active:
-    """Count who was active from `first` to `last`, inclusive: by day up to 62 days, else by whole months.
+    """Count who was active from `first` to `last`, inclusive: by day up to 31 days, else by whole months.
 
     Worked example: Ada on Monday, Ada and Bob, of another org, on Tuesday: whole 2 orgs and 2 users, Monday 1 and 1.
     """
