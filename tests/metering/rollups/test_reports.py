@@ -7,14 +7,17 @@ from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from app.metering.rollups import reports
 from app.metering.rollups.active import count_active
-from app.metering.rollups.total_parts import Span, TotalsQuestion, UsagePart, list_usage_parts
+from app.metering.rollups.total_parts import Dimension, Span, TotalsQuestion, UsagePart, list_usage_parts
 from tests.metering.books import FIRST, LAST, Books
 from tests.metering.world import NOW, event
 
 TODAY = NOW.date()
+PREPARED = 7
+"""The driver prepares a statement after it has sent it five times."""
 
 
 def parts(books: Books, asked: TotalsQuestion, span: Span = "day") -> Sequence[UsagePart]:
@@ -79,6 +82,19 @@ def test_versions_of_a_plan_are_added_up_under_its_key(books: Books) -> None:
     assert [(each.label, each.quantity) for each in alone if each.part == "value" and each.starts_on is None] == [
         ("Plan, version 2", 2), ("Plan, version 1", 1),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("dimension", ["kind", "provider"])
+def test_values_that_are_no_plan_are_never_read_as_one(books: Books, dimension: Dimension) -> None:
+    """Even by a plan that holds for every dimension, which PostgreSQL takes once a connection has asked a few times."""
+    value = f"no-version-{uuid4()}"
+    books.one(books.org(), event("t_sum", 2, **{dimension: value}))
+    books.fold()
+    with books.transaction() as session:
+        session.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
+        for _ in range(PREPARED):
+            found = list_usage_parts(session, TotalsQuestion(FIRST, LAST, dimension))
+            assert [(each.starts_on, each.quantity) for each in found if each.value == value] == [(None, 2), (TODAY, 2)]
 
 
 def test_the_top_orgs_of_a_month_are_in_order(books: Books) -> None:
