@@ -9,13 +9,10 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from app.admin.usage.columns import USAGE, draw_usage
-from app.admin.usage.report import UsageTotals
-from app.admin.usage.requests import usage_path
-from app.admin.usage.view import describe_days
-from app.catalog.models import Meter
+from app.admin.usage.columns import USAGE, list_starts
+from app.admin.usage.requests import UsageFilter, usage_path
 from app.kit.money import ZERO
-from app.portal.shell.links import Link
+from app.metering.rollups.total_parts import UsagePart
 from app.statements import wording
 from app.web import charts
 from app.web.addresses import path_to
@@ -41,19 +38,23 @@ class Part:
         return ("Fine", "good", "check") if self.state == "ok" else ("Needs attention", "high", "alert")
 
 
+@dataclass(frozen=True, slots=True)
+class MeterLine:
+    """A meter's last 30 days beside those before, and its days as a sparkline."""
+
+    name: str
+    href: str
+    total: str
+    before: str
+    spark: charts.Sparkline
+
+
 @dataclass(frozen=True)
 class OverviewView:
-    """What templates/admin/overview.html shows; usage is that of `usage.meter` over the last 30 days."""
+    """What templates/admin/overview.html shows; `meters` are those with usage in the last 60 days."""
 
-    meters: Sequence[Link]
-    usage: UsageTotals
-    total: str
-    unit: str
-    before: str
-    events: str
+    meters: Sequence[MeterLine]
     usage_href: str
-    chart: charts.ColumnChart
-    description: str
     counts: Row[Any]
     parts: Sequence[Part]
     as_of: datetime
@@ -69,28 +70,26 @@ class OverviewView:
 
 
 def build_overview(
-    usage: UsageTotals, meters: Sequence[Meter], *, counts: Row[Any], now: datetime, wall: datetime
+    days: UsageFilter, usage: Sequence[UsagePart], *, counts: Row[Any], now: datetime, wall: datetime
 ) -> OverviewView:
-    """Build the page."""
-    meter, asked = usage.meter, usage.asked
-    whole, before = usage.part("whole"), usage.part("whole", before=True)
-    total = (whole and whole.quantity) or ZERO
-    unit = wording.unit_for(total, meter.unit)
+    """Build the page; `usage` is that of every meter over the days and those before."""
+    meters = {row.meter: [each for each in usage if each.meter == row.meter] for row in usage}
     return OverviewView(
-        meters=[(each.name, path_to("admin.index", meter=each.key), each.id == meter.id) for each in meters],
-        usage=usage,
-        total=quantity(total),
-        unit=unit,
-        before=quantity((before and before.quantity) or ZERO),
-        events=quantity(whole.events if whole else 0),
-        usage_href=usage_path(USAGE, meter.key, asked),
-        chart=draw_usage(usage, wording.pluralise(meter.unit)),
-        description=f"{meter.name} of all organisations, {describe_days(asked.first, asked.last)}:"
-        f" {quantity(total)} {unit}.",
+        meters=[_build_line(rows, days) for rows in meters.values()],
+        usage_href=path_to(USAGE),
         counts=counts,
         parts=list_parts(counts, now, wall),
         as_of=now,
     )
+
+
+def _build_line(rows: Sequence[UsagePart], days: UsageFilter) -> MeterLine:
+    key, name = rows[0].meter, rows[0].meter_name
+    sums = {(row.before, row.starts_on): max(row.quantity or ZERO, ZERO) for row in rows}
+    total, before = (quantity(sums.get((side, None), ZERO)) for side in (False, True))
+    values = [sums.get((False, start), ZERO) for start in list_starts(days.first, days.last, "day")]
+    spark = charts.draw_sparkline(values, f"{name} by day: {total} in 30 days")
+    return MeterLine(name, usage_path(USAGE, key, days), total, before, spark)
 
 
 def list_parts(counts: Row[Any], now: datetime, wall: datetime) -> list[Part]:

@@ -20,6 +20,7 @@ SELECT (SELECT count(*) FROM accounts_orgs WHERE deleted_at IS NULL) AS orgs,
        (SELECT array_agg(DISTINCT org.name ORDER BY org.name)
         FROM payments_second_subscriptions second JOIN accounts_orgs org ON org.id = second.org_id) AS charged_twice,
        (SELECT count(*) FROM billing_runs_alarms) AS rehearsal_alarms,
+       (SELECT count(*) FROM catalog_meters WHERE archived_at IS NULL) AS meters,
        queue.waiting, queue.parked, queue.oldest, heartbeat.worker_at, heartbeat.scheduler_at, rollups.folded_at,
        (SELECT coalesce(sum(events), 0)::bigint FROM metering_totals
         WHERE day = :today AND dimension = '') AS events_today,

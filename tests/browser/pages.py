@@ -252,7 +252,6 @@ ADMIN = {
         "/admin/analytics/usage/organisations?from=2020-01-01&to=2020-01-05", "staff", sheet=False
     ),
     "admin-usage-none": Shown("/admin/analytics/usage?from=2020-01-01&to=2020-01-05", "staff", sheet=False),
-    "admin-tokens": Shown("/admin?meter=tokens", "staff", sheet=False),
     "admin-orgs": Shown("/admin/orgs", "staff"),
     "admin-orgs-sorted": Shown("/admin/orgs?state=active&sort=name", "staff", sheet=False),
     "admin-orgs-none": Shown("/admin/orgs?q=zzzz", "staff", sheet=False),

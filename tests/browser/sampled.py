@@ -71,7 +71,7 @@ TEMPLATES = {
     "templates/accounts/settings/sessions.html": "devices",
     "templates/accounts/settings/leave.html": "leave leave-last-owner",
     "templates/accounts/sign_in/confirm_password.html": "confirm-password confirm-password-wrong",
-    "templates/admin/overview.html": "admin admin-tokens",
+    "templates/admin/overview.html": "admin",
     "templates/admin/timeline.html": "admin-timeline admin-timeline-none",
     "templates/admin/notes.html": "admin-notes admin-notes-none admin-notes-errors",
     "templates/admin/orgs.html": "admin-orgs admin-orgs-sorted admin-orgs-none",

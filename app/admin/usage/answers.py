@@ -24,7 +24,7 @@ def build_figures(
 ) -> list[Figure]:
     """The parts of the days, or of the days `before`, over all of them or by span."""
     return [
-        Figure(row.starts_on, meters[row.meter_id].key, _PART[row.part], row.value, row.label, None, row.quantity,
+        Figure(row.starts_on, row.meter, _PART[row.part], row.value, row.label, None, row.quantity,
                row.events)
         for row in parts
         if row.before is before and (row.starts_on is not None) is by_span and row.meter_id in meters

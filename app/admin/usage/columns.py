@@ -64,7 +64,7 @@ def part_href(row: UsagePart, report: UsageTotals) -> str | None:
 def _list_parts(
     report: UsageTotals, spans: Sequence[UsagePart], starts: Sequence[date], unit: str
 ) -> list[charts.ColumnPart]:
-    if not report.adds or not report.asked.by:
+    if not report.adds:
         return [charts.ColumnPart(unit, _place([row for row in spans if row.part == "whole"], starts), "1")]
     named = [row for row in report.parts if row.starts_on is None and not row.before and row.part == "value"]
     drawn = [row for row in named[:_DRAWN] if row.quantity]

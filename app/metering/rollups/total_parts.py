@@ -65,6 +65,8 @@ class UsagePart:
     before: bool
     starts_on: date | None
     meter_id: int
+    meter: str
+    meter_name: str
     part: Part
     value: str | None
     label: str | None
@@ -120,21 +122,24 @@ _PARTS = text("""
               WHERE CAST(:plan AS text) IS NOT NULL) c
         GROUP BY GROUPING SETS ((c.before, c.starts_on, c.meter_id, c.is_peak), (c.before, c.meter_id, c.is_peak))
     )
-    SELECT p.before, p.starts_on, p.meter_id, CASE WHEN p.named IS NULL THEN 'others' ELSE 'value' END AS part,
-           p.named AS value, CASE WHEN p.named IS NOT NULL THEN p.label END AS label, p.quantity, p.events::bigint,
-           p.values
-    FROM parts p
-    UNION ALL
-    SELECT w.before, w.starts_on, w.meter_id, 'not given', NULL, NULL,
-           usage_not_given(m.aggregation, w.quantity, n.quantity, n.peak),
-           (w.events - coalesce(n.events, 0))::bigint, 0
-    FROM whole w JOIN catalog_meters m ON m.id = w.meter_id
-    LEFT JOIN named n
-           ON (n.before, n.meter_id) = (w.before, w.meter_id) AND n.starts_on IS NOT DISTINCT FROM w.starts_on
-    WHERE cardinality(CAST(:dimensions AS text[])) > 1 AND w.events > coalesce(n.events, 0)
-    UNION ALL
-    SELECT w.before, w.starts_on, w.meter_id, 'whole', NULL, NULL, w.quantity, w.events::bigint, 0 FROM whole w
-    ORDER BY before, starts_on NULLS FIRST, meter_id, part DESC, quantity DESC NULLS LAST, events DESC, value
+    SELECT x.*, m.key AS meter, m.name AS meter_name
+    FROM (
+        SELECT p.before, p.starts_on, p.meter_id, CASE WHEN p.named IS NULL THEN 'others' ELSE 'value' END AS part,
+               p.named AS value, CASE WHEN p.named IS NOT NULL THEN p.label END AS label, p.quantity,
+               p.events::bigint, p.values
+        FROM parts p
+        UNION ALL
+        SELECT w.before, w.starts_on, w.meter_id, 'not given', NULL, NULL,
+               usage_not_given(m.aggregation, w.quantity, n.quantity, n.peak),
+               (w.events - coalesce(n.events, 0))::bigint, 0
+        FROM whole w JOIN catalog_meters m ON m.id = w.meter_id
+        LEFT JOIN named n
+               ON (n.before, n.meter_id) = (w.before, w.meter_id) AND n.starts_on IS NOT DISTINCT FROM w.starts_on
+        WHERE cardinality(CAST(:dimensions AS text[])) > 1 AND w.events > coalesce(n.events, 0)
+        UNION ALL
+        SELECT w.before, w.starts_on, w.meter_id, 'whole', NULL, NULL, w.quantity, w.events::bigint, 0 FROM whole w) x
+    JOIN catalog_meters m ON m.id = x.meter_id
+    ORDER BY x.before, x.starts_on NULLS FIRST, m.key, x.part DESC, x.quantity DESC NULLS LAST, x.events DESC, x.value
 """)
 
 
