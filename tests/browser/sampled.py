@@ -13,7 +13,8 @@ TEMPLATES = {
     "templates/plans/plan.html": "plan plan-upgrade plan-downgrade plan-current plan-viewer",
     "templates/dashboard/dashboard.html": "dashboard-new dashboard-steady dashboard-near dashboard-high dashboard-full"
     " dashboard-over dashboard-viewer dashboard-member dashboard-change-declined user-menu org-menu viewing",
-    "templates/usage/usage.html": "usage usage-empty usage-over usage-user usage-key usage-wrong-days",
+    "templates/usage/usage.html": "usage usage-empty usage-over usage-parts usage-filtered usage-no-match usage-hours"
+    " usage-user usage-key usage-wrong-days",
     "templates/billing/billing.html": "billing-free billing-offline billing-viewer billing-paid billing-cancelled"
     " billing-changed billing-planned billing-move billing-move-undone billing-change-declined billing-change-secure"
     " billing-change-secure-failed",

@@ -36,6 +36,10 @@ PAGES: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "plans-visitor": ("plans/plans.html", VISITOR, {"view": specimens.plans(signed_in=False)}),
     "usage": ("usage/usage.html", OWNER, {"view": specimens.usage()}),
     "usage-empty": ("usage/usage.html", OWNER, {"view": specimens.usage(empty=True)}),
+    **{
+        f"usage-{kind}": ("usage/usage.html", OWNER, {"view": specimens.usage(kind)})
+        for kind in ("one", "erased", "filtered", "too-many")
+    },
     **{name: (template, OWNER, {"view": view}) for name, (template, view) in billing_specimens.PAGES.items()},
     "error": ("errors/error.html", None, {"status": 404, "title": "Not found", "detail": "Nothing is here.",
                                           "advice": "Check the address.", "code": "not_found", "facts": {}}),

@@ -11,16 +11,19 @@ from uuid import UUID, uuid4
 
 from app.kit.periods import Period
 from app.metering.breakdowns import Share
-from app.metering.queries import UsageFigure
+from app.metering.rollups.columns import ColumnFigure
+from app.metering.rollups.overview import OverviewRow
 from app.portal.dashboard import first_steps
 from app.portal.dashboard import view as product
 from app.portal.dashboard.view_models import DashboardView, EventRow
 from app.portal.plans.view import build_plans_view
 from app.portal.plans.view_models import PlansView
 from app.portal.shell.upgrade_hints import hint_larger_plan
+from app.portal.usage.figures import MeterUsage, build_parts, list_top
+from app.portal.usage.reads import MeterRef, UsageFrame
 from app.portal.usage.refusals import RefusedRow
 from app.portal.usage.requests import list_presets, parse_usage_query
-from app.portal.usage.view import MeterRef, UsageData, build_usage_view
+from app.portal.usage.view import UsageData, build_usage_view
 from app.portal.usage.view_models import UsageView
 from app.rating.schemas import parse_charge
 from app.statements.ahead import Pace
@@ -159,24 +162,87 @@ def plans(*, signed_in: bool = True) -> PlansView:
     return build_plans_view(OFFERS, seen, ["USD", "EUR"], usage=usage, past=[before])
 
 
-@staged
-def usage(*, empty: bool = False) -> UsageView:
-    """Three weeks of a meter; `empty`: nothing was used."""
-    meters = [MeterRef(i, key, name, unit, "sum") for i, (key, (name, unit)) in enumerate(METERS.items())]
-    minutes = meters[1]
-    asked = parse_usage_query({"meter": "minutes"}, PERIOD, ZONE, NOW)
-    days = [date(2026, 11, 1) + timedelta(days=i) for i in range(21)]
-    used = [
-        UsageFigure(day, minutes.id, "", D(20 + (i * 37) % 41 + (18 if i % 7 < 5 else 0)), 12)
-        for i, day in enumerate(days)
+def _meter_usage(days: dict[date, D], by: list[tuple[str, int]], *, erased: bool) -> MeterUsage:
+    """Columns in parts: `by` has values with their share of 100, of which the last names none."""
+    total = sum(days.values(), D(0))
+    shares = [Share(1, "value", value, value, total * part / 100, part, 1) for value, part in by[:-1]]
+    if erased:
+        shares[0] = replace(shares[0], label="erased user")
+    rest = total - sum((share.quantity or D(0) for share in shares), D(0))
+    if by[-1][1]:
+        shares.append(Share(1, "not given", "", "", rest, by[-1][1], 0))
+    columns = [ColumnFigure(False, "whole", day, "", amount, 12) for day, amount in days.items()]
+    top = set(list_top(shares))
+    for value, part in by[:-1]:
+        kind: Any = "value" if value in top else "others"
+        name = value if value in top else ""
+        columns += [ColumnFigure(False, kind, day, name, amount * part / 100, part) for day, amount in days.items()]
+    return MeterUsage(
+        whole={day: (amount, 12) for day, amount in days.items()},
+        total=(total, 12 * len(days)),
+        before={day - timedelta(days=21): amount * 3 / 4 for day, amount in days.items()},
+        parts=build_parts(shares, columns),
+        shares=shares,
+    )
+
+
+def _overview() -> list[OverviewRow]:
+    """Hours, two endpoints with answers, files, and two users."""
+    bucket = 10**12
+    blank = OverviewRow("measured", "", None, 0, None, None, None, None, None, None)
+    hours = [
+        replace(blank, part="hour", value=f"{hour:02}", n=day, quantity=D(40 * hour + day), events=D(9))
+        for day in range(1, 6)
+        for hour in range(8, 18)
     ]
-    total = sum((each.quantity for each in used), D(0))
-    kinds = [("transcription", 58), ("live captions", 27), ("translation", 15)]
-    shares = [Share(minutes.id, "value", kind, kind, total * part / 100, part, 1) for kind, part in kinds]
+    answers: Any = {
+        "responses": D(1200 + 18 * bucket + 4 * bucket**2),
+        "latency": D(900 * bucket**8 + 322 * bucket**14),
+    }
+    endpoints = [
+        replace(blank, part="endpoint", value=name, n=1, quantity=D(520), events=D(1222), **answers)
+        for name in ("/v1/transcriptions", "/v1/" + "a-long-path/" * 9)
+    ]
+    whole = replace(blank, quantity=D(1100), events=D(2500), sizes=D(4 * bucket**4 + 31 * bucket**6), **answers)
+    users = [
+        replace(blank, part="user", value=f"u{i}", label=label, n=1, meter_id=i % 3, quantity=D(90 - i), events=D(9))
+        for i, label in enumerate(["Ada Lovelace (ada)", None, "Grace"])
+    ]
+    used = [replace(blank, part="used", meter_id=i, quantity=D(100), events=D(99)) for i in range(3)]
+    named = [replace(blank, part="dimension", value=name) for name in ("kind", "user", "endpoint", "hour", "status")]
+    label = replace(blank, part="filter", value="kind", label="transcription")
+    return [*hours, *endpoints, whole, *users, *used, *named, label]
+
+
+KINDS = [
+    ("transcription", 40),
+    ("live captions", 20),
+    ("translation", 12),
+    ("summary", 10),
+    ("search", 8),
+    ("export", 6),
+]
+
+
+@staged
+def usage(kind: str = "many", *, empty: bool = False) -> UsageView:
+    """Three weeks of a meter; `kind` is many, one, erased, filtered, too-many, or none (as `empty`)."""
+    meters = [
+        MeterRef(i, key, name, unit, "sum", per_day=D(70)) for i, (key, (name, unit)) in enumerate(METERS.items())
+    ]
+    wanted = {"meter": "minutes"} | (
+        {"kind": "transcription", "by": "user"} if kind in {"filtered", "too-many"} else {}
+    )
+    asked = parse_usage_query(wanted | ({"by": "user"} if kind == "erased" else {}), PERIOD, ZONE, NOW)
+    days = {date(2026, 11, 1) + timedelta(days=i): D(20 + (i * 37) % 41 + (18 if i % 7 < 5 else 0)) for i in range(21)}
+    values = [("transcription", 100), ("", 0)] if kind == "one" else [*KINDS, ("", 4)]
+    found = _meter_usage(days, values, erased=kind == "erased")
     refused = [RefusedRow("A limit is reached: Minutes", "", 14, NOW, True, "",
                           "Wait until it resets, or choose a larger plan.", "/plans", "Compare plans")]  # fmt: skip
-    before = [UsageFigure(date(2026, 10, 20), minutes.id, "", D("880.5"), 90)]
-    found = UsageData(minutes, meters, used, before, shares, (total, 252), refused)
-    if empty:
-        found = replace(found, figures=[], shares=[], total=(D(0), 0), refused=[])
-    return build_usage_view(asked, list_presets(PERIOD, ZONE, NOW), found, ZONE, NOW)
+    if kind == "too-many":
+        found = replace(found, parts=[], shares=[], too_many=True)
+    if empty or kind == "none":
+        found, refused = MeterUsage({}, (D(0), 0), before={}), []
+    frame = UsageFrame(ORG, ZONE, NOW, PERIOD, asked, meters[1], meters)
+    data = UsageData(found, [] if empty else _overview(), refused)
+    return build_usage_view(frame, list_presets(PERIOD, ZONE, NOW), data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from tests.portal import specimens
@@ -20,9 +22,9 @@ def test_the_bars_are_a_block_of_the_dashboard(state: str) -> None:
     assert part.strip().startswith('<div id="bars"')
 
 
-@pytest.mark.parametrize("empty", [False, True])
-def test_the_usage_table_is_a_block_of_the_usage_page(empty: bool) -> None:
-    view = specimens.usage(empty=empty)
+@pytest.mark.parametrize("kind", ["many", "one", "erased", "filtered", "too-many", "none"])
+def test_the_usage_table_is_a_block_of_the_usage_page(kind: str) -> None:
+    view = specimens.usage(kind)
     part = page("usage/usage.html", block="usage_table", view=view)
     assert part.strip() in page("usage/usage.html", view=view)
 
@@ -85,7 +87,8 @@ def test_no_plans_is_said_rather_than_an_empty_table() -> None:
 
 def test_usage_shows_the_same_total_as_its_rows() -> None:
     view = specimens.usage()
-    assert sum(row.quantity for row in view.rows) == view.total
+    assert sum(row.quantity or 0 for row in view.breakdown) == view.total
+    assert sum(row[-2] for row in view.chart.table if isinstance(row[-2], Decimal)) == view.total
     assert f"{view.total:,}" in page("usage/usage.html", view=view)
 
 

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from tests.sql.conftest import MONTHS, NOW, Sql
@@ -476,3 +477,62 @@ def test_a_users_months_are_true_wherever_the_mark_is(sql: Sql, upto: int, valid
         (november, "", "", 18, 4), (november, "kind", "k", 14, 3), (november, "kind", None, 4, 1),
         (november, "provider", "p", 5, 2),
     ]  # fmt: skip
+
+
+FILTERED = "SELECT * FROM usage_filtered(%s, %s, %s, %s, %s, NULL, NULL, %s, %s, %s, %s)"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "filters", "picked", "found"),
+    [
+        ("", ["kind"], ["k"], [(None, 5, 2)]),
+        ("endpoint", ["kind"], ["k"], [("/x", 2, 1), (None, 3, 1)]),
+        ("kind", ["endpoint"], [None], [("k", 3, 1), (None, 4, 1)]),
+        ("", ["kind", "endpoint"], ["k", "/x"], [(None, 2, 1)]),
+        ("hour", ["kind"], [None], [("12", 4, 1)]),
+        ("", ["hour"], ["11"], []),
+    ],
+)
+def test_usage_filtered_reads_the_events_that_name_all_values(
+    sql: Sql, wanted: str, filters: list[str], picked: list[str | None], found: list[Any]
+) -> None:
+    org, meter = counted(sql, "sum", 3)
+    sql.event(org, meter, 2, kind="k", endpoint="/x")
+    sql.event(org, meter, 4, kind=None)
+    sql.event(org, sql.meter()[0], 9, kind="k")
+    rows = sql.rows(FILTERED, org, meter, TODAY, TODAY, TODAY, wanted, filters, picked, 50)
+    assert rows[0] == (TODAY, None, None, None, None)
+    assert sorted((row[2:] for row in rows[1:] if row[1] == TODAY), key=str) == sorted(found, key=str)
+
+
+def test_usage_filtered_reads_no_more_events_than_it_may(sql: Sql) -> None:
+    org, meter = counted(sql, "sum", 3, 2)
+    yesterday = TODAY - timedelta(days=1)
+    sql.event(org, meter, 4, kind="k", occurred_at=NOW - timedelta(days=1))
+    asked = (org, meter, yesterday, TODAY, TODAY, "", ["kind"], ["k"])
+    both, one, none = (sql.rows(FILTERED, *asked, most) for most in (3, 2, 1))
+    assert (both[0][0], sorted(row[1:] for row in both[1:])) == (
+        yesterday, [(yesterday, None, 4, 1), (TODAY, None, 5, 2)],
+    )  # fmt: skip
+    assert (one[0][0], [row[1:] for row in one[1:]]) == (TODAY, [(TODAY, None, 5, 2)])
+    assert none == []
+
+
+def test_usage_filtered_has_no_value_run_as_sql_and_knows_its_dimensions(sql: Sql) -> None:
+    org, meter = counted(sql, "sum", 3)
+    hostile = ["k'; SELECT 1 --"]
+    assert len(sql.rows(FILTERED, org, meter, TODAY, TODAY, TODAY, "", ["kind"], hostile, 50)) == 1
+    with pytest.raises(psycopg.errors.RaiseException):
+        sql.rows(FILTERED, org, meter, TODAY, TODAY, TODAY, "", ["tx"], ["1"], 50)
+
+
+@pytest.mark.parametrize("upto", [0, 11, 99])
+def test_usage_dimensions_are_those_with_values_wherever_the_mark_is(sql: Sql, upto: int) -> None:
+    org, meter = counted(sql, "sum", 2, language="en")
+    sql.event(org, meter, 4, tx=20, kind=None, format="srt")
+    mark(sql, upto)
+    sql.rows("SELECT rollup_rebuild(%s)", [org])
+    asked = "SELECT * FROM usage_dimensions(%s, %s, %s, %s) ORDER BY 1"
+    month = TODAY.replace(day=1)
+    assert [row[0] for row in sql.rows(asked, org, meter, TODAY, TODAY)] == ["format", "hour", "kind", "language"]
+    assert sql.rows(asked, org, meter, month - timedelta(days=9), month - timedelta(days=1)) == []

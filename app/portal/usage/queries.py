@@ -15,7 +15,8 @@ from app.statements.queries import Rows
 _FRAME = text("""
 SELECT meter.id, meter.key, meter.name, meter.unit, meter.aggregation, period.starts_at, period.ends_at,
        coalesce(terms.mentioned, period.starts_at IS NULL)
-       OR EXISTS (SELECT FROM metering_counters c WHERE c.org_id = :org_id AND c.meter_id = meter.id) AS listed
+       OR EXISTS (SELECT FROM metering_counters c WHERE c.org_id = :org_id AND c.meter_id = meter.id) AS listed,
+       terms.allowance, terms.cap, terms.per_day
 FROM catalog_meters meter
 LEFT JOIN subscriptions_periods period
        ON period.org_id = :org_id AND period.starts_at <= :now AND period.ends_at > :now
@@ -26,7 +27,7 @@ ORDER BY meter.id
 
 
 def list_frame_rows(session: Session, org_id: UUID, now: datetime) -> Rows:
-    """Every meter, each row with the running period (None before it is opened) and whether the org's pages list it.
+    """Every meter, each with the running period (None before it is opened), whether pages list it, and its limits.
 
     Worked example: three meters in the catalogue, two of them in the plan: three rows, two listed.
     """

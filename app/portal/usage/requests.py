@@ -1,13 +1,15 @@
-"""Parses the usage page's query string: days, meter, dimension. Untrusted input. Pure."""
+"""Parses the usage page's query string: days, meter, dimension, filters. Untrusted input. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.kit.periods import Period
+from app.metering.filtered import FILTERS
 from app.statements import wording
 from app.web.addresses import path_to
 
@@ -18,6 +20,11 @@ DIMENSIONS = {
     "user": "User",
     "client": "Client",
     "key": "API key",
+    "language": "Language",
+    "format": "Format",
+    "status": "Status",
+    "attempt": "Attempt",
+    "hour": "Hour of day",
     "meter": "Meter",
 }
 NO_VALUE = {
@@ -27,11 +34,18 @@ NO_VALUE = {
     "user": "No user",
     "client": "No client",
     "key": "No API key",
+    "language": "No language",
+    "format": "No format",
+    "status": "No status",
+    "attempt": "Original",
+    "hour": "No hour",
 }
 SPANS = {"day": "Day", "month": "Month"}
 MOST_DAYS = 400
 _MANY_DAYS = 92
 _DAY = timedelta(days=1)
+_IDS = frozenset({"user", "client", "key"})
+_LONGEST = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +68,10 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class UsageQuery:
-    """The parsed query string. `preset` is the preset's name, "" for custom days."""
+    """The parsed query string. `preset` is the preset's name, "" for custom days.
+
+    `filters` are values by dimension; None is what names no value.
+    """
 
     range: Range
     preset: str
@@ -62,19 +79,35 @@ class UsageQuery:
     by: str
     span: str
     by_chosen: bool = False
+    filters: Mapping[str, str | None] = field(default_factory=dict)
 
     def address(self, **changed: str) -> str:
         """URL of the same view with parameters changed."""
         return path_to("usage.index", **{**self.values(), **changed})
+
+    def filtered(self, value: str | None, dimension: str = "") -> str:
+        """URL of the same view of the events that name this value of the dimension, too; None: that name none."""
+        return self.address(**{dimension or self.by: value or ""})
+
+    def without(self, *dimensions: str) -> str:
+        """URL of the same view without the filters of these dimensions."""
+        return replace(
+            self, filters={name: self.filters[name] for name in self.filters if name not in dimensions}
+        ).address()
 
     def csv(self, **more: str) -> str:
         """URL of the CSV file: totals by day, or by the chosen dimension. With `bom`, Excel reads it as UTF-8."""
         kept = {name: value for name, value in self.values().items() if name != "by" or self.by_chosen}
         return path_to("usage.csv", **kept, **more)
 
-    def with_days(self, start: date, end: date) -> str:
-        """URL of the same view over other days."""
-        other = replace(self, preset="", range=Range(start, end))
+    def only_first_filter(self) -> UsageQuery:
+        """The same with one filter and by its dimension: all that a meter is kept by that does not add up."""
+        first = next(((name, value) for name, value in self.filters.items() if value), None)
+        return replace(self, filters={first[0]: first[1]}, by=first[0]) if first else replace(self, filters={})
+
+    def with_days(self, start: date, end: date, *, span: str = "") -> str:
+        """URL of the same view over other days, by the same span unless told otherwise."""
+        other = replace(self, preset="", range=Range(start, end), span=span or self.span)
         return other.address()
 
     def values(self) -> dict[str, str]:
@@ -85,7 +118,8 @@ class UsageQuery:
             else {"from": self.range.start.isoformat(), "to": self.range.end.isoformat()}
         )
         meter = {"meter": self.meter} if self.meter else {}
-        return {**days, **meter, "by": self.by, "span": self.span}
+        filters = {name: value or "" for name, value in self.filters.items()}
+        return {**days, **meter, "by": self.by, "span": self.span, **filters}
 
 
 def parse_usage_query(args: Mapping[str, str], period: Period, zone: str, now: datetime) -> UsageQuery:
@@ -97,13 +131,16 @@ def parse_usage_query(args: Mapping[str, str], period: Period, zone: str, now: d
         preset = preset if preset in presets else "this"
     chosen = own or presets[preset][1]
     span = args.get("span", "")
+    filters = {name: args[name] or None for name in FILTERS if name in args and _is_value(name, args[name])}
+    by = args.get("by", "") if args.get("by") in DIMENSIONS else next(iter(filters), "kind")
     return UsageQuery(
         range=chosen,
         preset="" if own else preset,
         meter=args.get("meter"),
-        by=args.get("by", "") if args.get("by") in DIMENSIONS else "kind",
+        by=next(iter(filters)) if filters and by == "meter" else by,
         by_chosen=args.get("by") in DIMENSIONS,
         span=span if span in SPANS else "month" if chosen.days > _MANY_DAYS else "day",
+        filters=filters,
     )
 
 
@@ -119,6 +156,16 @@ def list_presets(period: Period, zone: str, now: datetime) -> dict[str, tuple[st
         "30d": ("Last 30 days", Range(today - 29 * _DAY, today)),
         "12m": ("Last 12 months", Range(_year_back(today), today)),
     }
+
+
+def _is_value(dimension: str, value: str) -> bool:
+    """Whether events can name it. People, clients and keys are named by their ids."""
+    if value and dimension in _IDS:
+        try:
+            return str(UUID(value)) == value
+        except ValueError:
+            return False
+    return len(value) <= _LONGEST and "\x00" not in value
 
 
 def _own_days(args: Mapping[str, str]) -> Range | None:

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from app.portal.shell.links import Link
 from app.portal.usage.refusals import RefusedRow
-from app.web.charts import Chart
+from app.portal.usage.sections import UsageSections
+from app.web.charts import ColumnChart
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,25 @@ class UsageRow:
     quantity: Decimal | None
     events: int
     share: int
-    before: Decimal | None = None
     href: str | None = None
 
 
 @dataclass(frozen=True)
+class ExportLink:
+    """A file of what the page shows, or of the events behind it."""
+
+    label: str
+    href: str
+    note: str
+
+
+@dataclass(frozen=True)
 class UsageView:
-    """One meter over a range of days. `breakdown` is by the chosen dimension; all sums add up to `total`."""
+    """One meter over a range of days. `breakdown` is by the chosen dimension; all sums add up to `total`.
+
+    `chips` are the filters in force, each with the address without it. `note` says what the page cannot answer, with
+    links to what it can; `limit_note` what limit is too far above the chart to be drawn.
+    """
 
     meter_name: str
     unit: str
@@ -42,6 +55,8 @@ class UsageView:
     dimensions: Sequence[Link]
     presets: Sequence[Link]
     hidden: dict[str, str]
+    chips: Sequence[tuple[str, str]]
+    clear_href: str
     total: Decimal
     total_unit: str
     total_events: int
@@ -50,13 +65,16 @@ class UsageView:
     change: str | None
     trend: str | None
     busiest: str | None
-    chart: Chart | None
+    chart: ColumnChart
     chart_title: str
     chart_description: str
-    rows_heading: str
-    rows: Sequence[UsageRow]
+    limit_note: str | None
     breakdown_heading: str
     breakdown: Sequence[UsageRow]
+    note: str | None
+    sections: UsageSections
     csv_href: str
     excel_href: str
+    exports: Sequence[ExportLink]
+    cut: bool = False
     refused: Sequence[RefusedRow] = ()

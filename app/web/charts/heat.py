@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
+from babel.numbers import format_compact_decimal
+
 from app.web.filters import quantity
 
 LEVELS = 5
+_SHORT = 10_000  # from here on without a decimal
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,11 @@ class HeatCell:
     level: int
     title: str
 
+    @property
+    def short(self) -> str:
+        """The figure from 1,000 on as 1.2K; – for nothing."""
+        return shorten(self.value)
+
 
 @dataclass(frozen=True)
 class HeatRow:
@@ -26,7 +34,7 @@ class HeatRow:
 
     label: str
     cells: list[HeatCell]
-    total: Decimal
+    total: HeatCell
 
 
 @dataclass(frozen=True)
@@ -35,8 +43,8 @@ class HeatMap:
 
     head: list[str]
     rows: list[HeatRow]
-    foot: list[Decimal]
-    total: Decimal
+    foot: list[HeatCell]
+    total: HeatCell
 
 
 def draw_heat_map(rows: Sequence[tuple[str, Sequence[Decimal]]], head: Sequence[str], unit: str) -> HeatMap:
@@ -51,13 +59,25 @@ def draw_heat_map(rows: Sequence[tuple[str, Sequence[Decimal]]], head: Sequence[
                     HeatCell(value, _level(value, most), f"{label}, {column}: {quantity(value)} {unit}")
                     for column, value in zip(head, values, strict=True)
                 ],
-                sum(values, Decimal(0)),
+                _sum(values),
             )
             for label, values in rows
         ],
-        foot=[sum((values[i] for _, values in rows), Decimal(0)) for i in range(len(head))],
-        total=sum((value for _, values in rows for value in values), Decimal(0)),
+        foot=[_sum([values[i] for _, values in rows]) for i in range(len(head))],
+        total=_sum([value for _, values in rows for value in values]),
     )
+
+
+def _sum(values: Sequence[Decimal]) -> HeatCell:
+    return HeatCell(sum(values, Decimal(0)), 0, "")
+
+
+def shorten(value: Decimal) -> str:
+    """A figure in about four characters; – for nothing."""
+    if not value:
+        return "–"
+    words: str = format_compact_decimal(value, locale="en", fraction_digits=1 if abs(value) < _SHORT else 0)
+    return words
 
 
 def _level(value: Decimal, most: Decimal) -> int:

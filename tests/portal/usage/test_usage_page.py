@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 from flask.testing import FlaskClient
 
+from app.portal.usage.comparing import describe_change, round_share
 from app.portal.usage.refusals import build_refused_rows
-from app.portal.usage.view import _change, _share
 from app.statements.wording import format_days
 from app.web.problems import PROBLEMS
 from tests import factories
@@ -42,6 +42,11 @@ def words(browser: FlaskClient) -> str:
     return re.sub(r"<[^>]*>", " ", read(browser, "/usage"))
 
 
+def table_of(page: str, caption: str) -> str:
+    """The table of this caption."""
+    return page.partition(f">{caption}</caption>")[2].partition("</table>")[0]
+
+
 def rows(browser: FlaskClient, path: str) -> list[list[str]]:
     answer = browser.get(path)
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
@@ -58,8 +63,7 @@ def test_the_period_so_far_is_shown_first(org: Org) -> None:
 @pytest.mark.parametrize("by", ["kind", "provider", "endpoint", "user", "client", "key"])
 def test_the_lines_of_each_dimension_add_up_to_the_total(org: Org, by: str) -> None:
     page = read(org.browser(), f"/usage?by={by}")
-    heading = page.index("By API key" if by == "key" else f"By {by}")
-    table = page[heading : page.index("By day", heading)]
+    table = table_of(page, "By API key" if by == "key" else f"By {by}")
     figures = re.findall(r'data-label="Calls"[^>]*>([\d,]+)<', table)
     assert sum(int(each.replace(",", "")) for each in figures) == 175
 
@@ -170,7 +174,7 @@ def test_a_file_over_months_holds_every_day_once(org: Org) -> None:
 
 
 def refused_rows(browser: FlaskClient) -> list[str]:
-    listed = read(browser, "/usage").partition("Refused events")[2]
+    listed = table_of(read(browser, "/usage"), "Refused events")
     return [re.sub(r"<svg.*?</svg>", "", row) for row in re.findall(r"<tr><th scope=.row.*?</tr>", listed, re.DOTALL)]
 
 
@@ -248,8 +252,8 @@ def test_another_orgs_use_is_nowhere(scenario: Scenario, org: Org) -> None:
 
 def test_a_small_share_is_less_than_one_percent_not_none(scenario: Scenario) -> None:
     org = scenario.org().on("pro").uses(215, kind="small").uses(60_711, kind="big")
-    page = read(org.browser(), "/usage?by=kind")
-    row = page[page.index(">small<") :].partition("</tr>")[0]
+    table = table_of(read(org.browser(), "/usage?by=kind"), "By kind")
+    row = table[table.index(">small<") :].partition("</tr>")[0]
     assert "<1 %" in row
     few = scenario.org().on("pro").uses(3)
     assert "<1 %" in read(few.browser(), "/dashboard")
@@ -270,11 +274,11 @@ def test_days_are_named_in_short(first: str, last: str, words: str) -> None:
      ("1099", "100", "999 % more now"), ("50", "100", "50 % less now"), ("5", "0", "No usage then")],
 )  # fmt: skip
 def test_growth_of_ten_times_and_more_is_a_multiple(total: str, before: str, words: str) -> None:
-    assert _change(Decimal(total), Decimal(before))[0] == words
+    assert describe_change(Decimal(total), Decimal(before))[0] == words
 
 
 @pytest.mark.parametrize(
     ("part", "share"), [("0.9", 0), ("1", 1), ("30.6", 31), ("30.5", 31), ("30.4", 30), ("-3", 0), ("100", 100)]
 )
 def test_a_share_is_rounded_and_not_cut_off(part: str, share: int) -> None:
-    assert _share(Decimal(part), Decimal(100)) == share
+    assert round_share(Decimal(part), Decimal(100)) == share

@@ -1,0 +1,80 @@
+"""The usage page's figures as a file: by day, or by day and value of the chosen dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from sqlalchemy.orm import Session
+
+from app.kit.errors import InvalidRequest
+from app.kit.money import ZERO
+from app.metering import breakdowns, filtered
+from app.metering.rollups.columns import list_columns
+from app.portal.usage.figures import pick_value
+from app.portal.usage.reads import UsageFrame
+from app.statements.history import next_month
+from app.web import csv_export
+
+HEAD = ("day", "meter", "unit", "by", "value", "quantity", "events")
+_Line = tuple[csv_export.Cell, ...]
+
+
+def list_lines(session: Session, frame: UsageFrame) -> Iterator[_Line]:
+    """The lines, read month by month; events without a value have an empty one.
+
+    Raises `InvalidRequest` where filters are to be combined over more events than are read for that.
+    """
+    query = frame.query
+    by = query.by if query.by_chosen and query.by != "meter" else ""
+    if not query.filters:
+        return _list_all(session, frame, by)
+    if len(query.filters) == 1 and (not by or by in query.filters):
+        return _list_value(session, frame)
+    days, (since, until) = query.range, frame.cut
+    found = filtered.read_filtered(
+        session, frame.org, frame.meter.id, (days.start, days.start, days.end), dimension=by,
+        filters=query.filters, since=since, until=until,
+    )  # fmt: skip
+    if found is None:
+        raise InvalidRequest("These days have too many events to combine filters. Choose fewer days, or one filter.")
+    rows = sorted(found.days, key=lambda row: (row.day, row.value is None, row.label or ""))
+    return iter([_line(frame, by, row.day, _name(row, by), row.quantity, row.events) for row in rows])
+
+
+def _name(row: filtered.FilteredDay, by: str) -> str:
+    return "" if row.value is None else f"erased {by}" if row.label is None else row.label
+
+
+def _list_all(session: Session, frame: UsageFrame, by: str) -> Iterator[_Line]:
+    days, (since, until) = frame.query.range, frame.cut
+    for start, end in _months(days.start, days.end):
+        rows = breakdowns.list_daily_usage_by_dimension(
+            session, frame.org, start, end, by, meter_id=frame.meter.id, since=since, until=until
+        )
+        for row in rows:
+            yield _line(frame, by, row.day, row.label, row.quantity, row.events)
+
+
+def _list_value(session: Session, frame: UsageFrame) -> Iterator[_Line]:
+    days, (since, until) = frame.query.range, frame.cut
+    [(name, value)] = frame.query.filters.items()
+    for start, end in _months(days.start, days.end):
+        columns = list_columns(
+            session, frame.org, frame.meter.id, (start, start, end), dimension=name, values=[value] if value else [],
+            since=since, until=until,
+        )  # fmt: skip
+        for row in pick_value(columns, value):
+            yield _line(frame, name, row.day, value or "", row.quantity, row.events)
+
+
+def _line(frame: UsageFrame, by: str, day: date, label: str, *figures: object) -> _Line:
+    quantity, events = figures
+    return day, frame.meter.key, frame.meter.unit, by, label, quantity or ZERO, events  # type: ignore[return-value]
+
+
+def _months(start: date, end: date) -> Iterator[tuple[date, date]]:
+    while start <= end:
+        last = min(end, next_month(start.replace(day=1)) - timedelta(days=1))
+        yield start, last
+        start = last + timedelta(days=1)
