@@ -11,6 +11,7 @@ from app.admin.usage.report import UsageTotals
 from app.admin.usage.requests import usage_path
 from app.kit.money import ZERO
 from app.metering.rollups.total_parts import DAY, Span, UsagePart
+from app.portal.usage.naming import name_part
 from app.web import charts
 from app.web.filters import NO_BREAK
 
@@ -47,11 +48,9 @@ def draw_usage(report: UsageTotals, unit: str) -> charts.ColumnChart:
     )
 
 
-def name_part(row: UsagePart, report: UsageTotals) -> str:
+def name_row(row: UsagePart, by: str) -> str:
     """A part as pages name it."""
-    if row.part == "others":
-        return f"{row.values:,} {'other' if row.values == 1 else 'others'}"
-    return f"No {report.asked.by}" if row.part == "not given" else row.label or row.value or ""
+    return "" if row.part == "whole" else name_part(by, row.part, row.label or "", row.values)
 
 
 def part_href(row: UsagePart, report: UsageTotals) -> str | None:
@@ -69,19 +68,19 @@ def _list_parts(
     named = [row for row in report.parts if row.starts_on is None and not row.before and row.part == "value"]
     drawn = [row for row in named[:_DRAWN] if row.quantity]
     apart = {row.value for row in drawn}
-    parts = [
-        charts.ColumnPart(
-            name_part(row, report), _place([each for each in spans if each.value == row.value and each.part == "value"],
-            starts), str(tone), part_href(row, report),
-        )
-        for tone, row in enumerate(drawn, start=1)
-    ]  # fmt: skip
+    parts = []
+    for tone, row in enumerate(drawn, start=1):
+        mine = [each for each in spans if each.value == row.value and each.part == "value"]
+        name, href = name_row(row, report.asked.by), part_href(row, report)
+        parts.append(charts.ColumnPart(name, _place(mine, starts), str(tone), href))
     rest = [row for row in spans if row.part == "others" or (row.part == "value" and row.value not in apart)]
     nameless = [row for row in spans if row.part == "not given"]
     if rest:
         parts.append(charts.ColumnPart("Others", _place(rest, starts), charts.OTHERS))
     if nameless:
-        parts.append(charts.ColumnPart(f"No {report.asked.by}", _place(nameless, starts), charts.NOT_GIVEN))
+        parts.append(
+            charts.ColumnPart(name_row(nameless[0], report.asked.by), _place(nameless, starts), charts.NOT_GIVEN)
+        )
     return parts
 
 

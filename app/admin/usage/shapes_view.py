@@ -10,6 +10,7 @@ from app.admin.usage.report import UsageReport
 from app.kit.money import ZERO
 from app.metering.rollups.total_shapes import EndpointUse, UsageShapes
 from app.portal.shell.measures import ResponseRow, build_response_row, draw_file_sizes
+from app.portal.usage.naming import name_part
 from app.web import charts
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -48,6 +49,5 @@ def draw_hours(shapes: UsageShapes, unit: str, *, by_events: bool) -> charts.Hea
 
 
 def _endpoint(use: EndpointUse) -> ResponseRow:
-    names = {"others": f"{use.values:,} {'other' if use.values == 1 else 'others'}", "not given": "No endpoint"}
-    label = "All" if use.part == "whole" else names.get(use.part, use.value or "")
-    return build_response_row(label, use.events, use.quantity, use.responses, use.latency)
+    name = "All" if use.part == "whole" else name_part("endpoint", use.part, use.value or "", use.values)
+    return build_response_row(name, use.events, use.quantity, use.responses, use.latency)

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from app.admin.analytics.view import FigureCard
 from app.admin.usage.answers import average
-from app.admin.usage.columns import USAGE, USERS, draw_usage, name_part, part_href
+from app.admin.usage.columns import USAGE, USERS, draw_usage, name_row, part_href
 from app.admin.usage.definitions import DEFINITIONS
 from app.admin.usage.report import UsageReport, UsageTotals
 from app.admin.usage.requests import BY, PRESETS, usage_path
@@ -196,7 +196,7 @@ def _build_line(
     total = whole.quantity if whole and report.adds else None
     share = percent((used * 100 / total).quantize(_TENTH)) if used is not None and total else _NONE
     return PartLine(
-        name_part(row, report), part_href(row, report), _known(used), share, quantity(now.events if now else 0),
+        name_row(row, report.asked.by), part_href(row, report), _known(used), share, quantity(now.events if now else 0),
         _known(then.quantity if then else ZERO),
     )  # fmt: skip
 
