@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from app.admin.usage.definitions import DEFINITIONS
 from app.admin.usage.report import UsageReport
 from app.kit.money import ZERO
 from app.metering.rollups.total_shapes import EndpointUse, UsageShapes
@@ -19,11 +20,12 @@ _HOURS = range(24)
 
 @dataclass(frozen=True)
 class ShapesView:
-    """What a meter's usage looks like; each is None or empty where nothing is known."""
+    """What a meter's usage looks like; each is None or empty where nothing is known. `glossary` is of the endpoints."""
 
     hours: charts.HeatMap | None
     hours_unit: str
     endpoints: Sequence[ResponseRow]
+    glossary: Sequence[tuple[str, str]]
     sizes: charts.ColumnChart | None
 
 
@@ -31,10 +33,12 @@ def build_shapes_view(report: UsageReport, shapes: UsageShapes, unit: str) -> Sh
     """Hours of the week in units where they add up, else in events; endpoints only if any is named."""
     shown = unit if report.adds else "events"
     named = any(each.part == "value" for each in shapes.endpoints)
+    answered = any(each.responses or each.latency for each in shapes.endpoints)
     return ShapesView(
         hours=draw_hours(shapes, shown, by_events=not report.adds),
         hours_unit=shown,
         endpoints=[_endpoint(each) for each in shapes.endpoints] if named else [],
+        glossary=[DEFINITIONS["error_rate"], DEFINITIONS["p95"]] if answered else [],
         sizes=draw_file_sizes(shapes.sizes),
     )
 

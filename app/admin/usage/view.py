@@ -75,7 +75,6 @@ class StaffUsageView:
     foot: Sequence[str]
     note: str | None
     shapes: ShapesView | None
-    glossary: Sequence[tuple[str, str]]
     files: dict[str, str]
     as_of: datetime
 
@@ -103,7 +102,6 @@ def build_usage_view(report: UsageReport, meters: Sequence[Meter], now: datetime
         foot=_build_foot(whole, then, report),
         note=None if report.adds else "Maxima and distinct values do not add up: parts may overlap.",
         shapes=build_shapes_view(report, report.shapes, unit) if report.shapes else None,
-        glossary=[DEFINITIONS["error_rate"], DEFINITIONS["p95"]],
         files=build_files(report, ("parts",) if asked.plan else ("parts", "hours", "endpoints", "file-sizes")),
         as_of=now,
     )
